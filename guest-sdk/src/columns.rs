@@ -1,0 +1,121 @@
+//! The batch as it crosses the boundary: columns over one string table.
+//!
+//! This is the Rust form of `insights:transform/types` (`wit/types.wit`), which documents every field. The host fills it
+//! with a [`Builder`](crate::Builder), guests edit it as a [`Batch`](crate::Batch); neither side trusts the other's:
+//! [`Columns::check`] comes first.
+
+mod check;
+
+use alloc::string::String;
+use alloc::vec::Vec;
+
+pub use check::ColumnError;
+
+/// Value of `Entities::parent` for an entity without a parent.
+pub const NO_PARENT: u32 = u32::MAX;
+
+/// One batch; see `record batch` in `wit/types.wit`.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Columns {
+    /// Kind of scope, such as `node`.
+    pub scope: String,
+    /// Which one of that kind.
+    pub scope_id: String,
+    /// Time of the tick, milliseconds since the Unix epoch.
+    pub time_unix_ms: u64,
+    /// Configured time between ticks, milliseconds.
+    pub interval_ms: u64,
+    /// All strings, one after the other.
+    pub text: String,
+    /// End of each string in `text`, bytes.
+    pub string_ends: Vec<u32>,
+    /// Things that figures are about.
+    pub entities: Entities,
+    /// Text facts.
+    pub attributes: Attributes,
+    /// Figures of the moment.
+    pub gauges: Gauges,
+    /// Figures that only grow.
+    pub counters: Counters,
+    /// Relations other than parent and child.
+    pub links: Links,
+}
+
+/// See `record entities` in `wit/types.wit`.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Entities {
+    /// String id of the kind.
+    pub kind: Vec<u32>,
+    /// String id of the identity.
+    pub id: Vec<u32>,
+    /// Entity index of the parent or [`NO_PARENT`].
+    pub parent: Vec<u32>,
+}
+
+/// See `record attributes` in `wit/types.wit`.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Attributes {
+    /// Entity index.
+    pub entity: Vec<u32>,
+    /// String id of the key.
+    pub key: Vec<u32>,
+    /// String id of the value.
+    pub value: Vec<u32>,
+}
+
+/// See `record gauges` in `wit/types.wit`.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Gauges {
+    /// Entity index.
+    pub entity: Vec<u32>,
+    /// String id of the name.
+    pub name: Vec<u32>,
+    /// In the unit of the name.
+    pub value: Vec<f64>,
+}
+
+/// See `record counters` in `wit/types.wit`.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Counters {
+    /// Entity index.
+    pub entity: Vec<u32>,
+    /// String id of the name.
+    pub name: Vec<u32>,
+    /// Reading of this tick.
+    pub current: Vec<u64>,
+    /// Previous reading; without meaning where `elapsed_ns` is 0.
+    pub previous: Vec<u64>,
+    /// Nanoseconds between the two readings; 0 = no previous reading.
+    pub elapsed_ns: Vec<u64>,
+}
+
+/// See `record links` in `wit/types.wit`.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Links {
+    /// Entity index.
+    pub source: Vec<u32>,
+    /// Entity index.
+    pub target: Vec<u32>,
+    /// String id of the role.
+    pub role: Vec<u32>,
+}
+
+impl Columns {
+    /// String `id` of the table; the empty string for an id outside of it, which [`Columns::check`] excludes.
+    pub fn string(&self, id: u32) -> &str {
+        let id = id as usize;
+        let start = if id == 0 { 0 } else { self.string_ends.get(id - 1).copied().unwrap_or(0) as usize };
+        let end = self.string_ends.get(id).copied().unwrap_or(0) as usize;
+        self.text.get(start..end).unwrap_or("")
+    }
+
+    /// Number of entities.
+    pub fn entity_count(&self) -> usize {
+        self.entities.kind.len()
+    }
+
+    /// Number of rows in gauges and counters together.
+    pub fn point_count(&self) -> usize {
+        self.gauges.name.len() + self.counters.name.len()
+    }
+}
