@@ -1,0 +1,68 @@
+# `make run` and `make test` are all a user needs; the rest are their parts.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+CARGO ?= cargo
+TARGET ?= $(or $(CARGO_TARGET_DIR),target)
+TRANSFORMS := decorate utilization emf
+COMPONENTS := $(TRANSFORMS:%=target/transforms/%.wasm)
+NATIVE := $(TRANSFORMS:%=target/transforms/%.cwasm)
+COMPILER := target/release/insightd-compile
+AGENT := target/release/insightd
+# Arguments of `make run`.
+RUN ?= run --interval 5s
+
+.PHONY: help build run test transforms compiler builtins agent fmt lint doc deny unit guests footprint bench fuzz FORCE
+
+help: ## This list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+build: agent ## Agent, compiler child and components: target/release/insightd, insightd-compile, target/transforms/*.wasm
+
+run: build ## Run the agent on this machine: one JSON event a line (RUN="run --once" for one tick)
+	$(AGENT) $(RUN)
+
+test: build lint unit ## Everything that is checked: format, lints, docs, licences, all tests
+
+transforms: $(COMPONENTS)
+compiler: $(COMPILER)
+builtins: $(NATIVE) ## The shipped components, as wasm and as native code for the agent to embed
+
+# Cargo knows what is out of date; files are copied only when they changed, so that nothing is rebuilt for nothing.
+target/transforms/%.wasm: FORCE
+	@$(CARGO) build --quiet --profile guest --target wasm32-wasip2 -p insightd-$* --target-dir target/guest
+	@mkdir -p target/transforms
+	@cmp -s target/guest/wasm32-wasip2/guest/insightd_$*.wasm $@ || cp target/guest/wasm32-wasip2/guest/insightd_$*.wasm $@
+
+$(COMPILER): FORCE
+	@$(CARGO) build --quiet --release --manifest-path host/compile/Cargo.toml --target-dir target/compile
+	@mkdir -p target/release
+	@cmp -s target/compile/release/insightd-compile $@ || cp target/compile/release/insightd-compile $@
+
+target/transforms/%.cwasm: target/transforms/%.wasm $(COMPILER)
+	@$(COMPILER) --out $@.new $<
+	@if cmp -s $@.new $@; then rm $@.new; touch $@; else mv $@.new $@; fi
+
+agent: $(NATIVE)
+	@$(CARGO) build --release -p insightd --target-dir target
+
+fmt: ## Format all Rust code
+	$(CARGO) fmt --all
+	$(CARGO) fmt --all --manifest-path host/compile/Cargo.toml
+	$(CARGO) fmt --all --manifest-path fuzz/Cargo.toml
+
+lint: builtins deny
+	$(CARGO) fmt --all --check
+	$(CARGO) fmt --all --check --manifest-path host/compile/Cargo.toml
+	$(CARGO) fmt --all --check --manifest-path fuzz/Cargo.toml
+	$(CARGO) clippy --workspace --all-targets -- -D warnings
+	$(CARGO) clippy --manifest-path host/compile/Cargo.toml --target-dir target/compile -- -D warnings
+	for t in $(TRANSFORMS); do $(CARGO) clippy --quiet --profile guest --target wasm32-wasip2 -p insightd-$$t --target-dir target/guest -- -D warnings; done
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps --quiet
+
+deny: ## Licences, duplicate and banned crates, sources, advisories
+	@tests/deny
+
+unit: build ## All tests of the workspace
+	$(CARGO) test --workspace
