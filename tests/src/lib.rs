@@ -1,1 +1,61 @@
-//! To come.
+//! What the end-to-end tests share: where the built agent is, how it is run, how its events are read.
+//!
+//! The tests run what a user gets: the release binary and the components that `make build` leaves under `target/`.
+
+pub mod cadvisor;
+pub mod events;
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use serde_json::Value;
+
+pub use events::Events;
+
+/// Top of the checkout.
+pub fn top() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the tests crate is a folder of the checkout")
+}
+
+/// A file that `make build` leaves under `target/`.
+///
+/// # Panics
+/// When it is not there: tests of a stale or missing build would show nothing.
+pub fn built(path: &str) -> PathBuf {
+    let file = top().join("target").join(path);
+    assert!(file.exists(), "{} is missing: run `make build` first", file.display());
+    file
+}
+
+/// One of the recorded nodes: `v1-cgroupfs` or `v2-systemd`.
+pub fn recording(name: &str) -> PathBuf {
+    top().join("tests/fixtures/nodes").join(name)
+}
+
+/// Runs the release binary to its end.
+///
+/// # Panics
+/// When it cannot be started.
+pub fn insightd(arguments: &[&str]) -> Output {
+    Command::new(built("release/insightd")).args(arguments).output().expect("the agent starts")
+}
+
+/// Runs the release binary and reads the events on its standard output.
+///
+/// # Panics
+/// When it fails or prints something else than one JSON object a line.
+pub fn events(arguments: &[&str]) -> Events {
+    let output = insightd(arguments);
+    let log = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "insightd {arguments:?} ended with {}:\n{log}", output.status);
+    let text = String::from_utf8(output.stdout).expect("events are UTF-8");
+    let events = text.lines().map(|line| {
+        serde_json::from_str::<Value>(line).unwrap_or_else(|error| panic!("not JSON ({error}): {line}"))
+    });
+    Events::new(events.collect())
+}
+
+/// Says loudly that a test did not check anything, and why.
+pub fn skipped(test: &str, reason: &str) {
+    eprintln!("SKIPPED: {test}: {reason}");
+}
