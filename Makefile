@@ -13,7 +13,7 @@ AGENT := target/release/insightd
 # Arguments of `make run`.
 RUN ?= run --interval 5s
 
-.PHONY: help build run test transforms compiler builtins agent fmt lint doc deny unit guests footprint bench fuzz FORCE
+.PHONY: help build run test transforms compiler builtins agent fmt lint doc deny unit resident bench fuzz FORCE
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -63,6 +63,9 @@ lint: builtins deny
 
 deny: ## Licences, duplicate and banned crates, sources, advisories
 	@tests/deny
+
+resident: build ## Resident memory of the agent on this machine over 5 minutes at a 2 s interval
+	tests/footprint/resident 300 2s
 
 unit: build ## All tests of the workspace
 	$(CARGO) test --workspace
