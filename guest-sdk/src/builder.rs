@@ -68,7 +68,9 @@ impl Builder {
         }
         let id = columns.string_ends.len() as u32;
         columns.text.push_str(text);
-        columns.string_ends.push(u32::try_from(columns.text.len()).expect("the string table stays below 4 GiB"));
+        columns
+            .string_ends
+            .push(u32::try_from(columns.text.len()).expect("the string table stays below 4 GiB"));
         table.insert_unique(hash, id, |&id| self::hash(columns.string(id)));
         StringId(id)
     }
@@ -121,7 +123,13 @@ impl Builder {
     }
 
     /// As [`Builder::counter`], the name interned before.
-    pub fn counter_id(&mut self, entity: EntityId, name: StringId, current: u64, previous: Option<(u64, u64)>) {
+    pub fn counter_id(
+        &mut self,
+        entity: EntityId,
+        name: StringId,
+        current: u64,
+        previous: Option<(u64, u64)>,
+    ) {
         let (previous, elapsed_ns) = previous.unwrap_or((0, 0));
         let counters = &mut self.columns.counters;
         counters.entity.push(entity.0);

@@ -119,3 +119,37 @@ impl Columns {
         self.gauges.name.len() + self.counters.name.len()
     }
 }
+
+impl Entities {
+    pub(crate) fn reserve(&mut self, rows: usize) {
+        self.kind.reserve(rows);
+        self.id.reserve(rows);
+        self.parent.reserve(rows);
+    }
+}
+
+impl Attributes {
+    pub(crate) fn reserve(&mut self, rows: usize) {
+        self.entity.reserve(rows);
+        self.key.reserve(rows);
+        self.value.reserve(rows);
+    }
+}
+
+impl Gauges {
+    pub(crate) fn reserve(&mut self, rows: usize) {
+        self.entity.reserve(rows);
+        self.name.reserve(rows);
+        self.value.reserve(rows);
+    }
+}
+
+impl Counters {
+    pub(crate) fn reserve(&mut self, rows: usize) {
+        self.entity.reserve(rows);
+        self.name.reserve(rows);
+        self.current.reserve(rows);
+        self.previous.reserve(rows);
+        self.elapsed_ns.reserve(rows);
+    }
+}

@@ -96,7 +96,11 @@ impl Columns {
     fn check_parents(&self) -> Result<(), ColumnError> {
         for (row, &parent) in self.entities.parent.iter().enumerate() {
             if parent != NO_PARENT && parent as usize >= row {
-                return Err(error("entities.parent", row, format!("parent {parent} does not come before its child")));
+                return Err(error(
+                    "entities.parent",
+                    row,
+                    format!("parent {parent} does not come before its child"),
+                ));
             }
         }
         Ok(())
@@ -106,7 +110,9 @@ impl Columns {
         for (row, value) in self.gauges.value.iter().enumerate() {
             if !value.is_finite() {
                 let name = self.gauges.name.get(row).map_or("", |&name| self.string(name));
-                return Err(error("gauges.value", row, format!("{value} of {name:?} is not a finite number")));
+                // Not `{value}`: it would link the whole number formatter into every component.
+                let value = if value.is_nan() { "NaN" } else { "an infinity" };
+                return Err(error("gauges.value", row, format!("{name} is {value}, not a finite number")));
             }
         }
         Ok(())
@@ -121,7 +127,11 @@ fn same_length(column: &'static str, found: usize, wanted: usize) -> Result<(), 
     if found == wanted {
         return Ok(());
     }
-    Err(ColumnError { column, row: None, reason: format!("{found} rows, the columns beside it have {wanted}") })
+    Err(ColumnError {
+        column,
+        row: None,
+        reason: format!("{found} rows, the columns beside it have {wanted}"),
+    })
 }
 
 fn below(column: &'static str, values: &[u32], bound: usize, of: &str) -> Result<(), ColumnError> {

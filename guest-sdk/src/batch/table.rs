@@ -1,0 +1,208 @@
+//! Rows of one kind (attributes, gauges, …) of all entities in one arena, chained per entity.
+//!
+//! Chains make "give everything of this entity to that one" a matter of two links, and an append costs the same for any
+//! entity, whatever the order in which rows come.
+
+use alloc::vec;
+use alloc::vec::Vec;
+
+/// End of a chain.
+const NIL: u32 = u32::MAX;
+
+#[derive(Clone, Copy, Debug)]
+struct Row<V> {
+    name: u32,
+    next: u32,
+    value: V,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Chain {
+    head: u32,
+    tail: u32,
+    /// Bit `name % 128` of every name that was ever in the chain. String ids of names lie close together, so a clear
+    /// bit answers nearly every question about a name that is not there without a walk.
+    seen: u128,
+}
+
+const EMPTY: Chain = Chain { head: NIL, tail: NIL, seen: 0 };
+
+#[derive(Clone, Debug)]
+pub(crate) struct Table<V> {
+    rows: Vec<Row<V>>,
+    chains: Vec<Chain>,
+}
+
+fn bit(name: u32) -> u128 {
+    1 << (name % 128)
+}
+
+impl<V: Copy> Table<V> {
+    pub(crate) fn new(entities: usize, rows: usize) -> Self {
+        Self { rows: Vec::with_capacity(rows), chains: vec![EMPTY; entities] }
+    }
+
+    /// Takes rows as the columns have them. Of two rows with one name on one entity the last counts. Rows of entities
+    /// or names that do not exist are left out.
+    pub(crate) fn fill(&mut self, strings: usize, rows: impl Iterator<Item = (u32, u32, V)>) {
+        // Per name, the entity (plus one) that had it last: finds doubles without a walk as long as rows of one entity
+        // follow each other, which is what hosts and `into_columns` write.
+        let mut last_owner = vec![0u32; strings];
+        let mut run = NIL;
+        let mut fresh = false;
+        for (entity, name, value) in rows {
+            let Some(chain) = self.chains.get(entity as usize) else { continue };
+            let Some(owner) = last_owner.get_mut(name as usize) else { continue };
+            if entity != run {
+                run = entity;
+                fresh = chain.head == NIL;
+            }
+            if fresh && *owner != entity + 1 {
+                *owner = entity + 1;
+                self.push(entity, name, value);
+            } else {
+                self.set(entity, name, value);
+            }
+        }
+    }
+
+    pub(crate) fn add_entity(&mut self) {
+        self.chains.push(EMPTY);
+    }
+
+    /// Appends without a look at what is there.
+    pub(crate) fn push(&mut self, entity: u32, name: u32, value: V) {
+        let index = self.rows.len() as u32;
+        self.rows.push(Row { name, next: NIL, value });
+        self.append(entity, index);
+    }
+
+    pub(crate) fn get(&self, entity: u32, name: u32) -> Option<V> {
+        self.position(entity, name).map(|index| self.rows[index].value)
+    }
+
+    pub(crate) fn set(&mut self, entity: u32, name: u32, value: V) {
+        match self.position(entity, name) {
+            Some(index) => self.rows[index].value = value,
+            None => self.push(entity, name, value),
+        }
+    }
+
+    pub(crate) fn remove(&mut self, entity: u32, name: u32) -> bool {
+        let mut before = NIL;
+        let mut index = self.may_hold(entity, name);
+        while index != NIL {
+            let row = self.rows[index as usize];
+            if row.name == name {
+                let chain = &mut self.chains[entity as usize];
+                if chain.tail == index {
+                    chain.tail = before;
+                }
+                match before {
+                    NIL => chain.head = row.next,
+                    before => self.rows[before as usize].next = row.next,
+                }
+                return true;
+            }
+            before = index;
+            index = row.next;
+        }
+        false
+    }
+
+    /// The row keeps its place; a row that has the new name already goes.
+    pub(crate) fn rename(&mut self, entity: u32, from: u32, to: u32) -> bool {
+        if from != to && self.position(entity, from).is_some() {
+            self.remove(entity, to);
+        }
+        let Some(index) = self.position(entity, from) else { return false };
+        self.rows[index].name = to;
+        self.chains[entity as usize].seen |= bit(to);
+        true
+    }
+
+    /// Gives all rows of `from` to `to`, behind what `to` has; where both have a name, the moved row counts.
+    pub(crate) fn splice(&mut self, from: u32, to: u32) {
+        let moved = self.chains[from as usize];
+        if from == to || moved.head == NIL {
+            return;
+        }
+        if moved.seen & self.chains[to as usize].seen != 0 {
+            let mut index = moved.head;
+            while index != NIL {
+                let Row { name, next, .. } = self.rows[index as usize];
+                self.remove(to, name);
+                index = next;
+            }
+        }
+        self.chains[from as usize] = EMPTY;
+        let chain = &mut self.chains[to as usize];
+        let old_tail = chain.tail;
+        chain.tail = moved.tail;
+        chain.seen |= moved.seen;
+        match old_tail {
+            NIL => chain.head = moved.head,
+            tail => self.rows[tail as usize].next = moved.head,
+        }
+    }
+
+    /// Takes the chain off its entity; [`Table::step`] walks it.
+    pub(crate) fn detach(&mut self, entity: u32) -> u32 {
+        core::mem::replace(&mut self.chains[entity as usize], EMPTY).head
+    }
+
+    /// Name at a detached position, and the position after it.
+    pub(crate) fn step(&self, position: u32) -> Option<(u32, u32)> {
+        self.rows.get(position as usize).map(|row| (row.name, row.next))
+    }
+
+    /// Puts a detached row back, unless a row of its name has appeared since.
+    pub(crate) fn reattach(&mut self, entity: u32, position: u32) {
+        let name = self.rows[position as usize].name;
+        if self.position(entity, name).is_none() {
+            self.rows[position as usize].next = NIL;
+            self.append(entity, position);
+        }
+    }
+
+    pub(crate) fn iter(&self, entity: u32) -> impl Iterator<Item = (u32, V)> + '_ {
+        let mut index = self.chains[entity as usize].head;
+        core::iter::from_fn(move || {
+            let row = self.rows.get(index as usize)?;
+            index = row.next;
+            Some((row.name, row.value))
+        })
+    }
+
+    /// Number of rows ever made: what a copy of the live ones has to have room for.
+    pub(crate) fn capacity(&self) -> usize {
+        self.rows.len()
+    }
+
+    fn append(&mut self, entity: u32, index: u32) {
+        let name = self.rows[index as usize].name;
+        let chain = &mut self.chains[entity as usize];
+        chain.seen |= bit(name);
+        let tail = core::mem::replace(&mut chain.tail, index);
+        match tail {
+            NIL => chain.head = index,
+            tail => self.rows[tail as usize].next = index,
+        }
+    }
+
+    fn may_hold(&self, entity: u32, name: u32) -> u32 {
+        let chain = &self.chains[entity as usize];
+        if chain.seen & bit(name) == 0 { NIL } else { chain.head }
+    }
+
+    fn position(&self, entity: u32, name: u32) -> Option<usize> {
+        let mut index = self.may_hold(entity, name);
+        while let Some(row) = self.rows.get(index as usize) {
+            if row.name == name {
+                return Some(index as usize);
+            }
+            index = row.next;
+        }
+        None
+    }
+}

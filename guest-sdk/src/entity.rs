@@ -1,0 +1,174 @@
+//! Handles to the entities of a batch.
+
+mod points;
+
+use alloc::vec::Vec;
+use core::fmt;
+
+use crate::batch::{Batch, Name};
+use crate::columns::NO_PARENT;
+use crate::key::Key;
+
+/// A thing that figures are about: node, pod, container, interface, … A copy of it is the same thing, not another one.
+#[derive(Clone, Copy)]
+pub struct Entity<'a> {
+    batch: &'a Batch,
+    index: u32,
+}
+
+impl<'a> Entity<'a> {
+    pub(crate) fn new(batch: &'a Batch, index: u32) -> Self {
+        Self { batch, index }
+    }
+
+    /// The batch it belongs to.
+    pub fn batch(self) -> &'a Batch {
+        self.batch
+    }
+
+    /// Its number in the batch: stable while the batch is edited, so that it may serve as an index into a `Vec`.
+    pub fn index(self) -> u32 {
+        self.index
+    }
+
+    /// Kind, such as `pod`; see docs/raw-metrics.md for all of them.
+    pub fn kind(self) -> &'a str {
+        self.batch.strings.get(self.batch.tree.borrow().node(self.index).kind)
+    }
+
+    /// Identity, such as a pod's uid. Stable from tick to tick.
+    pub fn id(self) -> &'a str {
+        self.batch.strings.get(self.batch.tree.borrow().node(self.index).id)
+    }
+
+    /// What it is part of.
+    pub fn parent(self) -> Option<Entity<'a>> {
+        let tree = self.batch.tree.borrow();
+        let parent = tree.node(self.index).parent;
+        (parent != NO_PARENT && tree.node(parent).live).then(|| self.batch.entity(parent))
+    }
+
+    /// Makes it, with everything below it, part of something else. A parent that is the entity itself or below it would
+    /// close a circle: it is refused with a line in the log, and nothing changes.
+    pub fn set_parent(self, parent: Option<Entity<'_>>) {
+        let mut tree = self.batch.tree.borrow_mut();
+        let parent = parent.map_or(NO_PARENT, |parent| parent.index);
+        if tree.is_below(parent, self.index) {
+            drop(tree);
+            crate::log::warn(&alloc::format!("{self:?} cannot become a part of itself"));
+            return;
+        }
+        tree.set_parent(self.index, parent);
+    }
+
+    /// What is directly below it.
+    pub fn children(self) -> Vec<Entity<'a>> {
+        let tree = self.batch.tree.borrow();
+        tree.children(self.index).map(|child| self.batch.entity(child)).collect()
+    }
+
+    /// What is directly below it and of that kind.
+    pub fn children_of_kind(self, kind: &str) -> Vec<Entity<'a>> {
+        let Some(kind) = self.batch.find_name(kind) else { return Vec::new() };
+        let tree = self.batch.tree.borrow();
+        let children = tree.children(self.index).filter(|&child| tree.node(child).kind == kind.0);
+        children.map(|child| self.batch.entity(child)).collect()
+    }
+
+    /// Targets of the links of that role that start here: `pod.links("owned-by")` gives the pod's owners.
+    pub fn links(self, role: &str) -> Vec<Entity<'a>> {
+        self.related(&self.batch.links, role)
+    }
+
+    /// Sources of the links of that role that end here: `service.linked_from("endpoint-of")` gives the service's pods.
+    pub fn linked_from(self, role: &str) -> Vec<Entity<'a>> {
+        self.related(&self.batch.backlinks, role)
+    }
+
+    /// Links it to another entity: it is `role` of `target`.
+    pub fn link(self, target: Entity<'_>, role: &str) {
+        let role = self.batch.name(role);
+        self.batch.links.borrow_mut().push(self.index, role.0, target.index);
+        self.batch.backlinks.borrow_mut().push(target.index, role.0, self.index);
+    }
+
+    /// A text fact.
+    pub fn attribute(self, key: impl Key) -> Option<&'a str> {
+        self.attribute_name(key).map(|value| self.batch.text(value))
+    }
+
+    /// A text fact as a handle: to compare it with others or to set it elsewhere without a look at the text.
+    pub fn attribute_name(self, key: impl Key) -> Option<Name> {
+        let key = key.find(self.batch)?;
+        self.batch.attributes.borrow().get(self.index, key.0).map(Name)
+    }
+
+    /// Sets a text fact, over an earlier value.
+    pub fn set_attribute(self, key: impl Key, value: &str) {
+        let (key, value) = (key.intern(self.batch), self.batch.name(value));
+        self.set_attribute_name(key, value);
+    }
+
+    /// As [`Entity::set_attribute`], both sides looked up before.
+    pub fn set_attribute_name(self, key: Name, value: Name) {
+        self.batch.attributes.borrow_mut().set(self.index, key.0, value.0);
+    }
+
+    /// Drops a text fact; whether there was one.
+    pub fn remove_attribute(self, key: impl Key) -> bool {
+        let Some(key) = key.find(self.batch) else { return false };
+        self.batch.attributes.borrow_mut().remove(self.index, key.0)
+    }
+
+    /// Gives a text fact another key, over an earlier value there; whether there was one.
+    pub fn rename_attribute(self, from: impl Key, to: impl Key) -> bool {
+        let Some(from) = from.find(self.batch) else { return false };
+        let to = to.intern(self.batch);
+        self.batch.attributes.borrow_mut().rename(self.index, from.0, to.0)
+    }
+
+    /// All text facts, key and value.
+    pub fn attributes(self) -> Vec<(&'a str, &'a str)> {
+        let attributes = self.batch.attributes.borrow();
+        let rows = attributes.iter(self.index);
+        rows.map(|(key, value)| (self.batch.strings.get(key), self.batch.strings.get(value))).collect()
+    }
+
+    /// All text facts as handles.
+    pub fn attribute_names(self) -> Vec<(Name, Name)> {
+        let attributes = self.batch.attributes.borrow();
+        attributes.iter(self.index).map(|(key, value)| (Name(key), Name(value))).collect()
+    }
+
+    /// Takes it out of the batch, with everything below it and all links to them. Handles to it go on working but what
+    /// they say no longer matters to anybody.
+    pub fn remove(self) {
+        self.batch.remove(self.index);
+    }
+
+    /// Whether it is still in the batch.
+    pub fn is_live(self) -> bool {
+        self.batch.tree.borrow().node(self.index).live
+    }
+
+    fn related(self, links: &core::cell::RefCell<crate::batch::Table<u32>>, role: &str) -> Vec<Entity<'a>> {
+        let Some(role) = self.batch.find_name(role) else { return Vec::new() };
+        let (links, tree) = (links.borrow(), self.batch.tree.borrow());
+        let ends = links.iter(self.index).filter(|&(found, end)| found == role.0 && tree.node(end).live);
+        ends.map(|(_, end)| self.batch.entity(end)).collect()
+    }
+}
+
+impl PartialEq for Entity<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        core::ptr::eq(self.batch, other.batch) && self.index == other.index
+    }
+}
+
+impl Eq for Entity<'_> {}
+
+impl fmt::Debug for Entity<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.kind(), self.id())
+    }
+}

@@ -1,0 +1,142 @@
+//! Gauges and counters of an entity.
+
+use alloc::vec::Vec;
+use core::cell::RefCell;
+
+use super::Entity;
+use crate::batch::{Batch, Name, Table};
+use crate::counter::Counter;
+use crate::key::Key;
+use crate::unit::Unit;
+
+impl<'a> Entity<'a> {
+    /// A figure of the moment; `None` when it could not be read or this kernel does not have it.
+    pub fn gauge(self, key: impl Key) -> Option<f64> {
+        let key = key.find(self.batch)?;
+        self.batch.gauges.borrow().get(self.index, key.0)
+    }
+
+    /// Sets a figure, over an earlier value. A value that is not finite is no figure: the gauge is then removed.
+    pub fn set_gauge(self, key: impl Key, value: f64) {
+        let key = key.intern(self.batch);
+        let mut gauges = self.batch.gauges.borrow_mut();
+        if value.is_finite() {
+            gauges.set(self.index, key.0, value);
+        } else {
+            gauges.remove(self.index, key.0);
+        }
+    }
+
+    /// Drops a figure; whether there was one.
+    pub fn remove_gauge(self, key: impl Key) -> bool {
+        remove(self.batch, &self.batch.gauges, self.index, key)
+    }
+
+    /// Gives a figure another name, over an earlier value there; whether there was one.
+    pub fn rename_gauge(self, from: impl Key, to: impl Key) -> bool {
+        rename(self.batch, &self.batch.gauges, self.index, from, to)
+    }
+
+    /// All figures of the moment, name and value.
+    pub fn gauges(self) -> Vec<(&'a str, f64)> {
+        let gauges = self.batch.gauges.borrow();
+        gauges.iter(self.index).map(|(name, value)| (self.batch.strings.get(name), value)).collect()
+    }
+
+    /// All figures of the moment, names as handles.
+    pub fn gauge_names(self) -> Vec<(Name, f64)> {
+        let gauges = self.batch.gauges.borrow();
+        gauges.iter(self.index).map(|(name, value)| (Name(name), value)).collect()
+    }
+
+    /// A counter.
+    pub fn counter(self, key: impl Key) -> Option<Counter> {
+        let key = key.find(self.batch)?;
+        self.batch.counters.borrow().get(self.index, key.0)
+    }
+
+    /// Sets a counter, over an earlier one.
+    pub fn set_counter(self, key: impl Key, counter: Counter) {
+        let key = key.intern(self.batch);
+        self.batch.counters.borrow_mut().set(self.index, key.0, counter);
+    }
+
+    /// Drops a counter; whether there was one.
+    pub fn remove_counter(self, key: impl Key) -> bool {
+        remove(self.batch, &self.batch.counters, self.index, key)
+    }
+
+    /// Gives a counter another name, over an earlier one there; whether there was one.
+    pub fn rename_counter(self, from: impl Key, to: impl Key) -> bool {
+        rename(self.batch, &self.batch.counters, self.index, from, to)
+    }
+
+    /// All counters, name and readings.
+    pub fn counters(self) -> Vec<(&'a str, Counter)> {
+        let counters = self.batch.counters.borrow();
+        counters.iter(self.index).map(|(name, counter)| (self.batch.strings.get(name), counter)).collect()
+    }
+
+    /// All counters, names as handles.
+    pub fn counter_names(self) -> Vec<(Name, Counter)> {
+        let counters = self.batch.counters.borrow();
+        counters.iter(self.index).map(|(name, counter)| (Name(name), counter)).collect()
+    }
+
+    /// Sets a gauge that dashboards shall see and says its unit to the formatters. Published names hold no dot. A value
+    /// that is not finite is not published.
+    pub fn publish(self, key: impl Key, value: f64, unit: Unit) {
+        let key = key.intern(self.batch);
+        self.set_gauge(key, value);
+        if value.is_finite() {
+            self.batch.describe_name(key, unit);
+        }
+    }
+
+    /// Gives all gauges and counters to another entity; where both have a name, the one that is moved counts.
+    pub fn move_points_to(self, other: Entity<'_>) {
+        self.batch.gauges.borrow_mut().splice(self.index, other.index);
+        self.batch.counters.borrow_mut().splice(self.index, other.index);
+    }
+
+    /// Drops the gauges and counters whose name is not kept. [`Batch::retain_points`] does it for all entities at once
+    /// and asks once for each name.
+    pub fn retain_points(self, mut keep: impl FnMut(&str) -> bool) {
+        self.retain_point_names(|name| keep(self.batch.text(name)));
+    }
+
+    /// As [`Entity::retain_points`], names as handles.
+    pub fn retain_point_names(self, mut keep: impl FnMut(Name) -> bool) {
+        retain(&self.batch.gauges, self.index, &mut keep);
+        retain(&self.batch.counters, self.index, &mut keep);
+    }
+}
+
+fn remove<V: Copy>(batch: &Batch, table: &RefCell<Table<V>>, entity: u32, key: impl Key) -> bool {
+    let Some(key) = key.find(batch) else { return false };
+    table.borrow_mut().remove(entity, key.0)
+}
+
+fn rename<V: Copy>(
+    batch: &Batch,
+    table: &RefCell<Table<V>>,
+    entity: u32,
+    from: impl Key,
+    to: impl Key,
+) -> bool {
+    let Some(from) = from.find(batch) else { return false };
+    let to = to.intern(batch);
+    table.borrow_mut().rename(entity, from.0, to.0)
+}
+
+/// `keep` is the author's and may edit the very entity: no borrow is held while it runs, and the rows are off the entity.
+fn retain<V: Copy>(table: &RefCell<Table<V>>, entity: u32, keep: &mut impl FnMut(Name) -> bool) {
+    let mut position = table.borrow_mut().detach(entity);
+    loop {
+        let Some((name, next)) = table.borrow().step(position) else { break };
+        if keep(Name(name)) {
+            table.borrow_mut().reattach(entity, position);
+        }
+        position = next;
+    }
+}

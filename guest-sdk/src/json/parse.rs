@@ -1,0 +1,267 @@
+//! From text to a value.
+
+use alloc::format;
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::fmt;
+
+use super::Value;
+
+/// Lists and objects within each other. Bounds the stack that a text may take; batches nest two levels per generation.
+const MAX_DEPTH: usize = 128;
+
+/// Where and why a text is no JSON.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Error {
+    /// From 1.
+    pub line: usize,
+    /// Characters from the start of the line, from 1.
+    pub column: usize,
+    /// What was expected.
+    pub reason: String,
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "line {}, column {}: {}", self.line, self.column, self.reason)
+    }
+}
+
+impl core::error::Error for Error {}
+
+/// Reads a whole text.
+///
+/// # Errors
+/// Text that is no JSON, with line and column. Beyond the standard: a key that stands twice in one object, a number
+/// outside of the range of `f64`, nesting deeper than 128.
+pub fn parse(text: &str) -> Result<Value, Error> {
+    let mut parser = Parser { text, at: 0 };
+    let parsed = parser.value(0).and_then(|value| {
+        parser.space();
+        if parser.at == text.len() { Ok(value) } else { Err("nothing more expected".into()) }
+    });
+    parsed.map_err(|reason| parser.error(reason))
+}
+
+struct Parser<'t> {
+    text: &'t str,
+    at: usize,
+}
+
+type Parsed<T> = Result<T, String>;
+
+impl Parser<'_> {
+    fn error(&self, reason: String) -> Error {
+        let before = &self.text.as_bytes()[..self.at.min(self.text.len())];
+        let line_start = before.iter().rposition(|&byte| byte == b'\n').map_or(0, |end| end + 1);
+        let characters = before[line_start..].iter().filter(|&&byte| byte & 0xc0 != 0x80).count();
+        let line = before.iter().filter(|&&byte| byte == b'\n').count() + 1;
+        Error { line, column: characters + 1, reason }
+    }
+
+    fn peek(&self) -> Option<u8> {
+        self.text.as_bytes().get(self.at).copied()
+    }
+
+    fn take(&mut self, byte: u8) -> bool {
+        let found = self.peek() == Some(byte);
+        self.at += usize::from(found);
+        found
+    }
+
+    fn space(&mut self) {
+        while matches!(self.peek(), Some(b' ' | b'\t' | b'\r' | b'\n')) {
+            self.at += 1;
+        }
+    }
+
+    fn value(&mut self, depth: usize) -> Parsed<Value> {
+        self.space();
+        if depth > MAX_DEPTH {
+            return Err(format!("lists and objects are nested deeper than {MAX_DEPTH}"));
+        }
+        match self.peek() {
+            Some(b'{') => self.object(depth),
+            Some(b'[') => self.array(depth),
+            Some(b'"') => Ok(Value::String(self.string()?)),
+            Some(b'-' | b'0'..=b'9') => self.number(),
+            Some(b't') => self.word("true", Value::Bool(true)),
+            Some(b'f') => self.word("false", Value::Bool(false)),
+            Some(b'n') => self.word("null", Value::Null),
+            Some(_) => Err("a value expected".into()),
+            None => Err("the text ends where a value is expected".into()),
+        }
+    }
+
+    fn word(&mut self, word: &str, value: Value) -> Parsed<Value> {
+        if !self.text.as_bytes()[self.at..].starts_with(word.as_bytes()) {
+            return Err("a value expected".into());
+        }
+        self.at += word.len();
+        Ok(value)
+    }
+
+    fn array(&mut self, depth: usize) -> Parsed<Value> {
+        self.at += 1;
+        let mut items = Vec::new();
+        self.space();
+        if self.take(b']') {
+            return Ok(Value::Array(items));
+        }
+        loop {
+            items.push(self.value(depth + 1)?);
+            self.space();
+            if self.take(b']') {
+                return Ok(Value::Array(items));
+            }
+            if !self.take(b',') {
+                return Err("`,` or `]` expected".into());
+            }
+        }
+    }
+
+    fn object(&mut self, depth: usize) -> Parsed<Value> {
+        self.at += 1;
+        let mut fields: Vec<(String, Value)> = Vec::new();
+        self.space();
+        if self.take(b'}') {
+            return Ok(Value::Object(fields));
+        }
+        loop {
+            self.space();
+            if self.peek() != Some(b'"') {
+                return Err("a key in double quotes expected".into());
+            }
+            let start = self.at;
+            let key = self.string()?;
+            if fields.iter().any(|(known, _)| *known == key) {
+                self.at = start;
+                return Err(format!("the key `{key}` stands here a second time"));
+            }
+            self.space();
+            if !self.take(b':') {
+                return Err("`:` expected".into());
+            }
+            let value = self.value(depth + 1)?;
+            fields.push((key, value));
+            self.space();
+            if self.take(b'}') {
+                return Ok(Value::Object(fields));
+            }
+            if !self.take(b',') {
+                return Err("`,` or `}` expected".into());
+            }
+        }
+    }
+
+    fn number(&mut self) -> Parsed<Value> {
+        let start = self.at;
+        let negative = self.take(b'-');
+        if !self.take(b'0') && self.digits() == 0 {
+            return Err("a digit expected".into());
+        }
+        let mut whole = !negative;
+        if self.take(b'.') {
+            whole = false;
+            if self.digits() == 0 {
+                return Err("a digit expected".into());
+            }
+        }
+        if self.take(b'e') || self.take(b'E') {
+            whole = false;
+            let _ = self.take(b'+') || self.take(b'-');
+            if self.digits() == 0 {
+                return Err("a digit expected".into());
+            }
+        }
+        let text = &self.text[start..self.at];
+        if let Some(value) = whole.then(|| text.parse().ok()).flatten() {
+            return Ok(Value::Integer(value));
+        }
+        match text.parse::<f64>() {
+            Ok(value) if value.is_finite() => Ok(Value::Number(value)),
+            _ => {
+                self.at = start;
+                Err("a number of at most 1.8e308 expected".into())
+            }
+        }
+    }
+
+    fn digits(&mut self) -> usize {
+        let start = self.at;
+        while matches!(self.peek(), Some(b'0'..=b'9')) {
+            self.at += 1;
+        }
+        self.at - start
+    }
+
+    fn string(&mut self) -> Parsed<String> {
+        self.at += 1;
+        let mut string = String::new();
+        loop {
+            let start = self.at;
+            while matches!(self.peek(), Some(byte) if byte != b'"' && byte != b'\\' && byte >= 0x20) {
+                self.at += 1;
+            }
+            string.push_str(&self.text[start..self.at]);
+            match self.peek() {
+                Some(b'"') => {
+                    self.at += 1;
+                    return Ok(string);
+                }
+                Some(b'\\') => string.push(self.escape()?),
+                Some(_) => return Err("a control character must be escaped in a string".into()),
+                None => return Err("the text ends inside of a string".into()),
+            }
+        }
+    }
+
+    fn escape(&mut self) -> Parsed<char> {
+        self.at += 2;
+        let escaped = match self.text.as_bytes().get(self.at - 1) {
+            Some(b'"') => '"',
+            Some(b'\\') => '\\',
+            Some(b'/') => '/',
+            Some(b'b') => '\u{8}',
+            Some(b'f') => '\u{c}',
+            Some(b'n') => '\n',
+            Some(b'r') => '\r',
+            Some(b't') => '\t',
+            Some(b'u') => return self.unicode(),
+            _ => {
+                self.at -= 1;
+                return Err("one of `\"\\/bfnrtu` expected after `\\`".into());
+            }
+        };
+        Ok(escaped)
+    }
+
+    fn unicode(&mut self) -> Parsed<char> {
+        let unit = self.hex4()?;
+        let code = match unit {
+            0xd800..=0xdbff if self.text.as_bytes()[self.at..].starts_with(b"\\u") => {
+                self.at += 2;
+                let low = self.hex4()?;
+                if !(0xdc00..=0xdfff).contains(&low) {
+                    return Err("the second half of a surrogate pair expected".into());
+                }
+                0x10000 + ((unit - 0xd800) << 10) + (low - 0xdc00)
+            }
+            unit => unit,
+        };
+        char::from_u32(code).ok_or_else(|| "half of a surrogate pair is no character".into())
+    }
+
+    fn hex4(&mut self) -> Parsed<u32> {
+        let digits = self.text.as_bytes().get(self.at..self.at + 4).unwrap_or_default();
+        let digits = digits.iter().map(|&digit| char::from(digit).to_digit(16));
+        let code = digits.fold(Some(0), |code, digit| Some(code? * 16 + digit?));
+        match code {
+            Some(code) if self.at + 4 <= self.text.len() => {
+                self.at += 4;
+                Ok(code)
+            }
+            _ => Err("four hexadecimal digits expected after `\\u`".into()),
+        }
+    }
+}

@@ -1,0 +1,53 @@
+//! Names of attributes and figures, given as text or as handles.
+
+use alloc::string::String;
+
+use crate::batch::{Batch, Name};
+
+/// What names an attribute, gauge or counter: a string, or a [`Name`] looked up before.
+pub trait Key: Copy + sealed::Sealed {
+    /// The handle, if the batch has the string at all.
+    #[doc(hidden)]
+    fn find(self, batch: &Batch) -> Option<Name>;
+
+    /// The handle; the string is added to the batch on first use.
+    #[doc(hidden)]
+    fn intern(self, batch: &Batch) -> Name;
+}
+
+impl Key for &str {
+    fn find(self, batch: &Batch) -> Option<Name> {
+        batch.find_name(self)
+    }
+
+    fn intern(self, batch: &Batch) -> Name {
+        batch.name(self)
+    }
+}
+
+impl Key for &String {
+    fn find(self, batch: &Batch) -> Option<Name> {
+        batch.find_name(self)
+    }
+
+    fn intern(self, batch: &Batch) -> Name {
+        batch.name(self)
+    }
+}
+
+impl Key for Name {
+    fn find(self, _: &Batch) -> Option<Name> {
+        Some(self)
+    }
+
+    fn intern(self, _: &Batch) -> Name {
+        self
+    }
+}
+
+mod sealed {
+    pub trait Sealed {}
+    impl Sealed for &str {}
+    impl Sealed for &super::String {}
+    impl Sealed for super::Name {}
+}

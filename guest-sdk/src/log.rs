@@ -1,0 +1,90 @@
+//! Lines in the agent's log, with the component's name beside them.
+//!
+//! In a component they go through the contract's `log`; the agent cuts long lines and bounds their number. Natively they
+//! go to stderr, or to a test that collects them with [`capture`]; without `std` and outside of a component nowhere.
+
+/// How much a line matters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Level {
+    /// For the author, while looking for a fault.
+    Trace,
+    /// For an operator who looks for a fault.
+    Debug,
+    /// Worth a line in normal running.
+    Info,
+    /// Something is not as it should be; the result is still good.
+    Warn,
+    /// The result lacks something.
+    Error,
+}
+
+/// Writes a line.
+pub fn write(level: Level, message: &str) {
+    sink::write(level, message);
+}
+
+/// Writes a line for the author, while looking for a fault.
+pub fn trace(message: &str) {
+    write(Level::Trace, message);
+}
+
+/// Writes a line for an operator who looks for a fault.
+pub fn debug(message: &str) {
+    write(Level::Debug, message);
+}
+
+/// Writes a line that is worth its place in normal running.
+pub fn info(message: &str) {
+    write(Level::Info, message);
+}
+
+/// Writes a line about something that is not as it should be.
+pub fn warn(message: &str) {
+    write(Level::Warn, message);
+}
+
+/// Writes a line about something that the result lacks.
+pub fn error(message: &str) {
+    write(Level::Error, message);
+}
+
+#[cfg(all(feature = "std", not(target_family = "wasm")))]
+pub use sink::capture;
+
+#[cfg(all(feature = "guest", target_family = "wasm"))]
+use crate::guest::log as sink;
+
+#[cfg(all(feature = "std", not(all(feature = "guest", target_family = "wasm"))))]
+mod sink {
+    use std::cell::RefCell;
+    use std::string::String;
+    use std::vec::Vec;
+
+    use super::Level;
+
+    std::thread_local! {
+        static CAPTURED: RefCell<Option<Vec<(Level, String)>>> = const { RefCell::new(None) };
+    }
+
+    pub(super) fn write(level: Level, message: &str) {
+        CAPTURED.with_borrow_mut(|captured| match captured {
+            Some(lines) => lines.push((level, String::from(message))),
+            None => std::eprintln!("{level:?}: {message}"),
+        });
+    }
+
+    /// Runs `work` and collects the lines that it writes on this thread, instead of sending them to stderr.
+    #[cfg_attr(target_family = "wasm", allow(dead_code, unreachable_pub, reason = "for native tests"))]
+    pub fn capture<T>(work: impl FnOnce() -> T) -> (T, Vec<(Level, String)>) {
+        let before = CAPTURED.replace(Some(Vec::new()));
+        let result = work();
+        (result, CAPTURED.replace(before).unwrap_or_default())
+    }
+}
+
+#[cfg(all(not(feature = "std"), not(all(feature = "guest", target_family = "wasm"))))]
+mod sink {
+    use super::Level;
+
+    pub(super) fn write(_: Level, _: &str) {}
+}

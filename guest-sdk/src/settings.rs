@@ -1,0 +1,206 @@
+//! The configuration of a component, read key by key.
+
+mod error;
+
+use alloc::format;
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+
+use crate::json::{self, Value};
+
+pub use error::ConfigError;
+
+/// An object of the configuration. Each method takes one key: it gives `None` where the key is not set (or `null`) and,
+/// with a problem recorded, where its value is of another type. After `configure` all problems are reported together
+/// with the keys that nothing asked for, each with its path.
+#[derive(Debug)]
+pub struct Settings {
+    /// Path of this object with a dot at its end; empty for the outermost.
+    prefix: String,
+    fields: Vec<Field>,
+    /// Keys that were asked for, to be named when an unknown one turns up.
+    known: Vec<String>,
+    problems: Vec<String>,
+}
+
+#[derive(Debug)]
+struct Field {
+    key: String,
+    value: Value,
+    asked: bool,
+}
+
+impl Settings {
+    /// Reads the text of a configuration; text without anything in it is an empty object.
+    ///
+    /// # Errors
+    /// Text that is no JSON or no object.
+    pub fn parse(text: &str) -> Result<Self, ConfigError> {
+        let text = if text.trim().is_empty() { "{}" } else { text };
+        match json::parse(text) {
+            Ok(Value::Object(fields)) => Ok(Self::new(String::new(), fields)),
+            Ok(other) => Err(ConfigError::new(format!("expected an object, found {}", other.kind()))),
+            Err(error) => Err(ConfigError::new(error.to_string())),
+        }
+    }
+
+    fn new(prefix: String, fields: Vec<(String, Value)>) -> Self {
+        let fields = fields.into_iter().map(|(key, value)| Field { key, value, asked: false }).collect();
+        Self { prefix, fields, known: Vec::new(), problems: Vec::new() }
+    }
+
+    /// Text.
+    pub fn string(&mut self, key: &str) -> Option<String> {
+        self.typed(key, "a string", |value| value.as_str().map(String::from))
+    }
+
+    /// `true` or `false`.
+    pub fn flag(&mut self, key: &str) -> Option<bool> {
+        self.typed(key, "true or false", |value| match value {
+            Value::Bool(flag) => Some(*flag),
+            _ => None,
+        })
+    }
+
+    /// Any number.
+    pub fn number(&mut self, key: &str) -> Option<f64> {
+        self.typed(key, "a number", Value::as_f64)
+    }
+
+    /// A whole number that is not negative.
+    pub fn integer(&mut self, key: &str) -> Option<u64> {
+        self.typed(key, "a whole number of at least 0", Value::as_u64)
+    }
+
+    /// A list of strings.
+    pub fn strings(&mut self, key: &str) -> Option<Vec<String>> {
+        self.typed(key, "a list of strings", strings)
+    }
+
+    /// A list of lists of strings.
+    pub fn string_lists(&mut self, key: &str) -> Option<Vec<Vec<String>>> {
+        self.typed(key, "a list of lists of strings", |value| match value {
+            Value::Array(lists) => lists.iter().map(strings).collect(),
+            _ => None,
+        })
+    }
+
+    /// An object whose values are strings, in the order in which it was written.
+    pub fn string_map(&mut self, key: &str) -> Option<Vec<(String, String)>> {
+        self.typed(key, "an object of strings", |value| match value {
+            Value::Object(fields) => {
+                fields.iter().map(|(key, value)| Some((key.clone(), value.as_str()?.to_string()))).collect()
+            }
+            _ => None,
+        })
+    }
+
+    /// A value of any type.
+    pub fn value(&mut self, key: &str) -> Option<Value> {
+        self.take(key)
+    }
+
+    /// A list of objects: `read` is called with each of them and its position, from 0.
+    pub fn objects(&mut self, key: &str, mut read: impl FnMut(&mut Settings, usize)) {
+        match self.take(key) {
+            None => {}
+            Some(Value::Array(items)) => {
+                for (at, item) in items.into_iter().enumerate() {
+                    let path = format!("{key}[{at}]");
+                    match item {
+                        Value::Object(fields) => self.inner(&path, fields, |inner| read(inner, at)),
+                        other => self.mismatch(&path, "an object", &other),
+                    }
+                }
+            }
+            Some(other) => self.mismatch(key, "a list of objects", &other),
+        }
+    }
+
+    /// An object: `read` is called with it.
+    pub fn object(&mut self, key: &str, read: impl FnOnce(&mut Settings)) {
+        match self.take(key) {
+            None => {}
+            Some(Value::Object(fields)) => self.inner(key, fields, read),
+            Some(other) => self.mismatch(key, "an object", &other),
+        }
+    }
+
+    /// Records that the value of `key` is of no use, and why.
+    pub fn problem(&mut self, key: &str, message: impl Into<String>) {
+        self.problems.push(format!("{}{key}: {}", self.prefix, message.into()));
+    }
+
+    /// Ends the reading.
+    ///
+    /// # Errors
+    /// All problems recorded, and the keys that nothing asked for.
+    pub fn finish(mut self) -> Result<(), ConfigError> {
+        self.report_unknown();
+        if self.problems.is_empty() { Ok(()) } else { Err(ConfigError::from_problems(self.problems)) }
+    }
+
+    fn typed<T>(
+        &mut self,
+        key: &str,
+        expected: &str,
+        convert: impl FnOnce(&Value) -> Option<T>,
+    ) -> Option<T> {
+        let value = self.take(key)?;
+        let converted = convert(&value);
+        if converted.is_none() {
+            self.mismatch(key, expected, &value);
+        }
+        converted
+    }
+
+    fn take(&mut self, key: &str) -> Option<Value> {
+        if !self.known.iter().any(|known| known == key) {
+            self.known.push(String::from(key));
+        }
+        let field = self.fields.iter_mut().find(|field| field.key == key)?;
+        field.asked = true;
+        match &field.value {
+            Value::Null => None,
+            value => Some(value.clone()),
+        }
+    }
+
+    fn inner(&mut self, path: &str, fields: Vec<(String, Value)>, read: impl FnOnce(&mut Settings)) {
+        let mut inner = Self::new(format!("{}{path}.", self.prefix), fields);
+        read(&mut inner);
+        inner.report_unknown();
+        self.problems.append(&mut inner.problems);
+    }
+
+    fn mismatch(&mut self, key: &str, expected: &str, found: &Value) {
+        let found = match (found, expected) {
+            (Value::Array(_), "a list of strings" | "a list of lists of strings") => {
+                "a list of something else"
+            }
+            (Value::Object(_), "an object of strings") => "an object of something else",
+            (Value::Integer(_) | Value::Number(_), "a whole number of at least 0") => "another number",
+            (found, _) => found.kind(),
+        };
+        self.problem(key, format!("expected {expected}, found {found}"));
+    }
+
+    fn report_unknown(&mut self) {
+        let unknown: Vec<_> =
+            self.fields.iter().filter(|field| !field.asked).map(|field| field.key.clone()).collect();
+        for key in unknown {
+            let message = match self.known.is_empty() {
+                true => String::from("unknown key; none is known here"),
+                false => format!("unknown key; known here: {}", self.known.join(", ")),
+            };
+            self.problem(&key, message);
+        }
+    }
+}
+
+fn strings(value: &Value) -> Option<Vec<String>> {
+    match value {
+        Value::Array(items) => items.iter().map(|item| item.as_str().map(String::from)).collect(),
+        _ => None,
+    }
+}
