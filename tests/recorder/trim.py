@@ -2,14 +2,15 @@
 import json
 import re
 
-# Families of /metrics/cadvisor that have a counterpart in the host files.
+# Families of /metrics/cadvisor that have a counterpart in the host files. `container_oom_events_total` has none: cAdvisor
+# counts lines of the kernel's log, not `oom_kill` of the cgroup.
 FAMILIES = re.compile(
     r"container_cpu_(usage|user|system)_seconds_total|container_cpu_cfs_.*"
     r"|container_memory_(cache|failcnt|failures_total|mapped_file|max_usage_bytes|rss|swap|total_inactive_file_bytes"
     r"|usage_bytes|working_set_bytes)"
     r"|container_fs_(reads|writes|reads_bytes|writes_bytes)_total|container_fs_(usage|limit)_bytes|container_fs_inodes_(total|free)"
     r"|container_network_.*|container_spec_cpu_.*|container_spec_memory_limit_bytes|container_processes"
-    r"|container_oom_events_total|machine_cpu_cores|machine_memory_bytes|machine_swap_bytes"
+    r"|machine_cpu_cores|machine_memory_bytes|machine_swap_bytes"
 )
 # cAdvisor says 0 for these where the kernel has no pressure files: kept only on cgroup v2.
 PRESSURE = re.compile(r"container_pressure_.*")
