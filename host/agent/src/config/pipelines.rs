@@ -1,0 +1,311 @@
+//! `pipelines:` which components run over which scope, and where the result goes.
+
+use super::reader::{Item, Problems, Section, integer, non_empty, one_of};
+use super::values::{self, Sha256};
+use super::yaml::{Data, Node, Position};
+use crate::routes::{Grants, Pattern};
+
+/// A chain of transforms over one scope, and its outputs.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Pipeline {
+    /// Name for logs and counters; distinct.
+    pub name: String,
+    /// What a batch of this pipeline is about.
+    pub scope: Scope,
+    /// Run one after the other.
+    pub transforms: Vec<Stage>,
+    /// Each gets the result of the whole chain.
+    pub outputs: Vec<Output>,
+}
+
+/// What a batch is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scope {
+    /// This node with its pods.
+    Node,
+}
+
+/// One transform of a chain.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Stage {
+    /// What runs.
+    pub component: Component,
+    /// What happens when it fails.
+    pub on_failure: OnFailure,
+}
+
+/// A component and its configuration.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Component {
+    /// Where it comes from.
+    pub origin: Origin,
+    /// Its name there.
+    pub name: String,
+    /// The only content that is accepted, where given.
+    pub sha256: Option<Sha256>,
+    /// Its own configuration.
+    pub settings: Settings,
+    /// The key in the file, for messages.
+    pub path: String,
+}
+
+/// Where a component comes from. One never silently takes the place of the other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// Embedded in the agent: `builtin:NAME`.
+    Builtin,
+    /// `NAME.wasm` in `transforms_dir`: `file:NAME`.
+    File,
+}
+
+/// What happens when a transform fails.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum OnFailure {
+    /// The version that worked last takes over, else the built-in of that name, else the stage is skipped.
+    #[default]
+    LastGood,
+    /// The next stage gets this one's input.
+    Skip,
+    /// The scope's batch ends here, for this tick.
+    Drop,
+}
+
+/// The configuration of a component: JSON for the component, and where it stands for messages.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// JSON text, `{}` where nothing was written.
+    pub text: String,
+    /// Where the component is named in the file.
+    pub at: Option<Position>,
+    node: Option<Node>,
+}
+
+/// Where the result goes and in which form.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Output {
+    /// Makes bytes of the batch.
+    pub formatter: Component,
+    /// Name of a sink.
+    pub sink: String,
+    /// What it may write to.
+    pub grants: Grants,
+    /// Most bytes a tick; what is more is dropped and counted.
+    pub max_bytes_per_tick: u64,
+    /// Most different routes a tick; events for others are dropped and counted.
+    pub max_routes_per_tick: usize,
+}
+
+impl PartialEq for Settings {
+    fn eq(&self, other: &Self) -> bool {
+        self.text == other.text
+    }
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self { text: "{}".into(), at: None, node: None }
+    }
+}
+
+impl Settings {
+    /// Where a key of the component's configuration stands, such as `metric_declarations[2].dimensions`.
+    pub fn position(&self, key: &str) -> Option<Position> {
+        self.node.as_ref().map(|node| node.nearest(key)).or(self.at)
+    }
+}
+
+impl std::fmt::Display for Component {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let origin = match self.origin {
+            Origin::Builtin => "builtin",
+            Origin::File => "file",
+        };
+        write!(f, "{origin}:{}", self.name)
+    }
+}
+
+impl Pipeline {
+    /// The default: this node's Container Insights events on stdout.
+    pub(super) fn node() -> Self {
+        let stage = |index: usize, name: &str| Stage {
+            component: Component::builtin(name, format!("pipelines[0].transforms[{index}]")),
+            on_failure: OnFailure::LastGood,
+        };
+        Self {
+            name: "node".into(),
+            scope: Scope::Node,
+            transforms: vec![stage(0, "decorate"), stage(1, "utilization")],
+            outputs: vec![Output::emf("stdout")],
+        }
+    }
+}
+
+impl Pipeline {
+    /// All components that it names.
+    pub fn components(&self) -> impl Iterator<Item = &Component> {
+        let stages = self.transforms.iter().map(|stage| &stage.component);
+        stages.chain(self.outputs.iter().map(|output| &output.formatter))
+    }
+}
+
+impl Component {
+    fn builtin(name: &str, path: String) -> Self {
+        Self { origin: Origin::Builtin, name: name.into(), sha256: None, settings: Settings::default(), path }
+    }
+}
+
+impl Output {
+    fn emf(sink: &str) -> Self {
+        Self {
+            formatter: Component::builtin("emf", "pipelines[0].outputs[0].formatter".into()),
+            sink: sink.into(),
+            grants: default_grants(),
+            max_bytes_per_tick: 64 << 20,
+            max_routes_per_tick: 256,
+        }
+    }
+}
+
+/// The log groups of Container Insights, any stream.
+fn default_grants() -> Grants {
+    let patterns = |texts: &[&str]| texts.iter().filter_map(|text| Pattern::parse(text).ok()).collect();
+    let groups = ["/aws/containerinsights/*/performance", "/aws/ecs/containerinsights/*/performance"];
+    Grants::new(vec![("log_group".into(), patterns(&groups)), ("log_stream".into(), patterns(&["**"]))])
+}
+
+/// Reads the list; the default where it is absent.
+pub(super) fn read(root: &Section<'_>, sinks: &[&str], problems: &Problems) -> Vec<Pipeline> {
+    let Some(items) = root.list("pipelines") else { return vec![Pipeline::node()] };
+    if items.is_empty() {
+        root.problem("pipelines", "the list is empty: nothing would run; leave the key out for the default");
+    }
+    let mut pipelines: Vec<Pipeline> = Vec::new();
+    for item in &items {
+        if let Some(pipeline) = pipeline(item, sinks) {
+            if pipelines.iter().any(|other| other.name == pipeline.name) {
+                let message = format!("the name `{}` is taken by a pipeline above", pipeline.name);
+                problems.add(Some(item.node.nearest("name")), format!("{}.name", item.path), message);
+            }
+            pipelines.push(pipeline);
+        }
+    }
+    pipelines
+}
+
+fn pipeline(item: &Item<'_>, sinks: &[&str]) -> Option<Pipeline> {
+    let section = item.section();
+    let name = section.text("name");
+    if name.is_none() {
+        section.problem("name", "required");
+    }
+    let scope = section.value("scope", one_of(&[("node", Scope::Node)])).unwrap_or(Scope::Node);
+    let transforms = section.list("transforms").unwrap_or_default();
+    let transforms = transforms.iter().filter_map(stage).collect();
+    let outputs = section.list("outputs").unwrap_or_default();
+    if outputs.is_empty() {
+        section.problem("outputs", "at least one is required: a pipeline without an output does nothing");
+    }
+    let outputs = outputs.iter().filter_map(|item| output(item, sinks)).collect();
+    section.finish();
+    Some(Pipeline { name: name?, scope, transforms, outputs })
+}
+
+fn stage(item: &Item<'_>) -> Option<Stage> {
+    let words = [("last-good", OnFailure::LastGood), ("skip", OnFailure::Skip), ("drop", OnFailure::Drop)];
+    let section = item.section();
+    let component = component(&section, &item.path);
+    let on_failure = section.value("on_failure", one_of(&words)).unwrap_or_default();
+    section.finish();
+    Some(Stage { component: component?, on_failure })
+}
+
+fn component(section: &Section<'_>, path: &str) -> Option<Component> {
+    let named = section.value("use", component_name);
+    if named.is_none() && section.get("use").is_none() {
+        section.problem("use", "required: builtin:NAME or file:NAME");
+    }
+    let sha256 = section.value("sha256", Sha256::parse);
+    let mut settings = Settings { at: section.at(), ..Settings::default() };
+    if let Some(item) = section.get("config") {
+        if !matches!(item.node.data, Data::Mapping(_)) {
+            item.problem(format!("expected a mapping, found {}", item.node.kind()));
+        }
+        settings.text = item.node.to_json().to_string();
+        settings.node = Some(item.node.clone());
+    }
+    let (origin, name) = named?;
+    Some(Component { origin, name, sha256, settings, path: path.into() })
+}
+
+/// The name is also a file's name: letters, digits, `-`, `_` and `.`, not at the start, so it never leaves its folder.
+fn component_name(text: &str) -> Result<(Origin, String), String> {
+    let wrong = || format!("`{text}` names no component; write builtin:NAME or file:NAME");
+    let (origin, name) = text.split_once(':').ok_or_else(wrong)?;
+    let origin = match origin {
+        "builtin" => Origin::Builtin,
+        "file" => Origin::File,
+        _ => return Err(wrong()),
+    };
+    let usable = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+    if name.is_empty() || name.starts_with('.') || !name.chars().all(usable) {
+        return Err(format!(
+            "`{name}` is no name of a component: letters, digits, `-`, `_` and `.` (not first)"
+        ));
+    }
+    Ok((origin, name.into()))
+}
+
+fn output(item: &Item<'_>, sinks: &[&str]) -> Option<Output> {
+    let default = Output::emf("stdout");
+    let section = item.section();
+    let formatter = match section.get("formatter") {
+        Some(item) => {
+            let section = item.section();
+            let formatter = component(&section, &item.path);
+            section.finish();
+            formatter
+        }
+        None => {
+            section.problem("formatter", "required, such as {use: builtin:emf}");
+            None
+        }
+    };
+    let known = |text: &str| match sinks.contains(&text) {
+        true => Ok(text.to_string()),
+        false => Err(format!("there is no sink `{text}`; there are: {}", sinks.join(", "))),
+    };
+    let sink = section.value("sink", known).unwrap_or(default.sink);
+    let grants = section.named("routes").map_or(default.grants, |keys| grants(&keys));
+    let bytes = section.value("max_bytes_per_tick", |text| match values::size(text)? {
+        0 => Err("0 bytes would drop everything".to_string()),
+        bytes => Ok(bytes),
+    });
+    let routes = section.value("max_routes_per_tick", |text| match integer(text)? {
+        routes @ 1..=100_000 => Ok(routes as usize),
+        _ => Err("must be from 1 to 100000".to_string()),
+    });
+    section.finish();
+    Some(Output {
+        formatter: formatter?,
+        sink,
+        grants,
+        max_bytes_per_tick: bytes.unwrap_or(default.max_bytes_per_tick),
+        max_routes_per_tick: routes.unwrap_or(default.max_routes_per_tick),
+    })
+}
+
+fn grants(keys: &[(&str, Item<'_>)]) -> Grants {
+    let read = |(key, item): &(&str, Item<'_>)| {
+        let Data::Sequence(nodes) = &item.node.data else {
+            item.problem(format!("expected a list of patterns, found {}", item.node.kind()));
+            return None;
+        };
+        let patterns = nodes.iter().enumerate().filter_map(|(index, node)| {
+            let path = format!("{}[{index}]", item.path);
+            let element = Item { node, at: node.at, path, problems: item.problems };
+            element.value(|text| Pattern::parse(&non_empty(text)?))
+        });
+        Some((key.to_string(), patterns.collect()))
+    };
+    Grants::new(keys.iter().filter_map(read).collect())
+}

@@ -1,0 +1,214 @@
+//! Reading a tree key by key, noting every problem instead of stopping at the first.
+
+use std::cell::RefCell;
+
+use super::report::{Problem, Report};
+use super::yaml::{Data, Entry, Node, Position};
+
+/// What is wrong with the file so far.
+#[derive(Default)]
+pub(super) struct Problems {
+    found: RefCell<Vec<Problem>>,
+    /// Keys that were asked for and are not in the file; the test of the example looks at it.
+    absent: RefCell<Vec<String>>,
+}
+
+impl Problems {
+    pub(super) fn add(&self, at: Option<Position>, path: impl Into<String>, message: impl Into<String>) {
+        let problem = Problem { at, path: path.into(), message: message.into() };
+        self.found.borrow_mut().push(problem);
+    }
+
+    pub(super) fn absent(&self) -> Vec<String> {
+        self.absent.borrow().clone()
+    }
+
+    /// The report, in the order of the file; `None` when all is well.
+    pub(super) fn into_report(self, file: Option<&str>) -> Option<Report> {
+        let mut problems = self.found.into_inner();
+        problems.sort_by_key(|problem| problem.at);
+        (!problems.is_empty()).then(|| Report { file: file.map(String::from), problems })
+    }
+}
+
+/// One mapping of the file, or the place of one that is not there. Call [`Section::finish`] when all keys were asked for:
+/// what was not asked for is unknown.
+pub(super) struct Section<'a> {
+    entries: &'a [Entry],
+    at: Option<Position>,
+    path: String,
+    asked: RefCell<Vec<&'static str>>,
+    problems: &'a Problems,
+}
+
+/// A value with the path that leads to it.
+pub(super) struct Item<'a> {
+    pub(super) node: &'a Node,
+    pub(super) at: Position,
+    pub(super) path: String,
+    pub(super) problems: &'a Problems,
+}
+
+impl<'a> Section<'a> {
+    /// The whole document.
+    pub(super) fn root(node: Option<&'a Node>, problems: &'a Problems) -> Self {
+        let absent =
+            Self { entries: &[], at: None, path: String::new(), asked: RefCell::default(), problems };
+        node.map_or(absent, |node| Item { node, at: node.at, path: String::new(), problems }.section())
+    }
+
+    /// The value of a key. A key without a value (or with `~`) is absent.
+    pub(super) fn get(&self, key: &'static str) -> Option<Item<'a>> {
+        if !self.asked.borrow().contains(&key) {
+            self.asked.borrow_mut().push(key);
+        }
+        let path = join(&self.path, key);
+        let Some(entry) = self.entries.iter().find(|entry| entry.key == key) else {
+            self.problems.absent.borrow_mut().push(path);
+            return None;
+        };
+        let item = Item { node: &entry.value, at: entry.at, path, problems: self.problems };
+        (!entry.value.is_null()).then_some(item)
+    }
+
+    /// A scalar, read by `parse`, whose message goes into the report.
+    pub(super) fn value<T>(
+        &self,
+        key: &'static str,
+        parse: impl FnOnce(&str) -> Result<T, String>,
+    ) -> Option<T> {
+        self.get(key)?.value(parse)
+    }
+
+    /// Text that is not empty.
+    pub(super) fn text(&self, key: &'static str) -> Option<String> {
+        self.value(key, non_empty)
+    }
+
+    /// A mapping below this one; where it is absent all its keys are.
+    pub(super) fn section(&self, key: &'static str) -> Section<'a> {
+        match self.get(key) {
+            Some(item) => item.section(),
+            None => Section {
+                entries: &[],
+                at: self.at,
+                path: join(&self.path, key),
+                asked: RefCell::default(),
+                problems: self.problems,
+            },
+        }
+    }
+
+    /// The elements of a list.
+    pub(super) fn list(&self, key: &'static str) -> Option<Vec<Item<'a>>> {
+        let item = self.get(key)?;
+        let Data::Sequence(nodes) = &item.node.data else {
+            item.problem(format!("expected a list, found {}", item.node.kind()));
+            return None;
+        };
+        let element = |(index, node): (usize, &'a Node)| Item {
+            node,
+            at: node.at,
+            path: format!("{}[{index}]", item.path),
+            problems: item.problems,
+        };
+        Some(nodes.iter().enumerate().map(element).collect())
+    }
+
+    /// The entries of a mapping whose keys are names that the author chose.
+    pub(super) fn named(&self, key: &'static str) -> Option<Vec<(&'a str, Item<'a>)>> {
+        let item = self.get(key)?;
+        let Data::Mapping(entries) = &item.node.data else {
+            item.problem(format!("expected a mapping, found {}", item.node.kind()));
+            return None;
+        };
+        let named = |entry: &'a Entry| {
+            let path = join(&item.path, &entry.key);
+            (entry.key.as_str(), Item { node: &entry.value, at: entry.at, path, problems: item.problems })
+        };
+        Some(entries.iter().map(named).collect())
+    }
+
+    /// Where the mapping stands.
+    pub(super) fn at(&self) -> Option<Position> {
+        self.at
+    }
+
+    /// Notes a problem with a key of this mapping, or with its absence.
+    pub(super) fn problem(&self, key: &str, message: impl Into<String>) {
+        let at = self.entries.iter().find(|entry| entry.key == key).map(|entry| entry.value.at);
+        self.problems.add(at.or(self.at), join(&self.path, key), message);
+    }
+
+    /// Notes every key that nobody asked for.
+    pub(super) fn finish(&self) {
+        let asked = self.asked.borrow();
+        for entry in self.entries.iter().filter(|entry| !asked.contains(&entry.key.as_str())) {
+            let message = format!("unknown key; known here: {}", asked.join(", "));
+            self.problems.add(Some(entry.at), join(&self.path, &entry.key), message);
+        }
+    }
+}
+
+impl<'a> Item<'a> {
+    /// As a scalar, read by `parse`.
+    pub(super) fn value<T>(&self, parse: impl FnOnce(&str) -> Result<T, String>) -> Option<T> {
+        let Data::Scalar { text, .. } = &self.node.data else {
+            self.problem(format!("expected one value, found {}", self.node.kind()));
+            return None;
+        };
+        parse(text).map_err(|message| self.problem(message)).ok()
+    }
+
+    /// As a mapping.
+    pub(super) fn section(&self) -> Section<'a> {
+        let entries = match &self.node.data {
+            Data::Mapping(entries) => entries.as_slice(),
+            _ => {
+                self.problem(format!("expected a mapping, found {}", self.node.kind()));
+                &[]
+            }
+        };
+        let (path, problems) = (self.path.clone(), self.problems);
+        Section { entries, at: Some(self.at), path, asked: RefCell::default(), problems }
+    }
+
+    /// Notes a problem with this value.
+    pub(super) fn problem(&self, message: impl Into<String>) {
+        self.problems.add(Some(self.node.at), self.path.clone(), message);
+    }
+}
+
+/// `true` or `false`.
+pub(super) fn flag(text: &str) -> Result<bool, String> {
+    match text {
+        "true" => Ok(true),
+        "false" => Ok(false),
+        _ => Err(format!("expected true or false, found `{text}`")),
+    }
+}
+
+/// A whole number.
+pub(super) fn integer(text: &str) -> Result<u64, String> {
+    text.parse().map_err(|_| format!("expected a whole number, found `{text}`"))
+}
+
+/// Any text but none.
+pub(super) fn non_empty(text: &str) -> Result<String, String> {
+    if text.is_empty() { Err("must not be empty".into()) } else { Ok(text.into()) }
+}
+
+/// One of a few words.
+pub(super) fn one_of<T: Copy>(words: &[(&str, T)]) -> impl Fn(&str) -> Result<T, String> {
+    move |text| {
+        let found = words.iter().find(|(word, _)| *word == text).map(|(_, value)| *value);
+        found.ok_or_else(|| {
+            let known: Vec<&str> = words.iter().map(|(word, _)| *word).collect();
+            format!("expected one of {}, found `{text}`", known.join(", "))
+        })
+    }
+}
+
+fn join(path: &str, key: &str) -> String {
+    if path.is_empty() { key.into() } else { format!("{path}.{key}") }
+}

@@ -1,0 +1,128 @@
+//! `sinks:` where events end up.
+
+use std::path::PathBuf;
+
+use super::reader::{Item, Section, integer, one_of};
+use super::values;
+
+/// A sink by the name that outputs use.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Sink {
+    /// The name.
+    pub name: String,
+    /// What it is.
+    pub kind: SinkKind,
+}
+
+/// What a sink is.
+#[derive(Clone, Debug, PartialEq)]
+pub enum SinkKind {
+    /// Standard output.
+    Stdout {
+        /// Indented instead of one event a line.
+        pretty: When,
+    },
+    /// A file that is rotated by size.
+    File(FileSink),
+}
+
+/// When something is done that only people want.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum When {
+    /// When the other end is a terminal.
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+/// A file sink.
+#[derive(Clone, Debug, PartialEq)]
+pub struct FileSink {
+    /// The file that is written; older ones are `PATH.1` (the youngest) to `PATH.N`.
+    pub path: PathBuf,
+    /// A file is put aside before it grows beyond this, bytes.
+    pub max_bytes: u64,
+    /// How many older files are kept.
+    pub max_files: usize,
+    /// Whether what a tick wrote is on disk when the tick ends.
+    pub sync: Sync,
+}
+
+/// When a file's data goes to disk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sync {
+    /// At the end of every tick that wrote something.
+    Tick,
+    /// When the kernel finds the time; a crash of the machine loses up to half a minute.
+    Never,
+}
+
+const PRETTY: [(&str, When); 3] = [("auto", When::Auto), ("always", When::Always), ("never", When::Never)];
+
+/// The one sink that needs no configuration.
+pub(super) fn stdout() -> Sink {
+    Sink { name: "stdout".into(), kind: SinkKind::Stdout { pretty: When::Auto } }
+}
+
+/// Reads the mapping. `stdout` is always there.
+pub(super) fn read(root: &Section<'_>) -> Vec<Sink> {
+    let mut sinks: Vec<Sink> = Vec::new();
+    for (name, item) in root.named("sinks").unwrap_or_default() {
+        let Some(kind) = kind(&item) else { continue };
+        if let SinkKind::File(file) = &kind
+            && let Some(other) =
+                sinks.iter().find(|sink| matches!(&sink.kind, SinkKind::File(f) if f.path == file.path))
+        {
+            item.problem(format!("{} is written by the sink `{}` already", file.path.display(), other.name));
+        }
+        sinks.push(Sink { name: name.into(), kind });
+    }
+    if !sinks.iter().any(|sink| sink.name == "stdout") {
+        sinks.insert(0, stdout());
+    }
+    sinks
+}
+
+fn kind(item: &Item<'_>) -> Option<SinkKind> {
+    let section = item.section();
+    let kind = section.value("type", one_of(&[("stdout", true), ("file", false)]));
+    let sink = match kind {
+        Some(true) => {
+            let pretty = section.value("pretty", one_of(&PRETTY)).unwrap_or(When::Auto);
+            Some(SinkKind::Stdout { pretty })
+        }
+        Some(false) => file(&section).map(SinkKind::File),
+        None => {
+            if section.get("type").is_none() {
+                section.problem("type", "required: stdout or file");
+            }
+            return None;
+        }
+    };
+    section.finish();
+    sink
+}
+
+fn file(section: &Section<'_>) -> Option<FileSink> {
+    let path = section.text("path").map(PathBuf::from);
+    if path.is_none() && section.get("path").is_none() {
+        section.problem("path", "required: the file that is written");
+    }
+    let max_bytes = section.value("max_bytes", |text| match values::size(text)? {
+        bytes if bytes >= 64 << 10 => Ok(bytes),
+        _ => Err("must be 64KiB or more: an event has to fit".to_string()),
+    });
+    let max_files = section.value("max_files", |text| match integer(text)? {
+        files @ 0..=1000 => Ok(files as usize),
+        _ => Err("must be from 0 to 1000".to_string()),
+    });
+    let sync = section.value("sync", one_of(&[("tick", Sync::Tick), ("never", Sync::Never)]));
+    Some(FileSink {
+        path: path?,
+        max_bytes: max_bytes.unwrap_or(64 << 20),
+        max_files: max_files.unwrap_or(4),
+        sync: sync.unwrap_or(Sync::Tick),
+    })
+}

@@ -1,0 +1,363 @@
+//! A YAML document as a tree in which every node knows its line and column.
+//!
+//! Deserialising with serde stops at the first mistake; the tree lets the reader above report all of them. Scalars keep
+//! their text, so that `16MiB`, `60s` and a hash of digits only reach their own parsers unharmed.
+
+use std::collections::HashMap;
+use std::fmt;
+
+use saphyr_parser::{Event, Marker, Parser, ScalarStyle};
+
+/// Aliases are copied out, so a few lines can stand for gigabytes; no configuration comes near this.
+const MAX_NODES: usize = 100_000;
+
+/// Deeper nesting would only serve to overflow the stack of whoever walks the tree.
+const MAX_DEPTH: usize = 64;
+
+/// Where something stands in the file. Lines and columns count from 1, columns in characters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Position {
+    /// Line, from 1.
+    pub line: usize,
+    /// Column, from 1.
+    pub column: usize,
+}
+
+impl fmt::Display for Position {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.line, self.column)
+    }
+}
+
+impl From<Marker> for Position {
+    fn from(marker: Marker) -> Self {
+        Self { line: marker.line(), column: marker.col() + 1 }
+    }
+}
+
+/// A value and where it begins.
+#[derive(Clone, Debug)]
+pub struct Node {
+    /// Where the value begins.
+    pub at: Position,
+    /// The value.
+    pub data: Data,
+}
+
+/// What a node holds.
+#[derive(Clone, Debug)]
+pub enum Data {
+    /// Text as written, quotes and escapes undone. `plain` when it was not quoted: only then it can be a number,
+    /// a boolean or null.
+    Scalar {
+        /// The text.
+        text: String,
+        /// Written without quotes.
+        plain: bool,
+    },
+    /// `- a` or `[a]`.
+    Sequence(Vec<Node>),
+    /// `key: value` in the order of the file; keys are distinct.
+    Mapping(Vec<Entry>),
+}
+
+/// A key with its value.
+#[derive(Clone, Debug)]
+pub struct Entry {
+    /// The key.
+    pub key: String,
+    /// Where the key begins.
+    pub at: Position,
+    /// Its value.
+    pub value: Node,
+}
+
+/// The text is not YAML, or uses what a configuration has no use for.
+#[derive(Debug, thiserror::Error)]
+#[error("{message}")]
+pub struct SyntaxError {
+    /// Where.
+    pub at: Position,
+    /// What is wrong.
+    pub message: String,
+}
+
+impl Node {
+    /// A word for messages: what the value looks like to its author.
+    pub fn kind(&self) -> &'static str {
+        match &self.data {
+            Data::Mapping(_) => "a mapping",
+            Data::Sequence(_) => "a list",
+            Data::Scalar { text, plain: true } => match plain(text) {
+                Plain::Null => "nothing",
+                Plain::Flag(_) => "true or false",
+                Plain::Integer | Plain::Float => "a number",
+                Plain::Text => "text",
+            },
+            Data::Scalar { .. } => "text",
+        }
+    }
+
+    /// `key:` without a value, `~` or `null`.
+    pub fn is_null(&self) -> bool {
+        matches!(&self.data, Data::Scalar { text, plain: true } if matches!(plain(text), Plain::Null))
+    }
+
+    /// The same value as JSON.
+    pub fn to_json(&self) -> serde_json::Value {
+        use serde_json::Value;
+        match &self.data {
+            Data::Mapping(entries) => {
+                Value::Object(entries.iter().map(|e| (e.key.clone(), e.value.to_json())).collect())
+            }
+            Data::Sequence(items) => Value::Array(items.iter().map(Node::to_json).collect()),
+            Data::Scalar { text, plain: false } => Value::String(text.clone()),
+            Data::Scalar { text, plain: true } => match plain(text) {
+                Plain::Null => Value::Null,
+                Plain::Flag(flag) => Value::Bool(flag),
+                // Text of a number that JSON's own reader does not take (`+1`, `.5`, `0x10`) stays text: the component
+                // then says what it expected.
+                Plain::Integer | Plain::Float => {
+                    serde_json::from_str(text).unwrap_or_else(|_| Value::String(text.clone()))
+                }
+                Plain::Text => Value::String(text.clone()),
+            },
+        }
+    }
+
+    /// The node under a path such as `metric_declarations[2].dimensions`, as far as it leads: the position of the nearest
+    /// node that exists serves a message better than none.
+    pub fn nearest(&self, path: &str) -> Position {
+        let mut node = self;
+        let mut at = self.at;
+        for step in path.split(['.', '[']).filter(|step| !step.is_empty()) {
+            let next = match &node.data {
+                Data::Mapping(entries) => {
+                    entries.iter().find(|entry| entry.key == step).map(|entry| (entry.at, &entry.value))
+                }
+                Data::Sequence(items) => step
+                    .strip_suffix(']')
+                    .and_then(|index| index.parse::<usize>().ok())
+                    .and_then(|index| items.get(index))
+                    .map(|item| (item.at, item)),
+                Data::Scalar { .. } => None,
+            };
+            let Some((found, value)) = next else { break };
+            (at, node) = (found, value);
+        }
+        at
+    }
+}
+
+enum Plain {
+    Null,
+    Flag(bool),
+    Integer,
+    Float,
+    Text,
+}
+
+/// The core schema of YAML 1.2: `yes`, `no`, `on`, `off` are text.
+fn plain(text: &str) -> Plain {
+    match text {
+        "" | "~" | "null" | "Null" | "NULL" => Plain::Null,
+        "true" | "True" | "TRUE" => Plain::Flag(true),
+        "false" | "False" | "FALSE" => Plain::Flag(false),
+        _ => {
+            let first = text.bytes().next().unwrap_or(b' ');
+            if !(first.is_ascii_digit() || matches!(first, b'-' | b'+' | b'.')) {
+                Plain::Text
+            } else if text.parse::<i128>().is_ok() {
+                Plain::Integer
+            } else if text.parse::<f64>().is_ok_and(f64::is_finite) {
+                Plain::Float
+            } else {
+                Plain::Text
+            }
+        }
+    }
+}
+
+/// Reads one document; `None` when there is nothing in it but comments.
+///
+/// # Errors
+/// The text is not YAML, has more than one document, a key twice, a key that is not text, a tag, or is nested too deep.
+pub fn parse(text: &str) -> Result<Option<Node>, SyntaxError> {
+    let mut loader = Loader { events: Parser::new_from_str(text), anchors: HashMap::new(), nodes: 0 };
+    let mut root = None;
+    loop {
+        let (event, at) = loader.next()?;
+        match event {
+            Event::StreamEnd => return Ok(root),
+            Event::StreamStart | Event::DocumentStart(_) | Event::DocumentEnd | Event::Nothing => {}
+            event if root.is_none() => root = Some(loader.node(event, at, 0)?),
+            _ => return Err(error(at, "a second document: one file holds one configuration")),
+        }
+    }
+}
+
+struct Loader<'a> {
+    events: Parser<'a, saphyr_parser::StrInput<'a>>,
+    anchors: HashMap<usize, Node>,
+    nodes: usize,
+}
+
+impl<'a> Loader<'a> {
+    fn next(&mut self) -> Result<(Event<'a>, Position), SyntaxError> {
+        match self.events.next_event() {
+            Some(Ok((event, span))) => Ok((event, span.start.into())),
+            Some(Err(e)) => Err(error((*e.marker()).into(), e.info())),
+            None => Err(error(Position { line: 1, column: 1 }, "the document ends unexpectedly")),
+        }
+    }
+
+    fn node(&mut self, event: Event<'a>, at: Position, depth: usize) -> Result<Node, SyntaxError> {
+        self.nodes += 1;
+        if self.nodes > MAX_NODES {
+            return Err(error(
+                at,
+                format!("more than {MAX_NODES} values, aliases counted where they are used"),
+            ));
+        }
+        if depth > MAX_DEPTH {
+            return Err(error(at, format!("nested deeper than {MAX_DEPTH} levels")));
+        }
+        let (anchor, tag, data) = match event {
+            Event::Scalar(text, style, anchor, tag) => {
+                let plain = style == ScalarStyle::Plain;
+                (anchor, tag, Data::Scalar { text: text.into_owned(), plain })
+            }
+            Event::SequenceStart(anchor, tag) => (anchor, tag, Data::Sequence(self.sequence(depth)?)),
+            Event::MappingStart(anchor, tag) => (anchor, tag, Data::Mapping(self.mapping(depth)?)),
+            Event::Alias(id) => {
+                let node = self.anchors.get(&id).cloned();
+                let node = node.ok_or_else(|| error(at, "an alias inside of the value that it names"))?;
+                self.nodes += count(&node);
+                return Ok(node);
+            }
+            _ => return Err(error(at, "the document ends unexpectedly")),
+        };
+        if let Some(tag) = tag {
+            return Err(error(
+                at,
+                format!("the tag {}{}: a configuration has no tags", tag.handle, tag.suffix),
+            ));
+        }
+        let node = Node { at, data };
+        if anchor != 0 {
+            self.anchors.insert(anchor, node.clone());
+        }
+        Ok(node)
+    }
+
+    fn sequence(&mut self, depth: usize) -> Result<Vec<Node>, SyntaxError> {
+        let mut items = Vec::new();
+        loop {
+            match self.next()? {
+                (Event::SequenceEnd, _) => return Ok(items),
+                (event, at) => items.push(self.node(event, at, depth + 1)?),
+            }
+        }
+    }
+
+    fn mapping(&mut self, depth: usize) -> Result<Vec<Entry>, SyntaxError> {
+        let mut entries: Vec<Entry> = Vec::new();
+        loop {
+            let (event, at) = match self.next()? {
+                (Event::MappingEnd, _) => return Ok(entries),
+                (event, at) => (event, at),
+            };
+            let Data::Scalar { text: key, .. } = self.node(event, at, depth + 1)?.data else {
+                return Err(error(at, "a key is text, not a list or a mapping"));
+            };
+            if let Some(first) = entries.iter().find(|entry| entry.key == key) {
+                return Err(error(
+                    at,
+                    format!("`{key}` is here a second time, first in line {}", first.at.line),
+                ));
+            }
+            let (event, value_at) = self.next()?;
+            let value = self.node(event, value_at, depth + 1)?;
+            entries.push(Entry { key, at, value });
+        }
+    }
+}
+
+fn count(node: &Node) -> usize {
+    match &node.data {
+        Data::Scalar { .. } => 1,
+        Data::Sequence(items) => 1 + items.iter().map(count).sum::<usize>(),
+        Data::Mapping(entries) => 1 + entries.iter().map(|entry| count(&entry.value)).sum::<usize>(),
+    }
+}
+
+fn error(at: Position, message: impl Into<String>) -> SyntaxError {
+    SyntaxError { at, message: message.into() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_node_knows_where_it_stands() {
+        let root = parse("# first\ninterval: 60s\nlist:\n  - a: 1\n    bé: [x, 'y']\n").unwrap().unwrap();
+        assert_eq!(root.nearest("interval"), Position { line: 2, column: 1 });
+        assert_eq!(root.nearest("list[0].bé"), Position { line: 5, column: 5 });
+        assert_eq!(root.nearest("list[0].bé[1]"), Position { line: 5, column: 13 });
+        assert_eq!(
+            root.nearest("list[7].nothing"),
+            Position { line: 3, column: 1 },
+            "the nearest that exists"
+        );
+    }
+
+    #[test]
+    fn scalars_become_what_the_core_schema_says() {
+        let text =
+            "{a: 1, b: -2.5, c: true, d: ~, e: yes, f: '1', g: 1e3, h: 12ab, i: , j: .inf, k: \"x\\ny\"}";
+        let json = parse(text).unwrap().unwrap().to_json();
+        let expected = serde_json::json!({
+            "a": 1, "b": -2.5, "c": true, "d": null, "e": "yes", "f": "1", "g": 1e3, "h": "12ab", "i": null,
+            "j": ".inf", "k": "x\ny"
+        });
+        assert_eq!(json, expected);
+    }
+
+    #[test]
+    fn nothing_but_comments_is_an_empty_configuration() {
+        assert!(parse("# nothing\n").unwrap().is_none());
+        assert!(parse("").unwrap().is_none());
+    }
+
+    #[test]
+    fn what_has_no_place_in_a_configuration_is_refused_where_it_stands() {
+        for (text, line, part) in [
+            ("a: 1\nb: 2\na: 3\n", 3, "`a` is here a second time, first in line 1"),
+            ("a: 1\n---\nb: 2\n", 3, "a second document"),
+            ("a: !!str 1\n", 1, "no tags"),
+            ("a:\n  ? [x]\n  : 1\n", 2, "a key is text"),
+            ("a: [1, 2\nb: 3\n", 2, ""),
+            ("a: *nobody\n", 1, ""),
+            ("a: &x [*x]\n", 1, "inside of the value"),
+        ] {
+            let e = parse(text).expect_err(text);
+            assert_eq!(e.at.line, line, "{text:?}: {e}");
+            assert!(e.message.contains(part), "{text:?}: {e}");
+        }
+    }
+
+    #[test]
+    fn anchors_work_and_cannot_explode() {
+        let json = parse("a: &x {b: 1}\nc: *x\n").unwrap().unwrap().to_json();
+        assert_eq!(json, serde_json::json!({"a": {"b": 1}, "c": {"b": 1}}));
+
+        let mut text = String::from("a0: &a0 [x, x, x, x, x, x, x, x]\n");
+        for level in 1..9 {
+            let row = vec![format!("*a{}", level - 1); 8].join(", ");
+            text.push_str(&format!("a{level}: &a{level} [{row}]\n"));
+        }
+        assert!(parse(&text).is_err());
+        assert!(parse(&"[".repeat(5000)).is_err());
+    }
+}

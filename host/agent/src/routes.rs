@@ -1,0 +1,235 @@
+//! What an output may write to: the allow-list that its operator wrote.
+//!
+//! A component chooses routes (log groups, streams) from data that others influence, such as labels. The grant is checked
+//! by the host for every route, so a component cannot reach a log group that nobody gave it.
+
+use std::fmt;
+
+/// A text that a route's value must match. `*` stands for any run of characters but `/`, `**` for any run at all;
+/// everything else for itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pattern(String);
+
+/// Which values each key of a route may have. A route has exactly these keys.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Grants {
+    keys: Vec<(String, Vec<Pattern>)>,
+}
+
+/// Why a route was refused.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// A key that nothing is granted for.
+    #[error("route key `{0}` is not granted to this output")]
+    Key(String),
+    /// A granted key that the route lacks: where it leads would be the sink's guess.
+    #[error("route lacks the key `{0}`")]
+    Missing(String),
+    /// The key twice.
+    #[error("route has the key `{0}` twice")]
+    Twice(String),
+    /// A value that no pattern matches.
+    #[error("{key} `{value}` is not granted to this output")]
+    Value {
+        /// The key.
+        key: String,
+        /// The value, cut to a length that fits a log line.
+        value: String,
+    },
+}
+
+impl Pattern {
+    /// # Errors
+    /// The pattern is empty or has control characters, which no route's value may hold.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        if text.is_empty() || text.chars().any(char::is_control) {
+            return Err(format!(
+                "{text:?} is no pattern; write the value, with `*` for any text without `/`"
+            ));
+        }
+        Ok(Self(text.into()))
+    }
+
+    /// Whether the whole value matches.
+    pub fn matches(&self, value: &str) -> bool {
+        matches(self.0.as_bytes(), value.as_bytes())
+    }
+}
+
+impl fmt::Display for Pattern {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// Longest value of a route. CloudWatch Logs takes names of 512 characters; the bound keeps matching cheap.
+const MAX_VALUE_BYTES: usize = 2048;
+
+/// Greedy matching with one way back per kind of star: at worst value times value steps, hence the bound above.
+fn matches(pattern: &[u8], value: &[u8]) -> bool {
+    // Where to go on after a mismatch: behind the last `*` (may not pass `/`) and behind the last `**`.
+    let (mut single, mut double): (Option<(usize, usize)>, Option<(usize, usize)>) = (None, None);
+    let (mut p, mut v) = (0, 0);
+    loop {
+        if pattern[p..].starts_with(b"**") {
+            p += 2;
+            (double, single) = (Some((p, v)), None);
+            continue;
+        }
+        if pattern.get(p) == Some(&b'*') {
+            p += 1;
+            single = Some((p, v));
+            continue;
+        }
+        match (pattern.get(p), value.get(v)) {
+            (None, None) => return true,
+            (Some(a), Some(b)) if a == b => {
+                p += 1;
+                v += 1;
+                continue;
+            }
+            _ => {}
+        }
+        if let Some((after, from)) = single
+            && value.get(from).is_some_and(|&byte| byte != b'/')
+        {
+            single = Some((after, from + 1));
+            (p, v) = (after, from + 1);
+        } else if let Some((after, from)) = double
+            && from < value.len()
+        {
+            (double, single) = (Some((after, from + 1)), None);
+            (p, v) = (after, from + 1);
+        } else {
+            return false;
+        }
+    }
+}
+
+impl Grants {
+    /// Grants by key.
+    pub fn new(keys: Vec<(String, Vec<Pattern>)>) -> Self {
+        Self { keys }
+    }
+
+    /// Whether the route may be written to.
+    ///
+    /// # Errors
+    /// Which part is not granted.
+    pub fn check(&self, route: &[(String, String)]) -> Result<(), Refusal> {
+        for (index, (key, value)) in route.iter().enumerate() {
+            let granted = self.keys.iter().find(|(granted, _)| granted == key);
+            let (_, patterns) = granted.ok_or_else(|| Refusal::Key(cut(key)))?;
+            if route[..index].iter().any(|(earlier, _)| earlier == key) {
+                return Err(Refusal::Twice(cut(key)));
+            }
+            let usable = value.len() <= MAX_VALUE_BYTES && !value.chars().any(char::is_control);
+            if !usable || !patterns.iter().any(|pattern| pattern.matches(value)) {
+                return Err(Refusal::Value { key: cut(key), value: cut(value) });
+            }
+        }
+        match self.keys.iter().find(|(key, _)| !route.iter().any(|(given, _)| given == key)) {
+            Some((key, _)) => Err(Refusal::Missing(key.clone())),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Names from a component go into the log: bounded and on one line.
+fn cut(text: &str) -> String {
+    const MAX_CHARS: usize = 128;
+    let mut cut: String = text.chars().take(MAX_CHARS).flat_map(char::escape_debug).collect();
+    if text.chars().nth(MAX_CHARS).is_some() {
+        cut.push('…');
+    }
+    cut
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn matches(pattern: &str, value: &str) -> bool {
+        Pattern::parse(pattern).unwrap().matches(value)
+    }
+
+    #[test]
+    fn a_star_does_not_pass_a_slash() {
+        let group = "/aws/containerinsights/*/performance";
+        assert!(matches(group, "/aws/containerinsights/prod/performance"));
+        assert!(matches(group, "/aws/containerinsights//performance"));
+        assert!(!matches(group, "/aws/containerinsights/a/b/performance"));
+        assert!(!matches(group, "/aws/containerinsights/a/performance/x"));
+        assert!(!matches(group, "x/aws/containerinsights/a/performance"));
+        assert!(matches("*", "node-1"));
+        assert!(!matches("*", "a/b"));
+        assert!(matches("NodeTelemetry-*", "NodeTelemetry-"));
+        assert!(matches("*-*-*", "a-b-c"));
+        assert!(matches("a*b*c", "aXbXbc"));
+        assert!(!matches("a*b*c", "aXbX/c"));
+    }
+
+    #[test]
+    fn two_stars_pass_everything() {
+        assert!(matches("**", ""));
+        assert!(matches("**", "a/b/c"));
+        assert!(matches("/team/**", "/team/a/b"));
+        assert!(!matches("/team/**", "/teams/a"));
+        assert!(matches("**/x*y", "a/b/xzy"));
+        assert!(!matches("**/x*y", "a/b/xz/y/z"));
+        assert!(matches("a**b*c", "a/b/bc"));
+    }
+
+    #[test]
+    fn exact_text_is_itself() {
+        assert!(matches("a", "a"));
+        assert!(!matches("a", "ab"));
+        assert!(!matches("a", ""));
+        assert!(matches("grüße", "grüße"));
+        assert!(Pattern::parse("").is_err());
+        assert!(Pattern::parse("a\nb").is_err());
+    }
+
+    #[test]
+    fn hostile_values_cost_little() {
+        let value = "a".repeat(MAX_VALUE_BYTES);
+        for pattern in ["*a*a*a*a*b", "**a**a**a**b", "**a*a*b"] {
+            assert!(!matches(pattern, &value));
+        }
+        assert!(check(&[("log_group", "own"), ("log_stream", &value)]).is_ok());
+        assert!(check(&[("log_group", "own"), ("log_stream", &"a".repeat(MAX_VALUE_BYTES + 1))]).is_err());
+    }
+
+    fn grants() -> Grants {
+        let patterns = |texts: &[&str]| texts.iter().map(|text| Pattern::parse(text).unwrap()).collect();
+        Grants::new(vec![
+            ("log_group".into(), patterns(&["/aws/*/performance", "own"])),
+            ("log_stream".into(), patterns(&["**"])),
+        ])
+    }
+
+    fn check(route: &[(&str, &str)]) -> Result<(), Refusal> {
+        let route: Vec<_> = route.iter().map(|(k, v)| (k.to_string(), v.to_string())).collect();
+        grants().check(&route)
+    }
+
+    #[test]
+    fn a_route_has_exactly_the_granted_keys() {
+        assert_eq!(check(&[("log_stream", "n"), ("log_group", "own")]), Ok(()));
+        assert_eq!(check(&[("log_group", "own")]), Err(Refusal::Missing("log_stream".into())));
+        assert_eq!(check(&[("bucket", "x")]), Err(Refusal::Key("bucket".into())));
+        assert_eq!(check(&[]), Err(Refusal::Missing("log_group".into())));
+        let twice = check(&[("log_group", "own"), ("log_group", "/aws/x/performance"), ("log_stream", "")]);
+        assert_eq!(twice, Err(Refusal::Twice("log_group".into())));
+        let other = check(&[("log_group", "/aws/x/audit"), ("log_stream", "n")]);
+        assert_eq!(other.unwrap_err().to_string(), "log_group `/aws/x/audit` is not granted to this output");
+    }
+
+    #[test]
+    fn control_characters_never_pass_and_reach_no_log() {
+        let refused = check(&[("log_group", "own"), ("log_stream", "a\nERROR all is lost")]).unwrap_err();
+        assert_eq!(refused.to_string(), "log_stream `a\\nERROR all is lost` is not granted to this output");
+        let long = check(&[("log_group", &"x".repeat(10_000)), ("log_stream", "")]).unwrap_err();
+        assert!(long.to_string().len() < 300);
+    }
+}

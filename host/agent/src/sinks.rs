@@ -1,0 +1,95 @@
+//! Where events end up.
+//!
+//! A sink takes events during a tick and says what became of them: nothing is lost without being counted. Delivery over
+//! the network stands behind a spool on disk and gets its own module.
+
+mod file;
+mod line;
+mod pretty;
+mod stdout;
+
+use std::path::PathBuf;
+
+use insights_sdk::{Event, Limits};
+
+pub use file::File;
+pub use stdout::Stdout;
+
+use crate::config::{self, SinkKind};
+
+/// A destination of events. Used by one thread.
+pub trait Sink: Send {
+    /// What it can take; told to formatters.
+    fn limits(&self) -> Limits {
+        Limits::default()
+    }
+
+    /// Takes events, several times a tick. What it buffers it delivers in [`Sink::end_tick`] at the latest.
+    fn accept(&mut self, content_type: &str, events: &mut dyn Iterator<Item = Event<'_>>) -> Delivered;
+
+    /// Called once at the end of every tick, also of one without events.
+    fn end_tick(&mut self) -> Delivered;
+}
+
+/// What became of events since the last time the sink was asked.
+#[derive(Debug, Default)]
+pub struct Delivered {
+    /// Events that are written.
+    pub events: u64,
+    /// Their bytes, as written.
+    pub bytes: u64,
+    /// Events that are lost.
+    pub lost: u64,
+    /// Why, or what else went wrong; the first of several.
+    pub error: Option<SinkError>,
+}
+
+impl Delivered {
+    /// Both together.
+    pub fn add(&mut self, other: Self) {
+        self.events += other.events;
+        self.bytes += other.bytes;
+        self.lost += other.lost;
+        self.error = self.error.take().or(other.error);
+    }
+}
+
+/// Why a sink could not do its work.
+#[derive(Debug, thiserror::Error)]
+pub enum SinkError {
+    /// Whoever read standard output is gone, and will not come back.
+    #[error("standard output was closed by its reader")]
+    Closed,
+    /// Writing failed; the next tick tries again.
+    #[error("cannot write standard output: {0}")]
+    Stdout(std::io::Error),
+    /// A file operation failed; the next tick tries again.
+    #[error("cannot {action} {}: {source}", path.display())]
+    File {
+        /// What was tried.
+        action: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// The file is not one that events may be written to.
+    #[error("{} {problem}", path.display())]
+    Unusable {
+        /// The file.
+        path: PathBuf,
+        /// What is the matter and what to do.
+        problem: &'static str,
+    },
+}
+
+/// Opens a sink.
+///
+/// # Errors
+/// It cannot be written to from the start.
+pub fn open(sink: &config::Sink) -> Result<Box<dyn Sink>, SinkError> {
+    Ok(match &sink.kind {
+        SinkKind::Stdout { pretty } => Box::new(Stdout::of_process(*pretty)?),
+        SinkKind::File(file) => Box::new(File::open(file)?),
+    })
+}

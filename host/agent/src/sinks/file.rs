@@ -1,0 +1,242 @@
+//! Events in a file that is rotated by size.
+
+mod rotate;
+
+use std::fs;
+use std::io::{self, Write};
+use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
+use std::path::Path;
+
+use insights_sdk::{Event, Limits};
+use rustix::fs::{FlockOperation, flock};
+
+use super::line::Block;
+use super::{Delivered, Sink, SinkError};
+use crate::config::{FileSink, Sync};
+
+/// A file that only ever holds whole lines: what could not be written to its end is cut off again.
+#[derive(Debug)]
+pub struct File {
+    settings: FileSink,
+    /// `None` after an error: the next write opens it anew.
+    open: Option<Open>,
+    block: Block,
+    unsynced: bool,
+}
+
+#[derive(Debug)]
+struct Open {
+    file: fs::File,
+    /// Bytes in the file, all of them whole lines.
+    length: u64,
+}
+
+impl File {
+    /// Opens or creates the file.
+    ///
+    /// # Errors
+    /// It cannot be opened, is written by another process, or is not a file of events.
+    pub fn open(settings: &FileSink) -> Result<Self, SinkError> {
+        let open = Open::new(&settings.path)?;
+        Ok(Self { settings: settings.clone(), open: Some(open), block: Block::default(), unsynced: false })
+    }
+
+    fn failed(&self, action: &'static str, source: io::Error) -> SinkError {
+        SinkError::File { action, path: self.settings.path.clone(), source }
+    }
+
+    fn flush_block(&mut self) -> Delivered {
+        if self.block.events == 0 {
+            return Delivered::default();
+        }
+        let mut delivered = match self.write_block() {
+            Ok(delivered) => delivered,
+            Err(error) => Delivered { lost: self.block.events, error: Some(error), ..Delivered::default() },
+        };
+        if delivered.error.is_some() {
+            self.open = None;
+        }
+        self.unsynced |= delivered.bytes > 0;
+        delivered.lost = self.block.events - delivered.events;
+        self.block.clear();
+        delivered
+    }
+
+    fn write_block(&mut self) -> Result<Delivered, SinkError> {
+        let open = match &mut self.open {
+            Some(open) => open,
+            none => none.insert(Open::new(&self.settings.path)?),
+        };
+        let (written, failure) = write_some(&mut open.file, &self.block.bytes);
+        let whole = match failure {
+            None => written,
+            Some(_) => self.block.bytes[..written].iter().rposition(|&b| b == b'\n').map_or(0, |at| at + 1),
+        };
+        open.length += whole as u64;
+        let mut delivered = Delivered { bytes: whole as u64, ..Delivered::default() };
+        delivered.events = self.block.bytes[..whole].iter().filter(|&&byte| byte == b'\n').count() as u64;
+        if let Some(error) = failure {
+            if written > whole {
+                open.file.set_len(open.length).map_err(|error| self.failed("cut half a line off", error))?;
+            }
+            delivered.error = Some(self.failed("write", error));
+        }
+        Ok(delivered)
+    }
+
+    /// Puts the file aside and begins the next; whether that worked.
+    fn end_file(&mut self, delivered: &mut Delivered) -> bool {
+        delivered.add(self.flush_block());
+        if let Err(error) = self.sync() {
+            delivered.error.get_or_insert(error);
+        }
+        self.open = None;
+        let result = rotate::rotate(&self.settings.path, self.settings.max_files);
+        let result = result.map_err(|source| self.failed("rotate", source));
+        match result.and_then(|()| Open::new(&self.settings.path)) {
+            Ok(open) => {
+                self.open = Some(open);
+                true
+            }
+            Err(error) => {
+                delivered.error.get_or_insert(error);
+                false
+            }
+        }
+    }
+
+    fn sync(&mut self) -> Result<(), SinkError> {
+        if !self.unsynced || self.settings.sync == Sync::Never {
+            return Ok(());
+        }
+        self.unsynced = false;
+        match &self.open {
+            Some(open) => open.file.sync_data().map_err(|error| self.failed("sync", error)),
+            None => Ok(()),
+        }
+    }
+
+    /// Somebody else may have moved or deleted the file since; writing on would go nowhere.
+    fn still_there(&self) -> bool {
+        let Some(open) = &self.open else { return false };
+        let same = |a: fs::Metadata, b: fs::Metadata| (a.dev(), a.ino()) == (b.dev(), b.ino());
+        match (open.file.metadata(), fs::metadata(&self.settings.path)) {
+            (Ok(ours), Ok(theirs)) => ours.len() == open.length && same(ours, theirs),
+            _ => false,
+        }
+    }
+}
+
+impl Sink for File {
+    fn limits(&self) -> Limits {
+        let fits = u32::try_from(self.settings.max_bytes.saturating_sub(1)).unwrap_or(u32::MAX);
+        Limits { max_event_bytes: Limits::default().max_event_bytes.min(fits) }
+    }
+
+    fn accept(&mut self, content_type: &str, events: &mut dyn Iterator<Item = Event<'_>>) -> Delivered {
+        let mut delivered = Delivered::default();
+        if self.block.events == 0 && !self.still_there() {
+            // Why it cannot be opened is said when the first block is written.
+            self.open = None;
+            self.open = Open::new(&self.settings.path).ok();
+        }
+        for event in &mut *events {
+            let before = self.block.bytes.len();
+            self.block.push(content_type, event.bytes);
+            let length = self.open.as_ref().map_or(0, |open| open.length);
+            if length + self.block.bytes.len() as u64 > self.settings.max_bytes && length + before as u64 > 0
+            {
+                let line = self.block.bytes.split_off(before);
+                self.block.events -= 1;
+                if !self.end_file(&mut delivered) {
+                    // Beyond its bound the file must not grow.
+                    delivered.lost += 1;
+                    break;
+                }
+                self.block.bytes.extend_from_slice(&line);
+                self.block.events = 1;
+            }
+            if self.block.is_full() {
+                delivered.add(self.flush_block());
+            }
+        }
+        delivered.lost += events.count() as u64;
+        delivered
+    }
+
+    fn end_tick(&mut self) -> Delivered {
+        let mut delivered = self.flush_block();
+        if let Err(error) = self.sync() {
+            delivered.error.get_or_insert(error);
+        }
+        delivered
+    }
+}
+
+impl Open {
+    fn new(path: &Path) -> Result<Self, SinkError> {
+        let failed = |action| move |source| SinkError::File { action, path: path.into(), source };
+        let unusable = |problem| SinkError::Unusable { path: path.into(), problem };
+        // Not blocking: opening a pipe without a reader would wait for ever.
+        let flags = (rustix::fs::OFlags::NONBLOCK | rustix::fs::OFlags::CLOEXEC).bits() as i32;
+        let file = fs::OpenOptions::new()
+            .read(true)
+            .append(true)
+            .create(true)
+            .mode(0o640)
+            .custom_flags(flags)
+            .open(path)
+            .map_err(failed("open"))?;
+        let metadata = file.metadata().map_err(failed("open"))?;
+        if !metadata.is_file() {
+            return Err(unusable("is no regular file; name another path"));
+        }
+        // Two writers would rotate each other's files away.
+        flock(&file, FlockOperation::NonBlockingLockExclusive)
+            .map_err(|_| unusable("is written by another process; give each agent a file of its own"))?;
+        let whole = whole_lines(&file, metadata.len()).map_err(failed("read"))?;
+        let length = whole.ok_or_else(|| unusable("holds something other than events; name another path"))?;
+        if length < metadata.len() {
+            file.set_len(length).map_err(failed("cut half a line off"))?;
+        }
+        Ok(Self { file, length })
+    }
+}
+
+/// How much of the file is whole lines. A crash can leave half of one at the end; a file without any line end that does
+/// not begin like an event is somebody else's, and nothing of it is cut off.
+fn whole_lines(file: &fs::File, length: u64) -> io::Result<Option<u64>> {
+    const STEP: u64 = 8192;
+    let mut buffer = [0; STEP as usize];
+    let mut end = length;
+    while end > 0 {
+        let start = end.saturating_sub(STEP);
+        let block = &mut buffer[..(end - start) as usize];
+        file.read_exact_at(block, start)?;
+        if let Some(at) = block.iter().rposition(|&byte| byte == b'\n') {
+            return Ok(Some(start + at as u64 + 1));
+        }
+        end = start;
+        if end == 0 && block.first() != Some(&b'{') {
+            return Ok(None);
+        }
+    }
+    Ok(Some(0))
+}
+
+/// Writes as much as goes; how much, and why not all.
+fn write_some(file: &mut fs::File, bytes: &[u8]) -> (usize, Option<io::Error>) {
+    let mut written = 0;
+    while written < bytes.len() {
+        match file.write(&bytes[written..]) {
+            Ok(0) => return (written, Some(io::ErrorKind::WriteZero.into())),
+            Ok(more) => written += more,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return (written, Some(error)),
+        }
+    }
+    (written, None)
+}
+
+#[cfg(test)]
+mod tests;
