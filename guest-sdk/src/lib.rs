@@ -12,6 +12,9 @@ mod component;
 mod counter;
 mod entity;
 mod export;
+#[cfg(all(feature = "guest", target_family = "wasm"))]
+#[doc(hidden)]
+pub mod guest;
 mod hash;
 pub mod json;
 mod key;
@@ -32,6 +35,12 @@ pub use key::Key;
 pub use payloads::{Event, Limits, Payloads};
 pub use settings::{ConfigError, Settings};
 pub use unit::Unit;
+
+/// What the export macros name; no part of the API.
+#[doc(hidden)]
+pub mod __private {
+    pub use alloc::string::String;
+}
 
 /// Everything an author needs, in one `use`.
 pub mod prelude {

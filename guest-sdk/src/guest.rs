@@ -1,0 +1,84 @@
+//! The part of the SDK that lives inside a component: bindings, the export macros' helpers, the runtime without `std`.
+
+mod bindings;
+mod convert;
+#[cfg(not(feature = "std"))]
+mod runtime;
+mod slot;
+
+use alloc::string::{String, ToString};
+
+pub use bindings::{formatter, transform};
+pub use slot::Slot;
+pub use transform::insights::transform::types;
+
+use crate::component::{self, Formatter, Transform};
+use crate::log::Level;
+use crate::settings::ConfigError;
+
+/// Why a call cannot be answered: the host configures every instance before it uses it.
+const NOT_CONFIGURED: &str = "the component was called before it was configured";
+
+/// Answers `describe`.
+pub fn describe(about: crate::About) -> types::Description {
+    convert::description(about)
+}
+
+/// Answers `configure`.
+///
+/// # Errors
+/// All problems of the configuration, one a line.
+pub fn configure<T>(
+    slot: &Slot<T>,
+    text: &str,
+    make: impl FnOnce(&mut crate::Settings) -> Result<T, ConfigError>,
+) -> Result<(), String> {
+    let component = component::configure(text, make).map_err(|error| error.to_string())?;
+    slot.set(component);
+    Ok(())
+}
+
+/// Answers `process`.
+///
+/// # Errors
+/// A batch that breaks the contract, and what the component itself says.
+pub fn process<T: Transform>(slot: &Slot<T>, batch: types::Batch) -> Result<types::Batch, String> {
+    let columns = convert::columns(batch);
+    columns.check().map_err(|error| error.to_string())?;
+    let batch = crate::Batch::from_columns(columns);
+    slot.with(|component| component.process(&batch)).unwrap_or_else(|| Err(NOT_CONFIGURED.to_string()))?;
+    Ok(convert::batch(batch.into_columns()))
+}
+
+/// Answers `format`.
+///
+/// # Errors
+/// A batch that breaks the contract, and what the component itself says.
+pub fn format<T: Formatter>(
+    slot: &Slot<T>,
+    batch: types::Batch,
+    limits: types::Limits,
+) -> Result<types::Payloads, String> {
+    let columns = convert::columns(batch);
+    columns.check().map_err(|error| error.to_string())?;
+    let batch = crate::Batch::from_columns(columns);
+    let limits = crate::Limits { max_event_bytes: limits.max_event_bytes };
+    let answer = slot.with(|component| component.format(&batch, &limits));
+    answer.unwrap_or_else(|| Err(NOT_CONFIGURED.to_string())).map(convert::payloads)
+}
+
+pub(crate) mod log {
+    use super::Level;
+    use super::transform::insights::transform::log as host;
+
+    pub(crate) fn write(level: Level, message: &str) {
+        let level = match level {
+            Level::Trace => host::Level::Trace,
+            Level::Debug => host::Level::Debug,
+            Level::Info => host::Level::Info,
+            Level::Warn => host::Level::Warn,
+            Level::Error => host::Level::Error,
+        };
+        host::write(level, message);
+    }
+}
