@@ -112,20 +112,28 @@ def host_figure(files, family, labels):
     if family.startswith("machine_"):
         return machine_figure(files, family), 1, False
     cgroup, v2 = labels["id"], files.version == 2
-    stat = lambda v1, v2_key: files.field("memory", cgroup, "memory.stat", v2_key if v2 else v1)
+
+    def stat(v1_key, v2_key):
+        return files.field("memory", cgroup, "memory.stat", v2_key if v2 else v1_key)
+
+    def cpu_stat(key, scale=1):
+        return files.field("cpu", cgroup, "cpu.stat", key, scale)
+
     match family.removeprefix("container_"):
         case "cpu_usage_seconds_total":
-            return files.field("", cgroup, "cpu.stat", "usage_usec", 1000) if v2 else files.value("cpuacct", cgroup, "cpuacct.usage"), 1e9, True
+            usage = cpu_stat("usage_usec", 1000) if v2 else files.value("cpuacct", cgroup, "cpuacct.usage")
+            return usage, 1e9, True
         case "cpu_user_seconds_total" | "cpu_system_seconds_total":
             key = "user" if "user" in family else "system"
             ticks = 10**9 // files.moment["ticks_per_second"]
-            return files.field("", cgroup, "cpu.stat", key + "_usec", 1000) if v2 else files.field("cpuacct", cgroup, "cpuacct.stat", key, ticks), 1e9, True
+            used = cpu_stat(key + "_usec", 1000) if v2 else files.field("cpuacct", cgroup, "cpuacct.stat", key, ticks)
+            return used, 1e9, True
         case "cpu_cfs_periods_total":
-            return files.field("cpu", cgroup, "cpu.stat", "nr_periods"), 1, True
+            return cpu_stat("nr_periods"), 1, True
         case "cpu_cfs_throttled_periods_total":
-            return files.field("cpu", cgroup, "cpu.stat", "nr_throttled"), 1, True
+            return cpu_stat("nr_throttled"), 1, True
         case "cpu_cfs_throttled_seconds_total":
-            return files.field("cpu", cgroup, "cpu.stat", *(("throttled_usec", 1000) if v2 else ("throttled_time", 1))), 1e9, True
+            return cpu_stat("throttled_usec", 1000) if v2 else cpu_stat("throttled_time"), 1e9, True
         case "memory_usage_bytes" | "memory_working_set_bytes":
             usage = files.value("memory", cgroup, "memory.current" if v2 else "memory.usage_in_bytes")
             if usage is None:
@@ -233,8 +241,12 @@ def main():
         if kind == "moved":
             gap[family] = max(gap[family], abs(theirs - ours))
         if kind != "equal" and options.all:
-            print(f"{kind:15} {family} {labels.get('device') or labels.get('interface') or labels.get('failure_type') or ''} {labels.get('id', '')[-90:]}: host {ours}, cAdvisor {theirs} at {stamp - second.start_ms:+.0f} ms")
-    print(f"{manifest['node_name']}: cAdvisor's figures of moment 2 are {min(ages) / 1000:.1f} to {max(ages) / 1000:.1f} s older than ours; moments {(second.start_ms - first.start_ms) / 1000:.1f} s apart")
+            part = labels.get("device") or labels.get("interface") or labels.get("failure_type") or ""
+            at = f" at {stamp - second.start_ms:+.0f} ms" if stamp else ""
+            print(f"{kind:15} {family} {part} {labels.get('id', '')[-90:]}: host {ours}, cAdvisor {theirs}{at}")
+    apart = (second.start_ms - first.start_ms) / 1000
+    print(f"{manifest['node_name']}, cgroup v{manifest['cgroup_version']}, moments {apart:.1f} s apart;", end=" ")
+    print(f"cAdvisor's figures of moment 2 are {min(ages) / 1000:.1f} to {max(ages) / 1000:.1f} s older than ours")
     print(f"{'metric':52}" + "".join(f"{k:>15}" for k in kinds) + f"{'widest gap':>15}")
     for family, found in sorted(counts.items()):
         print(f"{family:52}" + "".join(f"{found[k] or '':>15}" for k in kinds) + f"{gap[family] or '':>15}")
