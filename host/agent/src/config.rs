@@ -19,7 +19,7 @@ pub use environment::Environment;
 pub use pipelines::{Component, OnFailure, Origin, Output, Pipeline, Scope, Settings, Stage};
 pub use report::{Problem, Report};
 pub use sinks::{FileSink, Sink, SinkKind, Sync, When};
-pub use values::{Sha256, duration};
+pub use values::Sha256;
 
 use reader::{Problems, Section, integer, one_of};
 
@@ -210,13 +210,21 @@ impl Config {
     }
 }
 
+/// A time between two ticks.
+///
+/// # Errors
+/// It is no duration, or one that makes no sense between ticks.
+pub fn interval(text: &str) -> Result<Duration, String> {
+    match values::duration(text)? {
+        interval if interval < MIN_INTERVAL => Err("must be 100ms or more".into()),
+        interval if interval > MAX_INTERVAL => Err("must be 1h or less".into()),
+        interval => Ok(interval),
+    }
+}
+
 fn read(root: &Section<'_>, problems: &Problems, environment: &Environment) -> Config {
     let default = Config::default();
-    let interval = root.value("interval", |text| match duration(text)? {
-        interval if interval < MIN_INTERVAL => Err("must be 100ms or more".to_string()),
-        interval if interval > MAX_INTERVAL => Err("must be 1h or less".to_string()),
-        interval => Ok(interval),
-    });
+    let interval = root.value("interval", interval);
     let log = read_log(&root.section("log"), default.log);
     let host = read_host(&root.section("host"), default.host);
     let node = read_node(&root.section("node"), default.node, environment);
@@ -294,7 +302,7 @@ fn read_limits(section: &Section<'_>, default: Limits) -> Limits {
         bytes if (1 << 20..=4 << 30).contains(&bytes) => Ok(bytes),
         _ => Err("must be from 1MiB to 4GiB".to_string()),
     });
-    let time = |text: &str| match duration(text)? {
+    let time = |text: &str| match values::duration(text)? {
         Duration::ZERO => Err("must be more than 0ms".to_string()),
         time => Ok(time),
     };
