@@ -1,0 +1,105 @@
+//! One call: a fresh instance, limits, deadline; everything it used is given back at the end.
+
+use std::sync::Arc;
+
+use wasmtime::component::{Instance, InstancePre};
+use wasmtime::{Store, Trap};
+
+use crate::deadline::{self, TimeUp};
+use crate::error::CallError;
+use crate::limits::{Limiter, OverLimit};
+use crate::log::{Budget, CallLog};
+use crate::sandbox::Shared;
+use crate::text::{ERROR_BYTES, clip};
+use crate::wasi::{Denied, Exit, Random};
+
+/// What the host keeps for one call.
+pub(crate) struct Host {
+    pub(crate) limiter: Limiter,
+    pub(crate) log: CallLog,
+    pub(crate) random: Random,
+}
+
+impl Shared {
+    /// Makes an instance and lets `work` call it. `input` is the size in bytes of what the component is given; what it may
+    /// hand over grows with it.
+    pub(crate) fn call<T, E: From<CallError>>(
+        &self,
+        pre: &InstancePre<Host>,
+        budget: &Arc<Budget>,
+        input: usize,
+        seed: u64,
+        work: impl FnOnce(&mut Store<Host>, &Instance) -> Result<T, E>,
+    ) -> Result<T, E>
+    where
+        E: Explain,
+    {
+        let limits = &self.limits;
+        let log = CallLog::new(Arc::clone(budget), limits);
+        let host = Host { limiter: Limiter::new(limits), log, random: Random::new(seed) };
+        let mut store = Store::new(&self.engine, host);
+        store.limiter(|host| &mut host.limiter);
+        store.set_hostcall_fuel(limits.output_bytes(input));
+        deadline::arm(&mut store, limits);
+
+        let _running = self.ticker.run();
+        let result = pre
+            .instantiate(&mut store)
+            .map_err(|error| E::from(failure(&error)))
+            .and_then(|instance| work(&mut store, &instance));
+        let last_words = store.data_mut().log.finish();
+        result.map_err(|error| match last_words {
+            Some(words) => error.explained(&words),
+            None => error,
+        })
+    }
+}
+
+/// Errors that the component's last words can make clearer.
+pub(crate) trait Explain {
+    /// `words` is the last line that the component wrote to standard error, such as a panic message.
+    #[must_use]
+    fn explained(self, words: &str) -> Self;
+}
+
+impl Explain for CallError {
+    fn explained(self, words: &str) -> Self {
+        match self {
+            Self::Trap(reason) => Self::Trap(format!("{reason}: {words}")),
+            other => other,
+        }
+    }
+}
+
+/// What an error of the runtime means.
+pub(crate) fn failure(error: &wasmtime::Error) -> CallError {
+    if let Some(time_up) = error.downcast_ref::<TimeUp>() {
+        return match *time_up {
+            TimeUp::Cpu { used, limit } => CallError::CpuTime { used, limit },
+            TimeUp::Wall { took, limit } => CallError::WallTime { took, limit },
+        };
+    }
+    if let Some(OverLimit(reason)) = error.downcast_ref() {
+        return CallError::Limit(reason.clone());
+    }
+    if let Some(Exit(code)) = error.downcast_ref() {
+        return CallError::Trap(format!("it ended itself with exit code {code}"));
+    }
+    if let Some(Denied(import)) = error.downcast_ref() {
+        return CallError::Trap(format!("it called {import}, which no component gets"));
+    }
+    let reason = error.root_cause().to_string();
+    if let Some(trap) = error.downcast_ref::<Trap>() {
+        return CallError::Trap(match trap {
+            // What a panic becomes where the component was built without standard error.
+            Trap::UnreachableCodeReached => format!("{reason} (a panic?)"),
+            _ => clip(&reason, ERROR_BYTES),
+        });
+    }
+    // The runtime's type for this is private.
+    if reason.contains("fuel allocated for hostcalls") {
+        return CallError::Limit("it handed over more data than its input allows".to_owned());
+    }
+    // Everything else is found while its data is read: no UTF-8, a list outside of its memory, an unknown enum case.
+    CallError::Output(clip(&reason, ERROR_BYTES))
+}

@@ -1,0 +1,208 @@
+//! A component that is ready to be called: native code, checked against the contract, linked.
+
+mod contract;
+mod load;
+
+use std::fmt;
+use std::sync::Arc;
+
+use insights_sdk::{Columns, Limits as SinkLimits, Payloads};
+use wasmtime::component::InstancePre;
+
+use crate::bindings::{format, stage};
+use crate::call::{Host, failure};
+use crate::error::CallError;
+use crate::log::Budget;
+use crate::sandbox::Shared;
+use crate::text::{ERROR_BYTES, clip};
+use crate::{convert, output, slice};
+
+pub(crate) use load::load;
+
+/// What a component is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// A stage of a chain: batch in, batch out.
+    Transform,
+    /// The end of a chain: batch in, bytes out.
+    Formatter,
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Transform => "transform",
+            Self::Formatter => "formatter",
+        })
+    }
+}
+
+/// What a component says of itself; see `record description` in `wit/types.wit`. All texts are bounded.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Description {
+    /// Short name, such as `utilization`.
+    pub name: String,
+    /// Version of the component.
+    pub version: String,
+    /// JSON schema of its configuration.
+    pub config_schema: String,
+    /// Names it reads.
+    pub reads: Vec<String>,
+    /// Names it writes.
+    pub writes: Vec<String>,
+}
+
+/// A component that is ready to be called. Cheap to clone. Each call has a fresh instance: configured, called, dropped.
+#[derive(Clone)]
+pub struct Component(Arc<Inner>);
+
+struct Inner {
+    name: Arc<str>,
+    sha256: [u8; 32],
+    shared: Arc<Shared>,
+    pre: InstancePre<Host>,
+    exports: Exports,
+    description: Description,
+    budget: Arc<Budget>,
+}
+
+enum Exports {
+    Stage(stage::GuestIndices),
+    Format(format::GuestIndices),
+}
+
+impl fmt::Debug for Component {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Component")
+            .field("name", &self.0.name)
+            .field("kind", &self.kind())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Component {
+    /// Name it was loaded under.
+    pub fn name(&self) -> &str {
+        &self.0.name
+    }
+
+    /// SHA-256 of its WebAssembly.
+    pub fn sha256(&self) -> &[u8; 32] {
+        &self.0.sha256
+    }
+
+    /// What it is for.
+    pub fn kind(&self) -> Kind {
+        match self.0.exports {
+            Exports::Stage(_) => Kind::Transform,
+            Exports::Format(_) => Kind::Formatter,
+        }
+    }
+
+    /// What it says of itself.
+    pub fn description(&self) -> &Description {
+        &self.0.description
+    }
+
+    /// Whether it takes `config` (JSON; `{}` where the operator wrote none).
+    ///
+    /// # Errors
+    /// [`CallError::Config`] with the component's words, or whatever else went wrong in `configure`.
+    pub fn check_config(&self, config: &str) -> Result<(), CallError> {
+        let inner = &*self.0;
+        inner.shared.call(&inner.pre, &inner.budget, config.len(), seed(&[config]), |store, instance| {
+            match &inner.exports {
+                Exports::Stage(exports) => {
+                    let guest = exports.load(&mut *store, instance).map_err(|error| failure(&error))?;
+                    configured(guest.call_configure(store, config))
+                }
+                Exports::Format(exports) => {
+                    let guest = exports.load(&mut *store, instance).map_err(|error| failure(&error))?;
+                    configured(guest.call_configure(store, config))
+                }
+            }
+        })
+    }
+
+    /// Runs a transform over the batch of one scope.
+    ///
+    /// # Errors
+    /// Any [`CallError`]; the batch is untouched, so that another version can be given it.
+    pub fn process(&self, config: &str, columns: &Columns) -> Result<Columns, CallError> {
+        let inner = &*self.0;
+        let Exports::Stage(exports) = &inner.exports else {
+            return Err(CallError::Kind { is: self.kind(), wanted: Kind::Transform });
+        };
+        let result = inner.shared.call(
+            &inner.pre,
+            &inner.budget,
+            convert::size(columns),
+            batch_seed(columns),
+            |store, instance| {
+                let guest = exports.load(&mut *store, instance).map_err(|error| failure(&error))?;
+                configured(guest.call_configure(&mut *store, config))?;
+                returned(guest.call_process(store, convert::batch(columns)))
+            },
+        )?;
+        let result = convert::columns(result);
+        output::check_columns(columns, &result)?;
+        Ok(result)
+    }
+
+    /// Runs a formatter over a batch, in slices of at most 512 entities, each with all descriptors (entities of kind
+    /// `metric`). The events of all slices are returned together.
+    ///
+    /// # Errors
+    /// Any [`CallError`], of the first slice that fails: a batch is delivered whole or not at all.
+    pub fn format(
+        &self,
+        config: &str,
+        columns: &Columns,
+        limits: &SinkLimits,
+    ) -> Result<Payloads, CallError> {
+        let inner = &*self.0;
+        let Exports::Format(exports) = &inner.exports else {
+            return Err(CallError::Kind { is: self.kind(), wanted: Kind::Formatter });
+        };
+        let mut all = output::Collected::new(&inner.shared.limits, *limits);
+        for part in slice::slices(columns) {
+            let part = part.as_ref();
+            let payloads = inner.shared.call(
+                &inner.pre,
+                &inner.budget,
+                convert::size(part),
+                batch_seed(part),
+                |store, instance| {
+                    let guest = exports.load(&mut *store, instance).map_err(|error| failure(&error))?;
+                    configured(guest.call_configure(&mut *store, config))?;
+                    returned(guest.call_format(store, convert::batch(part), convert::limits(*limits)))
+                },
+            )?;
+            all.add(convert::payloads(payloads))?;
+        }
+        Ok(all.finish())
+    }
+}
+
+/// The outcome of a `configure`.
+fn configured(result: wasmtime::Result<Result<(), String>>) -> Result<(), CallError> {
+    let refused = |text: String| CallError::Config(clip(&text, ERROR_BYTES));
+    result.map_err(|error| failure(&error))?.map_err(refused)
+}
+
+/// The outcome of a `process` or `format`.
+fn returned<T>(result: wasmtime::Result<Result<T, String>>) -> Result<T, CallError> {
+    let failed = |text: String| CallError::Guest(clip(&text, ERROR_BYTES));
+    result.map_err(|error| failure(&error))?.map_err(failed)
+}
+
+/// The same batch gives the same random numbers, so that the same input gives the same output.
+fn batch_seed(columns: &Columns) -> u64 {
+    seed(&[&columns.scope, &columns.scope_id]) ^ columns.time_unix_ms.rotate_left(32)
+}
+
+/// FNV-1a over texts.
+fn seed(texts: &[&str]) -> u64 {
+    let bytes = texts.iter().flat_map(|text| text.bytes().chain([0xff]));
+    bytes.fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
+}

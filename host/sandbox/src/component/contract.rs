@@ -1,0 +1,110 @@
+//! What a component must export and may import, by name.
+
+use std::fmt;
+
+use wasmtime::Engine;
+use wasmtime::component::types::{Component, ComponentItem};
+
+use super::Kind;
+use crate::error::LoadError;
+use crate::{log, wasi};
+
+/// Package and version of the contract that this host serves.
+const PACKAGE: &str = "insights:transform/";
+const VERSION: &str = "0.1.0";
+/// Names that a component may mention; it holds types only.
+pub(crate) const TYPES: &str = "insights:transform/types@0.1.0";
+const ALLOWED: &str =
+    "insights:transform/log@0.1.0, and wasi:…@0.2 of a crate with std, which gets no real access";
+
+/// An interface as components name it: `package/interface@version`.
+struct Interface<'a> {
+    base: &'a str,
+    version: &'a str,
+}
+
+impl<'a> Interface<'a> {
+    fn parse(name: &'a str) -> Self {
+        let (base, version) = name.split_once('@').unwrap_or((name, ""));
+        Self { base, version }
+    }
+}
+
+/// Which world the component is of.
+///
+/// # Errors
+/// [`LoadError::Version`] or [`LoadError::World`].
+pub(super) fn kind(name: &str, component: &Component, engine: &Engine) -> Result<Kind, LoadError> {
+    let mut kinds = Vec::new();
+    let mut other_version = None;
+    let mut exports = Vec::new();
+    for (export, _) in component.exports(engine) {
+        exports.push(export);
+        let Interface { base, version } = Interface::parse(export);
+        let kind = match base.strip_prefix(PACKAGE) {
+            Some("stage") => Kind::Transform,
+            Some("format") => Kind::Formatter,
+            _ => continue,
+        };
+        if version == VERSION {
+            kinds.push(kind);
+        } else {
+            other_version = Some((format!("{base}@{VERSION}"), export.to_owned()));
+        }
+    }
+    match (kinds[..].as_ref(), other_version) {
+        (&[kind], _) => Ok(kind),
+        (&[], Some((wanted, found))) => Err(LoadError::Version { name: name.to_owned(), wanted, found }),
+        _ => Err(LoadError::World {
+            name: name.to_owned(),
+            wanted: format!("either {PACKAGE}stage@{VERSION} or {PACKAGE}format@{VERSION}"),
+            found: List(&exports).to_string(),
+        }),
+    }
+}
+
+/// What to do about an import.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Import {
+    /// Part of the contract, or types only.
+    Known,
+    /// From a std guest; answered harmlessly.
+    Wasi,
+}
+
+/// Whether the component may have this import.
+///
+/// # Errors
+/// [`LoadError::Import`] or [`LoadError::Version`].
+pub(super) fn import(name: &str, import: &str, item: &ComponentItem) -> Result<Import, LoadError> {
+    if import == log::IMPORT || import == TYPES {
+        return Ok(Import::Known);
+    }
+    let Interface { base, version } = Interface::parse(import);
+    if base == Interface::parse(log::IMPORT).base && version != VERSION {
+        let (wanted, found) = (log::IMPORT.to_owned(), import.to_owned());
+        return Err(LoadError::Version { name: name.to_owned(), wanted, found });
+    }
+    if wasi::answers(import) && matches!(item, ComponentItem::ComponentInstance(_)) {
+        return Ok(Import::Wasi);
+    }
+    Err(LoadError::Import { name: name.to_owned(), import: import.to_owned(), allowed: ALLOWED })
+}
+
+/// The first few names of a list that a component made.
+struct List<'a>(&'a [&'a str]);
+
+impl fmt::Display for List<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const SHOWN: usize = 8;
+        if self.0.is_empty() {
+            return f.write_str("none");
+        }
+        let shown = &self.0[..self.0.len().min(SHOWN)];
+        f.write_str(&shown.join(", "))?;
+        if shown.len() < self.0.len() {
+            write!(f, " and {} more", self.0.len() - shown.len())?;
+        }
+        Ok(())
+    }
+}

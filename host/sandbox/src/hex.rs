@@ -1,0 +1,12 @@
+//! Bytes as hex digits.
+
+use std::fmt;
+
+/// Shows bytes as lower-case hex digits.
+pub(crate) struct Hex<'a>(pub(crate) &'a [u8]);
+
+impl fmt::Display for Hex<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}

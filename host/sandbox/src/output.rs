@@ -1,0 +1,131 @@
+//! Whether what a component returned keeps the contract's rules and the host's bounds.
+
+use insights_sdk::{Columns, Limits as SinkLimits, Payloads};
+
+use crate::error::CallError;
+use crate::limits::Limits;
+use crate::text::{ERROR_BYTES, clip};
+
+/// Bounds of a route: a few keys of the sink. CloudWatch Logs takes names of at most 512 bytes.
+const ROUTE_PAIRS: usize = 16;
+const ROUTE_TEXT_BYTES: usize = 1024;
+const CONTENT_TYPE_BYTES: usize = 128;
+
+/// Checks a transform's result. `input` is what it was given.
+pub(crate) fn check_columns(input: &Columns, output: &Columns) -> Result<(), CallError> {
+    let same = input.scope == output.scope
+        && input.scope_id == output.scope_id
+        && input.time_unix_ms == output.time_unix_ms
+        && input.interval_ms == output.interval_ms;
+    if !same {
+        let reason =
+            "scope, scope-id, time-unix-ms and interval-ms belong to the tick and must stay as they are";
+        return Err(CallError::Output(reason.to_owned()));
+    }
+    output.check().map_err(|error| CallError::Output(clip(&error.to_string(), ERROR_BYTES)))
+}
+
+/// Payloads of all slices of a batch, checked one by one.
+pub(crate) struct Collected<'a> {
+    limits: &'a Limits,
+    sink: SinkLimits,
+    all: Payloads,
+}
+
+impl<'a> Collected<'a> {
+    pub(crate) fn new(limits: &'a Limits, sink: SinkLimits) -> Self {
+        Self { limits, sink, all: Payloads::default() }
+    }
+
+    /// Checks the payloads of one slice and appends them.
+    pub(crate) fn add(&mut self, part: Payloads) -> Result<(), CallError> {
+        self.check(&part)?;
+        if self.all.ends.is_empty() {
+            self.all = part;
+            return Ok(());
+        }
+        if part.ends.is_empty() {
+            return Ok(());
+        }
+        if part.content_type != self.all.content_type {
+            let (first, other) = (&self.all.content_type, &part.content_type);
+            return Err(CallError::Output(format!("content types {first:?} and {other:?} in one batch")));
+        }
+        let Payloads { routes, route, time_unix_ms, ends, body, .. } = part;
+        let indices = self.merge_routes(routes)?;
+        let known = |&route: &u32| indices.get(route as usize).copied();
+        self.all.route.extend(route.iter().filter_map(known));
+        self.all.time_unix_ms.extend(time_unix_ms);
+        // Fits: `check` bounded the sum.
+        let base = self.all.body.len() as u32;
+        self.all.ends.extend(ends.iter().map(|&end| base + end));
+        self.all.body.extend(body);
+        Ok(())
+    }
+
+    /// The events of all slices.
+    pub(crate) fn finish(self) -> Payloads {
+        self.all
+    }
+
+    fn check(&self, part: &Payloads) -> Result<(), CallError> {
+        let over = |reason: String| Err(CallError::Limit(reason));
+        let max = self.limits.max_routes;
+        if part.routes.len() > max {
+            return over(format!("it named {} routes, the limit is {max}", part.routes.len()));
+        }
+        let bytes = self.all.body.len().saturating_add(part.body.len());
+        let max = self.limits.max_payload_bytes.min(u32::MAX as usize);
+        if bytes > max {
+            return over(format!("its events have {bytes} bytes, the limit for a batch is {max}"));
+        }
+        part.check().map_err(|error| CallError::Output(clip(&error, ERROR_BYTES)))?;
+        if part.content_type.len() > CONTENT_TYPE_BYTES {
+            return Err(CallError::Output(format!("a content type of {} bytes", part.content_type.len())));
+        }
+        for (index, route) in part.routes.iter().enumerate() {
+            let long = |text: &String| text.len() > ROUTE_TEXT_BYTES;
+            if route.len() > ROUTE_PAIRS || route.iter().any(|(key, value)| long(key) || long(value)) {
+                let reason = format!(
+                    "route {index} has more than {ROUTE_PAIRS} pairs or a text over {ROUTE_TEXT_BYTES} bytes"
+                );
+                return Err(CallError::Output(reason));
+            }
+        }
+        self.check_events(part)
+    }
+
+    fn check_events(&self, part: &Payloads) -> Result<(), CallError> {
+        let max = self.sink.max_event_bytes;
+        let mut start = 0;
+        for (row, &end) in part.ends.iter().enumerate() {
+            let bytes = end - start;
+            if bytes == 0 || bytes > max {
+                let reason = format!("event {row} has {bytes} bytes; the sink takes 1 to {max}");
+                return Err(CallError::Output(reason));
+            }
+            start = end;
+        }
+        Ok(())
+    }
+
+    /// Where the routes of a slice are in the common list.
+    fn merge_routes(&mut self, routes: Vec<Vec<(String, String)>>) -> Result<Vec<u32>, CallError> {
+        let mut indices = Vec::with_capacity(routes.len());
+        for route in routes {
+            let index = match self.all.routes.iter().position(|known| *known == route) {
+                Some(index) => index,
+                None => {
+                    self.all.routes.push(route);
+                    self.all.routes.len() - 1
+                }
+            };
+            indices.push(index as u32);
+        }
+        let (routes, max) = (self.all.routes.len(), self.limits.max_routes);
+        if routes > max {
+            return Err(CallError::Limit(format!("it named {routes} routes, the limit is {max}")));
+        }
+        Ok(indices)
+    }
+}

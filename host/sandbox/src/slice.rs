@@ -1,0 +1,193 @@
+//! A batch in slices for formatters, so that their memory is bounded whatever the size of the batch.
+
+use std::borrow::Cow;
+
+use insights_sdk::Columns;
+use insights_sdk::columns::NO_PARENT;
+
+/// Most entities of a slice, descriptors not counted.
+pub(crate) const MAX_ENTITIES: usize = 512;
+/// Kind of the descriptors, which come with every slice.
+const DESCRIPTOR: &str = "metric";
+
+/// Number of the slice of a descriptor: all of them.
+const EVERY: u32 = u32::MAX;
+
+/// The slices of `columns`, in order; one, of no entities, for an empty batch. A batch that fits is its own only slice.
+pub(crate) fn slices(columns: &Columns) -> impl Iterator<Item = Cow<'_, Columns>> {
+    let (slice_of, count) = assign(columns);
+    let whole = (count <= 1).then_some(Cow::Borrowed(columns));
+    let mut cutter = if count <= 1 { None } else { Some(Cutter::new(columns, slice_of, count)) };
+    let parts = (0..if cutter.is_some() { count } else { 0 }).filter_map(move |slice| {
+        let cutter = cutter.as_mut()?;
+        Some(Cow::Owned(cutter.cut(slice)))
+    });
+    whole.into_iter().chain(parts)
+}
+
+/// The slice of each entity, and how many slices there are.
+fn assign(columns: &Columns) -> (Vec<u32>, u32) {
+    let mut others = 0;
+    let slice_of = columns.entities.kind.iter().map(|&kind| {
+        if columns.string(kind) == DESCRIPTOR {
+            return EVERY;
+        }
+        let slice = others / MAX_ENTITIES as u32;
+        others += 1;
+        slice
+    });
+    let slice_of = slice_of.collect();
+    (slice_of, others.div_ceil(MAX_ENTITIES as u32))
+}
+
+/// Rows of one table, sorted by slice.
+struct Rows {
+    rows: Vec<u32>,
+    /// Start of each slice in `rows`; the descriptors' rows come last.
+    starts: Vec<u32>,
+}
+
+impl Rows {
+    /// Counting sort of a table's rows by the slice of their entity. Stable: the last value of a key stays the last.
+    fn new(entity: &[u32], slice_of: &[u32], count: u32) -> Self {
+        let group =
+            |&entity: &u32| slice_of.get(entity as usize).map_or(count, |&slice| slice.min(count)) as usize;
+        let mut starts = vec![0_u32; count as usize + 2];
+        for entity in entity {
+            starts[group(entity) + 1] += 1;
+        }
+        for index in 1..starts.len() {
+            starts[index] += starts[index - 1];
+        }
+        let mut next = starts.clone();
+        let mut rows = vec![0; entity.len()];
+        for (row, entity) in entity.iter().enumerate() {
+            let place = &mut next[group(entity)];
+            rows[*place as usize] = row as u32;
+            *place += 1;
+        }
+        Self { rows, starts }
+    }
+
+    /// Rows of the descriptors, then those of `slice`.
+    fn of(&self, slice: u32) -> impl Iterator<Item = usize> {
+        let group = |group: usize| &self.rows[self.starts[group] as usize..self.starts[group + 1] as usize];
+        let descriptors = group(self.starts.len() - 2);
+        descriptors.iter().chain(group(slice as usize)).map(|&row| row as usize)
+    }
+}
+
+struct Cutter<'a> {
+    columns: &'a Columns,
+    entities: Rows,
+    attributes: Rows,
+    gauges: Rows,
+    counters: Rows,
+    links: Rows,
+    /// New index of each entity, valid for the slice being cut where `entity_slice` says so.
+    entity_index: Vec<u32>,
+    slice_of: Vec<u32>,
+    /// New id of each string, and the slice for which it is valid.
+    strings: Vec<(u32, u32)>,
+}
+
+impl<'a> Cutter<'a> {
+    fn new(columns: &'a Columns, slice_of: Vec<u32>, count: u32) -> Self {
+        let rows = |entity: &[u32]| Rows::new(entity, &slice_of, count);
+        let all: Vec<u32> = (0..columns.entities.kind.len() as u32).collect();
+        Self {
+            columns,
+            entities: rows(&all),
+            attributes: rows(&columns.attributes.entity),
+            gauges: rows(&columns.gauges.entity),
+            counters: rows(&columns.counters.entity),
+            links: rows(&columns.links.source),
+            entity_index: vec![NO_PARENT; slice_of.len()],
+            slice_of,
+            strings: vec![(0, EVERY); columns.string_ends.len()],
+        }
+    }
+
+    fn cut(&mut self, slice: u32) -> Columns {
+        let Self { columns, entities, attributes, gauges, counters, links, entity_index, slice_of, strings } =
+            self;
+        let mut out = Columns {
+            scope: columns.scope.clone(),
+            scope_id: columns.scope_id.clone(),
+            time_unix_ms: columns.time_unix_ms,
+            interval_ms: columns.interval_ms,
+            ..Columns::default()
+        };
+        let mut text = Text { columns, known: strings, slice };
+        let inside = |entity: u32| slice_of.get(entity as usize).is_some_and(|&s| s == slice || s == EVERY);
+
+        for (index, row) in entities.of(slice).enumerate() {
+            entity_index[row] = index as u32;
+        }
+        for row in entities.of(slice) {
+            let kind = text.id(&mut out, columns.entities.kind[row]);
+            let id = text.id(&mut out, columns.entities.id[row]);
+            let parent = columns.entities.parent[row];
+            let own = entity_index[row];
+            // Descriptors come first here; a parent that came before its child in the batch might not any more.
+            let parent =
+                if parent != NO_PARENT && inside(parent) { entity_index[parent as usize] } else { NO_PARENT };
+            out.entities.kind.push(kind);
+            out.entities.id.push(id);
+            out.entities.parent.push(if parent < own { parent } else { NO_PARENT });
+        }
+        for row in attributes.of(slice) {
+            let key = text.id(&mut out, columns.attributes.key[row]);
+            let value = text.id(&mut out, columns.attributes.value[row]);
+            out.attributes.entity.push(entity_index[columns.attributes.entity[row] as usize]);
+            out.attributes.key.push(key);
+            out.attributes.value.push(value);
+        }
+        for row in gauges.of(slice) {
+            let name = text.id(&mut out, columns.gauges.name[row]);
+            out.gauges.entity.push(entity_index[columns.gauges.entity[row] as usize]);
+            out.gauges.name.push(name);
+            out.gauges.value.push(columns.gauges.value[row]);
+        }
+        for row in counters.of(slice) {
+            let name = text.id(&mut out, columns.counters.name[row]);
+            out.counters.entity.push(entity_index[columns.counters.entity[row] as usize]);
+            out.counters.name.push(name);
+            out.counters.current.push(columns.counters.current[row]);
+            out.counters.previous.push(columns.counters.previous[row]);
+            out.counters.elapsed_ns.push(columns.counters.elapsed_ns[row]);
+        }
+        for row in links.of(slice) {
+            let target = columns.links.target[row];
+            if inside(target) {
+                let role = text.id(&mut out, columns.links.role[row]);
+                out.links.source.push(entity_index[columns.links.source[row] as usize]);
+                out.links.target.push(entity_index[target as usize]);
+                out.links.role.push(role);
+            }
+        }
+        out
+    }
+}
+
+/// Copies the strings that a slice uses, each once.
+struct Text<'a> {
+    columns: &'a Columns,
+    known: &'a mut [(u32, u32)],
+    slice: u32,
+}
+
+impl Text<'_> {
+    fn id(&mut self, out: &mut Columns, old: u32) -> u32 {
+        let Some(known) = self.known.get_mut(old as usize) else { return 0 };
+        if known.1 != self.slice {
+            out.text.push_str(self.columns.string(old));
+            out.string_ends.push(out.text.len() as u32);
+            *known = (out.string_ends.len() as u32 - 1, self.slice);
+        }
+        known.0
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,226 @@
+//! One place in a pipeline: the component that runs there, what takes over when it fails, and what is counted.
+
+mod stats;
+
+use std::time::Instant;
+
+use insights_sdk::{Columns, Limits as SinkLimits, Payloads};
+
+use crate::component::{Component, Kind};
+use crate::deadline::thread_cpu_time;
+use crate::error::CallError;
+use crate::hex::Hex;
+
+pub use stats::{Stats, VersionStats};
+
+/// What happens to a batch when a component fails on it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OnFailure {
+    /// The version before takes over, and if there is none, or it fails as well, the built-in of that name; at last as
+    /// [`OnFailure::Skip`].
+    #[default]
+    LastGood,
+    /// A transform's input goes on as it is. An output has nothing to go on with: as [`OnFailure::Drop`].
+    Skip,
+    /// The batch ends here.
+    Drop,
+}
+
+/// How a slot runs.
+#[derive(Clone, Debug)]
+pub struct SlotConfig {
+    /// Name in log lines and metrics.
+    pub name: String,
+    /// Configuration of the component, JSON; `{}` where the operator wrote none.
+    pub config: String,
+    /// What happens on failure.
+    pub on_failure: OnFailure,
+    /// So many failures in a row, and a component is not tried again. A trap is enough by itself.
+    pub max_failures: u32,
+}
+
+/// What became of a batch in a transform's slot.
+#[derive(Debug)]
+pub enum Processed {
+    /// A component made this of it. It may not have been the current one: see [`Slot::stats`].
+    Done(Columns),
+    /// All failed; this is the input, untouched.
+    Skipped(Columns),
+    /// The batch ends here.
+    Dropped,
+}
+
+/// A place in a pipeline. Used by one thread at a time.
+#[derive(Debug)]
+pub struct Slot {
+    config: SlotConfig,
+    /// Newest first; what fails for good is marked, not removed, so that its state stays visible.
+    versions: Vec<Version>,
+    stats: Stats,
+}
+
+/// Where a version came from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// Given with [`Slot::new`] or [`Slot::offer`].
+    Current,
+    /// It was current before, and its last call was good.
+    LastGood,
+    /// Embedded in the agent.
+    Builtin,
+}
+
+impl Origin {
+    /// Word for logs and metrics.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Current => "current",
+            Self::LastGood => "last-good",
+            Self::Builtin => "builtin",
+        }
+    }
+}
+
+#[derive(Debug)]
+struct Version {
+    component: Component,
+    origin: Origin,
+    failures: u32,
+    bad: bool,
+    proven: bool,
+}
+
+impl Version {
+    fn new(component: Component, origin: Origin) -> Self {
+        Self { component, origin, failures: 0, bad: false, proven: false }
+    }
+}
+
+impl Slot {
+    /// A slot that runs `component`; `builtin` takes over when it fails, unless it is the same one.
+    pub fn new(config: SlotConfig, component: Component, builtin: Option<Component>) -> Self {
+        let builtin = builtin.filter(|builtin| builtin.sha256() != component.sha256());
+        let mut versions = vec![Version::new(component, Origin::Current)];
+        versions.extend(builtin.map(|builtin| Version::new(builtin, Origin::Builtin)));
+        Self { config, versions, stats: Stats::default() }
+    }
+
+    /// Puts a new version in the place of the current one, which becomes the last good one if its last call was good.
+    /// Counts of failures start again.
+    pub fn offer(&mut self, component: Component) {
+        let keep_current = self.versions.iter().any(|v| v.origin == Origin::Current && v.proven && !v.bad);
+        self.versions.retain(|version| match version.origin {
+            Origin::Current => keep_current,
+            Origin::LastGood => !keep_current,
+            Origin::Builtin => true,
+        });
+        for version in &mut self.versions {
+            if version.origin == Origin::Current {
+                version.origin = Origin::LastGood;
+            }
+        }
+        self.versions.insert(0, Version::new(component, Origin::Current));
+    }
+
+    /// Name in log lines and metrics.
+    pub fn name(&self) -> &str {
+        &self.config.name
+    }
+
+    /// What is configured.
+    pub fn config(&self) -> &SlotConfig {
+        &self.config
+    }
+
+    /// What it is: that of all its versions.
+    pub fn kind(&self) -> Option<Kind> {
+        self.versions.first().map(|version| version.component.kind())
+    }
+
+    /// What was counted since the slot was made.
+    pub fn stats(&self) -> &Stats {
+        &self.stats
+    }
+
+    /// The versions in the order in which they are tried, and whether each is marked bad.
+    pub fn versions(&self) -> impl Iterator<Item = VersionStats<'_>> {
+        self.versions.iter().map(|version| VersionStats {
+            component: &version.component,
+            origin: version.origin,
+            bad: version.bad,
+            failures: version.failures,
+        })
+    }
+
+    /// Runs a transform over a batch.
+    pub fn process(&mut self, columns: Columns) -> Processed {
+        match self.run(|component, config| component.process(config, &columns)) {
+            Some(done) => Processed::Done(done),
+            None if self.config.on_failure == OnFailure::Drop => {
+                self.stats.dropped += 1;
+                Processed::Dropped
+            }
+            None => {
+                self.stats.skipped += 1;
+                Processed::Skipped(columns)
+            }
+        }
+    }
+
+    /// Runs a formatter over a batch. None when all failed: there is nothing to deliver.
+    pub fn format(&mut self, columns: &Columns, limits: &SinkLimits) -> Option<Payloads> {
+        let payloads = self.run(|component, config| component.format(config, columns, limits));
+        if payloads.is_none() {
+            self.stats.dropped += 1;
+        }
+        payloads
+    }
+
+    /// Tries the versions that may still be tried, one after the other.
+    fn run<T>(&mut self, call: impl Fn(&Component, &str) -> Result<T, CallError>) -> Option<T> {
+        let Self { config, versions, stats } = self;
+        let candidates = match config.on_failure {
+            OnFailure::LastGood => versions.len(),
+            OnFailure::Skip | OnFailure::Drop => 1,
+        };
+        stats.batches += 1;
+        for version in versions.iter_mut().take(candidates).filter(|version| !version.bad) {
+            let (started, cpu) = (Instant::now(), thread_cpu_time());
+            let result = call(&version.component, &config.config);
+            stats.called(started.elapsed(), thread_cpu_time().saturating_sub(cpu));
+            match result {
+                Ok(output) => {
+                    version.failures = 0;
+                    version.proven = true;
+                    if version.origin != Origin::Current {
+                        stats.fallbacks += 1;
+                    }
+                    return Some(output);
+                }
+                Err(error) => {
+                    stats.failed(&error);
+                    version.failed(&error, config);
+                }
+            }
+        }
+        None
+    }
+}
+
+impl Version {
+    fn failed(&mut self, error: &CallError, config: &SlotConfig) {
+        self.failures += 1;
+        self.proven = false;
+        let trap = matches!(error, CallError::Trap(_));
+        self.bad = trap || self.failures >= config.max_failures.max(1);
+        let (version, sha256) = (&self.component.description().version, Hex(&self.component.sha256()[..6]));
+        let (slot, origin, failures, bad) = (&*config.name, self.origin.as_str(), self.failures, self.bad);
+        let cause = error.cause().as_str();
+        // One line for the first failure and one for the end: a component that fails on every tick for ever says so twice.
+        if self.failures == 1 || self.bad {
+            tracing::warn!(%error, cause, slot, version, %sha256, origin, failures, bad, "component failed");
+        } else {
+            tracing::debug!(%error, cause, slot, version, %sha256, origin, failures, bad, "component failed");
+        }
+    }
+}

@@ -1,0 +1,61 @@
+//! What a slot counts.
+
+use std::time::Duration;
+
+use super::Origin;
+use crate::component::Component;
+use crate::error::{CallError, Cause};
+
+/// Counts since the slot was made.
+#[derive(Clone, Debug, Default)]
+pub struct Stats {
+    /// Batches that came in.
+    pub batches: u64,
+    /// Calls of any version; a formatter's slices are one call here.
+    pub calls: u64,
+    /// Failed calls, in the order of [`Cause::ALL`].
+    pub failures: [u64; Cause::ALL.len()],
+    /// Batches that another version than the current one made.
+    pub fallbacks: u64,
+    /// Batches that went on as they came.
+    pub skipped: u64,
+    /// Batches that ended here.
+    pub dropped: u64,
+    /// CPU time of the calling thread in all calls.
+    pub cpu_time: Duration,
+    /// Time on the clock of the last call.
+    pub last_call: Duration,
+    /// The last failure, in words.
+    pub last_error: Option<String>,
+}
+
+impl Stats {
+    pub(super) fn called(&mut self, took: Duration, cpu: Duration) {
+        self.calls += 1;
+        self.cpu_time += cpu;
+        self.last_call = took;
+    }
+
+    pub(super) fn failed(&mut self, error: &CallError) {
+        self.failures[error.cause().index()] += 1;
+        self.last_error = Some(error.to_string());
+    }
+
+    /// Failed calls of one kind.
+    pub fn failures(&self, cause: Cause) -> u64 {
+        self.failures[cause.index()]
+    }
+}
+
+/// State of one version in a slot.
+#[derive(Clone, Copy, Debug)]
+pub struct VersionStats<'a> {
+    /// The component.
+    pub component: &'a Component,
+    /// Where it came from.
+    pub origin: Origin,
+    /// Whether it is not tried any more.
+    pub bad: bool,
+    /// Failures in a row.
+    pub failures: u32,
+}
