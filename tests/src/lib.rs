@@ -4,6 +4,7 @@
 
 pub mod cadvisor;
 pub mod events;
+pub mod recorded;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -11,6 +12,7 @@ use std::process::{Command, Output};
 use serde_json::Value;
 
 pub use events::Events;
+pub use recorded::Recorded;
 
 /// Top of the checkout.
 pub fn top() -> &'static Path {

@@ -94,7 +94,8 @@ fn interfaces_are_those_of_the_kernel() {
     let before = rx_bytes();
     let events = events(&["run", "--once"]);
     let after = rx_bytes();
-    let skipped = |name: &str| ["lo", "veth", "docker", "nerdctl"].iter().any(|prefix| name.starts_with(prefix));
+    let skipped =
+        |name: &str| ["lo", "veth", "docker", "nerdctl"].iter().any(|prefix| name.starts_with(prefix));
     let wanted: Vec<_> = before.iter().filter(|(name, _)| !skipped(name)).collect();
     for (name, bytes_before) in &wanted {
         let Some((_, bytes_after)) = after.iter().find(|(other, _)| other == name) else { continue };
