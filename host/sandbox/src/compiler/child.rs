@@ -26,6 +26,10 @@ const SIGSYS: i32 = 31;
 /// Native code of `wasm`, from a new child.
 pub(super) fn run(path: &Path, limits: &CompileLimits, wasm: &[u8]) -> Result<Vec<u8>, CompileError> {
     let mut child = Command::new(path)
+        .arg("--memory-mib")
+        .arg((limits.memory_bytes >> 20).max(1).to_string())
+        .arg("--cpu-seconds")
+        .arg(limits.cpu_time.as_secs().max(1).to_string())
         .env_clear()
         .current_dir("/")
         .stdin(Stdio::piped())

@@ -1,0 +1,29 @@
+//! The compilation itself.
+
+use insightd_sandbox::engine;
+use wasmtime::Engine;
+
+/// First bytes of a component: magic, version, layer 1. A core module has layer 0.
+const COMPONENT: &[u8] = b"\0asm\x0d\0\x01\0";
+const MODULE: &[u8] = b"\0asm\x01\0\0\0";
+
+/// An engine that makes code for `target`, with the settings of the agent's.
+pub(crate) fn engine(target: &str) -> Result<Engine, String> {
+    let refused = |error: wasmtime::Error| format!("cannot compile for {target}: {error:#}");
+    Engine::new(&engine::config(target).map_err(refused)?).map_err(refused)
+}
+
+/// Native code of a component.
+pub(crate) fn compile(engine: &Engine, wasm: &[u8]) -> Result<Vec<u8>, String> {
+    if !wasm.starts_with(COMPONENT) {
+        return Err(match wasm {
+            [] => "not a component: it is empty".to_owned(),
+            _ if wasm.starts_with(MODULE) => {
+                "not a component but a core module: build it for wasm32-wasip2".to_owned()
+            }
+            _ => "not a component: it does not begin like one. Is it a .wasm file built for wasm32-wasip2?"
+                .to_owned(),
+        });
+    }
+    engine.precompile_component(wasm).map_err(|error| format!("not a valid component: {error:#}"))
+}

@@ -1,0 +1,96 @@
+//! Giving up what compiling does not need, before foreign bytes are looked at.
+//!
+//! Whoever finds a hole in the compiler gets a process that can read its input, compute for a few seconds in a few
+//! megabytes and write its output: no files, no sockets, no other processes, no new machine code.
+
+use std::collections::BTreeMap;
+use std::io;
+
+use rustix::process::{Resource, Rlimit, Signal, getrlimit, set_parent_process_death_signal, setrlimit};
+use rustix::thread::{
+    CapabilitySet, CapabilitySets, clear_ambient_capability_set, set_capabilities, set_no_new_privs,
+};
+use seccompiler::{
+    BpfProgram, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompFilter, SeccompRule,
+};
+
+/// Closes everything but the standard streams. Call it before any file is opened.
+pub(crate) fn close_other_files() -> io::Result<()> {
+    // SAFETY: no Rust object owns a descriptor from 3 on yet.
+    if unsafe { libc::close_range(3, libc::c_uint::MAX, 0) } == 0 {
+        return Ok(());
+    }
+    let error = io::Error::last_os_error();
+    // Kernels before 5.9 have no such call; the agent marks its descriptors as not inherited anyway.
+    if error.raw_os_error() == Some(libc::ENOSYS) { Ok(()) } else { Err(error) }
+}
+
+/// Limits address space and CPU time. What is limited further already stays so.
+pub(crate) fn limit(memory_bytes: u64, cpu_seconds: u64) -> io::Result<()> {
+    set(Resource::As, memory_bytes, memory_bytes)?;
+    // SIGXCPU at the first value, SIGKILL at the second.
+    set(Resource::Cpu, cpu_seconds, cpu_seconds + 1)?;
+    set(Resource::Core, 0, 0)
+}
+
+fn set(resource: Resource, current: u64, maximum: u64) -> io::Result<()> {
+    let hard = getrlimit(resource).maximum.unwrap_or(u64::MAX);
+    let (current, maximum) = (current.min(hard), maximum.min(hard));
+    setrlimit(resource, Rlimit { current: Some(current), maximum: Some(maximum) })?;
+    Ok(())
+}
+
+/// Dies with the agent, drops capabilities, and lets only those system calls through that compiling needs.
+pub(crate) fn drop_privileges() -> Result<(), String> {
+    let text = |error: rustix::io::Errno| error.to_string();
+    set_parent_process_death_signal(Some(Signal::KILL)).map_err(text)?;
+    set_no_new_privs(true).map_err(text)?;
+    // Kernels without ambient capabilities (before 4.3) have none to clear.
+    let _ = clear_ambient_capability_set();
+    let none = CapabilitySet::empty();
+    set_capabilities(None, CapabilitySets { effective: none, permitted: none, inheritable: none })
+        .map_err(text)?;
+    let filter = filter().map_err(|error| format!("system call filter: {error}"))?;
+    seccompiler::apply_filter(&filter).map_err(|error| format!("system call filter: {error}"))
+}
+
+/// Reading, writing, memory that is not executable, and an orderly or disorderly end.
+fn filter() -> Result<BpfProgram, seccompiler::BackendError> {
+    let mut rules: BTreeMap<i64, Vec<SeccompRule>> = [
+        libc::SYS_read,
+        libc::SYS_write,
+        libc::SYS_close,
+        libc::SYS_munmap,
+        libc::SYS_mremap,
+        libc::SYS_madvise,
+        libc::SYS_brk,
+        libc::SYS_futex,
+        libc::SYS_getrandom,
+        libc::SYS_clock_gettime,
+        libc::SYS_sigaltstack,
+        libc::SYS_rt_sigprocmask,
+        libc::SYS_rt_sigaction,
+        libc::SYS_rt_sigreturn,
+        libc::SYS_restart_syscall,
+        libc::SYS_exit,
+        libc::SYS_exit_group,
+        // `abort` sends itself a signal.
+        libc::SYS_getpid,
+        libc::SYS_gettid,
+        libc::SYS_tgkill,
+        // Reading a file asks for its size.
+        libc::SYS_fstat,
+        libc::SYS_statx,
+        libc::SYS_lseek,
+    ]
+    .into_iter()
+    .map(|call| (call, Vec::new()))
+    .collect();
+    let exec = libc::PROT_EXEC as u64;
+    let not_executable = SeccompCondition::new(2, SeccompCmpArgLen::Dword, SeccompCmpOp::MaskedEq(exec), 0)?;
+    let not_executable = SeccompRule::new(vec![not_executable])?;
+    rules.insert(libc::SYS_mmap, vec![not_executable.clone()]);
+    rules.insert(libc::SYS_mprotect, vec![not_executable]);
+    let architecture = std::env::consts::ARCH.try_into()?;
+    SeccompFilter::new(rules, SeccompAction::KillProcess, SeccompAction::Allow, architecture)?.try_into()
+}
