@@ -1,1 +1,42 @@
-//! To come.
+//! Reads a node's kernel: control groups, `/proc`, `/sys`, file systems. Facts under raw names, as docs/raw-metrics.md
+//! lists them; what they mean is a transform's business.
+//!
+//! ```no_run
+//! use insightd_collect::{Collector, HostRoot, Settings};
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let settings = Settings { node_name: "worker-1".to_owned(), ..Settings::default() };
+//! let mut collector = Collector::new(HostRoot::open("/")?, settings)?;
+//! let clock = collector.root().clock();
+//! let mut builder = insights_sdk::Builder::new("node", "worker-1", clock.unix_ms, 60_000);
+//! let report = collector.sample(&mut builder);
+//! println!("{} cgroups, {} files, {} problems", report.cgroups, report.files_read, report.problems.len());
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! Readers are synchronous. A file that the kernel does not have gives no figure; a file that makes no sense gives no figure
+//! and a [`Problem`]; neither costs any other figure.
+#![forbid(unsafe_code)]
+
+mod bytes;
+pub mod cgroup;
+mod collector;
+mod disks;
+mod emit;
+mod error;
+mod filesystems;
+mod network;
+pub mod pairing;
+pub mod proc;
+mod report;
+mod root;
+mod settings;
+mod statfs;
+
+pub use collector::{CollectError, Collector};
+pub use error::{FileError, ParseError, is_absent};
+pub use pairing::Pairing;
+pub use report::{Problem, Report};
+pub use root::{Clock, Dir, Entry, FsStat, HostRoot, KubeletFiles, Moment, ReadBuffer, RootError};
+pub use settings::Settings;

@@ -1,0 +1,9 @@
+//! Control groups: where they are, what their paths say, what their files say.
+
+pub mod files;
+pub(crate) mod layout;
+pub mod path;
+pub(crate) mod reading;
+pub(crate) mod tree;
+mod v1;
+mod v2;

@@ -1,0 +1,218 @@
+//! Which cgroup hierarchies there are and where they are mounted.
+
+use super::reading::{Reader, Reading, Remembered};
+use super::{v1, v2};
+use crate::proc::mountinfo::Mount;
+use crate::root::{Dir, HostRoot};
+
+/// Where systemd, and every container runtime after it, mounts the hierarchies.
+const USUAL_POINT: &str = "/sys/fs/cgroup";
+
+/// What the mount list says about hierarchies.
+#[derive(Debug, Default)]
+pub(crate) struct Mounts {
+    /// Points of v1 hierarchies by controller; the first of each.
+    v1: [Option<String>; CONTROLLERS.len()],
+    v2: Option<String>,
+}
+
+/// Controllers with files that are read.
+const CONTROLLERS: [&str; 5] = ["cpuacct", "memory", "cpu", "blkio", "pids"];
+
+impl Mounts {
+    pub(crate) fn see(&mut self, mount: &Mount<'_>) {
+        match mount.fs_type {
+            "cgroup" => {
+                for (controller, place) in CONTROLLERS.iter().zip(&mut self.v1) {
+                    if place.is_none() && mount.has_option(controller) {
+                        *place = Some(mount.point.clone().into_owned());
+                    }
+                }
+            }
+            // a hybrid host has its second hierarchy elsewhere, without controllers
+            "cgroup2" if self.v2.is_none() || mount.point == USUAL_POINT => {
+                self.v2 = Some(mount.point.clone().into_owned());
+            }
+            _ => {}
+        }
+    }
+}
+
+/// One mounted hierarchy.
+#[derive(Debug)]
+pub(crate) struct Hierarchy {
+    pub(crate) point: String,
+    pub(crate) dir: Dir,
+}
+
+/// Index of the hierarchy that serves each controller.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Controllers {
+    pub(crate) cpuacct: Option<usize>,
+    pub(crate) memory: Option<usize>,
+    pub(crate) cpu: Option<usize>,
+    pub(crate) blkio: Option<usize>,
+    pub(crate) pids: Option<usize>,
+}
+
+/// How this host accounts.
+#[derive(Debug)]
+pub(crate) enum Layout {
+    /// One hierarchy a controller, or a few together.
+    V1 { hierarchies: Vec<Hierarchy>, controllers: Controllers },
+    /// One hierarchy for all.
+    V2 { hierarchy: Hierarchy },
+}
+
+impl Layout {
+    /// None where no hierarchy is mounted, or none that can be reached below this root.
+    pub(crate) fn detect(root: &HostRoot, mounts: &Mounts) -> Option<Self> {
+        let open = |point: &str| root.dir(point).ok().map(|dir| Hierarchy { point: point.to_owned(), dir });
+        let usual_v2 = mounts.v2.as_deref() == Some(USUAL_POINT);
+        let any_v1 = mounts.v1.iter().any(Option::is_some);
+        if let Some(point) = mounts.v2.as_deref().filter(|_| usual_v2 || !any_v1) {
+            return open(point).map(|hierarchy| Self::V2 { hierarchy });
+        }
+        let mut hierarchies: Vec<Hierarchy> = Vec::new();
+        let found = mounts.v1.each_ref().map(|point| {
+            let point = point.as_deref()?;
+            if let Some(index) = hierarchies.iter().position(|hierarchy| hierarchy.point == point) {
+                return Some(index);
+            }
+            hierarchies.push(open(point)?);
+            Some(hierarchies.len() - 1)
+        });
+        let [cpuacct, memory, cpu, blkio, pids] = found;
+        let controllers = Controllers { cpuacct, memory, cpu, blkio, pids };
+        (!hierarchies.is_empty()).then_some(Self::V1 { hierarchies, controllers })
+    }
+
+    /// `1` or `2`.
+    pub(crate) fn version(&self) -> &'static str {
+        match self {
+            Self::V1 { .. } => "1",
+            Self::V2 { .. } => "2",
+        }
+    }
+
+    /// The hierarchies; the first is the one that is walked to find cgroups.
+    pub(crate) fn hierarchies(&self) -> &[Hierarchy] {
+        match self {
+            Self::V1 { hierarchies, .. } => hierarchies,
+            Self::V2 { hierarchy } => std::slice::from_ref(hierarchy),
+        }
+    }
+
+    /// The folders of one cgroup; None when it exists in no hierarchy (any more).
+    pub(crate) fn open(&self, path: &str) -> Option<Folders> {
+        let mut dirs = [const { None }; CONTROLLERS.len()];
+        for (hierarchy, dir) in self.hierarchies().iter().zip(&mut dirs) {
+            *dir = hierarchy.dir.dir(path).ok();
+        }
+        dirs.iter().any(Option::is_some).then_some(Folders { dirs })
+    }
+
+    /// Reads what changes from tick to tick.
+    pub(crate) fn read(
+        &self,
+        folders: &Folders,
+        reader: &mut Reader<'_>,
+        known: &Remembered,
+        into: &mut Reading,
+    ) {
+        match self {
+            Self::V1 { controllers, .. } => v1::read(&folders.of(*controllers), reader, known, into),
+            Self::V2 { .. } => {
+                if let [Some(dir), ..] = &folders.dirs {
+                    v2::read(dir, reader, into);
+                }
+            }
+        }
+    }
+
+    /// Reads what hardly ever changes.
+    pub(crate) fn remember(&self, folders: &Folders, reader: &mut Reader<'_>) -> Remembered {
+        match self {
+            Self::V1 { controllers, .. } => v1::remember(&folders.of(*controllers), reader),
+            Self::V2 { .. } => match &folders.dirs {
+                [Some(dir), ..] => v2::remember(dir, reader),
+                _ => Remembered::default(),
+            },
+        }
+    }
+
+    /// The root cgroup, which stands for the whole machine.
+    pub(crate) fn read_root(&self, reader: &mut Reader<'_>, into: &mut Reading) {
+        // each folder again: they are few, and the hierarchy's own handle stays where it is
+        if let Some(folders) = self.open(".") {
+            let known = self.remember(&folders, reader);
+            self.read(&folders, reader, &known, into);
+        }
+    }
+}
+
+/// The folders of one cgroup, in the order of the hierarchies.
+#[derive(Debug)]
+pub(crate) struct Folders {
+    dirs: [Option<Dir>; CONTROLLERS.len()],
+}
+
+impl Folders {
+    fn of(&self, controllers: Controllers) -> v1::Folders<'_> {
+        v1::Folders { dirs: &self.dirs, controllers }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::proc::mountinfo;
+
+    fn mounts(text: &str) -> Mounts {
+        let mut mounts = Mounts::default();
+        mountinfo::each(text.as_bytes(), |mount| mounts.see(&mount)).unwrap();
+        mounts
+    }
+
+    fn tree(folders: &[&str]) -> (tempfile::TempDir, HostRoot) {
+        let dir = tempfile::tempdir().unwrap();
+        for folder in folders {
+            std::fs::create_dir_all(dir.path().join(folder)).unwrap();
+        }
+        let root = HostRoot::open(dir.path()).unwrap();
+        (dir, root)
+    }
+
+    const HYBRID: &str = "32 31 0:29 / /sys/fs/cgroup/cpu,cpuacct rw - cgroup cgroup rw,cpu,cpuacct\n\
+        35 31 0:32 / /sys/fs/cgroup/memory rw - cgroup cgroup rw,memory\n\
+        36 31 0:32 / /var/lib/other rw - cgroup cgroup rw,memory\n\
+        40 31 0:37 / /sys/fs/cgroup/systemd rw - cgroup cgroup rw,xattr,name=systemd\n\
+        41 31 0:38 / /sys/fs/cgroup/unified rw - cgroup2 cgroup2 rw\n";
+
+    #[test]
+    fn hybrid_is_v1() {
+        let (_dir, root) =
+            tree(&["sys/fs/cgroup/cpu,cpuacct", "sys/fs/cgroup/memory", "sys/fs/cgroup/unified"]);
+        let layout = Layout::detect(&root, &mounts(HYBRID)).unwrap();
+        assert_eq!(layout.version(), "1");
+        let Layout::V1 { hierarchies, controllers } = layout else { panic!() };
+        assert_eq!(hierarchies.len(), 2);
+        assert_eq!(controllers.cpu, controllers.cpuacct);
+        assert_eq!(hierarchies[controllers.memory.unwrap()].point, "/sys/fs/cgroup/memory");
+        assert_eq!(controllers.blkio, None);
+    }
+
+    #[test]
+    fn unified_is_v2() {
+        let (_dir, root) = tree(&["sys/fs/cgroup"]);
+        let text = "41 31 0:38 / /run/other rw - cgroup2 cgroup2 rw\n31 23 0:28 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw\n";
+        assert_eq!(Layout::detect(&root, &mounts(text)).unwrap().version(), "2");
+    }
+
+    #[test]
+    fn nothing_mounted_is_nothing() {
+        let (_dir, root) = tree(&["sys"]);
+        assert!(Layout::detect(&root, &mounts("")).is_none());
+        assert!(Layout::detect(&root, &mounts(HYBRID)).is_none(), "none of the points can be reached");
+    }
+}

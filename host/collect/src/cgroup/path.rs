@@ -1,0 +1,166 @@
+//! What the path of a cgroup says: which pod, which container.
+//!
+//! | driver | pod | container |
+//! |---|---|---|
+//! | cgroupfs | `kubepods[/QOS]/pod<uid>` | `<64 hex>`, `crio-<64 hex>` |
+//! | systemd | `kubepods.slice[/kubepods-QOS.slice]/kubepods[-QOS]-pod<uid_>.slice` | `RUNTIME-<64 hex>.scope` |
+//!
+//! A `--cgroup-root` or a kubelet inside a container puts further folders in front and, with systemd, their names into
+//! every slice (`kubelet-kubepods-burstable-pod….slice`). Systemd separates levels by dashes, so the dashes of a uid are
+//! underscores there.
+
+/// Quality of service class of a pod, as its place in the tree says it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Qos {
+    /// Every container has limits equal to its requests.
+    Guaranteed,
+    /// In between.
+    Burstable,
+    /// No requests, no limits.
+    BestEffort,
+}
+
+impl Qos {
+    /// As written in attribute `pod.qos`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Guaranteed => "guaranteed",
+            Self::Burstable => "burstable",
+            Self::BestEffort => "besteffort",
+        }
+    }
+}
+
+/// Role of one folder of a cgroup tree, from its own name and its parent's.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Folder<'a> {
+    /// Top of the pods of a kubelet: `kubepods`, `kubepods.slice`, `…-kubepods.slice`.
+    Kubepods,
+    /// One of the classes below the top.
+    QosClass,
+    /// A pod.
+    Pod(PodName<'a>),
+    /// Something else.
+    Other,
+}
+
+/// What the folder of a pod says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PodName<'a> {
+    raw_uid: &'a str,
+    underscores: bool,
+    /// Its class.
+    pub qos: Qos,
+}
+
+impl PodName<'_> {
+    /// The uid with its dashes. Static pods have 32 hex digits without any.
+    pub fn uid(&self) -> String {
+        if self.underscores { self.raw_uid.replace('_', "-") } else { self.raw_uid.to_owned() }
+    }
+}
+
+/// What the folder of a container says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ContainerName<'a> {
+    /// 64 hex digits.
+    pub id: &'a str,
+    /// `containerd`, `cri-o` or `docker`, where the name says it: with the cgroupfs driver most do not.
+    pub runtime: Option<&'static str>,
+}
+
+/// What the folder `name`, which lies in folder `parent`, is.
+pub fn folder<'a>(parent: &str, name: &'a str) -> Folder<'a> {
+    if name == "kubepods" || name.strip_suffix(".slice").is_some_and(|slice| is_kubepods(slice, "kubepods")) {
+        return Folder::Kubepods;
+    }
+    if parent == "kubepods" && matches!(name, "burstable" | "besteffort") {
+        return Folder::QosClass;
+    }
+    if let Some(slice) = name.strip_suffix(".slice") {
+        let class = is_kubepods(slice, "kubepods-burstable") || is_kubepods(slice, "kubepods-besteffort");
+        return if class { Folder::QosClass } else { slice_pod(slice).map_or(Folder::Other, Folder::Pod) };
+    }
+    let qos = match parent {
+        "kubepods" => Qos::Guaranteed,
+        "burstable" => Qos::Burstable,
+        "besteffort" => Qos::BestEffort,
+        _ => return Folder::Other,
+    };
+    match name.strip_prefix("pod").filter(|uid| is_uid(uid)) {
+        Some(raw_uid) => Folder::Pod(PodName { raw_uid, underscores: false, qos }),
+        None => Folder::Other,
+    }
+}
+
+/// Is `slice` equal to `wanted`, perhaps with the slices of a cgroup root in front?
+fn is_kubepods(slice: &str, wanted: &str) -> bool {
+    slice.strip_suffix(wanted).is_some_and(|front| front.is_empty() || front.ends_with('-'))
+}
+
+fn slice_pod(slice: &str) -> Option<PodName<'_>> {
+    // a uid has no dashes here, so the last one stands before `pod`
+    let (front, last) = slice.rsplit_once('-')?;
+    let raw_uid = last.strip_prefix("pod").filter(|uid| is_uid(uid))?;
+    let classes = [
+        ("kubepods", Qos::Guaranteed),
+        ("kubepods-burstable", Qos::Burstable),
+        ("kubepods-besteffort", Qos::BestEffort),
+    ];
+    let (_, qos) = classes.into_iter().find(|(wanted, _)| is_kubepods(front, wanted))?;
+    Some(PodName { raw_uid, underscores: true, qos })
+}
+
+/// The API server makes UUIDs, the kubelet hashes for static pods, and a static pod may bring any uid of its own.
+fn is_uid(text: &str) -> bool {
+    (1..=128).contains(&text.len())
+        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte))
+}
+
+/// What the folder `name` inside the folder of a pod says; none for everything that is no container (a runtime's monitor
+/// such as `crio-conmon-…`, `*.mount`, what a virtual machine runtime accounts to itself).
+pub fn container(name: &str) -> Option<ContainerName<'_>> {
+    let base = name.strip_suffix(".scope").unwrap_or(name);
+    let (front, id) = match base.len().checked_sub(64) {
+        Some(at) if base.is_char_boundary(at) => base.split_at(at),
+        _ => return None,
+    };
+    if !id.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f')) {
+        return None;
+    }
+    let runtime = match front {
+        "cri-containerd-" => Some("containerd"),
+        "crio-" => Some("cri-o"),
+        "docker-" => Some("docker"),
+        "" => None,
+        other if other.ends_with('-') && !other.contains("conmon") => None,
+        _ => return None,
+    };
+    Some(ContainerName { id, runtime })
+}
+
+/// What a whole path says, read from its end.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Role<'a> {
+    /// The path of a pod.
+    Pod(PodName<'a>),
+    /// The path of a container of that pod.
+    Container(PodName<'a>, ContainerName<'a>),
+}
+
+/// Role of a path below the root of a hierarchy; none where it is neither a pod's nor a container's.
+pub fn role(path: &str) -> Option<Role<'_>> {
+    let mut parts = path.rsplit('/').filter(|part| !part.is_empty());
+    let last = parts.next()?;
+    let parent = parts.next()?;
+    if let Folder::Pod(pod) = folder(parent, last) {
+        return Some(Role::Pod(pod));
+    }
+    match folder(parts.next()?, parent) {
+        Folder::Pod(pod) => container(last).map(|container| Role::Container(pod, container)),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests;

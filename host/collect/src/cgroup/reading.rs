@@ -1,0 +1,186 @@
+//! What was read of one cgroup at one tick, the same for both versions.
+
+use std::ffi::CStr;
+
+use super::files::{DeviceIo, IoOperations, MemoryStat};
+use crate::error::{FileError, ParseError};
+use crate::proc::pressure::Pressure;
+use crate::report::Problems;
+use crate::root::{Dir, HostRoot, ReadBuffer};
+
+/// A value and the monotonic time of its reading.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct At<T> {
+    pub(crate) value: T,
+    pub(crate) read_at_ns: u64,
+}
+
+impl<T> At<T> {
+    pub(crate) fn map<U>(self, change: impl FnOnce(T) -> U) -> At<U> {
+        At { value: change(self.value), read_at_ns: self.read_at_ns }
+    }
+}
+
+impl<T> At<Option<T>> {
+    pub(crate) fn transpose(self) -> Option<At<T>> {
+        self.value.map(|value| At { value, read_at_ns: self.read_at_ns })
+    }
+}
+
+/// Figures of one cgroup. What the kernel does not have is None.
+#[derive(Debug, Default)]
+pub(crate) struct Reading {
+    pub(crate) cpu_usage_ns: Option<At<u64>>,
+    pub(crate) cpu_user_ns: Option<At<u64>>,
+    pub(crate) cpu_system_ns: Option<At<u64>>,
+    pub(crate) cpu_periods: Option<At<u64>>,
+    pub(crate) cpu_throttled_periods: Option<At<u64>>,
+    pub(crate) cpu_throttled_ns: Option<At<u64>>,
+    pub(crate) memory_usage: Option<u64>,
+    pub(crate) memory_max_usage: Option<u64>,
+    pub(crate) memory_failcnt: Option<At<u64>>,
+    pub(crate) memory: At<MemoryStat>,
+    pub(crate) oom_kills: Option<At<u64>>,
+    pub(crate) io: IoReading,
+    pub(crate) pressure: [Option<At<Pressure>>; 3],
+    pub(crate) pids: Option<u64>,
+}
+
+/// Names of the resources in [`Reading::pressure`], in order.
+pub(crate) const PRESSURES: [&str; 3] = ["cpu", "memory", "io"];
+
+/// What the cgroup did on which device. The list keeps its space from cgroup to cgroup.
+#[derive(Debug, Default)]
+pub(crate) struct IoReading {
+    pub(crate) devices: Vec<DeviceIo>,
+    /// When the bytes were read, and when the requests.
+    pub(crate) bytes_at_ns: u64,
+    pub(crate) requests_at_ns: u64,
+    /// Which files it came from.
+    pub(crate) group: IoGroup,
+}
+
+/// v1 has several groups of block I/O files, which count differently.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum IoGroup {
+    /// Not settled: every group has to be looked at.
+    #[default]
+    Unknown,
+    /// No group names a device, neither for this cgroup nor for any below.
+    Nothing,
+    /// The group of this index.
+    Files(u8),
+}
+
+impl IoReading {
+    /// Over all devices; a figure that no device has stays absent.
+    pub(crate) fn sum(&self) -> DeviceIo {
+        let mut sum = DeviceIo::default();
+        for io in &self.devices {
+            add(&mut sum.bytes, &io.bytes);
+            add(&mut sum.requests, &io.requests);
+        }
+        sum
+    }
+}
+
+fn add(sum: &mut IoOperations, one: &IoOperations) {
+    let add = |sum: &mut Option<u64>, one: Option<u64>| {
+        if let Some(one) = one {
+            *sum = Some(sum.unwrap_or(0).wrapping_add(one));
+        }
+    };
+    add(&mut sum.read, one.read);
+    add(&mut sum.write, one.write);
+    add(&mut sum.sync, one.sync);
+    add(&mut sum.r#async, one.r#async);
+    add(&mut sum.total, one.total);
+}
+
+impl Reading {
+    /// For the next cgroup; keeps the space of the device list.
+    pub(crate) fn clear(&mut self) {
+        let mut devices = std::mem::take(&mut self.io.devices);
+        devices.clear();
+        *self = Self { io: IoReading { devices, ..IoReading::default() }, ..Self::default() };
+    }
+
+    /// No process ever ran in it: the first one, the runtime's own `init`, uses some CPU time. So it is where a sandboxed
+    /// runtime (gVisor, Kata) keeps up appearances, and its figures are not the container's.
+    pub(crate) fn is_unused(&self) -> bool {
+        self.cpu_usage_ns.is_some_and(|usage| usage.value == 0)
+    }
+}
+
+/// Bounds that somebody set; None = no bound, or no such file.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(crate) struct Bounds {
+    pub(crate) cpu_quota_millicores: Option<f64>,
+    pub(crate) cpu_shares: Option<u64>,
+    pub(crate) cpu_weight: Option<u64>,
+    pub(crate) memory_limit: Option<u64>,
+    pub(crate) memory_soft_limit: Option<u64>,
+    pub(crate) pids: Option<u64>,
+}
+
+/// What stays known of a cgroup from tick to tick.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Remembered {
+    pub(crate) bounds: Bounds,
+    /// v1 `memory.use_hierarchy`, which cannot change while there are processes; since 5.11 it is always 1.
+    pub(crate) hierarchical: bool,
+    /// v1: what is settled about block I/O files.
+    pub(crate) io_group: IoGroup,
+}
+
+/// What reading needs: the host's clock, the buffer, somewhere to tell.
+#[derive(Debug)]
+pub(crate) struct Reader<'r> {
+    pub(crate) root: &'r HostRoot,
+    pub(crate) buffer: &'r mut ReadBuffer,
+    pub(crate) problems: &'r mut Problems,
+    /// For messages: mount point and path of the cgroup that is read.
+    pub(crate) point: &'r str,
+    pub(crate) path: &'r str,
+}
+
+impl Reader<'_> {
+    /// One file of one cgroup: absent is None, broken is None and a problem.
+    #[inline]
+    pub(crate) fn take<T>(
+        &mut self,
+        dir: &Dir,
+        name: &CStr,
+        parse: impl FnOnce(&[u8]) -> Result<T, ParseError>,
+    ) -> Option<At<T>> {
+        let parsed = match dir.read(name, self.buffer) {
+            Ok(Some(text)) => parse(text).map_err(FileError::from),
+            Ok(None) => return None,
+            Err(error) => Err(error),
+        };
+        match parsed {
+            Ok(value) => Some(At { value, read_at_ns: self.root.now_ns() }),
+            Err(error) => {
+                self.tell(name, &error);
+                None
+            }
+        }
+    }
+
+    /// As [`Reader::take`], for a figure that the kernel may leave out of the file.
+    pub(crate) fn take_some<T>(
+        &mut self,
+        dir: &Dir,
+        name: &CStr,
+        parse: impl FnOnce(&[u8]) -> Result<Option<T>, ParseError>,
+    ) -> Option<At<T>> {
+        self.take(dir, name, parse).and_then(At::transpose)
+    }
+
+    #[cold]
+    fn tell(&mut self, name: &CStr, error: &FileError) {
+        let Self { point, path, .. } = self;
+        let slash = if path.is_empty() { "" } else { "/" };
+        self.problems.add("cgroup", || format!("{point}/{path}{slash}{}", name.to_string_lossy()), error);
+    }
+}

@@ -1,0 +1,58 @@
+//! Files of cgroup v2.
+
+use std::ffi::CStr;
+
+use super::files::{bound, cpu_max, cpu_stat, io_stat, memory_stat_v2, oom_kills, single};
+use super::reading::{At, Reader, Reading, Remembered};
+use crate::proc::pressure;
+use crate::root::Dir;
+
+const PRESSURE_FILES: [&CStr; 3] = [c"cpu.pressure", c"memory.pressure", c"io.pressure"];
+
+/// What changes from tick to tick.
+pub(super) fn read(dir: &Dir, reader: &mut Reader<'_>, into: &mut Reading) {
+    if let Some(stat) = reader.take(dir, c"cpu.stat", cpu_stat) {
+        into.cpu_usage_ns = stat.map(|stat| stat.usage_ns).transpose();
+        into.cpu_user_ns = stat.map(|stat| stat.user_ns).transpose();
+        into.cpu_system_ns = stat.map(|stat| stat.system_ns).transpose();
+        into.cpu_periods = stat.map(|stat| stat.periods).transpose();
+        into.cpu_throttled_periods = stat.map(|stat| stat.throttled_periods).transpose();
+        into.cpu_throttled_ns = stat.map(|stat| stat.throttled_ns).transpose();
+    }
+    into.memory_usage = reader.take(dir, c"memory.current", single).map(|at| at.value);
+    if let Some(mut stat) = reader.take(dir, c"memory.stat", memory_stat_v2) {
+        // the root has no `memory.current`; what it holds is what it could be made to give back
+        if into.memory_usage.is_none() {
+            into.memory_usage =
+                stat.value.rss.zip(stat.value.cache).map(|(anon, file)| anon.saturating_add(file));
+        }
+        stat.value.swap = reader.take(dir, c"memory.swap.current", single).map(|at| at.value);
+        into.memory = stat;
+    }
+    into.memory_max_usage = reader.take(dir, c"memory.peak", single).map(|at| at.value);
+    into.oom_kills = reader.take_some(dir, c"memory.events", oom_kills);
+    let devices = &mut into.io.devices;
+    if let Some(At { read_at_ns, .. }) = reader.take(dir, c"io.stat", |text| io_stat(text, devices)) {
+        into.io.bytes_at_ns = read_at_ns;
+        into.io.requests_at_ns = read_at_ns;
+    }
+    for (file, place) in PRESSURE_FILES.iter().zip(&mut into.pressure) {
+        *place = reader.take(dir, file, pressure::parse);
+    }
+    into.pids = reader.take(dir, c"pids.current", single).map(|at| at.value);
+}
+
+/// What hardly ever changes.
+pub(super) fn remember(dir: &Dir, reader: &mut Reader<'_>) -> Remembered {
+    let mut known = Remembered { hierarchical: true, ..Remembered::default() };
+    if let Some(At { value: (Some(quota), period), .. }) = reader.take(dir, c"cpu.max", cpu_max) {
+        known.bounds.cpu_quota_millicores = Some(quota as f64 / period as f64 * 1000.0);
+    }
+    known.bounds.cpu_weight = reader.take(dir, c"cpu.weight", single).map(|at| at.value);
+    known.bounds.memory_limit = reader.take_some(dir, c"memory.max", bound).map(|at| at.value);
+    // 0 protects nothing and is what every cgroup starts with
+    known.bounds.memory_soft_limit =
+        reader.take_some(dir, c"memory.low", bound).map(|at| at.value).filter(|&bytes| bytes > 0);
+    known.bounds.pids = reader.take_some(dir, c"pids.max", bound).map(|at| at.value);
+    known
+}

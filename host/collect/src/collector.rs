@@ -1,0 +1,248 @@
+//! One sample of a host, from the first file to the last.
+
+mod cgroups;
+mod interfaces;
+mod node;
+
+use insights_sdk::{Builder, EntityId};
+
+use crate::cgroup::layout::{Layout, Mounts};
+use crate::cgroup::reading::Reading;
+use crate::cgroup::tree::Tree;
+use crate::disks::Disks;
+use crate::emit::Emitter;
+use crate::filesystems::{self, Filesystem, Selection};
+use crate::network::{InterfaceIdentities, Processes};
+use crate::pairing::Pairing;
+use crate::proc::mountinfo;
+use crate::report::{Problems, Report};
+use crate::root::{FsStat, HostRoot, ReadBuffer};
+use crate::settings::Settings;
+use crate::statfs::Prober;
+
+/// Why a host cannot be read at all.
+#[derive(Debug, thiserror::Error)]
+pub enum CollectError {
+    /// There is no `/proc` below the root.
+    #[error("{path}/proc/meminfo: {problem}; is the host's /proc mounted there?")]
+    NoProc {
+        /// The root.
+        path: String,
+        /// What is wrong.
+        problem: String,
+    },
+    /// A setting has a value that cannot be.
+    #[error("setting {name}: {problem}")]
+    Setting {
+        /// Which one.
+        name: &'static str,
+        /// What is wrong with it.
+        problem: &'static str,
+    },
+}
+
+/// Reads one host, tick after tick. Holds what must be known from one tick to the next; its size depends on what runs on
+/// the host, not on how long it has been running.
+#[derive(Debug)]
+pub struct Collector {
+    root: HostRoot,
+    settings: Settings,
+    buffer: ReadBuffer,
+    pairing: Pairing,
+    tree: Tree,
+    reading: Reading,
+    disks: Disks,
+    identities: InterfaceIdentities,
+    processes: Processes,
+    prober: Prober<Result<Option<(usize, FsStat)>, rustix::io::Errno>>,
+    processors: Processors,
+    layout: Option<Layout>,
+}
+
+/// `/proc/cpuinfo` is large and, on some machines, slow to make; what is counted in it hardly ever changes.
+#[derive(Debug, Default)]
+struct Processors {
+    count: Option<u64>,
+    read_at_ns: Option<u64>,
+}
+
+/// What the mount list says; read anew every tick.
+struct MountList {
+    filesystems: Vec<Filesystem>,
+    hierarchies: Mounts,
+}
+
+impl Collector {
+    /// Makes ready to read `root`.
+    ///
+    /// # Errors
+    /// When there is no kernel to read below the root, or a setting makes no sense.
+    pub fn new(root: HostRoot, settings: Settings) -> Result<Self, CollectError> {
+        let setting = |name, problem| Err(CollectError::Setting { name, problem });
+        if settings.node_name.is_empty() {
+            return setting("node_name", "is empty; name the node");
+        }
+        if settings.bounds_every == 0 {
+            return setting("bounds_every", "is 0; 1 reads bounds at every tick");
+        }
+        let mut buffer = ReadBuffer::default();
+        let problem = match root.read("/proc/meminfo", &mut buffer) {
+            Ok(Some(_)) => None,
+            Ok(None) => Some("no such file".to_owned()),
+            Err(error) => Some(error.to_string()),
+        };
+        if let Some(problem) = problem {
+            let path = root.path().display().to_string();
+            return Err(CollectError::NoProc { path: path.trim_end_matches('/').to_owned(), problem });
+        }
+        Ok(Self {
+            pairing: Pairing::new(settings.forget_after),
+            prober: Prober::new(settings.statfs_timeout),
+            tree: Tree::default(),
+            reading: Reading::default(),
+            disks: Disks::default(),
+            identities: InterfaceIdentities::default(),
+            processes: Processes::default(),
+            processors: Processors::default(),
+            layout: None,
+            root,
+            settings,
+            buffer,
+        })
+    }
+
+    /// The host that is read.
+    pub fn root(&self) -> &HostRoot {
+        &self.root
+    }
+
+    /// Goes to another moment of a recording.
+    ///
+    /// # Errors
+    /// When there is no such moment.
+    pub fn select_moment(&mut self, index: usize) -> Result<(), crate::root::RootError> {
+        self.root.select_moment(index)?;
+        // its folders are those of the moment before
+        self.layout = None;
+        Ok(())
+    }
+
+    /// The previous readings, for counters that come from elsewhere (the kubelet). A sample ends the tick: pair them
+    /// before it.
+    pub fn pairing_mut(&mut self) -> &mut Pairing {
+        &mut self.pairing
+    }
+
+    /// Reads everything once and appends it to `builder`. Never fails as a whole: what cannot be read is absent and
+    /// reported. Takes about as long as reading the files takes; a file system that hangs adds up to
+    /// [`Settings::statfs_timeout`] once.
+    pub fn sample(&mut self, builder: &mut Builder) -> Report {
+        let files_before = self.buffer.files();
+        let mut problems = Problems::default();
+        let start = self.root.now_ns();
+        let mounts = self.mounts(&mut problems);
+        if self.layout.is_none() {
+            self.layout = Layout::detect(&self.root, &mounts.hierarchies);
+        }
+        if self.layout.is_none() {
+            let nothing = "no cgroup hierarchy is mounted, or none can be seen below the host root";
+            problems.add("cgroup", || "/sys/fs/cgroup".to_owned(), nothing);
+        }
+        // taken out so that the rest of the collector can be lent beside it
+        let layout = self.layout.take();
+        let mut emitter = Emitter::new(builder);
+        let node = self.node(layout.as_ref(), &mut emitter, &mut problems);
+        let namespace = self.node_interfaces(node, &mut emitter, &mut problems);
+        if let Some(layout) = &layout {
+            self.disks(layout, &mounts.filesystems, node, &mut emitter, &mut problems);
+        }
+        let cgroups = layout
+            .as_ref()
+            .map_or(0, |layout| self.cgroups(layout, namespace, node, &mut emitter, &mut problems));
+        self.layout = layout;
+        let end = self.root.now_ns();
+        self.filesystems(&mounts.filesystems, node, &mut emitter, &mut problems);
+        self.pairing.end_of_tick(end);
+        Report {
+            node,
+            spread_ns: end.saturating_sub(start),
+            cgroups,
+            files_read: self.buffer.files() - files_before,
+            problems: problems.listed,
+            more_problems: problems.more,
+        }
+    }
+
+    /// How many file systems do not answer, each with a thread that waits for it.
+    pub fn hanging_filesystems(&self) -> usize {
+        self.prober.waiting()
+    }
+
+    fn mounts(&mut self, problems: &mut Problems) -> MountList {
+        let mut selection = Selection::default();
+        let mut hierarchies = Mounts::default();
+        // process 1 sees the host's mounts; a container's own list would show the container's. Where its list may not be
+        // read, ours is the same one, unless the root is somebody else's
+        let own = self.root.path() == std::path::Path::new("/");
+        let lists = ["/proc/1/mountinfo", "/proc/self/mountinfo"];
+        for path in lists.into_iter().take(if own { 2 } else { 1 }) {
+            let error = match self.root.read(path, &mut self.buffer) {
+                Ok(Some(text)) => mountinfo::each(text, |mount| {
+                    selection.see(&mount);
+                    hierarchies.see(&mount);
+                })
+                .err()
+                .map(|error| error.to_string()),
+                Ok(None) => Some("no such file".to_owned()),
+                Err(error) => Some(error.to_string()),
+            };
+            match error {
+                None => break,
+                Some(error) => problems.add("proc", || path.to_owned(), error),
+            }
+        }
+        MountList { filesystems: self.named(selection.finish()), hierarchies }
+    }
+
+    /// Early in boot, the kernel mounts its root under a name that no device has.
+    fn named(&self, mut filesystems: Vec<Filesystem>) -> Vec<Filesystem> {
+        for filesystem in filesystems.iter_mut().filter(|filesystem| filesystem.device == "/dev/root") {
+            let link = self.root.link(&format!("/sys/dev/block/{}", filesystem.number));
+            if let Ok(Some(target)) = link
+                && let Some(name) = target.rsplit('/').next()
+            {
+                filesystem.device = format!("/dev/{name}");
+            }
+        }
+        filesystems
+    }
+
+    fn filesystems(
+        &mut self,
+        filesystems: &[Filesystem],
+        node: EntityId,
+        emitter: &mut Emitter<'_>,
+        problems: &mut Problems,
+    ) {
+        filesystems::measure(
+            &self.root,
+            filesystems,
+            &mut self.prober,
+            problems,
+            |filesystem, point, stat| {
+                // pseudo file systems say that they have no blocks
+                if stat.blocks == 0 {
+                    return;
+                }
+                let entity = emitter.builder.entity("filesystem", &filesystem.device, Some(node));
+                emitter.builder.attribute(entity, "device", &filesystem.device);
+                emitter.builder.attribute(entity, "mount.point", point);
+                emitter.builder.attribute(entity, "fs.type", &filesystem.fs_type);
+                emitter.filesystem(entity, stat);
+            },
+        );
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,176 @@
+//! Pods and containers: found, read and emitted one after the other, a pod and its containers close together in time.
+
+use insights_sdk::EntityId;
+
+use super::Collector;
+use crate::cgroup::layout::Layout;
+use crate::cgroup::reading::{IoGroup, Reader, Reading, Remembered};
+use crate::cgroup::tree::{Known, Pod, Tree, Walked};
+use crate::emit::{Emitter, group_number};
+use crate::error::is_absent;
+use crate::pairing::Pairing;
+use crate::report::Problems;
+use crate::root::{HostRoot, ReadBuffer};
+
+impl Collector {
+    /// Gives the number of cgroups that were read.
+    pub(super) fn cgroups(
+        &mut self,
+        layout: &Layout,
+        node_namespace: Option<u64>,
+        node: EntityId,
+        emitter: &mut Emitter<'_>,
+        problems: &mut Problems,
+    ) -> usize {
+        let Some(hierarchy) = layout.hierarchies().first() else { return 0 };
+        let now = self.root.now_ns();
+        self.tree.update(walked(&self.root, layout), now, problems);
+        self.processes.start_of_tick();
+        let mut read = 0;
+        let mut left_out = 0;
+        // taken out so that the rest of the collector can be lent beside it
+        let mut tree: Tree = std::mem::take(&mut self.tree);
+        for pod in &mut tree.pods {
+            if read >= self.settings.max_cgroups {
+                left_out += 1;
+                continue;
+            }
+            match hierarchy.dir.dir(&pod.cgroup.path) {
+                Ok(dir) => read += self.pod(layout, (pod, &dir), node_namespace, node, emitter, problems),
+                // it ended since it was listed
+                Err(errno) if is_absent(errno) => {}
+                Err(errno) => {
+                    let path = || format!("{}/{}", hierarchy.point, pod.cgroup.path);
+                    problems.add("cgroup", path, std::io::Error::from(errno));
+                }
+            }
+        }
+        self.tree = tree;
+        if left_out > 0 {
+            let error = format!("{left_out} pods left out: more than {} cgroups", self.settings.max_cgroups);
+            problems.add("cgroup", || hierarchy.point.clone(), error);
+        }
+        read
+    }
+
+    fn pod(
+        &mut self,
+        layout: &Layout,
+        (pod, dir): (&mut Pod, &crate::root::Dir),
+        node_namespace: Option<u64>,
+        node: EntityId,
+        emitter: &mut Emitter<'_>,
+        problems: &mut Problems,
+    ) -> usize {
+        if let Err(errno) = pod.list(walked(&self.root, layout), dir)
+            && !is_absent(errno)
+        {
+            problems.add("cgroup", || pod.cgroup.path.clone(), std::io::Error::from(errno));
+        }
+        let mut one = self.one(layout, problems);
+        let Some(io) = one.read(&mut pod.cgroup, None) else { return 0 };
+        let entity = one.emit(&pod.cgroup, "pod", (&pod.uid, pod.qos.as_str()), node, emitter);
+        let mut read = 1;
+        for container in &mut pod.containers {
+            let Some(_) = one.read(&mut container.cgroup, io) else { continue };
+            let of = (pod.uid.as_str(), pod.qos.as_str());
+            let entity = one.emit(&container.cgroup, "container", of, entity, emitter);
+            emitter.builder.attribute(entity, "container.id", &container.id);
+            if let Some(runtime) = container.runtime {
+                emitter.builder.attribute(entity, "container.runtime", runtime);
+            }
+            read += 1;
+        }
+        if self.settings.pod_network {
+            self.pod_interfaces((pod, dir), entity, node_namespace, emitter, problems);
+        }
+        read
+    }
+
+    fn one<'c>(&'c mut self, layout: &'c Layout, problems: &'c mut Problems) -> One<'c> {
+        let Self { root, buffer, reading, pairing, settings, .. } = self;
+        One { layout, root, buffer, reading, pairing, problems, bounds_every: settings.bounds_every }
+    }
+}
+
+fn walked<'w>(root: &'w HostRoot, layout: &'w Layout) -> Walked<'w> {
+    let hierarchy = &layout.hierarchies()[0];
+    Walked { root, point: &hierarchy.point, dir: &hierarchy.dir }
+}
+
+/// What is needed to read and emit one cgroup.
+struct One<'c> {
+    layout: &'c Layout,
+    root: &'c HostRoot,
+    buffer: &'c mut ReadBuffer,
+    reading: &'c mut Reading,
+    pairing: &'c mut Pairing,
+    problems: &'c mut Problems,
+    bounds_every: u32,
+}
+
+impl One<'_> {
+    /// Reads the cgroup into the current reading. `above`: what the cgroup above settled about block I/O files. None when
+    /// the cgroup is gone; else what is settled for those below.
+    fn read(&mut self, cgroup: &mut Known, above: Option<IoGroup>) -> Option<Option<IoGroup>> {
+        let Self { layout, root, buffer, reading, problems, .. } = self;
+        reading.clear();
+        let path = &cgroup.path;
+        let folders = layout.open(path)?;
+        let mut reader = Reader { root, buffer, problems, point: &layout.hierarchies()[0].point, path };
+        let fresh = cgroup.remembered.filter(|_| cgroup.bounds_age + 1 < self.bounds_every);
+        let mut known = match fresh {
+            Some(known) => {
+                cgroup.bounds_age += 1;
+                known
+            }
+            None => {
+                cgroup.bounds_age = 0;
+                let before = cgroup.remembered.unwrap_or_default();
+                Remembered { io_group: before.io_group, ..layout.remember(&folders, &mut reader) }
+            }
+        };
+        if let Some(above) = above {
+            known.io_group = above;
+        }
+        layout.read(&folders, &mut reader, &known, reading);
+        // a group that was found stays; that there is none may change with the next request
+        let found = reading.io.group;
+        known.io_group = if found == IoGroup::Nothing { IoGroup::Unknown } else { found };
+        cgroup.remembered = Some(known);
+        Some(Some(found))
+    }
+
+    fn emit(
+        &mut self,
+        cgroup: &Known,
+        role: &'static str,
+        (uid, qos): (&str, &str),
+        parent: EntityId,
+        emitter: &mut Emitter<'_>,
+    ) -> EntityId {
+        let builder = &mut emitter.builder;
+        let entity = builder.entity("cgroup", &cgroup.path, Some(parent));
+        builder.attribute(entity, "cgroup.role", role);
+        builder.attribute(entity, "pod.uid", uid);
+        builder.attribute(entity, "pod.qos", qos);
+        if self.reading.is_unused() {
+            return entity;
+        }
+        let key = self.pairing.key("cgroup", &cgroup.path);
+        let mut counters = self.pairing.thing(key, cgroup.inode);
+        emitter.reading(entity, &mut counters, self.reading);
+        emitter.cgroup_only(entity, &mut counters, self.reading);
+        if let Some(known) = &cgroup.remembered {
+            emitter.bounds(entity, &known.bounds);
+        }
+        let io = &self.reading.io;
+        if !io.devices.is_empty() {
+            let key = self.pairing.key("cgroup io", &cgroup.path);
+            let identity = cgroup.inode.rotate_left(8) ^ group_number(io.group);
+            let read_at = (io.bytes_at_ns, io.requests_at_ns);
+            emitter.io(entity, &mut self.pairing.thing(key, identity), &io.sum(), read_at);
+        }
+        entity
+    }
+}

@@ -1,0 +1,105 @@
+//! Interfaces of the node and of pods.
+
+use insights_sdk::EntityId;
+
+use super::Collector;
+use crate::cgroup::tree::Pod;
+use crate::emit::Emitter;
+use crate::network;
+use crate::proc::net_dev;
+use crate::report::Problems;
+use crate::root::Dir;
+use crate::settings::fits;
+
+impl Collector {
+    /// The node's interfaces; gives its network namespace, where that can be told.
+    pub(super) fn node_interfaces(
+        &mut self,
+        node: EntityId,
+        emitter: &mut Emitter<'_>,
+        problems: &mut Problems,
+    ) -> Option<u64> {
+        if let Err(errno) = self.identities.update(&self.root) {
+            problems.add("sys", || "/sys/class/net".to_owned(), std::io::Error::from(errno));
+        }
+        let path = || "/proc/1/net/dev".to_owned();
+        let file = match network::open(&self.root, 1) {
+            Ok(Some(file)) => file,
+            Ok(None) => {
+                problems.add("network", path, "no such file");
+                return None;
+            }
+            Err(error) => {
+                problems.add("network", path, error);
+                return None;
+            }
+        };
+        let namespace = network::namespace(&self.root, 1, &file, &mut self.buffer);
+        self.interfaces(&file, 1, (node, "", 0), emitter, problems);
+        namespace
+    }
+
+    /// The interfaces of a pod, which hang on its cgroup; a pod in the node's own network has none, and says so.
+    pub(super) fn pod_interfaces(
+        &mut self,
+        (pod, dir): (&mut Pod, &Dir),
+        entity: EntityId,
+        node_namespace: Option<u64>,
+        emitter: &mut Emitter<'_>,
+        problems: &mut Problems,
+    ) {
+        let found = self.processes.of(&self.root, pod, dir, &mut self.buffer);
+        pod.process = found.unwrap_or(0);
+        let Some(process) = found else { return };
+        let file = match network::open(&self.root, process) {
+            Ok(Some(file)) => file,
+            Ok(None) => return,
+            Err(error) => {
+                problems.add("network", || format!("/proc/{process}/net/dev"), error);
+                return;
+            }
+        };
+        let namespace = network::namespace(&self.root, process, &file, &mut self.buffer);
+        if namespace.is_some() && namespace == node_namespace {
+            emitter.builder.attribute(entity, "network.host", "true");
+            return;
+        }
+        let owner = (entity, pod.cgroup.path.as_str(), namespace.unwrap_or(0));
+        self.interfaces(&file, process, owner, emitter, problems);
+    }
+
+    fn interfaces(
+        &mut self,
+        file: &std::os::fd::OwnedFd,
+        process: u32,
+        (owner, path, namespace): (EntityId, &str, u64),
+        emitter: &mut Emitter<'_>,
+        problems: &mut Problems,
+    ) {
+        let Self { root, settings, buffer, pairing, identities, .. } = self;
+        let problem_path = || format!("/proc/{process}/net/dev");
+        let text = match buffer.read_all(file) {
+            Ok(Some(text)) => text,
+            Ok(None) => return,
+            Err(error) => {
+                problems.add("network", problem_path, error);
+                return;
+            }
+        };
+        let read_at_ns = root.now_ns();
+        let broken = net_dev::each(text, |interface| {
+            if fits(&settings.interface_exclude, interface.name) {
+                return;
+            }
+            let entity = emitter.builder.entity("interface", interface.name, Some(owner));
+            emitter.builder.attribute(entity, "interface", interface.name);
+            // sysfs shows the node's interfaces only; a pod's come and go with its namespace
+            let identity = if path.is_empty() { identities.of(interface.name) } else { namespace };
+            let key = pairing.key(path, interface.name);
+            emitter.interface(entity, &mut pairing.thing(key, identity), &interface, read_at_ns);
+        });
+        if let Err(error) = broken {
+            problems.add("network", problem_path, error);
+        }
+    }
+}

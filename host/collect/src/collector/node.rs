@@ -1,0 +1,160 @@
+//! The node as a whole: the root cgroup, `/proc`, block devices.
+
+use insights_sdk::EntityId;
+
+use super::Collector;
+use crate::cgroup::files::{DeviceIo, DeviceNumber};
+use crate::cgroup::layout::Layout;
+use crate::cgroup::reading::{At, IoGroup, PRESSURES, Reader};
+use crate::emit::{Emitter, Figure, group_number};
+use crate::error::{FileError, ParseError};
+use crate::filesystems::Filesystem;
+use crate::proc::{cpuinfo, diskstats, meminfo, pressure};
+use crate::report::Problems;
+use crate::settings::fits;
+
+/// Processors may be put in and out of service while the machine runs; ten minutes late is soon enough.
+const PROCESSORS_NS: u64 = 600 * 1_000_000_000;
+
+impl Collector {
+    pub(super) fn node(
+        &mut self,
+        layout: Option<&Layout>,
+        emitter: &mut Emitter<'_>,
+        problems: &mut Problems,
+    ) -> EntityId {
+        let node = emitter.builder.entity("node", &self.settings.node_name, None);
+        emitter.builder.attribute(node, "node.name", &self.settings.node_name);
+        emitter.builder.attribute(node, "orchestrator", &self.settings.orchestrator);
+        if let Some(name) = &self.settings.cluster_name {
+            emitter.builder.attribute(node, "cluster.name", name);
+        }
+        self.count_processors(problems);
+        emitter.gauge(node, Figure::CpuCount, self.processors.count.map(|count| count as f64));
+        let memory =
+            self.proc_file("/proc/meminfo", problems, meminfo::parse).map(|at| at.value).unwrap_or_default();
+        emitter.gauge(node, Figure::MemoryTotal, memory.total.map(|bytes| bytes as f64));
+        emitter.gauge(node, Figure::MemoryAvailable, memory.available.map(|bytes| bytes as f64));
+
+        self.reading.clear();
+        if let Some(layout) = layout {
+            emitter.builder.attribute(node, "cgroup.version", layout.version());
+            let Self { root, buffer, reading, .. } = self;
+            let point = &layout.hierarchies()[0].point;
+            let mut reader = Reader { root, buffer, problems, point, path: "" };
+            layout.read_root(&mut reader, reading);
+            if matches!(layout, Layout::V2 { .. }) && reading.memory.value.swap.is_none() {
+                reading.memory.value.swap = memory.swap_used;
+            }
+        }
+        for (index, resource) in PRESSURES.iter().enumerate() {
+            let found = self.proc_file(&format!("/proc/pressure/{resource}"), problems, pressure::parse);
+            if let Some(mut at) = found {
+                // the whole machine has no such state for CPUs: the kernel writes a line of zeros, for old programs
+                if *resource == "cpu" {
+                    at.value.full_us = None;
+                }
+                self.reading.pressure[index] = Some(at);
+            }
+        }
+        let key = self.pairing.key("node", &self.settings.node_name);
+        emitter.reading(node, &mut self.pairing.thing(key, 0), &self.reading);
+        node
+    }
+
+    /// What the root cgroup says of each device; must follow [`Collector::node`], which reads it. Where the root cgroup
+    /// names no device (cgroup v1 since Linux 6.10, unless a device is throttled), what the block layer counted.
+    pub(super) fn disks(
+        &mut self,
+        layout: &Layout,
+        filesystems: &[Filesystem],
+        node: EntityId,
+        emitter: &mut Emitter<'_>,
+        problems: &mut Problems,
+    ) {
+        self.disks.update(&self.root, &mut self.buffer, problems);
+        let mut io = std::mem::take(&mut self.reading.io);
+        let source = if io.devices.is_empty() {
+            let devices = &mut io.devices;
+            let read = self.proc_file("/proc/diskstats", problems, |text| diskstats::parse(text, devices));
+            // partitions stand in this file too, whole devices are those of /sys/block
+            io.devices.retain(|io| self.disks.find(io.device).is_some());
+            io.bytes_at_ns = read.map_or(0, |read| read.read_at_ns);
+            io.requests_at_ns = io.bytes_at_ns;
+            "diskstats"
+        } else {
+            layout.version()
+        };
+        for device in &io.devices {
+            let known = self.disks.find(device.device);
+            if known.is_some_and(|(name, _)| fits(&self.settings.disk_exclude, name)) || is_idle(device) {
+                continue;
+            }
+            let name = name(device.device, known.map(|(name, _)| name), filesystems);
+            let entity = emitter.builder.entity("disk", &name, Some(node));
+            emitter.builder.attribute(entity, "device", &name);
+            let key = self.pairing.key("disk", &format!("{source} {}", device.device));
+            let identity = known.map_or(0, |(_, identity)| identity);
+            let identity = identity.rotate_left(8) ^ group_number(io.group);
+            let read_at = (io.bytes_at_ns, io.requests_at_ns);
+            emitter.io(entity, &mut self.pairing.thing(key, identity), device, read_at);
+        }
+        // the list's space is of use for the cgroups that follow
+        io.devices.clear();
+        io.group = IoGroup::Unknown;
+        self.reading.io = io;
+    }
+
+    fn count_processors(&mut self, problems: &mut Problems) {
+        let now = self.root.now_ns();
+        let fresh = self.processors.read_at_ns.is_some_and(|at| now.saturating_sub(at) < PROCESSORS_NS);
+        if fresh && self.processors.count.is_some() {
+            return;
+        }
+        let none = ParseError::new(0, "at least one `processor` record");
+        let found = self.proc_file("/proc/cpuinfo", problems, |text| cpuinfo::processors(text).ok_or(none));
+        if let Some(At { value, .. }) = found {
+            self.processors = super::Processors { count: Some(value), read_at_ns: Some(now) };
+        }
+    }
+
+    fn proc_file<T>(
+        &mut self,
+        path: &str,
+        problems: &mut Problems,
+        parse: impl FnOnce(&[u8]) -> Result<T, ParseError>,
+    ) -> Option<At<T>> {
+        let parsed = match self.root.read(path, &mut self.buffer) {
+            Ok(Some(text)) => parse(text).map_err(FileError::from),
+            Ok(None) => return None,
+            Err(error) => Err(error),
+        };
+        match parsed {
+            Ok(value) => Some(At { value, read_at_ns: self.root.now_ns() }),
+            Err(error) => {
+                problems.add("proc", || path.to_owned(), error);
+                None
+            }
+        }
+    }
+}
+
+/// A device that nobody used since boot says nothing; there are many (zram, empty loops).
+fn is_idle(io: &DeviceIo) -> bool {
+    io.requests.read.unwrap_or(0) == 0
+        && io.requests.write.unwrap_or(0) == 0
+        && io.bytes.read.unwrap_or(0) == 0
+        && io.bytes.write.unwrap_or(0) == 0
+        && io.bytes.total.unwrap_or(0) == 0
+}
+
+/// The name under which it is mounted, such as `/dev/mapper/data`; else the kernel's; else its number.
+fn name(number: DeviceNumber, kernel: Option<&str>, filesystems: &[Filesystem]) -> String {
+    let mounted =
+        filesystems.iter().find(|known| known.number == number && known.device.starts_with("/dev/"));
+    match (mounted, kernel) {
+        (Some(filesystem), _) => filesystem.device.clone(),
+        (None, Some(kernel)) => format!("/dev/{}", kernel.replace('!', "/")),
+        (None, None) => number.to_string(),
+    }
+}

@@ -1,0 +1,104 @@
+//! Which file systems of the node are reported, and how full they are.
+
+mod select;
+
+use std::os::fd::AsFd;
+
+use rustix::fs::{FileType, makedev};
+use rustix::io::Errno;
+
+use crate::cgroup::files::DeviceNumber;
+use crate::error::is_absent;
+use crate::report::Problems;
+use crate::root::{FsStat, HostRoot, Opener};
+use crate::statfs::{Outcome, Prober, Question};
+
+pub(crate) use select::{Filesystem, Selection};
+
+/// Its subvolumes show device numbers of their own.
+const BTRFS_MAGIC: u64 = 0x9123_683e;
+
+type Answer = Result<Option<(usize, FsStat)>, Errno>;
+
+/// Asks each file system; calls `each` with those that answered and the index of the mount that was asked.
+pub(crate) fn measure(
+    root: &HostRoot,
+    filesystems: &[Filesystem],
+    prober: &mut Prober<Answer>,
+    problems: &mut Problems,
+    mut each: impl FnMut(&Filesystem, &str, &FsStat),
+) {
+    if let Some(moment) = root.moment() {
+        for filesystem in filesystems {
+            let found = filesystem.points.iter().find_map(|point| Some((point, moment.statfs.get(point)?)));
+            if let Some((point, stat)) = found {
+                each(filesystem, point, stat);
+            }
+        }
+        return;
+    }
+    let questions = filesystems.iter().map(|filesystem| {
+        let (opener, filesystem) = (root.opener(), filesystem.clone());
+        let about = filesystem.device.clone();
+        let question: Question<Answer> = Box::new(move || ask(&opener, &filesystem));
+        (about, question)
+    });
+    let outcomes = prober.ask(questions.collect());
+    for (filesystem, outcome) in filesystems.iter().zip(outcomes) {
+        let first = filesystem.points.first().map_or("", String::as_str);
+        let mut problem = |error: &str| problems.add("statfs", || first.to_owned(), error);
+        match outcome {
+            Outcome::Answer(Ok(Some((index, stat)))) => {
+                each(filesystem, filesystem.points.get(index).map_or(first, String::as_str), &stat);
+            }
+            Outcome::Answer(Ok(None)) => {
+                problem(
+                    "is in the host's list of mounts but cannot be seen below the host root; mount the host's root with propagation HostToContainer",
+                );
+            }
+            Outcome::Answer(Err(errno)) => problem(&std::io::Error::from(errno).to_string()),
+            Outcome::Late => problem("does not answer; it is not asked again until it does"),
+            Outcome::StillWaiting => problem("still does not answer"),
+            Outcome::NoThread => problem("was not asked: too many file systems do not answer"),
+        }
+    }
+}
+
+/// None: none of the points shows this file system: unmounted since, hidden, or not mounted below this root.
+fn ask(opener: &Opener, filesystem: &Filesystem) -> Answer {
+    for (index, point) in filesystem.points.iter().enumerate() {
+        let handle = match opener.handle(point) {
+            Ok(handle) => handle,
+            Err(errno) if is_absent(errno) => continue,
+            Err(errno) => return Err(errno),
+        };
+        let stat = rustix::fs::fstatfs(&handle)?;
+        let shown = if filesystem.fs_type == "btrfs" {
+            stat.f_type as u64 == BTRFS_MAGIC
+        } else {
+            shows(&handle, filesystem.number)?
+        };
+        if shown {
+            return Ok(Some((index, of(&stat))));
+        }
+    }
+    Ok(None)
+}
+
+fn shows(handle: impl AsFd, number: DeviceNumber) -> Result<bool, Errno> {
+    let stat = rustix::fs::fstat(handle)?;
+    // an overlay reports files under the numbers of its layers, folders under its own
+    let own = FileType::from_raw_mode(stat.st_mode).is_dir() || number.major != 0;
+    Ok(!own || stat.st_dev == makedev(number.major, number.minor))
+}
+
+fn of(stat: &rustix::fs::StatFs) -> FsStat {
+    FsStat {
+        block_size: stat.f_frsize as u64,
+        blocks: stat.f_blocks,
+        blocks_free: stat.f_bfree,
+        blocks_available: stat.f_bavail,
+        files: stat.f_files,
+        files_free: stat.f_ffree,
+    }
+}

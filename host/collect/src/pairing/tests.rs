@@ -1,0 +1,123 @@
+use std::collections::HashMap;
+
+use proptest::prelude::*;
+
+use super::*;
+
+const SECOND: u64 = 1_000_000_000;
+
+fn pairing() -> Pairing {
+    Pairing::new(Duration::from_secs(600))
+}
+
+#[test]
+fn first_sight_has_no_previous() {
+    let mut pairing = pairing();
+    assert_eq!(pairing.pair("a", 1, "x", 10, SECOND), None);
+    assert_eq!(pairing.pair("a", 1, "x", 15, 3 * SECOND), Some((10, 2 * SECOND)));
+    assert_eq!(pairing.pair("a", 1, "y", 15, 3 * SECOND), None);
+    assert_eq!(pairing.pair("b", 1, "x", 15, 3 * SECOND), None);
+}
+
+#[test]
+fn a_reset_is_the_next_baseline() {
+    let mut pairing = pairing();
+    pairing.pair("a", 1, "x", 1000, SECOND);
+    assert_eq!(pairing.pair("a", 1, "x", 3, 2 * SECOND), None);
+    assert_eq!(pairing.pair("a", 1, "x", 5, 3 * SECOND), Some((3, SECOND)));
+}
+
+#[test]
+fn another_identity_is_another_thing() {
+    let mut pairing = pairing();
+    pairing.pair("a", 1, "x", 10, SECOND);
+    pairing.pair("a", 1, "y", 10, SECOND);
+    assert_eq!(pairing.pair("a", 2, "x", 20, 2 * SECOND), None);
+    assert_eq!(pairing.pair("a", 2, "y", 20, 2 * SECOND), None);
+    assert_eq!(pairing.pair("a", 2, "x", 21, 3 * SECOND), Some((20, SECOND)));
+}
+
+#[test]
+fn a_missed_tick_counts_in_the_time() {
+    let mut pairing = pairing();
+    pairing.pair("a", 1, "x", 10, 60 * SECOND);
+    pairing.end_of_tick(60 * SECOND);
+    pairing.end_of_tick(120 * SECOND);
+    assert_eq!(pairing.pair("a", 1, "x", 40, 180 * SECOND), Some((10, 120 * SECOND)));
+}
+
+#[test]
+fn too_close_keeps_the_baseline() {
+    let mut pairing = pairing();
+    pairing.pair("a", 1, "x", 10, SECOND);
+    assert_eq!(pairing.pair("a", 1, "x", 11, SECOND + 50_000), None);
+    assert_eq!(pairing.pair("a", 1, "x", 12, SECOND + 50_001), Some((10, 50_001)));
+    // a reset counts however close it is
+    assert_eq!(pairing.pair("a", 1, "x", 2, SECOND + 50_002), None);
+    assert_eq!(pairing.pair("a", 1, "x", 4, 2 * SECOND), Some((2, SECOND - 50_002)));
+}
+
+#[test]
+fn what_is_gone_is_forgotten_but_not_before_three_ticks() {
+    let mut pairing = pairing();
+    pairing.pair("a", 1, "x", 10, 0);
+    pairing.pair("slow", 1, "x", 10, 0);
+    for tick in 0..9 {
+        pairing.pair("a", 1, "x", 10 + tick, tick * 60 * SECOND);
+        pairing.end_of_tick(tick * 60 * SECOND);
+    }
+    assert_eq!(pairing.len(), 2);
+    pairing.end_of_tick(620 * SECOND);
+    assert_eq!(pairing.len(), 1, "only what was seen lately");
+
+    let mut hourly = Pairing::new(Duration::from_secs(600));
+    hourly.pair("a", 1, "x", 10, 0);
+    hourly.end_of_tick(0);
+    hourly.end_of_tick(3600 * SECOND);
+    assert_eq!(hourly.pair("a", 1, "x", 20, 7200 * SECOND), Some((10, 7200 * SECOND)));
+}
+
+#[test]
+fn memory_does_not_grow_with_churn() {
+    let mut pairing = pairing();
+    for tick in 0..2_000u64 {
+        for thing in 0..10 {
+            let name = format!("{}", tick * 10 + thing);
+            pairing.pair(&name, tick, "x", 1, tick * 60 * SECOND);
+        }
+        pairing.end_of_tick(tick * 60 * SECOND);
+    }
+    assert!(pairing.len() <= 120, "{}", pairing.len());
+    assert!(pairing.things.capacity() <= 1024, "{}", pairing.things.capacity());
+}
+
+/// What one reading may be: of which thing and counter, in which of two identities, with which value, how long after.
+fn readings() -> impl Strategy<Value = Vec<(u8, u64, u8, u64, u64)>> {
+    let elapsed = prop_oneof![Just(0), 1..100_000u64, SECOND..100 * SECOND];
+    prop::collection::vec((0..4u8, 0..2u64, 0..3u8, 0..50u64, elapsed), 0..200)
+}
+
+proptest! {
+    #[test]
+    fn agrees_with_a_plain_model(readings in readings()) {
+        const COUNTERS: [&str; 3] = ["x", "y", "z"];
+        let mut pairing = pairing();
+        let mut model: HashMap<u8, (u64, HashMap<u8, (u64, u64)>)> = HashMap::new();
+        let mut now = 0;
+        for (thing, identity, counter, value, elapsed) in readings {
+            now += elapsed;
+            let known = model.entry(thing).or_insert((identity, HashMap::new()));
+            if known.0 != identity {
+                *known = (identity, HashMap::new());
+            }
+            let expected = match known.1.get(&counter).copied() {
+                Some((before, _)) if value < before => { known.1.insert(counter, (value, now)); None }
+                Some((_, at)) if now - at <= 50_000 => None,
+                Some((before, at)) => { known.1.insert(counter, (value, now)); Some((before, now - at)) }
+                None => { known.1.insert(counter, (value, now)); None }
+            };
+            let got = pairing.pair(&thing.to_string(), identity, COUNTERS[usize::from(counter)], value, now);
+            prop_assert_eq!(got, expected);
+        }
+    }
+}

@@ -1,0 +1,8 @@
+//! The files of `/proc`, each parsed on its own.
+
+pub mod cpuinfo;
+pub mod diskstats;
+pub mod meminfo;
+pub mod mountinfo;
+pub mod net_dev;
+pub mod pressure;

@@ -1,0 +1,62 @@
+//! `/proc/diskstats`: what the block layer counted for each device, whoever caused it.
+
+use crate::bytes::{fields, lines, number};
+use crate::cgroup::files::{DeviceIo, DeviceNumber};
+use crate::error::ParseError;
+
+/// The block layer counts in sectors of 512 bytes, whatever the device has.
+const SECTOR: u64 = 512;
+
+/// Adds every device to `devices`, partitions too; reads and writes only.
+///
+/// # Errors
+/// When a line has not the form of a device.
+pub fn parse(text: &[u8], devices: &mut Vec<DeviceIo>) -> Result<(), ParseError> {
+    for (index, line) in lines(text) {
+        let expected = ParseError::new(index, "MAJOR MINOR NAME and at least 7 numbers");
+        let mut parts = fields(line);
+        let mut next_u32 = || parts.next().and_then(number).and_then(|value| u32::try_from(value).ok());
+        let (major, minor) = (next_u32().ok_or(expected)?, next_u32().ok_or(expected)?);
+        parts.next().ok_or(expected)?;
+        let mut columns = [0u64; 7];
+        for column in &mut columns {
+            *column = parts.next().and_then(number).ok_or(expected)?;
+        }
+        let [reads, _, sectors_read, _, writes, _, sectors_written] = columns;
+        let mut io = DeviceIo { device: DeviceNumber { major, minor }, ..DeviceIo::default() };
+        io.requests.read = Some(reads);
+        io.requests.write = Some(writes);
+        io.bytes.read = sectors_read.checked_mul(SECTOR);
+        io.bytes.write = sectors_written.checked_mul(SECTOR);
+        devices.push(io);
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_a_real_line() {
+        let text = b" 254       0 vda 162926 33087 8634802 71262 103223 123518 22188032 52578 0 25776 127177 18818 10 6797400 2570 19137 765\n";
+        let mut devices = Vec::new();
+        parse(text, &mut devices).unwrap();
+        assert_eq!(devices.len(), 1);
+        assert_eq!(devices[0].device, DeviceNumber { major: 254, minor: 0 });
+        assert_eq!((devices[0].requests.read, devices[0].requests.write), (Some(162_926), Some(103_223)));
+        assert_eq!(
+            (devices[0].bytes.read, devices[0].bytes.write),
+            (Some(8_634_802 * 512), Some(22_188_032 * 512))
+        );
+        assert_eq!(devices[0].bytes.total, None);
+    }
+
+    #[test]
+    fn a_broken_line_is_named() {
+        for bad in ["254 0 vda 1 2 3", "x 0 vda 1 2 3 4 5 6 7", "4294967296 0 vda 1 2 3 4 5 6 7", ""] {
+            let text = format!("7 0 loop0 0 0 0 0 0 0 0\n{bad}\n\n");
+            assert_eq!(parse(text.as_bytes(), &mut Vec::new()).unwrap_err().line, 2, "{bad}");
+        }
+    }
+}
