@@ -1,0 +1,197 @@
+//! From typed pods to entities of a batch, under the names of `docs/raw-metrics.md`.
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::HashMap;
+
+use insightd_collect::Pairing;
+use insights_sdk::{Builder, EntityId, StringId};
+
+use crate::pods::{Amounts, Container, Pod, PodList};
+use crate::summary::{FsStats, PodStats, Summary};
+
+/// Id of the `filesystem` entity of a container: it has one, and the kubelet does not say on which device.
+const ROOTFS: &str = "rootfs";
+
+/// Identity of every container to the pairing of counters: its id begins with the uid of its pod, so a pod that was
+/// recreated under its name has other containers. The count itself goes on over restarts of a container.
+const SAME: u64 = 0;
+
+/// Puts the kubelet's pods into batches. Holds nothing between two batches but its buffers.
+#[derive(Debug, Default)]
+pub struct Emitter {
+    text: String,
+    workloads: HashMap<StringId, EntityId>,
+}
+
+impl Emitter {
+    /// An emitter.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds pods, containers, volumes and owners to `builder`, below the entity `node`.
+    ///
+    /// Restart counters are paired under the pod's uid, so a pod that was recreated under its name starts anew.
+    /// `read_at_ns` is the monotonic time at which the pod list was read, not that of the tick: a list that is shown again
+    /// because the kubelet did not answer has the old time, and no figure of it is taken for a new reading.
+    ///
+    /// Pods that only `summary` knows are left out: they ended, or have not been listed yet.
+    pub fn emit(
+        &mut self,
+        pods: &PodList,
+        summary: Option<&Summary>,
+        node: EntityId,
+        pairing: &mut Pairing,
+        read_at_ns: u64,
+        builder: &mut Builder,
+    ) {
+        self.workloads.clear();
+        for pod in &pods.pods {
+            let stats = summary.and_then(|summary| {
+                // A mirror of a static pod has a uid of its own; kernel and summary know the static one's.
+                summary.pod(&pod.uid).or_else(|| summary.pod(pod.config_hash.as_deref()?))
+            });
+            let entity = builder.entity("pod", &pod.uid, Some(node));
+            self.describe(pod, entity, builder);
+            self.owners(pod, entity, node, builder);
+            for container in &pod.containers {
+                let id = joined(&mut self.text, &[&pod.uid, &container.name]);
+                let below = builder.entity("container", id, Some(entity));
+                describe_container(container, below, builder);
+                if let Some(restarts) = container.restarts {
+                    let previous = pairing.thing(pairing.key("container", id), SAME).pair(
+                        "container.restarts",
+                        restarts,
+                        read_at_ns,
+                    );
+                    builder.counter(below, "container.restarts", restarts, previous);
+                }
+                if let Some(stats) = stats.and_then(|stats| stats.container(&container.name))
+                    && (stats.rootfs != FsStats::default() || stats.logs_used_bytes.is_some())
+                {
+                    let layer = builder.entity("filesystem", ROOTFS, Some(below));
+                    fill(&stats.rootfs, layer, builder);
+                    gauge(builder, layer, "fs.logs_used_bytes", stats.logs_used_bytes);
+                }
+            }
+            if let Some(stats) = stats {
+                self.volumes(pod, stats, entity, builder);
+            }
+        }
+    }
+
+    fn describe(&mut self, pod: &Pod, entity: EntityId, builder: &mut Builder) {
+        builder.attribute(entity, "pod.uid", &pod.uid);
+        builder.attribute(entity, "pod.name", &pod.name);
+        builder.attribute(entity, "pod.namespace", &pod.namespace);
+        attribute(builder, entity, "pod.phase", pod.phase.as_deref());
+        attribute(builder, entity, "pod.qos", pod.qos.as_deref());
+        attribute(builder, entity, "pod.ip", pod.ip.as_deref());
+        attribute(builder, entity, "pod.config_hash", pod.config_hash.as_deref());
+        attribute(builder, entity, "pod.host_network", pod.host_network.then_some("true"));
+        for (prefix, pairs) in
+            [("pod.condition.", &pod.conditions), ("label.", &pod.labels), ("annotation.", &pod.annotations)]
+        {
+            for (key, value) in pairs {
+                self.text.clear();
+                self.text.push_str(prefix);
+                self.text.push_str(key);
+                builder.attribute(entity, &self.text, value);
+            }
+        }
+        if let Some(start) = pod.start_unix_ms {
+            builder.gauge(entity, "pod.start_unix_ms", start as f64);
+        }
+        amounts(builder, entity, ["pod.overhead_cpu_millicores", "pod.overhead_memory_bytes"], pod.overhead);
+        amounts(builder, entity, ["pod.request_cpu_millicores", "pod.request_memory_bytes"], pod.requests);
+        amounts(builder, entity, ["pod.limit_cpu_millicores", "pod.limit_memory_bytes"], pod.limits);
+    }
+
+    /// One `workload` for all pods that it owns.
+    fn owners(&mut self, pod: &Pod, entity: EntityId, node: EntityId, builder: &mut Builder) {
+        for owner in &pod.owners {
+            let id = joined(&mut self.text, &[&owner.kind, &pod.namespace, &owner.name]);
+            let workload = *self.workloads.entry(builder.intern(id)).or_insert_with(|| {
+                let workload = builder.entity("workload", id, Some(node));
+                builder.attribute(workload, "workload.kind", &owner.kind);
+                builder.attribute(workload, "workload.name", &owner.name);
+                workload
+            });
+            builder.link(entity, workload, "owned-by");
+        }
+    }
+
+    fn volumes(&mut self, pod: &Pod, stats: &PodStats, entity: EntityId, builder: &mut Builder) {
+        for volume in &stats.volumes {
+            let id = joined(&mut self.text, &[&pod.uid, &volume.name]);
+            let below = builder.entity("volume", id, Some(entity));
+            builder.attribute(below, "volume.name", &volume.name);
+            attribute(builder, below, "volume.claim", volume.claim.as_deref());
+            fill(&volume.fs, below, builder);
+        }
+    }
+}
+
+fn describe_container(container: &Container, entity: EntityId, builder: &mut Builder) {
+    builder.attribute(entity, "container.name", &container.name);
+    builder.attribute(entity, "container.kind", container.kind.as_str());
+    attribute(builder, entity, "container.image", container.image.as_deref());
+    attribute(builder, entity, "container.runtime", container.runtime.as_deref());
+    attribute(builder, entity, "container.id", container.id.as_deref());
+    if let Some(state) = &container.state {
+        builder.attribute(entity, "container.state", state.as_str());
+        attribute(builder, entity, "container.state.reason", state.reason());
+    }
+    attribute(
+        builder,
+        entity,
+        "container.last_termination_reason",
+        container.last_termination_reason.as_deref(),
+    );
+    let [requests, limits] = [
+        ["container.request_cpu_millicores", "container.request_memory_bytes"],
+        ["container.limit_cpu_millicores", "container.limit_memory_bytes"],
+    ];
+    amounts(builder, entity, requests, container.requests);
+    amounts(builder, entity, limits, container.limits);
+}
+
+fn attribute(builder: &mut Builder, entity: EntityId, key: &str, value: Option<&str>) {
+    if let Some(value) = value {
+        builder.attribute(entity, key, value);
+    }
+}
+
+fn gauge(builder: &mut Builder, entity: EntityId, name: &str, value: Option<u64>) {
+    if let Some(value) = value {
+        builder.gauge(entity, name, value as f64);
+    }
+}
+
+fn amounts(builder: &mut Builder, entity: EntityId, [cpu, memory]: [&str; 2], amounts: Amounts) {
+    gauge(builder, entity, cpu, amounts.cpu_millicores);
+    gauge(builder, entity, memory, amounts.memory_bytes);
+}
+
+fn fill(fs: &FsStats, entity: EntityId, builder: &mut Builder) {
+    gauge(builder, entity, "fs.capacity_bytes", fs.capacity_bytes);
+    gauge(builder, entity, "fs.available_bytes", fs.available_bytes);
+    gauge(builder, entity, "fs.used_bytes", fs.used_bytes);
+    gauge(builder, entity, "fs.inodes", fs.inodes);
+    gauge(builder, entity, "fs.inodes_free", fs.inodes_free);
+    gauge(builder, entity, "fs.inodes_used", fs.inodes_used);
+}
+
+/// `parts` with slashes between them, in `text`.
+fn joined<'t>(text: &'t mut String, parts: &[&str]) -> &'t str {
+    text.clear();
+    for (index, part) in parts.iter().enumerate() {
+        if index > 0 {
+            text.push('/');
+        }
+        text.push_str(part);
+    }
+    text
+}

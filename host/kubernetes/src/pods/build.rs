@@ -1,0 +1,231 @@
+//! From the borrowed fields of a pod to what is kept of it.
+
+use std::collections::HashMap;
+
+use crate::item::{Item, Notes, subject};
+use crate::text::{List, Pairs, each, filled};
+
+use super::{Amounts, Container, Keep, Kind, Owner, Pod, State, Texts, wire};
+
+/// Set by the kubelet on pods from its manifest folder, and with them on their mirror in the API server.
+const CONFIG_HASH: &str = "kubernetes.io/config.hash";
+
+/// A pod, and how many of its labels were dropped.
+pub(super) struct Built {
+    pod: Pod,
+    labels_dropped: u32,
+}
+
+impl Built {
+    pub(super) fn split(self) -> (Pod, u32) {
+        (self.pod, self.labels_dropped)
+    }
+}
+
+impl Item for Built {
+    type Wire<'a> = wire::Pod<'a>;
+    type Options = Keep;
+    const NAMED_BY: &'static str = "/metadata";
+
+    fn build(wire: wire::Pod<'_>, keep: &Keep, notes: &mut Notes<'_>) -> Option<Self> {
+        let Some(metadata) = wire.metadata else {
+            notes.lost("metadata", "absent");
+            return None;
+        };
+        if let Some(subject) = subject(&metadata.namespace, &metadata.name) {
+            notes.subject = subject;
+        }
+        let mut needed = |value: &Option<_>, path: &str| {
+            let text = filled(value).map(Box::from);
+            if text.is_none() {
+                notes.lost(path, "absent or empty, and a pod is not to be told from others without it");
+            }
+            text
+        };
+        let uid = needed(&metadata.uid, "metadata.uid")?;
+        let name = needed(&metadata.name, "metadata.name")?;
+        let namespace = needed(&metadata.namespace, "metadata.namespace")?;
+
+        let nothing = Pairs::default();
+        let (labels, labels_dropped) = keep.labels(metadata.labels.as_ref().unwrap_or(&nothing));
+        if labels_dropped > 0 {
+            let bound = keep.label_bytes;
+            notes.field(
+                "metadata.labels".into(),
+                format_args!("the {labels_dropped} largest, the labels have more than {bound} bytes"),
+            );
+        }
+        let all = metadata.annotations.as_ref().unwrap_or(&nothing);
+        let (annotations, dropped) = keep.annotations(all);
+        if dropped > 0 {
+            let bound = keep.annotation_bytes;
+            notes.field(
+                "metadata.annotations".into(),
+                format_args!("the {dropped} largest, those asked for have more than {bound} bytes"),
+            );
+        }
+
+        let mut pod = Pod {
+            uid,
+            name,
+            namespace,
+            labels,
+            annotations,
+            config_hash: all.get(CONFIG_HASH).filter(|hash| !hash.is_empty()).map(Box::from),
+            owners: owners(&metadata.owner_references),
+            ..Pod::default()
+        };
+        if let Some(status) = &wire.status {
+            pod.phase = filled(&status.phase).map(Box::from);
+            pod.qos = filled(&status.qos_class).map(Box::from);
+            pod.ip = filled(&status.pod_ip).map(Box::from);
+            pod.start_unix_ms = status.start_time.map(|time| time.0);
+            pod.conditions = conditions(&status.conditions);
+        }
+        if let Some(spec) = &wire.spec {
+            pod.host_network = spec.host_network.unwrap_or(false);
+            pod.overhead = amounts(spec.overhead);
+            pod.requests = amounts(spec.resources.and_then(|resources| resources.requests));
+            pod.limits = amounts(spec.resources.and_then(|resources| resources.limits));
+        }
+        pod.containers = containers(wire.spec.as_ref(), wire.status.as_ref(), notes);
+        Some(Self { pod, labels_dropped })
+    }
+}
+
+fn owners(references: &Option<List<wire::Owner<'_>>>) -> Vec<Owner> {
+    each(references)
+        .filter_map(|owner| {
+            Some(Owner { kind: filled(&owner.kind)?.into(), name: filled(&owner.name)?.into() })
+        })
+        .collect()
+}
+
+fn conditions(conditions: &Option<List<wire::Condition<'_>>>) -> Texts {
+    each(conditions)
+        .filter_map(|condition| Some((filled(&condition.kind)?.into(), filled(&condition.status)?.into())))
+        .collect()
+}
+
+fn amounts(amounts: Option<wire::Amounts>) -> Amounts {
+    Amounts {
+        cpu_millicores: amounts.and_then(|amounts| amounts.cpu?.0),
+        memory_bytes: amounts.and_then(|amounts| amounts.memory?.0),
+    }
+}
+
+type Specs<'w> = Option<&'w Option<List<wire::Container<'w>>>>;
+type Statuses<'w> = Option<&'w Option<List<wire::ContainerStatus<'w>>>>;
+
+/// The containers of the spec, each with the status of the same name in the list of its kind; then those that only have
+/// a status, which a kubelet shows for a moment when a pod was changed.
+fn containers<'w>(
+    spec: Option<&'w wire::Spec<'w>>,
+    status: Option<&'w wire::Status<'w>>,
+    notes: &mut Notes<'_>,
+) -> Vec<Container> {
+    let lists: [(Kind, &str, Specs<'w>, Statuses<'w>); 3] = [
+        (
+            Kind::Main,
+            "containers",
+            spec.map(|spec| &spec.containers),
+            status.map(|status| &status.container_statuses),
+        ),
+        (
+            Kind::Init,
+            "initContainers",
+            spec.map(|spec| &spec.init_containers),
+            status.map(|status| &status.init_container_statuses),
+        ),
+        (
+            Kind::Ephemeral,
+            "ephemeralContainers",
+            spec.map(|spec| &spec.ephemeral_containers),
+            status.map(|status| &status.ephemeral_container_statuses),
+        ),
+    ];
+    let mut found: Vec<Container> = Vec::new();
+    // Nothing limits how many containers a pod has but its size, and many thousands fit.
+    let mut places: HashMap<&str, usize> = HashMap::new();
+    for (kind, field, specs, statuses) in lists {
+        let first = found.len();
+        for spec in specs.into_iter().flat_map(each) {
+            let Some(name) = filled(&spec.name) else {
+                notes.field(format!("spec.{field}"), "a container without a name");
+                continue;
+            };
+            if places.contains_key(name) {
+                notes.field(
+                    format!("spec.{field}"),
+                    format_args!("another container has the same name {name:?}"),
+                );
+                continue;
+            }
+            places.insert(name, found.len());
+            let always = filled(&spec.restart_policy) == Some("Always");
+            let kind = if kind == Kind::Init && always { Kind::Sidecar } else { kind };
+            let mut container = nameless(kind);
+            container.name = name.into();
+            container.image = filled(&spec.image).map(Box::from);
+            container.requests = amounts(spec.resources.and_then(|resources| resources.requests));
+            container.limits = amounts(spec.resources.and_then(|resources| resources.limits));
+            found.push(container);
+        }
+        for status in statuses.into_iter().flat_map(each) {
+            let Some(name) = filled(&status.name) else { continue };
+            let at = *places.entry(name).or_insert(found.len());
+            if at == found.len() {
+                found.push(Container { name: name.into(), ..nameless(kind) });
+            }
+            // A status in the list of another kind is another container's.
+            if at >= first {
+                take_status(&mut found[at], status);
+            }
+        }
+    }
+    found
+}
+
+fn nameless(kind: Kind) -> Container {
+    Container {
+        name: Box::default(),
+        kind,
+        image: None,
+        runtime: None,
+        id: None,
+        state: None,
+        last_termination_reason: None,
+        restarts: None,
+        requests: Amounts::default(),
+        limits: Amounts::default(),
+    }
+}
+
+fn take_status(container: &mut Container, status: &wire::ContainerStatus<'_>) {
+    if container.image.is_none() {
+        container.image = filled(&status.image).map(Box::from);
+    }
+    if let Some(id) = filled(&status.container_id) {
+        let (runtime, id) = id.split_once("://").map_or((None, id), |(runtime, id)| (Some(runtime), id));
+        container.runtime = runtime.filter(|runtime| !runtime.is_empty()).map(Box::from);
+        container.id = Some(id).filter(|id| !id.is_empty()).map(Box::from);
+    }
+    container.state = status.state.as_ref().map(state);
+    container.last_termination_reason =
+        status.last_state.as_ref().and_then(|last| reason(last.terminated.as_ref()?));
+    container.restarts = status.restart_count;
+}
+
+fn state(state: &wire::State<'_>) -> State {
+    if state.running.is_some() {
+        State::Running
+    } else if let (None, Some(terminated)) = (&state.waiting, &state.terminated) {
+        State::Terminated(reason(terminated))
+    } else {
+        State::Waiting(state.waiting.as_ref().and_then(reason))
+    }
+}
+
+fn reason(stopped: &wire::Stopped<'_>) -> Option<Box<str>> {
+    filled(&stopped.reason).map(Box::from)
+}

@@ -1,0 +1,135 @@
+//! The fields of a v1 `Pod` that are read, as the API documents them. Everything is optional: the builder decides what a
+//! pod cannot be without, and a field that is taken out because it is malformed leaves the rest readable.
+
+use serde::Deserialize;
+
+use crate::quantity::{Bytes, Millicores};
+use crate::text::{List, Pairs, Text};
+
+#[derive(Deserialize)]
+pub(crate) struct Pod<'a> {
+    #[serde(borrow)]
+    pub(super) metadata: Option<Metadata<'a>>,
+    pub(super) spec: Option<Spec<'a>>,
+    pub(super) status: Option<Status<'a>>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Metadata<'a> {
+    #[serde(borrow)]
+    pub(super) uid: Option<Text<'a>>,
+    pub(super) name: Option<Text<'a>>,
+    pub(super) namespace: Option<Text<'a>>,
+    pub(super) labels: Option<Pairs<'a>>,
+    pub(super) annotations: Option<Pairs<'a>>,
+    pub(super) owner_references: Option<List<Owner<'a>>>,
+}
+
+#[derive(Deserialize)]
+pub(super) struct Owner<'a> {
+    #[serde(borrow)]
+    pub(super) kind: Option<Text<'a>>,
+    pub(super) name: Option<Text<'a>>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Spec<'a> {
+    pub(super) host_network: Option<bool>,
+    pub(super) overhead: Option<Amounts>,
+    pub(super) resources: Option<Resources>,
+    #[serde(borrow)]
+    pub(super) containers: Option<List<Container<'a>>>,
+    pub(super) init_containers: Option<List<Container<'a>>>,
+    pub(super) ephemeral_containers: Option<List<Container<'a>>>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Container<'a> {
+    #[serde(borrow)]
+    pub(super) name: Option<Text<'a>>,
+    pub(super) image: Option<Text<'a>>,
+    pub(super) restart_policy: Option<Text<'a>>,
+    pub(super) resources: Option<Resources>,
+}
+
+#[derive(Clone, Copy, Deserialize)]
+pub(super) struct Resources {
+    pub(super) requests: Option<Amounts>,
+    pub(super) limits: Option<Amounts>,
+}
+
+#[derive(Clone, Copy, Deserialize)]
+pub(super) struct Amounts {
+    pub(super) cpu: Option<Millicores>,
+    pub(super) memory: Option<Bytes>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Status<'a> {
+    #[serde(borrow)]
+    pub(super) phase: Option<Text<'a>>,
+    pub(super) qos_class: Option<Text<'a>>,
+    #[serde(rename = "podIP")]
+    pub(super) pod_ip: Option<Text<'a>>,
+    pub(super) start_time: Option<Time>,
+    pub(super) conditions: Option<List<Condition<'a>>>,
+    pub(super) container_statuses: Option<List<ContainerStatus<'a>>>,
+    pub(super) init_container_statuses: Option<List<ContainerStatus<'a>>>,
+    pub(super) ephemeral_container_statuses: Option<List<ContainerStatus<'a>>>,
+}
+
+#[derive(Deserialize)]
+pub(super) struct Condition<'a> {
+    #[serde(borrow, rename = "type")]
+    pub(super) kind: Option<Text<'a>>,
+    pub(super) status: Option<Text<'a>>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct ContainerStatus<'a> {
+    #[serde(borrow)]
+    pub(super) name: Option<Text<'a>>,
+    #[serde(rename = "containerID")]
+    pub(super) container_id: Option<Text<'a>>,
+    pub(super) image: Option<Text<'a>>,
+    pub(super) state: Option<State<'a>>,
+    pub(super) last_state: Option<State<'a>>,
+    pub(super) restart_count: Option<u64>,
+}
+
+/// At most one of them is set; none is the same as waiting.
+#[derive(Deserialize)]
+pub(super) struct State<'a> {
+    pub(super) running: Option<Running>,
+    #[serde(borrow)]
+    pub(super) waiting: Option<Stopped<'a>>,
+    pub(super) terminated: Option<Stopped<'a>>,
+}
+
+#[derive(Deserialize)]
+pub(super) struct Running {}
+
+#[derive(Deserialize)]
+pub(super) struct Stopped<'a> {
+    #[serde(borrow)]
+    pub(super) reason: Option<Text<'a>>,
+}
+
+/// RFC 3339, milliseconds since the Unix epoch.
+#[derive(Clone, Copy)]
+pub(super) struct Time(pub(super) i64);
+
+impl<'de> Deserialize<'de> for Time {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = Text::deserialize(deserializer)?;
+        match text.as_str().parse::<jiff::Timestamp>() {
+            Ok(time) => Ok(Self(time.as_millisecond())),
+            Err(error) => Err(serde::de::Error::custom(format_args!("not an RFC 3339 time: {error}"))),
+        }
+    }
+}

@@ -1,0 +1,128 @@
+//! Strings, string maps and lists as the kubelet writes them, borrowing from the document they are read from.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::marker::PhantomData;
+
+use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
+
+/// A string, borrowed where the document holds it without escapes. (`Option<Cow<str>>` would copy: serde borrows only for
+/// a field that is a `Cow` itself.)
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Text<'a>(Cow<'a, str>);
+
+impl Text<'_> {
+    pub(crate) fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for Text<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Borrowing;
+        impl<'de> Visitor<'de> for Borrowing {
+            type Value = Text<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a string")
+            }
+
+            fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Text<'de>, E> {
+                Ok(Text(Cow::Borrowed(text)))
+            }
+
+            fn visit_str<E>(self, text: &str) -> Result<Text<'de>, E> {
+                Ok(Text(Cow::Owned(text.to_owned())))
+            }
+
+            fn visit_string<E>(self, text: String) -> Result<Text<'de>, E> {
+                Ok(Text(Cow::Owned(text)))
+            }
+        }
+        deserializer.deserialize_str(Borrowing)
+    }
+}
+
+/// A map of strings, sorted by key; of a key that occurs twice the last value is kept.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Pairs<'a>(Vec<(Text<'a>, Text<'a>)>);
+
+impl Pairs<'_> {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0.iter().map(|(key, value)| (key.as_str(), value.as_str()))
+    }
+
+    pub(crate) fn get(&self, key: &str) -> Option<&str> {
+        let at = self.0.binary_search_by(|(other, _)| other.as_str().cmp(key)).ok()?;
+        Some(self.0[at].1.as_str())
+    }
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for Pairs<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Collecting;
+        impl<'de> Visitor<'de> for Collecting {
+            type Value = Pairs<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object of strings")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Pairs<'de>, A::Error> {
+                let mut pairs: Vec<(Text<'de>, Text<'de>)> = Vec::new();
+                while let Some(key) = map.next_key()? {
+                    // Go writes null for nothing; as a value of a string map it is the empty string there.
+                    let value: Option<Text<'de>> = map.next_value()?;
+                    pairs.push((key, value.unwrap_or(Text(Cow::Borrowed("")))));
+                }
+                pairs.sort_by(|(left, _), (right, _)| left.cmp(right));
+                // Stable order puts the last occurrence last in its run: swapped into the place that stays.
+                pairs.dedup_by(|later, kept| {
+                    let same = later.0 == kept.0;
+                    if same {
+                        std::mem::swap(later, kept);
+                    }
+                    same
+                });
+                Ok(Pairs(pairs))
+            }
+        }
+        deserializer.deserialize_map(Collecting)
+    }
+}
+
+/// A list; elements that are null are skipped.
+#[derive(Clone, Debug)]
+pub(crate) struct List<T>(Vec<T>);
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for List<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Collecting<T>(PhantomData<T>);
+        impl<'de, T: Deserialize<'de>> Visitor<'de> for Collecting<T> {
+            type Value = List<T>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a list")
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<List<T>, A::Error> {
+                let mut list = Vec::new();
+                while let Some(element) = seq.next_element::<Option<T>>()? {
+                    list.extend(element);
+                }
+                Ok(List(list))
+            }
+        }
+        deserializer.deserialize_seq(Collecting(PhantomData))
+    }
+}
+
+/// The elements; none where the list is absent.
+pub(crate) fn each<T>(list: &Option<List<T>>) -> std::slice::Iter<'_, T> {
+    list.as_ref().map_or(&[] as &[T], |list| list.0.as_slice()).iter()
+}
+
+/// The text unless it is absent or empty: Go's encoder leaves out or writes empty what is not set.
+pub(crate) fn filled<'t>(text: &'t Option<Text<'_>>) -> Option<&'t str> {
+    text.as_ref().map(Text::as_str).filter(|text| !text.is_empty())
+}
