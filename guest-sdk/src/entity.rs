@@ -85,6 +85,13 @@ impl<'a> Entity<'a> {
         self.related(&self.batch.backlinks, role)
     }
 
+    /// All links that start here: role and target.
+    pub fn all_links(self) -> Vec<(&'a str, Entity<'a>)> {
+        let (links, tree) = (self.batch.links.borrow(), self.batch.tree.borrow());
+        let links = links.iter(self.index).filter(|&(_, target)| tree.node(target).live);
+        links.map(|(role, target)| (self.batch.strings.get(role), self.batch.entity(target))).collect()
+    }
+
     /// Links it to another entity: it is `role` of `target`.
     pub fn link(self, target: Entity<'_>, role: &str) {
         let role = self.batch.name(role);

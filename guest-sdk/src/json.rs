@@ -10,7 +10,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 pub use parse::{Error, parse};
-pub use write::{write_number, write_string, write_value};
+pub use write::{write_integer, write_number, write_string, write_value};
 
 /// A JSON value. Objects keep the order of their keys.
 #[derive(Clone, Debug, PartialEq)]

@@ -12,6 +12,8 @@ mod component;
 mod counter;
 mod entity;
 mod export;
+#[cfg(feature = "readable")]
+pub mod golden;
 #[cfg(all(feature = "guest", target_family = "wasm"))]
 #[doc(hidden)]
 pub mod guest;
@@ -20,6 +22,8 @@ pub mod json;
 mod key;
 pub mod log;
 mod payloads;
+#[cfg(feature = "readable")]
+pub mod readable;
 mod settings;
 mod unit;
 
@@ -33,6 +37,8 @@ pub use entity::Entity;
 pub use hash::FxHasher;
 pub use key::Key;
 pub use payloads::{Event, Limits, Payloads};
+#[cfg(feature = "readable")]
+pub use readable::ReadableError;
 pub use settings::{ConfigError, Settings};
 pub use unit::Unit;
 

@@ -54,8 +54,8 @@ pub fn write_number(out: &mut Vec<u8>, value: f64) {
     }
 }
 
-/// Appends a whole number.
-pub(crate) fn write_integer(out: &mut Vec<u8>, mut value: u64) {
+/// Appends a whole number, exactly.
+pub fn write_integer(out: &mut Vec<u8>, mut value: u64) {
     let mut digits = [0; 20];
     let mut start = digits.len();
     loop {

@@ -1,0 +1,190 @@
+//! Cases on disk.
+
+use std::fmt;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use super::compare::{Diff, Outcome};
+use crate::columns::Columns;
+use crate::json;
+use crate::payloads::Limits;
+
+const BATCH: &str = "expected.json";
+const EVENTS: &str = "expected.events";
+const ERROR: &str = "expected.error";
+
+/// One case: a folder.
+#[derive(Clone, Debug)]
+pub struct Case {
+    /// Name of the folder.
+    pub name: String,
+    /// The folder.
+    pub folder: PathBuf,
+    /// Text for `configure`.
+    pub config: String,
+    /// The batch that goes in.
+    pub batch: Columns,
+    /// Limits for a formatter.
+    pub limits: Limits,
+    /// What must come out; `None` where nobody has said it yet.
+    pub expected: Option<Expected>,
+}
+
+/// What must come out of a case.
+#[derive(Clone, Debug)]
+pub enum Expected {
+    /// `expected.json`
+    Batch(Box<Columns>),
+    /// `expected.events`, its text.
+    Events(String),
+    /// `expected.error`, its text.
+    Error(String),
+}
+
+/// Why a case cannot be read or written.
+#[derive(Debug)]
+pub struct GoldenError {
+    /// The file or folder.
+    pub path: PathBuf,
+    /// What is wrong with it.
+    pub reason: String,
+}
+
+impl fmt::Display for GoldenError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.path.display(), self.reason)
+    }
+}
+
+impl std::error::Error for GoldenError {}
+
+/// The cases in a folder, by name. A folder that is itself a case (it has a `batch.json`) gives that one.
+///
+/// # Errors
+/// A folder that cannot be read or holds no case, and the first case that cannot be read.
+pub fn cases(folder: impl AsRef<Path>) -> Result<Vec<Case>, GoldenError> {
+    let folder = folder.as_ref();
+    if folder.join("batch.json").is_file() {
+        return Ok(vec![Case::load(folder)?]);
+    }
+    let entries = fs::read_dir(folder).map_err(|error| failed(folder, &error))?;
+    let mut folders = Vec::new();
+    for entry in entries {
+        let path = entry.map_err(|error| failed(folder, &error))?.path();
+        if path.is_dir() {
+            folders.push(path);
+        }
+    }
+    folders.sort();
+    if folders.is_empty() {
+        let reason = "no case here: each case is a folder with a batch.json".into();
+        return Err(GoldenError { path: folder.into(), reason });
+    }
+    folders.iter().map(Case::load).collect()
+}
+
+impl Case {
+    /// Reads a case.
+    ///
+    /// # Errors
+    /// A file that is missing, cannot be read, or is not what it should be; more than one expectation.
+    pub fn load(folder: impl AsRef<Path>) -> Result<Self, GoldenError> {
+        let folder = folder.as_ref();
+        let batch_path = folder.join("batch.json");
+        let Some(batch) = read(&batch_path)? else {
+            return Err(GoldenError { path: batch_path, reason: "a case needs this file".into() });
+        };
+        Ok(Self {
+            name: folder.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default(),
+            folder: folder.into(),
+            config: read(&folder.join("config.json"))?.unwrap_or_else(|| "{}".into()),
+            batch: parse_batch(&batch_path, &batch)?,
+            limits: limits(&folder.join("limits.json"))?,
+            expected: expected(folder)?,
+        })
+    }
+
+    /// Compares what came out with what must come out.
+    ///
+    /// # Errors
+    /// The difference, line by line.
+    pub fn check(&self, outcome: &Outcome) -> Result<(), Diff> {
+        let found = outcome.text();
+        let (file, wanted) = match &self.expected {
+            None => return Err(Diff::unexpected(file_of(outcome), &found)),
+            Some(Expected::Batch(columns)) => (BATCH, super::compare::batch_text(columns)),
+            Some(Expected::Events(text)) => (EVENTS, text.clone()),
+            Some(Expected::Error(text)) => (ERROR, text.clone()),
+        };
+        Diff::between(file, &wanted, file_of(outcome), &found)
+    }
+
+    /// Makes what came out the expectation. A case that [`Case::check`] finds good keeps its file as it is.
+    ///
+    /// # Errors
+    /// Files that cannot be written or removed.
+    pub fn bless(&self, outcome: &Outcome) -> Result<(), GoldenError> {
+        if self.check(outcome).is_ok() {
+            return Ok(());
+        }
+        let file = file_of(outcome);
+        for stale in [BATCH, EVENTS, ERROR].into_iter().filter(|name| *name != file) {
+            let path = self.folder.join(stale);
+            match fs::remove_file(&path) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(failed(&path, &error)),
+                _ => {}
+            }
+        }
+        let path = self.folder.join(file);
+        fs::write(&path, outcome.text()).map_err(|error| failed(&path, &error))
+    }
+}
+
+fn file_of(outcome: &Outcome) -> &'static str {
+    match outcome {
+        Outcome::Batch(_) => BATCH,
+        Outcome::Events(_) => EVENTS,
+        Outcome::Error(_) => ERROR,
+    }
+}
+
+fn expected(folder: &Path) -> Result<Option<Expected>, GoldenError> {
+    let mut found = Vec::new();
+    if let Some(text) = read(&folder.join(BATCH))? {
+        found.push(Expected::Batch(Box::new(parse_batch(&folder.join(BATCH), &text)?)));
+    }
+    found.extend(read(&folder.join(EVENTS))?.map(Expected::Events));
+    found.extend(read(&folder.join(ERROR))?.map(Expected::Error));
+    if found.len() > 1 {
+        let reason = format!("more than one of {BATCH}, {EVENTS} and {ERROR}; a case has one outcome");
+        return Err(GoldenError { path: folder.into(), reason });
+    }
+    Ok(found.pop())
+}
+
+fn limits(path: &Path) -> Result<Limits, GoldenError> {
+    let Some(text) = read(path)? else { return Ok(Limits::default()) };
+    let wrong = |reason: String| GoldenError { path: path.into(), reason };
+    let value = json::parse(&text).map_err(|error| wrong(error.to_string()))?;
+    match value.get("max_event_bytes").and_then(json::Value::as_u64).map(u32::try_from) {
+        Some(Ok(max_event_bytes)) => Ok(Limits { max_event_bytes }),
+        _ => Err(wrong("expected {\"max_event_bytes\": N}, N a whole number below 4294967296".into())),
+    }
+}
+
+fn parse_batch(path: &Path, text: &str) -> Result<Columns, GoldenError> {
+    Columns::from_json(text).map_err(|error| GoldenError { path: path.into(), reason: error.to_string() })
+}
+
+fn read(path: &Path) -> Result<Option<String>, GoldenError> {
+    match fs::read_to_string(path) {
+        Ok(text) => Ok(Some(text)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(failed(path, &error)),
+    }
+}
+
+fn failed(path: &Path, error: &io::Error) -> GoldenError {
+    GoldenError { path: path.into(), reason: error.to_string() }
+}

@@ -1,0 +1,96 @@
+//! What came out of a case, and how it differs from what must.
+
+use std::fmt::{self, Write};
+
+use similar::TextDiff;
+
+use crate::columns::Columns;
+use crate::payloads::Payloads;
+use crate::readable::{self, Style};
+
+/// What came out of a case, natively or from the component.
+#[derive(Clone, Debug)]
+pub enum Outcome {
+    /// A transform's batch.
+    Batch(Columns),
+    /// A formatter's events.
+    Events(Payloads),
+    /// The error of `configure` or of the call.
+    Error(String),
+}
+
+impl Outcome {
+    /// The text of the expectation that this outcome meets.
+    pub fn text(&self) -> String {
+        match self {
+            Self::Batch(columns) => batch_text(columns),
+            Self::Events(payloads) => events_text(payloads),
+            Self::Error(text) => format!("{}\n", text.trim_end()),
+        }
+    }
+}
+
+/// A difference between what must come out and what did.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Diff {
+    /// Name of the file that holds the expectation.
+    pub file: &'static str,
+    /// What differs: lines of a unified diff, `-` expected, `+` found.
+    pub lines: String,
+}
+
+impl Diff {
+    pub(super) fn unexpected(file: &'static str, found: &str) -> Self {
+        let lines = format!("there is no {file}; this is what came out:\n{found}");
+        Self { file, lines }
+    }
+
+    pub(super) fn between(
+        file: &'static str,
+        wanted: &str,
+        found_file: &'static str,
+        found: &str,
+    ) -> Result<(), Self> {
+        if file != found_file {
+            let lines = format!("{file} was expected, {found_file} is what came out:\n{found}");
+            return Err(Self { file, lines });
+        }
+        let (wanted, found) = (wanted.trim_end(), found.trim_end());
+        if wanted == found {
+            return Ok(());
+        }
+        let diff = TextDiff::from_lines(wanted, found);
+        Err(Self {
+            file,
+            lines: diff.unified_diff().context_radius(4).missing_newline_hint(false).to_string(),
+        })
+    }
+}
+
+impl fmt::Display for Diff {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "differs from {} (- expected, + found)\n{}", self.file, self.lines)
+    }
+}
+
+impl std::error::Error for Diff {}
+
+/// Batches that say the same give the same text, whatever the order of their rows.
+pub(super) fn batch_text(columns: &Columns) -> String {
+    readable::write(columns, Style { indented: true, sorted: true })
+}
+
+fn events_text(payloads: &Payloads) -> String {
+    let mut text = String::new();
+    for event in payloads.events() {
+        text.push('#');
+        for (key, value) in event.route {
+            // Writing to a string cannot fail.
+            let _ = write!(text, " {key}={value}");
+        }
+        let _ = writeln!(text, " time_unix_ms={}", event.time_unix_ms);
+        text.push_str(&String::from_utf8_lossy(event.bytes));
+        text.push('\n');
+    }
+    text
+}
