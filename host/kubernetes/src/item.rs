@@ -5,7 +5,7 @@ use serde_json::Value;
 use serde_path_to_error::{Path, Segment};
 
 use crate::problem::{Cost, Problem, Problems, Subject};
-use crate::text::{Text, filled};
+use crate::text::{Object, Text, filled};
 
 /// Fields that one pod may lose before it is lost itself.
 const REPAIRS: usize = 16;
@@ -52,8 +52,8 @@ pub(crate) fn read<T: Item>(
     problems: &mut Problems,
 ) -> Option<T> {
     let mut notes = Notes { subject: Subject::Index(index), problems };
-    if let Ok(wire) = serde_json::from_str::<T::Wire<'_>>(raw) {
-        return T::build(wire, options, &mut notes);
+    if let Ok(wire) = serde_json::from_str::<Object<T::Wire<'_>>>(raw) {
+        return T::build(wire.0, options, &mut notes);
     }
     let mut tree: Value = match serde_json::from_str(raw) {
         Ok(tree) => tree,
@@ -66,8 +66,8 @@ pub(crate) fn read<T: Item>(
         notes.subject = subject;
     }
     for _ in 0..REPAIRS {
-        let error = match serde_path_to_error::deserialize::<_, T::Wire<'_>>(&tree) {
-            Ok(wire) => return T::build(wire, options, &mut notes),
+        let error = match serde_path_to_error::deserialize::<_, Object<T::Wire<'_>>>(&tree) {
+            Ok(wire) => return T::build(wire.0, options, &mut notes),
             Err(error) => error,
         };
         let path = written(error.path());

@@ -129,7 +129,7 @@ impl Item for PodStats {
             .filter_map(|container| {
                 Some(ContainerStats {
                     name: filled(&container.name)?.into(),
-                    rootfs: container.rootfs.map(FsStats::from).unwrap_or_default(),
+                    rootfs: container.rootfs.map(|fs| fs.0.into()).unwrap_or_default(),
                     logs_used_bytes: container.logs.and_then(|logs| logs.used_bytes),
                 })
             })

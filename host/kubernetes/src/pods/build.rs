@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use crate::item::{Item, Notes, subject};
-use crate::text::{List, Pairs, each, filled};
+use crate::text::{List, Object, Pairs, each, filled};
 
 use super::{Amounts, Container, Keep, Kind, Owner, Pod, State, Texts, wire};
 
@@ -88,12 +88,12 @@ impl Item for Built {
             pod.requests = amounts(spec.resources.and_then(|resources| resources.requests));
             pod.limits = amounts(spec.resources.and_then(|resources| resources.limits));
         }
-        pod.containers = containers(wire.spec.as_ref(), wire.status.as_ref(), notes);
+        pod.containers = containers(wire.spec.as_deref(), wire.status.as_deref(), notes);
         Some(Self { pod, labels_dropped })
     }
 }
 
-fn owners(references: &Option<List<wire::Owner<'_>>>) -> Vec<Owner> {
+fn owners(references: &Option<List<Object<wire::Owner<'_>>>>) -> Vec<Owner> {
     each(references)
         .filter_map(|owner| {
             Some(Owner { kind: filled(&owner.kind)?.into(), name: filled(&owner.name)?.into() })
@@ -101,21 +101,21 @@ fn owners(references: &Option<List<wire::Owner<'_>>>) -> Vec<Owner> {
         .collect()
 }
 
-fn conditions(conditions: &Option<List<wire::Condition<'_>>>) -> Texts {
+fn conditions(conditions: &Option<List<Object<wire::Condition<'_>>>>) -> Texts {
     each(conditions)
         .filter_map(|condition| Some((filled(&condition.kind)?.into(), filled(&condition.status)?.into())))
         .collect()
 }
 
-fn amounts(amounts: Option<wire::Amounts>) -> Amounts {
+fn amounts(amounts: Option<Object<wire::Amounts>>) -> Amounts {
     Amounts {
         cpu_millicores: amounts.and_then(|amounts| amounts.cpu?.0),
         memory_bytes: amounts.and_then(|amounts| amounts.memory?.0),
     }
 }
 
-type Specs<'w> = Option<&'w Option<List<wire::Container<'w>>>>;
-type Statuses<'w> = Option<&'w Option<List<wire::ContainerStatus<'w>>>>;
+type Specs<'w> = Option<&'w Option<List<Object<wire::Container<'w>>>>>;
+type Statuses<'w> = Option<&'w Option<List<Object<wire::ContainerStatus<'w>>>>>;
 
 /// The containers of the spec, each with the status of the same name in the list of its kind; then those that only have
 /// a status, which a kubelet shows for a moment when a pod was changed.
@@ -210,9 +210,9 @@ fn take_status(container: &mut Container, status: &wire::ContainerStatus<'_>) {
         container.runtime = runtime.filter(|runtime| !runtime.is_empty()).map(Box::from);
         container.id = Some(id).filter(|id| !id.is_empty()).map(Box::from);
     }
-    container.state = status.state.as_ref().map(state);
+    container.state = status.state.as_deref().map(state);
     container.last_termination_reason =
-        status.last_state.as_ref().and_then(|last| reason(last.terminated.as_ref()?));
+        status.last_state.as_ref().and_then(|last| reason(last.terminated.as_deref()?));
     container.restarts = status.restart_count;
 }
 
@@ -222,7 +222,7 @@ fn state(state: &wire::State<'_>) -> State {
     } else if let (None, Some(terminated)) = (&state.waiting, &state.terminated) {
         State::Terminated(reason(terminated))
     } else {
-        State::Waiting(state.waiting.as_ref().and_then(reason))
+        State::Waiting(state.waiting.as_deref().and_then(reason))
     }
 }
 

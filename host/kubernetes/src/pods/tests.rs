@@ -224,7 +224,7 @@ fn a_field_of_a_wrong_type_costs_that_field() {
         "/spec/containers/0",
         json!(7),
         "spec.containers[0]",
-        "invalid type: integer `7`, expected struct Container",
+        "invalid type: integer `7`, expected an object",
     );
     assert_eq!(pod.containers.len(), 2, "the other one, and this one from its status");
     assert_eq!(&*pod.containers[0].name, "two");
@@ -246,9 +246,17 @@ fn a_field_of_a_wrong_type_costs_that_field() {
     assert_eq!(pod.phase, None);
     assert_eq!(pod.containers[0].restarts, Some(1), "the rest of the status stays");
 
-    let pod = expect("/spec", json!("gone"), "spec", "invalid type: string \"gone\", expected struct Spec");
+    let pod = expect("/spec", json!("gone"), "spec", "invalid type: string \"gone\", expected an object");
     assert_eq!(pod.containers.len(), 1, "the one with a status");
     assert_eq!(pod.containers[0].kind, Kind::Main);
+
+    let pod = expect(
+        "/spec/containers/0/resources/requests",
+        json!(["1", "2"]),
+        "spec.containers[0].resources.requests",
+        "invalid type: sequence, expected an object",
+    );
+    assert_eq!(pod.containers[0].requests, amounts(None, None), "a list is not fields in order");
 
     let pod = expect(
         "/status/startTime",
@@ -277,6 +285,7 @@ fn what_makes_a_pod_unusable_costs_that_pod() {
         (json!("x"), ""),
         (json!(null), ""),
         (json!([]), ""),
+        (json!([{"uid": "u", "name": "p", "namespace": "n"}, null, null]), ""),
         (json!({}), "metadata"),
         (json!({"metadata": {}}), "metadata.uid"),
         (json!({"metadata": {"uid": "", "name": "p", "namespace": "n"}}), "metadata.uid"),

@@ -4,14 +4,14 @@
 use serde::Deserialize;
 
 use crate::quantity::{Bytes, Millicores};
-use crate::text::{List, Pairs, Text};
+use crate::text::{List, Object, Pairs, Text};
 
 #[derive(Deserialize)]
 pub(crate) struct Pod<'a> {
     #[serde(borrow)]
-    pub(super) metadata: Option<Metadata<'a>>,
-    pub(super) spec: Option<Spec<'a>>,
-    pub(super) status: Option<Status<'a>>,
+    pub(super) metadata: Option<Object<Metadata<'a>>>,
+    pub(super) spec: Option<Object<Spec<'a>>>,
+    pub(super) status: Option<Object<Status<'a>>>,
 }
 
 #[derive(Deserialize)]
@@ -23,7 +23,7 @@ pub(super) struct Metadata<'a> {
     pub(super) namespace: Option<Text<'a>>,
     pub(super) labels: Option<Pairs<'a>>,
     pub(super) annotations: Option<Pairs<'a>>,
-    pub(super) owner_references: Option<List<Owner<'a>>>,
+    pub(super) owner_references: Option<List<Object<Owner<'a>>>>,
 }
 
 #[derive(Deserialize)]
@@ -37,12 +37,12 @@ pub(super) struct Owner<'a> {
 #[serde(rename_all = "camelCase")]
 pub(super) struct Spec<'a> {
     pub(super) host_network: Option<bool>,
-    pub(super) overhead: Option<Amounts>,
-    pub(super) resources: Option<Resources>,
+    pub(super) overhead: Option<Object<Amounts>>,
+    pub(super) resources: Option<Object<Resources>>,
     #[serde(borrow)]
-    pub(super) containers: Option<List<Container<'a>>>,
-    pub(super) init_containers: Option<List<Container<'a>>>,
-    pub(super) ephemeral_containers: Option<List<Container<'a>>>,
+    pub(super) containers: Option<List<Object<Container<'a>>>>,
+    pub(super) init_containers: Option<List<Object<Container<'a>>>>,
+    pub(super) ephemeral_containers: Option<List<Object<Container<'a>>>>,
 }
 
 #[derive(Deserialize)]
@@ -52,13 +52,13 @@ pub(super) struct Container<'a> {
     pub(super) name: Option<Text<'a>>,
     pub(super) image: Option<Text<'a>>,
     pub(super) restart_policy: Option<Text<'a>>,
-    pub(super) resources: Option<Resources>,
+    pub(super) resources: Option<Object<Resources>>,
 }
 
 #[derive(Clone, Copy, Deserialize)]
 pub(super) struct Resources {
-    pub(super) requests: Option<Amounts>,
-    pub(super) limits: Option<Amounts>,
+    pub(super) requests: Option<Object<Amounts>>,
+    pub(super) limits: Option<Object<Amounts>>,
 }
 
 #[derive(Clone, Copy, Deserialize)]
@@ -76,10 +76,10 @@ pub(super) struct Status<'a> {
     #[serde(rename = "podIP")]
     pub(super) pod_ip: Option<Text<'a>>,
     pub(super) start_time: Option<Time>,
-    pub(super) conditions: Option<List<Condition<'a>>>,
-    pub(super) container_statuses: Option<List<ContainerStatus<'a>>>,
-    pub(super) init_container_statuses: Option<List<ContainerStatus<'a>>>,
-    pub(super) ephemeral_container_statuses: Option<List<ContainerStatus<'a>>>,
+    pub(super) conditions: Option<List<Object<Condition<'a>>>>,
+    pub(super) container_statuses: Option<List<Object<ContainerStatus<'a>>>>,
+    pub(super) init_container_statuses: Option<List<Object<ContainerStatus<'a>>>>,
+    pub(super) ephemeral_container_statuses: Option<List<Object<ContainerStatus<'a>>>>,
 }
 
 #[derive(Deserialize)]
@@ -97,18 +97,18 @@ pub(super) struct ContainerStatus<'a> {
     #[serde(rename = "containerID")]
     pub(super) container_id: Option<Text<'a>>,
     pub(super) image: Option<Text<'a>>,
-    pub(super) state: Option<State<'a>>,
-    pub(super) last_state: Option<State<'a>>,
+    pub(super) state: Option<Object<State<'a>>>,
+    pub(super) last_state: Option<Object<State<'a>>>,
     pub(super) restart_count: Option<u64>,
 }
 
 /// At most one of them is set; none is the same as waiting.
 #[derive(Deserialize)]
 pub(super) struct State<'a> {
-    pub(super) running: Option<Running>,
+    pub(super) running: Option<Object<Running>>,
     #[serde(borrow)]
-    pub(super) waiting: Option<Stopped<'a>>,
-    pub(super) terminated: Option<Stopped<'a>>,
+    pub(super) waiting: Option<Object<Stopped<'a>>>,
+    pub(super) terminated: Option<Object<Stopped<'a>>>,
 }
 
 #[derive(Deserialize)]

@@ -54,12 +54,12 @@ fn a_broken_figure_costs_that_figure() {
     assert_eq!(
         problems,
         [
-            "pod n/p: containers[0].logs: invalid type: string \"none\", expected struct Fs; the field is left out",
+            "pod n/p: containers[0].logs: invalid type: string \"none\", expected an object; the field is left out",
             "pod n/p: containers[0].rootfs.usedBytes: invalid value: integer `-5`, expected u64; the field is left out",
             "pod n/p: volume[0].usedBytes: invalid type: floating point `1.5`, expected u64; the field is left out",
-            "pod n/p: volume[1]: invalid type: integer `4`, expected struct Volume; the field is left out",
+            "pod n/p: volume[1]: invalid type: integer `4`, expected an object; the field is left out",
             "pod n/q: podRef.uid: absent or empty, and its figures belong to no pod without it; the pod is left out",
-            "pod number 2 of the list: invalid type: integer `7`, expected struct Pod; the pod is left out",
+            "pod number 2 of the list: invalid type: integer `7`, expected an object; the pod is left out",
         ]
     );
     assert_eq!(summary.problems.iter().filter(|problem| problem.cost == Cost::Pod).count(), 2);

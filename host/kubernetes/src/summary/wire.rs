@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use crate::text::{List, Text};
+use crate::text::{List, Object, Text};
 
 use super::FsStats;
 
@@ -10,9 +10,9 @@ use super::FsStats;
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Pod<'a> {
     #[serde(borrow)]
-    pub(super) pod_ref: Option<Reference<'a>>,
-    pub(super) containers: Option<List<Container<'a>>>,
-    pub(super) volume: Option<List<Volume<'a>>>,
+    pub(super) pod_ref: Option<Object<Reference<'a>>>,
+    pub(super) containers: Option<List<Object<Container<'a>>>>,
+    pub(super) volume: Option<List<Object<Volume<'a>>>>,
 }
 
 #[derive(Deserialize)]
@@ -27,8 +27,8 @@ pub(super) struct Reference<'a> {
 pub(super) struct Container<'a> {
     #[serde(borrow)]
     pub(super) name: Option<Text<'a>>,
-    pub(super) rootfs: Option<Fs>,
-    pub(super) logs: Option<Fs>,
+    pub(super) rootfs: Option<Object<Fs>>,
+    pub(super) logs: Option<Object<Fs>>,
 }
 
 #[derive(Clone, Copy, Deserialize)]
@@ -55,7 +55,7 @@ impl From<Fs> for FsStats {
 pub(super) struct Volume<'a> {
     #[serde(borrow)]
     pub(super) name: Option<Text<'a>>,
-    pub(super) pvc_ref: Option<Claim<'a>>,
+    pub(super) pvc_ref: Option<Object<Claim<'a>>>,
     capacity_bytes: Option<u64>,
     available_bytes: Option<u64>,
     used_bytes: Option<u64>,
