@@ -1,1 +1,67 @@
-//! To come.
+//! `emf`: a batch to CloudWatch embedded metric format.
+//!
+//! Every entity with an attribute `Type` becomes one event: its attributes without a dot and its gauges are the event's
+//! members, and the declarations say which figures CloudWatch makes metrics of, under which dimensions. What the options
+//! mean is in the README of this crate.
+#![cfg_attr(target_family = "wasm", no_std)]
+#![forbid(unsafe_code)]
+
+extern crate alloc;
+
+mod blob;
+mod declaration;
+mod directive;
+mod event;
+mod json;
+mod keys;
+mod layout;
+mod limits;
+mod options;
+mod order;
+mod pattern;
+mod route;
+mod run;
+mod selector;
+mod split;
+mod text;
+mod watch;
+
+use alloc::string::String;
+
+use insights_sdk::{About, Batch, ConfigError, Formatter, Limits, Payloads, Settings};
+
+use options::Options;
+
+/// The formatter, configured.
+#[derive(Debug)]
+pub struct Emf {
+    options: Options,
+}
+
+impl Formatter for Emf {
+    const ABOUT: About = About::new("emf", env!("CARGO_PKG_VERSION"))
+        .config_schema(include_str!("config.schema.json"))
+        .reads(&[
+            "Type",
+            "container.id",
+            "container.name",
+            "container.runtime",
+            "label.*",
+            "node.name",
+            "owner.*",
+            "pod.name",
+            "pod.namespace",
+            "pod.uid",
+            "service.name",
+        ]);
+
+    fn configure(settings: &mut Settings) -> Result<Self, ConfigError> {
+        Ok(Self { options: Options::read(settings) })
+    }
+
+    fn format(&self, batch: &Batch, limits: &Limits) -> Result<Payloads, String> {
+        Ok(run::run(&self.options, batch, limits))
+    }
+}
+
+insights_sdk::export_formatter!(Emf);

@@ -1,0 +1,150 @@
+//! Which figures become metrics, under which dimensions.
+
+pub(crate) mod preset;
+
+use alloc::borrow::Cow;
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use insights_sdk::Batch;
+
+use crate::order::sorted;
+use crate::selector::Selector;
+use crate::watch::Values;
+
+/// Text of the configuration, or of a preset.
+pub(crate) type Text = Cow<'static, str>;
+
+/// Attribute names in byte order, each once.
+pub(crate) type Set = Vec<Text>;
+
+/// All declarations of the configuration.
+#[derive(Debug, Default)]
+pub(crate) struct Declarations {
+    /// Per declaration.
+    list: Vec<Declaration>,
+    /// Selected names that are plain texts, with the declaration; in order once [`Declarations::finish`] ran.
+    names: Vec<(Text, u32)>,
+    /// All other selectors, with the declaration.
+    selectors: Vec<(Selector, u32)>,
+    /// Every attribute that occurs in a set; in order, each once.
+    dimensions: Vec<Text>,
+    conditional: bool,
+}
+
+#[derive(Debug, Default)]
+struct Declaration {
+    sets: Vec<Set>,
+    /// Where there are any, one has to match.
+    matchers: Vec<Matcher>,
+}
+
+/// A condition on attributes of the event.
+#[derive(Debug)]
+pub(crate) struct Matcher {
+    /// Positions of the watched attributes.
+    pub(crate) labels: Vec<usize>,
+    /// Stands between the values when they are joined.
+    pub(crate) separator: String,
+    pub(crate) selector: Selector,
+}
+
+impl Declarations {
+    /// Begins another declaration; what is added next belongs to it.
+    pub(crate) fn begin(&mut self) {
+        self.list.push(Declaration::default());
+    }
+
+    /// Adds a dimension set to the last declaration.
+    pub(crate) fn add_set(&mut self, set: Set) {
+        let set = sorted(set, &Ord::cmp);
+        self.dimensions.extend_from_slice(&set);
+        let sets = self.list.last_mut().map(|declaration| &mut declaration.sets);
+        if let Some(sets) = sets.filter(|sets| !sets.contains(&set)) {
+            sets.push(set);
+        }
+    }
+
+    /// Adds a name to the last declaration.
+    pub(crate) fn add_name(&mut self, name: Text) {
+        self.names.push((name, self.last()));
+    }
+
+    /// Adds a selector to the last declaration.
+    pub(crate) fn add_selector(&mut self, selector: Selector) {
+        match selector {
+            Selector::Texts(texts) => texts.into_iter().for_each(|text| self.add_name(Cow::Owned(text))),
+            selector => self.selectors.push((selector, self.last())),
+        }
+    }
+
+    /// Adds a condition to the last declaration.
+    pub(crate) fn add_matcher(&mut self, matcher: Matcher) {
+        self.conditional = true;
+        if let Some(declaration) = self.list.last_mut() {
+            declaration.matchers.push(matcher);
+        }
+    }
+
+    /// Makes everything ready to be asked.
+    pub(crate) fn finish(&mut self) {
+        self.names = sorted(core::mem::take(&mut self.names), &Ord::cmp);
+        self.dimensions = sorted(core::mem::take(&mut self.dimensions), &Ord::cmp);
+    }
+
+    /// Whether none was configured: then all figures are metrics, and all attributes are their dimensions.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.list.is_empty()
+    }
+
+    /// Whether an attribute can be a dimension.
+    pub(crate) fn is_dimension(&self, name: &str) -> bool {
+        self.is_empty() || self.dimensions.binary_search_by(|known| (**known).cmp(name)).is_ok()
+    }
+
+    /// The declarations that select a figure, in ascending order.
+    pub(crate) fn of_metric(&self, name: &str) -> Vec<u32> {
+        let first = self.names.partition_point(|(known, _)| **known < *name);
+        let same = self.names[first..].iter().take_while(|(known, _)| *known == name);
+        let mut found: Vec<u32> = same.map(|&(_, declaration)| declaration).collect();
+        let selected = self.selectors.iter().filter(|(selector, _)| selector.matches(name));
+        found.extend(selected.map(|&(_, declaration)| declaration));
+        sorted(found, &Ord::cmp)
+    }
+
+    pub(crate) fn sets(&self, declaration: u32) -> &[Set] {
+        self.list.get(declaration as usize).map_or(&[], |declaration| &declaration.sets)
+    }
+
+    /// Which declarations do not hold for an event, bit by bit; nothing where all hold for every event.
+    pub(crate) fn excluded(&self, batch: &Batch, values: &Values, out: &mut Vec<u32>, scratch: &mut String) {
+        out.clear();
+        if !self.conditional {
+            return;
+        }
+        out.resize(self.list.len().div_ceil(32), 0);
+        for (at, declaration) in self.list.iter().enumerate() {
+            let matchers = &declaration.matchers;
+            if !matchers.is_empty() && !matchers.iter().any(|matcher| matcher.holds(batch, values, scratch)) {
+                out[at / 32] |= 1 << (at % 32);
+            }
+        }
+    }
+
+    fn last(&self) -> u32 {
+        self.list.len().saturating_sub(1) as u32
+    }
+}
+
+impl Matcher {
+    fn holds(&self, batch: &Batch, values: &Values, joined: &mut String) -> bool {
+        joined.clear();
+        for (at, &label) in self.labels.iter().enumerate() {
+            if at > 0 {
+                joined.push_str(&self.separator);
+            }
+            joined.push_str(values.get(label).copied().flatten().map_or("", |value| batch.text(value)));
+        }
+        self.selector.matches(joined)
+    }
+}

@@ -1,0 +1,118 @@
+//! What one event is made of.
+
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use insights_sdk::{Batch, Entity, Name};
+
+use crate::blob::Blob;
+use crate::json::JsonTexts;
+use crate::keys::{Keys, Role};
+use crate::limits;
+use crate::options::Options;
+
+/// The parts of an event, as the entity has them.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Fields {
+    pub(crate) attributes: Vec<Attribute>,
+    /// Key number and value.
+    pub(crate) gauges: Vec<(u32, f64)>,
+    pub(crate) blob: Blob,
+    pub(crate) has_blob: bool,
+    /// Declarations that do not hold, bit by bit; empty where all hold.
+    pub(crate) excluded: Vec<u32>,
+    /// Value of `Type`.
+    pub(crate) kind: Option<Name>,
+    /// Per watched attribute.
+    pub(crate) watched: Vec<Option<Name>>,
+}
+
+/// A string or JSON text at the top level.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Attribute {
+    pub(crate) key: u32,
+    pub(crate) value: Name,
+    pub(crate) form: Form,
+}
+
+/// How a value is written, and what it can serve for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Form {
+    /// A string that no dimension can have, or needs.
+    Text,
+    /// A string that can be the value of a dimension.
+    Dimension,
+    /// The JSON that the value holds.
+    Json,
+}
+
+impl Fields {
+    /// Reads an entity over what was read before; whether it is an event at all.
+    pub(crate) fn read(
+        &mut self,
+        entity: Entity<'_>,
+        keys: &mut Keys<'_>,
+        json: &mut JsonTexts,
+        options: &Options,
+        scratch: &mut String,
+    ) -> bool {
+        let batch = entity.batch();
+        self.attributes.clear();
+        self.blob.clear();
+        self.kind = None;
+        self.watched.clear();
+        self.watched.resize(options.watched.len(), None);
+        for (name, value) in entity.attribute_names() {
+            let id = keys.id(name);
+            let key = keys.key(id);
+            if let Some(position) = key.watched {
+                self.watched[position as usize] = Some(value);
+            }
+            let is_json = match key.role {
+                Role::Hidden => continue,
+                Role::Blob(member) => {
+                    self.blob.set(member, id, value);
+                    continue;
+                }
+                Role::Field => false,
+                Role::Json => json.is_json(batch, value),
+                Role::Type => {
+                    self.kind = Some(value);
+                    false
+                }
+            };
+            let form = if is_json {
+                Form::Json
+            } else if key.dimension && limits::is_dimension_value(batch.text(value)) {
+                Form::Dimension
+            } else {
+                Form::Text
+            };
+            self.attributes.push(Attribute { key: id, value, form });
+        }
+        if self.kind.is_none() {
+            return false;
+        }
+        self.has_blob = self.blob.finish(batch, keys);
+        options.declarations.excluded(batch, &self.watched, &mut self.excluded, scratch);
+        self.gauges.clear();
+        let gauges = entity.gauge_names().into_iter().filter(|(_, value)| value.is_finite());
+        self.gauges.extend(gauges.map(|(name, value)| (keys.id(name), value)));
+        true
+    }
+
+    /// Writes down everything that the layout of the event depends on.
+    pub(crate) fn signature(&self, batch: &Batch, out: &mut Vec<u32>) {
+        out.clear();
+        out.push(u32::from(self.has_blob) << 1 | u32::from(self.is_ecs(batch)));
+        out.push(self.attributes.len() as u32);
+        out.extend(self.attributes.iter().map(|attribute| attribute.key << 2 | attribute.form as u32));
+        out.extend_from_slice(&self.excluded);
+        out.extend(self.gauges.iter().map(|&(key, _)| key));
+    }
+
+    /// Whether the event is about an ECS instance; all others are about Kubernetes.
+    pub(crate) fn is_ecs(&self, batch: &Batch) -> bool {
+        self.kind.is_some_and(|kind| batch.text(kind).starts_with("Instance"))
+    }
+}

@@ -1,0 +1,162 @@
+//! What the names of a batch mean here, found out once for each name and call.
+
+use alloc::vec::Vec;
+use core::hash::{Hash, Hasher};
+
+use insights_sdk::{Batch, Name, Unit};
+
+use crate::blob::Member;
+use crate::options::Options;
+
+/// A name that the batch uses, as attribute or as figure.
+#[derive(Debug)]
+pub(crate) struct Key<'b> {
+    pub(crate) text: &'b str,
+    pub(crate) role: Role,
+    /// Position among the watched attributes.
+    pub(crate) watched: Option<u32>,
+    /// Whether a dimension set of some declaration names it.
+    pub(crate) dimension: bool,
+    pub(crate) unit: Option<Unit>,
+    /// Declarations that select it; found out when it first occurs as a figure.
+    pub(crate) declarations: Option<Vec<u32>>,
+}
+
+/// What an attribute of that name is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Role {
+    /// A string at the top level of the event.
+    Field,
+    /// As before, but its text is JSON.
+    Json,
+    /// `Type`: makes the entity an event. A field too.
+    Type,
+    /// Part of the `kubernetes` object.
+    Blob(Member),
+    /// Raw, or a name that the event needs for itself: not shown.
+    Hidden,
+}
+
+/// Members of an event that are written here; neither attributes nor figures can have these names.
+pub(crate) const RESERVED: [&str; 4] = ["CloudWatchMetrics", "Timestamp", "Version", "_aws"];
+/// Name of the member that is made of raw attributes.
+pub(crate) const BLOB: &str = "kubernetes";
+
+/// The names of one batch.
+pub(crate) struct Keys<'b> {
+    batch: &'b Batch,
+    options: &'b Options,
+    list: Vec<Key<'b>>,
+    /// In the order of the texts: a batch may hold the same text under several handles.
+    by_text: Vec<u32>,
+    by_name: Vec<u32>,
+}
+
+const UNKNOWN: u32 = u32::MAX;
+
+impl<'b> Keys<'b> {
+    pub(crate) fn new(batch: &'b Batch, options: &'b Options) -> Self {
+        Self { batch, options, list: Vec::new(), by_text: Vec::new(), by_name: Vec::new() }
+    }
+
+    /// Number of a name.
+    pub(crate) fn id(&mut self, name: Name) -> u32 {
+        let number = number(name);
+        match self.by_name.get(number) {
+            Some(&id) if id != UNKNOWN => id,
+            _ => self.learn(name, number),
+        }
+    }
+
+    fn learn(&mut self, name: Name, number: usize) -> u32 {
+        let id = self.id_of_text(self.batch.text(name));
+        if self.by_name.len() <= number {
+            self.by_name.resize((number + 1).next_power_of_two(), UNKNOWN);
+        }
+        self.by_name[number] = id;
+        id
+    }
+
+    fn id_of_text(&mut self, text: &'b str) -> u32 {
+        let found = self.by_text.binary_search_by(|&id| self.list[id as usize].text.cmp(text));
+        let place = match found {
+            Ok(at) => return self.by_text[at],
+            Err(place) => place,
+        };
+        let options = self.options;
+        let role = role(text, options);
+        let key = Key {
+            text,
+            role,
+            watched: options.watched.position(text).map(|position| position as u32),
+            dimension: role != Role::Hidden && options.declarations.is_dimension(text),
+            unit: None,
+            declarations: None,
+        };
+        let id = self.list.len() as u32;
+        self.list.push(key);
+        self.by_text.insert(place, id);
+        id
+    }
+
+    pub(crate) fn key(&self, id: u32) -> &Key<'b> {
+        &self.list[id as usize]
+    }
+
+    /// Notes the unit that a metric was published with.
+    pub(crate) fn describe(&mut self, metric: &'b str, unit: Unit) {
+        let id = self.id_of_text(metric);
+        self.list[id as usize].unit = Some(unit);
+    }
+
+    /// Declarations that select a figure, and its unit.
+    pub(crate) fn metric(&mut self, id: u32) -> (&[u32], Unit) {
+        let options = self.options;
+        let key = &mut self.list[id as usize];
+        if key.declarations.is_none() {
+            key.declarations = Some(options.declarations.of_metric(key.text));
+            let configured = options.descriptors.iter().find(|(name, _, _)| name == key.text);
+            if let Some(&(_, unit, overwrite)) = configured
+                && (overwrite || matches!(key.unit, None | Some(Unit::None)))
+            {
+                key.unit = Some(unit);
+            }
+        }
+        (key.declarations.as_deref().unwrap_or_default(), key.unit.unwrap_or(Unit::None))
+    }
+}
+
+fn role(text: &str, options: &Options) -> Role {
+    if text == "Type" {
+        Role::Type
+    } else if text.contains('.') {
+        Member::of(text).map_or(Role::Hidden, Role::Blob)
+    } else if RESERVED.contains(&text) {
+        Role::Hidden
+    } else if options.json_attributes.iter().any(|name| name == text) {
+        Role::Json
+    } else {
+        Role::Field
+    }
+}
+
+/// The number behind a handle, to index a table with: a handle hashes as that one number.
+pub(crate) fn number(name: Name) -> usize {
+    struct Number(u32);
+
+    impl Hasher for Number {
+        fn write(&mut self, _: &[u8]) {}
+
+        fn write_u32(&mut self, number: u32) {
+            self.0 = number;
+        }
+
+        fn finish(&self) -> u64 {
+            u64::from(self.0)
+        }
+    }
+
+    let mut hasher = Number(0);
+    name.hash(&mut hasher);
+    hasher.finish() as usize
+}

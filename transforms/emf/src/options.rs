@@ -1,0 +1,270 @@
+//! The configuration, checked.
+
+use alloc::borrow::Cow;
+use alloc::format;
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use insights_sdk::json::Value;
+use insights_sdk::{Settings, Unit};
+
+use crate::declaration::{Declarations, Matcher, preset};
+use crate::limits;
+use crate::pattern::PatternError;
+use crate::route::{Destination, Template};
+use crate::selector::Selector;
+use crate::watch::Watched;
+
+/// Shape of the events.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Version {
+    /// `"0"`: directives and time at the top level, as the Container Insights agents send.
+    Classic,
+    /// `"1"`: directives and time under `_aws`, as the public specification says.
+    Aws,
+}
+
+/// Dimension sets that come beside the declared ones, of the dimensions that occur in these.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Rollup {
+    None,
+    Single,
+    ZeroAndSingle,
+}
+
+/// Everything that is configured.
+#[derive(Debug)]
+pub(crate) struct Options {
+    pub(crate) version: Version,
+    pub(crate) kubernetes: Destination,
+    pub(crate) ecs: Destination,
+    pub(crate) declarations: Declarations,
+    pub(crate) rollup: Rollup,
+    /// Metric, unit, and whether it goes before the one that the metric was published with.
+    pub(crate) descriptors: Vec<(String, Unit, bool)>,
+    pub(crate) json_attributes: Vec<String>,
+    pub(crate) disable_metric_extraction: bool,
+    pub(crate) drop_events_without_metrics: bool,
+    pub(crate) high_resolution: bool,
+    pub(crate) watched: Watched,
+}
+
+impl Options {
+    /// Reads all keys; what is wrong is recorded in `settings`.
+    pub(crate) fn read(settings: &mut Settings) -> Self {
+        let mut watched = Watched::default();
+        let [kubernetes, ecs] = destinations(settings, &mut watched);
+        let declarations = declarations(settings, &mut watched);
+        let disable_metric_extraction = settings.flag("disable_metric_extraction").unwrap_or(false);
+        let drop_events_without_metrics = settings.flag("drop_events_without_metrics").unwrap_or(false);
+        if disable_metric_extraction && drop_events_without_metrics {
+            settings.problem(
+                "drop_events_without_metrics",
+                "with disable_metric_extraction no event has metrics, so that all would be dropped",
+            );
+        }
+        Self {
+            version: version(settings),
+            kubernetes,
+            ecs,
+            declarations,
+            rollup: rollup(settings),
+            descriptors: descriptors(settings),
+            json_attributes: settings
+                .strings("json_attributes")
+                .unwrap_or_else(|| alloc::vec!["Sources".into()]),
+            disable_metric_extraction,
+            drop_events_without_metrics,
+            high_resolution: high_resolution(settings),
+            watched,
+        }
+    }
+}
+
+/// `version: 0` without quotes is what one writes in YAML.
+fn version(settings: &mut Settings) -> Version {
+    match settings.value("version") {
+        None | Some(Value::Integer(1)) => Version::Aws,
+        Some(Value::Integer(0)) => Version::Classic,
+        Some(Value::String(text)) if text == "1" => Version::Aws,
+        Some(Value::String(text)) if text == "0" => Version::Classic,
+        Some(_) => {
+            settings.problem("version", r#"expected "0" or "1""#);
+            Version::Aws
+        }
+    }
+}
+
+fn rollup(settings: &mut Settings) -> Rollup {
+    match settings.string("dimension_rollup_option").as_deref() {
+        None | Some("NoDimensionRollup") => Rollup::None,
+        Some("SingleDimensionRollupOnly") => Rollup::Single,
+        Some("ZeroAndSingleDimensionRollup") => Rollup::ZeroAndSingle,
+        Some(_) => {
+            settings.problem(
+                "dimension_rollup_option",
+                "expected NoDimensionRollup, SingleDimensionRollupOnly or ZeroAndSingleDimensionRollup",
+            );
+            Rollup::None
+        }
+    }
+}
+
+fn high_resolution(settings: &mut Settings) -> bool {
+    match settings.integer("storage_resolution") {
+        None | Some(60) => false,
+        Some(1) => true,
+        Some(_) => {
+            settings.problem("storage_resolution", "expected 60 or 1 (seconds)");
+            false
+        }
+    }
+}
+
+/// Where events of Kubernetes and of ECS instances go.
+fn destinations(settings: &mut Settings, watched: &mut Watched) -> [Destination; 2] {
+    let namespace = settings.string("namespace").filter(|text| !text.is_empty());
+    if namespace.as_deref().is_some_and(|text| text.chars().count() > limits::NAME_CHARS) {
+        settings.problem("namespace", format!("longer than {} characters", limits::NAME_CHARS));
+    }
+    let log_group = log_name(settings, "log_group", watched);
+    let log_stream = log_name(settings, "log_stream", watched);
+    let mut or_default = |set: &Option<Template>, default: &str| {
+        set.clone().or_else(|| Template::new(default, watched).ok()).unwrap_or_default()
+    };
+    let kubernetes = Destination {
+        namespace: namespace.clone().unwrap_or_else(|| "ContainerInsights".into()),
+        log_group: or_default(&log_group, "/aws/containerinsights/{ClusterName}/performance"),
+        log_stream: or_default(&log_stream, "{NodeName}"),
+    };
+    let ecs = Destination {
+        namespace: namespace.unwrap_or_else(|| "ECS/ContainerInsights".into()),
+        log_group: or_default(&log_group, "/aws/ecs/containerinsights/{ClusterName}/performance"),
+        log_stream: or_default(&log_stream, "NodeTelemetry-{ContainerInstanceId}"),
+    };
+    [kubernetes, ecs]
+}
+
+fn log_name(settings: &mut Settings, key: &str, watched: &mut Watched) -> Option<Template> {
+    let text = settings.string(key).filter(|text| !text.is_empty())?;
+    match Template::new(&text, watched) {
+        Ok(template) => Some(template),
+        Err(reason) => {
+            settings.problem(key, reason);
+            None
+        }
+    }
+}
+
+fn declarations(settings: &mut Settings, watched: &mut Watched) -> Declarations {
+    let enhanced = settings.flag("enhanced").unwrap_or(false);
+    let anchored = settings.flag("anchored").unwrap_or(true);
+    if settings.value("metric_declarations").is_none() {
+        return preset::declarations(enhanced);
+    }
+    if enhanced {
+        settings.problem("enhanced", "chooses the default declarations, which metric_declarations replaces");
+    }
+    let mut declarations = Declarations::default();
+    settings.objects("metric_declarations", |settings, _| {
+        declarations.begin();
+        require(settings, &["dimensions", "metric_name_selectors"]);
+        read_sets(settings, &mut declarations);
+        read_selectors(settings, anchored, &mut declarations);
+        settings.objects("label_matchers", |settings, _| {
+            if let Some(matcher) = read_matcher(settings, watched) {
+                declarations.add_matcher(matcher);
+            }
+        });
+    });
+    declarations.finish();
+    declarations
+}
+
+/// Records keys that have to be set and are not.
+fn require(settings: &mut Settings, keys: &[&str]) {
+    for key in keys {
+        if settings.value(key).is_none() {
+            settings.problem(key, "must be set");
+        }
+    }
+}
+
+fn read_sets(settings: &mut Settings, declarations: &mut Declarations) {
+    let sets = settings.string_lists("dimensions");
+    if sets.as_ref().is_some_and(Vec::is_empty) {
+        settings.problem("dimensions", "at least one set expected; the empty set [] is one");
+    }
+    for (at, set) in sets.into_iter().flatten().enumerate() {
+        let path = || format!("dimensions[{at}]");
+        if set.len() > limits::SET_KEYS {
+            settings.problem(&path(), format!("{} keys; CloudWatch takes {}", set.len(), limits::SET_KEYS));
+        }
+        for key in &set {
+            if !limits::is_dimension_key(key) {
+                settings.problem(
+                    &path(),
+                    format!("`{key}` is no dimension key: 1 to 250 characters, not beginning with `:`"),
+                );
+            }
+        }
+        declarations.add_set(set.into_iter().map(Cow::Owned).collect());
+    }
+}
+
+fn read_selectors(settings: &mut Settings, anchored: bool, declarations: &mut Declarations) {
+    const KEY: &str = "metric_name_selectors";
+    let selectors = settings.strings(KEY);
+    if selectors.as_ref().is_some_and(Vec::is_empty) {
+        settings.problem(KEY, "at least one expression expected");
+    }
+    for (at, text) in selectors.into_iter().flatten().enumerate() {
+        match Selector::new(&text, anchored) {
+            Ok(selector) => declarations.add_selector(selector),
+            Err(error) => settings.problem(&format!("{KEY}[{at}]"), bad_expression(&text, &error)),
+        }
+    }
+}
+
+/// Conditions are searched for anywhere in the joined values, whatever `anchored` says: they are written for that.
+fn read_matcher(settings: &mut Settings, watched: &mut Watched) -> Option<Matcher> {
+    require(settings, &["label_names", "regex"]);
+    let names = settings.strings("label_names");
+    let separator = settings.string("separator").unwrap_or_else(|| ";".into());
+    let regex = settings.string("regex");
+    if names.as_ref().is_some_and(Vec::is_empty) {
+        settings.problem("label_names", "at least one attribute expected");
+    }
+    let selector = match Selector::new(regex.as_deref().unwrap_or_default(), false) {
+        Ok(selector) => Some(selector),
+        Err(error) => {
+            settings.problem("regex", bad_expression(regex.as_deref().unwrap_or_default(), &error));
+            None
+        }
+    };
+    let labels = names?.iter().map(|name| watched.add(name)).collect();
+    Some(Matcher { labels, separator, selector: selector? })
+}
+
+fn bad_expression(text: &str, error: &PatternError) -> String {
+    let (before, behind) = text.split_at_checked(error.offset).unwrap_or((text, ""));
+    format!("{} in the expression, at `{before}` <here> `{behind}`", error.reason)
+}
+
+fn descriptors(settings: &mut Settings) -> Vec<(String, Unit, bool)> {
+    let mut descriptors = Vec::new();
+    settings.objects("metric_descriptors", |settings, _| {
+        require(settings, &["metric_name", "unit"]);
+        let name = settings.string("metric_name");
+        let unit = settings.string("unit");
+        let overwrite = settings.flag("overwrite").unwrap_or(false);
+        let parsed = unit.as_deref().filter(|unit| !unit.is_empty()).and_then(Unit::parse);
+        if unit.is_some() && parsed.is_none() {
+            settings.problem("unit", "no unit that CloudWatch knows, such as Percent, Bytes or Count/Second");
+        }
+        if let (Some(name), Some(unit)) = (name, parsed) {
+            descriptors.push((name, unit, overwrite));
+        }
+    });
+    descriptors
+}

@@ -1,0 +1,199 @@
+//! One call: a batch to events.
+
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+use core::hash::Hasher;
+
+use insights_sdk::json::write_number;
+use insights_sdk::{Batch, Entity, FxHasher, Limits, Name, Payloads, Unit, log};
+
+use crate::event::{Attribute, Fields, Form};
+use crate::json::JsonTexts;
+use crate::keys::{Keys, number};
+use crate::layout::{Frame, Layout, Value};
+use crate::options::Options;
+use crate::split;
+use crate::text::{is_clean, write_clean, write_string};
+
+/// Kind of the entities that say units.
+const DESCRIPTOR: &str = "metric";
+
+/// Formats all events of a batch.
+pub(crate) fn run(options: &Options, batch: &Batch, limits: &Limits) -> Payloads {
+    let entities = batch.entities();
+    let mut run = Run {
+        options,
+        batch,
+        max_event_bytes: limits.max_event_bytes as usize,
+        time: batch.time_unix_ms().to_string(),
+        keys: Keys::new(batch, options),
+        texts: Texts::default(),
+        layouts: Layouts::default(),
+        payloads: Payloads::new("application/json"),
+        log_group: String::new(),
+        log_stream: String::new(),
+    };
+    for entity in &entities {
+        run.read_unit(*entity);
+    }
+    let mut fields = Fields::default();
+    let mut scratch = String::new();
+    for entity in entities {
+        if fields.read(entity, &mut run.keys, &mut run.texts.json, options, &mut scratch) {
+            run.event(&fields);
+        }
+    }
+    run.payloads
+}
+
+/// What a call needs from event to event.
+pub(crate) struct Run<'r> {
+    pub(crate) options: &'r Options,
+    pub(crate) batch: &'r Batch,
+    pub(crate) max_event_bytes: usize,
+    /// Time of the tick, decimal.
+    time: String,
+    pub(crate) keys: Keys<'r>,
+    texts: Texts,
+    layouts: Layouts,
+    pub(crate) payloads: Payloads,
+    log_group: String,
+    log_stream: String,
+}
+
+impl<'r> Run<'r> {
+    fn read_unit(&mut self, entity: Entity<'r>) {
+        if entity.kind() != DESCRIPTOR {
+            return;
+        }
+        let Some((_, unit)) = entity.attributes().into_iter().rfind(|(key, _)| *key == "unit") else {
+            return;
+        };
+        match Unit::parse(unit) {
+            Some(unit) => self.keys.describe(entity.id(), unit),
+            None => {
+                let id = entity.id();
+                log::warn(&alloc::format!(
+                    "metric {id} is sent without unit: CloudWatch does not know {unit}"
+                ));
+            }
+        }
+    }
+
+    fn event(&mut self, fields: &Fields) {
+        let mut layouts = core::mem::take(&mut self.layouts);
+        let layout = layouts.find(fields, self.batch, || self.lay_out(fields));
+        if layout.has_metrics || !self.options.drop_events_without_metrics {
+            self.route(fields);
+            if !self.try_write(fields, layout) {
+                split::write(self, fields);
+            }
+        }
+        self.layouts = layouts;
+    }
+
+    pub(crate) fn lay_out(&mut self, fields: &Fields) -> Layout {
+        let is_ecs = fields.is_ecs(self.batch);
+        let destination = if is_ecs { &self.options.ecs } else { &self.options.kubernetes };
+        let frame = Frame { options: self.options, time: &self.time, namespace: &destination.namespace };
+        Layout::new(fields, &mut self.keys, &frame)
+    }
+
+    /// Finds out where the next events go.
+    fn route(&mut self, fields: &Fields) {
+        let is_ecs = fields.is_ecs(self.batch);
+        let destination = if is_ecs { &self.options.ecs } else { &self.options.kubernetes };
+        destination.log_group.expand(self.batch, &fields.watched, &mut self.log_group);
+        destination.log_stream.expand(self.batch, &fields.watched, &mut self.log_stream);
+    }
+
+    /// Adds the event, unless it is too large.
+    pub(crate) fn try_write(&mut self, fields: &Fields, layout: &Layout) -> bool {
+        let start = self.payloads.body.len();
+        let (batch, keys, texts) = (self.batch, &self.keys, &mut self.texts);
+        layout.render(&mut self.payloads.body, |out, value| match value {
+            Value::Gauge(at) => write_number(out, fields.gauges[at].1),
+            Value::Attribute(at) => texts.write(out, batch, fields.attributes[at]),
+            Value::Blob => fields.blob.write(batch, keys, out),
+        });
+        if self.payloads.body.len() - start > self.max_event_bytes {
+            self.payloads.body.truncate(start);
+            return false;
+        }
+        let route = [("log_group", self.log_group.as_str()), ("log_stream", self.log_stream.as_str())];
+        self.payloads.commit(&route, batch.time_unix_ms());
+        true
+    }
+
+    /// Appends the value of an attribute.
+    pub(crate) fn write_attribute(&mut self, out: &mut Vec<u8>, attribute: Attribute) {
+        self.texts.write(out, self.batch, attribute);
+    }
+}
+
+/// Values that were looked at already: most occur in many events.
+#[derive(Debug, Default)]
+struct Texts {
+    json: JsonTexts,
+    /// Per number of a name: whether its text was found to be clean (1) or not (2).
+    clean: Vec<u8>,
+}
+
+impl Texts {
+    fn write(&mut self, out: &mut Vec<u8>, batch: &Batch, attribute: Attribute) {
+        if attribute.form == Form::Json {
+            out.extend_from_slice(self.json.text(attribute.value));
+            return;
+        }
+        let text = batch.text(attribute.value);
+        if self.is_clean(attribute.value, text) {
+            write_clean(out, text);
+        } else {
+            write_string(out, text);
+        }
+    }
+
+    fn is_clean(&mut self, name: Name, text: &str) -> bool {
+        let number = number(name);
+        if number >= self.clean.len() {
+            self.clean.resize((number + 1).next_power_of_two(), 0);
+        }
+        let known = &mut self.clean[number];
+        if *known == 0 {
+            *known = if is_clean(text) { 1 } else { 2 };
+        }
+        *known == 1
+    }
+}
+
+/// Layouts by signature.
+#[derive(Debug, Default)]
+struct Layouts {
+    list: Vec<(u64, Vec<u32>, Layout)>,
+    signature: Vec<u32>,
+}
+
+/// A batch in which more layouts than this occur is made to fill memory, or has a figure named after each entity; no
+/// layout is worth keeping then.
+const MAX_LAYOUTS: usize = 256;
+
+impl Layouts {
+    fn find(&mut self, fields: &Fields, batch: &Batch, make: impl FnOnce() -> Layout) -> &Layout {
+        fields.signature(batch, &mut self.signature);
+        let mut hasher = FxHasher::default();
+        self.signature.iter().for_each(|&word| hasher.write_u32(word));
+        let hash = hasher.finish();
+        let known = self
+            .list
+            .iter()
+            .rposition(|(known, signature, _)| *known == hash && *signature == self.signature);
+        let at = known.unwrap_or_else(|| {
+            if self.list.len() >= MAX_LAYOUTS {
+                self.list.clear();
+            }
+            self.list.push((hash, self.signature.clone(), make()));
+            self.list.len() - 1
+        });
+        &self.list[at].2
+    }
+}

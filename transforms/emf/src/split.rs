@@ -1,0 +1,126 @@
+//! Events that are larger than the destination takes.
+//!
+//! The figures are spread over several events, each with all attributes, so that each is complete by itself: its
+//! dimensions, its search fields. Only when the attributes leave too little room the largest of them are left out.
+
+use alloc::format;
+use alloc::vec::Vec;
+
+use insights_sdk::log;
+
+use crate::event::Fields;
+use crate::keys::BLOB;
+use crate::order::sorted;
+use crate::run::Run;
+
+/// Writes the event in as many parts as it takes.
+pub(crate) fn write(run: &mut Run<'_>, fields: &Fields) {
+    let mut common = Fields { gauges: Vec::new(), ..fields.clone() };
+    // Figures need room beside the attributes; with half of it, parts are few.
+    while size(run, &common) > run.max_event_bytes / 2 && drop_largest(run, &mut common) {}
+
+    let name = |gauge: &(u32, f64)| run.keys.key(gauge.0).text;
+    let gauges = sorted(fields.gauges.clone(), &|left, right| name(left).cmp(name(right)));
+    let mut pending = alloc::vec![gauges];
+    while let Some(mut gauges) = pending.pop() {
+        let part = Fields { gauges: gauges.clone(), ..common.clone() };
+        if try_write(run, &part) {
+            continue;
+        }
+        if gauges.len() > 1 {
+            let behind = gauges.split_off(gauges.len() / 2);
+            pending.push(behind);
+            pending.push(gauges);
+        } else {
+            write_one(run, part);
+        }
+    }
+}
+
+/// An event that cannot be halved any more.
+fn write_one(run: &mut Run<'_>, mut fields: Fields) {
+    while drop_largest(run, &mut fields) {
+        if try_write(run, &fields) {
+            return;
+        }
+    }
+    let limit = run.max_event_bytes;
+    match fields.gauges.first() {
+        Some(&(key, _)) => {
+            let name = shown(run.keys.key(key).text);
+            log::error(&format!(
+                "figure {name} is lost: an event with it alone is larger than {limit} bytes"
+            ));
+        }
+        None => {
+            log::error(&format!("an event is lost: without any attribute it is larger than {limit} bytes"))
+        }
+    }
+}
+
+fn try_write(run: &mut Run<'_>, fields: &Fields) -> bool {
+    let layout = run.lay_out(fields);
+    run.try_write(fields, &layout)
+}
+
+/// Bytes of the attributes with their names.
+fn size(run: &mut Run<'_>, fields: &Fields) -> usize {
+    let mut size = blob_size(run, fields);
+    for at in 0..fields.attributes.len() {
+        size += attribute_size(run, fields, at);
+    }
+    size
+}
+
+fn attribute_size(run: &mut Run<'_>, fields: &Fields, at: usize) -> usize {
+    let mut text = Vec::new();
+    run.write_attribute(&mut text, fields.attributes[at]);
+    run.keys.key(fields.attributes[at].key).text.len() + text.len() + "\"\":,".len()
+}
+
+fn blob_size(run: &Run<'_>, fields: &Fields) -> usize {
+    if !fields.has_blob {
+        return 0;
+    }
+    let mut text = Vec::new();
+    fields.blob.write(run.batch, &run.keys, &mut text);
+    text.len() + BLOB.len() + "\"\":,".len()
+}
+
+/// Leaves out the largest attribute, of the `kubernetes` object first its labels. `false` when nothing is left.
+fn drop_largest(run: &mut Run<'_>, fields: &mut Fields) -> bool {
+    let mut largest = None;
+    for at in 0..fields.attributes.len() {
+        let size = attribute_size(run, fields, at);
+        if largest.is_none_or(|(_, known)| size > known) {
+            largest = Some((at, size));
+        }
+    }
+    let blob = blob_size(run, fields);
+    let limit = run.max_event_bytes;
+    if blob > 0 && largest.is_none_or(|(_, size)| blob >= size) {
+        if fields.blob.drop_labels() {
+            log::warn(&format!("an event is larger than {limit} bytes: the labels in {BLOB} are left out"));
+        } else {
+            fields.has_blob = false;
+            log::warn(&format!("an event is larger than {limit} bytes: {BLOB} is left out"));
+        }
+        return true;
+    }
+    let Some((at, size)) = largest else { return false };
+    let attribute = fields.attributes.remove(at);
+    let name = shown(run.keys.key(attribute.key).text);
+    log::warn(&format!(
+        "an event is larger than {limit} bytes: attribute {name} of {size} bytes is left out"
+    ));
+    true
+}
+
+/// A name for a message, however long it is.
+fn shown(name: &str) -> &str {
+    let mut end = name.len().min(100);
+    while !name.is_char_boundary(end) {
+        end -= 1;
+    }
+    &name[..end]
+}

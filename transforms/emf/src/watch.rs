@@ -1,0 +1,33 @@
+//! Attributes whose values decide something: where an event goes, which declarations hold for it.
+
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+
+use insights_sdk::Name;
+
+/// Names of such attributes; everything else refers to them by position.
+#[derive(Debug, Default)]
+pub(crate) struct Watched {
+    names: Vec<String>,
+}
+
+impl Watched {
+    /// Position of a name, added if it is new.
+    pub(crate) fn add(&mut self, name: &str) -> usize {
+        self.position(name).unwrap_or_else(|| {
+            self.names.push(name.to_string());
+            self.names.len() - 1
+        })
+    }
+
+    pub(crate) fn position(&self, name: &str) -> Option<usize> {
+        self.names.iter().position(|known| known == name)
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.names.len()
+    }
+}
+
+/// Values that one event has for the watched names.
+pub(crate) type Values = [Option<Name>];
