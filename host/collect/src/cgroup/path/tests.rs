@@ -1,1 +1,145 @@
+use proptest::prelude::*;
 
+use super::*;
+
+const ID: &str = "3eff94936921c4de5f4ccdd0d67333983ead8d61207da744c5fe839d2eb19787";
+const UID: &str = "86cf2660-2f85-4de8-b937-cadccd0b0183";
+const UNDERSCORED: &str = "86cf2660_2f85_4de8_b937_cadccd0b0183";
+const STATIC: &str = "e6b94935e8824ff263304c72ae83e780";
+
+fn pod(path: &str) -> Option<(String, &'static str)> {
+    match role(path) {
+        Some(Role::Pod(pod)) => Some((pod.uid(), pod.qos.as_str())),
+        _ => None,
+    }
+}
+
+fn of_container(path: &str) -> Option<(String, &'static str, &str, Option<&'static str>)> {
+    match role(path) {
+        Some(Role::Container(pod, container)) => {
+            Some((pod.uid(), pod.qos.as_str(), container.id, container.runtime))
+        }
+        _ => None,
+    }
+}
+
+#[test]
+fn pods_of_both_drivers() {
+    let is = |path: String, uid: &str, qos: &'static str| {
+        assert_eq!(pod(&path), Some((uid.to_owned(), qos)), "{path}");
+        // a cgroup root, a kubelet in a container
+        assert_eq!(pod(&format!("/docker/{ID}/kubelet/{path}")), Some((uid.to_owned(), qos)), "{path}");
+    };
+    is(format!("kubepods/pod{UID}"), UID, "guaranteed");
+    is(format!("kubepods/burstable/pod{UID}"), UID, "burstable");
+    is(format!("kubepods/besteffort/pod{STATIC}"), STATIC, "besteffort");
+    is(format!("kubepods.slice/kubepods-pod{UNDERSCORED}.slice"), UID, "guaranteed");
+    is(
+        format!("kubepods.slice/kubepods-burstable.slice/kubepods-burstable-pod{UNDERSCORED}.slice"),
+        UID,
+        "burstable",
+    );
+    is(
+        format!("kubepods.slice/kubepods-besteffort.slice/kubepods-besteffort-pod{STATIC}.slice"),
+        STATIC,
+        "besteffort",
+    );
+    is(
+        format!(
+            "kubelet.slice/kubelet-kubepods.slice/kubelet-kubepods-burstable.slice/kubelet-kubepods-burstable-pod{UNDERSCORED}.slice"
+        ),
+        UID,
+        "burstable",
+    );
+    is(
+        format!("a.slice/a-b.slice/a-b-kubepods.slice/a-b-kubepods-pod{UNDERSCORED}.slice"),
+        UID,
+        "guaranteed",
+    );
+}
+
+#[test]
+fn containers_of_all_runtimes() {
+    let slice = format!("kubepods.slice/kubepods-burstable.slice/kubepods-burstable-pod{UNDERSCORED}.slice");
+    let plain = format!("kubepods/burstable/pod{UID}");
+    for (folder, leaf, runtime) in [
+        (&plain, ID.to_owned(), None),
+        (&plain, format!("crio-{ID}"), Some("cri-o")),
+        (&slice, format!("cri-containerd-{ID}.scope"), Some("containerd")),
+        (&slice, format!("crio-{ID}.scope"), Some("cri-o")),
+        (&slice, format!("docker-{ID}.scope"), Some("docker")),
+        (&slice, format!("other-{ID}.scope"), None),
+    ] {
+        let path = format!("{folder}/{leaf}");
+        assert_eq!(of_container(&path), Some((UID.to_owned(), "burstable", ID, runtime)), "{path}");
+        assert_eq!(role(&format!("{path}/init.scope")), None, "what lies in a container is none");
+    }
+}
+
+#[test]
+fn what_is_no_container() {
+    for leaf in [
+        format!("crio-conmon-{ID}.scope"),
+        format!("libpod-conmon-{ID}.scope"),
+        format!("run-containerd-{ID}.mount"),
+        format!("{ID}a"),
+        ID[1..].to_owned(),
+        ID.to_uppercase(),
+        "kata_overhead".to_owned(),
+        "system.slice".to_owned(),
+        String::new(),
+    ] {
+        assert_eq!(container(&leaf), None, "{leaf}");
+    }
+}
+
+#[test]
+fn what_is_no_pod() {
+    for path in [
+        "",
+        "/",
+        "kubepods",
+        "kubepods/burstable",
+        "kubepods/pod",
+        "system.slice/kubelet.service",
+        "system.slice/pod1234",
+        "burstable.slice",
+        "kubepods.slice/kubepods-burstable.slice",
+        "kubepods.slice/kubepods-burstable-pod.slice",
+        "kubepods.slice/otherkubepods-podabc.slice",
+        "kubepods/burstable/podü",
+        "machine.slice/mykubepods.slice/x-podabc.slice",
+    ] {
+        assert_eq!(role(path), None, "{path}");
+    }
+    assert_eq!(role(&format!("user.slice/{ID}")), None, "a container outside of pods");
+}
+
+#[test]
+fn tops() {
+    for (parent, name) in
+        [("", "kubepods"), ("kubelet", "kubepods"), ("", "kubepods.slice"), ("a.slice", "a-kubepods.slice")]
+    {
+        assert_eq!(folder(parent, name), Folder::Kubepods, "{name}");
+    }
+    for name in ["kubepods2", "akubepods.slice", "kubepods.service", "kubepods-x.slice"] {
+        assert_eq!(folder("", name), Folder::Other, "{name}");
+    }
+    assert_eq!(folder("kubepods", "burstable"), Folder::QosClass);
+    assert_eq!(folder("x", "burstable"), Folder::Other);
+    assert_eq!(folder("kubepods.slice", "kubepods-besteffort.slice"), Folder::QosClass);
+}
+
+proptest! {
+    #[test]
+    fn no_path_makes_it_panic(path in "\\PC{0,200}") {
+        let _ = role(&path);
+    }
+
+    #[test]
+    fn uids_come_back(parts in "[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", front in "([a-z]{1,5}-){0,3}") {
+        let slice = format!("{front}kubepods-burstable-pod{}.slice", parts.replace('-', "_"));
+        prop_assert_eq!(pod(&format!("x/{slice}")), Some((parts.clone(), "burstable")));
+        prop_assert_eq!(pod(&format!("{front}/kubepods/besteffort/pod{parts}")), Some((parts, "besteffort")));
+    }
+}

@@ -1,0 +1,309 @@
+//! Reading 424 cgroups (106 pods of three containers) into a batch, against a bare open, read and close of the same files
+//! in the same run: `cargo bench -p insightd-collect`. Prints medians and their ratio.
+//!
+//! - `v1`: real cgroups, made for the bench and removed after it; needs root and cgroup v1.
+//! - `v1 files`, `v2 files`: the files of a recorded node, copied into a temporary folder. The file system there is
+//!   many times faster than cgroupfs, so the share of our own work is the largest it can be.
+
+use std::fs;
+use std::hint::black_box;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode};
+use std::time::{Duration, Instant};
+
+use insightd_collect::{Collector, HostRoot, Settings};
+use insights_sdk::Builder;
+
+const PODS: usize = 106;
+const CONTAINERS: usize = 3;
+const ROUNDS: usize = 41;
+const CONTROLLERS: [&str; 5] = ["cpuacct", "memory", "cpu", "blkio", "pids"];
+
+type Outcome<T> = Result<T, Box<dyn std::error::Error>>;
+
+fn main() -> ExitCode {
+    let recordings = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/fixtures/nodes");
+    let mut failed = false;
+    let mut report = |name: &str, measured: Outcome<()>| {
+        if let Err(error) = measured {
+            println!("{name}: FAILED: {error}");
+            failed = true;
+        }
+    };
+    match real_v1() {
+        Ok(Some(tree)) => report("v1", measure("v1", &tree.host)),
+        Ok(None) => println!("SKIPPED: v1: needs root, and cgroup v1 controllers below /sys/fs/cgroup"),
+        Err(error) => report("v1", Err(error)),
+    }
+    for (name, recording) in [("v1 files", "v1-cgroupfs"), ("v2 files", "v2-systemd")] {
+        let tree = copied(&recordings.join(recording).join("2"));
+        report(name, tree.and_then(|tree| measure(name, tree.path())));
+    }
+    if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS }
+}
+
+fn measure(name: &str, host: &Path) -> Outcome<()> {
+    // bounds are read at every tick here, though not in production: so that both sides read the same files every time
+    let settings = Settings {
+        node_name: "bench".to_owned(),
+        pod_network: false,
+        bounds_every: 1,
+        ..Settings::default()
+    };
+    let mut collector = Collector::new(HostRoot::open(host)?, settings)?;
+    let first = sample(&mut collector)?;
+    let files = same_files(host)?;
+    let mut buffer = vec![0; 64 * 1024];
+    let (mut bare, mut ours) = (Vec::new(), Vec::new());
+    for _ in 0..ROUNDS {
+        bare.push(timed(|| files.iter().try_for_each(|file| read_bare(file, &mut buffer)))?);
+        ours.push(timed(|| sample(&mut collector).map(|_| ()))?);
+    }
+    let (bare, ours) = (median(&mut bare), median(&mut ours));
+    println!(
+        "{name}: {} cgroups, {} files: bare {:.2} ms ({} files), collector {:.2} ms, ratio {:.2}",
+        first.0,
+        first.1,
+        bare.as_secs_f64() * 1e3,
+        files.len(),
+        ours.as_secs_f64() * 1e3,
+        ours.as_secs_f64() / bare.as_secs_f64()
+    );
+    Ok(())
+}
+
+fn sample(collector: &mut Collector) -> Outcome<(usize, u64)> {
+    let mut builder = Builder::new("node", "bench", 0, 60_000);
+    let report = collector.sample(&mut builder);
+    if let Some(problem) = report.problems.first() {
+        return Err(format!("{}: {}", problem.path, problem.error).into());
+    }
+    if report.cgroups != PODS * (CONTAINERS + 1) {
+        return Err(format!("{} cgroups were read", report.cgroups).into());
+    }
+    black_box(builder.finish());
+    Ok((report.cgroups, report.files_read))
+}
+
+fn read_bare(path: &Path, buffer: &mut [u8]) -> Outcome<()> {
+    let mut file = fs::File::open(path)?;
+    black_box(file.read(buffer)?);
+    Ok(())
+}
+
+/// The files of pods and containers that the collector reads, by their full paths, in its order of cgroups.
+fn same_files(host: &Path) -> Outcome<Vec<PathBuf>> {
+    const V1: [(&str, &[&str]); 5] = [
+        ("cpuacct", &["cpuacct.usage", "cpuacct.stat"]),
+        (
+            "memory",
+            &[
+                "memory.usage_in_bytes",
+                "memory.stat",
+                "memory.max_usage_in_bytes",
+                "memory.failcnt",
+                "memory.oom_control",
+                "memory.use_hierarchy",
+                "memory.limit_in_bytes",
+                "memory.soft_limit_in_bytes",
+            ],
+        ),
+        ("cpu", &["cpu.stat", "cpu.cfs_quota_us", "cpu.shares"]),
+        ("blkio", &[]),
+        ("pids", &["pids.current", "pids.max"]),
+    ];
+    const V2: &[&str] = &[
+        "cpu.stat",
+        "memory.current",
+        "memory.stat",
+        "memory.swap.current",
+        "memory.peak",
+        "memory.events",
+        "io.stat",
+        "cpu.pressure",
+        "memory.pressure",
+        "io.pressure",
+        "pids.current",
+        "cpu.max",
+        "cpu.weight",
+        "memory.max",
+        "memory.low",
+        "pids.max",
+    ];
+    let mut files = Vec::new();
+    let top = host.join("sys/fs/cgroup");
+    let mut take = |folder: PathBuf, names: &[&str]| {
+        files.extend(names.iter().map(|name| folder.join(name)).filter(|file| file.exists()));
+    };
+    for pod in (0..PODS).map(pod_path) {
+        for cgroup in std::iter::once(pod.clone())
+            .chain((0..CONTAINERS).map(|at| format!("{pod}/{}", container_name(at))))
+        {
+            if top.join("memory").exists() {
+                for (controller, names) in V1 {
+                    take(top.join(controller).join(&cgroup), names);
+                }
+            } else {
+                take(top.join(&cgroup), V2);
+            }
+        }
+    }
+    Ok(files)
+}
+
+fn pod_path(index: usize) -> String {
+    format!("kubepods/burstable/pod{index:08x}-0000-4000-8000-{index:012x}")
+}
+
+fn container_name(index: usize) -> String {
+    format!("{index:064x}")
+}
+
+fn timed(work: impl FnOnce() -> Outcome<()>) -> Outcome<Duration> {
+    let start = Instant::now();
+    work()?;
+    Ok(start.elapsed())
+}
+
+fn median(times: &mut [Duration]) -> Duration {
+    times.sort_unstable();
+    times[times.len() / 2]
+}
+
+/// What a collector wants to see besides cgroups.
+fn host_files(host: &Path, mountinfo: &str) -> Outcome<()> {
+    fs::create_dir_all(host.join("proc/1/net"))?;
+    fs::write(host.join("proc/meminfo"), "MemTotal: 1024 kB\nMemAvailable: 512 kB\n")?;
+    fs::write(host.join("proc/cpuinfo"), "processor : 0\n")?;
+    fs::write(host.join("proc/1/net/dev"), "")?;
+    fs::write(host.join("proc/1/mountinfo"), mountinfo)?;
+    Ok(())
+}
+
+/// A tree of the bench's size out of the cgroups of a recorded moment.
+fn copied(moment: &Path) -> Outcome<tempfile::TempDir> {
+    let host = tempfile::tempdir()?;
+    host_files(host.path(), &fs::read_to_string(moment.join("proc/1/mountinfo"))?)?;
+    let top = moment.join("sys/fs/cgroup");
+    let is_v1 = top.join("memory").exists();
+    let controllers: &[&str] = if is_v1 { &CONTROLLERS } else { &[""] };
+    for controller in controllers {
+        let from = top.join(controller);
+        let pods = pods_below(&from)?;
+        let to = host.path().join("sys/fs/cgroup").join(controller);
+        copy_files(&from, &to)?;
+        for index in 0..PODS {
+            let (pod, containers) = &pods[index % pods.len()];
+            let to = to.join(pod_path(index));
+            copy_files(pod, &to)?;
+            for at in 0..CONTAINERS {
+                copy_files(&containers[at % containers.len()], &to.join(container_name(at)))?;
+            }
+        }
+    }
+    Ok(host)
+}
+
+/// Folders of pods that have containers, with those of their containers.
+fn pods_below(top: &Path) -> Outcome<Vec<(PathBuf, Vec<PathBuf>)>> {
+    let mut found = Vec::new();
+    let mut waiting = vec![top.to_owned()];
+    while let Some(folder) = waiting.pop() {
+        let mut below: Vec<PathBuf> =
+            fs::read_dir(&folder)?.flatten().map(|entry| entry.path()).filter(|path| path.is_dir()).collect();
+        below.sort();
+        let name = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let is_pod = name.starts_with("pod") || name.contains("-pod");
+        if !is_pod {
+            waiting.extend(below);
+        } else if !below.is_empty() {
+            found.push((folder, below));
+        }
+    }
+    found.sort();
+    if found.is_empty() { Err(format!("no pods below {}", top.display()).into()) } else { Ok(found) }
+}
+
+fn copy_files(from: &Path, to: &Path) -> Outcome<()> {
+    fs::create_dir_all(to)?;
+    for entry in fs::read_dir(from)?.flatten() {
+        if entry.file_type()?.is_file() {
+            fs::copy(entry.path(), to.join(entry.file_name()))?;
+        }
+    }
+    Ok(())
+}
+
+/// Real cgroups below a folder of their own, bound into a host tree so that nothing else of this machine is read.
+struct RealTree {
+    host: PathBuf,
+    _dir: tempfile::TempDir,
+    folders: Vec<PathBuf>,
+}
+
+fn real_v1() -> Outcome<Option<RealTree>> {
+    let mine = format!("insightd-bench-{}", std::process::id());
+    let usable = |controller: &&str| {
+        let folder = Path::new("/sys/fs/cgroup").join(controller);
+        folder.join("cgroup.clone_children").exists() && fs::create_dir(folder.join(&mine)).is_ok()
+    };
+    let controllers: Vec<_> = CONTROLLERS.into_iter().filter(usable).collect();
+    let dir = tempfile::tempdir()?;
+    let mut tree = RealTree { host: dir.path().to_owned(), _dir: dir, folders: Vec::new() };
+    let mut mountinfo = String::new();
+    for (index, controller) in controllers.iter().enumerate() {
+        let from = Path::new("/sys/fs/cgroup").join(controller).join(&mine);
+        let to = tree.host.join("sys/fs/cgroup").join(controller);
+        fs::create_dir_all(&to)?;
+        tree.folders.push(from.clone());
+        if !Command::new("mount").arg("--bind").args([&from, &to]).status()?.success() {
+            return Err("mount --bind failed".into());
+        }
+        mountinfo.push_str(&format!(
+            "{index} 1 0:{index} / /sys/fs/cgroup/{controller} rw - cgroup cgroup rw,{controller}\n"
+        ));
+        for pod in (0..PODS).map(pod_path) {
+            for at in 0..CONTAINERS {
+                fs::create_dir_all(from.join(&pod).join(container_name(at)))?;
+            }
+        }
+    }
+    if controllers.len() < CONTROLLERS.len() {
+        return Ok(None);
+    }
+    host_files(&tree.host, &mountinfo)?;
+    use_each(&tree)?;
+    Ok(Some(tree))
+}
+
+/// Takes this process through every container, so that none looks unused.
+fn use_each(tree: &RealTree) -> Outcome<()> {
+    let pid = std::process::id().to_string();
+    for folder in tree.folders.iter().filter(|folder| folder.starts_with("/sys/fs/cgroup/cpuacct")) {
+        for pod in (0..PODS).map(pod_path) {
+            for at in 0..CONTAINERS {
+                fs::write(folder.join(&pod).join(container_name(at)).join("cgroup.procs"), &pid)?;
+            }
+        }
+        fs::write("/sys/fs/cgroup/cpuacct/cgroup.procs", &pid)?;
+    }
+    Ok(())
+}
+
+impl Drop for RealTree {
+    fn drop(&mut self) {
+        for folder in &self.folders {
+            let controller = folder.parent().and_then(Path::file_name).unwrap_or_default();
+            let _ = Command::new("umount").arg(self.host.join("sys/fs/cgroup").join(controller)).status();
+            remove(folder);
+        }
+    }
+}
+
+/// Cgroups go from the bottom up; the files in them go with them.
+fn remove(folder: &Path) {
+    let below = fs::read_dir(folder).into_iter().flatten().flatten();
+    below.map(|entry| entry.path()).filter(|path| path.is_dir()).for_each(|path| remove(&path));
+    let _ = fs::remove_dir(folder);
+}
