@@ -1,4 +1,44 @@
-//! Write insightd transforms.
+//! Write insightd transforms: sandboxed components that say what the figures of a node mean.
+//!
+//! A complete one, which tells every pod and its containers which team they belong to:
+//!
+//! ```
+//! use insights_sdk::prelude::*;
+//!
+//! struct Team(String);
+//! impl Transform for Team {
+//!     const ABOUT: About = About::new("team", "1.0.0");
+//!     fn configure(settings: &mut Settings) -> Result<Self, ConfigError> {
+//!         Ok(Team(settings.string("label").unwrap_or("team".into())))
+//!     }
+//!     fn process(&self, batch: &Batch) -> Result<(), String> {
+//!         for pod in batch.pods() {
+//!             pod.set_attribute("Team", pod.label(&self.0).unwrap_or("nobody"));
+//!         }
+//!         Ok(())
+//!     }
+//! }
+//! insights_sdk::export_transform!(Team);
+//! ```
+//!
+//! The crate is a `cdylib` (and an `rlib`, for its tests) that depends on this one; `cargo build --target wasm32-wasip2`
+//! makes the component. docs/authors.md leads from there to a tested transform; docs/raw-metrics.md has all names.
+//!
+//! What there is to work with:
+//!
+//! - [`Batch`]: everything the host knows about a node at one time, as [`Entity`]s with parents, children and links.
+//!   [`Batch::pods`], [`Batch::node`] and the other [`views`] give them with methods for the raw vocabulary.
+//! - On an entity: text facts ([`Entity::attribute`]), figures of the moment ([`Entity::gauge`]) and figures that only
+//!   grow ([`Entity::counter`], with [`Counter::delta`] and [`Counter::per_second`]). What the host could not read is
+//!   `None`, never zero.
+//! - [`Entity::publish`]: a figure for dashboards, with its [`Unit`].
+//! - [`Settings`]: the configuration; mistakes in it are reported all at once, each with its path.
+//! - [`log`]: lines in the agent's log. [`json`]: a small reader and writer.
+//! - [`Formatter`] and [`Payloads`]: the end of a chain, which turns a batch into bytes.
+//! - `readable` and `golden`, with the feature `readable`: batches as JSON, and tests made of folders.
+//!
+//! Features: `std` (default) for authors; `guest` (default) for components; `readable` for tests. The components that
+//! come with insightd leave `std` out and then import nothing but the contract's `log`.
 #![cfg_attr(not(feature = "std"), no_std)]
 #![deny(unsafe_code)]
 
@@ -26,6 +66,7 @@ mod payloads;
 pub mod readable;
 mod settings;
 mod unit;
+pub mod views;
 
 pub use about::About;
 pub use batch::{Batch, Name};
@@ -53,6 +94,7 @@ pub mod prelude {
     pub use crate::{
         About, Batch, ConfigError, Counter, Entity, Formatter, Key, Limits, Name, Payloads, Settings,
         Transform, Unit, json, log,
+        views::{Container, Instance, Node, Pod, Service, Volume, Workload},
     };
     pub use alloc::{
         borrow::ToOwned,

@@ -1,0 +1,119 @@
+//! Entities by what they are: the raw vocabulary of `docs/raw-metrics.md` as methods.
+//!
+//! A view is an [`Entity`](crate::Entity) with names to it: every method of the entity works on it as well. `None` means
+//! that the host does not know, never zero.
+
+mod container;
+mod instance;
+mod node;
+mod pod;
+mod service;
+mod volume;
+
+pub use container::Container;
+pub use instance::Instance;
+pub use node::Node;
+pub use pod::{Pod, Workload};
+pub use service::Service;
+pub use volume::Volume;
+
+use alloc::vec::Vec;
+
+use crate::batch::Batch;
+
+/// A view: a handle of one kind, and methods that each read one name.
+macro_rules! view {
+    (
+        $(#[$doc:meta])* $view:ident = $kind:literal;
+        $($(#[$fact_doc:meta])* $what:ident $method:ident = $name:literal;)*
+    ) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub struct $view<'a>(crate::Entity<'a>);
+
+        impl<'a> $view<'a> {
+            /// Kind of the entities.
+            pub const KIND: &'static str = $kind;
+
+            /// The view of an entity of that kind.
+            pub fn of(entity: crate::Entity<'a>) -> Option<Self> {
+                (entity.kind() == Self::KIND).then_some(Self(entity))
+            }
+
+            /// The views of those entities that are of that kind.
+            pub fn all(entities: alloc::vec::Vec<crate::Entity<'a>>) -> alloc::vec::Vec<Self> {
+                entities.into_iter().filter_map(Self::of).collect()
+            }
+
+            $($crate::views::view!(@$what $(#[$fact_doc])* $method = $name);)*
+        }
+
+        impl<'a> core::ops::Deref for $view<'a> {
+            type Target = crate::Entity<'a>;
+
+            fn deref(&self) -> &crate::Entity<'a> {
+                &self.0
+            }
+        }
+
+        impl<'a> From<$view<'a>> for crate::Entity<'a> {
+            fn from(view: $view<'a>) -> Self {
+                view.0
+            }
+        }
+    };
+    (@text $(#[$doc:meta])* $method:ident = $name:literal) => {
+        $(#[$doc])*
+        #[doc = concat!("\n\nAttribute `", $name, "`.")]
+        pub fn $method(self) -> Option<&'a str> {
+            self.0.attribute($name)
+        }
+    };
+    (@gauge $(#[$doc:meta])* $method:ident = $name:literal) => {
+        $(#[$doc])*
+        #[doc = concat!("\n\nGauge `", $name, "`.")]
+        pub fn $method(self) -> Option<f64> {
+            self.0.gauge($name)
+        }
+    };
+    (@counter $(#[$doc:meta])* $method:ident = $name:literal) => {
+        $(#[$doc])*
+        #[doc = concat!("\n\nCounter `", $name, "`.")]
+        pub fn $method(self) -> Option<$crate::Counter> {
+            self.0.counter($name)
+        }
+    };
+}
+pub(crate) use view;
+
+impl Batch {
+    /// The node; a batch of scope `node` has exactly one.
+    pub fn node(&self) -> Option<Node<'_>> {
+        self.of_kind(Node::KIND).first().copied().and_then(Node::of)
+    }
+
+    /// The instance that the node runs on.
+    pub fn instance(&self) -> Option<Instance<'_>> {
+        self.of_kind(Instance::KIND).first().copied().and_then(Instance::of)
+    }
+
+    /// All pods.
+    pub fn pods(&self) -> Vec<Pod<'_>> {
+        Pod::all(self.of_kind(Pod::KIND))
+    }
+
+    /// All containers of all pods.
+    pub fn containers(&self) -> Vec<Container<'_>> {
+        Container::all(self.of_kind(Container::KIND))
+    }
+
+    /// All volumes of all pods.
+    pub fn volumes(&self) -> Vec<Volume<'_>> {
+        Volume::all(self.of_kind(Volume::KIND))
+    }
+
+    /// All services that select pods of this node.
+    pub fn services(&self) -> Vec<Service<'_>> {
+        Service::all(self.of_kind(Service::KIND))
+    }
+}

@@ -1,0 +1,96 @@
+//! Typed views over the raw vocabulary.
+
+use insights_sdk::prelude::*;
+use insights_sdk::{Columns, views};
+
+const BATCH: &str = r#"{"scope":"node","id":"n1","time_unix_ms":1,"entities":[
+  {"kind":"node","id":"n1","attributes":{"node.name":"n1"},
+   "gauges":{"node.cpu_count":2,"node.condition.Ready":1},
+   "counters":{"cpu.usage_ns":[3000000000,1000000000,60000000000]},"children":[
+    {"kind":"instance","id":"i-1","attributes":{"instance.type":"m5.large"},"gauges":{"ecs.tasks_running":3}},
+    {"kind":"pod","id":"u1",
+     "attributes":{"pod.uid":"u1","pod.name":"web","pod.host_network":"true","pod.condition.Ready":"True",
+                   "label.app":"web","label.a.b/c":"x","annotation.note":"n"},
+     "links":[{"role":"owned-by","kind":"workload","id":"ReplicaSet/default/web"},
+              {"role":"endpoint-of","kind":"service","id":"default/web"}],
+     "children":[
+      {"kind":"container","id":"u1/app","attributes":{"container.name":"app","container.state":"running"},
+       "gauges":{"container.limit_cpu_millicores":500},"counters":{"container.restarts":[2]}},
+      {"kind":"volume","id":"u1/data","attributes":{"volume.name":"data"},"gauges":{"fs.capacity_bytes":1024}}]},
+    {"kind":"workload","id":"ReplicaSet/default/web","attributes":{"workload.kind":"ReplicaSet"}},
+    {"kind":"service","id":"default/web","attributes":{"service.name":"web"}}]}]}"#;
+
+#[test]
+fn views_read_the_raw_names() {
+    let batch = Batch::from_columns(Columns::from_json(BATCH).unwrap());
+    let node = batch.node().unwrap();
+    assert_eq!((node.name(), node.cpu_count(), node.memory_total_bytes()), (Some("n1"), Some(2.0), None));
+    assert_eq!((node.condition("Ready"), node.condition("DiskPressure")), (Some(1.0), None));
+    assert_eq!(node.cpu_usage_ns().unwrap().delta(), Some(2e9));
+    let instance = batch.instance().unwrap();
+    assert_eq!((instance.instance_type(), instance.tasks_running()), (Some("m5.large"), Some(3.0)));
+
+    let pod = node.pods()[0];
+    assert_eq!(batch.pods(), [pod]);
+    assert_eq!((pod.uid(), pod.name(), pod.namespace()), (Some("u1"), Some("web"), None));
+    assert!(pod.is_host_network());
+    assert_eq!((pod.condition("Ready"), pod.annotation("note")), (Some("True"), Some("n")));
+    assert_eq!(pod.label("a.b/c"), Some("x"));
+    assert_eq!(pod.labels(), [("app", "web"), ("a.b/c", "x")]);
+    assert_eq!(pod.owners()[0].workload_kind(), Some("ReplicaSet"));
+    assert_eq!(pod.owners()[0].pods(), [pod]);
+    assert_eq!(pod.services(), batch.services());
+    assert_eq!(batch.services()[0].pods(), [pod]);
+
+    let container = pod.containers()[0];
+    assert_eq!(batch.containers(), [container]);
+    assert_eq!((container.name(), container.state()), (Some("app"), Some("running")));
+    assert_eq!((container.cpu_limit_millicores(), container.cpu_request_millicores()), (Some(500.0), None));
+    assert_eq!(container.restarts().map(|restarts| (restarts.current, restarts.delta())), Some((2, None)));
+    assert_eq!(container.pod(), Some(pod));
+    assert_eq!(batch.volumes()[0].capacity_bytes(), Some(1024.0));
+
+    // A view is an entity.
+    assert_eq!(pod.id(), "u1");
+    pod.set_parent(Some(*instance));
+    assert_eq!(Entity::from(pod).parent(), Some(*instance));
+    assert_eq!(views::Volume::of(*pod), None);
+}
+
+#[test]
+fn rates_divide_before_they_multiply() {
+    // 1815 faults in 60.5 s.
+    let counter = Counter::pair(2815, 1000, 60_500_000_000);
+    assert_eq!(counter.delta(), Some(1815.0));
+    assert_eq!(counter.per_second(), Some(29.999999999999996));
+    assert_eq!(Counter::pair(30_000_000_000, 0, 60_000_000_000).rate(1000.0), Some(500.0));
+}
+
+#[test]
+fn there_is_no_rate_without_two_good_readings() {
+    for counter in [
+        Counter::first(7),
+        Counter::pair(7, 5, 0),
+        Counter::pair(7, 5, 50_000),
+        Counter::pair(5, 7, 60_000_000_000),
+    ] {
+        assert_eq!(
+            (counter.delta(), counter.per_second(), counter.rate(1000.0)),
+            (None, None, None),
+            "{counter:?}"
+        );
+    }
+    assert_eq!(Counter::pair(7, 7, 50_001).per_second(), Some(0.0));
+}
+
+#[test]
+fn units_have_the_names_of_the_service() {
+    for unit in Unit::NAMED {
+        assert_eq!(Unit::parse(unit.as_str()), Some(*unit));
+    }
+    assert_eq!(Unit::BytesPerSecond.as_str(), "Bytes/Second");
+    assert_eq!(
+        (Unit::parse("None"), Unit::parse(""), Unit::parse("Millicore")),
+        (Some(Unit::None), Some(Unit::None), None)
+    );
+}
