@@ -21,7 +21,7 @@ pub use report::{Problem, Report};
 pub use sinks::{FileSink, Sink, SinkKind, Sync, When};
 pub use values::Sha256;
 
-use reader::{Problems, Section, integer, one_of};
+use reader::{Problems, Section, flag, integer, one_of};
 
 /// Shortest interval: below it the clock of most counters (10 ms) shows in the rates.
 const MIN_INTERVAL: Duration = Duration::from_millis(100);
@@ -77,8 +77,16 @@ pub enum LogFormat {
 pub struct Host {
     /// The root of its file system: `/`, `/rootfs` in a container, or a recording.
     pub root: PathBuf,
-    /// The cgroup below each hierarchy's mount that stands for the node.
-    pub cgroup_root: Option<String>,
+    /// Network interfaces that are left out; a trailing `*` stands for any rest.
+    pub interface_exclude: Vec<String>,
+    /// Block devices that are left out; likewise.
+    pub disk_exclude: Vec<String>,
+    /// How long all file systems together may take to say how full they are.
+    pub statfs_timeout: Duration,
+    /// Whether the interfaces of pods are read.
+    pub pod_network: bool,
+    /// Most cgroups of pods and containers that are read.
+    pub max_cgroups: usize,
 }
 
 /// What this node is, where the agent is told.
@@ -147,7 +155,14 @@ impl Default for Config {
         Self {
             interval: Duration::from_secs(60),
             log: Log { level: "info".into(), format: LogFormat::Auto },
-            host: Host { root: "/".into(), cgroup_root: None },
+            host: Host {
+                root: "/".into(),
+                interface_exclude: texts(&["lo", "veth*", "docker*", "nerdctl*"]),
+                disk_exclude: texts(&["loop*", "ram*", "sr*"]),
+                statfs_timeout: Duration::from_secs(2),
+                pod_network: true,
+                max_cgroups: 20_000,
+            },
             node: Node {
                 name: None,
                 cluster_name: None,
@@ -157,8 +172,8 @@ impl Default for Config {
             transforms_dir: None,
             compiler: None,
             limits: Limits {
-                memory_bytes: 64 << 20,
-                cpu_time: Duration::from_secs(2),
+                memory_bytes: 32 << 20,
+                cpu_time: Duration::from_secs(1),
                 wall_time: Duration::from_secs(30),
                 failures: 3,
             },
@@ -274,9 +289,23 @@ fn read_log(section: &Section<'_>, default: Log) -> Log {
 
 fn read_host(section: &Section<'_>, default: Host) -> Host {
     let root = section.text("root").map(PathBuf::from);
-    let cgroup_root = section.text("cgroup_root");
+    let interface_exclude = section.texts("interface_exclude");
+    let disk_exclude = section.texts("disk_exclude");
+    let statfs_timeout = section.value("statfs_timeout", positive_duration);
+    let pod_network = section.value("pod_network", flag);
+    let max_cgroups = section.value("max_cgroups", |text| match integer(text)? {
+        cgroups @ 1..=1_000_000 => Ok(cgroups as usize),
+        _ => Err("must be from 1 to 1000000".to_string()),
+    });
     section.finish();
-    Host { root: root.unwrap_or(default.root), cgroup_root }
+    Host {
+        root: root.unwrap_or(default.root),
+        interface_exclude: interface_exclude.unwrap_or(default.interface_exclude),
+        disk_exclude: disk_exclude.unwrap_or(default.disk_exclude),
+        statfs_timeout: statfs_timeout.unwrap_or(default.statfs_timeout),
+        pod_network: pod_network.unwrap_or(default.pod_network),
+        max_cgroups: max_cgroups.unwrap_or(default.max_cgroups),
+    }
 }
 
 fn read_node(section: &Section<'_>, default: Node, environment: &Environment) -> Node {
@@ -297,17 +326,24 @@ fn read_node(section: &Section<'_>, default: Node, environment: &Environment) ->
     Node { name, cluster_name, orchestrator, instance }
 }
 
+fn positive_duration(text: &str) -> Result<Duration, String> {
+    match values::duration(text)? {
+        Duration::ZERO => Err("must be more than 0ms".into()),
+        time => Ok(time),
+    }
+}
+
+fn texts(list: &[&str]) -> Vec<String> {
+    list.iter().map(|text| (*text).into()).collect()
+}
+
 fn read_limits(section: &Section<'_>, default: Limits) -> Limits {
     let memory = section.value("memory", |text| match values::size(text)? {
         bytes if (1 << 20..=4 << 30).contains(&bytes) => Ok(bytes),
         _ => Err("must be from 1MiB to 4GiB".to_string()),
     });
-    let time = |text: &str| match values::duration(text)? {
-        Duration::ZERO => Err("must be more than 0ms".to_string()),
-        time => Ok(time),
-    };
-    let cpu_time = section.value("cpu_time", time);
-    let wall_time = section.value("wall_time", time);
+    let cpu_time = section.value("cpu_time", positive_duration);
+    let wall_time = section.value("wall_time", positive_duration);
     let failures = section.value("failures", |text| match integer(text)? {
         failures @ 1..=1000 => Ok(failures as u32),
         _ => Err("must be from 1 to 1000".to_string()),

@@ -25,8 +25,8 @@ pub struct Counters {
     pub component_failures: u64,
     /// Batches that ended at a transform with `on_failure: drop`.
     pub batches_dropped: u64,
-    /// Slices that no formatter could format.
-    pub slices_dropped: u64,
+    /// Batches that no formatter could format.
+    pub batches_unformatted: u64,
     /// Events written to sinks.
     pub events: u64,
     /// Their bytes.
@@ -44,16 +44,22 @@ pub struct Lost {
     pub too_many_routes: u64,
     /// The tick had as many bytes as its output may have.
     pub too_many_bytes: u64,
-    /// They were larger than the sink takes.
-    pub too_large: u64,
     /// The sink could not write them.
     pub sink: u64,
 }
 
 impl Lost {
+    /// Both together.
+    pub fn add(&mut self, other: Self) {
+        self.route_refused += other.route_refused;
+        self.too_many_routes += other.too_many_routes;
+        self.too_many_bytes += other.too_many_bytes;
+        self.sink += other.sink;
+    }
+
     /// All of them.
     pub fn total(&self) -> u64 {
-        self.route_refused + self.too_many_routes + self.too_many_bytes + self.too_large + self.sink
+        self.route_refused + self.too_many_routes + self.too_many_bytes + self.sink
     }
 }
 
@@ -85,13 +91,12 @@ impl Counters {
             read_problems = self.read_problems,
             component_failures = self.component_failures,
             batches_dropped = self.batches_dropped,
-            slices_dropped = self.slices_dropped,
+            batches_unformatted = self.batches_unformatted,
             events = self.events,
             bytes = self.bytes,
             lost_route_refused = self.lost.route_refused,
             lost_too_many_routes = self.lost.too_many_routes,
             lost_too_many_bytes = self.lost.too_many_bytes,
-            lost_too_large = self.lost.too_large,
             lost_sink = self.lost.sink,
             "{message}"
         );

@@ -1,12 +1,21 @@
 //! The parts of `insightd`. `app` puts them together; nothing else knows them all.
 #![deny(unsafe_code)]
 
+pub mod app;
+pub mod builtins;
 pub mod cli;
 pub mod complaint;
 pub mod config;
 pub mod counters;
+pub mod drive;
+pub mod gate;
+pub mod library;
 pub mod logging;
 pub mod memory;
+pub mod pipeline;
 pub mod routes;
 pub mod schedule;
 pub mod sinks;
+pub mod source;
+pub mod transform;
+pub mod worker;

@@ -65,7 +65,10 @@ mod tests {
     fn ticks_are_at_multiples_of_the_interval() {
         let mut schedule = schedule();
         assert_eq!(schedule.next(1), 60_000);
-        assert_eq!(schedule.due(60_000, 60_003), Some(Tick { time_unix_ms: 60_000, lateness_ms: 3, left_out: 0 }));
+        assert_eq!(
+            schedule.due(60_000, 60_003),
+            Some(Tick { time_unix_ms: 60_000, lateness_ms: 3, left_out: 0 })
+        );
         assert_eq!(schedule.next(60_050), 120_000);
         assert_eq!(schedule.next(60_000), 120_000);
     }

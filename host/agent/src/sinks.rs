@@ -6,6 +6,7 @@
 mod file;
 mod line;
 mod pretty;
+mod set;
 mod stdout;
 
 use std::path::PathBuf;
@@ -13,6 +14,7 @@ use std::path::PathBuf;
 use insights_sdk::{Event, Limits};
 
 pub use file::File;
+pub use set::{OpenError, SinkSet};
 pub use stdout::Stdout;
 
 use crate::config::{self, SinkKind};

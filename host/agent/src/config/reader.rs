@@ -25,9 +25,8 @@ impl Problems {
 
     /// The report, in the order of the file; `None` when all is well.
     pub(super) fn into_report(self, file: Option<&str>) -> Option<Report> {
-        let mut problems = self.found.into_inner();
-        problems.sort_by_key(|problem| problem.at);
-        (!problems.is_empty()).then(|| Report { file: file.map(String::from), problems })
+        let problems = self.found.into_inner();
+        (!problems.is_empty()).then(|| Report::new(file.map(String::from), problems))
     }
 }
 
@@ -83,6 +82,11 @@ impl<'a> Section<'a> {
     /// Text that is not empty.
     pub(super) fn text(&self, key: &'static str) -> Option<String> {
         self.value(key, non_empty)
+    }
+
+    /// A list of texts that are not empty.
+    pub(super) fn texts(&self, key: &'static str) -> Option<Vec<String>> {
+        Some(self.list(key)?.iter().filter_map(|item| item.value(non_empty)).collect())
     }
 
     /// A mapping below this one; where it is absent all its keys are.

@@ -24,6 +24,14 @@ pub struct Report {
     pub problems: Vec<Problem>,
 }
 
+impl Report {
+    /// A report, put into the order of the file.
+    pub fn new(file: Option<String>, mut problems: Vec<Problem>) -> Self {
+        problems.sort_by_key(|problem| problem.at);
+        Self { file, problems }
+    }
+}
+
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let file = self.file.as_deref().unwrap_or("defaults");

@@ -1,0 +1,302 @@
+//! Time and signals on one thread, work on another.
+//!
+//! The work of a tick is synchronous and may take long on a throttled node; signals must be heard meanwhile. So a
+//! single-threaded runtime waits for ticks and signals, and one thread that lives as long as the agent does the work.
+
+mod signals;
+
+use std::sync::mpsc;
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use tokio::sync::oneshot;
+
+use crate::schedule::{Schedule, Tick};
+use signals::Signals;
+
+/// What the thread does; see [`drive`] for the order.
+pub trait Work: Send + 'static {
+    /// Why it cannot go on.
+    type Error: Send;
+
+    /// Once, before the first tick: takes the readings that the first rates begin at.
+    ///
+    /// # Errors
+    /// It makes no sense to go on.
+    fn prime(&mut self) -> Result<(), Self::Error>;
+
+    /// One tick.
+    ///
+    /// # Errors
+    /// It makes no sense to go on.
+    fn tick(&mut self, tick: Tick) -> Result<(), Self::Error>;
+
+    /// In place of all others: every moment of a recording, or only the first after the baseline.
+    ///
+    /// # Errors
+    /// It makes no sense to go on.
+    fn replay(&mut self, once: bool) -> Result<(), Self::Error>;
+
+    /// Once, at the end, whatever happened.
+    fn finish(&mut self);
+}
+
+/// When ticks are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Plan {
+    /// At multiples of the interval, until a signal comes.
+    Every(Duration),
+    /// One, so long after the baseline.
+    Once(Duration),
+    /// Those of a recording, without waiting.
+    Replay {
+        /// Only the first.
+        once: bool,
+    },
+}
+
+/// Why [`drive`] ended before a signal came.
+#[derive(Debug, thiserror::Error)]
+pub enum DriveError<E> {
+    /// The runtime, the thread or the signal handlers could not be made.
+    #[error("cannot start: {0}")]
+    Start(#[from] std::io::Error),
+    /// The work cannot go on.
+    #[error(transparent)]
+    Work(E),
+    /// The thread ended without an answer.
+    #[error("the worker thread ended unexpectedly")]
+    Gone,
+}
+
+/// Shortest time from the baseline to the first tick: below it, rates of counters that the kernel updates only now and then
+/// say little.
+const BASELINE: Duration = Duration::from_secs(1);
+
+/// Runs the plan until it ends or SIGTERM or SIGINT comes. The tick in progress is finished first; a second signal ends the
+/// process at once, with the exit code that shells use for it.
+///
+/// # Errors
+/// See [`DriveError`].
+pub fn drive<W: Work>(work: W, plan: Plan) -> Result<(), DriveError<W::Error>> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(async {
+        let mut driver = Driver { worker: Worker::start(work)?, signals: Signals::listen()? };
+        let result = driver.run(plan).await;
+        let finished = driver.order(Order::Finish).await;
+        driver.worker.join();
+        result.and(finished)
+    })
+}
+
+struct Driver<E> {
+    worker: Worker<E>,
+    signals: Signals,
+}
+
+impl<E: Send + 'static> Driver<E> {
+    async fn run(&mut self, plan: Plan) -> Result<(), DriveError<E>> {
+        match plan {
+            Plan::Replay { once } => self.order(Order::Replay(once)).await,
+            Plan::Once(wait) => {
+                self.order(Order::Prime).await?;
+                self.sleep(wait).await;
+                if self.signals.stopping() {
+                    return Ok(());
+                }
+                let tick = Tick { time_unix_ms: unix_ms(), lateness_ms: 0, left_out: 0 };
+                self.order(Order::Tick(tick)).await
+            }
+            Plan::Every(interval) => {
+                self.order(Order::Prime).await?;
+                self.every(interval).await
+            }
+        }
+    }
+
+    async fn every(&mut self, interval: Duration) -> Result<(), DriveError<E>> {
+        let mut schedule = Schedule::new(interval);
+        let baseline = u64::try_from(interval.min(BASELINE).as_millis()).unwrap_or(0);
+        let mut earliest = unix_ms().saturating_add(baseline);
+        while !self.signals.stopping() {
+            let now = unix_ms();
+            let planned = schedule.next(now.max(earliest));
+            self.sleep(Duration::from_millis(planned.saturating_sub(now))).await;
+            if self.signals.stopping() {
+                break;
+            }
+            if let Some(tick) = schedule.due(planned, unix_ms()) {
+                self.order(Order::Tick(tick)).await?;
+            }
+            // From here on the clock may be moved back without making the agent wait for where it was.
+            earliest = 0;
+        }
+        Ok(())
+    }
+
+    /// Sleeps, or less long when a signal comes.
+    async fn sleep(&mut self, duration: Duration) {
+        tokio::select! {
+            () = tokio::time::sleep(duration) => {}
+            () = self.signals.first() => {}
+        }
+    }
+
+    /// Has the thread do something and waits until it is done, whatever signals come.
+    async fn order(&mut self, order: Order) -> Result<(), DriveError<E>> {
+        let mut answer = self.worker.send(order).ok_or(DriveError::Gone)?;
+        loop {
+            tokio::select! {
+                answer = &mut answer => {
+                    return answer.map_err(|_| DriveError::Gone)?.map_err(DriveError::Work);
+                }
+                () = self.signals.first() => {}
+            }
+        }
+    }
+}
+
+enum Order {
+    Prime,
+    Tick(Tick),
+    Replay(bool),
+    Finish,
+}
+
+type Answer<E> = oneshot::Sender<Result<(), E>>;
+
+struct Worker<E> {
+    orders: mpsc::Sender<(Order, Answer<E>)>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl<E: Send + 'static> Worker<E> {
+    fn start(mut work: impl Work<Error = E>) -> std::io::Result<Self> {
+        let (orders, inbox) = mpsc::channel::<(Order, Answer<E>)>();
+        let thread = thread::Builder::new().name("tick".into()).spawn(move || {
+            for (order, answer) in inbox {
+                let result = match order {
+                    Order::Prime => work.prime(),
+                    Order::Tick(tick) => work.tick(tick),
+                    Order::Replay(once) => work.replay(once),
+                    Order::Finish => {
+                        work.finish();
+                        Ok(())
+                    }
+                };
+                // Nobody waits for it only when the process is about to end.
+                let _ = answer.send(result);
+            }
+        })?;
+        Ok(Self { orders, thread: Some(thread) })
+    }
+
+    fn send(&self, order: Order) -> Option<oneshot::Receiver<Result<(), E>>> {
+        let (answer, receiver) = oneshot::channel();
+        self.orders.send((order, answer)).ok()?;
+        Some(receiver)
+    }
+
+    fn join(self) {
+        drop(self.orders);
+        if let Some(thread) = self.thread {
+            // A panic was reported by its hook and shows as `DriveError::Gone`.
+            let _ = thread.join();
+        }
+    }
+}
+
+fn unix_ms() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, Mutex};
+
+    use super::*;
+
+    /// Notes what it is asked for; fails at a given call.
+    struct Notes(Arc<Mutex<Vec<String>>>, usize);
+
+    impl Notes {
+        fn note(&mut self, what: String) -> Result<(), &'static str> {
+            let mut notes = self.0.lock().unwrap();
+            notes.push(what);
+            if notes.len() == self.1 { Err("enough") } else { Ok(()) }
+        }
+    }
+
+    impl Work for Notes {
+        type Error = &'static str;
+
+        fn prime(&mut self) -> Result<(), Self::Error> {
+            self.note("prime".into())
+        }
+
+        fn tick(&mut self, tick: Tick) -> Result<(), Self::Error> {
+            self.note(format!("tick {}", tick.time_unix_ms % 100))
+        }
+
+        fn replay(&mut self, once: bool) -> Result<(), Self::Error> {
+            self.note(format!("replay {once}"))
+        }
+
+        fn finish(&mut self) {
+            let _ = self.note("finish".into());
+        }
+    }
+
+    fn drive_notes(plan: Plan, fail_at: usize) -> (Vec<String>, Result<(), DriveError<&'static str>>) {
+        let notes = Arc::new(Mutex::new(Vec::new()));
+        let result = drive(Notes(notes.clone(), fail_at), plan);
+        let notes = notes.lock().unwrap().clone();
+        (notes, result)
+    }
+
+    #[test]
+    fn every_plan_ends_with_finish() {
+        let (notes, result) = drive_notes(Plan::Replay { once: true }, 0);
+        assert_eq!(notes, ["replay true", "finish"]);
+        assert!(result.is_ok());
+        let (notes, result) = drive_notes(Plan::Once(Duration::from_millis(1)), 0);
+        assert!(result.is_ok());
+        assert_eq!((notes.len(), &*notes[0], &*notes[2]), (3, "prime", "finish"));
+        let (notes, result) = drive_notes(Plan::Once(Duration::from_secs(3600)), 1);
+        assert_eq!(notes, ["prime", "finish"]);
+        assert!(matches!(result, Err(DriveError::Work("enough"))));
+    }
+
+    #[test]
+    fn ticks_carry_multiples_of_the_interval() {
+        let (notes, result) = drive_notes(Plan::Every(Duration::from_millis(100)), 4);
+        assert_eq!(notes, ["prime", "tick 0", "tick 0", "tick 0", "finish"]);
+        assert!(matches!(result, Err(DriveError::Work("enough"))));
+    }
+
+    struct Panics;
+
+    impl Work for Panics {
+        type Error = ();
+
+        fn prime(&mut self) -> Result<(), ()> {
+            panic!("on purpose")
+        }
+
+        fn tick(&mut self, _: Tick) -> Result<(), ()> {
+            Ok(())
+        }
+
+        fn replay(&mut self, _: bool) -> Result<(), ()> {
+            Ok(())
+        }
+
+        fn finish(&mut self) {}
+    }
+
+    #[test]
+    fn a_thread_that_is_gone_is_an_error_not_a_hang() {
+        assert!(matches!(drive(Panics, Plan::Every(Duration::from_secs(1))), Err(DriveError::Gone)));
+    }
+}

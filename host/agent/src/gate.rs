@@ -1,0 +1,127 @@
+//! What of a formatter's events may go out: granted routes, within the bounds of the output.
+
+use insights_sdk::{Event, Payloads};
+
+use crate::counters::Lost;
+use crate::routes::{Grants, Refusal};
+
+/// The bounds of one output for one tick.
+#[derive(Clone, Copy, Debug)]
+pub struct Quota {
+    /// Most bytes.
+    pub bytes: u64,
+    /// Most different routes.
+    pub routes: usize,
+}
+
+/// What was kept back, and an example of why.
+#[derive(Debug, Default)]
+pub struct KeptBack {
+    /// Events, by cause.
+    pub lost: Lost,
+    /// The first route that was refused.
+    pub refusal: Option<Refusal>,
+}
+
+impl KeptBack {
+    /// Whether anything was.
+    pub fn any(&self) -> bool {
+        self.lost.total() > 0
+    }
+}
+
+/// The events that may go out, in their order; the others are counted. Every route is checked once, however many events it
+/// has. Behind the first event that is over the bound of bytes none goes out: what is delivered is a beginning, without
+/// holes that depend on sizes.
+pub fn admit<'a>(payloads: &'a Payloads, grants: &Grants, quota: Quota) -> (Vec<Event<'a>>, KeptBack) {
+    let mut kept_back = KeptBack::default();
+    let mut verdicts: Vec<Option<Verdict>> = vec![None; payloads.routes.len()];
+    let (mut routes, mut bytes) = (0, 0);
+    let mut admitted = Vec::with_capacity(payloads.len());
+    for (event, &route) in payloads.events().zip(&payloads.route) {
+        let Some(verdict) = verdicts.get_mut(route as usize) else { continue };
+        let verdict = *verdict.get_or_insert_with(|| match grants.check(event.route) {
+            Err(refusal) => {
+                kept_back.refusal.get_or_insert(refusal);
+                Verdict::Refused
+            }
+            Ok(()) if routes >= quota.routes => Verdict::TooMany,
+            Ok(()) => {
+                routes += 1;
+                Verdict::Granted
+            }
+        });
+        match verdict {
+            Verdict::Refused => kept_back.lost.route_refused += 1,
+            Verdict::TooMany => kept_back.lost.too_many_routes += 1,
+            Verdict::Granted => {
+                bytes += event.bytes.len() as u64;
+                if bytes > quota.bytes {
+                    kept_back.lost.too_many_bytes += 1;
+                } else {
+                    admitted.push(event);
+                }
+            }
+        }
+    }
+    (admitted, kept_back)
+}
+
+#[derive(Clone, Copy)]
+enum Verdict {
+    Granted,
+    Refused,
+    TooMany,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::routes::Pattern;
+
+    fn grants() -> Grants {
+        Grants::new(vec![("log_group".into(), vec![Pattern::parse("ours/*").unwrap()])])
+    }
+
+    fn payloads(events: &[(&str, &str)]) -> Payloads {
+        let mut payloads = Payloads::new("application/json");
+        for (group, body) in events {
+            payloads.push(&[("log_group", group)], 1, body.as_bytes());
+        }
+        payloads
+    }
+
+    fn admitted(payloads: &Payloads, bytes: u64, routes: usize) -> (String, KeptBack) {
+        let (events, kept_back) = admit(payloads, &grants(), Quota { bytes, routes });
+        let bodies = events.iter().map(|event| std::str::from_utf8(event.bytes).unwrap());
+        (bodies.collect::<Vec<_>>().join(","), kept_back)
+    }
+
+    #[test]
+    fn what_is_not_granted_is_counted_and_the_rest_goes_out() {
+        let payloads =
+            payloads(&[("ours/a", "1"), ("theirs", "2"), ("ours/b", "3"), ("theirs", "4"), ("x", "5")]);
+        let (bodies, kept_back) = admitted(&payloads, 100, 100);
+        assert_eq!(bodies, "1,3");
+        assert_eq!(kept_back.lost, Lost { route_refused: 3, ..Lost::default() });
+        assert!(kept_back.refusal.unwrap().to_string().contains("`theirs`"), "the first one");
+    }
+
+    #[test]
+    fn the_first_routes_win() {
+        let payloads = payloads(&[("ours/a", "1"), ("ours/b", "2"), ("ours/c", "3"), ("ours/a", "4")]);
+        let (bodies, kept_back) = admitted(&payloads, 100, 2);
+        assert_eq!(bodies, "1,2,4");
+        assert_eq!(kept_back.lost, Lost { too_many_routes: 1, ..Lost::default() });
+    }
+
+    #[test]
+    fn bytes_are_bounded_by_a_beginning() {
+        let payloads = payloads(&[("ours/a", "11111"), ("ours/a", "2222222"), ("ours/a", "3")]);
+        let (bodies, kept_back) = admitted(&payloads, 10, 2);
+        assert_eq!(bodies, "11111");
+        assert_eq!(kept_back.lost, Lost { too_many_bytes: 2, ..Lost::default() });
+        assert!(kept_back.any() && kept_back.refusal.is_none());
+        assert!(!admitted(&payloads, 13, 1).1.any());
+    }
+}

@@ -1,0 +1,230 @@
+//! Finding the components that a configuration names.
+//!
+//! `builtin:NAME` is the embedded one, `file:NAME` is `NAME.wasm` in the folder of transforms, compiled by the child. Where
+//! a file cannot be used the built-in of that name runs in its place, and that is an error in the log, not a detail.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+
+use insightd_sandbox::{CallError, CompileError, Compiler, Component, Kind, LoadError, Sandbox};
+
+use crate::builtins;
+use crate::config::{self, Origin, Problem, Sha256};
+
+/// Components by name. Each is read and compiled once.
+#[derive(Debug)]
+pub struct Library {
+    sandbox: Sandbox,
+    folder: Option<PathBuf>,
+    compiler: Compiler,
+    files: HashMap<String, Result<Component, LibraryError>>,
+    builtins: HashMap<&'static str, Component>,
+}
+
+/// What was found for one place in a pipeline.
+#[derive(Debug)]
+pub struct Found {
+    /// What runs there; `None` when nothing can.
+    pub component: Option<Component>,
+    /// The built-in of that name, which takes over on failure.
+    pub builtin: Option<Component>,
+    /// Why it is not what was asked for, or does not take its configuration.
+    pub problems: Vec<Problem>,
+}
+
+/// Why a component cannot be used.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum LibraryError {
+    /// No built-in has this name.
+    #[error("there is no built-in `{name}`; there are: {known}")]
+    NoBuiltin {
+        /// The name.
+        name: String,
+        /// Those that exist.
+        known: String,
+    },
+    /// The file cannot be read.
+    #[error("{}: {error}", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        error: String,
+    },
+    /// The content is not the one that was pinned.
+    #[error("{what} is refused: its SHA-256 is {found}, the configuration wants {wanted}")]
+    Hash {
+        /// Which component.
+        what: String,
+        /// What it is.
+        found: Sha256,
+        /// What is wanted.
+        wanted: Sha256,
+    },
+    /// It does not compile.
+    #[error("{}: {error}", path.display())]
+    Compile {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        error: String,
+    },
+    /// It does not fit the contract or the agent.
+    #[error("{0}")]
+    Load(String),
+    /// A transform where a formatter is wanted, or the other way round.
+    #[error("{what} is a {found}, here a {wanted} is wanted")]
+    Kind {
+        /// Which component.
+        what: String,
+        /// What it is.
+        found: Kind,
+        /// What is wanted.
+        wanted: Kind,
+    },
+}
+
+/// What `Compiler` and `Sandbox` say, of a file.
+fn compile_error(path: &Path) -> impl Fn(CompileError) -> LibraryError {
+    move |error| LibraryError::Compile { path: path.into(), error: error.to_string() }
+}
+
+impl From<LoadError> for LibraryError {
+    fn from(error: LoadError) -> Self {
+        Self::Load(error.to_string())
+    }
+}
+
+/// The compiler that belongs to this program: the one beside it.
+pub fn compiler_beside() -> PathBuf {
+    let this = std::env::current_exe().unwrap_or_default();
+    this.with_file_name("insightd-compile")
+}
+
+impl Library {
+    /// A library over a folder of transforms; without one there are only built-ins.
+    pub fn new(sandbox: Sandbox, folder: Option<PathBuf>, compiler: Compiler) -> Self {
+        Self { sandbox, folder, compiler, files: HashMap::new(), builtins: HashMap::new() }
+    }
+
+    /// Finds what a configuration asks for, for a place of this kind.
+    pub fn find(&mut self, wanted: &config::Component, kind: Kind) -> Found {
+        let builtin = match self.builtin(&wanted.name, kind) {
+            Ok(component) => component,
+            Err(error) => {
+                return Found { component: None, builtin: None, problems: vec![problem(wanted, &error)] };
+            }
+        };
+        let asked = match wanted.origin {
+            Origin::Builtin => builtin.clone().ok_or_else(|| LibraryError::NoBuiltin {
+                name: wanted.name.clone(),
+                known: builtins::names().collect::<Vec<_>>().join(", "),
+            }),
+            Origin::File => self.file(&wanted.name, wanted.sha256),
+        };
+        let asked = asked.and_then(|component| fits(wanted, kind, component));
+        let (mut component, mut problems) = match asked {
+            Ok(component) => (Some(component), Vec::new()),
+            Err(error) => (None, vec![problem(wanted, &error)]),
+        };
+        if let Some(asked) = &component
+            && let Err(error) = asked.check_config(&wanted.settings.text)
+        {
+            problems.extend(config_problems(wanted, &error));
+            component = None;
+        }
+        if component.is_none() && wanted.origin == Origin::File {
+            component = builtin.clone().filter(|builtin| builtin.check_config(&wanted.settings.text).is_ok());
+        }
+        Found { component, builtin, problems }
+    }
+
+    /// The built-in of this name and kind, if there is one.
+    fn builtin(&mut self, name: &str, kind: Kind) -> Result<Option<Component>, LibraryError> {
+        let Some(builtin) = builtins::find(name) else { return Ok(None) };
+        let component = match self.builtins.get(builtin.name) {
+            Some(component) => component.clone(),
+            None => {
+                let component = self.sandbox.load(&format!("builtin:{name}"), &builtin.native_code())?;
+                self.builtins.insert(builtin.name, component.clone());
+                component
+            }
+        };
+        Ok((component.kind() == kind).then_some(component))
+    }
+
+    fn file(&mut self, name: &str, pinned: Option<Sha256>) -> Result<Component, LibraryError> {
+        if let Some(known) = self.files.get(name) {
+            return known.clone();
+        }
+        let component = self.compile_file(name, pinned);
+        self.files.insert(name.into(), component.clone());
+        component
+    }
+
+    fn compile_file(&self, name: &str, pinned: Option<Sha256>) -> Result<Component, LibraryError> {
+        let path = self.folder.clone().unwrap_or_default().join(format!("{name}.wasm"));
+        let wasm = read(&path).map_err(|error| LibraryError::Read { path: path.clone(), error })?;
+        // Before anything looks at what is inside.
+        let found = Sha256::of(&wasm);
+        if let Some(wanted) = pinned.filter(|wanted| *wanted != found) {
+            return Err(LibraryError::Hash { what: path.display().to_string(), found, wanted });
+        }
+        let native = self.compiler.compile(&wasm).map_err(compile_error(&path))?;
+        Ok(self.sandbox.load(&format!("file:{name}"), &native)?)
+    }
+}
+
+/// Reads a component; larger than any that the compiler takes, it is not read at all.
+///
+/// # Errors
+/// What the system says, or that it is no file.
+pub fn read(path: &Path) -> Result<Vec<u8>, String> {
+    const MAX_BYTES: u64 = 4 << 20;
+    let metadata = std::fs::metadata(path).map_err(|error| error.to_string())?;
+    if !metadata.is_file() {
+        return Err("is no regular file".into());
+    }
+    if metadata.len() > MAX_BYTES {
+        return Err(format!("has {} bytes, the limit is {MAX_BYTES}", metadata.len()));
+    }
+    std::fs::read(path).map_err(|error| error.to_string())
+}
+
+/// Whether it is of the right kind and the pinned content.
+fn fits(wanted: &config::Component, kind: Kind, component: Component) -> Result<Component, LibraryError> {
+    let found = Sha256(*component.sha256());
+    if let Some(pinned) = wanted.sha256.filter(|pinned| *pinned != found) {
+        return Err(LibraryError::Hash { what: wanted.to_string(), found, wanted: pinned });
+    }
+    if component.kind() != kind {
+        let (what, found) = (wanted.to_string(), component.kind());
+        return Err(LibraryError::Kind { what, found, wanted: kind });
+    }
+    Ok(component)
+}
+
+fn problem(wanted: &config::Component, error: &LibraryError) -> Problem {
+    let key = if matches!(error, LibraryError::Hash { .. }) { "sha256" } else { "use" };
+    Problem { at: wanted.settings.at, path: format!("{}.{key}", wanted.path), message: error.to_string() }
+}
+
+/// A component reports its problems one a line, each as `KEY: what is wrong`; each gets the place of its key.
+fn config_problems(wanted: &config::Component, error: &CallError) -> Vec<Problem> {
+    let path = format!("{}.config", wanted.path);
+    let CallError::Config(text) = error else {
+        let message = format!("{wanted} cannot take its configuration: it {error}");
+        return vec![Problem { at: wanted.settings.position(""), path, message }];
+    };
+    let place = |line: &str| {
+        let (key, message) = line.split_once(": ").unwrap_or(("", line));
+        match key.is_empty() || key.contains(' ') {
+            true => Problem { at: wanted.settings.position(""), path: path.clone(), message: line.into() },
+            false => {
+                let (at, path) = (wanted.settings.position(key), format!("{path}.{key}"));
+                Problem { at, path, message: message.into() }
+            }
+        }
+    };
+    text.lines().map(place).collect()
+}

@@ -1,0 +1,103 @@
+//! The open sinks of an agent, and what is counted and said about them.
+
+use std::time::Instant;
+
+use insights_sdk::{Event, Limits};
+
+use super::{Delivered, Sink, SinkError};
+use crate::complaint::Complaint;
+use crate::config;
+use crate::counters::Counters;
+
+/// All sinks, in the order of the configuration.
+pub struct SinkSet(Vec<OpenSink>);
+
+struct OpenSink {
+    name: String,
+    sink: Box<dyn Sink>,
+    complaint: Complaint,
+    closed: bool,
+}
+
+/// A sink that cannot be opened.
+#[derive(Debug, thiserror::Error)]
+#[error("sink `{name}`: {error}")]
+pub struct OpenError {
+    /// Its name.
+    pub name: String,
+    /// Why.
+    pub error: SinkError,
+}
+
+impl SinkSet {
+    /// Opens the sinks that are used.
+    ///
+    /// # Errors
+    /// The first that cannot be opened.
+    pub fn open<'a>(sinks: impl Iterator<Item = &'a config::Sink>) -> Result<Self, OpenError> {
+        let open = |sink: &config::Sink| match super::open(sink) {
+            Ok(open) => Ok((sink.name.clone(), open)),
+            Err(error) => Err(OpenError { name: sink.name.clone(), error }),
+        };
+        Ok(Self::new(sinks.map(open).collect::<Result<_, _>>()?))
+    }
+
+    /// Sinks that are open already.
+    pub fn new(sinks: Vec<(String, Box<dyn Sink>)>) -> Self {
+        let open = |(name, sink)| OpenSink { name, sink, complaint: Complaint::default(), closed: false };
+        Self(sinks.into_iter().map(open).collect())
+    }
+
+    /// The place of a sink.
+    pub fn position(&self, name: &str) -> Option<usize> {
+        self.0.iter().position(|sink| sink.name == name)
+    }
+
+    /// What the sink at a place takes.
+    pub fn limits(&self, index: usize) -> Limits {
+        self.0.get(index).map_or_else(Limits::default, |sink| sink.sink.limits())
+    }
+
+    /// Hands events to the sink at a place.
+    pub fn accept(
+        &mut self,
+        index: usize,
+        content_type: &str,
+        events: &mut dyn Iterator<Item = Event<'_>>,
+        counters: &mut Counters,
+    ) {
+        if let Some(sink) = self.0.get_mut(index) {
+            let delivered = sink.sink.accept(content_type, events);
+            sink.note(delivered, counters);
+        }
+    }
+
+    /// Ends the tick for all of them; whether any can still be written to.
+    pub fn end_tick(&mut self, counters: &mut Counters) -> bool {
+        for sink in &mut self.0 {
+            let delivered = sink.sink.end_tick();
+            sink.note(delivered, counters);
+        }
+        self.0.iter().any(|sink| !sink.closed)
+    }
+}
+
+impl OpenSink {
+    fn note(&mut self, delivered: Delivered, counters: &mut Counters) {
+        counters.events += delivered.events;
+        counters.bytes += delivered.bytes;
+        counters.lost.sink += delivered.lost;
+        let Some(error) = delivered.error else { return };
+        self.closed |= matches!(error, SinkError::Closed);
+        if let Some(kept_back) = self.complaint.say(Instant::now()) {
+            let lost = delivered.lost;
+            tracing::error!(%error, sink = self.name, lost, kept_back, "sink failed");
+        }
+    }
+}
+
+impl std::fmt::Debug for SinkSet {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_list().entries(self.0.iter().map(|sink| &sink.name)).finish()
+    }
+}

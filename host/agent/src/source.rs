@@ -1,0 +1,140 @@
+//! One batch of raw facts about this node: kernel, kubelet, and what the configuration says of the machine.
+
+mod recorded;
+
+use insightd_collect::{CollectError, Collector, HostRoot, RootError, Settings};
+use insights_sdk::{Builder, Columns, EntityId};
+
+use crate::config::{Config, Instance};
+use recorded::RecordedKubelet;
+
+/// Where batches of scope `node` come from.
+#[derive(Debug)]
+pub struct Source {
+    collector: Collector,
+    /// The kubelet's answers of a recording.
+    kubelet: RecordedKubelet,
+    node_name: String,
+    instance: Instance,
+    interval_ms: u64,
+}
+
+/// A batch and how its readings went.
+#[derive(Debug)]
+pub struct Sample {
+    /// The batch.
+    pub columns: Columns,
+    /// Time between the first and the last read, microseconds.
+    pub spread_us: u64,
+    /// Things that could not be read.
+    pub problems: u64,
+    /// The first of them.
+    pub first_problem: Option<String>,
+}
+
+/// Why there is no source.
+#[derive(Debug, thiserror::Error)]
+pub enum SourceError {
+    /// The root cannot be used.
+    #[error(transparent)]
+    Root(#[from] RootError),
+    /// The kernel cannot be read below it.
+    #[error(transparent)]
+    Collect(#[from] CollectError),
+}
+
+impl Source {
+    /// Opens the host that the configuration names.
+    ///
+    /// # Errors
+    /// Its root or its `/proc` cannot be read.
+    pub fn open(config: &Config) -> Result<Self, SourceError> {
+        let root = HostRoot::open(&config.host.root)?;
+        let node_name = node_name(config, &root);
+        let settings = Settings {
+            node_name: node_name.clone(),
+            orchestrator: config.node.orchestrator.as_str().into(),
+            cluster_name: config.node.cluster_name.clone(),
+            interface_exclude: config.host.interface_exclude.clone(),
+            disk_exclude: config.host.disk_exclude.clone(),
+            statfs_timeout: config.host.statfs_timeout,
+            pod_network: config.host.pod_network,
+            max_cgroups: config.host.max_cgroups,
+            ..Settings::default()
+        };
+        Ok(Self {
+            kubelet: RecordedKubelet::new(settings.forget_after),
+            collector: Collector::new(root, settings)?,
+            node_name,
+            instance: config.node.instance.clone(),
+            interval_ms: u64::try_from(config.interval.as_millis()).unwrap_or(u64::MAX),
+        })
+    }
+
+    /// Name of the node.
+    pub fn node_name(&self) -> &str {
+        &self.node_name
+    }
+
+    /// How many moments a recording has; `None` for a live host.
+    pub fn moments(&self) -> Option<usize> {
+        let root = self.collector.root();
+        root.is_recording().then(|| root.moments().len())
+    }
+
+    /// Goes to a moment of a recording; gives its time, milliseconds since the Unix epoch.
+    ///
+    /// # Errors
+    /// Its folder cannot be opened.
+    pub fn select_moment(&mut self, index: usize) -> Result<u64, RootError> {
+        self.collector.select_moment(index)?;
+        Ok(self.collector.root().clock().unix_ms)
+    }
+
+    /// Reads everything once.
+    pub fn sample(&mut self, time_unix_ms: u64) -> Sample {
+        let mut builder = Builder::new("node", &self.node_name, time_unix_ms, self.interval_ms);
+        let report = self.collector.sample(&mut builder);
+        self.add_instance(report.node, &mut builder);
+        let kubelet = self.kubelet.emit(self.collector.root(), report.node, &mut builder);
+        for problem in &report.problems {
+            let (source, path, error) = (problem.source, &problem.path, &problem.error);
+            tracing::debug!(source, path, error, "cannot read");
+        }
+        let first = report.problems.first().map(|problem| format!("{}: {}", problem.path, problem.error));
+        Sample {
+            columns: builder.finish(),
+            spread_us: report.spread_ns / 1000,
+            problems: (report.problems.len() + report.more_problems + kubelet.len()) as u64,
+            first_problem: first.or_else(|| kubelet.into_iter().next()),
+        }
+    }
+
+    fn add_instance(&self, node: EntityId, builder: &mut Builder) {
+        let Instance { id, kind, autoscaling_group, container_instance_id } = &self.instance;
+        let entity = builder.entity("instance", id.as_deref().unwrap_or(&self.node_name), Some(node));
+        for (key, value) in [
+            ("instance.id", id),
+            ("instance.type", kind),
+            ("instance.autoscaling_group", autoscaling_group),
+            ("container_instance.id", container_instance_id),
+        ] {
+            if let Some(value) = value {
+                builder.attribute(entity, key, value);
+            }
+        }
+    }
+}
+
+/// Configuration or environment, else the recorded name, else what the host calls itself. In a container that sees the host
+/// elsewhere, the kernel's answer would be the container's name: the host's own file comes first there.
+fn node_name(config: &Config, root: &HostRoot) -> String {
+    let configured = config.node.name.clone().or_else(|| root.recorded_node_name().map(String::from));
+    let elsewhere = || {
+        let path = config.host.root.join("etc/hostname");
+        let text = std::fs::read_to_string(path).ok().filter(|_| config.host.root.as_os_str() != "/")?;
+        Some(text.trim().to_string()).filter(|name| !name.is_empty())
+    };
+    let kernel = || rustix::system::uname().nodename().to_string_lossy().into_owned();
+    configured.or_else(elsewhere).unwrap_or_else(kernel)
+}

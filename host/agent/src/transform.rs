@@ -1,0 +1,41 @@
+//! What an author does with a component: test it, look into it.
+
+mod find;
+mod golden;
+mod inspect;
+
+use std::path::Path;
+
+use anyhow::Context;
+use insightd_sandbox::{Compiler, Component, Limits, Sandbox};
+
+use crate::app::Usage;
+use crate::library;
+
+pub use golden::test;
+
+/// `insightd transform inspect`.
+///
+/// # Errors
+/// The file cannot be read; or it does not fit the agent, after all that could be said about it was printed.
+pub fn inspect(file: &Path) -> anyhow::Result<()> {
+    let wasm = read(file)?;
+    let outline = inspect::outline(&wasm).map_err(|error| Usage(format!("{}: {error}", file.display())))?;
+    print!("{}", inspect::outside(file, &wasm, &outline));
+    let component = load(file, &wasm)?;
+    print!("{}", inspect::inside(&component));
+    Ok(())
+}
+
+fn read(file: &Path) -> Result<Vec<u8>, Usage> {
+    library::read(file).map_err(|error| Usage(format!("{}: {error}", file.display())))
+}
+
+/// Compiles and loads as the agent does.
+fn load(file: &Path, wasm: &[u8]) -> anyhow::Result<Component> {
+    let compiler = Compiler::new(library::compiler_beside());
+    let native = compiler.compile(wasm).with_context(|| file.display().to_string())?;
+    let sandbox = Sandbox::new(Limits::default())?;
+    let name = file.file_stem().unwrap_or_default().to_string_lossy();
+    Ok(sandbox.load(&name, &native)?)
+}

@@ -1,0 +1,71 @@
+//! Golden cases against the wasm, as the agent runs it.
+
+use std::path::Path;
+
+use anyhow::bail;
+use insightd_sandbox::{CallError, Component, Kind};
+use insights_sdk::golden::{self, Case, Expected, Outcome};
+
+use super::{find, load, read};
+use crate::app::Usage;
+
+/// `insightd transform test`: prints one line a case, and what differs.
+///
+/// # Errors
+/// [`Usage`] when there is nothing to test; otherwise how many cases failed.
+pub fn test(folder: &Path, wasm: Option<&Path>, bless: bool) -> anyhow::Result<()> {
+    let cases_in = folder.join("tests/golden");
+    let cases_in = if cases_in.is_dir() { cases_in.as_path() } else { folder };
+    let cases = golden::cases(cases_in).map_err(|error| Usage(error.to_string()))?;
+    let file = match wasm {
+        Some(file) => file.to_path_buf(),
+        None => find::wasm_of(folder).map_err(Usage)?,
+    };
+    let component = load(&file, &read(&file)?)?;
+    println!("{} cases against {} ({})", cases.len(), file.display(), component.kind());
+    let mut failed = 0;
+    for case in &cases {
+        let outcome = on_lines_of(case, run(&component, case));
+        match case.check(&outcome) {
+            Ok(()) => println!("ok        {}", case.name),
+            Err(_) if bless => {
+                case.bless(&outcome).map_err(|error| Usage(error.to_string()))?;
+                println!("rewritten {}", case.name);
+            }
+            Err(difference) => {
+                failed += 1;
+                println!("FAILED    {}: {difference}", case.name);
+            }
+        }
+    }
+    if failed > 0 {
+        bail!("{failed} of {} cases failed; --bless makes what came out the expectation", cases.len());
+    }
+    Ok(())
+}
+
+fn run(component: &Component, case: &Case) -> Outcome {
+    let error = |error: CallError| match error {
+        // In the component's own words, as a native run gives them.
+        CallError::Config(text) | CallError::Guest(text) => Outcome::Error(text),
+        other => Outcome::Error(other.to_string()),
+    };
+    match component.kind() {
+        Kind::Transform => component.process(&case.config, &case.batch).map_or_else(error, Outcome::Batch),
+        Kind::Formatter => {
+            component.format(&case.config, &case.batch, &case.limits).map_or_else(error, Outcome::Events)
+        }
+    }
+}
+
+/// The sandbox puts the text of an error on one line, for logs. Where it is the expected text but for that, it is the
+/// expected text.
+fn on_lines_of(case: &Case, outcome: Outcome) -> Outcome {
+    let one_line = |text: &str| text.trim_end().replace(char::is_control, " ");
+    match (outcome, &case.expected) {
+        (Outcome::Error(found), Some(Expected::Error(wanted))) if one_line(wanted) == one_line(&found) => {
+            Outcome::Error(wanted.clone())
+        }
+        (outcome, _) => outcome,
+    }
+}

@@ -1,0 +1,120 @@
+//! What a tick is: sample, pipelines, sinks.
+
+use std::time::Instant;
+
+use insightd_collect::RootError;
+use insights_sdk::Columns;
+
+use crate::complaint::Complaint;
+use crate::counters::Counters;
+use crate::drive::Work;
+use crate::memory;
+use crate::pipeline::Pipeline;
+use crate::schedule::Tick;
+use crate::sinks::SinkSet;
+use crate::source::Source;
+
+/// Everything that a tick needs; lives on the worker thread.
+#[derive(Debug)]
+pub struct Worker {
+    source: Source,
+    pipelines: Vec<Pipeline>,
+    sinks: SinkSet,
+    counters: Counters,
+    reading: Complaint,
+}
+
+/// Why ticks make no sense any more.
+#[derive(Debug, thiserror::Error)]
+pub enum WorkError {
+    /// Nothing that is made can go anywhere.
+    #[error("every sink is closed: nobody reads what the agent writes")]
+    SinksClosed,
+    /// A moment of a recording is missing.
+    #[error(transparent)]
+    Recording(#[from] RootError),
+    /// A recording of one moment has no rates.
+    #[error("the recording has {0} moment; a tick needs one before it for its rates")]
+    TooFewMoments(usize),
+}
+
+impl Worker {
+    /// A worker that has not read anything yet.
+    pub fn new(source: Source, pipelines: Vec<Pipeline>, sinks: SinkSet) -> Self {
+        Self { source, pipelines, sinks, counters: Counters::default(), reading: Complaint::default() }
+    }
+
+    fn sample(&mut self, time_unix_ms: u64) -> Columns {
+        let sample = self.source.sample(time_unix_ms);
+        self.counters.sampled(sample.spread_us, sample.problems);
+        if let Some(first) = sample.first_problem
+            && let Some(kept_back) = self.reading.say(Instant::now())
+        {
+            let problems = sample.problems;
+            tracing::warn!(first, problems, kept_back, "some facts could not be read and are absent");
+        }
+        sample.columns
+    }
+}
+
+impl Work for Worker {
+    type Error = WorkError;
+
+    fn prime(&mut self) -> Result<(), WorkError> {
+        self.sample(0);
+        memory::give_back();
+        Ok(())
+    }
+
+    fn tick(&mut self, tick: Tick) -> Result<(), WorkError> {
+        let start = Instant::now();
+        self.counters.ticks_left_out += tick.left_out;
+        if tick.left_out > 0 {
+            tracing::warn!(
+                left_out = tick.left_out,
+                "ticks left out: the one before took too long, or the clock was moved"
+            );
+        }
+        let mut batch = self.sample(tick.time_unix_ms);
+        let last = self.pipelines.len().saturating_sub(1);
+        for (index, pipeline) in self.pipelines.iter_mut().enumerate() {
+            let batch = if index == last { std::mem::take(&mut batch) } else { batch.clone() };
+            pipeline.run(batch, &mut self.sinks, &mut self.counters);
+        }
+        let open = self.sinks.end_tick(&mut self.counters);
+        self.counters.component_failures = self.pipelines.iter().map(Pipeline::failures).sum();
+        let tick_us = u64::try_from(start.elapsed().as_micros()).unwrap_or(u64::MAX);
+        self.counters.ticked(tick.lateness_ms, tick_us);
+        let counters = &self.counters;
+        tracing::debug!(
+            time_unix_ms = tick.time_unix_ms,
+            lateness_ms = tick.lateness_ms,
+            tick_us,
+            spread_us = counters.spread_us,
+            events = counters.events,
+            lost = counters.lost.total(),
+            "tick"
+        );
+        memory::give_back();
+        if open { Ok(()) } else { Err(WorkError::SinksClosed) }
+    }
+
+    fn replay(&mut self, once: bool) -> Result<(), WorkError> {
+        let moments = self.source.moments().unwrap_or(0);
+        if moments < 2 {
+            return Err(WorkError::TooFewMoments(moments));
+        }
+        self.source.select_moment(0)?;
+        self.prime()?;
+        for index in 1..if once { 2 } else { moments } {
+            let time_unix_ms = self.source.select_moment(index)?;
+            self.tick(Tick { time_unix_ms, lateness_ms: 0, left_out: 0 })?;
+        }
+        Ok(())
+    }
+
+    fn finish(&mut self) {
+        self.sinks.end_tick(&mut self.counters);
+        self.counters.log("stopped");
+    }
+}
