@@ -10,7 +10,9 @@ use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|body: &[u8]| {
     let Ok(list) = pods::parse(body, "fuzz") else { return };
-    assert!(list.pods.iter().all(|pod| !pod.uid.is_empty() && !pod.name.is_empty() && !pod.namespace.is_empty()));
+    assert!(
+        list.pods.iter().all(|pod| !pod.uid.is_empty() && !pod.name.is_empty() && !pod.namespace.is_empty())
+    );
     let mut builder = Builder::new("node", "n", 0, 60_000);
     let node = builder.entity("node", "n", None);
     let mut pairing = Pairing::new(Duration::from_secs(600));
