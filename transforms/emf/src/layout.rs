@@ -82,7 +82,7 @@ impl Layout {
             };
             measured = directive::write(&request, keys, options, &mut directives);
         }
-    let measured = sorted(measured, &Ord::cmp);
+        let measured = sorted(measured, &Ord::cmp);
 
         let mut time = Vec::new();
         write_string(&mut time, frame.time);

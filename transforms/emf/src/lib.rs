@@ -65,3 +65,9 @@ impl Formatter for Emf {
 }
 
 insights_sdk::export_formatter!(Emf);
+
+/// Whether an expression of a declaration matches; `None` when it cannot be used. For tests and fuzzing only.
+#[doc(hidden)]
+pub fn selector_matches(expression: &str, anchored: bool, text: &str) -> Option<bool> {
+    selector::Selector::new(expression, anchored).ok().map(|selector| selector.matches(text))
+}
