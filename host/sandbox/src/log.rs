@@ -60,12 +60,14 @@ pub(crate) struct Budget {
 struct Window {
     started: Instant,
     lines: u32,
+    /// Not reported yet; kept over the end of the minute.
     dropped: u64,
+    reported: bool,
 }
 
 impl Budget {
     pub(crate) fn new(name: Arc<str>, limits: &Limits) -> Self {
-        let window = Mutex::new(Window { started: Instant::now(), lines: 0, dropped: 0 });
+        let window = Mutex::new(Window { started: Instant::now(), lines: 0, dropped: 0, reported: false });
         Self { name, per_minute: limits.log_lines_per_minute, window }
     }
 
@@ -73,20 +75,19 @@ impl Budget {
     fn admit(&self) -> bool {
         let mut window = self.window.lock().unwrap_or_else(PoisonError::into_inner);
         if window.started.elapsed() >= MINUTE {
-            *window = Window { started: Instant::now(), lines: 0, dropped: window.dropped };
+            *window = Window { started: Instant::now(), lines: 0, dropped: window.dropped, reported: false };
         }
         let admitted = window.lines < self.per_minute;
         window.lines += u32::from(admitted);
         admitted
     }
 
-    /// Counts lines of a call that were not written. Says so once a minute, with the sum.
+    /// Counts lines of a call that were not written. Says so at most once a minute, with all since it last did.
     fn dropped(&self, lines: u64) {
         let mut window = self.window.lock().unwrap_or_else(PoisonError::into_inner);
-        let first = window.dropped == 0;
         window.dropped += lines;
-        // The first line of a minute reports what was dropped before it.
-        if first || window.lines <= 1 {
+        if !window.reported {
+            window.reported = true;
             let dropped = std::mem::take(&mut window.dropped);
             tracing::warn!(target: "transform", transform = &*self.name, dropped, "log lines dropped");
         }

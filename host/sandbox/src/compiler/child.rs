@@ -14,8 +14,8 @@ use crate::text::{ERROR_BYTES, clip};
 
 /// Exit code of `insightd-compile` for input that is not a valid component.
 const EXIT_REFUSED: i32 = 65;
-/// Words with which the runtime of the child ends when it gets no more memory.
-const OUT_OF_MEMORY: &str = "memory allocation of";
+/// Words with which the child ends when it gets no more memory: those of its runtime and of the compiler.
+const OUT_OF_MEMORY: [&str; 2] = ["memory allocation of", "out of memory"];
 
 const SIGABRT: i32 = 6;
 const SIGKILL: i32 = 9;
@@ -47,14 +47,14 @@ pub(super) fn run(path: &Path, limits: &CompileLimits, wasm: &[u8]) -> Result<Ve
     if timed_out {
         return Err(CompileError::Limit(format!("it took more than {:?}", limits.wall_time)));
     }
-    if !status.success() {
-        return Err(explain(status, &stderr, limits));
-    }
     if native.len() > limits.max_native_bytes {
         return Err(CompileError::Limit(format!(
             "it made more than {} bytes of native code",
             limits.max_native_bytes
         )));
+    }
+    if !status.success() {
+        return Err(explain(status, &stderr, limits));
     }
     Ok(native)
 }
@@ -138,7 +138,7 @@ fn explain(status: ExitStatus, stderr: &str, limits: &CompileLimits) -> CompileE
     };
     match (status.code(), status.signal()) {
         (Some(EXIT_REFUSED), _) => CompileError::Refused(stderr.to_owned()),
-        _ if stderr.contains(OUT_OF_MEMORY) => out_of_memory(),
+        _ if OUT_OF_MEMORY.iter().any(|words| stderr.contains(words)) => out_of_memory(),
         (_, Some(SIGXCPU | SIGKILL)) => CompileError::Limit(format!(
             "the component needs more than {seconds} s of CPU time to compile; it is too big, or made to exhaust the compiler"
         )),

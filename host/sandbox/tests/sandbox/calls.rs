@@ -1,0 +1,65 @@
+//! Components that behave.
+
+use insightd_sandbox::{CallError, Kind};
+
+use crate::arena::{batch, enter};
+use crate::guests;
+
+#[test]
+fn a_batch_comes_back_as_it_went() {
+    let (_serial, arena) = enter();
+    let batch = batch(100);
+    assert_eq!(arena.stage.process("{}", &batch).unwrap(), batch);
+    assert_eq!(arena.stage.kind(), Kind::Transform);
+    assert_eq!(arena.format.kind(), Kind::Formatter);
+    assert_eq!(arena.stage.name(), "stage");
+    assert_eq!(arena.stage.description().name, "stage");
+    assert_eq!(arena.stage.description().reads, ["cpu.*"]);
+    let sha256 = arena.compile(&guests::guest("stage"));
+    assert_eq!(arena.stage.sha256(), sha256.sha256());
+}
+
+#[test]
+fn configuration_is_checked_without_a_batch() {
+    let (_serial, arena) = enter();
+    arena.stage.check_config("{}").unwrap();
+    let error = arena.stage.check_config("refuse").unwrap_err();
+    assert!(matches!(&error, CallError::Config(text) if text == "fruit: expected an apple, found a pear"));
+    assert_eq!(error.to_string(), "refuses its configuration: fruit: expected an apple, found a pear");
+}
+
+#[test]
+fn errors_are_in_the_components_words_on_one_bounded_line() {
+    let (_serial, arena) = enter();
+    let error = arena.stage.process("fail", &batch(1)).unwrap_err();
+    assert!(matches!(&error, CallError::Guest(text) if text == "no pods to be seen"));
+    let CallError::Guest(text) = arena.stage.process("fail at length", &batch(1)).unwrap_err() else {
+        panic!("another error");
+    };
+    assert!(text.len() < 3000 && text.ends_with('…'));
+}
+
+#[test]
+fn nothing_reaches_the_next_call() {
+    let (_serial, arena) = enter();
+    let refused = arena.stage.process("refuse", &batch(1));
+    assert!(matches!(refused, Err(CallError::Config(_))));
+    assert_eq!(arena.stage.process("{}", &batch(1)).unwrap(), batch(1));
+}
+
+#[test]
+fn a_transform_may_drop_everything() {
+    let (_serial, arena) = enter();
+    let result = arena.stage.process("nothing", &batch(3)).unwrap();
+    assert_eq!((result.entity_count(), result.point_count()), (0, 0));
+    assert_eq!(result.scope_id, "ip-10-0-0-1");
+}
+
+#[test]
+fn one_place_does_not_take_the_other_kind() {
+    let (_serial, arena) = enter();
+    let error = arena.format.process("{}", &batch(1)).unwrap_err();
+    assert_eq!(error.to_string(), "it is a formatter, and this place needs a transform");
+    let error = arena.stage.format("{}", &batch(1), &insights_sdk::Limits::default()).unwrap_err();
+    assert_eq!(error.to_string(), "it is a transform, and this place needs a formatter");
+}

@@ -1,0 +1,161 @@
+//! The compiler child under attack.
+
+use std::fmt::Write as _;
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use insightd_sandbox::{CompileError, CompileLimits, Compiler};
+
+use crate::arena::enter;
+use crate::{guests, text};
+
+/// A component with one function of `count` additions in a row: each is a value that lives until the end.
+fn bomb(count: u32) -> Vec<u8> {
+    let mut body = String::new();
+    for _ in 0..count {
+        body.push_str("(local.set 0 (i64.add (local.get 0) (i64.load (i32.wrap_i64 (local.get 0)))))\n");
+        body.push_str("(if (i64.eqz (local.get 0)) (then (local.set 1 (local.get 0))))\n");
+    }
+    let mut function = String::new();
+    write!(function, r#"(func (export "bomb") (param i64 i64) (result i64) {body} (local.get 1))"#).unwrap();
+    let core = text::stage(text::ZERO, text::ZERO, "", "0.1.0");
+    let core = core.replacen(
+        "(func (export \"cabi_realloc\")",
+        &format!("{function} (func (export \"cabi_realloc\")"),
+        1,
+    );
+    text::component("transform", &core, text::same)
+}
+
+#[test]
+fn a_bomb_ends_the_child_under_its_limits() {
+    let (_serial, arena) = enter();
+    let bomb = bomb(40_000);
+    assert!(bomb.len() < 1 << 20, "it must fit a ConfigMap: {} bytes", bomb.len());
+    let error = arena.attack("compile bomb", || arena.compiler.compile(&bomb)).unwrap_err();
+    assert!(matches!(error, CompileError::Limit(_)), "{error}");
+    assert!(error.to_string().contains("made to exhaust the compiler"), "{error}");
+}
+
+#[test]
+fn cpu_time_is_limited_too() {
+    let (_serial, arena) = enter();
+    let limits =
+        CompileLimits { memory_bytes: 8 << 30, cpu_time: Duration::from_secs(1), ..CompileLimits::default() };
+    let compiler = Compiler::with_limits(guests::compiler(), limits);
+    let bomb = bomb(40_000);
+    let error = arena.attack("compile bomb with memory", || compiler.compile(&bomb)).unwrap_err();
+    assert!(error.to_string().contains("more than 1 s of CPU time"), "{error}");
+}
+
+#[test]
+fn wall_time_is_a_backstop() {
+    let (_serial, _) = enter();
+    let limits = CompileLimits { wall_time: Duration::from_millis(50), ..CompileLimits::default() };
+    // A compiler that never answers.
+    let script = tempfile::tempdir().unwrap();
+    let path = script.path().join("compiler");
+    std::fs::write(&path, "#!/bin/sh\nexec sleep 1000\n").unwrap();
+    std::fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    let error = Compiler::with_limits(&path, limits).compile(b"x").unwrap_err();
+    assert!(error.to_string().contains("it took more than 50ms"), "{error}");
+}
+
+#[test]
+fn what_is_no_component() {
+    let (_serial, arena) = enter();
+    let whole = guests::guest("format");
+    let module = wat::parse_str("(module)").unwrap();
+    let mut damaged = whole.clone();
+    let at = damaged.len() / 3;
+    damaged[at..at + 100].fill(0xff);
+    for (name, bytes, words) in [
+        ("empty file", &b""[..], "it is empty"),
+        ("text", b"hello", "does not begin like one"),
+        ("core module", &module, "but a core module: build it for wasm32-wasip2"),
+        ("truncated file", &whole[..whole.len() / 2], "not a valid component"),
+        ("damaged file", &damaged, "not a valid component"),
+    ] {
+        let error = arena.attack(name, || arena.compiler.compile(bytes)).unwrap_err();
+        assert!(matches!(error, CompileError::Refused(_)), "{name}: {error}");
+        assert!(error.to_string().contains(words), "{name}: {error}");
+    }
+}
+
+#[test]
+fn sizes_are_limited() {
+    let (_serial, _) = enter();
+    let compiler = Compiler::new(guests::compiler());
+    let error = compiler.compile(&vec![0; (4 << 20) + 1]).unwrap_err();
+    assert!(matches!(error, CompileError::TooLarge { bytes: 4_194_305, limit: 4_194_304 }));
+    let limits = CompileLimits { max_native_bytes: 10_000, ..CompileLimits::default() };
+    let error =
+        Compiler::with_limits(guests::compiler(), limits).compile(&guests::guest("format")).unwrap_err();
+    assert!(error.to_string().contains("more than 10000 bytes of native code"), "{error}");
+}
+
+#[test]
+fn a_compiler_that_is_not_there() {
+    let (_serial, _) = enter();
+    let error = Compiler::new("/nowhere/insightd-compile").compile(b"x").unwrap_err();
+    assert!(matches!(error, CompileError::Start { .. }));
+    assert!(error.to_string().contains("/nowhere/insightd-compile"), "{error}");
+}
+
+#[test]
+fn a_child_that_dies() {
+    let (_serial, _) = enter();
+    let error = Compiler::new("/bin/false").compile(b"x").unwrap_err();
+    assert!(matches!(error, CompileError::Died(_)), "{error}");
+}
+
+/// The build step's file is what the agent gets over the pipe.
+#[test]
+fn file_and_pipe_give_the_same_code() {
+    let (_serial, arena) = enter();
+    let folder = tempfile::tempdir().unwrap();
+    let (wasm, native) = (folder.path().join("format.wasm"), folder.path().join("format.cwasm"));
+    std::fs::write(&wasm, guests::guest("format")).unwrap();
+    let status = Command::new(guests::compiler()).arg("--out").arg(&native).arg(&wasm).status().unwrap();
+    assert!(status.success());
+    let piped = arena.compile(&guests::guest("format"));
+    assert!(std::fs::read(&native).unwrap() == piped.bytes());
+}
+
+/// While it waits for its input, the child has given up everything already.
+#[test]
+fn the_child_has_no_privileges() {
+    let (_serial, _) = enter();
+    let mut child = Command::new(guests::compiler())
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let status = || std::fs::read_to_string(format!("/proc/{}/status", child.id())).unwrap();
+    let mut lines = status();
+    for _ in 0..1000 {
+        if lines.contains("Seccomp:\t2") {
+            break;
+        }
+        std::thread::sleep(Duration::from_millis(5));
+        lines = status();
+    }
+    for line in [
+        "Seccomp:\t2",
+        "NoNewPrivs:\t1",
+        "CapEff:\t0000000000000000",
+        "CapPrm:\t0000000000000000",
+        "Threads:\t1",
+    ] {
+        assert!(lines.contains(line), "{line}: {lines}");
+    }
+    let limits = std::fs::read_to_string(format!("/proc/{}/limits", child.id())).unwrap();
+    let limit = |name: &str| {
+        limits.lines().find(|line| line.starts_with(name)).unwrap().split_whitespace().rev().nth(1)
+    };
+    assert_eq!(limit("Max address space"), Some("67108864"));
+    assert_eq!(limit("Max cpu time"), Some("6"));
+    drop(child.stdin.take());
+    assert_eq!(child.wait().unwrap().code(), Some(65));
+}

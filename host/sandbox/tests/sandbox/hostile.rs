@@ -1,0 +1,209 @@
+//! Components that attack: each ends in an error that says what it did, leaves no memory behind and harms no other.
+
+use insightd_sandbox::{CallError, Cause, LoadError};
+
+use crate::arena::{batch, enter};
+use crate::text;
+
+/// The error of the stage guest with this habit.
+fn habit(habit: &str) -> CallError {
+    let (_serial, arena) = enter();
+    let batch = batch(100);
+    arena.attack(habit, || arena.stage.process(habit, &batch)).unwrap_err()
+}
+
+fn expect(name: &str, cause: Cause, words: &[&str]) {
+    let error = habit(name);
+    assert_eq!(error.cause(), cause, "{name}: {error}");
+    for words in words {
+        assert!(error.to_string().contains(words), "{name}: {error}");
+    }
+}
+
+#[test]
+fn endless_loop() {
+    expect("spin", Cause::Timeout, &["CPU time", "the limit is 1s"]);
+}
+
+#[test]
+fn endless_loop_in_configure() {
+    expect("spin in configure", Cause::Timeout, &["CPU time"]);
+}
+
+#[test]
+fn four_gib() {
+    expect("allocate 4 GiB", Cause::Limit, &["bytes of memory, the limit is 33554432"]);
+    expect("allocate at once", Cause::Limit, &["bytes of memory, the limit is 33554432"]);
+}
+
+#[test]
+fn deep_recursion() {
+    expect("recurse", Cause::Trap, &[]);
+}
+
+#[test]
+fn panic() {
+    expect("panic", Cause::Trap, &["the third pod from the left"]);
+    expect("panic in configure", Cause::Trap, &["no configuration is good enough"]);
+}
+
+#[test]
+fn exit() {
+    expect("exit", Cause::Trap, &["it ended itself with exit code"]);
+}
+
+#[test]
+fn wrong_indices_in_every_column() {
+    for column in [
+        "string-ends",
+        "entities.kind",
+        "entities.id",
+        "entities.parent",
+        "attributes.entity",
+        "attributes.key",
+        "attributes.value",
+        "gauges.entity",
+        "gauges.name",
+        "counters.entity",
+        "counters.name",
+        "links.source",
+        "links.target",
+        "links.role",
+    ] {
+        expect(&format!("index of {column}"), Cause::Output, &[&format!("column {column}, row")]);
+        // A column that is too short makes its neighbours look too long.
+        expect(&format!("length of {column}"), Cause::Output, &["column"]);
+    }
+}
+
+#[test]
+fn strings_that_are_none() {
+    expect("invalid UTF-8", Cause::Output, &["utf-8"]);
+    expect("half a character", Cause::Output, &["string-ends", "no character boundary"]);
+    expect("ends that decrease", Cause::Output, &["string-ends, row 1"]);
+    expect("text without end", Cause::Output, &["string-ends"]);
+}
+
+#[test]
+fn figures_that_are_none() {
+    for value in ["NaN", "infinity", "negative infinity"] {
+        expect(value, Cause::Output, &["column gauges.value, row 0", "not a finite number"]);
+    }
+}
+
+#[test]
+fn child_before_parent() {
+    expect("child before parent", Cause::Output, &["entities.parent, row 0"]);
+}
+
+#[test]
+fn what_belongs_to_the_tick() {
+    expect("time travel", Cause::Output, &["belong to the tick"]);
+    expect("another scope", Cause::Output, &["belong to the tick"]);
+}
+
+#[test]
+fn more_output_than_its_input_allows() {
+    expect("more than allowed", Cause::Limit, &["more data than its input allows"]);
+}
+
+#[test]
+fn floods_of_the_log() {
+    let (_serial, arena) = enter();
+    let batch = batch(10);
+    for flood in ["log flood", "log at length", "print flood", "print at length"] {
+        arena.attack(flood, || arena.stage.process(flood, &batch)).unwrap();
+    }
+}
+
+#[test]
+fn what_only_text_can_write() {
+    let (_serial, arena) = enter();
+    let batch = batch(10);
+    let component = |core: &str| text::component("transform", core, text::same);
+
+    let unknown = arena.compile(&component(&text::stage(text::ZERO, text::ZERO, "", "0.1.0")));
+    let nothing = arena.sandbox.load("nothing", &unknown).unwrap();
+    let error = arena.attack("zeros", || nothing.process("{}", &batch)).unwrap_err();
+    assert_eq!(error.cause(), Cause::Output, "{error}");
+
+    let outside = text::stage(text::ZERO, "(i32.const -8)", "", "0.1.0");
+    let outside = arena.sandbox.load("outside", &arena.compile(&component(&outside))).unwrap();
+    let error = arena.attack("result outside of memory", || outside.process("{}", &batch)).unwrap_err();
+    assert_eq!(error.cause(), Cause::Output, "{error}");
+
+    // Discriminant of a result that is neither ok nor err.
+    let neither =
+        text::stage(text::ZERO, "(i32.store8 (i32.const 2048) (i32.const 7)) (i32.const 2048)", "", "0.1.0");
+    let neither = arena.sandbox.load("neither", &arena.compile(&component(&neither))).unwrap();
+    let error = arena.attack("neither ok nor err", || neither.process("{}", &batch)).unwrap_err();
+    assert_eq!(error.cause(), Cause::Output, "{error}");
+
+    let start = r#"(func $start (loop $again (br $again))) (start $start)"#;
+    let start = arena.compile(&component(&text::stage(text::ZERO, text::ZERO, start, "0.1.0")));
+    let error =
+        arena.attack("endless loop at the start", || arena.sandbox.load("start", &start)).unwrap_err();
+    assert!(matches!(&error, LoadError::Describe { error: CallError::CpuTime { .. }, .. }), "{error}");
+
+    let huge = r#"(memory (export "memory") 60000)"#;
+    let core =
+        text::stage(text::ZERO, text::ZERO, "", "0.1.0").replace(r#"(memory (export "memory") 2)"#, huge);
+    let huge = arena.compile(&component(&core));
+    let error =
+        arena.attack("4 GiB of memory at the start", || arena.sandbox.load("huge", &huge)).unwrap_err();
+    assert!(matches!(&error, LoadError::Describe { error: CallError::Limit(_), .. }), "{error}");
+
+    let table = "(table 4000000000 funcref)";
+    let table = arena.compile(&component(&text::stage(text::ZERO, text::ZERO, table, "0.1.0")));
+    let error =
+        arena.attack("a table of 4 billion entries", || arena.sandbox.load("table", &table)).unwrap_err();
+    assert!(matches!(&error, LoadError::Describe { error: CallError::Limit(_), .. }), "{error}");
+}
+
+/// A list of a million strings, all of them the same 1 MiB: a terabyte if the host copied it.
+#[test]
+fn a_list_that_aliases_one_huge_string() {
+    let (_serial, arena) = enter();
+    // Grows to 10 MiB, points a million (pointer, length) pairs from 2 MiB on at the first 1 MiB, and names them `reads`.
+    let alias = r#"
+        (local $at i32)
+        (drop (memory.grow (i32.const 160)))
+        (local.set $at (i32.const 0x200000))
+        (loop $next
+            (i32.store (local.get $at) (i32.const 2048))
+            (i32.store offset=4 (local.get $at) (i32.const 0x100000))
+            (local.set $at (i32.add (local.get $at) (i32.const 8)))
+            (br_if $next (i32.lt_u (local.get $at) (i32.const 0x9a1200))))
+        (i32.store (i32.const 1048) (i32.const 0x200000))
+        (i32.store (i32.const 1052) (i32.const 1000000))
+        (i32.const 1024)"#;
+    let core = text::stage(alias, text::ZERO, "", "0.1.0");
+    let native = arena.compile(&text::component("transform", &core, text::same));
+    let error = arena
+        .attack("a million times 1 MiB (describe)", || arena.sandbox.load("alias", &native))
+        .unwrap_err();
+    assert!(matches!(&error, LoadError::Describe { error: CallError::Limit(_), .. }), "{error}");
+
+    // The same as one route: a list of pairs, 16 bytes each.
+    let alias = r#"
+        (local $at i32)
+        (local.set $at (i32.const 0x200000))
+        (loop $next
+            (i32.store (local.get $at) (i32.const 2048))
+            (i32.store offset=4 (local.get $at) (i32.const 0x100000))
+            (i32.store offset=8 (local.get $at) (i32.const 2048))
+            (i32.store offset=12 (local.get $at) (i32.const 0x100000))
+            (local.set $at (i32.add (local.get $at) (i32.const 16)))
+            (br_if $next (i32.lt_u (local.get $at) (i32.const 0x1142400))))
+        (i32.store (i32.const 1200) (i32.const 0x200000))
+        (i32.store (i32.const 1204) (i32.const 1000000))
+        (i32.store (i32.const 1036) (i32.const 1200))
+        (i32.store (i32.const 1040) (i32.const 1))
+        (i32.const 1024)"#;
+    let native = arena.compile(&text::component("formatter", &text::format(alias, 300), text::same));
+    let alias = arena.sandbox.load("alias", &native).unwrap();
+    let batch = batch(100);
+    let format = || alias.format("{}", &batch, &insights_sdk::Limits::default());
+    let error = arena.attack("a million times 1 MiB (format)", format).unwrap_err();
+    assert_eq!(error.cause(), Cause::Limit, "{error}");
+}

@@ -1,0 +1,13 @@
+//! The sandbox against components that behave and components that do not. The guests are built here, by cargo for
+//! wasm32-wasip2 (`tests/guests`) or from text (`text.rs`), and compiled by the real compiler child.
+
+mod arena;
+mod calls;
+mod compiler;
+mod contract;
+mod formatters;
+mod guests;
+mod hostile;
+mod slots;
+mod std_guests;
+mod text;

@@ -1,0 +1,120 @@
+//! What takes over when a component fails.
+
+use insightd_sandbox::{Cause, Component, OnFailure, Origin, Processed, Slot, SlotConfig};
+use insights_sdk::Columns;
+
+use crate::arena::{Arena, batch, enter};
+use crate::{guests, text};
+
+fn slot(config: &str, on_failure: OnFailure, component: &Component, builtin: Option<&Component>) -> Slot {
+    let config =
+        SlotConfig { name: "node/0".to_owned(), config: config.to_owned(), on_failure, max_failures: 3 };
+    Slot::new(config, component.clone(), builtin.cloned())
+}
+
+fn done(processed: Processed) -> Columns {
+    match processed {
+        Processed::Done(columns) => columns,
+        other => panic!("{other:?}"),
+    }
+}
+
+/// A transform that takes every configuration and drops everything but the tick; it stands for a built-in.
+fn author(arena: &Arena) -> Component {
+    arena.sandbox.load("author", &arena.compile(&guests::guest("author"))).unwrap()
+}
+
+/// A transform that traps whenever it is called.
+fn broken(arena: &Arena) -> Component {
+    let core = text::stage(text::ZERO, "unreachable", "", "0.1.0");
+    let wasm = text::component("transform", &core, text::same);
+    arena.sandbox.load("broken", &arena.compile(&wasm)).unwrap()
+}
+
+fn same_kind(columns: &Columns) -> bool {
+    columns.gauges.name.iter().any(|&name| columns.string(name) == "same_kind")
+}
+
+#[test]
+fn a_good_component_runs() {
+    let (_serial, arena) = enter();
+    let mut slot = slot("{}", OnFailure::LastGood, &arena.stage, None);
+    assert_eq!(done(slot.process(batch(3))), batch(3));
+    let stats = slot.stats();
+    assert_eq!((stats.batches, stats.calls, stats.fallbacks, stats.skipped), (1, 1, 0, 0));
+}
+
+#[test]
+fn a_trap_is_enough_and_the_builtin_takes_over() {
+    let (_serial, arena) = enter();
+    let (broken, author) = (broken(arena), author(arena));
+    let mut slot = slot("{}", OnFailure::LastGood, &broken, Some(&author));
+    assert!(same_kind(&done(slot.process(batch(3)))));
+    assert!(same_kind(&done(slot.process(batch(3)))));
+    // The second batch did not try it again.
+    assert_eq!(slot.stats().failures(Cause::Trap), 1);
+    assert_eq!((slot.stats().calls, slot.stats().fallbacks), (3, 2));
+    let versions: Vec<_> = slot.versions().map(|version| (version.origin, version.bad)).collect();
+    assert_eq!(versions, [(Origin::Current, true), (Origin::Builtin, false)]);
+    assert!(slot.stats().last_error.as_deref().unwrap().starts_with("trapped: "));
+}
+
+#[test]
+fn other_failures_are_counted_before_it_is_given_up() {
+    let (_serial, arena) = enter();
+    let mut slot = slot("fail", OnFailure::Skip, &arena.stage, None);
+    for failures in 1..=5 {
+        let Processed::Skipped(columns) = slot.process(batch(3)) else { panic!("not skipped") };
+        assert_eq!(columns, batch(3));
+        assert_eq!(slot.stats().failures(Cause::Guest), failures.min(3));
+        assert_eq!(slot.stats().skipped, failures);
+    }
+    assert!(slot.versions().next().unwrap().bad);
+}
+
+#[test]
+fn a_success_between_starts_the_count_again() {
+    let (_serial, arena) = enter();
+    // Fails on batches that have no gauge: `NaN` indexes the first one, which is a trap; an output error needs rows.
+    let mut slot = slot("NaN", OnFailure::Skip, &arena.stage, None);
+    for _ in 0..2 {
+        assert!(matches!(slot.process(batch(3)), Processed::Skipped(_)));
+    }
+    assert_eq!(slot.versions().next().unwrap().failures, 2);
+    assert!(!slot.versions().next().unwrap().bad);
+    slot.offer(arena.stage.clone());
+    assert_eq!(slot.versions().next().unwrap().failures, 0);
+}
+
+#[test]
+fn drop_ends_the_batch() {
+    let (_serial, arena) = enter();
+    let mut slot = slot("fail", OnFailure::Drop, &arena.stage, Some(&author(arena)));
+    assert!(matches!(slot.process(batch(3)), Processed::Dropped));
+    assert_eq!((slot.stats().dropped, slot.stats().calls), (1, 1));
+}
+
+#[test]
+fn a_new_version_falls_back_to_the_one_before() {
+    let (_serial, arena) = enter();
+    let (good, broken) = (author(arena), broken(arena));
+    let mut slot = slot("{}", OnFailure::LastGood, &good, Some(&arena.stage));
+    assert!(same_kind(&done(slot.process(batch(3)))));
+    slot.offer(broken.clone());
+    assert!(same_kind(&done(slot.process(batch(3)))));
+    let origins: Vec<_> = slot.versions().map(|version| (version.origin, version.bad)).collect();
+    assert_eq!(origins, [(Origin::Current, true), (Origin::LastGood, false), (Origin::Builtin, false)]);
+    // Another bad one: the last good stays the last good.
+    slot.offer(broken);
+    assert!(same_kind(&done(slot.process(batch(3)))));
+    let origins: Vec<_> = slot.versions().map(|version| version.origin).collect();
+    assert_eq!(origins, [Origin::Current, Origin::LastGood, Origin::Builtin]);
+}
+
+#[test]
+fn an_output_has_no_input_to_go_on_with() {
+    let (_serial, arena) = enter();
+    let mut slot = slot("an empty event", OnFailure::Skip, &arena.format, None);
+    assert!(slot.format(&batch(3), &insights_sdk::Limits::default()).is_none());
+    assert_eq!((slot.stats().dropped, slot.stats().failures(Cause::Output)), (1, 1));
+}
