@@ -160,3 +160,17 @@ pub(crate) fn number(name: Name) -> usize {
     name.hash(&mut hasher);
     hasher.finish() as usize
 }
+
+#[cfg(test)]
+mod tests {
+    use insights_sdk::Batch;
+
+    use super::number;
+
+    #[test]
+    fn names_have_numbers_of_their_own() {
+        let batch = Batch::new("node", "n", 0, 0);
+        let numbers: Vec<_> = ["a", "b", "c", "a"].map(|text| number(batch.name(text))).into();
+        assert_eq!(numbers, [0, 1, 2, 0]);
+    }
+}

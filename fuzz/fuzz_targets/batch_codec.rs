@@ -1,0 +1,122 @@
+//! Columns of any content: checked, edited form and back, readable form and back.
+#![no_main]
+
+use insights_sdk::columns::{Attributes, Counters, Entities, Gauges, Links};
+use insights_sdk::{Batch, Columns};
+use libfuzzer_sys::arbitrary::{Result, Unstructured};
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|input: &[u8]| {
+    if let Ok(text) = std::str::from_utf8(input)
+        && let Ok(columns) = Columns::from_json(text)
+    {
+        columns.check().expect("what was read keeps the contract");
+        survive(columns);
+    }
+    let Ok(columns) = columns(&mut Unstructured::new(input)) else { return };
+    if columns.check().is_ok() {
+        survive(columns);
+    } else {
+        // Nobody should do it, but it must not take the process down.
+        let batch = Batch::from_columns(columns);
+        for entity in batch.entities() {
+            let _ =
+                (entity.attributes(), entity.gauges(), entity.counters(), entity.children(), entity.parent());
+        }
+    }
+});
+
+/// Whatever keeps the contract still does after each way through.
+fn survive(columns: Columns) {
+    let text = columns.to_json();
+    let read = Columns::from_json(&text).unwrap_or_else(|error| panic!("{error} in {text}"));
+    read.check().expect("what was written can be read");
+    assert_eq!(read.to_json(), text);
+
+    let entities = columns.entity_count();
+    let edited = Batch::from_columns(columns).into_columns();
+    edited.check().expect("what was not edited keeps the contract");
+    assert_eq!(edited.entity_count(), entities);
+    assert_eq!(edited.to_json(), text);
+
+    let batch = Batch::from_columns(edited);
+    for (at, entity) in batch.entities().into_iter().enumerate() {
+        match at % 4 {
+            0 => entity.set_attribute("added", "value"),
+            1 => entity.remove(),
+            2 => entity.set_gauge("added", 1.0),
+            _ => entity.set_parent(None),
+        }
+    }
+    batch.into_columns().check().expect("what was edited keeps the contract");
+}
+
+/// Small indices, so that a good part of the batches is well-formed.
+fn columns(input: &mut Unstructured<'_>) -> Result<Columns> {
+    let mut columns = Columns {
+        scope: "node".into(),
+        time_unix_ms: input.arbitrary()?,
+        interval_ms: input.arbitrary()?,
+        ..Columns::default()
+    };
+    for _ in 0..input.int_in_range(0..=8)? {
+        let text: &str = input.arbitrary()?;
+        columns.text.push_str(&text.chars().take(8).collect::<String>());
+        columns.string_ends.push(columns.text.len() as u32);
+    }
+    if input.ratio(1, 16)? {
+        columns.string_ends.push(input.arbitrary()?);
+    }
+    let strings = columns.string_ends.len() as u32;
+    let entities = input.int_in_range(0..=6)?;
+    columns.entities = Entities {
+        kind: indices(input, entities, strings)?,
+        id: indices(input, entities, strings)?,
+        parent: (0..entities as u32)
+            .map(|at| {
+                Ok(if at == 0 || input.arbitrary()? { u32::MAX } else { input.int_in_range(0..=at)? })
+            })
+            .collect::<Result<_>>()?,
+    };
+    let count = entities as u32;
+    let rows = input.int_in_range(0..=12)?;
+    columns.attributes = Attributes {
+        entity: indices(input, rows, count)?,
+        key: indices(input, rows, strings)?,
+        value: indices(input, rows, strings)?,
+    };
+    let rows = input.int_in_range(0..=12)?;
+    columns.gauges = Gauges {
+        entity: indices(input, rows, count)?,
+        name: indices(input, rows, strings)?,
+        value: (0..rows).map(|_| input.arbitrary()).collect::<Result<_>>()?,
+    };
+    let rows = input.int_in_range(0..=6)?;
+    columns.counters = Counters {
+        entity: indices(input, rows, count)?,
+        name: indices(input, rows, strings)?,
+        current: (0..rows).map(|_| input.arbitrary()).collect::<Result<_>>()?,
+        previous: (0..rows).map(|_| input.arbitrary()).collect::<Result<_>>()?,
+        elapsed_ns: (0..rows).map(|_| input.arbitrary()).collect::<Result<_>>()?,
+    };
+    let rows = input.int_in_range(0..=4)?;
+    columns.links = Links {
+        source: indices(input, rows, count)?,
+        target: indices(input, rows, count)?,
+        role: indices(input, rows, strings)?,
+    };
+    Ok(columns)
+}
+
+/// Mostly below `bound`.
+fn indices(input: &mut Unstructured<'_>, rows: usize, bound: u32) -> Result<Vec<u32>> {
+    let mut indices = Vec::new();
+    for _ in 0..rows {
+        let wild = bound == 0 || input.ratio(1, 64)?;
+        indices.push(if wild { input.arbitrary()? } else { input.int_in_range(0..=bound - 1)? });
+    }
+    if input.ratio(1, 128)? {
+        indices.pop();
+    }
+    Ok(indices)
+}

@@ -1,0 +1,36 @@
+//! Expressions of declarations: any text, and against the `regex` crate where both read the text alike.
+#![no_main]
+
+use insightd_emf::selector_matches;
+use libfuzzer_sys::fuzz_target;
+use regex::bytes::RegexBuilder;
+
+/// Characters that the first half of the input stands for when it is compared: enough to build every construct.
+const ALPHABET: &[u8; 32] = b"ab_1.|()*+?{},[]^$-\\dwsbDWSBi:A2";
+
+fuzz_target!(|input: &[u8]| {
+    let Some((&mode, input)) = input.split_first() else { return };
+    let anchored = mode & 1 == 1;
+    let (pattern, text) = input.split_at(input.len() * 2 / 3);
+    if mode & 2 == 0 {
+        let (pattern, text) = (String::from_utf8_lossy(pattern), String::from_utf8_lossy(text));
+        let _ = selector_matches(&pattern, anchored, &text);
+        return;
+    }
+    let pattern: String = pattern.iter().map(|byte| char::from(ALPHABET[usize::from(byte % 32)])).collect();
+    let text: String = text.iter().map(|byte| char::from(b"ab_1 \nA."[usize::from(byte % 8)])).collect();
+    let Some(found) = selector_matches(&pattern, anchored, &text) else { return };
+    if !reads_alike(&pattern) {
+        return;
+    }
+    let whole = if anchored { format!("^(?:{pattern})$") } else { pattern.clone() };
+    let Ok(regex) = RegexBuilder::new(&whole).unicode(false).build() else { return };
+    assert_eq!(found, regex.is_match(text.as_bytes()), "{pattern:?} on {text:?}");
+});
+
+/// Leaves out what means something else in `regex`: sets within sets and set operations, repetitions without a lower
+/// bound, named word boundaries.
+fn reads_alike(pattern: &str) -> bool {
+    let nested = pattern.split('[').skip(1).rev().skip(1).any(|class| !class.contains(']'));
+    !nested && !["--", "{,", "\\b{", "\\B{", "[]", "[^]"].iter().any(|odd| pattern.contains(odd))
+}
