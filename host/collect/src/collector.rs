@@ -243,6 +243,3 @@ impl Collector {
         );
     }
 }
-
-#[cfg(test)]
-mod tests;

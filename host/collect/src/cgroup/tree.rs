@@ -6,7 +6,7 @@ use super::path::{self, Folder, Qos};
 use super::reading::Remembered;
 use crate::error::is_absent;
 use crate::report::Problems;
-use crate::root::{Dir, HostRoot};
+use crate::root::{Dir, Entry, HostRoot};
 
 /// A search through the whole hierarchy for the tops of pods is due after so long: a kubelet may start late, or a second
 /// one inside a container. Below a known top, nothing is ever missed.
@@ -153,18 +153,17 @@ fn search(walked: Walked<'_>, path: &str, depth: usize, left: &mut usize, tops: 
 fn list_pods(walked: Walked<'_>, top: &str, pods: &mut Vec<Pod>) -> Result<(), Errno> {
     let mut classes = Vec::new();
     let parent = top.rsplit('/').next().unwrap_or(top);
-    let mut see = |parent: &str, folder: &str, entry: crate::root::Entry<'_>| {
+    walked.open(top)?.for_each(|entry| {
         if !entry.is_dir {
             return;
         }
         match path::folder(parent, entry.name) {
-            Folder::QosClass => classes.push(join(folder, entry.name)),
-            Folder::Pod(name) => see_pod(walked, pods, folder, entry, &name),
+            Folder::QosClass => classes.push(join(top, entry.name)),
+            Folder::Pod(name) => see_pod(walked, pods, top, entry, &name),
             Folder::Kubepods | Folder::Other => {}
         }
-    };
-    walked.open(top)?.for_each(|entry| see(parent, top, entry))?;
-    for class in std::mem::take(&mut classes) {
+    })?;
+    for class in classes {
         let name = class.rsplit('/').next().unwrap_or(&class);
         let Ok(dir) = walked.open(&class) else { continue };
         dir.for_each(|entry| {
@@ -182,7 +181,7 @@ fn see_pod(
     walked: Walked<'_>,
     pods: &mut Vec<Pod>,
     folder: &str,
-    entry: crate::root::Entry<'_>,
+    entry: Entry<'_>,
     name: &path::PodName<'_>,
 ) {
     let known = pods.binary_search_by(|pod| compare(&pod.cgroup.path, folder, entry.name));

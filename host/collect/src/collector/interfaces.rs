@@ -49,16 +49,16 @@ impl Collector {
         problems: &mut Problems,
     ) {
         let found = self.processes.of(&self.root, pod, dir, &mut self.buffer);
-        pod.process = found.unwrap_or(0);
-        let Some(process) = found else { return };
-        let file = match network::open(&self.root, process) {
-            Ok(Some(file)) => file,
+        pod.process = 0;
+        let (process, file) = match found {
+            Ok(Some(found)) => found,
             Ok(None) => return,
-            Err(error) => {
+            Err((process, error)) => {
                 problems.add("network", || format!("/proc/{process}/net/dev"), error);
                 return;
             }
         };
+        pod.process = process;
         let namespace = network::namespace(&self.root, process, &file, &mut self.buffer);
         if namespace.is_some() && namespace == node_namespace {
             emitter.builder.attribute(entity, "network.host", "true");

@@ -1,11 +1,13 @@
 //! A process of each pod.
 
 use std::collections::HashMap;
+use std::os::fd::OwnedFd;
 
 use crate::bytes::number;
 use crate::cgroup::files::first_process;
 use crate::cgroup::path;
 use crate::cgroup::tree::Pod;
+use crate::error::FileError;
 use crate::root::{Dir, HostRoot, ReadBuffer};
 
 /// How deep below a container's cgroup processes are looked for: an init system in a container keeps all of them below.
@@ -40,14 +42,21 @@ impl Processes {
         self.found.clear();
     }
 
-    /// A live process of the pod; `dir` is the pod's folder in the walked hierarchy.
+    /// A live process of the pod and its interface list, opened; `dir` is the pod's folder in the walked hierarchy.
+    ///
+    /// # Errors
+    /// When there is a process and its interface list cannot be opened; with the process.
     pub(crate) fn of(
         &mut self,
         root: &HostRoot,
         pod: &Pod,
         dir: &Dir,
         buffer: &mut ReadBuffer,
-    ) -> Option<u32> {
+    ) -> Result<Option<(u32, OwnedFd)>, (u32, FileError)> {
+        let open = |process: u32| match super::open(root, process) {
+            Ok(file) => Ok(file.map(|file| (process, file))),
+            Err(error) => Err((process, error)),
+        };
         let mut hidden = false;
         // inode numbers grow: the oldest cgroup is the sandbox's, whose network is the pod's for sure, whatever a
         // container does in namespaces of its own
@@ -58,12 +67,19 @@ impl Processes {
         for name in below.chain(["."]) {
             let Ok(dir) = dir.dir(name) else { continue };
             match first(&dir, buffer, if name == "." { 0 } else { DEPTH }) {
-                Seen::Process(process) => return Some(process),
+                // a process may end between the list and here; another container's does as well
+                Seen::Process(process) => match open(process)? {
+                    None => {}
+                    found => return Ok(found),
+                },
                 Seen::Hidden => hidden = true,
                 Seen::Nothing => {}
             }
         }
-        if hidden { self.search_for(root, pod, buffer) } else { None }
+        if !hidden {
+            return Ok(None);
+        }
+        self.search_for(root, pod, buffer).map_or(Ok(None), open)
     }
 
     fn search_for(&mut self, root: &HostRoot, pod: &Pod, buffer: &mut ReadBuffer) -> Option<u32> {

@@ -91,6 +91,9 @@ fn memory_does_not_grow_with_churn() {
     assert!(pairing.things.capacity() <= 1024, "{}", pairing.things.capacity());
 }
 
+/// By counter: value and time.
+type Readings = HashMap<u8, (u64, u64)>;
+
 /// What one reading may be: of which thing and counter, in which of two identities, with which value, how long after.
 fn readings() -> impl Strategy<Value = Vec<(u8, u64, u8, u64, u64)>> {
     let elapsed = prop_oneof![Just(0), 1..100_000u64, SECOND..100 * SECOND];
@@ -102,7 +105,7 @@ proptest! {
     fn agrees_with_a_plain_model(readings in readings()) {
         const COUNTERS: [&str; 3] = ["x", "y", "z"];
         let mut pairing = pairing();
-        let mut model: HashMap<u8, (u64, HashMap<u8, (u64, u64)>)> = HashMap::new();
+        let mut model: HashMap<u8, (u64, Readings)> = HashMap::new();
         let mut now = 0;
         for (thing, identity, counter, value, elapsed) in readings {
             now += elapsed;

@@ -107,12 +107,12 @@ impl Dir {
 
     /// Without `openat2`.
     fn dir_by_steps(&self, path: &str) -> Result<Self, Errno> {
-        let mut parts = path.split('/').filter(|part| !part.is_empty());
-        let first = parts.next().ok_or(Errno::NOENT)?;
-        parts.try_fold(
-            self.dir(first)?,
-            |dir, part| if part == ".." { Err(Errno::XDEV) } else { dir.dir(part) },
-        )
+        let parts: Vec<&str> = path.split('/').filter(|part| !part.is_empty()).collect();
+        if parts.contains(&"..") {
+            return Err(Errno::XDEV);
+        }
+        let (first, rest) = parts.split_first().ok_or(Errno::NOENT)?;
+        rest.iter().try_fold(self.dir(first)?, |dir, part| dir.dir(part))
     }
 
     /// The whole content of a file of one record, as all cgroup files but the process lists are: the kernel hands such a

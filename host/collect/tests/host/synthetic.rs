@@ -1,0 +1,431 @@
+//! Trees made for one question each.
+
+use std::fs;
+use std::path::Path;
+
+use insightd_collect::{Collector, HostRoot, Settings};
+
+use crate::view::{collector, sample, settings};
+
+const A: &str = "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";
+const B: &str = "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb";
+
+struct Host {
+    dir: tempfile::TempDir,
+}
+
+impl Host {
+    fn v2() -> Self {
+        let host = Self::bare("31 23 0:28 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw\n");
+        host.cgroup("kubepods.slice/kubepods-podx.slice", "1000");
+        host.cgroup(&format!("kubepods.slice/kubepods-podx.slice/cri-containerd-{A}.scope"), "600");
+        host.cgroup(&format!("kubepods.slice/kubepods-podx.slice/cri-containerd-{B}.scope"), "400");
+        host
+    }
+
+    fn bare(mountinfo: &str) -> Self {
+        let host = Self { dir: tempfile::tempdir().unwrap() };
+        host.file(
+            "proc/meminfo",
+            "MemTotal: 1000 kB\nMemAvailable: 600 kB\nSwapTotal: 100 kB\nSwapFree: 40 kB\n",
+        );
+        host.file("proc/cpuinfo", "processor : 0\nprocessor : 1\n");
+        host.file("proc/1/mountinfo", mountinfo);
+        host.net(1, "lo:1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16\neth0:100 1 0 0 0 0 0 0 200 2 0 0 0 0 0 0\nvethab:1 1 0 0 0 0 0 0 1 1 0 0 0 0 0 0\n");
+        fs::create_dir_all(host.path().join("sys/fs/cgroup")).unwrap();
+        host
+    }
+
+    fn path(&self) -> &Path {
+        self.dir.path()
+    }
+
+    fn file(&self, path: &str, text: &str) {
+        let path = self.path().join(path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    }
+
+    fn net(&self, process: u32, interfaces: &str) {
+        self.file(
+            &format!("proc/{process}/net/dev"),
+            &format!("Inter-| Receive\n face |bytes\n{interfaces}"),
+        );
+    }
+
+    /// Files of one cgroup v2, with so much CPU time.
+    fn cgroup(&self, path: &str, usage_usec: &str) {
+        let file = |name: &str, text: &str| self.file(&format!("sys/fs/cgroup/{path}/{name}"), text);
+        file("cpu.stat", &format!("usage_usec {usage_usec}\nuser_usec 300\nsystem_usec 100\n"));
+        file("memory.current", "4096\n");
+        file("memory.stat", "anon 1024\nfile 2048\ninactive_file 512\npgfault 7\npgmajfault 1\n");
+        file("memory.max", "max\n");
+        file("cpu.max", "50000 100000\n");
+        file("cgroup.procs", "");
+    }
+
+    fn remove(&self, path: &str) {
+        fs::remove_dir_all(self.path().join(path)).unwrap();
+    }
+}
+
+fn container(id: &str) -> String {
+    format!("kubepods.slice/kubepods-podx.slice/cri-containerd-{id}.scope")
+}
+
+#[test]
+fn a_node_a_pod_and_its_containers() {
+    let host = Host::v2();
+    let view = sample(&mut collector(host.path()));
+    view.no_problems();
+    assert_eq!(view.report.cgroups, 3);
+    let node = view.node();
+    assert_eq!(node.attribute("cgroup.version"), Some("2"));
+    assert_eq!(node.gauge("node.cpu_count"), Some(2.0));
+    assert_eq!(node.gauge("node.memory_total_bytes"), Some(1_024_000.0));
+    let pod = view.find("cgroup", "kubepods.slice/kubepods-podx.slice").unwrap();
+    assert_eq!(pod.attribute("cgroup.role"), Some("pod"));
+    assert_eq!((pod.attribute("pod.uid"), pod.attribute("pod.qos")), (Some("x"), Some("guaranteed")));
+    assert_eq!(pod.parent().unwrap().kind(), "node");
+    let container = view.find("cgroup", &container(A)).unwrap();
+    assert_eq!(container.attribute("cgroup.role"), Some("container"));
+    assert_eq!(container.attribute("container.id"), Some(A));
+    assert_eq!(container.attribute("container.runtime"), Some("containerd"));
+    assert_eq!(container.parent().unwrap().id(), pod.id());
+    assert_eq!(container.current("cpu.usage_ns"), Some(600_000));
+    assert_eq!(container.gauge("memory.usage_bytes"), Some(4096.0));
+    assert_eq!(container.gauge("cpu.quota_millicores"), Some(500.0));
+    assert_eq!(container.gauge("memory.limit_bytes"), None, "`max` is no limit");
+    assert_eq!(container.gauge("memory.max_usage_bytes"), None, "a file that this kernel does not have");
+}
+
+#[test]
+fn interfaces_by_name() {
+    let host = Host::v2();
+    let view = sample(&mut collector(host.path()));
+    let names: Vec<_> = view.of_kind("interface").iter().map(|interface| interface.id()).collect();
+    assert_eq!(names, ["eth0"]);
+    let eth0 = view.find("interface", "eth0").unwrap();
+    assert_eq!((eth0.current("network.rx_bytes"), eth0.current("network.tx_bytes")), (Some(100), Some(200)));
+    assert_eq!(eth0.parent().unwrap().kind(), "node");
+}
+
+#[test]
+fn a_container_without_any_cpu_time_has_no_figures() {
+    let host = Host::v2();
+    host.cgroup(&container(A), "0");
+    let view = sample(&mut collector(host.path()));
+    view.no_problems();
+    let empty = view.find("cgroup", &container(A)).unwrap();
+    assert_eq!(empty.figures(), [""; 0]);
+    assert_eq!(empty.attribute("container.id"), Some(A));
+    assert!(view.find("cgroup", &container(B)).unwrap().current("cpu.usage_ns").is_some());
+}
+
+#[test]
+fn one_broken_file_costs_its_figures_and_no_others() {
+    let host = Host::v2();
+    host.file(&format!("sys/fs/cgroup/{}/memory.stat", container(A)), "anon 1024\nfile lots\n");
+    let view = sample(&mut collector(host.path()));
+    let broken = view.find("cgroup", &container(A)).unwrap();
+    assert_eq!(broken.gauge("memory.rss_bytes"), None);
+    assert_eq!(broken.gauge("memory.usage_bytes"), Some(4096.0));
+    assert_eq!(view.find("cgroup", &container(B)).unwrap().gauge("memory.rss_bytes"), Some(1024.0));
+    let [problem] = &view.report.problems[..] else { panic!("{:?}", view.report.problems) };
+    assert_eq!(problem.source, "cgroup");
+    assert_eq!(problem.path, format!("/sys/fs/cgroup/{}/memory.stat", container(A)));
+    assert!(problem.error.contains("line 2"), "{}", problem.error);
+}
+
+#[test]
+fn problems_are_bounded() {
+    let host = Host::v2();
+    for index in 0..100 {
+        host.cgroup(&format!("kubepods.slice/kubepods-podp{index}.slice"), "broken");
+    }
+    let view = sample(&mut collector(host.path()));
+    assert!(view.report.problems.len() < 50);
+    assert_eq!(view.report.problems.len() + view.report.more_problems, 100);
+}
+
+#[test]
+fn counters_have_previous_readings_of_the_same_cgroup_only() {
+    let host = Host::v2();
+    let mut collector = collector(host.path());
+    let usage = |view: &crate::view::View| {
+        view.find("cgroup", &container(A))
+            .unwrap()
+            .counter("cpu.usage_ns")
+            .map(|(current, previous)| (current, previous.map(|(value, _)| value)))
+    };
+    assert_eq!(usage(&sample(&mut collector)), Some((600_000, None)));
+    host.cgroup(&container(A), "900");
+    assert_eq!(usage(&sample(&mut collector)), Some((900_000, Some(600_000))));
+    // the same name, another cgroup: the folder was made anew
+    fs::rename(host.path().join("sys/fs/cgroup").join(container(A)), host.path().join("gone")).unwrap();
+    host.cgroup(&container(A), "1000");
+    assert_eq!(usage(&sample(&mut collector)), Some((1_000_000, None)));
+    host.cgroup(&container(A), "5");
+    assert_eq!(usage(&sample(&mut collector)), Some((5000, None)), "a counter that went down");
+    host.cgroup(&container(A), "8");
+    assert_eq!(usage(&sample(&mut collector)), Some((8000, Some(5000))));
+}
+
+#[test]
+fn a_file_that_is_missing_for_a_tick_has_the_longer_time() {
+    let host = Host::v2();
+    let mut collector = collector(host.path());
+    sample(&mut collector);
+    let stat = host.path().join("sys/fs/cgroup").join(container(A)).join("cpu.stat");
+    let text = fs::read_to_string(&stat).unwrap();
+    fs::remove_file(&stat).unwrap();
+    let between = sample(&mut collector);
+    assert_eq!(between.find("cgroup", &container(A)).unwrap().counter("cpu.usage_ns"), None);
+    fs::write(&stat, text.replace("600", "700")).unwrap();
+    let after = sample(&mut collector);
+    let (current, previous) = after.find("cgroup", &container(A)).unwrap().counter("cpu.usage_ns").unwrap();
+    let (_, one_tick) =
+        after.find("cgroup", &container(B)).unwrap().counter("cpu.usage_ns").unwrap().1.unwrap();
+    let (previous, elapsed) = previous.unwrap();
+    assert_eq!((current, previous), (700_000, 600_000));
+    assert!(elapsed > one_tick);
+}
+
+#[test]
+fn cgroups_that_end_are_gone() {
+    let host = Host::v2();
+    let mut collector = collector(host.path());
+    assert_eq!(sample(&mut collector).report.cgroups, 3);
+    host.remove(&format!("sys/fs/cgroup/{}", container(B)));
+    let view = sample(&mut collector);
+    view.no_problems();
+    assert_eq!(view.report.cgroups, 2);
+    host.remove("sys/fs/cgroup/kubepods.slice");
+    let view = sample(&mut collector);
+    view.no_problems();
+    assert_eq!(view.of_kind("cgroup").len(), 0);
+}
+
+#[test]
+fn changed_bounds_show_after_a_few_ticks() {
+    let host = Host::v2();
+    let mut collector = collector(host.path());
+    sample(&mut collector);
+    host.file(&format!("sys/fs/cgroup/{}/memory.max", container(A)), "8192\n");
+    let limits: Vec<_> = (0..Settings::default().bounds_every)
+        .map(|_| sample(&mut collector).find("cgroup", &container(A)).unwrap().gauge("memory.limit_bytes"))
+        .collect();
+    assert_eq!(limits.last(), Some(&Some(8192.0)), "{limits:?}");
+}
+
+#[test]
+fn the_network_of_a_pod_is_that_of_its_oldest_container() {
+    let host = Host::v2();
+    host.net(40, "lo:1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16\neth0:7 1 0 0 0 0 0 0 8 2 0 0 0 0 0 0\n");
+    host.file(&format!("sys/fs/cgroup/{}/cgroup.procs", container(B)), "40\n41\n");
+    let mut collector = collector(host.path());
+    let view = sample(&mut collector);
+    view.no_problems();
+    let pod = view.find("cgroup", "kubepods.slice/kubepods-podx.slice").unwrap();
+    let interfaces = pod.children("interface");
+    assert_eq!(interfaces.iter().map(|interface| interface.id()).collect::<Vec<_>>(), ["eth0"]);
+    assert_eq!(interfaces[0].current("network.rx_bytes"), Some(7));
+    assert_eq!(pod.attribute("network.host"), None);
+
+    // a process that has ended gives way to one of another container
+    host.file(&format!("sys/fs/cgroup/{}/cgroup.procs", container(B)), "39\n");
+    host.file(&format!("sys/fs/cgroup/{}/init.scope/cgroup.procs", container(A)), "40\n");
+    let view = sample(&mut collector);
+    view.no_problems();
+    let pod = view.find("cgroup", "kubepods.slice/kubepods-podx.slice").unwrap();
+    assert_eq!(pod.children("interface").len(), 1);
+}
+
+#[test]
+fn a_pod_in_the_nodes_network_says_so_and_has_no_interfaces() {
+    let host = Host::v2();
+    // one inode for both: one namespace
+    fs::create_dir_all(host.path().join("proc/40/net")).unwrap();
+    fs::hard_link(host.path().join("proc/1/net/dev"), host.path().join("proc/40/net/dev")).unwrap();
+    host.file(&format!("sys/fs/cgroup/{}/cgroup.procs", container(A)), "40\n");
+    let view = sample(&mut collector(host.path()));
+    let pod = view.find("cgroup", "kubepods.slice/kubepods-podx.slice").unwrap();
+    assert_eq!(pod.attribute("network.host"), Some("true"));
+    assert_eq!(pod.children("interface").len(), 0);
+}
+
+#[test]
+fn processes_of_another_pid_namespace_are_found_by_their_cgroup() {
+    let host = Host::v2();
+    host.net(40, "eth0:7 1 0 0 0 0 0 0 8 2 0 0 0 0 0 0\n");
+    host.file("proc/39/cgroup", "0::/../../system.slice/x.service\n");
+    host.file(
+        "proc/40/cgroup",
+        &format!("0::/../../kubepods.slice/kubepods-podx.slice/cri-containerd-{A}.scope\n"),
+    );
+    host.file(&format!("sys/fs/cgroup/{}/cgroup.procs", container(A)), "0\n0\n");
+    let mut collector = collector(host.path());
+    for _ in 0..2 {
+        let view = sample(&mut collector);
+        view.no_problems();
+        let pod = view.find("cgroup", "kubepods.slice/kubepods-podx.slice").unwrap();
+        assert_eq!(pod.children("interface").len(), 1);
+    }
+    // the number now belongs to a process elsewhere
+    host.file("proc/40/cgroup", "0::/system.slice/y.service\n");
+    let view = sample(&mut collector);
+    let pod = view.find("cgroup", "kubepods.slice/kubepods-podx.slice").unwrap();
+    assert_eq!(pod.children("interface").len(), 0);
+}
+
+#[test]
+fn devices_by_name_and_number() {
+    let host = Host::v2();
+    for (name, number) in [("vda", "254:0"), ("loop0", "7:0"), ("dm-0", "253:0")] {
+        host.file(&format!("sys/block/{name}/dev"), &format!("{number}\n"));
+    }
+    host.file("proc/1/mountinfo", "31 23 0:28 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw\n32 1 253:0 / /data rw - ext4 /dev/mapper/data rw\n");
+    host.file("sys/fs/cgroup/cpu.stat", "usage_usec 5\n");
+    host.file(
+        "sys/fs/cgroup/io.stat",
+        "254:0 rbytes=10 wbytes=20 rios=1 wios=2\n7:0 rbytes=10 wbytes=0 rios=1 wios=0\n253:0 rbytes=3 wbytes=0 rios=1 wios=0\n\
+        8:16 rbytes=4 wbytes=0 rios=1 wios=0\n8:32 rbytes=0 wbytes=0 rios=0 wios=0\n",
+    );
+    let view = sample(&mut collector(host.path()));
+    let names: Vec<_> = view.of_kind("disk").iter().map(|disk| disk.id()).collect();
+    assert_eq!(names, ["/dev/vda", "/dev/mapper/data", "8:16"]);
+    let disk = view.find("disk", "/dev/vda").unwrap();
+    assert_eq!((disk.current("io.read_bytes"), disk.current("io.writes")), (Some(10), Some(2)));
+    assert_eq!(disk.current("io.total_bytes"), None);
+}
+
+#[test]
+fn without_devices_in_the_root_cgroup_the_block_layer_answers() {
+    let host = Host::v2();
+    host.file("sys/block/vda/dev", "254:0\n");
+    host.file("proc/diskstats", " 254 0 vda 5 0 16 0 7 0 32 0 0 0 0\n 254 1 vda1 5 0 16 0 7 0 32 0 0 0 0\n");
+    let view = sample(&mut collector(host.path()));
+    let names: Vec<_> = view.of_kind("disk").iter().map(|disk| disk.id()).collect();
+    assert_eq!(names, ["/dev/vda"], "partitions are no disks");
+    let disk = view.find("disk", "/dev/vda").unwrap();
+    assert_eq!((disk.current("io.read_bytes"), disk.current("io.writes")), (Some(16 * 512), Some(7)));
+}
+
+#[test]
+fn pressure_of_the_machine_has_no_full_cpu() {
+    let host = Host::v2();
+    for resource in ["cpu", "memory", "io"] {
+        host.file(&format!("proc/pressure/{resource}"), "some avg10=0 total=11\nfull avg10=0 total=0\n");
+        host.file(
+            &format!("sys/fs/cgroup/{}/{resource}.pressure", container(A)),
+            "some avg10=0 total=5\nfull avg10=0 total=4\n",
+        );
+    }
+    let view = sample(&mut collector(host.path()));
+    let node = view.node();
+    assert_eq!((node.current("psi.cpu.some_us"), node.current("psi.cpu.full_us")), (Some(11), None));
+    assert_eq!(node.current("psi.io.full_us"), Some(0));
+    let container = view.find("cgroup", &container(A)).unwrap();
+    assert_eq!(
+        (container.current("psi.cpu.some_us"), container.current("psi.cpu.full_us")),
+        (Some(5), Some(4))
+    );
+}
+
+#[test]
+fn the_root_of_v2_has_memory_from_its_statistics_and_swap_from_meminfo() {
+    let host = Host::v2();
+    host.file("sys/fs/cgroup/memory.stat", "anon 1000\nfile 500\ninactive_file 100\n");
+    let node_view = sample(&mut collector(host.path()));
+    let node = node_view.node();
+    assert_eq!(node.gauge("memory.usage_bytes"), Some(1500.0));
+    assert_eq!(node.gauge("memory.swap_bytes"), Some(60.0 * 1024.0));
+    assert_eq!(node.gauge("memory.max_usage_bytes"), None);
+}
+
+#[test]
+fn v1_reads_the_group_of_files_that_counts() {
+    let host = Host::bare(
+        "32 31 0:29 / /sys/fs/cgroup/cpuacct rw - cgroup cgroup rw,cpuacct\n36 31 0:33 / /sys/fs/cgroup/blkio rw - cgroup cgroup rw,blkio\n",
+    );
+    let pod = "kubepods/burstable/podx";
+    let blkio =
+        |path: &str, name: &str, text: &str| host.file(&format!("sys/fs/cgroup/blkio/{path}/{name}"), text);
+    for (path, usage) in [(pod.to_owned(), "10"), (format!("{pod}/{A}"), "6"), (format!("{pod}/{B}"), "4")] {
+        host.file(&format!("sys/fs/cgroup/cpuacct/{path}/cpuacct.usage"), usage);
+        blkio(&path, "blkio.bfq.io_service_bytes_recursive", "Total 0\n");
+        blkio(&path, "blkio.bfq.io_serviced_recursive", "Total 0\n");
+    }
+    blkio(
+        pod,
+        "blkio.throttle.io_service_bytes_recursive",
+        "8:0 Read 3\n8:0 Write 4\n8:16 Read 5\nTotal 12\n",
+    );
+    blkio(pod, "blkio.throttle.io_serviced_recursive", "8:0 Read 1\n8:0 Write 1\nTotal 2\n");
+    blkio(&format!("{pod}/{A}"), "blkio.throttle.io_service_bytes_recursive", "8:0 Read 3\nTotal 3\n");
+    blkio(&format!("{pod}/{B}"), "blkio.throttle.io_service_bytes_recursive", "Total 0\n");
+    let mut collector = collector(host.path());
+    let view = sample(&mut collector);
+    view.no_problems();
+    assert_eq!(view.node().attribute("cgroup.version"), Some("1"));
+    let seen = view.find("cgroup", pod).unwrap();
+    assert_eq!((seen.current("io.read_bytes"), seen.current("io.write_bytes")), (Some(8), Some(4)));
+    assert_eq!((seen.current("io.reads"), seen.current("io.sync_bytes")), (Some(1), None));
+    assert_eq!(view.find("cgroup", &format!("{pod}/{A}")).unwrap().current("io.read_bytes"), Some(3));
+    assert_eq!(view.find("cgroup", &format!("{pod}/{B}")).unwrap().current("io.read_bytes"), None);
+}
+
+#[test]
+fn a_host_without_cgroups_says_so_and_gives_the_rest() {
+    let host = Host::bare("");
+    let view = sample(&mut collector(host.path()));
+    assert_eq!(view.node().gauge("node.memory_total_bytes"), Some(1_024_000.0));
+    assert_eq!(view.node().attribute("cgroup.version"), None);
+    assert!(view.report.problems.iter().any(|problem| problem.error.contains("no cgroup hierarchy")));
+}
+
+#[test]
+fn a_mount_that_cannot_be_seen_below_the_root_is_no_figure() {
+    let host = Host::v2();
+    host.file(
+        "proc/1/mountinfo",
+        "31 23 0:28 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw\n40 1 259:7 / /data rw - ext4 /dev/nvme7n1 rw\n",
+    );
+    fs::create_dir_all(host.path().join("data")).unwrap();
+    let view = sample(&mut collector(host.path()));
+    assert_eq!(view.of_kind("filesystem").len(), 0, "the folder below it is another file system");
+    assert!(
+        view.report
+            .problems
+            .iter()
+            .any(|problem| problem.path == "/data" && problem.error.contains("HostToContainer"))
+    );
+}
+
+#[test]
+fn what_cannot_be_read_at_all_is_refused() {
+    let empty = tempfile::tempdir().unwrap();
+    let error = Collector::new(HostRoot::open(empty.path()).unwrap(), settings()).unwrap_err().to_string();
+    assert!(error.contains("proc/meminfo") && error.contains("mounted"), "{error}");
+    let host = Host::v2();
+    let unnamed =
+        Collector::new(HostRoot::open(host.path()).unwrap(), Settings::default()).unwrap_err().to_string();
+    assert!(unnamed.contains("node_name"), "{unnamed}");
+}
+
+#[test]
+fn more_cgroups_than_allowed_are_left_out_and_reported() {
+    let host = Host::v2();
+    for index in 0..10 {
+        host.cgroup(&format!("kubepods.slice/kubepods-podp{index}.slice"), "5");
+    }
+    let settings = Settings { max_cgroups: 5, ..settings() };
+    let mut collector = Collector::new(HostRoot::open(host.path()).unwrap(), settings).unwrap();
+    let view = sample(&mut collector);
+    assert_eq!(view.report.cgroups, 5);
+    assert!(
+        view.report.problems.iter().any(|problem| problem.error.contains("6 pods left out")),
+        "{:?}",
+        view.report.problems
+    );
+}
