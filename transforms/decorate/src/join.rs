@@ -1,82 +1,99 @@
-//! Cgroups to pods and containers.
+//! What the kernel counted for a cgroup goes to the pod or container that its path names.
 
-use alloc::collections::BTreeMap;
 use alloc::vec;
 use alloc::vec::Vec;
 
 use insights_sdk::{Batch, Entity};
 
-/// Which entities the kernel has figures of: those become events.
+use crate::keys::Keys;
+
+/// Which pods and containers have a cgroup, by the number of their entity.
 pub(crate) struct Joined(Vec<bool>);
 
 impl Joined {
-    /// Whether a cgroup was found for this pod or container.
-    pub(crate) fn contains(&self, entity: Entity<'_>) -> bool {
+    pub(crate) fn has(&self, entity: Entity<'_>) -> bool {
         self.0.get(entity.index() as usize).copied().unwrap_or(false)
     }
 
-    fn insert(&mut self, entity: Entity<'_>) {
-        let index = entity.index() as usize;
-        if index >= self.0.len() {
-            self.0.resize(index + 1, false);
+    fn note(&mut self, entity: Entity<'_>) {
+        if let Some(slot) = self.0.get_mut(entity.index() as usize) {
+            *slot = true;
         }
-        self.0[index] = true;
     }
 }
 
-/// Gives figures and interfaces of each cgroup to the pod or container whose uid or id its path names, and removes the
-/// cgroups. One without a pod (leftover, not yet in the kubelet's list) or without a container (sandbox) goes with its
-/// figures: there is nobody to attribute them to.
-pub(crate) fn join(batch: &Batch) -> Joined {
-    let mut joined = Joined(vec![false; batch.entities().len()]);
+/// Moves figures and interfaces of cgroups to their pods and containers, and drops the cgroups. Those that nobody knows
+/// are dropped with their figures: sandboxes, containers of before a restart, pods that the kubelet does not list (yet).
+pub(crate) fn join(batch: &Batch, keys: &Keys) -> Joined {
+    let pods = Pods::new(batch);
+    let count = batch.entities().last().map_or(0, |last| last.index() as usize + 1);
+    let mut joined = Joined(vec![false; count]);
     let cgroups = batch.of_kind("cgroup");
-    if cgroups.is_empty() {
-        return joined;
-    }
-    let (pods, containers) = (pods(batch), containers(batch));
-    let keys = [
-        batch.name("cgroup.role"),
-        batch.name("pod.uid"),
-        batch.name("container.id"),
-        batch.name("network.host"),
-    ];
-    let [role_key, uid_key, id_key, host_key] = keys;
+    // Containers follow their pod, so the pod of the cgroup before is nearly always the one.
+    let mut last: Option<(&str, Option<Entity<'_>>)> = None;
     for &cgroup in &cgroups {
-        let found = match cgroup.attribute(role_key) {
-            Some("pod") => cgroup.attribute(uid_key).and_then(|uid| pods.get(uid)),
-            Some("container") => cgroup.attribute(id_key).and_then(|id| containers.get(id)),
-            _ => None,
+        let Some(uid) = cgroup.attribute(keys.raw_pod_uid) else { continue };
+        let pod = match last {
+            Some((last_uid, pod)) if last_uid == uid => pod,
+            _ => pods.find(uid),
         };
-        let Some(&entity) = found else { continue };
-        cgroup.move_points_to(entity);
-        if cgroup.attribute(host_key) == Some("true") {
-            entity.set_attribute("pod.host_network", "true");
+        last = Some((uid, pod));
+        let Some(pod) = pod else { continue };
+        match cgroup.attribute(keys.cgroup_role) {
+            Some("pod") => {
+                cgroup.move_points_to(pod);
+                take_interfaces(cgroup, pod, keys);
+                joined.note(pod);
+            }
+            Some("container") => {
+                let Some(id) = cgroup.attribute(keys.raw_container_id) else { continue };
+                let mut containers = pod.children_of_kind("container").into_iter();
+                if let Some(container) =
+                    containers.find(|container| container.attribute(keys.raw_container_id) == Some(id))
+                {
+                    cgroup.move_points_to(container);
+                    joined.note(container);
+                }
+            }
+            _ => {}
         }
-        for interface in cgroup.children_of_kind("interface") {
-            interface.set_parent(Some(entity));
-        }
-        joined.insert(entity);
     }
     for cgroup in cgroups {
-        cgroup.remove();
+        if cgroup.is_live() {
+            cgroup.remove();
+        }
     }
     joined
 }
 
-/// Pods by uid and, for static pods, by the hash that their cgroup carries in its place.
-fn pods(batch: &Batch) -> BTreeMap<&str, Entity<'_>> {
-    let mut pods = BTreeMap::new();
-    for pod in batch.of_kind("pod") {
-        if let Some(hash) = pod.attribute("pod.config_hash") {
-            pods.entry(hash).or_insert(pod);
-        }
-        pods.insert(pod.attribute("pod.uid").unwrap_or(pod.id()), pod);
+/// Interfaces that a pod shares with the node are the node's; as the pod's they would be counted again for each such pod.
+fn take_interfaces(cgroup: Entity<'_>, pod: Entity<'_>, keys: &Keys) {
+    let is_host = cgroup.attribute(keys.network_host) == Some("true")
+        || pod.attribute(keys.raw_host_network) == Some("true");
+    if is_host {
+        return;
     }
-    pods
+    for interface in cgroup.children_of_kind("interface") {
+        interface.set_parent(Some(pod));
+    }
 }
 
-fn containers(batch: &Batch) -> BTreeMap<&str, Entity<'_>> {
-    let key = batch.name("container.id");
-    let containers = batch.of_kind("container").into_iter();
-    containers.filter_map(|container| Some((container.attribute(key)?, container))).collect()
+/// Pods by the uid that paths name.
+struct Pods<'b> {
+    batch: &'b Batch,
+    /// Static pods that the kubelet lists under the uid of their mirror: the uid that the path has. Few on any node.
+    by_hash: Vec<(&'b str, Entity<'b>)>,
+}
+
+impl<'b> Pods<'b> {
+    fn new(batch: &'b Batch) -> Self {
+        let pods = batch.of_kind("pod").into_iter();
+        let by_hash = pods.filter_map(|pod| Some((pod.attribute("pod.config_hash")?, pod))).collect();
+        Self { batch, by_hash }
+    }
+
+    fn find(&self, uid: &str) -> Option<Entity<'b>> {
+        let by_hash = || self.by_hash.iter().find(|(hash, _)| *hash == uid).map(|&(_, pod)| pod);
+        self.batch.find("pod", uid).or_else(by_hash)
+    }
 }

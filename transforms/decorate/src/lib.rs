@@ -1,22 +1,29 @@
-//! `decorate`: what each figure belongs to.
+//! `decorate`: what the kernel counted meets what the kubelet and the cloud know.
 //!
-//! Joins the kernel's cgroups with the kubelet's pods and containers, then gives every entity that becomes an event its
-//! `Type` and the attributes that dashboards group by. Which attributes, and the options, are in the README of this crate.
+//! Figures of a cgroup move onto the pod or container whose uid or id its path names. Every entity that becomes an event
+//! gets the attribute `Type` and what identifies it: cluster, node, instance, namespace, pod, owner, service, container.
+//! What the options mean is in the README of this crate.
 #![cfg_attr(target_family = "wasm", no_std)]
 #![forbid(unsafe_code)]
 
 extern crate alloc;
 
-mod events;
+mod event;
+mod job;
 mod join;
+mod keys;
+mod labels;
+mod node;
 mod options;
-mod owners;
-mod status;
+mod owner;
+mod pod;
 
 use alloc::string::String;
+use alloc::vec::Vec;
 
 use insights_sdk::{About, Batch, ConfigError, Settings, Transform};
 
+use keys::Keys;
 use options::Options;
 
 /// The transform, configured.
@@ -29,17 +36,21 @@ impl Transform for Decorate {
     const ABOUT: About = About::new("decorate", env!("CARGO_PKG_VERSION"))
         .config_schema(include_str!("config.schema.json"))
         .reads(&[
-            "cgroup.*",
+            "cgroup.role",
             "cluster.name",
             "container.*",
+            "container_instance.id",
             "device",
+            "fs.capacity_bytes",
+            "fs.inodes",
             "fs.type",
             "instance.*",
             "label.*",
+            "network.host",
             "node.name",
             "orchestrator",
             "pod.*",
-            "service.*",
+            "service.name",
             "volume.*",
             "workload.*",
         ])
@@ -58,14 +69,21 @@ impl Transform for Decorate {
             "Service",
             "Sources",
             "Type",
+            "container.*",
             "container_last_termination_reason",
             "container_status",
             "container_status_reason",
+            "device",
             "ebs_volume_id",
             "filesystem_type",
             "fstype",
+            "label.*",
+            "node.name",
+            "node.orchestrator",
             "owner.*",
+            "pod.*",
             "pod_status",
+            "service.name",
         ]);
 
     fn configure(settings: &mut Settings) -> Result<Self, ConfigError> {
@@ -73,8 +91,16 @@ impl Transform for Decorate {
     }
 
     fn process(&self, batch: &Batch) -> Result<(), String> {
-        let joined = join::join(batch);
-        events::mark(batch, &self.options, &joined);
+        // Other scopes have no node, and nothing here is about them.
+        let Some(node) = batch.node() else { return Ok(()) };
+        let keys = Keys::new(batch);
+        let facts = node::facts(&self.options, *node, &keys);
+        let joined = join::join(batch, &keys);
+        let mut disks = Vec::new();
+        node::mark(*node, &facts, &keys, &mut disks);
+        if !facts.is_ecs {
+            pod::mark(&self.options, batch, &facts, &keys, &joined, &disks);
+        }
         Ok(())
     }
 }

@@ -1,63 +1,98 @@
-//! The configuration of `decorate`.
+//! The configuration.
 
+use alloc::format;
 use alloc::string::String;
+use alloc::vec::Vec;
 
 use insights_sdk::Settings;
+use insights_sdk::json::Value;
 
-/// See the README for what each one does.
+/// Values of `orchestrator`.
+const ORCHESTRATORS: [&str; 3] = ["eks", "kubernetes", "ecs"];
+
+/// The configuration, read.
 #[derive(Debug)]
 pub(crate) struct Options {
     pub(crate) cluster_name: Option<String>,
     pub(crate) node_name: Option<String>,
-    pub(crate) orchestrator: Option<Orchestrator>,
+    /// Whether it is `ecs`; found out from the node where it is not configured.
+    pub(crate) is_ecs: Option<bool>,
     pub(crate) prefer_full_pod_name: bool,
     pub(crate) full_pod_name: bool,
     pub(crate) container_name: bool,
     pub(crate) service: bool,
-    pub(crate) labels: bool,
-    pub(crate) enhanced: bool,
+    /// Why a container of the pod ended, on the pod.
+    pub(crate) reason_on_pod: bool,
+    pub(crate) pods_without_cgroup: bool,
+    pub(crate) labels: Labels,
 }
 
-/// Which family of events a node gives.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Orchestrator {
-    /// `Node`, `Pod`, `Container`, …
-    Kubernetes,
-    /// `Instance`, …
-    Ecs,
-}
-
-impl Orchestrator {
-    /// From its name in the configuration or in the node's attribute.
-    pub(crate) fn parse(name: &str) -> Option<Self> {
-        match name {
-            "eks" | "kubernetes" => Some(Self::Kubernetes),
-            "ecs" => Some(Self::Ecs),
-            _ => None,
-        }
-    }
+/// Which labels of pods their events carry.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Labels {
+    All,
+    /// Keys, or beginnings of keys where they end in `*`.
+    Listed(Vec<String>),
 }
 
 impl Options {
-    /// Reads the settings; what is wrong stays recorded in them.
+    /// Reads all keys; problems stay with `settings`.
     pub(crate) fn read(settings: &mut Settings) -> Self {
-        let mut orchestrator = None;
-        if let Some(name) = settings.string("orchestrator") {
-            orchestrator = Orchestrator::parse(&name);
-            if orchestrator.is_none() {
-                settings.problem("orchestrator", "expected eks, kubernetes or ecs");
-            }
-        }
+        let enhanced = settings.flag("enhanced").unwrap_or(false);
         Self {
-            cluster_name: settings.string("cluster_name").filter(|name| !name.is_empty()),
-            node_name: settings.string("node_name").filter(|name| !name.is_empty()),
-            orchestrator,
-            prefer_full_pod_name: settings.flag("prefer_full_pod_name").unwrap_or(false),
-            full_pod_name: settings.flag("add_full_pod_name_metric_label").unwrap_or(false),
-            container_name: settings.flag("add_container_name_metric_label").unwrap_or(false),
+            cluster_name: text(settings, "cluster_name"),
+            node_name: text(settings, "node_name"),
+            is_ecs: orchestrator(settings),
+            prefer_full_pod_name: settings.flag("prefer_full_pod_name").unwrap_or(enhanced),
+            full_pod_name: settings.flag("add_full_pod_name_metric_label").unwrap_or(enhanced),
+            container_name: settings.flag("add_container_name_metric_label").unwrap_or(enhanced),
             service: settings.flag("add_service_as_attribute").unwrap_or(true),
-            labels: settings.flag("labels").unwrap_or(true),
-            enhanced: settings.flag("enhanced").unwrap_or(false),
+            reason_on_pod: enhanced,
+            pods_without_cgroup: settings.flag("pods_without_cgroup").unwrap_or(false),
+            labels: labels(settings),
         }
     }
+}
+
+impl Labels {
+    /// Whether events carry the label of that key.
+    pub(crate) fn has(&self, key: &str) -> bool {
+        match self {
+            Self::All => true,
+            Self::Listed(list) => list.iter().any(|listed| match listed.strip_suffix('*') {
+                Some(start) => key.starts_with(start),
+                None => key == listed,
+            }),
+        }
+    }
+}
+
+/// Text; nothing where it is empty, as configuration templates leave it.
+fn text(settings: &mut Settings, key: &str) -> Option<String> {
+    settings.string(key).filter(|text| !text.is_empty())
+}
+
+fn orchestrator(settings: &mut Settings) -> Option<bool> {
+    let orchestrator = settings.string("orchestrator")?;
+    if !ORCHESTRATORS.contains(&orchestrator.as_str()) {
+        settings.problem("orchestrator", format!("expected one of {}, found {orchestrator}", ORCHESTRATORS.join(", ")));
+    }
+    Some(orchestrator == "ecs")
+}
+
+fn labels(settings: &mut Settings) -> Labels {
+    let found = match settings.value("labels") {
+        None | Some(Value::Bool(true)) => return Labels::All,
+        Some(Value::Bool(false)) => return Labels::Listed(Vec::new()),
+        Some(Value::Array(items)) => {
+            let keys: Option<Vec<_>> = items.iter().map(|item| item.as_str().map(String::from)).collect();
+            match keys {
+                Some(keys) => return Labels::Listed(keys),
+                None => "a list of something else",
+            }
+        }
+        Some(other) => other.kind(),
+    };
+    settings.problem("labels", format!("expected true, false or a list of label keys, found {found}"));
+    Labels::All
 }

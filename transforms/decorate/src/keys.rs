@@ -1,0 +1,62 @@
+//! Names that are used on many entities, looked up once for each call.
+
+use insights_sdk::{Batch, Name};
+
+macro_rules! keys {
+    ($($field:ident = $text:literal,)*) => {
+        /// Handles of attribute keys.
+        pub(crate) struct Keys {
+            $(pub(crate) $field: Name,)*
+        }
+
+        impl Keys {
+            pub(crate) fn new(batch: &Batch) -> Self {
+                Self { $($field: batch.name($text),)* }
+            }
+        }
+    };
+}
+
+keys! {
+    kind = "Type",
+    sources = "Sources",
+    cluster_name = "ClusterName",
+    node_name = "NodeName",
+    instance_id = "InstanceId",
+    instance_type = "InstanceType",
+    autoscaling_group = "AutoScalingGroupName",
+    container_instance_id = "ContainerInstanceId",
+    raw_node_name = "node.name",
+    fstype = "fstype",
+    filesystem_type = "filesystem_type",
+    raw_fs_type = "fs.type",
+    device = "device",
+    ebs_id = "EBSVolumeId",
+    raw_ebs_id = "volume.ebs_id",
+    persistent_ebs_id = "ebs_volume_id",
+    raw_persistent_ebs_id = "volume.persistent_ebs_id",
+    namespace = "Namespace",
+    pod_name = "PodName",
+    full_pod_name = "FullPodName",
+    service = "Service",
+    raw_service = "service.name",
+    pod_status = "pod_status",
+    raw_pod_uid = "pod.uid",
+    raw_pod_name = "pod.name",
+    raw_pod_namespace = "pod.namespace",
+    raw_pod_phase = "pod.phase",
+    raw_host_network = "pod.host_network",
+    network_host = "network.host",
+    cgroup_role = "cgroup.role",
+    container_name = "ContainerName",
+    container_status = "container_status",
+    container_status_reason = "container_status_reason",
+    container_last_termination_reason = "container_last_termination_reason",
+    raw_container_name = "container.name",
+    raw_container_id = "container.id",
+    raw_container_runtime = "container.runtime",
+    raw_container_kind = "container.kind",
+    raw_container_state = "container.state",
+    raw_container_state_reason = "container.state.reason",
+    raw_last_termination_reason = "container.last_termination_reason",
+}

@@ -1,0 +1,69 @@
+//! Who owns a pod, and what the pod is called after it.
+
+use insights_sdk::{Batch, Entity};
+
+use crate::job;
+
+/// Label that a Deployment gives the pods of its ReplicaSets.
+const TEMPLATE_HASH: &str = "label.pod-template-hash";
+/// The same of an Argo Rollout, whose ReplicaSets look alike.
+const ROLLOUT_HASH: &str = "label.rollouts-pod-template-hash";
+
+/// An owner, after what stands behind it was found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Owner<'b> {
+    pub(crate) kind: &'b str,
+    pub(crate) name: &'b str,
+    /// Kind as the owner reference says it.
+    reference: &'b str,
+}
+
+impl<'b> Owner<'b> {
+    /// Of a `workload` that owns `pod`; nothing where kind or name is missing.
+    pub(crate) fn of(pod: Entity<'b>, workload: Entity<'b>, prefer_full_name: bool) -> Option<Self> {
+        let set = |key: &str| workload.attribute(key).filter(|text| !text.is_empty());
+        let (reference, name) = (set("workload.kind")?, set("workload.name")?);
+        let (kind, name) = match reference {
+            "ReplicaSet" => of_replica_set(pod, name),
+            "Job" => of_job(pod.batch(), name, prefer_full_name),
+            _ => (reference, name),
+        };
+        Some(Self { kind, name, reference })
+    }
+
+    /// `PodName` of a pod with that owner, where this kind of owner says one.
+    pub(crate) fn pod_name(self, own_name: &'b str) -> Option<&'b str> {
+        match self.reference {
+            "StatefulSet" => Some(own_name),
+            "DaemonSet" | "ReplicationController" | "ReplicaSet" | "Job" => Some(self.name),
+            _ => None,
+        }
+    }
+}
+
+/// `PodName` of a pod whose owners say none.
+pub(crate) fn unowned_pod_name(own_name: &str, prefer_full_name: bool) -> &str {
+    // One static pod on each node, each with the node's name behind it.
+    if own_name.starts_with("kube-proxy") && !prefer_full_name { "kube-proxy" } else { own_name }
+}
+
+fn of_replica_set<'b>(pod: Entity<'b>, name: &'b str) -> (&'b str, &'b str) {
+    let stripped = |label: &str| job::without_hash(name, pod.attribute(label)?);
+    if let Some(rollout) = stripped(ROLLOUT_HASH) {
+        return ("Rollout", rollout);
+    }
+    let deployment = match pod.attribute(TEMPLATE_HASH) {
+        Some(hash) => job::without_hash(name, hash),
+        None if pod.attribute(ROLLOUT_HASH).is_some() => None,
+        None => job::without_likely_hash(name),
+    };
+    deployment.map_or(("ReplicaSet", name), |deployment| ("Deployment", deployment))
+}
+
+fn of_job<'b>(batch: &Batch, name: &'b str, prefer_full_name: bool) -> (&'b str, &'b str) {
+    match job::cron_job(name, batch.time_unix_ms()) {
+        Some(cron_job) => ("CronJob", cron_job),
+        None if prefer_full_name => ("Job", name),
+        None => ("Job", job::job_prefix(name)),
+    }
+}

@@ -1,0 +1,247 @@
+//! Pods, their interfaces, their containers and the containers' layers.
+
+use alloc::format;
+use alloc::vec::Vec;
+
+use insights_sdk::{Batch, Entity, Name};
+
+use crate::event::{EventType, Facts, Pairs, header, set_all};
+use crate::join::Joined;
+use crate::keys::Keys;
+use crate::labels;
+use crate::node::{Disk, set_fstype, set_volume, size};
+use crate::options::Options;
+use crate::owner::{Owner, unowned_pod_name};
+
+/// Makes events of all pods that have a cgroup, and of what is below them.
+pub(crate) fn mark(
+    options: &Options,
+    batch: &Batch,
+    facts: &Facts,
+    keys: &Keys,
+    joined: &Joined,
+    disks: &[Disk<'_>],
+) {
+    let of = |event| header(batch, event, facts, keys);
+    let headers = Headers {
+        pod: of(EventType::Pod),
+        interface: of(EventType::PodNet),
+        container: of(EventType::Container),
+        filesystem: of(EventType::ContainerFs),
+    };
+    let mut marker = Marker {
+        options,
+        keys,
+        headers,
+        disks,
+        owner_keys: Vec::new(),
+        identity: Vec::new(),
+        copied: Vec::new(),
+        pair: Vec::new(),
+    };
+    for pod in batch.of_kind("pod") {
+        marker.pod(pod, joined);
+    }
+}
+
+struct Headers {
+    pod: Pairs,
+    interface: Pairs,
+    container: Pairs,
+    filesystem: Pairs,
+}
+
+struct Marker<'m> {
+    options: &'m Options,
+    keys: &'m Keys,
+    headers: Headers,
+    disks: &'m [Disk<'m>],
+    /// Per position of an owner: keys of its kind and its name.
+    owner_keys: Vec<(Name, Name)>,
+    /// What this pod and everything below it gets.
+    identity: Pairs,
+    /// What the pod has already and everything below it gets.
+    copied: Pairs,
+    /// The same for one container.
+    pair: Pairs,
+}
+
+impl Marker<'_> {
+    fn pod(&mut self, pod: Entity<'_>, joined: &Joined) {
+        let keys = self.keys;
+        self.identify(pod);
+        if joined.has(pod) || self.options.pods_without_cgroup {
+            set_all(pod, &self.headers.pod);
+            set_all(pod, &self.identity);
+            copy(pod, keys.raw_pod_phase, keys.pod_status);
+        }
+        for child in pod.children() {
+            match child.kind() {
+                "interface" => {
+                    set_all(child, &self.headers.interface);
+                    set_all(child, &self.identity);
+                    set_all(child, &self.copied);
+                }
+                "container" => {
+                    self.container(child, joined);
+                    if self.options.reason_on_pod {
+                        reason_of_ended(child, pod, keys);
+                    }
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// Finds out what names the pod.
+    fn identify(&mut self, pod: Entity<'_>) {
+        let (batch, keys) = (pod.batch(), self.keys);
+        self.identity.clear();
+        self.copied.clear();
+        for key in [keys.raw_pod_namespace, keys.raw_pod_name, keys.raw_pod_uid] {
+            if let Some(value) = pod.attribute_name(key) {
+                self.copied.push((key, value));
+            }
+        }
+        if let Some(namespace) = pod.attribute_name(keys.raw_pod_namespace) {
+            self.identity.push((keys.namespace, namespace));
+        }
+        let own_name = pod.attribute(keys.raw_pod_name);
+        let full = self.options.prefer_full_pod_name;
+        let mut pod_name = None;
+        let workloads = pod.links("owned-by").into_iter();
+        for (position, owner) in workloads.filter_map(|workload| Owner::of(pod, workload, full)).enumerate() {
+            let (kind, name) = self.owner_keys(batch, position);
+            self.identity.push((kind, batch.name(owner.kind)));
+            self.identity.push((name, batch.name(owner.name)));
+            pod_name = pod_name.or_else(|| owner.pod_name(own_name?));
+        }
+        if let Some(own_name) = own_name {
+            let pod_name = pod_name.unwrap_or_else(|| unowned_pod_name(own_name, full));
+            self.identity.push((keys.pod_name, batch.name(pod_name)));
+            if self.options.full_pod_name {
+                self.identity.push((keys.full_pod_name, batch.name(own_name)));
+            }
+        }
+        if self.options.service
+            && let Some(service) = service(pod)
+        {
+            self.identity.push((keys.service, service));
+            self.identity.push((keys.raw_service, service));
+        }
+        labels::select(pod, &self.options.labels, &mut self.copied);
+    }
+
+    fn owner_keys(&mut self, batch: &Batch, position: usize) -> (Name, Name) {
+        while self.owner_keys.len() <= position {
+            let number = self.owner_keys.len();
+            let key = |what: &str| batch.name(&format!("owner.{number}.{what}"));
+            self.owner_keys.push((key("kind"), key("name")));
+        }
+        self.owner_keys[position]
+    }
+
+    fn container(&mut self, container: Entity<'_>, joined: &Joined) {
+        let keys = self.keys;
+        let name = container.attribute_name(keys.raw_container_name).filter(|_| self.options.container_name);
+        if joined.has(container) {
+            set_all(container, &self.headers.container);
+            set_all(container, &self.identity);
+            set_all(container, &self.copied);
+            if let Some(name) = name {
+                container.set_attribute_name(keys.container_name, name);
+            }
+            set_status(container, keys);
+        }
+        for layer in container.children_of_kind("filesystem") {
+            set_all(layer, &self.headers.filesystem);
+            set_all(layer, &self.identity);
+            set_all(layer, &self.copied);
+            self.pair.clear();
+            for key in [keys.raw_container_name, keys.raw_container_id, keys.raw_container_runtime] {
+                if let Some(value) = container.attribute_name(key) {
+                    self.pair.push((key, value));
+                }
+            }
+            if let Some(name) = name {
+                self.pair.push((keys.container_name, name));
+            }
+            set_all(layer, &self.pair);
+            set_device(layer, self.disks, keys);
+        }
+    }
+}
+
+/// The first of its services by name: any other choice could change from tick to tick, and the service is a dimension.
+fn service(pod: Entity<'_>) -> Option<Name> {
+    let services = pod.links("endpoint-of").into_iter();
+    let names = services.filter_map(|service| Some((service.attribute("service.name")?, service)));
+    let (_, service) = names.min_by(|left, right| left.0.cmp(right.0))?;
+    service.attribute_name("service.name")
+}
+
+fn set_status(container: Entity<'_>, keys: &Keys) {
+    let state = container.attribute(keys.raw_container_state);
+    let status = match state {
+        Some("running") => "Running",
+        Some("waiting") => "Waiting",
+        Some("terminated") => "Terminated",
+        _ => "",
+    };
+    if !status.is_empty() {
+        container.set_attribute(keys.container_status, status);
+    }
+    if matches!(state, Some("waiting" | "terminated")) {
+        copy_text(container, keys.raw_container_state_reason, container, keys.container_status_reason);
+    }
+    let last = keys.raw_last_termination_reason;
+    copy_text(container, last, container, keys.container_last_termination_reason);
+}
+
+/// Why the last of the pod's containers that ended did so.
+fn reason_of_ended(container: Entity<'_>, pod: Entity<'_>, keys: &Keys) {
+    let is_main = matches!(container.attribute(keys.raw_container_kind), Some("main") | None);
+    if is_main
+        && pod.attribute(keys.kind).is_some()
+        && container.attribute(keys.raw_container_state) == Some("terminated")
+    {
+        copy_text(container, keys.raw_container_state_reason, pod, keys.container_status_reason);
+    }
+}
+
+/// The kubelet does not say on which device layers lie. Its figures are those of one `statfs`, so a file system of the
+/// node with the very same size and number of inodes is the one, if there is but one.
+fn set_device(layer: Entity<'_>, disks: &[Disk<'_>], keys: &Keys) {
+    let (capacity, inodes) = size(layer);
+    let mut same = disks.iter().filter(|disk| {
+        let same_inodes = inodes.is_none() || disk.inodes.is_none() || disk.inodes == inodes;
+        capacity.is_some() && disk.capacity == capacity && same_inodes
+    });
+    match (same.next(), same.next()) {
+        (Some(disk), None) => {
+            copy_between(disk.entity, layer, keys.device);
+            set_fstype(layer, disk.entity, keys);
+            set_volume(layer, disk.entity, false, keys);
+        }
+        _ => set_fstype(layer, layer, keys),
+    }
+}
+
+fn copy(entity: Entity<'_>, from: Name, to: Name) {
+    if let Some(value) = entity.attribute_name(from) {
+        entity.set_attribute_name(to, value);
+    }
+}
+
+fn copy_between(from: Entity<'_>, to: Entity<'_>, key: Name) {
+    if let Some(value) = from.attribute_name(key) {
+        to.set_attribute_name(key, value);
+    }
+}
+
+/// Copies a text that is there and not empty.
+fn copy_text(from: Entity<'_>, key: Name, to: Entity<'_>, new_key: Name) {
+    if let Some(value) = from.attribute_name(key).filter(|&value| !from.batch().text(value).is_empty()) {
+        to.set_attribute_name(new_key, value);
+    }
+}

@@ -1,0 +1,8 @@
+//! The golden cases, natively. The end-to-end tests run the same folders against the component.
+
+use insightd_decorate::Decorate;
+
+#[test]
+fn golden_cases() {
+    insights_sdk::golden::run_transform::<Decorate>("tests/golden");
+}
