@@ -10,14 +10,12 @@ use alloc::vec;
 use alloc::vec::Vec;
 use core::cell::{OnceCell, RefCell};
 use core::fmt;
-use core::hash::{Hash, Hasher};
-
-use hashbrown::HashTable;
 
 use crate::columns::{Columns, NO_PARENT};
 use crate::counter::Counter;
 use crate::entity::Entity;
-use crate::hash::FxHasher;
+use crate::hash::hash;
+use crate::index::Index;
 use crate::unit::Unit;
 
 pub(crate) use strings::Strings;
@@ -60,7 +58,7 @@ pub struct Batch {
     /// The same by target: role and source.
     pub(crate) backlinks: RefCell<Table<u32>>,
     /// First entity of each kind and id; made on the first [`Batch::find`].
-    by_identity: RefCell<Option<HashTable<u32>>>,
+    by_identity: RefCell<Option<Index>>,
     /// Per name: the unit it was described with, plus one. Spares a lookup for each published figure.
     described: RefCell<Vec<u8>>,
     descriptor_kind: OnceCell<Name>,
@@ -86,29 +84,16 @@ impl Batch {
         let Columns { attributes, gauges, counters, links, entities, .. } = columns;
         let (tree, strings) = (Tree::new(&entities), columns.string_ends.len());
         let count = tree.len();
-
-        let mut attribute_rows = Table::new(count, attributes.key.len());
-        let pairs = attributes.key.iter().zip(&attributes.value);
-        let rows = attributes.entity.iter().zip(pairs).filter(|(_, (_, value))| (**value as usize) < strings);
-        attribute_rows.fill(strings, rows.map(|(&entity, (&key, &value))| (entity, key, value)));
-
-        let mut gauge_rows = Table::new(count, gauges.name.len() * 2);
-        let pairs = gauges.name.iter().zip(&gauges.value);
-        let rows = gauges.entity.iter().zip(pairs);
-        gauge_rows.fill(strings, rows.map(|(&entity, (&name, &value))| (entity, name, value)));
-
-        let mut counter_rows = Table::new(count, counters.name.len());
-        let readings = counters.current.iter().zip(counters.previous.iter().zip(&counters.elapsed_ns));
-        let rows = counters.entity.iter().zip(counters.name.iter().zip(readings));
-        counter_rows.fill(
-            strings,
-            rows.map(|(&entity, (&name, (&current, (&previous, &elapsed_ns))))| {
-                (entity, name, Counter::from_row(current, previous, elapsed_ns))
-            }),
-        );
-
-        let mut forward = Table::new(count, links.role.len());
-        let mut backward = Table::new(count, links.role.len());
+        let text = |row| attributes.value.get(row).copied().filter(|&value: &u32| (value as usize) < strings);
+        let attributes = Table::from_rows(count, strings, &attributes.entity, &attributes.key, text);
+        let figure = |row| gauges.value.get(row).copied();
+        let gauges = Table::from_rows(count, strings, &gauges.entity, &gauges.name, figure);
+        let readings = |row| {
+            let (previous, elapsed_ns) = (counters.previous.get(row)?, counters.elapsed_ns.get(row)?);
+            Some(Counter::pair(*counters.current.get(row)?, *previous, *elapsed_ns))
+        };
+        let counters = Table::from_rows(count, strings, &counters.entity, &counters.name, readings);
+        let (mut forward, mut backward) = (Table::new(count, 0), Table::new(count, 0));
         for (&source, (&target, &role)) in links.source.iter().zip(links.target.iter().zip(&links.role)) {
             if (source as usize) < count && (target as usize) < count {
                 forward.push(source, role, target);
@@ -123,9 +108,9 @@ impl Batch {
             interval_ms: columns.interval_ms,
             strings: Strings::new(columns.text, columns.string_ends),
             tree: RefCell::new(tree),
-            attributes: RefCell::new(attribute_rows),
-            gauges: RefCell::new(gauge_rows),
-            counters: RefCell::new(counter_rows),
+            attributes: RefCell::new(attributes),
+            gauges: RefCell::new(gauges),
+            counters: RefCell::new(counters),
             links: RefCell::new(forward),
             backlinks: RefCell::new(backward),
             by_identity: RefCell::new(None),
@@ -174,7 +159,7 @@ impl Batch {
         let tree = self.tree.borrow();
         let mut index = self.by_identity.borrow_mut();
         let index = index.get_or_insert_with(|| {
-            let mut index = HashTable::with_capacity(tree.len());
+            let mut index = Index::with_capacity(tree.len());
             tree.live().for_each(|(entity, _)| insert_identity(&mut index, &tree, entity));
             index
         });
@@ -182,7 +167,7 @@ impl Batch {
             let node = tree.node(entity);
             node.kind == kind && node.id == id
         };
-        let first = *index.find(identity_hash(kind, id), |&entity| is_it(entity))?;
+        let first = index.find(identity_hash(kind, id), is_it)?;
         if tree.node(first).live {
             return Some(self.entity(first));
         }
@@ -285,22 +270,18 @@ impl fmt::Debug for Batch {
     }
 }
 
-fn insert_identity(index: &mut HashTable<u32>, tree: &Tree, entity: u32) {
+fn insert_identity(index: &mut Index, tree: &Tree, entity: u32) {
     let node = tree.node(entity);
-    let same = |&other: &u32| {
+    let same = |other: u32| {
         let other = tree.node(other);
         other.kind == node.kind && other.id == node.id
     };
     let hash = identity_hash(node.kind, node.id);
     if index.find(hash, same).is_none() {
-        index.insert_unique(hash, entity, |&entity| {
-            identity_hash(tree.node(entity).kind, tree.node(entity).id)
-        });
+        index.insert(hash, entity);
     }
 }
 
 fn identity_hash(kind: u32, id: u32) -> u64 {
-    let mut hasher = FxHasher::default();
-    (u64::from(kind) << 32 | u64::from(id)).hash(&mut hasher);
-    hasher.finish()
+    hash(&(u64::from(kind) << 32 | u64::from(id)))
 }

@@ -1,12 +1,10 @@
 //! Filling a batch from the host's side.
 
 use alloc::string::String;
-use core::hash::{BuildHasher, BuildHasherDefault};
-
-use hashbrown::HashTable;
 
 use crate::columns::{Columns, NO_PARENT};
-use crate::hash::FxHasher;
+use crate::hash::hash;
+use crate::index::Index;
 
 /// A string of the table of the batch that is being built.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -28,7 +26,7 @@ impl EntityId {
 #[derive(Debug, Default)]
 pub struct Builder {
     columns: Columns,
-    table: HashTable<u32>,
+    table: Index,
 }
 
 impl Builder {
@@ -41,17 +39,16 @@ impl Builder {
             interval_ms,
             ..Columns::default()
         };
-        Self { columns, table: HashTable::new() }
+        Self { columns, table: Index::default() }
     }
 
     /// Goes on with a batch that exists already.
     pub fn from_columns(columns: Columns) -> Self {
-        let mut builder = Self { columns, table: HashTable::new() };
-        let count = builder.columns.string_ends.len() as u32;
+        let count = columns.string_ends.len() as u32;
+        let mut builder = Self { columns, table: Index::with_capacity(count as usize) };
         for id in 0..count {
             let hash = hash(builder.columns.string(id));
-            let Self { columns, table } = &mut builder;
-            table.insert_unique(hash, id, |&id| self::hash(columns.string(id)));
+            builder.table.insert(hash, id);
         }
         builder
     }
@@ -63,7 +60,7 @@ impl Builder {
     pub fn intern(&mut self, text: &str) -> StringId {
         let Self { columns, table } = self;
         let hash = hash(text);
-        if let Some(&id) = table.find(hash, |&id| columns.string(id) == text) {
+        if let Some(id) = table.find(hash, |id| columns.string(id) == text) {
             return StringId(id);
         }
         let id = columns.string_ends.len() as u32;
@@ -71,7 +68,7 @@ impl Builder {
         columns
             .string_ends
             .push(u32::try_from(columns.text.len()).expect("the string table stays below 4 GiB"));
-        table.insert_unique(hash, id, |&id| self::hash(columns.string(id)));
+        table.insert(hash, id);
         StringId(id)
     }
 
@@ -157,8 +154,4 @@ impl Builder {
     pub fn finish(self) -> Columns {
         self.columns
     }
-}
-
-fn hash(text: &str) -> u64 {
-    BuildHasherDefault::<FxHasher>::default().hash_one(text)
 }

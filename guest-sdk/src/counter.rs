@@ -50,10 +50,6 @@ impl Counter {
         Some(self.delta()? / self.elapsed_ns as f64 * multiplier)
     }
 
-    pub(crate) fn from_row(current: u64, previous: u64, elapsed_ns: u64) -> Self {
-        Self::pair(current, previous, elapsed_ns)
-    }
-
     pub(crate) fn row(self) -> (u64, u64) {
         match self.previous {
             Some(previous) if self.elapsed_ns != 0 => (previous, self.elapsed_ns),

@@ -1,6 +1,6 @@
 //! A fast hash for tables whose keys the agent itself bounds.
 
-use core::hash::Hasher;
+use core::hash::{Hash, Hasher};
 
 /// Multiply-and-rotate over 8-byte words. Not for keys that an attacker may choose without bound: the string table of a
 /// batch is bounded in bytes before it is hashed.
@@ -38,4 +38,11 @@ impl Hasher for FxHasher {
     fn finish(&self) -> u64 {
         self.0.rotate_left(26)
     }
+}
+
+/// The hash of anything.
+pub(crate) fn hash<T: Hash + ?Sized>(value: &T) -> u64 {
+    let mut hasher = FxHasher::default();
+    value.hash(&mut hasher);
+    hasher.finish()
 }

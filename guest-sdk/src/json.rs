@@ -3,6 +3,7 @@
 //! Components carry no general JSON library: it would be the larger half of their size. This one reads whole texts into
 //! a [`Value`] and writes strings and numbers to a byte buffer.
 
+mod decimal;
 mod parse;
 mod write;
 

@@ -58,6 +58,7 @@ pub mod golden;
 #[doc(hidden)]
 pub mod guest;
 mod hash;
+mod index;
 pub mod json;
 mod key;
 pub mod log;

@@ -36,7 +36,7 @@ impl Settings {
     /// # Errors
     /// Text that is no JSON or no object.
     pub fn parse(text: &str) -> Result<Self, ConfigError> {
-        let text = if text.trim().is_empty() { "{}" } else { text };
+        let text = if text.bytes().all(|byte| byte.is_ascii_whitespace()) { "{}" } else { text };
         match json::parse(text) {
             Ok(Value::Object(fields)) => Ok(Self::new(String::new(), fields)),
             Ok(other) => Err(ConfigError::new(format!("expected an object, found {}", other.kind()))),
@@ -127,6 +127,7 @@ impl Settings {
     }
 
     /// Records that the value of `key` is of no use, and why.
+    #[cold]
     pub fn problem(&mut self, key: &str, message: impl Into<String>) {
         self.problems.push(format!("{}{key}: {}", self.prefix, message.into()));
     }
@@ -154,6 +155,7 @@ impl Settings {
         converted
     }
 
+    #[cold]
     fn take(&mut self, key: &str) -> Option<Value> {
         if !self.known.iter().any(|known| known == key) {
             self.known.push(String::from(key));
@@ -166,6 +168,7 @@ impl Settings {
         }
     }
 
+    #[cold]
     fn inner(&mut self, path: &str, fields: Vec<(String, Value)>, read: impl FnOnce(&mut Settings)) {
         let mut inner = Self::new(format!("{}{path}.", self.prefix), fields);
         read(&mut inner);
@@ -173,6 +176,7 @@ impl Settings {
         self.problems.append(&mut inner.problems);
     }
 
+    #[cold]
     fn mismatch(&mut self, key: &str, expected: &str, found: &Value) {
         let found = match (found, expected) {
             (Value::Array(_), "a list of strings" | "a list of lists of strings") => {
@@ -185,13 +189,21 @@ impl Settings {
         self.problem(key, format!("expected {expected}, found {found}"));
     }
 
+    #[cold]
     fn report_unknown(&mut self) {
         let unknown: Vec<_> =
             self.fields.iter().filter(|field| !field.asked).map(|field| field.key.clone()).collect();
         for key in unknown {
             let message = match self.known.is_empty() {
                 true => String::from("unknown key; none is known here"),
-                false => format!("unknown key; known here: {}", self.known.join(", ")),
+                false => self.known.iter().enumerate().fold(
+                    String::from("unknown key; known here: "),
+                    |mut message, (at, known)| {
+                        message.push_str(if at > 0 { ", " } else { "" });
+                        message.push_str(known);
+                        message
+                    },
+                ),
             };
             self.problem(&key, message);
         }

@@ -87,6 +87,37 @@ fn whole_numbers_are_exact() {
     assert_eq!(json::parse("-1").unwrap().as_u64(), None);
 }
 
+#[test]
+fn numbers_are_rounded_to_the_nearest() {
+    let long = format!("9007199254740993.{}1", "0".repeat(1200));
+    let texts = [
+        "9007199254740993.0",
+        &long,
+        "2.2250738585072011e-308",
+        "2.2250738585072014e-308",
+        "5e-324",
+        "2.4703282292062327e-324",
+        "2.4703282292062328e-324",
+        "1e-400",
+        "0.000e999999999999",
+        "0e-999999999999",
+        "1.7976931348623158e308",
+        "1797693134862315.7e293",
+        "123456789012345678901234567890e-20",
+        "-0.0",
+        "1e23",
+        "8.41e21",
+        "9.5e-10",
+    ];
+    for text in texts {
+        let read = json::parse(text).unwrap().as_f64().unwrap();
+        assert_eq!(read.to_bits(), text.parse::<f64>().unwrap().to_bits(), "{text}");
+    }
+    for text in ["1.7976931348623159e308", "1e99999999999", "-1e309"] {
+        assert!(json::parse(text).is_err(), "{text}");
+    }
+}
+
 fn same(ours: &Value, theirs: &serde_json::Value) -> bool {
     match (ours, theirs) {
         (Value::Null, serde_json::Value::Null) => true,

@@ -1,8 +1,9 @@
 //! From the edited batch back to columns.
 
 use alloc::vec;
+use alloc::vec::Vec;
 
-use super::Batch;
+use super::{Batch, Table};
 use crate::columns::{Columns, NO_PARENT};
 
 impl Batch {
@@ -36,24 +37,17 @@ impl Batch {
             columns.entities.kind.push(node.kind);
             columns.entities.id.push(node.id);
             columns.entities.parent.push(position.get(node.parent as usize).copied().unwrap_or(NO_PARENT));
-            for (key, value) in attributes.iter(entity) {
-                columns.attributes.entity.push(at);
-                columns.attributes.key.push(key);
-                columns.attributes.value.push(value);
-            }
-            for (name, value) in gauges.iter(entity) {
-                columns.gauges.entity.push(at);
-                columns.gauges.name.push(name);
-                columns.gauges.value.push(value);
-            }
-            for (name, counter) in counters.iter(entity) {
+            let Columns { attributes: texts, gauges: figures, counters: readings, .. } = &mut columns;
+            copy(&attributes, entity, at, &mut texts.entity, &mut texts.key, |value| texts.value.push(value));
+            copy(&gauges, entity, at, &mut figures.entity, &mut figures.name, |value| {
+                figures.value.push(value)
+            });
+            copy(&counters, entity, at, &mut readings.entity, &mut readings.name, |counter| {
                 let (previous, elapsed_ns) = counter.row();
-                columns.counters.entity.push(at);
-                columns.counters.name.push(name);
-                columns.counters.current.push(counter.current);
-                columns.counters.previous.push(previous);
-                columns.counters.elapsed_ns.push(elapsed_ns);
-            }
+                readings.current.push(counter.current);
+                readings.previous.push(previous);
+                readings.elapsed_ns.push(elapsed_ns);
+            });
             for (role, target) in links.iter(entity) {
                 let target = position[target as usize];
                 if target != NO_PARENT {
@@ -64,5 +58,20 @@ impl Batch {
             }
         }
         columns
+    }
+}
+
+fn copy<V: Copy>(
+    table: &Table<V>,
+    entity: u32,
+    at: u32,
+    entities: &mut Vec<u32>,
+    names: &mut Vec<u32>,
+    mut push: impl FnMut(V),
+) {
+    for (name, value) in table.iter(entity) {
+        entities.push(at);
+        names.push(name);
+        push(value);
     }
 }

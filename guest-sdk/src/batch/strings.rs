@@ -4,11 +4,9 @@ use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::cell::{Cell, OnceCell, RefCell};
-use core::hash::{BuildHasher, BuildHasherDefault};
 
-use hashbrown::HashTable;
-
-use crate::hash::FxHasher;
+use crate::hash::hash;
+use crate::index::Index;
 
 /// Slots of the first block of added strings; each block is twice the one before.
 const FIRST_BLOCK: usize = 64;
@@ -22,7 +20,7 @@ pub(crate) struct Strings {
     added: [OnceCell<Block>; BLOCKS],
     added_count: Cell<usize>,
     /// Made on the first lookup by text: formatters and pure copies never need it.
-    table: RefCell<Option<HashTable<u32>>>,
+    table: RefCell<Option<Index>>,
 }
 
 type Block = Box<[OnceCell<Box<str>>]>;
@@ -47,11 +45,13 @@ impl Strings {
         }
     }
 
+    #[inline(never)]
     pub(crate) fn find(&self, text: &str) -> Option<u32> {
         let mut table = self.table.borrow_mut();
         self.find_in(table.get_or_insert_with(|| self.index()), hash(text), text)
     }
 
+    #[inline(never)]
     pub(crate) fn intern(&self, text: &str) -> u32 {
         let mut table = self.table.borrow_mut();
         let table = table.get_or_insert_with(|| self.index());
@@ -61,30 +61,31 @@ impl Strings {
         }
         let id = self.count() as u32;
         self.add(text);
-        table.insert_unique(hash, id, |&id| self::hash(self.get(id)));
+        table.insert(hash, id);
         id
     }
 
     /// The table for the columns: old ids stay what they are.
-    pub(crate) fn into_columns(self) -> (String, Vec<u32>) {
-        let Self { mut text, mut ends, added, added_count, .. } = self;
-        let strings = added.into_iter().filter_map(OnceCell::into_inner).flatten();
-        for string in strings.filter_map(OnceCell::into_inner).take(added_count.get()) {
-            text.push_str(&string);
+    #[inline(never)]
+    pub(crate) fn into_columns(mut self) -> (String, Vec<u32>) {
+        let (mut text, mut ends) = (core::mem::take(&mut self.text), core::mem::take(&mut self.ends));
+        for index in 0..self.added_count.get() {
+            text.push_str(self.added(index).unwrap_or(""));
             ends.push(text.len() as u32);
         }
         (text, ends)
     }
 
-    fn find_in(&self, table: &HashTable<u32>, hash: u64, text: &str) -> Option<u32> {
-        table.find(hash, |&id| self.get(id) == text).copied()
+    fn find_in(&self, table: &Index, hash: u64, text: &str) -> Option<u32> {
+        table.find(hash, |id| self.get(id) == text)
     }
 
-    fn index(&self) -> HashTable<u32> {
+    #[inline(never)]
+    fn index(&self) -> Index {
         let count = self.count();
-        let mut table = HashTable::with_capacity(count + FIRST_BLOCK);
+        let mut table = Index::with_capacity(count + FIRST_BLOCK);
         for id in 0..count as u32 {
-            table.insert_unique(hash(self.get(id)), id, |&id| hash(self.get(id)));
+            table.insert(hash(self.get(id)), id);
         }
         table
     }
@@ -94,6 +95,7 @@ impl Strings {
         self.added.get(block)?.get()?.get(slot)?.get().map(|text| &**text)
     }
 
+    #[inline(never)]
     fn add(&self, text: &str) {
         let index = self.added_count.get();
         let (block, slot) = place(index);
@@ -107,8 +109,4 @@ impl Strings {
 fn place(index: usize) -> (usize, usize) {
     let block = (index / FIRST_BLOCK + 1).ilog2() as usize;
     (block, index - FIRST_BLOCK * ((1 << block) - 1))
-}
-
-pub(crate) fn hash(text: &str) -> u64 {
-    BuildHasherDefault::<FxHasher>::default().hash_one(text)
 }

@@ -42,28 +42,38 @@ impl<V: Copy> Table<V> {
         Self { rows: Vec::with_capacity(rows), chains: vec![EMPTY; entities] }
     }
 
-    /// Takes rows as the columns have them. Of two rows with one name on one entity the last counts. Rows of entities
-    /// or names that do not exist are left out.
-    pub(crate) fn fill(&mut self, strings: usize, rows: impl Iterator<Item = (u32, u32, V)>) {
+    /// A table of rows as the columns have them. Of two rows with one name on one entity the last counts. Rows of
+    /// entities or names that do not exist, or without a value, are left out.
+    #[inline(never)]
+    pub(crate) fn from_rows(
+        count: usize,
+        strings: usize,
+        entities: &[u32],
+        names: &[u32],
+        value: impl Fn(usize) -> Option<V>,
+    ) -> Self {
+        let mut table = Self::new(count, names.len() * 3 / 2);
         // Per name, the entity (plus one) that had it last: finds doubles without a walk as long as rows of one entity
         // follow each other, which is what hosts and `into_columns` write.
         let mut last_owner = vec![0u32; strings];
         let mut run = NIL;
         let mut fresh = false;
-        for (entity, name, value) in rows {
-            let Some(chain) = self.chains.get(entity as usize) else { continue };
+        for (row, (&entity, &name)) in entities.iter().zip(names).enumerate() {
+            let Some(chain) = table.chains.get(entity as usize) else { continue };
             let Some(owner) = last_owner.get_mut(name as usize) else { continue };
+            let Some(value) = value(row) else { continue };
             if entity != run {
                 run = entity;
                 fresh = chain.head == NIL;
             }
             if fresh && *owner != entity + 1 {
                 *owner = entity + 1;
-                self.push(entity, name, value);
+                table.push(entity, name, value);
             } else {
-                self.set(entity, name, value);
+                table.set(entity, name, value);
             }
         }
+        table
     }
 
     pub(crate) fn add_entity(&mut self) {
@@ -81,6 +91,7 @@ impl<V: Copy> Table<V> {
         self.position(entity, name).map(|index| self.rows[index].value)
     }
 
+    #[inline(never)]
     pub(crate) fn set(&mut self, entity: u32, name: u32, value: V) {
         match self.position(entity, name) {
             Some(index) => self.rows[index].value = value,

@@ -2,6 +2,7 @@
 
 use alloc::format;
 use alloc::string::String;
+use alloc::vec::Vec;
 use core::fmt;
 
 use super::{Columns, NO_PARENT};
@@ -32,45 +33,68 @@ impl Columns {
     /// Checks every rule of `wit/types.wit` in one pass over each column. Nothing is allocated unless a rule is broken.
     ///
     /// # Errors
-    /// The first broken rule, in the order of the columns.
+    /// The first broken rule: strings, then entities, then the other columns.
     pub fn check(&self) -> Result<(), ColumnError> {
         self.check_strings()?;
         let strings = self.string_ends.len();
         let entities = self.entities.kind.len();
-        same_length("entities.id", self.entities.id.len(), entities)?;
-        same_length("entities.parent", self.entities.parent.len(), entities)?;
-        below("entities.kind", &self.entities.kind, strings, "strings")?;
-        below("entities.id", &self.entities.id, strings, "strings")?;
+        let Self { attributes, gauges, counters, links, .. } = self;
+        same_length(&[
+            ("entities.kind", entities),
+            ("entities.id", self.entities.id.len()),
+            ("entities.parent", self.entities.parent.len()),
+        ])?;
+        below(
+            strings,
+            "strings",
+            &[("entities.kind", &self.entities.kind), ("entities.id", &self.entities.id)],
+        )?;
         self.check_parents()?;
-
-        let rows = self.attributes.entity.len();
-        same_length("attributes.key", self.attributes.key.len(), rows)?;
-        same_length("attributes.value", self.attributes.value.len(), rows)?;
-        below("attributes.entity", &self.attributes.entity, entities, "entities")?;
-        below("attributes.key", &self.attributes.key, strings, "strings")?;
-        below("attributes.value", &self.attributes.value, strings, "strings")?;
-
-        let rows = self.gauges.entity.len();
-        same_length("gauges.name", self.gauges.name.len(), rows)?;
-        same_length("gauges.value", self.gauges.value.len(), rows)?;
-        below("gauges.entity", &self.gauges.entity, entities, "entities")?;
-        below("gauges.name", &self.gauges.name, strings, "strings")?;
-        self.check_gauge_values()?;
-
-        let rows = self.counters.entity.len();
-        same_length("counters.name", self.counters.name.len(), rows)?;
-        same_length("counters.current", self.counters.current.len(), rows)?;
-        same_length("counters.previous", self.counters.previous.len(), rows)?;
-        same_length("counters.elapsed-ns", self.counters.elapsed_ns.len(), rows)?;
-        below("counters.entity", &self.counters.entity, entities, "entities")?;
-        below("counters.name", &self.counters.name, strings, "strings")?;
-
-        let rows = self.links.source.len();
-        same_length("links.target", self.links.target.len(), rows)?;
-        same_length("links.role", self.links.role.len(), rows)?;
-        below("links.source", &self.links.source, entities, "entities")?;
-        below("links.target", &self.links.target, entities, "entities")?;
-        below("links.role", &self.links.role, strings, "strings")
+        same_length(&[
+            ("attributes.entity", attributes.entity.len()),
+            ("attributes.key", attributes.key.len()),
+            ("attributes.value", attributes.value.len()),
+        ])?;
+        same_length(&[
+            ("gauges.entity", gauges.entity.len()),
+            ("gauges.name", gauges.name.len()),
+            ("gauges.value", gauges.value.len()),
+        ])?;
+        same_length(&[
+            ("counters.entity", counters.entity.len()),
+            ("counters.name", counters.name.len()),
+            ("counters.current", counters.current.len()),
+            ("counters.previous", counters.previous.len()),
+            ("counters.elapsed-ns", counters.elapsed_ns.len()),
+        ])?;
+        same_length(&[
+            ("links.source", links.source.len()),
+            ("links.target", links.target.len()),
+            ("links.role", links.role.len()),
+        ])?;
+        below(
+            entities,
+            "entities",
+            &[
+                ("attributes.entity", &attributes.entity),
+                ("gauges.entity", &gauges.entity),
+                ("counters.entity", &counters.entity),
+                ("links.source", &links.source),
+                ("links.target", &links.target),
+            ],
+        )?;
+        below(
+            strings,
+            "strings",
+            &[
+                ("attributes.key", &attributes.key),
+                ("attributes.value", &attributes.value),
+                ("gauges.name", &gauges.name),
+                ("counters.name", &counters.name),
+                ("links.role", &links.role),
+            ],
+        )?;
+        self.check_gauge_values()
     }
 
     fn check_strings(&self) -> Result<(), ColumnError> {
@@ -119,24 +143,29 @@ impl Columns {
     }
 }
 
+#[cold]
 fn error(column: &'static str, row: usize, reason: String) -> ColumnError {
     ColumnError { column, row: Some(row), reason }
 }
 
-fn same_length(column: &'static str, found: usize, wanted: usize) -> Result<(), ColumnError> {
-    if found == wanted {
-        return Ok(());
+/// The columns of one record; the first one says how many rows there are.
+fn same_length(columns: &[(&'static str, usize)]) -> Result<(), ColumnError> {
+    let wanted = columns.first().map_or(0, |&(_, rows)| rows);
+    match columns.iter().find(|&&(_, rows)| rows != wanted) {
+        None => Ok(()),
+        Some(&(column, found)) => {
+            let reason = format!("{found} rows, the columns beside it have {wanted}");
+            Err(ColumnError { column, row: None, reason })
+        }
     }
-    Err(ColumnError {
-        column,
-        row: None,
-        reason: format!("{found} rows, the columns beside it have {wanted}"),
-    })
 }
 
-fn below(column: &'static str, values: &[u32], bound: usize, of: &str) -> Result<(), ColumnError> {
-    match values.iter().position(|&value| value as usize >= bound) {
-        None => Ok(()),
-        Some(row) => Err(error(column, row, format!("index {} is outside of the {bound} {of}", values[row]))),
+fn below(bound: usize, of: &str, columns: &[(&'static str, &Vec<u32>)]) -> Result<(), ColumnError> {
+    for &(column, values) in columns {
+        if let Some(row) = values.iter().position(|&value| value as usize >= bound) {
+            let reason = format!("index {} is outside of the {bound} {of}", values[row]);
+            return Err(error(column, row, reason));
+        }
     }
+    Ok(())
 }

@@ -8,12 +8,12 @@ use core::arch::wasm32::unreachable;
 use core::fmt::{self, Write};
 use core::panic::PanicInfo;
 
-use dlmalloc::GlobalDlmalloc;
+use talc::wasm::{WasmDynamicTalc, new_wasm_dynamic_allocator};
 
 use crate::log::{self, Level};
 
 #[global_allocator]
-static ALLOCATOR: GlobalDlmalloc = GlobalDlmalloc;
+static ALLOCATOR: WasmDynamicTalc = new_wasm_dynamic_allocator();
 
 /// Bytes of a panic message that reach the log.
 const MESSAGE_BYTES: usize = 512;
@@ -39,9 +39,9 @@ fn panic(info: &PanicInfo<'_>) -> ! {
     let mut message = Message { bytes: [0; MESSAGE_BYTES], len: 0 };
     // An error says that the message was cut.
     let _ = write!(message, "{info}");
-    if let Ok(text) = core::str::from_utf8(&message.bytes[..message.len]) {
-        log::write(Level::Error, text);
-    }
+    // SAFETY: whole characters were copied from strings.
+    let text = unsafe { core::str::from_utf8_unchecked(&message.bytes[..message.len]) };
+    log::write(Level::Error, text);
     unreachable()
 }
 

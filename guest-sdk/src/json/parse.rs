@@ -43,6 +43,7 @@ pub fn parse(text: &str) -> Result<Value, Error> {
     parsed.map_err(|reason| parser.error(reason))
 }
 
+/// Its functions are `cold`: a component reads one small text a call, so they are compiled for size.
 struct Parser<'t> {
     text: &'t str,
     at: usize,
@@ -51,6 +52,7 @@ struct Parser<'t> {
 type Parsed<T> = Result<T, String>;
 
 impl Parser<'_> {
+    #[cold]
     fn error(&self, reason: String) -> Error {
         let before = &self.text.as_bytes()[..self.at.min(self.text.len())];
         let line_start = before.iter().rposition(|&byte| byte == b'\n').map_or(0, |end| end + 1);
@@ -75,6 +77,7 @@ impl Parser<'_> {
         }
     }
 
+    #[cold]
     fn value(&mut self, depth: usize) -> Parsed<Value> {
         self.space();
         if depth > MAX_DEPTH {
@@ -101,6 +104,7 @@ impl Parser<'_> {
         Ok(value)
     }
 
+    #[cold]
     fn array(&mut self, depth: usize) -> Parsed<Value> {
         self.at += 1;
         let mut items = Vec::new();
@@ -120,6 +124,7 @@ impl Parser<'_> {
         }
     }
 
+    #[cold]
     fn object(&mut self, depth: usize) -> Parsed<Value> {
         self.at += 1;
         let mut fields: Vec<(String, Value)> = Vec::new();
@@ -154,6 +159,7 @@ impl Parser<'_> {
         }
     }
 
+    #[cold]
     fn number(&mut self) -> Parsed<Value> {
         let start = self.at;
         let negative = self.take(b'-');
@@ -174,17 +180,21 @@ impl Parser<'_> {
                 return Err("a digit expected".into());
             }
         }
-        let text = &self.text[start..self.at];
+        let text = self.since(start);
         if let Some(value) = whole.then(|| text.parse().ok()).flatten() {
             return Ok(Value::Integer(value));
         }
-        match text.parse::<f64>() {
-            Ok(value) if value.is_finite() => Ok(Value::Number(value)),
-            _ => {
-                self.at = start;
-                Err("a number of at most 1.8e308 expected".into())
-            }
+        let value = super::decimal::parse(text);
+        if value.is_infinite() {
+            self.at = start;
+            return Err("a number of at most 1.8e308 expected".into());
         }
+        Ok(Value::Number(value))
+    }
+
+    /// The text from `start` to here; both are at characters of ASCII.
+    fn since(&self, start: usize) -> &str {
+        self.text.get(start..self.at).unwrap_or_default()
     }
 
     fn digits(&mut self) -> usize {
@@ -195,6 +205,7 @@ impl Parser<'_> {
         self.at - start
     }
 
+    #[cold]
     fn string(&mut self) -> Parsed<String> {
         self.at += 1;
         let mut string = String::new();
@@ -203,7 +214,7 @@ impl Parser<'_> {
             while matches!(self.peek(), Some(byte) if byte != b'"' && byte != b'\\' && byte >= 0x20) {
                 self.at += 1;
             }
-            string.push_str(&self.text[start..self.at]);
+            string.push_str(self.since(start));
             match self.peek() {
                 Some(b'"') => {
                     self.at += 1;
@@ -216,6 +227,7 @@ impl Parser<'_> {
         }
     }
 
+    #[cold]
     fn escape(&mut self) -> Parsed<char> {
         self.at += 2;
         let escaped = match self.text.as_bytes().get(self.at - 1) {
@@ -236,6 +248,7 @@ impl Parser<'_> {
         Ok(escaped)
     }
 
+    #[cold]
     fn unicode(&mut self) -> Parsed<char> {
         let unit = self.hex4()?;
         let code = match unit {
@@ -252,6 +265,7 @@ impl Parser<'_> {
         char::from_u32(code).ok_or_else(|| "half of a surrogate pair is no character".into())
     }
 
+    #[cold]
     fn hex4(&mut self) -> Parsed<u32> {
         let digits = self.text.as_bytes().get(self.at..self.at + 4).unwrap_or_default();
         let digits = digits.iter().map(|&digit| char::from(digit).to_digit(16));
