@@ -17,7 +17,7 @@ pub struct Library {
     sandbox: Sandbox,
     folder: Option<PathBuf>,
     compiler: Compiler,
-    files: HashMap<String, Result<Component, LibraryError>>,
+    files: HashMap<(String, Option<Sha256>), Result<Component, LibraryError>>,
     builtins: HashMap<&'static str, Component>,
 }
 
@@ -109,7 +109,7 @@ impl Library {
 
     /// Finds what a configuration asks for, for a place of this kind.
     pub fn find(&mut self, wanted: &config::Component, kind: Kind) -> Found {
-        let builtin = match self.builtin(&wanted.name, kind) {
+        let builtin = match self.builtin(&wanted.name) {
             Ok(component) => component,
             Err(error) => {
                 return Found { component: None, builtin: None, problems: vec![problem(wanted, &error)] };
@@ -123,6 +123,7 @@ impl Library {
             Origin::File => self.file(&wanted.name, wanted.sha256),
         };
         let asked = asked.and_then(|component| fits(wanted, kind, component));
+        let builtin = builtin.filter(|builtin| builtin.kind() == kind);
         let (mut component, mut problems) = match asked {
             Ok(component) => (Some(component), Vec::new()),
             Err(error) => (None, vec![problem(wanted, &error)]),
@@ -139,26 +140,24 @@ impl Library {
         Found { component, builtin, problems }
     }
 
-    /// The built-in of this name and kind, if there is one.
-    fn builtin(&mut self, name: &str, kind: Kind) -> Result<Option<Component>, LibraryError> {
+    /// The built-in of this name, if there is one.
+    fn builtin(&mut self, name: &str) -> Result<Option<Component>, LibraryError> {
         let Some(builtin) = builtins::find(name) else { return Ok(None) };
-        let component = match self.builtins.get(builtin.name) {
-            Some(component) => component.clone(),
-            None => {
-                let component = self.sandbox.load(&format!("builtin:{name}"), &builtin.native_code())?;
-                self.builtins.insert(builtin.name, component.clone());
-                component
-            }
-        };
-        Ok((component.kind() == kind).then_some(component))
+        if let Some(component) = self.builtins.get(builtin.name) {
+            return Ok(Some(component.clone()));
+        }
+        let component = self.sandbox.load(&format!("builtin:{name}"), &builtin.native_code())?;
+        self.builtins.insert(builtin.name, component.clone());
+        Ok(Some(component))
     }
 
     fn file(&mut self, name: &str, pinned: Option<Sha256>) -> Result<Component, LibraryError> {
-        if let Some(known) = self.files.get(name) {
+        let key = (name.to_owned(), pinned);
+        if let Some(known) = self.files.get(&key) {
             return known.clone();
         }
         let component = self.compile_file(name, pinned);
-        self.files.insert(name.into(), component.clone());
+        self.files.insert(key, component.clone());
         component
     }
 

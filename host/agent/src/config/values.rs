@@ -37,7 +37,7 @@ pub(super) fn size(text: &str) -> Result<u64, String> {
 }
 
 /// The SHA-256 of a file, as `sha256sum` prints it.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Sha256(pub [u8; 32]);
 
 impl Sha256 {

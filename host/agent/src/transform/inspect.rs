@@ -9,7 +9,7 @@ use wasmparser::{Encoding, Parser, Payload};
 use crate::config::Sha256;
 
 /// The contract's package, without version.
-const PACKAGE: &str = "insights:transform/";
+const PACKAGE: &str = "insights:transform";
 
 /// Names that a component imports and exports.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -31,12 +31,16 @@ pub(super) enum OutlineError {
 
 impl From<wasmparser::BinaryReaderError> for OutlineError {
     fn from(error: wasmparser::BinaryReaderError) -> Self {
-        Self::Broken(error.to_string())
+        let message = error.message().lines().next().unwrap_or_default();
+        Self::Broken(format!("{message} (at byte {})", error.offset()))
     }
 }
 
 /// Reads the outermost imports and exports; what is nested does not concern the host.
 pub(super) fn outline(wasm: &[u8]) -> Result<Outline, OutlineError> {
+    if !wasm.starts_with(b"\0asm") {
+        return Err(OutlineError::Broken("it does not begin like one".into()));
+    }
     let mut outline = Outline::default();
     let mut depth = 0usize;
     for payload in Parser::new(0).parse_all(wasm) {
@@ -65,7 +69,7 @@ pub(super) fn outline(wasm: &[u8]) -> Result<Outline, OutlineError> {
 /// World and package version, by what is exported.
 fn world(outline: &Outline) -> Option<(&'static str, &str)> {
     outline.exports.iter().find_map(|export| {
-        let (interface, version) = export.strip_prefix(PACKAGE)?.split_once('@')?;
+        let (interface, version) = export.strip_prefix(PACKAGE)?.strip_prefix('/')?.split_once('@')?;
         match interface {
             "stage" => Some(("transform", version)),
             "format" => Some(("formatter", version)),
@@ -82,8 +86,8 @@ pub(super) fn outside(file: &Path, wasm: &[u8], outline: &Outline) -> String {
     let _ = writeln!(text, "size      {} bytes", wasm.len());
     let _ = writeln!(text, "sha256    {}", Sha256::of(wasm));
     let _ = match world(outline) {
-        Some((world, version)) => writeln!(text, "world     {world} of {PACKAGE}@{version}").map(drop),
-        None => writeln!(text, "world     none of insights:transform").map(drop),
+        Some((world, version)) => writeln!(text, "world     {world} of {PACKAGE}@{version}"),
+        None => writeln!(text, "world     none of {PACKAGE}"),
     };
     list(&mut text, "imports", &outline.imports);
     list(&mut text, "exports", &outline.exports);

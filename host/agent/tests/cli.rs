@@ -1,0 +1,126 @@
+//! The command line as a user meets it: help, mistakes, checks. Golden texts are rewritten with `BLESS=1`.
+
+use std::path::Path;
+use std::process::{Command, Output};
+
+fn insightd(arguments: &[&str]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_insightd"));
+    // The width of whoever runs the tests must not show in the texts.
+    command.env("COLUMNS", "100").env_remove("K8S_CLUSTER_NAME").args(arguments);
+    command.output().expect("the agent starts")
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8(bytes.to_vec()).expect("output is UTF-8")
+}
+
+fn top() -> &'static Path {
+    Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."))
+}
+
+#[track_caller]
+fn golden(name: &str, found: &str) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/help").join(name);
+    if std::env::var_os("BLESS").is_some_and(|value| value == "1") {
+        std::fs::write(&path, found).expect("golden text can be written");
+    }
+    let expected = std::fs::read_to_string(&path).unwrap_or_default();
+    assert!(expected == found, "{} differs; BLESS=1 accepts this:\n{found}", path.display());
+}
+
+#[test]
+fn help_says_what_there_is() {
+    for (name, arguments) in [
+        ("insightd.txt", &["--help"][..]),
+        ("run.txt", &["run", "--help"]),
+        ("check.txt", &["check", "--help"]),
+        ("transform-test.txt", &["transform", "test", "--help"]),
+        ("transform-inspect.txt", &["transform", "inspect", "--help"]),
+    ] {
+        let output = insightd(arguments);
+        assert_eq!((output.status.code(), text(&output.stderr)), (Some(0), String::new()), "{arguments:?}");
+        golden(name, &text(&output.stdout));
+    }
+}
+
+#[test]
+fn the_version_is_the_crates() {
+    let output = insightd(&["--version"]);
+    assert_eq!(text(&output.stdout), format!("insightd {}\n", env!("CARGO_PKG_VERSION")));
+}
+
+#[test]
+fn wrong_usage_is_64_and_says_why() {
+    for (arguments, part) in [
+        (&["frobnicate"][..], "unrecognized subcommand 'frobnicate'"),
+        (&["run", "--interval", "2"], "`2` is no duration"),
+        (&["run", "--interval", "1ms"], "must be 100ms or more"),
+        (&["run", "--config", "/nonexistent.yaml"], "/nonexistent.yaml: cannot be read: "),
+        (&["run", "--once", "--host-root", "/nonexistent"], "host root /nonexistent: "),
+        (&["run", "--once", "--host-root", "/usr"], "/usr/proc/meminfo: no such file"),
+        (&["check", "/nonexistent.yaml"], "/nonexistent.yaml: cannot be read: "),
+        (&["transform", "inspect", "/nonexistent.wasm"], "/nonexistent.wasm: No such file"),
+        (&["transform", "inspect", "/etc/passwd"], "/etc/passwd: is no WebAssembly component"),
+        (&["transform", "test", "/nonexistent"], "/nonexistent: "),
+    ] {
+        let output = insightd(arguments);
+        let error = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(64), "{arguments:?}: {error}");
+        assert!(error.contains(part), "{arguments:?}: {error}");
+        assert!(output.stdout.is_empty(), "{arguments:?}");
+    }
+}
+
+#[test]
+fn a_wrong_configuration_is_reported_whole() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/config/tests");
+    let file = folder.join("wrong.yaml");
+    let expected = std::fs::read_to_string(folder.join("wrong.expected")).expect("the expectation is there");
+    let expected = expected.replace("insightd.yaml:", &format!("{}:", file.display()));
+    for arguments in [&["check"][..], &["run", "--once", "--config"]] {
+        let output = insightd(&[arguments, &[file.to_str().expect("UTF-8")]].concat());
+        assert_eq!(output.status.code(), Some(64));
+        assert_eq!(text(&output.stderr).trim_end(), expected.trim_end());
+    }
+}
+
+#[test]
+fn the_example_is_right() {
+    let file = top().join("deploy/insightd.yaml");
+    let output = insightd(&["check", file.to_str().expect("UTF-8")]);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    let lines = text(&output.stdout);
+    assert!(
+        lines.contains("pipeline node: builtin:decorate -> builtin:utilization -> builtin:emf -> stdout"),
+        "{lines}"
+    );
+}
+
+#[test]
+fn components_that_are_not_what_is_asked_for_are_found_by_check() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("insightd.yaml");
+    let zeros = "0".repeat(64);
+    let config = format!(
+        "pipelines:\n- name: a\n  transforms:\n  - use: builtin:emf\n  - use: builtin:nobody\n  - use: builtin:decorate\n    \
+         sha256: '{zeros}'\n  - use: builtin:utilization\n    config:\n      no_such_key: 1\n  outputs:\n  - formatter: {{use: \
+         builtin:utilization}}\n"
+    );
+    std::fs::write(&file, config).expect("can be written");
+    let output = insightd(&["check", file.to_str().expect("UTF-8")]);
+    let report = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(64), "{report}");
+    let lines: Vec<&str> = report.lines().collect();
+    let expected = [
+        ":4:5: pipelines[0].transforms[0].use: builtin:emf is a formatter, here a transform is wanted",
+        ":5:5: pipelines[0].transforms[1].use: there is no built-in `nobody`; there are: decorate, utilization, emf",
+        ":6:5: pipelines[0].transforms[2].sha256: builtin:decorate is refused: its SHA-256 is ",
+        ":10:7: pipelines[0].transforms[3].config.no_such_key: unknown key",
+        ":12:5: pipelines[0].outputs[0].formatter.use: builtin:utilization is a transform, here a formatter is wanted",
+    ];
+    assert_eq!(lines.len(), expected.len(), "{report}");
+    for (line, expected) in lines.iter().zip(expected) {
+        let rest = line.strip_prefix(&file.display().to_string()).unwrap_or(line);
+        assert!(rest.starts_with(expected), "{rest}\nis not\n{expected}");
+    }
+}
