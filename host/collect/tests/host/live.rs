@@ -343,3 +343,43 @@ fn interfaces_of_this_machine() {
     let seen: Vec<_> = node.children("interface").iter().map(|interface| interface.id()).collect();
     assert_eq!(seen, names);
 }
+
+#[test]
+fn another_parser_reads_the_same_from_this_machines_files() {
+    use insightd_collect::proc::{meminfo, mountinfo, net_dev};
+    use procfs_core::FromBufRead;
+
+    let read = |name: &str| fs::read(Path::new("/proc/self").join(name)).unwrap();
+    let text = read("mountinfo");
+    let mut ours = Vec::new();
+    mountinfo::each(&text, |mount| {
+        ours.push((mount.device.to_string(), mount.point.into_owned(), mount.fs_type.to_owned()));
+    })
+    .unwrap();
+    let theirs = procfs_core::process::MountInfos::from_buf_read(&text[..]).unwrap();
+    let theirs: Vec<_> = theirs
+        .into_iter()
+        .map(|mount| (mount.majmin, mount.mount_point.to_str().unwrap().to_owned(), mount.fs_type))
+        .collect();
+    assert_eq!(ours, theirs);
+
+    let text = read("net/dev");
+    let theirs = procfs_core::net::InterfaceDeviceStatus::from_buf_read(&text[..]).unwrap().0;
+    let mut count = 0;
+    net_dev::each(&text, |ours| {
+        let theirs = &theirs[ours.name];
+        assert_eq!((ours.rx_bytes, ours.rx_packets), (theirs.recv_bytes, theirs.recv_packets));
+        assert_eq!((ours.rx_errors, ours.rx_dropped), (theirs.recv_errs, theirs.recv_drop));
+        assert_eq!((ours.tx_bytes, ours.tx_packets), (theirs.sent_bytes, theirs.sent_packets));
+        assert_eq!((ours.tx_errors, ours.tx_dropped), (theirs.sent_errs, theirs.sent_drop));
+        count += 1;
+    })
+    .unwrap();
+    assert_eq!(count, theirs.len());
+
+    let text = fs::read("/proc/meminfo").unwrap();
+    let theirs = procfs_core::Meminfo::from_buf_read(&text[..]).unwrap();
+    let ours = meminfo::parse(&text).unwrap();
+    assert_eq!((ours.total, ours.available), (Some(theirs.mem_total), theirs.mem_available));
+    assert_eq!(ours.swap_used, Some(theirs.swap_total - theirs.swap_free));
+}

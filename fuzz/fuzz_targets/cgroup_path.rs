@@ -1,0 +1,26 @@
+//! Names and paths of cgroups: anybody who may make a cgroup chooses them.
+#![no_main]
+
+use insightd_collect::cgroup::path::{Role, container, folder, role};
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|path: &str| {
+    let found = role(path);
+    let pod = match &found {
+        None => None,
+        Some(Role::Pod(pod)) => Some(pod),
+        Some(Role::Container(pod, container)) => {
+            assert_eq!(container.id.len(), 64);
+            assert!(container.id.bytes().all(|byte| byte.is_ascii_hexdigit() && !byte.is_ascii_uppercase()));
+            Some(pod)
+        }
+    };
+    if let Some(pod) = pod {
+        let uid = pod.uid();
+        assert!((1..=128).contains(&uid.len()) && uid.is_ascii(), "{uid}");
+        let below = format!("/some/root/{path}");
+        assert_eq!(role(&below), found, "what stands in front changes nothing");
+    }
+    let (parent, name) = path.split_once('/').unwrap_or(("", path));
+    let _ = (folder(parent, name), container(name));
+});

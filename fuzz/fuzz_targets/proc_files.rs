@@ -1,0 +1,27 @@
+//! Every parser of a /proc file over the same bytes: none may panic, and none finds more than there are lines.
+#![no_main]
+
+use insightd_collect::proc::{cpuinfo, diskstats, meminfo, mountinfo, net_dev, pressure};
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|text: &[u8]| {
+    let lines = text.split(|&byte| byte == b'\n').count();
+    let _ = meminfo::parse(text);
+    let _ = pressure::parse(text);
+    assert!(cpuinfo::processors(text).is_none_or(|count| count > 0 && count <= lines as u64));
+    let mut devices = Vec::new();
+    let _ = diskstats::parse(text, &mut devices);
+    assert!(devices.len() <= lines);
+    let mut interfaces = 0;
+    let _ = net_dev::each(text, |interface| {
+        assert!(!interface.name.is_empty());
+        interfaces += 1;
+    });
+    assert!(interfaces <= lines);
+    let mut mounts = 0;
+    let _ = mountinfo::each(text, |mount| {
+        assert!(mount.point.len() <= text.len());
+        mounts += 1;
+    });
+    assert!(mounts <= lines);
+});
