@@ -176,6 +176,7 @@ impl Batch {
 
     /// A new entity behind all others. One of the same kind and id may exist already: see [`Batch::find`].
     pub fn add(&self, kind: &str, id: &str, parent: Option<Entity<'_>>) -> Entity<'_> {
+        let parent = parent.filter(|parent| !parent.is_stranger_to(self));
         let (kind, id) = (self.strings.intern(kind), self.strings.intern(id));
         let mut tree = self.tree.borrow_mut();
         let entity = tree.add(kind, id, parent.map_or(NO_PARENT, |parent| parent.index()));
@@ -226,6 +227,19 @@ impl Batch {
                 entity.remove_attribute(key);
             }
             unit => entity.set_attribute(key, unit),
+        }
+    }
+
+    /// A figure under a new name keeps its unit, unless the new name has one already.
+    pub(crate) fn describe_renamed(&self, from: Name, to: Name) {
+        let Some(described) = self.find(DESCRIPTOR, self.text(from)) else { return };
+        let to = self.text(to);
+        if self.find(DESCRIPTOR, to).is_none() {
+            let key = *self.unit_key.get_or_init(|| self.name("unit"));
+            let renamed = self.add(DESCRIPTOR, to, None);
+            if let Some(unit) = described.attribute_name(key) {
+                renamed.set_attribute_name(key, unit);
+            }
         }
     }
 

@@ -51,6 +51,9 @@ impl<'a> Entity<'a> {
     /// Makes it, with everything below it, part of something else. A parent that is the entity itself or below it would
     /// close a circle: it is refused with a line in the log, and nothing changes.
     pub fn set_parent(self, parent: Option<Entity<'_>>) {
+        if parent.is_some_and(|parent| parent.is_stranger_to(self.batch)) {
+            return;
+        }
         let mut tree = self.batch.tree.borrow_mut();
         let parent = parent.map_or(NO_PARENT, |parent| parent.index);
         if tree.is_below(parent, self.index) {
@@ -94,6 +97,9 @@ impl<'a> Entity<'a> {
 
     /// Links it to another entity: it is `role` of `target`.
     pub fn link(self, target: Entity<'_>, role: &str) {
+        if target.is_stranger_to(self.batch) {
+            return;
+        }
         let role = self.batch.name(role);
         self.batch.links.borrow_mut().push(self.index, role.0, target.index);
         self.batch.backlinks.borrow_mut().push(target.index, role.0, self.index);
@@ -156,6 +162,16 @@ impl<'a> Entity<'a> {
     /// Whether it is still in the batch.
     pub fn is_live(self) -> bool {
         self.batch.tree.borrow().node(self.index).live
+    }
+
+    /// Whether it is of another batch: an author's mistake that types cannot exclude. It is logged, and the call has no
+    /// effect.
+    pub(crate) fn is_stranger_to(self, batch: &Batch) -> bool {
+        let stranger = !core::ptr::eq(self.batch, batch);
+        if stranger {
+            crate::log::warn("an entity of another batch is no parent, target or source here");
+        }
+        stranger
     }
 
     fn related(self, links: &core::cell::RefCell<crate::batch::Table<u32>>, role: &str) -> Vec<Entity<'a>> {

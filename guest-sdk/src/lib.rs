@@ -84,6 +84,11 @@ pub use readable::ReadableError;
 pub use settings::{ConfigError, Settings};
 pub use unit::Unit;
 
+/// The author's guide: its code is compiled with the documentation's tests.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/authors.md")]
+pub struct AuthorsGuide;
+
 /// What the export macros name; no part of the API.
 #[doc(hidden)]
 pub mod __private {

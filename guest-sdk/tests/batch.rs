@@ -53,3 +53,63 @@ fn publishing_describes_the_figure_once() {
     assert_eq!((descriptors[0].id(), descriptors[0].attribute("unit")), ("pod_x", Some("Bytes/Second")));
     assert_eq!(pod.gauge("pod_nan"), None);
 }
+
+#[test]
+fn a_renamed_figure_keeps_its_unit() {
+    let batch = node_with_pod();
+    let pod = batch.find("pod", "1").unwrap();
+    pod.publish("a", 1.0, Unit::Bytes);
+    pod.publish("b", 1.0, Unit::Percent);
+    assert!(pod.rename_gauge("a", "c"));
+    assert!(pod.rename_gauge("b", "c"));
+    assert!(!pod.rename_gauge("b", "d"));
+    let unit = |name: &str| batch.find("metric", name).and_then(|metric| metric.attribute("unit"));
+    assert_eq!((unit("a"), unit("c"), unit("d")), (Some("Bytes"), Some("Bytes"), None));
+}
+
+#[test]
+fn a_descriptor_that_was_removed_comes_back() {
+    let batch = node_with_pod();
+    let pod = batch.find("pod", "1").unwrap();
+    pod.publish("a", 1.0, Unit::Bytes);
+    batch.find("metric", "a").unwrap().remove();
+    assert_eq!(batch.find("metric", "a"), None);
+    pod.publish("a", 1.0, Unit::Bytes);
+    assert_eq!(batch.of_kind("metric").len(), 1);
+}
+
+#[test]
+fn an_entity_does_not_become_a_part_of_itself() {
+    let batch = node_with_pod();
+    let cgroup = batch.find("cgroup", "/kubepods/pod1").unwrap();
+    let interface = batch.find("interface", "eth0").unwrap();
+    let (_, lines) = insights_sdk::log::capture(|| cgroup.set_parent(Some(interface)));
+    assert_eq!(lines[0].1, "cgroup /kubepods/pod1 cannot become a part of itself");
+    assert_eq!(cgroup.parent(), batch.find("node", "n1"));
+}
+
+#[test]
+fn a_closure_may_edit_the_entity_whose_points_it_judges() {
+    let batch = node_with_pod();
+    let cgroup = batch.find("cgroup", "/kubepods/pod1").unwrap();
+    cgroup.retain_points(|name| {
+        cgroup.set_gauge("seen", 1.0);
+        name == "cpu.usage_ns"
+    });
+    assert_eq!(cgroup.gauges(), [("seen", 1.0)]);
+    assert_eq!(cgroup.counters().len(), 1);
+}
+
+#[test]
+fn entities_of_another_batch_are_refused() {
+    let (batch, other) = (node_with_pod(), node_with_pod());
+    let (pod, stranger) = (batch.find("pod", "1").unwrap(), other.add("x", "y", None));
+    let (_, lines) = insights_sdk::log::capture(|| {
+        pod.set_parent(Some(stranger));
+        pod.link(stranger, "on");
+        pod.move_points_to(stranger);
+        assert_eq!(batch.add("z", "z", Some(stranger)).parent(), None);
+    });
+    assert_eq!(lines.len(), 4, "{lines:?}");
+    assert_eq!((pod.parent(), pod.links("on")), (batch.find("node", "n1"), vec![]));
+}

@@ -32,9 +32,16 @@ impl<'a> Entity<'a> {
         remove(self.batch, &self.batch.gauges, self.index, key)
     }
 
-    /// Gives a figure another name, over an earlier value there; whether there was one.
+    /// Gives a figure another name, over an earlier value there; whether there was one. A published figure keeps its
+    /// unit.
     pub fn rename_gauge(self, from: impl Key, to: impl Key) -> bool {
-        rename(self.batch, &self.batch.gauges, self.index, from, to)
+        let Some(from) = from.find(self.batch) else { return false };
+        let to = to.intern(self.batch);
+        let renamed = self.batch.gauges.borrow_mut().rename(self.index, from.0, to.0);
+        if renamed {
+            self.batch.describe_renamed(from, to);
+        }
+        renamed
     }
 
     /// All figures of the moment, name and value.
@@ -68,7 +75,9 @@ impl<'a> Entity<'a> {
 
     /// Gives a counter another name, over an earlier one there; whether there was one.
     pub fn rename_counter(self, from: impl Key, to: impl Key) -> bool {
-        rename(self.batch, &self.batch.counters, self.index, from, to)
+        let Some(from) = from.find(self.batch) else { return false };
+        let to = to.intern(self.batch);
+        self.batch.counters.borrow_mut().rename(self.index, from.0, to.0)
     }
 
     /// All counters, name and readings.
@@ -95,6 +104,9 @@ impl<'a> Entity<'a> {
 
     /// Gives all gauges and counters to another entity; where both have a name, the one that is moved counts.
     pub fn move_points_to(self, other: Entity<'_>) {
+        if other.is_stranger_to(self.batch) {
+            return;
+        }
         self.batch.gauges.borrow_mut().splice(self.index, other.index);
         self.batch.counters.borrow_mut().splice(self.index, other.index);
     }
@@ -115,18 +127,6 @@ impl<'a> Entity<'a> {
 fn remove<V: Copy>(batch: &Batch, table: &RefCell<Table<V>>, entity: u32, key: impl Key) -> bool {
     let Some(key) = key.find(batch) else { return false };
     table.borrow_mut().remove(entity, key.0)
-}
-
-fn rename<V: Copy>(
-    batch: &Batch,
-    table: &RefCell<Table<V>>,
-    entity: u32,
-    from: impl Key,
-    to: impl Key,
-) -> bool {
-    let Some(from) = from.find(batch) else { return false };
-    let to = to.intern(batch);
-    table.borrow_mut().rename(entity, from.0, to.0)
 }
 
 /// `keep` is the author's and may edit the very entity: no borrow is held while it runs, and the rows are off the entity.
