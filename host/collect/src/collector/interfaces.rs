@@ -94,8 +94,12 @@ impl Collector {
             let entity = emitter.builder.entity("interface", interface.name, Some(owner));
             emitter.builder.attribute(entity, "interface", interface.name);
             // sysfs shows the node's interfaces only; a pod's come and go with its namespace
-            let identity = if path.is_empty() { identities.of(interface.name) } else { namespace };
-            let key = pairing.key(path, interface.name);
+            let (kind, identity) = if path.is_empty() {
+                ("interface", identities.of(interface.name))
+            } else {
+                (path, namespace)
+            };
+            let key = pairing.key(kind, interface.name);
             emitter.interface(entity, &mut pairing.thing(key, identity), &interface, read_at_ns);
         });
         if let Err(error) = broken {
