@@ -61,7 +61,7 @@ fn wrong_usage_is_64_and_says_why() {
         (&["check", "/nonexistent.yaml"], "/nonexistent.yaml: cannot be read: "),
         (&["transform", "inspect", "/nonexistent.wasm"], "/nonexistent.wasm: No such file"),
         (&["transform", "inspect", "/etc/passwd"], "/etc/passwd: is no WebAssembly component"),
-        (&["transform", "test", "/nonexistent"], "/nonexistent: "),
+        (&["transform", "test", "/nonexistent"], "/nonexistent/tests/golden is no folder"),
     ] {
         let output = insightd(arguments);
         let error = text(&output.stderr);

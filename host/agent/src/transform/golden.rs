@@ -15,8 +15,11 @@ use crate::app::Usage;
 /// [`Usage`] when there is nothing to test; otherwise how many cases failed.
 pub fn test(folder: &Path, wasm: Option<&Path>, bless: bool) -> anyhow::Result<()> {
     let cases_in = folder.join("tests/golden");
-    let cases_in = if cases_in.is_dir() { cases_in.as_path() } else { folder };
-    let cases = golden::cases(cases_in).map_err(|error| Usage(error.to_string()))?;
+    if !cases_in.is_dir() {
+        let message = format!("{} is no folder; the cases of a component are the folders in it", cases_in.display());
+        return Err(Usage(message).into());
+    }
+    let cases = golden::cases(&cases_in).map_err(|error| Usage(error.to_string()))?;
     let file = match wasm {
         Some(file) => file.to_path_buf(),
         None => find::wasm_of(folder).map_err(Usage)?,
