@@ -1,4 +1,5 @@
 //! Columns from the other side of the boundary.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use insights_sdk::columns::{Attributes, Columns, Counters, Entities, Gauges, Links};
 use insights_sdk::{Batch, Builder};

@@ -1,4 +1,5 @@
 //! The small JSON reader and writer against a well-known one.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use insights_sdk::json::{self, Value};
 use proptest::prelude::*;

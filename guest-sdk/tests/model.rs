@@ -1,4 +1,5 @@
 //! Editing a batch gives what editing a simple model of it gives.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::collections::BTreeMap;
 

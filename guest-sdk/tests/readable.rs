@@ -1,4 +1,5 @@
 //! Batches as JSON.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use insights_sdk::{Batch, Builder, Columns};
 use proptest::prelude::*;

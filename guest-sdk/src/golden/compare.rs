@@ -10,6 +10,7 @@ use crate::readable::{self, Style};
 
 /// What came out of a case, natively or from the component.
 #[derive(Clone, Debug)]
+#[expect(clippy::large_enum_variant, reason = "one at a time, in tests")]
 pub enum Outcome {
     /// A transform's batch.
     Batch(Columns),

@@ -268,8 +268,8 @@ impl Parser<'_> {
     #[cold]
     fn hex4(&mut self) -> Parsed<u32> {
         let digits = self.text.as_bytes().get(self.at..self.at + 4).unwrap_or_default();
-        let digits = digits.iter().map(|&digit| char::from(digit).to_digit(16));
-        let code = digits.fold(Some(0), |code, digit| Some(code? * 16 + digit?));
+        let mut digits = digits.iter().map(|&digit| char::from(digit).to_digit(16));
+        let code = digits.try_fold(0, |code, digit| Some(code * 16 + digit?));
         match code {
             Some(code) if self.at + 4 <= self.text.len() => {
                 self.at += 4;
