@@ -18,6 +18,11 @@ use crate::text::{is_clean, write_clean, write_string};
 /// Kind of the entities that say units.
 const DESCRIPTOR: &str = "metric";
 
+/// Bytes of an event, as long as none is written.
+const FIRST_ESTIMATE: usize = 2048;
+/// Most room that is made ahead of need, bytes.
+const MAX_RESERVE: usize = 4 << 20;
+
 /// Formats all events of a batch.
 pub(crate) fn run(options: &Options, batch: &Batch, limits: &Limits) -> Payloads {
     let entities = batch.entities();
@@ -38,7 +43,9 @@ pub(crate) fn run(options: &Options, batch: &Batch, limits: &Limits) -> Payloads
     }
     let mut fields = Fields::default();
     let mut scratch = String::new();
-    for entity in entities {
+    let count = entities.len();
+    for (at, entity) in entities.into_iter().enumerate() {
+        run.make_room(at, count - at);
         if fields.read(entity, &mut run.keys, &mut run.texts.json, options, &mut scratch) {
             run.event(&fields);
         }
@@ -62,6 +69,17 @@ pub(crate) struct Run<'r> {
 }
 
 impl<'r> Run<'r> {
+    /// Grows the body for all events to come, as large as those so far: a body that doubles is copied again and again
+    /// into memory that nothing has touched yet.
+    fn make_room(&mut self, done: usize, to_come: usize) {
+        let body = &mut self.payloads.body;
+        let free = body.capacity() - body.len();
+        let average = body.len() / done.max(1);
+        if free < average * 2 || body.capacity() == 0 {
+            body.reserve((average.max(FIRST_ESTIMATE) * to_come).min(MAX_RESERVE));
+        }
+    }
+
     fn read_unit(&mut self, entity: Entity<'r>) {
         if entity.kind() != DESCRIPTOR {
             return;
