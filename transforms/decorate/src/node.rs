@@ -29,8 +29,9 @@ pub(crate) fn facts(options: &Options, node: Entity<'_>, keys: &Keys) -> Facts {
     let cluster = options.cluster_name.as_deref().map(|name| batch.name(name));
     let cluster = cluster.or_else(|| node.attribute_name("cluster.name"));
     let configured = options.node_name.as_deref().map(|name| batch.name(name));
-    let node_name =
-        configured.or_else(|| node.attribute_name(keys.raw_node_name)).unwrap_or_else(|| batch.name(node.id()));
+    let node_name = configured
+        .or_else(|| node.attribute_name(keys.raw_node_name))
+        .unwrap_or_else(|| batch.name(node.id()));
     // An ECS instance goes by its container instance's id; a node's name is there only where somebody gave one.
     let node_names = if is_ecs { (configured, None) } else { (Some(node_name), Some(node_name)) };
 

@@ -75,7 +75,10 @@ fn text(settings: &mut Settings, key: &str) -> Option<String> {
 fn orchestrator(settings: &mut Settings) -> Option<bool> {
     let orchestrator = settings.string("orchestrator")?;
     if !ORCHESTRATORS.contains(&orchestrator.as_str()) {
-        settings.problem("orchestrator", format!("expected one of {}, found {orchestrator}", ORCHESTRATORS.join(", ")));
+        settings.problem(
+            "orchestrator",
+            format!("expected one of {}, found {orchestrator}", ORCHESTRATORS.join(", ")),
+        );
     }
     Some(orchestrator == "ecs")
 }

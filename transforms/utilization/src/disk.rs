@@ -1,31 +1,40 @@
-//! Block devices.
+//! Input and output of block devices.
 
 use insights_sdk::Entity;
 
-use crate::metric::{Metric, Publisher};
+use crate::metrics::{Metric, Prefix, Publisher};
 
-/// Publishes the rates of a device. Where the kernel does not count a total (cgroup v2), it is read plus written.
-pub(crate) fn publish(to: &Publisher<'_>, disk: Entity<'_>) {
-    let rate = |name: &str| disk.counter(name).and_then(|counter| counter.per_second());
-    let sum = |a: Option<f64>, b: Option<f64>| Some(a? + b?);
-    let (read_bytes, write_bytes) = (rate("io.read_bytes"), rate("io.write_bytes"));
-    to.put(disk, Metric::DiskReadBytes, read_bytes);
-    to.put(disk, Metric::DiskWriteBytes, write_bytes);
-    to.put(disk, Metric::DiskSyncBytes, rate("io.sync_bytes"));
-    to.put(disk, Metric::DiskAsyncBytes, rate("io.async_bytes"));
-    let total_bytes = if disk.counter("io.total_bytes").is_some() {
-        rate("io.total_bytes")
-    } else {
-        sum(read_bytes, write_bytes)
-    };
-    to.put(disk, Metric::DiskTotalBytes, total_bytes);
+/// Counters of one direction or kind: bytes, operations, and what each is published as.
+const COUNTERS: [(&str, Metric); 8] = [
+    ("io.read_bytes", Metric::IoBytesRead),
+    ("io.write_bytes", Metric::IoBytesWrite),
+    ("io.sync_bytes", Metric::IoBytesSync),
+    ("io.async_bytes", Metric::IoBytesAsync),
+    ("io.reads", Metric::IoServicedRead),
+    ("io.writes", Metric::IoServicedWrite),
+    ("io.syncs", Metric::IoServicedSync),
+    ("io.asyncs", Metric::IoServicedAsync),
+];
 
-    let (reads, writes) = (rate("io.reads"), rate("io.writes"));
-    to.put(disk, Metric::DiskReads, reads);
-    to.put(disk, Metric::DiskWrites, writes);
-    to.put(disk, Metric::DiskSyncs, rate("io.syncs"));
-    to.put(disk, Metric::DiskAsyncs, rate("io.asyncs"));
-    let total_ops =
-        if disk.counter("io.total_ops").is_some() { rate("io.total_ops") } else { sum(reads, writes) };
-    to.put(disk, Metric::DiskTotalOps, total_ops);
+/// Publishes what was read from and written to one device.
+pub(crate) fn publish(out: &mut Publisher<'_>, disk: Entity<'_>, prefix: Prefix) {
+    for (name, metric) in COUNTERS {
+        out.publish(disk, prefix, metric, rate(disk, name));
+    }
+    let bytes = total(disk, "io.total_bytes", ["io.read_bytes", "io.write_bytes"]);
+    out.publish(disk, prefix, Metric::IoBytesTotal, bytes);
+    let operations = total(disk, "io.total_ops", ["io.reads", "io.writes"]);
+    out.publish(disk, prefix, Metric::IoServicedTotal, operations);
+}
+
+/// cgroup v1 counts the total; on v2 it is what was read and what was written.
+fn total(disk: Entity<'_>, total: &str, [reads, writes]: [&str; 2]) -> Option<f64> {
+    match disk.counter(total) {
+        Some(counter) => counter.per_second(),
+        None => Some(rate(disk, reads)? + rate(disk, writes)?),
+    }
+}
+
+fn rate(disk: Entity<'_>, name: &str) -> Option<f64> {
+    disk.counter(name)?.per_second()
 }

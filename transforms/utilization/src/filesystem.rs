@@ -1,28 +1,35 @@
-//! File systems of the node, and containers' writable layers.
+//! File systems of the node, and the writable layers of containers.
 
 use insights_sdk::Entity;
 
-use crate::core_set::percent;
-use crate::metric::{Metric, Publisher};
+use crate::metrics::{Metric, Prefix, Publisher, percent};
+use crate::raw::Raw;
 
 /// Publishes a file system of the node.
-pub(crate) fn publish(to: &Publisher<'_>, filesystem: Entity<'_>) {
-    let (capacity, free) = (filesystem.gauge("fs.capacity_bytes"), filesystem.gauge("fs.free_bytes"));
-    let usage = capacity.zip(free).map(|(capacity, free)| capacity - free);
-    publish_bytes(to, filesystem, capacity, usage);
-    to.put(filesystem, Metric::FilesystemInodes, filesystem.gauge("fs.inodes"));
-    to.put(filesystem, Metric::FilesystemInodesFree, filesystem.gauge("fs.inodes_free"));
+pub(crate) fn publish(out: &mut Publisher<'_>, filesystem: Entity<'_>, prefix: Prefix, raw: &Raw) {
+    let capacity = filesystem.gauge(raw.fs_capacity);
+    let free = filesystem.gauge(raw.fs_free);
+    let usage = capacity.zip(free).map(|(capacity, free)| capacity - free).filter(|&usage| usage >= 0.0);
+    publish_space(out, filesystem, prefix, raw, usage);
+    out.publish(filesystem, prefix, Metric::FilesystemInodes, filesystem.gauge(raw.fs_inodes));
+    out.publish(filesystem, prefix, Metric::FilesystemInodesFree, filesystem.gauge(raw.fs_inodes_free));
 }
 
-/// Publishes a container's writable layer: what it takes of the file system that it lies on. That one's inodes are the
-/// node's business.
-pub(crate) fn publish_layer(to: &Publisher<'_>, layer: Entity<'_>) {
-    publish_bytes(to, layer, layer.gauge("fs.capacity_bytes"), layer.gauge("fs.used_bytes"));
+/// Publishes a container's writable layer. Its inodes are those of the whole file system below: no figure of it.
+pub(crate) fn publish_layer(out: &mut Publisher<'_>, layer: Entity<'_>, raw: &Raw) {
+    publish_space(out, layer, Prefix::Container, raw, layer.gauge(raw.fs_used));
 }
 
-fn publish_bytes(to: &Publisher<'_>, filesystem: Entity<'_>, capacity: Option<f64>, usage: Option<f64>) {
-    to.put(filesystem, Metric::FilesystemUsage, usage);
-    to.put(filesystem, Metric::FilesystemCapacity, capacity);
-    to.put(filesystem, Metric::FilesystemAvailable, filesystem.gauge("fs.available_bytes"));
-    to.put(filesystem, Metric::FilesystemUtilization, percent(usage, capacity));
+fn publish_space(
+    out: &mut Publisher<'_>,
+    filesystem: Entity<'_>,
+    prefix: Prefix,
+    raw: &Raw,
+    usage: Option<f64>,
+) {
+    let capacity = filesystem.gauge(raw.fs_capacity);
+    out.publish(filesystem, prefix, Metric::FilesystemUsage, usage);
+    out.publish(filesystem, prefix, Metric::FilesystemCapacity, capacity);
+    out.publish(filesystem, prefix, Metric::FilesystemAvailable, filesystem.gauge(raw.fs_available));
+    out.publish(filesystem, prefix, Metric::FilesystemUtilization, percent(usage, capacity));
 }

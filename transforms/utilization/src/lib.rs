@@ -1,35 +1,38 @@
-//! `utilization`: the figures of Container Insights.
+//! `utilization`: raw figures to the metrics of Container Insights.
 //!
-//! Turns raw figures into rates, ratios and sums under the names that dashboards know, with their units, and drops the raw
-//! ones. Works on the events that `decorate` marked with a `Type`. Every formula is in docs/metrics.md.
+//! Every entity that `decorate` made an event of (attribute `Type`) gets its metrics: usage of CPU and memory, what of the
+//! capacity and of the limits that is, network, disk and file system figures, counts and states. The raw figures then go.
+//! Every metric with unit and formula is in docs/metrics.md, the options are in the README of this crate.
 #![cfg_attr(target_family = "wasm", no_std)]
 #![forbid(unsafe_code)]
 
 extern crate alloc;
 
-mod core_set;
+mod counts;
+mod demand;
 mod disk;
 mod filesystem;
-mod metric;
+mod metrics;
 mod network;
 mod node;
+mod options;
 mod pod;
 mod raw;
-mod reserve;
+mod run;
+mod status;
+mod sweep;
+mod usage;
 
 use alloc::string::String;
 
 use insights_sdk::{About, Batch, ConfigError, Settings, Transform};
 
-use raw::Raw;
+use options::Options;
 
 /// The transform, configured.
 #[derive(Debug)]
 pub struct Utilization {
-    /// Also the figures of enhanced Container Insights.
-    enhanced: bool,
-    /// Raw figures stay beside the published ones.
-    keep_raw: bool,
+    options: Options,
 }
 
 impl Transform for Utilization {
@@ -41,6 +44,7 @@ impl Transform for Utilization {
             "cpu.*",
             "ecs.*",
             "fs.*",
+            "interface",
             "io.*",
             "kubelet.age_ms",
             "memory.*",
@@ -48,25 +52,14 @@ impl Transform for Utilization {
             "node.*",
             "pod.*",
         ])
-        .writes(&["node_*", "pod_*", "container_*", "instance_*", "number_of_container_restarts"]);
+        .writes(&["Type", "container_*", "instance_*", "node_*", "number_of_container_restarts", "pod_*"]);
 
     fn configure(settings: &mut Settings) -> Result<Self, ConfigError> {
-        Ok(Self {
-            enhanced: settings.flag("enhanced").unwrap_or(false),
-            keep_raw: settings.flag("keep_raw").unwrap_or(false),
-        })
+        Ok(Self { options: Options::read(settings) })
     }
 
     fn process(&self, batch: &Batch) -> Result<(), String> {
-        if let Some(node) = batch.node() {
-            let raw = Raw::new(batch);
-            let capacity = node::Capacity::of(node);
-            node::publish(batch, node, &raw, &capacity, self.enhanced);
-            pod::publish(batch, &raw, &capacity, self.enhanced);
-        }
-        if !self.keep_raw {
-            batch.retain_points(|name| !name.contains('.'));
-        }
+        run::run(&self.options, batch);
         Ok(())
     }
 }

@@ -1,110 +1,111 @@
-//! Interfaces, and their sums.
+//! Traffic of interfaces, and of all interfaces of a node or pod together.
 
 use insights_sdk::Entity;
 
-use crate::metric::{Metric, Publisher};
+use crate::metrics::{Metric, Prefix, Publisher};
 use crate::raw::Raw;
 
-const METRICS: [Metric; 8] = [
+const COUNT: usize = 9;
+
+/// In the order of [`Rates`]; the total of both directions is the last.
+const METRICS: [Metric; COUNT] = [
     Metric::NetworkRxBytes,
-    Metric::NetworkTxBytes,
     Metric::NetworkRxPackets,
-    Metric::NetworkTxPackets,
-    Metric::NetworkRxDropped,
-    Metric::NetworkTxDropped,
     Metric::NetworkRxErrors,
+    Metric::NetworkRxDropped,
+    Metric::NetworkTxBytes,
+    Metric::NetworkTxPackets,
     Metric::NetworkTxErrors,
+    Metric::NetworkTxDropped,
+    Metric::NetworkTotalBytes,
 ];
 
-/// Rates of one interface, in the order of [`METRICS`].
-pub(crate) struct Rates([Option<f64>; 8]);
+/// The same without interfaces that carry what pods send.
+const UPLINK_METRICS: [Metric; COUNT] = [
+    Metric::UplinkRxBytes,
+    Metric::UplinkRxPackets,
+    Metric::UplinkRxErrors,
+    Metric::UplinkRxDropped,
+    Metric::UplinkTxBytes,
+    Metric::UplinkTxPackets,
+    Metric::UplinkTxErrors,
+    Metric::UplinkTxDropped,
+    Metric::UplinkTotalBytes,
+];
 
-/// Publishes the rates of an interface.
-pub(crate) fn publish(to: &Publisher<'_>, interface: Entity<'_>, raw: &Raw) -> Rates {
+/// Bytes, packets, errors and drops a second, in and out, and bytes of both directions.
+type Rates = [Option<f64>; COUNT];
+
+fn rates(interface: Entity<'_>, raw: &Raw) -> Rates {
+    let mut rates: Rates = [None; COUNT];
     let names = [
-        raw.network_rx_bytes,
-        raw.network_tx_bytes,
-        raw.network_rx_packets,
-        raw.network_tx_packets,
-        raw.network_rx_dropped,
-        raw.network_tx_dropped,
-        raw.network_rx_errors,
-        raw.network_tx_errors,
+        raw.rx_bytes,
+        raw.rx_packets,
+        raw.rx_errors,
+        raw.rx_dropped,
+        raw.tx_bytes,
+        raw.tx_packets,
+        raw.tx_errors,
+        raw.tx_dropped,
     ];
-    let rates = Rates(names.map(|name| interface.counter(name)?.per_second()));
-    for (metric, rate) in METRICS.into_iter().zip(rates.0) {
-        to.put(interface, metric, rate);
+    for (rate, name) in rates.iter_mut().zip(names) {
+        *rate = interface.counter(name).and_then(|counter| counter.per_second());
     }
-    to.put(interface, Metric::NetworkTotalBytes, total(&rates.0));
+    rates[COUNT - 1] = rates[0].zip(rates[4]).map(|(rx, tx)| rx + tx);
     rates
 }
 
-fn total(rates: &[Option<f64>; 8]) -> Option<f64> {
-    Some(rates[0]? + rates[1]?)
+/// Publishes what passes one interface.
+pub(crate) fn publish(out: &mut Publisher<'_>, interface: Entity<'_>, prefix: Prefix, raw: &Raw) {
+    publish_all(out, interface, prefix, &METRICS, &rates(interface, raw));
 }
 
-/// Sum over interfaces: of every figure that at least one of them has.
-#[derive(Default)]
-pub(crate) struct Sum {
-    rates: [Option<f64>; 8],
-    total: Option<f64>,
+/// Publishes what passes all interfaces of `entity` together. An interface that has no rate yet adds nothing; one that
+/// has hides nothing of the others.
+pub(crate) fn publish_sum(out: &mut Publisher<'_>, entity: Entity<'_>, prefix: Prefix, raw: &Raw) {
+    let interfaces = entity.children_of_kind("interface");
+    publish_all(out, entity, prefix, &METRICS, &sum(&interfaces, raw, |_| true));
 }
 
-impl Sum {
-    /// One more interface.
-    pub(crate) fn add(&mut self, rates: &Rates) {
-        for (sum, rate) in self.rates.iter_mut().zip(rates.0) {
-            add(sum, rate);
+/// Publishes the same of a node's interfaces, and beside it without those that `is_pod_side`.
+pub(crate) fn publish_node_sum(
+    out: &mut Publisher<'_>,
+    node: Entity<'_>,
+    prefix: Prefix,
+    raw: &Raw,
+    is_pod_side: impl Fn(&str) -> bool,
+) {
+    let interfaces = node.children_of_kind("interface");
+    publish_all(out, node, prefix, &METRICS, &sum(&interfaces, raw, |_| true));
+    let uplink = sum(&interfaces, raw, |interface| {
+        let name = interface.attribute(raw.interface).unwrap_or_else(|| interface.id());
+        !is_pod_side(name)
+    });
+    publish_all(out, node, prefix, &UPLINK_METRICS, &uplink);
+}
+
+fn sum(interfaces: &[Entity<'_>], raw: &Raw, counts: impl Fn(Entity<'_>) -> bool) -> Rates {
+    let mut sum: Rates = [None; COUNT];
+    for &interface in interfaces {
+        if counts(interface) {
+            for (sum, rate) in sum.iter_mut().zip(rates(interface, raw)) {
+                if let Some(rate) = rate {
+                    *sum = Some(sum.map_or(rate, |sum| sum + rate));
+                }
+            }
         }
-        add(&mut self.total, total(&rates.0));
     }
-
-    /// Publishes the sums.
-    pub(crate) fn publish(&self, to: &Publisher<'_>, entity: Entity<'_>) {
-        for (metric, rate) in METRICS.into_iter().zip(self.rates) {
-            to.put(entity, metric, rate);
-        }
-        to.put(entity, Metric::NetworkTotalBytes, self.total);
-    }
-
-    /// Publishes the sums of bytes as what passed the node's own interfaces.
-    pub(crate) fn publish_external(&self, to: &Publisher<'_>, entity: Entity<'_>) {
-        to.put(entity, Metric::NetworkExternalRxBytes, self.rates[0]);
-        to.put(entity, Metric::NetworkExternalTxBytes, self.rates[1]);
-        to.put(entity, Metric::NetworkExternalTotalBytes, self.total);
-    }
+    sum
 }
 
-fn add(sum: &mut Option<f64>, value: Option<f64>) {
-    if let Some(value) = value {
-        *sum = Some(sum.unwrap_or(0.0) + value);
+fn publish_all(
+    out: &mut Publisher<'_>,
+    entity: Entity<'_>,
+    prefix: Prefix,
+    metrics: &[Metric; COUNT],
+    rates: &Rates,
+) {
+    for (&metric, &rate) in metrics.iter().zip(rates) {
+        out.publish(entity, prefix, metric, rate);
     }
-}
-
-/// Whether an interface leads out of the node, as its name tells. Bridges, tunnels and the node's ends of pods' interfaces
-/// carry bytes that an outer interface carries again, or that never leave the node.
-pub(crate) fn is_external(interface: &str) -> bool {
-    const INTERNAL: [&str; 16] = [
-        "br-",
-        "cali",
-        "cilium",
-        "cni",
-        "docker",
-        "dummy",
-        "flannel",
-        "gre",
-        "ifb",
-        "kube",
-        "lxc",
-        "nodelocaldns",
-        "pod-id-link",
-        "tunl",
-        "virbr",
-        "vxlan",
-    ];
-    // The Amazon VPC CNI names a pod's interface `eni` and eleven hexadecimal digits.
-    let of_pod = interface
-        .strip_prefix("eni")
-        .is_some_and(|rest| rest.len() == 11 && rest.bytes().all(|byte| byte.is_ascii_hexdigit()));
-    !of_pod && !INTERNAL.iter().any(|prefix| interface.starts_with(prefix))
 }

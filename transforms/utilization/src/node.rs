@@ -1,127 +1,95 @@
-//! The node, or the instance.
+//! Nodes, and instances of ECS.
 
-use insights_sdk::Batch;
-use insights_sdk::views::Node;
+use insights_sdk::{Batch, Entity};
 
-use crate::core_set::{self, Faults, percent};
-use crate::metric::{Metric, Publisher};
+use crate::demand::capped;
+use crate::metrics::{Metric, Prefix, Publisher, percent};
+use crate::network;
+use crate::options::Options;
+use crate::pod::Pod;
 use crate::raw::Raw;
-use crate::{disk, filesystem, network, reserve};
+use crate::status;
+use crate::usage::{self, Capacity, Faults};
 
-/// What ratios are taken of.
-pub(crate) struct Capacity {
-    /// Processors times 1000.
-    pub(crate) cpu_millicores: Option<f64>,
-    /// Memory of the machine.
-    pub(crate) memory_bytes: Option<f64>,
-}
+/// A CPU reservation of 1024 is a core, a CPU limit of 1000.
+const SHARES_A_MILLICORE: f64 = 1.024;
 
-impl Capacity {
-    /// From the node's own figures.
-    pub(crate) fn of(node: Node<'_>) -> Self {
-        Self {
-            cpu_millicores: node.cpu_count().map(|count| count * 1000.0),
-            memory_bytes: node.memory_total_bytes(),
+/// Publishes a node's figures.
+pub(crate) fn publish(
+    out: &mut Publisher<'_>,
+    node: Entity<'_>,
+    pods: &[Pod<'_>],
+    raw: &Raw,
+    capacity: Capacity,
+    options: &Options,
+) {
+    let prefix = Prefix::Node;
+    publish_machine(out, node, prefix, raw, capacity, options);
+    // Without the kubelet nothing is known of pods, and none is not what that means.
+    if node.gauge("kubelet.age_ms").is_some() {
+        let running = |pod: &&Pod<'_>| pod.phase == Some("Running");
+        let containers: u32 = pods.iter().map(|pod| pod.counts.running).sum();
+        let cpu = requests(pods, capacity.cpu, |pod| pod.demand.cpu_request);
+        let memory = requests(pods, capacity.memory, |pod| pod.demand.memory_request);
+        for (metric, value) in [
+            (Metric::RunningPods, Some(pods.iter().filter(running).count() as f64)),
+            (Metric::RunningContainers, Some(f64::from(containers))),
+            (Metric::CpuRequest, cpu),
+            (Metric::CpuReservedCapacity, percent(cpu, capacity.cpu)),
+            (Metric::MemoryRequest, memory),
+            (Metric::MemoryReservedCapacity, percent(memory, capacity.memory)),
+        ] {
+            out.publish(node, prefix, metric, value);
         }
     }
+    if options.enhanced {
+        status::publish_node(out, node);
+    }
 }
 
-/// Publishes the node's own figures and those of its disks, file systems and interfaces.
-pub(crate) fn publish(batch: &Batch, node: Node<'_>, raw: &Raw, capacity: &Capacity, enhanced: bool) {
-    let (ecs, prefix, interface_prefix) = match node.attribute("Type") {
-        Some("Node") => (false, "node_", "node_interface_"),
-        Some("Instance") => (true, "instance_", "instance_interface_"),
-        _ => return,
-    };
-    let to = Publisher::new(batch, prefix);
-    core_set::publish(&to, *node, raw, Faults::Hierarchy, capacity);
-    to.put(*node, Metric::CpuLimit, capacity.cpu_millicores);
-    to.put(*node, Metric::MemoryLimit, capacity.memory_bytes);
-    if ecs {
-        publish_tasks(batch, node, &to, capacity);
-    } else {
-        publish_pods(batch, node, &to, capacity);
-    }
-    if enhanced && !ecs {
-        publish_conditions(node, &to);
-    }
-
-    let of_interface = Publisher::new(batch, interface_prefix);
-    let mut sum = network::Sum::default();
-    let mut external = network::Sum::default();
-    for child in node.children() {
-        match child.kind() {
-            "filesystem" => filesystem::publish(&to, child),
-            "disk" => disk::publish(&to, child),
-            "interface" => {
-                let rates = network::publish(&of_interface, child, raw);
-                sum.add(&rates);
-                if network::is_external(child.id()) {
-                    external.add(&rates);
-                }
-            }
-            _ => {}
-        }
-    }
-    sum.publish(&to, *node);
-    external.publish_external(&to, *node);
-}
-
-/// Sums over the pods. Without a pod list from the kubelet there are none: not zero pods, unknown.
-fn publish_pods(batch: &Batch, node: Node<'_>, to: &Publisher<'_>, capacity: &Capacity) {
-    let pods = batch.pods();
-    if pods.is_empty() && node.kubelet_age_ms().is_none() {
-        return;
-    }
-    let (mut cpu, mut memory) = (0.0, 0.0);
-    let (mut running_pods, mut running_containers) = (0u32, 0u32);
-    for pod in pods {
-        running_pods += u32::from(pod.phase() == Some("Running"));
-        let containers = pod.containers();
-        let running = |container: &&insights_sdk::views::Container<'_>| {
-            container.container_kind() == Some("main") && container.state() == Some("running")
-        };
-        running_containers += containers.iter().filter(running).count() as u32;
-        if !matches!(pod.phase(), Some("Succeeded" | "Failed")) {
-            let reserve = reserve::Reserve::of(pod, &containers, capacity);
-            cpu += reserve.cpu_request.unwrap_or(0.0);
-            memory += reserve.memory_request.unwrap_or(0.0);
-        }
-    }
-    to.put(*node, Metric::RunningPods, Some(f64::from(running_pods)));
-    to.put(*node, Metric::RunningContainers, Some(f64::from(running_containers)));
-    to.put(*node, Metric::CpuRequest, Some(cpu));
-    to.put(*node, Metric::MemoryRequest, Some(memory));
-    to.put(*node, Metric::CpuReservedCapacity, percent(Some(cpu), capacity.cpu_millicores));
-    to.put(*node, Metric::MemoryReservedCapacity, percent(Some(memory), capacity.memory_bytes));
-}
-
-/// What ECS tasks reserve: shares are 1024ths of a core.
-fn publish_tasks(batch: &Batch, node: Node<'_>, to: &Publisher<'_>, capacity: &Capacity) {
-    let Some(instance) = batch.instance() else { return };
-    to.put(*node, Metric::RunningTasks, instance.tasks_running());
-    let shares = capacity.cpu_millicores.map(|millicores| millicores * 1.024);
-    to.put(*node, Metric::CpuReservedCapacity, percent(instance.reserved_cpu_shares(), shares));
-    let memory = percent(instance.reserved_memory_bytes(), capacity.memory_bytes);
-    to.put(*node, Metric::MemoryReservedCapacity, memory);
-}
-
-fn publish_conditions(node: Node<'_>, to: &Publisher<'_>) {
-    let mut known = false;
-    let mut unknown = false;
-    for (metric, condition) in [
-        (Metric::ConditionReady, "Ready"),
-        (Metric::ConditionDiskPressure, "DiskPressure"),
-        (Metric::ConditionMemoryPressure, "MemoryPressure"),
-        (Metric::ConditionPidPressure, "PIDPressure"),
-        (Metric::ConditionNetworkUnavailable, "NetworkUnavailable"),
+/// Publishes the figures of an instance of ECS.
+pub(crate) fn publish_instance(
+    out: &mut Publisher<'_>,
+    node: Entity<'_>,
+    batch: &Batch,
+    raw: &Raw,
+    capacity: Capacity,
+    options: &Options,
+) {
+    let prefix = Prefix::Instance;
+    publish_machine(out, node, prefix, raw, capacity, options);
+    let ecs =
+        |name: &str| batch.instance().and_then(|instance| instance.gauge(name)).or_else(|| node.gauge(name));
+    let shares = capacity.cpu.map(|millicores| millicores * SHARES_A_MILLICORE);
+    for (metric, value) in [
+        (Metric::CpuReservedCapacity, percent(ecs("ecs.reserved_cpu_shares"), shares)),
+        (Metric::MemoryReservedCapacity, percent(ecs("ecs.reserved_memory_bytes"), capacity.memory)),
+        (Metric::RunningTasks, ecs("ecs.tasks_running")),
     ] {
-        let Some(status) = node.condition(condition) else { continue };
-        known = true;
-        unknown |= status < 0.0;
-        to.put(*node, metric, Some(if status > 0.0 { 1.0 } else { 0.0 }));
+        out.publish(node, prefix, metric, value);
     }
-    to.put(*node, Metric::ConditionUnknown, known.then_some(if unknown { 1.0 } else { 0.0 }));
-    to.put(*node, Metric::CapacityPods, node.capacity_pods());
-    to.put(*node, Metric::AllocatablePods, node.allocatable_pods());
+}
+
+fn publish_machine(
+    out: &mut Publisher<'_>,
+    node: Entity<'_>,
+    prefix: Prefix,
+    raw: &Raw,
+    capacity: Capacity,
+    options: &Options,
+) {
+    usage::publish(out, node, prefix, raw, capacity, Faults::Below);
+    network::publish_node_sum(out, node, prefix, raw, |interface| options.is_pod_side(interface));
+    out.publish(node, prefix, Metric::CpuLimit, capacity.cpu);
+    out.publish(node, prefix, Metric::MemoryLimit, capacity.memory);
+}
+
+/// What all pods ask for that have not ended.
+fn requests(
+    pods: &[Pod<'_>],
+    capacity: Option<f64>,
+    request: impl Fn(&Pod<'_>) -> Option<f64>,
+) -> Option<f64> {
+    let pods = pods.iter().filter(|pod| !matches!(pod.phase, Some("Succeeded" | "Failed")));
+    Some(pods.filter_map(|pod| capped(request(pod), capacity)).fold(0.0, |sum, request| sum + request))
 }

@@ -1,88 +1,104 @@
 //! Pods and containers.
 
-mod state;
+use alloc::vec::Vec;
 
-use insights_sdk::Batch;
-use insights_sdk::views::{Container, Pod};
+use insights_sdk::{Batch, Entity};
 
-use crate::core_set::{self, Faults, percent};
-use crate::metric::{Metric, Publisher};
-use crate::node::Capacity;
+use crate::counts::Counts;
+use crate::demand::{Demand, capped};
+use crate::metrics::{Metric, Prefix, Publisher, percent};
+use crate::network;
+use crate::options::Options;
 use crate::raw::Raw;
-use crate::reserve::Reserve;
-use crate::{filesystem, network};
+use crate::status;
+use crate::usage::{self, Capacity, Faults};
 
-/// Publishers of the types below a pod.
-struct To<'a> {
-    pod: Publisher<'a>,
-    interface: Publisher<'a>,
-    container: Publisher<'a>,
-    /// `number_of_container_restarts` of a container has no prefix.
-    bare: Publisher<'a>,
+/// A pod with what its containers add up to.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Pod<'b> {
+    pub(crate) entity: Entity<'b>,
+    pub(crate) phase: Option<&'b str>,
+    pub(crate) demand: Demand,
+    pub(crate) counts: Counts,
 }
 
-/// Publishes the figures of all pods that are events, of their interfaces, containers and containers' file systems.
-pub(crate) fn publish(batch: &Batch, raw: &Raw, capacity: &Capacity, enhanced: bool) {
-    let to = To {
-        pod: Publisher::new(batch, "pod_"),
-        interface: Publisher::new(batch, "pod_interface_"),
-        container: Publisher::new(batch, "container_"),
-        bare: Publisher::new(batch, ""),
-    };
-    for pod in batch.pods() {
-        if pod.attribute("Type") == Some("Pod") {
-            publish_pod(&to, pod, raw, capacity, enhanced);
+/// All pods that the kubelet lists, in the order of their entities.
+pub(crate) fn all<'b>(batch: &'b Batch, raw: &Raw) -> Vec<Pod<'b>> {
+    let pods = batch.of_kind("pod").into_iter();
+    pods.map(|entity| {
+        let containers = entity.children_of_kind("container");
+        Pod {
+            entity,
+            phase: entity.attribute(raw.phase),
+            demand: Demand::of(entity, &containers, raw),
+            counts: Counts::of(&containers, raw),
         }
+    })
+    .collect()
+}
+
+/// Publishes a pod's figures.
+pub(crate) fn publish(
+    out: &mut Publisher<'_>,
+    pod: &Pod<'_>,
+    raw: &Raw,
+    capacity: Capacity,
+    options: &Options,
+) {
+    let (entity, prefix) = (pod.entity, Prefix::Pod);
+    let usage = usage::publish(out, entity, prefix, raw, capacity, Faults::Below);
+    network::publish_sum(out, entity, prefix, raw);
+
+    let known = |value: Option<f64>, capacity| capped(value.filter(|&value| value > 0.0), capacity);
+    let cpu_request = known(pod.demand.cpu_request, capacity.cpu);
+    let cpu_limit = known(pod.demand.cpu_limit, capacity.cpu);
+    let memory_request = known(pod.demand.memory_request, capacity.memory);
+    let memory_limit = known(pod.demand.memory_limit, capacity.memory);
+    for (metric, value) in [
+        (Metric::CpuRequest, cpu_request),
+        (Metric::CpuLimit, cpu_limit),
+        (Metric::CpuReservedCapacity, percent(cpu_request, capacity.cpu)),
+        (Metric::CpuOverPodLimit, percent(usage.cpu, cpu_limit)),
+        (Metric::MemoryRequest, memory_request),
+        (Metric::MemoryLimit, memory_limit),
+        (Metric::MemoryReservedCapacity, percent(memory_request, capacity.memory)),
+        (Metric::MemoryOverPodLimit, percent(usage.working_set, memory_limit)),
+        (Metric::Containers, Some(f64::from(pod.counts.all))),
+        (Metric::RunningContainers, Some(f64::from(pod.counts.running))),
+        (Metric::Restarts, pod.counts.restarts),
+    ] {
+        out.publish(entity, prefix, metric, value);
+    }
+    if options.enhanced {
+        status::publish_pod(out, pod, raw);
     }
 }
 
-fn publish_pod(to: &To<'_>, pod: Pod<'_>, raw: &Raw, capacity: &Capacity, enhanced: bool) {
-    let containers = pod.containers();
-    let used = core_set::publish(&to.pod, *pod, raw, Faults::Hierarchy, capacity);
-    let reserve = Reserve::of(pod, &containers, capacity);
-    let put = |metric, value| to.pod.put(*pod, metric, value);
-    put(Metric::CpuRequest, reserve.cpu_request);
-    put(Metric::MemoryRequest, reserve.memory_request);
-    put(Metric::CpuLimit, reserve.cpu_limit);
-    put(Metric::MemoryLimit, reserve.memory_limit);
-    put(Metric::CpuReservedCapacity, percent(reserve.cpu_request, capacity.cpu_millicores));
-    put(Metric::MemoryReservedCapacity, percent(reserve.memory_request, capacity.memory_bytes));
-    put(Metric::CpuOverPodLimit, percent(used.cpu_millicores, reserve.cpu_limit));
-    put(Metric::MemoryOverPodLimit, percent(used.working_set_bytes, reserve.memory_limit));
-    state::publish(&to.pod, pod, &containers, enhanced);
-
-    // A pod on the node's network sees the node's traffic; to call it the pod's would count it twice.
-    if !pod.is_host_network() {
-        let mut sum = network::Sum::default();
-        for interface in pod.children_of_kind("interface") {
-            sum.add(&network::publish(&to.interface, interface, raw));
-        }
-        sum.publish(&to.pod, *pod);
+/// Publishes a container's figures.
+pub(crate) fn publish_container(
+    out: &mut Publisher<'_>,
+    container: Entity<'_>,
+    raw: &Raw,
+    capacity: Capacity,
+    options: &Options,
+) {
+    let prefix = Prefix::Container;
+    let usage = usage::publish(out, container, prefix, raw, capacity, Faults::Own);
+    let cpu_limit = container.gauge(raw.container_limit_cpu);
+    let memory_limit = container.gauge(raw.container_limit_memory);
+    for (metric, value) in [
+        (Metric::CpuRequest, container.gauge(raw.container_request_cpu)),
+        (Metric::CpuLimit, cpu_limit),
+        (Metric::MemoryRequest, container.gauge(raw.container_request_memory)),
+        (Metric::MemoryLimit, memory_limit),
+    ] {
+        out.publish(container, prefix, metric, value);
     }
-    for container in containers {
-        publish_container(to, container, raw, capacity, enhanced);
+    let restarts = container.counter(raw.restarts).and_then(|restarts| restarts.delta());
+    out.publish(container, Prefix::Bare, Metric::Restarts, restarts);
+    if options.enhanced {
+        out.publish(container, prefix, Metric::CpuOverContainerLimit, percent(usage.cpu, cpu_limit));
+        let memory = percent(usage.working_set, memory_limit);
+        out.publish(container, prefix, Metric::MemoryOverContainerLimit, memory);
     }
-}
-
-fn publish_container(to: &To<'_>, container: Container<'_>, raw: &Raw, capacity: &Capacity, enhanced: bool) {
-    for layer in container.children_of_kind("filesystem") {
-        filesystem::publish_layer(&to.container, layer);
-    }
-    if container.attribute("Type") != Some("Container") {
-        return;
-    }
-    let used = core_set::publish(&to.container, *container, raw, Faults::Own, capacity);
-    let put = |metric, value| to.container.put(*container, metric, value);
-    put(Metric::CpuRequest, container.cpu_request_millicores());
-    put(Metric::MemoryRequest, container.memory_request_bytes());
-    put(Metric::CpuLimit, container.cpu_limit_millicores());
-    put(Metric::MemoryLimit, container.memory_limit_bytes());
-    if enhanced {
-        put(Metric::CpuOverContainerLimit, percent(used.cpu_millicores, container.cpu_limit_millicores()));
-        put(
-            Metric::MemoryOverContainerLimit,
-            percent(used.working_set_bytes, container.memory_limit_bytes()),
-        );
-    }
-    to.bare.put(*container, Metric::Restarts, container.restarts().and_then(|restarts| restarts.delta()));
 }

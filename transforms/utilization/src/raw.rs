@@ -1,43 +1,70 @@
-//! The raw names that are read on many entities, looked up once a call.
+//! Raw names, looked up once for each call.
 
 use insights_sdk::{Batch, Name};
 
 macro_rules! raw {
-    ($($field:ident = $name:literal,)*) => {
-        /// Handles of raw names; docs/raw-metrics.md says what they are.
-        pub(crate) struct Raw { $(pub(crate) $field: Name,)* }
+    ($($field:ident = $text:literal,)*) => {
+        /// Handles of raw names.
+        pub(crate) struct Raw {
+            $(pub(crate) $field: Name,)*
+        }
 
         impl Raw {
-            /// The handles of this batch.
             pub(crate) fn new(batch: &Batch) -> Self {
-                Self { $($field: batch.name($name),)* }
+                Self { $($field: batch.name($text),)* }
             }
         }
     };
 }
 
 raw! {
-    cpu_usage_ns = "cpu.usage_ns",
-    cpu_user_ns = "cpu.user_ns",
-    cpu_system_ns = "cpu.system_ns",
-    memory_usage_bytes = "memory.usage_bytes",
-    memory_cache_bytes = "memory.cache_bytes",
-    memory_rss_bytes = "memory.rss_bytes",
-    memory_max_usage_bytes = "memory.max_usage_bytes",
-    memory_swap_bytes = "memory.swap_bytes",
+    kind = "Type",
+    interface = "interface",
+    cpu_usage = "cpu.usage_ns",
+    cpu_user = "cpu.user_ns",
+    cpu_system = "cpu.system_ns",
+    memory_usage = "memory.usage_bytes",
+    memory_max_usage = "memory.max_usage_bytes",
     memory_failcnt = "memory.failcnt",
-    memory_mapped_file_bytes = "memory.mapped_file_bytes",
-    memory_inactive_file_bytes = "memory.inactive_file_bytes",
-    memory_pgfault = "memory.pgfault",
-    memory_pgmajfault = "memory.pgmajfault",
-    memory_hierarchical_pgfault = "memory.hierarchical_pgfault",
-    memory_hierarchical_pgmajfault = "memory.hierarchical_pgmajfault",
-    network_rx_bytes = "network.rx_bytes",
-    network_tx_bytes = "network.tx_bytes",
-    network_rx_packets = "network.rx_packets",
-    network_tx_packets = "network.tx_packets",
-    network_rx_dropped = "network.rx_dropped",
-    network_tx_dropped = "network.tx_dropped",
-    network_rx_errors = "network.rx_errors",
-    network_tx_errors = "network.tx_errors",
+    memory_cache = "memory.cache_bytes",
+    memory_rss = "memory.rss_bytes",
+    memory_mapped_file = "memory.mapped_file_bytes",
+    memory_swap = "memory.swap_bytes",
+    memory_inactive_file = "memory.inactive_file_bytes",
+    pgfault = "memory.pgfault",
+    pgmajfault = "memory.pgmajfault",
+    hierarchical_pgfault = "memory.hierarchical_pgfault",
+    hierarchical_pgmajfault = "memory.hierarchical_pgmajfault",
+    rx_bytes = "network.rx_bytes",
+    rx_packets = "network.rx_packets",
+    rx_errors = "network.rx_errors",
+    rx_dropped = "network.rx_dropped",
+    tx_bytes = "network.tx_bytes",
+    tx_packets = "network.tx_packets",
+    tx_errors = "network.tx_errors",
+    tx_dropped = "network.tx_dropped",
+    fs_capacity = "fs.capacity_bytes",
+    fs_free = "fs.free_bytes",
+    fs_available = "fs.available_bytes",
+    fs_used = "fs.used_bytes",
+    fs_inodes = "fs.inodes",
+    fs_inodes_free = "fs.inodes_free",
+    container_kind = "container.kind",
+    container_state = "container.state",
+    container_state_reason = "container.state.reason",
+    container_last_reason = "container.last_termination_reason",
+    restarts = "container.restarts",
+    container_request_cpu = "container.request_cpu_millicores",
+    container_request_memory = "container.request_memory_bytes",
+    container_limit_cpu = "container.limit_cpu_millicores",
+    container_limit_memory = "container.limit_memory_bytes",
+    pod_request_cpu = "pod.request_cpu_millicores",
+    pod_request_memory = "pod.request_memory_bytes",
+    pod_limit_cpu = "pod.limit_cpu_millicores",
+    pod_limit_memory = "pod.limit_memory_bytes",
+    overhead_cpu = "pod.overhead_cpu_millicores",
+    overhead_memory = "pod.overhead_memory_bytes",
+    phase = "pod.phase",
+    condition_ready = "pod.condition.Ready",
+    condition_scheduled = "pod.condition.PodScheduled",
 }

@@ -1,0 +1,66 @@
+//! Numbers of containers by state.
+
+use insights_sdk::Entity;
+
+use crate::raw::Raw;
+
+/// Containers of one pod, those of `spec.containers`: init containers, sidecars and ephemeral ones are not counted.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Counts {
+    /// Those that have a status.
+    pub(crate) all: u32,
+    pub(crate) running: u32,
+    pub(crate) waiting: u32,
+    pub(crate) terminated: u32,
+    pub(crate) waiting_crash_loop: u32,
+    pub(crate) waiting_image_pull: u32,
+    pub(crate) waiting_start: u32,
+    pub(crate) waiting_create: u32,
+    pub(crate) waiting_create_config: u32,
+    /// Those that were killed for want of memory the last time they ended.
+    pub(crate) last_oom: u32,
+    /// Restarts since the reading before; absent where no container has one.
+    pub(crate) restarts: Option<f64>,
+}
+
+impl Counts {
+    pub(crate) fn of(containers: &[Entity<'_>], raw: &Raw) -> Self {
+        let mut counts = Self::default();
+        for &container in containers {
+            if matches!(container.attribute(raw.container_kind), Some("main") | None) {
+                counts.add(container, raw);
+            }
+        }
+        counts
+    }
+
+    fn add(&mut self, container: Entity<'_>, raw: &Raw) {
+        let state = container.attribute(raw.container_state);
+        self.all += u32::from(state.is_some());
+        match state {
+            Some("running") => self.running += 1,
+            Some("waiting") => {
+                self.waiting += 1;
+                match container.attribute(raw.container_state_reason) {
+                    Some("CrashLoopBackOff") => self.waiting_crash_loop += 1,
+                    Some("ErrImagePull" | "ImagePullBackOff" | "InvalidImageName") => {
+                        self.waiting_image_pull += 1;
+                    }
+                    Some("StartError") => self.waiting_start += 1,
+                    Some("CreateContainerError") => self.waiting_create += 1,
+                    Some("CreateContainerConfigError") => self.waiting_create_config += 1,
+                    _ => {}
+                }
+            }
+            Some("terminated") => self.terminated += 1,
+            _ => {}
+        }
+        let last = container.attribute(raw.container_last_reason);
+        if last.is_some_and(|reason| reason.contains("OOMKilled")) {
+            self.last_oom += 1;
+        }
+        if let Some(delta) = container.counter(raw.restarts).and_then(|restarts| restarts.delta()) {
+            self.restarts = Some(self.restarts.map_or(delta, |sum| sum + delta));
+        }
+    }
+}

@@ -1,0 +1,179 @@
+//! The names that are published, and their units.
+
+use alloc::string::String;
+use alloc::vec;
+use alloc::vec::Vec;
+
+use insights_sdk::{Batch, Entity, Name, Unit};
+
+/// Beginning of a metric's name: what it is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Prefix {
+    Node,
+    NodeInterface,
+    Instance,
+    InstanceInterface,
+    Pod,
+    PodInterface,
+    Container,
+    /// No prefix at all.
+    Bare,
+}
+
+const PREFIXES: [&str; 8] = [
+    "node_",
+    "node_interface_",
+    "instance_",
+    "instance_interface_",
+    "pod_",
+    "pod_interface_",
+    "container_",
+    "",
+];
+
+macro_rules! metrics {
+    ($($metric:ident = $text:literal $unit:ident,)*) => {
+        /// Rest of a metric's name: what it measures.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub(crate) enum Metric { $($metric,)* }
+
+        const METRICS: &[(&str, Unit)] = &[$(($text, Unit::$unit),)*];
+    };
+}
+
+metrics! {
+    CpuUsageTotal = "cpu_usage_total" None,
+    CpuUsageUser = "cpu_usage_user" None,
+    CpuUsageSystem = "cpu_usage_system" None,
+    CpuUtilization = "cpu_utilization" Percent,
+    CpuLimit = "cpu_limit" None,
+    CpuRequest = "cpu_request" None,
+    CpuReservedCapacity = "cpu_reserved_capacity" Percent,
+    CpuOverPodLimit = "cpu_utilization_over_pod_limit" Percent,
+    CpuOverContainerLimit = "cpu_utilization_over_container_limit" Percent,
+    MemoryUsage = "memory_usage" Bytes,
+    MemoryCache = "memory_cache" Bytes,
+    MemoryRss = "memory_rss" Bytes,
+    MemoryMaxUsage = "memory_max_usage" Bytes,
+    MemorySwap = "memory_swap" Bytes,
+    MemoryFailcnt = "memory_failcnt" Count,
+    MemoryMappedFile = "memory_mapped_file" Bytes,
+    MemoryWorkingSet = "memory_working_set" Bytes,
+    MemoryPgfault = "memory_pgfault" CountPerSecond,
+    MemoryPgmajfault = "memory_pgmajfault" CountPerSecond,
+    MemoryHierarchicalPgfault = "memory_hierarchical_pgfault" CountPerSecond,
+    MemoryHierarchicalPgmajfault = "memory_hierarchical_pgmajfault" CountPerSecond,
+    MemoryFailuresTotal = "memory_failures_total" CountPerSecond,
+    MemoryUtilization = "memory_utilization" Percent,
+    MemoryLimit = "memory_limit" Bytes,
+    MemoryRequest = "memory_request" Bytes,
+    MemoryReservedCapacity = "memory_reserved_capacity" Percent,
+    MemoryOverPodLimit = "memory_utilization_over_pod_limit" Percent,
+    MemoryOverContainerLimit = "memory_utilization_over_container_limit" Percent,
+    NetworkRxBytes = "network_rx_bytes" BytesPerSecond,
+    NetworkRxPackets = "network_rx_packets" CountPerSecond,
+    NetworkRxErrors = "network_rx_errors" CountPerSecond,
+    NetworkRxDropped = "network_rx_dropped" CountPerSecond,
+    NetworkTxBytes = "network_tx_bytes" BytesPerSecond,
+    NetworkTxPackets = "network_tx_packets" CountPerSecond,
+    NetworkTxErrors = "network_tx_errors" CountPerSecond,
+    NetworkTxDropped = "network_tx_dropped" CountPerSecond,
+    NetworkTotalBytes = "network_total_bytes" BytesPerSecond,
+    UplinkRxBytes = "network_uplink_rx_bytes" BytesPerSecond,
+    UplinkRxPackets = "network_uplink_rx_packets" CountPerSecond,
+    UplinkRxErrors = "network_uplink_rx_errors" CountPerSecond,
+    UplinkRxDropped = "network_uplink_rx_dropped" CountPerSecond,
+    UplinkTxBytes = "network_uplink_tx_bytes" BytesPerSecond,
+    UplinkTxPackets = "network_uplink_tx_packets" CountPerSecond,
+    UplinkTxErrors = "network_uplink_tx_errors" CountPerSecond,
+    UplinkTxDropped = "network_uplink_tx_dropped" CountPerSecond,
+    UplinkTotalBytes = "network_uplink_total_bytes" BytesPerSecond,
+    IoBytesRead = "diskio_io_service_bytes_read" BytesPerSecond,
+    IoBytesWrite = "diskio_io_service_bytes_write" BytesPerSecond,
+    IoBytesSync = "diskio_io_service_bytes_sync" BytesPerSecond,
+    IoBytesAsync = "diskio_io_service_bytes_async" BytesPerSecond,
+    IoBytesTotal = "diskio_io_service_bytes_total" BytesPerSecond,
+    IoServicedRead = "diskio_io_serviced_read" CountPerSecond,
+    IoServicedWrite = "diskio_io_serviced_write" CountPerSecond,
+    IoServicedSync = "diskio_io_serviced_sync" CountPerSecond,
+    IoServicedAsync = "diskio_io_serviced_async" CountPerSecond,
+    IoServicedTotal = "diskio_io_serviced_total" CountPerSecond,
+    FilesystemUsage = "filesystem_usage" Bytes,
+    FilesystemCapacity = "filesystem_capacity" Bytes,
+    FilesystemAvailable = "filesystem_available" Bytes,
+    FilesystemUtilization = "filesystem_utilization" Percent,
+    FilesystemInodes = "filesystem_inodes" Count,
+    FilesystemInodesFree = "filesystem_inodes_free" Count,
+    RunningPods = "number_of_running_pods" Count,
+    RunningContainers = "number_of_running_containers" Count,
+    RunningTasks = "number_of_running_tasks" Count,
+    Containers = "number_of_containers" Count,
+    Restarts = "number_of_container_restarts" Count,
+    StatusPending = "status_pending" Count,
+    StatusRunning = "status_running" Count,
+    StatusSucceeded = "status_succeeded" Count,
+    StatusFailed = "status_failed" Count,
+    StatusReady = "status_ready" Count,
+    StatusScheduled = "status_scheduled" Count,
+    StatusUnknown = "status_unknown" Count,
+    ContainersRunning = "container_status_running" Count,
+    ContainersWaiting = "container_status_waiting" Count,
+    ContainersTerminated = "container_status_terminated" Count,
+    WaitingCrashLoop = "container_status_waiting_reason_crash_loop_back_off" Count,
+    WaitingImagePull = "container_status_waiting_reason_image_pull_error" Count,
+    WaitingStart = "container_status_waiting_reason_start_error" Count,
+    WaitingCreate = "container_status_waiting_reason_create_container_error" Count,
+    WaitingCreateConfig = "container_status_waiting_reason_create_container_config_error" Count,
+    TerminatedOom = "container_status_terminated_reason_oom_killed" Count,
+    ConditionReady = "status_condition_ready" Count,
+    ConditionDiskPressure = "status_condition_disk_pressure" Count,
+    ConditionMemoryPressure = "status_condition_memory_pressure" Count,
+    ConditionPidPressure = "status_condition_pid_pressure" Count,
+    ConditionNetworkUnavailable = "status_condition_network_unavailable" Count,
+    ConditionUnknown = "status_condition_unknown" Count,
+    CapacityPods = "status_capacity_pods" Count,
+    AllocatablePods = "status_allocatable_pods" Count,
+}
+
+/// Publishes; a name is put together when it is first needed.
+pub(crate) struct Publisher<'b> {
+    batch: &'b Batch,
+    names: Vec<Option<Name>>,
+    text: String,
+    count: usize,
+}
+
+impl<'b> Publisher<'b> {
+    pub(crate) fn new(batch: &'b Batch) -> Self {
+        let names = vec![None; PREFIXES.len() * METRICS.len()];
+        Self { batch, names, text: String::new(), count: 0 }
+    }
+
+    /// Publishes a figure; one that is unknown, or no number, is left out.
+    #[inline(never)]
+    pub(crate) fn publish(&mut self, entity: Entity<'_>, prefix: Prefix, metric: Metric, value: Option<f64>) {
+        let Some(value) = value.filter(|value| value.is_finite()) else { return };
+        let (text, unit) = METRICS[metric as usize];
+        let slot = &mut self.names[prefix as usize * METRICS.len() + metric as usize];
+        let (scratch, batch) = (&mut self.text, self.batch);
+        let name = *slot.get_or_insert_with(|| {
+            scratch.clear();
+            scratch.push_str(PREFIXES[prefix as usize]);
+            scratch.push_str(text);
+            batch.name(scratch)
+        });
+        entity.publish(name, value, unit);
+        self.count += 1;
+    }
+
+    /// How many figures were published so far.
+    pub(crate) fn count(&self) -> usize {
+        self.count
+    }
+}
+
+/// What part of `whole` is `part`, in percent. Nothing without a whole: a limit of 0 is none.
+pub(crate) fn percent(part: Option<f64>, whole: Option<f64>) -> Option<f64> {
+    let whole = whole.filter(|&whole| whole > 0.0)?;
+    Some(part? / whole * 100.0)
+}

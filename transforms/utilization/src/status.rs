@@ -1,0 +1,68 @@
+//! States of nodes and pods as figures: the enhanced set.
+
+use insights_sdk::Entity;
+
+use crate::metrics::{Metric, Prefix, Publisher};
+use crate::pod::Pod;
+use crate::raw::Raw;
+
+fn flag(condition: bool) -> Option<f64> {
+    Some(if condition { 1.0 } else { 0.0 })
+}
+
+/// Publishes phase and conditions of a pod, and its containers by state.
+pub(crate) fn publish_pod(out: &mut Publisher<'_>, pod: &Pod<'_>, raw: &Raw) {
+    let (entity, prefix, counts) = (pod.entity, Prefix::Pod, &pod.counts);
+    if let Some(phase) = pod.phase {
+        let ready = entity.attribute(raw.condition_ready);
+        let scheduled = entity.attribute(raw.condition_scheduled);
+        for (metric, value) in [
+            (Metric::StatusPending, phase == "Pending"),
+            (Metric::StatusRunning, phase == "Running"),
+            (Metric::StatusSucceeded, phase == "Succeeded"),
+            (Metric::StatusFailed, phase == "Failed"),
+            (Metric::StatusReady, ready == Some("True")),
+            (Metric::StatusScheduled, scheduled == Some("True")),
+            (Metric::StatusUnknown, ready == Some("Unknown") || scheduled == Some("Unknown")),
+        ] {
+            out.publish(entity, prefix, metric, flag(value));
+        }
+    }
+    for (metric, count, always) in [
+        (Metric::ContainersRunning, counts.running, true),
+        (Metric::ContainersWaiting, counts.waiting, true),
+        (Metric::ContainersTerminated, counts.terminated, true),
+        (Metric::WaitingCrashLoop, counts.waiting_crash_loop, false),
+        (Metric::WaitingImagePull, counts.waiting_image_pull, false),
+        (Metric::WaitingStart, counts.waiting_start, false),
+        (Metric::WaitingCreate, counts.waiting_create, false),
+        (Metric::WaitingCreateConfig, counts.waiting_create_config, false),
+        (Metric::TerminatedOom, counts.last_oom, false),
+    ] {
+        out.publish(entity, prefix, metric, (always || count > 0).then(|| f64::from(count)));
+    }
+}
+
+/// Publishes conditions and room for pods of a node, where the API server told them.
+pub(crate) fn publish_node(out: &mut Publisher<'_>, node: Entity<'_>) {
+    let prefix = Prefix::Node;
+    for (metric, name) in [
+        (Metric::ConditionReady, "node.condition.Ready"),
+        (Metric::ConditionDiskPressure, "node.condition.DiskPressure"),
+        (Metric::ConditionMemoryPressure, "node.condition.MemoryPressure"),
+        (Metric::ConditionPidPressure, "node.condition.PIDPressure"),
+        (Metric::ConditionNetworkUnavailable, "node.condition.NetworkUnavailable"),
+    ] {
+        let value = node.gauge(name).and_then(|value| flag(value == 1.0));
+        out.publish(node, prefix, metric, value);
+    }
+    let mut unknown = None;
+    for (name, value) in node.gauges() {
+        if name.starts_with("node.condition.") {
+            unknown = flag(unknown == Some(1.0) || value == -1.0);
+        }
+    }
+    out.publish(node, prefix, Metric::ConditionUnknown, unknown);
+    out.publish(node, prefix, Metric::CapacityPods, node.gauge("node.capacity_pods"));
+    out.publish(node, prefix, Metric::AllocatablePods, node.gauge("node.allocatable_pods"));
+}

@@ -1,0 +1,135 @@
+//! CPU and memory: the figures that nodes, pods and containers have in common.
+
+use insights_sdk::{Counter, Entity, Name};
+
+use crate::metrics::{Metric, Prefix, Publisher, percent};
+use crate::raw::Raw;
+
+/// What the node has, for every ratio to it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Capacity {
+    /// Thousandths of a core.
+    pub(crate) cpu: Option<f64>,
+    /// Bytes.
+    pub(crate) memory: Option<f64>,
+}
+
+impl Capacity {
+    pub(crate) fn of(node: Entity<'_>) -> Self {
+        let known = |name: &str| node.gauge(name).filter(|&value| value > 0.0);
+        Self {
+            cpu: known("node.cpu_count").map(|cores| cores * 1000.0),
+            memory: known("node.memory_total_bytes"),
+        }
+    }
+}
+
+/// Figures of usage that further ratios need.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Usage {
+    /// Thousandths of a core.
+    pub(crate) cpu: Option<f64>,
+    /// Bytes.
+    pub(crate) working_set: Option<f64>,
+}
+
+/// Page faults of which processes count for an entity.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Faults {
+    /// Its own.
+    Own,
+    /// Those of everything below it: on cgroup v1 a pod's cgroup has no process of its own, and the root's few.
+    Below,
+}
+
+/// Publishes usage of CPU and memory.
+pub(crate) fn publish(
+    out: &mut Publisher<'_>,
+    entity: Entity<'_>,
+    prefix: Prefix,
+    raw: &Raw,
+    capacity: Capacity,
+    faults: Faults,
+) -> Usage {
+    let cpu = publish_cpu(out, entity, prefix, raw, capacity);
+    let working_set = publish_memory(out, entity, prefix, raw, capacity);
+    publish_faults(out, entity, prefix, raw, faults);
+    Usage { cpu, working_set }
+}
+
+fn publish_cpu(
+    out: &mut Publisher<'_>,
+    entity: Entity<'_>,
+    prefix: Prefix,
+    raw: &Raw,
+    capacity: Capacity,
+) -> Option<f64> {
+    // Nanoseconds of CPU time a nanosecond are cores.
+    let millicores = |name: Name| entity.counter(name)?.rate(1000.0);
+    let total = millicores(raw.cpu_usage);
+    let user = millicores(raw.cpu_user);
+    let system = millicores(raw.cpu_system);
+    out.publish(entity, prefix, Metric::CpuUsageTotal, total);
+    out.publish(entity, prefix, Metric::CpuUsageUser, user);
+    out.publish(entity, prefix, Metric::CpuUsageSystem, system);
+    out.publish(entity, prefix, Metric::CpuUtilization, percent(total, capacity.cpu));
+    total
+}
+
+fn publish_memory(
+    out: &mut Publisher<'_>,
+    entity: Entity<'_>,
+    prefix: Prefix,
+    raw: &Raw,
+    capacity: Capacity,
+) -> Option<f64> {
+    let usage = entity.gauge(raw.memory_usage);
+    let inactive = entity.gauge(raw.memory_inactive_file);
+    // The two are read one after the other: what was inactive may have gone in between.
+    let working_set = usage.zip(inactive).map(|(usage, inactive)| (usage - inactive).max(0.0));
+    for (metric, value) in [
+        (Metric::MemoryUsage, usage),
+        (Metric::MemoryCache, entity.gauge(raw.memory_cache)),
+        (Metric::MemoryRss, entity.gauge(raw.memory_rss)),
+        (Metric::MemoryMaxUsage, entity.gauge(raw.memory_max_usage)),
+        (Metric::MemorySwap, entity.gauge(raw.memory_swap)),
+        (Metric::MemoryMappedFile, entity.gauge(raw.memory_mapped_file)),
+        (Metric::MemoryFailcnt, entity.counter(raw.memory_failcnt).map(|counter| counter.current as f64)),
+        (Metric::MemoryWorkingSet, working_set),
+        (Metric::MemoryUtilization, percent(working_set, capacity.memory)),
+    ] {
+        out.publish(entity, prefix, metric, value);
+    }
+    working_set
+}
+
+fn publish_faults(out: &mut Publisher<'_>, entity: Entity<'_>, prefix: Prefix, raw: &Raw, faults: Faults) {
+    let below = entity.counter(raw.hierarchical_pgfault);
+    let major_below = entity.counter(raw.hierarchical_pgmajfault);
+    let (mut own, mut major) = (entity.counter(raw.pgfault), entity.counter(raw.pgmajfault));
+    if faults == Faults::Below {
+        own = below.or(own);
+        major = major_below.or(major);
+    }
+    let rate = |counter: Option<Counter>| counter?.per_second();
+    let all = own.zip(major).and_then(|(own, major)| sum(own, major));
+    for (metric, counter) in [
+        (Metric::MemoryPgfault, own),
+        (Metric::MemoryPgmajfault, major),
+        (Metric::MemoryHierarchicalPgfault, below),
+        (Metric::MemoryHierarchicalPgmajfault, major_below),
+        (Metric::MemoryFailuresTotal, all),
+    ] {
+        out.publish(entity, prefix, metric, rate(counter));
+    }
+}
+
+/// Both counters as one, if they were read at the same times.
+fn sum(left: Counter, right: Counter) -> Option<Counter> {
+    if left.elapsed_ns != right.elapsed_ns {
+        return None;
+    }
+    let current = left.current.checked_add(right.current)?;
+    let previous = left.previous?.checked_add(right.previous?)?;
+    Some(Counter::pair(current, previous, left.elapsed_ns))
+}

@@ -1,0 +1,200 @@
+//! Figures by the formulas of the table.
+
+use super::batch::{Thing, Things};
+use super::expression::{self, Argument, Expression, Test};
+use super::table::Table;
+
+/// What formulas are evaluated over.
+pub(crate) struct Evaluator<'e> {
+    pub(crate) table: &'e Table,
+    pub(crate) things: &'e Things,
+    /// Interfaces of the node that carry what pods send.
+    pub(crate) pod_side: &'e [String],
+}
+
+/// Readings closer together than this say nothing about a rate.
+const SHORTEST_SPAN_NS: u64 = 50_000;
+
+impl Evaluator<'_> {
+    /// Value of `formula` for an event of type `kind` about `thing`; nothing where something that it needs is missing.
+    pub(crate) fn value(&self, formula: &Expression, kind: &str, thing: &Thing) -> Option<f64> {
+        match formula {
+            Expression::Number(number) => Some(*number),
+            Expression::Name(name) if name.contains('.') => {
+                self.holder(name, thing)?.gauges.get(name).copied()
+            }
+            Expression::Name(name) => {
+                let metric = self.table.metric(name, kind).unwrap_or_else(|| panic!("{kind} has no {name}"));
+                self.value(&metric.expression, kind, thing)
+            }
+            Expression::Operation(left, operator, right) => {
+                let (left, right) = (self.value(left, kind, thing)?, self.value(right, kind, thing)?);
+                Some(match operator {
+                    '+' => left + right,
+                    '-' => left - right,
+                    '*' => left * right,
+                    _ => left / right,
+                })
+            }
+            Expression::Call(function, arguments) => self.call(function, arguments, kind, thing),
+        }
+    }
+
+    /// Raw names say whose figure they are.
+    fn holder<'t>(&'t self, name: &str, thing: &'t Thing) -> Option<&'t Thing> {
+        match name.split('.').next() {
+            Some("node" | "kubelet") => self.things.first("node"),
+            Some("ecs") => self.things.first("instance"),
+            _ => Some(thing),
+        }
+    }
+
+    fn call(&self, function: &str, arguments: &[Argument], kind: &str, thing: &Thing) -> Option<f64> {
+        let expression = |index: usize| match &arguments[index] {
+            Argument::Expression(expression) => expression,
+            other => panic!("{function}: {other:?} is no expression"),
+        };
+        let value = |index: usize| self.value(expression(index), kind, thing);
+        let name = |index: usize| match expression(index) {
+            Expression::Name(name) => name.as_str(),
+            other => panic!("{function}: {other:?} is no name"),
+        };
+        let counter = |index: usize| thing.counters.get(name(index)).copied();
+        match function {
+            "rate" => rate(counter(0)?),
+            "rate_of_sum" => {
+                let ((current, previous), (other, other_previous)) = (counter(0)?, counter(1)?);
+                let ((previous, elapsed), (other_previous, other_elapsed)) = (previous?, other_previous?);
+                assert_eq!(elapsed, other_elapsed, "both are read from one file");
+                rate((current + other, Some((previous + other_previous, elapsed))))
+            }
+            "delta" => grown(counter(0)?),
+            "current" => Some(counter(0)?.0 as f64),
+            "if_counted" => value(if counter(0).is_some() { 1 } else { 2 }),
+            "at_least_0" => Some(value(0)?.max(0.0)),
+            "from_0" => value(0).filter(|&value| value >= 0.0),
+            "above_0" => value(0).filter(|&value| value > 0.0),
+            "at_most" => {
+                let found = value(0)?;
+                Some(value(1).map_or(found, |most| found.min(most)))
+            }
+            "given" => value(0).and_then(|_| value(1)),
+            "if_said" => thing.attributes.get(name(0)).and_then(|_| value(1)),
+            "either" => Some(if value(0)? + value(1)? > 0.0 { 1.0 } else { 0.0 }),
+            "equal" => Some(if value(0)? == value(1)? { 1.0 } else { 0.0 }),
+            "any_equal" => {
+                let start = name(0).trim_end_matches('*');
+                let found: Vec<f64> = thing
+                    .gauges
+                    .iter()
+                    .filter(|(name, _)| name.starts_with(start))
+                    .map(|(_, value)| *value)
+                    .collect();
+                let wanted = value(1)?;
+                (!found.is_empty()).then(|| if found.contains(&wanted) { 1.0 } else { 0.0 })
+            }
+            "is" => {
+                let Argument::Condition(tests) = &arguments[0] else {
+                    panic!("is: a condition was expected")
+                };
+                Some(if self.holds(tests, thing) { 1.0 } else { 0.0 })
+            }
+            "count" => Some(self.below(&arguments[0], thing).len() as f64),
+            "sum" | "total" => {
+                let of = |thing: &Thing| self.value(expression(1), kind, thing);
+                let mut sum = (function == "total").then_some(0.0);
+                for value in self.below(&arguments[0], thing).into_iter().filter_map(of) {
+                    sum = Some(sum.map_or(value, |sum| sum + value));
+                }
+                sum
+            }
+            "effective_request" => self.effective("request", name(0), thing),
+            "effective_limit" => self.effective("limit", name(0), thing),
+            _ => panic!("there is no function {function}"),
+        }
+    }
+
+    fn below<'t>(&'t self, argument: &Argument, thing: &'t Thing) -> Vec<&'t Thing> {
+        let Argument::Things(things) = argument else { panic!("{argument:?} names no entities") };
+        let mut found = vec![thing];
+        for kind in &things.path {
+            let children = found.iter().flat_map(|thing| &thing.children).map(|&child| &self.things.0[child]);
+            found = children.filter(|child| child.kind == *kind).collect();
+        }
+        found.into_iter().filter(|thing| self.holds(&things.tests, thing)).collect()
+    }
+
+    fn holds(&self, tests: &[Test], thing: &Thing) -> bool {
+        tests.iter().all(|test| {
+            let found = thing.attributes.get(&test.attribute);
+            let is_one = || found.is_some_and(|found| test.values.contains(found));
+            match test.operator.as_str() {
+                "" => found.is_some(),
+                "=" => is_one(),
+                "!=" => !is_one(),
+                "~" => found.is_some_and(|found| test.values.iter().any(|value| found.contains(value))),
+                "!~" => !found.is_some_and(|found| {
+                    self.pod_side.iter().any(|pattern| match pattern.strip_suffix('*') {
+                        Some(start) => found.starts_with(start),
+                        None => found == pattern,
+                    })
+                }),
+                operator => panic!("there is no operator {operator}"),
+            }
+        })
+    }
+
+    /// A pod goes through phases: each init container beside the sidecars that were started before it, then all main
+    /// containers beside all sidecars. It needs what the most demanding phase needs, and what its sandbox adds.
+    fn effective(&self, what: &str, resource: &str, pod: &Thing) -> Option<f64> {
+        let unit = if resource == "cpu" { "cpu_millicores" } else { "memory_bytes" };
+        let is_limit = what == "limit";
+        let container = format!("container.{what}_{unit}");
+        let mut phases: Vec<Vec<f64>> = Vec::new();
+        let (mut sidecars, mut main) = (Vec::new(), Vec::new());
+        let mut unlimited = false;
+        let mut any_main = false;
+        for &child in &pod.children {
+            let child = &self.things.0[child];
+            let value = child.gauges.get(&container).copied().filter(|&value| !is_limit || value > 0.0);
+            match child.attributes.get("container.kind").map(String::as_str) {
+                Some("main") => {
+                    any_main = true;
+                    unlimited |= value.is_none();
+                    main.extend(value);
+                }
+                Some("sidecar") => {
+                    unlimited |= value.is_none();
+                    sidecars.extend(value);
+                }
+                Some("init") => phases.push(sidecars.iter().copied().chain(value).collect()),
+                _ => {}
+            }
+        }
+        phases.push(main.iter().chain(&sidecars).copied().collect());
+        let phases = phases.iter().filter(|phase| !phase.is_empty());
+        let of_containers = phases.map(|phase| phase.iter().sum::<f64>()).reduce(f64::max);
+        let of_containers = of_containers.filter(|_| !is_limit || (any_main && !unlimited));
+        let whole = pod.gauges.get(&format!("pod.{what}_{unit}")).copied().or(of_containers);
+        match (whole, pod.gauges.get(&format!("pod.overhead_{unit}"))) {
+            (Some(whole), Some(overhead)) => Some(whole + overhead),
+            (None, Some(overhead)) if !is_limit => Some(*overhead),
+            (whole, _) => whole,
+        }
+    }
+}
+
+fn grown((current, previous): (u64, Option<(u64, u64)>)) -> Option<f64> {
+    let (previous, elapsed) = previous?;
+    let grown = current as f64 - previous as f64;
+    (elapsed > SHORTEST_SPAN_NS && grown >= 0.0).then_some(grown)
+}
+
+fn rate(counter: (u64, Option<(u64, u64)>)) -> Option<f64> {
+    Some(grown(counter)? / counter.1?.1 as f64)
+}
+
+/// Reads a formula of the table.
+pub(crate) fn parse(formula: &str) -> Expression {
+    expression::parse(formula).unwrap_or_else(|error| panic!("{error}"))
+}

@@ -1,0 +1,100 @@
+//! What must come out of a golden case, by the table alone.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Map, Value, json};
+
+use super::batch::Things;
+use super::evaluate::Evaluator;
+use super::table::Table;
+
+/// What a batch must become, and what was worked out for it.
+pub(crate) struct Expectation {
+    /// The batch, in its readable form.
+    pub(crate) batch: Value,
+    /// Type of event and suffix of each metric that is published at least once.
+    pub(crate) published: Vec<(String, String)>,
+    /// Version of cgroups that the batch is from.
+    pub(crate) cgroup: u64,
+}
+
+/// Works out what `utilization` must make of a batch.
+pub(crate) fn expect(table: &Table, batch: &Value, config: &Value) -> Expectation {
+    let things = Things::read(batch);
+    let configured: Option<Vec<String>> = config["pod_interfaces"]
+        .as_array()
+        .map(|list| list.iter().filter_map(|value| value.as_str().map(String::from)).collect());
+    let pod_side = configured.as_deref().unwrap_or(&table.pod_side);
+    let mut worked = Worked {
+        table,
+        evaluator: Evaluator { table, things: &things, pod_side },
+        things: &things,
+        is_enhanced: config["enhanced"] == true,
+        keeps_raw: config["keep_raw"] == true,
+        units: BTreeMap::new(),
+        published: Vec::new(),
+        next: 0,
+    };
+    let mut batch = batch.clone();
+    for entity in batch["entities"].as_array_mut().expect("a batch has entities") {
+        worked.entity(entity);
+    }
+    let descriptors = worked.units.iter().map(|(name, unit)| match unit.as_str() {
+        "" => json!({"kind": "metric", "id": name}),
+        unit => json!({"kind": "metric", "id": name, "attributes": {"unit": unit}}),
+    });
+    batch["entities"].as_array_mut().expect("a batch has entities").extend(descriptors);
+    let version = things.first("node").and_then(|node| node.attributes.get("cgroup.version"));
+    let cgroup = version.and_then(|version| version.parse().ok()).expect("the node says cgroup.version");
+    Expectation { batch, published: worked.published, cgroup }
+}
+
+struct Worked<'w> {
+    table: &'w Table,
+    evaluator: Evaluator<'w>,
+    things: &'w Things,
+    is_enhanced: bool,
+    keeps_raw: bool,
+    units: BTreeMap<String, String>,
+    published: Vec<(String, String)>,
+    /// Number of the entity that comes next.
+    next: usize,
+}
+
+impl Worked<'_> {
+    fn entity(&mut self, entity: &mut Value) {
+        let thing = &self.things.0[self.next];
+        self.next += 1;
+        if let Some(kind) = thing.attributes.get("Type") {
+            let known = self.table.kind(kind);
+            let mut gauges = Map::new();
+            for metric in known.into_iter().flat_map(|kind| self.table.of_type(&kind.name)) {
+                if metric.mode == "enhanced" && !self.is_enhanced {
+                    continue;
+                }
+                if let Some(value) = self.evaluator.value(&metric.expression, kind, thing) {
+                    let name = known.map(|kind| metric.name(kind)).unwrap_or_default();
+                    self.units.insert(name.clone(), metric.unit.clone());
+                    self.published.push((kind.clone(), metric.suffix.clone()));
+                    gauges.insert(name, json!(value));
+                }
+            }
+            let others = thing.gauges.iter().filter(|(name, _)| !name.contains('.'));
+            gauges.extend(others.map(|(name, value)| (name.clone(), json!(value))));
+            if gauges.is_empty() && known.is_some() {
+                entity["attributes"].as_object_mut().expect("it has a type").remove("Type");
+            } else {
+                if self.keeps_raw {
+                    let raw = thing.gauges.iter().filter(|(name, _)| name.contains('.'));
+                    gauges.extend(raw.map(|(name, value)| (name.clone(), json!(value))));
+                } else {
+                    entity.as_object_mut().expect("an entity is an object").remove("counters");
+                }
+                entity["gauges"] = Value::Object(gauges);
+            }
+        }
+        for child in entity.get_mut("children").and_then(Value::as_array_mut).into_iter().flatten() {
+            self.entity(child);
+        }
+    }
+}

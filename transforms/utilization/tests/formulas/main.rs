@@ -1,0 +1,213 @@
+//! The golden cases against the formulas of the reference, which `tests/metrics/metrics.json` holds as data.
+//!
+//! What a case must give is worked out here, by an evaluator of its own over the case's `batch.json`: `BLESS=1` writes
+//! `expected.json` from it, never from the transform's output.
+
+mod batch;
+mod document;
+mod evaluate;
+mod expect;
+mod expression;
+mod table;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+
+use insightd_utilization::Utilization;
+use insights_sdk::golden::{self, Case, Outcome};
+use insights_sdk::{Batch, Columns, json};
+use serde_json::Value;
+
+use expect::{Expectation, expect};
+use table::Table;
+
+const CASES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden");
+const EXAMPLES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/metrics/worked-examples.json");
+const PAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/metrics.md");
+
+fn is_bless() -> bool {
+    std::env::var_os("BLESS").is_some_and(|value| value == "1")
+}
+
+/// All cases that do not fail, with what must come out of them.
+fn expectations(table: &Table) -> Vec<(Case, Expectation)> {
+    let cases = golden::cases(CASES).unwrap_or_else(|error| panic!("{error}"));
+    let cases = cases.into_iter().filter(|case| !case.folder.join("expected.error").exists());
+    let read = |text: &str, case: &Case| -> Value {
+        serde_json::from_str(text).unwrap_or_else(|error| panic!("{}: {error}", case.name))
+    };
+    cases
+        .map(|case| {
+            let text =
+                fs::read_to_string(case.folder.join("batch.json")).expect("the case was loaded from it");
+            let expectation = expect(table, &read(&text, &case), &read(&case.config, &case));
+            (case, expectation)
+        })
+        .collect()
+}
+
+/// The transform gives what the cases say.
+#[test]
+fn golden_cases() {
+    if is_bless() {
+        // The expectations are being rewritten beside this test.
+        return;
+    }
+    let cases = golden::cases(CASES).unwrap_or_else(|error| panic!("{error}"));
+    let differing: Vec<_> = cases
+        .iter()
+        .filter_map(|case| {
+            let diff = case.check(&golden::process::<Utilization>(case)).err()?;
+            Some(format!("\ncase {}: {diff}", case.name))
+        })
+        .collect();
+    assert!(
+        differing.is_empty(),
+        "{} of {} cases differ\n{}",
+        differing.len(),
+        cases.len(),
+        differing.join("\n")
+    );
+}
+
+/// The cases say what the formulas say.
+#[test]
+fn expectations_follow_the_formulas() {
+    let mut report = String::new();
+    for (case, expectation) in expectations(&Table::load()) {
+        let text = expectation.batch.to_string();
+        let columns = Columns::from_json(&text).unwrap_or_else(|error| panic!("{}: {error}", case.name));
+        let outcome = Outcome::Batch(columns);
+        if is_bless() {
+            case.bless(&outcome).unwrap_or_else(|error| panic!("{error}"));
+        } else if let Err(diff) = case.check(&outcome) {
+            report.push_str(&format!("\ncase {}: {diff}\n", case.name));
+        }
+    }
+    assert!(report.is_empty(), "{report}\nBLESS=1 writes what the formulas give");
+}
+
+/// The transform gives the figures of the reference's own examples, to the last digit.
+#[test]
+fn worked_examples() {
+    let text = fs::read_to_string(EXAMPLES).unwrap_or_else(|error| panic!("{EXAMPLES}: {error}"));
+    // Not by serde_json: its floats may be off by the last digit.
+    let examples = json::parse(&text).unwrap_or_else(|error| panic!("{EXAMPLES}: {error}"));
+    let Some(json::Value::Array(examples)) = examples.get("examples") else {
+        panic!("{EXAMPLES}: no examples")
+    };
+    let mut checked = 0;
+    let mut wrong = Vec::new();
+    for example in examples {
+        let text =
+            |key: &str| example.get(key).and_then(json::Value::as_str).expect("case and type are named");
+        let case = Case::load(format!("{CASES}/{}", text("case"))).unwrap_or_else(|error| panic!("{error}"));
+        let Outcome::Batch(columns) = golden::process::<Utilization>(&case) else {
+            panic!("{} fails", case.name)
+        };
+        let batch = Batch::from_columns(columns);
+        let mut events = batch.entities().into_iter();
+        let event = events.find(|entity| entity.attribute("Type") == Some(text("type")));
+        let event = event.expect("the case has an event of that type");
+        let Some(json::Value::Object(figures)) = example.get("figures") else { panic!("figures by name") };
+        for (name, value) in figures {
+            let (wanted, found) = (value.as_f64(), event.gauge(name));
+            checked += 1;
+            if found != wanted {
+                wrong.push(format!("{} {name}: {wanted:?} in the example, {found:?} here", text("type")));
+            }
+        }
+    }
+    assert!(wrong.is_empty() && checked > 150, "{} of {checked} differ\n{}", wrong.len(), wrong.join("\n"));
+}
+
+/// Every metric of the table is shown by a case, on every version of cgroups that has it, and on no other. Lists them.
+#[test]
+fn every_metric_has_a_case() {
+    let table = Table::load();
+    let mut shown: BTreeMap<(String, String, u64), String> = BTreeMap::new();
+    for (case, expectation) in expectations(&table) {
+        for (kind, suffix) in expectation.published {
+            shown.entry((kind, suffix, expectation.cgroup)).or_insert_with(|| case.name.clone());
+        }
+    }
+    let mut wrong = Vec::new();
+    for kind in &table.types {
+        for metric in table.of_type(&kind.name) {
+            let name = metric.name(kind);
+            let unit = if metric.unit.is_empty() { "no unit" } else { &metric.unit };
+            for version in [1, 2] {
+                let key = (kind.name.clone(), metric.suffix.clone(), version);
+                match (shown.remove(&key), metric.cgroup.contains(&version)) {
+                    (Some(case), true) => println!("{:15} {name:62} {unit:14} v{version} {case}", kind.name),
+                    (None, true) => {
+                        wrong.push(format!("{name} of {} on v{version} is in no case", kind.name))
+                    }
+                    (Some(case), false) => {
+                        wrong.push(format!("{name} is not on cgroup v{version}, but case {case} has it"));
+                    }
+                    (None, false) => {}
+                }
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// The transform publishes nothing that the table does not list, and all of it with the table's unit.
+#[test]
+fn nothing_else_is_published() {
+    let table = Table::load();
+    let mut wrong = BTreeSet::new();
+    for (case, _) in expectations(&table) {
+        let before: BTreeSet<(u32, String)> = names(&Batch::from_columns(case.batch.clone()));
+        let Outcome::Batch(columns) = golden::process::<Utilization>(&case) else {
+            wrong.insert(format!("case {} fails", case.name));
+            continue;
+        };
+        let batch = Batch::from_columns(columns);
+        for entity in batch.entities() {
+            let kind = entity.attribute("Type").and_then(|kind| table.kind(kind));
+            for (name, _) in entity.gauges() {
+                if name.contains('.') || before.contains(&(entity.index(), name.to_string())) {
+                    continue;
+                }
+                let Some(kind) = kind else {
+                    wrong.insert(format!("{name} on {entity:?}, which is no event (case {})", case.name));
+                    continue;
+                };
+                let Some(metric) = table.of_type(&kind.name).find(|metric| metric.name(kind) == name) else {
+                    wrong.insert(format!("{name} on {} is not in the table (case {})", kind.name, case.name));
+                    continue;
+                };
+                let descriptor = batch.find("metric", name);
+                let unit = descriptor.map(|descriptor| descriptor.attribute("unit").unwrap_or(""));
+                if unit != Some(&metric.unit) {
+                    wrong.insert(format!("{name}: unit {unit:?}, the table says {:?}", metric.unit));
+                }
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.into_iter().collect::<Vec<_>>().join("\n"));
+}
+
+fn names(batch: &Batch) -> BTreeSet<(u32, String)> {
+    let entities = batch.entities().into_iter();
+    entities
+        .flat_map(|entity| {
+            entity.gauges().into_iter().map(move |(name, _)| (entity.index(), name.to_string()))
+        })
+        .collect()
+}
+
+/// docs/metrics.md is the table.
+#[test]
+fn the_documentation_is_the_table() {
+    let wanted = document::document(&Table::load());
+    if is_bless() {
+        fs::write(PAGE, wanted).expect("docs is writable");
+        return;
+    }
+    let found = fs::read_to_string(PAGE).unwrap_or_default();
+    assert!(found == wanted, "docs/metrics.md is not what the table says; BLESS=1 writes it");
+}

@@ -1,0 +1,111 @@
+//! The table of metrics, `tests/metrics/metrics.json`.
+
+use std::fs;
+
+use serde_json::Value;
+
+use super::batch::list;
+use super::evaluate;
+use super::expression::Expression;
+
+/// The table.
+#[derive(Debug)]
+pub(crate) struct Table {
+    pub(crate) types: Vec<Type>,
+    pub(crate) metrics: Vec<Metric>,
+    /// Interfaces of a node that carry what pods send.
+    pub(crate) pod_side: Vec<String>,
+}
+
+/// A type of events.
+#[derive(Debug)]
+pub(crate) struct Type {
+    pub(crate) name: String,
+    pub(crate) prefix: String,
+    pub(crate) sources: Vec<String>,
+}
+
+/// A metric, or several with one formula on several types.
+#[derive(Debug)]
+pub(crate) struct Metric {
+    /// Name without the type's prefix.
+    pub(crate) suffix: String,
+    /// Types of events that have it.
+    pub(crate) on: Vec<String>,
+    /// CloudWatch's name of the unit; empty where there is none.
+    pub(crate) unit: String,
+    /// `gauge`, `rate` or `delta`.
+    pub(crate) kind: String,
+    /// `basic` or `enhanced`.
+    pub(crate) mode: String,
+    /// Versions of cgroups on which it exists.
+    pub(crate) cgroup: Vec<u64>,
+    pub(crate) formula: String,
+    pub(crate) expression: Expression,
+    /// When it is not there.
+    pub(crate) absent: String,
+    /// Whole name, for those without prefix.
+    pub(crate) name: Option<String>,
+    /// Whether the reference does not have it.
+    pub(crate) own: bool,
+}
+
+/// Where the table is.
+pub(crate) const PATH: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/metrics/metrics.json");
+
+impl Table {
+    /// Reads the table.
+    pub(crate) fn load() -> Self {
+        let text = fs::read_to_string(PATH).unwrap_or_else(|error| panic!("{PATH}: {error}"));
+        let table: Value = serde_json::from_str(&text).unwrap_or_else(|error| panic!("{PATH}: {error}"));
+        let types = list(&table["types"]).iter().map(|value| Type {
+            name: text_of(&value["type"]),
+            prefix: text_of(&value["prefix"]),
+            sources: texts(&value["sources"]),
+        });
+        let metrics = list(&table["metrics"]).iter().map(|value| Metric {
+            suffix: text_of(&value["metric"]),
+            on: texts(&value["on"]),
+            unit: text_of(&value["unit"]),
+            kind: text_of(&value["kind"]),
+            mode: text_of(&value["mode"]),
+            cgroup: list(&value["cgroup"]).iter().filter_map(Value::as_u64).collect(),
+            formula: text_of(&value["formula"]),
+            expression: evaluate::parse(&text_of(&value["formula"])),
+            absent: text_of(&value["absent"]),
+            name: value["name"].as_str().map(String::from),
+            own: value["own"] == true,
+        });
+        Self { types: types.collect(), metrics: metrics.collect(), pod_side: texts(&table["pod_side"]) }
+    }
+
+    /// The metric of that suffix on events of that type.
+    pub(crate) fn metric(&self, suffix: &str, kind: &str) -> Option<&Metric> {
+        self.metrics.iter().find(|metric| metric.suffix == suffix && metric.on.iter().any(|on| on == kind))
+    }
+
+    /// All metrics of a type of events.
+    pub(crate) fn of_type<'t>(&'t self, kind: &'t str) -> impl Iterator<Item = &'t Metric> {
+        self.metrics.iter().filter(move |metric| metric.on.iter().any(|on| on == kind))
+    }
+
+    /// The type of that name.
+    pub(crate) fn kind(&self, name: &str) -> Option<&Type> {
+        self.types.iter().find(|kind| kind.name == name)
+    }
+}
+
+impl Metric {
+    /// Name on events of that type.
+    pub(crate) fn name(&self, kind: &Type) -> String {
+        self.name.clone().unwrap_or_else(|| format!("{}{}", kind.prefix, self.suffix))
+    }
+}
+
+fn text_of(value: &Value) -> String {
+    value.as_str().unwrap_or_else(|| panic!("{PATH}: {value} should be a string")).to_string()
+}
+
+fn texts(value: &Value) -> Vec<String> {
+    list(value).iter().map(text_of).collect()
+}
