@@ -21,8 +21,8 @@ static ALL: [Builtin; 3] = include!(concat!(env!("OUT_DIR"), "/builtins.rs"));
 impl Builtin {
     /// Native code for the sandbox.
     pub fn native_code(&self) -> NativeCode {
-        // SAFETY: the build script embeds what `insightd-compile` wrote for this build, unchanged; nothing else makes a
-        // `Builtin`.
+        // SAFETY: the build script embeds what `insightd-compile` wrote for this build, unchanged; nothing
+        // else makes a `Builtin`.
         unsafe { NativeCode::embedded(self.native, self.wasm_sha256) }
     }
 }

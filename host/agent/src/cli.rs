@@ -15,8 +15,8 @@ Exit codes:
 
 /// Container Insights for Kubernetes and ECS nodes.
 ///
-/// Reads kernel and kubelet facts, runs them through sandboxed components, delivers the events that they make. Without a
-/// configuration file it prints this machine's events on standard output.
+/// Reads kernel and kubelet facts, runs them through sandboxed components, delivers the events that they
+/// make. Without a configuration file it prints this machine's events on standard output.
 #[derive(Debug, Parser)]
 #[command(name = "insightd", version, after_help = EXIT_CODES, disable_help_subcommand = true)]
 pub struct Cli {
@@ -32,8 +32,8 @@ pub enum Command {
     Run(Run),
     /// Check a configuration: keys, values, components, and each component's own configuration.
     ///
-    /// Prints every problem with its line, and nothing is started. Components named `file:NAME` are compiled as they
-    /// would be at start.
+    /// Prints every problem with its line, and nothing is started. Components named `file:NAME` are compiled
+    /// as they would be at start.
     Check {
         /// The configuration.
         file: PathBuf,
@@ -51,15 +51,15 @@ pub struct Run {
     pub config: Option<PathBuf>,
     /// Stop after one tick.
     ///
-    /// The first sample gives the rates their baseline, the tick follows a second later (or after the interval, if that
-    /// is shorter). In a recording the baseline is its first moment, the tick its second.
+    /// The first sample gives the rates their baseline, the tick follows a second later (or after the
+    /// interval, if that is shorter). In a recording the baseline is its first moment, the tick its second.
     #[arg(long)]
     pub once: bool,
     /// Time between two ticks, such as 2s or 500ms.
     #[arg(long, value_name = "DURATION", value_parser = interval)]
     pub interval: Option<Duration>,
-    /// Root of the host's file system, or a recording: a folder with a manifest.json. Without --once, every moment of a
-    /// recording after the first is a tick.
+    /// Root of the host's file system, or a recording: a folder with a manifest.json. Without --once, every
+    /// moment of a recording after the first is a tick.
     #[arg(long, value_name = "FOLDER")]
     pub host_root: Option<PathBuf>,
 }
@@ -69,8 +69,8 @@ pub struct Run {
 pub enum Transform {
     /// Run the golden cases of a component against its wasm.
     ///
-    /// A case is a folder below FOLDER/tests/golden with config.json, batch.json and expected.json (transforms),
-    /// expected.events (formatters) or expected.error.
+    /// A case is a folder below FOLDER/tests/golden with config.json, batch.json and expected.json
+    /// (transforms), expected.events (formatters) or expected.error.
     #[command(after_help = "\
 Where the wasm is looked for, without --wasm:
   1. the only *.wasm in FOLDER

@@ -5,7 +5,8 @@
 pub struct Counters {
     /// Ticks that ran.
     pub ticks: u64,
-    /// Multiples of the interval that no tick ran for, because the one before took too long or the clock was moved.
+    /// Multiples of the interval that no tick ran for, because the one before took too long or the clock was
+    /// moved.
     pub ticks_left_out: u64,
     /// How late the last tick began, milliseconds.
     pub lateness_ms: u64,

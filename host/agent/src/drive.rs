@@ -1,7 +1,8 @@
 //! Time and signals on one thread, work on another.
 //!
-//! The work of a tick is synchronous and may take long on a throttled node; signals must be heard meanwhile. So a
-//! single-threaded runtime waits for ticks and signals, and one thread that lives as long as the agent does the work.
+//! The work of a tick is synchronous and may take long on a throttled node; signals must be heard meanwhile.
+//! So a single-threaded runtime waits for ticks and signals, and one thread that lives as long as the agent
+//! does the work.
 
 mod signals;
 
@@ -69,12 +70,12 @@ pub enum DriveError<E> {
     Gone,
 }
 
-/// Shortest time from the baseline to the first tick: below it, rates of counters that the kernel updates only now and then
-/// say little.
+/// Shortest time from the baseline to the first tick: below it, rates of counters that the kernel updates
+/// only now and then say little.
 const BASELINE: Duration = Duration::from_secs(1);
 
-/// Runs the plan until it ends or SIGTERM or SIGINT comes. The tick in progress is finished first; a second signal ends the
-/// process at once, with the exit code that shells use for it.
+/// Runs the plan until it ends or SIGTERM or SIGINT comes. The tick in progress is finished first; a second
+/// signal ends the process at once, with the exit code that shells use for it.
 ///
 /// # Errors
 /// See [`DriveError`].

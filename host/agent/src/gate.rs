@@ -30,9 +30,9 @@ impl KeptBack {
     }
 }
 
-/// The events that may go out, in their order; the others are counted. Every route is checked once, however many events it
-/// has. Behind the first event that is over the bound of bytes none goes out: what is delivered is a beginning, without
-/// holes that depend on sizes.
+/// The events that may go out, in their order; the others are counted. Every route is checked once, however
+/// many events it has. Behind the first event that is over the bound of bytes none goes out: what is
+/// delivered is a beginning, without holes that depend on sizes.
 pub fn admit<'a>(payloads: &'a Payloads, grants: &Grants, quota: Quota) -> (Vec<Event<'a>>, KeptBack) {
     let mut kept_back = KeptBack::default();
     let mut verdicts: Vec<Option<Verdict>> = vec![None; payloads.routes.len()];

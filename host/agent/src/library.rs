@@ -1,7 +1,8 @@
 //! Finding the components that a configuration names.
 //!
-//! `builtin:NAME` is the embedded one, `file:NAME` is `NAME.wasm` in the folder of transforms, compiled by the child. Where
-//! a file cannot be used the built-in of that name runs in its place, and that is an error in the log, not a detail.
+//! `builtin:NAME` is the embedded one, `file:NAME` is `NAME.wasm` in the folder of transforms, compiled by
+//! the child. Where a file cannot be used the built-in of that name runs in its place, and that is an error
+//! in the log, not a detail.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};

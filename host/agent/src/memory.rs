@@ -2,8 +2,8 @@
 
 #![allow(unsafe_code, reason = "malloc_trim has no safe form")]
 
-/// Returns free memory of the allocator to the system. A tick needs megabytes for some milliseconds; without this they
-/// stay resident until the next one.
+/// Returns free memory of the allocator to the system. A tick needs megabytes for some milliseconds; without
+/// this they stay resident until the next one.
 pub fn give_back() {
     #[cfg(target_env = "gnu")]
     // SAFETY: malloc_trim may be called at any time from any thread; it takes the allocator's own locks.

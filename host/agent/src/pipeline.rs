@@ -17,9 +17,16 @@ pub struct Pipeline {
     /// Name for logs.
     pub name: String,
     /// Run one after the other.
-    pub stages: Vec<Slot>,
+    pub stages: Vec<Stage>,
     /// Each gets the result of the chain.
     pub outputs: Vec<Output>,
+}
+
+/// A stage that is ready to run.
+#[derive(Debug)]
+pub struct Stage {
+    slot: Slot,
+    complaint: Complaint,
 }
 
 /// An output that is ready to run.
@@ -30,17 +37,60 @@ pub struct Output {
     grants: Grants,
     quota: Quota,
     complaint: Complaint,
+    unformatted: Complaint,
+}
+
+impl Stage {
+    /// Runs what is in the slot.
+    pub fn new(slot: Slot) -> Self {
+        Self { slot, complaint: Complaint::default() }
+    }
+
+    /// The batch for the next stage; `None` when it ends here. The slot says why a component failed, this
+    /// says that it goes on: a component that counts as bad is not tried again, and would be silent for ever.
+    fn run(&mut self, pipeline: &str, batch: Columns) -> Option<Columns> {
+        let (batch, outcome) = match self.slot.process(batch) {
+            Processed::Done(batch) => return Some(batch),
+            Processed::Skipped(batch) => (Some(batch), "skipped"),
+            Processed::Dropped => (None, "batch dropped"),
+        };
+        if let Some(kept_back) = self.complaint.say(Instant::now()) {
+            let stage = self.slot.name();
+            let last_error = self.slot.stats().last_error.as_deref();
+            tracing::error!(
+                pipeline,
+                stage,
+                outcome,
+                last_error,
+                kept_back,
+                "no version of this stage works"
+            );
+        }
+        batch
+    }
 }
 
 impl Output {
     /// Formats with `formatter` for the sink at place `sink`.
     pub fn new(formatter: Slot, sink: usize, grants: Grants, quota: Quota) -> Self {
-        Self { formatter, sink, grants, quota, complaint: Complaint::default() }
+        let complaint = Complaint::default();
+        Self { formatter, sink, grants, quota, complaint, unformatted: Complaint::default() }
     }
 
     fn deliver(&mut self, pipeline: &str, batch: &Columns, sinks: &mut SinkSet, counters: &mut Counters) {
         let Some(payloads) = self.formatter.format(batch, &sinks.limits(self.sink)) else {
             counters.batches_unformatted += 1;
+            if let Some(kept_back) = self.unformatted.say(Instant::now()) {
+                let formatter = self.formatter.name();
+                let last_error = self.formatter.stats().last_error.as_deref();
+                tracing::error!(
+                    pipeline,
+                    formatter,
+                    last_error,
+                    kept_back,
+                    "nothing delivered: no version of this formatter works"
+                );
+            }
             return;
         };
         let (events, kept_back) = gate::admit(&payloads, &self.grants, self.quota);
@@ -59,7 +109,7 @@ impl Output {
                 too_many_routes = lost.too_many_routes,
                 too_many_bytes = lost.too_many_bytes,
                 kept_back = times_kept_back,
-                "events kept back: `routes`, `max_routes_per_tick` and `max_bytes_per_tick` of the output say what may go out"
+                "events kept back: the output's routes and bounds say what may go out"
             );
         }
     }
@@ -69,13 +119,11 @@ impl Pipeline {
     /// Runs a batch through the chain and hands the result to the outputs.
     pub fn run(&mut self, mut batch: Columns, sinks: &mut SinkSet, counters: &mut Counters) {
         for stage in &mut self.stages {
-            batch = match stage.process(batch) {
-                Processed::Done(batch) | Processed::Skipped(batch) => batch,
-                Processed::Dropped => {
-                    counters.batches_dropped += 1;
-                    return;
-                }
+            let Some(next) = stage.run(&self.name, batch) else {
+                counters.batches_dropped += 1;
+                return;
             };
+            batch = next;
         }
         for output in &mut self.outputs {
             output.deliver(&self.name, &batch, sinks, counters);
@@ -84,7 +132,8 @@ impl Pipeline {
 
     /// Failed calls of its components since the start.
     pub fn failures(&self) -> u64 {
-        let slots = self.stages.iter().chain(self.outputs.iter().map(|output| &output.formatter));
+        let stages = self.stages.iter().map(|stage| &stage.slot);
+        let slots = stages.chain(self.outputs.iter().map(|output| &output.formatter));
         slots.flat_map(|slot| slot.stats().failures).sum()
     }
 }

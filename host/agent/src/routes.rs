@@ -1,12 +1,12 @@
 //! What an output may write to: the allow-list that its operator wrote.
 //!
-//! A component chooses routes (log groups, streams) from data that others influence, such as labels. The grant is checked
-//! by the host for every route, so a component cannot reach a log group that nobody gave it.
+//! A component chooses routes (log groups, streams) from data that others influence, such as labels. The
+//! grant is checked by the host for every route, so a component cannot reach a log group that nobody gave it.
 
 use std::fmt;
 
-/// A text that a route's value must match. `*` stands for any run of characters but `/`, `**` for any run at all;
-/// everything else for itself.
+/// A text that a route's value must match. `*` stands for any run of characters but `/`, `**` for any run at
+/// all; everything else for itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Pattern(String);
 
@@ -65,10 +65,15 @@ impl fmt::Display for Pattern {
 /// Longest value of a route. CloudWatch Logs takes names of 512 characters; the bound keeps matching cheap.
 const MAX_VALUE_BYTES: usize = 2048;
 
-/// Greedy matching with one way back per kind of star: at worst value times value steps, hence the bound above.
+/// Where to go on after a mismatch: in the pattern behind a star, in the value behind what the star took so
+/// far.
+type WayBack = Option<(usize, usize)>;
+
+/// Greedy matching with one way back per kind of star: at worst value times value steps, hence the bound
+/// above.
 fn matches(pattern: &[u8], value: &[u8]) -> bool {
-    // Where to go on after a mismatch: behind the last `*` (may not pass `/`) and behind the last `**`.
-    let (mut single, mut double): (Option<(usize, usize)>, Option<(usize, usize)>) = (None, None);
+    // Behind the last `*`, which may not pass `/`, and behind the last `**`.
+    let (mut single, mut double): (WayBack, WayBack) = (None, None);
     let (mut p, mut v) = (0, 0);
     loop {
         if pattern[p..].starts_with(b"**") {

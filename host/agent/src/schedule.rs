@@ -1,6 +1,7 @@
 //! When ticks are: at multiples of the interval on the wall clock, each at most once, none made up for.
 //!
-//! Times are milliseconds since the Unix epoch. The wall clock may be moved at any time; then the ticks follow it.
+//! Times are milliseconds since the Unix epoch. The wall clock may be moved at any time; then the ticks
+//! follow it.
 
 use std::time::Duration;
 
@@ -36,8 +37,8 @@ impl Schedule {
         if Some(next) == self.last { next.saturating_add(self.interval_ms) } else { next }
     }
 
-    /// To be asked at `planned`, the answer of [`Schedule::next`]. `None` when the clock was moved back meanwhile and it is
-    /// not time yet: plan again.
+    /// To be asked at `planned`, the answer of [`Schedule::next`]. `None` when the clock was moved back
+    /// meanwhile and it is not time yet: plan again.
     pub fn due(&mut self, planned_ms: u64, now_ms: u64) -> Option<Tick> {
         if now_ms < planned_ms {
             return None;

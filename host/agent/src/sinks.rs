@@ -1,7 +1,7 @@
 //! Where events end up.
 //!
-//! A sink takes events during a tick and says what became of them: nothing is lost without being counted. Delivery over
-//! the network stands behind a spool on disk and gets its own module.
+//! A sink takes events during a tick and says what became of them: nothing is lost without being counted.
+//! Delivery over the network stands behind a spool on disk and gets its own module.
 
 mod file;
 mod line;

@@ -2,7 +2,7 @@
 
 mod recorded;
 
-use insightd_collect::{CollectError, Collector, HostRoot, RootError, Settings};
+use insightd_collect::{CollectError, Collector, HostRoot, ReadBuffer, RootError, Settings};
 use insights_sdk::{Builder, Columns, EntityId};
 
 use crate::config::{Config, Instance};
@@ -126,14 +126,16 @@ impl Source {
     }
 }
 
-/// Configuration or environment, else the recorded name, else what the host calls itself. In a container that sees the host
-/// elsewhere, the kernel's answer would be the container's name: the host's own file comes first there.
+/// Configuration or environment, else the recorded name, else what the host calls itself. In a container that
+/// sees the host elsewhere, the kernel's answer would be the container's name: the host's own file comes
+/// first there.
 fn node_name(config: &Config, root: &HostRoot) -> String {
     let configured = config.node.name.clone().or_else(|| root.recorded_node_name().map(String::from));
     let elsewhere = || {
-        let path = config.host.root.join("etc/hostname");
-        let text = std::fs::read_to_string(path).ok().filter(|_| config.host.root.as_os_str() != "/")?;
-        Some(text.trim().to_string()).filter(|name| !name.is_empty())
+        let mut buffer = ReadBuffer::default();
+        let text = root.read("/etc/hostname", &mut buffer).ok().flatten().filter(|_| root.path() != "/")?;
+        let name = std::str::from_utf8(text).ok()?.trim();
+        (!name.is_empty()).then(|| name.to_owned())
     };
     let kernel = || rustix::system::uname().nodename().to_string_lossy().into_owned();
     configured.or_else(elsewhere).unwrap_or_else(kernel)

@@ -237,7 +237,8 @@ fn component(section: &Section<'_>, path: &str) -> Option<Component> {
     Some(Component { origin, name, sha256, settings, path: path.into() })
 }
 
-/// The name is also a file's name: letters, digits, `-`, `_` and `.`, not at the start, so it never leaves its folder.
+/// The name is also a file's name: letters, digits, `-`, `_` and `.`, not at the start, so it never leaves
+/// its folder.
 fn component_name(text: &str) -> Result<(Origin, String), String> {
     let wrong = || format!("`{text}` names no component; write builtin:NAME or file:NAME");
     let (origin, name) = text.split_once(':').ok_or_else(wrong)?;

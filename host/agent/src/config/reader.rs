@@ -30,8 +30,8 @@ impl Problems {
     }
 }
 
-/// One mapping of the file, or the place of one that is not there. Call [`Section::finish`] when all keys were asked for:
-/// what was not asked for is unknown.
+/// One mapping of the file, or the place of one that is not there. Call [`Section::finish`] when all keys
+/// were asked for: what was not asked for is unknown.
 pub(super) struct Section<'a> {
     entries: &'a [Entry],
     at: Option<Position>,

@@ -91,3 +91,15 @@ fn a_file_that_cannot_be_read_says_so() {
     let report = Config::load(Path::new("/nonexistent/insightd.yaml"), &Environment::default()).unwrap_err();
     assert!(report.to_string().starts_with("/nonexistent/insightd.yaml: cannot be read: "), "{report}");
 }
+
+proptest::proptest! {
+    /// Whatever stands in the file: a configuration or a report, no panic, no endless loop.
+    #[test]
+    fn any_text_is_read_or_refused(text in "\\PC{0,200}", yaml in "([a-z]{1,9}: ?|[-\\[\\]{}&*'\"#,|>\n 0-9]){0,80}") {
+        for text in [text, yaml] {
+            if let Err(report) = parse(&text) {
+                proptest::prop_assert!(!report.problems.is_empty());
+            }
+        }
+    }
+}

@@ -1,7 +1,8 @@
 //! A YAML document as a tree in which every node knows its line and column.
 //!
-//! Deserialising with serde stops at the first mistake; the tree lets the reader above report all of them. Scalars keep
-//! their text, so that `16MiB`, `60s` and a hash of digits only reach their own parsers unharmed.
+//! Deserialising with serde stops at the first mistake; the tree lets the reader above report all of them.
+//! Scalars keep their text, so that `16MiB`, `60s` and a hash of digits only reach their own parsers
+//! unharmed.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -47,8 +48,8 @@ pub struct Node {
 /// What a node holds.
 #[derive(Clone, Debug)]
 pub enum Data {
-    /// Text as written, quotes and escapes undone. `plain` when it was not quoted: only then it can be a number,
-    /// a boolean or null.
+    /// Text as written, quotes and escapes undone. `plain` when it was not quoted: only then it can be a
+    /// number, a boolean or null.
     Scalar {
         /// The text.
         text: String,
@@ -115,8 +116,8 @@ impl Node {
             Data::Scalar { text, plain: true } => match plain(text) {
                 Plain::Null => Value::Null,
                 Plain::Flag(flag) => Value::Bool(flag),
-                // Text of a number that JSON's own reader does not take (`+1`, `.5`, `0x10`) stays text: the component
-                // then says what it expected.
+                // Text of a number that JSON's own reader does not take (`+1`, `.5`, `0x10`) stays text: the
+                // component then says what it expected.
                 Plain::Integer | Plain::Float => {
                     serde_json::from_str(text).unwrap_or_else(|_| Value::String(text.clone()))
                 }
@@ -125,8 +126,8 @@ impl Node {
         }
     }
 
-    /// The node under a path such as `metric_declarations[2].dimensions`, as far as it leads: the position of the nearest
-    /// node that exists serves a message better than none.
+    /// The node under a path such as `metric_declarations[2].dimensions`, as far as it leads: the position of
+    /// the nearest node that exists serves a message better than none.
     pub fn nearest(&self, path: &str) -> Position {
         let mut node = self;
         let mut at = self.at;
@@ -181,7 +182,8 @@ fn plain(text: &str) -> Plain {
 /// Reads one document; `None` when there is nothing in it but comments.
 ///
 /// # Errors
-/// The text is not YAML, has more than one document, a key twice, a key that is not text, a tag, or is nested too deep.
+/// The text is not YAML, has more than one document, a key twice, a key that is not text, a tag, or is nested
+/// too deep.
 pub fn parse(text: &str) -> Result<Option<Node>, SyntaxError> {
     let mut loader = Loader { events: Parser::new_from_str(text), anchors: HashMap::new(), nodes: 0 };
     let mut root = None;

@@ -23,8 +23,8 @@ impl Signals {
         self.stopping
     }
 
-    /// Returns when the first signal comes. The second ends the process from in here: whoever waits for a tick that does not
-    /// end would not hear of it.
+    /// Returns when the first signal comes. The second ends the process from in here: whoever waits for a
+    /// tick that does not end would not hear of it.
     pub(super) async fn first(&mut self) {
         let kind = tokio::select! {
             _ = self.term.recv() => SignalKind::terminate(),

@@ -203,8 +203,8 @@ impl Open {
     }
 }
 
-/// How much of the file is whole lines. A crash can leave half of one at the end; a file without any line end that does
-/// not begin like an event is somebody else's, and nothing of it is cut off.
+/// How much of the file is whole lines. A crash can leave half of one at the end; a file without any line end
+/// that does not begin like an event is somebody else's, and nothing of it is cut off.
 fn whole_lines(file: &fs::File, length: u64) -> io::Result<Option<u64>> {
     const STEP: u64 = 8192;
     let mut buffer = [0; STEP as usize];

@@ -29,8 +29,8 @@ impl Block {
     }
 }
 
-/// An event is one line whatever a component puts into it. Line ends in JSON can only be white space between tokens; in
-/// anything else they are written as escapes.
+/// An event is one line whatever a component puts into it. Line ends in JSON can only be white space between
+/// tokens; in anything else they are written as escapes.
 pub(super) fn push_line(out: &mut Vec<u8>, content_type: &str, event: &[u8]) {
     let json = is_json(content_type);
     let mut rest = event;

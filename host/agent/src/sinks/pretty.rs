@@ -1,5 +1,5 @@
-//! JSON for people: indented, keys in colour. Works on bytes, so key order and the text of numbers stay as the component
-//! wrote them.
+//! JSON for people: indented, keys in colour. Works on bytes, so key order and the text of numbers stay as
+//! the component wrote them.
 
 const KEY: &[u8] = b"\x1b[36m";
 const RESET: &[u8] = b"\x1b[0m";

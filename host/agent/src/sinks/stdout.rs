@@ -91,8 +91,8 @@ impl<W: Write + Send> Sink for Stdout<W> {
     }
 }
 
-/// As `write_all`, but waits where another program has made the shared terminal or pipe non-blocking: giving up there
-/// would leave half a line.
+/// As `write_all`, but waits where another program has made the shared terminal or pipe non-blocking: giving
+/// up there would leave half a line.
 fn write_whole(stream: &mut impl Write, mut bytes: &[u8]) -> io::Result<()> {
     while !bytes.is_empty() {
         match stream.write(bytes) {

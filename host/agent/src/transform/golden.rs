@@ -16,7 +16,8 @@ use crate::app::Usage;
 pub fn test(folder: &Path, wasm: Option<&Path>, bless: bool) -> anyhow::Result<()> {
     let cases_in = folder.join("tests/golden");
     if !cases_in.is_dir() {
-        let message = format!("{} is no folder; the cases of a component are the folders in it", cases_in.display());
+        let message =
+            format!("{} is no folder; the cases of a component are the folders in it", cases_in.display());
         return Err(Usage(message).into());
     }
     let cases = golden::cases(&cases_in).map_err(|error| Usage(error.to_string()))?;
@@ -61,8 +62,8 @@ fn run(component: &Component, case: &Case) -> Outcome {
     }
 }
 
-/// The sandbox puts the text of an error on one line, for logs. Where it is the expected text but for that, it is the
-/// expected text.
+/// The sandbox puts the text of an error on one line, for logs. Where it is the expected text but for that,
+/// it is the expected text.
 fn on_lines_of(case: &Case, outcome: Outcome) -> Outcome {
     let one_line = |text: &str| text.trim_end().replace(char::is_control, " ");
     match (outcome, &case.expected) {

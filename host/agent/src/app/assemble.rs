@@ -1,0 +1,136 @@
+//! From a configuration to pipelines that are ready to run.
+
+use std::path::PathBuf;
+
+use anyhow::Context;
+use insightd_sandbox::{self as sandbox, Compiler, Kind, Sandbox, Slot, SlotConfig};
+
+use crate::config::{self, Config, OnFailure, Problem};
+use crate::gate::Quota;
+use crate::library::{self, Found, Library};
+use crate::pipeline::{Output, Pipeline, Stage};
+use crate::sinks::SinkSet;
+
+/// Sandbox and components for a configuration.
+///
+/// # Errors
+/// The runtime does not work on this machine.
+pub(super) fn library(config: &Config) -> anyhow::Result<Library> {
+    let outputs = || config.pipelines.iter().flat_map(|pipeline| &pipeline.outputs);
+    let routes = outputs().map(|output| output.max_routes_per_tick).max().unwrap_or(0);
+    let bytes = outputs().map(|output| output.max_bytes_per_tick).max().unwrap_or(0);
+    let bytes = usize::try_from(bytes).unwrap_or(usize::MAX);
+    let default = sandbox::Limits::default();
+    let limits = sandbox::Limits {
+        memory_bytes: usize::try_from(config.limits.memory_bytes).unwrap_or(usize::MAX),
+        cpu_time: config.limits.cpu_time,
+        wall_time: config.limits.wall_time,
+        // Above what an output lets out: the output delivers what is within its bounds, the sandbox fails the call.
+        max_routes: default.max_routes.max(routes.saturating_mul(4)),
+        max_payload_bytes: default.max_payload_bytes.max(bytes.saturating_mul(2)),
+        ..default
+    };
+    let sandbox = Sandbox::new(limits).context("no component can run")?;
+    let compiler: PathBuf = config.compiler.clone().unwrap_or_else(library::compiler_beside);
+    Ok(Library::new(sandbox, config.transforms_dir.clone(), Compiler::new(compiler)))
+}
+
+/// Loads all components. A `file:` component that cannot be used is replaced or left out, loudly.
+///
+/// # Errors
+/// Everything else that is wrong with any of them.
+pub(super) fn pipelines(
+    config: &Config,
+    library: &mut Library,
+    sinks: &SinkSet,
+) -> Result<Vec<Pipeline>, Vec<Problem>> {
+    let mut fatal = Vec::new();
+    let mut pipelines = Vec::new();
+    for wanted in &config.pipelines {
+        let mut assembly =
+            Assembly { config, library: &mut *library, pipeline: &wanted.name, fatal: &mut fatal };
+        let stages = wanted.transforms.iter().filter_map(|stage| assembly.stage(stage)).collect();
+        let outputs = wanted.outputs.iter().filter_map(|output| assembly.output(output, sinks)).collect();
+        pipelines.push(Pipeline { name: wanted.name.clone(), stages, outputs });
+    }
+    if fatal.is_empty() { Ok(pipelines) } else { Err(fatal) }
+}
+
+/// One pipeline on its way.
+struct Assembly<'a> {
+    config: &'a Config,
+    library: &'a mut Library,
+    pipeline: &'a str,
+    /// What keeps the agent from starting.
+    fatal: &'a mut Vec<Problem>,
+}
+
+impl Assembly<'_> {
+    fn stage(&mut self, wanted: &config::Stage) -> Option<Stage> {
+        let found = self.library.find(&wanted.component, Kind::Transform);
+        match self.slot(&wanted.component, wanted.on_failure, found) {
+            Ok(slot) => Some(Stage::new(slot)),
+            Err(problems) => {
+                let builtin = wanted.component.origin == config::Origin::Builtin;
+                if builtin || wanted.on_failure == OnFailure::Drop {
+                    self.fatal.extend(problems);
+                } else {
+                    let (pipeline, stage) = (self.pipeline, &wanted.component);
+                    let problem = problems.first().map(|problem| &*problem.message);
+                    tracing::error!(pipeline, %stage, problem, "stage left out: nothing can run in its place");
+                }
+                None
+            }
+        }
+    }
+
+    fn output(&mut self, wanted: &config::Output, sinks: &SinkSet) -> Option<Output> {
+        let found = self.library.find(&wanted.formatter, Kind::Formatter);
+        match self.slot(&wanted.formatter, OnFailure::LastGood, found) {
+            Ok(slot) => {
+                let quota = Quota { bytes: wanted.max_bytes_per_tick, routes: wanted.max_routes_per_tick };
+                // Every sink that an output names is open.
+                let sink = sinks.position(&wanted.sink).unwrap_or_default();
+                Some(Output::new(slot, sink, wanted.grants.clone(), quota))
+            }
+            Err(problems) => {
+                self.fatal.extend(problems);
+                None
+            }
+        }
+    }
+
+    fn slot(
+        &self,
+        wanted: &config::Component,
+        on_failure: OnFailure,
+        found: Found,
+    ) -> Result<Slot, Vec<Problem>> {
+        let Some(component) = found.component else { return Err(found.problems) };
+        let pipeline = self.pipeline;
+        for problem in &found.problems {
+            tracing::error!(
+                pipeline,
+                component = %wanted,
+                problem = problem.message,
+                instead = component.name(),
+                "component cannot be used; the built-in runs in its place"
+            );
+        }
+        let on_failure = match on_failure {
+            OnFailure::LastGood => sandbox::OnFailure::LastGood,
+            OnFailure::Skip => sandbox::OnFailure::Skip,
+            OnFailure::Drop => sandbox::OnFailure::Drop,
+        };
+        let slot = SlotConfig {
+            name: format!("{pipeline}/{wanted}"),
+            config: wanted.settings.text.clone(),
+            on_failure,
+            max_failures: self.config.limits.failures,
+        };
+        let sha256 = config::Sha256(*component.sha256());
+        let version = &component.description().version;
+        tracing::info!(pipeline, component = component.name(), version, %sha256, "component ready");
+        Ok(Slot::new(slot, component, found.builtin))
+    }
+}
