@@ -21,11 +21,12 @@ struct Chain {
     head: u32,
     tail: u32,
     /// Bit `name % 128` of every name that was ever in the chain. String ids of names lie close together, so a clear
-    /// bit answers nearly every question about a name that is not there without a walk.
-    seen: u128,
+    /// bit answers nearly every question about a name that is not there without a walk. Two words, as WebAssembly
+    /// calls a function for every shift of 128 bits.
+    seen: [u64; 2],
 }
 
-const EMPTY: Chain = Chain { head: NIL, tail: NIL, seen: 0 };
+const EMPTY: Chain = Chain { head: NIL, tail: NIL, seen: [0; 2] };
 
 #[derive(Clone, Debug)]
 pub(crate) struct Table<V> {
@@ -33,8 +34,14 @@ pub(crate) struct Table<V> {
     chains: Vec<Chain>,
 }
 
-fn bit(name: u32) -> u128 {
-    1 << (name % 128)
+impl Chain {
+    fn note(&mut self, name: u32) {
+        self.seen[name as usize / 64 % 2] |= 1 << (name % 64);
+    }
+
+    fn may_hold(&self, name: u32) -> bool {
+        self.seen[name as usize / 64 % 2] & 1 << (name % 64) != 0
+    }
 }
 
 impl<V: Copy> Table<V> {
@@ -128,7 +135,7 @@ impl<V: Copy> Table<V> {
         }
         let Some(index) = self.position(entity, from) else { return false };
         self.rows[index].name = to;
-        self.chains[entity as usize].seen |= bit(to);
+        self.chains[entity as usize].note(to);
         true
     }
 
@@ -138,7 +145,8 @@ impl<V: Copy> Table<V> {
         if from == to || moved.head == NIL {
             return;
         }
-        if moved.seen & self.chains[to as usize].seen != 0 {
+        let seen = self.chains[to as usize].seen;
+        if moved.seen[0] & seen[0] != 0 || moved.seen[1] & seen[1] != 0 {
             let mut index = moved.head;
             while index != NIL {
                 let Row { name, next, .. } = self.rows[index as usize];
@@ -150,7 +158,7 @@ impl<V: Copy> Table<V> {
         let chain = &mut self.chains[to as usize];
         let old_tail = chain.tail;
         chain.tail = moved.tail;
-        chain.seen |= moved.seen;
+        chain.seen = [chain.seen[0] | moved.seen[0], chain.seen[1] | moved.seen[1]];
         match old_tail {
             NIL => chain.head = moved.head,
             tail => self.rows[tail as usize].next = moved.head,
@@ -193,7 +201,7 @@ impl<V: Copy> Table<V> {
     fn append(&mut self, entity: u32, index: u32) {
         let name = self.rows[index as usize].name;
         let chain = &mut self.chains[entity as usize];
-        chain.seen |= bit(name);
+        chain.note(name);
         let tail = core::mem::replace(&mut chain.tail, index);
         match tail {
             NIL => chain.head = index,
@@ -203,7 +211,7 @@ impl<V: Copy> Table<V> {
 
     fn may_hold(&self, entity: u32, name: u32) -> u32 {
         let chain = &self.chains[entity as usize];
-        if chain.seen & bit(name) == 0 { NIL } else { chain.head }
+        if chain.may_hold(name) { chain.head } else { NIL }
     }
 
     fn position(&self, entity: u32, name: u32) -> Option<usize> {
