@@ -8,6 +8,7 @@ mod environment;
 mod pipelines;
 mod reader;
 mod report;
+mod sections;
 mod sinks;
 mod values;
 pub mod yaml;
@@ -18,16 +19,11 @@ use std::time::Duration;
 pub use environment::Environment;
 pub use pipelines::{Component, OnFailure, Origin, Output, Pipeline, Scope, Settings, Stage};
 pub use report::{Problem, Report};
+pub use sections::interval;
 pub use sinks::{FileSink, Sink, SinkKind, Sync, When};
 pub use values::Sha256;
 
-use reader::{Problems, Section, flag, integer, one_of};
-
-/// Shortest interval: below it the clock of most counters (10 ms) shows in the rates.
-const MIN_INTERVAL: Duration = Duration::from_millis(100);
-
-/// Longest interval: what is slower is no monitoring, and a mistyped unit.
-const MAX_INTERVAL: Duration = Duration::from_secs(3600);
+use reader::{Problems, Section};
 
 /// What the agent does. Values are checked; nothing that reads them checks again.
 #[derive(Clone, Debug, PartialEq)]
@@ -219,142 +215,14 @@ impl Config {
             problems.add(Some(error.at), "", error.message);
             None
         });
-        let config = read(&Section::root(root.as_ref(), &problems), &problems, environment);
+        let config = sections::read(&Section::root(root.as_ref(), &problems), &problems, environment);
         let absent = problems.absent();
         (problems.into_report(file).map_or(Ok(config), Err), absent)
     }
 }
 
-/// A time between two ticks.
-///
-/// # Errors
-/// It is no duration, or one that makes no sense between ticks.
-pub fn interval(text: &str) -> Result<Duration, String> {
-    match values::duration(text)? {
-        interval if interval < MIN_INTERVAL => Err("must be 100ms or more".into()),
-        interval if interval > MAX_INTERVAL => Err("must be 1h or less".into()),
-        interval => Ok(interval),
-    }
-}
-
-fn read(root: &Section<'_>, problems: &Problems, environment: &Environment) -> Config {
-    let default = Config::default();
-    let interval = root.value("interval", interval);
-    let log = read_log(&root.section("log"), default.log);
-    let host = read_host(&root.section("host"), default.host);
-    let node = read_node(&root.section("node"), default.node, environment);
-    let transforms_dir = root.text("transforms_dir").map(PathBuf::from);
-    let compiler = root.text("compiler").map(PathBuf::from);
-    let limits = read_limits(&root.section("limits"), default.limits);
-    let sinks = sinks::read(root);
-    let names: Vec<&str> = sinks.iter().map(|sink| sink.name.as_str()).collect();
-    let pipelines = pipelines::read(root, &names, problems);
-    if transforms_dir.is_none() {
-        for component in pipelines.iter().flat_map(Pipeline::components).filter(|c| c.origin == Origin::File)
-        {
-            let at = component.settings.at;
-            problems.add(
-                at,
-                &component.path,
-                format!("{component} needs `transforms_dir`, the folder it is in"),
-            );
-        }
-    }
-    root.finish();
-    Config {
-        interval: interval.unwrap_or(default.interval),
-        log,
-        host,
-        node,
-        transforms_dir,
-        compiler,
-        limits,
-        sinks,
-        pipelines,
-    }
-}
-
-fn read_log(section: &Section<'_>, default: Log) -> Log {
-    let level = section.value("level", |text| match text.parse::<tracing_subscriber::filter::Targets>() {
-        Ok(_) if !text.is_empty() => Ok(text.to_string()),
-        _ => {
-            Err(format!("`{text}` is no level; write error, warn, info, debug or trace, or info,PART=debug"))
-        }
-    });
-    let formats = [("auto", LogFormat::Auto), ("text", LogFormat::Text), ("json", LogFormat::Json)];
-    let format = section.value("format", one_of(&formats));
-    section.finish();
-    Log { level: level.unwrap_or(default.level), format: format.unwrap_or(default.format) }
-}
-
-fn read_host(section: &Section<'_>, default: Host) -> Host {
-    let root = section.text("root").map(PathBuf::from);
-    let interface_exclude = section.texts("interface_exclude");
-    let disk_exclude = section.texts("disk_exclude");
-    let statfs_timeout = section.value("statfs_timeout", positive_duration);
-    let pod_network = section.value("pod_network", flag);
-    let max_cgroups = section.value("max_cgroups", |text| match integer(text)? {
-        cgroups @ 1..=1_000_000 => Ok(cgroups as usize),
-        _ => Err("must be from 1 to 1000000".to_string()),
-    });
-    section.finish();
-    Host {
-        root: root.unwrap_or(default.root),
-        interface_exclude: interface_exclude.unwrap_or(default.interface_exclude),
-        disk_exclude: disk_exclude.unwrap_or(default.disk_exclude),
-        statfs_timeout: statfs_timeout.unwrap_or(default.statfs_timeout),
-        pod_network: pod_network.unwrap_or(default.pod_network),
-        max_cgroups: max_cgroups.unwrap_or(default.max_cgroups),
-    }
-}
-
-fn read_node(section: &Section<'_>, default: Node, environment: &Environment) -> Node {
-    let name = section.text("name").or_else(|| environment.node_name.clone());
-    let cluster_name = section.text("cluster_name").or_else(|| environment.cluster_name.clone());
-    let words =
-        [("eks", Orchestrator::Eks), ("kubernetes", Orchestrator::Kubernetes), ("ecs", Orchestrator::Ecs)];
-    let orchestrator = section.value("orchestrator", one_of(&words)).unwrap_or(default.orchestrator);
-    let below = section.section("instance");
-    let instance = Instance {
-        id: below.text("id"),
-        kind: below.text("type"),
-        autoscaling_group: below.text("autoscaling_group"),
-        container_instance_id: below.text("container_instance_id"),
-    };
-    below.finish();
-    section.finish();
-    Node { name, cluster_name, orchestrator, instance }
-}
-
-fn positive_duration(text: &str) -> Result<Duration, String> {
-    match values::duration(text)? {
-        Duration::ZERO => Err("must be more than 0ms".into()),
-        time => Ok(time),
-    }
-}
-
 fn texts(list: &[&str]) -> Vec<String> {
     list.iter().map(|text| (*text).into()).collect()
-}
-
-fn read_limits(section: &Section<'_>, default: Limits) -> Limits {
-    let memory = section.value("memory", |text| match values::size(text)? {
-        bytes if (1 << 20..=4 << 30).contains(&bytes) => Ok(bytes),
-        _ => Err("must be from 1MiB to 4GiB".to_string()),
-    });
-    let cpu_time = section.value("cpu_time", positive_duration);
-    let wall_time = section.value("wall_time", positive_duration);
-    let failures = section.value("failures", |text| match integer(text)? {
-        failures @ 1..=1000 => Ok(failures as u32),
-        _ => Err("must be from 1 to 1000".to_string()),
-    });
-    section.finish();
-    Limits {
-        memory_bytes: memory.unwrap_or(default.memory_bytes),
-        cpu_time: cpu_time.unwrap_or(default.cpu_time),
-        wall_time: wall_time.unwrap_or(default.wall_time),
-        failures: failures.unwrap_or(default.failures),
-    }
 }
 
 #[cfg(test)]
