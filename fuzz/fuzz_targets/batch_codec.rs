@@ -28,15 +28,17 @@ fuzz_target!(|input: &[u8]| {
 
 /// Whatever keeps the contract still does after each way through.
 fn survive(columns: Columns) {
+    let entities = columns.entity_count();
+    // Of two rows with one name the last counts: the readable form has no place for the first.
+    let columns = Batch::from_columns(columns).into_columns();
+    columns.check().expect("what was not edited keeps the contract");
+    assert_eq!(columns.entity_count(), entities);
+
     let text = columns.to_json();
     let read = Columns::from_json(&text).unwrap_or_else(|error| panic!("{error} in {text}"));
     read.check().expect("what was written can be read");
     assert_eq!(read.to_json(), text);
-
-    let entities = columns.entity_count();
     let edited = Batch::from_columns(columns).into_columns();
-    edited.check().expect("what was not edited keeps the contract");
-    assert_eq!(edited.entity_count(), entities);
     assert_eq!(edited.to_json(), text);
 
     let batch = Batch::from_columns(edited);
