@@ -16,7 +16,9 @@ const FOLDER: &str = "INSIGHTD_BUILTINS";
 fn main() {
     println!("cargo::rerun-if-env-changed={FOLDER}");
     println!("cargo::rerun-if-changed=build.rs");
-    let built = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/transforms");
+    // Two folders up is the workspace. Asked now, not when this script was compiled: target folders are moved and shared.
+    let manifest = PathBuf::from(env::var_os("CARGO_MANIFEST_DIR").unwrap_or_default());
+    let built = manifest.ancestors().nth(2).unwrap_or(&manifest).join("target/transforms");
     let folder = env::var_os(FOLDER).map_or(built, PathBuf::from);
     let mut list = String::from("[\n");
     for name in NAMES {
