@@ -23,17 +23,14 @@ pub(crate) struct Host {
 impl Shared {
     /// Makes an instance and lets `work` call it. `input` is the size in bytes of what the component is given; what it may
     /// hand over grows with it.
-    pub(crate) fn call<T, E: From<CallError>>(
+    pub(crate) fn call<T, E: From<CallError> + Explain>(
         &self,
         pre: &InstancePre<Host>,
         budget: &Arc<Budget>,
         input: usize,
         seed: u64,
         work: impl FnOnce(&mut Store<Host>, &Instance) -> Result<T, E>,
-    ) -> Result<T, E>
-    where
-        E: Explain,
-    {
+    ) -> Result<T, E> {
         let limits = &self.limits;
         let log = CallLog::new(Arc::clone(budget), limits);
         let host = Host { limiter: Limiter::new(limits), log, random: Random::new(seed) };

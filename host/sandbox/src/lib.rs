@@ -25,6 +25,7 @@ mod output;
 mod sandbox;
 mod slice;
 mod slot;
+mod subset;
 mod text;
 mod wasi;
 

@@ -1,23 +1,21 @@
 //! One place in a pipeline: the component that runs there, what takes over when it fails, and what is counted.
 
+mod halve;
+mod run;
 mod stats;
-
-use std::time::Instant;
 
 use insights_sdk::{Columns, Limits as SinkLimits, Payloads};
 
 use crate::component::{Component, Kind};
-use crate::deadline::thread_cpu_time;
-use crate::error::CallError;
-use crate::hex::Hex;
 
+use run::Aside;
 pub use stats::{Stats, VersionStats};
 
 /// What happens to a batch when a component fails on it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum OnFailure {
-    /// The version before takes over, and if there is none, or it fails as well, the built-in of that name; at last as
-    /// [`OnFailure::Skip`].
+    /// The version before takes over, and if there is none, or it fails as well, the built-in of that name. When all fail
+    /// and the data of one pod is the reason, it is set aside. At last as [`OnFailure::Skip`].
     #[default]
     LastGood,
     /// A transform's input goes on as it is. An output has nothing to go on with: as [`OnFailure::Drop`].
@@ -56,6 +54,7 @@ pub struct Slot {
     config: SlotConfig,
     /// Newest first; what fails for good is marked, not removed, so that its state stays visible.
     versions: Vec<Version>,
+    aside: Vec<Aside>,
     stats: Stats,
 }
 
@@ -102,12 +101,13 @@ impl Slot {
         let builtin = builtin.filter(|builtin| builtin.sha256() != component.sha256());
         let mut versions = vec![Version::new(component, Origin::Current)];
         versions.extend(builtin.map(|builtin| Version::new(builtin, Origin::Builtin)));
-        Self { config, versions, stats: Stats::default() }
+        Self { config, versions, aside: Vec::new(), stats: Stats::default() }
     }
 
     /// Puts a new version in the place of the current one, which becomes the last good one if its last call was good.
-    /// Counts of failures start again.
+    /// Counts of failures start again, and data that was set aside is tried again.
     pub fn offer(&mut self, component: Component) {
+        self.aside.clear();
         let keep_current = self.versions.iter().any(|v| v.origin == Origin::Current && v.proven && !v.bad);
         self.versions.retain(|version| match version.origin {
             Origin::Current => keep_current,
@@ -154,7 +154,7 @@ impl Slot {
 
     /// Runs a transform over a batch.
     pub fn process(&mut self, columns: Columns) -> Processed {
-        match self.run(|component, config| component.process(config, &columns)) {
+        match self.run(&columns, |component, config, columns| component.process(config, columns)) {
             Some(done) => Processed::Done(done),
             None if self.config.on_failure == OnFailure::Drop => {
                 self.stats.dropped += 1;
@@ -169,58 +169,16 @@ impl Slot {
 
     /// Runs a formatter over a batch. None when all failed: there is nothing to deliver.
     pub fn format(&mut self, columns: &Columns, limits: &SinkLimits) -> Option<Payloads> {
-        let payloads = self.run(|component, config| component.format(config, columns, limits));
+        let payloads =
+            self.run(columns, |component, config, columns| component.format(config, columns, limits));
         if payloads.is_none() {
             self.stats.dropped += 1;
         }
         payloads
     }
 
-    /// Tries the versions that may still be tried, one after the other.
-    fn run<T>(&mut self, call: impl Fn(&Component, &str) -> Result<T, CallError>) -> Option<T> {
-        let Self { config, versions, stats } = self;
-        let candidates = match config.on_failure {
-            OnFailure::LastGood => versions.len(),
-            OnFailure::Skip | OnFailure::Drop => 1,
-        };
-        stats.batches += 1;
-        for version in versions.iter_mut().take(candidates).filter(|version| !version.bad) {
-            let (started, cpu) = (Instant::now(), thread_cpu_time());
-            let result = call(&version.component, &config.config);
-            stats.called(started.elapsed(), thread_cpu_time().saturating_sub(cpu));
-            match result {
-                Ok(output) => {
-                    version.failures = 0;
-                    version.proven = true;
-                    if version.origin != Origin::Current {
-                        stats.fallbacks += 1;
-                    }
-                    return Some(output);
-                }
-                Err(error) => {
-                    stats.failed(&error);
-                    version.failed(&error, config);
-                }
-            }
-        }
-        None
-    }
-}
-
-impl Version {
-    fn failed(&mut self, error: &CallError, config: &SlotConfig) {
-        self.failures += 1;
-        self.proven = false;
-        let trap = matches!(error, CallError::Trap(_));
-        self.bad = trap || self.failures >= config.max_failures.max(1);
-        let (version, sha256) = (&self.component.description().version, Hex(&self.component.sha256()[..6]));
-        let (slot, origin, failures, bad) = (&*config.name, self.origin.as_str(), self.failures, self.bad);
-        let cause = error.cause().as_str();
-        // One line for the first failure and one for the end: a component that fails on every tick for ever says so twice.
-        if self.failures == 1 || self.bad {
-            tracing::warn!(%error, cause, slot, version, %sha256, origin, failures, bad, "component failed");
-        } else {
-            tracing::debug!(%error, cause, slot, version, %sha256, origin, failures, bad, "component failed");
-        }
+    /// What is set aside at present: `pod UID`, or kind and id of an entity below the node.
+    pub fn aside(&self) -> impl Iterator<Item = &str> {
+        self.aside.iter().map(|aside| &*aside.name)
     }
 }

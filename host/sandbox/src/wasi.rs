@@ -62,7 +62,8 @@ pub(crate) fn add_to_linker(
                 instance.resource(name, resources::of(name), |_, _| Ok(()))?;
             }
             ComponentItem::ComponentFunc(_) => {
-                if !answers::define(&mut instance, base, name)? {
+                let answered = answers::define(&mut instance, base, name)?;
+                if !answered {
                     let denied = format!("{import}#{name}");
                     instance.func_new(name, move |_, _, _, _| Err(Denied(denied.clone()).into()))?;
                 }

@@ -64,7 +64,7 @@ fn every_row_is_in_one_slice_and_descriptors_in_all() {
             assert_eq!((part.counters.current[row], part.counters.elapsed_ns[row]), (u64::from(number), 2));
             // The node is in the first slice only.
             let parent = entities.parent[entity];
-            assert_eq!(parent == NO_PARENT, !pods.is_empty() && !(pods.len() < MAX_ENTITIES - 1));
+            assert_eq!(parent == NO_PARENT, pods.len() >= MAX_ENTITIES - 1);
             pods.push(number);
         }
         for row in 0..part.links.source.len() {

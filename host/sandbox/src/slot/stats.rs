@@ -21,6 +21,8 @@ pub struct Stats {
     pub skipped: u64,
     /// Batches that ended here.
     pub dropped: u64,
+    /// Times that a part of a batch was set aside because every version failed on it.
+    pub set_aside: u64,
     /// CPU time of the calling thread in all calls.
     pub cpu_time: Duration,
     /// Time on the clock of the last call.

@@ -118,3 +118,48 @@ fn an_output_has_no_input_to_go_on_with() {
     assert!(slot.format(&batch(3), &insights_sdk::Limits::default()).is_none());
     assert_eq!((slot.stats().dropped, slot.stats().failures(Cause::Output)), (1, 1));
 }
+
+fn contains(columns: &Columns, id: &str) -> bool {
+    columns.entities.id.iter().any(|&known| columns.string(known) == id)
+}
+
+#[test]
+fn data_that_every_version_fails_on_is_set_aside() {
+    let (_serial, arena) = enter();
+    let mut slot = slot("trip over uid-7", OnFailure::LastGood, &arena.stage, None);
+    let result = done(slot.process(batch(100)));
+    assert_eq!(result.entity_count(), batch(100).entity_count() - 2);
+    assert!(!contains(&result, "uid-7") && !contains(&result, "uid-7/main") && contains(&result, "uid-77"));
+    assert_eq!(slot.aside().collect::<Vec<_>>(), ["pod uid-7"]);
+    assert_eq!((slot.stats().set_aside, slot.stats().failures(Cause::Trap)), (1, 1));
+    // The component is not to blame, trap or not.
+    assert!(!slot.versions().next().unwrap().bad);
+
+    // From then on it is left out at once.
+    let calls = slot.stats().calls;
+    let result = done(slot.process(batch(100)));
+    assert!(!contains(&result, "uid-7"));
+    assert_eq!(slot.stats().calls, calls + 1);
+    assert_eq!(slot.stats().failures(Cause::Trap), 1);
+
+    // A new version gets all data again.
+    slot.offer(arena.stage.clone());
+    assert_eq!(slot.aside().count(), 0);
+    done(slot.process(batch(100)));
+    assert_eq!(slot.stats().set_aside, 2);
+
+    // And an hour later the same one does.
+    for _ in 0..60 {
+        done(slot.process(batch(10)));
+    }
+    assert_eq!(slot.stats().set_aside, 3);
+}
+
+#[test]
+fn a_component_that_fails_on_everything_is_to_blame_itself() {
+    let (_serial, arena) = enter();
+    let mut slot = slot("{}", OnFailure::LastGood, &broken(arena), None);
+    assert!(matches!(slot.process(batch(100)), Processed::Skipped(_)));
+    assert!(slot.versions().next().unwrap().bad);
+    assert_eq!((slot.aside().count(), slot.stats().set_aside), (0, 0));
+}
