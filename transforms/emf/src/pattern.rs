@@ -7,13 +7,15 @@
 //! Written here because no maintained engine builds without `std` and stays within the size of a component.
 
 mod class;
+mod node;
 mod parse;
 mod program;
 mod run;
 
 use alloc::string::String;
 
-pub(crate) use parse::{Node, parse};
+pub(crate) use node::Node;
+pub(crate) use parse::parse;
 use program::Program;
 
 /// Why an expression cannot be used.

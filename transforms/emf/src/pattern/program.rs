@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 
 use super::PatternError;
 use super::class::Class;
-use super::parse::Node;
+use super::node::Node;
 
 /// Bound of instructions; also of the steps to make them, because a repetition of nothing makes none.
 const MAX_STEPS: usize = 20_000;
