@@ -97,10 +97,11 @@ impl Settings {
 
     /// A value of any type.
     pub fn value(&mut self, key: &str) -> Option<Value> {
-        self.take(key)
+        self.ask(key).map(|field| field.value.clone())
     }
 
-    /// A list of objects: `read` is called with each of them and its position, from 0.
+    /// A list of objects: `read` is called with each of them and its position, from 0. A second call for the same key
+    /// finds nothing.
     pub fn objects(&mut self, key: &str, mut read: impl FnMut(&mut Settings, usize)) {
         match self.take(key) {
             None => {}
@@ -109,20 +110,20 @@ impl Settings {
                     let path = format!("{key}[{at}]");
                     match item {
                         Value::Object(fields) => self.inner(&path, fields, |inner| read(inner, at)),
-                        other => self.mismatch(&path, "an object", &other),
+                        other => self.mismatch(&path, "an object", other.kind()),
                     }
                 }
             }
-            Some(other) => self.mismatch(key, "a list of objects", &other),
+            Some(other) => self.mismatch(key, "a list of objects", other.kind()),
         }
     }
 
-    /// An object: `read` is called with it.
+    /// An object: `read` is called with it. A second call for the same key finds nothing.
     pub fn object(&mut self, key: &str, read: impl FnOnce(&mut Settings)) {
         match self.take(key) {
             None => {}
             Some(Value::Object(fields)) => self.inner(key, fields, read),
-            Some(other) => self.mismatch(key, "an object", &other),
+            Some(other) => self.mismatch(key, "an object", other.kind()),
         }
     }
 
@@ -147,25 +148,29 @@ impl Settings {
         expected: &str,
         convert: impl FnOnce(&Value) -> Option<T>,
     ) -> Option<T> {
-        let value = self.take(key)?;
-        let converted = convert(&value);
+        let value = &self.ask(key)?.value;
+        let converted = convert(value);
         if converted.is_none() {
-            self.mismatch(key, expected, &value);
+            let found = found(value, expected);
+            self.mismatch(key, expected, found);
         }
         converted
     }
 
+    /// The field of a key that is set.
     #[cold]
-    fn take(&mut self, key: &str) -> Option<Value> {
+    fn ask(&mut self, key: &str) -> Option<&mut Field> {
         if !self.known.iter().any(|known| known == key) {
             self.known.push(String::from(key));
         }
         let field = self.fields.iter_mut().find(|field| field.key == key)?;
         field.asked = true;
-        match &field.value {
-            Value::Null => None,
-            value => Some(value.clone()),
-        }
+        (!matches!(field.value, Value::Null)).then_some(field)
+    }
+
+    /// Takes the value out: what is read as objects is read once.
+    fn take(&mut self, key: &str) -> Option<Value> {
+        self.ask(key).map(|field| core::mem::replace(&mut field.value, Value::Null))
     }
 
     #[cold]
@@ -177,15 +182,7 @@ impl Settings {
     }
 
     #[cold]
-    fn mismatch(&mut self, key: &str, expected: &str, found: &Value) {
-        let found = match (found, expected) {
-            (Value::Array(_), "a list of strings" | "a list of lists of strings") => {
-                "a list of something else"
-            }
-            (Value::Object(_), "an object of strings") => "an object of something else",
-            (Value::Integer(_) | Value::Number(_), "a whole number of at least 0") => "another number",
-            (found, _) => found.kind(),
-        };
+    fn mismatch(&mut self, key: &str, expected: &str, found: &str) {
         self.problem(key, format!("expected {expected}, found {found}"));
     }
 
@@ -214,5 +211,15 @@ fn strings(value: &Value) -> Option<Vec<String>> {
     match value {
         Value::Array(items) => items.iter().map(|item| item.as_str().map(String::from)).collect(),
         _ => None,
+    }
+}
+
+/// What a value is, where it is not what was expected.
+fn found(value: &Value, expected: &str) -> &'static str {
+    match (value, expected) {
+        (Value::Array(_), "a list of strings" | "a list of lists of strings") => "a list of something else",
+        (Value::Object(_), "an object of strings") => "an object of something else",
+        (Value::Integer(_) | Value::Number(_), "a whole number of at least 0") => "another number",
+        (value, _) => value.kind(),
     }
 }
