@@ -1,9 +1,11 @@
 //! Components that attack: each ends in an error that says what it did, leaves no memory behind and harms no other.
 
-use insightd_sandbox::{CallError, Cause, LoadError};
+use std::time::Duration;
+
+use insightd_sandbox::{CallError, Cause, Limits, LoadError, Sandbox};
 
 use crate::arena::{batch, enter};
-use crate::text;
+use crate::{guests, text};
 
 /// The error of the stage guest with this habit.
 fn habit(habit: &str) -> CallError {
@@ -206,4 +208,59 @@ fn a_list_that_aliases_one_huge_string() {
     let format = || alias.format("{}", &batch, &insights_sdk::Limits::default());
     let error = arena.attack("a million times 1 MiB (format)", format).unwrap_err();
     assert_eq!(error.cause(), Cause::Limit, "{error}");
+}
+
+/// Where the CPU is busy elsewhere, the clock runs on while CPU time does not; only far behind it ends a call.
+#[test]
+fn the_clock_is_a_backstop() {
+    let (_serial, arena) = enter();
+    let limits = Limits {
+        cpu_time: Duration::from_secs(3600),
+        wall_time: Duration::from_millis(100),
+        ..Limits::default()
+    };
+    let sandbox = Sandbox::new(limits).unwrap();
+    let stage = sandbox.load("stage", &arena.compile(&guests::guest("stage"))).unwrap();
+    let error = stage.process("spin", &batch(1)).unwrap_err();
+    assert!(matches!(error, CallError::WallTime { .. }), "{error}");
+    assert!(error.to_string().contains("the limit is 100ms"), "{error}");
+}
+
+#[test]
+fn calls_on_many_threads() {
+    let (_serial, arena) = enter();
+    let batch = batch(50);
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| {
+                for _ in 0..20 {
+                    assert_eq!(arena.stage.process("{}", &batch).unwrap(), batch);
+                    assert!(arena.stage.process("panic", &batch).is_err());
+                }
+            });
+        }
+    });
+}
+
+/// The thread that watches deadlines sleeps when there are none: an agent between two ticks costs nothing.
+#[test]
+fn nothing_wakes_up_between_calls() {
+    let (_serial, arena) = enter();
+    arena.others_are_unharmed();
+    // It finishes the tick that it was in.
+    std::thread::sleep(Duration::from_millis(100));
+    let before = switches_of_epoch_threads();
+    assert!(!before.is_empty());
+    std::thread::sleep(Duration::from_millis(300));
+    assert_eq!(switches_of_epoch_threads(), before);
+}
+
+/// Per thread that watches deadlines: how often it has slept.
+fn switches_of_epoch_threads() -> Vec<String> {
+    let tasks = std::fs::read_dir("/proc/self/task").unwrap().map(|task| task.unwrap().path());
+    let statuses = tasks.filter_map(|task| std::fs::read_to_string(task.join("status")).ok());
+    let epoch = statuses.filter(|status| status.starts_with("Name:\tepoch\n"));
+    let line =
+        |status: String| status.lines().find(|line| line.starts_with("voluntary_ctxt")).map(str::to_owned);
+    epoch.filter_map(line).collect()
 }

@@ -54,7 +54,8 @@ impl Guest for Format {
         }
         match &*habit {
             "a million routes" => {
-                payloads.routes = (0..1_000_000).map(|n| vec![("log_group".to_owned(), format!("/g/{n}"))]).collect();
+                payloads.routes =
+                    (0..1_000_000).map(|n| vec![("log_group".to_owned(), format!("/g/{n}"))]).collect();
             }
             "a million empty routes" => payloads.routes = vec![vec![]; 1_000_000],
             "a route for each event" => {

@@ -160,7 +160,13 @@ fn empty() -> Batch {
         entities: Entities { kind: vec![], id: vec![], parent: vec![] },
         attributes: Attributes { entity: vec![], key: vec![], value: vec![] },
         gauges: Gauges { entity: vec![], name: vec![], value: vec![] },
-        counters: Counters { entity: vec![], name: vec![], current: vec![], previous: vec![], elapsed_ns: vec![] },
+        counters: Counters {
+            entity: vec![],
+            name: vec![],
+            current: vec![],
+            previous: vec![],
+            elapsed_ns: vec![],
+        },
         links: Links { source: vec![], target: vec![], role: vec![] },
     }
 }
