@@ -24,7 +24,10 @@ impl Guest for Stage {
         }
     }
 
-    fn configure(habit: String) -> Result<(), String> {
+    /// The habit itself, or `{"habit":"…"}` as an agent's configuration file would have it.
+    fn configure(text: String) -> Result<(), String> {
+        let habit = text.strip_prefix(r#"{"habit":""#).and_then(|rest| rest.strip_suffix(r#""}"#)).unwrap_or(&text);
+        let habit = habit.to_owned();
         match &*habit {
             "refuse" => return Err("fruit: expected an apple, found a pear".to_owned()),
             "panic in configure" => panic!("no configuration is good enough"),

@@ -1,0 +1,28 @@
+//! The golden cases of the shipped transforms against their wasm, through the command that authors use.
+
+use insightd_tests::{insightd, top};
+
+fn check(transform: &str) {
+    let folder = top().join("transforms").join(transform);
+    let output = insightd(&["transform", "test", folder.to_str().expect("the checkout's path is UTF-8")]);
+    let (out, log) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success(), "{out}\n{log}");
+    let cases = std::fs::read_dir(folder.join("tests/golden")).expect("golden cases").count();
+    assert!(cases > 5, "{transform} has only {cases} golden cases");
+    println!("{out}");
+}
+
+#[test]
+fn decorate_as_wasm() {
+    check("decorate");
+}
+
+#[test]
+fn utilization_as_wasm() {
+    check("utilization");
+}
+
+#[test]
+fn emf_as_wasm() {
+    check("emf");
+}

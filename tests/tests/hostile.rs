@@ -1,0 +1,134 @@
+//! Hostile components inside the whole agent: the node's events go on at every tick, in time, and memory comes back.
+//! Which limit stops what is tested in `host/sandbox/tests`; here the same component stands in a live pipeline.
+
+use std::fs;
+use std::io::{BufRead, BufReader, Read};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::OnceLock;
+
+use insightd_tests::{built, top};
+use serde_json::Value;
+
+const TICKS: usize = 4;
+
+/// Builds the components of `tests/guests` once.
+fn guests() -> &'static Path {
+    static FOLDER: OnceLock<PathBuf> = OnceLock::new();
+    FOLDER.get_or_init(|| {
+        let target = top().join("target/guests");
+        let mut cargo = Command::new(env!("CARGO"));
+        cargo.args(["build", "--quiet", "--release", "--target", "wasm32-wasip2", "--manifest-path"]);
+        cargo.arg(top().join("tests/guests/Cargo.toml")).arg("--target-dir").arg(&target);
+        for variable in ["RUSTFLAGS", "CARGO_ENCODED_RUSTFLAGS", "CARGO_TARGET_DIR", "CARGO_BUILD_TARGET"] {
+            cargo.env_remove(variable);
+        }
+        assert!(cargo.status().expect("cargo starts").success(), "the guests build");
+        target.join("wasm32-wasip2/release")
+    })
+}
+
+fn resident_kib(agent: &Child) -> u64 {
+    let status = fs::read_to_string(format!("/proc/{}/status", agent.id())).expect("the agent lives");
+    let line = status.lines().find(|line| line.starts_with("VmRSS:")).expect("a process has a size");
+    line.split_whitespace().nth(1).and_then(|figure| figure.parse().ok()).expect("a figure in KiB")
+}
+
+/// Runs the agent with the hostile component between `decorate` and `utilization`; what it logged.
+fn run(habit: &str) -> (Vec<Value>, u64) {
+    let folder = tempfile::tempdir().expect("a folder");
+    fs::copy(guests().join("guest_stage.wasm"), folder.path().join("hostile.wasm")).expect("can be copied");
+    let config = folder.path().join("insightd.yaml");
+    let text = format!(
+        "interval: 1s\ntransforms_dir: {:?}\ncompiler: {:?}\nlimits: {{cpu_time: 100ms}}\npipelines:\n- name: node\n  \
+         transforms: [{{use: builtin:decorate}}, {{use: file:hostile, config: {{habit: {habit:?}}}, on_failure: \
+         skip}}, {{use: builtin:utilization}}]\n  outputs: [{{formatter: {{use: builtin:emf}}}}]\n",
+        folder.path(),
+        built("release/insightd-compile"),
+    );
+    fs::write(&config, text).expect("can be written");
+    let mut agent = Command::new(built("release/insightd"))
+        .args(["run", "--config", config.to_str().expect("UTF-8")])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the agent starts");
+
+    let mut events = BufReader::new(agent.stdout.take().expect("piped")).lines();
+    let mut nodes = 0;
+    while nodes < TICKS {
+        let line =
+            events.next().unwrap_or_else(|| panic!("{habit}: the agent stopped talking")).expect("UTF-8");
+        let event: Value = serde_json::from_str(&line).expect("an event is JSON");
+        nodes += usize::from(event["Type"] == "Node" && event["node_memory_working_set"].is_number());
+    }
+    let resident = resident_kib(&agent);
+    let kill = Command::new("kill").args(["-TERM", &agent.id().to_string()]).status().expect("kill runs");
+    assert!(kill.success());
+    let rest = std::thread::spawn(move || events.for_each(drop));
+    let mut log = String::new();
+    agent.stderr.take().expect("piped").read_to_string(&mut log).expect("UTF-8");
+    rest.join().expect("the reader ends");
+    assert!(agent.wait().expect("the agent ends").success(), "{habit}: {log}");
+    let log = log.lines().map(|line| serde_json::from_str(line).expect("the log is JSON")).collect();
+    (log, resident)
+}
+
+fn unharmed(habit: &str, fails: bool) {
+    let (log, resident) = run(habit);
+    let stopped = log.last().expect("the agent says that it stops");
+    println!(
+        "{habit}: resident {resident} KiB, longest tick {} us, lateness {} ms, failures {}",
+        stopped["tick_max_us"], stopped["lateness_max_ms"], stopped["component_failures"]
+    );
+    assert_eq!(stopped["message"], "stopped", "{stopped}");
+    assert_eq!(stopped["ticks_left_out"], 0, "{habit}: {stopped}");
+    assert_eq!(stopped["batches_dropped"], 0, "{habit}: {stopped}");
+    assert_eq!(stopped["component_failures"].as_u64() > Some(0), fails, "{habit}: {stopped}");
+    if fails {
+        let said = log.iter().any(|line| {
+            matches!(line["level"].as_str(), Some("WARN" | "ERROR")) && line.to_string().contains("hostile")
+        });
+        assert!(said, "{habit}: the log does not say which component failed: {log:?}");
+    }
+}
+
+#[test]
+fn a_good_one_passes_everything_on() {
+    unharmed("none", false);
+}
+
+#[test]
+fn endless_loop() {
+    unharmed("spin", true);
+}
+
+#[test]
+fn all_the_memory() {
+    unharmed("allocate 4 GiB", true);
+}
+
+#[test]
+fn deep_recursion() {
+    unharmed("recurse", true);
+}
+
+#[test]
+fn panic() {
+    unharmed("panic", true);
+}
+
+#[test]
+fn not_a_number() {
+    unharmed("NaN", true);
+}
+
+#[test]
+fn invalid_text() {
+    unharmed("invalid UTF-8", true);
+}
+
+#[test]
+fn flood_of_log_lines() {
+    unharmed("print flood", false);
+}
