@@ -51,11 +51,13 @@ fmt: ## Format all Rust code
 	$(CARGO) fmt --all
 	$(CARGO) fmt --all --manifest-path host/compile/Cargo.toml
 	$(CARGO) fmt --all --manifest-path fuzz/Cargo.toml
+	$(CARGO) fmt --all --manifest-path tests/guests/Cargo.toml
 
 lint: builtins deny
 	$(CARGO) fmt --all --check
 	$(CARGO) fmt --all --check --manifest-path host/compile/Cargo.toml
 	$(CARGO) fmt --all --check --manifest-path fuzz/Cargo.toml
+	$(CARGO) fmt --all --check --manifest-path tests/guests/Cargo.toml
 	$(CARGO) clippy --workspace --all-targets -- -D warnings
 	$(CARGO) clippy --manifest-path host/compile/Cargo.toml --target-dir target/compile -- -D warnings
 	for t in $(TRANSFORMS); do $(CARGO) clippy --quiet --profile guest --target wasm32-wasip2 -p insightd-$$t --target-dir target/guest -- -D warnings; done
@@ -66,6 +68,11 @@ deny: ## Licences, duplicate and banned crates, sources, advisories
 
 resident: build ## Resident memory of the agent on this machine over 5 minutes at a 2 s interval
 	tests/footprint/resident 300 2s
+
+bench: build ## Ratios against bare work, of the readers, the three stages and the whole tick (docs/performance.md)
+	$(CARGO) bench --quiet --profile quick -p insightd-collect
+	$(CARGO) bench --quiet --profile quick -p insightd-sandbox --bench stages
+	$(CARGO) bench --quiet --profile quick -p insightd --bench tick
 
 unit: build ## All tests of the workspace
 	$(CARGO) test --workspace

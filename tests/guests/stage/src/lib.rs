@@ -26,7 +26,8 @@ impl Guest for Stage {
 
     /// The habit itself, or `{"habit":"…"}` as an agent's configuration file would have it.
     fn configure(text: String) -> Result<(), String> {
-        let habit = text.strip_prefix(r#"{"habit":""#).and_then(|rest| rest.strip_suffix(r#""}"#)).unwrap_or(&text);
+        let habit =
+            text.strip_prefix(r#"{"habit":""#).and_then(|rest| rest.strip_suffix(r#""}"#)).unwrap_or(&text);
         let habit = habit.to_owned();
         match &*habit {
             "refuse" => return Err("fruit: expected an apple, found a pear".to_owned()),
