@@ -4,7 +4,7 @@ use alloc::vec::Vec;
 
 use insights_sdk::{Entity, Name};
 
-use crate::keys::Keys;
+use crate::keys::{Keys, set};
 
 /// What an event is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,9 +54,10 @@ impl EventType {
 pub(crate) type Pairs = Vec<(Name, Name)>;
 
 /// Sets all of `pairs`.
+#[inline(never)]
 pub(crate) fn set_all(entity: Entity<'_>, pairs: &[(Name, Name)]) {
     for &(key, value) in pairs {
-        entity.set_attribute_name(key, value);
+        set(entity, key, value);
     }
 }
 

@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 
 use insights_sdk::{Batch, Entity};
 
-use crate::keys::Keys;
+use crate::keys::{Keys, attribute};
 
 /// Which pods and containers have a cgroup, by the number of their entity.
 pub(crate) struct Joined(Vec<bool>);
@@ -32,24 +32,24 @@ pub(crate) fn join(batch: &Batch, keys: &Keys) -> Joined {
     // Containers follow their pod, so the pod of the cgroup before is nearly always the one.
     let mut last: Option<(&str, Option<Entity<'_>>)> = None;
     for &cgroup in &cgroups {
-        let Some(uid) = cgroup.attribute(keys.raw_pod_uid) else { continue };
+        let Some(uid) = attribute(cgroup, keys.raw_pod_uid) else { continue };
         let pod = match last {
             Some((last_uid, pod)) if last_uid == uid => pod,
             _ => pods.find(uid),
         };
         last = Some((uid, pod));
         let Some(pod) = pod else { continue };
-        match cgroup.attribute(keys.cgroup_role) {
+        match attribute(cgroup, keys.cgroup_role) {
             Some("pod") => {
                 cgroup.move_points_to(pod);
                 take_interfaces(cgroup, pod, keys);
                 joined.note(pod);
             }
             Some("container") => {
-                let Some(id) = cgroup.attribute(keys.raw_container_id) else { continue };
+                let Some(id) = attribute(cgroup, keys.raw_container_id) else { continue };
                 let mut containers = pod.children_of_kind("container").into_iter();
                 if let Some(container) =
-                    containers.find(|container| container.attribute(keys.raw_container_id) == Some(id))
+                    containers.find(|container| attribute(*container, keys.raw_container_id) == Some(id))
                 {
                     cgroup.move_points_to(container);
                     joined.note(container);
@@ -68,8 +68,8 @@ pub(crate) fn join(batch: &Batch, keys: &Keys) -> Joined {
 
 /// Interfaces that a pod shares with the node are the node's; as the pod's they would be counted again for each such pod.
 fn take_interfaces(cgroup: Entity<'_>, pod: Entity<'_>, keys: &Keys) {
-    let is_host = cgroup.attribute(keys.network_host) == Some("true")
-        || pod.attribute(keys.raw_host_network) == Some("true");
+    let is_host = attribute(cgroup, keys.network_host) == Some("true")
+        || attribute(pod, keys.raw_host_network) == Some("true");
     if is_host {
         return;
     }

@@ -1,6 +1,6 @@
 //! Names that are used on many entities, looked up once for each call.
 
-use insights_sdk::{Batch, Name};
+use insights_sdk::{Batch, Entity, Name};
 
 macro_rules! keys {
     ($($field:ident = $text:literal,)*) => {
@@ -59,4 +59,29 @@ keys! {
     raw_container_state = "container.state",
     raw_container_state_reason = "container.state.reason",
     raw_last_termination_reason = "container.last_termination_reason",
+    workload_kind = "workload.kind",
+    workload_name = "workload.name",
+    template_hash = "label.pod-template-hash",
+    rollout_hash = "label.rollouts-pod-template-hash",
+}
+
+// Each look-up is a walk along a chain of rows. As functions of their own they are in the component once, not at each of
+// the places that use them.
+
+/// A text fact.
+#[inline(never)]
+pub(crate) fn attribute<'b>(entity: Entity<'b>, key: Name) -> Option<&'b str> {
+    entity.attribute(key)
+}
+
+/// A text fact as a handle.
+#[inline(never)]
+pub(crate) fn value(entity: Entity<'_>, key: Name) -> Option<Name> {
+    entity.attribute_name(key)
+}
+
+/// Sets a text fact.
+#[inline(never)]
+pub(crate) fn set(entity: Entity<'_>, key: Name, value: Name) {
+    entity.set_attribute_name(key, value);
 }

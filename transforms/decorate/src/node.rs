@@ -3,7 +3,7 @@
 use insights_sdk::Entity;
 
 use crate::event::{EventType, Facts, header, set_all};
-use crate::keys::Keys;
+use crate::keys::{Keys, set, value};
 use crate::options::Options;
 
 /// A file system of the node, to find the one below containers' layers.
@@ -29,9 +29,8 @@ pub(crate) fn facts(options: &Options, node: Entity<'_>, keys: &Keys) -> Facts {
     let cluster = options.cluster_name.as_deref().map(|name| batch.name(name));
     let cluster = cluster.or_else(|| node.attribute_name("cluster.name"));
     let configured = options.node_name.as_deref().map(|name| batch.name(name));
-    let node_name = configured
-        .or_else(|| node.attribute_name(keys.raw_node_name))
-        .unwrap_or_else(|| batch.name(node.id()));
+    let node_name =
+        configured.or_else(|| value(node, keys.raw_node_name)).unwrap_or_else(|| batch.name(node.id()));
     // An ECS instance goes by its container instance's id; a node's name is there only where somebody gave one.
     let node_names = if is_ecs { (configured, None) } else { (Some(node_name), Some(node_name)) };
 
@@ -81,17 +80,17 @@ pub(crate) fn mark<'b>(node: Entity<'b>, facts: &Facts, keys: &Keys, disks: &mut
 /// stands beside it.
 pub(crate) fn set_fstype(entity: Entity<'_>, device: Entity<'_>, keys: &Keys) {
     entity.set_attribute(keys.fstype, "vfs");
-    if let Some(kind) = device.attribute_name(keys.raw_fs_type) {
-        entity.set_attribute_name(keys.filesystem_type, kind);
+    if let Some(kind) = value(device, keys.raw_fs_type) {
+        set(entity, keys.filesystem_type, kind);
     }
 }
 
 /// The EBS volumes behind `device`.
 pub(crate) fn set_volume(entity: Entity<'_>, device: Entity<'_>, is_ecs: bool, keys: &Keys) {
-    if let Some(id) = device.attribute_name(keys.raw_ebs_id) {
-        entity.set_attribute_name(keys.ebs_id, id);
+    if let Some(id) = value(device, keys.raw_ebs_id) {
+        set(entity, keys.ebs_id, id);
     }
-    if let Some(id) = device.attribute_name(keys.raw_persistent_ebs_id).filter(|_| !is_ecs) {
-        entity.set_attribute_name(keys.persistent_ebs_id, id);
+    if let Some(id) = value(device, keys.raw_persistent_ebs_id).filter(|_| !is_ecs) {
+        set(entity, keys.persistent_ebs_id, id);
     }
 }

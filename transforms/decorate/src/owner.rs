@@ -3,11 +3,7 @@
 use insights_sdk::{Batch, Entity};
 
 use crate::job;
-
-/// Label that a Deployment gives the pods of its ReplicaSets.
-const TEMPLATE_HASH: &str = "label.pod-template-hash";
-/// The same of an Argo Rollout, whose ReplicaSets look alike.
-const ROLLOUT_HASH: &str = "label.rollouts-pod-template-hash";
+use crate::keys::{Keys, attribute};
 
 /// An owner, after what stands behind it was found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,11 +16,16 @@ pub(crate) struct Owner<'b> {
 
 impl<'b> Owner<'b> {
     /// Of a `workload` that owns `pod`; nothing where kind or name is missing.
-    pub(crate) fn of(pod: Entity<'b>, workload: Entity<'b>, prefer_full_name: bool) -> Option<Self> {
-        let set = |key: &str| workload.attribute(key).filter(|text| !text.is_empty());
-        let (reference, name) = (set("workload.kind")?, set("workload.name")?);
+    pub(crate) fn of(
+        pod: Entity<'b>,
+        workload: Entity<'b>,
+        keys: &Keys,
+        prefer_full_name: bool,
+    ) -> Option<Self> {
+        let set = |key| attribute(workload, key).filter(|text| !text.is_empty());
+        let (reference, name) = (set(keys.workload_kind)?, set(keys.workload_name)?);
         let (kind, name) = match reference {
-            "ReplicaSet" => of_replica_set(pod, name),
+            "ReplicaSet" => of_replica_set(pod, name, keys),
             "Job" => of_job(pod.batch(), name, prefer_full_name),
             _ => (reference, name),
         };
@@ -47,14 +48,16 @@ pub(crate) fn unowned_pod_name(own_name: &str, prefer_full_name: bool) -> &str {
     if own_name.starts_with("kube-proxy") && !prefer_full_name { "kube-proxy" } else { own_name }
 }
 
-fn of_replica_set<'b>(pod: Entity<'b>, name: &'b str) -> (&'b str, &'b str) {
-    let stripped = |label: &str| job::without_hash(name, pod.attribute(label)?);
-    if let Some(rollout) = stripped(ROLLOUT_HASH) {
+/// A Deployment labels the pods of its ReplicaSets with the hash that ends the ReplicaSet's name. So does an Argo Rollout,
+/// with a label of its own.
+fn of_replica_set<'b>(pod: Entity<'b>, name: &'b str, keys: &Keys) -> (&'b str, &'b str) {
+    let rollout = attribute(pod, keys.rollout_hash);
+    if let Some(rollout) = rollout.and_then(|hash| job::without_hash(name, hash)) {
         return ("Rollout", rollout);
     }
-    let deployment = match pod.attribute(TEMPLATE_HASH) {
+    let deployment = match attribute(pod, keys.template_hash) {
         Some(hash) => job::without_hash(name, hash),
-        None if pod.attribute(ROLLOUT_HASH).is_some() => None,
+        None if rollout.is_some() => None,
         None => job::without_likely_hash(name),
     };
     deployment.map_or(("ReplicaSet", name), |deployment| ("Deployment", deployment))

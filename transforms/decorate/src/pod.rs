@@ -7,7 +7,7 @@ use insights_sdk::{Batch, Entity, Name};
 
 use crate::event::{EventType, Facts, Pairs, header, set_all};
 use crate::join::Joined;
-use crate::keys::Keys;
+use crate::keys::{Keys, attribute, set, value};
 use crate::labels;
 use crate::node::{Disk, set_fstype, set_volume, size};
 use crate::options::Options;
@@ -99,18 +99,20 @@ impl Marker<'_> {
         self.identity.clear();
         self.copied.clear();
         for key in [keys.raw_pod_namespace, keys.raw_pod_name, keys.raw_pod_uid] {
-            if let Some(value) = pod.attribute_name(key) {
+            if let Some(value) = value(pod, key) {
                 self.copied.push((key, value));
             }
         }
-        if let Some(namespace) = pod.attribute_name(keys.raw_pod_namespace) {
+        if let Some(namespace) = value(pod, keys.raw_pod_namespace) {
             self.identity.push((keys.namespace, namespace));
         }
-        let own_name = pod.attribute(keys.raw_pod_name);
+        let own_name = attribute(pod, keys.raw_pod_name);
         let full = self.options.prefer_full_pod_name;
         let mut pod_name = None;
         let workloads = pod.links("owned-by").into_iter();
-        for (position, owner) in workloads.filter_map(|workload| Owner::of(pod, workload, full)).enumerate() {
+        for (position, owner) in
+            workloads.filter_map(|workload| Owner::of(pod, workload, keys, full)).enumerate()
+        {
             let (kind, name) = self.owner_keys(batch, position);
             self.identity.push((kind, batch.name(owner.kind)));
             self.identity.push((name, batch.name(owner.name)));
@@ -124,7 +126,7 @@ impl Marker<'_> {
             }
         }
         if self.options.service
-            && let Some(service) = service(pod)
+            && let Some(service) = service(pod, keys)
         {
             self.identity.push((keys.service, service));
             self.identity.push((keys.raw_service, service));
@@ -143,13 +145,13 @@ impl Marker<'_> {
 
     fn container(&mut self, container: Entity<'_>, joined: &Joined) {
         let keys = self.keys;
-        let name = container.attribute_name(keys.raw_container_name).filter(|_| self.options.container_name);
+        let name = value(container, keys.raw_container_name).filter(|_| self.options.container_name);
         if joined.has(container) {
             set_all(container, &self.headers.container);
             set_all(container, &self.identity);
             set_all(container, &self.copied);
             if let Some(name) = name {
-                container.set_attribute_name(keys.container_name, name);
+                set(container, keys.container_name, name);
             }
             set_status(container, keys);
         }
@@ -159,7 +161,7 @@ impl Marker<'_> {
             set_all(layer, &self.copied);
             self.pair.clear();
             for key in [keys.raw_container_name, keys.raw_container_id, keys.raw_container_runtime] {
-                if let Some(value) = container.attribute_name(key) {
+                if let Some(value) = value(container, key) {
                     self.pair.push((key, value));
                 }
             }
@@ -173,15 +175,15 @@ impl Marker<'_> {
 }
 
 /// The first of its services by name: any other choice could change from tick to tick, and the service is a dimension.
-fn service(pod: Entity<'_>) -> Option<Name> {
+fn service(pod: Entity<'_>, keys: &Keys) -> Option<Name> {
     let services = pod.links("endpoint-of").into_iter();
-    let names = services.filter_map(|service| Some((service.attribute("service.name")?, service)));
+    let names = services.filter_map(|service| Some((attribute(service, keys.raw_service)?, service)));
     let (_, service) = names.min_by(|left, right| left.0.cmp(right.0))?;
-    service.attribute_name("service.name")
+    value(service, keys.raw_service)
 }
 
 fn set_status(container: Entity<'_>, keys: &Keys) {
-    let state = container.attribute(keys.raw_container_state);
+    let state = attribute(container, keys.raw_container_state);
     let status = match state {
         Some("running") => "Running",
         Some("waiting") => "Waiting",
@@ -200,10 +202,10 @@ fn set_status(container: Entity<'_>, keys: &Keys) {
 
 /// Why the last of the pod's containers that ended did so.
 fn reason_of_ended(container: Entity<'_>, pod: Entity<'_>, keys: &Keys) {
-    let is_main = matches!(container.attribute(keys.raw_container_kind), Some("main") | None);
+    let is_main = matches!(attribute(container, keys.raw_container_kind), Some("main") | None);
     if is_main
-        && pod.attribute(keys.kind).is_some()
-        && container.attribute(keys.raw_container_state) == Some("terminated")
+        && attribute(pod, keys.kind).is_some()
+        && attribute(container, keys.raw_container_state) == Some("terminated")
     {
         copy_text(container, keys.raw_container_state_reason, pod, keys.container_status_reason);
     }
@@ -228,20 +230,20 @@ fn set_device(layer: Entity<'_>, disks: &[Disk<'_>], keys: &Keys) {
 }
 
 fn copy(entity: Entity<'_>, from: Name, to: Name) {
-    if let Some(value) = entity.attribute_name(from) {
-        entity.set_attribute_name(to, value);
+    if let Some(value) = value(entity, from) {
+        set(entity, to, value);
     }
 }
 
 fn copy_between(from: Entity<'_>, to: Entity<'_>, key: Name) {
-    if let Some(value) = from.attribute_name(key) {
-        to.set_attribute_name(key, value);
+    if let Some(value) = value(from, key) {
+        set(to, key, value);
     }
 }
 
 /// Copies a text that is there and not empty.
 fn copy_text(from: Entity<'_>, key: Name, to: Entity<'_>, new_key: Name) {
-    if let Some(value) = from.attribute_name(key).filter(|&value| !from.batch().text(value).is_empty()) {
-        to.set_attribute_name(new_key, value);
+    if let Some(value) = value(from, key).filter(|&value| !from.batch().text(value).is_empty()) {
+        set(to, new_key, value);
     }
 }

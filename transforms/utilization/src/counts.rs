@@ -2,7 +2,10 @@
 
 use insights_sdk::Entity;
 
-use crate::raw::Raw;
+use crate::raw::{Raw, attribute, counter};
+
+/// What a reason holds when the kernel ended a container for want of memory.
+const OOM: &[u8] = b"OOMKilled";
 
 /// Containers of one pod, those of `spec.containers`: init containers, sidecars and ephemeral ones are not counted.
 #[derive(Clone, Copy, Debug, Default)]
@@ -27,7 +30,7 @@ impl Counts {
     pub(crate) fn of(containers: &[Entity<'_>], raw: &Raw) -> Self {
         let mut counts = Self::default();
         for &container in containers {
-            if matches!(container.attribute(raw.container_kind), Some("main") | None) {
+            if matches!(attribute(container, raw.container_kind), Some("main") | None) {
                 counts.add(container, raw);
             }
         }
@@ -35,13 +38,13 @@ impl Counts {
     }
 
     fn add(&mut self, container: Entity<'_>, raw: &Raw) {
-        let state = container.attribute(raw.container_state);
+        let state = attribute(container, raw.container_state);
         self.all += u32::from(state.is_some());
         match state {
             Some("running") => self.running += 1,
             Some("waiting") => {
                 self.waiting += 1;
-                match container.attribute(raw.container_state_reason) {
+                match attribute(container, raw.container_state_reason) {
                     Some("CrashLoopBackOff") => self.waiting_crash_loop += 1,
                     Some("ErrImagePull" | "ImagePullBackOff" | "InvalidImageName") => {
                         self.waiting_image_pull += 1;
@@ -55,11 +58,11 @@ impl Counts {
             Some("terminated") => self.terminated += 1,
             _ => {}
         }
-        let last = container.attribute(raw.container_last_reason);
-        if last.is_some_and(|reason| reason.contains("OOMKilled")) {
+        let last = attribute(container, raw.container_last_reason);
+        if last.is_some_and(|reason| reason.as_bytes().windows(OOM.len()).any(|part| part == OOM)) {
             self.last_oom += 1;
         }
-        if let Some(delta) = container.counter(raw.restarts).and_then(|restarts| restarts.delta()) {
+        if let Some(delta) = counter(container, raw.restarts).and_then(|restarts| restarts.delta()) {
             self.restarts = Some(self.restarts.map_or(delta, |sum| sum + delta));
         }
     }

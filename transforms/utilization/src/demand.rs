@@ -2,7 +2,7 @@
 
 use insights_sdk::{Entity, Name};
 
-use crate::raw::Raw;
+use crate::raw::{Raw, attribute, gauge};
 
 /// CPU in thousandths of a core, memory in bytes.
 #[derive(Clone, Copy, Debug, Default)]
@@ -18,13 +18,13 @@ impl Demand {
     pub(crate) fn of(pod: Entity<'_>, containers: &[Entity<'_>], raw: &Raw) -> Self {
         let request = |container, whole, overhead| {
             let of_containers = peak(containers, container, raw, false);
-            let sum = pod.gauge(whole).or(of_containers);
-            plus(sum, pod.gauge(overhead))
+            let sum = gauge(pod, whole).or(of_containers);
+            plus(sum, gauge(pod, overhead))
         };
         let limit = |container, whole, overhead| {
             let of_containers = || peak(containers, container, raw, true);
-            let sum = pod.gauge(whole).or_else(of_containers)?;
-            plus(Some(sum), pod.gauge(overhead))
+            let sum = gauge(pod, whole).or_else(of_containers)?;
+            plus(Some(sum), gauge(pod, overhead))
         };
         Self {
             cpu_request: request(raw.container_request_cpu, raw.pod_request_cpu, raw.overhead_cpu),
@@ -47,8 +47,8 @@ impl Demand {
 fn peak(containers: &[Entity<'_>], name: Name, raw: &Raw, all: bool) -> Option<f64> {
     let (mut main, mut sidecars, mut init) = (None, None, None);
     for container in containers {
-        let value = container.gauge(name).filter(|&value| !all || value > 0.0);
-        match container.attribute(raw.container_kind) {
+        let value = gauge(*container, name).filter(|&value| !all || value > 0.0);
+        match attribute(*container, raw.container_kind) {
             Some("ephemeral") => {}
             Some("init") => {
                 if let Some(value) = value {

@@ -1,40 +1,33 @@
 //! Input and output of block devices.
 
-use insights_sdk::Entity;
+use insights_sdk::{Entity, Name};
 
 use crate::metrics::{Metric, Prefix, Publisher};
-
-/// Counters of one direction or kind: bytes, operations, and what each is published as.
-const COUNTERS: [(&str, Metric); 8] = [
-    ("io.read_bytes", Metric::IoBytesRead),
-    ("io.write_bytes", Metric::IoBytesWrite),
-    ("io.sync_bytes", Metric::IoBytesSync),
-    ("io.async_bytes", Metric::IoBytesAsync),
-    ("io.reads", Metric::IoServicedRead),
-    ("io.writes", Metric::IoServicedWrite),
-    ("io.syncs", Metric::IoServicedSync),
-    ("io.asyncs", Metric::IoServicedAsync),
-];
+use crate::raw::{Raw, counter, per_second};
 
 /// Publishes what was read from and written to one device.
-pub(crate) fn publish(out: &mut Publisher<'_>, disk: Entity<'_>, prefix: Prefix) {
-    for (name, metric) in COUNTERS {
-        out.publish(disk, prefix, metric, rate(disk, name));
+pub(crate) fn publish(out: &mut Publisher<'_>, disk: Entity<'_>, prefix: Prefix, raw: &Raw) {
+    for (metric, rate) in [
+        (Metric::IoBytesRead, per_second(disk, raw.read_bytes)),
+        (Metric::IoBytesWrite, per_second(disk, raw.write_bytes)),
+        (Metric::IoBytesSync, per_second(disk, raw.sync_bytes)),
+        (Metric::IoBytesAsync, per_second(disk, raw.async_bytes)),
+        (Metric::IoBytesTotal, total(disk, raw.total_bytes, [raw.read_bytes, raw.write_bytes])),
+        (Metric::IoServicedRead, per_second(disk, raw.reads)),
+        (Metric::IoServicedWrite, per_second(disk, raw.writes)),
+        (Metric::IoServicedSync, per_second(disk, raw.syncs)),
+        (Metric::IoServicedAsync, per_second(disk, raw.asyncs)),
+        (Metric::IoServicedTotal, total(disk, raw.total_ops, [raw.reads, raw.writes])),
+    ] {
+        out.publish(disk, prefix, metric, rate);
     }
-    let bytes = total(disk, "io.total_bytes", ["io.read_bytes", "io.write_bytes"]);
-    out.publish(disk, prefix, Metric::IoBytesTotal, bytes);
-    let operations = total(disk, "io.total_ops", ["io.reads", "io.writes"]);
-    out.publish(disk, prefix, Metric::IoServicedTotal, operations);
 }
 
 /// cgroup v1 counts the total; on v2 it is what was read and what was written.
-fn total(disk: Entity<'_>, total: &str, [reads, writes]: [&str; 2]) -> Option<f64> {
-    match disk.counter(total) {
+#[inline(never)]
+fn total(disk: Entity<'_>, total: Name, [reads, writes]: [Name; 2]) -> Option<f64> {
+    match counter(disk, total) {
         Some(counter) => counter.per_second(),
-        None => Some(rate(disk, reads)? + rate(disk, writes)?),
+        None => Some(per_second(disk, reads)? + per_second(disk, writes)?),
     }
-}
-
-fn rate(disk: Entity<'_>, name: &str) -> Option<f64> {
-    disk.counter(name)?.per_second()
 }

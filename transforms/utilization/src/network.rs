@@ -3,7 +3,7 @@
 use insights_sdk::Entity;
 
 use crate::metrics::{Metric, Prefix, Publisher};
-use crate::raw::Raw;
+use crate::raw::{Raw, attribute, per_second};
 
 const COUNT: usize = 9;
 
@@ -49,7 +49,7 @@ fn rates(interface: Entity<'_>, raw: &Raw) -> Rates {
         raw.tx_dropped,
     ];
     for (rate, name) in rates.iter_mut().zip(names) {
-        *rate = interface.counter(name).and_then(|counter| counter.per_second());
+        *rate = per_second(interface, name);
     }
     rates[COUNT - 1] = rates[0].zip(rates[4]).map(|(rx, tx)| rx + tx);
     rates
@@ -78,7 +78,7 @@ pub(crate) fn publish_node_sum(
     let interfaces = node.children_of_kind("interface");
     publish_all(out, node, prefix, &METRICS, &sum(&interfaces, raw, |_| true));
     let uplink = sum(&interfaces, raw, |interface| {
-        let name = interface.attribute(raw.interface).unwrap_or_else(|| interface.id());
+        let name = attribute(interface, raw.interface).unwrap_or_else(|| interface.id());
         !is_pod_side(name)
     });
     publish_all(out, node, prefix, &UPLINK_METRICS, &uplink);

@@ -9,7 +9,7 @@ use crate::demand::{Demand, capped};
 use crate::metrics::{Metric, Prefix, Publisher, percent};
 use crate::network;
 use crate::options::Options;
-use crate::raw::Raw;
+use crate::raw::{Raw, attribute, counter, gauge};
 use crate::status;
 use crate::usage::{self, Capacity, Faults};
 
@@ -29,7 +29,7 @@ pub(crate) fn all<'b>(batch: &'b Batch, raw: &Raw) -> Vec<Pod<'b>> {
         let containers = entity.children_of_kind("container");
         Pod {
             entity,
-            phase: entity.attribute(raw.phase),
+            phase: attribute(entity, raw.phase),
             demand: Demand::of(entity, &containers, raw),
             counts: Counts::of(&containers, raw),
         }
@@ -84,17 +84,17 @@ pub(crate) fn publish_container(
 ) {
     let prefix = Prefix::Container;
     let usage = usage::publish(out, container, prefix, raw, capacity, Faults::Own);
-    let cpu_limit = container.gauge(raw.container_limit_cpu);
-    let memory_limit = container.gauge(raw.container_limit_memory);
+    let cpu_limit = gauge(container, raw.container_limit_cpu);
+    let memory_limit = gauge(container, raw.container_limit_memory);
     for (metric, value) in [
-        (Metric::CpuRequest, container.gauge(raw.container_request_cpu)),
+        (Metric::CpuRequest, gauge(container, raw.container_request_cpu)),
         (Metric::CpuLimit, cpu_limit),
-        (Metric::MemoryRequest, container.gauge(raw.container_request_memory)),
+        (Metric::MemoryRequest, gauge(container, raw.container_request_memory)),
         (Metric::MemoryLimit, memory_limit),
     ] {
         out.publish(container, prefix, metric, value);
     }
-    let restarts = container.counter(raw.restarts).and_then(|restarts| restarts.delta());
+    let restarts = counter(container, raw.restarts).and_then(|restarts| restarts.delta());
     out.publish(container, Prefix::Bare, Metric::Restarts, restarts);
     if options.enhanced {
         out.publish(container, prefix, Metric::CpuOverContainerLimit, percent(usage.cpu, cpu_limit));

@@ -1,6 +1,6 @@
 //! Raw names, looked up once for each call.
 
-use insights_sdk::{Batch, Name};
+use insights_sdk::{Batch, Counter, Entity, Name};
 
 macro_rules! raw {
     ($($field:ident = $text:literal,)*) => {
@@ -43,6 +43,16 @@ raw! {
     tx_packets = "network.tx_packets",
     tx_errors = "network.tx_errors",
     tx_dropped = "network.tx_dropped",
+    read_bytes = "io.read_bytes",
+    write_bytes = "io.write_bytes",
+    sync_bytes = "io.sync_bytes",
+    async_bytes = "io.async_bytes",
+    total_bytes = "io.total_bytes",
+    reads = "io.reads",
+    writes = "io.writes",
+    syncs = "io.syncs",
+    asyncs = "io.asyncs",
+    total_ops = "io.total_ops",
     fs_capacity = "fs.capacity_bytes",
     fs_free = "fs.free_bytes",
     fs_available = "fs.available_bytes",
@@ -67,4 +77,31 @@ raw! {
     phase = "pod.phase",
     condition_ready = "pod.condition.Ready",
     condition_scheduled = "pod.condition.PodScheduled",
+}
+
+// Each look-up is a walk along a chain of rows. As functions of their own they are in the component once, not at each of
+// the hundred places that use them.
+
+/// A figure of the moment.
+#[inline(never)]
+pub(crate) fn gauge(entity: Entity<'_>, name: Name) -> Option<f64> {
+    entity.gauge(name)
+}
+
+/// A counter.
+#[inline(never)]
+pub(crate) fn counter(entity: Entity<'_>, name: Name) -> Option<Counter> {
+    entity.counter(name)
+}
+
+/// Growth of a counter a second.
+#[inline(never)]
+pub(crate) fn per_second(entity: Entity<'_>, name: Name) -> Option<f64> {
+    entity.counter(name)?.per_second()
+}
+
+/// A text fact.
+#[inline(never)]
+pub(crate) fn attribute<'b>(entity: Entity<'b>, key: Name) -> Option<&'b str> {
+    entity.attribute(key)
 }

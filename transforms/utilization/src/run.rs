@@ -7,7 +7,7 @@ use insights_sdk::{Batch, Entity};
 use crate::metrics::{Prefix, Publisher};
 use crate::options::Options;
 use crate::pod::{self, Pod};
-use crate::raw::Raw;
+use crate::raw::{Raw, attribute};
 use crate::sweep::Sweep;
 use crate::usage::Capacity;
 use crate::{disk, filesystem, network, node};
@@ -22,7 +22,7 @@ pub(crate) fn run(options: &Options, batch: &Batch) {
     let mut out = Publisher::new(batch);
     let mut events = Vec::new();
     for entity in batch.entities() {
-        let Some(kind) = entity.attribute(raw.kind) else { continue };
+        let Some(kind) = attribute(entity, raw.kind) else { continue };
         let before = out.count();
         let is_known = publish(&mut out, entity, kind, &pods, &raw, capacity, options);
         if is_known && out.count() == before && !has_figure(entity) {
@@ -52,11 +52,11 @@ fn publish(
     match kind {
         "Node" => node::publish(out, entity, pods, raw, capacity, options),
         "NodeFS" => filesystem::publish(out, entity, Prefix::Node, raw),
-        "NodeDiskIO" => disk::publish(out, entity, Prefix::Node),
+        "NodeDiskIO" => disk::publish(out, entity, Prefix::Node, raw),
         "NodeNet" => network::publish(out, entity, Prefix::NodeInterface, raw),
         "Instance" => node::publish_instance(out, entity, entity.batch(), raw, capacity, options),
         "InstanceFS" => filesystem::publish(out, entity, Prefix::Instance, raw),
-        "InstanceDiskIO" => disk::publish(out, entity, Prefix::Instance),
+        "InstanceDiskIO" => disk::publish(out, entity, Prefix::Instance, raw),
         "InstanceNet" => network::publish(out, entity, Prefix::InstanceInterface, raw),
         "Pod" => {
             if let Ok(at) = pods.binary_search_by_key(&entity.index(), |pod| pod.entity.index()) {

@@ -4,7 +4,7 @@ use insights_sdk::Entity;
 
 use crate::metrics::{Metric, Prefix, Publisher};
 use crate::pod::Pod;
-use crate::raw::Raw;
+use crate::raw::{Raw, attribute};
 
 fn flag(condition: bool) -> Option<f64> {
     Some(if condition { 1.0 } else { 0.0 })
@@ -14,8 +14,8 @@ fn flag(condition: bool) -> Option<f64> {
 pub(crate) fn publish_pod(out: &mut Publisher<'_>, pod: &Pod<'_>, raw: &Raw) {
     let (entity, prefix, counts) = (pod.entity, Prefix::Pod, &pod.counts);
     if let Some(phase) = pod.phase {
-        let ready = entity.attribute(raw.condition_ready);
-        let scheduled = entity.attribute(raw.condition_scheduled);
+        let ready = attribute(entity, raw.condition_ready);
+        let scheduled = attribute(entity, raw.condition_scheduled);
         for (metric, value) in [
             (Metric::StatusPending, phase == "Pending"),
             (Metric::StatusRunning, phase == "Running"),

@@ -3,7 +3,7 @@
 use insights_sdk::{Counter, Entity, Name};
 
 use crate::metrics::{Metric, Prefix, Publisher, percent};
-use crate::raw::Raw;
+use crate::raw::{Raw, counter, gauge};
 
 /// What the node has, for every ratio to it.
 #[derive(Clone, Copy, Debug)]
@@ -65,7 +65,7 @@ fn publish_cpu(
     capacity: Capacity,
 ) -> Option<f64> {
     // Nanoseconds of CPU time a nanosecond are cores.
-    let millicores = |name: Name| entity.counter(name)?.rate(1000.0);
+    let millicores = |name: Name| counter(entity, name)?.rate(1000.0);
     let total = millicores(raw.cpu_usage);
     let user = millicores(raw.cpu_user);
     let system = millicores(raw.cpu_system);
@@ -83,18 +83,18 @@ fn publish_memory(
     raw: &Raw,
     capacity: Capacity,
 ) -> Option<f64> {
-    let usage = entity.gauge(raw.memory_usage);
-    let inactive = entity.gauge(raw.memory_inactive_file);
+    let usage = gauge(entity, raw.memory_usage);
+    let inactive = gauge(entity, raw.memory_inactive_file);
     // The two are read one after the other: what was inactive may have gone in between.
     let working_set = usage.zip(inactive).map(|(usage, inactive)| (usage - inactive).max(0.0));
     for (metric, value) in [
         (Metric::MemoryUsage, usage),
-        (Metric::MemoryCache, entity.gauge(raw.memory_cache)),
-        (Metric::MemoryRss, entity.gauge(raw.memory_rss)),
-        (Metric::MemoryMaxUsage, entity.gauge(raw.memory_max_usage)),
-        (Metric::MemorySwap, entity.gauge(raw.memory_swap)),
-        (Metric::MemoryMappedFile, entity.gauge(raw.memory_mapped_file)),
-        (Metric::MemoryFailcnt, entity.counter(raw.memory_failcnt).map(|counter| counter.current as f64)),
+        (Metric::MemoryCache, gauge(entity, raw.memory_cache)),
+        (Metric::MemoryRss, gauge(entity, raw.memory_rss)),
+        (Metric::MemoryMaxUsage, gauge(entity, raw.memory_max_usage)),
+        (Metric::MemorySwap, gauge(entity, raw.memory_swap)),
+        (Metric::MemoryMappedFile, gauge(entity, raw.memory_mapped_file)),
+        (Metric::MemoryFailcnt, counter(entity, raw.memory_failcnt).map(|failcnt| failcnt.current as f64)),
         (Metric::MemoryWorkingSet, working_set),
         (Metric::MemoryUtilization, percent(working_set, capacity.memory)),
     ] {
@@ -104,14 +104,14 @@ fn publish_memory(
 }
 
 fn publish_faults(out: &mut Publisher<'_>, entity: Entity<'_>, prefix: Prefix, raw: &Raw, faults: Faults) {
-    let below = entity.counter(raw.hierarchical_pgfault);
-    let major_below = entity.counter(raw.hierarchical_pgmajfault);
-    let (mut own, mut major) = (entity.counter(raw.pgfault), entity.counter(raw.pgmajfault));
+    let below = counter(entity, raw.hierarchical_pgfault);
+    let major_below = counter(entity, raw.hierarchical_pgmajfault);
+    let (mut own, mut major) = (counter(entity, raw.pgfault), counter(entity, raw.pgmajfault));
     if faults == Faults::Below {
         own = below.or(own);
         major = major_below.or(major);
     }
-    let rate = |counter: Option<Counter>| counter?.per_second();
+    let rate = |found: Option<Counter>| found?.per_second();
     let all = own.zip(major).and_then(|(own, major)| sum(own, major));
     for (metric, counter) in [
         (Metric::MemoryPgfault, own),
