@@ -22,7 +22,7 @@ use expect::{Expectation, expect};
 use table::Table;
 
 const CASES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden");
-const EXAMPLES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/metrics/worked-examples.json");
+const EXAMPLES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/metrics/examples.json");
 const PAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/metrics.md");
 
 fn is_bless() -> bool {
