@@ -1,10 +1,13 @@
 //! The release binary on this machine: its figures against /proc and statfs, read beside it.
 
+use std::collections::BTreeSet;
 use std::ffi::CString;
 use std::fs;
 use std::mem::MaybeUninit;
+use std::process::Command;
+use std::time::{SystemTime, UNIX_EPOCH};
 
-use insightd_tests::events;
+use insightd_tests::{built, events};
 use serde_json::Value;
 
 fn number(event: &Value, name: &str) -> f64 {
@@ -112,7 +115,35 @@ fn interfaces_are_those_of_the_kernel() {
 #[test]
 fn every_event_carries_the_time_of_the_tick() {
     let events = events(&["run", "--once"]);
-    let times: std::collections::BTreeSet<_> =
-        events.all().iter().filter_map(|event| event["_aws"]["Timestamp"].as_u64()).collect();
-    assert!(times.len() <= 1, "several times in one tick: {times:?}");
+    let times: BTreeSet<_> = events.all().iter().map(|event| event["Timestamp"].as_str()).collect();
+    assert_eq!(times.len(), 1, "one tick, one time: {times:?}");
+    let time = times.first().copied().flatten().and_then(|time| time.parse::<u128>().ok());
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("the clock is past 1970").as_millis();
+    let time = time.expect("milliseconds since the Unix epoch, as text");
+    assert!(time <= now && now - time < 60_000, "the tick was at {time}, now is {now}");
+}
+
+#[test]
+fn declared_metrics_of_a_named_cluster_are_extracted() {
+    let output = Command::new(built("release/insightd"))
+        .args(["run", "--once"])
+        .env("K8S_CLUSTER_NAME", "test")
+        .output()
+        .expect("the agent starts");
+    let text = String::from_utf8(output.stdout).expect("events are UTF-8");
+    let node = text.lines().map(|line| serde_json::from_str::<Value>(line).expect("an event is JSON"));
+    let node = node.filter(|event| event["Type"] == "Node").last().expect("a Node event");
+    let directives = node["_aws"]["CloudWatchMetrics"].as_array().expect("a Node event declares metrics");
+    let names: BTreeSet<_> = directives
+        .iter()
+        .flat_map(|directive| directive["Metrics"].as_array().into_iter().flatten())
+        .filter_map(|metric| metric["Name"].as_str())
+        .collect();
+    for name in ["node_cpu_utilization", "node_memory_working_set", "node_network_total_bytes"] {
+        assert!(names.contains(name) && node[name].is_number(), "{name} is not declared in {node}");
+    }
+    assert_eq!(
+        node["_aws"]["Timestamp"].as_u64().map(|time| time.to_string()).as_deref(),
+        node["Timestamp"].as_str()
+    );
 }

@@ -36,20 +36,31 @@ impl From<Report> for Usage {
 pub fn run(options: &cli::Run) -> anyhow::Result<()> {
     let config = configuration(options)?;
     logging::start(&config.log);
-    let source = Source::open(&config).map_err(|error| Usage(error.to_string()))?;
-    let sinks = SinkSet::open(config.sinks.iter().filter(|sink| is_used(&config, sink)))?;
-    let mut library = assemble::library(&config)?;
-    let pipelines = assemble::pipelines(&config, &mut library, &sinks).map_err(|problems| {
-        let file = options.config.as_ref().map(|file| file.display().to_string());
-        Usage::from(Report::new(file, problems))
-    })?;
-    say_what_runs(&config, &source);
-    let plan = match (source.moments(), options.once) {
+    let (worker, moments) = worker(&config, options.config.as_deref())?;
+    let plan = match (moments, options.once) {
         (Some(_), once) => Plan::Replay { once },
         (None, true) => Plan::Once(config.interval.min(ONCE)),
         (None, false) => Plan::Every(config.interval),
     };
-    Ok(drive::drive(Worker::new(source, pipelines, sinks), plan)?)
+    Ok(drive::drive(worker, plan)?)
+}
+
+/// Opens source and sinks and loads the components; with a recording also its number of moments. `file` is the
+/// configuration's, for messages.
+///
+/// # Errors
+/// [`Usage`], or what keeps the agent from running.
+pub fn worker(config: &Config, file: Option<&Path>) -> anyhow::Result<(Worker, Option<usize>)> {
+    let source = Source::open(config).map_err(|error| Usage(error.to_string()))?;
+    let sinks = SinkSet::open(config.sinks.iter().filter(|sink| is_used(config, sink)))?;
+    let mut library = assemble::library(config)?;
+    let pipelines = assemble::pipelines(config, &mut library, &sinks).map_err(|problems| {
+        let file = file.map(|file| file.display().to_string());
+        Usage::from(Report::new(file, problems))
+    })?;
+    say_what_runs(config, &source);
+    let moments = source.moments();
+    Ok((Worker::new(source, pipelines, sinks), moments))
 }
 
 /// `insightd check`: prints what the file comes to.
