@@ -41,12 +41,15 @@ impl Columns {
         read::read(text)
     }
 
-    /// Writes the batch indented. Rows that [`Columns::check`] would refuse are left out.
+    /// Writes the batch indented. Rows that [`Columns::check`] would refuse are left out. Of several attributes, gauges or
+    /// counters of one name on one entity the last row counts, in the place of the first; names are compared by their
+    /// text, also where the table has it under several ids. So [`Columns::from_json`] reads the text of every batch
+    /// that keeps the contract, unless its entities are nested deeper than the JSON reader goes.
     pub fn to_json(&self) -> String {
         write(self, Style { indented: true, sorted: false })
     }
 
-    /// Writes the batch on one line, without a line break at its end.
+    /// As [`Columns::to_json`], on one line without a line break at its end.
     pub fn to_json_line(&self) -> String {
         write(self, Style { indented: false, sorted: false })
     }

@@ -1,6 +1,7 @@
 //! Batches as JSON.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+use insights_sdk::columns::{Attributes, Counters, Entities, Gauges};
 use insights_sdk::{Batch, Builder, Columns};
 use proptest::prelude::*;
 
@@ -115,6 +116,88 @@ fn faults_are_named_with_their_path() {
     for (text, message) in cases {
         assert_eq!(Columns::from_json(&text).unwrap_err().to_string(), message, "{text}");
     }
+}
+
+/// Two entities without parents. Strings: 0 `k`, 1 `a`, 2 `b`, 3 `a` once more.
+fn with_a_doubled_text() -> Columns {
+    Columns {
+        scope: "node".into(),
+        scope_id: "n1".into(),
+        text: "kaba".into(),
+        string_ends: vec![1, 2, 3, 4],
+        entities: Entities { kind: vec![0, 0], id: vec![1, 2], parent: vec![u32::MAX; 2] },
+        ..Columns::default()
+    }
+}
+
+/// What is read from the text of `columns`, after a check that it says the same when it is written once more.
+fn through_text(columns: &Columns) -> Batch {
+    columns.check().unwrap();
+    let text = columns.to_json();
+    let read = Columns::from_json(&text).unwrap();
+    read.check().unwrap();
+    assert_eq!(read.to_json(), text);
+    assert_eq!(Columns::from_json(&columns.to_json_line()).unwrap(), read);
+    Batch::from_columns(read)
+}
+
+#[test]
+fn of_two_rows_with_one_name_the_last_is_written() {
+    let columns = Columns {
+        attributes: Attributes { entity: vec![0, 0, 1, 0], key: vec![1, 2, 1, 1], value: vec![1, 2, 2, 0] },
+        gauges: Gauges { entity: vec![0, 1, 0], name: vec![1, 1, 1], value: vec![1.0, 2.0, 3.0] },
+        counters: Counters {
+            entity: vec![0, 0],
+            name: vec![2, 2],
+            current: vec![9, 7],
+            previous: vec![8, 0],
+            elapsed_ns: vec![5, 0],
+        },
+        ..with_a_doubled_text()
+    };
+    let read = through_text(&columns);
+    let [first, second] = read.entities()[..] else { panic!("two entities") };
+    assert_eq!(first.attributes(), [("a", "k"), ("b", "b")]);
+    assert_eq!(second.attributes(), [("a", "b")]);
+    assert_eq!((first.gauges(), second.gauges()), (vec![("a", 3.0)], vec![("a", 2.0)]));
+    let counter = first.counter("b").unwrap();
+    assert_eq!((first.counters().len(), counter.current, counter.previous), (1, 7, None));
+}
+
+#[test]
+fn a_text_under_two_ids_is_one_name() {
+    let columns = Columns {
+        attributes: Attributes { entity: vec![0, 0], key: vec![3, 1], value: vec![0, 2] },
+        // The row of the second id stands between two of the first one.
+        gauges: Gauges { entity: vec![0, 0, 0, 1], name: vec![1, 3, 1, 3], value: vec![1.0, 2.0, 3.0, 4.0] },
+        counters: Counters {
+            entity: vec![1, 1],
+            name: vec![1, 3],
+            current: vec![9, 7],
+            previous: vec![0, 6],
+            elapsed_ns: vec![0, 5],
+        },
+        ..with_a_doubled_text()
+    };
+    let read = through_text(&columns);
+    let [first, second] = read.entities()[..] else { panic!("two entities") };
+    assert_eq!(first.attributes(), [("a", "b")]);
+    assert_eq!((first.gauges(), second.gauges()), (vec![("a", 3.0)], vec![("a", 4.0)]));
+    let counter = second.counter("a").unwrap();
+    assert_eq!((second.counters().len(), counter.current, counter.previous), (1, 7, Some(6)));
+}
+
+#[test]
+fn rows_outside_of_the_table_are_left_out() {
+    let columns = Columns {
+        attributes: Attributes { entity: vec![0, 0], key: vec![9, 1], value: vec![0, 0] },
+        gauges: Gauges { entity: vec![0, 7], name: vec![u32::MAX, 1], value: vec![1.0, 2.0] },
+        ..with_a_doubled_text()
+    };
+    assert!(columns.check().is_err());
+    let read = Batch::from_columns(Columns::from_json(&columns.to_json()).unwrap());
+    assert_eq!(read.entities()[0].attributes(), [("a", "k")]);
+    assert!(read.entities().iter().all(|entity| entity.gauges().is_empty()));
 }
 
 #[test]

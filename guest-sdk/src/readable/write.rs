@@ -18,7 +18,7 @@ pub(crate) struct Style {
 }
 
 pub(crate) fn write(columns: &Columns, style: Style) -> String {
-    let batch = Batch::from_columns(columns.clone());
+    let batch = Batch::from_columns(with_one_id_a_name(columns));
     let order = document_order(&batch, style);
     let occurrences = occurrences(&order);
     let mut writer = Writer { out: Vec::new(), style, depth: 0, first: true };
@@ -58,6 +58,22 @@ pub(crate) fn write(columns: &Columns, style: Style) -> String {
         writer.out.push(b'\n');
     }
     String::from_utf8_lossy(&writer.out).into_owned()
+}
+
+/// A batch finds double rows by the ids of their names. A table from the other side may hold one text under several ids,
+/// and an object of JSON has one place for it.
+fn with_one_id_a_name(columns: &Columns) -> Columns {
+    let mut columns = columns.clone();
+    let mut first_of = HashMap::new();
+    let ids = 0..columns.string_ends.len() as u32;
+    let first: Vec<u32> = ids.map(|id| *first_of.entry(columns.string(id)).or_insert(id)).collect();
+    for names in [&mut columns.attributes.key, &mut columns.gauges.name, &mut columns.counters.name] {
+        for name in names {
+            // An id outside of the table stays there, and its row is left out.
+            *name = first.get(*name as usize).copied().unwrap_or(*name);
+        }
+    }
+    columns
 }
 
 /// Entities with their depth, each before its children.
