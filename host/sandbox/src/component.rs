@@ -14,7 +14,7 @@ use crate::call::{Host, failure};
 use crate::error::CallError;
 use crate::log::Budget;
 use crate::sandbox::Shared;
-use crate::text::{ERROR_BYTES, clip};
+use crate::text::{ERROR_BYTES, clip, clip_lines};
 use crate::{convert, output, slice};
 
 pub(crate) use load::load;
@@ -186,7 +186,7 @@ impl Component {
 
 /// The outcome of a `configure`.
 fn configured(result: wasmtime::Result<Result<(), String>>) -> Result<(), CallError> {
-    let refused = |text: String| CallError::Config(clip(&text, ERROR_BYTES));
+    let refused = |text: String| CallError::Config(clip_lines(&text, ERROR_BYTES));
     result.map_err(|error| failure(&error))?.map_err(refused)
 }
 

@@ -143,8 +143,8 @@ pub enum CallError {
         /// What was needed.
         wanted: Kind,
     },
-    /// `configure` returned an error, in the component's words.
-    #[error("refuses its configuration: {0}")]
+    /// `configure` returned an error, in the component's words: one problem a line.
+    #[error("refuses its configuration: {}", .0.replace('\n', "; "))]
     Config(String),
     /// `process` or `format` returned an error, in the component's words.
     #[error("failed: {0}")]

@@ -19,9 +19,30 @@ pub(crate) fn clip(text: &str, max: usize) -> String {
     line
 }
 
+/// As [`clip`], each line for itself: for texts that hold one problem a line. `max` bounds them all together.
+pub(crate) fn clip_lines(text: &str, max: usize) -> String {
+    let mut left = max;
+    let mut lines: Vec<String> = Vec::new();
+    for line in text.trim_end().lines() {
+        lines.push(clip(line, left));
+        left = left.saturating_sub(line.len() + 1);
+        if left == 0 {
+            break;
+        }
+    }
+    lines.join("\n")
+}
+
 #[cfg(test)]
 mod tests {
-    use super::clip;
+    use super::{clip, clip_lines};
+
+    #[test]
+    fn lines_stay_lines_and_the_bound_is_for_all() {
+        assert_eq!(clip_lines("a: \u{7}x\nb: y\n", 100), "a:  x\nb: y");
+        assert_eq!(clip_lines("abcdef\nghi\njkl", 10), "abcdef\nghi");
+        assert_eq!(clip_lines("abcdef\nghi", 3), "abc…");
+    }
 
     #[test]
     fn control_characters_and_length() {
