@@ -13,6 +13,9 @@ use serde_json::Value;
 /// cAdvisor stamps a sample before it reads the network files; in between pass some milliseconds.
 const STAMP_SLACK_MS: u64 = 100;
 
+/// Key and value of a label of cAdvisor's.
+type Label = (&'static str, &'static str);
+
 /// Per metric: equal, between our two readings, moved between the moments of reading.
 #[derive(Default)]
 struct Tally(BTreeMap<String, [usize; 3]>);
@@ -127,7 +130,7 @@ fn check_rates(recorded: &Recorded, subject: &Subject<'_>, samples: &[Sample], t
             which => recorded.cpu_ns(moment, cgroup, which),
         })
     };
-    let cpu: &[(&str, &str, &[(&str, &str)])] = &[
+    let rates: [(&str, &str, &[Label]); 5] = [
         ("cpu_usage_total", "container_cpu_usage_seconds_total", &[]),
         ("cpu_usage_user", "container_cpu_user_seconds_total", &[]),
         ("cpu_usage_system", "container_cpu_system_seconds_total", &[]),
@@ -142,7 +145,7 @@ fn check_rates(recorded: &Recorded, subject: &Subject<'_>, samples: &[Sample], t
             &[("failure_type", "pgmajfault"), ("scope", "container")],
         ),
     ];
-    for (suffix, family, labels) in cpu {
+    for (suffix, family, labels) in rates {
         let which = suffix.rsplit('_').next().expect("a name has parts");
         let (scale, multiplier) = if which.starts_with("pg") { (1.0, 1e9) } else { (1e9, 1000.0) };
         let metric = format!("{}_{suffix}", subject.prefix);

@@ -103,7 +103,7 @@ fn components_that_are_not_what_is_asked_for_are_found_by_check() {
     let zeros = "0".repeat(64);
     let config = format!(
         "pipelines:\n- name: a\n  transforms:\n  - use: builtin:emf\n  - use: builtin:nobody\n  - use: builtin:decorate\n    \
-         sha256: '{zeros}'\n  - use: builtin:utilization\n    config:\n      no_such_key: 1\n  outputs:\n  - formatter: {{use: \
+         sha256: '{zeros}'\n  - use: builtin:utilization\n    config:\n      no_such_key: 1\n      enhanced: 2\n  outputs:\n  - formatter: {{use: \
          builtin:utilization}}\n"
     );
     std::fs::write(&file, config).expect("can be written");
@@ -115,8 +115,9 @@ fn components_that_are_not_what_is_asked_for_are_found_by_check() {
         ":4:5: pipelines[0].transforms[0].use: builtin:emf is a formatter, here a transform is wanted",
         ":5:5: pipelines[0].transforms[1].use: there is no built-in `nobody`; there are: decorate, utilization, emf",
         ":6:5: pipelines[0].transforms[2].sha256: builtin:decorate is refused: its SHA-256 is ",
+        ":11:7: pipelines[0].transforms[3].config.enhanced: expected true or false",
         ":10:7: pipelines[0].transforms[3].config.no_such_key: unknown key",
-        ":12:5: pipelines[0].outputs[0].formatter.use: builtin:utilization is a transform, here a formatter is wanted",
+        ":13:5: pipelines[0].outputs[0].formatter.use: builtin:utilization is a transform, here a formatter is wanted",
     ];
     assert_eq!(lines.len(), expected.len(), "{report}");
     for (line, expected) in lines.iter().zip(expected) {
