@@ -132,7 +132,8 @@ fn declared_metrics_of_a_named_cluster_are_extracted() {
         .expect("the agent starts");
     let text = String::from_utf8(output.stdout).expect("events are UTF-8");
     let node = text.lines().map(|line| serde_json::from_str::<Value>(line).expect("an event is JSON"));
-    let node = node.filter(|event| event["Type"] == "Node").last().expect("a Node event");
+    let mut node = node.filter(|event| event["Type"] == "Node");
+    let node = node.next().expect("a Node event");
     let directives = node["_aws"]["CloudWatchMetrics"].as_array().expect("a Node event declares metrics");
     let names: BTreeSet<_> = directives
         .iter()
