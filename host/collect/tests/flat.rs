@@ -1,5 +1,6 @@
 //! A collector's memory and open files depend on what is there, not on how long it runs. In a process of its own, for
 //! other tests open files too.
+#![allow(clippy::unwrap_used, reason = "tests")]
 
 use std::fs;
 use std::path::Path;
