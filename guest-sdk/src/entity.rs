@@ -58,7 +58,7 @@ impl<'a> Entity<'a> {
         let parent = parent.map_or(NO_PARENT, |parent| parent.index);
         if tree.is_below(parent, self.index) {
             drop(tree);
-            crate::log::warn(&alloc::format!("{self:?} cannot become a part of itself"));
+            crate::log::warn(&[self.kind(), " ", self.id(), " cannot become a part of itself"].concat());
             return;
         }
         tree.set_parent(self.index, parent);

@@ -33,35 +33,31 @@ pub fn configure<T>(
     text: &str,
     make: impl FnOnce(&mut crate::Settings) -> Result<T, ConfigError>,
 ) -> Result<(), String> {
-    let component = component::configure(text, make).map_err(|error| error.to_string())?;
+    let component = component::configure(text, make).map_err(|error| error.into_text())?;
     slot.set(component);
     Ok(())
 }
 
-/// Answers `process`.
+/// Answers `process`. The host checks what it passes on ([`crate::Columns::check`]), so it is not checked again.
 ///
 /// # Errors
-/// A batch that breaks the contract, and what the component itself says.
+/// What the component itself says.
 pub fn process<T: Transform>(slot: &Slot<T>, batch: types::Batch) -> Result<types::Batch, String> {
-    let columns = convert::columns(batch);
-    columns.check().map_err(|error| error.to_string())?;
-    let batch = crate::Batch::from_columns(columns);
+    let batch = crate::Batch::from_columns(convert::columns(batch));
     slot.with(|component| component.process(&batch)).unwrap_or_else(|| Err(NOT_CONFIGURED.to_string()))?;
     Ok(convert::batch(batch.into_columns()))
 }
 
-/// Answers `format`.
+/// Answers `format`; as for [`process`], the batch was checked.
 ///
 /// # Errors
-/// A batch that breaks the contract, and what the component itself says.
+/// What the component itself says.
 pub fn format<T: Formatter>(
     slot: &Slot<T>,
     batch: types::Batch,
     limits: types::Limits,
 ) -> Result<types::Payloads, String> {
-    let columns = convert::columns(batch);
-    columns.check().map_err(|error| error.to_string())?;
-    let batch = crate::Batch::from_columns(columns);
+    let batch = crate::Batch::from_columns(convert::columns(batch));
     let limits = crate::Limits { max_event_bytes: limits.max_event_bytes };
     let answer = slot.with(|component| component.format(&batch, &limits));
     answer.unwrap_or_else(|| Err(NOT_CONFIGURED.to_string())).map(convert::payloads)

@@ -11,7 +11,9 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 pub use parse::{Error, parse};
-pub use write::{write_integer, write_number, write_string, write_value};
+#[cfg(all(feature = "guest", not(feature = "std"), target_family = "wasm"))]
+pub(crate) use write::digits;
+pub use write::{integer_text, write_integer, write_number, write_string, write_value};
 
 /// A JSON value. Objects keep the order of their keys.
 #[derive(Clone, Debug, PartialEq)]

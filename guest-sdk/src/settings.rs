@@ -2,7 +2,6 @@
 
 mod error;
 
-use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
@@ -39,8 +38,8 @@ impl Settings {
         let text = if text.bytes().all(|byte| byte.is_ascii_whitespace()) { "{}" } else { text };
         match json::parse(text) {
             Ok(Value::Object(fields)) => Ok(Self::new(String::new(), fields)),
-            Ok(other) => Err(ConfigError::new(format!("expected an object, found {}", other.kind()))),
-            Err(error) => Err(ConfigError::new(error.to_string())),
+            Ok(other) => Err(ConfigError::new(["expected an object, found ", other.kind()].concat())),
+            Err(error) => Err(ConfigError::new(error.text())),
         }
     }
 
@@ -107,7 +106,7 @@ impl Settings {
             None => {}
             Some(Value::Array(items)) => {
                 for (at, item) in items.into_iter().enumerate() {
-                    let path = format!("{key}[{at}]");
+                    let path = element(key, at);
                     match item {
                         Value::Object(fields) => self.inner(&path, fields, |inner| read(inner, at)),
                         other => self.mismatch(&path, "an object", other.kind()),
@@ -130,7 +129,7 @@ impl Settings {
     /// Records that the value of `key` is of no use, and why.
     #[cold]
     pub fn problem(&mut self, key: &str, message: impl Into<String>) {
-        self.problems.push(format!("{}{key}: {}", self.prefix, message.into()));
+        self.record(key, &message.into());
     }
 
     /// Ends the reading.
@@ -175,7 +174,7 @@ impl Settings {
 
     #[cold]
     fn inner(&mut self, path: &str, fields: Vec<(String, Value)>, read: impl FnOnce(&mut Settings)) {
-        let mut inner = Self::new(format!("{}{path}.", self.prefix), fields);
+        let mut inner = Self::new([&self.prefix, path, "."].concat(), fields);
         read(&mut inner);
         inner.report_unknown();
         self.problems.append(&mut inner.problems);
@@ -183,7 +182,7 @@ impl Settings {
 
     #[cold]
     fn mismatch(&mut self, key: &str, expected: &str, found: &str) {
-        self.problem(key, format!("expected {expected}, found {found}"));
+        self.record(key, &["expected ", expected, ", found ", found].concat());
     }
 
     #[cold]
@@ -202,9 +201,19 @@ impl Settings {
                     },
                 ),
             };
-            self.problem(&key, message);
+            self.record(&key, &message);
         }
     }
+
+    #[cold]
+    fn record(&mut self, key: &str, message: &str) {
+        self.problems.push([&self.prefix, key, ": ", message].concat());
+    }
+}
+
+/// Path of an element of a list.
+pub(crate) fn element(key: &str, at: usize) -> String {
+    [key, "[", &json::integer_text(at as u64), "]"].concat()
 }
 
 fn strings(value: &Value) -> Option<Vec<String>> {

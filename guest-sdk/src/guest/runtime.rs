@@ -5,42 +5,53 @@
 use alloc::alloc::{alloc, realloc};
 use core::alloc::Layout;
 use core::arch::wasm32::unreachable;
-use core::fmt::{self, Write};
-use core::panic::PanicInfo;
+use core::panic::{Location, PanicInfo};
 
 use talc::wasm::{WasmDynamicTalc, new_wasm_dynamic_allocator};
 
+use crate::json;
 use crate::log::{self, Level};
 
 #[global_allocator]
 static ALLOCATOR: WasmDynamicTalc = new_wasm_dynamic_allocator();
 
-/// Bytes of a panic message that reach the log.
-const MESSAGE_BYTES: usize = 512;
+/// Bytes of a panic's line that reach the log.
+const LINE_BYTES: usize = 256;
 
 /// On the stack: the reason of a panic may be that memory has run out.
-struct Message {
-    bytes: [u8; MESSAGE_BYTES],
+struct Line {
+    bytes: [u8; LINE_BYTES],
     len: usize,
 }
 
-impl Write for Message {
-    fn write_str(&mut self, text: &str) -> fmt::Result {
-        let room = self.bytes.len() - self.len;
-        let fitting = text.floor_char_boundary(room);
-        self.bytes[self.len..self.len + fitting].copy_from_slice(&text.as_bytes()[..fitting]);
-        self.len += fitting;
-        if fitting == text.len() { Ok(()) } else { Err(fmt::Error) }
+impl Line {
+    fn push(&mut self, text: &[u8]) {
+        for (place, &byte) in self.bytes.iter_mut().skip(self.len).zip(text) {
+            *place = if byte.is_ascii() { byte } else { b'?' };
+            self.len += 1;
+        }
     }
 }
 
+/// Says where, not what: to format messages, each component would carry some 10 KB of the standard library and the
+/// texts of its panics.
 #[panic_handler]
 fn panic(info: &PanicInfo<'_>) -> ! {
-    let mut message = Message { bytes: [0; MESSAGE_BYTES], len: 0 };
-    // An error says that the message was cut.
-    let _ = write!(message, "{info}");
-    // SAFETY: whole characters were copied from strings.
-    let text = unsafe { core::str::from_utf8_unchecked(&message.bytes[..message.len]) };
+    report(info.location())
+}
+
+#[cold]
+#[inline(never)]
+fn report(place: Option<&Location<'_>>) -> ! {
+    let mut line = Line { bytes: [0; LINE_BYTES], len: 0 };
+    line.push(b"panicked at ");
+    if let Some(place) = place {
+        line.push(place.file().as_bytes());
+        line.push(b":");
+        line.push(json::digits(u64::from(place.line()), &mut [0; 20]));
+    }
+    // SAFETY: `push` writes ASCII only.
+    let text = unsafe { core::str::from_utf8_unchecked(&line.bytes[..line.len]) };
     log::write(Level::Error, text);
     unreachable()
 }

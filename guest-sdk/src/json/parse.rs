@@ -1,11 +1,10 @@
 //! From text to a value.
 
-use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
 
-use super::Value;
+use super::{Value, integer_text};
 
 /// Lists and objects within each other. Bounds the stack that a text may take; batches nest two levels per generation.
 const MAX_DEPTH: usize = 128;
@@ -23,7 +22,16 @@ pub struct Error {
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "line {}, column {}: {}", self.line, self.column, self.reason)
+        f.write_str(&self.text())
+    }
+}
+
+impl Error {
+    /// The message without the standard library's formatting, which a component does not carry.
+    #[cold]
+    pub(crate) fn text(&self) -> String {
+        let (line, column) = (integer_text(self.line as u64), integer_text(self.column as u64));
+        ["line ", &line, ", column ", &column, ": ", &self.reason].concat()
     }
 }
 
@@ -81,7 +89,9 @@ impl Parser<'_> {
     fn value(&mut self, depth: usize) -> Parsed<Value> {
         self.space();
         if depth > MAX_DEPTH {
-            return Err(format!("lists and objects are nested deeper than {MAX_DEPTH}"));
+            return Err(
+                ["lists and objects are nested deeper than ", &integer_text(MAX_DEPTH as u64)].concat()
+            );
         }
         match self.peek() {
             Some(b'{') => self.object(depth),
@@ -141,7 +151,7 @@ impl Parser<'_> {
             let key = self.string()?;
             if fields.iter().any(|(known, _)| *known == key) {
                 self.at = start;
-                return Err(format!("the key `{key}` stands here a second time"));
+                return Err(["the key `", &key, "` stands here a second time"].concat());
             }
             self.space();
             if !self.take(b':') {

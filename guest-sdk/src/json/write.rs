@@ -1,5 +1,6 @@
 //! From values to text.
 
+use alloc::string::String;
 use alloc::vec::Vec;
 
 use super::Value;
@@ -55,18 +56,28 @@ pub fn write_number(out: &mut Vec<u8>, value: f64) {
 }
 
 /// Appends a whole number, exactly.
-pub fn write_integer(out: &mut Vec<u8>, mut value: u64) {
-    let mut digits = [0; 20];
-    let mut start = digits.len();
+pub fn write_integer(out: &mut Vec<u8>, value: u64) {
+    out.extend_from_slice(digits(value, &mut [0; 20]));
+}
+
+/// The text of a whole number. `to_string` would link the standard library's formatting into a component.
+#[cold]
+pub fn integer_text(value: u64) -> String {
+    digits(value, &mut [0; 20]).iter().copied().map(char::from).collect()
+}
+
+/// The text of a whole number, written into the end of `room`.
+pub(crate) fn digits(mut value: u64, room: &mut [u8; 20]) -> &[u8] {
+    let mut start = room.len();
     loop {
         start -= 1;
-        digits[start] = b'0' + (value % 10) as u8;
+        room[start] = b'0' + (value % 10) as u8;
         value /= 10;
         if value == 0 {
             break;
         }
     }
-    out.extend_from_slice(&digits[start..]);
+    &room[start..]
 }
 
 /// Lays out `-1.5e-7` or `12.0` anew: digits, and where the decimal point stands among them.

@@ -22,6 +22,13 @@ impl ConfigError {
         &self.problems
     }
 
+    /// One problem a line, as the error is displayed. `to_string` would link the standard library's formatting into a
+    /// component.
+    #[cold]
+    pub fn into_text(self) -> String {
+        self.problems.join("\n")
+    }
+
     pub(crate) fn from_problems(problems: Vec<String>) -> Self {
         Self { problems }
     }

@@ -1,6 +1,5 @@
 //! The node.
 
-use alloc::format;
 use alloc::vec::Vec;
 
 use super::{Pod, view};
@@ -46,7 +45,7 @@ view! {
 impl<'a> Node<'a> {
     /// A condition of the node, such as `Ready`: 1 true, 0 false, -1 unknown. Gauge `node.condition.TYPE`.
     pub fn condition(self, condition: &str) -> Option<f64> {
-        self.gauge(&format!("node.condition.{condition}"))
+        self.gauge(&["node.condition.", condition].concat())
     }
 
     /// The pods on this node.

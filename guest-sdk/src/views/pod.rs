@@ -1,6 +1,5 @@
 //! Pods and their owners.
 
-use alloc::format;
 use alloc::vec::Vec;
 
 use super::{Container, Service, Volume, view};
@@ -46,12 +45,12 @@ impl<'a> Pod<'a> {
 
     /// A condition, such as `Ready`: `True`, `False` or `Unknown`. Attribute `pod.condition.TYPE`.
     pub fn condition(self, condition: &str) -> Option<&'a str> {
-        self.attribute(&format!("pod.condition.{condition}"))
+        self.attribute(&["pod.condition.", condition].concat())
     }
 
     /// A label. Attribute `label.KEY`.
     pub fn label(self, key: &str) -> Option<&'a str> {
-        self.attribute(&format!("label.{key}"))
+        self.attribute(&["label.", key].concat())
     }
 
     /// All labels, without the prefix.
@@ -62,7 +61,7 @@ impl<'a> Pod<'a> {
 
     /// An annotation that the agent is configured to collect. Attribute `annotation.KEY`.
     pub fn annotation(self, key: &str) -> Option<&'a str> {
-        self.attribute(&format!("annotation.{key}"))
+        self.attribute(&["annotation.", key].concat())
     }
 
     /// Its containers of every kind, also those that do not run.

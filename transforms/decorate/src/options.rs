@@ -1,6 +1,5 @@
 //! The configuration.
 
-use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 
@@ -77,7 +76,7 @@ fn orchestrator(settings: &mut Settings) -> Option<bool> {
     if !ORCHESTRATORS.contains(&orchestrator.as_str()) {
         settings.problem(
             "orchestrator",
-            format!("expected one of {}, found {orchestrator}", ORCHESTRATORS.join(", ")),
+            ["expected one of ", &ORCHESTRATORS.join(", "), ", found ", &orchestrator].concat(),
         );
     }
     Some(orchestrator == "ecs")
@@ -96,6 +95,6 @@ fn labels(settings: &mut Settings) -> Labels {
         }
         Some(other) => other.kind(),
     };
-    settings.problem("labels", format!("expected true, false or a list of label keys, found {found}"));
+    settings.problem("labels", ["expected true, false or a list of label keys, found ", found].concat());
     Labels::All
 }

@@ -1,8 +1,8 @@
 //! Pods, their interfaces, their containers and the containers' layers.
 
-use alloc::format;
 use alloc::vec::Vec;
 
+use insights_sdk::json::integer_text;
 use insights_sdk::{Batch, Entity, Name};
 
 use crate::event::{EventType, Facts, Pairs, header, set_all};
@@ -136,8 +136,8 @@ impl Marker<'_> {
 
     fn owner_keys(&mut self, batch: &Batch, position: usize) -> (Name, Name) {
         while self.owner_keys.len() <= position {
-            let number = self.owner_keys.len();
-            let key = |what: &str| batch.name(&format!("owner.{number}.{what}"));
+            let number = integer_text(self.owner_keys.len() as u64);
+            let key = |what: &str| batch.name(&["owner.", &number, ".", what].concat());
             self.owner_keys.push((key("kind"), key("name")));
         }
         self.owner_keys[position]

@@ -1,9 +1,9 @@
 //! The metric directives of an event.
 
 use alloc::borrow::Cow;
-use alloc::format;
 use alloc::vec::Vec;
 
+use insights_sdk::json::integer_text;
 use insights_sdk::{Unit, log};
 
 use crate::declaration::{Declarations, Set};
@@ -87,10 +87,18 @@ fn groups(request: &Request<'_>, keys: &mut Keys<'_>, options: &Options) -> Vec<
 fn sets(declarations: &[u32], all: &Declarations, dimensions: &[&str]) -> Vec<Set> {
     if all.is_empty() {
         if dimensions.len() > limits::SET_KEYS {
-            let (found, most) = (dimensions.len(), limits::SET_KEYS);
-            log::warn(&format!(
-                "an event has no metrics: {found} attributes cannot be one dimension set, {most} can"
-            ));
+            let found = integer_text(dimensions.len() as u64);
+            let most = integer_text(limits::SET_KEYS as u64);
+            log::warn(
+                &[
+                    "an event has no metrics: ",
+                    &found,
+                    " attributes cannot be one dimension set, ",
+                    &most,
+                    " can",
+                ]
+                .concat(),
+            );
             return Vec::new();
         }
         return alloc::vec![dimensions.iter().map(|name| owned(name)).collect()];

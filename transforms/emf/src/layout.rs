@@ -3,7 +3,6 @@
 //! It depends on the names that an entity has, not on their values, and most entities of one type have the same: sorting,
 //! grouping and escaping are done once for all of them.
 
-use alloc::format;
 use alloc::vec::Vec;
 
 use insights_sdk::log;
@@ -174,7 +173,7 @@ fn gauges(fields: &Fields, keys: &Keys<'_>, attributes: &[usize]) -> Vec<usize> 
             || name == BLOB && fields.has_blob
             || attributes.iter().any(|&attribute| fields.attributes[attribute].key == key);
         if taken {
-            log::warn(&format!("figure {name} is left out: the event has an attribute of that name"));
+            log::warn(&["figure ", name, " is left out: the event has an attribute of that name"].concat());
         }
         !taken
     });

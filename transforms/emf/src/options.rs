@@ -1,11 +1,10 @@
 //! The configuration, checked.
 
 use alloc::borrow::Cow;
-use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use insights_sdk::json::Value;
+use insights_sdk::json::{Value, integer_text};
 use insights_sdk::{Settings, Unit};
 
 use crate::declaration::{Declarations, Matcher, preset};
@@ -125,7 +124,10 @@ fn high_resolution(settings: &mut Settings) -> bool {
 fn destinations(settings: &mut Settings, watched: &mut Watched) -> [Destination; 2] {
     let namespace = settings.string("namespace").filter(|text| !text.is_empty());
     if namespace.as_deref().is_some_and(|text| text.chars().count() > limits::NAME_CHARS) {
-        settings.problem("namespace", format!("longer than {} characters", limits::NAME_CHARS));
+        settings.problem(
+            "namespace",
+            ["longer than ", &integer_text(limits::NAME_CHARS as u64), " characters"].concat(),
+        );
     }
     let log_group = log_name(settings, "log_group", watched);
     let log_stream = log_name(settings, "log_stream", watched);
@@ -196,15 +198,16 @@ fn read_sets(settings: &mut Settings, declarations: &mut Declarations) {
         settings.problem("dimensions", "at least one set expected; the empty set [] is one");
     }
     for (at, set) in sets.into_iter().flatten().enumerate() {
-        let path = || format!("dimensions[{at}]");
+        let path = || element("dimensions", at);
         if set.len() > limits::SET_KEYS {
-            settings.problem(&path(), format!("{} keys; CloudWatch takes {}", set.len(), limits::SET_KEYS));
+            let (found, most) = (integer_text(set.len() as u64), integer_text(limits::SET_KEYS as u64));
+            settings.problem(&path(), [&found, " keys; CloudWatch takes ", &most].concat());
         }
         for key in &set {
             if !limits::is_dimension_key(key) {
                 settings.problem(
                     &path(),
-                    format!("`{key}` is no dimension key: 1 to 250 characters, not beginning with `:`"),
+                    ["`", key, "` is no dimension key: 1 to 250 characters, not beginning with `:`"].concat(),
                 );
             }
         }
@@ -221,7 +224,7 @@ fn read_selectors(settings: &mut Settings, anchored: bool, declarations: &mut De
     for (at, text) in selectors.into_iter().flatten().enumerate() {
         match Selector::new(&text, anchored) {
             Ok(selector) => declarations.add_selector(selector),
-            Err(error) => settings.problem(&format!("{KEY}[{at}]"), bad_expression(&text, &error)),
+            Err(error) => settings.problem(&element(KEY, at), bad_expression(&text, &error)),
         }
     }
 }
@@ -248,7 +251,12 @@ fn read_matcher(settings: &mut Settings, watched: &mut Watched) -> Option<Matche
 
 fn bad_expression(text: &str, error: &PatternError) -> String {
     let (before, behind) = text.split_at_checked(error.offset).unwrap_or((text, ""));
-    format!("{} in the expression, at `{before}` <here> `{behind}`", error.reason)
+    [&error.reason, " in the expression, at `", before, "` <here> `", behind, "`"].concat()
+}
+
+/// Path of an element of a list.
+fn element(key: &str, at: usize) -> String {
+    [key, "[", &integer_text(at as u64), "]"].concat()
 }
 
 fn descriptors(settings: &mut Settings) -> Vec<(String, Unit, bool)> {

@@ -1,10 +1,10 @@
 //! One call: a batch to events.
 
-use alloc::string::{String, ToString};
+use alloc::string::String;
 use alloc::vec::Vec;
 use core::hash::Hasher;
 
-use insights_sdk::json::write_number;
+use insights_sdk::json::{integer_text, write_number};
 use insights_sdk::{Batch, Entity, FxHasher, Limits, Name, Payloads, Unit, log};
 
 use crate::event::{Attribute, Fields, Form};
@@ -30,7 +30,7 @@ pub(crate) fn run(options: &Options, batch: &Batch, limits: &Limits) -> Payloads
         options,
         batch,
         max_event_bytes: limits.max_event_bytes as usize,
-        time: batch.time_unix_ms().to_string(),
+        time: integer_text(batch.time_unix_ms()),
         keys: Keys::new(batch, options),
         texts: Texts::default(),
         layouts: Layouts::default(),
@@ -91,9 +91,9 @@ impl<'r> Run<'r> {
             Some(unit) => self.keys.describe(entity.id(), unit),
             None => {
                 let id = entity.id();
-                log::warn(&alloc::format!(
-                    "metric {id} is sent without unit: CloudWatch does not know {unit}"
-                ));
+                log::warn(
+                    &["metric ", id, " is sent without unit: CloudWatch does not know ", unit].concat(),
+                );
             }
         }
     }

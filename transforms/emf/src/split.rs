@@ -3,9 +3,9 @@
 //! The figures are spread over several events, each with all attributes, so that each is complete by itself: its
 //! dimensions, its search fields. Only when the attributes leave too little room the largest of them are left out.
 
-use alloc::format;
 use alloc::vec::Vec;
 
+use insights_sdk::json::integer_text;
 use insights_sdk::log;
 
 use crate::event::Fields;
@@ -44,16 +44,19 @@ fn write_one(run: &mut Run<'_>, mut fields: Fields) {
             return;
         }
     }
-    let limit = run.max_event_bytes;
+    let limit = integer_text(run.max_event_bytes as u64);
     match fields.gauges.first() {
         Some(&(key, _)) => {
             let name = shown(run.keys.key(key).text);
-            log::error(&format!(
-                "figure {name} is lost: an event with it alone is larger than {limit} bytes"
-            ));
+            log::error(
+                &["figure ", name, " is lost: an event with it alone is larger than ", &limit, " bytes"]
+                    .concat(),
+            );
         }
         None => {
-            log::error(&format!("an event is lost: without any attribute it is larger than {limit} bytes"))
+            log::error(
+                &["an event is lost: without any attribute it is larger than ", &limit, " bytes"].concat(),
+            );
         }
     }
 }
@@ -97,22 +100,22 @@ fn drop_largest(run: &mut Run<'_>, fields: &mut Fields) -> bool {
         }
     }
     let blob = blob_size(run, fields);
-    let limit = run.max_event_bytes;
+    let limit = integer_text(run.max_event_bytes as u64);
+    let too_large = ["an event is larger than ", &limit, " bytes: "].concat();
     if blob > 0 && largest.is_none_or(|(_, size)| blob >= size) {
         if fields.blob.drop_labels() {
-            log::warn(&format!("an event is larger than {limit} bytes: the labels in {BLOB} are left out"));
+            log::warn(&[&too_large, "the labels in ", BLOB, " are left out"].concat());
         } else {
             fields.has_blob = false;
-            log::warn(&format!("an event is larger than {limit} bytes: {BLOB} is left out"));
+            log::warn(&[&too_large, BLOB, " is left out"].concat());
         }
         return true;
     }
     let Some((at, size)) = largest else { return false };
     let attribute = fields.attributes.remove(at);
     let name = shown(run.keys.key(attribute.key).text);
-    log::warn(&format!(
-        "an event is larger than {limit} bytes: attribute {name} of {size} bytes is left out"
-    ));
+    let size = integer_text(size as u64);
+    log::warn(&[&too_large, "attribute ", name, " of ", &size, " bytes is left out"].concat());
     true
 }
 

@@ -1,9 +1,10 @@
 //! Text of an expression to a tree.
 
 use alloc::boxed::Box;
-use alloc::format;
 use alloc::string::ToString;
 use alloc::vec::Vec;
+
+use insights_sdk::json::integer_text;
 
 use super::PatternError;
 use super::class::{self, Class};
@@ -99,7 +100,9 @@ impl Parser<'_> {
         }
         self.depth += 1;
         if self.depth > MAX_DEPTH {
-            return Err(self.error(&format!("groups are nested more than {MAX_DEPTH} deep")));
+            return Err(self.error(
+                &["groups are nested more than ", &integer_text(MAX_DEPTH as u64), " deep"].concat(),
+            ));
         }
         let node = self.alternation()?;
         if !self.take(')') {
@@ -187,7 +190,10 @@ impl Parser<'_> {
             return Ok(None);
         };
         if min > MAX_REPEAT || max.is_some_and(|max| max > MAX_REPEAT) {
-            return Err(self.error_at(start, &format!("a repetition has at most {MAX_REPEAT} rounds")));
+            return Err(self.error_at(
+                start,
+                &["a repetition has at most ", &integer_text(u64::from(MAX_REPEAT)), " rounds"].concat(),
+            ));
         }
         if max.is_some_and(|max| max < min) {
             return Err(self.error_at(start, "the bounds of the repetition are the wrong way round"));
