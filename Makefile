@@ -21,7 +21,7 @@ help: ## This list
 build: agent ## Agent, compiler child and components: target/release/insightd, insightd-compile, target/transforms/*.wasm
 
 run: build ## Run the agent on this machine: one JSON event a line (RUN="run --once" for one tick)
-	$(AGENT) $(RUN)
+	@$(AGENT) $(RUN)
 
 test: build lint unit ## Everything that is checked: format, lints, docs, licences, all tests
 
