@@ -67,7 +67,7 @@ pub fn integer_text(value: u64) -> String {
 }
 
 /// The text of a whole number, written into the end of `room`.
-pub(crate) fn digits(mut value: u64, room: &mut [u8; 20]) -> &[u8] {
+fn digits(mut value: u64, room: &mut [u8; 20]) -> &[u8] {
     let mut start = room.len();
     loop {
         start -= 1;
