@@ -11,7 +11,6 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 pub use parse::{Error, parse};
-#[cfg(all(feature = "guest", not(feature = "std"), target_family = "wasm"))]
 pub use write::{integer_text, write_integer, write_number, write_string, write_value};
 
 /// A JSON value. Objects keep the order of their keys.

@@ -115,8 +115,8 @@ fn components_that_are_not_what_is_asked_for_are_found_by_check() {
         ":4:5: pipelines[0].transforms[0].use: builtin:emf is a formatter, here a transform is wanted",
         ":5:5: pipelines[0].transforms[1].use: there is no built-in `nobody`; there are: decorate, utilization, emf",
         ":6:5: pipelines[0].transforms[2].sha256: builtin:decorate is refused: its SHA-256 is ",
-        ":11:7: pipelines[0].transforms[3].config.enhanced: expected true or false",
         ":10:7: pipelines[0].transforms[3].config.no_such_key: unknown key",
+        ":11:7: pipelines[0].transforms[3].config.enhanced: expected true or false",
         ":13:5: pipelines[0].outputs[0].formatter.use: builtin:utilization is a transform, here a formatter is wanted",
     ];
     assert_eq!(lines.len(), expected.len(), "{report}");
