@@ -30,13 +30,27 @@
 
 #![forbid(unsafe_code)]
 
+#[cfg(feature = "client")]
+pub mod client;
+#[cfg(feature = "client")]
+pub mod cluster;
 mod document;
 mod emit;
 mod error;
+#[cfg(feature = "client")]
+pub mod events;
 mod item;
+#[cfg(feature = "client")]
+pub mod kubelet;
+#[cfg(feature = "client")]
+pub mod leader;
+#[cfg(feature = "client")]
+pub mod local;
 pub mod pods;
 mod problem;
 pub mod quantity;
+#[cfg(feature = "client")]
+pub mod status;
 pub mod summary;
 mod text;
 

@@ -1,0 +1,1 @@
+//! Kubernetes Events, for what an operator must see.

@@ -1,0 +1,1 @@
+//! Leader election: which agent speaks for the cluster.
