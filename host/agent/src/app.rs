@@ -42,7 +42,7 @@ pub fn run(options: &cli::Run) -> anyhow::Result<()> {
         (None, true) => Plan::Once(config.interval.min(ONCE)),
         (None, false) => Plan::Every(config.interval),
     };
-    Ok(drive::drive(worker, plan)?)
+    Ok(drive::drive(&drive::runtime()?, worker, plan)?)
 }
 
 /// Opens source and sinks and loads the components; with a recording also its number of moments. `file` is the

@@ -2,7 +2,8 @@
 //!
 //! The work of a tick is synchronous and may take long on a throttled node; signals must be heard meanwhile.
 //! So a single-threaded runtime waits for ticks and signals, and one thread that lives as long as the agent
-//! does the work.
+//! does the work. Whatever else waits for something, such as watches and the operations server, is a task of
+//! the same runtime.
 
 mod signals;
 
@@ -10,6 +11,7 @@ use std::sync::mpsc;
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use tokio::runtime::Runtime;
 use tokio::sync::oneshot;
 
 use crate::schedule::{Schedule, Tick};
@@ -74,13 +76,25 @@ pub enum DriveError<E> {
 /// only now and then say little.
 const BASELINE: Duration = Duration::from_secs(1);
 
+/// Threads for calls that block, of which there is one kind: looking up names.
+const BLOCKING_THREADS: usize = 2;
+
+/// The runtime. Tasks that are spawned in it (inside of [`Runtime::enter`]) run while [`drive`] does; another
+/// thread, such as the worker's, may wait for a future with [`tokio::runtime::Handle::block_on`] meanwhile.
+///
+/// # Errors
+/// The system gives no epoll instance.
+pub fn runtime() -> std::io::Result<Runtime> {
+    let mut builder = tokio::runtime::Builder::new_current_thread();
+    builder.enable_all().max_blocking_threads(BLOCKING_THREADS).build()
+}
+
 /// Runs the plan until it ends or SIGTERM or SIGINT comes. The tick in progress is finished first; a second
 /// signal ends the process at once, with the exit code that shells use for it.
 ///
 /// # Errors
 /// See [`DriveError`].
-pub fn drive<W: Work>(work: W, plan: Plan) -> Result<(), DriveError<W::Error>> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+pub fn drive<W: Work>(runtime: &Runtime, work: W, plan: Plan) -> Result<(), DriveError<W::Error>> {
     runtime.block_on(async {
         let mut driver = Driver { worker: Worker::start(work)?, signals: Signals::listen()? };
         let result = driver.run(plan).await;
@@ -251,7 +265,7 @@ mod tests {
 
     fn drive_notes(plan: Plan, fail_at: usize) -> (Vec<String>, Result<(), DriveError<&'static str>>) {
         let notes = Arc::new(Mutex::new(Vec::new()));
-        let result = drive(Notes(notes.clone(), fail_at), plan);
+        let result = drive(&runtime().unwrap(), Notes(notes.clone(), fail_at), plan);
         let notes = notes.lock().unwrap().clone();
         (notes, result)
     }
@@ -298,6 +312,55 @@ mod tests {
 
     #[test]
     fn a_thread_that_is_gone_is_an_error_not_a_hang() {
-        assert!(matches!(drive(Panics, Plan::Every(Duration::from_secs(1))), Err(DriveError::Gone)));
+        let result = drive(&runtime().unwrap(), Panics, Plan::Every(Duration::from_secs(1)));
+        assert!(matches!(result, Err(DriveError::Gone)));
+    }
+
+    /// Asks a task of the runtime for a number before every tick, as the worker asks for the kubelet's answer.
+    struct Asks {
+        handle: tokio::runtime::Handle,
+        questions: tokio::sync::mpsc::Sender<oneshot::Sender<u32>>,
+        answers: Arc<Mutex<Vec<u32>>>,
+    }
+
+    impl Work for Asks {
+        type Error = &'static str;
+
+        fn prime(&mut self) -> Result<(), Self::Error> {
+            let (answer, receiver) = oneshot::channel();
+            let answer = self.handle.block_on(async {
+                self.questions.send(answer).await.map_err(|_| "nobody is asked")?;
+                receiver.await.map_err(|_| "no answer")
+            })?;
+            self.answers.lock().unwrap().push(answer);
+            Ok(())
+        }
+
+        fn tick(&mut self, _: Tick) -> Result<(), Self::Error> {
+            self.prime()
+        }
+
+        fn replay(&mut self, _: bool) -> Result<(), Self::Error> {
+            Ok(())
+        }
+
+        fn finish(&mut self) {}
+    }
+
+    #[test]
+    fn tasks_run_while_the_worker_waits_for_them() {
+        let runtime = runtime().unwrap();
+        let (questions, mut asked) = tokio::sync::mpsc::channel::<oneshot::Sender<u32>>(1);
+        runtime.spawn(async move {
+            for number in 1.. {
+                let Some(question) = asked.recv().await else { break };
+                tokio::task::yield_now().await;
+                let _ = question.send(number);
+            }
+        });
+        let answers = Arc::new(Mutex::new(Vec::new()));
+        let asks = Asks { handle: runtime.handle().clone(), questions, answers: answers.clone() };
+        drive(&runtime, asks, Plan::Once(Duration::from_millis(1))).unwrap();
+        assert_eq!(*answers.lock().unwrap(), [1, 2]);
     }
 }
