@@ -1,0 +1,290 @@
+//! What an error means to somebody who operates the agent.
+
+use std::error::Error as StdError;
+use std::io::ErrorKind;
+
+use kube::client::AuthError;
+use rustls::CertificateError;
+
+use super::transport::NoAnswer;
+use crate::problem::shortened;
+
+/// Who did not do what was asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Peer {
+    ApiServer,
+    Kubelet,
+}
+
+/// What `error` of the API server means: what was asked, why it failed, and what to grant or to configure.
+///
+/// `verb` and `resource` as in a role: `list`, `pods`; with its group where it has one, as in `leases.coordination.k8s.io`.
+pub fn explain(error: &kube::Error, verb: &str, resource: &str) -> String {
+    explain_for(Peer::ApiServer, error, verb, resource)
+}
+
+pub(crate) fn explain_for(peer: Peer, error: &kube::Error, verb: &str, resource: &str) -> String {
+    if let kube::Error::Api(status) = error {
+        let says = says(&status.message);
+        return match status.code {
+            401 => format!(
+                "{} did not accept the agent's credentials (401) when asked to {verb} {resource}: {}{says}",
+                peer.name(),
+                match peer {
+                    Peer::ApiServer =>
+                        "the token is invalid or has expired; is the service account's token mounted and current?",
+                    Peer::Kubelet =>
+                        "it must have webhook authentication on (authentication.webhook.enabled), and `kubelet.token_file` must be current",
+                }
+            ),
+            403 => format!(
+                "may not {verb} {resource} (403): grant `{verb}` on {} to the agent's service account{says}",
+                peer.granted(resource),
+            ),
+            404 => format!("{} does not know {resource} (404), asked to {verb}{says}", peer.name()),
+            410 => {
+                format!("{} no longer has the version of {resource} that was asked for (410)", peer.name())
+            }
+            429 => format!("{} has too many requests (429), asked to {verb} {resource}{says}", peer.name()),
+            code => format!("{} failed to {verb} {resource} ({code}){says}", peer.name()),
+        };
+    }
+    format!("cannot {verb} {resource}: {}", cause(peer, error))
+}
+
+impl Peer {
+    fn name(self) -> &'static str {
+        match self {
+            Self::ApiServer => "the API server",
+            Self::Kubelet => "the kubelet",
+        }
+    }
+
+    /// The kubelet asks the API server whether the agent may; since Kubernetes 1.33 there are finer rights than `nodes/proxy`.
+    fn granted(self, resource: &str) -> String {
+        match (self, resource) {
+            (Self::ApiServer, resource) => format!("`{resource}`"),
+            (Self::Kubelet, "/pods") => "`nodes/pods` (before Kubernetes 1.33: `nodes/proxy`)".into(),
+            (Self::Kubelet, "/stats/summary") => "`nodes/stats`".into(),
+            (Self::Kubelet, _) => "`nodes/proxy`".into(),
+        }
+    }
+
+    fn authority(self) -> &'static str {
+        match self {
+            Self::ApiServer => {
+                "is it signed by the CA of the service account (ca.crt), or the one that the kubeconfig names?"
+            }
+            Self::Kubelet => {
+                "set `kubelet.ca_files` to the CA that signs kubelets' serving certificates, or have kubelets request them \
+                 from the cluster (serverTLSBootstrap)"
+            }
+        }
+    }
+
+    fn naming(self) -> &'static str {
+        match self {
+            Self::ApiServer => {
+                "reach it by a name that its certificate has, or set `tls-server-name` in the kubeconfig"
+            }
+            Self::Kubelet => {
+                "set `kubelet.server_name` to a name that it has, or `kubelet.url` to an address that it has"
+            }
+        }
+    }
+}
+
+/// Why there is no client.
+pub(super) fn setup(error: &kube::Error) -> String {
+    cause(Peer::ApiServer, error)
+}
+
+fn says(message: &str) -> String {
+    match message.trim() {
+        "" => String::new(),
+        message => format!("; it says: {}", shortened(message.to_owned())),
+    }
+}
+
+/// The deepest cause that has words of its own, else all of it.
+fn cause(peer: Peer, error: &kube::Error) -> String {
+    let mut next: Option<&(dyn StdError + 'static)> = Some(error);
+    let mut all = String::new();
+    while let Some(error) = next {
+        if let Some(words) = known(peer, error) {
+            return words;
+        }
+        let text = error.to_string();
+        if !all.contains(&text) {
+            if !all.is_empty() {
+                all.push_str(": ");
+            }
+            all.push_str(&text);
+        }
+        // The error inside of an I/O error is not its source.
+        next = match error.downcast_ref::<std::io::Error>() {
+            Some(error) => error.get_ref().map(|inner| inner as _).or_else(|| error.source()),
+            None => error.source(),
+        };
+    }
+    shortened(all)
+}
+
+fn known(peer: Peer, error: &(dyn StdError + 'static)) -> Option<String> {
+    if error.is::<NoAnswer>() {
+        return Some(format!("{} does not answer ({error})", peer.name()));
+    }
+    if let Some(error) = error.downcast_ref::<rustls::Error>() {
+        return Some(tls(peer, error));
+    }
+    // What the plugin wrote may hold the credential that it should have written.
+    if let Some(AuthError::AuthExecRun { cmd, out }) = error.downcast_ref::<AuthError>() {
+        return Some(format!("the kubeconfig's command {cmd:?} failed: {}", out.status));
+    }
+    if let Some(error) = error.downcast_ref::<std::io::Error>() {
+        let name = peer.name();
+        // `get_ref` is set where another library's error is inside, which says more.
+        return match (error.kind(), error.get_ref()) {
+            (ErrorKind::ConnectionRefused, None) => {
+                Some(format!("nothing listens where {name} should be (connection refused)"))
+            }
+            (ErrorKind::TimedOut, _) => Some(format!("{name} does not answer (timed out)")),
+            (ErrorKind::HostUnreachable | ErrorKind::NetworkUnreachable, None) => {
+                Some(format!("no route to {name} ({error})"))
+            }
+            (ErrorKind::ConnectionReset | ErrorKind::BrokenPipe | ErrorKind::ConnectionAborted, None) => {
+                Some(format!("{name} closed the connection ({error})"))
+            }
+            _ if error.to_string().contains("failed to lookup address") => {
+                Some(format!("the name of {name} is not known to DNS ({error})"))
+            }
+            _ => None,
+        };
+    }
+    None
+}
+
+fn tls(peer: Peer, error: &rustls::Error) -> String {
+    let name = peer.name();
+    let rustls::Error::InvalidCertificate(wrong) = error else {
+        return format!("TLS with {name}: {}", shortened(error.to_string()));
+    };
+    let (what, hint) = match wrong {
+        CertificateError::UnknownIssuer | CertificateError::BadSignature => {
+            ("is not signed by a CA that is trusted".to_owned(), peer.authority())
+        }
+        CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
+            (format!("is for another name ({})", shortened(error.to_string())), peer.naming())
+        }
+        CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
+            ("has expired".to_owned(), "renew it, or mend this machine's clock")
+        }
+        CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
+            ("is not valid yet".to_owned(), "mend this machine's clock")
+        }
+        other => (format!("is not accepted ({})", shortened(other.to_string())), peer.authority()),
+    };
+    format!("the certificate of {name} {what}: {hint}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use kube::core::Status;
+
+    fn api(code: u16, message: &str) -> kube::Error {
+        kube::Error::Api(Status::failure(message, "").with_code(code).boxed())
+    }
+
+    fn io(error: std::io::Error) -> kube::Error {
+        kube::Error::Service(Box::new(std::io::Error::other(error)))
+    }
+
+    #[test]
+    fn what_may_not_be_done_is_named_with_what_to_grant() {
+        let forbidden =
+            api(403, "pods is forbidden: User \"system:serviceaccount:m:insightd\" cannot list resource");
+        assert_eq!(
+            explain(&forbidden, "list", "pods"),
+            "may not list pods (403): grant `list` on `pods` to the agent's service account; it says: pods is forbidden: \
+             User \"system:serviceaccount:m:insightd\" cannot list resource"
+        );
+        let text = explain_for(Peer::Kubelet, &api(403, "Forbidden"), "get", "/pods");
+        assert!(
+            text.contains("grant `get` on `nodes/pods` (before Kubernetes 1.33: `nodes/proxy`)"),
+            "{text}"
+        );
+        let text = explain_for(Peer::Kubelet, &api(403, ""), "get", "/stats/summary");
+        assert!(text.ends_with("grant `get` on `nodes/stats` to the agent's service account"), "{text}");
+    }
+
+    #[test]
+    fn codes() {
+        for (code, words) in [
+            (401, "did not accept the agent's credentials (401)"),
+            (404, "does not know services (404)"),
+            (410, "(410)"),
+            (429, "too many requests (429)"),
+            (503, "failed to watch services (503)"),
+        ] {
+            let text = explain(&api(code, ""), "watch", "services");
+            assert!(text.contains(words) && text.contains("services"), "{text}");
+        }
+        assert!(
+            explain_for(Peer::Kubelet, &api(401, ""), "get", "/pods")
+                .contains("authentication.webhook.enabled")
+        );
+        let long = explain(&api(500, &"x".repeat(5000)), "watch", "services");
+        assert!(long.len() < 300, "{}", long.len());
+    }
+
+    #[test]
+    fn certificates() {
+        let wrong = |error| {
+            explain_for(
+                Peer::Kubelet,
+                &io(std::io::Error::other(rustls::Error::InvalidCertificate(error))),
+                "get",
+                "/pods",
+            )
+        };
+        assert!(wrong(CertificateError::UnknownIssuer).contains("`kubelet.ca_files`"));
+        assert!(wrong(CertificateError::NotValidForName).contains("`kubelet.server_name`"));
+        assert!(wrong(CertificateError::Expired).contains("expired"));
+        assert!(wrong(CertificateError::NotValidYet).contains("clock"));
+        let other = explain(&io(std::io::Error::other(rustls::Error::DecryptError)), "list", "nodes");
+        assert!(other.starts_with("cannot list nodes: TLS with the API server"), "{other}");
+    }
+
+    #[test]
+    fn connections() {
+        for (kind, words) in [
+            (ErrorKind::ConnectionRefused, "refused"),
+            (ErrorKind::TimedOut, "timed out"),
+            (ErrorKind::HostUnreachable, "no route"),
+            (ErrorKind::ConnectionReset, "closed the connection"),
+        ] {
+            let text = explain(&io(kind.into()), "list", "nodes");
+            assert!(text.contains(words) && text.contains("the API server"), "{text}");
+        }
+        let text = explain(&kube::Error::Service(Box::new(NoAnswer)), "list", "nodes");
+        assert!(text.contains("does not answer (no answer within 30 s)"), "{text}");
+        let dns = std::io::Error::other("failed to lookup address information: Name or service not known");
+        assert!(explain(&io(dns), "list", "nodes").contains("not known to DNS"));
+        let unknown = explain(&io(std::io::Error::other("odd")), "list", "nodes");
+        assert!(unknown.starts_with("cannot list nodes: ") && unknown.contains("odd"), "{unknown}");
+    }
+
+    #[test]
+    fn the_output_of_a_credential_plugin_is_not_shown() {
+        use std::os::unix::process::ExitStatusExt;
+        let out = std::process::Output {
+            status: std::process::ExitStatus::from_raw(256),
+            stdout: b"hush".to_vec(),
+            stderr: Vec::new(),
+        };
+        let error = AuthError::AuthExecRun { cmd: "aws".into(), out: Box::new(out) };
+        let text = explain(&kube::Error::Service(Box::new(error)), "list", "nodes");
+        assert!(text.contains("aws") && !text.contains("hush") && !text.contains("104"), "{text}");
+    }
+}

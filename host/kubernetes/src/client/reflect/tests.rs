@@ -1,0 +1,336 @@
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+
+use serde_json::json;
+
+use super::*;
+use crate::client::testing::{Answer, Server, until};
+
+const TIMING: Timing = Timing {
+    first_wait: Duration::from_millis(1),
+    most_wait: Duration::from_millis(5),
+    list_idle: Duration::from_secs(20),
+    watch_idle: Duration::from_secs(20),
+};
+
+/// Names with versions, as a handler knows them, and what was called.
+#[derive(Clone, Default)]
+struct Seen {
+    known: Arc<Mutex<BTreeMap<String, String>>>,
+    calls: Arc<Mutex<Vec<String>>>,
+    listed: BTreeMap<String, String>,
+}
+
+#[derive(Deserialize)]
+struct Item<'a> {
+    #[serde(borrow)]
+    metadata: Meta<'a>,
+}
+
+#[derive(Deserialize)]
+struct Meta<'a> {
+    name: &'a str,
+    #[serde(rename = "resourceVersion")]
+    version: &'a str,
+}
+
+impl Seen {
+    fn call(&self, text: String) {
+        self.calls.lock().unwrap().push(text);
+    }
+
+    fn known(&self) -> Vec<String> {
+        self.known.lock().unwrap().iter().map(|(name, version)| format!("{name}@{version}")).collect()
+    }
+
+    fn calls(&self) -> String {
+        self.calls.lock().unwrap().join(" ")
+    }
+}
+
+impl Handler for Seen {
+    type Item<'a> = Item<'a>;
+
+    fn on_restart(&mut self) {
+        self.listed.clear();
+        self.call("restart".into());
+    }
+
+    fn on_listed(&mut self, item: Item<'_>) {
+        self.listed.insert(item.metadata.name.into(), item.metadata.version.into());
+    }
+
+    fn on_list_end(&mut self) {
+        *self.known.lock().unwrap() = std::mem::take(&mut self.listed);
+        self.call("end".into());
+    }
+
+    fn on_applied(&mut self, item: Item<'_>) {
+        self.known.lock().unwrap().insert(item.metadata.name.into(), item.metadata.version.into());
+        self.call(format!("+{}", item.metadata.name));
+    }
+
+    fn on_deleted(&mut self, item: Item<'_>) {
+        self.known.lock().unwrap().remove(item.metadata.name);
+        self.call(format!("-{}", item.metadata.name));
+    }
+}
+
+struct Run {
+    seen: Seen,
+    status: Arc<Status>,
+    task: tokio::task::JoinHandle<()>,
+}
+
+impl Drop for Run {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+fn run(server: &Server, paging: Paging, timing: Timing) -> Run {
+    let watched = Watched {
+        path: "/api/v1/things".into(),
+        resource: "things",
+        field_selector: Some("metadata.name=a/b".into()),
+        label_selector: None,
+        paging,
+        metadata_only: false,
+        start_jitter: Duration::from_millis(1),
+    };
+    let (seen, status, client) = (Seen::default(), Arc::new(Status::new("things")), server.client());
+    let (mut handler, own) = (seen.clone(), Arc::clone(&status));
+    let task = tokio::spawn(async move {
+        let reflector = Reflector { client: &client, watched: &watched, status: &own, timing };
+        match reflector.run(&mut Reading(&mut handler), fastrand::Rng::with_seed(1)).await {}
+    });
+    Run { seen, status, task }
+}
+
+fn thing(name: &str, version: u32) -> serde_json::Value {
+    json!({"metadata": {"name": name, "resourceVersion": version.to_string()}, "spec": {"long": "text"}})
+}
+
+fn list(version: u32, next: &str, things: &[serde_json::Value]) -> Answer {
+    let list = json!({"kind": "ThingList", "metadata": {"resourceVersion": version.to_string(), "continue": next}, "items": things});
+    Answer::ok().send(list.to_string())
+}
+
+fn event(kind: &str, object: serde_json::Value) -> String {
+    format!("{}\n", json!({"type": kind, "object": object}))
+}
+
+fn gone() -> serde_json::Value {
+    json!({"kind": "Status", "code": 410, "reason": "Expired", "message": "too old resource version: 1 (9)"})
+}
+
+#[tokio::test]
+async fn a_list_out_of_the_cache_and_a_watch() {
+    let server = Server::start(|number, _| match number {
+        0 => list(7, "", &[thing("a", 3), thing("b", 4)]),
+        1 => Answer::ok()
+            .send(event("ADDED", thing("c", 8)))
+            .send(event("MODIFIED", thing("a", 9)) + &event("DELETED", thing("b", 10)))
+            .send(event("BOOKMARK", json!({"metadata": {"resourceVersion": "15"}}))),
+        _ => Answer::ok().hang(),
+    })
+    .await;
+    let run = run(&server, Paging::FromCache, TIMING);
+    until(|| server.asked().len() == 3).await;
+    assert_eq!(run.seen.calls(), "restart end +c +a -b");
+    assert_eq!(run.seen.known(), ["a@9", "c@8"]);
+    let paths = server.paths();
+    assert_eq!(paths[0], "/api/v1/things?resourceVersion=0&fieldSelector=metadata.name%3Da%2Fb");
+    let watch = |from: u32| {
+        format!("/api/v1/things?watch=1&resourceVersion={from}&allowWatchBookmarks=true&timeoutSeconds=")
+    };
+    assert!(paths[1].starts_with(&watch(7)), "{}", paths[1]);
+    assert!(paths[2].starts_with(&watch(15)), "from the bookmark: {}", paths[2]);
+    until(|| run.status.snapshot().last_success.is_some()).await;
+    let snapshot = run.status.snapshot();
+    assert_eq!((snapshot.requests, snapshot.errors), (3, 0), "an end in time is no error: {snapshot:?}");
+    assert!(snapshot.bytes > 100);
+}
+
+#[tokio::test]
+async fn pages() {
+    let server = Server::start(|number, _| match number {
+        0 => list(7, "to+ken=", &[thing("a", 3)]),
+        1 => list(7, "", &[thing("b", 4)]),
+        _ => Answer::ok().hang(),
+    })
+    .await;
+    let run = run(&server, Paging::Pages(1), TIMING);
+    until(|| server.asked().len() == 3).await;
+    assert_eq!(run.seen.known(), ["a@3", "b@4"]);
+    let paths = server.paths();
+    assert!(paths[0].starts_with("/api/v1/things?limit=1&field"), "{}", paths[0]);
+    assert!(paths[1].starts_with("/api/v1/things?limit=1&continue=to%2Bken%3D&"), "{}", paths[1]);
+}
+
+#[tokio::test]
+async fn pages_that_outlive_their_version_are_followed_by_one_whole_list() {
+    let server = Server::start(|number, _| match number {
+        0 => list(7, "more", &[thing("old", 3)]),
+        1 => Answer::status(410).send(gone().to_string()),
+        2 => list(9, "", &[thing("a", 8)]),
+        _ => Answer::ok().hang(),
+    })
+    .await;
+    let run = run(&server, Paging::Pages(1), TIMING);
+    until(|| server.asked().len() == 4).await;
+    assert!(server.paths()[2].starts_with("/api/v1/things?resourceVersion=0"));
+    assert_eq!(run.seen.known(), ["a@8"]);
+    assert_eq!(run.seen.calls(), "restart restart end");
+}
+
+#[tokio::test]
+async fn a_forgotten_version_is_followed_by_a_list() {
+    for (name, answer) in [
+        ("as an event", Answer::ok().send(event("ADDED", thing("x", 8))).send(event("ERROR", gone()))),
+        ("as an answer", Answer::status(410).send(gone().to_string())),
+    ] {
+        let server = Server::start(move |number, _| match number {
+            0 => list(7, "", &[thing("a", 3)]),
+            1 => answer.clone(),
+            2 => list(20, "", &[thing("b", 12)]),
+            _ => Answer::ok().hang(),
+        })
+        .await;
+        let run = run(&server, Paging::FromCache, TIMING);
+        until(|| server.asked().len() == 4).await;
+        assert_eq!(run.seen.known(), ["b@12"], "{name}");
+        assert!(server.paths()[3].contains("resourceVersion=20"), "{name}");
+    }
+}
+
+#[tokio::test]
+async fn half_an_event_is_none_and_comes_again() {
+    let whole = event("MODIFIED", thing("a", 9));
+    let half = whole[..whole.len() / 2].to_owned();
+    let server = Server::start(move |number, _| match number {
+        0 => list(7, "", &[thing("a", 3)]),
+        1 => Answer::ok().send(event("ADDED", thing("b", 8))).send(half.clone()).cut(),
+        2 => Answer::ok().send(whole.clone()).hang(),
+        _ => panic!("asked too often"),
+    })
+    .await;
+    let run = run(&server, Paging::FromCache, TIMING);
+    until(|| run.seen.calls().ends_with("+a")).await;
+    assert_eq!(run.seen.calls(), "restart end +b +a");
+    assert!(server.paths()[2].contains("resourceVersion=8&"), "{}", server.paths()[2]);
+}
+
+#[tokio::test]
+async fn a_list_that_breaks_off_changes_nothing() {
+    let server = Server::start(|number, _| match number {
+        0 => list(7, "", &[thing("a", 3)]),
+        1 => Answer::status(410).send(gone().to_string()),
+        2 => Answer::ok().send(r#"{"metadata":{"resourceVersion":"9"},"items":[{"metadata":{"name":"x","resourceVersion":"1"}},{"#),
+        3 => Answer::status(503).send("no healthy upstream"),
+        4 => Answer::ok().hang(),
+        _ => panic!("asked too often"),
+    })
+    .await;
+    let run = run(&server, Paging::FromCache, TIMING);
+    until(|| server.asked().len() == 5).await;
+    assert_eq!(run.seen.known(), ["a@3"], "as it was");
+    let snapshot = run.status.snapshot();
+    assert_eq!(snapshot.errors, 3);
+    let error = snapshot.error.unwrap();
+    assert!(error.contains("list things (503)") && error.contains("no healthy upstream"), "{error}");
+}
+
+#[tokio::test]
+async fn what_may_not_be_watched_is_said_and_tried_again() {
+    let forbidden =
+        json!({"kind": "Status", "code": 403, "reason": "Forbidden", "message": "things is forbidden"});
+    let server = Server::start(move |number, _| match number {
+        0 => Answer::status(403).send(forbidden.to_string()),
+        1 => list(7, "", &[]),
+        2 => Answer::status(403).send(forbidden.to_string()),
+        _ => Answer::ok().send(event("ADDED", thing("a", 8))).hang(),
+    })
+    .await;
+    let run = run(&server, Paging::FromCache, TIMING);
+    until(|| run.seen.calls().ends_with("+a")).await;
+    assert_eq!(run.seen.calls(), "restart restart end +a", "no second list for a watch that was refused");
+    until(|| run.status.snapshot().error.is_none()).await;
+    assert_eq!(run.status.snapshot().errors, 2);
+}
+
+#[tokio::test]
+async fn the_error_names_verb_and_resource() {
+    let server = Server::start(|number, _| match number {
+        0 => list(7, "", &[]),
+        1 => Answer::status(403).send("{}"),
+        _ => Answer::ok().hang(),
+    })
+    .await;
+    let timing =
+        Timing { first_wait: Duration::from_secs(3600), most_wait: Duration::from_secs(3600), ..TIMING };
+    let run = run(&server, Paging::FromCache, timing);
+    until(|| run.status.snapshot().errors > 0).await;
+    let error = run.status.snapshot().error.unwrap();
+    assert!(error.contains("may not watch things (403): grant `watch` on `things`"), "{error}");
+}
+
+#[tokio::test]
+async fn a_silent_watch_is_given_up() {
+    let server = Server::start(|number, asked| match number {
+        0 => list(7, "", &[]),
+        _ if asked.path.contains("resourceVersion=7&") => {
+            Answer::ok().send(event("ADDED", thing("a", 8))).hang()
+        }
+        _ => Answer::ok().send(event("ADDED", thing("b", 9))).hang(),
+    })
+    .await;
+    let run = run(&server, Paging::FromCache, Timing { watch_idle: Duration::from_millis(40), ..TIMING });
+    until(|| run.seen.calls().contains("+b")).await;
+    assert!(run.seen.calls().contains("+a"));
+    assert!(run.status.snapshot().errors > 0);
+}
+
+#[tokio::test]
+async fn a_watch_that_ends_at_once_is_not_repeated_without_pause() {
+    let server = Server::start(|number, _| match number {
+        0 => list(7, "", &[]),
+        1 => Answer::ok(),
+        _ => Answer::ok().hang(),
+    })
+    .await;
+    let run = run(&server, Paging::FromCache, TIMING);
+    until(|| server.asked().len() == 3).await;
+    assert_eq!(run.status.snapshot().errors, 1);
+}
+
+#[tokio::test]
+async fn a_malformed_object_costs_itself_alone() {
+    let odd = json!({"metadata": {"name": 5, "resourceVersion": "11"}});
+    let server = Server::start(move |number, _| match number {
+        0 => list(7, "", &[thing("a", 3), odd.clone(), thing("b", 4)]),
+        1 => Answer::ok().send(event("ADDED", odd.clone())).send(event("ADDED", thing("c", 12))),
+        2 => Answer::ok().send("no JSON\n"),
+        _ => Answer::ok().hang(),
+    })
+    .await;
+    let run = run(&server, Paging::FromCache, TIMING);
+    until(|| server.asked().len() == 4).await;
+    assert_eq!(run.seen.known(), ["a@3", "b@4", "c@12"]);
+    assert_eq!(run.status.snapshot().errors, 1, "a line that is no event");
+}
+
+#[tokio::test]
+async fn the_server_may_ask_for_patience() {
+    let mut headers = HeaderMap::new();
+    assert_eq!(retry_after(&headers), None);
+    headers.insert(RETRY_AFTER, "7".parse().unwrap());
+    assert_eq!(retry_after(&headers), Some(Duration::from_secs(7)));
+    headers.insert(RETRY_AFTER, "Wed, 21 Oct 2026 07:28:00 GMT".parse().unwrap());
+    assert_eq!(retry_after(&headers), None);
+}
+
+#[test]
+fn queries_are_escaped() {
+    assert_eq!(escaped("a=b,c!=d/é~"), "a%3Db%2Cc%21%3Dd%2F%C3%A9~");
+}

@@ -1,0 +1,109 @@
+//! A bearer token in a file that somebody else replaces from time to time.
+
+use std::path::PathBuf;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use http::HeaderValue;
+
+use super::ClientError;
+
+/// The kubelet replaces projected tokens at 80 % of their life, which is ten minutes at least.
+const KEEP: Duration = Duration::from_secs(60);
+
+/// Reads the file anew once a minute, and whenever the peer did not accept what it said.
+pub(crate) struct Token {
+    path: PathBuf,
+    last: Mutex<Option<(HeaderValue, Instant)>>,
+}
+
+impl Token {
+    pub(crate) fn new(path: PathBuf) -> Self {
+        Self { path, last: Mutex::new(None) }
+    }
+
+    /// Value of the `authorization` header.
+    ///
+    /// # Errors
+    /// When the file cannot be read and never could: one that is away for a moment costs nothing.
+    pub(crate) fn header(&self) -> Result<HeaderValue, ClientError> {
+        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        match &mut *last {
+            Some((header, read_at)) if read_at.elapsed() < KEEP => Ok(header.clone()),
+            known => {
+                let header = match (self.read(), &known) {
+                    (Ok(header), _) => header,
+                    (Err(_), Some((header, _))) => header.clone(),
+                    (Err(error), None) => return Err(error),
+                };
+                *known = Some((header.clone(), Instant::now()));
+                Ok(header)
+            }
+        }
+    }
+
+    /// What stands in the file now, where that is something else than `refused`.
+    pub(crate) fn newer_than(&self, refused: &HeaderValue) -> Option<HeaderValue> {
+        let header = self.read().ok().filter(|header| header != refused)?;
+        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        *last = Some((header.clone(), Instant::now()));
+        Some(header)
+    }
+
+    fn read(&self) -> Result<HeaderValue, ClientError> {
+        let wrong = |error: String| ClientError::File {
+            path: self.path.clone(),
+            error,
+            hint: "it should hold the bearer token of the agent's service account",
+        };
+        let text = std::fs::read_to_string(&self.path).map_err(|error| wrong(error.to_string()))?;
+        let text = text.trim();
+        if text.is_empty() {
+            return Err(wrong("empty".into()));
+        }
+        // The error of a bad header value does not quote it.
+        let mut header = HeaderValue::try_from(format!("Bearer {text}"))
+            .map_err(|_| wrong("no token: it has characters that no header may have".into()))?;
+        header.set_sensitive(true);
+        Ok(header)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_replaced_token_is_seen_when_the_old_one_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("token");
+        let token = Token::new(path.clone());
+        let error = token.header().unwrap_err().to_string();
+        assert!(error.contains("token") && error.contains("service account"), "{error}");
+
+        std::fs::write(&path, "first\n").unwrap();
+        let first = token.header().unwrap();
+        assert_eq!(first.as_bytes(), b"Bearer first");
+        assert!(first.is_sensitive());
+        assert_eq!(token.newer_than(&first), None, "the same is not newer");
+
+        std::fs::write(&path, "second").unwrap();
+        assert_eq!(token.header().unwrap(), first, "within its minute");
+        assert_eq!(token.newer_than(&first).unwrap().as_bytes(), b"Bearer second");
+        assert_eq!(token.header().unwrap().as_bytes(), b"Bearer second");
+
+        std::fs::remove_file(&path).unwrap();
+        assert_eq!(token.header().unwrap().as_bytes(), b"Bearer second");
+    }
+
+    #[test]
+    fn what_is_no_token_is_not_shown() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("token");
+        for (text, says) in [("", "empty"), ("secret\nsecret", "characters")] {
+            std::fs::write(&path, text).unwrap();
+            let error = Token::new(path.clone()).header().unwrap_err().to_string();
+            assert!(error.contains(says) && !error.contains("secret"), "{error}");
+        }
+    }
+}

@@ -1,0 +1,260 @@
+//! The HTTP client below `kube::Client`, for the API server and for the kubelet.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use http::header::AUTHORIZATION;
+use http::{HeaderMap, HeaderValue, Request, Response, StatusCode};
+use http_body_util::BodyExt;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::{TokioExecutor, TokioTimer};
+use kube::client::{Body, ConfigExt};
+use tower::{BoxError, ServiceBuilder};
+
+use super::{ClientError, Token};
+
+/// For TCP alone; what answers at all does so in milliseconds, and a lost SYN is sent again after 1 and 3 s.
+const CONNECT: Duration = Duration::from_secs(5);
+
+/// Name, TCP, TLS and the head of the answer. A busy API server queues requests for up to a minute, and says so by then.
+const HEAD: Duration = Duration::from_secs(30);
+
+/// A connection that stays idle between two ticks of a minute is kept.
+const IDLE: Duration = Duration::from_secs(90);
+
+/// Default is 400 KiB a connection, which an answer of some megabytes would make use of.
+const BUFFER_BYTES: usize = 64 * 1024;
+
+/// What went over the wire of one client.
+#[derive(Debug, Default)]
+pub struct Traffic {
+    requests: AtomicU64,
+    received_bytes: AtomicU64,
+}
+
+impl Traffic {
+    /// Requests sent, those included that got no answer.
+    pub fn requests(&self) -> u64 {
+        self.requests.load(Ordering::Relaxed)
+    }
+
+    /// Bytes of answers, without their heads.
+    pub fn received_bytes(&self) -> u64 {
+        self.received_bytes.load(Ordering::Relaxed)
+    }
+}
+
+/// The head of an answer did not come in time.
+#[derive(Debug, thiserror::Error)]
+#[error("no answer within {} s", HEAD.as_secs())]
+pub(super) struct NoAnswer;
+
+type Http = hyper_util::client::legacy::Client<hyper_rustls::HttpsConnector<HttpConnector>, Body>;
+
+struct Transport {
+    http: Http,
+    token: Option<Token>,
+    traffic: Arc<Traffic>,
+}
+
+/// A client for the peer of `config`. Without `token`, it authenticates as `config` says. `of` names the peer in errors.
+///
+/// To be called within the runtime: `kube::Client` spawns a task.
+///
+/// # Errors
+/// When a certificate, key or header of `config` cannot be used.
+pub(crate) fn connect(
+    config: &kube::Config,
+    token: Option<Token>,
+    traffic: Arc<Traffic>,
+    of: &str,
+) -> Result<kube::Client, ClientError> {
+    let wrong =
+        |error: kube::Error| ClientError::Setup { of: of.to_owned(), error: super::explain::setup(&error) };
+    let mut tcp = HttpConnector::new();
+    tcp.enforce_http(false);
+    tcp.set_nodelay(true);
+    tcp.set_connect_timeout(Some(CONNECT));
+    // A peer that vanished is noticed within a minute, whatever waits on it.
+    tcp.set_keepalive(Some(Duration::from_secs(30)));
+    tcp.set_keepalive_interval(Some(Duration::from_secs(10)));
+    tcp.set_keepalive_retries(Some(3));
+    let connector = config.rustls_https_connector_with_connector(tcp).map_err(wrong)?;
+    let http = hyper_util::client::legacy::Builder::new(TokioExecutor::new())
+        .pool_timer(TokioTimer::new())
+        .pool_idle_timeout(IDLE)
+        .pool_max_idle_per_host(1)
+        .http1_max_buf_size(BUFFER_BYTES)
+        .build(connector);
+    let auth = match &token {
+        Some(_) => None,
+        None => config.auth_layer().map_err(wrong)?,
+    };
+    let transport = Arc::new(Transport { http, token, traffic });
+    let service = ServiceBuilder::new()
+        .layer(config.base_uri_layer())
+        .option_layer(auth)
+        .layer(config.extra_headers_layer().map_err(wrong)?)
+        .map_err(BoxError::from)
+        .service_fn(move |request| {
+            let transport = Arc::clone(&transport);
+            async move { transport.send(request).await }
+        });
+    Ok(kube::Client::new(service, config.default_namespace.clone()))
+}
+
+impl Transport {
+    /// Sends it, and once more when it was refused and the token on disk has changed since.
+    async fn send(
+        &self,
+        mut request: Request<Body>,
+    ) -> Result<
+        Response<impl hyper::body::Body<Data = hyper::body::Bytes, Error = hyper::Error> + use<>>,
+        BoxError,
+    > {
+        let Some(token) = &self.token else { return self.once(request).await };
+        let header = token.header()?;
+        let again = copy(&request);
+        set(request.headers_mut(), header.clone());
+        let response = self.once(request).await?;
+        if response.status() == StatusCode::UNAUTHORIZED
+            && let Some(mut again) = again
+            && let Some(newer) = token.newer_than(&header)
+        {
+            set(again.headers_mut(), newer);
+            return self.once(again).await;
+        }
+        Ok(response)
+    }
+
+    async fn once(
+        &self,
+        request: Request<Body>,
+    ) -> Result<
+        Response<impl hyper::body::Body<Data = hyper::body::Bytes, Error = hyper::Error> + use<>>,
+        BoxError,
+    > {
+        self.traffic.requests.fetch_add(1, Ordering::Relaxed);
+        let response =
+            tokio::time::timeout(HEAD, self.http.request(request)).await.map_err(|_| NoAnswer)??;
+        let traffic = Arc::clone(&self.traffic);
+        Ok(response.map(|body| {
+            body.map_frame(move |frame| {
+                let bytes = frame.data_ref().map_or(0, |data| data.len() as u64);
+                traffic.received_bytes.fetch_add(bytes, Ordering::Relaxed);
+                frame
+            })
+        }))
+    }
+}
+
+fn set(headers: &mut HeaderMap, authorization: HeaderValue) {
+    headers.insert(AUTHORIZATION, authorization);
+}
+
+fn copy(request: &Request<Body>) -> Option<Request<Body>> {
+    let mut copy = Request::new(request.body().try_clone()?);
+    *copy.method_mut() = request.method().clone();
+    *copy.uri_mut() = request.uri().clone();
+    *copy.headers_mut() = request.headers().clone();
+    Some(copy)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::client::testing::{Answer, Server};
+    use crate::client::{explain, explain_for};
+
+    async fn get(client: &kube::Client) -> Result<String, kube::Error> {
+        let request = Request::get("/pods").body(Vec::new()).map_err(kube::Error::HttpError)?;
+        client.request_text(request).await
+    }
+
+    #[tokio::test]
+    async fn what_goes_over_the_wire_is_counted_and_a_connection_is_kept() {
+        let slow = Answer::ok().send("four").pause(Duration::from_millis(5)).send("more");
+        let server = Server::start(move |_, _| slow.clone()).await;
+        let (client, traffic) = server.client_with(None);
+        for _ in 0..3 {
+            assert_eq!(get(&client).await.unwrap(), "fourmore");
+        }
+        assert_eq!((traffic.requests(), traffic.received_bytes()), (3, 24));
+        assert_eq!(server.connections(), 1);
+    }
+
+    #[tokio::test]
+    async fn a_token_that_was_replaced_is_taken_up_at_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("token");
+        std::fs::write(&path, "old").unwrap();
+        let server = Server::start(|_, asked| match asked.header("authorization") {
+            Some("Bearer new") => Answer::ok().send("welcome"),
+            _ => Answer::status(401).send("Unauthorized"),
+        })
+        .await;
+        let (client, _) = server.client_with(Some(Token::new(path.clone())));
+        let error = get(&client).await.unwrap_err();
+        let text = explain(&error, "get", "pods");
+        assert!(text.contains("401") && !text.contains("old"), "{text}");
+        assert_eq!(server.asked().len(), 1, "the same token is not offered twice");
+        std::fs::write(&path, "new").unwrap();
+        assert_eq!(get(&client).await.unwrap(), "welcome");
+        assert_eq!(server.asked().len(), 3);
+        assert_eq!(get(&client).await.unwrap(), "welcome");
+        assert_eq!(server.asked().len(), 4, "and kept");
+    }
+
+    #[tokio::test]
+    async fn certificates_are_verified() {
+        let server = Server::start_tls(|_, _| Answer::ok().send("hello")).await;
+        let tls = |ca: &'static [u8], name: Option<&str>, insecure| {
+            let mut config = kube::Config::new(server.url.parse().unwrap());
+            let der =
+                <rustls::pki_types::CertificateDer<'_> as rustls::pki_types::pem::PemObject>::from_pem_slice(
+                    ca,
+                );
+            config.root_cert = Some(vec![der.unwrap().to_vec()]);
+            config.tls_server_name = name.map(str::to_owned);
+            config.accept_invalid_certs = insecure;
+            connect(&config, None, Arc::default(), "the test").unwrap()
+        };
+        let (own, other) = (
+            include_bytes!("../../tests/data/tls/ca.pem").as_slice(),
+            include_bytes!("../../tests/data/tls/other-ca.pem").as_slice(),
+        );
+        assert_eq!(get(&tls(own, None, false)).await.unwrap(), "hello");
+        assert_eq!(get(&tls(own, Some("node-a.example"), false)).await.unwrap(), "hello");
+        assert_eq!(get(&tls(other, None, true)).await.unwrap(), "hello", "as configured");
+        let words = |error| explain_for(crate::client::Peer::Kubelet, &error, "get", "/pods");
+        let unknown = words(get(&tls(other, None, false)).await.unwrap_err());
+        assert!(
+            unknown.contains("not signed by a CA that is trusted") && unknown.contains("ca_files"),
+            "{unknown}"
+        );
+        let name = words(get(&tls(own, Some("node-b.example"), false)).await.unwrap_err());
+        assert!(name.contains("another name") && name.contains("node-b.example"), "{name}");
+    }
+
+    #[tokio::test]
+    async fn peers_that_are_not_there() {
+        let gone = Server::start(|_, _| Answer::ok()).await;
+        let client = gone.client();
+        drop(gone);
+        tokio::task::yield_now().await;
+        let text = explain(&get(&client).await.unwrap_err(), "get", "pods");
+        assert!(text.contains("connection refused"), "{text}");
+
+        let config = kube::Config::new("http://no-such-host.invalid".parse().unwrap());
+        let client = connect(&config, None, Arc::default(), "the test").unwrap();
+        let text = explain(&get(&client).await.unwrap_err(), "get", "pods");
+        assert!(text.contains("DNS"), "{text}");
+
+        let plain = Server::start(|_, _| Answer::ok()).await;
+        let config = kube::Config::new(plain.url.replace("http:", "https:").parse().unwrap());
+        let client = connect(&config, None, Arc::default(), "the test").unwrap();
+        let text = explain(&get(&client).await.unwrap_err(), "get", "pods");
+        assert!(text.contains("TLS with the API server") || text.contains("closed the connection"), "{text}");
+    }
+}
