@@ -1,0 +1,299 @@
+use serde_json::json;
+
+use super::*;
+use crate::client::testing::{Answer, Asked, Server};
+
+const OWN_CA: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/tls/ca.pem");
+const OTHER_CA: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/tls/other-ca.pem");
+
+fn settings(url: &str) -> KubeletSettings {
+    KubeletSettings {
+        url: url.to_owned(),
+        token_file: None,
+        ca_files: vec![OWN_CA.into()],
+        server_name: None,
+        insecure: false,
+        timeout: Duration::from_secs(20),
+        keep: Keep::default(),
+        summary: true,
+        max_answer_bytes: 1 << 20,
+    }
+}
+
+/// Without waits after failures.
+fn kubelet(settings: KubeletSettings) -> (Kubelet, Arc<Status>) {
+    let status = Arc::new(Status::new("kubelet"));
+    let mut kubelet = Kubelet::new(settings, Arc::clone(&status)).unwrap();
+    let none = Backoff::new(Duration::ZERO, Duration::ZERO);
+    (kubelet.pods.backoff, kubelet.summary.backoff) = (none.clone(), none);
+    (kubelet, status)
+}
+
+fn pods(names: &[&str]) -> Answer {
+    let items: Vec<_> =
+        names.iter().map(|name| json!({"metadata": {"name": name, "namespace": "n", "uid": name}})).collect();
+    Answer::ok().send(json!({"kind": "PodList", "items": items}).to_string())
+}
+
+fn summary() -> Answer {
+    Answer::ok().send(json!({"pods": [{"podRef": {"uid": "a"}}]}).to_string())
+}
+
+fn names(data: &KubeletData) -> Vec<String> {
+    let list = data.pods.as_ref().map(|list| list.pods.iter().map(|pod| pod.name.to_string()).collect());
+    list.unwrap_or_default()
+}
+
+/// A kubelet that says `answer` to its `n`-th list, and good summaries.
+async fn lists(answer: impl Fn(usize) -> Answer + Send + 'static) -> Server {
+    let mut list = 0;
+    Server::start(move |_, asked: &Asked| match asked.path.as_str() {
+        "/pods" => {
+            list += 1;
+            answer(list - 1)
+        }
+        _ => summary(),
+    })
+    .await
+}
+
+#[tokio::test]
+async fn one_list_and_one_summary_a_call_over_one_connection() {
+    let server = lists(|_| pods(&["a", "b"])).await;
+    let (mut kubelet, status) = kubelet(settings(&server.url));
+    let before = Instant::now();
+    let data = kubelet.fetch().await;
+    assert_eq!(names(&data), ["a", "b"]);
+    assert!(data.pods_read_at.is_some_and(|time| time >= before) && data.summary_read_at.is_some());
+    assert!(data.summary.as_ref().unwrap().pod("a").is_some());
+    assert_eq!(data.error, None);
+    kubelet.fetch().await;
+    assert_eq!(server.paths(), ["/pods", "/stats/summary", "/pods", "/stats/summary"]);
+    assert_eq!(server.connections(), 1);
+    let snapshot = status.snapshot();
+    assert_eq!((snapshot.requests, snapshot.errors), (4, 0));
+    assert!(snapshot.last_success.is_some() && snapshot.bytes > 200);
+
+    let without = KubeletSettings { summary: false, ..settings(&server.url) };
+    let data = Kubelet::new(without, Arc::new(Status::new("kubelet"))).unwrap().fetch().await;
+    assert!(data.summary.is_none() && data.pods.is_some());
+    assert_eq!(server.paths().len(), 5);
+}
+
+/// What a call said and had, after a good one before it.
+async fn after_a_good_list(answer: Answer) -> (Arc<KubeletData>, Arc<KubeletData>) {
+    let server = lists(move |list| if list == 0 { pods(&["a", "b"]) } else { answer.clone() }).await;
+    let (mut kubelet, status) = kubelet(settings(&server.url));
+    let good = kubelet.fetch().await;
+    assert_eq!(good.error, None);
+    let data = kubelet.fetch().await;
+    assert_eq!(status.snapshot().error, data.error);
+    (good, data)
+}
+
+#[tokio::test]
+async fn answers_that_cannot_be_right_leave_what_is_known() {
+    let odd = json!({"items": [{"metadata": {"name": "a"}}]}).to_string();
+    let status = json!({"kind": "Status", "message": "not yet"}).to_string();
+    let cases: [(&str, Answer); 9] = [
+        ("the answer is empty", Answer::ok()),
+        ("line 1", Answer::ok().send("<html>")),
+        ("line 1", Answer::ok().send(r#"{"items":[{"metadata":"#)),
+        ("not yet", Answer::ok().send(status)),
+        ("names no pods, and 2 before", pods(&[])),
+        ("none of its pods could be read", Answer::ok().send(odd)),
+        ("kubelet.max_answer_bytes = 1048576", Answer::ok().send(vec![b' '; 1 << 20]).send(" ")),
+        ("cannot get /pods", Answer::ok().send(r#"{"items":[]}"#).cut()),
+        ("grant `get` on `nodes/pods`", Answer::status(403).send("Forbidden (user=x)")),
+    ];
+    for (says, answer) in cases {
+        let (good, data) = after_a_good_list(answer).await;
+        let error = data.error.as_deref().unwrap_or_default();
+        assert!(
+            error.starts_with("kubelet /pods, failing since 2") && error.contains(says),
+            "{says}: {error}"
+        );
+        assert_eq!(names(&data), ["a", "b"], "{says}");
+        assert_eq!(data.pods_read_at, good.pods_read_at, "{says}: as old as it is");
+        assert!(data.summary_read_at > good.summary_read_at, "{says}: costs the summary nothing");
+    }
+}
+
+#[tokio::test]
+async fn a_summary_that_fails_costs_the_pods_nothing() {
+    let server = Server::start(|number, asked| match (number, asked.path.as_str()) {
+        (_, "/pods") => pods(&["a"]),
+        (1, _) => summary(),
+        _ => Answer::status(500).send("boom"),
+    })
+    .await;
+    let (mut kubelet, _) = kubelet(settings(&server.url));
+    let first = kubelet.fetch().await;
+    let second = kubelet.fetch().await;
+    assert!(second.pods_read_at > first.pods_read_at);
+    assert_eq!(second.summary_read_at, first.summary_read_at);
+    assert!(second.summary.is_some());
+    let error = second.error.as_deref().unwrap();
+    assert!(error.starts_with("kubelet /stats/summary, failing since") && error.contains("boom"), "{error}");
+}
+
+#[tokio::test]
+async fn a_node_without_pods_is_believed_the_second_time() {
+    let server = lists(|list| match list {
+        0 | 3 => pods(&["a"]),
+        _ => pods(&[]),
+    })
+    .await;
+    let (mut kubelet, _) = kubelet(settings(&server.url));
+    let mut seen = Vec::new();
+    for _ in 0..5 {
+        let data = kubelet.fetch().await;
+        seen.push((names(&data).len(), data.error.is_some()));
+    }
+    assert_eq!(seen, [(1, false), (1, true), (0, false), (1, false), (1, true)]);
+}
+
+#[tokio::test]
+async fn a_new_node_without_pods_is_no_error() {
+    let server = lists(|_| Answer::ok().send(r#"{"kind":"PodList","items":null}"#)).await;
+    let data = kubelet(settings(&server.url)).0.fetch().await;
+    assert!(data.error.is_none() && data.pods.as_ref().unwrap().pods.is_empty());
+}
+
+#[tokio::test]
+async fn a_black_hole_is_left_in_time() {
+    let server = lists(|_| Answer::ok().send("{").hang()).await;
+    let short = KubeletSettings { timeout: Duration::from_millis(50), ..settings(&server.url) };
+    let data = kubelet(short).0.fetch().await;
+    assert!(data.pods.is_none());
+    let error = data.error.as_deref().unwrap();
+    assert!(error.contains("no complete answer within 0.05 s"), "{error}");
+}
+
+#[tokio::test]
+async fn during_back_off_it_answers_at_once_from_what_it_knows() {
+    let server = lists(|list| if list == 0 { pods(&["a"]) } else { Answer::status(500) }).await;
+    let (mut kubelet, status) = kubelet(settings(&server.url));
+    kubelet.fetch().await;
+    // Any seed: the wait is some part of an hour, and zero for none that was ever seen.
+    let hour = Duration::from_secs(3600);
+    kubelet.pods.backoff = Backoff::with_random(hour, hour, fastrand::Rng::with_seed(3));
+    let failed = kubelet.fetch().await;
+    let (asked, errors) = (server.asked().len(), status.snapshot().errors);
+    for _ in 0..3 {
+        let data = kubelet.fetch().await;
+        assert_eq!((names(&data), &data.error), (vec!["a".to_owned()], &failed.error));
+    }
+    let lists = server.paths().iter().filter(|path| *path == "/pods").count();
+    assert_eq!(lists, 2, "none during the back-off");
+    assert!(server.asked().len() > asked, "while the summary goes on");
+    assert_eq!(status.snapshot().errors, errors, "nothing failed anew");
+}
+
+#[tokio::test]
+async fn the_error_says_since_when() {
+    let server = lists(|_| Answer::status(500)).await;
+    let (mut kubelet, _) = kubelet(settings(&server.url));
+    let since = |data: &KubeletData| {
+        let error = data.error.clone().unwrap();
+        error.split(": ").next().unwrap().to_owned()
+    };
+    let first = since(&*kubelet.fetch().await);
+    assert_eq!(since(&*kubelet.fetch().await), first);
+}
+
+#[tokio::test]
+async fn the_token_goes_to_a_verified_kubelet_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let token_file = folder.path().join("token");
+    std::fs::write(&token_file, "old").unwrap();
+    let secure = Server::start_tls(|_, asked| match (asked.header("authorization"), asked.path.as_str()) {
+        (Some("Bearer new"), "/pods") => pods(&["a"]),
+        (Some("Bearer new"), _) => summary(),
+        _ => Answer::status(401).send("Unauthorized"),
+    })
+    .await;
+    let with_token = |url: &str, ca: &str| KubeletSettings {
+        token_file: Some(token_file.clone()),
+        ca_files: vec![ca.into()],
+        ..settings(url)
+    };
+    let (mut trusting, _) = kubelet(with_token(&secure.url, OWN_CA));
+    let error = trusting.fetch().await.error.clone().unwrap();
+    assert!(
+        error.contains("(401)") && error.contains("authentication.webhook") && !error.contains("old"),
+        "{error}"
+    );
+    std::fs::write(&token_file, "new").unwrap();
+    assert_eq!(names(&*trusting.fetch().await), ["a"], "in the same call that was refused with the old one");
+
+    let asked = secure.asked().len();
+    let (mut wary, _) = kubelet(with_token(&secure.url, OTHER_CA));
+    let error = wary.fetch().await.error.clone().unwrap();
+    assert!(
+        error.contains("not signed by a CA that is trusted") && error.contains("kubelet.ca_files"),
+        "{error}"
+    );
+    assert_eq!(secure.asked().len(), asked, "no request, no token");
+
+    let plain = Server::start(|_, _| pods(&["a"])).await;
+    kubelet(with_token(&plain.url, OWN_CA)).0.fetch().await;
+    assert!(plain.asked().iter().all(|asked| asked.header("authorization").is_none()));
+}
+
+#[tokio::test]
+async fn ca_files_that_were_replaced_are_read_after_a_failure() {
+    let folder = tempfile::tempdir().unwrap();
+    let ca = folder.path().join("ca.pem");
+    std::fs::copy(OTHER_CA, &ca).unwrap();
+    let server =
+        Server::start_tls(|_, asked| if asked.path == "/pods" { pods(&["a"]) } else { summary() }).await;
+    let (mut kubelet, _) = kubelet(KubeletSettings { ca_files: vec![ca.clone()], ..settings(&server.url) });
+    assert!(kubelet.fetch().await.error.is_some());
+    std::fs::copy(OWN_CA, &ca).unwrap();
+    kubelet.fetch().await;
+    assert_eq!(names(&*kubelet.fetch().await), ["a"]);
+}
+
+#[tokio::test]
+async fn another_name_and_no_name_at_all() {
+    let server =
+        Server::start_tls(|_, asked| if asked.path == "/pods" { pods(&["a"]) } else { summary() }).await;
+    for (name, insecure, good) in [
+        (Some("node-a.example"), false, true),
+        (Some("node-b.example"), false, false),
+        (Some("node-b.example"), true, true),
+    ] {
+        let settings =
+            KubeletSettings { server_name: name.map(str::to_owned), insecure, ..settings(&server.url) };
+        let error = kubelet(settings).0.fetch().await.error.clone();
+        assert_eq!(error.is_none(), good, "{name:?} {insecure}: {error:?}");
+        assert!(error.is_none_or(|error| error.contains("kubelet.server_name")));
+    }
+}
+
+#[tokio::test]
+async fn settings_that_cannot_work() {
+    let wrong =
+        |settings| Kubelet::new(settings, Arc::new(Status::new("kubelet"))).err().unwrap().to_string();
+    let text = wrong(KubeletSettings {
+        ca_files: vec!["/nowhere/ca.pem".into()],
+        ..settings("https://10.0.0.7:10250")
+    });
+    assert!(text.contains("/nowhere/ca.pem") && text.contains("kubelet.ca_files"), "{text}");
+    let empty = tempfile::NamedTempFile::new().unwrap();
+    let text =
+        wrong(KubeletSettings { ca_files: vec![empty.path().into()], ..settings("https://10.0.0.7:10250") });
+    assert!(text.contains("no certificate in it"), "{text}");
+    for url in ["10.0.0.7:10250", "https://", "ftp://10.0.0.7", "https://fd00::7:10250"] {
+        let text = wrong(KubeletSettings { insecure: true, ..settings(url) });
+        assert!(text.contains("is not the address of a kubelet"), "{url}: {text}");
+    }
+}
+
+#[test]
+fn addresses() {
+    assert_eq!(url_of("10.0.0.7"), "https://10.0.0.7:10250");
+    assert_eq!(url_of("fd00::7"), "https://[fd00::7]:10250");
+    assert_eq!(url_of("node-a.example"), "https://node-a.example:10250");
+}
