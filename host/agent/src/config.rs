@@ -5,6 +5,7 @@
 //! Precedence: command line, file, environment, default. `deploy/insightd.yaml` documents every key.
 
 mod environment;
+mod kubernetes;
 mod pipelines;
 mod reader;
 mod report;
@@ -17,6 +18,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 pub use environment::Environment;
+pub use kubernetes::{Api, Cluster, Kubelet, Leader, LockKind, Role};
 pub use pipelines::{Component, OnFailure, Origin, Output, Pipeline, Scope, Settings, Stage};
 pub use report::{Problem, Report};
 pub use sections::interval;
@@ -30,12 +32,22 @@ use reader::{Problems, Section};
 pub struct Config {
     /// Time between two ticks.
     pub interval: Duration,
+    /// Which part of the work this agent does.
+    pub role: Role,
     /// The agent's own log.
     pub log: Log,
     /// Where the host is seen.
     pub host: Host,
     /// What this node is.
     pub node: Node,
+    /// The kubelet of this node.
+    pub kubelet: Kubelet,
+    /// The API server.
+    pub api: Api,
+    /// What the elected agent reads of the cluster.
+    pub cluster: Cluster,
+    /// The election.
+    pub leader: Leader,
     /// Folder of `file:` components.
     pub transforms_dir: Option<PathBuf>,
     /// The compiler; beside the agent's own program where absent.
@@ -150,6 +162,7 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             interval: Duration::from_secs(60),
+            role: Role::All,
             log: Log { level: "info".into(), format: LogFormat::Auto },
             host: Host {
                 root: "/".into(),
@@ -165,6 +178,10 @@ impl Default for Config {
                 orchestrator: Orchestrator::Eks,
                 instance: Instance::default(),
             },
+            kubelet: Kubelet::default(),
+            api: Api::default(),
+            cluster: Cluster::default(),
+            leader: Leader::default(),
             transforms_dir: None,
             compiler: None,
             limits: Limits {
@@ -174,7 +191,7 @@ impl Default for Config {
                 failures: 3,
             },
             sinks: vec![sinks::stdout()],
-            pipelines: vec![Pipeline::node()],
+            pipelines: Pipeline::defaults(),
         }
     }
 }

@@ -6,6 +6,12 @@ const NODE_NAMES: [&str; 2] = ["K8S_NODE_NAME", "HOST_NAME"];
 /// Name of the cluster.
 const CLUSTER_NAME: &str = "K8S_CLUSTER_NAME";
 
+/// Address of the node, from `status.hostIP`.
+const HOST_IP: &str = "HOST_IP";
+
+/// Namespace, name and uid of the agent's pod.
+const POD: [&str; 3] = ["K8S_NAMESPACE", "POD_NAME", "POD_UID"];
+
 /// What the environment says. A variable that is empty or not UTF-8 is absent.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Environment {
@@ -13,6 +19,14 @@ pub struct Environment {
     pub node_name: Option<String>,
     /// `K8S_CLUSTER_NAME`.
     pub cluster_name: Option<String>,
+    /// `HOST_IP`.
+    pub host_ip: Option<String>,
+    /// `K8S_NAMESPACE`.
+    pub namespace: Option<String>,
+    /// `POD_NAME`.
+    pub pod_name: Option<String>,
+    /// `POD_UID`.
+    pub pod_uid: Option<String>,
 }
 
 impl Environment {
@@ -24,9 +38,14 @@ impl Environment {
     /// From any source of variables.
     pub fn from_lookup(variable: impl Fn(&str) -> Option<String>) -> Self {
         let variable = |name: &str| variable(name).filter(|value| !value.is_empty());
+        let [namespace, pod_name, pod_uid] = POD.map(variable);
         Self {
             node_name: NODE_NAMES.iter().find_map(|name| variable(name)),
             cluster_name: variable(CLUSTER_NAME),
+            host_ip: variable(HOST_IP),
+            namespace,
+            pod_name,
+            pod_uid,
         }
     }
 }

@@ -23,6 +23,12 @@ pub struct Pipeline {
 pub enum Scope {
     /// This node with its pods.
     Node,
+    /// The whole cluster; batches come to the elected agent alone.
+    Cluster,
+}
+
+impl Scope {
+    const WORDS: [(&str, Self); 2] = [("node", Self::Node), ("cluster", Self::Cluster)];
 }
 
 /// One transform of a chain.
@@ -125,17 +131,22 @@ impl std::fmt::Display for Component {
 }
 
 impl Pipeline {
-    /// The default: this node's Container Insights events on stdout.
-    pub(super) fn node() -> Self {
+    /// Container Insights events of this node, and of the cluster where this agent leads, on stdout.
+    pub(super) fn defaults() -> Vec<Self> {
+        vec![Self::shipped(0, "node", Scope::Node), Self::shipped(1, "cluster", Scope::Cluster)]
+    }
+
+    fn shipped(place: usize, name: &str, scope: Scope) -> Self {
+        let path = format!("pipelines[{place}]");
         let stage = |index: usize, name: &str| Stage {
-            component: Component::builtin(name, format!("pipelines[0].transforms[{index}]")),
+            component: Component::builtin(name, format!("{path}.transforms[{index}]")),
             on_failure: OnFailure::LastGood,
         };
         Self {
-            name: "node".into(),
-            scope: Scope::Node,
+            name: name.into(),
+            scope,
             transforms: vec![stage(0, "decorate"), stage(1, "utilization")],
-            outputs: vec![Output::emf("stdout")],
+            outputs: vec![Output::emf("stdout", &path)],
         }
     }
 }
@@ -155,9 +166,9 @@ impl Component {
 }
 
 impl Output {
-    fn emf(sink: &str) -> Self {
+    fn emf(sink: &str, path: &str) -> Self {
         Self {
-            formatter: Component::builtin("emf", "pipelines[0].outputs[0].formatter".into()),
+            formatter: Component::builtin("emf", format!("{path}.outputs[0].formatter")),
             sink: sink.into(),
             grants: default_grants(),
             max_bytes_per_tick: 64 << 20,
@@ -175,7 +186,7 @@ fn default_grants() -> Grants {
 
 /// Reads the list; the default where it is absent.
 pub(super) fn read(root: &Section<'_>, sinks: &[&str], problems: &Problems) -> Vec<Pipeline> {
-    let Some(items) = root.list("pipelines") else { return vec![Pipeline::node()] };
+    let Some(items) = root.list("pipelines") else { return Pipeline::defaults() };
     if items.is_empty() {
         root.problem("pipelines", "the list is empty: nothing would run; leave the key out for the default");
     }
@@ -198,7 +209,7 @@ fn pipeline(item: &Item<'_>, sinks: &[&str]) -> Option<Pipeline> {
     if name.is_none() {
         section.problem("name", "required");
     }
-    let scope = section.value("scope", one_of(&[("node", Scope::Node)])).unwrap_or(Scope::Node);
+    let scope = section.value("scope", one_of(&Scope::WORDS)).unwrap_or(Scope::Node);
     let transforms = section.list("transforms").unwrap_or_default();
     let transforms = transforms.iter().filter_map(stage).collect();
     let outputs = section.list("outputs").unwrap_or_default();
@@ -257,7 +268,7 @@ fn component_name(text: &str) -> Result<(Origin, String), String> {
 }
 
 fn output(item: &Item<'_>, sinks: &[&str]) -> Option<Output> {
-    let default = Output::emf("stdout");
+    let default = Output::emf("stdout", "");
     let section = item.section();
     let formatter = match section.get("formatter") {
         Some(item) => {

@@ -7,7 +7,7 @@ use super::reader::{Problems, Section, flag, integer, one_of};
 use super::{
     Config, Environment, Host, Instance, Limits, Log, LogFormat, Node, Orchestrator, Origin, Pipeline,
 };
-use super::{pipelines, sinks, values};
+use super::{kubernetes, pipelines, sinks, values};
 
 /// Shortest interval: below it the clock of most counters (10 ms) shows in the rates.
 const MIN_INTERVAL: Duration = Duration::from_millis(100);
@@ -31,9 +31,14 @@ pub fn interval(text: &str) -> Result<Duration, String> {
 pub(super) fn read(root: &Section<'_>, problems: &Problems, environment: &Environment) -> Config {
     let default = Config::default();
     let interval = root.value("interval", interval);
+    let role = root.value("role", kubernetes::role).unwrap_or(default.role);
     let log = read_log(&root.section("log"), default.log);
     let host = read_host(&root.section("host"), default.host);
     let node = read_node(&root.section("node"), default.node, environment);
+    let kubelet = kubernetes::read_kubelet(&root.section("kubelet"), environment);
+    let api = kubernetes::read_api(&root.section("api"));
+    let cluster = kubernetes::read_cluster(&root.section("cluster"));
+    let leader = kubernetes::read_leader(&root.section("leader"), environment);
     let transforms_dir = root.text("transforms_dir").map(PathBuf::from);
     let compiler = root.text("compiler").map(PathBuf::from);
     let limits = read_limits(&root.section("limits"), default.limits);
@@ -54,9 +59,14 @@ pub(super) fn read(root: &Section<'_>, problems: &Problems, environment: &Enviro
     root.finish();
     Config {
         interval: interval.unwrap_or(default.interval),
+        role,
         log,
         host,
         node,
+        kubelet,
+        api,
+        cluster,
+        leader,
         transforms_dir,
         compiler,
         limits,

@@ -1,0 +1,346 @@
+//! `kubelet:`, `api:`, `cluster:` and `leader:` which peers the agent asks, and who speaks for the cluster.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::environment::Environment;
+use super::reader::{Section, flag, integer, one_of};
+use super::values;
+
+/// Where Kubernetes mounts what a pod needs to prove who it is.
+const SERVICE_ACCOUNT: &str = "/var/run/secrets/kubernetes.io/serviceaccount";
+
+/// The lock that existing Container Insights agents use.
+const LOCK_NAME: &str = "otel-container-insight-clusterleader";
+
+/// Which part of the work an agent does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// The node, and the cluster when it is elected.
+    All,
+    /// The node alone.
+    Node,
+    /// The cluster alone, when it is elected.
+    Cluster,
+}
+
+impl Role {
+    /// Whether it reads a node.
+    pub fn has_node(self) -> bool {
+        self != Self::Cluster
+    }
+
+    /// Whether it stands for election.
+    pub fn has_cluster(self) -> bool {
+        self != Self::Node
+    }
+}
+
+/// The kubelet of this node.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Kubelet {
+    /// Whether it is asked; where nothing is said, when its address is known.
+    pub enabled: Option<bool>,
+    /// Its address, such as `https://10.0.0.7:10250`; from `HOST_IP` where absent.
+    pub url: Option<String>,
+    /// The bearer token, read again as it rotates.
+    pub token_file: PathBuf,
+    /// Certificates, PEM, of which one must have signed the kubelet's.
+    pub ca_files: Vec<PathBuf>,
+    /// The name its certificate is checked for, where that is not the address.
+    pub server_name: Option<String>,
+    /// Believes any certificate.
+    pub insecure: bool,
+    /// How long one answer may take.
+    pub timeout: Duration,
+    /// Whether `/stats/summary` is asked for beside `/pods`.
+    pub summary: bool,
+    /// Annotations of pods that are taken over, by full key.
+    pub annotations: Vec<String>,
+    /// Most bytes of labels, and of annotations, of one pod.
+    pub label_bytes: usize,
+}
+
+/// The API server.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Api {
+    /// Whether it is asked; where nothing is said, when the agent runs in a cluster or has a kubeconfig.
+    pub enabled: Option<bool>,
+    /// A kubeconfig in place of the pod's service account.
+    pub kubeconfig: Option<PathBuf>,
+    /// Whether the own Node object is watched.
+    pub node: bool,
+    /// Whether Services are watched.
+    pub services: bool,
+    /// Whether Jobs that own local pods are looked up.
+    pub jobs: bool,
+}
+
+/// What the elected agent reads of the cluster.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cluster {
+    /// Whether pending pods are taken over one by one.
+    pub pending_pods: bool,
+    /// Most of them.
+    pub max_pending_pods: usize,
+    /// Objects in one page of a list.
+    pub page_size: u32,
+}
+
+/// The election.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Leader {
+    /// What the lock is.
+    pub kind: LockKind,
+    /// Its name.
+    pub name: String,
+    /// Its namespace.
+    pub namespace: String,
+    /// This agent in the lock; the pod's name, else the node's, where absent.
+    pub identity: Option<String>,
+    /// How long a lock holds without being renewed.
+    pub lease_duration: Duration,
+    /// How long the holder goes on without having renewed it.
+    pub renew_deadline: Duration,
+    /// Time between two attempts.
+    pub retry_period: Duration,
+}
+
+/// What a lock is. Locks of different kinds do not exclude each other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LockKind {
+    /// An annotation of a ConfigMap, as existing agents have it.
+    ConfigMap,
+    /// A Lease.
+    Lease,
+}
+
+impl Default for Kubelet {
+    fn default() -> Self {
+        Self {
+            enabled: None,
+            url: None,
+            token_file: format!("{SERVICE_ACCOUNT}/token").into(),
+            ca_files: vec![format!("{SERVICE_ACCOUNT}/ca.crt").into()],
+            server_name: None,
+            insecure: false,
+            timeout: Duration::from_secs(10),
+            summary: true,
+            annotations: Vec::new(),
+            label_bytes: 8 << 10,
+        }
+    }
+}
+
+impl Default for Api {
+    fn default() -> Self {
+        Self { enabled: None, kubeconfig: None, node: true, services: true, jobs: true }
+    }
+}
+
+impl Default for Cluster {
+    fn default() -> Self {
+        Self { pending_pods: true, max_pending_pods: 1000, page_size: 500 }
+    }
+}
+
+impl Default for Leader {
+    fn default() -> Self {
+        Self {
+            kind: LockKind::ConfigMap,
+            name: LOCK_NAME.into(),
+            namespace: "amazon-cloudwatch".into(),
+            identity: None,
+            lease_duration: Duration::from_secs(60),
+            renew_deadline: Duration::from_secs(15),
+            retry_period: Duration::from_secs(5),
+        }
+    }
+}
+
+const ENABLED: [(&str, Option<bool>); 3] = [("auto", None), ("true", Some(true)), ("false", Some(false))];
+
+pub(super) fn role(text: &str) -> Result<Role, String> {
+    one_of(&[("all", Role::All), ("node", Role::Node), ("cluster", Role::Cluster)])(text)
+}
+
+pub(super) fn read_kubelet(section: &Section<'_>, environment: &Environment) -> Kubelet {
+    let default = Kubelet::default();
+    let enabled = section.value("enabled", one_of(&ENABLED)).flatten();
+    let url = section.value("url", address).or_else(|| environment.host_ip.as_deref().map(of_host));
+    let token_file = section.text("token_file").map(PathBuf::from);
+    let ca_files = section.texts("ca_files").map(|files| files.into_iter().map(PathBuf::from).collect());
+    let server_name = section.text("server_name");
+    let insecure = section.value("insecure", flag);
+    let timeout = section.value("timeout", |text| match values::duration(text)? {
+        time if (Duration::from_millis(100)..=Duration::from_secs(60)).contains(&time) => Ok(time),
+        _ => Err("must be from 100ms to 60s".to_string()),
+    });
+    let summary = section.value("summary", flag);
+    let annotations = section.texts("annotations");
+    let label_bytes = section.value("label_bytes", |text| match values::size(text)? {
+        bytes if bytes <= 1 << 20 => Ok(bytes as usize),
+        _ => Err("must be 1MiB or less".to_string()),
+    });
+    if enabled == Some(true) && url.is_none() {
+        section.problem("url", "required with `enabled: true` where HOST_IP is not set");
+    }
+    section.finish();
+    Kubelet {
+        enabled,
+        url,
+        token_file: token_file.unwrap_or(default.token_file),
+        ca_files: ca_files.unwrap_or(default.ca_files),
+        server_name,
+        insecure: insecure.unwrap_or(default.insecure),
+        timeout: timeout.unwrap_or(default.timeout),
+        summary: summary.unwrap_or(default.summary),
+        annotations: annotations.unwrap_or(default.annotations),
+        label_bytes: label_bytes.unwrap_or(default.label_bytes),
+    }
+}
+
+/// The kubelet's secure port on an address of the node; IPv6 goes into brackets.
+fn of_host(ip: &str) -> String {
+    match ip.parse() {
+        Ok(std::net::IpAddr::V6(ip)) => format!("https://[{ip}]:10250"),
+        _ => format!("https://{ip}:10250"),
+    }
+}
+
+fn address(text: &str) -> Result<String, String> {
+    let host = text.strip_prefix("https://").unwrap_or_default().trim_end_matches('/');
+    if host.is_empty() || host.contains(['/', '?', '#', '@', ' ']) {
+        return Err(format!("`{text}` is no address of a kubelet; write https://ADDRESS:10250"));
+    }
+    Ok(format!("https://{host}"))
+}
+
+pub(super) fn read_api(section: &Section<'_>) -> Api {
+    let default = Api::default();
+    let enabled = section.value("enabled", one_of(&ENABLED)).flatten();
+    let kubeconfig = section.text("kubeconfig").map(PathBuf::from);
+    let node = section.value("node", flag);
+    let services = section.value("services", flag);
+    let jobs = section.value("jobs", flag);
+    section.finish();
+    Api {
+        enabled,
+        kubeconfig,
+        node: node.unwrap_or(default.node),
+        services: services.unwrap_or(default.services),
+        jobs: jobs.unwrap_or(default.jobs),
+    }
+}
+
+pub(super) fn read_cluster(section: &Section<'_>) -> Cluster {
+    let default = Cluster::default();
+    let pending_pods = section.value("pending_pods", flag);
+    let max_pending_pods = section.value("max_pending_pods", |text| match integer(text)? {
+        pods @ 0..=100_000 => Ok(pods as usize),
+        _ => Err("must be from 0 to 100000".to_string()),
+    });
+    let page_size = section.value("page_size", |text| match integer(text)? {
+        objects @ 10..=10_000 => Ok(objects as u32),
+        _ => Err("must be from 10 to 10000".to_string()),
+    });
+    section.finish();
+    Cluster {
+        pending_pods: pending_pods.unwrap_or(default.pending_pods),
+        max_pending_pods: max_pending_pods.unwrap_or(default.max_pending_pods),
+        page_size: page_size.unwrap_or(default.page_size),
+    }
+}
+
+pub(super) fn read_leader(section: &Section<'_>, environment: &Environment) -> Leader {
+    let default = Leader::default();
+    let kinds = [("configmap", LockKind::ConfigMap), ("lease", LockKind::Lease)];
+    let seconds = |text: &str| match values::duration(text)? {
+        time if time.subsec_nanos() == 0 && time.as_secs() > 0 => Ok(time),
+        _ => Err("must be whole seconds, 1s or more: the lock counts in seconds".to_string()),
+    };
+    let kind = section.value("kind", one_of(&kinds));
+    let name = section.text("name");
+    let namespace = section.text("namespace").or_else(|| environment.namespace.clone());
+    let identity = section.text("identity").or_else(|| environment.pod_name.clone());
+    let lease_duration = section.value("lease_duration", seconds).unwrap_or(default.lease_duration);
+    let renew_deadline = section.value("renew_deadline", seconds).unwrap_or(default.renew_deadline);
+    let retry_period = section.value("retry_period", seconds).unwrap_or(default.retry_period);
+    if lease_duration <= renew_deadline {
+        section.problem("lease_duration", "must be more than `renew_deadline`: else two agents lead at once");
+    }
+    if renew_deadline <= retry_period {
+        section.problem("renew_deadline", "must be more than `retry_period`: else one lost request ends it");
+    }
+    section.finish();
+    Leader {
+        kind: kind.unwrap_or(default.kind),
+        name: name.unwrap_or(default.name),
+        namespace: namespace.unwrap_or(default.namespace),
+        identity,
+        lease_duration,
+        renew_deadline,
+        retry_period,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Config;
+    use super::*;
+
+    fn environment() -> Environment {
+        Environment {
+            host_ip: Some("fd00::7".into()),
+            namespace: Some("monitoring".into()),
+            pod_name: Some("insightd-x7".into()),
+            ..Environment::default()
+        }
+    }
+
+    fn config(text: &str) -> Config {
+        Config::parse(text, None, &environment()).unwrap()
+    }
+
+    fn problem(text: &str) -> String {
+        Config::parse(text, None, &Environment::default()).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn the_environment_of_the_pod_fills_in() {
+        let read = config("");
+        assert_eq!(read.kubelet.url.as_deref(), Some("https://[fd00::7]:10250"));
+        assert_eq!(read.leader.namespace, "monitoring");
+        assert_eq!(read.leader.identity.as_deref(), Some("insightd-x7"));
+        assert_eq!(of_host("10.0.0.7"), "https://10.0.0.7:10250");
+        let read = config("kubelet: {url: 'https://node.local:10250/'}\nleader: {namespace: kube-system}");
+        assert_eq!(read.kubelet.url.as_deref(), Some("https://node.local:10250"));
+        assert_eq!(read.leader.namespace, "kube-system");
+    }
+
+    #[test]
+    fn addresses_that_cannot_be_a_kubelet_are_refused() {
+        for url in ["http://10.0.0.7:10250", "10.0.0.7", "https://", "https://a/pods", "https://u:p@a"] {
+            assert!(
+                problem(&format!("kubelet: {{url: '{url}'}}")).contains("no address of a kubelet"),
+                "{url}"
+            );
+        }
+        assert!(problem("kubelet: {enabled: true}").contains("required with `enabled: true`"));
+    }
+
+    #[test]
+    fn times_that_allow_two_leaders_are_refused() {
+        assert!(problem("leader: {lease_duration: 15s}").contains("two agents lead at once"));
+        assert!(problem("leader: {retry_period: 20s}").contains("one lost request ends it"));
+        assert!(problem("leader: {retry_period: 500ms}").contains("whole seconds"));
+    }
+
+    #[test]
+    fn roles() {
+        assert!(Role::All.has_node() && Role::All.has_cluster());
+        assert!(Role::Node.has_node() && !Role::Node.has_cluster());
+        assert!(!Role::Cluster.has_node() && Role::Cluster.has_cluster());
+        assert!(problem("role: leader").contains("expected one of all, node, cluster"));
+    }
+}
