@@ -2,11 +2,11 @@
 
 use alloc::vec::Vec;
 
-use insights_sdk::{Entity, Name};
+use insights_sdk::{Batch, Entity, Name};
 
 use crate::keys::{Keys, set};
 
-/// What an event is about.
+/// What an event of the node, or of what is on it, is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum EventType {
     Node,
@@ -19,36 +19,23 @@ pub(crate) enum EventType {
     ContainerFs,
 }
 
-impl EventType {
-    /// Value of `Type`.
-    pub(crate) fn text(self, is_ecs: bool) -> &'static str {
-        match (self, is_ecs) {
-            (Self::Node, false) => "Node",
-            (Self::Node, true) => "Instance",
-            (Self::NodeFs, false) => "NodeFS",
-            (Self::NodeFs, true) => "InstanceFS",
-            (Self::NodeDiskIo, false) => "NodeDiskIO",
-            (Self::NodeDiskIo, true) => "InstanceDiskIO",
-            (Self::NodeNet, false) => "NodeNet",
-            (Self::NodeNet, true) => "InstanceNet",
-            (Self::Pod, _) => "Pod",
-            (Self::PodNet, _) => "PodNet",
-            (Self::Container, _) => "Container",
-            (Self::ContainerFs, _) => "ContainerFS",
-        }
-    }
+const CALCULATED: &str = r#"["cadvisor","calculated"]"#;
+const FROM_KUBELET: &str = r#"["cadvisor","pod","calculated"]"#;
+/// `Sources` of what the API server told.
+pub(crate) const API_SERVER: &str = r#"["apiserver"]"#;
 
-    /// Value of `Sources`, JSON. The names are those of the reference's readers, whoever reads now: people filter by them.
-    pub(crate) fn sources(self, is_ecs: bool) -> &'static str {
-        match self {
-            Self::Node if is_ecs => r#"["cadvisor","/proc","ecsagent","calculated"]"#,
-            Self::Node => r#"["cadvisor","/proc","pod","calculated"]"#,
-            Self::NodeDiskIo => r#"["cadvisor"]"#,
-            Self::Pod | Self::Container => r#"["cadvisor","pod","calculated"]"#,
-            Self::NodeFs | Self::NodeNet | Self::PodNet | Self::ContainerFs => r#"["cadvisor","calculated"]"#,
-        }
-    }
-}
+/// `Type` and `Sources` by [`EventType`]; `Sources` is JSON. The names there are those of the reference's readers, whoever
+/// reads now: people filter by them.
+const TYPES: [(&str, &str); 8] = [
+    ("Node", r#"["cadvisor","/proc","pod","calculated"]"#),
+    ("NodeFS", CALCULATED),
+    ("NodeDiskIO", r#"["cadvisor"]"#),
+    ("NodeNet", CALCULATED),
+    ("Pod", FROM_KUBELET),
+    ("PodNet", CALCULATED),
+    ("Container", FROM_KUBELET),
+    ("ContainerFS", CALCULATED),
+];
 
 /// Attributes that all events of a kind have: key and value.
 pub(crate) type Pairs = Vec<(Name, Name)>;
@@ -62,11 +49,25 @@ pub(crate) fn set_all(entity: Entity<'_>, pairs: &[(Name, Name)]) {
 }
 
 /// `Type`, `Sources` and what all events of the node share, for one type of event.
-pub(crate) fn header(batch: &insights_sdk::Batch, event: EventType, facts: &Facts, keys: &Keys) -> Pairs {
-    let mut pairs = Vec::with_capacity(facts.shared.len() + 2);
-    pairs.push((keys.kind, batch.name(event.text(facts.is_ecs))));
-    pairs.push((keys.sources, batch.name(event.sources(facts.is_ecs))));
-    pairs.extend_from_slice(&facts.shared);
+pub(crate) fn header(batch: &Batch, event: EventType, facts: &Facts, keys: &Keys) -> Pairs {
+    let (text, mut sources) = TYPES[event as usize];
+    if facts.is_ecs && event == EventType::Node {
+        sources = r#"["cadvisor","/proc","ecsagent","calculated"]"#;
+    }
+    match text.strip_prefix("Node").filter(|_| facts.is_ecs) {
+        Some(rest) => start(batch, &["Instance", rest].concat(), sources, &facts.shared, keys),
+        None => start(batch, text, sources, &facts.shared, keys),
+    }
+}
+
+/// `Type`, `Sources` where there are any, and `shared`.
+pub(crate) fn start(batch: &Batch, kind: &str, sources: &str, shared: &[(Name, Name)], keys: &Keys) -> Pairs {
+    let mut pairs = Vec::with_capacity(shared.len() + 2);
+    pairs.push((keys.kind, batch.name(kind)));
+    if !sources.is_empty() {
+        pairs.push((keys.sources, batch.name(sources)));
+    }
+    pairs.extend_from_slice(shared);
     pairs
 }
 

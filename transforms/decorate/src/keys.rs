@@ -11,7 +11,8 @@ macro_rules! keys {
 
         impl Keys {
             pub(crate) fn new(batch: &Batch) -> Self {
-                Self { $($field: batch.name($text),)* }
+                let [$($field,)*] = [$($text,)*].map(|text| batch.name(text));
+                Self { $($field,)* }
             }
         }
     };
@@ -27,6 +28,9 @@ keys! {
     autoscaling_group = "AutoScalingGroupName",
     container_instance_id = "ContainerInstanceId",
     raw_node_name = "node.name",
+    stream_node_name = "k8s.node.name",
+    raw_instance_type = "node.instance_type",
+    raw_health_status = "label.sagemaker.amazonaws.com/node-health-status",
     fstype = "fstype",
     filesystem_type = "filesystem_type",
     raw_fs_type = "fs.type",
@@ -40,11 +44,14 @@ keys! {
     full_pod_name = "FullPodName",
     service = "Service",
     raw_service = "service.name",
+    raw_service_namespace = "service.namespace",
+    raw_namespace = "namespace.name",
     pod_status = "pod_status",
     raw_pod_uid = "pod.uid",
     raw_pod_name = "pod.name",
     raw_pod_namespace = "pod.namespace",
     raw_pod_phase = "pod.phase",
+    raw_pod_node = "pod.node_name",
     raw_host_network = "pod.host_network",
     network_host = "network.host",
     cgroup_role = "cgroup.role",
@@ -61,6 +68,7 @@ keys! {
     raw_last_termination_reason = "container.last_termination_reason",
     workload_kind = "workload.kind",
     workload_name = "workload.name",
+    workload_namespace = "workload.namespace",
     template_hash = "label.pod-template-hash",
     rollout_hash = "label.rollouts-pod-template-hash",
 }

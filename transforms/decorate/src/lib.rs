@@ -8,6 +8,7 @@
 
 extern crate alloc;
 
+mod cluster;
 mod event;
 mod job;
 mod join;
@@ -46,11 +47,14 @@ impl Transform for Decorate {
             "fs.type",
             "instance.*",
             "label.*",
+            "namespace.name",
             "network.host",
+            "node.instance_type",
             "node.name",
             "orchestrator",
             "pod.*",
-            "service.name",
+            "replicas.desired",
+            "service.*",
             "volume.*",
             "workload.*",
         ])
@@ -77,7 +81,9 @@ impl Transform for Decorate {
             "ebs_volume_id",
             "filesystem_type",
             "fstype",
+            "k8s.node.name",
             "label.*",
+            "node.health_status",
             "node.name",
             "node.orchestrator",
             "owner.*",
@@ -91,9 +97,13 @@ impl Transform for Decorate {
     }
 
     fn process(&self, batch: &Batch) -> Result<(), String> {
+        let keys = Keys::new(batch);
+        if batch.scope() == "cluster" {
+            cluster::mark(&self.options, batch, &keys);
+            return Ok(());
+        }
         // Other scopes have no node, and nothing here is about them.
         let Some(node) = batch.node() else { return Ok(()) };
-        let keys = Keys::new(batch);
         let facts = node::facts(&self.options, *node, &keys);
         let joined = join::join(batch, &keys);
         let mut disks = Vec::new();

@@ -20,8 +20,8 @@ pub(crate) struct Options {
     pub(crate) full_pod_name: bool,
     pub(crate) container_name: bool,
     pub(crate) service: bool,
-    /// Why a container of the pod ended, on the pod.
-    pub(crate) reason_on_pod: bool,
+    /// Pods that wait for their first container, and why a container ended on its pod.
+    pub(crate) enhanced: bool,
     pub(crate) pods_without_cgroup: bool,
     pub(crate) labels: Labels,
 }
@@ -46,7 +46,7 @@ impl Options {
             full_pod_name: settings.flag("add_full_pod_name_metric_label").unwrap_or(enhanced),
             container_name: settings.flag("add_container_name_metric_label").unwrap_or(enhanced),
             service: settings.flag("add_service_as_attribute").unwrap_or(true),
-            reason_on_pod: enhanced,
+            enhanced,
             pods_without_cgroup: settings.flag("pods_without_cgroup").unwrap_or(false),
             labels: labels(settings),
         }

@@ -1,6 +1,6 @@
 //! Who owns a pod, and what the pod is called after it.
 
-use insights_sdk::{Batch, Entity};
+use insights_sdk::Entity;
 
 use crate::job;
 use crate::keys::{Keys, attribute};
@@ -22,11 +22,10 @@ impl<'b> Owner<'b> {
         keys: &Keys,
         prefer_full_name: bool,
     ) -> Option<Self> {
-        let set = |key| attribute(workload, key).filter(|text| !text.is_empty());
-        let (reference, name) = (set(keys.workload_kind)?, set(keys.workload_name)?);
+        let (reference, name) = named(workload, keys)?;
         let (kind, name) = match reference {
             "ReplicaSet" => of_replica_set(pod, name, keys),
-            "Job" => of_job(pod.batch(), name, prefer_full_name),
+            "Job" => of_job(workload, name, prefer_full_name, keys),
             _ => (reference, name),
         };
         Some(Self { kind, name, reference })
@@ -63,8 +62,23 @@ fn of_replica_set<'b>(pod: Entity<'b>, name: &'b str, keys: &Keys) -> (&'b str, 
     deployment.map_or(("ReplicaSet", name), |deployment| ("Deployment", deployment))
 }
 
-fn of_job<'b>(batch: &Batch, name: &'b str, prefer_full_name: bool) -> (&'b str, &'b str) {
-    match job::cron_job(name, batch.time_unix_ms()) {
+/// Kind and name of a `workload` that has both.
+fn named<'b>(workload: Entity<'b>, keys: &Keys) -> Option<(&'b str, &'b str)> {
+    let set = |key| attribute(workload, key).filter(|text| !text.is_empty());
+    Some((set(keys.workload_kind)?, set(keys.workload_name)?))
+}
+
+/// What the API server said of the Job goes before what its name looks like.
+fn of_job<'b>(
+    workload: Entity<'b>,
+    name: &'b str,
+    prefer_full_name: bool,
+    keys: &Keys,
+) -> (&'b str, &'b str) {
+    if let Some(owner) = workload.links("owned-by").into_iter().find_map(|owner| named(owner, keys)) {
+        return owner;
+    }
+    match job::cron_job(name, workload.batch().time_unix_ms()) {
         Some(cron_job) => ("CronJob", cron_job),
         None if prefer_full_name => ("Job", name),
         None => ("Job", job::job_prefix(name)),

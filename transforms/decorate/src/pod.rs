@@ -29,21 +29,23 @@ pub(crate) fn mark(
         container: of(EventType::Container),
         filesystem: of(EventType::ContainerFs),
     };
-    let mut marker = Marker {
-        options,
-        keys,
-        headers,
-        disks,
-        owner_keys: Vec::new(),
-        identity: Vec::new(),
-        copied: Vec::new(),
-        pair: Vec::new(),
-    };
+    let mut marker = Marker::new(options, keys, headers, disks);
     for pod in batch.of_kind("pod") {
         marker.pod(pod, joined);
     }
 }
 
+/// Makes events of pods that no node was chosen for. They have nothing below them.
+pub(crate) fn mark_unbound(options: &Options, keys: &Keys, header: Pairs, pods: &[Entity<'_>]) {
+    let headers = Headers { pod: header, ..Headers::default() };
+    let mut marker = Marker::new(options, keys, headers, &[]);
+    for &pod in pods {
+        marker.identify(pod);
+        marker.event(pod);
+    }
+}
+
+#[derive(Default)]
 struct Headers {
     pod: Pairs,
     interface: Pairs,
@@ -66,14 +68,26 @@ struct Marker<'m> {
     pair: Pairs,
 }
 
-impl Marker<'_> {
+impl<'m> Marker<'m> {
+    fn new(options: &'m Options, keys: &'m Keys, headers: Headers, disks: &'m [Disk<'m>]) -> Self {
+        Self {
+            options,
+            keys,
+            headers,
+            disks,
+            owner_keys: Vec::new(),
+            identity: Vec::new(),
+            copied: Vec::new(),
+            pair: Vec::new(),
+        }
+    }
+
     fn pod(&mut self, pod: Entity<'_>, joined: &Joined) {
         let keys = self.keys;
         self.identify(pod);
-        if joined.has(pod) || self.options.pods_without_cgroup {
-            set_all(pod, &self.headers.pod);
-            set_all(pod, &self.identity);
-            copy(pod, keys.raw_pod_phase, keys.pod_status);
+        let is_pending = || attribute(pod, keys.raw_pod_phase) == Some("Pending");
+        if joined.has(pod) || self.options.pods_without_cgroup || self.options.enhanced && is_pending() {
+            self.event(pod);
         }
         for child in pod.children() {
             match child.kind() {
@@ -84,13 +98,20 @@ impl Marker<'_> {
                 }
                 "container" => {
                     self.container(child, joined);
-                    if self.options.reason_on_pod {
+                    if self.options.enhanced {
                         reason_of_ended(child, pod, keys);
                     }
                 }
                 _ => {}
             }
         }
+    }
+
+    /// Makes an event of the pod that was identified last.
+    fn event(&self, pod: Entity<'_>) {
+        set_all(pod, &self.headers.pod);
+        set_all(pod, &self.identity);
+        copy(pod, self.keys.raw_pod_phase, self.keys.pod_status);
     }
 
     /// Finds out what names the pod.

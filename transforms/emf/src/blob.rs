@@ -19,17 +19,11 @@ pub(crate) enum Member {
     OwnerName(u32),
 }
 
-/// Raw attribute and member of the object, in the order of the members. The container id stands behind them: where it
-/// goes depends on the runtime.
-const TEXTS: [(&str, &str); 7] = [
-    ("container.name", "container_name"),
-    ("node.name", "host"),
-    ("pod.namespace", "namespace_name"),
-    ("pod.uid", "pod_id"),
-    ("pod.name", "pod_name"),
-    ("service.name", "service_name"),
-    ("container.id", ""),
-];
+/// Raw attributes that stand for a member, in the order of the members. The container id stands behind them: where it goes
+/// depends on the runtime.
+const TEXTS: [&str; 7] =
+    ["container.name", "node.name", "pod.namespace", "pod.uid", "pod.name", "service.name", "container.id"];
+const NAMESPACE: u8 = 2;
 const CONTAINER_ID: usize = 6;
 
 /// Runtimes that have a member of their own, as the kubelet spells them in container ids.
@@ -38,8 +32,11 @@ const RUNTIMES: [&str; 3] = ["containerd", "cri-o", "docker"];
 impl Member {
     /// What an attribute is for; `None` for those that the object does not show.
     pub(crate) fn of(attribute: &str) -> Option<Self> {
-        if let Some(position) = TEXTS.iter().position(|(raw, _)| *raw == attribute) {
+        if let Some(position) = TEXTS.iter().position(|raw| *raw == attribute) {
             return Some(Self::Text(position as u8));
+        }
+        if matches!(attribute, "namespace.name" | "service.namespace") {
+            return Some(Self::Text(NAMESPACE));
         }
         if attribute == "container.runtime" {
             return Some(Self::Runtime);

@@ -47,12 +47,14 @@ impl Formatter for Emf {
             "container.name",
             "container.runtime",
             "label.*",
+            "namespace.name",
             "node.name",
             "owner.*",
             "pod.name",
             "pod.namespace",
             "pod.uid",
             "service.name",
+            "service.namespace",
         ]);
 
     fn configure(settings: &mut Settings) -> Result<Self, ConfigError> {

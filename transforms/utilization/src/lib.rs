@@ -8,6 +8,7 @@
 
 extern crate alloc;
 
+mod cluster;
 mod counts;
 mod demand;
 mod disk;
@@ -40,9 +41,12 @@ impl Transform for Utilization {
         .config_schema(include_str!("config.schema.json"))
         .reads(&[
             "Type",
+            "agent.heartbeat",
+            "cluster.*",
             "container.*",
             "cpu.*",
             "ecs.*",
+            "endpoints.ready",
             "fs.*",
             "interface",
             "io.*",
@@ -51,8 +55,23 @@ impl Transform for Utilization {
             "network.*",
             "node.*",
             "pod.*",
+            "pods.phase.running",
+            "replicas.*",
         ])
-        .writes(&["Type", "container_*", "instance_*", "node_*", "number_of_container_restarts", "pod_*"]);
+        .writes(&[
+            "Type",
+            "cluster_*",
+            "container_*",
+            "hyperpod_*",
+            "instance_*",
+            "namespace_*",
+            "node_*",
+            "number_of_container_restarts",
+            "pod_*",
+            "replicas_*",
+            "service_*",
+            "status_replicas_*",
+        ]);
 
     fn configure(settings: &mut Settings) -> Result<Self, ConfigError> {
         Ok(Self { options: Options::read(settings) })

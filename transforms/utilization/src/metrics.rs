@@ -16,11 +16,15 @@ pub(crate) enum Prefix {
     Pod,
     PodInterface,
     Container,
+    Cluster,
+    Namespace,
+    Service,
+    HyperPod,
     /// No prefix at all.
     Bare,
 }
 
-const PREFIXES: [&str; 8] = [
+const PREFIXES: [&str; 12] = [
     "node_",
     "node_interface_",
     "instance_",
@@ -28,6 +32,10 @@ const PREFIXES: [&str; 8] = [
     "pod_",
     "pod_interface_",
     "container_",
+    "cluster_",
+    "namespace_",
+    "service_",
+    "hyperpod_node_health_status_",
     "",
 ];
 
@@ -133,6 +141,19 @@ metrics! {
     ConditionUnknown = "status_condition_unknown" Count,
     CapacityPods = "status_capacity_pods" Count,
     AllocatablePods = "status_allocatable_pods" Count,
+    Heartbeat = "heartbeat" Count,
+    KubeletAge = "kubelet_age" Milliseconds,
+    ApiAge = "api_age" Milliseconds,
+    Nodes = "node_count" Count,
+    FailedNodes = "failed_node_count" Count,
+    ReplicasDesired = "replicas_desired" Count,
+    ReplicasReady = "replicas_ready" Count,
+    ReplicasAvailable = "status_replicas_available" Count,
+    ReplicasUnavailable = "status_replicas_unavailable" Count,
+    Schedulable = "schedulable" Count,
+    Unschedulable = "unschedulable" Count,
+    PendingReplacement = "unschedulable_pending_replacement" Count,
+    PendingReboot = "unschedulable_pending_reboot" Count,
 }
 
 /// Publishes; a name is put together when it is first needed.

@@ -7,7 +7,7 @@ use crate::metrics::{Metric, Prefix, Publisher, percent};
 use crate::network;
 use crate::options::Options;
 use crate::pod::Pod;
-use crate::raw::Raw;
+use crate::raw::{Raw, gauge};
 use crate::status;
 use crate::usage::{self, Capacity, Faults};
 
@@ -26,7 +26,9 @@ pub(crate) fn publish(
     let prefix = Prefix::Node;
     publish_machine(out, node, prefix, raw, capacity, options);
     // Without the kubelet nothing is known of pods, and none is not what that means.
-    if node.gauge("kubelet.age_ms").is_some() {
+    let age = node.gauge("kubelet.age_ms");
+    out.publish(node, prefix, Metric::KubeletAge, age);
+    if age.is_some() {
         let running = |pod: &&Pod<'_>| pod.phase == Some("Running");
         let containers: u32 = pods.iter().map(|pod| pod.counts.running).sum();
         let cpu = requests(pods, capacity.cpu, |pod| pod.demand.cpu_request);
@@ -80,6 +82,7 @@ fn publish_machine(
 ) {
     usage::publish(out, node, prefix, raw, capacity, Faults::Below);
     network::publish_node_sum(out, node, prefix, raw, |interface| options.is_pod_side(interface));
+    out.publish(node, prefix, Metric::Heartbeat, gauge(node, raw.heartbeat));
     out.publish(node, prefix, Metric::CpuLimit, capacity.cpu);
     out.publish(node, prefix, Metric::MemoryLimit, capacity.memory);
 }

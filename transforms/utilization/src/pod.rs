@@ -70,7 +70,8 @@ pub(crate) fn publish(
         out.publish(entity, prefix, metric, value);
     }
     if options.enhanced {
-        status::publish_pod(out, pod, raw);
+        status::publish_phase(out, entity, raw);
+        status::publish_containers(out, pod);
     }
 }
 

@@ -11,7 +11,8 @@ macro_rules! raw {
 
         impl Raw {
             pub(crate) fn new(batch: &Batch) -> Self {
-                Self { $($field: batch.name($text),)* }
+                let [$($field,)*] = [$($text,)*].map(|text| batch.name(text));
+                Self { $($field,)* }
             }
         }
     };
@@ -77,6 +78,13 @@ raw! {
     phase = "pod.phase",
     condition_ready = "pod.condition.Ready",
     condition_scheduled = "pod.condition.PodScheduled",
+    heartbeat = "agent.heartbeat",
+    pods_running = "pods.phase.running",
+    endpoints_ready = "endpoints.ready",
+    replicas_desired = "replicas.desired",
+    replicas_ready = "replicas.ready",
+    replicas_available = "replicas.available",
+    replicas_unavailable = "replicas.unavailable",
 }
 
 // Each look-up is a walk along a chain of rows. As functions of their own they are in the component once, not at each of

@@ -10,21 +10,35 @@ use crate::pod::{self, Pod};
 use crate::raw::{Raw, attribute};
 use crate::sweep::Sweep;
 use crate::usage::Capacity;
-use crate::{disk, filesystem, network, node};
+use crate::{cluster, disk, filesystem, network, node};
 
 /// Publishes the figures of all events of a batch.
 pub(crate) fn run(options: &Options, batch: &Batch) {
-    // Other scopes have no node, and nothing here is about them.
-    let Some(node) = batch.node() else { return };
     let raw = Raw::new(batch);
-    let capacity = Capacity::of(*node);
-    let pods = pod::all(batch, &raw);
+    if batch.scope() == "cluster" {
+        run_events(options, batch, &raw, &|out, entity, kind| {
+            cluster::publish(out, entity, kind, &raw, options)
+        });
+    } else if let Some(node) = batch.node() {
+        // Other scopes have no node, and nothing here is about them.
+        let capacity = Capacity::of(*node);
+        let pods = pod::all(batch, &raw);
+        run_events(options, batch, &raw, &|out, entity, kind| {
+            publish(out, entity, kind, &pods, &raw, capacity, options)
+        });
+    }
+}
+
+/// Publishes the figures of an event of that type; whether the type is known.
+type Publish<'p> = &'p dyn Fn(&mut Publisher<'_>, Entity<'_>, &str) -> bool;
+
+fn run_events(options: &Options, batch: &Batch, raw: &Raw, publish: Publish<'_>) {
     let mut out = Publisher::new(batch);
     let mut events = Vec::new();
     for entity in batch.entities() {
         let Some(kind) = attribute(entity, raw.kind) else { continue };
         let before = out.count();
-        let is_known = publish(&mut out, entity, kind, &pods, &raw, capacity, options);
+        let is_known = publish(&mut out, entity, kind);
         if is_known && out.count() == before && !has_figure(entity) {
             // An event without a figure tells nothing: first tick of an interface, cgroup that went away.
             entity.remove_attribute(raw.kind);

@@ -10,10 +10,9 @@ fn flag(condition: bool) -> Option<f64> {
     Some(if condition { 1.0 } else { 0.0 })
 }
 
-/// Publishes phase and conditions of a pod, and its containers by state.
-pub(crate) fn publish_pod(out: &mut Publisher<'_>, pod: &Pod<'_>, raw: &Raw) {
-    let (entity, prefix, counts) = (pod.entity, Prefix::Pod, &pod.counts);
-    if let Some(phase) = pod.phase {
+/// Publishes phase and conditions of a pod.
+pub(crate) fn publish_phase(out: &mut Publisher<'_>, entity: Entity<'_>, raw: &Raw) {
+    if let Some(phase) = attribute(entity, raw.phase) {
         let ready = attribute(entity, raw.condition_ready);
         let scheduled = attribute(entity, raw.condition_scheduled);
         for (metric, value) in [
@@ -25,9 +24,14 @@ pub(crate) fn publish_pod(out: &mut Publisher<'_>, pod: &Pod<'_>, raw: &Raw) {
             (Metric::StatusScheduled, scheduled == Some("True")),
             (Metric::StatusUnknown, ready == Some("Unknown") || scheduled == Some("Unknown")),
         ] {
-            out.publish(entity, prefix, metric, flag(value));
+            out.publish(entity, Prefix::Pod, metric, flag(value));
         }
     }
+}
+
+/// Publishes a pod's containers by state.
+pub(crate) fn publish_containers(out: &mut Publisher<'_>, pod: &Pod<'_>) {
+    let (entity, prefix, counts) = (pod.entity, Prefix::Pod, &pod.counts);
     for (metric, count, always) in [
         (Metric::ContainersRunning, counts.running, true),
         (Metric::ContainersWaiting, counts.waiting, true),
@@ -40,6 +44,24 @@ pub(crate) fn publish_pod(out: &mut Publisher<'_>, pod: &Pod<'_>, raw: &Raw) {
         (Metric::TerminatedOom, counts.last_oom, false),
     ] {
         out.publish(entity, prefix, metric, (always || count > 0).then(|| f64::from(count)));
+    }
+}
+
+/// Values of `node.health_status`: what the label of HyperPod says of its nodes.
+const HEALTH: [(Metric, &str); 4] = [
+    (Metric::Schedulable, "Schedulable"),
+    (Metric::Unschedulable, "Unschedulable"),
+    (Metric::PendingReplacement, "UnschedulablePendingReplacement"),
+    (Metric::PendingReboot, "UnschedulablePendingReboot"),
+];
+
+/// Publishes the health of a node of HyperPod; nothing for a state that is none of the known ones.
+pub(crate) fn publish_health(out: &mut Publisher<'_>, node: Entity<'_>) {
+    let status = node.attribute("node.health_status").unwrap_or_default();
+    if HEALTH.iter().any(|(_, known)| *known == status) {
+        for (metric, known) in HEALTH {
+            out.publish(node, Prefix::HyperPod, metric, flag(known == status));
+        }
     }
 }
 

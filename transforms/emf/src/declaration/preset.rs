@@ -37,6 +37,7 @@ const BASIC: &[Preset] = &[
         metrics: &[
             "node_cpu_reserved_capacity",
             "node_cpu_utilization",
+            "node_heartbeat",
             "node_memory_reserved_capacity",
             "node_memory_utilization",
             "node_network_total_bytes",
@@ -54,7 +55,10 @@ const BASIC: &[Preset] = &[
     Preset { sets: &[NODE, CLUSTER], metrics: &["node_filesystem_utilization"] },
     Preset { sets: &[SERVICE, CLUSTER], metrics: &["service_number_of_running_pods"] },
     Preset { sets: &[NAMESPACE, CLUSTER], metrics: &["namespace_number_of_running_pods"] },
-    Preset { sets: &[CLUSTER], metrics: &["cluster_failed_node_count", "cluster_node_count"] },
+    Preset {
+        sets: &[CLUSTER],
+        metrics: &["cluster_failed_node_count", "cluster_heartbeat", "cluster_node_count"],
+    },
 ];
 
 const ENHANCED: &[Preset] = &[
@@ -119,6 +123,7 @@ const ENHANCED: &[Preset] = &[
             "node_cpu_reserved_capacity",
             "node_cpu_usage_total",
             "node_cpu_utilization",
+            "node_heartbeat",
             "node_memory_limit",
             "node_memory_reserved_capacity",
             "node_memory_utilization",
@@ -139,6 +144,10 @@ const ENHANCED: &[Preset] = &[
     Preset {
         sets: &[NODE, CLUSTER],
         metrics: &[
+            "hyperpod_node_health_status_schedulable",
+            "hyperpod_node_health_status_unschedulable",
+            "hyperpod_node_health_status_unschedulable_pending_reboot",
+            "hyperpod_node_health_status_unschedulable_pending_replacement",
             "node_diskio_io_service_bytes_total",
             "node_diskio_io_serviced_total",
             "node_interface_network_rx_dropped",
@@ -162,7 +171,12 @@ const ENHANCED: &[Preset] = &[
     Preset { sets: &[NAMESPACE, CLUSTER], metrics: &["namespace_number_of_running_pods"] },
     Preset {
         sets: &[CLUSTER],
-        metrics: &["cluster_failed_node_count", "cluster_node_count", "cluster_number_of_running_pods"],
+        metrics: &[
+            "cluster_failed_node_count",
+            "cluster_heartbeat",
+            "cluster_node_count",
+            "cluster_number_of_running_pods",
+        ],
     },
 ];
 
@@ -173,6 +187,7 @@ const ECS: &[Preset] = &[
             "instance_cpu_reserved_capacity",
             "instance_cpu_utilization",
             "instance_filesystem_utilization",
+            "instance_heartbeat",
             "instance_memory_reserved_capacity",
             "instance_memory_utilization",
             "instance_network_total_bytes",

@@ -43,7 +43,7 @@ impl Evaluator<'_> {
     /// Raw names say whose figure they are.
     fn holder<'t>(&'t self, name: &str, thing: &'t Thing) -> Option<&'t Thing> {
         match name.split('.').next() {
-            Some("node" | "kubelet") => self.things.first("node"),
+            Some("node" | "kubelet") if thing.kind != "node" => self.things.first("node"),
             Some("ecs") => self.things.first("instance"),
             _ => Some(thing),
         }
@@ -93,11 +93,16 @@ impl Evaluator<'_> {
                 let wanted = value(1)?;
                 (!found.is_empty()).then(|| if found.contains(&wanted) { 1.0 } else { 0.0 })
             }
-            "is" => {
+            "differs" => Some(if value(0).is_some_and(|found| Some(found) != value(1)) { 1.0 } else { 0.0 }),
+            "is" | "where" => {
                 let Argument::Condition(tests) = &arguments[0] else {
-                    panic!("is: a condition was expected")
+                    panic!("{function}: a condition was expected")
                 };
-                Some(if self.holds(tests, thing) { 1.0 } else { 0.0 })
+                match (self.holds(tests, thing), function) {
+                    (true, "where") => value(1),
+                    (false, "where") => None,
+                    (holds, _) => Some(if holds { 1.0 } else { 0.0 }),
+                }
             }
             "count" => Some(self.below(&arguments[0], thing).len() as f64),
             "sum" | "total" => {

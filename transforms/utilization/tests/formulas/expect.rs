@@ -14,7 +14,7 @@ pub(crate) struct Expectation {
     pub(crate) batch: Value,
     /// Type of event and suffix of each metric that is published at least once.
     pub(crate) published: Vec<(String, String)>,
-    /// Version of cgroups that the batch is from.
+    /// Version of cgroups that the batch is from; 0 where it is not of a node.
     pub(crate) cgroup: u64,
 }
 
@@ -25,8 +25,10 @@ pub(crate) fn expect(table: &Table, batch: &Value, config: &Value) -> Expectatio
         .as_array()
         .map(|list| list.iter().filter_map(|value| value.as_str().map(String::from)).collect());
     let pod_side = configured.as_deref().unwrap_or(&table.pod_side);
+    let scope = batch["scope"].as_str().expect("a batch has a scope");
     let mut worked = Worked {
         table,
+        scope,
         evaluator: Evaluator { table, things: &things, pod_side },
         things: &things,
         is_enhanced: config["enhanced"] == true,
@@ -45,12 +47,14 @@ pub(crate) fn expect(table: &Table, batch: &Value, config: &Value) -> Expectatio
     });
     batch["entities"].as_array_mut().expect("a batch has entities").extend(descriptors);
     let version = things.first("node").and_then(|node| node.attributes.get("cgroup.version"));
-    let cgroup = version.and_then(|version| version.parse().ok()).expect("the node says cgroup.version");
+    let version = version.and_then(|version| version.parse().ok());
+    let cgroup = if scope == "node" { version.expect("the node says cgroup.version") } else { 0 };
     Expectation { batch, published: worked.published, cgroup }
 }
 
 struct Worked<'w> {
     table: &'w Table,
+    scope: &'w str,
     evaluator: Evaluator<'w>,
     things: &'w Things,
     is_enhanced: bool,
@@ -65,17 +69,18 @@ impl Worked<'_> {
     fn entity(&mut self, entity: &mut Value) {
         let thing = &self.things.0[self.next];
         self.next += 1;
-        if let Some(kind) = thing.attributes.get("Type") {
-            let known = self.table.kind(kind);
+        if let Some(event) = thing.attributes.get("Type") {
+            let known = self.table.kind(self.scope, event);
             let mut gauges = Map::new();
             for metric in known.into_iter().flat_map(|kind| self.table.of_type(&kind.name)) {
                 if metric.mode == "enhanced" && !self.is_enhanced {
                     continue;
                 }
-                if let Some(value) = self.evaluator.value(&metric.expression, kind, thing) {
-                    let name = known.map(|kind| metric.name(kind)).unwrap_or_default();
+                let Some(kind) = known else { continue };
+                if let Some(value) = self.evaluator.value(&metric.expression, &kind.name, thing) {
+                    let name = metric.name(kind);
                     self.units.insert(name.clone(), metric.unit.clone());
-                    self.published.push((kind.clone(), metric.suffix.clone()));
+                    self.published.push((kind.name.clone(), metric.suffix.clone()));
                     gauges.insert(name, json!(value));
                 }
             }

@@ -184,7 +184,7 @@ impl Parser {
     fn argument(&mut self, function: &str, position: usize) -> Result<Argument, String> {
         match (function, position) {
             ("sum" | "total" | "count", 0) => self.things().map(Argument::Things),
-            ("is", 0) => self.condition().map(Argument::Condition),
+            ("is" | "where", 0) => self.condition().map(Argument::Condition),
             _ => self.expression().map(Argument::Expression),
         }
     }

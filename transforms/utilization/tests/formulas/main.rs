@@ -136,7 +136,7 @@ fn every_metric_has_a_case() {
         for metric in table.of_type(&kind.name) {
             let name = metric.name(kind);
             let unit = if metric.unit.is_empty() { "no unit" } else { &metric.unit };
-            for version in [1, 2] {
+            for &version in kind.cgroup_versions() {
                 let key = (kind.name.clone(), metric.suffix.clone(), version);
                 match (shown.remove(&key), metric.cgroup.contains(&version)) {
                     (Some(case), true) => println!("{:15} {name:62} {unit:14} v{version} {case}", kind.name),
@@ -167,7 +167,7 @@ fn nothing_else_is_published() {
         };
         let batch = Batch::from_columns(columns);
         for entity in batch.entities() {
-            let kind = entity.attribute("Type").and_then(|kind| table.kind(kind));
+            let kind = entity.attribute("Type").and_then(|kind| table.kind(batch.scope(), kind));
             for (name, _) in entity.gauges() {
                 if name.contains('.') || before.contains(&(entity.index(), name.to_string())) {
                     continue;

@@ -20,7 +20,12 @@ pub(crate) struct Table {
 /// A type of events.
 #[derive(Debug)]
 pub(crate) struct Type {
+    /// What the table calls it.
     pub(crate) name: String,
+    /// Value of `Type`.
+    pub(crate) event: String,
+    /// Scope of the batches that have it.
+    pub(crate) scope: String,
     pub(crate) prefix: String,
     pub(crate) sources: Vec<String>,
 }
@@ -38,7 +43,7 @@ pub(crate) struct Metric {
     pub(crate) kind: String,
     /// `basic` or `enhanced`.
     pub(crate) mode: String,
-    /// Versions of cgroups on which it exists.
+    /// Versions of cgroups on which it exists; 0 for figures that have nothing to do with them.
     pub(crate) cgroup: Vec<u64>,
     pub(crate) formula: String,
     pub(crate) expression: Expression,
@@ -60,6 +65,8 @@ impl Table {
         let table: Value = serde_json::from_str(&text).unwrap_or_else(|error| panic!("{PATH}: {error}"));
         let types = list(&table["types"]).iter().map(|value| Type {
             name: text_of(&value["type"]),
+            event: text_of(value.get("event").unwrap_or(&value["type"])),
+            scope: value["scope"].as_str().unwrap_or("node").to_string(),
             prefix: text_of(&value["prefix"]),
             sources: texts(&value["sources"]),
         });
@@ -89,9 +96,16 @@ impl Table {
         self.metrics.iter().filter(move |metric| metric.on.iter().any(|on| on == kind))
     }
 
-    /// The type of that name.
-    pub(crate) fn kind(&self, name: &str) -> Option<&Type> {
-        self.types.iter().find(|kind| kind.name == name)
+    /// The type that events with that `Type` have in batches of that scope.
+    pub(crate) fn kind(&self, scope: &str, event: &str) -> Option<&Type> {
+        self.types.iter().find(|kind| kind.scope == scope && kind.event == event)
+    }
+}
+
+impl Type {
+    /// Versions of cgroups that its figures may depend on; 0 stands for none.
+    pub(crate) fn cgroup_versions(&self) -> &'static [u64] {
+        if self.scope == "node" { &[1, 2] } else { &[0] }
     }
 }
 

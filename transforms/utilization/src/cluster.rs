@@ -1,0 +1,80 @@
+//! The cluster: numbers of nodes, of running pods by namespace and service, and of replicas.
+
+use insights_sdk::{Batch, Entity};
+
+use crate::metrics::{Metric, Prefix, Publisher};
+use crate::options::Options;
+use crate::raw::{Raw, gauge};
+use crate::status;
+
+/// Conditions of a healthy node: 1 true, 0 false. Any other value, unknown among them, is a failure.
+const HEALTHY: [(&str, f64); 5] = [
+    ("node.condition.Ready", 1.0),
+    ("node.condition.DiskPressure", 0.0),
+    ("node.condition.MemoryPressure", 0.0),
+    ("node.condition.NetworkUnavailable", 0.0),
+    ("node.condition.PIDPressure", 0.0),
+];
+
+/// Publishes the figures of an event; whether its type has figures here.
+pub(crate) fn publish(
+    out: &mut Publisher<'_>,
+    entity: Entity<'_>,
+    kind: &str,
+    raw: &Raw,
+    options: &Options,
+) -> bool {
+    match kind {
+        "Cluster" => publish_cluster(out, entity, raw),
+        "ClusterNamespace" => {
+            out.publish(entity, Prefix::Namespace, Metric::RunningPods, gauge(entity, raw.pods_running));
+        }
+        "ClusterService" => {
+            out.publish(entity, Prefix::Service, Metric::RunningPods, gauge(entity, raw.endpoints_ready));
+        }
+        "ClusterDeployment" | "ClusterDaemonSet" | "ClusterStatefulSet" | "ClusterReplicaSet" => {
+            for (metric, name) in [
+                (Metric::ReplicasDesired, raw.replicas_desired),
+                (Metric::ReplicasReady, raw.replicas_ready),
+                (Metric::ReplicasAvailable, raw.replicas_available),
+                (Metric::ReplicasUnavailable, raw.replicas_unavailable),
+            ] {
+                out.publish(entity, Prefix::Bare, metric, gauge(entity, name));
+            }
+        }
+        "Pod" if options.enhanced => status::publish_phase(out, entity, raw),
+        "HyperPodNode" if options.enhanced => status::publish_health(out, entity),
+        "Pod" | "HyperPodNode" => {}
+        _ => return false,
+    }
+    true
+}
+
+fn publish_cluster(out: &mut Publisher<'_>, cluster: Entity<'_>, raw: &Raw) {
+    let batch = cluster.batch();
+    // Nodes and pods that could not be listed are not none.
+    let nodes = cluster.gauge("cluster.nodes").map(|_| batch.of_kind("node"));
+    let failed = nodes.as_deref().map(|nodes| failed(batch, nodes));
+    let running = |namespace: Entity<'_>| gauge(namespace, raw.pods_running).unwrap_or_default();
+    let namespaces = batch.of_kind("namespace").into_iter();
+    let sum = namespaces.fold(0.0, |sum, namespace| sum + running(namespace));
+    let running = cluster.gauge("cluster.pods").map(|_| sum);
+    for (metric, value) in [
+        (Metric::Heartbeat, gauge(cluster, raw.heartbeat)),
+        (Metric::ApiAge, cluster.gauge("cluster.age_ms")),
+        (Metric::Nodes, nodes.map(|nodes| nodes.len() as f64)),
+        (Metric::FailedNodes, failed),
+        (Metric::RunningPods, running),
+    ] {
+        out.publish(cluster, Prefix::Cluster, metric, value);
+    }
+}
+
+/// How many of `nodes` report a condition that a healthy node has not.
+fn failed(batch: &Batch, nodes: &[Entity<'_>]) -> f64 {
+    let healthy = HEALTHY.map(|(name, value)| (batch.name(name), value));
+    let is_failed = |node: &&Entity<'_>| {
+        healthy.iter().any(|&(name, wanted)| gauge(**node, name).is_some_and(|value| value != wanted))
+    };
+    nodes.iter().filter(is_failed).count() as f64
+}
