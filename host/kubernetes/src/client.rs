@@ -19,6 +19,7 @@ mod transport;
 
 pub use api::{ApiSettings, api_client, is_in_cluster, service_account};
 pub use backoff::Backoff;
+pub(crate) use backoff::up_to;
 pub use explain::explain;
 pub(crate) use explain::{Peer, explain_for};
 pub(crate) use token::Token;

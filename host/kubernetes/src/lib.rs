@@ -39,6 +39,7 @@ mod emit;
 mod error;
 #[cfg(feature = "client")]
 pub mod events;
+pub mod facts;
 mod item;
 #[cfg(feature = "client")]
 pub mod kubelet;

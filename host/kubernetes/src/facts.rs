@@ -1,0 +1,202 @@
+//! What an ordinary node knows from the API server, beside the kubelet's pods.
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+
+use crate::pods::{Owner, Pod};
+
+/// All of it at one moment. To copy it copies three pointers.
+#[derive(Clone, Debug, Default)]
+pub struct LocalState {
+    /// The own Node; absent until it was read once, and when it was deleted.
+    pub node: Option<Arc<NodeFacts>>,
+    /// Services of all namespaces.
+    pub services: Arc<Services>,
+    /// Owners of the Jobs of local pods, by [`job_key`]; only Jobs that have one.
+    pub jobs: Arc<BTreeMap<Box<str>, Owner>>,
+}
+
+/// Key of a Job in [`LocalState::jobs`].
+pub fn job_key(namespace: &str, name: &str) -> String {
+    format!("{namespace}/{name}")
+}
+
+/// What counts of a Node object.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct NodeFacts {
+    /// `status.conditions`: type and status.
+    pub conditions: Vec<(Box<str>, ConditionStatus)>,
+    /// `status.capacity.pods`.
+    pub capacity_pods: Option<u64>,
+    /// `status.allocatable.pods`.
+    pub allocatable_pods: Option<u64>,
+    /// Label `node.kubernetes.io/instance-type`.
+    pub instance_type: Option<Box<str>>,
+    /// `spec.providerID`, such as `aws:///us-west-2a/i-0123`.
+    pub provider_id: Option<Box<str>>,
+}
+
+/// Status of a condition.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ConditionStatus {
+    /// `True`
+    True,
+    /// `False`
+    False,
+    /// `Unknown`, and whatever else stands there.
+    Unknown,
+}
+
+impl ConditionStatus {
+    /// What `status` says.
+    pub fn read(status: &str) -> Self {
+        match status {
+            "True" => Self::True,
+            "False" => Self::False,
+            _ => Self::Unknown,
+        }
+    }
+
+    /// The gauge: 1, 0, -1.
+    pub fn value(self) -> f64 {
+        match self {
+            Self::True => 1.0,
+            Self::False => 0.0,
+            Self::Unknown => -1.0,
+        }
+    }
+}
+
+/// A service with a selector, in one piece of memory: clusters have thousands, and every node has all of them.
+///
+/// `NAMESPACE NUL NAME NUL KEY NUL VALUE NUL …`, which sorts by namespace and name.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Service(Arc<str>);
+
+impl Service {
+    /// None where one of the texts holds a NUL, which the API does not allow.
+    pub fn new<'t>(
+        namespace: &str,
+        name: &str,
+        selector: impl IntoIterator<Item = (&'t str, &'t str)>,
+    ) -> Option<Self> {
+        let mut text = String::with_capacity(128);
+        let mut whole = true;
+        let mut push = |part: &str| {
+            whole &= !part.contains('\0');
+            text.push_str(part);
+            text.push('\0');
+        };
+        push(namespace);
+        push(name);
+        for (key, value) in selector {
+            push(key);
+            push(value);
+        }
+        whole.then(|| Self(text.into()))
+    }
+
+    /// Its namespace.
+    pub fn namespace(&self) -> &str {
+        self.parts().next().unwrap_or_default()
+    }
+
+    /// Its name.
+    pub fn name(&self) -> &str {
+        self.parts().nth(1).unwrap_or_default()
+    }
+
+    /// `spec.selector`.
+    pub fn selector(&self) -> impl Iterator<Item = (&str, &str)> {
+        let mut parts = self.parts().skip(2);
+        std::iter::from_fn(move || Some((parts.next()?, parts.next()?)))
+    }
+
+    /// Whether it selects `pod`. Without a selector it selects none.
+    pub fn selects(&self, pod: &Pod) -> bool {
+        let has = |key: &str, value: &str| {
+            let at = pod.labels.binary_search_by(|(other, _)| (**other).cmp(key));
+            at.is_ok_and(|at| &*pod.labels[at].1 == value)
+        };
+        let mut selector = self.selector().peekable();
+        self.namespace() == &*pod.namespace
+            && selector.peek().is_some()
+            && selector.all(|(key, value)| has(key, value))
+    }
+
+    fn parts(&self) -> impl Iterator<Item = &str> {
+        self.0.split_terminator('\0')
+    }
+
+    fn id(&self) -> (&str, &str) {
+        (self.namespace(), self.name())
+    }
+}
+
+impl fmt::Debug for Service {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{} {:?}", self.namespace(), self.name(), self.selector().collect::<Vec<_>>())
+    }
+}
+
+/// Services by namespace and name.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Services(Vec<Service>);
+
+impl Services {
+    /// Of `services` in any order; of two with the same name the last counts.
+    pub fn new(mut services: Vec<Service>) -> Self {
+        services.reverse();
+        services.sort_by(|left, right| left.id().cmp(&right.id()));
+        services.dedup_by(|later, kept| later.id() == kept.id());
+        services.shrink_to_fit();
+        Self(services)
+    }
+
+    /// All.
+    pub fn iter(&self) -> std::slice::Iter<'_, Service> {
+        self.0.iter()
+    }
+
+    /// Those of one namespace.
+    pub fn in_namespace(&self, namespace: &str) -> &[Service] {
+        let begin = self.0.partition_point(|service| service.namespace() < namespace);
+        let after = &self.0[begin..];
+        &after[..after.partition_point(|service| service.namespace() == namespace)]
+    }
+
+    /// The one of this name.
+    pub fn get(&self, namespace: &str, name: &str) -> Option<&Service> {
+        Some(&self.0[self.find(namespace, name).ok()?])
+    }
+
+    /// Puts it in its place. Whether anything changed.
+    pub fn insert(&mut self, service: Service) -> bool {
+        match self.find(service.namespace(), service.name()) {
+            Ok(at) => {
+                let changed = self.0[at] != service;
+                self.0[at] = service;
+                changed
+            }
+            Err(at) => {
+                self.0.insert(at, service);
+                true
+            }
+        }
+    }
+
+    /// Takes it out.
+    pub fn remove(&mut self, namespace: &str, name: &str) {
+        if let Ok(at) = self.find(namespace, name) {
+            self.0.remove(at);
+        }
+    }
+
+    fn find(&self, namespace: &str, name: &str) -> Result<usize, usize> {
+        self.0.binary_search_by(|service| service.id().cmp(&(namespace, name)))
+    }
+}

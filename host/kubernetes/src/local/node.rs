@@ -1,0 +1,129 @@
+//! The own Node object.
+
+use std::sync::Arc;
+
+use serde::Deserialize;
+
+use super::{ConditionStatus, Known, NodeFacts};
+use crate::client::reflect::Handler;
+use crate::quantity;
+use crate::text::{List, Object, Pairs, Text, each, filled};
+
+#[derive(Deserialize)]
+pub(super) struct Node<'a> {
+    #[serde(borrow)]
+    metadata: Option<Object<Metadata<'a>>>,
+    spec: Option<Object<Spec<'a>>>,
+    status: Option<Object<NodeStatus<'a>>>,
+}
+
+#[derive(Deserialize)]
+struct Metadata<'a> {
+    #[serde(borrow)]
+    labels: Option<Pairs<'a>>,
+}
+
+#[derive(Deserialize)]
+struct Spec<'a> {
+    #[serde(borrow, rename = "providerID")]
+    provider_id: Option<Text<'a>>,
+}
+
+#[derive(Deserialize)]
+struct NodeStatus<'a> {
+    #[serde(borrow)]
+    conditions: Option<List<Object<Condition<'a>>>>,
+    capacity: Option<Object<Amounts<'a>>>,
+    allocatable: Option<Object<Amounts<'a>>>,
+}
+
+#[derive(Deserialize)]
+struct Condition<'a> {
+    #[serde(borrow, rename = "type")]
+    kind: Option<Text<'a>>,
+    status: Option<Text<'a>>,
+}
+
+#[derive(Deserialize)]
+struct Amounts<'a> {
+    #[serde(borrow)]
+    pods: Option<Text<'a>>,
+}
+
+impl Node<'_> {
+    fn facts(&self) -> NodeFacts {
+        let status = self.status.as_deref();
+        let pods = |amounts: Option<&Option<Object<Amounts<'_>>>>| {
+            quantity::bytes(filled(&amounts?.as_ref()?.pods)?).ok()?
+        };
+        let labels = self.metadata.as_ref().and_then(|metadata| metadata.labels.as_ref());
+        NodeFacts {
+            conditions: status
+                .into_iter()
+                .flat_map(|status| each(&status.conditions))
+                .filter_map(|condition| {
+                    let status = ConditionStatus::read(filled(&condition.status)?);
+                    Some((filled(&condition.kind)?.into(), status))
+                })
+                .collect(),
+            capacity_pods: pods(status.map(|status| &status.capacity)),
+            allocatable_pods: pods(status.map(|status| &status.allocatable)),
+            instance_type: labels
+                .and_then(|labels| {
+                    let old = || labels.get("beta.kubernetes.io/instance-type");
+                    labels.get("node.kubernetes.io/instance-type").or_else(old)
+                })
+                .map(Box::from),
+            provider_id: self.spec.as_ref().and_then(|spec| filled(&spec.provider_id)).map(Box::from),
+        }
+    }
+}
+
+pub(super) struct OwnNode {
+    known: Arc<Known>,
+    listed: Option<NodeFacts>,
+}
+
+impl OwnNode {
+    pub(super) fn new(known: Arc<Known>) -> Self {
+        Self { known, listed: None }
+    }
+
+    fn set(&self, facts: Option<NodeFacts>) {
+        let mut state = self.known.state();
+        // The kubelet renews the object every five minutes, most often with nothing new in it.
+        if state.node.as_deref() != facts.as_ref() {
+            state.node = facts.map(Arc::new);
+        }
+    }
+}
+
+impl Handler for OwnNode {
+    type Item<'a> = Node<'a>;
+
+    fn on_restart(&mut self) {
+        self.listed = None;
+    }
+
+    fn on_listed(&mut self, node: Node<'_>) {
+        self.listed = Some(node.facts());
+    }
+
+    fn on_list_end(&mut self) {
+        let facts = self.listed.take();
+        if facts.is_none() {
+            tracing::warn!(
+                "the API server has no Node of this node's name; is the node name configured right?"
+            );
+        }
+        self.set(facts);
+    }
+
+    fn on_applied(&mut self, node: Node<'_>) {
+        self.set(Some(node.facts()));
+    }
+
+    fn on_deleted(&mut self, _: Node<'_>) {
+        self.set(None);
+    }
+}
