@@ -13,12 +13,12 @@ AGENT := target/release/insightd
 # Arguments of `make run`.
 RUN ?= run --interval 5s
 
-.PHONY: help build run test transforms compiler builtins agent fmt lint doc deny unit resident bench fuzz FORCE
+.PHONY: help build run test transforms compiler builtins agent deploy-transforms image image-arm64 images fmt lint doc deny unit resident bench fuzz FORCE
 
 help: ## This list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "%-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-build: agent ## Agent, compiler child and components: target/release/insightd, insightd-compile, target/transforms/*.wasm
+build: agent deploy-transforms ## Agent, compiler child and components: target/release/insightd, insightd-compile, target/transforms/*.wasm
 
 run: build ## Run the agent on this machine: one JSON event a line (RUN="run --once" for one tick)
 	@$(AGENT) $(RUN)
@@ -47,6 +47,19 @@ target/transforms/%.cwasm: target/transforms/%.wasm $(COMPILER)
 
 agent: $(NATIVE)
 	@$(CARGO) build --release -p insightd --target-dir target
+
+deploy-transforms: $(COMPONENTS) ## The shipped components to where the manifests take them from: deploy/base/transforms
+	@mkdir -p deploy/base/transforms
+	@for wasm in $(COMPONENTS); do cmp -s $$wasm deploy/base/transforms/$${wasm##*/} || cp $$wasm deploy/base/transforms/; done
+
+image: $(NATIVE) deploy-transforms ## Container image of amd64, no Docker needed: target/image/insightd-amd64.tar (deploy/README.md)
+	@deploy/image/build amd64
+
+image-arm64: $(NATIVE) ## Likewise for arm64, cross-built: target/image/insightd-arm64.tar
+	@deploy/image/build arm64
+
+images: $(NATIVE) deploy-transforms ## Both, and one image for both: target/image/insightd.tar
+	@deploy/image/build amd64 arm64
 
 fmt: ## Format all Rust code
 	$(CARGO) fmt --all

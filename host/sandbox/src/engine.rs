@@ -5,12 +5,16 @@
 
 use wasmtime::{Config, Engine};
 
-/// Native target of this agent and, unless told otherwise, of the compiler: the architecture's baseline.
-#[cfg(target_arch = "x86_64")]
-pub const TARGET: &str = "x86_64-unknown-linux-gnu";
-/// Native target of this agent and, unless told otherwise, of the compiler: the architecture's baseline.
-#[cfg(target_arch = "aarch64")]
-pub const TARGET: &str = "aarch64-unknown-linux-gnu";
+/// Native target of this agent and, unless told otherwise, of the compiler: the architecture's baseline. The code is the
+/// same with either C library, but the engine wants the name of the one that it is built with.
+pub const TARGET: &str = match (cfg!(target_arch = "aarch64"), cfg!(target_env = "musl")) {
+    (false, false) => "x86_64-unknown-linux-gnu",
+    (false, true) => "x86_64-unknown-linux-musl",
+    (true, false) => "aarch64-unknown-linux-gnu",
+    (true, true) => "aarch64-unknown-linux-musl",
+};
+#[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
+compile_error!("components run on x86_64 and aarch64");
 
 /// Call stack that a component may use, bytes; deeper recursion traps. Well below the 2 MiB of a thread.
 const STACK_BYTES: usize = 512 * 1024;
