@@ -6,6 +6,7 @@
 
 mod environment;
 mod kubernetes;
+mod operations;
 mod pipelines;
 mod reader;
 mod report;
@@ -19,6 +20,7 @@ use std::time::Duration;
 
 pub use environment::Environment;
 pub use kubernetes::{Api, Cluster, Kubelet, Leader, LockKind, Role};
+pub use operations::Operations;
 pub use pipelines::{Component, OnFailure, Origin, Output, Pipeline, Scope, Settings, Stage};
 pub use report::{Problem, Report};
 pub use sections::interval;
@@ -48,6 +50,8 @@ pub struct Config {
     pub cluster: Cluster,
     /// The election.
     pub leader: Leader,
+    /// How the agent can be asked about itself.
+    pub operations: Operations,
     /// Folder of `file:` components.
     pub transforms_dir: Option<PathBuf>,
     /// The compiler; beside the agent's own program where absent.
@@ -182,6 +186,7 @@ impl Default for Config {
             api: Api::default(),
             cluster: Cluster::default(),
             leader: Leader::default(),
+            operations: Operations::default(),
             transforms_dir: None,
             compiler: None,
             limits: Limits {

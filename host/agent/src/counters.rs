@@ -49,6 +49,19 @@ pub struct Lost {
     pub sink: u64,
 }
 
+/// What went through one output or into one sink since the start.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Flow {
+    /// Events that went on.
+    pub events: u64,
+    /// Their bytes.
+    pub bytes: u64,
+    /// Events that did not.
+    pub lost: Lost,
+    /// Times that something went wrong, whether or not events were lost.
+    pub errors: u64,
+}
+
 impl Lost {
     /// Both together.
     pub fn add(&mut self, other: Self) {
@@ -60,7 +73,18 @@ impl Lost {
 
     /// All of them.
     pub fn total(&self) -> u64 {
-        self.route_refused + self.too_many_routes + self.too_many_bytes + self.sink
+        self.by_cause().iter().map(|(_, events)| events).sum()
+    }
+
+    /// Each cause by its word in metrics.
+    pub fn by_cause(&self) -> [(&'static str, u64); 4] {
+        let Self { route_refused, too_many_routes, too_many_bytes, sink } = *self;
+        [
+            ("route_refused", route_refused),
+            ("too_many_routes", too_many_routes),
+            ("too_many_bytes", too_many_bytes),
+            ("sink", sink),
+        ]
     }
 }
 

@@ -12,6 +12,7 @@ pub mod gate;
 pub mod library;
 pub mod logging;
 pub mod memory;
+pub mod ops;
 pub mod pipeline;
 pub mod routes;
 pub mod schedule;

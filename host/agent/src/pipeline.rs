@@ -6,7 +6,7 @@ use insightd_sandbox::{Processed, Slot};
 use insights_sdk::Columns;
 
 use crate::complaint::Complaint;
-use crate::counters::Counters;
+use crate::counters::{Counters, Flow};
 use crate::gate::{self, Quota};
 use crate::routes::Grants;
 use crate::sinks::SinkSet;
@@ -38,6 +38,26 @@ pub struct Output {
     quota: Quota,
     complaint: Complaint,
     unformatted: Complaint,
+    flow: Flow,
+}
+
+/// A place in a pipeline.
+#[derive(Clone, Copy, Debug)]
+pub enum Place<'a> {
+    /// That of a stage, counted from 1.
+    Stage(usize, &'a Stage),
+    /// That of an output, counted from 1.
+    Output(usize, &'a Output),
+}
+
+impl<'a> Place<'a> {
+    /// What runs there.
+    pub fn slot(&self) -> &'a Slot {
+        match self {
+            Self::Stage(_, stage) => &stage.slot,
+            Self::Output(_, output) => &output.formatter,
+        }
+    }
 }
 
 impl Stage {
@@ -74,12 +94,24 @@ impl Output {
     /// Formats with `formatter` for the sink at place `sink`.
     pub fn new(formatter: Slot, sink: usize, grants: Grants, quota: Quota) -> Self {
         let complaint = Complaint::default();
-        Self { formatter, sink, grants, quota, complaint, unformatted: Complaint::default() }
+        let (unformatted, flow) = (Complaint::default(), Flow::default());
+        Self { formatter, sink, grants, quota, complaint, unformatted, flow }
+    }
+
+    /// The place of its sink.
+    pub fn sink(&self) -> usize {
+        self.sink
+    }
+
+    /// What was handed to the sink, and what was kept back.
+    pub fn flow(&self) -> Flow {
+        self.flow
     }
 
     fn deliver(&mut self, pipeline: &str, batch: &Columns, sinks: &mut SinkSet, counters: &mut Counters) {
         let Some(payloads) = self.formatter.format(batch, &sinks.limits(self.sink)) else {
             counters.batches_unformatted += 1;
+            self.flow.errors += 1;
             if let Some(kept_back) = self.unformatted.say(Instant::now()) {
                 let formatter = self.formatter.name();
                 let last_error = self.formatter.stats().last_error.as_deref();
@@ -94,11 +126,14 @@ impl Output {
             return;
         };
         let (events, kept_back) = gate::admit(&payloads, &self.grants, self.quota);
+        self.flow.events += events.len() as u64;
+        self.flow.bytes += events.iter().map(|event| event.bytes.len() as u64).sum::<u64>();
         sinks.accept(self.sink, &payloads.content_type, &mut events.into_iter(), counters);
         if !kept_back.any() {
             return;
         }
         counters.lost.add(kept_back.lost);
+        self.flow.lost.add(kept_back.lost);
         if let Some(times_kept_back) = self.complaint.say(Instant::now()) {
             let lost = kept_back.lost;
             tracing::warn!(
@@ -130,10 +165,14 @@ impl Pipeline {
         }
     }
 
+    /// Its places, in the order in which they run.
+    pub fn places(&self) -> impl Iterator<Item = Place<'_>> {
+        let stages = (1..).zip(&self.stages).map(|(number, stage)| Place::Stage(number, stage));
+        stages.chain((1..).zip(&self.outputs).map(|(number, output)| Place::Output(number, output)))
+    }
+
     /// Failed calls of its components since the start.
     pub fn failures(&self) -> u64 {
-        let stages = self.stages.iter().map(|stage| &stage.slot);
-        let slots = stages.chain(self.outputs.iter().map(|output| &output.formatter));
-        slots.flat_map(|slot| slot.stats().failures).sum()
+        self.places().flat_map(|place| place.slot().stats().failures).sum()
     }
 }

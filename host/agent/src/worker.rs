@@ -1,5 +1,6 @@
 //! What a tick is: sample, pipelines, sinks.
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use insightd_collect::RootError;
@@ -9,6 +10,7 @@ use crate::complaint::Complaint;
 use crate::counters::Counters;
 use crate::drive::Work;
 use crate::memory;
+use crate::ops::{Board, Figures};
 use crate::pipeline::Pipeline;
 use crate::schedule::Tick;
 use crate::sinks::SinkSet;
@@ -22,6 +24,7 @@ pub struct Worker {
     sinks: SinkSet,
     counters: Counters,
     reading: Complaint,
+    board: Option<Arc<Board>>,
 }
 
 /// Why ticks make no sense any more.
@@ -41,7 +44,32 @@ pub enum WorkError {
 impl Worker {
     /// A worker that has not read anything yet.
     pub fn new(source: Source, pipelines: Vec<Pipeline>, sinks: SinkSet) -> Self {
-        Self { source, pipelines, sinks, counters: Counters::default(), reading: Complaint::default() }
+        Self {
+            source,
+            pipelines,
+            sinks,
+            counters: Counters::default(),
+            reading: Complaint::default(),
+            board: None,
+        }
+    }
+
+    /// Publishes on a board what every tick came to.
+    #[must_use]
+    pub fn with_board(self, board: Arc<Board>) -> Self {
+        Self { board: Some(board), ..self }
+    }
+
+    fn begin(&self) {
+        if let Some(board) = &self.board {
+            board.begin();
+        }
+    }
+
+    fn publish(&self, time_unix_ms: u64) {
+        if let Some(board) = &self.board {
+            board.publish(Figures::of(time_unix_ms, &self.counters, &self.pipelines, &self.sinks));
+        }
     }
 
     fn sample(&mut self, time_unix_ms: u64) -> Columns {
@@ -61,6 +89,7 @@ impl Work for Worker {
     type Error = WorkError;
 
     fn prime(&mut self) -> Result<(), WorkError> {
+        self.begin();
         self.sample(0);
         memory::give_back();
         Ok(())
@@ -68,6 +97,7 @@ impl Work for Worker {
 
     fn tick(&mut self, tick: Tick) -> Result<(), WorkError> {
         let start = Instant::now();
+        self.begin();
         self.counters.ticks_left_out += tick.left_out;
         if tick.left_out > 0 {
             tracing::warn!(
@@ -85,6 +115,7 @@ impl Work for Worker {
         self.counters.component_failures = self.pipelines.iter().map(Pipeline::failures).sum();
         let tick_us = u64::try_from(start.elapsed().as_micros()).unwrap_or(u64::MAX);
         self.counters.ticked(tick.lateness_ms, tick_us);
+        self.publish(tick.time_unix_ms);
         let counters = &self.counters;
         tracing::debug!(
             time_unix_ms = tick.time_unix_ms,

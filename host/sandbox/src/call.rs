@@ -1,6 +1,7 @@
 //! One call: a fresh instance, limits, deadline; everything it used is given back at the end.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use wasmtime::component::{Instance, InstancePre};
 use wasmtime::{Store, Trap};
@@ -22,11 +23,12 @@ pub(crate) struct Host {
 
 impl Shared {
     /// Makes an instance and lets `work` call it. `input` is the size in bytes of what the component is given; what it may
-    /// hand over grows with it.
+    /// hand over grows with it. `peak` becomes at least the memory that the instance had, bytes.
     pub(crate) fn call<T, E: From<CallError> + Explain>(
         &self,
         pre: &InstancePre<Host>,
         budget: &Arc<Budget>,
+        peak: &AtomicUsize,
         input: usize,
         seed: u64,
         work: impl FnOnce(&mut Store<Host>, &Instance) -> Result<T, E>,
@@ -44,6 +46,7 @@ impl Shared {
             .instantiate(&mut store)
             .map_err(|error| E::from(failure(&error)))
             .and_then(|instance| work(&mut store, &instance));
+        peak.fetch_max(store.data().limiter.memory(), Ordering::Relaxed);
         let last_words = store.data_mut().log.finish();
         result.map_err(|error| match last_words {
             Some(words) => error.explained(&words),

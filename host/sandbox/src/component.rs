@@ -5,6 +5,7 @@ mod load;
 
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use insights_sdk::{Columns, Limits as SinkLimits, Payloads};
 use wasmtime::component::InstancePre;
@@ -64,6 +65,8 @@ struct Inner {
     exports: Exports,
     description: Description,
     budget: Arc<Budget>,
+    /// Of the calls since it was last taken, bytes.
+    peak_memory: AtomicUsize,
 }
 
 enum Exports {
@@ -104,14 +107,24 @@ impl Component {
         &self.0.description
     }
 
+    /// Most linear memory of any call since this was asked last, bytes.
+    pub(crate) fn take_peak_memory(&self) -> usize {
+        self.0.peak_memory.swap(0, Ordering::Relaxed)
+    }
+
     /// Whether it takes `config` (JSON; `{}` where the operator wrote none).
     ///
     /// # Errors
     /// [`CallError::Config`] with the component's words, or whatever else went wrong in `configure`.
     pub fn check_config(&self, config: &str) -> Result<(), CallError> {
         let inner = &*self.0;
-        inner.shared.call(&inner.pre, &inner.budget, config.len(), seed(&[config]), |store, instance| {
-            match &inner.exports {
+        inner.shared.call(
+            &inner.pre,
+            &inner.budget,
+            &inner.peak_memory,
+            config.len(),
+            seed(&[config]),
+            |store, instance| match &inner.exports {
                 Exports::Stage(exports) => {
                     let guest = exports.load(&mut *store, instance).map_err(|error| failure(&error))?;
                     configured(guest.call_configure(store, config))
@@ -120,8 +133,8 @@ impl Component {
                     let guest = exports.load(&mut *store, instance).map_err(|error| failure(&error))?;
                     configured(guest.call_configure(store, config))
                 }
-            }
-        })
+            },
+        )
     }
 
     /// Runs a transform over the batch of one scope.
@@ -136,6 +149,7 @@ impl Component {
         let result = inner.shared.call(
             &inner.pre,
             &inner.budget,
+            &inner.peak_memory,
             convert::size(columns),
             batch_seed(columns),
             |store, instance| {
@@ -170,6 +184,7 @@ impl Component {
             let payloads = inner.shared.call(
                 &inner.pre,
                 &inner.budget,
+                &inner.peak_memory,
                 convert::size(part),
                 batch_seed(part),
                 |store, instance| {

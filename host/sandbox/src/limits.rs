@@ -79,6 +79,11 @@ impl Limiter {
     pub(crate) fn new(limits: &Limits) -> Self {
         Self { limit: limits.memory_bytes, memory: 0 }
     }
+
+    /// Linear memory that was granted, bytes. It never shrinks.
+    pub(crate) fn memory(&self) -> usize {
+        self.memory
+    }
 }
 
 impl ResourceLimiter for Limiter {

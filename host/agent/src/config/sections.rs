@@ -7,7 +7,7 @@ use super::reader::{Problems, Section, flag, integer, one_of};
 use super::{
     Config, Environment, Host, Instance, Limits, Log, LogFormat, Node, Orchestrator, Origin, Pipeline,
 };
-use super::{kubernetes, pipelines, sinks, values};
+use super::{kubernetes, operations, pipelines, sinks, values};
 
 /// Shortest interval: below it the clock of most counters (10 ms) shows in the rates.
 const MIN_INTERVAL: Duration = Duration::from_millis(100);
@@ -39,6 +39,7 @@ pub(super) fn read(root: &Section<'_>, problems: &Problems, environment: &Enviro
     let api = kubernetes::read_api(&root.section("api"));
     let cluster = kubernetes::read_cluster(&root.section("cluster"));
     let leader = kubernetes::read_leader(&root.section("leader"), environment);
+    let operations = operations::read(&root.section("operations"));
     let transforms_dir = root.text("transforms_dir").map(PathBuf::from);
     let compiler = root.text("compiler").map(PathBuf::from);
     let limits = read_limits(&root.section("limits"), default.limits);
@@ -67,6 +68,7 @@ pub(super) fn read(root: &Section<'_>, problems: &Problems, environment: &Enviro
         api,
         cluster,
         leader,
+        operations,
         transforms_dir,
         compiler,
         limits,

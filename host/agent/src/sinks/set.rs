@@ -7,7 +7,7 @@ use insights_sdk::{Event, Limits};
 use super::{Delivered, Sink, SinkError};
 use crate::complaint::Complaint;
 use crate::config;
-use crate::counters::Counters;
+use crate::counters::{Counters, Flow};
 
 /// All sinks, in the order of the configuration.
 pub struct SinkSet(Vec<OpenSink>);
@@ -17,6 +17,7 @@ struct OpenSink {
     sink: Box<dyn Sink>,
     complaint: Complaint,
     closed: bool,
+    flow: Flow,
 }
 
 /// A sink that cannot be opened.
@@ -44,8 +45,21 @@ impl SinkSet {
 
     /// Sinks that are open already.
     pub fn new(sinks: Vec<(String, Box<dyn Sink>)>) -> Self {
-        let open = |(name, sink)| OpenSink { name, sink, complaint: Complaint::default(), closed: false };
+        let open = |(name, sink)| {
+            let (complaint, flow) = (Complaint::default(), Flow::default());
+            OpenSink { name, sink, complaint, closed: false, flow }
+        };
         Self(sinks.into_iter().map(open).collect())
+    }
+
+    /// What each took, by name.
+    pub fn flows(&self) -> impl Iterator<Item = (&str, Flow)> {
+        self.0.iter().map(|sink| (&*sink.name, sink.flow))
+    }
+
+    /// The name of the sink at a place.
+    pub fn name(&self, index: usize) -> &str {
+        self.0.get(index).map_or("", |sink| &sink.name)
     }
 
     /// The place of a sink.
@@ -87,7 +101,11 @@ impl OpenSink {
         counters.events += delivered.events;
         counters.bytes += delivered.bytes;
         counters.lost.sink += delivered.lost;
+        self.flow.events += delivered.events;
+        self.flow.bytes += delivered.bytes;
+        self.flow.lost.sink += delivered.lost;
         let Some(error) = delivered.error else { return };
+        self.flow.errors += 1;
         self.closed |= matches!(error, SinkError::Closed);
         if let Some(kept_back) = self.complaint.say(Instant::now()) {
             let lost = delivered.lost;

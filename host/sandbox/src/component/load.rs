@@ -1,6 +1,7 @@
 //! From native code to a linked component.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
 
 use wasmtime::component::{self, InstancePre, Linker};
 use wasmtime::{Engine, Precompiled};
@@ -35,7 +36,8 @@ pub(crate) fn load(shared: &Arc<Shared>, name: &str, native: &NativeCode) -> Res
     let budget = Arc::new(Budget::new(Arc::clone(&name), &shared.limits));
     let description = describe(shared, &name, &pre, &exports, &budget)?;
     let (sha256, shared) = (*native.sha256(), Arc::clone(shared));
-    Ok(Component(Arc::new(Inner { name, sha256, shared, pre, exports, description, budget })))
+    let peak_memory = AtomicUsize::new(0);
+    Ok(Component(Arc::new(Inner { name, sha256, shared, pre, exports, description, budget, peak_memory })))
 }
 
 fn deserialize(engine: &Engine, name: &str, native: &NativeCode) -> Result<component::Component, LoadError> {
@@ -110,7 +112,7 @@ fn describe(
     exports: &Exports,
     budget: &Arc<Budget>,
 ) -> Result<Description, LoadError> {
-    let described = shared.call(pre, budget, 0, 0, |store, instance| {
+    let described = shared.call(pre, budget, &AtomicUsize::new(0), 0, 0, |store, instance| {
         let description = match exports {
             Exports::Stage(exports) => {
                 let guest = exports.load(&mut *store, instance).map_err(Refusal::Types)?;

@@ -113,9 +113,12 @@ impl Slot {
         };
         let mut tried = Tried::None;
         for version in versions.iter_mut().take(candidates).filter(|version| !version.bad) {
+            // Other slots may run the same component, and so does whoever looks for odd data.
+            version.component.take_peak_memory();
             let (started, cpu) = (Instant::now(), thread_cpu_time());
             let result = call(&version.component, &config.config);
-            stats.called(started.elapsed(), thread_cpu_time().saturating_sub(cpu));
+            let (took, cpu) = (started.elapsed(), thread_cpu_time().saturating_sub(cpu));
+            stats.called(took, cpu, version.component.take_peak_memory());
             match result {
                 Ok(output) => {
                     version.failures = 0;

@@ -25,17 +25,26 @@ pub struct Stats {
     pub set_aside: u64,
     /// CPU time of the calling thread in all calls.
     pub cpu_time: Duration,
+    /// Time on the clock in all calls.
+    pub wall_time: Duration,
     /// Time on the clock of the last call.
     pub last_call: Duration,
+    /// Linear memory of the last call's largest instance, bytes.
+    pub last_memory_bytes: usize,
+    /// The most of any call.
+    pub peak_memory_bytes: usize,
     /// The last failure, in words.
     pub last_error: Option<String>,
 }
 
 impl Stats {
-    pub(super) fn called(&mut self, took: Duration, cpu: Duration) {
+    pub(super) fn called(&mut self, took: Duration, cpu: Duration, memory_bytes: usize) {
         self.calls += 1;
         self.cpu_time += cpu;
+        self.wall_time += took;
         self.last_call = took;
+        self.last_memory_bytes = memory_bytes;
+        self.peak_memory_bytes = self.peak_memory_bytes.max(memory_bytes);
     }
 
     pub(super) fn failed(&mut self, error: &CallError) {

@@ -45,6 +45,21 @@ fn a_good_component_runs() {
 }
 
 #[test]
+fn memory_is_that_of_the_slots_own_calls() {
+    let (_serial, arena) = enter();
+    let (mut one, mut other) =
+        (slot("{}", OnFailure::Drop, &arena.stage, None), slot("{}", OnFailure::Drop, &arena.stage, None));
+    done(one.process(batch(3)));
+    done(other.process(batch(20_000)));
+    done(one.process(batch(3)));
+    let (few, many) = (one.stats(), other.stats());
+    assert_eq!(few.last_memory_bytes, few.peak_memory_bytes);
+    assert!(few.peak_memory_bytes >= 64 << 10, "a page at least: {few:?}");
+    assert!(many.peak_memory_bytes > few.peak_memory_bytes, "{many:?}");
+    assert!(many.wall_time >= many.last_call && many.cpu_time > std::time::Duration::ZERO);
+}
+
+#[test]
 fn a_trap_is_enough_and_the_builtin_takes_over() {
     let (_serial, arena) = enter();
     let (broken, author) = (broken(arena), author(arena));

@@ -1,0 +1,86 @@
+//! `operations:` how the agent can be asked about itself.
+
+use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
+
+use super::reader::Section;
+
+/// How the agent can be asked about itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Operations {
+    /// Where `/healthz`, `/readyz` and `/metrics` are; nowhere where absent.
+    pub listen: Option<SocketAddr>,
+}
+
+impl Default for Operations {
+    fn default() -> Self {
+        Self { listen: Some(SocketAddr::V4(SocketAddrV4::new(Ipv4Addr::LOCALHOST, 9464))) }
+    }
+}
+
+/// Reads the section.
+pub(super) fn read(section: &Section<'_>) -> Operations {
+    let listen = section.value("listen", listen);
+    section.finish();
+    listen.map_or_else(Operations::default, |listen| Operations { listen })
+}
+
+fn listen(text: &str) -> Result<Option<SocketAddr>, String> {
+    if text == "none" {
+        return Ok(None);
+    }
+    match text.parse::<SocketAddr>() {
+        Ok(address) if address.port() > 0 => Ok(Some(address)),
+        Ok(_) => Err("port 0 would be another one at every start: write the port".into()),
+        Err(_) => Err(format!(
+            "`{text}` is no address; write an IP address and a port, such as 127.0.0.1:9464 or [::]:9464, or none"
+        )),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::reader::Problems;
+    use crate::config::yaml;
+
+    fn read_text(text: &str) -> (Operations, Option<String>) {
+        let (problems, root) = (Problems::default(), yaml::parse(text).unwrap());
+        let operations = read(&Section::root(root.as_ref(), &problems));
+        (operations, problems.into_report(None).map(|report| report.to_string()))
+    }
+
+    #[test]
+    fn loopback_unless_told_otherwise() {
+        for text in ["", "listen:", "listen: ~"] {
+            let (operations, report) = read_text(text);
+            assert_eq!((operations, report), (Operations::default(), None), "{text}");
+        }
+        let listen = Operations::default().listen.unwrap();
+        assert!(listen.ip().is_loopback());
+        assert_eq!(listen.port(), 9464);
+    }
+
+    #[test]
+    fn an_address_or_none() {
+        assert_eq!(read_text("listen: none").0.listen, None);
+        for address in ["0.0.0.0:9464", "10.0.0.7:80", "[::1]:9464", "[::]:1"] {
+            let (operations, report) = read_text(&format!("listen: '{address}'"));
+            assert_eq!((operations.listen, report), (Some(address.parse().unwrap()), None), "{address}");
+        }
+    }
+
+    #[test]
+    fn mistakes_are_told() {
+        for (text, wanted) in [
+            ("listen: 9464", "`9464` is no address"),
+            ("listen: localhost:9464", "is no address"),
+            ("listen: 127.0.0.1:0", "port 0"),
+            ("listen: 127.0.0.1:65536", "is no address"),
+            ("listen: [127.0.0.1:1]", "expected one value"),
+            ("port: 1", "unknown key; known here: listen"),
+        ] {
+            let report = read_text(text).1.unwrap_or_default();
+            assert!(report.contains(wanted), "{text}: {report}");
+        }
+    }
+}

@@ -1,0 +1,74 @@
+//! From a request to its answer. Nothing of a request is used but its method, its path and what it accepts.
+
+use http_body_util::Full;
+use hyper::body::Bytes;
+use hyper::header::{ACCEPT, ALLOW, CONTENT_TYPE, HeaderMap, HeaderValue};
+use hyper::{Method, Request, Response, StatusCode};
+
+use super::board::Board;
+use super::metrics::Metrics;
+
+pub(super) type Answer = Response<Full<Bytes>>;
+
+const PLAIN: &str = "text/plain; charset=utf-8";
+const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+const PROMETHEUS: &str = "text/plain; version=0.0.4; charset=utf-8";
+
+pub(super) fn answer<B>(board: &Board, metrics: &Metrics, request: &Request<B>) -> Answer {
+    let path = request.uri().path();
+    if !matches!(path, "/healthz" | "/readyz" | "/metrics") {
+        return say(StatusCode::NOT_FOUND, "not found; there are /healthz, /readyz and /metrics");
+    }
+    if !matches!(*request.method(), Method::GET | Method::HEAD) {
+        let mut answer = say(StatusCode::METHOD_NOT_ALLOWED, "only GET and HEAD");
+        answer.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
+        return answer;
+    }
+    match path {
+        "/healthz" => match board.alive() {
+            Ok(alive) => say(StatusCode::OK, &alive.to_string()),
+            Err(stuck) => say(StatusCode::SERVICE_UNAVAILABLE, &stuck.to_string()),
+        },
+        "/readyz" => readiness(board),
+        _ => page(metrics, request.headers()),
+    }
+}
+
+/// Sources that never answered are named, but not waited for: without them the agent delivers what it has.
+fn readiness(board: &Board) -> Answer {
+    let (status, mut text) = match board.ready() {
+        Ok(()) => (StatusCode::OK, "ok".to_owned()),
+        Err(missing) => (StatusCode::SERVICE_UNAVAILABLE, missing.to_string()),
+    };
+    for (scope, source) in board.sources() {
+        let state = source.snapshot();
+        if state.last_success.is_none() {
+            let why = state.error.as_deref().unwrap_or("it was not asked, or did not answer");
+            text.push_str(&format!("\nnothing yet from {} (scope {scope}): {why}", source.source()));
+        }
+    }
+    say(status, &text)
+}
+
+/// The same page under both types: it is written so that it is right as either.
+fn page(metrics: &Metrics, headers: &HeaderMap) -> Answer {
+    let Ok(text) = metrics.write() else {
+        return say(StatusCode::INTERNAL_SERVER_ERROR, "the page could not be written");
+    };
+    let accepts = |accept: &HeaderValue| {
+        accept.to_str().is_ok_and(|accept| accept.contains("application/openmetrics-text"))
+    };
+    let open = headers.get_all(ACCEPT).iter().any(accepts);
+    respond(StatusCode::OK, if open { OPEN_METRICS } else { PROMETHEUS }, text)
+}
+
+fn say(status: StatusCode, text: &str) -> Answer {
+    respond(status, PLAIN, format!("{text}\n"))
+}
+
+fn respond(status: StatusCode, content_type: &'static str, text: String) -> Answer {
+    let mut answer = Response::new(Full::new(Bytes::from(text)));
+    *answer.status_mut() = status;
+    answer.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+    answer
+}

@@ -1,0 +1,255 @@
+//! Whether the worker thread makes ticks, and whether anything came of them.
+//!
+//! Ticks follow the wall clock; whether they come is judged by the monotonic one. A wall clock that is moved
+//! costs at most an interval and a half without a tick, a suspended machine no time at all.
+
+use std::fmt;
+use std::time::{Duration, Instant};
+
+use crate::counters::Counters;
+
+/// So many intervals without the end of a tick are too many, …
+const INTERVALS: u32 = 3;
+/// … but not less than this: at a short interval a throttled node may make the agent wait for a while.
+const AT_LEAST: Duration = Duration::from_secs(60);
+
+/// How the work goes on.
+#[derive(Debug)]
+pub(super) struct Progress {
+    limit: Duration,
+    interval: Duration,
+    started: Instant,
+    /// When the tick that is not over began.
+    begun: Option<Instant>,
+    finished: Option<Instant>,
+    delivery: Result<(), Missing>,
+}
+
+/// When the last tick ended.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Alive {
+    pub(super) age: Option<Duration>,
+}
+
+/// No tick ended for too long.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Stuck {
+    age: Duration,
+    limit: Duration,
+    ever: bool,
+    /// How long the tick that is not over takes by now.
+    tick: Option<Duration>,
+}
+
+/// What keeps the agent from being ready.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Missing {
+    /// A tick.
+    Tick { interval: Duration },
+    /// All events were lost, and why.
+    Delivery { lost: Vec<(&'static str, u64)> },
+}
+
+impl Progress {
+    pub(super) fn new(now: Instant, interval: Duration, longest_wait: Duration) -> Self {
+        let limit = interval.saturating_mul(INTERVALS).max(AT_LEAST).saturating_add(longest_wait);
+        let delivery = Err(Missing::Tick { interval });
+        Self { limit, interval, started: now, begun: None, finished: None, delivery }
+    }
+
+    pub(super) fn begin(&mut self, now: Instant) {
+        self.begun = Some(now);
+    }
+
+    pub(super) fn end(&mut self, now: Instant, counters: &Counters) {
+        self.begun = None;
+        self.finished = Some(now);
+        // Once ready, always ready: later losses are for metrics and alarms.
+        if self.delivery.is_err() {
+            self.delivery = delivered(counters, self.interval);
+        }
+    }
+
+    pub(super) fn age(&self, now: Instant) -> Option<Duration> {
+        self.finished.map(|finished| now.saturating_duration_since(finished))
+    }
+
+    pub(super) fn alive(&self, now: Instant) -> Result<Alive, Stuck> {
+        let since = self.finished.unwrap_or(self.started);
+        let age = now.saturating_duration_since(since);
+        if age <= self.limit {
+            return Ok(Alive { age: self.age(now) });
+        }
+        let tick = self.begun.map(|begun| now.saturating_duration_since(begun));
+        Err(Stuck { age, limit: self.limit, ever: self.finished.is_some(), tick })
+    }
+
+    pub(super) fn ready(&self) -> Result<(), Missing> {
+        self.delivery.clone()
+    }
+}
+
+/// Something went out; or there was nothing to go out, as on a node that waits to become the leader.
+fn delivered(counters: &Counters, interval: Duration) -> Result<(), Missing> {
+    if counters.ticks == 0 {
+        return Err(Missing::Tick { interval });
+    }
+    let mut lost = vec![
+        ("batches that no formatter could format", counters.batches_unformatted),
+        ("batches dropped by a transform that failed", counters.batches_dropped),
+    ];
+    lost.extend(counters.lost.by_cause());
+    lost.retain(|(_, count)| *count > 0);
+    if counters.events > 0 || lost.is_empty() { Ok(()) } else { Err(Missing::Delivery { lost }) }
+}
+
+impl fmt::Display for Alive {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.age {
+            Some(age) => write!(f, "ok: the last tick ended {} s ago", age.as_secs()),
+            None => f.write_str("ok: the first tick is not over yet"),
+        }
+    }
+}
+
+impl fmt::Display for Stuck {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let since = if self.ever { "" } else { " since the start" };
+        write!(
+            f,
+            "no tick ended for {} s{since}, the limit is {} s; ",
+            self.age.as_secs(),
+            self.limit.as_secs()
+        )?;
+        match self.tick {
+            Some(tick) => write!(f, "the present one began {} s ago", tick.as_secs()),
+            None => f.write_str("none is under way"),
+        }
+    }
+}
+
+impl fmt::Display for Missing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Tick { interval } => {
+                write!(f, "missing: the first tick; the interval is {} s", interval.as_secs_f64())
+            }
+            Self::Delivery { lost } => {
+                f.write_str("missing: events that were delivered; lost so far:")?;
+                let mut separator = ' ';
+                for (cause, count) in lost {
+                    write!(f, "{separator}{cause} {count}")?;
+                    separator = ',';
+                }
+                Ok(())
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    fn ticked() -> Counters {
+        Counters { ticks: 1, events: 5, ..Counters::default() }
+    }
+
+    #[test]
+    fn three_intervals_without_a_tick_are_too_many() {
+        let start = Instant::now();
+        let mut progress = Progress::new(start, 60 * SECOND, Duration::ZERO);
+        assert_eq!(progress.alive(start + 180 * SECOND), Ok(Alive { age: None }));
+        let stuck = progress.alive(start + 181 * SECOND).unwrap_err().to_string();
+        assert_eq!(stuck, "no tick ended for 181 s since the start, the limit is 180 s; none is under way");
+
+        progress.begin(start + 181 * SECOND);
+        progress.end(start + 182 * SECOND, &ticked());
+        let alive = progress.alive(start + 192 * SECOND).unwrap();
+        assert_eq!(alive.to_string(), "ok: the last tick ended 10 s ago");
+        assert!(progress.alive(start + 362 * SECOND).is_ok());
+
+        progress.begin(start + 242 * SECOND);
+        let stuck = progress.alive(start + 363 * SECOND).unwrap_err().to_string();
+        assert_eq!(stuck, "no tick ended for 181 s, the limit is 180 s; the present one began 121 s ago");
+    }
+
+    #[test]
+    fn a_short_interval_does_not_make_a_short_limit() {
+        let start = Instant::now();
+        let progress = Progress::new(start, Duration::from_millis(100), Duration::ZERO);
+        assert!(progress.alive(start + 60 * SECOND).is_ok());
+        assert!(progress.alive(start + 61 * SECOND).is_err());
+    }
+
+    #[test]
+    fn a_tick_that_waits_for_an_answer_is_alive_until_the_answer_is_overdue() {
+        let start = Instant::now();
+        let mut progress = Progress::new(start, 60 * SECOND, 120 * SECOND);
+        progress.end(start, &ticked());
+        progress.begin(start + 60 * SECOND);
+        assert!(progress.alive(start + 300 * SECOND).is_ok());
+        assert!(progress.alive(start + 301 * SECOND).is_err());
+    }
+
+    /// The times are a real schedule's; the wall clock is moved under it, the monotonic one goes on.
+    #[test]
+    fn a_moved_wall_clock_is_no_reason_to_be_restarted() {
+        let start = Instant::now();
+        for step_ms in [-86_400_000_i64, -3_600_000, -61_000, -1000, 1000, 61_000, 3_600_000, 86_400_000] {
+            let mut progress = Progress::new(start, 60 * SECOND, Duration::ZERO);
+            let mut schedule = crate::schedule::Schedule::new(60 * SECOND);
+            let (mut wall_ms, mut passed_ms) = (1_000_000_000_000_u64, 0_u64);
+            for round in 0..6 {
+                let planned = schedule.next(wall_ms);
+                let sleep_ms = planned - wall_ms;
+                (wall_ms, passed_ms) = (wall_ms + sleep_ms, passed_ms + sleep_ms);
+                if round == 3 {
+                    wall_ms = wall_ms.checked_add_signed(step_ms).unwrap();
+                }
+                let now = start + Duration::from_millis(passed_ms);
+                assert!(progress.alive(now).is_ok(), "step of {step_ms} ms, round {round}");
+                if schedule.due(planned, wall_ms).is_some() {
+                    progress.begin(now);
+                    progress.end(now, &ticked());
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn ready_is_when_something_was_delivered() {
+        let start = Instant::now();
+        let mut progress = Progress::new(start, 60 * SECOND, Duration::ZERO);
+        assert_eq!(
+            progress.ready().unwrap_err().to_string(),
+            "missing: the first tick; the interval is 60 s"
+        );
+
+        let mut counters = Counters { ticks: 1, batches_unformatted: 1, ..Counters::default() };
+        counters.lost.sink = 7;
+        progress.end(start, &counters);
+        let missing = progress.ready().unwrap_err().to_string();
+        assert_eq!(
+            missing,
+            "missing: events that were delivered; lost so far: batches that no formatter could format 1,sink 7"
+        );
+
+        counters.events = 1;
+        progress.end(start, &counters);
+        assert_eq!(progress.ready(), Ok(()));
+        // Ready stays ready.
+        progress.end(start, &Counters { events: 0, ..counters });
+        assert_eq!(progress.ready(), Ok(()));
+    }
+
+    #[test]
+    fn a_tick_without_anything_to_deliver_is_good_enough() {
+        let start = Instant::now();
+        let mut progress = Progress::new(start, 60 * SECOND, Duration::ZERO);
+        progress.end(start, &Counters { ticks: 1, ..Counters::default() });
+        assert_eq!(progress.ready(), Ok(()));
+    }
+}

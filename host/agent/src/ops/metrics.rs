@@ -1,0 +1,125 @@
+//! The agent's metrics. `docs/operations.md` has a row for each; a test keeps it complete.
+//!
+//! Every label has few values, which the configuration sets: places of pipelines, sinks, kinds of peers. What
+//! a component says of itself stands in one family of facts, `insightd_component_info`.
+
+mod process;
+mod work;
+
+use std::fmt;
+use std::sync::Arc;
+
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::DescriptorEncoder;
+use prometheus_client::encoding::text;
+use prometheus_client::registry::Registry;
+
+use super::board::Board;
+use super::page::{Page, bytes, plain, seconds};
+
+/// Longest name of a lock's holder that is shown; it comes from an annotation that others may write.
+const HOLDER_CHARS: usize = 128;
+
+/// Writes the page of a board.
+#[derive(Debug)]
+pub(super) struct Metrics(Registry);
+
+#[derive(Debug)]
+struct OfBoard(Arc<Board>);
+
+impl Metrics {
+    pub(super) fn new(board: &Arc<Board>) -> Self {
+        let mut registry = Registry::default();
+        registry.register_collector(Box::new(OfBoard(Arc::clone(board))));
+        Self(registry)
+    }
+
+    /// The page as it is now.
+    pub(super) fn write(&self) -> Result<String, fmt::Error> {
+        let mut text = String::with_capacity(16 << 10);
+        text::encode(&mut text, &self.0)?;
+        Ok(text)
+    }
+}
+
+impl Collector for OfBoard {
+    fn encode(&self, encoder: DescriptorEncoder<'_>) -> fmt::Result {
+        let (board, page) = (&*self.0, &mut Page::new(encoder));
+        agent(board, page)?;
+        let (figures, age) = board.figures();
+        page.state(
+            seconds("insightd_last_tick_age", "Time since the last tick ended, by the monotonic clock"),
+            age,
+        )?;
+        if let Some(figures) = &figures {
+            work::ticks(figures, page)?;
+            work::components(&figures.components, page)?;
+            work::outputs(&figures.outputs, page)?;
+            work::sinks(&figures.sinks, page)?;
+        }
+        sources(board, page)?;
+        leadership(board, page)?;
+        for count in board.counts() {
+            let family = if count.bytes { bytes } else { plain };
+            page.count(family(count.name, count.help), (count.read)())?;
+        }
+        process::write(&board.process, page)
+    }
+}
+
+fn agent(board: &Board, page: &mut Page<'_>) -> fmt::Result {
+    let build = [
+        ("version", env!("CARGO_PKG_VERSION")),
+        ("arch", std::env::consts::ARCH),
+        ("libc", if cfg!(target_env = "musl") { "musl" } else { "gnu" }),
+    ];
+    page.states(plain("insightd_build_info", "The agent's program; always 1"), [(build, 1_u64)])?;
+    page.state(seconds("insightd_interval", "Configured time between two ticks"), Some(board.interval()))
+}
+
+fn sources(board: &Board, page: &mut Page<'_>) -> fmt::Result {
+    let sources: Vec<_> = board
+        .sources()
+        .into_iter()
+        .map(|(scope, status)| (scope, status.source(), status.snapshot()))
+        .collect();
+    let labels = |scope: &'static str, source: &'static str| [("scope", scope), ("source", source)];
+    let samples = || sources.iter().map(|(scope, source, state)| (labels(scope, source), state));
+    page.counts(
+        plain("insightd_source_requests", "Requests sent to a peer, such as the kubelet"),
+        samples().map(|(labels, state)| (labels, state.requests)),
+    )?;
+    page.counts(
+        plain("insightd_source_errors", "Requests and streams that failed"),
+        samples().map(|(labels, state)| (labels, state.errors)),
+    )?;
+    page.states(
+        plain("insightd_source_failures_in_a_row", "Failures since the last success"),
+        samples().map(|(labels, state)| (labels, state.failures_in_a_row)),
+    )?;
+    page.counts(
+        bytes("insightd_source_received", "Bytes of answers, after decoding"),
+        samples().map(|(labels, state)| (labels, state.bytes)),
+    )?;
+    page.states(
+        seconds("insightd_source_age", "Time since data was received or confirmed; absent before the first"),
+        samples().filter_map(|(labels, state)| Some((labels, state.last_success?.elapsed()))),
+    )
+}
+
+fn leadership(board: &Board, page: &mut Page<'_>) -> fmt::Result {
+    let Some(standing) = board.standing() else { return Ok(()) };
+    page.state(
+        plain("insightd_leader", "Whether this agent leads and delivers the cluster's events"),
+        Some(standing.is_leader),
+    )?;
+    page.count(
+        plain("insightd_leader_transitions", "Times that the lock changed hands, as its record says"),
+        standing.transitions,
+    )?;
+    let holder: Option<String> = standing.holder.map(|holder| holder.chars().take(HOLDER_CHARS).collect());
+    page.states(
+        plain("insightd_leader_holder_info", "Who holds the lock, as far as this agent knows; always 1"),
+        holder.iter().map(|holder| ([("holder", holder.as_str())], 1_u64)),
+    )
+}

@@ -1,0 +1,145 @@
+//! What is on the page of metrics.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use insightd_kubernetes::status::Status;
+
+use super::super::metrics::Metrics;
+use super::super::{Board, Count, Standing};
+use super::exposition::Exposition;
+use super::{board, figures};
+use crate::config::{Config, Environment};
+use crate::drive::Work;
+
+fn page(board: &Arc<Board>) -> Exposition {
+    let text = Metrics::new(board).write().unwrap();
+    Exposition::parse(&text).unwrap_or_else(|error| panic!("{error}\n{text}"))
+}
+
+/// A board on which everything is known.
+fn full() -> (Arc<Board>, Vec<Arc<Status>>) {
+    let board = board();
+    board.publish(figures());
+    let statuses: Vec<_> = ["kubelet", "node"].into_iter().map(|name| Arc::new(Status::new(name))).collect();
+    for status in &statuses {
+        board.watch("node", status);
+        board.watch("cluster", status);
+    }
+    board.lead(|| Standing { is_leader: true, transitions: 3, holder: Some("\"\\\n".repeat(1000)) });
+    board.count(Count {
+        name: "insightd_api_received",
+        help: "Bytes of the API server's answers.",
+        bytes: true,
+        read: Arc::new(|| 5),
+    });
+    (board, statuses)
+}
+
+#[test]
+fn an_empty_board_has_a_page() {
+    let page = page(&board());
+    assert_eq!(page.value("insightd_interval_seconds"), 60.0);
+    assert!(page.value("process_resident_memory_bytes") > 1e6);
+    assert!(!page.names.contains("insightd_ticks_total") && !page.names.contains("insightd_leader"));
+}
+
+#[test]
+fn everything_is_on_the_page() {
+    let (board, statuses) = full();
+    statuses[0].requested();
+    statuses[0].failed("refused");
+    statuses[1].succeeded();
+    let page = page(&board);
+    assert_eq!(page.value("insightd_ticks_total"), 5.0);
+    assert_eq!(page.value("insightd_tick_duration_seconds"), 0.0015);
+    assert_eq!(page.value("insightd_last_tick_timestamp_seconds"), 1_735_790_400.0);
+    assert_eq!(page.value(r#"insightd_source_errors_total{scope="node",source="kubelet"}"#), 1.0);
+    assert_eq!(page.value(r#"insightd_source_failures_in_a_row{scope="cluster",source="kubelet"}"#), 1.0);
+    // Age is there after a success, and only then.
+    let ages: Vec<_> = page.samples.keys().filter(|key| key.starts_with("insightd_source_age")).collect();
+    assert_eq!(ages.len(), 2, "{ages:?}");
+    assert!(ages.iter().all(|key| key.contains(r#"source="node""#)), "{ages:?}");
+    let place = r#"{pipeline="node",place="output-1",component="file:same""#;
+    assert_eq!(page.value(&format!("insightd_component_calls_total{place}}}")), 7.0);
+    assert_eq!(page.value(&format!("insightd_component_failures_total{place},cause=\"guest\"}}")), 1.0);
+    assert_eq!(page.value(&format!("insightd_component_batches_total{place},outcome=\"current\"}}")), 4.0);
+    assert_eq!(page.value(&format!("insightd_component_bad{place},origin=\"current\"}}")), 1.0);
+    assert_eq!(page.value("insightd_leader_transitions_total"), 3.0);
+    assert_eq!(page.value("insightd_api_received_bytes_total"), 5.0);
+    // A holder's name is cut before it is escaped.
+    let holder = page.samples.keys().find(|key| key.starts_with("insightd_leader_holder_info")).unwrap();
+    assert!(holder.len() < 400, "{}", holder.len());
+}
+
+#[test]
+fn a_source_that_nobody_reads_any_more_is_gone() {
+    let board = board();
+    let first = Arc::new(Status::new("pods"));
+    board.watch("cluster", &first);
+    first.requested();
+    let requests = r#"insightd_source_requests_total{scope="cluster",source="pods"}"#;
+    assert_eq!(page(&board).value(requests), 1.0);
+    // The next one takes its place, even while the first still ends.
+    let second = Arc::new(Status::new("pods"));
+    board.watch("cluster", &second);
+    assert_eq!(page(&board).value(requests), 0.0);
+    drop((first, second));
+    assert!(!page(&board).samples.contains_key(requests));
+}
+
+#[test]
+fn the_handbook_has_every_metric() {
+    let (board, statuses) = full();
+    statuses.iter().for_each(|status| status.succeeded());
+    let handbook = include_str!("../../../../../docs/operations.md");
+    let listed = |name: &str| handbook.contains(&format!("`{name}`"));
+    let missing: Vec<_> = page(&board).names.into_iter().filter(|name| !listed(name)).collect();
+    assert!(missing.is_empty(), "not in docs/operations.md: {missing:?}");
+}
+
+/// A real recording through the real components, twice.
+#[test]
+fn counters_move_with_the_ticks() {
+    let fixture = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/fixtures/nodes/v2-systemd");
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("events.json");
+    let text = format!(
+        "host: {{root: {fixture:?}}}\nsinks: {{events: {{type: file, path: {file:?}, sync: never}}}}\npipelines:\n\
+         - name: node\n  transforms: [{{use: builtin:decorate}}, {{use: builtin:utilization}}]\n  outputs: \
+         [{{formatter: {{use: builtin:emf}}, sink: events}}]\n",
+    );
+    let config = Config::parse(&text, None, &Environment::default()).unwrap();
+    let board = board();
+    let mut worker = crate::app::worker(&config, None).unwrap().0.with_board(board.clone());
+    assert!(board.ready().is_err());
+
+    worker.replay(true).unwrap();
+    assert!(board.ready().is_ok() && board.alive().unwrap().age.is_some());
+    let first = page(&board);
+    worker.replay(true).unwrap();
+    let second = page(&board);
+
+    let events = std::fs::read_to_string(&file).unwrap();
+    assert_eq!(second.value(r#"insightd_sink_events_total{sink="events"}"#), events.lines().count() as f64);
+    assert_eq!(second.value(r#"insightd_sink_bytes_total{sink="events"}"#), events.len() as f64);
+    let output = r#"{pipeline="node",place="output-1",sink="events"}"#;
+    let handed = second.value(&format!("insightd_output_events_total{output}"));
+    assert_eq!(handed, events.lines().count() as f64);
+    assert_eq!((first.value("insightd_ticks_total"), second.value("insightd_ticks_total")), (1.0, 2.0));
+    for (place, component) in
+        [("transform-1", "decorate"), ("transform-2", "utilization"), ("output-1", "emf")]
+    {
+        let labels = format!(r#"{{pipeline="node",place="{place}",component="builtin:{component}"}}"#);
+        let of = |page: &Exposition, name: &str| page.value(&format!("insightd_component_{name}{labels}"));
+        assert_eq!((of(&first, "calls_total"), of(&second, "calls_total")), (1.0, 2.0), "{component}");
+        assert!(of(&second, "cpu_seconds_total") > of(&first, "cpu_seconds_total"), "{component}");
+        assert!(of(&first, "memory_peak_bytes") >= 65536.0, "{component}");
+        let info = second.samples.keys().find(|key| {
+            key.starts_with("insightd_component_info") && key.contains(&format!(r#""builtin:{component}""#))
+        });
+        let builtin = crate::builtins::find(component).unwrap();
+        let hash = crate::config::Sha256(builtin.wasm_sha256).to_string();
+        assert!(info.is_some_and(|info| info.contains(&hash)), "{component}: {info:?}");
+    }
+}

@@ -1,0 +1,265 @@
+//! The server, asked by plain sockets.
+
+use std::io::{self, Read, Write};
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use tokio::net::TcpListener;
+use tokio::sync::oneshot;
+
+use super::super::server::{MAX_CONNECTIONS, MAX_HEAD_BYTES, accept};
+use super::super::{Board, serve};
+use super::exposition::Exposition;
+use super::{board, figures};
+
+/// What never ends by itself is a failure of the test, not a hang.
+const PATIENCE: Duration = Duration::from_secs(30);
+const LONG: Duration = Duration::from_secs(3600);
+
+struct Server {
+    address: SocketAddr,
+    stop: Option<oneshot::Sender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Server {
+    fn start(board: &Arc<Board>, lifetime: Duration) -> Self {
+        let (board, (stop, stopped), (tell, told)) =
+            (board.clone(), oneshot::channel(), std::sync::mpsc::channel());
+        let thread = std::thread::spawn(move || {
+            let runtime = crate::drive::runtime().unwrap();
+            runtime.block_on(async {
+                let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+                tell.send(listener.local_addr().unwrap()).unwrap();
+                tokio::select! {
+                    () = accept(&board, &listener, lifetime) => {}
+                    _ = stopped => {}
+                }
+            });
+        });
+        Self { address: told.recv().unwrap(), stop: Some(stop), thread: Some(thread) }
+    }
+
+    fn connect(&self) -> TcpStream {
+        let stream = TcpStream::connect(self.address).unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        stream.set_write_timeout(Some(PATIENCE)).unwrap();
+        stream
+    }
+
+    /// Sends bytes; gives all that comes back until the server closes the connection.
+    fn send(&self, bytes: &[u8]) -> String {
+        let mut stream = self.connect();
+        stream.write_all(bytes).unwrap();
+        read_to_end(&mut stream)
+    }
+
+    fn ask(&self, method: &str, path: &str, headers: &str) -> (u16, String, String) {
+        split(&self.send(format!("{method} {path} HTTP/1.1\r\nHost: x\r\n{headers}\r\n").as_bytes()))
+    }
+
+    fn get(&self, path: &str) -> (u16, String, String) {
+        self.ask("GET", path, "")
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        drop(self.stop.take());
+        if let Some(thread) = self.thread.take() {
+            let ended = thread.join();
+            assert!(ended.is_ok() || std::thread::panicking(), "the server panicked");
+        }
+    }
+}
+
+/// What was sent before the connection was closed, in whichever way.
+fn read_to_end(stream: &mut TcpStream) -> String {
+    let mut all = Vec::new();
+    let mut buffer = [0; 4096];
+    loop {
+        match stream.read(&mut buffer) {
+            Ok(0) => break,
+            Ok(read) => all.extend_from_slice(&buffer[..read]),
+            Err(error) if error.kind() == io::ErrorKind::ConnectionReset => break,
+            Err(error) => panic!("the server does not close the connection: {error}"),
+        }
+    }
+    String::from_utf8(all).unwrap()
+}
+
+/// Status, head and body.
+fn split(answer: &str) -> (u16, String, String) {
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap_or_else(|| panic!("no answer: {answer:?}"));
+    let status = head.strip_prefix("HTTP/1.1 ").and_then(|head| head.get(..3)?.parse().ok());
+    let status = status.unwrap_or_else(|| panic!("no status: {head:?}"));
+    (status, head.to_ascii_lowercase(), body.to_owned())
+}
+
+#[test]
+fn health_and_readiness_follow_the_board() {
+    let board = board();
+    let server = Server::start(&board, LONG);
+    let (status, head, body) = server.get("/healthz");
+    assert_eq!((status, &*body), (200, "ok: the first tick is not over yet\n"));
+    assert!(
+        head.contains("content-type: text/plain; charset=utf-8") && head.contains("connection: close"),
+        "{head}"
+    );
+    let kubelet = Arc::new(insightd_kubernetes::status::Status::new("kubelet"));
+    board.watch("node", &kubelet);
+    kubelet.failed("connection refused");
+    let (status, _, body) = server.get("/readyz");
+    assert_eq!(status, 503);
+    assert_eq!(
+        body,
+        "missing: the first tick; the interval is 60 s\nnothing yet from kubelet (scope node): connection refused\n"
+    );
+    board.publish(figures());
+    kubelet.succeeded();
+    assert_eq!(server.get("/readyz?verbose=1").2, "ok\n");
+    assert!(server.get("/healthz").2.starts_with("ok: the last tick ended "));
+}
+
+#[test]
+fn metrics_come_under_the_type_that_is_asked_for() {
+    let board = board();
+    board.publish(figures());
+    let server = Server::start(&board, LONG);
+    let (status, head, body) = server.get("/metrics");
+    assert_eq!(status, 200);
+    assert!(head.contains("content-type: text/plain; version=0.0.4; charset=utf-8"), "{head}");
+    assert!(Exposition::parse(&body).unwrap().samples.len() > 50);
+    let accept =
+        "Accept: text/html\r\nAccept: application/openmetrics-text;version=1.0.0;q=0.6,*/*;q=0.1\r\n";
+    let (_, head, body) = server.ask("GET", "/metrics", accept);
+    assert!(
+        head.contains("content-type: application/openmetrics-text; version=1.0.0; charset=utf-8"),
+        "{head}"
+    );
+    Exposition::parse(&body).unwrap();
+}
+
+#[test]
+fn only_get_and_head_of_what_is_there() {
+    let server = Server::start(&board(), LONG);
+    let (status, head, body) = server.ask("HEAD", "/healthz", "");
+    assert_eq!((status, &*body), (200, ""));
+    assert!(head.contains("content-length: 35"), "{head}");
+    for method in ["POST", "PUT", "DELETE", "OPTIONS", "PATCH", "TRACE", "BREW"] {
+        let (status, head, _) = server.ask(method, "/metrics", "");
+        assert_eq!(status, 405, "{method}");
+        assert!(head.contains("allow: get, head"), "{head}");
+    }
+    // A body is announced, and never read.
+    assert_eq!(server.ask("POST", "/metrics", "Content-Length: 999999999999\r\n").0, 405);
+    for path in ["/", "/metrics/", "/healthz/../metrics", "//metrics", "/%6detrics", "*", "http://x/other"] {
+        assert_eq!(server.get(path).0, 404, "{path}");
+    }
+    assert_eq!(server.get("http://x/healthz").0, 200);
+}
+
+#[test]
+fn garbage_is_refused_and_forgotten() {
+    let server = Server::start(&board(), LONG);
+    let long_name = format!("GET /healthz HTTP/1.1\r\n{}: x\r\n\r\n", "a".repeat(MAX_HEAD_BYTES + 1));
+    let garbage: &[&[u8]] = &[
+        b"\r\n\r\n\r\n\r\nhello\r\n\r\n",
+        b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",
+        b"GET /healthz HTTP/9.9\r\n\r\n",
+        b"GET\0/healthz HTTP/1.1\r\n\r\n",
+        b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+        &[0xff; 4096],
+        long_name.as_bytes(),
+    ];
+    for bytes in garbage {
+        let answer = server.send(bytes);
+        assert!(answer.is_empty() || answer.starts_with("HTTP/1.1 4"), "{answer:?}");
+    }
+    assert_eq!(server.get("/healthz").0, 200);
+}
+
+#[test]
+fn a_head_has_bounds() {
+    let server = Server::start(&board(), LONG);
+    let fits = format!("X: {}\r\n", "a".repeat(MAX_HEAD_BYTES / 2));
+    assert_eq!(server.ask("GET", "/healthz", &fits).0, 200);
+    assert_eq!(server.ask("GET", "/healthz", &"A: b\r\n".repeat(100)).0, 431);
+    // One that never ends: the server stops listening long before.
+    let mut stream = server.connect();
+    stream.write_all(b"GET /healthz HTTP/1.1\r\nX: ").unwrap();
+    let sent = (0..100_000).take_while(|_| stream.write_all(&[b'a'; 1024]).is_ok()).count();
+    assert!(sent < 100_000, "everything was taken");
+    assert_eq!(server.get("/healthz").0, 200);
+}
+
+#[test]
+fn half_a_request_ends_with_its_time() {
+    let server = Server::start(&board(), Duration::from_millis(100));
+    let requests: [&[u8]; 3] = [b"", b"GET /heal", b"GET /healthz HTTP/1.1\r\nHost: x\r\n"];
+    for request in requests {
+        assert_eq!(server.send(request), "");
+    }
+    // The client that closes its sending side gets no answer to half a request either.
+    let mut stream = server.connect();
+    stream.write_all(b"GET /healthz HTTP/1.1\r\n").unwrap();
+    stream.shutdown(std::net::Shutdown::Write).unwrap();
+    assert_eq!(read_to_end(&mut stream), "");
+}
+
+#[test]
+fn whoever_waits_gives_way() {
+    let server = Server::start(&board(), LONG);
+    let mut waiting: Vec<TcpStream> = (0..10 * MAX_CONNECTIONS)
+        .map(|_| {
+            let mut stream = server.connect();
+            stream.write_all(b"GET /metrics HTTP/1.1\r\n").unwrap();
+            stream
+        })
+        .collect();
+    for _ in 0..5 {
+        assert_eq!(server.get("/healthz").0, 200);
+    }
+    // All but the last few were closed, without having been answered. The oldest go first.
+    let kept = waiting.split_off(waiting.len() - MAX_CONNECTIONS);
+    for stream in &mut waiting {
+        assert_eq!(read_to_end(stream), "");
+    }
+    // Those that were kept are served when they go on.
+    let mut last = kept.into_iter().next_back().unwrap();
+    last.write_all(b"Host: x\r\n\r\n").unwrap();
+    assert_eq!(split(&read_to_end(&mut last)).0, 200);
+}
+
+#[test]
+fn a_reader_that_does_not_read_loses_its_connection() {
+    let board = board();
+    board.publish(figures());
+    let server = Server::start(&board, Duration::from_millis(100));
+    let mut stream = server.connect();
+    stream.write_all(b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n").unwrap();
+    assert_eq!(server.get("/healthz").0, 200);
+    // What the kernel's buffers hold may still come; the connection is over in any case.
+    let _ = read_to_end(&mut stream);
+}
+
+#[test]
+fn an_address_that_is_taken_is_waited_for() {
+    let taken = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let address = taken.local_addr().unwrap();
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
+    runtime.block_on(async {
+        let server = tokio::spawn(serve(board(), address));
+        // The clock is paused: hours of trying again pass at once.
+        tokio::time::sleep(LONG).await;
+        assert!(!server.is_finished());
+        drop(taken);
+        tokio::time::sleep(LONG).await;
+        let stream = tokio::net::TcpStream::connect(address).await;
+        assert!(stream.is_ok(), "{stream:?}");
+        server.abort();
+    });
+}
