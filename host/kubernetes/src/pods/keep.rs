@@ -25,7 +25,7 @@ impl Default for Keep {
 
 impl Keep {
     /// The labels that fit, by key, and how many do not.
-    pub(super) fn labels(&self, all: &Pairs<'_>) -> (Texts, u32) {
+    pub(crate) fn labels(&self, all: &Pairs<'_>) -> (Texts, u32) {
         within(self.label_bytes, all.iter().collect())
     }
 

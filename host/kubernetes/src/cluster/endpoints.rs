@@ -1,0 +1,84 @@
+//! Services, as their EndpointSlices name them, and the pods that are ready behind each.
+
+use std::collections::{BTreeMap, HashMap};
+use std::hash::RandomState;
+
+use super::table::{Key, Kind};
+use super::wire;
+use crate::text::{each, filled};
+
+/// EndpointSlices. A slice that belongs to no service is nobody's endpoints, and left out.
+#[derive(Debug, Default)]
+pub(super) struct Endpoints {
+    hasher: RandomState,
+    slices: HashMap<Key, Slice>,
+}
+
+#[derive(Debug)]
+struct Slice {
+    /// `NAMESPACE/NAME`.
+    service: Box<str>,
+    /// Ready pods. By name, which all slices of a service give, and which no two pods have at a time.
+    pods: Box<[Key]>,
+}
+
+impl Endpoints {
+    /// `NAMESPACE/NAME` of every service, and how many pods are ready. One that is in several slices, because it has
+    /// addresses of both families or several ports, is one pod.
+    pub(super) fn services(&self) -> BTreeMap<&str, usize> {
+        let mut slices: BTreeMap<&str, Vec<&[Key]>> = BTreeMap::new();
+        for slice in self.slices.values() {
+            slices.entry(&slice.service).or_default().push(&slice.pods);
+        }
+        let mut pods = Vec::new();
+        slices
+            .into_iter()
+            .map(|(service, slices)| {
+                pods.clear();
+                slices.iter().for_each(|slice| pods.extend_from_slice(slice));
+                pods.sort_unstable();
+                pods.dedup();
+                (service, pods.len())
+            })
+            .collect()
+    }
+}
+
+impl Kind for Endpoints {
+    type Item<'a> = wire::EndpointSlice<'a>;
+
+    fn empty(&self) -> Self {
+        Self { hasher: self.hasher.clone(), slices: HashMap::new() }
+    }
+
+    fn apply(&mut self, item: wire::EndpointSlice<'_>) {
+        let Some(metadata) = item.metadata else { return };
+        let Some(uid) = filled(&metadata.uid) else { return };
+        let key = Key::new(&self.hasher, &[uid]);
+        let service = metadata.labels.as_ref().and_then(|labels| filled(&labels.service));
+        let (Some(namespace), Some(service)) = (filled(&metadata.namespace), service) else {
+            self.slices.remove(&key);
+            return;
+        };
+        let pods = each(&item.endpoints)
+            .filter(|endpoint| {
+                // Null is "unknown", which consumers are to take for ready.
+                endpoint.conditions.as_ref().and_then(|conditions| conditions.ready).unwrap_or(true)
+            })
+            .filter_map(|endpoint| {
+                let target = endpoint.target_ref.as_deref()?;
+                let name = filled(&target.name).filter(|_| filled(&target.kind) == Some("Pod"))?;
+                let namespace = filled(&target.namespace).unwrap_or(namespace);
+                Some(Key::new(&self.hasher, &[namespace, name]))
+            })
+            .collect();
+        let service = format!("{namespace}/{service}").into();
+        self.slices.insert(key, Slice { service, pods });
+    }
+
+    fn remove(&mut self, item: wire::EndpointSlice<'_>) {
+        if let Some(uid) = item.metadata.as_ref().and_then(|metadata| filled(&metadata.uid)) {
+            self.slices.remove(&Key::new(&self.hasher, &[uid]));
+        }
+    }
+}

@@ -1,0 +1,290 @@
+//! Pods, as numbers: 12 bytes for each, and details only of those that no node was found for.
+
+use std::collections::HashMap;
+use std::hash::RandomState;
+use std::marker::PhantomData;
+use std::sync::Arc;
+
+use serde::Deserialize;
+
+use super::table::{Key, Kind};
+use super::wire;
+use crate::pods::{Keep, Owner, Texts};
+use crate::text::{Text, each, filled};
+
+/// `status.phase`, in the order of [`PHASES`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub(super) enum Phase {
+    Pending,
+    Running,
+    Succeeded,
+    Failed,
+    /// Also one that is absent, or that this version does not know.
+    Unknown,
+}
+
+/// Names of the figures.
+pub(super) const PHASES: [&str; 5] =
+    ["pods.phase.pending", "pods.phase.running", "pods.phase.succeeded", "pods.phase.failed", "pods.phase.unknown"];
+
+impl Phase {
+    fn of(text: Option<&str>) -> Self {
+        match text {
+            Some("Pending") => Self::Pending,
+            Some("Running") => Self::Running,
+            Some("Succeeded") => Self::Succeeded,
+            Some("Failed") => Self::Failed,
+            _ => Self::Unknown,
+        }
+    }
+}
+
+/// A pod that waits for a node.
+#[derive(Debug)]
+pub(super) struct Pending {
+    pub(super) uid: Box<str>,
+    pub(super) name: Box<str>,
+    pub(super) namespace: Box<str>,
+    pub(super) qos: Option<Box<str>>,
+    pub(super) conditions: Texts,
+    pub(super) labels: Texts,
+    pub(super) owners: Vec<Owner>,
+}
+
+/// One of the two streams that pods come in.
+pub(super) trait Stream: Send + 'static {
+    type Item<'a>: Deserialize<'a>;
+
+    /// What is counted of it; `None` when it does not say which pod it is.
+    fn fact<'i>(item: &'i Self::Item<'_>) -> Option<Fact<'i>>;
+    /// What is kept of it beside the count.
+    fn details(item: &Self::Item<'_>) -> Option<Pending>;
+}
+
+pub(super) struct Fact<'i> {
+    uid: &'i str,
+    namespace: &'i str,
+    phase: Phase,
+    /// Pending, and no node was chosen for it.
+    waits: bool,
+}
+
+/// Those with `status.phase=Running`, which the API server selects: their metadata is all that comes.
+#[derive(Debug)]
+pub(super) struct Running;
+
+impl Stream for Running {
+    type Item<'a> = wire::Named<'a>;
+
+    fn fact<'i>(item: &'i wire::Named<'_>) -> Option<Fact<'i>> {
+        let names = item.metadata.as_deref()?;
+        let (uid, namespace) = (filled(&names.uid)?, filled(&names.namespace)?);
+        Some(Fact { uid, namespace, phase: Phase::Running, waits: false })
+    }
+
+    fn details(_: &wire::Named<'_>) -> Option<Pending> {
+        None
+    }
+}
+
+/// All others, whole.
+#[derive(Debug)]
+pub(super) struct Others;
+
+impl Stream for Others {
+    type Item<'a> = wire::Pod<'a>;
+
+    fn fact<'i>(item: &'i wire::Pod<'_>) -> Option<Fact<'i>> {
+        let metadata = item.metadata.as_deref()?;
+        let (uid, namespace) = (filled(&metadata.uid)?, filled(&metadata.namespace)?);
+        let phase = Phase::of(item.status.as_ref().and_then(|status| filled(&status.phase)));
+        let bound = item.spec.as_ref().is_some_and(|spec| filled(&spec.node_name).is_some());
+        Some(Fact { uid, namespace, phase, waits: phase == Phase::Pending && !bound })
+    }
+
+    fn details(item: &wire::Pod<'_>) -> Option<Pending> {
+        let metadata = item.metadata.as_deref()?;
+        let owned = |text: &Option<Text<'_>>| filled(text).map(Box::from);
+        let status = item.status.as_deref();
+        let labels = metadata.labels.as_ref().map(|all| Keep::default().labels(all).0);
+        Some(Pending {
+            uid: owned(&metadata.uid)?,
+            name: owned(&metadata.name)?,
+            namespace: owned(&metadata.namespace)?,
+            qos: status.and_then(|status| owned(&status.qos_class)),
+            conditions: status.into_iter().flat_map(|status| each(&status.conditions)).filter_map(|condition| {
+                Some((owned(&condition.kind)?, owned(&condition.status)?))
+            }).collect(),
+            labels: labels.unwrap_or_default(),
+            owners: each(&metadata.owner_references)
+                .filter_map(|owner| Some(Owner { kind: owned(&owner.kind)?, name: owned(&owner.name)? }))
+                .collect(),
+        })
+    }
+}
+
+/// The pods of one stream.
+#[derive(Debug)]
+pub(super) struct Pods<S> {
+    hasher: RandomState,
+    places: HashMap<Key, Place>,
+    namespaces: Namespaces,
+    waiting: u32,
+    most_pending: usize,
+    pending: HashMap<Key, Pending>,
+    stream: PhantomData<fn() -> S>,
+}
+
+/// Number of the namespace, whether the pod waits, and its phase: 28 bits, one and three.
+#[derive(Clone, Copy, Debug)]
+struct Place(u32);
+
+impl Place {
+    fn new(namespace: u32, fact: &Fact<'_>) -> Self {
+        Self(namespace << 4 | u32::from(fact.waits) << 3 | fact.phase as u32)
+    }
+
+    fn namespace(self) -> u32 {
+        self.0 >> 4
+    }
+
+    fn waits(self) -> bool {
+        self.0 & 8 != 0
+    }
+
+    fn phase(self) -> usize {
+        (self.0 & 7) as usize
+    }
+}
+
+impl<S: Stream> Pods<S> {
+    /// Keeps details of at most so many pods that wait for a node.
+    pub(super) fn new(most_pending: usize) -> Self {
+        Self {
+            hasher: RandomState::new(),
+            places: HashMap::new(),
+            namespaces: Namespaces::default(),
+            waiting: 0,
+            most_pending,
+            pending: HashMap::new(),
+            stream: PhantomData,
+        }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.places.len()
+    }
+
+    /// Namespaces with pods, and how many of each phase.
+    pub(super) fn namespaces(&self) -> impl Iterator<Item = (&str, &[u32; 5])> {
+        self.namespaces.slots.iter().filter(|slot| slot.pods > 0).map(|slot| (&*slot.name, &slot.phases))
+    }
+
+    /// In no order.
+    pub(super) fn pending(&self) -> impl Iterator<Item = &Pending> {
+        self.pending.values()
+    }
+
+    /// Pods that wait for a node and of which nothing else is known; none when nothing was to be known.
+    pub(super) fn left_out(&self) -> usize {
+        if self.most_pending == 0 {
+            return 0;
+        }
+        (self.waiting as usize).saturating_sub(self.pending.len())
+    }
+
+    fn forget(&mut self, key: Key) {
+        if let Some(place) = self.places.remove(&key) {
+            self.namespaces.leave(place);
+            self.waiting -= u32::from(place.waits());
+        }
+    }
+}
+
+impl<S: Stream> Kind for Pods<S> {
+    type Item<'a> = S::Item<'a>;
+
+    fn empty(&self) -> Self {
+        Self { hasher: self.hasher.clone(), ..Self::new(self.most_pending) }
+    }
+
+    fn apply(&mut self, item: S::Item<'_>) {
+        let Some(fact) = S::fact(&item) else { return };
+        let key = Key::new(&self.hasher, &[fact.uid]);
+        self.forget(key);
+        let Some(place) = self.namespaces.enter(&fact) else { return };
+        self.places.insert(key, place);
+        self.waiting += u32::from(fact.waits);
+        let known = self.pending.remove(&key).is_some();
+        // One that left makes room for the next one that something happens to.
+        if fact.waits && (known || self.pending.len() < self.most_pending) {
+            self.pending.extend(S::details(&item).map(|details| (key, details)));
+        }
+    }
+
+    fn remove(&mut self, item: S::Item<'_>) {
+        let Some(fact) = S::fact(&item) else { return };
+        let key = Key::new(&self.hasher, &[fact.uid]);
+        self.forget(key);
+        self.pending.remove(&key);
+    }
+}
+
+/// Names of namespaces that have pods, by a number that is used again when the last pod has left.
+#[derive(Debug, Default)]
+struct Namespaces {
+    numbers: HashMap<Arc<str>, u32>,
+    slots: Vec<Slot>,
+    free: Vec<u32>,
+}
+
+#[derive(Debug)]
+struct Slot {
+    name: Arc<str>,
+    pods: u32,
+    phases: [u32; 5],
+}
+
+impl Namespaces {
+    /// Counts a pod in. `None` beyond 2²⁸ namespaces.
+    fn enter(&mut self, fact: &Fact<'_>) -> Option<Place> {
+        let number = match self.numbers.get(fact.namespace) {
+            Some(&number) => number,
+            None => self.add(fact.namespace)?,
+        };
+        let slot = self.slots.get_mut(number as usize)?;
+        slot.pods += 1;
+        slot.phases[fact.phase as usize] += 1;
+        Some(Place::new(number, fact))
+    }
+
+    fn add(&mut self, name: &str) -> Option<u32> {
+        let name: Arc<str> = name.into();
+        let slot = Slot { name: Arc::clone(&name), pods: 0, phases: [0; 5] };
+        let number = match self.free.pop() {
+            Some(number) => {
+                self.slots[number as usize] = slot;
+                number
+            }
+            None => {
+                let number = u32::try_from(self.slots.len()).ok().filter(|&number| number < 1 << 28)?;
+                self.slots.push(slot);
+                number
+            }
+        };
+        self.numbers.insert(name, number);
+        Some(number)
+    }
+
+    fn leave(&mut self, place: Place) {
+        let slot = &mut self.slots[place.namespace() as usize];
+        slot.pods -= 1;
+        slot.phases[place.phase()] -= 1;
+        if slot.pods == 0 {
+            self.numbers.remove(&slot.name);
+            slot.name = Arc::default();
+            self.free.push(place.namespace());
+        }
+    }
+}

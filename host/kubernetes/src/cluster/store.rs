@@ -1,0 +1,181 @@
+//! All that is known of the cluster, and its rows in a batch.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use insights_sdk::{Builder, EntityId, StringId};
+
+use super::endpoints::Endpoints;
+use super::namespaces::Namespaces;
+use super::nodes::{HEALTH_LABEL, Nodes};
+use super::pods::{Others, PHASES, Pending, Pods, Running};
+use super::table::Table;
+use super::workloads::{Of, Workloads};
+
+/// One table for each kind. They are read one after the other: each is consistent in itself, as the watches behind them are.
+#[derive(Debug)]
+pub(super) struct Store {
+    pub(super) nodes: Arc<Table<Nodes>>,
+    pub(super) namespaces: Arc<Table<Namespaces>>,
+    pub(super) running: Arc<Table<Pods<Running>>>,
+    pub(super) others: Arc<Table<Pods<Others>>>,
+    pub(super) endpoints: Arc<Table<Endpoints>>,
+    pub(super) workloads: [(Of, Arc<Table<Workloads>>); 4],
+}
+
+impl Store {
+    pub(super) fn new() -> Self {
+        let kinds = [Of::Deployment, Of::DaemonSet, Of::StatefulSet, Of::ReplicaSet];
+        Self {
+            nodes: Table::new(),
+            namespaces: Table::new(),
+            running: Table::new(),
+            others: Table::new(),
+            endpoints: Table::new(),
+            workloads: kinds.map(|of| (of, Table::new())),
+        }
+    }
+
+    /// Adds everything below `cluster`: kind by kind, sorted. What was never listed has no row.
+    pub(super) fn emit(&self, builder: &mut Builder, cluster: EntityId) {
+        if let Some(nodes) = self.nodes.read().as_ref() {
+            emit_nodes(nodes, builder, cluster);
+        }
+        self.emit_namespaces(builder, cluster);
+        if let Some(endpoints) = self.endpoints.read().as_ref() {
+            emit_services(endpoints, builder, cluster);
+        }
+        let mut emitted = HashMap::new();
+        for (_, table) in &self.workloads {
+            if let Some(workloads) = table.read().as_ref() {
+                emit_workloads(workloads, builder, cluster, &mut emitted);
+            }
+        }
+        if let Some(others) = self.others.read().as_ref() {
+            emit_pending(others, builder, cluster, &mut emitted);
+        }
+    }
+
+    /// Namespaces that exist, and those that pods are in: the one watch may be ahead of the other, or forbidden.
+    fn emit_namespaces(&self, builder: &mut Builder, cluster: EntityId) {
+        let (namespaces, running, others) = (self.namespaces.read(), self.running.read(), self.others.read());
+        let names = namespaces.as_ref().into_iter().flat_map(|namespaces| namespaces.iter());
+        let mut counts: BTreeMap<&str, [u32; 5]> = names.map(|name| (name, [0; 5])).collect();
+        // Half of the pods would be wrong numbers, not missing ones.
+        let both = running.as_ref().zip(others.as_ref());
+        if let Some((running, others)) = both {
+            for (name, phases) in running.namespaces().chain(others.namespaces()) {
+                let counts = counts.entry(name).or_default();
+                counts.iter_mut().zip(phases).for_each(|(count, pods)| *count += pods);
+            }
+            builder.gauge(cluster, "cluster.pods", (running.len() + others.len()) as f64);
+        }
+        let phases = PHASES.map(|phase| builder.intern(phase));
+        for (name, counts) in counts {
+            let namespace = builder.entity("namespace", name, Some(cluster));
+            builder.attribute(namespace, "namespace.name", name);
+            if both.is_some() {
+                for (phase, count) in phases.iter().zip(counts) {
+                    builder.gauge_id(namespace, *phase, f64::from(count));
+                }
+            }
+        }
+    }
+}
+
+fn emit_nodes(nodes: &Nodes, builder: &mut Builder, cluster: EntityId) {
+    builder.gauge(cluster, "cluster.nodes", nodes.len() as f64);
+    let types: Vec<StringId> =
+        nodes.types().map(|kind| builder.intern(&format!("node.condition.{kind}"))).collect();
+    for (name, node) in nodes.iter() {
+        let entity = builder.entity("node", name, Some(cluster));
+        builder.attribute(entity, "node.name", name);
+        for (kind, value) in node.conditions() {
+            if let Some(&kind) = types.get(kind) {
+                builder.gauge_id(entity, kind, value);
+            }
+        }
+        if let Some(hyperpod) = &node.hyperpod {
+            builder.attribute(entity, &format!("label.{HEALTH_LABEL}"), &hyperpod.health);
+            if let Some(instance_type) = &hyperpod.instance_type {
+                builder.attribute(entity, "node.instance_type", instance_type);
+            }
+        }
+    }
+}
+
+fn emit_services(endpoints: &Endpoints, builder: &mut Builder, cluster: EntityId) {
+    for (id, ready) in endpoints.services() {
+        let Some((namespace, name)) = id.split_once('/') else { continue };
+        let service = builder.entity("service", id, Some(cluster));
+        builder.attribute(service, "service.name", name);
+        builder.attribute(service, "service.namespace", namespace);
+        builder.gauge(service, "endpoints.ready", ready as f64);
+    }
+}
+
+type Emitted = HashMap<StringId, EntityId>;
+
+/// The entity of a workload, one for all that refer to it.
+fn workload(
+    [kind, namespace, name]: [&str; 3],
+    builder: &mut Builder,
+    cluster: EntityId,
+    emitted: &mut Emitted,
+) -> EntityId {
+    let id = format!("{kind}/{namespace}/{name}");
+    let key = builder.intern(&id);
+    if let Some(&entity) = emitted.get(&key) {
+        return entity;
+    }
+    let entity = builder.entity("workload", &id, Some(cluster));
+    builder.attribute(entity, "workload.kind", kind);
+    builder.attribute(entity, "workload.name", name);
+    builder.attribute(entity, "workload.namespace", namespace);
+    emitted.insert(key, entity);
+    entity
+}
+
+fn emit_workloads(workloads: &Workloads, builder: &mut Builder, cluster: EntityId, emitted: &mut Emitted) {
+    for (namespace, name, replicas) in workloads.iter() {
+        let kind = workloads.of().as_str();
+        let entity = workload([kind, namespace, name], builder, cluster, emitted);
+        let mut gauge = |name, value: Option<u32>| {
+            if let Some(value) = value {
+                builder.gauge(entity, name, f64::from(value));
+            }
+        };
+        gauge("replicas.desired", Some(replicas.desired));
+        gauge("replicas.ready", Some(replicas.ready));
+        gauge("replicas.available", Some(replicas.available));
+        gauge("replicas.unavailable", replicas.unavailable);
+        gauge("replicas.scheduled", replicas.scheduled);
+    }
+}
+
+fn emit_pending(pods: &Pods<Others>, builder: &mut Builder, cluster: EntityId, emitted: &mut Emitted) {
+    if pods.left_out() > 0 {
+        builder.gauge(cluster, "cluster.pending_left_out", pods.left_out() as f64);
+    }
+    let mut pending: Vec<&Pending> = pods.pending().collect();
+    pending.sort_unstable_by_key(|pod| (&pod.namespace, &pod.name, &pod.uid));
+    for pod in pending {
+        let entity = builder.entity("pod", &pod.uid, Some(cluster));
+        builder.attribute(entity, "pod.uid", &pod.uid);
+        builder.attribute(entity, "pod.name", &pod.name);
+        builder.attribute(entity, "pod.namespace", &pod.namespace);
+        builder.attribute(entity, "pod.phase", "Pending");
+        if let Some(qos) = &pod.qos {
+            builder.attribute(entity, "pod.qos", qos);
+        }
+        for (prefix, pairs) in [("pod.condition.", &pod.conditions), ("label.", &pod.labels)] {
+            for (key, value) in pairs {
+                builder.attribute(entity, &format!("{prefix}{key}"), value);
+            }
+        }
+        for owner in &pod.owners {
+            let owner = workload([&owner.kind, &pod.namespace, &owner.name], builder, cluster, emitted);
+            builder.link(entity, owner, "owned-by");
+        }
+    }
+}

@@ -1,0 +1,97 @@
+//! What is known of one kind of object, replaced as a whole by every list.
+
+use std::hash::{BuildHasher, RandomState};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use serde::Deserialize;
+
+use crate::client::reflect::Handler;
+
+/// What is kept of the objects of one kind.
+pub(super) trait Kind: Send + 'static {
+    /// What is read of an object.
+    type Item<'a>: Deserialize<'a>;
+
+    /// The same without objects.
+    fn empty(&self) -> Self;
+    /// Added or changed.
+    fn apply(&mut self, item: Self::Item<'_>);
+    /// Gone.
+    fn remove(&mut self, item: Self::Item<'_>);
+}
+
+/// The objects of one kind as they are known. One task writes, through a [`Feed`].
+#[derive(Debug)]
+pub(super) struct Table<K> {
+    known: Mutex<Option<K>>,
+}
+
+impl<K> Table<K> {
+    pub(super) fn new() -> Arc<Self> {
+        Arc::new(Self { known: Mutex::new(None) })
+    }
+
+    /// `None` until they were listed once.
+    pub(super) fn read(&self) -> MutexGuard<'_, Option<K>> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Takes what the API server sends. A list is built aside, so that no reader ever sees half of one.
+pub(super) struct Feed<K> {
+    table: Arc<Table<K>>,
+    building: K,
+}
+
+impl<K: Kind> Feed<K> {
+    /// `empty`: a table without objects.
+    pub(super) fn new(table: Arc<Table<K>>, empty: K) -> Self {
+        Self { table, building: empty }
+    }
+
+    fn known(&self, change: impl FnOnce(&mut K)) {
+        if let Some(known) = self.table.read().as_mut() {
+            change(known);
+        }
+    }
+}
+
+impl<K: Kind> Handler for Feed<K> {
+    type Item<'a> = K::Item<'a>;
+
+    fn on_restart(&mut self) {
+        self.building = self.building.empty();
+    }
+
+    fn on_listed(&mut self, item: Self::Item<'_>) {
+        self.building.apply(item);
+    }
+
+    fn on_list_end(&mut self) {
+        let empty = self.building.empty();
+        let listed = std::mem::replace(&mut self.building, empty);
+        let before = self.table.read().replace(listed);
+        // Freed when no reader waits for it.
+        drop(before);
+    }
+
+    fn on_applied(&mut self, item: Self::Item<'_>) {
+        self.known(|known| known.apply(item));
+    }
+
+    fn on_deleted(&mut self, item: Self::Item<'_>) {
+        self.known(|known| known.remove(item));
+    }
+}
+
+/// Stands for a uid or a name of which nothing else is ever asked: 64 bits of a keyed hash, in halves so that an entry of
+/// a table is not padded to a multiple of eight bytes. Among 150,000 objects, two have the same once in a billion clusters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(super) struct Key([u32; 2]);
+
+impl Key {
+    pub(super) fn new(hasher: &RandomState, parts: &[&str]) -> Self {
+        let hash = hasher.hash_one(parts);
+        Self([hash as u32, (hash >> 32) as u32])
+    }
+}

@@ -1,0 +1,168 @@
+//! What is read of the API server's objects. Everything is optional: absent, null and empty are the same to Go's encoder.
+
+use serde::Deserialize;
+
+use crate::text::{List, Object, Pairs, Text};
+
+/// An object of which only the name counts.
+#[derive(Deserialize)]
+pub(super) struct Named<'a> {
+    #[serde(borrow)]
+    pub(super) metadata: Option<Object<Names<'a>>>,
+}
+
+/// What tells an object from all others.
+#[derive(Deserialize)]
+pub(super) struct Names<'a> {
+    #[serde(borrow)]
+    pub(super) uid: Option<Text<'a>>,
+    pub(super) name: Option<Text<'a>>,
+    pub(super) namespace: Option<Text<'a>>,
+}
+
+#[derive(Deserialize)]
+pub(super) struct Pod<'a> {
+    #[serde(borrow)]
+    pub(super) metadata: Option<Object<PodMetadata<'a>>>,
+    pub(super) spec: Option<Object<PodSpec<'a>>>,
+    pub(super) status: Option<Object<PodStatus<'a>>>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct PodMetadata<'a> {
+    #[serde(borrow)]
+    pub(super) uid: Option<Text<'a>>,
+    pub(super) name: Option<Text<'a>>,
+    pub(super) namespace: Option<Text<'a>>,
+    pub(super) labels: Option<Pairs<'a>>,
+    pub(super) owner_references: Option<List<Object<Owner<'a>>>>,
+}
+
+#[derive(Deserialize)]
+pub(super) struct Owner<'a> {
+    #[serde(borrow)]
+    pub(super) kind: Option<Text<'a>>,
+    pub(super) name: Option<Text<'a>>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct PodSpec<'a> {
+    #[serde(borrow)]
+    pub(super) node_name: Option<Text<'a>>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct PodStatus<'a> {
+    #[serde(borrow)]
+    pub(super) phase: Option<Text<'a>>,
+    pub(super) qos_class: Option<Text<'a>>,
+    pub(super) conditions: Option<List<Object<Condition<'a>>>>,
+}
+
+#[derive(Deserialize)]
+pub(super) struct Condition<'a> {
+    #[serde(borrow, rename = "type")]
+    pub(super) kind: Option<Text<'a>>,
+    pub(super) status: Option<Text<'a>>,
+}
+
+#[derive(Deserialize)]
+pub(super) struct Node<'a> {
+    #[serde(borrow)]
+    pub(super) metadata: Option<Object<NodeMetadata<'a>>>,
+    pub(super) status: Option<Object<NodeStatus<'a>>>,
+}
+
+#[derive(Deserialize)]
+pub(super) struct NodeMetadata<'a> {
+    #[serde(borrow)]
+    pub(super) name: Option<Text<'a>>,
+    pub(super) labels: Option<Pairs<'a>>,
+}
+
+#[derive(Deserialize)]
+pub(super) struct NodeStatus<'a> {
+    #[serde(borrow)]
+    pub(super) conditions: Option<List<Object<Condition<'a>>>>,
+}
+
+#[derive(Deserialize)]
+pub(super) struct EndpointSlice<'a> {
+    #[serde(borrow)]
+    pub(super) metadata: Option<Object<SliceMetadata<'a>>>,
+    pub(super) endpoints: Option<List<Object<Endpoint<'a>>>>,
+}
+
+#[derive(Deserialize)]
+pub(super) struct SliceMetadata<'a> {
+    #[serde(borrow)]
+    pub(super) uid: Option<Text<'a>>,
+    pub(super) namespace: Option<Text<'a>>,
+    pub(super) labels: Option<SliceLabels<'a>>,
+}
+
+#[derive(Deserialize)]
+pub(super) struct SliceLabels<'a> {
+    #[serde(borrow, rename = "kubernetes.io/service-name")]
+    pub(super) service: Option<Text<'a>>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Endpoint<'a> {
+    pub(super) conditions: Option<Object<EndpointConditions>>,
+    #[serde(borrow)]
+    pub(super) target_ref: Option<Object<Target<'a>>>,
+}
+
+#[derive(Deserialize)]
+pub(super) struct EndpointConditions {
+    pub(super) ready: Option<bool>,
+}
+
+#[derive(Deserialize)]
+pub(super) struct Target<'a> {
+    #[serde(borrow)]
+    pub(super) kind: Option<Text<'a>>,
+    pub(super) namespace: Option<Text<'a>>,
+    pub(super) name: Option<Text<'a>>,
+}
+
+/// A Deployment, DaemonSet, StatefulSet or ReplicaSet: the fields that any of them has.
+#[derive(Deserialize)]
+pub(super) struct Workload<'a> {
+    #[serde(borrow)]
+    pub(super) metadata: Option<Object<WorkloadMetadata<'a>>>,
+    pub(super) spec: Option<Object<WorkloadSpec>>,
+    pub(super) status: Option<Object<WorkloadStatus>>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct WorkloadMetadata<'a> {
+    #[serde(borrow)]
+    pub(super) name: Option<Text<'a>>,
+    pub(super) namespace: Option<Text<'a>>,
+    pub(super) owner_references: Option<List<Object<Owner<'a>>>>,
+}
+
+#[derive(Clone, Copy, Deserialize)]
+pub(super) struct WorkloadSpec {
+    pub(super) replicas: Option<u32>,
+}
+
+#[derive(Clone, Copy, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(super) struct WorkloadStatus {
+    pub(super) ready_replicas: Option<u32>,
+    pub(super) available_replicas: Option<u32>,
+    pub(super) unavailable_replicas: Option<u32>,
+    pub(super) desired_number_scheduled: Option<u32>,
+    pub(super) current_number_scheduled: Option<u32>,
+    pub(super) number_ready: Option<u32>,
+    pub(super) number_available: Option<u32>,
+    pub(super) number_unavailable: Option<u32>,
+}

@@ -1,0 +1,118 @@
+//! Deployments, DaemonSets, StatefulSets and ReplicaSets: how many replicas are wanted and how many there are.
+
+use std::collections::BTreeMap;
+
+use super::table::Kind;
+use super::wire;
+use crate::text::{each, filled};
+
+/// Kinds of workloads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Of {
+    Deployment,
+    DaemonSet,
+    StatefulSet,
+    /// Only those without an owner: the others are their Deployment's.
+    ReplicaSet,
+}
+
+impl Of {
+    pub(super) fn as_str(self) -> &'static str {
+        match self {
+            Self::Deployment => "Deployment",
+            Self::DaemonSet => "DaemonSet",
+            Self::StatefulSet => "StatefulSet",
+            Self::ReplicaSet => "ReplicaSet",
+        }
+    }
+}
+
+/// Figures of a workload.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Replicas {
+    pub(super) desired: u32,
+    pub(super) ready: u32,
+    pub(super) available: u32,
+    pub(super) unavailable: Option<u32>,
+    pub(super) scheduled: Option<u32>,
+}
+
+/// The workloads of one kind, by `NAMESPACE/NAME`.
+#[derive(Debug)]
+pub(super) struct Workloads {
+    of: Of,
+    workloads: BTreeMap<Box<str>, Replicas>,
+}
+
+impl Workloads {
+    pub(super) fn new(of: Of) -> Self {
+        Self { of, workloads: BTreeMap::new() }
+    }
+
+    pub(super) fn of(&self) -> Of {
+        self.of
+    }
+
+    /// Namespace, name and figures.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (&str, &str, &Replicas)> {
+        self.workloads.iter().filter_map(|(id, replicas)| {
+            let (namespace, name) = id.split_once('/')?;
+            Some((namespace, name, replicas))
+        })
+    }
+
+    fn replicas(&self, item: &wire::Workload<'_>) -> Replicas {
+        let status = item.status.as_deref().copied().unwrap_or_default();
+        // What is absent in a status is zero: Go leaves it out.
+        let or_zero = Option::unwrap_or_default;
+        if self.of == Of::DaemonSet {
+            return Replicas {
+                desired: or_zero(status.desired_number_scheduled),
+                ready: or_zero(status.number_ready),
+                available: or_zero(status.number_available),
+                unavailable: Some(or_zero(status.number_unavailable)),
+                scheduled: Some(or_zero(status.current_number_scheduled)),
+            };
+        }
+        Replicas {
+            // The API's default.
+            desired: item.spec.as_ref().and_then(|spec| spec.replicas).unwrap_or(1),
+            ready: or_zero(status.ready_replicas),
+            available: or_zero(status.available_replicas),
+            unavailable: (self.of == Of::Deployment).then(|| or_zero(status.unavailable_replicas)),
+            scheduled: None,
+        }
+    }
+}
+
+fn id(item: &wire::Workload<'_>) -> Option<Box<str>> {
+    let metadata = item.metadata.as_deref()?;
+    Some(format!("{}/{}", filled(&metadata.namespace)?, filled(&metadata.name)?).into())
+}
+
+impl Kind for Workloads {
+    type Item<'a> = wire::Workload<'a>;
+
+    fn empty(&self) -> Self {
+        Self::new(self.of)
+    }
+
+    fn apply(&mut self, item: wire::Workload<'_>) {
+        let Some(id) = id(&item) else { return };
+        let owned = || {
+            item.metadata.as_ref().is_some_and(|metadata| each(&metadata.owner_references).next().is_some())
+        };
+        // A ReplicaSet may be adopted after it was made.
+        if self.of == Of::ReplicaSet && owned() {
+            self.workloads.remove(&id);
+        } else {
+            self.workloads.insert(id, self.replicas(&item));
+        }
+    }
+
+    fn remove(&mut self, item: wire::Workload<'_>) {
+        if let Some(id) = id(&item) {
+            self.workloads.remove(&id);
+        }
+    }
+}
