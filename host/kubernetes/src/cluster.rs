@@ -218,10 +218,9 @@ impl Starting {
             start_jitter: self.settings.start_jitter,
         };
         let status = Arc::new(Status::new(source));
-        self.sources.push(Source { status: Arc::clone(&status), table: Arc::clone(table) as Arc<dyn Listed> });
+        self.sources
+            .push(Source { status: Arc::clone(&status), table: Arc::clone(table) as Arc<dyn Listed> });
         let (client, mut feed) = (self.client.clone(), Feed::new(Arc::clone(table), empty));
-        self.tasks.spawn(async move {
-            match reflect(&client, &watched, &mut feed, &status).await {}
-        });
+        self.tasks.spawn(async move { match reflect(&client, &watched, &mut feed, &status).await {} });
     }
 }

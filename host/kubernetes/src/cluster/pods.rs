@@ -25,8 +25,13 @@ pub(super) enum Phase {
 }
 
 /// Names of the figures.
-pub(super) const PHASES: [&str; 5] =
-    ["pods.phase.pending", "pods.phase.running", "pods.phase.succeeded", "pods.phase.failed", "pods.phase.unknown"];
+pub(super) const PHASES: [&str; 5] = [
+    "pods.phase.pending",
+    "pods.phase.running",
+    "pods.phase.succeeded",
+    "pods.phase.failed",
+    "pods.phase.unknown",
+];
 
 impl Phase {
     fn of(text: Option<&str>) -> Self {
@@ -113,9 +118,11 @@ impl Stream for Others {
             name: owned(&metadata.name)?,
             namespace: owned(&metadata.namespace)?,
             qos: status.and_then(|status| owned(&status.qos_class)),
-            conditions: status.into_iter().flat_map(|status| each(&status.conditions)).filter_map(|condition| {
-                Some((owned(&condition.kind)?, owned(&condition.status)?))
-            }).collect(),
+            conditions: status
+                .into_iter()
+                .flat_map(|status| each(&status.conditions))
+                .filter_map(|condition| Some((owned(&condition.kind)?, owned(&condition.status)?)))
+                .collect(),
             labels: labels.unwrap_or_default(),
             owners: each(&metadata.owner_references)
                 .filter_map(|owner| Some(Owner { kind: owned(&owner.kind)?, name: owned(&owner.name)? }))

@@ -115,9 +115,7 @@ impl Object for Slice {
     }
 
     fn json(&self) -> Value {
-        let endpoint = |(pod, ready): &(u8, Option<bool>)| {
-            json!({"conditions": {"ready": ready}, "targetRef": {"kind": "Pod", "name": pod.to_string()}})
-        };
+        let endpoint = |(pod, ready): &(u8, Option<bool>)| json!({"conditions": {"ready": ready}, "targetRef": {"kind": "Pod", "name": pod.to_string()}});
         json!({
             "metadata": {
                 "uid": self.uid.to_string(), "namespace": "shop",
@@ -184,7 +182,8 @@ fn counted(
     others: &Option<BTreeMap<u8, Pod>>,
 ) -> Counted {
     let both = running.as_ref().zip(others.as_ref());
-    let names = namespaces.iter().flat_map(BTreeMap::keys).map(|name| (format!("n{name}"), both.map(|_| [0; 5])));
+    let names =
+        namespaces.iter().flat_map(BTreeMap::keys).map(|name| (format!("n{name}"), both.map(|_| [0; 5])));
     let mut counted: Counted = names.collect();
     if let Some((running, others)) = both {
         let of_running = running.values().map(|pod| (pod, 1));
@@ -201,7 +200,11 @@ fn shown(batch: &Batch) -> Counted {
         let values = super::super::pods::PHASES.map(|name| gauge(namespace, name).map(|value| value as u32));
         values[0].map(|_| values.map(Option::unwrap))
     };
-    batch.of_kind("namespace").into_iter().map(|namespace| (namespace.id().to_owned(), counts(namespace))).collect()
+    batch
+        .of_kind("namespace")
+        .into_iter()
+        .map(|namespace| (namespace.id().to_owned(), counts(namespace)))
+        .collect()
 }
 
 proptest! {

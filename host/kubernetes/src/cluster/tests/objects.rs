@@ -80,7 +80,9 @@ fn a_pod_changes_its_phase_and_its_stream() {
     let phases = |it: &Cluster, name: &str| {
         let batch = it.batch();
         let found = batch.find("namespace", name).map(gauges);
-        found.map(|gauges| gauges.into_iter().map(|(name, value)| (name.to_owned(), value)).collect::<Vec<_>>())
+        found.map(|gauges| {
+            gauges.into_iter().map(|(name, value)| (name.to_owned(), value)).collect::<Vec<_>>()
+        })
     };
     let counts = |failed, pending, running, succeeded, unknown| {
         let names = ["failed", "pending", "running", "succeeded", "unknown"];
@@ -180,7 +182,8 @@ fn pending_pods_are_bounded_and_the_others_counted() {
     let first: Vec<_> = ids(&it.batch(), "pod").into_iter().map(str::to_owned).collect();
     deleted(&mut it.others, &pod(&first[0], "shop", "Pending"));
     assert_eq!(shown(&it), (1, Some(3.0)));
-    let left_out = waiting.iter().find(|pod| !first.contains(&pod["metadata"]["uid"].as_str().unwrap().into()));
+    let left_out =
+        waiting.iter().find(|pod| !first.contains(&pod["metadata"]["uid"].as_str().unwrap().into()));
     applied(&mut it.others, left_out.unwrap());
     assert_eq!(shown(&it), (2, Some(2.0)), "the next that something happens to");
     assert_eq!(gauge(it.batch().find("namespace", "shop").unwrap(), "pods.phase.pending"), Some(4.0));
@@ -214,10 +217,12 @@ fn services() {
     list(&mut it.endpoints, &[six.clone(), others.clone(), four, more, slice("b", "bare", bare), nobody]);
     let ready = |it: &Cluster| {
         let batch = it.batch();
-        let service = |service: Entity<'_>| (service.id().to_owned(), gauge(service, "endpoints.ready").unwrap());
+        let service =
+            |service: Entity<'_>| (service.id().to_owned(), gauge(service, "endpoints.ready").unwrap());
         batch.of_kind("service").into_iter().map(service).collect::<Vec<_>>()
     };
-    let expected = |web: f64| [("shop/bare".to_owned(), 1.0), ("shop/web".into(), web), ("shop/zero".into(), 0.0)];
+    let expected =
+        |web: f64| [("shop/bare".to_owned(), 1.0), ("shop/web".into(), web), ("shop/zero".into(), 0.0)];
     assert_eq!(ready(&it), expected(3.0));
     deleted(&mut it.endpoints, &slice("v4-2", "web", Value::Null));
     deleted(&mut it.endpoints, &six);
@@ -234,9 +239,7 @@ fn services() {
 #[test]
 fn workloads() {
     let mut it = Cluster::new(0);
-    let workload = |name: &str, spec: Value, status: Value| {
-        json!({"metadata": {"name": name, "namespace": "shop"}, "spec": spec, "status": status})
-    };
+    let workload = |name: &str, spec: Value, status: Value| json!({"metadata": {"name": name, "namespace": "shop"}, "spec": spec, "status": status});
     let status = json!({"replicas": 4, "readyReplicas": 2, "availableReplicas": 1, "unavailableReplicas": 3});
     let new = workload("new", json!({"replicas": 0}), json!({}));
     list(it.of(Of::Deployment), &[workload("web", json!({"replicas": 4}), status.clone()), new]);
@@ -264,8 +267,14 @@ fn workloads() {
     let of = |id| gauges(batch.find("workload", id).unwrap());
     let (available, desired, ready) = ("replicas.available", "replicas.desired", "replicas.ready");
     let (scheduled, unavailable) = ("replicas.scheduled", "replicas.unavailable");
-    assert_eq!(of("Deployment/shop/web"), [(available, 1.0), (desired, 4.0), (ready, 2.0), (unavailable, 3.0)]);
-    assert_eq!(of("Deployment/shop/new"), [(available, 0.0), (desired, 0.0), (ready, 0.0), (unavailable, 0.0)]);
+    assert_eq!(
+        of("Deployment/shop/web"),
+        [(available, 1.0), (desired, 4.0), (ready, 2.0), (unavailable, 3.0)]
+    );
+    assert_eq!(
+        of("Deployment/shop/new"),
+        [(available, 0.0), (desired, 0.0), (ready, 0.0), (unavailable, 0.0)]
+    );
     assert_eq!(
         of("DaemonSet/shop/logs"),
         [(available, 2.0), (desired, 5.0), (ready, 3.0), (scheduled, 4.0), (unavailable, 1.0)],
@@ -301,7 +310,8 @@ fn half_a_list_is_never_seen() {
 #[test]
 fn objects_without_a_name_are_nobody() {
     let mut it = Cluster::new(1);
-    let nobody = [json!({}), json!({"metadata": null}), json!({"metadata": {"labels": {}, "uid": "", "name": null}})];
+    let nobody =
+        [json!({}), json!({"metadata": null}), json!({"metadata": {"labels": {}, "uid": "", "name": null}})];
     list(&mut it.nodes, &nobody);
     list(&mut it.namespaces, &nobody);
     list(&mut it.running, &nobody);

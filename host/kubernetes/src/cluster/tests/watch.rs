@@ -52,7 +52,9 @@ async fn what_is_asked() {
     let mut lists: Vec<_> = asked
         .iter()
         .filter(|asked| !asked.path.contains("watch="))
-        .map(|asked| (asked.path.as_str(), asked.header("accept").unwrap().contains("PartialObjectMetadataList")))
+        .map(|asked| {
+            (asked.path.as_str(), asked.header("accept").unwrap().contains("PartialObjectMetadataList"))
+        })
         .collect();
     lists.sort_unstable();
     assert_eq!(
@@ -85,7 +87,9 @@ async fn a_right_that_is_missing_costs_one_kind_until_it_is_granted() {
     let granted = Arc::new(std::sync::atomic::AtomicBool::new(false));
     let may = Arc::clone(&granted);
     let server = Server::start(move |_, asked| {
-        if asked.path.starts_with("/apis/apps/v1/deployments") && !may.load(std::sync::atomic::Ordering::SeqCst) {
+        if asked.path.starts_with("/apis/apps/v1/deployments")
+            && !may.load(std::sync::atomic::Ordering::SeqCst)
+        {
             let refused = json!({"kind": "Status", "status": "Failure", "reason": "Forbidden", "code": 403});
             return Answer::status(403).send(refused.to_string());
         }

@@ -1,0 +1,201 @@
+//! The cluster's watches against a real API server.
+//!
+//! `INSIGHTD_TEST_KUBECONFIG` names a kubeconfig whose user may do everything; the test makes a namespace of its own in that
+//! cluster, needs neither controllers nor nodes, and removes what it made.
+
+#![cfg(feature = "client")]
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails there")]
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use http::Request;
+use insightd_kubernetes::client::{ApiSettings, api_client};
+use insightd_kubernetes::cluster::{ClusterSettings, ClusterWatch};
+use insights_sdk::{Batch, Builder};
+use kube::Client;
+use serde_json::{Value, json};
+
+const KUBECONFIG: &str = "INSIGHTD_TEST_KUBECONFIG";
+
+/// So that a test that fails ends.
+const PATIENCE: Duration = Duration::from_secs(300);
+
+/// One for each run: an earlier one may still be on its way out.
+fn namespace() -> String {
+    format!("insightd-test-{}", std::process::id())
+}
+
+async fn send(client: &Client, method: &str, path: String, body: Value) -> Value {
+    let kind = if method == "PATCH" { "application/merge-patch+json" } else { "application/json" };
+    let request = Request::builder().method(method).uri(&path).header("content-type", kind);
+    let request = request.body(body.to_string().into_bytes()).unwrap();
+    match client.request(request).await {
+        Ok(answer) => answer,
+        Err(error) => panic!("{method} {path}: {error}"),
+    }
+}
+
+fn batch(watch: &ClusterWatch) -> Batch {
+    let mut builder = Builder::new("cluster", "test", 0, 60_000);
+    let cluster = builder.entity("cluster", "test", None);
+    watch.emit(&mut builder, cluster);
+    let columns = builder.finish();
+    columns.check().unwrap();
+    Batch::from_columns(columns)
+}
+
+fn gauge(watch: &ClusterWatch, kind: &str, id: &str, name: &str) -> Option<f64> {
+    let batch = batch(watch);
+    let gauges = batch.find(kind, id)?.gauges();
+    gauges.into_iter().find(|(key, _)| *key == name).map(|(_, value)| value)
+}
+
+/// Waits until a figure has this value; what is seen meanwhile is printed.
+async fn until(watch: &ClusterWatch, [kind, id, name]: [&str; 3], value: Option<f64>) {
+    let mut seen = None;
+    loop {
+        let now = gauge(watch, kind, id, name);
+        if now == value {
+            return;
+        }
+        if seen != Some(now) {
+            eprintln!("{kind} {id}: {name} is {now:?}, to be {value:?}");
+            seen = Some(now);
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+fn pod(name: &str) -> Value {
+    json!({
+        "metadata": {"name": name, "labels": {"app": "test"}},
+        // Nobody schedules it, so its status is the test's to write.
+        "spec": {"schedulerName": "nobody", "containers": [{"name": "main", "image": "none"}]},
+    })
+}
+
+fn slice(name: &str, family: &str, endpoints: Value) -> Value {
+    let labels =
+        json!({"kubernetes.io/service-name": "web", "endpointslice.kubernetes.io/managed-by": "test"});
+    json!({"metadata": {"name": name, "labels": labels}, "addressType": family, "endpoints": endpoints})
+}
+
+#[tokio::test]
+async fn a_namespace_comes_changes_and_goes() {
+    let Some(kubeconfig) = std::env::var_os(KUBECONFIG).map(PathBuf::from) else {
+        eprintln!("SKIPPED: {KUBECONFIG} names no cluster to test against");
+        return;
+    };
+    let settings = ApiSettings { kubeconfig: Some(kubeconfig), user_agent: "insightd-test".into() };
+    let (client, _) = api_client(&settings).unwrap();
+    for page_size in [0, 3] {
+        let watch = ClusterWatch::start(
+            client.clone(),
+            ClusterSettings {
+                page_size,
+                pending_pods: true,
+                max_pending_pods: 1_000_000,
+                start_jitter: Duration::ZERO,
+            },
+        );
+        while !watch.is_complete() {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        for status in watch.statuses() {
+            assert_eq!(status.snapshot().error, None, "{}", status.source());
+        }
+        let namespace = format!("{}-{page_size}", namespace());
+        tokio::time::timeout(PATIENCE, follow(&client, &watch, &namespace))
+            .await
+            .expect("it never came; see above");
+        assert_eq!(watch.oldest_age(), Duration::ZERO);
+    }
+}
+
+async fn follow(client: &Client, watch: &ClusterWatch, namespace: &str) {
+    let core = format!("/api/v1/namespaces/{namespace}");
+    let pending = ["namespace", namespace, "pods.phase.pending"];
+    let running = ["namespace", namespace, "pods.phase.running"];
+    send(client, "POST", "/api/v1/namespaces".into(), json!({"metadata": {"name": namespace}})).await;
+    until(watch, pending, Some(0.0)).await;
+    // A controller manager makes it too, where there is one.
+    let account = Request::post(format!("{core}/serviceaccounts")).header("content-type", "application/json");
+    let account = account.body(json!({"metadata": {"name": "default"}}).to_string().into_bytes()).unwrap();
+    let _ = client.request::<Value>(account).await;
+
+    let mut uids = Vec::new();
+    for name in ["a", "b"] {
+        let made = send(client, "POST", format!("{core}/pods"), pod(name)).await;
+        uids.push(made["metadata"]["uid"].as_str().unwrap().to_owned());
+    }
+    until(watch, pending, Some(2.0)).await;
+    let found = batch(watch);
+    let shown = found.find("pod", &uids[0]).unwrap();
+    assert_eq!(shown.attribute("pod.name"), Some("a"));
+    assert_eq!(shown.attribute("label.app"), Some("test"));
+    assert_eq!(shown.attribute("pod.qos"), Some("BestEffort"));
+
+    let status = |phase: &str| json!({"status": {"phase": phase}});
+    send(client, "PATCH", format!("{core}/pods/a/status"), status("Running")).await;
+    until(watch, running, Some(1.0)).await;
+    until(watch, pending, Some(1.0)).await;
+    send(client, "PATCH", format!("{core}/pods/a/status"), status("Succeeded")).await;
+    until(watch, ["namespace", namespace, "pods.phase.succeeded"], Some(1.0)).await;
+    until(watch, running, Some(0.0)).await;
+
+    let endpoint = |address: &str, pod: &str, ready: Value| {
+        let target = json!({"kind": "Pod", "name": pod, "namespace": namespace});
+        json!({"addresses": [address], "conditions": {"ready": ready}, "targetRef": target})
+    };
+    let slices = format!("/apis/discovery.k8s.io/v1/namespaces/{namespace}/endpointslices");
+    let four = json!([endpoint("10.9.0.1", "a", Value::Null), endpoint("10.9.0.2", "b", false.into())]);
+    let six = json!([endpoint("fd00::1", "a", true.into()), endpoint("fd00::3", "c", true.into())]);
+    send(client, "POST", slices.clone(), slice("web-4", "IPv4", four)).await;
+    send(client, "POST", slices.clone(), slice("web-6", "IPv6", six)).await;
+    let service = format!("{namespace}/web");
+    let ready = ["service", &service, "endpoints.ready"];
+    until(watch, ready, Some(2.0)).await;
+    send(client, "DELETE", format!("{slices}/web-6"), json!({})).await;
+    until(watch, ready, Some(1.0)).await;
+    send(client, "DELETE", format!("{slices}/web-4"), json!({})).await;
+    until(watch, ready, None).await;
+
+    let sets = format!("/apis/apps/v1/namespaces/{namespace}/replicasets");
+    let set = |name: &str, owners: Value| {
+        let labels = json!({"app": "nobody"});
+        json!({
+            "metadata": {"name": name, "ownerReferences": owners},
+            "spec": {
+                "replicas": 0, "selector": {"matchLabels": labels},
+                "template": {"metadata": {"labels": labels}, "spec": {"containers": [{"name": "main", "image": "none"}]}},
+            },
+        })
+    };
+    let owner = json!([{"apiVersion": "v1", "kind": "Pod", "name": "b", "uid": uids[1]}]);
+    send(client, "POST", sets.clone(), set("owned", owner)).await;
+    send(client, "POST", sets.clone(), set("free", Value::Null)).await;
+    let id = format!("ReplicaSet/{namespace}/free");
+    until(watch, ["workload", &id, "replicas.desired"], Some(0.0)).await;
+    assert!(batch(watch).find("workload", &format!("ReplicaSet/{namespace}/owned")).is_none());
+    for name in ["owned", "free"] {
+        send(client, "DELETE", format!("{sets}/{name}"), json!({})).await;
+    }
+    until(watch, ["workload", &id, "replicas.desired"], None).await;
+
+    for name in ["a", "b"] {
+        send(client, "DELETE", format!("{core}/pods/{name}?gracePeriodSeconds=0"), json!({})).await;
+    }
+    until(watch, ["namespace", namespace, "pods.phase.succeeded"], Some(0.0)).await;
+    until(watch, pending, Some(0.0)).await;
+    assert!(batch(watch).find("pod", &uids[1]).is_none());
+    send(client, "DELETE", core, json!({})).await;
+    // Without a controller manager nobody takes its finalizer away.
+    let finalize = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}, "spec": {"finalizers": []}});
+    let request = Request::put(format!("/api/v1/namespaces/{namespace}/finalize"))
+        .header("content-type", "application/json")
+        .body(finalize.to_string().into_bytes())
+        .unwrap();
+    let _ = client.request::<Value>(request).await;
+    until(watch, pending, None).await;
+}
