@@ -149,6 +149,8 @@ fn known(peer: Peer, error: &(dyn StdError + 'static)) -> Option<String> {
                 Some(format!("nothing listens where {name} should be (connection refused)"))
             }
             (ErrorKind::TimedOut, _) => Some(format!("{name} does not answer (timed out)")),
+            // rustls, when the peer did not say goodbye.
+            (ErrorKind::UnexpectedEof, _) => Some(format!("{name} closed the connection")),
             (ErrorKind::HostUnreachable | ErrorKind::NetworkUnreachable, None) => {
                 Some(format!("no route to {name} ({error})"))
             }
@@ -263,6 +265,7 @@ mod tests {
             (ErrorKind::TimedOut, "timed out"),
             (ErrorKind::HostUnreachable, "no route"),
             (ErrorKind::ConnectionReset, "closed the connection"),
+            (ErrorKind::UnexpectedEof, "closed the connection"),
         ] {
             let text = explain(&io(kind.into()), "list", "nodes");
             assert!(text.contains(words) && text.contains("the API server"), "{text}");

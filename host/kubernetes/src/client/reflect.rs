@@ -152,7 +152,7 @@ impl Default for Timing {
     fn default() -> Self {
         Self {
             first_wait: Duration::from_secs(1),
-            most_wait: Duration::from_secs(60),
+            most_wait: Duration::from_secs(30),
             list_idle: LIST_IDLE,
             watch_idle: WATCH_IDLE,
         }
