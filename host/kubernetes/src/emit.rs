@@ -1,5 +1,6 @@
 //! From typed pods to entities of a batch, under the names of `docs/raw-metrics.md`.
 
+mod local;
 #[cfg(test)]
 mod tests;
 
@@ -8,6 +9,7 @@ use std::collections::HashMap;
 use insightd_collect::Pairing;
 use insights_sdk::{Builder, EntityId, StringId};
 
+use crate::facts::LocalState;
 use crate::pods::{Amounts, Container, Pod, PodList};
 use crate::summary::{FsStats, PodStats, Summary};
 
@@ -18,11 +20,25 @@ const ROOTFS: &str = "rootfs";
 /// recreated under its name has other containers. The count itself goes on over restarts of a container.
 const SAME: u64 = 0;
 
-/// Puts the kubelet's pods into batches. Holds nothing between two batches but its buffers.
+/// Puts the kubelet's pods into batches, with what the API server knows of them. Holds nothing between two batches but its
+/// buffers.
 #[derive(Debug, Default)]
 pub struct Emitter {
     text: String,
     workloads: HashMap<StringId, EntityId>,
+    /// Of the list, in its order.
+    pods: Vec<EntityId>,
+}
+
+/// What is known of a node at one moment; all of it may be missing.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Facts<'f> {
+    /// The kubelet's pods.
+    pub pods: Option<&'f PodList>,
+    /// Their file systems.
+    pub summary: Option<&'f Summary>,
+    /// What the API server says.
+    pub local: Option<&'f LocalState>,
 }
 
 impl Emitter {
@@ -31,13 +47,7 @@ impl Emitter {
         Self::default()
     }
 
-    /// Adds pods, containers, volumes and owners to `builder`, below the entity `node`.
-    ///
-    /// Restart counters are paired under the pod's uid, so a pod that was recreated under its name starts anew.
-    /// `read_at_ns` is the monotonic time at which the pod list was read, not that of the tick: a list that is shown again
-    /// because the kubelet did not answer has the old time, and no figure of it is taken for a new reading.
-    ///
-    /// Pods that only `summary` knows are left out: they ended, or have not been listed yet.
+    /// [`emit_facts`](Self::emit_facts) without an API server.
     pub fn emit(
         &mut self,
         pods: &PodList,
@@ -47,13 +57,37 @@ impl Emitter {
         read_at_ns: u64,
         builder: &mut Builder,
     ) {
+        let facts = Facts { pods: Some(pods), summary, local: None };
+        self.emit_facts(&facts, node, pairing, read_at_ns, builder);
+    }
+
+    /// Adds pods, containers, volumes and owners to `builder`, below the entity `node`; with an API server also the node's
+    /// conditions, the services that select a pod of it, and the owners of Jobs.
+    ///
+    /// Restart counters are paired under the pod's uid, so a pod that was recreated under its name starts anew.
+    /// `read_at_ns` is the monotonic time at which the pod list was read, not that of the tick: a list that is shown again
+    /// because the kubelet did not answer has the old time, and no figure of it is taken for a new reading.
+    ///
+    /// Pods that only `summary` knows are left out: they ended, or have not been listed yet.
+    pub fn emit_facts(
+        &mut self,
+        facts: &Facts<'_>,
+        node: EntityId,
+        pairing: &mut Pairing,
+        read_at_ns: u64,
+        builder: &mut Builder,
+    ) {
         self.workloads.clear();
-        for pod in &pods.pods {
+        self.pods.clear();
+        let Facts { pods, summary, local } = *facts;
+        let pods = pods.map_or(&[] as &[Pod], |list| &list.pods);
+        for pod in pods {
             let stats = summary.and_then(|summary| {
                 // A mirror of a static pod has a uid of its own; kernel and summary know the static one's.
                 summary.pod(&pod.uid).or_else(|| summary.pod(pod.config_hash.as_deref()?))
             });
             let entity = builder.entity("pod", &pod.uid, Some(node));
+            self.pods.push(entity);
             self.describe(pod, entity, builder);
             self.owners(pod, entity, node, builder);
             for container in &pod.containers {
@@ -79,6 +113,13 @@ impl Emitter {
             if let Some(stats) = stats {
                 self.volumes(pod, stats, entity, builder);
             }
+        }
+        if let Some(local) = local {
+            if let Some(facts) = &local.node {
+                local::node(facts, node, &mut self.text, builder);
+            }
+            self.jobs(&local.jobs, pods, node, builder);
+            self.services(&local.services, pods, node, builder);
         }
     }
 
@@ -112,15 +153,26 @@ impl Emitter {
     /// One `workload` for all pods that it owns.
     fn owners(&mut self, pod: &Pod, entity: EntityId, node: EntityId, builder: &mut Builder) {
         for owner in &pod.owners {
-            let id = joined(&mut self.text, &[&owner.kind, &pod.namespace, &owner.name]);
-            let workload = *self.workloads.entry(builder.intern(id)).or_insert_with(|| {
-                let workload = builder.entity("workload", id, Some(node));
-                builder.attribute(workload, "workload.kind", &owner.kind);
-                builder.attribute(workload, "workload.name", &owner.name);
-                workload
-            });
+            let workload = self.workload(&owner.kind, &pod.namespace, &owner.name, node, builder);
             builder.link(entity, workload, "owned-by");
         }
+    }
+
+    fn workload(
+        &mut self,
+        kind: &str,
+        namespace: &str,
+        name: &str,
+        node: EntityId,
+        builder: &mut Builder,
+    ) -> EntityId {
+        let id = joined(&mut self.text, &[kind, namespace, name]);
+        *self.workloads.entry(builder.intern(id)).or_insert_with(|| {
+            let workload = builder.entity("workload", id, Some(node));
+            builder.attribute(workload, "workload.kind", kind);
+            builder.attribute(workload, "workload.name", name);
+            workload
+        })
     }
 
     fn volumes(&mut self, pod: &Pod, stats: &PodStats, entity: EntityId, builder: &mut Builder) {

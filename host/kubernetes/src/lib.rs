@@ -1,4 +1,4 @@
-//! What the kubelet says about the pods of its node, as raw entities.
+//! What the kubelet and the API server say about a node, as raw entities.
 //!
 //! [`pods::parse`] reads the answer of the kubelet's `/pods`, [`summary::parse`] that of `/stats/summary`; both take bytes,
 //! whether they come from the wire or from a recording. [`Emitter`] puts what they hold into a batch, under the names of
@@ -55,6 +55,6 @@ pub mod status;
 pub mod summary;
 mod text;
 
-pub use emit::Emitter;
+pub use emit::{Emitter, Facts};
 pub use error::KubeletError;
 pub use problem::{Cost, Problem, Problems, Subject};
