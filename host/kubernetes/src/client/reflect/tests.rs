@@ -1,8 +1,11 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
+use http::HeaderMap;
+use http::header::RETRY_AFTER;
 use serde_json::json;
 
+use super::wire::retry_after;
 use super::*;
 use crate::client::testing::{Answer, Server, until};
 
@@ -310,14 +313,37 @@ async fn a_malformed_object_costs_itself_alone() {
     let server = Server::start(move |number, _| match number {
         0 => list(7, "", &[thing("a", 3), odd.clone(), thing("b", 4)]),
         1 => Answer::ok().send(event("ADDED", odd.clone())).send(event("ADDED", thing("c", 12))),
-        2 => Answer::ok().send("no JSON\n"),
         _ => Answer::ok().hang(),
     })
     .await;
     let run = run(&server, Paging::FromCache, TIMING);
-    until(|| server.asked().len() == 4).await;
+    until(|| server.asked().len() == 3).await;
     assert_eq!(run.seen.known(), ["a@3", "b@4", "c@12"]);
-    assert_eq!(run.status.snapshot().errors, 1, "a line that is no event");
+    assert_eq!(run.status.snapshot().errors, 0);
+}
+
+#[tokio::test]
+async fn what_another_watch_would_not_mend_is_followed_by_a_list() {
+    let unknown = json!({"kind": "Status", "code": 400, "message": "invalid resource version"});
+    for (says, answer) in [
+        ("expected", Answer::ok().send("no JSON\n")),
+        ("invalid resource version", Answer::ok().send(event("ERROR", unknown.clone()))),
+        ("invalid resource version", Answer::status(400).send(unknown.to_string())),
+    ] {
+        let server = Server::start(move |number, _| match number {
+            0 => list(7, "", &[thing("a", 3)]),
+            1 => answer.clone(),
+            _ => Answer::ok().hang(),
+        })
+        .await;
+        let run = run(&server, Paging::FromCache, TIMING);
+        until(|| server.asked().len() == 3).await;
+        assert!(server.paths()[2].contains("resourceVersion=0"), "{says}");
+        let error = run.status.snapshot().error.unwrap();
+        assert!(error.contains("cannot watch things") | error.contains("failed to watch things"), "{error}");
+        assert!(error.contains(says), "{error}");
+        assert_eq!(run.seen.known(), ["a@3"], "{says}");
+    }
 }
 
 #[tokio::test]
