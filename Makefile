@@ -13,7 +13,7 @@ AGENT := target/release/insightd
 # Arguments of `make run`.
 RUN ?= run --interval 5s
 
-.PHONY: help build run test transforms compiler builtins agent deploy-transforms image image-arm64 images fmt lint doc deny unit resident bench fuzz FORCE
+.PHONY: help build run test transforms compiler builtins agent deploy-transforms image image-arm64 images test-arm64 fmt lint doc deny unit resident bench fuzz FORCE
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "%-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -60,6 +60,9 @@ image-arm64: $(NATIVE) ## Likewise for arm64, cross-built: target/image/insightd
 
 images: $(NATIVE) deploy-transforms ## Both, and one image for both: target/image/insightd.tar
 	@deploy/image/build amd64 arm64
+
+test-arm64: build ## Tests and a whole tick as arm64 programs under qemu's user emulation (needs qemu-user, gcc-aarch64-linux-gnu)
+	@tests/arm64
 
 fmt: ## Format all Rust code
 	$(CARGO) fmt --all

@@ -4,6 +4,7 @@
 
 pub mod cadvisor;
 pub mod events;
+pub mod manifests;
 pub mod recorded;
 
 use std::path::{Path, PathBuf};

@@ -16,8 +16,9 @@ use seccompiler::{
 
 /// Closes everything but the standard streams. Call it before any file is opened.
 pub(crate) fn close_other_files() -> io::Result<()> {
+    // Not every C library has a function for it.
     // SAFETY: no Rust object owns a descriptor from 3 on yet.
-    if unsafe { libc::close_range(3, libc::c_uint::MAX, 0) } == 0 {
+    if unsafe { libc::syscall(libc::SYS_close_range, 3, libc::c_uint::MAX, 0) } == 0 {
         return Ok(());
     }
     let error = io::Error::last_os_error();

@@ -1,0 +1,90 @@
+//! The manifests of `deploy/` as kustomize renders them.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::Value;
+
+use crate::top;
+
+/// A kubectl: `$KUBECTL`, the one that `tests/node/build` made, or the first on the path.
+pub fn kubectl() -> Option<PathBuf> {
+    let ours = top().join("target/node/bin/kubectl");
+    let candidates = [std::env::var_os("KUBECTL").map(PathBuf::from), Some(ours), Some("kubectl".into())];
+    candidates.into_iter().flatten().find(|program| {
+        let mut version = Command::new(program);
+        version.args(["kustomize", "--help"]).stdout(Stdio::null()).stderr(Stdio::null());
+        version.status().is_ok_and(|status| status.success())
+    })
+}
+
+/// Everything that one folder comes to.
+#[derive(Debug)]
+pub struct Manifests(Vec<Value>);
+
+impl Manifests {
+    /// Renders a folder.
+    ///
+    /// # Panics
+    /// When kustomize refuses it.
+    pub fn render(kubectl: &Path, folder: &Path) -> Self {
+        let output = Command::new(kubectl).arg("kustomize").arg(folder).output().expect("kubectl starts");
+        let error = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{}: {error}", folder.display());
+        let text = String::from_utf8(output.stdout).expect("YAML is UTF-8");
+        Self(serde_saphyr::from_multiple(&text).expect("kustomize writes YAML"))
+    }
+
+    /// All objects.
+    pub fn objects(&self) -> &[Value] {
+        &self.0
+    }
+
+    /// All objects of a kind.
+    pub fn of_kind(&self, kind: &str) -> impl Iterator<Item = &Value> {
+        self.0.iter().filter(move |object| object["kind"] == kind)
+    }
+
+    /// One object.
+    ///
+    /// # Panics
+    /// When it is not there.
+    pub fn get(&self, kind: &str, name: &str) -> &Value {
+        let found = self.of_kind(kind).find(|object| object["metadata"]["name"] == name);
+        found.unwrap_or_else(|| panic!("there is no {kind} {name}"))
+    }
+
+    /// Pod templates, each with the kind and name of what has it.
+    pub fn pod_templates(&self) -> impl Iterator<Item = (String, &Value)> {
+        self.0.iter().filter_map(|object| {
+            let spec = object.pointer("/spec/template/spec")?;
+            Some((format!("{} {}", text(&object["kind"]), text(&object["metadata"]["name"])), spec))
+        })
+    }
+}
+
+/// The text of a value, empty if it is none.
+pub fn text(value: &Value) -> &str {
+    value.as_str().unwrap_or_default()
+}
+
+/// The elements of a list, none if it is no list.
+pub fn list(value: &Value) -> &[Value] {
+    value.as_array().map_or(&[], Vec::as_slice)
+}
+
+/// The files of a ConfigMap, text and binary.
+///
+/// # Panics
+/// When binary data is not base64.
+pub fn files(config_map: &Value) -> Vec<(String, Vec<u8>)> {
+    let part = |key: &str| config_map[key].as_object().cloned().unwrap_or_default();
+    let plain = part("data").into_iter().map(|(name, data)| (name, text(&data).as_bytes().to_vec()));
+    let binary = part("binaryData").into_iter().map(|(name, data)| {
+        let data: String = text(&data).split_whitespace().collect();
+        (name, STANDARD.decode(data).expect("binaryData is base64"))
+    });
+    plain.chain(binary).collect()
+}
