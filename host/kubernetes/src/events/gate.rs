@@ -1,0 +1,176 @@
+//! What of that which is to be told is told: equal events once in a while, and few of any kind.
+
+use std::collections::HashMap;
+use std::time::{Duration, Instant};
+
+use jiff::Timestamp;
+
+use super::Event;
+
+/// Events that may come at once, after silence.
+const BURST: u32 = 20;
+
+/// After a burst, one event may come in this time.
+const REFILL: Duration = Duration::from_secs(30);
+
+/// For how long equal events are only counted.
+const WINDOW: Duration = Duration::from_secs(600);
+
+/// Different events that are remembered.
+const WINDOWS: usize = 128;
+
+/// When something happened, and how often.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Times {
+    pub(super) first: Timestamp,
+    pub(super) last: Timestamp,
+    pub(super) count: u32,
+}
+
+/// What becomes of an event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Verdict {
+    Publish(Times),
+    /// Counted, and told with the others when the window ends.
+    Aggregated,
+    Dropped,
+}
+
+#[derive(Debug)]
+struct Window {
+    ends: Instant,
+    repeats: Option<Times>,
+}
+
+/// Rate limit and aggregation. No clock and no network in here.
+#[derive(Debug)]
+pub(super) struct Gate {
+    tokens: u32,
+    refilled: Instant,
+    windows: HashMap<Event, Window>,
+}
+
+impl Gate {
+    pub(super) fn new(now: Instant) -> Self {
+        Self { tokens: BURST, refilled: now, windows: HashMap::new() }
+    }
+
+    pub(super) fn offer(&mut self, event: &Event, now: Instant, wall: Timestamp) -> Verdict {
+        let once = Times { first: wall, last: wall, count: 1 };
+        if let Some(window) = self.windows.get_mut(event)
+            && now < window.ends
+        {
+            let repeats = window.repeats.get_or_insert(Times { count: 0, ..once });
+            repeats.count = repeats.count.saturating_add(1);
+            repeats.last = wall;
+            return Verdict::Aggregated;
+        }
+        if self.windows.len() >= WINDOWS && !self.windows.contains_key(event) || !self.take(now) {
+            return Verdict::Dropped;
+        }
+        let repeats = None;
+        self.windows.insert(event.clone(), Window { ends: now + WINDOW, repeats });
+        Verdict::Publish(once)
+    }
+
+    /// Ends the windows whose time is over, or all; what was counted in them comes back to be published, and how much of
+    /// it is more than may be.
+    pub(super) fn end(&mut self, now: Option<Instant>) -> (Vec<(Event, Times)>, u64) {
+        let over: Vec<_> =
+            self.windows.extract_if(|_, window| now.is_none_or(|now| window.ends <= now)).collect();
+        let (mut told, mut dropped) = (Vec::new(), 0);
+        for (event, window) in over {
+            let Some(times) = window.repeats else { continue };
+            if now.is_none_or(|now| self.take(now)) {
+                told.push((event, times));
+            } else {
+                dropped += 1;
+            }
+        }
+        (told, dropped)
+    }
+
+    /// When the next window ends.
+    pub(super) fn next(&self) -> Option<Instant> {
+        self.windows.values().map(|window| window.ends).min()
+    }
+
+    fn take(&mut self, now: Instant) -> bool {
+        let periods = now.saturating_duration_since(self.refilled).as_secs() / REFILL.as_secs();
+        if let Ok(periods @ 1..) = u32::try_from(periods) {
+            self.tokens = self.tokens.saturating_add(periods).min(BURST);
+            self.refilled += REFILL * periods;
+        }
+        let taken = self.tokens.checked_sub(1);
+        self.tokens = taken.unwrap_or(0);
+        taken.is_some()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::events::{About, EventKind};
+
+    fn event(message: &str) -> Event {
+        Event {
+            kind: EventKind::Warning,
+            reason: "Failed".to_owned(),
+            message: message.to_owned(),
+            about: About::Node,
+        }
+    }
+
+    fn wall(second: i64) -> Timestamp {
+        Timestamp::from_second(second).unwrap()
+    }
+
+    #[test]
+    fn equal_ones_are_told_once_and_then_as_a_number() {
+        let start = Instant::now();
+        let mut gate = Gate::new(start);
+        let once = Times { first: wall(1), last: wall(1), count: 1 };
+        assert_eq!(gate.offer(&event("a"), start, wall(1)), Verdict::Publish(once));
+        for second in 2..=4 {
+            assert_eq!(gate.offer(&event("a"), start, wall(second)), Verdict::Aggregated);
+        }
+        assert!(matches!(gate.offer(&event("b"), start, wall(4)), Verdict::Publish(_)));
+        assert_eq!(gate.end(Some(start)), (Vec::new(), 0));
+        assert_eq!(gate.next(), Some(start + WINDOW));
+        let repeats = Times { first: wall(2), last: wall(4), count: 3 };
+        assert_eq!(gate.end(Some(start + WINDOW)), (vec![(event("a"), repeats)], 0));
+        assert_eq!(gate.next(), None);
+        let again = Times { first: wall(700), last: wall(700), count: 1 };
+        assert_eq!(gate.offer(&event("a"), start + WINDOW, wall(700)), Verdict::Publish(again));
+    }
+
+    #[test]
+    fn a_flood_is_cut_and_ebbs() {
+        let start = Instant::now();
+        let mut gate = Gate::new(start);
+        let mut told = 0;
+        let mut flood = |gate: &mut Gate, from: usize, now| {
+            for number in from..from + 100 {
+                told += u32::from(gate.offer(&event(&number.to_string()), now, wall(1)) != Verdict::Dropped);
+            }
+            std::mem::take(&mut told)
+        };
+        assert_eq!(flood(&mut gate, 0, start), BURST);
+        assert_eq!(flood(&mut gate, 100, start + REFILL * 2), 2);
+        assert_eq!(flood(&mut gate, 200, start + REFILL * 1_000), BURST);
+    }
+
+    #[test]
+    fn what_is_remembered_is_bounded() {
+        let start = Instant::now();
+        let mut gate = Gate::new(start);
+        for number in 0..2_000 {
+            let now = start + REFILL * number / 4;
+            gate.offer(&event(&number.to_string()), now, wall(1));
+            assert!(gate.windows.len() <= WINDOWS);
+        }
+        assert_eq!(gate.windows.len(), WINDOWS);
+        let (told, dropped) = gate.end(None);
+        assert_eq!((told.len(), dropped, gate.windows.len()), (0, 0, 0));
+    }
+}

@@ -1,0 +1,156 @@
+//! Which lock, and how patient.
+
+use std::time::Duration;
+
+use super::task::JITTER;
+
+/// The kind of object that is the lock. Locks of two kinds do not exclude each other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum LockKind {
+    /// A record in an annotation: what existing Container Insights agents use.
+    ConfigMap,
+    /// `coordination.k8s.io/v1`.
+    Lease,
+}
+
+impl LockKind {
+    /// `kind` of the object.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::ConfigMap => "ConfigMap",
+            Self::Lease => "Lease",
+        }
+    }
+
+    pub(crate) fn api_version(self) -> &'static str {
+        match self {
+            Self::ConfigMap => "v1",
+            Self::Lease => "coordination.k8s.io/v1",
+        }
+    }
+
+    pub(super) fn resource(self) -> &'static str {
+        match self {
+            Self::ConfigMap => "configmaps",
+            Self::Lease => "leases.coordination.k8s.io",
+        }
+    }
+}
+
+/// Which lock, under which name, and how patient.
+#[derive(Clone, Debug)]
+pub struct LeaderSettings {
+    /// Kind of the lock object.
+    pub kind: LockKind,
+    /// Namespace of the lock object.
+    pub namespace: String,
+    /// Name of the lock object.
+    pub name: String,
+    /// Who we are: different for any two processes that run at one time.
+    pub identity: String,
+    /// How long others wait after they saw a renewal; whole seconds.
+    pub lease_duration: Duration,
+    /// How long a renewal lasts us.
+    pub renew_deadline: Duration,
+    /// Between two attempts.
+    pub retry_period: Duration,
+}
+
+impl LeaderSettings {
+    /// The lock and the timings that existing agents have by default.
+    pub fn new(kind: LockKind, namespace: impl Into<String>, identity: impl Into<String>) -> Self {
+        Self {
+            kind,
+            namespace: namespace.into(),
+            name: "otel-container-insight-clusterleader".to_owned(),
+            identity: identity.into(),
+            lease_duration: Duration::from_secs(60),
+            renew_deadline: Duration::from_secs(15),
+            retry_period: Duration::from_secs(5),
+        }
+    }
+
+    /// Whether an election can be held with these.
+    pub fn check(&self) -> Result<(), LeaderError> {
+        for (what, name) in [("namespace", &self.namespace), ("name", &self.name)] {
+            let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-' || c == '.';
+            if name.is_empty() || name.len() > 253 || !name.chars().all(allowed) {
+                return Err(LeaderError::Name { what, name: name.clone() });
+            }
+        }
+        if self.identity.is_empty() {
+            return Err(LeaderError::NoIdentity);
+        }
+        if self.lease_duration.subsec_nanos() > 0 || i32::try_from(self.lease_duration.as_secs()).is_err() {
+            return Err(LeaderError::LeaseDuration);
+        }
+        if self.renew_deadline >= self.lease_duration {
+            return Err(LeaderError::RenewDeadline);
+        }
+        // client-go's rule: two tries must fit, jitter included.
+        if self.retry_period.is_zero() || self.retry_period.mul_f64(JITTER) >= self.renew_deadline {
+            return Err(LeaderError::RetryPeriod);
+        }
+        Ok(())
+    }
+}
+
+/// Settings with which no election can be held.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum LeaderError {
+    /// No name of an object.
+    #[error("{what} of the lock: {name:?} is not a name of lower case letters, digits, `-` and `.`")]
+    Name {
+        /// The setting.
+        what: &'static str,
+        /// Its value.
+        name: String,
+    },
+    /// Nobody can be told from anybody.
+    #[error("the identity is empty")]
+    NoIdentity,
+    /// The record holds whole seconds.
+    #[error("the lease duration is not a number of whole seconds")]
+    LeaseDuration,
+    /// Two could hold the lock at one time.
+    #[error("the renew deadline is not below the lease duration")]
+    RenewDeadline,
+    /// A single failure would end a term.
+    #[error("the renew deadline is not above 1.2 times the retry period, or the latter is zero")]
+    RetryPeriod,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn settings() -> LeaderSettings {
+        LeaderSettings::new(LockKind::ConfigMap, "amazon-cloudwatch", "node-1")
+    }
+
+    #[test]
+    fn defaults_can_hold_an_election() {
+        assert_eq!(settings().check(), Ok(()));
+    }
+
+    #[test]
+    fn impossible_settings_are_refused() {
+        let check = |change: fn(&mut LeaderSettings)| {
+            let mut settings = settings();
+            change(&mut settings);
+            settings.check().unwrap_err().to_string()
+        };
+        assert_eq!(
+            check(|settings| settings.name = "a/b".into()),
+            r#"name of the lock: "a/b" is not a name of lower case letters, digits, `-` and `.`"#
+        );
+        assert!(check(|settings| settings.namespace.clear()).starts_with("namespace of the lock"));
+        assert_eq!(check(|settings| settings.identity.clear()), "the identity is empty");
+        let duration = check(|settings| settings.lease_duration = Duration::from_millis(60_500));
+        assert_eq!(duration, "the lease duration is not a number of whole seconds");
+        let deadline = check(|settings| settings.renew_deadline = settings.lease_duration);
+        assert_eq!(deadline, "the renew deadline is not below the lease duration");
+        let retry = check(|settings| settings.retry_period = Duration::from_millis(12_500));
+        assert!(retry.starts_with("the renew deadline is not above 1.2 times"), "{retry}");
+    }
+}

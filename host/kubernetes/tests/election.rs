@@ -1,0 +1,195 @@
+//! The election against a real API server: `INSIGHTD_TEST_KUBECONFIG` names a file with rights to everything in the namespace
+//! `default`.
+
+#![cfg(feature = "client")]
+#![allow(clippy::unwrap_used, reason = "helpers of tests")]
+
+use std::time::Duration;
+
+use insightd_kubernetes::client::{ApiSettings, api_client};
+use insightd_kubernetes::events::{Recorder, RecorderSettings};
+use insightd_kubernetes::leader::{Election, LeaderSettings, Leadership, LockKind};
+use kube::Client;
+use serde_json::{Value, json};
+
+const ANNOTATION: &str = "control-plane.alpha.kubernetes.io/leader";
+
+/// Far more than anything here takes; a test that reaches it has failed.
+const LIMIT: Duration = Duration::from_secs(120);
+
+fn client() -> Option<Client> {
+    let Some(file) = std::env::var_os("INSIGHTD_TEST_KUBECONFIG") else {
+        println!("SKIPPED: INSIGHTD_TEST_KUBECONFIG does not name an API server to hold an election in");
+        return None;
+    };
+    let settings = ApiSettings { kubeconfig: Some(file.into()), user_agent: "election-test".to_owned() };
+    let (client, _) = api_client(&settings).unwrap();
+    Some(client)
+}
+
+fn settings(kind: LockKind, name: &str, identity: &str) -> LeaderSettings {
+    LeaderSettings {
+        name: name.to_owned(),
+        lease_duration: Duration::from_secs(4),
+        renew_deadline: Duration::from_secs(3),
+        retry_period: Duration::from_millis(500),
+        ..LeaderSettings::new(kind, "default", identity)
+    }
+}
+
+fn path(kind: LockKind) -> &'static str {
+    match kind {
+        LockKind::ConfigMap => "/api/v1/namespaces/default/configmaps",
+        LockKind::Lease => "/apis/coordination.k8s.io/v1/namespaces/default/leases",
+    }
+}
+
+async fn ask(client: &Client, method: &str, path: &str, body: &Value) -> kube::Result<Value> {
+    let body = if body.is_null() { Vec::new() } else { body.to_string().into_bytes() };
+    let kind = if method == "PATCH" { "application/merge-patch+json" } else { "application/json" };
+    let request = http::Request::builder().method(method).uri(path).header("content-type", kind);
+    client.request(request.body(body).unwrap()).await
+}
+
+async fn get(client: &Client, kind: LockKind, name: &str) -> Value {
+    ask(client, "GET", &format!("{}/{name}", path(kind)), &Value::Null).await.unwrap()
+}
+
+/// A name that no run used before.
+fn fresh(what: &str) -> String {
+    format!("{what}-{:016x}", fastrand::u64(..))
+}
+
+async fn until(what: &str, leadership: &Leadership, is: impl Fn(&Leadership) -> bool) {
+    let wait = async {
+        while !is(leadership) {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(LIMIT, wait).await.unwrap_or_else(|_| panic!("{what}: not within {LIMIT:?}"));
+}
+
+async fn hand_over(kind: LockKind) {
+    let Some(client) = client() else { return };
+    let name = fresh("handover");
+    let first = Election::start(client.clone(), settings(kind, &name, "first"), None).unwrap();
+    let first_leads = first.leadership();
+    until("the only candidate leads", &first_leads, Leadership::is_leader).await;
+    assert_eq!(first_leads.transitions(), 0);
+
+    let second = Election::start(client.clone(), settings(kind, &name, "second"), None).unwrap();
+    let mut second_leads = second.leadership();
+    until("the second sees the first", &second_leads, |second| second.holder().as_deref() == Some("first"))
+        .await;
+    assert!(first_leads.is_leader() && !second_leads.is_leader());
+
+    first.release().await;
+    assert!(!first_leads.is_leader());
+    assert!(tokio::time::timeout(LIMIT, second_leads.changed()).await.unwrap());
+    assert_eq!((second_leads.holder().as_deref(), second_leads.transitions()), (Some("second"), 1));
+
+    second.release().await;
+    let object = get(&client, kind, &name).await;
+    match kind {
+        LockKind::Lease => {
+            assert_eq!(object["spec"]["holderIdentity"], "");
+            assert_eq!(object["spec"]["leaseDurationSeconds"], 1);
+            assert_eq!(object["spec"]["leaseTransitions"], 1);
+        }
+        LockKind::ConfigMap => {
+            let record = object["metadata"]["annotations"][ANNOTATION].as_str().unwrap();
+            assert!(record.starts_with(r#"{"holderIdentity":"","leaseDurationSeconds":1,"#), "{record}");
+            assert!(record.ends_with(r#","leaderTransitions":1}"#), "{record}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_config_map_changes_hands() {
+    hand_over(LockKind::ConfigMap).await;
+}
+
+#[tokio::test]
+async fn a_lease_changes_hands() {
+    hand_over(LockKind::Lease).await;
+}
+
+#[tokio::test]
+async fn a_dead_holder_is_succeeded_and_what_others_wrote_stays() {
+    let Some(client) = client() else { return };
+    let name = fresh("dead");
+    let record = r#"{"holderIdentity":"dead","leaseDurationSeconds":4,"acquireTime":"2022-10-03T12:46:34Z","renewTime":"2099-10-03T12:46:34Z","leaderTransitions":7,"strategy":"","preferredHolder":"","other":1}"#;
+    let object = json!({
+        "metadata": {
+            "name": name,
+            "labels": { "team": "metrics" },
+            "annotations": { ANNOTATION: record, "example.com/note": "mine" },
+        },
+        "data": { "key": "value" },
+        "binaryData": { "bytes": "AAEC" },
+    });
+    ask(&client, "POST", path(LockKind::ConfigMap), &object).await.unwrap();
+    let election =
+        Election::start(client.clone(), settings(LockKind::ConfigMap, &name, "heir"), None).unwrap();
+    let leadership = election.leadership();
+    until("the record of the dead is seen", &leadership, |leadership| {
+        leadership.holder().as_deref() == Some("dead")
+    })
+    .await;
+    until("the heir leads", &leadership, Leadership::is_leader).await;
+    assert_eq!(leadership.transitions(), 8);
+    let now = get(&client, LockKind::ConfigMap, &name).await;
+    for key in ["data", "binaryData"] {
+        assert_eq!(now[key], object[key]);
+    }
+    assert_eq!(now["metadata"]["labels"], object["metadata"]["labels"]);
+    assert_eq!(now["metadata"]["annotations"]["example.com/note"], "mine");
+}
+
+#[tokio::test]
+async fn a_strange_record_is_named_and_left_alone() {
+    let Some(client) = client() else { return };
+    let name = fresh("strange");
+    let object = json!({ "metadata": { "name": name, "annotations": { ANNOTATION: "node-1" } } });
+    ask(&client, "POST", path(LockKind::ConfigMap), &object).await.unwrap();
+    let election = Election::start(client.clone(), settings(LockKind::ConfigMap, &name, "a"), None).unwrap();
+    let (leadership, status) = (election.leadership(), election.status());
+    until("two attempts fail", &leadership, |_| status.snapshot().failures_in_a_row >= 2).await;
+    assert!(!leadership.is_leader());
+    let error = status.snapshot().error.unwrap();
+    let start =
+        format!("ConfigMap default/{name}: annotation `{ANNOTATION}` is no leader record (not JSON: ");
+    assert!(error.starts_with(&start), "{error}");
+
+    let removal = json!({ "metadata": { "annotations": { ANNOTATION: null } } });
+    ask(&client, "PATCH", &format!("{}/{name}", path(LockKind::ConfigMap)), &removal).await.unwrap();
+    until("it leads once the record is gone", &leadership, Leadership::is_leader).await;
+    assert!(status.snapshot().error.is_none());
+}
+
+#[tokio::test]
+async fn terms_are_told_as_events() {
+    let Some(client) = client() else { return };
+    let name = fresh("told");
+    let speaker = RecorderSettings { component: "insightd".into(), node_name: "node-1".into(), pod: None };
+    let recorder = Recorder::new(client.clone(), speaker);
+    let settings = settings(LockKind::ConfigMap, &name, "node-1");
+    let election = Election::start(client.clone(), settings, Some(recorder.clone())).unwrap();
+    until("it leads", &election.leadership(), Leadership::is_leader).await;
+    election.release().await;
+    tokio::time::timeout(LIMIT, recorder.flush()).await.unwrap();
+    assert_eq!((recorder.counts().published, recorder.counts().dropped), (2, 0), "{:?}", recorder.status());
+
+    let path = format!("/api/v1/namespaces/default/events?fieldSelector=involvedObject.name={name}");
+    let events = ask(&client, "GET", &path, &Value::Null).await.unwrap();
+    let uid = &get(&client, LockKind::ConfigMap, &name).await["metadata"]["uid"];
+    let mut messages = Vec::new();
+    for event in events["items"].as_array().unwrap() {
+        assert_eq!(event["reason"], "LeaderElection");
+        assert_eq!(event["source"]["component"], name.as_str());
+        assert_eq!(&event["involvedObject"]["uid"], uid);
+        messages.push(event["message"].as_str().unwrap());
+    }
+    messages.sort_unstable();
+    assert_eq!(messages, ["node-1 became leader", "node-1 stopped leading"]);
+}
