@@ -41,7 +41,7 @@ fn main() {
     for _ in 0..ROUNDS {
         // Both moments are sampled: a bare round reads everything twice, too.
         bare.push(timed(|| (0..2).for_each(|_| files.iter().for_each(|file| read_bare(file, &mut buffer)))));
-        let (mut worker, _) = app::worker(&config, None).expect("the agent starts");
+        let mut worker = app::worker(&config).expect("the agent starts");
         ours.push(timed(|| worker.replay(true).expect("the recording has two moments")));
     }
     let events = fs::read_to_string(folder.path().join("events.json")).expect("events are written");

@@ -3,6 +3,7 @@
 mod assemble;
 
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use insightd_sandbox::Kind;
@@ -11,8 +12,11 @@ use crate::cli;
 use crate::config::{self, Config, Environment, Problem, Report};
 use crate::drive::{self, Plan};
 use crate::logging;
+use crate::ops::{self, Board};
+use crate::pipeline::Pipeline;
+use crate::remote::Remote;
 use crate::sinks::SinkSet;
-use crate::source::Source;
+use crate::source::{self, ClusterSource, Peers, Source};
 use crate::worker::Worker;
 
 /// How long `--once` waits between the baseline and its tick.
@@ -34,33 +38,93 @@ impl From<Report> for Usage {
 /// # Errors
 /// [`Usage`], or what kept the agent from running on.
 pub fn run(options: &cli::Run) -> anyhow::Result<()> {
-    let config = configuration(options)?;
+    let environment = Environment::of_process();
+    let config = configuration(options, &environment)?;
     logging::start(&config.log);
-    let (worker, moments) = worker(&config, options.config.as_deref())?;
-    let plan = match (moments, options.once) {
+    let mut parts = Parts::open(&config, options.config.as_deref())?;
+    let plan = match (parts.moments(), options.once) {
         (Some(_), once) => Plan::Replay { once },
         (None, true) => Plan::Once(config.interval.min(ONCE)),
         (None, false) => Plan::Every(config.interval),
     };
-    Ok(drive::drive(&drive::runtime()?, worker, plan)?)
+    let runtime = drive::runtime()?;
+    let mut remote = match plan {
+        Plan::Replay { .. } => Remote::default(),
+        Plan::Once(_) | Plan::Every(_) => {
+            let is_for_long = matches!(plan, Plan::Every(_));
+            Remote::start(&config, &environment, &parts.node_name, is_for_long, runtime.handle())?
+        }
+    };
+    parts.connect(&config, &mut remote);
+    let mut worker = parts.into_worker();
+    if matches!(plan, Plan::Every(_)) {
+        let board = Arc::new(Board::new(config.interval, config.kubelet.timeout));
+        remote.show_on(&board);
+        worker = worker.with_board(board.clone()).with_recorder(remote.recorder.clone());
+        if let Some(listen) = config.operations.listen {
+            runtime.spawn(ops::serve(board, listen));
+        }
+    }
+    let result = drive::drive(&runtime, worker, plan);
+    runtime.block_on(remote.end());
+    Ok(result?)
 }
 
-/// Opens source and sinks and loads the components; with a recording also its number of moments. `file` is the
-/// configuration's, for messages.
+/// What a worker is made of.
+struct Parts {
+    node_name: String,
+    node: Option<Source>,
+    cluster: Option<ClusterSource>,
+    pipelines: Vec<Pipeline>,
+    sinks: SinkSet,
+}
+
+impl Parts {
+    /// Opens source and sinks and loads the components. `file` is the configuration's, for messages.
+    fn open(config: &Config, file: Option<&Path>) -> anyhow::Result<Self> {
+        let usage = |error: source::SourceError| Usage(error.to_string());
+        let node = config.role.has_node().then(|| Source::open(config)).transpose().map_err(usage)?;
+        let node_name = match &node {
+            Some(node) => node.node_name().to_owned(),
+            None => source::name_without_host(config),
+        };
+        let sinks = SinkSet::open(config.sinks.iter().filter(|sink| is_used(config, sink)))?;
+        let mut library = assemble::library(config)?;
+        let pipelines = assemble::pipelines(config, &mut library, &sinks).map_err(|problems| {
+            let file = file.map(|file| file.display().to_string());
+            Usage::from(Report::new(file, problems))
+        })?;
+        say_what_runs(config, &node_name, node.as_ref().and_then(Source::moments));
+        Ok(Self { node_name, node, cluster: None, pipelines, sinks })
+    }
+
+    /// Number of moments of a recording.
+    fn moments(&self) -> Option<usize> {
+        self.node.as_ref().and_then(Source::moments)
+    }
+
+    /// Has the sources ask the peers that there are.
+    fn connect(&mut self, config: &Config, remote: &mut Remote) {
+        if let Some(node) = &mut self.node {
+            node.ask_peers(Peers { kubelet: remote.kubelet.take(), local: remote.local.clone() });
+        }
+        self.cluster = remote.candidacy.as_ref().map(|candidacy| {
+            let (leadership, watched) = (candidacy.leadership.clone(), candidacy.watched.clone());
+            ClusterSource::new(config, &self.node_name, leadership, watched)
+        });
+    }
+
+    fn into_worker(self) -> Worker {
+        Worker::new(self.node, self.cluster, self.pipelines, self.sinks)
+    }
+}
+
+/// A worker that asks nobody but the host.
 ///
 /// # Errors
 /// [`Usage`], or what keeps the agent from running.
-pub fn worker(config: &Config, file: Option<&Path>) -> anyhow::Result<(Worker, Option<usize>)> {
-    let source = Source::open(config).map_err(|error| Usage(error.to_string()))?;
-    let sinks = SinkSet::open(config.sinks.iter().filter(|sink| is_used(config, sink)))?;
-    let mut library = assemble::library(config)?;
-    let pipelines = assemble::pipelines(config, &mut library, &sinks).map_err(|problems| {
-        let file = file.map(|file| file.display().to_string());
-        Usage::from(Report::new(file, problems))
-    })?;
-    say_what_runs(config, &source);
-    let moments = source.moments();
-    Ok((Worker::new(source, pipelines, sinks), moments))
+pub fn worker(config: &Config) -> anyhow::Result<Worker> {
+    Ok(Parts::open(config, None)?.into_worker())
 }
 
 /// `insightd check`: prints what the file comes to.
@@ -96,11 +160,10 @@ pub fn check(file: &Path) -> anyhow::Result<()> {
 }
 
 /// File, environment and command line.
-fn configuration(options: &cli::Run) -> Result<Config, Usage> {
-    let environment = Environment::of_process();
+fn configuration(options: &cli::Run, environment: &Environment) -> Result<Config, Usage> {
     let mut config = match &options.config {
-        Some(file) => Config::load(file, &environment)?,
-        None => Config::parse("", None, &environment)?,
+        Some(file) => Config::load(file, environment)?,
+        None => Config::parse("", None, environment)?,
     };
     if let Some(interval) = options.interval {
         config.interval = interval;
@@ -116,11 +179,11 @@ fn is_used(config: &Config, sink: &config::Sink) -> bool {
     config.pipelines.iter().flat_map(|pipeline| &pipeline.outputs).any(|output| output.sink == sink.name)
 }
 
-fn say_what_runs(config: &Config, source: &Source) {
+fn say_what_runs(config: &Config, node: &str, moments: Option<usize>) {
     let root = config.host.root.display();
     let interval_ms = u64::try_from(config.interval.as_millis()).unwrap_or(u64::MAX);
-    let (node, version) = (source.node_name(), env!("CARGO_PKG_VERSION"));
-    tracing::info!(version, node, host_root = %root, interval_ms, moments = source.moments(), "started");
+    let (version, role) = (env!("CARGO_PKG_VERSION"), config.role);
+    tracing::info!(version, node, ?role, host_root = %root, interval_ms, moments, "started");
     for sink in config.sinks.iter().filter(|sink| !is_used(config, sink) && sink.name != "stdout") {
         tracing::warn!(sink = sink.name, "no output names this sink: nothing is written to it");
     }

@@ -47,6 +47,8 @@ pub struct Lost {
     pub too_many_bytes: u64,
     /// The sink could not write them.
     pub sink: u64,
+    /// They speak for the cluster, and this agent's lead ended before they could go out.
+    pub lead_lost: u64,
 }
 
 /// What went through one output or into one sink since the start.
@@ -69,6 +71,7 @@ impl Lost {
         self.too_many_routes += other.too_many_routes;
         self.too_many_bytes += other.too_many_bytes;
         self.sink += other.sink;
+        self.lead_lost += other.lead_lost;
     }
 
     /// All of them.
@@ -77,13 +80,14 @@ impl Lost {
     }
 
     /// Each cause by its word in metrics.
-    pub fn by_cause(&self) -> [(&'static str, u64); 4] {
-        let Self { route_refused, too_many_routes, too_many_bytes, sink } = *self;
+    pub fn by_cause(&self) -> [(&'static str, u64); 5] {
+        let Self { route_refused, too_many_routes, too_many_bytes, sink, lead_lost } = *self;
         [
             ("route_refused", route_refused),
             ("too_many_routes", too_many_routes),
             ("too_many_bytes", too_many_bytes),
             ("sink", sink),
+            ("lead_lost", lead_lost),
         ]
     }
 }
@@ -123,6 +127,7 @@ impl Counters {
             lost_too_many_routes = self.lost.too_many_routes,
             lost_too_many_bytes = self.lost.too_many_bytes,
             lost_sink = self.lost.sink,
+            lost_lead_lost = self.lost.lead_lost,
             "{message}"
         );
     }

@@ -1,6 +1,7 @@
 //! The parts of `insightd`. `app` puts them together; nothing else knows them all.
 #![deny(unsafe_code)]
 
+pub mod announce;
 pub mod app;
 pub mod builtins;
 pub mod cli;
@@ -14,6 +15,7 @@ pub mod logging;
 pub mod memory;
 pub mod ops;
 pub mod pipeline;
+pub mod remote;
 pub mod routes;
 pub mod schedule;
 pub mod sinks;

@@ -6,16 +6,22 @@ use insightd_sandbox::{Processed, Slot};
 use insights_sdk::Columns;
 
 use crate::complaint::Complaint;
-use crate::counters::{Counters, Flow};
+use crate::config::Scope;
+use crate::counters::{Counters, Flow, Lost};
 use crate::gate::{self, Quota};
 use crate::routes::Grants;
 use crate::sinks::SinkSet;
+
+/// Whether events may still go out.
+pub type Permit<'a> = &'a dyn Fn() -> bool;
 
 /// A pipeline that is ready to run.
 #[derive(Debug)]
 pub struct Pipeline {
     /// Name for logs.
     pub name: String,
+    /// What its batches are about.
+    pub scope: Scope,
     /// Run one after the other.
     pub stages: Vec<Stage>,
     /// Each gets the result of the chain.
@@ -108,7 +114,14 @@ impl Output {
         self.flow
     }
 
-    fn deliver(&mut self, pipeline: &str, batch: &Columns, sinks: &mut SinkSet, counters: &mut Counters) {
+    fn deliver(
+        &mut self,
+        pipeline: &str,
+        batch: &Columns,
+        permit: Permit<'_>,
+        sinks: &mut SinkSet,
+        counters: &mut Counters,
+    ) {
         let Some(payloads) = self.formatter.format(batch, &sinks.limits(self.sink)) else {
             counters.batches_unformatted += 1;
             self.flow.errors += 1;
@@ -126,6 +139,17 @@ impl Output {
             return;
         };
         let (events, kept_back) = gate::admit(&payloads, &self.grants, self.quota);
+        if !permit() {
+            let lost = Lost { lead_lost: events.len() as u64, ..Lost::default() };
+            counters.lost.add(lost);
+            self.flow.lost.add(lost);
+            tracing::warn!(
+                pipeline,
+                events = lost.lead_lost,
+                "events kept back: another agent may lead by now"
+            );
+            return;
+        }
         self.flow.events += events.len() as u64;
         self.flow.bytes += events.iter().map(|event| event.bytes.len() as u64).sum::<u64>();
         sinks.accept(self.sink, &payloads.content_type, &mut events.into_iter(), counters);
@@ -151,8 +175,15 @@ impl Output {
 }
 
 impl Pipeline {
-    /// Runs a batch through the chain and hands the result to the outputs.
-    pub fn run(&mut self, mut batch: Columns, sinks: &mut SinkSet, counters: &mut Counters) {
+    /// Runs a batch through the chain and hands the result to the outputs, unless `permit`, which is asked
+    /// directly before each, says no.
+    pub fn run(
+        &mut self,
+        mut batch: Columns,
+        permit: Permit<'_>,
+        sinks: &mut SinkSet,
+        counters: &mut Counters,
+    ) {
         for stage in &mut self.stages {
             let Some(next) = stage.run(&self.name, batch) else {
                 counters.batches_dropped += 1;
@@ -161,7 +192,7 @@ impl Pipeline {
             batch = next;
         }
         for output in &mut self.outputs {
-            output.deliver(&self.name, &batch, sinks, counters);
+            output.deliver(&self.name, &batch, permit, sinks, counters);
         }
     }
 

@@ -1,19 +1,28 @@
 //! One batch of raw facts about this node: kernel, kubelet, and what the configuration says of the machine.
 
+mod cluster;
+mod kubelet;
+mod live;
 mod recorded;
 
+use std::borrow::Cow;
+
 use insightd_collect::{CollectError, Collector, HostRoot, ReadBuffer, RootError, Settings};
+use insightd_kubernetes::facts::NodeFacts;
 use insights_sdk::{Builder, Columns, EntityId};
 
 use crate::config::{Config, Instance};
-use recorded::RecordedKubelet;
+pub use cluster::ClusterSource;
+pub use live::Peers;
+
+use kubelet::KubeletFacts;
 
 /// Where batches of scope `node` come from.
 #[derive(Debug)]
 pub struct Source {
     collector: Collector,
-    /// The kubelet's answers of a recording.
-    kubelet: RecordedKubelet,
+    kubelet: KubeletFacts,
+    peers: Peers,
     node_name: String,
     instance: Instance,
     interval_ms: u64,
@@ -63,12 +72,18 @@ impl Source {
             ..Settings::default()
         };
         Ok(Self {
-            kubelet: RecordedKubelet::new(settings.forget_after),
+            kubelet: KubeletFacts::new(settings.forget_after),
+            peers: Peers::default(),
             collector: Collector::new(root, settings)?,
             node_name,
             instance: config.node.instance.clone(),
             interval_ms: u64::try_from(config.interval.as_millis()).unwrap_or(u64::MAX),
         })
+    }
+
+    /// Has these peers asked at every sample. A recording has its own answers.
+    pub fn ask_peers(&mut self, peers: Peers) {
+        self.peers = peers;
     }
 
     /// Name of the node.
@@ -93,10 +108,20 @@ impl Source {
 
     /// Reads everything once.
     pub fn sample(&mut self, time_unix_ms: u64) -> Sample {
+        self.peers.ask();
         let mut builder = Builder::new("node", &self.node_name, time_unix_ms, self.interval_ms);
         let report = self.collector.sample(&mut builder);
-        self.add_instance(report.node, &mut builder);
-        let kubelet = self.kubelet.emit(self.collector.root(), report.node, &mut builder);
+        builder.gauge(report.node, "agent.heartbeat", 1.0);
+        let root = self.collector.root();
+        let kubelet = if root.is_recording() {
+            add_instance(&self.instance, &self.node_name, report.node, &mut builder);
+            recorded::emit(&mut self.kubelet, root, report.node, &mut builder)
+        } else {
+            let answers = self.peers.answers();
+            let instance = with_node(&self.instance, answers.node());
+            add_instance(&instance, &self.node_name, report.node, &mut builder);
+            answers.emit(&mut self.kubelet, root, report.node, &mut builder)
+        };
         for problem in &report.problems {
             let (source, path, error) = (problem.source, &problem.path, &problem.error);
             tracing::debug!(source, path, error, "cannot read");
@@ -109,21 +134,45 @@ impl Source {
             first_problem: first.or_else(|| kubelet.into_iter().next()),
         }
     }
+}
 
-    fn add_instance(&self, node: EntityId, builder: &mut Builder) {
-        let Instance { id, kind, autoscaling_group, container_instance_id } = &self.instance;
-        let entity = builder.entity("instance", id.as_deref().unwrap_or(&self.node_name), Some(node));
-        for (key, value) in [
-            ("instance.id", id),
-            ("instance.type", kind),
-            ("instance.autoscaling_group", autoscaling_group),
-            ("container_instance.id", container_instance_id),
-        ] {
-            if let Some(value) = value {
-                builder.attribute(entity, key, value);
-            }
+/// What the configuration does not say of the machine, as the Node object has it: `spec.providerID` and the label
+/// `node.kubernetes.io/instance-type`, which the cloud's controller manager sets.
+fn with_node<'i>(configured: &'i Instance, node: Option<&NodeFacts>) -> Cow<'i, Instance> {
+    let Some(node) = node else { return Cow::Borrowed(configured) };
+    let provided = || {
+        let (_, id) = node.provider_id.as_deref()?.strip_prefix("aws://")?.rsplit_once('/')?;
+        id.starts_with("i-").then(|| id.to_owned())
+    };
+    Cow::Owned(Instance {
+        id: configured.id.clone().or_else(provided),
+        kind: configured.kind.clone().or_else(|| node.instance_type.as_deref().map(str::to_owned)),
+        ..configured.clone()
+    })
+}
+
+fn add_instance(instance: &Instance, node_name: &str, node: EntityId, builder: &mut Builder) {
+    let Instance { id, kind, autoscaling_group, container_instance_id } = instance;
+    let entity = builder.entity("instance", id.as_deref().unwrap_or(node_name), Some(node));
+    for (key, value) in [
+        ("instance.id", id),
+        ("instance.type", kind),
+        ("instance.autoscaling_group", autoscaling_group),
+        ("container_instance.id", container_instance_id),
+    ] {
+        if let Some(value) = value {
+            builder.attribute(entity, key, value);
         }
     }
+}
+
+/// Name of the node for an agent that reads none: as configured, else what its own kernel says.
+pub fn name_without_host(config: &Config) -> String {
+    config.node.name.clone().unwrap_or_else(kernel_name)
+}
+
+fn kernel_name() -> String {
+    rustix::system::uname().nodename().to_string_lossy().into_owned()
 }
 
 /// Configuration or environment, else the recorded name, else what the host calls itself. In a container that
@@ -137,6 +186,32 @@ fn node_name(config: &Config, root: &HostRoot) -> String {
         let name = std::str::from_utf8(text).ok()?.trim();
         (!name.is_empty()).then(|| name.to_owned())
     };
-    let kernel = || rustix::system::uname().nodename().to_string_lossy().into_owned();
-    configured.or_else(elsewhere).unwrap_or_else(kernel)
+    configured.or_else(elsewhere).unwrap_or_else(kernel_name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_node_object_says_what_the_configuration_does_not() {
+        let node = NodeFacts {
+            provider_id: Some("aws:///us-west-2a/i-0123456789abcdef0".into()),
+            instance_type: Some("m5.large".into()),
+            ..NodeFacts::default()
+        };
+        let nothing = Instance::default();
+        let found = with_node(&nothing, Some(&node));
+        assert_eq!(found.id.as_deref(), Some("i-0123456789abcdef0"));
+        assert_eq!(found.kind.as_deref(), Some("m5.large"));
+        let configured = Instance { id: Some("i-1".into()), ..Instance::default() };
+        assert_eq!(with_node(&configured, Some(&node)).id.as_deref(), Some("i-1"));
+        for other in
+            ["gce://project/zone/i-name", "kind://docker/kind/kind-control-plane", "aws:///zone/x", ""]
+        {
+            let node = NodeFacts { provider_id: Some(other.into()), ..NodeFacts::default() };
+            assert_eq!(with_node(&nothing, Some(&node)).id, None, "{other}");
+        }
+        assert_eq!(*with_node(&nothing, None), nothing);
+    }
 }

@@ -4,27 +4,32 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use insightd_collect::RootError;
+use insightd_kubernetes::events::Recorder;
 use insights_sdk::Columns;
 
+use crate::announce::Announcer;
 use crate::complaint::Complaint;
+use crate::config::Scope;
 use crate::counters::Counters;
 use crate::drive::Work;
 use crate::memory;
 use crate::ops::{Board, Figures};
-use crate::pipeline::Pipeline;
+use crate::pipeline::{Permit, Pipeline};
 use crate::schedule::Tick;
 use crate::sinks::SinkSet;
-use crate::source::Source;
+use crate::source::{ClusterSource, Source};
 
 /// Everything that a tick needs; lives on the worker thread.
 #[derive(Debug)]
 pub struct Worker {
-    source: Source,
+    node: Option<Source>,
+    cluster: Option<ClusterSource>,
     pipelines: Vec<Pipeline>,
     sinks: SinkSet,
     counters: Counters,
     reading: Complaint,
     board: Option<Arc<Board>>,
+    announcer: Option<Announcer>,
 }
 
 /// Why ticks make no sense any more.
@@ -42,22 +47,27 @@ pub enum WorkError {
 }
 
 impl Worker {
-    /// A worker that has not read anything yet.
-    pub fn new(source: Source, pipelines: Vec<Pipeline>, sinks: SinkSet) -> Self {
-        Self {
-            source,
-            pipelines,
-            sinks,
-            counters: Counters::default(),
-            reading: Complaint::default(),
-            board: None,
-        }
+    /// A worker that has not read anything yet; reads what there is a source for.
+    pub fn new(
+        node: Option<Source>,
+        cluster: Option<ClusterSource>,
+        pipelines: Vec<Pipeline>,
+        sinks: SinkSet,
+    ) -> Self {
+        let (counters, reading) = (Counters::default(), Complaint::default());
+        Self { node, cluster, pipelines, sinks, counters, reading, board: None, announcer: None }
     }
 
     /// Publishes on a board what every tick came to.
     #[must_use]
     pub fn with_board(self, board: Arc<Board>) -> Self {
         Self { board: Some(board), ..self }
+    }
+
+    /// Tells operators through `recorder` what they must see.
+    #[must_use]
+    pub fn with_recorder(self, recorder: Option<Recorder>) -> Self {
+        Self { announcer: recorder.map(Announcer::new), ..self }
     }
 
     fn begin(&self) {
@@ -72,8 +82,8 @@ impl Worker {
         }
     }
 
-    fn sample(&mut self, time_unix_ms: u64) -> Columns {
-        let sample = self.source.sample(time_unix_ms);
+    fn sample_node(&mut self, time_unix_ms: u64) -> Option<Columns> {
+        let sample = self.node.as_mut()?.sample(time_unix_ms);
         self.counters.sampled(sample.spread_us, sample.problems);
         if let Some(first) = sample.first_problem
             && let Some(kept_back) = self.reading.say(Instant::now())
@@ -81,7 +91,22 @@ impl Worker {
             let problems = sample.problems;
             tracing::warn!(first, problems, kept_back, "some facts could not be read and are absent");
         }
-        sample.columns
+        Some(sample.columns)
+    }
+
+    fn select_moment(&mut self, index: usize) -> Result<u64, RootError> {
+        self.node.as_mut().map_or(Ok(0), |node| node.select_moment(index))
+    }
+
+    /// Runs the pipelines of one scope; the last of them gets the batch itself.
+    fn run(&mut self, scope: Scope, batch: Columns, permit: Permit<'_>) {
+        let mut batch = Some(batch);
+        let mut left = self.pipelines.iter().filter(|pipeline| pipeline.scope == scope).count();
+        for pipeline in self.pipelines.iter_mut().filter(|pipeline| pipeline.scope == scope) {
+            left -= 1;
+            let Some(batch) = (if left == 0 { batch.take() } else { batch.clone() }) else { return };
+            pipeline.run(batch, permit, &mut self.sinks, &mut self.counters);
+        }
     }
 }
 
@@ -90,7 +115,7 @@ impl Work for Worker {
 
     fn prime(&mut self) -> Result<(), WorkError> {
         self.begin();
-        self.sample(0);
+        self.sample_node(0);
         memory::give_back();
         Ok(())
     }
@@ -105,17 +130,23 @@ impl Work for Worker {
                 "ticks left out: the one before took too long, or the clock was moved"
             );
         }
-        let mut batch = self.sample(tick.time_unix_ms);
-        let last = self.pipelines.len().saturating_sub(1);
-        for (index, pipeline) in self.pipelines.iter_mut().enumerate() {
-            let batch = if index == last { std::mem::take(&mut batch) } else { batch.clone() };
-            pipeline.run(batch, &mut self.sinks, &mut self.counters);
+        if let Some(batch) = self.sample_node(tick.time_unix_ms) {
+            self.run(Scope::Node, batch, &|| true);
+        }
+        if let Some(cluster) = &mut self.cluster
+            && let Some(batch) = cluster.sample(tick.time_unix_ms)
+        {
+            let leadership = cluster.leadership().clone();
+            self.run(Scope::Cluster, batch, &|| leadership.is_leader());
         }
         let open = self.sinks.end_tick(&mut self.counters);
         self.counters.component_failures = self.pipelines.iter().map(Pipeline::failures).sum();
         let tick_us = u64::try_from(start.elapsed().as_micros()).unwrap_or(u64::MAX);
         self.counters.ticked(tick.lateness_ms, tick_us);
         self.publish(tick.time_unix_ms);
+        if let Some(announcer) = &mut self.announcer {
+            announcer.look(&self.pipelines, &self.counters);
+        }
         let counters = &self.counters;
         tracing::debug!(
             time_unix_ms = tick.time_unix_ms,
@@ -131,14 +162,14 @@ impl Work for Worker {
     }
 
     fn replay(&mut self, once: bool) -> Result<(), WorkError> {
-        let moments = self.source.moments().unwrap_or(0);
+        let moments = self.node.as_ref().and_then(Source::moments).unwrap_or(0);
         if moments < 2 {
             return Err(WorkError::TooFewMoments(moments));
         }
-        self.source.select_moment(0)?;
+        self.select_moment(0)?;
         self.prime()?;
         for index in 1..if once { 2 } else { moments } {
-            let time_unix_ms = self.source.select_moment(index)?;
+            let time_unix_ms = self.select_moment(index)?;
             self.tick(Tick { time_unix_ms, lateness_ms: 0, left_out: 0 })?;
         }
         Ok(())

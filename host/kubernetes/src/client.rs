@@ -22,6 +22,7 @@ pub use backoff::Backoff;
 pub(crate) use backoff::up_to;
 pub use explain::explain;
 pub(crate) use explain::{Peer, explain_for};
+pub use kube::Client;
 pub(crate) use token::Token;
 pub use transport::Traffic;
 pub(crate) use transport::connect;

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use anyhow::Context;
 use insightd_sandbox::{self as sandbox, Compiler, Kind, Sandbox, Slot, SlotConfig};
 
-use crate::config::{self, Config, OnFailure, Problem};
+use crate::config::{self, Config, OnFailure, Problem, Role, Scope};
 use crate::gate::Quota;
 use crate::library::{self, Found, Library};
 use crate::pipeline::{Output, Pipeline, Stage};
@@ -46,14 +46,22 @@ pub(super) fn pipelines(
 ) -> Result<Vec<Pipeline>, Vec<Problem>> {
     let mut fatal = Vec::new();
     let mut pipelines = Vec::new();
-    for wanted in &config.pipelines {
+    for wanted in config.pipelines.iter().filter(|wanted| serves(config.role, wanted.scope)) {
         let mut assembly =
             Assembly { config, library: &mut *library, pipeline: &wanted.name, fatal: &mut fatal };
         let stages = wanted.transforms.iter().filter_map(|stage| assembly.stage(stage)).collect();
         let outputs = wanted.outputs.iter().filter_map(|output| assembly.output(output, sinks)).collect();
-        pipelines.push(Pipeline { name: wanted.name.clone(), stages, outputs });
+        pipelines.push(Pipeline { name: wanted.name.clone(), scope: wanted.scope, stages, outputs });
     }
     if fatal.is_empty() { Ok(pipelines) } else { Err(fatal) }
+}
+
+/// Whether an agent of this role ever has batches of that scope.
+fn serves(role: Role, scope: Scope) -> bool {
+    match scope {
+        Scope::Node => role.has_node(),
+        Scope::Cluster => role.has_cluster(),
+    }
 }
 
 /// One pipeline on its way.

@@ -167,7 +167,9 @@ pub(super) fn role(text: &str) -> Result<Role, String> {
 pub(super) fn read_kubelet(section: &Section<'_>, environment: &Environment) -> Kubelet {
     let default = Kubelet::default();
     let enabled = section.value("enabled", one_of(&ENABLED)).flatten();
-    let url = section.value("url", address).or_else(|| environment.host_ip.as_deref().map(of_host));
+    let url = section
+        .value("url", address)
+        .or_else(|| environment.host_ip.as_deref().map(insightd_kubernetes::kubelet::url_of));
     let token_file = section.text("token_file").map(PathBuf::from);
     let ca_files = section.texts("ca_files").map(|files| files.into_iter().map(PathBuf::from).collect());
     let server_name = section.text("server_name");
@@ -197,14 +199,6 @@ pub(super) fn read_kubelet(section: &Section<'_>, environment: &Environment) -> 
         summary: summary.unwrap_or(default.summary),
         annotations: annotations.unwrap_or(default.annotations),
         label_bytes: label_bytes.unwrap_or(default.label_bytes),
-    }
-}
-
-/// The kubelet's secure port on an address of the node; IPv6 goes into brackets.
-fn of_host(ip: &str) -> String {
-    match ip.parse() {
-        Ok(std::net::IpAddr::V6(ip)) => format!("https://[{ip}]:10250"),
-        _ => format!("https://{ip}:10250"),
     }
 }
 
@@ -312,7 +306,6 @@ mod tests {
         assert_eq!(read.kubelet.url.as_deref(), Some("https://[fd00::7]:10250"));
         assert_eq!(read.leader.namespace, "monitoring");
         assert_eq!(read.leader.identity.as_deref(), Some("insightd-x7"));
-        assert_eq!(of_host("10.0.0.7"), "https://10.0.0.7:10250");
         let read = config("kubelet: {url: 'https://node.local:10250/'}\nleader: {namespace: kube-system}");
         assert_eq!(read.kubelet.url.as_deref(), Some("https://node.local:10250"));
         assert_eq!(read.leader.namespace, "kube-system");

@@ -30,7 +30,7 @@ pub(super) enum Outcome {
 }
 
 /// Elements, those that were left out because they are malformed, and the document.
-type Read<'r, T> = dyn Fn(&[u8]) -> Result<(usize, usize, T), KubeletError> + 'r;
+type Read<'r, T> = dyn Fn(&[u8]) -> Result<(usize, usize, T), KubeletError> + Sync + 'r;
 
 pub(super) struct Endpoint<T> {
     path: &'static str,

@@ -111,7 +111,7 @@ fn counters_move_with_the_ticks() {
     );
     let config = Config::parse(&text, None, &Environment::default()).unwrap();
     let board = board();
-    let mut worker = crate::app::worker(&config, None).unwrap().0.with_board(board.clone());
+    let mut worker = crate::app::worker(&config).unwrap().with_board(board.clone());
     assert!(board.ready().is_err());
 
     worker.replay(true).unwrap();

@@ -1,0 +1,99 @@
+//! Kubernetes Events about components that fail and events that are lost.
+
+use insightd_kubernetes::events::{About, Event, EventKind, Recorder};
+
+use crate::counters::Counters;
+use crate::pipeline::Pipeline;
+
+/// Looks at what every tick came to, and tells operators what they must see. Equal events become one that counts.
+#[derive(Debug)]
+pub struct Announcer {
+    recorder: Recorder,
+    seen: Seen,
+}
+
+/// What the tick before came to.
+#[derive(Debug, Default)]
+struct Seen {
+    /// Failed calls, of every slot in order.
+    failures: Vec<u64>,
+    lost: u64,
+}
+
+impl Announcer {
+    /// Tells through `recorder`.
+    pub fn new(recorder: Recorder) -> Self {
+        Self { recorder, seen: Seen::default() }
+    }
+
+    /// After a tick.
+    pub fn look(&mut self, pipelines: &[Pipeline], counters: &Counters) {
+        let slots = pipelines.iter().flat_map(Pipeline::places).map(|place| place.slot());
+        let states = slots.map(|slot| {
+            let stats = slot.stats();
+            (slot.name(), stats.failures.iter().sum(), stats.last_error.as_deref())
+        });
+        for event in self.seen.look(states, counters) {
+            self.recorder.publish(event);
+        }
+    }
+}
+
+impl Seen {
+    fn look<'s>(
+        &mut self,
+        slots: impl Iterator<Item = (&'s str, u64, Option<&'s str>)>,
+        counters: &Counters,
+    ) -> Vec<Event> {
+        let warning = |reason: &str, message: String| Event {
+            kind: EventKind::Warning,
+            reason: reason.into(),
+            message,
+            about: About::Pod,
+        };
+        let mut events = Vec::new();
+        for (index, (name, failures, error)) in slots.enumerate() {
+            if self.failures.len() <= index {
+                self.failures.push(0);
+            }
+            if failures > self.failures[index] {
+                let error = error.unwrap_or("no reason is known");
+                events.push(warning("TransformFailed", format!("{name}: {error}")));
+            }
+            self.failures[index] = failures;
+        }
+        let lost = counters.lost.total();
+        if lost > self.lost {
+            let causes = counters.lost.by_cause();
+            let causes: Vec<&str> =
+                causes.iter().filter(|(_, events)| *events > 0).map(|(word, _)| *word).collect();
+            events.push(warning("EventsLost", format!("events were dropped: {}", causes.join(", "))));
+        }
+        self.lost = lost;
+        events
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn told_when_it_gets_worse_and_not_again() {
+        let mut seen = Seen::default();
+        let mut counters = Counters::default();
+        let told = |seen: &mut Seen, failures, counters: &Counters| -> Vec<String> {
+            let slots = [("node/decorate", 0, None), ("node/emf", failures, Some("out of memory"))];
+            seen.look(slots.into_iter(), counters)
+                .into_iter()
+                .map(|e| format!("{}: {}", e.reason, e.message))
+                .collect()
+        };
+        assert!(told(&mut seen, 0, &counters).is_empty());
+        assert_eq!(told(&mut seen, 1, &counters), ["TransformFailed: node/emf: out of memory"]);
+        assert!(told(&mut seen, 1, &counters).is_empty());
+        counters.lost.sink = 3;
+        assert_eq!(told(&mut seen, 1, &counters), ["EventsLost: events were dropped: sink"]);
+        assert!(told(&mut seen, 1, &counters).is_empty());
+    }
+}

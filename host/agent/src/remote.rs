@@ -1,0 +1,253 @@
+//! Peers that are asked over the network: tasks of the runtime, and what the worker thread has of them.
+
+mod cluster;
+mod kubelet;
+mod notices;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context;
+use insightd_kubernetes::client::{self, ApiSettings, Traffic};
+use insightd_kubernetes::cluster::ClusterSettings;
+use insightd_kubernetes::events::{PodRef, Recorder, RecorderSettings};
+use insightd_kubernetes::kubelet::{Kubelet, KubeletSettings};
+use insightd_kubernetes::leader::{self, Election, LeaderSettings, Leadership};
+use insightd_kubernetes::local::{Local, LocalSettings};
+use insightd_kubernetes::pods::Keep;
+use insightd_kubernetes::status::Status;
+use tokio::runtime::Handle;
+
+use crate::app::Usage;
+use crate::config::{Config, Environment, LockKind};
+use crate::ops::{Board, Count, Standing};
+
+pub use cluster::Watched;
+pub use kubelet::KubeletHandle;
+
+/// Most bytes of one answer of the kubelet: some ten times what 250 busy pods take.
+const KUBELET_ANSWER: usize = 64 << 20;
+
+/// What a program that talks to the API server calls itself.
+const USER_AGENT: &str = concat!("insightd/", env!("CARGO_PKG_VERSION"));
+
+/// A new leader lists at once: gaps in cluster figures are worse than one agent's burst.
+const CLUSTER_JITTER: Duration = Duration::from_secs(1);
+
+/// The longest that an ordinary node waits before it first asks: a fleet that restarts comes in one by one.
+const LOCAL_JITTER: Duration = Duration::from_secs(15);
+
+/// How long giving the lock back may take when the agent ends.
+const RELEASE: Duration = Duration::from_secs(3);
+
+/// Everything that runs beside the ticks.
+#[derive(Default)]
+pub struct Remote {
+    /// The kubelet, where it is asked.
+    pub kubelet: Option<KubeletHandle>,
+    /// What an ordinary node asks of the API server.
+    pub local: Option<Arc<Local>>,
+    /// Requests to the API server, where it is asked.
+    pub traffic: Option<Arc<Traffic>>,
+    /// The candidacy, in the roles that have one.
+    pub candidacy: Option<Candidacy>,
+    /// Who tells operators, where the API server is asked.
+    pub recorder: Option<Recorder>,
+    /// How asking each of them goes.
+    pub statuses: Vec<Arc<Status>>,
+}
+
+/// The election and what is watched while it is won.
+#[derive(Debug)]
+pub struct Candidacy {
+    election: Election,
+    /// Whether we lead.
+    pub leadership: Leadership,
+    /// What is watched meanwhile.
+    pub watched: Watched,
+}
+
+impl Remote {
+    /// Starts what the configuration names. Nothing is waited for: a peer that does not answer costs its own data.
+    ///
+    /// # Errors
+    /// [`Usage`] where a setting cannot be: a certificate that cannot be read, a kubeconfig that is none.
+    pub fn start(
+        config: &Config,
+        environment: &Environment,
+        node_name: &str,
+        is_for_long: bool,
+        runtime: &Handle,
+    ) -> anyhow::Result<Self> {
+        let _context = runtime.enter();
+        let mut remote = Self::default();
+        if config.role.has_node() {
+            remote.ask_kubelet(config, runtime)?;
+        }
+        let asks_api =
+            config.api.enabled.unwrap_or(config.api.kubeconfig.is_some() || client::is_in_cluster());
+        if asks_api {
+            remote.ask_api(config, environment, node_name, is_for_long)?;
+        } else if !config.role.has_node() {
+            let message = "`role: cluster` needs the API server: run in a pod, or set `api.kubeconfig`";
+            return Err(Usage(message.into()).into());
+        }
+        Ok(remote)
+    }
+
+    fn ask_kubelet(&mut self, config: &Config, runtime: &Handle) -> anyhow::Result<()> {
+        let wanted = &config.kubelet;
+        let Some(url) = wanted.url.clone().filter(|_| wanted.enabled != Some(false)) else { return Ok(()) };
+        if wanted.insecure {
+            tracing::warn!(
+                url,
+                "`kubelet.insecure`: any certificate is believed, whoever shows it gets the token"
+            );
+        }
+        let settings = KubeletSettings {
+            url,
+            token_file: Some(wanted.token_file.clone()),
+            ca_files: wanted.ca_files.clone(),
+            server_name: wanted.server_name.clone(),
+            insecure: wanted.insecure,
+            timeout: wanted.timeout,
+            keep: Keep {
+                label_bytes: wanted.label_bytes,
+                annotations: wanted.annotations.clone(),
+                annotation_bytes: wanted.label_bytes,
+            },
+            summary: wanted.summary,
+            max_answer_bytes: KUBELET_ANSWER,
+        };
+        let status = Arc::new(Status::new("kubelet"));
+        let kubelet =
+            Kubelet::new(settings, status.clone()).map_err(|error| Usage(format!("kubelet: {error}")))?;
+        self.kubelet = Some(KubeletHandle::start(runtime, kubelet, wanted.timeout));
+        self.statuses.push(status);
+        Ok(())
+    }
+
+    fn ask_api(
+        &mut self,
+        config: &Config,
+        environment: &Environment,
+        node_name: &str,
+        is_for_long: bool,
+    ) -> anyhow::Result<()> {
+        let settings =
+            ApiSettings { kubeconfig: config.api.kubeconfig.clone(), user_agent: USER_AGENT.into() };
+        let (client, traffic) =
+            client::api_client(&settings).map_err(|error| Usage(format!("API server: {error}")))?;
+        self.traffic = Some(traffic);
+        if config.role.has_node() {
+            let settings = LocalSettings {
+                node_name: node_name.into(),
+                watch_node: config.api.node,
+                watch_services: config.api.services,
+                read_jobs: config.api.jobs,
+                start_jitter: LOCAL_JITTER.min(config.interval / 4),
+            };
+            let local = Local::start(client.clone(), settings);
+            self.statuses.extend(local.statuses());
+            self.local = Some(Arc::new(local));
+        }
+        if !is_for_long {
+            return Ok(());
+        }
+        let pod = environment.pod_name.clone().zip(environment.namespace.clone());
+        let pod = pod.map(|(name, namespace)| PodRef { namespace, name, uid: environment.pod_uid.clone() });
+        let component = env!("CARGO_PKG_NAME").into();
+        let recorder =
+            Recorder::new(client.clone(), RecorderSettings { component, node_name: node_name.into(), pod });
+        self.statuses.push(recorder.status());
+        if config.role.has_cluster() {
+            self.stand_for_election(config, node_name, client, recorder.clone())?;
+        }
+        let watched = self.candidacy.as_ref().map(|candidacy| candidacy.watched.clone());
+        tokio::spawn(notices::tell(recorder.clone(), self.statuses.clone(), watched));
+        self.recorder = Some(recorder);
+        Ok(())
+    }
+
+    fn stand_for_election(
+        &mut self,
+        config: &Config,
+        node_name: &str,
+        client: client::Client,
+        recorder: Recorder,
+    ) -> anyhow::Result<()> {
+        let wanted = &config.leader;
+        let settings = LeaderSettings {
+            kind: match wanted.kind {
+                LockKind::ConfigMap => leader::LockKind::ConfigMap,
+                LockKind::Lease => leader::LockKind::Lease,
+            },
+            namespace: wanted.namespace.clone(),
+            name: wanted.name.clone(),
+            identity: wanted.identity.clone().unwrap_or_else(|| node_name.into()),
+            lease_duration: wanted.lease_duration,
+            renew_deadline: wanted.renew_deadline,
+            retry_period: wanted.retry_period,
+        };
+        let election =
+            Election::start(client.clone(), settings, Some(recorder)).context("section `leader`")?;
+        let (leadership, watched) = (election.leadership(), Watched::default());
+        self.statuses.push(election.status());
+        let settings = ClusterSettings {
+            page_size: config.cluster.page_size,
+            pending_pods: config.cluster.pending_pods,
+            max_pending_pods: config.cluster.max_pending_pods,
+            start_jitter: CLUSTER_JITTER,
+        };
+        tokio::spawn(cluster::follow(election.leadership(), client, settings, watched.clone()));
+        self.candidacy = Some(Candidacy { election, leadership, watched });
+        Ok(())
+    }
+
+    /// Has `board` show how all of it goes.
+    pub fn show_on(&self, board: &Arc<Board>) {
+        for status in &self.statuses {
+            board.watch("node", status);
+        }
+        if let Some(traffic) = &self.traffic {
+            let count = |name, help, bytes, read| board.count(Count { name, help, bytes, read });
+            let (requests, received) = (traffic.clone(), traffic.clone());
+            count(
+                "insightd_api_requests",
+                "Requests to the API server",
+                false,
+                Arc::new(move || requests.requests()),
+            );
+            let help = "Bytes of answers of the API server";
+            count("insightd_api_received", help, true, Arc::new(move || received.received_bytes()));
+        }
+        if let Some(recorder) = &self.recorder {
+            let dropped = recorder.clone();
+            let read = Arc::new(move || dropped.counts().dropped);
+            let help = "Kubernetes Events that were not published";
+            board.count(Count { name: "insightd_kubernetes_events_dropped", help, bytes: false, read });
+        }
+        if let Some(candidacy) = &self.candidacy {
+            let leadership = candidacy.leadership.clone();
+            board.lead(move || Standing {
+                is_leader: leadership.is_leader(),
+                transitions: leadership.transitions(),
+                holder: leadership.holder(),
+            });
+            candidacy.watched.show_on(board);
+        }
+    }
+
+    /// At the end, after the last tick: lets a successor lead at once, and has what was announced sent.
+    pub async fn end(self) {
+        if let Some(candidacy) = self.candidacy
+            && tokio::time::timeout(RELEASE, candidacy.election.release()).await.is_err()
+        {
+            tracing::warn!("the lock was not given back in time: a successor waits until it expires");
+        }
+        if let Some(recorder) = self.recorder {
+            // Best effort: an event less is no loss of data.
+            let _ = tokio::time::timeout(RELEASE, recorder.flush()).await;
+        }
+    }
+}

@@ -1,0 +1,71 @@
+//! The cluster, watched for as long as this agent is elected.
+
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+
+use insightd_kubernetes::client::Client;
+use insightd_kubernetes::cluster::{ClusterSettings, ClusterWatch};
+use insightd_kubernetes::leader::Leadership;
+use insightd_kubernetes::status::Status;
+
+use crate::ops::Board;
+
+/// The watch, where there is one. Its tasks and its memory are gone when the lead is.
+#[derive(Clone, Default)]
+pub struct Watched {
+    watch: Arc<Mutex<Option<ClusterWatch>>>,
+    board: Arc<OnceLock<Arc<Board>>>,
+}
+
+impl Watched {
+    /// Looks at it; nothing else happens to it meanwhile.
+    pub fn with<T>(&self, look: impl FnOnce(&ClusterWatch) -> T) -> Option<T> {
+        self.lock().as_ref().map(look)
+    }
+
+    /// How reading goes, kind by kind; nothing while another agent leads.
+    pub fn statuses(&self) -> Vec<Arc<Status>> {
+        self.with(ClusterWatch::statuses).unwrap_or_default()
+    }
+
+    /// Has `board` show how reading goes, whenever there is a watch.
+    pub(super) fn show_on(&self, board: &Arc<Board>) {
+        // Set once: there is one board an agent.
+        let _ = self.board.set(board.clone());
+    }
+
+    fn replace(&self, watch: Option<ClusterWatch>) {
+        if let (Some(watch), Some(board)) = (&watch, self.board.get()) {
+            for status in &watch.statuses() {
+                board.watch("cluster", status);
+            }
+        }
+        *self.lock() = watch;
+    }
+
+    /// A panic of another thread leaves a watch behind that is as good as before.
+    fn lock(&self) -> MutexGuard<'_, Option<ClusterWatch>> {
+        self.watch.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Watches the cluster whenever `leadership` says that we lead, and only then. Never ends.
+pub(super) async fn follow(
+    mut leadership: Leadership,
+    client: Client,
+    settings: ClusterSettings,
+    watched: Watched,
+) {
+    loop {
+        let leads = leadership.changed().await;
+        let holder = leadership.holder();
+        tracing::info!(leads, holder, transitions = leadership.transitions(), "election");
+        let next = leads.then(|| ClusterWatch::start(client.clone(), settings.clone()));
+        watched.replace(next);
+    }
+}
+
+impl std::fmt::Debug for Watched {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Watched").field("watch", &self.watch).finish_non_exhaustive()
+    }
+}

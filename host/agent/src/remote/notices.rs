@@ -1,0 +1,86 @@
+//! Kubernetes Events about peers that do not answer.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use insightd_kubernetes::events::{About, Event, EventKind, Recorder};
+use insightd_kubernetes::status::Status;
+
+use super::Watched;
+
+/// Between two looks.
+const EVERY: Duration = Duration::from_secs(15);
+
+/// Failures in a row that are worth an event: one or two come with every restart of a peer.
+const FAILURES: u64 = 3;
+
+/// Looks after the sources, and tells when one fails for some time and when it is back. Never ends.
+pub(super) async fn tell(recorder: Recorder, sources: Vec<Arc<Status>>, watched: Option<Watched>) {
+    let mut failing = Failing::default();
+    loop {
+        tokio::time::sleep(EVERY).await;
+        let cluster = watched.as_ref().map(Watched::statuses).unwrap_or_default();
+        for event in failing.look(sources.iter().chain(&cluster)) {
+            recorder.publish(event);
+        }
+    }
+}
+
+/// Sources of which it was told that they fail.
+#[derive(Debug, Default)]
+struct Failing(BTreeSet<&'static str>);
+
+impl Failing {
+    fn look<'s>(&mut self, sources: impl Iterator<Item = &'s Arc<Status>>) -> Vec<Event> {
+        let mut events = Vec::new();
+        for source in sources {
+            let (name, state) = (source.source(), source.snapshot());
+            match state.error {
+                Some(error) if state.failures_in_a_row >= FAILURES => {
+                    if self.0.insert(name) {
+                        events.push(event(EventKind::Warning, "SourceFailing", format!("{name}: {error}")));
+                    }
+                }
+                None if self.0.remove(name) => {
+                    events.push(event(
+                        EventKind::Normal,
+                        "SourceRecovered",
+                        format!("{name}: data is current again"),
+                    ));
+                }
+                _ => {}
+            }
+        }
+        events
+    }
+}
+
+fn event(kind: EventKind, reason: &str, message: String) -> Event {
+    Event { kind, reason: reason.into(), message, about: About::Pod }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn told_once_when_it_fails_and_once_when_it_is_back() {
+        let sources = [Arc::new(Status::new("kubelet")), Arc::new(Status::new("services"))];
+        let mut failing = Failing::default();
+        let mut told = || -> Vec<String> {
+            let events = failing.look(sources.iter());
+            events.into_iter().map(|event| format!("{}: {}", event.reason, event.message)).collect()
+        };
+        sources[0].failed("connection refused");
+        sources[0].failed("connection refused");
+        assert!(told().is_empty());
+        sources[0].failed("connection refused");
+        assert_eq!(told(), ["SourceFailing: kubelet: connection refused"]);
+        sources[0].failed("timed out");
+        assert!(told().is_empty());
+        sources[0].succeeded();
+        assert_eq!(told(), ["SourceRecovered: kubelet: data is current again"]);
+        assert!(told().is_empty());
+    }
+}

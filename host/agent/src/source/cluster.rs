@@ -1,0 +1,78 @@
+//! Batches of raw facts about the whole cluster, while this agent is elected.
+
+use std::time::{Duration, Instant};
+
+use insightd_kubernetes::leader::Leadership;
+use insights_sdk::{Builder, Columns};
+
+use crate::config::Config;
+use crate::remote::Watched;
+
+/// Name of a cluster whose name is not known.
+const UNNAMED: &str = "cluster";
+
+/// Intervals after which a new leader shows what it has, though some kind was not listed yet.
+const PATIENCE: u32 = 2;
+
+/// Where batches of scope `cluster` come from.
+#[derive(Debug)]
+pub struct ClusterSource {
+    leadership: Leadership,
+    watched: Watched,
+    cluster_name: Option<String>,
+    node_name: String,
+    orchestrator: &'static str,
+    interval: Duration,
+    /// Since when we lead and have no complete data.
+    waiting_since: Option<Instant>,
+}
+
+impl ClusterSource {
+    /// Shows what `watched` has while `leadership` holds. `node_name` is that of the node that this agent runs on.
+    pub fn new(config: &Config, node_name: &str, leadership: Leadership, watched: Watched) -> Self {
+        Self {
+            leadership,
+            watched,
+            cluster_name: config.node.cluster_name.clone(),
+            node_name: node_name.into(),
+            orchestrator: config.node.orchestrator.as_str(),
+            interval: config.interval,
+            waiting_since: None,
+        }
+    }
+
+    /// Whether we may speak for the cluster.
+    pub fn leadership(&self) -> &Leadership {
+        &self.leadership
+    }
+
+    /// What is known; nothing where another agent leads, and until every kind was listed or has had time for it.
+    pub fn sample(&mut self, time_unix_ms: u64) -> Option<Columns> {
+        if !self.leadership.is_leader() {
+            self.waiting_since = None;
+            return None;
+        }
+        let since = *self.waiting_since.get_or_insert_with(Instant::now);
+        let late = since.elapsed() > self.interval * PATIENCE;
+        let interval_ms = u64::try_from(self.interval.as_millis()).unwrap_or(u64::MAX);
+        self.watched
+            .with(|watch| {
+                if !late && !watch.is_complete() {
+                    return None;
+                }
+                let name = self.cluster_name.as_deref().unwrap_or(UNNAMED);
+                let mut builder = Builder::new("cluster", name, time_unix_ms, interval_ms);
+                let cluster = builder.entity("cluster", name, None);
+                if let Some(name) = &self.cluster_name {
+                    builder.attribute(cluster, "cluster.name", name);
+                }
+                builder.attribute(cluster, "node.name", &self.node_name);
+                builder.attribute(cluster, "orchestrator", self.orchestrator);
+                builder.gauge(cluster, "agent.heartbeat", 1.0);
+                builder.gauge(cluster, "cluster.age_ms", watch.oldest_age().as_millis() as f64);
+                watch.emit(&mut builder, cluster);
+                Some(builder.finish())
+            })
+            .flatten()
+    }
+}

@@ -1,0 +1,90 @@
+//! What the kubelet and the API server say now.
+
+use std::sync::Arc;
+
+use insightd_collect::HostRoot;
+use insightd_kubernetes::Facts;
+use insightd_kubernetes::facts::{LocalState, NodeFacts};
+use insightd_kubernetes::kubelet::KubeletData;
+use insightd_kubernetes::local::Local;
+use insights_sdk::{Builder, EntityId};
+
+use super::kubelet::{KubeletFacts, ReadAt};
+use crate::remote::KubeletHandle;
+
+/// Peers that a live node is asked about.
+#[derive(Default)]
+pub struct Peers {
+    /// The kubelet, where its address is known.
+    pub kubelet: Option<KubeletHandle>,
+    /// What an ordinary node asks of the API server.
+    pub local: Option<Arc<Local>>,
+}
+
+impl Peers {
+    /// Before the kernel's files are read.
+    pub(super) fn ask(&mut self) {
+        if let Some(kubelet) = &mut self.kubelet {
+            kubelet.ask();
+        }
+    }
+
+    /// Takes what they answered.
+    pub(super) fn answers(&mut self) -> Answers {
+        let kubelet = self.kubelet.as_mut().map(KubeletHandle::answer);
+        let local = self.local.as_ref().map(|local| {
+            if let Some(pods) = kubelet.as_ref().and_then(|data| data.pods.as_ref()) {
+                local.pods_seen(pods);
+            }
+            local.state()
+        });
+        Answers { kubelet, local }
+    }
+}
+
+/// What the peers answered.
+#[derive(Debug)]
+pub(super) struct Answers {
+    kubelet: Option<Arc<KubeletData>>,
+    local: Option<Arc<LocalState>>,
+}
+
+impl Answers {
+    /// The own Node object.
+    pub(super) fn node(&self) -> Option<&NodeFacts> {
+        self.local.as_ref()?.node.as_deref()
+    }
+
+    /// Adds all of it, and gives what they could not say.
+    pub(super) fn emit(
+        &self,
+        facts: &mut KubeletFacts,
+        root: &HostRoot,
+        node: EntityId,
+        builder: &mut Builder,
+    ) -> Vec<String> {
+        let mut problems = Vec::new();
+        let kubelet = self.kubelet.as_deref();
+        if let Some(error) = kubelet.and_then(|data| data.error.as_ref()) {
+            builder.attribute(node, "kubelet.error", error);
+            problems.push(error.clone());
+        }
+        let pods = kubelet.and_then(|data| data.pods.as_deref());
+        problems.extend(pods.iter().flat_map(|pods| pods.problems.iter()).map(ToString::to_string));
+        let summary = kubelet.and_then(|data| data.summary.as_deref());
+        let read = kubelet.and_then(|data| data.pods_read_at).map(|at| {
+            let now_ns = root.now_ns();
+            let age_ns = u64::try_from(at.elapsed().as_nanos()).unwrap_or(u64::MAX);
+            ReadAt { at_ns: now_ns.saturating_sub(age_ns), now_ns }
+        });
+        let known = Facts { pods, summary, local: self.local.as_deref() };
+        facts.emit(&known, read, node, builder);
+        problems
+    }
+}
+
+impl std::fmt::Debug for Peers {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Peers").field("kubelet", &self.kubelet).finish_non_exhaustive()
+    }
+}
