@@ -13,7 +13,7 @@ AGENT := target/release/insightd
 # Arguments of `make run`.
 RUN ?= run --interval 5s
 
-.PHONY: help build run test transforms compiler builtins agent deploy-transforms image image-arm64 images test-arm64 fmt lint doc deny unit resident bench fuzz FORCE
+.PHONY: help build run test transforms compiler builtins agent deploy-transforms image image-arm64 images test-arm64 fmt lint doc deny unit resident footprint footprint-cluster bench fuzz FORCE
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "%-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -85,6 +85,12 @@ deny: ## Licences, duplicate and banned crates, sources, advisories
 
 resident: build ## Resident memory of the agent on this machine over 5 minutes at a 2 s interval
 	tests/footprint/resident 300 2s
+
+footprint: image ## Cost on a node with 105 pods against its bounds, as root: memory, CPU, kubelet, 1,000 ticks (half an hour)
+	tests/footprint/node
+
+footprint-cluster: build ## Cost of the cluster role with 5,000 nodes and 150,000 pods, 100 changing a second (20 minutes, 12 GB)
+	tests/footprint/cluster
 
 bench: build ## Ratios against bare work, of the readers, the three stages and the whole tick (docs/performance.md)
 	$(CARGO) bench --quiet --profile quick -p insightd-collect

@@ -1,0 +1,64 @@
+# Sourced by what measures: figures of a process, of the agent's own metrics, and the table in which they end up.
+
+fail() {
+  echo "footprint: $*" >&2
+  exit 1
+}
+
+# skip WHY: what is missing cannot be measured. A line of its own, and not counted as passed.
+skip() {
+  echo "SKIPPED: footprint: $*" >&2
+  exit 77
+}
+
+# memory PID: resident and anonymous KiB, exact. What /proc/PID/status says may be off by a page batch of each processor.
+memory() { awk '/^Rss:/ {rss = $2} /^Anonymous:/ {anonymous = $2} END {print rss, anonymous}' "/proc/$1/smaps_rollup"; }
+peak() { awk '/^VmHWM/ {print $2}' "/proc/$1/status"; }
+# cpu PID: milliseconds of processor time of the process and the children that it waited for
+cpu() { awk -v hz="$(getconf CLK_TCK)" '{sub(/^.*\) /, ""); print int(($12 + $13 + $14 + $15) * 1000 / hz)}' "/proc/$1/stat"; }
+now() { date +%s%3N; }
+# a_minute MILLISECONDS-BEFORE AFTER CLOCK-BEFORE AFTER: seconds a minute
+a_minute() { awk -v from="$1" -v to="$2" -v began="$3" -v ended="$4" 'BEGIN {printf "%.3f", (to - from) / (ended - began) * 60}'; }
+
+# metric FILE SERIES-PATTERN: the sum of all series of a scraped page that match, from their beginning
+metric() { awk -v pattern="^$2" '$0 ~ pattern && !/^#/ {sum += $NF; found = 1} END {if (!found) exit 1; printf "%.6f", sum}' "$1" | sed 's/\.\?0*$//'; }
+# grown BEFORE AFTER SERIES-PATTERN MILLISECONDS: growth a minute
+grown() {
+  local before after
+  before=$(metric "$1" "$3") || before=0
+  after=$(metric "$2" "$3") || { echo -; return; }
+  awk -v before="$before" -v after="$after" -v ms="$4" 'BEGIN {printf "%.1f", (after - before) / ms * 60000}'
+}
+
+# resident PID FILE: a line every second with resident and anonymous KiB, until the process ends or this is ended
+sample() {
+  while memory "$1" >>"$2" 2>/dev/null; do sleep 1; done
+}
+# median FILE COLUMN, largest FILE COLUMN
+median() { sort -n -k"$2,$2" "$1" | awk -v column="$2" '{value[NR] = $column} END {print value[int((NR + 1) / 2)]}'; }
+largest() { awk -v column="$2" '$column > most {most = $column} END {print most}' "$1"; }
+mib() { awk -v kib="$1" 'BEGIN {printf "%.1f", kib / 1024}'; }
+
+missed=0
+table() { # table TITLE
+  printf '\n%s\n\n| figure | measured | unit | bound | |\n|---|---|---|---|---|\n' "$1"
+}
+# row FIGURE MEASURED UNIT [BOUND]: one figure; one beyond its bound is marked, and the script ends with 1
+row() {
+  local verdict=
+  if [ -n "${4:-}" ]; then
+    if awk -v measured="$2" -v bound="$4" 'BEGIN {exit !(measured ~ /^-?[0-9.]+$/ && measured + 0 <= bound + 0)}'; then
+      verdict=kept
+    else
+      verdict='**missed**'
+      missed=1
+    fi
+  fi
+  printf '| %s | %s | %s | %s | %s |\n' "$1" "${2:-not known}" "$3" "${4:-–}" "$verdict"
+}
+
+# machine: what this ran on and beside what, for the reader of the figures
+machine() {
+  printf '%s, %s processors, Linux %s, load %s when this ended. ' "$(date -u +%FT%RZ)" "$(nproc)" "$(uname -r)" "$(cut -d' ' -f1-3 /proc/loadavg)"
+  printf 'insightd %s.\n' "$(git rev-parse --short HEAD 2>/dev/null || echo of unknown commit)"
+}
