@@ -9,6 +9,7 @@ TRANSFORMS := decorate utilization emf
 COMPONENTS := $(TRANSFORMS:%=target/transforms/%.wasm)
 NATIVE := $(TRANSFORMS:%=target/transforms/%.cwasm)
 COMPILER := target/release/insightd-compile
+STRIP := target/guest/strip
 AGENT := target/release/insightd
 # Arguments of `make run`.
 RUN ?= run --interval 5s
@@ -30,11 +31,16 @@ compiler: $(COMPILER)
 builtins: $(NATIVE) ## The shipped components, as wasm and as native code for the agent to embed
 
 # As a cdylib alone: Cargo leaves link-time optimisation out where the same build also makes an rlib.
-# Cargo knows what is out of date; files are copied only when they changed, so that nothing is rebuilt for nothing.
-target/transforms/%.wasm: FORCE
+# Cargo knows what is out of date; files are replaced only when they changed, so that nothing is rebuilt for nothing.
+target/transforms/%.wasm: FORCE $(STRIP)
 	@$(CARGO) rustc --quiet --profile guest --target wasm32-wasip2 -p insightd-$* --crate-type cdylib --target-dir target/guest
 	@mkdir -p target/transforms
-	@cmp -s target/guest/wasm32-wasip2/guest/insightd_$*.wasm $@ || cp target/guest/wasm32-wasip2/guest/insightd_$*.wasm $@
+	@$(STRIP) target/guest/wasm32-wasip2/guest/insightd_$*.wasm $@.new
+	@if cmp -s $@.new $@; then rm $@.new; else mv $@.new $@; fi
+
+$(STRIP): transforms/strip.rs
+	@mkdir -p $(@D)
+	@rustc --edition 2024 -O -D warnings -o $@ $<
 
 $(COMPILER): FORCE
 	@$(CARGO) build --quiet --release --manifest-path host/compile/Cargo.toml --target-dir target/compile
@@ -66,12 +72,14 @@ test-arm64: build ## Tests and a whole tick as arm64 programs under qemu's user 
 
 fmt: ## Format all Rust code
 	$(CARGO) fmt --all
+	rustfmt --edition 2024 transforms/strip.rs
 	$(CARGO) fmt --all --manifest-path host/compile/Cargo.toml
 	$(CARGO) fmt --all --manifest-path fuzz/Cargo.toml
 	$(CARGO) fmt --all --manifest-path tests/guests/Cargo.toml
 
 lint: builtins deny
 	$(CARGO) fmt --all --check
+	rustfmt --edition 2024 --check transforms/strip.rs
 	$(CARGO) fmt --all --check --manifest-path host/compile/Cargo.toml
 	$(CARGO) fmt --all --check --manifest-path fuzz/Cargo.toml
 	$(CARGO) fmt --all --check --manifest-path tests/guests/Cargo.toml

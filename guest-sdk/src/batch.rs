@@ -83,17 +83,29 @@ impl Batch {
     pub fn from_columns(columns: Columns) -> Self {
         let Columns { attributes, gauges, counters, links, entities, .. } = columns;
         let (tree, strings) = (Tree::new(&entities), columns.string_ends.len());
+        drop(entities);
         let count = tree.len();
-        let text = |row| attributes.value.get(row).copied().filter(|&value: &u32| (value as usize) < strings);
-        let attributes = Table::from_rows(count, strings, &attributes.entity, &attributes.key, text);
-        let figure = |row| gauges.value.get(row).copied();
-        let gauges = Table::from_rows(count, strings, &gauges.entity, &gauges.name, figure);
-        let readings = |row| {
-            let (previous, elapsed_ns) = (counters.previous.get(row)?, counters.elapsed_ns.get(row)?);
-            Some(Counter::pair(*counters.current.get(row)?, *previous, *elapsed_ns))
+        // Each table moves its columns in, so that they are gone when the next one is made.
+        let attributes = {
+            let columns = attributes;
+            let text =
+                |row| columns.value.get(row).copied().filter(|&value: &u32| (value as usize) < strings);
+            Table::from_rows(count, strings, &columns.entity, &columns.key, text)
         };
-        let counters = Table::from_rows(count, strings, &counters.entity, &counters.name, readings);
-        let (mut forward, mut backward) = (Table::new(count, 0), Table::new(count, 0));
+        let gauges = {
+            let columns = gauges;
+            let figure = |row| columns.value.get(row).copied();
+            Table::from_rows(count, strings, &columns.entity, &columns.name, figure)
+        };
+        let counters = {
+            let columns = counters;
+            let readings = |row| {
+                let (previous, elapsed_ns) = (columns.previous.get(row)?, columns.elapsed_ns.get(row)?);
+                Some(Counter::pair(*columns.current.get(row)?, *previous, *elapsed_ns))
+            };
+            Table::from_rows(count, strings, &columns.entity, &columns.name, readings)
+        };
+        let (mut forward, mut backward) = (Table::new(), Table::new());
         for (&source, (&target, &role)) in links.source.iter().zip(links.target.iter().zip(&links.role)) {
             if (source as usize) < count && (target as usize) < count {
                 forward.push(source, role, target);
@@ -180,11 +192,6 @@ impl Batch {
         let (kind, id) = (self.strings.intern(kind), self.strings.intern(id));
         let mut tree = self.tree.borrow_mut();
         let entity = tree.add(kind, id, parent.map_or(NO_PARENT, |parent| parent.index()));
-        self.attributes.borrow_mut().add_entity();
-        self.gauges.borrow_mut().add_entity();
-        self.counters.borrow_mut().add_entity();
-        self.links.borrow_mut().add_entity();
-        self.backlinks.borrow_mut().add_entity();
         if let Some(index) = self.by_identity.borrow_mut().as_mut() {
             insert_identity(index, &tree, entity);
         }

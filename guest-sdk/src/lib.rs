@@ -100,7 +100,7 @@ pub mod prelude {
     pub use crate::{
         About, Batch, ConfigError, Counter, Entity, Formatter, Key, Limits, Name, Payloads, Settings,
         Transform, Unit, json, log,
-        views::{Container, Instance, Node, Pod, Service, Volume, Workload},
+        views::{Cluster, Container, Instance, Namespace, Node, Pod, Service, Volume, Workload},
     };
     pub use alloc::{
         borrow::ToOwned,

@@ -3,6 +3,7 @@
 //! A view is an [`Entity`](crate::Entity) with names to it: every method of the entity works on it as well. `None` means
 //! that the host does not know, never zero.
 
+mod cluster;
 mod container;
 mod instance;
 mod node;
@@ -10,6 +11,7 @@ mod pod;
 mod service;
 mod volume;
 
+pub use cluster::{Cluster, Namespace};
 pub use container::Container;
 pub use instance::Instance;
 pub use node::Node;
@@ -87,9 +89,18 @@ macro_rules! view {
 pub(crate) use view;
 
 impl Batch {
-    /// The node; a batch of scope `node` has exactly one.
+    /// The node that the batch is about; a batch of scope `node` has exactly one, one of scope `cluster` none: see
+    /// [`Cluster::nodes`].
     pub fn node(&self) -> Option<Node<'_>> {
+        if self.scope() == Cluster::KIND {
+            return None;
+        }
         self.of_kind(Node::KIND).first().copied().and_then(Node::of)
+    }
+
+    /// The cluster; a batch of scope `cluster` has exactly one, others none.
+    pub fn cluster(&self) -> Option<Cluster<'_>> {
+        self.of_kind(Cluster::KIND).first().copied().and_then(Cluster::of)
     }
 
     /// The instance that the node runs on.

@@ -57,6 +57,33 @@ fn views_read_the_raw_names() {
     assert_eq!(views::Volume::of(*pod), None);
 }
 
+const CLUSTER: &str = r#"{"scope":"cluster","id":"c1","time_unix_ms":1,"entities":[
+  {"kind":"cluster","id":"c1","attributes":{"cluster.name":"c1","node.name":"n1"},"gauges":{"cluster.nodes":1},"children":[
+    {"kind":"node","id":"n1","gauges":{"node.condition.Ready":-1}},
+    {"kind":"namespace","id":"shop","attributes":{"namespace.name":"shop"},"gauges":{"pods.phase.running":0}},
+    {"kind":"service","id":"shop/web","gauges":{"endpoints.ready":2}},
+    {"kind":"workload","id":"Deployment/shop/web","attributes":{"workload.namespace":"shop"},
+     "gauges":{"replicas.desired":3}}]}]}"#;
+
+#[test]
+fn a_cluster_is_no_node() {
+    let batch = Batch::from_columns(Columns::from_json(CLUSTER).unwrap());
+    assert_eq!(batch.node(), None);
+    let cluster = batch.cluster().unwrap();
+    assert_eq!((cluster.name(), cluster.leader()), (Some("c1"), Some("n1")));
+    assert_eq!((cluster.node_count(), cluster.pod_count(), cluster.age_ms()), (Some(1.0), None, None));
+    assert_eq!(cluster.nodes()[0].condition("Ready"), Some(-1.0));
+    assert_eq!(
+        (cluster.namespaces()[0].name(), cluster.namespaces()[0].pods_running()),
+        (Some("shop"), Some(0.0))
+    );
+    assert_eq!(cluster.services()[0].endpoints_ready(), Some(2.0));
+    let workload = cluster.workloads()[0];
+    assert_eq!((workload.namespace(), workload.replicas_desired()), (Some("shop"), Some(3.0)));
+    let node = Batch::from_columns(Columns::from_json(BATCH).unwrap());
+    assert_eq!(node.cluster(), None);
+}
+
 #[test]
 fn rates_divide_before_they_multiply() {
     // 1815 faults in 60.5 s.

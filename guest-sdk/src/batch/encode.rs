@@ -16,9 +16,6 @@ impl Batch {
         for (at, &entity) in order.iter().enumerate() {
             position[entity as usize] = at as u32;
         }
-        let (attributes, links) = (self.attributes.into_inner(), self.links.into_inner());
-        let (gauges, counters) = (self.gauges.into_inner(), self.counters.into_inner());
-
         let mut columns = Columns {
             scope: self.scope,
             scope_id: self.scope_id,
@@ -28,32 +25,36 @@ impl Batch {
         };
         (columns.text, columns.string_ends) = self.strings.into_columns();
         columns.entities.reserve(order.len());
-        columns.attributes.reserve(attributes.capacity());
-        columns.gauges.reserve(gauges.capacity());
-        columns.counters.reserve(counters.capacity());
-        for (at, &entity) in order.iter().enumerate() {
-            let at = at as u32;
+        for &entity in &order {
             let node = tree.node(entity);
             columns.entities.kind.push(node.kind);
             columns.entities.id.push(node.id);
             columns.entities.parent.push(position.get(node.parent as usize).copied().unwrap_or(NO_PARENT));
-            let Columns { attributes: texts, gauges: figures, counters: readings, .. } = &mut columns;
-            copy(&attributes, entity, at, &mut texts.entity, &mut texts.key, |value| texts.value.push(value));
-            copy(&gauges, entity, at, &mut figures.entity, &mut figures.name, |value| {
-                figures.value.push(value)
-            });
-            copy(&counters, entity, at, &mut readings.entity, &mut readings.name, |counter| {
-                let (previous, elapsed_ns) = counter.row();
-                readings.current.push(counter.current);
-                readings.previous.push(previous);
-                readings.elapsed_ns.push(elapsed_ns);
-            });
-            for (role, target) in links.iter(entity) {
+        }
+        // One table after the other: each makes room for the next.
+        let Columns { attributes: texts, gauges: figures, counters: readings, links, .. } = &mut columns;
+        let table = self.attributes.into_inner();
+        texts.reserve(table.capacity());
+        copy(table, &order, &mut texts.entity, &mut texts.key, |value| texts.value.push(value));
+        let table = self.gauges.into_inner();
+        figures.reserve(table.capacity());
+        copy(table, &order, &mut figures.entity, &mut figures.name, |value| figures.value.push(value));
+        let table = self.counters.into_inner();
+        readings.reserve(table.capacity());
+        copy(table, &order, &mut readings.entity, &mut readings.name, |counter| {
+            let (previous, elapsed_ns) = counter.row();
+            readings.current.push(counter.current);
+            readings.previous.push(previous);
+            readings.elapsed_ns.push(elapsed_ns);
+        });
+        let table = self.links.into_inner();
+        for (at, &entity) in order.iter().enumerate() {
+            for (role, target) in table.iter(entity) {
                 let target = position[target as usize];
                 if target != NO_PARENT {
-                    columns.links.source.push(at);
-                    columns.links.target.push(target);
-                    columns.links.role.push(role);
+                    links.source.push(at as u32);
+                    links.target.push(target);
+                    links.role.push(role);
                 }
             }
         }
@@ -61,17 +62,19 @@ impl Batch {
     }
 }
 
+/// Appends the rows of all entities; the table is gone then.
 fn copy<V: Copy>(
-    table: &Table<V>,
-    entity: u32,
-    at: u32,
+    table: Table<V>,
+    order: &[u32],
     entities: &mut Vec<u32>,
     names: &mut Vec<u32>,
     mut push: impl FnMut(V),
 ) {
-    for (name, value) in table.iter(entity) {
-        entities.push(at);
-        names.push(name);
-        push(value);
+    for (at, &entity) in order.iter().enumerate() {
+        for (name, value) in table.iter(entity) {
+            entities.push(at as u32);
+            names.push(name);
+            push(value);
+        }
     }
 }

@@ -8,6 +8,8 @@ use alloc::vec::Vec;
 
 /// End of a chain.
 const NIL: u32 = u32::MAX;
+/// Rows that a new table has room for beyond its own, at most.
+const MOST_SPARE: usize = 16 * 1024;
 
 #[derive(Clone, Copy, Debug)]
 struct Row<V> {
@@ -31,6 +33,7 @@ const EMPTY: Chain = Chain { head: NIL, tail: NIL, seen: [0; 2] };
 #[derive(Clone, Debug)]
 pub(crate) struct Table<V> {
     rows: Vec<Row<V>>,
+    /// Per entity, up to the last one that ever had a row.
     chains: Vec<Chain>,
 }
 
@@ -45,8 +48,8 @@ impl Chain {
 }
 
 impl<V: Copy> Table<V> {
-    pub(crate) fn new(entities: usize, rows: usize) -> Self {
-        Self { rows: Vec::with_capacity(rows), chains: vec![EMPTY; entities] }
+    pub(crate) fn new() -> Self {
+        Self { rows: Vec::new(), chains: Vec::new() }
     }
 
     /// A table of rows as the columns have them. Of two rows with one name on one entity the last counts. Rows of
@@ -59,7 +62,13 @@ impl<V: Copy> Table<V> {
         names: &[u32],
         value: impl Fn(usize) -> Option<V>,
     ) -> Self {
-        let mut table = Self::new(count, names.len() * 3 / 2);
+        let mut table = Self::new();
+        if names.is_empty() {
+            return table;
+        }
+        // Room for what transforms add; of a batch that is large, not so much that it takes the room of others.
+        table.rows.reserve_exact(names.len() + (names.len() / 2).min(MOST_SPARE));
+        table.chains = vec![EMPTY; count];
         // Per name, the entity (plus one) that had it last: finds doubles without a walk as long as rows of one entity
         // follow each other, which is what hosts and `into_columns` write.
         let mut last_owner = vec![0u32; strings];
@@ -81,10 +90,6 @@ impl<V: Copy> Table<V> {
             }
         }
         table
-    }
-
-    pub(crate) fn add_entity(&mut self) {
-        self.chains.push(EMPTY);
     }
 
     /// Appends without a look at what is there.
@@ -112,7 +117,7 @@ impl<V: Copy> Table<V> {
         while index != NIL {
             let row = self.rows[index as usize];
             if row.name == name {
-                let chain = &mut self.chains[entity as usize];
+                let chain = self.chain_mut(entity);
                 if chain.tail == index {
                     chain.tail = before;
                 }
@@ -135,17 +140,17 @@ impl<V: Copy> Table<V> {
         }
         let Some(index) = self.position(entity, from) else { return false };
         self.rows[index].name = to;
-        self.chains[entity as usize].note(to);
+        self.chain_mut(entity).note(to);
         true
     }
 
     /// Gives all rows of `from` to `to`, behind what `to` has; where both have a name, the moved row counts.
     pub(crate) fn splice(&mut self, from: u32, to: u32) {
-        let moved = self.chains[from as usize];
+        let moved = self.chain(from);
         if from == to || moved.head == NIL {
             return;
         }
-        let seen = self.chains[to as usize].seen;
+        let seen = self.chain(to).seen;
         if moved.seen[0] & seen[0] != 0 || moved.seen[1] & seen[1] != 0 {
             let mut index = moved.head;
             while index != NIL {
@@ -154,8 +159,8 @@ impl<V: Copy> Table<V> {
                 index = next;
             }
         }
-        self.chains[from as usize] = EMPTY;
-        let chain = &mut self.chains[to as usize];
+        *self.chain_mut(from) = EMPTY;
+        let chain = self.chain_mut(to);
         let old_tail = chain.tail;
         chain.tail = moved.tail;
         chain.seen = [chain.seen[0] | moved.seen[0], chain.seen[1] | moved.seen[1]];
@@ -167,7 +172,7 @@ impl<V: Copy> Table<V> {
 
     /// Takes the chain off its entity; [`Table::step`] walks it.
     pub(crate) fn detach(&mut self, entity: u32) -> u32 {
-        core::mem::replace(&mut self.chains[entity as usize], EMPTY).head
+        self.chains.get_mut(entity as usize).map_or(NIL, |chain| core::mem::replace(chain, EMPTY).head)
     }
 
     /// Name at a detached position, and the position after it.
@@ -185,7 +190,7 @@ impl<V: Copy> Table<V> {
     }
 
     pub(crate) fn iter(&self, entity: u32) -> impl Iterator<Item = (u32, V)> + '_ {
-        let mut index = self.chains[entity as usize].head;
+        let mut index = self.chain(entity).head;
         core::iter::from_fn(move || {
             let row = self.rows.get(index as usize)?;
             index = row.next;
@@ -200,7 +205,7 @@ impl<V: Copy> Table<V> {
 
     fn append(&mut self, entity: u32, index: u32) {
         let name = self.rows[index as usize].name;
-        let chain = &mut self.chains[entity as usize];
+        let chain = self.chain_mut(entity);
         chain.note(name);
         let tail = core::mem::replace(&mut chain.tail, index);
         match tail {
@@ -209,9 +214,23 @@ impl<V: Copy> Table<V> {
         }
     }
 
+    fn chain(&self, entity: u32) -> Chain {
+        self.chains.get(entity as usize).copied().unwrap_or(EMPTY)
+    }
+
+    fn chain_mut(&mut self, entity: u32) -> &mut Chain {
+        let entity = entity as usize;
+        if entity >= self.chains.len() {
+            self.chains.resize(entity + 1, EMPTY);
+        }
+        &mut self.chains[entity]
+    }
+
     fn may_hold(&self, entity: u32, name: u32) -> u32 {
-        let chain = &self.chains[entity as usize];
-        if chain.may_hold(name) { chain.head } else { NIL }
+        match self.chains.get(entity as usize) {
+            Some(chain) if chain.may_hold(name) => chain.head,
+            _ => NIL,
+        }
     }
 
     fn position(&self, entity: u32, name: u32) -> Option<usize> {

@@ -77,16 +77,16 @@ fn magnitude(digits: &[u8], exponent: i32) -> f64 {
 #[cold]
 #[inline(never)]
 fn divide(mut numerator: Big, mut denominator: Big) -> f64 {
-    // So that the whole part of the quotient has 64 or 65 bits.
-    let shift = 64 - (numerator.bits() - denominator.bits());
+    // So that the whole part of the quotient has 60 or 61 bits: the 53 that a number keeps, and some to round by.
+    let shift = 60 - (numerator.bits() - denominator.bits());
     if shift >= 0 {
         numerator.shift_left(shift.unsigned_abs());
     } else {
         denominator.shift_left(shift.unsigned_abs());
     }
-    denominator.shift_left(65);
-    let mut quotient = 0u128;
-    for _ in 0..=65 {
+    denominator.shift_left(61);
+    let mut quotient = 0u64;
+    for _ in 0..=61 {
         quotient <<= 1;
         if numerator.subtract(&denominator) {
             quotient |= 1;
@@ -95,10 +95,10 @@ fn divide(mut numerator: Big, mut denominator: Big) -> f64 {
     }
     let more = !numerator.0.is_empty();
 
-    let bits = 128 - quotient.leading_zeros() as i32;
+    let bits = 64 - quotient.leading_zeros() as i32;
     // Below the smallest normal number there is room for fewer bits.
     let below_normal = (-1022 - (bits - 1 - shift)).max(0);
-    let dropped = (bits - 53 + below_normal).min(127);
+    let dropped = (bits - 53 + below_normal).min(63);
     let (mut mantissa, rest) = (quotient >> dropped, quotient & ((1 << dropped) - 1));
     let half = 1 << (dropped - 1);
     if rest > half || (rest == half && (more || mantissa & 1 == 1)) {

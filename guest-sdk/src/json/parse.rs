@@ -1,5 +1,6 @@
 //! From text to a value.
 
+use alloc::borrow::Cow;
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
@@ -57,16 +58,17 @@ struct Parser<'t> {
     at: usize,
 }
 
-type Parsed<T> = Result<T, String>;
+/// With the reason why not. Nearly all are fixed texts, which take no code to build.
+type Parsed<T> = Result<T, Cow<'static, str>>;
 
 impl Parser<'_> {
     #[cold]
-    fn error(&self, reason: String) -> Error {
+    fn error(&self, reason: Cow<'static, str>) -> Error {
         let before = &self.text.as_bytes()[..self.at.min(self.text.len())];
         let line_start = before.iter().rposition(|&byte| byte == b'\n').map_or(0, |end| end + 1);
         let characters = before[line_start..].iter().filter(|&&byte| byte & 0xc0 != 0x80).count();
         let line = before.iter().filter(|&&byte| byte == b'\n').count() + 1;
-        Error { line, column: characters + 1, reason }
+        Error { line, column: characters + 1, reason: reason.into_owned() }
     }
 
     fn peek(&self) -> Option<u8> {
@@ -89,9 +91,8 @@ impl Parser<'_> {
     fn value(&mut self, depth: usize) -> Parsed<Value> {
         self.space();
         if depth > MAX_DEPTH {
-            return Err(
-                ["lists and objects are nested deeper than ", &integer_text(MAX_DEPTH as u64)].concat()
-            );
+            let limit = integer_text(MAX_DEPTH as u64);
+            return Err(["lists and objects are nested deeper than ", &limit].concat().into());
         }
         match self.peek() {
             Some(b'{') => self.object(depth),
@@ -151,7 +152,7 @@ impl Parser<'_> {
             let key = self.string()?;
             if fields.iter().any(|(known, _)| *known == key) {
                 self.at = start;
-                return Err(["the key `", &key, "` stands here a second time"].concat());
+                return Err(["the key `", &key, "` stands here a second time"].concat().into());
             }
             self.space();
             if !self.take(b':') {
@@ -191,7 +192,7 @@ impl Parser<'_> {
             }
         }
         let text = self.since(start);
-        if let Some(value) = whole.then(|| text.parse().ok()).flatten() {
+        if let Some(value) = whole.then(|| integer(text)).flatten() {
             return Ok(Value::Integer(value));
         }
         let value = super::decimal::parse(text);
@@ -288,4 +289,12 @@ impl Parser<'_> {
             _ => Err("four hexadecimal digits expected after `\\u`".into()),
         }
     }
+}
+
+/// The value of digits, where it fits.
+fn integer(digits: &str) -> Option<u64> {
+    digits.bytes().try_fold(0, |value: u64, digit| {
+        let digit = u64::from(digit - b'0');
+        (value <= (u64::MAX - digit) / 10).then(|| value * 10 + digit)
+    })
 }

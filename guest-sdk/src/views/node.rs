@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 use super::{Pod, view};
 
 view! {
-    /// This node: what the machine and the root cgroup say.
+    /// This node: what the machine and the root cgroup say; in a cluster's batch one of its nodes.
     Node = "node";
 
     /// Name of the node.

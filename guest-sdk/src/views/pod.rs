@@ -14,6 +14,8 @@ view! {
     text name = "pod.name";
     /// Namespace.
     text namespace = "pod.namespace";
+    /// Node that was chosen for it, in a cluster's batch.
+    text node_name = "pod.node_name";
     /// `Pending`, `Running`, `Succeeded`, `Failed` or `Unknown`.
     text phase = "pod.phase";
     /// `guaranteed`, `burstable` or `besteffort`, or as the kubelet spells it.
@@ -93,6 +95,17 @@ view! {
     text workload_kind = "workload.kind";
     /// Name.
     text name = "workload.name";
+    /// Namespace, in a cluster's batch.
+    text namespace = "workload.namespace";
+
+    /// Pods that it shall have, in a cluster's batch.
+    gauge replicas_desired = "replicas.desired";
+    /// Pods that are ready.
+    gauge replicas_ready = "replicas.ready";
+    /// Pods that have been ready for as long as it asks for.
+    gauge replicas_available = "replicas.available";
+    /// Pods that are missing or not available.
+    gauge replicas_unavailable = "replicas.unavailable";
 }
 
 impl<'a> Workload<'a> {

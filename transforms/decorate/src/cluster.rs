@@ -6,16 +6,18 @@ use alloc::vec::Vec;
 use insights_sdk::{Batch, Entity, Name};
 
 use crate::event::{API_SERVER, Pairs, set_all, start};
-use crate::keys::{Keys, attribute, set, value};
+use crate::keys::{Keys, attribute, value};
 use crate::options::Options;
 use crate::pod;
 
-/// Workloads that have events of their own, and the type of these.
-const WORKLOADS: [(&str, &str); 4] = [
-    ("Deployment", "ClusterDeployment"),
-    ("DaemonSet", "ClusterDaemonSet"),
-    ("StatefulSet", "ClusterStatefulSet"),
-    ("ReplicaSet", "ClusterReplicaSet"),
+/// Entities that become events as they are: kind, kind of the workload, and type of the event.
+const NAMED: [(&str, &str, &str); 6] = [
+    ("namespace", "", "ClusterNamespace"),
+    ("service", "", "ClusterService"),
+    ("workload", "Deployment", "ClusterDeployment"),
+    ("workload", "DaemonSet", "ClusterDaemonSet"),
+    ("workload", "StatefulSet", "ClusterStatefulSet"),
+    ("workload", "ReplicaSet", "ClusterReplicaSet"),
 ];
 
 /// Makes events of a batch of scope `cluster`.
@@ -25,69 +27,63 @@ pub(crate) fn mark(options: &Options, batch: &Batch, keys: &Keys) {
         Some(text) => Some(batch.name(text)),
         None => value(cluster, key),
     };
-    let name = known(&options.cluster_name, batch.name("cluster.name"));
     let leader = known(&options.node_name, keys.raw_node_name);
-    let pair = |key, value: Option<Name>| value.map(|value| (key, value));
-    let of_cluster: Vec<_> = pair(keys.cluster_name, name).into_iter().collect();
-    let mut of_leader = of_cluster.clone();
-    of_leader.extend(pair(keys.node_name, leader));
-    let header = |kind| start(batch, kind, API_SERVER, &of_leader, keys);
-
-    set_all(cluster, &header("Cluster"));
+    let name = known(&options.cluster_name, keys.raw_cluster_name).map(|name| (keys.cluster_name, name));
+    let with = |key| -> Pairs { name.into_iter().chain(leader.map(|leader| (key, leader))).collect() };
+    let shared = with(keys.node_name);
+    let headers = NAMED.map(|(_, _, event)| start(batch, event, API_SERVER, &shared, keys));
+    set_all(cluster, &start(batch, "Cluster", API_SERVER, &shared, keys));
     // Events are about the cluster, not about the host that speaks for it.
     cluster.remove_attribute(keys.raw_node_name);
     cluster.rename_attribute("orchestrator", "node.orchestrator");
 
-    let namespace = header("ClusterNamespace");
-    for entity in batch.of_kind("namespace") {
-        named(entity, &namespace, &[(keys.raw_namespace, keys.namespace)]);
-    }
-    let service = header("ClusterService");
-    for entity in batch.of_kind("service") {
-        let names = [(keys.raw_service, keys.service), (keys.raw_service_namespace, keys.namespace)];
-        named(entity, &service, &names);
-    }
-    let workloads = WORKLOADS.map(|(kind, event)| (kind, header(event)));
-    let desired = batch.name("replicas.desired");
-    for entity in batch.of_kind("workload") {
-        // What owns a pending pod is a workload too, and has no figures.
-        let kind = attribute(entity, keys.workload_kind).filter(|_| entity.gauge(desired).is_some());
-        if let Some((_, header)) = workloads.iter().find(|(known, _)| kind == Some(known)) {
-            let names = [(keys.workload_name, keys.pod_name), (keys.workload_namespace, keys.namespace)];
-            named(entity, header, &names);
-        }
-    }
-
+    let hyper_pod = start(batch, "HyperPodNode", "", name.as_slice(), keys);
     // Their events go where all others of the leader go, but no node is theirs.
-    let mut unbound = of_cluster.clone();
-    unbound.extend(pair(keys.stream_node_name, leader));
-    let mut pods = batch.of_kind("pod");
-    // What has a node is reported there.
-    pods.retain(|&pod| attribute(pod, keys.raw_pod_node).is_none_or(str::is_empty));
-    pod::mark_unbound(options, keys, start(batch, "Pod", API_SERVER, &unbound, keys), &pods);
-
-    let hyper_pod = start(batch, "HyperPodNode", "", &of_cluster, keys);
-    for node in batch.of_kind("node") {
-        let is_accelerated =
-            attribute(node, keys.raw_instance_type).is_some_and(|kind| kind.starts_with("ml."));
-        if is_accelerated && value(node, keys.raw_health_status).is_some() {
-            set_all(node, &hyper_pod);
-            let name = node.id();
-            node.set_attribute(keys.node_name, name);
-            node.set_attribute(keys.instance_id, name.strip_prefix("hyperpod-").unwrap_or(name));
-            // Both would show up in `kubernetes`, which is for pods.
-            node.remove_attribute(keys.raw_node_name);
-            node.rename_attribute(keys.raw_health_status, "node.health_status");
+    let unbound = start(batch, "Pod", API_SERVER, &with(keys.stream_node_name), keys);
+    let copied = [
+        (keys.raw_namespace, keys.namespace),
+        (keys.raw_service, keys.service),
+        (keys.raw_service_namespace, keys.namespace),
+        (keys.workload_name, keys.pod_name),
+        (keys.workload_namespace, keys.namespace),
+    ];
+    let desired = batch.name("replicas.desired");
+    let mut pods = Vec::new();
+    for entity in batch.entities() {
+        let kind = entity.kind();
+        match kind {
+            // What has a node is reported there.
+            "pod" if attribute(entity, keys.raw_pod_node).is_none_or(str::is_empty) => pods.push(entity),
+            "node" => mark_hyper_pod(entity, &hyper_pod, keys),
+            // What owns a pending pod is a workload too, and has no figures.
+            "workload" if entity.gauge(desired).is_none() => {}
+            _ => {
+                let workload = attribute(entity, keys.workload_kind).unwrap_or_default();
+                let mut named = NAMED.iter().zip(&headers);
+                if let Some((_, header)) = named.find(|(known, _)| (known.0, known.1) == (kind, workload)) {
+                    set_all(entity, header);
+                    set_all(entity, &values(entity, &copied));
+                }
+            }
         }
     }
+    pod::mark_unbound(options, keys, unbound, &pods);
 }
 
-/// An event with `header`, and with what it is called under the names that dimensions have.
-fn named(entity: Entity<'_>, header: &Pairs, names: &[(Name, Name)]) {
-    set_all(entity, header);
-    for &(from, to) in names {
-        if let Some(value) = value(entity, from) {
-            set(entity, to, value);
-        }
+/// What the entity has under the first name of each pair, to go under the second.
+fn values(entity: Entity<'_>, pairs: &[(Name, Name)]) -> Pairs {
+    pairs.iter().filter_map(|&(from, to)| Some((to, value(entity, from)?))).collect()
+}
+
+fn mark_hyper_pod(node: Entity<'_>, header: &Pairs, keys: &Keys) {
+    let is_accelerated = attribute(node, keys.raw_instance_type).is_some_and(|kind| kind.starts_with("ml."));
+    if is_accelerated && value(node, keys.raw_health_status).is_some() {
+        set_all(node, header);
+        let name = node.id();
+        node.set_attribute(keys.node_name, name);
+        node.set_attribute(keys.instance_id, name.strip_prefix("hyperpod-").unwrap_or(name));
+        // Both would show up in `kubernetes`, which is for pods.
+        node.remove_attribute(keys.raw_node_name);
+        node.rename_attribute(keys.raw_health_status, "node.health_status");
     }
 }

@@ -61,6 +61,7 @@ pub(crate) fn header(batch: &Batch, event: EventType, facts: &Facts, keys: &Keys
 }
 
 /// `Type`, `Sources` where there are any, and `shared`.
+#[inline(never)]
 pub(crate) fn start(batch: &Batch, kind: &str, sources: &str, shared: &[(Name, Name)], keys: &Keys) -> Pairs {
     let mut pairs = Vec::with_capacity(shared.len() + 2);
     pairs.push((keys.kind, batch.name(kind)));

@@ -11,8 +11,7 @@ macro_rules! keys {
 
         impl Keys {
             pub(crate) fn new(batch: &Batch) -> Self {
-                let [$($field,)*] = [$($text,)*].map(|text| batch.name(text));
-                Self { $($field,)* }
+                Self { $($field: batch.name($text),)* }
             }
         }
     };
@@ -22,6 +21,7 @@ keys! {
     kind = "Type",
     sources = "Sources",
     cluster_name = "ClusterName",
+    raw_cluster_name = "cluster.name",
     node_name = "NodeName",
     instance_id = "InstanceId",
     instance_type = "InstanceType",

@@ -27,7 +27,7 @@ pub(crate) fn facts(options: &Options, node: Entity<'_>, keys: &Keys) -> Facts {
     let of_instance = |key: &str| instance.and_then(|instance| instance.attribute_name(key));
 
     let cluster = options.cluster_name.as_deref().map(|name| batch.name(name));
-    let cluster = cluster.or_else(|| node.attribute_name("cluster.name"));
+    let cluster = cluster.or_else(|| value(node, keys.raw_cluster_name));
     let configured = options.node_name.as_deref().map(|name| batch.name(name));
     let node_name =
         configured.or_else(|| value(node, keys.raw_node_name)).unwrap_or_else(|| batch.name(node.id()));

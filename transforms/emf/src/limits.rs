@@ -24,6 +24,7 @@ pub(crate) fn is_metric_name(name: &str) -> bool {
     !name.is_empty() && fits(name, NAME_CHARS)
 }
 
-fn fits(text: &str, chars: usize) -> bool {
-    text.len() <= chars || text.chars().count() <= chars
+/// Whether a text has at most so many characters.
+pub(crate) fn fits(text: &str, chars: usize) -> bool {
+    text.len() <= chars || text.bytes().filter(|byte| byte & 0xc0 != 0x80).count() <= chars
 }

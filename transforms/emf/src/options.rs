@@ -123,7 +123,7 @@ fn high_resolution(settings: &mut Settings) -> bool {
 /// Where events of Kubernetes and of ECS instances go.
 fn destinations(settings: &mut Settings, watched: &mut Watched) -> [Destination; 2] {
     let namespace = settings.string("namespace").filter(|text| !text.is_empty());
-    if namespace.as_deref().is_some_and(|text| text.chars().count() > limits::NAME_CHARS) {
+    if namespace.as_deref().is_some_and(|text| !limits::fits(text, limits::NAME_CHARS)) {
         settings.problem(
             "namespace",
             ["longer than ", &integer_text(limits::NAME_CHARS as u64), " characters"].concat(),

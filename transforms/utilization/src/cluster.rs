@@ -24,22 +24,20 @@ pub(crate) fn publish(
     raw: &Raw,
     options: &Options,
 ) -> bool {
+    // Large clusters have tens of thousands of these: no figure is kept twice.
+    let mut copy = |raw, prefix, metric| out.publish_raw(entity, raw, prefix, metric, options.keep_raw);
     match kind {
         "Cluster" => publish_cluster(out, entity, raw),
-        "ClusterNamespace" => {
-            out.publish(entity, Prefix::Namespace, Metric::RunningPods, gauge(entity, raw.pods_running));
-        }
-        "ClusterService" => {
-            out.publish(entity, Prefix::Service, Metric::RunningPods, gauge(entity, raw.endpoints_ready));
-        }
+        "ClusterNamespace" => copy(raw.pods_running, Prefix::Namespace, Metric::RunningPods),
+        "ClusterService" => copy(raw.endpoints_ready, Prefix::Service, Metric::RunningPods),
         "ClusterDeployment" | "ClusterDaemonSet" | "ClusterStatefulSet" | "ClusterReplicaSet" => {
-            for (metric, name) in [
-                (Metric::ReplicasDesired, raw.replicas_desired),
-                (Metric::ReplicasReady, raw.replicas_ready),
-                (Metric::ReplicasAvailable, raw.replicas_available),
-                (Metric::ReplicasUnavailable, raw.replicas_unavailable),
+            for (name, metric) in [
+                (raw.replicas_desired, Metric::ReplicasDesired),
+                (raw.replicas_ready, Metric::ReplicasReady),
+                (raw.replicas_available, Metric::ReplicasAvailable),
+                (raw.replicas_unavailable, Metric::ReplicasUnavailable),
             ] {
-                out.publish(entity, Prefix::Bare, metric, gauge(entity, name));
+                copy(name, Prefix::Bare, metric);
             }
         }
         "Pod" if options.enhanced => status::publish_phase(out, entity, raw),

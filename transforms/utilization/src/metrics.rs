@@ -174,17 +174,36 @@ impl<'b> Publisher<'b> {
     #[inline(never)]
     pub(crate) fn publish(&mut self, entity: Entity<'_>, prefix: Prefix, metric: Metric, value: Option<f64>) {
         let Some(value) = value.filter(|value| value.is_finite()) else { return };
-        let (text, unit) = METRICS[metric as usize];
+        entity.publish(self.name(prefix, metric), value, METRICS[metric as usize].1);
+        self.count += 1;
+    }
+
+    fn name(&mut self, prefix: Prefix, metric: Metric) -> Name {
         let slot = &mut self.names[prefix as usize * METRICS.len() + metric as usize];
         let (scratch, batch) = (&mut self.text, self.batch);
-        let name = *slot.get_or_insert_with(|| {
+        *slot.get_or_insert_with(|| {
             scratch.clear();
             scratch.push_str(PREFIXES[prefix as usize]);
-            scratch.push_str(text);
+            scratch.push_str(METRICS[metric as usize].0);
             batch.name(scratch)
-        });
-        entity.publish(name, value, unit);
-        self.count += 1;
+        })
+    }
+
+    /// Publishes a raw figure as it is; its row stays one unless raw figures shall stay.
+    pub(crate) fn publish_raw(
+        &mut self,
+        entity: Entity<'_>,
+        raw: Name,
+        prefix: Prefix,
+        metric: Metric,
+        keep_raw: bool,
+    ) {
+        let value = entity.gauge(raw);
+        if !keep_raw {
+            let name = self.name(prefix, metric);
+            entity.rename_gauge(raw, name);
+        }
+        self.publish(entity, prefix, metric, value);
     }
 
     /// How many figures were published so far.

@@ -11,8 +11,7 @@ macro_rules! raw {
 
         impl Raw {
             pub(crate) fn new(batch: &Batch) -> Self {
-                let [$($field,)*] = [$($text,)*].map(|text| batch.name(text));
-                Self { $($field,)* }
+                Self { $($field: batch.name($text),)* }
             }
         }
     };
