@@ -5,7 +5,6 @@
 //! What happens is read from a tape of numbers; zero means that nothing goes wrong, and so does the end of the tape. The
 //! shorter tape of a failure is therefore the simpler story.
 
-use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -53,7 +52,7 @@ struct Candidate {
     /// It is about to end, whatever comes of giving the lock back.
     resigns: bool,
     epoch: u64,
-    /// The request that an answer is awaited to; others come too late.
+    /// The request that an answer is awaited to.
     awaits: u64,
     begun: u64,
     stopped_until: u64,
@@ -119,15 +118,9 @@ impl World<'_> {
         self.tape.next().copied().unwrap_or(0)
     }
 
-    fn chance(&mut self, percent: u16) -> bool {
-        let next = self.next();
-        next > 0 && next % 100 < percent
-    }
-
-    /// Mostly short, at times very long.
+    /// Up to two and a half minutes.
     fn span(&mut self) -> u64 {
-        let part = f64::from(self.next()) / f64::from(u16::MAX);
-        (part.powi(6) * 150_000.0) as u64
+        u64::from(self.next()) * 150_000 / 65_536
     }
 
     fn plan(&mut self, after: u64, step: Step) {
@@ -182,21 +175,17 @@ impl World<'_> {
     }
 
     fn wake(&mut self, who: usize) {
-        if self.chance(3) {
+        let fate = self.next() % 64;
+        match fate {
             // Somebody else changes something else.
-            if let Some(last) = self.versions.last() {
-                self.versions.push(last.clone());
-            }
-        }
-        if self.chance(5) {
-            self.candidates[who].wall_ms += (i64::from(self.next()) - 32_000) * 100;
-        }
-        if self.chance(4) {
-            return self.end(who);
+            1 => self.versions.extend(self.versions.last().cloned()),
+            2 | 3 => self.candidates[who].wall_ms += i64::from(self.next() % 41) * 5_000 - 150_000,
+            4 => return self.end(who),
+            _ => {}
         }
         let (now, wall) = (self.clock(who), self.wall(who));
         self.candidates[who].begun = self.now;
-        if self.chance(4) {
+        if fate == 5 {
             self.candidates[who].believes_until = Moment::default();
             self.candidates[who].resigns = true;
             let next = self.candidates[who].elector.resign(now);
@@ -204,7 +193,7 @@ impl World<'_> {
         }
         let request = self.candidates[who].elector.begin(now, wall);
         self.send(who, request);
-        if self.chance(8) {
+        if let 6..=9 = fate {
             self.candidates[who].stopped_until = self.now + self.span();
         }
     }
@@ -213,6 +202,7 @@ impl World<'_> {
     fn end(&mut self, who: usize) {
         self.candidates[who].alive = false;
         self.candidates[who].resigns = false;
+        self.candidates[who].awaits = 0;
         self.candidates[who].epoch += 1;
         self.candidates[who].believes_until = Moment::default();
         let span = self.span();
@@ -223,10 +213,12 @@ impl World<'_> {
         let id = self.count;
         self.candidates[who].awaits = id;
         self.plan(RETRY, Step::Answer(who, id, Answer::Failed));
-        if !self.chance(5) {
-            let delay = 5 + self.span();
-            self.plan(delay, Step::Arrive(who, id, request));
-        }
+        let delay = match self.next() % 32 {
+            1 => return,
+            2 | 3 => self.span(),
+            _ => 5,
+        };
+        self.plan(delay, Step::Arrive(who, id, request));
     }
 
     fn arrive(&mut self, who: usize, id: u64, request: Request<usize>) {
@@ -248,13 +240,13 @@ impl World<'_> {
                 self.show(self.versions.len() - 1)
             }
         };
-        if !self.chance(8) {
-            let delay = 5 + self.span();
-            // The answer goes to who asked, not to its successor.
-            let epoch = self.candidates[who].epoch;
-            self.count += 1;
-            self.steps.insert((self.now + delay, self.count), (epoch, Step::Answer(who, id, answer)));
-        }
+        let delay = match self.next() % 32 {
+            1 | 2 => return,
+            3 => self.span() / 30,
+            4 => self.span(),
+            _ => 5,
+        };
+        self.plan(delay, Step::Answer(who, id, answer));
     }
 
     fn show(&self, version: usize) -> Answer<usize> {
@@ -264,6 +256,7 @@ impl World<'_> {
     }
 
     fn answer(&mut self, who: usize, id: u64, answer: Answer<usize>) {
+        // Others come too late, or to a successor of who asked.
         if self.candidates[who].awaits == id {
             let (now, wall) = (self.clock(who), self.wall(who));
             let next = self.candidates[who].elector.answered(answer, now, wall);
@@ -313,7 +306,7 @@ impl World<'_> {
             }
         }
         // What was under way when the faults ended still comes.
-        let planned = self.steps.keys().map(|(time, _)| Reverse(*time)).min().map_or(0, |Reverse(time)| time);
+        let planned = self.steps.last_key_value().map_or(0, |((time, _), _)| *time);
         let stopped = self.candidates.iter().map(|candidate| candidate.stopped_until).max().unwrap_or(0);
         let settled = planned.max(stopped).max(self.now) + SETTLED;
         while self.now < settled + 600_000 {

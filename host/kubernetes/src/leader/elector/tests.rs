@@ -100,6 +100,16 @@ fn another_is_given_its_lease_by_our_clock() {
 }
 
 #[test]
+fn a_lease_of_another_is_counted_from_the_answer() {
+    let mut elector = elector("b");
+    let held = record("a", 4, 0);
+    elector.begin(second(100), wall(0));
+    elector.answered(found(1, &held), second(190), wall(0));
+    elector.begin(second(191), wall(0));
+    assert_eq!(done(elector.answered(found(1, &held), second(191), wall(0))), Outcome::Follows);
+}
+
+#[test]
 fn a_lock_that_was_given_back_is_taken_at_once() {
     let mut elector = elector("b");
     elector.begin(second(100), wall(0));
