@@ -14,8 +14,6 @@ view! {
     text name = "pod.name";
     /// Namespace.
     text namespace = "pod.namespace";
-    /// Node that was chosen for it, in a cluster's batch.
-    text node_name = "pod.node_name";
     /// `Pending`, `Running`, `Succeeded`, `Failed` or `Unknown`.
     text phase = "pod.phase";
     /// `guaranteed`, `burstable` or `besteffort`, or as the kubelet spells it.

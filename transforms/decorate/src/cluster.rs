@@ -52,8 +52,7 @@ pub(crate) fn mark(options: &Options, batch: &Batch, keys: &Keys) {
     for entity in batch.entities() {
         let kind = entity.kind();
         match kind {
-            // What has a node is reported there.
-            "pod" if attribute(entity, keys.raw_pod_node).is_none_or(str::is_empty) => pods.push(entity),
+            "pod" => pods.push(entity),
             "node" => mark_hyper_pod(entity, &hyper_pod, keys),
             // What owns a pending pod is a workload too, and has no figures.
             "workload" if entity.gauge(desired).is_none() => {}

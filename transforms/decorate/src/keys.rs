@@ -51,7 +51,6 @@ keys! {
     raw_pod_name = "pod.name",
     raw_pod_namespace = "pod.namespace",
     raw_pod_phase = "pod.phase",
-    raw_pod_node = "pod.node_name",
     raw_host_network = "pod.host_network",
     network_host = "network.host",
     cgroup_role = "cgroup.role",
