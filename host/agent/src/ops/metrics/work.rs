@@ -38,7 +38,10 @@ pub(super) fn ticks(figures: &Figures, page: &mut Page<'_>) -> fmt::Result {
         micro(counters.spread_us),
     )?;
     page.state(
-        seconds("insightd_sample_spread_max", "The longest of any sample"),
+        seconds(
+            "insightd_sample_spread_max",
+            "The longest time between the first and the last read of any sample",
+        ),
         micro(counters.spread_max_us),
     )?;
     page.count(
@@ -78,7 +81,7 @@ pub(super) fn components(components: &[ComponentFigures], page: &mut Page<'_>) -
         each(|s| s.last_memory_bytes as u64),
     )?;
     page.states(
-        bytes("insightd_component_memory_peak", "The most of any call"),
+        bytes("insightd_component_memory_peak", "The most linear memory that an instance had in any call"),
         each(|s| s.peak_memory_bytes as u64),
     )?;
     page.counts(
@@ -126,7 +129,7 @@ pub(super) fn outputs(outputs: &[OutputFigures], page: &mut Page<'_>) -> fmt::Re
         outputs.iter().map(|output| (labels(output), output.flow.events)),
     )?;
     page.counts(
-        bytes("insightd_output", "Their bytes"),
+        bytes("insightd_output", "Bytes of the events that an output handed to its sink"),
         outputs.iter().map(|output| (labels(output), output.flow.bytes)),
     )?;
     page.counts(
@@ -158,7 +161,7 @@ pub(super) fn sinks(sinks: &[SinkFigures], page: &mut Page<'_>) -> fmt::Result {
         sinks.iter().map(|sink| (labels(sink), sink.flow.events)),
     )?;
     page.counts(
-        bytes("insightd_sink", "Their bytes"),
+        bytes("insightd_sink", "Bytes of the events that a sink wrote"),
         sinks.iter().map(|sink| (labels(sink), sink.flow.bytes)),
     )?;
     page.counts(
