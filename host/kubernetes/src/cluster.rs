@@ -25,11 +25,14 @@
 //! | **running ones, metadata, JSON, from the watch cache** | **0.6 s** | 94 MB |
 //! | metadata, JSON, as a streaming list (`sendInitialEvents`) | 2.0 s | 97 MB |
 //!
+//! With 145,000 running pods and etcd 3.4, all at once: 2.4 s, 298 MB, no etcd; in pages of 500: 22 s, and 15 s of etcd.
+//!
 //! So: metadata, because `managedFields` and labels pass through as they are, where a whole object is encoded field by field;
 //! a field selector in place of the phase that metadata lacks; no gzip, whose time is the server's and whose gain is bandwidth
 //! within one network; no streaming list, which wraps every object into an event and saves memory only on servers before 1.33,
-//! while it needs etcd 3.5 or newer; no pages, which servers before 1.34 read from etcd, one quorum read each. A server
-//! that must not hold one large answer (before 1.33 it is encoded in one piece) can be asked in pages: [`ClusterSettings::page_size`].
+//! while it needs etcd 3.5 or newer; no pages, which servers read from etcd, one quorum read each, unless they have snapshots
+//! of their cache (1.34 with a new etcd). Pages come after a list that broke off: the server gives an answer one minute,
+//! which all at once may outlast where server or agent are starved ([`ClusterSettings::page_size`]).
 //!
 //! A watch that ends is resumed from its last version, for which bookmarks keep it recent; only a version that the server
 //! forgot (410) costs a new list. The next leader starts with nothing but the lists: what followers would have to watch
@@ -74,7 +77,7 @@ const SILENCE: Duration = Duration::from_secs(120);
 /// How the cluster is watched.
 #[derive(Clone, Debug)]
 pub struct ClusterSettings {
-    /// Objects of one answer to a list; 0 for all at once, out of the API server's watch cache.
+    /// Objects in one page of a list, where one out of the watch cache broke off; 0 to ask for all at once again.
     pub page_size: u32,
     /// Whether pods that wait for a node are shown one by one.
     pub pending_pods: bool,
@@ -212,7 +215,7 @@ impl Starting {
             label_selector: ask.label_selector.map(str::to_owned),
             paging: match self.settings.page_size {
                 0 => Paging::FromCache,
-                size => Paging::Pages(size),
+                size => Paging::FromCacheElsePages(size),
             },
             metadata_only: ask.metadata_only,
             start_jitter: self.settings.start_jitter,

@@ -36,6 +36,9 @@ const WATCH_IDLE: Duration = Duration::from_secs(190);
 pub enum Paging {
     /// All at once from the server's watch cache, which costs etcd nothing.
     FromCache,
+    /// The same, and after a list that broke off in pages of so many objects: the server gives an answer one minute, which a
+    /// long list outlasts where one of the two is slow.
+    FromCacheElsePages(u32),
     /// In pages of so many objects.
     Pages(u32),
 }

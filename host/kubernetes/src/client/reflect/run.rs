@@ -18,7 +18,7 @@ use super::wire::{Malformed, escaped, retry_after, status_of, version_of};
 use super::{Paging, Sink, Timing, Watched};
 use crate::client::backoff::up_to;
 use crate::client::lines::Lines;
-use crate::client::list::ListReader;
+use crate::client::list::{ListMeta, ListReader};
 use crate::client::{Backoff, explain};
 use crate::problem::shortened;
 use crate::status::Status;
@@ -48,6 +48,17 @@ enum End {
     Gone,
     /// It did not work. To ask for the same once more would be of no use where `relist` is set.
     Failed { words: String, retry_after: Option<Duration>, relist: bool },
+    /// A list that began, or was worked at, but did not come to its end.
+    BrokeOff { words: String },
+}
+
+impl End {
+    fn of_list(self) -> Self {
+        match self {
+            Self::Failed { words, .. } => Self::BrokeOff { words },
+            end => end,
+        }
+    }
 }
 
 impl Reflector<'_> {
@@ -61,10 +72,13 @@ impl Reflector<'_> {
             let mut version = match self.list(paging, sink).await {
                 Ok(version) => version,
                 Err(end) => {
-                    // Pages took longer than the server keeps a version: all at once does not have that trouble.
-                    if matches!(end, End::Gone) && paging != Paging::FromCache {
-                        paging = Paging::FromCache;
-                    }
+                    paging = match (&end, paging) {
+                        // Pages took longer than the server keeps a version: all at once does not have that trouble.
+                        (End::Gone, _) => Paging::FromCache,
+                        (End::BrokeOff { .. }, Paging::FromCacheElsePages(limit)) => Paging::Pages(limit),
+                        (End::BrokeOff { .. }, _) => self.watched.paging,
+                        _ => paging,
+                    };
                     self.wait_after(end, "list", &mut backoff).await;
                     continue;
                 }
@@ -113,7 +127,7 @@ impl Reflector<'_> {
             End::Gone => {
                 format!("the API server no longer has the version of {resource} that was asked for (410)")
             }
-            End::Failed { words, .. } => words.clone(),
+            End::Failed { words, .. } | End::BrokeOff { words } => words.clone(),
         }
     }
 
@@ -124,24 +138,34 @@ impl Reflector<'_> {
         sink.restart();
         loop {
             let query = match paging {
-                Paging::FromCache => "resourceVersion=0".to_owned(),
+                Paging::FromCache | Paging::FromCacheElsePages(_) => "resourceVersion=0".to_owned(),
                 Paging::Pages(limit) if next.is_empty() => format!("limit={limit}"),
                 Paging::Pages(limit) => format!("limit={limit}&continue={}", escaped(&next)),
             };
             let mut body = self.ask("list", &query).await?;
-            let mut reader = ListReader::new();
-            while let Some(bytes) = self.piece(&mut body, "list", self.timing.list_idle).await? {
-                let each = &mut |object: &[u8]| malformed.note(sink.listed(object), object);
-                reader.push(&bytes, each).map_err(|error| self.failed("list", error))?;
-            }
-            let meta = reader.finish().map_err(|error| self.failed("list", error))?;
-            if meta.next.is_empty() || paging == Paging::FromCache {
+            let read = self.read_list(&mut body, sink, &mut malformed).await;
+            let meta = read.map_err(End::of_list)?;
+            if meta.next.is_empty() || !matches!(paging, Paging::Pages(_)) {
                 sink.list_end();
                 malformed.report();
                 return Ok(meta.resource_version);
             }
             next = meta.next;
         }
+    }
+
+    async fn read_list(
+        &self,
+        body: &mut Body,
+        sink: &mut dyn Sink,
+        malformed: &mut Malformed,
+    ) -> Result<ListMeta, End> {
+        let mut reader = ListReader::new();
+        while let Some(bytes) = self.piece(body, "list", self.timing.list_idle).await? {
+            let each = &mut |object: &[u8]| malformed.note(sink.listed(object), object);
+            reader.push(&bytes, each).map_err(|error| self.failed("list", error))?;
+        }
+        reader.finish().map_err(|error| self.failed("list", error))
     }
 
     /// Until it ends; `version` is then that of the last line. How many lines came, besides.

@@ -172,6 +172,26 @@ async fn pages() {
 }
 
 #[tokio::test]
+async fn a_list_that_breaks_off_is_followed_by_pages() {
+    let server = Server::start(|number, _| match number {
+        0 => Answer::ok().send(r#"{"metadata":{"resourceVersion":"7"},"items":[{"metadata":{"#).cut(),
+        1 => Answer::status(503).send("busy"),
+        2 => list(8, "more", &[thing("a", 3)]),
+        3 => list(8, "", &[thing("b", 4)]),
+        _ => Answer::ok().hang(),
+    })
+    .await;
+    let run = run(&server, Paging::FromCacheElsePages(1), TIMING);
+    until(|| server.asked().len() == 5).await;
+    let paths = server.paths();
+    assert!(paths[0].starts_with("/api/v1/things?resourceVersion=0&"), "{}", paths[0]);
+    assert!(paths[1].starts_with("/api/v1/things?limit=1&field"), "{}", paths[1]);
+    assert!(paths[2].starts_with("/api/v1/things?limit=1&field"), "{}", paths[2]);
+    assert_eq!(run.seen.known(), ["a@3", "b@4"]);
+    assert_eq!(run.seen.calls(), "restart restart restart end");
+}
+
+#[tokio::test]
 async fn pages_that_outlive_their_version_are_followed_by_one_whole_list() {
     let server = Server::start(|number, _| match number {
         0 => list(7, "more", &[thing("old", 3)]),
