@@ -263,8 +263,9 @@ pub(super) fn read_leader(section: &Section<'_>, environment: &Environment) -> L
     if lease_duration <= renew_deadline {
         section.problem("lease_duration", "must be more than `renew_deadline`: else two agents lead at once");
     }
-    if renew_deadline <= retry_period {
-        section.problem("renew_deadline", "must be more than `retry_period`: else one lost request ends it");
+    // An attempt may come a fifth later than the period says: candidates spread their attempts.
+    if renew_deadline <= retry_period.mul_f64(1.2) {
+        section.problem("renew_deadline", "must be more than 1.2 times `retry_period`: else one lost request ends it");
     }
     section.finish();
     Leader {
@@ -326,6 +327,7 @@ mod tests {
     fn times_that_allow_two_leaders_are_refused() {
         assert!(problem("leader: {lease_duration: 15s}").contains("two agents lead at once"));
         assert!(problem("leader: {retry_period: 20s}").contains("one lost request ends it"));
+        assert!(problem("leader: {renew_deadline: 6s, retry_period: 5s}").contains("1.2 times"));
         assert!(problem("leader: {retry_period: 500ms}").contains("whole seconds"));
     }
 

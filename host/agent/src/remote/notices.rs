@@ -37,10 +37,8 @@ impl Failing {
         for source in sources {
             let (name, state) = (source.source(), source.snapshot());
             match state.error {
-                Some(error) if state.failures_in_a_row >= FAILURES => {
-                    if self.0.insert(name) {
-                        events.push(event(EventKind::Warning, "SourceFailing", format!("{name}: {error}")));
-                    }
+                Some(error) if state.failures_in_a_row >= FAILURES && self.0.insert(name) => {
+                    events.push(event(EventKind::Warning, "SourceFailing", format!("{name}: {error}")));
                 }
                 None if self.0.remove(name) => {
                     events.push(event(

@@ -69,7 +69,9 @@ impl ClusterSource {
                 builder.attribute(cluster, "node.name", &self.node_name);
                 builder.attribute(cluster, "orchestrator", self.orchestrator);
                 builder.gauge(cluster, "agent.heartbeat", 1.0);
-                builder.gauge(cluster, "cluster.age_ms", watch.oldest_age().as_millis() as f64);
+                if watch.statuses().iter().any(|status| status.snapshot().last_success.is_some()) {
+                    builder.gauge(cluster, "cluster.age_ms", watch.oldest_age().as_millis() as f64);
+                }
                 watch.emit(&mut builder, cluster);
                 Some(builder.finish())
             })
