@@ -265,7 +265,10 @@ pub(super) fn read_leader(section: &Section<'_>, environment: &Environment) -> L
     }
     // An attempt may come a fifth later than the period says: candidates spread their attempts.
     if renew_deadline <= retry_period.mul_f64(1.2) {
-        section.problem("renew_deadline", "must be more than 1.2 times `retry_period`: else one lost request ends it");
+        section.problem(
+            "renew_deadline",
+            "must be more than 1.2 times `retry_period`: else one lost request ends it",
+        );
     }
     section.finish();
     Leader {

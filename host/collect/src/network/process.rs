@@ -18,13 +18,16 @@ const PAUSE: u32 = 10;
 /// Finds processes of pods.
 ///
 /// `cgroup.procs` is the way where the agent sees the host's processes (`hostPID`). In another pid namespace the kernel
-/// writes zeros there; then the host's `/proc` is searched, which knows its own numbers, and what was found is kept.
+/// writes zeros there (cgroup v2) or leaves them out (v1); then the host's `/proc` is searched, which knows its own numbers,
+/// and what was found is kept.
 #[derive(Debug, Default)]
 pub(crate) struct Processes {
     /// By name of a pod's cgroup folder; only filled by a search.
     found: HashMap<String, u32>,
     searched: bool,
     pause: u32,
+    /// Whether the host counts processes otherwise than this one does; asked once.
+    elsewhere: Option<bool>,
 }
 
 enum Seen {
@@ -76,7 +79,7 @@ impl Processes {
                 Seen::Nothing => {}
             }
         }
-        if !hidden {
+        if !hidden && !*self.elsewhere.get_or_insert_with(|| is_elsewhere(root)) {
             return Ok(None);
         }
         self.search_for(root, pod, buffer).map_or(Ok(None), open)
@@ -132,6 +135,12 @@ impl Processes {
             }
         }
     }
+}
+
+/// Is this process in another pid namespace than the host's `/proc`, which then has another number for it?
+fn is_elsewhere(root: &HostRoot) -> bool {
+    let number = std::process::id().to_string();
+    !root.is_recording() && root.link("/proc/self").is_ok_and(|link| link.is_some_and(|link| link != number))
 }
 
 /// Is the process still in the cgroup of that folder name? Names of pods are unique; the front of the path depends on who

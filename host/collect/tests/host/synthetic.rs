@@ -5,7 +5,7 @@ use std::path::Path;
 
 use insightd_collect::{Collector, HostRoot, Settings};
 
-use crate::view::{collector, sample, settings};
+use crate::view::{View, collector, sample, settings};
 
 const A: &str = "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";
 const B: &str = "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb";
@@ -152,7 +152,7 @@ fn problems_are_bounded() {
 fn counters_have_previous_readings_of_the_same_cgroup_only() {
     let host = Host::v2();
     let mut collector = collector(host.path());
-    let usage = |view: &crate::view::View| {
+    let usage = |view: &View| {
         view.find("cgroup", &container(A))
             .unwrap()
             .counter("cpu.usage_ns")
@@ -271,6 +271,16 @@ fn processes_of_another_pid_namespace_are_found_by_their_cgroup() {
         let pod = view.find("cgroup", "kubepods.slice/kubepods-podx.slice").unwrap();
         assert_eq!(pod.children("interface").len(), 1);
     }
+    // cgroup v1 shows nothing instead; the host has another number for this process, too
+    host.file(&format!("sys/fs/cgroup/{}/cgroup.procs", container(A)), "");
+    let interfaces = |view: &View| {
+        view.find("cgroup", "kubepods.slice/kubepods-podx.slice").unwrap().children("interface").len()
+    };
+    let fresh = sample(&mut self::collector(host.path()));
+    assert_eq!(interfaces(&fresh), 0, "in the host's namespace an empty list is no reason to search");
+    std::os::unix::fs::symlink("2147483646", host.path().join("proc/self")).unwrap();
+    let fresh = sample(&mut self::collector(host.path()));
+    assert_eq!(interfaces(&fresh), 1);
     // the number now belongs to a process elsewhere
     host.file("proc/40/cgroup", "0::/system.slice/y.service\n");
     let view = sample(&mut collector);
