@@ -83,7 +83,7 @@ pub struct Cluster {
     pub pending_pods: bool,
     /// Most of them.
     pub max_pending_pods: usize,
-    /// Objects in one page of a list.
+    /// Objects in one page of a list, where a whole one broke off.
     pub page_size: u32,
 }
 
