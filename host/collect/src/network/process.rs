@@ -12,20 +12,21 @@ use crate::root::{Dir, HostRoot, ReadBuffer};
 
 /// How deep below a container's cgroup processes are looked for: an init system in a container keeps all of them below.
 const DEPTH: usize = 3;
-/// A search of `/proc` that found nothing for some pod is not repeated for so many ticks.
+/// A search of `/proc` that found nothing for some pod is not repeated on its account for so many ticks.
 const PAUSE: u32 = 10;
 
 /// Finds processes of pods.
 ///
 /// `cgroup.procs` is the way where the agent sees the host's processes (`hostPID`). In another pid namespace the kernel
-/// writes zeros there (cgroup v2) or leaves them out (v1); then the host's `/proc` is searched, which knows its own numbers,
-/// and what was found is kept.
+/// writes zeros there (cgroup v2) or leaves them out (v1), and our own container has our own numbers; then the host's `/proc`
+/// is searched, which knows its own, and what was found is kept.
 #[derive(Debug, Default)]
 pub(crate) struct Processes {
     /// By name of a pod's cgroup folder; only filled by a search.
     found: HashMap<String, u32>,
     searched: bool,
-    pause: u32,
+    /// By the same name, the pods that a search did not find, with the ticks until they may cause another.
+    absent: HashMap<String, u32>,
     /// Whether the host counts processes otherwise than this one does; asked once.
     elsewhere: Option<bool>,
 }
@@ -41,7 +42,10 @@ impl Processes {
     /// To be called at the start of each tick.
     pub(crate) fn start_of_tick(&mut self) {
         self.searched = false;
-        self.pause = self.pause.saturating_sub(1);
+        self.absent.retain(|_, pause| {
+            *pause -= 1;
+            *pause > 0
+        });
         self.found.clear();
     }
 
@@ -60,6 +64,10 @@ impl Processes {
             Ok(file) => Ok(file.map(|file| (process, file))),
             Err(error) => Err((process, error)),
         };
+        if *self.elsewhere.get_or_insert_with(|| is_elsewhere(root)) {
+            // the list of our own container has numbers, and to the host they mean other processes
+            return self.search_for(root, pod, buffer).map_or(Ok(None), open);
+        }
         let mut hidden = false;
         // inode numbers grow: the oldest cgroup is the sandbox's, whose network is the pod's for sure, whatever a
         // container does in namespaces of its own
@@ -79,7 +87,7 @@ impl Processes {
                 Seen::Nothing => {}
             }
         }
-        if !hidden && !*self.elsewhere.get_or_insert_with(|| is_elsewhere(root)) {
+        if !hidden {
             return Ok(None);
         }
         self.search_for(root, pod, buffer).map_or(Ok(None), open)
@@ -91,7 +99,7 @@ impl Processes {
             return Some(pod.process);
         }
         if !self.searched {
-            if self.pause > 0 {
+            if self.absent.contains_key(name) {
                 return None;
             }
             self.searched = true;
@@ -99,7 +107,7 @@ impl Processes {
         }
         let process = self.found.get(name).copied();
         if process.is_none() {
-            self.pause = PAUSE;
+            self.absent.entry(name.to_owned()).or_insert(PAUSE);
         }
         process
     }

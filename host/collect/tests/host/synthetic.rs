@@ -281,7 +281,13 @@ fn processes_of_another_pid_namespace_are_found_by_their_cgroup() {
     std::os::unix::fs::symlink("2147483646", host.path().join("proc/self")).unwrap();
     let fresh = sample(&mut self::collector(host.path()));
     assert_eq!(interfaces(&fresh), 1);
+    // the number in the list of our own container is ours, not the host's
+    host.file(&format!("sys/fs/cgroup/{}/cgroup.procs", container(A)), "39\n");
+    host.net(39, "eth0:7 1 0 0 0 0 0 0 8 2 0 0 0 0 0 0\neth1:7 1 0 0 0 0 0 0 8 2 0 0 0 0 0 0\n");
+    let fresh = sample(&mut self::collector(host.path()));
+    assert_eq!(interfaces(&fresh), 1);
     // the number now belongs to a process elsewhere
+    host.file(&format!("sys/fs/cgroup/{}/cgroup.procs", container(A)), "0\n");
     host.file("proc/40/cgroup", "0::/system.slice/y.service\n");
     let view = sample(&mut collector);
     let pod = view.find("cgroup", "kubepods.slice/kubepods-podx.slice").unwrap();
