@@ -4,6 +4,7 @@
 
 mod arena;
 mod calls;
+mod cluster;
 mod compiler;
 mod contract;
 mod formatters;
