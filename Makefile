@@ -14,7 +14,7 @@ AGENT := target/release/insightd
 # Arguments of `make run`.
 RUN ?= run --interval 5s
 
-.PHONY: help build run test transforms compiler builtins agent deploy-transforms image image-arm64 images test-arm64 fmt lint doc deny unit resident footprint footprint-cluster bench fuzz FORCE
+.PHONY: help build run test transforms compiler builtins agent deploy-transforms image image-arm64 images test-arm64 fmt lint doc deny unit test-node node-suite resident footprint footprint-cluster bench fuzz FORCE
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "%-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -90,6 +90,13 @@ lint: builtins deny
 
 deny: ## Licences, duplicate and banned crates, sources, advisories
 	@tests/deny
+
+test-node: ## The agent on two real Kubernetes nodes, as root (tests/node/README.md; ONLY="figures" for tests of that name)
+	@tests/node/run $(ONLY)
+
+node-suite: ## What test-node runs on the nodes, and the transform that goes with it
+	@$(CARGO) build --quiet --profile quick --target x86_64-unknown-linux-musl -p insightd-node-suite --target-dir target
+	@$(CARGO) rustc --quiet --profile guest --target wasm32-wasip2 -p insightd-node-figures --crate-type cdylib --target-dir target/guest
 
 resident: build ## Resident memory of the agent on this machine over 5 minutes at a 2 s interval
 	tests/footprint/resident 300 2s

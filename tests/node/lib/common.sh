@@ -16,9 +16,9 @@ fail() {
 
 # wait_for SECONDS COMMAND...
 wait_for() {
-  local seconds=$1
+  local seconds=$1 deadline=$((SECONDS + $1))
   shift
-  for _ in $(seq "$seconds"); do
+  while [ "$SECONDS" -lt "$deadline" ]; do
     "$@" >/dev/null 2>&1 && return
     sleep 1
   done

@@ -1,0 +1,287 @@
+//! The agent under test: applied as an operator would, read from outside.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use insightd_tests::cadvisor::{self, Sample};
+use serde_json::Value;
+
+use crate::cluster;
+use crate::event::{Event, Output};
+use crate::node;
+use crate::settings::Settings;
+use crate::wait::until;
+
+/// Where `deploy/` puts it.
+pub(crate) const NAMESPACE: &str = "amazon-cloudwatch";
+/// The name of the cluster that every event carries.
+pub(crate) const CLUSTER: &str = "node-tests";
+/// Port of `/metrics` in the default configuration.
+const OPERATIONS_PORT: u16 = 9464;
+
+/// Which of the agent's pods.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Component {
+    /// Of the DaemonSet.
+    Node,
+    /// Of the Deployment that watches the cluster.
+    Cluster,
+}
+
+impl Component {
+    fn label(self) -> &'static str {
+        match self {
+            Self::Node => "app.kubernetes.io/name=insightd,app.kubernetes.io/component=node",
+            Self::Cluster => "app.kubernetes.io/name=insightd,app.kubernetes.io/component=cluster",
+        }
+    }
+}
+
+/// What an operator's kustomization changes of `deploy/`. The image's name and the cluster's name are always set.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Overlay {
+    /// What is applied: `base`, or a folder of `overlays`.
+    pub(crate) resource: &'static str,
+    /// Replaces ConfigMaps' `insightd.yaml`: (name of the generator's ConfigMap, text).
+    pub(crate) configs: Vec<(&'static str, String)>,
+    /// Further patches, as kustomize has them.
+    pub(crate) patches: &'static str,
+}
+
+/// One of its pods.
+#[derive(Clone, Debug)]
+pub(crate) struct AgentPod {
+    pub(crate) name: String,
+    pub(crate) uid: String,
+    /// Without the runtime's prefix; empty while there is none.
+    pub(crate) container_id: String,
+    pub(crate) restarts: u64,
+}
+
+/// Applies an overlay of `deploy/` and waits until all pods are of it.
+pub(crate) fn deploy(settings: &Settings, overlay: &Overlay) -> Result<()> {
+    let folder = write_overlay(settings, overlay)?;
+    let folder = folder.to_str().context("a path in UTF-8")?;
+    cluster::kubectl(&["apply", "--server-side", "--force-conflicts", "-k", folder])?;
+    let limit = format!("--timeout={}s", 90 * settings.patience());
+    for workload in list_workloads()? {
+        cluster::kubectl(&["-n", NAMESPACE, "rollout", "status", &workload, &limit])
+            .with_context(|| describe_failure().unwrap_or_default())?;
+    }
+    Ok(())
+}
+
+fn list_workloads() -> Result<Vec<String>> {
+    let names = cluster::kubectl(&["-n", NAMESPACE, "get", "daemonsets,deployments", "-o", "name"])?;
+    Ok(names.lines().map(str::to_owned).collect())
+}
+
+/// What its pods say about why they do not become ready.
+fn describe_failure() -> Result<String> {
+    let mut text = String::new();
+    for pod in cluster::list(&["-n", NAMESPACE, "pods"])? {
+        let name = pod["metadata"]["name"].as_str().unwrap_or("").to_owned();
+        let log = cluster::kubectl(&["-n", NAMESPACE, "logs", &name, "--tail=5"]).unwrap_or_default();
+        let log: Vec<&str> = log.lines().filter(|line| Event::parse(line).is_none()).collect();
+        text += &format!("\n{name}: {}: {}", pod["status"]["containerStatuses"][0]["state"], log.join("\n"));
+    }
+    Ok(text)
+}
+
+/// The kustomization, with a copy of `deploy/` beside it: bases have to be named by relative paths.
+fn write_overlay(settings: &Settings, overlay: &Overlay) -> Result<PathBuf> {
+    let folder = settings.work.join("overlay");
+    let _ = fs::remove_dir_all(&folder);
+    fs::create_dir_all(&folder)?;
+    copy(&settings.deploy, &settings.work.join("deploy"))?;
+
+    let (name, tag) = settings.image.rsplit_once(':').context("SUITE_IMAGE has a tag")?;
+    let mut text = format!(
+        "apiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\nresources: [../deploy/{}]\n\
+         images: [{{name: docker.io/library/insightd, newName: {name}, newTag: \"{tag}\"}}]\n\
+         configMapGenerator:\n  - {{name: insightd-environment, namespace: {NAMESPACE}, behavior: merge, literals: [K8S_CLUSTER_NAME={CLUSTER}]}}\n",
+        overlay.resource
+    );
+    for (index, (map, config)) in overlay.configs.iter().enumerate() {
+        fs::write(folder.join(format!("config-{index}.yaml")), config)?;
+        text += &format!(
+            "  - {{name: {map}, namespace: {NAMESPACE}, behavior: merge, files: [insightd.yaml=config-{index}.yaml]}}\n"
+        );
+        if config.contains("file:figures") {
+            fs::copy(&settings.figures, folder.join("figures.wasm")).context("SUITE_FIGURES")?;
+            text += &format!(
+                "  - {{name: insightd-transforms, namespace: {NAMESPACE}, behavior: merge, files: [figures.wasm]}}\n"
+            );
+        }
+    }
+    text += overlay.patches;
+    fs::write(folder.join("kustomization.yaml"), text)?;
+    Ok(folder)
+}
+
+fn copy(from: &Path, to: &Path) -> Result<()> {
+    let _ = fs::remove_dir_all(to);
+    let status = Command::new("cp").arg("-rL").arg(from).arg(to).status()?;
+    if !status.success() {
+        bail!("{} cannot be copied", from.display());
+    }
+    Ok(())
+}
+
+/// Takes the agent away, and waits until it is gone.
+pub(crate) fn remove(settings: &Settings) -> Result<()> {
+    let folder = settings.work.join("overlay");
+    let folder = folder.to_str().context("a path in UTF-8")?;
+    cluster::kubectl(&["delete", "--ignore-not-found", "--wait", "-k", folder]).map(|_| ())
+}
+
+/// Its pods that are not being deleted.
+pub(crate) fn pods(component: Component) -> Result<Vec<AgentPod>> {
+    let pods = cluster::list(&["-n", NAMESPACE, "pods", "-l", component.label()])?;
+    let live = pods.iter().filter(|pod| pod["metadata"].get("deletionTimestamp").is_none());
+    Ok(live.map(AgentPod::of).collect())
+}
+
+/// The DaemonSet's pod on the only node.
+pub(crate) fn pod() -> Result<AgentPod> {
+    pods(Component::Node)?.pop().context("the DaemonSet has no pod")
+}
+
+impl AgentPod {
+    fn of(pod: &Value) -> Self {
+        let text = |value: &Value| value.as_str().unwrap_or("").to_owned();
+        let status = &pod["status"]["containerStatuses"][0];
+        let id = text(&status["containerID"]);
+        Self {
+            name: text(&pod["metadata"]["name"]),
+            uid: text(&pod["metadata"]["uid"]),
+            container_id: id.rsplit('/').next().unwrap_or("").to_owned(),
+            restarts: status["restartCount"].as_u64().unwrap_or(0),
+        }
+    }
+
+    /// Everything it has printed, containers of before a restart included, with events of ticks from `since_ms` on and lines of its
+    /// log written since then. From the files of the node, so that it works while the API server is away.
+    pub(crate) fn output(&self, settings: &Settings, since_ms: u64) -> Result<Output> {
+        let folder =
+            settings.node_run.join(format!("pod-logs/{NAMESPACE}_{}_{}/insightd", self.name, self.uid));
+        let mut files: Vec<PathBuf> = fs::read_dir(&folder)
+            .with_context(|| folder.display().to_string())?
+            .map(|entry| Ok(entry?.path()))
+            .collect::<Result<_>>()?;
+        files.sort();
+        let mut output = Output::default();
+        for file in files {
+            let text = fs::read(&file).with_context(|| file.display().to_string())?;
+            read_log(&String::from_utf8_lossy(&text), since_ms, &mut output);
+        }
+        Ok(output)
+    }
+
+    /// Waits for ticks from `since_ms` on until there are `count` with an event of type `kind`.
+    pub(crate) fn wait_for_ticks(
+        &self,
+        settings: &Settings,
+        since_ms: u64,
+        kind: &str,
+        count: usize,
+    ) -> Result<Output> {
+        let limit = settings.interval() * (count as u32 + 5) + Duration::from_secs(20) * settings.patience();
+        self.wait_for_ticks_within(settings, since_ms, kind, count, limit)
+    }
+
+    pub(crate) fn wait_for_ticks_within(
+        &self,
+        settings: &Settings,
+        since_ms: u64,
+        kind: &str,
+        count: usize,
+        limit: Duration,
+    ) -> Result<Output> {
+        until(limit, &format!("{count} ticks with {kind} of {}", self.name), || {
+            let output = self.output(settings, since_ms)?;
+            let mut times: Vec<u64> = output.of_type(kind).map(|event| event.time_ms).collect();
+            times.dedup();
+            Ok(if times.len() >= count { Ok(output) } else { Err(format!("{} ticks so far", times.len())) })
+        })
+    }
+
+    /// Its `/metrics`.
+    pub(crate) fn metrics(&self) -> Result<Vec<Sample>> {
+        let (status, body) = self.ask("/metrics")?;
+        if status != 200 {
+            bail!("/metrics of {} answers {status}", self.name);
+        }
+        Ok(cadvisor::parse(&body))
+    }
+
+    /// `GET` on its operations port.
+    pub(crate) fn ask(&self, path: &str) -> Result<(u16, String)> {
+        let process = node::processes(&self.container_id)?;
+        let pid = process.first().with_context(|| format!("{} has no process", self.name))?;
+        node::get_inside(*pid, OPERATIONS_PORT, path)
+    }
+}
+
+/// Lines as the container runtime writes them: `TIME STREAM P|F TEXT`, `P` where the line goes on in the next one.
+fn read_log(text: &str, since_ms: u64, output: &mut Output) {
+    let mut line = String::new();
+    for row in text.lines() {
+        let mut parts = row.splitn(4, ' ');
+        let (Some(time), Some(stream), Some(tag), Some(text)) =
+            (parts.next(), parts.next(), parts.next(), parts.next())
+        else {
+            continue;
+        };
+        line.push_str(text);
+        if tag.starts_with('P') {
+            continue;
+        }
+        if stream == "stdout" {
+            output.events.extend(Event::parse(&line).filter(|event| event.time_ms >= since_ms));
+        } else if unix_ms(time).is_none_or(|written| written >= since_ms) {
+            output.log.push(line.clone());
+        }
+        line.clear();
+    }
+}
+
+/// `2026-01-02T03:04:05.678901234Z` as milliseconds since the Unix epoch.
+pub(crate) fn unix_ms(time: &str) -> Option<u64> {
+    let number = |from: usize, to: usize| time.get(from..to)?.parse::<i64>().ok();
+    let (year, month, day) = (number(0, 4)?, number(5, 7)?, number(8, 10)?);
+    // Days since the epoch of a year that begins in March, so that the leap day is the last.
+    let (year, month) = if month > 2 { (year, month - 3) } else { (year - 1, month + 9) };
+    let days = 365 * year + year / 4 - year / 100 + year / 400 + (153 * month + 2) / 5 + day - 1 - 719_468;
+    let seconds = days * 86_400 + number(11, 13)? * 3600 + number(14, 16)? * 60 + number(17, 19)?;
+    let fraction = time.get(19..).and_then(|rest| rest.strip_prefix('.')).unwrap_or("");
+    let digits: String =
+        fraction.chars().take_while(char::is_ascii_digit).chain("000".chars()).take(3).collect();
+    u64::try_from(seconds * 1000 + digits.parse::<i64>().ok()?).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_as_the_runtime_writes_them() {
+        assert_eq!(unix_ms("1970-01-01T00:00:00Z"), Some(0));
+        assert_eq!(unix_ms("2024-02-29T12:00:00.5Z"), Some(1_709_208_000_500));
+        assert_eq!(unix_ms("2026-11-21T14:02:03.123456789Z"), Some(1_795_269_723_123));
+    }
+
+    #[test]
+    fn long_lines_come_in_parts() {
+        let text = "2026-11-21T14:02:03.1Z stdout P {\"Type\":\"Node\",\n\
+                    2026-11-21T14:02:03.1Z stdout F \"Timestamp\":\"1795269723000\"}\n\
+                    2026-11-21T14:02:03.1Z stderr F a line of the log\n";
+        let mut output = Output::default();
+        read_log(text, 0, &mut output);
+        assert_eq!(output.events.len(), 1);
+        assert_eq!(output.log, ["a line of the log"]);
+    }
+}

@@ -1,0 +1,8 @@
+//! The agent on a node that is as it should be.
+
+pub(crate) mod cluster;
+pub(crate) mod deploys;
+pub(crate) mod figures;
+pub(crate) mod identity;
+pub(crate) mod rates;
+pub(crate) mod types;

@@ -1,0 +1,29 @@
+//! `deploy/base` without a change but for the image and the cluster's name.
+
+use std::time::Duration;
+
+use anyhow::{Result, bail};
+
+use crate::sound;
+use crate::suite::{Bench, Profile, Verdict};
+
+pub(crate) fn run(bench: &mut Bench) -> Result<Verdict> {
+    let pod = bench.agent(Profile::Shipped)?;
+    for path in ["/healthz", "/readyz"] {
+        let (status, body) = pod.ask(path)?;
+        if status != 200 {
+            bail!("{path} answers {status}: {body}");
+        }
+    }
+    // A complete event within two intervals of 60 s after its start, which is a while ago.
+    let limit = Duration::from_secs(125);
+    let output = pod.wait_for_ticks_within(&bench.settings, 0, "Cluster", 1, limit)?;
+    sound::no_panic(&output)?;
+    sound::no_negative(&output)?;
+    for kind in ["Node", "NodeFS", "NodeNet", "Pod", "Container", "Cluster", "ClusterNamespace"] {
+        if output.of_type(kind).next().is_none() {
+            bail!("no event of type {kind} by the tick that has Cluster events");
+        }
+    }
+    Ok(Verdict::Passed)
+}

@@ -1,0 +1,51 @@
+//! The API server, by way of `kubectl`.
+
+use std::io::Write;
+use std::process::{Command, Stdio};
+
+use anyhow::{Context, Result, bail};
+use serde_json::Value;
+
+/// Runs `kubectl`, gives what it prints.
+pub(crate) fn kubectl(arguments: &[&str]) -> Result<String> {
+    run(arguments, None)
+}
+
+/// `kubectl apply` of a text.
+pub(crate) fn apply(text: &str, more: &[&str]) -> Result<()> {
+    let mut arguments = vec!["apply", "-f", "-"];
+    arguments.extend(more);
+    run(&arguments, Some(text)).map(|_| ())
+}
+
+/// Objects as JSON: `get(&["pods", "-A"])`.
+pub(crate) fn get(arguments: &[&str]) -> Result<Value> {
+    let mut all = vec!["get", "-o", "json"];
+    all.extend(arguments);
+    serde_json::from_str(&kubectl(&all)?).context("kubectl prints JSON")
+}
+
+/// The items of a list.
+pub(crate) fn list(arguments: &[&str]) -> Result<Vec<Value>> {
+    let mut list = get(arguments)?;
+    Ok(serde_json::from_value(list["items"].take()).unwrap_or_default())
+}
+
+fn run(arguments: &[&str], input: Option<&str>) -> Result<String> {
+    let what = || format!("kubectl {}", arguments.join(" "));
+    let mut child = Command::new("kubectl")
+        .args(arguments)
+        .stdin(if input.is_some() { Stdio::piped() } else { Stdio::null() })
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .with_context(what)?;
+    if let (Some(text), Some(mut stdin)) = (input, child.stdin.take()) {
+        stdin.write_all(text.as_bytes()).with_context(what)?;
+    }
+    let output = child.wait_with_output().with_context(what)?;
+    if !output.status.success() {
+        bail!("{}: {}", what(), String::from_utf8_lossy(&output.stderr).trim());
+    }
+    String::from_utf8(output.stdout).with_context(what)
+}

@@ -1,0 +1,119 @@
+//! What the agent printed: events, and lines of its own log.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+/// One event.
+#[derive(Clone, Debug)]
+pub(crate) struct Event {
+    /// Time of its tick.
+    pub(crate) time_ms: u64,
+    pub(crate) value: Value,
+}
+
+impl Event {
+    /// An event, if the line holds one.
+    pub(crate) fn parse(line: &str) -> Option<Self> {
+        let value: Value = serde_json::from_str(line).ok()?;
+        value.get("Type")?;
+        let time_ms = value["Timestamp"].as_str()?.parse().ok()?;
+        Some(Self { time_ms, value })
+    }
+
+    pub(crate) fn kind(&self) -> &str {
+        self.text("Type")
+    }
+
+    /// Of the pipeline that shows raw counters.
+    pub(crate) fn is_raw(&self) -> bool {
+        self.value.get("Figures").is_some()
+    }
+
+    /// An attribute, empty where there is none.
+    pub(crate) fn text(&self, name: &str) -> &str {
+        self.value[name].as_str().unwrap_or("")
+    }
+
+    /// A member of the object `kubernetes`, empty where there is none.
+    pub(crate) fn about(&self, name: &str) -> &str {
+        self.value["kubernetes"][name].as_str().unwrap_or("")
+    }
+
+    /// A figure.
+    pub(crate) fn figure(&self, name: &str) -> Option<f64> {
+        self.value[name].as_f64()
+    }
+
+    /// All figures.
+    pub(crate) fn figures(&self) -> impl Iterator<Item = (&str, f64)> {
+        self.value
+            .as_object()
+            .into_iter()
+            .flatten()
+            .filter_map(|(name, value)| Some((name.as_str(), value.as_f64()?)))
+    }
+
+    /// `NAMESPACE/POD`.
+    pub(crate) fn pod(&self) -> String {
+        format!("{}/{}", self.about("namespace_name"), self.about("pod_name"))
+    }
+
+    /// The container's id, under whichever runtime it stands.
+    pub(crate) fn container_id(&self) -> &str {
+        let about = &self.value["kubernetes"];
+        let id =
+            about.as_object().into_iter().flatten().find_map(|(_, runtime)| runtime["container_id"].as_str());
+        id.or(about["container_id"].as_str()).unwrap_or("")
+    }
+
+    /// What tells it from all others of its tick.
+    pub(crate) fn identity(&self) -> String {
+        let parts = [
+            self.kind(),
+            self.about("namespace_name"),
+            self.about("pod_name"),
+            self.about("container_name"),
+            self.text("device"),
+            self.text("interface"),
+            self.text("Namespace"),
+            self.text("Service"),
+            self.text("PodName"),
+        ];
+        parts.join("|")
+    }
+}
+
+/// Everything that one pod of the agent printed in a span of time.
+#[derive(Debug, Default)]
+pub(crate) struct Output {
+    pub(crate) events: Vec<Event>,
+    /// Lines of its own log.
+    pub(crate) log: Vec<String>,
+}
+
+impl Output {
+    /// Events of the pipelines that publish, by tick.
+    pub(crate) fn ticks(&self) -> BTreeMap<u64, Vec<&Event>> {
+        let mut ticks: BTreeMap<u64, Vec<&Event>> = BTreeMap::new();
+        for event in self.events.iter().filter(|event| !event.is_raw()) {
+            ticks.entry(event.time_ms).or_default().push(event);
+        }
+        ticks
+    }
+
+    /// Events with raw counters.
+    pub(crate) fn raw(&self) -> impl Iterator<Item = &Event> {
+        self.events.iter().filter(|event| event.is_raw())
+    }
+
+    /// Published events of one `Type`.
+    pub(crate) fn of_type<'a>(&'a self, kind: &'a str) -> impl Iterator<Item = &'a Event> {
+        self.events.iter().filter(move |event| !event.is_raw() && event.kind() == kind)
+    }
+
+    /// The first line of the log that holds all these texts.
+    pub(crate) fn said(&self, texts: &[&str]) -> Option<&str> {
+        self.log.iter().map(String::as_str).find(|line| texts.iter().all(|text| line.contains(text)))
+    }
+}

@@ -1,0 +1,11 @@
+//! The agent on a node on which something is broken.
+
+pub(crate) mod api_server;
+pub(crate) mod churn;
+pub(crate) mod clock;
+pub(crate) mod kubelet;
+pub(crate) mod leader;
+pub(crate) mod rbac;
+pub(crate) mod restart;
+pub(crate) mod sandbox;
+pub(crate) mod token;

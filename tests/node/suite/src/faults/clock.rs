@@ -1,0 +1,74 @@
+//! The wall clock is set forward and back. Where that is the machine's own, nobody would thank us: so in the guest.
+
+use std::process::Command;
+use std::thread;
+use std::time::Duration;
+
+use anyhow::{Result, bail};
+
+use crate::agent::AgentPod;
+use crate::settings::NodeKind;
+use crate::sound;
+use crate::suite::{Bench, Profile, Verdict};
+use crate::wait::now_ms;
+
+const STEP: Duration = Duration::from_secs(600);
+
+pub(crate) fn run(bench: &mut Bench) -> Result<Verdict> {
+    if bench.settings.node == NodeKind::V1 {
+        return Ok(Verdict::Skipped("this machine's clock is not ours to set; node v2 does it"));
+    }
+    let agent = bench.agent(Profile::Quick)?;
+    let since = now_ms();
+    agent.wait_for_ticks(&bench.settings, since, "Cluster", 2)?;
+    let before = now_ms();
+    set_clock(before + STEP.as_millis() as u64)?;
+    let forward = ticks_since(bench, &agent, now_ms())?;
+    let ahead = now_ms();
+    // To the time that it would be without the step.
+    set_clock(now_ms() - STEP.as_millis() as u64)?;
+    let back = now_ms();
+    let again = ticks_since(bench, &agent, back)?;
+    println!("  {forward} ticks after the step forward, {again} after the step back");
+
+    // Ticks of the future stand in the same log; each span of time is looked at by itself.
+    let output = agent.output(&bench.settings, since)?;
+    sound::no_panic(&output)?;
+    sound::no_negative(&output)?;
+    for node in output.of_type("Node") {
+        // A rate over 600 s that took 10, or the other way round, would be sixty times too high or too low.
+        let busy = node.figure("node_cpu_utilization");
+        if busy.is_none_or(|percent| percent <= 0.0 || percent > 130.0) {
+            bail!("node_cpu_utilization is {busy:?} at {}", node.time_ms);
+        }
+    }
+    let future =
+        output.of_type("Node").filter(|event| event.time_ms > back + STEP.as_millis() as u64 / 2).count();
+    if future == 0 || ahead < back {
+        bail!("no tick in the time that the clock was ahead");
+    }
+    Ok(Verdict::Passed)
+}
+
+/// The next ticks come, with cluster events: the leader's lease is no matter of the wall clock.
+fn ticks_since(bench: &Bench, agent: &AgentPod, since: u64) -> Result<usize> {
+    let step = bench.interval();
+    for _ in 0..12 {
+        thread::sleep(step);
+        let output = agent.output(&bench.settings, since)?;
+        let until = now_ms();
+        let of = |kind: &'static str| output.of_type(kind).filter(|event| event.time_ms <= until).count();
+        if of("Node") >= 3 && of("Cluster") >= 2 {
+            return Ok(of("Node"));
+        }
+    }
+    bail!("no three ticks with Node and two with Cluster events within {} s", 12 * step.as_secs())
+}
+
+fn set_clock(unix_ms: u64) -> Result<()> {
+    let status = Command::new("date").args(["-s", &format!("@{}", unix_ms / 1000)]).output()?;
+    if !status.status.success() {
+        bail!("date: {}", String::from_utf8_lossy(&status.stderr));
+    }
+    Ok(())
+}

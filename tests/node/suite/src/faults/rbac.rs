@@ -1,0 +1,124 @@
+//! Rights are taken away: the agent says which, goes on without, and is whole again once they are back.
+
+use std::time::Duration;
+
+use anyhow::{Result, bail};
+use serde_json::{Value, json};
+
+use crate::agent::{self, AgentPod, NAMESPACE};
+use crate::event::Event;
+use crate::suite::{Bench, Profile, Verdict};
+use crate::wait::{now_ms, until};
+use crate::{cluster, sound};
+
+pub(crate) fn run(bench: &mut Bench) -> Result<Verdict> {
+    bench.agent(Profile::Quick)?;
+    without_services(bench)?;
+    without_lock(bench)?;
+    Ok(Verdict::Passed)
+}
+
+/// A new agent may not list services.
+fn without_services(bench: &mut Bench) -> Result<()> {
+    let role = ["clusterrole", "insightd-node"];
+    let leader = ["clusterrole", "insightd-cluster"];
+    let saved = [rules(&role)?, rules(&leader)?];
+    let without = |rules: &Value| -> Value {
+        let mut rules = rules.clone();
+        for rule in rules.as_array_mut().into_iter().flatten() {
+            if let Some(resources) = rule["resources"].as_array_mut() {
+                resources.retain(|resource| resource != "services");
+                if resources.is_empty() {
+                    resources.push(json!("nothing"));
+                }
+            }
+        }
+        rules
+    };
+    set_rules(&role, &without(&saved[0]))?;
+    set_rules(&leader, &without(&saved[1]))?;
+    // A watch that stands goes on, so only a new agent feels it.
+    let old = agent::pod()?;
+    cluster::kubectl(&["-n", NAMESPACE, "delete", "pod", &old.name, "--wait"])?;
+    let result = says(bench, &["services"], &["list"], false);
+    set_rules(&role, &saved[0])?;
+    set_rules(&leader, &saved[1])?;
+    let (agent, since) = result?;
+    until(Duration::from_secs(120), "services on events", || {
+        let output = agent.output(&bench.settings, now_ms().saturating_sub(8000))?;
+        let served = output.of_type("Pod").any(|event| event.text("Service") == "front");
+        Ok(if served { Ok(()) } else { Err("none".to_owned()) })
+    })?;
+    sound::check(&agent, &agent.output(&bench.settings, since)?, bench.interval(), since, now_ms())
+}
+
+/// The leader may not write its lock any more.
+fn without_lock(bench: &mut Bench) -> Result<()> {
+    let role = ["-n", NAMESPACE, "role", "insightd-leader"];
+    let saved = rules(&role)?;
+    let agent = agent::pod()?;
+    agent.wait_for_ticks_within(&bench.settings, now_ms(), "Cluster", 1, Duration::from_secs(100))?;
+    let since = now_ms();
+    set_rules(&role, &json!([{"apiGroups": [""], "resources": ["configmaps"], "verbs": ["get"]}]))?;
+    let result = says(bench, &["configmaps"], &["update"], true);
+    set_rules(&role, &saved)?;
+    result?;
+    agent.wait_for_ticks_within(&bench.settings, now_ms(), "Cluster", 2, Duration::from_secs(100))?;
+    sound::check(&agent, &agent.output(&bench.settings, since)?, bench.interval(), since, now_ms())
+}
+
+/// Waits until the agent's log names what it may not do; with `loses`, until it leads no more. Its pod, and since when it is looked at.
+fn says(bench: &Bench, resources: &[&str], verbs: &[&str], loses: bool) -> Result<(AgentPod, u64)> {
+    let begin = now_ms();
+    let agent = until(Duration::from_secs(90), "the agent", || {
+        let found = agent::pod()?;
+        Ok(if found.container_id.is_empty() { Err("no container yet".to_owned()) } else { Ok(found) })
+    })?;
+    // The first tick of a new one has no rates to look for.
+    agent.wait_for_ticks(&bench.settings, begin, "Node", 2)?;
+    let since = now_ms();
+    let words: Vec<&str> = resources.iter().chain(verbs).copied().collect();
+    let line = until(Duration::from_secs(60), "a line of the log about it", || {
+        let output = agent.output(&bench.settings, begin.saturating_sub(5000))?;
+        let line = output.said(&words).or(metrics_line(&agent, &words).as_deref()).map(str::to_owned);
+        Ok(line.ok_or_else(|| format!("no line with {words:?}: {:?}", output.log)))
+    })?;
+    println!("  it says: {line}");
+    if loses {
+        until(Duration::from_secs(60), "no cluster events", || {
+            let output = agent.output(&bench.settings, now_ms().saturating_sub(6000))?;
+            Ok(if output.of_type("Cluster").next().is_none() {
+                Ok(())
+            } else {
+                Err("there are some".to_owned())
+            })
+        })?;
+    }
+    if agent.output(&bench.settings, since)?.of_type("Pod").filter(|event| is_web(event)).count() == 0 {
+        bail!("no events of pods");
+    }
+    Ok((agent, since))
+}
+
+fn is_web(event: &Event) -> bool {
+    event.pod().starts_with("shop/web-")
+}
+
+/// A sample of `/metrics` whose labels hold all words.
+fn metrics_line(agent: &AgentPod, words: &[&str]) -> Option<String> {
+    let samples = agent.metrics().ok()?;
+    let lines = samples.iter().map(|sample| format!("{} {:?}", sample.name, sample.labels));
+    lines.into_iter().find(|line| words.iter().all(|word| line.contains(word)))
+}
+
+fn rules(role: &[&str]) -> Result<Value> {
+    Ok(cluster::get(role)?["rules"].take())
+}
+
+fn set_rules(role: &[&str], rules: &Value) -> Result<()> {
+    let patch = json!([{"op": "replace", "path": "/rules", "value": rules}]).to_string();
+    let mut arguments = vec!["patch"];
+    arguments.extend(role);
+    arguments.extend(["--type=json", "-p", &patch]);
+    cluster::kubectl(&arguments).map(|_| ())
+}

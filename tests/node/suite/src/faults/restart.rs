@@ -1,0 +1,85 @@
+//! A container is killed, and the runtime starts it again: another container in the same place.
+
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use serde_json::Value;
+
+use crate::event::{Event, Output};
+use crate::suite::{Bench, Profile, Verdict};
+use crate::wait::{now_ms, until};
+use crate::{cluster, node, sound};
+
+pub(crate) fn run(bench: &mut Bench) -> Result<Verdict> {
+    let agent = bench.agent(Profile::Quick)?;
+    let since = now_ms();
+    let before = status()?;
+    agent.wait_for_ticks(&bench.settings, since, "Node", 2)?;
+    node::kill(&before.id)?;
+    let after = until(Duration::from_secs(90), "another container", || {
+        let after = status()?;
+        Ok(if after.id != before.id && after.is_running {
+            Ok(after)
+        } else {
+            Err("still the old one".to_owned())
+        })
+    })?;
+    let output = agent.wait_for_ticks(&bench.settings, now_ms(), "Node", 5)?;
+    new_one_counts(&output, &after)?;
+
+    let output = agent.output(&bench.settings, since)?;
+    // The figure is how many more there are than at the tick before.
+    let of_httpd = output.of_type("Container").filter(|event| event.pod().starts_with("shop/web-"));
+    let of_httpd = of_httpd.filter(|event| event.about("container_name") == "httpd");
+    let counted: f64 = of_httpd.filter_map(|event| event.figure("number_of_container_restarts")).sum();
+    if counted != after.restarts - before.restarts {
+        bail!("{counted} restarts are published, of {} to {}", before.restarts, after.restarts);
+    }
+    let events =
+        |id: &str| output.of_type("Container").filter(|event| event.container_id() == id).collect::<Vec<_>>();
+    let (old, new) = (events(&before.id), events(&after.id));
+    // The new one's counters begin at 0: a rate over the change would be negative, or that of another container.
+    let first = new.first().context("the new container has no event")?;
+    if let Some(event) = old.iter().find(|event| event.time_ms > first.time_ms) {
+        bail!("the old container is back after the new one: {}", event.value);
+    }
+    if let Some((name, value)) = first.figures().find(|(name, _)| name.starts_with("container_cpu_usage")) {
+        bail!("{name} is {value} at the first reading: {}", first.value);
+    }
+    sound::check(&agent, &output, bench.interval(), since, now_ms())?;
+    Ok(Verdict::Passed)
+}
+
+/// The new container is there under its id, and has rates.
+fn new_one_counts(output: &Output, after: &Status) -> Result<()> {
+    let events: Vec<&Event> =
+        output.of_type("Container").filter(|event| event.container_id() == after.id).collect();
+    let last = events.last().context("the new container has no event")?;
+    if last.figure("container_cpu_usage_total").is_none() {
+        bail!("no rate after some ticks: {}", last.value);
+    }
+    Ok(())
+}
+
+struct Status {
+    id: String,
+    restarts: f64,
+    is_running: bool,
+}
+
+/// Of container `httpd` of `shop/web`.
+fn status() -> Result<Status> {
+    let pods = cluster::list(&["-n", "shop", "pods", "-l", "app=web"])?;
+    let statuses = pods.first().context("shop/web has no pod")?["status"]["containerStatuses"].as_array();
+    let status = statuses
+        .into_iter()
+        .flatten()
+        .find(|status| status["name"] == "httpd")
+        .context("no status of httpd")?;
+    let text = |value: &Value| value.as_str().unwrap_or("").rsplit('/').next().unwrap_or("").to_owned();
+    Ok(Status {
+        id: text(&status["containerID"]),
+        restarts: status["restartCount"].as_f64().unwrap_or(0.0),
+        is_running: status["state"].get("running").is_some(),
+    })
+}

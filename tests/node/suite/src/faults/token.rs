@@ -1,0 +1,61 @@
+//! The token that the agent began with is worth nothing any more, and another one lies in its file.
+//!
+//! The API server gets another key to sign service account tokens with and forgets the old one; the kubelet, started anew, writes
+//! tokens signed with it into the pods' volumes. So the agent is refused, by API server and kubelet, until it reads its file again.
+
+use std::fs;
+use std::process::Command;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+
+use crate::agent::AgentPod;
+use crate::faults::kubelet::wait_until_fresh;
+use crate::suite::{Bench, Profile, Verdict};
+use crate::wait::{now_ms, until};
+use crate::{cluster, node, sound};
+
+pub(crate) fn run(bench: &mut Bench) -> Result<Verdict> {
+    let agent = bench.agent(Profile::Quick)?;
+    let script = bench.settings.server.clone();
+    let since = now_ms();
+    agent.wait_for_ticks(&bench.settings, since, "Cluster", 2)?;
+    let before = token(&agent)?;
+
+    let key = bench.settings.node_run.join("pki/service-accounts.key");
+    let made = Command::new("openssl").args(["genrsa", "-out"]).arg(&key).arg("2048").output()?;
+    if !made.status.success() {
+        bail!("openssl: {}", String::from_utf8_lossy(&made.stderr));
+    }
+    for name in ["apiserver", "controller-manager", "kubelet"] {
+        node::server(&script, "stop", name)?;
+    }
+    node::server(&script, "start", "apiserver")?;
+    until(Duration::from_secs(60), "the API server", || {
+        Ok(cluster::kubectl(&["get", "--raw", "/readyz"]).map_err(|error| error.to_string()))
+    })?;
+    node::server(&script, "start", "controller-manager")?;
+    node::server(&script, "start", "kubelet")?;
+
+    let replaced = until(Duration::from_secs(180), "another token in the pod", || {
+        Ok(if token(&agent)? == before { Err("still the old one".to_owned()) } else { Ok(now_ms()) })
+    })?;
+    wait_until_fresh(&agent, bench)?;
+    agent.wait_for_ticks_within(&bench.settings, replaced, "Cluster", 2, Duration::from_secs(120))?;
+    cluster::kubectl(&["wait", "--for=condition=Ready", "nodes", "--all", "--timeout=90s"])?;
+    sound::check(&agent, &agent.output(&bench.settings, since)?, bench.interval(), since, now_ms())?;
+    println!(
+        "  the new token was there after {} s, cluster events and fresh pods {} s later",
+        (replaced - since) / 1000,
+        (now_ms() - replaced) / 1000
+    );
+    Ok(Verdict::Passed)
+}
+
+/// What the agent finds in its file.
+fn token(agent: &AgentPod) -> Result<String> {
+    let process = node::processes(&agent.container_id)?;
+    let pid = process.first().with_context(|| format!("{} has no process", agent.name))?;
+    let file = format!("/proc/{pid}/root/var/run/secrets/kubernetes.io/serviceaccount/token");
+    fs::read_to_string(&file).with_context(|| file)
+}

@@ -1,0 +1,40 @@
+//! The agent on a real Kubernetes node, checked from outside.
+//!
+//! `insightd-node-suite [--list] [FILTER...]` brings a workload and the agent onto the node that `kubectl` reaches, reads what the
+//! agent prints, and compares it with what the API server and the kubelet say. One line a test: `ok`, `FAILED` or `SKIPPED`. It
+//! runs as root on the node itself; what else it needs comes in variables of the environment (`settings.rs`).
+
+mod agent;
+mod checks;
+mod cluster;
+mod counters;
+mod event;
+mod faults;
+mod interop;
+mod node;
+mod settings;
+mod sound;
+mod suite;
+mod tolerances;
+mod wait;
+mod workload;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    if arguments.iter().any(|argument| argument == "--list") {
+        for test in suite::TESTS {
+            println!("{}: {}", test.name, test.about);
+        }
+        return ExitCode::SUCCESS;
+    }
+    match suite::run(&arguments) {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("the suite could not run: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,77 @@
+//! The node's own side: processes of containers, servers, ports on a pod's loopback.
+
+use std::fs;
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::os::fd::AsRawFd;
+use std::path::Path;
+use std::process::Command;
+use std::thread;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+
+/// Starts or stops a server of the node: `server(settings, "stop", "kubelet")`.
+pub(crate) fn server(script: &Path, action: &str, name: &str) -> Result<()> {
+    let status =
+        Command::new(script).args([action, name]).status().with_context(|| script.display().to_string())?;
+    if !status.success() {
+        bail!("{} {action} {name} ended with {status}", script.display());
+    }
+    Ok(())
+}
+
+/// Processes in the cgroup of a container, by its id (without `containerd://`).
+pub(crate) fn processes(container_id: &str) -> Result<Vec<u32>> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir("/proc")? {
+        let name = entry?.file_name();
+        let Some(pid) = name.to_str().and_then(|name| name.parse().ok()) else { continue };
+        // A process may be gone by now.
+        let cgroups = fs::read_to_string(format!("/proc/{pid}/cgroup")).unwrap_or_default();
+        if cgroups.contains(container_id) {
+            found.push(pid);
+        }
+    }
+    found.sort_unstable();
+    Ok(found)
+}
+
+/// Ends every process of a container, without a word of warning.
+pub(crate) fn kill(container_id: &str) -> Result<()> {
+    let found = processes(container_id)?;
+    if found.is_empty() {
+        bail!("container {container_id} has no process");
+    }
+    for pid in found {
+        // SAFETY: a system call on numbers; a process that is gone gives an error that does not matter.
+        unsafe { libc::kill(pid as libc::pid_t, libc::SIGKILL) };
+    }
+    Ok(())
+}
+
+/// `GET` on the loopback of a process's network, where an agent's operations port listens.
+pub(crate) fn get_inside(pid: u32, port: u16, path: &str) -> Result<(u16, String)> {
+    let request = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
+    // Entering a network is for a thread alone, and for ever: so it is one that ends.
+    let answer = thread::spawn(move || -> Result<String> {
+        let network = fs::File::open(format!("/proc/{pid}/ns/net"))?;
+        // SAFETY: the descriptor is open for the whole call.
+        if unsafe { libc::setns(network.as_raw_fd(), libc::CLONE_NEWNET) } != 0 {
+            return Err(std::io::Error::last_os_error()).context("setns");
+        }
+        let address = ([127, 0, 0, 1], port).into();
+        let mut stream = TcpStream::connect_timeout(&address, Duration::from_secs(5))?;
+        stream.set_read_timeout(Some(Duration::from_secs(30)))?;
+        stream.write_all(request.as_bytes())?;
+        let mut text = String::new();
+        stream.read_to_string(&mut text)?;
+        Ok(text)
+    });
+    let Ok(answer) = answer.join() else { bail!("the asking thread panicked") };
+    let answer = answer.with_context(|| format!("GET {path} on port {port} of process {pid}"))?;
+    let status =
+        answer.split(' ').nth(1).and_then(|word| word.parse().ok()).context("no status in the answer")?;
+    let body = answer.split_once("\r\n\r\n").map_or("", |(_, body)| body);
+    Ok((status, body.to_owned()))
+}

@@ -1,0 +1,79 @@
+//! What the suite is told by its environment.
+
+use std::env;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+
+/// Where the suite runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum NodeKind {
+    /// This machine.
+    V1,
+    /// The guest under qemu: cgroup version 2, the `systemd` driver, emulated processors.
+    V2,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Settings {
+    /// `SUITE_NODE`: `v1` or `v2`.
+    pub(crate) node: NodeKind,
+    /// `SUITE_DEPLOY`: the folder `deploy/`, with the components built into its base.
+    pub(crate) deploy: PathBuf,
+    /// `SUITE_IMAGE`: the agent's image, as `NAME:TAG`; the node has it.
+    pub(crate) image: String,
+    /// `SUITE_FIGURES`: the transform that shows raw counters, as wasm.
+    pub(crate) figures: PathBuf,
+    /// `SUITE_TOLERANCES`: how far gauges may be apart.
+    pub(crate) tolerances: PathBuf,
+    /// `SUITE_SERVER`: the script that starts and stops servers of the node.
+    pub(crate) server: PathBuf,
+    /// `SUITE_INTEROP`: the program that leads as the Go agents do.
+    pub(crate) interop: Option<PathBuf>,
+    /// `NODE_RUN`: state of the node's servers.
+    pub(crate) node_run: PathBuf,
+    /// `SUITE_WORK`: a folder for what the suite writes.
+    pub(crate) work: PathBuf,
+}
+
+impl Settings {
+    pub(crate) fn read() -> Result<Self> {
+        let node = match var("SUITE_NODE")?.as_str() {
+            "v1" => NodeKind::V1,
+            "v2" => NodeKind::V2,
+            other => bail!("SUITE_NODE is {other}, not v1 or v2"),
+        };
+        Ok(Self {
+            node,
+            deploy: var("SUITE_DEPLOY")?.into(),
+            image: var("SUITE_IMAGE")?,
+            figures: var("SUITE_FIGURES")?.into(),
+            tolerances: var("SUITE_TOLERANCES")?.into(),
+            server: var("SUITE_SERVER")?.into(),
+            interop: env::var_os("SUITE_INTEROP").map(PathBuf::from),
+            node_run: var("NODE_RUN")?.into(),
+            work: var("SUITE_WORK")?.into(),
+        })
+    }
+
+    /// Time between two ticks in tests that patch the configuration.
+    pub(crate) fn interval(&self) -> Duration {
+        Duration::from_secs(match self.node {
+            NodeKind::V1 => 2,
+            NodeKind::V2 => 10,
+        })
+    }
+
+    /// How much longer things may take than on a machine of its own.
+    pub(crate) fn patience(&self) -> u32 {
+        match self.node {
+            NodeKind::V1 => 1,
+            NodeKind::V2 => 8,
+        }
+    }
+}
+
+fn var(name: &str) -> Result<String> {
+    env::var(name).with_context(|| format!("the variable {name} is not set"))
+}

@@ -1,0 +1,224 @@
+//! The tests, in the order in which they run, and what they share.
+
+use std::time::{Duration, Instant};
+
+use anyhow::Result;
+
+use crate::agent::{self, AgentPod, NAMESPACE, Overlay};
+use crate::settings::{NodeKind, Settings};
+use crate::{checks, faults, interop, workload};
+
+/// How a test ended that did not fail.
+#[derive(Debug)]
+pub(crate) enum Verdict {
+    Passed,
+    Skipped(&'static str),
+}
+
+/// One test.
+pub(crate) struct Test {
+    pub(crate) name: &'static str,
+    pub(crate) about: &'static str,
+    run: fn(&mut Bench) -> Result<Verdict>,
+    /// Also in the guest, where everything takes ten times as long.
+    in_guest: bool,
+}
+
+const fn test(name: &'static str, about: &'static str, run: fn(&mut Bench) -> Result<Verdict>) -> Test {
+    Test { name, about, run, in_guest: false }
+}
+
+const fn also_in_guest(test: Test) -> Test {
+    Test { in_guest: true, ..test }
+}
+
+/// All tests. Those that need the node as it is come before those that break it.
+pub(crate) const TESTS: &[Test] = &[
+    test("deploys", "deploy/ as it is becomes ready, and its first tick has events", checks::deploys::run),
+    also_in_guest(test("types", "events of all types, with their attributes", checks::types::run)),
+    also_in_guest(test("cluster", "cluster events say what the API server says", checks::cluster::run)),
+    also_in_guest(test(
+        "identity",
+        "every running container is named from its second tick on",
+        checks::identity::run,
+    )),
+    also_in_guest(test("figures", "counters and gauges against the kubelet's", checks::figures::run)),
+    also_in_guest(test("rates", "published rates are the growth of these counters", checks::rates::run)),
+    test("container-restarted", "a container is killed and started by the runtime", faults::restart::run),
+    test("empty-cgroup", "a pod whose cgroups are empty, as under gVisor", faults::sandbox::run),
+    test("pods-replaced", "50 pods deleted and made during ticks", faults::churn::run),
+    test("kubelet-stopped", "the kubelet is stopped and comes back", faults::kubelet::run),
+    test("rule-removed", "rights are taken away and given back", faults::rbac::run),
+    test("api-server-stopped", "the API server is away for 2 minutes", faults::api_server::run),
+    test("token-replaced", "the key that signs service account tokens is replaced", faults::token::run),
+    test("interop", "the ConfigMap lock, against client-go", interop::run),
+    test(
+        "leader-killed",
+        "of two leaders one is killed: the other within the lease, never both",
+        faults::leader::run,
+    ),
+    also_in_guest(test("clock-steps", "the wall clock is set forward and back", faults::clock::run)),
+];
+
+/// What the agent is configured with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Profile {
+    /// `deploy/base`, as it is.
+    Shipped,
+    /// The same with a short interval, enhanced figures, and a second pipeline that shows raw counters.
+    Quick,
+    /// `deploy/overlays/cluster-role` with a short interval. Its two replicas may share the only node.
+    TwoLeaders,
+}
+
+/// What tests work with.
+#[derive(Debug)]
+pub(crate) struct Bench {
+    pub(crate) settings: Settings,
+    profile: Option<Profile>,
+    is_workload_up: bool,
+}
+
+impl Bench {
+    /// The DaemonSet's pod, of the agent with this configuration, beside the workload.
+    pub(crate) fn agent(&mut self, profile: Profile) -> Result<AgentPod> {
+        if !self.is_workload_up {
+            workload::start(&self.settings)?;
+        }
+        self.deploy(profile)?;
+        if !self.is_workload_up {
+            workload::wait(&self.settings)?;
+            self.is_workload_up = true;
+        }
+        agent::pod()
+    }
+
+    fn deploy(&mut self, profile: Profile) -> Result<()> {
+        if self.profile == Some(profile) {
+            return Ok(());
+        }
+        if self.profile == Some(Profile::TwoLeaders) {
+            agent::remove(&self.settings)?;
+        }
+        self.profile = None;
+        agent::deploy(&self.settings, &overlay(&self.settings, profile))?;
+        self.profile = Some(profile);
+        Ok(())
+    }
+
+    /// The agent's pods were taken away; the next test brings them back.
+    pub(crate) fn forget(&mut self) {
+        self.profile = None;
+    }
+
+    pub(crate) fn interval(&self) -> Duration {
+        self.settings.interval()
+    }
+}
+
+/// Runs the tests whose names hold one of the texts, or all. Whether none failed.
+pub(crate) fn run(filters: &[String]) -> Result<bool> {
+    let settings = Settings::read()?;
+    let node = settings.node;
+    let mut bench = Bench { settings, profile: None, is_workload_up: false };
+    let (mut passed, mut failed, mut skipped) = (0, Vec::new(), 0);
+    let begin = Instant::now();
+    for test in TESTS {
+        let is_wanted =
+            filters.is_empty() || filters.iter().any(|filter| test.name.contains(filter.as_str()));
+        if !is_wanted || (node == NodeKind::V2 && !test.in_guest) {
+            continue;
+        }
+        let start = Instant::now();
+        let result = (test.run)(&mut bench);
+        let took = start.elapsed().as_secs();
+        match result {
+            Ok(Verdict::Passed) => {
+                passed += 1;
+                println!("ok {} ({took} s)", test.name);
+            }
+            Ok(Verdict::Skipped(why)) => {
+                skipped += 1;
+                println!("SKIPPED {}: {why}", test.name);
+            }
+            Err(error) => {
+                println!("FAILED {}: {error:#} ({took} s)", test.name);
+                failed.push(test.name);
+            }
+        }
+    }
+    let failures = if failed.is_empty() { String::new() } else { format!(" ({})", failed.join(", ")) };
+    println!(
+        "node {}: {passed} passed, {} failed{failures}, {skipped} skipped; {} s",
+        if node == NodeKind::V1 { "v1" } else { "v2" },
+        failed.len(),
+        begin.elapsed().as_secs()
+    );
+    Ok(failed.is_empty())
+}
+
+fn overlay(settings: &Settings, profile: Profile) -> Overlay {
+    let seconds = settings.interval().as_secs();
+    let chain = |scope: &str| {
+        format!(
+            "  - name: {scope}
+    scope: {scope}
+    transforms:
+      - use: file:decorate
+        config: {{enhanced: true}}
+      - use: file:utilization
+        config: {{enhanced: true}}
+    outputs:
+      - formatter: {{use: \"file:emf\", config: {{enhanced: true}}}}
+        sink: stdout
+"
+        )
+    };
+    let raw = "  - name: figures
+    scope: node
+    transforms:
+      - use: file:decorate
+      - use: file:figures
+        on_failure: drop
+    outputs:
+      - formatter: {use: \"file:emf\", config: {disable_metric_extraction: true}}
+        sink: stdout
+";
+    let head = format!("interval: {seconds}s\ntransforms_dir: /etc/insightd/transforms\n");
+    let host = "host: {root: /rootfs}\n";
+    match profile {
+        Profile::Shipped => Overlay { resource: "base", ..Overlay::default() },
+        Profile::Quick => {
+            let config = format!("{head}{host}pipelines:\n{}{}{raw}", chain("node"), chain("cluster"));
+            Overlay { resource: "base", configs: vec![("insightd-config", config)], patches: "" }
+        }
+        Profile::TwoLeaders => {
+            let node = format!("{head}{host}role: node\npipelines:\n{}", chain("node"));
+            let cluster = format!(
+                "{head}role: cluster\noperations: {{listen: \"0.0.0.0:9464\"}}\npipelines:\n{}",
+                chain("cluster")
+            );
+            Overlay {
+                resource: "overlays/cluster-role",
+                configs: vec![("insightd-config", node), ("insightd-cluster-config", cluster)],
+                // There is one node only.
+                patches: "patches:\n  - target: {kind: Deployment, name: insightd-cluster}\n    patch: |\n      \
+                          - {op: remove, path: /spec/template/spec/affinity}\n",
+            }
+        }
+    }
+}
+
+/// The namespace's only DaemonSet is deleted, and with it the agent's pod.
+pub(crate) fn delete_daemonset() -> Result<()> {
+    crate::cluster::kubectl(&[
+        "-n",
+        NAMESPACE,
+        "delete",
+        "daemonset",
+        "insightd",
+        "--wait",
+        "--cascade=foreground",
+    ])
+    .map(|_| ())
+}

@@ -1,0 +1,31 @@
+//! Waiting for what takes its time.
+
+use std::thread;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use anyhow::{Result, bail};
+
+/// Asks until there is an answer; the last reason why not ends up in the error.
+pub(crate) fn until<T>(
+    limit: Duration,
+    what: &str,
+    mut ask: impl FnMut() -> Result<Result<T, String>>,
+) -> Result<T> {
+    let deadline = Instant::now() + limit;
+    loop {
+        let reason = match ask() {
+            Ok(Ok(answer)) => return Ok(answer),
+            Ok(Err(reason)) => reason,
+            Err(error) => format!("{error:#}"),
+        };
+        if Instant::now() >= deadline {
+            bail!("{what}: not within {} s: {reason}", limit.as_secs());
+        }
+        thread::sleep(Duration::from_millis(500));
+    }
+}
+
+/// Milliseconds since the Unix epoch.
+pub(crate) fn now_ms() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64)
+}

@@ -1,0 +1,66 @@
+//! What runs beside the agent.
+
+use std::fs;
+use std::time::Duration;
+
+use anyhow::Result;
+use serde_json::Value;
+
+use crate::cluster;
+use crate::settings::{NodeKind, Settings};
+use crate::wait::until;
+
+const OBJECTS: &str = include_str!("../workload.yaml");
+const STATIC_POD: &str = include_str!("../static-pod.yaml");
+
+/// Puts it onto the node; does not wait.
+pub(crate) fn start(settings: &Settings) -> Result<()> {
+    fs::write(settings.node_run.join("static-pods/heartbeat.yaml"), STATIC_POD)?;
+    let selection: &[&str] = match settings.node {
+        NodeKind::V1 => &[],
+        NodeKind::V2 => &["-l", "guest=yes"],
+    };
+    until(Duration::from_secs(60), "the workload", || {
+        Ok(cluster::apply(OBJECTS, selection).map_err(|error| error.to_string()))
+    })?;
+    let from_cron = ["-n", "batch", "create", "job", "nightly-by-hand", "--from=cronjob/nightly"];
+    cluster::kubectl(&from_cron).map(|_| ())
+}
+
+/// Waits until each pod is in the state that it stands for.
+pub(crate) fn wait(settings: &Settings) -> Result<()> {
+    until(Duration::from_secs(120) * settings.patience(), "the workload", || {
+        let pods = cluster::list(&["pods", "-A"])?;
+        let unready: Vec<String> = pods.iter().filter(|pod| !is_settled(pod)).map(name).collect();
+        let wanted = match settings.node {
+            NodeKind::V1 => 14,
+            NodeKind::V2 => 10,
+        };
+        if pods.len() < wanted {
+            return Ok(Err(format!("{} pods, not {wanted}", pods.len())));
+        }
+        Ok(if unready.is_empty() { Ok(()) } else { Err(format!("not settled: {}", unready.join(", "))) })
+    })
+}
+
+fn name(pod: &Value) -> String {
+    let text = |key: &str| pod["metadata"][key].as_str().unwrap_or("").to_owned();
+    format!("{}/{}", text("namespace"), text("name"))
+}
+
+fn is_settled(pod: &Value) -> bool {
+    let app = pod["metadata"]["labels"]["app"].as_str().unwrap_or("");
+    let phase = &pod["status"]["phase"];
+    let statuses = pod["status"]["containerStatuses"].as_array();
+    let mut statuses = statuses.into_iter().flatten();
+    match app {
+        "unplaced" | "no-image" => phase == "Pending",
+        "finished" => phase == "Succeeded",
+        // Has crashed at least twice, so that it has a last state and restarts.
+        "crasher" | "hungry" => statuses.any(|status| status["restartCount"].as_u64() >= Some(2)),
+        "crunch" => statuses.all(|status| {
+            status["state"].get("running").is_some() || status["state"].get("terminated").is_some()
+        }),
+        _ => phase == "Running" && statuses.all(|status| status["ready"] == true),
+    }
+}
