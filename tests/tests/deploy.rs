@@ -206,7 +206,6 @@ fn rights_are_those_that_are_used() {
         "get nodes/stats",
         "list nodes",
         "list services",
-        "patch events",
         "watch nodes",
         "watch services",
     ]);
@@ -235,6 +234,6 @@ fn rights_are_those_that_are_used() {
 
     assert_eq!(rights(base, "insightd"), &node | &cluster);
     assert_eq!(rights(split, "insightd"), node);
-    assert_eq!(rights(split, "insightd-cluster"), &cluster | &set(&["create events", "patch events"]));
+    assert_eq!(rights(split, "insightd-cluster"), &cluster | &set(&["create events"]));
     assert_eq!(rights(old, "insightd"), &(&node | &cluster) | &set(&["get nodes/proxy"]));
 }
