@@ -59,7 +59,7 @@ pub(crate) fn run(bench: &mut Bench) -> Result<Verdict> {
     agent.wait_for_ticks_within(&bench.settings, died, "Cluster", 2, LEASE + Duration::from_secs(30))?;
     let again = record()?;
     let expected = held["leaderTransitions"].as_u64().map(|count| count + 1);
-    if again["holderIdentity"] != identity.as_str() || again["leaderTransitions"].as_u64() != expected {
+    if again["holderIdentity"] != agent.name.as_str() || again["leaderTransitions"].as_u64() != expected {
         bail!("the lock says {again}, and said {held} before");
     }
     sound::no_panic(&agent.output(&bench.settings, since)?)?;

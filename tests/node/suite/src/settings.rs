@@ -60,7 +60,7 @@ impl Settings {
     /// Time between two ticks in tests that patch the configuration.
     pub(crate) fn interval(&self) -> Duration {
         Duration::from_secs(match self.node {
-            NodeKind::V1 => 2,
+            NodeKind::V1 => 3,
             NodeKind::V2 => 10,
         })
     }

@@ -70,7 +70,9 @@ fn every_tick(output: &Output, interval: Duration, from_ms: u64, to_ms: u64) -> 
         bail!("no whole tick between {from_ms} and {to_ms}");
     }
     if !missing.is_empty() {
-        bail!("{} of {} ticks have no Node event: {missing:?}", missing.len(), last - first + 1);
+        let about: Vec<&str> =
+            output.log.iter().map(String::as_str).filter(|line| line.contains("tick")).take(4).collect();
+        bail!("{} of {} ticks have no Node event: {missing:?}; {about:?}", missing.len(), last - first + 1);
     }
     Ok(())
 }

@@ -74,6 +74,9 @@ pub(crate) fn run(bench: &mut Bench) -> Result<Verdict> {
     {
         bail!("events of pods that are gone");
     }
+    let durations =
+        agent.metrics()?.into_iter().find(|sample| sample.name == "insightd_tick_duration_max_seconds");
+    println!("  the longest tick took {:?} s", durations.map(|sample| sample.value));
     sound::check(&agent, &output, bench.interval(), since, now_ms())?;
     println!("  {} pods came and went in {} ticks", first.len() + second.len(), output.ticks().len());
     Ok(Verdict::Passed)

@@ -45,7 +45,7 @@ fn without_services(bench: &mut Bench) -> Result<()> {
     set_rules(&leader, &saved[1])?;
     let (agent, since) = result?;
     until(Duration::from_secs(120), "services on events", || {
-        let output = agent.output(&bench.settings, now_ms().saturating_sub(8000))?;
+        let output = agent.output(&bench.settings, now_ms().saturating_sub(9000))?;
         let served = output.of_type("Pod").any(|event| event.text("Service") == "front");
         Ok(if served { Ok(()) } else { Err("none".to_owned()) })
     })?;
@@ -86,7 +86,7 @@ fn says(bench: &Bench, resources: &[&str], verbs: &[&str], loses: bool) -> Resul
     println!("  it says: {line}");
     if loses {
         until(Duration::from_secs(60), "no cluster events", || {
-            let output = agent.output(&bench.settings, now_ms().saturating_sub(6000))?;
+            let output = agent.output(&bench.settings, now_ms().saturating_sub(9000))?;
             Ok(if output.of_type("Cluster").next().is_none() {
                 Ok(())
             } else {
