@@ -212,5 +212,6 @@ func makeCluster(nodes int, put func(string, schema.GroupVersionKind, runtime.Ob
 	}
 	// One that nobody owns: only those are reported.
 	lone := replicaSetObject(1<<30, namespaceName(0), "lone", "b0", 2, 1)
+	delete(lone.Labels, "pod-template-hash")
 	put("/registry/replicasets/"+lone.Namespace+"/"+lone.Name, of(apps.SchemeGroupVersion, "ReplicaSet"), lone)
 }
