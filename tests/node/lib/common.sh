@@ -2,6 +2,7 @@
 #
 #   NODE_DIR    what `build` makes and what a running node writes; target/node
 #   NODE_NETNS  network namespace of the node, empty for the machine's own (the guest's)
+#   NODE_POLL   seconds between two tries of what is waited for; 1
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 NODE_DIR=${NODE_DIR:-$(cd "$here/../.." && pwd)/target/node}
 NODE_NETNS=${NODE_NETNS-insightd-node}
@@ -20,7 +21,7 @@ wait_for() {
   shift
   while [ "$SECONDS" -lt "$deadline" ]; do
     "$@" >/dev/null 2>&1 && return
-    sleep 1
+    sleep "${NODE_POLL:-1}"
   done
   echo "node tests: not within $seconds s: $*; logs are in $NODE_RUN/log" >&2
   return 1

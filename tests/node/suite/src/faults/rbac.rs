@@ -67,7 +67,7 @@ fn without_lock(bench: &mut Bench) -> Result<()> {
     sound::check(&agent, &agent.output(&bench.settings, since)?, bench.interval(), since, now_ms())
 }
 
-/// Waits until the agent's log names what it may not do; with `loses`, until it leads no more. Its pod, and since when it is looked at.
+/// Waits until the agent's log, `/metrics` or an Event names what it may not do; with `loses`, until it leads no more. Its pod, and since when it is looked at.
 fn says(bench: &Bench, resources: &[&str], verbs: &[&str], loses: bool) -> Result<(AgentPod, u64)> {
     let begin = now_ms();
     let agent = until(Duration::from_secs(90), "the agent", || {
@@ -78,10 +78,13 @@ fn says(bench: &Bench, resources: &[&str], verbs: &[&str], loses: bool) -> Resul
     agent.wait_for_ticks(&bench.settings, begin, "Node", 2)?;
     let since = now_ms();
     let words: Vec<&str> = resources.iter().chain(verbs).copied().collect();
-    let line = until(Duration::from_secs(60), "a line of the log about it", || {
+    // An Event is told after some failures in a row, between which it waits longer and longer.
+    let line = until(Duration::from_secs(150), "a message about it", || {
         let output = agent.output(&bench.settings, begin.saturating_sub(5000))?;
-        let line = output.said(&words).or(metrics_line(&agent, &words).as_deref()).map(str::to_owned);
-        Ok(line.ok_or_else(|| format!("no line with {words:?}: {:?}", output.log)))
+        let line = output.said(&words).map(str::to_owned);
+        let line = line.or_else(|| metrics_line(&agent, &words)).or_else(|| told(&agent, &words));
+        let log = output.log.iter().filter(|line| !line.contains("component ready")).collect::<Vec<_>>();
+        Ok(line.ok_or_else(|| format!("no log, metric or Event with {words:?}; the log is {log:?}")))
     })?;
     println!("  it says: {line}");
     if loses {
@@ -102,6 +105,17 @@ fn says(bench: &Bench, resources: &[&str], verbs: &[&str], loses: bool) -> Resul
 
 fn is_web(event: &Event) -> bool {
     event.pod().starts_with("shop/web-")
+}
+
+/// A Kubernetes Event about the agent's pod or its lock whose message holds all words.
+fn told(agent: &AgentPod, words: &[&str]) -> Option<String> {
+    let events = cluster::list(&["-n", NAMESPACE, "events"]).ok()?;
+    let about = |event: &&Value| {
+        let name = &event["involvedObject"]["name"];
+        *name == agent.name.as_str() || name == "otel-container-insight-clusterleader"
+    };
+    let mut messages = events.iter().filter(about).filter_map(|event| event["message"].as_str());
+    messages.find(|message| words.iter().all(|word| message.contains(word))).map(str::to_owned)
 }
 
 /// A sample of `/metrics` whose labels hold all words.
