@@ -31,7 +31,18 @@ pub(crate) fn list(arguments: &[&str]) -> Result<Vec<Value>> {
     Ok(serde_json::from_value(list["items"].take()).unwrap_or_default())
 }
 
+/// On emulated processors the API server is now and then too slow for a handshake: those are tried again.
 fn run(arguments: &[&str], input: Option<&str>) -> Result<String> {
+    for _ in 0..3 {
+        match try_once(arguments, input) {
+            Err(error) if format!("{error:#}").contains("TLS handshake timeout") => {}
+            result => return result,
+        }
+    }
+    try_once(arguments, input)
+}
+
+fn try_once(arguments: &[&str], input: Option<&str>) -> Result<String> {
     let what = || format!("kubectl {}", arguments.join(" "));
     let mut child = Command::new("kubectl")
         .args(arguments)

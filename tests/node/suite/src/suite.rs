@@ -60,14 +60,19 @@ pub(crate) const TESTS: &[Test] = &[
     also_in_guest(test("clock-steps", "the wall clock is set forward and back", faults::clock::run)),
 ];
 
+/// How long others wait after the leader's last renewal, in tests that patch the configuration.
+pub(crate) const LEASE: Duration = Duration::from_secs(20);
+/// How long until a candidate looks again, at most.
+pub(crate) const RETRY: Duration = Duration::from_secs(6);
+
 /// What the agent is configured with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Profile {
     /// `deploy/base`, as it is.
     Shipped,
-    /// The same with a short interval, enhanced figures, and a second pipeline that shows raw counters.
+    /// The same with a short interval and lease, enhanced figures, and a second pipeline that shows raw counters.
     Quick,
-    /// `deploy/overlays/cluster-role` with a short interval. Its two replicas may share the only node.
+    /// `deploy/overlays/cluster-role` with a short interval and lease. Its two replicas may share the only node.
     TwoLeaders,
 }
 
@@ -184,7 +189,11 @@ fn overlay(settings: &Settings, profile: Profile) -> Overlay {
       - formatter: {use: \"file:emf\", config: {disable_metric_extraction: true}}
         sink: stdout
 ";
-    let head = format!("interval: {seconds}s\ntransforms_dir: /etc/insightd/transforms\n");
+    let head = format!(
+        "interval: {seconds}s\ntransforms_dir: /etc/insightd/transforms\n\
+         leader: {{lease_duration: {}s, renew_deadline: 10s, retry_period: 2s}}\n",
+        LEASE.as_secs()
+    );
     let host = "host: {root: /rootfs}\n";
     match profile {
         Profile::Shipped => Overlay { resource: "base", ..Overlay::default() },

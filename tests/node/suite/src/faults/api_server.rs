@@ -7,13 +7,11 @@ use anyhow::{Context, Result, bail};
 
 use crate::agent::AgentPod;
 use crate::faults::kubelet::wait_until_fresh;
-use crate::suite::{Bench, Profile, Verdict};
+use crate::suite::{Bench, LEASE, Profile, Verdict};
 use crate::wait::{now_ms, until};
 use crate::{cluster, node, sound};
 
 const AWAY: Duration = Duration::from_secs(120);
-/// After so long without a renewal another may lead.
-const LEASE: Duration = Duration::from_secs(60);
 
 pub(crate) fn run(bench: &mut Bench) -> Result<Verdict> {
     let agent = bench.agent(Profile::Quick)?;
@@ -33,7 +31,7 @@ pub(crate) fn run(bench: &mut Bench) -> Result<Verdict> {
 
     let result = while_away(&agent, bench, stopped, started);
     // Its own lease, or that of before, has to run out first.
-    agent.wait_for_ticks_within(&bench.settings, back, "Cluster", 2, LEASE + Duration::from_secs(40))?;
+    agent.wait_for_ticks_within(&bench.settings, back, "Cluster", 2, LEASE + Duration::from_secs(80))?;
     wait_until_fresh(&agent, bench)?;
     cluster::kubectl(&["wait", "--for=condition=Ready", "nodes", "--all", "--timeout=90s"])?;
     result?;

@@ -7,12 +7,9 @@ use anyhow::{Context, Result, bail};
 
 use crate::agent::{self, AgentPod, Component, NAMESPACE};
 use crate::event::Output;
-use crate::suite::{Bench, Profile, Verdict};
+use crate::suite::{Bench, LEASE, Profile, RETRY, Verdict};
 use crate::wait::{now_ms, until};
 use crate::{cluster, node, sound};
-
-const LEASE: Duration = Duration::from_secs(60);
-const RETRY: Duration = Duration::from_secs(11);
 
 pub(crate) fn run(bench: &mut Bench) -> Result<Verdict> {
     bench.agent(Profile::TwoLeaders)?;
@@ -21,7 +18,7 @@ pub(crate) fn run(bench: &mut Bench) -> Result<Verdict> {
         bail!("{} pods may lead, not 2", pods.len());
     }
     let since = now_ms();
-    let leader = until(LEASE + RETRY + Duration::from_secs(20), "a leader", || {
+    let leader = until(LEASE + RETRY + Duration::from_secs(40), "a leader", || {
         let leading = leading(&pods, bench, since)?;
         Ok(leading.ok_or_else(|| "nobody prints cluster events".to_owned()))
     })?;
