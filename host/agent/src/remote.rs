@@ -122,7 +122,7 @@ impl Remote {
         let status = Arc::new(Status::new("kubelet"));
         let kubelet =
             Kubelet::new(settings, status.clone()).map_err(|error| Usage(format!("kubelet: {error}")))?;
-        self.kubelet = Some(KubeletHandle::start(runtime, kubelet, wanted.timeout));
+        self.kubelet = Some(KubeletHandle::start(runtime, kubelet, wanted.timeout, config.interval));
         self.statuses.push(status);
         Ok(())
     }

@@ -56,20 +56,27 @@ impl Status {
         self.state().bytes += bytes;
     }
 
-    /// Data is there, or confirmed to be current.
+    /// Data is there, or confirmed to be current. The first time after a failure the log says so.
     pub fn succeeded(&self) {
         let mut state = self.state();
+        if state.failures_in_a_row > 0 {
+            tracing::info!(source = self.source, failures = state.failures_in_a_row, "data is current again");
+        }
         state.last_success = Some(Instant::now());
         state.failures_in_a_row = 0;
         state.error = None;
     }
 
-    /// It failed; what is known grows old.
+    /// It failed; what is known grows old. The log has the first failure of a row, and one of another kind within it.
     pub fn failed(&self, error: impl Into<String>) {
+        let error = error.into();
         let mut state = self.state();
         state.errors += 1;
         state.failures_in_a_row += 1;
-        state.error = Some(error.into());
+        if state.error.as_ref() != Some(&error) {
+            tracing::warn!(source = self.source, error, "asking failed; what is known stays");
+        }
+        state.error = Some(error);
     }
 
     /// What is known now.

@@ -24,11 +24,12 @@ pub struct KubeletHandle {
 }
 
 impl KubeletHandle {
-    /// Starts the task. `timeout` is that of one answer of the kubelet.
-    pub fn start(runtime: &Handle, kubelet: Kubelet, timeout: Duration) -> Self {
+    /// Starts the task. `timeout` is that of one answer of the kubelet. A tick never waits longer than half of `interval`, else
+    /// a slow kubelet would cost the node the next one; what comes later counts for that one.
+    pub fn start(runtime: &Handle, kubelet: Kubelet, timeout: Duration, interval: Duration) -> Self {
         let (questions, inbox) = mpsc::channel(1);
         runtime.spawn(answer(kubelet, inbox));
-        let (runtime, patience) = (runtime.clone(), timeout + GRACE);
+        let (runtime, patience) = (runtime.clone(), (timeout + GRACE).min(interval / 2));
         Self { runtime, questions, asked: None, last: Arc::default(), patience }
     }
 
