@@ -38,6 +38,7 @@ pub(crate) fn run(bench: &mut Bench) -> Result<Verdict> {
         "--force",
         "--wait=false",
     ])?;
+    // The tick that shows it is up to an interval later, and the new leader has to list the cluster first.
     let taken = until(LEASE + RETRY + bench.interval() * 2, "the other to lead", || {
         let replacements = agent::pods(Component::Cluster)?;
         let all: Vec<AgentPod> =
@@ -50,9 +51,6 @@ pub(crate) fn run(bench: &mut Bench) -> Result<Verdict> {
         Ok(found.into_iter().min_by_key(|(time, _)| *time).ok_or_else(|| "no cluster events".to_owned()))
     })?;
     let (first, successor) = taken;
-    if first - killed > (LEASE + RETRY).as_millis() as u64 {
-        bail!("another leads only {} ms later", first - killed);
-    }
     let after = successor.wait_for_ticks(&bench.settings, first, "Cluster", 3)?;
     never_both(&[
         ("the killed one", &before),
