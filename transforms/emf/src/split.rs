@@ -95,7 +95,9 @@ fn drop_largest(run: &mut Run<'_>, fields: &mut Fields) -> bool {
     let mut largest = None;
     for at in 0..fields.attributes.len() {
         let size = attribute_size(run, fields, at);
-        if largest.is_none_or(|(_, known)| size > known) {
+        // Of equally large ones the last by name: the order of rows says nothing.
+        let name = |at: usize| run.keys.key(fields.attributes[at].key).text;
+        if largest.is_none_or(|(other, known)| size > known || size == known && name(at) > name(other)) {
             largest = Some((at, size));
         }
     }
