@@ -8,7 +8,7 @@ mod build;
 mod keep;
 #[cfg(test)]
 mod tests;
-mod wire;
+pub(crate) mod wire;
 
 use std::collections::HashSet;
 

@@ -48,7 +48,7 @@ pub(super) fn pipelines(
     let mut pipelines = Vec::new();
     for wanted in config.pipelines.iter().filter(|wanted| serves(config.role, wanted.scope)) {
         let mut assembly =
-            Assembly { config, library: &mut *library, pipeline: &wanted.name, fatal: &mut fatal };
+            Assembly { config, components: &mut *library, pipeline: &wanted.name, fatal: &mut fatal };
         let stages = wanted.transforms.iter().filter_map(|stage| assembly.stage(stage)).collect();
         let outputs = wanted.outputs.iter().filter_map(|output| assembly.output(output, sinks)).collect();
         pipelines.push(Pipeline { name: wanted.name.clone(), scope: wanted.scope, stages, outputs });
@@ -67,7 +67,7 @@ fn serves(role: Role, scope: Scope) -> bool {
 /// One pipeline on its way.
 struct Assembly<'a> {
     config: &'a Config,
-    library: &'a mut Library,
+    components: &'a mut Library,
     pipeline: &'a str,
     /// What keeps the agent from starting.
     fatal: &'a mut Vec<Problem>,
@@ -75,7 +75,7 @@ struct Assembly<'a> {
 
 impl Assembly<'_> {
     fn stage(&mut self, wanted: &config::Stage) -> Option<Stage> {
-        let found = self.library.find(&wanted.component, Kind::Transform);
+        let found = self.components.find(&wanted.component, Kind::Transform);
         match self.slot(&wanted.component, wanted.on_failure, found) {
             Ok(slot) => Some(Stage::new(slot)),
             Err(problems) => {
@@ -93,7 +93,7 @@ impl Assembly<'_> {
     }
 
     fn output(&mut self, wanted: &config::Output, sinks: &SinkSet) -> Option<Output> {
-        let found = self.library.find(&wanted.formatter, Kind::Formatter);
+        let found = self.components.find(&wanted.formatter, Kind::Formatter);
         match self.slot(&wanted.formatter, OnFailure::LastGood, found) {
             Ok(slot) => {
                 let quota = Quota { bytes: wanted.max_bytes_per_tick, routes: wanted.max_routes_per_tick };

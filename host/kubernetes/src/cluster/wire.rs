@@ -2,6 +2,7 @@
 
 use serde::Deserialize;
 
+use crate::pods::wire::Owner;
 use crate::text::{List, Object, Pairs, Text};
 
 /// An object of which only the name counts.
@@ -37,13 +38,6 @@ pub(super) struct PodMetadata<'a> {
     pub(super) namespace: Option<Text<'a>>,
     pub(super) labels: Option<Pairs<'a>>,
     pub(super) owner_references: Option<List<Object<Owner<'a>>>>,
-}
-
-#[derive(Deserialize)]
-pub(super) struct Owner<'a> {
-    #[serde(borrow)]
-    pub(super) kind: Option<Text<'a>>,
-    pub(super) name: Option<Text<'a>>,
 }
 
 #[derive(Deserialize)]

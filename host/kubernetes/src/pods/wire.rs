@@ -27,10 +27,10 @@ pub(super) struct Metadata<'a> {
 }
 
 #[derive(Deserialize)]
-pub(super) struct Owner<'a> {
+pub(crate) struct Owner<'a> {
     #[serde(borrow)]
-    pub(super) kind: Option<Text<'a>>,
-    pub(super) name: Option<Text<'a>>,
+    pub(crate) kind: Option<Text<'a>>,
+    pub(crate) name: Option<Text<'a>>,
 }
 
 #[derive(Deserialize)]
