@@ -6,10 +6,10 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 
 use crate::agent::AgentPod;
-use crate::faults::kubelet::wait_until_fresh;
+use crate::faults::kubelet::settle;
 use crate::suite::{Bench, LEASE, Profile, Verdict};
 use crate::wait::{now_ms, until};
-use crate::{cluster, node, sound};
+use crate::{cluster, node};
 
 const AWAY: Duration = Duration::from_secs(120);
 
@@ -32,11 +32,7 @@ pub(crate) fn run(bench: &mut Bench) -> Result<Verdict> {
     let result = while_away(&agent, bench, stopped, started);
     // Its own lease, or that of before, has to run out first.
     agent.wait_for_ticks_within(&bench.settings, back, "Cluster", 2, LEASE + Duration::from_secs(80))?;
-    wait_until_fresh(&agent, bench)?;
-    cluster::kubectl(&["wait", "--for=condition=Ready", "nodes", "--all", "--timeout=90s"])?;
-    result?;
-    sound::check(&agent, &agent.output(&bench.settings, since)?, bench.interval(), since, now_ms())?;
-    Ok(Verdict::Passed)
+    settle(&agent, bench, since, result)
 }
 
 fn while_away(agent: &AgentPod, bench: &Bench, stopped: u64, started: u64) -> Result<()> {

@@ -26,10 +26,15 @@ pub(crate) fn run(bench: &mut Bench) -> Result<Verdict> {
     node::server(&script, "start", "kubelet")?;
 
     let result = while_away(&agent, bench, stopped, started);
-    wait_until_fresh(&agent, bench)?;
+    settle(&agent, bench, since, result)
+}
+
+/// After an outage: waits until all is as before, then judges what was seen meanwhile and every event since.
+pub(crate) fn settle(agent: &AgentPod, bench: &Bench, since: u64, result: Result<()>) -> Result<Verdict> {
+    wait_until_fresh(agent, bench)?;
     cluster::kubectl(&["wait", "--for=condition=Ready", "nodes", "--all", "--timeout=90s"])?;
     result?;
-    sound::check(&agent, &agent.output(&bench.settings, since)?, bench.interval(), since, now_ms())?;
+    sound::check(agent, &agent.output(&bench.settings, since)?, bench.interval(), since, now_ms())?;
     Ok(Verdict::Passed)
 }
 
