@@ -235,6 +235,10 @@ impl Remote {
                 holder: leadership.holder(),
             });
             candidacy.watched.show_on(board);
+            let watched = candidacy.watched.clone();
+            let read = Arc::new(move || watched.pending_left_out());
+            let help = "Pending pods beyond `cluster.max_pending_pods`, left out of cluster batches";
+            board.count(Count { name: "insightd_cluster_pending_left_out", help, bytes: false, read });
         }
     }
 

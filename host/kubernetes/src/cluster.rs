@@ -167,6 +167,11 @@ impl ClusterWatch {
         self.store.emit(builder, cluster);
     }
 
+    /// Pending pods of which only the number is shown, for they are more than [`ClusterSettings::max_pending_pods`].
+    pub fn pending_left_out(&self) -> usize {
+        self.store.others.read().as_ref().map_or(0, Pods::left_out)
+    }
+
     /// How it goes, kind by kind.
     pub fn statuses(&self) -> Vec<Arc<Status>> {
         self.sources.iter().map(|source| Arc::clone(&source.status)).collect()

@@ -1,5 +1,6 @@
 //! The cluster, watched for as long as this agent is elected.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use insightd_kubernetes::client::Client;
@@ -14,6 +15,7 @@ use crate::ops::Board;
 pub struct Watched {
     watch: Arc<Mutex<Option<ClusterWatch>>>,
     board: Arc<OnceLock<Arc<Board>>>,
+    pending_left_out: Arc<AtomicU64>,
 }
 
 impl Watched {
@@ -25,6 +27,16 @@ impl Watched {
     /// How reading goes, kind by kind; nothing while another agent leads.
     pub fn statuses(&self) -> Vec<Arc<Status>> {
         self.with(ClusterWatch::statuses).unwrap_or_default()
+    }
+
+    /// Counts pending pods that a batch says nothing of but their number.
+    pub fn leave_out_pending(&self, pods: usize) {
+        self.pending_left_out.fetch_add(pods as u64, Ordering::Relaxed);
+    }
+
+    /// Pending pods left out of batches, batch by batch.
+    pub(super) fn pending_left_out(&self) -> u64 {
+        self.pending_left_out.load(Ordering::Relaxed)
     }
 
     /// Has `board` show how reading goes, whenever there is a watch.

@@ -73,6 +73,7 @@ impl ClusterSource {
                     builder.gauge(cluster, "cluster.age_ms", watch.oldest_age().as_millis() as f64);
                 }
                 watch.emit(&mut builder, cluster);
+                self.watched.leave_out_pending(watch.pending_left_out());
                 Some(builder.finish())
             })
             .flatten()

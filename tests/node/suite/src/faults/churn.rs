@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
 
 use crate::suite::{Bench, Profile, Verdict};
 use crate::wait::{now_ms, until};
@@ -74,9 +74,10 @@ pub(crate) fn run(bench: &mut Bench) -> Result<Verdict> {
     {
         bail!("events of pods that are gone");
     }
-    let durations =
+    let longest =
         agent.metrics()?.into_iter().find(|sample| sample.name == "insightd_tick_duration_max_seconds");
-    println!("  the longest tick took {:?} s", durations.map(|sample| sample.value));
+    let longest = longest.context("no insightd_tick_duration_max_seconds in /metrics")?.value;
+    println!("  the longest tick took {longest:.3} s");
     sound::check(&agent, &output, bench.interval(), since, now_ms())?;
     println!("  {} pods came and went in {} ticks", first.len() + second.len(), output.ticks().len());
     Ok(Verdict::Passed)
