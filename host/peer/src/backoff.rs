@@ -1,0 +1,96 @@
+//! How long to wait after failures.
+
+use std::time::Duration;
+
+/// Exponential back-off with full jitter: after the n-th failure in a row, any time up to `first * 2^(n-1)`, and up to
+/// `most` at last. All of it is drawn, not a part: five thousand agents that lost the same server come back evenly.
+#[derive(Clone, Debug)]
+pub struct Backoff {
+    first: Duration,
+    most: Duration,
+    failures: u32,
+    random: fastrand::Rng,
+}
+
+impl Backoff {
+    /// Waits up to `first` after the first failure, never more than `most`.
+    pub fn new(first: Duration, most: Duration) -> Self {
+        Self::with_random(first, most, fastrand::Rng::new())
+    }
+
+    /// As [`new`](Self::new), with the random numbers of a test.
+    pub fn with_random(first: Duration, most: Duration, random: fastrand::Rng) -> Self {
+        Self { first, most, failures: 0, random }
+    }
+
+    /// Counts a failure, and says how long to wait.
+    pub fn next_wait(&mut self) -> Duration {
+        let ceiling = self.ceiling();
+        self.failures = self.failures.saturating_add(1);
+        up_to(ceiling, &mut self.random)
+    }
+
+    /// The longest wait that the next failure can bring.
+    pub fn ceiling(&self) -> Duration {
+        let factor = 1_u32.checked_shl(self.failures.min(31)).unwrap_or(u32::MAX);
+        self.first.saturating_mul(factor).min(self.most)
+    }
+
+    /// It works again.
+    pub fn reset(&mut self) {
+        self.failures = 0;
+    }
+}
+
+/// Any time from none to `most`.
+pub fn up_to(most: Duration, random: &mut fastrand::Rng) -> Duration {
+    let most = u64::try_from(most.as_nanos()).unwrap_or(u64::MAX);
+    Duration::from_nanos(random.u64(0..=most))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    fn seeded(seed: u64) -> Backoff {
+        Backoff::with_random(SECOND, 60 * SECOND, fastrand::Rng::with_seed(seed))
+    }
+
+    #[test]
+    fn the_ceiling_doubles_up_to_the_most() {
+        let mut backoff = seeded(1);
+        let ceilings: Vec<u64> = (0..40)
+            .map(|_| {
+                let ceiling = backoff.ceiling();
+                assert!(backoff.next_wait() <= ceiling);
+                ceiling.as_secs()
+            })
+            .collect();
+        assert_eq!(ceilings[..8], [1, 2, 4, 8, 16, 32, 60, 60]);
+        assert_eq!(ceilings[39], 60);
+        backoff.reset();
+        assert_eq!(backoff.ceiling(), SECOND);
+    }
+
+    #[test]
+    fn a_fleet_spreads_over_the_whole_time() {
+        let waits: Vec<Duration> = (0..1000).map(|seed| seeded(seed).next_wait()).collect();
+        for quarter in 0..4 {
+            let within = quarter * SECOND / 4..(quarter + 1) * SECOND / 4;
+            let count = waits.iter().filter(|wait| within.contains(wait)).count();
+            assert!((150..350).contains(&count), "quarter {quarter}: {count} of 1000");
+        }
+        assert_eq!(seeded(7).next_wait(), seeded(7).next_wait(), "same seed, same wait");
+    }
+
+    #[test]
+    fn extremes_do_not_overflow() {
+        let mut backoff = Backoff::new(Duration::MAX, Duration::MAX);
+        for _ in 0..100 {
+            backoff.next_wait();
+        }
+        assert_eq!(Backoff::new(Duration::ZERO, Duration::ZERO).next_wait(), Duration::ZERO);
+    }
+}
