@@ -52,7 +52,7 @@ fn a_body_is_the_document_of_the_api() {
 fn events_of_one_tick_shrink_to_a_tenth_at_least() {
     let event = |pod: u32| {
         format!(
-            r#"{{"AutoScalingGroupName":"workers","ClusterName":"prod","Namespace":"shop","PodName":"web-{pod}","Type":"Pod","pod_cpu_utilization":{}.{pod},"pod_memory_working_set":{}}}"#,
+            r#"{{"group":"workers","cluster":"prod","namespace":"shop","pod":"web-{pod}","kind":"Pod","first_figure_of_it":{}.{pod},"second_figure_of_it":{}}}"#,
             pod % 7,
             pod * 4096
         )
