@@ -31,7 +31,7 @@ pub use roots::RootsError;
 /// How long a connection may take to stand.
 const CONNECT: Duration = Duration::from_secs(5);
 
-/// How long an unused connection is kept: past the next tick of the usual interval, so that one handshake serves a day.
+/// How long an unused connection is kept: past the next tick of the usual interval, so that ticks share a connection as long as the server keeps it.
 const IDLE: Duration = Duration::from_secs(90);
 
 /// What a user may set; everything else is found.

@@ -1,5 +1,5 @@
 //! Bodies of `PutLogEvents` requests, made while events come in and compressed at once: what is kept, on disk or in memory,
-//! and sent later is some twentieth of the events.
+//! and sent later is some fifteenth of the events.
 //!
 //! A body is the JSON that the SDK would make (AWS JSON 1.1), as gzip:
 //! `{"logGroupName":…,"logStreamName":…,"logEvents":[{"timestamp":MS,"message":TEXT},…]}`.
@@ -12,7 +12,7 @@ use flate2::write::GzEncoder;
 
 use super::limits::{EVENT_OVERHEAD_BYTES, MAX_BATCH_BYTES, MAX_EVENT_BYTES, MAX_EVENTS, MAX_SPAN};
 
-/// Of the levels, this one takes half the time of the usual 6 for a tenth more bytes, with events that are this much alike.
+/// A low one: events are much alike, and processor time on every node is dearer than bytes.
 const LEVEL: u32 = 3;
 
 /// Why an event can be in no request.

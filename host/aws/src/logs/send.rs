@@ -17,7 +17,7 @@ use crate::delivery::{Post, Rejected, Reply, Trouble};
 /// Tells the service that messages may be in the embedded metric format, the classic shape included.
 const FORMAT_HEADER: (&str, &str) = ("x-amzn-logs-format", "json/emf");
 
-/// A body is some twenty times as large when it is unpacked; what is far beyond is none of ours.
+/// A body is some fifteen times as large when it is unpacked; what is far beyond its bound is none of ours.
 const MAX_UNPACKED_BYTES: u64 = 64 << 20;
 
 /// How requests are made.
