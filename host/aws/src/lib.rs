@@ -1,0 +1,5 @@
+//! AWS: the instance that the agent runs on, and delivery to CloudWatch Logs.
+//!
+//! Everything asks through one configuration ([`sdk`]): credentials, region, endpoints, proxies, certificates.
+
+pub mod sdk;
