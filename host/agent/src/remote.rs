@@ -15,7 +15,7 @@ use insightd_kubernetes::kubelet::{Kubelet, KubeletSettings};
 use insightd_kubernetes::leader::{self, Election, LeaderSettings, Leadership};
 use insightd_kubernetes::local::{Local, LocalSettings};
 use insightd_kubernetes::pods::Keep;
-use insightd_kubernetes::status::Status;
+use insightd_peer::Status;
 use tokio::runtime::Handle;
 
 use crate::app::Usage;

@@ -7,7 +7,6 @@
 //! No message names a token or quotes a header.
 
 mod api;
-mod backoff;
 mod explain;
 mod lines;
 mod list;
@@ -18,10 +17,9 @@ mod token;
 mod transport;
 
 pub use api::{ApiSettings, api_client, is_in_cluster, service_account};
-pub use backoff::Backoff;
-pub(crate) use backoff::up_to;
 pub use explain::explain;
 pub(crate) use explain::{Peer, explain_for};
+pub(crate) use insightd_peer::{Backoff, up_to};
 pub use kube::Client;
 pub(crate) use token::Token;
 pub use transport::Traffic;

@@ -62,8 +62,8 @@ use insights_sdk::{Builder, EntityId};
 use tokio::task::JoinSet;
 
 use crate::client::reflect::{Paging, Watched, reflect};
-use crate::status::Status;
 use endpoints::Endpoints;
+use insightd_peer::Status;
 use namespaces::Namespaces;
 use nodes::Nodes;
 use pods::Pods;

@@ -22,7 +22,7 @@ use tracing::warn;
 use self::gate::{Gate, Times, Verdict};
 use crate::client::explain;
 use crate::leader::LockKind;
-use crate::status::Status;
+use insightd_peer::Status;
 
 /// Events that wait to be sent.
 const QUEUE: usize = 32;

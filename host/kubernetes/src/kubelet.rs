@@ -22,8 +22,8 @@ use rustls::pki_types::pem::PemObject;
 
 use crate::client::{Backoff, ClientError, Token, Traffic, connect, service_account};
 use crate::pods::{self, Keep, PodList};
-use crate::status::Status;
 use crate::summary::{self, Summary};
+use insightd_peer::Status;
 
 use endpoint::{Endpoint, Limits, Outcome};
 

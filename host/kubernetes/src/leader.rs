@@ -36,7 +36,7 @@ use self::clock::Moment;
 pub use self::settings::{LeaderError, LeaderSettings, LockKind};
 use self::task::Candidate;
 use crate::events::Recorder;
-use crate::status::Status;
+use insightd_peer::Status;
 
 #[derive(Debug, Default)]
 struct Seen {

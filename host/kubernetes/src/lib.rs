@@ -50,8 +50,6 @@ pub mod local;
 pub mod pods;
 mod problem;
 pub mod quantity;
-#[cfg(feature = "client")]
-pub mod status;
 pub mod summary;
 mod text;
 

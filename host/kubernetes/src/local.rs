@@ -21,7 +21,7 @@ use tokio::task::JoinHandle;
 
 use crate::client::reflect::{Handler, Paging, Watched, reflect};
 use crate::pods::PodList;
-use crate::status::Status;
+use insightd_peer::Status;
 
 pub use crate::facts::{ConditionStatus, LocalState, NodeFacts, Service, Services, job_key};
 

@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
-use insightd_kubernetes::status::Status;
+use insightd_peer::Status;
 
 use super::figures::Figures;
 use super::health::{Alive, Missing, Progress, Stuck};

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use insightd_kubernetes::client::Client;
 use insightd_kubernetes::cluster::{ClusterSettings, ClusterWatch};
 use insightd_kubernetes::leader::Leadership;
-use insightd_kubernetes::status::Status;
+use insightd_peer::Status;
 
 use crate::ops::Board;
 

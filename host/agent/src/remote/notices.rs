@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use insightd_kubernetes::events::{About, Event, EventKind, Recorder};
-use insightd_kubernetes::status::Status;
+use insightd_peer::Status;
 
 use super::Watched;
 

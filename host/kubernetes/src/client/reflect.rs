@@ -20,7 +20,7 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
-use crate::status::Status;
+use insightd_peer::Status;
 
 use run::Reflector;
 pub(crate) use wire::{escaped, status_of};

@@ -11,7 +11,7 @@ use kube::client::Body;
 use crate::client::reflect::status_of;
 use crate::client::{Backoff, Peer, explain_for};
 use crate::error::KubeletError;
-use crate::status::Status;
+use insightd_peer::Status;
 
 /// What one answer may cost.
 #[derive(Clone, Copy)]

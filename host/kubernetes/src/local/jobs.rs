@@ -17,8 +17,8 @@ use super::{Known, job_key};
 use crate::client::reflect::{escaped, status_of};
 use crate::client::{Backoff, explain, up_to};
 use crate::pods::{Owner, PodList};
-use crate::status::Status;
 use crate::text::{List, Object, Text, each, filled};
+use insightd_peer::Status;
 
 const TIMEOUT: Duration = Duration::from_secs(30);
 

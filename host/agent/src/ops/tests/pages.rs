@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use insightd_kubernetes::status::Status;
+use insightd_peer::Status;
 
 use super::super::metrics::Metrics;
 use super::super::{Board, Count, Standing};

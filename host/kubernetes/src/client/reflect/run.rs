@@ -16,13 +16,13 @@ use tokio::time::{Instant, sleep, timeout};
 
 use super::wire::{Malformed, escaped, retry_after, status_of, version_of};
 use super::{Paging, Sink, Timing, Watched};
-use crate::client::backoff::up_to;
 use crate::client::lines::Lines;
 use crate::client::list::{ListMeta, ListReader};
 use crate::client::{Backoff, explain};
 use crate::problem::shortened;
-use crate::status::Status;
 use crate::text::Text;
+use insightd_peer::Status;
+use insightd_peer::up_to;
 
 /// How long the server is asked to keep a watch: as long as it does unasked. Each end costs it a request a node.
 const WATCH_SECONDS: std::ops::Range<u64> = 1800..3600;

@@ -43,7 +43,7 @@ impl Backoff {
 }
 
 /// Any time from none to `most`.
-pub(crate) fn up_to(most: Duration, random: &mut fastrand::Rng) -> Duration {
+pub fn up_to(most: Duration, random: &mut fastrand::Rng) -> Duration {
     let most = u64::try_from(most.as_nanos()).unwrap_or(u64::MAX);
     Duration::from_nanos(random.u64(0..=most))
 }
