@@ -3,3 +3,5 @@
 //! Everything asks through one configuration ([`sdk`]): credentials, region, endpoints, proxies, certificates.
 
 pub mod sdk;
+pub mod delivery;
+pub mod logs;

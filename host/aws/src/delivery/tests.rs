@@ -1,0 +1,119 @@
+//! Delivery against services that misbehave, on a clock that tests move.
+
+mod fleet;
+mod outage;
+mod policy;
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use insightd_peer::Status;
+use insightd_spool::{NewBlock, Settings, Spool};
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use tokio::time::Instant;
+
+use super::{Outbox, Post, Rejected, Reply, Trouble};
+
+const START_MS: u64 = 1_790_000_000_000;
+
+/// A service that follows a script, and remembers what it was sent and when.
+#[derive(Clone, Default)]
+struct Service(Arc<Mutex<Script>>);
+
+#[derive(Default)]
+struct Script {
+    /// Said one after the other; then everything is taken.
+    replies: VecDeque<Reply>,
+    /// Said to all until this moment.
+    away_until: Option<Instant>,
+    /// Said to these destinations always.
+    refuses: BTreeMap<Vec<u8>, Reply>,
+    /// Requests, with their time.
+    requests: Vec<(Instant, Vec<u8>, Vec<u8>)>,
+    /// Bodies that were taken, each as often as it was.
+    taken: BTreeMap<Vec<u8>, u32>,
+    under_way: usize,
+    most_under_way: usize,
+}
+
+impl Post for Service {
+    async fn send(&self, key: &[u8], _events: u32, body: Vec<u8>) -> Reply {
+        {
+            let mut script = self.0.lock().unwrap();
+            script.requests.push((Instant::now(), key.to_vec(), body.clone()));
+            script.under_way += 1;
+            script.most_under_way = script.most_under_way.max(script.under_way);
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        let mut script = self.0.lock().unwrap();
+        script.under_way -= 1;
+        if script.away_until.is_some_and(|until| Instant::now() < until) {
+            return away();
+        }
+        if let Some(reply) = script.refuses.get(key) {
+            return reply.clone();
+        }
+        let reply = script.replies.pop_front().unwrap_or(Reply::Accepted(Rejected::default()));
+        if matches!(reply, Reply::Accepted(_)) {
+            *script.taken.entry(body).or_default() += 1;
+        }
+        reply
+    }
+}
+
+fn away() -> Reply {
+    let error = "connection refused".to_owned();
+    Reply::NotNow { trouble: Trouble::Unavailable, only_destination: false, error }
+}
+
+/// An agent: an outbox in a folder, and the task that empties it.
+struct Agent {
+    outbox: Outbox,
+    service: Service,
+    stop: watch::Sender<bool>,
+    task: JoinHandle<()>,
+    _folder: tempfile::TempDir,
+}
+
+impl Agent {
+    fn start(at_once: usize, seed: u64) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let spool = Spool::open(Settings::in_folder(folder.path().join("spool")), START_MS);
+        let outbox = Outbox::new(spool, Arc::new(Status::new("logs")));
+        let (stop, stopped) = watch::channel(false);
+        let service = Service::default();
+        let random = fastrand::Rng::with_seed(seed);
+        let run = super::run(outbox.clone(), Arc::new(service.clone()), at_once, random, stopped);
+        Self { outbox, service, stop, task: tokio::spawn(run), _folder: folder }
+    }
+
+    fn script(&self) -> std::sync::MutexGuard<'_, Script> {
+        self.service.0.lock().unwrap()
+    }
+
+    fn put(&self, key: &[u8], body: &str) {
+        let block = NewBlock { key, events: 1, time_unix_ms: START_MS, body: body.as_bytes() };
+        self.outbox.put(&block).unwrap();
+    }
+
+    fn end_tick(&self) {
+        self.outbox.end_tick(START_MS);
+    }
+
+    async fn wait_until_empty(&self, most: Duration) -> Duration {
+        let start = Instant::now();
+        while !self.outbox.is_empty() {
+            assert!(start.elapsed() < most, "after {most:?} there still is {:?}", self.outbox.stats().pending);
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        start.elapsed()
+    }
+
+    async fn end(self) -> Outbox {
+        self.stop.send(true).unwrap();
+        self.task.await.unwrap();
+        self.outbox
+    }
+}

@@ -1,0 +1,59 @@
+//! A thousand agents whose service comes back after an hour.
+
+use super::super::{Courier, Ended};
+use super::*;
+
+/// When each of `count` agents is first heard after the service has been away for `away`: every one fails at the same
+/// moment, as at the end of a common tick, and tries as it is told to.
+fn first_heard(count: u64, away: Duration) -> Vec<Duration> {
+    let agent = |seed| {
+        let mut courier = Courier::new(2, fastrand::Rng::with_seed(seed));
+        let mut now = Duration::ZERO;
+        loop {
+            assert!(courier.may_send(now));
+            courier.sent();
+            if now >= away {
+                return now - away;
+            }
+            courier.ended(&0, Ended::Everything(Trouble::Unavailable), now);
+            now = courier.next_look(now).unwrap_or(now);
+        }
+    };
+    (0..count).map(agent).collect()
+}
+
+#[test]
+fn after_an_outage_a_fleet_comes_back_evenly() {
+    let mut heard = first_heard(1000, Duration::from_secs(3600));
+    heard.sort();
+    assert!(heard.last().unwrap() <= &Duration::from_secs(60), "all are back within the longest wait");
+    let in_second = |second: u64| heard.iter().filter(|time| time.as_secs() == second).count();
+    let busiest = (0..60).map(in_second).max().unwrap();
+    let quarters: Vec<usize> = (0..4).map(|quarter| (quarter * 15..quarter * 15 + 15).map(in_second).sum()).collect();
+    println!("first heard: busiest second {busiest} of 1000; by quarters of a minute {quarters:?}");
+    // Drawn from 60 s evenly, a renewal process ends in no wave: 2 * 1000 / 60 = 33 at first, fewer later.
+    assert!(busiest <= 60, "{busiest}");
+    assert!(quarters[0] < 550, "{quarters:?}");
+    assert!(quarters.is_sorted_by(|a, b| a >= b), "{quarters:?}");
+}
+
+#[test]
+fn requests_that_fail_together_are_one_failure() {
+    let mut courier = Courier::new(4, fastrand::Rng::with_seed(3));
+    let now = Duration::ZERO;
+    for _ in 0..4 {
+        courier.sent();
+        courier.ended(&1, Ended::Settled, now);
+    }
+    (0..4).for_each(|_| courier.sent());
+    assert!(!courier.may_send(now), "four are under way");
+    (0..4).for_each(|_| courier.ended(&1, Ended::Everything(Trouble::Unavailable), now));
+    assert_eq!(courier.failures(), 1);
+    let later = courier.next_look(now).unwrap();
+    assert!(later <= Duration::from_secs(1));
+    courier.sent();
+    assert!(!courier.may_send(later), "after trouble one goes first");
+    courier.ended(&1, Ended::Settled, later);
+    courier.sent();
+    assert!(courier.may_send(later), "then two");
+}

@@ -1,0 +1,13 @@
+//! CloudWatch Logs: limits, request bodies, requests, what the answers mean.
+
+mod body;
+mod create;
+mod explain;
+pub mod limits;
+mod send;
+#[cfg(test)]
+mod tests;
+
+pub use body::{Body, Destination, Open, Unfit, message};
+pub use create::{Create, GroupSettings};
+pub use send::{Logs, LogsSettings};
