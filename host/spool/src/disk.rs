@@ -1,0 +1,259 @@
+//! All segments of a folder.
+
+use std::collections::VecDeque;
+use std::fs::File;
+
+use rustix::io::Errno;
+
+use crate::aside::{self, Aside};
+use crate::block::{Block, BlockId, NewBlock};
+use crate::error::{ReadError, Trouble};
+use crate::folder::Folder;
+use crate::format::{FILE_HEADER_BYTES, NotASegment, RECORD_HEADER_BYTES};
+use crate::ledger::Ledger;
+use crate::scan::read_record;
+use crate::segment::{self, Entry, Found, Segment};
+use crate::settings::Settings;
+use crate::stats::Cause;
+
+/// A folder that is ours, with everything in it that waits.
+#[derive(Debug)]
+pub(crate) struct Disk {
+    folder: Folder,
+    aside: Aside,
+    /// Oldest first.
+    pub(crate) segments: VecDeque<Segment>,
+    /// File of the last segment, while blocks may be appended to it.
+    current: Option<File>,
+    next_number: u64,
+    settings: Settings,
+}
+
+impl Disk {
+    /// Takes the folder over with what is in it.
+    pub(crate) fn open(settings: &Settings, ledger: &mut Ledger) -> Result<Self, Trouble> {
+        let folder = Folder::open(&settings.folder)?;
+        let names = folder.names().map_err(|errno| folder.trouble("", "list the folder", errno))?;
+        let mut numbers: Vec<u64> = names.iter().filter_map(|name| segment::number(name)).collect();
+        numbers.sort_unstable();
+        let unknown = names.iter().filter(|name| *name != aside::NAME && segment::number(name).is_none());
+        let unknown: Vec<_> = unknown.take(5).collect();
+        if !unknown.is_empty() {
+            tracing::warn!(folder = %settings.folder.display(), ?unknown, "spool: files that are not its own are left alone");
+        }
+        let mut disk = Self {
+            aside: Aside::open(&folder, settings.max_bytes / 8),
+            folder,
+            segments: VecDeque::new(),
+            current: None,
+            next_number: numbers.last().map_or(1, |last| last + 1),
+            settings: settings.clone(),
+        };
+        for number in &numbers {
+            // what one file has costs no other file
+            if let Err(trouble) = disk.load(*number, numbers.last() == Some(number), ledger) {
+                tracing::warn!(%trouble, "spool: a file is left alone");
+            }
+        }
+        disk.tidy(ledger);
+        if let Err(trouble) = disk.make_room(0, ledger) {
+            tracing::warn!(%trouble, "spool: it is larger than it may be");
+        }
+        Ok(disk)
+    }
+
+    fn load(&mut self, number: u64, newest: bool, ledger: &mut Ledger) -> Result<(), Trouble> {
+        let name = segment::name(number);
+        match Segment::load(&self.folder, number, newest, ledger)? {
+            Found::Nothing => {
+                self.folder.remove(&name).map_err(|errno| self.folder.trouble(&name, "delete", errno))
+            }
+            Found::NotASegment(bytes, why) => {
+                if why == NotASegment::Damaged {
+                    ledger.damage.unreadable_bytes += bytes;
+                }
+                self.aside.take(&self.folder, &name, bytes, &why.to_string(), &mut ledger.damage)
+            }
+            Found::Segment(segment, file) => {
+                self.current = (newest && !segment.damaged).then_some(file);
+                self.segments.push_back(segment);
+                Ok(())
+            }
+        }
+    }
+
+    pub(crate) fn check_still_ours(&mut self) -> Result<(), Trouble> {
+        self.folder.check_still_ours()
+    }
+
+    pub(crate) fn aside_bytes(&self) -> u64 {
+        self.aside.bytes()
+    }
+
+    pub(crate) fn bytes(&self) -> u64 {
+        self.aside.bytes() + self.segments.iter().map(|segment| segment.length).sum::<u64>()
+    }
+
+    /// Writes a block to the last segment. If it cannot be written, what is on disk stays as it was.
+    pub(crate) fn append(
+        &mut self,
+        id: BlockId,
+        block: &NewBlock<'_>,
+        ledger: &mut Ledger,
+    ) -> Result<(), Trouble> {
+        let record_bytes = record_bytes(block);
+        self.make_room(FILE_HEADER_BYTES + record_bytes, ledger)?;
+        self.begin_segment_for(record_bytes)?;
+        let (Some(segment), Some(file)) = (self.segments.back_mut(), &self.current) else { return Ok(()) };
+        let Err(error) = segment.append(file, id, block, self.settings.sync) else { return Ok(()) };
+        let trouble = self.folder.trouble(&segment::name(segment.number), "write", error);
+        if file.set_len(segment.length).is_err() {
+            self.current = None;
+        }
+        if segment.waiting.is_empty() {
+            self.settle(self.segments.len() - 1, ledger);
+        }
+        Err(trouble)
+    }
+
+    /// Makes sure that the last segment is open and has room.
+    fn begin_segment_for(&mut self, record_bytes: u64) -> Result<(), Trouble> {
+        if let (Some(file), Some(last)) = (&self.current, self.segments.back()) {
+            let has_room = last.length + record_bytes <= self.settings.segment_bytes();
+            if (has_room || last.length == FILE_HEADER_BYTES) && last.is_intact(file) {
+                return Ok(());
+            }
+        }
+        self.current = None;
+        let number = self.next_number;
+        // also if it fails: what may be left of it is not written over
+        self.next_number += 1;
+        let (segment, file) = Segment::create(&self.folder, number, self.settings.sync)?;
+        self.segments.push_back(segment);
+        self.current = Some(file);
+        Ok(())
+    }
+
+    /// Drops the oldest segments until so many bytes fit, then what was put aside.
+    fn make_room(&mut self, bytes: u64, ledger: &mut Ledger) -> Result<(), Trouble> {
+        while self.bytes() + bytes > self.settings.max_bytes {
+            if let Some(oldest) = self.segments.front() {
+                let name = segment::name(oldest.number);
+                self.folder.remove(&name).map_err(|errno| self.folder.trouble(&name, "delete", errno))?;
+                if let Some(oldest) = self.forget(0) {
+                    oldest.waiting.iter().for_each(|entry| ledger.drop_entry(entry, Cause::DiskFull));
+                }
+            } else if !self.aside.remove_oldest(&self.folder, &mut ledger.damage) {
+                return Err(self.folder.trouble(aside::NAME, "make room", Errno::NOSPC));
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads a block. One that is broken is lost and gone.
+    pub(crate) fn read(&mut self, number: u64, id: BlockId, ledger: &mut Ledger) -> Result<Block, ReadError> {
+        let at = self.position(number).ok_or(ReadError::Gone)?;
+        let offset = self.segments[at].find(id).ok_or(ReadError::Gone)?.offset;
+        let name = segment::name(number);
+        let what = match self.folder.open_file(&name) {
+            Ok(file) => match read_record(&file, number, offset) {
+                Ok(Some(block)) => return Ok(block),
+                Ok(None) => "wrong checksum".to_owned(),
+                Err(error) => error.to_string(),
+            },
+            Err(Errno::NOENT | Errno::LOOP | Errno::ISDIR) => "the file is gone".to_owned(),
+            Err(errno) => return Err(self.folder.trouble(&name, "open", errno).into()),
+        };
+        let segment = &mut self.segments[at];
+        segment.damaged = true;
+        if let Some(entry) = segment.remove(id) {
+            ledger.lose(entry.amount(), Cause::Damaged);
+            let path = self.folder.path_of(&name);
+            tracing::warn!(file = %path.display(), offset, events = entry.events, what, "spool: a block cannot be read");
+        }
+        // not marked as done: whoever reads the file again is to see that it is damaged
+        self.settle(at, ledger);
+        Err(ReadError::Damaged { path: self.folder.path_of(&name), what })
+    }
+
+    pub(crate) fn release(&mut self, number: u64, id: BlockId) -> bool {
+        let entry = self.position(number).and_then(|at| self.segments[at].find(id));
+        entry.map(|entry| entry.leased = false).is_some()
+    }
+
+    /// Ends a block for good; None if it is not there any more.
+    pub(crate) fn finish(&mut self, number: u64, id: BlockId, ledger: &mut Ledger) -> Option<Entry> {
+        let at = self.position(number)?;
+        let segment = &mut self.segments[at];
+        let entry = segment.remove(id)?;
+        segment.unmarked.push(entry.offset);
+        self.settle(at, ledger);
+        Some(entry)
+    }
+
+    /// Drops what is older and not on lease.
+    pub(crate) fn expire(&mut self, oldest_ms: u64, ledger: &mut Ledger) {
+        for at in (0..self.segments.len()).rev() {
+            let segment = &mut self.segments[at];
+            let unmarked = &mut segment.unmarked;
+            segment.waiting.retain(|entry| {
+                let keep = entry.leased || entry.time_unix_ms >= oldest_ms;
+                if !keep {
+                    ledger.lose(entry.amount(), Cause::Age);
+                    unmarked.push(entry.offset);
+                }
+                keep
+            });
+            self.settle(at, ledger);
+        }
+    }
+
+    /// Tries again what could not be written or deleted.
+    pub(crate) fn tidy(&mut self, ledger: &mut Ledger) {
+        for at in (0..self.segments.len()).rev() {
+            self.settle(at, ledger);
+        }
+    }
+
+    /// The folder is gone, and what waited in it.
+    pub(crate) fn abandon(self, ledger: &mut Ledger) {
+        let waiting = self.segments.iter().flat_map(|segment| &segment.waiting);
+        waiting.for_each(|entry| ledger.drop_entry(entry, Cause::Damaged));
+    }
+
+    /// A segment in which nothing waits goes; in any other, what is done is marked.
+    fn settle(&mut self, at: usize, ledger: &mut Ledger) {
+        let Some(segment) = self.segments.get_mut(at) else { return };
+        if segment.waiting.is_empty() {
+            let name = segment::name(segment.number);
+            let result = if segment.damaged {
+                let why = "is damaged, what could be read of it was delivered";
+                self.aside.take(&self.folder, &name, segment.length, why, &mut ledger.damage)
+            } else {
+                self.folder.remove(&name).map_err(|errno| self.folder.trouble(&name, "delete", errno))
+            };
+            if result.is_ok() {
+                self.forget(at);
+                return;
+            }
+        }
+        // a block that is done does not come back, whatever happens to the file
+        segment.write_marks(&self.folder);
+    }
+
+    fn position(&self, number: u64) -> Option<usize> {
+        self.segments.binary_search_by_key(&number, |segment| segment.number).ok()
+    }
+
+    fn forget(&mut self, at: usize) -> Option<Segment> {
+        if at + 1 == self.segments.len() {
+            self.current = None;
+        }
+        self.segments.remove(at)
+    }
+}
+
+/// What a block takes in a segment.
+pub(crate) fn record_bytes(block: &NewBlock<'_>) -> u64 {
+    RECORD_HEADER_BYTES + (block.key.len() + block.body.len()) as u64
+}

@@ -1,0 +1,128 @@
+//! Headers as bytes. The crate's documentation describes them.
+
+use crate::stats::Amount;
+
+/// Longest key.
+pub const MAX_KEY_BYTES: usize = 64 << 10;
+/// Longest body.
+pub const MAX_BODY_BYTES: usize = 8 << 20;
+/// Longest segment: offsets in it fit into 32 bits, and a foreign file of any size is not walked through.
+pub(crate) const MAX_SEGMENT_BYTES: u64 = 64 << 20;
+
+pub(crate) const FILE_HEADER_BYTES: u64 = 24;
+pub(crate) const RECORD_HEADER_BYTES: u64 = 32;
+pub(crate) const DONE: [u8; 4] = [0xff; 4];
+
+const MAGIC: [u8; 8] = *b"insspool";
+const VERSION: u32 = 1;
+
+/// Why a file is not read as a segment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum NotASegment {
+    #[error("is no segment of a spool")]
+    Foreign,
+    #[error("has format version {0}, this agent reads {VERSION}: the agent that wrote it can deliver it")]
+    Version(u32),
+    #[error("has a broken header")]
+    Damaged,
+}
+
+pub(crate) fn file_header(segment: u64) -> [u8; FILE_HEADER_BYTES as usize] {
+    let mut bytes = [0; FILE_HEADER_BYTES as usize];
+    bytes[..8].copy_from_slice(&MAGIC);
+    bytes[8..12].copy_from_slice(&VERSION.to_le_bytes());
+    bytes[12..20].copy_from_slice(&segment.to_le_bytes());
+    let crc = crc32fast::hash(&bytes[..20]);
+    bytes[20..].copy_from_slice(&crc.to_le_bytes());
+    bytes
+}
+
+pub(crate) fn check_file_header(
+    bytes: &[u8; FILE_HEADER_BYTES as usize],
+    segment: u64,
+) -> Result<(), NotASegment> {
+    if *bytes == file_header(segment) {
+        return Ok(());
+    }
+    if bytes[..8] != MAGIC {
+        return Err(NotASegment::Foreign);
+    }
+    match u32_at(bytes, 8) {
+        VERSION => Err(NotASegment::Damaged),
+        other => Err(NotASegment::Version(other)),
+    }
+}
+
+/// Header of a record, without its state.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct RecordHeader {
+    pub(crate) time_unix_ms: u64,
+    pub(crate) events: u32,
+    pub(crate) key_bytes: u32,
+    pub(crate) body_bytes: u32,
+    pub(crate) payload_crc: u32,
+}
+
+impl RecordHeader {
+    /// As it stands in front of a block that waits.
+    pub(crate) fn encode(&self, segment: u64, offset: u64) -> [u8; RECORD_HEADER_BYTES as usize] {
+        let mut bytes = [0; RECORD_HEADER_BYTES as usize];
+        bytes[8..16].copy_from_slice(&self.time_unix_ms.to_le_bytes());
+        bytes[16..20].copy_from_slice(&self.events.to_le_bytes());
+        bytes[20..24].copy_from_slice(&self.key_bytes.to_le_bytes());
+        bytes[24..28].copy_from_slice(&self.body_bytes.to_le_bytes());
+        bytes[28..32].copy_from_slice(&self.payload_crc.to_le_bytes());
+        let crc = header_crc(&bytes, segment, offset);
+        bytes[4..8].copy_from_slice(&crc.to_le_bytes());
+        bytes
+    }
+
+    /// The header and whether the block is done; None where no such header belongs here.
+    pub(crate) fn parse(
+        bytes: &[u8; RECORD_HEADER_BYTES as usize],
+        segment: u64,
+        offset: u64,
+    ) -> Option<(Self, bool)> {
+        if u32_at(bytes, 4) != header_crc(bytes, segment, offset) {
+            return None;
+        }
+        let header = Self {
+            time_unix_ms: u64::from(u32_at(bytes, 8)) | u64::from(u32_at(bytes, 12)) << 32,
+            events: u32_at(bytes, 16),
+            key_bytes: u32_at(bytes, 20),
+            body_bytes: u32_at(bytes, 24),
+            payload_crc: u32_at(bytes, 28),
+        };
+        let fits = header.key_bytes as usize <= MAX_KEY_BYTES && header.body_bytes as usize <= MAX_BODY_BYTES;
+        // one broken byte changes no state
+        fits.then_some((header, u32_at(bytes, 0).count_ones() >= 16))
+    }
+
+    pub(crate) fn payload_bytes(&self) -> u64 {
+        u64::from(self.key_bytes) + u64::from(self.body_bytes)
+    }
+
+    pub(crate) fn amount(&self) -> Amount {
+        Amount { blocks: 1, events: self.events.into(), bytes: self.payload_bytes() }
+    }
+}
+
+pub(crate) fn payload_crc(key: &[u8], body: &[u8]) -> u32 {
+    let mut crc = crc32fast::Hasher::new();
+    crc.update(key);
+    crc.update(body);
+    crc.finalize()
+}
+
+/// Bound to its place: bytes that once belonged to another file or stood elsewhere are no record.
+fn header_crc(bytes: &[u8; RECORD_HEADER_BYTES as usize], segment: u64, offset: u64) -> u32 {
+    let mut crc = crc32fast::Hasher::new();
+    crc.update(&segment.to_le_bytes());
+    crc.update(&offset.to_le_bytes());
+    crc.update(&bytes[8..]);
+    crc.finalize()
+}
+
+fn u32_at(bytes: &[u8], at: usize) -> u32 {
+    u32::from_le_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]])
+}

@@ -1,0 +1,84 @@
+//! Blocks that are held in memory, within a bound.
+
+use std::collections::VecDeque;
+
+use crate::block::{Block, BlockId, NewBlock};
+use crate::ledger::Ledger;
+use crate::stats::{Amount, Cause};
+
+/// A block in memory.
+#[derive(Debug)]
+pub(crate) struct Held {
+    pub(crate) id: BlockId,
+    pub(crate) block: Block,
+    pub(crate) leased: bool,
+}
+
+impl Held {
+    pub(crate) fn amount(&self) -> Amount {
+        Amount::block(self.block.events, self.block.key.len() + self.block.body.len())
+    }
+}
+
+/// Oldest first.
+#[derive(Debug)]
+pub(crate) struct Memory {
+    pub(crate) blocks: VecDeque<Held>,
+    bytes: u64,
+    max_bytes: u64,
+}
+
+impl Memory {
+    pub(crate) fn new(max_bytes: u64) -> Self {
+        Self { blocks: VecDeque::new(), bytes: 0, max_bytes }
+    }
+
+    /// Takes a block; the oldest that are not on lease make room. Whether there was room.
+    pub(crate) fn push(&mut self, id: BlockId, new: &NewBlock<'_>, ledger: &mut Ledger) -> bool {
+        let needed = (new.key.len() + new.body.len()) as u64;
+        let on_lease = self.blocks.iter().filter(|held| held.leased).map(|held| held.amount().bytes);
+        if needed + on_lease.sum::<u64>() > self.max_bytes {
+            return false;
+        }
+        while self.bytes + needed > self.max_bytes {
+            let Some(at) = self.blocks.iter().position(|held| !held.leased) else { break };
+            if let Some(held) = self.remove_at(at) {
+                ledger.lose(held.amount(), Cause::MemoryFull);
+            }
+        }
+        let block = Block {
+            events: new.events,
+            time_unix_ms: new.time_unix_ms,
+            key: new.key.to_vec(),
+            body: new.body.to_vec(),
+        };
+        self.blocks.push_back(Held { id, block, leased: false });
+        self.bytes += needed;
+        true
+    }
+
+    pub(crate) fn find(&mut self, id: BlockId) -> Option<&mut Held> {
+        self.blocks.iter_mut().find(|held| held.id == id)
+    }
+
+    pub(crate) fn remove(&mut self, id: BlockId) -> Option<Held> {
+        let at = self.blocks.iter().position(|held| held.id == id)?;
+        self.remove_at(at)
+    }
+
+    pub(crate) fn remove_at(&mut self, at: usize) -> Option<Held> {
+        let held = self.blocks.remove(at)?;
+        self.bytes -= held.amount().bytes;
+        Some(held)
+    }
+
+    /// Drops what is older and not on lease.
+    pub(crate) fn expire(&mut self, oldest_ms: u64, ledger: &mut Ledger) {
+        let old = |held: &Held| held.block.time_unix_ms < oldest_ms && !held.leased;
+        while let Some(at) = self.blocks.iter().position(old) {
+            if let Some(held) = self.remove_at(at) {
+                ledger.lose(held.amount(), Cause::Age);
+            }
+        }
+    }
+}

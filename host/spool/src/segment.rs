@@ -1,0 +1,225 @@
+//! One segment: its blocks that wait, and its file.
+
+use std::collections::VecDeque;
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::{FileExt, MetadataExt};
+
+use rustix::io::Errno;
+
+use crate::block::{BlockId, NewBlock};
+use crate::error::Trouble;
+use crate::folder::Folder;
+use crate::format::{
+    DONE, FILE_HEADER_BYTES, MAX_SEGMENT_BYTES, NotASegment, RECORD_HEADER_BYTES, RecordHeader, file_header,
+    payload_crc,
+};
+use crate::ledger::Ledger;
+use crate::scan::{Tail, scan};
+use crate::settings::Sync;
+use crate::stats::{Amount, Cause};
+
+/// A block that waits on disk.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Entry {
+    pub(crate) id: BlockId,
+    pub(crate) time_unix_ms: u64,
+    pub(crate) offset: u32,
+    pub(crate) events: u32,
+    pub(crate) payload_bytes: u32,
+    pub(crate) leased: bool,
+}
+
+impl Entry {
+    fn new(id: BlockId, offset: u32, header: &RecordHeader) -> Self {
+        Self {
+            id,
+            time_unix_ms: header.time_unix_ms,
+            offset,
+            events: header.events,
+            payload_bytes: header.key_bytes + header.body_bytes,
+            leased: false,
+        }
+    }
+
+    pub(crate) fn amount(&self) -> Amount {
+        Amount::block(self.events, self.payload_bytes as usize)
+    }
+}
+
+/// A segment.
+#[derive(Debug)]
+pub(crate) struct Segment {
+    pub(crate) number: u64,
+    /// Bytes of the file, all of them whole records unless it is damaged.
+    pub(crate) length: u64,
+    /// In the order in which they were appended.
+    pub(crate) waiting: VecDeque<Entry>,
+    /// To be kept aside once nothing in it waits.
+    pub(crate) damaged: bool,
+    /// Blocks that are done and could not be marked so yet.
+    pub(crate) unmarked: Vec<u32>,
+}
+
+/// What a file with the name of a segment turned out to be.
+pub(crate) enum Found {
+    Segment(Segment, File),
+    /// To be put aside: its length, and what is wrong with it.
+    NotASegment(u64, NotASegment),
+    /// The begin of a file header, left by a process that died: nothing.
+    Nothing,
+}
+
+pub(crate) fn name(number: u64) -> String {
+    format!("{number:016x}.blocks")
+}
+
+/// Number of the segment of this name.
+pub(crate) fn number(name: &str) -> Option<u64> {
+    let digits = name.strip_suffix(".blocks").filter(|digits| digits.len() == 16)?;
+    let number = u64::from_str_radix(digits, 16).ok().filter(|number| *number < 1 << 63)?;
+    // no signs, no capitals
+    (self::name(number) == name).then_some(number)
+}
+
+impl Segment {
+    /// Begins a segment.
+    pub(crate) fn create(folder: &Folder, number: u64, sync: Sync) -> Result<(Self, File), Trouble> {
+        let name = name(number);
+        let file = folder.create(&name).map_err(|errno| folder.trouble(&name, "make the file", errno))?;
+        let mut result = file.write_all_at(&file_header(number), 0);
+        if sync == Sync::Always {
+            result = result.and_then(|()| folder.sync().map_err(io::Error::from));
+        }
+        match result {
+            Ok(()) => {
+                let empty = Self {
+                    number,
+                    length: FILE_HEADER_BYTES,
+                    waiting: VecDeque::new(),
+                    damaged: false,
+                    unmarked: Vec::new(),
+                };
+                Ok((empty, file))
+            }
+            Err(error) => {
+                // what stays of it is the begin of a header, and is deleted when it is found
+                let _ = folder.remove(&name);
+                Err(folder.trouble(&name, "write", error))
+            }
+        }
+    }
+
+    /// Reads what the segment of this number holds. What a dying process wrote halfway at the end of the newest is cut off.
+    pub(crate) fn load(
+        folder: &Folder,
+        number: u64,
+        newest: bool,
+        ledger: &mut Ledger,
+    ) -> Result<Found, Trouble> {
+        let name = name(number);
+        let failed = |action| {
+            let (folder, name) = (folder, &name);
+            move |error: io::Error| folder.trouble(name, action, error)
+        };
+        let file = folder.open_file(&name).map_err(|errno| folder.trouble(&name, "open", errno))?;
+        let length = file.metadata().map_err(failed("open"))?.len();
+        if length < FILE_HEADER_BYTES {
+            let mut begin = vec![0; length as usize];
+            file.read_exact_at(&mut begin, 0).map_err(failed("read"))?;
+            let ours = file_header(number).starts_with(&begin);
+            return Ok(if ours { Found::Nothing } else { Found::NotASegment(length, NotASegment::Foreign) });
+        }
+        let found = match scan(&file, number, length.min(MAX_SEGMENT_BYTES)).map_err(failed("read"))? {
+            Ok(found) => found,
+            Err(why) => return Ok(Found::NotASegment(length, why)),
+        };
+        let mut segment = Self {
+            number,
+            length,
+            waiting: VecDeque::with_capacity(found.waiting.len()),
+            damaged: false,
+            unmarked: Vec::new(),
+        };
+        for (offset, header) in &found.waiting {
+            segment.waiting.push_back(Entry::new(ledger.next_id(), *offset, header));
+        }
+        let (rest, file_name) = (length - found.end, folder.path_of(&name));
+        match found.tail {
+            Tail::Clean if rest == 0 => {}
+            Tail::Short(_) if newest && length <= MAX_SEGMENT_BYTES => {
+                file.set_len(found.end).map_err(failed("cut half a record off"))?;
+                segment.length = found.end;
+                ledger.damage.torn += 1;
+                tracing::info!(file = %file_name.display(), bytes = rest, "spool: cut off what was never written whole");
+            }
+            tail => {
+                segment.damaged = true;
+                ledger.damage.unreadable_bytes += rest;
+                let known = if let Tail::Short(Some(header)) = tail { Some(header.amount()) } else { None };
+                ledger.lose(known.unwrap_or_default(), Cause::Damaged);
+                tracing::warn!(
+                    file = %file_name.display(), bytes = rest, known_events = known.map(|known| known.events),
+                    "spool: the rest of a segment cannot be read; the file will be kept in `aside`"
+                );
+            }
+        }
+        Ok(Found::Segment(segment, file))
+    }
+
+    /// Is this the file of this segment still, as it was left?
+    pub(crate) fn is_intact(&self, file: &File) -> bool {
+        file.metadata().is_ok_and(|found| found.nlink() > 0 && found.len() == self.length)
+    }
+
+    /// Writes a block to the end of the file, which stays as it was if that fails.
+    pub(crate) fn append(
+        &mut self,
+        file: &File,
+        id: BlockId,
+        block: &NewBlock<'_>,
+        sync: Sync,
+    ) -> io::Result<()> {
+        let offset = u32::try_from(self.length).map_err(|_| io::ErrorKind::FileTooLarge)?;
+        let header = RecordHeader {
+            time_unix_ms: block.time_unix_ms,
+            events: block.events,
+            key_bytes: u32::try_from(block.key.len()).map_err(|_| io::ErrorKind::InvalidInput)?,
+            body_bytes: u32::try_from(block.body.len()).map_err(|_| io::ErrorKind::InvalidInput)?,
+            payload_crc: payload_crc(block.key, block.body),
+        };
+        let mut front = Vec::with_capacity(RECORD_HEADER_BYTES as usize + block.key.len());
+        front.extend_from_slice(&header.encode(self.number, self.length));
+        front.extend_from_slice(block.key);
+        file.write_all_at(&front, self.length)?;
+        file.write_all_at(block.body, self.length + front.len() as u64)?;
+        if sync == Sync::Always {
+            file.sync_data()?;
+        }
+        self.length += RECORD_HEADER_BYTES + header.payload_bytes();
+        self.waiting.push_back(Entry::new(id, offset, &header));
+        Ok(())
+    }
+
+    pub(crate) fn find(&mut self, id: BlockId) -> Option<&mut Entry> {
+        self.waiting.iter_mut().find(|entry| entry.id == id)
+    }
+
+    pub(crate) fn remove(&mut self, id: BlockId) -> Option<Entry> {
+        let at = self.waiting.iter().position(|entry| entry.id == id)?;
+        self.waiting.remove(at)
+    }
+
+    /// Writes into the file what is done; what cannot be written is left for the next time.
+    pub(crate) fn write_marks(&mut self, folder: &Folder) {
+        if self.unmarked.is_empty() {
+            return;
+        }
+        match folder.open_file(&name(self.number)) {
+            Ok(file) => self.unmarked.retain(|offset| file.write_all_at(&DONE, (*offset).into()).is_err()),
+            // no file, no block that could come back
+            Err(Errno::NOENT) => self.unmarked.clear(),
+            Err(_) => {}
+        }
+    }
+}

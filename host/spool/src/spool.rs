@@ -1,0 +1,277 @@
+//! The spool: blocks in, blocks out.
+
+use crate::age::Clock;
+use crate::block::{Block, BlockId, Lease, NewBlock, Order};
+use crate::disk::{Disk, record_bytes};
+use crate::error::{AppendError, ReadError, Trouble};
+use crate::format::{FILE_HEADER_BYTES, MAX_BODY_BYTES, MAX_KEY_BYTES};
+use crate::ledger::Ledger;
+use crate::memory::Memory;
+use crate::settings::Settings;
+use crate::stats::{Amount, Cause, Mode, Stats};
+
+/// Blocks that wait for delivery.
+#[derive(Debug)]
+pub struct Spool {
+    settings: Settings,
+    disk: Option<Disk>,
+    memory: Memory,
+    ledger: Ledger,
+    /// Why new blocks go to memory.
+    trouble: Option<String>,
+    /// Whether the disk may be tried in spite of the trouble: once after each `maintain`.
+    may_try: bool,
+    clock: Clock,
+}
+
+impl Spool {
+    /// Opens the folder, or holds blocks in memory until it can be opened.
+    pub fn open(settings: Settings, now_ms: u64) -> Self {
+        let mut spool = Self {
+            memory: Memory::new(settings.memory_bytes),
+            settings,
+            disk: None,
+            ledger: Ledger::default(),
+            trouble: None,
+            may_try: false,
+            clock: Clock::new(now_ms),
+        };
+        spool.open_disk();
+        spool
+    }
+
+    /// Takes a block: to the disk, to memory if that cannot be.
+    ///
+    /// # Errors
+    /// It can be held nowhere. It is counted as lost.
+    pub fn append(&mut self, block: &NewBlock<'_>) -> Result<BlockId, AppendError> {
+        if let Err(error) = self.check_size(block) {
+            self.lose_new(block, Cause::Oversized);
+            return Err(error);
+        }
+        let id = self.ledger.next_id();
+        if let Some(disk) = self.disk.as_mut().filter(|_| self.trouble.is_none() || self.may_try) {
+            let result = disk.append(id, block, &mut self.ledger);
+            let on_disk = result.is_ok();
+            self.set_trouble(result.err());
+            if on_disk {
+                return Ok(id);
+            }
+        }
+        if self.memory.push(id, block, &mut self.ledger) {
+            return Ok(id);
+        }
+        self.lose_new(block, Cause::MemoryFull);
+        let reason = self.trouble.clone().unwrap_or_default();
+        Err(AppendError::NoRoom { bytes: block.key.len() + block.body.len(), reason })
+    }
+
+    /// The next block that is not on lease and that `skip` does not want skipped.
+    pub fn lease(&mut self, order: Order, mut skip: impl FnMut(BlockId) -> bool) -> Option<Lease> {
+        if order == Order::Newest {
+            return self.lease_in_memory(order, &mut skip).or_else(|| self.lease_on_disk(order, &mut skip));
+        }
+        self.lease_on_disk(order, &mut skip).or_else(|| self.lease_in_memory(order, &mut skip))
+    }
+
+    /// The block that is on lease.
+    ///
+    /// # Errors
+    /// It was dropped meanwhile, it is broken, or its file cannot be opened now: see [`ReadError`].
+    pub fn read(&mut self, lease: &Lease) -> Result<Block, ReadError> {
+        match lease.segment {
+            None => self.memory.find(lease.id).map(|held| held.block.clone()).ok_or(ReadError::Gone),
+            Some(segment) => {
+                let disk = self.disk.as_mut().ok_or(ReadError::Gone)?;
+                disk.read(segment, lease.id, &mut self.ledger)
+            }
+        }
+    }
+
+    /// The block is delivered.
+    pub fn done(&mut self, lease: Lease) {
+        if self.finish(&lease).is_none() {
+            self.ledger.end_dropped(lease.id, true);
+        }
+    }
+
+    /// The block waits again.
+    pub fn release(&mut self, lease: Lease) {
+        let found = match (lease.segment, &mut self.disk) {
+            (None, _) => self.memory.find(lease.id).map(|held| held.leased = false).is_some(),
+            (Some(segment), Some(disk)) => disk.release(segment, lease.id),
+            (Some(_), None) => false,
+        };
+        if !found {
+            self.ledger.end_dropped(lease.id, false);
+        }
+    }
+
+    /// The block is given up.
+    pub fn discard(&mut self, lease: Lease, cause: Cause) {
+        match self.finish(&lease) {
+            Some(amount) => self.ledger.lose(amount, cause),
+            None => self.ledger.end_dropped(lease.id, false),
+        }
+    }
+
+    /// To be called regularly: tries what did not work before, and drops what is too old.
+    pub fn maintain(&mut self, now_ms: u64) {
+        match self.disk.as_mut().map(Disk::check_still_ours) {
+            Some(Err(trouble @ Trouble::Replaced { .. })) => {
+                if let Some(disk) = self.disk.take() {
+                    disk.abandon(&mut self.ledger);
+                }
+                self.set_trouble(Some(trouble));
+            }
+            // what waits is delivered by the other owner
+            Some(Err(trouble @ Trouble::InUse { .. })) => {
+                self.disk = None;
+                self.set_trouble(Some(trouble));
+            }
+            _ => {}
+        }
+        if self.disk.is_none() {
+            self.open_disk();
+        }
+        if let Some(disk) = &mut self.disk {
+            disk.tidy(&mut self.ledger);
+        }
+        self.write_held_blocks();
+        if self.clock.is_steady(now_ms) {
+            let oldest_ms = now_ms.saturating_sub(self.settings.max_age_ms);
+            self.memory.expire(oldest_ms, &mut self.ledger);
+            if let Some(disk) = &mut self.disk {
+                disk.expire(oldest_ms, &mut self.ledger);
+            }
+        }
+    }
+
+    /// What it holds and what it lost.
+    pub fn stats(&self) -> Stats {
+        let (mut pending, mut in_memory, mut oldest) = (Amount::default(), Amount::default(), None);
+        let mut add = |amount: Amount, time: u64| {
+            pending += amount;
+            oldest = Some(oldest.map_or(time, |oldest: u64| oldest.min(time)));
+        };
+        for held in &self.memory.blocks {
+            in_memory += held.amount();
+            add(held.amount(), held.block.time_unix_ms);
+        }
+        let segments = self.disk.iter().flat_map(|disk| &disk.segments);
+        segments
+            .flat_map(|segment| &segment.waiting)
+            .for_each(|entry| add(entry.amount(), entry.time_unix_ms));
+        Stats {
+            pending,
+            in_memory,
+            oldest_time_unix_ms: oldest,
+            disk_bytes: self.disk.as_ref().map_or(0, Disk::bytes),
+            aside_bytes: self.disk.as_ref().map_or(0, Disk::aside_bytes),
+            lost: self.ledger.lost,
+            damage: self.ledger.damage,
+            mode: self.trouble.clone().map_or(Mode::Disk, |reason| Mode::Memory { reason }),
+        }
+    }
+
+    fn check_size(&self, block: &NewBlock<'_>) -> Result<(), AppendError> {
+        let (key_bytes, body_bytes) = (block.key.len(), block.body.len());
+        if key_bytes > MAX_KEY_BYTES || body_bytes > MAX_BODY_BYTES {
+            return Err(AppendError::Oversized { key_bytes, body_bytes });
+        }
+        let (bytes, max_bytes) = (FILE_HEADER_BYTES + record_bytes(block), self.settings.max_bytes);
+        if bytes > max_bytes { Err(AppendError::LargerThanSpool { bytes, max_bytes }) } else { Ok(()) }
+    }
+
+    fn lose_new(&mut self, block: &NewBlock<'_>, cause: Cause) {
+        self.ledger.lose(Amount::block(block.events, block.key.len() + block.body.len()), cause);
+    }
+
+    fn open_disk(&mut self) {
+        match Disk::open(&self.settings, &mut self.ledger) {
+            Ok(disk) => {
+                self.disk = Some(disk);
+                self.set_trouble(None);
+            }
+            Err(trouble) => self.set_trouble(Some(trouble)),
+        }
+    }
+
+    /// Says it when the mode changes, not while it stays.
+    fn set_trouble(&mut self, trouble: Option<Trouble>) {
+        self.may_try = false;
+        let folder = self.settings.folder.display();
+        match (&self.trouble, &trouble) {
+            (None, Some(trouble)) => tracing::warn!(%trouble, "spool: blocks are held in memory"),
+            (Some(_), None) => tracing::info!(%folder, "spool: blocks are kept on disk again"),
+            _ => {}
+        }
+        self.trouble = trouble.map(|trouble| trouble.to_string());
+    }
+
+    fn lease_on_disk(&mut self, order: Order, skip: &mut dyn FnMut(BlockId) -> bool) -> Option<Lease> {
+        let segments = self.disk.iter_mut().flat_map(|disk| &mut disk.segments);
+        let mut entries = segments.flat_map(|segment| {
+            let number = segment.number;
+            segment.waiting.iter_mut().map(move |entry| (number, entry))
+        });
+        let mut free = |(_, entry): &(u64, &mut crate::segment::Entry)| !entry.leased && !skip(entry.id);
+        let (segment, entry) = match order {
+            Order::Oldest => entries.find(free),
+            Order::Newest => entries.rfind(&mut free),
+        }?;
+        entry.leased = true;
+        let (amount, time_unix_ms) = (entry.amount(), entry.time_unix_ms);
+        Some(Lease { id: entry.id, segment: Some(segment), amount, time_unix_ms })
+    }
+
+    fn lease_in_memory(&mut self, order: Order, skip: &mut dyn FnMut(BlockId) -> bool) -> Option<Lease> {
+        let mut free = |held: &&mut crate::memory::Held| !held.leased && !skip(held.id);
+        let held = match order {
+            Order::Oldest => self.memory.blocks.iter_mut().find(free),
+            Order::Newest => self.memory.blocks.iter_mut().rfind(&mut free),
+        }?;
+        held.leased = true;
+        let (amount, time_unix_ms) = (held.amount(), held.block.time_unix_ms);
+        Some(Lease { id: held.id, segment: None, amount, time_unix_ms })
+    }
+
+    fn finish(&mut self, lease: &Lease) -> Option<Amount> {
+        match (lease.segment, &mut self.disk) {
+            (None, _) => self.memory.remove(lease.id).map(|held| held.amount()),
+            (Some(segment), Some(disk)) => {
+                disk.finish(segment, lease.id, &mut self.ledger).map(|entry| entry.amount())
+            }
+            (Some(_), None) => None,
+        }
+    }
+
+    /// Moves blocks that are not on lease from memory to the disk.
+    fn write_held_blocks(&mut self) {
+        self.may_try = true;
+        while let Some(at) = self.memory.blocks.iter().position(|held| !held.leased) {
+            let (held, Some(disk)) = (&self.memory.blocks[at], &mut self.disk) else { return };
+            let result = disk.append(held.id, &held.block.as_new(), &mut self.ledger);
+            if result.is_ok() {
+                self.memory.remove_at(at);
+            }
+            let failed = result.is_err();
+            self.set_trouble(result.err());
+            if failed {
+                return;
+            }
+        }
+    }
+}
+
+impl Drop for Spool {
+    fn drop(&mut self) {
+        self.memory.blocks.iter_mut().for_each(|held| held.leased = false);
+        self.write_held_blocks();
+        let events: u64 = self.memory.blocks.iter().map(|held| held.amount().events).sum();
+        if events > 0 {
+            let reason = self.trouble.as_deref().unwrap_or_default();
+            tracing::warn!(events, reason, "spool: events that were held in memory are lost");
+        }
+    }
+}
