@@ -4,6 +4,7 @@
 //! holds only values that are possible. Every problem is found in one go and reported with its line.
 //! Precedence: command line, file, environment, default. `deploy/insightd.yaml` documents every key.
 
+mod cloudwatch;
 mod environment;
 mod kubernetes;
 mod operations;
@@ -18,6 +19,7 @@ pub mod yaml;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+pub use cloudwatch::{CloudWatchSink, Create, Spool};
 pub use environment::Environment;
 pub use kubernetes::{Api, Cluster, Kubelet, Leader, LockKind, Role};
 pub use operations::Operations;

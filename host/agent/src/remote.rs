@@ -1,6 +1,7 @@
 //! Peers that are asked over the network: tasks of the runtime, and what the worker thread has of them.
 
 mod cluster;
+mod delivery;
 mod kubelet;
 mod notices;
 
@@ -21,8 +22,10 @@ use tokio::runtime::Handle;
 use crate::app::Usage;
 use crate::config::{Config, Environment, LockKind};
 use crate::ops::{Board, Count, Standing};
+use crate::sinks::ToDeliver;
 
 pub use cluster::Watched;
+pub use delivery::Delivery;
 pub use kubelet::KubeletHandle;
 
 /// Most bytes of one answer of the kubelet: some ten times what 250 busy pods take.
@@ -53,6 +56,8 @@ pub struct Remote {
     pub candidacy: Option<Candidacy>,
     /// Who tells operators, where the API server is asked.
     pub recorder: Option<Recorder>,
+    /// Services that are delivered to.
+    pub deliveries: Vec<Delivery>,
     /// How asking each of them goes.
     pub statuses: Vec<Arc<Status>>,
 }
@@ -204,6 +209,14 @@ impl Remote {
         Ok(())
     }
 
+    /// Delivers what sinks keep.
+    pub fn deliver(&mut self, to_deliver: Vec<ToDeliver>, runtime: &Handle) {
+        let _context = runtime.enter();
+        for ToDeliver { sink, outbox, .. } in to_deliver {
+            self.deliveries.push(Delivery::start(&sink, outbox));
+        }
+    }
+
     /// Has `board` show how all of it goes.
     pub fn show_on(&self, board: &Arc<Board>) {
         for status in &self.statuses {
@@ -244,6 +257,9 @@ impl Remote {
 
     /// At the end, after the last tick: lets a successor lead at once, and has what was announced sent.
     pub async fn end(self) {
+        for delivery in self.deliveries {
+            delivery.end().await;
+        }
         if let Some(candidacy) = self.candidacy
             && tokio::time::timeout(RELEASE, candidacy.election.release()).await.is_err()
         {

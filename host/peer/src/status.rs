@@ -1,12 +1,13 @@
 //! How reading from a peer goes, for the agent's own metrics.
 
+use std::borrow::Cow;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 /// How reading from one peer goes. One task writes, others take snapshots.
 #[derive(Debug)]
 pub struct Status {
-    source: &'static str,
+    source: Cow<'static, str>,
     state: Mutex<Snapshot>,
 }
 
@@ -29,7 +30,7 @@ pub struct Snapshot {
 
 impl Status {
     /// Of a source that did nothing yet. The name is a label of metrics: `kubelet`, `node`, `services`.
-    pub const fn new(source: &'static str) -> Self {
+    pub fn new(source: impl Into<Cow<'static, str>>) -> Self {
         let state = Snapshot {
             requests: 0,
             bytes: 0,
@@ -38,12 +39,12 @@ impl Status {
             last_success: None,
             error: None,
         };
-        Self { source, state: Mutex::new(state) }
+        Self { source: source.into(), state: Mutex::new(state) }
     }
 
     /// Name of the source.
-    pub fn source(&self) -> &'static str {
-        self.source
+    pub fn source(&self) -> &str {
+        &self.source
     }
 
     /// A request is sent.
@@ -60,7 +61,7 @@ impl Status {
     pub fn succeeded(&self) {
         let mut state = self.state();
         if state.failures_in_a_row > 0 {
-            tracing::info!(source = self.source, failures = state.failures_in_a_row, "data is current again");
+            tracing::info!(source = &*self.source, failures = state.failures_in_a_row, "data is current again");
         }
         state.last_success = Some(Instant::now());
         state.failures_in_a_row = 0;
@@ -74,7 +75,7 @@ impl Status {
         state.errors += 1;
         state.failures_in_a_row += 1;
         if state.error.as_ref() != Some(&error) {
-            tracing::warn!(source = self.source, error, "asking failed; what is known stays");
+            tracing::warn!(source = &*self.source, error, "asking failed; what is known stays");
         }
         state.error = Some(error);
     }

@@ -78,13 +78,12 @@ fn agent(board: &Board, page: &mut Page<'_>) -> fmt::Result {
 }
 
 fn sources(board: &Board, page: &mut Page<'_>) -> fmt::Result {
-    let sources: Vec<_> = board
-        .sources()
-        .into_iter()
-        .map(|(scope, status)| (scope, status.source(), status.snapshot()))
-        .collect();
-    let labels = |scope: &'static str, source: &'static str| [("scope", scope), ("source", source)];
-    let samples = || sources.iter().map(|(scope, source, state)| (labels(scope, source), state));
+    let sources = board.sources();
+    let sources: Vec<_> =
+        sources.iter().map(|(scope, status)| (*scope, status.source(), status.snapshot())).collect();
+    let samples = || {
+        sources.iter().map(|(scope, source, state)| ([("scope", *scope), ("source", *source)], state))
+    };
     page.counts(
         plain("insightd_source_requests", "Requests sent to a peer, such as the kubelet"),
         samples().map(|(labels, state)| (labels, state.requests)),

@@ -29,7 +29,7 @@ pub(super) async fn tell(recorder: Recorder, sources: Vec<Arc<Status>>, watched:
 
 /// Sources of which it was told that they fail.
 #[derive(Debug, Default)]
-struct Failing(BTreeSet<&'static str>);
+struct Failing(BTreeSet<String>);
 
 impl Failing {
     fn look<'s>(&mut self, sources: impl Iterator<Item = &'s Arc<Status>>) -> Vec<Event> {
@@ -37,7 +37,7 @@ impl Failing {
         for source in sources {
             let (name, state) = (source.source(), source.snapshot());
             match state.error {
-                Some(error) if state.failures_in_a_row >= FAILURES && self.0.insert(name) => {
+                Some(error) if state.failures_in_a_row >= FAILURES && self.0.insert(name.to_owned()) => {
                     events.push(event(EventKind::Warning, "SourceFailing", format!("{name}: {error}")));
                 }
                 None if self.0.remove(name) => {

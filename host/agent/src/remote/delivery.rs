@@ -1,0 +1,80 @@
+//! The tasks that deliver what sinks keep for a service.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use insightd_aws::delivery::{self, Outbox};
+use insightd_aws::logs::{Create, GroupSettings, Logs, LogsSettings};
+use insightd_aws::sdk::{self, AwsSettings, Role};
+use insightd_peer::Backoff;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+use crate::config::{self, CloudWatchSink};
+
+/// How long what is still to be sent may take when the agent ends. The rest is the next agent's, where there is a folder.
+const LAST: Duration = Duration::from_secs(5);
+
+/// One service that is delivered to.
+#[derive(Debug)]
+pub struct Delivery {
+    stop: watch::Sender<bool>,
+    task: JoinHandle<()>,
+}
+
+impl Delivery {
+    /// Delivers what is in `outbox`. Called within the runtime.
+    pub(super) fn start(sink: &CloudWatchSink, outbox: Outbox) -> Self {
+        let (stop, stopped) = watch::channel(false);
+        let task = tokio::spawn(deliver(sink.clone(), outbox, stopped));
+        Self { stop, task }
+    }
+
+    /// Sends what can be sent at once, and ends.
+    pub(super) async fn end(mut self) {
+        // The task is gone already if nobody listens.
+        let _ = self.stop.send(true);
+        if tokio::time::timeout(LAST, &mut self.task).await.is_err() {
+            tracing::warn!("requests were given up at the end; they are sent again where the spool has a folder");
+            self.task.abort();
+        }
+    }
+}
+
+async fn deliver(sink: CloudWatchSink, outbox: Outbox, mut stop: watch::Receiver<bool>) {
+    let settings = AwsSettings {
+        region: sink.region.clone(),
+        endpoint_url: sink.endpoint_url.clone(),
+        profile: sink.profile.clone(),
+        fips: sink.fips,
+        role: sink.role_arn.clone().map(|arn| Role { arn, external_id: sink.external_id.clone() }),
+        ca_file: sink.ca_file.clone(),
+        timeout: sink.timeout,
+    };
+    let mut backoff = Backoff::new(Duration::from_secs(5), Duration::from_secs(120));
+    let config = loop {
+        match sdk::load(&settings).await {
+            Ok(config) => break config,
+            Err(error) => outbox.status().failed(error.to_string()),
+        }
+        tokio::select! {
+            () = tokio::time::sleep(backoff.next_wait()) => {}
+            _ = stop.wait_for(|stop| *stop) => return,
+        }
+    };
+    let settings = LogsSettings {
+        plain: !sink.compression,
+        create: match sink.create {
+            config::Create::Group => Create::Group,
+            config::Create::Stream => Create::Stream,
+            config::Create::Nothing => Create::Nothing,
+        },
+        group: GroupSettings {
+            retention_days: sink.retention_days,
+            tags: sink.tags.clone(),
+            kms_key: sink.kms_key.clone(),
+        },
+    };
+    let logs = Arc::new(Logs::new(&config, settings));
+    delivery::run(outbox, logs, sink.concurrency, fastrand::Rng::new(), stop).await;
+}
