@@ -1,0 +1,132 @@
+//! Bodies: what is in them, and that none is ever over a limit.
+
+use std::io::Read;
+
+use flate2::read::GzDecoder;
+use proptest::prelude::*;
+use serde_json::Value;
+
+use super::limits::{EVENT_OVERHEAD_BYTES, MAX_BATCH_BYTES, MAX_EVENT_BYTES, MAX_EVENTS};
+use super::{Body, Destination, Open, Unfit, message};
+
+fn destination() -> Destination {
+    Destination { group: "/aws/containerinsights/prod/performance".into(), stream: "node-1".into() }
+}
+
+fn json(body: &Body) -> Value {
+    let mut text = String::new();
+    GzDecoder::new(&*body.gzip).read_to_string(&mut text).unwrap();
+    serde_json::from_str(&text).unwrap()
+}
+
+/// Bodies of these events, as a sink makes them.
+fn bodies(events: &[(u64, String)]) -> Vec<Body> {
+    let mut bodies = Vec::new();
+    let mut open: Option<Open> = None;
+    for (time, text) in events {
+        match &mut open {
+            Some(open) if open.push(*time, text) => {}
+            _ => {
+                let full = open.replace(Open::new(&destination(), *time, text));
+                bodies.extend(full.map(Open::finish));
+            }
+        }
+    }
+    bodies.extend(open.map(Open::finish));
+    bodies
+}
+
+#[test]
+fn a_body_is_the_document_of_the_api() {
+    let event = r#"{"Type":"Node","text":"a \"quoted\" \\ line\nwith ünïcode \u0007"}"#;
+    let bodies = bodies(&[(5, event.into()), (7, "{}".into())]);
+    assert_eq!(bodies.len(), 1);
+    let expected = serde_json::json!({
+        "logGroupName": "/aws/containerinsights/prod/performance",
+        "logStreamName": "node-1",
+        "logEvents": [{"timestamp": 5, "message": event}, {"timestamp": 7, "message": "{}"}],
+    });
+    assert_eq!(json(&bodies[0]), expected);
+    assert_eq!((bodies[0].events, bodies[0].first_ms), (2, 5));
+    assert_eq!(bodies[0].counted_bytes, event.len() + 2 + 2 * 26);
+}
+
+#[test]
+fn events_of_one_tick_shrink_to_a_tenth_at_least() {
+    let event = |pod: u32| {
+        format!(
+            r#"{{"AutoScalingGroupName":"workers","ClusterName":"prod","Namespace":"shop","PodName":"web-{pod}","Type":"Pod","pod_cpu_utilization":{}.{pod},"pod_memory_working_set":{}}}"#,
+            pod % 7,
+            pod * 4096
+        )
+    };
+    let events: Vec<_> = (0..1000).map(|pod| (1, event(pod))).collect();
+    let bodies = bodies(&events);
+    assert_eq!(bodies.len(), 1);
+    let (packed, counted) = (bodies[0].gzip.len(), bodies[0].counted_bytes);
+    println!("{counted} bytes of events, {packed} sent");
+    assert!(packed * 10 < counted, "{packed} of {counted}");
+}
+
+#[test]
+fn a_body_ends_at_each_limit_of_the_service() {
+    let counts = |events: &[(u64, String)]| -> Vec<u32> { bodies(events).iter().map(|b| b.events).collect() };
+    let many: Vec<_> = (0..10_001).map(|_| (1, "x".to_owned())).collect();
+    assert_eq!(counts(&many), [10_000, 1]);
+    let large = "y".repeat(MAX_EVENT_BYTES - EVENT_OVERHEAD_BYTES);
+    let four: Vec<_> = (0..5).map(|_| (1, large.clone())).collect();
+    assert_eq!(counts(&four), [4, 1], "exactly 1 MiB fits");
+    let day = 24 * 3_600_000;
+    assert_eq!(counts(&[(0, "a".into()), (day - 1, "b".into()), (day, "c".into())]), [2, 1]);
+    assert_eq!(counts(&[(5, "a".into()), (4, "b".into()), (4, "c".into())]), [1, 2], "never out of order");
+}
+
+#[test]
+fn what_no_request_takes_is_said() {
+    assert_eq!(message(b""), Err(Unfit::Empty));
+    assert_eq!(message(&[b'a', 0xff]), Err(Unfit::NotText));
+    let most = MAX_EVENT_BYTES - EVENT_OVERHEAD_BYTES;
+    assert!(message(&vec![b'a'; most]).is_ok());
+    assert_eq!(message(&vec![b'a'; most + 1]), Err(Unfit::TooLong(most + 1)));
+    assert_eq!(
+        message(&vec![b'a'; most + 1]).unwrap_err().to_string(),
+        "an event has 262119 bytes, the service takes 262118"
+    );
+}
+
+#[test]
+fn a_destination_survives_the_spool() {
+    let there = destination();
+    assert_eq!(Destination::from_key(&there.key()), Some(there));
+    for wrong in [&b""[..], b"group", b"\0stream", b"group\0", b"gr\xffoup\0stream"] {
+        assert_eq!(Destination::from_key(wrong), None, "{wrong:?}");
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
+
+    /// Whatever comes in: every event is in one body, in order, and no body is over a limit.
+    #[test]
+    fn no_event_is_lost_and_no_limit_passed(
+        events in prop::collection::vec((0_u64..200_000_000, "[ -~é\n]{1,300}"), 1..400)
+    ) {
+        let bodies = bodies(&events);
+        let mut found = Vec::new();
+        for body in &bodies {
+            let document = json(body);
+            let list = document["logEvents"].as_array().unwrap();
+            prop_assert_eq!(list.len(), body.events as usize);
+            let times: Vec<u64> = list.iter().map(|event| event["timestamp"].as_u64().unwrap()).collect();
+            prop_assert!(times.is_sorted());
+            prop_assert!(times.last().unwrap() - times[0] < 86_400_000);
+            let texts = list.iter().map(|event| event["message"].as_str().unwrap().to_owned());
+            let texts: Vec<String> = texts.collect();
+            let counted: usize = texts.iter().map(|text| text.len() + EVENT_OVERHEAD_BYTES).sum();
+            prop_assert_eq!(counted, body.counted_bytes);
+            prop_assert!(counted <= MAX_BATCH_BYTES && body.events <= MAX_EVENTS);
+            found.extend(times.into_iter().zip(texts));
+        }
+        prop_assert_eq!(found, events);
+    }
+}

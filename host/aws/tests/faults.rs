@@ -1,0 +1,141 @@
+//! Delivery through a proxy that breaks things, to an emulator of the service: what is produced, accepted, stored twice,
+//! dropped and counted. Nothing is ever lost silently.
+//!
+//! `INSIGHTD_TEST_AWS` is the emulator's address; `make test-aws` starts one. Without it nothing here counts as passed.
+
+#[path = "faults/agent.rs"]
+mod agent;
+#[path = "faults/proxy.rs"]
+mod proxy;
+
+use std::time::Duration;
+
+use agent::{Agent, Account, emulator, stored_numbers};
+use proxy::{Fault, Proxy};
+
+/// Fifty blocks while the first requests go wrong in one way.
+async fn through(name: &str, faults: Vec<Fault>) -> Option<Account> {
+    let emulator = emulator()?;
+    let proxy = Proxy::start(&emulator, faults).await;
+    let agent = Agent::start(name, &proxy.url(), None).await;
+    for number in 0..50 {
+        agent.put(number);
+    }
+    agent.wait_until_empty(Duration::from_secs(90)).await;
+    let account = agent.account(&emulator, 50).await;
+    println!("{name}: {account}; {} requests", proxy.requests());
+    Some(account)
+}
+
+fn thrice(fault: Fault) -> Vec<Fault> {
+    vec![fault; 3]
+}
+
+/// The request was not done: nothing is stored twice.
+macro_rules! loses_nothing {
+    ($($test:ident: $faults:expr;)*) => {$(
+        #[tokio::test]
+        async fn $test() {
+            let Some(account) = through(stringify!($test), $faults).await else { return };
+            assert_eq!((account.stored, account.twice, account.dropped), (50, 0, 0), "{account}");
+        }
+    )*};
+}
+
+loses_nothing! {
+    nothing_wrong: vec![];
+    closed_at_once: thrice(Fault::Close);
+    black_holed: thrice(Fault::Silence);
+    slow: vec![Fault::Slow(Duration::from_millis(800)); 10];
+    internal_error: thrice(Fault::Status(500, r#"{"__type":"InternalFailure","message":"oops"}"#, None));
+    unavailable: thrice(Fault::Status(503, r#"{"__type":"ServiceUnavailableException","message":"later"}"#, None));
+    unavailable_as_html: thrice(Fault::Status(503, "<html>no</html>", None));
+    throttled: thrice(Fault::Status(400, r#"{"__type":"ThrottlingException","message":"Rate exceeded"}"#, None));
+    throttled_and_told_when: thrice(Fault::Status(429, r#"{"__type":"ThrottlingException","message":"Rate exceeded"}"#, Some(1)));
+    expired_token: vec![Fault::Status(400, r#"{"__type":"ExpiredTokenException","message":"The security token included in the request is expired"}"#, None)];
+    access_denied: vec![Fault::Status(400, r#"{"__type":"AccessDeniedException","message":"User is not authorized"}"#, None)];
+    clock_skew: vec![Fault::Status(403, r#"{"__type":"InvalidSignatureException","message":"Signature expired"}"#, None)];
+}
+
+/// The request was done, its answer is lost: once more, at most once each.
+macro_rules! may_double {
+    ($($test:ident: $faults:expr;)*) => {$(
+        #[tokio::test]
+        async fn $test() {
+            let faults: Vec<Fault> = $faults;
+            let most = faults.len() as u32;
+            let Some(account) = through(stringify!($test), faults).await else { return };
+            assert_eq!((account.stored, account.dropped), (50, 0), "{account}");
+            assert!(account.twice <= most, "{account}");
+        }
+    )*};
+}
+
+may_double! {
+    answer_cut_in_the_middle: thrice(Fault::CutAnswer);
+    answer_is_no_json: thrice(Fault::GarbledAnswer);
+    answer_never_comes: thrice(Fault::SwallowAnswer);
+}
+
+/// What the service will never take is dropped, and counted; the rest goes on.
+#[tokio::test]
+async fn refused_for_good() {
+    let fault = Fault::Status(400, r#"{"__type":"InvalidParameterException","message":"no"}"#, None);
+    let Some(account) = through("refused_for_good", vec![fault]).await else { return };
+    assert_eq!((account.stored, account.twice, account.dropped), (49, 0, 1), "{account}");
+}
+
+/// Nobody listens for a while; the pod is deleted meanwhile, and its successor delivers the rest.
+#[tokio::test]
+async fn a_successor_delivers_what_its_predecessor_could_not() {
+    let Some(emulator) = emulator() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let first = Agent::start("successor", "http://127.0.0.1:9", Some(folder.path())).await;
+    for number in 0..20 {
+        first.put(number);
+    }
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let there = first.end().await;
+    let second = Agent::start_for(there, &emulator, Some(folder.path())).await;
+    for number in 20..30 {
+        second.put(number);
+    }
+    second.wait_until_empty(Duration::from_secs(30)).await;
+    let account = second.account(&emulator, 30).await;
+    println!("successor: {account}");
+    assert_eq!((account.stored, account.twice, account.dropped), (30, 0, 0), "{account}");
+}
+
+/// Killed at fifty random points while it sends.
+#[tokio::test]
+async fn killed_again_and_again() {
+    if agent::child().await {
+        return;
+    }
+    let Some(emulator) = emulator() else { return };
+    let proxy = Proxy::start(&emulator, vec![Fault::Slow(Duration::from_millis(15)); 100_000]).await;
+    let folder = tempfile::tempdir().unwrap();
+    let there = agent::destination("killed");
+    let (mut put, mut random, kills) = (Vec::new(), fastrand::Rng::with_seed(11), 50);
+    for number in 0..kills {
+        let (url, first) = (proxy.url(), number * 100_000);
+        let child = agent::Child::start("killed_again_and_again", &there, &url, folder.path(), first);
+        tokio::time::sleep(Duration::from_millis(random.u64(60..400))).await;
+        put.extend(child.kill());
+    }
+    let last = Agent::start_for(there.clone(), &emulator, Some(folder.path())).await;
+    last.wait_until_empty(Duration::from_secs(60)).await;
+    let stored = stored_numbers(&emulator, &there).await;
+    let missing: Vec<u32> = put.iter().copied().filter(|number| !stored.contains_key(number)).collect();
+    let twice: u32 = stored.values().map(|count| count - 1).sum();
+    println!(
+        "killed {kills} times: {} blocks put, {} stored, {twice} twice, {} lost",
+        put.len(),
+        stored.len(),
+        missing.len()
+    );
+    assert_eq!(missing, Vec::<u32>::new());
+    // Two requests are under way at most when it dies, each of which may be done and not noted.
+    assert!(twice <= 2 * kills, "{twice}");
+    assert!(put.len() > 50, "it did something in between: {}", put.len());
+}

@@ -1,0 +1,130 @@
+//! Stands between the agent and the service, and breaks what it is told to.
+
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+
+/// What goes wrong with one `PutLogEvents` request.
+#[derive(Clone, Copy, Debug)]
+pub enum Fault {
+    /// The connection is closed once the request is there.
+    Close,
+    /// Nothing ever comes.
+    Silence,
+    /// The service answers later.
+    Slow(Duration),
+    /// This answer comes at once, with `Retry-After` in seconds; the service never sees the request.
+    Status(u16, &'static str, Option<u32>),
+    /// The service does it; half of the answer comes.
+    CutAnswer,
+    /// The service does it; the answer is something else.
+    GarbledAnswer,
+    /// The service does it; no answer comes.
+    SwallowAnswer,
+}
+
+pub struct Proxy {
+    port: u16,
+    requests: Arc<AtomicUsize>,
+}
+
+impl Proxy {
+    pub async fn start(emulator: &str, faults: Vec<Fault>) -> Self {
+        let target = emulator.trim_start_matches("http://").to_owned();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let requests = Arc::new(AtomicUsize::new(0));
+        let faults = Arc::new(Mutex::new(VecDeque::from(faults)));
+        let counted = Arc::clone(&requests);
+        tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                let (target, faults, requests) = (target.clone(), Arc::clone(&faults), Arc::clone(&counted));
+                tokio::spawn(async move { serve(stream, &target, &faults, &requests).await });
+            }
+        });
+        Self { port, requests }
+    }
+
+    pub fn url(&self) -> String {
+        format!("http://127.0.0.1:{}", self.port)
+    }
+
+    /// `PutLogEvents` requests that came.
+    pub fn requests(&self) -> usize {
+        self.requests.load(Ordering::Relaxed)
+    }
+}
+
+async fn serve(
+    mut stream: TcpStream,
+    target: &str,
+    faults: &Mutex<VecDeque<Fault>>,
+    requests: &AtomicUsize,
+) -> Option<()> {
+    loop {
+        let request = read_message(&mut stream).await?;
+        let head = String::from_utf8_lossy(&request[..request.len().min(2000)]).to_lowercase();
+        let is_put = head.contains("logs_20140328.putlogevents");
+        let fault = if is_put { faults.lock().unwrap().pop_front() } else { None };
+        if is_put {
+            requests.fetch_add(1, Ordering::Relaxed);
+        }
+        match fault {
+            Some(Fault::Close) => return None,
+            Some(Fault::Silence) => std::future::pending::<()>().await,
+            Some(Fault::Status(status, body, after)) => {
+                let after = after.map(|after| format!("retry-after: {after}\r\n")).unwrap_or_default();
+                let length = body.len();
+                let answer = format!(
+                    "HTTP/1.1 {status} X\r\ncontent-type: application/x-amz-json-1.1\r\n{after}content-length: {length}\r\n\r\n{body}"
+                );
+                stream.write_all(answer.as_bytes()).await.ok()?;
+                continue;
+            }
+            Some(Fault::Slow(time)) => tokio::time::sleep(time).await,
+            _ => {}
+        }
+        let answer = forward(target, &request).await?;
+        match fault {
+            Some(Fault::CutAnswer) => {
+                stream.write_all(&answer[..answer.len() - 1]).await.ok()?;
+                return None;
+            }
+            Some(Fault::GarbledAnswer) => {
+                let answer = "HTTP/1.1 200 OK\r\ncontent-type: text/html\r\ncontent-length: 13\r\n\r\n<html>hello</";
+                stream.write_all(answer.as_bytes()).await.ok()?;
+            }
+            Some(Fault::SwallowAnswer) => std::future::pending::<()>().await,
+            _ => stream.write_all(&answer).await.ok()?,
+        }
+    }
+}
+
+async fn forward(target: &str, request: &[u8]) -> Option<Vec<u8>> {
+    let mut upstream = TcpStream::connect(target).await.ok()?;
+    upstream.write_all(request).await.ok()?;
+    read_message(&mut upstream).await
+}
+
+/// A request or an answer with `Content-Length`.
+async fn read_message(stream: &mut TcpStream) -> Option<Vec<u8>> {
+    let (mut message, mut buffer) = (Vec::new(), vec![0; 64 << 10]);
+    loop {
+        if let Some(end) = message.windows(4).position(|four| four == b"\r\n\r\n") {
+            let head = String::from_utf8_lossy(&message[..end]).to_lowercase();
+            let length = head.lines().find_map(|line| line.strip_prefix("content-length:"));
+            let length: usize = length.map_or(Some(0), |length| length.trim().parse().ok())?;
+            if message.len() >= end + 4 + length {
+                return Some(message);
+            }
+        }
+        match stream.read(&mut buffer).await {
+            Ok(0) | Err(_) => return None,
+            Ok(read) => message.extend_from_slice(&buffer[..read]),
+        }
+    }
+}
