@@ -155,13 +155,13 @@ impl Disk {
         let at = self.position(number).ok_or(ReadError::Gone)?;
         let offset = self.segments[at].find(id).ok_or(ReadError::Gone)?.offset;
         let name = segment::name(number);
-        let what = match self.folder.open_file(&name) {
+        let what = match self.folder.open_to_read(&name) {
             Ok(file) => match read_record(&file, number, offset) {
                 Ok(Some(block)) => return Ok(block),
                 Ok(None) => "wrong checksum".to_owned(),
                 Err(error) => error.to_string(),
             },
-            Err(Errno::NOENT | Errno::LOOP | Errno::ISDIR) => "the file is gone".to_owned(),
+            Err(Errno::NOENT | Errno::LOOP) => "the file is gone".to_owned(),
             Err(errno) => return Err(self.folder.trouble(&name, "open", errno).into()),
         };
         let segment = &mut self.segments[at];

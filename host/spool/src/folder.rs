@@ -79,9 +79,18 @@ impl Folder {
         Ok(names)
     }
 
-    /// Opens a regular file for reading and writing; ELOOP for anything else.
-    pub(crate) fn open_file(&self, name: &str) -> Result<File, Errno> {
-        let file = rustix::fs::openat(&self.dir, name, OFlags::RDWR | SAFE, Mode::empty())?;
+    /// Opens a regular file for reading; ELOOP for anything else.
+    pub(crate) fn open_to_read(&self, name: &str) -> Result<File, Errno> {
+        self.open_regular(name, OFlags::RDONLY)
+    }
+
+    /// Likewise for reading and writing.
+    pub(crate) fn open_to_write(&self, name: &str) -> Result<File, Errno> {
+        self.open_regular(name, OFlags::RDWR)
+    }
+
+    fn open_regular(&self, name: &str, access: OFlags) -> Result<File, Errno> {
+        let file = rustix::fs::openat(&self.dir, name, access | SAFE, Mode::empty())?;
         match FileType::from_raw_mode(rustix::fs::fstat(&file)?.st_mode) {
             FileType::RegularFile => Ok(file.into()),
             _ => Err(Errno::LOOP),
@@ -119,6 +128,13 @@ impl Folder {
     /// Moves a file into a folder in it; that it is gone already is no error.
     pub(crate) fn move_into(&self, name: &str, target: &Subfolder, new_name: &str) -> Result<(), Errno> {
         gone(rustix::fs::renameat(&self.dir, name, &target.0, new_name))
+    }
+}
+
+impl Drop for Folder {
+    /// A child that another thread is starting has a copy of the lock until it executes its program.
+    fn drop(&mut self) {
+        let _ = rustix::fs::flock(&self.lock, FlockOperation::Unlock);
     }
 }
 

@@ -122,7 +122,7 @@ impl Segment {
             let (folder, name) = (folder, &name);
             move |error: io::Error| folder.trouble(name, action, error)
         };
-        let file = folder.open_file(&name).map_err(|errno| folder.trouble(&name, "open", errno))?;
+        let file = folder.open_to_write(&name).map_err(|errno| folder.trouble(&name, "open", errno))?;
         let length = file.metadata().map_err(failed("open"))?.len();
         if length < FILE_HEADER_BYTES {
             let mut begin = vec![0; length as usize];
@@ -215,7 +215,7 @@ impl Segment {
         if self.unmarked.is_empty() {
             return;
         }
-        match folder.open_file(&name(self.number)) {
+        match folder.open_to_write(&name(self.number)) {
             Ok(file) => self.unmarked.retain(|offset| file.write_all_at(&DONE, (*offset).into()).is_err()),
             // no file, no block that could come back
             Err(Errno::NOENT) => self.unmarked.clear(),

@@ -1,0 +1,124 @@
+use std::os::unix::fs::PermissionsExt;
+
+use insightd_spool::{AppendError, Cause, MAX_BODY_BYTES, MAX_KEY_BYTES, Mode, NewBlock, Order, Sync};
+use tempfile::tempdir;
+
+use crate::help::{append, block, bytes_on_disk, deliver, drain, files, new, open, segments, settings};
+
+#[test]
+fn blocks_come_back_in_either_order() {
+    let folder = tempdir().unwrap();
+    let blocks: Vec<_> = (0..20).map(|n| block(n, 3000)).collect();
+    for sync in [Sync::Never, Sync::Always] {
+        let mut settings = settings(folder.path());
+        settings.sync = sync;
+        let mut spool = open(&settings);
+        assert_eq!(spool.stats().mode, Mode::Disk);
+        blocks.iter().for_each(|block| append(&mut spool, block));
+        assert!(segments(folder.path()).len() > 2, "more than one segment");
+        assert_eq!(spool.stats().pending.events, (1..=20).sum::<u64>());
+        assert_eq!(spool.stats().oldest_time_unix_ms, Some(blocks[0].time_unix_ms));
+        assert_eq!(deliver(&mut spool, Order::Newest).as_ref(), blocks.last());
+        assert_eq!(deliver(&mut spool, Order::Oldest).as_ref(), blocks.first());
+        assert_eq!(drain(&mut spool), blocks[1..19]);
+        assert_eq!(spool.stats().pending.blocks, 0);
+        assert_eq!(spool.stats().lost.total().blocks, 0);
+        assert_eq!(
+            (spool.stats().disk_bytes, bytes_on_disk(folder.path())),
+            (0, 0),
+            "an idle spool keeps nothing"
+        );
+    }
+}
+
+#[test]
+fn the_edges_of_a_block() {
+    let folder = tempdir().unwrap();
+    let mut settings = settings(folder.path());
+    settings.max_bytes = 64 << 20;
+    let mut spool = open(&settings);
+    let (key, body) = (vec![7; MAX_KEY_BYTES], vec![9; MAX_BODY_BYTES]);
+    let largest = NewBlock { key: &key, events: u32::MAX, time_unix_ms: u64::MAX, body: &body };
+    let smallest = NewBlock { key: b"", events: 0, time_unix_ms: 0, body: b"" };
+    spool.append(&largest).unwrap();
+    spool.append(&smallest).unwrap();
+    for (key_more, body_more) in [(1, 0), (0, 1)] {
+        let (key, body) = (vec![7; MAX_KEY_BYTES + key_more], vec![9; MAX_BODY_BYTES + body_more]);
+        let error =
+            spool.append(&NewBlock { key: &key, events: 5, time_unix_ms: 0, body: &body }).unwrap_err();
+        assert!(matches!(error, AppendError::Oversized { .. }), "{error}");
+    }
+    assert_eq!(spool.stats().lost.by(Cause::Oversized).events, 10);
+    drop(spool);
+    let blocks = drain(&mut open(&settings));
+    let is = |at: usize, new: &NewBlock<'_>| {
+        let block = &blocks[at];
+        (block.key == new.key && block.body == new.body)
+            && (block.events, block.time_unix_ms) == (new.events, new.time_unix_ms)
+    };
+    assert!(blocks.len() == 2 && is(0, &largest) && is(1, &smallest));
+}
+
+#[test]
+fn what_is_done_out_of_order_stays_done() {
+    let folder = tempdir().unwrap();
+    let settings = settings(folder.path());
+    let blocks: Vec<_> = (0..24).map(|n| block(n, 2000)).collect();
+    let mut spool = open(&settings);
+    blocks.iter().for_each(|block| append(&mut spool, block));
+    let mut leases: Vec<_> = std::iter::from_fn(|| spool.lease(Order::Oldest, |_| false)).collect();
+    assert_eq!(leases.len(), 24);
+    // every third in a scattered order; the rest is left on lease by a process that ends
+    for n in [21, 0, 12, 3, 18, 9, 6, 15] {
+        let at = leases.iter().position(|lease| lease.time_unix_ms() == blocks[n].time_unix_ms).unwrap();
+        spool.done(leases.swap_remove(at));
+    }
+    drop(spool);
+    let rest: Vec<_> = (0..24).filter(|n| n % 3 != 0).map(|n| blocks[n].clone()).collect();
+    let mut spool = open(&settings);
+    assert_eq!(spool.stats().pending.blocks, 16);
+    assert_eq!(drain(&mut spool), rest);
+    drop(spool);
+    assert_eq!(drain(&mut open(&settings)), []);
+    assert_eq!(bytes_on_disk(folder.path()), 0);
+}
+
+#[test]
+fn a_successor_goes_on_in_the_same_segment() {
+    let folder = tempdir().unwrap();
+    let settings = settings(folder.path());
+    let blocks: Vec<_> = (0..5).map(|n| block(n, 100)).collect();
+    for block in &blocks {
+        append(&mut open(&settings), block);
+    }
+    assert_eq!(segments(folder.path()).len(), 1);
+    assert_eq!(drain(&mut open(&settings)), blocks);
+}
+
+#[test]
+fn a_lease_excludes_and_skips() {
+    let folder = tempdir().unwrap();
+    let mut spool = open(&settings(folder.path()));
+    let ids: Vec<_> = (0..3).map(|n| spool.append(&new(&block(n, 10))).unwrap()).collect();
+    let first = spool.lease(Order::Oldest, |_| false).unwrap();
+    assert_eq!(first.id(), ids[0]);
+    let third = spool.lease(Order::Oldest, |id| id == ids[1]).unwrap();
+    assert_eq!(third.id(), ids[2]);
+    assert!(spool.lease(Order::Newest, |id| id == ids[1]).is_none());
+    spool.release(first);
+    spool.discard(third, Cause::Rejected);
+    assert_eq!(spool.stats().lost.by(Cause::Rejected).events, 3);
+    assert_eq!(drain(&mut spool), [block(0, 10), block(1, 10)]);
+}
+
+#[test]
+fn files_are_private() {
+    let parent = tempdir().unwrap();
+    let folder = parent.path().join("made");
+    append(&mut open(&settings(&folder)), &block(0, 10));
+    let mode = |path: &std::path::Path| path.metadata().unwrap().permissions().mode() & 0o7777;
+    assert_eq!(mode(&folder), 0o700);
+    let files = files(&folder);
+    assert_eq!(files.len(), 2);
+    files.iter().for_each(|(path, _)| assert_eq!(mode(path), 0o600, "{}", path.display()));
+}

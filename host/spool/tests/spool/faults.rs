@@ -1,0 +1,290 @@
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use insightd_spool::{Cause, Mode, Order, Spool, Sync};
+use tempfile::{TempDir, tempdir};
+
+use crate::help::{NOW, append, block, deliver, drain, files, open, reason, settings};
+
+/// A small file system of its own.
+struct Tmpfs(TempDir);
+
+impl Tmpfs {
+    /// None, said, where this user may not mount.
+    fn mount(size: &str) -> Option<Self> {
+        let folder = tempdir().unwrap();
+        let options = format!("size={size},mode=700");
+        let mut command = Command::new("mount");
+        command.args(["-t", "tmpfs", "-o", &options, "tmpfs"]).arg(folder.path());
+        if command.output().is_ok_and(|output| output.status.success()) {
+            return Some(Self(folder));
+        }
+        eprintln!("SKIPPED: a file system of its own: cannot mount a tmpfs (run as root)");
+        None
+    }
+
+    fn remount(&self, option: &str) {
+        let option = format!("remount,{option}");
+        assert!(Command::new("mount").args(["-o", &option]).arg(self.0.path()).status().unwrap().success());
+    }
+}
+
+impl Drop for Tmpfs {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").arg("-l").arg(self.0.path()).status();
+    }
+}
+
+#[test]
+fn a_full_disk_loses_nothing() {
+    let Some(disk) = Tmpfs::mount("256k") else { return };
+    let folder = disk.0.path().join("spool");
+    let mut settings = settings(&folder);
+    settings.segment_bytes = 64 << 10;
+    settings.sync = Sync::Always;
+    let mut spool = open(&settings);
+    let blocks: Vec<_> = (0..40).map(|n| block(n, 10_000)).collect();
+    let mut held = 0;
+    for block in &blocks {
+        append(&mut spool, block);
+        if spool.stats().in_memory.blocks == 4 {
+            held = block.events as usize - 4;
+            break;
+        }
+    }
+    assert!(held > 15, "most of the disk was used: {held}");
+    let said = reason(&spool);
+    assert!(
+        said.contains("No space left") && said.contains("max_bytes") && said.contains("/spool/"),
+        "{said}"
+    );
+    spool.maintain(NOW);
+    assert_eq!(spool.stats().in_memory.blocks, 4, "still full");
+    // on a full disk, what is done is done: also for a successor
+    assert_eq!(deliver(&mut spool, Order::Oldest).unwrap(), blocks[0]);
+    assert_eq!(deliver(&mut spool, Order::Newest).unwrap(), blocks[held + 3]);
+    // nothing half-written is left behind
+    let length: u64 = files(&folder).iter().map(|(_, bytes)| bytes).sum();
+    assert_eq!(spool.stats().disk_bytes, length);
+    // a segment's worth of blocks is delivered, and there is room again
+    for expected in &blocks[1..8] {
+        assert_eq!(&deliver(&mut spool, Order::Oldest).unwrap(), expected);
+    }
+    spool.maintain(NOW);
+    assert_eq!((spool.stats().mode, spool.stats().in_memory.blocks), (Mode::Disk, 0));
+    drop(spool);
+    let mut spool = open(&settings);
+    assert_eq!(spool.stats().damage, insightd_spool::Damage::default());
+    assert_eq!(drain(&mut spool), blocks[8..held + 3]);
+}
+
+#[test]
+fn a_disk_too_full_to_begin_a_segment() {
+    let Some(disk) = Tmpfs::mount("16k") else { return };
+    let settings = settings(&disk.0.path().join("spool"));
+    let filler = disk.0.path().join("filler");
+    let mut spool = open(&settings);
+    fs::write(&filler, vec![1; 64 << 10]).unwrap_err();
+    for n in 0..3 {
+        append(&mut spool, &block(n, 100));
+    }
+    assert_eq!(spool.stats().in_memory.blocks, 3);
+    assert!(reason(&spool).contains("No space left"), "{}", reason(&spool));
+    fs::remove_file(filler).unwrap();
+    spool.maintain(NOW);
+    assert_eq!((spool.stats().mode, spool.stats().in_memory.blocks), (Mode::Disk, 0));
+    drop(spool);
+    assert_eq!(drain(&mut open(&settings)), [block(0, 100), block(1, 100), block(2, 100)]);
+}
+
+#[test]
+fn a_disk_that_becomes_read_only() {
+    let Some(disk) = Tmpfs::mount("1m") else { return };
+    let settings = settings(disk.0.path());
+    let mut spool = open(&settings);
+    (0..4).for_each(|n| append(&mut spool, &block(n, 100)));
+    assert_eq!(deliver(&mut spool, Order::Oldest).unwrap(), block(0, 100));
+    drop(spool);
+    disk.remount("ro");
+    // nothing is delivered that could not be marked as done
+    let mut spool = open(&settings);
+    assert!(
+        reason(&spool).contains("Read-only") && reason(&spool).contains("mount it writable"),
+        "{}",
+        reason(&spool)
+    );
+    append(&mut spool, &block(4, 100));
+    spool.maintain(NOW);
+    assert_eq!(spool.stats().pending.blocks, 1);
+    let held = spool.lease(Order::Oldest, |_| false).unwrap();
+    disk.remount("rw");
+    spool.maintain(NOW);
+    assert_eq!(spool.stats().mode, Mode::Disk);
+    assert_eq!(
+        (spool.stats().pending.blocks, spool.stats().in_memory.blocks),
+        (4, 1),
+        "on lease, it stays where it is"
+    );
+    spool.release(held);
+    spool.maintain(NOW);
+    assert_eq!((spool.stats().pending.blocks, spool.stats().in_memory.blocks), (4, 0));
+    drop(spool);
+    let rest: Vec<_> = [1, 2, 3, 4].map(|n| block(n, 100)).into();
+    assert_eq!(drain(&mut open(&settings)), rest);
+}
+
+/// Lets nobody change a folder and its files; false, said, where that cannot be. Files that are open stay writable on
+/// some file systems.
+fn freeze(folder: &Path, frozen: bool) -> bool {
+    let flag = if frozen { "+i" } else { "-i" };
+    let command = Command::new("chattr").args(["-R", flag]).arg(folder).output();
+    let done = command.is_ok_and(|output| output.status.success());
+    if !done {
+        eprintln!("SKIPPED: files that cannot be changed: chattr {flag} does not work here (run as root)");
+    }
+    done
+}
+
+#[test]
+fn what_is_done_and_cannot_be_written_is_not_forgotten() {
+    let folder = tempdir().unwrap();
+    let mut settings = settings(folder.path());
+    settings.segment_bytes = 500;
+    let mut spool = open(&settings);
+    (0..6).for_each(|n| append(&mut spool, &block(n, 100)));
+    if !freeze(folder.path(), true) {
+        return;
+    }
+    for n in 0..4 {
+        assert_eq!(deliver(&mut spool, Order::Oldest).unwrap(), block(n, 100));
+    }
+    append(&mut spool, &block(6, 600));
+    let said = reason(&spool);
+    let before = files(folder.path());
+    spool.maintain(NOW);
+    let after = files(folder.path());
+    // before any assertion: nobody could delete the folder otherwise
+    assert!(freeze(folder.path(), false));
+    assert!(said.contains("not permitted") && said.contains("give the agent access"), "{said}");
+    assert_eq!(before, after);
+    assert_eq!((spool.stats().pending.blocks, spool.stats().in_memory.blocks), (3, 1));
+    spool.maintain(NOW);
+    assert_eq!((spool.stats().mode, spool.stats().in_memory.blocks), (Mode::Disk, 0));
+    drop(spool);
+    assert_eq!(drain(&mut open(&settings)), [block(4, 100), block(5, 100), block(6, 600)]);
+}
+
+#[test]
+fn a_missing_folder_that_comes_later() {
+    let parent = tempdir().unwrap();
+    let folder = parent.path().join("later/spool");
+    let settings = settings(&folder);
+    let mut spool = open(&settings);
+    let said = reason(&spool);
+    assert!(
+        said.contains("later/spool") && said.contains("No such file") && said.contains("parent"),
+        "{said}"
+    );
+    (0..3).for_each(|n| append(&mut spool, &block(n, 100)));
+    assert_eq!(deliver(&mut spool, Order::Newest).unwrap(), block(2, 100));
+    spool.maintain(NOW);
+    assert_eq!(reason(&spool), said);
+    fs::create_dir(parent.path().join("later")).unwrap();
+    spool.maintain(NOW);
+    assert_eq!((spool.stats().mode, spool.stats().in_memory.blocks), (Mode::Disk, 0));
+    drop(spool);
+    assert_eq!(drain(&mut open(&settings)), [block(0, 100), block(1, 100)]);
+}
+
+#[test]
+fn a_file_in_place_of_the_folder() {
+    let parent = tempdir().unwrap();
+    let folder = parent.path().join("spool");
+    fs::write(&folder, b"x").unwrap();
+    let spool = open(&settings(&folder));
+    assert!(reason(&spool).contains("name a folder"), "{}", reason(&spool));
+    assert_eq!(fs::read(&folder).unwrap(), b"x");
+}
+
+#[test]
+fn a_folder_that_is_deleted_is_made_again() {
+    let parent = tempdir().unwrap();
+    let folder = parent.path().join("spool");
+    let mut spool = open(&settings(&folder));
+    append(&mut spool, &block(0, 100));
+    append(&mut spool, &block(1, 100));
+    let lease = spool.lease(Order::Oldest, |_| false).unwrap();
+    fs::remove_dir_all(&folder).unwrap();
+    append(&mut spool, &block(2, 100));
+    assert!(matches!(spool.stats().mode, Mode::Memory { .. }));
+    spool.maintain(NOW);
+    assert_eq!(spool.stats().mode, Mode::Disk);
+    assert_eq!(spool.stats().lost.by(Cause::Damaged).events, 2, "{:?}", spool.stats());
+    spool.done(lease);
+    assert_eq!(spool.stats().lost.by(Cause::Damaged).events, 2, "the other one was delivered");
+    drop(spool);
+    assert_eq!(drain(&mut open(&settings(&folder))), [block(2, 100)]);
+}
+
+#[test]
+fn a_lock_that_is_deleted_is_taken_again() {
+    let folder = tempdir().unwrap();
+    let settings = settings(folder.path());
+    let mut spool = open(&settings);
+    append(&mut spool, &block(0, 100));
+    let lease = spool.lease(Order::Oldest, |_| false).unwrap();
+    fs::remove_file(folder.path().join("lock")).unwrap();
+    spool.maintain(NOW);
+    assert_eq!((spool.stats().mode, spool.stats().pending.blocks), (Mode::Disk, 1));
+    assert!(reason(&open(&settings)).contains("another process"));
+    fs::remove_file(folder.path().join("lock")).unwrap();
+    let thief = open(&settings);
+    assert_eq!(thief.stats().mode, Mode::Disk);
+    spool.maintain(NOW);
+    assert!(reason(&spool).contains("another process"));
+    spool.done(lease);
+    assert_eq!(spool.stats().lost.total().blocks, 0, "the other owner delivers it");
+}
+
+const OWNER: &str = "INSIGHTD_SPOOL_TEST_OWNER";
+
+/// No test by itself: the other process of the next one.
+#[test]
+fn owner() {
+    let Some(folder) = std::env::var_os(OWNER) else { return };
+    let mut spool = open(&settings(Path::new(&folder)));
+    (0..3).for_each(|n| append(&mut spool, &block(n, 100)));
+    assert_eq!(deliver(&mut spool, Order::Newest).unwrap(), block(2, 100));
+    println!("\nREADY");
+    let _ = std::io::stdin().lines().next();
+    std::process::abort();
+}
+
+#[test]
+fn a_successor_waits_for_the_lock_and_delivers_the_rest() {
+    let folder = tempdir().unwrap();
+    let mut child = Command::new(std::env::current_exe().unwrap())
+        .args(["faults::owner", "--exact", "--nocapture"])
+        .env(OWNER, folder.path())
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    assert!(lines.any(|line| line.unwrap() == "READY"));
+    let mut spool: Spool = open(&settings(folder.path()));
+    let said = reason(&spool);
+    assert!(said.contains(folder.path().to_str().unwrap()) && said.contains("another process"), "{said}");
+    append(&mut spool, &block(10, 100));
+    append(&mut spool, &block(11, 100));
+    assert_eq!(deliver(&mut spool, Order::Newest).unwrap(), block(11, 100));
+    spool.maintain(NOW);
+    assert_eq!(reason(&spool), said);
+    child.kill().unwrap();
+    child.wait().unwrap();
+    spool.maintain(NOW);
+    assert_eq!((spool.stats().mode, spool.stats().in_memory.blocks), (Mode::Disk, 0));
+    assert_eq!(drain(&mut spool), [block(0, 100), block(1, 100), block(10, 100)]);
+}

@@ -1,0 +1,11 @@
+//! The spool as a whole: over real folders, full and read-only file systems, broken files, killed processes.
+#![allow(clippy::unwrap_used, reason = "tests")]
+
+mod basics;
+mod bounds;
+mod crash;
+mod damage;
+mod faults;
+mod foreign;
+mod help;
+mod model;
