@@ -57,6 +57,7 @@ pub fn run(options: &cli::Run) -> anyhow::Result<()> {
     };
     parts.connect(&config, &mut remote);
     remote.deliver(parts.sinks.take_to_deliver(), runtime.handle());
+    remote.tell_operators(runtime.handle());
     let mut worker = parts.into_worker();
     if matches!(plan, Plan::Every(_)) {
         let board = Arc::new(Board::new(config.interval, config.kubelet.timeout));

@@ -168,10 +168,15 @@ impl Remote {
         if config.role.has_cluster() {
             self.stand_for_election(config, node_name, client, recorder.clone())?;
         }
-        let watched = self.candidacy.as_ref().map(|candidacy| candidacy.watched.clone());
-        tokio::spawn(notices::tell(recorder.clone(), self.statuses.clone(), watched));
         self.recorder = Some(recorder);
         Ok(())
+    }
+
+    /// Has operators told what fails. Called when everything was started.
+    pub fn tell_operators(&self, runtime: &Handle) {
+        let Some(recorder) = &self.recorder else { return };
+        let watched = self.candidacy.as_ref().map(|candidacy| candidacy.watched.clone());
+        runtime.spawn(notices::tell(recorder.clone(), self.statuses.clone(), watched));
     }
 
     fn stand_for_election(
@@ -212,8 +217,9 @@ impl Remote {
     /// Delivers what sinks keep.
     pub fn deliver(&mut self, to_deliver: Vec<ToDeliver>, runtime: &Handle) {
         let _context = runtime.enter();
-        for ToDeliver { sink, outbox, .. } in to_deliver {
-            self.deliveries.push(Delivery::start(&sink, outbox));
+        for ToDeliver { name, sink, outbox } in to_deliver {
+            self.statuses.push(outbox.status().clone());
+            self.deliveries.push(Delivery::start(name, &sink, outbox));
         }
     }
 
@@ -221,6 +227,9 @@ impl Remote {
     pub fn show_on(&self, board: &Arc<Board>) {
         for status in &self.statuses {
             board.watch("node", status);
+        }
+        for delivery in &self.deliveries {
+            delivery.show_on(board);
         }
         if let Some(traffic) = &self.traffic {
             let count = |name, help, bytes, read| board.count(Count { name, help, bytes, read });

@@ -19,6 +19,8 @@ pub struct Spool {
     ledger: Ledger,
     /// Why new blocks go to memory.
     trouble: Option<String>,
+    /// Whether there is a folder at all.
+    has_folder: bool,
     /// Whether the disk may be tried in spite of the trouble: once after each `maintain`.
     may_try: bool,
     clock: Clock,
@@ -27,17 +29,29 @@ pub struct Spool {
 impl Spool {
     /// Opens the folder, or holds blocks in memory until it can be opened.
     pub fn open(settings: Settings, now_ms: u64) -> Self {
-        let mut spool = Self {
+        let mut spool = Self::without_disk(settings, now_ms);
+        spool.has_folder = true;
+        spool.trouble = None;
+        spool.open_disk();
+        spool
+    }
+
+    /// Holds blocks in memory, and looks at no folder ever.
+    pub fn in_memory(settings: Settings, now_ms: u64) -> Self {
+        Self::without_disk(settings, now_ms)
+    }
+
+    fn without_disk(settings: Settings, now_ms: u64) -> Self {
+        Self {
             memory: Memory::new(settings.memory_bytes),
             settings,
             disk: None,
             ledger: Ledger::default(),
-            trouble: None,
+            trouble: Some("no folder is configured".to_owned()),
+            has_folder: false,
             may_try: false,
             clock: Clock::new(now_ms),
-        };
-        spool.open_disk();
-        spool
+        }
     }
 
     /// Takes a block: to the disk, to memory if that cannot be.
@@ -131,7 +145,7 @@ impl Spool {
             }
             _ => {}
         }
-        if self.disk.is_none() {
+        if self.disk.is_none() && self.has_folder {
             self.open_disk();
         }
         if let Some(disk) = &mut self.disk {
@@ -248,6 +262,9 @@ impl Spool {
 
     /// Moves blocks that are not on lease from memory to the disk.
     fn write_held_blocks(&mut self) {
+        if self.disk.is_none() {
+            return;
+        }
         self.may_try = true;
         while let Some(at) = self.memory.blocks.iter().position(|held| !held.leased) {
             let (held, Some(disk)) = (&self.memory.blocks[at], &mut self.disk) else { return };

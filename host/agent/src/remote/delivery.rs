@@ -11,6 +11,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use crate::config::{self, CloudWatchSink};
+use crate::ops::Board;
 
 /// How long what is still to be sent may take when the agent ends. The rest is the next agent's, where there is a folder.
 const LAST: Duration = Duration::from_secs(5);
@@ -18,16 +19,23 @@ const LAST: Duration = Duration::from_secs(5);
 /// One service that is delivered to.
 #[derive(Debug)]
 pub struct Delivery {
+    name: String,
+    outbox: Outbox,
     stop: watch::Sender<bool>,
     task: JoinHandle<()>,
 }
 
 impl Delivery {
     /// Delivers what is in `outbox`. Called within the runtime.
-    pub(super) fn start(sink: &CloudWatchSink, outbox: Outbox) -> Self {
+    pub(super) fn start(name: String, sink: &CloudWatchSink, outbox: Outbox) -> Self {
         let (stop, stopped) = watch::channel(false);
-        let task = tokio::spawn(deliver(sink.clone(), outbox, stopped));
-        Self { stop, task }
+        let task = tokio::spawn(deliver(sink.clone(), outbox.clone(), stopped));
+        Self { name, outbox, stop, task }
+    }
+
+    /// Has `board` show what waits and what was delivered.
+    pub(super) fn show_on(&self, board: &Board) {
+        board.deliver(&self.name, self.outbox.clone());
     }
 
     /// Sends what can be sent at once, and ends.
