@@ -17,7 +17,8 @@ fn roomy(folder: &Path) -> Settings {
 
 /// Large enough that a kill finds a write half done now and then.
 fn bytes(n: u32) -> usize {
-    fastrand::Rng::with_seed(u64::from(n) ^ 0x5eed).usize(..if n % 3 == 0 { 2_000_000 } else { 20_000 })
+    fastrand::Rng::with_seed(u64::from(n) ^ 0x5eed)
+        .usize(..if n.is_multiple_of(3) { 2_000_000 } else { 20_000 })
 }
 
 /// No test by itself: the process of the next one that is killed. It says what it does: A, accepted; D, about to be

@@ -135,16 +135,31 @@ fn a_disk_that_becomes_read_only() {
     assert_eq!(drain(&mut open(&settings)), rest);
 }
 
-/// Lets nobody change a folder and its files; false, said, where that cannot be. Files that are open stay writable on
-/// some file systems.
-fn freeze(folder: &Path, frozen: bool) -> bool {
-    let flag = if frozen { "+i" } else { "-i" };
-    let command = Command::new("chattr").args(["-R", flag]).arg(folder).output();
-    let done = command.is_ok_and(|output| output.status.success());
-    if !done {
-        eprintln!("SKIPPED: files that cannot be changed: chattr {flag} does not work here (run as root)");
+/// A folder that nobody can change, with all its files, until this is dropped. Files that are open stay writable on some
+/// file systems.
+struct Frozen<'a>(&'a Path);
+
+impl<'a> Frozen<'a> {
+    /// None, said, where that cannot be.
+    fn new(folder: &'a Path) -> Option<Self> {
+        let frozen = Self(folder);
+        if frozen.set("+i") {
+            return Some(frozen);
+        }
+        eprintln!("SKIPPED: files that cannot be changed: chattr +i does not work here (run as root)");
+        None
     }
-    done
+
+    fn set(&self, flag: &str) -> bool {
+        let output = Command::new("chattr").args(["-R", flag]).arg(self.0).output();
+        output.is_ok_and(|output| output.status.success())
+    }
+}
+
+impl Drop for Frozen<'_> {
+    fn drop(&mut self) {
+        self.set("-i");
+    }
 }
 
 #[test]
@@ -154,9 +169,7 @@ fn what_is_done_and_cannot_be_written_is_not_forgotten() {
     settings.segment_bytes = 500;
     let mut spool = open(&settings);
     (0..6).for_each(|n| append(&mut spool, &block(n, 100)));
-    if !freeze(folder.path(), true) {
-        return;
-    }
+    let Some(frozen) = Frozen::new(folder.path()) else { return };
     for n in 0..4 {
         assert_eq!(deliver(&mut spool, Order::Oldest).unwrap(), block(n, 100));
     }
@@ -165,8 +178,7 @@ fn what_is_done_and_cannot_be_written_is_not_forgotten() {
     let before = files(folder.path());
     spool.maintain(NOW);
     let after = files(folder.path());
-    // before any assertion: nobody could delete the folder otherwise
-    assert!(freeze(folder.path(), false));
+    drop(frozen);
     assert!(said.contains("not permitted") && said.contains("give the agent access"), "{said}");
     assert_eq!(before, after);
     assert_eq!((spool.stats().pending.blocks, spool.stats().in_memory.blocks), (3, 1));
