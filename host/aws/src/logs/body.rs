@@ -19,8 +19,11 @@ const LEVEL: u32 = 3;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Unfit {
     /// Longer than the service takes.
-    #[error("an event has {0} bytes, the service takes {}", MAX_EVENT_BYTES - EVENT_OVERHEAD_BYTES)]
-    TooLong(usize),
+    #[error("an event has {bytes} bytes, the service takes {}", MAX_EVENT_BYTES - EVENT_OVERHEAD_BYTES)]
+    TooLong {
+        /// Its length.
+        bytes: usize,
+    },
     /// Messages are text.
     #[error("an event is no UTF-8 text")]
     NotText,
@@ -82,7 +85,7 @@ pub struct Open {
 /// The event can never be delivered.
 pub fn message(bytes: &[u8]) -> Result<&str, Unfit> {
     if bytes.len() + EVENT_OVERHEAD_BYTES > MAX_EVENT_BYTES {
-        return Err(Unfit::TooLong(bytes.len()));
+        return Err(Unfit::TooLong { bytes: bytes.len() });
     }
     match std::str::from_utf8(bytes) {
         Ok("") => Err(Unfit::Empty),

@@ -24,12 +24,9 @@ fn bodies(events: &[(u64, String)]) -> Vec<Body> {
     let mut bodies = Vec::new();
     let mut open: Option<Open> = None;
     for (time, text) in events {
-        match &mut open {
-            Some(open) if open.push(*time, text) => {}
-            _ => {
-                let full = open.replace(Open::new(&destination(), *time, text));
-                bodies.extend(full.map(Open::finish));
-            }
+        if !open.as_mut().is_some_and(|open| open.push(*time, text)) {
+            let full = open.replace(Open::new(&destination(), *time, text));
+            bodies.extend(full.map(Open::finish));
         }
     }
     bodies.extend(open.map(Open::finish));
@@ -87,7 +84,7 @@ fn what_no_request_takes_is_said() {
     assert_eq!(message(&[b'a', 0xff]), Err(Unfit::NotText));
     let most = MAX_EVENT_BYTES - EVENT_OVERHEAD_BYTES;
     assert!(message(&vec![b'a'; most]).is_ok());
-    assert_eq!(message(&vec![b'a'; most + 1]), Err(Unfit::TooLong(most + 1)));
+    assert_eq!(message(&vec![b'a'; most + 1]), Err(Unfit::TooLong { bytes: most + 1 }));
     assert_eq!(
         message(&vec![b'a'; most + 1]).unwrap_err().to_string(),
         "an event has 262119 bytes, the service takes 262118"
