@@ -2,4 +2,5 @@
 //!
 //! Everything asks through one configuration ([`sdk`]): credentials, region, endpoints, proxies, certificates.
 
+pub mod instance;
 pub mod sdk;
