@@ -64,7 +64,7 @@ pub enum Access {
     /// credentials are not worth keeping.
     Load(AwsSettings),
     /// Made ready by others.
-    Ready(SdkConfig),
+    Ready(Box<SdkConfig>),
 }
 
 /// What is known of the instance at one moment.

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use insightd_aws::sdk::{AwsSettings, Role};
 
+use super::kubernetes::ENABLED;
 use super::reader::{Section, flag, one_of};
 use super::values;
 
@@ -37,8 +38,6 @@ impl Default for Discovery {
         }
     }
 }
-
-const ENABLED: [(&str, Option<bool>); 3] = [("auto", None), ("true", Some(true)), ("false", Some(false))];
 
 /// What every client of AWS begins with.
 pub(super) fn defaults() -> AwsSettings {

@@ -164,7 +164,7 @@ impl Questions {
     async fn client(&self) -> Result<Client, String> {
         let region = &self.identity.region;
         let config: SdkConfig = match &self.settings.access {
-            Access::Ready(config) => config.clone(),
+            Access::Ready(config) => SdkConfig::clone(config),
             Access::Load(settings) => {
                 let settings = AwsSettings { region: Some(region.clone()), ..settings.clone() };
                 sdk::load(&settings).await.map_err(|error| error.to_string())?

@@ -14,7 +14,7 @@ fn settings(imds: &Server, ec2: &Server) -> InstanceSettings {
     InstanceSettings {
         is_certain: true,
         imds_endpoint: Some(imds.url.clone()),
-        access: Access::Ready(crate::config(&ec2.url)),
+        access: Access::Ready(Box::new(crate::config(&ec2.url))),
         tags: true,
         wants_cluster_name: true,
         volumes: true,
