@@ -79,6 +79,19 @@ pub enum ImdsError {
     Other(String),
 }
 
+impl ImdsError {
+    /// What happened, without what to do about it on an instance.
+    pub fn reason(&self) -> String {
+        match self {
+            Self::Unreachable(reason) | Self::Document(reason) | Self::Other(reason) => reason.clone(),
+            Self::NoToken => "no answer".into(),
+            Self::Disabled => "status 403".into(),
+            Self::NotFound => "status 404".into(),
+            Self::Status(status) => format!("status {status}"),
+        }
+    }
+}
+
 /// Asks instance metadata.
 #[derive(Clone, Debug)]
 pub struct Imds {

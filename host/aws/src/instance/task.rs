@@ -68,7 +68,7 @@ async fn identify(status: &Status, settings: &InstanceSettings) -> Option<Identi
         if settings.is_certain {
             status.failed(error.to_string());
         } else if tries == QUICK_TRIES {
-            let reason = error.to_string();
+            let reason = error.reason();
             tracing::info!(
                 reason,
                 "this does not seem to be an EC2 instance: events go without what only instance metadata and tags know"
