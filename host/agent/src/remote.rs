@@ -1,6 +1,7 @@
 //! Peers that are asked over the network: tasks of the runtime, and what the worker thread has of them.
 
 mod cluster;
+mod instance;
 mod delivery;
 mod kubelet;
 mod notices;
@@ -9,6 +10,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
+use insightd_aws::sdk::AwsSettings;
+use insightd_instance::InstanceWatch;
 use insightd_kubernetes::client::{self, ApiSettings, Traffic};
 use insightd_kubernetes::cluster::ClusterSettings;
 use insightd_kubernetes::events::{PodRef, Recorder, RecorderSettings};
@@ -50,6 +53,8 @@ pub struct Remote {
     pub kubelet: Option<KubeletHandle>,
     /// What an ordinary node asks of the API server.
     pub local: Option<Arc<Local>>,
+    /// The EC2 instance, where it is asked about.
+    pub instance: Option<Arc<InstanceWatch>>,
     /// Requests to the API server, where it is asked.
     pub traffic: Option<Arc<Traffic>>,
     /// The candidacy, in the roles that have one.
@@ -89,6 +94,8 @@ impl Remote {
         if config.role.has_node() {
             remote.ask_kubelet(config, runtime)?;
         }
+        remote.instance = instance::start(config, is_for_long);
+        remote.statuses.extend(remote.instance.iter().flat_map(|instance| instance.statuses()));
         let asks_api =
             config.api.enabled.unwrap_or(config.api.kubeconfig.is_some() || client::is_in_cluster());
         if asks_api {
@@ -215,11 +222,11 @@ impl Remote {
     }
 
     /// Delivers what sinks keep.
-    pub fn deliver(&mut self, to_deliver: Vec<ToDeliver>, runtime: &Handle) {
+    pub fn deliver(&mut self, aws: &AwsSettings, to_deliver: Vec<ToDeliver>, runtime: &Handle) {
         let _context = runtime.enter();
         for ToDeliver { name, sink, outbox } in to_deliver {
             self.statuses.push(outbox.status().clone());
-            self.deliveries.push(Delivery::start(name, &sink, outbox));
+            self.deliveries.push(Delivery::start(name, aws, &sink, outbox));
         }
     }
 

@@ -10,7 +10,7 @@ mod proxy;
 
 use std::time::Duration;
 
-use agent::{Agent, Account, emulator, stored_numbers};
+use agent::{Account, Agent, emulator, stored_numbers};
 use proxy::{Fault, Proxy};
 
 /// Fifty blocks while the first requests go wrong in one way.

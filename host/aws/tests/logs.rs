@@ -37,7 +37,10 @@ fn now_ms() -> u64 {
 }
 
 fn destination(test: &str) -> Destination {
-    Destination { group: format!("/aws/containerinsights/{test}-{}/performance", now_ms()), stream: "node-1".into() }
+    Destination {
+        group: format!("/aws/containerinsights/{test}-{}/performance", now_ms()),
+        stream: "node-1".into(),
+    }
 }
 
 async fn stored(client: &Client, destination: &Destination) -> Vec<(i64, String)> {
@@ -79,7 +82,8 @@ async fn events_arrive_as_they_were_produced() {
     let mut produced = Vec::new();
     for tick in 0..5_u64 {
         let time = start + tick;
-        let event = |n: u64| format!(r#"{{"Type":"Pod","n":{n},"text":"ü\" \\ {}"}}"#, "x".repeat(n as usize));
+        let event =
+            |n: u64| format!(r#"{{"Type":"Pod","n":{n},"text":"ü\" \\ {}"}}"#, "x".repeat(n as usize));
         let mut open = Open::new(&there, time, &event(0));
         produced.push((time as i64, event(0)));
         for n in 1..200 {

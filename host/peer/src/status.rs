@@ -61,7 +61,11 @@ impl Status {
     pub fn succeeded(&self) {
         let mut state = self.state();
         if state.failures_in_a_row > 0 {
-            tracing::info!(source = &*self.source, failures = state.failures_in_a_row, "data is current again");
+            tracing::info!(
+                source = &*self.source,
+                failures = state.failures_in_a_row,
+                "data is current again"
+            );
         }
         state.last_success = Some(Instant::now());
         state.failures_in_a_row = 0;

@@ -5,8 +5,9 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use insightd_aws::logs::limits::RETENTION_DAYS;
+use insightd_aws::sdk::Role;
 
-use super::reader::{Section, flag, integer, one_of};
+use super::reader::{Section, integer, one_of};
 use super::values;
 
 /// A sink that delivers to CloudWatch Logs.
@@ -16,18 +17,8 @@ pub struct CloudWatchSink {
     pub region: Option<String>,
     /// Address in place of the service's own.
     pub endpoint_url: Option<String>,
-    /// Role to assume.
-    pub role_arn: Option<String>,
-    /// What the role's trust policy may ask for.
-    pub external_id: Option<String>,
-    /// Profile of the shared configuration files.
-    pub profile: Option<String>,
-    /// FIPS 140 endpoints.
-    pub fips: bool,
-    /// Certificates of further authorities.
-    pub ca_file: Option<PathBuf>,
-    /// The longest wait for an answer.
-    pub timeout: Duration,
+    /// Role to assume; else that of the agent.
+    pub role: Option<Role>,
     /// Requests at a time.
     pub concurrency: usize,
     /// Whether bodies are compressed on the wire.
@@ -87,10 +78,6 @@ const CREATE: [(&str, Create); 3] =
     [("group", Create::Group), ("stream", Create::Stream), ("nothing", Create::Nothing)];
 
 pub(super) fn read(section: &Section<'_>) -> CloudWatchSink {
-    let timeout = section.value("timeout", |text| match values::duration(text)? {
-        timeout if (1..=300).contains(&timeout.as_secs()) => Ok(timeout),
-        _ => Err("must be from 1s to 5m".to_string()),
-    });
     let concurrency = section.value("concurrency", |text| match integer(text)? {
         number @ 1..=16 => Ok(number as usize),
         _ => Err("must be from 1 to 16".to_string()),
@@ -108,14 +95,9 @@ pub(super) fn read(section: &Section<'_>) -> CloudWatchSink {
         false => Err(format!("`{text}` is no address; it begins with https://")),
     };
     CloudWatchSink {
-        region: section.text("region"),
+        region: section.value("region", super::aws::region),
         endpoint_url: section.value("endpoint_url", url),
-        role_arn: section.text("role_arn"),
-        external_id: section.text("external_id"),
-        profile: section.text("profile"),
-        fips: section.value("fips", flag).unwrap_or(false),
-        ca_file: section.text("ca_file").map(PathBuf::from),
-        timeout: timeout.unwrap_or(Duration::from_secs(30)),
+        role: super::aws::read_role(&section.section("role")),
         concurrency: concurrency.unwrap_or(2),
         compression: section.value("compression", one_of(&[("gzip", true), ("none", false)])).unwrap_or(true),
         create: section.value("create", one_of(&CREATE)).unwrap_or(Create::Group),

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use insightd_aws::delivery::{self, Outbox};
 use insightd_aws::logs::{Create, GroupSettings, Logs, LogsSettings};
-use insightd_aws::sdk::{self, AwsSettings, Role};
+use insightd_aws::sdk::{self, AwsSettings};
 use insightd_peer::Backoff;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -27,9 +27,15 @@ pub struct Delivery {
 
 impl Delivery {
     /// Delivers what is in `outbox`. Called within the runtime.
-    pub(super) fn start(name: String, sink: &CloudWatchSink, outbox: Outbox) -> Self {
+    pub(super) fn start(name: String, aws: &AwsSettings, sink: &CloudWatchSink, outbox: Outbox) -> Self {
+        let aws = AwsSettings {
+            region: sink.region.clone().or_else(|| aws.region.clone()),
+            endpoint_url: sink.endpoint_url.clone(),
+            role: sink.role.clone().or_else(|| aws.role.clone()),
+            ..aws.clone()
+        };
         let (stop, stopped) = watch::channel(false);
-        let task = tokio::spawn(deliver(sink.clone(), outbox.clone(), stopped));
+        let task = tokio::spawn(deliver(aws, sink.clone(), outbox.clone(), stopped));
         Self { name, outbox, stop, task }
     }
 
@@ -49,16 +55,7 @@ impl Delivery {
     }
 }
 
-async fn deliver(sink: CloudWatchSink, outbox: Outbox, mut stop: watch::Receiver<bool>) {
-    let settings = AwsSettings {
-        region: sink.region.clone(),
-        endpoint_url: sink.endpoint_url.clone(),
-        profile: sink.profile.clone(),
-        fips: sink.fips,
-        role: sink.role_arn.clone().map(|arn| Role { arn, external_id: sink.external_id.clone() }),
-        ca_file: sink.ca_file.clone(),
-        timeout: sink.timeout,
-    };
+async fn deliver(settings: AwsSettings, sink: CloudWatchSink, outbox: Outbox, mut stop: watch::Receiver<bool>) {
     let mut backoff = Backoff::new(Duration::from_secs(5), Duration::from_secs(120));
     let config = loop {
         match sdk::load(&settings).await {

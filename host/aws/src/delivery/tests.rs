@@ -105,7 +105,11 @@ impl Agent {
     async fn wait_until_empty(&self, most: Duration) -> Duration {
         let start = Instant::now();
         while !self.outbox.is_empty() {
-            assert!(start.elapsed() < most, "after {most:?} there still is {:?}", self.outbox.stats().pending);
+            assert!(
+                start.elapsed() < most,
+                "after {most:?} there still is {:?}",
+                self.outbox.stats().pending
+            );
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
         start.elapsed()

@@ -43,7 +43,10 @@ where
         // The status came, the rest did not, or is no JSON: the service may have done it.
         SdkError::ResponseError(context) => {
             let status = context.raw().status().as_u16();
-            all(Trouble::Unavailable, format!("{action}: the answer ({status}) cannot be read: {}", chain(error)))
+            all(
+                Trouble::Unavailable,
+                format!("{action}: the answer ({status}) cannot be read: {}", chain(error)),
+            )
         }
         SdkError::TimeoutError(_) => all(Trouble::Unavailable, format!("{action}: no answer in time")),
         SdkError::DispatchFailure(failure) if failure.is_timeout() => {
@@ -83,26 +86,36 @@ fn of_service(
         Some("AccessDeniedException" | "AccessDenied" | "NotAuthorized") => (
             refused,
             true,
-            format!("{action} on {what} is not allowed: grant it to the agent's role (deploy/iam/); the service says: {said}"),
+            format!(
+                "{action} on {what} is not allowed: grant it to the agent's role (deploy/iam/); the service says: {said}"
+            ),
         ),
         Some("ExpiredTokenException" | "ExpiredToken" | "RequestExpired") => {
             (refused, false, format!("{action}: the credentials have expired and were not renewed: {said}"))
         }
-        Some("UnrecognizedClientException" | "InvalidClientTokenId" | "MissingAuthenticationToken"
-            | "MissingAuthenticationTokenException" | "IncompleteSignature" | "IncompleteSignatureException") => {
-            (refused, false, format!("{action}: the credentials are not taken ({shown}): {said}"))
-        }
+        Some(
+            "UnrecognizedClientException"
+            | "InvalidClientTokenId"
+            | "MissingAuthenticationToken"
+            | "MissingAuthenticationTokenException"
+            | "IncompleteSignature"
+            | "IncompleteSignatureException",
+        ) => (refused, false, format!("{action}: the credentials are not taken ({shown}): {said}")),
         Some("InvalidSignatureException" | "SignatureDoesNotMatch" | "RequestTimeTooSkewed") => (
             // The SDK has learned the service's time from the answer and signs the next request with it.
             Some(Trouble::Unavailable),
             false,
             format!("{action}: the signature is not taken ({shown}): is this node's clock right? {said}"),
         ),
-        Some("ResourceNotFoundException") => (refused, true, format!("{action}: {what} does not exist: {said}")),
+        Some("ResourceNotFoundException") => {
+            (refused, true, format!("{action}: {what} does not exist: {said}"))
+        }
         Some("OperationAbortedException" | "LimitExceededException") => {
             (refused, true, format!("{action} on {what}: {shown}: {said}"))
         }
-        _ if status == 429 => (Some(Trouble::Throttled(after)), false, format!("{action}: throttled ({status}): {said}")),
+        _ if status == 429 => {
+            (Some(Trouble::Throttled(after)), false, format!("{action}: throttled ({status}): {said}"))
+        }
         _ if status >= 500 => {
             let trouble = match after {
                 Some(after) => Trouble::Throttled(Some(after)),

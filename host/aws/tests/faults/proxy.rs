@@ -95,7 +95,8 @@ async fn serve(
                 return None;
             }
             Some(Fault::GarbledAnswer) => {
-                let answer = "HTTP/1.1 200 OK\r\ncontent-type: text/html\r\ncontent-length: 13\r\n\r\n<html>hello</";
+                let answer =
+                    "HTTP/1.1 200 OK\r\ncontent-type: text/html\r\ncontent-length: 13\r\n\r\n<html>hello</";
                 stream.write_all(answer.as_bytes()).await.ok()?;
             }
             Some(Fault::SwallowAnswer) => std::future::pending::<()>().await,

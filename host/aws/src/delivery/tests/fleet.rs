@@ -29,7 +29,8 @@ fn after_an_outage_a_fleet_comes_back_evenly() {
     assert!(heard.last().unwrap() <= &Duration::from_secs(60), "all are back within the longest wait");
     let in_second = |second: u64| heard.iter().filter(|time| time.as_secs() == second).count();
     let busiest = (0..60).map(in_second).max().unwrap();
-    let quarters: Vec<usize> = (0..4).map(|quarter| (quarter * 15..quarter * 15 + 15).map(in_second).sum()).collect();
+    let quarters: Vec<usize> =
+        (0..4).map(|quarter| (quarter * 15..quarter * 15 + 15).map(in_second).sum()).collect();
     println!("first heard: busiest second {busiest} of 1000; by quarters of a minute {quarters:?}");
     // Drawn from 60 s evenly, a renewal process ends in no wave: 2 * 1000 / 60 = 33 at first, fewer later.
     assert!(busiest <= 60, "{busiest}");

@@ -1,4 +1,4 @@
-use super::super::{waits, wait};
+use super::super::{wait, waits};
 use super::*;
 
 /// The table in the module's page is what is waited.
