@@ -1,8 +1,8 @@
 //! Peers that are asked over the network: tasks of the runtime, and what the worker thread has of them.
 
 mod cluster;
-mod instance;
 mod delivery;
+mod instance;
 mod kubelet;
 mod notices;
 

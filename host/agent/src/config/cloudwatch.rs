@@ -140,7 +140,9 @@ fn spool(section: &Section<'_>) -> Spool {
         dir: section.text("dir").map(PathBuf::from),
         max_bytes: section.value("max_bytes", at_least(16 << 20)).unwrap_or(default.max_bytes),
         max_age: section.value("max_age", values::duration).unwrap_or(default.max_age),
-        memory_max_bytes: section.value("memory_max_bytes", at_least(1 << 20)).unwrap_or(default.memory_max_bytes),
+        memory_max_bytes: section
+            .value("memory_max_bytes", at_least(1 << 20))
+            .unwrap_or(default.memory_max_bytes),
         sync: section.value("sync", one_of(&[("always", true), ("never", false)])).unwrap_or(default.sync),
     };
     section.finish();

@@ -83,9 +83,8 @@ fn sources(board: &Board, page: &mut Page<'_>) -> fmt::Result {
     let sources = board.sources();
     let sources: Vec<_> =
         sources.iter().map(|(scope, status)| (*scope, status.source(), status.snapshot())).collect();
-    let samples = || {
-        sources.iter().map(|(scope, source, state)| ([("scope", *scope), ("source", *source)], state))
-    };
+    let samples =
+        || sources.iter().map(|(scope, source, state)| ([("scope", *scope), ("source", *source)], state));
     page.counts(
         plain("insightd_source_requests", "Requests sent to a peer, such as the kubelet"),
         samples().map(|(labels, state)| (labels, state.requests)),

@@ -49,13 +49,20 @@ impl Delivery {
         // The task is gone already if nobody listens.
         let _ = self.stop.send(true);
         if tokio::time::timeout(LAST, &mut self.task).await.is_err() {
-            tracing::warn!("requests were given up at the end; they are sent again where the spool has a folder");
+            tracing::warn!(
+                "requests were given up at the end; they are sent again where the spool has a folder"
+            );
             self.task.abort();
         }
     }
 }
 
-async fn deliver(settings: AwsSettings, sink: CloudWatchSink, outbox: Outbox, mut stop: watch::Receiver<bool>) {
+async fn deliver(
+    settings: AwsSettings,
+    sink: CloudWatchSink,
+    outbox: Outbox,
+    mut stop: watch::Receiver<bool>,
+) {
     let mut backoff = Backoff::new(Duration::from_secs(5), Duration::from_secs(120));
     let config = loop {
         match sdk::load(&settings).await {

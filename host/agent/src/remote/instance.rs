@@ -3,10 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use insightd_instance::machine::Machine;
-use insightd_instance::{Access, InstanceSettings, InstanceWatch, imds};
 use insightd_aws::sdk::AwsSettings;
 use insightd_collect::{HostRoot, ReadBuffer};
+use insightd_instance::machine::Machine;
+use insightd_instance::{Access, InstanceSettings, InstanceWatch, imds};
 
 use crate::config::{Config, Orchestrator};
 

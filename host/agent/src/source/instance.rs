@@ -2,9 +2,9 @@
 
 use std::borrow::Cow;
 
+use insightd_collect::Collector;
 use insightd_instance::devices::{Disk, Volumes};
 use insightd_instance::{Attachment, InstanceFacts};
-use insightd_collect::Collector;
 use insightd_kubernetes::facts::NodeFacts;
 use insights_sdk::{Builder, EntityId};
 
@@ -89,8 +89,8 @@ fn provided(node: &NodeFacts) -> Option<(&str, &str)> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use insightd_instance::Identity;
     use insightd_collect::{HostRoot, Settings};
+    use insightd_instance::Identity;
 
     fn node(provider_id: &str) -> NodeFacts {
         let instance_type = Some("m5.large".into());

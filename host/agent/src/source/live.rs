@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use insightd_instance::{InstanceFacts, InstanceWatch};
 use insightd_collect::HostRoot;
+use insightd_instance::{InstanceFacts, InstanceWatch};
 use insightd_kubernetes::Facts;
 use insightd_kubernetes::facts::{LocalState, NodeFacts};
 use insightd_kubernetes::kubelet::KubeletData;

@@ -39,10 +39,12 @@ fn waiting(all: &[Delivery<'_>], page: &mut Page<'_>) -> fmt::Result {
         each(|s| s.pending.bytes),
     )?;
     page.states(
-        seconds("insightd_delivery_oldest_timestamp", "Time of the oldest event that waits; absent without any"),
-        all.iter().filter_map(|one| {
-            Some((labels(one), Duration::from_millis(one.stats.oldest_time_unix_ms?)))
-        }),
+        seconds(
+            "insightd_delivery_oldest_timestamp",
+            "Time of the oldest event that waits; absent without any",
+        ),
+        all.iter()
+            .filter_map(|one| Some((labels(one), Duration::from_millis(one.stats.oldest_time_unix_ms?)))),
     )
 }
 
@@ -86,7 +88,10 @@ fn spool(all: &[Delivery<'_>], page: &mut Page<'_>) -> fmt::Result {
         each(|s| s.disk_bytes),
     )?;
     page.states(
-        plain("insightd_spool_in_memory", "Whether new requests wait in memory, because the folder cannot be used"),
+        plain(
+            "insightd_spool_in_memory",
+            "Whether new requests wait in memory, because the folder cannot be used",
+        ),
         each(|s| u64::from(matches!(s.mode, Mode::Memory { .. }))),
     )?;
     page.counts(
@@ -94,11 +99,17 @@ fn spool(all: &[Delivery<'_>], page: &mut Page<'_>) -> fmt::Result {
         each(|s| s.damage.torn),
     )?;
     page.counts(
-        bytes("insightd_spool_unreadable", "Bytes of broken files in which nobody knows how many events were"),
+        bytes(
+            "insightd_spool_unreadable",
+            "Bytes of broken files in which nobody knows how many events were",
+        ),
         each(|s| s.damage.unreadable_bytes),
     )?;
     page.counts(
-        plain("insightd_spool_files_set_aside", "Files that were broken or of another version, and put aside"),
+        plain(
+            "insightd_spool_files_set_aside",
+            "Files that were broken or of another version, and put aside",
+        ),
         each(|s| s.damage.set_aside),
     )
 }
