@@ -16,9 +16,13 @@ use proxy::{Fault, Proxy};
 /// Fifty blocks while the first requests go wrong in one way.
 async fn through(name: &str, faults: Vec<Fault>) -> Option<Account> {
     let emulator = emulator()?;
-    let proxy = Proxy::start(&emulator, faults).await;
+    let proxy = Proxy::start(&emulator).await;
     let agent = Agent::start(name, &proxy.url(), None).await;
-    for number in 0..50 {
+    // The stream is there before anything breaks.
+    agent.put(0);
+    agent.wait_until_empty(Duration::from_secs(30)).await;
+    proxy.breaks(faults);
+    for number in 1..50 {
         agent.put(number);
     }
     agent.wait_until_empty(Duration::from_secs(90)).await;
@@ -113,7 +117,8 @@ async fn killed_again_and_again() {
         return;
     }
     let Some(emulator) = emulator() else { return };
-    let proxy = Proxy::start(&emulator, vec![Fault::Slow(Duration::from_millis(15)); 100_000]).await;
+    let proxy = Proxy::start(&emulator).await;
+    proxy.breaks(vec![Fault::Slow(Duration::from_millis(15)); 100_000]);
     let folder = tempfile::tempdir().unwrap();
     let there = agent::destination("killed");
     let (mut put, mut random, kills) = (Vec::new(), fastrand::Rng::with_seed(11), 50);

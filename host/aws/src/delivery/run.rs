@@ -1,6 +1,6 @@
 //! The task that empties an outbox.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -30,7 +30,7 @@ pub async fn run<P: Post>(
         courier: Courier::new(at_once, random),
         start: Instant::now(),
         under_way: JoinSet::new(),
-        passed_over: HashSet::new(),
+        passed_over: HashMap::new(),
         passed_over_until: Duration::ZERO,
         created_in_a_row: 0,
     };
@@ -78,8 +78,8 @@ struct Runner<P> {
     courier: Courier<Vec<u8>>,
     start: Instant,
     under_way: JoinSet<Sent>,
-    /// Blocks whose destination is not to be tried yet.
-    passed_over: HashSet<BlockId>,
+    /// Blocks whose destination is not to be tried yet, by destination.
+    passed_over: HashMap<Vec<u8>, HashSet<BlockId>>,
     passed_over_until: Duration,
     created_in_a_row: u32,
 }
@@ -96,9 +96,10 @@ impl<P: Post> Runner<P> {
             self.passed_over.clear();
         }
         while self.courier.may_send(now) {
-            let Some((lease, block)) = self.outbox.take(|id| self.passed_over.contains(&id)) else { return };
+            let is_passed_over = |id| self.passed_over.values().any(|blocks| blocks.contains(&id));
+            let Some((lease, block)) = self.outbox.take(is_passed_over) else { return };
             if !self.courier.may_send_to(&block.key, now) {
-                self.passed_over.insert(lease.id());
+                self.passed_over.entry(block.key).or_default().insert(lease.id());
                 self.passed_over_until = self.courier.next_look(now).unwrap_or(now);
                 self.outbox.give_back(lease);
                 continue;
@@ -151,6 +152,10 @@ impl<P: Post> Runner<P> {
                 if only_destination { Ended::Destination(trouble) } else { Ended::Everything(trouble) }
             }
         };
+        if ended == Ended::Settled {
+            // A request to the same destination went well meanwhile: its others need not wait out their time.
+            self.passed_over.remove(&key);
+        }
         self.courier.ended(&key, ended, now);
         if self.outbox.is_empty() {
             self.courier.forget(|_| false);

@@ -113,6 +113,10 @@ fn of_service(
         Some("OperationAbortedException" | "LimitExceededException") => {
             (refused, true, format!("{action} on {what}: {shown}: {said}"))
         }
+        // It may have been done, by a service or a proxy that says something else.
+        None if status < 300 => {
+            (Some(Trouble::Unavailable), false, format!("{action}: the answer ({status}) is no JSON"))
+        }
         _ if status == 429 => {
             (Some(Trouble::Throttled(after)), false, format!("{action}: throttled ({status}): {said}"))
         }

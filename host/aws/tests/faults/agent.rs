@@ -17,7 +17,7 @@ use insightd_spool::{NewBlock, Settings, Spool};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-pub fn emulator() -> Option<String> {
+pub(crate) fn emulator() -> Option<String> {
     let url = std::env::var("INSIGHTD_TEST_AWS").ok();
     if url.is_none() {
         eprintln!("SKIPPED: INSIGHTD_TEST_AWS is not set; `make test-aws` starts an emulator and sets it");
@@ -29,7 +29,7 @@ fn now_ms() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis() as u64
 }
 
-pub fn destination(name: &str) -> Destination {
+pub(crate) fn destination(name: &str) -> Destination {
     Destination { group: format!("/faults/{name}-{}", now_ms()), stream: "node-1".into() }
 }
 
@@ -43,7 +43,7 @@ async fn config(url: &str) -> aws_config::SdkConfig {
     load(&settings).await.unwrap()
 }
 
-pub struct Agent {
+pub(crate) struct Agent {
     there: Destination,
     outbox: Outbox,
     stop: watch::Sender<bool>,
@@ -53,15 +53,15 @@ pub struct Agent {
 
 /// Where every block went.
 #[derive(Debug)]
-pub struct Account {
+pub(crate) struct Account {
     produced: u32,
     accepted: u64,
     /// Different ones that the service has.
-    pub stored: u32,
+    pub(crate) stored: u32,
     /// That it has once more than once.
-    pub twice: u32,
+    pub(crate) twice: u32,
     /// Given up, and counted.
-    pub dropped: u64,
+    pub(crate) dropped: u64,
 }
 
 impl fmt::Display for Account {
@@ -77,11 +77,11 @@ impl fmt::Display for Account {
 }
 
 impl Agent {
-    pub async fn start(name: &str, url: &str, folder: Option<&Path>) -> Self {
+    pub(crate) async fn start(name: &str, url: &str, folder: Option<&Path>) -> Self {
         Self::start_for(destination(name), url, folder).await
     }
 
-    pub async fn start_for(there: Destination, url: &str, folder: Option<&Path>) -> Self {
+    pub(crate) async fn start_for(there: Destination, url: &str, folder: Option<&Path>) -> Self {
         let own_folder = folder.is_none().then(|| tempfile::tempdir().unwrap());
         let folder = folder.or(own_folder.as_ref().map(|own| own.path())).unwrap();
         let spool = Spool::open(Settings::in_folder(folder.join("logs")), now_ms());
@@ -92,7 +92,7 @@ impl Agent {
         Self { there, outbox, stop, task, _own_folder: own_folder }
     }
 
-    pub fn put(&self, number: u32) {
+    pub(crate) fn put(&self, number: u32) {
         let time = now_ms();
         let body = Open::new(&self.there, time, &format!(r#"{{"number":{number}}}"#)).finish();
         let key = self.there.key();
@@ -100,7 +100,7 @@ impl Agent {
         self.outbox.put(&block).unwrap();
     }
 
-    pub async fn wait_until_empty(&self, most: Duration) {
+    pub(crate) async fn wait_until_empty(&self, most: Duration) {
         let start = Instant::now();
         while !self.outbox.is_empty() {
             let error = self.outbox.status().snapshot().error;
@@ -110,13 +110,13 @@ impl Agent {
     }
 
     /// Ends as at the end of a pod; what waits stays on disk.
-    pub async fn end(self) -> Destination {
+    pub(crate) async fn end(self) -> Destination {
         self.stop.send(true).unwrap();
         self.task.await.unwrap();
         self.there
     }
 
-    pub async fn account(&self, emulator: &str, produced: u32) -> Account {
+    pub(crate) async fn account(&self, emulator: &str, produced: u32) -> Account {
         let stored = stored_numbers(emulator, &self.there).await;
         let counts = self.outbox.counts();
         let account = Account {
@@ -132,7 +132,7 @@ impl Agent {
 }
 
 /// How often the service has each number.
-pub async fn stored_numbers(emulator: &str, there: &Destination) -> BTreeMap<u32, u32> {
+pub(crate) async fn stored_numbers(emulator: &str, there: &Destination) -> BTreeMap<u32, u32> {
     let client = Client::new(&config(emulator).await);
     let (mut numbers, mut token) = (BTreeMap::new(), None);
     loop {
@@ -151,14 +151,14 @@ pub async fn stored_numbers(emulator: &str, there: &Destination) -> BTreeMap<u32
 }
 
 /// An agent in a process of its own, to be killed.
-pub struct Child {
+pub(crate) struct Child {
     process: std::process::Child,
 }
 
 const CHILD: &str = "INSIGHTD_TEST_CHILD";
 
 impl Child {
-    pub fn start(test: &str, there: &Destination, url: &str, folder: &Path, first: u32) -> Self {
+    pub(crate) fn start(test: &str, there: &Destination, url: &str, folder: &Path, first: u32) -> Self {
         let told = format!("{}\n{}\n{url}\n{}\n{first}", there.group, there.stream, folder.display());
         let process = Command::new(std::env::current_exe().unwrap())
             .args(["--exact", test, "--nocapture", "--test-threads=1"])
@@ -171,7 +171,7 @@ impl Child {
     }
 
     /// Kills it, and gives the numbers that it had put into its spool.
-    pub fn kill(mut self) -> Vec<u32> {
+    pub(crate) fn kill(mut self) -> Vec<u32> {
         self.process.kill().unwrap();
         let said = BufReader::new(self.process.stdout.take().unwrap());
         let lines = said.lines().map_while(Result::ok);
@@ -182,7 +182,7 @@ impl Child {
 }
 
 /// Whether this process is such a child, which then puts and delivers until it is killed.
-pub async fn child() -> bool {
+pub(crate) async fn child() -> bool {
     let Ok(told) = std::env::var(CHILD) else { return false };
     let told: Vec<&str> = told.split('\n').collect();
     let [group, stream, url, folder, first] = told[..] else { panic!("{told:?}") };

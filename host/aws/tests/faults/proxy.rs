@@ -10,7 +10,7 @@ use tokio::net::{TcpListener, TcpStream};
 
 /// What goes wrong with one `PutLogEvents` request.
 #[derive(Clone, Copy, Debug)]
-pub enum Fault {
+pub(crate) enum Fault {
     /// The connection is closed once the request is there.
     Close,
     /// Nothing ever comes.
@@ -27,34 +27,40 @@ pub enum Fault {
     SwallowAnswer,
 }
 
-pub struct Proxy {
+pub(crate) struct Proxy {
     port: u16,
     requests: Arc<AtomicUsize>,
+    faults: Arc<Mutex<VecDeque<Fault>>>,
 }
 
 impl Proxy {
-    pub async fn start(emulator: &str, faults: Vec<Fault>) -> Self {
+    pub(crate) async fn start(emulator: &str) -> Self {
         let target = emulator.trim_start_matches("http://").to_owned();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
         let requests = Arc::new(AtomicUsize::new(0));
-        let faults = Arc::new(Mutex::new(VecDeque::from(faults)));
-        let counted = Arc::clone(&requests);
+        let faults: Arc<Mutex<VecDeque<Fault>>> = Arc::default();
+        let (counted, broken) = (Arc::clone(&requests), Arc::clone(&faults));
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
-                let (target, faults, requests) = (target.clone(), Arc::clone(&faults), Arc::clone(&counted));
+                let (target, faults, requests) = (target.clone(), Arc::clone(&broken), Arc::clone(&counted));
                 tokio::spawn(async move { serve(stream, &target, &faults, &requests).await });
             }
         });
-        Self { port, requests }
+        Self { port, requests, faults }
     }
 
-    pub fn url(&self) -> String {
+    /// What goes wrong with the next requests, one after the other.
+    pub(crate) fn breaks(&self, faults: Vec<Fault>) {
+        self.faults.lock().unwrap().extend(faults);
+    }
+
+    pub(crate) fn url(&self) -> String {
         format!("http://127.0.0.1:{}", self.port)
     }
 
     /// `PutLogEvents` requests that came.
-    pub fn requests(&self) -> usize {
+    pub(crate) fn requests(&self) -> usize {
         self.requests.load(Ordering::Relaxed)
     }
 }

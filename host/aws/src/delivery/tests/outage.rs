@@ -75,6 +75,24 @@ async fn one_destination_in_trouble_holds_up_no_other() {
     agent.end().await;
 }
 
+/// Of two requests that are under way to one destination the first fails, the second does not: the others go on.
+#[tokio::test(start_paused = true)]
+async fn a_destination_that_works_again_is_not_waited_for() {
+    let agent = Agent::start(2, 7);
+    (0..4).for_each(|number| agent.put(GROUP, &number.to_string()));
+    agent.wait_until_empty(Duration::from_secs(5)).await;
+    let error = "refused".to_owned();
+    agent.script().replies.push_back(Reply::NotNow {
+        trouble: Trouble::Refused,
+        only_destination: true,
+        error,
+    });
+    (4..50).for_each(|number| agent.put(GROUP, &number.to_string()));
+    agent.wait_until_empty(Duration::from_secs(5)).await;
+    assert_eq!(agent.script().taken.len(), 50);
+    agent.end().await;
+}
+
 #[tokio::test(start_paused = true)]
 async fn what_the_service_will_never_take_is_counted_and_the_rest_goes_on() {
     let agent = Agent::start(1, 4);
