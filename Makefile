@@ -14,7 +14,7 @@ AGENT := target/release/insightd
 # Arguments of `make run`.
 RUN ?= run --interval 5s
 
-.PHONY: help build run test transforms compiler builtins agent deploy-transforms image image-arm64 images test-arm64 fmt lint doc deny unit test-node node-suite resident footprint footprint-cluster bench fuzz FORCE
+.PHONY: help build run test transforms compiler builtins agent deploy-transforms image image-arm64 images test-arm64 fmt lint doc deny unit test-node test-aws node-suite resident footprint footprint-cluster bench fuzz FORCE
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "%-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -93,6 +93,9 @@ deny: ## Licences, duplicate and banned crates, sources, advisories
 
 test-node: ## The agent on two real Kubernetes nodes, as root (tests/node/README.md; ONLY="figures" for tests of that name)
 	@tests/node/run $(ONLY)
+
+test-aws: ## The agent's AWS clients against an emulator of the service, and through a proxy that breaks things (tests/aws)
+	@tests/aws/run
 
 node-suite: ## What test-node runs on the nodes, and the transform that goes with it
 	@$(CARGO) build --quiet --profile quick --target x86_64-unknown-linux-musl -p insightd-node-suite --target-dir target

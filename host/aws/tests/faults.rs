@@ -3,6 +3,8 @@
 //!
 //! `INSIGHTD_TEST_AWS` is the emulator's address; `make test-aws` starts one. Without it nothing here counts as passed.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests")]
+
 #[path = "faults/agent.rs"]
 mod agent;
 #[path = "faults/proxy.rs"]

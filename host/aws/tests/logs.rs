@@ -2,6 +2,8 @@
 //!
 //! `INSIGHTD_TEST_AWS` is the emulator's address; `make test-aws` starts one. Without it nothing here counts as passed.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests")]
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
