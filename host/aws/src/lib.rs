@@ -8,3 +8,4 @@
 pub mod delivery;
 pub mod logs;
 pub mod sdk;
+pub mod words;

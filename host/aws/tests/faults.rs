@@ -28,6 +28,13 @@ async fn through(name: &str, faults: Vec<Fault>) -> Option<Account> {
         agent.put(number);
     }
     agent.wait_until_empty(Duration::from_secs(90)).await;
+    for head in proxy.heads() {
+        for wanted in
+            ["x-amzn-logs-format: json/emf", "content-encoding: gzip", "authorization: aws4-hmac-sha256"]
+        {
+            assert!(head.contains(wanted), "{wanted} is not in {head}");
+        }
+    }
     let account = agent.account(&emulator, 50).await;
     println!("{name}: {account}; {} requests", proxy.requests());
     Some(account)

@@ -5,9 +5,7 @@ use std::error::Error as StdError;
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
-
-/// Characters of foreign text that one message shows.
-const SHOWN: usize = 240;
+use insightd_aws::words::{causes, shortened};
 
 /// What EC2 appends for those who may decode it.
 const ENCODED: &str = " Encoded authorization failure message";
@@ -124,31 +122,6 @@ fn of_code(action: &'static str, code: &str, message: &str, status: u16) -> AskE
         "" => AskError::Other { action, says },
         code => AskError::Other { action, says: format!("{code}: {says}") },
     }
-}
-
-/// The texts of an error and of what caused it, each once; without what differs from one request to the next.
-pub(super) fn causes(error: &(dyn StdError + 'static)) -> String {
-    let mut all = String::new();
-    let mut next = Some(error);
-    while let Some(error) = next {
-        let text = error.to_string();
-        if !all.contains(&text) {
-            if !all.is_empty() {
-                all.push_str(": ");
-            }
-            all.push_str(&text);
-        }
-        next = error.source();
-    }
-    shortened(all)
-}
-
-fn shortened(mut text: String) -> String {
-    if let Some((at, _)) = text.char_indices().nth(SHOWN) {
-        text.truncate(at);
-        text.push('…');
-    }
-    text
 }
 
 #[cfg(test)]

@@ -14,7 +14,7 @@ use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
 use serde::Deserialize;
 
-use super::explain::causes;
+use insightd_aws::words::causes;
 
 /// Where the document is.
 const DOCUMENT: &str = "/latest/dynamic/instance-identity/document";

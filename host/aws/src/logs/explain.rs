@@ -7,6 +7,7 @@ use aws_sdk_cloudwatchlogs::error::{ProvideErrorMetadata, SdkError};
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 
 use crate::delivery::Trouble;
+use crate::words::{causes, shortened};
 
 /// A failed request.
 #[derive(Clone, Debug)]
@@ -45,15 +46,15 @@ where
             let status = context.raw().status().as_u16();
             all(
                 Trouble::Unavailable,
-                format!("{action}: the answer ({status}) cannot be read: {}", chain(error)),
+                format!("{action}: the answer ({status}) cannot be read: {}", causes(error)),
             )
         }
         SdkError::TimeoutError(_) => all(Trouble::Unavailable, format!("{action}: no answer in time")),
         SdkError::DispatchFailure(failure) if failure.is_timeout() => {
-            all(Trouble::Unavailable, format!("{action}: not connected in time: {}", chain(error)))
+            all(Trouble::Unavailable, format!("{action}: not connected in time: {}", causes(error)))
         }
         SdkError::DispatchFailure(failure) if failure.is_io() => {
-            all(Trouble::Unavailable, format!("{action}: the service is not reached: {}", chain(error)))
+            all(Trouble::Unavailable, format!("{action}: the service is not reached: {}", causes(error)))
         }
         // Mostly: no credentials.
         _ => all(
@@ -61,7 +62,7 @@ where
             format!(
                 "{action}: the request could not be made: {}; the agent looks for credentials in its environment, a profile, \
                  a web identity (IRSA), a container's (EKS Pod Identity, ECS) and the instance's role",
-                chain(error)
+                causes(error)
             ),
         ),
     }
@@ -77,7 +78,7 @@ fn of_service(
 ) -> Failure {
     let name = code.map(|code| code.rsplit('#').next().unwrap_or(code));
     let refused = Some(Trouble::Refused);
-    let said = said.trim();
+    let said = shortened(said.trim());
     let shown = name.unwrap_or("error");
     let (trouble, only_destination, words) = match name {
         Some("ThrottlingException" | "Throttling" | "TooManyRequestsException" | "RequestLimitExceeded") => {
@@ -136,18 +137,4 @@ fn of_service(
 /// Seconds of the header; a date in it is rare, and then the usual wait does.
 fn retry_after(response: &HttpResponse) -> Option<Duration> {
     response.headers().get("retry-after")?.trim().parse().ok().map(Duration::from_secs)
-}
-
-/// All causes in one line; the outermost of the SDK's says nothing.
-fn chain(error: &dyn Error) -> String {
-    let mut words = Vec::new();
-    let mut next = error.source();
-    while let Some(cause) = next {
-        let text = cause.to_string();
-        if words.last() != Some(&text) {
-            words.push(text);
-        }
-        next = cause.source();
-    }
-    if words.is_empty() { error.to_string() } else { words.join(": ") }
 }

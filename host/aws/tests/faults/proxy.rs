@@ -31,6 +31,7 @@ pub(crate) struct Proxy {
     port: u16,
     requests: Arc<AtomicUsize>,
     faults: Arc<Mutex<VecDeque<Fault>>>,
+    heads: Arc<Mutex<Vec<String>>>,
 }
 
 impl Proxy {
@@ -40,14 +41,16 @@ impl Proxy {
         let port = listener.local_addr().unwrap().port();
         let requests = Arc::new(AtomicUsize::new(0));
         let faults: Arc<Mutex<VecDeque<Fault>>> = Arc::default();
-        let (counted, broken) = (Arc::clone(&requests), Arc::clone(&faults));
+        let heads: Arc<Mutex<Vec<String>>> = Arc::default();
+        let (counted, broken, seen) = (Arc::clone(&requests), Arc::clone(&faults), Arc::clone(&heads));
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
                 let (target, faults, requests) = (target.clone(), Arc::clone(&broken), Arc::clone(&counted));
-                tokio::spawn(async move { serve(stream, &target, &faults, &requests).await });
+                let seen = Arc::clone(&seen);
+                tokio::spawn(async move { serve(stream, &target, &faults, &requests, &seen).await });
             }
         });
-        Self { port, requests, faults }
+        Self { port, requests, faults, heads }
     }
 
     /// What goes wrong with the next requests, one after the other.
@@ -57,6 +60,11 @@ impl Proxy {
 
     pub(crate) fn url(&self) -> String {
         format!("http://127.0.0.1:{}", self.port)
+    }
+
+    /// What stood before the bodies of these requests, in lower case.
+    pub(crate) fn heads(&self) -> Vec<String> {
+        self.heads.lock().unwrap().clone()
     }
 
     /// `PutLogEvents` requests that came.
@@ -70,6 +78,7 @@ async fn serve(
     target: &str,
     faults: &Mutex<VecDeque<Fault>>,
     requests: &AtomicUsize,
+    heads: &Mutex<Vec<String>>,
 ) -> Option<()> {
     loop {
         let request = read_message(&mut stream).await?;
@@ -78,6 +87,7 @@ async fn serve(
         let fault = if is_put { faults.lock().unwrap().pop_front() } else { None };
         if is_put {
             requests.fetch_add(1, Ordering::Relaxed);
+            heads.lock().unwrap().push(head.split("\r\n\r\n").next().unwrap_or_default().to_owned());
         }
         match fault {
             Some(Fault::Close) => return None,
