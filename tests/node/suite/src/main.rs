@@ -1,6 +1,6 @@
 //! The agent on a real Kubernetes node, checked from outside.
 //!
-//! `insightd-node-suite [--list] [FILTER...]` brings a workload and the agent onto the node that `kubectl` reaches, reads what the
+//! `insightd-node-suite [--list] [[--without] FILTER...]` brings a workload and the agent onto the node that `kubectl` reaches, reads what the
 //! agent prints, and compares it with what the API server and the kubelet say. One line a test: `ok`, `FAILED` or `SKIPPED`. It
 //! runs as root on the node itself; what else it needs comes in variables of the environment (`settings.rs`).
 

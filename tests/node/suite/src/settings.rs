@@ -35,6 +35,8 @@ pub(crate) struct Settings {
     pub(crate) node_run: PathBuf,
     /// `SUITE_WORK`: a folder for what the suite writes.
     pub(crate) work: PathBuf,
+    /// `SUITE_TRIES`: how often a test is tried that fails; 1 unless told. That one failed is said in any case.
+    pub(crate) tries: u32,
 }
 
 impl Settings {
@@ -54,6 +56,10 @@ impl Settings {
             interop: env::var_os("SUITE_INTEROP").map(PathBuf::from),
             node_run: var("NODE_RUN")?.into(),
             work: var("SUITE_WORK")?.into(),
+            tries: env::var("SUITE_TRIES")
+                .ok()
+                .map_or(Ok(1), |tries| tries.parse())
+                .context("SUITE_TRIES")?,
         })
     }
 

@@ -123,19 +123,30 @@ impl Bench {
 
 /// Runs the tests whose names hold one of the texts, or all. Whether none failed.
 pub(crate) fn run(filters: &[String]) -> Result<bool> {
+    let (without, filters) = match filters.split_first() {
+        Some((first, rest)) if first == "--without" => (true, rest),
+        _ => (false, filters),
+    };
     let settings = Settings::read()?;
     let node = settings.node;
     let mut bench = Bench { settings, profile: None, is_workload_up: false };
-    let (mut passed, mut failed, mut skipped) = (0, Vec::new(), 0);
+    let tries = bench.settings.tries;
+    let (mut passed, mut failed, mut again, mut skipped) = (0, Vec::new(), Vec::new(), 0);
     let begin = Instant::now();
     for test in TESTS {
-        let is_wanted =
-            filters.is_empty() || filters.iter().any(|filter| test.name.contains(filter.as_str()));
+        let is_named = filters.iter().any(|filter| test.name.contains(filter.as_str()));
+        let is_wanted = filters.is_empty() || is_named != without;
         if !is_wanted || (node == NodeKind::V2 && !test.in_guest) {
             continue;
         }
         let start = Instant::now();
-        let result = (test.run)(&mut bench);
+        let mut result = (test.run)(&mut bench);
+        for _ in 1..tries {
+            let Err(error) = &result else { break };
+            println!("FAILED {}, tried again: {error:#} ({} s)", test.name, start.elapsed().as_secs());
+            again.push(test.name);
+            result = (test.run)(&mut bench);
+        }
         let took = start.elapsed().as_secs();
         match result {
             Ok(Verdict::Passed) => {
@@ -152,11 +163,15 @@ pub(crate) fn run(filters: &[String]) -> Result<bool> {
             }
         }
     }
-    let failures = if failed.is_empty() { String::new() } else { format!(" ({})", failed.join(", ")) };
+    let names =
+        |names: &[&str]| if names.is_empty() { String::new() } else { format!(" ({})", names.join(", ")) };
     println!(
-        "node {}: {passed} passed, {} failed{failures}, {skipped} skipped; {} s",
+        "node {}: {passed} passed, {} failed{}, {} tried again{}, {skipped} skipped; {} s",
         if node == NodeKind::V1 { "v1" } else { "v2" },
         failed.len(),
+        names(&failed),
+        again.len(),
+        names(&again),
         begin.elapsed().as_secs()
     );
     Ok(failed.is_empty())

@@ -23,8 +23,22 @@ pub(crate) fn start(settings: &Settings) -> Result<()> {
     until(Duration::from_secs(60), "the workload", || {
         Ok(cluster::apply(OBJECTS, selection).map_err(|error| error.to_string()))
     })?;
-    let from_cron = ["-n", "batch", "create", "job", "nightly-by-hand", "--from=cronjob/nightly"];
-    cluster::kubectl(&from_cron).map(|_| ())
+    // A run before this one may have left it.
+    let found = cluster::kubectl(&[
+        "-n",
+        "batch",
+        "get",
+        "job",
+        "nightly-by-hand",
+        "--ignore-not-found",
+        "-o",
+        "name",
+    ])?;
+    if found.trim().is_empty() {
+        let from_cron = ["-n", "batch", "create", "job", "nightly-by-hand", "--from=cronjob/nightly"];
+        cluster::kubectl(&from_cron)?;
+    }
+    Ok(())
 }
 
 /// Waits until each pod is in the state that it stands for.

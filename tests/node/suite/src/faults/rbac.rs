@@ -97,7 +97,7 @@ fn says(bench: &Bench, resources: &[&str], verbs: &[&str], loses: bool) -> Resul
             })
         })?;
     }
-    agent.wait_for_ticks(&bench.settings, since, "Node", 1)?;
+    agent.wait_for_ticks(&bench.settings, since, "Node", 3)?;
     if agent.output(&bench.settings, since)?.of_type("Pod").filter(|event| is_web(event)).count() == 0 {
         bail!("no events of pods");
     }
