@@ -183,7 +183,9 @@ impl Remote {
     pub fn tell_operators(&self, runtime: &Handle) {
         let Some(recorder) = &self.recorder else { return };
         let watched = self.candidacy.as_ref().map(|candidacy| candidacy.watched.clone());
-        runtime.spawn(notices::tell(recorder.clone(), self.statuses.clone(), watched));
+        let deliveries = self.deliveries.iter().map(|delivery| Arc::clone(delivery.status()));
+        let statuses = self.statuses.iter().cloned().chain(deliveries).collect();
+        runtime.spawn(notices::tell(recorder.clone(), statuses, watched));
     }
 
     fn stand_for_election(
@@ -225,7 +227,6 @@ impl Remote {
     pub fn deliver(&mut self, aws: &AwsSettings, to_deliver: Vec<ToDeliver>, runtime: &Handle) {
         let _context = runtime.enter();
         for ToDeliver { name, sink, outbox } in to_deliver {
-            self.statuses.push(outbox.status().clone());
             self.deliveries.push(Delivery::start(name, aws, &sink, outbox));
         }
     }
@@ -273,13 +274,14 @@ impl Remote {
 
     /// At the end, after the last tick: lets a successor lead at once, and has what was announced sent.
     pub async fn end(self) {
-        for delivery in self.deliveries {
-            delivery.end().await;
-        }
+        self.deliveries.iter().for_each(Delivery::stop);
         if let Some(candidacy) = self.candidacy
             && tokio::time::timeout(RELEASE, candidacy.election.release()).await.is_err()
         {
             tracing::warn!("the lock was not given back in time: a successor waits until it expires");
+        }
+        for delivery in self.deliveries {
+            delivery.end().await;
         }
         if let Some(recorder) = self.recorder {
             // Best effort: an event less is no loss of data.

@@ -87,6 +87,9 @@ pub enum SinkError {
     /// Neither disk nor memory has room for it.
     #[error(transparent)]
     Spool(#[from] insightd_spool::AppendError),
+    /// Events that were taken before did not get there.
+    #[error("{0} events were not delivered: see insightd_delivery_events_lost_total for the causes")]
+    Undelivered(u64),
     /// The file is not one that events may be written to.
     #[error("{} {problem}", path.display())]
     Unusable {

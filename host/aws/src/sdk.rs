@@ -39,7 +39,7 @@ const IDLE: Duration = Duration::from_secs(90);
 pub struct AwsSettings {
     /// Region; without it `AWS_REGION`, the profile's, or the instance's.
     pub region: Option<String>,
-    /// Address in place of the service's own, such as that of a VPC endpoint without private DNS.
+    /// Address of every service in place of its own. A client of one service has a setting of its own for that.
     pub endpoint_url: Option<String>,
     /// Profile of the shared configuration files.
     pub profile: Option<String>,

@@ -61,11 +61,7 @@ impl Status {
     pub fn succeeded(&self) {
         let mut state = self.state();
         if state.failures_in_a_row > 0 {
-            tracing::info!(
-                source = &*self.source,
-                failures = state.failures_in_a_row,
-                "data is current again"
-            );
+            tracing::info!(source = &*self.source, failures = state.failures_in_a_row, "requests work again");
         }
         state.last_success = Some(Instant::now());
         state.failures_in_a_row = 0;
@@ -79,7 +75,7 @@ impl Status {
         state.errors += 1;
         state.failures_in_a_row += 1;
         if state.error.as_ref() != Some(&error) {
-            tracing::warn!(source = &*self.source, error, "asking failed; what is known stays");
+            tracing::warn!(source = &*self.source, error, "a request failed; it is tried again");
         }
         state.error = Some(error);
     }

@@ -113,7 +113,7 @@ pub(super) fn region(text: &str) -> Result<String, String> {
     }
 }
 
-fn endpoint(text: &str) -> Result<String, String> {
+pub(super) fn endpoint(text: &str) -> Result<String, String> {
     let host = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://")).unwrap_or_default();
     if host.is_empty() || host.contains(['?', '#', '@', ' ']) {
         return Err(format!("`{text}` is no address; write https://HOST"));

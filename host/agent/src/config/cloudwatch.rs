@@ -90,13 +90,9 @@ pub(super) fn read(section: &Section<'_>) -> CloudWatchSink {
             format!("the service keeps events for one of these numbers of days: {}", known.join(", "))
         })
     });
-    let url = |text: &str| match text.starts_with("http://") || text.starts_with("https://") {
-        true => Ok(text.to_string()),
-        false => Err(format!("`{text}` is no address; it begins with https://")),
-    };
     CloudWatchSink {
         region: section.value("region", super::aws::region),
-        endpoint_url: section.value("endpoint_url", url),
+        endpoint_url: section.value("endpoint_url", super::aws::endpoint),
         role: super::aws::read_role(&section.section("role")),
         concurrency: concurrency.unwrap_or(2),
         compression: section.value("compression", one_of(&[("gzip", true), ("none", false)])).unwrap_or(true),
@@ -139,7 +135,7 @@ fn spool(section: &Section<'_>) -> Spool {
     let spool = Spool {
         dir: section.text("dir").map(PathBuf::from),
         max_bytes: section.value("max_bytes", at_least(16 << 20)).unwrap_or(default.max_bytes),
-        max_age: section.value("max_age", values::duration).unwrap_or(default.max_age),
+        max_age: section.value("max_age", max_age).unwrap_or(default.max_age),
         memory_max_bytes: section
             .value("memory_max_bytes", at_least(1 << 20))
             .unwrap_or(default.memory_max_bytes),
@@ -147,4 +143,13 @@ fn spool(section: &Section<'_>) -> Spool {
     };
     section.finish();
     spool
+}
+
+/// What is older than two weeks the service does not take.
+fn max_age(text: &str) -> Result<Duration, String> {
+    const HOUR: Duration = Duration::from_secs(3600);
+    match values::duration(text)? {
+        age if (HOUR..=HOUR * 14 * 24).contains(&age) => Ok(age),
+        _ => Err("must be from 1h to 336h, two weeks".to_string()),
+    }
 }

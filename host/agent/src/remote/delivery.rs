@@ -6,7 +6,7 @@ use std::time::Duration;
 use insightd_aws::delivery::{self, Outbox};
 use insightd_aws::logs::{Create, GroupSettings, Logs, LogsSettings};
 use insightd_aws::sdk::{self, AwsSettings};
-use insightd_peer::Backoff;
+use insightd_peer::{Backoff, Status};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
@@ -30,7 +30,6 @@ impl Delivery {
     pub(super) fn start(name: String, aws: &AwsSettings, sink: &CloudWatchSink, outbox: Outbox) -> Self {
         let aws = AwsSettings {
             region: sink.region.clone().or_else(|| aws.region.clone()),
-            endpoint_url: sink.endpoint_url.clone(),
             role: sink.role.clone().or_else(|| aws.role.clone()),
             ..aws.clone()
         };
@@ -42,12 +41,22 @@ impl Delivery {
     /// Has `board` show what waits and what was delivered.
     pub(super) fn show_on(&self, board: &Board) {
         board.deliver(&self.name, self.outbox.clone());
+        board.watch("sink", self.outbox.status());
     }
 
-    /// Sends what can be sent at once, and ends.
-    pub(super) async fn end(mut self) {
+    /// How sending goes.
+    pub(super) fn status(&self) -> &Arc<Status> {
+        self.outbox.status()
+    }
+
+    /// From now on only what can be sent at once is sent.
+    pub(super) fn stop(&self) {
         // The task is gone already if nobody listens.
         let _ = self.stop.send(true);
+    }
+
+    /// Waits for the end, after [`stop`](Self::stop).
+    pub(super) async fn end(mut self) {
         if tokio::time::timeout(LAST, &mut self.task).await.is_err() {
             tracing::warn!(
                 "requests were given up at the end; they are sent again where the spool has a folder"
@@ -75,6 +84,7 @@ async fn deliver(
         }
     };
     let settings = LogsSettings {
+        endpoint_url: sink.endpoint_url.clone(),
         plain: !sink.compression,
         create: match sink.create {
             config::Create::Group => Create::Group,

@@ -21,6 +21,8 @@ const OPEN_BODIES: usize = 4;
 pub struct CloudWatch {
     outbox: Outbox,
     open: Vec<(Destination, Open)>,
+    /// Of the events that the outbox lost, those that were told of.
+    told_lost: u64,
 }
 
 /// Opens the spool of a sink of this name.
@@ -46,7 +48,7 @@ pub(super) fn outbox(name: &str, sink: &CloudWatchSink) -> Outbox {
 impl CloudWatch {
     /// Fills `outbox`.
     pub fn new(outbox: Outbox) -> Self {
-        Self { outbox, open: Vec::new() }
+        Self { outbox, open: Vec::new(), told_lost: 0 }
     }
 
     fn add(&mut self, event: &Event<'_>, delivered: &mut Delivered) -> Result<(), SinkError> {
@@ -77,9 +79,8 @@ impl CloudWatch {
         let events = u64::from(body.events);
         match self.outbox.put(&block) {
             Ok(()) => Delivered { events, bytes: body.counted_bytes as u64, ..Delivered::default() },
-            Err(error) => {
-                Delivered { lost: events, error: Some(SinkError::Spool(error)), ..Delivered::default() }
-            }
+            // Counted by the spool, and told at the end of the tick.
+            Err(error) => Delivered { error: Some(SinkError::Spool(error)), ..Delivered::default() },
         }
     }
 }
@@ -102,6 +103,12 @@ impl Sink for CloudWatch {
             delivered.add(self.put(&destination, open));
         }
         self.outbox.end_tick(now_unix_ms());
+        let lost = self.outbox.lost_events();
+        let since = lost - std::mem::replace(&mut self.told_lost, lost);
+        if since > 0 {
+            delivered.lost += since;
+            delivered.error.get_or_insert(SinkError::Undelivered(since));
+        }
         delivered
     }
 }

@@ -1,5 +1,6 @@
 //! When what may be sent. No clock, no network, no disk in here; times are since any fixed moment.
 
+use std::borrow::Borrow;
 use std::collections::HashMap;
 use std::hash::Hash;
 use std::time::Duration;
@@ -53,7 +54,11 @@ impl<D: Clone + Eq + Hash> Courier<D> {
     }
 
     /// Whether one to this destination may, if any may.
-    pub fn may_send_to(&self, destination: &D, now: Duration) -> bool {
+    pub fn may_send_to<Q>(&self, destination: &Q, now: Duration) -> bool
+    where
+        D: Borrow<Q>,
+        Q: Eq + Hash + ?Sized,
+    {
         self.destinations.get(destination).is_none_or(|hold| now >= hold.until)
     }
 

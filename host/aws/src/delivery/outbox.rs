@@ -15,7 +15,7 @@ pub struct Counts {
     pub accepted_requests: u64,
     /// Events in them, without those that it threw away.
     pub accepted_events: u64,
-    /// Bytes of these requests' bodies, as sent.
+    /// Bytes of these requests' bodies, compressed.
     pub accepted_bytes: u64,
     /// Requests that failed and are sent again.
     pub failed_requests: u64,
@@ -78,6 +78,13 @@ impl Outbox {
         state.is_tick_over = true;
         drop(state);
         self.0.wake.notify_one();
+    }
+
+    /// Events that were given up here or thrown away there, since the start.
+    pub fn lost_events(&self) -> u64 {
+        let state = self.state();
+        let Counts { too_old_events, too_new_events, expired_events, .. } = state.counts;
+        state.spool.stats().lost.total().events + too_old_events + too_new_events + expired_events
     }
 
     /// What was delivered.

@@ -1,6 +1,6 @@
 //! The task that empties an outbox.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -31,7 +31,6 @@ pub async fn run<P: Post>(
         start: Instant::now(),
         under_way: JoinSet::new(),
         passed_over: HashMap::new(),
-        passed_over_until: Duration::ZERO,
         created_in_a_row: 0,
     };
     loop {
@@ -78,9 +77,8 @@ struct Runner<P> {
     courier: Courier<Vec<u8>>,
     start: Instant,
     under_way: JoinSet<Sent>,
-    /// Blocks whose destination is not to be tried yet, by destination.
-    passed_over: HashMap<Vec<u8>, HashSet<BlockId>>,
-    passed_over_until: Duration,
+    /// Destinations of blocks that had to wait for theirs: they need not be read again to know.
+    passed_over: HashMap<BlockId, Arc<[u8]>>,
     created_in_a_row: u32,
 }
 
@@ -92,18 +90,17 @@ impl<P: Post> Runner<P> {
     /// Sends as much as may be sent.
     fn fill(&mut self) {
         let now = self.now();
-        if now >= self.passed_over_until {
-            self.passed_over.clear();
-        }
         while self.courier.may_send(now) {
-            let is_passed_over = |id| self.passed_over.values().any(|blocks| blocks.contains(&id));
-            let Some((lease, block)) = self.outbox.take(is_passed_over) else { return };
-            if !self.courier.may_send_to(&block.key, now) {
-                self.passed_over.entry(block.key).or_default().insert(lease.id());
-                self.passed_over_until = self.courier.next_look(now).unwrap_or(now);
+            let (courier, passed_over) = (&self.courier, &self.passed_over);
+            let must_wait = |id| passed_over.get(&id).is_some_and(|key| !courier.may_send_to(&**key, now));
+            let Some((lease, block)) = self.outbox.take(must_wait) else { return };
+            if !self.courier.may_send_to(&*block.key, now) {
+                let known = self.passed_over.values().find(|key| ***key == *block.key).cloned();
+                self.passed_over.insert(lease.id(), known.unwrap_or_else(|| block.key.into()));
                 self.outbox.give_back(lease);
                 continue;
             }
+            self.passed_over.remove(&lease.id());
             self.courier.sent();
             self.outbox.status().requested();
             let post = Arc::clone(&self.post);
@@ -152,13 +149,10 @@ impl<P: Post> Runner<P> {
                 if only_destination { Ended::Destination(trouble) } else { Ended::Everything(trouble) }
             }
         };
-        if ended == Ended::Settled {
-            // A request to the same destination went well meanwhile: its others need not wait out their time.
-            self.passed_over.remove(&key);
-        }
         self.courier.ended(&key, ended, now);
         if self.outbox.is_empty() {
             self.courier.forget(|_| false);
+            self.passed_over.clear();
         }
     }
 }

@@ -129,7 +129,17 @@ fn of_service(
             (Some(trouble), false, format!("{action}: the service fails ({status} {shown}): {said}"))
         }
         _ if status == 403 => (refused, false, format!("{action}: refused ({status} {shown}): {said}")),
-        _ => (None, true, format!("{action} on {what}: refused for good ({status} {shown}): {said}")),
+        Some("InvalidParameterException" | "SerializationException" | "ValidationException") => {
+            (None, true, format!("{action} on {what}: refused for good ({shown}): {said}"))
+        }
+        // Not the service's own words: an address that is wrong, a proxy. Nothing is given up for that.
+        _ => (
+            refused,
+            false,
+            format!(
+                "{action}: unexpected answer ({status} {shown}): is `endpoint_url` right, is a proxy between? {said}"
+            ),
+        ),
     };
     Failure { code: name.map(str::to_owned), trouble, only_destination, words }
 }

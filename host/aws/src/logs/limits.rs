@@ -24,7 +24,5 @@ pub const MAX_AGE: Duration = Duration::from_secs(14 * 24 * 3600);
 pub const MAX_AHEAD: Duration = Duration::from_secs(2 * 3600);
 
 /// Days that `PutRetentionPolicy` knows.
-pub const RETENTION_DAYS: [u16; 23] = [
-    1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653,
-    0,
-];
+pub const RETENTION_DAYS: [u16; 22] =
+    [1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653];

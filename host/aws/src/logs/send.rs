@@ -12,7 +12,7 @@ use flate2::read::GzDecoder;
 use super::body::Destination;
 use super::create::{Create, GroupSettings, create};
 use super::explain::{Failure, explain};
-use crate::delivery::{Post, Rejected, Reply};
+use crate::delivery::{Post, Rejected, Reply, Trouble};
 
 /// Tells the service that messages may be in the embedded metric format, the classic shape included.
 const FORMAT_HEADER: (&str, &str) = ("x-amzn-logs-format", "json/emf");
@@ -23,6 +23,8 @@ const MAX_UNPACKED_BYTES: u64 = 64 << 20;
 /// How requests are made.
 #[derive(Clone, Debug, Default)]
 pub struct LogsSettings {
+    /// Address in place of the service's own.
+    pub endpoint_url: Option<String>,
     /// Bodies go unpacked, for what stands in for the service and does not take gzip.
     pub plain: bool,
     /// What may be created.
@@ -39,9 +41,13 @@ pub struct Logs {
 }
 
 impl Logs {
-    /// Sends through `client`.
+    /// Sends with these credentials.
     pub fn new(config: &aws_config::SdkConfig, settings: LogsSettings) -> Self {
-        Self { client: Client::new(config), settings }
+        let mut client = aws_sdk_cloudwatchlogs::config::Builder::from(config);
+        if let Some(url) = &settings.endpoint_url {
+            client = client.endpoint_url(url);
+        }
+        Self { client: Client::from_conf(client.build()), settings }
     }
 
     async fn put(
@@ -92,7 +98,12 @@ impl Post for Logs {
         match create(&self.client, &destination, self.settings.create, &self.settings.group).await {
             // Sent again by the one who decides when: at once.
             Ok(()) => Reply::Created,
-            Err(failure) => reply(failure),
+            // Whatever is wrong with the group's settings, the events are not.
+            Err(failure) => Reply::NotNow {
+                trouble: failure.trouble.unwrap_or(Trouble::Refused),
+                only_destination: failure.only_destination,
+                error: failure.words,
+            },
         }
     }
 }
