@@ -197,7 +197,7 @@ fn rights(manifests: &Manifests, account: &str) -> BTreeSet<String> {
 
 #[test]
 fn rights_are_those_that_are_used() {
-    let Some([base, split, _, old]) = rendered("rights_are_those_that_are_used") else { return };
+    let Some([base, split, _, old, _]) = rendered("rights_are_those_that_are_used") else { return };
     let set = |lines: &[&str]| lines.iter().map(ToString::to_string).collect::<BTreeSet<_>>();
     let node = set(&[
         "create events",
