@@ -1,6 +1,6 @@
 //! Delivery that survives the service, the process and the node: what is to be sent lies in a spool until the service has it.
 //!
-//! [`policy`] says how long to wait, [`courier`] what may be sent when; [`run`] does it. What goes over the wire and what
+//! `policy` says how long to wait, [`Courier`] what may be sent when; [`run`] does it. What goes over the wire and what
 //! answers mean is the [`Post`]'s.
 
 mod courier;
