@@ -94,7 +94,7 @@ deny: ## Licences, duplicate and banned crates, sources, advisories
 test-node: ## The agent on two real Kubernetes nodes, as root (tests/node/README.md; ONLY="figures" for tests of that name)
 	@tests/node/run $(ONLY)
 
-test-aws: ## Delivery to CloudWatch Logs against an emulator of the service, and through a proxy that breaks things (tests/aws)
+test-aws: ## The agent's AWS clients against an emulator of the service, and through a proxy that breaks things (tests/aws)
 	@tests/aws/run
 
 node-suite: ## What test-node runs on the nodes, and the transform that goes with it

@@ -15,11 +15,12 @@ use serde_json::{Value, json};
 const CONFIG_MAP_BYTES: usize = 1 << 20;
 
 /// Folders that an operator applies, and one that he could write.
-const FOLDERS: [&str; 4] = ["base", "overlays/cluster-role", "overlays/own-transform", "overlays/old"];
+const FOLDERS: [&str; 5] =
+    ["base", "overlays/cluster-role", "overlays/own-transform", "overlays/old", "overlays/cloudwatch"];
 
 /// All folders, rendered once; None, loudly, without kubectl.
-fn rendered(test: &str) -> Option<&'static [Manifests; 4]> {
-    static RENDERED: OnceLock<Option<[Manifests; 4]>> = OnceLock::new();
+fn rendered(test: &str) -> Option<&'static [Manifests; 5]> {
+    static RENDERED: OnceLock<Option<[Manifests; 5]>> = OnceLock::new();
     let rendered = RENDERED.get_or_init(|| kubectl().map(|kubectl| render(&kubectl))).as_ref();
     if rendered.is_none() {
         skipped(test, "no kubectl: put one on the path, name it in KUBECTL, or run tests/node/build");
@@ -27,7 +28,7 @@ fn rendered(test: &str) -> Option<&'static [Manifests; 4]> {
     rendered
 }
 
-fn render(kubectl: &Path) -> [Manifests; 4] {
+fn render(kubectl: &Path) -> [Manifests; 5] {
     let copy = tempfile::tempdir().expect("a folder");
     let deploy = copy.path().join("deploy");
     let status = Command::new("cp").arg("-r").arg(top().join("deploy")).arg(&deploy).status();
@@ -196,7 +197,7 @@ fn rights(manifests: &Manifests, account: &str) -> BTreeSet<String> {
 
 #[test]
 fn rights_are_those_that_are_used() {
-    let Some([base, split, _, old]) = rendered("rights_are_those_that_are_used") else { return };
+    let Some([base, split, _, old, _]) = rendered("rights_are_those_that_are_used") else { return };
     let set = |lines: &[&str]| lines.iter().map(ToString::to_string).collect::<BTreeSet<_>>();
     let node = set(&[
         "create events",

@@ -9,7 +9,7 @@ use std::time::Duration;
 use insightd_sandbox::Kind;
 
 use crate::cli;
-use crate::config::{self, Config, Environment, Problem, Report};
+use crate::config::{self, Config, Environment, Orchestrator, Problem, Report};
 use crate::drive::{self, Plan};
 use crate::logging;
 use crate::ops::{self, Board};
@@ -55,7 +55,10 @@ pub fn run(options: &cli::Run) -> anyhow::Result<()> {
             Remote::start(&config, &environment, &parts.node_name, is_for_long, runtime.handle())?
         }
     };
+    say_what_is_missing(&config, &remote, plan);
     parts.connect(&config, &mut remote);
+    remote.deliver(&config.aws, parts.sinks.take_to_deliver(), runtime.handle());
+    remote.tell_operators(runtime.handle());
     let mut worker = parts.into_worker();
     if matches!(plan, Plan::Every(_)) {
         let board = Arc::new(Board::new(config.interval, config.kubelet.timeout));
@@ -106,11 +109,15 @@ impl Parts {
     /// Has the sources ask the peers that there are.
     fn connect(&mut self, config: &Config, remote: &mut Remote) {
         if let Some(node) = &mut self.node {
-            node.ask_peers(Peers { kubelet: remote.kubelet.take(), local: remote.local.clone() });
+            node.ask_peers(Peers {
+                kubelet: remote.kubelet.take(),
+                local: remote.local.clone(),
+                instance: remote.instance.clone(),
+            });
         }
         self.cluster = remote.candidacy.as_ref().map(|candidacy| {
             let (leadership, watched) = (candidacy.leadership.clone(), candidacy.watched.clone());
-            ClusterSource::new(config, &self.node_name, leadership, watched)
+            ClusterSource::new(config, &self.node_name, leadership, watched, remote.instance.clone())
         });
     }
 
@@ -187,7 +194,15 @@ fn say_what_runs(config: &Config, node: &str, moments: Option<usize>) {
     for sink in config.sinks.iter().filter(|sink| !is_used(config, sink) && sink.name != "stdout") {
         tracing::warn!(sink = sink.name, "no output names this sink: nothing is written to it");
     }
-    if config.node.cluster_name.is_none() {
+}
+
+/// Where the instance's tags are asked for, whoever asks says what they say.
+fn say_what_is_missing(config: &Config, remote: &Remote, plan: Plan) {
+    let is_kubernetes = config.node.orchestrator != Orchestrator::Ecs;
+    let asks_tags = remote.instance.is_some() && config.instance.tags && is_kubernetes;
+    // A single tick comes before the answer.
+    let asks_tags = asks_tags && matches!(plan, Plan::Every(_));
+    if config.node.cluster_name.is_none() && !asks_tags {
         tracing::warn!(
             "the name of the cluster is unknown: set `node.cluster_name` or K8S_CLUSTER_NAME; events go without it"
         );

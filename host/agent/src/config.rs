@@ -4,6 +4,8 @@
 //! holds only values that are possible. Every problem is found in one go and reported with its line.
 //! Precedence: command line, file, environment, default. `deploy/insightd.yaml` documents every key.
 
+mod aws;
+mod cloudwatch;
 mod environment;
 mod kubernetes;
 mod operations;
@@ -18,6 +20,8 @@ pub mod yaml;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+pub use aws::Discovery;
+pub use cloudwatch::{CloudWatchSink, Create, Spool};
 pub use environment::Environment;
 pub use kubernetes::{Api, Cluster, Kubelet, Leader, LockKind, Role};
 pub use operations::Operations;
@@ -27,6 +31,7 @@ pub use sections::interval;
 pub use sinks::{FileSink, Sink, SinkKind, Sync, When};
 pub use values::Sha256;
 
+use insightd_aws::sdk::AwsSettings;
 use reader::{Problems, Section};
 
 /// What the agent does. Values are checked; nothing that reads them checks again.
@@ -42,6 +47,10 @@ pub struct Config {
     pub host: Host,
     /// What this node is.
     pub node: Node,
+    /// How AWS is asked: what every client of it begins with.
+    pub aws: AwsSettings,
+    /// What is asked about the machine.
+    pub instance: Discovery,
     /// The kubelet of this node.
     pub kubelet: Kubelet,
     /// The API server.
@@ -182,6 +191,8 @@ impl Default for Config {
                 orchestrator: Orchestrator::Eks,
                 instance: Instance::default(),
             },
+            aws: aws::defaults(),
+            instance: Discovery::default(),
             kubelet: Kubelet::default(),
             api: Api::default(),
             cluster: Cluster::default(),

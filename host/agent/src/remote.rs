@@ -1,6 +1,8 @@
 //! Peers that are asked over the network: tasks of the runtime, and what the worker thread has of them.
 
 mod cluster;
+mod delivery;
+mod instance;
 mod kubelet;
 mod notices;
 
@@ -8,6 +10,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
+use insightd_aws::sdk::AwsSettings;
+use insightd_instance::InstanceWatch;
 use insightd_kubernetes::client::{self, ApiSettings, Traffic};
 use insightd_kubernetes::cluster::ClusterSettings;
 use insightd_kubernetes::events::{PodRef, Recorder, RecorderSettings};
@@ -21,8 +25,10 @@ use tokio::runtime::Handle;
 use crate::app::Usage;
 use crate::config::{Config, Environment, LockKind};
 use crate::ops::{Board, Count, Standing};
+use crate::sinks::ToDeliver;
 
 pub use cluster::Watched;
+pub use delivery::Delivery;
 pub use kubelet::KubeletHandle;
 
 /// Most bytes of one answer of the kubelet: some ten times what 250 busy pods take.
@@ -47,12 +53,16 @@ pub struct Remote {
     pub kubelet: Option<KubeletHandle>,
     /// What an ordinary node asks of the API server.
     pub local: Option<Arc<Local>>,
+    /// The EC2 instance, where it is asked about.
+    pub instance: Option<Arc<InstanceWatch>>,
     /// Requests to the API server, where it is asked.
     pub traffic: Option<Arc<Traffic>>,
     /// The candidacy, in the roles that have one.
     pub candidacy: Option<Candidacy>,
     /// Who tells operators, where the API server is asked.
     pub recorder: Option<Recorder>,
+    /// Services that are delivered to.
+    pub deliveries: Vec<Delivery>,
     /// How asking each of them goes.
     pub statuses: Vec<Arc<Status>>,
 }
@@ -84,6 +94,8 @@ impl Remote {
         if config.role.has_node() {
             remote.ask_kubelet(config, runtime)?;
         }
+        remote.instance = instance::start(config, is_for_long);
+        remote.statuses.extend(remote.instance.iter().flat_map(|instance| instance.statuses()));
         let asks_api =
             config.api.enabled.unwrap_or(config.api.kubeconfig.is_some() || client::is_in_cluster());
         if asks_api {
@@ -163,10 +175,17 @@ impl Remote {
         if config.role.has_cluster() {
             self.stand_for_election(config, node_name, client, recorder.clone())?;
         }
-        let watched = self.candidacy.as_ref().map(|candidacy| candidacy.watched.clone());
-        tokio::spawn(notices::tell(recorder.clone(), self.statuses.clone(), watched));
         self.recorder = Some(recorder);
         Ok(())
+    }
+
+    /// Has operators told what fails. Called when everything was started.
+    pub fn tell_operators(&self, runtime: &Handle) {
+        let Some(recorder) = &self.recorder else { return };
+        let watched = self.candidacy.as_ref().map(|candidacy| candidacy.watched.clone());
+        let deliveries = self.deliveries.iter().map(|delivery| Arc::clone(delivery.status()));
+        let statuses = self.statuses.iter().cloned().chain(deliveries).collect();
+        runtime.spawn(notices::tell(recorder.clone(), statuses, watched));
     }
 
     fn stand_for_election(
@@ -204,10 +223,21 @@ impl Remote {
         Ok(())
     }
 
+    /// Delivers what sinks keep.
+    pub fn deliver(&mut self, aws: &AwsSettings, to_deliver: Vec<ToDeliver>, runtime: &Handle) {
+        let _context = runtime.enter();
+        for ToDeliver { name, sink, outbox } in to_deliver {
+            self.deliveries.push(Delivery::start(name, aws, &sink, outbox));
+        }
+    }
+
     /// Has `board` show how all of it goes.
     pub fn show_on(&self, board: &Arc<Board>) {
         for status in &self.statuses {
             board.watch("node", status);
+        }
+        for delivery in &self.deliveries {
+            delivery.show_on(board);
         }
         if let Some(traffic) = &self.traffic {
             let count = |name, help, bytes, read| board.count(Count { name, help, bytes, read });
@@ -244,10 +274,14 @@ impl Remote {
 
     /// At the end, after the last tick: lets a successor lead at once, and has what was announced sent.
     pub async fn end(self) {
+        self.deliveries.iter().for_each(Delivery::stop);
         if let Some(candidacy) = self.candidacy
             && tokio::time::timeout(RELEASE, candidacy.election.release()).await.is_err()
         {
             tracing::warn!("the lock was not given back in time: a successor waits until it expires");
+        }
+        for delivery in self.deliveries {
+            delivery.end().await;
         }
         if let Some(recorder) = self.recorder {
             // Best effort: an event less is no loss of data.

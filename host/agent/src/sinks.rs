@@ -1,8 +1,9 @@
 //! Where events end up.
 //!
 //! A sink takes events during a tick and says what became of them: nothing is lost without being counted.
-//! Delivery over the network stands behind a spool on disk and gets its own module.
+//! Delivery over the network stands behind a spool on disk: the sink fills it, a task of its own empties it.
 
+mod cloudwatch;
 mod file;
 mod line;
 mod pretty;
@@ -11,13 +12,15 @@ mod stdout;
 
 use std::path::PathBuf;
 
+use insightd_aws::delivery::Outbox;
 use insights_sdk::{Event, Limits};
 
+pub use cloudwatch::CloudWatch;
 pub use file::File;
 pub use set::{OpenError, SinkSet};
 pub use stdout::Stdout;
 
-use crate::config::{self, SinkKind};
+use crate::config::{self, CloudWatchSink, SinkKind};
 
 /// A destination of events. Used by one thread.
 pub trait Sink: Send {
@@ -75,6 +78,18 @@ pub enum SinkError {
         /// What the system said.
         source: std::io::Error,
     },
+    /// The route does not say where to.
+    #[error("an event's route has no `{0}`: set it in the formatter's configuration")]
+    Route(&'static str),
+    /// The event is none that the service takes.
+    #[error(transparent)]
+    Unfit(#[from] insightd_aws::logs::Unfit),
+    /// Neither disk nor memory has room for it.
+    #[error(transparent)]
+    Spool(#[from] insightd_spool::AppendError),
+    /// Events that were taken before did not get there.
+    #[error("{0} events were not delivered: see insightd_delivery_events_lost_total for the causes")]
+    Undelivered(u64),
     /// The file is not one that events may be written to.
     #[error("{} {problem}", path.display())]
     Unusable {
@@ -85,13 +100,30 @@ pub enum SinkError {
     },
 }
 
-/// Opens a sink.
+/// What is left to a task that delivers.
+#[derive(Debug)]
+pub struct ToDeliver {
+    /// Name of the sink.
+    pub name: String,
+    /// Where to.
+    pub sink: CloudWatchSink,
+    /// What there is to deliver.
+    pub outbox: Outbox,
+}
+
+/// Opens a sink; what it leaves to be delivered goes to `to_deliver`.
 ///
 /// # Errors
 /// It cannot be written to from the start.
-pub fn open(sink: &config::Sink) -> Result<Box<dyn Sink>, SinkError> {
+pub fn open(sink: &config::Sink, to_deliver: &mut Vec<ToDeliver>) -> Result<Box<dyn Sink>, SinkError> {
     Ok(match &sink.kind {
         SinkKind::Stdout { pretty } => Box::new(Stdout::of_process(*pretty)?),
         SinkKind::File(file) => Box::new(File::open(file)?),
+        SinkKind::CloudWatch(wanted) => {
+            let outbox = cloudwatch::outbox(&sink.name, wanted);
+            let (name, sink) = (sink.name.clone(), (**wanted).clone());
+            to_deliver.push(ToDeliver { name, sink, outbox: outbox.clone() });
+            Box::new(CloudWatch::new(outbox))
+        }
     })
 }

@@ -1,20 +1,19 @@
 //! One batch of raw facts about this node: kernel, kubelet, and what the configuration says of the machine.
 
 mod cluster;
+mod instance;
 mod kubelet;
 mod live;
 mod recorded;
 
-use std::borrow::Cow;
-
 use insightd_collect::{CollectError, Collector, HostRoot, ReadBuffer, RootError, Settings};
-use insightd_kubernetes::facts::NodeFacts;
 use insights_sdk::{Builder, Columns, EntityId};
 
 use crate::config::{Config, Instance};
 pub use cluster::ClusterSource;
 pub use live::Peers;
 
+use instance::Found;
 use kubelet::KubeletFacts;
 
 /// Where batches of scope `node` come from.
@@ -25,6 +24,8 @@ pub struct Source {
     peers: Peers,
     node_name: String,
     instance: Instance,
+    has_cluster_name: bool,
+    finds_volumes: bool,
     interval_ms: u64,
 }
 
@@ -77,6 +78,8 @@ impl Source {
             collector: Collector::new(root, settings)?,
             node_name,
             instance: config.node.instance.clone(),
+            has_cluster_name: config.node.cluster_name.is_some(),
+            finds_volumes: config.instance.enabled != Some(false) && config.instance.volumes,
             interval_ms: u64::try_from(config.interval.as_millis()).unwrap_or(u64::MAX),
         })
     }
@@ -118,8 +121,15 @@ impl Source {
             recorded::emit(&mut self.kubelet, root, report.node, &mut builder)
         } else {
             let answers = self.peers.answers();
-            let instance = with_node(&self.instance, answers.node());
-            add_instance(&instance, &self.node_name, report.node, &mut builder);
+            let machine = self.peers.machine();
+            let machine = Found::new(&self.instance, machine.as_deref(), answers.node());
+            add_instance(&machine.instance, &self.node_name, report.node, &mut builder);
+            if let Some(name) = machine.cluster_name.filter(|_| !self.has_cluster_name) {
+                builder.attribute(report.node, "cluster.name", name);
+            }
+            if self.finds_volumes && machine.add_volumes(&self.collector, &report.devices, &mut builder) {
+                self.peers.want_volumes();
+            }
             answers.emit(&mut self.kubelet, root, report.node, &mut builder)
         };
         for problem in &report.problems {
@@ -134,21 +144,6 @@ impl Source {
             first_problem: first.or_else(|| kubelet.into_iter().next()),
         }
     }
-}
-
-/// What the configuration does not say of the machine, as the Node object has it: `spec.providerID` and the label
-/// `node.kubernetes.io/instance-type`, which the cloud's controller manager sets.
-fn with_node<'i>(configured: &'i Instance, node: Option<&NodeFacts>) -> Cow<'i, Instance> {
-    let Some(node) = node else { return Cow::Borrowed(configured) };
-    let provided = || {
-        let (_, id) = node.provider_id.as_deref()?.strip_prefix("aws://")?.rsplit_once('/')?;
-        id.starts_with("i-").then(|| id.to_owned())
-    };
-    Cow::Owned(Instance {
-        id: configured.id.clone().or_else(provided),
-        kind: configured.kind.clone().or_else(|| node.instance_type.as_deref().map(str::to_owned)),
-        ..configured.clone()
-    })
 }
 
 fn add_instance(instance: &Instance, node_name: &str, node: EntityId, builder: &mut Builder) {
@@ -187,31 +182,4 @@ fn node_name(config: &Config, root: &HostRoot) -> String {
         (!name.is_empty()).then(|| name.to_owned())
     };
     configured.or_else(elsewhere).unwrap_or_else(kernel_name)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_node_object_says_what_the_configuration_does_not() {
-        let node = NodeFacts {
-            provider_id: Some("aws:///us-west-2a/i-0123456789abcdef0".into()),
-            instance_type: Some("m5.large".into()),
-            ..NodeFacts::default()
-        };
-        let nothing = Instance::default();
-        let found = with_node(&nothing, Some(&node));
-        assert_eq!(found.id.as_deref(), Some("i-0123456789abcdef0"));
-        assert_eq!(found.kind.as_deref(), Some("m5.large"));
-        let configured = Instance { id: Some("i-1".into()), ..Instance::default() };
-        assert_eq!(with_node(&configured, Some(&node)).id.as_deref(), Some("i-1"));
-        for other in
-            ["gce://project/zone/i-name", "kind://docker/kind/kind-control-plane", "aws:///zone/x", ""]
-        {
-            let node = NodeFacts { provider_id: Some(other.into()), ..NodeFacts::default() };
-            assert_eq!(with_node(&nothing, Some(&node)).id, None, "{other}");
-        }
-        assert_eq!(*with_node(&nothing, None), nothing);
-    }
 }

@@ -9,7 +9,7 @@ use insights_sdk::{Builder, EntityId};
 use crate::cgroup::layout::{Layout, Mounts};
 use crate::cgroup::reading::Reading;
 use crate::cgroup::tree::Tree;
-use crate::disks::Disks;
+use crate::disks::{BlockDevice, Disks};
 use crate::emit::Emitter;
 use crate::filesystems::{self, Filesystem, Selection};
 use crate::network::{InterfaceIdentities, Processes};
@@ -165,12 +165,18 @@ impl Collector {
         self.pairing.end_of_tick(end);
         Report {
             node,
+            devices: emitter.devices,
             spread_ns: end.saturating_sub(start),
             cgroups,
             files_read: self.buffer.files() - files_before,
             problems: problems.listed,
             more_problems: problems.more,
         }
+    }
+
+    /// The block devices that the last sample saw, those that it left out included.
+    pub fn block_devices(&self) -> impl Iterator<Item = BlockDevice<'_>> {
+        self.disks.iter()
     }
 
     /// How many file systems do not answer, each with a thread that waits for it.
@@ -239,6 +245,7 @@ impl Collector {
                 emitter.builder.attribute(entity, "mount.point", point);
                 emitter.builder.attribute(entity, "fs.type", &filesystem.fs_type);
                 emitter.filesystem(entity, stat);
+                emitter.devices.push(entity);
             },
         );
     }

@@ -1,4 +1,4 @@
-//! Names of block devices.
+//! Names and serial numbers of block devices.
 
 use crate::cgroup::files::DeviceNumber;
 use crate::report::Problems;
@@ -12,7 +12,17 @@ struct Disk {
     /// Of its entry in the folder: another device under the same name and number has another one.
     inode: u64,
     number: Option<DeviceNumber>,
+    serial: Option<String>,
     seen: bool,
+}
+
+/// A whole disk as the kernel knows it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BlockDevice<'d> {
+    /// The kernel's name, without `/dev/`; a `!` in it stands for a `/`.
+    pub name: &'d str,
+    /// Serial number of an NVMe disk; absent for others, whose numbers stand elsewhere if they have any.
+    pub serial: Option<&'d str>,
 }
 
 /// The block devices of the host, as they come and go.
@@ -22,7 +32,7 @@ pub(crate) struct Disks {
 }
 
 impl Disks {
-    /// Brings the list up to date; a device's number is read once.
+    /// Brings the list up to date; a device's numbers are read once.
     pub(crate) fn update(&mut self, root: &HostRoot, buffer: &mut ReadBuffer, problems: &mut Problems) {
         let dir = match root.dir(FOLDER) {
             Ok(dir) => dir,
@@ -42,7 +52,10 @@ impl Disks {
             let inode = if root.is_recording() { 0 } else { entry.inode };
             match known.iter_mut().find(|disk| disk.name == entry.name && disk.inode == inode) {
                 Some(disk) => disk.seen = true,
-                None => known.push(Disk { name: entry.name.to_owned(), inode, number: None, seen: true }),
+                None => {
+                    let name = entry.name.to_owned();
+                    known.push(Disk { name, inode, number: None, serial: None, seen: true });
+                }
             }
         });
         if let Err(errno) = listed {
@@ -54,7 +67,18 @@ impl Disks {
             if let Ok(Some(text)) = root.read(&path, buffer) {
                 disk.number = DeviceNumber::parse(text.trim_ascii_end());
             }
+            if disk.name.starts_with("nvme") {
+                let path = format!("{FOLDER}/{}/device/serial", disk.name);
+                let text = root.read(&path, buffer).ok().flatten();
+                let text = text.and_then(|text| std::str::from_utf8(text.trim_ascii()).ok());
+                disk.serial = text.filter(|text| !text.is_empty()).map(str::to_owned);
+            }
         }
+    }
+
+    /// All of them.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = BlockDevice<'_>> {
+        self.known.iter().map(|disk| BlockDevice { name: &disk.name, serial: disk.serial.as_deref() })
     }
 
     /// Kernel name of a whole device, and its identity.

@@ -89,12 +89,14 @@ const PSI: [(Figure, Figure); PRESSURES.len()] = [
 /// Appends to one batch; each name is looked up once for the whole batch, and only if it occurs.
 pub(crate) struct Emitter<'b> {
     pub(crate) builder: &'b mut Builder,
+    /// File systems and disks of the node.
+    pub(crate) devices: Vec<EntityId>,
     ids: [Option<StringId>; NAMES.len()],
 }
 
 impl<'b> Emitter<'b> {
     pub(crate) fn new(builder: &'b mut Builder) -> Self {
-        Self { builder, ids: [None; NAMES.len()] }
+        Self { builder, devices: Vec::new(), ids: [None; NAMES.len()] }
     }
 
     fn name(&mut self, figure: Figure) -> StringId {

@@ -35,6 +35,7 @@ mod settings;
 mod statfs;
 
 pub use collector::{CollectError, Collector};
+pub use disks::BlockDevice;
 pub use error::{FileError, ParseError, is_absent};
 pub use pairing::Pairing;
 pub use report::{Problem, Report};

@@ -43,6 +43,8 @@ impl Problems {
 pub struct Report {
     /// The `node` entity that was made.
     pub node: EntityId,
+    /// The `filesystem` and `disk` entities of the node; their ids are the devices.
+    pub devices: Vec<EntityId>,
     /// Time from before the first read to after the last one, nanoseconds; asking file systems not included.
     pub spread_ns: u64,
     /// How many cgroups of pods and containers were read.

@@ -158,7 +158,9 @@ impl Default for Leader {
     }
 }
 
-const ENABLED: [(&str, Option<bool>); 3] = [("auto", None), ("true", Some(true)), ("false", Some(false))];
+/// Whether a peer is asked; `auto` leaves it to be found out.
+pub(super) const ENABLED: [(&str, Option<bool>); 3] =
+    [("auto", None), ("true", Some(true)), ("false", Some(false))];
 
 pub(super) fn role(text: &str) -> Result<Role, String> {
     one_of(&[("all", Role::All), ("node", Role::Node), ("cluster", Role::Cluster)])(text)

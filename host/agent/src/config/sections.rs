@@ -7,7 +7,7 @@ use super::reader::{Problems, Section, flag, integer, one_of};
 use super::{
     Config, Environment, Host, Instance, Limits, Log, LogFormat, Node, Orchestrator, Origin, Pipeline,
 };
-use super::{kubernetes, operations, pipelines, sinks, values};
+use super::{aws, kubernetes, operations, pipelines, sinks, values};
 
 /// Shortest interval: below it the clock of most counters (10 ms) shows in the rates.
 const MIN_INTERVAL: Duration = Duration::from_millis(100);
@@ -35,6 +35,8 @@ pub(super) fn read(root: &Section<'_>, problems: &Problems, environment: &Enviro
     let log = read_log(&root.section("log"), default.log);
     let host = read_host(&root.section("host"), default.host);
     let node = read_node(&root.section("node"), default.node, environment);
+    let aws = aws::read_aws(&root.section("aws"));
+    let instance = aws::read_instance(&root.section("instance"));
     let kubelet = kubernetes::read_kubelet(&root.section("kubelet"), environment);
     let api = kubernetes::read_api(&root.section("api"));
     let cluster = kubernetes::read_cluster(&root.section("cluster"));
@@ -64,6 +66,8 @@ pub(super) fn read(root: &Section<'_>, problems: &Problems, environment: &Enviro
         log,
         host,
         node,
+        aws,
+        instance,
         kubelet,
         api,
         cluster,

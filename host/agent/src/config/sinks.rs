@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use super::cloudwatch::{self, CloudWatchSink};
 use super::reader::{Item, Section, integer, one_of};
 use super::values;
 
@@ -24,6 +25,16 @@ pub enum SinkKind {
     },
     /// A file that is rotated by size.
     File(FileSink),
+    /// CloudWatch Logs.
+    CloudWatch(Box<CloudWatchSink>),
+}
+
+/// The words for `type`.
+#[derive(Clone, Copy)]
+enum Type {
+    Stdout,
+    File,
+    CloudWatch,
 }
 
 /// When something is done that only people want.
@@ -87,16 +98,17 @@ pub(super) fn read(root: &Section<'_>) -> Vec<Sink> {
 
 fn kind(item: &Item<'_>) -> Option<SinkKind> {
     let section = item.section();
-    let kind = section.value("type", one_of(&[("stdout", true), ("file", false)]));
-    let sink = match kind {
-        Some(true) => {
+    let types = [("stdout", Type::Stdout), ("file", Type::File), ("cloudwatch_logs", Type::CloudWatch)];
+    let sink = match section.value("type", one_of(&types)) {
+        Some(Type::Stdout) => {
             let pretty = section.value("pretty", one_of(&PRETTY)).unwrap_or(When::Auto);
             Some(SinkKind::Stdout { pretty })
         }
-        Some(false) => file(&section).map(SinkKind::File),
+        Some(Type::File) => file(&section).map(SinkKind::File),
+        Some(Type::CloudWatch) => Some(SinkKind::CloudWatch(Box::new(cloudwatch::read(&section)))),
         None => {
             if section.get("type").is_none() {
-                section.problem("type", "required: stdout or file");
+                section.problem("type", "required: stdout, file or cloudwatch_logs");
             }
             return None;
         }

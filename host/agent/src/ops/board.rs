@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
+use insightd_aws::delivery::Outbox;
 use insightd_peer::Status;
 
 use super::figures::Figures;
@@ -29,6 +30,7 @@ struct Work {
 struct Parts {
     sources: Vec<Source>,
     counts: Vec<Count>,
+    outboxes: Vec<(String, Outbox)>,
     leadership: Option<Arc<dyn Fn() -> Standing + Send + Sync>>,
 }
 
@@ -106,6 +108,11 @@ impl Board {
         parts.counts.push(count);
     }
 
+    /// Shows what waits in a sink's outbox, and what was delivered.
+    pub fn deliver(&self, sink: &str, outbox: Outbox) {
+        self.parts().outboxes.push((sink.to_owned(), outbox));
+    }
+
     /// Shows who leads.
     pub fn lead(&self, standing: impl Fn() -> Standing + Send + Sync + 'static) {
         self.parts().leadership = Some(Arc::new(standing));
@@ -138,6 +145,10 @@ impl Board {
 
     pub(super) fn counts(&self) -> Vec<Count> {
         self.parts().counts.clone()
+    }
+
+    pub(super) fn outboxes(&self) -> Vec<(String, Outbox)> {
+        self.parts().outboxes.clone()
     }
 
     pub(super) fn standing(&self) -> Option<Standing> {

@@ -3,6 +3,7 @@
 //! Every label has few values, which the configuration sets: places of pipelines, sinks, kinds of peers. What
 //! a component says of itself stands in one family of facts, `insightd_component_info`.
 
+mod delivery;
 mod process;
 mod work;
 
@@ -57,6 +58,7 @@ impl Collector for OfBoard {
             work::outputs(&figures.outputs, page)?;
             work::sinks(&figures.sinks, page)?;
         }
+        delivery::write(&board.outboxes(), page)?;
         sources(board, page)?;
         leadership(board, page)?;
         for count in board.counts() {

@@ -4,13 +4,16 @@ use std::time::Instant;
 
 use insights_sdk::{Event, Limits};
 
-use super::{Delivered, Sink, SinkError};
+use super::{Delivered, Sink, SinkError, ToDeliver};
 use crate::complaint::Complaint;
 use crate::config;
 use crate::counters::{Counters, Flow};
 
 /// All sinks, in the order of the configuration.
-pub struct SinkSet(Vec<OpenSink>);
+pub struct SinkSet {
+    open: Vec<OpenSink>,
+    to_deliver: Vec<ToDeliver>,
+}
 
 struct OpenSink {
     name: String,
@@ -36,11 +39,13 @@ impl SinkSet {
     /// # Errors
     /// The first that cannot be opened.
     pub fn open<'a>(sinks: impl Iterator<Item = &'a config::Sink>) -> Result<Self, OpenError> {
-        let open = |sink: &config::Sink| match super::open(sink) {
+        let mut to_deliver = Vec::new();
+        let mut open = |sink: &config::Sink| match super::open(sink, &mut to_deliver) {
             Ok(open) => Ok((sink.name.clone(), open)),
             Err(error) => Err(OpenError { name: sink.name.clone(), error }),
         };
-        Ok(Self::new(sinks.map(open).collect::<Result<_, _>>()?))
+        let open = sinks.map(&mut open).collect::<Result<_, _>>()?;
+        Ok(Self { to_deliver, ..Self::new(open) })
     }
 
     /// Sinks that are open already.
@@ -49,27 +54,32 @@ impl SinkSet {
             let (complaint, flow) = (Complaint::default(), Flow::default());
             OpenSink { name, sink, complaint, closed: false, flow }
         };
-        Self(sinks.into_iter().map(open).collect())
+        Self { open: sinks.into_iter().map(open).collect(), to_deliver: Vec::new() }
+    }
+
+    /// What tasks have to deliver; once.
+    pub fn take_to_deliver(&mut self) -> Vec<ToDeliver> {
+        std::mem::take(&mut self.to_deliver)
     }
 
     /// What each took, by name.
     pub fn flows(&self) -> impl Iterator<Item = (&str, Flow)> {
-        self.0.iter().map(|sink| (&*sink.name, sink.flow))
+        self.open.iter().map(|sink| (&*sink.name, sink.flow))
     }
 
     /// The name of the sink at a place.
     pub fn name(&self, index: usize) -> &str {
-        self.0.get(index).map_or("", |sink| &sink.name)
+        self.open.get(index).map_or("", |sink| &sink.name)
     }
 
     /// The place of a sink.
     pub fn position(&self, name: &str) -> Option<usize> {
-        self.0.iter().position(|sink| sink.name == name)
+        self.open.iter().position(|sink| sink.name == name)
     }
 
     /// What the sink at a place takes.
     pub fn limits(&self, index: usize) -> Limits {
-        self.0.get(index).map_or_else(Limits::default, |sink| sink.sink.limits())
+        self.open.get(index).map_or_else(Limits::default, |sink| sink.sink.limits())
     }
 
     /// Hands events to the sink at a place.
@@ -80,7 +90,7 @@ impl SinkSet {
         events: &mut dyn Iterator<Item = Event<'_>>,
         counters: &mut Counters,
     ) {
-        if let Some(sink) = self.0.get_mut(index) {
+        if let Some(sink) = self.open.get_mut(index) {
             let delivered = sink.sink.accept(content_type, events);
             sink.note(delivered, counters);
         }
@@ -88,11 +98,11 @@ impl SinkSet {
 
     /// Ends the tick for all of them; whether any can still be written to.
     pub fn end_tick(&mut self, counters: &mut Counters) -> bool {
-        for sink in &mut self.0 {
+        for sink in &mut self.open {
             let delivered = sink.sink.end_tick();
             sink.note(delivered, counters);
         }
-        self.0.iter().any(|sink| !sink.closed)
+        self.open.iter().any(|sink| !sink.closed)
     }
 }
 
@@ -116,6 +126,6 @@ impl OpenSink {
 
 impl std::fmt::Debug for SinkSet {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_list().entries(self.0.iter().map(|sink| &sink.name)).finish()
+        f.debug_list().entries(self.open.iter().map(|sink| &sink.name)).finish()
     }
 }

@@ -1,7 +1,9 @@
 //! Batches of raw facts about the whole cluster, while this agent is elected.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use insightd_instance::{InstanceFacts, InstanceWatch};
 use insightd_kubernetes::leader::Leadership;
 use insights_sdk::{Builder, Columns};
 
@@ -20,6 +22,8 @@ pub struct ClusterSource {
     leadership: Leadership,
     watched: Watched,
     cluster_name: Option<String>,
+    /// Whose tags name the cluster where the configuration does not.
+    instance: Option<Arc<InstanceWatch>>,
     node_name: String,
     orchestrator: &'static str,
     interval: Duration,
@@ -29,11 +33,18 @@ pub struct ClusterSource {
 
 impl ClusterSource {
     /// Shows what `watched` has while `leadership` holds. `node_name` is that of the node that this agent runs on.
-    pub fn new(config: &Config, node_name: &str, leadership: Leadership, watched: Watched) -> Self {
+    pub fn new(
+        config: &Config,
+        node_name: &str,
+        leadership: Leadership,
+        watched: Watched,
+        instance: Option<Arc<InstanceWatch>>,
+    ) -> Self {
         Self {
             leadership,
             watched,
             cluster_name: config.node.cluster_name.clone(),
+            instance,
             node_name: node_name.into(),
             orchestrator: config.node.orchestrator.as_str(),
             interval: config.interval,
@@ -55,15 +66,18 @@ impl ClusterSource {
         let since = *self.waiting_since.get_or_insert_with(Instant::now);
         let late = since.elapsed() > self.interval * PATIENCE;
         let interval_ms = u64::try_from(self.interval.as_millis()).unwrap_or(u64::MAX);
+        let known = self.instance.as_ref().map(|instance| instance.facts());
+        let tagged = known.as_deref().and_then(|known: &InstanceFacts| known.cluster_name.as_deref());
+        let cluster_name = self.cluster_name.as_deref().or(tagged);
         self.watched
             .with(|watch| {
                 if !late && !watch.is_complete() {
                     return None;
                 }
-                let name = self.cluster_name.as_deref().unwrap_or(UNNAMED);
+                let name = cluster_name.unwrap_or(UNNAMED);
                 let mut builder = Builder::new("cluster", name, time_unix_ms, interval_ms);
                 let cluster = builder.entity("cluster", name, None);
-                if let Some(name) = &self.cluster_name {
+                if let Some(name) = cluster_name {
                     builder.attribute(cluster, "cluster.name", name);
                 }
                 builder.attribute(cluster, "node.name", &self.node_name);

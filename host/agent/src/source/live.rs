@@ -1,8 +1,9 @@
-//! What the kubelet and the API server say now.
+//! What the kubelet, the API server and the instance say now.
 
 use std::sync::Arc;
 
 use insightd_collect::HostRoot;
+use insightd_instance::{InstanceFacts, InstanceWatch};
 use insightd_kubernetes::Facts;
 use insightd_kubernetes::facts::{LocalState, NodeFacts};
 use insightd_kubernetes::kubelet::KubeletData;
@@ -19,6 +20,8 @@ pub struct Peers {
     pub kubelet: Option<KubeletHandle>,
     /// What an ordinary node asks of the API server.
     pub local: Option<Arc<Local>>,
+    /// The EC2 instance, where it is asked about.
+    pub instance: Option<Arc<InstanceWatch>>,
 }
 
 impl Peers {
@@ -26,6 +29,18 @@ impl Peers {
     pub(super) fn ask(&mut self) {
         if let Some(kubelet) = &mut self.kubelet {
             kubelet.ask();
+        }
+    }
+
+    /// What is known of the instance.
+    pub(super) fn machine(&self) -> Option<Arc<InstanceFacts>> {
+        self.instance.as_ref().map(|instance| instance.facts())
+    }
+
+    /// There is a disk of which only the EC2 API knows which volume it is.
+    pub(super) fn want_volumes(&self) {
+        if let Some(instance) = &self.instance {
+            instance.want_volumes();
         }
     }
 

@@ -93,6 +93,7 @@ impl Collector {
             let name = name(device.device, known.map(|(name, _)| name), filesystems);
             let entity = emitter.builder.entity("disk", &name, Some(node));
             emitter.builder.attribute(entity, "device", &name);
+            emitter.devices.push(entity);
             let key = self.pairing.key("disk", &format!("{source} {}", device.device));
             let identity = known.map_or(0, |(_, identity)| identity);
             let identity = identity.rotate_left(8) ^ group_number(io.group);

@@ -448,3 +448,26 @@ fn more_cgroups_than_allowed_are_left_out_and_reported() {
         view.report.problems
     );
 }
+
+/// As sysfs has it: the disk is a link, its controller is another.
+#[test]
+fn nvme_disks_have_serial_numbers_and_no_link_leads_out_of_the_host() {
+    let host = Host::v2();
+    host.file("sys/devices/pci0/nvme/nvme0/serial", "vol0abc1234567890def\n");
+    host.file("sys/devices/pci0/nvme/nvme0/nvme0n1/dev", "259:0\n");
+    host.file("sys/block/xvda/dev", "202:0\n");
+    host.file("sys/block/xvda/device/serial", "not asked for\n");
+    host.file("sys/block/nvme9n1/dev", "259:9\n");
+    let outside = tempfile::tempdir().unwrap();
+    fs::write(outside.path().join("serial"), "vol0outside\n").unwrap();
+    let link =
+        |target: &Path, link: &str| std::os::unix::fs::symlink(target, host.path().join(link)).unwrap();
+    link(Path::new("../devices/pci0/nvme/nvme0/nvme0n1"), "sys/block/nvme0n1");
+    link(Path::new("../../nvme0"), "sys/devices/pci0/nvme/nvme0/nvme0n1/device");
+    link(outside.path(), "sys/block/nvme9n1/device");
+    let mut collector = collector(host.path());
+    sample(&mut collector).no_problems();
+    let mut found: Vec<_> = collector.block_devices().map(|disk| (disk.name, disk.serial)).collect();
+    found.sort_unstable();
+    assert_eq!(found, [("nvme0n1", Some("vol0abc1234567890def")), ("nvme9n1", None), ("xvda", None)]);
+}

@@ -1,6 +1,7 @@
 //! The agent under test: applied as an operator would, read from outside.
 
 use std::fs;
+use std::io::{Read, Seek};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
@@ -47,8 +48,10 @@ pub(crate) struct Overlay {
     pub(crate) resource: &'static str,
     /// Replaces ConfigMaps' `insightd.yaml`: (name of the generator's ConfigMap, text).
     pub(crate) configs: Vec<(&'static str, String)>,
+    /// Further variables of the agent.
+    pub(crate) environment: &'static [&'static str],
     /// Further patches, as kustomize has them.
-    pub(crate) patches: &'static str,
+    pub(crate) patches: String,
 }
 
 /// One of its pods.
@@ -99,11 +102,13 @@ fn write_overlay(settings: &Settings, overlay: &Overlay) -> Result<PathBuf> {
     copy(&settings.deploy, &settings.work.join("deploy"))?;
 
     let (name, tag) = settings.image.rsplit_once(':').context("SUITE_IMAGE has a tag")?;
+    let cluster_name = format!("K8S_CLUSTER_NAME={CLUSTER}");
     let mut text = format!(
         "apiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\nresources: [../deploy/{}]\n\
          images: [{{name: docker.io/library/insightd, newName: {name}, newTag: \"{tag}\"}}]\n\
-         configMapGenerator:\n  - {{name: insightd-environment, namespace: {NAMESPACE}, behavior: merge, literals: [K8S_CLUSTER_NAME={CLUSTER}]}}\n",
-        overlay.resource
+         configMapGenerator:\n  - {{name: insightd-environment, namespace: {NAMESPACE}, behavior: merge, literals: [{}]}}\n",
+        overlay.resource,
+        [&[cluster_name.as_str()], overlay.environment].concat().join(", ")
     );
     for (index, (map, config)) in overlay.configs.iter().enumerate() {
         fs::write(folder.join(format!("config-{index}.yaml")), config)?;
@@ -117,7 +122,7 @@ fn write_overlay(settings: &Settings, overlay: &Overlay) -> Result<PathBuf> {
             );
         }
     }
-    text += overlay.patches;
+    text += &overlay.patches;
     fs::write(folder.join("kustomization.yaml"), text)?;
     Ok(folder)
 }
@@ -166,6 +171,11 @@ impl AgentPod {
     /// Everything it has printed, containers of before a restart included, with events of ticks from `since_ms` on and lines of its
     /// log written since then. From the files of the node, so that it works while the API server is away.
     pub(crate) fn output(&self, settings: &Settings, since_ms: u64) -> Result<Output> {
+        self.logs(settings)?.read(since_ms)
+    }
+
+    /// The files of what it printed, opened: they can be read when the pod is gone, and they with it.
+    pub(crate) fn logs(&self, settings: &Settings) -> Result<Logs> {
         let folder =
             settings.node_run.join(format!("pod-logs/{NAMESPACE}_{}_{}/insightd", self.name, self.uid));
         let mut files: Vec<PathBuf> = fs::read_dir(&folder)
@@ -173,12 +183,9 @@ impl AgentPod {
             .map(|entry| Ok(entry?.path()))
             .collect::<Result<_>>()?;
         files.sort();
-        let mut output = Output::default();
-        for file in files {
-            let text = fs::read(&file).with_context(|| file.display().to_string())?;
-            read_log(&String::from_utf8_lossy(&text), since_ms, &mut output);
-        }
-        Ok(output)
+        let open =
+            |path: PathBuf| Ok((fs::File::open(&path).with_context(|| path.display().to_string())?, path));
+        Ok(Logs { files: files.into_iter().map(open).collect::<Result<_>>()? })
     }
 
     /// Waits for ticks from `since_ms` on until there are `count` with an event of type `kind`.
@@ -223,6 +230,26 @@ impl AgentPod {
         let process = node::processes(&self.container_id)?;
         let pid = process.first().with_context(|| format!("{} has no process", self.name))?;
         node::get_inside(*pid, OPERATIONS_PORT, path)
+    }
+}
+
+/// What one pod of the agent printed, in open files.
+#[derive(Debug)]
+pub(crate) struct Logs {
+    files: Vec<(fs::File, PathBuf)>,
+}
+
+impl Logs {
+    /// What is in them now, with events of ticks from `since_ms` on and lines of its log written since then.
+    pub(crate) fn read(&mut self, since_ms: u64) -> Result<Output> {
+        let mut output = Output::default();
+        for (file, path) in &mut self.files {
+            let mut text = Vec::new();
+            file.rewind()?;
+            file.read_to_end(&mut text).with_context(|| path.display().to_string())?;
+            read_log(&String::from_utf8_lossy(&text), since_ms, &mut output);
+        }
+        Ok(output)
     }
 }
 

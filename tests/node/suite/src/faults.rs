@@ -5,6 +5,7 @@ pub(crate) mod churn;
 pub(crate) mod clock;
 pub(crate) mod kubelet;
 pub(crate) mod leader;
+pub(crate) mod outage;
 pub(crate) mod rbac;
 pub(crate) mod restart;
 pub(crate) mod sandbox;

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io::{Read, Write};
-use std::net::TcpStream;
+use std::net::{TcpListener, TcpStream};
 use std::os::fd::AsRawFd;
 use std::path::Path;
 use std::process::Command;
@@ -53,23 +53,37 @@ pub(crate) fn kill(container_id: &str) -> Result<()> {
 /// `GET` on the loopback of a process's network, where an agent's operations port listens.
 pub(crate) fn get_inside(pid: u32, port: u16, path: &str) -> Result<(u16, String)> {
     let request = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
+    inside(pid, move || ask(port, &request))
+        .with_context(|| format!("GET {path} on port {port} of process {pid}"))
+}
+
+/// A port on the loopback of a process's network.
+pub(crate) fn listen_inside(pid: u32) -> Result<TcpListener> {
+    inside(pid, || Ok(TcpListener::bind(("127.0.0.1", 0))?))
+        .with_context(|| format!("a port in the network of process {pid}"))
+}
+
+/// What `work` gives in the network of a process. Sockets stay in the network in which they were made.
+fn inside<T: Send + 'static>(pid: u32, work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
     // Entering a network is for a thread alone, and for ever: so it is one that ends.
-    let answer = thread::spawn(move || -> Result<String> {
+    let thread = thread::spawn(move || {
         let network = fs::File::open(format!("/proc/{pid}/ns/net"))?;
         // SAFETY: the descriptor is open for the whole call.
         if unsafe { libc::setns(network.as_raw_fd(), libc::CLONE_NEWNET) } != 0 {
             return Err(std::io::Error::last_os_error()).context("setns");
         }
-        let address = ([127, 0, 0, 1], port).into();
-        let mut stream = TcpStream::connect_timeout(&address, Duration::from_secs(5))?;
-        stream.set_read_timeout(Some(Duration::from_secs(30)))?;
-        stream.write_all(request.as_bytes())?;
-        let mut text = String::new();
-        stream.read_to_string(&mut text)?;
-        Ok(text)
+        work()
     });
-    let Ok(answer) = answer.join() else { bail!("the asking thread panicked") };
-    let answer = answer.with_context(|| format!("GET {path} on port {port} of process {pid}"))?;
+    thread.join().unwrap_or_else(|_| bail!("a thread panicked"))
+}
+
+/// Sends a whole request to a port on loopback. Status and body of the answer, after which the server closes the connection.
+pub(crate) fn ask(port: u16, request: &str) -> Result<(u16, String)> {
+    let mut stream = TcpStream::connect_timeout(&([127, 0, 0, 1], port).into(), Duration::from_secs(5))?;
+    stream.set_read_timeout(Some(Duration::from_secs(30)))?;
+    stream.write_all(request.as_bytes())?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer)?;
     let status =
         answer.split(' ').nth(1).and_then(|word| word.parse().ok()).context("no status in the answer")?;
     let body = answer.split_once("\r\n\r\n").map_or("", |(_, body)| body);

@@ -31,6 +31,8 @@ pub(crate) struct Settings {
     pub(crate) server: PathBuf,
     /// `SUITE_INTEROP`: the program that leads as the Go agents do.
     pub(crate) interop: Option<PathBuf>,
+    /// `SUITE_AWS`: port of an emulator of AWS on this machine's loopback.
+    pub(crate) aws_port: Option<u16>,
     /// `NODE_RUN`: state of the node's servers.
     pub(crate) node_run: PathBuf,
     /// `SUITE_WORK`: a folder for what the suite writes.
@@ -54,6 +56,7 @@ impl Settings {
             tolerances: var("SUITE_TOLERANCES")?.into(),
             server: var("SUITE_SERVER")?.into(),
             interop: env::var_os("SUITE_INTEROP").map(PathBuf::from),
+            aws_port: env::var("SUITE_AWS").ok().map(|port| port.parse()).transpose().context("SUITE_AWS")?,
             node_run: var("NODE_RUN")?.into(),
             work: var("SUITE_WORK")?.into(),
             tries: env::var("SUITE_TRIES")

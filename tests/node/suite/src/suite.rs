@@ -1,5 +1,6 @@
 //! The tests, in the order in which they run, and what they share.
 
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
@@ -48,6 +49,11 @@ pub(crate) const TESTS: &[Test] = &[
     test("empty-cgroup", "a pod whose cgroups are empty, as under gVisor", faults::sandbox::run),
     test("pods-replaced", "50 pods deleted and made during ticks", faults::churn::run),
     test("kubelet-stopped", "the kubelet is stopped and comes back", faults::kubelet::run),
+    test(
+        "delivery-outage",
+        "the service is away, and the agent's pod is deleted meanwhile",
+        faults::outage::run,
+    ),
     test("rule-removed", "rights are taken away and given back", faults::rbac::run),
     test("api-server-stopped", "the API server is away for 2 minutes", faults::api_server::run),
     test("token-replaced", "the key that signs service account tokens is replaced", faults::token::run),
@@ -74,6 +80,8 @@ pub(crate) enum Profile {
     Quick,
     /// `deploy/overlays/cluster-role` with a short interval and lease. Its two replicas may share the only node.
     TwoLeaders,
+    /// `deploy/overlays/cloudwatch`, with everything printed as well. The service is at this port of the node's loopback.
+    Delivering(u16),
 }
 
 /// What tests work with.
@@ -214,7 +222,7 @@ fn overlay(settings: &Settings, profile: Profile) -> Overlay {
         Profile::Shipped => Overlay { resource: "base", ..Overlay::default() },
         Profile::Quick => {
             let config = format!("{head}{host}pipelines:\n{}{}{raw}", chain("node"), chain("cluster"));
-            Overlay { resource: "base", configs: vec![("insightd-config", config)], patches: "" }
+            Overlay { resource: "base", configs: vec![("insightd-config", config)], ..Overlay::default() }
         }
         Profile::TwoLeaders => {
             let node = format!("{head}{host}role: node\npipelines:\n{}", chain("node"));
@@ -226,11 +234,44 @@ fn overlay(settings: &Settings, profile: Profile) -> Overlay {
                 resource: "overlays/cluster-role",
                 configs: vec![("insightd-config", node), ("insightd-cluster-config", cluster)],
                 // There is one node only.
-                patches: "patches:\n  - target: {kind: Deployment, name: insightd-cluster}\n    patch: |\n      \
-                          - {op: remove, path: /spec/template/spec/affinity}\n",
+                patches:
+                    "patches:\n  - target: {kind: Deployment, name: insightd-cluster}\n    patch: |\n      \
+                          - {op: remove, path: /spec/template/spec/affinity}\n"
+                        .to_owned(),
+                ..Overlay::default()
+            }
+        }
+        Profile::Delivering(port) => {
+            let sinks = format!(
+                "aws: {{region: eu-central-1}}\ninstance: {{enabled: false}}\nsinks:\n  cloudwatch:\n    type: cloudwatch_logs\n    \
+                 endpoint_url: http://127.0.0.1:{port}\n    spool: {{dir: /var/lib/insightd}}\n"
+            );
+            let both = |scope: &str| {
+                format!(
+                    "{}      - formatter: {{use: \"file:emf\", config: {{enhanced: true}}}}\n        sink: cloudwatch\n",
+                    chain(scope)
+                )
+            };
+            let config = format!("{head}{host}{sinks}pipelines:\n{}{}", both("node"), both("cluster"));
+            Overlay {
+                resource: "overlays/cloudwatch",
+                configs: vec![("insightd-config", config)],
+                environment: &["AWS_ACCESS_KEY_ID=test", "AWS_SECRET_ACCESS_KEY=test"],
+                // What the node's folder holds is the test's to take away again.
+                patches: format!(
+                    "patches:\n  - patch: |\n      apiVersion: apps/v1\n      kind: DaemonSet\n      \
+                     metadata: {{name: insightd, namespace: {NAMESPACE}}}\n      spec: {{template: {{spec: {{volumes: \
+                     [{{name: spool, hostPath: {{path: {}, type: DirectoryOrCreate}}}}]}}}}}}\n",
+                    spool(settings).display()
+                ),
             }
         }
     }
+}
+
+/// The folder of the node that stands for `/var/lib/insightd`.
+pub(crate) fn spool(settings: &Settings) -> PathBuf {
+    settings.node_run.join("insightd-spool")
 }
 
 /// The namespace's only DaemonSet is deleted, and with it the agent's pod.

@@ -1,0 +1,182 @@
+//! `aws:` and `instance:` how AWS is asked, and what is asked about the machine.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use insightd_aws::sdk::{AwsSettings, Role};
+
+use super::kubernetes::ENABLED;
+use super::reader::{Section, flag, one_of};
+use super::values;
+
+/// How long AWS may take to answer.
+const TIMEOUT: Duration = Duration::from_secs(10);
+
+/// What is asked about the machine.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Discovery {
+    /// Whether anything is; where nothing is said, unless the machine says that it is no EC2 instance.
+    pub enabled: Option<bool>,
+    /// Whether its tags are asked for: Auto Scaling group, name of the cluster.
+    pub tags: bool,
+    /// Whether the volumes behind its disks are found.
+    pub volumes: bool,
+    /// Time between two questions for volumes.
+    pub refresh: Duration,
+    /// Address of the EC2 API in place of its own.
+    pub endpoint_url: Option<String>,
+}
+
+impl Default for Discovery {
+    fn default() -> Self {
+        Self {
+            enabled: None,
+            tags: true,
+            volumes: true,
+            refresh: Duration::from_secs(300),
+            endpoint_url: None,
+        }
+    }
+}
+
+/// What every client of AWS begins with.
+pub(super) fn defaults() -> AwsSettings {
+    AwsSettings { timeout: TIMEOUT, ..AwsSettings::default() }
+}
+
+pub(super) fn read_aws(section: &Section<'_>) -> AwsSettings {
+    let region = section.value("region", region);
+    let profile = section.text("profile");
+    let fips = section.value("fips", flag).unwrap_or(false);
+    let role = read_role(&section.section("role"));
+    let ca_file = section.text("ca_file").map(PathBuf::from);
+    let timeout = section.value("timeout", |text| match values::duration(text)? {
+        time if (Duration::from_secs(1)..=Duration::from_secs(300)).contains(&time) => Ok(time),
+        _ => Err("must be from 1s to 5m".to_string()),
+    });
+    section.finish();
+    AwsSettings {
+        region,
+        profile,
+        fips,
+        role,
+        ca_file,
+        timeout: timeout.unwrap_or(TIMEOUT),
+        endpoint_url: None,
+    }
+}
+
+pub(super) fn read_role(section: &Section<'_>) -> Option<Role> {
+    let arn = section.value("arn", |text| {
+        let is_role = text.starts_with("arn:aws") && text.contains(":iam::") && text.contains(":role/");
+        is_role
+            .then(|| text.to_owned())
+            .ok_or_else(|| format!("`{text}` is no ARN of a role; write arn:aws:iam::ACCOUNT:role/NAME"))
+    });
+    let external_id = section.text("external_id");
+    if external_id.is_some() && section.get("arn").is_none() {
+        section.problem("external_id", "needs `arn`, the role that it is for");
+    }
+    section.finish();
+    Some(Role { arn: arn?, external_id })
+}
+
+pub(super) fn read_instance(section: &Section<'_>) -> Discovery {
+    let default = Discovery::default();
+    let enabled = section.value("enabled", one_of(&ENABLED)).flatten();
+    let tags = section.value("tags", flag);
+    let volumes = section.value("volumes", flag);
+    let refresh = section.value("refresh", |text| match values::duration(text)? {
+        time if (Duration::from_secs(60)..=Duration::from_secs(86_400)).contains(&time) => Ok(time),
+        _ => Err("must be from 1m to 24h".to_string()),
+    });
+    let endpoint_url = section.value("endpoint_url", endpoint);
+    section.finish();
+    Discovery {
+        enabled,
+        tags: tags.unwrap_or(default.tags),
+        volumes: volumes.unwrap_or(default.volumes),
+        refresh: refresh.unwrap_or(default.refresh),
+        endpoint_url,
+    }
+}
+
+/// It becomes a part of names of hosts.
+pub(super) fn region(text: &str) -> Result<String, String> {
+    let is_label = !text.is_empty()
+        && text.len() <= 63
+        && text.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-');
+    if is_label {
+        Ok(text.into())
+    } else {
+        Err(format!("`{text}` is no region; write one such as us-west-2"))
+    }
+}
+
+pub(super) fn endpoint(text: &str) -> Result<String, String> {
+    let host = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://")).unwrap_or_default();
+    if host.is_empty() || host.contains(['?', '#', '@', ' ']) {
+        return Err(format!("`{text}` is no address; write https://HOST"));
+    }
+    Ok(text.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Config, Environment};
+    use super::*;
+
+    fn config(text: &str) -> Config {
+        Config::parse(text, None, &Environment::default()).unwrap()
+    }
+
+    fn problem(text: &str) -> String {
+        Config::parse(text, None, &Environment::default()).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn nothing_said_leaves_all_to_be_found() {
+        let read = config("");
+        assert_eq!(read.aws, AwsSettings { timeout: TIMEOUT, ..AwsSettings::default() });
+        assert_eq!(read.instance, Discovery::default());
+    }
+
+    #[test]
+    fn all_that_can_be_said() {
+        let read = config(
+            "aws: {region: cn-north-1, profile: p, fips: true, ca_file: /ca.pem, timeout: 30s, role: {arn: \
+             'arn:aws-cn:iam::123456789012:role/path/name', external_id: x}}\ninstance: {enabled: true, tags: false, \
+             volumes: false, refresh: 10m, endpoint_url: 'https://vpce-1.ec2.us-west-2.vpce.amazonaws.com'}",
+        );
+        assert_eq!(read.aws.region.as_deref(), Some("cn-north-1"));
+        let role = read.aws.role.unwrap();
+        assert_eq!(
+            (role.arn.as_str(), role.external_id.as_deref()),
+            ("arn:aws-cn:iam::123456789012:role/path/name", Some("x"))
+        );
+        assert!(read.aws.fips && read.aws.timeout == Duration::from_secs(30));
+        assert_eq!(
+            (read.instance.enabled, read.instance.tags, read.instance.volumes),
+            (Some(true), false, false)
+        );
+        assert_eq!(read.instance.refresh, Duration::from_secs(600));
+        assert!(read.instance.endpoint_url.unwrap().starts_with("https://vpce-1"));
+    }
+
+    #[test]
+    fn mistakes_are_told() {
+        for (text, wanted) in [
+            ("aws: {region: 'US West'}", "no region"),
+            ("aws: {timeout: 0s}", "from 1s to 5m"),
+            ("aws: {role: {arn: name}}", "no ARN of a role"),
+            ("aws: {role: {external_id: x}}", "needs `arn`"),
+            ("aws: {endpoint_url: 'https://x'}", "unknown key"),
+            ("instance: {refresh: 1s}", "from 1m to 24h"),
+            ("instance: {endpoint_url: ec2.example.org}", "no address"),
+            ("instance: {enabled: maybe}", "expected one of auto, true, false"),
+        ] {
+            let report = problem(text);
+            assert!(report.contains(wanted), "{text}: {report}");
+        }
+    }
+}

@@ -1,0 +1,155 @@
+//! `type: cloudwatch_logs` of a sink.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use insightd_aws::logs::limits::RETENTION_DAYS;
+use insightd_aws::sdk::Role;
+
+use super::reader::{Section, integer, one_of};
+use super::values;
+
+/// A sink that delivers to CloudWatch Logs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CloudWatchSink {
+    /// Region; else that of the agent.
+    pub region: Option<String>,
+    /// Address in place of the service's own.
+    pub endpoint_url: Option<String>,
+    /// Role to assume; else that of the agent.
+    pub role: Option<Role>,
+    /// Requests at a time.
+    pub concurrency: usize,
+    /// Whether bodies are compressed on the wire.
+    pub compression: bool,
+    /// What may be created.
+    pub create: Create,
+    /// What a new group keeps.
+    pub retention_days: Option<u16>,
+    /// Tags of a new group.
+    pub tags: BTreeMap<String, String>,
+    /// Key of a new group.
+    pub kms_key: Option<String>,
+    /// Where events wait.
+    pub spool: Spool,
+}
+
+/// What a sink may create.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Create {
+    /// Groups and streams.
+    Group,
+    /// Streams.
+    Stream,
+    /// Nothing.
+    Nothing,
+}
+
+/// Where events wait until they are delivered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Spool {
+    /// Folder of spools, in which this sink has one by its name. In memory alone without.
+    pub dir: Option<PathBuf>,
+    /// Most bytes on disk.
+    pub max_bytes: u64,
+    /// Older events are dropped.
+    pub max_age: Duration,
+    /// Most bytes in memory while the folder cannot be used.
+    pub memory_max_bytes: u64,
+    /// Whether blocks are forced to the disk.
+    pub sync: bool,
+}
+
+impl Default for Spool {
+    fn default() -> Self {
+        Self {
+            dir: None,
+            max_bytes: 256 << 20,
+            // The service throws away what is older than 14 days.
+            max_age: Duration::from_secs(13 * 24 * 3600),
+            memory_max_bytes: 4 << 20,
+            sync: true,
+        }
+    }
+}
+
+const CREATE: [(&str, Create); 3] =
+    [("group", Create::Group), ("stream", Create::Stream), ("nothing", Create::Nothing)];
+
+pub(super) fn read(section: &Section<'_>) -> CloudWatchSink {
+    let concurrency = section.value("concurrency", |text| match integer(text)? {
+        number @ 1..=16 => Ok(number as usize),
+        _ => Err("must be from 1 to 16".to_string()),
+    });
+    let retention_days = section.value("retention_days", |text| {
+        let days = integer(text)?;
+        let known = RETENTION_DAYS.iter().find(|known| u64::from(**known) == days);
+        known.copied().ok_or_else(|| {
+            let known: Vec<String> = RETENTION_DAYS.iter().map(u16::to_string).collect();
+            format!("the service keeps events for one of these numbers of days: {}", known.join(", "))
+        })
+    });
+    CloudWatchSink {
+        region: section.value("region", super::aws::region),
+        endpoint_url: section.value("endpoint_url", super::aws::endpoint),
+        role: super::aws::read_role(&section.section("role")),
+        concurrency: concurrency.unwrap_or(2),
+        compression: section.value("compression", one_of(&[("gzip", true), ("none", false)])).unwrap_or(true),
+        create: section.value("create", one_of(&CREATE)).unwrap_or(Create::Group),
+        retention_days,
+        tags: tags(section),
+        kms_key: section.text("kms_key"),
+        spool: spool(&section.section("spool")),
+    }
+}
+
+/// Limits are those of `CreateLogGroup`.
+fn tags(section: &Section<'_>) -> BTreeMap<String, String> {
+    let entries = section.named("tags").unwrap_or_default();
+    if entries.len() > 50 {
+        section.problem("tags", "the service takes 50 at most");
+    }
+    let mut tags = BTreeMap::new();
+    for (key, item) in entries {
+        if key.chars().count() > 128 {
+            item.problem("the service takes keys of 128 characters at most");
+        }
+        let value = item.value(|text| match text.chars().count() {
+            0..=256 => Ok(text.to_string()),
+            _ => Err("the service takes values of 256 characters at most".to_string()),
+        });
+        tags.insert(key.to_string(), value.unwrap_or_default());
+    }
+    tags
+}
+
+fn spool(section: &Section<'_>) -> Spool {
+    let default = Spool::default();
+    let at_least = |least: u64| {
+        move |text: &str| match values::size(text)? {
+            bytes if bytes >= least => Ok(bytes),
+            _ => Err(format!("must be {}MiB or more", least >> 20)),
+        }
+    };
+    let spool = Spool {
+        dir: section.text("dir").map(PathBuf::from),
+        max_bytes: section.value("max_bytes", at_least(16 << 20)).unwrap_or(default.max_bytes),
+        max_age: section.value("max_age", max_age).unwrap_or(default.max_age),
+        memory_max_bytes: section
+            .value("memory_max_bytes", at_least(1 << 20))
+            .unwrap_or(default.memory_max_bytes),
+        sync: section.value("sync", one_of(&[("always", true), ("never", false)])).unwrap_or(default.sync),
+    };
+    section.finish();
+    spool
+}
+
+/// What is older than two weeks the service does not take.
+fn max_age(text: &str) -> Result<Duration, String> {
+    const HOUR: Duration = Duration::from_secs(3600);
+    match values::duration(text)? {
+        age if (HOUR..=HOUR * 14 * 24).contains(&age) => Ok(age),
+        _ => Err("must be from 1h to 336h, two weeks".to_string()),
+    }
+}

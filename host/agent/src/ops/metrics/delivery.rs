@@ -1,0 +1,119 @@
+//! What waits for a service, and what became of the rest.
+
+use std::fmt;
+use std::time::Duration;
+
+use insightd_aws::delivery::{Counts, Outbox};
+use insightd_spool::{Cause, Mode, Stats};
+
+use super::super::page::{Labels, Page, bytes, plain, seconds};
+
+struct Delivery<'a> {
+    sink: &'a str,
+    stats: Stats,
+    counts: Counts,
+}
+
+pub(super) fn write(outboxes: &[(String, Outbox)], page: &mut Page<'_>) -> fmt::Result {
+    let all: Vec<Delivery<'_>> = outboxes
+        .iter()
+        .map(|(sink, outbox)| Delivery { sink, stats: outbox.stats(), counts: outbox.counts() })
+        .collect();
+    waiting(&all, page)?;
+    delivered(&all, page)?;
+    spool(&all, page)
+}
+
+fn waiting(all: &[Delivery<'_>], page: &mut Page<'_>) -> fmt::Result {
+    let each = |of: fn(&Stats) -> u64| all.iter().map(move |one| (labels(one), of(&one.stats)));
+    page.states(
+        plain("insightd_delivery_pending_events", "Events that wait for the service"),
+        each(|s| s.pending.events),
+    )?;
+    page.states(
+        plain("insightd_delivery_pending_requests", "Requests that wait for the service"),
+        each(|s| s.pending.blocks),
+    )?;
+    page.states(
+        bytes("insightd_delivery_pending", "Bytes of the requests that wait, compressed"),
+        each(|s| s.pending.bytes),
+    )?;
+    page.states(
+        seconds(
+            "insightd_delivery_oldest_timestamp",
+            "Time of the oldest event that waits; absent without any",
+        ),
+        all.iter()
+            .filter_map(|one| Some((labels(one), Duration::from_millis(one.stats.oldest_time_unix_ms?)))),
+    )
+}
+
+fn delivered(all: &[Delivery<'_>], page: &mut Page<'_>) -> fmt::Result {
+    let each = |of: fn(&Counts) -> u64| all.iter().map(move |one| (labels(one), of(&one.counts)));
+    page.counts(
+        plain("insightd_delivery_accepted_events", "Events that the service took and kept"),
+        each(|c| c.accepted_events),
+    )?;
+    page.counts(
+        plain("insightd_delivery_accepted_requests", "Requests that the service took"),
+        each(|c| c.accepted_requests),
+    )?;
+    page.counts(
+        bytes("insightd_delivery_accepted", "Bytes of the requests that the service took, compressed"),
+        each(|c| c.accepted_bytes),
+    )?;
+    page.counts(
+        plain("insightd_delivery_failed_requests", "Requests that failed and are sent again"),
+        each(|c| c.failed_requests),
+    )?;
+    page.counts(
+        plain("insightd_delivery_events_lost", "Events that were not delivered, by cause"),
+        all.iter().flat_map(|one| {
+            let here = Cause::ALL.map(|cause| (cause.name(), one.stats.lost.by(cause).events));
+            let Counts { too_old_events, too_new_events, expired_events, .. } = one.counts;
+            let there =
+                [("too_old", too_old_events), ("too_new", too_new_events), ("expired", expired_events)];
+            here.into_iter().chain(there).map(|(cause, events)| {
+                let [sink] = labels(one);
+                ([sink, ("cause", cause)], events)
+            })
+        }),
+    )
+}
+
+fn spool(all: &[Delivery<'_>], page: &mut Page<'_>) -> fmt::Result {
+    let each = |of: fn(&Stats) -> u64| all.iter().map(move |one| (labels(one), of(&one.stats)));
+    page.states(
+        bytes("insightd_spool_disk", "Bytes of all files of the spool, those put aside included"),
+        each(|s| s.disk_bytes),
+    )?;
+    page.states(
+        plain(
+            "insightd_spool_in_memory",
+            "Whether new requests wait in memory, because the folder cannot be used",
+        ),
+        each(|s| u64::from(matches!(s.mode, Mode::Memory { .. }))),
+    )?;
+    page.counts(
+        plain("insightd_spool_torn_records", "Records that a process left behind half written when it died"),
+        each(|s| s.damage.torn),
+    )?;
+    page.counts(
+        bytes(
+            "insightd_spool_unreadable",
+            "Bytes of broken files in which nobody knows how many events were",
+        ),
+        each(|s| s.damage.unreadable_bytes),
+    )?;
+    page.counts(
+        plain(
+            "insightd_spool_files_set_aside",
+            "Files that were broken or of another version, and put aside",
+        ),
+        each(|s| s.damage.set_aside),
+    )
+}
+
+fn labels<'a>(one: &Delivery<'a>) -> Labels<'a, 1> {
+    [("sink", one.sink)]
+}

@@ -1,0 +1,102 @@
+//! The tasks that deliver what sinks keep for a service.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use insightd_aws::delivery::{self, Outbox};
+use insightd_aws::logs::{Create, GroupSettings, Logs, LogsSettings};
+use insightd_aws::sdk::{self, AwsSettings};
+use insightd_peer::{Backoff, Status};
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+use crate::config::{self, CloudWatchSink};
+use crate::ops::Board;
+
+/// How long what is still to be sent may take when the agent ends. The rest is the next agent's, where there is a folder.
+const LAST: Duration = Duration::from_secs(5);
+
+/// One service that is delivered to.
+#[derive(Debug)]
+pub struct Delivery {
+    name: String,
+    outbox: Outbox,
+    stop: watch::Sender<bool>,
+    task: JoinHandle<()>,
+}
+
+impl Delivery {
+    /// Delivers what is in `outbox`. Called within the runtime.
+    pub(super) fn start(name: String, aws: &AwsSettings, sink: &CloudWatchSink, outbox: Outbox) -> Self {
+        let aws = AwsSettings {
+            region: sink.region.clone().or_else(|| aws.region.clone()),
+            role: sink.role.clone().or_else(|| aws.role.clone()),
+            ..aws.clone()
+        };
+        let (stop, stopped) = watch::channel(false);
+        let task = tokio::spawn(deliver(aws, sink.clone(), outbox.clone(), stopped));
+        Self { name, outbox, stop, task }
+    }
+
+    /// Has `board` show what waits and what was delivered.
+    pub(super) fn show_on(&self, board: &Board) {
+        board.deliver(&self.name, self.outbox.clone());
+        board.watch("sink", self.outbox.status());
+    }
+
+    /// How sending goes.
+    pub(super) fn status(&self) -> &Arc<Status> {
+        self.outbox.status()
+    }
+
+    /// From now on only what can be sent at once is sent.
+    pub(super) fn stop(&self) {
+        // The task is gone already if nobody listens.
+        let _ = self.stop.send(true);
+    }
+
+    /// Waits for the end, after [`stop`](Self::stop).
+    pub(super) async fn end(mut self) {
+        if tokio::time::timeout(LAST, &mut self.task).await.is_err() {
+            tracing::warn!(
+                "requests were given up at the end; they are sent again where the spool has a folder"
+            );
+            self.task.abort();
+        }
+    }
+}
+
+async fn deliver(
+    settings: AwsSettings,
+    sink: CloudWatchSink,
+    outbox: Outbox,
+    mut stop: watch::Receiver<bool>,
+) {
+    let mut backoff = Backoff::new(Duration::from_secs(5), Duration::from_secs(120));
+    let config = loop {
+        match sdk::load(&settings).await {
+            Ok(config) => break config,
+            Err(error) => outbox.status().failed(error.to_string()),
+        }
+        tokio::select! {
+            () = tokio::time::sleep(backoff.next_wait()) => {}
+            _ = stop.wait_for(|stop| *stop) => return,
+        }
+    };
+    let settings = LogsSettings {
+        endpoint_url: sink.endpoint_url.clone(),
+        plain: !sink.compression,
+        create: match sink.create {
+            config::Create::Group => Create::Group,
+            config::Create::Stream => Create::Stream,
+            config::Create::Nothing => Create::Nothing,
+        },
+        group: GroupSettings {
+            retention_days: sink.retention_days,
+            tags: sink.tags.clone(),
+            kms_key: sink.kms_key.clone(),
+        },
+    };
+    let logs = Arc::new(Logs::new(&config, settings));
+    delivery::run(outbox, logs, sink.concurrency, fastrand::Rng::new(), stop).await;
+}

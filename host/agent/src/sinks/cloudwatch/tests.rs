@@ -1,0 +1,84 @@
+use insights_sdk::Payloads;
+
+use super::*;
+use crate::config;
+
+fn settings(folder: &Path) -> CloudWatchSink {
+    let text = format!(
+        "sinks: {{logs: {{type: cloudwatch_logs, spool: {{dir: {}, max_bytes: 16MiB}}}}}}",
+        folder.display()
+    );
+    let config = config::Config::parse(&text, None, &config::Environment::default()).unwrap();
+    match config.sinks.into_iter().find(|sink| sink.name == "logs").unwrap().kind {
+        config::SinkKind::CloudWatch(sink) => *sink,
+        other => panic!("{other:?}"),
+    }
+}
+
+fn payloads(events: &[(&str, &str, &[u8])]) -> Payloads {
+    let mut payloads = Payloads::new("application/json");
+    for (group, stream, body) in events {
+        payloads.push(&[("log_group", group), ("log_stream", stream)], 1_790_000_000_000, body);
+    }
+    payloads
+}
+
+#[test]
+fn a_tick_becomes_a_request_for_each_destination() {
+    let folder = tempfile::tempdir().unwrap();
+    let outbox = outbox("logs", &settings(folder.path()));
+    let mut sink = CloudWatch::new(outbox.clone());
+    let payloads = payloads(&[("g", "a", b"{}"), ("g", "b", b"{}"), ("g", "a", b"{\"n\":1}")]);
+    assert_eq!(sink.accept("application/json", &mut payloads.events()).lost, 0);
+    assert_eq!(outbox.stats().pending.blocks, 0, "a request is whole when the tick is over");
+    let delivered = sink.end_tick();
+    assert_eq!((delivered.events, delivered.bytes, delivered.lost), (3, 2 + 2 + 7 + 3 * 26, 0));
+    let stats = outbox.stats();
+    assert_eq!((stats.pending.blocks, stats.pending.events), (2, 3));
+    assert!(stats.disk_bytes > 0 && stats.mode == insightd_spool::Mode::Disk, "{stats:?}");
+}
+
+#[test]
+fn many_destinations_need_no_more_memory() {
+    let folder = tempfile::tempdir().unwrap();
+    let outbox = outbox("logs", &settings(folder.path()));
+    let mut sink = CloudWatch::new(outbox.clone());
+    let streams: Vec<String> = (0..20).map(|n| n.to_string()).collect();
+    let events: Vec<(&str, &str, &[u8])> = streams.iter().map(|s| ("g", s.as_str(), &b"{}"[..])).collect();
+    let payloads = payloads(&events);
+    let delivered = sink.accept("application/json", &mut payloads.events());
+    assert_eq!((delivered.events, sink.open.len()), (16, OPEN_BODIES));
+    assert_eq!(sink.end_tick().events, 4);
+    assert_eq!(outbox.stats().pending.blocks, 20);
+}
+
+#[test]
+fn what_cannot_be_delivered_is_counted_with_its_reason() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut sink = CloudWatch::new(outbox("logs", &settings(folder.path())));
+    let mut lost = |group, stream, body: &[u8]| {
+        let payloads = payloads(&[(group, stream, body)]);
+        let delivered = sink.accept("application/json", &mut payloads.events());
+        assert_eq!(delivered.lost, 1);
+        delivered.error.unwrap().to_string()
+    };
+    assert_eq!(lost("g", "s", b"\xff"), "an event is no UTF-8 text");
+    assert_eq!(lost("g", "s", b""), "an event is empty");
+    assert!(lost("g", "", b"{}").starts_with("an event's route has no `log_stream`"));
+    assert!(lost("g", "s", &vec![b'x'; 300_000]).starts_with("an event has 300000 bytes"));
+    assert_eq!(sink.end_tick().events, 0);
+}
+
+#[test]
+fn without_a_folder_events_wait_in_memory() {
+    let mut wanted = settings(Path::new("/nowhere"));
+    wanted.spool.dir = None;
+    let outbox = outbox("logs", &wanted);
+    let mut sink = CloudWatch::new(outbox.clone());
+    let payloads = payloads(&[("g", "s", b"{}")]);
+    sink.accept("application/json", &mut payloads.events());
+    sink.end_tick();
+    let stats = outbox.stats();
+    assert_eq!((stats.in_memory.events, stats.disk_bytes), (1, 0));
+    assert_eq!(stats.mode, insightd_spool::Mode::Memory { reason: "no folder is configured".into() });
+}

@@ -1,0 +1,159 @@
+//! What an error of the EC2 API means to somebody who operates the agent.
+
+use std::error::Error as StdError;
+
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+use aws_smithy_runtime_api::client::result::SdkError;
+use aws_smithy_types::error::metadata::ProvideErrorMetadata;
+use insightd_aws::words::{causes, shortened};
+
+/// What EC2 appends for those who may decode it.
+const ENCODED: &str = " Encoded authorization failure message";
+
+/// Why the EC2 API told nothing.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum AskError {
+    /// The right is missing.
+    #[error(
+        "may not do this: grant `{action}` to the agent's role (it goes on without, and asks again within the hour); EC2 says: {says}"
+    )]
+    Denied {
+        /// Such as `ec2:DescribeTags`.
+        action: &'static str,
+        /// In EC2's words.
+        says: String,
+    },
+    /// Nobody signs.
+    #[error(
+        "{action}: there are no credentials: give the agent a role, by EKS Pod Identity, IRSA or the instance's profile; {says}"
+    )]
+    NoCredentials {
+        /// Such as `ec2:DescribeTags`.
+        action: &'static str,
+        /// In the SDK's words.
+        says: String,
+    },
+    /// The signature is not accepted.
+    #[error("{action}: EC2 does not accept the agent's credentials ({code}): {says}")]
+    Credentials {
+        /// Such as `ec2:DescribeTags`.
+        action: &'static str,
+        /// Such as `AuthFailure`.
+        code: String,
+        /// In EC2's words.
+        says: String,
+    },
+    /// The account asks too much.
+    #[error("{action}: EC2 answers fewer requests than this account sends ({code}); it is asked again later")]
+    Throttled {
+        /// Such as `ec2:DescribeTags`.
+        action: &'static str,
+        /// Such as `RequestLimitExceeded`.
+        code: String,
+    },
+    /// There is no way to it.
+    #[error(
+        "{action}: no answer from the EC2 API ({says}); without a way to the internet the VPC needs the interface endpoint \
+         com.amazonaws.REGION.ec2, or set `instance.endpoint_url`"
+    )]
+    Unreachable {
+        /// Such as `ec2:DescribeTags`.
+        action: &'static str,
+        /// What happened to the connection.
+        says: String,
+    },
+    /// Anything else.
+    #[error("{action}: {says}")]
+    Other {
+        /// Such as `ec2:DescribeTags`.
+        action: &'static str,
+        /// What is known of it.
+        says: String,
+    },
+}
+
+impl AskError {
+    /// Whether asking again soon is of no use.
+    pub fn is_denied(&self) -> bool {
+        matches!(self, Self::Denied { .. })
+    }
+}
+
+/// What `error` means, which came of asking for `action`.
+pub(super) fn explain<E>(error: &SdkError<E, HttpResponse>, action: &'static str) -> AskError
+where
+    E: ProvideErrorMetadata + StdError + 'static,
+{
+    if let SdkError::ServiceError(answer) = error {
+        let status = answer.raw().status().as_u16();
+        let code = answer.err().code().unwrap_or_default();
+        return of_code(action, code, answer.err().message().unwrap_or_default(), status);
+    }
+    let says = causes(error);
+    if ["credentials", "Credentials"].iter().any(|word| says.contains(word)) {
+        return AskError::NoCredentials { action, says };
+    }
+    match error {
+        SdkError::TimeoutError(_) | SdkError::DispatchFailure(_) => AskError::Unreachable { action, says },
+        _ => AskError::Other { action, says },
+    }
+}
+
+fn of_code(action: &'static str, code: &str, message: &str, status: u16) -> AskError {
+    let says = message.split(ENCODED).next().unwrap_or_default().trim();
+    let says = shortened(if says.is_empty() { format!("status {status}") } else { says.to_owned() });
+    match code {
+        "UnauthorizedOperation" | "AccessDenied" | "AccessDeniedException" => {
+            AskError::Denied { action, says }
+        }
+        "AuthFailure"
+        | "Blocked"
+        | "ExpiredToken"
+        | "IncompleteSignature"
+        | "InvalidClientTokenId"
+        | "InvalidSecurity"
+        | "OptInRequired"
+        | "RequestExpired"
+        | "SignatureDoesNotMatch" => AskError::Credentials { action, code: code.into(), says },
+        "RequestLimitExceeded" | "Throttling" | "ThrottlingException" | "TooManyRequestsException" => {
+            AskError::Throttled { action, code: code.into() }
+        }
+        "" if status == 429 || status == 503 => AskError::Throttled { action, code: status.to_string() },
+        "" => AskError::Other { action, says },
+        code => AskError::Other { action, says: format!("{code}: {says}") },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ACTION: &str = "ec2:DescribeTags";
+
+    #[test]
+    fn a_missing_right_is_named_and_what_nobody_reads_is_left_out() {
+        let message = "You are not authorized to perform this operation. User: arn:aws:sts::1:assumed-role/r/i-1 is not \
+                       authorized to perform: ec2:DescribeTags. Encoded authorization failure message: kW8hZ2x";
+        let error = of_code(ACTION, "UnauthorizedOperation", message, 403);
+        assert!(error.is_denied());
+        let text = error.to_string();
+        assert!(text.contains("grant `ec2:DescribeTags`") && text.contains("assumed-role/r"), "{text}");
+        assert!(!text.contains("kW8hZ2x"), "{text}");
+    }
+
+    #[test]
+    fn codes() {
+        for (code, status, wanted) in [
+            ("AuthFailure", 401, "does not accept the agent's credentials (AuthFailure)"),
+            ("RequestLimitExceeded", 503, "fewer requests than this account sends"),
+            ("", 503, "fewer requests than this account sends (503)"),
+            ("InternalError", 500, "InternalError: odd"),
+            ("", 500, "ec2:DescribeTags: odd"),
+        ] {
+            let text = of_code(ACTION, code, "odd", status).to_string();
+            assert!(text.contains(wanted), "{code}: {text}");
+        }
+        assert!(of_code(ACTION, "", "", 500).to_string().ends_with("status 500"));
+        assert!(of_code(ACTION, "X", &"é".repeat(9999), 500).to_string().chars().count() < 300);
+    }
+}

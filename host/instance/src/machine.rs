@@ -1,0 +1,68 @@
+//! Whether a machine is an EC2 instance, by what its firmware says: asks nobody.
+
+/// What a machine says of itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Machine {
+    /// It is an EC2 instance.
+    Ec2,
+    /// It is something else.
+    Other,
+    /// It does not say.
+    Unknown,
+}
+
+/// Nitro: `Amazon EC2`.
+const VENDORS: [&str; 3] =
+    ["/sys/class/dmi/id/sys_vendor", "/sys/class/dmi/id/bios_vendor", "/sys/class/dmi/id/chassis_asset_tag"];
+
+/// Xen with hardware virtualisation: `4.11.amazon`.
+const BIOS_VERSION: &str = "/sys/class/dmi/id/bios_version";
+
+/// Xen: begins with `ec2`.
+const HYPERVISOR: &str = "/sys/hypervisor/uuid";
+
+impl Machine {
+    /// What the files of a host say; `read` gives the text of one of them, by its absolute path.
+    pub fn of(mut read: impl FnMut(&str) -> Option<String>) -> Self {
+        let mut says_anything = false;
+        for path in VENDORS {
+            let Some(text) = read(path) else { continue };
+            says_anything = true;
+            if text.contains("Amazon EC2") {
+                return Self::Ec2;
+            }
+        }
+        let is_xen = read(BIOS_VERSION).is_some_and(|text| text.trim_end().ends_with(".amazon"))
+            || read(HYPERVISOR)
+                .is_some_and(|text| text.get(..3).is_some_and(|id| id.eq_ignore_ascii_case("ec2")));
+        match (is_xen, says_anything) {
+            (true, _) => Self::Ec2,
+            (false, true) => Self::Other,
+            (false, false) => Self::Unknown,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(files: &[(&str, &str)]) -> Machine {
+        Machine::of(|path| files.iter().find(|(name, _)| *name == path).map(|(_, text)| format!("{text}\n")))
+    }
+
+    #[test]
+    fn firmware_tells() {
+        assert_eq!(of(&[("/sys/class/dmi/id/sys_vendor", "Amazon EC2")]), Machine::Ec2);
+        let xen =
+            [("/sys/class/dmi/id/sys_vendor", "Xen"), ("/sys/class/dmi/id/bios_version", "4.11.amazon")];
+        assert_eq!(of(&xen), Machine::Ec2);
+        let uuid = "ec2e1916-9099-7caf-fd21-012345abcdef";
+        assert_eq!(of(&[("/sys/hypervisor/uuid", uuid)]), Machine::Ec2);
+        let other = [("/sys/class/dmi/id/sys_vendor", "QEMU"), ("/sys/class/dmi/id/bios_version", "1.16.2")];
+        assert_eq!(of(&other), Machine::Other);
+        assert_eq!(of(&[("/sys/class/dmi/id/sys_vendor", "Google")]), Machine::Other);
+        assert_eq!(of(&[]), Machine::Unknown);
+        assert_eq!(of(&[("/sys/hypervisor/uuid", "é")]), Machine::Unknown);
+    }
+}

@@ -1,0 +1,187 @@
+//! Tags of the instance: the Auto Scaling group and the cluster that it belongs to.
+
+use aws_sdk_ec2::Client;
+use aws_sdk_ec2::types::Filter;
+use insightd_peer::Status;
+
+use super::explain::{AskError, explain};
+
+/// What the request needs.
+pub const ACTION: &str = "ec2:DescribeTags";
+
+/// An instance has 50 tags of its own and some of AWS's; more pages than this are no answer.
+const MAX_PAGES: usize = 20;
+
+const GROUP: &str = "aws:autoscaling:groupName";
+
+/// The rest of the key is the name of a cluster.
+const CLUSTER: &str = "kubernetes.io/cluster/";
+
+/// Set by EKS; nobody else can set a key that begins with `aws:`.
+const EKS: &str = "aws:eks:cluster-name";
+
+/// Set by node groups of EKS and by Karpenter; but anybody could.
+const ALSO_EKS: [&str; 2] = ["eks:cluster-name", "eks:eks-cluster-name"];
+
+/// What the tags say.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Tags {
+    /// Name of the Auto Scaling group.
+    pub autoscaling_group: Option<String>,
+    /// Name of the cluster.
+    pub cluster: ClusterName,
+}
+
+/// Which cluster the tags name.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum ClusterName {
+    /// None.
+    #[default]
+    None,
+    /// This one.
+    One(String),
+    /// Several, in order of name; any choice would be a guess.
+    Several(Vec<String>),
+}
+
+/// What `tags`, pairs of key and value, say.
+///
+/// The cluster is the one that EKS names by its own tag, else the one with the value `owned`, else the one of other tags of
+/// EKS, else the only one that is named at all.
+pub fn read<'t>(tags: impl IntoIterator<Item = (&'t str, &'t str)>) -> Tags {
+    let mut group = None;
+    let (mut eks, mut also_eks) = (None, None);
+    let (mut owned, mut named) = (Vec::new(), Vec::new());
+    for (key, value) in tags {
+        let own = || (!value.is_empty()).then(|| value.to_owned());
+        if key == GROUP {
+            group = own();
+        } else if key == EKS {
+            eks = own();
+        } else if ALSO_EKS.contains(&key) {
+            also_eks = also_eks.or_else(own);
+        } else if let Some(name) = key.strip_prefix(CLUSTER).filter(|name| !name.is_empty()) {
+            let list = if value == "owned" { &mut owned } else { &mut named };
+            list.push(name.to_owned());
+        }
+    }
+    Tags { autoscaling_group: group, cluster: choose(eks, owned, also_eks, named) }
+}
+
+fn choose(
+    eks: Option<String>,
+    mut owned: Vec<String>,
+    also_eks: Option<String>,
+    mut named: Vec<String>,
+) -> ClusterName {
+    if let Some(name) = eks {
+        return ClusterName::One(name);
+    }
+    if owned.len() == 1 {
+        return ClusterName::One(owned.remove(0));
+    }
+    if let Some(name) = also_eks {
+        return ClusterName::One(name);
+    }
+    let list = if owned.is_empty() { &mut named } else { &mut owned };
+    match list.len() {
+        0 => ClusterName::None,
+        1 => ClusterName::One(list.remove(0)),
+        _ => {
+            list.sort();
+            ClusterName::Several(std::mem::take(list))
+        }
+    }
+}
+
+/// Asks for the tags of an instance. Only a whole answer counts: half of it could name another cluster.
+///
+/// # Errors
+/// In words for an operator.
+pub async fn ask(client: &Client, instance_id: &str, status: &Status) -> Result<Tags, AskError> {
+    let filter = |name: &str, value: &str| Filter::builder().name(name).values(value).build();
+    let mut pages = client
+        .describe_tags()
+        .filters(filter("resource-type", "instance"))
+        .filters(filter("resource-id", instance_id))
+        .into_paginator()
+        .page_size(1000)
+        .send();
+    let mut tags = Vec::new();
+    for page in 0.. {
+        if page == MAX_PAGES {
+            return Err(AskError::Other {
+                action: ACTION,
+                says: format!("more than {MAX_PAGES} pages of tags"),
+            });
+        }
+        status.requested();
+        let Some(answer) = pages.next().await else { break };
+        let answer = answer.map_err(|error| explain(&error, ACTION))?;
+        tags.extend(answer.tags.unwrap_or_default());
+        if answer.next_token.is_none_or(|token| token.is_empty()) {
+            break;
+        }
+    }
+    let pairs = tags.iter().filter(|tag| tag.resource_id().is_none_or(|id| id == instance_id));
+    Ok(read(pairs.filter_map(|tag| Some((tag.key()?, tag.value().unwrap_or_default())))))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn cluster(tags: &[(&str, &str)]) -> ClusterName {
+        read(tags.iter().copied()).cluster
+    }
+
+    fn one(name: &str) -> ClusterName {
+        ClusterName::One(name.into())
+    }
+
+    #[test]
+    fn the_owner_is_the_cluster() {
+        assert_eq!(cluster(&[("Name", "x"), ("kubernetes.io/cluster/demo", "owned")]), one("demo"));
+        assert_eq!(
+            cluster(&[("kubernetes.io/cluster/other", "shared"), ("kubernetes.io/cluster/demo", "owned")]),
+            one("demo")
+        );
+        assert_eq!(
+            cluster(&[("kubernetes.io/cluster/", "owned"), ("Name", "kubernetes.io/cluster/a")]),
+            ClusterName::None
+        );
+    }
+
+    #[test]
+    fn without_an_owner_the_only_one() {
+        assert_eq!(cluster(&[("kubernetes.io/cluster/demo", "shared")]), one("demo"));
+        assert_eq!(cluster(&[("kubernetes.io/cluster/demo", "")]), one("demo"));
+        let two = [("kubernetes.io/cluster/b", "shared"), ("kubernetes.io/cluster/a", "")];
+        assert_eq!(cluster(&two), ClusterName::Several(vec!["a".into(), "b".into()]));
+    }
+
+    #[test]
+    fn among_several_owners_nobody_guesses_but_eks_knows() {
+        let two = [("kubernetes.io/cluster/b", "owned"), ("kubernetes.io/cluster/a", "owned")];
+        assert_eq!(cluster(&two), ClusterName::Several(vec!["a".into(), "b".into()]));
+        for key in ["aws:eks:cluster-name", "eks:cluster-name", "eks:eks-cluster-name"] {
+            assert_eq!(cluster(&[two[0], two[1], (key, "b")]), one("b"), "{key}");
+        }
+    }
+
+    #[test]
+    fn what_eks_says_itself_comes_first() {
+        let tags =
+            [("kubernetes.io/cluster/a", "owned"), ("aws:eks:cluster-name", "b"), ("eks:cluster-name", "c")];
+        assert_eq!(cluster(&tags), one("b"));
+        assert_eq!(cluster(&[tags[0], tags[2]]), one("a"));
+        assert_eq!(cluster(&[("aws:eks:cluster-name", ""), tags[2]]), one("c"));
+    }
+
+    #[test]
+    fn a_group_without_a_name_is_none() {
+        assert_eq!(read([(GROUP, "blue")]).autoscaling_group.as_deref(), Some("blue"));
+        assert_eq!(read([(GROUP, "")]).autoscaling_group, None);
+        assert_eq!(read([]), Tags::default());
+    }
+}

@@ -1,0 +1,285 @@
+//! The task that asks: when, and what follows from each answer.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use aws_config::{Region, SdkConfig};
+use aws_sdk_ec2::Client;
+use insightd_peer::{Backoff, Status, up_to};
+use tokio::time::{Instant, sleep, sleep_until};
+
+use super::explain::AskError;
+use super::imds::{Identity, Imds};
+use super::tags::ClusterName;
+use super::{Access, InstanceSettings, Known, tags, volumes};
+use insightd_aws::sdk::{self, AwsSettings};
+
+/// Between the first two questions, and the most between any two.
+const FIRST: Duration = Duration::from_secs(2);
+const MOST: Duration = Duration::from_secs(600);
+
+/// Where nothing says that this is an EC2 instance, so many times without an answer are enough to believe that it is none.
+const QUICK_TRIES: u32 = 5;
+
+/// Tags hardly ever change; a right that is missing is not granted every minute. Also the time after which a machine that
+/// does not seem to be an EC2 instance is asked again.
+const SELDOM: Duration = Duration::from_secs(3600);
+
+/// As the agent says it where no tags are asked for.
+const UNNAMED: &str =
+    "the name of the cluster is unknown: set `node.cluster_name` or K8S_CLUSTER_NAME; events go without it";
+
+/// Finds everything out, and keeps it current. Ends only where nothing is left to be asked.
+pub(super) async fn run(known: Arc<Known>, settings: InstanceSettings) {
+    let Some(identity) = identify(&known.imds, &settings).await else { return };
+    known.change(|facts| facts.identity = Some(identity.clone()));
+    if !settings.tags && !settings.volumes {
+        return;
+    }
+    sleep(up_to(settings.start_jitter, &mut fastrand::Rng::new())).await;
+    Questions::new(known, settings, identity).ask_for_ever().await;
+}
+
+/// Asks until there is an answer; none where the address of instance metadata is none.
+async fn identify(status: &Status, settings: &InstanceSettings) -> Option<Identity> {
+    let imds = match Imds::new(settings.imds_endpoint.as_deref()) {
+        Ok(imds) => imds,
+        Err(error) => {
+            status.failed(error.to_string());
+            return None;
+        }
+    };
+    let mut backoff = Backoff::new(FIRST, MOST);
+    let mut tries = 0;
+    loop {
+        status.requested();
+        let error = match imds.identity().await {
+            Ok((identity, bytes)) => {
+                status.received(bytes as u64);
+                status.succeeded();
+                let Identity { instance_id, instance_type, region, zone, .. } = &identity;
+                tracing::info!(instance_id, instance_type, region, zone, "the instance is known");
+                return Some(identity);
+            }
+            Err(error) => error,
+        };
+        tries += 1;
+        if settings.is_certain {
+            status.failed(error.to_string());
+        } else if tries == QUICK_TRIES {
+            let reason = error.reason();
+            tracing::info!(
+                reason,
+                "this does not seem to be an EC2 instance: events go without what only instance metadata and tags know"
+            );
+            if settings.wants_cluster_name {
+                tracing::warn!("{UNNAMED}");
+            }
+        }
+        let is_elsewhere = !settings.is_certain && tries >= QUICK_TRIES;
+        sleep(if is_elsewhere { around(SELDOM) } else { backoff.next_wait() }).await;
+    }
+}
+
+/// What is asked of the EC2 API.
+struct Questions {
+    known: Arc<Known>,
+    settings: InstanceSettings,
+    identity: Identity,
+    tags: Question,
+    volumes: Question,
+    /// What the log said last of the cluster's name.
+    told: Option<ClusterName>,
+}
+
+/// One of them: when it is due, and how it went.
+struct Question {
+    due: Instant,
+    backoff: Backoff,
+    /// While an answer lacks something, the time to the next grows.
+    patience: Duration,
+    fails: bool,
+}
+
+impl Question {
+    fn new(patience: Duration) -> Self {
+        Self { due: Instant::now(), backoff: Backoff::new(FIRST, MOST), patience, fails: false }
+    }
+
+    /// Plans the next time after an answer.
+    fn answered(&mut self, period: Duration) {
+        self.fails = false;
+        self.backoff.reset();
+        self.due = Instant::now() + around(period);
+    }
+
+    /// Plans the next time after a failure.
+    fn failed(&mut self, error: &Failure) {
+        self.fails = true;
+        let is_denied = matches!(error, Failure::Ask(error) if error.is_denied());
+        self.due = Instant::now() + if is_denied { around(SELDOM) } else { self.backoff.next_wait() };
+    }
+}
+
+#[derive(Debug, thiserror::Error)]
+enum Failure {
+    #[error(transparent)]
+    Ask(#[from] AskError),
+    #[error("the EC2 API cannot be asked: {0}")]
+    Sdk(String),
+}
+
+impl Questions {
+    fn new(known: Arc<Known>, settings: InstanceSettings, identity: Identity) -> Self {
+        let (tags, volumes) = (Question::new(settings.refresh), Question::new(settings.refresh));
+        Self { known, settings, identity, tags, volumes, told: None }
+    }
+
+    async fn ask_for_ever(mut self) {
+        loop {
+            let asks_volumes = self.settings.volumes && self.known.wants_volumes.load(Ordering::Relaxed);
+            let due = match (self.settings.tags, asks_volumes) {
+                (true, true) => Some(self.tags.due.min(self.volumes.due)),
+                (true, false) => Some(self.tags.due),
+                (false, true) => Some(self.volumes.due),
+                (false, false) => None,
+            };
+            tokio::select! {
+                () = sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => {}
+                () = self.known.wanted.notified(), if self.settings.volumes => continue,
+            }
+            let now = Instant::now();
+            let client = self.client().await;
+            if self.settings.tags && self.tags.due <= now {
+                self.ask_tags(client.as_ref()).await;
+            }
+            if asks_volumes && self.volumes.due <= now {
+                self.ask_volumes(client.as_ref()).await;
+            }
+        }
+    }
+
+    /// A client for the instance's own region.
+    async fn client(&self) -> Result<Client, String> {
+        let region = &self.identity.region;
+        let config: SdkConfig = match &self.settings.access {
+            Access::Ready(config) => SdkConfig::clone(config),
+            Access::Load(settings) => {
+                let settings = AwsSettings { region: Some(region.clone()), ..settings.clone() };
+                sdk::load(&settings).await.map_err(|error| error.to_string())?
+            }
+        };
+        let config = aws_sdk_ec2::config::Builder::from(&config).region(Region::new(region.clone())).build();
+        Ok(Client::from_conf(config))
+    }
+
+    async fn ask_tags(&mut self, client: Result<&Client, &String>) {
+        let ec2 = Arc::clone(&self.known.ec2);
+        let asked = match client {
+            Ok(client) => tags::ask(client, &self.identity.instance_id, &ec2).await.map_err(Failure::from),
+            Err(error) => Err(Failure::Sdk(error.clone())),
+        };
+        let found = match asked {
+            Ok(found) => found,
+            Err(error) => {
+                ec2.failed(error.to_string());
+                return self.tags.failed(&error);
+            }
+        };
+        let cluster = match &found.cluster {
+            ClusterName::One(name) if self.settings.wants_cluster_name => Some(name.clone()),
+            _ => None,
+        };
+        self.tell(found.cluster);
+        let has_cluster = cluster.is_some();
+        self.known.change(|facts| {
+            facts.autoscaling_group = found.autoscaling_group;
+            // A node does not leave its cluster: a name that was known stays.
+            facts.cluster_name = cluster.or(facts.cluster_name.take());
+        });
+        let period = if has_cluster || !self.settings.wants_cluster_name {
+            SELDOM
+        } else {
+            let period = self.tags.patience.min(SELDOM);
+            self.tags.patience = period * 2;
+            period
+        };
+        self.tags.answered(period.max(self.settings.refresh));
+        self.succeeded();
+    }
+
+    async fn ask_volumes(&mut self, client: Result<&Client, &String>) {
+        let ec2 = Arc::clone(&self.known.ec2);
+        let asked = match client {
+            Ok(client) => volumes::ask(client, &self.identity.instance_id, &ec2).await.map_err(Failure::from),
+            Err(error) => Err(Failure::Sdk(error.clone())),
+        };
+        match asked {
+            Ok(attachments) => {
+                self.known.change(|facts| facts.attachments = attachments);
+                self.volumes.answered(self.settings.refresh);
+                self.succeeded();
+            }
+            Err(error) => {
+                ec2.failed(error.to_string());
+                self.volumes.failed(&error);
+            }
+        }
+    }
+
+    /// The API is well when neither question fails.
+    fn succeeded(&self) {
+        if !self.tags.fails && !self.volumes.fails {
+            self.known.ec2.succeeded();
+        }
+    }
+
+    /// Says once what the tags mean for the cluster's name.
+    fn tell(&mut self, found: ClusterName) {
+        if !self.settings.wants_cluster_name || self.told.as_ref() == Some(&found) {
+            return;
+        }
+        match &found {
+            ClusterName::One(cluster_name) => {
+                tracing::info!(cluster_name, "the instance's tags name the cluster");
+            }
+            ClusterName::None => tracing::warn!("{UNNAMED}; the instance's tags do not name it either"),
+            ClusterName::Several(names) => {
+                tracing::warn!(?names, "{UNNAMED}; the instance's tags name several")
+            }
+        }
+        self.told = Some(found);
+    }
+}
+
+/// Any time from four fifths to six fifths of `period`: agents that started together drift apart.
+fn around(period: Duration) -> Duration {
+    period * 4 / 5 + up_to(period * 2 / 5, &mut fastrand::Rng::new())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn refreshes_of_a_fleet_spread() {
+        let waits: Vec<Duration> = (0..1000).map(|_| around(Duration::from_secs(300))).collect();
+        let (least, most) = (waits.iter().min().unwrap(), waits.iter().max().unwrap());
+        assert!(*least >= Duration::from_secs(240) && *most <= Duration::from_secs(360));
+        assert!(*most - *least > Duration::from_secs(90), "{least:?} to {most:?}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_missing_right_is_asked_for_seldom_and_all_else_soon() {
+        let denied = Failure::Ask(AskError::Denied { action: tags::ACTION, says: String::new() });
+        let other = Failure::Ask(AskError::Other { action: tags::ACTION, says: String::new() });
+        let mut question = Question::new(FIRST);
+        question.failed(&other);
+        assert!(question.fails && question.due <= Instant::now() + FIRST);
+        question.failed(&denied);
+        assert!(question.due >= Instant::now() + SELDOM * 4 / 5);
+        question.answered(SELDOM);
+        assert!(!question.fails);
+    }
+}

@@ -1,0 +1,50 @@
+//! Where the EC2 API is, by region and partition.
+
+use std::sync::{Arc, Mutex};
+
+use aws_sdk_ec2::Client;
+use aws_sdk_ec2::config::Region;
+use aws_smithy_runtime_api::client::http::{
+    HttpConnector, HttpConnectorFuture, SharedHttpConnector, http_client_fn,
+};
+use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
+use aws_smithy_runtime_api::client::result::ConnectorError;
+
+/// Notes where a request would go.
+#[derive(Clone, Debug, Default)]
+struct Note(Arc<Mutex<Vec<String>>>);
+
+impl HttpConnector for Note {
+    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+        self.0.lock().unwrap().push(request.uri().to_owned());
+        HttpConnectorFuture::ready(Err(ConnectorError::io("noted".into())))
+    }
+}
+
+async fn host_of(region: &str, fips: bool) -> String {
+    let note = Note::default();
+    let connector = SharedHttpConnector::new(note.clone());
+    let base = crate::config("http://unused").into_builder();
+    let config = base
+        .http_client(http_client_fn(move |_, _| connector.clone()))
+        .use_fips(fips)
+        .region(Region::new(region.to_owned()));
+    let mut config = config.build().into_builder();
+    config.set_endpoint_url(None);
+    let _ = Client::new(&config.build()).describe_tags().send().await;
+    let noted = note.0.lock().unwrap();
+    noted.first().unwrap().trim_start_matches("https://").trim_end_matches('/').to_owned()
+}
+
+#[tokio::test]
+async fn partitions_and_fips() {
+    for (region, fips, host) in [
+        ("us-west-2", false, "ec2.us-west-2.amazonaws.com"),
+        ("us-west-2", true, "ec2-fips.us-west-2.amazonaws.com"),
+        ("cn-north-1", false, "ec2.cn-north-1.amazonaws.com.cn"),
+        ("us-gov-west-1", false, "ec2.us-gov-west-1.amazonaws.com"),
+        ("us-gov-west-1", true, "ec2.us-gov-west-1.amazonaws.com"),
+    ] {
+        assert_eq!(host_of(region, fips).await, host, "{region}, FIPS: {fips}");
+    }
+}

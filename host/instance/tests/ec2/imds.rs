@@ -1,0 +1,106 @@
+//! Instance metadata, as EC2 documents it: a token by PUT, then the document by GET with the token.
+
+use std::time::{Duration, Instant};
+
+use insightd_instance::imds::{Imds, ImdsError};
+
+use crate::server::{Answer, Request, Server};
+
+const TOKEN: &str = "AQAEAFTNrA4eEGx0AQgJ1arIq_Cc-t4tWt3fB0Hd8RKhXlKc5ccvhg==";
+
+pub(crate) const DOCUMENT: &str = r#"{"accountId":"123456789012","architecture":"x86_64",
+"availabilityZone":"us-west-2b","imageId":"ami-5fb8c835","instanceId":"i-1234567890abcdef0",
+"instanceType":"m5.large","privateIp":"10.158.112.84","region":"us-west-2","version":"2017-09-30"}"#;
+
+/// The protocol; the document is there unless the path is another.
+pub(crate) fn metadata(request: &Request) -> Answer {
+    match (request.method.as_str(), request.path.as_str()) {
+        ("PUT", "/latest/api/token") => match request.header("x-aws-ec2-metadata-token-ttl-seconds") {
+            Some(_) => Answer::Reply(200, "x-aws-ec2-metadata-token-ttl-seconds: 21600\r\n", TOKEN.into()),
+            None => Answer::Reply(400, "", String::new()),
+        },
+        ("GET", _) if request.header("x-aws-ec2-metadata-token") != Some(TOKEN) => {
+            Answer::Reply(401, "", String::new())
+        }
+        ("GET", "/latest/dynamic/instance-identity/document") => Answer::Reply(200, "", DOCUMENT.into()),
+        _ => Answer::Reply(404, "", String::new()),
+    }
+}
+
+async fn ask(url: &str) -> Result<insightd_instance::Identity, ImdsError> {
+    Imds::new(Some(url)).unwrap().identity().await.map(|(identity, _)| identity)
+}
+
+#[tokio::test]
+async fn a_token_and_then_the_document() {
+    let server = Server::start(metadata).await;
+    let identity = ask(&server.url).await.unwrap();
+    assert_eq!(
+        (identity.instance_id.as_str(), identity.region.as_str()),
+        ("i-1234567890abcdef0", "us-west-2")
+    );
+    assert_eq!(identity.zone.as_deref(), Some("us-west-2b"));
+    let methods: Vec<String> = server.requests().into_iter().map(|request| request.method).collect();
+    assert_eq!(methods, ["PUT", "GET"], "version 2 alone");
+}
+
+#[tokio::test]
+async fn what_is_wrong_is_said_with_what_to_do() {
+    for (status, on_token, expected) in [
+        (403, true, ImdsError::Disabled),
+        (403, false, ImdsError::Disabled),
+        (404, true, ImdsError::NotFound),
+        (404, false, ImdsError::NotFound),
+        (500, true, ImdsError::Status(500)),
+        (500, false, ImdsError::Status(500)),
+    ] {
+        let server = Server::start(move |request| {
+            if on_token || request.method == "GET" {
+                Answer::Reply(status, "", String::new())
+            } else {
+                metadata(request)
+            }
+        })
+        .await;
+        assert_eq!(ask(&server.url).await, Err(expected), "{status}, token: {on_token}");
+    }
+    assert!(ImdsError::Disabled.to_string().contains("--http-endpoint enabled"));
+}
+
+#[tokio::test]
+async fn a_token_that_does_not_arrive_is_the_hop_limit() {
+    let server = Server::start(|_| Answer::Silence).await;
+    let start = Instant::now();
+    let error = ask(&server.url).await.unwrap_err();
+    assert_eq!(error, ImdsError::NoToken);
+    assert!(error.to_string().contains("--http-put-response-hop-limit 2"), "{error}");
+    assert!(start.elapsed() < Duration::from_secs(4), "{:?}", start.elapsed());
+}
+
+#[tokio::test]
+async fn nobody_there() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    drop(listener);
+    let error = ask(&url).await.unwrap_err();
+    assert_eq!(error, ImdsError::Unreachable("connection refused".into()));
+    // TEST-NET-1: packets go nowhere, or the router says so.
+    let error = ask("http://192.0.2.1").await.unwrap_err();
+    assert!(
+        matches!(error, ImdsError::Unreachable(_) | ImdsError::NoToken | ImdsError::Status(_)),
+        "{error:?}"
+    );
+}
+
+#[tokio::test]
+async fn something_else_that_answers() {
+    let server = Server::start(|request| match request.method.as_str() {
+        "PUT" => metadata(request),
+        _ => Answer::Reply(200, "", "<html>".into()),
+    })
+    .await;
+    assert!(matches!(ask(&server.url).await, Err(ImdsError::Document(_))));
+    let server = Server::start(|_| Answer::Reply(200, "", "hello".into())).await;
+    assert!(ask(&server.url).await.is_err());
+    assert!(Imds::new(Some("no address at all")).is_err());
+}

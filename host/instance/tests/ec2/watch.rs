@@ -1,0 +1,138 @@
+//! The task: what it finds out, in which order, and what it does not ask.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use insightd_instance::{Access, InstanceFacts, InstanceSettings, InstanceWatch};
+
+use crate::imds::metadata;
+use crate::pages::{refusal, tag_page};
+use crate::server::{Answer, Request, Server};
+
+fn settings(imds: &Server, ec2: &Server) -> InstanceSettings {
+    InstanceSettings {
+        is_certain: true,
+        imds_endpoint: Some(imds.url.clone()),
+        access: Access::Ready(Box::new(crate::config(&ec2.url))),
+        tags: true,
+        wants_cluster_name: true,
+        volumes: true,
+        refresh: Duration::from_secs(300),
+        start_jitter: Duration::ZERO,
+    }
+}
+
+/// Waits until the facts are as wanted.
+async fn until(watch: &InstanceWatch, is_it: impl Fn(&InstanceFacts) -> bool) -> Arc<InstanceFacts> {
+    let start = Instant::now();
+    loop {
+        let facts = watch.facts();
+        if is_it(&facts) {
+            return facts;
+        }
+        assert!(start.elapsed() < Duration::from_secs(20), "still {facts:?}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+fn one_volume(request: &Request) -> Answer {
+    assert!(request.body.contains("DescribeVolumes"), "{}", request.body);
+    let body = "<DescribeVolumesResponse><volumeSet><item><volumeId>vol-0a</volumeId>\
+                <availabilityZone>us-west-2b</availabilityZone><attachmentSet><item><instanceId>i-1234567890abcdef0\
+                </instanceId><device>/dev/xvda</device></item></attachmentSet></item></volumeSet>\
+                </DescribeVolumesResponse>";
+    Answer::Reply(200, "", body.into())
+}
+
+#[tokio::test]
+async fn identity_then_tags_and_volumes_only_when_a_disk_needs_them() {
+    let imds = Server::start(metadata).await;
+    let ec2 = Server::start(|request| {
+        if request.body.contains("DescribeTags") { tag_page(request) } else { one_volume(request) }
+    })
+    .await;
+    let watch = InstanceWatch::start(settings(&imds, &ec2));
+    assert_eq!(*watch.facts(), InstanceFacts::default(), "nothing is waited for");
+    let facts = until(&watch, |facts| facts.cluster_name.is_some()).await;
+    assert_eq!(facts.identity.as_ref().unwrap().instance_id, "i-1234567890abcdef0");
+    assert_eq!(facts.autoscaling_group.as_deref(), Some("eks-blue"));
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    assert!(watch.facts().attachments.is_empty() && ec2.requests().len() == 3, "no disk needs volumes");
+    watch.want_volumes();
+    watch.want_volumes();
+    let facts = until(&watch, |facts| !facts.attachments.is_empty()).await;
+    assert_eq!(facts.attachments[0].volume_id, "vol-0a");
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    assert_eq!((imds.requests().len(), ec2.requests().len()), (2, 4), "known is known");
+    for status in watch.statuses() {
+        let state = status.snapshot();
+        assert!(state.error.is_none() && state.last_success.is_some(), "{}: {state:?}", status.source());
+    }
+}
+
+#[tokio::test]
+async fn what_is_refused_costs_only_itself() {
+    let imds = Server::start(metadata).await;
+    let ec2 = Server::start(|request| {
+        if request.body.contains("DescribeTags") {
+            refusal(403, "UnauthorizedOperation", "no")
+        } else {
+            one_volume(request)
+        }
+    })
+    .await;
+    let watch = InstanceWatch::start(settings(&imds, &ec2));
+    watch.want_volumes();
+    let facts = until(&watch, |facts| !facts.attachments.is_empty()).await;
+    assert!(facts.cluster_name.is_none() && facts.identity.is_some());
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    let state = watch.ec2().snapshot();
+    assert!(state.error.unwrap().contains("grant `ec2:DescribeTags`"));
+    assert_eq!((state.errors, state.requests), (1, 2), "a refusal is not repeated at once");
+}
+
+#[tokio::test]
+async fn a_name_that_is_configured_is_not_taken_from_tags() {
+    let (imds, ec2) = (Server::start(metadata).await, Server::start(tag_page).await);
+    let watch = InstanceWatch::start(InstanceSettings { wants_cluster_name: false, ..settings(&imds, &ec2) });
+    let facts = until(&watch, |facts| facts.autoscaling_group.is_some()).await;
+    assert_eq!(facts.cluster_name, None);
+}
+
+/// A failure of instance metadata counts where the machine is known to be an EC2 instance, and only there.
+#[tokio::test]
+async fn elsewhere_nothing_is_an_error() {
+    for is_certain in [true, false] {
+        let imds = Server::start(|_| Answer::Reply(404, "", String::new())).await;
+        let ec2 = Server::start(|_| Answer::Silence).await;
+        let watch = InstanceWatch::start(InstanceSettings { is_certain, ..settings(&imds, &ec2) });
+        let start = Instant::now();
+        while imds.requests().len() < 2 && start.elapsed() < Duration::from_secs(20) {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        let state = watch.imds().snapshot();
+        assert!(state.requests >= 2, "{state:?}");
+        assert_eq!(state.errors > 0, is_certain, "{state:?}");
+        assert_eq!(watch.statuses().len(), if is_certain { 2 } else { 0 });
+        assert!(ec2.requests().is_empty(), "without an id there is nothing to ask");
+    }
+}
+
+#[tokio::test]
+async fn metadata_that_comes_late_is_taken() {
+    let ready = Arc::new(AtomicBool::new(false));
+    let is_ready = Arc::clone(&ready);
+    let imds = Server::start(move |request| match is_ready.load(Ordering::Relaxed) {
+        true => metadata(request),
+        false => Answer::Reply(503, "", String::new()),
+    })
+    .await;
+    let ec2 = Server::start(tag_page).await;
+    let watch = InstanceWatch::start(settings(&imds, &ec2));
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    assert!(watch.facts().identity.is_none());
+    ready.store(true, Ordering::Relaxed);
+    until(&watch, |facts| facts.cluster_name.is_some()).await;
+    assert_eq!(watch.imds().snapshot().failures_in_a_row, 0);
+}
