@@ -1,5 +1,7 @@
 //! Kubernetes Events about components that fail and events that are lost.
 
+use std::collections::HashMap;
+
 use insightd_kubernetes::events::{About, Event, EventKind, Recorder};
 
 use crate::counters::Counters;
@@ -15,8 +17,8 @@ pub struct Announcer {
 /// What the tick before came to.
 #[derive(Debug, Default)]
 struct Seen {
-    /// Failed calls, of every slot in order.
-    failures: Vec<u64>,
+    /// Failed calls by slot.
+    failures: HashMap<String, u64>,
     lost: u64,
 }
 
@@ -52,15 +54,12 @@ impl Seen {
             about: About::Pod,
         };
         let mut events = Vec::new();
-        for (index, (name, failures, error)) in slots.enumerate() {
-            if self.failures.len() <= index {
-                self.failures.push(0);
-            }
-            if failures > self.failures[index] {
+        for (name, failures, error) in slots {
+            let before = self.failures.insert(name.to_owned(), failures).unwrap_or_default();
+            if failures > before {
                 let error = error.unwrap_or("no reason is known");
                 events.push(warning("TransformFailed", format!("{name}: {error}")));
             }
-            self.failures[index] = failures;
         }
         let lost = counters.lost.total();
         if lost > self.lost {

@@ -1,20 +1,21 @@
 //! Puts the parts together. The only module that knows all others.
 
-mod assemble;
-
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use insightd_sandbox::Kind;
+use anyhow::Context;
+use insightd_kubernetes::events::Recorder;
 
+use crate::assemble;
 use crate::cli;
-use crate::config::{self, Config, Environment, Orchestrator, Problem, Report};
+use crate::config::{self, Config, Environment, Orchestrator, Report};
 use crate::drive::{self, Plan};
 use crate::logging;
 use crate::ops::{self, Board};
-use crate::pipeline::Pipeline;
+use crate::library::Library;
 use crate::remote::Remote;
+use crate::rollout::{Exchange, Follow, Kept, Places, Preparer, Rollout, Set, SetOrigin, Snapshot, is_chosen};
 use crate::sinks::SinkSet;
 use crate::source::{self, ClusterSource, Peers, Source};
 use crate::worker::Worker;
@@ -39,9 +40,11 @@ impl From<Report> for Usage {
 /// [`Usage`], or what kept the agent from running on.
 pub fn run(options: &cli::Run) -> anyhow::Result<()> {
     let environment = Environment::of_process();
-    let config = configuration(options, &environment)?;
+    let snapshot = snapshot(options, &environment)?;
+    let config = snapshot.config.clone();
     logging::start(&config.log);
-    let mut parts = Parts::open(&config, options.config.as_deref())?;
+    let kept = config.state_dir.as_deref().filter(|_| !options.once).map(Kept::new);
+    let mut parts = Parts::open(snapshot, options.config.as_deref(), kept.as_ref(), &environment)?;
     let plan = match (parts.moments(), options.once) {
         (Some(_), once) => Plan::Replay { once },
         (None, true) => Plan::Once(config.interval.min(ONCE)),
@@ -59,16 +62,24 @@ pub fn run(options: &cli::Run) -> anyhow::Result<()> {
     parts.connect(&config, &mut remote);
     remote.deliver(&config.aws, parts.sinks.take_to_deliver(), runtime.handle());
     remote.tell_operators(runtime.handle());
-    let mut worker = parts.into_worker();
+    let exchange = Arc::new(Exchange::default());
+    let (preparer, mut worker) =
+        parts.split(&config, &environment, options, kept, &exchange, remote.recorder.clone());
+    let mut rollout = None;
     if matches!(plan, Plan::Every(_)) {
         let board = Arc::new(Board::new(config.interval, config.kubelet.timeout));
         remote.show_on(&board);
-        worker = worker.with_board(board.clone()).with_recorder(remote.recorder.clone());
+        board.follow(Arc::clone(&preparer.follow));
+        worker = worker.with_board(board.clone()).with_recorder(remote.recorder.clone()).with_exchange(exchange);
+        let places = Places { config: options.config.clone(), folder: config.transforms_dir.clone() };
+        let started = Rollout::start(preparer, places);
+        rollout = Some(started.context("the thread that looks for new transforms cannot be started")?);
         if let Some(listen) = config.operations.listen {
             runtime.spawn(ops::serve(board, listen));
         }
     }
     let result = drive::drive(&runtime, worker, plan);
+    drop(rollout);
     runtime.block_on(remote.end());
     Ok(result?)
 }
@@ -78,27 +89,71 @@ struct Parts {
     node_name: String,
     node: Option<Source>,
     cluster: Option<ClusterSource>,
-    pipelines: Vec<Pipeline>,
+    set: Set,
+    /// What the set is made of.
+    snapshot: Snapshot,
+    library: Library,
     sinks: SinkSet,
 }
 
 impl Parts {
     /// Opens source and sinks and loads the components. `file` is the configuration's, for messages.
-    fn open(config: &Config, file: Option<&Path>) -> anyhow::Result<Self> {
+    fn open(
+        snapshot: Snapshot,
+        file: Option<&Path>,
+        kept: Option<&Kept>,
+        environment: &Environment,
+    ) -> anyhow::Result<Self> {
         let usage = |error: source::SourceError| Usage(error.to_string());
+        let config = &snapshot.config.clone();
         let node = config.role.has_node().then(|| Source::open(config)).transpose().map_err(usage)?;
         let node_name = match &node {
             Some(node) => node.node_name().to_owned(),
             None => source::name_without_host(config),
         };
         let sinks = SinkSet::open(config.sinks.iter().filter(|sink| is_used(config, sink)))?;
-        let mut library = assemble::library(config)?;
-        let pipelines = assemble::pipelines(config, &mut library, &sinks).map_err(|problems| {
+        let names: Vec<String> = sinks.limits_by_name().into_iter().map(|(name, _)| name).collect();
+        let mut library = assemble::library(&snapshot)?;
+        let instead = kept.and_then(|kept| first_set(&snapshot, kept, &node_name, &mut library, environment));
+        let origin = if instead.is_some() { SetOrigin::Kept } else { SetOrigin::Files };
+        let snapshot = instead.unwrap_or(snapshot);
+        assemble::renew(&mut library, &snapshot)?;
+        let pipelines = assemble::pipelines(&snapshot.config, &mut library, &names).map_err(|problems| {
             let file = file.map(|file| file.display().to_string());
             Usage::from(Report::new(file, problems))
         })?;
         say_what_runs(config, &node_name, node.as_ref().and_then(Source::moments));
-        Ok(Self { node_name, node, cluster: None, pipelines, sinks })
+        let set = Set { pipelines, id: snapshot.id, origin, trial_ticks: snapshot.config.rollout.trial_ticks };
+        Ok(Self { node_name, node, cluster: None, set, snapshot, library, sinks })
+    }
+
+    /// What looks for new sets, and what runs them.
+    fn split(
+        self,
+        config: &Config,
+        environment: &Environment,
+        options: &cli::Run,
+        kept: Option<Kept>,
+        exchange: &Arc<Exchange>,
+        recorder: Option<Recorder>,
+    ) -> (Preparer, Worker) {
+        let options = options.clone();
+        let preparer = Preparer {
+            file: options.config.clone(),
+            environment: environment.clone(),
+            adjust: Box::new(move |config| adjust(config, &options)),
+            node_name: self.node_name,
+            started_with: config.clone(),
+            library: self.library,
+            sinks: self.sinks.limits_by_name(),
+            taken: self.snapshot,
+            kept,
+            failed: Vec::new(),
+            exchange: Arc::clone(exchange),
+            follow: Arc::new(Follow::new(Arc::clone(exchange))),
+            recorder,
+        };
+        (preparer, Worker::new(self.node, self.cluster, self.set, self.sinks))
     }
 
     /// Number of moments of a recording.
@@ -122,8 +177,35 @@ impl Parts {
     }
 
     fn into_worker(self) -> Worker {
-        Worker::new(self.node, self.cluster, self.pipelines, self.sinks)
+        Worker::new(self.node, self.cluster, self.set, self.sinks)
     }
+}
+
+/// What an agent begins with in place of what is in the files: the last good set, where theirs failed before, cannot be used, or
+/// is not for this node yet.
+fn first_set(
+    files: &Snapshot,
+    kept: &Kept,
+    node_name: &str,
+    library: &mut Library,
+    environment: &Environment,
+) -> Option<Snapshot> {
+    let good = kept.read(environment).filter(|good| good.id != files.id)?;
+    let terms = &files.config.rollout;
+    let why = if !terms.enabled {
+        "`rollout.enabled` is false".to_owned()
+    } else if !is_chosen(node_name, terms.canary) {
+        "this node is not among the first of `rollout.canary`".to_owned()
+    } else if kept.has_failed(files.id) {
+        "the one in the files failed and was taken back".to_owned()
+    } else {
+        assemble::problems(&files.config, library).first()?.to_string()
+    };
+    tracing::warn!(set = %good.id, in_files = %files.id, why, "begins with the last good set");
+    // Only what it is about: everything else is as in the files.
+    let mut config = files.config.clone();
+    config.pipelines = good.config.pipelines;
+    Some(Snapshot { config, ..good })
 }
 
 /// A worker that asks nobody but the host.
@@ -131,7 +213,8 @@ impl Parts {
 /// # Errors
 /// [`Usage`], or what keeps the agent from running.
 pub fn worker(config: &Config) -> anyhow::Result<Worker> {
-    Ok(Parts::open(config, None)?.into_worker())
+    let snapshot = Snapshot::of(String::new(), config.clone(), None);
+    Ok(Parts::open(snapshot, None, None, &Environment::default())?.into_worker())
 }
 
 /// `insightd check`: prints what the file comes to.
@@ -139,22 +222,14 @@ pub fn worker(config: &Config) -> anyhow::Result<Worker> {
 /// # Errors
 /// [`Usage`] with everything that is wrong.
 pub fn check(file: &Path) -> anyhow::Result<()> {
-    let config = Config::load(file, &Environment::of_process()).map_err(Usage::from)?;
-    let mut library = assemble::library(&config)?;
-    let mut problems: Vec<Problem> = Vec::new();
-    for pipeline in &config.pipelines {
-        for stage in &pipeline.transforms {
-            problems.extend(library.find(&stage.component, Kind::Transform).problems);
-        }
-        for output in &pipeline.outputs {
-            problems.extend(library.find(&output.formatter, Kind::Formatter).problems);
-        }
-    }
+    let snapshot = Snapshot::read(Some(file), None, &Environment::of_process()).map_err(Usage::from)?;
+    let mut library = assemble::library(&snapshot)?;
+    let problems = assemble::problems(&snapshot.config, &mut library);
     let name = file.display().to_string();
     if !problems.is_empty() {
         return Err(Usage::from(Report::new(Some(name), problems)).into());
     }
-    for pipeline in &config.pipelines {
+    for pipeline in &snapshot.config.pipelines {
         let chain: Vec<String> =
             pipeline.transforms.iter().map(|stage| stage.component.to_string()).collect();
         for output in &pipeline.outputs {
@@ -162,23 +237,27 @@ pub fn check(file: &Path) -> anyhow::Result<()> {
             println!("{name}: pipeline {}: {chain} -> {formatter} -> {}", pipeline.name, output.sink);
         }
     }
-    println!("{name}: ok");
+    println!("{name}: ok, set {}", snapshot.id);
     Ok(())
 }
 
 /// File, environment and command line.
-fn configuration(options: &cli::Run, environment: &Environment) -> Result<Config, Usage> {
-    let mut config = match &options.config {
-        Some(file) => Config::load(file, environment)?,
-        None => Config::parse("", None, environment)?,
+fn snapshot(options: &cli::Run, environment: &Environment) -> Result<Snapshot, Usage> {
+    let (text, mut config) = match &options.config {
+        Some(file) => Config::read(file, environment)?,
+        None => (String::new(), Config::parse("", None, environment)?),
     };
+    adjust(&mut config, options);
+    Ok(Snapshot::of(text, config, None))
+}
+
+fn adjust(config: &mut Config, options: &cli::Run) {
     if let Some(interval) = options.interval {
         config.interval = interval;
     }
     if let Some(root) = &options.host_root {
         config.host.root.clone_from(root);
     }
-    Ok(config)
 }
 
 /// A sink that no output names stays closed: a file would be made for nothing.

@@ -38,13 +38,17 @@ pub enum Command {
         /// The configuration.
         file: PathBuf,
     },
+    /// Show what a running agent runs: its set of pipelines and components, and what became of the one in the files.
+    ///
+    /// Asks the agent's operations server. Exit code 1 where none answers.
+    Status(Status),
     /// Work on a component: test it, look into it.
     #[command(subcommand)]
     Transform(Transform),
 }
 
 /// Options of `run`. They come before the configuration file, which comes before the environment.
-#[derive(Debug, Default, Args)]
+#[derive(Clone, Debug, Default, Args)]
 pub struct Run {
     /// The configuration [default: what deploy/insightd.yaml states]
     #[arg(long, value_name = "FILE")]
@@ -62,6 +66,17 @@ pub struct Run {
     /// moment of a recording after the first is a tick.
     #[arg(long, value_name = "FOLDER")]
     pub host_root: Option<PathBuf>,
+}
+
+/// Whom to ask.
+#[derive(Clone, Debug, Args)]
+pub struct Status {
+    /// Where the agent listens: its `operations.listen`.
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:9464")]
+    pub address: std::net::SocketAddr,
+    /// As JSON.
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// What to do with a component.

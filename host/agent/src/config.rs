@@ -12,6 +12,7 @@ mod operations;
 mod pipelines;
 mod reader;
 mod report;
+mod rollout;
 mod sections;
 mod sinks;
 mod values;
@@ -27,6 +28,7 @@ pub use kubernetes::{Api, Cluster, Kubelet, Leader, LockKind, Role};
 pub use operations::Operations;
 pub use pipelines::{Component, OnFailure, Origin, Output, Pipeline, Scope, Settings, Stage};
 pub use report::{Problem, Report};
+pub use rollout::{Bounds, Rollout};
 pub use sections::interval;
 pub use sinks::{FileSink, Sink, SinkKind, Sync, When};
 pub use values::Sha256;
@@ -63,6 +65,10 @@ pub struct Config {
     pub operations: Operations,
     /// Folder of `file:` components.
     pub transforms_dir: Option<PathBuf>,
+    /// Folder for what outlives a restart: the last good set.
+    pub state_dir: Option<PathBuf>,
+    /// How new pipelines and components come to run while the agent runs.
+    pub rollout: Rollout,
     /// The compiler; beside the agent's own program where absent.
     pub compiler: Option<PathBuf>,
     /// Bounds of every call of a component.
@@ -199,6 +205,8 @@ impl Default for Config {
             leader: Leader::default(),
             operations: Operations::default(),
             transforms_dir: None,
+            state_dir: None,
+            rollout: Rollout::default(),
             compiler: None,
             limits: Limits {
                 memory_bytes: 32 << 20,
@@ -218,9 +226,20 @@ impl Config {
     /// # Errors
     /// Everything that is wrong with it, or why it cannot be read.
     pub fn load(path: &Path, environment: &Environment) -> Result<Self, Report> {
+        Ok(Self::read(path, environment)?.1)
+    }
+
+    /// Reads a file; gives its text as well.
+    ///
+    /// # Errors
+    /// As [`load`](Self::load).
+    pub fn read(path: &Path, environment: &Environment) -> Result<(String, Self), Report> {
         let file = path.display().to_string();
         match std::fs::read_to_string(path) {
-            Ok(text) => Self::parse(&text, Some(&file), environment),
+            Ok(text) => {
+                let config = Self::parse(&text, Some(&file), environment)?;
+                Ok((text, config))
+            }
             Err(error) => {
                 let problem =
                     Problem { at: None, path: String::new(), message: format!("cannot be read: {error}") };

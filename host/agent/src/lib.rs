@@ -3,6 +3,7 @@
 
 pub mod announce;
 pub mod app;
+pub mod assemble;
 pub mod builtins;
 pub mod cli;
 pub mod complaint;
@@ -16,9 +17,11 @@ pub mod memory;
 pub mod ops;
 pub mod pipeline;
 pub mod remote;
+pub mod rollout;
 pub mod routes;
 pub mod schedule;
 pub mod sinks;
 pub mod source;
+pub mod status;
 pub mod transform;
 pub mod worker;

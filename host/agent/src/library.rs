@@ -1,25 +1,37 @@
 //! Finding the components that a configuration names.
 //!
 //! `builtin:NAME` is the embedded one, `file:NAME` is `NAME.wasm` in the folder of transforms, compiled by
-//! the child. Where a file cannot be used the built-in of that name runs in its place, and that is an error
-//! in the log, not a detail.
+//! the child. Where a file cannot be used when the agent starts the built-in of that name runs in its place, and that is
+//! an error in the log, not a detail.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
-use insightd_sandbox::{CallError, CompileError, Compiler, Component, Kind, LoadError, Sandbox};
+use insightd_sandbox::{CallError, CompileError, Compiler, Component, Kind, Limits, LoadError, Sandbox};
 
 use crate::builtins;
 use crate::config::{self, Origin, Problem, Sha256};
+use crate::rollout::Files;
 
-/// Components by name. Each is read and compiled once.
+/// Components by name. Each content is compiled once.
 #[derive(Debug)]
 pub struct Library {
     sandbox: Sandbox,
-    folder: Option<PathBuf>,
+    folder: PathBuf,
     compiler: Compiler,
-    files: HashMap<(String, Option<Sha256>), Result<Component, LibraryError>>,
+    /// What the folder's files hold, as they were read.
+    files: Files,
+    compiled: HashMap<(String, Sha256), Compiled>,
+    /// Counts [`Library::offer`].
+    generation: u64,
     builtins: HashMap<&'static str, Component>,
+}
+
+#[derive(Debug)]
+struct Compiled {
+    result: Result<Component, LibraryError>,
+    /// The last in which it was asked for.
+    generation: u64,
 }
 
 /// What was found for one place in a pipeline.
@@ -103,9 +115,30 @@ pub fn compiler_beside() -> PathBuf {
 }
 
 impl Library {
-    /// A library over a folder of transforms; without one there are only built-ins.
-    pub fn new(sandbox: Sandbox, folder: Option<PathBuf>, compiler: Compiler) -> Self {
-        Self { sandbox, folder, compiler, files: HashMap::new(), builtins: HashMap::new() }
+    /// A library over files that were read in `folder`, which is named in messages; there are always built-ins.
+    pub fn new(sandbox: Sandbox, folder: Option<PathBuf>, files: Files, compiler: Compiler) -> Self {
+        let folder = folder.unwrap_or_default();
+        let (compiled, builtins) = (HashMap::new(), HashMap::new());
+        Self { sandbox, folder, compiler, files, compiled, generation: 0, builtins }
+    }
+
+    /// The bounds of every call of its components.
+    pub fn limits(&self) -> &Limits {
+        self.sandbox.limits()
+    }
+
+    /// Other files take the place of those that were there. What was compiled and is not asked for again before the time
+    /// after next is let go.
+    pub fn offer(&mut self, files: Files) {
+        self.files = files;
+        self.generation += 1;
+        let oldest = self.generation.saturating_sub(2);
+        self.compiled.retain(|_, compiled| compiled.generation >= oldest);
+    }
+
+    /// Lets go of what the files hold; what was made of it stays.
+    pub fn forget_files(&mut self) {
+        self.files.clear();
     }
 
     /// Finds what a configuration asks for, for a place of this kind.
@@ -153,26 +186,35 @@ impl Library {
     }
 
     fn file(&mut self, name: &str, pinned: Option<Sha256>) -> Result<Component, LibraryError> {
-        let key = (name.to_owned(), pinned);
-        if let Some(known) = self.files.get(&key) {
-            return known.clone();
-        }
-        let component = self.compile_file(name, pinned);
-        self.files.insert(key, component.clone());
-        component
-    }
-
-    fn compile_file(&self, name: &str, pinned: Option<Sha256>) -> Result<Component, LibraryError> {
-        let path = self.folder.clone().unwrap_or_default().join(format!("{name}.wasm"));
-        let wasm = read(&path).map_err(|error| LibraryError::Read { path: path.clone(), error })?;
+        let path = path_of(&self.folder, name);
+        let missing = Err("was not read: the configuration did not name it".to_owned());
+        let wasm = self.files.get(name).unwrap_or(&missing).as_ref();
+        let wasm = wasm.map_err(|error| LibraryError::Read { path: path.clone(), error: error.clone() })?;
         // Before anything looks at what is inside.
-        let found = Sha256::of(&wasm);
+        let found = Sha256::of(wasm);
         if let Some(wanted) = pinned.filter(|wanted| *wanted != found) {
             return Err(LibraryError::Hash { what: path.display().to_string(), found, wanted });
         }
-        let native = self.compiler.compile(&wasm).map_err(compile_error(&path))?;
+        let generation = self.generation;
+        let key = (name.to_owned(), found);
+        if let Some(known) = self.compiled.get_mut(&key) {
+            known.generation = generation;
+            return known.result.clone();
+        }
+        let result = self.compile(&path, name, wasm);
+        self.compiled.insert(key, Compiled { result: result.clone(), generation });
+        result
+    }
+
+    fn compile(&self, path: &Path, name: &str, wasm: &[u8]) -> Result<Component, LibraryError> {
+        let native = self.compiler.compile(wasm).map_err(compile_error(path))?;
         Ok(self.sandbox.load(&format!("file:{name}"), &native)?)
     }
+}
+
+/// Where a component of this name is in a folder.
+pub fn path_of(folder: &Path, name: &str) -> PathBuf {
+    folder.join(format!("{name}.wasm"))
 }
 
 /// Reads a component; larger than any that the compiler takes, it is not read at all.

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use clap::Parser;
 use insightd::app::{self, Usage};
 use insightd::cli::{Cli, Command, Transform};
-use insightd::transform;
+use insightd::{status, transform};
 
 /// Wrong usage or configuration; `EX_USAGE` of sysexits.
 const USAGE: u8 = 64;
@@ -23,6 +23,7 @@ fn main() -> ExitCode {
     let result = match &cli.command {
         Command::Run(options) => app::run(options),
         Command::Check { file } => app::check(file),
+        Command::Status(options) => status::status(options),
         Command::Transform(Transform::Test { folder, wasm, bless }) => {
             transform::test(folder, wasm.as_deref(), *bless)
         }

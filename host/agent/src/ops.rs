@@ -12,6 +12,7 @@ mod metrics;
 mod page;
 mod process;
 mod server;
+mod status;
 
 pub use board::{Board, Count, Standing};
 pub use figures::{ComponentFigures, Figures, OutputFigures, SinkFigures, VersionFigures};

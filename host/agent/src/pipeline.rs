@@ -9,6 +9,7 @@ use crate::complaint::Complaint;
 use crate::config::Scope;
 use crate::counters::{Counters, Flow, Lost};
 use crate::gate::{self, Quota};
+use crate::rollout::shadow::{self, Chain};
 use crate::routes::Grants;
 use crate::sinks::SinkSet;
 
@@ -175,6 +176,68 @@ impl Output {
 }
 
 impl Pipeline {
+    /// Takes the place of one of `before`, that of its name: in each place what worked there takes over when the new version
+    /// fails, and counts go on.
+    pub fn succeed(&mut self, before: &[Self]) {
+        self.each_with(before, Slot::succeed);
+    }
+
+    /// Comes back in place of one of `others`: counts go on.
+    pub fn come_back(&mut self, others: &[Self]) {
+        self.each_with(others, Slot::go_on_counting);
+    }
+
+    /// Does something with each slot and the one in its place, among those of the same component.
+    fn each_with(&mut self, others: &[Self], act: impl Fn(&mut Slot, &Slot)) {
+        let Some(other) = others.iter().find(|other| other.name == self.name) else { return };
+        let mut left: Vec<&Slot> = other.stages.iter().map(|stage| &stage.slot).collect();
+        for stage in &mut self.stages {
+            if let Some(place) = left.iter().position(|slot| is_same_place(slot, &stage.slot)) {
+                act(&mut stage.slot, left.remove(place));
+            }
+        }
+        let mut left: Vec<&Output> = other.outputs.iter().collect();
+        for output in &mut self.outputs {
+            let is_same = |other: &&Output| {
+                other.sink == output.sink && is_same_place(&other.formatter, &output.formatter)
+            };
+            if let Some(place) = left.iter().position(is_same) {
+                let other = left.remove(place);
+                act(&mut output.formatter, &other.formatter);
+                output.flow = other.flow;
+            }
+        }
+    }
+
+    /// What runs in it at present, to be run in shadow.
+    pub fn chain(&self, limits: &dyn Fn(usize) -> insights_sdk::Limits) -> Chain {
+        let component =
+            |slot: &Slot| slot.effective().map(|(component, config)| (component.clone(), config.to_owned()));
+        let stage = |stage: &Stage| shadow::Stage {
+            place: stage.slot.name().to_owned(),
+            component: component(&stage.slot),
+            on_failure: stage.slot.config().on_failure,
+        };
+        let output = |output: &Output| shadow::Output {
+            place: output.formatter.name().to_owned(),
+            component: component(&output.formatter),
+            limits: limits(output.sink),
+            grants: output.grants.clone(),
+            quota: output.quota,
+        };
+        Chain {
+            name: self.name.clone(),
+            scope: self.scope,
+            stages: self.stages.iter().map(stage).collect(),
+            outputs: self.outputs.iter().map(output).collect(),
+        }
+    }
+
+    /// The first place whose version is given up.
+    pub fn failed_place(&self) -> Option<&Slot> {
+        self.places().map(|place| place.slot()).find(|slot| slot.has_failed())
+    }
+
     /// Runs a batch through the chain and hands the result to the outputs, unless `permit`, which is asked
     /// directly before each, says no.
     pub fn run(
@@ -206,4 +269,10 @@ impl Pipeline {
     pub fn failures(&self) -> u64 {
         self.places().flat_map(|place| place.slot().stats().failures).sum()
     }
+}
+
+/// Slots are named PIPELINE/ORIGIN:COMPONENT; wherever it comes from, it is the same component.
+fn is_same_place(a: &Slot, b: &Slot) -> bool {
+    let name = |slot: &Slot| slot.name().rsplit(':').next().unwrap_or_default().to_owned();
+    name(a) == name(b)
 }

@@ -15,6 +15,7 @@ use crate::drive::Work;
 use crate::memory;
 use crate::ops::{Board, Figures};
 use crate::pipeline::{Permit, Pipeline};
+use crate::rollout::{Exchange, Set, Sets};
 use crate::schedule::Tick;
 use crate::sinks::SinkSet;
 use crate::source::{ClusterSource, Source};
@@ -24,7 +25,8 @@ use crate::source::{ClusterSource, Source};
 pub struct Worker {
     node: Option<Source>,
     cluster: Option<ClusterSource>,
-    pipelines: Vec<Pipeline>,
+    sets: Sets,
+    exchange: Option<Arc<Exchange>>,
     sinks: SinkSet,
     counters: Counters,
     reading: Complaint,
@@ -51,11 +53,18 @@ impl Worker {
     pub fn new(
         node: Option<Source>,
         cluster: Option<ClusterSource>,
-        pipelines: Vec<Pipeline>,
+        set: Set,
         sinks: SinkSet,
     ) -> Self {
         let (counters, reading) = (Counters::default(), Complaint::default());
-        Self { node, cluster, pipelines, sinks, counters, reading, board: None, announcer: None }
+        let sets = Sets::new(set);
+        Self { node, cluster, sets, exchange: None, sinks, counters, reading, board: None, announcer: None }
+    }
+
+    /// Takes new sets from `exchange` between two ticks, and leaves there what they are tried with.
+    #[must_use]
+    pub fn with_exchange(self, exchange: Arc<Exchange>) -> Self {
+        Self { exchange: Some(exchange), ..self }
     }
 
     /// Publishes on a board what every tick came to.
@@ -78,7 +87,7 @@ impl Worker {
 
     fn publish(&self, time_unix_ms: u64) {
         if let Some(board) = &self.board {
-            board.publish(Figures::of(time_unix_ms, &self.counters, &self.pipelines, &self.sinks));
+            board.publish(Figures::of(time_unix_ms, &self.counters, self.pipelines(), &self.sinks));
         }
     }
 
@@ -98,11 +107,37 @@ impl Worker {
         self.node.as_mut().map_or(Ok(0), |node| node.select_moment(index))
     }
 
+    fn pipelines(&self) -> &[Pipeline] {
+        &self.sets.running.pipelines
+    }
+
+    /// Between two ticks: a new set, if one is ready.
+    fn take_set(&mut self, time_unix_ms: u64) {
+        if let Some(set) = self.exchange.as_ref().and_then(|exchange| exchange.take()) {
+            self.sets.swap(*set, time_unix_ms);
+        }
+    }
+
+    /// After a tick: how the set did.
+    fn judge_set(&mut self, time_unix_ms: u64) {
+        let Some(exchange) = &self.exchange else { return };
+        if let Some(news) = self.sets.judge(time_unix_ms) {
+            exchange.tell(news);
+        }
+        let limits = |sink| self.sinks.limits(sink);
+        let chains = self.pipelines().iter().map(|pipeline| pipeline.chain(&limits)).collect();
+        exchange.runs(self.sets.state(), chains);
+    }
+
     /// Runs the pipelines of one scope; the last of them gets the batch itself.
     fn run(&mut self, scope: Scope, batch: Columns, permit: Permit<'_>) {
+        if let Some(exchange) = &self.exchange {
+            exchange.keep(scope, Arc::new(batch.clone()));
+        }
         let mut batch = Some(batch);
-        let mut left = self.pipelines.iter().filter(|pipeline| pipeline.scope == scope).count();
-        for pipeline in self.pipelines.iter_mut().filter(|pipeline| pipeline.scope == scope) {
+        let pipelines = &mut self.sets.running.pipelines;
+        let mut left = pipelines.iter().filter(|pipeline| pipeline.scope == scope).count();
+        for pipeline in pipelines.iter_mut().filter(|pipeline| pipeline.scope == scope) {
             left -= 1;
             let Some(batch) = (if left == 0 { batch.take() } else { batch.clone() }) else { return };
             pipeline.run(batch, permit, &mut self.sinks, &mut self.counters);
@@ -123,6 +158,7 @@ impl Work for Worker {
     fn tick(&mut self, tick: Tick) -> Result<(), WorkError> {
         let start = Instant::now();
         self.begin();
+        self.take_set(tick.time_unix_ms);
         self.counters.ticks_left_out += tick.left_out;
         if tick.left_out > 0 {
             tracing::warn!(
@@ -140,13 +176,14 @@ impl Work for Worker {
             self.run(Scope::Cluster, batch, &|| leadership.is_leader());
         }
         let open = self.sinks.end_tick(&mut self.counters);
-        self.counters.component_failures = self.pipelines.iter().map(Pipeline::failures).sum();
+        self.counters.component_failures = self.pipelines().iter().map(Pipeline::failures).sum();
         let tick_us = u64::try_from(start.elapsed().as_micros()).unwrap_or(u64::MAX);
         self.counters.ticked(tick.lateness_ms, tick_us);
         self.publish(tick.time_unix_ms);
         if let Some(announcer) = &mut self.announcer {
-            announcer.look(&self.pipelines, &self.counters);
+            announcer.look(&self.sets.running.pipelines, &self.counters);
         }
+        self.judge_set(tick.time_unix_ms);
         let counters = &self.counters;
         tracing::debug!(
             time_unix_ms = tick.time_unix_ms,

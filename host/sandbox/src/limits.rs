@@ -5,7 +5,7 @@ use std::time::Duration;
 use wasmtime::ResourceLimiter;
 
 /// Bounds of every call. The defaults fit a node with 110 pods some ten times over.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Limits {
     /// All linear memories of an instance together, bytes.
     pub memory_bytes: usize,

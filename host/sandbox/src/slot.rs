@@ -4,6 +4,8 @@ mod halve;
 mod run;
 mod stats;
 
+use std::sync::Arc;
+
 use insights_sdk::{Columns, Limits as SinkLimits, Payloads};
 
 use crate::component::{Component, Kind};
@@ -61,9 +63,9 @@ pub struct Slot {
 /// Where a version came from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Origin {
-    /// Given with [`Slot::new`] or [`Slot::offer`].
+    /// Given with [`Slot::new`].
     Current,
-    /// It was current before, and its last call was good.
+    /// It was current in the slot before, and its last call there was good.
     LastGood,
     /// Embedded in the agent.
     Builtin,
@@ -83,6 +85,8 @@ impl Origin {
 #[derive(Debug)]
 struct Version {
     component: Component,
+    /// JSON. A version from before has the one that it had then.
+    config: Arc<str>,
     origin: Origin,
     failures: u32,
     bad: bool,
@@ -90,8 +94,8 @@ struct Version {
 }
 
 impl Version {
-    fn new(component: Component, origin: Origin) -> Self {
-        Self { component, origin, failures: 0, bad: false, proven: false }
+    fn new(component: Component, config: Arc<str>, origin: Origin) -> Self {
+        Self { component, config, origin, failures: 0, bad: false, proven: false }
     }
 }
 
@@ -99,27 +103,31 @@ impl Slot {
     /// A slot that runs `component`; `builtin` takes over when it fails, unless it is the same one.
     pub fn new(config: SlotConfig, component: Component, builtin: Option<Component>) -> Self {
         let builtin = builtin.filter(|builtin| builtin.sha256() != component.sha256());
-        let mut versions = vec![Version::new(component, Origin::Current)];
-        versions.extend(builtin.map(|builtin| Version::new(builtin, Origin::Builtin)));
+        let text: Arc<str> = config.config.as_str().into();
+        let mut versions = vec![Version::new(component, Arc::clone(&text), Origin::Current)];
+        versions.extend(builtin.map(|builtin| Version::new(builtin, text, Origin::Builtin)));
         Self { config, versions, aside: Vec::new(), stats: Stats::default() }
     }
 
-    /// Puts a new version in the place of the current one, which becomes the last good one if its last call was good.
-    /// Counts of failures start again, and data that was set aside is tried again.
-    pub fn offer(&mut self, component: Component) {
-        self.aside.clear();
-        let keep_current = self.versions.iter().any(|v| v.origin == Origin::Current && v.proven && !v.bad);
-        self.versions.retain(|version| match version.origin {
-            Origin::Current => keep_current,
-            Origin::LastGood => !keep_current,
-            Origin::Builtin => true,
-        });
-        for version in &mut self.versions {
-            if version.origin == Origin::Current {
-                version.origin = Origin::LastGood;
-            }
+    /// Takes the place of `before`: what worked there last takes over when this one's version fails, with the configuration
+    /// that it had there. What is counted goes on; data that was set aside is tried again.
+    pub fn succeed(&mut self, before: &Self) {
+        self.go_on_counting(before);
+        let Some(current) = self.versions.first() else { return };
+        let is_same = |version: &&Version| {
+            version.component.sha256() == current.component.sha256() && version.config == current.config
+        };
+        let good = before.versions.iter().filter(|v| v.proven && !v.bad && v.origin != Origin::Builtin);
+        if let Some(good) = good.filter(|version| !is_same(version)).next() {
+            let good = Version::new(good.component.clone(), Arc::clone(&good.config), Origin::LastGood);
+            self.versions.retain(|version| version.origin != Origin::LastGood);
+            self.versions.insert(1, good);
         }
-        self.versions.insert(0, Version::new(component, Origin::Current));
+    }
+
+    /// Takes over what was counted in `other`.
+    pub fn go_on_counting(&mut self, other: &Self) {
+        self.stats = other.stats.clone();
     }
 
     /// Name in log lines and metrics.
@@ -140,6 +148,17 @@ impl Slot {
     /// What was counted since the slot was made.
     pub fn stats(&self) -> &Stats {
         &self.stats
+    }
+
+    /// What runs at present, and its configuration: the first version that is not given up.
+    pub fn effective(&self) -> Option<(&Component, &str)> {
+        let version = self.versions.iter().find(|version| !version.bad)?;
+        Some((&version.component, &version.config))
+    }
+
+    /// Whether the version that the slot was made for is given up.
+    pub fn has_failed(&self) -> bool {
+        self.versions.first().is_some_and(|version| version.bad)
     }
 
     /// The versions in the order in which they are tried, and whether each is marked bad.

@@ -7,7 +7,7 @@ use super::reader::{Problems, Section, flag, integer, one_of};
 use super::{
     Config, Environment, Host, Instance, Limits, Log, LogFormat, Node, Orchestrator, Origin, Pipeline,
 };
-use super::{aws, kubernetes, operations, pipelines, sinks, values};
+use super::{aws, kubernetes, operations, pipelines, rollout, sinks, values};
 
 /// Shortest interval: below it the clock of most counters (10 ms) shows in the rates.
 const MIN_INTERVAL: Duration = Duration::from_millis(100);
@@ -43,6 +43,8 @@ pub(super) fn read(root: &Section<'_>, problems: &Problems, environment: &Enviro
     let leader = kubernetes::read_leader(&root.section("leader"), environment);
     let operations = operations::read(&root.section("operations"));
     let transforms_dir = root.text("transforms_dir").map(PathBuf::from);
+    let state_dir = root.text("state_dir").map(PathBuf::from);
+    let rollout = rollout::read(&root.section("rollout"));
     let compiler = root.text("compiler").map(PathBuf::from);
     let limits = read_limits(&root.section("limits"), default.limits);
     let sinks = sinks::read(root);
@@ -74,6 +76,8 @@ pub(super) fn read(root: &Section<'_>, problems: &Problems, environment: &Enviro
         leader,
         operations,
         transforms_dir,
+        state_dir,
+        rollout,
         compiler,
         limits,
         sinks,

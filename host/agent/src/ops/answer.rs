@@ -7,17 +7,19 @@ use hyper::{Method, Request, Response, StatusCode};
 
 use super::board::Board;
 use super::metrics::Metrics;
+use super::status;
 
 pub(super) type Answer = Response<Full<Bytes>>;
 
+const JSON: &str = "application/json";
 const PLAIN: &str = "text/plain; charset=utf-8";
 const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 const PROMETHEUS: &str = "text/plain; version=0.0.4; charset=utf-8";
 
 pub(super) fn answer<B>(board: &Board, metrics: &Metrics, request: &Request<B>) -> Answer {
     let path = request.uri().path();
-    if !matches!(path, "/healthz" | "/readyz" | "/metrics") {
-        return say(StatusCode::NOT_FOUND, "not found; there are /healthz, /readyz and /metrics");
+    if !matches!(path, "/healthz" | "/readyz" | "/metrics" | "/status") {
+        return say(StatusCode::NOT_FOUND, "not found; there are /healthz, /readyz, /metrics and /status");
     }
     if !matches!(*request.method(), Method::GET | Method::HEAD) {
         let mut answer = say(StatusCode::METHOD_NOT_ALLOWED, "only GET and HEAD");
@@ -30,6 +32,7 @@ pub(super) fn answer<B>(board: &Board, metrics: &Metrics, request: &Request<B>) 
             Err(stuck) => say(StatusCode::SERVICE_UNAVAILABLE, &stuck.to_string()),
         },
         "/readyz" => readiness(board),
+        "/status" => respond(StatusCode::OK, JSON, format!("{}\n", status::of(board))),
         _ => page(metrics, request.headers()),
     }
 }

@@ -10,6 +10,7 @@ use insightd_peer::Status;
 use super::figures::Figures;
 use super::health::{Alive, Missing, Progress, Stuck};
 use super::process::Process;
+use crate::rollout::Follow;
 
 /// One board an agent, shared by all of its parts.
 pub struct Board {
@@ -31,6 +32,7 @@ struct Parts {
     sources: Vec<Source>,
     counts: Vec<Count>,
     outboxes: Vec<(String, Outbox)>,
+    rollout: Option<Arc<Follow>>,
     leadership: Option<Arc<dyn Fn() -> Standing + Send + Sync>>,
 }
 
@@ -113,6 +115,11 @@ impl Board {
         self.parts().outboxes.push((sink.to_owned(), outbox));
     }
 
+    /// Shows how rollouts go.
+    pub fn follow(&self, follow: Arc<Follow>) {
+        self.parts().rollout = Some(follow);
+    }
+
     /// Shows who leads.
     pub fn lead(&self, standing: impl Fn() -> Standing + Send + Sync + 'static) {
         self.parts().leadership = Some(Arc::new(standing));
@@ -149,6 +156,10 @@ impl Board {
 
     pub(super) fn outboxes(&self) -> Vec<(String, Outbox)> {
         self.parts().outboxes.clone()
+    }
+
+    pub(super) fn rollout(&self) -> Option<Arc<Follow>> {
+        self.parts().rollout.clone()
     }
 
     pub(super) fn standing(&self) -> Option<Standing> {

@@ -61,6 +61,7 @@ impl Collector for OfBoard {
         delivery::write(&board.outboxes(), page)?;
         sources(board, page)?;
         leadership(board, page)?;
+        rollout(board, page)?;
         for count in board.counts() {
             let family = if count.bytes { bytes } else { plain };
             page.count(family(count.name, count.help), (count.read)())?;
@@ -121,5 +122,25 @@ fn leadership(board: &Board, page: &mut Page<'_>) -> fmt::Result {
     page.states(
         plain("insightd_leader_holder_info", "Who holds the lock, as far as this agent knows; always 1"),
         holder.iter().map(|holder| ([("holder", holder.as_str())], 1_u64)),
+    )
+}
+
+fn rollout(board: &Board, page: &mut Page<'_>) -> fmt::Result {
+    let Some(follow) = board.rollout() else { return Ok(()) };
+    let [taken, rejected, taken_back] = follow.counts();
+    let counts = [("taken", taken), ("rejected", rejected), ("taken-back", taken_back)];
+    page.counts(
+        plain("insightd_rollout_sets", "New sets of pipelines and components, by what became of them"),
+        counts.map(|(outcome, count)| ([("outcome", outcome)], count)),
+    )?;
+    let latest = follow.latest();
+    page.states(
+        plain("insightd_rollout_latest_info", "What became of the set in the files; always 1"),
+        latest.iter().map(|latest| ([("outcome", latest.outcome.as_str())], 1_u64)),
+    )?;
+    let running = follow.running().map(|id| id.to_string());
+    page.states(
+        plain("insightd_rollout_running_info", "The set that runs; always 1"),
+        running.iter().map(|id| ([("set", id.as_str())], 1_u64)),
     )
 }

@@ -67,6 +67,11 @@ impl SinkSet {
         self.open.iter().map(|sink| (&*sink.name, sink.flow))
     }
 
+    /// Names and what they take, in their order.
+    pub fn limits_by_name(&self) -> Vec<(String, Limits)> {
+        self.open.iter().map(|sink| (sink.name.clone(), sink.sink.limits())).collect()
+    }
+
     /// The name of the sink at a place.
     pub fn name(&self, index: usize) -> &str {
         self.open.get(index).map_or("", |sink| &sink.name)

@@ -83,7 +83,7 @@ impl Slot {
             return None;
         }
         let (version, _) = self.versions.iter().zip(marks).find(|&(_, &(_, bad))| !bad)?;
-        let (component, config) = (&version.component, &*self.config.config);
+        let (component, config) = (&version.component, &*version.config);
         let started = thread_cpu_time();
         let parts = Parts::new(columns);
         let culprit = parts.culprit(|part| {
@@ -116,7 +116,7 @@ impl Slot {
             // Other slots may run the same component, and so does whoever looks for odd data.
             version.component.take_peak_memory();
             let (started, cpu) = (Instant::now(), thread_cpu_time());
-            let result = call(&version.component, &config.config);
+            let result = call(&version.component, &version.config);
             let (took, cpu) = (started.elapsed(), thread_cpu_time().saturating_sub(cpu));
             stats.called(took, cpu, version.component.take_peak_memory());
             match result {

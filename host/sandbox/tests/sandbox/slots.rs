@@ -97,7 +97,7 @@ fn a_success_between_starts_the_count_again() {
     }
     assert_eq!(slot.versions().next().unwrap().failures, 2);
     assert!(!slot.versions().next().unwrap().bad);
-    slot.offer(arena.stage.clone());
+    let slot = after(&slot, &arena.stage, None);
     assert_eq!(slot.versions().next().unwrap().failures, 0);
 }
 
@@ -109,19 +109,41 @@ fn drop_ends_the_batch() {
     assert_eq!((slot.stats().dropped, slot.stats().calls), (1, 1));
 }
 
+/// The slot after a new version was put into its place.
+fn after(before: &Slot, component: &Component, builtin: Option<&Component>) -> Slot {
+    let mut slot = Slot::new(before.config().clone(), component.clone(), builtin.cloned());
+    slot.succeed(before);
+    slot
+}
+
+#[test]
+fn the_one_before_keeps_its_configuration() {
+    let (_serial, arena) = enter();
+    let mut before = slot("{}", OnFailure::LastGood, &arena.stage, None);
+    done(before.process(batch(3)));
+    let mut now = slot("fail", OnFailure::LastGood, &arena.stage, None);
+    now.succeed(&before);
+    for _ in 0..4 {
+        done(now.process(batch(3)));
+    }
+    assert!(now.has_failed());
+    assert_eq!(now.effective().unwrap().1, "{}");
+    assert_eq!(now.stats().fallbacks, 4);
+}
+
 #[test]
 fn a_new_version_falls_back_to_the_one_before() {
     let (_serial, arena) = enter();
     let (good, broken) = (author(arena), broken(arena));
     let mut slot = slot("{}", OnFailure::LastGood, &good, Some(&arena.stage));
     assert!(same_kind(&done(slot.process(batch(3)))));
-    slot.offer(broken.clone());
+    let mut slot = after(&slot, &broken, Some(&arena.stage));
     assert!(same_kind(&done(slot.process(batch(3)))));
     let origins: Vec<_> = slot.versions().map(|version| (version.origin, version.bad)).collect();
     assert_eq!(origins, [(Origin::Current, true), (Origin::LastGood, false), (Origin::Builtin, false)]);
     // Another bad one: the last good stays the last good.
-    slot.offer(broken);
-    assert!(same_kind(&done(slot.process(batch(3)))));
+    let mut slot = after(&slot, &broken, Some(&arena.stage));
+    assert!(slot.stats().fallbacks == 1 && same_kind(&done(slot.process(batch(3)))));
     let origins: Vec<_> = slot.versions().map(|version| version.origin).collect();
     assert_eq!(origins, [Origin::Current, Origin::LastGood, Origin::Builtin]);
 }
@@ -158,7 +180,7 @@ fn data_that_every_version_fails_on_is_set_aside() {
     assert_eq!(slot.stats().failures(Cause::Trap), 1);
 
     // A new version gets all data again.
-    slot.offer(arena.stage.clone());
+    let mut slot = after(&slot, &arena.stage, None);
     assert_eq!(slot.aside().count(), 0);
     done(slot.process(batch(100)));
     assert_eq!(slot.stats().set_aside, 2);

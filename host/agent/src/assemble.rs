@@ -9,19 +9,16 @@ use crate::config::{self, Config, OnFailure, Problem, Role, Scope};
 use crate::gate::Quota;
 use crate::library::{self, Found, Library};
 use crate::pipeline::{Output, Pipeline, Stage};
-use crate::sinks::SinkSet;
+use crate::rollout::Snapshot;
 
-/// Sandbox and components for a configuration.
-///
-/// # Errors
-/// The runtime does not work on this machine.
-pub(super) fn library(config: &Config) -> anyhow::Result<Library> {
+/// Bounds of every call of a component of this configuration.
+fn limits(config: &Config) -> sandbox::Limits {
     let outputs = || config.pipelines.iter().flat_map(|pipeline| &pipeline.outputs);
     let routes = outputs().map(|output| output.max_routes_per_tick).max().unwrap_or(0);
     let bytes = outputs().map(|output| output.max_bytes_per_tick).max().unwrap_or(0);
     let bytes = usize::try_from(bytes).unwrap_or(usize::MAX);
     let default = sandbox::Limits::default();
-    let limits = sandbox::Limits {
+    sandbox::Limits {
         memory_bytes: usize::try_from(config.limits.memory_bytes).unwrap_or(usize::MAX),
         cpu_time: config.limits.cpu_time,
         wall_time: config.limits.wall_time,
@@ -29,20 +26,57 @@ pub(super) fn library(config: &Config) -> anyhow::Result<Library> {
         max_routes: default.max_routes.max(routes.saturating_mul(4)),
         max_payload_bytes: default.max_payload_bytes.max(bytes.saturating_mul(2)),
         ..default
-    };
-    let sandbox = Sandbox::new(limits).context("no component can run")?;
+    }
+}
+
+/// Sandbox and components for a configuration.
+///
+/// # Errors
+/// The runtime does not work on this machine.
+pub fn library(snapshot: &Snapshot) -> anyhow::Result<Library> {
+    let config = &snapshot.config;
+    let sandbox = Sandbox::new(limits(config)).context("no component can run")?;
     let compiler: PathBuf = config.compiler.clone().unwrap_or_else(library::compiler_beside);
-    Ok(Library::new(sandbox, config.transforms_dir.clone(), Compiler::new(compiler)))
+    let compiler = Compiler::new(compiler);
+    Ok(Library::new(sandbox, config.transforms_dir.clone(), snapshot.files.clone(), compiler))
+}
+
+/// The same library with other files; another one where the bounds are others.
+///
+/// # Errors
+/// As for [`library`].
+pub fn renew(library: &mut Library, snapshot: &Snapshot) -> anyhow::Result<()> {
+    if *library.limits() == limits(&snapshot.config) {
+        library.offer(snapshot.files.clone());
+    } else {
+        *library = self::library(snapshot)?;
+    }
+    Ok(())
+}
+
+/// Everything that is wrong with the components of the pipelines, or with what they are configured with.
+pub fn problems(config: &Config, library: &mut Library) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    for pipeline in &config.pipelines {
+        for stage in &pipeline.transforms {
+            problems.extend(library.find(&stage.component, Kind::Transform).problems);
+        }
+        for output in &pipeline.outputs {
+            problems.extend(library.find(&output.formatter, Kind::Formatter).problems);
+        }
+    }
+    problems
 }
 
 /// Loads all components. A `file:` component that cannot be used is replaced or left out, loudly.
+/// `sinks` are the names of those that are open, in their order.
 ///
 /// # Errors
 /// Everything else that is wrong with any of them.
-pub(super) fn pipelines(
+pub fn pipelines(
     config: &Config,
     library: &mut Library,
-    sinks: &SinkSet,
+    sinks: &[String],
 ) -> Result<Vec<Pipeline>, Vec<Problem>> {
     let mut fatal = Vec::new();
     let mut pipelines = Vec::new();
@@ -92,13 +126,17 @@ impl Assembly<'_> {
         }
     }
 
-    fn output(&mut self, wanted: &config::Output, sinks: &SinkSet) -> Option<Output> {
+    fn output(&mut self, wanted: &config::Output, sinks: &[String]) -> Option<Output> {
+        let Some(sink) = sinks.iter().position(|name| *name == wanted.sink) else {
+            let message = format!("the sink `{}` is not open: the agent has to be started again", wanted.sink);
+            let (at, path) = (wanted.formatter.settings.at, format!("{}.sink", wanted.formatter.path));
+            self.fatal.push(Problem { at, path, message });
+            return None;
+        };
         let found = self.components.find(&wanted.formatter, Kind::Formatter);
         match self.slot(&wanted.formatter, OnFailure::LastGood, found) {
             Ok(slot) => {
                 let quota = Quota { bytes: wanted.max_bytes_per_tick, routes: wanted.max_routes_per_tick };
-                // Every sink that an output names is open.
-                let sink = sinks.position(&wanted.sink).unwrap_or_default();
                 Some(Output::new(slot, sink, wanted.grants.clone(), quota))
             }
             Err(problems) => {

@@ -1,0 +1,127 @@
+//! `rollout:` how a new set of pipelines and components comes to run on this node while the agent runs.
+
+use super::reader::{Section, flag, integer};
+
+/// How new sets come to run.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Rollout {
+    /// Whether they do at all: the switch that stops everything.
+    pub enabled: bool,
+    /// Share of the nodes that take a new set, by a hash of their names; 1 is all of them.
+    pub canary: f64,
+    /// Ticks in which a set that fails is taken back as a whole.
+    pub trial_ticks: u32,
+    /// How far a new set may be from the running one, over the same batches.
+    pub bounds: Bounds,
+}
+
+/// Bounds of change, as shares of what the running set makes; infinite where there is none.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Bounds {
+    /// Fewer events.
+    pub events_less: f64,
+    /// More events.
+    pub events_more: f64,
+    /// More bytes.
+    pub bytes_more: f64,
+    /// Metric names that are gone.
+    pub metrics_less: f64,
+    /// Metric names that are new.
+    pub metrics_more: f64,
+}
+
+impl Default for Rollout {
+    fn default() -> Self {
+        Self { enabled: true, canary: 1.0, trial_ticks: 10, bounds: Bounds::default() }
+    }
+}
+
+impl Default for Bounds {
+    fn default() -> Self {
+        Self { events_less: 0.5, events_more: 0.5, bytes_more: 1.0, metrics_less: 0.5, metrics_more: 1.0 }
+    }
+}
+
+/// Reads the section.
+pub(super) fn read(section: &Section<'_>) -> Rollout {
+    let default = Rollout::default();
+    let enabled = section.value("enabled", flag).unwrap_or(default.enabled);
+    let canary = section.value("canary", |text| match share(text)? {
+        share if share <= 1.0 => Ok(share),
+        _ => Err("must be from 0% to 100%".into()),
+    });
+    let trial_ticks = section.value("trial_ticks", |text| match integer(text)? {
+        ticks @ 1..=1000 => Ok(ticks as u32),
+        _ => Err("must be from 1 to 1000".to_string()),
+    });
+    let below = section.section("bounds");
+    let bounds = Bounds {
+        events_less: below.value("events_less", bound).unwrap_or(default.bounds.events_less),
+        events_more: below.value("events_more", bound).unwrap_or(default.bounds.events_more),
+        bytes_more: below.value("bytes_more", bound).unwrap_or(default.bounds.bytes_more),
+        metrics_less: below.value("metrics_less", bound).unwrap_or(default.bounds.metrics_less),
+        metrics_more: below.value("metrics_more", bound).unwrap_or(default.bounds.metrics_more),
+    };
+    below.finish();
+    section.finish();
+    Rollout {
+        enabled,
+        canary: canary.unwrap_or(default.canary),
+        trial_ticks: trial_ticks.unwrap_or(default.trial_ticks),
+        bounds,
+    }
+}
+
+/// A share, or `any`: no bound.
+fn bound(text: &str) -> Result<f64, String> {
+    if text == "any" { Ok(f64::INFINITY) } else { share(text) }
+}
+
+/// `5%`, `0.5%`, `900%`.
+fn share(text: &str) -> Result<f64, String> {
+    let wrong = || format!("`{text}` is no share; write a number and %, such as 5%");
+    let number = text.strip_suffix('%').ok_or_else(wrong)?.trim_end();
+    if !number.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.') {
+        return Err(wrong());
+    }
+    let percent: f64 = number.parse().map_err(|_| wrong())?;
+    Ok(percent / 100.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::reader::Problems;
+    use crate::config::yaml;
+
+    fn read_text(text: &str) -> (Rollout, Option<String>) {
+        let (problems, root) = (Problems::default(), yaml::parse(text).unwrap());
+        let rollout = read(&Section::root(root.as_ref(), &problems));
+        (rollout, problems.into_report(None).map(|report| report.to_string()))
+    }
+
+    #[test]
+    fn shares_are_percentages() {
+        assert_eq!(read_text(""), (Rollout::default(), None));
+        let (rollout, report) =
+            read_text("canary: 2.5%\nbounds: {events_more: 900%, metrics_less: any}\nenabled: false");
+        assert_eq!(report, None);
+        assert_eq!((rollout.canary, rollout.enabled), (0.025, false));
+        assert_eq!((rollout.bounds.events_more, rollout.bounds.metrics_less), (9.0, f64::INFINITY));
+    }
+
+    #[test]
+    fn mistakes_are_told() {
+        for (text, wanted) in [
+            ("canary: 0.5", "`0.5` is no share; write a number and %, such as 5%"),
+            ("canary: 101%", "must be from 0% to 100%"),
+            ("canary: -1%", "is no share"),
+            ("canary: any", "is no share"),
+            ("bounds: {events: 1%}", "unknown key"),
+            ("trial_ticks: 0", "must be from 1 to 1000"),
+        ] {
+            let report = read_text(text).1.unwrap_or_default();
+            assert!(report.contains(wanted), "{text}: {report}");
+        }
+    }
+}

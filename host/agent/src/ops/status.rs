@@ -1,0 +1,41 @@
+//! What runs, as JSON: `insightd status` prints it for people.
+
+use serde_json::{Value, json};
+
+use super::board::Board;
+use super::figures::{ComponentFigures, VersionFigures};
+use crate::config::Sha256;
+
+/// `set` and `components`; either is null while nothing is known.
+pub(super) fn of(board: &Board) -> Value {
+    let (figures, _) = board.figures();
+    json!({
+        "version": env!("CARGO_PKG_VERSION"),
+        "last_tick_unix_ms": figures.as_ref().map(|figures| figures.time_unix_ms),
+        "rollout": board.rollout().map(|follow| follow.status()),
+        "components": figures.map(|figures| figures.components.iter().map(component).collect::<Vec<_>>()),
+    })
+}
+
+fn component(component: &ComponentFigures) -> Value {
+    json!({
+        "pipeline": component.pipeline,
+        "place": component.place,
+        "component": component.component,
+        "batches": component.stats.batches,
+        "failures": component.stats.failures.iter().sum::<u64>(),
+        "fallbacks": component.stats.fallbacks,
+        "last_error": component.stats.last_error,
+        "set_aside": component.aside,
+        "versions": component.versions.iter().map(version).collect::<Vec<_>>(),
+    })
+}
+
+fn version(version: &VersionFigures) -> Value {
+    json!({
+        "origin": version.origin,
+        "version": version.version,
+        "sha256": Sha256(version.sha256).to_string(),
+        "given_up": version.bad,
+    })
+}

@@ -1,0 +1,76 @@
+//! New sets of pipelines and components while the agent runs.
+//!
+//! ```text
+//! files change -> read, hashed -> switch, canary -> compiled, checked, configured -> shadow run -> offered
+//!   (watch)         (set)          (canary)           (assemble, library)             (shadow)     (exchange)
+//! between two ticks the worker puts the whole set in place -> trial -> proven, kept for the next start (kept)
+//!                                                                   -> or taken back
+//! ```
+//!
+//! A thread of its own does all of it but the exchange, so that no tick waits. Whatever fails keeps what runs, and is said once:
+//! in the log, in `/metrics` and `/status`, and as a Kubernetes Event.
+
+mod canary;
+mod exchange;
+mod follow;
+mod kept;
+mod prepare;
+mod set;
+pub mod shadow;
+mod watch;
+
+use std::sync::Arc;
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+pub use canary::is_chosen;
+pub use exchange::{Exchange, News, Running, Sets};
+pub use follow::{Follow, Latest, Outcome};
+pub use kept::Kept;
+pub use prepare::Preparer;
+pub use set::{Files, Set, SetId, SetOrigin, Snapshot};
+pub use watch::{Places, Watch};
+
+/// How often the files are looked at: a look is a dozen system calls.
+const LOOK: Duration = Duration::from_millis(200);
+
+/// The thread. It ends when this is dropped.
+#[derive(Debug)]
+pub struct Rollout {
+    stop: Option<mpsc::Sender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Rollout {
+    /// Starts it.
+    ///
+    /// # Errors
+    /// The system has no thread for it.
+    pub fn start(mut preparer: Preparer, places: Places) -> std::io::Result<Self> {
+        let (stop, stopped) = mpsc::channel::<()>();
+        // Files may have changed since the set that runs was read: the first look is at what that was.
+        let mut watch = Watch::default();
+        let thread = thread::Builder::new().name("rollout".into()).spawn(move || {
+            while stopped.recv_timeout(LOOK) == Err(RecvTimeoutError::Timeout) {
+                preparer.hear();
+                if watch.changed(&places) {
+                    preparer.consider();
+                    crate::memory::give_back();
+                }
+            }
+        })?;
+        Ok(Self { stop: Some(stop), thread: Some(thread) })
+    }
+}
+
+impl Drop for Rollout {
+    fn drop(&mut self) {
+        drop(self.stop.take());
+        if let Some(thread) = self.thread.take() {
+            // A panic was reported by its hook.
+            let _ = thread.join();
+        }
+    }
+}
+

@@ -1,0 +1,190 @@
+//! What the thread that prepares sets and the one that runs them have in common. Locks are held for the exchange of pointers.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use insights_sdk::Columns;
+
+use super::set::{Set, SetId, SetOrigin};
+use super::shadow::Chain;
+use crate::config::Scope;
+
+/// Between the two threads.
+#[derive(Debug, Default)]
+pub struct Exchange(Mutex<State>);
+
+#[derive(Debug, Default)]
+struct State {
+    offered: Option<Box<Set>>,
+    running: Option<Running>,
+    chains: Vec<Chain>,
+    recent: Vec<(Scope, Arc<Columns>)>,
+    news: Vec<News>,
+}
+
+/// What runs, as the worker says it.
+#[derive(Clone, Debug)]
+pub struct Running {
+    /// What it is made of.
+    pub id: SetId,
+    /// Where it was read.
+    pub origin: SetOrigin,
+    /// Since which tick.
+    pub since_unix_ms: u64,
+    /// Ticks that are left of its trial.
+    pub trial_left: u32,
+}
+
+/// What became of a set.
+#[derive(Clone, Debug)]
+pub enum News {
+    /// Its trial is over.
+    Proven(SetId),
+    /// It was taken back.
+    TakenBack {
+        /// Which.
+        id: SetId,
+        /// What runs again.
+        instead: SetId,
+        /// Why.
+        why: String,
+    },
+}
+
+impl Exchange {
+    /// Leaves a set to be run from the next tick on; one that was left there and not taken gives way.
+    pub fn offer(&self, set: Set) {
+        let before = self.lock().offered.replace(Box::new(set));
+        drop(before);
+    }
+
+    /// Takes what was left, between two ticks.
+    pub fn take(&self) -> Option<Box<Set>> {
+        self.lock().offered.take()
+    }
+
+    /// A batch that the pipelines of a scope are about to get.
+    pub fn keep(&self, scope: Scope, batch: Arc<Columns>) {
+        let mut state = self.lock();
+        let before = state.recent.iter().position(|(other, _)| *other == scope);
+        let before = before.map(|place| state.recent.swap_remove(place));
+        state.recent.push((scope, batch));
+        drop(state);
+        drop(before);
+    }
+
+    /// The last batch of each scope.
+    pub fn recent(&self) -> Vec<(Scope, Arc<Columns>)> {
+        self.lock().recent.clone()
+    }
+
+    /// What runs from now on, or how it stands with it, and what is in its places.
+    pub fn runs(&self, running: Running, chains: Vec<Chain>) {
+        let mut state = self.lock();
+        state.running = Some(running);
+        let before = std::mem::replace(&mut state.chains, chains);
+        drop(state);
+        drop(before);
+    }
+
+    /// What is in the places of the set that runs.
+    pub fn chains(&self) -> Vec<Chain> {
+        self.lock().chains.clone()
+    }
+
+    /// What runs; nothing before the first tick.
+    pub fn running(&self) -> Option<Running> {
+        self.lock().running.clone()
+    }
+
+    /// Tells what became of a set.
+    pub fn tell(&self, news: News) {
+        self.lock().news.push(news);
+    }
+
+    /// What was told since this was last asked.
+    pub fn news(&self) -> Vec<News> {
+        std::mem::take(&mut self.lock().news)
+    }
+
+    /// A panic elsewhere leaves whole values behind.
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The sets of a worker: what runs, and what ran before as long as it may have to come back.
+#[derive(Debug)]
+pub struct Sets {
+    /// What runs.
+    pub running: Set,
+    before: Option<Set>,
+    since_unix_ms: u64,
+    ticks: u32,
+}
+
+impl Sets {
+    /// Begins with a set.
+    pub fn new(running: Set) -> Self {
+        Self { running, before: None, since_unix_ms: 0, ticks: 0 }
+    }
+
+    /// Puts another set in place of the one that runs, which may come back.
+    pub fn swap(&mut self, mut set: Set, time_unix_ms: u64) {
+        for pipeline in &mut set.pipelines {
+            pipeline.succeed(&self.running.pipelines);
+        }
+        tracing::info!(set = %set.id, before = %self.running.id, origin = set.origin.as_str(), "a new set runs from this tick on");
+        self.before = Some(std::mem::replace(&mut self.running, set));
+        (self.since_unix_ms, self.ticks) = (time_unix_ms, 0);
+    }
+
+    /// After a tick: takes the set back if it failed within its trial, and ends the trial when its time is over.
+    pub fn judge(&mut self, time_unix_ms: u64) -> Option<News> {
+        if self.since_unix_ms == 0 {
+            self.since_unix_ms = time_unix_ms;
+        }
+        if self.ticks >= self.running.trial_ticks {
+            return None;
+        }
+        self.ticks += 1;
+        let failed = self.running.pipelines.iter().find_map(|pipeline| pipeline.failed_place());
+        if let Some(slot) = failed {
+            let error = slot.stats().last_error.as_deref().unwrap_or("no reason is known");
+            let why = format!("{}: {error}", slot.name());
+            return self.take_back(why, time_unix_ms);
+        }
+        if self.ticks == self.running.trial_ticks {
+            // From here on each place has its own version of before.
+            self.before = None;
+            return Some(News::Proven(self.running.id));
+        }
+        None
+    }
+
+    fn take_back(&mut self, why: String, time_unix_ms: u64) -> Option<News> {
+        let Some(mut before) = self.before.take() else {
+            // There is nothing that ran before: versions take over place by place, and this set is no good one.
+            self.ticks = self.running.trial_ticks;
+            return None;
+        };
+        for pipeline in &mut before.pipelines {
+            pipeline.come_back(&self.running.pipelines);
+        }
+        let (id, instead) = (self.running.id, before.id);
+        tracing::error!(set = %id, %instead, why, "the new set failed in its trial: what ran before runs again");
+        // It has been through its own trial, or cannot be replaced by anything better.
+        (self.since_unix_ms, self.ticks) = (time_unix_ms, before.trial_ticks);
+        self.running = before;
+        Some(News::TakenBack { id, instead, why })
+    }
+
+    /// How it stands.
+    pub fn state(&self) -> Running {
+        Running {
+            id: self.running.id,
+            origin: self.running.origin,
+            since_unix_ms: self.since_unix_ms,
+            trial_left: self.running.trial_ticks.saturating_sub(self.ticks),
+        }
+    }
+}

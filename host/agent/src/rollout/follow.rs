@@ -1,0 +1,166 @@
+//! How rollouts go, for whoever asks.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use serde_json::{Value, json};
+
+use super::exchange::Exchange;
+use super::set::SetId;
+
+/// What became of the set in the files.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// It runs, or will from the next tick on.
+    Taken,
+    /// The switch is off, or this node is none of the first.
+    HeldBack,
+    /// A component that it names is not there yet.
+    Waiting,
+    /// It did not get through a check.
+    Rejected,
+    /// It failed while it ran.
+    TakenBack,
+}
+
+impl Outcome {
+    /// Word for logs, metrics and status.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Taken => "taken",
+            Self::HeldBack => "held-back",
+            Self::Waiting => "waiting",
+            Self::Rejected => "rejected",
+            Self::TakenBack => "taken-back",
+        }
+    }
+}
+
+/// The latest set that was found in the files.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Latest {
+    /// What it is made of; nothing where the configuration cannot be read.
+    pub id: Option<SetId>,
+    /// What became of it.
+    pub outcome: Outcome,
+    /// Why, in words; empty where there is nothing to say.
+    pub why: String,
+    /// When.
+    pub at_unix_ms: u64,
+}
+
+/// How rollouts go.
+#[derive(Debug)]
+pub struct Follow {
+    exchange: Arc<Exchange>,
+    state: Mutex<State>,
+    taken: AtomicU64,
+    rejected: AtomicU64,
+    taken_back: AtomicU64,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    latest: Option<Latest>,
+    enabled: bool,
+    canary: f64,
+    is_chosen: bool,
+    needs_restart: bool,
+}
+
+impl Follow {
+    /// Nothing has happened yet.
+    pub fn new(exchange: Arc<Exchange>) -> Self {
+        let zero = AtomicU64::default;
+        Self { exchange, state: Mutex::default(), taken: zero(), rejected: zero(), taken_back: zero() }
+    }
+
+    /// How the switch and the canary stand.
+    pub(super) fn set_terms(&self, enabled: bool, canary: f64, is_chosen: bool) {
+        let mut state = self.lock();
+        (state.enabled, state.canary, state.is_chosen) = (enabled, canary, is_chosen);
+    }
+
+    /// Whether the files say what only a restart brings.
+    pub(super) fn set_needs_restart(&self, needs_restart: bool) -> bool {
+        std::mem::replace(&mut self.lock().needs_restart, needs_restart)
+    }
+
+    /// What became of a set. Whether that is new.
+    pub(super) fn say(&self, id: Option<SetId>, outcome: Outcome, why: &str) -> bool {
+        let latest = Latest { id, outcome, why: why.to_owned(), at_unix_ms: now_unix_ms() };
+        let mut state = self.lock();
+        let is_new = state
+            .latest
+            .as_ref()
+            .is_none_or(|before| (before.id, before.outcome, &before.why) != (id, outcome, &latest.why));
+        if is_new {
+            state.latest = Some(latest);
+            let count = match outcome {
+                Outcome::Taken => &self.taken,
+                Outcome::Rejected => &self.rejected,
+                Outcome::TakenBack => &self.taken_back,
+                Outcome::HeldBack | Outcome::Waiting => return is_new,
+            };
+            count.fetch_add(1, Ordering::Relaxed);
+        }
+        is_new
+    }
+
+    /// Sets that were taken, rejected and taken back.
+    pub fn counts(&self) -> [u64; 3] {
+        [&self.taken, &self.rejected, &self.taken_back].map(|count| count.load(Ordering::Relaxed))
+    }
+
+    /// The set that runs; nothing before the first tick.
+    pub fn running(&self) -> Option<SetId> {
+        self.exchange.running().map(|running| running.id)
+    }
+
+    /// The latest set in the files.
+    pub fn latest(&self) -> Option<Latest> {
+        self.lock().latest.clone()
+    }
+
+    /// All of it.
+    pub fn status(&self) -> Value {
+        let running = self.exchange.running().map(|running| {
+            json!({
+                "set": running.id.0.to_string(),
+                "origin": running.origin.as_str(),
+                "since_unix_ms": running.since_unix_ms,
+                "trial_ticks_left": running.trial_left,
+            })
+        });
+        let [taken, rejected, taken_back] = self.counts();
+        let state = self.lock();
+        let latest = state.latest.as_ref().map(|latest| {
+            json!({
+                "set": latest.id.map(|id| id.0.to_string()),
+                "outcome": latest.outcome.as_str(),
+                "why": latest.why,
+                "at_unix_ms": latest.at_unix_ms,
+            })
+        });
+        json!({
+            "running": running,
+            "latest": latest,
+            "enabled": state.enabled,
+            "canary": {"share": state.canary, "this_node": state.is_chosen},
+            "needs_restart": state.needs_restart,
+            "taken": taken,
+            "rejected": rejected,
+            "taken_back": taken_back,
+        })
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn now_unix_ms() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,156 @@
+//! A set: the pipelines and the components that they name, as one thing that is there or not.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use crate::config::{Config, Environment, Origin, Pipeline as Wanted, Report, Sha256};
+use crate::library;
+use crate::pipeline::Pipeline;
+
+/// What a set is made of: the hash of everything in it. Equal content is one set, wherever it comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SetId(pub Sha256);
+
+impl fmt::Display for SetId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.0[..6].iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+/// Where a set was read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SetOrigin {
+    /// The configuration and its folder of components.
+    Files,
+    /// What was kept of the last good one.
+    Kept,
+}
+
+impl SetOrigin {
+    /// Word for logs and status.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Files => "files",
+            Self::Kept => "last-good",
+        }
+    }
+}
+
+/// Bytes of the components that pipelines name, by name; why one cannot be read.
+pub type Files = BTreeMap<String, Result<Arc<[u8]>, String>>;
+
+/// What stands in the files at one moment. Everything that is made of it is made of these bytes.
+#[derive(Clone, Debug)]
+pub struct Snapshot {
+    /// Text of the configuration.
+    pub text: String,
+    /// What it says.
+    pub config: Config,
+    /// The components that its pipelines name.
+    pub files: Files,
+    /// Of pipelines and components.
+    pub id: SetId,
+}
+
+impl Snapshot {
+    /// Reads the configuration, the defaults where there is no file, and the components beside it. `folder` stands in place of
+    /// the `transforms_dir` that the configuration names.
+    ///
+    /// # Errors
+    /// What is wrong with the configuration. What is wrong with a component is in [`files`](Self::files).
+    pub fn read(
+        file: Option<&Path>,
+        folder: Option<&Path>,
+        environment: &Environment,
+    ) -> Result<Self, Report> {
+        let (text, config) = match file {
+            Some(file) => Config::read(file, environment)?,
+            None => (String::new(), Config::parse("", None, environment)?),
+        };
+        Ok(Self::of(text, config, folder))
+    }
+
+    /// Reads the components of a configuration.
+    pub fn of(text: String, config: Config, folder: Option<&Path>) -> Self {
+        let folder = folder.map(PathBuf::from).or_else(|| config.transforms_dir.clone()).unwrap_or_default();
+        let mut files = Files::new();
+        for component in config.pipelines.iter().flat_map(Wanted::components) {
+            if component.origin == Origin::File && !files.contains_key(&component.name) {
+                let content = library::read(&library::path_of(&folder, &component.name));
+                files.insert(component.name.clone(), content.map(Arc::from));
+            }
+        }
+        let id = id(&config.pipelines, &files);
+        Self { text, config, files, id }
+    }
+}
+
+/// A set that is ready to run.
+#[derive(Debug)]
+pub struct Set {
+    /// Its pipelines.
+    pub pipelines: Vec<Pipeline>,
+    /// What it is made of.
+    pub id: SetId,
+    /// Where it was read.
+    pub origin: SetOrigin,
+    /// Ticks in which it may be taken back.
+    pub trial_ticks: u32,
+}
+
+/// Of everything that decides what events come out: not of comments, order of keys, or what the components are called on disk.
+fn id(pipelines: &[Wanted], files: &Files) -> SetId {
+    let mut text = String::new();
+    let mut add = |part: &dyn fmt::Debug| {
+        // Quoted by its debug form, so that two parts are never one.
+        text.push_str(&format!("{part:?}\n"));
+    };
+    for pipeline in pipelines {
+        add(&(&pipeline.name, pipeline.scope));
+        for stage in &pipeline.transforms {
+            add(&(stage.component.to_string(), &stage.component.settings.text, stage.on_failure));
+        }
+        for output in &pipeline.outputs {
+            add(&(output.formatter.to_string(), &output.formatter.settings.text, &output.sink));
+            add(&(&output.grants, output.max_bytes_per_tick, output.max_routes_per_tick));
+        }
+    }
+    for (name, content) in files {
+        add(&(name, content.as_ref().map(|bytes| Sha256::of(bytes))));
+    }
+    SetId(Sha256::of(text.as_bytes()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn snapshot(folder: &Path, text: &str) -> Snapshot {
+        let text = format!("transforms_dir: {}\n{text}", folder.display());
+        let config = Config::parse(&text, None, &Environment::default()).unwrap();
+        Snapshot::of(text, config, None)
+    }
+
+    #[test]
+    fn equal_content_is_one_set_and_any_change_another() {
+        let folder = tempfile::tempdir().unwrap();
+        let write = |bytes: &[u8]| std::fs::write(folder.path().join("a.wasm"), bytes).unwrap();
+        let stage = "pipelines: [{name: p, scope: node, transforms: [{use: 'file:a'}], outputs: [{formatter: {use: 'builtin:emf'}, sink: stdout}]}]";
+        write(b"one");
+        let first = snapshot(folder.path(), stage);
+        assert_eq!(first.files["a"].as_deref(), Ok(b"one".as_slice()));
+        write(b"two");
+        let other = snapshot(folder.path(), stage);
+        assert_ne!(first.id, other.id);
+        write(b"one");
+        let again = snapshot(folder.path(), &format!("# a remark\ninterval: 5s\n{stage}"));
+        assert_eq!(first.id, again.id);
+        let configured = stage.replace("'file:a'}", "'file:a', config: {x: 1}}");
+        assert_ne!(first.id, snapshot(folder.path(), &configured).id);
+        std::fs::remove_file(folder.path().join("a.wasm")).unwrap();
+        let gone = snapshot(folder.path(), stage);
+        assert!(gone.files["a"].is_err() && gone.id != first.id);
+    }
+}

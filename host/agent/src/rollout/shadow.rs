@@ -1,0 +1,348 @@
+//! Shadow runs: a new set and the running one over the same last batches, and how far apart they are.
+//!
+//! A trap shows at once; wrong numbers do not. What can be compared without knowing what the numbers mean is how many events
+//! there are, how large, and which names: the members of JSON events whose values are numbers. Nothing of it is delivered.
+
+use std::collections::BTreeSet;
+use std::fmt;
+
+use insightd_sandbox::{CallError, Component, OnFailure};
+use insights_sdk::{Columns, Limits, Payloads};
+use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
+
+use crate::config::{Bounds, Scope};
+use crate::gate::{self, Quota};
+use crate::routes::Grants;
+
+/// What runs in the places of a pipeline, apart from what is counted there.
+#[derive(Clone, Debug)]
+pub struct Chain {
+    /// Name of the pipeline.
+    pub name: String,
+    /// What its batches are about.
+    pub scope: Scope,
+    /// Run one after the other.
+    pub stages: Vec<Stage>,
+    /// Each gets the result of the stages.
+    pub outputs: Vec<Output>,
+}
+
+/// A transform's place.
+#[derive(Clone, Debug)]
+pub struct Stage {
+    /// Its name.
+    pub place: String,
+    /// What runs there, and its configuration; nothing where all versions are given up.
+    pub component: Option<(Component, String)>,
+    /// What happens when it fails.
+    pub on_failure: OnFailure,
+}
+
+/// An output.
+#[derive(Clone, Debug)]
+pub struct Output {
+    /// Its name.
+    pub place: String,
+    /// What runs there, and its configuration.
+    pub component: Option<(Component, String)>,
+    /// What the sink takes.
+    pub limits: Limits,
+    /// Where events may go.
+    pub grants: Grants,
+    /// How much may go.
+    pub quota: Quota,
+}
+
+/// What came of a set.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Yield {
+    /// Events that would have gone out.
+    pub events: u64,
+    /// Their bytes.
+    pub bytes: u64,
+    /// Names of numbers in events.
+    pub metrics: BTreeSet<String>,
+    /// Events that their outputs would have kept back, and why the first of them.
+    pub kept_back: (u64, String),
+    /// Places that failed, with why.
+    pub failed: Vec<(String, String)>,
+}
+
+/// Why a new set does not come to run.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+pub enum Apart {
+    /// A component fails where the running set does not.
+    #[error("{place} fails on the last batch: {error}")]
+    Failed {
+        /// Where.
+        place: String,
+        /// Why.
+        error: String,
+    },
+    /// Its outputs would not let events out.
+    #[error("{events} events would be kept back: {why}")]
+    KeptBack {
+        /// How many.
+        events: u64,
+        /// Why the first of them.
+        why: String,
+    },
+    /// Too much or too little of something.
+    #[error("{what}: {new} instead of {old}, beyond `rollout.bounds.{bound}`{examples}")]
+    Beyond {
+        /// Of what.
+        what: &'static str,
+        /// That of the running set.
+        old: u64,
+        /// That of the new one.
+        new: u64,
+        /// The key of the bound.
+        bound: &'static str,
+        /// Some names, where it is about names.
+        examples: String,
+    },
+}
+
+/// Runs chains over the last batch of their scope. Scopes without a batch are left out.
+pub fn run(chains: &[Chain], batches: &[(Scope, &Columns)]) -> Yield {
+    let mut outcome = Yield::default();
+    for chain in chains {
+        if let Some((_, batch)) = batches.iter().find(|(scope, _)| *scope == chain.scope) {
+            chain.run(batch, &mut outcome);
+        }
+    }
+    outcome
+}
+
+impl Chain {
+    fn run(&self, batch: &Columns, outcome: &mut Yield) {
+        let mut batch = std::borrow::Cow::Borrowed(batch);
+        for stage in &self.stages {
+            let Some((component, config)) = &stage.component else { continue };
+            match component.process(config, &batch) {
+                Ok(next) => batch = std::borrow::Cow::Owned(next),
+                Err(error) => {
+                    outcome.fail(&stage.place, &error);
+                    if stage.on_failure == OnFailure::Drop {
+                        return;
+                    }
+                }
+            }
+        }
+        for output in &self.outputs {
+            let Some((component, config)) = &output.component else { continue };
+            match component.format(config, &batch, &output.limits) {
+                Ok(payloads) => outcome.add(&payloads, output),
+                Err(error) => outcome.fail(&output.place, &error),
+            }
+        }
+    }
+}
+
+impl Yield {
+    fn fail(&mut self, place: &str, error: &CallError) {
+        self.failed.push((place.to_owned(), error.to_string()));
+    }
+
+    fn add(&mut self, payloads: &Payloads, output: &Output) {
+        let (events, kept_back) = gate::admit(payloads, &output.grants, output.quota);
+        if kept_back.any() {
+            let why = kept_back.refusal.map(|refusal| refusal.to_string());
+            self.kept_back.0 += kept_back.lost.total();
+            self.kept_back.1 = why.unwrap_or_else(|| "more than the output's bounds let out".into());
+        }
+        for event in events {
+            self.events += 1;
+            self.bytes += event.bytes.len() as u64;
+            // What is no JSON has no names that could be compared.
+            let _ = serde_json::from_slice::<Numbers<'_>>(event.bytes).map(|numbers| {
+                for name in numbers.0 {
+                    if !self.metrics.contains(&*name) {
+                        self.metrics.insert(name.into_owned());
+                    }
+                }
+            });
+        }
+    }
+
+    /// Whether this, of a new set, is near enough to `running`. Where that makes nothing there is nothing to compare with.
+    ///
+    /// # Errors
+    /// The first thing that is not.
+    pub fn check(&self, running: &Self, bounds: &Bounds) -> Result<(), Apart> {
+        let fails_there = |place: &str| running.failed.iter().any(|(other, _)| other == place);
+        if let Some((place, error)) = self.failed.iter().find(|(place, _)| !fails_there(place)) {
+            return Err(Apart::Failed { place: place.clone(), error: error.clone() });
+        }
+        let (events, why) = &self.kept_back;
+        if *events > running.kept_back.0 {
+            return Err(Apart::KeptBack { events: *events, why: why.clone() });
+        }
+        let lost: Vec<&str> = running.metrics.difference(&self.metrics).map(String::as_str).collect();
+        let added: Vec<&str> = self.metrics.difference(&running.metrics).map(String::as_str).collect();
+        let (old, new) = (running.events, self.events);
+        within("events", old, new, old.saturating_sub(new), "events_less", bounds.events_less, &[])?;
+        within("events", old, new, new.saturating_sub(old), "events_more", bounds.events_more, &[])?;
+        let (old, new) = (running.bytes, self.bytes);
+        within("bytes of events", old, new, new.saturating_sub(old), "bytes_more", bounds.bytes_more, &[])?;
+        let (old, new) = (running.metrics.len() as u64, self.metrics.len() as u64);
+        within("metric names", old, new, lost.len() as u64, "metrics_less", bounds.metrics_less, &lost)?;
+        within("metric names", old, new, added.len() as u64, "metrics_more", bounds.metrics_more, &added)
+    }
+}
+
+fn within(
+    what: &'static str,
+    old: u64,
+    new: u64,
+    change: u64,
+    bound: &'static str,
+    limit: f64,
+    names: &[&str],
+) -> Result<(), Apart> {
+    const EXAMPLES: usize = 3;
+    if old == 0 || change as f64 <= old as f64 * limit {
+        return Ok(());
+    }
+    let some = names.iter().take(EXAMPLES).copied().collect::<Vec<_>>().join(", ");
+    let direction = if bound.ends_with("less") { "gone" } else { "new" };
+    let examples =
+        if some.is_empty() { String::new() } else { format!("; {direction}: {} such as {some}", names.len()) };
+    Err(Apart::Beyond { what, old, new, bound, examples })
+}
+
+/// Names of the members of a JSON object that are numbers.
+struct Numbers<'a>(Vec<std::borrow::Cow<'a, str>>);
+
+impl<'de> Deserialize<'de> for Numbers<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(Members)
+    }
+}
+
+struct Members;
+
+impl<'de> Visitor<'de> for Members {
+    type Value = Numbers<'de>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        let mut names = Vec::new();
+        while let Some(name) = map.next_key::<std::borrow::Cow<'de, str>>()? {
+            if map.next_value::<IsNumber>()?.0 {
+                names.push(name);
+            }
+        }
+        Ok(Numbers(names))
+    }
+}
+
+struct IsNumber(bool);
+
+impl<'de> Deserialize<'de> for IsNumber {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(Value)
+    }
+}
+
+struct Value;
+
+impl<'de> Visitor<'de> for Value {
+    type Value = IsNumber;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a value")
+    }
+
+    fn visit_i64<E>(self, _: i64) -> Result<IsNumber, E> {
+        Ok(IsNumber(true))
+    }
+
+    fn visit_u64<E>(self, _: u64) -> Result<IsNumber, E> {
+        Ok(IsNumber(true))
+    }
+
+    fn visit_f64<E>(self, _: f64) -> Result<IsNumber, E> {
+        Ok(IsNumber(true))
+    }
+
+    fn visit_bool<E>(self, _: bool) -> Result<IsNumber, E> {
+        Ok(IsNumber(false))
+    }
+
+    fn visit_str<E>(self, _: &str) -> Result<IsNumber, E> {
+        Ok(IsNumber(false))
+    }
+
+    fn visit_unit<E>(self) -> Result<IsNumber, E> {
+        Ok(IsNumber(false))
+    }
+
+    fn visit_seq<A: serde::de::SeqAccess<'de>>(self, mut seq: A) -> Result<IsNumber, A::Error> {
+        while seq.next_element::<IgnoredAny>()?.is_some() {}
+        Ok(IsNumber(false))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<IsNumber, A::Error> {
+        while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
+        Ok(IsNumber(false))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn outcome(events: u64, bytes: u64, metrics: &[&str]) -> Yield {
+        let metrics = metrics.iter().map(|name| (*name).to_owned()).collect();
+        Yield { events, bytes, metrics, ..Yield::default() }
+    }
+
+    #[test]
+    fn names_of_numbers() {
+        let text = br#"{"a":1,"b":"x","c":{"d":2},"e":[1],"f":-0.5,"g":true,"h":null,"i":1e3}"#;
+        let Numbers(names) = serde_json::from_slice(text).unwrap();
+        assert_eq!(names, ["a", "f", "i"]);
+        assert!(serde_json::from_slice::<Numbers<'_>>(b"[1]").is_err());
+    }
+
+    #[test]
+    fn near_enough_or_beyond_a_bound() {
+        let running = outcome(100, 1000, &["a", "b", "c", "d"]);
+        let bounds = Bounds::default();
+        let check = |new: &Yield| new.check(&running, &bounds).map_err(|apart| apart.to_string());
+        assert_eq!(check(&running), Ok(()));
+        assert_eq!(check(&outcome(50, 2000, &["a", "b", "x", "y", "z", "w"])), Ok(()));
+        for (new, wanted) in [
+            (outcome(49, 1000, &["a", "b"]), "events: 49 instead of 100, beyond `rollout.bounds.events_less`"),
+            (outcome(151, 1000, &["a", "b"]), "beyond `rollout.bounds.events_more`"),
+            (outcome(100, 2001, &["a", "b"]), "bytes of events: 2001 instead of 1000"),
+            (outcome(100, 10, &["a"]), "metric names: 1 instead of 4, beyond `rollout.bounds.metrics_less`; gone: 3 such as b, c, d"),
+            (outcome(100, 10, &["a", "b", "c", "1", "2", "3", "4", "5"]), "new: 5 such as 1, 2, 3"),
+        ] {
+            let error = check(&new).unwrap_err();
+            assert!(error.contains(wanted), "{error}");
+        }
+        let nothing = Yield::default();
+        assert_eq!(running.check(&nothing, &bounds), Ok(()), "no batch to compare with");
+        assert!(nothing.check(&running, &bounds).is_err(), "a component that returns nothing");
+    }
+
+    #[test]
+    fn failing_counts_where_the_running_set_does_not() {
+        let failed = |place: &str| Yield {
+            failed: vec![(place.to_owned(), "trap".to_owned())],
+            ..outcome(10, 10, &[])
+        };
+        let bounds = Bounds::default();
+        let error = failed("node/a").check(&outcome(10, 10, &[]), &bounds).unwrap_err();
+        assert_eq!(error.to_string(), "node/a fails on the last batch: trap");
+        assert_eq!(failed("node/a").check(&failed("node/a"), &bounds), Ok(()));
+        assert!(failed("node/a").check(&failed("node/b"), &bounds).is_err());
+        let kept_back = Yield { kept_back: (3, "log_group".into()), ..outcome(10, 10, &[]) };
+        assert!(kept_back.check(&outcome(10, 10, &[]), &bounds).is_err());
+    }
+}

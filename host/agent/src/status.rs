@@ -1,0 +1,170 @@
+//! `insightd status`: asks a running agent what it runs.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use http_body_util::{BodyExt, Empty, Limited};
+use hyper::body::Bytes;
+use hyper::{Request, StatusCode};
+use hyper_util::rt::TokioIo;
+use jiff::Timestamp;
+use serde_json::Value;
+use tokio::net::TcpStream;
+
+use crate::cli;
+use crate::drive;
+
+/// From connecting to the last byte.
+const TIMEOUT: Duration = Duration::from_secs(5);
+/// The answer has some hundred bytes for each component.
+const MAX_BYTES: usize = 4 << 20;
+
+/// `insightd status`.
+///
+/// # Errors
+/// Nobody answers, or with something else.
+pub fn status(options: &cli::Status) -> anyhow::Result<()> {
+    let address = options.address;
+    let runtime = drive::runtime()?;
+    let answer = runtime.block_on(async { tokio::time::timeout(TIMEOUT, ask(address)).await });
+    let answer = answer.unwrap_or_else(|_| bail!("no answer within {} s", TIMEOUT.as_secs()));
+    let answer = answer.with_context(|| {
+        format!("the agent at {address} cannot be asked: is it running, and is this its `operations.listen`?")
+    })?;
+    if options.json {
+        println!("{answer}");
+    } else {
+        print!("{}", describe(&answer));
+    }
+    Ok(())
+}
+
+async fn ask(address: SocketAddr) -> anyhow::Result<Value> {
+    let stream = TcpStream::connect(address).await?;
+    let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
+    tokio::spawn(connection);
+    let request = Request::get("/status").header("host", address.to_string()).body(Empty::<Bytes>::new())?;
+    let answer = sender.send_request(request).await?;
+    if answer.status() != StatusCode::OK {
+        bail!("it answers {}; agents before 0.1.0 have no /status", answer.status());
+    }
+    let body = Limited::new(answer.into_body(), MAX_BYTES).collect().await;
+    let body = body.map_err(|error| anyhow::anyhow!("{error}"))?.to_bytes();
+    serde_json::from_slice(&body).context("its answer is no JSON")
+}
+
+/// For people.
+fn describe(answer: &Value) -> String {
+    let mut text = String::new();
+    let mut line = |name: &str, value: String| text.push_str(&format!("{name:<12}{value}\n"));
+    line("version", word(&answer["version"]));
+    line("last tick", time(&answer["last_tick_unix_ms"]));
+    let rollout = &answer["rollout"];
+    let running = &rollout["running"];
+    if running.is_object() {
+        let left = running["trial_ticks_left"].as_u64().unwrap_or(0);
+        let trial = if left > 0 { format!(", {left} ticks of its trial left") } else { String::new() };
+        let since = time(&running["since_unix_ms"]);
+        line("set", format!("{} from {} since {since}{trial}", short(&running["set"]), word(&running["origin"])));
+    }
+    let latest = &rollout["latest"];
+    if latest.is_object() {
+        let why = word(&latest["why"]);
+        let why = if why.is_empty() { why } else { format!(": {why}") };
+        let (set, outcome, at) = (short(&latest["set"]), word(&latest["outcome"]), time(&latest["at_unix_ms"]));
+        line("in files", format!("{set} {outcome} at {at}{why}"));
+    }
+    if rollout.is_object() {
+        let canary = &rollout["canary"];
+        let share = canary["share"].as_f64().unwrap_or(1.0) * 100.0;
+        let chosen = if canary["this_node"] == true { "this node is one of them" } else { "not this node" };
+        let switch = if rollout["enabled"] == false { "off (`rollout.enabled`)" } else { "on" };
+        line("rollout", format!("{switch}, {share}% of the nodes, {chosen}"));
+        line(
+            "new sets",
+            format!("{} taken, {} rejected, {} taken back", rollout["taken"], rollout["rejected"], rollout["taken_back"]),
+        );
+        if rollout["needs_restart"] == true {
+            line("restart", "the configuration has changes that take effect at a restart".into());
+        }
+    }
+    for component in answer["components"].as_array().into_iter().flatten() {
+        let place = format!("{} {}", word(&component["pipeline"]), word(&component["place"]));
+        text.push_str(&format!(
+            "\n{place}: {}, {} batches, {} failed calls, {} by another version, {} parts set aside\n",
+            word(&component["component"]),
+            component["batches"],
+            component["failures"],
+            component["fallbacks"],
+            component["set_aside"]
+        ));
+        for version in component["versions"].as_array().into_iter().flatten() {
+            let given_up = if version["given_up"] == true { "  given up" } else { "" };
+            let (origin, number) = (word(&version["origin"]), word(&version["version"]));
+            text.push_str(&format!("  {origin:<10}{number:<10}{}{given_up}\n", word(&version["sha256"])));
+        }
+        if let Some(error) = component["last_error"].as_str() {
+            text.push_str(&format!("  last error: {error}\n"));
+        }
+    }
+    text
+}
+
+fn word(value: &Value) -> String {
+    value.as_str().unwrap_or_default().to_owned()
+}
+
+/// As the log writes it.
+fn short(id: &Value) -> String {
+    id.as_str().and_then(|id| id.get(..12)).unwrap_or("none").to_owned()
+}
+
+fn time(unix_ms: &Value) -> String {
+    let time = unix_ms.as_i64().and_then(|ms| Timestamp::from_millisecond(ms).ok());
+    time.map_or_else(|| "never".to_owned(), |time| time.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_page_for_people() {
+        let answer = json!({
+            "version": "0.1.0",
+            "last_tick_unix_ms": 1_795_269_720_000_i64,
+            "rollout": {
+                "running": {"set": "aa".repeat(32), "origin": "files", "since_unix_ms": 1_795_269_660_000_i64, "trial_ticks_left": 3},
+                "latest": {"set": "bb".repeat(32), "outcome": "rejected", "why": "events: 0 instead of 5", "at_unix_ms": 1_795_269_700_000_i64},
+                "enabled": true, "canary": {"share": 0.05, "this_node": false}, "needs_restart": false,
+                "taken": 1, "rejected": 1, "taken_back": 0,
+            },
+            "components": [{
+                "pipeline": "node", "place": "transform-1", "component": "file:decorate", "batches": 7, "failures": 1,
+                "fallbacks": 1, "last_error": "trapped", "set_aside": 0,
+                "versions": [{"origin": "current", "version": "0.1.0", "sha256": "cc".repeat(32), "given_up": true}],
+            }],
+        });
+        let text = describe(&answer);
+        for wanted in [
+            "set         aaaaaaaaaaaa from files since 2026-11-21T",
+            "3 ticks of its trial left",
+            "in files    bbbbbbbbbbbb rejected at 2026-11-21T",
+            ": events: 0 instead of 5",
+            "on, 5% of the nodes, not this node",
+            "node transform-1: file:decorate, 7 batches, 1 failed calls",
+            "given up\n  last error: trapped",
+        ] {
+            assert!(text.contains(wanted), "{wanted} is not in\n{text}");
+        }
+    }
+
+    #[test]
+    fn an_agent_that_knows_nothing_yet() {
+        let text = describe(&json!({"version": "0.1.0", "last_tick_unix_ms": null, "rollout": null, "components": null}));
+        assert_eq!(text, "version     0.1.0\nlast tick   never\n");
+    }
+}
