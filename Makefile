@@ -97,9 +97,10 @@ test-node: ## The agent on two real Kubernetes nodes, as root (tests/node/README
 test-aws: ## The agent's AWS clients against an emulator of the service, and through a proxy that breaks things (tests/aws)
 	@tests/aws/run
 
-node-suite: ## What test-node runs on the nodes, and the transform that goes with it
+node-suite: ## What test-node runs on the nodes, and the components that go with it
 	@$(CARGO) build --quiet --profile quick --target x86_64-unknown-linux-musl -p insightd-node-suite --target-dir target
 	@$(CARGO) rustc --quiet --profile guest --target wasm32-wasip2 -p insightd-node-figures --crate-type cdylib --target-dir target/guest
+	@$(CARGO) build --quiet --release --target wasm32-wasip2 --manifest-path tests/guests/Cargo.toml --target-dir target/guests
 
 resident: build ## Resident memory of the agent on this machine over 5 minutes at a 2 s interval
 	tests/footprint/resident 300 2s

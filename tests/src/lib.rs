@@ -9,6 +9,7 @@ pub mod recorded;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
+use std::sync::OnceLock;
 
 use serde_json::Value;
 
@@ -28,6 +29,26 @@ pub fn built(path: &str) -> PathBuf {
     let file = top().join("target").join(path);
     assert!(file.exists(), "{} is missing: run `make build` first", file.display());
     file
+}
+
+/// The folder of the built components of `tests/guests`.
+///
+/// # Panics
+/// When they do not build.
+pub fn guests() -> &'static Path {
+    static FOLDER: OnceLock<PathBuf> = OnceLock::new();
+    FOLDER.get_or_init(|| {
+        let target = top().join("target/guests");
+        let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+        let mut cargo = Command::new(cargo);
+        cargo.args(["build", "--quiet", "--release", "--target", "wasm32-wasip2", "--manifest-path"]);
+        cargo.arg(top().join("tests/guests/Cargo.toml")).arg("--target-dir").arg(&target);
+        for variable in ["RUSTFLAGS", "CARGO_ENCODED_RUSTFLAGS", "CARGO_TARGET_DIR", "CARGO_BUILD_TARGET"] {
+            cargo.env_remove(variable);
+        }
+        assert!(cargo.status().expect("cargo starts").success(), "the guests build");
+        target.join("wasm32-wasip2/release")
+    })
 }
 
 /// One of the recorded nodes: `v1-cgroupfs` or `v2-systemd`.

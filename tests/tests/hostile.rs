@@ -3,30 +3,12 @@
 
 use std::fs;
 use std::io::{BufRead, BufReader, Read};
-use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::OnceLock;
 
-use insightd_tests::{built, top};
+use insightd_tests::{built, events, guests, recording};
 use serde_json::Value;
 
 const TICKS: usize = 4;
-
-/// Builds the components of `tests/guests` once.
-fn guests() -> &'static Path {
-    static FOLDER: OnceLock<PathBuf> = OnceLock::new();
-    FOLDER.get_or_init(|| {
-        let target = top().join("target/guests");
-        let mut cargo = Command::new(env!("CARGO"));
-        cargo.args(["build", "--quiet", "--release", "--target", "wasm32-wasip2", "--manifest-path"]);
-        cargo.arg(top().join("tests/guests/Cargo.toml")).arg("--target-dir").arg(&target);
-        for variable in ["RUSTFLAGS", "CARGO_ENCODED_RUSTFLAGS", "CARGO_TARGET_DIR", "CARGO_BUILD_TARGET"] {
-            cargo.env_remove(variable);
-        }
-        assert!(cargo.status().expect("cargo starts").success(), "the guests build");
-        target.join("wasm32-wasip2/release")
-    })
-}
 
 fn resident_kib(agent: &Child) -> u64 {
     let status = fs::read_to_string(format!("/proc/{}/status", agent.id())).expect("the agent lives");
@@ -133,4 +115,37 @@ fn invalid_text() {
 #[test]
 fn flood_of_log_lines() {
     unharmed("print flood", false);
+}
+
+/// Data of one pod makes every version of a component fail: all others are reported on the same tick, wholly.
+#[test]
+fn one_poisoned_pod_costs_only_itself() {
+    let recording = recording("v1-cgroupfs");
+    let folder = tempfile::tempdir().expect("a folder");
+    fs::copy(guests().join("guest_stage.wasm"), folder.path().join("hostile.wasm")).expect("can be copied");
+    let run = |habit: &str| {
+        let config = folder.path().join("insightd.yaml");
+        let text = format!(
+            "transforms_dir: {:?}\ncompiler: {:?}\npipelines:\n- name: node\n  transforms: [{{use: file:hostile, config: \
+             {{habit: {habit:?}}}}}, {{use: builtin:decorate}}, {{use: builtin:utilization}}]\n  outputs: \
+             [{{formatter: {{use: builtin:emf}}}}]\n",
+            folder.path(),
+            built("release/insightd-compile"),
+        );
+        fs::write(&config, text).expect("can be written");
+        let (config, root) = (config.display().to_string(), recording.display().to_string());
+        events(&["run", "--once", "--config", &config, "--host-root", &root])
+    };
+    let pod_of = |event: &Value| event["kubernetes"]["pod_id"].as_str().map(str::to_owned);
+    let all = run("none");
+    let poisoned = all.of_type("Pod").find_map(pod_of).expect("a pod with its uid");
+    let others = run(&format!("trip over {poisoned}"));
+    let without: Vec<&Value> = all
+        .all()
+        .iter()
+        .filter(|event| event["Type"] != "Node" && pod_of(event).as_ref() != Some(&poisoned))
+        .collect();
+    let left: Vec<&Value> = others.all().iter().filter(|event| event["Type"] != "Node").collect();
+    assert!(without.len() > 10 && without.len() < all.all().len());
+    assert_eq!(left, without);
 }

@@ -11,11 +11,13 @@ use crate::assemble;
 use crate::cli;
 use crate::config::{self, Config, Environment, Orchestrator, Report};
 use crate::drive::{self, Plan};
+use crate::library::Library;
 use crate::logging;
 use crate::ops::{self, Board};
-use crate::library::Library;
 use crate::remote::Remote;
-use crate::rollout::{Exchange, Follow, Kept, Places, Preparer, Rollout, Set, SetOrigin, Snapshot, is_chosen};
+use crate::rollout::{
+    Exchange, Follow, Kept, Places, Preparer, Rollout, Set, SetOrigin, Snapshot, is_chosen,
+};
 use crate::sinks::SinkSet;
 use crate::source::{self, ClusterSource, Peers, Source};
 use crate::worker::Worker;
@@ -70,7 +72,8 @@ pub fn run(options: &cli::Run) -> anyhow::Result<()> {
         let board = Arc::new(Board::new(config.interval, config.kubelet.timeout));
         remote.show_on(&board);
         board.follow(Arc::clone(&preparer.follow));
-        worker = worker.with_board(board.clone()).with_recorder(remote.recorder.clone()).with_exchange(exchange);
+        worker =
+            worker.with_board(board.clone()).with_recorder(remote.recorder.clone()).with_exchange(exchange);
         let places = Places { config: options.config.clone(), folder: config.transforms_dir.clone() };
         let started = Rollout::start(preparer, places);
         rollout = Some(started.context("the thread that looks for new transforms cannot be started")?);
@@ -123,7 +126,8 @@ impl Parts {
             Usage::from(Report::new(file, problems))
         })?;
         say_what_runs(config, &node_name, node.as_ref().and_then(Source::moments));
-        let set = Set { pipelines, id: snapshot.id, origin, trial_ticks: snapshot.config.rollout.trial_ticks };
+        let set =
+            Set { pipelines, id: snapshot.id, origin, trial_ticks: snapshot.config.rollout.trial_ticks };
         Ok(Self { node_name, node, cluster: None, set, snapshot, library, sinks })
     }
 
@@ -199,7 +203,7 @@ fn first_set(
     } else if kept.has_failed(files.id) {
         "the one in the files failed and was taken back".to_owned()
     } else {
-        assemble::problems(&files.config, library).first()?.to_string()
+        assemble::problems(&files.config, library).first()?.message.clone()
     };
     tracing::warn!(set = %good.id, in_files = %files.id, why, "begins with the last good set");
     // Only what it is about: everything else is as in the files.

@@ -128,7 +128,8 @@ impl Assembly<'_> {
 
     fn output(&mut self, wanted: &config::Output, sinks: &[String]) -> Option<Output> {
         let Some(sink) = sinks.iter().position(|name| *name == wanted.sink) else {
-            let message = format!("the sink `{}` is not open: the agent has to be started again", wanted.sink);
+            let message =
+                format!("the sink `{}` is not open: the agent has to be started again", wanted.sink);
             let (at, path) = (wanted.formatter.settings.at, format!("{}.sink", wanted.formatter.path));
             self.fatal.push(Problem { at, path, message });
             return None;

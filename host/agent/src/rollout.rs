@@ -19,7 +19,6 @@ mod set;
 pub mod shadow;
 mod watch;
 
-use std::sync::Arc;
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
@@ -28,7 +27,7 @@ pub use canary::is_chosen;
 pub use exchange::{Exchange, News, Running, Sets};
 pub use follow::{Follow, Latest, Outcome};
 pub use kept::Kept;
-pub use prepare::Preparer;
+pub use prepare::{Adjust, Preparer};
 pub use set::{Files, Set, SetId, SetOrigin, Snapshot};
 pub use watch::{Places, Watch};
 
@@ -73,4 +72,3 @@ impl Drop for Rollout {
         }
     }
 }
-

@@ -66,13 +66,17 @@ fn describe(answer: &Value) -> String {
         let left = running["trial_ticks_left"].as_u64().unwrap_or(0);
         let trial = if left > 0 { format!(", {left} ticks of its trial left") } else { String::new() };
         let since = time(&running["since_unix_ms"]);
-        line("set", format!("{} from {} since {since}{trial}", short(&running["set"]), word(&running["origin"])));
+        line(
+            "set",
+            format!("{} from {} since {since}{trial}", short(&running["set"]), word(&running["origin"])),
+        );
     }
     let latest = &rollout["latest"];
     if latest.is_object() {
         let why = word(&latest["why"]);
         let why = if why.is_empty() { why } else { format!(": {why}") };
-        let (set, outcome, at) = (short(&latest["set"]), word(&latest["outcome"]), time(&latest["at_unix_ms"]));
+        let (set, outcome, at) =
+            (short(&latest["set"]), word(&latest["outcome"]), time(&latest["at_unix_ms"]));
         line("in files", format!("{set} {outcome} at {at}{why}"));
     }
     if rollout.is_object() {
@@ -83,7 +87,10 @@ fn describe(answer: &Value) -> String {
         line("rollout", format!("{switch}, {share}% of the nodes, {chosen}"));
         line(
             "new sets",
-            format!("{} taken, {} rejected, {} taken back", rollout["taken"], rollout["rejected"], rollout["taken_back"]),
+            format!(
+                "{} taken, {} rejected, {} taken back",
+                rollout["taken"], rollout["rejected"], rollout["taken_back"]
+            ),
         );
         if rollout["needs_restart"] == true {
             line("restart", "the configuration has changes that take effect at a restart".into());
@@ -164,7 +171,9 @@ mod tests {
 
     #[test]
     fn an_agent_that_knows_nothing_yet() {
-        let text = describe(&json!({"version": "0.1.0", "last_tick_unix_ms": null, "rollout": null, "components": null}));
+        let text = describe(
+            &json!({"version": "0.1.0", "last_tick_unix_ms": null, "rollout": null, "components": null}),
+        );
         assert_eq!(text, "version     0.1.0\nlast tick   never\n");
     }
 }

@@ -50,12 +50,7 @@ pub enum WorkError {
 
 impl Worker {
     /// A worker that has not read anything yet; reads what there is a source for.
-    pub fn new(
-        node: Option<Source>,
-        cluster: Option<ClusterSource>,
-        set: Set,
-        sinks: SinkSet,
-    ) -> Self {
+    pub fn new(node: Option<Source>, cluster: Option<ClusterSource>, set: Set, sinks: SinkSet) -> Self {
         let (counters, reading) = (Counters::default(), Complaint::default());
         let sets = Sets::new(set);
         Self { node, cluster, sets, exchange: None, sinks, counters, reading, board: None, announcer: None }

@@ -117,8 +117,8 @@ impl Slot {
         let is_same = |version: &&Version| {
             version.component.sha256() == current.component.sha256() && version.config == current.config
         };
-        let good = before.versions.iter().filter(|v| v.proven && !v.bad && v.origin != Origin::Builtin);
-        if let Some(good) = good.filter(|version| !is_same(version)).next() {
+        let mut good = before.versions.iter().filter(|v| v.proven && !v.bad && v.origin != Origin::Builtin);
+        if let Some(good) = good.find(|version| !is_same(version)) {
             let good = Version::new(good.component.clone(), Arc::clone(&good.config), Origin::LastGood);
             self.versions.retain(|version| version.origin != Origin::LastGood);
             self.versions.insert(1, good);

@@ -162,7 +162,9 @@ impl Preparer {
         }
         if !chosen {
             let share = terms.canary * 100.0;
-            return Err(No::HeldBack(format!("this node is not among the first {share}% (`rollout.canary`)")));
+            return Err(No::HeldBack(format!(
+                "this node is not among the first {share}% (`rollout.canary`)"
+            )));
         }
         let failed_before = self.kept.as_ref().is_some_and(|kept| kept.has_failed(snapshot.id));
         if failed_before || self.failed.contains(&snapshot.id) {
@@ -195,7 +197,8 @@ impl Preparer {
 
     fn try_in_shadow(&self, pipelines: &[Pipeline], snapshot: &Snapshot) -> Result<(), No> {
         let recent = self.exchange.recent();
-        let batches: Vec<(Scope, &Columns)> = recent.iter().map(|(scope, batch)| (*scope, &**batch)).collect();
+        let batches: Vec<(Scope, &Columns)> =
+            recent.iter().map(|(scope, batch)| (*scope, &**batch)).collect();
         let limits = |sink: usize| self.sinks.get(sink).map(|(_, limits)| *limits).unwrap_or_default();
         let new: Vec<_> = pipelines.iter().map(|pipeline| pipeline.chain(&limits)).collect();
         let new = shadow::run(&new, &batches);

@@ -206,8 +206,11 @@ fn within(
     }
     let some = names.iter().take(EXAMPLES).copied().collect::<Vec<_>>().join(", ");
     let direction = if bound.ends_with("less") { "gone" } else { "new" };
-    let examples =
-        if some.is_empty() { String::new() } else { format!("; {direction}: {} such as {some}", names.len()) };
+    let examples = if some.is_empty() {
+        String::new()
+    } else {
+        format!("; {direction}: {} such as {some}", names.len())
+    };
     Err(Apart::Beyond { what, old, new, bound, examples })
 }
 
@@ -317,10 +320,16 @@ mod tests {
         assert_eq!(check(&running), Ok(()));
         assert_eq!(check(&outcome(50, 2000, &["a", "b", "x", "y", "z", "w"])), Ok(()));
         for (new, wanted) in [
-            (outcome(49, 1000, &["a", "b"]), "events: 49 instead of 100, beyond `rollout.bounds.events_less`"),
+            (
+                outcome(49, 1000, &["a", "b"]),
+                "events: 49 instead of 100, beyond `rollout.bounds.events_less`",
+            ),
             (outcome(151, 1000, &["a", "b"]), "beyond `rollout.bounds.events_more`"),
             (outcome(100, 2001, &["a", "b"]), "bytes of events: 2001 instead of 1000"),
-            (outcome(100, 10, &["a"]), "metric names: 1 instead of 4, beyond `rollout.bounds.metrics_less`; gone: 3 such as b, c, d"),
+            (
+                outcome(100, 10, &["a"]),
+                "metric names: 1 instead of 4, beyond `rollout.bounds.metrics_less`; gone: 3 such as b, c, d",
+            ),
             (outcome(100, 10, &["a", "b", "c", "1", "2", "3", "4", "5"]), "new: 5 such as 1, 2, 3"),
         ] {
             let error = check(&new).unwrap_err();

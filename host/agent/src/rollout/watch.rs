@@ -48,7 +48,8 @@ impl Places {
 
     /// Whether all files change in one moment: they are links into a folder that is replaced as a whole.
     fn change_at_once(&self) -> bool {
-        let is_mount = |folder: &Path| fs::symlink_metadata(folder.join("..data")).is_ok_and(|m| m.is_symlink());
+        let is_mount =
+            |folder: &Path| fs::symlink_metadata(folder.join("..data")).is_ok_and(|m| m.is_symlink());
         let folders = self.config.iter().filter_map(|file| file.parent()).chain(self.folder.as_deref());
         folders.into_iter().all(is_mount)
     }

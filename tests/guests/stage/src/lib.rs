@@ -52,6 +52,45 @@ fn spin() -> ! {
     }
 }
 
+/// Every entity so many times, each time under the same id.
+fn multiply(batch: &mut Batch, times: u32) {
+    let count = batch.entities.kind.len() as u32;
+    let at = |index: u32, copy: u32| if index == u32::MAX { index } else { index + copy * count };
+    fn again<T: Clone>(column: &mut Vec<T>, rows: usize, copies: u32) {
+        for _ in 1..copies {
+            column.extend_from_within(..rows);
+        }
+    }
+    let move_on = |column: &mut Vec<u32>, rows: usize| {
+        for copy in 1..times {
+            for row in 0..rows {
+                column.push(at(column[row], copy));
+            }
+        }
+    };
+    let (entities, attributes) = (&mut batch.entities, &mut batch.attributes);
+    let rows = entities.kind.len();
+    again(&mut entities.kind, rows, times);
+    again(&mut entities.id, rows, times);
+    move_on(&mut entities.parent, rows);
+    let rows = attributes.entity.len();
+    move_on(&mut attributes.entity, rows);
+    again(&mut attributes.key, rows, times);
+    again(&mut attributes.value, rows, times);
+    let gauges = &mut batch.gauges;
+    let rows = gauges.entity.len();
+    move_on(&mut gauges.entity, rows);
+    again(&mut gauges.name, rows, times);
+    again(&mut gauges.value, rows, times);
+    let counters = &mut batch.counters;
+    let rows = counters.entity.len();
+    move_on(&mut counters.entity, rows);
+    again(&mut counters.name, rows, times);
+    again(&mut counters.current, rows, times);
+    again(&mut counters.previous, rows, times);
+    again(&mut counters.elapsed_ns, rows, times);
+}
+
 #[inline(never)]
 fn recurse(depth: u64) -> u64 {
     let frame = std::hint::black_box([depth; 16]);
@@ -59,7 +98,12 @@ fn recurse(depth: u64) -> u64 {
 }
 
 fn misbehave(habit: &str, mut batch: Batch) -> Result<Batch, String> {
+    // Good until a time, in milliseconds since the Unix epoch: a component that passes every trial and fails later.
+    if let Some((habit, time)) = habit.split_once(" from ") {
+        return if batch.time_unix_ms < time.parse().unwrap_or(0) { Ok(batch) } else { misbehave(habit, batch) };
+    }
     match habit {
+        "ten times" => multiply(&mut batch, 10),
         "spin" => spin(),
         "allocate 4 GiB" => {
             let mut hoard = Vec::new();

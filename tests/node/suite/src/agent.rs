@@ -48,6 +48,8 @@ pub(crate) struct Overlay {
     pub(crate) resource: &'static str,
     /// Replaces ConfigMaps' `insightd.yaml`: (name of the generator's ConfigMap, text).
     pub(crate) configs: Vec<(&'static str, String)>,
+    /// Files that stand in place of components: (name, file).
+    pub(crate) components: Vec<(&'static str, PathBuf)>,
     /// Further variables of the agent.
     pub(crate) environment: &'static [&'static str],
     /// Further patches, as kustomize has them.
@@ -66,15 +68,25 @@ pub(crate) struct AgentPod {
 
 /// Applies an overlay of `deploy/` and waits until all pods are of it.
 pub(crate) fn deploy(settings: &Settings, overlay: &Overlay) -> Result<()> {
-    let folder = write_overlay(settings, overlay)?;
-    let folder = folder.to_str().context("a path in UTF-8")?;
-    cluster::kubectl(&["apply", "--server-side", "--force-conflicts", "-k", folder])?;
+    let before = list_workloads().unwrap_or_default();
+    apply(settings, overlay)?;
+    // Most of the configuration takes effect at a start.
+    for workload in &before {
+        cluster::kubectl(&["-n", NAMESPACE, "rollout", "restart", workload])?;
+    }
     let limit = format!("--timeout={}s", 90 * settings.patience());
     for workload in list_workloads()? {
         cluster::kubectl(&["-n", NAMESPACE, "rollout", "status", &workload, &limit])
             .with_context(|| describe_failure().unwrap_or_default())?;
     }
     Ok(())
+}
+
+/// Applies an overlay of `deploy/` and leaves it to running agents to take it over.
+pub(crate) fn apply(settings: &Settings, overlay: &Overlay) -> Result<()> {
+    let folder = write_overlay(settings, overlay)?;
+    let folder = folder.to_str().context("a path in UTF-8")?;
+    cluster::kubectl(&["apply", "--server-side", "--force-conflicts", "-k", folder]).map(|_| ())
 }
 
 fn list_workloads() -> Result<Vec<String>> {
@@ -115,11 +127,19 @@ fn write_overlay(settings: &Settings, overlay: &Overlay) -> Result<PathBuf> {
         text += &format!(
             "  - {{name: {map}, namespace: {NAMESPACE}, behavior: merge, files: [insightd.yaml=config-{index}.yaml]}}\n"
         );
-        if config.contains("file:figures") {
-            fs::copy(&settings.figures, folder.join("figures.wasm")).context("SUITE_FIGURES")?;
-            text += &format!(
-                "  - {{name: insightd-transforms, namespace: {NAMESPACE}, behavior: merge, files: [figures.wasm]}}\n"
-            );
+        for (name, file) in [("figures", &settings.figures), ("hostile", &settings.hostile)] {
+            if config.contains(&format!("file:{name}")) {
+                let file = overlay
+                    .components
+                    .iter()
+                    .find(|(other, _)| *other == name)
+                    .map_or(file, |(_, file)| file);
+                fs::copy(file, folder.join(format!("{name}.wasm")))
+                    .with_context(|| file.display().to_string())?;
+                text += &format!(
+                    "  - {{name: insightd-transforms, namespace: {NAMESPACE}, behavior: merge, files: [{name}.wasm]}}\n"
+                );
+            }
         }
     }
     text += &overlay.patches;

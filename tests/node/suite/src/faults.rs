@@ -7,6 +7,7 @@ pub(crate) mod kubelet;
 pub(crate) mod leader;
 pub(crate) mod outage;
 pub(crate) mod rbac;
+pub(crate) mod reload;
 pub(crate) mod restart;
 pub(crate) mod sandbox;
 pub(crate) mod token;

@@ -25,6 +25,8 @@ pub(crate) struct Settings {
     pub(crate) image: String,
     /// `SUITE_FIGURES`: the transform that shows raw counters, as wasm.
     pub(crate) figures: PathBuf,
+    /// `SUITE_HOSTILE`: the component of the tests that misbehaves as it is told, as wasm.
+    pub(crate) hostile: PathBuf,
     /// `SUITE_TOLERANCES`: how far gauges may be apart.
     pub(crate) tolerances: PathBuf,
     /// `SUITE_SERVER`: the script that starts and stops servers of the node.
@@ -53,6 +55,7 @@ impl Settings {
             deploy: var("SUITE_DEPLOY")?.into(),
             image: var("SUITE_IMAGE")?,
             figures: var("SUITE_FIGURES")?.into(),
+            hostile: var("SUITE_HOSTILE")?.into(),
             tolerances: var("SUITE_TOLERANCES")?.into(),
             server: var("SUITE_SERVER")?.into(),
             interop: env::var_os("SUITE_INTEROP").map(PathBuf::from),

@@ -54,6 +54,7 @@ pub(crate) const TESTS: &[Test] = &[
         "the service is away, and the agent's pod is deleted meanwhile",
         faults::outage::run,
     ),
+    test("transforms-replaced", "ConfigMaps are changed under a running agent", faults::reload::run),
     test("rule-removed", "rights are taken away and given back", faults::rbac::run),
     test("api-server-stopped", "the API server is away for 2 minutes", faults::api_server::run),
     test("token-replaced", "the key that signs service account tokens is replaced", faults::token::run),
@@ -80,6 +81,8 @@ pub(crate) enum Profile {
     Quick,
     /// `deploy/overlays/cluster-role` with a short interval and lease. Its two replicas may share the only node.
     TwoLeaders,
+    /// The base with a short interval and a component that misbehaves in its chain, so far well-behaved.
+    Reloading,
     /// `deploy/overlays/cloudwatch`, with everything printed as well. The service is at this port of the node's loopback.
     Delivering(u16),
 }
@@ -185,7 +188,7 @@ pub(crate) fn run(filters: &[String]) -> Result<bool> {
     Ok(failed.is_empty())
 }
 
-fn overlay(settings: &Settings, profile: Profile) -> Overlay {
+pub(crate) fn overlay(settings: &Settings, profile: Profile) -> Overlay {
     let seconds = settings.interval().as_secs();
     let chain = |scope: &str| {
         format!(
@@ -241,6 +244,7 @@ fn overlay(settings: &Settings, profile: Profile) -> Overlay {
                 ..Overlay::default()
             }
         }
+        Profile::Reloading => reloading(settings, "first", "none"),
         Profile::Delivering(port) => {
             let sinks = format!(
                 "aws: {{region: eu-central-1}}\ninstance: {{enabled: false}}\nsinks:\n  cloudwatch:\n    type: cloudwatch_logs\n    \
@@ -267,6 +271,18 @@ fn overlay(settings: &Settings, profile: Profile) -> Overlay {
             }
         }
     }
+}
+
+/// The base with a component that has a habit. `version` is the namespace of all metrics.
+pub(crate) fn reloading(settings: &Settings, version: &str, habit: &str) -> Overlay {
+    let config = format!(
+        "interval: {}s\ntransforms_dir: /etc/insightd/transforms\nhost: {{root: /rootfs}}\ninstance: {{enabled: false}}\n\
+         rollout: {{trial_ticks: 5}}\npipelines:\n  - name: node\n    transforms:\n      - use: file:decorate\n      \
+         - use: file:hostile\n        config: {{habit: {habit:?}}}\n      - use: file:utilization\n    outputs:\n      \
+         - formatter: {{use: \"file:emf\", config: {{namespace: {version}}}}}\n        sink: stdout\n",
+        settings.interval().as_secs()
+    );
+    Overlay { resource: "base", configs: vec![("insightd-config", config)], ..Overlay::default() }
 }
 
 /// The folder of the node that stands for `/var/lib/insightd`.
