@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use insightd_tests::{built, guests, top};
+use insightd_tests::{built, guests};
 use serde_json::Value;
 
 /// Long enough for a tick of a debug build beside other tests.
@@ -300,20 +300,24 @@ fn a_pinned_component_is_waited_for() {
 fn a_mount_is_swapped() {
     let agent = Agent::start();
     let transforms = agent.folder.path().join("transforms");
-    let fill = |name: &str, wasm: &str| {
+    // A section of its own makes it another file with the same behaviour.
+    let fill = |name: &str| {
         fs::create_dir(transforms.join(name)).expect("can be made");
-        fs::copy(guests().join(wasm), transforms.join(name).join("subject.wasm")).expect("can be copied");
+        let mut wasm = fs::read(guests().join("guest_stage.wasm")).expect("was built");
+        wasm.extend([0, name.len() as u8 + 1, name.len() as u8]);
+        wasm.extend(name.bytes());
+        fs::write(transforms.join(name).join("subject.wasm"), wasm).expect("can be written");
         let fresh = transforms.join("..data_tmp");
         std::os::unix::fs::symlink(name, &fresh).expect("can be made");
         fs::rename(fresh, transforms.join("..data")).expect("can be renamed");
     };
-    fill("..1", "guest_stage.wasm");
+    fill("..1");
     let link = transforms.join("link");
     std::os::unix::fs::symlink("..data/subject.wasm", &link).expect("can be made");
     fs::rename(link, transforms.join("subject.wasm")).expect("can be renamed");
     thread::sleep(Duration::from_millis(2 * INTERVAL_MS));
     let before = agent.rollout("running")["set"].clone();
-    fill("..2", "guest_author.wasm");
+    fill("..2");
     agent.wait("the new component", |agent| {
         let set = agent.rollout("running")["set"].clone();
         set.is_string() && set != before
@@ -342,6 +346,5 @@ fn many_reloads_leave_nothing_behind() {
     // The status above may have a connection open.
     thread::sleep(Duration::from_secs(1));
     assert_eq!((count("fd"), count("task")), before);
-    assert!(top().exists());
     agent.check_ticks();
 }

@@ -260,6 +260,7 @@ pub(crate) fn overlay(settings: &Settings, profile: Profile) -> Overlay {
             Overlay {
                 resource: "overlays/cloudwatch",
                 configs: vec![("insightd-config", config)],
+                components: Vec::new(),
                 environment: &["AWS_ACCESS_KEY_ID=test", "AWS_SECRET_ACCESS_KEY=test"],
                 // What the node's folder holds is the test's to take away again.
                 patches: format!(
