@@ -57,6 +57,14 @@ impl Space {
         self.bytes -= old.map_or(0, |old| key_bytes + old.len() as u64);
     }
 
+    /// What [`Space::bytes`] will be with these changes.
+    pub fn bytes_with(&self, changes: &Changes) -> u64 {
+        changes.iter().fold(self.bytes, |bytes, (key, value)| {
+            let old = self.get(key).map_or(0, |old| size(key, old));
+            bytes - old + value.map_or(0, |value| size(key, value))
+        })
+    }
+
     /// Makes what a call changed part of it.
     pub fn apply(&mut self, changes: &Changes) {
         for (key, value) in &changes.0 {
@@ -159,6 +167,11 @@ impl Changes {
     /// Whether everything is as it was.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
+    }
+
+    /// Adds what a later call changed.
+    pub fn merge(&mut self, later: Changes) {
+        self.0.extend(later.0);
     }
 
     /// Keys in their order with their new values; none for a key that was removed.

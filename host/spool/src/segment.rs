@@ -8,8 +8,8 @@ use std::os::unix::fs::{FileExt, MetadataExt};
 use rustix::io::Errno;
 
 use crate::block::{BlockId, NewBlock};
-use crate::error::Trouble;
-use crate::folder::Folder;
+use insightd_folder::Trouble;
+use insightd_folder::Folder;
 use crate::format::{
     DONE, FILE_HEADER_BYTES, MAX_SEGMENT_BYTES, NotASegment, RECORD_HEADER_BYTES, RecordHeader, file_header,
     payload_crc,
