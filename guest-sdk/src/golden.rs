@@ -40,6 +40,4 @@ mod state;
 
 pub use case::{Case, Expected, GoldenError, cases};
 pub use compare::{Diff, Outcome};
-pub use run::{
-    format, format_with_state, process, process_with_state, run_formatter, run_transform,
-};
+pub use run::{format, format_with_state, process, process_with_state, run_formatter, run_transform};

@@ -139,7 +139,8 @@ mod host {
     }
 
     pub(super) fn keys(prefix: &str) -> Vec<String> {
-        OVERLAY.with_borrow(|overlay| overlay.as_ref().map(|overlay| overlay.keys(prefix)).unwrap_or_default())
+        OVERLAY
+            .with_borrow(|overlay| overlay.as_ref().map(|overlay| overlay.keys(prefix)).unwrap_or_default())
     }
 }
 

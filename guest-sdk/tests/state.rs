@@ -148,7 +148,10 @@ fn the_readable_form_keeps_every_byte() {
     assert_eq!(space.to_json(), text);
     assert_eq!(Space::default().to_json(), "{}\n");
     // spaces are no part of a value
-    assert_eq!(Space::from_json(r#"{"a": { "mean" : 5e-1 }}"#).unwrap().get("a").unwrap()[..], *br#"{"mean":0.5}"#);
+    assert_eq!(
+        Space::from_json(r#"{"a": { "mean" : 5e-1 }}"#).unwrap().get("a").unwrap()[..],
+        *br#"{"mean":0.5}"#
+    );
     for (text, words) in [
         ("[]", "found a list"),
         ("{", "line 1"),

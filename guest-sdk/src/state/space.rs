@@ -249,9 +249,8 @@ impl Overlay {
     pub fn keys(&self, prefix: &str) -> Vec<String> {
         let from = (Bound::Included(prefix), Bound::Unbounded);
         let before = self.state.space.entries.range::<str, _>(from).map(|(key, _)| key);
-        let before = before
-            .take_while(|key| key.starts_with(prefix))
-            .filter(|key| !self.changed.contains_key(&**key));
+        let before =
+            before.take_while(|key| key.starts_with(prefix)).filter(|key| !self.changed.contains_key(&**key));
         let changed = self.changed.range::<str, _>(from).take_while(|(key, _)| key.starts_with(prefix));
         let changed = changed.filter(|(_, value)| value.is_some()).map(|(key, _)| key);
         let mut keys: Vec<String> = before.chain(changed).cloned().collect();

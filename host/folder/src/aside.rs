@@ -2,8 +2,8 @@
 
 use std::collections::VecDeque;
 
-use crate::trouble::Trouble;
 use crate::folder::{Folder, Subfolder};
+use crate::trouble::Trouble;
 
 /// Name of the folder in the folder.
 pub const ASIDE: &str = "aside";
@@ -45,18 +45,12 @@ impl Aside {
     ///
     /// # Errors
     /// It cannot be moved.
-    pub fn take(
-        &mut self,
-        folder: &Folder,
-        name: &str,
-        bytes: u64,
-        why: &str,
-    ) -> Result<u64, Trouble> {
+    pub fn take(&mut self, folder: &Folder, name: &str, bytes: u64, why: &str) -> Result<u64, Trouble> {
         let aside = match self.folder.take() {
             Some(aside) => aside,
-            None => {
-                folder.make_subfolder(ASIDE).map_err(|errno| folder.trouble(ASIDE, "make the folder", errno))?
-            }
+            None => folder
+                .make_subfolder(ASIDE)
+                .map_err(|errno| folder.trouble(ASIDE, "make the folder", errno))?,
         };
         let aside = self.folder.insert(aside);
         let new_name = format!("{:08}-{name}", self.next);

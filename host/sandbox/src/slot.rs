@@ -161,9 +161,8 @@ impl Slot {
     /// As [`Slot::process`], for a slot that is granted a state. The changes are those of the version whose result this is;
     /// none where the batch was skipped or dropped.
     pub fn process_with(&mut self, columns: Columns, state: Option<&State>) -> (Processed, Changes) {
-        let run = self.run(&columns, |component, config, columns| {
-            component.process_with(config, columns, state)
-        });
+        let run =
+            self.run(&columns, |component, config, columns| component.process_with(config, columns, state));
         match run {
             Some((done, changes)) => (Processed::Done(done), changes),
             None if self.config.on_failure == OnFailure::Drop => {
@@ -189,9 +188,8 @@ impl Slot {
         limits: &SinkLimits,
         state: Option<&State>,
     ) -> Option<(Payloads, Changes)> {
-        let formatted = self.run(columns, |component, config, columns| {
-            component.format_with(config, columns, limits, state)
-        });
+        let formatted = self
+            .run(columns, |component, config, columns| component.format_with(config, columns, limits, state));
         if formatted.is_none() {
             self.stats.dropped += 1;
         }
@@ -200,7 +198,10 @@ impl Slot {
 
     /// Whether the version that is tried next remembers anything.
     pub fn uses_state(&self) -> bool {
-        self.versions.iter().find(|version| !version.bad).is_some_and(|version| version.component.uses_state())
+        self.versions
+            .iter()
+            .find(|version| !version.bad)
+            .is_some_and(|version| version.component.uses_state())
     }
 
     /// What is set aside at present: `pod UID`, or kind and id of an entity below the node.

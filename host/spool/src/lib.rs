@@ -97,8 +97,8 @@ mod stats;
 
 pub use block::{Block, BlockId, Lease, NewBlock, Order};
 pub use error::{AppendError, ReadError};
-pub use insightd_folder::Trouble;
 pub use format::{MAX_BODY_BYTES, MAX_KEY_BYTES};
+pub use insightd_folder::Trouble;
 #[doc(hidden)]
 pub use scan::read_segment;
 pub use settings::{Settings, Sync};

@@ -33,7 +33,10 @@ impl Options {
             metrics.push(Metric { name, publish_as });
         });
         if metrics.is_empty() {
-            settings.problem("metrics", "expected at least one metric, such as [{\"name\": \"pod_cpu_utilization\"}]");
+            settings.problem(
+                "metrics",
+                "expected at least one metric, such as [{\"name\": \"pod_cpu_utilization\"}]",
+            );
         }
         let mut at_least_one = |key: &str, default: u64| {
             let value = settings.integer(key).unwrap_or(default);

@@ -75,9 +75,11 @@ fn what_a_failed_call_wrote_is_nothing() {
     let (_serial, arena) = enter();
     let (hoard, batch) = (hoard(arena), batch(2));
     let state = granted(1000);
-    for (habit, cause) in
-        [("count and panic", Cause::Trap), ("count and fail", Cause::Guest), ("count and spin", Cause::Timeout)]
-    {
+    for (habit, cause) in [
+        ("count and panic", Cause::Trap),
+        ("count and fail", Cause::Guest),
+        ("count and spin", Cause::Timeout),
+    ] {
         let call = || hoard.process_with(habit, &batch, Some(&state));
         assert_eq!(arena.attack(habit, call).unwrap_err().cause(), cause);
         let (_, changes) = hoard.process_with("count", &batch, Some(&state)).unwrap();
@@ -106,7 +108,10 @@ fn floods_end_at_the_bound() {
     ] {
         let call = || hoard.process_with(habit, &batch, Some(&state));
         let error = arena.attack(habit, call).unwrap_err();
-        assert!(matches!(error, CallError::Guest(_)) && error.to_string().contains(words), "{habit}: {error}");
+        assert!(
+            matches!(error, CallError::Guest(_)) && error.to_string().contains(words),
+            "{habit}: {error}"
+        );
     }
     // without a word of it, what fits is kept
     let keys = |habit: &str| {
@@ -134,8 +139,7 @@ fn calls_without_end_run_into_the_limits_of_the_call() {
         // more than a call may hand over at all
         ("colossal value", Cause::Limit),
     ] {
-        let error =
-            arena.attack(habit, || hoard.process_with(habit, &batch, Some(&state))).unwrap_err();
+        let error = arena.attack(habit, || hoard.process_with(habit, &batch, Some(&state))).unwrap_err();
         assert_eq!(error.cause(), cause, "{habit}: {error}");
     }
 }

@@ -59,7 +59,10 @@ fn a_missing_folder_that_comes_later() {
     let folder = parent.path().join("later/state");
     let mut store = open(&folder);
     let said = reason(&store);
-    assert!(said.contains("later/state") && said.contains("No such file") && said.contains("parent"), "{said}");
+    assert!(
+        said.contains("later/state") && said.contains("No such file") && said.contains("parent"),
+        "{said}"
+    );
     put(&mut store, &id("a"), NOW, "k", "1");
     assert!(matches!(store.stats().mode, Mode::Memory { .. }));
     fs::create_dir(parent.path().join("later")).unwrap();
@@ -185,7 +188,10 @@ fn a_disk_that_is_full_for_a_while() {
     let copy = tempdir().unwrap();
     fs::copy(disk.0.path().join("state"), copy.path().join("state")).unwrap();
     let mut restarted = open(copy.path());
-    assert_eq!((get(&mut restarted, &id("a"), "k").as_deref(), get(&mut restarted, &id("a"), "l")), (Some("1"), None));
+    assert_eq!(
+        (get(&mut restarted, &id("a"), "k").as_deref(), get(&mut restarted, &id("a"), "l")),
+        (Some("1"), None)
+    );
     put(&mut store, &id("a"), NOW, "l", "short");
     assert_eq!(store.stats().mode, Mode::Disk);
     drop(store);
