@@ -7,7 +7,10 @@ use insightd_sandbox::{
     State,
 };
 
+use insights_sdk::golden::{self, Outcome};
+
 use crate::arena::{Arena, batch, enter};
+use crate::cluster::shipped;
 use crate::{guests, text};
 
 fn hoard(arena: &Arena) -> Component {
@@ -212,4 +215,41 @@ fn a_slot_gives_the_changes_of_the_version_whose_result_it_is() {
     let (processed, changes) = slot.process_with(batch, Some(&state));
     assert!(matches!(processed, Processed::Skipped(_)));
     assert!(changes.is_empty());
+}
+
+/// A component that has no use for it does not even import it.
+#[test]
+fn the_default_chain_imports_none() {
+    let (_serial, arena) = enter();
+    for name in ["decorate", "utilization", "emf"] {
+        assert!(!load_shipped(arena, name).uses_state(), "{name}");
+    }
+    assert!(load_shipped(arena, "moving-average").uses_state());
+}
+
+fn load_shipped(arena: &Arena, name: &str) -> Component {
+    arena.sandbox.load(name, &arena.compile(&shipped(name))).unwrap()
+}
+
+/// The golden cases of the example against its component, with what is remembered before and after.
+#[test]
+fn the_example_meets_its_golden_cases() {
+    let (_serial, arena) = enter();
+    let average = load_shipped(arena, "moving-average");
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../transforms/moving-average/tests/golden");
+    let cases = golden::cases(folder).unwrap();
+    assert!(cases.len() >= 9);
+    for case in cases {
+        let mut after = case.state.clone();
+        let outcome = match average.process_with(&case.config, &case.batch, Some(&case.state())) {
+            Ok((columns, changes)) => {
+                after.apply(&changes);
+                Outcome::Batch(columns)
+            }
+            Err(CallError::Config(text) | CallError::Guest(text)) => Outcome::Error(text),
+            Err(other) => panic!("{}: {other}", case.name),
+        };
+        case.check(&outcome).unwrap_or_else(|diff| panic!("{}: {diff}", case.name));
+        case.check_state(&after).unwrap_or_else(|diff| panic!("{}: {diff}", case.name));
+    }
 }
