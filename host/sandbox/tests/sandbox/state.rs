@@ -90,11 +90,26 @@ fn what_a_failed_call_wrote_is_nothing() {
     }
 }
 
+/// All slices of a batch are one call, as far as it is remembered.
+#[test]
+fn a_formatters_slices_share_what_they_wrote() {
+    let (_serial, arena) = enter();
+    // a node, 999 pods and as many containers: four slices
+    let (batch, state, limits) = (batch(999), granted(1000), insights_sdk::Limits::default());
+    let format = |habit: &str| arena.format.format_with(habit, &batch, &limits, Some(&state));
+    let (payloads, changes) = format("count slices").unwrap();
+    assert_eq!((payloads.len(), count_in(&after(&state, &changes))), (1999, Some(4)));
+    let error = format("fail at the third slice").unwrap_err();
+    assert!(error.to_string().contains("three is enough"), "{error}");
+    let error = arena.format.format("count slices", &batch, &limits).unwrap_err();
+    assert!(error.to_string().contains("no state here"), "{error}");
+}
+
 #[test]
 fn whoever_imports_it_is_known() {
     let (_serial, arena) = enter();
     assert!(hoard(arena).uses_state());
-    assert!(!arena.stage.uses_state() && !arena.format.uses_state());
+    assert!(!arena.stage.uses_state());
 }
 
 /// Each flood ends at its bound, and what it says names the bound.
