@@ -6,7 +6,10 @@ SHELL := /bin/bash
 CARGO ?= cargo
 TARGET ?= $(or $(CARGO_TARGET_DIR),target)
 TRANSFORMS := decorate utilization emf
+# Built like them, but neither part of the agent nor of what the manifests deploy.
+EXAMPLES := moving-average
 COMPONENTS := $(TRANSFORMS:%=target/transforms/%.wasm)
+EXAMPLE_COMPONENTS := $(EXAMPLES:%=target/transforms/%.wasm)
 NATIVE := $(TRANSFORMS:%=target/transforms/%.cwasm)
 COMPILER := target/release/insightd-compile
 STRIP := target/guest/strip
@@ -19,14 +22,14 @@ RUN ?= run --interval 5s
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "%-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-build: agent deploy-transforms ## Agent, compiler child and components: target/release/insightd, insightd-compile, target/transforms/*.wasm
+build: agent deploy-transforms $(EXAMPLE_COMPONENTS) ## Agent, compiler child and components: target/release/insightd, insightd-compile, target/transforms/*.wasm
 
 run: build ## Run the agent on this machine: one JSON event a line (RUN="run --once" for one tick)
 	@$(AGENT) $(RUN)
 
 test: build lint unit ## Everything that is checked: format, lints, docs, licences, all tests
 
-transforms: $(COMPONENTS)
+transforms: $(COMPONENTS) $(EXAMPLE_COMPONENTS)
 compiler: $(COMPILER)
 builtins: $(NATIVE) ## The shipped components, as wasm and as native code for the agent to embed
 
@@ -35,7 +38,7 @@ builtins: $(NATIVE) ## The shipped components, as wasm and as native code for th
 target/transforms/%.wasm: FORCE $(STRIP)
 	@$(CARGO) rustc --quiet --profile guest --target wasm32-wasip2 -p insightd-$* --crate-type cdylib --target-dir target/guest
 	@mkdir -p target/transforms
-	@$(STRIP) target/guest/wasm32-wasip2/guest/insightd_$*.wasm $@.new
+	@$(STRIP) target/guest/wasm32-wasip2/guest/insightd_$(subst -,_,$*).wasm $@.new
 	@if cmp -s $@.new $@; then rm $@.new; else mv $@.new $@; fi
 
 $(STRIP): transforms/strip.rs
@@ -85,7 +88,7 @@ lint: builtins deny
 	$(CARGO) fmt --all --check --manifest-path tests/guests/Cargo.toml
 	$(CARGO) clippy --workspace --all-targets -- -D warnings
 	$(CARGO) clippy --manifest-path host/compile/Cargo.toml --target-dir target/compile -- -D warnings
-	for t in $(TRANSFORMS); do $(CARGO) clippy --quiet --profile guest --target wasm32-wasip2 -p insightd-$$t --target-dir target/guest -- -D warnings; done
+	for t in $(TRANSFORMS) $(EXAMPLES); do $(CARGO) clippy --quiet --profile guest --target wasm32-wasip2 -p insightd-$$t --target-dir target/guest -- -D warnings; done
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps --quiet
 
 deny: ## Licences, duplicate and banned crates, sources, advisories

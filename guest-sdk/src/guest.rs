@@ -78,3 +78,26 @@ pub(crate) mod log {
         host::write(level, message);
     }
 }
+
+pub(crate) mod state {
+    use alloc::string::String;
+    use alloc::vec::Vec;
+
+    use super::transform::insights::transform::state as host;
+
+    pub(crate) fn get(key: &str) -> Option<Vec<u8>> {
+        host::get(key)
+    }
+
+    pub(crate) fn set(key: &str, value: &[u8]) -> Result<(), String> {
+        host::set(key, value)
+    }
+
+    pub(crate) fn delete(key: &str) {
+        host::delete(key);
+    }
+
+    pub(crate) fn keys(prefix: &str) -> Vec<String> {
+        host::keys(prefix)
+    }
+}

@@ -33,12 +33,13 @@
 //!   `None`, never zero.
 //! - [`Entity::publish`]: a figure for dashboards, with its [`Unit`].
 //! - [`Settings`]: the configuration; mistakes in it are reported all at once, each with its path.
+//! - [`state`]: what is remembered from tick to tick, where the configuration grants it.
 //! - [`log`]: lines in the agent's log. [`json`]: a small reader and writer.
 //! - [`Formatter`] and [`Payloads`]: the end of a chain, which turns a batch into bytes.
 //! - `readable` and `golden`, with the feature `readable`: batches as JSON, and tests made of folders.
 //!
 //! Features: `std` (default) for authors; `guest` (default) for components; `readable` for tests. The components that
-//! come with insightd leave `std` out and then import nothing but the contract's `log`.
+//! come with insightd leave `std` out and then import nothing but the contract.
 #![cfg_attr(not(feature = "std"), no_std)]
 #![deny(unsafe_code)]
 
@@ -66,6 +67,7 @@ mod payloads;
 #[cfg(feature = "readable")]
 pub mod readable;
 mod settings;
+pub mod state;
 mod unit;
 pub mod views;
 
@@ -93,13 +95,14 @@ pub struct AuthorsGuide;
 #[doc(hidden)]
 pub mod __private {
     pub use alloc::string::String;
+    pub use alloc::vec::Vec;
 }
 
 /// Everything an author needs, in one `use`.
 pub mod prelude {
     pub use crate::{
         About, Batch, ConfigError, Counter, Entity, Formatter, Key, Limits, Name, Payloads, Settings,
-        Transform, Unit, json, log,
+        Transform, Unit, json, log, state, stored,
         views::{Cluster, Container, Instance, Namespace, Node, Pod, Service, Volume, Workload},
     };
     pub use alloc::{

@@ -4,15 +4,19 @@ use std::fmt;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use super::compare::{Diff, Outcome};
 use crate::columns::Columns;
 use crate::json;
 use crate::payloads::Limits;
+use crate::state::{Bounds, Space, State};
 
 const BATCH: &str = "expected.json";
 const EVENTS: &str = "expected.events";
 const ERROR: &str = "expected.error";
+const STATE_BEFORE: &str = "state.json";
+const STATE: &str = "expected.state.json";
 
 /// One case: a folder.
 #[derive(Clone, Debug)]
@@ -27,8 +31,12 @@ pub struct Case {
     pub batch: Columns,
     /// Limits for a formatter.
     pub limits: Limits,
+    /// What is remembered before the call.
+    pub state: Space,
     /// What must come out; `None` where nobody has said it yet.
     pub expected: Option<Expected>,
+    /// What must be remembered after it; `None` where it is what was before.
+    pub expected_state: Option<Space>,
 }
 
 /// What must come out of a case.
@@ -101,8 +109,15 @@ impl Case {
             config: read(&folder.join("config.json"))?.unwrap_or_else(|| "{}".into()),
             batch: parse_batch(&batch_path, &batch)?,
             limits: limits(&folder.join("limits.json"))?,
+            state: state(&folder.join(STATE_BEFORE))?.unwrap_or_default(),
             expected: expected(folder)?,
+            expected_state: state(&folder.join(STATE))?,
         })
+    }
+
+    /// What the call is given: the state of the case, within the default bounds.
+    pub fn state(&self) -> State {
+        State { space: Arc::new(self.state.clone()), bounds: Bounds::default() }
     }
 
     /// Compares what came out with what must come out.
@@ -120,6 +135,30 @@ impl Case {
         Diff::between(file, &wanted, file_of(outcome), &found)
     }
 
+    /// Compares what is remembered after the call with what must be.
+    ///
+    /// # Errors
+    /// The difference, line by line.
+    pub fn check_state(&self, after: &Space) -> Result<(), Diff> {
+        let wanted = self.expected_state.as_ref().unwrap_or(&self.state);
+        Diff::between(STATE, &wanted.to_json(), STATE, &after.to_json())
+    }
+
+    /// Makes what is remembered after the call the expectation. Where it is what was before, there is no file.
+    ///
+    /// # Errors
+    /// A file that cannot be written or removed.
+    pub fn bless_state(&self, after: &Space) -> Result<(), GoldenError> {
+        if self.check_state(after).is_ok() {
+            return Ok(());
+        }
+        let path = self.folder.join(STATE);
+        if *after == self.state {
+            return remove(&path);
+        }
+        fs::write(&path, after.to_json()).map_err(|error| failed(&path, &error))
+    }
+
     /// Makes what came out the expectation. A case that [`Case::check`] finds good keeps its file as it is.
     ///
     /// # Errors
@@ -130,11 +169,7 @@ impl Case {
         }
         let file = file_of(outcome);
         for stale in [BATCH, EVENTS, ERROR].into_iter().filter(|name| *name != file) {
-            let path = self.folder.join(stale);
-            match fs::remove_file(&path) {
-                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(failed(&path, &error)),
-                _ => {}
-            }
+            remove(&self.folder.join(stale))?;
         }
         let path = self.folder.join(file);
         fs::write(&path, outcome.text()).map_err(|error| failed(&path, &error))
@@ -163,6 +198,12 @@ fn expected(folder: &Path) -> Result<Option<Expected>, GoldenError> {
     Ok(found.pop())
 }
 
+fn state(path: &Path) -> Result<Option<Space>, GoldenError> {
+    let parse =
+        |text: String| Space::from_json(&text).map_err(|reason| GoldenError { path: path.into(), reason });
+    read(path)?.map(parse).transpose()
+}
+
 fn limits(path: &Path) -> Result<Limits, GoldenError> {
     let Some(text) = read(path)? else { return Ok(Limits::default()) };
     let wrong = |reason: String| GoldenError { path: path.into(), reason };
@@ -182,6 +223,14 @@ fn read(path: &Path) -> Result<Option<String>, GoldenError> {
         Ok(text) => Ok(Some(text)),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(failed(path, &error)),
+    }
+}
+
+/// That it is not there is no error.
+fn remove(path: &Path) -> Result<(), GoldenError> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(failed(path, &error)),
+        _ => Ok(()),
     }
 }
 

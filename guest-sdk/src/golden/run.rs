@@ -6,6 +6,8 @@ use super::case::{Case, cases};
 use super::compare::Outcome;
 use crate::batch::Batch;
 use crate::component::{Formatter, Transform, configure};
+use crate::settings::{ConfigError, Settings};
+use crate::state::{self, Space};
 
 /// Runs all cases of a folder through a transform; a relative folder is looked for in the crate that is tested. With
 /// `BLESS=1` in the environment, expectations that are not met are rewritten.
@@ -13,7 +15,7 @@ use crate::component::{Formatter, Transform, configure};
 /// # Panics
 /// When a case differs or cannot be read: the message has all of them.
 pub fn run_transform<T: Transform>(folder: impl AsRef<Path>) {
-    run(folder.as_ref(), process::<T>);
+    run(folder.as_ref(), process_with_state::<T>);
 }
 
 /// As [`run_transform`], for a formatter.
@@ -21,42 +23,71 @@ pub fn run_transform<T: Transform>(folder: impl AsRef<Path>) {
 /// # Panics
 /// When a case differs or cannot be read.
 pub fn run_formatter<F: Formatter>(folder: impl AsRef<Path>) {
-    run(folder.as_ref(), format::<F>);
+    run(folder.as_ref(), format_with_state::<F>);
 }
 
 /// What comes out of one case natively.
 pub fn process<T: Transform>(case: &Case) -> Outcome {
-    let run = || {
-        let transform = configure(&case.config, T::configure).map_err(|error| error.to_string())?;
+    process_with_state::<T>(case).0
+}
+
+/// What comes out of one case natively, and what is remembered after it.
+pub fn process_with_state<T: Transform>(case: &Case) -> (Outcome, Space) {
+    let call = |transform: T| {
         let batch = Batch::from_columns(case.batch.clone());
         transform.process(&batch)?;
         let columns = batch.into_columns();
         columns.check().map_err(|error| error.to_string())?;
-        Ok(columns)
+        Ok(Outcome::Batch(columns))
     };
-    run().map_or_else(Outcome::Error, Outcome::Batch)
+    with_state(case, T::configure, call)
 }
 
 /// What comes out of one case natively.
 pub fn format<F: Formatter>(case: &Case) -> Outcome {
-    let run = || {
-        let formatter = configure(&case.config, F::configure).map_err(|error| error.to_string())?;
-        let payloads = formatter.format(&Batch::from_columns(case.batch.clone()), &case.limits)?;
-        payloads.check()?;
-        Ok(payloads)
-    };
-    run().map_or_else(Outcome::Error, Outcome::Events)
+    format_with_state::<F>(case).0
 }
 
-fn run(folder: &Path, outcome: impl Fn(&Case) -> Outcome) {
+/// What comes out of one case natively, and what is remembered after it.
+pub fn format_with_state<F: Formatter>(case: &Case) -> (Outcome, Space) {
+    let call = |formatter: F| {
+        let payloads = formatter.format(&Batch::from_columns(case.batch.clone()), &case.limits)?;
+        payloads.check()?;
+        Ok(Outcome::Events(payloads))
+    };
+    with_state(case, F::configure, call)
+}
+
+/// Configures and calls as the host does: there is state in the call only, and what a failed call wrote is nothing.
+fn with_state<T>(
+    case: &Case,
+    make: impl FnOnce(&mut Settings) -> Result<T, ConfigError>,
+    call: impl FnOnce(T) -> Result<Outcome, String>,
+) -> (Outcome, Space) {
+    let mut space = case.state.clone();
+    let component = match state::with(None, || configure(&case.config, make)).0 {
+        Ok(component) => component,
+        Err(error) => return (Outcome::Error(error.to_string()), space),
+    };
+    let (outcome, changes) = state::with(Some(case.state()), || call(component));
+    if outcome.is_ok() {
+        space.apply(&changes);
+    }
+    (outcome.unwrap_or_else(Outcome::Error), space)
+}
+
+fn run(folder: &Path, call: impl Fn(&Case) -> (Outcome, Space)) {
     let cases = cases(folder).unwrap_or_else(|error| panic!("{error}"));
     let bless = std::env::var_os("BLESS").is_some_and(|value| value == "1");
     let mut report = String::new();
     for case in &cases {
-        let outcome = outcome(case);
+        let (outcome, after) = call(case);
         if bless {
-            case.bless(&outcome).unwrap_or_else(|error| panic!("{error}"));
-        } else if let Err(diff) = case.check(&outcome) {
+            let blessed = case.bless(&outcome).and_then(|()| case.bless_state(&after));
+            blessed.unwrap_or_else(|error| panic!("{error}"));
+            continue;
+        }
+        for diff in [case.check(&outcome), case.check_state(&after)].into_iter().filter_map(Result::err) {
             report.push_str(&format!("\ncase {}: {diff}\n", case.name));
         }
     }

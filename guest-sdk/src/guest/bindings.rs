@@ -31,6 +31,7 @@ pub mod formatter {
         with: {
             "insights:transform/types@0.1.0": crate::guest::transform::insights::transform::types,
             "insights:transform/log@0.1.0": crate::guest::transform::insights::transform::log,
+            "insights:transform/state@0.1.0": crate::guest::transform::insights::transform::state,
         },
         pub_export_macro: true,
         export_macro_name: "export_world_formatter",

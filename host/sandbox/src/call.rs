@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use insights_sdk::state::Overlay;
 use wasmtime::component::{Instance, InstancePre};
 use wasmtime::{Store, Trap};
 
@@ -19,6 +20,8 @@ pub(crate) struct Host {
     pub(crate) limiter: Limiter,
     pub(crate) log: CallLog,
     pub(crate) random: Random,
+    /// What it remembers, while it may.
+    pub(crate) state: Option<Overlay>,
 }
 
 impl Shared {
@@ -35,7 +38,7 @@ impl Shared {
     ) -> Result<T, E> {
         let limits = &self.limits;
         let log = CallLog::new(Arc::clone(budget), limits);
-        let host = Host { limiter: Limiter::new(limits), log, random: Random::new(seed) };
+        let host = Host { limiter: Limiter::new(limits), log, random: Random::new(seed), state: None };
         let mut store = Store::new(&self.engine, host);
         store.limiter(|host| &mut host.limiter);
         store.set_hostcall_fuel(limits.output_bytes(input));

@@ -7,6 +7,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use insights_sdk::state::{Changes, Overlay, State};
 use insights_sdk::{Columns, Limits as SinkLimits, Payloads};
 use wasmtime::component::InstancePre;
 
@@ -16,7 +17,7 @@ use crate::error::CallError;
 use crate::log::Budget;
 use crate::sandbox::Shared;
 use crate::text::{ERROR_BYTES, clip, clip_lines};
-use crate::{convert, output, slice};
+use crate::{convert, output, slice, state as memory};
 
 pub(crate) use load::load;
 
@@ -63,6 +64,7 @@ struct Inner {
     shared: Arc<Shared>,
     pre: InstancePre<Host>,
     exports: Exports,
+    uses_state: bool,
     description: Description,
     budget: Arc<Budget>,
     /// Of the calls since it was last taken, bytes.
@@ -107,6 +109,11 @@ impl Component {
         &self.0.description
     }
 
+    /// Whether it remembers anything: only then a [`State`] is of use to it, and without one it lacks something.
+    pub fn uses_state(&self) -> bool {
+        self.0.uses_state
+    }
+
     /// Most linear memory of any call since this was asked last, bytes.
     pub(crate) fn take_peak_memory(&self) -> usize {
         self.0.peak_memory.swap(0, Ordering::Relaxed)
@@ -142,11 +149,26 @@ impl Component {
     /// # Errors
     /// Any [`CallError`]; the batch is untouched, so that another version can be given it.
     pub fn process(&self, config: &str, columns: &Columns) -> Result<Columns, CallError> {
+        self.process_with(config, columns, None).map(|(columns, _)| columns)
+    }
+
+    /// As [`Component::process`], for a component that is granted a state; what it changed of that comes with the result. It
+    /// counts once somebody applies it. Without a state the component finds nothing, and its writes are refused with
+    /// words that tell its author to ask for one.
+    ///
+    /// # Errors
+    /// As [`Component::process`]. What the call wrote is gone then.
+    pub fn process_with(
+        &self,
+        config: &str,
+        columns: &Columns,
+        state: Option<&State>,
+    ) -> Result<(Columns, Changes), CallError> {
         let inner = &*self.0;
         let Exports::Stage(exports) = &inner.exports else {
             return Err(CallError::Kind { is: self.kind(), wanted: Kind::Transform });
         };
-        let result = inner.shared.call(
+        let (result, changes) = inner.shared.call(
             &inner.pre,
             &inner.budget,
             &inner.peak_memory,
@@ -155,12 +177,14 @@ impl Component {
             |store, instance| {
                 let guest = exports.load(&mut *store, instance).map_err(|error| failure(&error))?;
                 configured(guest.call_configure(&mut *store, config))?;
-                returned(guest.call_process(store, convert::batch(columns)))
+                store.data_mut().state = state.cloned().map(Overlay::new);
+                let result = returned(guest.call_process(&mut *store, convert::batch(columns)))?;
+                Ok((result, memory::changes(store)))
             },
         )?;
         let result = convert::columns(result);
         output::check_columns(columns, &result)?;
-        Ok(result)
+        Ok((result, changes))
     }
 
     /// Runs a formatter over a batch, in slices of at most 512 entities, each with all descriptors (entities of kind
@@ -174,11 +198,27 @@ impl Component {
         columns: &Columns,
         limits: &SinkLimits,
     ) -> Result<Payloads, CallError> {
+        self.format_with(config, columns, limits, None).map(|(payloads, _)| payloads)
+    }
+
+    /// As [`Component::format`], with a state as for [`Component::process_with`]. A slice finds what the one before it
+    /// wrote.
+    ///
+    /// # Errors
+    /// As [`Component::format`]. What the calls wrote is gone then.
+    pub fn format_with(
+        &self,
+        config: &str,
+        columns: &Columns,
+        limits: &SinkLimits,
+        state: Option<&State>,
+    ) -> Result<(Payloads, Changes), CallError> {
         let inner = &*self.0;
         let Exports::Format(exports) = &inner.exports else {
             return Err(CallError::Kind { is: self.kind(), wanted: Kind::Formatter });
         };
         let mut all = output::Collected::new(&inner.shared.limits, *limits);
+        let mut overlay = state.cloned().map(Overlay::new);
         for part in slice::slices(columns) {
             let part = part.as_ref();
             let payloads = inner.shared.call(
@@ -190,12 +230,16 @@ impl Component {
                 |store, instance| {
                     let guest = exports.load(&mut *store, instance).map_err(|error| failure(&error))?;
                     configured(guest.call_configure(&mut *store, config))?;
-                    returned(guest.call_format(store, convert::batch(part), convert::limits(*limits)))
+                    store.data_mut().state = overlay.take();
+                    let limits = convert::limits(*limits);
+                    let payloads = returned(guest.call_format(&mut *store, convert::batch(part), limits))?;
+                    overlay = store.data_mut().state.take();
+                    Ok(payloads)
                 },
             )?;
             all.add(convert::payloads(payloads))?;
         }
-        Ok(all.finish())
+        Ok((all.finish(), overlay.map(Overlay::into_changes).unwrap_or_default()))
     }
 }
 

@@ -6,6 +6,9 @@
 //! a [`CallError`] that says what kind of failure it was. A [`Slot`] is one place in a pipeline: a component, what takes
 //! over when it fails, and counters.
 //!
+//! What a component remembers from tick to tick is given to a call as a [`State`] and comes back as [`Changes`]; a call
+//! itself keeps nothing.
+//!
 //! There is no compiler in here: raw WebAssembly is refused.
 #![deny(unsafe_code)]
 
@@ -25,6 +28,7 @@ mod output;
 mod sandbox;
 mod slice;
 mod slot;
+mod state;
 mod subset;
 mod text;
 mod wasi;
@@ -36,3 +40,6 @@ pub use limits::Limits;
 pub use native::NativeCode;
 pub use sandbox::{Sandbox, SandboxError};
 pub use slot::{OnFailure, Origin, Processed, Slot, SlotConfig, Stats, VersionStats};
+
+/// What a call may remember, and what it changed of that.
+pub use insights_sdk::state::{Bounds, Changes, Space, State};

@@ -6,6 +6,7 @@ mod stats;
 
 use std::sync::Arc;
 
+use insights_sdk::state::{Changes, State};
 use insights_sdk::{Columns, Limits as SinkLimits, Payloads};
 
 use crate::component::{Component, Kind};
@@ -173,27 +174,53 @@ impl Slot {
 
     /// Runs a transform over a batch.
     pub fn process(&mut self, columns: Columns) -> Processed {
-        match self.run(&columns, |component, config, columns| component.process(config, columns)) {
-            Some(done) => Processed::Done(done),
+        self.process_with(columns, None).0
+    }
+
+    /// As [`Slot::process`], for a slot that is granted a state. The changes are those of the version whose result this is;
+    /// none where the batch was skipped or dropped.
+    pub fn process_with(&mut self, columns: Columns, state: Option<&State>) -> (Processed, Changes) {
+        let run =
+            self.run(&columns, |component, config, columns| component.process_with(config, columns, state));
+        match run {
+            Some((done, changes)) => (Processed::Done(done), changes),
             None if self.config.on_failure == OnFailure::Drop => {
                 self.stats.dropped += 1;
-                Processed::Dropped
+                (Processed::Dropped, Changes::default())
             }
             None => {
                 self.stats.skipped += 1;
-                Processed::Skipped(columns)
+                (Processed::Skipped(columns), Changes::default())
             }
         }
     }
 
     /// Runs a formatter over a batch. None when all failed: there is nothing to deliver.
     pub fn format(&mut self, columns: &Columns, limits: &SinkLimits) -> Option<Payloads> {
-        let payloads =
-            self.run(columns, |component, config, columns| component.format(config, columns, limits));
-        if payloads.is_none() {
+        self.format_with(columns, limits, None).map(|(payloads, _)| payloads)
+    }
+
+    /// As [`Slot::format`], for a slot that is granted a state.
+    pub fn format_with(
+        &mut self,
+        columns: &Columns,
+        limits: &SinkLimits,
+        state: Option<&State>,
+    ) -> Option<(Payloads, Changes)> {
+        let formatted = self
+            .run(columns, |component, config, columns| component.format_with(config, columns, limits, state));
+        if formatted.is_none() {
             self.stats.dropped += 1;
         }
-        payloads
+        formatted
+    }
+
+    /// Whether the version that is tried next remembers anything.
+    pub fn uses_state(&self) -> bool {
+        self.versions
+            .iter()
+            .find(|version| !version.bad)
+            .is_some_and(|version| version.component.uses_state())
     }
 
     /// What is set aside at present: `pod UID`, or kind and id of an entity below the node.

@@ -3,12 +3,11 @@
 use std::collections::VecDeque;
 use std::fs::File;
 
+use insightd_folder::{ASIDE, Aside, Folder, Trouble};
 use rustix::io::Errno;
 
-use crate::aside::{self, Aside};
 use crate::block::{Block, BlockId, NewBlock};
-use crate::error::{ReadError, Trouble};
-use crate::folder::Folder;
+use crate::error::ReadError;
 use crate::format::{FILE_HEADER_BYTES, NotASegment, RECORD_HEADER_BYTES};
 use crate::ledger::Ledger;
 use crate::scan::read_record;
@@ -36,13 +35,13 @@ impl Disk {
         let names = folder.names().map_err(|errno| folder.trouble("", "list the folder", errno))?;
         let mut numbers: Vec<u64> = names.iter().filter_map(|name| segment::number(name)).collect();
         numbers.sort_unstable();
-        let unknown = names.iter().filter(|name| *name != aside::NAME && segment::number(name).is_none());
+        let unknown = names.iter().filter(|name| *name != ASIDE && segment::number(name).is_none());
         let unknown: Vec<_> = unknown.take(5).collect();
         if !unknown.is_empty() {
             tracing::warn!(folder = %settings.folder.display(), ?unknown, "spool: files that are not its own are left alone");
         }
         let mut disk = Self {
-            aside: Aside::open(&folder, settings.max_bytes / 8),
+            aside: Aside::open(&folder, "spool", settings.max_bytes / 8),
             folder,
             segments: VecDeque::new(),
             current: None,
@@ -72,7 +71,7 @@ impl Disk {
                 if why == NotASegment::Damaged {
                     ledger.damage.unreadable_bytes += bytes;
                 }
-                self.aside.take(&self.folder, &name, bytes, &why.to_string(), &mut ledger.damage)
+                self.put_aside(&name, bytes, &why.to_string(), ledger)
             }
             Found::Segment(segment, file) => {
                 self.current = (newest && !segment.damaged).then_some(file);
@@ -134,6 +133,13 @@ impl Disk {
         Ok(())
     }
 
+    fn put_aside(&mut self, name: &str, bytes: u64, why: &str, ledger: &mut Ledger) -> Result<(), Trouble> {
+        let removed = self.aside.take(&self.folder, name, bytes, why)?;
+        ledger.damage.set_aside += 1;
+        ledger.damage.aside_removed += removed;
+        Ok(())
+    }
+
     /// Drops the oldest segments until so many bytes fit, then what was put aside.
     fn make_room(&mut self, bytes: u64, ledger: &mut Ledger) -> Result<(), Trouble> {
         while self.bytes() + bytes > self.settings.max_bytes {
@@ -143,8 +149,10 @@ impl Disk {
                 if let Some(oldest) = self.forget(0) {
                     oldest.waiting.iter().for_each(|entry| ledger.drop_entry(entry, Cause::DiskFull));
                 }
-            } else if !self.aside.remove_oldest(&self.folder, &mut ledger.damage) {
-                return Err(self.folder.trouble(aside::NAME, "make room", Errno::NOSPC));
+            } else if self.aside.remove_oldest(&self.folder) {
+                ledger.damage.aside_removed += 1;
+            } else {
+                return Err(self.folder.trouble(ASIDE, "make room", Errno::NOSPC));
             }
         }
         Ok(())
@@ -223,12 +231,12 @@ impl Disk {
 
     /// A segment in which nothing waits goes; in any other, what is done is marked.
     fn settle(&mut self, at: usize, ledger: &mut Ledger) {
-        let Some(segment) = self.segments.get_mut(at) else { return };
+        let Some(segment) = self.segments.get(at) else { return };
         if segment.waiting.is_empty() {
-            let name = segment::name(segment.number);
+            let (name, length) = (segment::name(segment.number), segment.length);
             let result = if segment.damaged {
                 let why = "is damaged, what could be read of it was delivered";
-                self.aside.take(&self.folder, &name, segment.length, why, &mut ledger.damage)
+                self.put_aside(&name, length, why, ledger)
             } else {
                 self.folder.remove(&name).map_err(|errno| self.folder.trouble(&name, "delete", errno))
             };
@@ -238,7 +246,9 @@ impl Disk {
             }
         }
         // a block that is done does not come back, whatever happens to the file
-        segment.write_marks(&self.folder);
+        if let Some(segment) = self.segments.get_mut(at) {
+            segment.write_marks(&self.folder);
+        }
     }
 
     fn position(&self, number: u64) -> Option<usize> {

@@ -1,9 +1,8 @@
 //! What can go wrong.
 
-use std::io;
 use std::path::PathBuf;
 
-use rustix::io::Errno;
+use insightd_folder::Trouble;
 
 /// Why a block was not taken. It is counted as lost.
 #[derive(Debug, thiserror::Error)]
@@ -53,43 +52,4 @@ pub enum ReadError {
     /// Its file cannot be opened at this moment. The block still waits: release the lease.
     #[error(transparent)]
     Unavailable(#[from] Trouble),
-}
-
-/// Why a folder or a file of it cannot be used.
-#[derive(Debug, thiserror::Error)]
-pub enum Trouble {
-    /// The kernel refused.
-    #[error("spool {}: {action}: {source}; {}", path.display(), advice(source))]
-    Io {
-        /// File or folder.
-        path: PathBuf,
-        /// What was tried.
-        action: &'static str,
-        /// What the kernel said.
-        source: io::Error,
-    },
-    /// Another process holds the lock.
-    #[error("spool {}: another process uses it; its blocks are taken over when it ends", path.display())]
-    InUse {
-        /// The folder.
-        path: PathBuf,
-    },
-    /// Another folder or lock file stands in its place.
-    #[error("spool {}: it was deleted, moved or replaced; leave it alone while the agent runs", path.display())]
-    Replaced {
-        /// The folder.
-        path: PathBuf,
-    },
-}
-
-fn advice(error: &io::Error) -> &'static str {
-    match error.raw_os_error().map(Errno::from_raw_os_error) {
-        Some(Errno::NOSPC | Errno::DQUOT | Errno::FBIG) => "free space there, or lower the spool's max_bytes",
-        Some(Errno::ROFS) => "mount it writable",
-        Some(Errno::ACCESS | Errno::PERM) => "give the agent access to it",
-        Some(Errno::NOENT) => "make its parent folder, or name another",
-        Some(Errno::NOTDIR | Errno::LOOP) => "name a folder",
-        Some(Errno::MFILE | Errno::NFILE) => "raise the limit of open files",
-        _ => "check the disk",
-    }
 }

@@ -83,11 +83,9 @@
 #![forbid(unsafe_code)]
 
 mod age;
-mod aside;
 mod block;
 mod disk;
 mod error;
-mod folder;
 mod format;
 mod ledger;
 mod memory;
@@ -98,8 +96,9 @@ mod spool;
 mod stats;
 
 pub use block::{Block, BlockId, Lease, NewBlock, Order};
-pub use error::{AppendError, ReadError, Trouble};
+pub use error::{AppendError, ReadError};
 pub use format::{MAX_BODY_BYTES, MAX_KEY_BYTES};
+pub use insightd_folder::Trouble;
 #[doc(hidden)]
 pub use scan::read_segment;
 pub use settings::{Settings, Sync};

@@ -8,8 +8,6 @@ use std::os::unix::fs::{FileExt, MetadataExt};
 use rustix::io::Errno;
 
 use crate::block::{BlockId, NewBlock};
-use crate::error::Trouble;
-use crate::folder::Folder;
 use crate::format::{
     DONE, FILE_HEADER_BYTES, MAX_SEGMENT_BYTES, NotASegment, RECORD_HEADER_BYTES, RecordHeader, file_header,
     payload_crc,
@@ -18,6 +16,8 @@ use crate::ledger::Ledger;
 use crate::scan::{Tail, scan};
 use crate::settings::Sync;
 use crate::stats::{Amount, Cause};
+use insightd_folder::Folder;
+use insightd_folder::Trouble;
 
 /// A block that waits on disk.
 #[derive(Clone, Copy, Debug)]

@@ -1,9 +1,11 @@
 //! The spool: blocks in, blocks out.
 
+use insightd_folder::Trouble;
+
 use crate::age::Clock;
 use crate::block::{Block, BlockId, Lease, NewBlock, Order};
 use crate::disk::{Disk, record_bytes};
-use crate::error::{AppendError, ReadError, Trouble};
+use crate::error::{AppendError, ReadError};
 use crate::format::{FILE_HEADER_BYTES, MAX_BODY_BYTES, MAX_KEY_BYTES};
 use crate::ledger::Ledger;
 use crate::memory::Memory;

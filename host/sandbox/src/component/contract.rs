@@ -7,15 +7,17 @@ use wasmtime::component::types::{Component, ComponentItem};
 
 use super::Kind;
 use crate::error::LoadError;
-use crate::{log, wasi};
+use crate::{log, state, wasi};
 
 /// Package and version of the contract that this host serves.
 const PACKAGE: &str = "insights:transform/";
 const VERSION: &str = "0.1.0";
 /// Names that a component may mention; it holds types only.
 pub(crate) const TYPES: &str = "insights:transform/types@0.1.0";
-const ALLOWED: &str =
-    "insights:transform/log@0.1.0, and wasi:…@0.2 of a crate with std, which gets no real access";
+const ALLOWED: &str = "insights:transform/log@0.1.0, insights:transform/state@0.1.0, and wasi:…@0.2 of a crate with std, which gets no \
+                       real access";
+/// What the host answers of the contract itself.
+const ANSWERED: [&str; 2] = [log::IMPORT, state::IMPORT];
 
 /// An interface as components name it: `package/interface@version`.
 struct Interface<'a> {
@@ -77,12 +79,12 @@ pub(super) enum Import {
 /// # Errors
 /// [`LoadError::Import`] or [`LoadError::Version`].
 pub(super) fn import(name: &str, import: &str, item: &ComponentItem) -> Result<Import, LoadError> {
-    if import == log::IMPORT || import == TYPES {
+    if ANSWERED.contains(&import) || import == TYPES {
         return Ok(Import::Known);
     }
-    let Interface { base, version } = Interface::parse(import);
-    if base == Interface::parse(log::IMPORT).base && version != VERSION {
-        let (wanted, found) = (log::IMPORT.to_owned(), import.to_owned());
+    let base = Interface::parse(import).base;
+    if let Some(wanted) = ANSWERED.into_iter().find(|answered| Interface::parse(answered).base == base) {
+        let (wanted, found) = (wanted.to_owned(), import.to_owned());
         return Err(LoadError::Version { name: name.to_owned(), wanted, found });
     }
     if wasi::answers(import) && matches!(item, ComponentItem::ComponentInstance(_)) {

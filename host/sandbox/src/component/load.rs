@@ -15,6 +15,7 @@ use crate::error::{CallError, LoadError};
 use crate::log::{self, Budget};
 use crate::native::NativeCode;
 use crate::sandbox::Shared;
+use crate::state;
 use crate::text::{ERROR_BYTES, clip};
 use crate::wasi;
 
@@ -26,6 +27,7 @@ pub(crate) fn load(shared: &Arc<Shared>, name: &str, native: &NativeCode) -> Res
     let component_type = component.component_type();
     let kind = contract::kind(name, &component_type, &shared.engine)?;
     let pre = link(shared, name, &component)?;
+    let uses_state = component_type.imports(&shared.engine).any(|(import, _)| import == state::IMPORT);
 
     let types = |error: wasmtime::Error| types_error(name, &error);
     let exports = match kind {
@@ -37,7 +39,17 @@ pub(crate) fn load(shared: &Arc<Shared>, name: &str, native: &NativeCode) -> Res
     let description = describe(shared, &name, &pre, &exports, &budget)?;
     let (sha256, shared) = (*native.sha256(), Arc::clone(shared));
     let peak_memory = AtomicUsize::new(0);
-    Ok(Component(Arc::new(Inner { name, sha256, shared, pre, exports, description, budget, peak_memory })))
+    Ok(Component(Arc::new(Inner {
+        name,
+        sha256,
+        shared,
+        pre,
+        exports,
+        uses_state,
+        description,
+        budget,
+        peak_memory,
+    })))
 }
 
 fn deserialize(engine: &Engine, name: &str, native: &NativeCode) -> Result<component::Component, LoadError> {
@@ -69,6 +81,7 @@ fn link(
     let engine = &shared.engine;
     let mut linker = Linker::new(engine);
     log::add_to_linker(&mut linker).map_err(types)?;
+    state::add_to_linker(&mut linker).map_err(types)?;
     let component_type = component.component_type();
     for (import, external) in component_type.imports(engine) {
         if contract::import(name, import, &external.ty)? == Import::Wasi

@@ -15,7 +15,7 @@ const PENDING: u32 = 1_000;
 const CONFIG: &str = r#"{"enhanced":true}"#;
 
 /// A component of `target/transforms`, or of the folder `TRANSFORMS`.
-fn shipped(name: &str) -> Vec<u8> {
+pub(crate) fn shipped(name: &str) -> Vec<u8> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/transforms");
     let folder = std::env::var_os("TRANSFORMS").map_or(folder, Into::into);
     let path = folder.join(format!("{name}.wasm"));

@@ -11,5 +11,6 @@ mod formatters;
 mod guests;
 mod hostile;
 mod slots;
+mod state;
 mod std_guests;
 mod text;

@@ -6,8 +6,16 @@ use std::sync::Mutex;
 wit_bindgen::generate!({ path: "../../../wit", world: "formatter", generate_all });
 
 use exports::insights::transform::format::{Batch, Description, Guest, Limits, Payloads};
+use insights::transform::state;
 
 struct Format;
+
+/// One more than what is remembered.
+fn count() -> Result<u64, String> {
+    let before = state::get("n").map_or(0, |value| u64::from_le_bytes(value.try_into().unwrap()));
+    state::set("n", &(before + 1).to_le_bytes())?;
+    Ok(before + 1)
+}
 
 static HABIT: Mutex<String> = Mutex::new(String::new());
 
@@ -53,6 +61,12 @@ impl Guest for Format {
             }
         }
         match &*habit {
+            "count slices" => _ = count()?,
+            "fail at the third slice" => {
+                if count()? == 3 {
+                    return Err("three is enough".to_owned());
+                }
+            }
             "a million routes" => {
                 payloads.routes =
                     (0..1_000_000).map(|n| vec![("log_group".to_owned(), format!("/g/{n}"))]).collect();

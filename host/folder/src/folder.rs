@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{AtFlags, CWD, Dir, FileType, FlockOperation, Mode, OFlags, Stat};
 use rustix::io::Errno;
 
-use crate::error::Trouble;
+use crate::trouble::Trouble;
 
 const LOCK: &str = "lock";
 /// Not blocking: opening a pipe that somebody put there would wait for ever.
@@ -18,15 +18,18 @@ const PRIVATE_FOLDER: Mode = Mode::RWXU;
 
 /// A folder that this process owns.
 #[derive(Debug)]
-pub(crate) struct Folder {
+pub struct Folder {
     path: PathBuf,
     dir: OwnedFd,
     lock: OwnedFd,
 }
 
 impl Folder {
-    /// Makes the folder if it is missing, opens and locks it.
-    pub(crate) fn open(path: &Path) -> Result<Self, Trouble> {
+    /// Makes the folder if it is missing but its parent is there, opens and locks it.
+    ///
+    /// # Errors
+    /// The kernel refused, or another process owns it.
+    pub fn open(path: &Path) -> Result<Self, Trouble> {
         let failed =
             |action| move |errno: Errno| Trouble::Io { path: path.into(), action, source: errno.into() };
         match rustix::fs::mkdir(path, PRIVATE_FOLDER) {
@@ -47,7 +50,10 @@ impl Folder {
 
     /// Somebody may have deleted or replaced the folder or the lock: what is written on would not be found again, or
     /// another process may own it.
-    pub(crate) fn check_still_ours(&mut self) -> Result<(), Trouble> {
+    ///
+    /// # Errors
+    /// It is another's, or it cannot be looked at.
+    pub fn check_still_ours(&mut self) -> Result<(), Trouble> {
         let same = |a: Stat, b: Stat| (a.st_dev, a.st_ino) == (b.st_dev, b.st_ino);
         let named = rustix::fs::stat(&self.path);
         match named.and_then(|named| Ok(same(named, rustix::fs::fstat(&self.dir)?))) {
@@ -64,28 +70,39 @@ impl Folder {
         Ok(())
     }
 
-    pub(crate) fn path_of(&self, name: &str) -> PathBuf {
+    /// Path of a file in it; of itself for the empty name.
+    pub fn path_of(&self, name: &str) -> PathBuf {
         if name.is_empty() { self.path.clone() } else { self.path.join(name) }
     }
 
-    pub(crate) fn trouble(&self, name: &str, action: &'static str, source: impl Into<io::Error>) -> Trouble {
+    /// What was tried with a file in it, and what the kernel said.
+    pub fn trouble(&self, name: &str, action: &'static str, source: impl Into<io::Error>) -> Trouble {
         Trouble::Io { path: self.path_of(name), action, source: source.into() }
     }
 
     /// Names of everything in it but its lock.
-    pub(crate) fn names(&self) -> Result<Vec<String>, Errno> {
+    ///
+    /// # Errors
+    /// The kernel's.
+    pub fn names(&self) -> Result<Vec<String>, Errno> {
         let mut names = list(&self.dir)?;
         names.retain(|name| name != LOCK);
         Ok(names)
     }
 
     /// Opens a regular file for reading; ELOOP for anything else.
-    pub(crate) fn open_to_read(&self, name: &str) -> Result<File, Errno> {
+    ///
+    /// # Errors
+    /// The kernel's.
+    pub fn open_to_read(&self, name: &str) -> Result<File, Errno> {
         self.open_regular(name, OFlags::RDONLY)
     }
 
     /// Likewise for reading and writing.
-    pub(crate) fn open_to_write(&self, name: &str) -> Result<File, Errno> {
+    ///
+    /// # Errors
+    /// The kernel's.
+    pub fn open_to_write(&self, name: &str) -> Result<File, Errno> {
         self.open_regular(name, OFlags::RDWR)
     }
 
@@ -97,36 +114,64 @@ impl Folder {
         }
     }
 
-    pub(crate) fn create(&self, name: &str) -> Result<File, Errno> {
+    /// Makes a file that is not there yet, for its owner alone.
+    ///
+    /// # Errors
+    /// The kernel's.
+    pub fn create(&self, name: &str) -> Result<File, Errno> {
         let flags = OFlags::RDWR | OFlags::CREATE | OFlags::EXCL | SAFE;
         rustix::fs::openat(&self.dir, name, flags, PRIVATE).map(File::from)
     }
 
     /// Deletes a file; that it is gone already is no error.
-    pub(crate) fn remove(&self, name: &str) -> Result<(), Errno> {
+    ///
+    /// # Errors
+    /// The kernel's.
+    pub fn remove(&self, name: &str) -> Result<(), Errno> {
         gone(rustix::fs::unlinkat(&self.dir, name, AtFlags::empty()))
     }
 
     /// Forces the names of new files to the disk.
-    pub(crate) fn sync(&self) -> Result<(), Errno> {
+    ///
+    /// # Errors
+    /// The kernel's.
+    pub fn sync(&self) -> Result<(), Errno> {
         rustix::fs::fsync(&self.dir)
     }
 
     /// Opens a folder in it.
-    pub(crate) fn subfolder(&self, name: &str) -> Result<Subfolder, Errno> {
+    ///
+    /// # Errors
+    /// The kernel's.
+    pub fn subfolder(&self, name: &str) -> Result<Subfolder, Errno> {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | SAFE;
         rustix::fs::openat(&self.dir, name, flags, Mode::empty()).map(Subfolder)
     }
 
-    pub(crate) fn make_subfolder(&self, name: &str) -> Result<Subfolder, Errno> {
+    /// Opens a folder in it, and makes it if it is missing.
+    ///
+    /// # Errors
+    /// The kernel's.
+    pub fn make_subfolder(&self, name: &str) -> Result<Subfolder, Errno> {
         match rustix::fs::mkdirat(&self.dir, name, PRIVATE_FOLDER) {
             Ok(()) | Err(Errno::EXIST) => self.subfolder(name),
             Err(errno) => Err(errno),
         }
     }
 
+    /// Gives a file another name; what had that name before is gone. Nobody ever sees neither or half of both.
+    ///
+    /// # Errors
+    /// The kernel's.
+    pub fn replace(&self, name: &str, by: &str) -> Result<(), Errno> {
+        rustix::fs::renameat(&self.dir, by, &self.dir, name)
+    }
+
     /// Moves a file into a folder in it; that it is gone already is no error.
-    pub(crate) fn move_into(&self, name: &str, target: &Subfolder, new_name: &str) -> Result<(), Errno> {
+    ///
+    /// # Errors
+    /// The kernel's.
+    pub fn move_into(&self, name: &str, target: &Subfolder, new_name: &str) -> Result<(), Errno> {
         gone(rustix::fs::renameat(&self.dir, name, &target.0, new_name))
     }
 }
@@ -152,11 +197,14 @@ fn lock(path: &Path, dir: &OwnedFd) -> Result<OwnedFd, Trouble> {
 
 /// A folder in the folder.
 #[derive(Debug)]
-pub(crate) struct Subfolder(OwnedFd);
+pub struct Subfolder(OwnedFd);
 
 impl Subfolder {
     /// Names and lengths of what is in it, folders left out.
-    pub(crate) fn files(&self) -> Result<Vec<(String, u64)>, Errno> {
+    ///
+    /// # Errors
+    /// The kernel's.
+    pub fn files(&self) -> Result<Vec<(String, u64)>, Errno> {
         let with_length = |name: String| {
             let found = rustix::fs::statat(&self.0, &name, AtFlags::SYMLINK_NOFOLLOW).ok()?;
             let is_folder = FileType::from_raw_mode(found.st_mode) == FileType::Directory;
@@ -165,7 +213,11 @@ impl Subfolder {
         Ok(list(&self.0)?.into_iter().filter_map(with_length).collect())
     }
 
-    pub(crate) fn remove(&self, name: &str) -> Result<(), Errno> {
+    /// Deletes a file; that it is gone already is no error.
+    ///
+    /// # Errors
+    /// The kernel's.
+    pub fn remove(&self, name: &str) -> Result<(), Errno> {
         gone(rustix::fs::unlinkat(&self.0, name, AtFlags::empty()))
     }
 }

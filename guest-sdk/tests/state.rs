@@ -1,0 +1,272 @@
+//! What is remembered: bounds, overlays, types, the readable form, and golden cases with state.
+#![allow(clippy::unwrap_used, reason = "tests")]
+
+use std::fs;
+use std::path::Path;
+
+use insights_sdk::golden::{self, Case, Outcome};
+use insights_sdk::prelude::*;
+use insights_sdk::state::{Bounds, Overlay, Refused, Space, State};
+use proptest::collection::vec;
+use proptest::prelude::{ProptestConfig, any, proptest};
+
+fn space(entries: &[(&str, &str)]) -> Space {
+    entries.iter().map(|(key, value)| (key.to_string(), value.as_bytes().to_vec())).collect()
+}
+
+fn overlay(before: &[(&str, &str)], max_bytes: u64, max_keys: usize) -> Overlay {
+    Overlay::new(State { space: space(before).into(), bounds: Bounds { max_bytes, max_keys } })
+}
+
+#[test]
+fn a_call_sees_what_it_wrote_and_nobody_else_does() {
+    let before = [("a", "1"), ("ab", "2"), ("b", "3")];
+    let mut overlay = overlay(&before, 100, 10);
+    overlay.set("a", b"one").unwrap();
+    overlay.set("ac", b"4").unwrap();
+    overlay.delete("ab");
+    overlay.delete("nothing");
+    assert_eq!(overlay.get("a").map(|value| &**value), Some(&b"one"[..]));
+    assert_eq!(overlay.get("ab"), None);
+    assert_eq!(overlay.keys("a"), ["a", "ac"]);
+    assert_eq!(overlay.keys(""), ["a", "ac", "b"]);
+    assert_eq!(overlay.keys("c"), [""; 0]);
+    let changes = overlay.into_changes();
+    let mut space = space(&before);
+    assert_eq!(space.bytes(), 7);
+    space.apply(&changes);
+    assert_eq!(space.iter().collect::<Vec<_>>(), [("a", &b"one"[..]), ("ac", b"4"), ("b", b"3")]);
+    assert_eq!((space.bytes(), space.len()), (4 + 3 + 2, 3));
+}
+
+#[test]
+fn what_is_as_it_was_is_no_change() {
+    let mut overlay = overlay(&[("a", "1")], 100, 10);
+    overlay.set("a", b"2").unwrap();
+    overlay.set("a", b"1").unwrap();
+    overlay.set("b", b"1").unwrap();
+    overlay.delete("b");
+    assert!(overlay.into_changes().is_empty());
+}
+
+#[test]
+fn each_bound_is_named_and_leaves_everything_as_it_was() {
+    let mut overlay = overlay(&[("a", "12345678")], 20, 2);
+    assert_eq!(overlay.set(&"k".repeat(1025), b""), Err(Refused::Key(1025)));
+    assert_eq!(overlay.set("k", &[0; 65_537]), Err(Refused::Value(65_537)));
+    // 9 are taken; 1 + 11 more would be 21
+    assert_eq!(overlay.set("k", &[0; 11]), Err(Refused::Bytes(20)));
+    overlay.set("k", &[0; 10]).unwrap();
+    assert_eq!(overlay.set("l", b""), Err(Refused::Keys(2)));
+    assert_eq!(overlay.set("k", &[0; 11]), Err(Refused::Bytes(20)));
+    overlay.delete("a");
+    overlay.set("l", &[0; 8]).unwrap();
+    assert_eq!(overlay.set("l", &[0; 9]), Err(Refused::Bytes(20)));
+    assert_eq!(overlay.keys(""), ["k", "l"]);
+    for (refused, words) in [
+        (Refused::Key(1025), "a key of 1025 bytes; a key has at most 1024"),
+        (Refused::Value(65_537), "a value of 65537 bytes; a value has at most 65536"),
+        (Refused::Bytes(20), "keys and values may have 20 bytes"),
+        (Refused::Keys(2), "it holds 2 keys"),
+    ] {
+        assert!(refused.to_string().contains(words), "{refused}");
+    }
+}
+
+/// An operator who lowers the bound must not lock a component out of what it could make smaller.
+#[test]
+fn below_a_lowered_bound_what_shrinks_is_taken() {
+    let mut overlay = overlay(&[("a", "12345678"), ("b", "12345678")], 10, 1);
+    overlay.set("a", b"1234").unwrap();
+    assert_eq!(overlay.set("a", b"12345"), Err(Refused::Bytes(10)));
+    assert_eq!(overlay.set("c", b""), Err(Refused::Keys(1)));
+    overlay.delete("b");
+    overlay.set("a", b"12345").unwrap();
+}
+
+#[derive(Debug, PartialEq)]
+struct Seen {
+    mean: f64,
+    ticks: u64,
+    note: Option<String>,
+    last: Vec<(f64, bool)>,
+}
+stored!(Seen { mean, ticks, note, last });
+
+#[derive(Debug, PartialEq)]
+struct Older {
+    mean: f64,
+}
+stored!(Older { mean });
+
+#[test]
+fn types_come_back_exactly() {
+    let seen = Seen {
+        mean: 0.1 + 0.2,
+        ticks: u64::MAX,
+        note: Some("a \"b\"\n".into()),
+        last: vec![(-1e-300, true), (5.0, false)],
+    };
+    state::put("seen", &vec![Older { mean: 1.0 }, Older { mean: 2.0 }]).unwrap();
+    assert_eq!(state::get_bytes("seen").unwrap(), br#"[{"mean":1},{"mean":2}]"#);
+    state::put("seen", &seen).unwrap();
+    assert_eq!(state::get("seen"), Some(seen));
+    // fewer fields are no matter, missing ones are, unless they may be
+    assert_eq!(state::get("seen"), Some(Older { mean: 0.1 + 0.2 }));
+    state::put("older", &Older { mean: 1.0 }).unwrap();
+    assert_eq!(state::get::<Seen>("older"), None);
+    state::put_bytes("partly", br#"{"mean":1,"ticks":2,"last":[]}"#).unwrap();
+    assert_eq!(state::get("partly"), Some(Seen { mean: 1.0, ticks: 2, note: None, last: vec![] }));
+    // another type is nothing
+    assert_eq!(state::get::<u64>("older"), None);
+    state::put("nan", &f64::NAN).unwrap();
+    assert_eq!(state::get::<f64>("nan"), None);
+    state::put_bytes("raw", &[0xff, 0]).unwrap();
+    assert_eq!(state::get::<String>("raw"), None);
+    assert_eq!(state::get_bytes("raw"), Some(vec![0xff, 0]));
+    assert_eq!(state::keys("o"), ["older"]);
+    state::retain("", |key| key == "nan");
+    assert_eq!(state::keys(""), ["nan"]);
+}
+
+#[test]
+fn without_a_grant_there_is_nothing_and_the_error_says_what_to_ask_for() {
+    let ((), changes) = state::with(None, || {
+        assert_eq!((state::get::<u64>("a"), state::keys("").len()), (None, 0));
+        state::remove("a");
+        let error = state::put("a", &1_u64).unwrap_err();
+        assert!(error.contains("`state: {max_bytes: …}`"), "{error}");
+    });
+    assert!(changes.is_empty());
+}
+
+#[test]
+fn the_readable_form_keeps_every_byte() {
+    let text = "{\n  \"a\": {\"mean\":0.5},\n  \"b\": {\"bytes\": \"00ff\"},\n  \"c\": [1,\"x\",null]\n}\n";
+    let space = Space::from_json(text).unwrap();
+    assert_eq!(space.get("b").map(|value| value.to_vec()), Some(vec![0, 0xff]));
+    assert_eq!(space.to_json(), text);
+    assert_eq!(Space::default().to_json(), "{}\n");
+    // spaces are no part of a value
+    assert_eq!(
+        Space::from_json(r#"{"a": { "mean" : 5e-1 }}"#).unwrap().get("a").unwrap()[..],
+        *br#"{"mean":0.5}"#
+    );
+    for (text, words) in [
+        ("[]", "found a list"),
+        ("{", "line 1"),
+        (r#"{"a": {"bytes": "0"}}"#, "a.bytes: expected two hexadecimal digits"),
+        (r#"{"a": {"bytes": "+1"}}"#, "a.bytes: expected two hexadecimal digits"),
+    ] {
+        let error = Space::from_json(text).unwrap_err();
+        assert!(error.contains(words), "{text}: {error}");
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(500))]
+
+    #[test]
+    fn any_bytes_come_back_from_the_readable_form(entries in vec((".{0,6}", vec(any::<u8>(), 0..12)), 0..6), texts in vec("[0-9\"{}:,.e-]{0,8}", 0..6)) {
+        let texts = texts.into_iter().enumerate().map(|(n, text)| (format!("t{n}"), text.into_bytes()));
+        let space: Space = entries.into_iter().chain(texts).collect();
+        assert_eq!(Space::from_json(&space.to_json()).unwrap(), space);
+    }
+
+    /// Against a plain map, with the counts worked out anew.
+    #[test]
+    fn an_overlay_is_a_map_within_bounds(steps in vec((0_u8..3, 0_u8..6, 0_usize..12), 0..60)) {
+        let before = [("k0", "123"), ("k1", ""), ("k2", "1234567")];
+        let bounds = Bounds { max_bytes: 30, max_keys: 4 };
+        let mut overlay = Overlay::new(State { space: space(&before).into(), bounds });
+        let mut model: std::collections::BTreeMap<String, Vec<u8>> =
+            space(&before).iter().map(|(key, value)| (key.to_owned(), value.to_vec())).collect();
+        for (what, key, length) in steps {
+            let key = format!("k{key}");
+            if what == 0 {
+                overlay.delete(&key);
+                model.remove(&key);
+            } else {
+                let mut after = model.clone();
+                after.insert(key.clone(), vec![what; length]);
+                let bytes: usize = after.iter().map(|(key, value)| key.len() + value.len()).sum();
+                let fits = bytes <= 30 && after.len() <= 4;
+                assert_eq!(overlay.set(&key, &vec![what; length]).is_ok(), fits);
+                if fits {
+                    model = after;
+                }
+            }
+            assert_eq!(overlay.keys(""), model.keys().cloned().collect::<Vec<_>>());
+        }
+        let mut after = space(&before);
+        after.apply(&overlay.into_changes());
+        assert_eq!(after, model.into_iter().collect());
+    }
+}
+
+/// Counts the ticks of each pod; fails at the third, after it wrote.
+struct Count;
+
+impl Transform for Count {
+    const ABOUT: About = About::new("count", "1.0.0");
+
+    fn configure(settings: &mut Settings) -> Result<Self, ConfigError> {
+        if state::put("configured", &true).is_ok() {
+            settings.problem("state", "it is there");
+        }
+        Ok(Self)
+    }
+
+    fn process(&self, batch: &Batch) -> Result<(), String> {
+        for pod in batch.pods() {
+            let ticks = state::get::<u64>(pod.id()).unwrap_or(0) + 1;
+            state::put(pod.id(), &ticks)?;
+            if ticks == 3 {
+                return Err("three is enough".into());
+            }
+        }
+        Ok(())
+    }
+}
+
+const BATCH: &str =
+    r#"{"scope": "node", "id": "n", "time_unix_ms": 1, "entities": [{"kind": "pod", "id": "u1"}]}"#;
+
+fn case(folder: &Path, state: Option<&str>) -> (Outcome, Space, Case) {
+    fs::write(folder.join("batch.json"), BATCH).unwrap();
+    match state {
+        Some(text) => fs::write(folder.join("state.json"), text).unwrap(),
+        None => _ = fs::remove_file(folder.join("state.json")),
+    }
+    let case = Case::load(folder).unwrap();
+    let (outcome, after) = golden::process_with_state::<Count>(&case);
+    (outcome, after, case)
+}
+
+#[test]
+fn golden_cases_have_state_before_and_after() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("expected.state.json");
+    let (outcome, after, first) = case(folder.path(), None);
+    assert!(matches!(outcome, Outcome::Batch(_)), "{outcome:?}");
+    assert_eq!(after.to_json(), "{\n  \"u1\": 1\n}\n");
+    let diff = first.check_state(&after).unwrap_err();
+    assert!(diff.to_string().contains("differs from expected.state.json"), "{diff}");
+    assert!(diff.lines.contains("+  \"u1\": 1"), "{diff}");
+    first.bless_state(&after).unwrap();
+    assert_eq!(fs::read_to_string(&file).unwrap(), "{\n  \"u1\": 1\n}\n");
+
+    let (_, after, second) = case(folder.path(), Some(r#"{"u1": 1}"#));
+    assert!(second.check_state(&after).unwrap_err().lines.contains("+  \"u1\": 2"));
+    // what a failed call wrote does not count
+    let (outcome, after, failed) = case(folder.path(), Some(r#"{"u1": 2}"#));
+    assert!(matches!(&outcome, Outcome::Error(text) if text == "three is enough"), "{outcome:?}");
+    assert_eq!(after, failed.state);
+    failed.bless_state(&after).unwrap();
+    assert!(!file.exists(), "the state is as it was, which needs no file");
+    failed.bless_state(&after).unwrap();
+
+    fs::write(folder.path().join("state.json"), "{").unwrap();
+    let error = Case::load(folder.path()).unwrap_err().to_string();
+    assert!(error.contains("state.json") && error.contains("line 1"), "{error}");
+}

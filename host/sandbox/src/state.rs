@@ -1,0 +1,49 @@
+//! What components remember from tick to tick: the `state` import.
+//!
+//! A call works on an overlay of what it was given. Whoever made the call decides what becomes of the changes.
+
+use std::sync::Arc;
+
+use insights_sdk::state::{Changes, NOT_GRANTED, Overlay};
+use wasmtime::component::{Linker, WasmList, WasmStr};
+use wasmtime::{Store, StoreContextMut};
+
+use crate::call::Host;
+
+/// Import of the contract that this module answers.
+pub(crate) const IMPORT: &str = "insights:transform/state@0.1.0";
+
+type Call<'a> = StoreContextMut<'a, Host>;
+
+/// Answers the `state` import.
+pub(crate) fn add_to_linker(linker: &mut Linker<Host>) -> wasmtime::Result<()> {
+    let mut instance = linker.instance(IMPORT)?;
+    instance.func_wrap("get", |store: Call<'_>, (key,): (WasmStr,)| {
+        let Some(overlay) = &store.data().state else { return Ok((None,)) };
+        Ok((overlay.get(&key.to_str(&store)?).map(Arc::clone),))
+    })?;
+    instance.func_wrap("set", |mut store: Call<'_>, (key, value): (WasmStr, WasmList<u8>)| {
+        // Out of the store, so that key and value can be looked at in the component's memory.
+        let Some(mut overlay) = store.data_mut().state.take() else {
+            return Ok((Err(NOT_GRANTED.to_owned()),));
+        };
+        let result = overlay.set(&key.to_str(&store)?, value.as_le_slice(&store));
+        store.data_mut().state = Some(overlay);
+        Ok((result.map_err(|refused| refused.to_string()),))
+    })?;
+    instance.func_wrap("delete", |mut store: Call<'_>, (key,): (WasmStr,)| {
+        let Some(mut overlay) = store.data_mut().state.take() else { return Ok(()) };
+        overlay.delete(&key.to_str(&store)?);
+        store.data_mut().state = Some(overlay);
+        Ok(())
+    })?;
+    instance.func_wrap("keys", |store: Call<'_>, (prefix,): (WasmStr,)| {
+        let Some(overlay) = &store.data().state else { return Ok((Vec::new(),)) };
+        Ok((overlay.keys(&prefix.to_str(&store)?),))
+    })
+}
+
+/// What a call that went well changed.
+pub(crate) fn changes(store: &mut Store<Host>) -> Changes {
+    store.data_mut().state.take().map(Overlay::into_changes).unwrap_or_default()
+}

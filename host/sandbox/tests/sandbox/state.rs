@@ -1,0 +1,270 @@
+//! What components remember: seen by the call, given back once, never after a failure, and never more than was granted.
+
+use std::sync::Arc;
+
+use insightd_sandbox::{
+    Bounds, CallError, Cause, Changes, Component, LoadError, OnFailure, Processed, Slot, SlotConfig, Space,
+    State,
+};
+
+use insights_sdk::golden::{self, Outcome};
+
+use crate::arena::{Arena, batch, enter};
+use crate::cluster::shipped;
+use crate::{guests, text};
+
+fn hoard(arena: &Arena) -> Component {
+    arena.sandbox.load("hoard", &arena.compile(&guests::guest("hoard"))).unwrap()
+}
+
+fn granted(max_bytes: u64) -> State {
+    State { space: Arc::default(), bounds: Bounds::of_bytes(max_bytes) }
+}
+
+/// The state with what a call changed.
+fn after(state: &State, changes: &Changes) -> State {
+    let mut space = Space::clone(&state.space);
+    space.apply(changes);
+    State { space: Arc::new(space), ..state.clone() }
+}
+
+fn count_in(state: &State) -> Option<u64> {
+    state.space.get("n").map(|value| u64::from_le_bytes(value[..].try_into().unwrap()))
+}
+
+#[test]
+fn it_goes_from_call_to_call_through_the_host_alone() {
+    let (_serial, arena) = enter();
+    let (hoard, batch) = (hoard(arena), batch(2));
+    let mut state = granted(1000);
+    for n in 1..=3 {
+        let (same, changes) = hoard.process_with("count", &batch, Some(&state)).unwrap();
+        assert_eq!(same, batch);
+        // a shadow run: what it changes is thrown away
+        hoard.process_with("count", &batch, Some(&state)).unwrap();
+        state = after(&state, &changes);
+        assert_eq!(count_in(&state), Some(n));
+    }
+    let (_, changes) = hoard.process_with("nothing", &batch, Some(&state)).unwrap();
+    assert!(changes.is_empty());
+    let (_, changes) = hoard.process_with("forget", &batch, Some(&state)).unwrap();
+    assert!(after(&state, &changes).space.is_empty());
+}
+
+#[test]
+fn without_a_grant_its_writes_are_refused_with_what_to_ask_for() {
+    let (_serial, arena) = enter();
+    let (hoard, batch) = (hoard(arena), batch(2));
+    let error = hoard.process("count", &batch).unwrap_err();
+    assert!(matches!(error, CallError::Guest(_)), "{error}");
+    assert!(error.to_string().contains("whose configuration grants it: `state: {max_bytes: …}`"), "{error}");
+    assert_eq!(hoard.process("forget", &batch).unwrap(), batch, "there is nothing to forget");
+}
+
+#[test]
+fn there_is_none_while_it_is_described_or_configured() {
+    let (_serial, arena) = enter();
+    let (hoard, batch) = (hoard(arena), batch(2));
+    assert_eq!(hoard.description().name, "hoard");
+    let words = "during `process` and `format`";
+    let error = hoard.check_config("write in configure").unwrap_err();
+    assert!(matches!(error, CallError::Config(_)) && error.to_string().contains(words), "{error}");
+    let error = hoard.process_with("write in configure", &batch, Some(&granted(1000))).unwrap_err();
+    assert!(matches!(error, CallError::Config(_)) && error.to_string().contains(words), "{error}");
+}
+
+#[test]
+fn what_a_failed_call_wrote_is_nothing() {
+    let (_serial, arena) = enter();
+    let (hoard, batch) = (hoard(arena), batch(2));
+    let state = granted(1000);
+    for (habit, cause) in [
+        ("count and panic", Cause::Trap),
+        ("count and fail", Cause::Guest),
+        ("count and spin", Cause::Timeout),
+    ] {
+        let call = || hoard.process_with(habit, &batch, Some(&state));
+        assert_eq!(arena.attack(habit, call).unwrap_err().cause(), cause);
+        let (_, changes) = hoard.process_with("count", &batch, Some(&state)).unwrap();
+        assert_eq!(count_in(&after(&state, &changes)), Some(1), "{habit}");
+    }
+}
+
+/// All slices of a batch are one call, as far as it is remembered.
+#[test]
+fn a_formatters_slices_share_what_they_wrote() {
+    let (_serial, arena) = enter();
+    // a node, 999 pods and as many containers: four slices
+    let (batch, state, limits) = (batch(999), granted(1000), insights_sdk::Limits::default());
+    let format = |habit: &str| arena.format.format_with(habit, &batch, &limits, Some(&state));
+    let (payloads, changes) = format("count slices").unwrap();
+    assert_eq!((payloads.len(), count_in(&after(&state, &changes))), (1999, Some(4)));
+    let error = format("fail at the third slice").unwrap_err();
+    assert!(error.to_string().contains("three is enough"), "{error}");
+    let error = arena.format.format("count slices", &batch, &limits).unwrap_err();
+    assert!(error.to_string().contains("no state here"), "{error}");
+}
+
+#[test]
+fn whoever_imports_it_is_known() {
+    let (_serial, arena) = enter();
+    assert!(hoard(arena).uses_state());
+    assert!(!arena.stage.uses_state());
+}
+
+/// Each flood ends at its bound, and what it says names the bound.
+#[test]
+fn floods_end_at_the_bound() {
+    let (_serial, arena) = enter();
+    let (hoard, batch) = (hoard(arena), batch(2));
+    let state = granted(256 << 10);
+    for (habit, words) in [
+        ("many keys", "it holds 8192 keys"),
+        ("many values", "keys and values may have 262144 bytes"),
+        ("huge value", "a value of 1048576 bytes; a value has at most 65536"),
+        ("huge key", "a key of 1048576 bytes; a key has at most 1024"),
+    ] {
+        let call = || hoard.process_with(habit, &batch, Some(&state));
+        let error = arena.attack(habit, call).unwrap_err();
+        assert!(
+            matches!(error, CallError::Guest(_)) && error.to_string().contains(words),
+            "{habit}: {error}"
+        );
+    }
+    // without a word of it, what fits is kept
+    let keys = |habit: &str| {
+        let (_, changes) = arena.attack(habit, || hoard.process_with(habit, &batch, Some(&state))).unwrap();
+        let space = after(&state, &changes).space;
+        assert!(space.bytes() <= 256 << 10);
+        space.len()
+    };
+    assert_eq!(keys("many keys, quietly"), 8192);
+    assert_eq!(keys("many values, quietly"), 4);
+    assert_eq!(keys("huge key to read"), 0);
+}
+
+/// Host calls take the time of the call; what they put into its memory counts there.
+#[test]
+fn calls_without_end_run_into_the_limits_of_the_call() {
+    let (_serial, arena) = enter();
+    let (hoard, batch) = (hoard(arena), batch(2));
+    let state = granted(16 << 20);
+    for (habit, cause) in [
+        ("many calls", Cause::Timeout),
+        ("many refusals", Cause::Timeout),
+        ("list for ever", Cause::Timeout),
+        ("list and keep", Cause::Limit),
+        // more than a call may hand over at all
+        ("colossal value", Cause::Limit),
+    ] {
+        let error = arena.attack(habit, || hoard.process_with(habit, &batch, Some(&state))).unwrap_err();
+        assert_eq!(error.cause(), cause, "{habit}: {error}");
+    }
+}
+
+/// Pointers that only text can write: outside of memory, and no text at all.
+#[test]
+fn keys_and_values_outside_of_its_memory() {
+    let (_serial, arena) = enter();
+    let batch = batch(2);
+    let set = r#"(import "insights:transform/state@0.1.0" "set" (func $set (param i32 i32 i32 i32 i32)))"#;
+    let byte = r#"(data (i32.const 4096) "\ff\ff\ff\ff")"#;
+    for (key, value) in [
+        ("(i32.const -8) (i32.const 4)", "(i32.const 0) (i32.const 4)"),
+        ("(i32.const 0) (i32.const -1)", "(i32.const 0) (i32.const 4)"),
+        ("(i32.const 0) (i32.const 4)", "(i32.const 131070) (i32.const 4)"),
+        ("(i32.const 0) (i32.const 4)", "(i32.const 0) (i32.const -1)"),
+        ("(i32.const 4096) (i32.const 4)", "(i32.const 0) (i32.const 4)"),
+    ] {
+        let process = format!("(call $set {key} {value} (i32.const 8192)) {}", text::ZERO);
+        let core = text::stage(text::ZERO, &process, &[set, byte].concat(), "0.1.0");
+        let native = arena.compile(&text::component("transform", &core, text::same));
+        let component = arena.sandbox.load("outside", &native).unwrap();
+        let call = || component.process_with("{}", &batch, Some(&granted(1000)));
+        let error = arena.attack("state outside of its memory", call).unwrap_err();
+        let is = (error.cause(), error.to_string());
+        assert!(matches!(error, CallError::Output(_) | CallError::Trap(_)), "{key} {value}: {is:?}");
+    }
+}
+
+#[test]
+fn another_version_of_the_interface() {
+    let (_serial, arena) = enter();
+    let import = r#"(import "insights:transform/state@0.1.0" "delete" (func (param i32 i32)))"#;
+    let core = text::stage(text::ZERO, text::ZERO, import, "0.1.0");
+    let component = text::component("transform", &core, text::same);
+    let component = replaced(&component, b"transform/state@0.1.0", b"transform/state@0.2.0");
+    let error = arena.sandbox.load("later", &arena.compile(&component)).unwrap_err();
+    assert!(matches!(error, LoadError::Version { .. }), "{error}");
+    let words = "wanted insights:transform/state@0.1.0, found insights:transform/state@0.2.0";
+    assert!(error.to_string().contains(words), "{error}");
+}
+
+fn replaced(bytes: &[u8], from: &[u8], to: &[u8]) -> Vec<u8> {
+    let mut bytes = bytes.to_vec();
+    while let Some(at) = bytes.windows(from.len()).position(|window| window == from) {
+        bytes[at..at + to.len()].copy_from_slice(to);
+    }
+    bytes
+}
+
+/// The version that takes over writes, not the one that failed half-way.
+#[test]
+fn a_slot_gives_the_changes_of_the_version_whose_result_it_is() {
+    let (_serial, arena) = enter();
+    let (hoard, batch) = (hoard(arena), batch(2));
+    let config = |habit: &str| SlotConfig {
+        name: "node/0".to_owned(),
+        config: habit.to_owned(),
+        on_failure: OnFailure::Skip,
+        max_failures: 3,
+    };
+    let state = granted(1000);
+    let mut slot = Slot::new(config("count"), hoard.clone(), None);
+    assert!(slot.uses_state());
+    let (processed, changes) = slot.process_with(batch.clone(), Some(&state));
+    assert!(matches!(processed, Processed::Done(_)));
+    assert_eq!(count_in(&after(&state, &changes)), Some(1));
+
+    let mut slot = Slot::new(config("count and fail"), hoard, None);
+    let (processed, changes) = slot.process_with(batch, Some(&state));
+    assert!(matches!(processed, Processed::Skipped(_)));
+    assert!(changes.is_empty());
+}
+
+/// A component that has no use for it does not even import it.
+#[test]
+fn the_default_chain_imports_none() {
+    let (_serial, arena) = enter();
+    for name in ["decorate", "utilization", "emf"] {
+        assert!(!load_shipped(arena, name).uses_state(), "{name}");
+    }
+    assert!(load_shipped(arena, "moving-average").uses_state());
+}
+
+fn load_shipped(arena: &Arena, name: &str) -> Component {
+    arena.sandbox.load(name, &arena.compile(&shipped(name))).unwrap()
+}
+
+/// The golden cases of the example against its component, with what is remembered before and after.
+#[test]
+fn the_example_meets_its_golden_cases() {
+    let (_serial, arena) = enter();
+    let average = load_shipped(arena, "moving-average");
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../transforms/moving-average/tests/golden");
+    let cases = golden::cases(folder).unwrap();
+    assert!(cases.len() >= 9);
+    for case in cases {
+        let mut after = case.state.clone();
+        let outcome = match average.process_with(&case.config, &case.batch, Some(&case.state())) {
+            Ok((columns, changes)) => {
+                after.apply(&changes);
+                Outcome::Batch(columns)
+            }
+            Err(CallError::Config(text) | CallError::Guest(text)) => Outcome::Error(text),
+            Err(other) => panic!("{}: {other}", case.name),
+        };
+        case.check(&outcome).unwrap_or_else(|diff| panic!("{}: {diff}", case.name));
+        case.check_state(&after).unwrap_or_else(|diff| panic!("{}: {diff}", case.name));
+    }
+}

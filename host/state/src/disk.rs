@@ -1,0 +1,93 @@
+//! The folder: one file that is replaced as a whole.
+
+use std::io::{self, BufWriter, Read};
+
+use insightd_folder::{Aside, Folder, Trouble};
+
+use crate::format::{self, Spaces};
+use crate::settings::Settings;
+
+const FILE: &str = "state";
+/// The file while it is written.
+const NEW: &str = "state.new";
+/// No state is that large; it is not read into memory.
+const MAX_FILE_BYTES: u64 = 256 << 20;
+
+/// A folder that is ours.
+#[derive(Debug)]
+pub(crate) struct Disk {
+    folder: Folder,
+    aside: Aside,
+    sync: bool,
+}
+
+/// What was found in a folder.
+#[derive(Debug, Default)]
+pub(crate) struct Found {
+    pub(crate) spaces: Spaces,
+    pub(crate) set_aside: u64,
+}
+
+impl Disk {
+    /// Takes the folder over with what is in it.
+    pub(crate) fn open(settings: &Settings) -> Result<(Self, Found), Trouble> {
+        let folder = Folder::open(&settings.folder)?;
+        let aside = Aside::open(&folder, "state", (settings.max_bytes / 8).max(1 << 20));
+        let mut disk = Self { folder, aside, sync: settings.sync };
+        // Left by a process that died while it wrote.
+        disk.folder.remove(NEW).map_err(|errno| disk.folder.trouble(NEW, "delete", errno))?;
+        let found = disk.load()?;
+        Ok((disk, found))
+    }
+
+    fn load(&mut self) -> Result<Found, Trouble> {
+        let names = self.folder.names().map_err(|errno| self.folder.trouble("", "list the folder", errno))?;
+        if !names.iter().any(|name| name == FILE) {
+            return Ok(Found::default());
+        }
+        let file =
+            self.folder.open_to_read(FILE).map_err(|errno| self.folder.trouble(FILE, "open", errno))?;
+        let trouble = |error: io::Error| self.folder.trouble(FILE, "read", error);
+        let length = file.metadata().map_err(trouble)?.len();
+        let mut bytes = Vec::new();
+        if length <= MAX_FILE_BYTES {
+            file.take(MAX_FILE_BYTES).read_to_end(&mut bytes).map_err(trouble)?;
+        }
+        match format::read(&bytes) {
+            Ok(spaces) => Ok(Found { spaces, set_aside: 0 }),
+            Err(why) => {
+                self.aside.take(&self.folder, FILE, length, &format!("{why}; the state begins empty"))?;
+                Ok(Found { spaces: Spaces::new(), set_aside: 1 })
+            }
+        }
+    }
+
+    /// Replaces what is there. If it cannot be written, what is on disk stays as it was.
+    pub(crate) fn write(&mut self, spaces: &Spaces) -> Result<(), Trouble> {
+        self.folder.check_still_ours()?;
+        let result = self.write_new(spaces);
+        if result.is_err() {
+            // A full disk has room for others again.
+            let _ = self.folder.remove(NEW);
+        }
+        result
+    }
+
+    fn write_new(&self, spaces: &Spaces) -> Result<(), Trouble> {
+        let folder = &self.folder;
+        folder.remove(NEW).map_err(|errno| folder.trouble(NEW, "delete", errno))?;
+        let file = folder.create(NEW).map_err(|errno| folder.trouble(NEW, "make the file", errno))?;
+        let written = format::write(spaces, BufWriter::with_capacity(64 << 10, &file));
+        let written = written.and_then(|()| if self.sync { file.sync_data() } else { Ok(()) });
+        written.map_err(|error| folder.trouble(NEW, "write", error))?;
+        folder.replace(FILE, NEW).map_err(|errno| folder.trouble(FILE, "replace", errno))?;
+        if self.sync {
+            folder.sync().map_err(|errno| folder.trouble("", "sync the folder", errno))?;
+        }
+        Ok(())
+    }
+
+    pub(crate) fn aside_bytes(&self) -> u64 {
+        self.aside.bytes()
+    }
+}

@@ -1,0 +1,143 @@
+//! The file's bytes; the crate's documentation describes them.
+
+use std::collections::BTreeMap;
+use std::io::{self, Write};
+use std::sync::Arc;
+
+use insights_sdk::state::Space;
+
+use crate::space::{Kept, SpaceId};
+
+const MAGIC: &[u8; 8] = b"insstate";
+const VERSION: u32 = 1;
+
+pub(crate) type Spaces = BTreeMap<SpaceId, Kept>;
+
+/// Why bytes are no state.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum NotAState {
+    #[error("is damaged")]
+    Damaged,
+    #[error("is of version {0} of the format, this agent knows version {VERSION}")]
+    Version(u32),
+}
+
+/// Writes all spaces that have something in them.
+pub(crate) fn write(spaces: &Spaces, out: impl Write) -> io::Result<()> {
+    let mut out = Summed { out, sum: crc32fast::Hasher::new() };
+    let filled = || spaces.iter().filter(|(_, kept)| !kept.space.is_empty());
+    out.write_all(MAGIC)?;
+    out.number(VERSION)?;
+    out.length(filled().count())?;
+    for (id, kept) in filled() {
+        out.text(id.transform.as_bytes())?;
+        out.text(id.scope.as_bytes())?;
+        out.write_all(&kept.since_ms.to_le_bytes())?;
+        out.write_all(&kept.written_ms.to_le_bytes())?;
+        out.length(kept.space.len())?;
+        for (key, value) in kept.space.iter() {
+            out.text(key.as_bytes())?;
+            out.text(value)?;
+        }
+    }
+    let sum = out.sum.clone().finalize();
+    out.number(sum)?;
+    out.flush()
+}
+
+/// Keeps the checksum of what passes.
+struct Summed<W> {
+    out: W,
+    sum: crc32fast::Hasher,
+}
+
+impl<W: Write> Summed<W> {
+    fn number(&mut self, number: u32) -> io::Result<()> {
+        self.write_all(&number.to_le_bytes())
+    }
+
+    fn length(&mut self, length: usize) -> io::Result<()> {
+        self.number(u32::try_from(length).map_err(|_| io::ErrorKind::FileTooLarge)?)
+    }
+
+    fn text(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.length(bytes.len())?;
+        self.write_all(bytes)
+    }
+}
+
+impl<W: Write> Write for Summed<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let written = self.out.write(bytes)?;
+        self.sum.update(&bytes[..written]);
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.out.flush()
+    }
+}
+
+/// Reads what [`write`] wrote.
+pub(crate) fn read(bytes: &[u8]) -> Result<Spaces, NotAState> {
+    let damaged = NotAState::Damaged;
+    let rest = bytes.strip_prefix(MAGIC).ok_or(damaged)?;
+    let (version, _) = rest.split_first_chunk().ok_or(damaged)?;
+    // The place of the checksum may be another one in another version.
+    if u32::from_le_bytes(*version) != VERSION {
+        return Err(NotAState::Version(u32::from_le_bytes(*version)));
+    }
+    let (summed, sum) = bytes.split_last_chunk().ok_or(damaged)?;
+    if crc32fast::hash(summed) != u32::from_le_bytes(*sum) {
+        return Err(damaged);
+    }
+    let mut reader = Reader(summed.get(MAGIC.len() + size_of::<u32>()..).ok_or(damaged)?);
+    let spaces = reader.spaces().ok_or(damaged)?;
+    if reader.0.is_empty() { Ok(spaces) } else { Err(damaged) }
+}
+
+struct Reader<'a>(&'a [u8]);
+
+impl<'a> Reader<'a> {
+    fn spaces(&mut self) -> Option<Spaces> {
+        let mut spaces = Spaces::new();
+        for _ in 0..self.number()? {
+            let id = SpaceId { transform: self.string()?, scope: self.string()? };
+            let (since_ms, written_ms) = (self.time()?, self.time()?);
+            let mut space = Space::default();
+            for _ in 0..self.number()? {
+                space.insert(self.string()?, self.text()?.into());
+            }
+            spaces.insert(id, Kept { space: Arc::new(space), since_ms, written_ms, used: false });
+        }
+        Some(spaces)
+    }
+
+    fn take<const N: usize>(&mut self) -> Option<&'a [u8; N]> {
+        let (taken, rest) = self.0.split_first_chunk()?;
+        self.0 = rest;
+        Some(taken)
+    }
+
+    fn number(&mut self) -> Option<u32> {
+        self.take().copied().map(u32::from_le_bytes)
+    }
+
+    fn time(&mut self) -> Option<u64> {
+        self.take().copied().map(u64::from_le_bytes)
+    }
+
+    fn text(&mut self) -> Option<&'a [u8]> {
+        let length = self.number()? as usize;
+        let (text, rest) = self.0.split_at_checked(length)?;
+        self.0 = rest;
+        Some(text)
+    }
+
+    fn string(&mut self) -> Option<String> {
+        Some(str::from_utf8(self.text()?).ok()?.to_owned())
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,138 @@
+use std::sync::Arc;
+
+use insightd_state::{CommitError, Mode, Settings, SpaceId, SpaceStats, Store};
+use tempfile::tempdir;
+
+use crate::help::{NOW, changes, get, id, open, put, reason};
+
+#[test]
+fn what_was_committed_is_there_after_a_restart() {
+    let folder = tempdir().unwrap();
+    let path = folder.path().join("state");
+    let (a, b) = (id("a"), SpaceId::new("a", "cluster", "n1"));
+    let mut store = open(&path);
+    let tick = [
+        (a.clone(), changes(&mut store, &a, &[("k", Some("1")), ("l", Some("2"))])),
+        (b.clone(), changes(&mut store, &b, &[("k", Some("other"))])),
+    ];
+    store.commit(NOW, tick).unwrap();
+    let tick = changes(&mut store, &a, &[("k", Some("3")), ("l", None)]);
+    store.commit(NOW + 60_000, [(a.clone(), tick)]).unwrap();
+    drop(store);
+
+    let mut store = open(&path);
+    assert_eq!((get(&mut store, &a, "k"), get(&mut store, &a, "l")), (Some("3".into()), None));
+    assert_eq!(get(&mut store, &b, "k").as_deref(), Some("other"));
+    let stats = store.stats();
+    assert_eq!((&stats.mode, stats.set_aside, stats.commits), (&Mode::Disk, 0, 0));
+    let space = |id: SpaceId, bytes, written_ms| SpaceStats { id, bytes, keys: 1, since_ms: NOW, written_ms };
+    assert_eq!(stats.spaces, [space(b, 6, NOW), space(a, 2, NOW + 60_000)]);
+    // ids count as well: `a` and `cluster/n1`, `a` and `node/n1`
+    assert_eq!(stats.bytes, (1 + 10 + 6) + (1 + 7 + 2));
+}
+
+#[test]
+fn what_is_not_committed_is_nothing_and_a_snapshot_stays_as_it_is() {
+    let folder = tempdir().unwrap();
+    let mut store = open(folder.path());
+    let a = id("a");
+    put(&mut store, &a, NOW, "k", "1");
+    let before = store.snapshot(&a);
+    let shadow = changes(&mut store, &a, &[("k", Some("shadow"))]);
+    drop(shadow);
+    assert_eq!(get(&mut store, &a, "k").as_deref(), Some("1"));
+    put(&mut store, &a, NOW, "k", "2");
+    assert_eq!(before.get("k").map(Arc::clone).as_deref(), Some(&b"1"[..]));
+}
+
+#[test]
+fn a_tick_without_changes_writes_nothing() {
+    let folder = tempdir().unwrap();
+    let mut store = open(folder.path());
+    let a = id("a");
+    store.commit(NOW, [(a.clone(), Default::default())]).unwrap();
+    assert!(!folder.path().join("state").exists());
+    put(&mut store, &a, NOW, "k", "1");
+    let modified = || folder.path().join("state").metadata().unwrap().modified().unwrap();
+    let before = modified();
+    let same = changes(&mut store, &a, &[("k", Some("1"))]);
+    store.commit(NOW, [(a, same)]).unwrap();
+    assert_eq!(modified(), before);
+    assert_eq!(store.stats().commits, 1);
+}
+
+#[test]
+fn beyond_the_bound_nothing_of_the_tick_is_taken() {
+    let folder = tempdir().unwrap();
+    let settings = Settings { max_bytes: 100, ..Settings::in_folder(folder.path()) };
+    let mut store = Store::open(settings.clone());
+    let (a, b) = (id("a"), id("b"));
+    put(&mut store, &a, NOW, "k", &"x".repeat(51));
+    // 8 for each id; 60 are taken
+    let tick = |store: &mut Store, bytes: usize| {
+        let a_changes = changes(store, &a, &[("k", Some(&"y".repeat(51)))]);
+        let b_changes = changes(store, &b, &[("k", Some(&"x".repeat(bytes)))]);
+        store.commit(NOW, [(a.clone(), a_changes), (b.clone(), b_changes)])
+    };
+    let error = tick(&mut store, 32).unwrap_err();
+    assert_eq!(error, CommitError::Full { bytes: 101, max_bytes: 100, largest: a.clone() });
+    assert!(error.to_string().contains("the largest is that of `a node/n1`"), "{error}");
+    assert_eq!(get(&mut store, &a, "k"), Some("x".repeat(51)), "the other half of the tick");
+    assert_eq!((store.stats().refused, store.stats().bytes), (1, 60));
+    tick(&mut store, 31).unwrap();
+    assert_eq!(store.stats().bytes, 100);
+    // what becomes less is taken where a bound was lowered
+    let mut store = {
+        drop(store);
+        Store::open(Settings { max_bytes: 20, ..settings })
+    };
+    assert_eq!(get(&mut store, &b, "k"), Some("x".repeat(31)));
+    put(&mut store, &a, NOW, "k", &"z".repeat(50));
+    assert_eq!(store.stats().bytes, 99);
+}
+
+#[test]
+fn spaces_that_nobody_asks_for_make_room_the_oldest_first() {
+    let folder = tempdir().unwrap();
+    let settings = Settings { max_bytes: 100, ..Settings::in_folder(folder.path()) };
+    let mut store = Store::open(settings.clone());
+    for (at, transform) in ["old", "young", "used"].into_iter().enumerate() {
+        put(&mut store, &id(transform), NOW + at as u64, "k", "0123456789");
+    }
+    drop(store);
+    let mut store = Store::open(settings);
+    assert!(get(&mut store, &id("used"), "k").is_some());
+    put(&mut store, &id("new"), NOW + 9, "k", &"x".repeat(30));
+    let left: Vec<_> = store.stats().spaces.into_iter().map(|space| space.id.transform).collect();
+    assert_eq!(left, ["new", "used", "young"]);
+    assert_eq!(store.stats().dropped, 1);
+    let refused = changes(&mut store, &id("new"), &[("l", Some(&"x".repeat(40)))]);
+    assert!(store.commit(NOW, [(id("new"), refused)]).is_err());
+    assert_eq!(store.stats().spaces.len(), 3, "nothing is dropped in vain");
+}
+
+#[test]
+fn cleared_is_cleared_for_good() {
+    let folder = tempdir().unwrap();
+    let mut store = open(folder.path());
+    let (a, b) = (id("a"), id("b"));
+    put(&mut store, &a, NOW, "k", "1");
+    put(&mut store, &b, NOW, "k", "2");
+    assert!(store.clear(NOW, Some(&a)));
+    assert!(!store.clear(NOW, Some(&a)), "there is nothing any more");
+    assert_eq!(store.stats().spaces.len(), 1);
+    drop(store);
+    let mut store = open(folder.path());
+    assert_eq!((get(&mut store, &a, "k"), get(&mut store, &b, "k")), (None, Some("2".into())));
+    assert!(store.clear(NOW, None));
+    drop(store);
+    assert_eq!(open(folder.path()).stats().spaces, []);
+}
+
+#[test]
+fn in_memory_by_choice() {
+    let mut store = Store::in_memory(1000);
+    put(&mut store, &id("a"), NOW, "k", "1");
+    assert_eq!(get(&mut store, &id("a"), "k").as_deref(), Some("1"));
+    assert_eq!(reason(&store), "no folder is configured");
+}

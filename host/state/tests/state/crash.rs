@@ -1,0 +1,93 @@
+use std::io::{BufRead, BufReader, Write};
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use insightd_state::{Mode, SpaceId};
+use tempfile::tempdir;
+
+use crate::help::{NOW, changes, get, id, open};
+
+const FOLDER: &str = "INSIGHTD_STATE_TEST_CRASH";
+
+fn spaces() -> [SpaceId; 3] {
+    [id("a"), id("b"), SpaceId::new("a", "cluster", "c")]
+}
+
+/// Large enough that a kill finds a write half done now and then.
+fn padding(n: u64) -> String {
+    char::from(b'a' + (n % 26) as u8).to_string().repeat(60_000)
+}
+
+/// No test by itself: the process of the next one that is killed. It says which tick is committed.
+#[test]
+fn child() {
+    let Some(folder) = std::env::var_os(FOLDER) else { return };
+    let mut store = open(Path::new(&folder));
+    let first: u64 = get(&mut store, &id("a"), "n").map_or(0, |n| n.parse().unwrap());
+    for n in first + 1.. {
+        let (number, padding) = (n.to_string(), padding(n));
+        let tick = spaces().map(|space| {
+            let mut keys = vec![("n", Some(&*number))];
+            let names: Vec<String> = (0..10).map(|k| format!("padding {k}")).collect();
+            keys.extend(names.iter().map(|name| (&**name, Some(&*padding))));
+            // a key that is there in every other tick
+            keys.push(("odd", (n % 2 == 1).then_some("odd")));
+            let changes = changes(&mut store, &space, &keys);
+            (space, changes)
+        });
+        store.commit(NOW + n, tick).unwrap();
+        assert_eq!(store.stats().mode, Mode::Disk);
+        let mut out = std::io::stdout().lock();
+        let _ = write!(out, "\nC {n}\n").and_then(|()| out.flush());
+    }
+}
+
+#[test]
+fn a_killed_process_leaves_whole_ticks() {
+    let folder = tempdir().unwrap();
+    let (mut committed, mut unfinished, mut unheard) = (0, 0, 0);
+    for round in 0..60 {
+        let mut child = Command::new(std::env::current_exe().unwrap())
+            .args(["crash::child", "--exact", "--nocapture"])
+            .env(FOLDER, folder.path())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map_while(Result::ok);
+        let mut hear = |line: &str| {
+            let n = line.strip_prefix("C ").and_then(|n| n.parse().ok());
+            committed = n.unwrap_or(committed);
+            n.is_some()
+        };
+        let mut left = fastrand::usize(1..8);
+        while left > 0 {
+            left -= usize::from(hear(&lines.next().expect("the child runs until it is killed")));
+        }
+        // anywhere between two lines, and in the midst of a write
+        std::thread::sleep(std::time::Duration::from_micros(fastrand::u64(..8_000)));
+        child.kill().unwrap();
+        lines.for_each(|line| _ = hear(&line));
+        child.wait().unwrap();
+
+        unfinished += u32::from(folder.path().join("state.new").exists());
+        let mut store = open(folder.path());
+        assert_eq!((store.stats().mode, store.stats().set_aside), (Mode::Disk, 0));
+        let found: u64 = get(&mut store, &id("a"), "n").unwrap().parse().unwrap();
+        assert!(
+            found == committed || found == committed + 1,
+            "round {round}: tick {committed} was committed, {found} is there"
+        );
+        unheard += found - committed;
+        for space in spaces() {
+            let held = store.snapshot(&space);
+            assert_eq!(held.get("n").unwrap()[..], *found.to_string().as_bytes(), "round {round}: {space}");
+            assert_eq!(held.get("odd").is_some(), found % 2 == 1, "round {round}: {space}");
+            for k in 0..10 {
+                assert!(held.get(&format!("padding {k}")).unwrap()[..] == *padding(found).as_bytes());
+            }
+        }
+        committed = found;
+    }
+    assert!(committed >= 60, "there was something to find");
+    eprintln!("{committed} ticks, {unfinished} writes cut short, {unheard} committed and not said");
+}

@@ -1,0 +1,215 @@
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::process::Command;
+
+use insightd_state::Mode;
+use tempfile::{TempDir, tempdir};
+
+use crate::help::{NOW, get, id, open, put, reason};
+
+#[test]
+fn damaged_cut_and_foreign_files_are_put_aside() {
+    let later = {
+        let mut bytes = b"insstate".to_vec();
+        bytes.extend([2, 0, 0, 0, 7, 7, 7]);
+        bytes
+    };
+    let good = {
+        let folder = tempdir().unwrap();
+        put(&mut open(folder.path()), &id("a"), NOW, "k", "1");
+        fs::read(folder.path().join("state")).unwrap()
+    };
+    let (mut flipped, cut) = (good.clone(), good[..good.len() - 1].to_vec());
+    flipped[30] ^= 1;
+    for bad in [flipped, cut, later, Vec::new(), vec![0; 100]] {
+        let folder = tempdir().unwrap();
+        fs::write(folder.path().join("state"), &bad).unwrap();
+        let mut store = open(folder.path());
+        let stats = store.stats();
+        assert_eq!((stats.set_aside, stats.aside_bytes), (1, bad.len() as u64));
+        assert_eq!((stats.mode, stats.spaces), (Mode::Disk, vec![]));
+        assert_eq!(fs::read(folder.path().join("aside/00000001-state")).unwrap(), bad, "kept as it was");
+        put(&mut store, &id("a"), NOW, "k", "1");
+        drop(store);
+        let mut store = open(folder.path());
+        assert_eq!((get(&mut store, &id("a"), "k").as_deref(), store.stats().set_aside), (Some("1"), 0));
+    }
+}
+
+/// What a process left that was killed while it wrote is nothing, however good it looks.
+#[test]
+fn an_unfinished_file_is_nothing() {
+    let folder = tempdir().unwrap();
+    let mut store = open(folder.path());
+    put(&mut store, &id("a"), NOW, "k", "1");
+    let first = fs::read(folder.path().join("state")).unwrap();
+    put(&mut store, &id("a"), NOW, "k", "2");
+    drop(store);
+    for unfinished in [&first[..], &first[..20], &[]] {
+        fs::write(folder.path().join("state.new"), unfinished).unwrap();
+        let mut store = open(folder.path());
+        assert_eq!((get(&mut store, &id("a"), "k").as_deref(), store.stats().set_aside), (Some("2"), 0));
+        assert!(!folder.path().join("state.new").exists());
+    }
+}
+
+#[test]
+fn a_missing_folder_that_comes_later() {
+    let parent = tempdir().unwrap();
+    let folder = parent.path().join("later/state");
+    let mut store = open(&folder);
+    let said = reason(&store);
+    assert!(
+        said.contains("later/state") && said.contains("No such file") && said.contains("parent"),
+        "{said}"
+    );
+    put(&mut store, &id("a"), NOW, "k", "1");
+    assert!(matches!(store.stats().mode, Mode::Memory { .. }));
+    fs::create_dir(parent.path().join("later")).unwrap();
+    store.commit(NOW, []).unwrap();
+    assert_eq!(store.stats().mode, Mode::Disk);
+    drop(store);
+    assert_eq!(get(&mut open(&folder), &id("a"), "k").as_deref(), Some("1"));
+}
+
+/// While another process has the folder, and when it ends: of each space the one written later counts.
+#[test]
+fn a_folder_of_another_process_is_taken_over() {
+    let folder = tempdir().unwrap();
+    let mut first = open(folder.path());
+    for transform in ["both", "first", "cleared"] {
+        put(&mut first, &id(transform), NOW, "k", "first");
+    }
+    let mut second = open(folder.path());
+    assert!(reason(&second).contains("another process uses it"), "{}", reason(&second));
+    put(&mut second, &id("both"), NOW + 1, "k", "second");
+    put(&mut second, &id("older"), NOW + 1, "k", "second");
+    second.clear(NOW + 1, Some(&id("cleared")));
+    put(&mut first, &id("older"), NOW + 2, "k", "first");
+    drop(first);
+    second.commit(NOW + 3, []).unwrap();
+    assert_eq!(second.stats().mode, Mode::Disk);
+    drop(second);
+    let mut store = open(folder.path());
+    let mut of = |transform: &str| get(&mut store, &id(transform), "k");
+    assert_eq!(of("both").as_deref(), Some("second"));
+    assert_eq!((of("first").as_deref(), of("older").as_deref()), (Some("first"), Some("first")));
+    assert_eq!(of("cleared"), None);
+}
+
+#[test]
+fn all_cleared_while_the_folder_cannot_be_used() {
+    let folder = tempdir().unwrap();
+    let mut first = open(folder.path());
+    put(&mut first, &id("a"), NOW, "k", "first");
+    let mut second = open(folder.path());
+    second.clear(NOW, None);
+    drop(first);
+    second.commit(NOW, []).unwrap();
+    assert_eq!((second.stats().mode, second.stats().spaces), (Mode::Disk, vec![]));
+    drop(second);
+    assert_eq!(open(folder.path()).stats().spaces, []);
+}
+
+#[test]
+fn a_folder_that_is_replaced() {
+    let parent = tempdir().unwrap();
+    let (folder, moved) = (parent.path().join("state"), parent.path().join("moved"));
+    let mut store = open(&folder);
+    put(&mut store, &id("a"), NOW, "k", "1");
+    fs::rename(&folder, &moved).unwrap();
+    put(&mut store, &id("a"), NOW, "k", "2");
+    assert!(reason(&store).contains("deleted, moved or replaced"), "{}", reason(&store));
+    put(&mut store, &id("b"), NOW, "k", "3");
+    assert_eq!(store.stats().mode, Mode::Disk);
+    drop(store);
+    let mut store = open(&folder);
+    assert_eq!(get(&mut store, &id("a"), "k").as_deref(), Some("2"));
+    assert_eq!(get(&mut store, &id("b"), "k").as_deref(), Some("3"));
+    assert_eq!(get(&mut open(&moved), &id("a"), "k").as_deref(), Some("1"));
+}
+
+#[test]
+fn no_symbolic_link_is_followed() {
+    let (folder, elsewhere) = (tempdir().unwrap(), tempdir().unwrap());
+    put(&mut open(elsewhere.path()), &id("a"), NOW, "k", "secret");
+    symlink(elsewhere.path().join("state"), folder.path().join("state")).unwrap();
+    let mut store = open(folder.path());
+    assert_eq!(get(&mut store, &id("a"), "k"), None);
+    assert!(reason(&store).contains("name a folder"), "{}", reason(&store));
+    let target = elsewhere.path().join("precious");
+    fs::write(&target, "precious").unwrap();
+    fs::remove_file(folder.path().join("state")).unwrap();
+    symlink(&target, folder.path().join("state.new")).unwrap();
+    put(&mut store, &id("a"), NOW, "k", "1");
+    assert_eq!(store.stats().mode, Mode::Disk);
+    assert_eq!(fs::read_to_string(target).unwrap(), "precious");
+}
+
+/// A small file system of its own.
+struct Tmpfs(TempDir);
+
+impl Tmpfs {
+    /// None, said, where this user may not mount.
+    fn mount(size: &str) -> Option<Self> {
+        let folder = tempdir().unwrap();
+        let options = format!("size={size},mode=700");
+        let mut command = Command::new("mount");
+        command.args(["-t", "tmpfs", "-o", &options, "tmpfs"]).arg(folder.path());
+        if command.output().is_ok_and(|output| output.status.success()) {
+            return Some(Self(folder));
+        }
+        eprintln!("SKIPPED: a file system of its own: cannot mount a tmpfs (run as root)");
+        None
+    }
+
+    fn remount(&self, option: &str) {
+        let option = format!("remount,{option}");
+        assert!(Command::new("mount").args(["-o", &option]).arg(self.0.path()).status().unwrap().success());
+    }
+}
+
+impl Drop for Tmpfs {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").arg("-l").arg(self.0.path()).status();
+    }
+}
+
+#[test]
+fn a_disk_that_is_full_for_a_while() {
+    let Some(disk) = Tmpfs::mount("32k") else { return };
+    let mut store = open(disk.0.path());
+    put(&mut store, &id("a"), NOW, "k", "1");
+    put(&mut store, &id("a"), NOW, "l", &"x".repeat(60_000));
+    let said = reason(&store);
+    assert!(said.contains("No space left") && said.contains("state.new"), "{said}");
+    assert!(!disk.0.path().join("state.new").exists(), "room for others again");
+    // the last whole tick is what is on disk
+    let copy = tempdir().unwrap();
+    fs::copy(disk.0.path().join("state"), copy.path().join("state")).unwrap();
+    let mut restarted = open(copy.path());
+    assert_eq!(
+        (get(&mut restarted, &id("a"), "k").as_deref(), get(&mut restarted, &id("a"), "l")),
+        (Some("1"), None)
+    );
+    put(&mut store, &id("a"), NOW, "l", "short");
+    assert_eq!(store.stats().mode, Mode::Disk);
+    drop(store);
+    assert_eq!(get(&mut open(disk.0.path()), &id("a"), "l").as_deref(), Some("short"));
+}
+
+#[test]
+fn a_disk_that_is_read_only_for_a_while() {
+    let Some(disk) = Tmpfs::mount("1m") else { return };
+    put(&mut open(disk.0.path()), &id("a"), NOW, "k", "1");
+    disk.remount("ro");
+    let mut store = open(disk.0.path());
+    assert!(reason(&store).contains("mount it writable"), "{}", reason(&store));
+    put(&mut store, &id("b"), NOW, "k", "2");
+    disk.remount("rw");
+    store.commit(NOW, []).unwrap();
+    assert_eq!(store.stats().mode, Mode::Disk);
+    assert_eq!(get(&mut store, &id("a"), "k").as_deref(), Some("1"), "found when it could be");
+    drop(store);
+    assert_eq!(get(&mut open(disk.0.path()), &id("b"), "k").as_deref(), Some("2"));
+}

@@ -1,0 +1,46 @@
+//! What the tests share.
+
+use std::path::Path;
+
+use insightd_state::{Mode, Settings, SpaceId, Store};
+use insights_sdk::state::{Bounds, Changes, Overlay, State};
+
+pub(crate) const NOW: u64 = 1_800_000_000_000;
+
+pub(crate) fn open(folder: &Path) -> Store {
+    Store::open(Settings::in_folder(folder))
+}
+
+pub(crate) fn id(transform: &str) -> SpaceId {
+    SpaceId::new(transform, "node", "n1")
+}
+
+/// What a call makes of the space that sets these keys; none removes.
+pub(crate) fn changes(store: &mut Store, id: &SpaceId, keys: &[(&str, Option<&str>)]) -> Changes {
+    let bounds = Bounds { max_bytes: 1 << 30, max_keys: 1 << 20 };
+    let mut overlay = Overlay::new(State { space: store.snapshot(id), bounds });
+    for (key, value) in keys {
+        match value {
+            Some(value) => overlay.set(key, value.as_bytes()).unwrap(),
+            None => overlay.delete(key),
+        }
+    }
+    overlay.into_changes()
+}
+
+/// A tick of one space.
+pub(crate) fn put(store: &mut Store, id: &SpaceId, now_ms: u64, key: &str, value: &str) {
+    let changes = changes(store, id, &[(key, Some(value))]);
+    store.commit(now_ms, [(id.clone(), changes)]).unwrap();
+}
+
+pub(crate) fn get(store: &mut Store, id: &SpaceId, key: &str) -> Option<String> {
+    store.snapshot(id).get(key).map(|value| String::from_utf8(value.to_vec()).unwrap())
+}
+
+pub(crate) fn reason(store: &Store) -> String {
+    match store.stats().mode {
+        Mode::Memory { reason } => reason,
+        Mode::Disk => String::new(),
+    }
+}

@@ -1,0 +1,61 @@
+//! `moving-average`: an exponential moving average of published figures, for each entity that has them.
+//!
+//! An example of a transform that remembers something (`insights_sdk::state`): it needs `state` in its configuration, and its
+//! place is after `utilization`. Formula and options are in the README of this crate.
+#![cfg_attr(target_family = "wasm", no_std)]
+#![forbid(unsafe_code)]
+
+mod memory;
+mod options;
+
+use insights_sdk::Unit;
+use insights_sdk::prelude::*;
+
+use memory::Memory;
+use options::Options;
+
+/// The transform, configured.
+#[derive(Debug)]
+pub struct MovingAverage {
+    options: Options,
+}
+
+impl Transform for MovingAverage {
+    const ABOUT: About = About::new("moving-average", env!("CARGO_PKG_VERSION"))
+        .config_schema(include_str!("config.schema.json"))
+        .reads(&["*"])
+        .writes(&["*"]);
+
+    fn configure(settings: &mut Settings) -> Result<Self, ConfigError> {
+        Ok(Self { options: Options::read(settings) })
+    }
+
+    fn process(&self, batch: &Batch) -> Result<(), String> {
+        let memory = Memory::read(&self.options, batch);
+        let mut refused = None;
+        for metric in &self.options.metrics {
+            let (name, unit) = (batch.name(&metric.name), unit(batch, &metric.name));
+            let publish_as = batch.name(&metric.publish_as);
+            for entity in batch.entities() {
+                let Some(value) = entity.gauge(name) else { continue };
+                match memory.average(entity, &metric.name, value) {
+                    Ok(average) => entity.publish(publish_as, average, unit),
+                    Err(error) => _ = refused.get_or_insert(error),
+                }
+            }
+        }
+        // Said once: an average that cannot be remembered would be the figure itself, and is not published.
+        if let Some(error) = refused {
+            log::warn(&["averages are missing: ", &error].concat());
+        }
+        Ok(())
+    }
+}
+
+/// The unit in which a metric was published.
+fn unit(batch: &Batch, metric: &str) -> Unit {
+    let descriptor = batch.find("metric", metric);
+    descriptor.and_then(|found| found.attribute("unit")).and_then(Unit::parse).unwrap_or(Unit::None)
+}
+
+insights_sdk::export_transform!(MovingAverage);

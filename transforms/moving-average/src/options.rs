@@ -1,0 +1,52 @@
+//! The configuration.
+
+use insights_sdk::prelude::*;
+
+/// The configuration, read.
+#[derive(Debug)]
+pub(crate) struct Options {
+    pub(crate) metrics: Vec<Metric>,
+    /// How many ticks an average is about.
+    pub(crate) ticks: u64,
+    /// An average that was not renewed for more ticks is forgotten.
+    pub(crate) forget_after: u64,
+}
+
+/// A metric and the name of its average.
+#[derive(Debug)]
+pub(crate) struct Metric {
+    pub(crate) name: String,
+    pub(crate) publish_as: String,
+}
+
+impl Options {
+    /// Reads all keys; problems stay with `settings`.
+    pub(crate) fn read(settings: &mut Settings) -> Self {
+        let mut metrics = Vec::new();
+        settings.objects("metrics", |item, _| {
+            let (name, publish_as) = (item.string("name"), item.string("as"));
+            let Some(name) = name else { return item.problem("name", "expected a metric") };
+            let publish_as = publish_as.unwrap_or_else(|| [&name, "_avg"].concat());
+            if publish_as == name || publish_as.contains('.') {
+                item.problem("as", "expected another name than that of the metric, without a dot");
+            }
+            metrics.push(Metric { name, publish_as });
+        });
+        if metrics.is_empty() {
+            settings.problem(
+                "metrics",
+                "expected at least one metric, such as [{\"name\": \"pod_cpu_utilization\"}]",
+            );
+        }
+        let mut at_least_one = |key: &str, default: u64| {
+            let value = settings.integer(key).unwrap_or(default);
+            if value == 0 {
+                settings.problem(key, "expected at least 1");
+            }
+            value.max(1)
+        };
+        let ticks = at_least_one("ticks", 10);
+        let forget_after = at_least_one("forget_after", ticks);
+        Self { metrics, ticks, forget_after }
+    }
+}
