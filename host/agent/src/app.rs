@@ -1,6 +1,8 @@
 //! Puts the parts together. The only module that knows all others.
 
 mod assemble;
+mod offline;
+mod record;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -11,6 +13,7 @@ use insightd_sandbox::Kind;
 use crate::cli;
 use crate::config::{self, Config, Environment, Orchestrator, Problem, Report};
 use crate::drive::{self, Plan};
+use crate::library::Library;
 use crate::logging;
 use crate::ops::{self, Board};
 use crate::pipeline::Pipeline;
@@ -18,6 +21,9 @@ use crate::remote::Remote;
 use crate::sinks::SinkSet;
 use crate::source::{self, ClusterSource, Peers, Source};
 use crate::worker::Worker;
+
+pub use offline::{diff, replay};
+pub use record::record;
 
 /// How long `--once` waits between the baseline and its tick.
 const ONCE: Duration = Duration::from_secs(1);
@@ -141,15 +147,7 @@ pub fn worker(config: &Config) -> anyhow::Result<Worker> {
 pub fn check(file: &Path) -> anyhow::Result<()> {
     let config = Config::load(file, &Environment::of_process()).map_err(Usage::from)?;
     let mut library = assemble::library(&config)?;
-    let mut problems: Vec<Problem> = Vec::new();
-    for pipeline in &config.pipelines {
-        for stage in &pipeline.transforms {
-            problems.extend(library.find(&stage.component, Kind::Transform).problems);
-        }
-        for output in &pipeline.outputs {
-            problems.extend(library.find(&output.formatter, Kind::Formatter).problems);
-        }
-    }
+    let problems = problems(&config, &mut library);
     let name = file.display().to_string();
     if !problems.is_empty() {
         return Err(Usage::from(Report::new(Some(name), problems)).into());
@@ -164,6 +162,20 @@ pub fn check(file: &Path) -> anyhow::Result<()> {
     }
     println!("{name}: ok");
     Ok(())
+}
+
+/// What is wrong with the components that a configuration names.
+fn problems(config: &Config, library: &mut Library) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    for pipeline in &config.pipelines {
+        for stage in &pipeline.transforms {
+            problems.extend(library.find(&stage.component, Kind::Transform).problems);
+        }
+        for output in &pipeline.outputs {
+            problems.extend(library.find(&output.formatter, Kind::Formatter).problems);
+        }
+    }
+    problems
 }
 
 /// File, environment and command line.

@@ -17,6 +17,8 @@ use crate::config::{self, Origin, Problem, Sha256};
 pub struct Library {
     sandbox: Sandbox,
     folder: Option<PathBuf>,
+    /// Files of components that are not in the folder, by name.
+    elsewhere: HashMap<String, PathBuf>,
     compiler: Compiler,
     files: HashMap<(String, Option<Sha256>), Result<Component, LibraryError>>,
     builtins: HashMap<&'static str, Component>,
@@ -105,7 +107,13 @@ pub fn compiler_beside() -> PathBuf {
 impl Library {
     /// A library over a folder of transforms; without one there are only built-ins.
     pub fn new(sandbox: Sandbox, folder: Option<PathBuf>, compiler: Compiler) -> Self {
-        Self { sandbox, folder, compiler, files: HashMap::new(), builtins: HashMap::new() }
+        let (elsewhere, files, builtins) = (HashMap::new(), HashMap::new(), HashMap::new());
+        Self { sandbox, folder, elsewhere, compiler, files, builtins }
+    }
+
+    /// Takes `file:NAME` from a file of any name and place.
+    pub fn place(&mut self, name: &str, file: &Path) {
+        self.elsewhere.insert(name.into(), file.into());
     }
 
     /// Finds what a configuration asks for, for a place of this kind.
@@ -163,7 +171,8 @@ impl Library {
     }
 
     fn compile_file(&self, name: &str, pinned: Option<Sha256>) -> Result<Component, LibraryError> {
-        let path = self.folder.clone().unwrap_or_default().join(format!("{name}.wasm"));
+        let in_folder = || self.folder.clone().unwrap_or_default().join(format!("{name}.wasm"));
+        let path = self.elsewhere.get(name).cloned().unwrap_or_else(in_folder);
         let wasm = read(&path).map_err(|error| LibraryError::Read { path: path.clone(), error })?;
         // Before anything looks at what is inside.
         let found = Sha256::of(&wasm);

@@ -174,6 +174,24 @@ impl Output {
     }
 }
 
+/// Runs the pipelines of one scope, as [`Pipeline::run`] does; the last of them gets the batch itself.
+pub fn run_scope(
+    pipelines: &mut [Pipeline],
+    scope: Scope,
+    batch: Columns,
+    permit: Permit<'_>,
+    sinks: &mut SinkSet,
+    counters: &mut Counters,
+) {
+    let mut batch = Some(batch);
+    let mut left = pipelines.iter().filter(|pipeline| pipeline.scope == scope).count();
+    for pipeline in pipelines.iter_mut().filter(|pipeline| pipeline.scope == scope) {
+        left -= 1;
+        let Some(batch) = (if left == 0 { batch.take() } else { batch.clone() }) else { return };
+        pipeline.run(batch, permit, sinks, counters);
+    }
+}
+
 impl Pipeline {
     /// Runs a batch through the chain and hands the result to the outputs, unless `permit`, which is asked
     /// directly before each, says no.

@@ -188,6 +188,21 @@ impl Remote {
         runtime.spawn(notices::tell(recorder.clone(), statuses, watched));
     }
 
+    /// Watches the cluster without standing for election, for one who only looks.
+    ///
+    /// # Errors
+    /// [`Usage`] where there is no API server to ask.
+    pub fn watch_cluster(config: &Config, runtime: &Handle) -> anyhow::Result<(Leadership, Watched)> {
+        let _context = runtime.enter();
+        let settings =
+            ApiSettings { kubeconfig: config.api.kubeconfig.clone(), user_agent: USER_AGENT.into() };
+        let (client, _) =
+            client::api_client(&settings).map_err(|error| Usage(format!("API server: {error}")))?;
+        let (leadership, watched) = (Leadership::unopposed(), Watched::default());
+        tokio::spawn(cluster::follow(leadership.clone(), client, cluster_settings(config), watched.clone()));
+        Ok((leadership, watched))
+    }
+
     fn stand_for_election(
         &mut self,
         config: &Config,
@@ -212,12 +227,7 @@ impl Remote {
             Election::start(client.clone(), settings, Some(recorder)).context("section `leader`")?;
         let (leadership, watched) = (election.leadership(), Watched::default());
         self.statuses.push(election.status());
-        let settings = ClusterSettings {
-            page_size: config.cluster.page_size,
-            pending_pods: config.cluster.pending_pods,
-            max_pending_pods: config.cluster.max_pending_pods,
-            start_jitter: CLUSTER_JITTER,
-        };
+        let settings = cluster_settings(config);
         tokio::spawn(cluster::follow(election.leadership(), client, settings, watched.clone()));
         self.candidacy = Some(Candidacy { election, leadership, watched });
         Ok(())
@@ -287,5 +297,14 @@ impl Remote {
             // Best effort: an event less is no loss of data.
             let _ = tokio::time::timeout(RELEASE, recorder.flush()).await;
         }
+    }
+}
+
+fn cluster_settings(config: &Config) -> ClusterSettings {
+    ClusterSettings {
+        page_size: config.cluster.page_size,
+        pending_pods: config.cluster.pending_pods,
+        max_pending_pods: config.cluster.max_pending_pods,
+        start_jitter: CLUSTER_JITTER,
     }
 }

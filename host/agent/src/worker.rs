@@ -11,10 +11,10 @@ use crate::announce::Announcer;
 use crate::complaint::Complaint;
 use crate::config::Scope;
 use crate::counters::Counters;
-use crate::drive::Work;
+use crate::drive::{Work, replay_moments};
 use crate::memory;
 use crate::ops::{Board, Figures};
-use crate::pipeline::{Permit, Pipeline};
+use crate::pipeline::{self, Permit, Pipeline};
 use crate::schedule::Tick;
 use crate::sinks::SinkSet;
 use crate::source::{ClusterSource, Source};
@@ -98,15 +98,8 @@ impl Worker {
         self.node.as_mut().map_or(Ok(0), |node| node.select_moment(index))
     }
 
-    /// Runs the pipelines of one scope; the last of them gets the batch itself.
     fn run(&mut self, scope: Scope, batch: Columns, permit: Permit<'_>) {
-        let mut batch = Some(batch);
-        let mut left = self.pipelines.iter().filter(|pipeline| pipeline.scope == scope).count();
-        for pipeline in self.pipelines.iter_mut().filter(|pipeline| pipeline.scope == scope) {
-            left -= 1;
-            let Some(batch) = (if left == 0 { batch.take() } else { batch.clone() }) else { return };
-            pipeline.run(batch, permit, &mut self.sinks, &mut self.counters);
-        }
+        pipeline::run_scope(&mut self.pipelines, scope, batch, permit, &mut self.sinks, &mut self.counters);
     }
 }
 
@@ -166,13 +159,8 @@ impl Work for Worker {
         if moments < 2 {
             return Err(WorkError::TooFewMoments(moments));
         }
-        self.select_moment(0)?;
-        self.prime()?;
-        for index in 1..if once { 2 } else { moments } {
-            let time_unix_ms = self.select_moment(index)?;
-            self.tick(Tick { time_unix_ms, lateness_ms: 0, left_out: 0 })?;
-        }
-        Ok(())
+        let moments = if once { 2 } else { moments };
+        replay_moments(self, moments, |worker, index| Ok(worker.select_moment(index)?))
     }
 
     fn finish(&mut self) {

@@ -78,6 +78,19 @@ pub struct Leadership {
 }
 
 impl Leadership {
+    /// The lead of one who only looks and speaks for nobody: it is held for ever, and no lock knows of it.
+    pub fn unopposed() -> Self {
+        let shared = Shared {
+            valid_until: AtomicU64::new(u64::MAX),
+            ended: AtomicBool::new(false),
+            seen: Mutex::default(),
+            status: Arc::new(Status::new("leader")),
+        };
+        // Its sender is gone: nothing will change.
+        let (_, changes) = watch::channel(());
+        Self { shared: Arc::new(shared), changes, reported: false }
+    }
+
     /// Whether we lead at this very moment; see the [module](self) for how long that holds.
     pub fn is_leader(&self) -> bool {
         !self.shared.left().is_zero()

@@ -29,6 +29,11 @@ pub enum Scope {
 
 impl Scope {
     const WORDS: [(&str, Self); 2] = [("node", Self::Node), ("cluster", Self::Cluster)];
+
+    /// As a batch says it.
+    pub fn of(word: &str) -> Option<Self> {
+        Self::WORDS.iter().find(|(known, _)| *known == word).map(|(_, scope)| *scope)
+    }
 }
 
 /// One transform of a chain.
