@@ -10,9 +10,16 @@ use clap::{Args, Parser, Subcommand};
 const EXIT_CODES: &str = "\
 Exit codes:
   0   done; also after SIGTERM or SIGINT, when the tick in progress was finished and delivered
-  1   could not do it: a test case failed, standard output was closed, a sink cannot be opened
+  1   could not do it: a test case failed, a component does not build or fails, standard output was closed, a sink
+      cannot be opened; of `diff`, the events differ
   64  wrong usage or wrong configuration; everything that is wrong is on standard error
   128+N  a second signal N came before the tick was finished";
+
+/// How `record` is used on a cluster.
+const RECORD_EXAMPLE: &str = "\
+From a node of a cluster to a file:
+  kubectl exec POD -- /insightd record --config /etc/insightd/config/insightd.yaml > node.jsonl
+Both programs share the container's memory limit.";
 
 /// What the exit codes of `diff` mean: those of the program of that name.
 const DIFF_EXIT_CODES: &str = "\
@@ -54,10 +61,8 @@ pub enum Command {
     ///
     /// One JSON value a line: what the file is, then batches in the form of a golden case's batch.json. Asks the same host,
     /// kubelet and API server as `run` with the same configuration; runs no component, delivers nothing, stands for no
-    /// election. What it says of itself goes to standard error, so that this works:
-    ///
-    ///     kubectl exec POD -- /insightd record --config FILE --interval 10s > node.jsonl
-    #[command(verbatim_doc_comment)]
+    /// election. What it says of itself goes to standard error.
+    #[command(after_help = RECORD_EXAMPLE)]
     Record(Record),
     /// Run the batches of a recording through a configuration's pipelines, and print the events.
     ///
@@ -147,6 +152,9 @@ pub struct Replay {
     /// The configuration [default: the shipped pipelines]
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
+    /// Take a component from this file: every `builtin:NAME` and `file:NAME` of the configuration. May be given several times.
+    #[arg(long, value_name = "NAME=FILE", value_parser = component)]
+    pub component: Vec<(String, PathBuf)>,
     /// Only the pipeline of this name.
     #[arg(long, value_name = "NAME")]
     pub pipeline: Option<String>,
@@ -169,7 +177,7 @@ pub struct Diff {
     /// Only the pipeline of this name.
     #[arg(long, value_name = "NAME")]
     pub pipeline: Option<String>,
-    /// Show every difference, not only the first of each kind.
+    /// Show every difference, not only the first ones.
     #[arg(long)]
     pub all: bool,
 }

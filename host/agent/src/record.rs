@@ -188,10 +188,13 @@ impl Work for Recorder {
     }
 
     fn finish(&mut self) {
-        eprintln!("{}: {} batches in {} ticks, {} bytes", self.to, self.batches, self.ticks, self.bytes);
+        eprintln!("{}: {} bytes; batches: {}, ticks: {}", self.to, self.bytes, self.batches, self.ticks);
         if let Some(redactor) = &self.redactor {
             let keys: Vec<&str> = redactor.keys().collect();
-            eprintln!("redacted, the values of {} keys: {}", keys.len(), keys.join(", "));
+            eprintln!(
+                "values replaced of: {}",
+                if keys.is_empty() { "no key".into() } else { keys.join(", ") }
+            );
         }
     }
 }

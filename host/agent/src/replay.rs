@@ -36,7 +36,7 @@ pub fn replay(recording: &mut Reader, chains: &mut Chains) -> anyhow::Result<()>
     }
     let rate = |time: Duration| batches as f64 / time.as_secs_f64().max(1e-9);
     eprintln!(
-        "{batches} batches, {} events, {} bytes in {:.3} s: {:.1} batches a second, {:.1} without reading them",
+        "batches: {batches}, events: {}, bytes: {}; in {:.3} s: {:.1} batches a second, {:.1} without reading them",
         chains.counters().events,
         chains.counters().bytes,
         begun.elapsed().as_secs_f64(),

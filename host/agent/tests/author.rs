@@ -15,11 +15,15 @@ use common::{argument, installed, run, text, top};
 
 /// Whether components can be built here; Cargo takes the crates that this workspace was built with.
 fn can_build() -> bool {
-    let output = Command::new("rustc").args(["--print", "target-libdir", "--target", "wasm32-wasip2"]).output();
+    let output =
+        Command::new("rustc").args(["--print", "target-libdir", "--target", "wasm32-wasip2"]).output();
     let library = output.map(|output| PathBuf::from(text(&output.stdout).trim()));
-    let found = library.is_ok_and(|library| library.is_dir()) && Command::new("cargo").arg("--version").output().is_ok();
+    let found = library.is_ok_and(|library| library.is_dir())
+        && Command::new("cargo").arg("--version").output().is_ok();
     if !found {
-        eprintln!("SKIPPED: cargo, or the Rust target wasm32-wasip2, is missing: `rustup target add wasm32-wasip2`");
+        eprintln!(
+            "SKIPPED: cargo, or the Rust target wasm32-wasip2, is missing: `rustup target add wasm32-wasip2`"
+        );
     }
     found
 }
@@ -56,7 +60,9 @@ fn from_nothing_to_a_passing_case(name: &str, options: &[&str], expected: &str) 
     let built = good(&done(builds(&insightd, folder.path()).args(["transform", "build", name])));
     let wasm = krate.join("target/transforms").join(name).with_extension("wasm");
     let bytes = fs::metadata(&wasm).expect("the component is where it is said to be").len();
-    for part in [format!("size      {bytes} bytes"), format!("{name} 0.1.0"), "insights:transform/log@".into()] {
+    for part in
+        [format!("size      {bytes} bytes"), format!("{name} 0.1.0"), " of insights:transform@".into()]
+    {
         assert!(built.contains(&part), "{part} is not in:\n{built}");
     }
     assert!(bytes < 200_000, "{bytes} bytes is a fifth of a ConfigMap");
@@ -69,7 +75,8 @@ fn from_nothing_to_a_passing_case(name: &str, options: &[&str], expected: &str) 
 
     let expectation = krate.join("tests/golden/first").join(expected);
     let right = fs::read_to_string(&expectation).expect("the case has an expectation");
-    fs::write(&expectation, right.replace("12.5", "13").replace("nobody", "somebody")).expect("can be written");
+    fs::write(&expectation, right.replace("12.5", "13").replace("nobody", "somebody"))
+        .expect("can be written");
     let failed = test(&[]);
     assert_eq!(failed.status.code(), Some(1), "{}", text(&failed.stdout));
     assert!(text(&failed.stdout).contains("FAILED    first"));
@@ -82,7 +89,10 @@ fn from_nothing_to_a_passing_case(name: &str, options: &[&str], expected: &str) 
     let broken = done(builds(&insightd, &krate).args(["transform", "build"]));
     let log = text(&broken.stderr);
     assert_eq!(broken.status.code(), Some(1), "{log}");
-    assert!(log.contains("src/lib.rs:1") && log.contains("what Cargo says above has to be put right first"), "{log}");
+    assert!(
+        log.contains("src/lib.rs:1") && log.contains("what Cargo says above has to be put right first"),
+        "{log}"
+    );
 }
 
 #[test]
@@ -141,14 +151,26 @@ fn what_is_missing_for_a_build_is_said_with_what_to_do() {
     let old = script("old", "echo 'error: unknown target' >&2; exit 1");
     let none = Path::new("/nonexistent/tool");
     for (rustc, cargo, part) in [
-        (none, none, "`/nonexistent/tool` is not installed, or not on the PATH: install Rust (https://rustup.rs)"),
-        (&*without, none, "the Rust target wasm32-wasip2 is not installed: run `rustup target add wasm32-wasip2`"),
+        (
+            none,
+            none,
+            "`/nonexistent/tool` is not installed, or not on the PATH: install Rust (https://rustup.rs)",
+        ),
+        (
+            &*without,
+            none,
+            "the Rust target wasm32-wasip2 is not installed: run `rustup target add wasm32-wasip2`",
+        ),
         (&*old, none, "run `rustup update` (1.95 or newer is needed). It says: error: unknown target"),
         (&*here, none, "`/nonexistent/tool` is not installed"),
         (&*here, &*here, "Cargo made no component; [lib] needs `crate-type"),
     ] {
         let mut command = Command::new(insightd);
-        command.args(["transform", "build", "a"]).current_dir(folder.path()).env("RUSTC", rustc).env("CARGO", cargo);
+        command
+            .args(["transform", "build", "a"])
+            .current_dir(folder.path())
+            .env("RUSTC", rustc)
+            .env("CARGO", cargo);
         let output = done(&mut command);
         let log = text(&output.stderr);
         assert_eq!(output.status.code(), Some(1), "{log}");
@@ -169,7 +191,8 @@ fn watching_tests_again_after_a_change_and_ends_on_ctrl_c() {
     let wasm = top().join("target/transforms/utilization.wasm");
     let mut command = Command::new(&insightd);
     command.args(["transform", "test", argument(folder.path()), "--wasm", argument(&wasm), "--watch"]);
-    let mut watching = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the agent starts");
+    let mut watching =
+        command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the agent starts");
     let mut lines = BufReader::new(watching.stdout.take().expect("a pipe")).lines();
     let mut until = |wanted: &str| {
         let found = lines.by_ref().map(|line| line.expect("UTF-8")).find(|line| line.starts_with(wanted));

@@ -24,7 +24,7 @@ pub fn replay(options: &cli::Replay) -> anyhow::Result<()> {
         };
         Ok(Box::new(Stdout::of_process(pretty)?))
     };
-    let mut chains = chains(&config, options.config.as_deref(), &[], stdout)?;
+    let mut chains = chains(&config, options.config.as_deref(), &options.component, stdout)?;
     let mut recording = Reader::open(&options.recording).map_err(usage)?;
     replay::replay(&mut recording, &mut chains)
 }
@@ -62,6 +62,10 @@ fn configuration(file: Option<&Path>, pipeline: Option<&str>) -> Result<Config, 
         None => Config::parse("", None, &environment)?,
     };
     config.role = Role::All;
+    // What is worth a line in the log of an agent that starts is none here.
+    if config.log.level == "info" {
+        config.log.level = "warn".into();
+    }
     if let Some(wanted) = pipeline {
         let known: Vec<String> = config.pipelines.iter().map(|pipeline| pipeline.name.clone()).collect();
         config.pipelines.retain(|pipeline| pipeline.name == wanted);

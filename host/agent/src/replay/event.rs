@@ -11,7 +11,7 @@ pub(super) struct Parsed {
     pub(super) route: String,
     pub(super) time_unix_ms: u64,
     pub(super) bytes: u64,
-    /// Texts, and as JSON what is neither text nor number. An event that is no JSON object is one of these, without a name.
+    /// Texts, those within objects by their path, and as JSON what is neither text nor number. An event that is no JSON object is one of these, without a name.
     pub(super) attributes: BTreeMap<String, String>,
     pub(super) metrics: BTreeMap<String, f64>,
     /// Attributes that some declaration has as a dimension.
@@ -52,9 +52,22 @@ impl Parsed {
             (_, Value::String(text)) => {
                 self.attributes.insert(key, text);
             }
+            (_, Value::Object(fields)) => {
+                fields.into_iter().for_each(|(inner, value)| self.nest(&key, &inner, &value))
+            }
             (_, other) => {
                 self.attributes.insert(key, other.to_string());
             }
+        }
+    }
+
+    /// What stands within an attribute, as attributes of its own: `kubernetes.container_name`.
+    fn nest(&mut self, outer: &str, key: &str, value: &Value) {
+        let path = format!("{outer}.{key}");
+        match value {
+            Value::Object(fields) => fields.iter().for_each(|(inner, value)| self.nest(&path, inner, value)),
+            Value::String(text) => drop(self.attributes.insert(path, text.clone())),
+            other => drop(self.attributes.insert(path, other.to_string())),
         }
     }
 
@@ -92,6 +105,10 @@ pub(super) mod tests {
         assert_eq!(new.metrics, [("m".to_owned(), 1.5)].into());
         assert_eq!(new.attributes["Sources"], r#"["cadvisor"]"#);
         assert_eq!(new.route, "log_group=g");
+        let nested = event(r#"{"kubernetes":{"container_name":"app","labels":{"a":"b"},"n":1}}"#);
+        let flat =
+            [("kubernetes.container_name", "app"), ("kubernetes.labels.a", "b"), ("kubernetes.n", "1")];
+        assert_eq!(nested.attributes, flat.map(|(key, value)| (key.into(), value.into())).into());
     }
 
     #[test]

@@ -7,7 +7,7 @@ use super::event::Parsed;
 use super::tally::{Change, Difference, Differences};
 
 /// Attributes that name an event, and the longest value that does, bytes.
-const LABELS: usize = 6;
+const LABELS: usize = 5;
 const LONGEST_LABEL: usize = 64;
 
 /// The attributes that tell the events of a batch from each other.

@@ -91,7 +91,7 @@ impl Report {
     pub(super) fn finish(self, batches: u64, failures: [u64; 2], lost: [u64; 2]) -> anyhow::Result<bool> {
         let differs = self.differences() > 0 || failures != [0, 0] || lost[0] != lost[1];
         if !differs {
-            eprintln!("no difference in {} events of {batches} batches", self.same);
+            eprintln!("no difference; batches: {batches}, events: {}", self.same);
             return Ok(true);
         }
         let mut text = String::new();
@@ -105,7 +105,7 @@ impl Report {
         let Self { added, removed, changed, same, .. } = self;
         let _ = writeln!(
             text,
-            "\n{batches} batches; events: {added} added, {removed} removed, {changed} changed, {same} the same\n"
+            "\nbatches: {batches}; events: {added} added, {removed} removed, {changed} changed, {same} the same\n"
         );
         let _ = writeln!(text, "{:<14} {:>12} {:>12}", "", "A", "B");
         for (name, [a, b]) in [

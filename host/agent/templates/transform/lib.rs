@@ -14,7 +14,9 @@ impl Transform for Team {
         .writes(&["Team"]);
 
     fn configure(settings: &mut Settings) -> Result<Self, ConfigError> {
-        Ok(Self { label: settings.string("label").unwrap_or_else(|| "team".into()) })
+        Ok(Self {
+            label: settings.string("label").unwrap_or_else(|| "team".into()),
+        })
     }
 
     fn process(&self, batch: &Batch) -> Result<(), String> {

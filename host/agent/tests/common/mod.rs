@@ -5,12 +5,12 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 /// Top of the checkout.
-pub fn top() -> &'static Path {
+pub(crate) fn top() -> &'static Path {
     Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."))
 }
 
 /// The compiler child, which `make build` makes; without it no component can be loaded from a file.
-pub fn compiler() -> Option<PathBuf> {
+pub(crate) fn compiler() -> Option<PathBuf> {
     let path = top().join("target/release/insightd-compile");
     let found = path.canonicalize().ok();
     if found.is_none() {
@@ -20,7 +20,7 @@ pub fn compiler() -> Option<PathBuf> {
 }
 
 /// The agent with its compiler beside it, as it is installed, in a folder of this name.
-pub fn installed(name: &str) -> Option<PathBuf> {
+pub(crate) fn installed(name: &str) -> Option<PathBuf> {
     let compiler = compiler()?;
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
     fs::create_dir_all(&folder).expect("a folder");
@@ -35,17 +35,17 @@ pub fn installed(name: &str) -> Option<PathBuf> {
 }
 
 /// Runs it to its end, without the environment that a node has.
-pub fn run(program: impl AsRef<std::ffi::OsStr>, arguments: &[&str]) -> Output {
+pub(crate) fn run(program: impl AsRef<std::ffi::OsStr>, arguments: &[&str]) -> Output {
     let mut command = Command::new(program);
     command.env_remove("K8S_NODE_NAME").env_remove("HOST_NAME").env_remove("K8S_CLUSTER_NAME");
     command.args(arguments).output().expect("the agent starts")
 }
 
-pub fn text(bytes: &[u8]) -> String {
+pub(crate) fn text(bytes: &[u8]) -> String {
     String::from_utf8(bytes.to_vec()).expect("output is UTF-8")
 }
 
 /// A path as an argument.
-pub fn argument(path: &Path) -> &str {
+pub(crate) fn argument(path: &Path) -> &str {
     path.to_str().expect("the path is UTF-8")
 }
