@@ -117,9 +117,10 @@ impl Recorder {
 
     fn put(&mut self, mut line: String) -> Result<(), RecordEnd> {
         line.push('\n');
-        self.bytes += line.len() as u64;
         let written = self.out.write_all(line.as_bytes()).and_then(|()| self.out.flush());
-        written.map_err(|error| RecordEnd::Write { to: self.to.clone(), error })
+        written.map_err(|error| RecordEnd::Write { to: self.to.clone(), error })?;
+        self.bytes += line.len() as u64;
+        Ok(())
     }
 
     fn take(&mut self, batch: Columns) -> Result<(), RecordEnd> {
@@ -135,8 +136,9 @@ impl Recorder {
                 _ => RecordEnd::Enough(format!("the next batch would go beyond --max-bytes ({bound} bytes)")),
             });
         }
+        self.put(line)?;
         self.batches += 1;
-        self.put(line)
+        Ok(())
     }
 
     fn sample_node(&mut self, time_unix_ms: u64) -> Option<Columns> {

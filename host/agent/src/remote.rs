@@ -13,7 +13,6 @@ use anyhow::Context;
 use insightd_aws::sdk::AwsSettings;
 use insightd_instance::InstanceWatch;
 use insightd_kubernetes::client::{self, ApiSettings, Traffic};
-use insightd_kubernetes::cluster::ClusterSettings;
 use insightd_kubernetes::events::{PodRef, Recorder, RecorderSettings};
 use insightd_kubernetes::kubelet::{Kubelet, KubeletSettings};
 use insightd_kubernetes::leader::{self, Election, LeaderSettings, Leadership};
@@ -36,9 +35,6 @@ const KUBELET_ANSWER: usize = 64 << 20;
 
 /// What a program that talks to the API server calls itself.
 const USER_AGENT: &str = concat!("insightd/", env!("CARGO_PKG_VERSION"));
-
-/// A new leader lists at once: gaps in cluster figures are worse than one agent's burst.
-const CLUSTER_JITTER: Duration = Duration::from_secs(1);
 
 /// The longest that an ordinary node waits before it first asks: a fleet that restarts comes in one by one.
 const LOCAL_JITTER: Duration = Duration::from_secs(15);
@@ -146,10 +142,7 @@ impl Remote {
         node_name: &str,
         is_for_long: bool,
     ) -> anyhow::Result<()> {
-        let settings =
-            ApiSettings { kubeconfig: config.api.kubeconfig.clone(), user_agent: USER_AGENT.into() };
-        let (client, traffic) =
-            client::api_client(&settings).map_err(|error| Usage(format!("API server: {error}")))?;
+        let (client, traffic) = api_client(config)?;
         self.traffic = Some(traffic);
         if config.role.has_node() {
             let settings = LocalSettings {
@@ -188,21 +181,6 @@ impl Remote {
         runtime.spawn(notices::tell(recorder.clone(), statuses, watched));
     }
 
-    /// Watches the cluster without standing for election, for one who only looks.
-    ///
-    /// # Errors
-    /// [`Usage`] where there is no API server to ask.
-    pub fn watch_cluster(config: &Config, runtime: &Handle) -> anyhow::Result<(Leadership, Watched)> {
-        let _context = runtime.enter();
-        let settings =
-            ApiSettings { kubeconfig: config.api.kubeconfig.clone(), user_agent: USER_AGENT.into() };
-        let (client, _) =
-            client::api_client(&settings).map_err(|error| Usage(format!("API server: {error}")))?;
-        let (leadership, watched) = (Leadership::unopposed(), Watched::default());
-        tokio::spawn(cluster::follow(leadership.clone(), client, cluster_settings(config), watched.clone()));
-        Ok((leadership, watched))
-    }
-
     fn stand_for_election(
         &mut self,
         config: &Config,
@@ -227,7 +205,7 @@ impl Remote {
             Election::start(client.clone(), settings, Some(recorder)).context("section `leader`")?;
         let (leadership, watched) = (election.leadership(), Watched::default());
         self.statuses.push(election.status());
-        let settings = cluster_settings(config);
+        let settings = cluster::settings(config);
         tokio::spawn(cluster::follow(election.leadership(), client, settings, watched.clone()));
         self.candidacy = Some(Candidacy { election, leadership, watched });
         Ok(())
@@ -300,11 +278,7 @@ impl Remote {
     }
 }
 
-fn cluster_settings(config: &Config) -> ClusterSettings {
-    ClusterSettings {
-        page_size: config.cluster.page_size,
-        pending_pods: config.cluster.pending_pods,
-        max_pending_pods: config.cluster.max_pending_pods,
-        start_jitter: CLUSTER_JITTER,
-    }
+fn api_client(config: &Config) -> Result<(client::Client, Arc<Traffic>), Usage> {
+    let settings = ApiSettings { kubeconfig: config.api.kubeconfig.clone(), user_agent: USER_AGENT.into() };
+    client::api_client(&settings).map_err(|error| Usage(format!("API server: {error}")))
 }

@@ -149,6 +149,7 @@ fn what_is_no_recording_is_said_with_its_line() {
         (&["replay", config, "--pipeline", "none"], "there is no pipeline `none`; there are: node, cluster"),
         (&["replay", "/nonexistent.jsonl"], "/nonexistent.jsonl: cannot be read: "),
         (&["replay", "/etc/passwd"], "/etc/passwd:1: is no recording"),
+        (&["record", "--cluster", "--host-root", &node("v2-systemd")], "API server: no API server: "),
         (&["diff", recording, config, config], ":2: the batch is cut off"),
         (&["diff", recording, config], "<B>"),
         (
@@ -228,6 +229,13 @@ fn a_component_is_compared_with_another_version_of_it() {
         let replaced = format!("{component}={}", transforms.join(file).display());
         run(&insightd, &["diff", argument(&recording), argument(&config), "--component", &replaced])
     };
+    let replayed = |more: &[&str]| {
+        let output = run(&insightd, &[&["replay", argument(&recording)], more].concat());
+        assert!(output.status.success(), "{}", text(&output.stderr));
+        text(&output.stdout)
+    };
+    let replaced = format!("utilization={}", transforms.join("utilization.wasm").display());
+    assert!(replayed(&["--component", &replaced]) == replayed(&[]));
     let same = diff("decorate", "decorate.wasm");
     assert_eq!(same.status.code(), Some(0), "{}{}", text(&same.stdout), text(&same.stderr));
     assert!(same.stdout.is_empty());

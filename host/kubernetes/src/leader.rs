@@ -199,3 +199,16 @@ impl Drop for Election {
         self.task.abort();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn who_only_looks_leads_from_the_start_and_hears_of_no_change() {
+        let mut leadership = Leadership::unopposed();
+        assert!(leadership.is_leader() && leadership.changed().await);
+        assert!(tokio::time::timeout(Duration::from_millis(20), leadership.changed()).await.is_err());
+        assert_eq!((leadership.holder(), leadership.transitions()), (None, 0));
+    }
+}

@@ -49,3 +49,32 @@ fn number(bytes: &[u8]) -> Option<(usize, &[u8])> {
     }
     None
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn custom_sections_go_at_both_levels() {
+        // A component with a custom section, a core module that has one before its types, and a section of its own.
+        let module = |inside: &[u8]| [b"\0asm\x01\0\0\0", inside].concat();
+        let component = |inside: &[u8]| [b"\0asm\x0d\0\x01\0", inside].concat();
+        let section = |id: u8, content: &[u8]| [&[id, content.len() as u8], content].concat();
+        let (custom, types) = (section(CUSTOM, b"\x04name"), section(1, b"\0"));
+        let whole = component(
+            &[
+                custom.clone(),
+                section(CORE_MODULE, &module(&[custom.clone(), types.clone()].concat())),
+                section(7, b"x"),
+            ]
+            .concat(),
+        );
+        let kept = component(&[section(CORE_MODULE, &module(&types)), section(7, b"x")].concat());
+        assert_eq!(strip(&whole), Some(kept.clone()));
+        assert_eq!(strip(&kept), Some(kept));
+        for end in 0..whole.len() {
+            // What is cut off is refused or shorter, and breaks nothing.
+            assert!(strip(&whole[..end]).is_none_or(|stripped| stripped.len() <= end));
+        }
+    }
+}

@@ -37,7 +37,9 @@ pub(crate) fn installed(name: &str) -> Option<PathBuf> {
 /// Runs it to its end, without the environment that a node has.
 pub(crate) fn run(program: impl AsRef<std::ffi::OsStr>, arguments: &[&str]) -> Output {
     let mut command = Command::new(program);
-    command.env_remove("K8S_NODE_NAME").env_remove("HOST_NAME").env_remove("K8S_CLUSTER_NAME");
+    for variable in ["K8S_NODE_NAME", "HOST_NAME", "K8S_CLUSTER_NAME", "KUBERNETES_SERVICE_HOST"] {
+        command.env_remove(variable);
+    }
     command.args(arguments).output().expect("the agent starts")
 }
 
