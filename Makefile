@@ -41,7 +41,7 @@ target/transforms/%.wasm: FORCE $(STRIP)
 	@$(STRIP) target/guest/wasm32-wasip2/guest/insightd_$(subst -,_,$*).wasm $@.new
 	@if cmp -s $@.new $@; then rm $@.new; else mv $@.new $@; fi
 
-$(STRIP): transforms/strip.rs
+$(STRIP): transforms/strip.rs host/agent/src/transform/strip.rs
 	@mkdir -p $(@D)
 	@rustc --edition 2024 -O -D warnings -o $@ $<
 

@@ -1,61 +1,15 @@
-//! Drops the custom sections of a component: names of its parts and of the tools that made it, 1.3 KiB that nothing reads.
-//! The linker has no switch for them. The Makefile builds this with `rustc` alone.
+//! Drops the custom sections of a component. The Makefile builds this with `rustc` alone.
 //!
 //! `strip IN OUT`
 
 use std::error::Error;
 
-/// Length of the magic number and version before the first section, of components and of core modules.
-const HEADER: usize = 8;
-const CUSTOM: u8 = 0;
-/// A core module inside of a component; core modules have types under that number, and nothing inside.
-const CORE_MODULE: u8 = 1;
-/// Where the header says "component", not "core module".
-const LAYER: usize = 6;
+#[path = "../host/agent/src/transform/strip.rs"]
+mod sections;
 
 fn main() -> Result<(), Box<dyn Error>> {
     let [input, output] =
         std::env::args().skip(1).collect::<Vec<_>>().try_into().map_err(|_| "usage: strip IN OUT")?;
-    let stripped = strip(&std::fs::read(input)?).ok_or("no WebAssembly")?;
+    let stripped = sections::strip(&std::fs::read(input)?).ok_or("no WebAssembly")?;
     Ok(std::fs::write(output, stripped)?)
-}
-
-fn strip(wasm: &[u8]) -> Option<Vec<u8>> {
-    let is_component = *wasm.get(LAYER)? == 1;
-    let mut kept = wasm.get(..HEADER)?.to_vec();
-    let mut rest = &wasm[HEADER..];
-    while let Some((&id, behind)) = rest.split_first() {
-        let (length, behind) = number(behind)?;
-        let content = behind.get(..length)?;
-        rest = &behind[length..];
-        if id == CORE_MODULE && is_component {
-            push(&mut kept, id, &strip(content)?);
-        } else if id != CUSTOM {
-            push(&mut kept, id, content);
-        }
-    }
-    Some(kept)
-}
-
-fn push(out: &mut Vec<u8>, id: u8, content: &[u8]) {
-    out.push(id);
-    let mut length = content.len();
-    while length > 127 {
-        out.push(length as u8 | 128);
-        length >>= 7;
-    }
-    out.push(length as u8);
-    out.extend_from_slice(content);
-}
-
-/// A number in LEB128, and what is behind it.
-fn number(bytes: &[u8]) -> Option<(usize, &[u8])> {
-    let mut value = 0;
-    for (at, &byte) in bytes.iter().enumerate().take(5) {
-        value |= usize::from(byte & 127) << (7 * at);
-        if byte < 128 {
-            return Some((value, &bytes[at + 1..]));
-        }
-    }
-    None
 }

@@ -1,6 +1,9 @@
-//! Embeds the shipped components: native code, and which WebAssembly it was made from.
+//! Embeds the shipped components, as native code and with which WebAssembly it was made from, and the SDK's sources.
 //!
-//! They are built by `make builtins` (see docs/decisions/001): this script only takes what is there.
+//! Components are built by `make builtins` (see docs/decisions/001): this script only takes what is there.
+
+#[path = "build/sdk.rs"]
+mod sdk;
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -16,9 +19,11 @@ const FOLDER: &str = "INSIGHTD_BUILTINS";
 fn main() {
     println!("cargo::rerun-if-env-changed={FOLDER}");
     println!("cargo::rerun-if-changed=build.rs");
+    println!("cargo::rerun-if-changed=build");
     // Two folders up is the workspace. Asked now, not when this script was compiled: target folders are moved and shared.
     let manifest = PathBuf::from(env::var_os("CARGO_MANIFEST_DIR").unwrap_or_default());
-    let built = manifest.ancestors().nth(2).unwrap_or(&manifest).join("target/transforms");
+    let workspace = manifest.ancestors().nth(2).unwrap_or(&manifest);
+    let built = workspace.join("target/transforms");
     let folder = env::var_os(FOLDER).map_or(built, PathBuf::from);
     let mut list = String::from("[\n");
     for name in NAMES {
@@ -28,9 +33,12 @@ fn main() {
         }
     }
     list.push_str("]\n");
-    let out = PathBuf::from(env::var_os("OUT_DIR").unwrap_or_default()).join("builtins.rs");
-    if let Err(error) = fs::write(&out, list) {
+    let out = PathBuf::from(env::var_os("OUT_DIR").unwrap_or_default());
+    if let Err(error) = fs::write(out.join("builtins.rs"), list) {
         println!("cargo::error={}: {error}", out.display());
+    }
+    if let Err(problem) = sdk::write(workspace, &out.join("sdk.gz")) {
+        println!("cargo::error={problem}");
     }
 }
 

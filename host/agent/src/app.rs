@@ -1,5 +1,8 @@
 //! Puts the parts together. The only module that knows all others.
 
+mod offline;
+mod record;
+
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,7 +23,11 @@ use crate::rollout::{
 };
 use crate::sinks::SinkSet;
 use crate::source::{self, ClusterSource, Peers, Source};
+use crate::states::States;
 use crate::worker::Worker;
+
+pub use offline::{diff, replay};
+pub use record::record;
 
 /// How long `--once` waits between the baseline and its tick.
 const ONCE: Duration = Duration::from_secs(1);
@@ -97,6 +104,7 @@ struct Parts {
     snapshot: Snapshot,
     library: Library,
     sinks: SinkSet,
+    states: States,
 }
 
 impl Parts {
@@ -125,10 +133,11 @@ impl Parts {
             let file = file.map(|file| file.display().to_string());
             Usage::from(Report::new(file, problems))
         })?;
+        let states = States::open(config.state_dir.as_deref().filter(|_| kept.is_some()));
         say_what_runs(config, &node_name, node.as_ref().and_then(Source::moments));
         let set =
             Set { pipelines, id: snapshot.id, origin, trial_ticks: snapshot.config.rollout.trial_ticks };
-        Ok(Self { node_name, node, cluster: None, set, snapshot, library, sinks })
+        Ok(Self { node_name, node, cluster: None, set, snapshot, library, sinks, states })
     }
 
     /// What looks for new sets, and what runs them.
@@ -157,7 +166,7 @@ impl Parts {
             follow: Arc::new(Follow::new(Arc::clone(exchange))),
             recorder,
         };
-        (preparer, Worker::new(self.node, self.cluster, self.set, self.sinks))
+        (preparer, Worker::new(self.node, self.cluster, self.set, self.sinks, self.states))
     }
 
     /// Number of moments of a recording.
@@ -181,7 +190,7 @@ impl Parts {
     }
 
     fn into_worker(self) -> Worker {
-        Worker::new(self.node, self.cluster, self.set, self.sinks)
+        Worker::new(self.node, self.cluster, self.set, self.sinks, self.states)
     }
 }
 

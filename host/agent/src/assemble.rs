@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use anyhow::Context;
+use insights_sdk::state::Bounds;
 use insightd_sandbox::{self as sandbox, Compiler, Kind, Sandbox, Slot, SlotConfig};
 
 use crate::config::{self, Config, OnFailure, Problem, Role, Scope};
@@ -10,6 +11,7 @@ use crate::gate::Quota;
 use crate::library::{self, Found, Library};
 use crate::pipeline::{Output, Pipeline, Stage};
 use crate::rollout::Snapshot;
+use crate::states::Grant;
 
 /// Bounds of every call of a component of this configuration.
 fn limits(config: &Config) -> sandbox::Limits {
@@ -111,7 +113,7 @@ impl Assembly<'_> {
     fn stage(&mut self, wanted: &config::Stage) -> Option<Stage> {
         let found = self.components.find(&wanted.component, Kind::Transform);
         match self.slot(&wanted.component, wanted.on_failure, found) {
-            Ok(slot) => Some(Stage::new(slot)),
+            Ok(slot) => Some(Stage::new(slot, self.grant(&wanted.component))),
             Err(problems) => {
                 let builtin = wanted.component.origin == config::Origin::Builtin;
                 if builtin || wanted.on_failure == OnFailure::Drop {
@@ -138,13 +140,20 @@ impl Assembly<'_> {
         match self.slot(&wanted.formatter, OnFailure::LastGood, found) {
             Ok(slot) => {
                 let quota = Quota { bytes: wanted.max_bytes_per_tick, routes: wanted.max_routes_per_tick };
-                Some(Output::new(slot, sink, wanted.grants.clone(), quota))
+                let grant = self.grant(&wanted.formatter);
+                Some(Output::new(slot, grant, sink, wanted.grants.clone(), quota))
             }
             Err(problems) => {
                 self.fatal.extend(problems);
                 None
             }
         }
+    }
+
+    /// What the configuration lets it remember.
+    fn grant(&self, wanted: &config::Component) -> Option<Grant> {
+        let bounds = Bounds::of_bytes(wanted.state_bytes?);
+        Some(Grant { transform: format!("{}/{}", self.pipeline, wanted.name), bounds })
     }
 
     fn slot(
@@ -175,6 +184,13 @@ impl Assembly<'_> {
             on_failure,
             max_failures: self.config.limits.failures,
         };
+        if component.uses_state() && wanted.state_bytes.is_none() {
+            tracing::warn!(
+                pipeline,
+                component = component.name(),
+                "the component remembers things and may not: grant it with `state: {{max_bytes: 64KiB}}` beside `use`"
+            );
+        }
         let sha256 = config::Sha256(*component.sha256());
         let version = &component.description().version;
         tracing::info!(pipeline, component = component.name(), version, %sha256, "component ready");

@@ -1,5 +1,6 @@
 //! The command line.
 
+use std::num::NonZero;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -9,9 +10,24 @@ use clap::{Args, Parser, Subcommand};
 const EXIT_CODES: &str = "\
 Exit codes:
   0   done; also after SIGTERM or SIGINT, when the tick in progress was finished and delivered
-  1   could not do it: a test case failed, standard output was closed, a sink cannot be opened
+  1   could not do it: a test case failed, a component does not build or fails, standard output was closed, a sink
+      cannot be opened; of `diff`, the events differ
   64  wrong usage or wrong configuration; everything that is wrong is on standard error
   128+N  a second signal N came before the tick was finished";
+
+/// How `record` is used on a cluster.
+const RECORD_EXAMPLE: &str = "\
+From a node of a cluster to a file:
+  kubectl exec POD -- /insightd record --config /etc/insightd/config/insightd.yaml > node.jsonl
+Both programs share the container's memory limit.";
+
+/// What the exit codes of `diff` mean: those of the program of that name.
+const DIFF_EXIT_CODES: &str = "\
+Exit codes:
+  0   the events say the same
+  1   they differ
+  2   they could not be compared
+  64  wrong usage or wrong configuration";
 
 /// Container Insights for Kubernetes and ECS nodes.
 ///
@@ -42,9 +58,28 @@ pub enum Command {
     ///
     /// Asks the agent's operations server. Exit code 1 where none answers.
     Status(Status),
-    /// Work on a component: test it, look into it.
+    /// Work on a component: begin one, build it, test it, look into it.
     #[command(subcommand)]
     Transform(Transform),
+    /// Write down what the sources give, before any component has seen it.
+    ///
+    /// One JSON value a line: what the file is, then batches in the form of a golden case's batch.json. Asks the same host,
+    /// kubelet and API server as `run` with the same configuration; runs no component, delivers nothing, stands for no
+    /// election. What it says of itself goes to standard error.
+    #[command(after_help = RECORD_EXAMPLE)]
+    Record(Record),
+    /// Run the batches of a recording through a configuration's pipelines, and print the events.
+    ///
+    /// Events come on standard output as the stdout sink writes them, whatever sinks the outputs name. Nothing is asked
+    /// and nothing delivered. A component that cannot be used is an error here: no built-in takes its place. Batches a
+    /// second are said on standard error at the end.
+    Replay(Replay),
+    /// Compare what two configurations, or two versions of a component, make of a recording.
+    ///
+    /// Events are matched by route, time and attributes; what is left, by the values of the dimensions that they declare.
+    /// An attribute that only one side has at all does not keep events from being matched.
+    #[command(after_help = DIFF_EXIT_CODES)]
+    Diff(Diff),
 }
 
 /// Options of `run`. They come before the configuration file, which comes before the environment.
@@ -79,9 +114,117 @@ pub struct Status {
     pub json: bool,
 }
 
+/// Options of `record`. They come before the configuration file, which comes before the environment.
+#[derive(Debug, Args)]
+pub struct Record {
+    /// The configuration: that of the agent on the node
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// End after so many ticks [default: 5, or as many as fit into --duration]
+    #[arg(long, value_name = "N")]
+    pub ticks: Option<NonZero<u64>>,
+    /// End with the first tick after this time, such as 10m.
+    #[arg(long, value_name = "DURATION", value_parser = crate::config::duration)]
+    pub duration: Option<Duration>,
+    /// End before the recording grows beyond this, such as 8MiB.
+    #[arg(long, value_name = "SIZE", value_parser = crate::config::size, default_value = "64MiB")]
+    pub max_bytes: u64,
+    /// Replace the values of labels and annotations by a short hash of theirs.
+    ///
+    /// Equal values have equal hashes, in all recordings. The keys stay, and are listed on standard error at the end; so do the
+    /// pod template hashes, without which pods have no owners. A hash hides a value from readers, not from somebody who tries
+    /// out likely ones. Names of pods, namespaces, images and nodes stay.
+    #[arg(long)]
+    pub redact: bool,
+    /// Also record the cluster, as the elected agent sees it: lists and watches its nodes, pods and workloads.
+    #[arg(long)]
+    pub cluster: bool,
+    /// Write to a file that does not exist yet [default: standard output]
+    #[arg(long, value_name = "FILE")]
+    pub out: Option<PathBuf>,
+    /// Time between two ticks, such as 2s or 500ms.
+    #[arg(long, value_name = "DURATION", value_parser = interval)]
+    pub interval: Option<Duration>,
+    /// Root of the host's file system, or a recorded node: a folder with a manifest.json. Every moment of a recorded node after
+    /// the first is a tick.
+    #[arg(long, value_name = "FOLDER")]
+    pub host_root: Option<PathBuf>,
+}
+
+impl Record {
+    /// The options that `run` has as well.
+    pub fn as_run(&self) -> Run {
+        let Self { config, interval, host_root, .. } = self;
+        Run { config: config.clone(), once: false, interval: *interval, host_root: host_root.clone() }
+    }
+}
+
+/// Options of `replay`.
+#[derive(Debug, Args)]
+pub struct Replay {
+    /// What `insightd record` wrote; `-` is standard input.
+    pub recording: PathBuf,
+    /// The configuration [default: the shipped pipelines]
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Take a component from this file: every `builtin:NAME` and `file:NAME` of the configuration. May be given several times.
+    #[arg(long, value_name = "NAME=FILE", value_parser = component)]
+    pub component: Vec<(String, PathBuf)>,
+    /// Only the pipeline of this name.
+    #[arg(long, value_name = "NAME")]
+    pub pipeline: Option<String>,
+}
+
+/// Options of `diff`.
+#[derive(Debug, Args)]
+pub struct Diff {
+    /// What `insightd record` wrote; `-` is standard input.
+    pub recording: PathBuf,
+    /// A configuration.
+    pub a: PathBuf,
+    /// Another configuration.
+    #[arg(required_unless_present = "component")]
+    pub b: Option<PathBuf>,
+    /// In place of B: A with another version of a component. Every `builtin:NAME` and `file:NAME` of A is this file then.
+    /// May be given several times.
+    #[arg(long, value_name = "NAME=FILE", value_parser = component, conflicts_with = "b")]
+    pub component: Vec<(String, PathBuf)>,
+    /// Only the pipeline of this name.
+    #[arg(long, value_name = "NAME")]
+    pub pipeline: Option<String>,
+    /// Show every difference, not only the first ones.
+    #[arg(long)]
+    pub all: bool,
+}
+
 /// What to do with a component.
 #[derive(Debug, Subcommand)]
 pub enum Transform {
+    /// Write a crate that builds at once, with one golden case that passes.
+    ///
+    /// The crate brings a copy of the SDK along (NAME/sdk), which no registry has. Nothing that exists is overwritten.
+    New {
+        /// Name of the crate and of its folder: lower case letters, digits, `-` and `_`.
+        name: String,
+        /// A formatter (the end of a chain, which makes bytes) in place of a transform.
+        #[arg(long)]
+        formatter: bool,
+        /// The folder in which the crate's folder is made.
+        #[arg(long = "in", value_name = "FOLDER", default_value = ".")]
+        parent: PathBuf,
+        /// A checkout of insightd, whose SDK the crate then uses in place of a copy.
+        #[arg(long, value_name = "DIR")]
+        sdk: Option<PathBuf>,
+    },
+    /// Build a component with Cargo, and check it as the agent does.
+    ///
+    /// Builds the crate's library for wasm32-wasip2 in its release profile, leaves out what only debuggers read, and writes
+    /// FOLDER/target/transforms/NAME.wasm, NAME being the folder's name. Needs Rust with the target wasm32-wasip2.
+    Build {
+        /// The component's crate.
+        #[arg(default_value = ".")]
+        folder: PathBuf,
+    },
     /// Run the golden cases of a component against its wasm.
     ///
     /// A case is a folder below FOLDER/tests/golden with config.json, batch.json and expected.json
@@ -94,6 +237,7 @@ Where the wasm is looked for, without --wasm:
 NAME is the folder's name, CRATE the package name in FOLDER/Cargo.toml with `_` for `-`.")]
     Test {
         /// The component's crate, or any folder with tests/golden.
+        #[arg(default_value = ".")]
         folder: PathBuf,
         /// The component.
         #[arg(long, value_name = "FILE")]
@@ -101,12 +245,23 @@ NAME is the folder's name, CRATE the package name in FOLDER/Cargo.toml with `_` 
         /// Write what the component answers as the expected result.
         #[arg(long)]
         bless: bool,
+        /// Build and test again whenever a file of FOLDER changes, until Ctrl-C; with --wasm, or where FOLDER is no
+        /// crate, only test again.
+        #[arg(long, conflicts_with = "bless")]
+        watch: bool,
     },
     /// Show what a component is: world, imports, exports, size, hash, and what it says of itself.
     Inspect {
         /// The component.
         file: PathBuf,
     },
+}
+
+fn component(text: &str) -> Result<(String, PathBuf), String> {
+    match text.split_once('=') {
+        Some((name, file)) if !name.is_empty() && !file.is_empty() => Ok((name.into(), file.into())),
+        _ => Err(format!("`{text}` is no NAME=FILE, such as emf=target/transforms/emf.wasm")),
+    }
 }
 
 fn interval(text: &str) -> Result<Duration, String> {

@@ -31,7 +31,7 @@ pub use report::{Problem, Report};
 pub use rollout::{Bounds, Rollout};
 pub use sections::interval;
 pub use sinks::{FileSink, Sink, SinkKind, Sync, When};
-pub use values::Sha256;
+pub use values::{Sha256, duration, size};
 
 use insightd_aws::sdk::AwsSettings;
 use reader::{Problems, Section};

@@ -44,6 +44,25 @@ pub trait Work: Send + 'static {
     fn finish(&mut self);
 }
 
+/// What [`Work::replay`] does with a recording of so many moments: the first is the baseline, every other one a tick.
+/// `select` goes to a moment and gives its time.
+///
+/// # Errors
+/// Those of `work`.
+pub fn replay_moments<W: Work>(
+    work: &mut W,
+    moments: usize,
+    select: impl Fn(&mut W, usize) -> Result<u64, W::Error>,
+) -> Result<(), W::Error> {
+    select(work, 0)?;
+    work.prime()?;
+    for index in 1..moments {
+        let time_unix_ms = select(work, index)?;
+        work.tick(Tick { time_unix_ms, lateness_ms: 0, left_out: 0 })?;
+    }
+    Ok(())
+}
+
 /// When ticks are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Plan {

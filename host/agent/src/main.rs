@@ -5,10 +5,13 @@ use std::process::ExitCode;
 use clap::Parser;
 use insightd::app::{self, Usage};
 use insightd::cli::{Cli, Command, Transform};
-use insightd::{status, transform};
+use insightd::status;
+use insightd::transform::{self, New};
 
 /// Wrong usage or configuration; `EX_USAGE` of sysexits.
 const USAGE: u8 = 64;
+/// `diff` could not compare: 1 is for a difference.
+const UNCOMPARED: u8 = 2;
 
 fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
@@ -24,7 +27,24 @@ fn main() -> ExitCode {
         Command::Run(options) => app::run(options),
         Command::Check { file } => app::check(file),
         Command::Status(options) => status::status(options),
-        Command::Transform(Transform::Test { folder, wasm, bless }) => {
+        Command::Record(options) => app::record(options),
+        Command::Replay(options) => app::replay(options),
+        Command::Diff(options) => match app::diff(options) {
+            Ok(true) => Ok(()),
+            Ok(false) => return ExitCode::FAILURE,
+            Err(error) => {
+                eprintln!("{error:#}");
+                return ExitCode::from(if error.is::<Usage>() { USAGE } else { UNCOMPARED });
+            }
+        },
+        Command::Transform(Transform::New { name, formatter, parent, sdk }) => {
+            transform::new(&New { name, formatter: *formatter, parent, sdk: sdk.as_deref() })
+        }
+        Command::Transform(Transform::Build { folder }) => transform::build(folder),
+        Command::Transform(Transform::Test { folder, wasm, watch: true, .. }) => {
+            transform::watch(folder, wasm.as_deref())
+        }
+        Command::Transform(Transform::Test { folder, wasm, bless, .. }) => {
             transform::test(folder, wasm.as_deref(), *bless)
         }
         Command::Transform(Transform::Inspect { file }) => transform::inspect(file),

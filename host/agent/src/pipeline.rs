@@ -12,6 +12,7 @@ use crate::gate::{self, Quota};
 use crate::rollout::shadow::{self, Chain};
 use crate::routes::Grants;
 use crate::sinks::SinkSet;
+use crate::states::{Grant, States};
 
 /// Whether events may still go out.
 pub type Permit<'a> = &'a dyn Fn() -> bool;
@@ -33,6 +34,7 @@ pub struct Pipeline {
 #[derive(Debug)]
 pub struct Stage {
     slot: Slot,
+    grant: Option<Grant>,
     complaint: Complaint,
 }
 
@@ -40,12 +42,24 @@ pub struct Stage {
 #[derive(Debug)]
 pub struct Output {
     formatter: Slot,
+    grant: Option<Grant>,
     sink: usize,
     grants: Grants,
     quota: Quota,
     complaint: Complaint,
     unformatted: Complaint,
     flow: Flow,
+}
+
+/// What pipelines deliver to, and what they count and remember.
+#[derive(Debug)]
+pub struct Delivery<'a> {
+    /// Where events go.
+    pub sinks: &'a mut SinkSet,
+    /// What is counted.
+    pub counters: &'a mut Counters,
+    /// What transforms remember.
+    pub states: &'a mut States,
 }
 
 /// A place in a pipeline.
@@ -68,15 +82,21 @@ impl<'a> Place<'a> {
 }
 
 impl Stage {
-    /// Runs what is in the slot.
-    pub fn new(slot: Slot) -> Self {
-        Self { slot, complaint: Complaint::default() }
+    /// Runs what is in the slot, which may remember what `grant` says.
+    pub fn new(slot: Slot, grant: Option<Grant>) -> Self {
+        Self { slot, grant, complaint: Complaint::default() }
     }
 
     /// The batch for the next stage; `None` when it ends here. The slot says why a component failed, this
     /// says that it goes on: a component that counts as bad is not tried again, and would be silent for ever.
-    fn run(&mut self, pipeline: &str, batch: Columns) -> Option<Columns> {
-        let (batch, outcome) = match self.slot.process(batch) {
+    fn run(&mut self, pipeline: &str, batch: Columns, states: &mut States) -> Option<Columns> {
+        let state = self.grant.as_ref().map(|grant| states.of(grant, &batch));
+        let scope = self.grant.as_ref().map(|_| (batch.scope.clone(), batch.scope_id.clone()));
+        let (processed, changes) = self.slot.process_with(batch, state.as_ref());
+        if let (Some(grant), Some((kind, id))) = (&self.grant, &scope) {
+            states.changed(grant, (kind, id), changes);
+        }
+        let (batch, outcome) = match processed {
             Processed::Done(batch) => return Some(batch),
             Processed::Skipped(batch) => (Some(batch), "skipped"),
             Processed::Dropped => (None, "batch dropped"),
@@ -98,11 +118,11 @@ impl Stage {
 }
 
 impl Output {
-    /// Formats with `formatter` for the sink at place `sink`.
-    pub fn new(formatter: Slot, sink: usize, grants: Grants, quota: Quota) -> Self {
+    /// Formats with `formatter`, which may remember what `grant` says, for the sink at place `sink`.
+    pub fn new(formatter: Slot, grant: Option<Grant>, sink: usize, grants: Grants, quota: Quota) -> Self {
         let complaint = Complaint::default();
         let (unformatted, flow) = (Complaint::default(), Flow::default());
-        Self { formatter, sink, grants, quota, complaint, unformatted, flow }
+        Self { formatter, grant, sink, grants, quota, complaint, unformatted, flow }
     }
 
     /// The place of its sink.
@@ -120,10 +140,12 @@ impl Output {
         pipeline: &str,
         batch: &Columns,
         permit: Permit<'_>,
-        sinks: &mut SinkSet,
-        counters: &mut Counters,
+        to: &mut Delivery<'_>,
     ) {
-        let Some(payloads) = self.formatter.format(batch, &sinks.limits(self.sink)) else {
+        let Delivery { sinks, counters, states } = to;
+        let state = self.grant.as_ref().map(|grant| states.of(grant, batch));
+        let formatted = self.formatter.format_with(batch, &sinks.limits(self.sink), state.as_ref());
+        let Some((payloads, changes)) = formatted else {
             counters.batches_unformatted += 1;
             self.flow.errors += 1;
             if let Some(kept_back) = self.unformatted.say(Instant::now()) {
@@ -139,6 +161,9 @@ impl Output {
             }
             return;
         };
+        if let Some(grant) = &self.grant {
+            states.changed(grant, (&batch.scope, &batch.scope_id), changes);
+        }
         let (events, kept_back) = gate::admit(&payloads, &self.grants, self.quota);
         if !permit() {
             let lost = Lost { lead_lost: events.len() as u64, ..Lost::default() };
@@ -172,6 +197,23 @@ impl Output {
                 "events kept back: the output's routes and bounds say what may go out"
             );
         }
+    }
+}
+
+/// Runs the pipelines of one scope, as [`Pipeline::run`] does; the last of them gets the batch itself.
+pub fn run_scope(
+    pipelines: &mut [Pipeline],
+    scope: Scope,
+    batch: Columns,
+    permit: Permit<'_>,
+    to: &mut Delivery<'_>,
+) {
+    let mut batch = Some(batch);
+    let mut left = pipelines.iter().filter(|pipeline| pipeline.scope == scope).count();
+    for pipeline in pipelines.iter_mut().filter(|pipeline| pipeline.scope == scope) {
+        left -= 1;
+        let Some(batch) = (if left == 0 { batch.take() } else { batch.clone() }) else { return };
+        pipeline.run(batch, permit, to);
     }
 }
 
@@ -216,11 +258,13 @@ impl Pipeline {
         let stage = |stage: &Stage| shadow::Stage {
             place: stage.slot.name().to_owned(),
             component: component(&stage.slot),
+            grant: stage.grant.clone(),
             on_failure: stage.slot.config().on_failure,
         };
         let output = |output: &Output| shadow::Output {
             place: output.formatter.name().to_owned(),
             component: component(&output.formatter),
+            grant: output.grant.clone(),
             limits: limits(output.sink),
             grants: output.grants.clone(),
             quota: output.quota,
@@ -240,22 +284,16 @@ impl Pipeline {
 
     /// Runs a batch through the chain and hands the result to the outputs, unless `permit`, which is asked
     /// directly before each, says no.
-    pub fn run(
-        &mut self,
-        mut batch: Columns,
-        permit: Permit<'_>,
-        sinks: &mut SinkSet,
-        counters: &mut Counters,
-    ) {
+    pub fn run(&mut self, mut batch: Columns, permit: Permit<'_>, to: &mut Delivery<'_>) {
         for stage in &mut self.stages {
-            let Some(next) = stage.run(&self.name, batch) else {
-                counters.batches_dropped += 1;
+            let Some(next) = stage.run(&self.name, batch, to.states) else {
+                to.counters.batches_dropped += 1;
                 return;
             };
             batch = next;
         }
         for output in &mut self.outputs {
-            output.deliver(&self.name, &batch, permit, sinks, counters);
+            output.deliver(&self.name, &batch, permit, to);
         }
     }
 

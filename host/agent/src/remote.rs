@@ -13,7 +13,6 @@ use anyhow::Context;
 use insightd_aws::sdk::AwsSettings;
 use insightd_instance::InstanceWatch;
 use insightd_kubernetes::client::{self, ApiSettings, Traffic};
-use insightd_kubernetes::cluster::ClusterSettings;
 use insightd_kubernetes::events::{PodRef, Recorder, RecorderSettings};
 use insightd_kubernetes::kubelet::{Kubelet, KubeletSettings};
 use insightd_kubernetes::leader::{self, Election, LeaderSettings, Leadership};
@@ -36,9 +35,6 @@ const KUBELET_ANSWER: usize = 64 << 20;
 
 /// What a program that talks to the API server calls itself.
 const USER_AGENT: &str = concat!("insightd/", env!("CARGO_PKG_VERSION"));
-
-/// A new leader lists at once: gaps in cluster figures are worse than one agent's burst.
-const CLUSTER_JITTER: Duration = Duration::from_secs(1);
 
 /// The longest that an ordinary node waits before it first asks: a fleet that restarts comes in one by one.
 const LOCAL_JITTER: Duration = Duration::from_secs(15);
@@ -146,10 +142,7 @@ impl Remote {
         node_name: &str,
         is_for_long: bool,
     ) -> anyhow::Result<()> {
-        let settings =
-            ApiSettings { kubeconfig: config.api.kubeconfig.clone(), user_agent: USER_AGENT.into() };
-        let (client, traffic) =
-            client::api_client(&settings).map_err(|error| Usage(format!("API server: {error}")))?;
+        let (client, traffic) = api_client(config)?;
         self.traffic = Some(traffic);
         if config.role.has_node() {
             let settings = LocalSettings {
@@ -212,12 +205,7 @@ impl Remote {
             Election::start(client.clone(), settings, Some(recorder)).context("section `leader`")?;
         let (leadership, watched) = (election.leadership(), Watched::default());
         self.statuses.push(election.status());
-        let settings = ClusterSettings {
-            page_size: config.cluster.page_size,
-            pending_pods: config.cluster.pending_pods,
-            max_pending_pods: config.cluster.max_pending_pods,
-            start_jitter: CLUSTER_JITTER,
-        };
+        let settings = cluster::settings(config);
         tokio::spawn(cluster::follow(election.leadership(), client, settings, watched.clone()));
         self.candidacy = Some(Candidacy { election, leadership, watched });
         Ok(())
@@ -288,4 +276,9 @@ impl Remote {
             let _ = tokio::time::timeout(RELEASE, recorder.flush()).await;
         }
     }
+}
+
+fn api_client(config: &Config) -> Result<(client::Client, Arc<Traffic>), Usage> {
+    let settings = ApiSettings { kubeconfig: config.api.kubeconfig.clone(), user_agent: USER_AGENT.into() };
+    client::api_client(&settings).map_err(|error| Usage(format!("API server: {error}")))
 }

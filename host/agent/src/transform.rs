@@ -1,8 +1,14 @@
-//! What an author does with a component: test it, look into it.
+//! What an author does with a component: begin one, build it, test it, look into it.
 
+mod build;
 mod find;
 mod golden;
 mod inspect;
+mod names;
+mod new;
+mod sdk;
+mod strip;
+mod watch;
 
 use std::path::Path;
 
@@ -12,7 +18,10 @@ use insightd_sandbox::{Compiler, Component, Limits, Sandbox};
 use crate::app::Usage;
 use crate::library;
 
+pub use build::build;
 pub use golden::test;
+pub use new::{New, new};
+pub use watch::watch;
 
 /// `insightd transform inspect`.
 ///

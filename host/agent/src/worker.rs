@@ -11,14 +11,15 @@ use crate::announce::Announcer;
 use crate::complaint::Complaint;
 use crate::config::Scope;
 use crate::counters::Counters;
-use crate::drive::Work;
+use crate::drive::{Work, replay_moments};
 use crate::memory;
 use crate::ops::{Board, Figures};
-use crate::pipeline::{Permit, Pipeline};
+use crate::pipeline::{self, Delivery, Permit, Pipeline};
 use crate::rollout::{Exchange, Set, Sets};
 use crate::schedule::Tick;
 use crate::sinks::SinkSet;
 use crate::source::{ClusterSource, Source};
+use crate::states::States;
 
 /// Everything that a tick needs; lives on the worker thread.
 #[derive(Debug)]
@@ -28,6 +29,8 @@ pub struct Worker {
     sets: Sets,
     exchange: Option<Arc<Exchange>>,
     sinks: SinkSet,
+    states: States,
+    refusals: u64,
     counters: Counters,
     reading: Complaint,
     board: Option<Arc<Board>>,
@@ -50,10 +53,26 @@ pub enum WorkError {
 
 impl Worker {
     /// A worker that has not read anything yet; reads what there is a source for.
-    pub fn new(node: Option<Source>, cluster: Option<ClusterSource>, set: Set, sinks: SinkSet) -> Self {
-        let (counters, reading) = (Counters::default(), Complaint::default());
-        let sets = Sets::new(set);
-        Self { node, cluster, sets, exchange: None, sinks, counters, reading, board: None, announcer: None }
+    pub fn new(
+        node: Option<Source>,
+        cluster: Option<ClusterSource>,
+        set: Set,
+        sinks: SinkSet,
+        states: States,
+    ) -> Self {
+        Self {
+            node,
+            cluster,
+            sets: Sets::new(set),
+            exchange: None,
+            sinks,
+            states,
+            refusals: 0,
+            counters: Counters::default(),
+            reading: Complaint::default(),
+            board: None,
+            announcer: None,
+        }
     }
 
     /// Takes new sets from `exchange` between two ticks, and leaves there what they are tried with.
@@ -121,7 +140,7 @@ impl Worker {
         }
         let limits = |sink| self.sinks.limits(sink);
         let chains = self.pipelines().iter().map(|pipeline| pipeline.chain(&limits)).collect();
-        exchange.runs(self.sets.state(), chains);
+        exchange.runs(self.sets.state(), chains, self.states.snapshots());
     }
 
     /// Runs the pipelines of one scope; the last of them gets the batch itself.
@@ -129,14 +148,9 @@ impl Worker {
         if let Some(exchange) = &self.exchange {
             exchange.keep(scope, Arc::new(batch.clone()));
         }
-        let mut batch = Some(batch);
         let pipelines = &mut self.sets.running.pipelines;
-        let mut left = pipelines.iter().filter(|pipeline| pipeline.scope == scope).count();
-        for pipeline in pipelines.iter_mut().filter(|pipeline| pipeline.scope == scope) {
-            left -= 1;
-            let Some(batch) = (if left == 0 { batch.take() } else { batch.clone() }) else { return };
-            pipeline.run(batch, permit, &mut self.sinks, &mut self.counters);
-        }
+        let (sinks, counters, states) = (&mut self.sinks, &mut self.counters, &mut self.states);
+        pipeline::run_scope(pipelines, scope, batch, permit, &mut Delivery { sinks, counters, states });
     }
 }
 
@@ -171,6 +185,9 @@ impl Work for Worker {
             self.run(Scope::Cluster, batch, &|| leadership.is_leader());
         }
         let open = self.sinks.end_tick(&mut self.counters);
+        let refusals = self.sinks.refused() + self.counters.undelivered();
+        let accepted = refusals == std::mem::replace(&mut self.refusals, refusals);
+        self.states.end_tick(tick.time_unix_ms, accepted);
         self.counters.component_failures = self.pipelines().iter().map(Pipeline::failures).sum();
         let tick_us = u64::try_from(start.elapsed().as_micros()).unwrap_or(u64::MAX);
         self.counters.ticked(tick.lateness_ms, tick_us);
@@ -198,13 +215,8 @@ impl Work for Worker {
         if moments < 2 {
             return Err(WorkError::TooFewMoments(moments));
         }
-        self.select_moment(0)?;
-        self.prime()?;
-        for index in 1..if once { 2 } else { moments } {
-            let time_unix_ms = self.select_moment(index)?;
-            self.tick(Tick { time_unix_ms, lateness_ms: 0, left_out: 0 })?;
-        }
-        Ok(())
+        let moments = if once { 2 } else { moments };
+        replay_moments(self, moments, |worker, index| Ok(worker.select_moment(index)?))
     }
 
     fn finish(&mut self) {

@@ -34,6 +34,12 @@ fn help_says_what_there_is() {
         ("insightd.txt", &["--help"][..]),
         ("run.txt", &["run", "--help"]),
         ("check.txt", &["check", "--help"]),
+        ("record.txt", &["record", "--help"]),
+        ("replay.txt", &["replay", "--help"]),
+        ("diff.txt", &["diff", "--help"]),
+        ("transform.txt", &["transform", "--help"]),
+        ("transform-new.txt", &["transform", "new", "--help"]),
+        ("transform-build.txt", &["transform", "build", "--help"]),
         ("transform-test.txt", &["transform", "test", "--help"]),
         ("transform-inspect.txt", &["transform", "inspect", "--help"]),
     ] {

@@ -78,6 +78,19 @@ pub struct Leadership {
 }
 
 impl Leadership {
+    /// The lead of one who only looks and speaks for nobody: it is held for ever, and no lock knows of it.
+    pub fn unopposed() -> Self {
+        let shared = Shared {
+            valid_until: AtomicU64::new(u64::MAX),
+            ended: AtomicBool::new(false),
+            seen: Mutex::default(),
+            status: Arc::new(Status::new("leader")),
+        };
+        // Its sender is gone: nothing will change.
+        let (_, changes) = watch::channel(());
+        Self { shared: Arc::new(shared), changes, reported: false }
+    }
+
     /// Whether we lead at this very moment; see the [module](self) for how long that holds.
     pub fn is_leader(&self) -> bool {
         !self.shared.left().is_zero()
@@ -184,5 +197,18 @@ impl Drop for Election {
     fn drop(&mut self) {
         self.shared.ended.store(true, Ordering::Release);
         self.task.abort();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn who_only_looks_leads_from_the_start_and_hears_of_no_change() {
+        let mut leadership = Leadership::unopposed();
+        assert!(leadership.is_leader() && leadership.changed().await);
+        assert!(tokio::time::timeout(Duration::from_millis(20), leadership.changed()).await.is_err());
+        assert_eq!((leadership.holder(), leadership.transitions()), (None, 0));
     }
 }

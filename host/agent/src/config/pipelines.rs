@@ -29,6 +29,11 @@ pub enum Scope {
 
 impl Scope {
     const WORDS: [(&str, Self); 2] = [("node", Self::Node), ("cluster", Self::Cluster)];
+
+    /// As a batch says it.
+    pub fn of(word: &str) -> Option<Self> {
+        Self::WORDS.iter().find(|(known, _)| *known == word).map(|(_, scope)| *scope)
+    }
 }
 
 /// One transform of a chain.
@@ -51,6 +56,8 @@ pub struct Component {
     pub sha256: Option<Sha256>,
     /// Its own configuration.
     pub settings: Settings,
+    /// What it may remember for each scope, bytes of keys and values; nothing where absent.
+    pub state_bytes: Option<u64>,
     /// The key in the file, for messages.
     pub path: String,
 }
@@ -161,7 +168,7 @@ impl Pipeline {
 
 impl Component {
     fn builtin(name: &str, path: String) -> Self {
-        Self { origin: Origin::Builtin, name: name.into(), sha256: None, settings: Settings::default(), path }
+        Self { origin: Origin::Builtin, name: name.into(), sha256: None, settings: Settings::default(), state_bytes: None, path }
     }
 }
 
@@ -203,6 +210,20 @@ pub(super) fn read(root: &Section<'_>, sinks: &[&str], problems: &Problems) -> V
     pipelines
 }
 
+/// Most that one component may remember for a scope: half of what all of them have.
+const MAX_STATE_BYTES: u64 = crate::states::MAX_BYTES / 2;
+
+/// A space belongs to the name of its component in the pipeline.
+fn check_spaces(pipeline: &Pipeline, item: &Item<'_>) {
+    let mut seen = Vec::new();
+    for component in pipeline.components().filter(|component| component.state_bytes.is_some()) {
+        if seen.contains(&&component.name) {
+            item.problem(format!("two components `{}` with state in one pipeline would share it", component.name));
+        }
+        seen.push(&component.name);
+    }
+}
+
 fn pipeline(item: &Item<'_>, sinks: &[&str]) -> Option<Pipeline> {
     let section = item.section();
     let name = section.text("name");
@@ -218,7 +239,9 @@ fn pipeline(item: &Item<'_>, sinks: &[&str]) -> Option<Pipeline> {
     }
     let outputs = outputs.iter().filter_map(|item| output(item, sinks)).collect();
     section.finish();
-    Some(Pipeline { name: name?, scope, transforms, outputs })
+    let pipeline = Pipeline { name: name?, scope, transforms, outputs };
+    check_spaces(&pipeline, item);
+    Some(pipeline)
 }
 
 fn stage(item: &Item<'_>) -> Option<Stage> {
@@ -244,8 +267,14 @@ fn component(section: &Section<'_>, path: &str) -> Option<Component> {
         settings.text = item.node.to_json().to_string();
         settings.node = Some(item.node.clone());
     }
+    let below = section.section("state");
+    let state_bytes = below.value("max_bytes", |text| match values::size(text)? {
+        bytes if (1 << 10..=MAX_STATE_BYTES).contains(&bytes) => Ok(bytes),
+        _ => Err("must be from 1KiB to 4MiB".to_string()),
+    });
+    below.finish();
     let (origin, name) = named?;
-    Some(Component { origin, name, sha256, settings, path: path.into() })
+    Some(Component { origin, name, sha256, settings, state_bytes, path: path.into() })
 }
 
 /// The name is also a file's name: letters, digits, `-`, `_` and `.`, not at the start, so it never leaves

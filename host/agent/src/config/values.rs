@@ -6,7 +6,7 @@ use std::time::Duration;
 ///
 /// # Errors
 /// Anything else; the message shows how it is written.
-pub(super) fn duration(text: &str) -> Result<Duration, String> {
+pub fn duration(text: &str) -> Result<Duration, String> {
     let wrong = || format!("`{text}` is no duration; write a whole number and ms, s, m or h, such as 60s");
     let (number, unit) = split(text).ok_or_else(wrong)?;
     let milliseconds: u64 = match unit {
@@ -23,7 +23,7 @@ pub(super) fn duration(text: &str) -> Result<Duration, String> {
 ///
 /// # Errors
 /// Anything else; the message shows how it is written.
-pub(super) fn size(text: &str) -> Result<u64, String> {
+pub fn size(text: &str) -> Result<u64, String> {
     let wrong = || format!("`{text}` is no size; write a whole number and B, KiB, MiB or GiB, such as 64MiB");
     let (number, unit) = split(text).ok_or_else(wrong)?;
     let bytes: u64 = match unit {

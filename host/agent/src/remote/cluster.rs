@@ -2,13 +2,20 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::Duration;
 
 use insightd_kubernetes::client::Client;
 use insightd_kubernetes::cluster::{ClusterSettings, ClusterWatch};
 use insightd_kubernetes::leader::Leadership;
 use insightd_peer::Status;
+use tokio::runtime::Handle;
 
+use super::Remote;
+use crate::config::Config;
 use crate::ops::Board;
+
+/// A new leader lists at once: gaps in cluster figures are worse than one agent's burst.
+const JITTER: Duration = Duration::from_secs(1);
 
 /// The watch, where there is one. Its tasks and its memory are gone when the lead is.
 #[derive(Clone, Default)]
@@ -57,6 +64,30 @@ impl Watched {
     /// A panic of another thread leaves a watch behind that is as good as before.
     fn lock(&self) -> MutexGuard<'_, Option<ClusterWatch>> {
         self.watch.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Remote {
+    /// Watches the cluster without standing for election, for one who only looks.
+    ///
+    /// # Errors
+    /// [`Usage`](crate::app::Usage) where there is no API server to ask.
+    pub fn watch_cluster(config: &Config, runtime: &Handle) -> anyhow::Result<(Leadership, Watched)> {
+        let _context = runtime.enter();
+        let (client, _) = super::api_client(config)?;
+        let (leadership, watched) = (Leadership::unopposed(), Watched::default());
+        runtime.spawn(follow(leadership.clone(), client, settings(config), watched.clone()));
+        Ok((leadership, watched))
+    }
+}
+
+/// What is watched, and how.
+pub(super) fn settings(config: &Config) -> ClusterSettings {
+    ClusterSettings {
+        page_size: config.cluster.page_size,
+        pending_pods: config.cluster.pending_pods,
+        max_pending_pods: config.cluster.max_pending_pods,
+        start_jitter: JITTER,
     }
 }
 

@@ -7,6 +7,7 @@ use insights_sdk::Columns;
 use super::set::{Set, SetId, SetOrigin};
 use super::shadow::Chain;
 use crate::config::Scope;
+use crate::states::Snapshot;
 
 /// Between the two threads.
 #[derive(Debug, Default)]
@@ -17,6 +18,7 @@ struct State {
     offered: Option<Box<Set>>,
     running: Option<Running>,
     chains: Vec<Chain>,
+    states: Vec<Snapshot>,
     recent: Vec<(Scope, Arc<Columns>)>,
     news: Vec<News>,
 }
@@ -78,10 +80,11 @@ impl Exchange {
     }
 
     /// What runs from now on, or how it stands with it, and what is in its places.
-    pub fn runs(&self, running: Running, chains: Vec<Chain>) {
+    pub fn runs(&self, running: Running, chains: Vec<Chain>, states: Vec<Snapshot>) {
         let mut state = self.lock();
         state.running = Some(running);
-        let before = std::mem::replace(&mut state.chains, chains);
+        let before =
+            (std::mem::replace(&mut state.chains, chains), std::mem::replace(&mut state.states, states));
         drop(state);
         drop(before);
     }
@@ -94,6 +97,11 @@ impl Exchange {
     /// What runs; nothing before the first tick.
     pub fn running(&self) -> Option<Running> {
         self.lock().running.clone()
+    }
+
+    /// What transforms remembered after the last tick.
+    pub fn states(&self) -> Vec<Snapshot> {
+        self.lock().states.clone()
     }
 
     /// Tells what became of a set.

@@ -201,8 +201,9 @@ impl Preparer {
             recent.iter().map(|(scope, batch)| (*scope, &**batch)).collect();
         let limits = |sink: usize| self.sinks.get(sink).map(|(_, limits)| *limits).unwrap_or_default();
         let new: Vec<_> = pipelines.iter().map(|pipeline| pipeline.chain(&limits)).collect();
-        let new = shadow::run(&new, &batches);
-        let running = shadow::run(&self.exchange.chains(), &batches);
+        let states = self.exchange.states();
+        let new = shadow::run(&new, &batches, &states);
+        let running = shadow::run(&self.exchange.chains(), &batches, &states);
         new.check(&running, &snapshot.config.rollout.bounds).map_err(|apart| No::Rejected(apart.to_string()))
     }
 

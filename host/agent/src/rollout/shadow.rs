@@ -13,6 +13,7 @@ use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
 use crate::config::{Bounds, Scope};
 use crate::gate::{self, Quota};
 use crate::routes::Grants;
+use crate::states::{Grant, Snapshot};
 
 /// What runs in the places of a pipeline, apart from what is counted there.
 #[derive(Clone, Debug)]
@@ -34,6 +35,8 @@ pub struct Stage {
     pub place: String,
     /// What runs there, and its configuration; nothing where all versions are given up.
     pub component: Option<(Component, String)>,
+    /// What it may remember.
+    pub grant: Option<Grant>,
     /// What happens when it fails.
     pub on_failure: OnFailure,
 }
@@ -45,6 +48,8 @@ pub struct Output {
     pub place: String,
     /// What runs there, and its configuration.
     pub component: Option<(Component, String)>,
+    /// What it may remember.
+    pub grant: Option<Grant>,
     /// What the sink takes.
     pub limits: Limits,
     /// Where events may go.
@@ -103,24 +108,26 @@ pub enum Apart {
     },
 }
 
-/// Runs chains over the last batch of their scope. Scopes without a batch are left out.
-pub fn run(chains: &[Chain], batches: &[(Scope, &Columns)]) -> Yield {
+/// Runs chains over the last batch of their scope. Scopes without a batch are left out. What is remembered begins as in
+/// `states`, and what is changed of it is thrown away.
+pub fn run(chains: &[Chain], batches: &[(Scope, &Columns)], states: &[Snapshot]) -> Yield {
     let mut outcome = Yield::default();
     for chain in chains {
         if let Some((_, batch)) = batches.iter().find(|(scope, _)| *scope == chain.scope) {
-            chain.run(batch, &mut outcome);
+            chain.run(batch, states, &mut outcome);
         }
     }
     outcome
 }
 
 impl Chain {
-    fn run(&self, batch: &Columns, outcome: &mut Yield) {
+    fn run(&self, batch: &Columns, states: &[Snapshot], outcome: &mut Yield) {
         let mut batch = std::borrow::Cow::Borrowed(batch);
         for stage in &self.stages {
             let Some((component, config)) = &stage.component else { continue };
-            match component.process(config, &batch) {
-                Ok(next) => batch = std::borrow::Cow::Owned(next),
+            let state = stage.grant.as_ref().map(|grant| grant.shadow(&batch, states));
+            match component.process_with(config, &batch, state.as_ref()) {
+                Ok((next, _)) => batch = std::borrow::Cow::Owned(next),
                 Err(error) => {
                     outcome.fail(&stage.place, &error);
                     if stage.on_failure == OnFailure::Drop {
@@ -131,8 +138,9 @@ impl Chain {
         }
         for output in &self.outputs {
             let Some((component, config)) = &output.component else { continue };
-            match component.format(config, &batch, &output.limits) {
-                Ok(payloads) => outcome.add(&payloads, output),
+            let state = output.grant.as_ref().map(|grant| grant.shadow(&batch, states));
+            match component.format_with(config, &batch, &output.limits, state.as_ref()) {
+                Ok((payloads, _)) => outcome.add(&payloads, output),
                 Err(error) => outcome.fail(&output.place, &error),
             }
         }

@@ -13,6 +13,7 @@ use crate::counters::{Counters, Flow};
 pub struct SinkSet {
     open: Vec<OpenSink>,
     to_deliver: Vec<ToDeliver>,
+    refused: u64,
 }
 
 struct OpenSink {
@@ -54,7 +55,7 @@ impl SinkSet {
             let (complaint, flow) = (Complaint::default(), Flow::default());
             OpenSink { name, sink, complaint, closed: false, flow }
         };
-        Self { open: sinks.into_iter().map(open).collect(), to_deliver: Vec::new() }
+        Self { open: sinks.into_iter().map(open).collect(), to_deliver: Vec::new(), refused: 0 }
     }
 
     /// What tasks have to deliver; once.
@@ -97,35 +98,48 @@ impl SinkSet {
     ) {
         if let Some(sink) = self.open.get_mut(index) {
             let delivered = sink.sink.accept(content_type, events);
-            sink.note(delivered, counters);
+            self.refused += sink.note(delivered, counters);
         }
+    }
+
+    /// Events that sinks did not take. One that was taken and could not be delivered later is none of them.
+    pub fn refused(&self) -> u64 {
+        self.refused
     }
 
     /// Ends the tick for all of them; whether any can still be written to.
     pub fn end_tick(&mut self, counters: &mut Counters) -> bool {
         for sink in &mut self.open {
             let delivered = sink.sink.end_tick();
-            sink.note(delivered, counters);
+            self.refused += sink.note(delivered, counters);
         }
         self.open.iter().any(|sink| !sink.closed)
     }
 }
 
 impl OpenSink {
-    fn note(&mut self, delivered: Delivered, counters: &mut Counters) {
+    /// Counts what became of events, and says why some are lost; how many were refused.
+    fn note(&mut self, delivered: Delivered, counters: &mut Counters) -> u64 {
         counters.events += delivered.events;
         counters.bytes += delivered.bytes;
         counters.lost.sink += delivered.lost;
         self.flow.events += delivered.events;
         self.flow.bytes += delivered.bytes;
         self.flow.lost.sink += delivered.lost;
-        let Some(error) = delivered.error else { return };
+        let Some(error) = delivered.error else { return delivered.lost };
+        // The spool counts what it could not take by itself.
+        let refused = match error {
+            SinkError::Undelivered(_) => 0,
+            SinkError::Spool(_) => delivered.lost + 1,
+            _ => delivered.lost,
+        };
         self.flow.errors += 1;
         self.closed |= matches!(error, SinkError::Closed);
         if let Some(kept_back) = self.complaint.say(Instant::now()) {
             let lost = delivered.lost;
             tracing::error!(%error, sink = self.name, lost, kept_back, "sink failed");
         }
+        refused
     }
 }
 

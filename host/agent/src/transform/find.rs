@@ -21,7 +21,7 @@ pub(super) fn wasm_of(folder: &Path) -> Result<PathBuf, String> {
         None => {
             let list: Vec<String> = candidates.iter().map(|path| format!("\n  {}", path.display())).collect();
             Err(format!(
-                "no wasm for {}; build it or name it with --wasm. Looked for:{}",
+                "no wasm for {}; build it with `insightd transform build` or name it with --wasm. Looked for:{}",
                 folder.display(),
                 list.concat()
             ))
@@ -51,7 +51,7 @@ fn candidates(folder: &Path, target: Option<PathBuf>) -> Vec<PathBuf> {
 }
 
 /// `name` of the `[package]` section: the one line that matters here, without a parser of TOML.
-fn package_name(folder: &Path) -> Option<String> {
+pub(super) fn package_name(folder: &Path) -> Option<String> {
     let text = std::fs::read_to_string(folder.join("Cargo.toml")).ok()?;
     let package = text.split("[package]").nth(1)?;
     let line = package

@@ -1,6 +1,6 @@
 //! Golden cases against the wasm, as the agent runs it.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::bail;
 use insightd_sandbox::{CallError, Component, Kind};
@@ -14,13 +14,7 @@ use crate::app::Usage;
 /// # Errors
 /// [`Usage`] when there is nothing to test; otherwise how many cases failed.
 pub fn test(folder: &Path, wasm: Option<&Path>, bless: bool) -> anyhow::Result<()> {
-    let cases_in = folder.join("tests/golden");
-    if !cases_in.is_dir() {
-        let message =
-            format!("{} is no folder; the cases of a component are the folders in it", cases_in.display());
-        return Err(Usage(message).into());
-    }
-    let cases = golden::cases(&cases_in).map_err(|error| Usage(error.to_string()))?;
+    let cases = golden::cases(cases_in(folder)?).map_err(|error| Usage(error.to_string()))?;
     let file = match wasm {
         Some(file) => file.to_path_buf(),
         None => find::wasm_of(folder).map_err(Usage)?,
@@ -46,6 +40,17 @@ pub fn test(folder: &Path, wasm: Option<&Path>, bless: bool) -> anyhow::Result<(
         bail!("{failed} of {} cases failed; --bless makes what came out the expectation", cases.len());
     }
     Ok(())
+}
+
+/// Where the cases of a component are.
+pub(super) fn cases_in(folder: &Path) -> Result<PathBuf, Usage> {
+    let cases_in = folder.join("tests/golden");
+    if cases_in.is_dir() {
+        return Ok(cases_in);
+    }
+    let message =
+        format!("{} is no folder; the cases of a component are the folders in it", cases_in.display());
+    Err(Usage(message))
 }
 
 fn run(component: &Component, case: &Case) -> Outcome {

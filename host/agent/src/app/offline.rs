@@ -1,0 +1,129 @@
+//! `insightd replay` and `insightd diff`: pipelines without sources, peers and sinks of their own.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::{Usage, is_used};
+use crate::assemble;
+use crate::cli;
+use crate::config::{self, Config, Environment, Origin, Report, Role, SinkKind, When};
+use crate::library;
+use crate::logging;
+use crate::recording::Reader;
+use crate::rollout::Snapshot;
+use crate::replay::{self, Chains, Collect, Shown};
+use crate::sinks::{Sink, SinkSet, Stdout};
+
+/// `insightd replay`.
+///
+/// # Errors
+/// [`Usage`]; a component that failed; standard output that was closed.
+pub fn replay(options: &cli::Replay) -> anyhow::Result<()> {
+    let config = configuration(options.config.as_deref(), options.pipeline.as_deref())?;
+    logging::start(&config.log);
+    let stdout = |sink: &config::Sink| -> anyhow::Result<Box<dyn Sink>> {
+        let pretty = match sink.kind {
+            SinkKind::Stdout { pretty } => pretty,
+            _ => When::Auto,
+        };
+        Ok(Box::new(Stdout::of_process(pretty)?))
+    };
+    let mut chains = chains(&config, options.config.as_deref(), &options.component, stdout)?;
+    let mut recording = Reader::open(&options.recording).map_err(usage)?;
+    replay::replay(&mut recording, &mut chains)
+}
+
+/// `insightd diff`: prints what differs; whether nothing does.
+///
+/// # Errors
+/// [`Usage`], or what keeps the two from being compared.
+pub fn diff(options: &cli::Diff) -> anyhow::Result<bool> {
+    let pipeline = options.pipeline.as_deref();
+    let b = options.b.as_deref().unwrap_or(&options.a);
+    let (config_a, config_b) =
+        (configuration(Some(&options.a), pipeline)?, configuration(Some(b), pipeline)?);
+    logging::start(&config_a.log);
+    let side = |config: &Config, file: &Path, replaced: &[(String, PathBuf)]| {
+        let events = Collect::default();
+        let sink = |_: &config::Sink| -> anyhow::Result<Box<dyn Sink>> { Ok(Box::new(events.clone())) };
+        Ok::<_, anyhow::Error>((chains(config, Some(file), replaced, sink)?, events.clone()))
+    };
+    let a = side(&config_a, &options.a, &[])?;
+    let b = side(&config_b, b, &options.component)?;
+    let mut recording = Reader::open(&options.recording).map_err(usage)?;
+    replay::diff(&mut recording, a, b, if options.all { Shown::All } else { Shown::First })
+}
+
+fn usage(error: impl std::fmt::Display) -> Usage {
+    Usage(error.to_string())
+}
+
+/// A configuration with the pipelines that are wanted, of every scope.
+fn configuration(file: Option<&Path>, pipeline: Option<&str>) -> Result<Config, Usage> {
+    let environment = Environment::of_process();
+    let mut config = match file {
+        Some(file) => Config::load(file, &environment)?,
+        None => Config::parse("", None, &environment)?,
+    };
+    config.role = Role::All;
+    // What is worth a line in the log of an agent that starts is none here.
+    if config.log.level == "info" {
+        config.log.level = "warn".into();
+    }
+    if let Some(wanted) = pipeline {
+        let known: Vec<String> = config.pipelines.iter().map(|pipeline| pipeline.name.clone()).collect();
+        config.pipelines.retain(|pipeline| pipeline.name == wanted);
+        if config.pipelines.is_empty() {
+            return Err(Usage(format!("there is no pipeline `{wanted}`; there are: {}", known.join(", "))));
+        }
+    }
+    Ok(config)
+}
+
+/// The pipelines of a configuration over sinks that `sink` makes. A component that cannot be used is an error: what a
+/// built-in in its place would do says nothing of it.
+fn chains(
+    config: &Config,
+    file: Option<&Path>,
+    replaced: &[(String, PathBuf)],
+    sink: impl Fn(&config::Sink) -> anyhow::Result<Box<dyn Sink>>,
+) -> anyhow::Result<Chains> {
+    let mut config = config.clone();
+    for (name, _) in replaced {
+        replace(&mut config, name)?;
+    }
+    let mut snapshot = Snapshot::of(String::new(), config, None);
+    for (name, file) in replaced {
+        snapshot.files.insert(name.clone(), library::read(file).map(Arc::from));
+    }
+    let config = &snapshot.config;
+    let mut library = assemble::library(&snapshot)?;
+    let report = |problems| Usage::from(Report::new(file.map(|file| file.display().to_string()), problems));
+    let problems = assemble::problems(config, &mut library);
+    if !problems.is_empty() {
+        return Err(report(problems).into());
+    }
+    let used = config.sinks.iter().filter(|wanted| is_used(config, wanted));
+    let sinks: anyhow::Result<Vec<_>> = used.map(|wanted| Ok((wanted.name.clone(), sink(wanted)?))).collect();
+    let sinks = SinkSet::new(sinks?);
+    let names: Vec<String> = sinks.limits_by_name().into_iter().map(|(name, _)| name).collect();
+    let pipelines = assemble::pipelines(config, &mut library, &names).map_err(report)?;
+    Ok(Chains::new(pipelines, sinks))
+}
+
+/// Has every use of a component take it from a file.
+fn replace(config: &mut Config, name: &str) -> Result<(), Usage> {
+    let mut found = false;
+    for pipeline in &mut config.pipelines {
+        let stages = pipeline.transforms.iter_mut().map(|stage| &mut stage.component);
+        for component in stages.chain(pipeline.outputs.iter_mut().map(|output| &mut output.formatter)) {
+            if component.name == name {
+                (component.origin, component.sha256, found) = (Origin::File, None, true);
+            }
+        }
+    }
+    match found {
+        true => Ok(()),
+        false => Err(Usage(format!("--component {name}: no pipeline uses builtin:{name} or file:{name}"))),
+    }
+}

@@ -1,0 +1,85 @@
+//! `insightd record`: the sources of `run`, with a recorder in the place of pipelines and sinks.
+
+use std::time::Duration;
+
+use super::{Parts, Usage, snapshot};
+use crate::cli;
+use crate::config::Environment;
+use crate::drive::{self, DriveError, Plan};
+use crate::logging;
+use crate::record::{Bounds, RecordEnd, Recorder, Target};
+use crate::remote::Remote;
+use crate::rollout::Snapshot;
+use crate::source::ClusterSource;
+
+/// Ticks where neither `--ticks` nor `--duration` says how many.
+const TICKS: u64 = 5;
+
+/// `insightd record`.
+///
+/// # Errors
+/// [`Usage`], or what kept it from recording anything.
+pub fn record(options: &cli::Record) -> anyhow::Result<()> {
+    let environment = Environment::of_process();
+    let mut config = snapshot(&options.as_run(), &environment)?.config;
+    logging::start(&config.log);
+    // Nothing runs, nothing is delivered.
+    config.pipelines.clear();
+    config.sinks.clear();
+    let nothing = Snapshot::of(String::new(), config.clone(), None);
+    let mut parts = Parts::open(nothing, options.config.as_deref(), None, &environment)?;
+    let is_recorded = match parts.moments() {
+        Some(0 | 1) => {
+            return Err(
+                Usage("the recorded node has no two moments: a tick needs one before it".into()).into()
+            );
+        }
+        moments => moments.is_some(),
+    };
+    let plan = if is_recorded { Plan::Replay { once: false } } else { Plan::Every(config.interval) };
+    let runtime = drive::runtime()?;
+    let mut remote = match is_recorded {
+        true => Remote::default(),
+        // Not as one that stays: it stands for no election and publishes no Kubernetes Events.
+        false => Remote::start(&config, &environment, &parts.node_name, false, runtime.handle())?,
+    };
+    let wants_cluster = options.cluster || !config.role.has_node();
+    let watch = wants_cluster.then(|| Remote::watch_cluster(&config, runtime.handle())).transpose()?;
+    parts.connect(&config, &mut remote);
+    let cluster = watch.map(|(leadership, watched)| {
+        ClusterSource::new(&config, &parts.node_name, leadership, watched, remote.instance.clone())
+    });
+    let target = options.out.clone().map_or(Target::Stdout, Target::File);
+    let mut recorder =
+        Recorder::new(parts.node, cluster, &target, options.redact, bounds(options)).map_err(target_error)?;
+    recorder.begin(&parts.node_name)?;
+    let result = drive::drive(&runtime, recorder, plan);
+    runtime.block_on(remote.end());
+    match result {
+        Ok(()) => Ok(()),
+        Err(DriveError::Work(RecordEnd::Enough(why))) => {
+            eprintln!("that is enough: {why}");
+            Ok(())
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn bounds(options: &cli::Record) -> Bounds {
+    let default = if options.duration.is_some() { u64::MAX } else { TICKS };
+    Bounds {
+        ticks: options.ticks.map_or(default, std::num::NonZero::get),
+        duration: options.duration.unwrap_or(Duration::MAX),
+        bytes: options.max_bytes,
+    }
+}
+
+/// A file that exists is a mistake of whoever named it.
+fn target_error(error: RecordEnd) -> anyhow::Error {
+    match &error {
+        RecordEnd::Write { to, error: cause } if cause.kind() == std::io::ErrorKind::AlreadyExists => {
+            Usage(format!("--out {to}: exists already, and is not overwritten")).into()
+        }
+        _ => error.into(),
+    }
+}

@@ -1,0 +1,208 @@
+//! `insightd record`: what the sources give, written down in place of being worked on.
+
+use std::io::{self, Write};
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use insightd_collect::RootError;
+use insights_sdk::Columns;
+
+use crate::complaint::Complaint;
+use crate::drive::{Work, replay_moments};
+use crate::memory;
+use crate::recording::{Header, Redactor};
+use crate::schedule::Tick;
+use crate::source::{ClusterSource, Source};
+
+/// How much is recorded.
+#[derive(Clone, Copy, Debug)]
+pub struct Bounds {
+    /// Ticks.
+    pub ticks: u64,
+    /// Time from the baseline to the last tick.
+    pub duration: Duration,
+    /// Bytes of the recording.
+    pub bytes: u64,
+}
+
+/// What [`Recorder`] gets its batches from and writes them to.
+pub struct Recorder {
+    node: Option<Source>,
+    cluster: Option<ClusterSource>,
+    out: Box<dyn Write + Send>,
+    /// Name of `out` in messages.
+    to: String,
+    redactor: Option<Redactor>,
+    bounds: Bounds,
+    begun: Instant,
+    ticks: u64,
+    batches: u64,
+    bytes: u64,
+    reading: Complaint,
+}
+
+/// Why recording ended.
+#[derive(Debug, thiserror::Error)]
+pub enum RecordEnd {
+    /// One of the bounds was reached: not an error.
+    #[error("{0}")]
+    Enough(String),
+    /// Not even one batch fits.
+    #[error("nothing was recorded: the first batch takes {needed} bytes, --max-bytes is {bound}")]
+    TooSmall {
+        /// Bytes of first line and first batch.
+        needed: u64,
+        /// What is allowed.
+        bound: u64,
+    },
+    /// It cannot be written.
+    #[error("{to}: cannot be written: {error}")]
+    Write {
+        /// The file, or `standard output`.
+        to: String,
+        /// What the system says.
+        error: io::Error,
+    },
+    /// A moment of a recorded node is missing.
+    #[error(transparent)]
+    Moment(#[from] RootError),
+}
+
+/// Where to write.
+#[derive(Debug)]
+pub enum Target {
+    /// Standard output.
+    Stdout,
+    /// A file that does not exist yet.
+    File(PathBuf),
+}
+
+impl Recorder {
+    /// Begins the recording of what there is a source for.
+    ///
+    /// # Errors
+    /// The target cannot be written.
+    pub fn new(
+        node: Option<Source>,
+        cluster: Option<ClusterSource>,
+        target: &Target,
+        redacts: bool,
+        bounds: Bounds,
+    ) -> Result<Self, RecordEnd> {
+        let (out, to): (Box<dyn Write + Send>, _) = match target {
+            Target::Stdout => (Box::new(io::stdout()), "standard output".to_owned()),
+            Target::File(path) => {
+                let to = path.display().to_string();
+                match std::fs::File::create_new(path) {
+                    Ok(file) => (Box::new(file), to),
+                    Err(error) => return Err(RecordEnd::Write { to, error }),
+                }
+            }
+        };
+        let redactor = redacts.then(Redactor::default);
+        let (begun, reading) = (Instant::now(), Complaint::default());
+        let (ticks, batches, bytes) = (0, 0, 0);
+        Ok(Self { node, cluster, out, to, redactor, bounds, begun, ticks, batches, bytes, reading })
+    }
+
+    /// Writes the line that a recording begins with.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    pub fn begin(&mut self, node_name: &str) -> Result<(), RecordEnd> {
+        let redacted = if self.redactor.is_some() { Redactor::patterns() } else { Vec::new() };
+        let header = Header { agent: env!("CARGO_PKG_VERSION").into(), node: node_name.into(), redacted };
+        self.put(header.line())
+    }
+
+    fn put(&mut self, mut line: String) -> Result<(), RecordEnd> {
+        line.push('\n');
+        let written = self.out.write_all(line.as_bytes()).and_then(|()| self.out.flush());
+        written.map_err(|error| RecordEnd::Write { to: self.to.clone(), error })?;
+        self.bytes += line.len() as u64;
+        Ok(())
+    }
+
+    fn take(&mut self, batch: Columns) -> Result<(), RecordEnd> {
+        let batch = match &mut self.redactor {
+            Some(redactor) => redactor.redact(batch),
+            None => batch,
+        };
+        let line = batch.to_json_line();
+        let (needed, bound) = (self.bytes + line.len() as u64 + 1, self.bounds.bytes);
+        if needed > bound {
+            return Err(match self.batches {
+                0 => RecordEnd::TooSmall { needed, bound },
+                _ => RecordEnd::Enough(format!("the next batch would go beyond --max-bytes ({bound} bytes)")),
+            });
+        }
+        self.put(line)?;
+        self.batches += 1;
+        Ok(())
+    }
+
+    fn sample_node(&mut self, time_unix_ms: u64) -> Option<Columns> {
+        let sample = self.node.as_mut()?.sample(time_unix_ms);
+        if let Some(first) = sample.first_problem
+            && self.reading.say(Instant::now()).is_some()
+        {
+            tracing::warn!(first, problems = sample.problems, "some facts could not be read and are absent");
+        }
+        Some(sample.columns)
+    }
+}
+
+impl Work for Recorder {
+    type Error = RecordEnd;
+
+    fn prime(&mut self) -> Result<(), RecordEnd> {
+        self.sample_node(0);
+        self.begun = Instant::now();
+        memory::give_back();
+        Ok(())
+    }
+
+    fn tick(&mut self, tick: Tick) -> Result<(), RecordEnd> {
+        if let Some(batch) = self.sample_node(tick.time_unix_ms) {
+            self.take(batch)?;
+        }
+        if let Some(cluster) = &mut self.cluster
+            && let Some(batch) = cluster.sample(tick.time_unix_ms)
+        {
+            self.take(batch)?;
+        }
+        memory::give_back();
+        self.ticks += 1;
+        if self.ticks >= self.bounds.ticks {
+            return Err(RecordEnd::Enough(format!("{} ticks", self.ticks)));
+        }
+        if self.begun.elapsed() >= self.bounds.duration {
+            return Err(RecordEnd::Enough("the time is over".into()));
+        }
+        Ok(())
+    }
+
+    fn replay(&mut self, _: bool) -> Result<(), RecordEnd> {
+        let moments = self.node.as_ref().and_then(Source::moments).unwrap_or(0);
+        replay_moments(self, moments, |recorder, index| {
+            Ok(recorder.node.as_mut().map_or(Ok(0), |node| node.select_moment(index))?)
+        })
+    }
+
+    fn finish(&mut self) {
+        eprintln!("{}: {} bytes; batches: {}, ticks: {}", self.to, self.bytes, self.batches, self.ticks);
+        if let Some(redactor) = &self.redactor {
+            let keys: Vec<&str> = redactor.keys().collect();
+            eprintln!(
+                "values replaced of: {}",
+                if keys.is_empty() { "no key".into() } else { keys.join(", ") }
+            );
+        }
+    }
+}
+
+impl std::fmt::Debug for Recorder {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Recorder").field("to", &self.to).field("bounds", &self.bounds).finish_non_exhaustive()
+    }
+}

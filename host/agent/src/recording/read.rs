@@ -1,0 +1,173 @@
+//! Reading recordings, line by line.
+
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, Read};
+use std::path::Path;
+
+use insights_sdk::{Columns, ReadableError};
+
+use super::Header;
+
+/// Longest line: some hundred times the batch of a full node.
+const MAX_LINE: u64 = 256 << 20;
+
+/// A recording that is being read.
+pub struct Reader {
+    name: String,
+    input: Box<dyn BufRead>,
+    /// Number of the last line that was read, from 1.
+    line: u64,
+    has_header: bool,
+}
+
+/// Why a recording cannot be read.
+#[derive(Debug, thiserror::Error)]
+pub enum RecordingError {
+    /// The file cannot be opened.
+    #[error("{name}: cannot be read: {error}")]
+    Open {
+        /// The file.
+        name: String,
+        /// What the system says.
+        error: io::Error,
+    },
+    /// A line is not what it should be.
+    #[error("{name}:{line}: {reason}")]
+    Line {
+        /// The file.
+        name: String,
+        /// From 1.
+        line: u64,
+        /// What is wrong with it, and what to do.
+        reason: String,
+    },
+}
+
+impl Reader {
+    /// Opens a file; `-` is standard input.
+    ///
+    /// # Errors
+    /// It cannot be opened.
+    pub fn open(path: &Path) -> Result<Self, RecordingError> {
+        let name = path.display().to_string();
+        let input: Box<dyn BufRead> = match &*name {
+            "-" => Box::new(BufReader::new(io::stdin())),
+            _ => match File::open(path) {
+                Ok(file) => Box::new(BufReader::new(file)),
+                Err(error) => return Err(RecordingError::Open { name, error }),
+            },
+        };
+        Ok(Self::new(name, input))
+    }
+
+    /// Reads from `input`; `name` is for messages.
+    pub fn new(name: String, input: Box<dyn BufRead>) -> Self {
+        Self { name, input, line: 0, has_header: false }
+    }
+
+    /// The next batch; `None` at the end.
+    ///
+    /// # Errors
+    /// The line that is no batch, by its number.
+    pub fn next_batch(&mut self) -> Result<Option<Columns>, RecordingError> {
+        loop {
+            let Some((line, is_whole)) = self.next_line()? else { return Ok(None) };
+            if line.trim().is_empty() {
+                continue;
+            }
+            if let Some(_header) = Header::parse(&line).map_err(|reason| self.wrong(reason))? {
+                self.has_header = true;
+                continue;
+            }
+            if !self.has_header {
+                let reason =
+                    "is no recording: it does not begin with the line that `insightd record` writes first";
+                return Err(self.wrong(reason.into()));
+            }
+            return match Columns::from_json(&line) {
+                Ok(batch) => Ok(Some(batch)),
+                Err(_) if !is_whole => {
+                    let reason =
+                        "the batch is cut off: recording ended in the middle of it; delete this line";
+                    Err(self.wrong(reason.into()))
+                }
+                Err(ReadableError::Json(error)) => {
+                    Err(self.wrong(format!("column {}: {}", error.column, error.reason)))
+                }
+                Err(error) => Err(self.wrong(error.to_string())),
+            };
+        }
+    }
+
+    /// A line, and whether its end is there.
+    fn next_line(&mut self) -> Result<Option<(String, bool)>, RecordingError> {
+        let mut line = Vec::new();
+        self.line += 1;
+        let read = self.input.by_ref().take(MAX_LINE).read_until(b'\n', &mut line);
+        let read = read.map_err(|error| self.wrong(format!("cannot be read: {error}")))?;
+        if read == 0 {
+            return Ok(None);
+        }
+        if line.len() as u64 == MAX_LINE {
+            return Err(self.wrong(format!("is longer than {MAX_LINE} bytes: no batch is")));
+        }
+        let is_whole = line.ends_with(b"\n");
+        let text = String::from_utf8(line).map_err(|_| self.wrong("is not UTF-8".into()))?;
+        Ok(Some((text, is_whole)))
+    }
+
+    fn wrong(&self, reason: String) -> RecordingError {
+        RecordingError::Line { name: self.name.clone(), line: self.line, reason }
+    }
+}
+
+impl std::fmt::Debug for Reader {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Reader").field("name", &self.name).field("line", &self.line).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HEADER: &str = r#"{"format":"insightd-recording","version":1}"#;
+    const BATCH: &str = r#"{"scope":"node","id":"n1","time_unix_ms":1}"#;
+
+    fn read(text: &str) -> (usize, String) {
+        let mut reader = Reader::new("r".into(), Box::new(io::Cursor::new(text.to_owned())));
+        let mut batches = 0;
+        loop {
+            match reader.next_batch() {
+                Ok(Some(_)) => batches += 1,
+                Ok(None) => return (batches, String::new()),
+                Err(error) => return (batches, error.to_string()),
+            }
+        }
+    }
+
+    #[test]
+    fn recordings_can_be_joined() {
+        assert_eq!(read(&format!("{HEADER}\n{BATCH}\n\n{HEADER}\n{BATCH}\n{BATCH}")), (3, String::new()));
+        assert_eq!(read(""), (0, String::new()));
+    }
+
+    #[test]
+    fn errors_name_the_line() {
+        assert_eq!(
+            read(BATCH).1,
+            "r:1: is no recording: it does not begin with the line that `insightd record` writes first"
+        );
+        assert_eq!(
+            read(&HEADER.replace(":1}", ":2}")).1,
+            "r:1: the recording is of version 2, this agent reads version 1"
+        );
+        let (batches, error) = read(&format!("{HEADER}\n{BATCH}\n{}", &BATCH[..20]));
+        assert_eq!(batches, 1);
+        assert!(error.starts_with("r:3: the batch is cut off"), "{error}");
+        let (_, error) = read(&format!("{HEADER}\n{}\n", &BATCH[..20]));
+        assert!(error.starts_with("r:2: column "), "{error}");
+        let (_, error) = read(&format!("{HEADER}\n{{\"scope\":\"node\",\"id\":\"n1\"}}\n"));
+        assert_eq!(error, "r:2: the key `time_unix_ms` is missing");
+    }
+}

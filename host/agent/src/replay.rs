@@ -1,0 +1,80 @@
+//! Recordings through chains, without a node: for testing, comparing and measuring.
+
+mod chains;
+mod collect;
+mod event;
+mod lines;
+mod matching;
+mod report;
+mod tally;
+
+use std::time::{Duration, Instant};
+
+use anyhow::bail;
+
+use crate::app::Usage;
+use crate::recording::Reader;
+
+pub use chains::Chains;
+pub use collect::Collect;
+pub use report::Shown;
+
+use report::Report;
+
+/// Runs a recording through chains whose sinks show the events, and says on standard error how fast it went.
+///
+/// # Errors
+/// [`Usage`] where the recording is none; sinks that cannot be written; calls that failed.
+pub fn replay(recording: &mut Reader, chains: &mut Chains) -> anyhow::Result<()> {
+    let begun = Instant::now();
+    let (mut batches, mut in_chains) = (0u64, Duration::ZERO);
+    while let Some(batch) = recording.next_batch().map_err(|error| Usage(error.to_string()))? {
+        let before = Instant::now();
+        chains.run(batch)?;
+        in_chains += before.elapsed();
+        batches += 1;
+    }
+    let rate = |time: Duration| batches as f64 / time.as_secs_f64().max(1e-9);
+    eprintln!(
+        "batches: {batches}, events: {}, bytes: {}; in {:.3} s: {:.1} batches a second, {:.1} without reading them",
+        chains.counters().events,
+        chains.counters().bytes,
+        begun.elapsed().as_secs_f64(),
+        rate(begun.elapsed()),
+        rate(in_chains),
+    );
+    for note in chains.notes() {
+        eprintln!("{note}");
+    }
+    match chains.failures() {
+        0 => Ok(()),
+        failures => bail!("{failures} calls of components failed; the lines above say which and why"),
+    }
+}
+
+/// Compares what two sets of chains make of a recording, and prints the differences; whether there are none.
+///
+/// # Errors
+/// [`Usage`] where the recording is none.
+pub fn diff(
+    recording: &mut Reader,
+    (mut a, events_a): (Chains, Collect),
+    (mut b, events_b): (Chains, Collect),
+    shown: Shown,
+) -> anyhow::Result<bool> {
+    let mut report = Report::new(shown);
+    let mut batches = 0u64;
+    while let Some(batch) = recording.next_batch().map_err(|error| Usage(error.to_string()))? {
+        a.run(batch.clone())?;
+        b.run(batch)?;
+        report.compare(events_a.take(), events_b.take())?;
+        batches += 1;
+    }
+    let sides = [&a, &b];
+    for (side, chains) in ["A", "B"].iter().zip(sides) {
+        for note in chains.notes() {
+            eprintln!("{side}: {note}");
+        }
+    }
+    report.finish(batches, sides.map(Chains::failures), sides.map(|side| side.counters().lost.total()))
+}

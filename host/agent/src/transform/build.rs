@@ -1,0 +1,49 @@
+//! `insightd transform build`: Cargo, and a look at what it made.
+
+mod cargo;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, bail};
+
+use super::{inspect, load, read, strip};
+use crate::app::Usage;
+
+/// Builds the crate in `folder`, checks the component as the agent does, and prints what it is.
+///
+/// # Errors
+/// [`Usage`] where there is no crate; otherwise what is missing on this machine, or why the crate gives no component.
+pub fn build(folder: &Path) -> anyhow::Result<()> {
+    let file = make(folder)?;
+    let wasm = read(&file)?;
+    let outline = inspect::outline(&wasm).with_context(|| file.display().to_string())?;
+    print!("{}", inspect::outside(&file, &wasm, &outline));
+    let component = load(&file, &wasm)?;
+    let description = component.description();
+    println!("ok        {} {} {}", component.kind(), description.name, description.version);
+    Ok(())
+}
+
+/// Builds, and gives the file where `transform test` looks first.
+pub(super) fn make(folder: &Path) -> anyhow::Result<PathBuf> {
+    let unusable = |error| Usage(format!("{}: {error}", folder.display()));
+    let full = folder.canonicalize().map_err(unusable)?;
+    if !full.join("Cargo.toml").is_file() {
+        let message = format!(
+            "{} has no Cargo.toml; name a crate, or make one with `insightd transform new NAME`",
+            folder.display()
+        );
+        return Err(Usage(message).into());
+    }
+    cargo::check_target(&full)?;
+    let built = cargo::component(&full)?;
+    let wasm = fs::read(&built).with_context(|| built.display().to_string())?;
+    let Some(wasm) = strip::strip(&wasm) else { bail!("{}: Cargo made no WebAssembly", built.display()) };
+    let name = full.file_name().unwrap_or_default();
+    let made = full.join("target/transforms").join(name).with_added_extension("wasm");
+    fs::create_dir_all(made.parent().unwrap_or(&full))
+        .and_then(|()| fs::write(&made, wasm))
+        .with_context(|| format!("{}: cannot be written", made.display()))?;
+    Ok(made)
+}

@@ -1,0 +1,109 @@
+//! Cargo and rustc, run as an author would, and what to do where they are not there.
+
+use std::ffi::OsString;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use anyhow::bail;
+use serde_json::Value;
+
+const TARGET: &str = "wasm32-wasip2";
+
+/// Why a component cannot be built on this machine.
+#[derive(Debug, thiserror::Error)]
+enum ToolError {
+    #[error(
+        "`{0}` is not installed, or not on the PATH: install Rust (https://rustup.rs), then run `rustup target add {TARGET}`"
+    )]
+    Missing(String),
+    #[error("`{0}` cannot be started: {1}")]
+    Start(String, io::Error),
+    #[error("the Rust target {TARGET} is not installed: run `rustup target add {TARGET}` ({} is missing)", .0.display())]
+    Target(PathBuf),
+    #[error(
+        "this Rust does not know the target {TARGET}: run `rustup update` (1.95 or newer is needed). It says: {0}"
+    )]
+    Old(String),
+}
+
+fn program(variable: &str, name: &str) -> OsString {
+    std::env::var_os(variable).filter(|value| !value.is_empty()).unwrap_or_else(|| name.into())
+}
+
+fn start_error(program: &OsString) -> impl Fn(io::Error) -> ToolError {
+    let program = program.to_string_lossy().into_owned();
+    move |error| match error.kind() {
+        io::ErrorKind::NotFound => ToolError::Missing(program.clone()),
+        _ => ToolError::Start(program.clone(), error),
+    }
+}
+
+/// Whether the compiler has the target's standard library: its own message does not say where that comes from.
+pub(super) fn check_target(folder: &Path) -> anyhow::Result<()> {
+    let rustc = program("RUSTC", "rustc");
+    let mut command = Command::new(&rustc);
+    command.args(["--print", "target-libdir", "--target", TARGET]).current_dir(folder);
+    let output = command.output().map_err(start_error(&rustc))?;
+    if !output.status.success() {
+        let said = String::from_utf8_lossy(&output.stderr);
+        return Err(ToolError::Old(said.lines().next().unwrap_or_default().into()).into());
+    }
+    let library = PathBuf::from(String::from_utf8_lossy(&output.stdout).trim());
+    if !library.is_dir() {
+        return Err(ToolError::Target(library).into());
+    }
+    Ok(())
+}
+
+/// Has Cargo build the crate in `folder` and gives the component's file. Compiler messages go to standard error.
+///
+/// As a `cdylib` alone: Cargo leaves link-time optimisation out where the same build also makes an `rlib`.
+pub(super) fn component(folder: &Path) -> anyhow::Result<PathBuf> {
+    let cargo = program("CARGO", "cargo");
+    let mut command = Command::new(&cargo);
+    command.args(["rustc", "--release", "--lib", "--crate-type", "cdylib", "--target", TARGET]);
+    command.args(["--message-format", "json-render-diagnostics"]);
+    command.current_dir(folder).stdin(Stdio::null()).stderr(Stdio::inherit());
+    let output = command.output().map_err(start_error(&cargo))?;
+    if !output.status.success() {
+        bail!("{}: not built; what Cargo says above has to be put right first", folder.display());
+    }
+    let manifest = folder.join("Cargo.toml");
+    let messages = String::from_utf8_lossy(&output.stdout);
+    let made = messages.lines().filter_map(|line| artifact(line, &manifest)).next_back();
+    made.ok_or_else(|| {
+        anyhow::anyhow!(
+            "{}: Cargo made no component; [lib] needs `crate-type = [\"cdylib\", \"rlib\"]`",
+            manifest.display()
+        )
+    })
+}
+
+/// The component that a line of Cargo's says was made of this crate.
+fn artifact(line: &str, manifest: &Path) -> Option<PathBuf> {
+    let message: Value = serde_json::from_str(line).ok()?;
+    let is_ours = message["reason"] == "compiler-artifact"
+        && message["manifest_path"].as_str().is_some_and(|path| Path::new(path) == manifest);
+    let files = message["filenames"].as_array().filter(|_| is_ours)?;
+    let wasm = files.iter().filter_map(Value::as_str).find(|file| file.ends_with(".wasm"))?;
+    Some(wasm.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_crates_own_component_is_found() {
+        let line = |manifest: &str, file: &str| {
+            format!(r#"{{"reason":"compiler-artifact","manifest_path":"{manifest}","filenames":["{file}"]}}"#)
+        };
+        let found = |line: &str| artifact(line, Path::new("/a/Cargo.toml"));
+        assert_eq!(found(&line("/a/Cargo.toml", "/t/a.wasm")), Some("/t/a.wasm".into()));
+        assert_eq!(found(&line("/b/Cargo.toml", "/t/b.wasm")), None);
+        assert_eq!(found(&line("/a/Cargo.toml", "/t/liba.rlib")), None);
+        assert_eq!(found(r#"{"reason":"build-finished","success":true}"#), None);
+        assert_eq!(found("no JSON"), None);
+    }
+}

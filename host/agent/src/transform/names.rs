@@ -1,0 +1,103 @@
+//! Names for new crates: each is also a package, a crate in Rust code, a file and a `file:NAME`.
+
+/// Longest name.
+const MAX_CHARS: usize = 64;
+
+/// Names that are taken in every Rust crate, or in one that depends on the SDK.
+const TAKEN: &[&str] = &[
+    "abstract",
+    "alloc",
+    "as",
+    "async",
+    "await",
+    "become",
+    "box",
+    "break",
+    "const",
+    "continue",
+    "core",
+    "crate",
+    "do",
+    "dyn",
+    "else",
+    "enum",
+    "extern",
+    "false",
+    "final",
+    "fn",
+    "for",
+    "gen",
+    "if",
+    "impl",
+    "in",
+    "insights-sdk",
+    "insights_sdk",
+    "let",
+    "loop",
+    "macro",
+    "match",
+    "mod",
+    "move",
+    "mut",
+    "override",
+    "priv",
+    "proc-macro",
+    "proc_macro",
+    "pub",
+    "ref",
+    "return",
+    "self",
+    "static",
+    "std",
+    "struct",
+    "super",
+    "test",
+    "trait",
+    "true",
+    "try",
+    "type",
+    "typeof",
+    "unsafe",
+    "unsized",
+    "use",
+    "virtual",
+    "where",
+    "while",
+    "yield",
+];
+
+/// # Errors
+/// Why it cannot be one, and which can.
+pub(super) fn check(name: &str) -> Result<(), String> {
+    let usable = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '-' | '_');
+    let first = name.chars().next().is_some_and(|c| c.is_ascii_lowercase());
+    if !first || name.len() > MAX_CHARS || !name.chars().all(usable) {
+        return Err(format!(
+            "`{name}` is no name for a component: a lower case letter, then up to {} lower case letters, digits, `-` and `_`, \
+             such as `cost-labels`",
+            MAX_CHARS - 1
+        ));
+    }
+    if TAKEN.contains(&name) {
+        return Err(format!("`{name}` is a word of Rust or of the SDK; add one, such as `{name}-labels`"));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_good_everywhere() {
+        for name in ["a", "cost-labels", "topk2", "my_labels"] {
+            assert_eq!(check(name), Ok(()), "{name}");
+        }
+        for name in ["", "-a", "2x", "_a", "A", "a b", "a.b", "../a", "ä", &"a".repeat(65)] {
+            assert!(check(name).unwrap_err().contains("is no name"), "{name}");
+        }
+        for name in ["fn", "std", "insights-sdk", "proc-macro"] {
+            assert!(check(name).unwrap_err().contains("is a word of Rust"), "{name}");
+        }
+    }
+}

@@ -1,0 +1,49 @@
+//! The SDK's sources, as they are embedded in the agent: no registry has them.
+
+use std::io::{self, Read};
+
+use flate2::read::GzDecoder;
+
+/// `PATH LENGTH` lines, each followed by so many bytes; made by `build/sdk.rs`.
+static ARCHIVE: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/sdk.gz"));
+
+/// Name of the part of the lock file that a new crate begins with.
+pub(super) const LOCK: &str = "Cargo.lock";
+
+/// Path and text of every file.
+///
+/// # Errors
+/// The archive is damaged: the agent's program is.
+pub(super) fn files() -> io::Result<Vec<(String, String)>> {
+    let mut text = String::new();
+    GzDecoder::new(ARCHIVE).read_to_string(&mut text)?;
+    let damaged = || io::Error::new(io::ErrorKind::InvalidData, "the embedded SDK is damaged");
+    let mut files = Vec::new();
+    let mut rest = &*text;
+    while let Some((line, behind)) = rest.split_once('\n') {
+        let (path, length) = line.rsplit_once(' ').ok_or_else(damaged)?;
+        let length: usize = length.parse().map_err(|_| damaged())?;
+        let (content, behind) = behind.split_at_checked(length).ok_or_else(damaged)?;
+        files.push((path.to_owned(), content.to_owned()));
+        rest = behind;
+    }
+    Ok(files)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_is_whole_and_small() {
+        let files = files().unwrap();
+        let text = |path: &str| &*files.iter().find(|(name, _)| name == path).expect(path).1;
+        assert!(text("Cargo.toml").contains("\nzmij = "));
+        assert!(!text("Cargo.toml").contains("tokio"), "only what the SDK inherits");
+        assert!(text("guest-sdk/src/lib.rs").starts_with("//! Write insightd transforms"));
+        assert!(text("wit/transform.wit").contains("package insights:transform"));
+        assert!(text(LOCK).contains("name = \"wit-bindgen\"\n"));
+        assert!(!text(LOCK).contains("name = \"tokio\"\n") && !text(LOCK).contains("proptest"));
+        assert!(ARCHIVE.len() < 150_000, "{} bytes", ARCHIVE.len());
+    }
+}

@@ -1,0 +1,96 @@
+//! `insightd transform test --watch`: builds and tests again whenever a file says something else.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::{Duration, SystemTime};
+
+use sha2::{Digest, Sha256};
+
+use super::{build, golden};
+
+/// Between two looks. A look asks for names, sizes and times; content is read when one of them has changed.
+const EVERY: Duration = Duration::from_millis(300);
+
+/// Larger files are judged by size and time: they are no sources.
+const MAX_READ: u64 = 4 << 20;
+
+/// Builds (where `wasm` names no component) and tests, again and again. Ends with the process, by a signal.
+///
+/// # Errors
+/// There is no case, and never a test to run.
+pub fn watch(folder: &Path, wasm: Option<&Path>) -> anyhow::Result<()> {
+    golden::cases_in(folder)?;
+    let builds = wasm.is_none() && folder.join("Cargo.toml").is_file();
+    let wasm_file = wasm.map(Path::to_path_buf);
+    let mut seen = Snapshot::of(folder, wasm_file.as_deref());
+    loop {
+        let digest = seen.digest();
+        let built = if builds { build::make(folder).map(Some) } else { Ok(wasm_file.clone()) };
+        let tested = built.and_then(|file| golden::test(folder, file.as_deref(), false));
+        if let Err(error) = tested {
+            eprintln!("{error:#}");
+        }
+        let what = if builds { "sources and cases" } else { "cases and component" };
+        println!("\nwaiting for a change of {what} in {} (Ctrl-C ends)", folder.display());
+        loop {
+            thread::sleep(EVERY);
+            let now = Snapshot::of(folder, wasm_file.as_deref());
+            if now == seen {
+                continue;
+            }
+            seen = now;
+            if seen.digest() != digest {
+                break;
+            }
+        }
+    }
+}
+
+/// Files that matter, with what tells without reading that one may have changed.
+#[derive(PartialEq)]
+struct Snapshot(Vec<(PathBuf, u64, Option<SystemTime>)>);
+
+impl Snapshot {
+    fn of(folder: &Path, wasm: Option<&Path>) -> Self {
+        let mut files = Vec::new();
+        add(folder, &mut files);
+        files.extend(wasm.and_then(stamp));
+        files.sort();
+        Self(files)
+    }
+
+    /// Of names and contents.
+    fn digest(&self) -> [u8; 32] {
+        let mut digest = Sha256::new();
+        for (path, bytes, modified) in &self.0 {
+            digest.update(path.as_os_str().as_encoded_bytes());
+            let content = (*bytes <= MAX_READ).then(|| fs::read(path).ok()).flatten();
+            match content {
+                Some(content) => digest.update(Sha256::digest(content)),
+                None => digest.update(format!("{bytes} {modified:?}")),
+            }
+        }
+        digest.finalize().into()
+    }
+}
+
+/// All but what builds write: `target`, lock files, and what is hidden.
+fn add(folder: &Path, files: &mut Vec<(PathBuf, u64, Option<SystemTime>)>) {
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        let name = entry.file_name();
+        if name.as_encoded_bytes().starts_with(b".") || name == "target" || name == "Cargo.lock" {
+            continue;
+        }
+        match entry.file_type() {
+            Ok(kind) if kind.is_dir() => add(&entry.path(), files),
+            Ok(_) => files.extend(stamp(&entry.path())),
+            Err(_) => {}
+        }
+    }
+}
+
+fn stamp(path: &Path) -> Option<(PathBuf, u64, Option<SystemTime>)> {
+    let metadata = fs::metadata(path).ok().filter(fs::Metadata::is_file)?;
+    Some((path.into(), metadata.len(), metadata.modified().ok()))
+}

@@ -1,0 +1,249 @@
+//! `insightd record`, `replay` and `diff`, on recorded nodes.
+
+mod common;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Output;
+
+use insights_sdk::{Batch, Columns};
+
+use common::{argument, run, text, top};
+
+const NODES: [&str; 2] = ["v1-cgroupfs", "v2-systemd"];
+
+fn insightd(arguments: &[&str]) -> Output {
+    run(env!("CARGO_BIN_EXE_insightd"), arguments)
+}
+
+fn node(name: &str) -> String {
+    argument(&top().join("tests/fixtures/nodes").join(name)).into()
+}
+
+/// What it prints when all is well.
+fn good(arguments: &[&str]) -> (String, String) {
+    let output = insightd(arguments);
+    let log = text(&output.stderr);
+    assert!(output.status.success(), "{arguments:?}: {log}");
+    (text(&output.stdout), log)
+}
+
+fn recorded(folder: &Path, node_name: &str, more: &[&str]) -> (PathBuf, String) {
+    let (recording, log) = good(&[&["record", "--host-root", &node(node_name)], more].concat());
+    let file = folder.join(format!("{node_name}.jsonl"));
+    fs::write(&file, recording).expect("can be written");
+    (file, log)
+}
+
+fn batches(recording: &Path) -> Vec<Columns> {
+    let text = fs::read_to_string(recording).expect("a recording");
+    text.lines().skip(1).map(|line| Columns::from_json(line).expect("a batch")).collect()
+}
+
+#[test]
+fn a_replay_prints_what_run_prints() {
+    let folder = tempfile::tempdir().expect("a folder");
+    for name in NODES {
+        let (recording, log) = recorded(folder.path(), name, &[]);
+        assert!(log.contains(" bytes; batches: 1, ticks: 1"), "{log}");
+        let (expected, _) = good(&["run", "--host-root", &node(name)]);
+        assert!(expected.lines().count() > 10, "{expected}");
+        let (events, log) = good(&["replay", argument(&recording)]);
+        assert!(events == expected, "{name}: the events of replay and run differ");
+        let summary =
+            format!("batches: 1, events: {}, bytes: {}; in ", expected.lines().count(), expected.len());
+        assert!(log.contains(&summary) && log.contains(" batches a second"), "{summary}{log}");
+    }
+}
+
+#[test]
+fn a_recording_says_what_it_is_and_holds_raw_batches() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (recording, _) = recorded(folder.path(), "v2-systemd", &[]);
+    let text = fs::read_to_string(&recording).expect("a recording");
+    let first: serde_json::Value =
+        serde_json::from_str(text.lines().next().expect("a first line")).expect("JSON");
+    assert_eq!((&first["format"], &first["version"]), (&"insightd-recording".into(), &1.into()));
+    assert_eq!(first["agent"], env!("CARGO_PKG_VERSION"));
+    let batches = batches(&recording);
+    assert_eq!(batches.len(), 1);
+    assert_eq!(first["node"], *batches[0].scope_id);
+    let batch = Batch::from_columns(batches[0].clone());
+    let node = batch.node().expect("a batch has its node");
+    assert!(
+        node.counter("cpu.usage_ns").is_some_and(|cpu| cpu.delta().is_some()),
+        "rates have their baseline"
+    );
+    assert!(
+        batch.entities().iter().all(|entity| entity.attribute("Type").is_none()),
+        "no component has seen it"
+    );
+}
+
+#[test]
+fn labels_are_redacted_and_owners_still_found() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (plain, _) = recorded(folder.path(), "v1-cgroupfs", &[]);
+    let before = Batch::from_columns(batches(&plain).remove(0));
+    let (redacted, log) = recorded(folder.path(), "v1-cgroupfs", &["--redact"]);
+    let after = Batch::from_columns(batches(&redacted).remove(0));
+    let mut keys = 0;
+    for pod in after.pods() {
+        let was = before.find("pod", pod.id()).expect("the same pods");
+        for (key, value) in was.attributes() {
+            let now = pod.attribute(key).expect("no key is lost");
+            let is_secret = (key.starts_with("label.") || key.starts_with("annotation."))
+                && key != "label.pod-template-hash";
+            assert_eq!(value != now, is_secret, "{key}: {value} is now {now}");
+            assert!(!is_secret || log.contains(key), "{key} is not said to be redacted: {log}");
+            keys += usize::from(is_secret);
+        }
+    }
+    assert!(keys > 3, "the fixture has labels");
+    let names = |recording: &Path| -> Vec<String> {
+        let (events, _) = good(&["replay", argument(recording)]);
+        let events =
+            events.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).expect("JSON"));
+        events.map(|event| format!("{} {}", event["Type"], event["PodName"])).collect()
+    };
+    assert_eq!(names(&plain), names(&redacted));
+}
+
+#[test]
+fn recordings_are_bounded_and_overwrite_nothing() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (host, out) = (node("v2-systemd"), folder.path().join("out.jsonl"));
+    let output = insightd(&["record", "--host-root", &host, "--max-bytes", "1KiB"]);
+    let log = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{log}");
+    assert!(
+        log.contains("nothing was recorded: the first batch takes ") && log.contains("--max-bytes is 1024"),
+        "{log}"
+    );
+
+    let arguments = ["record", "--host-root", &host, "--out", argument(&out)];
+    let (stdout, _) = good(&arguments);
+    assert!(stdout.is_empty() && batches(&out).len() == 1);
+    let output = insightd(&arguments);
+    let log = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(64), "{log}");
+    assert!(log.contains("out.jsonl: exists already, and is not overwritten"), "{log}");
+
+    // This machine, with everything read twice.
+    let (recording, log) = good(&["record", "--interval", "200ms", "--ticks", "2"]);
+    assert_eq!(recording.lines().count(), 3, "{log}");
+    assert!(log.contains("that is enough: 2 ticks"), "{log}");
+}
+
+#[test]
+fn what_is_no_recording_is_said_with_its_line() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (recording, _) = recorded(folder.path(), "v2-systemd", &[]);
+    let whole = fs::read_to_string(&recording).expect("a recording");
+    fs::write(&recording, &whole[..whole.len() / 2]).expect("can be written");
+    let config = folder.path().join("a.yaml");
+    fs::write(&config, "").expect("can be written");
+    let (recording, config) = (argument(&recording), argument(&config));
+    for (arguments, part) in [
+        (&["replay", recording][..], ":2: the batch is cut off"),
+        (&["replay", config, "--pipeline", "none"], "there is no pipeline `none`; there are: node, cluster"),
+        (&["replay", "/nonexistent.jsonl"], "/nonexistent.jsonl: cannot be read: "),
+        (&["replay", "/etc/passwd"], "/etc/passwd:1: is no recording"),
+        (&["record", "--cluster", "--host-root", &node("v2-systemd")], "API server: no API server: "),
+        (&["diff", recording, config, config], ":2: the batch is cut off"),
+        (&["diff", recording, config], "<B>"),
+        (
+            &["diff", recording, config, "--component", "x=y.wasm"],
+            "--component x: no pipeline uses builtin:x or file:x",
+        ),
+        (&["diff", recording, config, "--component", "emf"], "`emf` is no NAME=FILE"),
+        (
+            &["diff", recording, config, "--component", "emf=/nonexistent.wasm"],
+            "/nonexistent.wasm: No such file",
+        ),
+    ] {
+        let output = insightd(arguments);
+        let log = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(64), "{arguments:?}: {log}");
+        assert!(log.contains(part), "{arguments:?}: {log}");
+        assert!(output.stdout.is_empty(), "{arguments:?}");
+    }
+}
+
+#[test]
+fn equal_configurations_make_no_difference_and_others_are_shown() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (recording, _) = recorded(folder.path(), "v1-cgroupfs", &[]);
+    let write = |name: &str, text: &str| {
+        let file = folder.path().join(name);
+        fs::write(&file, text).expect("can be written");
+        argument(&file).to_owned()
+    };
+    let a = write("a.yaml", "");
+    let chain = |config: &str| {
+        format!(
+            "pipelines:\n- name: node\n  transforms: [{{use: builtin:decorate}}, {{use: builtin:utilization, config: {config}}}]\n  \
+             outputs: [{{formatter: {{use: builtin:emf}}}}]\n"
+        )
+    };
+    let same = write("same.yaml", &chain("{}"));
+    let recording = argument(&recording);
+    let (out, log) = good(&["diff", recording, &a, &same]);
+    assert_eq!(out, "", "{log}");
+    assert!(log.contains("no difference; batches: 1, events: "), "{log}");
+
+    let b = write("b.yaml", &chain("{enhanced: true}"));
+    let diff = |arguments: &[&str]| {
+        let output = insightd(arguments);
+        assert_eq!(output.status.code(), Some(1), "{}", text(&output.stderr));
+        text(&output.stdout)
+    };
+    let (forward, backward) =
+        (diff(&["diff", recording, &a, &b, "--all"]), diff(&["diff", recording, &b, &a, "--all"]));
+    let row = |out: &str, name: &str| -> Vec<u64> {
+        let row = out
+            .lines()
+            .find(|line| line.split(' ').next() == Some(name))
+            .unwrap_or_else(|| panic!("no {name}: {out}"));
+        row.split_whitespace().skip(1).take(5).map(|cell| cell.parse().expect("a number")).collect()
+    };
+    let metric = "pod_status_running";
+    let [events_a, events_b, added, removed, changed] = row(&forward, metric)[..] else {
+        panic!("{forward}")
+    };
+    assert!(added > 0 && removed == 0 && changed == 0 && events_a + added == events_b, "{forward}");
+    assert_eq!(row(&backward, metric), [events_b, events_a, 0, added, 0], "{backward}");
+    let few = diff(&["diff", recording, &a, &b]);
+    assert!(few.lines().count() < forward.lines().count() && few.contains("… and 2 more"), "{few}");
+}
+
+#[test]
+fn a_component_is_compared_with_another_version_of_it() {
+    let Some(insightd) = common::installed("replay") else { return };
+    let folder = tempfile::tempdir().expect("a folder");
+    let (recording, _) = recorded(folder.path(), "v2-systemd", &[]);
+    let config = folder.path().join("a.yaml");
+    fs::write(&config, "").expect("can be written");
+    let transforms = top().join("target/transforms");
+    let diff = |component: &str, file: &str| {
+        let replaced = format!("{component}={}", transforms.join(file).display());
+        run(&insightd, &["diff", argument(&recording), argument(&config), "--component", &replaced])
+    };
+    let replayed = |more: &[&str]| {
+        let output = run(&insightd, &[&["replay", argument(&recording)], more].concat());
+        assert!(output.status.success(), "{}", text(&output.stderr));
+        text(&output.stdout)
+    };
+    let replaced = format!("utilization={}", transforms.join("utilization.wasm").display());
+    assert!(replayed(&["--component", &replaced]) == replayed(&[]));
+    let same = diff("decorate", "decorate.wasm");
+    assert_eq!(same.status.code(), Some(0), "{}{}", text(&same.stdout), text(&same.stderr));
+    assert!(same.stdout.is_empty());
+    let wrong = diff("decorate", "emf.wasm");
+    assert_eq!(wrong.status.code(), Some(64));
+    assert!(text(&wrong.stderr).contains("file:decorate is a formatter, here a transform is wanted"));
+    // Without `decorate` nothing has a Type.
+    let other = diff("decorate", "utilization.wasm");
+    assert_eq!(other.status.code(), Some(1), "{}", text(&other.stderr));
+    assert!(text(&other.stdout).contains("\n- "), "{}", text(&other.stdout));
+}
