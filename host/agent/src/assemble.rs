@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 
 use anyhow::Context;
-use insights_sdk::state::Bounds;
 use insightd_sandbox::{self as sandbox, Compiler, Kind, Sandbox, Slot, SlotConfig};
+use insights_sdk::state::Bounds;
 
 use crate::config::{self, Config, OnFailure, Problem, Role, Scope};
 use crate::gate::Quota;

@@ -10,15 +10,16 @@ use clap::{Args, Parser, Subcommand};
 const EXIT_CODES: &str = "\
 Exit codes:
   0   done; also after SIGTERM or SIGINT, when the tick in progress was finished and delivered
-  1   could not do it: a test case failed, a component does not build or fails, standard output was closed, a sink
-      cannot be opened; of `diff`, the events differ
+  1   could not do it: a test case failed, a component fails or does not build, standard output
+      was closed, a sink cannot be opened; of `diff`: the events differ
   64  wrong usage or wrong configuration; everything that is wrong is on standard error
   128+N  a second signal N came before the tick was finished";
 
 /// How `record` is used on a cluster.
 const RECORD_EXAMPLE: &str = "\
 From a node of a cluster to a file:
-  kubectl exec POD -- /insightd record --config /etc/insightd/config/insightd.yaml > node.jsonl
+  kubectl exec POD -- /insightd record --interval 10s \\
+    --config /etc/insightd/config/insightd.yaml > node.jsonl
 Both programs share the container's memory limit.";
 
 /// What the exit codes of `diff` mean: those of the program of that name.
@@ -58,6 +59,9 @@ pub enum Command {
     ///
     /// Asks the agent's operations server. Exit code 1 where none answers.
     Status(Status),
+    /// What transforms remember.
+    #[command(subcommand)]
+    State(State),
     /// Work on a component: begin one, build it, test it, look into it.
     #[command(subcommand)]
     Transform(Transform),
@@ -101,6 +105,19 @@ pub struct Run {
     /// moment of a recording after the first is a tick.
     #[arg(long, value_name = "FOLDER")]
     pub host_root: Option<PathBuf>,
+}
+
+/// What to do with what transforms remember.
+#[derive(Clone, Debug, Subcommand)]
+pub enum State {
+    /// Forget it: the agent does so at the end of its next tick.
+    Clear {
+        /// The agent's `state_dir`.
+        #[arg(long, value_name = "FOLDER", default_value = "/var/lib/insightd")]
+        state_dir: PathBuf,
+        /// Only of these transforms, as `insightd status` names them: PIPELINE/NAME [default: all]
+        transforms: Vec<String>,
+    },
 }
 
 /// Whom to ask.

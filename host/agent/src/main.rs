@@ -4,9 +4,9 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use insightd::app::{self, Usage};
-use insightd::cli::{Cli, Command, Transform};
-use insightd::status;
+use insightd::cli::{Cli, Command, State, Transform};
 use insightd::transform::{self, New};
+use insightd::{states, status};
 
 /// Wrong usage or configuration; `EX_USAGE` of sysexits.
 const USAGE: u8 = 64;
@@ -27,6 +27,9 @@ fn main() -> ExitCode {
         Command::Run(options) => app::run(options),
         Command::Check { file } => app::check(file),
         Command::Status(options) => status::status(options),
+        Command::State(State::Clear { state_dir, transforms }) => {
+            states::wish_to_clear(state_dir, transforms).map_err(anyhow::Error::from)
+        }
         Command::Record(options) => app::record(options),
         Command::Replay(options) => app::replay(options),
         Command::Diff(options) => match app::diff(options) {

@@ -135,13 +135,7 @@ impl Output {
         self.flow
     }
 
-    fn deliver(
-        &mut self,
-        pipeline: &str,
-        batch: &Columns,
-        permit: Permit<'_>,
-        to: &mut Delivery<'_>,
-    ) {
+    fn deliver(&mut self, pipeline: &str, batch: &Columns, permit: Permit<'_>, to: &mut Delivery<'_>) {
         let Delivery { sinks, counters, states } = to;
         let state = self.grant.as_ref().map(|grant| states.of(grant, batch));
         let formatted = self.formatter.format_with(batch, &sinks.limits(self.sink), state.as_ref());

@@ -85,7 +85,10 @@ impl States {
         let changes = std::mem::take(&mut self.changes);
         if !accepted && !changes.is_empty() {
             if let Some(kept_back) = self.complaint.say(Instant::now()) {
-                tracing::warn!(kept_back, "what transforms remembered of this tick is dropped: not all of its events were accepted");
+                tracing::warn!(
+                    kept_back,
+                    "what transforms remembered of this tick is dropped: not all of its events were accepted"
+                );
             }
             return;
         }

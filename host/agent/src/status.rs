@@ -96,6 +96,17 @@ fn describe(answer: &Value) -> String {
             line("restart", "the configuration has changes that take effect at a restart".into());
         }
     }
+    for space in answer["state"]["spaces"].as_array().into_iter().flatten() {
+        let (transform, scope) = (word(&space["transform"]), word(&space["scope"]));
+        let since = time(&space["since_unix_ms"]);
+        line(
+            "state",
+            format!(
+                "{transform} of {scope}: {} keys, {} bytes, since {since}",
+                space["keys"], space["bytes"]
+            ),
+        );
+    }
     for component in answer["components"].as_array().into_iter().flatten() {
         let place = format!("{} {}", word(&component["pipeline"]), word(&component["place"]));
         text.push_str(&format!(

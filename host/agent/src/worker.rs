@@ -101,7 +101,13 @@ impl Worker {
 
     fn publish(&self, time_unix_ms: u64) {
         if let Some(board) = &self.board {
-            board.publish(Figures::of(time_unix_ms, &self.counters, self.pipelines(), &self.sinks));
+            board.publish(Figures::of(
+                time_unix_ms,
+                &self.counters,
+                self.pipelines(),
+                &self.sinks,
+                &self.states,
+            ));
         }
     }
 

@@ -10,8 +10,8 @@ use crate::config::{self, Config, Environment, Origin, Report, Role, SinkKind, W
 use crate::library;
 use crate::logging;
 use crate::recording::Reader;
-use crate::rollout::Snapshot;
 use crate::replay::{self, Chains, Collect, Shown};
+use crate::rollout::Snapshot;
 use crate::sinks::{Sink, SinkSet, Stdout};
 
 /// `insightd replay`.

@@ -168,7 +168,14 @@ impl Pipeline {
 
 impl Component {
     fn builtin(name: &str, path: String) -> Self {
-        Self { origin: Origin::Builtin, name: name.into(), sha256: None, settings: Settings::default(), state_bytes: None, path }
+        Self {
+            origin: Origin::Builtin,
+            name: name.into(),
+            sha256: None,
+            settings: Settings::default(),
+            state_bytes: None,
+            path,
+        }
     }
 }
 
@@ -218,7 +225,10 @@ fn check_spaces(pipeline: &Pipeline, item: &Item<'_>) {
     let mut seen = Vec::new();
     for component in pipeline.components().filter(|component| component.state_bytes.is_some()) {
         if seen.contains(&&component.name) {
-            item.problem(format!("two components `{}` with state in one pipeline would share it", component.name));
+            item.problem(format!(
+                "two components `{}` with state in one pipeline would share it",
+                component.name
+            ));
         }
         seen.push(&component.name);
     }

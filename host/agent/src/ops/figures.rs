@@ -1,10 +1,12 @@
 //! What the worker thread publishes after a tick.
 
-use insightd_sandbox::Stats;
+use insightd_sandbox::Stats as SlotStats;
+use insightd_state::Stats;
 
 use crate::counters::{Counters, Flow};
 use crate::pipeline::{Pipeline, Place};
 use crate::sinks::SinkSet;
+use crate::states::States;
 
 /// The state of the agent's work after a tick.
 #[derive(Clone, Debug, Default)]
@@ -19,6 +21,8 @@ pub struct Figures {
     pub outputs: Vec<OutputFigures>,
     /// Every open sink.
     pub sinks: Vec<SinkFigures>,
+    /// What transforms remember.
+    pub state: Option<Stats>,
 }
 
 /// A place where a component runs.
@@ -31,7 +35,7 @@ pub struct ComponentFigures {
     /// As the configuration names it: `builtin:decorate`.
     pub component: String,
     /// What is counted there.
-    pub stats: Stats,
+    pub stats: SlotStats,
     /// Parts of batches that are set aside at present.
     pub aside: usize,
     /// What runs there, or ran, or would take over.
@@ -75,8 +79,15 @@ pub struct SinkFigures {
 
 impl Figures {
     /// Those of these parts.
-    pub fn of(time_unix_ms: u64, counters: &Counters, pipelines: &[Pipeline], sinks: &SinkSet) -> Self {
-        let mut figures = Self { time_unix_ms, counters: counters.clone(), ..Self::default() };
+    pub fn of(
+        time_unix_ms: u64,
+        counters: &Counters,
+        pipelines: &[Pipeline],
+        sinks: &SinkSet,
+        states: &States,
+    ) -> Self {
+        let (counters, state) = (counters.clone(), Some(states.stats()));
+        let mut figures = Self { time_unix_ms, counters, state, ..Self::default() };
         for pipeline in pipelines {
             for place in pipeline.places() {
                 let name = place_name(place);

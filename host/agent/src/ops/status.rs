@@ -1,5 +1,6 @@
 //! What runs, as JSON: `insightd status` prints it for people.
 
+use insightd_state::{Mode, SpaceStats, Stats};
 use serde_json::{Value, json};
 
 use super::board::Board;
@@ -13,7 +14,32 @@ pub(super) fn of(board: &Board) -> Value {
         "version": env!("CARGO_PKG_VERSION"),
         "last_tick_unix_ms": figures.as_ref().map(|figures| figures.time_unix_ms),
         "rollout": board.rollout().map(|follow| follow.status()),
+        "state": figures.as_ref().and_then(|figures| figures.state.as_ref()).map(state),
         "components": figures.map(|figures| figures.components.iter().map(component).collect::<Vec<_>>()),
+    })
+}
+
+fn state(stats: &Stats) -> Value {
+    let space = |space: &SpaceStats| {
+        json!({
+            "transform": space.id.transform,
+            "scope": space.id.scope,
+            "keys": space.keys,
+            "bytes": space.bytes,
+            "since_unix_ms": space.since_ms,
+            "written_unix_ms": space.written_ms,
+        })
+    };
+    let trouble = match &stats.mode {
+        Mode::Disk => None,
+        Mode::Memory { reason } => Some(reason),
+    };
+    json!({
+        "spaces": stats.spaces.iter().map(space).collect::<Vec<_>>(),
+        "bytes": stats.bytes,
+        "max_bytes": stats.max_bytes,
+        "refused_ticks": stats.refused,
+        "in_memory": trouble,
     })
 }
 

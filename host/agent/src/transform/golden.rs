@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::bail;
 use insightd_sandbox::{CallError, Component, Kind};
 use insights_sdk::golden::{self, Case, Expected, Outcome};
+use insights_sdk::state::Space;
 
 use super::{find, load, read};
 use crate::app::Usage;
@@ -23,11 +24,14 @@ pub fn test(folder: &Path, wasm: Option<&Path>, bless: bool) -> anyhow::Result<(
     println!("{} cases against {} ({})", cases.len(), file.display(), component.kind());
     let mut failed = 0;
     for case in &cases {
-        let outcome = on_lines_of(case, run(&component, case));
-        match case.check(&outcome) {
+        let (outcome, state) = run(&component, case);
+        let outcome = on_lines_of(case, outcome);
+        match case.check(&outcome).and_then(|()| case.check_state(&state)) {
             Ok(()) => println!("ok        {}", case.name),
             Err(_) if bless => {
-                case.bless(&outcome).map_err(|error| Usage(error.to_string()))?;
+                case.bless(&outcome)
+                    .and_then(|()| case.bless_state(&state))
+                    .map_err(|error| Usage(error.to_string()))?;
                 println!("rewritten {}", case.name);
             }
             Err(difference) => {
@@ -53,18 +57,28 @@ pub(super) fn cases_in(folder: &Path) -> Result<PathBuf, Usage> {
     Err(Usage(message))
 }
 
-fn run(component: &Component, case: &Case) -> Outcome {
-    let error = |error: CallError| match error {
-        // In the component's own words, as a native run gives them.
-        CallError::Config(text) | CallError::Guest(text) => Outcome::Error(text),
-        other => Outcome::Error(other.to_string()),
+/// What comes out, and what is remembered afterwards: what was, unless the call was good.
+fn run(component: &Component, case: &Case) -> (Outcome, Space) {
+    let mut after = case.state.clone();
+    let state = Some(case.state());
+    let result = match component.kind() {
+        Kind::Transform => component
+            .process_with(&case.config, &case.batch, state.as_ref())
+            .map(|(batch, changes)| (Outcome::Batch(batch), changes)),
+        Kind::Formatter => component
+            .format_with(&case.config, &case.batch, &case.limits, state.as_ref())
+            .map(|(events, changes)| (Outcome::Events(events), changes)),
     };
-    match component.kind() {
-        Kind::Transform => component.process(&case.config, &case.batch).map_or_else(error, Outcome::Batch),
-        Kind::Formatter => {
-            component.format(&case.config, &case.batch, &case.limits).map_or_else(error, Outcome::Events)
+    let outcome = match result {
+        Ok((outcome, changes)) => {
+            after.apply(&changes);
+            outcome
         }
-    }
+        // In the component's own words, as a native run gives them.
+        Err(CallError::Config(text) | CallError::Guest(text)) => Outcome::Error(text),
+        Err(other) => Outcome::Error(other.to_string()),
+    };
+    (outcome, after)
 }
 
 /// The sandbox puts the text of an error on one line, for logs. Where it is the expected text but for that,
