@@ -28,8 +28,7 @@ pub fn run_formatter<F: Formatter>(folder: impl AsRef<Path>) {
 pub fn process<T: Transform>(case: &Case) -> Outcome {
     let run = || {
         let transform = configure(&case.config, T::configure).map_err(|error| error.to_string())?;
-        let batch = Batch::from_columns(case.batch.clone());
-        transform.process(&batch)?;
+        let batch = transform.process_owned(Batch::from_columns(case.batch.clone()))?;
         let columns = batch.into_columns();
         columns.check().map_err(|error| error.to_string())?;
         Ok(columns)
