@@ -2,8 +2,8 @@
 
 use alloc::string::String;
 
-use insights_sdk::{Patterns, Settings};
 use insights_sdk::json::Value;
+use insights_sdk::{Patterns, Settings};
 
 /// Values of `orchestrator`.
 const ORCHESTRATORS: [&str; 3] = ["eks", "kubernetes", "ecs"];
