@@ -16,7 +16,7 @@ AGENT := target/release/insightd
 # Arguments of `make run`.
 RUN ?= run --interval 5s
 
-.PHONY: help build run test transforms compiler builtins agent deploy-transforms image image-arm64 images test-arm64 fmt lint doc deny unit test-node test-aws node-suite resident footprint footprint-cluster bench fuzz FORCE
+.PHONY: help build run test transforms recipes compiler builtins agent deploy-transforms image image-arm64 images test-arm64 fmt lint doc deny unit test-node test-aws node-suite resident footprint footprint-cluster bench fuzz FORCE
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "%-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -118,9 +118,11 @@ footprint: image ## Cost on a node with 105 pods against its bounds, as root: me
 footprint-cluster: build ## Cost of the cluster role with 5,000 nodes and 150,000 pods, 100 changing a second (20 minutes, 12 GB)
 	tests/footprint/cluster
 
-bench: build ## Ratios against bare work, of the readers, the three stages and the whole tick (docs/performance.md)
+recipes: target/transforms/recipes.wasm
+bench: build transforms recipes ## Ratios against bare work, of the readers, the three stages, scripts and the whole tick (docs/performance.md)
 	$(CARGO) bench --quiet --profile quick -p insightd-collect
 	$(CARGO) bench --quiet --profile quick -p insightd-sandbox --bench stages
+	$(CARGO) bench --quiet --profile quick -p insightd-sandbox --bench script
 	$(CARGO) bench --quiet --profile quick -p insightd --bench tick
 
 unit: build ## All tests of the workspace
