@@ -125,5 +125,5 @@ bench: build transforms recipes ## Ratios against bare work, of the readers, the
 	$(CARGO) bench --quiet --profile quick -p insightd-sandbox --bench script
 	$(CARGO) bench --quiet --profile quick -p insightd --bench tick
 
-unit: build ## All tests of the workspace
+unit: build transforms ## All tests of the workspace
 	$(CARGO) test --workspace

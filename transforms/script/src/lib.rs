@@ -1,6 +1,6 @@
 //! `script`: a small program, text in the configuration, changes the batch.
 //!
-//! The language is Rhai without objects, arrays and functions of one's own; what there is to call is in [`functions`].
+//! The language is Rhai without objects, arrays and functions of one's own; what there is to call is in `functions.rs`.
 //! docs/scripting.md explains it to operators. The program is read and checked when the stage is configured, and runs once
 //! for the whole batch.
 #![cfg_attr(target_family = "wasm", no_std)]
