@@ -33,8 +33,8 @@ compiler: $(COMPILER)
 builtins: $(NATIVE) ## The shipped components, as wasm and as native code for the agent to embed
 
 # The hash tables of `script` take their seeds from here instead of chance: the same source gives the same bytes.
-export CONST_RANDOM_SEED := insightd
-export RHAI_HASHING_SEED := [1,2,3,4]
+target/transforms/script.wasm: export CONST_RANDOM_SEED := insightd
+target/transforms/script.wasm: export RHAI_HASHING_SEED := [1,2,3,4]
 # An interpreter is large: a tenth smaller than with "s".
 target/transforms/script.wasm: export CARGO_PROFILE_GUEST_OPT_LEVEL := z
 
