@@ -6,8 +6,8 @@ SHELL := /bin/bash
 CARGO ?= cargo
 TARGET ?= $(or $(CARGO_TARGET_DIR),target)
 TRANSFORMS := decorate utilization emf
-# Built like them, but neither part of the agent nor of what the manifests deploy.
-EXAMPLES := moving-average
+# Built with the rest, but neither embedded into the agent nor part of the manifests: who uses one adds it.
+EXAMPLES := script topk cost-labels moving-average
 COMPONENTS := $(TRANSFORMS:%=target/transforms/%.wasm)
 EXAMPLE_COMPONENTS := $(EXAMPLES:%=target/transforms/%.wasm)
 NATIVE := $(TRANSFORMS:%=target/transforms/%.cwasm)
@@ -17,7 +17,7 @@ AGENT := target/release/insightd
 # Arguments of `make run`.
 RUN ?= run --interval 5s
 
-.PHONY: help build run test transforms compiler builtins agent deploy-transforms image image-arm64 images test-arm64 fmt lint doc deny unit test-node test-aws node-suite resident footprint footprint-cluster bench fuzz FORCE
+.PHONY: help build run test transforms recipes compiler builtins agent deploy-transforms image image-arm64 images test-arm64 fmt lint doc deny unit test-node test-aws node-suite resident footprint footprint-cluster bench fuzz FORCE
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "%-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -29,9 +29,15 @@ run: build ## Run the agent on this machine: one JSON event a line (RUN="run --o
 
 test: build lint unit ## Everything that is checked: format, lints, docs, licences, all tests
 
-transforms: $(COMPONENTS) $(EXAMPLE_COMPONENTS)
+transforms: $(COMPONENTS) $(EXAMPLE_COMPONENTS) ## Every component of transforms/: target/transforms/*.wasm
 compiler: $(COMPILER)
 builtins: $(NATIVE) ## The shipped components, as wasm and as native code for the agent to embed
+
+# The hash tables of `script` take their seeds from here instead of chance: the same source gives the same bytes.
+target/transforms/script.wasm: export CONST_RANDOM_SEED := insightd
+target/transforms/script.wasm: export RHAI_HASHING_SEED := [1,2,3,4]
+# An interpreter is large: a tenth smaller than with "s".
+target/transforms/script.wasm: export CARGO_PROFILE_GUEST_OPT_LEVEL := z
 
 # As a cdylib alone: Cargo leaves link-time optimisation out where the same build also makes an rlib.
 # Cargo knows what is out of date; files are replaced only when they changed, so that nothing is rebuilt for nothing.
@@ -114,10 +120,12 @@ footprint: image ## Cost on a node with 105 pods against its bounds, as root: me
 footprint-cluster: build ## Cost of the cluster role with 5,000 nodes and 150,000 pods, 100 changing a second (20 minutes, 12 GB)
 	tests/footprint/cluster
 
-bench: build ## Ratios against bare work, of the readers, the three stages and the whole tick (docs/performance.md)
+recipes: target/transforms/recipes.wasm
+bench: build transforms recipes ## Ratios against bare work, of the readers, the three stages, scripts and the whole tick (docs/performance.md)
 	$(CARGO) bench --quiet --profile quick -p insightd-collect
 	$(CARGO) bench --quiet --profile quick -p insightd-sandbox --bench stages
+	$(CARGO) bench --quiet --profile quick -p insightd-sandbox --bench script
 	$(CARGO) bench --quiet --profile quick -p insightd --bench tick
 
-unit: build ## All tests of the workspace
+unit: build transforms ## All tests of the workspace
 	$(CARGO) test --workspace

@@ -186,6 +186,11 @@ impl Batch {
         tree.live().map(|(entity, _)| entity).find(|&entity| is_it(entity)).map(|entity| self.entity(entity))
     }
 
+    /// The entity of that number, as [`Entity::index`] gave it; also one that was removed since.
+    pub fn entity_at(&self, index: u32) -> Option<Entity<'_>> {
+        ((index as usize) < self.tree.borrow().len()).then(|| self.entity(index))
+    }
+
     /// A new entity behind all others. One of the same kind and id may exist already: see [`Batch::find`].
     pub fn add(&self, kind: &str, id: &str, parent: Option<Entity<'_>>) -> Entity<'_> {
         let parent = parent.filter(|parent| !parent.is_stranger_to(self));

@@ -29,6 +29,16 @@ pub trait Transform: Sized {
     /// Why the batch cannot be processed at all. What is wrong with one entity should cost only that entity: log it and
     /// go on.
     fn process(&self, batch: &Batch) -> Result<(), String>;
+
+    /// What components and golden cases call. A transform that must own its batch, such as one that hands it to an
+    /// embedded interpreter, overrides this one; all others write [`Transform::process`] alone.
+    ///
+    /// # Errors
+    /// As [`Transform::process`].
+    fn process_owned(&self, batch: Batch) -> Result<Batch, String> {
+        self.process(&batch)?;
+        Ok(batch)
+    }
 }
 
 /// The end of a chain: turns a batch into bytes. Export it with [`export_formatter!`](crate::export_formatter).

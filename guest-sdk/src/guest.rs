@@ -44,7 +44,8 @@ pub fn configure<T>(
 /// What the component itself says.
 pub fn process<T: Transform>(slot: &Slot<T>, batch: types::Batch) -> Result<types::Batch, String> {
     let batch = crate::Batch::from_columns(convert::columns(batch));
-    slot.with(|component| component.process(&batch)).unwrap_or_else(|| Err(NOT_CONFIGURED.to_string()))?;
+    let answer = slot.with(|component| component.process_owned(batch));
+    let batch = answer.unwrap_or_else(|| Err(NOT_CONFIGURED.to_string()))?;
     Ok(convert::batch(batch.into_columns()))
 }
 

@@ -63,6 +63,7 @@ mod index;
 pub mod json;
 mod key;
 pub mod log;
+mod patterns;
 mod payloads;
 #[cfg(feature = "readable")]
 pub mod readable;
@@ -80,6 +81,7 @@ pub use counter::Counter;
 pub use entity::Entity;
 pub use hash::FxHasher;
 pub use key::Key;
+pub use patterns::Patterns;
 pub use payloads::{Event, Limits, Payloads};
 #[cfg(feature = "readable")]
 pub use readable::ReadableError;
@@ -101,8 +103,8 @@ pub mod __private {
 /// Everything an author needs, in one `use`.
 pub mod prelude {
     pub use crate::{
-        About, Batch, ConfigError, Counter, Entity, Formatter, Key, Limits, Name, Payloads, Settings,
-        Transform, Unit, json, log, state, stored,
+        About, Batch, ConfigError, Counter, Entity, Formatter, Key, Limits, Name, Patterns, Payloads,
+        Settings, Transform, Unit, json, log, state, stored,
         views::{Cluster, Container, Instance, Namespace, Node, Pod, Service, Volume, Workload},
     };
     pub use alloc::{

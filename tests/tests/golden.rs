@@ -1,10 +1,13 @@
 //! The golden cases of the shipped transforms against their wasm, through the command that authors use.
 
-use insightd_tests::{insightd, top};
+use insightd_tests::{built, insightd, top};
 
 fn check(transform: &str) {
     let folder = top().join("transforms").join(transform);
-    let output = insightd(&["transform", "test", folder.to_str().expect("the checkout's path is UTF-8")]);
+    let wasm = built(&format!("transforms/{transform}.wasm"));
+    let utf8 = "the checkout's path is UTF-8";
+    let arguments = ["transform", "test", folder.to_str().expect(utf8), "--wasm", wasm.to_str().expect(utf8)];
+    let output = insightd(&arguments);
     let (out, log) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     assert!(output.status.success(), "{out}\n{log}");
     let cases = std::fs::read_dir(folder.join("tests/golden")).expect("golden cases").count();
@@ -25,4 +28,19 @@ fn utilization_as_wasm() {
 #[test]
 fn emf_as_wasm() {
     check("emf");
+}
+
+#[test]
+fn script_as_wasm() {
+    check("script");
+}
+
+#[test]
+fn topk_as_wasm() {
+    check("topk");
+}
+
+#[test]
+fn cost_labels_as_wasm() {
+    check("cost-labels");
 }

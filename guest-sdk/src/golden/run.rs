@@ -34,8 +34,7 @@ pub fn process<T: Transform>(case: &Case) -> Outcome {
 /// What comes out of one case natively, and what is remembered after it.
 pub fn process_with_state<T: Transform>(case: &Case) -> (Outcome, Space) {
     let call = |transform: T| {
-        let batch = Batch::from_columns(case.batch.clone());
-        transform.process(&batch)?;
+        let batch = transform.process_owned(Batch::from_columns(case.batch.clone()))?;
         let columns = batch.into_columns();
         columns.check().map_err(|error| error.to_string())?;
         Ok(Outcome::Batch(columns))

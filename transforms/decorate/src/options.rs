@@ -1,10 +1,9 @@
 //! The configuration.
 
 use alloc::string::String;
-use alloc::vec::Vec;
 
-use insights_sdk::Settings;
 use insights_sdk::json::Value;
+use insights_sdk::{Patterns, Settings};
 
 /// Values of `orchestrator`.
 const ORCHESTRATORS: [&str; 3] = ["eks", "kubernetes", "ecs"];
@@ -31,7 +30,7 @@ pub(crate) struct Options {
 pub(crate) enum Labels {
     All,
     /// Keys, or beginnings of keys where they end in `*`.
-    Listed(Vec<String>),
+    Listed(Patterns),
 }
 
 impl Options {
@@ -58,10 +57,7 @@ impl Labels {
     pub(crate) fn has(&self, key: &str) -> bool {
         match self {
             Self::All => true,
-            Self::Listed(list) => list.iter().any(|listed| match listed.strip_suffix('*') {
-                Some(start) => key.starts_with(start),
-                None => key == listed,
-            }),
+            Self::Listed(list) => list.has(key),
         }
     }
 }
@@ -85,11 +81,11 @@ fn orchestrator(settings: &mut Settings) -> Option<bool> {
 fn labels(settings: &mut Settings) -> Labels {
     let found = match settings.value("labels") {
         None | Some(Value::Bool(true)) => return Labels::All,
-        Some(Value::Bool(false)) => return Labels::Listed(Vec::new()),
+        Some(Value::Bool(false)) => return Labels::Listed(Patterns::default()),
         Some(Value::Array(items)) => {
-            let keys: Option<Vec<_>> = items.iter().map(|item| item.as_str().map(String::from)).collect();
+            let keys: Option<_> = items.iter().map(|item| item.as_str().map(String::from)).collect();
             match keys {
-                Some(keys) => return Labels::Listed(keys),
+                Some(keys) => return Labels::Listed(Patterns::new(keys)),
                 None => "a list of something else",
             }
         }

@@ -3,7 +3,7 @@
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use insights_sdk::Settings;
+use insights_sdk::{Patterns, Settings};
 
 /// Interfaces of a node that carry what pods and containers send, before or after it passes the node's own: those of
 /// network plugins (AWS VPC, Calico, Cilium, Flannel, Weave, Kube-router, Azure, GKE, ECS), bridges and tunnels.
@@ -55,15 +55,8 @@ impl Options {
     /// Whether the node's interface of that name carries what pods send.
     pub(crate) fn is_pod_side(&self, interface: &str) -> bool {
         match &self.pod_side {
-            Some(patterns) => patterns.iter().any(|pattern| fits(pattern, interface)),
-            None => POD_SIDE.iter().any(|pattern| fits(pattern, interface)),
+            Some(patterns) => patterns.iter().any(|pattern| Patterns::matches(pattern, interface)),
+            None => POD_SIDE.iter().any(|pattern| Patterns::matches(pattern, interface)),
         }
-    }
-}
-
-fn fits(pattern: &str, name: &str) -> bool {
-    match pattern.strip_suffix('*') {
-        Some(start) => name.starts_with(start),
-        None => name == pattern,
     }
 }

@@ -1,0 +1,27 @@
+//! Away with what nobody queries.
+
+use insights_sdk::Entity;
+
+use crate::options::Options;
+
+/// Drops listed figures and attributes of an event. One that has no published figure left is none any more.
+pub(crate) fn unqueried(options: &Options, event: Entity<'_>) {
+    if !options.drop_attributes.is_empty() {
+        for (key, _) in event.attributes() {
+            if options.drop_attributes.has(key) {
+                event.remove_attribute(key);
+            }
+        }
+    }
+    if !options.drop_metrics.is_empty() {
+        let mut dropped = false;
+        event.retain_points(|name| {
+            let drops = options.drop_metrics.has(name);
+            dropped |= drops;
+            !drops
+        });
+        if dropped && event.gauges().is_empty() {
+            event.remove_attribute("Type");
+        }
+    }
+}

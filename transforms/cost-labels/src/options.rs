@@ -1,0 +1,88 @@
+//! The configuration.
+
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+
+use insights_sdk::{Patterns, Settings};
+
+/// What `tags` is where it is not configured: attribute, and the labels that say it.
+const DEFAULT: [(&str, &[&str]); 2] = [("Team", &["team"]), ("CostCentre", &["cost-centre", "cost-center"])];
+
+/// The configuration, read.
+#[derive(Debug)]
+pub(crate) struct Options {
+    pub(crate) tags: Vec<Tag>,
+    pub(crate) drop_metrics: Patterns,
+    pub(crate) drop_attributes: Patterns,
+}
+
+/// An attribute that says who pays.
+#[derive(Debug)]
+pub(crate) struct Tag {
+    pub(crate) attribute: String,
+    /// Attributes of the labels, `label.KEY`; the first that is there counts.
+    pub(crate) labels: Vec<String>,
+    /// Namespaces, a trailing `*` standing for any rest, and their value.
+    namespaces: Vec<(String, String)>,
+    pub(crate) default: Option<String>,
+}
+
+impl Options {
+    /// Reads all keys; problems stay with `settings`.
+    pub(crate) fn read(settings: &mut Settings) -> Self {
+        let mut tags = Vec::new();
+        let is_set = settings.value("tags").is_some();
+        settings.objects("tags", |tag, _| tags.push(Tag::read(tag)));
+        if !is_set {
+            tags.extend(DEFAULT.map(|(attribute, labels)| Tag {
+                attribute: attribute.to_string(),
+                labels: labels.iter().map(|label| label_key(label)).collect(),
+                namespaces: Vec::new(),
+                default: None,
+            }));
+        }
+        Self {
+            tags,
+            drop_metrics: Patterns::new(settings.strings("drop_metrics").unwrap_or_default()),
+            drop_attributes: Patterns::new(protected(settings)),
+        }
+    }
+}
+
+impl Tag {
+    fn read(settings: &mut Settings) -> Self {
+        let attribute = settings.string("attribute").unwrap_or_default();
+        if attribute.is_empty() || attribute.contains('.') {
+            settings.problem(
+                "attribute",
+                "expected a name without a dot, such as Team: others are not in the event",
+            );
+        }
+        let labels = settings.strings("labels").unwrap_or_default();
+        Self {
+            attribute,
+            labels: labels.iter().map(|label| label_key(label)).collect(),
+            namespaces: settings.string_map("namespaces").unwrap_or_default(),
+            default: settings.string("default"),
+        }
+    }
+
+    /// What the first rule that stands for the namespace says.
+    pub(crate) fn of_namespace(&self, namespace: &str) -> Option<&str> {
+        let rule = self.namespaces.iter().find(|(pattern, _)| Patterns::matches(pattern, namespace));
+        rule.map(|(_, value)| value.as_str())
+    }
+}
+
+/// Attributes to drop; `Type` makes the event.
+fn protected(settings: &mut Settings) -> Vec<String> {
+    let patterns = settings.strings("drop_attributes").unwrap_or_default();
+    if patterns.iter().any(|pattern| Patterns::matches(pattern, "Type")) {
+        settings.problem("drop_attributes", "Type cannot be dropped: without it there is no event");
+    }
+    patterns
+}
+
+fn label_key(label: &str) -> String {
+    ["label.", label].concat()
+}

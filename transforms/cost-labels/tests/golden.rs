@@ -1,0 +1,6 @@
+//! The golden cases.
+
+#[test]
+fn golden() {
+    insights_sdk::golden::run_transform::<insightd_cost_labels::CostLabels>("tests/golden");
+}

@@ -1,0 +1,151 @@
+//! Values of a program: things, texts, numbers, true or false, lists of things, and what is absent.
+
+use alloc::borrow::ToOwned;
+use alloc::rc::Rc;
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use insights_sdk::{Batch, Entity, json};
+use rhai::{Dynamic, FLOAT, INT, ImmutableString};
+
+/// Several things, as they were when the list was made.
+///
+/// A thing is an integer, its number in the batch: programs have no other integers, for the literals among them are made
+/// decimal numbers when they are read.
+#[derive(Clone)]
+pub(crate) struct List(Rc<[INT]>);
+
+impl List {
+    pub(crate) fn of<'b>(things: impl IntoIterator<Item = Entity<'b>>) -> Dynamic {
+        Dynamic::from(Self(things.into_iter().map(|thing| INT::from(thing.index())).collect()))
+    }
+
+    pub(crate) fn things<'b>(&self, batch: &'b Batch) -> impl Iterator<Item = Entity<'b>> {
+        self.0.iter().filter_map(|&number| thing_at(batch, number)).filter(|thing| thing.is_live())
+    }
+}
+
+impl IntoIterator for List {
+    type Item = INT;
+    type IntoIter = alloc::vec::IntoIter<INT>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        Vec::from(&*self.0).into_iter()
+    }
+}
+
+/// What a function gives, or why it cannot.
+pub(crate) type Answer = Result<Dynamic, String>;
+
+/// What a function was called with. Positions count from 0 here and from 1 in messages.
+pub(crate) struct Arguments<'a, 'd> {
+    values: &'a [&'d mut Dynamic],
+}
+
+impl<'a, 'd> Arguments<'a, 'd> {
+    pub(crate) fn new(values: &'a [&'d mut Dynamic]) -> Self {
+        Self { values }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.values.len()
+    }
+
+    pub(crate) fn value(&self, at: usize) -> Dynamic {
+        self.values.get(at).map_or(Dynamic::UNIT, |value| (**value).clone())
+    }
+
+    /// A thing; absent where there is none.
+    pub(crate) fn thing<'b>(&self, at: usize, batch: &'b Batch) -> Result<Option<Entity<'b>>, String> {
+        let found = |value: &Dynamic| value.as_int().ok().and_then(|number| thing_at(batch, number));
+        self.typed(at, "a thing", found)
+    }
+
+    pub(crate) fn text(&self, at: usize) -> Result<Option<ImmutableString>, String> {
+        self.typed(at, "a text", |value| value.as_immutable_string_ref().ok().map(|text| (*text).clone()))
+    }
+
+    pub(crate) fn number(&self, at: usize) -> Result<Option<FLOAT>, String> {
+        self.typed(at, "a number", |value| value.as_float().ok())
+    }
+
+    pub(crate) fn list(&self, at: usize) -> Result<Option<List>, String> {
+        self.typed(at, "a list of things", |value| value.clone().try_cast::<List>())
+    }
+
+    /// A text that must be there: names, kinds, patterns.
+    pub(crate) fn name(&self, at: usize) -> Result<ImmutableString, String> {
+        self.text(at)?.ok_or_else(|| self.mismatch(at, "a text"))
+    }
+
+    /// All texts from there on.
+    pub(crate) fn names(&self, from: usize) -> Result<Vec<String>, String> {
+        (from..self.len()).map(|at| self.name(at).map(|name| name.as_str().to_owned())).collect()
+    }
+
+    fn typed<T>(
+        &self,
+        at: usize,
+        expected: &str,
+        convert: impl FnOnce(&Dynamic) -> Option<T>,
+    ) -> Result<Option<T>, String> {
+        match self.values.get(at) {
+            None => Ok(None),
+            Some(value) if value.is_unit() => Ok(None),
+            Some(value) => match convert(value) {
+                Some(converted) => Ok(Some(converted)),
+                None => Err(self.mismatch(at, expected)),
+            },
+        }
+    }
+
+    #[cold]
+    fn mismatch(&self, at: usize, expected: &str) -> String {
+        let position = json::integer_text(at as u64 + 1);
+        let found = self.values.get(at).map_or("nothing", |value| kind_of(value));
+        ["argument ", &position, " must be ", expected, ", found ", found].concat()
+    }
+}
+
+/// What a value is, for messages.
+pub(crate) fn kind_of(value: &Dynamic) -> &'static str {
+    if value.is_unit() {
+        "absent"
+    } else if value.is_int() {
+        "a thing"
+    } else if value.is_float() {
+        "a number"
+    } else if value.is_bool() {
+        "true or false"
+    } else if value.is_string() || value.is_char() {
+        "a text"
+    } else {
+        "a list of things"
+    }
+}
+
+/// A number as text, shortest form.
+pub(crate) fn number_text(number: FLOAT) -> String {
+    let mut text = Vec::new();
+    json::write_number(&mut text, number);
+    String::from_utf8(text).unwrap_or_default()
+}
+
+/// A thing, or absent.
+pub(crate) fn thing(found: Option<Entity<'_>>) -> Dynamic {
+    found.map_or(Dynamic::UNIT, |thing| Dynamic::from_int(INT::from(thing.index())))
+}
+
+/// A text, or absent.
+pub(crate) fn text(found: Option<&str>) -> Dynamic {
+    found.map_or(Dynamic::UNIT, |text| Dynamic::from(ImmutableString::from(text)))
+}
+
+/// A number; absent where there is none or it is not finite.
+pub(crate) fn number(found: Option<FLOAT>) -> Dynamic {
+    found.filter(|number| number.is_finite()).map_or(Dynamic::UNIT, Dynamic::from_float)
+}
+
+fn thing_at(batch: &Batch, number: INT) -> Option<Entity<'_>> {
+    u32::try_from(number).ok().and_then(|number| batch.entity_at(number))
+}

@@ -1,0 +1,131 @@
+//! The interpreter: which of its language there is, what a program may call, and its bounds.
+
+use alloc::rc::Rc;
+use alloc::string::String;
+use alloc::vec;
+use alloc::vec::Vec;
+use core::any::TypeId;
+
+use rhai::{AST, Dynamic, Engine, EvalAltResult, FLOAT, ImmutableString, Position, Scope, Token};
+
+use crate::arguments::{Arguments, List, number_text};
+use crate::functions::{Does, FUNCTIONS, MOST};
+use crate::world::World;
+use crate::{check, facts, figures, message, texts, things};
+
+/// Most steps of one run; a step takes some hundred nanoseconds. The sandbox's own bound on CPU time comes later and names
+/// no line.
+const MOST_STEPS: u64 = 2_000_000;
+/// Most levels of blocks and brackets inside of each other; a pair of brackets is two of them, a loop three.
+const MOST_LEVELS: usize = 64;
+/// Most bytes of a text.
+const LONGEST_TEXT: usize = 65_536;
+/// Most variables at a time.
+const MOST_VARIABLES: usize = 64;
+/// Longest program, bytes: lines and columns are told in 16 bits.
+const LONGEST_PROGRAM: usize = 65_535;
+
+/// What the language has and a program has no use for.
+const WITHOUT: [&str; 9] =
+    ["eval", "print", "debug", "type_of", "is_def_var", "loop", "while", "do", "until"];
+
+/// An interpreter whose functions work on the batch of `world`.
+pub(crate) fn new(world: &Rc<World>) -> Engine {
+    let mut engine = Engine::new_raw();
+    engine.set_max_operations(MOST_STEPS);
+    engine.set_max_expr_depths(MOST_LEVELS);
+    engine.set_max_string_size(LONGEST_TEXT);
+    engine.set_max_variables(MOST_VARIABLES);
+    engine.set_strict_variables(true);
+    for symbol in WITHOUT {
+        engine.disable_symbol(symbol);
+    }
+    #[expect(deprecated, reason = "the attribute says that it may change; the version is exact")]
+    engine.on_parse_token(|token, _, _| match token {
+        // There is one kind of numbers: 1 / 3 is a third.
+        Token::IntegerConstant(value) => {
+            Token::FloatConstant((((value as FLOAT).into()), Default::default()).into())
+        }
+        token => token,
+    });
+    engine.register_iterator::<List>();
+    register_functions(&mut engine, world);
+    register_operators(&mut engine);
+    engine
+}
+
+fn register_functions(engine: &mut Engine, world: &Rc<World>) {
+    let any = [TypeId::of::<Dynamic>(); MOST];
+    for function in FUNCTIONS {
+        for count in function.least..=function.most {
+            let (world, does) = (Rc::clone(world), function.does);
+            engine.register_raw_fn(function.name, &any[..count], move |_, values: &mut [&mut Dynamic]| {
+                call(&world, does, &Arguments::new(values)).map_err(|problem| {
+                    let text = [function.name, ": ", &problem].concat();
+                    EvalAltResult::ErrorRuntime(text.into(), Position::NONE).into()
+                })
+            });
+        }
+    }
+}
+
+fn call(world: &World, does: Does, given: &Arguments<'_, '_>) -> Result<Dynamic, String> {
+    let about_batch = world.with(|batch| {
+        things::call(does, batch, given)
+            .or_else(|| facts::call(does, batch, given))
+            .or_else(|| figures::call(does, batch, given))
+    });
+    about_batch.flatten().unwrap_or_else(|| texts::call(does, given))
+}
+
+/// With something absent the result is absent; a text takes a number as it is written.
+fn register_operators(engine: &mut Engine) {
+    let (absent, figure, text) = (TypeId::of::<()>(), TypeId::of::<FLOAT>(), TypeId::of::<ImmutableString>());
+    for operator in ["+", "-", "*", "/", "%"] {
+        for pair in [[absent, figure], [figure, absent], [absent, absent]] {
+            engine.register_raw_fn(operator, pair, |_, _: &mut [&mut Dynamic]| Ok(Dynamic::UNIT));
+        }
+    }
+    engine.register_raw_fn("-", [absent], |_, _: &mut [&mut Dynamic]| Ok(Dynamic::UNIT));
+    for pair in [[text, figure], [figure, text]] {
+        engine.register_raw_fn("+", pair, |_, values: &mut [&mut Dynamic]| {
+            let parts = values.iter().map(|value| match value.as_float() {
+                Ok(number) => number_text(number),
+                Err(_) => {
+                    value.as_immutable_string_ref().map(|text| text.as_str().into()).unwrap_or_default()
+                }
+            });
+            Ok(Dynamic::from(parts.collect::<String>()))
+        });
+    }
+}
+
+fn scope() -> Scope<'static> {
+    let mut scope = Scope::new();
+    scope.push_constant("absent", ());
+    scope
+}
+
+/// Reads and checks a program.
+///
+/// # Errors
+/// What is wrong with it, each with line and column.
+pub(crate) fn read(engine: &Engine, text: &str) -> Result<AST, Vec<String>> {
+    if text.len() > LONGEST_PROGRAM {
+        let longest = number_text(LONGEST_PROGRAM as FLOAT);
+        return Err(vec![["longer than ", &longest, " bytes"].concat()]);
+    }
+    let program =
+        engine.compile_with_scope(&scope(), text).map_err(|error| vec![message::of_parsing(&error)])?;
+    let problems = check::problems(&program);
+    if problems.is_empty() { Ok(program) } else { Err(problems) }
+}
+
+/// Runs a program.
+///
+/// # Errors
+/// What went wrong, with line and column.
+pub(crate) fn run(engine: &Engine, program: &AST) -> Result<(), String> {
+    let ran = engine.run_ast_with_scope(&mut scope(), program);
+    ran.map_err(|error| message::of_running(&error))
+}

@@ -1,0 +1,101 @@
+//! Text facts of things.
+
+use alloc::string::String;
+
+use insights_sdk::{Batch, Entity, Patterns};
+use rhai::Dynamic;
+
+use crate::arguments::{Answer, Arguments, kind_of, number_text, text};
+use crate::functions::Does;
+
+const LABEL: &str = "label.";
+
+/// Answers a function about text facts; `None` where it is about something else.
+pub(crate) fn call(does: Does, batch: &Batch, given: &Arguments<'_, '_>) -> Option<Answer> {
+    Some(match does {
+        Does::Attribute => fact(batch, given, ""),
+        Does::Label => fact(batch, given, LABEL),
+        Does::Set => set(batch, given),
+        Does::KeepLabels => keep_labels(batch, given),
+        Does::Rename => rename(batch, given),
+        Does::Drop => drop(batch, given),
+        _ => return None,
+    })
+}
+
+fn fact(batch: &Batch, given: &Arguments<'_, '_>, prefix: &str) -> Answer {
+    let found = given.thing(0, batch)?;
+    let key = given.name(1)?;
+    let value = found.and_then(|found| match prefix {
+        "" => found.attribute(key.as_str()),
+        prefix => found.attribute(&[prefix, &key].concat()),
+    });
+    Ok(text(value))
+}
+
+fn set(batch: &Batch, given: &Arguments<'_, '_>) -> Answer {
+    let found = given.thing(0, batch)?;
+    let key = given.name(1)?;
+    let value = given.value(2);
+    let Some(found) = found else { return Ok(Dynamic::UNIT) };
+    if value.is_unit() {
+        found.remove_attribute(key.as_str());
+    } else if let Ok(number) = value.as_float() {
+        found.set_attribute(key.as_str(), &number_text(number));
+    } else if let Ok(flag) = value.as_bool() {
+        found.set_attribute(key.as_str(), if flag { "true" } else { "false" });
+    } else if let Ok(value) = value.as_immutable_string_ref() {
+        found.set_attribute(key.as_str(), &value);
+    } else {
+        return Err(["argument 3 must be a text, found ", kind_of(&value)].concat());
+    }
+    Ok(Dynamic::UNIT)
+}
+
+fn keep_labels(batch: &Batch, given: &Arguments<'_, '_>) -> Answer {
+    let found = given.thing(0, batch)?;
+    let kept = Patterns::new(given.names(1)?);
+    if let Some(found) = found {
+        remove_attributes(found, |key| key.strip_prefix(LABEL).is_some_and(|label| !kept.has(label)));
+    }
+    Ok(Dynamic::UNIT)
+}
+
+/// Whatever has the name: text fact, gauge, counter.
+fn rename(batch: &Batch, given: &Arguments<'_, '_>) -> Answer {
+    let found = given.thing(0, batch)?;
+    let (from, to) = (given.name(1)?, given.name(2)?);
+    if let Some(found) = found {
+        found.rename_attribute(from.as_str(), to.as_str());
+        found.rename_gauge(from.as_str(), to.as_str());
+        found.rename_counter(from.as_str(), to.as_str());
+    }
+    Ok(Dynamic::UNIT)
+}
+
+/// Whatever has one of the names.
+fn drop(batch: &Batch, given: &Arguments<'_, '_>) -> Answer {
+    let found = given.thing(0, batch)?;
+    let names = given.names(1)?;
+    let Some(found) = found else { return Ok(Dynamic::UNIT) };
+    if names.iter().all(|name: &String| !name.ends_with('*')) {
+        for name in &names {
+            found.remove_attribute(name);
+            found.remove_gauge(name);
+            found.remove_counter(name);
+        }
+    } else {
+        let dropped = Patterns::new(names);
+        remove_attributes(found, |key| dropped.has(key));
+        found.retain_points(|name| !dropped.has(name));
+    }
+    Ok(Dynamic::UNIT)
+}
+
+fn remove_attributes(found: Entity<'_>, goes: impl Fn(&str) -> bool) {
+    for (key, _) in found.attributes() {
+        if goes(key) {
+            found.remove_attribute(key);
+        }
+    }
+}

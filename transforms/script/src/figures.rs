@@ -1,0 +1,90 @@
+//! Figures of things.
+
+use insights_sdk::{Batch, Counter, Unit};
+use rhai::Dynamic;
+
+use crate::arguments::{Answer, Arguments, number};
+use crate::functions::Does;
+
+/// Answers a function about figures; `None` where it is about something else.
+pub(crate) fn call(does: Does, batch: &Batch, given: &Arguments<'_, '_>) -> Option<Answer> {
+    Some(match does {
+        Does::Gauge => gauge(batch, given),
+        Does::Counter => counter(batch, given, |counter| Some(counter.current as f64)),
+        Does::Rate => counter(batch, given, Counter::per_second),
+        Does::Delta => counter(batch, given, Counter::delta),
+        Does::Sum => sum(batch, given),
+        Does::Publish => publish(batch, given),
+        Does::SetGauge => set_gauge(batch, given),
+        _ => return None,
+    })
+}
+
+fn gauge(batch: &Batch, given: &Arguments<'_, '_>) -> Answer {
+    let found = given.thing(0, batch)?;
+    let name = given.name(1)?;
+    Ok(number(found.and_then(|found| found.gauge(name.as_str()))))
+}
+
+fn counter(batch: &Batch, given: &Arguments<'_, '_>, figure: impl FnOnce(&Counter) -> Option<f64>) -> Answer {
+    let found = given.thing(0, batch)?;
+    let name = given.name(1)?;
+    Ok(number(found.and_then(|found| found.counter(name.as_str())).and_then(|counter| figure(&counter))))
+}
+
+/// Of those that have the gauge; absent where none has it.
+fn sum(batch: &Batch, given: &Arguments<'_, '_>) -> Answer {
+    let Some(list) = given.list(0)? else { return Ok(Dynamic::UNIT) };
+    let name = batch.name(&given.name(1)?);
+    let figures = list.things(batch).filter_map(|found| found.gauge(name));
+    Ok(number(figures.reduce(|sum, figure| sum + figure)))
+}
+
+/// A figure that is absent takes away what was published under the name before.
+fn publish(batch: &Batch, given: &Arguments<'_, '_>) -> Answer {
+    let found = given.thing(0, batch)?;
+    let name = given.name(1)?;
+    let value = given.number(2)?;
+    let unit = given.text(3)?;
+    if let Some(problem) = published_name_problem(&name) {
+        return Err(problem.into());
+    }
+    let unit = match &unit {
+        None => Unit::None,
+        Some(unit) => Unit::parse(unit).ok_or_else(|| unit_problem(unit))?,
+    };
+    if let Some(found) = found {
+        found.publish(name.as_str(), value.unwrap_or(f64::NAN), unit);
+    }
+    Ok(Dynamic::UNIT)
+}
+
+fn set_gauge(batch: &Batch, given: &Arguments<'_, '_>) -> Answer {
+    let found = given.thing(0, batch)?;
+    let name = given.name(1)?;
+    let value = given.number(2)?;
+    if let Some(found) = found {
+        found.set_gauge(name.as_str(), value.unwrap_or(f64::NAN));
+    }
+    Ok(Dynamic::UNIT)
+}
+
+/// Why a figure cannot be published under that name.
+pub(crate) fn published_name_problem(name: &str) -> Option<&'static str> {
+    if name.is_empty() {
+        return Some("a published name is not empty");
+    }
+    name.contains('.')
+        .then_some("a published name holds no dot; set_gauge sets figures for the stages behind")
+}
+
+/// That a unit is none.
+#[cold]
+pub(crate) fn unit_problem(unit: &str) -> alloc::string::String {
+    [
+        "no unit: ",
+        unit,
+        "; units are Percent, Count, Bytes, Bytes/Second, Seconds and the others of CloudWatch",
+    ]
+    .concat()
+}

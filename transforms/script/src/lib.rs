@@ -1,0 +1,69 @@
+//! `script`: a small program, text in the configuration, changes the batch.
+//!
+//! The language is Rhai without objects, arrays and functions of one's own; what there is to call is in `functions.rs`.
+//! docs/scripting.md explains it to operators. The program is read and checked when the stage is configured, and runs once
+//! for the whole batch.
+#![cfg_attr(target_family = "wasm", no_std)]
+#![forbid(unsafe_code)]
+
+extern crate alloc;
+
+mod arguments;
+mod check;
+mod engine;
+mod facts;
+mod figures;
+mod functions;
+mod message;
+mod texts;
+mod things;
+mod world;
+
+use alloc::rc::Rc;
+use alloc::string::{String, ToString};
+
+use insights_sdk::{About, Batch, ConfigError, Settings, Transform};
+use rhai::{AST, Engine};
+
+use world::World;
+
+/// The transform, configured: a program that was read and checked.
+pub struct Script {
+    engine: Engine,
+    program: AST,
+    world: Rc<World>,
+}
+
+impl Transform for Script {
+    const ABOUT: About = About::new("script", env!("CARGO_PKG_VERSION"))
+        .config_schema(include_str!("config.schema.json"))
+        .reads(&["*"])
+        .writes(&["*"]);
+
+    fn configure(settings: &mut Settings) -> Result<Self, ConfigError> {
+        let text = settings.string("program");
+        if text.is_none() {
+            settings.problem("program", "the program is missing: a text");
+        }
+        let world = Rc::new(World::default());
+        let engine = engine::new(&world);
+        let program = match engine::read(&engine, &text.unwrap_or_default()) {
+            Ok(program) => program,
+            Err(problems) => {
+                problems.into_iter().for_each(|problem| settings.problem("program", problem));
+                AST::empty()
+            }
+        };
+        Ok(Self { engine, program, world })
+    }
+
+    fn process(&self, _: &Batch) -> Result<(), String> {
+        Err("the interpreter must own its batch: process_owned".to_string())
+    }
+
+    fn process_owned(&self, batch: Batch) -> Result<Batch, String> {
+        self.world.lend(batch, || engine::run(&self.engine, &self.program))
+    }
+}
+
+insights_sdk::export_transform!(Script);

@@ -1,0 +1,121 @@
+//! What went wrong, in plain words, with line and column.
+
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use insights_sdk::json;
+use rhai::{EvalAltResult, LexError, ParseError, ParseErrorType, Position};
+
+/// A message with its place in front.
+pub(crate) fn at(place: Position, text: &str) -> String {
+    let number = |number: Option<usize>| json::integer_text(number.unwrap_or(1) as u64);
+    match place.line() {
+        Some(line) => {
+            ["line ", &number(Some(line)), ", column ", &number(place.position()), ": ", text].concat()
+        }
+        None => text.into(),
+    }
+}
+
+/// Why a text is no program.
+pub(crate) fn of_parsing(error: &ParseError) -> String {
+    at(error.position(), &parsing(error.err_type()))
+}
+
+fn parsing(error: &ParseErrorType) -> String {
+    use ParseErrorType as Kind;
+    match error {
+        Kind::UnexpectedEOF => "the program ends too early".into(),
+        Kind::BadInput(error) => lexing(error),
+        Kind::UnknownOperator(operator) => ["unknown operator ", operator].concat(),
+        Kind::MissingToken(token, why) => [token, " is missing ", why].concat(),
+        Kind::MissingSymbol(why) => why.clone(),
+        Kind::DuplicatedVariable(name) => ["the name ", name, " is there twice"].concat(),
+        Kind::WrongSwitchDefaultCase => "the case _ must be the last and without condition".into(),
+        Kind::PropertyExpected | Kind::VariableExpected => "a name is missing here".into(),
+        Kind::ForbiddenVariable(name) => [name, " cannot be the name of a variable"].concat(),
+        Kind::Reserved(word) => [word, " is no part of this language"].concat(),
+        Kind::MismatchedType(expected, found) => {
+            ["expected ", plain(expected), ", found ", plain(found)].concat()
+        }
+        Kind::ExprExpected(what) => ["expected ", what].concat(),
+        Kind::AssignmentToConstant(name) => [name, " cannot be changed"].concat(),
+        Kind::AssignmentToInvalidLHS(_) => "nothing can be assigned here; == compares".into(),
+        Kind::VariableExists(name) => ["there is a variable ", name, " already"].concat(),
+        Kind::VariableUndefined(name) => {
+            ["unknown variable ", name, "; texts stand in double quotes"].concat()
+        }
+        Kind::ExprTooDeep => "too many blocks or brackets inside of each other".into(),
+        Kind::LiteralTooLarge(..) => "the text is too long".into(),
+        Kind::LoopBreak => "break and continue stand in loops only".into(),
+        _ => "this is no part of this language".into(),
+    }
+}
+
+fn lexing(error: &LexError) -> String {
+    match error {
+        LexError::UnterminatedString => "the text does not end: a double quote is missing".into(),
+        LexError::StringTooLong(_) => "the text is too long".into(),
+        LexError::MalformedEscapeSequence(found) => {
+            ["in a text \\ begins a sign such as \\n or \\\", found ", found].concat()
+        }
+        LexError::MalformedNumber(found) => ["no number: ", found].concat(),
+        LexError::MalformedChar(_) => "texts stand in double quotes".into(),
+        LexError::MalformedIdentifier(found) => ["no name: ", found].concat(),
+        LexError::UnexpectedInput(found) | LexError::ImproperSymbol(found, _) => {
+            [found, " is no part of this language"].concat()
+        }
+        _ => "this is no part of this language".into(),
+    }
+}
+
+/// Why a program stopped.
+pub(crate) fn of_running(error: &EvalAltResult) -> String {
+    at(error.position(), &running(error))
+}
+
+fn running(error: &EvalAltResult) -> String {
+    use EvalAltResult as Kind;
+    match error {
+        Kind::ErrorRuntime(text, _) => text
+            .as_immutable_string_ref()
+            .map(|text| text.as_str().into())
+            .unwrap_or_else(|_| "thrown".into()),
+        Kind::ErrorParsing(error, _) => parsing(error),
+        Kind::ErrorFunctionNotFound(signature, _) => no_function(signature),
+        Kind::ErrorMismatchDataType(expected, found, _)
+        | Kind::ErrorMismatchOutputType(expected, found, _) => {
+            ["expected ", plain(expected), ", found ", plain(found)].concat()
+        }
+        Kind::ErrorFor(_) => "for goes through a list of things, such as all(\"pod\")".into(),
+        Kind::ErrorArithmetic(text, _) => text.clone(),
+        Kind::ErrorTooManyOperations(_) => "the program takes too many steps".into(),
+        Kind::ErrorTooManyVariables(_) => "too many variables".into(),
+        Kind::ErrorStackOverflow(_) => "too many blocks or brackets inside of each other".into(),
+        Kind::ErrorDataTooLarge(..) => "a text grew too long".into(),
+        Kind::ErrorVariableNotFound(name, _) => ["unknown variable ", name].concat(),
+        Kind::ErrorAssignmentToConstant(name, _) => [name, " cannot be changed"].concat(),
+        _ => "the program stopped".into(),
+    }
+}
+
+/// An operator without a meaning for what it was given: `* (&str | …, f64)` as the interpreter says it.
+fn no_function(signature: &str) -> String {
+    let (name, types) = signature.split_once(" (").unwrap_or((signature, ""));
+    let types: Vec<_> = types.trim_end_matches(')').split(", ").map(plain).collect();
+    [name, " does not work on ", &types.join(" and ")].concat()
+}
+
+/// The plain name of one of the interpreter's types.
+fn plain(name: &str) -> &str {
+    match name {
+        "()" => "absent",
+        "bool" => "true or false",
+        "f64" | "float" => "a number",
+        "i64" => "a thing",
+        "char" => "a text",
+        name if name.contains("str") || name.contains("Str") => "a text",
+        name if name.contains("List") => "a list of things",
+        name => name,
+    }
+}

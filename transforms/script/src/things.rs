@@ -1,0 +1,85 @@
+//! Finding, adding and removing things.
+
+use alloc::vec::Vec;
+
+use insights_sdk::{Batch, Entity};
+use rhai::Dynamic;
+
+use crate::arguments::{Answer, Arguments, List, number, text, thing};
+use crate::functions::Does;
+
+/// Answers a function about things; `None` where it is about something else.
+pub(crate) fn call(does: Does, batch: &Batch, given: &Arguments<'_, '_>) -> Option<Answer> {
+    Some(match does {
+        Does::All => all(batch, given),
+        Does::Node => Ok(thing(batch.node().map(|node| *node))),
+        Does::Cluster => Ok(thing(batch.cluster().map(|cluster| *cluster))),
+        Does::Parent => parent(batch, given),
+        Does::Children => children(batch, given),
+        Does::Links => links(batch, given),
+        Does::Find => find(batch, given),
+        Does::Add => add(batch, given),
+        Does::Remove => given.thing(0, batch).map(|found| {
+            found.into_iter().for_each(Entity::remove);
+            Dynamic::UNIT
+        }),
+        Does::Kind => given.thing(0, batch).map(|found| text(found.map(Entity::kind))),
+        Does::Id => given.thing(0, batch).map(|found| text(found.map(Entity::id))),
+        Does::Count => given.list(0).map(|list| number(list.map(|list| list.things(batch).count() as f64))),
+        _ => return None,
+    })
+}
+
+fn all(batch: &Batch, given: &Arguments<'_, '_>) -> Answer {
+    let kinds = given.names(0)?;
+    Ok(match &*kinds {
+        [] => List::of(batch.entities()),
+        [kind] => List::of(batch.of_kind(kind)),
+        kinds => List::of(
+            batch.entities().into_iter().filter(|found| kinds.iter().any(|kind| kind == found.kind())),
+        ),
+    })
+}
+
+fn parent(batch: &Batch, given: &Arguments<'_, '_>) -> Answer {
+    let above = given.thing(0, batch)?.and_then(Entity::parent);
+    if given.len() == 1 {
+        return Ok(thing(above));
+    }
+    let kind = given.name(1)?;
+    let mut next = above;
+    while let Some(found) = next {
+        if found.kind() == kind.as_str() {
+            return Ok(thing(Some(found)));
+        }
+        next = found.parent();
+    }
+    Ok(Dynamic::UNIT)
+}
+
+fn children(batch: &Batch, given: &Arguments<'_, '_>) -> Answer {
+    let Some(above) = given.thing(0, batch)? else { return Ok(List::of(Vec::new())) };
+    Ok(match given.len() {
+        1 => List::of(above.children()),
+        _ => List::of(above.children_of_kind(&given.name(1)?)),
+    })
+}
+
+fn links(batch: &Batch, given: &Arguments<'_, '_>) -> Answer {
+    let from = given.thing(0, batch)?;
+    let role = given.name(1)?;
+    Ok(List::of(from.map(|from| from.links(&role)).unwrap_or_default()))
+}
+
+fn find(batch: &Batch, given: &Arguments<'_, '_>) -> Answer {
+    let kind = given.name(0)?;
+    let id = given.text(1)?;
+    Ok(thing(id.and_then(|id| batch.find(&kind, &id))))
+}
+
+/// The thing of that kind and id, made where there is none: a loop may ask for it again and again.
+fn add(batch: &Batch, given: &Arguments<'_, '_>) -> Answer {
+    let (kind, id) = (given.name(0)?, given.name(1)?);
+    let parent = given.thing(2, batch)?;
+    Ok(thing(Some(batch.find(&kind, &id).unwrap_or_else(|| batch.add(&kind, &id, parent)))))
+}

@@ -1,0 +1,75 @@
+//! `topk`: the busiest pods in full, the rest summed into one entity.
+//!
+//! What the options mean is in the README of this crate.
+#![cfg_attr(target_family = "wasm", no_std)]
+#![forbid(unsafe_code)]
+
+extern crate alloc;
+
+mod options;
+mod rest;
+
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::cmp::Ordering;
+
+use insights_sdk::{About, Batch, ConfigError, Entity, Settings, Transform};
+
+use options::Options;
+use rest::Rest;
+
+/// The transform, configured.
+#[derive(Debug)]
+pub struct TopK {
+    options: Options,
+}
+
+impl Transform for TopK {
+    const ABOUT: About = About::new("topk", env!("CARGO_PKG_VERSION"))
+        .config_schema(include_str!("config.schema.json"))
+        .reads(&["ClusterName", "InstanceId", "Namespace", "NodeName", "Type", "node.name", "pod.*", "pod_*"])
+        .writes(&[
+            "ClusterName",
+            "InstanceId",
+            "Namespace",
+            "NodeName",
+            "Type",
+            "node.name",
+            "pod.namespace",
+            "rest_*",
+        ]);
+
+    fn configure(settings: &mut Settings) -> Result<Self, ConfigError> {
+        Ok(Self { options: Options::read(settings) })
+    }
+
+    fn process(&self, batch: &Batch) -> Result<(), String> {
+        // A cluster's batch has pods too: those that no node was chosen for, which use nothing.
+        let Some(node) = batch.node().filter(|_| batch.scope() == "node") else { return Ok(()) };
+        let by = batch.name(&self.options.by);
+        let mut pods: Vec<_> = batch
+            .of_kind("pod")
+            .into_iter()
+            .filter(|pod| pod.attribute("Type") == Some("Pod"))
+            .map(|pod| (pod.gauge(by), pod))
+            .collect();
+        pods.sort_by(busiest_first);
+        let mut rest = Rest::new(&self.options, batch, *node);
+        for (_, pod) in pods.into_iter().skip(self.options.count) {
+            rest.add(pod);
+            pod.remove();
+        }
+        Ok(())
+    }
+}
+
+/// Pods without the figure come last; names decide between equals, so that the same pods are left on every tick.
+fn busiest_first(left: &(Option<f64>, Entity<'_>), right: &(Option<f64>, Entity<'_>)) -> Ordering {
+    let figures = right.0.partial_cmp(&left.0).unwrap_or(Ordering::Equal);
+    figures.then_with(|| {
+        let name = |key| left.1.attribute(key).cmp(&right.1.attribute(key));
+        name("pod.namespace").then_with(|| name("pod.name")).then_with(|| left.1.id().cmp(right.1.id()))
+    })
+}
+
+insights_sdk::export_transform!(TopK);
