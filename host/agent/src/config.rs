@@ -65,7 +65,7 @@ pub struct Config {
     pub operations: Operations,
     /// Folder of `file:` components.
     pub transforms_dir: Option<PathBuf>,
-    /// Folder for what outlives a restart: the last good set.
+    /// Folder for what outlives a restart: the last good set, and what transforms remember.
     pub state_dir: Option<PathBuf>,
     /// How new pipelines and components come to run while the agent runs.
     pub rollout: Rollout,

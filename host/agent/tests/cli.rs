@@ -37,6 +37,8 @@ fn help_says_what_there_is() {
         ("record.txt", &["record", "--help"]),
         ("replay.txt", &["replay", "--help"]),
         ("diff.txt", &["diff", "--help"]),
+        ("status.txt", &["status", "--help"]),
+        ("state-clear.txt", &["state", "clear", "--help"]),
         ("transform.txt", &["transform", "--help"]),
         ("transform-new.txt", &["transform", "new", "--help"]),
         ("transform-build.txt", &["transform", "build", "--help"]),

@@ -94,7 +94,7 @@ fn chains(
     }
     let mut snapshot = Snapshot::of(String::new(), config, None);
     for (name, file) in replaced {
-        snapshot.files.insert(name.clone(), library::read(file).map(Arc::from));
+        snapshot.files.insert(name.clone(), content(file));
     }
     let config = &snapshot.config;
     let mut library = assemble::library(&snapshot)?;
@@ -109,6 +109,11 @@ fn chains(
     let names: Vec<String> = sinks.limits_by_name().into_iter().map(|(name, _)| name).collect();
     let pipelines = assemble::pipelines(config, &mut library, &names).map_err(report)?;
     Ok(Chains::new(pipelines, sinks))
+}
+
+fn content(file: &Path) -> Result<Arc<[u8]>, String> {
+    let content = library::read(file).map_err(|error| format!("{}: {error}", file.display()))?;
+    Ok(content.into())
 }
 
 /// Has every use of a component take it from a file.

@@ -10,6 +10,7 @@ mod work;
 use std::fmt;
 use std::sync::Arc;
 
+use insightd_state::{Mode, Stats};
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::DescriptorEncoder;
 use prometheus_client::encoding::text;
@@ -57,6 +58,7 @@ impl Collector for OfBoard {
             work::components(&figures.components, page)?;
             work::outputs(&figures.outputs, page)?;
             work::sinks(&figures.sinks, page)?;
+            state(figures.state.as_ref(), page)?;
         }
         delivery::write(&board.outboxes(), page)?;
         sources(board, page)?;
@@ -122,6 +124,29 @@ fn leadership(board: &Board, page: &mut Page<'_>) -> fmt::Result {
     page.states(
         plain("insightd_leader_holder_info", "Who holds the lock, as far as this agent knows; always 1"),
         holder.iter().map(|holder| ([("holder", holder.as_str())], 1_u64)),
+    )
+}
+
+fn state(stats: Option<&Stats>, page: &mut Page<'_>) -> fmt::Result {
+    let Some(stats) = stats else { return Ok(()) };
+    page.state(
+        bytes("insightd_state", "Keys and values that transforms remember, with the names of their spaces"),
+        Some(stats.bytes),
+    )?;
+    page.state(
+        plain("insightd_state_spaces", "Spaces in which something is remembered"),
+        Some(stats.spaces.len() as u64),
+    )?;
+    page.count(
+        plain(
+            "insightd_state_ticks_refused",
+            "Ticks whose changes would have gone beyond the bound of all spaces",
+        ),
+        stats.refused,
+    )?;
+    page.state(
+        plain("insightd_state_in_memory", "Whether what is remembered ends with the process"),
+        Some(matches!(stats.mode, Mode::Memory { .. })),
     )
 }
 

@@ -41,5 +41,6 @@ fn figures() -> Figures {
             flow,
         }],
         sinks: vec![SinkFigures { name: odd.into(), flow }],
+        state: None,
     }
 }

@@ -1,0 +1,5 @@
+//! What changes while the agent runs, and what outlives it.
+
+mod agent;
+mod reload;
+mod state;

@@ -1,0 +1,73 @@
+//! What transforms remember: it goes on over a reload and a restart, as if there had been neither.
+
+use std::fs;
+use std::process::Command;
+
+use insightd_tests::built;
+use serde_json::Value;
+
+use crate::agent::{Agent, INTERVAL_MS, config, time_of};
+
+const TICKS: f64 = 10.0;
+
+/// With the shipped example in place of the component of the tests.
+fn with_average(agent: &Agent, version: &str) -> String {
+    let stage = "{use: 'file:subject', config: {habit: \"none\"}}, {use: 'builtin:utilization'}";
+    let average = "{use: 'builtin:utilization'}, {use: 'file:average', state: {max_bytes: 64KiB}, config: {metrics: \
+                   [{name: node_memory_utilization}], ticks: 10}}";
+    let text = config(agent, version, "none", "").replace(stage, average);
+    assert!(text.contains(average));
+    text
+}
+
+/// Time, figure and average of the Node events so far.
+fn averages(agent: &Agent) -> Vec<(u64, f64, f64)> {
+    let events = agent.events.lock().expect("no panic");
+    let figures = |event: &Value| {
+        let figure = event["node_memory_utilization"].as_f64()?;
+        Some((time_of(event), figure, event["node_memory_utilization_avg"].as_f64()?))
+    };
+    events.iter().filter(|event| event["Type"] == "Node").filter_map(figures).collect()
+}
+
+#[test]
+fn an_average_goes_on_over_a_reload_and_a_kill() {
+    let mut agent = Agent::start();
+    let average = agent.folder.path().join("transforms/average.wasm");
+    fs::copy(built("transforms/moving-average.wasm"), average).expect("can be copied");
+    agent.write(&with_average(&agent, "v1"));
+    agent.wait("averages", |agent| averages(agent).len() >= 4);
+    agent.write(&with_average(&agent, "v2"));
+    agent.wait("another version", |agent| agent.last_version().as_deref() == Some("v2"));
+    let before = averages(&agent).len();
+    agent.wait("averages after a reload", |agent| averages(agent).len() >= before + 3);
+    agent.process.kill().expect("can be killed");
+    agent.run();
+    let before = averages(&agent).len();
+    agent.wait("averages after a kill", |agent| averages(agent).len() >= before + 3);
+
+    let averages = averages(&agent);
+    for index in 1..averages.len() {
+        let (time, figure, average) = averages[index];
+        // A tick that was printed when the agent was killed may not count.
+        let is_next = |&(before, _, mean): &(u64, f64, f64)| {
+            let ticks = (time - before) as f64 / INTERVAL_MS as f64;
+            let expected = figure + (mean - figure) * (1.0 - 2.0 / (TICKS + 1.0)).powf(ticks);
+            (expected - average).abs() < 1e-9 * expected.abs()
+        };
+        let candidates = &averages[index.saturating_sub(2)..index];
+        assert!(candidates.iter().any(is_next), "{:?} does not follow from {candidates:?}", averages[index]);
+    }
+
+    let spaces = |agent: &Agent| agent.status().unwrap_or_default()["state"]["spaces"].clone();
+    let space = spaces(&agent)[0].clone();
+    assert_eq!((&space["transform"], &space["keys"]), (&"node/average".into(), &1.into()), "{space}");
+    let folder = agent.folder.path().join("state").display().to_string();
+    let mut clear = Command::new(built("release/insightd"));
+    clear.args(["state", "clear", "--state-dir", &folder, "node/average"]);
+    assert!(clear.status().expect("it starts").success());
+    agent.wait("another beginning", |agent| {
+        let now = spaces(agent)[0].clone();
+        now["since_unix_ms"].as_u64() > space["since_unix_ms"].as_u64()
+    });
+}
