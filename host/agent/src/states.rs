@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
 
-use insightd_state::{Settings, SpaceId, Stats, Store};
+use insightd_state::{Mode, Settings, SpaceId, Stats, Store};
 use insights_sdk::Columns;
 use insights_sdk::state::{Bounds, Changes, Space, State};
 
@@ -55,11 +55,25 @@ impl Grant {
 impl States {
     /// In the folder `state` of this one, or in memory.
     pub fn open(state_dir: Option<&Path>) -> Self {
+        if let Some(folder) = state_dir {
+            // Where that cannot be, the store says what is wrong with it.
+            let _ = fs::create_dir_all(folder);
+        }
         let folder = state_dir.map(|folder| folder.join("state"));
         let store = match &folder {
             Some(folder) => Store::open(Settings { max_bytes: MAX_BYTES, ..Settings::in_folder(folder) }),
             None => Store::in_memory(MAX_BYTES),
         };
+        let stats = store.stats();
+        if let (Mode::Memory { reason }, Some(_)) = (&stats.mode, &folder) {
+            tracing::warn!(reason, "what transforms remember ends with the agent until that is mended");
+        }
+        if stats.set_aside > 0 {
+            tracing::error!(
+                folder = folder.as_ref().map(|folder| folder.display().to_string()),
+                "what transforms remembered cannot be read, or is of another version: put aside; they begin anew"
+            );
+        }
         Self { store, folder, changes: Vec::new(), complaint: Complaint::default() }
     }
 
