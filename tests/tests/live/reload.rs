@@ -148,26 +148,40 @@ fn a_mount_is_swapped() {
     agent.check_ticks();
 }
 
+/// Sets in a row, at any moment of a tick; `RELOADS` says how many others than 20.
 #[test]
 fn many_reloads_leave_nothing_behind() {
+    let reloads = std::env::var("RELOADS").map_or(20, |text| text.parse().expect("RELOADS is a number"));
     let agent = Agent::start();
-    let count = |what: &str| {
-        fs::read_dir(format!("/proc/{}/{what}", agent.process.id())).expect("the agent lives").count()
+    let process = agent.process.id();
+    let count =
+        |what: &str| fs::read_dir(format!("/proc/{process}/{what}")).expect("the agent lives").count();
+    let resident_kib = || -> u64 {
+        let smaps = fs::read_to_string(format!("/proc/{process}/smaps_rollup")).expect("the agent lives");
+        let line = smaps.lines().find(|line| line.starts_with("Rss:")).expect("a process has a size");
+        line.split_whitespace().nth(1).and_then(|kib| kib.parse().ok()).expect("a figure in KiB")
     };
     agent.wait("a first set", |agent| agent.rollout("running")["set"].is_string());
-    for number in 0..5 {
-        let version = format!("w{number}");
-        agent.configure(&version, "none", "");
-        agent.wait("the new version", |agent| agent.last_version().as_deref() == Some(&*version));
-    }
+    let reload = |version: &str| {
+        // Where in a tick the change falls is up to how long the last one took, and to this.
+        let moment =
+            version.bytes().fold(7_u64, |hash, byte| hash.wrapping_mul(31).wrapping_add(byte.into()));
+        thread::sleep(Duration::from_millis(moment % INTERVAL_MS));
+        agent.configure(version, "none", "");
+        agent.wait("the new version", |agent| agent.last_version().as_deref() == Some(version));
+    };
+    (0..10).for_each(|number| reload(&format!("w{number}")));
     let before = (count("fd"), count("task"));
-    for number in 0..20 {
-        let version = format!("r{number}");
-        agent.configure(&version, "none", "");
-        agent.wait("the new version", |agent| agent.last_version().as_deref() == Some(&*version));
-    }
-    // The status above may have a connection open.
+    let resident_before = resident_kib();
+    (0..reloads).for_each(|number| reload(&format!("r{number}")));
+    // A question for the status may have a connection open.
     thread::sleep(Duration::from_secs(1));
     assert_eq!((count("fd"), count("task")), before);
+    let resident = resident_kib();
+    println!("{reloads} reloads: {resident_before} KiB resident before, {resident} after");
+    assert!(
+        resident <= resident_before + 1024,
+        "{resident_before} KiB before, {resident} after {reloads} reloads"
+    );
     agent.check_ticks();
 }
