@@ -19,7 +19,7 @@ use crate::logging;
 use crate::ops::{self, Board};
 use crate::remote::Remote;
 use crate::rollout::{
-    Exchange, Follow, Kept, Places, Preparer, Rollout, Set, SetOrigin, Snapshot, is_chosen,
+    Exchange, Follow, Kept, Places, Preparer, Rollout, Set, SetId, SetOrigin, Snapshot, is_chosen,
 };
 use crate::sinks::SinkSet;
 use crate::source::{self, ClusterSource, Peers, Source};
@@ -102,6 +102,8 @@ struct Parts {
     set: Set,
     /// What the set is made of.
     snapshot: Snapshot,
+    /// The last good one.
+    good: Option<SetId>,
     library: Library,
     sinks: SinkSet,
     states: States,
@@ -122,22 +124,42 @@ impl Parts {
             Some(node) => node.node_name().to_owned(),
             None => source::name_without_host(config),
         };
-        let sinks = SinkSet::open(config.sinks.iter().filter(|sink| is_used(config, sink)))?;
-        let names: Vec<String> = sinks.limits_by_name().into_iter().map(|(name, _)| name).collect();
         let mut library = assemble::library(&snapshot)?;
-        let instead = kept.and_then(|kept| first_set(&snapshot, kept, &node_name, &mut library, environment));
+        let good = kept.and_then(|kept| kept.read(environment));
+        let good_id = good.as_ref().map(|good| good.id);
+        let instead = kept
+            .zip(good)
+            .and_then(|(kept, good)| first_set(&snapshot, kept, good, &node_name, &mut library));
+        // Either set may come to run.
+        let uses = |sink: &&config::Sink| {
+            is_used(config, sink) || instead.as_ref().is_some_and(|instead| is_used(&instead.config, sink))
+        };
+        let sinks = SinkSet::open(config.sinks.iter().filter(uses))?;
+        let names: Vec<String> = sinks.limits_by_name().into_iter().map(|(name, _)| name).collect();
+        let mut assembled = |snapshot: Snapshot| {
+            assemble::renew(&mut library, &snapshot)?;
+            let pipelines =
+                assemble::pipelines(&snapshot.config, &mut library, &names).map_err(|problems| {
+                    let file = file.map(|file| file.display().to_string());
+                    Usage::from(Report::new(file, problems))
+                })?;
+            Ok::<_, anyhow::Error>((pipelines, snapshot))
+        };
+        let instead = instead.and_then(|instead| {
+            assembled(instead)
+                .inspect_err(|error| tracing::warn!(%error, "the last good set cannot be used: what is in the files runs"))
+                .ok()
+        });
         let origin = if instead.is_some() { SetOrigin::Kept } else { SetOrigin::Files };
-        let snapshot = instead.unwrap_or(snapshot);
-        assemble::renew(&mut library, &snapshot)?;
-        let pipelines = assemble::pipelines(&snapshot.config, &mut library, &names).map_err(|problems| {
-            let file = file.map(|file| file.display().to_string());
-            Usage::from(Report::new(file, problems))
-        })?;
+        let (pipelines, snapshot) = match instead {
+            Some(instead) => instead,
+            None => assembled(snapshot)?,
+        };
         let states = States::open(config.state_dir.as_deref().filter(|_| kept.is_some()));
         say_what_runs(config, &node_name, node.as_ref().and_then(Source::moments));
         let set =
             Set { pipelines, id: snapshot.id, origin, trial_ticks: snapshot.config.rollout.trial_ticks };
-        Ok(Self { node_name, node, cluster: None, set, snapshot, library, sinks, states })
+        Ok(Self { node_name, node, cluster: None, set, snapshot, good: good_id, library, sinks, states })
     }
 
     /// What looks for new sets, and what runs them.
@@ -151,6 +173,7 @@ impl Parts {
         recorder: Option<Recorder>,
     ) -> (Preparer, Worker) {
         let options = options.clone();
+        exchange.begin(self.set.id);
         let preparer = Preparer {
             file: options.config.clone(),
             environment: environment.clone(),
@@ -159,7 +182,8 @@ impl Parts {
             started_with: config.clone(),
             library: self.library,
             sinks: self.sinks.limits_by_name(),
-            taken: self.snapshot,
+            taken: vec![self.snapshot],
+            good: self.good.into_iter().collect(),
             kept,
             failed: Vec::new(),
             exchange: Arc::clone(exchange),
@@ -194,16 +218,19 @@ impl Parts {
     }
 }
 
-/// What an agent begins with in place of what is in the files: the last good set, where theirs failed before, cannot be used, or
-/// is not for this node yet.
+/// What an agent begins with in place of what is in the files: the last good set, where theirs is another. It is tried against that
+/// one as soon as there is a batch, as it would have been without a restart; or it failed before, cannot be used, or is not for
+/// this node yet.
 fn first_set(
     files: &Snapshot,
     kept: &Kept,
+    good: Snapshot,
     node_name: &str,
     library: &mut Library,
-    environment: &Environment,
 ) -> Option<Snapshot> {
-    let good = kept.read(environment).filter(|good| good.id != files.id)?;
+    if good.id == files.id {
+        return None;
+    }
     let terms = &files.config.rollout;
     let why = if !terms.enabled {
         "`rollout.enabled` is false".to_owned()
@@ -212,7 +239,10 @@ fn first_set(
     } else if kept.has_failed(files.id) {
         "the one in the files failed and was taken back".to_owned()
     } else {
-        assemble::problems(&files.config, library).first()?.message.clone()
+        match assemble::problems(&files.config, library).first() {
+            Some(problem) => problem.message.clone(),
+            None => "the one in the files has not run on this node yet".to_owned(),
+        }
     };
     tracing::warn!(set = %good.id, in_files = %files.id, why, "begins with the last good set");
     // Only what it is about: everything else is as in the files.

@@ -95,7 +95,7 @@ impl Lost {
 impl Counters {
     /// Batches and events that did not get as far as a sink, other than by the bounds of an output.
     pub fn undelivered(&self) -> u64 {
-        self.batches_unformatted + self.lost.lead_lost
+        self.batches_unformatted + self.batches_dropped + self.lost.lead_lost
     }
 
     /// Notes a tick: how late it began, how long it took.

@@ -5,6 +5,9 @@
 //! an error in the log, not a detail.
 
 use std::collections::HashMap;
+use std::fs::OpenOptions;
+use std::io::Read;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use insightd_sandbox::{CallError, CompileError, Compiler, Component, Kind, Limits, LoadError, Sandbox};
@@ -29,7 +32,7 @@ pub struct Library {
 
 #[derive(Debug)]
 struct Compiled {
-    result: Result<Component, LibraryError>,
+    component: Component,
     /// The last in which it was asked for.
     generation: u64,
 }
@@ -199,11 +202,12 @@ impl Library {
         let key = (name.to_owned(), found);
         if let Some(known) = self.compiled.get_mut(&key) {
             known.generation = generation;
-            return known.result.clone();
+            return Ok(known.component.clone());
         }
-        let result = self.compile(&path, name, wasm);
-        self.compiled.insert(key, Compiled { result: result.clone(), generation });
-        result
+        // What failed may have failed for want of memory: it is tried again whenever it is asked for.
+        let component = self.compile(&path, name, wasm)?;
+        self.compiled.insert(key, Compiled { component: component.clone(), generation });
+        Ok(component)
     }
 
     fn compile(&self, path: &Path, name: &str, wasm: &[u8]) -> Result<Component, LibraryError> {
@@ -223,14 +227,19 @@ pub fn path_of(folder: &Path, name: &str) -> PathBuf {
 /// What the system says, or that it is no file.
 pub fn read(path: &Path) -> Result<Vec<u8>, String> {
     const MAX_BYTES: u64 = 4 << 20;
-    let metadata = std::fs::metadata(path).map_err(|error| error.to_string())?;
+    // Without waiting: what looks like a file may be a pipe that nobody writes to.
+    let file = OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK).open(path);
+    let file = file.map_err(|error| error.to_string())?;
+    let metadata = file.metadata().map_err(|error| error.to_string())?;
     if !metadata.is_file() {
         return Err("is no regular file".into());
     }
     if metadata.len() > MAX_BYTES {
         return Err(format!("has {} bytes, the limit is {MAX_BYTES}", metadata.len()));
     }
-    std::fs::read(path).map_err(|error| error.to_string())
+    let mut bytes = Vec::new();
+    file.take(MAX_BYTES).read_to_end(&mut bytes).map_err(|error| error.to_string())?;
+    Ok(bytes)
 }
 
 /// Whether it is of the right kind and the pinned content.

@@ -212,6 +212,13 @@ pub fn run_scope(
 }
 
 impl Pipeline {
+    /// All of it is there since this tick, as far as nobody knows better.
+    pub fn begin(&mut self, time_unix_ms: u64) {
+        let slots = self.stages.iter_mut().map(|stage| &mut stage.slot);
+        let slots = slots.chain(self.outputs.iter_mut().map(|output| &mut output.formatter));
+        slots.filter(|slot| slot.since_unix_ms() == 0).for_each(|slot| slot.set_since(time_unix_ms));
+    }
+
     /// Takes the place of one of `before`, that of its name: in each place what worked there takes over when the new version
     /// fails, and counts go on.
     pub fn succeed(&mut self, before: &[Self]) {

@@ -20,8 +20,8 @@ pub mod shadow;
 mod watch;
 
 use std::sync::mpsc::{self, RecvTimeoutError};
-use std::thread::{self, JoinHandle};
-use std::time::Duration;
+use std::thread;
+use std::time::{Duration, Instant};
 
 pub use canary::is_chosen;
 pub use exchange::{Exchange, News, Running, Sets};
@@ -34,11 +34,14 @@ pub use watch::{Places, Watch};
 /// How often the files are looked at: a look is a dozen system calls.
 const LOOK: Duration = Duration::from_millis(200);
 
+/// When a set that was refused is tried again although no file changed: what kept it out may have been the moment, such as a
+/// node without memory for the compiler.
+const AGAIN: Duration = Duration::from_secs(600);
+
 /// The thread. It ends when this is dropped.
 #[derive(Debug)]
 pub struct Rollout {
     stop: Option<mpsc::Sender<()>>,
-    thread: Option<JoinHandle<()>>,
 }
 
 impl Rollout {
@@ -49,26 +52,27 @@ impl Rollout {
     pub fn start(mut preparer: Preparer, places: Places) -> std::io::Result<Self> {
         let (stop, stopped) = mpsc::channel::<()>();
         // Files may have changed since the set that runs was read: the first look is at what that was.
-        let mut watch = Watch::default();
-        let thread = thread::Builder::new().name("rollout".into()).spawn(move || {
+        let (mut watch, mut last) = (Watch::default(), Instant::now());
+        thread::Builder::new().name("rollout".into()).spawn(move || {
             while stopped.recv_timeout(LOOK) == Err(RecvTimeoutError::Timeout) {
                 preparer.hear();
-                if watch.changed(&places) {
-                    preparer.consider();
+                // Before the first tick there is nothing to try a set with.
+                let is_time = preparer.has_batch()
+                    && (watch.changed(&places) || (preparer.is_refused() && last.elapsed() >= AGAIN));
+                if is_time {
+                    last = Instant::now();
+                    preparer.consider(&places);
                     crate::memory::give_back();
                 }
             }
         })?;
-        Ok(Self { stop: Some(stop), thread: Some(thread) })
+        Ok(Self { stop: Some(stop) })
     }
 }
 
 impl Drop for Rollout {
     fn drop(&mut self) {
+        // Not waited for: it may be compiling, and the agent ends.
         drop(self.stop.take());
-        if let Some(thread) = self.thread.take() {
-            // A panic was reported by its hook.
-            let _ = thread.join();
-        }
     }
 }

@@ -96,6 +96,11 @@ impl States {
 
     /// Ends a tick: its changes count if its outputs were accepted, all of them, or none.
     pub fn end_tick(&mut self, now_unix_ms: u64, accepted: bool) {
+        self.commit(now_unix_ms, accepted);
+        self.clear_as_wished(now_unix_ms);
+    }
+
+    fn commit(&mut self, now_unix_ms: u64, accepted: bool) {
         let changes = std::mem::take(&mut self.changes);
         if !accepted && !changes.is_empty() {
             if let Some(kept_back) = self.complaint.say(Instant::now()) {
@@ -111,13 +116,11 @@ impl States {
         {
             tracing::error!(%error, kept_back, "what transforms remembered of this tick is dropped");
         }
-        self.clear_as_wished(now_unix_ms);
     }
 
-    /// The spaces that grants of these pipelines name, for shadow runs.
-    pub fn snapshots(&mut self) -> Vec<Snapshot> {
-        let ids: Vec<SpaceId> = self.store.stats().spaces.into_iter().map(|space| space.id).collect();
-        ids.into_iter().map(|id| (id.clone(), self.store.snapshot(&id))).collect()
+    /// All spaces, for shadow runs.
+    pub fn snapshots(&self) -> Vec<Snapshot> {
+        self.store.all()
     }
 
     /// For `/status` and `/metrics`.

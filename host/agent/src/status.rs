@@ -110,17 +110,20 @@ fn describe(answer: &Value) -> String {
     for component in answer["components"].as_array().into_iter().flatten() {
         let place = format!("{} {}", word(&component["pipeline"]), word(&component["place"]));
         text.push_str(&format!(
-            "\n{place}: {}, {} batches, {} failed calls, {} by another version, {} parts set aside\n",
+            "\n{place}: {} since {}, {} batches, {} failed calls, {} by another version\n",
             word(&component["component"]),
+            time(&component["since_unix_ms"]),
             component["batches"],
             component["failures"],
-            component["fallbacks"],
-            component["set_aside"]
+            component["fallbacks"]
         ));
         for version in component["versions"].as_array().into_iter().flatten() {
             let given_up = if version["given_up"] == true { "  given up" } else { "" };
             let (origin, number) = (word(&version["origin"]), word(&version["version"]));
             text.push_str(&format!("  {origin:<10}{number:<10}{}{given_up}\n", word(&version["sha256"])));
+        }
+        for part in component["set_aside"].as_array().into_iter().flatten() {
+            text.push_str(&format!("  set aside: {}\n", word(part)));
         }
         if let Some(error) = component["last_error"].as_str() {
             text.push_str(&format!("  last error: {error}\n"));
@@ -162,7 +165,7 @@ mod tests {
             },
             "components": [{
                 "pipeline": "node", "place": "transform-1", "component": "file:decorate", "batches": 7, "failures": 1,
-                "fallbacks": 1, "last_error": "trapped", "set_aside": 0,
+                "fallbacks": 1, "last_error": "trapped", "set_aside": ["pod uid-7"], "since_unix_ms": 1_795_269_660_000_i64,
                 "versions": [{"origin": "current", "version": "0.1.0", "sha256": "cc".repeat(32), "given_up": true}],
             }],
         });
@@ -173,7 +176,8 @@ mod tests {
             "in files    bbbbbbbbbbbb rejected at 2026-11-21T",
             ": events: 0 instead of 5",
             "on, 5% of the nodes, not this node",
-            "node transform-1: file:decorate, 7 batches, 1 failed calls",
+            "node transform-1: file:decorate since 2026-11-21T14:01:00Z, 7 batches, 1 failed calls",
+            "set aside: pod uid-7",
             "given up\n  last error: trapped",
         ] {
             assert!(text.contains(wanted), "{wanted} is not in\n{text}");

@@ -59,6 +59,7 @@ pub struct Slot {
     versions: Vec<Version>,
     aside: Vec<Aside>,
     stats: Stats,
+    since_unix_ms: u64,
 }
 
 /// Where a version came from.
@@ -107,7 +108,7 @@ impl Slot {
         let text: Arc<str> = config.config.as_str().into();
         let mut versions = vec![Version::new(component, Arc::clone(&text), Origin::Current)];
         versions.extend(builtin.map(|builtin| Version::new(builtin, text, Origin::Builtin)));
-        Self { config, versions, aside: Vec::new(), stats: Stats::default() }
+        Self { config, versions, aside: Vec::new(), stats: Stats::default(), since_unix_ms: 0 }
     }
 
     /// Takes the place of `before`: what worked there last takes over when this one's version fails, with the configuration
@@ -118,12 +119,25 @@ impl Slot {
         let is_same = |version: &&Version| {
             version.component.sha256() == current.component.sha256() && version.config == current.config
         };
+        if before.versions.first().is_some_and(|version| is_same(&version)) {
+            self.since_unix_ms = before.since_unix_ms;
+        }
         let mut good = before.versions.iter().filter(|v| v.proven && !v.bad && v.origin != Origin::Builtin);
         if let Some(good) = good.find(|version| !is_same(version)) {
             let good = Version::new(good.component.clone(), Arc::clone(&good.config), Origin::LastGood);
             self.versions.retain(|version| version.origin != Origin::LastGood);
             self.versions.insert(1, good);
         }
+    }
+
+    /// Since when the version that it was made for is in its place, in ticks' time; 0 where nobody said.
+    pub fn since_unix_ms(&self) -> u64 {
+        self.since_unix_ms
+    }
+
+    /// Says it.
+    pub fn set_since(&mut self, unix_ms: u64) {
+        self.since_unix_ms = unix_ms;
     }
 
     /// Takes over what was counted in `other`.

@@ -87,6 +87,12 @@ impl Store {
         }
     }
 
+    /// What is remembered in all spaces. Nobody counts as asking for any of them.
+    pub fn all(&self) -> Vec<(SpaceId, Arc<Space>)> {
+        let filled = self.spaces.iter().filter(|(_, kept)| !kept.space.is_empty());
+        filled.map(|(id, kept)| (id.clone(), Arc::clone(&kept.space))).collect()
+    }
+
     /// Takes the changes of one tick in all its spaces. Without changes it does nothing, except that it tries again what could
     /// not be written.
     ///

@@ -30,6 +30,17 @@ pub struct Bounds {
     pub metrics_more: f64,
 }
 
+impl Bounds {
+    /// No bound at all.
+    pub const NONE: Self = Self {
+        events_less: f64::INFINITY,
+        events_more: f64::INFINITY,
+        bytes_more: f64::INFINITY,
+        metrics_less: f64::INFINITY,
+        metrics_more: f64::INFINITY,
+    };
+}
+
 impl Default for Rollout {
     fn default() -> Self {
         Self { enabled: true, canary: 1.0, trial_ticks: 10, bounds: Bounds::default() }

@@ -37,7 +37,9 @@ pub struct ComponentFigures {
     /// What is counted there.
     pub stats: SlotStats,
     /// Parts of batches that are set aside at present.
-    pub aside: usize,
+    pub aside: Vec<String>,
+    /// Since which tick the current version is there.
+    pub since_unix_ms: u64,
     /// What runs there, or ran, or would take over.
     pub versions: Vec<VersionFigures>,
 }
@@ -130,7 +132,8 @@ fn component(pipeline: &str, place: String, at: Place<'_>) -> ComponentFigures {
         place,
         component: name.unwrap_or(slot.name()).to_owned(),
         stats: slot.stats().clone(),
-        aside: slot.aside().count(),
+        aside: slot.aside().map(str::to_owned).collect(),
+        since_unix_ms: slot.since_unix_ms(),
         versions: slot.versions().map(version).collect(),
     }
 }

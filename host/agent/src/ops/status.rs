@@ -52,6 +52,7 @@ fn component(component: &ComponentFigures) -> Value {
         "failures": component.stats.failures.iter().sum::<u64>(),
         "fallbacks": component.stats.fallbacks,
         "last_error": component.stats.last_error,
+        "since_unix_ms": component.since_unix_ms,
         "set_aside": component.aside,
         "versions": component.versions.iter().map(version).collect::<Vec<_>>(),
     })

@@ -27,7 +27,8 @@ fn figures() -> Figures {
         place: place.into(),
         component: "file:same".into(),
         stats: Stats { batches: 5, calls: 7, failures: [0, 1, 0, 1, 0, 0], fallbacks: 1, ..Stats::default() },
-        aside: 1,
+        aside: vec!["pod uid-7".into()],
+        since_unix_ms: 1_735_790_340_000,
         versions: vec![version("current", true), version("builtin", false)],
     };
     Figures {

@@ -16,6 +16,8 @@ pub struct Exchange(Mutex<State>);
 #[derive(Debug, Default)]
 struct State {
     offered: Option<Box<Set>>,
+    /// What the worker took last.
+    installed: Option<SetId>,
     running: Option<Running>,
     chains: Vec<Chain>,
     states: Vec<Snapshot>,
@@ -61,7 +63,31 @@ impl Exchange {
 
     /// Takes what was left, between two ticks.
     pub fn take(&self) -> Option<Box<Set>> {
-        self.lock().offered.take()
+        let mut state = self.lock();
+        let set = state.offered.take();
+        if let Some(set) = &set {
+            state.installed = Some(set.id);
+        }
+        set
+    }
+
+    /// Takes back what was left there and not taken yet, unless it is the set `wanted`.
+    pub fn withdraw_unless(&self, wanted: Option<SetId>) {
+        let mut state = self.lock();
+        if state.offered.as_ref().is_some_and(|set| Some(set.id) != wanted) {
+            state.offered = None;
+        }
+    }
+
+    /// Whether a set runs, or will from the next tick on.
+    pub fn stands(&self, id: SetId) -> bool {
+        let state = self.lock();
+        state.offered.as_ref().map_or(state.installed, |set| Some(set.id)) == Some(id)
+    }
+
+    /// The set that an agent begins with.
+    pub fn begin(&self, id: SetId) {
+        self.lock().installed = Some(id);
     }
 
     /// A batch that the pipelines of a scope are about to get.
@@ -82,6 +108,7 @@ impl Exchange {
     /// What runs from now on, or how it stands with it, and what is in its places.
     pub fn runs(&self, running: Running, chains: Vec<Chain>, states: Vec<Snapshot>) {
         let mut state = self.lock();
+        state.installed = Some(running.id);
         state.running = Some(running);
         let before =
             (std::mem::replace(&mut state.chains, chains), std::mem::replace(&mut state.states, states));
@@ -139,10 +166,13 @@ impl Sets {
     /// Puts another set in place of the one that runs, which may come back.
     pub fn swap(&mut self, mut set: Set, time_unix_ms: u64) {
         for pipeline in &mut set.pipelines {
+            pipeline.begin(time_unix_ms);
             pipeline.succeed(&self.running.pipelines);
         }
         tracing::info!(set = %set.id, before = %self.running.id, origin = set.origin.as_str(), "a new set runs from this tick on");
-        self.before = Some(std::mem::replace(&mut self.running, set));
+        let before = std::mem::replace(&mut self.running, set);
+        // One that was on trial itself is no way back; the one before it is.
+        self.before.get_or_insert(before);
         (self.since_unix_ms, self.ticks) = (time_unix_ms, 0);
     }
 
@@ -150,6 +180,7 @@ impl Sets {
     pub fn judge(&mut self, time_unix_ms: u64) -> Option<News> {
         if self.since_unix_ms == 0 {
             self.since_unix_ms = time_unix_ms;
+            self.running.pipelines.iter_mut().for_each(|pipeline| pipeline.begin(time_unix_ms));
         }
         if self.ticks >= self.running.trial_ticks {
             return None;
@@ -180,7 +211,7 @@ impl Sets {
         }
         let (id, instead) = (self.running.id, before.id);
         tracing::error!(set = %id, %instead, why, "the new set failed in its trial: what ran before runs again");
-        // It has been through its own trial, or cannot be replaced by anything better.
+        // It has been through its own trial, or there was nothing before it.
         (self.since_unix_ms, self.ticks) = (time_unix_ms, before.trial_ticks);
         self.running = before;
         Some(News::TakenBack { id, instead, why })

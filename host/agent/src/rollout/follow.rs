@@ -98,14 +98,18 @@ impl Follow {
         if is_new {
             state.latest = Some(latest);
             let count = match outcome {
-                Outcome::Taken => &self.taken,
                 Outcome::Rejected => &self.rejected,
                 Outcome::TakenBack => &self.taken_back,
-                Outcome::HeldBack | Outcome::Waiting => return is_new,
+                Outcome::Taken | Outcome::HeldBack | Outcome::Waiting => return is_new,
             };
             count.fetch_add(1, Ordering::Relaxed);
         }
         is_new
+    }
+
+    /// A set was put in place of another.
+    pub(super) fn count_taken(&self) {
+        self.taken.fetch_add(1, Ordering::Relaxed);
     }
 
     /// Sets that were taken, rejected and taken back.

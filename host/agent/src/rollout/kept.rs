@@ -50,28 +50,39 @@ impl Kept {
 
     /// The last good set, if there is one and it is whole.
     pub fn read(&self, environment: &Environment) -> Option<Snapshot> {
-        let folder = self.last_good();
-        let id = fs::read_to_string(folder.join("id")).ok()?;
-        let file = folder.join("insightd.yaml");
-        match Snapshot::read(Some(&file), Some(&folder), environment) {
-            Ok(snapshot) if snapshot.id.0.to_string() == id.trim() => Some(snapshot),
-            Ok(_) => {
-                tracing::warn!(folder = %folder.display(), "the last good set is not whole: not used");
-                None
-            }
-            Err(report) => {
-                tracing::warn!(folder = %folder.display(), %report, "the last good set cannot be read: not used");
-                None
-            }
-        }
+        // Whoever was killed while it was put in place left it under the other name.
+        [self.last_good(), self.fresh()].iter().find_map(|folder| read(folder, environment))
     }
 
+    fn fresh(&self) -> PathBuf {
+        self.folder.join("last-good.new")
+    }
+}
+
+/// A set in a folder, if it is whole.
+fn read(folder: &Path, environment: &Environment) -> Option<Snapshot> {
+    let id = fs::read_to_string(folder.join("id")).ok()?;
+    let file = folder.join("insightd.yaml");
+    match Snapshot::read(Some(&file), Some(folder), environment) {
+        Ok(snapshot) if snapshot.id.0.to_string() == id.trim() => Some(snapshot),
+        Ok(_) => {
+            tracing::warn!(folder = %folder.display(), "the last good set is not whole: not used");
+            None
+        }
+        Err(report) => {
+            tracing::warn!(folder = %folder.display(), %report, "the last good set cannot be read: not used");
+            None
+        }
+    }
+}
+
+impl Kept {
     /// Keeps a set in place of the one that was kept.
     ///
     /// # Errors
     /// What cannot be written; then the one that was kept may be gone.
     pub fn write(&self, snapshot: &Snapshot) -> Result<(), KeptError> {
-        let (folder, fresh) = (self.last_good(), self.folder.join("last-good.new"));
+        let (folder, fresh) = (self.last_good(), self.fresh());
         remove(&fresh)?;
         fs::create_dir_all(&fresh).map_err(failed("make", &fresh))?;
         let write = |name: &str, content: &[u8]| {

@@ -13,10 +13,14 @@ use super::follow::{Follow, Outcome};
 use super::kept::Kept;
 use super::set::{Set, SetId, SetOrigin, Snapshot};
 use super::shadow;
+use super::watch::Places;
 use crate::assemble;
-use crate::config::{Config, Environment, Problem, Report, Scope};
+use crate::config::{Bounds, Config, Environment, Problem, Report, Scope};
 use crate::library::Library;
 use crate::pipeline::Pipeline;
+
+/// Good sets that are remembered.
+const MAX_GOOD: usize = 20;
 
 /// Changes a configuration as the command line does.
 pub type Adjust = Box<dyn Fn(&mut Config) + Send>;
@@ -37,8 +41,10 @@ pub struct Preparer {
     pub library: Library,
     /// Limits of the open sinks by name, in their order.
     pub sinks: Vec<(String, insights_sdk::Limits)>,
-    /// The set that was offered last, as it was read.
-    pub taken: Snapshot,
+    /// The sets that were offered last, as they were read; the latest last.
+    pub taken: Vec<Snapshot>,
+    /// Sets that were through their trial on this node: they may come back whatever the bounds say.
+    pub good: Vec<SetId>,
     /// What outlives a restart.
     pub kept: Option<Kept>,
     /// Sets that were taken back since the start.
@@ -91,38 +97,63 @@ impl Preparer {
     /// Its trial is over.
     fn keep(&mut self, id: SetId) {
         tracing::info!(set = %id, "the set is good: its trial is over");
-        if self.taken.id != id {
-            return;
+        self.good.retain(|other| *other != id);
+        self.good.push(id);
+        self.failed.retain(|other| *other != id);
+        if self.good.len() > MAX_GOOD {
+            self.good.remove(0);
         }
+        let Some(place) = self.taken.iter().position(|snapshot| snapshot.id == id) else { return };
         if let Some(kept) = &self.kept
-            && let Err(error) = kept.write(&self.taken)
+            && let Err(error) = kept.write(&self.taken[place])
         {
             tracing::warn!(%error, "the last good set is not kept: a restart begins with what is in the files");
         }
         // From here on nobody asks for its bytes.
-        self.taken.files.clear();
-        self.library.forget_files();
+        self.taken.drain(..=place);
+        if self.taken.is_empty() {
+            self.library.forget_files();
+        }
+    }
+
+    /// Whether there is anything to try a set with.
+    pub fn has_batch(&self) -> bool {
+        self.exchange.running().is_some()
+    }
+
+    /// Whether the set in the files was refused for a reason that may pass.
+    pub fn is_refused(&self) -> bool {
+        let latest = self.follow.latest();
+        latest.is_some_and(|latest| {
+            matches!(latest.outcome, Outcome::Rejected | Outcome::Waiting)
+                && latest.id.is_some_and(|id| !self.has_failed(id))
+        })
+    }
+
+    fn has_failed(&self, id: SetId) -> bool {
+        self.failed.contains(&id) || self.kept.as_ref().is_some_and(|kept| kept.has_failed(id))
     }
 
     /// Looks at what is in the files now.
-    pub fn consider(&mut self) {
+    pub fn consider(&mut self, places: &Places) {
         let start = Instant::now();
+        let before = places.look();
         let snapshot = match self.read() {
             Ok(snapshot) => snapshot,
             Err(report) => return self.refuse(None, No::Rejected(one_line(&report.to_string()))),
         };
+        if places.look() != before {
+            // Half of one and half of another: there will be another look.
+            return;
+        }
         let id = snapshot.id;
         let terms = &snapshot.config.rollout;
         let chosen = is_chosen(&self.node_name, terms.canary);
         self.follow.set_terms(terms.enabled, terms.canary, chosen);
-        if self.exchange.running().is_some_and(|running| running.id == id) {
-            // Nobody wants any more what may be left for the next tick.
-            self.exchange.take();
-            self.taken = snapshot;
+        // Nobody wants any more what may be left for the next tick, unless it is this.
+        self.exchange.withdraw_unless(Some(id).filter(|_| terms.enabled && chosen));
+        if self.exchange.stands(id) {
             self.follow.say(Some(id), Outcome::Taken, "");
-            return;
-        }
-        if self.taken.id == id && !self.failed.contains(&id) {
             return;
         }
         match self.prepare(&snapshot, chosen) {
@@ -130,7 +161,11 @@ impl Preparer {
                 let took_ms = u64::try_from(start.elapsed().as_millis()).unwrap_or(u64::MAX);
                 tracing::info!(set = %id, took_ms, "a new set is ready: it runs from the next tick on");
                 self.exchange.offer(set);
-                self.taken = snapshot;
+                self.taken.push(snapshot);
+                if self.taken.len() > 2 {
+                    self.taken.remove(0);
+                }
+                self.follow.count_taken();
                 if self.follow.say(Some(id), Outcome::Taken, "") {
                     let message = format!("set {id} passed all checks and runs from the next tick on");
                     self.tell(EventKind::Normal, "SetTaken", message);
@@ -152,7 +187,9 @@ impl Preparer {
                 "the configuration was changed in sections that take effect when the agent starts again"
             );
         }
-        Ok(Snapshot::of(text, config, None))
+        // Only what is taken over while the agent runs; the rest stays as it was started.
+        let Config { pipelines, rollout, .. } = config;
+        Ok(Snapshot::of(text, Config { pipelines, rollout, ..self.started_with.clone() }, None))
     }
 
     fn prepare(&mut self, snapshot: &Snapshot, chosen: bool) -> Result<Set, No> {
@@ -166,8 +203,7 @@ impl Preparer {
                 "this node is not among the first {share}% (`rollout.canary`)"
             )));
         }
-        let failed_before = self.kept.as_ref().is_some_and(|kept| kept.has_failed(snapshot.id));
-        if failed_before || self.failed.contains(&snapshot.id) {
+        if self.has_failed(snapshot.id) {
             return Err(No::Rejected("it ran on this node and was taken back".into()));
         }
         let pipelines = self.assemble(snapshot)?;
@@ -204,7 +240,10 @@ impl Preparer {
         let states = self.exchange.states();
         let new = shadow::run(&new, &batches, &states);
         let running = shadow::run(&self.exchange.chains(), &batches, &states);
-        new.check(&running, &snapshot.config.rollout.bounds).map_err(|apart| No::Rejected(apart.to_string()))
+        // Who goes back to what was good does so because of what runs.
+        let is_good = self.good.contains(&snapshot.id);
+        let bounds = if is_good { Bounds::NONE } else { snapshot.config.rollout.bounds };
+        new.check(&running, &bounds).map_err(|apart| No::Rejected(apart.to_string()))
     }
 
     fn refuse(&self, id: Option<SetId>, no: No) {
@@ -222,6 +261,9 @@ impl Preparer {
             let set = set.as_deref().unwrap_or("in the files");
             self.tell(EventKind::Warning, "SetRejected", format!("set {set}: {why}"));
         } else {
+            if outcome == Outcome::Waiting {
+                self.tell(EventKind::Warning, "SetWaiting", why.clone());
+            }
             tracing::info!(
                 set,
                 why,
@@ -241,7 +283,8 @@ impl Preparer {
 /// A file that is missing, or is not the one that is pinned, may be on its way: a configuration and a folder of components
 /// are two mounts.
 fn is_awaited(problem: &Problem) -> bool {
-    problem.path.ends_with(".sha256") || problem.message.contains("No such file")
+    let is_missing = problem.message.contains(".wasm: No such file");
+    problem.path.ends_with(".sha256") || is_missing
 }
 
 /// Whether anything differs that is not taken over while the agent runs.

@@ -111,11 +111,11 @@ fn id(pipelines: &[Wanted], files: &Files) -> SetId {
         add(&(&pipeline.name, pipeline.scope));
         for stage in &pipeline.transforms {
             add(&(stage.component.to_string(), &stage.component.settings.text, stage.on_failure));
-            add(&stage.component.state_bytes);
+            add(&(stage.component.state_bytes, stage.component.sha256));
         }
         for output in &pipeline.outputs {
             add(&(output.formatter.to_string(), &output.formatter.settings.text, &output.sink));
-            add(&output.formatter.state_bytes);
+            add(&(output.formatter.state_bytes, output.formatter.sha256));
             add(&(&output.grants, output.max_bytes_per_tick, output.max_routes_per_tick));
         }
     }

@@ -131,7 +131,15 @@ impl Slot {
                 Err(error) => {
                     stats.failed(&error);
                     version.failed(&error, config);
-                    tried = Tried::Failed(error);
+                    // That another version refuses its configuration says nothing about the data that this one failed on.
+                    tried = match tried {
+                        Tried::Failed(first)
+                            if error.cause() == Cause::Config && first.cause() != Cause::Config =>
+                        {
+                            Tried::Failed(first)
+                        }
+                        _ => Tried::Failed(error),
+                    };
                 }
             }
         }

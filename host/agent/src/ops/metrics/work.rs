@@ -97,7 +97,7 @@ pub(super) fn components(components: &[ComponentFigures], page: &mut Page<'_>) -
     )?;
     page.states(
         plain("insightd_component_data_aside", "Parts of batches that are set aside at present"),
-        components.iter().map(|c| (labels(c), c.aside)),
+        components.iter().map(|c| (labels(c), c.aside.len() as u64)),
     )?;
     versions(components, page)
 }
