@@ -178,7 +178,7 @@ mod tests {
             "on, 5% of the nodes, not this node",
             "node transform-1: file:decorate since 2026-11-21T14:01:00Z, 7 batches, 1 failed calls",
             "set aside: pod uid-7",
-            "given up\n  last error: trapped",
+            "given up\n  set aside: pod uid-7\n  last error: trapped",
         ] {
             assert!(text.contains(wanted), "{wanted} is not in\n{text}");
         }

@@ -278,7 +278,7 @@ pub(crate) fn overlay(settings: &Settings, profile: Profile) -> Overlay {
 pub(crate) fn reloading(settings: &Settings, version: &str, habit: &str) -> Overlay {
     let config = format!(
         "interval: {}s\ntransforms_dir: /etc/insightd/transforms\nhost: {{root: /rootfs}}\ninstance: {{enabled: false}}\n\
-         rollout: {{trial_ticks: 5}}\npipelines:\n  - name: node\n    transforms:\n      - use: file:decorate\n      \
+         rollout: {{trial_ticks: 10}}\npipelines:\n  - name: node\n    transforms:\n      - use: file:decorate\n      \
          - use: file:hostile\n        config: {{habit: {habit:?}}}\n      - use: file:utilization\n    outputs:\n      \
          - formatter: {{use: \"file:emf\", config: {{namespace: {version}}}}}\n        sink: stdout\n",
         settings.interval().as_secs()
