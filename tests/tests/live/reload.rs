@@ -87,6 +87,7 @@ fn what_fails_while_it_runs_is_taken_back_and_remembered() {
 #[test]
 fn switch_and_canary_hold_it_back() {
     let agent = Agent::start();
+    agent.wait("a good set is kept", |agent| agent.folder.path().join("state/last-good/id").exists());
     agent.configure("v1", "none", "rollout: {enabled: false}");
     agent.wait_for_outcome("held-back", "rollout.enabled");
     agent.configure("v1", "none", "rollout: {canary: 0%}");
@@ -98,6 +99,9 @@ fn switch_and_canary_hold_it_back() {
     let bounds = "rollout: {bounds: {events_more: any, bytes_more: any}}";
     agent.configure("v1", "ten times", bounds);
     agent.wait("ten times as many", |agent| agent.last_version().as_deref() == Some("v1"));
+    // A tenth of that is beyond the bounds, but it was good before.
+    agent.configure("v0", "none", "");
+    agent.wait("what was good", |agent| agent.last_version().as_deref() == Some("v0"));
 }
 
 /// A configuration may name a component that comes a moment later, by its hash.
