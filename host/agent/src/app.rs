@@ -104,7 +104,7 @@ struct Parts {
     snapshot: Snapshot,
     /// The last good one.
     good: Option<SetId>,
-    library: Library,
+    components: Library,
     sinks: SinkSet,
     states: States,
 }
@@ -159,7 +159,17 @@ impl Parts {
         say_what_runs(config, &node_name, node.as_ref().and_then(Source::moments));
         let set =
             Set { pipelines, id: snapshot.id, origin, trial_ticks: snapshot.config.rollout.trial_ticks };
-        Ok(Self { node_name, node, cluster: None, set, snapshot, good: good_id, library, sinks, states })
+        Ok(Self {
+            node_name,
+            node,
+            cluster: None,
+            set,
+            snapshot,
+            good: good_id,
+            components: library,
+            sinks,
+            states,
+        })
     }
 
     /// What looks for new sets, and what runs them.
@@ -180,7 +190,7 @@ impl Parts {
             adjust: Box::new(move |config| adjust(config, &options)),
             node_name: self.node_name,
             started_with: config.clone(),
-            library: self.library,
+            components: self.components,
             sinks: self.sinks.limits_by_name(),
             taken: vec![self.snapshot],
             good: self.good.into_iter().collect(),

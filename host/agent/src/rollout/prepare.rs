@@ -38,7 +38,7 @@ pub struct Preparer {
     /// What the agent was started with.
     pub started_with: Config,
     /// Components, those that run among them.
-    pub library: Library,
+    pub components: Library,
     /// Limits of the open sinks by name, in their order.
     pub sinks: Vec<(String, insights_sdk::Limits)>,
     /// The sets that were offered last, as they were read; the latest last.
@@ -112,7 +112,7 @@ impl Preparer {
         // From here on nobody asks for its bytes.
         self.taken.drain(..=place);
         if self.taken.is_empty() {
-            self.library.forget_files();
+            self.components.forget_files();
         }
     }
 
@@ -214,15 +214,15 @@ impl Preparer {
 
     /// As at the start, but nothing takes the place of what cannot be used.
     fn assemble(&mut self, snapshot: &Snapshot) -> Result<Vec<Pipeline>, No> {
-        assemble::renew(&mut self.library, snapshot)
+        assemble::renew(&mut self.components, snapshot)
             .map_err(|error| No::Rejected(one_line(&format!("{error:#}"))))?;
-        let problems = assemble::problems(&snapshot.config, &mut self.library);
+        let problems = assemble::problems(&snapshot.config, &mut self.components);
         if !problems.is_empty() {
             let why = self.describe(problems.clone());
             return Err(if problems.iter().all(is_awaited) { No::Waiting(why) } else { No::Rejected(why) });
         }
         let sinks: Vec<String> = self.sinks.iter().map(|(name, _)| name.clone()).collect();
-        assemble::pipelines(&snapshot.config, &mut self.library, &sinks)
+        assemble::pipelines(&snapshot.config, &mut self.components, &sinks)
             .map_err(|problems| No::Rejected(self.describe(problems)))
     }
 
