@@ -4,43 +4,15 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use insightd_spool::{Cause, Mode, Order, Spool, Sync};
-use tempfile::{TempDir, tempdir};
+use tempfile::tempdir;
 
 use crate::help::{NOW, append, block, deliver, drain, files, open, reason, settings};
-
-/// A small file system of its own.
-struct Tmpfs(TempDir);
-
-impl Tmpfs {
-    /// None, said, where this user may not mount.
-    fn mount(size: &str) -> Option<Self> {
-        let folder = tempdir().unwrap();
-        let options = format!("size={size},mode=700");
-        let mut command = Command::new("mount");
-        command.args(["-t", "tmpfs", "-o", &options, "tmpfs"]).arg(folder.path());
-        if command.output().is_ok_and(|output| output.status.success()) {
-            return Some(Self(folder));
-        }
-        eprintln!("SKIPPED: a file system of its own: cannot mount a tmpfs (run as root)");
-        None
-    }
-
-    fn remount(&self, option: &str) {
-        let option = format!("remount,{option}");
-        assert!(Command::new("mount").args(["-o", &option]).arg(self.0.path()).status().unwrap().success());
-    }
-}
-
-impl Drop for Tmpfs {
-    fn drop(&mut self) {
-        let _ = Command::new("umount").arg("-l").arg(self.0.path()).status();
-    }
-}
+use crate::tmpfs::Tmpfs;
 
 #[test]
 fn a_full_disk_loses_nothing() {
     let Some(disk) = Tmpfs::mount("256k") else { return };
-    let folder = disk.0.path().join("spool");
+    let folder = disk.path().join("spool");
     let mut settings = settings(&folder);
     settings.segment_bytes = 64 << 10;
     settings.sync = Sync::Always;
@@ -83,8 +55,8 @@ fn a_full_disk_loses_nothing() {
 #[test]
 fn a_disk_too_full_to_begin_a_segment() {
     let Some(disk) = Tmpfs::mount("16k") else { return };
-    let settings = settings(&disk.0.path().join("spool"));
-    let filler = disk.0.path().join("filler");
+    let settings = settings(&disk.path().join("spool"));
+    let filler = disk.path().join("filler");
     let mut spool = open(&settings);
     fs::write(&filler, vec![1; 64 << 10]).unwrap_err();
     for n in 0..3 {
@@ -102,7 +74,7 @@ fn a_disk_too_full_to_begin_a_segment() {
 #[test]
 fn a_disk_that_becomes_read_only() {
     let Some(disk) = Tmpfs::mount("1m") else { return };
-    let settings = settings(disk.0.path());
+    let settings = settings(disk.path());
     let mut spool = open(&settings);
     (0..4).for_each(|n| append(&mut spool, &block(n, 100)));
     assert_eq!(deliver(&mut spool, Order::Oldest).unwrap(), block(0, 100));

@@ -9,3 +9,5 @@ mod faults;
 mod foreign;
 mod help;
 mod model;
+#[path = "../../../folder/tests/shared/tmpfs.rs"]
+mod tmpfs;

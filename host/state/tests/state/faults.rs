@@ -1,11 +1,11 @@
 use std::fs;
 use std::os::unix::fs::symlink;
-use std::process::Command;
 
 use insightd_state::Mode;
-use tempfile::{TempDir, tempdir};
+use tempfile::tempdir;
 
 use crate::help::{NOW, get, id, open, put, reason};
+use crate::tmpfs::Tmpfs;
 
 #[test]
 fn damaged_cut_and_foreign_files_are_put_aside() {
@@ -146,47 +146,18 @@ fn no_symbolic_link_is_followed() {
     assert_eq!(fs::read_to_string(target).unwrap(), "precious");
 }
 
-/// A small file system of its own.
-struct Tmpfs(TempDir);
-
-impl Tmpfs {
-    /// None, said, where this user may not mount.
-    fn mount(size: &str) -> Option<Self> {
-        let folder = tempdir().unwrap();
-        let options = format!("size={size},mode=700");
-        let mut command = Command::new("mount");
-        command.args(["-t", "tmpfs", "-o", &options, "tmpfs"]).arg(folder.path());
-        if command.output().is_ok_and(|output| output.status.success()) {
-            return Some(Self(folder));
-        }
-        eprintln!("SKIPPED: a file system of its own: cannot mount a tmpfs (run as root)");
-        None
-    }
-
-    fn remount(&self, option: &str) {
-        let option = format!("remount,{option}");
-        assert!(Command::new("mount").args(["-o", &option]).arg(self.0.path()).status().unwrap().success());
-    }
-}
-
-impl Drop for Tmpfs {
-    fn drop(&mut self) {
-        let _ = Command::new("umount").arg("-l").arg(self.0.path()).status();
-    }
-}
-
 #[test]
 fn a_disk_that_is_full_for_a_while() {
     let Some(disk) = Tmpfs::mount("32k") else { return };
-    let mut store = open(disk.0.path());
+    let mut store = open(disk.path());
     put(&mut store, &id("a"), NOW, "k", "1");
     put(&mut store, &id("a"), NOW, "l", &"x".repeat(60_000));
     let said = reason(&store);
     assert!(said.contains("No space left") && said.contains("state.new"), "{said}");
-    assert!(!disk.0.path().join("state.new").exists(), "room for others again");
+    assert!(!disk.path().join("state.new").exists(), "room for others again");
     // the last whole tick is what is on disk
     let copy = tempdir().unwrap();
-    fs::copy(disk.0.path().join("state"), copy.path().join("state")).unwrap();
+    fs::copy(disk.path().join("state"), copy.path().join("state")).unwrap();
     let mut restarted = open(copy.path());
     assert_eq!(
         (get(&mut restarted, &id("a"), "k").as_deref(), get(&mut restarted, &id("a"), "l")),
@@ -195,15 +166,15 @@ fn a_disk_that_is_full_for_a_while() {
     put(&mut store, &id("a"), NOW, "l", "short");
     assert_eq!(store.stats().mode, Mode::Disk);
     drop(store);
-    assert_eq!(get(&mut open(disk.0.path()), &id("a"), "l").as_deref(), Some("short"));
+    assert_eq!(get(&mut open(disk.path()), &id("a"), "l").as_deref(), Some("short"));
 }
 
 #[test]
 fn a_disk_that_is_read_only_for_a_while() {
     let Some(disk) = Tmpfs::mount("1m") else { return };
-    put(&mut open(disk.0.path()), &id("a"), NOW, "k", "1");
+    put(&mut open(disk.path()), &id("a"), NOW, "k", "1");
     disk.remount("ro");
-    let mut store = open(disk.0.path());
+    let mut store = open(disk.path());
     assert!(reason(&store).contains("mount it writable"), "{}", reason(&store));
     put(&mut store, &id("b"), NOW, "k", "2");
     disk.remount("rw");
@@ -211,5 +182,5 @@ fn a_disk_that_is_read_only_for_a_while() {
     assert_eq!(store.stats().mode, Mode::Disk);
     assert_eq!(get(&mut store, &id("a"), "k").as_deref(), Some("1"), "found when it could be");
     drop(store);
-    assert_eq!(get(&mut open(disk.0.path()), &id("b"), "k").as_deref(), Some("2"));
+    assert_eq!(get(&mut open(disk.path()), &id("b"), "k").as_deref(), Some("2"));
 }

@@ -5,3 +5,5 @@ mod basics;
 mod crash;
 mod faults;
 mod help;
+#[path = "../../../folder/tests/shared/tmpfs.rs"]
+mod tmpfs;

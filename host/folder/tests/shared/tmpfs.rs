@@ -1,0 +1,41 @@
+//! A disk of a few pages, for tests of what happens when it is full or read-only. Test crates of several packages include this file.
+
+use std::path::Path;
+use std::process::Command;
+
+use tempfile::{TempDir, tempdir};
+
+/// A small file system of its own.
+pub(crate) struct Tmpfs(TempDir);
+
+impl Tmpfs {
+    /// None, said, where this user may not mount.
+    pub(crate) fn mount(size: &str) -> Option<Self> {
+        let folder = tempdir().unwrap();
+        let options = format!("size={size},mode=700");
+        let mut command = Command::new("mount");
+        command.args(["-t", "tmpfs", "-o", &options, "tmpfs"]).arg(folder.path());
+        if command.output().is_ok_and(|output| output.status.success()) {
+            return Some(Self(folder));
+        }
+        eprintln!("SKIPPED: a file system of its own: cannot mount a tmpfs (run as root)");
+        None
+    }
+
+    pub(crate) fn remount(&self, option: &str) {
+        let option = format!("remount,{option}");
+        assert!(Command::new("mount").args(["-o", &option]).arg(self.0.path()).status().unwrap().success());
+    }
+}
+
+impl Tmpfs {
+    pub(crate) fn path(&self) -> &Path {
+        self.0.path()
+    }
+}
+
+impl Drop for Tmpfs {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").arg("-l").arg(self.0.path()).status();
+    }
+}
