@@ -100,7 +100,11 @@ fn recurse(depth: u64) -> u64 {
 fn misbehave(habit: &str, mut batch: Batch) -> Result<Batch, String> {
     // Good until a time, in milliseconds since the Unix epoch: a component that passes every trial and fails later.
     if let Some((habit, time)) = habit.split_once(" from ") {
-        return if batch.time_unix_ms < time.parse().unwrap_or(0) { Ok(batch) } else { misbehave(habit, batch) };
+        return if batch.time_unix_ms < time.parse().unwrap_or(0) {
+            Ok(batch)
+        } else {
+            misbehave(habit, batch)
+        };
     }
     match habit {
         "ten times" => multiply(&mut batch, 10),
