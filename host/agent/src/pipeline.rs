@@ -275,6 +275,7 @@ impl Pipeline {
             scope: self.scope,
             stages: self.stages.iter().map(stage).collect(),
             outputs: self.outputs.iter().map(output).collect(),
+            aside: self.places().flat_map(|place| place.slot().aside()).map(str::to_owned).collect(),
         }
     }
 

@@ -14,6 +14,7 @@ mod canary;
 mod exchange;
 mod follow;
 mod kept;
+mod packed;
 mod prepare;
 mod set;
 pub mod shadow;
@@ -54,6 +55,7 @@ impl Rollout {
         // Files may have changed since the set that runs was read: the first look is at what that was.
         let (mut watch, mut last) = (Watch::default(), Instant::now());
         thread::Builder::new().name("rollout".into()).spawn(move || {
+            preparer.begin();
             while stopped.recv_timeout(LOOK) == Err(RecvTimeoutError::Timeout) {
                 preparer.hear();
                 // Before the first tick there is nothing to try a set with.

@@ -152,7 +152,7 @@ impl Worker {
     /// Runs the pipelines of one scope; the last of them gets the batch itself.
     fn run(&mut self, scope: Scope, batch: Columns, permit: Permit<'_>) {
         if let Some(exchange) = &self.exchange {
-            exchange.keep(scope, Arc::new(batch.clone()));
+            exchange.keep(scope, &batch);
         }
         let pipelines = &mut self.sets.running.pipelines;
         let (sinks, counters, states) = (&mut self.sinks, &mut self.counters, &mut self.states);

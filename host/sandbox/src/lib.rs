@@ -39,7 +39,7 @@ pub use error::{CallError, Cause, LoadError};
 pub use limits::Limits;
 pub use native::NativeCode;
 pub use sandbox::{Sandbox, SandboxError};
-pub use slot::{OnFailure, Origin, Processed, Slot, SlotConfig, Stats, VersionStats};
+pub use slot::{OnFailure, Origin, Processed, Slot, SlotConfig, Stats, VersionStats, without};
 
 /// What a call may remember, and what it changed of that.
 pub use insights_sdk::state::{Bounds, Changes, Space, State};

@@ -11,6 +11,7 @@ use insights_sdk::{Columns, Limits as SinkLimits, Payloads};
 
 use crate::component::{Component, Kind};
 
+pub use halve::without;
 use run::Aside;
 pub use stats::{Stats, VersionStats};
 

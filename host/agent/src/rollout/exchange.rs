@@ -1,9 +1,11 @@
 //! What the thread that prepares sets and the one that runs them have in common. Locks are held for the exchange of pointers.
 
+use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use insights_sdk::Columns;
 
+use super::packed::Packed;
 use super::set::{Set, SetId, SetOrigin};
 use super::shadow::Chain;
 use crate::config::Scope;
@@ -21,7 +23,7 @@ struct State {
     running: Option<Running>,
     chains: Vec<Chain>,
     states: Vec<Snapshot>,
-    recent: Vec<(Scope, Arc<Columns>)>,
+    recent: Vec<(Scope, Arc<Packed>)>,
     news: Vec<News>,
 }
 
@@ -90,19 +92,29 @@ impl Exchange {
         self.lock().installed = Some(id);
     }
 
-    /// A batch that the pipelines of a scope are about to get.
-    pub fn keep(&self, scope: Scope, batch: Arc<Columns>) {
+    /// A batch that the pipelines of a scope are about to get. It is kept packed: it stays until the next one.
+    pub fn keep(&self, scope: Scope, batch: &Columns) {
+        let packed = match Packed::of(batch) {
+            Ok(packed) => Arc::new(packed),
+            Err(error) => {
+                return tracing::error!(%error, "the last batch is not kept: new sets are tried with the one before");
+            }
+        };
         let mut state = self.lock();
         let before = state.recent.iter().position(|(other, _)| *other == scope);
         let before = before.map(|place| state.recent.swap_remove(place));
-        state.recent.push((scope, batch));
+        state.recent.push((scope, packed));
         drop(state);
         drop(before);
     }
 
     /// The last batch of each scope.
-    pub fn recent(&self) -> Vec<(Scope, Arc<Columns>)> {
-        self.lock().recent.clone()
+    ///
+    /// # Errors
+    /// One cannot be unpacked.
+    pub fn recent(&self) -> io::Result<Vec<(Scope, Columns)>> {
+        let recent = self.lock().recent.clone();
+        recent.iter().map(|(scope, packed)| Ok((*scope, packed.unpack()?))).collect()
     }
 
     /// What runs from now on, or how it stands with it, and what is in its places.

@@ -4,6 +4,7 @@
 //! STATE_DIR/last-good/insightd.yaml    the configuration
 //! STATE_DIR/last-good/NAME.wasm        a component
 //! STATE_DIR/last-good/id               of both; what has another id is not used
+//! STATE_DIR/taken-ID/...               likewise, of a set whose trial goes on; it counts for nothing until that is over
 //! STATE_DIR/failed                     ids of sets that were taken back, one a line, the latest last
 //! ```
 //!
@@ -15,6 +16,9 @@ use std::path::{Path, PathBuf};
 
 use super::set::{SetId, Snapshot};
 use crate::config::{Environment, Sha256};
+
+/// What folders of sets on trial begin with.
+const TAKEN: &str = "taken-";
 
 /// Failed sets that are remembered.
 const MAX_FAILED: usize = 20;
@@ -77,16 +81,17 @@ fn read(folder: &Path, environment: &Environment) -> Option<Snapshot> {
 }
 
 impl Kept {
-    /// Keeps a set in place of the one that was kept.
+    /// Writes down a set whose trial begins, beside those of `others` that are on trial too; what else was written down is removed.
+    /// So nobody has to hold its bytes until the trial is over.
     ///
     /// # Errors
-    /// What cannot be written; then the one that was kept may be gone.
-    pub fn write(&self, snapshot: &Snapshot) -> Result<(), KeptError> {
-        let (folder, fresh) = (self.last_good(), self.fresh());
-        remove(&fresh)?;
-        fs::create_dir_all(&fresh).map_err(failed("make", &fresh))?;
+    /// What cannot be written.
+    pub fn write_taken(&self, snapshot: &Snapshot, others: &[SetId]) -> Result<(), KeptError> {
+        let folder = self.taken(snapshot.id);
+        self.forget_taken_but(others)?;
+        fs::create_dir_all(&folder).map_err(failed("make", &folder))?;
         let write = |name: &str, content: &[u8]| {
-            let path = fresh.join(name);
+            let path = folder.join(name);
             fs::write(&path, content)
                 .and_then(|()| fs::File::open(&path)?.sync_all())
                 .map_err(failed("write", &path))
@@ -97,9 +102,33 @@ impl Kept {
                 write(&format!("{name}.wasm"), content)?;
             }
         }
-        write("id", snapshot.id.0.to_string().as_bytes())?;
+        write("id", snapshot.id.0.to_string().as_bytes())
+    }
+
+    /// Keeps a set that was written down as taken, in place of the one that was kept.
+    ///
+    /// # Errors
+    /// What cannot be removed or renamed; the set that is kept is the one before or this one.
+    pub fn keep(&self, id: SetId) -> Result<(), KeptError> {
+        let (taken, fresh, folder) = (self.taken(id), self.fresh(), self.last_good());
+        remove(&fresh)?;
+        fs::rename(&taken, &fresh).map_err(failed("rename", &taken))?;
         remove(&folder)?;
         fs::rename(&fresh, &folder).map_err(failed("rename", &fresh))
+    }
+
+    fn taken(&self, id: SetId) -> PathBuf {
+        self.folder.join(format!("{TAKEN}{}", id.0))
+    }
+
+    fn forget_taken_but(&self, ids: &[SetId]) -> Result<(), KeptError> {
+        let wanted: Vec<PathBuf> = ids.iter().map(|id| self.taken(*id)).collect();
+        let entries = fs::read_dir(&self.folder).into_iter().flatten().flatten();
+        entries
+            .filter(|entry| entry.file_name().to_string_lossy().starts_with(TAKEN))
+            .map(|entry| entry.path())
+            .filter(|path| !wanted.contains(path))
+            .try_for_each(|path| remove(&path))
     }
 
     /// Whether a set was taken back.
@@ -157,7 +186,9 @@ mod tests {
         assert!(kept.read(&Environment::default()).is_none());
         for content in [b"one", b"two"] {
             let snapshot = snapshot(content);
-            kept.write(&snapshot).unwrap();
+            kept.write_taken(&snapshot, &[]).unwrap();
+            assert_ne!(kept.read(&Environment::default()).map(|read| read.id), Some(snapshot.id));
+            kept.keep(snapshot.id).unwrap();
             let read = kept.read(&Environment::default()).unwrap();
             assert_eq!((read.id, &read.files), (snapshot.id, &snapshot.files));
         }
@@ -167,11 +198,28 @@ mod tests {
     fn half_a_set_is_none() {
         let folder = tempfile::tempdir().unwrap();
         let kept = Kept::new(folder.path());
-        kept.write(&snapshot(b"one")).unwrap();
+        let snapshot = snapshot(b"one");
+        kept.write_taken(&snapshot, &[]).unwrap();
+        kept.keep(snapshot.id).unwrap();
         fs::write(folder.path().join("last-good/a.wasm"), b"another").unwrap();
         assert!(kept.read(&Environment::default()).is_none());
         fs::remove_file(folder.path().join("last-good/id")).unwrap();
         assert!(kept.read(&Environment::default()).is_none());
+    }
+
+    #[test]
+    fn sets_on_trial_are_written_down_beside_each_other() {
+        let folder = tempfile::tempdir().unwrap();
+        let kept = Kept::new(folder.path());
+        let [one, two, three] = [b"one".as_slice(), b"two", b"three"].map(snapshot);
+        kept.write_taken(&one, &[]).unwrap();
+        kept.write_taken(&two, &[one.id]).unwrap();
+        kept.write_taken(&three, &[two.id]).unwrap();
+        assert!(kept.keep(one.id).is_err());
+        assert!(kept.read(&Environment::default()).is_none());
+        kept.keep(two.id).unwrap();
+        kept.keep(three.id).unwrap();
+        assert_eq!(kept.read(&Environment::default()).unwrap().id, three.id);
     }
 
     #[test]

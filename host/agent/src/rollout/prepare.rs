@@ -1,10 +1,12 @@
 //! From files to a set that may run: every check on the way.
 
+use std::borrow::Cow;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
 
 use insightd_kubernetes::events::{About, Event, EventKind, Recorder};
+use insightd_sandbox::without;
 use insights_sdk::Columns;
 
 use super::canary::is_chosen;
@@ -41,8 +43,10 @@ pub struct Preparer {
     pub components: Library,
     /// Limits of the open sinks by name, in their order.
     pub sinks: Vec<(String, insights_sdk::Limits)>,
-    /// The sets that were offered last, as they were read; the latest last.
-    pub taken: Vec<Snapshot>,
+    /// What the agent began with, until it is written down.
+    pub first: Option<Snapshot>,
+    /// The sets that were offered last and are written down; the latest last.
+    pub taken: Vec<SetId>,
     /// Sets that were through their trial on this node: they may come back whatever the bounds say.
     pub good: Vec<SetId>,
     /// What outlives a restart.
@@ -103,16 +107,37 @@ impl Preparer {
         if self.good.len() > MAX_GOOD {
             self.good.remove(0);
         }
-        let Some(place) = self.taken.iter().position(|snapshot| snapshot.id == id) else { return };
+        let Some(place) = self.taken.iter().position(|taken| *taken == id) else { return };
+        self.taken.drain(..=place);
         if let Some(kept) = &self.kept
-            && let Err(error) = kept.write(&self.taken[place])
+            && let Err(error) = kept.keep(id)
         {
             tracing::warn!(%error, "the last good set is not kept: a restart begins with what is in the files");
         }
-        // From here on nobody asks for its bytes.
-        self.taken.drain(..=place);
-        if self.taken.is_empty() {
-            self.components.forget_files();
+    }
+
+    /// Writes down what the agent began with.
+    pub fn begin(&mut self) {
+        self.components.forget_files();
+        if let Some(first) = self.first.take() {
+            self.write_down(&first);
+        }
+    }
+
+    /// Its trial begins: what is good in the end is kept, and until then nothing of it stays in memory.
+    fn write_down(&mut self, snapshot: &Snapshot) {
+        let Some(kept) = &self.kept else { return };
+        if self.taken.len() > 1 {
+            self.taken.remove(0);
+        }
+        match kept.write_taken(snapshot, &self.taken) {
+            Ok(()) => {
+                self.taken.retain(|other| *other != snapshot.id);
+                self.taken.push(snapshot.id);
+            }
+            Err(error) => {
+                tracing::warn!(%error, set = %snapshot.id, "the set will not be kept: a restart begins with what is in the files");
+            }
         }
     }
 
@@ -156,15 +181,16 @@ impl Preparer {
             self.follow.say(Some(id), Outcome::Taken, "");
             return;
         }
-        match self.prepare(&snapshot, chosen) {
+        let prepared = self.prepare(&snapshot, chosen);
+        // What was made of them is all that is needed from here on.
+        self.components.forget_files();
+        match prepared {
             Ok(set) => {
                 let took_ms = u64::try_from(start.elapsed().as_millis()).unwrap_or(u64::MAX);
                 tracing::info!(set = %id, took_ms, "a new set is ready: it runs from the next tick on");
                 self.exchange.offer(set);
-                self.taken.push(snapshot);
-                if self.taken.len() > 2 {
-                    self.taken.remove(0);
-                }
+                // Before anything is heard of its trial.
+                self.write_down(&snapshot);
                 self.follow.count_taken();
                 if self.follow.say(Some(id), Outcome::Taken, "") {
                     let message = format!("set {id} passed all checks and runs from the next tick on");
@@ -233,13 +259,24 @@ impl Preparer {
 
     fn try_in_shadow(&self, pipelines: &[Pipeline], snapshot: &Snapshot) -> Result<(), No> {
         let recent = self.exchange.recent();
+        let recent =
+            recent.map_err(|error| No::Rejected(format!("the last batches cannot be read: {error}")))?;
+        let chains = self.exchange.chains();
+        // What the running set has set aside hides all that could be compared.
+        let recent: Vec<(Scope, Cow<'_, Columns>)> = recent
+            .iter()
+            .map(|(scope, batch)| {
+                let chains = chains.iter().filter(|chain| chain.scope == *scope);
+                (*scope, without(batch, chains.flat_map(|chain| &chain.aside).map(String::as_str)))
+            })
+            .collect();
         let batches: Vec<(Scope, &Columns)> =
             recent.iter().map(|(scope, batch)| (*scope, &**batch)).collect();
         let limits = |sink: usize| self.sinks.get(sink).map(|(_, limits)| *limits).unwrap_or_default();
         let new: Vec<_> = pipelines.iter().map(|pipeline| pipeline.chain(&limits)).collect();
         let states = self.exchange.states();
         let new = shadow::run(&new, &batches, &states);
-        let running = shadow::run(&self.exchange.chains(), &batches, &states);
+        let running = shadow::run(&chains, &batches, &states);
         // Who goes back to what was good does so because of what runs.
         let is_good = self.good.contains(&snapshot.id);
         let bounds = if is_good { Bounds::NONE } else { snapshot.config.rollout.bounds };

@@ -26,6 +26,8 @@ pub struct Chain {
     pub stages: Vec<Stage>,
     /// Each gets the result of the stages.
     pub outputs: Vec<Output>,
+    /// Parts of the batch that places have set aside, because they fail on them.
+    pub aside: Vec<String>,
 }
 
 /// A transform's place.

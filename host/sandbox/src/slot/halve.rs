@@ -3,6 +3,7 @@
 //! One pod with an odd label must not cost the node its metrics. When all versions fail on a batch, and would not fail on
 //! the batch without its pods, the pod is found by halving and left out.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 
 use insights_sdk::Columns;
@@ -63,7 +64,7 @@ impl<'a> Parts<'a> {
     }
 
     /// Number of the part of this name.
-    pub(super) fn find(&self, name: &str) -> Option<u32> {
+    fn find(&self, name: &str) -> Option<u32> {
         self.names.iter().position(|known| known == name).map(|number| number as u32)
     }
 
@@ -96,6 +97,20 @@ impl<'a> Parts<'a> {
         }
         Some(suspects.start)
     }
+}
+
+/// A batch without the parts of these names, which are those that [`Slot::aside`](super::Slot::aside) gives.
+pub fn without<'a, 'n>(columns: &'a Columns, names: impl IntoIterator<Item = &'n str>) -> Cow<'a, Columns> {
+    let mut names = names.into_iter().peekable();
+    if names.peek().is_none() {
+        return Cow::Borrowed(columns);
+    }
+    let parts = Parts::new(columns);
+    let left_out: Vec<u32> = names.filter_map(|name| parts.find(name)).collect();
+    if left_out.is_empty() {
+        return Cow::Borrowed(columns);
+    }
+    Cow::Owned(parts.with(|part| !left_out.contains(&part)))
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use insights_sdk::Columns;
 
-use super::halve::Parts;
+use super::halve::{Parts, without};
 use super::{OnFailure, Origin, Slot, SlotConfig, Version};
 use crate::component::Component;
 use crate::deadline::thread_cpu_time;
@@ -60,15 +60,7 @@ impl Slot {
     fn without_aside<'a>(&mut self, columns: &'a Columns) -> Cow<'a, Columns> {
         let batch = self.stats.batches;
         self.aside.retain(|aside| aside.until > batch);
-        if self.aside.is_empty() {
-            return Cow::Borrowed(columns);
-        }
-        let parts = Parts::new(columns);
-        let aside: Vec<u32> = self.aside.iter().filter_map(|aside| parts.find(&aside.name)).collect();
-        if aside.is_empty() {
-            return Cow::Borrowed(columns);
-        }
-        Cow::Owned(parts.with(|part| !aside.contains(&part)))
+        without(columns, self.aside())
     }
 
     /// Looks for the data that makes the first of the versions fail that were good before this batch. Gives what that

@@ -189,7 +189,8 @@ fn misbehave(habit: &str, mut batch: Batch) -> Result<Batch, String> {
             if let Some(stone) = habit.strip_prefix("trip over ") {
                 let start = |id: u32| if id == 0 { 0 } else { batch.string_ends[id as usize - 1] as usize };
                 let string = |id: u32| &batch.text[start(id)..batch.string_ends[id as usize] as usize];
-                assert!(!batch.entities.id.iter().any(|&id| string(id) == stone), "tripped");
+                let mut texts = batch.entities.id.iter().chain(&batch.attributes.value);
+                assert!(!texts.any(|&id| string(id) == stone), "tripped");
             } else if let Some(column) = habit.strip_prefix("index of ") {
                 *column_of(&mut batch, column)?.last_mut().ok_or("empty column")? = 1 << 30;
             } else if let Some(column) = habit.strip_prefix("length of ") {

@@ -6,6 +6,7 @@ pub(crate) mod clock;
 pub(crate) mod kubelet;
 pub(crate) mod leader;
 pub(crate) mod outage;
+pub(crate) mod poison;
 pub(crate) mod rbac;
 pub(crate) mod reload;
 pub(crate) mod restart;

@@ -55,6 +55,7 @@ pub(crate) const TESTS: &[Test] = &[
         faults::outage::run,
     ),
     test("transforms-replaced", "ConfigMaps are changed under a running agent", faults::reload::run),
+    test("pod-poisoned", "of 105 pods one makes a component fail", faults::poison::run),
     test("rule-removed", "rights are taken away and given back", faults::rbac::run),
     test("api-server-stopped", "the API server is away for 2 minutes", faults::api_server::run),
     test("token-replaced", "the key that signs service account tokens is replaced", faults::token::run),
@@ -83,6 +84,8 @@ pub(crate) enum Profile {
     TwoLeaders,
     /// The base with a short interval and a component that misbehaves in its chain, so far well-behaved.
     Reloading,
+    /// The same, and the component fails on this text.
+    Tripping(&'static str),
     /// `deploy/overlays/cloudwatch`, with everything printed as well. The service is at this port of the node's loopback.
     Delivering(u16),
 }
@@ -245,6 +248,7 @@ pub(crate) fn overlay(settings: &Settings, profile: Profile) -> Overlay {
             }
         }
         Profile::Reloading => reloading(settings, "first", "none"),
+        Profile::Tripping(text) => reloading(settings, "tripping", &format!("trip over {text}")),
         Profile::Delivering(port) => {
             let sinks = format!(
                 "aws: {{region: eu-central-1}}\ninstance: {{enabled: false}}\nsinks:\n  cloudwatch:\n    type: cloudwatch_logs\n    \

@@ -1,0 +1,136 @@
+//! The data of one pod among 105 makes a component fail: the others are reported on the same tick.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use anyhow::{Result, bail};
+
+use crate::agent::AgentPod;
+use crate::event::Output;
+use crate::suite::{Bench, Profile, Verdict};
+use crate::wait::{now_ms, until};
+use crate::{cluster, sound};
+
+const OTHERS: usize = 104;
+/// Ticks in which a pod is reported before it counts as one of the others: those that crash come and go.
+const STEADY_TICKS: usize = 4;
+
+/// Its name, over which the component trips.
+const NAME: &str = "odd-one";
+
+pub(crate) fn run(bench: &mut Bench) -> Result<Verdict> {
+    let agent = bench.agent(Profile::Tripping(NAME))?;
+    let there = steady(bench, &agent, 1)?.len();
+    cluster::apply(&crowd(OTHERS.saturating_sub(there)), &[])?;
+    let others = steady(bench, &agent, OTHERS)?;
+
+    let since = now_ms();
+    cluster::apply(&pod(), &[])?;
+    let uid = until(Duration::from_secs(60), "the odd pod", || {
+        let found = &cluster::list(&[
+            "-n",
+            "batch",
+            "pods",
+            "--field-selector=status.phase=Running",
+            "-l",
+            "app=odd",
+        ])?;
+        let uid = found.first().and_then(|pod| pod["metadata"]["uid"].as_str());
+        Ok(uid.map(str::to_owned).ok_or_else(|| "does not run".to_owned()))
+    })?;
+    let said = until(Duration::from_secs(30), "data set aside", || {
+        let said = aside(&agent.output(&bench.settings, since)?);
+        Ok(if said.is_empty() { Err("nothing was set aside".to_owned()) } else { Ok(said) })
+    })?;
+    agent.wait_for_ticks(&bench.settings, now_ms(), "Node", 3)?;
+
+    let mut output = agent.output(&bench.settings, since)?;
+    if aside(&output).len() != 1 || !said[0].contains(&format!("pod {uid}")) {
+        bail!("said other than once that {uid} is set aside: {said:?}");
+    }
+    for (time, events) in output.ticks() {
+        let seen: BTreeSet<&str> = events
+            .iter()
+            .filter(|event| event.kind() == "Pod")
+            .map(|event| event.about("pod_name"))
+            .collect();
+        let missing: Vec<&String> = others.iter().filter(|name| !seen.contains(name.as_str())).collect();
+        if !missing.is_empty() {
+            bail!("in the tick of {time} {} of the others have no event: {missing:?}", missing.len());
+        }
+    }
+    if output.events.iter().any(|event| event.about("pod_name") == NAME) {
+        bail!("the pod that is set aside has events");
+    }
+    // The component says that it panics; the agent must not.
+    output.log.retain(|line| !line.contains("hostile"));
+    sound::check(&agent, &output, bench.interval(), since, now_ms())?;
+    println!(
+        "  1 of {} pods was set aside, the others reported in each of {} ticks",
+        others.len() + 1,
+        output.ticks().len()
+    );
+    cluster::kubectl(&[
+        "-n",
+        "batch",
+        "delete",
+        "pod/odd-one",
+        "deployment/crowd",
+        "--cascade=foreground",
+        "--wait",
+    ])?;
+    Ok(Verdict::Passed)
+}
+
+/// Names of the pods that have an event in each of the last ticks, once there are so many.
+fn steady(bench: &Bench, agent: &AgentPod, count: usize) -> Result<BTreeSet<String>> {
+    until(Duration::from_secs(400), &format!("{count} pods"), || {
+        let output = agent.output(&bench.settings, 0)?;
+        let mut ticks = output.ticks();
+        // The last may be half written.
+        ticks.pop_last();
+        if ticks.len() < STEADY_TICKS {
+            return Ok(Err(format!("{} ticks so far", ticks.len())));
+        }
+        let last = ticks.values().rev().take(STEADY_TICKS).map(|events| {
+            let pods = events.iter().filter(|event| event.kind() == "Pod");
+            pods.map(|event| event.about("pod_name").to_owned()).collect::<BTreeSet<String>>()
+        });
+        let steady = last.reduce(|all, tick| &all & &tick).unwrap_or_default();
+        Ok(if steady.len() >= count { Ok(steady) } else { Err(format!("{} have events", steady.len())) })
+    })
+}
+
+/// Lines of the log that say that data is set aside.
+fn aside(output: &Output) -> Vec<String> {
+    output.log.iter().filter(|line| line.contains("data set aside")).cloned().collect()
+}
+
+fn crowd(replicas: usize) -> String {
+    format!(
+        "apiVersion: apps/v1
+kind: Deployment
+metadata: {{name: crowd, namespace: batch}}
+spec:
+  replicas: {replicas}
+  selector: {{matchLabels: {{app: crowd}}}}
+  template:
+    metadata: {{labels: {{app: crowd}}}}
+    spec:
+      terminationGracePeriodSeconds: 0
+      containers: [{{name: idle, image: 'docker.io/local/pause:1', imagePullPolicy: Never}}]
+"
+    )
+}
+
+fn pod() -> String {
+    format!(
+        "apiVersion: v1
+kind: Pod
+metadata: {{name: {NAME}, namespace: batch, labels: {{app: odd}}}}
+spec:
+  terminationGracePeriodSeconds: 0
+  containers: [{{name: idle, image: 'docker.io/local/pause:1', imagePullPolicy: Never}}]
+"
+    )
+}
