@@ -117,22 +117,35 @@ fn config_maps_fit_and_the_agent_takes_the_configuration() {
     }
 }
 
-/// `insightd check`, with the components of the ConfigMaps where the pod has them.
+/// `insightd check`, with the components of the ConfigMaps where the pod has them. They are the shipped ones, so that no compiler is
+/// needed; one that differs by a byte needs it.
 fn check(folder: &Path, configuration: &str) {
+    let (said, error) = run_check(folder, configuration);
+    assert!(said.contains("file:emf") && said.contains(": ok, set "), "{said}{error}\n{configuration}");
+    let emf = folder.join("transforms/emf.wasm");
+    let shipped = fs::read(&emf).expect("is there");
+    // An empty section of one's own changes nothing but the hash.
+    fs::write(&emf, [&shipped[..], &[0, 1, 0]].concat()).expect("can be written");
+    let (_, error) = run_check(folder, configuration);
+    assert!(error.contains("no-compiler"), "{error}");
+    fs::write(&emf, shipped).expect("can be written");
+}
+
+/// What it says, and what is wrong.
+fn run_check(folder: &Path, configuration: &str) -> (String, String) {
     let mounted = "transforms_dir: /etc/insightd/transforms\n";
     assert!(configuration.contains(mounted), "{configuration}");
     let here = format!(
         "transforms_dir: {:?}\ncompiler: {:?}\n",
         folder.join("transforms"),
-        built("release/insightd-compile")
+        folder.join("no-compiler")
     );
     let file = folder.join("insightd.yaml");
     fs::write(&file, configuration.replace(mounted, &here)).expect("can be written");
     let mut agent = Command::new(built("release/insightd"));
     let output = agent.arg("check").arg(&file).env_clear().output().expect("the agent starts");
-    let (said, error) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
-    assert!(output.status.success(), "{error}\n{configuration}");
-    assert!(said.contains("file:emf") && said.contains(": ok, set "), "{said}");
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    (said, String::from_utf8_lossy(&output.stderr).into_owned())
 }
 
 #[test]

@@ -1,8 +1,8 @@
 //! Finding the components that a configuration names.
 //!
-//! `builtin:NAME` is the embedded one, `file:NAME` is `NAME.wasm` in the folder of transforms, compiled by
-//! the child. Where a file cannot be used when the agent starts the built-in of that name runs in its place, and that is
-//! an error in the log, not a detail.
+//! `builtin:NAME` is the embedded one, `file:NAME` is `NAME.wasm` in the folder of transforms, compiled by the child; or, where
+//! the content is that of the built-in of this name, that one, which is compiled already. Where a file cannot be used when the agent
+//! starts the built-in of that name runs in its place, and that is an error in the log, not a detail.
 
 use std::collections::HashMap;
 use std::fs::OpenOptions;
@@ -191,12 +191,18 @@ impl Library {
     fn file(&mut self, name: &str, pinned: Option<Sha256>) -> Result<Component, LibraryError> {
         let path = path_of(&self.folder, name);
         let missing = Err("was not read: the configuration did not name it".to_owned());
-        let wasm = self.files.get(name).unwrap_or(&missing).as_ref();
-        let wasm = wasm.map_err(|error| LibraryError::Read { path: path.clone(), error: error.clone() })?;
+        let wasm = self.files.get(name).cloned().unwrap_or(missing);
+        let wasm = wasm.map_err(|error| LibraryError::Read { path: path.clone(), error })?;
         // Before anything looks at what is inside.
-        let found = Sha256::of(wasm);
+        let found = Sha256::of(&wasm);
         if let Some(wanted) = pinned.filter(|wanted| *wanted != found) {
             return Err(LibraryError::Hash { what: path.display().to_string(), found, wanted });
+        }
+        // The shipped one, from a file: it is there already, as native code that nobody has to compile or hold twice.
+        if let Some(builtin) = self.builtin(name)?
+            && *builtin.sha256() == found.0
+        {
+            return Ok(builtin);
         }
         let generation = self.generation;
         let key = (name.to_owned(), found);
@@ -205,7 +211,7 @@ impl Library {
             return Ok(known.component.clone());
         }
         // What failed may have failed for want of memory: it is tried again whenever it is asked for.
-        let component = self.compile(&path, name, wasm)?;
+        let component = self.compile(&path, name, &wasm)?;
         self.compiled.insert(key, Compiled { component: component.clone(), generation });
         Ok(component)
     }

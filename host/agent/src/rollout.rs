@@ -10,6 +10,7 @@
 //! A thread of its own does all of it but the exchange, so that no tick waits. Whatever fails keeps what runs, and is said once:
 //! in the log, in `/metrics` and `/status`, and as a Kubernetes Event.
 
+mod bell;
 mod canary;
 mod exchange;
 mod follow;
@@ -20,10 +21,11 @@ mod set;
 pub mod shadow;
 mod watch;
 
-use std::sync::mpsc::{self, RecvTimeoutError};
+use std::sync::mpsc::{self, TryRecvError};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use bell::Bell;
 pub use canary::is_chosen;
 pub use exchange::{Exchange, News, Running, Sets};
 pub use follow::{Follow, Latest, Outcome};
@@ -31,9 +33,6 @@ pub use kept::Kept;
 pub use prepare::{Adjust, Preparer};
 pub use set::{Files, Set, SetId, SetOrigin, Snapshot};
 pub use watch::{Places, Watch};
-
-/// How often the files are looked at: a look is a dozen system calls.
-const LOOK: Duration = Duration::from_millis(200);
 
 /// When a set that was refused is tried again although no file changed: what kept it out may have been the moment, such as a
 /// node without memory for the compiler.
@@ -56,7 +55,9 @@ impl Rollout {
         let (mut watch, mut last) = (Watch::default(), Instant::now());
         thread::Builder::new().name("rollout".into()).spawn(move || {
             preparer.begin();
-            while stopped.recv_timeout(LOOK) == Err(RecvTimeoutError::Timeout) {
+            let bell = Bell::new();
+            while stopped.try_recv() == Err(TryRecvError::Empty) {
+                bell.wait(&places, watch.is_settling());
                 preparer.hear();
                 // Before the first tick there is nothing to try a set with.
                 let is_time = preparer.has_batch()

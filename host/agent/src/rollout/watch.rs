@@ -1,4 +1,4 @@
-//! Seeing that files changed, cheaply: by what the system says of them, several times a second.
+//! Seeing that files changed, cheaply: by what the system says of them.
 //!
 //! Their content is read only when that changed, and counts only by its hash. A ConfigMap mount changes all files at once: each
 //! is a link through `..data`, which is replaced. In any other folder a file may be half written: it is looked at again until
@@ -19,7 +19,11 @@ pub struct Places {
 
 /// What the system says of every file; equal where nothing changed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Look(Vec<(PathBuf, Option<Stamp>)>);
+pub struct Look {
+    files: Vec<(PathBuf, Option<Stamp>)>,
+    /// Whether some do not change together.
+    by_file: bool,
+}
 
 /// Device, inode, size, times of content and inode in nanoseconds.
 type Stamp = (u64, u64, u64, i128, i128);
@@ -36,29 +40,65 @@ pub struct Watch {
 const MAX_FILES: usize = 1000;
 
 impl Places {
-    /// Looks at all of them.
-    pub fn look(&self) -> Look {
-        let mut files: Vec<PathBuf> = self.config.iter().cloned().collect();
-        let entries = self.folder.iter().filter_map(|folder| fs::read_dir(folder).ok()).flatten().flatten();
-        let components = entries.map(|entry| entry.path()).filter(|path| is_component(path));
-        files.extend(components.take(MAX_FILES));
-        files.sort();
-        Look(files.into_iter().map(|file| (file.clone(), fs::metadata(file).ok().map(stamp))).collect())
+    /// Folders in which something happens when files change.
+    pub(super) fn folders(&self) -> impl Iterator<Item = &Path> {
+        // A name alone is a file of the working folder.
+        let here = |path: &'_ Path| path.as_os_str().is_empty();
+        let of_config = self.config.iter().filter_map(|file| file.parent());
+        of_config
+            .map(move |path| if here(path) { Path::new(".") } else { path })
+            .chain(self.folder.as_deref())
     }
 
-    /// Whether all files change in one moment: they are links into a folder that is replaced as a whole.
-    fn change_at_once(&self) -> bool {
-        let is_mount =
-            |folder: &Path| fs::symlink_metadata(folder.join("..data")).is_ok_and(|m| m.is_symlink());
-        let folders = self.config.iter().filter_map(|file| file.parent()).chain(self.folder.as_deref());
-        folders.into_iter().all(is_mount)
+    /// Looks at all of them. Of a mount it is enough to look at the one link: an agent does this all the time.
+    pub fn look(&self) -> Look {
+        let mut look = Look::default();
+        if let Some(file) = &self.config {
+            match file.parent().and_then(mount) {
+                Some(link) => look.files.push(link),
+                None => look.add(file.clone()),
+            }
+        }
+        if let Some(folder) = &self.folder {
+            match mount(folder) {
+                Some(link) => look.files.push(link),
+                None => {
+                    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+                    let components = entries.map(|entry| entry.path()).filter(|path| is_component(path));
+                    components.take(MAX_FILES).for_each(|path| look.add(path));
+                }
+            }
+        }
+        look.files.sort();
+        look
     }
+}
+
+impl Look {
+    /// A file that may be half written.
+    fn add(&mut self, file: PathBuf) {
+        self.by_file = true;
+        let stamp = fs::metadata(&file).ok().map(stamp);
+        self.files.push((file, stamp));
+    }
+}
+
+/// The link that is replaced when all files of a folder change in one moment, if it is such a folder.
+fn mount(folder: &Path) -> Option<(PathBuf, Option<Stamp>)> {
+    let link = folder.join("..data");
+    let metadata = fs::symlink_metadata(&link).ok().filter(Metadata::is_symlink)?;
+    Some((link, Some(stamp(metadata))))
 }
 
 impl Watch {
     /// Takes what is there now as seen.
     pub fn new(places: &Places) -> Self {
         Self { seen: places.look(), unsettled: None }
+    }
+
+    /// Whether the last look saw a change that may go on.
+    pub(super) fn is_settling(&self) -> bool {
+        self.unsettled.is_some()
     }
 
     /// Whether there is something new since this was last asked, and it is whole as far as can be told.
@@ -68,7 +108,7 @@ impl Watch {
             self.unsettled = None;
             return false;
         }
-        if places.change_at_once() || self.unsettled.as_ref() == Some(&look) {
+        if !look.by_file || self.unsettled.as_ref() == Some(&look) {
             (self.seen, self.unsettled) = (look, None);
             return true;
         }
