@@ -12,6 +12,13 @@ COMPONENTS := $(TRANSFORMS:%=target/transforms/%.wasm)
 EXAMPLE_COMPONENTS := $(EXAMPLES:%=target/transforms/%.wasm)
 NATIVE := $(TRANSFORMS:%=target/transforms/%.cwasm)
 COMPILER := target/release/insightd-compile
+# STATIC=amd64 (or arm64): agent and compiler child are those of the image, linked statically, so that nothing is built twice where the
+# image is wanted as well. The tests then run what the image holds.
+STATIC ?=
+ifneq ($(STATIC),)
+STATICALLY := deploy/image/for $(STATIC)
+BUILT := $(if $(filter arm64,$(STATIC)),aarch64,x86_64)-unknown-linux-musl/
+endif
 STRIP := target/guest/strip
 AGENT := target/release/insightd
 # Arguments of `make run`.
@@ -52,16 +59,17 @@ $(STRIP): transforms/strip.rs host/agent/src/transform/strip.rs
 	@rustc --edition 2024 -O -D warnings -o $@ $<
 
 $(COMPILER): FORCE
-	@$(CARGO) build --quiet --release --manifest-path host/compile/Cargo.toml --target-dir target/compile
+	@$(STATICALLY) $(CARGO) build --quiet --release --manifest-path host/compile/Cargo.toml --target-dir target/compile
 	@mkdir -p target/release
-	@cmp -s target/compile/release/insightd-compile $@ || cp target/compile/release/insightd-compile $@
+	@cmp -s target/compile/$(BUILT)release/insightd-compile $@ || install target/compile/$(BUILT)release/insightd-compile $@
 
 target/transforms/%.cwasm: target/transforms/%.wasm $(COMPILER)
 	@$(COMPILER) --out $@.new $<
 	@if cmp -s $@.new $@; then rm $@.new; touch $@; else mv $@.new $@; fi
 
 agent: $(NATIVE)
-	@$(CARGO) build --release -p insightd --target-dir target
+	@$(STATICALLY) $(CARGO) build --release -p insightd --target-dir target
+	@[ -z "$(STATIC)" ] || cmp -s target/$(BUILT)release/insightd $(AGENT) || install target/$(BUILT)release/insightd $(AGENT)
 
 deploy-transforms: $(COMPONENTS) ## The shipped components to where the manifests take them from: deploy/base/transforms
 	@mkdir -p deploy/base/transforms

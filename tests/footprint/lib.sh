@@ -16,6 +16,16 @@ memory() { awk '/^Rss:/ {rss = $2} /^Anonymous:/ {anonymous = $2} END {print rss
 peak() { awk '/^VmHWM/ {print $2}' "/proc/$1/status"; }
 # cpu PID: milliseconds of processor time of the process and the children that it waited for
 cpu() { awk -v hz="$(getconf CLK_TCK)" '{sub(/^.*\) /, ""); print int(($12 + $13 + $14 + $15) * 1000 / hz)}' "/proc/$1/stat"; }
+# threads PID: a line for each thread with its name and milliseconds of processor time
+threads() {
+  local thread
+  for thread in "/proc/$1/task"/*; do echo "$(cat "$thread/comm") $(awk '{print int($1 / 1000000)}' "$thread/schedstat")"; done
+}
+# by_thread BEFORE AFTER MILLISECONDS: what `threads` found, as seconds a minute of each name
+by_thread() {
+  awk -v ms="$3" 'NR == FNR {spent[$1] -= $2; next} {spent[$1] += $2}
+    END {for (name in spent) {printf "%s%s %.3f", comma, name, spent[name] / ms * 60; comma = ", "} print ""}' "$1" "$2"
+}
 now() { date +%s%3N; }
 # a_minute MILLISECONDS-BEFORE AFTER CLOCK-BEFORE AFTER: seconds a minute
 a_minute() { awk -v from="$1" -v to="$2" -v began="$3" -v ended="$4" 'BEGIN {printf "%.3f", (to - from) / (ended - began) * 60}'; }
