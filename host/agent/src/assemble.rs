@@ -46,7 +46,7 @@ pub fn library(snapshot: &Snapshot) -> anyhow::Result<Library> {
 /// The same library with other files; another one where the bounds are others.
 ///
 /// # Errors
-/// As for [`library`].
+/// As for [`library()`].
 pub fn renew(library: &mut Library, snapshot: &Snapshot) -> anyhow::Result<()> {
     if *library.limits() == limits(&snapshot.config) {
         library.offer(snapshot.files.clone());
