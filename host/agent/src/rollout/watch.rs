@@ -21,7 +21,7 @@ pub struct Places {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Look {
     files: Vec<(PathBuf, Option<Stamp>)>,
-    /// Whether some do not change together.
+    /// Whether it is of files, or a folder of them, that do not change together.
     by_file: bool,
 }
 
@@ -63,6 +63,7 @@ impl Places {
             match mount(folder) {
                 Some(link) => look.files.push(link),
                 None => {
+                    look.by_file = true;
                     let entries = fs::read_dir(folder).into_iter().flatten().flatten();
                     let components = entries.map(|entry| entry.path()).filter(|path| is_component(path));
                     components.take(MAX_FILES).for_each(|path| look.add(path));
