@@ -117,29 +117,43 @@ fn config_maps_fit_and_the_agent_takes_the_configuration() {
     }
 }
 
-/// `insightd check`, with the components of the ConfigMaps where the pod has them. They are the shipped ones, so that no compiler is
-/// needed; one that differs by a byte needs it.
+/// `insightd check`, with the components of the ConfigMaps where the pod has them.
 fn check(folder: &Path, configuration: &str) {
-    let (said, error) = run_check(folder, configuration);
+    let compiler = built("release/insightd-compile");
+    let (said, error) = run_check(folder, configuration, &compiler);
     assert!(said.contains("file:emf") && said.contains(": ok, set "), "{said}{error}\n{configuration}");
-    let emf = folder.join("transforms/emf.wasm");
+}
+
+#[test]
+fn shipped_components_need_no_compiler() {
+    let Some([base, ..]) = rendered("shipped_components_need_no_compiler") else { return };
+    let folder = tempfile::tempdir().expect("a folder");
+    let transforms = folder.path().join("transforms");
+    fs::create_dir(&transforms).expect("can be made");
+    let mut configuration = String::new();
+    for (name, data) in base.of_kind("ConfigMap").flat_map(files) {
+        match name.ends_with(".wasm") {
+            true => fs::write(transforms.join(name), data).expect("can be written"),
+            false if name == "insightd.yaml" => configuration = String::from_utf8(data).expect("UTF-8"),
+            false => {}
+        }
+    }
+    let none = folder.path().join("no-compiler");
+    let (said, error) = run_check(folder.path(), &configuration, &none);
+    assert!(said.contains(": ok, set "), "{said}{error}");
+    // An empty section of its own makes it another file.
+    let emf = transforms.join("emf.wasm");
     let shipped = fs::read(&emf).expect("is there");
-    // An empty section of one's own changes nothing but the hash.
     fs::write(&emf, [&shipped[..], &[0, 1, 0]].concat()).expect("can be written");
-    let (_, error) = run_check(folder, configuration);
+    let (_, error) = run_check(folder.path(), &configuration, &none);
     assert!(error.contains("no-compiler"), "{error}");
-    fs::write(&emf, shipped).expect("can be written");
 }
 
 /// What it says, and what is wrong.
-fn run_check(folder: &Path, configuration: &str) -> (String, String) {
+fn run_check(folder: &Path, configuration: &str, compiler: &Path) -> (String, String) {
     let mounted = "transforms_dir: /etc/insightd/transforms\n";
     assert!(configuration.contains(mounted), "{configuration}");
-    let here = format!(
-        "transforms_dir: {:?}\ncompiler: {:?}\n",
-        folder.join("transforms"),
-        folder.join("no-compiler")
-    );
+    let here = format!("transforms_dir: {:?}\ncompiler: {:?}\n", folder.join("transforms"), compiler);
     let file = folder.join("insightd.yaml");
     fs::write(&file, configuration.replace(mounted, &here)).expect("can be written");
     let mut agent = Command::new(built("release/insightd"));

@@ -218,7 +218,9 @@ fn an_override_that_cannot_be_used_falls_back_loudly_and_a_good_one_runs() {
     let Some(compiler) = compiler() else { return };
     let built = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/transforms/decorate.wasm");
     let folder = tempfile::tempdir().expect("a folder");
-    fs::copy(&built, folder.path().join("decorate.wasm")).expect("`make builtins` leaves decorate.wasm");
+    // With an empty section of its own it is another file than the built-in's, which would run in its place.
+    let wasm = fs::read(built).expect("`make builtins` leaves decorate.wasm");
+    fs::write(folder.path().join("decorate.wasm"), [&wasm[..], &[0, 1, 0]].concat()).expect("can be written");
     fs::write(folder.path().join("utilization.wasm"), "no component").expect("can be written");
     let text = format!(
         "transforms_dir: {:?}\ncompiler: {compiler:?}\npipelines:\n- name: node\n  transforms: [{{use: file:decorate}}, {{use: \
