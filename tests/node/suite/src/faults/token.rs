@@ -4,6 +4,7 @@
 //! tokens signed with it into the pods' volumes. So the agent is refused, by API server and kubelet, until it reads its file again.
 
 use std::fs;
+use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
 
@@ -56,6 +57,7 @@ pub(crate) fn run(bench: &mut Bench) -> Result<Verdict> {
 fn token(agent: &AgentPod) -> Result<String> {
     let process = node::processes(&agent.container_id)?;
     let pid = process.first().with_context(|| format!("{} has no process", agent.name))?;
-    let file = format!("/proc/{pid}/root/var/run/secrets/kubernetes.io/serviceaccount/token");
-    fs::read_to_string(&file).with_context(|| file)
+    let root = PathBuf::from(format!("/proc/{pid}/root"));
+    let file = root.join("var/run/secrets/kubernetes.io/serviceaccount/token");
+    fs::read_to_string(&file).with_context(|| file.display().to_string())
 }
