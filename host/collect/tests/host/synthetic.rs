@@ -1,5 +1,7 @@
 //! Trees made for one question each.
 
+mod devices;
+
 use std::fs;
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -98,17 +100,6 @@ fn a_node_a_pod_and_its_containers() {
     assert_eq!(container.gauge("cpu.quota_millicores"), Some(500.0));
     assert_eq!(container.gauge("memory.limit_bytes"), None, "`max` is no limit");
     assert_eq!(container.gauge("memory.max_usage_bytes"), None, "a file that this kernel does not have");
-}
-
-#[test]
-fn interfaces_by_name() {
-    let host = Host::v2();
-    let view = sample(&mut collector(host.path()));
-    let names: Vec<_> = view.of_kind("interface").iter().map(|interface| interface.id()).collect();
-    assert_eq!(names, ["eth0"]);
-    let eth0 = view.find("interface", "eth0").unwrap();
-    assert_eq!((eth0.current("network.rx_bytes"), eth0.current("network.tx_bytes")), (Some(100), Some(200)));
-    assert_eq!(eth0.parent().unwrap().kind(), "node");
 }
 
 #[test]
@@ -222,136 +213,6 @@ fn changed_bounds_show_after_a_few_ticks() {
 }
 
 #[test]
-fn the_network_of_a_pod_is_that_of_its_oldest_container() {
-    let host = Host::v2();
-    host.net(40, "lo:1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16\neth0:7 1 0 0 0 0 0 0 8 2 0 0 0 0 0 0\n");
-    host.file(&format!("sys/fs/cgroup/{}/cgroup.procs", container(B)), "40\n41\n");
-    let mut collector = collector(host.path());
-    let view = sample(&mut collector);
-    view.no_problems();
-    let pod = view.find("cgroup", "kubepods.slice/kubepods-podx.slice").unwrap();
-    let interfaces = pod.children("interface");
-    assert_eq!(interfaces.iter().map(|interface| interface.id()).collect::<Vec<_>>(), ["eth0"]);
-    assert_eq!(interfaces[0].current("network.rx_bytes"), Some(7));
-    assert_eq!(pod.attribute("network.host"), None);
-
-    // a process that has ended gives way to one of another container
-    host.file(&format!("sys/fs/cgroup/{}/cgroup.procs", container(B)), "39\n");
-    host.file(&format!("sys/fs/cgroup/{}/init.scope/cgroup.procs", container(A)), "40\n");
-    let view = sample(&mut collector);
-    view.no_problems();
-    let pod = view.find("cgroup", "kubepods.slice/kubepods-podx.slice").unwrap();
-    assert_eq!(pod.children("interface").len(), 1);
-}
-
-#[test]
-fn a_pod_in_the_nodes_network_says_so_and_has_no_interfaces() {
-    let host = Host::v2();
-    // one inode for both: one namespace
-    fs::create_dir_all(host.path().join("proc/40/net")).unwrap();
-    fs::hard_link(host.path().join("proc/1/net/dev"), host.path().join("proc/40/net/dev")).unwrap();
-    host.file(&format!("sys/fs/cgroup/{}/cgroup.procs", container(A)), "40\n");
-    let view = sample(&mut collector(host.path()));
-    let pod = view.find("cgroup", "kubepods.slice/kubepods-podx.slice").unwrap();
-    assert_eq!(pod.attribute("network.host"), Some("true"));
-    assert_eq!(pod.children("interface").len(), 0);
-}
-
-#[test]
-fn processes_of_another_pid_namespace_are_found_by_their_cgroup() {
-    let host = Host::v2();
-    host.net(40, "eth0:7 1 0 0 0 0 0 0 8 2 0 0 0 0 0 0\n");
-    host.file("proc/39/cgroup", "0::/../../system.slice/x.service\n");
-    host.file(
-        "proc/40/cgroup",
-        &format!("0::/../../kubepods.slice/kubepods-podx.slice/cri-containerd-{A}.scope\n"),
-    );
-    host.file(&format!("sys/fs/cgroup/{}/cgroup.procs", container(A)), "0\n0\n");
-    let mut collector = collector(host.path());
-    for _ in 0..2 {
-        let view = sample(&mut collector);
-        view.no_problems();
-        let pod = view.find("cgroup", "kubepods.slice/kubepods-podx.slice").unwrap();
-        assert_eq!(pod.children("interface").len(), 1);
-    }
-    // cgroup v1 shows nothing instead; the host has another number for this process, too
-    host.file(&format!("sys/fs/cgroup/{}/cgroup.procs", container(A)), "");
-    let interfaces = |view: &View| {
-        view.find("cgroup", "kubepods.slice/kubepods-podx.slice").unwrap().children("interface").len()
-    };
-    let fresh = sample(&mut self::collector(host.path()));
-    assert_eq!(interfaces(&fresh), 0, "in the host's namespace an empty list is no reason to search");
-    std::os::unix::fs::symlink("2147483646", host.path().join("proc/self")).unwrap();
-    let fresh = sample(&mut self::collector(host.path()));
-    assert_eq!(interfaces(&fresh), 1);
-    // the number in the list of our own container is ours, not the host's
-    host.file(&format!("sys/fs/cgroup/{}/cgroup.procs", container(A)), "39\n");
-    host.net(39, "eth0:7 1 0 0 0 0 0 0 8 2 0 0 0 0 0 0\neth1:7 1 0 0 0 0 0 0 8 2 0 0 0 0 0 0\n");
-    let fresh = sample(&mut self::collector(host.path()));
-    assert_eq!(interfaces(&fresh), 1);
-    // the number now belongs to a process elsewhere
-    host.file(&format!("sys/fs/cgroup/{}/cgroup.procs", container(A)), "0\n");
-    host.file("proc/40/cgroup", "0::/system.slice/y.service\n");
-    let view = sample(&mut collector);
-    let pod = view.find("cgroup", "kubepods.slice/kubepods-podx.slice").unwrap();
-    assert_eq!(pod.children("interface").len(), 0);
-}
-
-#[test]
-fn devices_by_name_and_number() {
-    let host = Host::v2();
-    for (name, number) in [("vda", "254:0"), ("loop0", "7:0"), ("dm-0", "253:0")] {
-        host.file(&format!("sys/block/{name}/dev"), &format!("{number}\n"));
-    }
-    host.file("proc/1/mountinfo", "31 23 0:28 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw\n32 1 253:0 / /data rw - ext4 /dev/mapper/data rw\n");
-    host.file("sys/fs/cgroup/cpu.stat", "usage_usec 5\n");
-    host.file(
-        "sys/fs/cgroup/io.stat",
-        "254:0 rbytes=10 wbytes=20 rios=1 wios=2\n7:0 rbytes=10 wbytes=0 rios=1 wios=0\n253:0 rbytes=3 wbytes=0 rios=1 wios=0\n\
-        8:16 rbytes=4 wbytes=0 rios=1 wios=0\n8:32 rbytes=0 wbytes=0 rios=0 wios=0\n",
-    );
-    let view = sample(&mut collector(host.path()));
-    let names: Vec<_> = view.of_kind("disk").iter().map(|disk| disk.id()).collect();
-    assert_eq!(names, ["/dev/vda", "/dev/mapper/data", "8:16"]);
-    let disk = view.find("disk", "/dev/vda").unwrap();
-    assert_eq!((disk.current("io.read_bytes"), disk.current("io.writes")), (Some(10), Some(2)));
-    assert_eq!(disk.current("io.total_bytes"), None);
-}
-
-#[test]
-fn without_devices_in_the_root_cgroup_the_block_layer_answers() {
-    let host = Host::v2();
-    host.file("sys/block/vda/dev", "254:0\n");
-    host.file("proc/diskstats", " 254 0 vda 5 0 16 0 7 0 32 0 0 0 0\n 254 1 vda1 5 0 16 0 7 0 32 0 0 0 0\n");
-    let view = sample(&mut collector(host.path()));
-    let names: Vec<_> = view.of_kind("disk").iter().map(|disk| disk.id()).collect();
-    assert_eq!(names, ["/dev/vda"], "partitions are no disks");
-    let disk = view.find("disk", "/dev/vda").unwrap();
-    assert_eq!((disk.current("io.read_bytes"), disk.current("io.writes")), (Some(16 * 512), Some(7)));
-}
-
-#[test]
-fn pressure_of_the_machine_has_no_full_cpu() {
-    let host = Host::v2();
-    for resource in ["cpu", "memory", "io"] {
-        host.file(&format!("proc/pressure/{resource}"), "some avg10=0 total=11\nfull avg10=0 total=0\n");
-        host.file(
-            &format!("sys/fs/cgroup/{}/{resource}.pressure", container(A)),
-            "some avg10=0 total=5\nfull avg10=0 total=4\n",
-        );
-    }
-    let view = sample(&mut collector(host.path()));
-    let node = view.node();
-    assert_eq!((node.current("psi.cpu.some_us"), node.current("psi.cpu.full_us")), (Some(11), None));
-    assert_eq!(node.current("psi.io.full_us"), Some(0));
-    let container = view.find("cgroup", &container(A)).unwrap();
-    assert_eq!(
-        (container.current("psi.cpu.some_us"), container.current("psi.cpu.full_us")),
-        (Some(5), Some(4))
-    );
-}
-
-#[test]
 fn the_root_of_v2_has_memory_from_its_statistics_and_swap_from_meminfo() {
     let host = Host::v2();
     host.file("sys/fs/cgroup/memory.stat", "anon 1000\nfile 500\ninactive_file 100\n");
@@ -447,27 +308,4 @@ fn more_cgroups_than_allowed_are_left_out_and_reported() {
         "{:?}",
         view.report.problems
     );
-}
-
-/// As sysfs has it: the disk is a link, its controller is another.
-#[test]
-fn nvme_disks_have_serial_numbers_and_no_link_leads_out_of_the_host() {
-    let host = Host::v2();
-    host.file("sys/devices/pci0/nvme/nvme0/serial", "vol0abc1234567890def\n");
-    host.file("sys/devices/pci0/nvme/nvme0/nvme0n1/dev", "259:0\n");
-    host.file("sys/block/xvda/dev", "202:0\n");
-    host.file("sys/block/xvda/device/serial", "not asked for\n");
-    host.file("sys/block/nvme9n1/dev", "259:9\n");
-    let outside = tempfile::tempdir().unwrap();
-    fs::write(outside.path().join("serial"), "vol0outside\n").unwrap();
-    let link =
-        |target: &Path, link: &str| std::os::unix::fs::symlink(target, host.path().join(link)).unwrap();
-    link(Path::new("../devices/pci0/nvme/nvme0/nvme0n1"), "sys/block/nvme0n1");
-    link(Path::new("../../nvme0"), "sys/devices/pci0/nvme/nvme0/nvme0n1/device");
-    link(outside.path(), "sys/block/nvme9n1/device");
-    let mut collector = collector(host.path());
-    sample(&mut collector).no_problems();
-    let mut found: Vec<_> = collector.block_devices().map(|disk| (disk.name, disk.serial)).collect();
-    found.sort_unstable();
-    assert_eq!(found, [("nvme0n1", Some("vol0abc1234567890def")), ("nvme9n1", None), ("xvda", None)]);
 }

@@ -1,0 +1,254 @@
+//! What a broken list costs: a field, a pod, the whole of it.
+
+use serde_json::{Value, json};
+
+use super::{amounts, boxed, only, pod_with, read};
+use crate::pods::{Kind, Pod, parse};
+use crate::{Cost, KubeletError, Subject};
+
+#[test]
+fn a_field_of_a_wrong_type_costs_that_field() {
+    let expect = |pointer: &str, value: Value, path: &str, message: &str| -> Pod {
+        let list = read(
+            json!([{"metadata": {"name": "other", "namespace": "a", "uid": "o"}}, pod_with(pointer, value)]),
+        );
+        assert_eq!(list.pods.len(), 2, "{pointer}: {:?}", list.problems);
+        assert_eq!(list.problems.len(), 1, "{pointer}: {:?}", list.problems);
+        let problem = list.problems.iter().next().unwrap();
+        assert_eq!(problem.subject, Subject::Pod { namespace: "n".into(), name: "p".into() });
+        assert_eq!((problem.path.as_str(), problem.cost), (path, Cost::Field));
+        assert_eq!(problem.message, message, "{pointer}");
+        list.pods[1].clone()
+    };
+
+    let pod = expect(
+        "/metadata/labels/b.c~1d",
+        json!(5),
+        r#"metadata.labels["b.c/d"]"#,
+        "invalid type: integer `5`, expected a string",
+    );
+    assert_eq!(pod.labels, boxed(&[("a", "1")]));
+
+    let pod = expect(
+        "/metadata/labels",
+        json!("x"),
+        "metadata.labels",
+        "invalid type: string \"x\", expected an object of strings",
+    );
+    assert!(pod.labels.is_empty());
+
+    let pod = expect(
+        "/spec/containers/0/resources/requests/cpu",
+        json!("12x"),
+        "spec.containers[0].resources.requests.cpu",
+        "\"12x\" is not a quantity: no such suffix (decimal n u m k M G T P E, binary Ki Mi Gi Ti Pi Ei, exponents e3)",
+    );
+    assert_eq!(pod.containers[0].requests, amounts(None, 1));
+
+    let pod = expect(
+        "/spec/containers/0/resources/requests/memory",
+        json!("9Ei"),
+        "spec.containers[0].resources.requests.memory",
+        "\"9Ei\" is more than 2^63 - 1 bytes",
+    );
+    assert_eq!(pod.containers[0].requests, amounts(1000, None));
+
+    let pod = expect(
+        "/spec/containers/0",
+        json!(7),
+        "spec.containers[0]",
+        "invalid type: integer `7`, expected an object",
+    );
+    assert_eq!(pod.containers.len(), 2, "the other one, and this one from its status");
+    assert_eq!(&*pod.containers[0].name, "two");
+
+    let pod = expect(
+        "/status/containerStatuses/0/restartCount",
+        json!(-1),
+        "status.containerStatuses[0].restartCount",
+        "invalid value: integer `-1`, expected u64",
+    );
+    assert_eq!(pod.containers[0].restarts, None);
+
+    let pod = expect(
+        "/status/phase",
+        json!(["Running"]),
+        "status.phase",
+        "invalid type: sequence, expected a string",
+    );
+    assert_eq!(pod.phase, None);
+    assert_eq!(pod.containers[0].restarts, Some(1), "the rest of the status stays");
+
+    let pod = expect("/spec", json!("gone"), "spec", "invalid type: string \"gone\", expected an object");
+    assert_eq!(pod.containers.len(), 1, "the one with a status");
+    assert_eq!(pod.containers[0].kind, Kind::Main);
+
+    let pod = expect(
+        "/spec/containers/0/resources/requests",
+        json!(["1", "2"]),
+        "spec.containers[0].resources.requests",
+        "invalid type: sequence, expected an object",
+    );
+    assert_eq!(pod.containers[0].requests, amounts(None, None), "a list is not fields in order");
+
+    let pod = expect(
+        "/status/startTime",
+        json!("yesterday"),
+        "status.startTime",
+        &format!("not an RFC 3339 time: {}", "yesterday".parse::<jiff::Timestamp>().unwrap_err()),
+    );
+    assert_eq!(pod.start_unix_ms, None);
+}
+
+#[test]
+fn several_broken_fields_are_each_named_by_their_own_place() {
+    let mut pod = pod_with("/spec/containers/0", json!(1));
+    pod["spec"]["containers"][1]["name"] = json!(2);
+    pod["status"]["phase"] = json!(3);
+    let list = read(json!([pod]));
+    let paths: Vec<_> = list.problems.iter().map(|problem| problem.path.as_str()).collect();
+    assert_eq!(paths, ["spec.containers[0]", "spec.containers[1].name", "status.phase", "spec.containers"]);
+    assert_eq!(only(&list).containers.len(), 1, "the one that has a status");
+}
+
+#[test]
+fn what_makes_a_pod_unusable_costs_that_pod() {
+    for (pod, path) in [
+        (json!(5), ""),
+        (json!("x"), ""),
+        (json!(null), ""),
+        (json!([]), ""),
+        (json!([{"uid": "u", "name": "p", "namespace": "n"}, null, null]), ""),
+        (json!({}), "metadata"),
+        (json!({"metadata": {}}), "metadata.uid"),
+        (json!({"metadata": {"uid": "", "name": "p", "namespace": "n"}}), "metadata.uid"),
+        (json!({"metadata": {"uid": "u", "namespace": "n"}}), "metadata.name"),
+        (json!({"metadata": {"uid": "u", "name": "p", "namespace": null}}), "metadata.namespace"),
+    ] {
+        let good = pod_with("/status/phase", json!("Running"));
+        let list = read(json!([pod, good]));
+        assert_eq!(&*only(&list).name, "p");
+        assert_eq!(list.problems.len(), 1, "{pod}");
+        let problem = list.problems.iter().next().unwrap();
+        assert_eq!((problem.path.as_str(), problem.cost), (path, Cost::Pod), "{pod}: {problem}");
+        assert!(
+            matches!(problem.subject, Subject::Index(0)) || pod["metadata"]["name"] == "p",
+            "{pod}: {problem}"
+        );
+    }
+    let list = read(json!([pod_with("/metadata/uid", json!(7))]));
+    assert!(list.pods.is_empty());
+    let problems: Vec<_> = list.problems.iter().map(ToString::to_string).collect();
+    assert_eq!(
+        problems,
+        [
+            "pod n/p: metadata.uid: invalid type: integer `7`, expected a string; the field is left out",
+            "pod n/p: metadata.uid: absent or empty, and a pod is not to be told from others without it; the pod is left out",
+        ]
+    );
+}
+
+#[test]
+fn a_pod_with_no_end_of_broken_fields_is_given_up() {
+    let statuses: Vec<Value> = (0..1000).map(|_| json!({"restartCount": "x"})).collect();
+    let list = read(json!([
+        pod_with("/status/containerStatuses", Value::Array(statuses)),
+        {"metadata": {"name": "q", "namespace": "n", "uid": "v"}}
+    ]));
+    assert_eq!(&*only(&list).name, "q");
+    assert_eq!(list.problems.len(), 17);
+    assert!(
+        list.problems
+            .iter()
+            .any(|problem| problem.cost == Cost::Pod && problem.message.contains("16 fields"))
+    );
+}
+
+#[test]
+fn problems_are_bounded_but_counted() {
+    let list = read(Value::Array(vec![json!(1); 1000]));
+    assert_eq!((list.problems.len(), list.problems.iter().count()), (1000, 64));
+    let list = read(json!([pod_with("/metadata/labels", json!("x".repeat(1 << 20)))]));
+    assert!(list.problems.iter().next().unwrap().to_string().len() < 400);
+}
+
+#[test]
+fn null_is_absent_everywhere() {
+    let list = read(json!([{
+        "metadata": {"name": "p", "namespace": "n", "uid": "u", "labels": null, "annotations": null, "ownerReferences": null},
+        "spec": {"containers": [null, {"name": "c", "resources": null, "restartPolicy": null}], "initContainers": null,
+                 "hostNetwork": null, "overhead": null},
+        "status": {"conditions": null, "startTime": null, "containerStatuses": [
+            {"name": "c", "state": null, "lastState": {"terminated": null}, "restartCount": null, "containerID": null}]}
+    }, {"metadata": {"name": "q", "namespace": "n", "uid": "v"}, "spec": null, "status": null}]));
+    assert!(list.problems.is_empty(), "{:?}", list.problems);
+    assert_eq!(list.pods[0].containers.len(), 1);
+    assert_eq!(list.pods[0].containers[0].state, None);
+    assert_eq!(
+        list.pods[1],
+        Pod { uid: "v".into(), name: "q".into(), namespace: "n".into(), ..Pod::default() }
+    );
+}
+
+#[test]
+fn bytes_that_are_not_utf8_cost_no_pod() {
+    let mut body =
+        json!({"items": [pod_with("/metadata/labels", json!({"a": "-?-"}))]}).to_string().into_bytes();
+    let at = body.iter().position(|&byte| byte == b'?').unwrap();
+    body[at] = 0xff;
+    let list = parse(&body, "test").unwrap();
+    assert_eq!(only(&list).labels, boxed(&[("a", "-\u{fffd}-")]));
+}
+
+#[test]
+fn a_lone_surrogate_costs_its_pod_where_it_is_read() {
+    let body = r#"{"items": [
+        {"metadata": {"name": "p", "namespace": "n", "uid": "u", "labels": {"a": "\ud800"}}},
+        {"metadata": {"name": "q", "namespace": "n", "uid": "v"}, "spec": {"ignored": "\ud800"}}]}"#;
+    let list = parse(body.as_bytes(), "test").unwrap();
+    assert_eq!(&*only(&list).name, "q");
+    assert_eq!(list.problems.len(), 1);
+}
+
+#[test]
+fn nesting_of_what_is_ignored_does_not_matter() {
+    let deep = "[".repeat(100_000) + &"]".repeat(100_000);
+    let body = format!(
+        r#"{{"ignored": {deep}, "items": [{{"x": {deep}, "metadata": {{"name": "p", "namespace": "n", "uid": "u"}}}},
+            {{"metadata": {{"name": "q", "namespace": "n", "uid": "v", "labels": {deep}}}}}]}}"#
+    );
+    let list = parse(body.as_bytes(), "test").unwrap();
+    assert_eq!(&*only(&list).name, "p");
+    assert_eq!(list.problems.len(), 1, "{:?}", list.problems);
+}
+
+#[test]
+fn whole_documents_that_are_not_lists() {
+    let error = |body: &str| parse(body.as_bytes(), "https://10.0.0.7:10250/pods").unwrap_err();
+    let text = |body: &str| error(body).to_string();
+
+    assert!(matches!(error(" \n"), KubeletError::Empty { .. }));
+    assert_eq!(
+        text("Unauthorized"),
+        "https://10.0.0.7:10250/pods: line 1, column 1: expected value, wanted a v1 PodList (the kubelet's /pods); \
+         it begins \"Unauthorized\""
+    );
+    let cut = error("{\n  \"items\": [\n    {\"metadata\": {\"na");
+    assert!(matches!(cut, KubeletError::Syntax { line: 3, column: 21, .. }), "{cut:?}");
+    let after = error("{\"items\": []}\n}");
+    assert!(matches!(after, KubeletError::Syntax { line: 2, column: 1, .. }), "{after:?}");
+    let wrong = text(r#"{"items": {"metadata": 1}}"#);
+    assert!(wrong.contains("line 1, column") && wrong.contains("expected a list"), "{wrong}");
+    assert!(text("[]").contains("expected an object"), "{}", text("[]"));
+    assert!(text(r#"{"items": [], "items": []}"#).contains("duplicate field `items`"));
+
+    assert_eq!(
+        text(
+            r#"{"kind":"Status","apiVersion":"v1","status":"Failure","message":"pods is forbidden","code":403}"#
+        ),
+        "https://10.0.0.7:10250/pods: no `items` in the answer, wanted a v1 PodList (the kubelet's /pods); \
+         found kind `Status`: pods is forbidden"
+    );
+    assert!(text("{}").ends_with("found an object without `kind`"));
+    assert!(text(r#"{"kind": 7, "message": [1]}"#).ends_with("found an object without `kind`"));
+}
