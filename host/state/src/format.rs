@@ -96,6 +96,14 @@ pub(crate) fn read(bytes: &[u8]) -> Result<Spaces, NotAState> {
     if reader.0.is_empty() { Ok(spaces) } else { Err(damaged) }
 }
 
+/// The bytes of a state written anew, as the next commit would; for fuzzing.
+#[doc(hidden)]
+pub fn rewrite(bytes: &[u8]) -> Option<Vec<u8>> {
+    let mut rewritten = Vec::new();
+    write(&read(bytes).ok()?, &mut rewritten).ok()?;
+    Some(rewritten)
+}
+
 struct Reader<'a>(&'a [u8]);
 
 impl<'a> Reader<'a> {

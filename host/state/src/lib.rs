@@ -59,6 +59,8 @@ mod space;
 mod stats;
 mod store;
 
+#[doc(hidden)]
+pub use format::rewrite;
 pub use settings::Settings;
 pub use space::SpaceId;
 pub use stats::{Mode, SpaceStats, Stats};

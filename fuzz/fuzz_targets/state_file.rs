@@ -1,0 +1,25 @@
+//! The file of the state: whoever can write to the folder, and any broken disk, chooses its bytes.
+//!
+//! Read twice: as it is, and with a right magic, version and checksum. What is taken for a state is written as the next commit
+//! would; that is no longer, and is read again as the same.
+#![no_main]
+
+use insightd_state::rewrite;
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|bytes: &[u8]| {
+    check(bytes);
+    let mut repaired = bytes.to_vec();
+    let Some(end) = repaired.len().checked_sub(4).filter(|end| *end >= 12) else { return };
+    repaired[..8].copy_from_slice(b"insstate");
+    repaired[8..12].copy_from_slice(&1_u32.to_le_bytes());
+    let sum = crc32fast::hash(&repaired[..end]);
+    repaired[end..].copy_from_slice(&sum.to_le_bytes());
+    check(&repaired);
+});
+
+fn check(bytes: &[u8]) {
+    let Some(written) = rewrite(bytes) else { return };
+    assert!(written.len() <= bytes.len(), "no more than there was");
+    assert_eq!(rewrite(&written).as_deref(), Some(&*written));
+}
