@@ -15,6 +15,7 @@ mod canary;
 mod exchange;
 mod follow;
 mod kept;
+mod numbers;
 mod packed;
 mod prepare;
 mod set;
