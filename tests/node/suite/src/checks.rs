@@ -5,4 +5,5 @@ pub(crate) mod deploys;
 pub(crate) mod figures;
 pub(crate) mod identity;
 pub(crate) mod rates;
+pub(crate) mod recorded;
 pub(crate) mod types;

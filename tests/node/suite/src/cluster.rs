@@ -2,8 +2,9 @@
 
 use std::io::Write;
 use std::process::{Command, Stdio};
+use std::thread;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow, bail};
 use serde_json::Value;
 
 /// Runs `kubectl`, gives what it prints.
@@ -11,11 +12,16 @@ pub(crate) fn kubectl(arguments: &[&str]) -> Result<String> {
     run(arguments, None)
 }
 
+/// The same with something on its standard input.
+pub(crate) fn kubectl_with(arguments: &[&str], input: &str) -> Result<String> {
+    run(arguments, Some(input))
+}
+
 /// `kubectl apply` of a text.
 pub(crate) fn apply(text: &str, more: &[&str]) -> Result<()> {
     let mut arguments = vec!["apply", "-f", "-"];
     arguments.extend(more);
-    run(&arguments, Some(text)).map(|_| ())
+    kubectl_with(&arguments, text).map(|_| ())
 }
 
 /// Objects as JSON: `get(&["pods", "-A"])`.
@@ -51,12 +57,20 @@ fn try_once(arguments: &[&str], input: Option<&str>) -> Result<String> {
         .stderr(Stdio::piped())
         .spawn()
         .with_context(what)?;
-    if let (Some(text), Some(mut stdin)) = (input, child.stdin.take()) {
-        stdin.write_all(text.as_bytes()).with_context(what)?;
-    }
-    let output = child.wait_with_output().with_context(what)?;
+    let stdin = child.stdin.take();
+    // Beside the reading: what answers before it has read all would wait for ever otherwise.
+    let (written, output) = thread::scope(|scope| {
+        let writer = scope.spawn(|| match (input, stdin) {
+            (Some(text), Some(mut stdin)) => stdin.write_all(text.as_bytes()),
+            _ => Ok(()),
+        });
+        let output = child.wait_with_output();
+        (writer.join(), output)
+    });
+    let output = output.with_context(what)?;
     if !output.status.success() {
         bail!("{}: {}", what(), String::from_utf8_lossy(&output.stderr).trim());
     }
+    written.map_err(|_| anyhow!("what writes to kubectl panicked"))?.with_context(what)?;
     String::from_utf8(output.stdout).with_context(what)
 }

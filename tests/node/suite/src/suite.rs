@@ -45,6 +45,11 @@ pub(crate) const TESTS: &[Test] = &[
     )),
     also_in_guest(test("figures", "counters and gauges against the kubelet's", checks::figures::run)),
     also_in_guest(test("rates", "published rates are the growth of these counters", checks::rates::run)),
+    test(
+        "recorded",
+        "a recording made beside the agent replays as what the agent said",
+        checks::recorded::run,
+    ),
     test("container-restarted", "a container is killed and started by the runtime", faults::restart::run),
     test("empty-cgroup", "a pod whose cgroups are empty, as under gVisor", faults::sandbox::run),
     test("pods-replaced", "50 pods deleted and made during ticks", faults::churn::run),

@@ -1,0 +1,90 @@
+//! A recording that is made beside the agent, replayed: what the agent said in the same ticks.
+
+use std::collections::BTreeMap;
+
+use anyhow::{Result, bail};
+use serde_json::json;
+
+use crate::agent::NAMESPACE;
+use crate::cluster;
+use crate::event::{Event, Output};
+use crate::sound;
+use crate::suite::{Bench, Profile, Verdict};
+use crate::wait::now_ms;
+
+const TICKS: usize = 4;
+const CONFIG: &str = "/etc/insightd/config/insightd.yaml";
+/// Pods whose containers come and go: the two programs ask the kubelet one after the other.
+const RESTLESS: &[&str] = &["crasher", "hungry", "crunch", "nightly"];
+
+/// Events of one tick by what tells them apart.
+type Events<'a> = BTreeMap<String, &'a Event>;
+
+pub(crate) fn run(bench: &mut Bench) -> Result<Verdict> {
+    let agent = bench.agent(Profile::Quick)?;
+    let since = now_ms();
+    let inside = |arguments: &[&str], input: &str| {
+        let exec = ["-n", NAMESPACE, "exec", "-i", &agent.name, "--", "/insightd"];
+        cluster::kubectl_with(&[&exec, arguments].concat(), input)
+    };
+    let recording = inside(&["record", "--ticks", &TICKS.to_string(), "--config", CONFIG], "")?;
+    let events = inside(&["replay", "-", "--config", CONFIG], &recording)?;
+    let replay = Output { events: events.lines().filter_map(Event::parse).collect(), ..Output::default() };
+    let output = agent.wait_for_ticks(&bench.settings, since, "Node", TICKS + 2)?;
+    sound::check(&agent, &output, bench.interval(), since, now_ms())?;
+
+    let (replayed, said) = (by_tick(&replay), by_tick(&output));
+    if replayed.len() != TICKS {
+        bail!("{} ticks came out of a recording of {TICKS}", replayed.len());
+    }
+    let mut figures = 0;
+    for (time, ours) in &replayed {
+        let Some(theirs) = said.get(time) else { bail!("the agent said nothing in the tick of {time}") };
+        let lone = ours.keys().find(|name| !theirs.contains_key(*name));
+        if let Some(name) = lone.or_else(|| theirs.keys().find(|name| !ours.contains_key(*name))) {
+            bail!("in the tick of {time} {name} is on one side alone, of the agent and the replay");
+        }
+        for (name, ours) in ours {
+            figures += compare(name, ours, theirs[name])?;
+        }
+    }
+    let events: usize = replayed.values().map(BTreeMap::len).sum();
+    println!(
+        "  {events} events of {TICKS} ticks alike, in {figures} bounds; {} bytes of recording",
+        recording.len()
+    );
+    if figures < 10 * TICKS {
+        bail!("{figures} bounds of containers and pods are too few for the workload");
+    }
+    Ok(Verdict::Passed)
+}
+
+/// What the node's pipeline says, tick by tick: a recording without `--cluster` has no more.
+fn by_tick(output: &Output) -> BTreeMap<u64, Events<'_>> {
+    let of_node = |event: &&Event| {
+        event.value["Sources"] != json!(["apiserver"])
+            && !RESTLESS.iter().any(|name| event.about("pod_name").starts_with(name))
+    };
+    let ticks = output.ticks().into_iter();
+    ticks
+        .map(|(time, events)| {
+            (time, events.into_iter().filter(of_node).map(|event| (event.identity(), event)).collect())
+        })
+        .collect()
+}
+
+/// Everything that is not measured is the same. How many figures were among it.
+fn compare(name: &str, ours: &Event, theirs: &Event) -> Result<usize> {
+    let members = |event: &Event| -> BTreeMap<String, serde_json::Value> {
+        let is_fixed = |name: &str| name.ends_with("_limit") || name == "container_cpu_request";
+        let all = event.value.as_object().into_iter().flatten();
+        all.filter(|(name, value)| !value.is_number() || is_fixed(name))
+            .map(|(name, value)| (name.clone(), value.clone()))
+            .collect()
+    };
+    let (ours, theirs) = (members(ours), members(theirs));
+    if ours != theirs {
+        bail!("{name}: the replay says {ours:?}, the agent {theirs:?}");
+    }
+    Ok(ours.values().filter(|value| value.is_number()).count())
+}
