@@ -3,8 +3,9 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 
+use crate::agent::AgentPod;
 use crate::suite::{Bench, Profile, Verdict};
 use crate::wait::{now_ms, until};
 use crate::{cluster, sound};
@@ -43,37 +44,19 @@ pub(crate) fn run(bench: &mut Bench) -> Result<Verdict> {
         "--wait=false",
     ])?;
     let second = running(&first)?;
-    let output = agent.wait_for_ticks(
-        &bench.settings,
-        now_ms() + 2 * bench.interval().as_millis() as u64,
-        "Node",
-        2,
-    )?;
-
-    let (_, last) = output.ticks().pop_last().unwrap_or_default();
-    let seen: BTreeSet<String> = last
-        .iter()
-        .filter(|event| event.kind() == "Pod")
-        .map(|event| event.about("pod_name").to_owned())
-        .collect();
-    let missing: Vec<&String> = second.difference(&seen).collect();
-    let stale: Vec<&String> = first.intersection(&seen).collect();
-
+    settled(bench, &agent, |seen| {
+        let (missing, stale) = (second.difference(seen).count(), first.intersection(seen).count());
+        if missing + stale == 0 {
+            return Ok(());
+        }
+        Err(format!("{missing} of {PODS} pods have no event, {stale} have one that are gone"))
+    })?;
     cluster::kubectl(&["-n", "batch", "delete", "deployment", "churn", "--cascade=foreground", "--wait"])?;
-    let end = agent.wait_for_ticks(&bench.settings, now_ms(), "Node", 2)?;
+    settled(bench, &agent, |seen| match second.intersection(seen).count() {
+        0 => Ok(()),
+        stale => Err(format!("{stale} pods have an event that are gone")),
+    })?;
     let output = agent.output(&bench.settings, since)?;
-    if !missing.is_empty() || !stale.is_empty() {
-        bail!(
-            "at the end {} of {PODS} pods have no event, {} have one that are gone",
-            missing.len(),
-            stale.len()
-        );
-    }
-    if let Some((_, last)) = end.ticks().pop_last()
-        && last.iter().any(|event| second.contains(event.about("pod_name")))
-    {
-        bail!("events of pods that are gone");
-    }
     let longest =
         agent.metrics()?.into_iter().find(|sample| sample.name == "insightd_tick_duration_max_seconds");
     let longest = longest.context("no insightd_tick_duration_max_seconds in /metrics")?.value;
@@ -81,6 +64,26 @@ pub(crate) fn run(bench: &mut Bench) -> Result<Verdict> {
     sound::check(&agent, &output, bench.interval(), since, now_ms())?;
     println!("  {} pods came and went in {} ticks", first.len() + second.len(), output.ticks().len());
     Ok(Verdict::Passed)
+}
+
+/// Waits for two ticks, then until the pods with an event in the latest are the right ones. The API server forgets pods before the
+/// kubelet has ended them.
+fn settled(
+    bench: &Bench,
+    agent: &AgentPod,
+    is_right: impl Fn(&BTreeSet<String>) -> Result<(), String>,
+) -> Result<()> {
+    let since = now_ms();
+    agent.wait_for_ticks(&bench.settings, since, "Node", 2)?;
+    until(Duration::from_secs(60), "pods with events", || {
+        let output = agent.output(&bench.settings, since)?;
+        let mut ticks = output.ticks();
+        // The last may be half written.
+        ticks.pop_last();
+        let Some((_, last)) = ticks.pop_last() else { return Ok(Err("no whole tick".to_owned())) };
+        let pods = last.iter().filter(|event| event.kind() == "Pod");
+        Ok(is_right(&pods.map(|event| event.about("pod_name").to_owned()).collect()))
+    })
 }
 
 /// Names of the pods, once 50 run that are none of `others`.
