@@ -66,7 +66,7 @@ pub(crate) fn run(bench: &mut Bench) -> Result<Verdict> {
     Ok(Verdict::Passed)
 }
 
-/// Waits for two ticks, then until the pods with an event in the latest are the right ones. The API server forgets pods before the
+/// Waits for two ticks, then until the pods with an event in the last whole one are the right ones. The API server forgets pods before the
 /// kubelet has ended them.
 fn settled(
     bench: &Bench,
