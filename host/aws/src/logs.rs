@@ -4,6 +4,7 @@ mod body;
 mod create;
 mod explain;
 pub mod limits;
+pub mod names;
 mod send;
 #[cfg(test)]
 mod tests;

@@ -1,0 +1,203 @@
+//! Names of log groups and streams that CloudWatch Logs accepts (`CreateLogGroup`, `CreateLogStream` in the service's API
+//! reference), and the nearest accepted name for any other.
+//!
+//! | name | accepted |
+//! |---|---|
+//! | group | 1 to 512 of `A-Z a-z 0-9 . - _ / #`, not beginning with `aws/` |
+//! | stream | 1 to 512 characters, none of `:`, `*` or a control character |
+//!
+//! The service documents no bound for control characters in stream names; here they are refused, because names appear in
+//! logs and a NUL separates the two names in the key of a block.
+
+use std::borrow::Cow;
+
+use super::limits::MAX_NAME_CHARACTERS;
+
+/// Takes the place of a character that a name must not have.
+const REPLACEMENT: char = '_';
+
+/// The prefix of group names that the service keeps for itself.
+const RESERVED_PREFIX: &str = "aws/";
+
+/// Hexadecimal digits that tell cut names apart.
+const HASH_DIGITS: usize = 16;
+
+/// Why the service refuses a name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NameError {
+    /// A name has at least one character.
+    #[error("is empty")]
+    Empty,
+    /// Longer than the service accepts.
+    #[error("has {0} characters, CloudWatch Logs accepts {MAX_NAME_CHARACTERS}")]
+    TooLong(usize),
+    /// A character that group names do not have.
+    #[error(
+        "has the character {0:?}: log group names have letters and digits of ASCII and `.`, `-`, `_`, `/`, `#`"
+    )]
+    GroupCharacter(char),
+    /// The service keeps these names for itself.
+    #[error("begins with `aws/`, which CloudWatch Logs reserves: did you mean `/aws/`?")]
+    Reserved,
+    /// A character that stream names do not have.
+    #[error("has the character {0:?}: log stream names have no `:`, no `*` and no control characters")]
+    StreamCharacter(char),
+}
+
+/// Checks a log group's name.
+///
+/// # Errors
+/// The service refuses it.
+pub fn validate_group(name: &str) -> Result<(), NameError> {
+    if let Some(wrong) = name.chars().find(|&character| !is_of_group(character)) {
+        return Err(NameError::GroupCharacter(wrong));
+    }
+    if name.starts_with(RESERVED_PREFIX) {
+        return Err(NameError::Reserved);
+    }
+    validate_length(name)
+}
+
+/// Checks a log stream's name.
+///
+/// # Errors
+/// The service refuses it.
+pub fn validate_stream(name: &str) -> Result<(), NameError> {
+    match name.chars().find(|&character| !is_of_stream(character)) {
+        Some(wrong) => Err(NameError::StreamCharacter(wrong)),
+        None => validate_length(name),
+    }
+}
+
+/// Returns the name unchanged where the service accepts it. In any other, `_` replaces each character that it refuses and
+/// the slash of a leading `aws/`; a name that is too long is cut and ends in a hash of the whole. An empty name stays empty.
+///
+/// Names that differ in replaced characters only become the same one.
+pub fn sanitize_group(name: &str) -> Cow<'_, str> {
+    if name.is_empty() || validate_group(name).is_ok() {
+        return Cow::Borrowed(name);
+    }
+    let mut clean = replaced(name, is_of_group);
+    if clean.starts_with(RESERVED_PREFIX) {
+        clean.replace_range(RESERVED_PREFIX.len() - 1..RESERVED_PREFIX.len(), "_");
+    }
+    Cow::Owned(cut(clean, name))
+}
+
+/// Returns the name unchanged where the service accepts it; see [`sanitize_group`] for any other.
+pub fn sanitize_stream(name: &str) -> Cow<'_, str> {
+    if name.is_empty() || validate_stream(name).is_ok() {
+        return Cow::Borrowed(name);
+    }
+    Cow::Owned(cut(replaced(name, is_of_stream), name))
+}
+
+fn is_of_group(character: char) -> bool {
+    character.is_ascii_alphanumeric() || matches!(character, '.' | '-' | '_' | '/' | '#')
+}
+
+fn is_of_stream(character: char) -> bool {
+    !matches!(character, ':' | '*') && !character.is_control()
+}
+
+fn validate_length(name: &str) -> Result<(), NameError> {
+    match name.chars().count() {
+        0 => Err(NameError::Empty),
+        count if count > MAX_NAME_CHARACTERS => Err(NameError::TooLong(count)),
+        _ => Ok(()),
+    }
+}
+
+fn replaced(name: &str, is_accepted: fn(char) -> bool) -> String {
+    name.chars().map(|character| if is_accepted(character) { character } else { REPLACEMENT }).collect()
+}
+
+/// Cuts `clean` to the service's length. The hash is of the name as it came, so that names with a common beginning stay apart.
+fn cut(clean: String, original: &str) -> String {
+    if clean.chars().count() <= MAX_NAME_CHARACTERS {
+        return clean;
+    }
+    let kept: String = clean.chars().take(MAX_NAME_CHARACTERS - HASH_DIGITS - 1).collect();
+    format!("{kept}-{:0HASH_DIGITS$x}", fnv1a(original.as_bytes()))
+}
+
+/// The 64-bit FNV-1a hash: the same in every release, so that a name keeps its destination.
+fn fnv1a(bytes: &[u8]) -> u64 {
+    bytes
+        .iter()
+        .fold(0xcbf2_9ce4_8422_2325, |hash, &byte| (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn names_are_accepted_as_the_api_reference_says() {
+        for group in
+            ["/aws/containerinsights/prod/performance", "a", "A.b-c_d/e#9", "/aws/x", "awsome/x", "AWS/x"]
+        {
+            assert_eq!(validate_group(group), Ok(()), "{group}");
+            assert_eq!(sanitize_group(group), group);
+        }
+        for (group, error) in [
+            ("", NameError::Empty),
+            ("aws/demo/performance", NameError::Reserved),
+            ("/my group/x", NameError::GroupCharacter(' ')),
+            ("arn:aws:eks", NameError::GroupCharacter(':')),
+            ("/x/{{name}}", NameError::GroupCharacter('{')),
+            ("/x/prod\n", NameError::GroupCharacter('\n')),
+            ("/x/größe", NameError::GroupCharacter('ö')),
+        ] {
+            assert_eq!(validate_group(group), Err(error), "{group}");
+        }
+        assert_eq!(validate_group(&"g".repeat(512)), Ok(()));
+        assert_eq!(validate_group(&"g".repeat(513)), Err(NameError::TooLong(513)));
+
+        for stream in ["node-1", "ip-10-0-0-1.ec2.internal", "größe/x #1 {a}", "[$LATEST]"] {
+            assert_eq!(validate_stream(stream), Ok(()), "{stream}");
+            assert_eq!(sanitize_stream(stream), stream);
+        }
+        assert_eq!(validate_stream(""), Err(NameError::Empty));
+        assert_eq!(validate_stream("prod:n"), Err(NameError::StreamCharacter(':')));
+        assert_eq!(validate_stream("all-*"), Err(NameError::StreamCharacter('*')));
+        assert_eq!(validate_stream("a\0b"), Err(NameError::StreamCharacter('\0')));
+        // Characters are counted, not bytes.
+        assert_eq!(validate_stream(&"ö".repeat(512)), Ok(()));
+        assert_eq!(validate_stream(&"ö".repeat(513)), Err(NameError::TooLong(513)));
+    }
+
+    #[test]
+    fn what_is_refused_is_replaced() {
+        assert_eq!(
+            sanitize_group("/aws/x/aws:111122223333:us-west-2:demo/p"),
+            "/aws/x/aws_111122223333_us-west-2_demo/p"
+        );
+        assert_eq!(sanitize_group("aws/demo"), "aws_demo");
+        assert_eq!(sanitize_group("/my group/{{c}}\n"), "/my_group/__c___");
+        assert_eq!(sanitize_stream("prod:all-*-n\r\n"), "prod_all-_-n__");
+        assert_eq!((sanitize_group(""), sanitize_stream("")), ("".into(), "".into()));
+    }
+
+    #[test]
+    fn long_names_with_a_common_beginning_stay_apart() {
+        let long = "c".repeat(600);
+        let (one, other) =
+            (sanitize_group(&long).into_owned(), sanitize_group(&format!("{long}/2")).into_owned());
+        assert_eq!((one.len(), other.len()), (512, 512));
+        assert_ne!(one, other);
+        assert_eq!(one[..495], long[..495]);
+        // The same in every release: FNV-1a of 600 times `c`, worked out apart.
+        assert_eq!(&one[495..], "-9c3adb454cff2e5d");
+    }
+
+    proptest! {
+        #[test]
+        fn every_name_becomes_one_that_is_accepted(name in "\\PC{1,40}|[ -~\n\0]{1,40}|[a-z:ö]{500,700}|aws/.{0,9}") {
+            prop_assert_eq!(validate_group(&sanitize_group(&name)), Ok(()));
+            prop_assert_eq!(validate_stream(&sanitize_stream(&name)), Ok(()));
+        }
+    }
+}
