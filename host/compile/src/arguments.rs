@@ -19,7 +19,8 @@ Options:
   -h, --help             Show this text
   -V, --version          Show the version
 
-Exit codes: 64 wrong arguments, 65 not a valid component, 70 anything else.
+Exit codes: 64 wrong arguments, 65 not a valid component, 71 not enough memory,
+70 anything else.
 ";
 
 const DEFAULT_MEMORY_MIB: u64 = 64;

@@ -1,7 +1,9 @@
 //! The compilation itself.
 
 use insightd_sandbox::engine;
-use wasmtime::Engine;
+use wasmtime::{Engine, OutOfMemory};
+
+use crate::exhaustion;
 
 /// First bytes of a component: magic, version, layer 1. A core module has layer 0.
 const COMPONENT: &[u8] = b"\0asm\x0d\0\x01\0";
@@ -25,5 +27,22 @@ pub(crate) fn compile(engine: &Engine, wasm: &[u8]) -> Result<Vec<u8>, String> {
                 .to_owned(),
         });
     }
-    engine.precompile_component(wasm).map_err(|error| format!("not a valid component: {error:#}"))
+    engine.precompile_component(wasm).map_err(|error| {
+        if is_exhaustion(&error) {
+            exhaustion::exit();
+        }
+        format!("not a valid component: {error:#}")
+    })
+}
+
+/// Returns true for memory that the kernel refused: wasmtime reports some of its own mappings instead of ending.
+fn is_exhaustion(error: &wasmtime::Error) -> bool {
+    let refused = |cause: &(dyn std::error::Error + 'static)| {
+        cause.is::<OutOfMemory>()
+            || cause.downcast_ref() == Some(&rustix::io::Errno::NOMEM)
+            || cause
+                .downcast_ref::<std::io::Error>()
+                .is_some_and(|error| error.kind() == std::io::ErrorKind::OutOfMemory)
+    };
+    error.is::<OutOfMemory>() || error.chain().any(refused)
 }

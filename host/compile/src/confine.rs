@@ -1,14 +1,19 @@
-//! Giving up what compiling does not need, before foreign bytes are looked at.
+//! Drops what compiling does not need, before the first foreign byte is read.
 //!
-//! Whoever finds a hole in the compiler gets a process that can read its input, compute for a few seconds in a few
-//! megabytes and write its output: no files, no sockets, no other processes, no new machine code.
+//! Code that takes over the compiler finds a process that can read its input, compute for a few seconds in a few
+//! megabytes and write its output: no files, no sockets, no signal to another process, no new machine code of its own.
+//! Its output is native code that the agent runs, which no confinement of this process changes (docs/security.md).
 
 use std::collections::BTreeMap;
 use std::io;
 
-use rustix::process::{Resource, Rlimit, Signal, getrlimit, set_parent_process_death_signal, setrlimit};
+use rustix::process::{
+    DumpableBehavior, Gid, Pid, Resource, Rlimit, Signal, Uid, getpid, getrlimit, set_dumpable_behavior,
+    set_parent_process_death_signal, setrlimit,
+};
 use rustix::thread::{
-    CapabilitySet, CapabilitySets, clear_ambient_capability_set, set_capabilities, set_no_new_privs,
+    CapabilitySet, CapabilitySets, capabilities, clear_ambient_capability_set, set_capabilities,
+    set_no_new_privs, set_thread_gid, set_thread_groups, set_thread_uid,
 };
 use seccompiler::{
     BpfProgram, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompFilter, SeccompRule,
@@ -41,9 +46,18 @@ fn set(resource: Resource, current: u64, maximum: u64) -> io::Result<()> {
     Ok(())
 }
 
-/// Dies with the agent, drops capabilities, and lets only those system calls through that compiling needs.
+/// User and group that the compiler runs as where it may change them: nobody's, and within the range that user
+/// namespaces of pods map.
+const COMPILER_ID: u32 = 65_533;
+
+/// Takes another user, dies with the agent, drops capabilities, and lets only those system calls through that compiling
+/// needs.
 pub(crate) fn drop_privileges() -> Result<(), String> {
     let text = |error: rustix::io::Errno| error.to_string();
+    become_nobody().map_err(text)?;
+    // No process of the same user may trace this one or write to its memory: native code comes out of it.
+    set_dumpable_behavior(DumpableBehavior::NotDumpable).map_err(text)?;
+    // After the change of user, which clears it.
     set_parent_process_death_signal(Some(Signal::KILL)).map_err(text)?;
     set_no_new_privs(true).map_err(text)?;
     // Kernels without ambient capabilities (before 4.3) have none to clear.
@@ -55,7 +69,34 @@ pub(crate) fn drop_privileges() -> Result<(), String> {
     seccompiler::apply_filter(&filter).map_err(|error| format!("system call filter: {error}"))
 }
 
-/// Reading, writing, memory that is not executable, and an orderly or disorderly end.
+/// Takes a user that owns nothing, if this process may change its user and the agent may still limit and kill it then.
+///
+/// In the DaemonSet, all capabilities are dropped: the compiler stays user 0, and the agent can signal it as its equal.
+fn become_nobody() -> rustix::io::Result<()> {
+    let needed =
+        CapabilitySet::SETUID | CapabilitySet::SETGID | CapabilitySet::KILL | CapabilitySet::SYS_RESOURCE;
+    if !capabilities(None)?.effective.contains(needed) {
+        return Ok(());
+    }
+    let result = (|| {
+        set_thread_groups(&[])?;
+        set_thread_gid(Gid::from_raw(COMPILER_ID))?;
+        set_thread_uid(Uid::from_raw(COMPILER_ID))
+    })();
+    match result {
+        // A user namespace that does not map this user, or one that forbids to set groups: as without the capability.
+        Err(rustix::io::Errno::INVAL | rustix::io::Errno::PERM) => Ok(()),
+        other => other,
+    }
+}
+
+/// Allows `tgkill` for this process alone: `abort` sends itself a signal, and nothing else needs one.
+fn own_process() -> Result<SeccompRule, seccompiler::BackendError> {
+    let pid = Pid::as_raw(Some(getpid())) as u64;
+    SeccompRule::new(vec![SeccompCondition::new(0, SeccompCmpArgLen::Dword, SeccompCmpOp::Eq, pid)?])
+}
+
+/// Returns the filter: reading, writing, memory that is not executable, and an orderly or disorderly end.
 fn filter() -> Result<BpfProgram, seccompiler::BackendError> {
     let mut rules: BTreeMap<i64, Vec<SeccompRule>> = [
         libc::SYS_read,
@@ -75,10 +116,9 @@ fn filter() -> Result<BpfProgram, seccompiler::BackendError> {
         libc::SYS_restart_syscall,
         libc::SYS_exit,
         libc::SYS_exit_group,
-        // `abort` sends itself a signal.
+        // For the `tgkill` of `abort`, below.
         libc::SYS_getpid,
         libc::SYS_gettid,
-        libc::SYS_tgkill,
         // Reading a file asks for its size.
         libc::SYS_fstat,
         libc::SYS_statx,
@@ -92,6 +132,7 @@ fn filter() -> Result<BpfProgram, seccompiler::BackendError> {
     let not_executable = SeccompRule::new(vec![not_executable])?;
     rules.insert(libc::SYS_mmap, vec![not_executable.clone()]);
     rules.insert(libc::SYS_mprotect, vec![not_executable]);
+    rules.insert(libc::SYS_tgkill, vec![own_process()?]);
     let architecture = std::env::consts::ARCH.try_into()?;
     SeccompFilter::new(rules, SeccompAction::KillProcess, SeccompAction::Allow, architecture)?.try_into()
 }

@@ -7,6 +7,7 @@
 mod arguments;
 mod compile;
 mod confine;
+mod exhaustion;
 
 use std::fs::File;
 use std::io::{self, Read, Write};
@@ -22,7 +23,12 @@ const SOFTWARE: u8 = 70;
 /// Largest component, bytes. The agent has a lower bound of its own.
 const MAX_INPUT: u64 = 16 << 20;
 
+#[global_allocator]
+static ALLOCATOR: exhaustion::ExitWhenExhausted = exhaustion::ExitWhenExhausted;
+
 fn main() -> ExitCode {
+    // The standard hook may print a backtrace, for which it makes system calls that the filter forbids.
+    std::panic::set_hook(Box::new(|panic| eprintln!("{panic}")));
     let request = match arguments::parse(std::env::args_os().skip(1)) {
         Ok(request) => request,
         Err(reason) => return fail(USAGE, &format!("{reason}. Try --help")),

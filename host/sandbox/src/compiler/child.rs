@@ -14,10 +14,9 @@ use crate::text::{ERROR_BYTES, clip};
 
 /// Exit code of `insightd-compile` for input that is not a valid component.
 const EXIT_REFUSED: i32 = 65;
-/// Words with which the child ends when it gets no more memory: those of its runtime and of the compiler.
-const OUT_OF_MEMORY: [&str; 2] = ["memory allocation of", "out of memory"];
+/// Exit code of `insightd-compile` when it gets no more memory.
+const EXIT_EXHAUSTED: i32 = 71;
 
-const SIGABRT: i32 = 6;
 const SIGKILL: i32 = 9;
 const SIGSEGV: i32 = 11;
 const SIGXCPU: i32 = 24;
@@ -130,15 +129,12 @@ fn read_stderr(mut stderr: ChildStderr) -> String {
 /// What the end of an unsuccessful child means.
 fn explain(status: ExitStatus, stderr: &str, limits: &CompileLimits) -> CompileError {
     let seconds = limits.cpu_time.as_secs().max(1);
-    let out_of_memory = || {
-        let mib = limits.memory_bytes >> 20;
-        CompileError::Limit(format!(
-            "the component needs more than {mib} MiB to compile; it is too big, or made to exhaust the compiler"
-        ))
-    };
     match (status.code(), status.signal()) {
         (Some(EXIT_REFUSED), _) => CompileError::Refused(stderr.to_owned()),
-        _ if OUT_OF_MEMORY.iter().any(|words| stderr.contains(words)) => out_of_memory(),
+        (Some(EXIT_EXHAUSTED), _) => CompileError::Limit(format!(
+            "the component needs more than {} MiB to compile; it is too big, or made to exhaust the compiler",
+            limits.memory_bytes >> 20
+        )),
         (_, Some(SIGXCPU | SIGKILL)) => CompileError::Limit(format!(
             "the component needs more than {seconds} s of CPU time to compile; it is too big, or made to exhaust the compiler"
         )),
@@ -148,7 +144,6 @@ fn explain(status: ExitStatus, stderr: &str, limits: &CompileLimits) -> CompileE
         (_, Some(SIGSYS)) => {
             CompileError::Died("it made a system call that a compiler does not need".to_owned())
         }
-        (_, Some(SIGABRT)) if stderr.is_empty() => out_of_memory(),
         _ if stderr.is_empty() => CompileError::Died(status.to_string()),
         _ => CompileError::Died(format!("{status}: {stderr}")),
     }

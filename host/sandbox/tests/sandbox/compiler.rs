@@ -1,6 +1,7 @@
 //! The compiler child under attack.
 
 use std::fmt::Write as _;
+use std::io::Write as _;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
@@ -35,6 +36,26 @@ fn a_bomb_ends_the_child_under_its_limits() {
     let error = arena.attack("compile bomb", || arena.compiler.compile(&bomb)).unwrap_err();
     assert!(matches!(error, CompileError::Limit(_)), "{error}");
     assert!(error.to_string().contains("made to exhaust the compiler"), "{error}");
+}
+
+/// However much the environment asks of the runtime's error messages.
+#[test]
+fn memory_that_runs_out_has_an_exit_code_of_its_own() {
+    let (_serial, _) = enter();
+    for backtrace in ["0", "1", "full"] {
+        let mut child = Command::new(guests::compiler())
+            .args(["--memory-mib", "48"])
+            .env("RUST_BACKTRACE", backtrace)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        // It may end before it has read all of it.
+        let _ = child.stdin.take().unwrap().write_all(&bomb(40_000));
+        let status = child.wait().unwrap();
+        assert_eq!(status.code(), Some(71), "RUST_BACKTRACE={backtrace}: {status}");
+    }
 }
 
 #[test]
@@ -149,6 +170,18 @@ fn the_child_has_no_privileges() {
         "Threads:\t1",
     ] {
         assert!(lines.contains(line), "{line}: {lines}");
+    }
+    // A user of its own, where the parent may still limit and kill such a process: all four capabilities of that.
+    let own = std::fs::read_to_string("/proc/self/status").unwrap();
+    let effective = own.lines().find_map(|line| line.strip_prefix("CapEff:\t")).unwrap();
+    let effective = u64::from_str_radix(effective, 16).unwrap();
+    let needed = [5, 6, 7, 24].iter().fold(0, |set, bit| set | 1_u64 << bit);
+    if effective & needed == needed {
+        for line in ["Uid:\t65533\t65533\t65533\t65533", "Gid:\t65533\t65533\t65533\t65533", "Groups:\t \n"] {
+            assert!(lines.contains(line), "{line}: {lines}");
+        }
+    } else {
+        eprintln!("SKIPPED: the user of the compiler child: these tests may not change users");
     }
     let limits = std::fs::read_to_string(format!("/proc/{}/limits", child.id())).unwrap();
     let limit = |name: &str| {

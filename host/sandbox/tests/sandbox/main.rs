@@ -6,6 +6,7 @@ mod arena;
 mod calls;
 mod cluster;
 mod compiler;
+mod confine;
 mod contract;
 mod formatters;
 mod guests;

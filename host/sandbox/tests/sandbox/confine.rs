@@ -1,0 +1,41 @@
+//! The confinement of the compiler child, entered by the test itself: what code that took over the compiler could do.
+
+// The module is the child's; a program of its own cannot be a dependency.
+#[allow(dead_code, reason = "the child's start also closes files and sets limits")]
+#[path = "../../../compile/src/confine.rs"]
+mod confine;
+
+use std::os::unix::process::ExitStatusExt;
+use std::process::{Command, ExitStatus};
+
+/// Says to the ignored test below, in a process of its own, whom to send a signal.
+const RECEIVER: &str = "INSIGHTD_TEST_SIGNAL_RECEIVER";
+
+#[test]
+#[ignore = "run by the tests below in a process of its own"]
+fn confined() {
+    let receiver = std::env::var(RECEIVER).unwrap().parse::<libc::pid_t>().unwrap();
+    let receiver = if receiver == 0 { std::process::id().cast_signed() } else { receiver };
+    confine::drop_privileges().unwrap();
+    // Signal 0 asks for permission alone.
+    // SAFETY: system calls that touch no memory of this process.
+    unsafe {
+        let thread = if receiver == libc::getpid() { libc::gettid() } else { receiver };
+        let answer = libc::syscall(libc::SYS_tgkill, receiver, thread, 0);
+        libc::_exit(i32::from(answer != 0));
+    }
+}
+
+fn signal(receiver: u32) -> ExitStatus {
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    command.args(["confine::confined", "--exact", "--ignored"]).env(RECEIVER, receiver.to_string());
+    command.output().unwrap().status
+}
+
+#[test]
+fn no_signal_reaches_another_process() {
+    assert_eq!(signal(std::process::id()).signal(), Some(libc::SIGSYS));
+    assert_eq!(signal(1).signal(), Some(libc::SIGSYS));
+    // Its own does, for `abort`.
+    assert_eq!(signal(0).code(), Some(0));
+}
