@@ -1,14 +1,13 @@
 //! Every parser of a cgroup file over the same bytes: none may panic, and what one found must stand in the text.
 #![no_main]
 
-use insightd_collect::cgroup::files;
+use insightd_collect::cgroup::files::{self, BlkioFile};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|text: &[u8]| {
     let _ = files::single(text);
     let _ = files::bound(text);
     let _ = files::cfs_quota(text);
-    let _ = files::memory_bound_v1(text);
     let _ = files::cpu_stat(text);
     let _ = files::oom_kills(text);
     let _ = files::memory_stat_v2(text);
@@ -16,9 +15,10 @@ fuzz_target!(|text: &[u8]| {
     if let Ok((_, period)) = files::cpu_max(text) {
         assert!(period > 0, "a quota is divided by it");
     }
-    if let Ok(stat) = files::memory_stat_v1(text, false) {
-        assert_eq!((stat.hierarchical_pgfault, stat.hierarchical_pgmajfault), (None, None));
-        assert!(files::memory_stat_v1(text, true).is_ok(), "the same lines");
+    let stat = files::memory_stat_v1(text, false).value;
+    assert_eq!((stat.hierarchical_pgfault, stat.hierarchical_pgmajfault), (None, None));
+    for value in [stat.cache, stat.rss, stat.swap, files::cpu_stat(text).value.periods] {
+        assert!(value.is_none_or(|value| value <= i64::MAX as u64), "a negative number is no figure");
     }
     if let Some(process) = files::first_process(text) {
         assert!(process > 0);
@@ -26,9 +26,13 @@ fuzz_target!(|text: &[u8]| {
     }
     let lines = text.split(|&byte| byte == b'\n').count();
     let mut devices = Vec::new();
-    let found = files::blkio(text, &mut devices, |io| &mut io.bytes);
-    assert_eq!(found.is_ok_and(|found| found), found.is_ok() && !devices.is_empty());
-    assert!(devices.len() <= lines);
+    let found = files::blkio(text, 0, BlkioFile::Bytes, &mut devices);
+    assert_eq!(found.value, !devices.is_empty());
+    let named = devices.len();
+    assert!(named <= lines);
+    files::blkio(text, 0, BlkioFile::Requests, &mut devices);
+    assert!(!files::blkio(text, 1, BlkioFile::Bytes, &mut devices).value, "the same devices again");
+    assert_eq!(devices.len(), named);
     devices.clear();
     let _ = files::io_stat(text, &mut devices);
     assert!(devices.len() <= lines);

@@ -46,10 +46,14 @@ fn checked_number(digits: &[u8]) -> Option<u64> {
 /// When the file does not hold one number.
 #[inline]
 pub fn single(text: &[u8]) -> Result<u64, ParseError> {
-    number(text.trim_ascii_end()).ok_or(ParseError::new(0, "one number"))
+    figure(text.trim_ascii_end()).ok_or(ParseError::new(0, "one number"))
 }
 
-/// A bound, such as `memory.max` and `pids.max`; none where it says `max`.
+/// Bounds of v1 show "not bounded" as the largest whole number of pages in 63 bits, so it depends on the page size (4 to
+/// 64 KiB).
+const UNBOUNDED: u64 = i64::MAX as u64 - 0xffff;
+
+/// A bound, such as `memory.max` and `pids.max`; none where it says `max` or holds the largest number that there is.
 ///
 /// # Errors
 /// When the file holds neither a number nor `max`.
@@ -58,20 +62,49 @@ pub fn bound(text: &[u8]) -> Result<Option<u64>, ParseError> {
     if text == b"max" {
         Ok(None)
     } else {
-        number(text).map(Some).ok_or(ParseError::new(0, "a number or `max`"))
+        let value = number(text).ok_or(ParseError::new(0, "a number or `max`"))?;
+        Ok(Some(value).filter(|&value| value < UNBOUNDED))
     }
 }
 
-/// Calls `set(key, value)` for each `key value` line. Keys that nobody asks for may hold anything that is a number.
+/// A figure of the kernel: a number below 2^63. Counters of 64 bits never get there; what is larger is a negative number
+/// that some kernel wrote without its sign.
 #[inline]
-pub(crate) fn key_values(text: &[u8], mut set: impl FnMut(&[u8], u64)) -> Result<(), ParseError> {
-    for (index, line) in lines(text) {
-        let expected = ParseError::new(index, "a key, a blank and a number");
-        let blank = line.iter().position(|&byte| byte == b' ').ok_or(expected)?;
-        let value = number(&line[blank + 1..]).ok_or(expected)?;
-        set(&line[..blank], value);
+pub(crate) fn figure(digits: &[u8]) -> Option<u64> {
+    number(digits).filter(|&value| value <= i64::MAX as u64)
+}
+
+/// The value of one row, parsed only when somebody asks for it.
+pub(crate) struct RowValue<'t> {
+    digits: &'t [u8],
+    strange: bool,
+}
+
+impl RowValue<'_> {
+    /// Returns the figure; none, and the row counts as strange, where there is none.
+    #[inline]
+    pub(crate) fn figure(&mut self) -> Option<u64> {
+        let value = figure(self.digits);
+        self.strange |= value.is_none();
+        value
     }
-    Ok(())
+}
+
+/// Calls `set(key, value)` for each `key value` row. Values of keys that nobody asks for are not looked at. Returns the
+/// first row without a value, or with one that was asked for and is none: it costs its own key only.
+#[inline]
+pub(crate) fn key_values(text: &[u8], mut set: impl FnMut(&[u8], &mut RowValue<'_>)) -> Option<ParseError> {
+    let mut skipped = None;
+    for (index, line) in lines(text) {
+        let blank = line.iter().position(|&byte| byte == b' ');
+        let (key, digits) = blank.map_or((line, &line[line.len()..]), |at| (&line[..at], &line[at + 1..]));
+        let mut value = RowValue { digits, strange: blank.is_none() };
+        set(key, &mut value);
+        if value.strange && skipped.is_none() {
+            skipped = Some(ParseError::new(index, "a key, a blank and a number"));
+        }
+    }
+    skipped
 }
 
 #[cfg(test)]

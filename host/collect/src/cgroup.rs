@@ -4,6 +4,7 @@ pub mod files;
 pub(crate) mod layout;
 pub mod path;
 pub(crate) mod reading;
+pub(crate) mod sum;
 pub(crate) mod tree;
 mod v1;
 mod v2;

@@ -2,7 +2,8 @@
 
 use insights_sdk::{Builder, EntityId, StringId};
 
-use crate::cgroup::reading::{At, Bounds, IoGroup, PRESSURES, Reading};
+use crate::cgroup::files::IoOperations;
+use crate::cgroup::reading::{At, Bounds, PRESSURES, Reading};
 use crate::pairing::Counters;
 use crate::proc::net_dev::Interface;
 use crate::proc::pressure::Pressure;
@@ -175,28 +176,42 @@ impl<'b> Emitter<'b> {
         self.whole(entity, Figure::PidsLimit, bounds.pids);
     }
 
-    /// `io` of one device or of the sum over all; `bytes_at`, `requests_at`: when they were read.
-    pub(crate) fn io(
+    /// Bytes of one device or of the sum over all.
+    pub(crate) fn io_bytes(
         &mut self,
         entity: EntityId,
         counters: &mut Counters<'_>,
-        io: &crate::cgroup::files::DeviceIo,
-        (bytes_at, requests_at): (u64, u64),
+        bytes: &IoOperations,
+        read_at_ns: u64,
     ) {
         use Figure as F;
-        let (bytes, requests) = (&io.bytes, &io.requests);
-        for (figure, value, read_at_ns) in [
-            (F::IoReadBytes, bytes.read, bytes_at),
-            (F::IoWriteBytes, bytes.write, bytes_at),
-            (F::IoSyncBytes, bytes.sync, bytes_at),
-            (F::IoAsyncBytes, bytes.r#async, bytes_at),
-            (F::IoTotalBytes, bytes.total, bytes_at),
-            (F::IoReads, requests.read, requests_at),
-            (F::IoWrites, requests.write, requests_at),
-            (F::IoSyncs, requests.sync, requests_at),
-            (F::IoAsyncs, requests.r#async, requests_at),
-            (F::IoTotalOps, requests.total, requests_at),
-        ] {
+        let figures = [F::IoReadBytes, F::IoWriteBytes, F::IoSyncBytes, F::IoAsyncBytes, F::IoTotalBytes];
+        self.operations(entity, counters, figures, bytes, read_at_ns);
+    }
+
+    /// As [`Emitter::io_bytes`], requests.
+    pub(crate) fn io_requests(
+        &mut self,
+        entity: EntityId,
+        counters: &mut Counters<'_>,
+        requests: &IoOperations,
+        read_at_ns: u64,
+    ) {
+        use Figure as F;
+        let figures = [F::IoReads, F::IoWrites, F::IoSyncs, F::IoAsyncs, F::IoTotalOps];
+        self.operations(entity, counters, figures, requests, read_at_ns);
+    }
+
+    fn operations(
+        &mut self,
+        entity: EntityId,
+        counters: &mut Counters<'_>,
+        figures: [Figure; 5],
+        operations: &IoOperations,
+        read_at_ns: u64,
+    ) {
+        let IoOperations { read, write, sync, r#async, total } = *operations;
+        for (figure, value) in figures.into_iter().zip([read, write, sync, r#async, total]) {
             self.counter(entity, counters, figure, value.map(|value| At { value, read_at_ns }));
         }
     }
@@ -245,13 +260,5 @@ impl<'b> Emitter<'b> {
             self.counter(entity, counters, some, pressure.map(|pressure| pressure.some_us).transpose());
             self.counter(entity, counters, full, pressure.map(|pressure| pressure.full_us).transpose());
         }
-    }
-}
-
-/// Part of a counter's identity: files of another group count differently.
-pub(crate) fn group_number(group: IoGroup) -> u64 {
-    match group {
-        IoGroup::Unknown | IoGroup::Nothing => 0,
-        IoGroup::Files(group) => u64::from(group) + 1,
     }
 }

@@ -18,6 +18,15 @@ impl ParseError {
     }
 }
 
+/// Result of a parser of rows: one strange row costs itself, or the one key in it, and no other.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Parsed<T> {
+    /// The figures of all other rows.
+    pub value: T,
+    /// The first row that had to be skipped.
+    pub skipped: Option<ParseError>,
+}
+
 /// A file that exists but gave nothing usable. A file that does not exist is no error: see [`is_absent`].
 #[derive(Debug, thiserror::Error)]
 pub enum FileError {

@@ -36,7 +36,7 @@ mod statfs;
 
 pub use collector::{CollectError, Collector};
 pub use disks::BlockDevice;
-pub use error::{FileError, ParseError, is_absent};
+pub use error::{FileError, ParseError, Parsed, is_absent};
 pub use pairing::Pairing;
 pub use report::{Problem, Report};
 pub use root::{Clock, Dir, Entry, FsStat, HostRoot, KubeletFiles, Moment, ReadBuffer, RootError};

@@ -4,6 +4,8 @@
 //! of the cgroup's folder, the interface's index, a container's id. Another identity under the same name is another thing,
 //! and its first reading has no previous one.
 //!
+//! - A thing that was born since the tick before began at 0, and its first reading says so ([`Counters::zero_at`]); one that
+//!   merely was not seen before has no previous reading.
 //! - A counter that went down was reset: no previous reading, and the new value is the next baseline. A driver that counts
 //!   in 32 bits and wraps looks the same and is treated the same: one tick without a rate is better than a guess. The
 //!   kernel's own counters have 64 bits on every platform that this runs on.
@@ -79,7 +81,7 @@ impl Pairing {
             thing.slots.clear();
         }
         thing.seen_tick = *tick;
-        Counters { thing, names, next: 0 }
+        Counters { thing, names, next: 0, zero_at_ns: None }
     }
 
     /// Takes the current reading of one counter; gives the previous one and the nanoseconds in between, if there is a
@@ -128,9 +130,17 @@ pub struct Counters<'p> {
     thing: &'p mut Thing,
     names: &'p mut Vec<&'static str>,
     next: usize,
+    zero_at_ns: Option<u64>,
 }
 
 impl Counters<'_> {
+    /// States that counters without an earlier reading were 0 at that time, where it is known: their owner was born
+    /// since.
+    pub fn zero_at(mut self, zero_at_ns: Option<u64>) -> Self {
+        self.zero_at_ns = zero_at_ns;
+        self
+    }
+
     /// As [`Pairing::pair`], of this thing.
     #[inline]
     pub fn pair(&mut self, counter: &'static str, current: u64, read_at_ns: u64) -> Option<(u64, u64)> {
@@ -142,7 +152,8 @@ impl Counters<'_> {
                 self.thing.slots.reserve_exact(8);
             }
             self.thing.slots.push(Slot { counter, current, read_at_ns });
-            return None;
+            let elapsed = read_at_ns.checked_sub(self.zero_at_ns?)?;
+            return (elapsed > SHORTEST_NS).then_some((0, elapsed));
         };
         let (previous, elapsed) = (slot.current, read_at_ns.checked_sub(slot.read_at_ns));
         match elapsed {
@@ -161,7 +172,7 @@ impl Counters<'_> {
     /// Where the counter is kept, or would be. Counters come in the same order every tick, so the first look is a hit.
     #[inline]
     fn slot(&mut self, counter: &'static str) -> usize {
-        let Self { thing, names, next } = self;
+        let Self { thing, names, next, .. } = self;
         let is = |slot: &Slot| {
             names
                 .get(usize::from(slot.counter))

@@ -2,6 +2,7 @@
 
 use super::reading::{Reader, Reading, Remembered};
 use super::{v1, v2};
+use crate::error::is_absent;
 use crate::proc::mountinfo::Mount;
 use crate::root::{Dir, HostRoot};
 
@@ -104,24 +105,34 @@ impl Layout {
     }
 
     /// The folders of one cgroup; None when it exists in no hierarchy (any more).
-    pub(crate) fn open(&self, path: &str) -> Option<Folders> {
+    pub(crate) fn open(&self, path: &str, reader: &mut Reader<'_>) -> Option<Folders> {
         let mut dirs = [const { None }; CONTROLLERS.len()];
         for (hierarchy, dir) in self.hierarchies().iter().zip(&mut dirs) {
-            *dir = hierarchy.dir.dir(path).ok();
+            match hierarchy.dir.dir(path) {
+                Ok(found) => *dir = Some(found),
+                Err(errno) if is_absent(errno) => {}
+                Err(errno) => {
+                    let path = || format!("{}/{path}", hierarchy.point);
+                    reader.problems.add("cgroup", path, std::io::Error::from(errno));
+                }
+            }
         }
         dirs.iter().any(Option::is_some).then_some(Folders { dirs })
     }
 
-    /// Reads what changes from tick to tick.
+    /// Reads what changes from tick to tick. `io_settled`: the groups of block I/O files of v1 to look at, none for all.
     pub(crate) fn read(
         &self,
         folders: &Folders,
         reader: &mut Reader<'_>,
         known: &Remembered,
+        io_settled: Option<u8>,
         into: &mut Reading,
     ) {
         match self {
-            Self::V1 { controllers, .. } => v1::read(&folders.of(*controllers), reader, known, into),
+            Self::V1 { controllers, .. } => {
+                v1::read(&folders.of(*controllers), reader, known, io_settled, into)
+            }
             Self::V2 { .. } => {
                 if let [Some(dir), ..] = &folders.dirs {
                     v2::read(dir, reader, into);
@@ -144,9 +155,9 @@ impl Layout {
     /// The root cgroup, which stands for the whole machine.
     pub(crate) fn read_root(&self, reader: &mut Reader<'_>, into: &mut Reading) {
         // each folder again: they are few, and the hierarchy's own handle stays where it is
-        if let Some(folders) = self.open(".") {
+        if let Some(folders) = self.open(".", reader) {
             let known = self.remember(&folders, reader);
-            self.read(&folders, reader, &known, into);
+            self.read(&folders, reader, &known, None, into);
         }
     }
 }

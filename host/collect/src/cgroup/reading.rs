@@ -3,7 +3,7 @@
 use std::ffi::CStr;
 
 use super::files::{DeviceIo, IoOperations, MemoryStat};
-use crate::error::{FileError, ParseError};
+use crate::error::{FileError, ParseError, Parsed};
 use crate::proc::pressure::Pressure;
 use crate::report::Problems;
 use crate::root::{Dir, HostRoot, ReadBuffer};
@@ -49,27 +49,22 @@ pub(crate) struct Reading {
 /// Names of the resources in [`Reading::pressure`], in order.
 pub(crate) const PRESSURES: [&str; 3] = ["cpu", "memory", "io"];
 
-/// What the cgroup did on which device. The list keeps its space from cgroup to cgroup.
+/// Block I/O of the cgroup by device. The list keeps its space from cgroup to cgroup.
 #[derive(Debug, Default)]
 pub(crate) struct IoReading {
     pub(crate) devices: Vec<DeviceIo>,
-    /// When the bytes were read, and when the requests.
-    pub(crate) bytes_at_ns: u64,
-    pub(crate) requests_at_ns: u64,
-    /// Which files it came from.
-    pub(crate) group: IoGroup,
-}
-
-/// v1 has several groups of block I/O files, which count differently.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) enum IoGroup {
-    /// Not settled: every group has to be looked at.
-    #[default]
-    Unknown,
-    /// No group names a device, neither for this cgroup nor for any below.
-    Nothing,
-    /// The group of this index.
-    Files(u8),
+    /// When the bytes were read, and when the requests; none where they could not be.
+    pub(crate) bytes_at_ns: Option<u64>,
+    pub(crate) requests_at_ns: Option<u64>,
+    /// Groups of files, one bit each, that name a device.
+    pub(crate) named: u8,
+    /// Groups of which a file is there and cannot be read.
+    pub(crate) broken: u8,
+    /// Groups whose bytes, and whose requests, were read without a strange row.
+    pub(crate) bytes_clean: u8,
+    pub(crate) requests_clean: u8,
+    /// False when the requests of some devices are missing.
+    pub(crate) requests_whole: bool,
 }
 
 impl IoReading {
@@ -129,8 +124,27 @@ pub(crate) struct Remembered {
     pub(crate) bounds: Bounds,
     /// v1 `memory.use_hierarchy`, which cannot change while there are processes; since 5.11 it is always 1.
     pub(crate) hierarchical: bool,
-    /// v1: what is settled about block I/O files.
-    pub(crate) io_group: IoGroup,
+    /// v1: groups of block I/O files, one bit each, that named a device.
+    pub(crate) io_groups: u8,
+}
+
+/// Result of reading one file.
+#[derive(Debug)]
+pub(crate) enum Found<T> {
+    Value(At<T>),
+    /// No such file, or the cgroup is gone.
+    Absent,
+    /// It is there and cannot be read; a problem by now.
+    Broken,
+}
+
+impl<T> Found<T> {
+    pub(crate) fn value(self) -> Option<At<T>> {
+        match self {
+            Self::Value(at) => Some(at),
+            Self::Absent | Self::Broken => None,
+        }
+    }
 }
 
 /// What reading needs: the host's clock, the buffer, somewhere to tell.
@@ -145,7 +159,44 @@ pub(crate) struct Reader<'r> {
 }
 
 impl Reader<'_> {
-    /// One file of one cgroup: absent is None, broken is None and a problem.
+    /// Reads one file of one cgroup.
+    #[inline]
+    pub(crate) fn file<T>(
+        &mut self,
+        dir: &Dir,
+        name: &CStr,
+        parse: impl FnOnce(&[u8]) -> Result<T, ParseError>,
+    ) -> Found<T> {
+        let parsed = match dir.read(name, self.buffer) {
+            Ok(Some(text)) => parse(text).map_err(FileError::from),
+            Ok(None) => return Found::Absent,
+            Err(error) => Err(error),
+        };
+        match parsed {
+            Ok(value) => Found::Value(At { value, read_at_ns: self.root.now_ns() }),
+            Err(error) => {
+                self.tell(name, &error);
+                Found::Broken
+            }
+        }
+    }
+
+    /// As [`Reader::file`], of rows: a strange one is a problem, and costs nothing but itself.
+    #[inline]
+    pub(crate) fn rows_file<T>(
+        &mut self,
+        dir: &Dir,
+        name: &CStr,
+        parse: impl FnOnce(&[u8]) -> Parsed<T>,
+    ) -> Found<Parsed<T>> {
+        let found = self.file(dir, name, |text| Ok(parse(text)));
+        if let Found::Value(At { value: Parsed { skipped: Some(error), .. }, .. }) = &found {
+            self.tell(name, &format_args!("{error}; the row is left out"));
+        }
+        found
+    }
+
+    /// As [`Reader::file`]: absent is None, broken is None and a problem.
     #[inline]
     pub(crate) fn take<T>(
         &mut self,
@@ -153,18 +204,18 @@ impl Reader<'_> {
         name: &CStr,
         parse: impl FnOnce(&[u8]) -> Result<T, ParseError>,
     ) -> Option<At<T>> {
-        let parsed = match dir.read(name, self.buffer) {
-            Ok(Some(text)) => parse(text).map_err(FileError::from),
-            Ok(None) => return None,
-            Err(error) => Err(error),
-        };
-        match parsed {
-            Ok(value) => Some(At { value, read_at_ns: self.root.now_ns() }),
-            Err(error) => {
-                self.tell(name, &error);
-                None
-            }
-        }
+        self.file(dir, name, parse).value()
+    }
+
+    /// As [`Reader::rows_file`], without the difference between absent and broken.
+    #[inline]
+    pub(crate) fn take_rows<T>(
+        &mut self,
+        dir: &Dir,
+        name: &CStr,
+        parse: impl FnOnce(&[u8]) -> Parsed<T>,
+    ) -> Option<At<T>> {
+        self.rows_file(dir, name, parse).value().map(|at| at.map(|parsed| parsed.value))
     }
 
     /// As [`Reader::take`], for a figure that the kernel may leave out of the file.
@@ -178,7 +229,7 @@ impl Reader<'_> {
     }
 
     #[cold]
-    fn tell(&mut self, name: &CStr, error: &FileError) {
+    fn tell(&mut self, name: &CStr, error: &dyn std::fmt::Display) {
         let Self { point, path, .. } = self;
         let slash = if path.is_empty() { "" } else { "/" };
         self.problems.add("cgroup", || format!("{point}/{path}{slash}{}", name.to_string_lossy()), error);

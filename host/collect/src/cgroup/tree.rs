@@ -4,6 +4,7 @@ use rustix::io::Errno;
 
 use super::path::{self, Folder, Qos};
 use super::reading::Remembered;
+use super::sum::DeviceSum;
 use crate::error::is_absent;
 use crate::report::Problems;
 use crate::root::{Dir, Entry, HostRoot};
@@ -25,12 +26,26 @@ pub(crate) struct Known {
     pub(crate) remembered: Option<Remembered>,
     /// Ticks since the bounds were read.
     pub(crate) bounds_age: u32,
+    /// Bytes and requests of block I/O.
+    pub(crate) io_bytes: DeviceSum,
+    pub(crate) io_requests: DeviceSum,
+    /// When it was not there yet, where it was born since and this is the tick of its first sight.
+    pub(crate) born_ns: Option<u64>,
     seen: bool,
 }
 
 impl Known {
-    fn new(path: String, inode: u64) -> Self {
-        Self { path, inode, remembered: None, bounds_age: 0, seen: true }
+    fn new(path: String, inode: u64, born_ns: Option<u64>) -> Self {
+        Self {
+            path,
+            inode,
+            remembered: None,
+            bounds_age: 0,
+            io_bytes: DeviceSum::default(),
+            io_requests: DeviceSum::default(),
+            born_ns,
+            seen: true,
+        }
     }
 
     /// Its own name, without the path.
@@ -39,11 +54,13 @@ impl Known {
     }
 
     /// The same name again: the same cgroup, or a new one.
-    fn see(&mut self, inode: u64) {
+    fn see(&mut self, inode: u64, listed_ns: Option<u64>) {
         self.seen = true;
+        self.born_ns = None;
         if self.inode != inode {
-            self.inode = inode;
-            self.remembered = None;
+            // a number that is not known says nothing about when it was born
+            let born_ns = listed_ns.filter(|_| self.inode != 0 && inode != 0);
+            *self = Self::new(std::mem::take(&mut self.path), inode, born_ns);
         }
     }
 }
@@ -188,13 +205,13 @@ fn see_pod(
     match known {
         Ok(index) => {
             let inode = walked.inode(&pods[index].cgroup.path, entry.inode);
-            pods[index].cgroup.see(inode);
+            pods[index].cgroup.see(inode, None);
         }
         Err(index) => {
             let path = join(folder, entry.name);
             let inode = walked.inode(&path, entry.inode);
             let (uid, qos) = (name.uid(), name.qos);
-            let cgroup = Known::new(path, inode);
+            let cgroup = Known::new(path, inode, None);
             pods.insert(index, Pod { cgroup, uid, qos, containers: Vec::new(), process: 0 });
         }
     }
@@ -216,14 +233,15 @@ impl Pod {
             match known {
                 Ok(index) => {
                     let inode = walked.inode(&containers[index].cgroup.path, entry.inode);
-                    containers[index].cgroup.see(inode);
+                    containers[index].cgroup.see(inode, None);
                 }
                 Err(index) => {
                     let Some(name) = path::container(entry.name) else { return };
                     let path = join(&cgroup.path, entry.name);
                     let inode = walked.inode(&path, entry.inode);
                     let (id, runtime) = (name.id.to_owned(), name.runtime);
-                    containers.insert(index, Container { cgroup: Known::new(path, inode), id, runtime });
+                    containers
+                        .insert(index, Container { cgroup: Known::new(path, inode, None), id, runtime });
                 }
             }
         });

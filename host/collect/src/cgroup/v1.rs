@@ -3,15 +3,15 @@
 use std::ffi::CStr;
 
 use super::files::{
-    DeviceIo, blkio, bound, cfs_quota, cpu_stat, cpuacct_stat, memory_bound_v1, memory_stat_v1, oom_kills,
-    single,
+    BlkioFile, blkio, bound, cfs_quota, cpu_stat, cpuacct_stat, memory_stat_v1, oom_kills, single,
 };
 use super::layout::Controllers;
-use super::reading::{IoGroup, Reader, Reading, Remembered};
+use super::reading::{At, Found, Reader, Reading, Remembered};
 use crate::root::Dir;
 
-/// The block I/O files, by scheduler and age of the kernel; the first pair that names a device is the one that counts
-/// here. A scheduler that is not in use has its files all the same, with nothing but `Total 0` in them.
+/// The block I/O files, by scheduler and age of the kernel; for each device, the first pair that names it is the one that
+/// counts: disks of one machine may have different schedulers. A scheduler that is not in use has its files all the same,
+/// with nothing but `Total 0` in them.
 const BLKIO: [(&CStr, &CStr); 4] = [
     (c"blkio.bfq.io_service_bytes_recursive", c"blkio.bfq.io_serviced_recursive"),
     (c"blkio.io_service_bytes_recursive", c"blkio.io_serviced_recursive"),
@@ -33,13 +33,19 @@ impl Folders<'_> {
     }
 }
 
-/// What changes from tick to tick.
-pub(super) fn read(folders: &Folders<'_>, reader: &mut Reader<'_>, known: &Remembered, into: &mut Reading) {
+/// What changes from tick to tick. `settled`: the groups of block I/O files to look at, none for all.
+pub(super) fn read(
+    folders: &Folders<'_>,
+    reader: &mut Reader<'_>,
+    known: &Remembered,
+    settled: Option<u8>,
+    into: &mut Reading,
+) {
     let Controllers { cpuacct, memory, cpu, blkio, pids } = folders.controllers;
     if let Some(dir) = folders.of(cpuacct) {
         let ticks = reader.root.ticks_per_second();
         into.cpu_usage_ns = reader.take(dir, c"cpuacct.usage", single);
-        if let Some(stat) = reader.take(dir, c"cpuacct.stat", |text| cpuacct_stat(text, ticks)) {
+        if let Some(stat) = reader.take_rows(dir, c"cpuacct.stat", |text| cpuacct_stat(text, ticks)) {
             into.cpu_user_ns = stat.map(|(user, _)| user).transpose();
             into.cpu_system_ns = stat.map(|(_, system)| system).transpose();
         }
@@ -47,53 +53,88 @@ pub(super) fn read(folders: &Folders<'_>, reader: &mut Reader<'_>, known: &Remem
     if let Some(dir) = folders.of(memory) {
         into.memory_usage = reader.take(dir, c"memory.usage_in_bytes", single).map(|at| at.value);
         into.memory = reader
-            .take(dir, c"memory.stat", |text| memory_stat_v1(text, known.hierarchical))
+            .take_rows(dir, c"memory.stat", |text| memory_stat_v1(text, known.hierarchical))
             .unwrap_or_default();
         into.memory_max_usage = reader.take(dir, c"memory.max_usage_in_bytes", single).map(|at| at.value);
         into.memory_failcnt = reader.take(dir, c"memory.failcnt", single);
-        into.oom_kills = reader.take_some(dir, c"memory.oom_control", oom_kills);
+        into.oom_kills = reader.take_rows(dir, c"memory.oom_control", oom_kills).and_then(At::transpose);
     }
     if let Some(dir) = folders.of(cpu)
-        && let Some(stat) = reader.take(dir, c"cpu.stat", cpu_stat)
+        && let Some(stat) = reader.take_rows(dir, c"cpu.stat", cpu_stat)
     {
         into.cpu_periods = stat.map(|stat| stat.periods).transpose();
         into.cpu_throttled_periods = stat.map(|stat| stat.throttled_periods).transpose();
         into.cpu_throttled_ns = stat.map(|stat| stat.throttled_ns).transpose();
     }
     if let Some(dir) = folders.of(blkio) {
-        read_blkio(dir, reader, known.io_group, into);
+        read_blkio(dir, reader, settled, known.io_groups, into);
     }
     if let Some(dir) = folders.of(pids) {
         into.pids = reader.take(dir, c"pids.current", single).map(|at| at.value);
     }
 }
 
-/// A cgroup above this one may have settled which files to read, or that there is nothing to read.
-fn read_blkio(dir: &Dir, reader: &mut Reader<'_>, above: IoGroup, into: &mut Reading) {
+/// Reads each device from the first group of files that names it. `settled`: the groups to look at, where a cgroup above
+/// or an earlier tick settled that; `before`: the groups that named devices of this cgroup.
+///
+/// A broken file that named devices before costs all of them for this tick: in the files that follow, the same devices
+/// have other counts. One that never did is passed over, but never in favour of files that leave out the cgroups below.
+fn read_blkio(dir: &Dir, reader: &mut Reader<'_>, settled: Option<u8>, before: u8, into: &mut Reading) {
     let io = &mut into.io;
-    io.group = above;
-    let groups = match above {
-        IoGroup::Nothing => return,
-        IoGroup::Files(group) => usize::from(group)..usize::from(group) + 1,
-        IoGroup::Unknown => 0..BLKIO.len(),
-    };
-    for group in groups {
-        let Some(&(bytes, requests)) = BLKIO.get(group) else { return };
-        let found =
-            reader.take(dir, bytes, |text| blkio(text, &mut io.devices, |io: &mut DeviceIo| &mut io.bytes));
-        let Some(found) = found else { continue };
-        if found.value {
-            io.group = IoGroup::Files(group as u8);
-            io.bytes_at_ns = found.read_at_ns;
-            let requests =
-                reader.take(dir, requests, |text| blkio(text, &mut io.devices, |io| &mut io.requests));
-            io.requests_at_ns = requests.map_or(0, |requests| requests.read_at_ns);
-            return;
+    io.requests_whole = true;
+    if settled == Some(0) {
+        // a clean file above says that there was nothing
+        (io.bytes_clean, io.requests_clean) = (u8::MAX, u8::MAX);
+        io.bytes_at_ns = Some(reader.root.now_ns());
+        io.requests_at_ns = io.bytes_at_ns;
+        return;
+    }
+    let mut covered = false;
+    for (group, &(bytes, requests)) in BLKIO.iter().enumerate() {
+        let (bit, number) = (1u8 << group, group as u8);
+        if settled.is_some_and(|groups| groups & bit == 0) {
+            continue;
         }
-        if group == LAST_RECURSIVE {
-            // the next one shows this cgroup's own work only, which would stand here too
-            io.group = IoGroup::Nothing;
-            return;
+        if group > LAST_RECURSIVE && covered {
+            break;
+        }
+        let found =
+            reader.rows_file(dir, bytes, |text| blkio(text, number, BlkioFile::Bytes, &mut io.devices));
+        let named = match found {
+            Found::Absent => continue,
+            Found::Broken => {
+                io.broken |= bit;
+                covered = true;
+                if before & bit != 0 {
+                    io.devices.clear();
+                    (io.bytes_at_ns, io.requests_at_ns) = (None, None);
+                    return;
+                }
+                continue;
+            }
+            Found::Value(At { value, read_at_ns }) => {
+                io.bytes_at_ns = Some(read_at_ns);
+                io.bytes_clean |= if value.skipped.is_none() { bit } else { 0 };
+                value.value
+            }
+        };
+        // what comes after shows this cgroup's own work only
+        covered |= group == LAST_RECURSIVE;
+        if !named {
+            io.requests_clean |= bit;
+            io.requests_at_ns = io.requests_at_ns.or(io.bytes_at_ns);
+            continue;
+        }
+        io.named |= bit;
+        let found =
+            reader.rows_file(dir, requests, |text| blkio(text, number, BlkioFile::Requests, &mut io.devices));
+        match found {
+            Found::Value(At { value, read_at_ns }) => {
+                io.requests_at_ns = Some(read_at_ns);
+                io.requests_clean |= if value.skipped.is_none() { bit } else { 0 };
+            }
+            Found::Absent => {}
+            Found::Broken => io.requests_whole = false,
         }
     }
 }
@@ -112,12 +153,11 @@ pub(super) fn remember(folders: &Folders<'_>, reader: &mut Reader<'_>) -> Rememb
         known.bounds.cpu_shares = reader.take(dir, c"cpu.shares", single).map(|at| at.value);
     }
     if let Some(dir) = folders.of(memory) {
-        let value = |at: super::reading::At<u64>| at.value;
+        let value = |at: At<u64>| at.value;
         known.hierarchical = reader.take(dir, c"memory.use_hierarchy", single).is_none_or(|at| at.value == 1);
-        known.bounds.memory_limit =
-            reader.take_some(dir, c"memory.limit_in_bytes", memory_bound_v1).map(value);
+        known.bounds.memory_limit = reader.take_some(dir, c"memory.limit_in_bytes", bound).map(value);
         known.bounds.memory_soft_limit =
-            reader.take_some(dir, c"memory.soft_limit_in_bytes", memory_bound_v1).map(value);
+            reader.take_some(dir, c"memory.soft_limit_in_bytes", bound).map(value);
     }
     if let Some(dir) = folders.of(pids) {
         known.bounds.pids = reader.take_some(dir, c"pids.max", bound).map(|at| at.value);

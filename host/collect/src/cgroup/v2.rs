@@ -3,7 +3,7 @@
 use std::ffi::CStr;
 
 use super::files::{bound, cpu_max, cpu_stat, io_stat, memory_stat_v2, oom_kills, single};
-use super::reading::{At, Reader, Reading, Remembered};
+use super::reading::{At, Found, Reader, Reading, Remembered};
 use crate::proc::pressure;
 use crate::root::Dir;
 
@@ -11,7 +11,7 @@ const PRESSURE_FILES: [&CStr; 3] = [c"cpu.pressure", c"memory.pressure", c"io.pr
 
 /// What changes from tick to tick.
 pub(super) fn read(dir: &Dir, reader: &mut Reader<'_>, into: &mut Reading) {
-    if let Some(stat) = reader.take(dir, c"cpu.stat", cpu_stat) {
+    if let Some(stat) = reader.take_rows(dir, c"cpu.stat", cpu_stat) {
         into.cpu_usage_ns = stat.map(|stat| stat.usage_ns).transpose();
         into.cpu_user_ns = stat.map(|stat| stat.user_ns).transpose();
         into.cpu_system_ns = stat.map(|stat| stat.system_ns).transpose();
@@ -20,7 +20,7 @@ pub(super) fn read(dir: &Dir, reader: &mut Reader<'_>, into: &mut Reading) {
         into.cpu_throttled_ns = stat.map(|stat| stat.throttled_ns).transpose();
     }
     into.memory_usage = reader.take(dir, c"memory.current", single).map(|at| at.value);
-    if let Some(mut stat) = reader.take(dir, c"memory.stat", memory_stat_v2) {
+    if let Some(mut stat) = reader.take_rows(dir, c"memory.stat", memory_stat_v2) {
         // the root has no `memory.current`; what it holds is what it could be made to give back
         if into.memory_usage.is_none() {
             into.memory_usage =
@@ -30,14 +30,19 @@ pub(super) fn read(dir: &Dir, reader: &mut Reader<'_>, into: &mut Reading) {
         into.memory = stat;
     }
     into.memory_max_usage = reader.take(dir, c"memory.peak", single).map(|at| at.value);
-    into.oom_kills = reader.take_some(dir, c"memory.events", oom_kills);
-    let devices = &mut into.io.devices;
-    if let Some(At { read_at_ns, .. }) = reader.take(dir, c"io.stat", |text| io_stat(text, devices)) {
-        into.io.bytes_at_ns = read_at_ns;
-        into.io.requests_at_ns = read_at_ns;
+    into.oom_kills = reader.take_rows(dir, c"memory.events", oom_kills).and_then(At::transpose);
+    let io = &mut into.io;
+    let found = reader.rows_file(dir, c"io.stat", |text| io_stat(text, &mut io.devices));
+    if let Found::Value(At { value, read_at_ns }) = found {
+        io.bytes_at_ns = Some(read_at_ns);
+        io.requests_at_ns = Some(read_at_ns);
+        io.requests_whole = true;
+        // one file is group 0
+        io.bytes_clean = u8::from(value.skipped.is_none());
+        io.requests_clean = io.bytes_clean;
     }
     for (file, place) in PRESSURE_FILES.iter().zip(&mut into.pressure) {
-        *place = reader.take(dir, file, pressure::parse);
+        *place = reader.take_rows(dir, file, pressure::parse);
     }
     into.pids = reader.take(dir, c"pids.current", single).map(|at| at.value);
 }

@@ -4,9 +4,10 @@ use insights_sdk::EntityId;
 
 use super::Collector;
 use crate::cgroup::layout::Layout;
-use crate::cgroup::reading::{IoGroup, Reader, Reading, Remembered};
+use crate::cgroup::reading::{Reader, Reading, Remembered};
+use crate::cgroup::sum::Part;
 use crate::cgroup::tree::{Known, Pod, Tree, Walked};
-use crate::emit::{Emitter, group_number};
+use crate::emit::Emitter;
 use crate::error::is_absent;
 use crate::pairing::Pairing;
 use crate::report::Problems;
@@ -69,12 +70,12 @@ impl Collector {
         }
         let mut one = self.one(layout, problems);
         let Some(io) = one.read(&mut pod.cgroup, None) else { return 0 };
-        let entity = one.emit(&pod.cgroup, "pod", (&pod.uid, pod.qos.as_str()), node, emitter);
+        let entity = one.emit(&mut pod.cgroup, "pod", (&pod.uid, pod.qos.as_str()), node, emitter);
         let mut read = 1;
         for container in &mut pod.containers {
-            let Some(_) = one.read(&mut container.cgroup, io) else { continue };
+            let Some(_) = one.read(&mut container.cgroup, Some(io)) else { continue };
             let of = (pod.uid.as_str(), pod.qos.as_str());
-            let entity = one.emit(&container.cgroup, "container", of, entity, emitter);
+            let entity = one.emit(&mut container.cgroup, "container", of, entity, emitter);
             emitter.builder.attribute(entity, "container.id", &container.id);
             if let Some(runtime) = container.runtime {
                 emitter.builder.attribute(entity, "container.runtime", runtime);
@@ -88,8 +89,9 @@ impl Collector {
     }
 
     fn one<'c>(&'c mut self, layout: &'c Layout, problems: &'c mut Problems) -> One<'c> {
-        let Self { root, buffer, reading, pairing, settings, .. } = self;
-        One { layout, root, buffer, reading, pairing, problems, bounds_every: settings.bounds_every }
+        let Self { root, buffer, reading, pairing, settings, root_io_groups, .. } = self;
+        let (bounds_every, root_groups) = (settings.bounds_every, *root_io_groups);
+        One { layout, root, buffer, reading, pairing, problems, bounds_every, root_groups }
     }
 }
 
@@ -107,17 +109,20 @@ struct One<'c> {
     pairing: &'c mut Pairing,
     problems: &'c mut Problems,
     bounds_every: u32,
+    /// Groups of block I/O files of v1 that name a device in the root cgroup.
+    root_groups: u8,
 }
 
 impl One<'_> {
-    /// Reads the cgroup into the current reading. `above`: what the cgroup above settled about block I/O files. None when
-    /// the cgroup is gone; else what is settled for those below.
-    fn read(&mut self, cgroup: &mut Known, above: Option<IoGroup>) -> Option<Option<IoGroup>> {
+    /// Reads the cgroup into the current reading. `above`: the groups of block I/O files that the cgroup above settled.
+    /// None when the cgroup is gone; else the groups that are settled for those below.
+    fn read(&mut self, cgroup: &mut Known, above: Option<u8>) -> Option<u8> {
         let Self { layout, root, buffer, reading, problems, .. } = self;
         reading.clear();
         let path = &cgroup.path;
-        let folders = layout.open(path)?;
         let mut reader = Reader { root, buffer, problems, point: &layout.hierarchies()[0].point, path };
+        let folders = layout.open(path, &mut reader)?;
+        let before = cgroup.remembered.unwrap_or_default();
         let fresh = cgroup.remembered.filter(|_| cgroup.bounds_age + 1 < self.bounds_every);
         let mut known = match fresh {
             Some(known) => {
@@ -126,24 +131,25 @@ impl One<'_> {
             }
             None => {
                 cgroup.bounds_age = 0;
-                let before = cgroup.remembered.unwrap_or_default();
-                Remembered { io_group: before.io_group, ..layout.remember(&folders, &mut reader) }
+                Remembered { io_groups: before.io_groups, ..layout.remember(&folders, &mut reader) }
             }
         };
-        if let Some(above) = above {
-            known.io_group = above;
-        }
-        layout.read(&folders, &mut reader, &known, reading);
-        // a group that was found stays; that there is none may change with the next request
-        let found = reading.io.group;
-        known.io_group = if found == IoGroup::Nothing { IoGroup::Unknown } else { found };
+        // a disk of another scheduler may come into use at any time: all groups are looked at as often as the bounds
+        let settled = above.or_else(|| {
+            (fresh.is_some() && known.io_groups != 0).then_some(known.io_groups | self.root_groups)
+        });
+        layout.read(&folders, &mut reader, &known, settled, reading);
+        let io = &reading.io;
+        let whole = settled.is_none() && io.broken == 0;
+        known.io_groups = if whole { io.named } else { known.io_groups | io.named };
+        let below = io.named | io.broken | if io.broken == 0 { 0 } else { known.io_groups };
         cgroup.remembered = Some(known);
-        Some(Some(found))
+        Some(below)
     }
 
     fn emit(
         &mut self,
-        cgroup: &Known,
+        cgroup: &mut Known,
         role: &'static str,
         (uid, qos): (&str, &str),
         parent: EntityId,
@@ -158,19 +164,36 @@ impl One<'_> {
             return entity;
         }
         let key = self.pairing.key("cgroup", &cgroup.path);
-        let mut counters = self.pairing.thing(key, cgroup.inode);
+        let mut counters = self.pairing.thing(key, cgroup.inode).zero_at(cgroup.born_ns);
         emitter.reading(entity, &mut counters, self.reading);
         emitter.cgroup_only(entity, &mut counters, self.reading);
         if let Some(known) = &cgroup.remembered {
             emitter.bounds(entity, &known.bounds);
         }
-        let io = &self.reading.io;
-        if !io.devices.is_empty() {
-            let key = self.pairing.key("cgroup io", &cgroup.path);
-            let identity = cgroup.inode.rotate_left(8) ^ group_number(io.group);
-            let read_at = (io.bytes_at_ns, io.requests_at_ns);
-            emitter.io(entity, &mut self.pairing.thing(key, identity), &io.sum(), read_at);
-        }
+        self.emit_io(cgroup, entity, emitter);
         entity
+    }
+
+    /// Sums over all devices.
+    fn emit_io(&mut self, cgroup: &mut Known, entity: EntityId, emitter: &mut Emitter<'_>) {
+        let Self { pairing, reading, .. } = self;
+        let (io, born_ns) = (&reading.io, cgroup.born_ns);
+        let sum = io.sum();
+        let identity = |generation: u64| cgroup.inode.rotate_left(8) ^ generation;
+        let parts = io.devices.iter();
+        if let Some(at) = io.bytes_at_ns {
+            let parts = parts.clone().filter_map(|io| Part::new(io.device, io.group, &io.bytes));
+            let next = cgroup.io_bytes.advance(parts, io.bytes_clean, at, born_ns);
+            let key = pairing.key("cgroup io", &cgroup.path);
+            let counters = pairing.thing(key, identity(next.generation));
+            emitter.io_bytes(entity, &mut counters.zero_at(next.zero_at_ns), &sum.bytes, at);
+        }
+        if let Some(at) = io.requests_at_ns.filter(|_| io.requests_whole) {
+            let parts = parts.filter_map(|io| Part::new(io.device, io.group, &io.requests));
+            let next = cgroup.io_requests.advance(parts, io.requests_clean, at, born_ns);
+            let key = pairing.key("cgroup io requests", &cgroup.path);
+            let counters = pairing.thing(key, identity(next.generation));
+            emitter.io_requests(entity, &mut counters.zero_at(next.zero_at_ns), &sum.requests, at);
+        }
     }
 }

@@ -5,8 +5,8 @@ use insights_sdk::EntityId;
 use super::Collector;
 use crate::cgroup::files::{DeviceIo, DeviceNumber};
 use crate::cgroup::layout::Layout;
-use crate::cgroup::reading::{At, IoGroup, PRESSURES, Reader};
-use crate::emit::{Emitter, Figure, group_number};
+use crate::cgroup::reading::{At, PRESSURES, Reader};
+use crate::emit::{Emitter, Figure};
 use crate::error::{FileError, ParseError};
 use crate::filesystems::Filesystem;
 use crate::proc::{cpuinfo, diskstats, meminfo, pressure};
@@ -48,8 +48,13 @@ impl Collector {
             }
         }
         for (index, resource) in PRESSURES.iter().enumerate() {
-            let found = self.proc_file(&format!("/proc/pressure/{resource}"), problems, pressure::parse);
-            if let Some(mut at) = found {
+            let path = format!("/proc/pressure/{resource}");
+            let found = self.proc_file(&path, problems, |text| Ok(pressure::parse(text)));
+            if let Some(at) = found {
+                if let Some(error) = at.value.skipped {
+                    problems.add("proc", || path, format_args!("{error}; the row is left out"));
+                }
+                let mut at = at.map(|parsed| parsed.value);
                 // the whole machine has no such state for CPUs: the kernel writes a line of zeros, for old programs
                 if *resource == "cpu" {
                     at.value.full_us = None;
@@ -74,12 +79,13 @@ impl Collector {
     ) {
         self.disks.update(&self.root, &mut self.buffer, problems);
         let mut io = std::mem::take(&mut self.reading.io);
+        self.root_io_groups = io.named;
         let source = if io.devices.is_empty() {
             let devices = &mut io.devices;
             let read = self.proc_file("/proc/diskstats", problems, |text| diskstats::parse(text, devices));
             // partitions stand in this file too, whole devices are those of /sys/block
             io.devices.retain(|io| self.disks.find(io.device).is_some());
-            io.bytes_at_ns = read.map_or(0, |read| read.read_at_ns);
+            io.bytes_at_ns = read.map(|read| read.read_at_ns);
             io.requests_at_ns = io.bytes_at_ns;
             "diskstats"
         } else {
@@ -96,13 +102,17 @@ impl Collector {
             emitter.devices.push(entity);
             let key = self.pairing.key("disk", &format!("{source} {}", device.device));
             let identity = known.map_or(0, |(_, identity)| identity);
-            let identity = identity.rotate_left(8) ^ group_number(io.group);
-            let read_at = (io.bytes_at_ns, io.requests_at_ns);
-            emitter.io(entity, &mut self.pairing.thing(key, identity), device, read_at);
+            let identity = identity.rotate_left(8) ^ u64::from(device.group);
+            let mut counters = self.pairing.thing(key, identity);
+            if let Some(at) = io.bytes_at_ns {
+                emitter.io_bytes(entity, &mut counters, &device.bytes, at);
+            }
+            if let Some(at) = io.requests_at_ns {
+                emitter.io_requests(entity, &mut counters, &device.requests, at);
+            }
         }
         // the list's space is of use for the cgroups that follow
         io.devices.clear();
-        io.group = IoGroup::Unknown;
         self.reading.io = io;
     }
 

@@ -1,5 +1,6 @@
 //! Trees made for one question each.
 
+mod block_io;
 mod devices;
 
 use std::fs;
@@ -115,12 +116,17 @@ fn a_container_without_any_cpu_time_has_no_figures() {
 }
 
 #[test]
-fn one_broken_file_costs_its_figures_and_no_others() {
+fn one_strange_row_costs_its_figure_and_no_others() {
     let host = Host::v2();
-    host.file(&format!("sys/fs/cgroup/{}/memory.stat", container(A)), "anon 1024\nfile lots\n");
+    host.file(
+        &format!("sys/fs/cgroup/{}/memory.stat", container(A)),
+        "anon 1024\nfile lots\ninactive_file 512\n",
+    );
     let view = sample(&mut collector(host.path()));
     let broken = view.find("cgroup", &container(A)).unwrap();
-    assert_eq!(broken.gauge("memory.rss_bytes"), None);
+    assert_eq!(broken.gauge("memory.rss_bytes"), Some(1024.0));
+    assert_eq!(broken.gauge("memory.inactive_file_bytes"), Some(512.0));
+    assert_eq!(broken.gauge("memory.cache_bytes"), None);
     assert_eq!(broken.gauge("memory.usage_bytes"), Some(4096.0));
     assert_eq!(view.find("cgroup", &container(B)).unwrap().gauge("memory.rss_bytes"), Some(1024.0));
     let [problem] = &view.report.problems[..] else { panic!("{:?}", view.report.problems) };

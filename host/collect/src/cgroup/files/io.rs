@@ -1,0 +1,165 @@
+//! Block I/O of one cgroup by device: `io.stat` of v2, `blkio.*` of v1.
+
+use crate::bytes::{fields, figure, lines, number};
+use crate::error::{ParseError, Parsed};
+
+/// Device number of a block device.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct DeviceNumber {
+    /// Driver.
+    pub major: u32,
+    /// Device of that driver.
+    pub minor: u32,
+}
+
+impl DeviceNumber {
+    /// Parses `MAJ:MIN`.
+    pub fn parse(text: &[u8]) -> Option<Self> {
+        let colon = text.iter().position(|&byte| byte == b':')?;
+        let part = |digits: &[u8]| number(digits).and_then(|value| u32::try_from(value).ok());
+        Some(Self { major: part(&text[..colon])?, minor: part(&text[colon + 1..])? })
+    }
+}
+
+impl std::fmt::Display for DeviceNumber {
+    fn fmt(&self, to: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(to, "{}:{}", self.major, self.minor)
+    }
+}
+
+/// Work of one cgroup on one device; bytes or requests, by the file it comes from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct IoOperations {
+    /// Read from the device.
+    pub read: Option<u64>,
+    /// Written to the device.
+    pub write: Option<u64>,
+    /// Synchronous ones (v1).
+    pub sync: Option<u64>,
+    /// Asynchronous ones (v1).
+    pub r#async: Option<u64>,
+    /// All (v1), discards included.
+    pub total: Option<u64>,
+}
+
+/// One device of `io.stat` or of a pair of `blkio` files.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct DeviceIo {
+    /// Number of the device.
+    pub device: DeviceNumber,
+    /// v1: the group of files that names it, by the order in which groups are preferred.
+    pub group: u8,
+    /// Bytes.
+    pub bytes: IoOperations,
+    /// Requests.
+    pub requests: IoOperations,
+}
+
+/// The two files of a group of `blkio` files.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BlkioFile {
+    /// `…io_service_bytes…`, which decides which devices the group has.
+    Bytes,
+    /// `…io_serviced…`.
+    Requests,
+}
+
+/// Index of a device; a node has few of them, and the rows of one stand together.
+fn position(devices: &[DeviceIo], device: DeviceNumber) -> Option<usize> {
+    devices.iter().rposition(|known| known.device == device)
+}
+
+fn add(devices: &mut Vec<DeviceIo>, device: DeviceNumber, group: u8) -> usize {
+    devices.push(DeviceIo { device, group, ..DeviceIo::default() });
+    devices.len() - 1
+}
+
+/// A v1 `blkio` file: rows `MAJ:MIN OPERATION NUMBER`, at the end `Total NUMBER`, which is left out. Devices that another
+/// group of files named stay as they are. Returns true when `devices` has figures of this group.
+pub fn blkio(text: &[u8], group: u8, file: BlkioFile, devices: &mut Vec<DeviceIo>) -> Parsed<bool> {
+    let mut parsed = Parsed { value: false, skipped: None };
+    for (index, line) in lines(text) {
+        if blkio_row(line, group, file, devices, &mut parsed.value).is_none() && parsed.skipped.is_none() {
+            parsed.skipped = Some(ParseError::new(index, "MAJ:MIN, an operation and a number"));
+        }
+    }
+    parsed
+}
+
+fn blkio_row(
+    line: &[u8],
+    group: u8,
+    file: BlkioFile,
+    devices: &mut Vec<DeviceIo>,
+    found: &mut bool,
+) -> Option<()> {
+    let mut parts = fields(line);
+    let first = parts.next()?;
+    if first == b"Total" {
+        return Some(());
+    }
+    let device = DeviceNumber::parse(first)?;
+    let operation =
+        parts.next().filter(|operation| operation.first().is_some_and(u8::is_ascii_alphabetic))?;
+    let index = match (position(devices, device), file) {
+        (Some(index), _) => index,
+        (None, BlkioFile::Bytes) => add(devices, device, group),
+        (None, BlkioFile::Requests) => return Some(()),
+    };
+    let io = devices.get_mut(index).filter(|io| io.group == group);
+    let Some(io) = io else { return Some(()) };
+    *found = true;
+    let operations = match file {
+        BlkioFile::Bytes => &mut io.bytes,
+        BlkioFile::Requests => &mut io.requests,
+    };
+    let place = match operation {
+        b"Read" => &mut operations.read,
+        b"Write" => &mut operations.write,
+        b"Sync" => &mut operations.sync,
+        b"Async" => &mut operations.r#async,
+        b"Total" => &mut operations.total,
+        _ => return Some(()),
+    };
+    *place = parts.next().and_then(figure).filter(|_| parts.next().is_none());
+    place.map(|_| ())
+}
+
+/// v2 `io.stat`: rows `MAJ:MIN key=number …`. A device without figures may have a row with nothing behind its number.
+/// A row that begins otherwise (`(unknown)`, several device numbers) is skipped: it does not say whose figures it holds.
+pub fn io_stat(text: &[u8], devices: &mut Vec<DeviceIo>) -> Parsed<()> {
+    let mut parsed = Parsed::default();
+    for (index, line) in lines(text) {
+        if io_stat_row(line, devices).is_none() && parsed.skipped.is_none() {
+            parsed.skipped = Some(ParseError::new(index, "MAJ:MIN and key=number pairs"));
+        }
+    }
+    parsed
+}
+
+fn io_stat_row(line: &[u8], devices: &mut Vec<DeviceIo>) -> Option<()> {
+    let mut parts = fields(line);
+    let device = parts.next().and_then(DeviceNumber::parse)?;
+    let (mut row, mut known, mut strange) = (DeviceIo::default(), false, false);
+    for pair in parts {
+        let equals = pair.iter().position(|&byte| byte == b'=')?;
+        let place = match &pair[..equals] {
+            b"rbytes" => &mut row.bytes.read,
+            b"wbytes" => &mut row.bytes.write,
+            b"rios" => &mut row.requests.read,
+            b"wios" => &mut row.requests.write,
+            // cost models write words and fractions here
+            _ => continue,
+        };
+        known = true;
+        *place = figure(&pair[equals + 1..]);
+        strange |= place.is_none();
+    }
+    if known {
+        let index = position(devices, device).unwrap_or_else(|| add(devices, device, 0));
+        if let Some(io) = devices.get_mut(index) {
+            (io.bytes, io.requests) = (row.bytes, row.requests);
+        }
+    }
+    (!strange).then_some(())
+}
