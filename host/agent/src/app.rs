@@ -17,6 +17,7 @@ use crate::drive::{self, Plan};
 use crate::library::Library;
 use crate::logging;
 use crate::ops::{self, Board};
+use crate::output;
 use crate::remote::Remote;
 use crate::rollout::{
     Exchange, Follow, Kept, Places, Preparer, Rollout, Set, SetId, SetOrigin, Snapshot, is_chosen,
@@ -286,12 +287,15 @@ pub fn check(file: &Path) -> anyhow::Result<()> {
     for pipeline in &snapshot.config.pipelines {
         let chain: Vec<String> =
             pipeline.transforms.iter().map(|stage| stage.component.to_string()).collect();
-        for output in &pipeline.outputs {
-            let (chain, formatter) = (chain.join(" -> "), &output.formatter);
-            println!("{name}: pipeline {}: {chain} -> {formatter} -> {}", pipeline.name, output.sink);
+        for sink in &pipeline.outputs {
+            let (chain, formatter) = (chain.join(" -> "), &sink.formatter);
+            output::line(format_args!(
+                "{name}: pipeline {}: {chain} -> {formatter} -> {}",
+                pipeline.name, sink.sink
+            ));
         }
     }
-    println!("{name}: ok, set {}", snapshot.id);
+    output::line(format_args!("{name}: ok, set {}", snapshot.id));
     Ok(())
 }
 

@@ -3,27 +3,93 @@
 use std::io::IsTerminal;
 
 use tracing_subscriber::Layer;
-use tracing_subscriber::filter::Targets;
+use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
 use crate::config::{Log, LogFormat};
 
+/// Libraries that tell of every request and retry, for which the agent has messages of its own. Their targets begin so.
+const LIBRARIES: [&str; 16] = [
+    "aws_config",
+    "aws_credential_types",
+    "aws_runtime",
+    "aws_sdk",
+    "aws_sigv4",
+    "aws_smithy",
+    "aws_types",
+    "cranelift",
+    "h2",
+    "hyper",
+    "kube",
+    "reqwest",
+    "rustls",
+    "tokio",
+    "tower",
+    "wasmtime",
+];
+
+/// Switches libraries off unless the configuration names them: `info,aws_smithy_runtime=debug`.
+fn quiet(targets: Targets) -> Targets {
+    let named: Vec<String> = targets.iter().map(|(target, _)| target.to_owned()).collect();
+    let mut quiet = targets;
+    for library in LIBRARIES {
+        // A part of it that is named counts more: the longest beginning of a target decides.
+        if !named.iter().any(|target| library.starts_with(target)) {
+            quiet = quiet.with_target(library, LevelFilter::OFF);
+        }
+    }
+    quiet
+}
+
 /// Starts the log; everything before is lost. Only the first call has an effect.
 pub fn start(log: &Log) {
     // The configuration was checked; a level that is none would only come from elsewhere.
-    let targets: Targets = log.level.parse().unwrap_or_else(|_| Targets::new());
+    let targets = quiet(log.level.parse().unwrap_or_else(|_| Targets::new()));
     let terminal = std::io::stderr().is_terminal();
     let text = match log.format {
         LogFormat::Auto => terminal,
         LogFormat::Text => true,
         LogFormat::Json => false,
     };
-    let layer = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
+    // Its own complaint about a closed standard error would be a panic.
+    let layer = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).log_internal_errors(false);
     let layer = match text {
         true => layer.with_ansi(terminal).with_target(false).boxed(),
         false => layer.json().flatten_event(true).boxed(),
     };
     // Fails when a log was started already, as tests do.
     let _ = tracing_subscriber::registry().with(layer.with_filter(targets)).try_init();
+}
+
+#[cfg(test)]
+mod tests {
+    use tracing::Level;
+
+    use super::*;
+
+    fn shown(level: &str, target: &str, at: Level) -> bool {
+        quiet(level.parse().unwrap()).would_enable(target, &at)
+    }
+
+    #[test]
+    fn libraries_are_silent_unless_they_are_named() {
+        for library in [
+            "aws_smithy_runtime::client::orchestrator",
+            "aws_config::imds",
+            "hyper_util::client",
+            "aws_sdk_ec2",
+        ] {
+            for level in ["info", "debug", "trace"] {
+                assert!(!shown(level, library, Level::WARN), "{library} at {level}");
+                assert!(shown(level, "insightd_aws::delivery", Level::WARN));
+            }
+        }
+        assert!(shown("debug", "insightd::worker", Level::DEBUG));
+        assert!(!shown("info", "insightd::worker", Level::DEBUG));
+        let named = "info,aws_smithy_runtime=debug,aws_sdk=warn";
+        assert!(shown(named, "aws_smithy_runtime::client", Level::DEBUG));
+        assert!(shown(named, "aws_sdk_cloudwatchlogs", Level::WARN));
+        assert!(!shown(named, "aws_config::profile", Level::ERROR));
+    }
 }

@@ -6,7 +6,7 @@ use clap::Parser;
 use insightd::app::{self, Usage};
 use insightd::cli::{Cli, Command, State, Transform};
 use insightd::transform::{self, New};
-use insightd::{states, status};
+use insightd::{output, states, status};
 
 /// Wrong usage or configuration; `EX_USAGE` of sysexits.
 const USAGE: u8 = 64;
@@ -36,7 +36,7 @@ fn main() -> ExitCode {
             Ok(true) => Ok(()),
             Ok(false) => return ExitCode::FAILURE,
             Err(error) => {
-                eprintln!("{error:#}");
+                output::complain(format_args!("{error:#}"));
                 return ExitCode::from(if error.is::<Usage>() { USAGE } else { UNCOMPARED });
             }
         },
@@ -55,7 +55,7 @@ fn main() -> ExitCode {
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("{error:#}");
+            output::complain(format_args!("{error:#}"));
             ExitCode::from(if error.is::<Usage>() { USAGE } else { 1 })
         }
     }

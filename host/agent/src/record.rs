@@ -10,6 +10,7 @@ use insights_sdk::Columns;
 use crate::complaint::Complaint;
 use crate::drive::{Work, replay_moments};
 use crate::memory;
+use crate::output;
 use crate::recording::{Header, Redactor};
 use crate::schedule::Tick;
 use crate::source::{ClusterSource, Source};
@@ -118,7 +119,10 @@ impl Recorder {
     fn put(&mut self, mut line: String) -> Result<(), RecordEnd> {
         line.push('\n');
         let written = self.out.write_all(line.as_bytes()).and_then(|()| self.out.flush());
-        written.map_err(|error| RecordEnd::Write { to: self.to.clone(), error })?;
+        written.map_err(|error| match error.kind() {
+            io::ErrorKind::BrokenPipe => RecordEnd::Enough("nobody reads any more".into()),
+            _ => RecordEnd::Write { to: self.to.clone(), error },
+        })?;
         self.bytes += line.len() as u64;
         Ok(())
     }
@@ -190,13 +194,16 @@ impl Work for Recorder {
     }
 
     fn finish(&mut self) {
-        eprintln!("{}: {} bytes; batches: {}, ticks: {}", self.to, self.bytes, self.batches, self.ticks);
+        output::complain(format_args!(
+            "{}: {} bytes; batches: {}, ticks: {}",
+            self.to, self.bytes, self.batches, self.ticks
+        ));
         if let Some(redactor) = &self.redactor {
             let keys: Vec<&str> = redactor.keys().collect();
-            eprintln!(
+            output::complain(format_args!(
                 "values replaced of: {}",
                 if keys.is_empty() { "no key".into() } else { keys.join(", ") }
-            );
+            ));
         }
     }
 }

@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 use anyhow::bail;
 
 use crate::app::Usage;
+use crate::output;
 use crate::recording::Reader;
 
 pub use chains::Chains;
@@ -35,16 +36,16 @@ pub fn replay(recording: &mut Reader, chains: &mut Chains) -> anyhow::Result<()>
         batches += 1;
     }
     let rate = |time: Duration| batches as f64 / time.as_secs_f64().max(1e-9);
-    eprintln!(
+    output::complain(format_args!(
         "batches: {batches}, events: {}, bytes: {}; in {:.3} s: {:.1} batches a second, {:.1} without reading them",
         chains.counters().events,
         chains.counters().bytes,
         begun.elapsed().as_secs_f64(),
         rate(begun.elapsed()),
-        rate(in_chains),
-    );
+        rate(in_chains)
+    ));
     for note in chains.notes() {
-        eprintln!("{note}");
+        output::complain(format_args!("{note}"));
     }
     match chains.failures() {
         0 => Ok(()),
@@ -67,13 +68,13 @@ pub fn diff(
     while let Some(batch) = recording.next_batch().map_err(|error| Usage(error.to_string()))? {
         a.run(batch.clone())?;
         b.run(batch)?;
-        report.compare(events_a.take(), events_b.take())?;
+        report.compare(events_a.take(), events_b.take());
         batches += 1;
     }
     let sides = [&a, &b];
     for (side, chains) in ["A", "B"].iter().zip(sides) {
         for note in chains.notes() {
-            eprintln!("{side}: {note}");
+            output::complain(format_args!("{side}: {note}"));
         }
     }
     report.finish(batches, sides.map(Chains::failures), sides.map(|side| side.counters().lost.total()))

@@ -14,6 +14,7 @@ use tokio::net::TcpStream;
 
 use crate::cli;
 use crate::drive;
+use crate::output;
 
 /// From connecting to the last byte.
 const TIMEOUT: Duration = Duration::from_secs(5);
@@ -33,9 +34,9 @@ pub fn status(options: &cli::Status) -> anyhow::Result<()> {
         format!("the agent at {address} cannot be asked: is it running, and is this its `operations.listen`?")
     })?;
     if options.json {
-        println!("{answer}");
+        output::line(answer);
     } else {
-        print!("{}", describe(&answer));
+        output::print(describe(&answer));
     }
     Ok(())
 }

@@ -17,6 +17,7 @@ use insightd_sandbox::{Compiler, Component, Limits, Sandbox};
 
 use crate::app::Usage;
 use crate::library;
+use crate::output;
 
 pub use build::build;
 pub use golden::test;
@@ -30,9 +31,9 @@ pub use watch::watch;
 pub fn inspect(file: &Path) -> anyhow::Result<()> {
     let wasm = read(file)?;
     let outline = inspect::outline(&wasm).map_err(|error| Usage(format!("{}: {error}", file.display())))?;
-    print!("{}", inspect::outside(file, &wasm, &outline));
+    output::print(inspect::outside(file, &wasm, &outline));
     let component = load(file, &wasm)?;
-    print!("{}", inspect::inside(&component));
+    output::print(inspect::inside(&component));
     Ok(())
 }
 

@@ -133,3 +133,29 @@ fn components_that_are_not_what_is_asked_for_are_found_by_check() {
         assert!(rest.starts_with(expected), "{rest}\nis not\n{expected}");
     }
 }
+
+/// Whoever reads takes a line and goes, as `head -1` does, or is gone at once.
+#[test]
+fn a_reader_that_goes_away_is_no_fault_of_the_command() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let good = folder.path().join("good.yaml");
+    std::fs::write(&good, "interval: 30s\n").expect("a file");
+    let good = good.to_str().expect("UTF-8");
+    let bad = folder.path().join("bad.yaml");
+    std::fs::write(&bad, "intervall: 30s\n").expect("a file");
+    let bad = bad.to_str().expect("UTF-8");
+    for (arguments, code) in [
+        (&["check", good][..], 0),
+        (&["check", bad], 64),
+        (&["--help"], 0),
+        (&["status", "--address", "127.0.0.1:9"], 1),
+    ] {
+        let (reader, writer) = std::io::pipe().expect("a pipe");
+        drop(reader);
+        let error = writer.try_clone().expect("a pipe");
+        // Standard error has no reader either.
+        let mut command = Command::new(env!("CARGO_BIN_EXE_insightd"));
+        let status = command.args(arguments).stdout(writer).stderr(error).status().expect("the agent starts");
+        assert_eq!(status.code(), Some(code), "{arguments:?}: {status}");
+    }
+}

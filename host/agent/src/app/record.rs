@@ -7,6 +7,7 @@ use crate::cli;
 use crate::config::Environment;
 use crate::drive::{self, DriveError, Plan};
 use crate::logging;
+use crate::output;
 use crate::record::{Bounds, RecordEnd, Recorder, Target};
 use crate::remote::Remote;
 use crate::rollout::Snapshot;
@@ -58,7 +59,7 @@ pub fn record(options: &cli::Record) -> anyhow::Result<()> {
     match result {
         Ok(()) => Ok(()),
         Err(DriveError::Work(RecordEnd::Enough(why))) => {
-            eprintln!("that is enough: {why}");
+            output::complain(format_args!("that is enough: {why}"));
             Ok(())
         }
         Err(error) => Err(error.into()),

@@ -1,7 +1,7 @@
 //! What is printed of differences: events as they come, a summary at the end.
 
+use crate::output;
 use std::fmt::Write as _;
-use std::io::{self, Write as _};
 
 use super::event::Parsed;
 use super::lines::{changed, label, names, relative};
@@ -43,7 +43,7 @@ impl Report {
     }
 
     /// Compares the events of one batch.
-    pub(super) fn compare(&mut self, a: Vec<Parsed>, b: Vec<Parsed>) -> io::Result<()> {
+    pub(super) fn compare(&mut self, a: Vec<Parsed>, b: Vec<Parsed>) {
         for (side, events) in [&a, &b].into_iter().enumerate() {
             self.events[side] += events.len() as u64;
             self.bytes[side] += events.iter().map(|event| event.bytes).sum::<u64>();
@@ -53,24 +53,23 @@ impl Report {
         for event in &removed {
             self.removed += 1;
             self.totals.add_single(event, false);
-            self.show(|_| format!("- {}\n", label(event, &names)))?;
+            self.show(|_| format!("- {}\n", label(event, &names)));
         }
         for event in &added {
             self.added += 1;
             self.totals.add_single(event, true);
-            self.show(|_| format!("+ {}\n", label(event, &names)))?;
+            self.show(|_| format!("+ {}\n", label(event, &names)));
         }
         for (a, b) in &pairs {
             let label = label(b, &names);
             let differences = self.totals.add(a, b, &label);
             if differences.any() {
                 self.changed += 1;
-                self.show(|limit| changed(&label, &differences, limit))?;
+                self.show(|limit| changed(&label, &differences, limit));
             } else {
                 self.same += 1;
             }
         }
-        Ok(())
     }
 
     fn differences(&self) -> u64 {
@@ -78,20 +77,20 @@ impl Report {
     }
 
     /// Prints the text for one event, which is told how many lines it may have.
-    fn show(&self, text: impl FnOnce(usize) -> String) -> io::Result<()> {
+    fn show(&self, text: impl FnOnce(usize) -> String) {
         let limit = match self.shown {
             Shown::All => usize::MAX,
             Shown::First if self.differences() <= EVENTS => LINES,
-            Shown::First => return Ok(()),
+            Shown::First => return,
         };
-        io::stdout().write_all(text(limit).as_bytes())
+        output::print(text(limit));
     }
 
     /// Prints the summary; whether nothing differs. Failed calls count as a difference: what took over hides it.
     pub(super) fn finish(self, batches: u64, failures: [u64; 2], lost: [u64; 2]) -> anyhow::Result<bool> {
         let differs = self.differences() > 0 || failures != [0, 0] || lost[0] != lost[1];
         if !differs {
-            eprintln!("no difference; batches: {batches}, events: {}", self.same);
+            output::complain(format_args!("no difference; batches: {batches}, events: {}", self.same));
             return Ok(true);
         }
         let mut text = String::new();
@@ -123,7 +122,7 @@ impl Report {
             let _ =
                 writeln!(text, "\n{} events declare other metrics or dimensions", self.totals.declarations);
         }
-        io::stdout().write_all(text.as_bytes())?;
+        output::print(text);
         Ok(false)
     }
 }

@@ -9,6 +9,7 @@ use anyhow::{Context, bail};
 
 use super::{inspect, load, read, strip};
 use crate::app::Usage;
+use crate::output;
 
 /// Builds the crate in `folder`, checks the component as the agent does, and prints what it is.
 ///
@@ -18,10 +19,10 @@ pub fn build(folder: &Path) -> anyhow::Result<()> {
     let file = make(folder)?;
     let wasm = read(&file)?;
     let outline = inspect::outline(&wasm).with_context(|| file.display().to_string())?;
-    print!("{}", inspect::outside(&file, &wasm, &outline));
+    output::print(inspect::outside(&file, &wasm, &outline));
     let component = load(&file, &wasm)?;
     let description = component.description();
-    println!("ok        {} {} {}", component.kind(), description.name, description.version);
+    output::line(format_args!("ok        {} {} {}", component.kind(), description.name, description.version));
     Ok(())
 }
 

@@ -9,6 +9,7 @@ use insights_sdk::state::Space;
 
 use super::{find, load, read};
 use crate::app::Usage;
+use crate::output;
 
 /// `insightd transform test`: prints one line a case, and what differs.
 ///
@@ -21,22 +22,22 @@ pub fn test(folder: &Path, wasm: Option<&Path>, bless: bool) -> anyhow::Result<(
         None => find::wasm_of(folder).map_err(Usage)?,
     };
     let component = load(&file, &read(&file)?)?;
-    println!("{} cases against {} ({})", cases.len(), file.display(), component.kind());
+    output::line(format_args!("{} cases against {} ({})", cases.len(), file.display(), component.kind()));
     let mut failed = 0;
     for case in &cases {
         let (outcome, state) = run(&component, case);
         let outcome = on_lines_of(case, outcome);
         match case.check(&outcome).and_then(|()| case.check_state(&state)) {
-            Ok(()) => println!("ok        {}", case.name),
+            Ok(()) => output::line(format_args!("ok        {}", case.name)),
             Err(_) if bless => {
                 case.bless(&outcome)
                     .and_then(|()| case.bless_state(&state))
                     .map_err(|error| Usage(error.to_string()))?;
-                println!("rewritten {}", case.name);
+                output::line(format_args!("rewritten {}", case.name));
             }
             Err(difference) => {
                 failed += 1;
-                println!("FAILED    {}: {difference}", case.name);
+                output::line(format_args!("FAILED    {}: {difference}", case.name));
             }
         }
     }

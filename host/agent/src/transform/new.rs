@@ -8,6 +8,7 @@ use anyhow::Context;
 
 use super::{names, sdk};
 use crate::app::Usage;
+use crate::output;
 
 /// What a crate is made of: path in the crate and text, in which `{{…}}` is filled in.
 type Templates = &'static [(&'static str, &'static str)];
@@ -77,9 +78,9 @@ pub fn new(wanted: &New<'_>) -> anyhow::Result<()> {
     }
     let shown = wanted.parent.join(wanted.name);
     let shown = shown.strip_prefix(".").unwrap_or(&shown).display();
-    println!("{shown}: a {} with one golden case. Next:", kind(wanted));
-    println!("  insightd transform build {shown}");
-    println!("  insightd transform test {shown}");
+    output::line(format_args!("{shown}: a {} with one golden case. Next:", kind(wanted)));
+    output::line(format_args!("  insightd transform build {shown}"));
+    output::line(format_args!("  insightd transform test {shown}"));
     Ok(())
 }
 

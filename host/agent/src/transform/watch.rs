@@ -1,5 +1,6 @@
 //! `insightd transform test --watch`: builds and tests again whenever a file says something else.
 
+use crate::output;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::thread;
@@ -15,7 +16,7 @@ const EVERY: Duration = Duration::from_millis(300);
 /// Larger files are judged by size and time: they are no sources.
 const MAX_READ: u64 = 4 << 20;
 
-/// Builds (where `wasm` names no component) and tests, again and again. Ends with the process, by a signal.
+/// Builds (where `wasm` names no component) and tests, again and again. Ends with the process, by a signal, or when nobody reads any more.
 ///
 /// # Errors
 /// There is no case, and never a test to run.
@@ -29,10 +30,13 @@ pub fn watch(folder: &Path, wasm: Option<&Path>) -> anyhow::Result<()> {
         let built = if builds { build::make(folder).map(Some) } else { Ok(wasm_file.clone()) };
         let tested = built.and_then(|file| golden::test(folder, file.as_deref(), false));
         if let Err(error) = tested {
-            eprintln!("{error:#}");
+            output::complain(format_args!("{error:#}"));
         }
         let what = if builds { "sources and cases" } else { "cases and component" };
-        println!("\nwaiting for a change of {what} in {} (Ctrl-C ends)", folder.display());
+        output::line(format_args!("\nwaiting for a change of {what} in {} (Ctrl-C ends)", folder.display()));
+        if output::is_closed() {
+            return Ok(());
+        }
         loop {
             thread::sleep(EVERY);
             let now = Snapshot::of(folder, wasm_file.as_deref());
