@@ -20,7 +20,7 @@ use crate::ops::{self, Board};
 use crate::output;
 use crate::remote::Remote;
 use crate::rollout::{
-    Exchange, Follow, Kept, Places, Preparer, Rollout, Set, SetId, SetOrigin, Snapshot, is_chosen,
+    Exchange, Follow, Kept, Places, Preparer, Ring, Rollout, Set, SetId, SetOrigin, Snapshot, is_chosen,
 };
 use crate::sinks::SinkSet;
 use crate::source::{self, ClusterSource, Peers, Source};
@@ -75,7 +75,13 @@ pub fn run(options: &cli::Run) -> anyhow::Result<()> {
     let exchange = Arc::new(Exchange::default());
     let (preparer, mut worker) =
         parts.split(&config, &environment, options, kept, &exchange, remote.recorder.clone());
+    let outcome = worker.outcome();
     let mut rollout = None;
+    let ring = Ring::new()?;
+    {
+        let (_context, ring) = (runtime.enter(), ring.clone());
+        drive::keep_running(move || ring.ring())?;
+    }
     if matches!(plan, Plan::Every(_)) {
         let board = Arc::new(Board::new(config.interval, config.kubelet.timeout));
         remote.show_on(&board);
@@ -83,7 +89,7 @@ pub fn run(options: &cli::Run) -> anyhow::Result<()> {
         worker =
             worker.with_board(board.clone()).with_recorder(remote.recorder.clone()).with_exchange(exchange);
         let places = Places { config: options.config.clone(), folder: config.transforms_dir.clone() };
-        let started = Rollout::start(preparer, places);
+        let started = Rollout::start(preparer, places, ring);
         rollout = Some(started.context("the thread that looks for new transforms cannot be started")?);
         if let Some(listen) = config.operations.listen {
             runtime.spawn(ops::serve(board, listen));
@@ -91,8 +97,10 @@ pub fn run(options: &cli::Run) -> anyhow::Result<()> {
     }
     let result = drive::drive(&runtime, worker, plan);
     drop(rollout);
-    runtime.block_on(remote.end());
-    Ok(result?)
+    let ended = runtime.block_on(remote.end());
+    let settled = outcome.get().settle(&ended);
+    result?;
+    Ok(settled?)
 }
 
 /// What a worker is made of.

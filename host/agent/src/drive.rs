@@ -16,6 +16,7 @@ use tokio::sync::oneshot;
 
 use crate::schedule::{Schedule, Tick};
 use signals::Signals;
+pub use signals::keep_running;
 
 /// What the thread does; see [`drive`] for the order.
 pub trait Work: Send + 'static {

@@ -15,6 +15,7 @@ pub mod library;
 pub mod logging;
 pub mod memory;
 pub mod ops;
+pub mod outcome;
 pub mod output;
 pub mod pipeline;
 pub mod record;

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use clap::Parser;
 use insightd::app::{self, Usage};
 use insightd::cli::{Cli, Command, State, Transform};
+use insightd::outcome::NothingLeft;
 use insightd::transform::{self, New};
 use insightd::{output, states, status};
 
@@ -54,6 +55,8 @@ fn main() -> ExitCode {
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
+        // It is in the log, before its last line.
+        Err(error) if error.is::<NothingLeft>() => ExitCode::FAILURE,
         Err(error) => {
             output::complain(format_args!("{error:#}"));
             ExitCode::from(if error.is::<Usage>() { USAGE } else { 1 })

@@ -20,10 +20,12 @@ use insightd_kubernetes::local::{Local, LocalSettings};
 use insightd_kubernetes::pods::Keep;
 use insightd_peer::Status;
 use tokio::runtime::Handle;
+use tokio::task::JoinSet;
 
 use crate::app::Usage;
 use crate::config::{Config, Environment, LockKind};
 use crate::ops::{Board, Count, Standing};
+use crate::outcome::Ended;
 use crate::sinks::ToDeliver;
 
 pub use cluster::Watched;
@@ -261,20 +263,32 @@ impl Remote {
     }
 
     /// At the end, after the last tick: lets a successor lead at once, and has what was announced sent.
-    pub async fn end(self) {
+    /// All of it at the same time: the longest bound counts, however many sinks there are. Returns what became of the events
+    /// that were to be delivered.
+    pub async fn end(self) -> Vec<Ended> {
         self.deliveries.iter().for_each(Delivery::stop);
-        if let Some(candidacy) = self.candidacy
-            && tokio::time::timeout(RELEASE, candidacy.election.release()).await.is_err()
-        {
-            tracing::warn!("the lock was not given back in time: a successor waits until it expires");
-        }
-        for delivery in self.deliveries {
-            delivery.end().await;
-        }
+        let candidacy = self.candidacy;
+        let release = async move {
+            if let Some(candidacy) = candidacy
+                && tokio::time::timeout(RELEASE, candidacy.election.release()).await.is_err()
+            {
+                tracing::warn!("the lock was not given back in time: a successor waits until it expires");
+            }
+        };
+        let mut deliveries: JoinSet<Ended> = self.deliveries.into_iter().map(Delivery::end).collect();
+        let deliver = async {
+            let mut all = Vec::new();
+            while let Some(ended) = deliveries.join_next().await {
+                all.extend(ended);
+            }
+            all
+        };
+        let ((), ended) = tokio::join!(release, deliver);
         if let Some(recorder) = self.recorder {
             // Best effort: an event less is no loss of data.
             let _ = tokio::time::timeout(RELEASE, recorder.flush()).await;
         }
+        ended
     }
 }
 

@@ -27,6 +27,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use bell::Bell;
+pub use bell::Ring;
 pub use canary::is_chosen;
 pub use exchange::{Exchange, News, Running, Sets};
 pub use follow::{Follow, Latest, Outcome};
@@ -46,23 +47,25 @@ pub struct Rollout {
 }
 
 impl Rollout {
-    /// Starts it.
+    /// Starts it. It looks at the files when they change, and when `ring` rings.
     ///
     /// # Errors
     /// The system has no thread for it.
-    pub fn start(mut preparer: Preparer, places: Places) -> std::io::Result<Self> {
+    pub fn start(mut preparer: Preparer, places: Places, ring: Ring) -> std::io::Result<Self> {
         let (stop, stopped) = mpsc::channel::<()>();
         // Files may have changed since the set that runs was read: the first look is at what that was.
         let (mut watch, mut last) = (Watch::default(), Instant::now());
         thread::Builder::new().name("rollout".into()).spawn(move || {
             preparer.begin();
-            let bell = Bell::new();
+            let bell = Bell::new(ring);
             while stopped.try_recv() == Err(TryRecvError::Empty) {
-                bell.wait(&places, watch.is_settling());
+                let is_asked = bell.wait(&places, watch.is_settling());
                 preparer.hear();
                 // Before the first tick there is nothing to try a set with.
                 let is_time = preparer.has_batch()
-                    && (watch.changed(&places) || (preparer.is_refused() && last.elapsed() >= AGAIN));
+                    && (watch.changed(&places)
+                        || is_asked
+                        || (preparer.is_refused() && last.elapsed() >= AGAIN));
                 if is_time {
                     last = Instant::now();
                     preparer.consider(&places);

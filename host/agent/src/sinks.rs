@@ -17,7 +17,7 @@ use insights_sdk::{Event, Limits};
 
 pub use cloudwatch::CloudWatch;
 pub use file::File;
-pub use set::{OpenError, SinkSet};
+pub use set::{OpenError, SinkSet, SinkTotal};
 pub use stdout::Stdout;
 
 use crate::config::{self, CloudWatchSink, SinkKind};
@@ -34,6 +34,11 @@ pub trait Sink: Send {
 
     /// Called once at the end of every tick, also of one without events.
     fn end_tick(&mut self) -> Delivered;
+
+    /// Events that it took and that were lost later, of those that it told of as lost.
+    fn lost_later(&self) -> u64 {
+        0
+    }
 }
 
 /// What became of events since the last time the sink was asked.
@@ -81,6 +86,9 @@ pub enum SinkError {
     /// The route does not say where to.
     #[error("an event's route has no `{0}`: set it in the formatter's configuration")]
     Route(&'static str),
+    /// The system gives no thread for the spool.
+    #[error("cannot start the spool's thread: {0}")]
+    Thread(std::io::Error),
     /// The event is none that the service takes.
     #[error(transparent)]
     Unfit(#[from] insightd_aws::logs::Unfit),
@@ -120,7 +128,7 @@ pub fn open(sink: &config::Sink, to_deliver: &mut Vec<ToDeliver>) -> Result<Box<
         SinkKind::Stdout { pretty } => Box::new(Stdout::of_process(*pretty)?),
         SinkKind::File(file) => Box::new(File::open(file)?),
         SinkKind::CloudWatch(wanted) => {
-            let outbox = cloudwatch::outbox(&sink.name, wanted);
+            let outbox = cloudwatch::outbox(&sink.name, wanted).map_err(SinkError::Thread)?;
             let (name, sink) = (sink.name.clone(), (**wanted).clone());
             to_deliver.push(ToDeliver { name, sink, outbox: outbox.clone() });
             Box::new(CloudWatch::new(outbox))

@@ -14,6 +14,7 @@ use crate::counters::Counters;
 use crate::drive::{Work, replay_moments};
 use crate::memory;
 use crate::ops::{Board, Figures};
+use crate::outcome::{Outcome, Totals};
 use crate::pipeline::{self, Delivery, Permit, Pipeline};
 use crate::rollout::{Exchange, Set, Sets};
 use crate::schedule::Tick;
@@ -35,6 +36,7 @@ pub struct Worker {
     reading: Complaint,
     board: Option<Arc<Board>>,
     announcer: Option<Announcer>,
+    outcome: Outcome,
 }
 
 /// Why ticks make no sense any more.
@@ -72,6 +74,7 @@ impl Worker {
             reading: Complaint::default(),
             board: None,
             announcer: None,
+            outcome: Outcome::default(),
         }
     }
 
@@ -91,6 +94,11 @@ impl Worker {
     #[must_use]
     pub fn with_recorder(self, recorder: Option<Recorder>) -> Self {
         Self { announcer: recorder.map(Announcer::new), ..self }
+    }
+
+    /// Where the totals of the run are found when it has ended.
+    pub fn outcome(&self) -> Outcome {
+        self.outcome.clone()
     }
 
     fn begin(&self) {
@@ -227,6 +235,6 @@ impl Work for Worker {
 
     fn finish(&mut self) {
         self.sinks.end_tick(&mut self.counters);
-        self.counters.log("stopped");
+        self.outcome.set(Totals { counters: self.counters.clone(), sinks: self.sinks.totals() });
     }
 }

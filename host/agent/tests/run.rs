@@ -1,7 +1,7 @@
 //! `insightd run` as a process: its output, its signals, its exit codes.
 
 use std::fs;
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader, Read, Write as _};
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
@@ -145,6 +145,70 @@ fn a_reader_that_goes_away_ends_the_agent() {
     assert!(log.contains("every sink is closed"), "{log}");
 }
 
+#[test]
+fn other_signals_end_nothing_and_hangup_looks_at_the_files() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut agent =
+        Agent::start(&["run", "--interval", "200ms", "--config", &config(folder.path(), "interval: 1s\n")]);
+    let mut lines = agent.stdout().lines();
+    let mut next_tick = |before: u64| loop {
+        let time = time_of(&event(&lines.next().expect("the agent goes on").expect("UTF-8")));
+        if time > before {
+            return time;
+        }
+    };
+    let mut time = next_tick(0);
+    for signal in [Signal::HUP, Signal::USR1, Signal::USR2, Signal::PIPE, Signal::HUP] {
+        agent.signal(signal);
+        time = next_tick(time);
+    }
+    agent.signal(Signal::TERM);
+    lines.for_each(|line| drop(event(&line.expect("UTF-8"))));
+    let (status, log) = agent.end();
+    assert_eq!(status.code(), Some(0), "{log}");
+    assert!(log.contains("SIGHUP: looking at the configuration"), "{log}");
+    assert!(log.contains(r#""message":"stopped""#), "{log}");
+}
+
+/// The service refuses every request for good: the last line counts them, and the run is none that succeeded.
+#[test]
+fn a_run_that_loses_everything_says_so_and_fails() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let url = format!("http://{}", listener.local_addr().expect("an address"));
+    std::thread::spawn(move || {
+        for stream in listener.incoming().flatten() {
+            let mut stream = stream;
+            let _ = stream.read(&mut [0; 64 << 10]);
+            let body = r#"{"__type":"InvalidParameterException","message":"no"}"#;
+            let _ = write!(
+                stream,
+                "HTTP/1.1 400 Bad Request\r\nconnection: close\r\ncontent-type: application/x-amz-json-1.1\r\n\
+                 content-length: {}\r\n\r\n{body}",
+                body.len()
+            );
+        }
+    });
+    let folder = tempfile::tempdir().expect("a folder");
+    let text = format!(
+        "instance: {{enabled: false}}\nkubelet: {{enabled: false}}\naws: {{region: eu-central-1}}\nnode: {{cluster_name: \
+         demo}}\nsinks:\n  logs: {{type: cloudwatch_logs, endpoint_url: \"{url}\"}}\npipelines:\n- name: node\n  \
+         transforms: [{{use: builtin:decorate}}, {{use: builtin:utilization}}]\n  outputs: [{{formatter: {{use: \
+         builtin:emf}}, sink: logs}}]\n"
+    );
+    let mut command = Command::new(env!("CARGO_BIN_EXE_insightd"));
+    command.args(["run", "--once", "--config", &config(folder.path(), &text)]).stdout(Stdio::null());
+    command.env("AWS_ACCESS_KEY_ID", "test").env("AWS_SECRET_ACCESS_KEY", "test");
+    let output = command.output().expect("the agent starts");
+    let log = String::from_utf8(output.stderr).expect("UTF-8");
+    assert_eq!(output.status.code(), Some(1), "{log}");
+    let last = event(log.lines().last().expect("a log"));
+    assert_eq!(last["message"], "stopped", "{log}");
+    assert!(last["events"].as_u64() > Some(0), "{log}");
+    assert_eq!(last["lost_sink"], last["events"], "{log}");
+    assert!(log.contains("nothing was delivered"), "{log}");
+    assert!(!log.contains("aws_"), "the libraries say nothing of their own: {log}");
+}
+
 fn config(folder: &Path, text: &str) -> String {
     let file = folder.join("insightd.yaml");
     fs::write(&file, text).expect("the configuration can be written");
@@ -197,7 +261,7 @@ fn routes_that_are_not_granted_are_dropped_counted_and_said() {
     let mut agent = Agent::start(&["run", "--once", "--config", &config(folder.path(), text)]);
     assert!(agent.stdout().lines().next().is_none(), "no event is granted");
     let (status, log) = agent.end();
-    assert!(status.success(), "{log}");
+    assert_eq!(status.code(), Some(1), "a run that lost everything is none that succeeded: {log}");
     assert!(log.contains("events kept back") && log.contains("is not granted to this output"), "{log}");
     let last = event(log.lines().last().expect("a log"));
     assert!(last["lost_route_refused"].as_u64() > Some(0) && last["events"] == 0, "{log}");

@@ -1,19 +1,22 @@
 //! Delivery that survives the service, the process and the node: what is to be sent lies in a spool until the service has it.
 //!
+//! A thread of its own owns the spool: an [`Outbox`] hands it orders, and nobody else waits for the disk.
 //! `policy` says how long to wait, [`Courier`] what may be sent when; [`run`] does it. What goes over the wire and what
 //! answers mean is the [`Post`]'s.
 
 mod courier;
+mod keeper;
 mod outbox;
 mod policy;
+mod queue;
 mod run;
 #[cfg(test)]
 mod tests;
 
 use std::future::Future;
 
-pub use courier::{Courier, Ended};
-pub use outbox::{Counts, Outbox};
+pub use courier::{Began, Courier, Ended};
+pub use outbox::{Counts, Outbox, TICK_WAIT};
 pub use policy::{Trouble, Waits, wait, waits};
 pub use run::run;
 

@@ -8,6 +8,7 @@
 //! There is one connector, and so one pool of connections and one set of root certificates, for all clients. The SDK retries
 //! nothing: when something is tried again is decided where it is known what it is worth.
 
+mod bounded;
 mod roots;
 
 use std::path::PathBuf;
@@ -26,6 +27,7 @@ use aws_smithy_runtime_api::client::http::{
     HttpConnectorSettings, SharedHttpClient, SharedHttpConnector, http_client_fn,
 };
 
+use bounded::Bounded;
 pub use roots::RootsError;
 
 /// How long a connection may take to stand.
@@ -134,6 +136,6 @@ fn http_client(settings: &AwsSettings) -> Result<SharedHttpClient, RootsError> {
         .tls_provider(Provider::Rustls(CryptoMode::Ring))
         .tls_context(context)
         .build();
-    let connector = SharedHttpConnector::new(connector);
+    let connector = SharedHttpConnector::new(Bounded::new(connector));
     Ok(http_client_fn(move |_, _| connector.clone()))
 }

@@ -75,7 +75,8 @@ async fn events_arrive_as_they_were_produced() {
     let outbox = Outbox::new(
         Spool::open(Settings::in_folder(folder.path().join("logs")), now_ms()),
         Arc::new(Status::new("logs")),
-    );
+    )
+    .unwrap();
     let (stop, stopped) = watch::channel(false);
     let logs = Arc::new(Logs::new(&config, settings));
     let task = tokio::spawn(run(outbox.clone(), logs, 2, fastrand::Rng::new(), stopped));

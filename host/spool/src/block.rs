@@ -38,6 +38,19 @@ impl Block {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct BlockId(pub(crate) u64);
 
+/// Names a key while this spool is open: equal for equal keys, and of one size however long the key is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct KeyId(pub(crate) u64);
+
+/// A block that waits, as [`Spool::lease`](crate::Spool::lease) chooses among them: without reading it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Candidate {
+    /// The block.
+    pub id: BlockId,
+    /// Where it goes.
+    pub key: KeyId,
+}
+
 /// Which block is leased first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Order {
@@ -54,6 +67,7 @@ pub struct Lease {
     pub(crate) id: BlockId,
     /// `None` in memory. A block on lease stays where it is.
     pub(crate) segment: Option<u64>,
+    pub(crate) key: KeyId,
     pub(crate) amount: Amount,
     pub(crate) time_unix_ms: u64,
 }
@@ -62,6 +76,11 @@ impl Lease {
     /// The block.
     pub fn id(&self) -> BlockId {
         self.id
+    }
+
+    /// Where the block goes.
+    pub fn key(&self) -> KeyId {
+        self.key
     }
 
     /// What is in the block.

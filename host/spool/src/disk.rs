@@ -6,7 +6,7 @@ use std::fs::File;
 use insightd_folder::{ASIDE, Aside, Folder, Trouble};
 use rustix::io::Errno;
 
-use crate::block::{Block, BlockId, NewBlock};
+use crate::block::{Block, BlockId, Candidate, NewBlock};
 use crate::error::ReadError;
 use crate::format::{FILE_HEADER_BYTES, NotASegment, RECORD_HEADER_BYTES};
 use crate::ledger::Ledger;
@@ -103,8 +103,11 @@ impl Disk {
         let record_bytes = record_bytes(block);
         self.make_room(FILE_HEADER_BYTES + record_bytes, ledger)?;
         self.begin_segment_for(record_bytes)?;
-        let (Some(segment), Some(file)) = (self.segments.back_mut(), &self.current) else { return Ok(()) };
-        let Err(error) = segment.append(file, id, block, self.settings.sync) else { return Ok(()) };
+        let (Some(segment), Some(file)) = (self.segments.back_mut(), &self.current) else {
+            return Err(self.folder.trouble("", "begin a segment", Errno::BADF));
+        };
+        let candidate = Candidate { id, key: ledger.key_id(block.key) };
+        let Err(error) = segment.append(file, candidate, block, self.settings.sync) else { return Ok(()) };
         let trouble = self.folder.trouble(&segment::name(segment.number), "write", error);
         if file.set_len(segment.length).is_err() {
             self.current = None;

@@ -1,6 +1,8 @@
 //! What became of blocks that were not delivered.
 
-use crate::block::BlockId;
+use std::hash::{BuildHasher, RandomState};
+
+use crate::block::{BlockId, KeyId};
 use crate::segment::Entry;
 use crate::stats::{Amount, Cause, Damage, Lost};
 
@@ -12,12 +14,18 @@ pub(crate) struct Ledger {
     /// Dropped while on lease: lost only if the delivery under way fails.
     dropped: Vec<(BlockId, Amount, Cause)>,
     ids: u64,
+    /// Seeded anew in every process: nobody can choose keys that share an id.
+    keys: RandomState,
 }
 
 impl Ledger {
     pub(crate) fn next_id(&mut self) -> BlockId {
         self.ids += 1;
         BlockId(self.ids)
+    }
+
+    pub(crate) fn key_id(&self, key: &[u8]) -> KeyId {
+        KeyId(self.keys.hash_one(key))
     }
 
     pub(crate) fn lose(&mut self, amount: Amount, cause: Cause) {

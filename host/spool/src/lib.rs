@@ -95,7 +95,7 @@ mod settings;
 mod spool;
 mod stats;
 
-pub use block::{Block, BlockId, Lease, NewBlock, Order};
+pub use block::{Block, BlockId, Candidate, KeyId, Lease, NewBlock, Order};
 pub use error::{AppendError, ReadError};
 pub use format::{MAX_BODY_BYTES, MAX_KEY_BYTES};
 pub use insightd_folder::Trouble;

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use crate::block::{Block, BlockId, NewBlock};
+use crate::block::{Block, BlockId, Candidate, KeyId, NewBlock};
 use crate::ledger::Ledger;
 use crate::stats::{Amount, Cause};
 
@@ -10,11 +10,16 @@ use crate::stats::{Amount, Cause};
 #[derive(Debug)]
 pub(crate) struct Held {
     pub(crate) id: BlockId,
+    pub(crate) key: KeyId,
     pub(crate) block: Block,
     pub(crate) leased: bool,
 }
 
 impl Held {
+    pub(crate) fn candidate(&self) -> Candidate {
+        Candidate { id: self.id, key: self.key }
+    }
+
     pub(crate) fn amount(&self) -> Amount {
         Amount::block(self.block.events, self.block.key.len() + self.block.body.len())
     }
@@ -52,7 +57,7 @@ impl Memory {
             key: new.key.to_vec(),
             body: new.body.to_vec(),
         };
-        self.blocks.push_back(Held { id, block, leased: false });
+        self.blocks.push_back(Held { id, key: ledger.key_id(new.key), block, leased: false });
         self.bytes += needed;
         true
     }

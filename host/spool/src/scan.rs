@@ -2,7 +2,7 @@
 
 use std::io;
 
-use crate::block::Block;
+use crate::block::{Block, KeyId};
 use crate::format::{
     FILE_HEADER_BYTES, MAX_SEGMENT_BYTES, NotASegment, RECORD_HEADER_BYTES, RecordHeader, check_file_header,
     payload_crc,
@@ -39,26 +39,32 @@ pub(crate) enum Tail {
     Unreadable,
 }
 
-/// Records of a segment by their headers: keys and bodies are not looked at.
+/// Records of a segment by their headers and keys: bodies are not read, and keys are not verified.
 #[derive(Debug)]
 pub(crate) struct Scan {
-    /// Blocks that wait, with their offsets.
-    pub(crate) waiting: Vec<(u32, RecordHeader)>,
+    /// Blocks that wait, with their offsets and keys.
+    pub(crate) waiting: Vec<(u32, RecordHeader, KeyId)>,
     /// Where the last whole record ends.
     pub(crate) end: u64,
     pub(crate) tail: Tail,
 }
 
-/// Goes through a segment that is `length` bytes long.
+/// Goes through a segment that is `length` bytes long. Keys become what `key_id` makes of them.
 ///
 /// # Errors
 /// It is no segment, or its beginning cannot be read.
-pub(crate) fn scan(source: &impl ReadAt, segment: u64, length: u64) -> io::Result<Result<Scan, NotASegment>> {
+pub(crate) fn scan(
+    source: &impl ReadAt,
+    segment: u64,
+    length: u64,
+    key_id: &impl Fn(&[u8]) -> KeyId,
+) -> io::Result<Result<Scan, NotASegment>> {
     let mut header = [0; FILE_HEADER_BYTES as usize];
     source.read_at(&mut header, 0)?;
     if let Err(why) = check_file_header(&header, segment) {
         return Ok(Err(why));
     }
+    let mut key = Vec::new();
     let mut found = Scan { waiting: Vec::new(), end: FILE_HEADER_BYTES, tail: Tail::Clean };
     while found.end < length {
         if length - found.end < RECORD_HEADER_BYTES {
@@ -76,7 +82,12 @@ pub(crate) fn scan(source: &impl ReadAt, segment: u64, length: u64) -> io::Resul
             break;
         }
         if let (false, Ok(offset)) = (done, u32::try_from(found.end)) {
-            found.waiting.push((offset, header));
+            key.resize(header.key_bytes as usize, 0);
+            // A key that cannot be read costs its own record, when that is to be delivered.
+            if source.read_at(&mut key, found.end + RECORD_HEADER_BYTES).is_err() {
+                key.clear();
+            }
+            found.waiting.push((offset, header, key_id(&key)));
         }
         found.end = end;
     }
@@ -111,10 +122,10 @@ fn record_header(
 #[doc(hidden)]
 pub fn read_segment(segment: u64, bytes: &[u8]) -> Vec<Block> {
     let length = (bytes.len() as u64).min(MAX_SEGMENT_BYTES);
-    let Ok(Ok(found)) = scan(&bytes, segment, length) else { return Vec::new() };
+    let Ok(Ok(found)) = scan(&bytes, segment, length, &|_| KeyId(0)) else { return Vec::new() };
     found
         .waiting
         .iter()
-        .filter_map(|(offset, _)| read_record(&bytes, segment, *offset).ok().flatten())
+        .filter_map(|(offset, ..)| read_record(&bytes, segment, *offset).ok().flatten())
         .collect()
 }

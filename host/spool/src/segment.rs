@@ -7,7 +7,7 @@ use std::os::unix::fs::{FileExt, MetadataExt};
 
 use rustix::io::Errno;
 
-use crate::block::{BlockId, NewBlock};
+use crate::block::{BlockId, Candidate, KeyId, NewBlock};
 use crate::format::{
     DONE, FILE_HEADER_BYTES, MAX_SEGMENT_BYTES, NotASegment, RECORD_HEADER_BYTES, RecordHeader, file_header,
     payload_crc,
@@ -23,6 +23,7 @@ use insightd_folder::Trouble;
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Entry {
     pub(crate) id: BlockId,
+    pub(crate) key: KeyId,
     pub(crate) time_unix_ms: u64,
     pub(crate) offset: u32,
     pub(crate) events: u32,
@@ -31,15 +32,20 @@ pub(crate) struct Entry {
 }
 
 impl Entry {
-    fn new(id: BlockId, offset: u32, header: &RecordHeader) -> Self {
+    fn new(id: BlockId, key: KeyId, offset: u32, header: &RecordHeader) -> Self {
         Self {
             id,
+            key,
             time_unix_ms: header.time_unix_ms,
             offset,
             events: header.events,
             payload_bytes: header.key_bytes + header.body_bytes,
             leased: false,
         }
+    }
+
+    pub(crate) fn candidate(&self) -> Candidate {
+        Candidate { id: self.id, key: self.key }
     }
 
     pub(crate) fn amount(&self) -> Amount {
@@ -130,7 +136,9 @@ impl Segment {
             let ours = file_header(number).starts_with(&begin);
             return Ok(if ours { Found::Nothing } else { Found::NotASegment(length, NotASegment::Foreign) });
         }
-        let found = match scan(&file, number, length.min(MAX_SEGMENT_BYTES)).map_err(failed("read"))? {
+        let key_id = |key: &[u8]| ledger.key_id(key);
+        let found = scan(&file, number, length.min(MAX_SEGMENT_BYTES), &key_id).map_err(failed("read"))?;
+        let found = match found {
             Ok(found) => found,
             Err(why) => return Ok(Found::NotASegment(length, why)),
         };
@@ -141,8 +149,8 @@ impl Segment {
             damaged: false,
             unmarked: Vec::new(),
         };
-        for (offset, header) in &found.waiting {
-            segment.waiting.push_back(Entry::new(ledger.next_id(), *offset, header));
+        for (offset, header, key) in &found.waiting {
+            segment.waiting.push_back(Entry::new(ledger.next_id(), *key, *offset, header));
         }
         let (rest, file_name) = (length - found.end, folder.path_of(&name));
         match found.tail {
@@ -176,7 +184,7 @@ impl Segment {
     pub(crate) fn append(
         &mut self,
         file: &File,
-        id: BlockId,
+        candidate: Candidate,
         block: &NewBlock<'_>,
         sync: Sync,
     ) -> io::Result<()> {
@@ -197,7 +205,7 @@ impl Segment {
             file.sync_data()?;
         }
         self.length += RECORD_HEADER_BYTES + header.payload_bytes();
-        self.waiting.push_back(Entry::new(id, offset, &header));
+        self.waiting.push_back(Entry::new(candidate.id, candidate.key, offset, &header));
         Ok(())
     }
 

@@ -1,9 +1,11 @@
 //! The spool: blocks in, blocks out.
 
+use std::path::Path;
+
 use insightd_folder::Trouble;
 
 use crate::age::Clock;
-use crate::block::{Block, BlockId, Lease, NewBlock, Order};
+use crate::block::{Block, BlockId, Candidate, Lease, NewBlock, Order};
 use crate::disk::{Disk, record_bytes};
 use crate::error::{AppendError, ReadError};
 use crate::format::{FILE_HEADER_BYTES, MAX_BODY_BYTES, MAX_KEY_BYTES};
@@ -83,7 +85,7 @@ impl Spool {
     }
 
     /// The next block that is not on lease and that `skip` does not want skipped.
-    pub fn lease(&mut self, order: Order, mut skip: impl FnMut(BlockId) -> bool) -> Option<Lease> {
+    pub fn lease(&mut self, order: Order, mut skip: impl FnMut(&Candidate) -> bool) -> Option<Lease> {
         if order == Order::Newest {
             return self.lease_in_memory(order, &mut skip).or_else(|| self.lease_on_disk(order, &mut skip));
         }
@@ -163,6 +165,24 @@ impl Spool {
         }
     }
 
+    /// Bound on what waits in memory.
+    pub fn memory_bytes(&self) -> u64 {
+        self.settings.memory_bytes
+    }
+
+    /// The folder, where there is one.
+    pub fn folder(&self) -> Option<&Path> {
+        self.has_folder.then_some(&self.settings.folder)
+    }
+
+    /// Moves what waits in memory to the disk and gives the folder up. Returns what is lost with the process.
+    pub fn close(mut self) -> Amount {
+        self.save();
+        let mut left = Amount::default();
+        self.memory.blocks.iter().for_each(|held| left += held.amount());
+        left
+    }
+
     /// What it holds and what it lost.
     pub fn stats(&self) -> Stats {
         let (mut pending, mut in_memory, mut oldest) = (Amount::default(), Amount::default(), None);
@@ -225,31 +245,32 @@ impl Spool {
         self.trouble = trouble.map(|trouble| trouble.to_string());
     }
 
-    fn lease_on_disk(&mut self, order: Order, skip: &mut dyn FnMut(BlockId) -> bool) -> Option<Lease> {
+    fn lease_on_disk(&mut self, order: Order, skip: &mut dyn FnMut(&Candidate) -> bool) -> Option<Lease> {
         let segments = self.disk.iter_mut().flat_map(|disk| &mut disk.segments);
         let mut entries = segments.flat_map(|segment| {
             let number = segment.number;
             segment.waiting.iter_mut().map(move |entry| (number, entry))
         });
-        let mut free = |(_, entry): &(u64, &mut crate::segment::Entry)| !entry.leased && !skip(entry.id);
+        let mut free =
+            |(_, entry): &(u64, &mut crate::segment::Entry)| !entry.leased && !skip(&entry.candidate());
         let (segment, entry) = match order {
             Order::Oldest => entries.find(free),
             Order::Newest => entries.rfind(&mut free),
         }?;
         entry.leased = true;
         let (amount, time_unix_ms) = (entry.amount(), entry.time_unix_ms);
-        Some(Lease { id: entry.id, segment: Some(segment), amount, time_unix_ms })
+        Some(Lease { id: entry.id, key: entry.key, segment: Some(segment), amount, time_unix_ms })
     }
 
-    fn lease_in_memory(&mut self, order: Order, skip: &mut dyn FnMut(BlockId) -> bool) -> Option<Lease> {
-        let mut free = |held: &&mut crate::memory::Held| !held.leased && !skip(held.id);
+    fn lease_in_memory(&mut self, order: Order, skip: &mut dyn FnMut(&Candidate) -> bool) -> Option<Lease> {
+        let mut free = |held: &&mut crate::memory::Held| !held.leased && !skip(&held.candidate());
         let held = match order {
             Order::Oldest => self.memory.blocks.iter_mut().find(free),
             Order::Newest => self.memory.blocks.iter_mut().rfind(&mut free),
         }?;
         held.leased = true;
         let (amount, time_unix_ms) = (held.amount(), held.block.time_unix_ms);
-        Some(Lease { id: held.id, segment: None, amount, time_unix_ms })
+        Some(Lease { id: held.id, key: held.key, segment: None, amount, time_unix_ms })
     }
 
     fn finish(&mut self, lease: &Lease) -> Option<Amount> {
@@ -260,6 +281,12 @@ impl Spool {
             }
             (Some(_), None) => None,
         }
+    }
+
+    /// Tries the disk a last time, also for what is on lease: its end will not be known.
+    fn save(&mut self) {
+        self.memory.blocks.iter_mut().for_each(|held| held.leased = false);
+        self.write_held_blocks();
     }
 
     /// Moves blocks that are not on lease from memory to the disk.
@@ -285,8 +312,7 @@ impl Spool {
 
 impl Drop for Spool {
     fn drop(&mut self) {
-        self.memory.blocks.iter_mut().for_each(|held| held.leased = false);
-        self.write_held_blocks();
+        self.save();
         let events: u64 = self.memory.blocks.iter().map(|held| held.amount().events).sum();
         if events > 0 {
             let reason = self.trouble.as_deref().unwrap_or_default();

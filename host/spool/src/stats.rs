@@ -1,6 +1,6 @@
 //! What a spool holds and what it lost.
 
-use std::ops::AddAssign;
+use std::ops::{AddAssign, SubAssign};
 
 /// Blocks and what is in them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -14,7 +14,8 @@ pub struct Amount {
 }
 
 impl Amount {
-    pub(crate) fn block(events: u32, bytes: usize) -> Self {
+    /// One block with so many events and bytes.
+    pub fn block(events: u32, bytes: usize) -> Self {
         Self { blocks: 1, events: events.into(), bytes: bytes as u64 }
     }
 }
@@ -24,6 +25,15 @@ impl AddAssign for Amount {
         self.blocks += other.blocks;
         self.events += other.events;
         self.bytes += other.bytes;
+    }
+}
+
+impl SubAssign for Amount {
+    /// Ends at zero.
+    fn sub_assign(&mut self, other: Self) {
+        self.blocks = self.blocks.saturating_sub(other.blocks);
+        self.events = self.events.saturating_sub(other.events);
+        self.bytes = self.bytes.saturating_sub(other.bytes);
     }
 }
 
@@ -79,7 +89,8 @@ impl Lost {
         total
     }
 
-    pub(crate) fn add(&mut self, cause: Cause, amount: Amount) {
+    /// Counts what was given up.
+    pub fn add(&mut self, cause: Cause, amount: Amount) {
         self.0[cause as usize] += amount;
     }
 }

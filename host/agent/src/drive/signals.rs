@@ -1,8 +1,9 @@
-//! SIGTERM and SIGINT: the first asks to stop, the second does not ask.
+//! SIGTERM and SIGINT: the first asks to stop, the second does not ask. SIGHUP asks for a look at the files. None of the others
+//! that people or terminals send ends the agent.
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-/// Both signals, and whether one came.
+/// The signals that end the agent, and whether one came.
 #[derive(Debug)]
 pub(super) struct Signals {
     term: Signal,
@@ -37,4 +38,24 @@ impl Signals {
         tracing::info!("stopping: the tick in progress is finished first");
         self.stopping = true;
     }
+}
+
+/// From now on SIGHUP calls `on_hangup`, and SIGUSR1 and SIGUSR2 do nothing; the default of all three is to end the process at
+/// once. SIGPIPE is ignored by the standard library. Called within the runtime.
+///
+/// # Errors
+/// The system takes no handler.
+pub fn keep_running(on_hangup: impl Fn() + Send + 'static) -> std::io::Result<()> {
+    let mut hangup = signal(SignalKind::hangup())?;
+    // A handler stays for the life of the process, also when nobody listens.
+    for kind in [SignalKind::user_defined1(), SignalKind::user_defined2()] {
+        drop(signal(kind)?);
+    }
+    tokio::spawn(async move {
+        while hangup.recv().await.is_some() {
+            tracing::info!("SIGHUP: looking at the configuration and the components now");
+            on_hangup();
+        }
+    });
+    Ok(())
 }

@@ -12,9 +12,13 @@ use tokio::task::JoinHandle;
 
 use crate::config::{self, CloudWatchSink};
 use crate::ops::Board;
+use crate::outcome::Ended;
 
 /// How long what is still to be sent may take when the agent ends. The rest is the next agent's, where there is a folder.
 const LAST: Duration = Duration::from_secs(5);
+
+/// How long the spool's disk may take to store what waits in memory after that.
+const STORE: Duration = Duration::from_secs(3);
 
 /// One service that is delivered to.
 #[derive(Debug)]
@@ -55,13 +59,21 @@ impl Delivery {
         let _ = self.stop.send(true);
     }
 
-    /// Waits for the end, after [`stop`](Self::stop).
-    pub(super) async fn end(mut self) {
+    /// Waits for the end, after [`stop`](Self::stop). Returns what became of the events.
+    pub(super) async fn end(mut self) -> Ended {
         if tokio::time::timeout(LAST, &mut self.task).await.is_err() {
             tracing::warn!(
                 "requests were given up at the end; they are sent again where the spool has a folder"
             );
             self.task.abort();
+        }
+        let unsaved = self.outbox.close(STORE).await;
+        let waiting = self.outbox.stats().pending.events.saturating_sub(unsaved);
+        Ended {
+            name: self.name,
+            accepted: self.outbox.counts().accepted_events,
+            waiting,
+            lost: self.outbox.lost_events() + unsaved,
         }
     }
 }
@@ -99,4 +111,40 @@ async fn deliver(
     };
     let logs = Arc::new(Logs::new(&config, settings));
     delivery::run(outbox, logs, sink.concurrency, fastrand::Rng::new(), stop).await;
+}
+
+#[cfg(test)]
+mod tests {
+    use insightd_spool::{NewBlock, Settings, Spool};
+    use tokio::time::Instant;
+
+    use super::super::Remote;
+    use super::*;
+
+    /// However many sinks there are, and whatever each of them waits for.
+    #[tokio::test(start_paused = true)]
+    async fn sinks_end_together() {
+        let mut remote = Remote::default();
+        for number in 0..5 {
+            let spool = Spool::in_memory(Settings::in_folder(""), 0);
+            let status = Arc::new(Status::new(format!("sink-{number}")));
+            let outbox = Outbox::new(spool, status).unwrap();
+            outbox.put(&NewBlock { key: b"g\0s", events: 7, time_unix_ms: 1, body: b"x" }).unwrap();
+            let (stop, _) = watch::channel(false);
+            // A request without an answer.
+            let task = tokio::spawn(std::future::pending());
+            remote.deliveries.push(Delivery { name: format!("sink-{number}"), outbox, stop, task });
+        }
+        let start = Instant::now();
+        let ended = remote.end().await;
+        assert!(start.elapsed() <= LAST + STORE, "{:?}", start.elapsed());
+        assert_eq!(ended.len(), 5);
+        for one in ended {
+            assert_eq!(
+                (one.accepted, one.waiting, one.lost),
+                (0, 0, 7),
+                "without a folder they are lost: {one:?}"
+            );
+        }
+    }
 }

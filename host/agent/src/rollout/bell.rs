@@ -1,10 +1,11 @@
 //! Waiting until files may have changed. The kernel says when (inotify); what it does not say is found by looking now and then.
 
 use std::os::fd::OwnedFd;
+use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::event::{EventfdFlags, PollFd, PollFlags, Timespec, eventfd, poll};
 use rustix::fs::inotify::{self, CreateFlags, WatchFlags};
 
 use super::watch::Places;
@@ -25,23 +26,52 @@ const CHANGES: WatchFlags = WatchFlags::CLOSE_WRITE
     .union(WatchFlags::MOVE)
     .union(WatchFlags::ONLYDIR);
 
-/// Tells when to look.
-#[derive(Debug)]
-pub(super) struct Bell(Option<OwnedFd>);
+/// Makes a [`Bell`] ring at once, from any thread.
+#[derive(Clone, Debug)]
+pub struct Ring(Arc<OwnedFd>);
 
-impl Bell {
-    pub(super) fn new() -> Self {
-        let inotify = inotify::init(CreateFlags::CLOEXEC | CreateFlags::NONBLOCK);
-        Self(
-            inotify
-                .inspect_err(|error| tracing::info!(%error, "no inotify: files are looked at more often"))
-                .ok(),
-        )
+impl Ring {
+    /// A ring for one bell.
+    ///
+    /// # Errors
+    /// The system gives no file descriptor.
+    pub fn new() -> std::io::Result<Self> {
+        Ok(Self(Arc::new(eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?)))
     }
 
-    /// Waits until it is time to look; `settling` after a look that saw a change which may go on.
-    pub(super) fn wait(&self, places: &Places, settling: bool) {
-        let Some(inotify) = &self.0 else { return thread::sleep(if settling { SETTLE } else { OFTEN }) };
+    /// Asks for a look now.
+    pub fn ring(&self) {
+        // Full only after 2^64 - 1 times nobody looked.
+        let _ = rustix::io::write(&*self.0, &1_u64.to_ne_bytes());
+    }
+
+    /// Returns true if it was rung since the last time.
+    fn was_rung(&self) -> bool {
+        rustix::io::read(&*self.0, &mut [0; 8]).is_ok()
+    }
+}
+
+/// Tells when to look.
+#[derive(Debug)]
+pub(super) struct Bell(Option<OwnedFd>, Ring);
+
+impl Bell {
+    pub(super) fn new(ring: Ring) -> Self {
+        let inotify = inotify::init(CreateFlags::CLOEXEC | CreateFlags::NONBLOCK);
+        let inotify = inotify
+            .inspect_err(|error| tracing::info!(%error, "no inotify: files are looked at more often"))
+            .ok();
+        Self(inotify, ring)
+    }
+
+    /// Waits until it is time to look; `settling` after a look that saw a change which may go on. Returns true if somebody
+    /// asked for the look.
+    pub(super) fn wait(&self, places: &Places, settling: bool) -> bool {
+        let Some(inotify) = &self.0 else {
+            let limit = Timespec::try_from(if settling { SETTLE } else { OFTEN }).ok();
+            let _ = poll(&mut [PollFd::new(&*self.1.0, PollFlags::IN)], limit.as_ref());
+            return self.1.was_rung();
+        };
         for folder in places.folders() {
             // Each time, because a folder that came back is another one; to ask again for the same one changes nothing. One
             // that is not there is found by looking.
@@ -51,7 +81,8 @@ impl Bell {
             thread::sleep(SETTLE);
         } else {
             let limit = Timespec::try_from(NOW_AND_THEN).ok();
-            let rings = poll(&mut [PollFd::new(inotify, PollFlags::IN)], limit.as_ref());
+            let mut sources = [PollFd::new(inotify, PollFlags::IN), PollFd::new(&*self.1.0, PollFlags::IN)];
+            let rings = poll(&mut sources, limit.as_ref());
             // An error is a signal, or no memory: it is looked all the same.
             if rings != Ok(0) {
                 thread::sleep(PAUSE);
@@ -60,6 +91,7 @@ impl Bell {
         // What was said is of no interest: all is looked at.
         let mut said = [0; 4096];
         while rustix::io::read(inotify, &mut said).is_ok_and(|bytes| bytes > 0) {}
+        self.1.was_rung()
     }
 }
 
@@ -70,10 +102,22 @@ mod tests {
     use super::*;
 
     #[test]
+    fn who_asks_for_a_look_gets_one() {
+        let places = Places { config: None, folder: None };
+        let ring = Ring::new().unwrap();
+        for bell in [Bell::new(ring.clone()), Bell(None, ring.clone())] {
+            ring.ring();
+            ring.ring();
+            assert!(bell.wait(&places, false));
+            assert!(!bell.wait(&places, true), "once");
+        }
+    }
+
+    #[test]
     fn a_change_rings_once() {
         let folder = tempfile::tempdir().unwrap();
         let places = Places { config: None, folder: Some(folder.path().into()) };
-        let bell = Bell::new();
+        let bell = Bell::new(Ring::new().unwrap());
         bell.wait(&places, true);
         fs::write(folder.path().join("a.wasm"), "x").unwrap();
         let inotify = bell.0.as_ref().unwrap();
@@ -88,7 +132,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let inner = folder.path().join("inner");
         let places = Places { config: None, folder: Some(inner.clone()) };
-        let bell = Bell::new();
+        let bell = Bell::new(Ring::new().unwrap());
         for _ in 0..2 {
             fs::create_dir(&inner).unwrap();
             bell.wait(&places, true);

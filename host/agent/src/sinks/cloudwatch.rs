@@ -1,10 +1,14 @@
 //! CloudWatch Logs, from the side of a tick: events become request bodies in the spool. A task delivers them.
 
+use std::borrow::Cow;
+use std::collections::BTreeSet;
+use std::io;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use insightd_aws::delivery::Outbox;
+use insightd_aws::logs::names::{sanitize_group, sanitize_stream};
 use insightd_aws::logs::{self, Destination, Open};
 use insightd_peer::Status;
 use insightd_spool::{NewBlock, Settings, Spool, Sync};
@@ -16,17 +20,23 @@ use crate::config::CloudWatchSink;
 /// Bodies that are filled at a time: each has a compressor of some hundred kilobytes.
 const OPEN_BODIES: usize = 4;
 
+/// Names that were replaced are said once each, so many of them.
+const REPLACED_SAID: usize = 32;
+
 /// The sink.
 #[derive(Debug)]
 pub struct CloudWatch {
     outbox: Outbox,
+    /// The oldest first.
     open: Vec<(Destination, Open)>,
+    /// Names that took the place of others that the service would refuse.
+    replaced: BTreeSet<String>,
     /// Of the events that the outbox lost, those that were told of.
     told_lost: u64,
 }
 
-/// Opens the spool of a sink of this name.
-pub(super) fn outbox(name: &str, sink: &CloudWatchSink) -> Outbox {
+/// Starts the spool of a sink of this name.
+pub(super) fn outbox(name: &str, sink: &CloudWatchSink) -> io::Result<Outbox> {
     let wanted = &sink.spool;
     // Without a folder nothing is opened, and the spool says that it holds blocks in memory.
     let folder = wanted.dir.as_deref().unwrap_or(Path::new("")).join(name);
@@ -37,29 +47,33 @@ pub(super) fn outbox(name: &str, sink: &CloudWatchSink) -> Outbox {
         sync: if wanted.sync { Sync::Always } else { Sync::Never },
         ..Settings::in_folder(folder)
     };
-    let now_ms = now_unix_ms();
-    let spool = match wanted.dir {
-        Some(_) => Spool::open(settings, now_ms),
-        None => Spool::in_memory(settings, now_ms),
+    let (has_folder, memory_bytes) = (wanted.dir.is_some(), settings.memory_bytes);
+    // On the spool's own thread: the disk may not answer already.
+    let open = move || match has_folder {
+        true => Spool::open(settings, now_unix_ms()),
+        false => Spool::in_memory(settings, now_unix_ms()),
     };
-    Outbox::new(spool, Arc::new(Status::new(name.to_owned())))
+    Outbox::open(open, memory_bytes, Arc::new(Status::new(name.to_owned())))
 }
 
 impl CloudWatch {
     /// Fills `outbox`.
     pub fn new(outbox: Outbox) -> Self {
-        Self { outbox, open: Vec::new(), told_lost: 0 }
+        Self { outbox, open: Vec::new(), replaced: BTreeSet::new(), told_lost: 0 }
     }
 
     fn add(&mut self, event: &Event<'_>, delivered: &mut Delivered) -> Result<(), SinkError> {
-        let destination = destination(event.route)?;
+        let destination = Destination {
+            group: self.accepted(value(event.route, "log_group")?, sanitize_group),
+            stream: self.accepted(value(event.route, "log_stream")?, sanitize_stream),
+        };
         let message = logs::message(event.bytes).map_err(SinkError::Unfit)?;
         let place = self.open.iter().position(|(open, _)| *open == destination);
         if let Some(place) = place {
             if self.open[place].1.push(event.time_unix_ms, message) {
                 return Ok(());
             }
-            let (destination, full) = self.open.swap_remove(place);
+            let (destination, full) = self.open.remove(place);
             delivered.add(self.put(&destination, full));
         }
         if self.open.len() == OPEN_BODIES {
@@ -69,6 +83,25 @@ impl CloudWatch {
         let open = Open::new(&destination, event.time_unix_ms, message);
         self.open.push((destination, open));
         Ok(())
+    }
+
+    /// The name, or the nearest one that the service accepts: a request with any other is refused for good.
+    fn accepted(&mut self, name: &str, sanitize: fn(&str) -> Cow<'_, str>) -> String {
+        let accepted = sanitize(name);
+        if let Cow::Owned(accepted) = &accepted
+            && self.replaced.len() < REPLACED_SAID
+            && self.replaced.insert(accepted.clone())
+        {
+            let (sink, name) = (self.outbox.status().source(), insightd_aws::words::shortened(name));
+            tracing::warn!(
+                sink,
+                name = name.escape_debug().to_string(),
+                accepted,
+                "CloudWatch Logs refuses this name of a log group or stream: events go to the one beside it; set `log_group` \
+                 and `log_stream` of the formatter, or the cluster's name"
+            );
+        }
+        accepted.into_owned()
     }
 
     fn put(&self, destination: &Destination, open: Open) -> Delivered {
@@ -111,15 +144,16 @@ impl Sink for CloudWatch {
         }
         delivered
     }
+
+    fn lost_later(&self) -> u64 {
+        self.told_lost
+    }
 }
 
-/// The route's two keys.
-fn destination(route: &[(String, String)]) -> Result<Destination, SinkError> {
-    let value = |key: &'static str| {
-        let found = route.iter().find(|(found, value)| found == key && !value.is_empty());
-        found.map(|(_, value)| value.clone()).ok_or(SinkError::Route(key))
-    };
-    Ok(Destination { group: value("log_group")?, stream: value("log_stream")? })
+/// One of the route's two keys.
+fn value<'r>(route: &'r [(String, String)], key: &'static str) -> Result<&'r str, SinkError> {
+    let found = route.iter().find(|(found, value)| found == key && !value.is_empty());
+    found.map(|(_, value)| value.as_str()).ok_or(SinkError::Route(key))
 }
 
 fn now_unix_ms() -> u64 {

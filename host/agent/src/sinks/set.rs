@@ -24,6 +24,17 @@ struct OpenSink {
     flow: Flow,
 }
 
+/// What a sink took over a whole run.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SinkTotal {
+    /// Its name.
+    pub name: String,
+    /// What it took.
+    pub flow: Flow,
+    /// Of the events in `flow` that are lost, those that it had taken first.
+    pub lost_later: u64,
+}
+
 /// A sink that cannot be opened.
 #[derive(Debug, thiserror::Error)]
 #[error("sink `{name}`: {error}")]
@@ -61,6 +72,16 @@ impl SinkSet {
     /// What tasks have to deliver; once.
     pub fn take_to_deliver(&mut self) -> Vec<ToDeliver> {
         std::mem::take(&mut self.to_deliver)
+    }
+
+    /// What came of each at the end, before what delivers it ends.
+    pub fn totals(&self) -> Vec<SinkTotal> {
+        let total = |sink: &OpenSink| SinkTotal {
+            name: sink.name.clone(),
+            flow: sink.flow,
+            lost_later: sink.sink.lost_later(),
+        };
+        self.open.iter().map(total).collect()
     }
 
     /// What each took, by name.

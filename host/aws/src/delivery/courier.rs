@@ -1,7 +1,7 @@
-//! When what may be sent. No clock, no network, no disk in here; times are since any fixed moment.
+//! When what may be sent. A hold ends by its time, or by the success of a request that began after it was set: what was under way
+//! before says nothing of it. No clock, no network, no disk in here; times are since any fixed moment.
 
-use std::borrow::Borrow;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::hash::Hash;
 use std::time::Duration;
 
@@ -18,6 +18,13 @@ pub enum Ended {
     Everything(Trouble),
 }
 
+/// Most destinations that are held at a time. Beyond them those are forgotten that are held the shortest: they are asked again.
+const MAX_HELD: usize = 4096;
+
+/// When a request began, in the courier's own order of requests and holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Began(u64);
+
 /// Decides for one service. `D` is a destination.
 #[derive(Debug)]
 pub struct Courier<D> {
@@ -26,6 +33,8 @@ pub struct Courier<D> {
     under_way: usize,
     everything: Hold,
     destinations: HashMap<D, Hold>,
+    /// Goes on with every hold that is set.
+    turn: u64,
     random: fastrand::Rng,
 }
 
@@ -33,6 +42,9 @@ pub struct Courier<D> {
 struct Hold {
     until: Duration,
     failures: u32,
+    /// The turn in which it was set.
+    turn: u64,
+    is_throttled: bool,
 }
 
 impl<D: Clone + Eq + Hash> Courier<D> {
@@ -44,6 +56,7 @@ impl<D: Clone + Eq + Hash> Courier<D> {
             under_way: 0,
             everything: Hold::default(),
             destinations: HashMap::new(),
+            turn: 0,
             random,
         }
     }
@@ -54,12 +67,14 @@ impl<D: Clone + Eq + Hash> Courier<D> {
     }
 
     /// Whether one to this destination may, if any may.
-    pub fn may_send_to<Q>(&self, destination: &Q, now: Duration) -> bool
-    where
-        D: Borrow<Q>,
-        Q: Eq + Hash + ?Sized,
-    {
+    pub fn may_send_to(&self, destination: &D, now: Duration) -> bool {
         self.destinations.get(destination).is_none_or(|hold| now >= hold.until)
+    }
+
+    /// Destinations to which none may.
+    pub fn held(&self, now: Duration) -> HashSet<D> {
+        let held = self.destinations.iter().filter(|(_, hold)| now < hold.until);
+        held.map(|(destination, _)| destination.clone()).collect()
     }
 
     /// When to look again if nothing ends before: the next moment at which something is held no more.
@@ -70,31 +85,58 @@ impl<D: Clone + Eq + Hash> Courier<D> {
         self.destinations.values().map(|hold| hold.until).filter(|until| *until > now).min()
     }
 
-    /// A request goes.
-    pub fn sent(&mut self) {
+    /// A request goes. What this returns is to be given back with its end.
+    pub fn sent(&mut self) -> Began {
         self.under_way += 1;
+        Began(self.turn)
+    }
+
+    /// A request ended that nothing is known of.
+    pub fn vanished(&mut self) {
+        self.under_way = self.under_way.saturating_sub(1);
     }
 
     /// A request ended.
-    pub fn ended(&mut self, destination: &D, ended: Ended, now: Duration) {
+    pub fn ended(&mut self, destination: &D, began: Began, ended: Ended, now: Duration) {
         self.under_way = self.under_way.saturating_sub(1);
+        // An answer to a request of before says nothing of what has been asked for since.
+        let is_later = began.0 >= self.everything.turn;
         match ended {
             Ended::Settled => {
-                self.everything = Hold::default();
-                self.destinations.remove(destination);
-                self.at_once = (self.at_once + 1).min(self.most_at_once);
+                if is_later {
+                    self.everything = Hold::default();
+                    self.at_once = (self.at_once + 1).min(self.most_at_once);
+                }
+                if self.destinations.get(destination).is_some_and(|hold| hold.ends_with(began)) {
+                    self.destinations.remove(destination);
+                }
             }
             Ended::Destination(trouble) => {
                 // The service answered: it is there.
-                self.everything = Hold::default();
+                if is_later {
+                    self.everything = Hold::default();
+                }
+                self.make_room(destination);
+                self.turn += 1;
                 let hold = self.destinations.entry(destination.clone()).or_default();
-                hold.add(trouble, now, &mut self.random);
+                hold.add(trouble, self.turn, now, &mut self.random);
             }
             Ended::Everything(trouble) => {
                 self.at_once = 1;
-                self.everything.add(trouble, now, &mut self.random);
+                self.turn += 1;
+                self.everything.add(trouble, self.turn, now, &mut self.random);
             }
         }
+    }
+
+    fn make_room(&mut self, destination: &D) {
+        if self.destinations.len() < MAX_HELD || self.destinations.contains_key(destination) {
+            return;
+        }
+        let mut ends: Vec<Duration> = self.destinations.values().map(|hold| hold.until).collect();
+        let (_, middle, _) = ends.select_nth_unstable(MAX_HELD / 2);
+        let middle = *middle;
+        self.destinations.retain(|_, hold| hold.until > middle);
     }
 
     /// Forgets destinations for which nothing waits any more.
@@ -109,12 +151,24 @@ impl<D: Clone + Eq + Hash> Courier<D> {
 }
 
 impl Hold {
-    fn add(&mut self, trouble: Trouble, now: Duration, random: &mut fastrand::Rng) {
-        // Requests that were under way together fail together, and are one failure.
+    fn add(&mut self, trouble: Trouble, turn: u64, now: Duration, random: &mut fastrand::Rng) {
+        let is_throttled = matches!(trouble, Trouble::Throttled(_));
+        // Requests that were under way together fail together, and are one failure. The longest wish counts.
         if now < self.until {
+            if is_throttled {
+                self.until = self.until.max(now + policy::wish(trouble));
+                (self.turn, self.is_throttled) = (turn, true);
+            }
             return;
         }
         self.failures = self.failures.saturating_add(1);
         self.until = now + policy::wait(trouble, self.failures, random);
+        (self.turn, self.is_throttled) = (turn, is_throttled);
+    }
+
+    /// Is it over with the success of a request that began then? A destination that takes anything is not refused any
+    /// more, but who asks for fewer requests has not asked for less by taking one.
+    fn ends_with(&self, began: Began) -> bool {
+        began.0 >= self.turn || !self.is_throttled
     }
 }

@@ -1,12 +1,24 @@
-//! The spool as two share it: the thread that fills it at every tick, and the task that empties it.
+//! The spool as others use it: the thread that fills it at every tick, and the task that empties it. Both leave the disk to
+//! the spool's own thread, and neither waits for it without a bound.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::collections::HashSet;
+use std::io;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
+use std::time::{Duration, Instant};
 
 use insightd_peer::Status;
-use insightd_spool::{AppendError, Block, BlockId, Cause, Lease, NewBlock, Order, ReadError, Spool, Stats};
-use tokio::sync::Notify;
+use insightd_spool::{AppendError, Block, Cause, KeyId, Lease, Mode, NewBlock, Spool, Stats};
+use tokio::sync::{Notify, oneshot};
 
 use super::Rejected;
+use super::keeper::{Keeper, unopened};
+use super::queue::{Order, Queue, STALLED, Taken};
+
+/// The longest that one tick waits for the disk, all its blocks together.
+pub const TICK_WAIT: Duration = STALLED;
+
+/// How long the last handle waits for the thread, so that nobody finds the folder locked by a spool that is gone.
+const DROP_WAIT: Duration = Duration::from_secs(2);
 
 /// What was delivered, and what was not, since the start.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -29,72 +41,172 @@ pub struct Counts {
     pub impossible_events: u64,
 }
 
-/// One service's blocks. Clones share them.
-#[derive(Clone, Debug)]
-pub struct Outbox(Arc<Shared>);
-
-#[derive(Debug)]
-struct Shared {
-    state: Mutex<State>,
-    wake: Notify,
-    status: Arc<Status>,
+impl Counts {
+    /// Events that the service threw away out of requests that it took.
+    pub fn thrown_away(&self) -> u64 {
+        self.too_old_events + self.too_new_events + self.expired_events
+    }
 }
 
+/// One service's blocks. Clones share them; the thread ends with the last of them.
+#[derive(Clone, Debug)]
+pub struct Outbox(Arc<Handle>);
+
 #[derive(Debug)]
-struct State {
-    spool: Spool,
-    counts: Counts,
-    /// The first block of this tick: it and what follows go before all others.
-    fresh: Option<BlockId>,
-    is_tick_over: bool,
+struct Handle {
+    queue: Arc<Queue>,
+    published: Arc<Published>,
+    tick: Mutex<TickWait>,
+    wake: Notify,
+    status: Arc<Status>,
+    /// In place of the thread, where a test moves the clock: an order is obeyed before it is given.
+    inline: Option<Mutex<Keeper>>,
+}
+
+/// The statistics as of the last order.
+#[derive(Debug)]
+pub(super) struct Published(Mutex<(Stats, Counts)>);
+
+impl Published {
+    pub(super) fn set(&self, stats: Stats, counts: Counts) {
+        *self.lock() = (stats, counts);
+    }
+
+    fn get(&self) -> (Stats, Counts) {
+        self.lock().clone()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, (Stats, Counts)> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// How long this tick may still wait for the disk.
+#[derive(Debug)]
+struct TickWait {
+    left: Duration,
+    /// The disk did not answer in time, and was said to be stalled.
+    is_stalled: bool,
 }
 
 impl Outbox {
-    /// Over an open spool. How sending goes is noted in `status`.
-    pub fn new(spool: Spool, status: Arc<Status>) -> Self {
-        let state = State { spool, counts: Counts::default(), fresh: None, is_tick_over: true };
-        Self(Arc::new(Shared { state: Mutex::new(state), wake: Notify::new(), status }))
-    }
-
-    /// Keeps a block until it is delivered.
+    /// Starts the thread of an open spool. How sending goes is noted in `status`.
     ///
     /// # Errors
-    /// It is lost, and counted by the spool.
+    /// The system gives no thread.
+    pub fn new(spool: Spool, status: Arc<Status>) -> io::Result<Self> {
+        let memory_bytes = spool.memory_bytes();
+        Self::open(move || spool, memory_bytes, status)
+    }
+
+    /// Starts the thread, which opens the spool. Until that is done, and while its disk does not answer, blocks wait in
+    /// memory, up to `memory_bytes` of them.
+    ///
+    /// # Errors
+    /// The system gives no thread.
+    pub fn open(
+        open: impl FnOnce() -> Spool + Send + 'static,
+        memory_bytes: u64,
+        status: Arc<Status>,
+    ) -> io::Result<Self> {
+        let outbox = Self::with(memory_bytes, status, None);
+        let Handle { queue, published, status, .. } = &*outbox.0;
+        let (queue, published, status) = (Arc::clone(queue), Arc::clone(published), Arc::clone(status));
+        std::thread::Builder::new().name("spool".into()).spawn(move || {
+            // Also where something in here panics.
+            let _ended = Ended(&queue);
+            Keeper::new(open(), status).run(&queue, &published);
+        })?;
+        Ok(outbox)
+    }
+
+    /// Without a thread.
+    #[cfg(test)]
+    pub(super) fn inline(spool: Spool, status: Arc<Status>) -> Self {
+        let keeper = Keeper::new(spool, Arc::clone(&status));
+        Self::with(0, status, Some(Mutex::new(keeper)))
+    }
+
+    fn with(memory_bytes: u64, status: Arc<Status>, inline: Option<Mutex<Keeper>>) -> Self {
+        let (queue, published) =
+            (Queue::new(memory_bytes), Published(Mutex::new((unopened(), Counts::default()))));
+        let tick = TickWait { left: TICK_WAIT, is_stalled: false };
+        Self(Arc::new(Handle {
+            queue: Arc::new(queue),
+            published: Arc::new(published),
+            tick: Mutex::new(tick),
+            wake: Notify::new(),
+            status,
+            inline,
+        }))
+    }
+
+    /// Keeps a block until it is delivered. It is on disk when this comes back, unless the disk is in trouble; what the disk
+    /// does not answer to within [`TICK_WAIT`] waits in memory.
+    ///
+    /// # Errors
+    /// It is lost, and counted.
     pub fn put(&self, block: &NewBlock<'_>) -> Result<(), AppendError> {
-        let mut state = self.state();
-        let id = state.spool.append(block)?;
-        if std::mem::take(&mut state.is_tick_over) {
-            state.fresh = Some(id);
-        }
-        drop(state);
+        let NewBlock { key, events, time_unix_ms, body } = *block;
+        let block = Block { events, time_unix_ms, key: key.to_vec(), body: body.to_vec() };
+        let (reply, answer) = mpsc::sync_channel(1);
+        self.order(Order::Append { block, reply });
         self.0.wake.notify_one();
-        Ok(())
+        // No answer: it waits, or it had to make room and is counted.
+        self.wait_for(&answer).unwrap_or(Ok(()))
     }
 
     /// Once a tick: keeps the spool within its bounds, and looks whether its folder can be used.
     pub fn end_tick(&self, now_unix_ms: u64) {
-        let mut state = self.state();
-        state.spool.maintain(now_unix_ms);
-        state.is_tick_over = true;
-        drop(state);
+        let (reply, answer) = mpsc::sync_channel(1);
+        self.order(Order::EndTick { now_unix_ms, reply });
+        self.wait_for(&answer);
+        self.0.tick().left = TICK_WAIT;
         self.0.wake.notify_one();
+    }
+
+    /// Waits for an answer of the thread as long as this tick may.
+    fn wait_for<T>(&self, answer: &mpsc::Receiver<T>) -> Option<T> {
+        let (mut tick, start) = (self.0.tick(), Instant::now());
+        // Waited for once is enough, until it answers again.
+        let is_stalled = tick.is_stalled && self.0.queue.waiting().stalled_for.is_some();
+        let wait = if is_stalled { Duration::ZERO } else { tick.left };
+        let answer = answer.recv_timeout(wait).ok();
+        tick.left = tick.left.saturating_sub(start.elapsed());
+        if answer.is_some() {
+            if std::mem::take(&mut tick.is_stalled) {
+                tracing::info!(sink = self.0.status.source(), "spool: the disk answers again");
+            }
+        } else {
+            tick.is_stalled = true;
+            self.0.status.failed(format!("{STALLED_DISK} in time: new requests wait in memory"));
+        }
+        answer
     }
 
     /// Events that were given up here or thrown away there, since the start.
     pub fn lost_events(&self) -> u64 {
-        let state = self.state();
-        let Counts { too_old_events, too_new_events, expired_events, .. } = state.counts;
-        state.spool.stats().lost.total().events + too_old_events + too_new_events + expired_events
+        self.stats().lost.total().events + self.counts().thrown_away()
     }
 
     /// What was delivered.
     pub fn counts(&self) -> Counts {
-        self.state().counts
+        self.0.published.get().1
     }
 
-    /// What waits, and what was lost on the way.
+    /// What waits, and what was lost on the way, as far as the spool's thread has told: never waits for the disk.
     pub fn stats(&self) -> Stats {
-        self.state().spool.stats()
+        let mut stats = self.0.published.get().0;
+        let waiting = self.0.queue.waiting();
+        stats.pending += waiting.amount;
+        stats.in_memory += waiting.amount;
+        for cause in Cause::ALL {
+            stats.lost.add(cause, waiting.lost.by(cause));
+        }
+        if let Some(time) = waiting.stalled_for {
+            stats.mode = Mode::Memory { reason: format!("{STALLED_DISK} for {} s", time.as_secs()) };
+        }
+        stats
     }
 
     /// How sending goes.
@@ -107,67 +219,92 @@ impl Outbox {
         self.stats().pending.blocks == 0
     }
 
-    pub(super) async fn changed(&self) {
-        self.0.wake.notified().await;
-    }
-
-    /// The next block that is not `passed_over`: one of this tick, else the oldest.
-    pub(super) fn take(&self, passed_over: impl Fn(BlockId) -> bool) -> Option<(Lease, Block)> {
-        let mut state = self.state();
-        loop {
-            let fresh = state.fresh;
-            let lease = fresh
-                .and_then(|fresh| state.spool.lease(Order::Newest, |id| id < fresh || passed_over(id)))
-                .or_else(|| state.spool.lease(Order::Oldest, &passed_over))?;
-            match state.spool.read(&lease) {
-                Ok(block) => return Some((lease, block)),
-                Err(ReadError::Gone) => state.spool.release(lease),
-                Err(error @ ReadError::Damaged { .. }) => tracing::error!(%error, "events lost"),
-                Err(error @ ReadError::Unavailable(_)) => {
-                    // It stays, and so do all others behind it: the disk is in trouble.
-                    state.spool.release(lease);
-                    self.0.status.failed(error.to_string());
-                    return None;
+    /// Ends the thread, which moves what waits in memory to the disk, and waits for it at most so long. Returns the events
+    /// that are on no disk, and are lost when the process ends.
+    pub async fn close(&self, wait: Duration) -> u64 {
+        let (reply, left) = oneshot::channel();
+        self.order(Order::Finish { reply });
+        match tokio::time::timeout(wait, left).await {
+            Ok(Ok(left)) => left.events,
+            _ => {
+                let events = self.stats().in_memory.events;
+                if events > 0 {
+                    let sink = self.0.status.source();
+                    tracing::error!(
+                        sink,
+                        events,
+                        "events lost: the spool's disk did not answer before the end"
+                    );
                 }
+                events
             }
         }
     }
 
+    pub(super) async fn changed(&self) {
+        self.0.wake.notified().await;
+    }
+
+    /// Asks for the next block whose destination is not `held`: one of this tick, else the oldest.
+    pub(super) fn take(&self, held: HashSet<KeyId>) -> oneshot::Receiver<Taken> {
+        let (reply, taken) = oneshot::channel();
+        self.order(Order::Take { held, reply });
+        taken
+    }
+
     /// Sends it another time.
     pub(super) fn give_back(&self, lease: Lease) {
-        self.state().spool.release(lease);
+        self.order(Order::Release { lease, failed: false });
     }
 
     pub(super) fn accepted(&self, lease: Lease, events: u32, bytes: usize, rejected: Rejected) {
-        let mut state = self.state();
-        state.spool.done(lease);
-        let counts = &mut state.counts;
-        counts.accepted_requests += 1;
-        counts.accepted_events += u64::from(events.saturating_sub(rejected.total()));
-        counts.accepted_bytes += bytes as u64;
-        counts.too_old_events += u64::from(rejected.too_old);
-        counts.too_new_events += u64::from(rejected.too_new);
-        counts.expired_events += u64::from(rejected.expired);
-        drop(state);
+        self.order(Order::Accepted { lease, events, bytes, rejected });
         self.0.status.succeeded();
     }
 
     pub(super) fn impossible(&self, lease: Lease, events: u32) {
-        let mut state = self.state();
-        state.spool.discard(lease, Cause::Rejected);
-        state.counts.impossible_events += u64::from(events);
+        self.order(Order::Discard { lease, events });
     }
 
     pub(super) fn failed(&self, lease: Lease, error: String) {
-        let mut state = self.state();
-        state.spool.release(lease);
-        state.counts.failed_requests += 1;
-        drop(state);
+        self.order(Order::Release { lease, failed: true });
         self.0.status.failed(error);
     }
 
-    /// Whole blocks and counters are behind it, whatever panicked elsewhere.
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
+    fn order(&self, order: Order) {
+        if let Some(inline) = &self.0.inline {
+            let mut keeper = inline.lock().unwrap_or_else(PoisonError::into_inner);
+            keeper.obey(order, &self.0.queue, &self.0.published);
+            keeper.publish(&self.0.published);
+            return;
+        }
+        self.0.queue.push(order);
+    }
+}
+
+/// What the statistics and the status say of a disk that is stalled.
+const STALLED_DISK: &str = "the spool's disk has not answered";
+
+impl Handle {
+    /// Numbers that are right after every statement.
+    fn tick(&self) -> MutexGuard<'_, TickWait> {
+        self.tick.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Handle {
+    fn drop(&mut self) {
+        if self.inline.is_none() && !self.queue.is_closed() {
+            self.queue.close(DROP_WAIT);
+        }
+    }
+}
+
+/// Says that the thread is gone, however it went.
+struct Ended<'a>(&'a Queue);
+
+impl Drop for Ended<'_> {
+    fn drop(&mut self) {
+        self.0.ended();
     }
 }

@@ -45,15 +45,20 @@ pub fn waits(trouble: Trouble) -> Waits {
     Waits { first: Duration::from_secs(first), most: Duration::from_secs(most) }
 }
 
+/// How long the server asks to be left alone.
+pub(super) fn wish(trouble: Trouble) -> Duration {
+    match trouble {
+        Trouble::Throttled(Some(wish)) => wish.min(LONGEST_WISH),
+        _ => Duration::ZERO,
+    }
+}
+
 /// How long to wait after the `failures`-th failure in a row.
 pub fn wait(trouble: Trouble, failures: u32, random: &mut fastrand::Rng) -> Duration {
     let Waits { first, most } = waits(trouble);
     let factor = 1_u32.checked_shl(failures.saturating_sub(1).min(31)).unwrap_or(u32::MAX);
     let ceiling = first.saturating_mul(factor).min(most);
     let drawn = insightd_peer::up_to(ceiling, random);
-    match trouble {
-        // On top of what the server wishes: it tells all its clients the same.
-        Trouble::Throttled(Some(wish)) => wish.min(LONGEST_WISH) + drawn,
-        _ => drawn,
-    }
+    // On top of what the server wishes: it tells all its clients the same.
+    wish(trouble) + drawn
 }

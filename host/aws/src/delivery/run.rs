@@ -4,15 +4,20 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use insightd_spool::{BlockId, Lease};
-use tokio::sync::watch;
+use insightd_spool::{Block, KeyId, Lease};
+use tokio::sync::{oneshot, watch};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until};
 
+use super::courier::Began;
+use super::queue::Taken;
 use super::{Courier, Ended, Outbox, Post, Rejected, Reply};
 
 /// So often in a row something missing is created for one destination, before that counts as trouble.
 const CREATED_IN_A_ROW: u32 = 3;
+
+/// Most destinations for which that is counted at a time; beyond them counting begins anew.
+const MAX_COUNTED: usize = 1024;
 
 /// Sends what is in the outbox, `at_once` requests at a time at most, until `stop` says true and then until nothing more can
 /// be sent at once: what waits for better times is left to the next process. Dropped, it leaves requests behind whose
@@ -30,13 +35,14 @@ pub async fn run<P: Post>(
         courier: Courier::new(at_once, random),
         start: Instant::now(),
         under_way: JoinSet::new(),
-        passed_over: HashMap::new(),
-        created_in_a_row: 0,
+        asked: None,
+        may_have_more: true,
+        created_in_a_row: HashMap::new(),
     };
     loop {
-        runner.fill();
+        runner.ask();
         let stopping = *stop.borrow();
-        if stopping && runner.under_way.is_empty() {
+        if stopping && runner.under_way.is_empty() && runner.asked.is_none() {
             return;
         }
         let now = runner.now();
@@ -49,22 +55,37 @@ pub async fn run<P: Post>(
         };
         tokio::select! {
             Some(ended) = runner.under_way.join_next() => {
-                // A request that panicked is as one without an answer: its lease ends with the process.
-                if let Ok(sent) = ended {
-                    runner.ended(sent);
+                runner.may_have_more = true;
+                match ended {
+                    Ok(sent) => runner.ended(sent),
+                    // A request that panicked is as one without an answer: its lease ends with the process.
+                    Err(_) => runner.courier.vanished(),
                 }
             }
-            () = runner.outbox.changed(), if !stopping => {}
-            () = wait, if !stopping => {}
+            Some(taken) = answer(&mut runner.asked) => {
+                runner.asked = None;
+                runner.taken(taken);
+            }
+            () = runner.outbox.changed(), if !stopping => runner.may_have_more = true,
+            () = wait, if !stopping => runner.may_have_more = true,
             // The sender gone is the end of the agent too.
             _ = stop.wait_for(|stop| *stop), if !stopping => {}
         }
     }
 }
 
+/// Waits for the spool's thread; `None` at once where it was not asked.
+async fn answer(asked: &mut Option<oneshot::Receiver<Taken>>) -> Option<Option<Taken>> {
+    match asked {
+        Some(asked) => Some(asked.await.ok()),
+        None => None,
+    }
+}
+
 /// A request that was sent.
 struct Sent {
     lease: Lease,
+    began: Began,
     key: Vec<u8>,
     events: u32,
     bytes: usize,
@@ -74,12 +95,14 @@ struct Sent {
 struct Runner<P> {
     outbox: Outbox,
     post: Arc<P>,
-    courier: Courier<Vec<u8>>,
+    courier: Courier<KeyId>,
     start: Instant,
     under_way: JoinSet<Sent>,
-    /// Destinations of blocks that had to wait for theirs: they need not be read again to know.
-    passed_over: HashMap<BlockId, Arc<[u8]>>,
-    created_in_a_row: u32,
+    /// The spool's thread was asked for a block.
+    asked: Option<oneshot::Receiver<Taken>>,
+    /// Something changed since nothing was found to send.
+    may_have_more: bool,
+    created_in_a_row: HashMap<KeyId, u32>,
 }
 
 impl<P: Post> Runner<P> {
@@ -87,37 +110,65 @@ impl<P: Post> Runner<P> {
         self.start.elapsed()
     }
 
-    /// Sends as much as may be sent.
-    fn fill(&mut self) {
+    /// Asks for a block if one may be sent.
+    fn ask(&mut self) {
         let now = self.now();
-        while self.courier.may_send(now) {
-            let (courier, passed_over) = (&self.courier, &self.passed_over);
-            let must_wait = |id| passed_over.get(&id).is_some_and(|key| !courier.may_send_to(&**key, now));
-            let Some((lease, block)) = self.outbox.take(must_wait) else { return };
-            if !self.courier.may_send_to(&*block.key, now) {
-                let known = self.passed_over.values().find(|key| ***key == *block.key).cloned();
-                self.passed_over.insert(lease.id(), known.unwrap_or_else(|| block.key.into()));
-                self.outbox.give_back(lease);
-                continue;
-            }
-            self.passed_over.remove(&lease.id());
-            self.courier.sent();
-            self.outbox.status().requested();
-            let post = Arc::clone(&self.post);
-            self.under_way.spawn(async move {
-                let bytes = block.body.len();
-                let reply = post.send(&block.key, block.events, block.body).await;
-                Sent { lease, key: block.key, events: block.events, bytes, reply }
-            });
+        if self.asked.is_none() && self.may_have_more && self.courier.may_send(now) {
+            self.asked = Some(self.outbox.take(self.courier.held(now)));
         }
     }
 
+    /// Sends the block that was asked for, if it still may be.
+    fn taken(&mut self, taken: Option<Taken>) {
+        match taken {
+            Some(Taken { next: Some((lease, block)), .. }) => {
+                let now = self.now();
+                if self.courier.may_send(now) && self.courier.may_send_to(&lease.key(), now) {
+                    self.send(lease, block);
+                } else {
+                    self.outbox.give_back(lease);
+                }
+            }
+            Some(Taken { next: None, is_empty }) => {
+                self.may_have_more = false;
+                if is_empty {
+                    self.courier.forget(|_| false);
+                    self.created_in_a_row.clear();
+                }
+            }
+            // The thread has ended.
+            None => self.may_have_more = false,
+        }
+    }
+
+    fn send(&mut self, lease: Lease, block: Block) {
+        let began = self.courier.sent();
+        self.outbox.status().requested();
+        let post = Arc::clone(&self.post);
+        self.under_way.spawn(async move {
+            let bytes = block.body.len();
+            let reply = post.send(&block.key, block.events, block.body).await;
+            Sent { lease, began, key: block.key, events: block.events, bytes, reply }
+        });
+    }
+
+    /// Something missing was created for this destination. Returns false where that was so too often in a row.
+    fn may_create_again(&mut self, destination: KeyId) -> bool {
+        if self.created_in_a_row.len() >= MAX_COUNTED && !self.created_in_a_row.contains_key(&destination) {
+            self.created_in_a_row.clear();
+        }
+        let count = self.created_in_a_row.entry(destination).or_default();
+        *count = count.saturating_add(1);
+        *count <= CREATED_IN_A_ROW
+    }
+
     fn ended(&mut self, sent: Sent) {
-        let Sent { lease, key, events, bytes, reply } = sent;
+        let Sent { lease, began, key, events, bytes, reply } = sent;
+        let there = lease.key();
         let now = self.now();
         let destination = || String::from_utf8_lossy(&key).replace('\0', " ");
         if reply != Reply::Created {
-            self.created_in_a_row = 0;
+            self.created_in_a_row.remove(&there);
         }
         let ended = match reply {
             Reply::Accepted(rejected) => {
@@ -129,8 +180,7 @@ impl<P: Post> Runner<P> {
                 self.outbox.accepted(lease, events, bytes, rejected);
                 Ended::Settled
             }
-            Reply::Created if self.created_in_a_row < CREATED_IN_A_ROW => {
-                self.created_in_a_row += 1;
+            Reply::Created if self.may_create_again(there) => {
                 self.outbox.give_back(lease);
                 Ended::Settled
             }
@@ -149,10 +199,6 @@ impl<P: Post> Runner<P> {
                 if only_destination { Ended::Destination(trouble) } else { Ended::Everything(trouble) }
             }
         };
-        self.courier.ended(&key, ended, now);
-        if self.outbox.is_empty() {
-            self.courier.forget(|_| false);
-            self.passed_over.clear();
-        }
+        self.courier.ended(&there, began, ended, now);
     }
 }

@@ -1,8 +1,10 @@
 //! Delivery against services that misbehave, on a clock that tests move.
 
+mod courier;
 mod fleet;
 mod outage;
 mod policy;
+mod stalled;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex};
@@ -47,6 +49,17 @@ impl Post for Service {
             script.most_under_way = script.most_under_way.max(script.under_way);
         }
         tokio::time::sleep(Duration::from_millis(20)).await;
+        let reply = self.reply(key, body);
+        if matches!(reply, Reply::Accepted(_)) {
+            // Of several that end together, those that fail are heard of first.
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        reply
+    }
+}
+
+impl Service {
+    fn reply(&self, key: &[u8], body: Vec<u8>) -> Reply {
         let mut script = self.0.lock().unwrap();
         script.under_way -= 1;
         if script.away_until.is_some_and(|until| Instant::now() < until) {
@@ -81,7 +94,7 @@ impl Agent {
     fn start(at_once: usize, seed: u64) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let spool = Spool::open(Settings::in_folder(folder.path().join("spool")), START_MS);
-        let outbox = Outbox::new(spool, Arc::new(Status::new("logs")));
+        let outbox = Outbox::inline(spool, Arc::new(Status::new("logs")));
         let (stop, stopped) = watch::channel(false);
         let service = Service::default();
         let random = fastrand::Rng::with_seed(seed);

@@ -85,7 +85,7 @@ impl Agent {
         let own_folder = folder.is_none().then(|| tempfile::tempdir().unwrap());
         let folder = folder.or(own_folder.as_ref().map(|own| own.path())).unwrap();
         let spool = Spool::open(Settings::in_folder(folder.join("logs")), now_ms());
-        let outbox = Outbox::new(spool, Arc::new(Status::new("logs")));
+        let outbox = Outbox::new(spool, Arc::new(Status::new("logs"))).unwrap();
         let logs = Arc::new(Logs::new(&config(url).await, LogsSettings::default()));
         let (stop, stopped) = watch::channel(false);
         let task = tokio::spawn(run(outbox.clone(), logs, 2, fastrand::Rng::new(), stopped));

@@ -1,6 +1,6 @@
 use std::os::unix::fs::PermissionsExt;
 
-use insightd_spool::{AppendError, Cause, MAX_BODY_BYTES, MAX_KEY_BYTES, Mode, NewBlock, Order, Sync};
+use insightd_spool::{AppendError, Block, Cause, MAX_BODY_BYTES, MAX_KEY_BYTES, Mode, NewBlock, Order, Sync};
 use tempfile::tempdir;
 
 use crate::help::{append, block, bytes_on_disk, deliver, drain, files, new, open, segments, settings};
@@ -102,9 +102,9 @@ fn a_lease_excludes_and_skips() {
     let ids: Vec<_> = (0..3).map(|n| spool.append(&new(&block(n, 10))).unwrap()).collect();
     let first = spool.lease(Order::Oldest, |_| false).unwrap();
     assert_eq!(first.id(), ids[0]);
-    let third = spool.lease(Order::Oldest, |id| id == ids[1]).unwrap();
+    let third = spool.lease(Order::Oldest, |block| block.id == ids[1]).unwrap();
     assert_eq!(third.id(), ids[2]);
-    assert!(spool.lease(Order::Newest, |id| id == ids[1]).is_none());
+    assert!(spool.lease(Order::Newest, |block| block.id == ids[1]).is_none());
     spool.release(first);
     spool.discard(third, Cause::Rejected);
     assert_eq!(spool.stats().lost.by(Cause::Rejected).events, 3);
@@ -121,4 +121,31 @@ fn files_are_private() {
     let files = files(&folder);
     assert_eq!(files.len(), 2);
     files.iter().for_each(|(path, _)| assert_eq!(mode(path), 0o600, "{}", path.display()));
+}
+
+#[test]
+fn destinations_are_known_without_reading_blocks() {
+    let folder = tempdir().unwrap();
+    let settings = settings(folder.path());
+    let mut spool = open(&settings);
+    let to = |key: &str, n: u32| Block { key: key.into(), ..block(n, 100) };
+    let blocks = [to("a", 0), to("b", 1), to("a", 2), to("c", 3)];
+    blocks.iter().for_each(|block| append(&mut spool, block));
+    drop(spool);
+    // As a successor finds them: bodies are not looked at, so that broken ones are found when they are read.
+    let file = &segments(folder.path())[0];
+    let mut bytes = std::fs::read(file).unwrap();
+    let last = bytes.len() - 1;
+    bytes[last] ^= 1;
+    std::fs::write(file, bytes).unwrap();
+    let mut spool = open(&settings);
+    let first = spool.lease(Order::Oldest, |_| false).unwrap();
+    let other = spool.lease(Order::Oldest, |block| block.key == first.key()).unwrap();
+    assert_eq!(spool.read(&other).unwrap(), blocks[1]);
+    let last = spool.lease(Order::Oldest, |block| [first.key(), other.key()].contains(&block.key)).unwrap();
+    assert!(spool.read(&last).is_err(), "the body is broken");
+    // A new one has the key of one that was found.
+    append(&mut spool, &to("a", 4));
+    let newest = spool.lease(Order::Newest, |_| false).unwrap();
+    assert_eq!(newest.key(), first.key());
 }

@@ -15,7 +15,7 @@ fn segment(folder: &Path, done: Option<u32>) -> (PathBuf, Vec<u8>, Vec<Block>, V
     let blocks: Vec<_> = (0..4).map(|n| block(n, 5)).collect();
     let ids: Vec<_> = blocks.iter().map(|block| spool.append(&crate::help::new(block)).unwrap()).collect();
     if let Some(done) = done {
-        let lease = spool.lease(Order::Oldest, |id| id != ids[done as usize]).unwrap();
+        let lease = spool.lease(Order::Oldest, |block| block.id != ids[done as usize]).unwrap();
         spool.done(lease);
     }
     drop(spool);

@@ -26,7 +26,7 @@ fn payloads(events: &[(&str, &str, &[u8])]) -> Payloads {
 #[test]
 fn a_tick_becomes_a_request_for_each_destination() {
     let folder = tempfile::tempdir().unwrap();
-    let outbox = outbox("logs", &settings(folder.path()));
+    let outbox = outbox("logs", &settings(folder.path())).unwrap();
     let mut sink = CloudWatch::new(outbox.clone());
     let payloads = payloads(&[("g", "a", b"{}"), ("g", "b", b"{}"), ("g", "a", b"{\"n\":1}")]);
     assert_eq!(sink.accept("application/json", &mut payloads.events()).lost, 0);
@@ -41,7 +41,7 @@ fn a_tick_becomes_a_request_for_each_destination() {
 #[test]
 fn many_destinations_need_no_more_memory() {
     let folder = tempfile::tempdir().unwrap();
-    let outbox = outbox("logs", &settings(folder.path()));
+    let outbox = outbox("logs", &settings(folder.path())).unwrap();
     let mut sink = CloudWatch::new(outbox.clone());
     let streams: Vec<String> = (0..20).map(|n| n.to_string()).collect();
     let events: Vec<(&str, &str, &[u8])> = streams.iter().map(|s| ("g", s.as_str(), &b"{}"[..])).collect();
@@ -55,7 +55,7 @@ fn many_destinations_need_no_more_memory() {
 #[test]
 fn what_cannot_be_delivered_is_counted_with_its_reason() {
     let folder = tempfile::tempdir().unwrap();
-    let mut sink = CloudWatch::new(outbox("logs", &settings(folder.path())));
+    let mut sink = CloudWatch::new(outbox("logs", &settings(folder.path())).unwrap());
     let mut lost = |group, stream, body: &[u8]| {
         let payloads = payloads(&[(group, stream, body)]);
         let delivered = sink.accept("application/json", &mut payloads.events());
@@ -73,7 +73,7 @@ fn what_cannot_be_delivered_is_counted_with_its_reason() {
 fn without_a_folder_events_wait_in_memory() {
     let mut wanted = settings(Path::new("/nowhere"));
     wanted.spool.dir = None;
-    let outbox = outbox("logs", &wanted);
+    let outbox = outbox("logs", &wanted).unwrap();
     let mut sink = CloudWatch::new(outbox.clone());
     let payloads = payloads(&[("g", "s", b"{}")]);
     sink.accept("application/json", &mut payloads.events());
@@ -81,4 +81,45 @@ fn without_a_folder_events_wait_in_memory() {
     let stats = outbox.stats();
     assert_eq!((stats.in_memory.events, stats.disk_bytes), (1, 0));
     assert_eq!(stats.mode, insightd_spool::Mode::Memory { reason: "no folder is configured".into() });
+}
+
+/// The oldest goes first when there are too many: bodies that were full meanwhile change nothing of the order.
+#[test]
+fn the_body_that_was_opened_first_is_finished_first() {
+    let folder = tempfile::tempdir().unwrap();
+    let outbox = outbox("logs", &settings(folder.path())).unwrap();
+    let mut sink = CloudWatch::new(outbox);
+    // Four events of this size fill a request.
+    let large = vec![b'x'; 250_000];
+    let mut events: Vec<(&str, &str, &[u8])> = vec![("g", "a", &large); 4];
+    events.extend([("g", "b", &b"{}"[..]), ("g", "c", b"{}"), ("g", "d", b"{}"), ("g", "a", &large)]);
+    let payloads = payloads(&events);
+    assert_eq!(sink.accept("application/json", &mut payloads.events()).events, 4);
+    let streams: Vec<&str> = sink.open.iter().map(|(destination, _)| &*destination.stream).collect();
+    assert_eq!(streams, ["b", "c", "d", "a"]);
+}
+
+#[test]
+fn names_that_the_service_refuses_lose_no_event() {
+    let folder = tempfile::tempdir().unwrap();
+    let outbox = outbox("logs", &settings(folder.path())).unwrap();
+    let mut sink = CloudWatch::new(outbox.clone());
+    let payloads = payloads(&[
+        ("/aws/x/aws:111122223333:us-west-2:demo/performance", "prod:node-1", b"{}"),
+        ("aws/demo/performance", "all-*-node-1", b"{}"),
+        ("/aws/x/demo\n/performance", "node\u{0}1", b"{}"),
+    ]);
+    assert_eq!(sink.accept("application/json", &mut payloads.events()).lost, 0);
+    let there: Vec<(&str, &str)> =
+        sink.open.iter().map(|(there, _)| (there.group.as_str(), there.stream.as_str())).collect();
+    assert_eq!(
+        there,
+        [
+            ("/aws/x/aws_111122223333_us-west-2_demo/performance", "prod_node-1"),
+            ("aws_demo/performance", "all-_-node-1"),
+            ("/aws/x/demo_/performance", "node_1"),
+        ]
+    );
+    assert_eq!((sink.end_tick().events, outbox.stats().pending.blocks), (3, 3));
+    assert_eq!(sink.replaced.len(), 6, "said once each");
 }

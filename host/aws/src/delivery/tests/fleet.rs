@@ -11,11 +11,11 @@ fn first_heard(count: u64, away: Duration) -> Vec<Duration> {
         let mut now = Duration::ZERO;
         loop {
             assert!(courier.may_send(now));
-            courier.sent();
+            let began = courier.sent();
             if now >= away {
                 return now - away;
             }
-            courier.ended(&0, Ended::Everything(Trouble::Unavailable), now);
+            courier.ended(&0, began, Ended::Everything(Trouble::Unavailable), now);
             now = courier.next_look(now).unwrap_or(now);
         }
     };
@@ -43,18 +43,20 @@ fn requests_that_fail_together_are_one_failure() {
     let mut courier = Courier::new(4, fastrand::Rng::with_seed(3));
     let now = Duration::ZERO;
     for _ in 0..4 {
-        courier.sent();
-        courier.ended(&1, Ended::Settled, now);
+        let began = courier.sent();
+        courier.ended(&1, began, Ended::Settled, now);
     }
-    (0..4).for_each(|_| courier.sent());
+    let began: Vec<_> = (0..4).map(|_| courier.sent()).collect();
     assert!(!courier.may_send(now), "four are under way");
-    (0..4).for_each(|_| courier.ended(&1, Ended::Everything(Trouble::Unavailable), now));
+    began
+        .into_iter()
+        .for_each(|began| courier.ended(&1, began, Ended::Everything(Trouble::Unavailable), now));
     assert_eq!(courier.failures(), 1);
     let later = courier.next_look(now).unwrap();
     assert!(later <= Duration::from_secs(1));
-    courier.sent();
+    let began = courier.sent();
     assert!(!courier.may_send(later), "after trouble one goes first");
-    courier.ended(&1, Ended::Settled, later);
+    courier.ended(&1, began, Ended::Settled, later);
     courier.sent();
     assert!(courier.may_send(later), "then two");
 }

@@ -121,6 +121,44 @@ async fn a_group_that_is_created_and_still_missing_is_not_created_for_ever() {
     agent.end().await;
 }
 
+/// One group stays missing however often it is created, while others take their events.
+#[tokio::test(start_paused = true)]
+async fn creations_are_counted_for_each_destination() {
+    let agent = Agent::start(2, 8);
+    agent.script().refuses.insert(b"missing\0s".to_vec(), Reply::Created);
+    for number in 0..500 {
+        agent.put(GROUP, &number.to_string());
+        if number % 50 == 0 {
+            agent.put(b"missing\0s", &format!("m{number}"));
+        }
+    }
+    tokio::time::sleep(Duration::from_secs(120)).await;
+    assert_eq!(agent.script().taken.len(), 500);
+    let asked = agent.script().requests.iter().filter(|(_, key, _)| key == b"missing\0s").count();
+    // Four times at first, then after waits of up to 1, 2, 4 ... 60 s.
+    assert!((5..60).contains(&asked), "{asked} requests to a group that is missing");
+    assert!(agent.outbox.status().snapshot().errors > 0, "it is said");
+    agent.end().await;
+}
+
+/// Of two requests that are under way the first is throttled, with a wish, and the other is taken.
+#[tokio::test(start_paused = true)]
+async fn a_throttled_service_is_left_alone_whatever_else_succeeds() {
+    let agent = Agent::start(2, 9);
+    (0..4).for_each(|number| agent.put(GROUP, &number.to_string()));
+    agent.wait_until_empty(Duration::from_secs(5)).await;
+    let before = agent.script().requests.len();
+    let trouble = Trouble::Throttled(Some(Duration::from_secs(60)));
+    let reply = Reply::NotNow { trouble, only_destination: false, error: "throttled".to_owned() };
+    agent.script().replies.push_back(reply);
+    (4..20).for_each(|number| agent.put(GROUP, &number.to_string()));
+    tokio::time::sleep(Duration::from_secs(59)).await;
+    assert_eq!(agent.script().requests.len() - before, 2, "the two that were under way together");
+    agent.wait_until_empty(Duration::from_secs(30)).await;
+    assert_eq!(agent.script().taken.len(), 20);
+    agent.end().await;
+}
+
 #[tokio::test(start_paused = true)]
 async fn the_end_waits_for_what_is_under_way_and_leaves_the_rest() {
     let agent = Agent::start(2, 6);

@@ -1,0 +1,158 @@
+//! What a run comes to: the last line of its log, and whether anything of it is left.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use crate::counters::Counters;
+use crate::sinks::SinkTotal;
+
+/// Where the worker leaves its totals at the end. Clones share it.
+#[derive(Clone, Debug, Default)]
+pub struct Outcome(Arc<Mutex<Totals>>);
+
+impl Outcome {
+    /// Notes the totals.
+    pub fn set(&self, totals: Totals) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = totals;
+    }
+
+    /// The totals as they were noted last.
+    pub fn get(&self) -> Totals {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+/// What was counted over a whole run.
+#[derive(Clone, Debug, Default)]
+pub struct Totals {
+    /// What is counted over all pipelines.
+    pub counters: Counters,
+    /// Each sink.
+    pub sinks: Vec<SinkTotal>,
+}
+
+/// What became of the events of a sink that are delivered over the network, once that has ended.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Ended {
+    /// Name of the sink.
+    pub name: String,
+    /// Events that the service has.
+    pub accepted: u64,
+    /// Events that the next agent delivers.
+    pub waiting: u64,
+    /// Events that are lost.
+    pub lost: u64,
+}
+
+/// Why a run that ended is none that succeeded.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+pub enum NothingLeft {
+    /// Nothing got into any sink, or out of it.
+    #[error(
+        "nothing was delivered: events lost: {events}, batches dropped or not formatted: {batches}; the log says why"
+    )]
+    Everything {
+        /// Events that are lost.
+        events: u64,
+        /// Batches that never became events.
+        batches: u64,
+    },
+    /// One sink lost all that it was given.
+    #[error("sink `{sink}`: all of its events were lost: {events}; the log says why")]
+    Sink {
+        /// Its name.
+        sink: String,
+        /// Events that are lost.
+        events: u64,
+    },
+}
+
+impl Totals {
+    /// Adds what was lost after the last tick, and logs the line that a run ends with, behind the error that this returns.
+    ///
+    /// # Errors
+    /// Events were made, and none of them, or none of those of one sink, is anywhere.
+    pub fn settle(mut self, ended: &[Ended]) -> Result<(), NothingLeft> {
+        let (mut left_in_all, mut without) = (0, None);
+        for sink in &mut self.sinks {
+            let mut left = sink.flow.events;
+            if let Some(ended) = ended.iter().find(|ended| ended.name == sink.name) {
+                let since = ended.lost.saturating_sub(sink.lost_later);
+                sink.flow.lost.sink += since;
+                self.counters.lost.sink += since;
+                left = ended.accepted + ended.waiting;
+            }
+            let lost = sink.flow.lost.total();
+            if left == 0 && lost > 0 && without.is_none() {
+                without = Some(NothingLeft::Sink { sink: sink.name.clone(), events: lost });
+            }
+            left_in_all += left;
+        }
+        let (events, batches) =
+            (self.counters.lost.total(), self.counters.undelivered() - self.counters.lost.lead_lost);
+        if left_in_all == 0 && events + batches > 0 {
+            without = Some(NothingLeft::Everything { events, batches });
+        }
+        if let Some(error) = &without {
+            tracing::error!(%error, "the run failed");
+        }
+        self.counters.log("stopped");
+        without.map_or(Ok(()), Err)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::counters::{Flow, Lost};
+
+    fn lost(sink: u64) -> Lost {
+        Lost { sink, ..Lost::default() }
+    }
+
+    fn totals(lost_in_all: Lost, sinks: &[(&str, u64, u64, u64)]) -> Totals {
+        let total = |&(name, events, sink, lost_later): &(&str, u64, u64, u64)| SinkTotal {
+            name: name.into(),
+            flow: Flow { events, lost: lost(sink), ..Flow::default() },
+            lost_later,
+        };
+        let counters = Counters { lost: lost_in_all, ..Counters::default() };
+        Totals { counters, sinks: sinks.iter().map(total).collect() }
+    }
+
+    fn ended(accepted: u64, waiting: u64, lost: u64) -> Vec<Ended> {
+        vec![Ended { name: "logs".into(), accepted, waiting, lost }]
+    }
+
+    #[test]
+    fn what_is_lost_after_the_last_tick_counts() {
+        // Ten were taken; the service refused them when the ticks were over.
+        let error = totals(lost(0), &[("logs", 10, 0, 0)]).settle(&ended(0, 0, 10)).unwrap_err();
+        assert_eq!(error, NothingLeft::Everything { events: 10, batches: 0 });
+        // Of these, four were told of before.
+        let error = totals(lost(4), &[("logs", 10, 4, 4)]).settle(&ended(0, 0, 10)).unwrap_err();
+        assert_eq!(error, NothingLeft::Everything { events: 10, batches: 0 });
+        assert_eq!(
+            totals(lost(4), &[("logs", 10, 4, 4)]).settle(&ended(0, 6, 4)),
+            Ok(()),
+            "the next agent has them"
+        );
+        assert_eq!(totals(lost(0), &[("logs", 10, 0, 0)]).settle(&ended(1, 0, 9)), Ok(()), "one arrived");
+        assert_eq!(totals(lost(0), &[]).settle(&[]), Ok(()), "nothing was to be done");
+    }
+
+    #[test]
+    fn one_sink_that_lost_everything_is_named() {
+        let error = totals(lost(0), &[("stdout", 10, 0, 0), ("logs", 10, 0, 0)]).settle(&ended(0, 0, 10));
+        assert_eq!(error, Err(NothingLeft::Sink { sink: "logs".into(), events: 10 }));
+    }
+
+    #[test]
+    fn what_never_got_to_a_sink_counts() {
+        let refused = Lost { route_refused: 7, ..Lost::default() };
+        let error = totals(refused, &[("stdout", 0, 0, 0)]).settle(&[]).unwrap_err();
+        assert_eq!(error, NothingLeft::Everything { events: 7, batches: 0 });
+        let mut unformatted = totals(lost(0), &[("stdout", 0, 0, 0)]);
+        unformatted.counters.batches_unformatted = 2;
+        assert_eq!(unformatted.settle(&[]), Err(NothingLeft::Everything { events: 0, batches: 2 }));
+    }
+}

@@ -1,0 +1,163 @@
+//! The thread that owns the spool: the only one that waits for its disk.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use insightd_peer::Status;
+use insightd_spool::{
+    Amount, Block, BlockId, Candidate, Cause, KeyId, Lease, NewBlock, Order as LeaseOrder, ReadError, Spool,
+    Stats,
+};
+
+use super::outbox::{Counts, Published};
+use super::queue::{Order, Queue, Taken};
+
+/// Statistics go through all blocks that wait: after single orders they are taken anew only so often.
+const PUBLISHED_EVERY: Duration = Duration::from_millis(50);
+
+/// The spool, and what only its thread knows.
+#[derive(Debug)]
+pub(super) struct Keeper {
+    spool: Spool,
+    counts: Counts,
+    /// The first block of this tick: it and what follows go before all others.
+    fresh: Option<BlockId>,
+    is_tick_over: bool,
+    status: Arc<Status>,
+}
+
+impl Keeper {
+    pub(super) fn new(spool: Spool, status: Arc<Status>) -> Self {
+        Self { spool, counts: Counts::default(), fresh: None, is_tick_over: true, status }
+    }
+
+    /// Does what is ordered until the queue is closed.
+    pub(super) fn run(mut self, queue: &Queue, published: &Published) {
+        self.publish(published);
+        let mut is_stale = false;
+        loop {
+            let Some(order) = queue.next(is_stale.then_some(PUBLISHED_EVERY)) else {
+                self.publish(published);
+                if queue.is_closed() {
+                    break;
+                }
+                is_stale = false;
+                continue;
+            };
+            match order {
+                Order::Finish { reply } => {
+                    self.publish(published);
+                    let left = self.spool.close();
+                    queue.done();
+                    // Nobody waits any longer where the time for it is over.
+                    let _ = reply.send(left);
+                    return;
+                }
+                order => is_stale = !self.obey(order, queue, published),
+            }
+            queue.done();
+        }
+    }
+
+    /// Does one thing. Returns true if the statistics were published with it.
+    pub(super) fn obey(&mut self, order: Order, queue: &Queue, published: &Published) -> bool {
+        match order {
+            Order::Append { block, reply } => {
+                let result = self.append(&block);
+                self.publish(published);
+                // Before the answer: who has it finds the block in the spool alone.
+                queue.done();
+                // Who waited too long has gone on: the block is kept, or counted as lost.
+                let _ = reply.send(result);
+                return true;
+            }
+            Order::EndTick { now_unix_ms, reply } => {
+                self.spool.maintain(now_unix_ms);
+                self.is_tick_over = true;
+                self.publish(published);
+                let _ = reply.send(());
+                return true;
+            }
+            Order::Take { held, reply } => {
+                let next = self.take(&|key| held.contains(&key));
+                let is_empty = next.is_none() && self.spool.stats().pending.blocks == 0;
+                if let Err(Taken { next: Some((lease, _)), .. }) = reply.send(Taken { next, is_empty }) {
+                    self.spool.release(lease);
+                }
+            }
+            Order::Accepted { lease, events, bytes, rejected } => {
+                self.spool.done(lease);
+                let counts = &mut self.counts;
+                counts.accepted_requests += 1;
+                counts.accepted_events += u64::from(events.saturating_sub(rejected.total()));
+                counts.accepted_bytes += bytes as u64;
+                counts.too_old_events += u64::from(rejected.too_old);
+                counts.too_new_events += u64::from(rejected.too_new);
+                counts.expired_events += u64::from(rejected.expired);
+            }
+            Order::Release { lease, failed } => {
+                self.spool.release(lease);
+                self.counts.failed_requests += u64::from(failed);
+            }
+            Order::Discard { lease, events } => {
+                self.spool.discard(lease, Cause::Rejected);
+                self.counts.impossible_events += u64::from(events);
+            }
+            Order::Finish { reply } => {
+                let _ = reply.send(Amount::default());
+            }
+        }
+        false
+    }
+
+    pub(super) fn publish(&self, published: &Published) {
+        published.set(self.spool.stats(), self.counts);
+    }
+
+    fn append(&mut self, block: &Block) -> Result<(), insightd_spool::AppendError> {
+        let Block { events, time_unix_ms, key, body } = block;
+        let id = self.spool.append(&NewBlock { key, events: *events, time_unix_ms: *time_unix_ms, body })?;
+        if std::mem::take(&mut self.is_tick_over) {
+            self.fresh = Some(id);
+        }
+        Ok(())
+    }
+
+    /// Reads the next block that may go: one of this tick, else the oldest.
+    fn take(&mut self, is_held: &dyn Fn(KeyId) -> bool) -> Option<(Lease, Block)> {
+        loop {
+            let fresh = self.fresh;
+            let skip = |block: &Candidate| is_held(block.key);
+            let lease = fresh
+                .and_then(|fresh| {
+                    self.spool.lease(LeaseOrder::Newest, |block| block.id < fresh || skip(block))
+                })
+                .or_else(|| self.spool.lease(LeaseOrder::Oldest, skip))?;
+            match self.spool.read(&lease) {
+                Ok(block) => return Some((lease, block)),
+                Err(ReadError::Gone) => self.spool.release(lease),
+                Err(error @ ReadError::Damaged { .. }) => tracing::error!(%error, "events lost"),
+                Err(error @ ReadError::Unavailable(_)) => {
+                    // It stays, and so do all others behind it: the disk is in trouble.
+                    self.spool.release(lease);
+                    self.status.failed(error.to_string());
+                    return None;
+                }
+            }
+        }
+    }
+}
+
+/// Statistics of a spool that is not open yet.
+pub(super) fn unopened() -> Stats {
+    Stats {
+        pending: Amount::default(),
+        in_memory: Amount::default(),
+        oldest_time_unix_ms: None,
+        disk_bytes: 0,
+        aside_bytes: 0,
+        lost: insightd_spool::Lost::default(),
+        damage: insightd_spool::Damage::default(),
+        mode: insightd_spool::Mode::Memory { reason: "the folder is not open yet".to_owned() },
+    }
+}

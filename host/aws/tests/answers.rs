@@ -1,0 +1,95 @@
+//! Answers that no service would give: endless, huge, garbage. Each costs its own request and a bounded amount of memory, and
+//! what was to be sent is sent again.
+
+#![allow(clippy::unwrap_used, reason = "helpers of tests")]
+
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use insightd_aws::delivery::{Post, Reply};
+use insightd_aws::logs::{Destination, Logs, LogsSettings, Open};
+use insightd_aws::sdk::{AwsSettings, load};
+
+/// A server that answers every request like this, until nobody listens. Counts the bytes that it got rid of.
+fn server(answer: impl Fn(&mut TcpStream, &AtomicU64) + Send + Sync + 'static) -> (String, Arc<AtomicU64>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let (sent, answer) = (Arc::new(AtomicU64::new(0)), Arc::new(answer));
+    let count = Arc::clone(&sent);
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let (mut stream, answer, count) = (stream.unwrap(), Arc::clone(&answer), Arc::clone(&count));
+            std::thread::spawn(move || {
+                let _ = stream.read(&mut [0; 64 << 10]);
+                answer(&mut stream, &count);
+            });
+        }
+    });
+    (url, sent)
+}
+
+fn endless(head: &'static str) -> impl Fn(&mut TcpStream, &AtomicU64) {
+    move |stream, count| {
+        let _ = stream.write_all(head.as_bytes());
+        while stream.write_all(&[b' '; 8192]).is_ok() {
+            count.fetch_add(8192, Ordering::Relaxed);
+        }
+    }
+}
+
+async fn send(url: &str) -> Reply {
+    let settings = AwsSettings {
+        region: Some("eu-central-1".into()),
+        endpoint_url: Some(url.into()),
+        timeout: Duration::from_secs(60),
+        ..AwsSettings::default()
+    };
+    let config = load(&settings).await.unwrap().into_builder();
+    let credentials = aws_credential_types::Credentials::new("AKID", "secret", None, None, "test");
+    let provider = aws_credential_types::provider::SharedCredentialsProvider::new(credentials);
+    let config = config.credentials_provider(provider).build();
+    let there = Destination { group: "g".into(), stream: "s".into() };
+    let body = Open::new(&there, 1, "{}").finish();
+    Logs::new(&config, LogsSettings::default()).send(&there.key(), 1, body.gzip).await
+}
+
+/// It is tried again later, and what it says is short.
+fn assert_tried_again(reply: &Reply) {
+    let Reply::NotNow { error, .. } = reply else { panic!("{reply:?}") };
+    assert!(error.len() < 1000, "{error}");
+}
+
+#[tokio::test]
+async fn endless_and_huge_answers_are_not_read_to_their_end() {
+    for head in [
+        "HTTP/1.1 200 OK\r\ncontent-type: application/x-amz-json-1.1\r\n\r\n",
+        "HTTP/1.1 200 OK\r\ncontent-length: 100000000000\r\n\r\n",
+        "HTTP/1.1 400 Bad Request\r\ncontent-type: application/x-amz-json-1.1\r\n\r\n{\"__type\":\"InvalidParameterException\",\"message\":\"",
+    ] {
+        let (url, sent) = server(endless(head));
+        assert_tried_again(&send(&url).await);
+        let sent = sent.load(Ordering::Relaxed);
+        // The bound, and what the sockets of both sides hold.
+        assert!(sent < 40 << 20, "{sent} bytes of an endless answer were taken");
+    }
+}
+
+#[tokio::test]
+async fn garbage_is_tried_again() {
+    let garbage: [&'static [u8]; 5] = [
+        b"\xff\xfe\x00\x01 what\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\n\xff\xfe\xfd\xfc\x1b[2J{",
+        b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\n{",
+        b"HTTP/1.1 302 Found\r\nlocation: http://169.254.169.254/\r\ncontent-length: 0\r\n\r\n",
+        b"HTTP/1.1 999 \r\ncontent-length: 2\r\n\r\n{}",
+    ];
+    for answer in garbage {
+        let (url, _) = server(move |stream, _| {
+            let _ = stream.write_all(answer);
+        });
+        assert_tried_again(&send(&url).await);
+    }
+}
