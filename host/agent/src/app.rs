@@ -1,5 +1,6 @@
 //! Puts the parts together. The only module that knows all others.
 
+mod check;
 mod offline;
 mod record;
 
@@ -27,6 +28,7 @@ use crate::source::{self, ClusterSource, Peers, Source};
 use crate::states::States;
 use crate::worker::Worker;
 
+pub use check::check;
 pub use offline::{diff, replay};
 pub use record::record;
 
@@ -53,6 +55,13 @@ pub fn run(options: &cli::Run) -> anyhow::Result<()> {
     let snapshot = snapshot(options, &environment)?;
     let config = snapshot.config.clone();
     logging::start(&config.log);
+    for warning in &config.warnings.0 {
+        tracing::warn!(
+            key = warning.path,
+            remark = warning.message,
+            "the configuration is possible, and hardly meant"
+        );
+    }
     let kept = config.state_dir.as_deref().filter(|_| !options.once).map(Kept::new);
     let mut parts = Parts::open(snapshot, options.config.as_deref(), kept.as_ref(), &environment)?;
     let plan = match (parts.moments(), options.once) {
@@ -278,33 +287,6 @@ fn first_set(
 pub fn worker(config: &Config) -> anyhow::Result<Worker> {
     let snapshot = Snapshot::of(String::new(), config.clone(), None);
     Ok(Parts::open(snapshot, None, None, &Environment::default())?.into_worker())
-}
-
-/// `insightd check`: prints what the file comes to.
-///
-/// # Errors
-/// [`Usage`] with everything that is wrong.
-pub fn check(file: &Path) -> anyhow::Result<()> {
-    let snapshot = Snapshot::read(Some(file), None, &Environment::of_process()).map_err(Usage::from)?;
-    let mut library = assemble::library(&snapshot)?;
-    let problems = assemble::problems(&snapshot.config, &mut library);
-    let name = file.display().to_string();
-    if !problems.is_empty() {
-        return Err(Usage::from(Report::new(Some(name), problems)).into());
-    }
-    for pipeline in &snapshot.config.pipelines {
-        let chain: Vec<String> =
-            pipeline.transforms.iter().map(|stage| stage.component.to_string()).collect();
-        for sink in &pipeline.outputs {
-            let (chain, formatter) = (chain.join(" -> "), &sink.formatter);
-            output::line(format_args!(
-                "{name}: pipeline {}: {chain} -> {formatter} -> {}",
-                pipeline.name, sink.sink
-            ));
-        }
-    }
-    output::line(format_args!("{name}: ok, set {}", snapshot.id));
-    Ok(())
 }
 
 /// File, environment and command line.

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use anyhow::Context;
-use insightd_sandbox::{self as sandbox, Compiler, Kind, Sandbox, Slot, SlotConfig};
+use insightd_sandbox::{self as sandbox, Compiler, Component, Kind, Sandbox, Slot, SlotConfig};
 use insights_sdk::state::Bounds;
 
 use crate::config::{self, Config, OnFailure, Problem, Role, Scope};
@@ -68,6 +68,57 @@ pub fn problems(config: &Config, library: &mut Library) -> Vec<Problem> {
         }
     }
     problems
+}
+
+/// What is possible and hardly meant about the components and their order.
+pub fn warnings(config: &Config, library: &mut Library) -> Vec<Problem> {
+    let mut warnings = Vec::new();
+    for pipeline in &config.pipelines {
+        let stages = pipeline.transforms.iter().map(|stage| (&stage.component, Kind::Transform));
+        let outputs = pipeline.outputs.iter().map(|output| (&output.formatter, Kind::Formatter));
+        for (wanted, kind) in stages.chain(outputs) {
+            if let Some(component) = library.find(wanted, kind).component {
+                warnings.extend(component_warnings(wanted, &component));
+            }
+        }
+        let place = |name: &str| pipeline.transforms.iter().position(|stage| stage.component.name == name);
+        if let (Some(first), Some(second)) = (place("utilization"), place("decorate"))
+            && first < second
+        {
+            let wanted = &pipeline.transforms[first].component;
+            let message = "`utilization` before `decorate` finds no pods: it works on what that adds";
+            warnings.push(note(wanted, "use", message.into()));
+        }
+    }
+    warnings
+}
+
+/// A schema may say of a key what whoever sets it should know: `x-warning`.
+fn component_warnings(wanted: &config::Component, component: &Component) -> Vec<Problem> {
+    let mut warnings = Vec::new();
+    if component.uses_state() && wanted.state_bytes.is_none() {
+        let message = "the component remembers things and may not: grant it with `state: {max_bytes: 64KiB}` beside `use`";
+        warnings.push(note(wanted, "state", message.into()));
+    }
+    let schema: serde_json::Value =
+        serde_json::from_str(&component.description().config_schema).unwrap_or_default();
+    let set: serde_json::Map<String, serde_json::Value> =
+        serde_json::from_str(&wanted.settings.text).unwrap_or_default();
+    for key in set.keys() {
+        if let Some(warning) = schema["properties"][key.as_str()]["x-warning"].as_str() {
+            let at = wanted.settings.position(key);
+            warnings.push(Problem {
+                at,
+                path: format!("{}.config.{key}", wanted.path),
+                message: warning.into(),
+            });
+        }
+    }
+    warnings
+}
+
+fn note(wanted: &config::Component, key: &str, message: String) -> Problem {
+    Problem { at: wanted.settings.at, path: format!("{}.{key}", wanted.path), message }
 }
 
 /// Loads all components. A `file:` component that cannot be used is replaced or left out, loudly.

@@ -50,10 +50,13 @@ pub enum Command {
     /// Check a configuration: keys, values, components, and each component's own configuration.
     ///
     /// Prints every problem with its line, and nothing is started. Components named `file:NAME` are compiled
-    /// as they would be at start.
+    /// as they would be at start. A sample node and a sample cluster run through the pipelines; nothing of it is delivered.
     Check {
         /// The configuration.
         file: PathBuf,
+        /// Also look for the files, directories and credentials that it needs on this machine.
+        #[arg(long)]
+        environment: bool,
     },
     /// Show what a running agent runs: its set of pipelines and components, and what became of the one in the files.
     ///

@@ -7,7 +7,10 @@
 mod aws;
 mod cloudwatch;
 mod environment;
+mod file;
+mod identity;
 mod kubernetes;
+mod log_level;
 mod operations;
 mod pipelines;
 mod reader;
@@ -27,7 +30,7 @@ pub use environment::Environment;
 pub use kubernetes::{Api, Cluster, Kubelet, Leader, LockKind, Role};
 pub use operations::Operations;
 pub use pipelines::{Component, OnFailure, Origin, Output, Pipeline, Scope, Settings, Stage};
-pub use report::{Problem, Report};
+pub use report::{MAX_PROBLEMS, Problem, Report};
 pub use rollout::{Bounds, Rollout};
 pub use sections::interval;
 pub use sinks::{FileSink, Sink, SinkKind, Sync, When};
@@ -77,6 +80,18 @@ pub struct Config {
     pub sinks: Vec<Sink>,
     /// What runs.
     pub pipelines: Vec<Pipeline>,
+    /// What is possible, and hardly meant: for `check` and the log of an agent that starts.
+    pub warnings: Warnings,
+}
+
+/// Remarks on a configuration. They are no part of what it says: with others it is still the same one.
+#[derive(Clone, Debug, Default)]
+pub struct Warnings(pub Vec<Problem>);
+
+impl PartialEq for Warnings {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
 }
 
 /// The agent's own log, on standard error.
@@ -216,6 +231,7 @@ impl Default for Config {
             },
             sinks: vec![sinks::stdout()],
             pipelines: Pipeline::defaults(),
+            warnings: Warnings::default(),
         }
     }
 }
@@ -234,18 +250,17 @@ impl Config {
     /// # Errors
     /// As [`load`](Self::load).
     pub fn read(path: &Path, environment: &Environment) -> Result<(String, Self), Report> {
-        let file = path.display().to_string();
-        match std::fs::read_to_string(path) {
-            Ok(text) => {
-                let config = Self::parse(&text, Some(&file), environment)?;
-                Ok((text, config))
-            }
-            Err(error) => {
-                let problem =
-                    Problem { at: None, path: String::new(), message: format!("cannot be read: {error}") };
-                Err(Report { file: Some(file), problems: vec![problem] })
-            }
-        }
+        let text = Self::read_text(path)?;
+        let config = Self::parse(&text, Some(&path.display().to_string()), environment)?;
+        Ok((text, config))
+    }
+
+    /// Reads the text of a file.
+    ///
+    /// # Errors
+    /// It cannot be read, is larger than any configuration, or is no UTF-8 text.
+    pub fn read_text(path: &Path) -> Result<String, Report> {
+        file::read(path).map_err(|problem| Report::new(Some(path.display().to_string()), vec![problem]))
     }
 
     /// Reads the text of a file; `file` is its name in messages. Empty text gives the defaults.
@@ -256,20 +271,41 @@ impl Config {
         Self::parse_with(text, file, environment).0
     }
 
+    /// Reads the text of a file as far as it goes: what is wrong has its default or is left out, and is in the report.
+    pub fn parse_in_part(text: &str, environment: &Environment) -> (Self, Option<Report>) {
+        let (config, report, _) = Self::parse_all(text, None, environment);
+        (config, report)
+    }
+
     /// Also returns the keys that the text does not have.
     fn parse_with(
         text: &str,
         file: Option<&str>,
         environment: &Environment,
     ) -> (Result<Self, Report>, Vec<String>) {
+        let (config, report, absent) = Self::parse_all(text, file, environment);
+        (report.map_or(Ok(config), Err), absent)
+    }
+
+    fn parse_all(
+        text: &str,
+        file: Option<&str>,
+        environment: &Environment,
+    ) -> (Self, Option<Report>, Vec<String>) {
         let problems = Problems::default();
-        let root = yaml::parse(text).unwrap_or_else(|error| {
+        let mut root = yaml::parse(text).unwrap_or_else(|error| {
             problems.add(Some(error.at), "", error.message);
             None
         });
+        let is_text =
+            |node: &mut yaml::Node| matches!(node.data, yaml::Data::Scalar { .. }) && !node.is_null();
+        if let Some(node) = root.take_if(is_text) {
+            let hint = yaml::hint(text, node.at).map(|hint| format!("; {hint}")).unwrap_or_default();
+            problems.add(Some(node.at), "", format!("expected a mapping, found {}{hint}", node.kind()));
+        }
         let config = sections::read(&Section::root(root.as_ref(), &problems), &problems, environment);
         let absent = problems.absent();
-        (problems.into_report(file).map_or(Ok(config), Err), absent)
+        (config, problems.into_report(file), absent)
     }
 }
 

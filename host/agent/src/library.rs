@@ -283,5 +283,6 @@ fn config_problems(wanted: &config::Component, error: &CallError) -> Vec<Problem
             }
         }
     };
-    text.lines().map(place).collect()
+    // One more than are shown, so that the report says that there are more.
+    text.lines().take(config::MAX_PROBLEMS + 1).map(place).collect()
 }

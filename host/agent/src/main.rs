@@ -26,7 +26,7 @@ fn main() -> ExitCode {
     };
     let result = match &cli.command {
         Command::Run(options) => app::run(options),
-        Command::Check { file } => app::check(file),
+        Command::Check { file, environment } => app::check(file, *environment),
         Command::Status(options) => status::status(options),
         Command::State(State::Clear { state_dir, transforms }) => {
             states::wish_to_clear(state_dir, transforms).map_err(anyhow::Error::from)

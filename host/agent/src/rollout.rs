@@ -32,6 +32,7 @@ pub use canary::is_chosen;
 pub use exchange::{Exchange, News, Running, Sets};
 pub use follow::{Follow, Latest, Outcome};
 pub use kept::Kept;
+pub(crate) use numbers::declared;
 pub use prepare::{Adjust, Preparer};
 pub use set::{Files, Set, SetId, SetOrigin, Snapshot};
 pub use watch::{Places, Watch};

@@ -10,10 +10,11 @@ use std::fmt;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Pattern(String);
 
-/// Which values each key of a route may have. A route has exactly these keys.
+/// Which values each key of a route may have. A route has exactly these keys; where its sink has no use for them, no others.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Grants {
     keys: Vec<(String, Vec<Pattern>)>,
+    may_lack_keys: bool,
 }
 
 /// Why a route was refused.
@@ -114,7 +115,12 @@ fn matches(pattern: &[u8], value: &[u8]) -> bool {
 impl Grants {
     /// Grants by key.
     pub fn new(keys: Vec<(String, Vec<Pattern>)>) -> Self {
-        Self { keys }
+        Self { keys, may_lack_keys: false }
+    }
+
+    /// Grants for a sink that writes everything to one place: routes may lack keys.
+    pub fn may_lack_keys(self) -> Self {
+        Self { may_lack_keys: true, ..self }
     }
 
     /// Whether the route may be written to.
@@ -132,6 +138,9 @@ impl Grants {
             if !usable || !patterns.iter().any(|pattern| pattern.matches(value)) {
                 return Err(Refusal::Value { key: cut(key), value: cut(value) });
             }
+        }
+        if self.may_lack_keys {
+            return Ok(());
         }
         match self.keys.iter().find(|(key, _)| !route.iter().any(|(given, _)| given == key)) {
             Some((key, _)) => Err(Refusal::Missing(key.clone())),
@@ -228,6 +237,19 @@ mod tests {
         assert_eq!(twice, Err(Refusal::Twice("log_group".into())));
         let other = check(&[("log_group", "/aws/x/audit"), ("log_stream", "n")]);
         assert_eq!(other.unwrap_err().to_string(), "log_group `/aws/x/audit` is not granted to this output");
+    }
+
+    #[test]
+    fn where_all_goes_to_one_place_a_route_may_lack_keys_and_has_no_others() {
+        let grants = grants().may_lack_keys();
+        let check = |route: &[(&str, &str)]| {
+            let route: Vec<_> = route.iter().map(|(k, v)| (k.to_string(), v.to_string())).collect();
+            grants.check(&route)
+        };
+        assert_eq!(check(&[]), Ok(()));
+        assert_eq!(check(&[("log_stream", "n")]), Ok(()));
+        assert_eq!(check(&[("bucket", "x")]), Err(Refusal::Key("bucket".into())));
+        assert!(check(&[("log_group", "/aws/x/audit")]).is_err());
     }
 
     #[test]

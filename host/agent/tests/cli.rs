@@ -102,6 +102,100 @@ fn the_example_is_right() {
         lines.contains("pipeline node: builtin:decorate -> builtin:utilization -> builtin:emf -> stdout"),
         "{lines}"
     );
+    // What comes out of the samples, which name each kind of thing once.
+    for scope in ["node", "cluster"] {
+        let found = lines.lines().find(|line| line.contains(&format!(": a sample {scope} to stdout: ")));
+        let found = found.unwrap_or_else(|| panic!("{lines}"));
+        assert!(found.contains(" events out, 0 refused, ") && !found.contains(": 0 events out"), "{found}");
+        assert!(!found.contains(" 0 metrics declared"), "{found}");
+    }
+}
+
+fn check(config: &str) -> (Option<i32>, String, String) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("insightd.yaml");
+    std::fs::write(&file, config).expect("can be written");
+    let output = insightd(&["check", file.to_str().expect("UTF-8")]);
+    let shown = |bytes: &[u8]| text(bytes).replace(&file.display().to_string(), "FILE");
+    (output.status.code(), shown(&output.stdout), shown(&output.stderr))
+}
+
+/// An output whose events nobody would let out is found without a run.
+#[test]
+fn a_sample_shows_what_would_be_refused() {
+    let to_cloudwatch = |emf: &str, more: &str| {
+        format!(
+            "sinks: {{c: {{type: cloudwatch_logs}}}}\npipelines:\n- name: a\n  transforms: [{{use: 'builtin:decorate'}}, {{use: \
+             'builtin:utilization'}}]\n  outputs:\n  - formatter: {{use: 'builtin:emf', config: {{{emf}}}}}\n    sink: c\n{more}"
+        )
+    };
+    let (code, _, errors) = check(&to_cloudwatch("log_group: /team/x", ""));
+    assert_eq!(code, Some(64), "{errors}");
+    assert!(
+        errors.starts_with("FILE:6:5: pipelines[0].outputs[0].formatter: all ")
+            && errors.contains(" events of a sample would be refused: log_group `/team/x` is not granted"),
+        "{errors}"
+    );
+    let granted = "    routes: {log_group: [/team/x], log_stream: ['**']}\n";
+    let (code, out, errors) = check(&to_cloudwatch("log_group: /team/x", granted));
+    assert_eq!((code, errors.as_str()), (Some(0), ""));
+    assert!(out.contains("a sample node to c: ") && out.contains(" 0 refused, "), "{out}");
+    // Where data fills the name, a sample that has no such data proves nothing.
+    let (code, _, errors) = check(&to_cloudwatch("log_group: '/team/{squad}'", granted));
+    assert_eq!(code, Some(0), "{errors}");
+    assert!(errors.contains("warning: ") && errors.contains("route lacks the key `log_group`"), "{errors}");
+    for (emf, wanted) in [
+        ("log_group: aws/demo/performance", "formatter.config.log_group: names that begin with `aws/`"),
+        ("log_group: '/my group/{ClusterName}'", "formatter.config.log_group: CloudWatch Logs takes"),
+        ("log_stream: 'prod:{NodeName}'", "formatter.config.log_stream: CloudWatch Logs takes"),
+        ("namespace: AWS/Nodes", "formatter.config.namespace: CloudWatch takes"),
+        ("namespace: ':x'", "formatter.config.namespace: CloudWatch takes"),
+        ("namespace: Équipe/Nœuds", "formatter.config.namespace: CloudWatch takes"),
+    ] {
+        let (code, _, errors) = check(&to_cloudwatch(emf, granted));
+        assert_eq!(code, Some(64), "{emf}: {errors}");
+        assert!(errors.contains(wanted), "{emf}: {errors}");
+    }
+}
+
+#[test]
+fn everything_that_is_wrong_comes_in_one_pass() {
+    let (code, _, errors) = check(
+        "log: {level: debgu}\ntransforms_dir: /nonexistent\npipelines:\n- name: a\n  transforms:\n  - use: builtin:nobody\n  - use: \
+         file:mine\n  - {use: 'builtin:decorate', config: {colour: red}}\n  outputs:\n  - formatter: {use: 'builtin:emf'}\n    sink: \
+         nowhere\n",
+    );
+    assert_eq!(code, Some(64), "{errors}");
+    let expected = [
+        "FILE:1:14: log.level: `debgu` is no level; did you mean debug?",
+        "FILE:6:5: pipelines[0].transforms[0].use: there is no built-in `nobody`",
+        "FILE:7:5: pipelines[0].transforms[1].use: /nonexistent/mine.wasm: No such file",
+        "FILE:8:40: pipelines[0].transforms[2].config.colour: unknown key",
+        "FILE:11:11: pipelines[0].outputs[0].sink: there is no sink `nowhere`",
+    ];
+    let lines: Vec<&str> = errors.lines().collect();
+    assert_eq!(lines.len(), expected.len(), "{errors}");
+    for (line, expected) in lines.iter().zip(expected) {
+        assert!(line.starts_with(expected), "{line}\nis not\n{expected}");
+    }
+}
+
+#[test]
+fn what_is_hardly_meant_is_a_warning() {
+    let (code, out, errors) = check(
+        "state_dir: state\npipelines:\n- name: a\n  transforms: [{use: 'builtin:utilization'}, {use: 'builtin:decorate'}]\n  outputs:\n  \
+         - formatter:\n      use: builtin:emf\n      config:\n        metric_declarations:\n        - {dimensions: [[ClusterName]], \
+         metric_name_selectors: [team_cost]}\n",
+    );
+    assert_eq!(code, Some(0), "{errors}");
+    for wanted in [
+        "FILE:1:12: state_dir: warning: is relative",
+        "FILE:4:16: pipelines[0].transforms[0].use: warning: `utilization` before `decorate`",
+        "FILE:9:9: pipelines[0].outputs[0].formatter.config.metric_declarations: warning: replaces the 11 default declarations",
+    ] {
+        assert!(errors.contains(wanted), "{wanted}\nis not in\n{errors}");
+    }
+    assert!(out.contains(" 0 metrics declared") && out.contains("FILE: ok, set "), "{out}");
 }
 
 #[test]

@@ -68,10 +68,12 @@ pub(super) fn read_aws(section: &Section<'_>) -> AwsSettings {
 
 pub(super) fn read_role(section: &Section<'_>) -> Option<Role> {
     let arn = section.value("arn", |text| {
-        let is_role = text.starts_with("arn:aws") && text.contains(":iam::") && text.contains(":role/");
-        is_role
-            .then(|| text.to_owned())
-            .ok_or_else(|| format!("`{text}` is no ARN of a role; write arn:aws:iam::ACCOUNT:role/NAME"))
+        let parts: Vec<&str> = text.splitn(6, ':').collect();
+        let is_role = matches!(parts.as_slice(), ["arn", partition, "iam", "", account, role]
+            if partition.starts_with("aws") && is_account(account) && role.starts_with("role/") && role.len() > 5);
+        is_role.then(|| text.to_owned()).ok_or_else(|| {
+            format!("`{text}` is no ARN of a role; write arn:aws:iam::ACCOUNT:role/NAME, ACCOUNT being 12 digits")
+        })
     });
     let external_id = section.text("external_id");
     if external_id.is_some() && section.get("arn").is_none() {
@@ -99,6 +101,11 @@ pub(super) fn read_instance(section: &Section<'_>) -> Discovery {
         refresh: refresh.unwrap_or(default.refresh),
         endpoint_url,
     }
+}
+
+/// Returns true for the number of an account.
+pub(super) fn is_account(text: &str) -> bool {
+    text.len() == 12 && text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 /// It becomes a part of names of hosts.
@@ -169,6 +176,16 @@ mod tests {
             ("aws: {region: 'US West'}", "no region"),
             ("aws: {timeout: 0s}", "from 1s to 5m"),
             ("aws: {role: {arn: name}}", "no ARN of a role"),
+            ("aws: {role: {arn: 'arn:aws:iam::12:role/a'}}", "ACCOUNT being 12 digits"),
+            ("aws: {role: {arn: 'arn:aws:iam::123456789012:role/'}}", "no ARN of a role"),
+            ("sinks: {a: {type: cloudwatch_logs, kms_key: bar}}", "`bar` is no ARN of a KMS key"),
+            (
+                "sinks: {a: {type: cloudwatch_logs, kms_key: 'arn:aws:kms:x:123456789012:alias/a'}}",
+                "no ARN of a KMS key",
+            ),
+            ("sinks: {a: {type: cloudwatch_logs, tags: {'aws:x': y}}}", "begin with `aws:`"),
+            ("limits: {cpu_time: 1h}", "must be 60s or less"),
+            ("limits: {wall_time: 1h}", "must be 10m or less"),
             ("aws: {role: {external_id: x}}", "needs `arn`"),
             ("aws: {endpoint_url: 'https://x'}", "unknown key"),
             ("instance: {refresh: 1s}", "from 1m to 24h"),

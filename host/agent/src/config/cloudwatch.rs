@@ -99,17 +99,24 @@ pub(super) fn read(section: &Section<'_>) -> CloudWatchSink {
         create: section.value("create", one_of(&CREATE)).unwrap_or(Create::Group),
         retention_days,
         tags: tags(section),
-        kms_key: section.text("kms_key"),
+        kms_key: section.value("kms_key", kms_key),
         spool: spool(&section.section("spool")),
     }
 }
 
+/// ARN of a key; `CreateLogGroup` takes no other form, and no alias.
+fn kms_key(text: &str) -> Result<String, String> {
+    let parts: Vec<&str> = text.splitn(6, ':').collect();
+    let is_key = matches!(parts.as_slice(), ["arn", partition, "kms", region, account, key]
+        if partition.starts_with("aws") && !region.is_empty() && super::aws::is_account(account) && key.starts_with("key/") && key.len() > 4);
+    is_key.then(|| text.to_owned()).ok_or_else(|| {
+        format!("`{text}` is no ARN of a KMS key; write arn:aws:kms:REGION:ACCOUNT:key/ID, ACCOUNT being 12 digits")
+    })
+}
+
 /// Limits are those of `CreateLogGroup`.
 fn tags(section: &Section<'_>) -> BTreeMap<String, String> {
-    let entries = section.named("tags").unwrap_or_default();
-    if entries.len() > 50 {
-        section.problem("tags", "the service takes 50 at most");
-    }
+    let entries = section.named_of("tags", 50).unwrap_or_default();
     let mut tags = BTreeMap::new();
     for (key, item) in entries {
         if key.chars().count() > 128 {
@@ -119,6 +126,9 @@ fn tags(section: &Section<'_>) -> BTreeMap<String, String> {
             0..=256 => Ok(text.to_string()),
             _ => Err("the service takes values of 256 characters at most".to_string()),
         });
+        if key.to_ascii_lowercase().starts_with("aws:") {
+            item.problem("the service keeps keys that begin with `aws:` for itself");
+        }
         tags.insert(key.to_string(), value.unwrap_or_default());
     }
     tags
@@ -141,6 +151,7 @@ fn spool(section: &Section<'_>) -> Spool {
             .unwrap_or(default.memory_max_bytes),
         sync: section.value("sync", one_of(&[("always", true), ("never", false)])).unwrap_or(default.sync),
     };
+    super::sections::warn_if_relative(section, "dir");
     section.finish();
     spool
 }

@@ -12,7 +12,18 @@ const HOST_IP: &str = "HOST_IP";
 /// Namespace, name and uid of the agent's pod.
 const POD: [&str; 3] = ["K8S_NAMESPACE", "POD_NAME", "POD_UID"];
 
-/// What the environment says. A variable that is empty or not UTF-8 is absent.
+/// Where the AWS SDK finds credentials, beside files and the instance.
+const CREDENTIALS: [&str; 6] = [
+    "AWS_ACCESS_KEY_ID",
+    "AWS_PROFILE",
+    "AWS_SHARED_CREDENTIALS_FILE",
+    "AWS_WEB_IDENTITY_TOKEN_FILE",
+    "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
+    "AWS_CONTAINER_CREDENTIALS_FULL_URI",
+];
+
+/// What the environment says. A variable that is empty or not UTF-8 is absent; blanks around those that are no names are left
+/// out.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Environment {
     /// `K8S_NODE_NAME`, else `HOST_NAME`.
@@ -27,6 +38,8 @@ pub struct Environment {
     pub pod_name: Option<String>,
     /// `POD_UID`.
     pub pod_uid: Option<String>,
+    /// Whether any variable tells the AWS SDK where credentials are.
+    pub has_credentials: bool,
 }
 
 impl Environment {
@@ -38,14 +51,18 @@ impl Environment {
     /// From any source of variables.
     pub fn from_lookup(variable: impl Fn(&str) -> Option<String>) -> Self {
         let variable = |name: &str| variable(name).filter(|value| !value.is_empty());
-        let [namespace, pod_name, pod_uid] = POD.map(variable);
+        let trimmed = |name: &str| {
+            variable(name).map(|value| value.trim().to_owned()).filter(|value| !value.is_empty())
+        };
+        let [namespace, pod_name, pod_uid] = POD.map(trimmed);
         Self {
             node_name: NODE_NAMES.iter().find_map(|name| variable(name)),
             cluster_name: variable(CLUSTER_NAME),
-            host_ip: variable(HOST_IP),
+            host_ip: trimmed(HOST_IP),
             namespace,
             pod_name,
             pod_uid,
+            has_credentials: CREDENTIALS.iter().any(|name| variable(name).is_some()),
         }
     }
 }

@@ -1,6 +1,7 @@
 //! `pipelines:` which components run over which scope, and where the result goes.
 
-use super::reader::{Item, Problems, Section, integer, non_empty, one_of};
+use super::reader::{Item, Problems, Section, closest, integer, non_empty, one_of};
+use super::sinks::{Sink, SinkKind};
 use super::values::{self, Sha256};
 use super::yaml::{Data, Node, Position};
 use crate::routes::{Grants, Pattern};
@@ -184,7 +185,7 @@ impl Output {
         Self {
             formatter: Component::builtin("emf", format!("{path}.outputs[0].formatter")),
             sink: sink.into(),
-            grants: default_grants(),
+            grants: default_grants().may_lack_keys(),
             max_bytes_per_tick: 64 << 20,
             max_routes_per_tick: 256,
         }
@@ -198,9 +199,16 @@ fn default_grants() -> Grants {
     Grants::new(vec![("log_group".into(), patterns(&groups)), ("log_stream".into(), patterns(&["**"]))])
 }
 
+/// Most pipelines, and most transforms and outputs of each: every one is an instance a tick.
+const MAX_PIPELINES: usize = 64;
+const MAX_PARTS: usize = 64;
+
+/// Most keys that a route may have.
+const MAX_ROUTE_KEYS: usize = 16;
+
 /// Reads the list; the default where it is absent.
-pub(super) fn read(root: &Section<'_>, sinks: &[&str], problems: &Problems) -> Vec<Pipeline> {
-    let Some(items) = root.list("pipelines") else { return Pipeline::defaults() };
+pub(super) fn read(root: &Section<'_>, sinks: &[Sink], problems: &Problems) -> Vec<Pipeline> {
+    let Some(items) = root.list_of("pipelines", MAX_PIPELINES) else { return Pipeline::defaults() };
     if items.is_empty() {
         root.problem("pipelines", "the list is empty: nothing would run; leave the key out for the default");
     }
@@ -234,16 +242,16 @@ fn check_spaces(pipeline: &Pipeline, item: &Item<'_>) {
     }
 }
 
-fn pipeline(item: &Item<'_>, sinks: &[&str]) -> Option<Pipeline> {
+fn pipeline(item: &Item<'_>, sinks: &[Sink]) -> Option<Pipeline> {
     let section = item.section();
     let name = section.text("name");
     if name.is_none() {
         section.problem("name", "required");
     }
     let scope = section.value("scope", one_of(&Scope::WORDS)).unwrap_or(Scope::Node);
-    let transforms = section.list("transforms").unwrap_or_default();
+    let transforms = section.list_of("transforms", MAX_PARTS).unwrap_or_default();
     let transforms = transforms.iter().filter_map(stage).collect();
-    let outputs = section.list("outputs").unwrap_or_default();
+    let outputs = section.list_of("outputs", MAX_PARTS).unwrap_or_default();
     if outputs.is_empty() {
         section.problem("outputs", "at least one is required: a pipeline without an output does nothing");
     }
@@ -306,7 +314,7 @@ fn component_name(text: &str) -> Result<(Origin, String), String> {
     Ok((origin, name.into()))
 }
 
-fn output(item: &Item<'_>, sinks: &[&str]) -> Option<Output> {
+fn output(item: &Item<'_>, sinks: &[Sink]) -> Option<Output> {
     let default = Output::emf("stdout", "");
     let section = item.section();
     let formatter = match section.get("formatter") {
@@ -321,12 +329,22 @@ fn output(item: &Item<'_>, sinks: &[&str]) -> Option<Output> {
             None
         }
     };
-    let known = |text: &str| match sinks.contains(&text) {
+    let known = |text: &str| match sinks.iter().any(|sink| sink.name == text) {
         true => Ok(text.to_string()),
-        false => Err(format!("there is no sink `{text}`; there are: {}", sinks.join(", "))),
+        false => {
+            let names: Vec<&str> = sinks.iter().map(|sink| sink.name.as_str()).collect();
+            Err(format!("there is no sink `{text}`; there are: {}", names.join(", ")))
+        }
     };
     let sink = section.value("sink", known).unwrap_or(default.sink);
-    let grants = section.named("routes").map_or(default.grants, |keys| grants(&keys));
+    let kind = sinks.iter().find(|known| known.name == sink).map(|sink| &sink.kind);
+    let has_destinations = matches!(kind, Some(SinkKind::CloudWatch(_)));
+    let keys = section.named_of("routes", MAX_ROUTE_KEYS);
+    let grants = keys.map_or_else(default_grants, |keys| {
+        check_keys(&section, &keys, has_destinations);
+        grants(&keys)
+    });
+    let grants = if has_destinations { grants } else { grants.may_lack_keys() };
     let bytes = section.value("max_bytes_per_tick", |text| match values::size(text)? {
         0 => Err("0 bytes would drop everything".to_string()),
         bytes => Ok(bytes),
@@ -343,6 +361,28 @@ fn output(item: &Item<'_>, sinks: &[&str]) -> Option<Output> {
         max_bytes_per_tick: bytes.unwrap_or(default.max_bytes_per_tick),
         max_routes_per_tick: routes.unwrap_or(default.max_routes_per_tick),
     })
+}
+
+/// Keys of a route that CloudWatch Logs needs, and no others.
+const LOG_KEYS: [&str; 2] = ["log_group", "log_stream"];
+
+/// A sink with destinations gets exactly its keys; others take those of any formatter, but no slip of the pen.
+fn check_keys(section: &Section<'_>, keys: &[(&str, Item<'_>)], has_destinations: bool) {
+    for (key, item) in keys.iter().filter(|(key, _)| !LOG_KEYS.contains(key)) {
+        let meant = closest(key, LOG_KEYS.into_iter());
+        if has_destinations || meant.is_some() {
+            let meant = meant.map(|key| format!("did you mean `{key}`? ")).unwrap_or_default();
+            item.problem(format!("unknown route key; {meant}known here: {}", LOG_KEYS.join(", ")));
+        }
+    }
+    for missing in
+        LOG_KEYS.iter().filter(|key| has_destinations && !keys.iter().any(|(known, _)| known == *key))
+    {
+        section.problem(
+            "routes",
+            format!("`{missing}` is missing: nothing would be granted, every event refused"),
+        );
+    }
 }
 
 fn grants(keys: &[(&str, Item<'_>)]) -> Grants {

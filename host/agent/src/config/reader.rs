@@ -1,22 +1,52 @@
 //! Reading a tree key by key, noting every problem instead of stopping at the first.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 
-use super::report::{Problem, Report};
+use super::report::{MAX_PROBLEMS, Problem, Report};
 use super::yaml::{Data, Entry, Node, Position};
 
 /// What is wrong with the file so far.
 #[derive(Default)]
 pub(super) struct Problems {
     found: RefCell<Vec<Problem>>,
+    /// Number of problems beyond those that are kept.
+    more: Cell<usize>,
+    /// Remarks on what is possible, and hardly meant.
+    warnings: RefCell<Vec<Problem>>,
     /// Keys that were asked for and are not in the file; the test of the example looks at it.
     absent: RefCell<Vec<String>>,
 }
 
 impl Problems {
     pub(super) fn add(&self, at: Option<Position>, path: impl Into<String>, message: impl Into<String>) {
-        let problem = Problem { at, path: path.into(), message: message.into() };
-        self.found.borrow_mut().push(problem);
+        if !self.is_full() {
+            let problem = Problem { at, path: path.into(), message: message.into() };
+            self.found.borrow_mut().push(problem.shortened());
+        }
+    }
+
+    /// Returns true once no more problems are kept, and counts this one.
+    fn is_full(&self) -> bool {
+        let is_full = self.found.borrow().len() >= MAX_PROBLEMS;
+        if is_full {
+            self.more.set(self.more.get() + 1);
+        }
+        is_full
+    }
+
+    /// Notes what is possible, and hardly meant.
+    pub(super) fn warn(&self, at: Option<Position>, path: impl Into<String>, message: impl Into<String>) {
+        let mut warnings = self.warnings.borrow_mut();
+        if warnings.len() < MAX_PROBLEMS {
+            let warning = Problem { at, path: path.into(), message: message.into() };
+            warnings.push(warning.shortened());
+        }
+    }
+
+    pub(super) fn take_warnings(&self) -> Vec<Problem> {
+        let mut warnings = self.warnings.take();
+        warnings.sort_by_key(|warning| warning.at);
+        warnings
     }
 
     pub(super) fn absent(&self) -> Vec<String> {
@@ -26,7 +56,8 @@ impl Problems {
     /// The report, in the order of the file; `None` when all is well.
     pub(super) fn into_report(self, file: Option<&str>) -> Option<Report> {
         let problems = self.found.into_inner();
-        (!problems.is_empty()).then(|| Report::new(file.map(String::from), problems))
+        let more = self.more.get();
+        (!problems.is_empty()).then(|| Report { more, ..Report::new(file.map(String::from), problems) })
     }
 }
 
@@ -119,8 +150,30 @@ impl<'a> Section<'a> {
         Some(nodes.iter().enumerate().map(element).collect())
     }
 
+    /// The elements of a list with at most `most` of them.
+    pub(super) fn list_of(&self, key: &'static str, most: usize) -> Option<Vec<Item<'a>>> {
+        let mut list = self.list(key)?;
+        self.bound(key, list.len(), most);
+        list.truncate(most);
+        Some(list)
+    }
+
+    /// The entries of a mapping with at most `most` of them, whose keys are names that the author chose.
+    pub(super) fn named_of(&self, key: &'static str, most: usize) -> Option<Vec<(&'a str, Item<'a>)>> {
+        let mut named = self.named(key)?;
+        self.bound(key, named.len(), most);
+        named.truncate(most);
+        Some(named)
+    }
+
+    fn bound(&self, key: &'static str, count: usize, most: usize) {
+        if count > most {
+            self.problem(key, format!("has {count} entries: at most {most} are possible"));
+        }
+    }
+
     /// The entries of a mapping whose keys are names that the author chose.
-    pub(super) fn named(&self, key: &'static str) -> Option<Vec<(&'a str, Item<'a>)>> {
+    fn named(&self, key: &'static str) -> Option<Vec<(&'a str, Item<'a>)>> {
         let item = self.get(key)?;
         let Data::Mapping(entries) = &item.node.data else {
             item.problem(format!("expected a mapping, found {}", item.node.kind()));
@@ -140,15 +193,29 @@ impl<'a> Section<'a> {
 
     /// Notes a problem with a key of this mapping, or with its absence.
     pub(super) fn problem(&self, key: &str, message: impl Into<String>) {
+        self.problems.add(self.position(key), join(&self.path, key), message);
+    }
+
+    /// Notes what is possible, and hardly meant, about a key of this mapping.
+    pub(super) fn warn(&self, key: &str, message: impl Into<String>) {
+        self.problems.warn(self.position(key), join(&self.path, key), message);
+    }
+
+    fn position(&self, key: &str) -> Option<Position> {
         let at = self.entries.iter().find(|entry| entry.key == key).map(|entry| entry.value.at);
-        self.problems.add(at.or(self.at), join(&self.path, key), message);
+        at.or(self.at)
     }
 
     /// Notes every key that nobody asked for.
     pub(super) fn finish(&self) {
         let asked = self.asked.borrow();
         for entry in self.entries.iter().filter(|entry| !asked.contains(&entry.key.as_str())) {
-            let message = format!("unknown key; known here: {}", asked.join(", "));
+            if self.problems.is_full() {
+                continue;
+            }
+            let meant = closest(&entry.key, asked.iter().copied());
+            let meant = meant.map(|key| format!("did you mean `{key}`? ")).unwrap_or_default();
+            let message = format!("unknown key; {meant}known here: {}", asked.join(", "));
             self.problems.add(Some(entry.at), join(&self.path, &entry.key), message);
         }
     }
@@ -208,9 +275,43 @@ pub(super) fn one_of<T: Copy>(words: &[(&str, T)]) -> impl Fn(&str) -> Result<T,
         let found = words.iter().find(|(word, _)| *word == text).map(|(_, value)| *value);
         found.ok_or_else(|| {
             let known: Vec<&str> = words.iter().map(|(word, _)| *word).collect();
-            format!("expected one of {}, found `{text}`", known.join(", "))
+            let meant = closest(text, known.iter().copied());
+            let meant = meant.map(|word| format!("; did you mean `{word}`?")).unwrap_or_default();
+            format!("expected one of {}, found `{text}`{meant}", known.join(", "))
         })
     }
+}
+
+/// Returns the word that a text is a slip of: at most two letters wrong, missing, too many or in the wrong place, and fewer
+/// than half of them.
+pub(super) fn closest<'w>(text: &str, words: impl Iterator<Item = &'w str>) -> Option<&'w str> {
+    const MAX_BYTES: usize = 40;
+    if text.len() > MAX_BYTES {
+        return None;
+    }
+    let text: Vec<char> = text.chars().flat_map(char::to_lowercase).collect();
+    let near = words.map(|word| (distance(&text, &word.chars().collect::<Vec<_>>()), word));
+    let near = near.filter(|(slips, word)| *slips <= 2 && slips * 2 < word.chars().count());
+    near.min_by_key(|(slips, _)| *slips).map(|(_, word)| word)
+}
+
+/// Letters to insert, delete, replace, or swap with the next one (optimal string alignment), row by row of the usual table.
+fn distance(left: &[char], right: &[char]) -> usize {
+    let mut before = Vec::new();
+    let mut last: Vec<usize> = (0..=right.len()).collect();
+    for (i, a) in left.iter().enumerate() {
+        let mut row = vec![i + 1];
+        for (j, b) in right.iter().enumerate() {
+            let replaced = last[j] + usize::from(a != b);
+            let swapped = match (i.checked_sub(1), j.checked_sub(1)) {
+                (Some(p), Some(q)) if *a == right[q] && left[p] == *b => before[q] + 1,
+                _ => usize::MAX,
+            };
+            row.push(replaced.min(last[j + 1] + 1).min(row[j] + 1).min(swapped));
+        }
+        before = std::mem::replace(&mut last, row);
+    }
+    last.last().copied().unwrap_or_default()
 }
 
 fn join(path: &str, key: &str) -> String {

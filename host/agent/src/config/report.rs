@@ -4,6 +4,15 @@ use std::fmt;
 
 use super::yaml::Position;
 
+/// Most problems that are shown; a file that has more is not mended one by one.
+pub const MAX_PROBLEMS: usize = 100;
+
+/// Most characters of a message; its middle is left out beyond.
+const MAX_MESSAGE: usize = 800;
+
+/// Most characters of a key's path.
+const MAX_PATH: usize = 200;
+
 /// One problem.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
@@ -22,13 +31,31 @@ pub struct Report {
     pub file: Option<String>,
     /// In the order of the file.
     pub problems: Vec<Problem>,
+    /// Number of problems beyond those.
+    pub more: usize,
+}
+
+impl Problem {
+    /// The problem with texts that fit a line, whoever wrote them.
+    pub(super) fn shortened(self) -> Self {
+        Self { at: self.at, path: short(&self.path, MAX_PATH), message: short(&self.message, MAX_MESSAGE) }
+    }
+
+    /// The line of a report; `word` stands before the message.
+    pub fn line(&self, file: &str, word: &str) -> String {
+        let at = self.at.map(|at| format!("{at}:")).unwrap_or_default();
+        let path = if self.path.is_empty() { String::new() } else { format!(" {}:", self.path) };
+        format!("{file}:{at}{path}{word} {}", self.message)
+    }
 }
 
 impl Report {
     /// A report, put into the order of the file.
     pub fn new(file: Option<String>, mut problems: Vec<Problem>) -> Self {
         problems.sort_by_key(|problem| problem.at);
-        Self { file, problems }
+        let more = problems.len().saturating_sub(MAX_PROBLEMS);
+        problems.truncate(MAX_PROBLEMS);
+        Self { file, problems: problems.into_iter().map(Problem::shortened).collect(), more }
     }
 }
 
@@ -39,15 +66,66 @@ impl fmt::Display for Report {
             if index > 0 {
                 writeln!(f)?;
             }
-            write!(f, "{file}:")?;
-            if let Some(at) = problem.at {
-                write!(f, "{at}:")?;
-            }
-            if !problem.path.is_empty() {
-                write!(f, " {}:", problem.path)?;
-            }
-            write!(f, " {}", problem.message)?;
+            f.write_str(&problem.line(file, ""))?;
         }
-        Ok(())
+        match self.more {
+            0 => Ok(()),
+            more => write!(f, "\n{file}: {more} more problems are not shown"),
+        }
+    }
+}
+
+/// A text on one line with its middle left out beyond `most` characters. What a terminal would act on is escaped.
+fn short(text: &str, most: usize) -> String {
+    let count = text.chars().count();
+    let mut short = String::new();
+    for (index, character) in text.chars().enumerate() {
+        if count > most && index == most / 2 {
+            short.push_str(" … ");
+        }
+        if count > most && (most / 2..count - most / 2).contains(&index) {
+            continue;
+        }
+        if character.is_control() || is_invisible(character) {
+            short.extend(character.escape_default());
+        } else {
+            short.push(character);
+        }
+    }
+    short
+}
+
+/// Characters that change how a line is shown without being seen: zero width, direction, byte order mark.
+fn is_invisible(character: char) -> bool {
+    matches!(
+        character,
+        '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}'
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_report_is_bounded_and_does_nothing_to_a_terminal() {
+        let problem = |line: usize| Problem {
+            at: Some(Position { line, column: 1 }),
+            path: "x".repeat(1000),
+            message: format!("\u{1b}[31m\u{202e}{}end", "y".repeat(1 << 20)),
+        };
+        let report = Report::new(Some("f".into()), (1..=1234).rev().map(problem).collect());
+        assert_eq!((report.problems.len(), report.more), (100, 1134));
+        let text = report.to_string();
+        assert!(text.len() < 120_000, "{}", text.len());
+        let lines: Vec<&str> = text.lines().collect();
+        assert_eq!(lines.len(), 101);
+        assert!(
+            lines[0].starts_with("f:1:1: xxx") && lines[0].contains(" \\u{1b}[31m\\u{202e}yyy"),
+            "{}",
+            lines[0]
+        );
+        assert!(lines[0].ends_with("yyend"), "{}", lines[0]);
+        assert_eq!(lines[100], "f: 1134 more problems are not shown");
     }
 }

@@ -28,6 +28,8 @@ pub struct Bounds {
     pub metrics_less: f64,
     /// Metric names that are new.
     pub metrics_more: f64,
+    /// Metrics that are not declared any more.
+    pub declared_less: f64,
 }
 
 impl Bounds {
@@ -38,6 +40,7 @@ impl Bounds {
         bytes_more: f64::INFINITY,
         metrics_less: f64::INFINITY,
         metrics_more: f64::INFINITY,
+        declared_less: f64::INFINITY,
     };
 }
 
@@ -49,7 +52,14 @@ impl Default for Rollout {
 
 impl Default for Bounds {
     fn default() -> Self {
-        Self { events_less: 0.5, events_more: 0.5, bytes_more: 1.0, metrics_less: 0.5, metrics_more: 1.0 }
+        Self {
+            events_less: 0.5,
+            events_more: 0.5,
+            bytes_more: 1.0,
+            metrics_less: 0.5,
+            metrics_more: 1.0,
+            declared_less: 0.5,
+        }
     }
 }
 
@@ -72,6 +82,7 @@ pub(super) fn read(section: &Section<'_>) -> Rollout {
         bytes_more: below.value("bytes_more", bound).unwrap_or(default.bounds.bytes_more),
         metrics_less: below.value("metrics_less", bound).unwrap_or(default.bounds.metrics_less),
         metrics_more: below.value("metrics_more", bound).unwrap_or(default.bounds.metrics_more),
+        declared_less: below.value("declared_less", bound).unwrap_or(default.bounds.declared_less),
     };
     below.finish();
     section.finish();

@@ -6,8 +6,9 @@ use std::time::Duration;
 use super::reader::{Problems, Section, flag, integer, one_of};
 use super::{
     Config, Environment, Host, Instance, Limits, Log, LogFormat, Node, Orchestrator, Origin, Pipeline,
+    Warnings,
 };
-use super::{aws, kubernetes, operations, pipelines, rollout, sinks, values};
+use super::{aws, identity, kubernetes, log_level, operations, pipelines, rollout, sinks, values};
 
 /// Shortest interval: below it the clock of most counters (10 ms) shows in the rates.
 const MIN_INTERVAL: Duration = Duration::from_millis(100);
@@ -34,7 +35,7 @@ pub(super) fn read(root: &Section<'_>, problems: &Problems, environment: &Enviro
     let role = root.value("role", kubernetes::role).unwrap_or(default.role);
     let log = read_log(&root.section("log"), default.log);
     let host = read_host(&root.section("host"), default.host);
-    let node = read_node(&root.section("node"), default.node, environment);
+    let node = read_node(&root.section("node"), default.node, environment, problems);
     let aws = aws::read_aws(&root.section("aws"));
     let instance = aws::read_instance(&root.section("instance"));
     let kubelet = kubernetes::read_kubelet(&root.section("kubelet"), environment);
@@ -44,12 +45,12 @@ pub(super) fn read(root: &Section<'_>, problems: &Problems, environment: &Enviro
     let operations = operations::read(&root.section("operations"));
     let transforms_dir = root.text("transforms_dir").map(PathBuf::from);
     let state_dir = root.text("state_dir").map(PathBuf::from);
+    warn_if_relative(root, "state_dir");
     let rollout = rollout::read(&root.section("rollout"));
     let compiler = root.text("compiler").map(PathBuf::from);
     let limits = read_limits(&root.section("limits"), default.limits);
     let sinks = sinks::read(root);
-    let names: Vec<&str> = sinks.iter().map(|sink| sink.name.as_str()).collect();
-    let pipelines = pipelines::read(root, &names, problems);
+    let pipelines = pipelines::read(root, &sinks, problems);
     if transforms_dir.is_none() {
         for component in pipelines.iter().flat_map(Pipeline::components).filter(|c| c.origin == Origin::File)
         {
@@ -82,15 +83,30 @@ pub(super) fn read(root: &Section<'_>, problems: &Problems, environment: &Enviro
         limits,
         sinks,
         pipelines,
+        warnings: Warnings(problems.take_warnings()),
+    }
+}
+
+/// Warns where a directory for what outlives the agent depends on where the agent was started.
+pub(super) fn warn_if_relative(section: &Section<'_>, key: &'static str) {
+    if section.text(key).is_some_and(|path| !path.starts_with('/')) {
+        section.warn(key, "is relative: which directory that is depends on where the agent is started");
     }
 }
 
 fn read_log(section: &Section<'_>, default: Log) -> Log {
-    let level = section.value("level", |text| match text.parse::<tracing_subscriber::filter::Targets>() {
-        Ok(_) if !text.is_empty() => Ok(text.to_string()),
-        _ => {
-            Err(format!("`{text}` is no level; write error, warn, info, debug or trace, or info,PART=debug"))
+    let level = section.value("level", |text| {
+        let level = log_level::parse(text)?;
+        for target in level.unknown {
+            section.warn(
+                "level",
+                format!(
+                    "no part of the agent logs as `{target}`; there are: {}",
+                    log_level::PARTS.join(", ")
+                ),
+            );
         }
+        Ok(level.targets)
     });
     let formats = [("auto", LogFormat::Auto), ("text", LogFormat::Text), ("json", LogFormat::Json)];
     let format = section.value("format", one_of(&formats));
@@ -119,9 +135,11 @@ fn read_host(section: &Section<'_>, default: Host) -> Host {
     }
 }
 
-fn read_node(section: &Section<'_>, default: Node, environment: &Environment) -> Node {
-    let name = section.text("name").or_else(|| environment.node_name.clone());
-    let cluster_name = section.text("cluster_name").or_else(|| environment.cluster_name.clone());
+fn read_node(section: &Section<'_>, default: Node, environment: &Environment, problems: &Problems) -> Node {
+    let name = ("K8S_NODE_NAME", environment.node_name.as_deref());
+    let name = identity::read(section, "name", name, problems);
+    let cluster_name = ("K8S_CLUSTER_NAME", environment.cluster_name.as_deref());
+    let cluster_name = identity::read(section, "cluster_name", cluster_name, problems);
     let words =
         [("eks", Orchestrator::Eks), ("kubernetes", Orchestrator::Kubernetes), ("ecs", Orchestrator::Ecs)];
     let orchestrator = section.value("orchestrator", one_of(&words)).unwrap_or(default.orchestrator);
@@ -149,8 +167,14 @@ fn read_limits(section: &Section<'_>, default: Limits) -> Limits {
         bytes if (1 << 20..=4 << 30).contains(&bytes) => Ok(bytes),
         _ => Err("must be from 1MiB to 4GiB".to_string()),
     });
-    let cpu_time = section.value("cpu_time", positive_duration);
-    let wall_time = section.value("wall_time", positive_duration);
+    let within = |most: Duration, written: &'static str| {
+        move |text: &str| match positive_duration(text)? {
+            time if time > most => Err(format!("must be {written} or less: a tick waits for every call")),
+            time => Ok(time),
+        }
+    };
+    let cpu_time = section.value("cpu_time", within(Duration::from_secs(60), "60s"));
+    let wall_time = section.value("wall_time", within(Duration::from_secs(600), "10m"));
     let failures = section.value("failures", |text| match integer(text)? {
         failures @ 1..=1000 => Ok(failures as u32),
         _ => Err("must be from 1 to 1000".to_string()),

@@ -70,6 +70,9 @@ pub enum Sync {
     Never,
 }
 
+/// Most sinks: each has a spool, a connection or a file of its own.
+const MAX_SINKS: usize = 64;
+
 const PRETTY: [(&str, When); 3] = [("auto", When::Auto), ("always", When::Always), ("never", When::Never)];
 
 /// The one sink that needs no configuration.
@@ -80,7 +83,7 @@ pub(super) fn stdout() -> Sink {
 /// Reads the mapping. `stdout` is always there.
 pub(super) fn read(root: &Section<'_>) -> Vec<Sink> {
     let mut sinks: Vec<Sink> = Vec::new();
-    for (name, item) in root.named("sinks").unwrap_or_default() {
+    for (name, item) in root.named_of("sinks", MAX_SINKS).unwrap_or_default() {
         let Some(kind) = kind(&item) else { continue };
         if let SinkKind::File(file) = &kind
             && let Some(other) =

@@ -97,6 +97,179 @@ fn a_file_that_cannot_be_read_says_so() {
     assert!(report.to_string().starts_with("/nonexistent/insightd.yaml: cannot be read: "), "{report}");
 }
 
+/// Takes as much memory and time as any file of its size, wherever values are used again.
+#[test]
+fn aliases_and_keys_cannot_explode() {
+    let scalar = |length: usize, uses: usize| {
+        format!("a: &x '{}'\nb: [{}]\n", "x".repeat(length), vec!["*x"; uses].join(","))
+    };
+    let nested: String = (0..60).map(|level| format!("&n{level} [")).collect();
+    let component = format!(
+        "pipelines:\n- name: a\n  transforms:\n  - use: builtin:decorate\n    config: {{a: &x '{}', b: [{}]}}\n",
+        "\\".repeat(20_000),
+        vec!["*x"; 50_000].join(",")
+    );
+    let mut ladder = String::from("a0: &a0 [[[[[[[[[[[[[[[[[[[[x]]]]]]]]]]]]]]]]]]]]\n");
+    for rung in 1..40 {
+        ladder.push_str(&format!("a{rung}: &a{rung} [[[[[[[[[[*a{}]]]]]]]]]]\n", rung - 1));
+    }
+    let key = format!("a: &x {{{}: 1}}\nb: [{}]\n", "k".repeat(1000), vec!["*x"; 50_000].join(","));
+    for (text, part) in [
+        (scalar(500_000, 90_000), "too large"),
+        (scalar(20_000, 90_000), "too large"),
+        (format!("a: {nested}{}{}", "x,".repeat(90_000), "]".repeat(60)), "too large"),
+        (component, "too large"),
+        (key, "too large"),
+        (format!("a: [{}]", "x,".repeat(400_000)), "too large"),
+        (ladder, "nested deeper than 64 levels"),
+        ("- ".repeat(1000), "nested deeper than 64 levels"),
+        ("? ".repeat(1000), "nested deeper than 64 levels"),
+    ] {
+        let report = parse(&text).unwrap_err().to_string();
+        assert!(report.contains(part) && report.len() < 2000, "{}: {report}", &text[..40]);
+    }
+    let all: String = (0..49_000).map(|key| format!("k{key}: 1\n")).collect();
+    assert!(parse(&all).unwrap_err().to_string().contains("too large"));
+    let many: String = (0..20_000).map(|key| format!("k{key}: 1\n")).collect();
+    let report = parse(&many).unwrap_err();
+    assert_eq!((report.problems.len(), report.more), (100, 19_900));
+    assert!(report.to_string().len() < 100_000);
+    let twice = parse(&format!("{many}k7: 2\nk3: 2\n")).unwrap_err().to_string();
+    assert_eq!(twice, "insightd.yaml:20001:1: `k7` is here a second time, first in line 8");
+}
+
+#[test]
+fn lists_of_what_the_agent_makes_are_bounded() {
+    let sinks: String = (0..65).map(|sink| format!("  s{sink}: {{type: stdout}}\n")).collect();
+    let report = parse(&format!("sinks:\n{sinks}")).unwrap_err().to_string();
+    assert_eq!(report, "insightd.yaml:2:3: sinks: has 65 entries: at most 64 are possible");
+    let stages = "{use: 'builtin:decorate'},".repeat(65);
+    let report = parse(&format!(
+        "pipelines: [{{name: a, transforms: [{stages}], outputs: [{{formatter: {{use: 'builtin:emf'}}}}]}}]"
+    ));
+    assert!(report.unwrap_err().to_string().contains("transforms: has 65 entries"));
+}
+
+#[test]
+fn what_is_no_yaml_is_told_with_its_place_and_a_hint() {
+    for (text, wanted) in [
+        (
+            "[log]\nlevel = \"info\"\n",
+            "insightd.yaml:2:1: did not find expected <document start>; this looks like TOML",
+        ),
+        (
+            "interval = \"60s\"\nlog = 1\n",
+            "insightd.yaml:1:1: expected a mapping, found text; this looks like TOML",
+        ),
+        ("log:\n\tlevel: info\n", "a tab cannot indent: use spaces"),
+        ("interval: 5s\n\tlog: {}\n", "a tab cannot indent: use spaces"),
+        ("// all\ninterval: 5s\n", "a comment begins with `#`"),
+        ("{\"interval\": \"5s\" \"log\": {}}", "this looks like JSON"),
+        ("{% if x %}\ninterval: 5s\n", "a template that nobody filled in?"),
+        (
+            "a: &x {b: 1}\nlog:\n  <<: *x\n",
+            "insightd.yaml:3:3: merge keys are not supported: use anchors on values",
+        ),
+    ] {
+        let report = parse(text).unwrap_err().to_string();
+        assert!(report.contains(wanted), "{text:?}: {report}");
+    }
+    assert_eq!(parse("\"<<\": 1\n").unwrap_err().problems[0].path, "<<", "a key of that name is one");
+}
+
+#[test]
+fn a_slip_in_a_word_is_told_and_relative_directories_are_warned_about() {
+    let report = parse("log: {levle: info}\nrole: nodes\n").unwrap_err().to_string();
+    assert!(
+        report.contains("log.levle: unknown key; did you mean `level`? known here: level, format"),
+        "{report}"
+    );
+    assert!(
+        report.contains("role: expected one of all, node, cluster, found `nodes`; did you mean `node`?"),
+        "{report}"
+    );
+    let text = "state_dir: state\nlog: {level: 'info,insightd_aw=debug'}\nsinks: {c: {type: cloudwatch_logs, spool: {dir: spool}}}\n";
+    let config = parse(text).unwrap();
+    let paths: Vec<&str> = config.warnings.0.iter().map(|warning| warning.path.as_str()).collect();
+    assert_eq!(paths, ["state_dir", "log.level", "sinks.c.spool.dir"]);
+    assert_eq!(parse("log: {level: insightd=debug}").unwrap().log.level, "info,insightd=debug");
+}
+
+fn document(name: &str) -> String {
+    let path = format!("{}/../../docs/{name}", env!("CARGO_MANIFEST_DIR"));
+    std::fs::read_to_string(path).unwrap()
+}
+
+#[test]
+fn the_documentation_names_keys_that_exist() {
+    let text = document("configuration.md");
+    let blocks: Vec<&str> =
+        text.split("```yaml\n").skip(1).filter_map(|rest| rest.split("```").next()).collect();
+    assert!(blocks.len() >= 2);
+    for block in blocks {
+        if let Err(report) = parse(block) {
+            panic!("{block}\n{report}");
+        }
+    }
+    // The keys of a CloudWatch sink: a key without a value is as good as absent, if there is such a key.
+    let table = text.split("| key | default | meaning |").nth(1).unwrap().trim_start();
+    let rows = table.lines().skip(1).take_while(|line| line.starts_with('|'));
+    let cells: Vec<&str> = rows.filter_map(|row| row.split('|').nth(1)).collect();
+    let keys: Vec<&str> = cells.iter().flat_map(|cell| cell.split('`').skip(1).step_by(2)).collect();
+    assert!(keys.len() >= 14, "{keys:?}");
+    for key in keys {
+        let nested = match key.split_once('.') {
+            Some((section, key)) => format!("{section}: {{{key}: }}"),
+            None => format!("{key}: "),
+        };
+        parse(&format!("sinks: {{c: {{type: cloudwatch_logs, {nested}}}}}")).unwrap();
+    }
+}
+
+/// Wherever a page says that something is an option of `emf`, it is one.
+#[test]
+fn the_documentation_names_options_of_emf_that_exist() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../transforms/emf/src/config.schema.json");
+    let schema: serde_json::Value = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
+    let mut options = 0;
+    for page in ["authors.md", "configuration.md", "metrics.md", "migrating.md", "operations.md"] {
+        let text = document(page).replace("of [`emf`]", "of `emf`");
+        for before in text.split("` of `emf`").collect::<Vec<_>>().split_last().unwrap().1 {
+            let option = before.rsplit('`').next().unwrap_or_default().split(':').next().unwrap_or_default();
+            assert!(schema["properties"][option].is_object(), "{page}: `{option}` is no option of emf");
+            options += 1;
+        }
+    }
+    assert!(options >= 2, "{options}");
+}
+
+#[test]
+fn keys_of_routes_are_those_that_the_sink_knows() {
+    let output = |sink: &str, routes: &str| {
+        parse(&format!(
+            "sinks: {{c: {{type: cloudwatch_logs}}}}\npipelines:\n- name: a\n  outputs:\n  - formatter: {{use: 'builtin:emf'}}\n    \
+             sink: {sink}\n    routes: {routes}\n"
+        ))
+    };
+    for (sink, routes, wanted) in [
+        (
+            "c",
+            "{log_group: [a], log_streem: [b]}",
+            "routes.log_streem: unknown route key; did you mean `log_stream`? known here: log_group, log_stream",
+        ),
+        ("c", "{log_group: [a], log_stream: [b], bucket: [c]}", "routes.bucket: unknown route key"),
+        ("c", "{log_group: [a]}", "routes: `log_stream` is missing"),
+        ("stdout", "{log_groups: [a]}", "routes.log_groups: unknown route key; did you mean `log_group`?"),
+    ] {
+        let report = output(sink, routes).unwrap_err().to_string();
+        assert!(report.contains(wanted), "{routes}: {report}");
+    }
+    assert!(output("stdout", "{bucket: [a]}").is_ok());
+    let grants =
+        output("c", "{log_group: [a], log_stream: [b]}").unwrap().pipelines[0].outputs[0].grants.clone();
+    assert!(grants.check(&[("log_group".into(), "a".into())]).is_err(), "a destination needs both");
+}
+
 proptest::proptest! {
     /// Whatever stands in the file: a configuration or a report, no panic, no endless loop.
     #[test]

@@ -4,16 +4,15 @@
 //! Scalars keep their text, so that `16MiB`, `60s` and a hash of digits only reach their own parsers
 //! unharmed.
 
-use std::collections::HashMap;
+mod hint;
+mod load;
+
 use std::fmt;
 
-use saphyr_parser::{Event, Marker, Parser, ScalarStyle};
+use saphyr_parser::Marker;
 
-/// Aliases are copied out, so a few lines can stand for gigabytes; no configuration comes near this.
-const MAX_NODES: usize = 100_000;
-
-/// Deeper nesting would only serve to overflow the stack of whoever walks the tree.
-const MAX_DEPTH: usize = 64;
+pub use hint::hint;
+pub use load::parse;
 
 /// Where something stands in the file. Lines and columns count from 1, columns in characters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -179,124 +178,6 @@ fn plain(text: &str) -> Plain {
     }
 }
 
-/// Reads one document; `None` when there is nothing in it but comments.
-///
-/// # Errors
-/// The text is not YAML, has more than one document, a key twice, a key that is not text, a tag, or is nested
-/// too deep.
-pub fn parse(text: &str) -> Result<Option<Node>, SyntaxError> {
-    let mut loader = Loader { events: Parser::new_from_str(text), anchors: HashMap::new(), nodes: 0 };
-    let mut root = None;
-    loop {
-        let (event, at) = loader.next()?;
-        match event {
-            Event::StreamEnd => return Ok(root),
-            Event::StreamStart | Event::DocumentStart(_) | Event::DocumentEnd | Event::Nothing => {}
-            event if root.is_none() => root = Some(loader.node(event, at, 0)?),
-            _ => return Err(error(at, "a second document: one file holds one configuration")),
-        }
-    }
-}
-
-struct Loader<'a> {
-    events: Parser<'a, saphyr_parser::StrInput<'a>>,
-    anchors: HashMap<usize, Node>,
-    nodes: usize,
-}
-
-impl<'a> Loader<'a> {
-    fn next(&mut self) -> Result<(Event<'a>, Position), SyntaxError> {
-        match self.events.next_event() {
-            Some(Ok((event, span))) => Ok((event, span.start.into())),
-            Some(Err(e)) => Err(error((*e.marker()).into(), e.info())),
-            None => Err(error(Position { line: 1, column: 1 }, "the document ends unexpectedly")),
-        }
-    }
-
-    fn node(&mut self, event: Event<'a>, at: Position, depth: usize) -> Result<Node, SyntaxError> {
-        self.nodes += 1;
-        if self.nodes > MAX_NODES {
-            return Err(error(
-                at,
-                format!("more than {MAX_NODES} values, aliases counted where they are used"),
-            ));
-        }
-        if depth > MAX_DEPTH {
-            return Err(error(at, format!("nested deeper than {MAX_DEPTH} levels")));
-        }
-        let (anchor, tag, data) = match event {
-            Event::Scalar(text, style, anchor, tag) => {
-                let plain = style == ScalarStyle::Plain;
-                (anchor, tag, Data::Scalar { text: text.into_owned(), plain })
-            }
-            Event::SequenceStart(anchor, tag) => (anchor, tag, Data::Sequence(self.sequence(depth)?)),
-            Event::MappingStart(anchor, tag) => (anchor, tag, Data::Mapping(self.mapping(depth)?)),
-            Event::Alias(id) => {
-                let node = self.anchors.get(&id).cloned();
-                let node = node.ok_or_else(|| error(at, "an alias inside of the value that it names"))?;
-                self.nodes += count(&node);
-                return Ok(node);
-            }
-            _ => return Err(error(at, "the document ends unexpectedly")),
-        };
-        if let Some(tag) = tag {
-            return Err(error(
-                at,
-                format!("the tag {}{}: a configuration has no tags", tag.handle, tag.suffix),
-            ));
-        }
-        let node = Node { at, data };
-        if anchor != 0 {
-            self.anchors.insert(anchor, node.clone());
-        }
-        Ok(node)
-    }
-
-    fn sequence(&mut self, depth: usize) -> Result<Vec<Node>, SyntaxError> {
-        let mut items = Vec::new();
-        loop {
-            match self.next()? {
-                (Event::SequenceEnd, _) => return Ok(items),
-                (event, at) => items.push(self.node(event, at, depth + 1)?),
-            }
-        }
-    }
-
-    fn mapping(&mut self, depth: usize) -> Result<Vec<Entry>, SyntaxError> {
-        let mut entries: Vec<Entry> = Vec::new();
-        loop {
-            let (event, at) = match self.next()? {
-                (Event::MappingEnd, _) => return Ok(entries),
-                (event, at) => (event, at),
-            };
-            let Data::Scalar { text: key, .. } = self.node(event, at, depth + 1)?.data else {
-                return Err(error(at, "a key is text, not a list or a mapping"));
-            };
-            if let Some(first) = entries.iter().find(|entry| entry.key == key) {
-                return Err(error(
-                    at,
-                    format!("`{key}` is here a second time, first in line {}", first.at.line),
-                ));
-            }
-            let (event, value_at) = self.next()?;
-            let value = self.node(event, value_at, depth + 1)?;
-            entries.push(Entry { key, at, value });
-        }
-    }
-}
-
-fn count(node: &Node) -> usize {
-    match &node.data {
-        Data::Scalar { .. } => 1,
-        Data::Sequence(items) => 1 + items.iter().map(count).sum::<usize>(),
-        Data::Mapping(entries) => 1 + entries.iter().map(|entry| count(&entry.value)).sum::<usize>(),
-    }
-}
-
-fn error(at: Position, message: impl Into<String>) -> SyntaxError {
-    SyntaxError { at, message: message.into() }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -342,6 +223,7 @@ mod tests {
             ("a: [1, 2\nb: 3\n", 2, ""),
             ("a: *nobody\n", 1, ""),
             ("a: &x [*x]\n", 1, "inside of the value"),
+            ("b: 1\na: 1\nb: 2\na: 3\n", 3, "`b` is here a second time, first in line 1"),
         ] {
             let e = parse(text).expect_err(text);
             assert_eq!(e.at.line, line, "{text:?}: {e}");

@@ -107,7 +107,7 @@ mod tests {
 
     #[test]
     fn the_role_of_the_delivery_is_not_the_one_that_asks() {
-        let text = "aws: {fips: true, role: {arn: 'arn:aws:iam::1:role/central'}}\ninstance: {endpoint_url: 'https://e'}";
+        let text = "aws: {fips: true, role: {arn: 'arn:aws:iam::111122223333:role/central'}}\ninstance: {endpoint_url: 'https://e'}";
         let Access::Load(aws) = of(text).unwrap().access else { panic!("not loaded") };
         assert_eq!((aws.role, aws.fips, aws.endpoint_url.as_deref()), (None, true, Some("https://e")));
     }

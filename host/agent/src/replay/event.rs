@@ -16,6 +16,8 @@ pub(super) struct Parsed {
     pub(super) metrics: BTreeMap<String, f64>,
     /// Attributes that some declaration has as a dimension.
     pub(super) dimensions: BTreeSet<String>,
+    /// Names that some declaration has as a metric.
+    pub(super) declared: BTreeSet<String>,
     /// The declarations, as JSON.
     pub(super) declarations: String,
 }
@@ -75,6 +77,9 @@ impl Parsed {
         let sets = declarations.as_array().into_iter().flatten().flat_map(|one| one["Dimensions"].as_array());
         let names = sets.flatten().filter_map(Value::as_array).flatten();
         self.dimensions.extend(names.filter_map(|name| name.as_str().map(str::to_owned)));
+        let mut declared = Vec::new();
+        crate::rollout::declared(&declarations, &mut declared);
+        self.declared.extend(declared);
         self.declarations = declarations.to_string();
     }
 
@@ -102,6 +107,7 @@ pub(super) mod tests {
         let old = event(&format!(r#"{{{fields},"CloudWatchMetrics":{declared}}}"#));
         assert_eq!(new.dimensions, ["Namespace", "PodName"].map(String::from).into());
         assert_eq!((&new.dimensions, &new.declarations), (&old.dimensions, &old.declarations));
+        assert_eq!((&new.declared, &old.declared), (&["m".to_owned()].into(), &["m".to_owned()].into()));
         assert_eq!(new.metrics, [("m".to_owned(), 1.5)].into());
         assert_eq!(new.attributes["Sources"], r#"["cadvisor"]"#);
         assert_eq!(new.route, "log_group=g");

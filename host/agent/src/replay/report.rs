@@ -1,12 +1,13 @@
 //! What is printed of differences: events as they come, a summary at the end.
 
-use crate::output;
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use super::event::Parsed;
 use super::lines::{changed, label, names, relative};
 use super::matching::{Matched, matched};
 use super::tally::{Tallies, Totals};
+use crate::output;
 
 /// How much is shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -122,8 +123,27 @@ impl Report {
             let _ =
                 writeln!(text, "\n{} events declare other metrics or dimensions", self.totals.declarations);
         }
+        declared(&mut text, &self.totals.declared, self.shown);
         output::print(text);
         Ok(false)
+    }
+}
+
+/// The metrics that one side declares in other events, or not at all: for CloudWatch they come or go.
+fn declared(text: &mut String, declared: &BTreeMap<String, [u64; 2]>, shown: Shown) {
+    let rows: Vec<_> = declared.iter().filter(|(_, [a, b])| a != b).collect();
+    if rows.is_empty() {
+        return;
+    }
+    let limit = if shown == Shown::All { rows.len() } else { ROWS };
+    let width = rows.iter().take(limit).map(|(name, _)| name.chars().count()).max().unwrap_or(0);
+    let width = width.max("declared metric".len());
+    let _ = writeln!(text, "\n{:<width$} {:>13} {:>13}", "declared metric", "declared in A", "declared in B");
+    for (name, [a, b]) in rows.iter().take(limit) {
+        let _ = writeln!(text, "{name:<width$} {a:>13} {b:>13}");
+    }
+    if rows.len() > limit {
+        let _ = writeln!(text, "… and {} more; --all shows them", rows.len() - limit);
     }
 }
 

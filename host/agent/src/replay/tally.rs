@@ -97,11 +97,14 @@ pub(super) struct Totals {
     pub(super) metrics: Tallies,
     /// Events whose declarations differ.
     pub(super) declarations: u64,
+    /// Events that declare a metric, on either side, by its name.
+    pub(super) declared: BTreeMap<String, [u64; 2]>,
 }
 
 impl Totals {
     /// Counts two events that belong together; `label` names them.
     pub(super) fn add<'e>(&mut self, a: &'e Parsed, b: &'e Parsed, label: &str) -> Differences<'e> {
+        self.count_declared([a, b]);
         let attributes = compare(&mut self.attributes, &a.attributes, &b.attributes);
         let metrics = compare(&mut self.metrics, &a.metrics, &b.metrics);
         for difference in &metrics {
@@ -118,10 +121,19 @@ impl Totals {
         Differences { attributes, metrics, declarations }
     }
 
+    fn count_declared(&mut self, sides: [&Parsed; 2]) {
+        for (side, event) in sides.into_iter().enumerate() {
+            for name in &event.declared {
+                self.declared.entry(name.clone()).or_default()[side] += 1;
+            }
+        }
+    }
+
     /// Counts an event that the other side lacks.
     pub(super) fn add_single(&mut self, event: &Parsed, is_added: bool) {
         let none = Parsed { declarations: event.declarations.clone(), ..Parsed::default() };
         let (a, b) = if is_added { (&none, event) } else { (event, &none) };
+        self.count_declared([a, b]);
         compare(&mut self.attributes, &a.attributes, &b.attributes);
         compare(&mut self.metrics, &a.metrics, &b.metrics);
     }
@@ -149,5 +161,9 @@ mod tests {
         );
         assert!(totals.metrics["n"].largest.as_ref().unwrap().relative().is_infinite());
         assert_eq!((totals.attributes["A"].added, totals.declarations), (1, 0));
+        let declares = event(r#"{"m":1,"CloudWatchMetrics":[{"Dimensions":[[]],"Metrics":[{"Name":"m"}]}]}"#);
+        totals.add(&declares, &event(r#"{"m":1}"#), "not any more");
+        totals.add_single(&declares, true);
+        assert_eq!((totals.declared["m"], totals.declarations), ([1, 1], 1));
     }
 }

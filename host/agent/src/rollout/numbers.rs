@@ -5,8 +5,14 @@ use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
-/// Names of the members of a JSON object that are numbers.
-pub(super) struct Numbers<'a>(pub(super) Vec<Cow<'a, str>>);
+/// Names in an event that is a JSON object.
+#[derive(Default)]
+pub(super) struct Numbers<'a> {
+    /// Members that are numbers.
+    pub(super) members: Vec<Cow<'a, str>>,
+    /// Metrics that the directives of embedded metric format declare: under `_aws`, or in the older form at the top.
+    pub(super) declared: Vec<String>,
+}
 
 impl<'de> Deserialize<'de> for Numbers<'de> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -24,14 +30,26 @@ impl<'de> Visitor<'de> for Members {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-        let mut names = Vec::new();
+        let mut names = Numbers::default();
         while let Some(name) = map.next_key::<Cow<'de, str>>()? {
-            if map.next_value::<IsNumber>()?.0 {
-                names.push(name);
+            match &*name {
+                "_aws" => declared(
+                    &map.next_value::<serde_json::Value>()?["CloudWatchMetrics"],
+                    &mut names.declared,
+                ),
+                "CloudWatchMetrics" => declared(&map.next_value()?, &mut names.declared),
+                _ if map.next_value::<IsNumber>()?.0 => names.members.push(name),
+                _ => {}
             }
         }
-        Ok(Numbers(names))
+        Ok(names)
     }
+}
+
+/// Adds the names of metrics in directives.
+pub(crate) fn declared(directives: &serde_json::Value, out: &mut Vec<String>) {
+    let metrics = directives.as_array().into_iter().flatten().filter_map(|one| one["Metrics"].as_array());
+    out.extend(metrics.flatten().filter_map(|metric| metric["Name"].as_str().map(str::to_owned)));
 }
 
 struct IsNumber(bool);
@@ -93,8 +111,18 @@ mod tests {
     #[test]
     fn names_of_numbers() {
         let text = br#"{"a":1,"b":"x","c":{"d":2},"e":[1],"f":-0.5,"g":true,"h":null,"i":1e3}"#;
-        let Numbers(names) = serde_json::from_slice(text).unwrap();
-        assert_eq!(names, ["a", "f", "i"]);
+        let names: Numbers<'_> = serde_json::from_slice(text).unwrap();
+        assert_eq!(names.members, ["a", "f", "i"]);
+        let directives = r#"[{"Metrics":[{"Name":"a"},{"Name":"b","Unit":"Count"},{}]},{"Metrics":1},2]"#;
+        for text in [
+            format!(r#"{{"_aws":{{"Timestamp":1,"CloudWatchMetrics":{directives}}},"a":1}}"#),
+            format!(r#"{{"CloudWatchMetrics":{directives},"a":1}}"#),
+        ] {
+            let names: Numbers<'_> = serde_json::from_slice(text.as_bytes()).unwrap();
+            assert_eq!((names.members, names.declared), (vec!["a".into()], vec!["a".into(), "b".into()]));
+        }
+        let odd: Numbers<'_> = serde_json::from_slice(br#"{"_aws":1,"CloudWatchMetrics":{},"a":1}"#).unwrap();
+        assert_eq!((odd.members.len(), odd.declared.len()), (1, 0));
         assert!(serde_json::from_slice::<Numbers<'_>>(b"[1]").is_err());
     }
 }

@@ -11,7 +11,7 @@ use insights_sdk::{Columns, Limits, Payloads};
 use crate::config::{Bounds, Scope};
 use crate::gate::{self, Quota};
 use crate::rollout::numbers::Numbers;
-use crate::routes::Grants;
+use crate::routes::{Grants, Refusal};
 use crate::states::{Grant, Snapshot};
 
 /// What runs in the places of a pipeline, apart from what is counted there.
@@ -68,8 +68,12 @@ pub struct Yield {
     pub bytes: u64,
     /// Names of numbers in events.
     pub metrics: BTreeSet<String>,
+    /// Names that directives of events declare as metrics.
+    pub declared: BTreeSet<String>,
     /// Events that their outputs would have kept back, and why the first of them.
     pub kept_back: (u64, String),
+    /// Whether the first was kept back for want of a key: part of its destination is missing in the data.
+    pub lacks_key: bool,
     /// Places that failed, with why.
     pub failed: Vec<(String, String)>,
 }
@@ -156,6 +160,7 @@ impl Yield {
     fn add(&mut self, payloads: &Payloads, output: &Output) {
         let (events, kept_back) = gate::admit(payloads, &output.grants, output.quota);
         if kept_back.any() {
+            self.lacks_key = matches!(kept_back.refusal, Some(Refusal::Missing(_)));
             let why = kept_back.refusal.map(|refusal| refusal.to_string());
             self.kept_back.0 += kept_back.lost.total();
             self.kept_back.1 = why.unwrap_or_else(|| "more than the output's bounds let out".into());
@@ -164,13 +169,13 @@ impl Yield {
             self.events += 1;
             self.bytes += event.bytes.len() as u64;
             // What is no JSON has no names that could be compared.
-            let _ = serde_json::from_slice::<Numbers<'_>>(event.bytes).map(|numbers| {
-                for name in numbers.0 {
-                    if !self.metrics.contains(&*name) {
-                        self.metrics.insert(name.into_owned());
-                    }
+            let Ok(names) = serde_json::from_slice::<Numbers<'_>>(event.bytes) else { continue };
+            for name in names.members {
+                if !self.metrics.contains(&*name) {
+                    self.metrics.insert(name.into_owned());
                 }
-            });
+            }
+            self.declared.extend(names.declared);
         }
     }
 
@@ -196,7 +201,11 @@ impl Yield {
         within("bytes of events", old, new, new.saturating_sub(old), "bytes_more", bounds.bytes_more, &[])?;
         let (old, new) = (running.metrics.len() as u64, self.metrics.len() as u64);
         within("metric names", old, new, lost.len() as u64, "metrics_less", bounds.metrics_less, &lost)?;
-        within("metric names", old, new, added.len() as u64, "metrics_more", bounds.metrics_more, &added)
+        within("metric names", old, new, added.len() as u64, "metrics_more", bounds.metrics_more, &added)?;
+        let undeclared: Vec<&str> = running.declared.difference(&self.declared).map(String::as_str).collect();
+        let (old, new) = (running.declared.len() as u64, self.declared.len() as u64);
+        let gone = undeclared.len() as u64;
+        within("declared metrics", old, new, gone, "declared_less", bounds.declared_less, &undeclared)
     }
 }
 
@@ -255,6 +264,17 @@ mod tests {
             let error = check(&new).unwrap_err();
             assert!(error.contains(wanted), "{error}");
         }
+        let declares = |names: &[&str]| Yield {
+            declared: names.iter().map(|name| (*name).to_owned()).collect(),
+            ..running.clone()
+        };
+        let (defaults, own) = (declares(&["a", "b", "c"]), declares(&["own"]));
+        let error = own.check(&defaults, &bounds).unwrap_err().to_string();
+        assert_eq!(
+            error,
+            "declared metrics: 1 instead of 3, beyond `rollout.bounds.declared_less`; gone: 3 such as a, b, c"
+        );
+        assert_eq!(declares(&["a", "b", "own"]).check(&defaults, &bounds), Ok(()));
         let nothing = Yield::default();
         assert_eq!(running.check(&nothing, &bounds), Ok(()), "no batch to compare with");
         assert!(nothing.check(&running, &bounds).is_err(), "a component that returns nothing");

@@ -1,0 +1,82 @@
+//! `insightd check`: everything that can be known of a configuration without running it.
+
+mod machine;
+mod trial;
+
+use std::path::Path;
+
+use super::Usage;
+use crate::assemble;
+use crate::config::{Component, Config, Environment, Origin, Pipeline, Problem, Report};
+use crate::rollout::Snapshot;
+
+/// `insightd check`: prints what the file comes to. With `environment`, files and directories of this machine count too.
+///
+/// # Errors
+/// [`Usage`] with everything that is wrong.
+pub fn check(file: &Path, environment: bool) -> anyhow::Result<()> {
+    let name = file.display().to_string();
+    let variables = Environment::of_process();
+    let text = Config::read_text(file).map_err(Usage::from)?;
+    let (config, report) = Config::parse_in_part(&text, &variables);
+    let snapshot = Snapshot::of(text, config, None);
+    let config = &snapshot.config;
+    let mut library = assemble::library(&snapshot)?;
+
+    let (mut problems, more) = report.map(|report| (report.problems, report.more)).unwrap_or_default();
+    problems.extend(
+        assemble::problems(config, &mut library).into_iter().filter(|problem| is_new(config, problem)),
+    );
+    let mut warnings = config.warnings.0.clone();
+    warnings.extend(assemble::warnings(config, &mut library));
+    if environment {
+        problems.extend(machine::problems(config, &variables));
+    }
+    let mut outcomes = Vec::new();
+    if problems.is_empty() {
+        match trial::run(config, &mut library) {
+            Ok(found) => outcomes = found,
+            Err(found) => problems.extend(found),
+        }
+    }
+    for outcome in &outcomes {
+        problems.extend(outcome.problem());
+        warnings.extend(outcome.warnings());
+    }
+    print_warnings(&name, warnings);
+    if !problems.is_empty() {
+        let report = Report::new(Some(name), problems);
+        return Err(Usage::from(Report { more: report.more + more, ..report }).into());
+    }
+    for pipeline in &config.pipelines {
+        let chain: Vec<String> =
+            pipeline.transforms.iter().map(|stage| stage.component.to_string()).collect();
+        for output in &pipeline.outputs {
+            let (chain, formatter) = (chain.join(" -> "), &output.formatter);
+            crate::output::line(format_args!(
+                "{name}: pipeline {}: {chain} -> {formatter} -> {}",
+                pipeline.name, output.sink
+            ));
+        }
+        for outcome in outcomes.iter().filter(|outcome| outcome.pipeline == pipeline.name) {
+            crate::output::line(format_args!("{name}: pipeline {}: {outcome}", pipeline.name));
+        }
+    }
+    crate::output::line(format_args!("{name}: ok, set {}", snapshot.id));
+    Ok(())
+}
+
+/// Returns false for a file without a directory that it is in: the configuration itself is wrong there, and reported.
+fn is_new(config: &Config, problem: &Problem) -> bool {
+    let is_of = |component: &Component| problem.path.strip_prefix(&component.path) == Some(".use");
+    let mut components = config.pipelines.iter().flat_map(Pipeline::components);
+    config.transforms_dir.is_some()
+        || !components.any(|component| component.origin == Origin::File && is_of(component))
+}
+
+/// Warnings keep nothing from running: they go to standard error, and the exit code stays 0.
+fn print_warnings(file: &str, warnings: Vec<Problem>) {
+    for warning in Report::new(None, warnings).problems {
+        eprintln!("{}", warning.line(file, " warning:"));
+    }
+}

@@ -1,0 +1,122 @@
+//! A sample node and a sample cluster through the pipelines of a configuration: what no rule finds shows in what comes out.
+
+use std::fmt;
+
+use insights_sdk::{Columns, Limits};
+
+use crate::assemble;
+use crate::config::{self, Config, Problem, Role, Scope};
+use crate::library::Library;
+use crate::rollout::shadow::{self, Chain, Yield};
+
+/// One batch a line, in the form of a golden case's batch.json. `"sample"` stands for the cluster's name.
+const SAMPLE: &str = include_str!("sample.jsonl");
+
+/// What one output makes of the sample of its scope.
+pub(super) struct Outcome {
+    /// Name of the pipeline.
+    pub(super) pipeline: String,
+    scope: Scope,
+    output: config::Output,
+    made: Yield,
+}
+
+/// Runs the pipelines. Nothing is delivered.
+///
+/// # Errors
+/// What keeps the pipelines from running.
+pub(super) fn run(config: &Config, library: &mut Library) -> Result<Vec<Outcome>, Vec<Problem>> {
+    let batches = batches(config);
+    let batches: Vec<(Scope, &Columns)> = batches.iter().map(|(scope, batch)| (*scope, batch)).collect();
+    let config = Config { role: Role::All, ..config.clone() };
+    let sinks: Vec<String> = config.sinks.iter().map(|sink| sink.name.clone()).collect();
+    let pipelines = assemble::pipelines(&config, library, &sinks)?;
+    let mut outcomes = Vec::new();
+    for (wanted, pipeline) in config.pipelines.iter().zip(&pipelines) {
+        let chain = pipeline.chain(&|_| Limits::default());
+        for (output, place) in wanted.outputs.iter().zip(&chain.outputs) {
+            let chain = Chain { outputs: vec![place.clone()], ..chain.clone() };
+            let made = shadow::run(&[chain], &batches, &[]);
+            let (pipeline, scope) = (wanted.name.clone(), wanted.scope);
+            outcomes.push(Outcome { pipeline, scope, output: output.clone(), made });
+        }
+    }
+    Ok(outcomes)
+}
+
+/// The samples, of the cluster that the configuration names.
+fn batches(config: &Config) -> Vec<(Scope, Columns)> {
+    let cluster = config.node.cluster_name.as_deref().unwrap_or("sample");
+    let cluster = serde_json::Value::from(cluster).to_string();
+    let orchestrator = serde_json::Value::from(config.node.orchestrator.as_str()).to_string();
+    let sample = SAMPLE.replace("\"eks\"", &orchestrator).replace("\"sample\"", &cluster);
+    let batches = sample.lines().filter_map(|line| Columns::from_json(line).ok());
+    batches.filter_map(|batch| Some((Scope::of(&batch.scope)?, batch))).collect()
+}
+
+impl Outcome {
+    /// Returns the problem of an output that would let nothing out.
+    pub(super) fn problem(&self) -> Option<Problem> {
+        let (refused, why) = &self.made.kept_back;
+        let is_problem = self.made.events == 0 && *refused > 0 && !self.made.lacks_key;
+        is_problem.then(|| {
+            self.note(format!("all {refused} events of a sample would be refused: {why}; see `routes`"))
+        })
+    }
+
+    /// Returns what hardly is meant.
+    pub(super) fn warnings(&self) -> Vec<Problem> {
+        let mut warnings = Vec::new();
+        for (place, error) in &self.made.failed {
+            warnings.push(self.note(format!("{place} fails on a sample: {error}")));
+        }
+        let (refused, why) = &self.made.kept_back;
+        if *refused > 0 && self.problem().is_none() {
+            let all = refused + self.made.events;
+            warnings
+                .push(self.note(format!("{refused} of {all} events of a sample would be refused: {why}")));
+        }
+        if self.made.events == 0 && *refused == 0 && self.made.failed.is_empty() {
+            warnings.push(self.note("a sample makes no events".into()));
+        }
+        warnings
+    }
+
+    fn note(&self, message: String) -> Problem {
+        let formatter = &self.output.formatter;
+        Problem { at: formatter.settings.at, path: formatter.path.clone(), message }
+    }
+}
+
+impl fmt::Display for Outcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let scope = match self.scope {
+            Scope::Node => "node",
+            Scope::Cluster => "cluster",
+        };
+        let Yield { events, kept_back: (refused, _), declared, .. } = &self.made;
+        let (sink, metrics) = (&self.output.sink, declared.len());
+        write!(
+            f,
+            "a sample {scope} to {sink}: {events} events out, {refused} refused, {metrics} metrics declared"
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_samples_are_batches_of_the_configured_cluster() {
+        let environment = config::Environment::default();
+        let config = Config::parse("node: {cluster_name: 'a\"b'}", None, &environment).unwrap();
+        let batches = batches(&config);
+        let scopes: Vec<Scope> = batches.iter().map(|(scope, _)| *scope).collect();
+        assert_eq!(scopes, [Scope::Node, Scope::Cluster]);
+        assert_eq!(SAMPLE.lines().count(), 2);
+        for (_, batch) in &batches {
+            assert!(format!("{batch:?}").contains("a\\\"b"));
+        }
+    }
+}

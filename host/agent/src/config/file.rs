@@ -1,0 +1,138 @@
+//! Reading the file: within bounds, and as text.
+
+use std::fs::OpenOptions;
+use std::io::Read;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+
+use super::report::Problem;
+use super::yaml::Position;
+
+/// Most bytes of a file: as many as a ConfigMap holds.
+const MAX_BYTES: u64 = 1 << 20;
+
+/// Returns the text of a file.
+///
+/// # Errors
+/// It cannot be read, is not a regular file, is too large, or is not UTF-8 text.
+pub(super) fn read(path: &Path) -> Result<String, Problem> {
+    let problem = |message: String| Problem { at: None, path: String::new(), message };
+    let unreadable = |error: std::io::Error| problem(format!("cannot be read: {error}"));
+    // Without waiting: a pipe in its place would block whoever looks for changes.
+    let file = OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK).open(path).map_err(unreadable)?;
+    let metadata = file.metadata().map_err(unreadable)?;
+    if !metadata.is_file() {
+        return Err(problem("cannot be read: is not a regular file".into()));
+    }
+    if metadata.len() > MAX_BYTES {
+        return Err(problem(too_large(metadata.len())));
+    }
+    let mut bytes = Vec::new();
+    file.take(MAX_BYTES + 1).read_to_end(&mut bytes).map_err(unreadable)?;
+    if bytes.len() as u64 > MAX_BYTES {
+        return Err(problem(too_large(bytes.len() as u64)));
+    }
+    text(bytes).map_err(|(at, message)| Problem { at: Some(at), path: String::new(), message })
+}
+
+fn too_large(bytes: u64) -> String {
+    format!("has {bytes} bytes or more: a configuration has at most {MAX_BYTES}")
+}
+
+/// Returns the bytes as text, without a byte order mark.
+fn text(mut bytes: Vec<u8>) -> Result<String, (Position, String)> {
+    const BOM: &[u8] = b"\xef\xbb\xbf";
+    let wrong = |bytes: &[u8], at: usize, message: &str| Err((position(bytes, at), message.to_owned()));
+    // Of ASCII text, one of two bytes is zero.
+    let is_wide = match bytes.as_slice() {
+        [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => true,
+        [first, second, ..] => (*first == 0) != (*second == 0),
+        _ => false,
+    };
+    if is_wide {
+        return wrong(&bytes, 0, "is UTF-16 or UTF-32 text: save the file as UTF-8");
+    }
+    if bytes.starts_with(&[0x1f, 0x8b]) {
+        return wrong(&bytes, 0, "is compressed: unpack the file first");
+    }
+    if bytes.starts_with(BOM) {
+        bytes.drain(..BOM.len());
+    }
+    let is_control = |byte: &u8| byte.is_ascii_control() && !matches!(byte, b'\t' | b'\n' | b'\r');
+    if let Some(at) = bytes.iter().position(|byte| is_control(byte)) {
+        let message = format!("the control character 0x{:02x}: is this a binary file?", bytes[at]);
+        return wrong(&bytes, at, &message);
+    }
+    String::from_utf8(bytes).or_else(|error| {
+        let at = error.utf8_error().valid_up_to();
+        let bytes = error.into_bytes();
+        let byte = bytes.get(at).copied().unwrap_or_default();
+        let message = format!("the byte 0x{byte:02x} is not UTF-8 (Latin-1?): save the file as UTF-8");
+        wrong(&bytes, at, &message)
+    })
+}
+
+/// Place of a byte; what is before it is text.
+fn position(bytes: &[u8], at: usize) -> Position {
+    let before = &bytes[..at];
+    let line = before.iter().filter(|byte| **byte == b'\n').count() + 1;
+    let start = before.iter().rposition(|byte| *byte == b'\n').map_or(0, |newline| newline + 1);
+    Position { line, column: String::from_utf8_lossy(&before[start..]).chars().count() + 1 }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn wrong(bytes: &[u8]) -> String {
+        let (at, message) = text(bytes.into()).unwrap_err();
+        format!("{at}: {message}")
+    }
+
+    #[test]
+    fn what_is_no_utf8_text_is_named_with_its_place() {
+        assert_eq!(text(b"\xef\xbb\xbfa: 1\r\n\tb".into()).unwrap(), "a: 1\r\n\tb");
+        assert_eq!(
+            wrong(
+                "a: 1\nü: caf\u{e9}"
+                    .encode_utf16()
+                    .flat_map(u16::to_le_bytes)
+                    .collect::<Vec<u8>>()
+                    .as_slice()
+            ),
+            "1:1: is UTF-16 or UTF-32 text: save the file as UTF-8"
+        );
+        assert_eq!(wrong(b"\xff\xfea\0"), "1:1: is UTF-16 or UTF-32 text: save the file as UTF-8");
+        assert_eq!(wrong(b"\0a"), "1:1: is UTF-16 or UTF-32 text: save the file as UTF-8");
+        assert_eq!(
+            wrong(b"a: 1\nb: ol\xe9\n"),
+            "2:6: the byte 0xe9 is not UTF-8 (Latin-1?): save the file as UTF-8"
+        );
+        assert_eq!(wrong(b"\x7fELF\x02"), "1:1: the control character 0x7f: is this a binary file?");
+        assert_eq!(
+            wrong("é: 1\nüb: \u{1b}[31m".as_bytes()),
+            "2:5: the control character 0x1b: is this a binary file?"
+        );
+        assert_eq!(wrong(b"\x1f\x8b\x08"), "1:1: is compressed: unpack the file first");
+    }
+
+    #[test]
+    fn only_regular_files_of_a_bounded_size_are_read() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("config");
+        assert!(read(&path).unwrap_err().message.starts_with("cannot be read: No such file"));
+        std::fs::write(&path, vec![b'#'; MAX_BYTES as usize]).unwrap();
+        assert_eq!(read(&path).unwrap().len() as u64, MAX_BYTES);
+        std::fs::write(&path, vec![b'#'; MAX_BYTES as usize + 1]).unwrap();
+        assert_eq!(
+            read(&path).unwrap_err().message,
+            "has 1048577 bytes or more: a configuration has at most 1048576"
+        );
+        let pipe = directory.path().join("pipe");
+        rustix::fs::mknodat(rustix::fs::CWD, &pipe, rustix::fs::FileType::Fifo, rustix::fs::Mode::RUSR, 0)
+            .unwrap();
+        for path in [pipe.as_path(), directory.path()] {
+            assert_eq!(read(path).unwrap_err().message, "cannot be read: is not a regular file");
+        }
+    }
+}

@@ -1,0 +1,154 @@
+//! Names of the cluster and of the node: dimensions of every metric, and parts of the names of log groups and streams.
+
+use insightd_aws::logs::names::validate_group;
+
+use super::reader::{Problems, Section};
+
+/// Most characters: more than any provider gives, few enough to leave room in the name of a log group (512).
+const MAX_CHARACTERS: usize = 255;
+
+/// Beginnings of what a template engine should have replaced.
+const UNFILLED: [&str; 5] = ["{{", "}}", "${", "$(", "<%"];
+
+/// Reads a name from the file, else from the variable `variable` of the environment.
+pub(super) fn read(
+    section: &Section<'_>,
+    key: &'static str,
+    variable: (&str, Option<&str>),
+    problems: &Problems,
+) -> Option<String> {
+    let in_file = section.text(key);
+    let (raw, is_in_file) = match (&in_file, variable.1) {
+        (Some(raw), _) => (raw.as_str(), true),
+        (None, Some(raw)) => (raw, false),
+        (None, None) => return None,
+    };
+    let (name, remarks) = match clean(raw) {
+        Ok(name) => {
+            let remarks = remarks(raw, &name);
+            (Some(name), remarks.into_iter().map(|remark| (remark, false)).collect())
+        }
+        Err(error) => (None, vec![(error, true)]),
+    };
+    for (message, is_problem) in remarks {
+        match (is_in_file, is_problem) {
+            (true, true) => section.problem(key, message),
+            (true, false) => section.warn(key, message),
+            (false, true) => problems.add(None, variable.0, message),
+            (false, false) => problems.warn(None, variable.0, message),
+        }
+    }
+    name
+}
+
+/// Returns the name without blanks and quotes around it.
+fn clean(raw: &str) -> Result<String, String> {
+    let mut name = raw.trim();
+    for quote in ['"', '\''] {
+        if let Some(inner) = name.strip_prefix(quote).and_then(|rest| rest.strip_suffix(quote)) {
+            name = inner.trim();
+        }
+    }
+    if name.is_empty() {
+        return Err(format!("{raw:?} is no name: nothing is in it"));
+    }
+    if UNFILLED.iter().any(|sign| name.contains(sign)) || name.starts_with('<') && name.ends_with('>') {
+        return Err(format!("`{name}` is a template that nobody filled in"));
+    }
+    if let Some(character) = name.chars().find(|character| character.is_control()) {
+        return Err(format!("{name:?} is no name: it holds the control character {character:?}"));
+    }
+    if let Some(character) = name.chars().find(|character| !character.is_ascii()) {
+        return Err(format!(
+            "`{name}` holds {character:?}: it becomes a dimension, and CloudWatch accepts ASCII alone in its values"
+        ));
+    }
+    match name.len() {
+        0..=MAX_CHARACTERS => Ok(name.into()),
+        count => Err(format!("has {count} characters: at most {MAX_CHARACTERS} are possible")),
+    }
+}
+
+fn remarks(raw: &str, name: &str) -> Vec<String> {
+    let mut remarks = Vec::new();
+    if raw != name {
+        remarks.push(format!("blanks, newlines and quotes around it are left out: `{name}`"));
+    }
+    let other = |character: &char| *character == '/' || validate_group(&character.to_string()).is_err();
+    if let Some(character) = name.chars().find(other) {
+        remarks.push(format!(
+            "holds {character:?}: in names of log groups, `_` takes the place of all but letters, digits, `.`, `-`, `_` and `#`"
+        ));
+    }
+    remarks
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Config, Environment};
+
+    fn from_environment(name: &str) -> Result<(String, Vec<String>), String> {
+        let environment = Environment { cluster_name: Some(name.into()), ..Environment::default() };
+        let config = Config::parse("", None, &environment).map_err(|report| report.to_string())?;
+        let warnings =
+            config.warnings.0.iter().map(|warning| warning.line("defaults", " warning:")).collect();
+        Ok((config.node.cluster_name.unwrap(), warnings))
+    }
+
+    #[test]
+    fn what_stands_around_a_name_is_left_out_and_told() {
+        assert_eq!(from_environment("demo"), Ok(("demo".into(), vec![])));
+        for raw in ["demo\n", "  demo ", "\"demo\"", "'demo'\r\n", " \" demo \"\t"] {
+            let (name, warnings) = from_environment(raw).unwrap();
+            assert_eq!((name.as_str(), warnings.len()), ("demo", 1), "{raw:?}");
+            assert_eq!(
+                warnings[0],
+                "defaults: K8S_CLUSTER_NAME: warning: blanks, newlines and quotes around it are left out: `demo`"
+            );
+        }
+        let config =
+            Config::parse("node:\n  cluster_name: |\n    demo\n", None, &Environment::default()).unwrap();
+        assert_eq!(config.node.cluster_name.as_deref(), Some("demo"));
+        assert_eq!(config.warnings.0.len(), 1);
+        assert_eq!(config.warnings.0[0].path, "node.cluster_name");
+    }
+
+    #[test]
+    fn what_cannot_be_a_name_is_refused_with_the_reason() {
+        for (raw, wanted) in [
+            ("{{cluster_name}}", "a template that nobody filled in"),
+            ("${CLUSTER}", "a template that nobody filled in"),
+            ("<my-cluster-name>", "a template that nobody filled in"),
+            ("a\nb", "the control character '\\n'"),
+            ("\u{1b}[31m", "the control character"),
+            ("größe", "CloudWatch accepts ASCII alone"),
+            ("\"\"", "nothing is in it"),
+            (&"c".repeat(600), "has 600 characters: at most 255"),
+        ] {
+            let error = from_environment(raw).unwrap_err();
+            assert!(
+                error.starts_with("defaults: K8S_CLUSTER_NAME: ") && error.contains(wanted),
+                "{raw:?}: {error}"
+            );
+            assert_eq!(error.lines().count(), 1, "{error}");
+        }
+        let error = Config::parse("node: {cluster_name: {{cluster}}}", Some("f"), &Environment::default());
+        assert!(error.unwrap_err().to_string().contains("is this a template that nobody filled in?"));
+        let error = Config::parse("node: {name: \"a\\tb\"}", Some("f"), &Environment::default()).unwrap_err();
+        assert!(error.to_string().starts_with("f:1:14: node.name: "), "{error}");
+    }
+
+    #[test]
+    fn a_name_that_log_groups_cannot_have_is_told() {
+        for (name, character) in
+            [("arn:aws:eks:us-west-2:111122223333:cluster/demo", ':'), ("my cluster", ' '), ("a/b", '/')]
+        {
+            let (kept, warnings) = from_environment(name).unwrap();
+            assert_eq!((kept.as_str(), warnings.len()), (name, 1));
+            assert!(
+                warnings[0].contains(&format!("holds {character:?}: in names of log groups")),
+                "{warnings:?}"
+            );
+        }
+    }
+}

@@ -1,0 +1,172 @@
+//! `log.level:` a level, and levels of parts of the agent.
+//!
+//! The parser of the filter itself takes any single word for the name of a part, so that a slip of the pen turns everything else
+//! off; here a word alone is a level or a mistake.
+
+use super::reader::closest;
+
+/// Levels from least to most.
+const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
+
+/// Levels under names of other programs.
+const SYNONYMS: [(&str, &str); 8] = [
+    ("warning", "warn"),
+    ("err", "error"),
+    ("fatal", "error"),
+    ("critical", "error"),
+    ("verbose", "debug"),
+    ("fine", "debug"),
+    ("all", "trace"),
+    ("none", "off"),
+];
+
+/// Parts of the agent whose level can be set: its crates, what components say, and the libraries that it speaks to peers with.
+pub(super) const PARTS: [&str; 20] = [
+    "insightd",
+    "insightd_aws",
+    "insightd_collect",
+    "insightd_compile",
+    "insightd_folder",
+    "insightd_instance",
+    "insightd_kubernetes",
+    "insightd_peer",
+    "insightd_sandbox",
+    "insightd_spool",
+    "insightd_state",
+    "transform",
+    "aws_config",
+    "aws_runtime",
+    "aws_smithy_runtime",
+    "h2",
+    "hyper",
+    "hyper_util",
+    "rustls",
+    "tower",
+];
+
+/// A level as the filter reads it.
+pub(super) struct Level {
+    /// Begins with the level of everything that is not named.
+    pub(super) targets: String,
+    /// Names that nothing logs under.
+    pub(super) unknown: Vec<String>,
+}
+
+/// Reads `info`, or `info,insightd_collect=debug`. What is not named has the level `info` where none stands alone.
+///
+/// # Errors
+/// A word that is no level.
+pub(super) fn parse(text: &str) -> Result<Level, String> {
+    let (mut default, mut parts, mut unknown) = (None, Vec::new(), Vec::new());
+    for word in text.split(',').map(str::trim) {
+        match word.split_once('=') {
+            None => {
+                if default.replace(level(word)?).is_some() {
+                    return Err(format!("`{word}` is a second level for all parts; write PART={word}"));
+                }
+            }
+            Some((part, word)) => {
+                let part = part.trim();
+                if part.is_empty() || part.contains(['[', ']', '{', '}', '"']) {
+                    return Err(format!("`{part}` is no part of the agent; write PART={word}"));
+                }
+                let first = part.split("::").next().unwrap_or_default();
+                if !PARTS.contains(&first) && !first.starts_with("aws_") {
+                    unknown.push(part.to_owned());
+                }
+                parts.push(format!("{part}={}", level(word.trim())?));
+            }
+        }
+    }
+    parts.insert(0, default.unwrap_or("info").to_owned());
+    Ok(Level { targets: parts.join(","), unknown })
+}
+
+fn level(word: &str) -> Result<&'static str, String> {
+    let lower = word.to_ascii_lowercase();
+    if let Some(level) = LEVELS.iter().find(|level| **level == lower) {
+        return Ok(level);
+    }
+    let synonym = SYNONYMS.iter().find(|(synonym, _)| *synonym == lower).map(|(_, level)| *level);
+    let meant = synonym.or_else(|| closest(word, LEVELS.into_iter()));
+    let meant = meant.map(|level| format!("did you mean {level}? ")).unwrap_or_default();
+    Err(format!(
+        "`{word}` is no level; {meant}there are off, error, warn, info, debug and trace, for a part of the agent as in \
+         info,insightd_collect=debug"
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn targets(text: &str) -> String {
+        parse(text).unwrap_or_else(|error| panic!("{text}: {error}")).targets
+    }
+
+    fn error(text: &str) -> String {
+        parse(text).err().unwrap_or_else(|| panic!("{text} is taken"))
+    }
+
+    #[test]
+    fn a_level_alone_or_with_levels_of_parts() {
+        assert_eq!(targets("info"), "info");
+        assert_eq!(targets("WARN"), "warn");
+        assert_eq!(targets("info,insightd_collect=debug"), "info,insightd_collect=debug");
+        assert_eq!(
+            targets(" insightd_collect::cgroup = Trace , error "),
+            "error,insightd_collect::cgroup=trace"
+        );
+        // The rest of the agent is not silenced.
+        assert_eq!(targets("insightd_aws=debug"), "info,insightd_aws=debug");
+        for text in ["info", "off,insightd=trace,transform=warn"] {
+            targets(text).parse::<tracing_subscriber::filter::Targets>().unwrap();
+        }
+    }
+
+    #[test]
+    fn a_slip_is_an_error_that_says_what_was_meant() {
+        for (text, level) in [
+            ("debgu", "debug"),
+            ("verbose", "debug"),
+            ("warning", "warn"),
+            ("inof", "info"),
+            ("Trase", "trace"),
+            ("info,insightd=debgu", "debug"),
+            ("eror", "error"),
+        ] {
+            assert!(error(text).contains(&format!("did you mean {level}?")), "{text}: {}", error(text));
+        }
+        for text in
+            ["loud", "", "info,", "insightd=", "=debug", "3", "insightd", "info,debug", "a[b{c}]=info"]
+        {
+            error(text);
+        }
+        assert!(
+            error("loud").contains("`loud` is no level; there are off, error, warn"),
+            "{}",
+            error("loud")
+        );
+    }
+
+    #[test]
+    fn names_that_nothing_logs_under_are_told() {
+        assert_eq!(
+            parse("info,insightd_colect=debug,hyper=warn,aws_sdk_ec2=off").unwrap().unknown,
+            ["insightd_colect"]
+        );
+    }
+
+    /// Every crate of the agent can be named.
+    #[test]
+    fn the_parts_are_the_crates() {
+        let host = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
+        for entry in std::fs::read_dir(host).unwrap() {
+            let manifest =
+                std::fs::read_to_string(entry.unwrap().path().join("Cargo.toml")).unwrap_or_default();
+            let Some(name) = manifest.lines().find_map(|line| line.strip_prefix("name = ")) else { continue };
+            let name = name.trim_matches('"').replace('-', "_");
+            assert!(PARTS.contains(&name.as_str()), "{name}");
+        }
+    }
+}

@@ -1,0 +1,49 @@
+//! Likely reasons why a text is not the YAML that was meant.
+
+use super::Position;
+
+/// Lines that are looked at for another language.
+const LINES: usize = 200;
+
+/// Returns the likely reason why the text cannot be read at a place, where there is one.
+pub fn hint(text: &str, at: Position) -> Option<&'static str> {
+    let line = text.lines().nth(at.line.saturating_sub(1)).unwrap_or_default();
+    // A plain scalar that runs on to an indented line fails where it begins.
+    let next = text.lines().nth(at.line).unwrap_or_default();
+    if is_indented_by_tab(line) || is_indented_by_tab(next) {
+        Some("a tab cannot indent: use spaces")
+    } else if line.contains("{{") || line.contains("{%") {
+        Some("is this a template that nobody filled in?")
+    } else if text.lines().take(LINES).any(is_toml) {
+        Some("this looks like TOML: the configuration is YAML, with `key: value`")
+    } else if line.contains(" //") || text.lines().take(LINES).any(is_comment_of_c) {
+        Some("a comment begins with `#`")
+    } else if text.trim_start().starts_with('{') {
+        Some("this looks like JSON: is a comma, a quote or a bracket missing?")
+    } else {
+        None
+    }
+}
+
+fn is_comment_of_c(line: &str) -> bool {
+    let line = line.trim_start();
+    line.starts_with("//") || line.starts_with("/*")
+}
+
+fn is_indented_by_tab(line: &str) -> bool {
+    line.chars().take_while(|character| character.is_whitespace()).any(|character| character == '\t')
+}
+
+/// `[table]` alone on a line, or `key = value`.
+fn is_toml(line: &str) -> bool {
+    let line = line.trim();
+    let is_name = |name: &str| {
+        !name.is_empty()
+            && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.'))
+    };
+    let table = line.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
+    let table =
+        table.map(|name| name.strip_prefix('[').and_then(|name| name.strip_suffix(']')).unwrap_or(name));
+    let key = line.split_once('=').map(|(key, _)| key.trim_end());
+    table.or(key).is_some_and(is_name)
+}

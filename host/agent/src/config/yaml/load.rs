@@ -1,0 +1,218 @@
+//! From the events of the parser to the tree, within bounds.
+//!
+//! Aliases are copied out, so a few lines can stand for gigabytes. Every value costs its text and a fixed amount, wherever it
+//! is used and once more where it has an anchor; what all of them cost is bounded before anything is copied.
+
+use std::collections::HashMap;
+
+use saphyr_parser::{Event, Parser, ScalarStyle};
+
+use super::{Data, Entry, Node, Position, SyntaxError, hint};
+
+/// Most bytes that all values of a document may cost.
+const MAX_BYTES: usize = 4 << 20;
+
+/// Cost of a value beside its text; a node and its place in a list or mapping take about as much.
+const NODE_BYTES: usize = 64;
+
+/// Cost of a control character: JSON writes it as six characters.
+const CONTROL_BYTES: usize = 6;
+
+/// Deeper nesting would only serve to overflow the stack of whoever walks the tree. Aliases count with what they name.
+const MAX_DEPTH: usize = 64;
+
+/// Reads one document; `None` when there is nothing in it but comments.
+///
+/// # Errors
+/// The text is not YAML, has more than one document, a key twice, a key that is not text, a tag, a merge key, or is nested
+/// too deep or too large.
+pub fn parse(text: &str) -> Result<Option<Node>, SyntaxError> {
+    let mut loader = Loader { events: Parser::new_from_str(text), anchors: HashMap::new(), bytes: 0 };
+    loader.document().map_err(|mut error| {
+        if let Some(hint) = hint(text, error.at) {
+            error.message = format!("{}; {hint}", error.message);
+        }
+        error
+    })
+}
+
+struct Loader<'a> {
+    events: Parser<'a, saphyr_parser::StrInput<'a>>,
+    anchors: HashMap<usize, Anchored>,
+    /// What the values cost so far.
+    bytes: usize,
+}
+
+/// A value that aliases stand for.
+struct Anchored {
+    node: Node,
+    bytes: usize,
+    /// Levels below it, itself included.
+    height: usize,
+}
+
+impl<'a> Loader<'a> {
+    fn document(&mut self) -> Result<Option<Node>, SyntaxError> {
+        let mut root = None;
+        loop {
+            let (event, at) = self.next()?;
+            match event {
+                Event::StreamEnd => return Ok(root),
+                Event::StreamStart | Event::DocumentStart(_) | Event::DocumentEnd | Event::Nothing => {}
+                event if root.is_none() => root = Some(self.node(event, at, 0)?),
+                _ => return Err(error(at, "a second document: one file holds one configuration")),
+            }
+        }
+    }
+
+    fn next(&mut self) -> Result<(Event<'a>, Position), SyntaxError> {
+        match self.events.next_event() {
+            Some(Ok((event, span))) => Ok((event, span.start.into())),
+            Some(Err(e)) => Err(error((*e.marker()).into(), e.info())),
+            None => Err(error(Position { line: 1, column: 1 }, "the document ends unexpectedly")),
+        }
+    }
+
+    /// Counts what is about to be kept.
+    fn spend(&mut self, bytes: usize, at: Position) -> Result<(), SyntaxError> {
+        self.bytes = self.bytes.saturating_add(bytes);
+        match self.bytes > MAX_BYTES {
+            false => Ok(()),
+            true => Err(error(
+                at,
+                format!(
+                    "too large: with {NODE_BYTES} bytes for each value, aliases counted where they are used, all that stands \
+                     before here comes to more than {} MiB",
+                    MAX_BYTES >> 20
+                ),
+            )),
+        }
+    }
+
+    fn node(&mut self, event: Event<'a>, at: Position, depth: usize) -> Result<Node, SyntaxError> {
+        check_depth(depth, at)?;
+        let (anchor, tag, data) = match event {
+            Event::Scalar(text, style, anchor, tag) => {
+                self.spend(scalar_bytes(&text), at)?;
+                let plain = style == ScalarStyle::Plain;
+                (anchor, tag, Data::Scalar { text: text.into_owned(), plain })
+            }
+            Event::SequenceStart(anchor, tag) => {
+                self.spend(NODE_BYTES, at)?;
+                (anchor, tag, Data::Sequence(self.sequence(depth)?))
+            }
+            Event::MappingStart(anchor, tag) => {
+                self.spend(NODE_BYTES, at)?;
+                (anchor, tag, Data::Mapping(self.mapping(depth)?))
+            }
+            Event::Alias(id) => return self.alias(id, at, depth),
+            _ => return Err(error(at, "the document ends unexpectedly")),
+        };
+        if let Some(tag) = tag {
+            return Err(error(
+                at,
+                format!("the tag {}{}: a configuration has no tags", tag.handle, tag.suffix),
+            ));
+        }
+        let node = Node { at, data };
+        if anchor != 0 {
+            let (bytes, height) = measure(&node);
+            self.spend(bytes, at)?;
+            self.anchors.insert(anchor, Anchored { node: node.clone(), bytes, height });
+        }
+        Ok(node)
+    }
+
+    fn alias(&mut self, id: usize, at: Position, depth: usize) -> Result<Node, SyntaxError> {
+        let known = self.anchors.get(&id).map(|known| (known.bytes, known.height));
+        let inside = || error(at, "an alias inside of the value that it names");
+        let (bytes, height) = known.ok_or_else(inside)?;
+        check_depth(depth + height - 1, at)?;
+        self.spend(bytes, at)?;
+        self.anchors.get(&id).map(|known| known.node.clone()).ok_or_else(inside)
+    }
+
+    fn sequence(&mut self, depth: usize) -> Result<Vec<Node>, SyntaxError> {
+        let mut items = Vec::new();
+        loop {
+            match self.next()? {
+                (Event::SequenceEnd, _) => return Ok(items),
+                (event, at) => items.push(self.node(event, at, depth + 1)?),
+            }
+        }
+    }
+
+    fn mapping(&mut self, depth: usize) -> Result<Vec<Entry>, SyntaxError> {
+        let mut entries: Vec<Entry> = Vec::new();
+        loop {
+            let (event, at) = match self.next()? {
+                (Event::MappingEnd, _) => break,
+                (event, at) => (event, at),
+            };
+            let Data::Scalar { text: key, plain } = self.node(event, at, depth + 1)?.data else {
+                return Err(error(at, "a key is text, not a list or a mapping"));
+            };
+            if plain && key == "<<" {
+                return Err(error(at, "merge keys are not supported: use anchors on values"));
+            }
+            let (event, value_at) = self.next()?;
+            let value = self.node(event, value_at, depth + 1)?;
+            entries.push(Entry { key, at, value });
+        }
+        distinct(&entries)?;
+        Ok(entries)
+    }
+}
+
+/// Finds the first key that is there a second time, by sorting: mappings can have tens of thousands of keys.
+fn distinct(entries: &[Entry]) -> Result<(), SyntaxError> {
+    let mut sorted: Vec<&Entry> = entries.iter().collect();
+    sorted.sort_by(|left, right| left.key.cmp(&right.key));
+    let twice = sorted.windows(2).filter_map(|pair| match pair {
+        [first, second] if first.key == second.key => Some((first, second)),
+        _ => None,
+    });
+    match twice.min_by_key(|(_, second)| second.at) {
+        None => Ok(()),
+        Some((first, second)) => {
+            let message = format!("`{}` is here a second time, first in line {}", second.key, first.at.line);
+            Err(error(second.at, message))
+        }
+    }
+}
+
+fn check_depth(depth: usize, at: Position) -> Result<(), SyntaxError> {
+    match depth > MAX_DEPTH {
+        true => Err(error(at, format!("nested deeper than {MAX_DEPTH} levels"))),
+        false => Ok(()),
+    }
+}
+
+/// Cost and height of a tree.
+fn measure(node: &Node) -> (usize, usize) {
+    let mut bytes = NODE_BYTES;
+    let mut height = 0;
+    let mut add = |node: &Node| {
+        let (below, levels) = measure(node);
+        bytes += below;
+        height = height.max(levels);
+    };
+    match &node.data {
+        Data::Scalar { text, .. } => bytes = scalar_bytes(text),
+        Data::Sequence(items) => items.iter().for_each(add),
+        Data::Mapping(entries) => {
+            entries.iter().for_each(|entry| add(&entry.value));
+            bytes += entries.iter().map(|entry| scalar_bytes(&entry.key)).sum::<usize>();
+        }
+    }
+    (bytes, height + 1)
+}
+
+fn scalar_bytes(text: &str) -> usize {
+    let control = text.bytes().filter(u8::is_ascii_control).count();
+    NODE_BYTES + text.len() + control * (CONTROL_BYTES - 1)
+}
+
+fn error(at: Position, message: impl Into<String>) -> SyntaxError {
+    SyntaxError { at, message: message.into() }
+}
