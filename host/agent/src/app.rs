@@ -18,7 +18,6 @@ use crate::drive::{self, Plan};
 use crate::library::Library;
 use crate::logging;
 use crate::ops::{self, Board};
-use crate::output;
 use crate::remote::Remote;
 use crate::rollout::{
     Exchange, Follow, Kept, Places, Preparer, Ring, Rollout, Set, SetId, SetOrigin, Snapshot, is_chosen,

@@ -10,7 +10,7 @@ use tracing_subscriber::util::SubscriberInitExt;
 use crate::config::{Log, LogFormat};
 
 /// Libraries that tell of every request and retry, for which the agent has messages of its own. Their targets begin so.
-const LIBRARIES: [&str; 16] = [
+pub(crate) const LIBRARIES: [&str; 16] = [
     "aws_config",
     "aws_credential_types",
     "aws_runtime",

@@ -256,8 +256,8 @@ fn a_sink_that_cannot_be_opened_keeps_the_agent_from_starting() {
 #[test]
 fn routes_that_are_not_granted_are_dropped_counted_and_said() {
     let folder = tempfile::tempdir().expect("a folder");
-    let text = "pipelines:\n- name: node\n  transforms: [{use: builtin:decorate}, {use: builtin:utilization}]\n  outputs:\n  - \
-                formatter: {use: builtin:emf}\n    routes: {log_group: [/elsewhere], log_stream: ['**']}\n";
+    let text = "node: {cluster_name: demo}\npipelines:\n- name: node\n  transforms: [{use: builtin:decorate}, {use: \
+                builtin:utilization}]\n  outputs:\n  - formatter: {use: builtin:emf}\n    routes: {log_group: [/elsewhere], log_stream: ['**']}\n";
     let mut agent = Agent::start(&["run", "--once", "--config", &config(folder.path(), text)]);
     assert!(agent.stdout().lines().next().is_none(), "no event is granted");
     let (status, log) = agent.end();

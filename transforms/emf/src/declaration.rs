@@ -24,7 +24,7 @@ pub(crate) struct Declarations {
     /// Per declaration.
     list: Vec<Declaration>,
     /// Selected names that are plain texts, with the declaration; in order once [`Declarations::finish`] ran.
-    names: Vec<(Text, u32)>,
+    names: Vec<(String, u32)>,
     /// All other selectors, with the declaration.
     selectors: Vec<(Selector, u32)>,
     /// Every attribute that occurs in a set; in order, each once.
@@ -66,14 +66,14 @@ impl Declarations {
     }
 
     /// Adds a name to the last declaration.
-    pub(crate) fn add_name(&mut self, name: Text) {
+    pub(crate) fn add_name(&mut self, name: String) {
         self.names.push((name, self.last()));
     }
 
     /// Adds a selector to the last declaration.
     pub(crate) fn add_selector(&mut self, selector: Selector) {
         match selector {
-            Selector::Texts(texts) => texts.into_iter().for_each(|text| self.add_name(Cow::Owned(text))),
+            Selector::Texts(texts) => texts.into_iter().for_each(|text| self.add_name(text)),
             selector => self.selectors.push((selector, self.last())),
         }
     }
@@ -104,7 +104,7 @@ impl Declarations {
 
     /// The declarations that select a figure, in ascending order.
     pub(crate) fn of_metric(&self, name: &str) -> Vec<u32> {
-        let first = self.names.partition_point(|(known, _)| **known < *name);
+        let first = self.names.partition_point(|(known, _)| known.as_str() < name);
         let same = self.names[first..].iter().take_while(|(known, _)| *known == name);
         let mut found: Vec<u32> = same.map(|&(_, declaration)| declaration).collect();
         let selected = self.selectors.iter().filter(|(selector, _)| selector.matches(name));

@@ -86,6 +86,9 @@ impl Fields {
             } else if key.dimension && limits::is_dimension_value(batch.text(value)) {
                 Form::Dimension
             } else {
+                if key.dimension && !limits::is_printable(batch.text(value)) {
+                    keys.refused.add(id as usize);
+                }
                 Form::Text
             };
             self.attributes.push(Attribute { key: id, value, form });

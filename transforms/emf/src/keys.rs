@@ -3,9 +3,11 @@
 use alloc::vec::Vec;
 use core::hash::{Hash, Hasher};
 
-use insights_sdk::{Batch, Name, Unit};
+use insights_sdk::json::integer_text;
+use insights_sdk::{Batch, Name, Unit, log};
 
 use crate::blob::Member;
+use crate::limits;
 use crate::options::Options;
 
 /// A name that the batch uses, as attribute or as figure.
@@ -50,13 +52,41 @@ pub(crate) struct Keys<'b> {
     /// In the order of the texts: a batch may hold the same text under several handles.
     by_text: Vec<u32>,
     by_name: Vec<u32>,
+    /// Values that are no dimensions because of their characters, by key number.
+    pub(crate) refused: Tally,
+}
+
+/// A number of events, and what the first of them is about.
+#[derive(Debug, Default)]
+pub(crate) struct Tally {
+    pub(crate) first: Option<usize>,
+    count: u64,
+}
+
+impl Tally {
+    pub(crate) fn add(&mut self, what: usize) {
+        self.first = self.first.or(Some(what));
+        self.count += 1;
+    }
+
+    /// Logs the number, with the name of the first thing, where there is any.
+    pub(crate) fn warn(&self, name: &str, text: &str) {
+        log::warn(&[&integer_text(self.count), " events: attribute ", name, text].concat());
+    }
 }
 
 const UNKNOWN: u32 = u32::MAX;
 
 impl<'b> Keys<'b> {
     pub(crate) fn new(batch: &'b Batch, options: &'b Options) -> Self {
-        Self { batch, options, list: Vec::new(), by_text: Vec::new(), by_name: Vec::new() }
+        Self {
+            batch,
+            options,
+            list: Vec::new(),
+            by_text: Vec::new(),
+            by_name: Vec::new(),
+            refused: Tally::default(),
+        }
     }
 
     /// Number of a name.
@@ -89,7 +119,9 @@ impl<'b> Keys<'b> {
             text,
             role,
             watched: options.watched.position(text).map(|position| position as u32),
-            dimension: role != Role::Hidden && options.declarations.is_dimension(text),
+            dimension: role != Role::Hidden
+                && options.declarations.is_dimension(text)
+                && limits::is_dimension_key(text),
             unit: None,
             declarations: None,
         };

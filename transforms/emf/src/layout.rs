@@ -89,7 +89,8 @@ impl Layout {
         let text = |name, text| Member { run: false, name, content: Content::Text(text) };
         let value = |run, name, value| Member { run, name, content: Content::Value(value) };
         members.push(text("Timestamp", time.as_slice()));
-        if options.version == Version::Classic {
+        // As the agents have it: an event without directives is of version 0, whatever the form of the others.
+        if options.version == Version::Classic || measured.is_empty() {
             members.push(text("Version", b"\"0\""));
             if !measured.is_empty() {
                 members.push(text("CloudWatchMetrics", directives.as_slice()));

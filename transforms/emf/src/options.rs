@@ -123,16 +123,17 @@ fn high_resolution(settings: &mut Settings) -> bool {
 /// Where events of Kubernetes and of ECS instances go.
 fn destinations(settings: &mut Settings, watched: &mut Watched) -> [Destination; 2] {
     let namespace = settings.string("namespace").filter(|text| !text.is_empty());
-    if namespace.as_deref().is_some_and(|text| !limits::fits(text, limits::NAME_CHARS)) {
+    if namespace.as_deref().is_some_and(|text| !limits::is_namespace(text)) {
         settings.problem(
             "namespace",
-            ["longer than ", &integer_text(limits::NAME_CHARS as u64), " characters"].concat(),
+            "CloudWatch takes 1 to 1024 characters of ASCII, not beginning with `:` or `AWS/`",
         );
     }
     let log_group = log_name(settings, "log_group", watched);
     let log_stream = log_name(settings, "log_stream", watched);
     let mut or_default = |set: &Option<Template>, default: &str| {
-        set.clone().or_else(|| Template::new(default, watched).ok()).unwrap_or_default()
+        let is_group = default.starts_with('/');
+        set.clone().or_else(|| Template::new(default, is_group, watched).ok()).unwrap_or_default()
     };
     let kubernetes = Destination {
         namespace: namespace.clone().unwrap_or_else(|| "ContainerInsights".into()),
@@ -149,7 +150,7 @@ fn destinations(settings: &mut Settings, watched: &mut Watched) -> [Destination;
 
 fn log_name(settings: &mut Settings, key: &str, watched: &mut Watched) -> Option<Template> {
     let text = settings.string(key).filter(|text| !text.is_empty())?;
-    match Template::new(&text, watched) {
+    match Template::new(&text, key == "log_group", watched) {
         Ok(template) => Some(template),
         Err(reason) => {
             settings.problem(key, reason);
@@ -161,24 +162,25 @@ fn log_name(settings: &mut Settings, key: &str, watched: &mut Watched) -> Option
 fn declarations(settings: &mut Settings, watched: &mut Watched) -> Declarations {
     let enhanced = settings.flag("enhanced").unwrap_or(false);
     let anchored = settings.flag("anchored").unwrap_or(true);
+    let mut declarations = Declarations::default();
     if settings.value("metric_declarations").is_none() {
-        return preset::declarations(enhanced);
-    }
-    if enhanced {
+        preset::add(enhanced, &mut declarations);
+    } else if enhanced {
         settings.problem("enhanced", "chooses the default declarations, which metric_declarations replaces");
     }
-    let mut declarations = Declarations::default();
-    settings.objects("metric_declarations", |settings, _| {
-        declarations.begin();
-        require(settings, &["dimensions", "metric_name_selectors"]);
-        read_sets(settings, &mut declarations);
-        read_selectors(settings, anchored, &mut declarations);
-        settings.objects("label_matchers", |settings, _| {
-            if let Some(matcher) = read_matcher(settings, watched) {
-                declarations.add_matcher(matcher);
-            }
+    for key in ["metric_declarations", "extra_metric_declarations"] {
+        settings.objects(key, |settings, _| {
+            declarations.begin();
+            require(settings, &["dimensions", "metric_name_selectors"]);
+            read_sets(settings, &mut declarations);
+            read_selectors(settings, anchored, &mut declarations);
+            settings.objects("label_matchers", |settings, _| {
+                if let Some(matcher) = read_matcher(settings, watched) {
+                    declarations.add_matcher(matcher);
+                }
+            });
         });
-    });
+    }
     declarations.finish();
     declarations
 }
@@ -207,7 +209,8 @@ fn read_sets(settings: &mut Settings, declarations: &mut Declarations) {
             if !limits::is_dimension_key(key) {
                 settings.problem(
                     &path(),
-                    ["`", key, "` is no dimension key: 1 to 250 characters, not beginning with `:`"].concat(),
+                    ["`", key, "` is no dimension key: 1 to 250 characters of ASCII, not beginning with `:`"]
+                        .concat(),
                 );
             }
         }

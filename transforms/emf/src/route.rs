@@ -6,10 +6,8 @@ use alloc::vec::Vec;
 
 use insights_sdk::Batch;
 
+use crate::limits;
 use crate::watch::{Values, Watched};
-
-/// Stands where no attribute gives a value: a name that operators know from other agents, and can search for.
-const UNDEFINED: &str = "undefined";
 
 /// Other attributes that give the value of a placeholder, after the one of its own name.
 const ALIASES: &[(&str, &str)] = &[
@@ -27,6 +25,7 @@ const ALIASES: &[(&str, &str)] = &[
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Template {
     parts: Vec<Part>,
+    is_group: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -40,22 +39,21 @@ impl Template {
     /// Reads a name; the attributes of its placeholders become watched.
     ///
     /// # Errors
-    /// A brace that is not closed, or nothing between braces.
-    pub(crate) fn new(text: &str, watched: &mut Watched) -> Result<Self, String> {
+    /// A brace that is not closed, nothing between braces, or text that CloudWatch Logs refuses in names.
+    pub(crate) fn new(text: &str, is_group: bool, watched: &mut Watched) -> Result<Self, &'static str> {
+        if is_group && text.starts_with("aws/") {
+            return Err("names that begin with `aws/` are the service's own: write /aws/");
+        }
         let mut parts = Vec::new();
         let mut rest = text;
         while let Some((before, behind)) = rest.split_once('{') {
             let Some((name, after)) = behind.split_once('}') else {
-                return Err("a placeholder is not closed with `}`".to_string());
+                return Err("a placeholder is not closed with `}`");
             };
             if name.is_empty() || name.contains('{') {
-                return Err(
-                    "a placeholder is the name of an attribute in braces, such as {ClusterName}".to_string()
-                );
+                return Err("a placeholder is the name of an attribute in braces, such as {ClusterName}");
             }
-            if !before.is_empty() {
-                parts.push(Part::Text(before.to_string()));
-            }
+            add_text(&mut parts, before, is_group)?;
             let mut sources = vec![watched.add(name)];
             sources.extend(
                 ALIASES.iter().filter(|(known, _)| *known == name).map(|(_, alias)| watched.add(alias)),
@@ -63,14 +61,15 @@ impl Template {
             parts.push(Part::Attribute(sources));
             rest = after;
         }
-        if !rest.is_empty() {
-            parts.push(Part::Text(rest.to_string()));
-        }
-        Ok(Self { parts })
+        add_text(&mut parts, rest, is_group)?;
+        Ok(Self { parts, is_group })
     }
 
-    /// Writes the name for an event over `out`.
-    pub(crate) fn expand(&self, batch: &Batch, values: &Values, out: &mut String) {
+    /// Writes the name for an event over `out`. In values, `_` takes the place of characters that CloudWatch Logs refuses, and of
+    /// `/` in groups: a value is one step of a path.
+    ///
+    /// Returns the position of the watched attribute that is missing, where one is.
+    pub(crate) fn expand(&self, batch: &Batch, values: &Values, out: &mut String) -> Option<usize> {
         out.clear();
         for part in &self.parts {
             match part {
@@ -78,10 +77,37 @@ impl Template {
                 Part::Attribute(sources) => {
                     let found = sources.iter().filter_map(|&source| values.get(source).copied().flatten());
                     let mut texts = found.map(|value| batch.text(value)).filter(|text| !text.is_empty());
-                    out.push_str(texts.next().unwrap_or(UNDEFINED));
+                    let Some(text) = texts.next() else { return sources.first().copied() };
+                    for character in text.chars() {
+                        let kept =
+                            is_accepted(character, self.is_group) && !(self.is_group && character == '/');
+                        out.push(if kept { character } else { '_' });
+                    }
                 }
             }
         }
+        None
+    }
+}
+
+fn add_text(parts: &mut Vec<Part>, text: &str, is_group: bool) -> Result<(), &'static str> {
+    if !text.is_empty() {
+        parts.push(Part::Text(text.to_string()));
+    }
+    let is_accepted = text.chars().all(|character| is_accepted(character, is_group));
+    match is_accepted && text.len() <= limits::LOG_NAME_CHARS {
+        true => Ok(()),
+        false => Err(
+            "CloudWatch Logs takes 512 characters, in groups A-Z a-z 0-9 . - _ / #, in streams no : and *",
+        ),
+    }
+}
+
+/// Whether CloudWatch Logs takes a character in names of groups or of streams.
+fn is_accepted(character: char, is_group: bool) -> bool {
+    match is_group {
+        true => character.is_ascii_alphanumeric() || matches!(character, '.' | '-' | '_' | '/' | '#'),
+        false => !matches!(character, ':' | '*' | '\0'..='\x1f' | '\x7f'..='\u{9f}'),
     }
 }
 

@@ -9,7 +9,7 @@ use insights_sdk::{Batch, Entity, FxHasher, Limits, Name, Payloads, Unit, log};
 
 use crate::event::{Attribute, Fields, Form};
 use crate::json::JsonTexts;
-use crate::keys::{Keys, number};
+use crate::keys::{Keys, Tally, number};
 use crate::layout::{Frame, Layout, Value};
 use crate::options::Options;
 use crate::split;
@@ -37,6 +37,8 @@ pub(crate) fn run(options: &Options, batch: &Batch, limits: &Limits) -> Payloads
         payloads: Payloads::new("application/json"),
         log_group: String::new(),
         log_stream: String::new(),
+        missing: [None, None],
+        unrouted: Tally::default(),
     };
     for entity in &entities {
         run.read_unit(*entity);
@@ -49,6 +51,18 @@ pub(crate) fn run(options: &Options, batch: &Batch, limits: &Limits) -> Payloads
         if fields.read(entity, &mut run.keys, &mut run.texts.json, options, &mut scratch) {
             run.event(&fields);
         }
+    }
+    if let Some(first) = run.unrouted.first {
+        run.unrouted.warn(
+            options.watched.name(first),
+            " is missing, log group or stream has no name: outputs that need it keep them back",
+        );
+    }
+    if let Some(first) = run.keys.refused.first {
+        run.keys.refused.warn(
+            run.keys.key(first as u32).text,
+            " is not ASCII: sets with it are not declared, CloudWatch refuses it",
+        );
     }
     run.payloads
 }
@@ -66,6 +80,10 @@ pub(crate) struct Run<'r> {
     pub(crate) payloads: Payloads,
     log_group: String,
     log_stream: String,
+    /// Watched attributes that the names of group and stream lack.
+    missing: [Option<usize>; 2],
+    /// Events that lack any, by watched attribute.
+    unrouted: Tally,
 }
 
 impl<'r> Run<'r> {
@@ -121,8 +139,12 @@ impl<'r> Run<'r> {
     fn route(&mut self, fields: &Fields) {
         let is_ecs = fields.is_ecs(self.batch);
         let destination = if is_ecs { &self.options.ecs } else { &self.options.kubernetes };
-        destination.log_group.expand(self.batch, &fields.watched, &mut self.log_group);
-        destination.log_stream.expand(self.batch, &fields.watched, &mut self.log_stream);
+        let group = destination.log_group.expand(self.batch, &fields.watched, &mut self.log_group);
+        let stream = destination.log_stream.expand(self.batch, &fields.watched, &mut self.log_stream);
+        self.missing = [group, stream];
+        if let Some(missing) = group.or(stream) {
+            self.unrouted.add(missing);
+        }
     }
 
     /// Adds the event, unless it is too large.
@@ -139,7 +161,10 @@ impl<'r> Run<'r> {
             return false;
         }
         let route = [("log_group", self.log_group.as_str()), ("log_stream", self.log_stream.as_str())];
-        self.payloads.commit(&route, batch.time_unix_ms());
+        // A name that lacks a part is no destination.
+        let from = usize::from(self.missing[0].is_some());
+        let to = if self.missing[1].is_some() { 1 } else { 2 };
+        self.payloads.commit(route.get(from..to).unwrap_or_default(), batch.time_unix_ms());
         true
     }
 

@@ -24,6 +24,10 @@ impl Watched {
         self.names.iter().position(|known| known == name)
     }
 
+    pub(crate) fn name(&self, position: usize) -> &str {
+        self.names.get(position).map_or("", String::as_str)
+    }
+
     pub(crate) fn len(&self) -> usize {
         self.names.len()
     }

@@ -199,8 +199,10 @@ fn check_directives(event: &BTreeMap<String, Value>) {
             for key in keys {
                 let value = event.get(key).and_then(Value::as_str);
                 let value = value.unwrap_or_else(|| panic!("dimension {key} is no string of the event"));
+                assert!(!value.trim().is_empty() && value.len() <= 1024 && key.len() <= 250);
                 assert!(
-                    !value.trim().is_empty() && value.chars().count() <= 1024 && key.chars().count() <= 250
+                    value.chars().chain(key.chars()).all(|c| (' '..='~').contains(&c)),
+                    "{key}: {value:?}"
                 );
             }
         }
@@ -227,7 +229,14 @@ proptest! {
             prop_assert!(event.bytes.len() <= max as usize);
             prop_assert!(!event.bytes.contains(&b'\n'));
             prop_assert_eq!(event.time_unix_ms, TIME);
-            prop_assert_eq!(event.route.len(), 2);
+            // A name that lacks an attribute is no destination; what is one, CloudWatch Logs takes.
+            for (key, value) in event.route {
+                let is_taken = |c: char| match &**key {
+                    "log_group" => c.is_ascii_alphanumeric() || ".-_/#".contains(c),
+                    _ => !":*".contains(c) && !c.is_control(),
+                };
+                prop_assert!(["log_group", "log_stream"].contains(&&**key) && value.chars().all(is_taken), "{key} {value}");
+            }
             let list = members(event.bytes);
             let event: BTreeMap<_, _> = list.iter().cloned().collect();
             prop_assert_eq!(event.len(), list.len(), "a member stands twice in {:?}", list);
@@ -348,7 +357,7 @@ fn one_text_under_two_string_ids_is_one_name() {
     columns.check().expect("the contract allows it");
     let payloads = run("{}", columns, 10_000);
     let expected = format!(
-        r#"{{"Timestamp":"{TIME}","Type":"Pod","kubernetes":{{"labels":{{"a":"2"}}}},"m":2,"x":"2"}}"#
+        r#"{{"Timestamp":"{TIME}","Type":"Pod","Version":"0","kubernetes":{{"labels":{{"a":"2"}}}},"m":2,"x":"2"}}"#
     );
     assert_eq!(String::from_utf8_lossy(&payloads.body), expected);
 }

@@ -8,6 +8,7 @@ use std::path::Path;
 use super::Usage;
 use crate::assemble;
 use crate::config::{Component, Config, Environment, Origin, Pipeline, Problem, Report};
+use crate::output;
 use crate::rollout::Snapshot;
 
 /// `insightd check`: prints what the file comes to. With `environment`, files and directories of this machine count too.
@@ -51,18 +52,18 @@ pub fn check(file: &Path, environment: bool) -> anyhow::Result<()> {
     for pipeline in &config.pipelines {
         let chain: Vec<String> =
             pipeline.transforms.iter().map(|stage| stage.component.to_string()).collect();
-        for output in &pipeline.outputs {
-            let (chain, formatter) = (chain.join(" -> "), &output.formatter);
-            crate::output::line(format_args!(
+        for wanted in &pipeline.outputs {
+            let (chain, formatter) = (chain.join(" -> "), &wanted.formatter);
+            output::line(format_args!(
                 "{name}: pipeline {}: {chain} -> {formatter} -> {}",
-                pipeline.name, output.sink
+                pipeline.name, wanted.sink
             ));
         }
         for outcome in outcomes.iter().filter(|outcome| outcome.pipeline == pipeline.name) {
-            crate::output::line(format_args!("{name}: pipeline {}: {outcome}", pipeline.name));
+            output::line(format_args!("{name}: pipeline {}: {outcome}", pipeline.name));
         }
     }
-    crate::output::line(format_args!("{name}: ok, set {}", snapshot.id));
+    output::line(format_args!("{name}: ok, set {}", snapshot.id));
     Ok(())
 }
 
@@ -77,6 +78,6 @@ fn is_new(config: &Config, problem: &Problem) -> bool {
 /// Warnings keep nothing from running: they go to standard error, and the exit code stays 0.
 fn print_warnings(file: &str, warnings: Vec<Problem>) {
     for warning in Report::new(None, warnings).problems {
-        eprintln!("{}", warning.line(file, " warning:"));
+        output::complain(warning.line(file, " warning:"));
     }
 }

@@ -4,6 +4,7 @@
 //! off; here a word alone is a level or a mistake.
 
 use super::reader::closest;
+use crate::logging::LIBRARIES;
 
 /// Levels from least to most.
 const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
@@ -20,8 +21,8 @@ const SYNONYMS: [(&str, &str); 8] = [
     ("none", "off"),
 ];
 
-/// Parts of the agent whose level can be set: its crates, what components say, and the libraries that it speaks to peers with.
-pub(super) const PARTS: [&str; 20] = [
+/// Parts of the agent whose level can be set, beside its libraries: its crates, and what components say.
+pub(super) const PARTS: [&str; 12] = [
     "insightd",
     "insightd_aws",
     "insightd_collect",
@@ -34,14 +35,6 @@ pub(super) const PARTS: [&str; 20] = [
     "insightd_spool",
     "insightd_state",
     "transform",
-    "aws_config",
-    "aws_runtime",
-    "aws_smithy_runtime",
-    "h2",
-    "hyper",
-    "hyper_util",
-    "rustls",
-    "tower",
 ];
 
 /// A level as the filter reads it.
@@ -71,7 +64,8 @@ pub(super) fn parse(text: &str) -> Result<Level, String> {
                     return Err(format!("`{part}` is no part of the agent; write PART={word}"));
                 }
                 let first = part.split("::").next().unwrap_or_default();
-                if !PARTS.contains(&first) && !first.starts_with("aws_") {
+                let is_library = LIBRARIES.iter().any(|library| first.starts_with(library));
+                if !PARTS.contains(&first) && !is_library {
                     unknown.push(part.to_owned());
                 }
                 parts.push(format!("{part}={}", level(word.trim())?));

@@ -9,7 +9,8 @@ use super::Declarations;
 
 struct Preset {
     sets: &'static [&'static [&'static str]],
-    metrics: &'static [&'static str],
+    /// Names between blanks. A word that ends in `*` is no name: it stands before all that follow, up to the next of its kind.
+    metrics: &'static str,
 }
 
 const CLUSTER: &[&str] = &["ClusterName"];
@@ -22,202 +23,103 @@ const CONTAINER: &[&str] = &["ClusterName", "ContainerName", "Namespace", "PodNa
 const FULL_CONTAINER: &[&str] = &["ClusterName", "ContainerName", "FullPodName", "Namespace", "PodName"];
 const INSTANCE: &[&str] = &["ClusterName", "ContainerInstanceId", "InstanceId"];
 
-const POD_USAGE: &[&str] = &[
-    "pod_cpu_utilization",
-    "pod_cpu_utilization_over_pod_limit",
-    "pod_memory_utilization",
-    "pod_memory_utilization_over_pod_limit",
-    "pod_network_rx_bytes",
-    "pod_network_tx_bytes",
-];
+const POD_USAGE: &str = "pod_* cpu_utilization cpu_utilization_over_pod_limit memory_utilization \
+    memory_utilization_over_pod_limit network_rx_bytes network_tx_bytes";
 
 const BASIC: &[Preset] = &[
     Preset {
         sets: &[NODE, CLUSTER],
-        metrics: &[
-            "node_cpu_reserved_capacity",
-            "node_cpu_utilization",
-            "node_heartbeat",
-            "node_memory_reserved_capacity",
-            "node_memory_utilization",
-            "node_network_total_bytes",
-            "node_number_of_running_containers",
-            "node_number_of_running_pods",
-        ],
+        metrics: "node_* cpu_reserved_capacity cpu_utilization heartbeat memory_reserved_capacity memory_utilization \
+                  network_total_bytes number_of_running_containers number_of_running_pods",
     },
-    Preset {
-        sets: &[CLUSTER],
-        metrics: &["node_cpu_limit", "node_cpu_usage_total", "node_memory_limit", "node_memory_working_set"],
-    },
+    Preset { sets: &[CLUSTER], metrics: "node_* cpu_limit cpu_usage_total memory_limit memory_working_set" },
     Preset { sets: &[POD, CLUSTER, SERVICE, NAMESPACE], metrics: POD_USAGE },
-    Preset { sets: &[POD], metrics: &["pod_number_of_container_restarts"] },
-    Preset { sets: &[POD, CLUSTER], metrics: &["pod_cpu_reserved_capacity", "pod_memory_reserved_capacity"] },
-    Preset { sets: &[NODE, CLUSTER], metrics: &["node_filesystem_utilization"] },
-    Preset { sets: &[SERVICE, CLUSTER], metrics: &["service_number_of_running_pods"] },
-    Preset { sets: &[NAMESPACE, CLUSTER], metrics: &["namespace_number_of_running_pods"] },
-    Preset {
-        sets: &[CLUSTER],
-        metrics: &["cluster_failed_node_count", "cluster_heartbeat", "cluster_node_count"],
-    },
+    Preset { sets: &[POD], metrics: "pod_* number_of_container_restarts" },
+    Preset { sets: &[POD, CLUSTER], metrics: "pod_* cpu_reserved_capacity memory_reserved_capacity" },
+    Preset { sets: &[NODE, CLUSTER], metrics: "node_* filesystem_utilization" },
+    Preset { sets: &[SERVICE, CLUSTER], metrics: "service_* number_of_running_pods" },
+    Preset { sets: &[NAMESPACE, CLUSTER], metrics: "namespace_* number_of_running_pods" },
+    Preset { sets: &[CLUSTER], metrics: "cluster_* failed_node_count heartbeat node_count" },
 ];
 
 const ENHANCED: &[Preset] = &[
     Preset {
         sets: &[CLUSTER, FULL_CONTAINER, CONTAINER],
-        metrics: &[
-            "container_cpu_limit",
-            "container_cpu_request",
-            "container_cpu_utilization",
-            "container_cpu_utilization_over_container_limit",
-            "container_filesystem_available",
-            "container_filesystem_usage",
-            "container_filesystem_utilization",
-            "container_memory_failures_total",
-            "container_memory_limit",
-            "container_memory_request",
-            "container_memory_utilization",
-            "container_memory_utilization_over_container_limit",
-        ],
+        metrics: "container_* cpu_limit cpu_request cpu_utilization cpu_utilization_over_container_limit \
+                  filesystem_available filesystem_usage filesystem_utilization memory_failures_total memory_limit \
+                  memory_request memory_utilization memory_utilization_over_container_limit",
     },
     Preset { sets: &[POD, CLUSTER, SERVICE, NAMESPACE, FULL_POD], metrics: POD_USAGE },
     Preset {
         sets: &[POD, CLUSTER, FULL_POD, SERVICE],
-        metrics: &[
-            "pod_container_status_running",
-            "pod_container_status_terminated",
-            "pod_container_status_terminated_reason_oom_killed",
-            "pod_container_status_waiting",
-            "pod_container_status_waiting_reason_crash_loop_back_off",
-            "pod_container_status_waiting_reason_create_container_config_error",
-            "pod_container_status_waiting_reason_create_container_error",
-            "pod_container_status_waiting_reason_image_pull_error",
-            "pod_container_status_waiting_reason_start_error",
-            "pod_cpu_limit",
-            "pod_cpu_request",
-            "pod_cpu_reserved_capacity",
-            "pod_cpu_usage_total",
-            "pod_memory_limit",
-            "pod_memory_request",
-            "pod_memory_reserved_capacity",
-            "pod_memory_working_set",
-            "pod_number_of_container_restarts",
-            "pod_number_of_containers",
-            "pod_number_of_running_containers",
-            "pod_status_failed",
-            "pod_status_pending",
-            "pod_status_ready",
-            "pod_status_running",
-            "pod_status_scheduled",
-            "pod_status_succeeded",
-            "pod_status_unknown",
-        ],
+        metrics: "pod_container_status_* running terminated terminated_reason_oom_killed waiting \
+                  pod_container_status_waiting_reason_* crash_loop_back_off create_container_config_error \
+                  create_container_error image_pull_error start_error pod_* cpu_limit cpu_request \
+                  cpu_reserved_capacity cpu_usage_total memory_limit memory_request memory_reserved_capacity \
+                  memory_working_set number_of_container_restarts number_of_containers number_of_running_containers \
+                  pod_status_* failed pending ready running scheduled succeeded unknown",
     },
     Preset {
         sets: &[FULL_POD, POD, NAMESPACE, CLUSTER],
-        metrics: &["pod_interface_network_rx_dropped", "pod_interface_network_tx_dropped"],
+        metrics: "pod_* interface_network_rx_dropped interface_network_tx_dropped",
     },
     Preset {
         sets: &[NODE, CLUSTER],
-        metrics: &[
-            "node_cpu_limit",
-            "node_cpu_reserved_capacity",
-            "node_cpu_usage_total",
-            "node_cpu_utilization",
-            "node_heartbeat",
-            "node_memory_limit",
-            "node_memory_reserved_capacity",
-            "node_memory_utilization",
-            "node_memory_working_set",
-            "node_network_total_bytes",
-            "node_number_of_running_containers",
-            "node_number_of_running_pods",
-            "node_status_allocatable_pods",
-            "node_status_capacity_pods",
-            "node_status_condition_disk_pressure",
-            "node_status_condition_memory_pressure",
-            "node_status_condition_network_unavailable",
-            "node_status_condition_pid_pressure",
-            "node_status_condition_ready",
-            "node_status_condition_unknown",
-        ],
+        metrics: "node_* cpu_limit cpu_reserved_capacity cpu_usage_total cpu_utilization heartbeat memory_limit \
+                  memory_reserved_capacity memory_utilization memory_working_set network_total_bytes \
+                  number_of_running_containers number_of_running_pods status_allocatable_pods status_capacity_pods \
+                  node_status_condition_* disk_pressure memory_pressure network_unavailable pid_pressure ready unknown",
     },
     Preset {
         sets: &[NODE, CLUSTER],
-        metrics: &[
-            "hyperpod_node_health_status_schedulable",
-            "hyperpod_node_health_status_unschedulable",
-            "hyperpod_node_health_status_unschedulable_pending_reboot",
-            "hyperpod_node_health_status_unschedulable_pending_replacement",
-            "node_diskio_io_service_bytes_total",
-            "node_diskio_io_serviced_total",
-            "node_interface_network_rx_dropped",
-            "node_interface_network_tx_dropped",
-        ],
+        metrics: "hyperpod_node_health_status_* schedulable unschedulable unschedulable_pending_reboot \
+                  unschedulable_pending_replacement node_* diskio_io_service_bytes_total diskio_io_serviced_total \
+                  interface_network_rx_dropped interface_network_tx_dropped",
     },
     Preset {
         sets: &[NODE, CLUSTER],
-        metrics: &["node_filesystem_inodes", "node_filesystem_inodes_free", "node_filesystem_utilization"],
+        metrics: "node_* filesystem_inodes filesystem_inodes_free filesystem_utilization",
     },
-    Preset { sets: &[SERVICE, CLUSTER], metrics: &["service_number_of_running_pods"] },
+    Preset { sets: &[SERVICE, CLUSTER], metrics: "service_* number_of_running_pods" },
     Preset {
         sets: &[POD, CLUSTER],
-        metrics: &[
-            "replicas_desired",
-            "replicas_ready",
-            "status_replicas_available",
-            "status_replicas_unavailable",
-        ],
+        metrics: "* replicas_desired replicas_ready status_replicas_available status_replicas_unavailable",
     },
-    Preset { sets: &[NAMESPACE, CLUSTER], metrics: &["namespace_number_of_running_pods"] },
+    Preset { sets: &[NAMESPACE, CLUSTER], metrics: "namespace_* number_of_running_pods" },
     Preset {
         sets: &[CLUSTER],
-        metrics: &[
-            "cluster_failed_node_count",
-            "cluster_heartbeat",
-            "cluster_node_count",
-            "cluster_number_of_running_pods",
-        ],
+        metrics: "cluster_* failed_node_count heartbeat node_count number_of_running_pods",
     },
 ];
 
 const ECS: &[Preset] = &[
     Preset {
         sets: &[INSTANCE, CLUSTER],
-        metrics: &[
-            "instance_cpu_reserved_capacity",
-            "instance_cpu_utilization",
-            "instance_filesystem_utilization",
-            "instance_heartbeat",
-            "instance_memory_reserved_capacity",
-            "instance_memory_utilization",
-            "instance_network_total_bytes",
-            "instance_number_of_running_tasks",
-        ],
+        metrics: "instance_* cpu_reserved_capacity cpu_utilization filesystem_utilization heartbeat \
+                  memory_reserved_capacity memory_utilization network_total_bytes number_of_running_tasks",
     },
     Preset {
         sets: &[CLUSTER],
-        metrics: &[
-            "instance_cpu_limit",
-            "instance_cpu_usage_total",
-            "instance_memory_limit",
-            "instance_memory_working_set",
-        ],
+        metrics: "instance_* cpu_limit cpu_usage_total memory_limit memory_working_set",
     },
 ];
 
-/// The declarations that hold where none are configured. The names of EKS and ECS have nothing in common, so both can
+/// Adds the declarations that hold where none are configured. The names of EKS and ECS have nothing in common, so both can
 /// stand beside each other.
-pub(crate) fn declarations(enhanced: bool) -> Declarations {
-    let mut declarations = Declarations::default();
-    for preset in if enhanced { ENHANCED } else { BASIC }.iter().chain(ECS) {
-        declarations.begin();
-        for set in preset.sets {
-            declarations.add_set(set.iter().copied().map(Cow::Borrowed).collect());
-        }
-        for name in preset.metrics {
-            declarations.add_name(Cow::Borrowed(name));
+pub(crate) fn add(enhanced: bool, declarations: &mut Declarations) {
+    for list in [if enhanced { ENHANCED } else { BASIC }, ECS] {
+        for preset in list {
+            declarations.begin();
+            for set in preset.sets {
+                declarations.add_set(set.iter().copied().map(Cow::Borrowed).collect());
+            }
+            let mut prefix = "";
+            for word in preset.metrics.split(' ') {
+                match word.strip_suffix('*') {
+                    Some(stands_before) => prefix = stands_before,
+                    None => declarations.add_name([prefix, word].concat()),
+                }
+            }
         }
     }
-    declarations.finish();
-    declarations
 }
