@@ -59,7 +59,7 @@ fn text(mut bytes: Vec<u8>) -> Result<String, (Position, String)> {
         bytes.drain(..BOM.len());
     }
     let is_control = |byte: &u8| byte.is_ascii_control() && !matches!(byte, b'\t' | b'\n' | b'\r');
-    if let Some(at) = bytes.iter().position(|byte| is_control(byte)) {
+    if let Some(at) = bytes.iter().position(is_control) {
         let message = format!("the control character 0x{:02x}: is this a binary file?", bytes[at]);
         return wrong(&bytes, at, &message);
     }
