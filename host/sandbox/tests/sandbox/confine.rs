@@ -3,7 +3,7 @@
 // The module is the child's; a program of its own cannot be a dependency.
 #[allow(dead_code, reason = "the child's start also closes files and sets limits")]
 #[path = "../../../compile/src/confine.rs"]
-mod confine;
+mod child;
 
 use std::os::unix::process::ExitStatusExt;
 use std::process::{Command, ExitStatus};
@@ -16,7 +16,7 @@ const RECEIVER: &str = "INSIGHTD_TEST_SIGNAL_RECEIVER";
 fn confined() {
     let receiver = std::env::var(RECEIVER).unwrap().parse::<libc::pid_t>().unwrap();
     let receiver = if receiver == 0 { std::process::id().cast_signed() } else { receiver };
-    confine::drop_privileges().unwrap();
+    child::drop_privileges().unwrap();
     // Signal 0 asks for permission alone.
     // SAFETY: system calls that touch no memory of this process.
     unsafe {
