@@ -21,10 +21,10 @@ impl Outcome {
     }
 }
 
-/// What was counted over a whole run.
+/// Counts over a whole run.
 #[derive(Clone, Debug, Default)]
 pub struct Totals {
-    /// What is counted over all pipelines.
+    /// Counts over all pipelines.
     pub counters: Counters,
     /// Each sink.
     pub sinks: Vec<SinkTotal>,

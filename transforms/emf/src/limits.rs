@@ -32,12 +32,12 @@ pub(crate) fn is_metric_name(name: &str) -> bool {
     name.len() <= NAME_CHARS && is_shown(name)
 }
 
-/// Whether metrics can be in a namespace of that name. Those that begin with `AWS/` are the services' own.
+/// Returns true for a namespace that metrics can be in. Those that begin with `AWS/` are the services' own.
 pub(crate) fn is_namespace(name: &str) -> bool {
     !name.starts_with(':') && !name.starts_with("AWS/") && is_metric_name(name)
 }
 
-/// Whether a text is one that CloudWatch takes, and not blank.
+/// Returns true for a text that CloudWatch takes and that is not blank.
 fn is_shown(text: &str) -> bool {
     is_printable(text) && text.bytes().any(|byte| byte != b' ')
 }

@@ -103,7 +103,7 @@ fn add_text(parts: &mut Vec<Part>, text: &str, is_group: bool) -> Result<(), &'s
     }
 }
 
-/// Whether CloudWatch Logs takes a character in names of groups or of streams.
+/// Returns true for a character that CloudWatch Logs takes in names of groups or of streams.
 fn is_accepted(character: char, is_group: bool) -> bool {
     match is_group {
         true => character.is_ascii_alphanumeric() || matches!(character, '.' | '-' | '_' | '/' | '#'),

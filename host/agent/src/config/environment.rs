@@ -38,7 +38,7 @@ pub struct Environment {
     pub pod_name: Option<String>,
     /// `POD_UID`.
     pub pod_uid: Option<String>,
-    /// Whether any variable tells the AWS SDK where credentials are.
+    /// Set if any variable tells the AWS SDK where credentials are.
     pub has_credentials: bool,
 }
 

@@ -24,12 +24,12 @@ struct OpenSink {
     flow: Flow,
 }
 
-/// What a sink took over a whole run.
+/// Totals of a sink over a whole run.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SinkTotal {
     /// Its name.
     pub name: String,
-    /// What it took.
+    /// Events and bytes that it took.
     pub flow: Flow,
     /// Of the events in `flow` that are lost, those that it had taken first.
     pub lost_later: u64,
@@ -74,7 +74,7 @@ impl SinkSet {
         std::mem::take(&mut self.to_deliver)
     }
 
-    /// What came of each at the end, before what delivers it ends.
+    /// Returns the totals of each at the end, before delivery ends.
     pub fn totals(&self) -> Vec<SinkTotal> {
         let total = |sink: &OpenSink| SinkTotal {
             name: sink.name.clone(),

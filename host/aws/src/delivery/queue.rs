@@ -65,7 +65,7 @@ struct State {
     has_ended: bool,
 }
 
-/// What is in front of the spool.
+/// Blocks in front of the spool.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Waiting {
     /// Blocks that the spool does not have yet.
@@ -174,7 +174,7 @@ impl Queue {
         self.state().is_closed
     }
 
-    /// What is in front of the spool.
+    /// Blocks in front of the spool.
     pub(super) fn waiting(&self) -> Waiting {
         let state = self.state();
         let mut amount = state.waiting;

@@ -12,7 +12,7 @@ use crate::rollout::shadow::{self, Chain, Yield};
 /// One batch a line, in the form of a golden case's batch.json. `"sample"` stands for the cluster's name.
 const SAMPLE: &str = include_str!("sample.jsonl");
 
-/// What one output makes of the sample of its scope.
+/// The result of one output for the sample of its scope.
 pub(super) struct Outcome {
     /// Name of the pipeline.
     pub(super) pipeline: String,
@@ -24,7 +24,7 @@ pub(super) struct Outcome {
 /// Runs the pipelines. Nothing is delivered.
 ///
 /// # Errors
-/// What keeps the pipelines from running.
+/// Problems that keep the pipelines from running.
 pub(super) fn run(config: &Config, library: &mut Library) -> Result<Vec<Outcome>, Vec<Problem>> {
     let batches = batches(config);
     let batches: Vec<(Scope, &Columns)> = batches.iter().map(|(scope, batch)| (*scope, batch)).collect();

@@ -39,7 +39,7 @@ pub fn parse(text: &str) -> Result<Option<Node>, SyntaxError> {
 struct Loader<'a> {
     events: Parser<'a, saphyr_parser::StrInput<'a>>,
     anchors: HashMap<usize, Anchored>,
-    /// What the values cost so far.
+    /// Bytes of the values so far.
     bytes: usize,
 }
 
