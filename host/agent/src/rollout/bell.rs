@@ -26,7 +26,7 @@ const CHANGES: WatchFlags = WatchFlags::CLOSE_WRITE
     .union(WatchFlags::MOVE)
     .union(WatchFlags::ONLYDIR);
 
-/// Makes a [`Bell`] ring at once, from any thread.
+/// Makes a `Bell` ring at once, from any thread.
 #[derive(Clone, Debug)]
 pub struct Ring(Arc<OwnedFd>);
 
