@@ -232,6 +232,9 @@ impl Batch {
             }
         }
         let metric = self.text(metric);
+        if metric.contains('.') {
+            warn_of_dot(metric);
+        }
         let entity = self.find(DESCRIPTOR, metric).unwrap_or_else(|| self.add(DESCRIPTOR, metric, None));
         let key = *self.unit_key.get_or_init(|| self.name("unit"));
         match unit.as_str() {
@@ -310,4 +313,12 @@ fn insert_identity(index: &mut Index, tree: &Tree, entity: u32) {
 
 fn identity_hash(kind: u32, id: u32) -> u64 {
     hash(&(u64::from(kind) << 32 | u64::from(id)))
+}
+
+/// Warns once a batch and name: a figure that its author sees nowhere is hard to find.
+#[cold]
+fn warn_of_dot(metric: &str) {
+    crate::log::warn(
+        &["`", metric, "` is published and will not be seen: names with a dot are raw, use `_`"].concat(),
+    );
 }

@@ -70,6 +70,29 @@ fn a_case_is_blessed_checked_and_shows_its_difference() {
 }
 
 #[test]
+fn a_configuration_that_is_no_json_is_no_expectation() {
+    let folder = case_folder(r#"{"label":"owner""#);
+    let error = golden::cases(folder.path()).unwrap_err();
+    assert!(error.to_string().contains("labels/config.json: "), "{error}");
+    // Unless the case is about that.
+    fs::write(folder.path().join("labels/expected.error"), "").unwrap();
+    assert_eq!(only_case(folder.path()).config, r#"{"label":"owner""#);
+}
+
+#[test]
+fn a_published_name_with_a_dot_is_warned_about() {
+    let batch = Batch::from_columns(Columns::from_json(BATCH).unwrap());
+    let ((), lines) = insights_sdk::log::capture(|| {
+        for pod in batch.pods() {
+            pod.publish("pod.share", 1.0, Unit::Percent);
+            pod.publish("pod_share", 1.0, Unit::Percent);
+        }
+    });
+    let [(insights_sdk::log::Level::Warn, line)] = &*lines else { panic!("{lines:?}") };
+    assert!(line.starts_with("`pod.share` is published and will not be seen"), "{line}");
+}
+
+#[test]
 fn the_order_of_names_and_siblings_is_no_difference() {
     let folder = case_folder("{}");
     let expected = r#"{"scope":"node","id":"n1","time_unix_ms":1,"entities":[

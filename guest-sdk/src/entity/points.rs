@@ -92,8 +92,9 @@ impl<'a> Entity<'a> {
         counters.iter(self.index).map(|(name, counter)| (Name(name), counter)).collect()
     }
 
-    /// Sets a gauge that dashboards shall see and says its unit to the formatters. Published names hold no dot. A value
-    /// that is not finite is not published.
+    /// Sets a gauge that dashboards shall see and says its unit to the formatters. Published names hold no dot: formatters
+    /// take a name with one for a raw figure and leave it out, which a line in the log says. A value that is not finite is
+    /// not published.
     pub fn publish(self, key: impl Key, value: f64, unit: Unit) {
         let key = key.intern(self.batch);
         self.set_gauge(key, value);

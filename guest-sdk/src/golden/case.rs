@@ -103,14 +103,23 @@ impl Case {
         let Some(batch) = read(&batch_path)? else {
             return Err(GoldenError { path: batch_path, reason: "a case needs this file".into() });
         };
+        let config_path = folder.join("config.json");
+        let config = read(&config_path)?.unwrap_or_else(|| "{}".into());
+        let expected = expected(folder)?;
+        // Where an error is expected already, the case may be about text that is no JSON.
+        if !matches!(expected, Some(Expected::Error(_)))
+            && let Err(error) = json::parse(&config)
+        {
+            return Err(GoldenError { path: config_path, reason: error.to_string() });
+        }
         Ok(Self {
             name: folder.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default(),
             folder: folder.into(),
-            config: read(&folder.join("config.json"))?.unwrap_or_else(|| "{}".into()),
+            config,
             batch: parse_batch(&batch_path, &batch)?,
             limits: limits(&folder.join("limits.json"))?,
             state: state(&folder.join(STATE_BEFORE))?.unwrap_or_default(),
-            expected: expected(folder)?,
+            expected,
             expected_state: state(&folder.join(STATE))?,
         })
     }

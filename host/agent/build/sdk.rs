@@ -2,6 +2,9 @@
 //!
 //! The archive is made of `PATH LENGTH` lines, each followed by so many bytes, and compressed.
 
+#[path = "links.rs"]
+mod links;
+
 use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -12,6 +15,12 @@ use flate2::write::GzEncoder;
 /// Files and folders that go in as they are. The guide is part of the SDK's documentation tests.
 const TAKEN: [&str; 5] =
     ["guest-sdk/Cargo.toml", "guest-sdk/src", "wit", "docs/authors.md", "docs/raw-metrics.md"];
+
+fn is_taken(path: &str) -> bool {
+    TAKEN
+        .iter()
+        .any(|taken| path.strip_prefix(taken).is_some_and(|rest| rest.is_empty() || rest.starts_with('/')))
+}
 
 /// Writes the archive.
 pub(crate) fn write(workspace: &Path, out: &Path) -> Result<(), String> {
@@ -25,7 +34,10 @@ pub(crate) fn write(workspace: &Path, out: &Path) -> Result<(), String> {
         println!("cargo::rerun-if-changed={}", workspace.join(taken).display());
         for path in files_of(&workspace.join(taken))? {
             let name = path.strip_prefix(workspace).unwrap_or(&path).display().to_string();
-            files.push((name, read(&path)?));
+            let text = read(&path)?;
+            let text =
+                if name.ends_with(".md") { links::without_missing(&name, &text, &is_taken) } else { text };
+            files.push((name, text));
         }
     }
     for own in ["Cargo.toml", "Cargo.lock"] {

@@ -269,6 +269,10 @@ NAME is the folder's name, CRATE the package name in FOLDER/Cargo.toml with `_` 
         /// crate, only test again.
         #[arg(long, conflicts_with = "bless")]
         watch: bool,
+        /// Print what the component wrote (log, standard output, standard error) under every case, not only under those
+        /// that fail.
+        #[arg(long)]
+        show_output: bool,
     },
     /// Show what a component is: world, imports, exports, size, hash, and what it says of itself.
     Inspect {

@@ -45,11 +45,12 @@ fn main() -> ExitCode {
             transform::new(&New { name, formatter: *formatter, parent, sdk: sdk.as_deref() })
         }
         Command::Transform(Transform::Build { folder }) => transform::build(folder),
-        Command::Transform(Transform::Test { folder, wasm, watch: true, .. }) => {
-            transform::watch(folder, wasm.as_deref())
+        Command::Transform(Transform::Test { folder, wasm, watch: true, show_output, .. }) => {
+            transform::watch(folder, wasm.as_deref(), *show_output)
         }
-        Command::Transform(Transform::Test { folder, wasm, bless, .. }) => {
-            transform::test(folder, wasm.as_deref(), *bless)
+        Command::Transform(Transform::Test { folder, wasm, bless, show_output, .. }) => {
+            let options = transform::Options { bless: *bless, show_output: *show_output };
+            transform::test(folder, wasm.as_deref(), &options)
         }
         Command::Transform(Transform::Inspect { file }) => transform::inspect(file),
     };

@@ -1,9 +1,12 @@
 //! What an author does with a component: begin one, build it, test it, look into it.
 
+mod advice;
 mod build;
+mod capture;
 mod find;
 mod golden;
 mod inspect;
+mod largest;
 mod names;
 mod new;
 mod sdk;
@@ -20,7 +23,7 @@ use crate::library;
 use crate::output;
 
 pub use build::build;
-pub use golden::test;
+pub use golden::{Options, test};
 pub use new::{New, new};
 pub use watch::watch;
 
@@ -32,6 +35,9 @@ pub fn inspect(file: &Path) -> anyhow::Result<()> {
     let wasm = read(file)?;
     let outline = inspect::outline(&wasm).map_err(|error| Usage(format!("{}: {error}", file.display())))?;
     output::print(inspect::outside(file, &wasm, &outline));
+    if !advice::has_world(&outline) {
+        anyhow::bail!("{}: {}", file.display(), advice::NO_WORLD);
+    }
     let component = load(file, &wasm)?;
     output::print(inspect::inside(&component));
     Ok(())

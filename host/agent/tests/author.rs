@@ -85,6 +85,38 @@ fn from_nothing_to_a_passing_case(name: &str, options: &[&str], expected: &str) 
     assert!(good(&test(&[])).contains("ok        first"));
 
     let source = krate.join("src/lib.rs");
+    let right = fs::read_to_string(&source).expect("the crate has a source");
+    let (before, macro_call) = right.rsplit_once("insights_sdk::export_").expect("it ends with the macro");
+    let method = "batch: &Batch) -> Result<(), String> {";
+    if let Some((head, tail)) = before.split_once(method) {
+        let talk = r#"
+        log::info("seen");
+        println!("printed");
+        if batch.scope_id().is_empty() {
+            println!("{:?}", std::time::Instant::now());
+        }"#;
+        let talkative = format!("{head}{method}{talk}{tail}insights_sdk::export_{macro_call}");
+        fs::write(&source, talkative).expect("can be written");
+        let built = done(builds(&insightd, &krate).args(["transform", "build"]));
+        good(&built);
+        assert!(text(&built.stderr).contains("warning: it reads a clock"), "{}", text(&built.stderr));
+        assert!(!good(&test(&[])).contains("seen"), "a case that passes is one line");
+        let shown = good(&test(&["--show-output"]));
+        assert!(
+            shown.contains("ok        first\n          INFO  seen\n          INFO  printed\n"),
+            "{shown}"
+        );
+        let blessed = fs::read_to_string(&expectation).expect("the case has an expectation");
+        fs::write(&expectation, blessed.replace("nobody", "somebody")).expect("can be written");
+        let failed = text(&test(&[]).stdout);
+        assert!(failed.contains("FAILED") && failed.contains("          INFO  printed\n"), "{failed}");
+    }
+    fs::write(&source, before).expect("can be written");
+    let without = done(builds(&insightd, &krate).args(["transform", "build"]));
+    let log = text(&without.stderr);
+    assert_eq!(without.status.code(), Some(1), "{log}");
+    assert!(log.contains("is `insights_sdk::export_transform!(TYPE);`"), "{log}");
+
     fs::write(&source, "mistake").expect("can be written");
     let broken = done(builds(&insightd, &krate).args(["transform", "build"]));
     let log = text(&broken.stderr);

@@ -57,6 +57,19 @@ fn a_replay_prints_what_run_prints() {
 }
 
 #[test]
+fn a_replay_names_the_cluster_as_the_configuration_does() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let config = folder.path().join("insightd.yaml");
+    fs::write(&config, "node: {cluster_name: another}\n").expect("can be written");
+    let (recording, _) = recorded(folder.path(), "v2-systemd", &[]);
+    let (events, _) = good(&["replay", argument(&recording), "--config", argument(&config)]);
+    for event in events.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).expect("JSON")) {
+        assert_eq!(event["ClusterName"], "another", "{event}");
+    }
+    assert!(events.lines().count() > 10, "{events}");
+}
+
+#[test]
 fn a_recording_says_what_it_is_and_holds_raw_batches() {
     let folder = tempfile::tempdir().expect("a folder");
     let (recording, _) = recorded(folder.path(), "v2-systemd", &[]);

@@ -66,9 +66,9 @@ fn configuration(file: Option<&Path>, pipeline: Option<&str>) -> Result<Config, 
         None => Config::parse("", None, &environment)?,
     };
     config.role = Role::All;
-    // What is worth a line in the log of an agent that starts is none here.
+    // What is worth a line in the log of an agent that starts is none here; what components write is.
     if config.log.level == "info" {
-        config.log.level = "warn".into();
+        config.log.level = "warn,transform=info".into();
     }
     if let Some(wanted) = pipeline {
         let known: Vec<String> = config.pipelines.iter().map(|pipeline| pipeline.name.clone()).collect();
@@ -108,7 +108,7 @@ fn chains(
     let sinks = SinkSet::new(sinks?);
     let names: Vec<String> = sinks.limits_by_name().into_iter().map(|(name, _)| name).collect();
     let pipelines = assemble::pipelines(config, &mut library, &names).map_err(report)?;
-    Ok(Chains::new(pipelines, sinks))
+    Ok(Chains::new(pipelines, sinks).name_cluster(config.node.cluster_name.as_deref()))
 }
 
 fn content(file: &Path) -> Result<Arc<[u8]>, String> {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use insights_sdk::Columns;
+use insights_sdk::{Batch, Columns};
 
 use crate::config::Scope;
 use crate::counters::Counters;
@@ -18,6 +18,8 @@ pub struct Chains {
     sinks: SinkSet,
     states: States,
     counters: Counters,
+    /// Name of the cluster, over the one that was recorded.
+    cluster_name: Option<String>,
     /// Batches that no pipeline is for, by scope.
     left_out: BTreeMap<String, u64>,
 }
@@ -26,7 +28,13 @@ impl Chains {
     /// Chains that have not run.
     pub fn new(pipelines: Vec<Pipeline>, sinks: SinkSet) -> Self {
         let (states, counters) = (States::open(None), Counters::default());
-        Self { pipelines, sinks, states, counters, left_out: BTreeMap::new() }
+        Self { pipelines, sinks, states, counters, cluster_name: None, left_out: BTreeMap::new() }
+    }
+
+    /// Gives every batch this name of the cluster, as the agent's sources do where the configuration has one.
+    pub fn name_cluster(mut self, name: Option<&str>) -> Self {
+        self.cluster_name = name.map(str::to_owned);
+        self
     }
 
     /// Runs a batch through the pipelines of its scope; its events are with the sinks afterwards.
@@ -39,6 +47,10 @@ impl Chains {
         let Some(scope) = scope else {
             *self.left_out.entry(batch.scope).or_default() += 1;
             return Ok(());
+        };
+        let batch = match &self.cluster_name {
+            Some(name) => named(batch, name),
+            None => batch,
         };
         let Self { pipelines, sinks, states, counters, .. } = self;
         let time_unix_ms = batch.time_unix_ms;
@@ -71,4 +83,18 @@ impl Chains {
         notes.extend(lost.map(|(cause, events)| format!("{events} events lost: {cause}")));
         notes
     }
+}
+
+/// Says to which cluster the node, or the cluster, of a batch belongs.
+fn named(batch: Columns, name: &str) -> Columns {
+    let batch = Batch::from_columns(batch);
+    for kind in ["node", "cluster"] {
+        for entity in batch.of_kind(kind) {
+            // Nodes of a cluster's batch are its children.
+            if entity.parent().is_none() {
+                entity.set_attribute("cluster.name", name);
+            }
+        }
+    }
+    batch.into_columns()
 }

@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 
-use super::{inspect, load, read, strip};
+use super::largest::Largest;
+use super::{advice, inspect, load, read, strip};
 use crate::app::Usage;
 use crate::output;
 
@@ -16,18 +17,35 @@ use crate::output;
 /// # Errors
 /// [`Usage`] where there is no crate; otherwise what is missing on this machine, or why the crate gives no component.
 pub fn build(folder: &Path) -> anyhow::Result<()> {
-    let file = make(folder)?;
+    let Made { file, largest } = make(folder)?;
     let wasm = read(&file)?;
     let outline = inspect::outline(&wasm).with_context(|| file.display().to_string())?;
     output::print(inspect::outside(&file, &wasm, &outline));
+    if !advice::has_world(&outline) {
+        bail!("{}: {}", file.display(), advice::NO_WORLD);
+    }
     let component = load(&file, &wasm)?;
+    for warning in advice::warnings(&outline, wasm.len(), &largest) {
+        output::complain(format_args!("warning: {warning}"));
+    }
     let description = component.description();
+    if let Err(error) = serde_json::from_str::<serde_json::Value>(&description.config_schema) {
+        output::complain(format_args!("warning: its config_schema is not JSON: {error}"));
+    }
     output::line(format_args!("ok        {} {} {}", component.kind(), description.name, description.version));
     Ok(())
 }
 
-/// Builds, and gives the file where `transform test` looks first.
-pub(super) fn make(folder: &Path) -> anyhow::Result<PathBuf> {
+/// A component that was built.
+pub(super) struct Made {
+    /// Where `transform test` looks first.
+    pub(super) file: PathBuf,
+    /// Read before the names were stripped.
+    largest: Largest,
+}
+
+/// Builds the crate and writes the component.
+pub(super) fn make(folder: &Path) -> anyhow::Result<Made> {
     let unusable = |error| Usage(format!("{}: {error}", folder.display()));
     let full = folder.canonicalize().map_err(unusable)?;
     if !full.join("Cargo.toml").is_file() {
@@ -40,11 +58,12 @@ pub(super) fn make(folder: &Path) -> anyhow::Result<PathBuf> {
     cargo::check_target(&full)?;
     let built = cargo::component(&full)?;
     let wasm = fs::read(&built).with_context(|| built.display().to_string())?;
+    let largest = Largest::read(&wasm);
     let Some(wasm) = strip::strip(&wasm) else { bail!("{}: Cargo made no WebAssembly", built.display()) };
     let name = full.file_name().unwrap_or_default();
     let made = full.join("target/transforms").join(name).with_added_extension("wasm");
     fs::create_dir_all(made.parent().unwrap_or(&full))
         .and_then(|()| fs::write(&made, wasm))
         .with_context(|| format!("{}: cannot be written", made.display()))?;
-    Ok(made)
+    Ok(Made { file: made, largest })
 }

@@ -7,15 +7,25 @@ use insightd_sandbox::{CallError, Component, Kind};
 use insights_sdk::golden::{self, Case, Expected, Outcome};
 use insights_sdk::state::Space;
 
-use super::{find, load, read};
+use super::capture::{Line, capture};
+use super::{advice, find, load, read};
 use crate::app::Usage;
 use crate::output;
 
-/// `insightd transform test`: prints one line a case, and what differs.
+/// Options of `insightd transform test`.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Options {
+    /// Writes what comes out as the expectation.
+    pub bless: bool,
+    /// Prints what the component wrote in every case, not only in those that fail.
+    pub show_output: bool,
+}
+
+/// `insightd transform test`: prints one line a case, and what differs, with what the component wrote meanwhile.
 ///
 /// # Errors
 /// [`Usage`] when there is nothing to test; otherwise how many cases failed.
-pub fn test(folder: &Path, wasm: Option<&Path>, bless: bool) -> anyhow::Result<()> {
+pub fn test(folder: &Path, wasm: Option<&Path>, options: &Options) -> anyhow::Result<()> {
     let cases = golden::cases(cases_in(folder)?).map_err(|error| Usage(error.to_string()))?;
     let file = match wasm {
         Some(file) => file.to_path_buf(),
@@ -25,11 +35,25 @@ pub fn test(folder: &Path, wasm: Option<&Path>, bless: bool) -> anyhow::Result<(
     output::line(format_args!("{} cases against {} ({})", cases.len(), file.display(), component.kind()));
     let mut failed = 0;
     for case in &cases {
-        let (outcome, state) = run(&component, case);
+        let missing = advice::keys_missing_in_schema(&component.description().config_schema, &case.config);
+        let ((outcome, state), output) = capture(|| run(&component, case));
+        // A configuration that is refused may hold keys that no schema should list.
+        if !missing.is_empty() && !matches!(outcome, Outcome::Error(_)) {
+            output::line(format_args!(
+                "warning   {}: the component's config schema lacks {}",
+                case.name,
+                missing.join(", ")
+            ));
+        }
         let outcome = on_lines_of(case, outcome);
         match case.check(&outcome).and_then(|()| case.check_state(&state)) {
-            Ok(()) => output::line(format_args!("ok        {}", case.name)),
-            Err(_) if bless => {
+            Ok(()) => {
+                output::line(format_args!("ok        {}", case.name));
+                if options.show_output {
+                    print_output(&output);
+                }
+            }
+            Err(_) if options.bless => {
                 case.bless(&outcome)
                     .and_then(|()| case.bless_state(&state))
                     .map_err(|error| Usage(error.to_string()))?;
@@ -38,6 +62,7 @@ pub fn test(folder: &Path, wasm: Option<&Path>, bless: bool) -> anyhow::Result<(
             Err(difference) => {
                 failed += 1;
                 output::line(format_args!("FAILED    {}: {difference}", case.name));
+                print_output(&output);
             }
         }
     }
@@ -45,6 +70,13 @@ pub fn test(folder: &Path, wasm: Option<&Path>, bless: bool) -> anyhow::Result<(
         bail!("{failed} of {} cases failed; --bless makes what came out the expectation", cases.len());
     }
     Ok(())
+}
+
+/// Prints what the component wrote, indented under the line of its case.
+fn print_output(output: &[Line]) {
+    for Line { level, text } in output {
+        output::line(format_args!("          {:<5} {text}", level.as_str()));
+    }
 }
 
 /// Where the cases of a component are.

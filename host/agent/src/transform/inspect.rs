@@ -9,7 +9,7 @@ use wasmparser::{Encoding, Parser, Payload};
 use crate::config::Sha256;
 
 /// The contract's package, without version.
-const PACKAGE: &str = "insights:transform";
+pub(super) const PACKAGE: &str = "insights:transform";
 
 /// Names that a component imports and exports.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -89,9 +89,23 @@ pub(super) fn outside(file: &Path, wasm: &[u8], outline: &Outline) -> String {
         Some((world, version)) => writeln!(text, "world     {world} of {PACKAGE}@{version}"),
         None => writeln!(text, "world     none of {PACKAGE}"),
     };
-    list(&mut text, "imports", &outline.imports);
+    list(&mut text, "imports", &imports(&outline.imports));
     list(&mut text, "exports", &outline.exports);
     text
+}
+
+/// Returns the imports, those of `wasi:` in one line: Rust's standard library brings a dozen of them along, and what they
+/// are is the same in every component that uses it.
+fn imports(imports: &[String]) -> Vec<String> {
+    let (wasi, mut own): (Vec<_>, Vec<_>) =
+        imports.iter().cloned().partition(|import| import.starts_with("wasi:"));
+    if !wasi.is_empty() {
+        own.push(format!(
+            "wasi: {} interfaces of the standard library; the agent grants none of them access to anything",
+            wasi.len()
+        ));
+    }
+    own
 }
 
 /// What it says of itself.

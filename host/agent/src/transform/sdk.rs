@@ -46,4 +46,22 @@ mod tests {
         assert!(!text(LOCK).contains("name = \"tokio\"\n") && !text(LOCK).contains("proptest"));
         assert!(ARCHIVE.len() < 150_000, "{} bytes", ARCHIVE.len());
     }
+
+    #[test]
+    fn links_of_the_guides_lead_somewhere() {
+        let files = files().unwrap();
+        let mut links = 0;
+        for (name, text) in files.iter().filter(|(name, _)| name.ends_with(".md")) {
+            for target in text.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
+                let path = target.split('#').next().unwrap_or_default();
+                if path.is_empty() || path.contains("://") || path.contains(' ') {
+                    continue;
+                }
+                let found = format!("docs/{path}");
+                assert!(files.iter().any(|(other, _)| *other == found), "{name}: {target}");
+                links += 1;
+            }
+        }
+        assert!(links > 0, "the guide links to the raw names");
+    }
 }

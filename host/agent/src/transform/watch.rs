@@ -8,6 +8,7 @@ use std::time::{Duration, SystemTime};
 
 use sha2::{Digest, Sha256};
 
+use super::golden::Options;
 use super::{build, golden};
 
 /// Between two looks. A look asks for names, sizes and times; content is read when one of them has changed.
@@ -20,15 +21,17 @@ const MAX_READ: u64 = 4 << 20;
 ///
 /// # Errors
 /// There is no case, and never a test to run.
-pub fn watch(folder: &Path, wasm: Option<&Path>) -> anyhow::Result<()> {
+pub fn watch(folder: &Path, wasm: Option<&Path>, show_output: bool) -> anyhow::Result<()> {
+    let options = Options { bless: false, show_output };
     golden::cases_in(folder)?;
     let builds = wasm.is_none() && folder.join("Cargo.toml").is_file();
     let wasm_file = wasm.map(Path::to_path_buf);
     let mut seen = Snapshot::of(folder, wasm_file.as_deref());
     loop {
         let digest = seen.digest();
-        let built = if builds { build::make(folder).map(Some) } else { Ok(wasm_file.clone()) };
-        let tested = built.and_then(|file| golden::test(folder, file.as_deref(), false));
+        let built =
+            if builds { build::make(folder).map(|made| Some(made.file)) } else { Ok(wasm_file.clone()) };
+        let tested = built.and_then(|file| golden::test(folder, file.as_deref(), &options));
         if let Err(error) = tested {
             output::complain(format_args!("{error:#}"));
         }
