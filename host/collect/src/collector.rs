@@ -144,7 +144,8 @@ impl Collector {
         let start = self.root.now_ns();
         let mounts = self.mounts(&mut problems);
         if self.layout.is_none() {
-            self.layout = Layout::detect(&self.root, &mounts.hierarchies);
+            self.layout = Layout::detect(&self.root, &mounts.hierarchies, &mut problems)
+                .or_else(|| Layout::usual(&self.root, &mut problems));
         }
         if self.layout.is_none() {
             let nothing = "no cgroup hierarchy is mounted, or none can be seen below the host root";

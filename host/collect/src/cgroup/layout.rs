@@ -4,6 +4,7 @@ use super::reading::{Reader, Reading, Remembered};
 use super::{v1, v2};
 use crate::error::is_absent;
 use crate::proc::mountinfo::Mount;
+use crate::report::Problems;
 use crate::root::{Dir, HostRoot};
 
 /// Where systemd, and every container runtime after it, mounts the hierarchies.
@@ -67,8 +68,16 @@ pub(crate) enum Layout {
 
 impl Layout {
     /// None where no hierarchy is mounted, or none that can be reached below this root.
-    pub(crate) fn detect(root: &HostRoot, mounts: &Mounts) -> Option<Self> {
-        let open = |point: &str| root.dir(point).ok().map(|dir| Hierarchy { point: point.to_owned(), dir });
+    pub(crate) fn detect(root: &HostRoot, mounts: &Mounts, problems: &mut Problems) -> Option<Self> {
+        let mut open = |point: &str| match root.dir(point) {
+            Ok(dir) => Some(Hierarchy { point: point.to_owned(), dir }),
+            Err(errno) => {
+                if !is_absent(errno) {
+                    problems.add("cgroup", || point.to_owned(), std::io::Error::from(errno));
+                }
+                None
+            }
+        };
         let usual_v2 = mounts.v2.as_deref() == Some(USUAL_POINT);
         let any_v1 = mounts.v1.iter().any(Option::is_some);
         if let Some(point) = mounts.v2.as_deref().filter(|_| usual_v2 || !any_v1) {
@@ -86,6 +95,34 @@ impl Layout {
         let [cpuacct, memory, cpu, blkio, pids] = found;
         let controllers = Controllers { cpuacct, memory, cpu, blkio, pids };
         (!hierarchies.is_empty()).then_some(Self::V1 { hierarchies, controllers })
+    }
+
+    /// The hierarchies in the place where every host has them, for when the mount list does not say it: it cannot be read,
+    /// or is another mount namespace's. That is a problem of its own.
+    pub(crate) fn usual(root: &HostRoot, problems: &mut Problems) -> Option<Self> {
+        let dir = root.dir(USUAL_POINT).ok()?;
+        let mut mounts = Mounts::default();
+        // above the hierarchies of v1 there is a file system without files
+        if [c"cgroup.controllers", c"cgroup.procs", c"cpu.stat"].iter().any(|name| dir.file(name).is_ok()) {
+            mounts.v2 = Some(USUAL_POINT.to_owned());
+        } else {
+            let mut found = Vec::new();
+            dir.for_each(|entry| found.extend(entry.is_dir.then(|| entry.name.to_owned()))).ok()?;
+            // a directory that nothing is mounted on is empty
+            found.retain(|name| {
+                let mut entries = 0;
+                dir.dir(name).is_ok_and(|dir| dir.for_each(|_| entries += 1).is_ok()) && entries > 0
+            });
+            found.sort_unstable();
+            for (controller, place) in CONTROLLERS.iter().zip(&mut mounts.v1) {
+                let name = found.iter().find(|name| name.split(',').any(|part| part == *controller));
+                *place = name.map(|name| format!("{USUAL_POINT}/{name}"));
+            }
+        }
+        let layout = Self::detect(root, &mounts, problems)?;
+        let error = "no cgroup hierarchy in the mount list; using the ones found here";
+        problems.add("cgroup", || USUAL_POINT.to_owned(), error);
+        Some(layout)
     }
 
     /// `1` or `2`.
@@ -152,6 +189,15 @@ impl Layout {
         }
     }
 
+    /// CPU time of one cgroup, nanoseconds.
+    pub(crate) fn cpu_usage(&self, path: &str, reader: &mut Reader<'_>) -> Option<u64> {
+        let folders = self.open(path, reader)?;
+        match self {
+            Self::V1 { controllers, .. } => v1::cpu_usage(&folders.of(*controllers), reader),
+            Self::V2 { .. } => v2::cpu_usage(folders.dirs.first()?.as_ref()?, reader),
+        }
+    }
+
     /// The root cgroup, which stands for the whole machine.
     pub(crate) fn read_root(&self, reader: &mut Reader<'_>, into: &mut Reading) {
         // each folder again: they are few, and the hierarchy's own handle stays where it is
@@ -185,6 +231,10 @@ mod tests {
         mounts
     }
 
+    fn detect(root: &HostRoot, text: &str) -> Option<Layout> {
+        Layout::detect(root, &mounts(text), &mut Problems::default())
+    }
+
     fn tree(folders: &[&str]) -> (tempfile::TempDir, HostRoot) {
         let dir = tempfile::tempdir().unwrap();
         for folder in folders {
@@ -204,7 +254,7 @@ mod tests {
     fn hybrid_is_v1() {
         let (_dir, root) =
             tree(&["sys/fs/cgroup/cpu,cpuacct", "sys/fs/cgroup/memory", "sys/fs/cgroup/unified"]);
-        let layout = Layout::detect(&root, &mounts(HYBRID)).unwrap();
+        let layout = detect(&root, HYBRID).unwrap();
         assert_eq!(layout.version(), "1");
         let Layout::V1 { hierarchies, controllers } = layout else { panic!() };
         assert_eq!(hierarchies.len(), 2);
@@ -217,13 +267,40 @@ mod tests {
     fn unified_is_v2() {
         let (_dir, root) = tree(&["sys/fs/cgroup"]);
         let text = "41 31 0:38 / /run/other rw - cgroup2 cgroup2 rw\n31 23 0:28 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw\n";
-        assert_eq!(Layout::detect(&root, &mounts(text)).unwrap().version(), "2");
+        assert_eq!(detect(&root, text).unwrap().version(), "2");
     }
 
     #[test]
     fn nothing_mounted_is_nothing() {
         let (_dir, root) = tree(&["sys"]);
-        assert!(Layout::detect(&root, &mounts("")).is_none());
-        assert!(Layout::detect(&root, &mounts(HYBRID)).is_none(), "none of the points can be reached");
+        assert!(detect(&root, "").is_none());
+        assert!(detect(&root, HYBRID).is_none(), "none of the points can be reached");
+    }
+
+    #[test]
+    fn hierarchies_are_found_where_they_always_are() {
+        let usual = |folders: &[&str]| {
+            let (_dir, root) = tree(folders);
+            let mut problems = Problems::default();
+            let layout = Layout::usual(&root, &mut problems);
+            (layout, problems.listed)
+        };
+        let (layout, problems) = usual(&["sys/fs/cgroup/cgroup.controllers", "sys/fs/cgroup/kubepods"]);
+        assert_eq!(layout.unwrap().version(), "2");
+        assert_eq!(problems.len(), 1, "said");
+        let v1 = [
+            "sys/fs/cgroup/cpu,cpuacct/tasks",
+            "sys/fs/cgroup/memory/tasks",
+            "sys/fs/cgroup/unified/cgroup.procs",
+            // nothing is mounted there
+            "sys/fs/cgroup/pids",
+        ];
+        let Some(Layout::V1 { hierarchies, controllers }) = usual(&v1).0 else { panic!() };
+        assert_eq!(hierarchies.len(), 2);
+        assert_eq!(hierarchies[controllers.cpu.unwrap()].point, "/sys/fs/cgroup/cpu,cpuacct");
+        assert_eq!(controllers.pids, None);
+        let (layout, problems) = usual(&["sys/fs/cgroup/systemd/x"]);
+        assert!(layout.is_none() && problems.is_empty());
+        assert!(usual(&["sys"]).0.is_none());
     }
 }

@@ -1,20 +1,19 @@
 //! Which cgroups of pods and containers there are, from tick to tick.
 
+mod duplicates;
+mod listing;
+mod search;
+
 use rustix::io::Errno;
 
-use super::path::{self, Folder, Qos};
+use self::listing::{Listed, Listing};
+use self::search::Search;
+use super::path::{self, Qos};
 use super::reading::Remembered;
 use super::sum::DeviceSum;
 use crate::error::is_absent;
 use crate::report::Problems;
-use crate::root::{Dir, Entry, HostRoot};
-
-/// A search through the whole hierarchy for the tops of pods is due after so long: a kubelet may start late, or a second
-/// one inside a container. Below a known top, nothing is ever missed.
-const SEARCH_NS: u64 = 300 * 1_000_000_000;
-/// A search goes no deeper, and looks at no more folders.
-const SEARCH_DEPTH: usize = 10;
-const SEARCH_FOLDERS: usize = 20_000;
+use crate::root::{Dir, HostRoot};
 
 /// What stays known of one cgroup.
 #[derive(Debug)]
@@ -83,14 +82,21 @@ pub(crate) struct Pod {
     pub(crate) containers: Vec<Container>,
     /// Process whose network was read last; 0 = none.
     pub(crate) process: u32,
+    /// Another cgroup stands for this pod.
+    pub(crate) hidden: bool,
+    /// This one was chosen to stand for its pod.
+    chosen: bool,
+    /// When its containers were listed to the end, at this tick and at the one before.
+    listed_ns: Option<u64>,
+    listed_before_ns: Option<u64>,
 }
 
 /// All pods, in order of path.
 #[derive(Debug, Default)]
 pub(crate) struct Tree {
-    tops: Vec<String>,
+    search: Search,
+    listed: Listed,
     pub(crate) pods: Vec<Pod>,
-    searched_ns: Option<u64>,
 }
 
 /// The hierarchy that is walked.
@@ -119,111 +125,49 @@ impl Walked<'_> {
 impl Tree {
     /// Brings the list of pods up to date. Their containers are listed by [`Pod::list`], right before they are read.
     pub(crate) fn update(&mut self, walked: Walked<'_>, now_ns: u64, problems: &mut Problems) {
-        let due = self.searched_ns.is_none_or(|at| now_ns.saturating_sub(at) >= SEARCH_NS);
-        if due || self.tops.is_empty() {
-            self.tops.clear();
-            let mut left = SEARCH_FOLDERS;
-            search(walked, "", SEARCH_DEPTH, &mut left, &mut self.tops);
-            self.tops.sort_unstable();
-            self.searched_ns = Some(now_ns);
-        }
-        for pod in &mut self.pods {
+        let Self { search, listed, pods } = self;
+        search.update(walked, now_ns, problems);
+        for pod in pods.iter_mut() {
             pod.cgroup.seen = false;
+            pod.listed_before_ns = pod.listed_ns.take();
         }
-        let Self { tops, pods, .. } = self;
-        for top in tops.iter() {
-            if let Err(errno) = list_pods(walked, top, pods)
-                && !is_absent(errno)
-            {
-                problems.add("cgroup", || format!("{}/{top}", walked.point), std::io::Error::from(errno));
+        let mut listing = Listing { walked, before: listed, listed: Listed::new(), pods, now_ns };
+        let mut gone = Vec::new();
+        for top in &search.tops {
+            if !listing.top(top, problems) {
+                gone.push(top.clone());
             }
         }
+        *listed = listing.listed;
+        search.forget(&gone, now_ns);
         pods.retain(|pod| pod.cgroup.seen);
     }
 }
 
-/// Folders that do not hold pods are no reason to complain: they come and go, and none of them is needed.
-fn search(walked: Walked<'_>, path: &str, depth: usize, left: &mut usize, tops: &mut Vec<String>) {
-    let Ok(dir) = walked.open(path) else { return };
-    let parent = path.rsplit('/').next().unwrap_or(path);
-    let mut deeper = Vec::new();
-    let listed = dir.for_each(|entry| {
-        if !entry.is_dir || *left == 0 {
-            return;
-        }
-        *left -= 1;
-        match path::folder(parent, entry.name) {
-            Folder::Kubepods => tops.push(join(path, entry.name)),
-            Folder::Pod(_) | Folder::QosClass => {}
-            Folder::Other => deeper.push(join(path, entry.name)),
-        }
-    });
-    if listed.is_err() || depth == 0 {
-        return;
-    }
-    for path in deeper {
-        search(walked, &path, depth - 1, left, tops);
-    }
-}
-
-/// The pods of a top and of the classes in it.
-fn list_pods(walked: Walked<'_>, top: &str, pods: &mut Vec<Pod>) -> Result<(), Errno> {
-    let mut classes = Vec::new();
-    let parent = top.rsplit('/').next().unwrap_or(top);
-    walked.open(top)?.for_each(|entry| {
-        if !entry.is_dir {
-            return;
-        }
-        match path::folder(parent, entry.name) {
-            Folder::QosClass => classes.push(join(top, entry.name)),
-            Folder::Pod(name) => see_pod(walked, pods, top, entry, &name),
-            Folder::Kubepods | Folder::Other => {}
-        }
-    })?;
-    for class in classes {
-        let name = class.rsplit('/').next().unwrap_or(&class);
-        let Ok(dir) = walked.open(&class) else { continue };
-        dir.for_each(|entry| {
-            if entry.is_dir
-                && let Folder::Pod(pod) = path::folder(name, entry.name)
-            {
-                see_pod(walked, pods, &class, entry, &pod);
-            }
-        })?;
-    }
-    Ok(())
-}
-
-fn see_pod(
-    walked: Walked<'_>,
-    pods: &mut Vec<Pod>,
-    folder: &str,
-    entry: Entry<'_>,
-    name: &path::PodName<'_>,
-) {
-    let known = pods.binary_search_by(|pod| compare(&pod.cgroup.path, folder, entry.name));
-    match known {
-        Ok(index) => {
-            let inode = walked.inode(&pods[index].cgroup.path, entry.inode);
-            pods[index].cgroup.see(inode, None);
-        }
-        Err(index) => {
-            let path = join(folder, entry.name);
-            let inode = walked.inode(&path, entry.inode);
-            let (uid, qos) = (name.uid(), name.qos);
-            let cgroup = Known::new(path, inode, None);
-            pods.insert(index, Pod { cgroup, uid, qos, containers: Vec::new(), process: 0 });
-        }
-    }
-}
-
 impl Pod {
-    /// Brings the list of containers up to date; `dir` is the pod's folder in the walked hierarchy.
-    pub(crate) fn list(&mut self, walked: Walked<'_>, dir: &Dir) -> Result<(), Errno> {
-        let Self { cgroup, containers, .. } = self;
+    fn new(cgroup: Known, uid: String, qos: Qos) -> Self {
+        Self {
+            cgroup,
+            uid,
+            qos,
+            containers: Vec::new(),
+            process: 0,
+            hidden: false,
+            chosen: false,
+            listed_ns: None,
+            listed_before_ns: None,
+        }
+    }
+
+    /// Brings the list of containers up to date; `dir` is the pod's directory in the walked hierarchy. Where that fails,
+    /// those that were known stay.
+    pub(crate) fn list(&mut self, walked: Walked<'_>, dir: &Dir, now_ns: u64) -> Result<(), Errno> {
+        let Self { cgroup, containers, listed_ns, listed_before_ns, .. } = self;
         for container in containers.iter_mut() {
             container.cgroup.seen = false;
         }
+        // what lies in a pod that was born is as new as the pod
+        let base_ns = cgroup.born_ns.or(*listed_before_ns);
         let listed = dir.for_each(|entry| {
             if !entry.is_dir {
                 return;
@@ -233,18 +177,29 @@ impl Pod {
             match known {
                 Ok(index) => {
                     let inode = walked.inode(&containers[index].cgroup.path, entry.inode);
-                    containers[index].cgroup.see(inode, None);
+                    containers[index].cgroup.see(inode, base_ns);
                 }
                 Err(index) => {
                     let Some(name) = path::container(entry.name) else { return };
                     let path = join(&cgroup.path, entry.name);
                     let inode = walked.inode(&path, entry.inode);
+                    let renamed = |known: &Container| inode != 0 && known.cgroup.inode == inode;
+                    let born_ns = base_ns.filter(|_| !containers.iter().any(renamed));
                     let (id, runtime) = (name.id.to_owned(), name.runtime);
-                    containers
-                        .insert(index, Container { cgroup: Known::new(path, inode, None), id, runtime });
+                    let cgroup = Known::new(path, inode, born_ns);
+                    containers.insert(index, Container { cgroup, id, runtime });
                 }
             }
         });
+        match listed {
+            Ok(()) => *listed_ns = Some(now_ns),
+            Err(errno) if is_absent(errno) => {}
+            Err(_) => {
+                for container in containers.iter_mut().filter(|container| !container.cgroup.seen) {
+                    (container.cgroup.seen, container.cgroup.born_ns) = (true, None);
+                }
+            }
+        }
         containers.retain(|container| container.cgroup.seen);
         listed
     }

@@ -74,6 +74,12 @@ pub(super) fn read(
     }
 }
 
+/// CPU time of one cgroup, nanoseconds.
+pub(super) fn cpu_usage(folders: &Folders<'_>, reader: &mut Reader<'_>) -> Option<u64> {
+    let dir = folders.of(folders.controllers.cpuacct)?;
+    reader.take(dir, c"cpuacct.usage", single).map(|at| at.value)
+}
+
 /// Reads each device from the first group of files that names it. `settled`: the groups to look at, where a cgroup above
 /// or an earlier tick settled that; `before`: the groups that named devices of this cgroup.
 ///

@@ -47,6 +47,11 @@ pub(super) fn read(dir: &Dir, reader: &mut Reader<'_>, into: &mut Reading) {
     into.pids = reader.take(dir, c"pids.current", single).map(|at| at.value);
 }
 
+/// CPU time of one cgroup, nanoseconds.
+pub(super) fn cpu_usage(dir: &Dir, reader: &mut Reader<'_>) -> Option<u64> {
+    reader.take_rows(dir, c"cpu.stat", cpu_stat).and_then(|at| at.value.usage_ns)
+}
+
 /// What hardly ever changes.
 pub(super) fn remember(dir: &Dir, reader: &mut Reader<'_>) -> Remembered {
     let mut known = Remembered { hierarchical: true, ..Remembered::default() };

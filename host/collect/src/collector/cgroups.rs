@@ -31,13 +31,16 @@ impl Collector {
         let mut left_out = 0;
         // taken out so that the rest of the collector can be lent beside it
         let mut tree: Tree = std::mem::take(&mut self.tree);
-        for pod in &mut tree.pods {
+        tree.hide_duplicates(|path| self.one(layout, problems).is_used(path));
+        for pod in tree.pods.iter_mut().filter(|pod| !pod.hidden) {
             if read >= self.settings.max_cgroups {
                 left_out += 1;
                 continue;
             }
             match hierarchy.dir.dir(&pod.cgroup.path) {
-                Ok(dir) => read += self.pod(layout, (pod, &dir), node_namespace, node, emitter, problems),
+                Ok(dir) => {
+                    read += self.pod(layout, (pod, &dir), now, (node, node_namespace), emitter, problems)
+                }
                 // it ended since it was listed
                 Err(errno) if is_absent(errno) => {}
                 Err(errno) => {
@@ -58,12 +61,12 @@ impl Collector {
         &mut self,
         layout: &Layout,
         (pod, dir): (&mut Pod, &crate::root::Dir),
-        node_namespace: Option<u64>,
-        node: EntityId,
+        now_ns: u64,
+        (node, node_namespace): (EntityId, Option<u64>),
         emitter: &mut Emitter<'_>,
         problems: &mut Problems,
     ) -> usize {
-        if let Err(errno) = pod.list(walked(&self.root, layout), dir)
+        if let Err(errno) = pod.list(walked(&self.root, layout), dir, now_ns)
             && !is_absent(errno)
         {
             problems.add("cgroup", || pod.cgroup.path.clone(), std::io::Error::from(errno));
@@ -114,6 +117,13 @@ struct One<'c> {
 }
 
 impl One<'_> {
+    /// Returns true when a process ever ran in the cgroup of that path.
+    fn is_used(&mut self, path: &str) -> bool {
+        let Self { layout, root, buffer, problems, .. } = self;
+        let mut reader = Reader { root, buffer, problems, point: &layout.hierarchies()[0].point, path };
+        layout.cpu_usage(path, &mut reader).is_some_and(|usage_ns| usage_ns > 0)
+    }
+
     /// Reads the cgroup into the current reading. `above`: the groups of block I/O files that the cgroup above settled.
     /// None when the cgroup is gone; else the groups that are settled for those below.
     fn read(&mut self, cgroup: &mut Known, above: Option<u8>) -> Option<u8> {

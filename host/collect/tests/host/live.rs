@@ -210,7 +210,49 @@ fn an_empty_container_and_one_made_anew_under_its_name() {
     wait_for(|| number(usage.clone()) > 0);
     let view = sample(&mut collector);
     let (_, previous) = of(&view, &cgroups, &busy).counter("cpu.usage_ns").unwrap();
-    assert_eq!(previous, None, "another cgroup");
+    assert_eq!(previous.map(|(value, _)| value), Some(0), "another cgroup, born since");
+}
+
+/// Containers that come and go while they are read: none of it is a problem, and no rate is out of a race.
+#[test]
+fn cgroups_that_vanish_while_they_are_read() {
+    let Some(cgroups) = v1("vanish") else { return };
+    let path = |index: usize| format!("kubepods/pod{UID}/{}{}", &A[2..], ["aa", "bb", "cc", "dd"][index]);
+    cgroups.make(&format!("kubepods/pod{UID}/{B}"));
+    let top = cgroups.tops[0].file_name().unwrap().to_str().unwrap().to_owned();
+    let mut collector = collector("/");
+    let done = std::sync::atomic::AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while !done.load(std::sync::atomic::Ordering::Relaxed) {
+                for index in 0..4 {
+                    cgroups.make(&path(index));
+                }
+                for index in 0..4 {
+                    for top in &cgroups.tops {
+                        // one that is read at this moment is removed all the same
+                        let _ = fs::remove_dir(top.join(path(index)));
+                    }
+                }
+            }
+        });
+        for _ in 0..200 {
+            let view = sample(&mut collector);
+            let ours = view.report.problems.iter().filter(|problem| problem.path.contains(&top));
+            let ours: Vec<_> = ours.collect();
+            assert!(
+                ours.is_empty() || {
+                    done.store(true, std::sync::atomic::Ordering::Relaxed);
+                    false
+                },
+                "{ours:?}"
+            );
+        }
+        done.store(true, std::sync::atomic::Ordering::Relaxed);
+    });
+    for index in 0..4 {
+        cgroups.tops.iter().for_each(|top| remove(&top.join(path(index))));
+    }
 }
 
 #[test]

@@ -84,13 +84,14 @@ fn v1_every_cgroup_with_the_figures_of_its_files() {
         assert!(usage > 0, "{id}: none of this recording is unused");
         let (current, previous) = cgroup.counter("cpu.usage_ns").unwrap();
         assert_eq!(current, usage, "{id}");
-        if let Some((previous, between)) = previous {
+        let (previous, between) = previous.unwrap();
+        if before.find("cgroup", id).is_some() {
             paired += 1;
             assert_eq!(Some(previous), number(top("1", "cpuacct").join(id).join("cpuacct.usage")), "{id}");
-            assert_eq!(between, elapsed("v1-cgroupfs"));
         } else {
-            assert!(before.find("cgroup", id).is_none(), "{id} was there before");
+            assert_eq!(previous, 0, "{id} was born between the two");
         }
+        assert_eq!(between, elapsed("v1-cgroupfs"));
         let ticks = |key| keyed(now("cpuacct", "cpuacct.stat"), key).map(|ticks| ticks * 10_000_000);
         assert_eq!(cgroup.current("cpu.user_ns"), ticks("user"), "{id}");
         assert_eq!(cgroup.current("cpu.system_ns"), ticks("system"), "{id}");
@@ -140,12 +141,14 @@ fn v2_every_cgroup_with_the_figures_of_its_files() {
             |moment: &str| keyed(top(moment).join(id).join("cpu.stat"), "usage_usec").map(|usec| usec * 1000);
         let (current, previous) = cgroup.counter("cpu.usage_ns").unwrap();
         assert_eq!(Some(current), usage("2"), "{id}");
-        if let Some((previous, between)) = previous {
+        let (previous, between) = previous.unwrap();
+        if before.find("cgroup", id).is_some() {
             paired += 1;
-            assert_eq!((Some(previous), between), (usage("1"), elapsed("v2-systemd")), "{id}");
+            assert_eq!(Some(previous), usage("1"), "{id}");
         } else {
-            assert!(before.find("cgroup", id).is_none(), "{id} was there before");
+            assert_eq!(previous, 0, "{id} was born between the two");
         }
+        assert_eq!(between, elapsed("v2-systemd"));
         let gauge = |name: &str| cgroup.gauge(name).map(|value| value as u64);
         assert_eq!(gauge("memory.usage_bytes"), number(now("memory.current")), "{id}");
         assert_eq!(gauge("memory.max_usage_bytes"), number(now("memory.peak")), "{id}");

@@ -162,7 +162,7 @@ fn counters_have_previous_readings_of_the_same_cgroup_only() {
     // the same name, another cgroup: the folder was made anew
     fs::rename(host.path().join("sys/fs/cgroup").join(container(A)), host.path().join("gone")).unwrap();
     host.cgroup(&container(A), "1000");
-    assert_eq!(usage(&sample(&mut collector)), Some((1_000_000, None)));
+    assert_eq!(usage(&sample(&mut collector)), Some((1_000_000, Some(0))), "born since");
     host.cgroup(&container(A), "5");
     assert_eq!(usage(&sample(&mut collector)), Some((5000, None)), "a counter that went down");
     host.cgroup(&container(A), "8");
@@ -314,4 +314,81 @@ fn more_cgroups_than_allowed_are_left_out_and_reported() {
         "{:?}",
         view.report.problems
     );
+}
+
+#[test]
+fn a_pod_born_since_the_last_tick_has_rates_from_zero() {
+    let host = Host::v2();
+    let mut collector = collector(host.path());
+    sample(&mut collector);
+    let pod = "kubepods.slice/kubepods-podborn.slice".to_owned();
+    let below = format!("{pod}/cri-containerd-{A}.scope");
+    for path in [&pod, &below] {
+        host.cgroup(path, "700");
+        host.file(&format!("sys/fs/cgroup/{path}/io.stat"), "8:0 rbytes=4096\n");
+    }
+    let view = sample(&mut collector);
+    for path in [&pod, &below] {
+        let born = view.find("cgroup", path).unwrap();
+        for (name, value) in [("cpu.usage_ns", 700_000), ("memory.pgfault", 7), ("io.read_bytes", 4096)] {
+            let (current, previous) = born.counter(name).unwrap();
+            let (previous, elapsed) = previous.unwrap();
+            assert_eq!((current, previous), (value, 0), "{name}");
+            assert!(elapsed > 0);
+        }
+    }
+    host.cgroup(&below, "900");
+    let (_, previous) =
+        sample(&mut collector).find("cgroup", &below).unwrap().counter("cpu.usage_ns").unwrap();
+    assert_eq!(previous.unwrap().0, 700_000);
+}
+
+#[test]
+fn what_was_not_read_at_its_birth_has_no_rate_from_zero() {
+    let host = Host::v2();
+    let settings = Settings { max_cgroups: 3, ..settings() };
+    let mut collector = Collector::new(HostRoot::open(host.path()).unwrap(), settings).unwrap();
+    sample(&mut collector);
+    let late = "kubepods.slice/kubepods-podz.slice";
+    host.cgroup(late, "500");
+    assert!(sample(&mut collector).find("cgroup", late).is_none(), "beyond the bound");
+    host.remove("sys/fs/cgroup/kubepods.slice/kubepods-podx.slice");
+    let view = sample(&mut collector);
+    assert_eq!(view.find("cgroup", late).unwrap().counter("cpu.usage_ns"), Some((500_000, None)));
+    // a file that cannot be read at the first tick
+    let pod = "kubepods.slice/kubepods-podw.slice";
+    host.cgroup(pod, "500");
+    let stat = host.path().join("sys/fs/cgroup").join(pod).join("memory.stat");
+    fs::remove_file(&stat).unwrap();
+    fs::create_dir(&stat).unwrap();
+    let view = sample(&mut collector);
+    let seen = view.find("cgroup", pod).unwrap();
+    assert_eq!(seen.counter("memory.pgfault"), None);
+    assert_eq!(seen.counter("cpu.usage_ns").unwrap().1.unwrap().0, 0);
+    fs::remove_dir(&stat).unwrap();
+    host.cgroup(pod, "600");
+    let view = sample(&mut collector);
+    assert_eq!(view.find("cgroup", pod).unwrap().counter("memory.pgfault"), Some((7, None)));
+}
+
+#[test]
+fn pods_below_two_roots_and_a_mount_list_that_cannot_be_read() {
+    let host = Host::v2();
+    let id = "dddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddd";
+    let far = format!("docker/{id}/kubepods.slice/kubepods-podx.slice");
+    host.cgroup(&far, "1000");
+    host.cgroup(&format!("{far}/cri-containerd-{A}.scope"), "600");
+    host.file("sys/fs/cgroup/cgroup.controllers", "cpu memory\n");
+    fs::remove_file(host.path().join("proc/1/mountinfo")).unwrap();
+    let mut collector = collector(host.path());
+    let view = sample(&mut collector);
+    assert_eq!(view.report.cgroups, 3);
+    assert!(view.find("cgroup", &far).is_none());
+    let said = |view: &View| {
+        let paths: Vec<_> = view.report.problems.iter().map(|problem| problem.path.clone()).collect();
+        paths.join(" ")
+    };
+    assert_eq!(said(&view), "/proc/1/mountinfo /sys/fs/cgroup");
+    let view = sample(&mut collector);
+    assert_eq!((view.report.cgroups, said(&view).as_str()), (3, "/proc/1/mountinfo"));
 }

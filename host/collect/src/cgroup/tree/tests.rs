@@ -1,5 +1,6 @@
 use std::path::Path;
 
+use super::search::SEARCH_NS;
 use super::*;
 
 const ID: &str = "3eff94936921c4de5f4ccdd0d67333983ead8d61207da744c5fe839d2eb19787";
@@ -20,7 +21,7 @@ fn list(tree: &mut Tree, root: &HostRoot, now_ns: u64) -> Vec<(String, Vec<Strin
     tree.pods
         .iter_mut()
         .map(|pod| {
-            pod.list(walked, &dir.dir(&pod.cgroup.path).unwrap()).unwrap();
+            pod.list(walked, &dir.dir(&pod.cgroup.path).unwrap(), now_ns).unwrap();
             let names = pod.containers.iter().map(|container| container.cgroup.name().to_owned());
             (pod.cgroup.path.clone(), names.collect())
         })
@@ -96,6 +97,8 @@ fn a_new_inode_is_a_new_cgroup() {
     assert!(tree.pods[0].cgroup.remembered.is_none());
 }
 
+const SECOND: u64 = 1_000_000_000;
+
 #[test]
 fn a_second_top_is_found_when_a_search_is_due() {
     let top = tempfile::tempdir().unwrap();
@@ -104,10 +107,126 @@ fn a_second_top_is_found_when_a_search_is_due() {
     let mut tree = Tree::default();
     assert_eq!(paths(&mut tree, &root, 0), [""; 0]);
     make(top.path(), &["kubepods/poda"]);
-    assert_eq!(paths(&mut tree, &root, 1), ["kubepods/poda"], "without any top, every tick searches");
+    assert_eq!(paths(&mut tree, &root, 1), ["kubepods/poda"], "the usual place is looked at every tick");
     make(top.path(), &["late/kubepods/podb"]);
     assert_eq!(paths(&mut tree, &root, 2), ["kubepods/poda"]);
     assert_eq!(paths(&mut tree, &root, SEARCH_NS + 2), ["kubepods/poda", "late/kubepods/podb"]);
+}
+
+#[test]
+fn searches_that_find_nothing_come_ever_less_often() {
+    let top = tempfile::tempdir().unwrap();
+    make(top.path(), &["a"]);
+    let root = HostRoot::open(top.path()).unwrap();
+    let mut tree = Tree::default();
+    // pauses of 10, 20, 40, 80, 160 s, then 300 s
+    for searched in [0, 10, 30, 70, 150, 310, 610] {
+        assert_eq!(paths(&mut tree, &root, searched * SECOND), [""; 0]);
+    }
+    make(top.path(), &["a/b/kubepods/podx"]);
+    assert_eq!(paths(&mut tree, &root, 909 * SECOND), [""; 0], "not due");
+    assert_eq!(paths(&mut tree, &root, 910 * SECOND), ["a/b/kubepods/podx"]);
+    // another top after that one is gone: looked for soon
+    std::fs::rename(top.path().join("cg/a/b/kubepods"), top.path().join("cg/a/kubepods")).unwrap();
+    assert_eq!(paths(&mut tree, &root, 911 * SECOND), [""; 0]);
+    assert_eq!(paths(&mut tree, &root, 921 * SECOND), ["a/kubepods/podx"]);
+    // another clock
+    assert_eq!(paths(&mut tree, &root, 5), ["a/kubepods/podx"]);
+}
+
+#[test]
+fn the_bounds_of_a_search_are_said() {
+    let top = tempfile::tempdir().unwrap();
+    make(top.path(), &["1/2/3/4/5/6/7/8/9/10/11/12"]);
+    let root = HostRoot::open(top.path()).unwrap();
+    let dir = root.dir("/cg").unwrap();
+    let mut problems = Problems::default();
+    Tree::default().update(Walked { root: &root, point: "/cg", dir: &dir }, 0, &mut problems);
+    let [problem] = &problems.listed[..] else { panic!("{problems:?}") };
+    assert!(problem.error.contains("left out 1 directories"), "{}", problem.error);
+}
+
+/// Birth of each pod and container.
+fn births(tree: &mut Tree, root: &HostRoot, now_ns: u64) -> Vec<(String, Option<u64>)> {
+    list(tree, root, now_ns);
+    let cgroups = tree.pods.iter().flat_map(|pod| {
+        std::iter::once(&pod.cgroup).chain(pod.containers.iter().map(|container| &container.cgroup))
+    });
+    cgroups.map(|cgroup| (cgroup.name().to_owned(), cgroup.born_ns)).collect()
+}
+
+#[test]
+fn a_cgroup_that_the_last_listing_did_not_show_was_born() {
+    let top = tempfile::tempdir().unwrap();
+    make(top.path(), &[&format!("kubepods/poda/{ID}")]);
+    let root = HostRoot::open(top.path()).unwrap();
+    let mut tree = Tree::default();
+    let (a, b, id) = ("poda".to_owned(), "podb".to_owned(), ID.to_owned());
+    assert_eq!(births(&mut tree, &root, 10), [(a.clone(), None), (id.clone(), None)], "the first tick");
+    let other = ID.replace('3', "4");
+    make(top.path(), &[&format!("kubepods/poda/{other}"), &format!("kubepods/burstable/podb/{ID}")]);
+    let expected = [
+        (b.clone(), Some(10)),
+        (id.clone(), Some(10)),
+        (a.clone(), None),
+        (id.clone(), None),
+        (other.clone(), Some(10)),
+    ];
+    assert_eq!(births(&mut tree, &root, 20), expected);
+    let settled = births(&mut tree, &root, 30);
+    assert!(settled.iter().all(|(_, born_ns)| born_ns.is_none()), "only at first sight: {settled:?}");
+    // the same name, another cgroup
+    let path = top.path().join("cg/kubepods/poda").join(&other);
+    std::fs::rename(&path, top.path().join("gone")).unwrap();
+    std::fs::create_dir(&path).unwrap();
+    assert_eq!(births(&mut tree, &root, 40)[4], (other.clone(), Some(30)));
+    // another name, the same cgroup
+    let renamed = ID.replace('3', "5");
+    std::fs::rename(&path, top.path().join("cg/kubepods/poda").join(&renamed)).unwrap();
+    assert_eq!(births(&mut tree, &root, 50)[4], (renamed, None));
+}
+
+#[test]
+fn a_cgroup_that_merely_was_not_seen_was_not_born() {
+    let top = tempfile::tempdir().unwrap();
+    make(top.path(), &[&format!("kubepods/poda/{ID}")]);
+    let root = HostRoot::open(top.path()).unwrap();
+    let mut tree = Tree::default();
+    births(&mut tree, &root, 10);
+    // a tick at which the pod was beyond a bound: listed, but what is in it was not
+    let dir = root.dir("/cg").unwrap();
+    tree.update(Walked { root: &root, point: "/cg", dir: &dir }, 20, &mut Problems::default());
+    make(top.path(), &[&format!("kubepods/poda/{}", ID.replace('3', "4"))]);
+    assert_eq!(births(&mut tree, &root, 30)[2].1, None);
+    // the same pod below a root that was found late
+    make(top.path(), &[&format!("late/kubepods/poda/{ID}"), "late/kubepods/podlate"]);
+    let found = births(&mut tree, &root, SEARCH_NS + 30);
+    assert_eq!(found.len(), 6);
+    assert!(found.iter().all(|(_, born_ns)| born_ns.is_none()), "{found:?}");
+    make(top.path(), &["late/kubepods/podb", "kubepods/podb"]);
+    let both = births(&mut tree, &root, SEARCH_NS + 40);
+    let both: Vec<_> = both.iter().filter(|(name, _)| name == "podb").map(|(_, born_ns)| *born_ns).collect();
+    assert_eq!(both, [Some(SEARCH_NS + 30), None], "counted from zero once");
+}
+
+#[test]
+fn a_pod_that_several_roots_show_counts_once() {
+    let top = tempfile::tempdir().unwrap();
+    make(top.path(), &["kubepods/poda", "docker/x/kubepods/poda", "docker/x/kubepods/podb"]);
+    let root = HostRoot::open(top.path()).unwrap();
+    let mut tree = Tree::default();
+    let shown = |tree: &mut Tree, now_ns: u64, used: &[&str]| {
+        paths(tree, &root, now_ns);
+        tree.hide_duplicates(|path| used.contains(&path));
+        let shown = tree.pods.iter().filter(|pod| !pod.hidden);
+        shown.map(|pod| pod.cgroup.path.clone()).collect::<Vec<_>>()
+    };
+    let (near, far, other) = ("kubepods/poda", "docker/x/kubepods/poda", "docker/x/kubepods/podb");
+    assert_eq!(shown(&mut tree, 1, &[]), [other, near]);
+    assert_eq!(shown(&mut tree, 2, &[far]), [far, other], "where its processes are");
+    assert_eq!(shown(&mut tree, 3, &[near, far]), [far, other], "and there it stays");
+    std::fs::remove_dir(top.path().join("cg").join(far)).unwrap();
+    assert_eq!(shown(&mut tree, 4, &[near]), [other, near]);
 }
 
 #[test]

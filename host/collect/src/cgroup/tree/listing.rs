@@ -1,0 +1,105 @@
+//! The directories that hold pods, listed at every tick.
+//!
+//! A cgroup is known to be born when the last listing of its directory, read to the end, did not show it. The times of its
+//! own directory would not do: the kernel makes them up whenever it takes the directory into memory.
+
+use std::collections::HashMap;
+
+use rustix::io::Errno;
+
+use super::{Known, Pod, Walked, compare, join};
+use crate::cgroup::path::{self, Folder};
+use crate::error::is_absent;
+use crate::report::Problems;
+use crate::root::Entry;
+
+/// When each directory was listed to the end; none where that failed.
+pub(super) type Listed = HashMap<String, Option<u64>>;
+
+/// One pass over all directories that hold pods.
+pub(super) struct Listing<'l> {
+    pub(super) walked: Walked<'l>,
+    /// Listings of the tick before.
+    pub(super) before: &'l Listed,
+    pub(super) listed: Listed,
+    pub(super) pods: &'l mut Vec<Pod>,
+    pub(super) now_ns: u64,
+}
+
+impl Listing<'_> {
+    /// Lists a top and the classes in it. Returns false when it is gone.
+    pub(super) fn top(&mut self, top: &str, problems: &mut Problems) -> bool {
+        let parent = top.rsplit('/').next().unwrap_or(top);
+        let mut classes = Vec::new();
+        let base_ns = self.before.get(top).copied().flatten();
+        let outcome = self.directory(top, |listing, entry| match path::folder(parent, entry.name) {
+            Folder::QosClass => classes.push(join(top, entry.name)),
+            Folder::Pod(name) => listing.see(top, entry, &name, base_ns),
+            Folder::Kubepods | Folder::Other => {}
+        });
+        let gone = outcome.err().is_some_and(is_absent);
+        self.finish(top, outcome, problems);
+        for class in classes {
+            let name = class.rsplit('/').next().unwrap_or(&class);
+            // a class that the top did not have before is as new as what is in it
+            let base_ns = self.before.get(&class).map_or(base_ns, |listed| *listed);
+            let outcome = self.directory(&class, |listing, entry| {
+                if let Folder::Pod(pod) = path::folder(name, entry.name) {
+                    listing.see(&class, entry, &pod, base_ns);
+                }
+            });
+            self.finish(&class, outcome, problems);
+        }
+        !gone
+    }
+
+    fn directory(
+        &mut self,
+        directory: &str,
+        mut visit: impl FnMut(&mut Self, Entry<'_>),
+    ) -> Result<(), Errno> {
+        self.walked.open(directory)?.for_each(|entry| {
+            if entry.is_dir {
+                visit(self, entry);
+            }
+        })
+    }
+
+    /// Pods below a directory that could not be listed stay known: each of them may be there all the same.
+    fn finish(&mut self, directory: &str, outcome: Result<(), Errno>, problems: &mut Problems) {
+        match outcome {
+            Ok(()) => _ = self.listed.insert(directory.to_owned(), Some(self.now_ns)),
+            Err(errno) if is_absent(errno) => {}
+            Err(errno) => {
+                let path = || format!("{}/{directory}", self.walked.point);
+                problems.add("cgroup", path, std::io::Error::from(errno));
+                self.listed.insert(directory.to_owned(), None);
+                let below =
+                    |path: &str| path.strip_prefix(directory).is_some_and(|rest| rest.starts_with('/'));
+                for pod in self.pods.iter_mut().filter(|pod| !pod.cgroup.seen && below(&pod.cgroup.path)) {
+                    (pod.cgroup.seen, pod.cgroup.born_ns) = (true, None);
+                }
+            }
+        }
+    }
+
+    fn see(&mut self, directory: &str, entry: Entry<'_>, name: &path::PodName<'_>, base_ns: Option<u64>) {
+        let Self { walked, pods, .. } = self;
+        let known = pods.binary_search_by(|pod| compare(&pod.cgroup.path, directory, entry.name));
+        match known {
+            Ok(index) => {
+                let inode = walked.inode(&pods[index].cgroup.path, entry.inode);
+                pods[index].cgroup.see(inode, base_ns);
+            }
+            Err(index) => {
+                let path = join(directory, entry.name);
+                let inode = walked.inode(&path, entry.inode);
+                let (uid, qos) = (name.uid(), name.qos);
+                // the same pod below another root, or a directory that got another name, is none that was born
+                let known = |pod: &Pod| pod.uid == uid || inode != 0 && pod.cgroup.inode == inode;
+                let born_ns = base_ns.filter(|_| !pods.iter().any(known));
+                pods.insert(index, Pod::new(Known::new(path, inode, born_ns), uid, qos));
+            }
+        }
+    }
+}
