@@ -108,12 +108,6 @@ impl Remote {
     fn ask_kubelet(&mut self, config: &Config, runtime: &Handle) -> anyhow::Result<()> {
         let wanted = &config.kubelet;
         let Some(url) = wanted.url.clone().filter(|_| wanted.enabled != Some(false)) else { return Ok(()) };
-        if wanted.insecure {
-            tracing::warn!(
-                url,
-                "`kubelet.insecure`: any certificate is believed, whoever shows it gets the token"
-            );
-        }
         let settings = KubeletSettings {
             url,
             token_file: Some(wanted.token_file.clone()),

@@ -8,6 +8,7 @@
 
 mod api;
 mod explain;
+mod gunzip;
 mod lines;
 mod list;
 pub mod reflect;
@@ -23,7 +24,7 @@ pub(crate) use insightd_peer::{Backoff, up_to};
 pub use kube::Client;
 pub(crate) use token::Token;
 pub use transport::Traffic;
-pub(crate) use transport::connect;
+pub(crate) use transport::{connect, connect_through};
 
 use std::path::PathBuf;
 

@@ -5,31 +5,31 @@
 //!        GET /stats/summary   one summary     once a call: the caller's tick is all the load there is
 //! ```
 //!
-//! Each of the two has its own back-off and its own last-known answer: a summary that is slow or forbidden costs the pods
-//! nothing. What was read stays until something newer was read; an answer that cannot be right never replaces it.
+//! Each of the two has its own last-known answer, with its age: a summary that is slow or forbidden costs the pods nothing,
+//! neither their figures nor time. What was read stays until something newer was read; an answer that cannot be right never
+//! replaces it. There is no back-off: who asks does so once a tick, and a kubelet that is back is seen by the next one.
 
 mod endpoint;
 #[cfg(test)]
 mod tests;
+mod url;
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use http::Uri;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 
-use crate::client::{Backoff, ClientError, Token, Traffic, connect, service_account};
+use crate::client::{ClientError, Token, Traffic, connect_through, service_account};
 use crate::pods::{self, Keep, PodList};
 use crate::summary::{self, Summary};
 use insightd_peer::Status;
 
-use endpoint::{Endpoint, Limits, Outcome};
-
-/// With a tick of a minute, a kubelet that is down is asked at most once a minute.
-const FIRST_WAIT: Duration = Duration::from_secs(5);
-const MOST_WAIT: Duration = Duration::from_secs(60);
+use endpoint::{Endpoint, Limits};
+use tokio::sync::{mpsc, watch};
+use url::Address;
+pub use url::url_of;
 
 /// How the kubelet is reached, and what is kept of what it says.
 #[derive(Clone, Debug)]
@@ -54,14 +54,6 @@ pub struct KubeletSettings {
     pub max_answer_bytes: usize,
 }
 
-/// The kubelet's address on a node with this host name or IP address.
-pub fn url_of(host: &str) -> String {
-    match host.parse::<std::net::Ipv6Addr>() {
-        Ok(address) => format!("https://[{address}]:10250"),
-        Err(_) => format!("https://{host}:10250"),
-    }
-}
-
 /// What is known, as of when.
 #[derive(Clone, Debug, Default)]
 pub struct KubeletData {
@@ -69,22 +61,57 @@ pub struct KubeletData {
     pub pods: Option<Arc<PodList>>,
     /// When they had been read.
     pub pods_read_at: Option<Instant>,
+    /// How asking for them went.
+    pub pods_attempts: Attempts,
     /// The file systems.
     pub summary: Option<Arc<Summary>>,
     /// When they had been read.
     pub summary_read_at: Option<Instant>,
+    /// How asking for them went.
+    pub summary_attempts: Attempts,
     /// Why something is missing or old, and since when.
     pub error: Option<String>,
 }
 
+/// Requests for one of the two answers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Attempts {
+    /// Those that ended, well or not.
+    pub ended: u64,
+    /// How long the last of them took.
+    pub took: Duration,
+}
+
 /// The connection to it, and what it said last.
 pub struct Kubelet {
-    settings: KubeletSettings,
-    authorities: Vec<Vec<u8>>,
-    client: kube::Client,
-    status: Arc<Status>,
+    link: Link,
     pods: Endpoint<PodList>,
     summary: Endpoint<Summary>,
+}
+
+/// The way to it, and what both answers come to. Whatever is asked at one time shares it.
+struct Link {
+    settings: KubeletSettings,
+    status: Arc<Status>,
+    open: Mutex<Open>,
+    known: Mutex<Known>,
+}
+
+struct Open {
+    authorities: Vec<Vec<u8>>,
+    client: kube::Client,
+}
+
+#[derive(Default)]
+struct Known {
+    data: KubeletData,
+    pods_error: Option<String>,
+    summary_error: Option<String>,
+}
+
+/// A panic elsewhere leaves whole values behind.
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Kubelet {
@@ -101,64 +128,133 @@ impl Kubelet {
         }
         let authorities = authorities(&settings)?;
         let client = client(&settings, &authorities)?;
-        let backoff = || Backoff::new(FIRST_WAIT, MOST_WAIT);
+        let open = Mutex::new(Open { authorities, client });
         Ok(Self {
-            pods: Endpoint::new("/pods", backoff()),
-            summary: Endpoint::new("/stats/summary", backoff()),
-            settings,
-            authorities,
-            client,
-            status,
+            link: Link { settings, status, open, known: Mutex::default() },
+            pods: Endpoint::new("/pods"),
+            summary: Endpoint::new("/stats/summary"),
         })
     }
 
-    /// Asks for what is due, and says what is known then. Never fails, and takes no longer than twice the timeout; while it
-    /// waits after failures, it returns at once.
+    /// Whether a summary is asked for.
+    pub fn has_summary(&self) -> bool {
+        self.link.settings.summary
+    }
+
+    /// Asks for both, one after the other, and says what is known then. Never fails, and takes no longer than twice the timeout.
     pub async fn fetch(&mut self) -> Arc<KubeletData> {
-        let limits =
-            Limits { timeout: self.settings.timeout, max_answer_bytes: self.settings.max_answer_bytes };
-        let (settings, status) = (&self.settings, &*self.status);
-        let source = |path| format!("{}{path}", settings.url);
+        self.link.ask_pods(&mut self.pods).await;
+        if self.link.settings.summary {
+            self.link.ask_summary(&mut self.summary).await;
+        }
+        self.link.data()
+    }
+
+    /// Asks whenever `asked` says so, and publishes what is known after each of the two answers: nobody who needs the pods
+    /// waits for the summary. That is asked for after them, over the same connection, unless an earlier request for it is
+    /// still under way. Ends when nobody can ask any more.
+    pub async fn serve(self, mut asked: mpsc::Receiver<()>, known: watch::Sender<Arc<KubeletData>>) {
+        let Self { link, mut pods, mut summary } = self;
+        let (pods_came, mut summary_asked) = mpsc::channel(1);
+        let lists = async {
+            // Its end ends the other loop.
+            let pods_came = pods_came;
+            while asked.recv().await.is_some() {
+                link.ask_pods(&mut pods).await;
+                known.send_replace(link.data());
+                // Full: one that is under way or about to be counts for this question, too.
+                let _ = pods_came.try_send(());
+            }
+        };
+        let summaries = async {
+            while summary_asked.recv().await.is_some() {
+                if link.settings.summary {
+                    link.ask_summary(&mut summary).await;
+                    known.send_replace(link.data());
+                }
+            }
+        };
+        tokio::join!(lists, summaries);
+    }
+}
+
+impl Link {
+    fn limits(&self) -> Limits {
+        Limits { timeout: self.settings.timeout, max_answer_bytes: self.settings.max_answer_bytes }
+    }
+
+    fn client(&self) -> kube::Client {
+        locked(&self.open).client.clone()
+    }
+
+    async fn ask_pods(&self, endpoint: &mut Endpoint<PodList>) {
+        let source = format!("{}/pods", self.settings.url);
         let read = |body: &[u8]| {
-            let list = pods::parse_keeping(body, &source("/pods"), &settings.keep)?;
+            let list = pods::parse_keeping(body, &source, &self.settings.keep)?;
             let malformed = list.problems.len();
             Ok((list.pods.len(), malformed, list))
         };
-        let mut outcomes = [self.pods.fetch(&self.client, limits, status, &read).await, Outcome::Waiting];
-        if settings.summary {
-            let read = |body: &[u8]| {
-                let summary = summary::parse(body, &source("/stats/summary"))?;
-                Ok((summary.pods.len(), summary.problems.len(), summary))
-            };
-            outcomes[1] = self.summary.fetch(&self.client, limits, status, &read).await;
+        let good = endpoint.fetch(&self.client(), self.limits(), &self.status, &read).await;
+        {
+            let mut known = locked(&self.known);
+            known.data.pods = endpoint.known.clone();
+            known.data.pods_read_at = endpoint.read_at;
+            known.data.pods_attempts = Attempts { ended: endpoint.attempts, took: endpoint.took };
+            known.pods_error = endpoint.error();
         }
-        let errors: Vec<String> = [self.pods.error(), self.summary.error()].into_iter().flatten().collect();
-        let error = (!errors.is_empty()).then(|| errors.join("; "));
-        match &error {
-            Some(error) if outcomes.contains(&Outcome::Failed) => {
-                self.status.failed(error.as_str());
+        self.asked(good);
+    }
+
+    async fn ask_summary(&self, endpoint: &mut Endpoint<Summary>) {
+        let source = format!("{}/stats/summary", self.settings.url);
+        let read = |body: &[u8]| {
+            let summary = summary::parse(body, &source)?;
+            Ok((summary.pods.len(), summary.problems.len(), summary))
+        };
+        let good = endpoint.fetch(&self.client(), self.limits(), &self.status, &read).await;
+        {
+            let mut known = locked(&self.known);
+            known.data.summary = endpoint.known.clone();
+            known.data.summary_read_at = endpoint.read_at;
+            known.data.summary_attempts = Attempts { ended: endpoint.attempts, took: endpoint.took };
+            known.summary_error = endpoint.error();
+        }
+        self.asked(good);
+    }
+
+    /// After an attempt. The kubelet is well when neither answer fails.
+    fn asked(&self, good: bool) {
+        let error = {
+            let mut known = locked(&self.known);
+            let errors: Vec<&str> =
+                [&known.pods_error, &known.summary_error].into_iter().flatten().map(String::as_str).collect();
+            let error = (!errors.is_empty()).then(|| errors.join("; "));
+            known.data.error.clone_from(&error);
+            error
+        };
+        match error {
+            Some(error) if !good => {
+                self.status.failed(error);
                 self.renew();
             }
-            None => self.status.succeeded(),
             Some(_) => {}
+            None => self.status.succeeded(),
         }
-        Arc::new(KubeletData {
-            pods: self.pods.known.clone(),
-            pods_read_at: self.pods.read_at,
-            summary: self.summary.known.clone(),
-            summary_read_at: self.summary.read_at,
-            error,
-        })
+    }
+
+    fn data(&self) -> Arc<KubeletData> {
+        Arc::new(locked(&self.known).data.clone())
     }
 
     /// After a failure: with the CA files as they are now, should they have been replaced.
-    fn renew(&mut self) {
+    fn renew(&self) {
         let Ok(authorities) = authorities(&self.settings) else { return };
-        if authorities != self.authorities
+        let mut open = locked(&self.open);
+        if authorities != open.authorities
             && let Ok(client) = client(&self.settings, &authorities)
         {
             tracing::info!(url = self.settings.url, "the kubelet's CA files were replaced and are read anew");
-            (self.authorities, self.client) = (authorities, client);
+            *open = Open { authorities, client };
         }
     }
 }
@@ -195,17 +291,11 @@ fn certificates(path: &Path) -> Result<Vec<Vec<u8>>, ClientError> {
 }
 
 fn client(settings: &KubeletSettings, authorities: &[Vec<u8>]) -> Result<kube::Client, ClientError> {
-    let wrong = |error: String| ClientError::Url { url: settings.url.clone(), of: "a kubelet", error };
-    let url: Uri = settings.url.parse().map_err(|error: http::uri::InvalidUri| wrong(error.to_string()))?;
-    let secure = match (url.scheme_str(), url.host()) {
-        (Some("https"), Some(_)) => true,
-        (Some("http"), Some(_)) => false,
-        _ => return Err(wrong("it should look like https://10.0.0.7:10250".into())),
-    };
-    let mut config = kube::Config::new(url);
+    let Address { uri, interface, is_secure } = Address::parse(&settings.url)?;
+    let mut config = kube::Config::new(uri);
     config.root_cert = Some(authorities.to_vec());
     config.accept_invalid_certs = settings.insecure;
     config.tls_server_name = settings.server_name.clone();
-    let token = settings.token_file.clone().filter(|_| secure).map(Token::new);
-    connect(&config, token, Arc::<Traffic>::default(), "the kubelet")
+    let token = settings.token_file.clone().filter(|_| is_secure).map(Token::new);
+    connect_through(&config, token, Arc::<Traffic>::default(), "the kubelet", interface)
 }

@@ -16,10 +16,12 @@ pub struct Status {
 pub struct Snapshot {
     /// Requests sent.
     pub requests: u64,
-    /// Bytes of answers that were received, after decoding.
+    /// Bytes of answers; those of compressed lists as they were sent.
     pub bytes: u64,
     /// Requests and streams that failed.
     pub errors: u64,
+    /// Objects of answers that could not be read and are left out.
+    pub left_out: u64,
     /// Failures since the last success.
     pub failures_in_a_row: u64,
     /// When data was last received or confirmed.
@@ -31,15 +33,7 @@ pub struct Snapshot {
 impl Status {
     /// Of a source that did nothing yet. The name is a label of metrics: `kubelet`, `node`, `services`.
     pub fn new(source: impl Into<Cow<'static, str>>) -> Self {
-        let state = Snapshot {
-            requests: 0,
-            bytes: 0,
-            errors: 0,
-            failures_in_a_row: 0,
-            last_success: None,
-            error: None,
-        };
-        Self { source: source.into(), state: Mutex::new(state) }
+        Self { source: source.into(), state: Mutex::default() }
     }
 
     /// Name of the source.
@@ -55,6 +49,11 @@ impl Status {
     /// Bytes came in.
     pub fn received(&self, bytes: u64) {
         self.state().bytes += bytes;
+    }
+
+    /// Objects of an answer are left out.
+    pub fn left_out(&self, objects: u64) {
+        self.state().left_out += objects;
     }
 
     /// Data is there, or confirmed to be current. The first time after a failure the log says so.

@@ -37,7 +37,8 @@ pub(super) fn answer<B>(board: &Board, metrics: &Metrics, request: &Request<B>) 
     }
 }
 
-/// Sources that never answered are named, but not waited for: without them the agent delivers what it has.
+/// Sources that never answered, and those that fail now, are named, but not waited for: without them the agent delivers what it
+/// has.
 fn readiness(board: &Board) -> Answer {
     let (status, mut text) = match board.ready() {
         Ok(()) => (StatusCode::OK, "ok".to_owned()),
@@ -48,6 +49,9 @@ fn readiness(board: &Board) -> Answer {
         if state.last_success.is_none() {
             let why = state.error.as_deref().unwrap_or("it was not asked, or did not answer");
             text.push_str(&format!("\nnothing yet from {} (scope {scope}): {why}", source.source()));
+        } else if let (Some(error), Some(last)) = (state.error, state.last_success) {
+            let (name, age) = (source.source(), last.elapsed().as_secs());
+            text.push_str(&format!("\nnothing for {age} s from {name} (scope {scope}): {error}"));
         }
     }
     say(status, &text)

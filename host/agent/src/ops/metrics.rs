@@ -101,8 +101,12 @@ fn sources(board: &Board, page: &mut Page<'_>) -> fmt::Result {
         samples().map(|(labels, state)| (labels, state.failures_in_a_row)),
     )?;
     page.counts(
-        bytes("insightd_source_received", "Bytes of answers, after decoding"),
+        bytes("insightd_source_received", "Bytes of answers"),
         samples().map(|(labels, state)| (labels, state.bytes)),
+    )?;
+    page.counts(
+        plain("insightd_source_left_out", "Objects of answers that are malformed or too large and left out"),
+        samples().map(|(labels, state)| (labels, state.left_out)),
     )?;
     page.states(
         seconds("insightd_source_age", "Time since data was received or confirmed; absent before the first"),

@@ -92,6 +92,9 @@ impl Answers {
             let age_ns = u64::try_from(at.elapsed().as_nanos()).unwrap_or(u64::MAX);
             ReadAt { at_ns: now_ns.saturating_sub(age_ns), now_ns }
         });
+        if let Some(read_at) = kubelet.and_then(|data| data.summary_read_at) {
+            builder.gauge(node, "kubelet.summary_age_ms", read_at.elapsed().as_millis() as f64);
+        }
         let known = Facts { pods, summary, local: self.local.as_deref() };
         facts.emit(&known, read, node, builder);
         problems

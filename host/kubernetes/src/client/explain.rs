@@ -6,7 +6,7 @@ use std::io::ErrorKind;
 use kube::client::AuthError;
 use rustls::CertificateError;
 
-use super::transport::NoAnswer;
+use super::transport::{NoAnswer, UnknownName};
 use crate::problem::shortened;
 
 /// Who did not do what was asked.
@@ -134,6 +134,9 @@ fn known(peer: Peer, error: &(dyn StdError + 'static)) -> Option<String> {
     if error.is::<NoAnswer>() {
         return Some(format!("{} does not answer ({error})", peer.name()));
     }
+    if let Some(error) = error.downcast_ref::<UnknownName>() {
+        return Some(format!("the name of {} is not known to DNS ({error})", peer.name()));
+    }
     if let Some(error) = error.downcast_ref::<rustls::Error>() {
         return Some(tls(peer, error));
     }
@@ -156,9 +159,6 @@ fn known(peer: Peer, error: &(dyn StdError + 'static)) -> Option<String> {
             }
             (ErrorKind::ConnectionReset | ErrorKind::BrokenPipe | ErrorKind::ConnectionAborted, None) => {
                 Some(format!("{name} closed the connection ({error})"))
-            }
-            _ if error.to_string().contains("failed to lookup address") => {
-                Some(format!("the name of {name} is not known to DNS ({error})"))
             }
             _ => None,
         };
@@ -272,8 +272,10 @@ mod tests {
         }
         let text = explain(&kube::Error::Service(Box::new(NoAnswer)), "list", "nodes");
         assert!(text.contains("does not answer (no answer within 30 s)"), "{text}");
-        let dns = std::io::Error::other("failed to lookup address information: Name or service not known");
-        assert!(explain(&io(dns), "list", "nodes").contains("not known to DNS"));
+        // Whatever the system's resolver says, in whatever language.
+        let dns = UnknownName(std::io::Error::other("Name oder Dienst nicht bekannt"));
+        let text = explain(&kube::Error::Service(Box::new(dns)), "list", "nodes");
+        assert!(text.contains("not known to DNS"), "{text}");
         let unknown = explain(&io(std::io::Error::other("odd")), "list", "nodes");
         assert!(unknown.starts_with("cannot list nodes: ") && unknown.contains("odd"), "{unknown}");
     }

@@ -1,19 +1,37 @@
 //! The lines of a watch, out of pieces of any size.
 
-/// As for the objects of a list, with what is around them.
-const LINE_BYTES: usize = 17 << 20;
+use std::ops::ControlFlow;
+
+/// Longest line that is held. Etcd stores at most 1.5 MiB an object; all watches of a process together must stay far below
+/// its memory limit, whatever a peer sends.
+pub(super) const LINE_BYTES: usize = 2 << 20;
+
+/// Longest line that is read over. What goes on beyond it is no event any more.
+const ENDLESS_BYTES: usize = 64 << 20;
 
 /// What stays allocated between lines.
 const KEPT_BYTES: usize = 64 * 1024;
 
-/// A line is longer than any event can be.
-#[derive(Debug, PartialEq, Eq, thiserror::Error)]
-#[error("an event has more than {} MiB", LINE_BYTES >> 20)]
-pub(super) struct LongLine;
+/// A line of a watch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Line<'l> {
+    /// All of it, without its end.
+    Whole(&'l [u8]),
+    /// Longer than [`LINE_BYTES`]: it costs itself alone. Said when the bound is reached, before the line has ended.
+    TooLong,
+}
 
+/// A line has no end.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[error("an event has more than {} MiB and no end", ENDLESS_BYTES >> 20)]
+pub(super) struct Endless;
+
+/// Splits; holds the beginning of one line at most.
 #[derive(Default)]
 pub(super) struct Lines {
     begun: Vec<u8>,
+    /// Bytes of a line that is being read over.
+    skipped: usize,
 }
 
 impl Lines {
@@ -22,54 +40,82 @@ impl Lines {
     pub(super) fn push<B>(
         &mut self,
         bytes: &[u8],
-        each: &mut dyn FnMut(&[u8]) -> std::ops::ControlFlow<B>,
-    ) -> Result<std::ops::ControlFlow<B>, LongLine> {
-        use std::ops::ControlFlow;
-
+        each: &mut dyn FnMut(Line<'_>) -> ControlFlow<B>,
+    ) -> Result<ControlFlow<B>, Endless> {
         let mut rest = bytes;
         while let Some(end) = rest.iter().position(|&byte| byte == b'\n') {
             let (line, after) = (&rest[..end], &rest[end + 1..]);
-            let flow = if self.begun.is_empty() {
-                call(line, each)
-            } else {
-                self.begun.extend(line);
-                let flow = call(&self.begun, each);
-                self.begun.clear();
-                self.begun.shrink_to(KEPT_BYTES);
-                flow
-            };
+            let flow = self.complete(line, each);
             if flow.is_break() {
                 return Ok(flow);
             }
             rest = after;
         }
-        if self.begun.len() + rest.len() > LINE_BYTES {
-            return Err(LongLine);
+        if self.skipped == 0 && self.begun.len() + rest.len() > LINE_BYTES {
+            self.skipped = self.begun.len();
+            self.begun = Vec::new();
+            let flow = each(Line::TooLong);
+            if flow.is_break() {
+                return Ok(flow);
+            }
+        }
+        if self.skipped > 0 {
+            self.skipped += rest.len();
+            return if self.skipped > ENDLESS_BYTES { Err(Endless) } else { Ok(ControlFlow::Continue(())) };
         }
         self.begun.extend(rest);
         Ok(ControlFlow::Continue(()))
     }
+
+    /// The line that ends with `end`.
+    fn complete<B>(
+        &mut self,
+        end: &[u8],
+        each: &mut dyn FnMut(Line<'_>) -> ControlFlow<B>,
+    ) -> ControlFlow<B> {
+        if self.skipped > 0 {
+            self.skipped = 0;
+            return ControlFlow::Continue(());
+        }
+        if self.begun.len() + end.len() > LINE_BYTES {
+            self.begun = Vec::new();
+            return each(Line::TooLong);
+        }
+        if self.begun.is_empty() {
+            return call(end, each);
+        }
+        self.begun.extend(end);
+        let flow = call(&self.begun, each);
+        self.begun.clear();
+        self.begun.shrink_to(KEPT_BYTES);
+        flow
+    }
 }
 
-fn call<B>(line: &[u8], each: &mut dyn FnMut(&[u8]) -> std::ops::ControlFlow<B>) -> std::ops::ControlFlow<B> {
+fn call<B>(line: &[u8], each: &mut dyn FnMut(Line<'_>) -> ControlFlow<B>) -> ControlFlow<B> {
     match line.trim_ascii() {
-        [] => std::ops::ControlFlow::Continue(()),
-        line => each(line),
+        [] => ControlFlow::Continue(()),
+        line => each(Line::Whole(line)),
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::ops::ControlFlow;
-
     use super::*;
 
-    fn read(size: usize) -> Vec<String> {
+    fn text(line: Line<'_>) -> String {
+        match line {
+            Line::Whole(line) => String::from_utf8_lossy(line).into_owned(),
+            Line::TooLong => "TOO LONG".into(),
+        }
+    }
+
+    fn read(bytes: &[u8], size: usize) -> Vec<String> {
         let (mut lines, mut found) = (Lines::default(), Vec::new());
-        for piece in b"one\r\n\ntwo\nthree\nhalf".chunks(size) {
+        for piece in bytes.chunks(size) {
             let flow: ControlFlow<()> = lines
                 .push(piece, &mut |line| {
-                    found.push(String::from_utf8_lossy(line).into_owned());
+                    found.push(text(line));
                     ControlFlow::Continue(())
                 })
                 .unwrap();
@@ -81,7 +127,8 @@ mod tests {
     #[test]
     fn lines_in_pieces() {
         for size in 1..30 {
-            assert_eq!(read(size), ["one", "two", "three"], "pieces of {size}");
+            let found = read(b"one\r\n\ntwo\nthree\nhalf", size);
+            assert_eq!(found, ["one", "two", "three"], "pieces of {size}");
         }
     }
 
@@ -90,15 +137,29 @@ mod tests {
         let mut seen = 0;
         let flow = Lines::default().push(b"a\nb\nc\n", &mut |line| {
             seen += 1;
-            if line == b"b" { ControlFlow::Break("enough") } else { ControlFlow::Continue(()) }
+            if line == Line::Whole(b"b") { ControlFlow::Break("enough") } else { ControlFlow::Continue(()) }
         });
         assert_eq!((flow, seen), (Ok(ControlFlow::Break("enough")), 2));
     }
 
     #[test]
-    fn one_line_is_bounded() {
+    fn a_line_that_is_too_long_costs_itself_alone() {
+        let bytes = [b"a\n", vec![b'x'; LINE_BYTES + 1].as_slice(), b"\nb\n"].concat();
+        for size in [1 << 20, 65_537, bytes.len()] {
+            assert_eq!(read(&bytes, size), ["a", "TOO LONG", "b"], "pieces of {size}");
+        }
+        let just = [vec![b'x'; LINE_BYTES].as_slice(), b"\nb\n"].concat();
+        assert_eq!(read(&just, 65_536)[1], "b");
+    }
+
+    #[test]
+    fn a_line_without_an_end_is_given_up_and_never_held() {
         let (mut lines, piece) = (Lines::default(), vec![b'x'; 1 << 20]);
-        let error = (0..20).find_map(|_| lines.push(&piece, &mut |_| ControlFlow::<()>::Continue(())).err());
-        assert_eq!(error, Some(LongLine));
+        let error = (0..100).find_map(|_| {
+            let error = lines.push(&piece, &mut |_| ControlFlow::<()>::Continue(())).err();
+            assert!(lines.begun.capacity() <= 2 * LINE_BYTES);
+            error
+        });
+        assert_eq!(error, Some(Endless));
     }
 }

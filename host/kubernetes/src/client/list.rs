@@ -4,8 +4,14 @@
 
 use serde::Deserialize;
 
-/// One object is at most 1.5 MiB in etcd; its JSON is larger than what is stored.
-const OBJECT_BYTES: usize = 16 << 20;
+/// Largest object that is held, as for the lines of a watch: one that is larger costs itself alone.
+const OBJECT_BYTES: usize = super::lines::LINE_BYTES;
+
+/// Largest `metadata` of a list; it holds a version and a token.
+const METADATA_BYTES: usize = 64 * 1024;
+
+/// Largest list: three times what 150,000 pods are. What goes on beyond it is no list any more.
+const LIST_BYTES: u64 = 1 << 30;
 
 /// What stays allocated between objects.
 const KEPT_BYTES: usize = 64 * 1024;
@@ -19,8 +25,10 @@ pub(super) enum ListError {
     NoList,
     #[error("the list ends in its middle")]
     Cut,
-    #[error("an object of the list has more than {} MiB", OBJECT_BYTES >> 20)]
-    Large,
+    #[error("the list has more than {} MiB", LIST_BYTES >> 20)]
+    Endless,
+    #[error("the metadata of the list has more than {} KiB", METADATA_BYTES >> 10)]
+    LargeMetadata,
     #[error("the metadata of the list: {0}")]
     Metadata(String),
 }
@@ -35,6 +43,15 @@ pub(super) struct ListMeta {
     pub(super) next: String,
 }
 
+/// An object of a list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Element<'e> {
+    /// Its text.
+    Whole(&'e [u8]),
+    /// Larger than an object that is held.
+    TooLarge,
+}
+
 /// What is being copied.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Part {
@@ -42,6 +59,8 @@ enum Part {
     Key,
     Metadata,
     Item,
+    /// An item that is too large: only its end is looked for.
+    LargeItem,
 }
 
 /// Splits; whether an object is good JSON is for its reader to find out.
@@ -57,6 +76,8 @@ pub(super) struct ListReader {
     key: Vec<u8>,
     object: Vec<u8>,
     metadata: Vec<u8>,
+    /// Bytes of all of it so far.
+    read: u64,
 }
 
 impl ListReader {
@@ -72,11 +93,16 @@ impl ListReader {
             key: Vec::new(),
             object: Vec::new(),
             metadata: Vec::new(),
+            read: 0,
         }
     }
 
     /// Calls `each` with every object that is complete with these bytes.
-    pub(super) fn push(&mut self, bytes: &[u8], each: &mut dyn FnMut(&[u8])) -> Result<(), ListError> {
+    pub(super) fn push(&mut self, bytes: &[u8], each: &mut dyn FnMut(Element<'_>)) -> Result<(), ListError> {
+        self.read += bytes.len() as u64;
+        if self.read > LIST_BYTES {
+            return Err(ListError::Endless);
+        }
         // First byte of the part that is being copied, within these bytes.
         let mut from = 0;
         let mut at = 0;
@@ -133,17 +159,10 @@ impl ListReader {
                     self.depth = self.depth.checked_sub(1).ok_or(ListError::NoList)?;
                     match (self.depth, self.part) {
                         (2, Part::Item) => {
-                            let rest = &bytes[from..=at];
-                            if self.object.is_empty() {
-                                each(rest);
-                            } else {
-                                self.object.extend(rest);
-                                each(&self.object);
-                                self.object.clear();
-                                self.object.shrink_to(KEPT_BYTES);
-                            }
+                            self.item(&bytes[from..=at], each);
                             self.part = Part::Nothing;
                         }
+                        (2, Part::LargeItem) => self.part = Part::Nothing,
                         (1, Part::Metadata) => {
                             self.metadata.extend(&bytes[from..=at]);
                             self.part = Part::Nothing;
@@ -161,19 +180,37 @@ impl ListReader {
         }
         let rest = &bytes[from.min(bytes.len())..];
         match self.part {
-            Part::Nothing => {}
+            Part::Nothing | Part::LargeItem => {}
             Part::Key if self.key.len() + rest.len() > KEY_BYTES => {
                 self.key.clear();
                 self.part = Part::Nothing;
             }
             Part::Key => self.key.extend(rest),
             Part::Metadata => self.metadata.extend(rest),
+            Part::Item if self.object.len() + rest.len() > OBJECT_BYTES => {
+                self.object = Vec::new();
+                self.part = Part::LargeItem;
+                each(Element::TooLarge);
+            }
             Part::Item => self.object.extend(rest),
         }
-        match self.object.len().max(self.metadata.len()) {
-            bytes if bytes > OBJECT_BYTES => Err(ListError::Large),
-            _ => Ok(()),
+        if self.metadata.len() > METADATA_BYTES { Err(ListError::LargeMetadata) } else { Ok(()) }
+    }
+
+    /// An item that ends with `end`.
+    fn item(&mut self, end: &[u8], each: &mut dyn FnMut(Element<'_>)) {
+        if self.object.len() + end.len() > OBJECT_BYTES {
+            each(Element::TooLarge);
+            self.object = Vec::new();
+            return;
         }
+        if self.object.is_empty() {
+            return each(Element::Whole(end));
+        }
+        self.object.extend(end);
+        each(Element::Whole(&self.object));
+        self.object.clear();
+        self.object.shrink_to(KEPT_BYTES);
     }
 
     /// After the last bytes.
@@ -206,7 +243,12 @@ mod tests {
     ) -> (Vec<String>, Result<ListMeta, ListError>) {
         let (mut reader, mut found) = (ListReader::new(), Vec::new());
         for piece in pieces {
-            let each = &mut |object: &[u8]| found.push(String::from_utf8_lossy(object).into_owned());
+            let each = &mut |element: Element<'_>| {
+                found.push(match element {
+                    Element::Whole(object) => String::from_utf8_lossy(object).into_owned(),
+                    Element::TooLarge => "TOO LARGE".into(),
+                });
+            };
             if let Err(error) = reader.push(piece.as_ref(), each) {
                 return (found, Err(error));
             }
@@ -254,12 +296,36 @@ mod tests {
     }
 
     #[test]
-    fn one_object_is_bounded() {
-        let mut reader = ListReader::new();
-        reader.push(br#"{"items":[{"a":""#, &mut |_| {}).unwrap();
-        let piece = vec![b'x'; 1 << 20];
-        let error = (0..20).find_map(|_| reader.push(&piece, &mut |_| {}).err());
-        assert_eq!(error, Some(ListError::Large));
+    fn an_object_that_is_too_large_costs_itself_alone() {
+        let large = format!(r#"{{"a":"{}"}}"#, "x".repeat(OBJECT_BYTES));
+        let list =
+            format!(r#"{{"items":[{{"b":1}},{large},{{"c":[]}}],"metadata":{{"resourceVersion":"1"}}}}"#);
+        for size in [65_537, 1 << 20, list.len()] {
+            let (found, result) = read(list.as_bytes().chunks(size));
+            assert_eq!(found, [r#"{"b":1}"#, "TOO LARGE", r#"{"c":[]}"#], "pieces of {size}");
+            assert!(result.is_ok());
+        }
+    }
+
+    #[test]
+    fn what_never_ends_is_given_up_and_never_held() {
+        let piece = vec![b'x'; 4 << 20];
+        for (begin, error) in [
+            (r#"{"items":[{"a":""#, ListError::Endless),
+            (r#"{"metadata":{"a":""#, ListError::LargeMetadata),
+            (r#"{""#, ListError::Endless),
+        ] {
+            // All but 20 MiB of the bound were read before: a gigabyte takes a while without optimisation.
+            let mut reader = ListReader { read: LIST_BYTES - (20 << 20), ..ListReader::new() };
+            reader.push(begin.as_bytes(), &mut |_| {}).unwrap();
+            let found = (0..6).find_map(|_| {
+                let error = reader.push(&piece, &mut |_| {}).err();
+                let held = reader.object.capacity() + reader.key.capacity();
+                assert!(held <= 2 * OBJECT_BYTES, "{begin}: {held}");
+                error
+            });
+            assert_eq!(found, Some(error), "{begin}");
+        }
     }
 
     proptest! {

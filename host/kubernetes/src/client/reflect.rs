@@ -3,13 +3,15 @@
 //! ```text
 //! reflect: wait up to the jitter
 //!   list:   resourceVersion=0, out of the API server's memory; or in pages of `limit`
-//!   watch:  from the list's version, with bookmarks; a watch that ends is followed by another from the last version seen
+//!   watch:  from the list's version, with bookmarks; a watch that ends, or says nothing for long, is followed by another from
+//!           the last version seen
 //!   410:    wait up to the jitter, list again
 //! ```
 //!
 //! What a handler knows stays while a peer is away. Objects are read one by one out of the bytes as they come, into what the
 //! handler asks for; neither a list nor a page of it is ever held.
 
+mod answer;
 mod run;
 #[cfg(test)]
 mod tests;
@@ -28,8 +30,8 @@ pub(crate) use wire::{escaped, status_of};
 /// Between two pieces of a list.
 const LIST_IDLE: Duration = Duration::from_secs(30);
 
-/// Between two lines of a watch. A bookmark comes every minute, so three of them are missing.
-const WATCH_IDLE: Duration = Duration::from_secs(190);
+/// Between two lines of a watch. Three bookmarks are missing by then, or the server sends none: the watch is opened anew.
+pub(crate) const WATCH_IDLE: Duration = Duration::from_secs(190);
 
 /// How a list is asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -129,6 +131,7 @@ pub(crate) struct Timing {
     pub(crate) first_wait: Duration,
     pub(crate) most_wait: Duration,
     pub(crate) list_idle: Duration,
+    pub(crate) list_total: Duration,
     pub(crate) watch_idle: Duration,
 }
 
@@ -138,6 +141,7 @@ impl Default for Timing {
             first_wait: Duration::from_secs(1),
             most_wait: Duration::from_secs(30),
             list_idle: LIST_IDLE,
+            list_total: answer::LIST_TOTAL,
             watch_idle: WATCH_IDLE,
         }
     }

@@ -15,6 +15,7 @@ pub(crate) struct Asked {
     /// Path with query.
     pub(crate) path: String,
     pub(crate) head: String,
+    pub(crate) body: String,
 }
 
 impl Asked {
@@ -40,6 +41,8 @@ enum Step {
 #[derive(Clone, Debug)]
 pub(crate) struct Answer {
     status: u16,
+    /// Further lines of the head.
+    head: String,
     steps: Vec<Step>,
 }
 
@@ -49,7 +52,12 @@ impl Answer {
     }
 
     pub(crate) fn status(status: u16) -> Self {
-        Self { status, steps: Vec::new() }
+        Self { status, head: String::new(), steps: Vec::new() }
+    }
+
+    pub(crate) fn header(mut self, name: &str, value: &str) -> Self {
+        self.head.push_str(&format!("{name}: {value}\r\n"));
+        self
     }
 
     pub(crate) fn send(mut self, text: impl Into<Vec<u8>>) -> Self {
@@ -175,15 +183,23 @@ async fn serve<S: AsyncRead + AsyncWrite + Unpin>(
         let text = String::from_utf8_lossy(&head[..end]).into_owned();
         head.drain(..end + 4);
         let path = text.split(' ').nth(1).unwrap_or_default().to_owned();
-        let asked = Asked { path, head: text };
+        let mut asked = Asked { path, head: text, body: String::new() };
+        let length = asked.header("content-length").map_or(0, |length| length.parse().unwrap());
+        while head.len() < length {
+            if socket.read_buf(&mut head).await? == 0 {
+                return Ok(());
+            }
+        }
+        asked.body = String::from_utf8_lossy(&head[..length]).into_owned();
+        head.drain(..length);
         let number = {
             let mut log = log.lock().unwrap();
             log.push(asked.clone());
             log.len() - 1
         };
-        let Answer { status, steps } = (script.lock().unwrap())(number, &asked);
+        let Answer { status, head, steps } = (script.lock().unwrap())(number, &asked);
         let head = format!(
-            "HTTP/1.1 {status} Status\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\n\r\n"
+            "HTTP/1.1 {status} Status\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\n{head}\r\n"
         );
         socket.write_all(head.as_bytes()).await?;
         for step in steps {

@@ -2,12 +2,15 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
+use futures_util::TryFutureExt;
 use http::header::AUTHORIZATION;
 use http::{HeaderMap, HeaderValue, Request, Response, StatusCode};
 use http_body_util::BodyExt;
 use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::client::legacy::connect::dns::{GaiResolver, Name};
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use kube::client::{Body, ConfigExt};
 use tower::{BoxError, ServiceBuilder};
@@ -50,7 +53,33 @@ impl Traffic {
 #[error("no answer within {} s", HEAD.as_secs())]
 pub(super) struct NoAnswer;
 
-type Http = hyper_util::client::legacy::Client<hyper_rustls::HttpsConnector<HttpConnector>, Body>;
+type Http = hyper_util::client::legacy::Client<hyper_rustls::HttpsConnector<HttpConnector<Resolver>>, Body>;
+
+/// A name has no address. A type of its own: the system's error has no kind that says so.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub(super) struct UnknownName(pub(super) std::io::Error);
+
+/// The system's resolver, whose errors are [`UnknownName`].
+#[derive(Clone)]
+struct Resolver(GaiResolver);
+
+impl tower::Service<Name> for Resolver {
+    type Response = <GaiResolver as tower::Service<Name>>::Response;
+    type Error = UnknownName;
+    type Future = futures_util::future::MapErr<
+        <GaiResolver as tower::Service<Name>>::Future,
+        fn(std::io::Error) -> UnknownName,
+    >;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), UnknownName>> {
+        self.0.poll_ready(context).map_err(UnknownName)
+    }
+
+    fn call(&mut self, name: Name) -> Self::Future {
+        self.0.call(name).map_err(UnknownName)
+    }
+}
 
 struct Transport {
     http: Http,
@@ -70,9 +99,23 @@ pub(crate) fn connect(
     traffic: Arc<Traffic>,
     of: &str,
 ) -> Result<kube::Client, ClientError> {
+    connect_through(config, token, traffic, of, None)
+}
+
+/// As [`connect`], through one network interface: a link-local address does not say which one leads to it.
+pub(crate) fn connect_through(
+    config: &kube::Config,
+    token: Option<Token>,
+    traffic: Arc<Traffic>,
+    of: &str,
+    interface: Option<String>,
+) -> Result<kube::Client, ClientError> {
     let wrong =
         |error: kube::Error| ClientError::Setup { of: of.to_owned(), error: super::explain::setup(&error) };
-    let mut tcp = HttpConnector::new();
+    let mut tcp = HttpConnector::new_with_resolver(Resolver(GaiResolver::new()));
+    if let Some(interface) = interface {
+        tcp.set_interface(interface);
+    }
     tcp.enforce_http(false);
     tcp.set_nodelay(true);
     tcp.set_connect_timeout(Some(CONNECT));

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use kube::client::Body;
 
 use crate::client::reflect::status_of;
-use crate::client::{Backoff, Peer, explain_for};
+use crate::client::{Peer, explain_for};
 use crate::error::KubeletError;
 use insightd_peer::Status;
 
@@ -18,15 +18,6 @@ use insightd_peer::Status;
 pub(super) struct Limits {
     pub(super) timeout: Duration,
     pub(super) max_answer_bytes: usize,
-}
-
-/// What came of a call.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Outcome {
-    /// Nothing was asked, it is too early.
-    Waiting,
-    Good,
-    Failed,
 }
 
 /// Elements, those that were left out because they are malformed, and the document.
@@ -40,21 +31,23 @@ pub(super) struct Endpoint<T> {
     elements: usize,
     /// The last answer had no elements, and was not believed.
     doubted: bool,
-    pub(super) backoff: Backoff,
-    not_before: Option<Instant>,
+    /// Attempts that ended, well or not.
+    pub(super) attempts: u64,
+    /// How long the last of them took.
+    pub(super) took: Duration,
     failing: Option<(Timestamp, String)>,
 }
 
 impl<T> Endpoint<T> {
-    pub(super) fn new(path: &'static str, backoff: Backoff) -> Self {
+    pub(super) fn new(path: &'static str) -> Self {
         Self {
             path,
             known: None,
             read_at: None,
             elements: 0,
             doubted: false,
-            backoff,
-            not_before: None,
+            attempts: 0,
+            took: Duration::ZERO,
             failing: None,
         }
     }
@@ -65,34 +58,33 @@ impl<T> Endpoint<T> {
         Some(format!("kubelet {}, failing since {since:.0}: {words}", self.path))
     }
 
-    /// Asks, unless it is too early after a failure.
+    /// Asks; returns true when that brought what there is. Who calls decides when: the kubelet is on this node, and one request
+    /// a tick is no load to it, whereas one that is back must not wait.
     pub(super) async fn fetch(
         &mut self,
         client: &kube::Client,
         limits: Limits,
         status: &Status,
         read: &Read<'_, T>,
-    ) -> Outcome {
-        if self.not_before.is_some_and(|time| Instant::now() < time) {
-            return Outcome::Waiting;
-        }
+    ) -> bool {
+        let began = Instant::now();
         status.requested();
         let answer = match tokio::time::timeout(limits.timeout, self.ask(client, limits, status)).await {
             Ok(answer) => answer,
             Err(_) => Err(format!("no complete answer within {} s", limits.timeout.as_secs_f32())),
         };
-        match answer.and_then(|body| self.take(&body, read)) {
+        self.attempts += 1;
+        let taken = answer.and_then(|body| self.take(&body, read));
+        self.took = began.elapsed();
+        match taken {
             Ok(()) => {
                 self.failing = None;
-                self.not_before = None;
-                self.backoff.reset();
-                Outcome::Good
+                true
             }
             Err(words) => {
                 let since = self.failing.take().map_or_else(Timestamp::now, |(since, _)| since);
                 self.failing = Some((since, words));
-                self.not_before = Instant::now().checked_add(self.backoff.next_wait());
-                Outcome::Failed
+                false
             }
         }
     }

@@ -20,12 +20,9 @@ fn settings(url: &str) -> KubeletSettings {
     }
 }
 
-/// Without waits after failures.
 fn kubelet(settings: KubeletSettings) -> (Kubelet, Arc<Status>) {
     let status = Arc::new(Status::new("kubelet"));
-    let mut kubelet = Kubelet::new(settings, Arc::clone(&status)).unwrap();
-    let none = Backoff::new(Duration::ZERO, Duration::ZERO);
-    (kubelet.pods.backoff, kubelet.summary.backoff) = (none.clone(), none);
+    let kubelet = Kubelet::new(settings, Arc::clone(&status)).unwrap();
     (kubelet, status)
 }
 
@@ -171,23 +168,57 @@ async fn a_black_hole_is_left_in_time() {
 }
 
 #[tokio::test]
-async fn during_back_off_it_answers_at_once_from_what_it_knows() {
-    let server = lists(|list| if list == 0 { pods(&["a"]) } else { Answer::status(500) }).await;
+async fn a_kubelet_that_is_back_is_seen_by_the_next_call() {
+    let server = lists(|list| if (1..40).contains(&list) { Answer::status(500) } else { pods(&["a"]) }).await;
     let (mut kubelet, status) = kubelet(settings(&server.url));
-    kubelet.fetch().await;
-    // Any seed: the wait is some part of an hour, and zero for none that was ever seen.
-    let hour = Duration::from_secs(3600);
-    kubelet.pods.backoff = Backoff::with_random(hour, hour, fastrand::Rng::with_seed(3));
-    let failed = kubelet.fetch().await;
-    let (asked, errors) = (server.asked().len(), status.snapshot().errors);
-    for _ in 0..3 {
-        let data = kubelet.fetch().await;
-        assert_eq!((names(&data), &data.error), (vec!["a".to_owned()], &failed.error));
+    for _ in 0..40 {
+        kubelet.fetch().await;
     }
-    let lists = server.paths().iter().filter(|path| *path == "/pods").count();
-    assert_eq!(lists, 2, "none during the back-off");
-    assert!(server.asked().len() > asked, "while the summary goes on");
-    assert_eq!(status.snapshot().errors, errors, "nothing failed anew");
+    assert_eq!((status.snapshot().errors, status.snapshot().failures_in_a_row), (39, 39));
+    let data = kubelet.fetch().await;
+    assert_eq!((names(&data), &data.error), (vec!["a".to_owned()], &None));
+    assert_eq!(status.snapshot().failures_in_a_row, 0);
+}
+
+/// As the agent does: one question a tick.
+#[tokio::test]
+async fn a_summary_that_hangs_holds_up_no_pods() {
+    let server = Server::start(|_, asked| match asked.path.as_str() {
+        "/pods" => pods(&["a"]),
+        _ => Answer::ok().send("{").hang(),
+    })
+    .await;
+    let (kubelet, _) = kubelet(settings(&server.url));
+    let (ask, asked) = mpsc::channel(1);
+    let (publish, mut known) = watch::channel(Arc::default());
+    let task = tokio::spawn(kubelet.serve(asked, publish));
+    for tick in 1..=5 {
+        ask.send(()).await.unwrap();
+        let data = known.wait_for(|data: &Arc<KubeletData>| data.pods_attempts.ended == tick).await.unwrap();
+        assert!(data.pods.is_some() && data.summary.is_none() && data.summary_attempts.ended == 0);
+    }
+    let summaries = server.paths().iter().filter(|path| *path == "/stats/summary").count();
+    assert!(summaries <= 1, "one at a time");
+    drop(ask);
+    task.abort();
+}
+
+#[tokio::test]
+async fn who_asks_gets_both_and_its_end_ends_the_task() {
+    let server = lists(|_| pods(&["a"])).await;
+    let (kubelet, _) = kubelet(settings(&server.url));
+    let (ask, asked) = mpsc::channel(1);
+    let (publish, mut known) = watch::channel(Arc::default());
+    let task = tokio::spawn(kubelet.serve(asked, publish));
+    for tick in 1..=3 {
+        ask.send(()).await.unwrap();
+        let both =
+            |data: &Arc<KubeletData>| data.pods_attempts.ended == tick && data.summary_attempts.ended == tick;
+        assert_eq!(known.wait_for(both).await.unwrap().error, None);
+    }
+    assert_eq!(server.connections(), 1);
+    drop(ask);
+    task.await.unwrap();
 }
 
 #[tokio::test]
@@ -289,11 +320,4 @@ async fn settings_that_cannot_work() {
         let text = wrong(KubeletSettings { insecure: true, ..settings(url) });
         assert!(text.contains("is not the address of a kubelet"), "{url}: {text}");
     }
-}
-
-#[test]
-fn addresses() {
-    assert_eq!(url_of("10.0.0.7"), "https://10.0.0.7:10250");
-    assert_eq!(url_of("fd00::7"), "https://[fd00::7]:10250");
-    assert_eq!(url_of("node-a.example"), "https://node-a.example:10250");
 }

@@ -7,6 +7,7 @@ use super::elector::{Answer, Found, Request};
 use super::record::Record;
 use super::{LeaderSettings, LockKind};
 use crate::client::explain;
+use crate::problem::shortened;
 
 /// Under which existing agents keep the record.
 const ANNOTATION: &str = "control-plane.alpha.kubernetes.io/leader";
@@ -21,7 +22,12 @@ pub(crate) struct Store {
     kind: LockKind,
     namespace: String,
     name: String,
+    /// How long a record that cannot be read stands for a holder that may be alive.
+    lease_seconds: i64,
 }
+
+/// Holder of a lock whose record cannot be read: whoever wrote it.
+const UNREADABLE: &str = "(a record that cannot be read)";
 
 impl Store {
     pub(crate) fn new(client: Client, settings: &LeaderSettings) -> Self {
@@ -30,10 +36,11 @@ impl Store {
             kind: settings.kind,
             namespace: settings.namespace.clone(),
             name: settings.name.clone(),
+            lease_seconds: i64::try_from(settings.lease_duration.as_secs()).unwrap_or(i64::MAX),
         }
     }
 
-    /// The answer; on failure also why, in words for an operator.
+    /// The answer; on failure also why, in words for an operator, and where the record cannot be read.
     pub(crate) async fn ask(&self, request: Request<Object>) -> (Answer<Object>, Option<String>) {
         let verb = match &request {
             Request::Get { .. } => "get",
@@ -45,10 +52,10 @@ impl Store {
             Err(error) => return (Answer::Failed, Some(format!("{self}: {error}"))),
         };
         match self.client.request::<Object>(http).await {
-            Ok(object) => match self.found(object) {
-                Ok(found) => (Answer::Found(found), None),
-                Err(why) => (Answer::Failed, Some(why)),
-            },
+            Ok(object) => {
+                let (found, why) = self.found(object);
+                (Answer::Found(found), why)
+            }
             Err(error) => {
                 let why = format!("{self}: {}", explain(&error, verb, self.kind.resource()));
                 let answer = match error {
@@ -111,33 +118,52 @@ impl Store {
         }
     }
 
-    fn found(&self, object: Object) -> Result<Found<Object>, String> {
+    /// The lock as `object` shows it, and why its record cannot be read where that is so.
+    ///
+    /// An empty record is a free lock, whatever the object is otherwise. One that cannot be read may be that of a living holder
+    /// of a version to come: it counts as held until nobody has changed it for the duration of a lease, which a living holder
+    /// would have done several times, and is then replaced.
+    fn found(&self, object: Object) -> (Found<Object>, Option<String>) {
         let (raw, record) = match self.kind {
             LockKind::ConfigMap => {
-                let annotation = object.get("metadata").and_then(|metadata| {
-                    metadata.get("annotations")?.get(ANNOTATION)?.as_str().map(str::to_owned)
-                });
-                let record =
-                    annotation.as_deref().map_or_else(|| Ok(Record::default()), Record::from_annotation);
-                let record = record.map_err(|why| {
-                    format!(
-                        "{self}: annotation `{ANNOTATION}` is no leader record ({why}); \
-                         nobody can lead until it is removed"
-                    )
-                })?;
-                (annotation.unwrap_or_default(), record)
+                let annotation =
+                    object.get("metadata").and_then(|metadata| metadata.get("annotations")?.get(ANNOTATION));
+                match annotation {
+                    None | Some(Value::Null) => (String::new(), Ok(Record::default())),
+                    Some(Value::String(text)) if text.trim().is_empty() => {
+                        (String::new(), Ok(Record::default()))
+                    }
+                    Some(Value::String(text)) => (text.clone(), Record::from_annotation(text)),
+                    Some(other) => (other.to_string(), Err("not a string".to_owned())),
+                }
             }
-            LockKind::Lease => {
-                let empty = Map::new();
-                let spec = object.get("spec").and_then(Value::as_object).unwrap_or(&empty);
-                let record = Record::from_spec(spec)
-                    .map_err(|why| format!("{self}: the spec is no leader record: {why}"))?;
-                let raw =
-                    if record == Record::default() { String::new() } else { record.to_spec().to_string() };
-                (raw, record)
-            }
+            LockKind::Lease => match object.get("spec") {
+                None | Some(Value::Null) => (String::new(), Ok(Record::default())),
+                Some(Value::Object(spec)) => match Record::from_spec(spec) {
+                    Ok(record) if record == Record::default() => (String::new(), Ok(record)),
+                    Ok(record) => (record.to_spec().to_string(), Ok(record)),
+                    Err(why) => (Value::Object(spec.clone()).to_string(), Err(why)),
+                },
+                Some(other) => (other.to_string(), Err("not a JSON object".to_owned())),
+            },
         };
-        Ok(Found { object, raw, record })
+        match record {
+            Ok(record) => (Found { object, raw, record }, None),
+            Err(why) => {
+                let seconds = self.lease_seconds;
+                let place = match self.kind {
+                    LockKind::ConfigMap => format!("annotation `{ANNOTATION}`"),
+                    LockKind::Lease => "`spec`".to_owned(),
+                };
+                let why = format!(
+                    "{self}: {place} is no leader record ({}); it is replaced once nobody has changed it for {seconds} s",
+                    shortened(why)
+                );
+                let record =
+                    Record { holder: UNREADABLE.into(), duration_seconds: seconds, ..Record::default() };
+                (Found { object, raw, record }, Some(why))
+            }
+        }
     }
 }
 
@@ -159,4 +185,103 @@ fn child<'o>(object: &'o mut Object, key: &str) -> Option<&'o mut Object> {
 /// `metadata.uid`.
 pub(crate) fn uid(object: &Object) -> Option<&str> {
     object.get("metadata")?.get("uid")?.as_str()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::client::testing::{Answer as Says, Server, until};
+    use crate::leader::Election;
+    use std::time::Duration;
+
+    fn settings(kind: LockKind) -> LeaderSettings {
+        LeaderSettings {
+            lease_duration: Duration::from_secs(2),
+            renew_deadline: Duration::from_secs(1),
+            retry_period: Duration::from_millis(50),
+            ..LeaderSettings::new(kind, "monitoring", "node-1")
+        }
+    }
+
+    fn object(kind: LockKind, record: &Value) -> Value {
+        match kind {
+            LockKind::ConfigMap => json!({"metadata": {"name": "l", "annotations": {ANNOTATION: record}}}),
+            LockKind::Lease => json!({"metadata": {"name": "l"}, "spec": record}),
+        }
+    }
+
+    async fn store(kind: LockKind) -> (Server, Store) {
+        let server = Server::start(|_, _| Says::ok()).await;
+        let store = Store::new(server.client(), &settings(kind));
+        (server, store)
+    }
+
+    fn found(store: &Store, record: &Value) -> (Found<Object>, Option<String>) {
+        store.found(object(store.kind, record).as_object().unwrap().clone())
+    }
+
+    #[tokio::test]
+    async fn an_empty_record_is_a_free_lock() {
+        let (_server, store) = store(LockKind::ConfigMap).await;
+        for empty in [
+            json!(""),
+            json!(" \n"),
+            json!("null"),
+            json!("{}"),
+            Value::Null,
+            json!(r#"{"holderIdentity":""}"#),
+        ] {
+            let (found, why) = found(&store, &empty);
+            assert_eq!((found.record.holder.as_str(), why), ("", None), "{empty}");
+        }
+        let (_server, store) = store_of_lease().await;
+        for empty in [json!({}), Value::Null, json!({"holderIdentity": ""}), json!({"holderIdentity": null})]
+        {
+            let (found, why) = found(&store, &empty);
+            assert_eq!((found.record.holder.as_str(), why), ("", None), "{empty}");
+        }
+    }
+
+    async fn store_of_lease() -> (Server, Store) {
+        store(LockKind::Lease).await
+    }
+
+    #[tokio::test]
+    async fn a_record_that_cannot_be_read_is_held_and_said() {
+        let (_server, store) = store(LockKind::ConfigMap).await;
+        for broken in [json!("{"), json!("[]"), json!(r#"{"holderIdentity":7}"#), json!(7)] {
+            let (found, why) = found(&store, &broken);
+            assert_eq!((found.record.holder.as_str(), found.record.duration_seconds), (UNREADABLE, 2));
+            assert!(!found.raw.is_empty());
+            let why = why.unwrap();
+            assert!(why.contains("is no leader record") && why.contains("for 2 s"), "{why}");
+        }
+        let (_server, store) = store_of_lease().await;
+        for broken in [json!({"renewTime": "yesterday"}), json!("x")] {
+            let (found, why) = found(&store, &broken);
+            assert_eq!(found.record.holder, UNREADABLE, "{broken}");
+            assert!(why.unwrap().contains("`spec` is no leader record"));
+        }
+    }
+
+    /// Over HTTP: the lock is taken over an empty record at once, and over a broken one when its time is up.
+    #[tokio::test]
+    async fn whoever_stands_alone_comes_to_lead() {
+        for kind in [LockKind::ConfigMap, LockKind::Lease] {
+            let empty = if kind == LockKind::Lease { Value::Null } else { json!("") };
+            for record in [empty, json!("{")] {
+                let shown = object(kind, &record);
+                let server = Server::start(move |_, asked| match asked.head.starts_with("PUT") {
+                    // As the API server does: what was written.
+                    true => Says::ok().send(asked.body.clone()),
+                    false => Says::ok().send(shown.to_string()),
+                })
+                .await;
+                let election = Election::start(server.client(), settings(kind), None).unwrap();
+                let leadership = election.leadership();
+                until(|| leadership.is_leader()).await;
+                assert_eq!(leadership.holder().as_deref(), Some("node-1"), "{kind:?} {record}");
+            }
+        }
+    }
 }

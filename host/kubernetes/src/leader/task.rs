@@ -120,6 +120,7 @@ impl Candidate {
             let told = match (&answer, error) {
                 (Answer::Conflict, _) => Told::Conflict,
                 (Answer::Failed | Answer::Missing, Some(error)) => Told::Error(error),
+                (Answer::Found(_), Some(why)) => Told::Unreadable(why),
                 _ => Told::Answer,
             };
             let next = self.elector.answered(answer, Moment::now(), Timestamp::now());
@@ -171,7 +172,11 @@ impl Candidate {
                         self.store, self.settings.identity
                     )
                 });
-                self.complain(namesake);
+                let unreadable = match answer {
+                    Told::Unreadable(why) => Some(why.clone()),
+                    _ => None,
+                };
+                self.complain(namesake.or(unreadable));
             }
         }
         let holder = self.elector.record().map(|record| record.holder.clone());
@@ -200,6 +205,8 @@ enum Told {
     Answer,
     Conflict,
     Error(String),
+    /// The lock, with a record that cannot be read.
+    Unreadable(String),
 }
 
 /// Tells the beginning and the end of each of our terms.

@@ -120,6 +120,15 @@ fn health_and_readiness_follow_the_board() {
     board.publish(figures());
     kubelet.succeeded();
     assert_eq!(server.get("/readyz?verbose=1").2, "ok\n");
+    kubelet.failed("connection refused");
+    let (status, _, body) = server.get("/readyz");
+    let (begin, end) = ("ok\nnothing for ", " s from kubelet (scope node): connection refused\n");
+    assert!(
+        status == 200 && body.starts_with(begin) && body.ends_with(end),
+        "away, and not waited for: {body}"
+    );
+    kubelet.succeeded();
+    assert_eq!(server.get("/readyz").2, "ok\n");
     assert!(server.get("/healthz").2.starts_with("ok: the last tick ended "));
 }
 

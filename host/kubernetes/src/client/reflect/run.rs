@@ -4,21 +4,18 @@ use std::convert::Infallible;
 use std::ops::ControlFlow;
 use std::time::Duration;
 
-use http::Request;
-use http::header::ACCEPT;
-use http_body_util::BodyExt;
-use hyper::body::Bytes;
-use kube::client::Body;
 use kube::core::Status as ApiStatus;
 use serde::Deserialize;
 use serde_json::value::RawValue;
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{Instant, sleep};
 
-use super::wire::{Malformed, escaped, retry_after, status_of, version_of};
+use super::answer::{Answer, Unreadable};
+use super::wire::{LeftOut, escaped, version_of};
 use super::{Paging, Sink, Timing, Watched};
-use crate::client::lines::Lines;
-use crate::client::list::{ListMeta, ListReader};
-use crate::client::{Backoff, explain};
+use crate::client::Backoff;
+use crate::client::explain;
+use crate::client::lines::{Line, Lines};
+use crate::client::list::{Element, ListMeta, ListReader};
 use crate::problem::shortened;
 use crate::text::Text;
 use insightd_peer::Status;
@@ -41,9 +38,12 @@ pub(crate) struct Reflector<'r> {
 }
 
 /// Why a list or a watch ended.
-enum End {
+pub(super) enum End {
     /// As agreed.
     Timeout,
+    /// Nothing came for long. Bookmarks come every minute where etcd reports its progress, and never where it does not: this
+    /// alone is no failure. Another request shows if the server is there.
+    Quiet,
     /// The server no longer has this version.
     Gone,
     /// It did not work. To ask for the same once more would be of no use where `relist` is set.
@@ -63,13 +63,14 @@ impl End {
 
 impl Reflector<'_> {
     pub(crate) async fn run(&self, sink: &mut dyn Sink, mut random: fastrand::Rng) -> Infallible {
+        let mut left_out = LeftOut::new(self.watched.resource, self.status);
         let mut backoff = Backoff::with_random(self.timing.first_wait, self.timing.most_wait, random.fork());
         let mut jitter = self.watched.start_jitter;
         let mut paging = self.watched.paging;
         loop {
             sleep(up_to(jitter, &mut random)).await;
             jitter = Duration::ZERO;
-            let mut version = match self.list(paging, sink).await {
+            let mut version = match self.list(paging, sink, &mut left_out).await {
                 Ok(version) => version,
                 Err(end) => {
                     paging = match (&end, paging) {
@@ -87,12 +88,15 @@ impl Reflector<'_> {
             self.status.succeeded();
             loop {
                 let began = Instant::now();
-                let (end, lines) = self.watch(&mut version, sink, random.u64(WATCH_SECONDS)).await;
+                let seconds = random.u64(WATCH_SECONDS);
+                let (end, lines) = self.watch(&mut version, sink, seconds, &mut left_out).await;
                 if lines > 0 {
                     backoff.reset();
                 }
                 match end {
                     End::Timeout if lines > 0 || began.elapsed() >= TOO_SHORT => {}
+                    // From the version that is known. What fails now is counted and said.
+                    End::Quiet => {}
                     // A whole fleet learns of it at once, after a restart of the server.
                     End::Gone => {
                         self.status.failed(self.words(&End::Gone, "watch"));
@@ -123,7 +127,7 @@ impl Reflector<'_> {
     fn words(&self, end: &End, verb: &str) -> String {
         let resource = self.watched.resource;
         match end {
-            End::Timeout => format!("a {verb} of {resource} was ended by the server at once"),
+            End::Timeout | End::Quiet => format!("a {verb} of {resource} was ended by the server at once"),
             End::Gone => {
                 format!("the API server no longer has the version of {resource} that was asked for (410)")
             }
@@ -132,8 +136,13 @@ impl Reflector<'_> {
     }
 
     /// The version of the list.
-    async fn list(&self, paging: Paging, sink: &mut dyn Sink) -> Result<String, End> {
-        let mut malformed = Malformed::new(self.watched.resource);
+    async fn list(
+        &self,
+        paging: Paging,
+        sink: &mut dyn Sink,
+        left_out: &mut LeftOut<'_>,
+    ) -> Result<String, End> {
+        let until = Instant::now() + self.timing.list_total;
         let mut next = String::new();
         sink.restart();
         loop {
@@ -142,12 +151,12 @@ impl Reflector<'_> {
                 Paging::Pages(limit) if next.is_empty() => format!("limit={limit}"),
                 Paging::Pages(limit) => format!("limit={limit}&continue={}", escaped(&next)),
             };
-            let mut body = self.ask("list", &query).await?;
-            let read = self.read_list(&mut body, sink, &mut malformed).await;
+            let answer = self.ask("list", &query).await?;
+            let read = self.read_list(answer, until, sink, left_out).await;
+            left_out.report();
             let meta = read.map_err(End::of_list)?;
             if meta.next.is_empty() || !matches!(paging, Paging::Pages(_)) {
                 sink.list_end();
-                malformed.report();
                 return Ok(meta.resource_version);
             }
             next = meta.next;
@@ -156,22 +165,49 @@ impl Reflector<'_> {
 
     async fn read_list(
         &self,
-        body: &mut Body,
+        mut answer: Answer,
+        until: Instant,
         sink: &mut dyn Sink,
-        malformed: &mut Malformed,
+        left_out: &mut LeftOut<'_>,
     ) -> Result<ListMeta, End> {
         let mut reader = ListReader::new();
-        while let Some(bytes) = self.piece(body, "list", self.timing.list_idle).await? {
-            let each = &mut |object: &[u8]| malformed.note(sink.listed(object), object);
-            reader.push(&bytes, each).map_err(|error| self.failed("list", error))?;
+        let failed = |error: Unreadable| self.failed("list", error);
+        loop {
+            let idle = Instant::now() + self.timing.list_idle;
+            let Some(piece) = answer.next(idle.min(until)).await else {
+                let seconds = self.timing.list_idle.min(self.timing.list_total).as_secs();
+                return Err(
+                    self.failed("list", format_args!("it did not go on for {seconds} s, or took too long"))
+                );
+            };
+            let each = &mut |element: Element<'_>| match element {
+                Element::Whole(object) => left_out.note(sink.listed(object), object),
+                Element::TooLarge => left_out.too_large(),
+            };
+            let push = &mut |bytes: &[u8]| reader.push(bytes, each).map_err(Unreadable::from);
+            match piece.map_err(|error| self.broken("list", &error))? {
+                Some(bytes) => {
+                    self.status.received(bytes.len() as u64);
+                    answer.decode(&bytes, push).map_err(failed)?;
+                }
+                None => {
+                    answer.finish(push).map_err(failed)?;
+                    return reader.finish().map_err(|error| self.failed("list", error));
+                }
+            }
         }
-        reader.finish().map_err(|error| self.failed("list", error))
     }
 
     /// Until it ends; `version` is then that of the last line. How many lines came, besides.
-    async fn watch(&self, version: &mut String, sink: &mut dyn Sink, seconds: u64) -> (End, u64) {
+    async fn watch(
+        &self,
+        version: &mut String,
+        sink: &mut dyn Sink,
+        seconds: u64,
+        left_out: &mut LeftOut<'_>,
+    ) -> (End, u64) {
         let mut lines_seen = 0;
-        let end = match self.watch_lines(version, sink, seconds, &mut lines_seen).await {
+        let end = match self.watch_lines(version, sink, seconds, left_out, &mut lines_seen).await {
             Ok(()) => End::Timeout,
             Err(end) => end,
         };
@@ -183,29 +219,43 @@ impl Reflector<'_> {
         version: &mut String,
         sink: &mut dyn Sink,
         seconds: u64,
+        left_out: &mut LeftOut<'_>,
         lines_seen: &mut u64,
     ) -> Result<(), End> {
         let query = format!(
             "watch=1&resourceVersion={}&allowWatchBookmarks=true&timeoutSeconds={seconds}",
             escaped(version)
         );
-        let mut body = self.ask("watch", &query).await?;
+        let mut answer = self.ask("watch", &query).await?;
         self.status.succeeded();
         let mut lines = Lines::default();
-        let mut malformed = Malformed::new(self.watched.resource);
-        while let Some(bytes) = self.piece(&mut body, "watch", self.timing.watch_idle).await? {
+        // Moved on by lines, not by bytes: half an event that drips in for ever is silence.
+        let mut until = Instant::now() + self.timing.watch_idle;
+        loop {
+            let Some(piece) = answer.next(until).await else { return Err(End::Quiet) };
+            let Some(bytes) = piece.map_err(|error| self.broken("watch", &error))? else { return Ok(()) };
+            self.status.received(bytes.len() as u64);
+            let seen_before = *lines_seen;
             let flow = lines.push(&bytes, &mut |line| {
-                let flow = self.event(line, version, sink, &mut malformed);
+                let flow = match line {
+                    Line::Whole(line) => self.event(line, version, sink, left_out),
+                    Line::TooLong => {
+                        left_out.too_large();
+                        ControlFlow::Continue(())
+                    }
+                };
                 *lines_seen += u64::from(flow.is_continue());
                 flow
             });
+            left_out.report();
             if let ControlFlow::Break(end) = flow.map_err(|error| self.failed("watch", error))? {
                 return Err(end);
             }
-            malformed.report();
-            self.status.succeeded();
+            if *lines_seen > seen_before {
+                until = Instant::now() + self.timing.watch_idle;
+                self.status.succeeded();
+            }
         }
-        Ok(())
     }
 
     fn event(
@@ -213,7 +263,7 @@ impl Reflector<'_> {
         line: &[u8],
         version: &mut String,
         sink: &mut dyn Sink,
-        malformed: &mut Malformed,
+        left_out: &mut LeftOut<'_>,
     ) -> ControlFlow<End> {
         #[derive(Deserialize)]
         struct Event<'a> {
@@ -233,8 +283,8 @@ impl Reflector<'_> {
         };
         let object = event.object.get().as_bytes();
         match event.kind.as_str() {
-            "ADDED" | "MODIFIED" => malformed.note(sink.applied(object), object),
-            "DELETED" => malformed.note(sink.deleted(object), object),
+            "ADDED" | "MODIFIED" => left_out.note(sink.applied(object), object),
+            "DELETED" => left_out.note(sink.deleted(object), object),
             "ERROR" => {
                 let status: ApiStatus = serde_json::from_slice(object).unwrap_or_default();
                 return ControlFlow::Break(self.refused("watch", status, None));
@@ -248,41 +298,24 @@ impl Reflector<'_> {
         ControlFlow::Continue(())
     }
 
-    async fn ask(&self, verb: &str, query: &str) -> Result<Body, End> {
-        let Watched { path, resource, .. } = self.watched;
-        let mut uri = format!("{path}?{query}");
-        for (key, selector) in
-            [("fieldSelector", &self.watched.field_selector), ("labelSelector", &self.watched.label_selector)]
-        {
-            if let Some(selector) = selector {
-                uri.push_str(&format!("&{key}={}", escaped(selector)));
-            }
-        }
-        let accept = match (self.watched.metadata_only, verb) {
-            (false, _) => "application/json",
-            (true, "list") => "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1",
-            (true, _) => "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1",
-        };
-        self.status.requested();
-        let explained =
-            |error| End::Failed { words: explain(&error, verb, resource), retry_after: None, relist: false };
-        let request = Request::get(uri)
-            .header(ACCEPT, accept)
-            .body(Body::empty())
-            .map_err(|error| explained(kube::Error::HttpError(error)))?;
-        let response = self.client.send(request).await.map_err(explained)?;
-        if response.status().is_success() {
-            return Ok(response.into_body());
-        }
-        let retry_after = retry_after(response.headers());
-        let status = status_of(response, self.timing.list_idle).await;
-        Err(self.refused(verb, status, retry_after))
+    pub(super) fn failed(&self, verb: &str, error: impl std::fmt::Display) -> End {
+        let words = format!("cannot {verb} {}: {}", self.watched.resource, shortened(error.to_string()));
+        End::Failed { words, retry_after: None, relist: false }
     }
 
-    fn refused(&self, verb: &str, status: ApiStatus, retry_after: Option<Duration>) -> End {
-        // A version from before the server's data was restored; asked again, it would say the same for ever.
-        let unknown = status.message.contains("Too large resource version");
-        if status.code == 410 || status.reason == "Expired" || status.reason == "Gone" || unknown {
+    /// The connection ended in the middle of an answer.
+    fn broken(&self, verb: &str, error: &kube::Error) -> End {
+        let words = explain(error, verb, self.watched.resource);
+        End::Failed { words, retry_after: None, relist: false }
+    }
+
+    /// The API server answered with an error.
+    pub(super) fn refused(&self, verb: &str, status: ApiStatus, retry_after: Option<Duration>) -> End {
+        if status.code == 410
+            || status.reason == "Expired"
+            || status.reason == "Gone"
+            || is_of_the_future(&status)
+        {
             return End::Gone;
         }
         // As client-go has it: what is not about load or rights, another watch from the same version will not mend.
@@ -290,30 +323,11 @@ impl Reflector<'_> {
         let words = explain(&kube::Error::Api(status.boxed()), verb, self.watched.resource);
         End::Failed { words, retry_after, relist }
     }
+}
 
-    async fn piece(&self, body: &mut Body, verb: &str, idle: Duration) -> Result<Option<Bytes>, End> {
-        loop {
-            let frame = timeout(idle, body.frame())
-                .await
-                .map_err(|_| self.failed(verb, format_args!("nothing came for {} s", idle.as_secs())))?;
-            match frame {
-                None => return Ok(None),
-                Some(Err(error)) => {
-                    let words = explain(&error, verb, self.watched.resource);
-                    return Err(End::Failed { words, retry_after: None, relist: false });
-                }
-                Some(Ok(frame)) => {
-                    if let Ok(bytes) = frame.into_data() {
-                        self.status.received(bytes.len() as u64);
-                        return Ok(Some(bytes));
-                    }
-                }
-            }
-        }
-    }
-
-    fn failed(&self, verb: &str, error: impl std::fmt::Display) -> End {
-        let words = format!("cannot {verb} {}: {}", self.watched.resource, shortened(error.to_string()));
-        End::Failed { words, retry_after: None, relist: false }
-    }
+/// A version from before the server's data was restored; asked for again, the answer would be the same for ever. The cause is
+/// `metav1.CauseTypeResourceVersionTooLarge`, which servers send since 1.18.
+fn is_of_the_future(status: &ApiStatus) -> bool {
+    let causes = status.details.iter().flat_map(|details| &details.causes);
+    causes.into_iter().any(|cause| cause.reason == "ResourceVersionTooLarge")
 }

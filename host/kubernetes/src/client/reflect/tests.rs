@@ -13,6 +13,7 @@ const TIMING: Timing = Timing {
     first_wait: Duration::from_millis(1),
     most_wait: Duration::from_millis(5),
     list_idle: Duration::from_secs(20),
+    list_total: Duration::from_secs(60),
     watch_idle: Duration::from_secs(20),
 };
 
@@ -298,20 +299,211 @@ async fn the_error_names_verb_and_resource() {
     assert!(error.contains("may not watch things (403): grant `watch` on `things`"), "{error}");
 }
 
+const QUIET: Timing = Timing { watch_idle: Duration::from_millis(40), ..TIMING };
+
+/// As with an etcd that reports no progress: no bookmarks, and nothing changes.
 #[tokio::test]
-async fn a_silent_watch_is_given_up() {
+async fn a_silent_watch_is_opened_anew_and_no_failure() {
     let server = Server::start(|number, asked| match number {
-        0 => list(7, "", &[]),
+        0 => list(7, "", &[thing("a", 3)]),
         _ if asked.path.contains("resourceVersion=7&") => {
-            Answer::ok().send(event("ADDED", thing("a", 8))).hang()
+            Answer::ok().send(event("ADDED", thing("b", 8))).hang()
         }
-        _ => Answer::ok().send(event("ADDED", thing("b", 9))).hang(),
+        _ => Answer::ok().hang(),
     })
     .await;
-    let run = run(&server, Paging::FromCache, Timing { watch_idle: Duration::from_millis(40), ..TIMING });
-    until(|| run.seen.calls().contains("+b")).await;
-    assert!(run.seen.calls().contains("+a"));
-    assert!(run.status.snapshot().errors > 0);
+    let run = run(&server, Paging::FromCache, QUIET);
+    let resumed = |path: &String| path.contains("resourceVersion=8&");
+    until(|| server.paths().iter().filter(|path| resumed(path)).count() > 3).await;
+    assert!(run.seen.calls().starts_with("restart end +b"));
+    assert_eq!(run.seen.calls().matches("restart").count(), 1, "listed once");
+    let snapshot = run.status.snapshot();
+    assert_eq!((snapshot.errors, snapshot.failures_in_a_row, &snapshot.error), (0, 0, &None));
+}
+
+#[tokio::test]
+async fn a_silent_watch_that_cannot_be_opened_anew_is_a_failure() {
+    let server = Server::start(|number, _| match number {
+        0 => list(7, "", &[]),
+        1 => Answer::ok().hang(),
+        2 => Answer::status(503).send("no healthy upstream"),
+        _ => Answer::ok().send(event("ADDED", thing("a", 8))).hang(),
+    })
+    .await;
+    let run = run(&server, Paging::FromCache, QUIET);
+    until(|| run.seen.calls().contains("+a")).await;
+    assert_eq!(run.status.snapshot().errors, 1);
+}
+
+/// Bytes that never come to a line keep no watch alive.
+#[tokio::test]
+async fn half_an_event_that_drips_in_is_silence() {
+    let mut drip = Answer::ok();
+    for _ in 0..2000 {
+        drip = drip.send("x").pause(Duration::from_millis(5));
+    }
+    let server = Server::start(move |number, _| match number {
+        0 => list(7, "", &[]),
+        1 => drip.clone(),
+        _ => Answer::ok().send(event("ADDED", thing("a", 8))).hang(),
+    })
+    .await;
+    let run = run(&server, Paging::FromCache, QUIET);
+    until(|| run.seen.calls().contains("+a")).await;
+    assert!(server.paths()[2].contains("resourceVersion=7&"));
+}
+
+#[tokio::test]
+async fn a_list_that_drips_in_for_ever_is_given_up() {
+    let mut drip = Answer::ok().send(r#"{"metadata":{"resourceVersion":"9"},"items":["#);
+    for _ in 0..2000 {
+        drip = drip.send(" ").pause(Duration::from_millis(5));
+    }
+    let server = Server::start(move |number, _| match number {
+        0 => drip.clone(),
+        1 => list(7, "", &[thing("a", 3)]),
+        _ => Answer::ok().hang(),
+    })
+    .await;
+    let timing = Timing { list_total: Duration::from_millis(100), ..TIMING };
+    let run = run(&server, Paging::FromCache, timing);
+    until(|| server.asked().len() == 3).await;
+    assert_eq!(run.seen.known(), ["a@3"]);
+    assert_eq!(run.status.snapshot().errors, 1);
+}
+
+#[tokio::test]
+async fn an_object_that_is_too_large_costs_itself_alone() {
+    let large = json!({"metadata": {"name": "l", "resourceVersion": "5"}, "x": "y".repeat(3 << 20)});
+    let server = Server::start(move |number, _| match number {
+        0 => list(7, "", &[thing("a", 3), large.clone(), thing("b", 4)]),
+        1 => Answer::ok().send(event("ADDED", large.clone())).send(event("ADDED", thing("c", 12))),
+        _ => Answer::ok().hang(),
+    })
+    .await;
+    let run = run(&server, Paging::FromCache, TIMING);
+    until(|| server.asked().len() == 3).await;
+    assert_eq!(run.seen.known(), ["a@3", "b@4", "c@12"]);
+    let snapshot = run.status.snapshot();
+    assert_eq!((snapshot.errors, snapshot.left_out), (0, 2));
+}
+
+#[tokio::test]
+async fn an_event_without_an_end_ends_its_watch_alone() {
+    let mut endless = Answer::ok().send(event("ADDED", thing("b", 8)));
+    for _ in 0..70 {
+        endless = endless.send(vec![b'x'; 1 << 20]);
+    }
+    let server = Server::start(move |number, _| match number {
+        0 => list(7, "", &[thing("a", 3)]),
+        1 => endless.clone(),
+        _ => Answer::ok().send(event("ADDED", thing("c", 9))).hang(),
+    })
+    .await;
+    let run = run(&server, Paging::FromCache, TIMING);
+    until(|| run.seen.calls().contains("+c")).await;
+    assert_eq!(run.seen.known(), ["a@3", "b@8", "c@9"]);
+    let snapshot = run.status.snapshot();
+    assert_eq!((snapshot.errors, snapshot.left_out), (1, 1));
+}
+
+fn gzip(text: &str) -> Vec<u8> {
+    use std::io::Write as _;
+
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    encoder.write_all(text.as_bytes()).unwrap();
+    encoder.finish().unwrap()
+}
+
+#[tokio::test]
+async fn lists_may_come_compressed_and_watches_may_not() {
+    let things: Vec<_> = (0..100).map(|number| thing(&format!("t{number:03}"), number)).collect();
+    let text = json!({"metadata": {"resourceVersion": "7"}, "items": things}).to_string();
+    let packed = gzip(&text);
+    let (plain, sent) = (text.len() as u64, packed.len() as u64);
+    let server = Server::start(move |number, _| match number {
+        0 => {
+            let halves = packed.split_at(packed.len() / 2);
+            Answer::ok().header("content-encoding", "gzip").send(halves.0).send(halves.1)
+        }
+        1 => Answer::ok().header("content-encoding", "gzip").send(gzip("{}\n")),
+        _ => Answer::ok().hang(),
+    })
+    .await;
+    let run = run(&server, Paging::FromCache, TIMING);
+    until(|| server.asked().len() == 3).await;
+    assert_eq!(run.seen.known().len(), 100);
+    let asked = server.asked();
+    assert_eq!(
+        (asked[0].header("accept-encoding"), asked[1].header("accept-encoding")),
+        (Some("gzip"), None)
+    );
+    let snapshot = run.status.snapshot();
+    assert_eq!(snapshot.errors, 1, "the watch");
+    assert!(snapshot.bytes < plain / 4 && snapshot.bytes >= sent, "{} of {plain}", snapshot.bytes);
+}
+
+#[tokio::test]
+async fn a_compressed_list_that_is_cut_or_broken_changes_nothing() {
+    let packed = gzip(&json!({"metadata": {"resourceVersion": "7"}, "items": [thing("x", 1)]}).to_string());
+    let mut wrong = packed.clone();
+    let at = wrong.len() - 6;
+    wrong[at] ^= 1;
+    for (name, body) in
+        [("cut", packed[..packed.len() - 9].to_vec()), ("checksum", wrong), ("none", b"{}".to_vec())]
+    {
+        let server = Server::start(move |number, _| match number {
+            0 => Answer::ok().header("content-encoding", "gzip").send(body.clone()),
+            1 => list(9, "", &[thing("a", 3)]),
+            _ => Answer::ok().hang(),
+        })
+        .await;
+        let run = run(&server, Paging::FromCache, TIMING);
+        until(|| server.asked().len() == 3).await;
+        assert_eq!(run.seen.known(), ["a@3"], "{name}");
+        assert_eq!(run.status.snapshot().errors, 1, "{name}");
+    }
+}
+
+/// A redirect would send the token to whoever it names.
+#[tokio::test]
+async fn redirects_are_not_followed() {
+    let elsewhere = Server::start(|_, _| list(7, "", &[thing("evil", 1)])).await;
+    let location = format!("{}/api/v1/things", elsewhere.url);
+    let server = Server::start(move |number, _| match number {
+        0 => Answer::status(307).header("location", &location),
+        1 => list(7, "", &[thing("a", 3)]),
+        2 => Answer::status(301).header("location", &location),
+        3 => list(8, "", &[thing("a", 3)]),
+        _ => Answer::ok().hang(),
+    })
+    .await;
+    let run = run(&server, Paging::FromCache, TIMING);
+    until(|| server.asked().len() == 5).await;
+    assert!(elsewhere.asked().is_empty());
+    assert_eq!(run.seen.known(), ["a@3"]);
+    let snapshot = run.status.snapshot();
+    assert_eq!(snapshot.errors, 2);
+}
+
+#[tokio::test]
+async fn a_version_of_the_future_is_followed_by_a_list_whatever_its_text_says() {
+    let cause = json!({"kind": "Status", "code": 504, "reason": "Timeout", "message": "in other words",
+        "details": {"causes": [{"reason": "ResourceVersionTooLarge", "message": "in other words, too"}]}});
+    let text = json!({"kind": "Status", "code": 504, "reason": "Timeout",
+        "message": "Too large resource version: no cause says so, so it is a time-out"});
+    for (refusal, lists_again) in [(cause, true), (text, false)] {
+        let server = Server::start(move |number, _| match number {
+            0 => list(7, "", &[]),
+            1 => Answer::status(504).send(refusal.to_string()),
+            2 if lists_again => list(8, "", &[]),
+            _ => Answer::ok().hang(),
+        })
+        .await;
+        let _run = run(&server, Paging::FromCache, TIMING);
+        until(|| server.asked().len() >= 3).await;
+        assert_eq!(server.paths()[2].contains("resourceVersion=0"), lists_again);
+    }
 }
 
 #[tokio::test]

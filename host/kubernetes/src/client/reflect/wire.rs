@@ -2,48 +2,66 @@
 
 use std::time::Duration;
 
-use http::header::RETRY_AFTER;
+use http::header::{CONTENT_ENCODING, RETRY_AFTER};
 use http::{HeaderMap, Response};
 use http_body_util::BodyExt;
 use kube::client::Body;
 use kube::core::Status as ApiStatus;
 use serde::Deserialize;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout_at};
 
 use crate::problem::shortened;
 use crate::text::Text;
+use insightd_peer::Status;
 
 /// Of an answer that is an error.
 const ERROR_BYTES: usize = 64 * 1024;
 
+/// Between two lines of the log about objects that are left out.
+const SAY_EVERY: Duration = Duration::from_secs(60);
+
 /// Objects that could not be read; one broken object is no reason to forget the others.
-pub(super) struct Malformed {
+pub(super) struct LeftOut<'s> {
     resource: &'static str,
-    count: u64,
+    status: &'s Status,
+    malformed: u64,
+    too_large: u64,
     first: Option<String>,
+    said: Option<Instant>,
 }
 
-impl Malformed {
-    pub(super) fn new(resource: &'static str) -> Self {
-        Self { resource, count: 0, first: None }
+impl<'s> LeftOut<'s> {
+    pub(super) fn new(resource: &'static str, status: &'s Status) -> Self {
+        Self { resource, status, malformed: 0, too_large: 0, first: None, said: None }
     }
 
+    /// An object was read, or not.
     pub(super) fn note(&mut self, result: Result<(), serde_json::Error>, object: &[u8]) {
         if let Err(error) = result {
-            self.count += 1;
+            self.malformed += 1;
+            self.status.left_out(1);
             let begins = String::from_utf8_lossy(&object[..object.len().min(80)]).into_owned();
             self.first
                 .get_or_insert_with(|| format!("{}; it begins {begins:?}", shortened(error.to_string())));
         }
     }
 
-    /// Says so once for what came together.
+    /// An object has more bytes than are held.
+    pub(super) fn too_large(&mut self) {
+        self.too_large += 1;
+        self.status.left_out(1);
+    }
+
+    /// Logs what came together, once a minute at most.
     pub(super) fn report(&mut self) {
-        if let Some(first) = self.first.take() {
-            let (resource, count) = (self.resource, self.count);
-            tracing::warn!(resource, count, "objects of the API server are malformed and left out: {first}");
-            self.count = 0;
+        let is_new = self.malformed + self.too_large > 0;
+        if !is_new || self.said.is_some_and(|said| said.elapsed() < SAY_EVERY) {
+            return;
         }
+        let Self { resource, malformed, too_large, .. } = *self;
+        let first = self.first.take();
+        tracing::warn!(resource, malformed, too_large, first, "objects of the API server are left out");
+        (self.malformed, self.too_large, self.said) = (0, 0, Some(Instant::now()));
     }
 }
 
@@ -68,20 +86,23 @@ pub(super) fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     headers.get(RETRY_AFTER)?.to_str().ok()?.trim().parse().ok().map(Duration::from_secs)
 }
 
-/// What a refusal says, be it the API's `Status` or a proxy's page.
-pub(crate) async fn status_of(response: Response<Body>, idle: Duration) -> ApiStatus {
+/// Reads a refusal, be it the API's `Status` or a proxy's page, for at most `patience` in all.
+pub(crate) async fn status_of(response: Response<Body>, patience: Duration) -> ApiStatus {
     let code = response.status().as_u16();
+    // Nobody asked for it; decoded text is not worth a decoder here.
+    let is_encoded = response.headers().contains_key(CONTENT_ENCODING);
+    let until = Instant::now() + patience;
     let mut body = response.into_body();
     let mut bytes = Vec::new();
-    while bytes.len() < ERROR_BYTES {
-        match timeout(idle, body.frame()).await {
+    while bytes.len() < ERROR_BYTES && !is_encoded {
+        match timeout_at(until, body.frame()).await {
             Ok(Some(Ok(frame))) => {
-                bytes.extend(frame.data_ref().map(|data| data.as_ref()).unwrap_or_default())
+                let data = frame.data_ref().map(|data| data.as_ref()).unwrap_or_default();
+                bytes.extend_from_slice(&data[..data.len().min(ERROR_BYTES - bytes.len())]);
             }
             _ => break,
         }
     }
-    bytes.truncate(ERROR_BYTES);
     serde_json::from_slice(&bytes)
         .unwrap_or_else(|_| ApiStatus::failure(&shortened(String::from_utf8_lossy(&bytes).into_owned()), ""))
         .with_code(code)

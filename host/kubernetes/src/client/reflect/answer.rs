@@ -1,0 +1,121 @@
+//! One request to the API server, and its answer piece by piece.
+
+use std::io;
+use std::time::Duration;
+
+use http::header::{ACCEPT, ACCEPT_ENCODING, CONTENT_ENCODING};
+use http::{HeaderMap, Request};
+use http_body_util::BodyExt;
+use hyper::body::Bytes;
+use kube::client::Body;
+use tokio::time::{Instant, timeout_at};
+
+use super::Watched;
+use super::run::{End, Reflector};
+use super::wire::{escaped, retry_after, status_of};
+use crate::client::explain;
+use crate::client::gunzip::Gunzip;
+use crate::client::list::ListError;
+
+/// The body of an answer, and how it is to be decoded.
+pub(super) struct Answer {
+    body: Body,
+    gunzip: Option<Gunzip>,
+}
+
+/// A list that cannot be read.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Unreadable {
+    /// What it is made of.
+    #[error(transparent)]
+    List(#[from] ListError),
+    /// How it is compressed.
+    #[error("the answer cannot be decompressed: {0}")]
+    Encoding(#[from] io::Error),
+}
+
+impl Answer {
+    /// The next bytes as they came, `None` within at the end; `None` when nothing came until then.
+    pub(super) async fn next(&mut self, until: Instant) -> Option<Result<Option<Bytes>, kube::Error>> {
+        loop {
+            match timeout_at(until, self.body.frame()).await.ok()? {
+                None => return Some(Ok(None)),
+                Some(Err(error)) => return Some(Err(error)),
+                Some(Ok(frame)) => {
+                    if let Ok(bytes) = frame.into_data() {
+                        return Some(Ok(Some(bytes)));
+                    }
+                }
+            }
+        }
+    }
+
+    /// Hands on what `bytes` mean, in pieces of bounded size.
+    pub(super) fn decode(
+        &mut self,
+        bytes: &[u8],
+        each: &mut dyn FnMut(&[u8]) -> Result<(), Unreadable>,
+    ) -> Result<(), Unreadable> {
+        match &mut self.gunzip {
+            Some(gunzip) => gunzip.push(bytes, each),
+            None => each(bytes),
+        }
+    }
+
+    /// After the last bytes.
+    pub(super) fn finish(
+        &mut self,
+        each: &mut dyn FnMut(&[u8]) -> Result<(), Unreadable>,
+    ) -> Result<(), Unreadable> {
+        self.gunzip.take().map_or(Ok(()), |gunzip| gunzip.finish(each))
+    }
+}
+
+impl Reflector<'_> {
+    pub(super) async fn ask(&self, verb: &str, query: &str) -> Result<Answer, End> {
+        let Watched { path, resource, .. } = self.watched;
+        let mut uri = format!("{path}?{query}");
+        for (key, selector) in
+            [("fieldSelector", &self.watched.field_selector), ("labelSelector", &self.watched.label_selector)]
+        {
+            if let Some(selector) = selector {
+                uri.push_str(&format!("&{key}={}", escaped(selector)));
+            }
+        }
+        let is_list = verb == "list";
+        let accept = match (self.watched.metadata_only, is_list) {
+            (false, _) => "application/json",
+            (true, true) => "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1",
+            (true, false) => "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1",
+        };
+        self.status.requested();
+        let explained =
+            |error| End::Failed { words: explain(&error, verb, resource), retry_after: None, relist: false };
+        let mut request = Request::get(uri).header(ACCEPT, accept);
+        if is_list {
+            // The server compresses lists from 128 KiB on, and no watches.
+            request = request.header(ACCEPT_ENCODING, "gzip");
+        }
+        let request =
+            request.body(Body::empty()).map_err(|error| explained(kube::Error::HttpError(error)))?;
+        let response = self.client.send(request).await.map_err(explained)?;
+        if response.status().is_success() {
+            let gunzip = self.gunzip(verb, response.headers())?;
+            return Ok(Answer { body: response.into_body(), gunzip });
+        }
+        let retry_after = retry_after(response.headers());
+        let status = status_of(response, self.timing.list_idle).await;
+        Err(self.refused(verb, status, retry_after))
+    }
+
+    fn gunzip(&self, verb: &str, headers: &HeaderMap) -> Result<Option<Gunzip>, End> {
+        match headers.get(CONTENT_ENCODING).map(|encoding| encoding.as_bytes()) {
+            None | Some(b"identity") => Ok(None),
+            Some(b"gzip") if verb == "list" => Ok(Some(Gunzip::new())),
+            Some(_) => Err(self.failed(verb, "the answer is compressed in a way that was not asked for")),
+        }
+    }
+}
+
+/// Longest time that a whole list may take, pages included: the server itself gives an answer one minute.
+pub(super) const LIST_TOTAL: Duration = Duration::from_secs(300);
