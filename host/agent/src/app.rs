@@ -66,7 +66,7 @@ pub fn run(options: &cli::Run) -> anyhow::Result<()> {
     let plan = match (parts.moments(), options.once) {
         (Some(_), once) => Plan::Replay { once },
         (None, true) => Plan::Once(config.interval.min(ONCE)),
-        (None, false) => Plan::Every(config.interval),
+        (None, false) => Plan::Every(config.rhythm()),
     };
     let runtime = drive::runtime()?;
     let mut remote = match plan {
@@ -301,6 +301,8 @@ fn snapshot(options: &cli::Run, environment: &Environment) -> Result<Snapshot, U
 fn adjust(config: &mut Config, options: &cli::Run) {
     if let Some(interval) = options.interval {
         config.interval = interval;
+        // The file's is for its own interval.
+        config.offset = config.offset.filter(|offset| *offset < interval);
     }
     if let Some(root) = &options.host_root {
         config.host.root.clone_from(root);
@@ -315,8 +317,9 @@ fn is_used(config: &Config, sink: &config::Sink) -> bool {
 fn say_what_runs(config: &Config, node: &str, moments: Option<usize>) {
     let root = config.host.root.display();
     let interval_ms = u64::try_from(config.interval.as_millis()).unwrap_or(u64::MAX);
-    let (version, role) = (env!("CARGO_PKG_VERSION"), config.role);
-    tracing::info!(version, node, ?role, host_root = %root, interval_ms, moments, "started");
+    let offset_ms = u64::try_from(config.rhythm().offset.as_millis()).unwrap_or(u64::MAX);
+    let (version, role) = (env!("CARGO_PKG_VERSION"), config.role.as_str());
+    tracing::info!(version, node, role, host_root = %root, interval_ms, offset_ms, moments, "started");
     for sink in config.sinks.iter().filter(|sink| !is_used(config, sink) && sink.name != "stdout") {
         tracing::warn!(sink = sink.name, "no output names this sink: nothing is written to it");
     }

@@ -36,6 +36,7 @@ pub use sections::interval;
 pub use sinks::{FileSink, Sink, SinkKind, Sync, When};
 pub use values::{Sha256, duration, size};
 
+use crate::schedule::Rhythm;
 use insightd_aws::sdk::AwsSettings;
 use reader::{Problems, Section};
 
@@ -44,6 +45,8 @@ use reader::{Problems, Section};
 pub struct Config {
     /// Time between two ticks.
     pub interval: Duration,
+    /// From each multiple of the interval to its tick; where absent, as [`Rhythm::default_offset`] says.
+    pub offset: Option<Duration>,
     /// Which part of the work this agent does.
     pub role: Role,
     /// The agent's own log.
@@ -196,6 +199,7 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             interval: Duration::from_secs(60),
+            offset: None,
             role: Role::All,
             log: Log { level: "info".into(), format: LogFormat::Auto },
             host: Host {
@@ -237,6 +241,12 @@ impl Default for Config {
 }
 
 impl Config {
+    /// When ticks are.
+    pub fn rhythm(&self) -> Rhythm {
+        let offset = self.offset.unwrap_or_else(|| Rhythm::default_offset(self.interval));
+        Rhythm { interval: self.interval, offset }
+    }
+
     /// Reads a file.
     ///
     /// # Errors

@@ -14,7 +14,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::runtime::Runtime;
 use tokio::sync::oneshot;
 
-use crate::schedule::{Schedule, Tick};
+use crate::schedule::{Rhythm, Schedule, Tick};
 use signals::Signals;
 pub use signals::keep_running;
 
@@ -67,8 +67,8 @@ pub fn replay_moments<W: Work>(
 /// When ticks are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Plan {
-    /// At multiples of the interval, until a signal comes.
-    Every(Duration),
+    /// As the rhythm says, until a signal comes.
+    Every(Rhythm),
     /// One, so long after the baseline.
     Once(Duration),
     /// Those of a recording, without waiting.
@@ -142,16 +142,16 @@ impl<E: Send + 'static> Driver<E> {
                 let tick = Tick { time_unix_ms: unix_ms(), lateness_ms: 0, left_out: 0 };
                 self.order(Order::Tick(tick)).await
             }
-            Plan::Every(interval) => {
+            Plan::Every(rhythm) => {
                 self.order(Order::Prime).await?;
-                self.every(interval).await
+                self.every(rhythm).await
             }
         }
     }
 
-    async fn every(&mut self, interval: Duration) -> Result<(), DriveError<E>> {
-        let mut schedule = Schedule::new(interval);
-        let baseline = u64::try_from(interval.min(BASELINE).as_millis()).unwrap_or(0);
+    async fn every(&mut self, rhythm: Rhythm) -> Result<(), DriveError<E>> {
+        let mut schedule = Schedule::new(rhythm);
+        let baseline = u64::try_from(rhythm.interval.min(BASELINE).as_millis()).unwrap_or(0);
         let mut earliest = unix_ms().saturating_add(baseline);
         while !self.signals.stopping() {
             let now = unix_ms();
@@ -305,7 +305,7 @@ mod tests {
 
     #[test]
     fn ticks_carry_multiples_of_the_interval() {
-        let (notes, result) = drive_notes(Plan::Every(Duration::from_millis(100)), 4);
+        let (notes, result) = drive_notes(Plan::Every(Duration::from_millis(100).into()), 4);
         assert_eq!(notes, ["prime", "tick 0", "tick 0", "tick 0", "finish"]);
         assert!(matches!(result, Err(DriveError::Work("enough"))));
     }
@@ -332,7 +332,7 @@ mod tests {
 
     #[test]
     fn a_thread_that_is_gone_is_an_error_not_a_hang() {
-        let result = drive(&runtime().unwrap(), Panics, Plan::Every(Duration::from_secs(1)));
+        let result = drive(&runtime().unwrap(), Panics, Plan::Every(Duration::from_secs(1).into()));
         assert!(matches!(result, Err(DriveError::Gone)));
     }
 

@@ -1,14 +1,47 @@
-//! When ticks are: at multiples of the interval on the wall clock, each at most once, none made up for.
+//! When ticks are: so long after each multiple of the interval on the wall clock, each at most once, none made up for.
 //!
 //! Times are milliseconds since the Unix epoch. The wall clock may be moved at any time; then the ticks
 //! follow it.
 
 use std::time::Duration;
 
+/// How often ticks are, and how long after the multiples of that.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rhythm {
+    /// Time between two ticks.
+    pub interval: Duration,
+    /// From a multiple of the interval to its tick.
+    pub offset: Duration,
+}
+
+/// At the multiples themselves.
+impl From<Duration> for Rhythm {
+    fn from(interval: Duration) -> Self {
+        Self { interval, offset: Duration::ZERO }
+    }
+}
+
+/// Longest default offset's base: whatever the interval, ticks are at most so much of a minute after its beginning.
+const MINUTE: Duration = Duration::from_secs(60);
+
+impl Rhythm {
+    /// Five twelfths of the interval, or of a minute where that is less: 25 s after each whole minute with the default interval.
+    /// CronJobs begin at whole minutes. A Job of 25 s and more is there at the tick, one that began at the minute before has run
+    /// for most of a short life; with ticks at whole minutes, one of 45 s is never seen. The same on every node, and never a whole
+    /// minute where the interval is made of those.
+    pub fn default_offset(interval: Duration) -> Duration {
+        let offset = interval.min(MINUTE) * 5 / 12;
+        // Ticks are at whole milliseconds.
+        Duration::from_millis(u64::try_from(offset.as_millis()).unwrap_or(0))
+    }
+}
+
 /// Plans ticks.
 #[derive(Debug)]
 pub struct Schedule {
     interval_ms: u64,
+    /// Below `interval_ms`.
+    offset_ms: u64,
     last: Option<u64>,
 }
 
@@ -19,20 +52,28 @@ pub struct Tick {
     pub time_unix_ms: u64,
     /// How long ago that was.
     pub lateness_ms: u64,
-    /// How many multiples of the interval since the tick before have no tick.
+    /// How many ticks since the one before did not take place.
     pub left_out: u64,
 }
 
 impl Schedule {
-    /// Ticks at multiples of the interval, which is at least a millisecond.
-    pub fn new(interval: Duration) -> Self {
+    /// Ticks as `rhythm` says; its interval is at least a millisecond, and its offset below that.
+    pub fn new(rhythm: impl Into<Rhythm>) -> Self {
+        let Rhythm { interval, offset } = rhythm.into();
         let interval_ms = u64::try_from(interval.as_millis()).unwrap_or(u64::MAX).max(1);
-        Self { interval_ms, last: None }
+        let offset_ms = u64::try_from(offset.as_millis()).unwrap_or(0) % interval_ms;
+        Self { interval_ms, offset_ms, last: None }
     }
 
-    /// The next tick's time: the first multiple after `now` that was not ticked yet.
+    /// The next tick's time: the first one after `now` that was not ticked yet.
     pub fn next(&self, now_ms: u64) -> u64 {
-        let next = (now_ms / self.interval_ms).saturating_add(1).saturating_mul(self.interval_ms);
+        let next = match now_ms.checked_sub(self.offset_ms) {
+            None => self.offset_ms,
+            Some(since) => {
+                let multiple = (since / self.interval_ms).saturating_add(1).saturating_mul(self.interval_ms);
+                multiple.saturating_add(self.offset_ms)
+            }
+        };
         // The clock was moved back a little over the last tick: it must not come twice.
         if Some(next) == self.last { next.saturating_add(self.interval_ms) } else { next }
     }
@@ -43,7 +84,8 @@ impl Schedule {
         if now_ms < planned_ms {
             return None;
         }
-        let time_unix_ms = now_ms - now_ms % self.interval_ms;
+        // A clock that stands before the first tick of all plans none but that.
+        let time_unix_ms = now_ms - now_ms.saturating_sub(self.offset_ms) % self.interval_ms;
         let since_last = self.last.map(|last| time_unix_ms.saturating_sub(last) / self.interval_ms);
         self.last = Some(time_unix_ms);
         Some(Tick {
@@ -72,6 +114,48 @@ mod tests {
         );
         assert_eq!(schedule.next(60_050), 120_000);
         assert_eq!(schedule.next(60_000), 120_000);
+    }
+
+    #[test]
+    fn ticks_are_so_long_after_the_multiples() {
+        let second = Duration::from_secs(1);
+        let mut schedule = Schedule::new(Rhythm { interval: 60 * second, offset: 25 * second });
+        assert_eq!(schedule.next(1), 25_000);
+        assert_eq!(schedule.next(25_000), 85_000);
+        assert_eq!(
+            schedule.due(85_000, 85_003),
+            Some(Tick { time_unix_ms: 85_000, lateness_ms: 3, left_out: 0 })
+        );
+        // Three ticks later, and a bit.
+        let tick = schedule.due(145_000, 267_000).unwrap();
+        assert_eq!(tick, Tick { time_unix_ms: 265_000, lateness_ms: 2000, left_out: 2 });
+        // The clock moved back by a moment: the same tick does not come again.
+        assert_eq!(schedule.next(264_900), 325_000);
+        let whole = Schedule::new(Rhythm { interval: 60 * second, offset: 60 * second });
+        assert_eq!(whole.next(1), 60_000);
+    }
+
+    /// CronJobs begin at whole minutes and are there some seconds later.
+    #[test]
+    fn by_default_no_tick_is_at_a_whole_minute() {
+        let offset = |ms| Rhythm::default_offset(Duration::from_millis(ms)).as_millis();
+        assert_eq!(
+            (offset(60_000), offset(10_000), offset(300_000), offset(1000)),
+            (25_000, 4166, 25_000, 416)
+        );
+        // Intervals that divide a minute or are made of minutes.
+        for seconds in [1, 2, 5, 10, 12, 15, 20, 30, 60, 120, 300, 720, 900, 3600] {
+            let interval = Duration::from_secs(seconds);
+            let offset = Rhythm::default_offset(interval);
+            assert!(offset < interval);
+            let mut schedule = Schedule::new(Rhythm { interval, offset });
+            let mut now = 0;
+            for _ in 0..100 {
+                now = schedule.next(now);
+                schedule.due(now, now);
+                assert!(now % 60_000 > 400, "interval {seconds} s, tick at {now}");
+            }
+        }
     }
 
     #[test]

@@ -37,7 +37,7 @@ pub fn record(options: &cli::Record) -> anyhow::Result<()> {
         }
         moments => moments.is_some(),
     };
-    let plan = if is_recorded { Plan::Replay { once: false } } else { Plan::Every(config.interval) };
+    let plan = if is_recorded { Plan::Replay { once: false } } else { Plan::Every(config.interval.into()) };
     let runtime = drive::runtime()?;
     let mut remote = match is_recorded {
         true => Remote::default(),

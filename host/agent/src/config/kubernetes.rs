@@ -25,6 +25,15 @@ pub enum Role {
 }
 
 impl Role {
+    /// As the configuration says it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::All => "all",
+            Self::Node => "node",
+            Self::Cluster => "cluster",
+        }
+    }
+
     /// Whether it reads a node.
     pub fn has_node(self) -> bool {
         self != Self::Cluster
@@ -338,6 +347,9 @@ mod tests {
 
     #[test]
     fn roles() {
+        for role in ["all", "node", "cluster"] {
+            assert_eq!(config(&format!("role: {role}")).role.as_str(), role);
+        }
         assert!(Role::All.has_node() && Role::All.has_cluster());
         assert!(Role::Node.has_node() && !Role::Node.has_cluster());
         assert!(!Role::Cluster.has_node() && Role::Cluster.has_cluster());

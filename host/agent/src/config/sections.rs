@@ -31,7 +31,14 @@ pub fn interval(text: &str) -> Result<Duration, String> {
 /// Reads the whole file; what is not there has its default.
 pub(super) fn read(root: &Section<'_>, problems: &Problems, environment: &Environment) -> Config {
     let default = Config::default();
-    let interval = root.value("interval", interval);
+    let interval = root.value("interval", interval).unwrap_or(default.interval);
+    let offset = root.value("offset", values::duration).filter(|offset| {
+        let is_within = *offset < interval;
+        if !is_within {
+            root.problem("offset", "must be less than `interval`");
+        }
+        is_within
+    });
     let role = root.value("role", kubernetes::role).unwrap_or(default.role);
     let log = read_log(&root.section("log"), default.log);
     let host = read_host(&root.section("host"), default.host);
@@ -64,7 +71,8 @@ pub(super) fn read(root: &Section<'_>, problems: &Problems, environment: &Enviro
     }
     root.finish();
     Config {
-        interval: interval.unwrap_or(default.interval),
+        interval,
+        offset,
         role,
         log,
         host,

@@ -281,3 +281,16 @@ proptest::proptest! {
         }
     }
 }
+
+#[test]
+fn the_offset_is_within_the_interval() {
+    let offset = |text: &str| parse(text).unwrap().rhythm().offset;
+    assert_eq!(offset(""), Duration::from_secs(25));
+    assert_eq!(offset("interval: 10s"), Duration::from_millis(4166));
+    assert_eq!(offset("interval: 10s\noffset: 0s"), Duration::ZERO);
+    assert_eq!(offset("offset: 59s"), Duration::from_secs(59));
+    for text in ["offset: 60s", "interval: 10s\noffset: 25s", "offset: 2h"] {
+        let report = parse(text).unwrap_err().to_string();
+        assert!(report.contains("offset") && report.contains("less than `interval`"), "{text}: {report}");
+    }
+}
