@@ -192,11 +192,15 @@ impl Work for Worker {
         if let Some(batch) = self.sample_node(tick.time_unix_ms) {
             self.run(Scope::Node, batch, &|| true);
         }
-        if let Some(cluster) = &mut self.cluster
-            && let Some(batch) = cluster.sample(tick.time_unix_ms)
-        {
+        if let Some(cluster) = &mut self.cluster {
+            let batch = cluster.sample(tick.time_unix_ms);
             let leadership = cluster.leadership().clone();
-            self.run(Scope::Cluster, batch, &|| leadership.is_leader());
+            match (batch, &self.exchange) {
+                (Some(batch), _) => self.run(Scope::Cluster, batch, &|| leadership.is_leader()),
+                // The lead is lost: what is kept of the cluster would stay for as long as the agent runs.
+                (None, Some(exchange)) if !leadership.is_leader() => exchange.forget(Scope::Cluster),
+                (None, _) => {}
+            }
         }
         let open = self.sinks.end_tick(&mut self.counters);
         let refusals = self.sinks.refused() + self.counters.undelivered();

@@ -108,6 +108,11 @@ impl Exchange {
         drop(before);
     }
 
+    /// Frees what is kept of a scope: this agent no longer speaks for it.
+    pub fn forget(&self, scope: Scope) {
+        self.lock().recent.retain(|(other, _)| *other != scope);
+    }
+
     /// The last batch of each scope.
     ///
     /// # Errors
@@ -237,5 +242,22 @@ impl Sets {
             since_unix_ms: self.since_unix_ms,
             trial_left: self.running.trial_ticks.saturating_sub(self.ticks),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use insights_sdk::Builder;
+
+    #[test]
+    fn what_is_kept_of_a_scope_goes_with_the_role() {
+        let exchange = Exchange::default();
+        for (scope, name) in [(Scope::Node, "node"), (Scope::Cluster, "cluster")] {
+            exchange.keep(scope, &Builder::new(name, name, 0, 0).finish());
+        }
+        exchange.forget(Scope::Cluster);
+        let scopes: Vec<Scope> = exchange.recent().unwrap().into_iter().map(|(scope, _)| scope).collect();
+        assert_eq!(scopes, [Scope::Node]);
     }
 }
