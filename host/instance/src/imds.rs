@@ -1,6 +1,7 @@
 //! Instance metadata: the identity document, by version 2 of the protocol alone.
 
 use std::error::Error as StdError;
+use std::io::ErrorKind;
 use std::time::Duration;
 
 use aws_config::imds::client::Client;
@@ -11,9 +12,13 @@ use aws_smithy_http_client::Connector;
 use aws_smithy_http_client::proxy::ProxyConfig;
 use aws_smithy_runtime_api::client::http::{HttpConnectorSettings, SharedHttpConnector, http_client_fn};
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
-use aws_smithy_runtime_api::client::result::SdkError;
+use aws_smithy_runtime_api::client::result::{ConnectorError, SdkError};
+use http::Uri;
+use http::uri::InvalidUri;
 use serde::Deserialize;
+use tokio::net::TcpStream;
 
+use crate::bounded::Bounded;
 use insightd_aws::words::causes;
 
 /// Where the document is.
@@ -21,6 +26,15 @@ const DOCUMENT: &str = "/latest/dynamic/instance-identity/document";
 
 /// It is one hop away, or not there.
 const PATIENCE: Duration = Duration::from_secs(2);
+
+/// For token and document together: an answer may come bytewise.
+const WHOLE: Duration = Duration::from_secs(8);
+
+/// Most bytes of one answer; the document has some 500.
+const ANSWER_BYTES: usize = 64 * 1024;
+
+/// Where it is unless the environment says otherwise: with IPv4, and with `AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE` IPv6.
+const ADDRESSES: [&str; 2] = ["http://169.254.169.254", "http://[fd00:ec2::254]"];
 
 /// Longest value that is taken over; those of AWS have some 20 characters.
 const MAX_CHARACTERS: usize = 128;
@@ -96,6 +110,7 @@ impl ImdsError {
 #[derive(Clone, Debug)]
 pub struct Imds {
     client: Client,
+    address: Uri,
 }
 
 impl Imds {
@@ -112,7 +127,8 @@ impl Imds {
             .sleep_impl(TokioSleep::new())
             .proxy_config(ProxyConfig::disabled())
             .build_http();
-        let connector = SharedHttpConnector::new(connector);
+        let connector =
+            SharedHttpConnector::new(Bounded::new(SharedHttpConnector::new(connector), ANSWER_BYTES));
         let http = http_client_fn(move |_, _| connector.clone());
         let config =
             ProviderConfig::without_region().with_http_client(http).with_sleep_impl(TokioSleep::new());
@@ -121,7 +137,8 @@ impl Imds {
         if let Some(endpoint) = endpoint {
             builder = builder.endpoint(endpoint).map_err(|error| ImdsError::Other(error.to_string()))?;
         }
-        Ok(Self { client: builder.build() })
+        let address = address(endpoint).map_err(|error| ImdsError::Other(error.to_string()))?;
+        Ok(Self { client: builder.build(), address })
     }
 
     /// What the instance is, and how many bytes said so.
@@ -129,7 +146,15 @@ impl Imds {
     /// # Errors
     /// In words for an operator.
     pub async fn identity(&self) -> Result<(Identity, usize), ImdsError> {
-        let document = self.client.get(DOCUMENT).await.map_err(|error| explain(&error))?;
+        let asked = tokio::time::timeout(WHOLE, self.client.get(DOCUMENT)).await;
+        let document = match asked {
+            Ok(Ok(document)) => document,
+            Ok(Err(error)) => return Err(self.explain(&error).await),
+            Err(_) => {
+                let text = format!("no complete answer within {} s", WHOLE.as_secs());
+                return Err(ImdsError::Other(text));
+            }
+        };
         let document = document.as_ref();
         Ok((parse(document)?, document.len()))
     }
@@ -182,34 +207,67 @@ fn word(value: Option<String>) -> Option<String> {
     })
 }
 
-fn explain(error: &Raw) -> ImdsError {
-    let status = match error {
-        Raw::ErrorResponse(answer) => Some(answer.response().status().as_u16()),
-        Raw::FailedToLoadToken(_) => token_status(error),
-        _ => None,
-    };
-    match status {
-        Some(403) => return ImdsError::Disabled,
-        Some(404) => return ImdsError::NotFound,
-        Some(status @ 300..) => return ImdsError::Status(status),
-        _ => {}
-    }
-    let text = causes(error);
-    let read_timed_out = text.contains("HTTP read timeout");
-    if read_timed_out && matches!(error, Raw::FailedToLoadToken(_)) {
-        return ImdsError::NoToken;
-    }
-    if text.contains("HTTP connect timeout") || text.contains("onnect error") || text.contains("os error") {
-        let short = if text.contains("refused") {
-            "connection refused"
-        } else if text.contains("timeout") {
-            "no answer"
-        } else {
-            "no connection"
+impl Imds {
+    async fn explain(&self, error: &Raw) -> ImdsError {
+        let status = match error {
+            Raw::ErrorResponse(answer) => Some(answer.response().status().as_u16()),
+            Raw::FailedToLoadToken(_) => token_status(error),
+            _ => None,
         };
-        return ImdsError::Unreachable(short.into());
+        match status {
+            Some(403) => return ImdsError::Disabled,
+            Some(404) => return ImdsError::NotFound,
+            Some(status @ 300..) => return ImdsError::Status(status),
+            _ => {}
+        }
+        let connection = cause::<ConnectorError>(error);
+        let is_timeout = connection.is_some_and(ConnectorError::is_timeout);
+        // The SDK's time-outs, of connecting and of reading, are of one type: another connection tells them apart.
+        if is_timeout && matches!(error, Raw::FailedToLoadToken(_)) && self.takes_connections().await {
+            return ImdsError::NoToken;
+        }
+        if is_timeout {
+            return ImdsError::Unreachable("no answer".into());
+        }
+        let kind = cause::<std::io::Error>(error).map(std::io::Error::kind);
+        if kind == Some(ErrorKind::ConnectionRefused) {
+            return ImdsError::Unreachable("connection refused".into());
+        }
+        if connection.is_some_and(ConnectorError::is_io) {
+            return ImdsError::Unreachable("no connection".into());
+        }
+        ImdsError::Other(causes(error))
     }
-    ImdsError::Other(text)
+
+    async fn takes_connections(&self) -> bool {
+        let host = self.address.host().unwrap_or_default().trim_matches(['[', ']']);
+        let connect = TcpStream::connect((host, self.address.port_u16().unwrap_or(80)));
+        tokio::time::timeout(PATIENCE, connect).await.is_ok_and(|connected| connected.is_ok())
+    }
+}
+
+/// The address that the SDK asks at.
+fn address(endpoint: Option<&str>) -> Result<Uri, InvalidUri> {
+    let variable = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
+    let is_v6 = variable("AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE")
+        .is_some_and(|mode| mode.eq_ignore_ascii_case("ipv6"));
+    let configured = endpoint.map(str::to_owned).or_else(|| variable("AWS_EC2_METADATA_SERVICE_ENDPOINT"));
+    configured.as_deref().unwrap_or(ADDRESSES[usize::from(is_v6)]).parse()
+}
+
+/// The first cause of that type; that of an I/O error is within it, and not its source.
+fn cause<'e, E: StdError + 'static>(error: &'e (dyn StdError + 'static)) -> Option<&'e E> {
+    let mut next = Some(error);
+    while let Some(error) = next {
+        if let Some(found) = error.downcast_ref::<E>() {
+            return Some(found);
+        }
+        next = match error.downcast_ref::<std::io::Error>() {
+            Some(error) => error.get_ref().map(|inner| inner as _).or_else(|| error.source()),
+            None => error.source(),
+        };
+    }
+    None
 }
 
 /// The status with which a token was refused.

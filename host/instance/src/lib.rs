@@ -12,6 +12,7 @@
 //! fails. Tags come from the API and not from instance metadata, which refuses keys with a `/` in them, such as
 //! `kubernetes.io/cluster/NAME`.
 
+mod bounded;
 pub mod devices;
 mod explain;
 pub mod imds;

@@ -13,7 +13,11 @@ use super::explain::AskError;
 use super::imds::{Identity, Imds};
 use super::tags::ClusterName;
 use super::{Access, InstanceSettings, Known, tags, volumes};
+use crate::bounded::Bounded;
 use insightd_aws::sdk::{self, AwsSettings};
+
+/// Most bytes of one answer of the EC2 API: a page has at most 1000 tags or 500 volumes, of about 1 KB each.
+const ANSWER_BYTES: usize = 2 << 20;
 
 /// Between the first two questions, and the most between any two.
 const FIRST: Duration = Duration::from_secs(2);
@@ -170,8 +174,12 @@ impl Questions {
                 sdk::load(&settings).await.map_err(|error| error.to_string())?
             }
         };
-        let config = aws_sdk_ec2::config::Builder::from(&config).region(Region::new(region.clone())).build();
-        Ok(Client::from_conf(config))
+        let http = config.http_client();
+        let mut builder = aws_sdk_ec2::config::Builder::from(&config).region(Region::new(region.clone()));
+        if let Some(http) = http {
+            builder = builder.http_client(Bounded::new(http, ANSWER_BYTES));
+        }
+        Ok(Client::from_conf(builder.build()))
     }
 
     async fn ask_tags(&mut self, client: Result<&Client, &String>) {

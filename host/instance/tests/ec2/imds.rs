@@ -104,3 +104,51 @@ async fn something_else_that_answers() {
     assert!(ask(&server.url).await.is_err());
     assert!(Imds::new(Some("no address at all")).is_err());
 }
+
+/// What stands at the address may be anything: nothing of it is held beyond a bound, and nobody waits for ever.
+#[tokio::test]
+async fn answers_without_an_end_are_left() {
+    for on_token in [true, false] {
+        for (piece, pause) in [(1 << 20, 0), (1, 50)] {
+            let server = Server::start(move |request| {
+                if on_token || request.method == "GET" {
+                    Answer::Endless(piece, Duration::from_millis(pause))
+                } else {
+                    metadata(request)
+                }
+            })
+            .await;
+            let error = ask(&server.url).await.unwrap_err();
+            assert!(matches!(error, ImdsError::Other(_) | ImdsError::Unreachable(_)), "{error:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn half_an_answer_is_none() {
+    let server = Server::start(|request| match request.method.as_str() {
+        "PUT" => metadata(request),
+        _ => Answer::Half(DOCUMENT.into()),
+    })
+    .await;
+    assert!(ask(&server.url).await.is_err());
+}
+
+/// A redirect would hand the token to whoever it names.
+#[tokio::test]
+async fn redirects_are_not_followed() {
+    let elsewhere = Server::start(metadata).await;
+    let location: &'static str = format!("location: {}/latest\r\n", elsewhere.url).leak();
+    for on_token in [true, false] {
+        let server = Server::start(move |request| {
+            if on_token || request.method == "GET" {
+                Answer::Reply(307, location, String::new())
+            } else {
+                metadata(request)
+            }
+        })
+        .await;
+        assert_eq!(ask(&server.url).await, Err(ImdsError::Status(307)), "token: {on_token}");
+    }
+    assert!(elsewhere.requests().is_empty());
+}

@@ -29,6 +29,10 @@ impl Request {
 pub(crate) enum Answer {
     /// Status, further head lines, body.
     Reply(u16, &'static str, String),
+    /// So many bytes of JSON's white space, and no end of it, every so often a piece.
+    Endless(usize, Duration),
+    /// Half of what was announced.
+    Half(String),
     /// Nothing, ever: as if the answer were lost on its way.
     Silence,
 }
@@ -76,6 +80,20 @@ async fn serve(
     while let Some(request) = read(&mut stream).await? {
         seen.lock().unwrap().push(request.clone());
         match answer(&request) {
+            Answer::Half(body) => {
+                let length = body.len() * 2;
+                let text = format!("HTTP/1.1 200 X\r\ncontent-length: {length}\r\n\r\n{body}");
+                return stream.write_all(text.as_bytes()).await;
+            }
+            Answer::Endless(piece, pause) => {
+                stream
+                    .write_all(b"HTTP/1.1 200 X\r\nx-aws-ec2-metadata-token-ttl-seconds: 21600\r\n\r\n")
+                    .await?;
+                loop {
+                    stream.write_all(&vec![b' '; piece]).await?;
+                    tokio::time::sleep(pause).await;
+                }
+            }
             Answer::Silence => tokio::time::sleep(Duration::from_secs(3600)).await,
             Answer::Reply(status, head, body) => {
                 let length = body.len();
