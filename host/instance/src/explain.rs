@@ -2,6 +2,7 @@
 
 use std::error::Error as StdError;
 
+use aws_credential_types::provider::error::CredentialsError;
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
@@ -90,13 +91,28 @@ where
         return of_code(action, code, answer.err().message().unwrap_or_default(), status);
     }
     let says = causes(error);
-    if ["credentials", "Credentials"].iter().any(|word| says.contains(word)) {
+    if cause::<CredentialsError>(error).is_some() {
         return AskError::NoCredentials { action, says };
     }
     match error {
         SdkError::TimeoutError(_) | SdkError::DispatchFailure(_) => AskError::Unreachable { action, says },
         _ => AskError::Other { action, says },
     }
+}
+
+/// The first cause of that type; that of an I/O error is within it, and not its source.
+pub(crate) fn cause<'e, E: StdError + 'static>(error: &'e (dyn StdError + 'static)) -> Option<&'e E> {
+    let mut next = Some(error);
+    while let Some(error) = next {
+        if let Some(found) = error.downcast_ref::<E>() {
+            return Some(found);
+        }
+        next = match error.downcast_ref::<std::io::Error>() {
+            Some(error) => error.get_ref().map(|inner| inner as _).or_else(|| error.source()),
+            None => error.source(),
+        };
+    }
+    None
 }
 
 fn of_code(action: &'static str, code: &str, message: &str, status: u16) -> AskError {

@@ -19,6 +19,7 @@ use serde::Deserialize;
 use tokio::net::TcpStream;
 
 use crate::bounded::Bounded;
+use crate::explain::cause;
 use insightd_aws::words::causes;
 
 /// Where the document is.
@@ -253,21 +254,6 @@ fn address(endpoint: Option<&str>) -> Result<Uri, InvalidUri> {
         .is_some_and(|mode| mode.eq_ignore_ascii_case("ipv6"));
     let configured = endpoint.map(str::to_owned).or_else(|| variable("AWS_EC2_METADATA_SERVICE_ENDPOINT"));
     configured.as_deref().unwrap_or(ADDRESSES[usize::from(is_v6)]).parse()
-}
-
-/// The first cause of that type; that of an I/O error is within it, and not its source.
-fn cause<'e, E: StdError + 'static>(error: &'e (dyn StdError + 'static)) -> Option<&'e E> {
-    let mut next = Some(error);
-    while let Some(error) = next {
-        if let Some(found) = error.downcast_ref::<E>() {
-            return Some(found);
-        }
-        next = match error.downcast_ref::<std::io::Error>() {
-            Some(error) => error.get_ref().map(|inner| inner as _).or_else(|| error.source()),
-            None => error.source(),
-        };
-    }
-    None
 }
 
 /// The status with which a token was refused.

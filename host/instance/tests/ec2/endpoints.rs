@@ -2,6 +2,8 @@
 
 use std::sync::{Arc, Mutex};
 
+use aws_credential_types::provider::error::CredentialsError;
+use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider, future};
 use aws_sdk_ec2::Client;
 use aws_sdk_ec2::config::Region;
 use aws_smithy_runtime_api::client::http::{
@@ -9,6 +11,8 @@ use aws_smithy_runtime_api::client::http::{
 };
 use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 use aws_smithy_runtime_api::client::result::ConnectorError;
+use insightd_instance::{AskError, tags};
+use insightd_peer::Status;
 
 /// Notes where a request would go.
 #[derive(Clone, Debug, Default)]
@@ -47,4 +51,30 @@ async fn partitions_and_fips() {
     ] {
         assert_eq!(host_of(region, fips).await, host, "{region}, FIPS: {fips}");
     }
+}
+
+/// A chain of which no part has credentials.
+#[derive(Debug)]
+struct Nobody;
+
+impl ProvideCredentials for Nobody {
+    fn provide_credentials<'a>(&'a self) -> future::ProvideCredentials<'a>
+    where
+        Self: 'a,
+    {
+        // The text names nothing that could be looked for.
+        future::ProvideCredentials::ready(Err(CredentialsError::not_loaded("none")))
+    }
+}
+
+#[tokio::test]
+async fn who_has_no_credentials_is_told_so_by_the_type_of_the_error() {
+    let provider = SharedCredentialsProvider::new(Nobody);
+    let config = crate::config("http://127.0.0.1:9").into_builder().credentials_provider(provider).build();
+    let error = tags::ask(&Client::new(&config), "i-1", &Status::new("ec2")).await.unwrap_err();
+    assert!(matches!(error, AskError::NoCredentials { .. }), "{error:?}");
+    // Nobody listens there, and the credentials are good.
+    let config = crate::config("http://127.0.0.1:9");
+    let error = tags::ask(&Client::new(&config), "i-1", &Status::new("ec2")).await.unwrap_err();
+    assert!(matches!(error, AskError::Unreachable { .. }), "{error:?}");
 }
