@@ -2,19 +2,20 @@
 
 mod cgroups;
 mod interfaces;
+mod mounts;
 mod node;
 
 use insights_sdk::{Builder, EntityId};
+use mounts::MountList;
 
-use crate::cgroup::layout::{Layout, Mounts};
+use crate::cgroup::layout::Layout;
 use crate::cgroup::reading::Reading;
 use crate::cgroup::tree::Tree;
 use crate::disks::{BlockDevice, Disks};
 use crate::emit::Emitter;
-use crate::filesystems::{self, Filesystem, Selection};
+use crate::filesystems::{self, Filesystem, Sizes};
 use crate::network::{InterfaceIdentities, Processes};
 use crate::pairing::Pairing;
-use crate::proc::mountinfo;
 use crate::report::{Problems, Report};
 use crate::root::{FsStat, HostRoot, ReadBuffer};
 use crate::settings::Settings;
@@ -65,12 +66,6 @@ pub struct Collector {
 struct Processors {
     count: Option<u64>,
     read_at_ns: Option<u64>,
-}
-
-/// What the mount list says; read anew every tick.
-struct MountList {
-    filesystems: Vec<Filesystem>,
-    hierarchies: Mounts,
 }
 
 impl Collector {
@@ -188,33 +183,21 @@ impl Collector {
     }
 
     fn mounts(&mut self, problems: &mut Problems) -> MountList {
-        let mut selection = Selection::default();
-        let mut hierarchies = Mounts::default();
-        // process 1 sees the host's mounts; a container's own list would show the container's. Where its list may not be
-        // read, ours is the same one, unless the root is somebody else's
-        let own = self.root.path() == std::path::Path::new("/");
-        let lists = ["/proc/1/mountinfo", "/proc/self/mountinfo"];
-        for path in lists.into_iter().take(if own { 2 } else { 1 }) {
-            let error = match self.root.read(path, &mut self.buffer) {
-                Ok(Some(text)) => mountinfo::each(text, |mount| {
-                    selection.see(&mount);
-                    hierarchies.see(&mount);
-                })
-                .err()
-                .map(|error| error.to_string()),
-                Ok(None) => Some("no such file".to_owned()),
-                Err(error) => Some(error.to_string()),
-            };
-            match error {
-                None => break,
-                Some(error) => problems.add("proc", || path.to_owned(), error),
-            }
+        let mut list = mounts::read(&self.root, &mut self.buffer, problems);
+        if list.left_out > 0 {
+            let error =
+                format!("{} mounts left out: they belong to more file systems than are read", list.left_out);
+            problems.add("statfs", || "/proc/1/mountinfo".to_owned(), error);
         }
-        MountList { filesystems: self.named(selection.finish()), hierarchies }
+        self.name(&mut list.filesystems);
+        list.filesystems.retain(|filesystem| {
+            !filesystem.read_only || !filesystems::is_image(&self.root, filesystem, &mut self.buffer)
+        });
+        list
     }
 
     /// Early in boot, the kernel mounts its root under a name that no device has.
-    fn named(&self, mut filesystems: Vec<Filesystem>) -> Vec<Filesystem> {
+    fn name(&self, filesystems: &mut [Filesystem]) {
         for filesystem in filesystems.iter_mut().filter(|filesystem| filesystem.device == "/dev/root") {
             let link = self.root.link(&format!("/sys/dev/block/{}", filesystem.number));
             if let Ok(Some(target)) = link
@@ -223,7 +206,6 @@ impl Collector {
                 filesystem.device = format!("/dev/{name}");
             }
         }
-        filesystems
     }
 
     fn filesystems(
@@ -238,16 +220,15 @@ impl Collector {
             filesystems,
             &mut self.prober,
             problems,
-            |filesystem, point, stat| {
-                // pseudo file systems say that they have no blocks
-                if stat.blocks == 0 {
+            |filesystem, point, sizes| {
+                if *sizes == Sizes::default() {
                     return;
                 }
                 let entity = emitter.builder.entity("filesystem", &filesystem.device, Some(node));
                 emitter.builder.attribute(entity, "device", &filesystem.device);
                 emitter.builder.attribute(entity, "mount.point", point);
                 emitter.builder.attribute(entity, "fs.type", &filesystem.fs_type);
-                emitter.filesystem(entity, stat);
+                emitter.filesystem(entity, sizes);
                 emitter.devices.push(entity);
             },
         );

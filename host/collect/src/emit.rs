@@ -4,10 +4,10 @@ use insights_sdk::{Builder, EntityId, StringId};
 
 use crate::cgroup::files::IoOperations;
 use crate::cgroup::reading::{At, Bounds, PRESSURES, Reading};
+use crate::filesystems::Sizes;
 use crate::pairing::Counters;
 use crate::proc::net_dev::Interface;
 use crate::proc::pressure::Pressure;
-use crate::root::FsStat;
 
 macro_rules! figures {
     ($($name:ident = $text:literal,)*) => {
@@ -238,15 +238,12 @@ impl<'b> Emitter<'b> {
         }
     }
 
-    pub(crate) fn filesystem(&mut self, entity: EntityId, stat: &FsStat) {
-        let bytes = |blocks: u64| Some(blocks.saturating_mul(stat.block_size));
-        self.whole(entity, Figure::FsCapacity, bytes(stat.blocks));
-        self.whole(entity, Figure::FsFree, bytes(stat.blocks_free));
-        self.whole(entity, Figure::FsAvailable, bytes(stat.blocks_available));
-        // some file systems (btrfs) make inodes as they need them and say 0: not a count of anything
-        let has_inodes = stat.files > 0;
-        self.whole(entity, Figure::FsInodes, has_inodes.then_some(stat.files));
-        self.whole(entity, Figure::FsInodesFree, has_inodes.then_some(stat.files_free));
+    pub(crate) fn filesystem(&mut self, entity: EntityId, sizes: &Sizes) {
+        self.whole(entity, Figure::FsCapacity, sizes.capacity);
+        self.whole(entity, Figure::FsFree, sizes.free);
+        self.whole(entity, Figure::FsAvailable, sizes.available);
+        self.whole(entity, Figure::FsInodes, sizes.inodes);
+        self.whole(entity, Figure::FsInodesFree, sizes.inodes_free);
     }
 
     fn pressure(

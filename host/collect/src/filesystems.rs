@@ -1,6 +1,7 @@
 //! Which file systems of the node are reported, and how full they are.
 
 mod select;
+mod sizes;
 
 use std::os::fd::AsFd;
 
@@ -10,10 +11,11 @@ use rustix::io::Errno;
 use crate::cgroup::files::DeviceNumber;
 use crate::error::is_absent;
 use crate::report::Problems;
-use crate::root::{FsStat, HostRoot, Opener};
+use crate::root::{FsStat, HostRoot, Opener, ReadBuffer};
 use crate::statfs::{Outcome, Prober, Question};
 
 pub(crate) use select::{Filesystem, Selection};
+pub(crate) use sizes::Sizes;
 
 /// Its subvolumes show device numbers of their own.
 const BTRFS_MAGIC: u64 = 0x9123_683e;
@@ -26,13 +28,13 @@ pub(crate) fn measure(
     filesystems: &[Filesystem],
     prober: &mut Prober<Answer>,
     problems: &mut Problems,
-    mut each: impl FnMut(&Filesystem, &str, &FsStat),
+    mut each: impl FnMut(&Filesystem, &str, &Sizes),
 ) {
     if let Some(moment) = root.moment() {
         for filesystem in filesystems {
             let found = filesystem.points.iter().find_map(|point| Some((point, moment.statfs.get(point)?)));
             if let Some((point, stat)) = found {
-                each(filesystem, point, stat);
+                each(filesystem, point, &stat.into());
             }
         }
         return;
@@ -49,7 +51,11 @@ pub(crate) fn measure(
         let mut problem = |error: &str| problems.add("statfs", || first.to_owned(), error);
         match outcome {
             Outcome::Answer(Ok(Some((index, stat)))) => {
-                each(filesystem, filesystem.points.get(index).map_or(first, String::as_str), &stat);
+                each(
+                    filesystem,
+                    filesystem.points.get(index).map_or(first, String::as_str),
+                    &Sizes::from(&stat),
+                );
             }
             Outcome::Answer(Ok(None)) => {
                 problem(
@@ -62,6 +68,20 @@ pub(crate) fn measure(
             Outcome::NoThread => problem("was not asked: too many file systems do not answer"),
         }
     }
+}
+
+/// Returns true for a read-only file system on a block device that refuses writes itself: an image that is verified or
+/// looped (ext4 on dm-verity as in COS and Bottlerocket), and no disk that was mounted read-only after an error.
+pub(crate) fn is_image(root: &HostRoot, filesystem: &Filesystem, buffer: &mut ReadBuffer) -> bool {
+    let path = match filesystem.number.major {
+        // btrfs has numbers that are no device's
+        0 => match filesystem.device.strip_prefix("/dev/") {
+            Some(name) => format!("/sys/class/block/{}/ro", name.replace('/', "!")),
+            None => return false,
+        },
+        _ => format!("/sys/dev/block/{}/ro", filesystem.number),
+    };
+    matches!(root.read(&path, buffer), Ok(Some(text)) if text.trim_ascii_end() == b"1")
 }
 
 /// None: none of the points shows this file system: unmounted since, hidden, or not mounted below this root.
@@ -94,7 +114,8 @@ fn shows(handle: impl AsFd, number: DeviceNumber) -> Result<bool, Errno> {
 
 fn of(stat: &rustix::fs::StatFs) -> FsStat {
     FsStat {
-        block_size: stat.f_frsize as u64,
+        // some drivers of user space fill in the other size only
+        block_size: if stat.f_frsize == 0 { stat.f_bsize } else { stat.f_frsize } as u64,
         blocks: stat.f_blocks,
         blocks_free: stat.f_bfree,
         blocks_available: stat.f_bavail,

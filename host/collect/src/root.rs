@@ -21,7 +21,7 @@ use recording::Recording;
 pub use recording::{FsStat, KubeletFiles, Moment};
 use resolve::Resolver;
 
-use crate::error::{FileError, is_absent};
+use crate::error::{FileError, ParseError, Parsed, is_absent};
 
 /// Why a root cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -198,6 +198,24 @@ impl HostRoot {
     pub fn read<'b>(&self, path: &str, buffer: &'b mut ReadBuffer) -> Result<Option<&'b [u8]>, FileError> {
         match self.file(path) {
             Ok(file) => buffer.read_all(&file),
+            Err(errno) if is_absent(errno) => Ok(None),
+            Err(errno) => Err(errno.into()),
+        }
+    }
+
+    /// Calls `visit(index, row)` for each line of a file of any length; see [`ReadBuffer::each_row`]. None where there is
+    /// no such file.
+    ///
+    /// # Errors
+    /// When there is a file and it cannot be read to its end; the rows before that were visited.
+    pub(crate) fn each_row(
+        &self,
+        path: &str,
+        buffer: &mut ReadBuffer,
+        visit: impl FnMut(usize, &[u8]) -> Result<(), ParseError>,
+    ) -> Result<Option<Parsed<()>>, FileError> {
+        match self.file(path) {
+            Ok(file) => buffer.each_row(&file, visit),
             Err(errno) if is_absent(errno) => Ok(None),
             Err(errno) => Err(errno.into()),
         }

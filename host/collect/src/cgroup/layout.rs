@@ -227,7 +227,7 @@ mod tests {
 
     fn mounts(text: &str) -> Mounts {
         let mut mounts = Mounts::default();
-        mountinfo::each(text.as_bytes(), |mount| mounts.see(&mount)).unwrap();
+        assert_eq!(mountinfo::each(text.as_bytes(), |mount| mounts.see(&mount)), None);
         mounts
     }
 

@@ -1,8 +1,9 @@
 //! Which mounts are file systems of the node.
 //!
 //! A file system counts when it lies on a block device (`/dev/…`) and its type is one of those that the node's own data
-//! lie on, and the one mounted at `/` counts whatever it lies on: a container's overlay, a ZFS pool. Memory file systems
-//! (`/dev/shm`), layers of containers, network exports and projected volumes do not.
+//! lie on, when it is a ZFS dataset, and the one mounted at `/` counts whatever it lies on, such as a container's overlay.
+//! Memory file systems (`/dev/shm`), layers of containers, snapshots, network exports and projected volumes do not. Nor do
+//! read-only images (squashfs, erofs, an overlay without an upper layer, as composefs has it): they are full by nature.
 //!
 //! One device counts once, however often it is bound elsewhere. The mount that speaks for it is the one at `/`, else one
 //! of the whole file system (a bound folder may have a quota of its own), else the shortest path.
@@ -10,8 +11,10 @@
 use crate::cgroup::files::DeviceNumber;
 use crate::proc::mountinfo::Mount;
 
-/// Other mounts of the same device are remembered up to this many, in case the first cannot be reached.
+/// Other mounts of the same device are kept up to this many, in case the first cannot be reached.
 const MAX_POINTS: usize = 4;
+/// While the list is read, more are remembered: a later mount may hide the best ones.
+const MAX_SEEN_POINTS: usize = 16;
 /// A node with more devices than this does not exist; a mount list may claim otherwise.
 const MAX_FILESYSTEMS: usize = 512;
 
@@ -22,6 +25,8 @@ pub(crate) struct Filesystem {
     pub(crate) device: String,
     pub(crate) fs_type: String,
     pub(crate) number: DeviceNumber,
+    /// Nothing can be written to it through any mount.
+    pub(crate) read_only: bool,
     /// Where it is mounted, the best point first.
     pub(crate) points: Vec<String>,
 }
@@ -31,64 +36,136 @@ struct Candidate {
     device: String,
     fs_type: String,
     number: DeviceNumber,
+    read_only: bool,
     point: String,
     whole: bool,
 }
 
-/// Collects candidates from a mount list.
+/// The mounts of one file system, the best first; never empty.
+#[derive(Debug)]
+struct Group {
+    mounts: Vec<Candidate>,
+}
+
+/// Collects file systems from a mount list.
 #[derive(Debug, Default)]
 pub(crate) struct Selection {
-    candidates: Vec<Candidate>,
+    groups: Vec<Group>,
+    left_out: usize,
 }
 
 impl Selection {
     pub(crate) fn see(&mut self, mount: &Mount<'_>) {
-        // what is mounted later at the same point hides what was there
-        self.candidates.retain(|known| known.point != mount.point);
-        if !counts(mount) || self.candidates.len() >= MAX_FILESYSTEMS {
+        self.hide(&mount.point);
+        if !counts(mount) {
             return;
         }
-        self.candidates.push(Candidate {
-            device: mount.source.clone().into_owned(),
-            fs_type: mount.fs_type.to_owned(),
-            number: mount.device,
-            point: mount.point.clone().into_owned(),
-            whole: mount.root == "/",
-        });
+        match self.groups.iter().position(|group| group.is_of(mount)) {
+            Some(index) => self.groups[index].add(mount),
+            None if self.groups.len() < MAX_FILESYSTEMS => {
+                self.groups.push(Group { mounts: vec![Candidate::new(mount)] });
+            }
+            None => self.left_out += 1,
+        }
+    }
+
+    /// Drops the mount at `point`: the one that is mounted there later hides it.
+    fn hide(&mut self, point: &str) {
+        for group in &mut self.groups {
+            group.mounts.retain(|known| known.point != point);
+        }
+        self.groups.retain(|group| !group.mounts.is_empty());
+    }
+
+    /// Mounts that are left out because they belong to more file systems than are remembered.
+    pub(crate) fn left_out(&self) -> usize {
+        self.left_out
     }
 
     /// One a device, in order of device.
-    pub(crate) fn finish(mut self) -> Vec<Filesystem> {
-        self.candidates.sort_by(|a, b| a.rank().cmp(&b.rank()));
-        let mut filesystems: Vec<Filesystem> = Vec::new();
-        for Candidate { device, fs_type, number, point, .. } in self.candidates {
-            // a device may be known by several names, and several file systems (subvolumes) may share one
-            let same = |known: &&mut Filesystem| {
-                known.device == device || (number.major != 0 && known.number == number)
-            };
-            match filesystems.iter_mut().find(same) {
-                Some(known) if known.points.len() < MAX_POINTS => known.points.push(point),
-                Some(_) => {}
-                None => filesystems.push(Filesystem { device, fs_type, number, points: vec![point] }),
-            }
-        }
+    pub(crate) fn finish(self) -> Vec<Filesystem> {
+        let mut filesystems: Vec<_> = self.groups.into_iter().filter_map(Group::finish).collect();
         filesystems.sort_by(|a, b| a.device.cmp(&b.device));
         filesystems
     }
 }
 
-impl Candidate {
-    fn rank(&self) -> (bool, bool, usize, &str) {
-        (self.point != "/", !self.whole, self.point.len(), &self.point)
+impl Group {
+    /// Returns true for another mount of this file system: a device may be known by several names, and several file
+    /// systems (subvolumes of btrfs, each with a number of its own) may share one.
+    fn is_of(&self, mount: &Mount<'_>) -> bool {
+        self.mounts.iter().any(|known| {
+            known.device == mount.source
+                || (known.number == mount.device
+                    && (known.number.major != 0 || known.fs_type == mount.fs_type))
+        })
+    }
+
+    fn add(&mut self, mount: &Mount<'_>) {
+        let whole = mount.root == "/";
+        let rank = rank(&mount.point, whole);
+        let at = self.mounts.partition_point(|known| known.rank() <= rank);
+        if at < MAX_SEEN_POINTS {
+            self.mounts.truncate(MAX_SEEN_POINTS - 1);
+            self.mounts.insert(at, Candidate::new(mount));
+        }
+    }
+
+    fn finish(self) -> Option<Filesystem> {
+        let mut mounts = self.mounts.into_iter();
+        let Candidate { device, fs_type, number, read_only, point, .. } = mounts.next()?;
+        let others = mounts.take(MAX_POINTS - 1).map(|known| known.point);
+        let points = std::iter::once(point).chain(others).collect();
+        Some(Filesystem { device, fs_type, number, read_only, points })
     }
 }
 
+impl Candidate {
+    fn new(mount: &Mount<'_>) -> Self {
+        Self {
+            device: mount.source.clone().into_owned(),
+            fs_type: mount.fs_type.to_owned(),
+            number: mount.device,
+            read_only: mount.has_option("ro"),
+            point: mount.point.clone().into_owned(),
+            whole: mount.root == "/",
+        }
+    }
+
+    fn rank(&self) -> (bool, bool, usize, &str) {
+        rank(&self.point, self.whole)
+    }
+}
+
+fn rank(point: &str, whole: bool) -> (bool, bool, usize, &str) {
+    (point != "/", !whole, point.len(), point)
+}
+
 fn counts(mount: &Mount<'_>) -> bool {
-    let local = mount.fs_type.starts_with("ext") || matches!(mount.fs_type, "xfs" | "btrfs" | "zfs");
-    let on_device = local && mount.source.starts_with("/dev/");
-    // an initial RAM disk has no size
-    let at_top = mount.point == "/" && !matches!(mount.fs_type, "rootfs" | "ramfs");
-    on_device || at_top
+    let on_device = mount.source.starts_with("/dev/")
+        && (mount.fs_type.starts_with("ext") || matches!(mount.fs_type, "xfs" | "btrfs" | "zfs"));
+    // a name with `@` is a snapshot
+    let dataset = mount.fs_type == "zfs" && !mount.source.contains('@');
+    let at_top = mount.point == "/" && can_be_top(mount);
+    ((on_device || dataset) && !is_layer(&mount.point)) || at_top
+}
+
+/// Returns false for what is no store at `/`: an initial RAM disk has no size, an image no space.
+fn can_be_top(mount: &Mount<'_>) -> bool {
+    match mount.fs_type {
+        "rootfs" | "ramfs" | "squashfs" | "erofs" | "cramfs" | "romfs" | "iso9660" | "udf" => false,
+        // composefs, or images on top of each other
+        "overlay" => mount.super_options.split(',').any(|option| option.starts_with("upperdir=")),
+        _ => true,
+    }
+}
+
+/// Returns true for the root of a container whose layers are file systems of their own: the snapshotters of containerd and
+/// the storage drivers of Docker and Podman for ZFS and device mapper.
+fn is_layer(point: &str) -> bool {
+    (point.contains("/io.containerd.runtime.") && point.ends_with("/rootfs"))
+        || point.contains("/zfs/graph/")
+        || point.contains("/devicemapper/mnt/")
 }
 
 #[cfg(test)]
@@ -98,7 +175,7 @@ mod tests {
 
     fn select(text: &str) -> Vec<(String, String, Vec<String>)> {
         let mut selection = Selection::default();
-        mountinfo::each(text.as_bytes(), |mount| selection.see(&mount)).unwrap();
+        assert_eq!(mountinfo::each(text.as_bytes(), |mount| selection.see(&mount)), None);
         let found = selection.finish();
         found.into_iter().map(|found| (found.device, found.fs_type, found.points)).collect()
     }
@@ -147,7 +224,7 @@ mod tests {
     #[test]
     fn a_container_has_its_overlay() {
         let found = select(
-            "1 0 0:44 / / rw - overlay overlay rw,lowerdir=/a\n\
+            "1 0 0:44 / / rw - overlay overlay rw,lowerdir=/a,upperdir=/b,workdir=/c\n\
             2 1 259:1 /var/lib/docker/containers/x/hosts /etc/hosts rw - ext4 /dev/nvme0n1p1 rw\n",
         );
         assert_eq!(
@@ -183,5 +260,72 @@ mod tests {
         let found =
             select("1 0 0:30 /@ / rw - btrfs /dev/sda2 rw\n2 1 0:30 /@home /home rw - btrfs /dev/sda2 rw\n");
         assert_eq!(found, [expect("/dev/sda2", "btrfs", &["/", "/home"])]);
+    }
+
+    #[test]
+    fn images_are_no_file_systems_of_the_node() {
+        let data = "2 1 259:1 / /local rw - ext4 /dev/nvme0n1p1 rw\n";
+        let expected = [expect("/dev/nvme0n1p1", "ext4", &["/local"])];
+        for root in [
+            "erofs /dev/root ro",
+            "squashfs /dev/loop0 ro",
+            "overlay composefs ro,lowerdir=/run/a::/run/b",
+            "overlay overlay rw,lowerdir+=/a,datadir+=/b,redirect_dir=on",
+            "iso9660 /dev/sr0 ro",
+        ] {
+            assert_eq!(select(&format!("1 0 259:2 / / ro - {root}\n{data}")), expected, "{root}");
+        }
+    }
+
+    #[test]
+    fn datasets_count_but_not_snapshots_and_layers() {
+        let found = select(
+            "1 0 0:27 / / rw - zfs rpool/ROOT/a rw,xattr\n2 1 0:41 / /srv rw - zfs tank/srv rw\n\
+            3 1 0:42 / /srv/.zfs/snapshot/x ro - zfs tank/srv@x ro\n4 1 0:41 /data /mnt rw - zfs tank/srv rw\n\
+            5 1 0:43 / /var/lib/docker/zfs/graph/0a1b rw - zfs tank/docker/0a1b rw\n\
+            6 1 0:44 / /run/containerd/io.containerd.runtime.v2.task/k8s.io/ab/rootfs rw - zfs tank/c/7 rw\n\
+            7 1 253:9 / /run/containerd/io.containerd.runtime.v2.task/k8s.io/cd/rootfs rw - xfs /dev/dm-9 rw\n\
+            8 1 253:1 / /data rw - xfs /dev/mapper/vg-thin rw\n9 1 253:1 / /data2 rw - xfs /dev/dm-1 rw\n",
+        );
+        assert_eq!(
+            found,
+            [
+                expect("/dev/mapper/vg-thin", "xfs", &["/data", "/data2"]),
+                expect("rpool/ROOT/a", "zfs", &["/"]),
+                expect("tank/srv", "zfs", &["/srv", "/mnt"])
+            ]
+        );
+    }
+
+    #[test]
+    fn the_bound_counts_file_systems_and_not_binds() {
+        let mut text = String::from("1 0 259:1 / / rw - xfs /dev/nvme0n1p1 rw\n");
+        for index in 0..2000 {
+            text.push_str(&format!("2 1 259:1 /d/{index} /mnt/{index} rw - xfs /dev/nvme0n1p1 rw\n"));
+        }
+        text.push_str("3 1 259:4 / /volume rw - ext4 /dev/nvme1n1 rw\n");
+        let found = select(&text);
+        assert_eq!(found.len(), 2);
+        assert_eq!(found[0].2, ["/", "/mnt/0", "/mnt/1", "/mnt/2"]);
+        assert_eq!(found[1], expect("/dev/nvme1n1", "ext4", &["/volume"]));
+    }
+
+    #[test]
+    fn more_file_systems_than_the_bound_are_counted() {
+        let mut selection = Selection::default();
+        for index in 0..MAX_FILESYSTEMS + 3 {
+            let row = format!("2 1 8:{index} / /v/{index} rw - ext4 /dev/sd{index} rw");
+            selection.see(&mountinfo::parse(0, row.as_bytes()).unwrap().unwrap());
+        }
+        assert_eq!(selection.left_out(), 3);
+        assert_eq!(selection.finish().len(), MAX_FILESYSTEMS);
+    }
+
+    #[test]
+    fn hidden_mounts_make_room_for_the_next_best() {
+        let found = select(
+            "1 0 8:1 / /a rw - ext4 /dev/sda1 rw\n2 0 8:1 / /bb rw - ext4 /dev/sda1 ro\n3 0 0:9 / /a rw - tmpfs t rw\n",
+        );
+        assert_eq!(found, [expect("/dev/sda1", "ext4", &["/bb"])]);
     }
 }

@@ -28,35 +28,67 @@ impl Mount<'_> {
     pub fn has_option(&self, option: &str) -> bool {
         self.super_options.split(',').any(|known| known == option)
     }
+
+    /// Renames the point as it is seen from `top`, a path without a slash at its end. Returns false for a mount that is
+    /// not below it.
+    pub(crate) fn strip(&mut self, top: &[u8]) -> bool {
+        let Some(rest) = self.point.as_bytes().strip_prefix(top) else { return false };
+        if !top.is_empty() {
+            if !matches!(rest, [] | [b'/', ..]) {
+                return false;
+            }
+            let rest = std::str::from_utf8(rest).unwrap_or_default();
+            self.point = Cow::Owned(if rest.is_empty() { "/".to_owned() } else { rest.to_owned() });
+        }
+        true
+    }
 }
 
-/// Calls `visit` for each mount, in the kernel's order: a later mount hides earlier ones at the same point. A mount whose
-/// paths are not UTF-8 is passed over.
+/// Calls `visit` for each mount, in the kernel's order: a later mount hides earlier ones at the same point. Returns the
+/// first row that has not the form of a mount; such a row costs itself only.
+pub fn each<'a>(text: &'a [u8], mut visit: impl FnMut(Mount<'a>)) -> Option<ParseError> {
+    let mut skipped = None;
+    for (index, line) in lines(text) {
+        match parse(index, line) {
+            Ok(Some(mount)) => visit(mount),
+            Ok(None) => {}
+            Err(error) => skipped = skipped.or(Some(error)),
+        }
+    }
+    skipped
+}
+
+/// Parses one row, `index` counted from 0. None for a mount whose paths are not UTF-8, unless a whole device is mounted
+/// there: containers may have bind mounts at any name.
 ///
 /// # Errors
-/// When a line has not the form of a mount; those before it were visited.
-pub fn each<'a>(text: &'a [u8], mut visit: impl FnMut(Mount<'a>)) -> Result<(), ParseError> {
-    for (index, line) in lines(text) {
-        let expected =
-            ParseError::new(index, "a mount: ID PARENT MAJ:MIN ROOT POINT OPTIONS … - TYPE SOURCE OPTIONS");
-        let mut parts = fields(line);
-        let device = parts.nth(2).and_then(DeviceNumber::parse).ok_or(expected)?;
-        let root = parts.next().ok_or(expected)?;
-        let point = parts.next().ok_or(expected)?;
-        // any number of optional fields stand before the dash
-        parts.find(|field| *field == b"-").ok_or(expected)?;
-        let fs_type = parts.next().ok_or(expected)?;
-        // an empty source leaves two blanks in a row, so one field less
-        let (source, super_options) = match (parts.next().ok_or(expected)?, parts.next()) {
-            (source, Some(options)) => (source, options),
-            (options, None) => (&b""[..], options),
-        };
-        let texts = (unescape(root), unescape(point), std::str::from_utf8(fs_type).ok(), unescape(source));
-        let (Some(root), Some(point), Some(fs_type), Some(source)) = texts else { continue };
-        let Ok(super_options) = std::str::from_utf8(super_options) else { continue };
-        visit(Mount { device, root, point, fs_type, source, super_options });
+/// When the row has not the form of a mount, or a device is mounted at a path that is not UTF-8.
+pub fn parse(index: usize, line: &[u8]) -> Result<Option<Mount<'_>>, ParseError> {
+    let expected =
+        ParseError::new(index, "a mount: ID PARENT MAJ:MIN ROOT POINT OPTIONS … - TYPE SOURCE OPTIONS");
+    let mut parts = fields(line);
+    let device = parts.nth(2).and_then(DeviceNumber::parse).ok_or(expected)?;
+    let root = parts.next().ok_or(expected)?;
+    let point = parts.next().ok_or(expected)?;
+    // any number of optional fields stand before the dash
+    parts.find(|field| *field == b"-").ok_or(expected)?;
+    let fs_type = parts.next().ok_or(expected)?;
+    // an empty source leaves two blanks in a row, so one field less
+    let (source, super_options) = match (parts.next().ok_or(expected)?, parts.next()) {
+        (source, Some(options)) => (source, options),
+        (options, None) => (&b""[..], options),
+    };
+    let texts = (unescape(root), unescape(point), std::str::from_utf8(fs_type).ok(), unescape(source));
+    let options = std::str::from_utf8(super_options).ok();
+    match (texts, options) {
+        ((Some(root), Some(point), Some(fs_type), Some(source)), Some(super_options)) => {
+            Ok(Some(Mount { device, root, point, fs_type, source, super_options }))
+        }
+        _ if root == b"/" && source.starts_with(b"/dev/") => {
+            Err(ParseError::new(index, "a mount whose paths are UTF-8"))
+        }
+        _ => Ok(None),
     }
-    Ok(())
 }
 
 /// The kernel writes blanks, tabs, line ends and backslashes as `\` and three octal digits.
@@ -85,7 +117,7 @@ mod tests {
 
     fn all(text: &str) -> Vec<Mount<'_>> {
         let mut found = Vec::new();
-        each(text.as_bytes(), |mount| found.push(mount)).unwrap();
+        assert_eq!(each(text.as_bytes(), |mount| found.push(mount)), None);
         found
     }
 
@@ -108,16 +140,38 @@ mod tests {
     }
 
     #[test]
-    fn a_broken_line_is_named() {
+    fn points_below_a_root_are_named_from_there() {
+        for (point, expected) in [
+            ("/rootfs", Some("/")),
+            ("/rootfs/sys/fs/cgroup", Some("/sys/fs/cgroup")),
+            ("/rootfs2", None),
+            ("/", None),
+        ] {
+            let row = format!("27 1 254:0 / {point} rw - ext4 /dev/vda rw");
+            let mut mount = parse(0, row.as_bytes()).unwrap().unwrap();
+            let found = mount.strip(b"/rootfs").then_some(&*mount.point);
+            assert_eq!(found, expected, "{point}");
+            assert!(parse(0, row.as_bytes()).unwrap().unwrap().strip(b""));
+        }
+    }
+
+    #[test]
+    fn a_strange_row_is_named_and_costs_itself() {
         let good = "27 1 254:0 / / rw - ext4 /dev/vda rw\n";
         for bad in [
-            "27 1 254 / / rw - ext4 /dev/vda rw",
-            "27 1 254:0 / / rw ext4 /dev/vda rw",
-            "27 1 254:0 /",
-            "- - - - -",
+            &b"27 1 254 / / rw - ext4 /dev/vda rw"[..],
+            b"27 1 254:0 / / rw ext4 /dev/vda rw",
+            b"27 1 254:0 /",
+            b"- - - - -",
+            b"",
+            b"27 1 254:16 / /mnt/\xff rw - ext4 /dev/vdb rw",
         ] {
-            let text = format!("{good}{bad}\n");
-            assert_eq!(each(text.as_bytes(), |_| {}).unwrap_err().line, 2, "{bad}");
+            let text = [good.as_bytes(), bad, b"\n", good.as_bytes()].concat();
+            let mut mounts = 0;
+            assert_eq!(each(&text, |_| mounts += 1).unwrap().line, 2, "{}", String::from_utf8_lossy(bad));
+            assert_eq!(mounts, 2);
         }
+        let bind = b"27 1 254:16 /data /mnt/\xff rw - ext4 /dev/vdb rw\n";
+        assert_eq!(each(bind, |_| panic!("it has no name")), None);
     }
 }

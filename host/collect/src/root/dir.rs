@@ -7,12 +7,16 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::fs::{AtFlags, FileType, Mode, OFlags, RawDir, ResolveFlags};
 use rustix::io::Errno;
 
-use crate::error::{FileError, is_absent};
+use crate::error::{FileError, ParseError, Parsed, is_absent};
 
 /// First size of the buffer: all but a few files of the kernel are smaller.
 const FIRST_BYTES: usize = 16 * 1024;
 /// No file that is read here is larger; a recording or a broken driver may claim otherwise.
 const MAX_BYTES: usize = 8 * 1024 * 1024;
+/// Longest row of a file that is read row by row: an overlay of 500 layers has one of 50 KB.
+const MAX_ROW: usize = 256 * 1024;
+/// Longest such file: 40,000 mounts take 11 MB. An endless one in a recorded tree ends here.
+const MAX_TABLE: usize = 64 * 1024 * 1024;
 
 /// A buffer that files are read into, one after the other, and a count of them.
 #[derive(Debug, Default)]
@@ -34,6 +38,66 @@ impl ReadBuffer {
     /// When it cannot be read.
     pub fn read_all(&mut self, file: &OwnedFd) -> Result<Option<&[u8]>, FileError> {
         self.fill(file, true)
+    }
+
+    /// Calls `visit(index, row)` for each line of an open file of any length, holding no more than one line and what the
+    /// kernel hands over in one read. Returns the first row that `visit` refused or that is longer than 256 KiB; none
+    /// where the thing that the file was about is gone.
+    ///
+    /// # Errors
+    /// When it cannot be read to its end, or is longer than 64 MiB; the rows before that were visited.
+    pub fn each_row(
+        &mut self,
+        file: &OwnedFd,
+        mut visit: impl FnMut(usize, &[u8]) -> Result<(), ParseError>,
+    ) -> Result<Option<Parsed<()>>, FileError> {
+        self.files += 1;
+        if self.bytes.is_empty() {
+            self.bytes.resize(FIRST_BYTES, 0);
+        }
+        let mut parsed = Parsed::default();
+        let (mut filled, mut row, mut total) = (0, 0, 0);
+        // inside a row that is too long
+        let mut passing = false;
+        loop {
+            if filled == self.bytes.len() {
+                if filled < MAX_ROW {
+                    self.bytes.resize(filled * 2, 0);
+                } else {
+                    parsed.skipped = parsed.skipped.or(Some(ParseError::new(row, "a shorter row")));
+                    (filled, passing) = (0, true);
+                }
+            }
+            let read = match rustix::io::read(file, &mut self.bytes[filled..]) {
+                Ok(read) => read,
+                Err(Errno::INTR) => continue,
+                Err(errno) if is_absent(errno) => return Ok(None),
+                Err(errno) => return Err(errno.into()),
+            };
+            filled += read;
+            total += read;
+            if total > MAX_TABLE {
+                return Err(FileError::TooLarge(MAX_TABLE));
+            }
+            let whole = match self.bytes[..filled].iter().rposition(|&byte| byte == b'\n') {
+                Some(end) => end + 1,
+                None if read == 0 => filled,
+                None => continue,
+            };
+            for line in self.bytes[..whole].split_inclusive(|&byte| byte == b'\n') {
+                if !std::mem::take(&mut passing)
+                    && let Err(error) = visit(row, line.strip_suffix(b"\n").unwrap_or(line))
+                {
+                    parsed.skipped = parsed.skipped.or(Some(error));
+                }
+                row += 1;
+            }
+            self.bytes.copy_within(whole..filled, 0);
+            filled -= whole;
+            if read == 0 {
+                return Ok(Some(parsed));
+            }
+        }
     }
 
     fn fill(&mut self, file: &OwnedFd, to_the_end: bool) -> Result<Option<&[u8]>, FileError> {

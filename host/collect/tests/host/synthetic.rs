@@ -2,6 +2,7 @@
 
 mod block_io;
 mod devices;
+mod mounts;
 
 use std::fs;
 use std::path::Path;
