@@ -24,6 +24,11 @@ pub(crate) struct Problems {
 }
 
 impl Problems {
+    /// All of them, listed or not.
+    pub(crate) fn count(&self) -> usize {
+        self.listed.len() + self.more
+    }
+
     pub(crate) fn add(
         &mut self,
         source: &'static str,

@@ -87,7 +87,7 @@ impl Collector {
             }
         };
         let read_at_ns = root.now_ns();
-        let broken = net_dev::each(text, |interface| {
+        let skipped = net_dev::each(text, |interface| {
             if fits(&settings.interface_exclude, interface.name) {
                 return;
             }
@@ -102,8 +102,8 @@ impl Collector {
             let key = pairing.key(kind, interface.name);
             emitter.interface(entity, &mut pairing.thing(key, identity), &interface, read_at_ns);
         });
-        if let Err(error) = broken {
-            problems.add("network", problem_path, error);
+        if let Some(error) = skipped {
+            problems.add("network", problem_path, format_args!("{error}; the row is left out"));
         }
     }
 }

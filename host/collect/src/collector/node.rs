@@ -7,7 +7,7 @@ use crate::cgroup::files::{DeviceIo, DeviceNumber};
 use crate::cgroup::layout::Layout;
 use crate::cgroup::reading::{At, PRESSURES, Reader};
 use crate::emit::{Emitter, Figure};
-use crate::error::{FileError, ParseError};
+use crate::error::{FileError, ParseError, Parsed};
 use crate::filesystems::Filesystem;
 use crate::proc::{cpuinfo, diskstats, meminfo, pressure};
 use crate::report::Problems;
@@ -15,6 +15,8 @@ use crate::settings::fits;
 
 /// Processors may be put in and out of service while the machine runs; ten minutes late is soon enough.
 const PROCESSORS_NS: u64 = 600 * 1_000_000_000;
+/// Ranges of processors that are online.
+const ONLINE: &str = "/sys/devices/system/cpu/online";
 
 impl Collector {
     pub(super) fn node(
@@ -32,7 +34,7 @@ impl Collector {
         self.count_processors(problems);
         emitter.gauge(node, Figure::CpuCount, self.processors.count.map(|count| count as f64));
         let memory =
-            self.proc_file("/proc/meminfo", problems, meminfo::parse).map(|at| at.value).unwrap_or_default();
+            self.rows("/proc/meminfo", problems, meminfo::parse).map(|at| at.value).unwrap_or_default();
         emitter.gauge(node, Figure::MemoryTotal, memory.total.map(|bytes| bytes as f64));
         emitter.gauge(node, Figure::MemoryAvailable, memory.available.map(|bytes| bytes as f64));
 
@@ -82,7 +84,10 @@ impl Collector {
         self.root_io_groups = io.named;
         let source = if io.devices.is_empty() {
             let devices = &mut io.devices;
-            let read = self.proc_file("/proc/diskstats", problems, |text| diskstats::parse(text, devices));
+            let read = self.rows("/proc/diskstats", problems, |text| Parsed {
+                value: (),
+                skipped: diskstats::parse(text, devices),
+            });
             // partitions stand in this file too, whole devices are those of /sys/block
             io.devices.retain(|io| self.disks.find(io.device).is_some());
             io.bytes_at_ns = read.map(|read| read.read_at_ns);
@@ -122,11 +127,42 @@ impl Collector {
         if fresh && self.processors.count.is_some() {
             return;
         }
-        let none = ParseError::new(0, "at least one `processor` record");
-        let found = self.proc_file("/proc/cpuinfo", problems, |text| cpuinfo::processors(text).ok_or(none));
-        if let Some(At { value, .. }) = found {
-            self.processors = super::Processors { count: Some(value), read_at_ns: Some(now) };
+        let before = problems.count();
+        let found = self.proc_file("/proc/cpuinfo", problems, |text| {
+            let none = ParseError::new(0, "at least one `processor` record");
+            Ok(cpuinfo::processors(text).ok_or(none))
+        });
+        // the same is said elsewhere, and there is nothing to be told when it is found there
+        let count = found.and_then(|at| at.value.ok());
+        let count = count.or_else(|| {
+            let listed = self.proc_file(ONLINE, problems, |text| {
+                cpuinfo::listed(text).ok_or(ParseError::new(0, "ranges of numbers, as in `0-3,8`"))
+            });
+            listed.map(|at| at.value)
+        });
+        match count {
+            Some(_) => self.processors = super::Processors { count, read_at_ns: Some(now) },
+            None if problems.count() == before => {
+                let error = "does not say how many processors there are";
+                problems.add("proc", || "/proc/cpuinfo".to_owned(), error);
+            }
+            None => {}
         }
+    }
+
+    /// Reads a file of rows, of which each that is strange costs itself.
+    fn rows<T>(
+        &mut self,
+        path: &str,
+        problems: &mut Problems,
+        parse: impl FnOnce(&[u8]) -> Parsed<T>,
+    ) -> Option<At<T>> {
+        let At { value: Parsed { value, skipped }, read_at_ns } =
+            self.proc_file(path, problems, |text| Ok(parse(text)))?;
+        if let Some(error) = skipped {
+            problems.add("proc", || path.to_owned(), format_args!("{error}; the row is left out"));
+        }
+        Some(At { value, read_at_ns })
     }
 
     fn proc_file<T>(

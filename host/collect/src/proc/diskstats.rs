@@ -7,30 +7,38 @@ use crate::error::ParseError;
 /// The block layer counts in sectors of 512 bytes, whatever the device has.
 const SECTOR: u64 = 512;
 
-/// Adds every device to `devices`, partitions too; reads and writes only.
-///
-/// # Errors
-/// When a line has not the form of a device.
-pub fn parse(text: &[u8], devices: &mut Vec<DeviceIo>) -> Result<(), ParseError> {
+/// Adds every device to `devices`, partitions too; reads and writes only. Returns the first row that has not the form of a
+/// device; such a row costs itself only.
+pub fn parse(text: &[u8], devices: &mut Vec<DeviceIo>) -> Option<ParseError> {
+    let mut skipped = None;
     for (index, line) in lines(text) {
-        let expected = ParseError::new(index, "MAJOR MINOR NAME and at least 7 numbers");
-        let mut parts = fields(line);
-        let mut next_u32 = || parts.next().and_then(number).and_then(|value| u32::try_from(value).ok());
-        let (major, minor) = (next_u32().ok_or(expected)?, next_u32().ok_or(expected)?);
-        parts.next().ok_or(expected)?;
-        let mut columns = [0u64; 7];
-        for column in &mut columns {
-            *column = parts.next().and_then(number).ok_or(expected)?;
+        match row(line) {
+            Some(io) => devices.push(io),
+            None => {
+                skipped = skipped
+                    .or(Some(ParseError::new(index, "MAJOR MINOR NAME and at least 7 numbers below 2^63")));
+            }
         }
-        let [reads, _, sectors_read, _, writes, _, sectors_written] = columns;
-        let mut io = DeviceIo { device: DeviceNumber { major, minor }, ..DeviceIo::default() };
-        io.requests.read = Some(reads);
-        io.requests.write = Some(writes);
-        io.bytes.read = sectors_read.checked_mul(SECTOR);
-        io.bytes.write = sectors_written.checked_mul(SECTOR);
-        devices.push(io);
     }
-    Ok(())
+    skipped
+}
+
+fn row(line: &[u8]) -> Option<DeviceIo> {
+    let mut parts = fields(line);
+    let mut next_u32 = || parts.next().and_then(number).and_then(|value| u32::try_from(value).ok());
+    let (major, minor) = (next_u32()?, next_u32()?);
+    parts.next()?;
+    let mut columns = [0u64; 7];
+    for column in &mut columns {
+        *column = parts.next().and_then(number).filter(|&value| value <= i64::MAX as u64)?;
+    }
+    let [reads, _, sectors_read, _, writes, _, sectors_written] = columns;
+    let mut io = DeviceIo { device: DeviceNumber { major, minor }, ..DeviceIo::default() };
+    io.requests.read = Some(reads);
+    io.requests.write = Some(writes);
+    io.bytes.read = sectors_read.checked_mul(SECTOR);
+    io.bytes.write = sectors_written.checked_mul(SECTOR);
+    Some(io)
 }
 
 #[cfg(test)]
@@ -41,7 +49,7 @@ mod tests {
     fn reads_a_real_line() {
         let text = b" 254       0 vda 162926 33087 8634802 71262 103223 123518 22188032 52578 0 25776 127177 18818 10 6797400 2570 19137 765\n";
         let mut devices = Vec::new();
-        parse(text, &mut devices).unwrap();
+        assert_eq!(parse(text, &mut devices), None);
         assert_eq!(devices.len(), 1);
         assert_eq!(devices[0].device, DeviceNumber { major: 254, minor: 0 });
         assert_eq!((devices[0].requests.read, devices[0].requests.write), (Some(162_926), Some(103_223)));
@@ -53,10 +61,20 @@ mod tests {
     }
 
     #[test]
-    fn a_broken_line_is_named() {
-        for bad in ["254 0 vda 1 2 3", "x 0 vda 1 2 3 4 5 6 7", "4294967296 0 vda 1 2 3 4 5 6 7", ""] {
-            let text = format!("7 0 loop0 0 0 0 0 0 0 0\n{bad}\n\n");
-            assert_eq!(parse(text.as_bytes(), &mut Vec::new()).unwrap_err().line, 2, "{bad}");
+    fn a_strange_row_is_named_and_costs_itself() {
+        for bad in [
+            "254 0 vda 1 2 3",
+            "x 0 vda 1 2 3 4 5 6 7",
+            "4294967296 0 vda 1 2 3 4 5 6 7",
+            "254 0 vda 1 2 -3 4 5 6 7",
+            "254 0 vda 1 2 18446744073709551613 4 5 6 7",
+            "",
+        ] {
+            let text = format!("7 0 loop0 0 0 0 0 0 0 0\n{bad}\n8 0 sda 1 0 2 0 3 0 4\n");
+            let mut devices = Vec::new();
+            assert_eq!(parse(text.as_bytes(), &mut devices).unwrap().line, 2, "{bad}");
+            assert_eq!(devices.len(), 2, "{bad}");
+            assert_eq!(devices[1].bytes.write, Some(4 * 512));
         }
     }
 }

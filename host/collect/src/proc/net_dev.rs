@@ -26,44 +26,49 @@ pub struct Interface<'a> {
     pub tx_dropped: u64,
 }
 
-/// Calls `visit` for each interface, in the kernel's order. An interface whose name is not UTF-8 is passed over.
-///
-/// # Errors
-/// When a line has not the form of an interface; those before it were visited.
-pub fn each<'a>(text: &'a [u8], mut visit: impl FnMut(Interface<'a>)) -> Result<(), ParseError> {
+/// Calls `visit` for each interface, in the kernel's order. Returns the first row that has not the form of an interface
+/// or whose name is not UTF-8; such a row costs itself only.
+pub fn each<'a>(text: &'a [u8], mut visit: impl FnMut(Interface<'a>)) -> Option<ParseError> {
+    let mut skipped = None;
     for (index, line) in lines(text).skip(2) {
-        let expected = ParseError::new(index, "an interface name, a colon and 16 numbers");
-        // old kernels write no blank behind the colon; an alias brings colons of its own, and the last one counts
-        let colon = line.iter().rposition(|&byte| byte == b':').ok_or(expected)?;
-        let mut columns = [0u64; 16];
-        let mut found = 0;
-        for field in fields(&line[colon + 1..]) {
-            let column = columns.get_mut(found).ok_or(expected)?;
-            *column = number(field).ok_or(expected)?;
-            found += 1;
+        match row(line) {
+            Some(interface) => visit(interface),
+            None => {
+                skipped = skipped
+                    .or(Some(ParseError::new(index, "an interface name, a colon and 16 numbers below 2^63")));
+            }
         }
-        if found != columns.len() {
-            return Err(expected);
-        }
-        let Ok(name) = std::str::from_utf8(line[..colon].trim_ascii()) else { continue };
-        if name.is_empty() {
-            return Err(expected);
-        }
-        let [rx_bytes, rx_packets, rx_errors, rx_dropped, ..] = columns;
-        let [_, _, _, _, _, _, _, _, tx_bytes, tx_packets, tx_errors, tx_dropped, ..] = columns;
-        visit(Interface {
-            name,
-            rx_bytes,
-            rx_packets,
-            rx_errors,
-            rx_dropped,
-            tx_bytes,
-            tx_packets,
-            tx_errors,
-            tx_dropped,
-        });
     }
-    Ok(())
+    skipped
+}
+
+fn row(line: &[u8]) -> Option<Interface<'_>> {
+    // old kernels write no blank behind the colon; an alias brings colons of its own, and the last one counts
+    let colon = line.iter().rposition(|&byte| byte == b':')?;
+    let mut columns = [0u64; 16];
+    let mut found = 0;
+    for field in fields(&line[colon + 1..]) {
+        let column = columns.get_mut(found)?;
+        *column = number(field).filter(|&value| value <= i64::MAX as u64)?;
+        found += 1;
+    }
+    if found != columns.len() {
+        return None;
+    }
+    let name = std::str::from_utf8(line[..colon].trim_ascii()).ok().filter(|name| !name.is_empty())?;
+    let [rx_bytes, rx_packets, rx_errors, rx_dropped, ..] = columns;
+    let [_, _, _, _, _, _, _, _, tx_bytes, tx_packets, tx_errors, tx_dropped, ..] = columns;
+    Some(Interface {
+        name,
+        rx_bytes,
+        rx_packets,
+        rx_errors,
+        rx_dropped,
+        tx_bytes,
+        tx_packets,
+        tx_errors,
+        tx_dropped,
+    })
 }
 
 #[cfg(test)]
@@ -73,47 +78,56 @@ mod tests {
     const HEADER: &str = "Inter-|   Receive                                                |  Transmit\n face |bytes    \
         packets errs drop fifo frame compressed multicast|bytes    packets errs drop fifo colls carrier compressed\n";
 
-    fn all(rest: &str) -> Result<Vec<String>, ParseError> {
+    fn all(rest: &str) -> (usize, Option<u32>) {
         let text = format!("{HEADER}{rest}");
-        let mut found = Vec::new();
-        each(text.as_bytes(), |interface| found.push(format!("{interface:?}"))).map(|()| found)
+        let mut found = 0;
+        let skipped = each(text.as_bytes(), |_| found += 1);
+        (found, skipped.map(|error| error.line))
     }
 
     #[test]
     fn columns_are_the_right_ones() {
         let text = format!("{HEADER}  eth0: 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16\n");
         let mut found = None;
-        each(text.as_bytes(), |interface| {
+        let _ = each(text.as_bytes(), |interface| {
             found = Some((
                 interface.name.to_owned(),
                 [interface.rx_bytes, interface.rx_packets, interface.rx_errors, interface.rx_dropped],
                 [interface.tx_bytes, interface.tx_packets, interface.tx_errors, interface.tx_dropped],
             ));
-        })
-        .unwrap();
+        });
         assert_eq!(found, Some(("eth0".to_owned(), [1, 2, 3, 4], [9, 10, 11, 12])));
     }
 
     #[test]
     fn no_blank_behind_the_colon() {
-        assert_eq!(all("eth0:508738292   19631    0    0    0     0          0         0  1270468   13709    0    0    0     0       0          0\n").unwrap().len(), 1);
+        assert_eq!(
+            all(
+                "eth0:508738292   19631    0    0    0     0          0         0  1270468   13709    0    0    0     0       0          0\n"
+            ),
+            (1, None)
+        );
     }
 
     #[test]
     fn a_namespace_without_interfaces_is_no_error() {
-        assert_eq!(all("").unwrap().len(), 0);
-        assert_eq!(each(b"", |_| {}), Ok(()));
+        assert_eq!(all(""), (0, None));
+        assert_eq!(each(b"", |_| {}), None);
     }
 
     #[test]
-    fn a_broken_line_is_named() {
-        assert_eq!(all("eth0: 1 2 3\n").unwrap_err().line, 3);
-        assert_eq!(all("eth0 1 2 3\n").unwrap_err().line, 3);
+    fn a_strange_row_is_named_and_costs_itself() {
         let good = " lo: 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16\n";
-        assert_eq!(
-            all(&format!("{good} eth0: 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 -16\n")).unwrap_err().line,
-            4
-        );
-        assert_eq!(all(&format!("{good}{}\n", good.trim_end().replace("16", "16 17"))).unwrap_err().line, 4);
+        for bad in [
+            "eth0: 1 2 3",
+            "eth0 1 2 3",
+            " eth0: 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 -16",
+            " eth0: 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17",
+            " eth0: 18446744073709551615 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16",
+            " : 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16",
+            "",
+        ] {
+            assert_eq!(all(&format!("{good}{bad}\n{good}")), (2, Some(4)), "{bad}");
+        }
     }
 }

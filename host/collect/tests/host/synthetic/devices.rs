@@ -169,3 +169,49 @@ fn nvme_disks_have_serial_numbers_and_no_link_leads_out_of_the_host() {
     found.sort_unstable();
     assert_eq!(found, [("nvme0n1", Some("vol0abc1234567890def")), ("nvme9n1", None), ("xvda", None)]);
 }
+
+/// Everything but the strange row is there, and the row is said once.
+#[test]
+fn a_strange_row_of_any_file_costs_that_row() {
+    let host = Host::v2();
+    host.file("sys/block/sda/dev", "8:0\n");
+    host.file("sys/block/sdb/dev", "8:16\n");
+    let rows: [(&str, &str); 3] = [
+        (
+            "proc/diskstats",
+            "8 0 sda 5 0 16 0 7 0 32 0 0 0 0\n8 16 (unknown)\n8 16 sdb 1 0 2 0 0 0 0 0 0 0 0\n",
+        ),
+        ("proc/meminfo", "MemTotal: 1000 kB\nMemAvailable: -5 kB\nSwapTotal: 100 kB\nSwapFree: 40 kB\n"),
+        (
+            "proc/1/net/dev",
+            "Inter-| Receive\n face |bytes\neth0: 9 1 0 0 0 0 0 0 8 2 0 0 0 0 0 0\nbad0: 9 1\neth1: 7 1 0 0 0 0 0 0 8 2 0 0 0 0 0 0\n",
+        ),
+    ];
+    for (path, text) in rows {
+        host.file(path, text);
+    }
+    let view = sample(&mut collector(host.path()));
+    let names = |kind| view.of_kind(kind).iter().map(|seen| seen.id()).collect::<Vec<_>>();
+    assert_eq!(names("disk"), ["/dev/sda", "/dev/sdb"]);
+    assert_eq!(names("interface"), ["eth0", "eth1"]);
+    assert_eq!(view.node().gauge("node.memory_total_bytes"), Some(1_024_000.0));
+    assert_eq!(view.node().gauge("node.memory_available_bytes"), None);
+    let mut said: Vec<_> = view.report.problems.iter().map(|problem| problem.path.as_str()).collect();
+    said.sort_unstable();
+    assert_eq!(said, ["/proc/1/net/dev", "/proc/diskstats", "/proc/meminfo"]);
+}
+
+#[test]
+fn processors_are_counted_wherever_the_kernel_names_them() {
+    let count = |host: &Host| {
+        let view = sample(&mut collector(host.path()));
+        (view.node().gauge("node.cpu_count"), view.report.problems.len())
+    };
+    let host = Host::v2();
+    host.file("proc/cpuinfo", "vendor_id : IBM/S390\nprocessor 0: version = FF\nprocessor 1: version = FF\n");
+    assert_eq!(count(&host), (Some(2.0), 0));
+    host.file("proc/cpuinfo", "Hardware : something new\n");
+    assert_eq!(count(&host), (None, 1), "it is said that nothing names them");
+    host.file("sys/devices/system/cpu/online", "0-2,5\n");
+    assert_eq!(count(&host), (Some(4.0), 0));
+}
