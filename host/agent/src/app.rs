@@ -1,8 +1,10 @@
 //! Puts the parts together. The only module that knows all others.
 
 mod check;
+mod first;
 mod offline;
 mod record;
+mod recorded;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -20,7 +22,7 @@ use crate::logging;
 use crate::ops::{self, Board};
 use crate::remote::Remote;
 use crate::rollout::{
-    Exchange, Follow, Kept, Places, Preparer, Ring, Rollout, Set, SetId, SetOrigin, Snapshot, is_chosen,
+    Exchange, Follow, Kept, Places, Preparer, Ring, Rollout, Set, SetId, SetOrigin, Snapshot,
 };
 use crate::sinks::SinkSet;
 use crate::source::{self, ClusterSource, Peers, Source};
@@ -28,6 +30,7 @@ use crate::states::States;
 use crate::worker::Worker;
 
 pub use check::check;
+use first::First;
 pub use offline::{diff, replay};
 pub use record::record;
 
@@ -62,7 +65,8 @@ pub fn run(options: &cli::Run) -> anyhow::Result<()> {
         );
     }
     let kept = config.state_dir.as_deref().filter(|_| !options.once).map(Kept::new);
-    let mut parts = Parts::open(snapshot, options.config.as_deref(), kept.as_ref(), &environment)?;
+    let mut parts =
+        Parts::open(snapshot, options.config.as_deref(), kept.as_ref(), Some(&options.sink), &environment)?;
     let plan = match (parts.moments(), options.once) {
         (Some(_), once) => Plan::Replay { once },
         (None, true) => Plan::Once(config.interval.min(ONCE)),
@@ -127,31 +131,38 @@ struct Parts {
 }
 
 impl Parts {
-    /// Opens source and sinks and loads the components. `file` is the configuration's, for messages.
+    /// Opens source and sinks and loads the components. `file` is the configuration's, for messages; `told` names the sinks that get
+    /// the events of a recording: all of them without it.
     fn open(
         snapshot: Snapshot,
         file: Option<&Path>,
         kept: Option<&Kept>,
+        told: Option<&[String]>,
         environment: &Environment,
     ) -> anyhow::Result<Self> {
         let usage = |error: source::SourceError| Usage(error.to_string());
         let config = &snapshot.config.clone();
         let node = config.role.has_node().then(|| Source::open(config)).transpose().map_err(usage)?;
+        let is_recorded = node.as_ref().and_then(Source::moments).is_some();
+        recorded::check_sinks(config, told.unwrap_or_default(), is_recorded)?;
+        // What a live agent keeps is none of a recording's business.
+        let kept = kept.filter(|_| !is_recorded);
         let node_name = match &node {
             Some(node) => node.node_name().to_owned(),
             None => source::name_without_host(config),
         };
         let mut library = assemble::library(&snapshot)?;
-        let good = kept.and_then(|kept| kept.read(environment));
-        let good_id = good.as_ref().map(|good| good.id);
-        let instead = kept
-            .zip(good)
-            .and_then(|(kept, good)| first_set(&snapshot, kept, good, &node_name, &mut library));
+        let first = kept.map(|kept| First::choose(&snapshot, kept, &node_name, environment, &mut library));
+        let First { instead, origin, good } = first.unwrap_or_default();
         // Either set may come to run.
         let uses = |sink: &&config::Sink| {
             is_used(config, sink) || instead.as_ref().is_some_and(|instead| is_used(&instead.config, sink))
         };
-        let sinks = SinkSet::open(config.sinks.iter().filter(uses))?;
+        let mut wanted: Vec<config::Sink> = config.sinks.iter().filter(uses).cloned().collect();
+        if let Some(told) = told.filter(|_| is_recorded) {
+            recorded::keep_local(&mut wanted, told);
+        }
+        let sinks = SinkSet::open(wanted.iter())?;
         let names: Vec<String> = sinks.limits_by_name().into_iter().map(|(name, _)| name).collect();
         let mut assembled = |snapshot: Snapshot| {
             assemble::renew(&mut library, &snapshot)?;
@@ -164,29 +175,19 @@ impl Parts {
         };
         let instead = instead.and_then(|instead| {
             assembled(instead)
-                .inspect_err(|error| tracing::warn!(%error, "the last good set cannot be used: what is in the files runs"))
+                .inspect_err(|error| tracing::warn!(%error, "the set that was kept cannot be used: what is in the files runs"))
                 .ok()
         });
-        let origin = if instead.is_some() { SetOrigin::Kept } else { SetOrigin::Files };
-        let (pipelines, snapshot) = match instead {
-            Some(instead) => instead,
-            None => assembled(snapshot)?,
+        let in_files = if file.is_some() { SetOrigin::Files } else { SetOrigin::Defaults };
+        let ((pipelines, snapshot), origin) = match instead {
+            Some(instead) => (instead, origin),
+            None => (assembled(snapshot)?, in_files),
         };
         let states = States::open(config.state_dir.as_deref().filter(|_| kept.is_some()));
         say_what_runs(config, &node_name, node.as_ref().and_then(Source::moments));
         let set =
             Set { pipelines, id: snapshot.id, origin, trial_ticks: snapshot.config.rollout.trial_ticks };
-        Ok(Self {
-            node_name,
-            node,
-            cluster: None,
-            set,
-            snapshot,
-            good: good_id,
-            components: library,
-            sinks,
-            states,
-        })
+        Ok(Self { node_name, node, cluster: None, set, snapshot, good, components: library, sinks, states })
     }
 
     /// What looks for new sets, and what runs them.
@@ -212,8 +213,8 @@ impl Parts {
             first: Some(self.snapshot),
             taken: Vec::new(),
             good: self.good.into_iter().collect(),
+            failed: kept.as_ref().map(Kept::failed).unwrap_or_default(),
             kept,
-            failed: Vec::new(),
             exchange: Arc::clone(exchange),
             follow: Arc::new(Follow::new(Arc::clone(exchange))),
             recorder,
@@ -246,46 +247,13 @@ impl Parts {
     }
 }
 
-/// What an agent begins with in place of what is in the files: the last good set, where theirs is another. It is tried against that
-/// one as soon as there is a batch, as it would have been without a restart; or it failed before, cannot be used, or is not for
-/// this node yet.
-fn first_set(
-    files: &Snapshot,
-    kept: &Kept,
-    good: Snapshot,
-    node_name: &str,
-    library: &mut Library,
-) -> Option<Snapshot> {
-    if good.id == files.id {
-        return None;
-    }
-    let terms = &files.config.rollout;
-    let why = if !terms.enabled {
-        "`rollout.enabled` is false".to_owned()
-    } else if !is_chosen(node_name, terms.canary) {
-        "this node is not among the first of `rollout.canary`".to_owned()
-    } else if kept.has_failed(files.id) {
-        "the one in the files failed and was taken back".to_owned()
-    } else {
-        match assemble::problems(&files.config, library).first() {
-            Some(problem) => problem.message.clone(),
-            None => "the one in the files has not run on this node yet".to_owned(),
-        }
-    };
-    tracing::warn!(set = %good.id, in_files = %files.id, why, "begins with the last good set");
-    // Only what it is about: everything else is as in the files.
-    let mut config = files.config.clone();
-    config.pipelines = good.config.pipelines;
-    Some(Snapshot { config, ..good })
-}
-
 /// A worker that asks nobody but the host.
 ///
 /// # Errors
 /// [`Usage`], or what keeps the agent from running.
 pub fn worker(config: &Config) -> anyhow::Result<Worker> {
     let snapshot = Snapshot::of(String::new(), config.clone(), None);
-    Ok(Parts::open(snapshot, None, None, &Environment::default())?.into_worker())
+    Ok(Parts::open(snapshot, None, None, None, &Environment::default())?.into_worker())
 }
 
 /// File, environment and command line.

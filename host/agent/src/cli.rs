@@ -108,6 +108,12 @@ pub struct Run {
     /// moment of a recording after the first is a tick.
     #[arg(long, value_name = "FOLDER")]
     pub host_root: Option<PathBuf>,
+    /// With a recording: deliver to this sink of the configuration. May be given several times.
+    ///
+    /// A recording is printed, whatever sinks the outputs name, unless a sink is named here. It never reads or writes the state
+    /// directory or the spools of a running agent.
+    #[arg(long, value_name = "NAME")]
+    pub sink: Vec<String>,
 }
 
 /// What to do with what transforms remember.
@@ -175,7 +181,13 @@ impl Record {
     /// The options that `run` has as well.
     pub fn as_run(&self) -> Run {
         let Self { config, interval, host_root, .. } = self;
-        Run { config: config.clone(), once: false, interval: *interval, host_root: host_root.clone() }
+        Run {
+            config: config.clone(),
+            once: false,
+            interval: *interval,
+            host_root: host_root.clone(),
+            sink: Vec::new(),
+        }
     }
 }
 

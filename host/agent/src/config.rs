@@ -27,6 +27,7 @@ use std::time::Duration;
 pub use aws::Discovery;
 pub use cloudwatch::{CloudWatchSink, Create, Spool};
 pub use environment::Environment;
+pub use file::MAX_BYTES as MAX_FILE_BYTES;
 pub use kubernetes::{Api, Cluster, Kubelet, Leader, LockKind, Role};
 pub use operations::Operations;
 pub use pipelines::{Component, OnFailure, Origin, Output, Pipeline, Scope, Settings, Stage};

@@ -16,6 +16,9 @@ use crate::builtins;
 use crate::config::{self, Origin, Problem, Sha256};
 use crate::rollout::Files;
 
+/// Largest file of a component: no compiler takes more.
+pub const MAX_BYTES: u64 = 4 << 20;
+
 /// Components by name. Each content is compiled once.
 #[derive(Debug)]
 pub struct Library {
@@ -139,6 +142,13 @@ impl Library {
         self.compiled.retain(|_, compiled| compiled.generation >= oldest);
     }
 
+    /// Returns true where this content of a file became a component.
+    pub fn knows(&self, name: &str, content: &[u8]) -> bool {
+        let sha256 = Sha256::of(content);
+        self.compiled.contains_key(&(name.to_owned(), sha256))
+            || self.builtins.get(name).is_some_and(|builtin| *builtin.sha256() == sha256.0)
+    }
+
     /// Lets go of what the files hold; what was made of it stays.
     pub fn forget_files(&mut self) {
         self.files.clear();
@@ -232,7 +242,6 @@ pub fn path_of(folder: &Path, name: &str) -> PathBuf {
 /// # Errors
 /// What the system says, or that it is no file.
 pub fn read(path: &Path) -> Result<Vec<u8>, String> {
-    const MAX_BYTES: u64 = 4 << 20;
     // Without waiting: what looks like a file may be a pipe that nobody writes to.
     let file = OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK).open(path);
     let file = file.map_err(|error| error.to_string())?;

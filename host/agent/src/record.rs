@@ -1,6 +1,7 @@
 //! `insightd record`: what the sources give, written down in place of being worked on.
 
 use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
@@ -94,7 +95,10 @@ impl Recorder {
             Target::Stdout => (Box::new(io::stdout()), "standard output".to_owned()),
             Target::File(path) => {
                 let to = path.display().to_string();
-                match std::fs::File::create_new(path) {
+                let mut options = std::fs::OpenOptions::new();
+                // For its owner alone: it says what runs on the node.
+                options.write(true).create_new(true).mode(0o600);
+                match options.open(path) {
                     Ok(file) => (Box::new(file), to),
                     Err(error) => return Err(RecordEnd::Write { to, error }),
                 }

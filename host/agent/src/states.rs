@@ -1,11 +1,10 @@
 //! What transforms remember: given to their calls, committed once a tick's outputs are accepted.
 
-use std::fs;
-use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
 
+use insightd_folder::{PrivateDir, Trouble};
 use insightd_state::{Mode, Settings, SpaceId, Stats, Store};
 use insights_sdk::Columns;
 use insights_sdk::state::{Bounds, Changes, Space, State};
@@ -17,6 +16,9 @@ pub const MAX_BYTES: u64 = 8 << 20;
 
 /// File in the folder of the state with which `insightd state clear` asks for it: names of spaces one a line, or nothing for all.
 const WISH: &str = "clear";
+const STATE: &str = "state";
+/// Longest list of names.
+const MAX_WISH: u64 = 64 << 10;
 
 /// What one place in a pipeline may remember.
 #[derive(Clone, Debug, PartialEq)]
@@ -55,11 +57,19 @@ impl Grant {
 impl States {
     /// In the folder `state` of this one, or in memory.
     pub fn open(state_dir: Option<&Path>) -> Self {
-        if let Some(folder) = state_dir {
-            // Where that cannot be, the store says what is wrong with it.
-            let _ = fs::create_dir_all(folder);
-        }
-        let folder = state_dir.map(|folder| folder.join("state"));
+        let made = state_dir.map(|folder| PrivateDir::make(folder)?.make_subdir(STATE));
+        let folder = match made {
+            Some(Ok(folder)) => Some(folder.path_of("")),
+            // It may be mounted later: the store tries again and says how that goes.
+            Some(Err(Trouble::Io { source, .. })) if !is_link(&source) => {
+                state_dir.map(|folder| folder.join(STATE))
+            }
+            Some(Err(trouble)) => {
+                tracing::error!(%trouble, "state_dir unavailable: transform state is kept in memory only");
+                None
+            }
+            None => None,
+        };
         let store = match &folder {
             Some(folder) => Store::open(Settings { max_bytes: MAX_BYTES, ..Settings::in_folder(folder) }),
             None => Store::in_memory(MAX_BYTES),
@@ -129,8 +139,19 @@ impl States {
     }
 
     fn clear_as_wished(&mut self, now_unix_ms: u64) {
-        let Some(wish) = self.folder.as_ref().map(|folder| folder.join(WISH)) else { return };
-        let Ok(names) = fs::read_to_string(&wish) else { return };
+        // By its path: the folder may have been replaced.
+        let Some(Ok(folder)) = self.folder.as_deref().map(PrivateDir::open) else { return };
+        let names = match folder.read(WISH, MAX_WISH) {
+            Ok(None) => return,
+            Ok(Some(names)) => String::from_utf8_lossy(&names).into_owned(),
+            Err(trouble) => {
+                if let Some(kept_back) = self.complaint.say(Instant::now()) {
+                    tracing::warn!(%trouble, kept_back, "the clear-state request is not one: it is removed");
+                }
+                let _ = folder.remove_all(WISH);
+                return;
+            }
+        };
         let spaces: Vec<SpaceId> = self.store.stats().spaces.into_iter().map(|space| space.id).collect();
         let mut cleared = 0;
         for id in spaces {
@@ -138,28 +159,27 @@ impl States {
             cleared += usize::from(is_wanted && self.store.clear(now_unix_ms, Some(&id)));
         }
         tracing::info!(cleared, wanted = names.trim().replace('\n', ", "), "state was cleared on demand");
-        if let Err(error) = fs::remove_file(&wish) {
-            tracing::warn!(%error, file = %wish.display(), "the wish to clear state cannot be taken away: it is granted at every tick");
+        if let Err(error) = folder.remove_all(WISH)
+            && let Some(kept_back) = self.complaint.say(Instant::now())
+        {
+            tracing::warn!(%error, kept_back, "cannot delete the clear-state request; state is cleared on every tick");
         }
     }
+}
+
+/// What the kernel says where a link or a file has the name of a directory.
+fn is_link(error: &std::io::Error) -> bool {
+    use rustix::io::Errno;
+    matches!(Errno::from_io_error(error), Some(Errno::LOOP | Errno::NOTDIR))
 }
 
 /// `insightd state clear`: leaves the wish for the agent whose folder this is.
 ///
 /// # Errors
 /// The file cannot be written.
-pub fn wish_to_clear(state_dir: &Path, transforms: &[String]) -> std::io::Result<()> {
-    let folder = state_dir.join("state");
+pub fn wish_to_clear(state_dir: &Path, transforms: &[String]) -> Result<(), Trouble> {
     let text: String = transforms.iter().map(|name| format!("{name}\n")).collect();
-    let (wish, fresh) = (folder.join(WISH), folder.join("clear.new"));
-    if !folder.is_dir() {
-        return Err(std::io::Error::new(
-            ErrorKind::NotFound,
-            format!("{} is no folder: no agent keeps state there", folder.display()),
-        ));
-    }
-    fs::write(&fresh, text)?;
-    fs::rename(fresh, wish)
+    PrivateDir::open(state_dir)?.subdir(STATE)?.write(WISH, text.as_bytes())
 }
 
 #[cfg(test)]
@@ -212,5 +232,23 @@ mod tests {
         states.end_tick(3, true);
         assert_eq!([tick(&mut states, "p/a", true), tick(&mut states, "p/b", true)], [0, 0]);
         assert!(wish_to_clear(&folder.path().join("elsewhere"), &[]).is_err());
+    }
+
+    #[test]
+    fn a_pipe_or_a_link_as_request_stops_nothing() {
+        use rustix::fs::{CWD, FileType, Mode, mknodat};
+        let folder = tempfile::tempdir().unwrap();
+        let mut states = States::open(Some(folder.path()));
+        let wish = folder.path().join("state/clear");
+        mknodat(CWD, &wish, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).unwrap();
+        assert_eq!(tick(&mut states, "p/a", true), 0);
+        assert!(!wish.exists());
+        let victim = folder.path().join("victim");
+        std::fs::write(&victim, "p/a").unwrap();
+        std::os::unix::fs::symlink(&victim, &wish).unwrap();
+        assert_eq!([tick(&mut states, "p/a", true), tick(&mut states, "p/a", true)], [1, 2]);
+        std::os::unix::fs::symlink(&victim, folder.path().join("state/clear.new")).unwrap();
+        wish_to_clear(folder.path(), &["none".to_owned()]).unwrap();
+        assert_eq!(std::fs::read_to_string(victim).unwrap(), "p/a");
     }
 }

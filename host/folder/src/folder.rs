@@ -12,9 +12,9 @@ use crate::trouble::Trouble;
 
 const LOCK: &str = "lock";
 /// Not blocking: opening a pipe that somebody put there would wait for ever.
-const SAFE: OFlags = OFlags::NOFOLLOW.union(OFlags::NONBLOCK).union(OFlags::CLOEXEC);
-const PRIVATE: Mode = Mode::RUSR.union(Mode::WUSR);
-const PRIVATE_FOLDER: Mode = Mode::RWXU;
+pub(crate) const SAFE: OFlags = OFlags::NOFOLLOW.union(OFlags::NONBLOCK).union(OFlags::CLOEXEC);
+pub(crate) const PRIVATE: Mode = Mode::RUSR.union(Mode::WUSR);
+pub(crate) const PRIVATE_FOLDER: Mode = Mode::RWXU;
 
 /// A folder that this process owns.
 #[derive(Debug)]
@@ -222,7 +222,7 @@ impl Subfolder {
     }
 }
 
-fn list(dir: &OwnedFd) -> Result<Vec<String>, Errno> {
+pub(crate) fn list(dir: &OwnedFd) -> Result<Vec<String>, Errno> {
     let mut names = Vec::new();
     for entry in Dir::read_from(dir)? {
         let name = entry?.file_name().to_string_lossy().into_owned();
@@ -234,7 +234,7 @@ fn list(dir: &OwnedFd) -> Result<Vec<String>, Errno> {
     Ok(names)
 }
 
-fn gone(result: Result<(), Errno>) -> Result<(), Errno> {
+pub(crate) fn gone(result: Result<(), Errno>) -> Result<(), Errno> {
     match result {
         Err(Errno::NOENT) => Ok(()),
         other => other,

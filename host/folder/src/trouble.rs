@@ -18,6 +18,24 @@ pub enum Trouble {
         /// What the kernel said.
         source: io::Error,
     },
+    /// A file is not one that is read.
+    #[error("{}: {problem}; it is not used, remove it", path.display())]
+    Unusable {
+        /// The file.
+        path: PathBuf,
+        /// What is the matter with it.
+        problem: String,
+    },
+    /// Another user owns it.
+    #[error("{}: it belongs to user {owner}, the agent is user {ours}: it is not used; give it to the agent's user, with mode 0700", path.display())]
+    Foreign {
+        /// The directory.
+        path: PathBuf,
+        /// Its owner.
+        owner: u32,
+        /// The agent's user.
+        ours: u32,
+    },
     /// Another process holds the lock.
     #[error("{}: another process uses it; what it leaves is taken over when it ends", path.display())]
     InUse {

@@ -243,7 +243,7 @@ impl Store {
             Ok(()) => self.unwritten = false,
             // It is not ours any more; another one may be there by the next commit.
             Err(Trouble::Replaced { .. } | Trouble::InUse { .. }) => self.disk = None,
-            Err(Trouble::Io { .. }) => {}
+            Err(_) => {}
         }
         self.set_trouble(result.err().as_ref());
     }

@@ -85,6 +85,44 @@ fn what_fails_while_it_runs_is_taken_back_and_remembered() {
     agent.check_ticks();
 }
 
+/// Nothing was proven when it failed: what ran before goes on with its trial, also after a restart.
+#[test]
+fn what_fails_before_anything_was_proven_does_not_run_again() {
+    let mut agent = Agent::start();
+    let state = agent.folder.path().join("state");
+    let trial = "rollout: {trial_ticks: 1000}";
+    agent.process.kill().expect("can be killed");
+    agent.process.wait().expect("ends");
+    fs::remove_dir_all(&state).expect("can be removed");
+    agent.configure("v0", "none", trial);
+    agent.run();
+    agent.wait("a batch to try with", |agent| agent.rollout("running")["set"].is_string());
+    let from = now_ms() + 6 * INTERVAL_MS;
+    agent.configure("late", &format!("panic from {from}"), trial);
+    agent.wait("the new version", |agent| agent.last_version().as_deref() == Some("late"));
+    agent.wait_for_outcome("taken-back", "subject");
+    let why = agent.rollout("latest")["why"].clone();
+    agent.configure("late", &format!("panic from {from}"), &format!("# a remark\n{trial}"));
+    agent.wait("the old version", |agent| agent.last_version().as_deref() == Some("v0"));
+    thread::sleep(Duration::from_millis(2 * INTERVAL_MS));
+    assert_eq!(agent.rollout("latest")["why"], why, "the reason stays");
+    let taken = || {
+        let names = fs::read_dir(&state).expect("a directory").flatten().map(|entry| entry.file_name());
+        names.filter(|name| name.to_string_lossy().starts_with("taken-")).count()
+    };
+    assert_eq!(taken(), 1, "that of the set that failed is gone");
+    for _ in 0..2 {
+        agent.process.kill().expect("can be killed");
+        agent.events.lock().expect("no panic").clear();
+        agent.run();
+        assert_eq!(agent.last_version().as_deref(), Some("v0"));
+        agent.wait("its status", |agent| agent.rollout("running")["origin"] == "resumed-trial");
+        agent.wait_for_outcome("rejected", "taken back: node/");
+    }
+    agent.configure("v2", "none", trial);
+    agent.wait("a good version", |agent| agent.last_version().as_deref() == Some("v2"));
+}
+
 #[test]
 fn switch_and_canary_hold_it_back() {
     let agent = Agent::start();

@@ -28,7 +28,7 @@ pub fn record(options: &cli::Record) -> anyhow::Result<()> {
     config.pipelines.clear();
     config.sinks.clear();
     let nothing = Snapshot::of(String::new(), config.clone(), None);
-    let mut parts = Parts::open(nothing, options.config.as_deref(), None, &environment)?;
+    let mut parts = Parts::open(nothing, options.config.as_deref(), None, None, &environment)?;
     let is_recorded = match parts.moments() {
         Some(0 | 1) => {
             return Err(

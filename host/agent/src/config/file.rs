@@ -9,7 +9,7 @@ use super::report::Problem;
 use super::yaml::Position;
 
 /// Most bytes of a file: as many as a ConfigMap holds.
-const MAX_BYTES: u64 = 1 << 20;
+pub const MAX_BYTES: u64 = 1 << 20;
 
 /// Returns the text of a file.
 ///

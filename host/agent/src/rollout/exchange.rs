@@ -38,6 +38,8 @@ pub struct Running {
     pub since_unix_ms: u64,
     /// Ticks that are left of its trial.
     pub trial_left: u32,
+    /// The set that comes back if it fails in its trial.
+    pub before: Option<SetId>,
 }
 
 /// What became of a set.
@@ -170,6 +172,8 @@ pub struct Sets {
     /// What runs.
     pub running: Set,
     before: Option<Set>,
+    /// Ticks of its own trial that `before` has behind it.
+    ticks_before: u32,
     since_unix_ms: u64,
     ticks: u32,
 }
@@ -177,7 +181,7 @@ pub struct Sets {
 impl Sets {
     /// Begins with a set.
     pub fn new(running: Set) -> Self {
-        Self { running, before: None, since_unix_ms: 0, ticks: 0 }
+        Self { running, before: None, ticks_before: 0, since_unix_ms: 0, ticks: 0 }
     }
 
     /// Puts another set in place of the one that runs, which may come back.
@@ -189,7 +193,9 @@ impl Sets {
         tracing::info!(set = %set.id, before = %self.running.id, origin = set.origin.as_str(), "a new set runs from this tick on");
         let before = std::mem::replace(&mut self.running, set);
         // One that was on trial itself is no way back; the one before it is.
-        self.before.get_or_insert(before);
+        if self.before.is_none() {
+            (self.before, self.ticks_before) = (Some(before), self.ticks);
+        }
         (self.since_unix_ms, self.ticks) = (time_unix_ms, 0);
     }
 
@@ -228,8 +234,8 @@ impl Sets {
         }
         let (id, instead) = (self.running.id, before.id);
         tracing::error!(set = %id, %instead, why, "the new set failed in its trial: what ran before runs again");
-        // It has been through its own trial, or there was nothing before it.
-        (self.since_unix_ms, self.ticks) = (time_unix_ms, before.trial_ticks);
+        // Its own trial goes on where the other set ended it; it may have been over.
+        (self.since_unix_ms, self.ticks) = (time_unix_ms, self.ticks_before);
         self.running = before;
         Some(News::TakenBack { id, instead, why })
     }
@@ -241,14 +247,17 @@ impl Sets {
             origin: self.running.origin,
             since_unix_ms: self.since_unix_ms,
             trial_left: self.running.trial_ticks.saturating_sub(self.ticks),
+            before: self.before.as_ref().map(|set| set.id),
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use insights_sdk::Builder;
+
+    use super::*;
+    use crate::config::Sha256;
 
     #[test]
     fn what_is_kept_of_a_scope_goes_with_the_role() {
@@ -259,5 +268,34 @@ mod tests {
         exchange.forget(Scope::Cluster);
         let scopes: Vec<Scope> = exchange.recent().unwrap().into_iter().map(|(scope, _)| scope).collect();
         assert_eq!(scopes, [Scope::Node]);
+    }
+
+    fn set(number: u8) -> Set {
+        let id = SetId(Sha256([number; 32]));
+        Set { pipelines: Vec::new(), id, origin: SetOrigin::Files, trial_ticks: 3 }
+    }
+
+    #[test]
+    fn a_trial_goes_on_after_one_that_failed() {
+        let mut sets = Sets::new(set(1));
+        assert!(sets.judge(1).is_none());
+        sets.swap(set(2), 2);
+        assert!(sets.judge(2).is_none());
+        assert_eq!((sets.state().before, sets.state().trial_left), (Some(set(1).id), 2));
+        sets.swap(set(3), 3);
+        assert_eq!(sets.state().before, Some(set(1).id), "the second was proven no more than the third");
+        let news = sets.take_back("it trapped".into(), 3);
+        assert!(
+            matches!(news, Some(News::TakenBack { id, instead, .. }) if (id, instead) == (set(3).id, set(1).id))
+        );
+        // Two of three ticks are left, then it is what a restart begins with.
+        assert_eq!((sets.state().before, sets.state().trial_left), (None, 2));
+        assert!(sets.judge(4).is_none());
+        assert!(matches!(sets.judge(5), Some(News::Proven(id)) if id == set(1).id));
+        // One that was proven is not on trial again.
+        sets.swap(set(4), 6);
+        sets.take_back("it trapped".into(), 6);
+        assert_eq!((sets.running.id, sets.state().trial_left), (set(1).id, 0));
+        assert!(sets.judge(7).is_none());
     }
 }

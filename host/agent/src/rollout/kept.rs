@@ -3,43 +3,43 @@
 //! ```text
 //! STATE_DIR/last-good/insightd.yaml    the configuration
 //! STATE_DIR/last-good/NAME.wasm        a component
-//! STATE_DIR/last-good/id               of both; what has another id is not used
+//! STATE_DIR/last-good/id               of both; what has another id is not used. A second line is the id of what is here, where
+//!                                      a file of the set is none that became a component
 //! STATE_DIR/taken-ID/...               likewise, of a set whose trial goes on; it counts for nothing until that is over
-//! STATE_DIR/failed                     ids of sets that were taken back, one a line, the latest last
+//! STATE_DIR/failed                     ids of sets that were taken back and why, one a line, the latest last
 //! ```
 //!
-//! WebAssembly and text alone: native code is never read from disk.
+//! WebAssembly and text alone: native code is never read from disk. All of it is for its owner alone, and what somebody else
+//! put there is not read.
 
-use std::fs;
-use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use insightd_folder::{PrivateDir, Trouble};
 
 use super::set::{SetId, Snapshot};
-use crate::config::{Environment, Sha256};
+use crate::config::{self, Config, Environment, Sha256};
+use crate::library;
 
 /// What folders of sets on trial begin with.
 const TAKEN: &str = "taken-";
+const GOOD: &str = "last-good";
+const FRESH: &str = "last-good.new";
+const FAILED: &str = "failed";
 
+/// Sets on trial that are looked at: no agent leaves as many.
+const MAX_TAKEN: usize = 8;
 /// Failed sets that are remembered.
 const MAX_FAILED: usize = 20;
+/// Characters of why one failed.
+const MAX_WHY: usize = 500;
+/// Most bytes of a file of ids.
+const MAX_IDS: u64 = 64 << 10;
 
-/// The folder.
+/// The folder. Every use opens it anew: it may come to be there, or be mended, while the agent runs.
 #[derive(Clone, Debug)]
 pub struct Kept {
     folder: PathBuf,
-}
-
-/// Why something cannot be kept or read.
-#[derive(Debug, thiserror::Error)]
-#[error("cannot {action} {}: {error}", path.display())]
-pub struct KeptError {
-    action: &'static str,
-    path: PathBuf,
-    error: io::Error,
-}
-
-fn failed(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> KeptError {
-    move |error| KeptError { action, path: path.into(), error }
 }
 
 impl Kept {
@@ -48,189 +48,195 @@ impl Kept {
         Self { folder: folder.into() }
     }
 
-    fn last_good(&self) -> PathBuf {
-        self.folder.join("last-good")
-    }
-
     /// The last good set, if there is one and it is whole.
     pub fn read(&self, environment: &Environment) -> Option<Snapshot> {
+        let dir = self.open()?;
         // Whoever was killed while it was put in place left it under the other name.
-        [self.last_good(), self.fresh()].iter().find_map(|folder| read(folder, environment))
+        [GOOD, FRESH].iter().find_map(|name| read(&dir, name, environment))
     }
 
-    fn fresh(&self) -> PathBuf {
-        self.folder.join("last-good.new")
+    /// A set other than `in_files` whose trial was not over when the agent ended, and that did not fail. Of several the one that
+    /// was written down first: it was to come back if the others failed.
+    pub fn read_taken(&self, in_files: SetId, environment: &Environment) -> Option<Snapshot> {
+        let dir = self.open()?;
+        let failed = failed(&dir);
+        let is_out = |id: SetId| id == in_files || failed.iter().any(|(other, _)| *other == id);
+        let names = dir.names().inspect_err(say).ok()?;
+        let mut taken: Vec<_> = names
+            .iter()
+            .filter(|name| name.starts_with(TAKEN))
+            .filter_map(|name| Some((dir.modified(name)?, name)))
+            .collect();
+        taken.sort_unstable();
+        taken.truncate(MAX_TAKEN);
+        let mut taken = taken.iter().filter_map(|(_, name)| read(&dir, name, environment));
+        taken.find(|snapshot| !is_out(snapshot.id))
     }
-}
 
-/// A set in a folder, if it is whole.
-fn read(folder: &Path, environment: &Environment) -> Option<Snapshot> {
-    let id = fs::read_to_string(folder.join("id")).ok()?;
-    let file = folder.join("insightd.yaml");
-    match Snapshot::read(Some(&file), Some(folder), environment) {
-        Ok(snapshot) if snapshot.id.0.to_string() == id.trim() => Some(snapshot),
-        Ok(_) => {
-            tracing::warn!(folder = %folder.display(), "the last good set is not whole: not used");
-            None
+    /// The directory, where there is one that can be used.
+    fn open(&self) -> Option<PrivateDir> {
+        match PrivateDir::open(&self.folder) {
+            Ok(dir) => Some(dir),
+            Err(Trouble::Io { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => None,
+            Err(trouble) => {
+                say(&trouble);
+                None
+            }
         }
-        Err(report) => {
-            tracing::warn!(folder = %folder.display(), %report, "the last good set cannot be read: not used");
-            None
-        }
     }
-}
 
-impl Kept {
     /// Writes down a set whose trial begins, beside those of `others` that are on trial too; what else was written down is removed.
-    /// So nobody has to hold its bytes until the trial is over.
+    /// So nobody has to hold its bytes until the trial is over. Of its files those are written down that `is_used` knows
+    /// as components.
     ///
     /// # Errors
     /// What cannot be written.
-    pub fn write_taken(&self, snapshot: &Snapshot, others: &[SetId]) -> Result<(), KeptError> {
-        let folder = self.taken(snapshot.id);
-        self.forget_taken_but(others)?;
-        fs::create_dir_all(&folder).map_err(failed("make", &folder))?;
-        let write = |name: &str, content: &[u8]| {
-            let path = folder.join(name);
-            fs::write(&path, content)
-                .and_then(|()| fs::File::open(&path)?.sync_all())
-                .map_err(failed("write", &path))
-        };
-        write("insightd.yaml", snapshot.text.as_bytes())?;
-        for (name, content) in &snapshot.files {
-            if let Ok(content) = content {
-                write(&format!("{name}.wasm"), content)?;
+    pub fn write_taken(
+        &self,
+        snapshot: &Snapshot,
+        others: &[SetId],
+        is_used: impl Fn(&str, &[u8]) -> bool,
+    ) -> Result<(), Trouble> {
+        let dir = PrivateDir::make(&self.folder)?;
+        forget_taken_but(&dir, others)?;
+        let taken = dir.make_subdir(&taken(snapshot.id))?;
+        taken.write("insightd.yaml", snapshot.text.as_bytes())?;
+        let mut files = snapshot.files.clone();
+        for (name, content) in &mut files {
+            match content {
+                Ok(bytes) if is_used(name, bytes) => taken.write(&format!("{name}.wasm"), bytes)?,
+                _ => *content = Err(String::new()),
             }
         }
-        write("id", snapshot.id.0.to_string().as_bytes())
+        // The set, and what of it is here.
+        let here = super::set::id(&snapshot.config.pipelines, &files);
+        let ids = if here == snapshot.id { vec![here] } else { vec![snapshot.id, here] };
+        let ids: Vec<String> = ids.iter().map(|id| id.0.to_string()).collect();
+        taken.write("id", ids.join("\n").as_bytes())
     }
 
-    /// Keeps a set that was written down as taken, in place of the one that was kept.
+    /// Keeps a set that was written down as taken, in place of the one that was kept. Of others that were written down, those
+    /// that are not among `others` are removed.
     ///
     /// # Errors
     /// What cannot be removed or renamed; the set that is kept is the one before or this one.
-    pub fn keep(&self, id: SetId) -> Result<(), KeptError> {
-        let (taken, fresh, folder) = (self.taken(id), self.fresh(), self.last_good());
-        remove(&fresh)?;
-        fs::rename(&taken, &fresh).map_err(failed("rename", &taken))?;
-        remove(&folder)?;
-        fs::rename(&fresh, &folder).map_err(failed("rename", &fresh))
+    pub fn keep(&self, id: SetId, others: &[SetId]) -> Result<(), Trouble> {
+        let dir = PrivateDir::open(&self.folder)?;
+        dir.subdir(&taken(id))?;
+        dir.remove_all(FRESH)?;
+        dir.rename(&taken(id), FRESH)?;
+        dir.remove_all(GOOD)?;
+        dir.rename(FRESH, GOOD)?;
+        let mut ids = failed(&dir);
+        if ids.iter().any(|(other, _)| *other == id) {
+            ids.retain(|(other, _)| *other != id);
+            write_failed(&dir, &ids)?;
+        }
+        forget_taken_but(&dir, others)
     }
 
-    fn taken(&self, id: SetId) -> PathBuf {
-        self.folder.join(format!("{TAKEN}{}", id.0))
+    /// The sets that were taken back, and why, where that is known.
+    pub fn failed(&self) -> Vec<(SetId, String)> {
+        self.open().map(|dir| failed(&dir)).unwrap_or_default()
     }
 
-    fn forget_taken_but(&self, ids: &[SetId]) -> Result<(), KeptError> {
-        let wanted: Vec<PathBuf> = ids.iter().map(|id| self.taken(*id)).collect();
-        let entries = fs::read_dir(&self.folder).into_iter().flatten().flatten();
-        entries
-            .filter(|entry| entry.file_name().to_string_lossy().starts_with(TAKEN))
-            .map(|entry| entry.path())
-            .filter(|path| !wanted.contains(path))
-            .try_for_each(|path| remove(&path))
-    }
-
-    /// Whether a set was taken back.
-    pub fn has_failed(&self, id: SetId) -> bool {
-        self.failed().contains(&id)
-    }
-
-    /// Remembers that a set was taken back.
+    /// Remembers that a set was taken back, and removes what was written down of it.
     ///
     /// # Errors
     /// It cannot be written.
-    pub fn remember_failed(&self, id: SetId) -> Result<(), KeptError> {
-        let mut ids = self.failed();
-        ids.retain(|other| *other != id);
-        ids.push(id);
+    pub fn remember_failed(&self, id: SetId, why: &str) -> Result<(), Trouble> {
+        let dir = PrivateDir::make(&self.folder)?;
+        let mut ids = failed(&dir);
+        ids.retain(|(other, _)| *other != id);
+        ids.push((id, why.to_owned()));
         let first = ids.len().saturating_sub(MAX_FAILED);
-        let text: String = ids[first..].iter().map(|id| format!("{}\n", id.0)).collect();
-        let (path, fresh) = (self.folder.join("failed"), self.folder.join("failed.new"));
-        fs::create_dir_all(&self.folder).map_err(failed("make", &self.folder))?;
-        fs::write(&fresh, text).map_err(failed("write", &fresh))?;
-        fs::rename(&fresh, &path).map_err(failed("rename", &fresh))
-    }
-
-    fn failed(&self) -> Vec<SetId> {
-        let text = fs::read_to_string(self.folder.join("failed")).unwrap_or_default();
-        text.lines().filter_map(|line| Some(SetId(Sha256::parse(line).ok()?))).collect()
+        write_failed(&dir, &ids[first..])?;
+        dir.remove_all(&taken(id))
     }
 }
 
-fn remove(folder: &Path) -> Result<(), KeptError> {
-    match fs::remove_dir_all(folder) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(failed("remove", folder)(error)),
-        _ => Ok(()),
+fn taken(id: SetId) -> String {
+    format!("{TAKEN}{}", id.0)
+}
+
+fn say(trouble: &Trouble) {
+    tracing::warn!(%trouble, "what is kept of earlier sets cannot be read");
+}
+
+/// A set in a folder, if it is whole.
+fn read(dir: &PrivateDir, name: &str, environment: &Environment) -> Option<Snapshot> {
+    let folder = match dir.subdir(name) {
+        Ok(folder) => folder,
+        Err(Trouble::Io { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => return None,
+        Err(trouble) => {
+            say(&trouble);
+            return None;
+        }
+    };
+    let not_whole = || tracing::warn!(folder = %folder.path_of("").display(), "a set that was kept is not whole: not used");
+    let text = |name: &str, max_bytes: u64| {
+        let bytes = folder.read(name, max_bytes).inspect_err(say).ok()?;
+        let text = bytes.and_then(|bytes| String::from_utf8(bytes).ok());
+        if text.is_none() {
+            not_whole();
+        }
+        text
+    };
+    let ids: Vec<SetId> = text("id", MAX_IDS)?.lines().filter_map(parse_id).collect();
+    let Some(id) = ids.first().copied() else {
+        not_whole();
+        return None;
+    };
+    let here = ids.get(1).copied().unwrap_or(id);
+    let file = folder.path_of("insightd.yaml");
+    let text = text("insightd.yaml", config::MAX_FILE_BYTES)?;
+    let config = Config::parse(&text, Some(&file.display().to_string()), environment)
+        .inspect_err(|report| {
+            tracing::warn!(folder = %folder.path_of("").display(), %report, "a set that was kept cannot be read: not used");
+        })
+        .ok()?;
+    let snapshot =
+        Snapshot::with(text, config, |name| match folder.read(&format!("{name}.wasm"), library::MAX_BYTES) {
+            Ok(Some(bytes)) => Ok(Arc::from(bytes)),
+            Ok(None) => Err("was not kept: it could not be used".to_owned()),
+            Err(trouble) => Err(trouble.to_string()),
+        });
+    if snapshot.id != here {
+        not_whole();
+        return None;
     }
+    Some(Snapshot { id, ..snapshot })
+}
+
+fn parse_id(line: &str) -> Option<SetId> {
+    Sha256::parse(line.trim()).ok().map(SetId)
+}
+
+fn forget_taken_but(dir: &PrivateDir, ids: &[SetId]) -> Result<(), Trouble> {
+    let wanted: Vec<String> = ids.iter().map(|id| taken(*id)).collect();
+    let names = dir.names()?;
+    let names = names.iter().filter(|name| name.starts_with(TAKEN) && !wanted.contains(name));
+    names.into_iter().try_for_each(|name| dir.remove_all(name))
+}
+
+fn failed(dir: &PrivateDir) -> Vec<(SetId, String)> {
+    let bytes = dir.read(FAILED, MAX_IDS).inspect_err(say).ok().flatten().unwrap_or_default();
+    let text = String::from_utf8_lossy(&bytes);
+    let line = |line: &str| {
+        let (id, why) = line.trim().split_once(' ').unwrap_or((line, ""));
+        Some((parse_id(id)?, why.trim().to_owned()))
+    };
+    text.lines().filter_map(line).collect()
+}
+
+fn write_failed(dir: &PrivateDir, ids: &[(SetId, String)]) -> Result<(), Trouble> {
+    let mut text = String::new();
+    for (id, why) in ids {
+        let why: String = why.chars().map(|c| if c.is_control() { ' ' } else { c }).take(MAX_WHY).collect();
+        text.push_str(&format!("{} {why}\n", id.0));
+    }
+    dir.write(FAILED, text.as_bytes())
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::config::Config;
-
-    const TEXT: &str = "pipelines: [{name: p, scope: node, transforms: [{use: 'file:a'}], outputs: [{formatter: {use: 'builtin:emf'}, sink: stdout}]}]\ntransforms_dir: /nowhere\n";
-
-    fn snapshot(content: &[u8]) -> Snapshot {
-        let folder = tempfile::tempdir().unwrap();
-        fs::write(folder.path().join("a.wasm"), content).unwrap();
-        let config = Config::parse(TEXT, None, &Environment::default()).unwrap();
-        Snapshot::of(TEXT.into(), config, Some(folder.path()))
-    }
-
-    #[test]
-    fn what_is_kept_is_read_again_and_replaced() {
-        let folder = tempfile::tempdir().unwrap();
-        let kept = Kept::new(&folder.path().join("state"));
-        assert!(kept.read(&Environment::default()).is_none());
-        for content in [b"one", b"two"] {
-            let snapshot = snapshot(content);
-            kept.write_taken(&snapshot, &[]).unwrap();
-            assert_ne!(kept.read(&Environment::default()).map(|read| read.id), Some(snapshot.id));
-            kept.keep(snapshot.id).unwrap();
-            let read = kept.read(&Environment::default()).unwrap();
-            assert_eq!((read.id, &read.files), (snapshot.id, &snapshot.files));
-        }
-    }
-
-    #[test]
-    fn half_a_set_is_none() {
-        let folder = tempfile::tempdir().unwrap();
-        let kept = Kept::new(folder.path());
-        let snapshot = snapshot(b"one");
-        kept.write_taken(&snapshot, &[]).unwrap();
-        kept.keep(snapshot.id).unwrap();
-        fs::write(folder.path().join("last-good/a.wasm"), b"another").unwrap();
-        assert!(kept.read(&Environment::default()).is_none());
-        fs::remove_file(folder.path().join("last-good/id")).unwrap();
-        assert!(kept.read(&Environment::default()).is_none());
-    }
-
-    #[test]
-    fn sets_on_trial_are_written_down_beside_each_other() {
-        let folder = tempfile::tempdir().unwrap();
-        let kept = Kept::new(folder.path());
-        let [one, two, three] = [b"one".as_slice(), b"two", b"three"].map(snapshot);
-        kept.write_taken(&one, &[]).unwrap();
-        kept.write_taken(&two, &[one.id]).unwrap();
-        kept.write_taken(&three, &[two.id]).unwrap();
-        assert!(kept.keep(one.id).is_err());
-        assert!(kept.read(&Environment::default()).is_none());
-        kept.keep(two.id).unwrap();
-        kept.keep(three.id).unwrap();
-        assert_eq!(kept.read(&Environment::default()).unwrap().id, three.id);
-    }
-
-    #[test]
-    fn the_latest_failures_are_remembered() {
-        let folder = tempfile::tempdir().unwrap();
-        let kept = Kept::new(&folder.path().join("state"));
-        let id = |number: u8| SetId(Sha256([number; 32]));
-        for number in 0..30 {
-            assert!(!kept.has_failed(id(number)));
-            kept.remember_failed(id(number)).unwrap();
-        }
-        assert!(kept.has_failed(id(29)) && kept.has_failed(id(10)) && !kept.has_failed(id(9)));
-    }
-}
+mod tests;

@@ -23,6 +23,8 @@ use crate::pipeline::Pipeline;
 
 /// Good sets that are remembered.
 const MAX_GOOD: usize = 20;
+/// Failed sets that are remembered.
+const MAX_FAILED: usize = 40;
 
 /// Changes a configuration as the command line does.
 pub type Adjust = Box<dyn Fn(&mut Config) + Send>;
@@ -51,8 +53,8 @@ pub struct Preparer {
     pub good: Vec<SetId>,
     /// What outlives a restart.
     pub kept: Option<Kept>,
-    /// Sets that were taken back since the start.
-    pub failed: Vec<SetId>,
+    /// Sets that were taken back, and why where it was since the start.
+    pub failed: Vec<(SetId, String)>,
     /// To the worker.
     pub exchange: Arc<Exchange>,
     /// For whoever asks.
@@ -72,6 +74,8 @@ enum No {
     HeldBack(String),
     Waiting(String),
     Rejected(String),
+    /// It ran and was taken back.
+    Failed(String),
 }
 
 impl Preparer {
@@ -81,11 +85,8 @@ impl Preparer {
             match news {
                 News::Proven(id) => self.keep(id),
                 News::TakenBack { id, instead, why } => {
-                    self.failed.push(id);
-                    if let Some(kept) = &self.kept
-                        && let Err(error) = kept.remember_failed(id)
-                    {
-                        tracing::warn!(%error, "a restart would try the failed set again");
+                    if id != instead {
+                        self.remember_failed(id, &why);
                     }
                     self.follow.say(Some(id), Outcome::TakenBack, &why);
                     self.tell(
@@ -98,19 +99,34 @@ impl Preparer {
         }
     }
 
+    /// Neither this agent nor the next one tries it again.
+    fn remember_failed(&mut self, id: SetId, why: &str) {
+        self.failed.retain(|(other, _)| *other != id);
+        self.failed.push((id, why.to_owned()));
+        if self.failed.len() > MAX_FAILED {
+            self.failed.remove(0);
+        }
+        self.taken.retain(|other| *other != id);
+        if let Some(kept) = &self.kept
+            && let Err(error) = kept.remember_failed(id, why)
+        {
+            tracing::warn!(%error, "a restart would try the failed set again");
+        }
+    }
+
     /// Its trial is over.
     fn keep(&mut self, id: SetId) {
         tracing::info!(set = %id, "the set is good: its trial is over");
         self.good.retain(|other| *other != id);
         self.good.push(id);
-        self.failed.retain(|other| *other != id);
+        self.failed.retain(|(other, _)| *other != id);
         if self.good.len() > MAX_GOOD {
             self.good.remove(0);
         }
         let Some(place) = self.taken.iter().position(|taken| *taken == id) else { return };
         self.taken.drain(..=place);
         if let Some(kept) = &self.kept
-            && let Err(error) = kept.keep(id)
+            && let Err(error) = kept.keep(id, &self.taken)
         {
             tracing::warn!(%error, "the last good set is not kept: a restart begins with what is in the files");
         }
@@ -118,19 +134,24 @@ impl Preparer {
 
     /// Writes down what the agent began with.
     pub fn begin(&mut self) {
-        self.components.forget_files();
         if let Some(first) = self.first.take() {
             self.write_down(&first);
         }
+        self.components.forget_files();
     }
 
     /// Its trial begins: what is good in the end is kept, and until then nothing of it stays in memory.
     fn write_down(&mut self, snapshot: &Snapshot) {
         let Some(kept) = &self.kept else { return };
-        if self.taken.len() > 1 {
-            self.taken.remove(0);
-        }
-        match kept.write_taken(snapshot, &self.taken) {
+        // Those of which one may run when this one's trial is over, or comes back when it fails.
+        let running = self.exchange.running();
+        let latest = self.taken.last().copied();
+        self.taken.retain(|id| {
+            let runs = running.as_ref().is_some_and(|runs| runs.id == *id || runs.before == Some(*id));
+            runs || Some(*id) == latest
+        });
+        let components = &self.components;
+        match kept.write_taken(snapshot, &self.taken, |name, bytes| components.knows(name, bytes)) {
             Ok(()) => {
                 self.taken.retain(|other| *other != snapshot.id);
                 self.taken.push(snapshot.id);
@@ -156,7 +177,7 @@ impl Preparer {
     }
 
     fn has_failed(&self, id: SetId) -> bool {
-        self.failed.contains(&id) || self.kept.as_ref().is_some_and(|kept| kept.has_failed(id))
+        self.failed.iter().any(|(failed, _)| *failed == id)
     }
 
     /// Looks at what is in the files now.
@@ -229,8 +250,8 @@ impl Preparer {
                 "this node is not among the first {share}% (`rollout.canary`)"
             )));
         }
-        if self.has_failed(snapshot.id) {
-            return Err(No::Rejected("it ran on this node and was taken back".into()));
+        if let Some((_, why)) = self.failed.iter().find(|(failed, _)| *failed == snapshot.id) {
+            return Err(No::Failed(why.clone()));
         }
         let pipelines = self.assemble(snapshot)?;
         self.try_in_shadow(&pipelines, snapshot)?;
@@ -288,6 +309,15 @@ impl Preparer {
             No::HeldBack(why) => (Outcome::HeldBack, why),
             No::Waiting(why) => (Outcome::Waiting, why),
             No::Rejected(why) => (Outcome::Rejected, why),
+            No::Failed(why) => {
+                // What is known of it already says more.
+                let latest = self.follow.latest();
+                if latest.is_some_and(|latest| latest.id == id && latest.outcome == Outcome::TakenBack) {
+                    return;
+                }
+                let why = if why.is_empty() { why } else { format!(": {why}") };
+                (Outcome::Rejected, format!("it ran on this node and was taken back{why}"))
+            }
         };
         if !self.follow.say(id, outcome, &why) {
             return;

@@ -24,8 +24,12 @@ impl fmt::Display for SetId {
 pub enum SetOrigin {
     /// The configuration and its folder of components.
     Files,
+    /// No file: the pipelines that are built in.
+    Defaults,
     /// What was kept of the last good one.
     Kept,
+    /// What was kept of one whose trial was not over when the agent ended.
+    Resumed,
 }
 
 impl SetOrigin {
@@ -33,7 +37,9 @@ impl SetOrigin {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Files => "files",
+            Self::Defaults => "defaults",
             Self::Kept => "last-good",
+            Self::Resumed => "resumed-trial",
         }
     }
 }
@@ -75,11 +81,19 @@ impl Snapshot {
     /// Reads the components of a configuration.
     pub fn of(text: String, config: Config, folder: Option<&Path>) -> Self {
         let folder = folder.map(PathBuf::from).or_else(|| config.transforms_dir.clone()).unwrap_or_default();
+        Self::with(text, config, |name| library::read(&library::path_of(&folder, name)).map(Arc::from))
+    }
+
+    /// Likewise, each by `read`.
+    pub(super) fn with(
+        text: String,
+        config: Config,
+        read: impl Fn(&str) -> Result<Arc<[u8]>, String>,
+    ) -> Self {
         let mut files = Files::new();
         for component in config.pipelines.iter().flat_map(Wanted::components) {
             if component.origin == Origin::File && !files.contains_key(&component.name) {
-                let content = library::read(&library::path_of(&folder, &component.name));
-                files.insert(component.name.clone(), content.map(Arc::from));
+                files.insert(component.name.clone(), read(&component.name));
             }
         }
         let id = id(&config.pipelines, &files);
@@ -101,7 +115,7 @@ pub struct Set {
 }
 
 /// Of everything that decides what events come out: not of comments, order of keys, or what the components are called on disk.
-fn id(pipelines: &[Wanted], files: &Files) -> SetId {
+pub(super) fn id(pipelines: &[Wanted], files: &Files) -> SetId {
     let mut text = String::new();
     let mut add = |part: &dyn fmt::Debug| {
         // Quoted by its debug form, so that two parts are never one.
@@ -120,7 +134,8 @@ fn id(pipelines: &[Wanted], files: &Files) -> SetId {
         }
     }
     for (name, content) in files {
-        add(&(name, content.as_ref().map(|bytes| Sha256::of(bytes))));
+        // Why a file cannot be read is no part of it: that may change from look to look.
+        add(&(name, content.as_ref().map(|bytes| Sha256::of(bytes)).map_err(|_| ())));
     }
     SetId(Sha256::of(text.as_bytes()))
 }

@@ -1,0 +1,247 @@
+//! A directory without a lock, whose owner and modes are checked, and in which only regular files of ours count.
+
+use std::fs::File;
+use std::io::{self, Read, Write};
+use std::os::fd::OwnedFd;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+use std::time::SystemTime;
+
+use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, Stat};
+use rustix::io::Errno;
+
+use crate::folder::{PRIVATE, PRIVATE_FOLDER, SAFE, gone, list};
+use crate::trouble::Trouble;
+
+/// Directories that are warned about.
+const MAX_SAID: usize = 64;
+/// Directories in directories that [`PrivateDir::remove_all`] goes into.
+const MAX_DEPTH: u32 = 4;
+
+/// A directory that belongs to this user, or to root.
+///
+/// Where others may write to it, that ends when it is opened; where it cannot end, it is said. Nothing in it is reached through a
+/// symbolic link, opening never waits, and what another user put there is refused.
+#[derive(Debug)]
+pub struct PrivateDir {
+    path: PathBuf,
+    dir: OwnedFd,
+}
+
+impl PrivateDir {
+    /// Opens the directory. Where it is this user's and others may write to it, that ends here.
+    ///
+    /// # Errors
+    /// The kernel refused, or it belongs to another user.
+    pub fn open(path: &Path) -> Result<Self, Trouble> {
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NONBLOCK | OFlags::CLOEXEC;
+        let dir = rustix::fs::openat(CWD, path, flags, Mode::empty());
+        Self::checked(path.into(), dir.map_err(|errno| trouble(path, "open the directory", errno))?)
+    }
+
+    /// Likewise, and makes it, and its parents, where they are missing.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub fn make(path: &Path) -> Result<Self, Trouble> {
+        use std::os::unix::fs::DirBuilderExt;
+        let made = std::fs::DirBuilder::new().recursive(true).mode(PRIVATE_FOLDER.bits()).create(path);
+        match Self::open(path) {
+            Err(Trouble::Io { .. }) if made.is_err() => Err(Trouble::Io {
+                path: path.into(),
+                action: "make the directory",
+                source: made.err().unwrap_or_else(|| Errno::IO.into()),
+            }),
+            opened => opened,
+        }
+    }
+
+    fn checked(path: PathBuf, dir: OwnedFd) -> Result<Self, Trouble> {
+        let found =
+            rustix::fs::fstat(&dir).map_err(|errno| trouble(&path, "look at the directory", errno))?;
+        if !is_trusted(&found) {
+            return Err(Trouble::Foreign {
+                path,
+                owner: found.st_uid,
+                ours: rustix::process::geteuid().as_raw(),
+            });
+        }
+        if is_open_to_others(&found) {
+            close_to_others(&path, &dir, Mode::from_raw_mode(found.st_mode));
+        }
+        Ok(Self { path, dir })
+    }
+
+    /// Opens a directory in it.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub fn subdir(&self, name: &str) -> Result<Self, Trouble> {
+        let path = self.path.join(name);
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | SAFE;
+        let dir = rustix::fs::openat(&self.dir, name, flags, Mode::empty());
+        let dir = dir.map_err(|errno| trouble(&path, "open the directory", errno))?;
+        Self::checked(path, dir)
+    }
+
+    /// Likewise, and makes it where it is missing.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub fn make_subdir(&self, name: &str) -> Result<Self, Trouble> {
+        match rustix::fs::mkdirat(&self.dir, name, PRIVATE_FOLDER) {
+            Ok(()) | Err(Errno::EXIST) => self.subdir(name),
+            Err(errno) => Err(self.trouble(name, "make the directory", errno)),
+        }
+    }
+
+    /// Names of everything in it, sorted.
+    ///
+    /// # Errors
+    /// The kernel's.
+    pub fn names(&self) -> Result<Vec<String>, Trouble> {
+        list(&self.dir).map_err(|errno| self.trouble("", "list the directory", errno))
+    }
+
+    /// Time when something was added to or removed from a directory in it, or written to a file; `None` where nothing has the name.
+    pub fn modified(&self, name: &str) -> Option<SystemTime> {
+        std::fs::symlink_metadata(self.path.join(name)).ok()?.modified().ok()
+    }
+
+    /// Reads a file of at most `max_bytes`; `None` where there is none.
+    ///
+    /// # Errors
+    /// It is not a regular file, belongs to another user, is larger, or cannot be read.
+    pub fn read(&self, name: &str, max_bytes: u64) -> Result<Option<Vec<u8>>, Trouble> {
+        let unusable = |problem: String| Trouble::Unusable { path: self.path.join(name), problem };
+        let file = match rustix::fs::openat(&self.dir, name, OFlags::RDONLY | SAFE, Mode::empty()) {
+            Ok(file) => file,
+            Err(Errno::NOENT) => return Ok(None),
+            Err(Errno::LOOP) => return Err(unusable("is a symbolic link".into())),
+            Err(errno) => return Err(self.trouble(name, "open", errno)),
+        };
+        let found = rustix::fs::fstat(&file).map_err(|errno| self.trouble(name, "look at", errno))?;
+        if FileType::from_raw_mode(found.st_mode) != FileType::RegularFile {
+            return Err(unusable("is not a regular file".into()));
+        }
+        if !is_trusted(&found) || is_open_to_others(&found) {
+            return Err(unusable("belongs to another user, or another user may write to it".into()));
+        }
+        let too_large = || unusable(format!("has more than {max_bytes} bytes"));
+        if u64::try_from(found.st_size).is_ok_and(|bytes| bytes > max_bytes) {
+            return Err(too_large());
+        }
+        let mut bytes = Vec::new();
+        let read = File::from(file).take(max_bytes.saturating_add(1)).read_to_end(&mut bytes);
+        read.map_err(|error| self.trouble(name, "read", error))?;
+        if bytes.len() as u64 > max_bytes { Err(too_large()) } else { Ok(Some(bytes)) }
+    }
+
+    /// Puts a file in place of what has its name, for its owner alone, and forces it to the disk. Nobody ever sees half of it.
+    ///
+    /// # Errors
+    /// The kernel's; what was there before is still there.
+    pub fn write(&self, name: &str, content: &[u8]) -> Result<(), Trouble> {
+        let fresh = format!("{name}.new");
+        // Whatever was left there, a link included, is not what is written through.
+        self.remove_all(&fresh)?;
+        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | SAFE;
+        let file = rustix::fs::openat(&self.dir, &fresh, flags, PRIVATE);
+        let mut file = file.map(File::from).map_err(|errno| self.trouble(&fresh, "make the file", errno))?;
+        let written = file.write_all(content).and_then(|()| file.sync_all());
+        if let Err(error) = written {
+            let _ = rustix::fs::unlinkat(&self.dir, &fresh, AtFlags::empty());
+            return Err(self.trouble(&fresh, "write", error));
+        }
+        self.rename(&fresh, name)
+    }
+
+    /// Gives what is in it another name, in place of a file of that name or an empty directory.
+    ///
+    /// # Errors
+    /// The kernel's.
+    pub fn rename(&self, from: &str, to: &str) -> Result<(), Trouble> {
+        rustix::fs::renameat(&self.dir, from, &self.dir, to)
+            .and_then(|()| rustix::fs::fsync(&self.dir))
+            .map_err(|errno| self.trouble(from, "rename", errno))
+    }
+
+    /// Removes a file, a link, or a directory with what is in it; that it is gone already is no error.
+    ///
+    /// # Errors
+    /// The kernel's, or it is deeper than anything that is put there.
+    pub fn remove_all(&self, name: &str) -> Result<(), Trouble> {
+        remove_all(&self.dir, name, MAX_DEPTH).map_err(|errno| self.trouble(name, "remove", errno))
+    }
+
+    /// Path of what has this name in it; of itself for the empty name.
+    pub fn path_of(&self, name: &str) -> PathBuf {
+        if name.is_empty() { self.path.clone() } else { self.path.join(name) }
+    }
+
+    fn trouble(&self, name: &str, action: &'static str, source: impl Into<io::Error>) -> Trouble {
+        Trouble::Io { path: self.path_of(name), action, source: source.into() }
+    }
+}
+
+fn trouble(path: &Path, action: &'static str, errno: Errno) -> Trouble {
+    Trouble::Io { path: path.into(), action, source: errno.into() }
+}
+
+/// Returns true where this user or root owns it.
+fn is_trusted(found: &Stat) -> bool {
+    found.st_uid == rustix::process::geteuid().as_raw() || found.st_uid == 0
+}
+
+fn is_open_to_others(found: &Stat) -> bool {
+    Mode::from_raw_mode(found.st_mode).intersects(Mode::WGRP | Mode::WOTH)
+}
+
+/// Takes the right to write from all but the owner. A directory for everybody, such as `/tmp`, stays what it is.
+fn close_to_others(path: &Path, dir: &OwnedFd, mode: Mode) {
+    let changed = match mode.contains(Mode::SVTX) {
+        true => Err(Errno::PERM),
+        false => rustix::fs::fchmod(dir, mode.difference(Mode::WGRP | Mode::WOTH)),
+    };
+    let path_shown = path.display();
+    match changed {
+        Ok(()) => {
+            tracing::warn!(path = %path_shown, "others could write to the directory: they no longer can");
+        }
+        Err(_) if !is_first(path) => {}
+        Err(_) => {
+            tracing::warn!(path = %path_shown, "others may write to the directory: use one for the agent alone, with mode 0700");
+        }
+    }
+}
+
+/// Returns true for a path that was not asked for before: some directories are opened at every tick.
+fn is_first(path: &Path) -> bool {
+    static SAID: Mutex<Vec<PathBuf>> = Mutex::new(Vec::new());
+    let mut said = SAID.lock().unwrap_or_else(PoisonError::into_inner);
+    let is_first = said.len() < MAX_SAID && !said.iter().any(|other| other == path);
+    if is_first {
+        said.push(path.into());
+    }
+    is_first
+}
+
+fn remove_all(dir: &OwnedFd, name: &str, depth: u32) -> Result<(), Errno> {
+    match rustix::fs::unlinkat(dir, name, AtFlags::empty()) {
+        // Linux says that it is a directory; POSIX, that it is not permitted.
+        Err(Errno::ISDIR | Errno::PERM) => {}
+        other => return gone(other),
+    }
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | SAFE;
+    let inner = match rustix::fs::openat(dir, name, flags, Mode::empty()) {
+        Ok(inner) => inner,
+        Err(Errno::NOENT) => return Ok(()),
+        Err(errno) => return Err(errno),
+    };
+    let deeper = depth.checked_sub(1).ok_or(Errno::LOOP)?;
+    list(&inner)?.iter().try_for_each(|name| remove_all(&inner, name, deeper))?;
+    gone(rustix::fs::unlinkat(dir, name, AtFlags::REMOVEDIR))
+}
+
+#[cfg(test)]
+mod tests;
