@@ -32,7 +32,8 @@ pub use cluster::Watched;
 pub use delivery::Delivery;
 pub use kubelet::KubeletHandle;
 
-/// Most bytes of one answer of the kubelet: some ten times what 250 busy pods take.
+/// Most bytes of one answer of the kubelet: some ten times what 250 busy pods take. They are read while they arrive; this
+/// bounds the time that an answer without an end takes.
 const KUBELET_ANSWER: usize = 64 << 20;
 
 /// What a program that talks to the API server calls itself.

@@ -2,13 +2,48 @@
 
 use serde::Deserialize;
 use serde_json::Value;
-use serde_path_to_error::{Path, Segment};
+use serde_path_to_error::Segment;
 
 use crate::problem::{Cost, Problem, Problems, Subject};
+use crate::split::{ELEMENT_BYTES, Element};
 use crate::text::{Object, Text, filled};
 
-/// Fields that one pod may lose before it is lost itself.
-const REPAIRS: usize = 16;
+/// Values of which a tree is built. A small object in a tree takes a hundred times the memory of its text.
+const TREE_VALUES: usize = 64 * 1024;
+
+/// Bytes of malformed elements that are walked for one list, each element once for every field that is taken out of it.
+const EFFORT: usize = 64 << 20;
+
+/// Once no more than this is left, fields are no longer taken out one by one, but with all that stands beside them.
+const LAST_EFFORT: usize = 16 << 20;
+
+/// An element costs this much at least.
+const LEAST_EFFORT: usize = 256;
+
+/// Bounds the time that one list takes, however much of it is malformed.
+#[derive(Debug)]
+pub(crate) struct Effort {
+    left: usize,
+}
+
+impl Default for Effort {
+    fn default() -> Self {
+        Self { left: EFFORT }
+    }
+}
+
+impl Effort {
+    /// Takes the cost of walking `bytes` once; false when there is not enough left.
+    fn spend(&mut self, bytes: usize) -> bool {
+        let left = self.left.checked_sub(bytes.max(LEAST_EFFORT));
+        self.left = left.unwrap_or(0);
+        left.is_some()
+    }
+
+    fn is_nearly_spent(&self) -> bool {
+        self.left <= LAST_EFFORT
+    }
+}
 
 /// An element of one of the kubelet's lists.
 pub(crate) trait Item: Sized {
@@ -41,21 +76,33 @@ impl Notes<'_> {
     }
 }
 
-/// Reads element `index`, whose text is `raw`.
+/// Reads element `index` of a list.
 ///
-/// A well-formed one is read in one pass that borrows from `raw`. Only one that has a field of a wrong type is read into a
-/// tree, from which the offending fields are removed one by one, so that each is known by its path.
+/// A well-formed one is read in one pass that borrows from its text. Only one that has a field of a wrong type is read into a
+/// tree, from which the offending fields are removed one by one, so that each is known by its path and costs itself alone.
 pub(crate) fn read<T: Item>(
     index: usize,
-    raw: &str,
+    element: Element<'_>,
     options: &T::Options,
+    effort: &mut Effort,
     problems: &mut Problems,
 ) -> Option<T> {
     let mut notes = Notes { subject: Subject::Index(index), problems };
-    if let Ok(wire) = serde_json::from_str::<Object<T::Wire<'_>>>(raw) {
-        return T::build(wire.0, options, &mut notes);
+    let Element::Whole(bytes) = element else {
+        notes.lost("", format_args!("it has more than {} MiB", ELEMENT_BYTES >> 20));
+        return None;
+    };
+    // One byte that is not UTF-8 somewhere in one pod must not cost the pod: it becomes U+FFFD.
+    let text = String::from_utf8_lossy(bytes);
+    let malformed = match serde_json::from_str::<Object<T::Wire<'_>>>(&text) {
+        Ok(wire) => return T::build(wire.0, options, &mut notes),
+        Err(error) => error,
+    };
+    if most_values(&text) > TREE_VALUES {
+        notes.lost("", format_args!("{malformed}; it has too many values to leave out that one alone"));
+        return None;
     }
-    let mut tree: Value = match serde_json::from_str(raw) {
+    let mut tree: Value = match serde_json::from_str(&text) {
         Ok(tree) => tree,
         Err(error) => {
             notes.lost("", error);
@@ -65,22 +112,48 @@ pub(crate) fn read<T: Item>(
     if let Some(subject) = named(tree.pointer(T::NAMED_BY)) {
         notes.subject = subject;
     }
-    for _ in 0..REPAIRS {
+    loop {
         let error = match serde_path_to_error::deserialize::<_, Object<T::Wire<'_>>>(&tree) {
             Ok(wire) => return T::build(wire.0, options, &mut notes),
             Err(error) => error,
         };
-        let path = written(error.path());
-        let removed = error.path().clone();
-        let error = error.into_inner();
-        if !remove(&mut tree, &removed) {
-            notes.lost(&path, error);
+        let path = error.path().clone();
+        let mut path: Vec<&Segment> = path.iter().collect();
+        if !effort.spend(text.len()) {
+            notes.lost(&written(&path), format_args!("{}; too much of the list is malformed", error.inner()));
             return None;
         }
-        notes.field(path, error);
+        if effort.is_nearly_spent() {
+            path.truncate(surroundings(&path));
+        }
+        let (path, is_removed) = (written(&path), remove(&mut tree, &path));
+        if !is_removed {
+            notes.lost(&path, error.into_inner());
+            return None;
+        }
+        notes.field(path, error.into_inner());
     }
-    notes.lost("", format_args!("more than {REPAIRS} fields are malformed"));
-    None
+}
+
+/// An upper bound of the number of values in a text.
+fn most_values(text: &str) -> usize {
+    let (mut values, mut in_string, mut is_escaped) = (1, false, false);
+    for byte in text.bytes() {
+        match byte {
+            _ if is_escaped => is_escaped = false,
+            b'\\' => is_escaped = in_string,
+            b'"' => in_string = !in_string,
+            b'{' | b'[' | b',' if !in_string => values += 1,
+            _ => {}
+        }
+    }
+    values
+}
+
+/// Length of the path to the list or the object of maps that a field is part of, such as `status.containerStatuses`.
+fn surroundings(path: &[&Segment]) -> usize {
+    let list = path.iter().position(|segment| matches!(segment, Segment::Seq { .. }));
+    list.filter(|&at| at > 0).unwrap_or(path.len()).min(2)
 }
 
 fn named(object: Option<&Value>) -> Option<Subject> {
@@ -95,12 +168,11 @@ pub(crate) fn subject(namespace: &Option<Text<'_>>, name: &Option<Text<'_>>) -> 
 
 /// Takes what stands at `path` out of its object, or puts null in its place in a list, where it keeps the later ones'
 /// indices true. False when there is nothing to take: the path is the element itself, or leads nowhere.
-fn remove(tree: &mut Value, path: &Path) -> bool {
-    let mut segments = path.iter();
-    let Some(last) = segments.next_back() else { return false };
+fn remove(tree: &mut Value, path: &[&Segment]) -> bool {
+    let Some((last, above)) = path.split_last() else { return false };
     let mut at = tree;
-    for segment in segments {
-        let below = match (segment, at) {
+    for segment in above {
+        let below = match (*segment, at) {
             (Segment::Map { key }, Value::Object(object)) => object.get_mut(key),
             (Segment::Seq { index }, Value::Array(list)) => list.get_mut(*index),
             _ => None,
@@ -108,7 +180,7 @@ fn remove(tree: &mut Value, path: &Path) -> bool {
         let Some(below) = below else { return false };
         at = below;
     }
-    match (last, at) {
+    match (*last, at) {
         (Segment::Map { key }, Value::Object(object)) => object.remove(key).is_some(),
         (Segment::Seq { index }, Value::Array(list)) => list.get_mut(*index).map(Value::take).is_some(),
         _ => false,
@@ -116,7 +188,7 @@ fn remove(tree: &mut Value, path: &Path) -> bool {
 }
 
 /// `spec.containers[0].name`, with keys that hold other characters than a field name's in brackets and quotes.
-fn written(path: &Path) -> String {
+fn written(path: &[&Segment]) -> String {
     use std::fmt::Write as _;
 
     let mut text = String::new();

@@ -10,6 +10,7 @@
 //! replaces it. There is no back-off: who asks does so once a tick, and a kubelet that is back is seen by the next one.
 
 mod endpoint;
+mod incoming;
 #[cfg(test)]
 mod tests;
 mod url;
@@ -22,8 +23,8 @@ use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 
 use crate::client::{ClientError, Token, Traffic, connect_through, service_account};
-use crate::pods::{self, Keep, PodList};
-use crate::summary::{self, Summary};
+use crate::pods::{Keep, PodList, PodReader};
+use crate::summary::{Summary, SummaryReader};
 use insightd_peer::Status;
 
 use endpoint::{Endpoint, Limits};
@@ -50,7 +51,7 @@ pub struct KubeletSettings {
     pub keep: Keep,
     /// Whether to ask for `/stats/summary`.
     pub summary: bool,
-    /// The most bytes that one answer may have.
+    /// The most bytes that one answer may have. None of them is kept: it bounds what an answer without an end costs.
     pub max_answer_bytes: usize,
 }
 
@@ -189,12 +190,8 @@ impl Link {
 
     async fn ask_pods(&self, endpoint: &mut Endpoint<PodList>) {
         let source = format!("{}/pods", self.settings.url);
-        let read = |body: &[u8]| {
-            let list = pods::parse_keeping(body, &source, &self.settings.keep)?;
-            let malformed = list.problems.len();
-            Ok((list.pods.len(), malformed, list))
-        };
-        let good = endpoint.fetch(&self.client(), self.limits(), &self.status, &read).await;
+        let reader = PodReader::new(&source, &self.settings.keep);
+        let good = endpoint.fetch(&self.client(), self.limits(), &self.status, reader).await;
         {
             let mut known = locked(&self.known);
             known.data.pods = endpoint.known.clone();
@@ -207,11 +204,9 @@ impl Link {
 
     async fn ask_summary(&self, endpoint: &mut Endpoint<Summary>) {
         let source = format!("{}/stats/summary", self.settings.url);
-        let read = |body: &[u8]| {
-            let summary = summary::parse(body, &source)?;
-            Ok((summary.pods.len(), summary.problems.len(), summary))
-        };
-        let good = endpoint.fetch(&self.client(), self.limits(), &self.status, &read).await;
+        let pods = locked(&self.known).data.pods.clone();
+        let reader = SummaryReader::new(&source, pods.as_deref());
+        let good = endpoint.fetch(&self.client(), self.limits(), &self.status, reader).await;
         {
             let mut known = locked(&self.known);
             known.data.summary = endpoint.known.clone();

@@ -47,9 +47,11 @@ pub mod kubelet;
 pub mod leader;
 #[cfg(feature = "client")]
 pub mod local;
+mod most;
 pub mod pods;
 mod problem;
 pub mod quantity;
+mod split;
 pub mod summary;
 mod text;
 

@@ -1,23 +1,19 @@
 //! The kubelet's `/pods`: a v1 `PodList`, less all that nothing is made of.
 //!
-//! An answer of 250 pods is some megabytes of JSON; what is kept of it is a tenth. The document is walked pod by pod, each
-//! is read into borrowed fields, what counts is copied into a [`Pod`], and the rest never leaves the answer's own bytes,
-//! which the caller may free.
+//! An answer of 250 pods is some megabytes of JSON; what is kept of it is a tenth. The document is read pod by pod while it
+//! arrives: each pod is read into borrowed fields, what counts is copied into a [`Pod`], and the rest is dropped.
 
 mod build;
 mod keep;
+mod read;
 #[cfg(test)]
 mod tests;
 pub(crate) mod wire;
 
-use std::collections::HashSet;
-
-use crate::document::Document;
-use crate::error::KubeletError;
-use crate::item;
-use crate::problem::{Cost, Problem, Problems, Subject};
+use crate::problem::Problems;
 
 pub use keep::Keep;
+pub use read::{PodReader, parse, parse_keeping};
 
 /// The pods of a node.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -28,6 +24,9 @@ pub struct PodList {
     pub problems: Problems,
     /// Labels that were left out because their pod has more than [`Keep::label_bytes`] of them, over all pods.
     pub labels_dropped: u64,
+    /// Pods that were left out because there are more than a node can have, or more than fit in memory. Those that ended are
+    /// the first to be left out, then the last ones by namespace, name and uid.
+    pub left_out: u64,
 }
 
 /// Keys and values.
@@ -168,50 +167,4 @@ impl State {
             Self::Waiting(reason) | Self::Terminated(reason) => reason.as_deref(),
         }
     }
-}
-
-/// Reads an answer of `/pods`, keeping labels within the default bound and no annotations.
-///
-/// `source` names the peer or file in errors.
-///
-/// # Errors
-/// When `body` is not a list of pods: not JSON, cut off, another document.
-pub fn parse(body: &[u8], source: &str) -> Result<PodList, KubeletError> {
-    parse_keeping(body, source, &Keep::default())
-}
-
-/// As [`parse`], with bounds and annotations of the caller's choice.
-///
-/// # Errors
-/// As [`parse`].
-pub fn parse_keeping(body: &[u8], source: &str, keep: &Keep) -> Result<PodList, KubeletError> {
-    let mut list = PodList::default();
-    let PodList { pods, problems, labels_dropped } = &mut list;
-    let document = Document { wanted: "a v1 PodList (the kubelet's /pods)", key: "items" };
-    document.read(body, source, &mut |index, raw| {
-        if let Some((pod, dropped)) =
-            item::read::<build::Built>(index, raw, keep, problems).map(build::Built::split)
-        {
-            *labels_dropped += u64::from(dropped);
-            pods.push(pod);
-        }
-    })?;
-    // Stable: of two with the same uid the one that came first stays.
-    pods.sort_by(|left, right| {
-        (&left.namespace, &left.name, &left.uid).cmp(&(&right.namespace, &right.name, &right.uid))
-    });
-    let mut seen = HashSet::with_capacity(pods.len());
-    let twice: Vec<bool> = pods.iter().map(|pod| !seen.insert(&*pod.uid)).collect();
-    let mut twice = twice.into_iter();
-    pods.retain(|pod| {
-        let twice = twice.next().unwrap_or(false);
-        if twice {
-            let subject = Subject::Pod { namespace: pod.namespace.to_string(), name: pod.name.to_string() };
-            let message = format!("another pod of the list has the same uid {:?}", pod.uid);
-            problems.push(Problem::new(subject, "metadata.uid".into(), message, Cost::Pod));
-        }
-        !twice
-    });
-    pods.shrink_to_fit();
-    Ok(list)
 }

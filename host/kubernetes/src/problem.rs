@@ -81,11 +81,14 @@ impl fmt::Display for Problem {
 pub struct Problems {
     kept: Vec<Problem>,
     total: usize,
+    /// Those that cost a pod.
+    pods: usize,
 }
 
 impl Problems {
     pub(crate) fn push(&mut self, problem: Problem) {
         self.total += 1;
+        self.pods += usize::from(problem.cost == Cost::Pod);
         if self.kept.len() < KEPT {
             self.kept.push(problem);
         }
@@ -99,6 +102,11 @@ impl Problems {
     /// How many there were, those that were not kept included.
     pub fn len(&self) -> usize {
         self.total
+    }
+
+    /// How many of them cost a pod.
+    pub fn pods_lost(&self) -> usize {
+        self.pods
     }
 
     /// Whether all was well.

@@ -3,15 +3,16 @@
 //! CPU, memory and network figures of the same document are not read: the kernel has them at the moment of the tick, the
 //! kubelet as of some seconds ago. File systems of containers and volumes only the kubelet knows without walking them.
 
+mod read;
 #[cfg(test)]
 mod tests;
 mod wire;
 
-use crate::document::Document;
-use crate::error::KubeletError;
-use crate::item::{self, Item, Notes, subject};
+use crate::item::{Item, Notes, subject};
 use crate::problem::Problems;
 use crate::text::{each, filled};
+
+pub use read::{SummaryReader, parse};
 
 /// The file systems of a node's pods.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -20,6 +21,8 @@ pub struct Summary {
     pub pods: Vec<PodStats>,
     /// Pods and fields that were left out because they are malformed.
     pub problems: Problems,
+    /// Pods that were left out because there are more than a node can have, or more than fit in memory.
+    pub left_out: u64,
 }
 
 impl Summary {
@@ -86,21 +89,6 @@ pub struct FsStats {
     pub inodes_free: Option<u64>,
     /// `inodesUsed`.
     pub inodes_used: Option<u64>,
-}
-
-/// Reads an answer of `/stats/summary`. `source` names the peer or file in errors.
-///
-/// # Errors
-/// When `body` is not a summary: not JSON, cut off, another document.
-pub fn parse(body: &[u8], source: &str) -> Result<Summary, KubeletError> {
-    let mut summary = Summary::default();
-    let Summary { pods, problems } = &mut summary;
-    let document = Document { wanted: "a summary (the kubelet's /stats/summary)", key: "pods" };
-    document.read(body, source, &mut |index, raw| {
-        pods.extend(item::read::<PodStats>(index, raw, &(), problems))
-    })?;
-    sort(pods, |pod| &pod.uid);
-    Ok(summary)
 }
 
 /// By key; of several with the same key the first stays.

@@ -6,7 +6,14 @@ use std::marker::PhantomData;
 use std::ops::Deref;
 
 use serde::de::value::MapAccessDeserializer;
-use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
+
+/// Entries that a list may have, containers of a pod and endpoints of a slice among them. A field with more is malformed.
+/// A list of empty objects takes a hundred times the memory of its text.
+const ENTRIES: usize = 4096;
+
+/// Pairs that a map of strings may have.
+const PAIRS: usize = 16_384;
 
 /// A string, borrowed where the document holds it without escapes. (`Option<Cow<str>>` would copy: serde borrows only for
 /// a field that is a `Cow` itself.)
@@ -73,6 +80,9 @@ impl<'de: 'a, 'a> Deserialize<'de> for Pairs<'a> {
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Pairs<'de>, A::Error> {
                 let mut pairs: Vec<(Text<'de>, Text<'de>)> = Vec::new();
                 while let Some(key) = map.next_key()? {
+                    if pairs.len() == PAIRS {
+                        return Err(A::Error::custom(format_args!("more than {PAIRS} entries")));
+                    }
                     // Go writes null for nothing; as a value of a string map it is the empty string there.
                     let value: Option<Text<'de>> = map.next_value()?;
                     pairs.push((key, value.unwrap_or(Text(Cow::Borrowed("")))));
@@ -140,6 +150,9 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for List<T> {
             fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<List<T>, A::Error> {
                 let mut list = Vec::new();
                 while let Some(element) = seq.next_element::<Option<T>>()? {
+                    if list.len() == ENTRIES {
+                        return Err(A::Error::custom(format_args!("more than {ENTRIES} entries")));
+                    }
                     list.extend(element);
                 }
                 Ok(List(list))

@@ -92,6 +92,9 @@ impl Answers {
             let age_ns = u64::try_from(at.elapsed().as_nanos()).unwrap_or(u64::MAX);
             ReadAt { at_ns: now_ns.saturating_sub(age_ns), now_ns }
         });
+        if let Some(left_out) = pods.map(|list| list.left_out).filter(|&left_out| left_out > 0) {
+            builder.gauge(node, "kubelet.pods_left_out", left_out as f64);
+        }
         if let Some(read_at) = kubelet.and_then(|data| data.summary_read_at) {
             builder.gauge(node, "kubelet.summary_age_ms", read_at.elapsed().as_millis() as f64);
         }

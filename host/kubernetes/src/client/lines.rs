@@ -2,9 +2,8 @@
 
 use std::ops::ControlFlow;
 
-/// Longest line that is held. Etcd stores at most 1.5 MiB an object; all watches of a process together must stay far below
-/// its memory limit, whatever a peer sends.
-pub(super) const LINE_BYTES: usize = 2 << 20;
+/// Longest line that is held: it is one object and little more.
+const LINE_BYTES: usize = crate::split::ELEMENT_BYTES;
 
 /// Longest line that is read over. What goes on beyond it is no event any more.
 const ENDLESS_BYTES: usize = 64 << 20;

@@ -4,20 +4,12 @@
 
 use serde::Deserialize;
 
-/// Largest object that is held, as for the lines of a watch: one that is larger costs itself alone.
-const OBJECT_BYTES: usize = super::lines::LINE_BYTES;
+use crate::split::{BESIDE_BYTES, Fault, SplitError, Splitter};
 
-/// Largest `metadata` of a list; it holds a version and a token.
-const METADATA_BYTES: usize = 64 * 1024;
+pub(super) use crate::split::Element;
 
 /// Largest list: three times what 150,000 pods are. What goes on beyond it is no list any more.
 const LIST_BYTES: u64 = 1 << 30;
-
-/// What stays allocated between objects.
-const KEPT_BYTES: usize = 64 * 1024;
-
-/// Longer keys at the top of a list are none that is looked for.
-const KEY_BYTES: usize = 32;
 
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub(super) enum ListError {
@@ -27,7 +19,7 @@ pub(super) enum ListError {
     Cut,
     #[error("the list has more than {} MiB", LIST_BYTES >> 20)]
     Endless,
-    #[error("the metadata of the list has more than {} KiB", METADATA_BYTES >> 10)]
+    #[error("the metadata of the list has more than {} KiB", BESIDE_BYTES >> 10)]
     LargeMetadata,
     #[error("the metadata of the list: {0}")]
     Metadata(String),
@@ -43,58 +35,16 @@ pub(super) struct ListMeta {
     pub(super) next: String,
 }
 
-/// An object of a list.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Element<'e> {
-    /// Its text.
-    Whole(&'e [u8]),
-    /// Larger than an object that is held.
-    TooLarge,
-}
-
-/// What is being copied.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Part {
-    Nothing,
-    Key,
-    Metadata,
-    Item,
-    /// An item that is too large: only its end is looked for.
-    LargeItem,
-}
-
 /// Splits; whether an object is good JSON is for its reader to find out.
 pub(super) struct ListReader {
-    depth: u32,
-    in_string: bool,
-    escaped: bool,
-    /// A colon was seen at the top: what comes is a value.
-    value: bool,
-    in_items: bool,
-    items: bool,
-    part: Part,
-    key: Vec<u8>,
-    object: Vec<u8>,
-    metadata: Vec<u8>,
+    splitter: Splitter,
     /// Bytes of all of it so far.
     read: u64,
 }
 
 impl ListReader {
     pub(super) fn new() -> Self {
-        Self {
-            depth: 0,
-            in_string: false,
-            escaped: false,
-            value: false,
-            in_items: false,
-            items: false,
-            part: Part::Nothing,
-            key: Vec::new(),
-            object: Vec::new(),
-            metadata: Vec::new(),
-            read: 0,
-        }
+        Self { splitter: Splitter::new("items", &["metadata"]), read: 0 }
     }
 
     /// Calls `each` with every object that is complete with these bytes.
@@ -103,126 +53,22 @@ impl ListReader {
         if self.read > LIST_BYTES {
             return Err(ListError::Endless);
         }
-        // First byte of the part that is being copied, within these bytes.
-        let mut from = 0;
-        let mut at = 0;
-        while let Some(&byte) = bytes.get(at) {
-            if self.in_string {
-                match byte {
-                    _ if self.escaped => self.escaped = false,
-                    b'\\' => self.escaped = true,
-                    b'"' => {
-                        self.in_string = false;
-                        if self.part == Part::Key {
-                            self.key.extend(&bytes[from..at]);
-                            self.part = Part::Nothing;
-                        }
-                    }
-                    _ => {}
-                }
-                at += 1;
-                continue;
-            }
-            match byte {
-                b'"' => {
-                    self.in_string = true;
-                    if self.depth == 1 && !self.value {
-                        self.key.clear();
-                        self.part = Part::Key;
-                        from = at + 1;
-                    }
-                }
-                b':' if self.depth == 1 => self.value = true,
-                b',' if self.depth == 1 => self.value = false,
-                b'{' | b'[' => {
-                    let known = self.depth == 1 && self.value;
-                    match (self.depth, byte) {
-                        (0, b'[') => return Err(ListError::NoList),
-                        (1, b'{') if known && self.key == b"metadata" => {
-                            self.metadata.clear();
-                            self.part = Part::Metadata;
-                            from = at;
-                        }
-                        (1, b'[') if known && self.key == b"items" => {
-                            self.in_items = true;
-                            self.items = true;
-                        }
-                        (2, b'{') if self.in_items => {
-                            self.part = Part::Item;
-                            from = at;
-                        }
-                        _ => {}
-                    }
-                    self.depth += 1;
-                }
-                b'}' | b']' => {
-                    self.depth = self.depth.checked_sub(1).ok_or(ListError::NoList)?;
-                    match (self.depth, self.part) {
-                        (2, Part::Item) => {
-                            self.item(&bytes[from..=at], each);
-                            self.part = Part::Nothing;
-                        }
-                        (2, Part::LargeItem) => self.part = Part::Nothing,
-                        (1, Part::Metadata) => {
-                            self.metadata.extend(&bytes[from..=at]);
-                            self.part = Part::Nothing;
-                        }
-                        (1, _) => self.in_items = false,
-                        _ => {}
-                    }
-                }
-                // A list may be null, Go's empty one.
-                b'n' if self.depth == 1 && self.value && self.key == b"items" => self.items = true,
-                _ if self.depth == 0 && !byte.is_ascii_whitespace() => return Err(ListError::NoList),
-                _ => {}
-            }
-            at += 1;
-        }
-        let rest = &bytes[from.min(bytes.len())..];
-        match self.part {
-            Part::Nothing | Part::LargeItem => {}
-            Part::Key if self.key.len() + rest.len() > KEY_BYTES => {
-                self.key.clear();
-                self.part = Part::Nothing;
-            }
-            Part::Key => self.key.extend(rest),
-            Part::Metadata => self.metadata.extend(rest),
-            Part::Item if self.object.len() + rest.len() > OBJECT_BYTES => {
-                self.object = Vec::new();
-                self.part = Part::LargeItem;
-                each(Element::TooLarge);
-            }
-            Part::Item => self.object.extend(rest),
-        }
-        if self.metadata.len() > METADATA_BYTES { Err(ListError::LargeMetadata) } else { Ok(()) }
-    }
-
-    /// An item that ends with `end`.
-    fn item(&mut self, end: &[u8], each: &mut dyn FnMut(Element<'_>)) {
-        if self.object.len() + end.len() > OBJECT_BYTES {
-            each(Element::TooLarge);
-            self.object = Vec::new();
-            return;
-        }
-        if self.object.is_empty() {
-            return each(Element::Whole(end));
-        }
-        self.object.extend(end);
-        each(Element::Whole(&self.object));
-        self.object.clear();
-        self.object.shrink_to(KEPT_BYTES);
+        self.splitter.push(bytes, each)?;
+        if self.splitter.is_too_large("metadata") { Err(ListError::LargeMetadata) } else { Ok(()) }
     }
 
     /// After the last bytes.
     pub(super) fn finish(self) -> Result<ListMeta, ListError> {
-        if self.depth > 0 {
-            return Err(ListError::Cut);
-        }
-        if !self.items {
+        if self.splitter.is_blank() {
             return Err(ListError::NoList);
         }
+        self.splitter.finish()?;
+        if !self.splitter.has_list() {
+            return Err(ListError::NoList);
+        }
+        let metadata = self.splitter.beside("metadata").unwrap_or_default();
         let meta: ListMeta =
-            serde_json::from_slice(&self.metadata).map_err(|error| ListError::Metadata(error.to_string()))?;
+            serde_json::from_slice(metadata).map_err(|error| ListError::Metadata(error.to_string()))?;
         match meta.resource_version.is_empty() {
             true => Err(ListError::Metadata("no resourceVersion".into())),
             false => Ok(meta),
@@ -230,9 +76,16 @@ impl ListReader {
     }
 }
 
+impl From<SplitError> for ListError {
+    fn from(error: SplitError) -> Self {
+        if error.fault == Fault::Cut { Self::Cut } else { Self::NoList }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::split::ELEMENT_BYTES;
     use proptest::prelude::*;
 
     const LIST: &str = r#"{"kind":"PodList","metadata":{"resourceVersion":"7","continue":"abc","x":{"items":[{}]}},
@@ -297,7 +150,7 @@ mod tests {
 
     #[test]
     fn an_object_that_is_too_large_costs_itself_alone() {
-        let large = format!(r#"{{"a":"{}"}}"#, "x".repeat(OBJECT_BYTES));
+        let large = format!(r#"{{"a":"{}"}}"#, "x".repeat(ELEMENT_BYTES));
         let list =
             format!(r#"{{"items":[{{"b":1}},{large},{{"c":[]}}],"metadata":{{"resourceVersion":"1"}}}}"#);
         for size in [65_537, 1 << 20, list.len()] {
@@ -320,8 +173,8 @@ mod tests {
             reader.push(begin.as_bytes(), &mut |_| {}).unwrap();
             let found = (0..6).find_map(|_| {
                 let error = reader.push(&piece, &mut |_| {}).err();
-                let held = reader.object.capacity() + reader.key.capacity();
-                assert!(held <= 2 * OBJECT_BYTES, "{begin}: {held}");
+                let held = reader.splitter.held();
+                assert!(held <= 2 * ELEMENT_BYTES, "{begin}: {held}");
                 error
             });
             assert_eq!(found, Some(error), "{begin}");

@@ -10,8 +10,9 @@ use kube::client::Body;
 
 use crate::client::reflect::status_of;
 use crate::client::{Peer, explain_for};
-use crate::error::KubeletError;
 use insightd_peer::Status;
+
+use super::incoming::{Incoming, Taken};
 
 /// What one answer may cost.
 #[derive(Clone, Copy)]
@@ -20,15 +21,14 @@ pub(super) struct Limits {
     pub(super) max_answer_bytes: usize,
 }
 
-/// Elements, those that were left out because they are malformed, and the document.
-type Read<'r, T> = dyn Fn(&[u8]) -> Result<(usize, usize, T), KubeletError> + Sync + 'r;
-
 pub(super) struct Endpoint<T> {
     path: &'static str,
     pub(super) known: Option<Arc<T>>,
     pub(super) read_at: Option<Instant>,
     /// Elements of what is known.
     elements: usize,
+    /// Pods that did not fit into what is known.
+    left_out: u64,
     /// The last answer had no elements, and was not believed.
     doubted: bool,
     /// Attempts that ended, well or not.
@@ -45,6 +45,7 @@ impl<T> Endpoint<T> {
             known: None,
             read_at: None,
             elements: 0,
+            left_out: 0,
             doubted: false,
             attempts: 0,
             took: Duration::ZERO,
@@ -65,16 +66,17 @@ impl<T> Endpoint<T> {
         client: &kube::Client,
         limits: Limits,
         status: &Status,
-        read: &Read<'_, T>,
+        reader: impl Incoming<Document = T>,
     ) -> bool {
         let began = Instant::now();
         status.requested();
-        let answer = match tokio::time::timeout(limits.timeout, self.ask(client, limits, status)).await {
+        let asked = self.ask(client, limits, status, reader);
+        let answer = match tokio::time::timeout(limits.timeout, asked).await {
             Ok(answer) => answer,
             Err(_) => Err(format!("no complete answer within {} s", limits.timeout.as_secs_f32())),
         };
         self.attempts += 1;
-        let taken = answer.and_then(|body| self.take(&body, read));
+        let taken = answer.and_then(|taken| self.take(taken, status));
         self.took = began.elapsed();
         match taken {
             Ok(()) => {
@@ -89,8 +91,14 @@ impl<T> Endpoint<T> {
         }
     }
 
-    /// The buffer is of one call: some megabytes that nobody needs for the rest of the minute.
-    async fn ask(&self, client: &kube::Client, limits: Limits, status: &Status) -> Result<Vec<u8>, String> {
+    /// The answer is read while it arrives: no more of it is held than one pod and what is kept.
+    async fn ask<R: Incoming<Document = T>>(
+        &self,
+        client: &kube::Client,
+        limits: Limits,
+        status: &Status,
+        mut reader: R,
+    ) -> Result<Taken<T>, String> {
         let words = |error: &kube::Error| explain_for(Peer::Kubelet, error, "get", self.path);
         let request = Request::get(self.path)
             .body(Body::empty())
@@ -101,24 +109,23 @@ impl<T> Endpoint<T> {
             return Err(words(&kube::Error::Api(status.boxed())));
         }
         let mut body = response.into_body();
-        let mut bytes = Vec::new();
+        let mut received = 0;
         while let Some(frame) = body.frame().await {
             let frame = frame.map_err(|error| words(&error))?;
             let Some(data) = frame.data_ref() else { continue };
             status.received(data.len() as u64);
-            if bytes.len() + data.len() > limits.max_answer_bytes {
-                return Err(format!(
-                    "the answer has more than kubelet.max_answer_bytes = {} bytes",
-                    limits.max_answer_bytes
-                ));
+            received += data.len();
+            if received > limits.max_answer_bytes {
+                return Err(format!("the answer has more than {} bytes", limits.max_answer_bytes));
             }
-            bytes.extend_from_slice(data);
+            reader.push(data).map_err(|error| error.to_string())?;
         }
-        Ok(bytes)
+        reader.finish().map_err(|error| error.to_string())
     }
 
-    fn take(&mut self, body: &[u8], read: &Read<'_, T>) -> Result<(), String> {
-        let (elements, malformed, document) = read(body).map_err(|error| error.to_string())?;
+    fn take(&mut self, taken: Taken<T>, status: &Status) -> Result<(), String> {
+        let Taken { document, pods: elements, malformed, lost, left_out } = taken;
+        status.left_out(lost as u64 + left_out);
         if elements == 0 && malformed > 0 {
             return Err(format!("none of its pods could be read ({malformed} problems)"));
         }
@@ -130,6 +137,15 @@ impl<T> Endpoint<T> {
         }
         self.doubted = false;
         self.elements = elements;
+        if left_out > 0 && self.left_out == 0 {
+            tracing::warn!(
+                path = self.path,
+                kept = elements,
+                left_out,
+                "the kubelet names more pods than the agent takes: those that ended are left out first"
+            );
+        }
+        self.left_out = left_out;
         self.known = Some(Arc::new(document));
         self.read_at = Some(Instant::now());
         Ok(())

@@ -1,4 +1,4 @@
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::*;
 use crate::client::testing::{Answer, Asked, Server};
@@ -99,7 +99,7 @@ async fn answers_that_cannot_be_right_leave_what_is_known() {
         ("not yet", Answer::ok().send(status)),
         ("names no pods, and 2 before", pods(&[])),
         ("none of its pods could be read", Answer::ok().send(odd)),
-        ("kubelet.max_answer_bytes = 1048576", Answer::ok().send(vec![b' '; 1 << 20]).send(" ")),
+        ("more than 1048576 bytes", Answer::ok().send(vec![b' '; 1 << 20]).send(" ")),
         ("cannot get /pods", Answer::ok().send(r#"{"items":[]}"#).cut()),
         ("grant `get` on `nodes/pods`", Answer::status(403).send("Forbidden (user=x)")),
     ];
@@ -114,6 +114,25 @@ async fn answers_that_cannot_be_right_leave_what_is_known() {
         assert_eq!(data.pods_read_at, good.pods_read_at, "{says}: as old as it is");
         assert!(data.summary_read_at > good.summary_read_at, "{says}: costs the summary nothing");
     }
+}
+
+#[tokio::test]
+async fn pods_that_do_not_fit_or_cannot_be_read_are_counted() {
+    let server = lists(|_| {
+        let mut items: Vec<Value> = (0..2600)
+            .map(|number| json!({"metadata": {"name": format!("p{number:04}"), "namespace": "n", "uid": number.to_string()}}))
+            .collect();
+        items[7] = json!(7);
+        Answer::ok().send(json!({ "items": items }).to_string())
+    })
+    .await;
+    let (mut kubelet, status) = kubelet(settings(&server.url));
+    let data = kubelet.fetch().await;
+    let list = data.pods.as_ref().unwrap();
+    assert_eq!((list.pods.len(), list.left_out, list.problems.len()), (2500, 99, 1));
+    assert_eq!(status.snapshot().left_out, 100);
+    kubelet.fetch().await;
+    assert_eq!(status.snapshot().left_out, 200, "once for each answer");
 }
 
 #[tokio::test]

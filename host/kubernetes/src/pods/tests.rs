@@ -1,3 +1,4 @@
+mod bounds;
 mod broken;
 
 use serde_json::{Value, json};

@@ -1,6 +1,7 @@
 use serde_json::json;
 
-use super::{FsStats, Summary, parse};
+use super::{FsStats, Summary, SummaryReader, parse};
+use crate::pods;
 use crate::{Cost, KubeletError};
 
 const SUMMARY: &str = include_str!("../../tests/data/summary.json");
@@ -92,4 +93,22 @@ fn whole_documents_that_are_not_summaries() {
     assert!(matches!(parse(b"{\"pods\": [", "s").unwrap_err(), KubeletError::Syntax { line: 1, .. }));
     assert!(matches!(parse(b"", "s").unwrap_err(), KubeletError::Empty { .. }));
     assert!(parse(br#"{"node": {}, "pods": null}"#, "s").unwrap().pods.is_empty());
+}
+
+#[test]
+fn where_not_all_fit_those_of_known_pods_are_kept() {
+    let uids = (0..3000).map(|number| format!("u{number:04}"));
+    let all: Vec<_> = uids.map(|uid| json!({"podRef": {"uid": uid}})).collect();
+    let body = json!({ "pods": all }).to_string();
+    let known = json!({"items": [
+        {"metadata": {"name": "a", "namespace": "n", "uid": "u2999"}},
+        {"metadata": {"name": "b", "namespace": "n", "uid": "mirror", "annotations": {"kubernetes.io/config.hash": "u2998"}}},
+    ]});
+    let known = pods::parse(known.to_string().as_bytes(), "test").unwrap();
+    let mut reader = SummaryReader::new("test", Some(&known));
+    reader.push(body.as_bytes()).unwrap();
+    let summary = reader.finish().unwrap();
+    assert_eq!((summary.pods.len(), summary.left_out), (2500, 500));
+    assert!(["u0000", "u2497", "u2998", "u2999"].iter().all(|uid| summary.pod(uid).is_some()));
+    assert!(summary.pod("u2498").is_none());
 }

@@ -149,19 +149,77 @@ fn what_makes_a_pod_unusable_costs_that_pod() {
 }
 
 #[test]
-fn a_pod_with_no_end_of_broken_fields_is_given_up() {
-    let statuses: Vec<Value> = (0..1000).map(|_| json!({"restartCount": "x"})).collect();
+fn however_many_fields_are_broken_each_costs_itself() {
+    let statuses: Vec<Value> = (0..1000)
+        .map(|number| json!({"name": format!("c{number}"), "image": "i", "restartCount": if number % 2 == 0 { json!("x") } else { json!(number) }}))
+        .collect();
     let list = read(json!([
         pod_with("/status/containerStatuses", Value::Array(statuses)),
         {"metadata": {"name": "q", "namespace": "n", "uid": "v"}}
     ]));
-    assert_eq!(&*only(&list).name, "q");
-    assert_eq!(list.problems.len(), 17);
-    assert!(
-        list.problems
-            .iter()
-            .any(|problem| problem.cost == Cost::Pod && problem.message.contains("16 fields"))
+    assert_eq!(list.problems.len(), 500);
+    assert!(list.problems.iter().all(|problem| problem.cost == Cost::Field));
+    assert_eq!(list.pods.len(), 2);
+    let found = |name: &str| {
+        let pod = &list.pods[0];
+        pod.containers.iter().find(|container| &*container.name == name).map(|container| container.restarts)
+    };
+    assert_eq!((found("c6"), found("c7")), (Some(None), Some(Some(7))));
+}
+
+/// A list of which nothing has the right type is not walked for minutes: what stands beside a broken field goes with it.
+#[test]
+fn a_list_that_is_broken_throughout_keeps_its_pods() {
+    let labels: serde_json::Map<String, Value> =
+        (0..8000).map(|number| (format!("key-{number}"), json!(1))).collect();
+    let mut pod = pod_with("/metadata/labels", Value::Object(labels));
+    pod["metadata"]["annotations"] = json!({"padding": "x".repeat(900 << 10)});
+    let list = read(
+        json!([pod, {"metadata": {"name": "q", "namespace": "n", "uid": "v", "labels": {"a": "1", "b": 2}}}]),
     );
+    assert_eq!(list.pods.len(), 2);
+    assert_eq!((&*list.pods[0].containers[0].name, list.pods[0].containers[0].restarts), ("one", Some(1)));
+    assert!(list.pods[0].labels.is_empty());
+    assert!(list.problems.len() < 100, "{}", list.problems.len());
+}
+
+#[test]
+fn lists_and_maps_without_end_cost_that_field() {
+    let many = |count: usize| Value::Array(vec![json!({}); count]);
+    for (pointer, value, path) in [
+        ("/status/conditions", many(4097), "status.conditions"),
+        ("/spec/containers", many(4097), "spec.containers"),
+        (
+            "/metadata/labels",
+            Value::Object((0..16_385).map(|number| (number.to_string(), json!("x"))).collect()),
+            "metadata.labels",
+        ),
+    ] {
+        let list = read(json!([pod_with(pointer, value)]));
+        assert_eq!(only(&list).containers[0].restarts, Some(1), "{path}");
+        let problem = list.problems.iter().next().unwrap();
+        assert_eq!((problem.path.as_str(), problem.cost), (path, Cost::Field));
+        assert!(problem.message.starts_with("more than "), "{problem}");
+    }
+    let list = read(json!([pod_with("/status/conditions", many(4096))]));
+    assert!(list.problems.is_empty(), "{:?}", list.problems);
+    // A tree of all of it would take a hundred times the memory of the text.
+    let list = read(json!([pod_with("/x", many(40_000)), pod_with("/metadata/labels", json!([{"a": 1}]))]));
+    assert_eq!(list.pods.len(), 1);
+    let mut huge = pod_with("/metadata/labels", json!(1));
+    huge["x"] = many(40_000);
+    let list = read(json!([huge, {"metadata": {"name": "q", "namespace": "n", "uid": "v"}}]));
+    assert_eq!((&*only(&list).name, list.problems.len()), ("q", 1));
+}
+
+#[test]
+fn a_pod_that_is_too_large_costs_that_pod() {
+    let mut large = pod_with("/metadata/labels", json!({}));
+    large["x"] = json!("x".repeat(2 << 20));
+    let list = read(json!([large, {"metadata": {"name": "q", "namespace": "n", "uid": "v"}}]));
+    assert_eq!(&*only(&list).name, "q");
+    let problem = list.problems.iter().next().unwrap();
+    assert_eq!(problem.to_string(), "pod number 0 of the list: it has more than 2 MiB; the pod is left out");
 }
 
 #[test]
@@ -230,7 +288,7 @@ fn whole_documents_that_are_not_lists() {
     assert!(matches!(error(" \n"), KubeletError::Empty { .. }));
     assert_eq!(
         text("Unauthorized"),
-        "https://10.0.0.7:10250/pods: line 1, column 1: expected value, wanted a v1 PodList (the kubelet's /pods); \
+        "https://10.0.0.7:10250/pods: line 1, column 1: expected an object, wanted a v1 PodList (the kubelet's /pods); \
          it begins \"Unauthorized\""
     );
     let cut = error("{\n  \"items\": [\n    {\"metadata\": {\"na");

@@ -1,0 +1,143 @@
+//! As many elements of a list as fit: the first ones in an order of their own, whatever order they come in.
+
+use std::cmp::Ordering;
+use std::collections::BinaryHeap;
+
+/// Elements of one list that are read; what comes after them is only counted.
+pub(crate) const READ: usize = 16_384;
+
+/// Something that is kept in memory until the next answer.
+pub(crate) trait Kept {
+    /// The order in which elements are kept: the least first.
+    fn rank(&self, other: &Self) -> Ordering;
+
+    /// About how much memory it takes.
+    fn bytes(&self) -> usize;
+}
+
+/// Bounds on what is kept.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Bounds {
+    /// Elements.
+    pub(crate) count: usize,
+    /// Memory of all of them.
+    pub(crate) bytes: usize,
+}
+
+/// The elements that are kept so far, and how many are not.
+#[derive(Debug)]
+pub(crate) struct Most<T> {
+    bounds: Bounds,
+    heap: BinaryHeap<Entry<T>>,
+    bytes: usize,
+    /// The first element in the order that did not fit. None after it is kept, even a smaller one: which ones are kept must
+    /// not depend on how they come.
+    first_out: Option<Entry<T>>,
+    left_out: u64,
+}
+
+#[derive(Debug)]
+struct Entry<T> {
+    item: T,
+    bytes: usize,
+    /// Of two elements of the same rank, the one that came first is kept.
+    index: usize,
+}
+
+impl<T: Kept> Most<T> {
+    pub(crate) fn new(bounds: Bounds) -> Self {
+        Self { bounds, heap: BinaryHeap::new(), bytes: 0, first_out: None, left_out: 0 }
+    }
+
+    /// Keeps `item`, the element `index` of the list, or the ones before it in the order.
+    pub(crate) fn push(&mut self, index: usize, item: T) {
+        let bytes = item.bytes();
+        let entry = Entry { item, bytes, index };
+        if self.first_out.as_ref().is_some_and(|first_out| entry > *first_out) {
+            return self.leave_out();
+        }
+        self.bytes += bytes;
+        self.heap.push(entry);
+        while self.heap.len() > self.bounds.count || self.bytes > self.bounds.bytes {
+            let Some(last) = self.heap.pop() else { break };
+            self.bytes -= last.bytes;
+            self.first_out = Some(last);
+            self.left_out += 1;
+        }
+    }
+
+    /// Counts an element that is not even read.
+    pub(crate) fn leave_out(&mut self) {
+        self.left_out += 1;
+    }
+
+    /// The elements in their order, and how many were left out.
+    pub(crate) fn finish(self) -> (Vec<T>, u64) {
+        (self.heap.into_sorted_vec().into_iter().map(|entry| entry.item).collect(), self.left_out)
+    }
+}
+
+impl<T: Kept> Ord for Entry<T> {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.item.rank(&other.item).then(self.index.cmp(&other.index))
+    }
+}
+
+impl<T: Kept> PartialOrd for Entry<T> {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl<T: Kept> PartialEq for Entry<T> {
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other).is_eq()
+    }
+}
+
+impl<T: Kept> Eq for Entry<T> {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug, PartialEq)]
+    struct Letter(char, usize);
+
+    impl Kept for Letter {
+        fn rank(&self, other: &Self) -> Ordering {
+            self.0.cmp(&other.0)
+        }
+
+        fn bytes(&self) -> usize {
+            self.1
+        }
+    }
+
+    fn kept(bounds: Bounds, letters: &[(char, usize)]) -> (Vec<Letter>, u64) {
+        let mut most = Most::new(bounds);
+        for (index, &(letter, bytes)) in letters.iter().enumerate() {
+            most.push(index, Letter(letter, bytes));
+        }
+        most.finish()
+    }
+
+    #[test]
+    fn the_same_ones_in_whatever_order_they_come() {
+        let bounds = Bounds { count: 3, bytes: 100 };
+        for letters in [[('d', 1), ('a', 1), ('c', 1), ('b', 1)], [('a', 1), ('b', 1), ('c', 1), ('d', 1)]] {
+            assert_eq!(kept(bounds, &letters), (vec![Letter('a', 1), Letter('b', 1), Letter('c', 1)], 1));
+        }
+        for letters in [[('a', 60), ('b', 60), ('c', 30)], [('c', 30), ('b', 60), ('a', 60)]] {
+            assert_eq!(kept(bounds, &letters), (vec![Letter('a', 60)], 2), "bytes");
+        }
+        assert_eq!(kept(bounds, &[('a', 101)]), (vec![], 1));
+        assert_eq!(kept(bounds, &[]), (vec![], 0));
+    }
+
+    #[test]
+    fn of_equal_ones_the_first() {
+        let bounds = Bounds { count: 1, bytes: 100 };
+        assert_eq!(kept(bounds, &[('a', 1), ('a', 2)]), (vec![Letter('a', 1)], 1));
+    }
+}

@@ -1,0 +1,142 @@
+//! From the answer of `/pods` to the list, within bounds.
+
+use std::cmp::Ordering;
+use std::collections::HashSet;
+
+use crate::document::{Document, Reader};
+use crate::error::KubeletError;
+use crate::item::{self, Effort};
+use crate::most::{Bounds, Kept, Most, READ};
+use crate::problem::{Cost, Problem, Problems, Subject};
+
+use super::build::Built;
+use super::{Container, Keep, Owner, Pod, PodList, Texts};
+
+const DOCUMENT: Document = Document { wanted: "a v1 PodList (the kubelet's /pods)", key: "items" };
+
+/// Five times what the largest nodes run (500, by `maxPods`): the list also has pods that ended and were not deleted.
+const BOUNDS: Bounds = Bounds { count: 2500, bytes: 8 << 20 };
+
+/// Reads an answer of `/pods` while it arrives. Holds one pod's text and what is kept of the others.
+#[derive(Debug)]
+pub struct PodReader<'k> {
+    document: Reader,
+    keep: &'k Keep,
+    kept: Most<Pod>,
+    problems: Problems,
+    labels_dropped: u64,
+    effort: Effort,
+}
+
+impl<'k> PodReader<'k> {
+    /// `source` names the peer or file in errors.
+    pub fn new(source: &str, keep: &'k Keep) -> Self {
+        Self {
+            document: Reader::new(DOCUMENT, source),
+            keep,
+            kept: Most::new(BOUNDS),
+            problems: Problems::default(),
+            labels_dropped: 0,
+            effort: Effort::default(),
+        }
+    }
+
+    /// Reads the next bytes.
+    ///
+    /// # Errors
+    /// When they are not of a list of pods: not JSON, another document.
+    pub fn push(&mut self, bytes: &[u8]) -> Result<(), KubeletError> {
+        let Self { document, keep, kept, problems, labels_dropped, effort } = self;
+        document.push(bytes, &mut |index, element| {
+            if index >= READ {
+                return kept.leave_out();
+            }
+            let built = item::read::<Built>(index, element, keep, effort, problems);
+            if let Some((pod, dropped)) = built.map(Built::split) {
+                *labels_dropped += u64::from(dropped);
+                kept.push(index, pod);
+            }
+        })
+    }
+
+    /// The list, after the last bytes.
+    ///
+    /// # Errors
+    /// As for [`PodReader::push`], or the list is cut off: half a list of pods looks like pods that ended.
+    pub fn finish(self) -> Result<PodList, KubeletError> {
+        self.document.finish()?;
+        let Self { kept, mut problems, labels_dropped, .. } = self;
+        let (mut pods, left_out) = kept.finish();
+        // Stable: of two with the same uid the one that came first stays.
+        pods.sort_by(by_name);
+        let mut seen = HashSet::with_capacity(pods.len());
+        let twice: Vec<bool> = pods.iter().map(|pod| !seen.insert(&*pod.uid)).collect();
+        let mut twice = twice.into_iter();
+        pods.retain(|pod| {
+            let twice = twice.next().unwrap_or(false);
+            if twice {
+                let subject =
+                    Subject::Pod { namespace: pod.namespace.to_string(), name: pod.name.to_string() };
+                let message = format!("another pod of the list has the same uid {:?}", pod.uid);
+                problems.push(Problem::new(subject, "metadata.uid".into(), message, Cost::Pod));
+            }
+            !twice
+        });
+        pods.shrink_to_fit();
+        Ok(PodList { pods, problems, labels_dropped, left_out })
+    }
+}
+
+/// Reads an answer of `/pods`, keeping labels within the default bound and no annotations.
+///
+/// `source` names the peer or file in errors.
+///
+/// # Errors
+/// When `body` is not a list of pods: not JSON, cut off, another document.
+pub fn parse(body: &[u8], source: &str) -> Result<PodList, KubeletError> {
+    parse_keeping(body, source, &Keep::default())
+}
+
+/// As [`parse`], with bounds and annotations of the caller's choice.
+///
+/// # Errors
+/// As [`parse`].
+pub fn parse_keeping(body: &[u8], source: &str, keep: &Keep) -> Result<PodList, KubeletError> {
+    let mut reader = PodReader::new(source, keep);
+    reader.push(body)?;
+    reader.finish()
+}
+
+fn by_name(left: &Pod, right: &Pod) -> Ordering {
+    (&left.namespace, &left.name, &left.uid).cmp(&(&right.namespace, &right.name, &right.uid))
+}
+
+impl Kept for Pod {
+    /// Pods that ended last; Jobs leave them behind by the thousand.
+    fn rank(&self, other: &Self) -> Ordering {
+        let has_ended = |pod: &Self| matches!(pod.phase.as_deref(), Some("Succeeded" | "Failed"));
+        has_ended(self).cmp(&has_ended(other)).then_with(|| by_name(self, other))
+    }
+
+    fn bytes(&self) -> usize {
+        let Self { uid, name, namespace, phase, qos, ip, config_hash, .. } = self;
+        let words = [phase, qos, ip, config_hash].into_iter().flatten().chain([uid, name, namespace]);
+        let owners = self.owners.iter().map(|owner| size_of::<Owner>() + owner.kind.len() + owner.name.len());
+        size_of::<Self>()
+            + words.map(|word| word.len()).sum::<usize>()
+            + [&self.conditions, &self.labels, &self.annotations].into_iter().map(texts).sum::<usize>()
+            + owners.sum::<usize>()
+            + self.containers.iter().map(container).sum::<usize>()
+    }
+}
+
+fn texts(texts: &Texts) -> usize {
+    texts.iter().map(|(key, value)| size_of::<(Box<str>, Box<str>)>() + key.len() + value.len()).sum()
+}
+
+fn container(container: &Container) -> usize {
+    let Container { name, image, runtime, id, state, last_termination_reason, .. } = container;
+    let words = [image, runtime, id, last_termination_reason].into_iter().flatten().map(|word| word.len());
+    let reason = state.as_ref().and_then(|state| state.reason()).map_or(0, str::len);
+    size_of::<Container>() + name.len() + words.sum::<usize>() + reason
+}

@@ -1,0 +1,105 @@
+//! From the answer of `/stats/summary` to the statistics, within bounds.
+
+use std::cmp::Ordering;
+use std::collections::HashSet;
+
+use crate::document::{Document, Reader};
+use crate::error::KubeletError;
+use crate::item::{self, Effort};
+use crate::most::{Bounds, Kept, Most, READ};
+use crate::pods::PodList;
+use crate::problem::Problems;
+
+use super::{ContainerStats, PodStats, Summary, VolumeStats, sort};
+
+const DOCUMENT: Document = Document { wanted: "a summary (the kubelet's /stats/summary)", key: "pods" };
+
+/// As for the list of pods.
+const BOUNDS: Bounds = Bounds { count: 2500, bytes: 8 << 20 };
+
+/// Reads an answer of `/stats/summary` while it arrives. Holds one pod's text and what is kept of the others.
+#[derive(Debug)]
+pub struct SummaryReader<'p> {
+    document: Reader,
+    /// Uids of the pods that are known; those are kept first.
+    known: HashSet<&'p str>,
+    kept: Most<Ranked>,
+    problems: Problems,
+    effort: Effort,
+}
+
+#[derive(Debug)]
+struct Ranked {
+    stats: PodStats,
+    is_unknown: bool,
+}
+
+impl<'p> SummaryReader<'p> {
+    /// `source` names the peer or file in errors. Where there are more pods than fit, those of `pods` are kept.
+    pub fn new(source: &str, pods: Option<&'p PodList>) -> Self {
+        let pods = pods.into_iter().flat_map(|list| &list.pods);
+        Self {
+            document: Reader::new(DOCUMENT, source),
+            known: pods.flat_map(|pod| [Some(&*pod.uid), pod.config_hash.as_deref()]).flatten().collect(),
+            kept: Most::new(BOUNDS),
+            problems: Problems::default(),
+            effort: Effort::default(),
+        }
+    }
+
+    /// Reads the next bytes.
+    ///
+    /// # Errors
+    /// When they are not of a summary: not JSON, another document.
+    pub fn push(&mut self, bytes: &[u8]) -> Result<(), KubeletError> {
+        let Self { document, known, kept, problems, effort } = self;
+        document.push(bytes, &mut |index, element| {
+            if index >= READ {
+                return kept.leave_out();
+            }
+            if let Some(stats) = item::read::<PodStats>(index, element, &(), effort, problems) {
+                let is_unknown = !known.contains(&*stats.uid);
+                kept.push(index, Ranked { stats, is_unknown });
+            }
+        })
+    }
+
+    /// The statistics, after the last bytes.
+    ///
+    /// # Errors
+    /// As for [`SummaryReader::push`], or the summary is cut off.
+    pub fn finish(self) -> Result<Summary, KubeletError> {
+        self.document.finish()?;
+        let (pods, left_out) = self.kept.finish();
+        let mut pods: Vec<PodStats> = pods.into_iter().map(|ranked| ranked.stats).collect();
+        sort(&mut pods, |pod| &pod.uid);
+        Ok(Summary { pods, problems: self.problems, left_out })
+    }
+}
+
+/// Reads an answer of `/stats/summary`. `source` names the peer or file in errors.
+///
+/// # Errors
+/// When `body` is not a summary: not JSON, cut off, another document.
+pub fn parse(body: &[u8], source: &str) -> Result<Summary, KubeletError> {
+    let mut reader = SummaryReader::new(source, None);
+    reader.push(body)?;
+    reader.finish()
+}
+
+impl Kept for Ranked {
+    fn rank(&self, other: &Self) -> Ordering {
+        (self.is_unknown, &self.stats.uid).cmp(&(other.is_unknown, &other.stats.uid))
+    }
+
+    fn bytes(&self) -> usize {
+        let PodStats { uid, containers, volumes, .. } = &self.stats;
+        let containers =
+            containers.iter().map(|container| size_of::<ContainerStats>() + container.name.len());
+        let volumes = volumes.iter().map(|volume| {
+            let claim = volume.claim.as_ref().map_or(0, |claim| claim.len());
+            size_of::<VolumeStats>() + volume.name.len() + claim
+        });
+        size_of::<Self>() + uid.len() + containers.sum::<usize>() + volumes.sum::<usize>()
+    }
+}

@@ -1,0 +1,204 @@
+//! What answers of the kubelet cost, in memory, whatever it sends: the agent shares 128 MiB with its compiler.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails there")]
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::time::Duration;
+
+use insightd_kubernetes::kubelet::{Kubelet, KubeletData, KubeletSettings};
+use insightd_kubernetes::pods::Keep;
+use insightd_peer::Status;
+
+/// Bytes that are allocated, and the most that ever were.
+struct Counting {
+    now: AtomicUsize,
+    peak: AtomicUsize,
+}
+
+#[global_allocator]
+static MEMORY: Counting = Counting { now: AtomicUsize::new(0), peak: AtomicUsize::new(0) };
+
+// SAFETY: everything is the system's allocator; beside it are counts.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        let now = self.now.fetch_add(layout.size(), Relaxed) + layout.size();
+        self.peak.fetch_max(now, Relaxed);
+        // SAFETY: as the caller promises.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        self.now.fetch_sub(layout.size(), Relaxed);
+        // SAFETY: as the caller promises.
+        unsafe { System.dealloc(pointer, layout) }
+    }
+}
+
+const MIB: usize = 1 << 20;
+
+/// Size of the answers that are large; those without an end go on until nobody listens.
+const LARGE: usize = 48 * MIB;
+
+/// The most that reading one of them may take.
+const BOUND: usize = 32 * MIB;
+
+/// The answer to every request: a beginning, then this again and again, then an end. Written from one small buffer.
+#[derive(Clone, Copy)]
+struct Answer {
+    begin: &'static str,
+    again: &'static [u8],
+    times: usize,
+    end: &'static str,
+}
+
+impl Answer {
+    fn write(self, mut to: impl Write) -> std::io::Result<()> {
+        to.write_all(self.begin.as_bytes())?;
+        let at_once = 32 * 1024 / self.again.len();
+        let buffer = self.again.repeat(at_once);
+        for _ in 0..self.times / at_once {
+            to.write_all(&buffer)?;
+        }
+        to.write_all(&self.again.repeat(self.times % at_once))?;
+        to.write_all(self.end.as_bytes())
+    }
+}
+
+/// A kubelet that gives `pods` and `summary`, each answer on a connection of its own.
+fn serve(pods: Answer, summary: Answer) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let answer = move |mut socket: TcpStream| -> std::io::Result<()> {
+        let mut head = [0; 4096];
+        let length = socket.read(&mut head)?;
+        let answer = if head[..length].starts_with(b"GET /pods") { pods } else { summary };
+        socket
+            .write_all(b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\nconnection: close\r\n\r\n")?;
+        answer.write(&socket)
+    };
+    std::thread::spawn(move || {
+        for socket in listener.incoming().take(2) {
+            // The reader may have gone, as it should when there is no end.
+            let _ = answer(socket.unwrap());
+        }
+    });
+    url
+}
+
+/// What is known after one round, and how much memory that took.
+fn ask(pods: Answer, summary: Answer) -> (Arc<KubeletData>, usize) {
+    let settings = KubeletSettings {
+        url: serve(pods, summary),
+        token_file: None,
+        ca_files: Vec::new(),
+        server_name: None,
+        insecure: false,
+        timeout: Duration::from_secs(120),
+        keep: Keep::default(),
+        summary: true,
+        max_answer_bytes: 64 * MIB,
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let mut kubelet = Kubelet::new(settings, Arc::new(Status::new("kubelet"))).unwrap();
+        let before = MEMORY.now.load(Relaxed);
+        MEMORY.peak.store(before, Relaxed);
+        let data = kubelet.fetch().await;
+        (data, MEMORY.peak.load(Relaxed) - before)
+    })
+}
+
+const FEW: Answer = Answer {
+    begin: r#"{"items":[{"metadata":{"name":"p","namespace":"n","uid":"u"}}]"#,
+    again: b" ",
+    times: 1,
+    end: "}",
+};
+const NO_SUMMARY: Answer = Answer { begin: r#"{"pods":["#, again: b" ", times: 1, end: "]}" };
+
+/// Ends a list after a comma, with a good pod.
+macro_rules! good {
+    () => {
+        r#"{"metadata":{"name":"good","namespace":"n","uid":"g"}}]}"#
+    };
+}
+
+const POD: &[u8] =
+    br#"{"metadata":{"name":"p","namespace":"n","uid":"u"},"spec":{"containers":[{"name":"c"}]}},"#;
+
+/// One test: others in the same process would be counted, too.
+#[test]
+fn no_answer_costs_more_memory_than_there_is() {
+    let list = |begin, again: &'static [u8], times, end| Answer { begin, again, times, end };
+    // With the pods that are read of each; `None`: it is no list.
+    let answers = [
+        ("invalid UTF-8", list("", b"\xff\xfe", LARGE / 2, ""), None),
+        (
+            "invalid UTF-8 in a pod",
+            list(r#"{"items":[{"metadata":{"name":""#, b"\xff", LARGE, concat!(r#""}},"#, good!())),
+            Some(1),
+        ),
+        ("invalid UTF-8 in pods", list(r#"{"items":["#, b"\"\xff\xff\",", LARGE / 5, ""), None),
+        ("numbers", list(r#"{"items":["#, b"5,", 10_000, good!()), Some(1)),
+        ("pods of one uid", list(r#"{"items":["#, POD, 100_000, good!()), Some(1)),
+        ("a key without an end", list("{\"", b"k", LARGE, ""), None),
+        ("brackets without an end", list(r#"{"a":"#, b"[", LARGE, ""), None),
+        (
+            "an endless pod",
+            list(r#"{"items":[{"metadata":{"labels":{"#, br#""a":"b","#, usize::MAX, ""),
+            None,
+        ),
+        ("endless white space", list(r#"{"items":["#, b" ", usize::MAX, ""), None),
+        ("endless pods", list(r#"{"items":["#, POD, usize::MAX, ""), None),
+        (
+            "empty statuses",
+            list(
+                r#"{"items":[{"metadata":{"name":"p","namespace":"n","uid":"u"},"status":{"containerStatuses":["#,
+                b"{},",
+                600_000,
+                concat!("{}]}},", good!()),
+            ),
+            Some(1),
+        ),
+        (
+            "labels",
+            list(
+                r#"{"items":[{"metadata":{"name":"p","namespace":"n","uid":"u","labels":{"#,
+                b"\"\":\"\",",
+                300_000,
+                concat!(r#""a":""}}},"#, good!()),
+            ),
+            Some(1),
+        ),
+        (
+            "objects that are no labels",
+            list(
+                r#"{"items":[{"metadata":{"name":"p","namespace":"n","uid":"u","labels":["#,
+                br#"{"a":1},"#,
+                30_000,
+                concat!("{}]}},", good!()),
+            ),
+            Some(2),
+        ),
+    ];
+    for (what, answer, pods) in answers {
+        let (data, peak) = ask(answer, NO_SUMMARY);
+        assert_eq!(data.pods.as_ref().map(|list| list.pods.len()), pods, "{what}: {:?}", data.error);
+        println!("{what}: {} KiB", peak / 1024);
+        assert!(peak < BOUND, "{what}: {} KiB", peak / 1024);
+    }
+    let pod = br#"{"podRef":{"name":"p","namespace":"n","uid":"u"},"volume":[{"name":"v","usedBytes":1}]},"#;
+    for (what, answer, pods) in [
+        ("pods of a summary", list(r#"{"pods":["#, pod, 100_000, "1]}"), Some(1)),
+        ("an endless summary", list(r#"{"pods":["#, pod, usize::MAX, ""), None),
+    ] {
+        let (data, peak) = ask(FEW, answer);
+        assert_eq!(data.summary.as_ref().map(|summary| summary.pods.len()), pods, "{what}: {:?}", data.error);
+        println!("{what}: {} KiB", peak / 1024);
+        assert!(peak < BOUND, "{what}: {} KiB", peak / 1024);
+    }
+}
