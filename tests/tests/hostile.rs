@@ -117,9 +117,45 @@ fn flood_of_log_lines() {
     unharmed("print flood", false);
 }
 
-/// Data of one pod makes every version of a component fail: all others are reported on the same tick, wholly.
+/// A call that may take minutes ends with the agent.
 #[test]
-fn one_poisoned_pod_costs_only_itself() {
+fn a_shutdown_waits_for_no_call() {
+    let folder = tempfile::tempdir().expect("a folder");
+    fs::copy(guests().join("guest_stage.wasm"), folder.path().join("hostile.wasm")).expect("can be copied");
+    let config = folder.path().join("insightd.yaml");
+    let text = format!(
+        "interval: 1s\ntransforms_dir: {:?}\ncompiler: {:?}\nlimits: {{cpu_time: 60s, wall_time: 10m}}\npipelines:\n- name: node\n  \
+         transforms: [{{use: builtin:decorate}}]\n  outputs: [{{formatter: {{use: builtin:emf}}}}]\n- name: slow\n  \
+         transforms: [{{use: file:hostile, config: {{habit: log and spin}}, on_failure: drop}}]\n  outputs: [{{formatter: \
+         {{use: builtin:emf}}}}]\n",
+        folder.path(),
+        built("release/insightd-compile"),
+    );
+    fs::write(&config, text).expect("can be written");
+    let mut agent = Command::new(built("release/insightd"))
+        .args(["run", "--config", config.to_str().expect("UTF-8")])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the agent starts");
+    let mut events = BufReader::new(agent.stdout.take().expect("piped")).lines();
+    let rest = std::thread::spawn(move || events.by_ref().for_each(drop));
+    let mut lines = BufReader::new(agent.stderr.take().expect("piped")).lines().map_while(Result::ok);
+    assert!(lines.any(|line| line.contains("now for ever")), "the call never begins");
+    let kill = Command::new("kill").args(["-TERM", &agent.id().to_string()]).status().expect("kill runs");
+    assert!(kill.success());
+    let log: String = lines.map(|line| line + "\n").collect();
+    rest.join().expect("the reader ends");
+    assert!(agent.wait().expect("the agent ends").success(), "{log}");
+    // Not by its own limits, which would have ended it later.
+    let said = log.lines().find(|line| line.contains("no version of this stage works"));
+    assert!(said.is_some_and(|line| line.contains("CPU time") && !line.contains("limit is 60s")), "{log}");
+    assert!(!log.contains("component failed"), "a shutdown is nobody's fault: {log}");
+}
+
+/// Data of some pods makes every version of a component fail: all others are reported on the same tick, wholly.
+#[test]
+fn poisoned_pods_cost_only_themselves() {
     let recording = recording("v1-cgroupfs");
     let folder = tempfile::tempdir().expect("a folder");
     fs::copy(guests().join("guest_stage.wasm"), folder.path().join("hostile.wasm")).expect("can be copied");
@@ -138,14 +174,16 @@ fn one_poisoned_pod_costs_only_itself() {
     };
     let pod_of = |event: &Value| event["kubernetes"]["pod_id"].as_str().map(str::to_owned);
     let all = run("none");
-    let poisoned = all.of_type("Pod").find_map(pod_of).expect("a pod with its uid");
-    let others = run(&format!("trip over {poisoned}"));
-    let without: Vec<&Value> = all
-        .all()
-        .iter()
-        .filter(|event| event["Type"] != "Node" && pod_of(event).as_ref() != Some(&poisoned))
-        .collect();
-    let left: Vec<&Value> = others.all().iter().filter(|event| event["Type"] != "Node").collect();
-    assert!(without.len() > 10 && without.len() < all.all().len());
-    assert_eq!(left, without);
+    let pods: Vec<String> = all.of_type("Pod").filter_map(pod_of).collect();
+    assert!(pods.len() > 3, "{pods:?}");
+    for poisoned in [&pods[..1], &pods[..2], &pods[1..]] {
+        let others = run(&format!("trip over {}", poisoned.join(",")));
+        let is_poisoned = |event: &&Value| pod_of(event).is_some_and(|pod| poisoned.contains(&pod));
+        let is_node = |event: &&Value| event["Type"] == "Node";
+        let without: Vec<&Value> =
+            all.all().iter().filter(|event| !is_node(event) && !is_poisoned(event)).collect();
+        let left: Vec<&Value> = others.all().iter().filter(|event| !is_node(event)).collect();
+        assert!(!without.is_empty() && without.len() < all.all().len());
+        assert_eq!(left, without);
+    }
 }

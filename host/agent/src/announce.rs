@@ -1,6 +1,6 @@
 //! Kubernetes Events about components that fail and events that are lost.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use insightd_kubernetes::events::{About, Event, EventKind, Recorder};
 
@@ -19,6 +19,8 @@ pub struct Announcer {
 struct Seen {
     /// Failed calls by slot.
     failures: HashMap<String, u64>,
+    /// Slots in which nothing worked.
+    down: HashSet<String>,
     lost: u64,
 }
 
@@ -38,10 +40,34 @@ impl Announcer {
         for event in self.seen.look(states, counters) {
             self.recorder.publish(event);
         }
+        let slots = pipelines.iter().flat_map(Pipeline::places).map(|place| place.slot());
+        for event in self
+            .seen
+            .look_down(slots.map(|slot| (slot.name(), slot.down() > 0, slot.stats().last_error.as_deref())))
+        {
+            self.recorder.publish(event);
+        }
     }
 }
 
 impl Seen {
+    /// Tells once when no version works in a slot, and once when one does again.
+    fn look_down<'s>(&mut self, slots: impl Iterator<Item = (&'s str, bool, Option<&'s str>)>) -> Vec<Event> {
+        let mut events = Vec::new();
+        for (name, is_down, error) in slots {
+            let (kind, reason, message) = if is_down && self.down.insert(name.to_owned()) {
+                let error = error.unwrap_or("no reason is known");
+                (EventKind::Warning, "TransformDown", format!("{name}: no version works: {error}"))
+            } else if !is_down && self.down.remove(name) {
+                (EventKind::Normal, "TransformRecovered", format!("{name}: works again"))
+            } else {
+                continue;
+            };
+            events.push(Event { kind, reason: reason.into(), message, about: About::Pod });
+        }
+        events
+    }
+
     fn look<'s>(
         &mut self,
         slots: impl Iterator<Item = (&'s str, u64, Option<&'s str>)>,
@@ -76,6 +102,19 @@ impl Seen {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_place_where_nothing_works_is_told_once_and_so_is_its_end() {
+        let mut seen = Seen::default();
+        let mut told = |is_down| -> Vec<String> {
+            let events = seen.look_down([("node/emf", is_down, Some("trapped"))].into_iter());
+            events.into_iter().map(|event| format!("{}: {}", event.reason, event.message)).collect()
+        };
+        assert!(told(false).is_empty());
+        assert_eq!(told(true), ["TransformDown: node/emf: no version works: trapped"]);
+        assert!(told(true).is_empty());
+        assert_eq!(told(false), ["TransformRecovered: node/emf: works again"]);
+    }
 
     #[test]
     fn told_when_it_gets_worse_and_not_again() {

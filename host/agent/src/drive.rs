@@ -11,6 +11,7 @@ use std::sync::mpsc;
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use insightd_sandbox::Stop;
 use tokio::runtime::Runtime;
 use tokio::sync::oneshot;
 
@@ -22,6 +23,11 @@ pub use signals::keep_running;
 pub trait Work: Send + 'static {
     /// Why it cannot go on.
     type Error: Send;
+
+    /// What asks a tick in progress to end soon.
+    fn stop(&self) -> Stop {
+        Stop::default()
+    }
 
     /// Once, before the first tick: takes the readings that the first rates begin at.
     ///
@@ -116,7 +122,8 @@ pub fn runtime() -> std::io::Result<Runtime> {
 /// See [`DriveError`].
 pub fn drive<W: Work>(runtime: &Runtime, work: W, plan: Plan) -> Result<(), DriveError<W::Error>> {
     runtime.block_on(async {
-        let mut driver = Driver { worker: Worker::start(work)?, signals: Signals::listen()? };
+        let stop = work.stop();
+        let mut driver = Driver { stop, worker: Worker::start(work)?, signals: Signals::listen()? };
         let result = driver.run(plan).await;
         let finished = driver.order(Order::Finish).await;
         driver.worker.join();
@@ -127,6 +134,7 @@ pub fn drive<W: Work>(runtime: &Runtime, work: W, plan: Plan) -> Result<(), Driv
 struct Driver<E> {
     worker: Worker<E>,
     signals: Signals,
+    stop: Stop,
 }
 
 impl<E: Send + 'static> Driver<E> {
@@ -185,7 +193,7 @@ impl<E: Send + 'static> Driver<E> {
                 answer = &mut answer => {
                     return answer.map_err(|_| DriveError::Gone)?.map_err(DriveError::Work);
                 }
-                () = self.signals.first() => {}
+                () = self.signals.first() => self.stop.request(),
             }
         }
     }

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use insightd_sandbox::{Processed, Slot};
+use insightd_sandbox::{Budget, Processed, Slot, Stop};
 use insights_sdk::Columns;
 
 use crate::complaint::Complaint;
@@ -60,6 +60,8 @@ pub struct Delivery<'a> {
     pub counters: &'a mut Counters,
     /// What transforms remember.
     pub states: &'a mut States,
+    /// Ends calls early when the agent shuts down.
+    pub stop: &'a Stop,
 }
 
 /// A place in a pipeline.
@@ -89,10 +91,16 @@ impl Stage {
 
     /// The batch for the next stage; `None` when it ends here. The slot says why a component failed, this
     /// says that it goes on: a component that counts as bad is not tried again, and would be silent for ever.
-    fn run(&mut self, pipeline: &str, batch: Columns, states: &mut States) -> Option<Columns> {
+    fn run(
+        &mut self,
+        pipeline: &str,
+        batch: Columns,
+        states: &mut States,
+        budget: &Budget,
+    ) -> Option<Columns> {
         let state = self.grant.as_ref().map(|grant| states.of(grant, &batch));
         let scope = self.grant.as_ref().map(|_| (batch.scope.clone(), batch.scope_id.clone()));
-        let (processed, changes) = self.slot.process_with(batch, state.as_ref());
+        let (processed, changes) = self.slot.process_within(batch, state.as_ref(), budget);
         if let (Some(grant), Some((kind, id))) = (&self.grant, &scope) {
             states.changed(grant, (kind, id), changes);
         }
@@ -135,10 +143,17 @@ impl Output {
         self.flow
     }
 
-    fn deliver(&mut self, pipeline: &str, batch: &Columns, permit: Permit<'_>, to: &mut Delivery<'_>) {
-        let Delivery { sinks, counters, states } = to;
+    fn deliver(
+        &mut self,
+        pipeline: &str,
+        batch: &Columns,
+        permit: Permit<'_>,
+        to: &mut Delivery<'_>,
+        budget: &Budget,
+    ) {
+        let Delivery { sinks, counters, states, .. } = to;
         let state = self.grant.as_ref().map(|grant| states.of(grant, batch));
-        let formatted = self.formatter.format_with(batch, &sinks.limits(self.sink), state.as_ref());
+        let formatted = self.formatter.format_within(batch, &sinks.limits(self.sink), state.as_ref(), budget);
         let Some((payloads, changes)) = formatted else {
             counters.batches_unformatted += 1;
             self.flow.errors += 1;
@@ -287,15 +302,17 @@ impl Pipeline {
     /// Runs a batch through the chain and hands the result to the outputs, unless `permit`, which is asked
     /// directly before each, says no.
     pub fn run(&mut self, mut batch: Columns, permit: Permit<'_>, to: &mut Delivery<'_>) {
+        // One for all of them: what a stage returns decides how long the others take.
+        let Some(budget) = self.places().next().map(|place| place.slot().budget(to.stop)) else { return };
         for stage in &mut self.stages {
-            let Some(next) = stage.run(&self.name, batch, to.states) else {
+            let Some(next) = stage.run(&self.name, batch, to.states, &budget) else {
                 to.counters.batches_dropped += 1;
                 return;
             };
             batch = next;
         }
         for output in &mut self.outputs {
-            output.deliver(&self.name, &batch, permit, to);
+            output.deliver(&self.name, &batch, permit, to, &budget);
         }
     }
 

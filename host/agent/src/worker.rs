@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use insightd_collect::RootError;
 use insightd_kubernetes::events::Recorder;
+use insightd_sandbox::Stop;
 use insights_sdk::Columns;
 
 use crate::announce::Announcer;
@@ -37,6 +38,7 @@ pub struct Worker {
     board: Option<Arc<Board>>,
     announcer: Option<Announcer>,
     outcome: Outcome,
+    stop: Stop,
 }
 
 /// Why ticks make no sense any more.
@@ -75,6 +77,7 @@ impl Worker {
             board: None,
             announcer: None,
             outcome: Outcome::default(),
+            stop: Stop::default(),
         }
     }
 
@@ -164,12 +167,22 @@ impl Worker {
         }
         let pipelines = &mut self.sets.running.pipelines;
         let (sinks, counters, states) = (&mut self.sinks, &mut self.counters, &mut self.states);
-        pipeline::run_scope(pipelines, scope, batch, permit, &mut Delivery { sinks, counters, states });
+        pipeline::run_scope(
+            pipelines,
+            scope,
+            batch,
+            permit,
+            &mut Delivery { sinks, counters, states, stop: &self.stop },
+        );
     }
 }
 
 impl Work for Worker {
     type Error = WorkError;
+
+    fn stop(&self) -> Stop {
+        self.stop.clone()
+    }
 
     fn prime(&mut self) -> Result<(), WorkError> {
         self.begin();

@@ -1,5 +1,6 @@
 //! One call: a fresh instance, limits, deadline; everything it used is given back at the end.
 
+use std::str::Utf8Error;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -7,6 +8,7 @@ use insights_sdk::state::Overlay;
 use wasmtime::component::{Instance, InstancePre};
 use wasmtime::{Store, Trap};
 
+use crate::budget::Deadline;
 use crate::deadline::{self, TimeUp};
 use crate::error::CallError;
 use crate::limits::{Limiter, OverLimit};
@@ -27,11 +29,13 @@ pub(crate) struct Host {
 impl Shared {
     /// Makes an instance and lets `work` call it. `input` is the size in bytes of what the component is given; what it may
     /// hand over grows with it. `peak` becomes at least the memory that the instance had, bytes.
+    #[expect(clippy::too_many_arguments, reason = "what a call is made of; one caller for each kind of call")]
     pub(crate) fn call<T, E: From<CallError> + Explain>(
         &self,
         pre: &InstancePre<Host>,
         budget: &Arc<Budget>,
         peak: &AtomicUsize,
+        deadline: &Deadline,
         input: usize,
         seed: u64,
         work: impl FnOnce(&mut Store<Host>, &Instance) -> Result<T, E>,
@@ -42,7 +46,7 @@ impl Shared {
         let mut store = Store::new(&self.engine, host);
         store.limiter(|host| &mut host.limiter);
         store.set_hostcall_fuel(limits.output_bytes(input));
-        deadline::arm(&mut store, limits);
+        deadline::arm(&mut store, deadline);
 
         let _running = self.ticker.run();
         let result = pre
@@ -77,10 +81,7 @@ impl Explain for CallError {
 /// What an error of the runtime means.
 pub(crate) fn failure(error: &wasmtime::Error) -> CallError {
     if let Some(time_up) = error.downcast_ref::<TimeUp>() {
-        return match *time_up {
-            TimeUp::Cpu { used, limit } => CallError::CpuTime { used, limit },
-            TimeUp::Wall { took, limit } => CallError::WallTime { took, limit },
-        };
+        return timed_out(time_up);
     }
     if let Some(OverLimit(reason)) = error.downcast_ref() {
         return CallError::Limit(reason.clone());
@@ -99,10 +100,21 @@ pub(crate) fn failure(error: &wasmtime::Error) -> CallError {
             _ => clip(&reason, ERROR_BYTES),
         });
     }
-    // The runtime's type for this is private.
-    if reason.contains("fuel allocated for hostcalls") {
+    // Everything else is found while its data is read: no UTF-8, a list outside of its memory, an unknown enum case. The
+    // runtime makes those errors of a message, or keeps the standard library's. The one with a type of its own, a private
+    // one, says that the store's host-call fuel is used up.
+    let is_message =
+        error.is::<String>() || error.is::<&'static str>() || error.root_cause().is::<Utf8Error>();
+    if !is_message {
         return CallError::Limit("it handed over more data than its input allows".to_owned());
     }
-    // Everything else is found while its data is read: no UTF-8, a list outside of its memory, an unknown enum case.
     CallError::Output(clip(&reason, ERROR_BYTES))
+}
+
+/// The error of a call whose time is up.
+pub(crate) fn timed_out(time_up: &TimeUp) -> CallError {
+    match *time_up {
+        TimeUp::Cpu { used, limit } => CallError::CpuTime { used, limit },
+        TimeUp::Wall { took, limit } => CallError::WallTime { took, limit },
+    }
 }

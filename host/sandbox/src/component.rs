@@ -12,8 +12,10 @@ use insights_sdk::{Columns, Limits as SinkLimits, Payloads};
 use wasmtime::component::InstancePre;
 
 use crate::bindings::{format, stage};
-use crate::call::{Host, failure};
+use crate::budget::Deadline;
+use crate::call::{Host, failure, timed_out};
 use crate::error::CallError;
+use crate::limits::Limits;
 use crate::log::Budget;
 use crate::sandbox::Shared;
 use crate::text::{ERROR_BYTES, clip, clip_lines};
@@ -114,6 +116,11 @@ impl Component {
         self.0.uses_state
     }
 
+    /// The limits of its calls.
+    pub(crate) fn limits(&self) -> &Limits {
+        &self.0.shared.limits
+    }
+
     /// Most linear memory of any call since this was asked last, bytes.
     pub(crate) fn take_peak_memory(&self) -> usize {
         self.0.peak_memory.swap(0, Ordering::Relaxed)
@@ -129,6 +136,7 @@ impl Component {
             &inner.pre,
             &inner.budget,
             &inner.peak_memory,
+            &Deadline::of_call(&inner.shared.limits),
             config.len(),
             seed(&[config]),
             |store, instance| match &inner.exports {
@@ -164,6 +172,17 @@ impl Component {
         columns: &Columns,
         state: Option<&State>,
     ) -> Result<(Columns, Changes), CallError> {
+        self.process_until(config, columns, state, &Deadline::of_call(self.limits()))
+    }
+
+    /// As [`Component::process_with`], with another end than that of a single call.
+    pub(crate) fn process_until(
+        &self,
+        config: &str,
+        columns: &Columns,
+        state: Option<&State>,
+        deadline: &Deadline,
+    ) -> Result<(Columns, Changes), CallError> {
         let inner = &*self.0;
         let Exports::Stage(exports) = &inner.exports else {
             return Err(CallError::Kind { is: self.kind(), wanted: Kind::Transform });
@@ -172,6 +191,7 @@ impl Component {
             &inner.pre,
             &inner.budget,
             &inner.peak_memory,
+            deadline,
             convert::size(columns),
             batch_seed(columns),
             |store, instance| {
@@ -183,7 +203,7 @@ impl Component {
             },
         )?;
         let result = convert::columns(result);
-        output::check_columns(columns, &result)?;
+        output::check_columns(&inner.shared.limits, columns, &result)?;
         Ok((result, changes))
     }
 
@@ -191,7 +211,8 @@ impl Component {
     /// `metric`). The events of all slices are returned together.
     ///
     /// # Errors
-    /// Any [`CallError`], of the first slice that fails: a batch is delivered whole or not at all.
+    /// Any [`CallError`], of the first slice that fails: a batch is delivered whole or not at all. All slices together have
+    /// the time of one call.
     pub fn format(
         &self,
         config: &str,
@@ -213,18 +234,34 @@ impl Component {
         limits: &SinkLimits,
         state: Option<&State>,
     ) -> Result<(Payloads, Changes), CallError> {
+        self.format_until(config, columns, limits, state, &Deadline::of_call(self.limits()))
+    }
+
+    /// As [`Component::format_with`], with another end than that of a single call.
+    pub(crate) fn format_until(
+        &self,
+        config: &str,
+        columns: &Columns,
+        limits: &SinkLimits,
+        state: Option<&State>,
+        deadline: &Deadline,
+    ) -> Result<(Payloads, Changes), CallError> {
         let inner = &*self.0;
         let Exports::Format(exports) = &inner.exports else {
             return Err(CallError::Kind { is: self.kind(), wanted: Kind::Formatter });
         };
         let mut all = output::Collected::new(&inner.shared.limits, *limits);
         let mut overlay = state.cloned().map(Overlay::new);
+        let mut deadline = deadline.clone();
         for part in slice::slices(columns) {
+            // A slice may be over before running code looks at its time.
+            deadline.check().map_err(|time_up| timed_out(&time_up))?;
             let part = part.as_ref();
             let payloads = inner.shared.call(
                 &inner.pre,
                 &inner.budget,
                 &inner.peak_memory,
+                &deadline,
                 convert::size(part),
                 batch_seed(part),
                 |store, instance| {

@@ -5,12 +5,12 @@
 
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use rustix::time::{ClockId, clock_gettime};
 use wasmtime::{Engine, EngineWeak, Store, UpdateDeadline};
 
-use crate::limits::Limits;
+use crate::budget::Deadline;
 
 /// How often running code looks at its time: the precision of the limits.
 const TICK: Duration = Duration::from_millis(10);
@@ -30,20 +30,12 @@ pub(crate) enum TimeUp {
     Wall { took: Duration, limit: Duration },
 }
 
-/// Sets the limits of one call that starts now, on this thread.
-pub(crate) fn arm<T>(store: &mut Store<T>, limits: &Limits) {
-    let (cpu_limit, wall_limit) = (limits.cpu_time, limits.wall_time);
-    let (cpu_start, wall_start) = (thread_cpu_time(), Instant::now());
+/// Stops the store's calls at the deadline. They run on the thread that made it.
+pub(crate) fn arm<T>(store: &mut Store<T>, deadline: &Deadline) {
+    let mut deadline = deadline.clone();
     store.set_epoch_deadline(1);
     store.epoch_deadline_callback(move |_| {
-        let used = thread_cpu_time().saturating_sub(cpu_start);
-        if used > cpu_limit {
-            return Err(TimeUp::Cpu { used, limit: cpu_limit }.into());
-        }
-        let took = wall_start.elapsed();
-        if took > wall_limit {
-            return Err(TimeUp::Wall { took, limit: wall_limit }.into());
-        }
+        deadline.check()?;
         Ok(UpdateDeadline::Continue(1))
     });
 }

@@ -13,6 +13,7 @@
 #![deny(unsafe_code)]
 
 mod bindings;
+mod budget;
 mod call;
 mod compiler;
 mod component;
@@ -33,6 +34,7 @@ mod subset;
 mod text;
 mod wasi;
 
+pub use budget::{Budget, Stop};
 pub use compiler::{CompileError, CompileLimits, Compiler};
 pub use component::{Component, Description, Kind};
 pub use error::{CallError, Cause, LoadError};
@@ -40,6 +42,7 @@ pub use limits::Limits;
 pub use native::NativeCode;
 pub use sandbox::{Sandbox, SandboxError};
 pub use slot::{OnFailure, Origin, Processed, Slot, SlotConfig, Stats, VersionStats, without};
+pub use text::clip;
 
 /// What a call may remember, and what it changed of that.
 pub use insights_sdk::state::{Bounds, Changes, Space, State};

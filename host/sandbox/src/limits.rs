@@ -9,7 +9,8 @@ use wasmtime::ResourceLimiter;
 pub struct Limits {
     /// All linear memories of an instance together, bytes.
     pub memory_bytes: usize,
-    /// CPU time of the calling thread in one call, `configure` included.
+    /// CPU time of the calling thread in one call, `configure` included; a formatter's slices are one call. A batch has
+    /// twice as much for all calls of its pipeline.
     pub cpu_time: Duration,
     /// Time on the clock in one call: a far backstop for a component that waits, which none can; on a throttled node a
     /// good component may take long.
@@ -18,6 +19,13 @@ pub struct Limits {
     pub output_base_bytes: usize,
     /// … and so much more for each byte of its input. Never more than `memory_bytes`.
     pub output_per_input_byte: usize,
+    /// Entities that a stage may return: this many, …
+    pub output_base_entities: usize,
+    /// … and so many more for each one of its input.
+    pub output_per_input_entity: usize,
+    /// Descriptors of metrics (entities of kind `metric`) that a stage may return beyond twice those of its input. They
+    /// come with every slice of a formatter.
+    pub output_base_descriptors: usize,
     /// Different routes that one `format` may name, over all slices of a batch.
     pub max_routes: usize,
     /// Bytes of events that one `format` may return, over all slices of a batch.
@@ -38,6 +46,9 @@ impl Default for Limits {
             wall_time: Duration::from_secs(30),
             output_base_bytes: 4 << 20,
             output_per_input_byte: 8,
+            output_base_entities: 8192,
+            output_per_input_entity: 4,
+            output_base_descriptors: 2048,
             max_routes: 256,
             max_payload_bytes: 64 << 20,
             log_lines_per_call: 50,
@@ -52,6 +63,18 @@ impl Limits {
     pub(crate) fn output_bytes(&self, input: usize) -> usize {
         let scaled = input.saturating_mul(self.output_per_input_byte);
         self.output_base_bytes.saturating_add(scaled).min(self.memory_bytes)
+    }
+}
+
+impl Limits {
+    /// Entities that a stage may return for an input of `input` entities.
+    pub(crate) fn output_entities(&self, input: usize) -> usize {
+        input.saturating_mul(self.output_per_input_entity).saturating_add(self.output_base_entities)
+    }
+
+    /// Descriptors that a stage may return for an input that has `input` of them.
+    pub(crate) fn output_descriptors(&self, input: usize) -> usize {
+        input.saturating_mul(2).saturating_add(self.output_base_descriptors)
     }
 }
 

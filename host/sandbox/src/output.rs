@@ -4,6 +4,7 @@ use insights_sdk::{Columns, Limits as SinkLimits, Payloads};
 
 use crate::error::CallError;
 use crate::limits::Limits;
+use crate::slice::DESCRIPTOR;
 use crate::text::{ERROR_BYTES, clip};
 
 /// Bounds of a route: a few keys of the sink. CloudWatch Logs takes names of at most 512 bytes.
@@ -12,7 +13,7 @@ const ROUTE_TEXT_BYTES: usize = 1024;
 const CONTENT_TYPE_BYTES: usize = 128;
 
 /// Checks a transform's result. `input` is what it was given.
-pub(crate) fn check_columns(input: &Columns, output: &Columns) -> Result<(), CallError> {
+pub(crate) fn check_columns(limits: &Limits, input: &Columns, output: &Columns) -> Result<(), CallError> {
     let same = input.scope == output.scope
         && input.scope_id == output.scope_id
         && input.time_unix_ms == output.time_unix_ms
@@ -22,7 +23,31 @@ pub(crate) fn check_columns(input: &Columns, output: &Columns) -> Result<(), Cal
             "scope, scope-id, time-unix-ms and interval-ms belong to the tick and must stay as they are";
         return Err(CallError::Output(reason.to_owned()));
     }
-    output.check().map_err(|error| CallError::Output(clip(&error.to_string(), ERROR_BYTES)))
+    output.check().map_err(|error| CallError::Output(clip(&error.to_string(), ERROR_BYTES)))?;
+    check_count(limits, input, output)
+}
+
+/// Every entity costs formatters time, and a descriptor does so in each slice.
+fn check_count(limits: &Limits, input: &Columns, output: &Columns) -> Result<(), CallError> {
+    let over = |what: &str, count: usize, max: usize| {
+        Err(CallError::Limit(format!("it returned {count} {what}, the limit for this input is {max}")))
+    };
+    let (count, max) = (output.entity_count(), limits.output_entities(input.entity_count()));
+    if count > max {
+        return over("entities", count, max);
+    }
+    // Almost always there are fewer entities than descriptors may be.
+    if count > limits.output_base_descriptors {
+        let (count, max) = (descriptors(output), limits.output_descriptors(descriptors(input)));
+        if count > max {
+            return over("descriptors of metrics", count, max);
+        }
+    }
+    Ok(())
+}
+
+fn descriptors(columns: &Columns) -> usize {
+    columns.entities.kind.iter().filter(|&&kind| columns.string(kind) == DESCRIPTOR).count()
 }
 
 /// Payloads of all slices of a batch, checked one by one.

@@ -8,7 +8,7 @@ use insights_sdk::columns::NO_PARENT;
 /// Most entities of a slice, descriptors not counted.
 pub(crate) const MAX_ENTITIES: usize = 512;
 /// Kind of the descriptors, which come with every slice.
-const DESCRIPTOR: &str = "metric";
+pub(crate) const DESCRIPTOR: &str = "metric";
 
 /// Number of the slice of a descriptor: all of them.
 const EVERY: u32 = u32::MAX;

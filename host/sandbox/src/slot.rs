@@ -1,6 +1,7 @@
 //! One place in a pipeline: the component that runs there, what takes over when it fails, and what is counted.
 
 mod halve;
+mod health;
 mod run;
 mod stats;
 
@@ -9,9 +10,13 @@ use std::sync::Arc;
 use insights_sdk::state::{Changes, State};
 use insights_sdk::{Columns, Limits as SinkLimits, Payloads};
 
+use crate::budget::{Budget, Stop};
 use crate::component::{Component, Kind};
+use crate::limits::Limits;
 
+use halve::Progress;
 pub use halve::without;
+use health::Health;
 use run::Aside;
 pub use stats::{Stats, VersionStats};
 
@@ -37,7 +42,8 @@ pub struct SlotConfig {
     pub config: String,
     /// What happens on failure.
     pub on_failure: OnFailure,
-    /// So many failures in a row, and a component is not tried again. A trap is enough by itself.
+    /// So many failures in a row, and a component is given up: it is tried again after some batches, and later and later as
+    /// long as it fails. A trap is enough by itself.
     pub max_failures: u32,
 }
 
@@ -56,10 +62,14 @@ pub enum Processed {
 #[derive(Debug)]
 pub struct Slot {
     config: SlotConfig,
-    /// Newest first; what fails for good is marked, not removed, so that its state stays visible.
+    /// Newest first; what is given up is marked, not removed: its state stays visible, and it is tried again.
     versions: Vec<Version>,
     aside: Vec<Aside>,
+    /// A search for odd data that is not over.
+    search: Option<Progress>,
     stats: Stats,
+    /// Batches in a row for which no version worked.
+    down: u64,
     since_unix_ms: u64,
 }
 
@@ -91,14 +101,13 @@ struct Version {
     /// JSON. A version from before has the one that it had then.
     config: Arc<str>,
     origin: Origin,
-    failures: u32,
-    bad: bool,
+    health: Health,
     proven: bool,
 }
 
 impl Version {
     fn new(component: Component, config: Arc<str>, origin: Origin) -> Self {
-        Self { component, config, origin, failures: 0, bad: false, proven: false }
+        Self { component, config, origin, health: Health::default(), proven: false }
     }
 }
 
@@ -109,7 +118,8 @@ impl Slot {
         let text: Arc<str> = config.config.as_str().into();
         let mut versions = vec![Version::new(component, Arc::clone(&text), Origin::Current)];
         versions.extend(builtin.map(|builtin| Version::new(builtin, text, Origin::Builtin)));
-        Self { config, versions, aside: Vec::new(), stats: Stats::default(), since_unix_ms: 0 }
+        let stats = Stats::default();
+        Self { config, versions, aside: Vec::new(), search: None, stats, down: 0, since_unix_ms: 0 }
     }
 
     /// Takes the place of `before`: what worked there last takes over when this one's version fails, with the configuration
@@ -123,7 +133,8 @@ impl Slot {
         if before.versions.first().is_some_and(|version| is_same(&version)) {
             self.since_unix_ms = before.since_unix_ms;
         }
-        let mut good = before.versions.iter().filter(|v| v.proven && !v.bad && v.origin != Origin::Builtin);
+        let mut good =
+            before.versions.iter().filter(|v| v.proven && !v.health.is_bad() && v.origin != Origin::Builtin);
         if let Some(good) = good.find(|version| !is_same(version)) {
             let good = Version::new(good.component.clone(), Arc::clone(&good.config), Origin::LastGood);
             self.versions.retain(|version| version.origin != Origin::LastGood);
@@ -144,6 +155,7 @@ impl Slot {
     /// Takes over what was counted in `other`.
     pub fn go_on_counting(&mut self, other: &Self) {
         self.stats = other.stats.clone();
+        self.search = None;
     }
 
     /// Name in log lines and metrics.
@@ -168,13 +180,13 @@ impl Slot {
 
     /// What runs at present, and its configuration: the first version that is not given up.
     pub fn effective(&self) -> Option<(&Component, &str)> {
-        let version = self.versions.iter().find(|version| !version.bad)?;
+        let version = self.versions.iter().find(|version| !version.health.is_bad())?;
         Some((&version.component, &version.config))
     }
 
     /// Whether the version that the slot was made for is given up.
     pub fn has_failed(&self) -> bool {
-        self.versions.first().is_some_and(|version| version.bad)
+        self.versions.first().is_some_and(|version| version.health.is_bad())
     }
 
     /// The versions in the order in which they are tried, and whether each is marked bad.
@@ -182,8 +194,9 @@ impl Slot {
         self.versions.iter().map(|version| VersionStats {
             component: &version.component,
             origin: version.origin,
-            bad: version.bad,
-            failures: version.failures,
+            bad: version.health.is_bad(),
+            failures: version.health.failures(),
+            retry_in: version.health.retry_in(self.stats.batches),
         })
     }
 
@@ -195,8 +208,20 @@ impl Slot {
     /// As [`Slot::process`], for a slot that is granted a state. The changes are those of the version whose result this is;
     /// none where the batch was skipped or dropped.
     pub fn process_with(&mut self, columns: Columns, state: Option<&State>) -> (Processed, Changes) {
-        let run =
-            self.run(&columns, |component, config, columns| component.process_with(config, columns, state));
+        let budget = self.budget(&Stop::default());
+        self.process_within(columns, state, &budget)
+    }
+
+    /// As [`Slot::process_with`], with the time that is left of a budget.
+    pub fn process_within(
+        &mut self,
+        columns: Columns,
+        state: Option<&State>,
+        budget: &Budget,
+    ) -> (Processed, Changes) {
+        let run = self.run(&columns, budget, &|component, config, columns, deadline| {
+            component.process_until(config, columns, state, deadline)
+        });
         match run {
             Some((done, changes)) => (Processed::Done(done), changes),
             None if self.config.on_failure == OnFailure::Drop => {
@@ -222,19 +247,44 @@ impl Slot {
         limits: &SinkLimits,
         state: Option<&State>,
     ) -> Option<(Payloads, Changes)> {
-        let formatted = self
-            .run(columns, |component, config, columns| component.format_with(config, columns, limits, state));
+        let budget = self.budget(&Stop::default());
+        self.format_within(columns, limits, state, &budget)
+    }
+
+    /// As [`Slot::format_with`], with the time that is left of a budget.
+    pub fn format_within(
+        &mut self,
+        columns: &Columns,
+        limits: &SinkLimits,
+        state: Option<&State>,
+        budget: &Budget,
+    ) -> Option<(Payloads, Changes)> {
+        let formatted = self.run(columns, budget, &|component, config, columns, deadline| {
+            component.format_until(config, columns, limits, state, deadline)
+        });
         if formatted.is_none() {
             self.stats.dropped += 1;
         }
         formatted
     }
 
+    /// Returns a budget for a batch, which begins now, by the limits of its components.
+    pub fn budget(&self, stop: &Stop) -> Budget {
+        let default = Limits::default();
+        let limits = self.versions.first().map_or(&default, |version| version.component.limits());
+        Budget::new(limits, stop)
+    }
+
+    /// Returns the number of batches in a row for which no version worked; 0 where the last one went well.
+    pub fn down(&self) -> u64 {
+        self.down
+    }
+
     /// Whether the version that is tried next remembers anything.
     pub fn uses_state(&self) -> bool {
         self.versions
             .iter()
-            .find(|version| !version.bad)
+            .find(|version| !version.health.is_bad())
             .is_some_and(|version| version.component.uses_state())
     }
 

@@ -12,6 +12,7 @@ use wasmtime::component::Linker;
 use wasmtime::component::types::{ComponentInstance, ComponentItem};
 
 use crate::call::Host;
+use crate::text::{NAME_BYTES, clip};
 
 /// Whether `import` is of a version that is answered here.
 pub(crate) fn answers(import: &str) -> bool {
@@ -64,7 +65,7 @@ pub(crate) fn add_to_linker(
             ComponentItem::ComponentFunc(_) => {
                 let answered = answers::define(&mut instance, base, name)?;
                 if !answered {
-                    let denied = format!("{import}#{name}");
+                    let denied = clip(&format!("{import}#{name}"), NAME_BYTES);
                     instance.func_new(name, move |_, _, _, _| Err(Denied(denied.clone()).into()))?;
                 }
             }

@@ -40,10 +40,21 @@ pub(super) fn answer<B>(board: &Board, metrics: &Metrics, request: &Request<B>) 
 /// Sources that never answered, and those that fail now, are named, but not waited for: without them the agent delivers what it
 /// has.
 fn readiness(board: &Board) -> Answer {
-    let (status, mut text) = match board.ready() {
+    let (mut status, mut text) = match board.ready() {
         Ok(()) => (StatusCode::OK, "ok".to_owned()),
         Err(missing) => (StatusCode::SERVICE_UNAVAILABLE, missing.to_string()),
     };
+    // Unlike events that were lost once, this goes on until somebody acts.
+    for place in
+        board.figures().0.iter().flat_map(|figures| &figures.components).filter(|place| place.down > 0)
+    {
+        status = StatusCode::SERVICE_UNAVAILABLE;
+        let why = place.stats.last_error.as_deref().unwrap_or("no reason is known");
+        text.push_str(&format!(
+            "\n{}/{} ({}): no version worked for {} batches: {why}",
+            place.pipeline, place.place, place.component, place.down
+        ));
+    }
     for (scope, source) in board.sources() {
         let state = source.snapshot();
         if state.last_success.is_none() {

@@ -40,6 +40,8 @@ pub struct ComponentFigures {
     pub aside: Vec<String>,
     /// Since which tick the current version is there.
     pub since_unix_ms: u64,
+    /// Batches in a row for which no version worked.
+    pub down: u64,
     /// What runs there, or ran, or would take over.
     pub versions: Vec<VersionFigures>,
 }
@@ -53,8 +55,10 @@ pub struct VersionFigures {
     pub version: String,
     /// Of its WebAssembly.
     pub sha256: [u8; 32],
-    /// Whether it is not tried any more.
+    /// Whether it is given up.
     pub bad: bool,
+    /// Batches until it is tried again, where it is given up.
+    pub retry_in: Option<u64>,
 }
 
 /// An output of a pipeline.
@@ -126,6 +130,7 @@ fn component(pipeline: &str, place: String, at: Place<'_>) -> ComponentFigures {
         version: version.component.description().version.clone(),
         sha256: *version.component.sha256(),
         bad: version.bad,
+        retry_in: version.retry_in,
     };
     ComponentFigures {
         pipeline: pipeline.to_owned(),
@@ -134,6 +139,7 @@ fn component(pipeline: &str, place: String, at: Place<'_>) -> ComponentFigures {
         stats: slot.stats().clone(),
         aside: slot.aside().map(str::to_owned).collect(),
         since_unix_ms: slot.since_unix_ms(),
+        down: slot.down(),
         versions: slot.versions().map(version).collect(),
     }
 }

@@ -12,11 +12,17 @@ use crate::counters::Counters;
 const INTERVALS: u32 = 3;
 /// … but not less than this: at a short interval a throttled node may make the agent wait for a while.
 const AT_LEAST: Duration = Duration::from_secs(60);
+/// A tick that outlasts so many intervals does not end by itself, …
+const TICK_INTERVALS: u32 = 5;
+/// … unless it is shorter than this.
+const TICK_AT_LEAST: Duration = Duration::from_secs(15);
 
 /// How the work goes on.
 #[derive(Debug)]
 pub(super) struct Progress {
     limit: Duration,
+    /// Of a single tick.
+    tick_limit: Duration,
     interval: Duration,
     started: Instant,
     /// When the tick that is not over began.
@@ -53,8 +59,10 @@ pub(super) enum Missing {
 impl Progress {
     pub(super) fn new(now: Instant, interval: Duration, longest_wait: Duration) -> Self {
         let limit = interval.saturating_mul(INTERVALS).max(AT_LEAST).saturating_add(longest_wait);
+        let tick = interval.saturating_mul(TICK_INTERVALS).max(TICK_AT_LEAST);
+        let tick_limit = tick.saturating_add(longest_wait);
         let delivery = Err(Missing::Tick { interval });
-        Self { limit, interval, started: now, begun: None, finished: None, delivery }
+        Self { limit, tick_limit, interval, started: now, begun: None, finished: None, delivery }
     }
 
     pub(super) fn begin(&mut self, now: Instant) {
@@ -77,10 +85,10 @@ impl Progress {
     pub(super) fn alive(&self, now: Instant) -> Result<Alive, Stuck> {
         let since = self.finished.unwrap_or(self.started);
         let age = now.saturating_duration_since(since);
-        if age <= self.limit {
+        let tick = self.begun.map(|begun| now.saturating_duration_since(begun));
+        if age <= self.limit && tick.is_none_or(|tick| tick <= self.tick_limit) {
             return Ok(Alive { age: self.age(now) });
         }
-        let tick = self.begun.map(|begun| now.saturating_duration_since(begun));
         Err(Stuck { age, limit: self.limit, ever: self.finished.is_some(), tick })
     }
 
@@ -182,6 +190,17 @@ mod tests {
         let progress = Progress::new(start, Duration::from_millis(100), Duration::ZERO);
         assert!(progress.alive(start + 60 * SECOND).is_ok());
         assert!(progress.alive(start + 61 * SECOND).is_err());
+    }
+
+    #[test]
+    fn a_tick_that_outlasts_its_interval_several_times_is_stuck() {
+        let start = Instant::now();
+        let mut progress = Progress::new(start, SECOND, 10 * SECOND);
+        progress.begin(start);
+        progress.end(start, &ticked());
+        progress.begin(start + SECOND);
+        assert!(progress.alive(start + 26 * SECOND).is_ok());
+        assert!(progress.alive(start + 27 * SECOND).is_err());
     }
 
     #[test]

@@ -54,6 +54,7 @@ fn component(component: &ComponentFigures) -> Value {
         "last_error": component.stats.last_error,
         "since_unix_ms": component.since_unix_ms,
         "set_aside": component.aside,
+        "down_batches": component.down,
         "versions": component.versions.iter().map(version).collect::<Vec<_>>(),
     })
 }
@@ -64,5 +65,6 @@ fn version(version: &VersionFigures) -> Value {
         "version": version.version,
         "sha256": Sha256(version.sha256).to_string(),
         "given_up": version.bad,
+        "retry_in_batches": version.retry_in,
     })
 }

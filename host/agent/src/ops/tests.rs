@@ -21,7 +21,13 @@ fn figures() -> Figures {
     let odd = "odd \"name\"\\\nof {it}, }";
     let lost = Lost { route_refused: 1, sink: 4, ..Lost::default() };
     let flow = Flow { events: 10, bytes: 1000, lost, errors: 2 };
-    let version = |origin, bad| VersionFigures { origin, version: odd.into(), sha256: [0xab; 32], bad };
+    let version = |origin, bad| VersionFigures {
+        origin,
+        version: odd.into(),
+        sha256: [0xab; 32],
+        bad,
+        retry_in: bad.then_some(6),
+    };
     let component = |place: &str| ComponentFigures {
         pipeline: "node".into(),
         place: place.into(),
@@ -29,6 +35,7 @@ fn figures() -> Figures {
         stats: Stats { batches: 5, calls: 7, failures: [0, 1, 0, 1, 0, 0], fallbacks: 1, ..Stats::default() },
         aside: vec!["pod uid-7".into()],
         since_unix_ms: 1_735_790_340_000,
+        down: 0,
         versions: vec![version("current", true), version("builtin", false)],
     };
     Figures {

@@ -54,7 +54,13 @@ impl Chains {
         };
         let Self { pipelines, sinks, states, counters, .. } = self;
         let time_unix_ms = batch.time_unix_ms;
-        pipeline::run_scope(pipelines, scope, batch, &|| true, &mut Delivery { sinks, counters, states });
+        pipeline::run_scope(
+            pipelines,
+            scope,
+            batch,
+            &|| true,
+            &mut Delivery { sinks, counters, states, stop: &insightd_sandbox::Stop::default() },
+        );
         // What a recording made is remembered from batch to batch, and forgotten at the end.
         states.end_tick(time_unix_ms, true);
         if sinks.end_tick(counters) { Ok(()) } else { Err(WorkError::SinksClosed) }

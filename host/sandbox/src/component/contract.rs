@@ -7,6 +7,7 @@ use wasmtime::component::types::{Component, ComponentItem};
 
 use super::Kind;
 use crate::error::LoadError;
+use crate::text::{NAME_BYTES, clip};
 use crate::{log, state, wasi};
 
 /// Package and version of the contract that this host serves.
@@ -39,9 +40,9 @@ impl<'a> Interface<'a> {
 pub(super) fn kind(name: &str, component: &Component, engine: &Engine) -> Result<Kind, LoadError> {
     let mut kinds = Vec::new();
     let mut other_version = None;
-    let mut exports = Vec::new();
+    let mut exports = List::default();
     for (export, _) in component.exports(engine) {
-        exports.push(export);
+        exports.add(export);
         let Interface { base, version } = Interface::parse(export);
         let kind = match base.strip_prefix(PACKAGE) {
             Some("stage") => Kind::Transform,
@@ -51,7 +52,7 @@ pub(super) fn kind(name: &str, component: &Component, engine: &Engine) -> Result
         if version == VERSION {
             kinds.push(kind);
         } else {
-            other_version = Some((format!("{base}@{VERSION}"), export.to_owned()));
+            other_version = Some((format!("{}@{VERSION}", clip(base, NAME_BYTES)), clip(export, NAME_BYTES)));
         }
     }
     match (kinds[..].as_ref(), other_version) {
@@ -60,7 +61,7 @@ pub(super) fn kind(name: &str, component: &Component, engine: &Engine) -> Result
         _ => Err(LoadError::World {
             name: name.to_owned(),
             wanted: format!("either {PACKAGE}stage@{VERSION} or {PACKAGE}format@{VERSION}"),
-            found: List(&exports).to_string(),
+            found: exports.to_string(),
         }),
     }
 }
@@ -84,29 +85,58 @@ pub(super) fn import(name: &str, import: &str, item: &ComponentItem) -> Result<I
     }
     let base = Interface::parse(import).base;
     if let Some(wanted) = ANSWERED.into_iter().find(|answered| Interface::parse(answered).base == base) {
-        let (wanted, found) = (wanted.to_owned(), import.to_owned());
+        let (wanted, found) = (wanted.to_owned(), clip(import, NAME_BYTES));
         return Err(LoadError::Version { name: name.to_owned(), wanted, found });
     }
     if wasi::answers(import) && matches!(item, ComponentItem::ComponentInstance(_)) {
         return Ok(Import::Wasi);
     }
-    Err(LoadError::Import { name: name.to_owned(), import: import.to_owned(), allowed: ALLOWED })
+    Err(LoadError::Import { name: name.to_owned(), import: clip(import, NAME_BYTES), allowed: ALLOWED })
 }
 
-/// The first few names of a list that a component made.
-struct List<'a>(&'a [&'a str]);
+/// The first few names of a list that a component made, each cut to what can be shown.
+#[derive(Default)]
+struct List {
+    shown: Vec<String>,
+    more: usize,
+}
 
-impl fmt::Display for List<'_> {
+impl List {
+    const SHOWN: usize = 8;
+
+    fn add(&mut self, name: &str) {
+        if self.shown.len() < Self::SHOWN {
+            self.shown.push(clip(name, NAME_BYTES));
+        } else {
+            self.more += 1;
+        }
+    }
+}
+
+impl fmt::Display for List {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        const SHOWN: usize = 8;
-        if self.0.is_empty() {
+        if self.shown.is_empty() {
             return f.write_str("none");
         }
-        let shown = &self.0[..self.0.len().min(SHOWN)];
-        f.write_str(&shown.join(", "))?;
-        if shown.len() < self.0.len() {
-            write!(f, " and {} more", self.0.len() - shown.len())?;
+        f.write_str(&self.shown.join(", "))?;
+        if self.more > 0 {
+            write!(f, " and {} more", self.more)?;
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::List;
+
+    #[test]
+    fn long_and_many_names_make_a_short_text() {
+        let mut list = List::default();
+        for _ in 0..100_000 {
+            list.add(&"x\u{1b}[2J".repeat(10_000));
+        }
+        let text = list.to_string();
+        assert!(text.len() < 3000 && text.ends_with("and 99992 more") && !text.contains('\u{1b}'), "{text}");
     }
 }

@@ -10,6 +10,7 @@ use super::contract::{self, Import};
 use super::{Component, Description, Exports, Inner, Kind};
 use crate::bindings::insights::transform::types;
 use crate::bindings::{format, stage};
+use crate::budget::Deadline;
 use crate::call::{Explain, Host, failure};
 use crate::error::{CallError, LoadError};
 use crate::log::{self, Budget};
@@ -125,19 +126,27 @@ fn describe(
     exports: &Exports,
     budget: &Arc<Budget>,
 ) -> Result<Description, LoadError> {
-    let described = shared.call(pre, budget, &AtomicUsize::new(0), 0, 0, |store, instance| {
-        let description = match exports {
-            Exports::Stage(exports) => {
-                let guest = exports.load(&mut *store, instance).map_err(Refusal::Types)?;
-                guest.call_describe(store)
-            }
-            Exports::Format(exports) => {
-                let guest = exports.load(&mut *store, instance).map_err(Refusal::Types)?;
-                guest.call_describe(store)
-            }
-        };
-        Ok(bounded(description.map_err(|error| failure(&error))?))
-    });
+    let described = shared.call(
+        pre,
+        budget,
+        &AtomicUsize::new(0),
+        &Deadline::of_call(&shared.limits),
+        0,
+        0,
+        |store, instance| {
+            let description = match exports {
+                Exports::Stage(exports) => {
+                    let guest = exports.load(&mut *store, instance).map_err(Refusal::Types)?;
+                    guest.call_describe(store)
+                }
+                Exports::Format(exports) => {
+                    let guest = exports.load(&mut *store, instance).map_err(Refusal::Types)?;
+                    guest.call_describe(store)
+                }
+            };
+            Ok(bounded(description.map_err(|error| failure(&error))?))
+        },
+    );
     described.map_err(|refusal| match refusal {
         Refusal::Types(error) => types_error(name, &error),
         Refusal::Call(error) => LoadError::Describe { name: name.to_owned(), error },

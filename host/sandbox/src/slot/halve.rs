@@ -1,7 +1,7 @@
 //! Finding the data that makes every version of a component fail.
 //!
-//! One pod with an odd label must not cost the node its metrics. When all versions fail on a batch, and would not fail on
-//! the batch without its pods, the pod is found by halving and left out.
+//! Pods with an odd label must not cost the node its metrics. When all versions fail on a batch, and would not fail on
+//! the batch without its pods, those pods are found by bisection and left out.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -10,6 +10,7 @@ use insights_sdk::Columns;
 use insights_sdk::columns::NO_PARENT;
 
 use crate::subset::subset;
+use crate::text::{NAME_BYTES, clip};
 
 /// Key that entities about one pod have in common, however the batch connects them.
 const POD_UID: &str = "pod.uid";
@@ -43,12 +44,13 @@ impl<'a> Parts<'a> {
                 None => None,
                 Some(&Some(part)) => Some(part),
                 Some(None) => {
+                    // It is shown, and where it comes from another component nobody bounded its length.
                     let name = match uids.get(&(entity as u32)) {
-                        Some(uid) => format!("pod {uid}"),
+                        Some(uid) => clip(&format!("pod {uid}"), NAME_BYTES),
                         None => {
                             let text =
                                 |column: &[u32]| column.get(entity).map_or("", |&id| columns.string(id));
-                            format!("{} {}", text(&entities.kind), text(&entities.id))
+                            clip(&format!("{} {}", text(&entities.kind), text(&entities.id)), NAME_BYTES)
                         }
                     };
                     Some(*numbers.entry(name).or_insert_with_key(|name| {
@@ -64,7 +66,7 @@ impl<'a> Parts<'a> {
     }
 
     /// Number of the part of this name.
-    fn find(&self, name: &str) -> Option<u32> {
+    fn find_name(&self, name: &str) -> Option<u32> {
         self.names.iter().position(|known| known == name).map(|number| number as u32)
     }
 
@@ -79,24 +81,174 @@ impl<'a> Parts<'a> {
         subset(self.columns, &keep)
     }
 
-    /// The one part that makes the batch fail. None when there is not one, or `fails` has no patience left, which it says
-    /// with None.
+    /// Number of parts.
+    pub(super) fn count(&self) -> u32 {
+        self.names.len() as u32
+    }
+
+    /// Looks for the parts that make the batch fail, which is known to fail as it is.
     ///
-    /// It takes about log2(parts) + 1 tries.
-    pub(super) fn culprit(&self, mut fails: impl FnMut(&Columns) -> Option<bool>) -> Option<u32> {
-        // What fails without any part fails whatever they say.
-        if self.names.len() < 2 || fails(&self.with(|_| false))? {
+    /// The shortest beginning of the parts that fails ends with a part that is to blame: alone, or together with some before
+    /// it. Without that part all are tried again, until they pass or `room` parts are found. Each takes about log2(parts) + 1
+    /// tries. `probe` tells whether a batch fails, `whole` makes the result; both say with None that no time is left.
+    pub(super) fn find<T>(
+        &self,
+        progress: &mut Progress,
+        room: usize,
+        mut probe: impl FnMut(&Columns) -> Option<bool>,
+        mut whole: impl FnMut(&Columns) -> Option<Option<T>>,
+    ) -> Found<T> {
+        let count = self.count();
+        if let Some(found) = self.without_parts(progress, &mut probe) {
+            return found;
+        }
+        let mut passes = self.end(progress.passes.as_ref()).unwrap_or(0);
+        let mut fails = self.end(progress.fails.as_ref()).filter(|&fails| fails > passes).unwrap_or(count);
+        let mut culprits: Vec<u32> = Vec::new();
+        while culprits.len() < room && passes < count {
+            while fails - passes > 1 {
+                let middle = passes + (fails - passes) / 2;
+                match probe(&self.with(|part| part < middle && !culprits.contains(&part))) {
+                    None => {
+                        (progress.passes, progress.fails) =
+                            (self.last(passes, &culprits), self.last(fails, &culprits));
+                        progress.names.extend(culprits.iter().map(|&part| self.name(part).to_owned()));
+                        return Found::Unfinished;
+                    }
+                    Some(true) => fails = middle,
+                    Some(false) => passes = middle,
+                }
+            }
+            culprits.push(passes);
+            // Without it this beginning is the one before it, which passes.
+            (passes, fails) = (fails, count);
+            match whole(&self.with(|part| !culprits.contains(&part))) {
+                Some(None) => {}
+                outcome => {
+                    progress.names.extend(culprits.iter().map(|&part| self.name(part).to_owned()));
+                    (progress.passes, progress.fails) = (None, None);
+                    return outcome.flatten().map_or(Found::Unfinished, Found::Result);
+                }
+            }
+        }
+        Found::Nobody
+    }
+
+    /// As [`find`](Self::find), for a batch that fails because it takes too long.
+    ///
+    /// Time adds up: a beginning of many harmless parts may take longer than a try has, and its last part is not to blame.
+    /// Only a part that takes too long by itself is. Ranges of parts are tried apart from each other, and halved as long as
+    /// they take too long.
+    pub(super) fn find_slow<T>(
+        &self,
+        progress: &mut Progress,
+        room: usize,
+        mut probe: impl FnMut(&Columns) -> Option<bool>,
+        mut whole: impl FnMut(&Columns) -> Option<Option<T>>,
+    ) -> Found<T> {
+        let count = self.count();
+        if let Some(found) = self.without_parts(progress, &mut probe) {
+            return found;
+        }
+        let mut culprits: Vec<u32> = Vec::new();
+        let from = self.end(progress.passes.as_ref()).unwrap_or(0);
+        let to = self.end(progress.fails.as_ref()).filter(|&to| to > from).unwrap_or(count);
+        let mut ranges = vec![(to, count), (from, to)];
+        while let Some((from, to)) = ranges.pop() {
+            let length = to.saturating_sub(from);
+            // All of it is known to take too long.
+            let fails = match length {
+                0 => Some(false),
+                length if length == count && count > 1 => Some(true),
+                _ => probe(&self.with(|part| (from..to).contains(&part))),
+            };
+            match fails {
+                None => {
+                    (progress.passes, progress.fails) =
+                        (self.last(from, &culprits), self.last(to, &culprits));
+                    progress.names.extend(culprits.iter().map(|&part| self.name(part).to_owned()));
+                    return Found::Unfinished;
+                }
+                Some(false) => {}
+                Some(true) if length > 1 => {
+                    let middle = from + length / 2;
+                    ranges.extend([(middle, to), (from, middle)]);
+                }
+                Some(true) if culprits.len() < room => culprits.push(from),
+                Some(true) => return Found::Nobody,
+            }
+        }
+        // Each part is fast enough: there are too many of them, and none is to blame.
+        if culprits.is_empty() && progress.names.is_empty() {
+            return Found::Nobody;
+        }
+        let outcome = whole(&self.with(|part| !culprits.contains(&part)));
+        progress.names.extend(culprits.iter().map(|&part| self.name(part).to_owned()));
+        match outcome {
+            Some(Some(result)) => Found::Result(result),
+            Some(None) => Found::Nobody,
+            None => {
+                (progress.passes, progress.fails) = (self.last(count, &culprits), None);
+                Found::Unfinished
+            }
+        }
+    }
+
+    /// Tries the roots alone when a search begins: what fails without any part fails whatever they say.
+    fn without_parts<T>(
+        &self,
+        progress: &mut Progress,
+        probe: &mut impl FnMut(&Columns) -> Option<bool>,
+    ) -> Option<Found<T>> {
+        if progress.roots_pass {
             return None;
         }
-        let mut suspects = 0..self.names.len() as u32;
-        while suspects.len() > 1 {
-            let middle = suspects.start + suspects.len() as u32 / 2;
-            let first = suspects.start..middle;
-            suspects =
-                if fails(&self.with(|part| first.contains(&part)))? { first } else { middle..suspects.end };
+        match probe(&self.with(|_| false)) {
+            None => Some(Found::Unfinished),
+            Some(true) => Some(Found::Nobody),
+            Some(false) => {
+                progress.roots_pass = true;
+                None
+            }
         }
-        Some(suspects.start)
     }
+
+    /// Returns the number of the part behind the one of this name.
+    fn end(&self, name: Option<&String>) -> Option<u32> {
+        name.and_then(|name| self.find_name(name)).map(|part| part + 1)
+    }
+
+    /// Returns the name of the last part before `end` that is there in the next batch as well.
+    fn last(&self, end: u32, culprits: &[u32]) -> Option<String> {
+        let last = (0..end).rev().find(|part| !culprits.contains(part))?;
+        Some(self.name(last).to_owned())
+    }
+}
+
+/// How far a search has come that had no time to end.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Progress {
+    /// Parts that are to blame.
+    pub(super) names: Vec<String>,
+    /// The batch without any part is known to pass.
+    roots_pass: bool,
+    /// Last part of the longest beginning that is known to pass without them.
+    passes: Option<String>,
+    /// Last part of the shortest that is known to fail, or of the range that is tried next.
+    fails: Option<String>,
+    /// Batches that the search took so far.
+    pub(super) batches: u32,
+}
+
+/// What came of a search.
+#[derive(Debug, PartialEq)]
+pub(super) enum Found<T> {
+    /// What is made of the batch without the parts that are to blame.
+    Result(T),
+    /// No part is to blame, or too many are.
+    Nobody,
+    /// There was no time; it goes on with the next batch.
+    Unfinished,
 }
 
 /// A batch without the parts of these names, which are those that [`Slot::aside`](super::Slot::aside) gives.
@@ -106,7 +258,7 @@ pub fn without<'a, 'n>(columns: &'a Columns, names: impl IntoIterator<Item = &'n
         return Cow::Borrowed(columns);
     }
     let parts = Parts::new(columns);
-    let left_out: Vec<u32> = names.filter_map(|name| parts.find(name)).collect();
+    let left_out: Vec<u32> = names.filter_map(|name| parts.find_name(name)).collect();
     if left_out.is_empty() {
         return Cow::Borrowed(columns);
     }

@@ -1,23 +1,28 @@
 //! Running a batch through a slot: which version, with which data.
 
 use std::borrow::Cow;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use insights_sdk::Columns;
 
-use super::halve::{Parts, without};
+use super::halve::{Found, Parts, without};
+use super::health::Health;
 use super::{OnFailure, Origin, Slot, SlotConfig, Version};
+use crate::budget::{Budget, Deadline};
 use crate::component::Component;
 use crate::deadline::thread_cpu_time;
 use crate::error::{CallError, Cause};
 use crate::hex::Hex;
+use crate::text::{ERROR_BYTES, clip};
 
-/// Data that was set aside is tried again after so many batches: an hour of ticks.
+/// Data that was quarantined is tried again after so many batches: an hour of ticks.
 const ASIDE_BATCHES: u64 = 60;
-/// Most parts of a batch that are set aside at once. Where more are odd, something else is wrong.
-const MAX_ASIDE: usize = 8;
-/// CPU time that looking for odd data may take: the tick has to end.
-const PATIENCE: Duration = Duration::from_secs(2);
+/// Most parts of a batch that are quarantined at once. Where more are odd, something else is wrong.
+pub(super) const MAX_ASIDE: usize = 32;
+/// Batches that one search may take. Until it ends, nobody is blamed.
+const SEARCH_BATCHES: u32 = 8;
+/// Where data makes versions run out of time, each try of a search has this share of the search's time.
+const TRIES: u32 = 16;
 
 /// A part of the batch that made all versions fail.
 #[derive(Debug)]
@@ -27,94 +32,160 @@ pub(super) struct Aside {
     until: u64,
 }
 
+/// Calls a component over a batch.
+type Call<'a, T> = &'a dyn Fn(&Component, &str, &Columns, &Deadline) -> Result<T, CallError>;
+
 impl Slot {
-    /// Runs what can be run of the batch: without what is set aside, by the first version that does not fail; when all
+    /// Runs what can be run of the batch: without what is quarantined, by the first version that does not fail; when all
     /// fail, without the data that makes them.
-    pub(super) fn run<T>(
-        &mut self,
-        columns: &Columns,
-        call: impl Fn(&Component, &str, &Columns) -> Result<T, CallError>,
-    ) -> Option<T> {
+    pub(super) fn run<T>(&mut self, columns: &Columns, budget: &Budget, call: Call<'_, T>) -> Option<T> {
         self.stats.batches += 1;
+        let output = self.run_batch(columns, budget, call);
+        self.down = if output.is_some() { 0 } else { self.down.saturating_add(1) };
+        output
+    }
+
+    fn run_batch<T>(&mut self, columns: &Columns, budget: &Budget, call: Call<'_, T>) -> Option<T> {
         let columns = self.without_aside(columns);
-        let marks: Vec<(u32, bool)> =
-            self.versions.iter().map(|version| (version.failures, version.bad)).collect();
-        let error = match self.try_versions(|component, config| call(component, config, &columns)) {
-            Tried::Done(output) => return Some(output),
-            Tried::Failed(error) => error,
+        let marks: Vec<Health> = self.versions.iter().map(|version| version.health).collect();
+        let tried = self
+            .try_versions(budget, |component, config, deadline| call(component, config, &columns, deadline));
+        let (error, is_slow) = match tried {
+            Tried::Done(output) => {
+                if let Some(search) = self.search.take() {
+                    self.quarantine(search.names);
+                }
+                return Some(output);
+            }
+            Tried::Failed { error, is_slow } => (error, is_slow),
             Tried::None => return None,
         };
-        // A configuration is refused whatever the data is.
+        // A configuration is refused whatever the data is, and at a shutdown nobody is to blame.
         if self.config.on_failure != OnFailure::LastGood || error.cause() == Cause::Config {
             return None;
         }
-        let output = self.set_aside(&columns, &marks, call)?;
-        // It was the data.
-        for (version, (failures, bad)) in self.versions.iter_mut().zip(marks) {
-            (version.failures, version.bad) = (failures, bad);
+        let found = self.search(&columns, is_slow, &marks, budget, call);
+        if !matches!(found, Found::Nobody) {
+            // It is the data.
+            for (version, health) in self.versions.iter_mut().zip(marks) {
+                version.health = health;
+            }
         }
-        Some(output)
+        match found {
+            Found::Result(output) => Some(output),
+            Found::Nobody | Found::Unfinished => None,
+        }
     }
 
-    /// The batch without what is set aside, as far as its time is not over.
+    /// The batch without what is quarantined, as far as its time is not over, and without what a search found so far.
     fn without_aside<'a>(&mut self, columns: &'a Columns) -> Cow<'a, Columns> {
         let batch = self.stats.batches;
         self.aside.retain(|aside| aside.until > batch);
-        without(columns, self.aside())
+        let found = self.search.iter().flat_map(|search| &search.names).map(String::as_str);
+        without(columns, self.aside().chain(found))
     }
 
     /// Looks for the data that makes the first of the versions fail that were good before this batch. Gives what that
-    /// version makes of the batch without it.
-    fn set_aside<T>(
+    /// version makes of the batch without it. It has half of the time that is left, and goes on with the next batch where
+    /// that is not enough.
+    fn search<T>(
         &mut self,
         columns: &Columns,
-        marks: &[(u32, bool)],
-        call: impl Fn(&Component, &str, &Columns) -> Result<T, CallError>,
-    ) -> Option<T> {
-        if self.aside.len() >= MAX_ASIDE {
-            return None;
-        }
-        let (version, _) = self.versions.iter().zip(marks).find(|&(_, &(_, bad))| !bad)?;
+        is_slow: bool,
+        marks: &[Health],
+        budget: &Budget,
+        call: Call<'_, T>,
+    ) -> Found<T> {
+        let mut progress = self.search.take().unwrap_or_default();
+        let room = MAX_ASIDE.saturating_sub(self.aside.len() + progress.names.len());
+        let version = self.versions.iter().zip(marks).find(|(_, health)| health.deserves_all());
+        let Some((version, _)) = version.filter(|_| room > 0) else { return Found::Nobody };
         let (component, config) = (&version.component, &*version.config);
-        let started = thread_cpu_time();
+        let limits = component.limits();
+        let time = budget.cpu_left() / 2;
+        let patient = || !budget.is_spent() && budget.cpu_left() > time;
+        // A try that never ends must not take the time of all others. One that fails otherwise does so at once.
+        let probe_time = if is_slow { time / TRIES } else { limits.cpu_time };
+        let probe = |part: &Columns| {
+            patient().then(|| call(component, config, part, &budget.call(limits, probe_time)).is_err())
+        };
+        let whole = |part: &Columns| {
+            patient().then(|| call(component, config, part, &budget.call(limits, limits.cpu_time)).ok())
+        };
         let parts = Parts::new(columns);
-        let culprit = parts.culprit(|part| {
-            let patient = thread_cpu_time().saturating_sub(started) < PATIENCE;
-            patient.then(|| call(component, config, part).is_err())
-        })?;
-        let output = call(component, config, &parts.with(|part| part != culprit)).ok()?;
-        let name = parts.name(culprit).to_owned();
-        let slot = &*self.config.name;
-        tracing::warn!(
-            slot,
-            data = name,
-            batches = ASIDE_BATCHES,
-            "data set aside: every version fails on it"
-        );
-        self.aside.push(Aside { name, until: self.stats.batches + ASIDE_BATCHES });
-        self.stats.set_aside += 1;
-        Some(output)
+        let found = if is_slow {
+            parts.find_slow(&mut progress, room, probe, whole)
+        } else {
+            parts.find(&mut progress, room, probe, whole)
+        };
+        match found {
+            Found::Result(_) => self.quarantine(progress.names),
+            Found::Unfinished if progress.batches < SEARCH_BATCHES => {
+                progress.batches += 1;
+                tracing::debug!(
+                    slot = self.name(),
+                    found = progress.names.len(),
+                    "the search for odd data goes on"
+                );
+                self.search = Some(progress);
+            }
+            Found::Unfinished => return Found::Nobody,
+            Found::Nobody => {}
+        }
+        found
     }
 
-    /// Tries the versions that may still be tried, one after the other.
-    fn try_versions<T>(&mut self, call: impl Fn(&Component, &str) -> Result<T, CallError>) -> Tried<T> {
+    /// Leaves these parts out of the batches of the next hour of ticks, and says so.
+    fn quarantine(&mut self, names: Vec<String>) {
+        if names.is_empty() {
+            return;
+        }
+        let (slot, parts) = (&*self.config.name, names.len());
+        let data = clip(&names.join(", "), ERROR_BYTES);
+        let batches = ASIDE_BATCHES;
+        tracing::warn!(slot, data, parts, batches, "data quarantined: no version works with it");
+        self.stats.set_aside += names.len() as u64;
+        let until = self.stats.batches + ASIDE_BATCHES;
+        self.aside.extend(names.into_iter().map(|name| Aside { name, until }));
+    }
+
+    /// Tries the versions that may be tried, one after the other. Of those that were given up, one has its turn.
+    fn try_versions<T>(
+        &mut self,
+        budget: &Budget,
+        call: impl Fn(&Component, &str, &Deadline) -> Result<T, CallError>,
+    ) -> Tried<T> {
         let Self { config, versions, stats, .. } = self;
         let candidates = match config.on_failure {
             OnFailure::LastGood => versions.len(),
             OnFailure::Skip | OnFailure::Drop => 1,
         };
+        let batch = stats.batches;
+        let mut retried = false;
         let mut tried = Tried::None;
-        for version in versions.iter_mut().take(candidates).filter(|version| !version.bad) {
+        let mut is_slow = false;
+        for version in versions.iter_mut().take(candidates) {
+            let was_bad = version.health.is_bad();
+            if !version.health.may_run(batch) || (was_bad && std::mem::replace(&mut retried, true)) {
+                continue;
+            }
+            stats.retries += u64::from(was_bad);
             // Other slots may run the same component, and so does whoever looks for odd data.
             version.component.take_peak_memory();
             let (started, cpu) = (Instant::now(), thread_cpu_time());
-            let result = call(&version.component, &version.config);
+            let limits = version.component.limits();
+            let deadline = budget.call(limits, version.health.cpu_time(limits.cpu_time));
+            let result = call(&version.component, &version.config, &deadline);
             let (took, cpu) = (started.elapsed(), thread_cpu_time().saturating_sub(cpu));
             stats.called(took, cpu, version.component.take_peak_memory());
             match result {
                 Ok(output) => {
-                    version.failures = 0;
                     version.proven = true;
+                    if version.health.succeeded(cpu) {
+                        stats.recoveries += 1;
+                        let (slot, origin) = (&*config.name, version.origin.as_str());
+                        tracing::info!(slot, origin, "component works again after it was given up");
+                    }
                     if version.origin != Origin::Current {
                         stats.fallbacks += 1;
                     }
@@ -122,15 +193,19 @@ impl Slot {
                 }
                 Err(error) => {
                     stats.failed(&error);
-                    version.failed(&error, config);
+                    // At a shutdown calls end early, and say nothing of the component.
+                    if !budget.is_stopped() {
+                        version.failed(&error, config, batch);
+                    }
+                    is_slow |= error.cause() == Cause::Timeout;
                     // That another version refuses its configuration says nothing about the data that this one failed on.
                     tried = match tried {
-                        Tried::Failed(first)
+                        Tried::Failed { error: first, .. }
                             if error.cause() == Cause::Config && first.cause() != Cause::Config =>
                         {
-                            Tried::Failed(first)
+                            Tried::Failed { error: first, is_slow }
                         }
-                        _ => Tried::Failed(error),
+                        _ => Tried::Failed { error, is_slow },
                     };
                 }
             }
@@ -142,24 +217,30 @@ impl Slot {
 /// What came of trying all versions.
 enum Tried<T> {
     Done(T),
-    /// All failed; the last error.
-    Failed(CallError),
-    /// All were given up before.
+    /// All failed: the last error, and whether one of them ran out of time.
+    Failed {
+        error: CallError,
+        is_slow: bool,
+    },
+    /// All are given up, and none has its turn.
     None,
 }
 
 impl Version {
-    fn failed(&mut self, error: &CallError, config: &SlotConfig) {
-        self.failures += 1;
+    fn failed(&mut self, error: &CallError, config: &SlotConfig, batch: u64) {
+        let was_bad = self.health.is_bad();
         self.proven = false;
         let trap = matches!(error, CallError::Trap(_));
-        self.bad = trap || self.failures >= config.max_failures.max(1);
+        self.health.failed(batch, trap, config.max_failures.max(1));
+        let (failures, bad) = (self.health.failures(), self.health.is_bad());
         let (version, sha256) = (&self.component.description().version, Hex(&self.component.sha256()[..6]));
-        let (slot, origin, failures, bad) = (&*config.name, self.origin.as_str(), self.failures, self.bad);
-        let cause = error.cause().as_str();
-        // One line for the first failure and one for the end: a component that fails on every tick for ever says so twice.
-        if self.failures == 1 || self.bad {
-            tracing::warn!(%error, cause, slot, version, %sha256, origin, failures, bad, "component failed");
+        let (slot, origin) = (&*config.name, self.origin.as_str());
+        let (cause, retry_in) = (error.cause().as_str(), self.health.retry_in(batch));
+        // One line for the first failure, one when it is given up, and one for each time that it was tried again, which
+        // becomes rare.
+        if failures == 1 || bad {
+            let again = was_bad;
+            tracing::warn!(%error, cause, slot, version, %sha256, origin, failures, bad, again, retry_in, "component failed");
         } else {
             tracing::debug!(%error, cause, slot, version, %sha256, origin, failures, bad, "component failed");
         }

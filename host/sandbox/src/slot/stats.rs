@@ -21,6 +21,10 @@ pub struct Stats {
     pub skipped: u64,
     /// Batches that ended here.
     pub dropped: u64,
+    /// Times that a version was tried again after it was given up.
+    pub retries: u64,
+    /// Times that such a version worked again.
+    pub recoveries: u64,
     /// Times that a part of a batch was set aside because every version failed on it.
     pub set_aside: u64,
     /// CPU time of the calling thread in all calls.
@@ -65,8 +69,10 @@ pub struct VersionStats<'a> {
     pub component: &'a Component,
     /// Where it came from.
     pub origin: Origin,
-    /// Whether it is not tried any more.
+    /// Whether it is given up.
     pub bad: bool,
+    /// Batches until it is tried again, where it is given up.
+    pub retry_in: Option<u64>,
     /// Failures in a row.
     pub failures: u32,
 }

@@ -1,6 +1,10 @@
 //! What takes over when a component fails.
 
-use insightd_sandbox::{Cause, Component, OnFailure, Origin, Processed, Slot, SlotConfig};
+use std::time::Duration;
+
+use insightd_sandbox::{
+    CallError, Cause, Component, Limits, OnFailure, Origin, Processed, Sandbox, Slot, SlotConfig, Stop,
+};
 use insights_sdk::Columns;
 
 use crate::arena::{Arena, batch, enter};
@@ -81,7 +85,7 @@ fn other_failures_are_counted_before_it_is_given_up() {
     for failures in 1..=5 {
         let Processed::Skipped(columns) = slot.process(batch(3)) else { panic!("not skipped") };
         assert_eq!(columns, batch(3));
-        assert_eq!(slot.stats().failures(Cause::Guest), failures.min(3));
+        assert_eq!(slot.stats().failures(Cause::Guest), failures.min(3), "not tried again at once");
         assert_eq!(slot.stats().skipped, failures);
     }
     assert!(slot.versions().next().unwrap().bad);
@@ -199,4 +203,142 @@ fn a_component_that_fails_on_everything_is_to_blame_itself() {
     assert!(matches!(slot.process(batch(100)), Processed::Skipped(_)));
     assert!(slot.versions().next().unwrap().bad);
     assert_eq!((slot.aside().count(), slot.stats().set_aside), (0, 0));
+}
+
+/// Every version trips over some data of these pods, and over nothing else.
+#[test]
+fn several_poisoned_pods_are_quarantined_up_to_the_bound() {
+    let (_serial, arena) = enter();
+    for count in [2, 5, 32] {
+        let pods: Vec<String> = (0..count).map(|number| format!("uid-{}", 3 * number + 1)).collect();
+        let mut slot =
+            slot(&format!("trip over {}", pods.join(",")), OnFailure::LastGood, &arena.stage, None);
+        // A search may take more than one batch.
+        let found = (0..8).find_map(|_| match slot.process(batch(110)) {
+            Processed::Done(columns) => Some(columns),
+            _ => None,
+        });
+        let result = found.unwrap();
+        assert_eq!(slot.aside().count(), count);
+        assert!(pods.iter().all(|pod| !contains(&result, pod)) && contains(&result, "uid-0"));
+        assert_eq!(result.entity_count(), batch(110).entity_count() - 2 * count);
+        assert_eq!((slot.down(), slot.has_failed()), (0, false));
+    }
+    let pods: Vec<String> = (0..33).map(|number| format!("uid-{number}")).collect();
+    let mut slot = slot(&format!("trip over {}", pods.join(",")), OnFailure::LastGood, &arena.stage, None);
+    for _ in 0..12 {
+        assert!(matches!(slot.process(batch(110)), Processed::Skipped(_)));
+    }
+    assert!(slot.has_failed() && slot.down() == 12 && slot.aside().count() == 0);
+}
+
+#[test]
+fn what_is_given_up_is_tried_again_later_and_later() {
+    let (_serial, arena) = enter();
+    let mut slot = slot("fail", OnFailure::Drop, &arena.stage, None);
+    let called: Vec<u64> = (1..=30)
+        .filter(|_| {
+            let calls = slot.stats().calls;
+            assert!(matches!(slot.process(batch(3)), Processed::Dropped));
+            slot.stats().calls > calls
+        })
+        .collect();
+    assert_eq!(called, [1, 2, 3, 6, 12, 24]);
+    assert_eq!((slot.stats().retries, slot.down()), (3, 30));
+}
+
+#[test]
+fn a_component_that_fails_for_a_time_works_again() {
+    let (_serial, arena) = enter();
+    let mut slot = slot("trip over uid-9", OnFailure::Skip, &arena.stage, None);
+    assert!(matches!(slot.process(batch(10)), Processed::Skipped(_)));
+    assert!(slot.has_failed());
+    let good: Vec<bool> = (0..4).map(|_| matches!(slot.process(batch(3)), Processed::Done(_))).collect();
+    assert_eq!(good, [false, false, true, true]);
+    assert_eq!((slot.has_failed(), slot.stats().recoveries, slot.down()), (false, 1, 0));
+}
+
+#[test]
+fn a_formatters_slices_share_the_time_of_one_call() {
+    let (_serial, arena) = enter();
+    let sink = insights_sdk::Limits::default();
+    // One slice, to know its CPU time on this machine.
+    let mut one = slot("work", OnFailure::Drop, &arena.format, None);
+    one.format(&batch(10), &sink).unwrap();
+    let limits = Limits { cpu_time: one.stats().cpu_time * 4, ..Limits::default() };
+    let sandbox = Sandbox::new(limits).unwrap();
+    let format = sandbox.load("format", &arena.compile(&guests::guest("format"))).unwrap();
+    format.format("work", &batch(10), &sink).unwrap();
+    // Forty slices, each of which would be fast enough.
+    let error = format.format("work", &batch(10_000), &sink).unwrap_err();
+    assert!(matches!(error, CallError::CpuTime { .. }), "{error}");
+}
+
+#[test]
+fn calls_of_one_batch_share_its_budget() {
+    let (_serial, arena) = enter();
+    let sink = insights_sdk::Limits::default();
+    let limits = Limits { cpu_time: Duration::from_millis(200), ..Limits::default() };
+    let sandbox = Sandbox::new(limits).unwrap();
+    let stage = sandbox.load("stage", &arena.compile(&guests::guest("stage"))).unwrap();
+    let mut places: Vec<Slot> = (0..8).map(|_| slot("spin", OnFailure::Skip, &stage, None)).collect();
+    let budget = places[0].budget(&Stop::default());
+    for place in &mut places {
+        assert!(matches!(place.process_within(batch(3), None, &budget).0, Processed::Skipped(_)));
+    }
+    // Twice 200 ms for all eight; after seven that each took half of what was left, the last has the least that a call has.
+    let last_error = places[7].stats().last_error.as_deref().unwrap();
+    assert!(last_error.contains("the limit is 5ms"), "{last_error}");
+    // A shutdown leaves them a moment, and blames nobody.
+    let stop = Stop::default();
+    stop.request();
+    let mut formatter = slot("spin", OnFailure::LastGood, &arena.format, None);
+    let budget = formatter.budget(&stop);
+    assert!(formatter.format_within(&batch(3), &sink, None, &budget).is_none());
+    assert!(!formatter.has_failed() && formatter.versions().next().unwrap().failures == 0);
+}
+
+/// A pod on which every version runs until its time is up.
+#[test]
+fn data_that_takes_for_ever_is_quarantined() {
+    let (_serial, arena) = enter();
+    let mut slot = slot("spin over uid-7,uid-70", OnFailure::LastGood, &arena.stage, None);
+    let found = (0..8).find_map(|_| match slot.process(batch(110)) {
+        Processed::Done(columns) => Some(columns),
+        _ => None,
+    });
+    let result = found.unwrap();
+    let mut aside: Vec<&str> = slot.aside().collect();
+    aside.sort_unstable();
+    assert_eq!(aside, ["pod uid-7", "pod uid-70"]);
+    assert_eq!(result.entity_count(), batch(110).entity_count() - 4);
+    assert!(!slot.has_failed());
+}
+
+/// More pods than a component can do in its time for three batches: nobody's data is to blame, and it works again.
+#[test]
+fn a_storm_costs_no_pod_its_data() {
+    let (_serial, arena) = enter();
+    let sink = insights_sdk::Limits::default();
+    let mut one = slot("work", OnFailure::Drop, &arena.format, None);
+    one.format(&batch(10), &sink).unwrap();
+    let limits = Limits { cpu_time: one.stats().cpu_time * 8, ..Limits::default() };
+    let sandbox = Sandbox::new(limits).unwrap();
+    let format = sandbox.load("format", &arena.compile(&guests::guest("format"))).unwrap();
+    let mut slot = slot("work", OnFailure::LastGood, &format, None);
+    assert!(slot.format(&batch(10), &sink).is_some());
+    let storm: Vec<bool> = (0..3).map(|_| slot.format(&batch(10_000), &sink).is_some()).collect();
+    assert_eq!(storm, [false; 3]);
+    assert!(slot.has_failed());
+    let after: Vec<bool> = (0..4).map(|_| slot.format(&batch(10), &sink).is_some()).collect();
+    assert_eq!(after, [false, false, true, true]);
+    assert_eq!((slot.aside().count(), slot.stats().set_aside, slot.has_failed()), (0, 0, false));
+}
+
+#[test]
+fn a_stage_may_not_return_junk_without_end() {
+    let (_serial, arena) = enter();
+    let error = arena.stage.process("ten times", &batch(5000)).unwrap_err();
+    assert_eq!(error.cause(), Cause::Limit);
+    assert!(error.to_string().contains("100010 entities, the limit for this input is 48196"), "{error}");
 }

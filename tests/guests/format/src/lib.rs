@@ -17,6 +17,14 @@ fn count() -> Result<u64, String> {
     Ok(before + 1)
 }
 
+/// Takes a while: some ten milliseconds for twenty million rounds.
+fn work(rounds: u64) {
+    let mut n = 0_u64;
+    for _ in 0..rounds {
+        n = std::hint::black_box(n.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1));
+    }
+}
+
 static HABIT: Mutex<String> = Mutex::new(String::new());
 
 impl Guest for Format {
@@ -67,6 +75,11 @@ impl Guest for Format {
                     return Err("three is enough".to_owned());
                 }
             }
+            "panic" => panic!("on purpose"),
+            "work" => work(20_000_000),
+            "spin" => loop {
+                work(1_000_000);
+            },
             "a million routes" => {
                 payloads.routes =
                     (0..1_000_000).map(|n| vec![("log_group".to_owned(), format!("/g/{n}"))]).collect();

@@ -99,13 +99,28 @@ pub(super) fn components(components: &[ComponentFigures], page: &mut Page<'_>) -
         plain("insightd_component_data_aside", "Parts of batches that are set aside at present"),
         components.iter().map(|c| (labels(c), c.aside.len() as u64)),
     )?;
+    page.states(
+        plain("insightd_component_down", "Batches in a row for which no version of a component worked"),
+        components.iter().map(|c| (labels(c), c.down)),
+    )?;
+    page.counts(
+        plain("insightd_component_retries", "Times that a version was tried again after it was given up"),
+        each(|s| s.retries),
+    )?;
+    page.counts(
+        plain("insightd_component_recoveries", "Times that a version worked again after it was given up"),
+        each(|s| s.recoveries),
+    )?;
     versions(components, page)
 }
 
 fn versions(components: &[ComponentFigures], page: &mut Page<'_>) -> fmt::Result {
     let all = || components.iter().flat_map(|c| c.versions.iter().map(move |version| (c, version)));
     page.states(
-        plain("insightd_component_bad", "Whether a version failed so often that it is not tried any more"),
+        plain(
+            "insightd_component_bad",
+            "Whether a version failed so often that it is given up; it is tried again later and later",
+        ),
         all().map(|(c, version)| (with(labels(c), ("origin", version.origin)), version.bad)),
     )?;
     let hashes: Vec<String> = all().map(|(_, version)| hex(version)).collect();

@@ -133,6 +133,26 @@ fn health_and_readiness_follow_the_board() {
 }
 
 #[test]
+fn a_place_where_no_version_works_makes_the_agent_unready() {
+    let board = board();
+    let mut down = figures();
+    let place = &mut down.components[0];
+    place.down = 4;
+    place.stats.last_error = Some("trapped: unreachable".into());
+    let wanted = format!(
+        "ok\nnode/{} ({}): no version worked for 4 batches: trapped: unreachable\n",
+        place.place, place.component
+    );
+    board.publish(down);
+    let server = Server::start(&board, LONG);
+    let (status, _, body) = server.get("/readyz");
+    assert_eq!((status, &*body), (503, &*wanted));
+    assert_eq!(server.get("/healthz").0, 200, "a restart would not mend it");
+    board.publish(figures());
+    assert_eq!(server.get("/readyz").0, 200);
+}
+
+#[test]
 fn metrics_come_under_the_type_that_is_asked_for() {
     let board = board();
     board.publish(figures());

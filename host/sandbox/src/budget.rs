@@ -1,0 +1,176 @@
+//! Time that calls share: a batch has one budget for all stages, slices and searches of its pipeline.
+//!
+//! Without it a component decides how long a tick takes: a stage by how many entities it returns, a formatter by how
+//! long each slice of them lasts. All times are those of the thread that made the budget.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use crate::deadline::{TimeUp, thread_cpu_time};
+use crate::limits::Limits;
+
+/// A budget is so many times what a single call may use.
+const CALLS: u32 = 2;
+/// CPU time that a call may go on for after a shutdown was asked for.
+const GRACE: Duration = Duration::from_millis(250);
+/// Least CPU time of a call: one that got less would be stopped whatever it does.
+const LEAST: Duration = Duration::from_millis(5);
+
+/// A request to end soon, shared by everything that may have to. Cheap to clone.
+#[derive(Clone, Debug, Default)]
+pub struct Stop(Arc<AtomicBool>);
+
+impl Stop {
+    /// Asks for it. Calls that run end within a fraction of a second.
+    pub fn request(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+
+    /// Returns true once somebody asked.
+    pub fn is_requested(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// CPU and wall time of one batch in one pipeline.
+///
+/// A call gets at most half of what is left, so that a stage that uses up its time leaves some for those behind it.
+#[derive(Debug)]
+pub struct Budget {
+    cpu_end: Duration,
+    wall_end: Instant,
+    stop: Stop,
+}
+
+impl Budget {
+    /// A budget that begins now, on this thread: twice the CPU time of a single call, and its wall time.
+    pub fn new(limits: &Limits, stop: &Stop) -> Self {
+        let cpu = limits.cpu_time.saturating_mul(CALLS);
+        Self {
+            cpu_end: thread_cpu_time().saturating_add(cpu),
+            wall_end: later(limits.wall_time),
+            stop: stop.clone(),
+        }
+    }
+
+    /// Returns the deadline of a call that begins now and may use at most `cpu`.
+    pub(crate) fn call(&self, limits: &Limits, cpu: Duration) -> Deadline {
+        let half = self.cpu_left() / 2;
+        let wall = self.wall_end.saturating_duration_since(Instant::now()) / 2;
+        Deadline::new(
+            cpu.min(limits.cpu_time).min(half).max(LEAST),
+            limits.wall_time.min(wall).max(LEAST),
+            &self.stop,
+        )
+    }
+
+    /// Returns the CPU time that is left.
+    pub(crate) fn cpu_left(&self) -> Duration {
+        self.cpu_end.saturating_sub(thread_cpu_time())
+    }
+
+    /// Returns true once a shutdown was asked for.
+    pub(crate) fn is_stopped(&self) -> bool {
+        self.stop.is_requested()
+    }
+
+    /// Returns true when no time is left for anything that is not necessary.
+    pub(crate) fn is_spent(&self) -> bool {
+        self.cpu_left() <= LEAST || self.wall_end <= Instant::now() || self.is_stopped()
+    }
+}
+
+/// An instant so far in the future, or a far one where that cannot be told.
+fn later(duration: Duration) -> Instant {
+    const FAR: Duration = Duration::from_secs(365 * 24 * 3600);
+    Instant::now().checked_add(duration).unwrap_or_else(|| Instant::now() + FAR)
+}
+
+/// The end of one call, all slices of it included.
+#[derive(Clone, Debug)]
+pub(crate) struct Deadline {
+    cpu_start: Duration,
+    cpu_limit: Duration,
+    wall_start: Instant,
+    wall_limit: Duration,
+    stop: Stop,
+    /// CPU time of the call when the shutdown was noticed.
+    stopped_at: Option<Duration>,
+}
+
+impl Deadline {
+    fn new(cpu_limit: Duration, wall_limit: Duration, stop: &Stop) -> Self {
+        Self {
+            cpu_start: thread_cpu_time(),
+            cpu_limit,
+            wall_start: Instant::now(),
+            wall_limit,
+            stop: stop.clone(),
+            stopped_at: None,
+        }
+    }
+
+    /// Returns the deadline of a single call that shares its time with no other.
+    pub(crate) fn of_call(limits: &Limits) -> Self {
+        Self::new(limits.cpu_time, limits.wall_time, &Stop::default())
+    }
+
+    /// Fails when the time is up.
+    pub(crate) fn check(&mut self) -> Result<(), TimeUp> {
+        self.check_at(thread_cpu_time().saturating_sub(self.cpu_start), self.wall_start.elapsed())
+    }
+
+    /// Fails when the time is up for a call that `used` so much CPU time and `took` so long.
+    fn check_at(&mut self, used: Duration, took: Duration) -> Result<(), TimeUp> {
+        let mut limit = self.cpu_limit;
+        if self.stop.is_requested() {
+            let since = *self.stopped_at.get_or_insert(used);
+            limit = limit.min(since.saturating_add(GRACE));
+        }
+        if used > limit {
+            return Err(TimeUp::Cpu { used, limit });
+        }
+        if took > self.wall_limit {
+            return Err(TimeUp::Wall { took, limit: self.wall_limit });
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_call_gets_at_most_half_of_what_is_left() {
+        let limits = Limits { cpu_time: Duration::from_secs(1000), ..Limits::default() };
+        let budget = Budget::new(&limits, &Stop::default());
+        let call = budget.call(&limits, limits.cpu_time);
+        assert!(call.cpu_limit <= Duration::from_secs(1000) && call.cpu_limit > Duration::from_secs(900));
+        assert!(call.wall_limit <= limits.wall_time / 2);
+        assert_eq!(budget.call(&limits, Duration::from_secs(3)).cpu_limit, Duration::from_secs(3));
+        assert!(!budget.is_spent());
+        let nothing = Limits { cpu_time: Duration::ZERO, ..Limits::default() };
+        assert!(Budget::new(&nothing, &Stop::default()).is_spent());
+    }
+
+    #[test]
+    fn a_shutdown_ends_it() {
+        let (limits, stop) = (Limits::default(), Stop::default());
+        let budget = Budget::new(&limits, &stop);
+        let mut call = budget.call(&limits, limits.cpu_time);
+        let ms = Duration::from_millis;
+        assert!(call.check_at(ms(400), ms(400)).is_ok() && !budget.is_spent());
+        stop.request();
+        assert!(budget.is_spent());
+        // It has the grace from when it was noticed.
+        assert!(call.check_at(ms(500), ms(500)).is_ok());
+        assert!(call.check_at(ms(750), ms(750)).is_ok());
+        let error = call.check_at(ms(751), ms(751)).unwrap_err();
+        assert!(matches!(error, TimeUp::Cpu { limit, .. } if limit == ms(750)), "{error:?}");
+        // Without a shutdown the limit of the call holds.
+        let mut call = Budget::new(&limits, &Stop::default()).call(&limits, limits.cpu_time);
+        assert!(call.check_at(ms(900), ms(900)).is_ok() && call.check_at(ms(1001), ms(1001)).is_err());
+    }
+}
