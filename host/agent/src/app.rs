@@ -100,7 +100,7 @@ pub fn run(options: &cli::Run) -> anyhow::Result<()> {
         board.follow(Arc::clone(&preparer.follow));
         worker =
             worker.with_board(board.clone()).with_recorder(remote.recorder.clone()).with_exchange(exchange);
-        let places = Places { config: options.config.clone(), folder: config.transforms_dir.clone() };
+        let places = Places::new(options.config.clone(), &config);
         let started = Rollout::start(preparer, places, ring);
         rollout = Some(started.context("the thread that looks for new transforms cannot be started")?);
         if let Some(listen) = config.operations.listen {

@@ -58,16 +58,32 @@ pub fn renew(library: &mut Library, snapshot: &Snapshot) -> anyhow::Result<()> {
 
 /// Everything that is wrong with the components of the pipelines, or with what they are configured with.
 pub fn problems(config: &Config, library: &mut Library) -> Vec<Problem> {
-    let mut problems = Vec::new();
+    faults(config, library).problems
+}
+
+/// What is wrong with the components of a set.
+#[derive(Debug)]
+pub struct Faults {
+    /// All of it.
+    pub problems: Vec<Problem>,
+    /// True where nothing is wrong but that files are missing which may be on their way.
+    pub is_awaited: bool,
+}
+
+/// Likewise, and whether it may pass by itself.
+pub fn faults(config: &Config, library: &mut Library) -> Faults {
+    let mut faults = Faults { problems: Vec::new(), is_awaited: true };
     for pipeline in &config.pipelines {
-        for stage in &pipeline.transforms {
-            problems.extend(library.find(&stage.component, Kind::Transform).problems);
-        }
-        for output in &pipeline.outputs {
-            problems.extend(library.find(&output.formatter, Kind::Formatter).problems);
+        let stages = pipeline.transforms.iter().map(|stage| (&stage.component, Kind::Transform));
+        let outputs = pipeline.outputs.iter().map(|output| (&output.formatter, Kind::Formatter));
+        for (wanted, kind) in stages.chain(outputs) {
+            let found = library.find(wanted, kind);
+            faults.is_awaited &= found.is_awaited || found.problems.is_empty();
+            faults.problems.extend(found.problems);
         }
     }
-    problems
+    faults.is_awaited &= !faults.problems.is_empty();
+    faults
 }
 
 /// What is possible and hardly meant about the components and their order.

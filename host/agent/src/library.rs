@@ -5,11 +5,9 @@
 //! starts the built-in of that name runs in its place, and that is an error in the log, not a detail.
 
 use std::collections::HashMap;
-use std::fs::OpenOptions;
-use std::io::Read;
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
+use insightd_folder::ReadError;
 use insightd_sandbox::{CallError, CompileError, Compiler, Component, Kind, Limits, LoadError, Sandbox};
 
 use crate::builtins;
@@ -49,6 +47,29 @@ pub struct Found {
     pub builtin: Option<Component>,
     /// Why it is not what was asked for, or does not take its configuration.
     pub problems: Vec<Problem>,
+    /// True where the problem is that its file, or the content that is pinned, is not there: it may be on its way, since a
+    /// configuration and a folder of components are two mounts.
+    pub is_awaited: bool,
+}
+
+/// Why the file of a component is not read.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum FileError {
+    /// There is none. It may be on its way.
+    #[error("{}", ReadError::Missing)]
+    Missing,
+    /// There is something that cannot be used.
+    #[error("{0}")]
+    Unusable(String),
+}
+
+impl From<ReadError> for FileError {
+    fn from(error: ReadError) -> Self {
+        match error {
+            ReadError::Missing => Self::Missing,
+            error => Self::Unusable(error.to_string()),
+        }
+    }
 }
 
 /// Why a component cannot be used.
@@ -68,7 +89,7 @@ pub enum LibraryError {
         /// The file.
         path: PathBuf,
         /// Why.
-        error: String,
+        error: FileError,
     },
     /// The content is not the one that was pinned.
     #[error("{what} is refused: its SHA-256 is {found}, the configuration wants {wanted}")]
@@ -159,7 +180,8 @@ impl Library {
         let builtin = match self.builtin(&wanted.name) {
             Ok(component) => component,
             Err(error) => {
-                return Found { component: None, builtin: None, problems: vec![problem(wanted, &error)] };
+                let problems = vec![problem(wanted, &error)];
+                return Found { component: None, builtin: None, problems, is_awaited: false };
             }
         };
         let asked = match wanted.origin {
@@ -171,6 +193,10 @@ impl Library {
         };
         let asked = asked.and_then(|component| fits(wanted, kind, component));
         let builtin = builtin.filter(|builtin| builtin.kind() == kind);
+        let is_missing = |error: &LibraryError| {
+            matches!(error, LibraryError::Hash { .. } | LibraryError::Read { error: FileError::Missing, .. })
+        };
+        let is_awaited = wanted.origin == Origin::File && asked.as_ref().is_err_and(is_missing);
         let (mut component, mut problems) = match asked {
             Ok(component) => (Some(component), Vec::new()),
             Err(error) => (None, vec![problem(wanted, &error)]),
@@ -184,7 +210,7 @@ impl Library {
         if component.is_none() && wanted.origin == Origin::File {
             component = builtin.clone().filter(|builtin| builtin.check_config(&wanted.settings.text).is_ok());
         }
-        Found { component, builtin, problems }
+        Found { component, builtin, problems, is_awaited }
     }
 
     /// The built-in of this name, if there is one.
@@ -200,7 +226,7 @@ impl Library {
 
     fn file(&mut self, name: &str, pinned: Option<Sha256>) -> Result<Component, LibraryError> {
         let path = path_of(&self.folder, name);
-        let missing = Err("was not read: the configuration did not name it".to_owned());
+        let missing = Err(FileError::Unusable("was not read: the configuration did not name it".to_owned()));
         let wasm = self.files.get(name).cloned().unwrap_or(missing);
         let wasm = wasm.map_err(|error| LibraryError::Read { path: path.clone(), error })?;
         // Before anything looks at what is inside.
@@ -234,27 +260,27 @@ impl Library {
 
 /// Where a component of this name is in a folder.
 pub fn path_of(folder: &Path, name: &str) -> PathBuf {
-    folder.join(format!("{name}.wasm"))
+    folder.join(file_name(name))
 }
 
 /// Reads a component; larger than any that the compiler takes, it is not read at all.
 ///
 /// # Errors
-/// What the system says, or that it is no file.
-pub fn read(path: &Path) -> Result<Vec<u8>, String> {
-    // Without waiting: what looks like a file may be a pipe that nobody writes to.
-    let file = OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK).open(path);
-    let file = file.map_err(|error| error.to_string())?;
-    let metadata = file.metadata().map_err(|error| error.to_string())?;
-    if !metadata.is_file() {
-        return Err("is no regular file".into());
-    }
-    if metadata.len() > MAX_BYTES {
-        return Err(format!("has {} bytes, the limit is {MAX_BYTES}", metadata.len()));
-    }
-    let mut bytes = Vec::new();
-    file.take(MAX_BYTES).read_to_end(&mut bytes).map_err(|error| error.to_string())?;
-    Ok(bytes)
+/// Why it cannot be.
+pub fn read(path: &Path) -> Result<Vec<u8>, FileError> {
+    Ok(insightd_folder::read_regular(path, MAX_BYTES)?)
+}
+
+/// Reads the component of this name in a folder; a link that leads out of it is not followed.
+///
+/// # Errors
+/// As [`read`].
+pub fn read_in(folder: &Path, name: &str) -> Result<Vec<u8>, FileError> {
+    Ok(insightd_folder::read_beneath(folder, &file_name(name), MAX_BYTES)?)
+}
+
+fn file_name(name: &str) -> String {
+    format!("{name}.wasm")
 }
 
 /// Whether it is of the right kind and the pinned content.

@@ -16,6 +16,7 @@ mod exchange;
 mod follow;
 mod kept;
 mod numbers;
+mod pace;
 mod packed;
 mod prepare;
 mod set;
@@ -33,6 +34,7 @@ pub use exchange::{Exchange, News, Running, Sets};
 pub use follow::{Follow, Latest, Outcome};
 pub use kept::Kept;
 pub(crate) use numbers::declared;
+use pace::Pace;
 pub use prepare::{Adjust, Preparer};
 pub use set::{Files, Set, SetId, SetOrigin, Snapshot};
 pub use watch::{Places, Watch};
@@ -52,24 +54,27 @@ impl Rollout {
     ///
     /// # Errors
     /// The system has no thread for it.
-    pub fn start(mut preparer: Preparer, places: Places, ring: Ring) -> std::io::Result<Self> {
+    pub fn start(mut preparer: Preparer, mut places: Places, ring: Ring) -> std::io::Result<Self> {
         let (stop, stopped) = mpsc::channel::<()>();
         // Files may have changed since the set that runs was read: the first look is at what that was.
-        let (mut watch, mut last) = (Watch::default(), Instant::now());
+        let (mut watch, mut pace, mut last) = (Watch::default(), Pace::default(), Instant::now());
         thread::Builder::new().name("rollout".into()).spawn(move || {
             preparer.begin();
             let bell = Bell::new(ring);
+            let mut is_due = false;
             while stopped.try_recv() == Err(TryRecvError::Empty) {
                 let is_asked = bell.wait(&places, watch.is_settling());
                 preparer.hear();
                 // Before the first tick there is nothing to try a set with.
-                let is_time = preparer.has_batch()
-                    && (watch.changed(&places)
-                        || is_asked
-                        || (preparer.is_refused() && last.elapsed() >= AGAIN));
-                if is_time {
-                    last = Instant::now();
-                    preparer.consider(&places);
+                if !preparer.has_batch() {
+                    continue;
+                }
+                is_due |=
+                    watch.changed(&places) || is_asked || (preparer.is_refused() && last.elapsed() >= AGAIN);
+                if is_due && pace.allows(Instant::now()) {
+                    (is_due, last) = (false, Instant::now());
+                    preparer.consider(&mut places);
+                    pace.took(Instant::now(), last.elapsed());
                     crate::memory::give_back();
                 }
             }

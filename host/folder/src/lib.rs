@@ -9,10 +9,12 @@
 
 mod aside;
 mod folder;
+mod foreign;
 mod private;
 mod trouble;
 
 pub use aside::{ASIDE, Aside};
 pub use folder::{Folder, Subfolder};
+pub use foreign::{ReadError, read_beneath, read_regular};
 pub use private::PrivateDir;
 pub use trouble::Trouble;

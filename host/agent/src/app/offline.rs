@@ -7,7 +7,7 @@ use super::{Usage, is_used};
 use crate::assemble;
 use crate::cli;
 use crate::config::{self, Config, Environment, Origin, Report, Role, SinkKind, When};
-use crate::library;
+use crate::library::{self, FileError};
 use crate::logging;
 use crate::recording::Reader;
 use crate::replay::{self, Chains, Collect, Shown};
@@ -111,8 +111,9 @@ fn chains(
     Ok(Chains::new(pipelines, sinks).name_cluster(config.node.cluster_name.as_deref()))
 }
 
-fn content(file: &Path) -> Result<Arc<[u8]>, String> {
-    let content = library::read(file).map_err(|error| format!("{}: {error}", file.display()))?;
+fn content(file: &Path) -> Result<Arc<[u8]>, FileError> {
+    let content =
+        library::read(file).map_err(|error| FileError::Unusable(format!("{}: {error}", file.display())))?;
     Ok(content.into())
 }
 

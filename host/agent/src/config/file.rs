@@ -1,9 +1,8 @@
 //! Reading the file: within bounds, and as text.
 
-use std::fs::OpenOptions;
-use std::io::Read;
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
+
+use insightd_folder::ReadError;
 
 use super::report::Problem;
 use super::yaml::Position;
@@ -16,22 +15,13 @@ pub const MAX_BYTES: u64 = 1 << 20;
 /// # Errors
 /// It cannot be read, is not a regular file, is too large, or is not UTF-8 text.
 pub(super) fn read(path: &Path) -> Result<String, Problem> {
-    let problem = |message: String| Problem { at: None, path: String::new(), message };
-    let unreadable = |error: std::io::Error| problem(format!("cannot be read: {error}"));
-    // Without waiting: a pipe in its place would block whoever looks for changes.
-    let file = OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK).open(path).map_err(unreadable)?;
-    let metadata = file.metadata().map_err(unreadable)?;
-    if !metadata.is_file() {
-        return Err(problem("cannot be read: is not a regular file".into()));
-    }
-    if metadata.len() > MAX_BYTES {
-        return Err(problem(too_large(metadata.len())));
-    }
-    let mut bytes = Vec::new();
-    file.take(MAX_BYTES + 1).read_to_end(&mut bytes).map_err(unreadable)?;
-    if bytes.len() as u64 > MAX_BYTES {
-        return Err(problem(too_large(bytes.len() as u64)));
-    }
+    let bytes = insightd_folder::read_regular(path, MAX_BYTES).map_err(|error| {
+        let message = match error {
+            ReadError::TooLarge { bytes, .. } => too_large(bytes),
+            error => format!("cannot be read: {error}"),
+        };
+        Problem { at: None, path: String::new(), message }
+    })?;
     text(bytes).map_err(|(at, message)| Problem { at: Some(at), path: String::new(), message })
 }
 

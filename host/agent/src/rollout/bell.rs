@@ -103,7 +103,7 @@ mod tests {
 
     #[test]
     fn who_asks_for_a_look_gets_one() {
-        let places = Places { config: None, folder: None };
+        let places = Places { config: None, folder: None, names: Vec::new() };
         let ring = Ring::new().unwrap();
         for bell in [Bell::new(ring.clone()), Bell(None, ring.clone())] {
             ring.ring();
@@ -116,7 +116,7 @@ mod tests {
     #[test]
     fn a_change_rings_once() {
         let folder = tempfile::tempdir().unwrap();
-        let places = Places { config: None, folder: Some(folder.path().into()) };
+        let places = Places { config: None, folder: Some(folder.path().into()), names: Vec::new() };
         let bell = Bell::new(Ring::new().unwrap());
         bell.wait(&places, true);
         fs::write(folder.path().join("a.wasm"), "x").unwrap();
@@ -131,7 +131,7 @@ mod tests {
     fn a_folder_that_came_back_is_heard_again() {
         let folder = tempfile::tempdir().unwrap();
         let inner = folder.path().join("inner");
-        let places = Places { config: None, folder: Some(inner.clone()) };
+        let places = Places { config: None, folder: Some(inner.clone()), names: Vec::new() };
         let bell = Bell::new(Ring::new().unwrap());
         for _ in 0..2 {
             fs::create_dir(&inner).unwrap();

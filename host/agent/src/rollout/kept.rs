@@ -19,7 +19,7 @@ use insightd_folder::{PrivateDir, Trouble};
 
 use super::set::{SetId, Snapshot};
 use crate::config::{self, Config, Environment, Sha256};
-use crate::library;
+use crate::library::{self, FileError};
 
 /// What folders of sets on trial begin with.
 const TAKEN: &str = "taken-";
@@ -105,7 +105,7 @@ impl Kept {
         for (name, content) in &mut files {
             match content {
                 Ok(bytes) if is_used(name, bytes) => taken.write(&format!("{name}.wasm"), bytes)?,
-                _ => *content = Err(String::new()),
+                _ => *content = Err(FileError::Missing),
             }
         }
         // The set, and what of it is here.
@@ -198,8 +198,8 @@ fn read(dir: &PrivateDir, name: &str, environment: &Environment) -> Option<Snaps
     let snapshot =
         Snapshot::with(text, config, |name| match folder.read(&format!("{name}.wasm"), library::MAX_BYTES) {
             Ok(Some(bytes)) => Ok(Arc::from(bytes)),
-            Ok(None) => Err("was not kept: it could not be used".to_owned()),
-            Err(trouble) => Err(trouble.to_string()),
+            Ok(None) => Err(FileError::Unusable("was not kept: it could not be used".to_owned())),
+            Err(trouble) => Err(FileError::Unusable(trouble.to_string())),
         });
     if snapshot.id != here {
         not_whole();

@@ -181,17 +181,9 @@ impl Preparer {
     }
 
     /// Looks at what is in the files now.
-    pub fn consider(&mut self, places: &Places) {
+    pub fn consider(&mut self, places: &mut Places) {
         let start = Instant::now();
-        let before = places.look();
-        let snapshot = match self.read() {
-            Ok(snapshot) => snapshot,
-            Err(report) => return self.refuse(None, No::Rejected(one_line(&report.to_string()))),
-        };
-        if places.look() != before {
-            // Half of one and half of another: there will be another look.
-            return;
-        }
+        let Some(snapshot) = self.read_whole(places) else { return };
         let id = snapshot.id;
         let terms = &snapshot.config.rollout;
         let chosen = is_chosen(&self.node_name, terms.canary);
@@ -220,6 +212,29 @@ impl Preparer {
             }
             Err(no) => self.refuse(Some(id), no),
         }
+    }
+
+    /// Reads all files; nothing where they changed meanwhile, or are wrong.
+    fn read_whole(&self, places: &mut Places) -> Option<Snapshot> {
+        // Again where the configuration names other components than those that are watched.
+        for _ in 0..2 {
+            let before = places.look();
+            let snapshot = match self.read() {
+                Ok(snapshot) => snapshot,
+                Err(report) => {
+                    self.refuse(None, No::Rejected(one_line(&report.to_string())));
+                    return None;
+                }
+            };
+            // Half of one and half of another: there will be another look.
+            if places.look() != before {
+                return None;
+            }
+            if !places.set_names(snapshot.files.keys()) {
+                return Some(snapshot);
+            }
+        }
+        None
     }
 
     fn read(&self) -> Result<Snapshot, Report> {
@@ -255,7 +270,8 @@ impl Preparer {
         }
         let pipelines = self.assemble(snapshot)?;
         self.try_in_shadow(&pipelines, snapshot)?;
-        let (id, origin, trial_ticks) = (snapshot.id, SetOrigin::Files, terms.trial_ticks);
+        let origin = if self.file.is_some() { SetOrigin::Files } else { SetOrigin::Defaults };
+        let (id, trial_ticks) = (snapshot.id, terms.trial_ticks);
         Ok(Set { pipelines, id, origin, trial_ticks })
     }
 
@@ -263,10 +279,10 @@ impl Preparer {
     fn assemble(&mut self, snapshot: &Snapshot) -> Result<Vec<Pipeline>, No> {
         assemble::renew(&mut self.components, snapshot)
             .map_err(|error| No::Rejected(one_line(&format!("{error:#}"))))?;
-        let problems = assemble::problems(&snapshot.config, &mut self.components);
-        if !problems.is_empty() {
-            let why = self.describe(problems.clone());
-            return Err(if problems.iter().all(is_awaited) { No::Waiting(why) } else { No::Rejected(why) });
+        let faults = assemble::faults(&snapshot.config, &mut self.components);
+        if !faults.problems.is_empty() {
+            let why = self.describe(faults.problems);
+            return Err(if faults.is_awaited { No::Waiting(why) } else { No::Rejected(why) });
         }
         let sinks: Vec<String> = self.sinks.iter().map(|(name, _)| name.clone()).collect();
         assemble::pipelines(&snapshot.config, &mut self.components, &sinks)
@@ -345,13 +361,6 @@ impl Preparer {
             recorder.publish(Event { kind, reason: reason.into(), message, about: About::Pod });
         }
     }
-}
-
-/// A file that is missing, or is not the one that is pinned, may be on its way: a configuration and a folder of components
-/// are two mounts.
-fn is_awaited(problem: &Problem) -> bool {
-    let is_missing = problem.message.contains(".wasm: No such file");
-    problem.path.ends_with(".sha256") || is_missing
 }
 
 /// Whether anything differs that is not taken over while the agent runs.

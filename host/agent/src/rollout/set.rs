@@ -1,12 +1,12 @@
 //! A set: the pipelines and the components that they name, as one thing that is there or not.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::config::{Config, Environment, Origin, Pipeline as Wanted, Report, Sha256};
-use crate::library;
+use crate::library::{self, FileError};
 use crate::pipeline::Pipeline;
 
 /// What a set is made of: the hash of everything in it. Equal content is one set, wherever it comes from.
@@ -45,7 +45,10 @@ impl SetOrigin {
 }
 
 /// Bytes of the components that pipelines name, by name; why one cannot be read.
-pub type Files = BTreeMap<String, Result<Arc<[u8]>, String>>;
+pub type Files = BTreeMap<String, Result<Arc<[u8]>, FileError>>;
+
+/// Most bytes that the components of a set have together: they are in memory until they are compiled.
+const MAX_BYTES: usize = 32 << 20;
 
 /// What stands in the files at one moment. Everything that is made of it is made of these bytes.
 #[derive(Clone, Debug)]
@@ -81,24 +84,44 @@ impl Snapshot {
     /// Reads the components of a configuration.
     pub fn of(text: String, config: Config, folder: Option<&Path>) -> Self {
         let folder = folder.map(PathBuf::from).or_else(|| config.transforms_dir.clone()).unwrap_or_default();
-        Self::with(text, config, |name| library::read(&library::path_of(&folder, name)).map(Arc::from))
+        Self::with(text, config, |name| library::read_in(&folder, name).map(Arc::from))
     }
 
     /// Likewise, each by `read`.
     pub(super) fn with(
         text: String,
         config: Config,
-        read: impl Fn(&str) -> Result<Arc<[u8]>, String>,
+        read: impl Fn(&str) -> Result<Arc<[u8]>, FileError>,
     ) -> Self {
         let mut files = Files::new();
-        for component in config.pipelines.iter().flat_map(Wanted::components) {
-            if component.origin == Origin::File && !files.contains_key(&component.name) {
-                files.insert(component.name.clone(), read(&component.name));
-            }
+        let mut left = MAX_BYTES;
+        for name in names(&config) {
+            let content = read(&name).and_then(|content| match left.checked_sub(content.len()) {
+                Some(rest) => {
+                    left = rest;
+                    Ok(content)
+                }
+                None => {
+                    let limit = MAX_BYTES >> 20;
+                    Err(FileError::Unusable(format!(
+                        "is left out: the components of a set have at most {limit} MiB together"
+                    )))
+                }
+            });
+            files.insert(name, content);
         }
         let id = id(&config.pipelines, &files);
         Self { text, config, files, id }
     }
+}
+
+/// Names of the files that a configuration's pipelines want.
+pub(super) fn names(config: &Config) -> BTreeSet<String> {
+    let components = config.pipelines.iter().flat_map(Wanted::components);
+    components
+        .filter(|component| component.origin == Origin::File)
+        .map(|component| component.name.clone())
+        .collect()
 }
 
 /// A set that is ready to run.

@@ -7,6 +7,12 @@
 use std::fs::{self, Metadata};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use super::set::names;
+use crate::complaint::Complaint;
+use crate::config::Config;
+use crate::library;
 
 /// What is watched.
 #[derive(Clone, Debug)]
@@ -15,6 +21,8 @@ pub struct Places {
     pub config: Option<PathBuf>,
     /// The folder of components.
     pub folder: Option<PathBuf>,
+    /// Names of the components that the configuration wants: whatever else is in the folder, and however much, is none of ours.
+    pub names: Vec<String>,
 }
 
 /// What the system says of every file; equal where nothing changed.
@@ -34,12 +42,33 @@ pub struct Watch {
     seen: Look,
     /// Seen once, not yet twice.
     unsettled: Option<Look>,
+    /// Looks in a row that saw another change.
+    restless: u32,
+    complaint: Complaint,
 }
 
-/// Most files of a folder that are looked at: what is beyond is no folder of components.
-const MAX_FILES: usize = 1000;
+/// Looks in a row that saw a change, before it is said that there is no end of it: about ten seconds.
+const RESTLESS: u32 = 40;
 
 impl Places {
+    /// The configuration, and the components that it wants.
+    pub fn new(file: Option<PathBuf>, config: &Config) -> Self {
+        Self {
+            config: file,
+            folder: config.transforms_dir.clone(),
+            names: names(config).into_iter().collect(),
+        }
+    }
+
+    /// Watches these components from now on. Returns false where they are those that are watched.
+    pub(super) fn set_names<'a>(&mut self, names: impl Iterator<Item = &'a String> + Clone) -> bool {
+        let is_new = !self.names.iter().eq(names.clone());
+        if is_new {
+            self.names = names.cloned().collect();
+        }
+        is_new
+    }
+
     /// Folders in which something happens when files change.
     pub(super) fn folders(&self) -> impl Iterator<Item = &Path> {
         // A name alone is a file of the working folder.
@@ -64,9 +93,7 @@ impl Places {
                 Some(link) => look.files.push(link),
                 None => {
                     look.by_file = true;
-                    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
-                    let components = entries.map(|entry| entry.path()).filter(|path| is_component(path));
-                    components.take(MAX_FILES).for_each(|path| look.add(path));
+                    self.names.iter().for_each(|name| look.add(library::path_of(folder, name)));
                 }
             }
         }
@@ -94,7 +121,7 @@ fn mount(folder: &Path) -> Option<(PathBuf, Option<Stamp>)> {
 impl Watch {
     /// Takes what is there now as seen.
     pub fn new(places: &Places) -> Self {
-        Self { seen: places.look(), unsettled: None }
+        Self { seen: places.look(), ..Self::default() }
     }
 
     /// Whether the last look saw a change that may go on.
@@ -106,20 +133,25 @@ impl Watch {
     pub fn changed(&mut self, places: &Places) -> bool {
         let look = places.look();
         if look == self.seen {
-            self.unsettled = None;
+            (self.unsettled, self.restless) = (None, 0);
             return false;
         }
         if !look.by_file || self.unsettled.as_ref() == Some(&look) {
-            (self.seen, self.unsettled) = (look, None);
+            (self.seen, self.unsettled, self.restless) = (look, None, 0);
             return true;
         }
         self.unsettled = Some(look);
+        self.restless = self.restless.saturating_add(1);
+        if self.restless >= RESTLESS
+            && let Some(kept_back) = self.complaint.say(Instant::now())
+        {
+            tracing::warn!(
+                kept_back,
+                "the configuration or its components change all the time: they are read when they stay as they are"
+            );
+        }
         false
     }
-}
-
-fn is_component(path: &Path) -> bool {
-    path.extension().is_some_and(|extension| extension == "wasm")
 }
 
 fn stamp(metadata: Metadata) -> Stamp {
@@ -139,10 +171,46 @@ mod tests {
 
     use super::*;
 
+    fn places(folder: &Path) -> Places {
+        Places { config: None, folder: Some(folder.into()), names: vec!["a".into()] }
+    }
+
+    #[test]
+    fn of_a_crowd_of_files_those_count_that_are_named() {
+        let folder = tempfile::tempdir().unwrap();
+        for number in 0..10_000 {
+            fs::write(folder.path().join(format!("{number}.wasm")), "x").unwrap();
+        }
+        let mut places = places(folder.path());
+        let mut watch = Watch::new(&places);
+        fs::write(folder.path().join("7.wasm"), "another").unwrap();
+        assert!(!watch.changed(&places) && !watch.changed(&places));
+        for name in ["a", "9999"] {
+            places.set_names([name.to_owned()].iter());
+            watch.seen = places.look();
+            fs::write(folder.path().join(format!("{name}.wasm")), "another").unwrap();
+            assert!(!watch.changed(&places) && watch.changed(&places), "{name}");
+        }
+        assert!(!places.set_names(["9999".to_owned()].iter()));
+    }
+
+    #[test]
+    fn a_file_that_never_rests_is_not_read_and_is_said() {
+        let folder = tempfile::tempdir().unwrap();
+        let places = places(folder.path());
+        let mut watch = Watch::new(&places);
+        for size in 1..100 {
+            fs::write(folder.path().join("a.wasm"), vec![0; size]).unwrap();
+            assert!(!watch.changed(&places));
+        }
+        assert!(watch.restless >= RESTLESS && watch.complaint.say(Instant::now()).is_none(), "it was said");
+        assert!(watch.changed(&places));
+    }
+
     #[test]
     fn a_file_counts_when_it_stays_as_it_is() {
         let folder = tempfile::tempdir().unwrap();
-        let places = Places { config: None, folder: Some(folder.path().into()) };
+        let places = places(folder.path());
         let mut watch = Watch::new(&places);
         assert!(!watch.changed(&places));
         fs::write(folder.path().join("a.wasm"), "half").unwrap();
@@ -170,7 +238,7 @@ mod tests {
         fill("..1", "one");
         symlink("..1", at("..data")).unwrap();
         symlink("..data/a.wasm", at("a.wasm")).unwrap();
-        let places = Places { config: None, folder: Some(folder.path().into()) };
+        let places = places(folder.path());
         let mut watch = Watch::new(&places);
         assert!(!watch.changed(&places));
         fill("..2", "two");
@@ -185,7 +253,7 @@ mod tests {
     fn a_folder_that_goes_and_comes_back() {
         let folder = tempfile::tempdir().unwrap();
         let inner = folder.path().join("inner");
-        let places = Places { config: None, folder: Some(inner.clone()) };
+        let places = places(&inner);
         let mut watch = Watch::new(&places);
         assert!(!watch.changed(&places));
         fs::create_dir(&inner).unwrap();

@@ -1,0 +1,95 @@
+//! How often sets are tried, whoever changes the files how often.
+
+use std::time::{Duration, Instant};
+
+use crate::complaint::Complaint;
+
+/// Sets in a row that are tried at once.
+const BURST: u32 = 10;
+/// After those, one in this time.
+const EVERY: Duration = Duration::from_secs(1);
+/// Trying is followed by so many times as long without, within a bound: compiling must not take a processor from the node.
+const REST: u32 = 4;
+const MAX_REST: Duration = Duration::from_secs(30);
+
+/// Keeps files that change all the time from costing a processor and a disk.
+#[derive(Debug, Default)]
+pub(super) struct Pace {
+    /// Sets of the burst that were tried.
+    used: u32,
+    /// Since when the burst fills up again.
+    since: Option<Instant>,
+    rests_until: Option<Instant>,
+    complaint: Complaint,
+}
+
+impl Pace {
+    /// Returns true where a set may be tried now.
+    pub(super) fn allows(&mut self, now: Instant) -> bool {
+        if self.rests_until.is_some_and(|until| now < until) {
+            return false;
+        }
+        self.fill_up(now);
+        if self.used < BURST {
+            return true;
+        }
+        if let Some(kept_back) = self.complaint.say(now) {
+            tracing::warn!(
+                kept_back,
+                "the files change faster than sets are tried: one a second, the one that is there then"
+            );
+        }
+        false
+    }
+
+    /// A set was tried.
+    pub(super) fn took(&mut self, now: Instant, took: Duration) {
+        self.fill_up(now);
+        self.used += 1;
+        self.since.get_or_insert(now);
+        self.rests_until = Some(now + took.saturating_mul(REST).min(MAX_REST));
+    }
+
+    fn fill_up(&mut self, now: Instant) {
+        let Some(since) = self.since else { return };
+        let passed = now.saturating_duration_since(since).as_secs() / EVERY.as_secs();
+        self.used = self.used.saturating_sub(u32::try_from(passed).unwrap_or(u32::MAX));
+        self.since = (self.used > 0).then(|| since + Duration::from_secs(passed));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Tries that are allowed within a time, when each takes so long and the files change all the time.
+    fn tries(within: Duration, took: Duration) -> u32 {
+        let (start, mut pace, mut tried) = (Instant::now(), Pace::default(), 0);
+        let mut passed = Duration::ZERO;
+        while passed < within {
+            if pace.allows(start + passed) {
+                passed += took;
+                pace.took(start + passed, took);
+                tried += 1;
+            }
+            passed += Duration::from_millis(50);
+        }
+        tried
+    }
+
+    #[test]
+    fn a_few_at_once_and_one_a_second_after_that() {
+        let minute = Duration::from_secs(60);
+        assert!((60..=71).contains(&tries(minute, Duration::ZERO)), "{}", tries(minute, Duration::ZERO));
+        // A fifth of the time, however long one takes.
+        assert!((4..=7).contains(&tries(minute, Duration::from_secs(2))));
+        let mut pace = Pace::default();
+        let now = Instant::now();
+        for _ in 0..BURST {
+            assert!(pace.allows(now));
+            pace.took(now, Duration::ZERO);
+        }
+        assert!(!pace.allows(now) && pace.allows(now + EVERY));
+        assert!(pace.complaint.say(now).is_none(), "it was said");
+    }
+}

@@ -1,0 +1,199 @@
+//! Reading files that others put in place: configurations, components.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::os::fd::OwnedFd;
+use std::path::Path;
+
+use rustix::fs::{CWD, FileType, Mode, OFlags, ResolveFlags, fstat, openat, openat2};
+use rustix::io::Errno;
+
+/// Opening neither waits, nor makes a terminal the process's own.
+const READ: OFlags = OFlags::RDONLY.union(OFlags::NONBLOCK).union(OFlags::NOCTTY).union(OFlags::CLOEXEC);
+/// Opening does nothing with what is there. To open a device may, such as start a watchdog.
+const LOOK: OFlags = OFlags::PATH.union(OFlags::CLOEXEC);
+/// Times that a path is resolved again which was renamed meanwhile.
+const MAX_TRIES: usize = 16;
+
+/// Why a file is not read.
+#[derive(Debug, thiserror::Error)]
+pub enum ReadError {
+    /// There is none.
+    #[error("{}", io::Error::from(Errno::NOENT))]
+    Missing,
+    /// It is a directory, a pipe, a socket or a device.
+    #[error("is not a regular file")]
+    NotRegular,
+    /// A link in its path leads out of the directory that it has to be in.
+    #[error("is a link that leads out of its directory: put the file itself there")]
+    LeadsOut,
+    /// It is larger than it may be.
+    #[error("has {bytes} bytes or more, the limit is {limit}")]
+    TooLarge {
+        /// Bytes that it has at least.
+        bytes: u64,
+        /// Most bytes that are read.
+        limit: u64,
+    },
+    /// The kernel refused.
+    #[error("{0}")]
+    Io(io::Error),
+}
+
+impl From<Errno> for ReadError {
+    fn from(errno: Errno) -> Self {
+        match errno {
+            Errno::NOENT => Self::Missing,
+            // openat2: a part of the path is beyond the directory.
+            Errno::XDEV => Self::LeadsOut,
+            errno => Self::Io(errno.into()),
+        }
+    }
+}
+
+/// Reads a regular file of at most `max_bytes`, wherever links lead.
+///
+/// # Errors
+/// It is none, or is larger, or the kernel refused.
+pub fn read_regular(path: &Path, max_bytes: u64) -> Result<Vec<u8>, ReadError> {
+    read(|flags| openat(CWD, path, flags, Mode::empty()), max_bytes)
+}
+
+/// Reads the file `name` in a directory, likewise. Links are followed within the directory, as those of a ConfigMap mount are (`NAME`
+/// to `..data/NAME`, `..data` to a directory beside it), and not beyond it.
+///
+/// # Errors
+/// As [`read_regular`], or it is not in the directory.
+pub fn read_beneath(directory: &Path, name: &str, max_bytes: u64) -> Result<Vec<u8>, ReadError> {
+    let here = if directory.as_os_str().is_empty() { Path::new(".") } else { directory };
+    let within = openat(CWD, here, LOOK | OFlags::DIRECTORY, Mode::empty())?;
+    let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_MAGICLINKS;
+    let open = |flags| {
+        let mut opened = Err(Errno::AGAIN);
+        for _ in 0..MAX_TRIES {
+            opened = openat2(&within, name, flags, Mode::empty(), resolve);
+            // The kernel says so where something was renamed while it looked.
+            if !matches!(opened, Err(Errno::AGAIN | Errno::INTR)) {
+                break;
+            }
+        }
+        opened
+    };
+    match read(open, max_bytes) {
+        // Kernels before 5.6 have no such call; some container runtimes refuse calls that they do not know.
+        Err(ReadError::Io(error)) if is_refused(&error) => read_beneath_by_path(here, name, max_bytes),
+        read => read,
+    }
+}
+
+fn is_refused(error: &io::Error) -> bool {
+    matches!(Errno::from_io_error(error), Some(Errno::NOSYS | Errno::PERM))
+}
+
+/// Compares paths without links: somebody who exchanges links at the right moment gets by, so this is for kernels without `openat2`.
+fn read_beneath_by_path(directory: &Path, name: &str, max_bytes: u64) -> Result<Vec<u8>, ReadError> {
+    let real = |path: &Path| path.canonicalize().map_err(from_io);
+    let path = real(&directory.join(name))?;
+    match path.starts_with(real(directory)?) {
+        true => read(|flags| openat(CWD, &path, flags | OFlags::NOFOLLOW, Mode::empty()), max_bytes),
+        false => Err(ReadError::LeadsOut),
+    }
+}
+
+fn from_io(error: io::Error) -> ReadError {
+    match Errno::from_io_error(&error) {
+        Some(errno) => errno.into(),
+        None => ReadError::Io(error),
+    }
+}
+
+/// Looks before it opens, and again at what it opened.
+fn read(open: impl Fn(OFlags) -> Result<OwnedFd, Errno>, max_bytes: u64) -> Result<Vec<u8>, ReadError> {
+    regular(&open(LOOK)?)?;
+    let file = open(READ)?;
+    let bytes = regular(&file)?;
+    if bytes > max_bytes {
+        return Err(ReadError::TooLarge { bytes, limit: max_bytes });
+    }
+    let mut content = Vec::new();
+    File::from(file).take(max_bytes.saturating_add(1)).read_to_end(&mut content).map_err(from_io)?;
+    match content.len() as u64 {
+        bytes if bytes > max_bytes => Err(ReadError::TooLarge { bytes, limit: max_bytes }),
+        _ => Ok(content),
+    }
+}
+
+/// The size of a regular file.
+fn regular(file: &OwnedFd) -> Result<u64, ReadError> {
+    let found = fstat(file)?;
+    match FileType::from_raw_mode(found.st_mode) {
+        FileType::RegularFile => Ok(u64::try_from(found.st_size).unwrap_or(0)),
+        _ => Err(ReadError::NotRegular),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::os::unix::fs::symlink;
+
+    use rustix::fs::mknodat;
+
+    use super::*;
+
+    type ReadIn = fn(&Path, &str, u64) -> Result<Vec<u8>, ReadError>;
+    const BOTH: [ReadIn; 2] = [read_beneath, read_beneath_by_path];
+
+    #[test]
+    fn a_mount_of_links_is_read_and_what_leads_out_of_it_is_not() {
+        let folder = tempfile::tempdir().unwrap();
+        let mount = folder.path().join("mount");
+        let at = |name: &str| mount.join(name);
+        fs::create_dir_all(at("..2026_11_29")).unwrap();
+        fs::write(at("..2026_11_29/a"), "content").unwrap();
+        symlink("..2026_11_29", at("..data")).unwrap();
+        symlink("..data/a", at("a")).unwrap();
+        fs::write(folder.path().join("secret"), "secret").unwrap();
+        symlink("../secret", at("out")).unwrap();
+        symlink(folder.path().join("secret"), at("absolute")).unwrap();
+        symlink(folder.path(), at("above")).unwrap();
+        symlink("/proc/self/environ", at("environ")).unwrap();
+        symlink("loop", at("loop")).unwrap();
+        for read in BOTH {
+            assert_eq!(read(&mount, "a", 7).unwrap(), b"content");
+            assert!(matches!(read(&mount, "a", 6), Err(ReadError::TooLarge { bytes: 7, limit: 6 })));
+            assert!(matches!(read(&mount, "none", 7), Err(ReadError::Missing)));
+            for name in ["out", "absolute", "above/secret", "environ", "../secret"] {
+                let result = read(&mount, name, 100);
+                assert!(matches!(result, Err(ReadError::LeadsOut)), "{name}: {result:?}");
+            }
+            assert!(matches!(read(&mount, "loop", 7), Err(ReadError::Io(_))));
+            assert!(matches!(read(&at("nowhere"), "a", 7), Err(ReadError::Missing)));
+        }
+        // Whoever names a file by its path means it, wherever it is.
+        assert_eq!(read_regular(&at("out"), 6).unwrap(), b"secret");
+    }
+
+    #[test]
+    fn what_is_no_regular_file_is_refused_without_waiting() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        mknodat(CWD, at("pipe"), FileType::Fifo, Mode::RUSR, 0).unwrap();
+        let _socket = std::os::unix::net::UnixListener::bind(at("socket")).unwrap();
+        fs::create_dir(at("directory")).unwrap();
+        fs::File::create(at("sparse")).unwrap().set_len(20 << 30).unwrap();
+        for name in ["pipe", "socket", "directory", "sparse"] {
+            for read in BOTH {
+                let result = read(folder.path(), name, 1 << 20);
+                assert!(
+                    matches!(result, Err(ReadError::NotRegular | ReadError::TooLarge { .. })),
+                    "{name}: {result:?}"
+                );
+            }
+            assert!(read_regular(&at(name), 1 << 20).is_err(), "{name}");
+        }
+        assert!(matches!(read_regular(Path::new("/dev/zero"), 10), Err(ReadError::NotRegular)));
+        // The kernel says 0 bytes of what it makes up.
+        assert!(matches!(read_regular(Path::new("/proc/self/status"), 10), Err(ReadError::TooLarge { .. })));
+    }
+}
