@@ -10,6 +10,13 @@ use crate::index::Index;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct StringId(u32);
 
+impl StringId {
+    /// Position in the table.
+    pub fn index(self) -> u32 {
+        self.0
+    }
+}
+
 /// An entity of the batch that is being built.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct EntityId(u32);

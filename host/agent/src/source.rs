@@ -73,7 +73,7 @@ impl Source {
             ..Settings::default()
         };
         Ok(Self {
-            kubelet: KubeletFacts::new(settings.forget_after),
+            kubelet: KubeletFacts::new(&settings),
             peers: Peers::default(),
             collector: Collector::new(root, settings)?,
             node_name,

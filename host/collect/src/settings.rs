@@ -47,8 +47,8 @@ impl Default for Settings {
     }
 }
 
-/// Does one of the patterns (a name, or a start and `*`) fit?
-pub(crate) fn fits(patterns: &[String], name: &str) -> bool {
+/// Returns true if one of the patterns (a name, or a start and `*`) fits `name`.
+pub fn fits(patterns: &[String], name: &str) -> bool {
     patterns.iter().any(|pattern| match pattern.strip_suffix('*') {
         // interface names are bytes to the kernel; the patterns are compared without regard to case
         Some(start) => name.get(..start.len()).is_some_and(|front| front.eq_ignore_ascii_case(start)),

@@ -3,15 +3,18 @@
 mod local;
 #[cfg(test)]
 mod tests;
+mod usage;
 
 use std::collections::HashMap;
 
-use insightd_collect::Pairing;
+use insightd_collect::{Pairing, Settings};
 use insights_sdk::{Builder, EntityId, StringId};
 
 use crate::facts::LocalState;
-use crate::pods::{Amounts, Container, Pod, PodList};
+use crate::pods::{Amounts, Container, Pod, PodList, State};
 use crate::summary::{FsStats, PodStats, Summary};
+
+use usage::Measured;
 
 /// Id of the `filesystem` entity of a container: it has one, and the kubelet does not say on which device.
 const ROOTFS: &str = "rootfs";
@@ -22,8 +25,10 @@ const SAME: u64 = 0;
 
 /// Puts the kubelet's pods into batches, with what the API server knows of them. Holds nothing between two batches but its
 /// buffers.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Emitter {
+    /// Names of interfaces that are left out.
+    interface_exclude: Vec<String>,
     text: String,
     workloads: HashMap<StringId, EntityId>,
     /// Of the list, in its order.
@@ -35,16 +40,27 @@ pub struct Emitter {
 pub struct Facts<'f> {
     /// The kubelet's pods.
     pub pods: Option<&'f PodList>,
-    /// Their file systems.
+    /// Their statistics.
     pub summary: Option<&'f Summary>,
     /// What the API server says.
     pub local: Option<&'f LocalState>,
 }
 
+impl Default for Emitter {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl Emitter {
-    /// An emitter.
+    /// An emitter that leaves out the interfaces that the collector leaves out by default.
     pub fn new() -> Self {
-        Self::default()
+        Self::with_interface_exclude(Settings::default().interface_exclude)
+    }
+
+    /// An emitter that leaves out interfaces with these names; one that ends in `*` is the start of a name.
+    pub fn with_interface_exclude(interface_exclude: Vec<String>) -> Self {
+        Self { interface_exclude, text: String::new(), workloads: HashMap::new(), pods: Vec::new() }
     }
 
     /// [`emit_facts`](Self::emit_facts) without an API server.
@@ -81,6 +97,7 @@ impl Emitter {
         self.pods.clear();
         let Facts { pods, summary, local } = *facts;
         let pods = pods.map_or(&[] as &[Pod], |list| &list.pods);
+        let measured = if summary.is_some() { Measured::new(builder) } else { Measured::default() };
         for pod in pods {
             let stats = summary.and_then(|summary| {
                 // A mirror of a static pod has a uid of its own; kernel and summary know the static one's.
@@ -90,6 +107,19 @@ impl Emitter {
             self.pods.push(entity);
             self.describe(pod, entity, builder);
             self.owners(pod, entity, node, builder);
+            let runs = pod.phase.as_deref() == Some("Running");
+            if let Some(stats) = stats
+                && runs
+            {
+                if !measured.has_pod(pod, builder) {
+                    let key = pairing.key("pod usage", &pod.uid);
+                    usage::emit(&stats.usage, pairing.thing(key, SAME), entity, builder);
+                }
+                if !stats.interfaces.is_empty() && !pod.host_network && !measured.has_network(pod, builder) {
+                    let excluded = &self.interface_exclude;
+                    usage::interfaces(stats, (entity, &pod.uid), excluded, pairing, builder);
+                }
+            }
             for container in &pod.containers {
                 let id = joined(&mut self.text, &[&pod.uid, &container.name]);
                 let below = builder.entity("container", id, Some(entity));
@@ -102,7 +132,16 @@ impl Emitter {
                     );
                     builder.counter(below, "container.restarts", restarts, previous);
                 }
-                if let Some(stats) = stats.and_then(|stats| stats.container(&container.name))
+                let stats = stats.and_then(|stats| stats.container(&container.name));
+                if let Some(stats) = stats
+                    && container.state == Some(State::Running)
+                    && let Some(container_id) = container.id.as_deref()
+                    && !measured.has_container(container_id, builder)
+                {
+                    let key = pairing.key("container usage", container_id);
+                    usage::emit(&stats.usage, pairing.thing(key, SAME), below, builder);
+                }
+                if let Some(stats) = stats
                     && (stats.rootfs != FsStats::default() || stats.logs_used_bytes.is_some())
                 {
                     let layer = builder.entity("filesystem", ROOTFS, Some(below));

@@ -6,6 +6,7 @@
 mod build;
 mod keep;
 mod read;
+mod resize;
 #[cfg(test)]
 mod tests;
 pub(crate) mod wire;
@@ -63,9 +64,9 @@ pub struct Pod {
     pub owners: Vec<Owner>,
     /// `spec.overhead`: what the runtime class takes beside the containers.
     pub overhead: Amounts,
-    /// `spec.resources.requests` (pod level, Kubernetes 1.32).
+    /// `spec.resources.requests` (pod level, Kubernetes 1.32), as the scheduler counts them during a resize.
     pub requests: Amounts,
-    /// `spec.resources.limits` (pod level).
+    /// `spec.resources.limits` (pod level), as applied.
     pub limits: Amounts,
     /// All containers: main ones first, then init containers and sidecars, then ephemeral ones, each in the pod's order.
     pub containers: Vec<Container>,
@@ -108,9 +109,9 @@ pub struct Container {
     pub last_termination_reason: Option<Box<str>>,
     /// `restartCount`; absent when the kubelet has no status for it yet.
     pub restarts: Option<u64>,
-    /// `resources.requests`.
+    /// `resources.requests`, as the scheduler counts them during a resize in place.
     pub requests: Amounts,
-    /// `resources.limits`.
+    /// `resources.limits`, as applied: of the container's status where it has them, else of the specification.
     pub limits: Amounts,
 }
 

@@ -1,20 +1,22 @@
-//! The kubelet's `/stats/summary`: how full the writable layers, logs and volumes of its pods are.
+//! The kubelet's `/stats/summary`: how full the writable layers, logs and volumes of its pods are, and what sandboxed pods
+//! use.
 //!
-//! CPU, memory and network figures of the same document are not read: the kernel has them at the moment of the tick, the
-//! kubelet as of some seconds ago. File systems of containers and volumes only the kubelet knows without walking them.
+//! File systems of containers and volumes only the kubelet knows without walking them. CPU, memory and
+//! traffic the kernel has at the moment of the tick, the kubelet as of some seconds ago: its figures are read for pods and
+//! containers of which the kernel shows none, those of sandboxed runtimes (gVisor, Kata).
 
+mod build;
+mod figure;
 mod read;
 #[cfg(test)]
 mod tests;
 mod wire;
 
-use crate::item::{Item, Notes, subject};
 use crate::problem::Problems;
-use crate::text::{each, filled};
 
 pub use read::{SummaryReader, parse};
 
-/// The file systems of a node's pods.
+/// The statistics of a node's pods.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Summary {
     /// By uid.
@@ -33,11 +35,17 @@ impl Summary {
     }
 }
 
-/// The file systems of a pod.
+/// The statistics of a pod.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct PodStats {
     /// `podRef.uid`; of a static pod the one that its cgroup has.
     pub uid: Box<str>,
+    /// CPU and memory of the pod as a whole.
+    pub usage: UsageStats,
+    /// `network.time`: when the runtime read the counters of the interfaces, nanoseconds since the Unix epoch.
+    pub network_read_at_ns: Option<u64>,
+    /// Network interfaces of the pod, by name.
+    pub interfaces: Vec<InterfaceStats>,
     /// Containers that run or ran, by name.
     pub containers: Vec<ContainerStats>,
     /// Volumes that the kubelet measures, by name: not `hostPath`, and none before its first measurement.
@@ -52,15 +60,49 @@ impl PodStats {
     }
 }
 
-/// The file systems of a container.
+/// The statistics of a container.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ContainerStats {
     /// Name of the container.
     pub name: Box<str>,
+    /// CPU and memory.
+    pub usage: UsageStats,
     /// `rootfs`: used bytes and inodes of its writable layer; capacity and what is free of the file system it is on.
     pub rootfs: FsStats,
     /// `logs.usedBytes`: its log files, rotated ones included, which are not part of the layer.
     pub logs_used_bytes: Option<u64>,
+}
+
+/// CPU and memory as the runtime reports them; absent where it does not.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct UsageStats {
+    /// `cpu.time`: when the runtime read the two CPU figures, nanoseconds since the Unix epoch.
+    pub cpu_read_at_ns: Option<u64>,
+    /// `cpu.usageCoreNanoSeconds`: CPU time since the start, nanoseconds.
+    pub cpu_usage_ns: Option<u64>,
+    /// `cpu.usageNanoCores`: the kubelet's own rate, billionths of a core over some seconds.
+    pub cpu_nanocores: Option<u64>,
+    /// `memory.usageBytes`.
+    pub memory_bytes: Option<u64>,
+    /// `memory.workingSetBytes`.
+    pub working_set_bytes: Option<u64>,
+    /// `memory.rssBytes`.
+    pub rss_bytes: Option<u64>,
+}
+
+/// Traffic of a pod's network interface since it exists, as the runtime reports it; absent where it does not.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct InterfaceStats {
+    /// Name of the interface in the pod.
+    pub name: Box<str>,
+    /// `rxBytes`.
+    pub rx_bytes: Option<u64>,
+    /// `rxErrors`.
+    pub rx_errors: Option<u64>,
+    /// `txBytes`.
+    pub tx_bytes: Option<u64>,
+    /// `txErrors`.
+    pub tx_errors: Option<u64>,
 }
 
 /// A volume of a pod.
@@ -96,43 +138,4 @@ fn sort<T>(list: &mut Vec<T>, key: impl Fn(&T) -> &str) {
     list.sort_by(|left, right| key(left).cmp(key(right)));
     list.dedup_by(|later, kept| key(later) == key(kept));
     list.shrink_to_fit();
-}
-
-impl Item for PodStats {
-    type Wire<'a> = wire::Pod<'a>;
-    type Options = ();
-    const NAMED_BY: &'static str = "/podRef";
-
-    fn build(wire: wire::Pod<'_>, (): &(), notes: &mut Notes<'_>) -> Option<Self> {
-        let reference = wire.pod_ref.as_ref();
-        if let Some(subject) = reference.and_then(|reference| subject(&reference.namespace, &reference.name))
-        {
-            notes.subject = subject;
-        }
-        let Some(uid) = reference.and_then(|reference| filled(&reference.uid)) else {
-            notes.lost("podRef.uid", "absent or empty, and its figures belong to no pod without it");
-            return None;
-        };
-        let mut containers: Vec<ContainerStats> = each(&wire.containers)
-            .filter_map(|container| {
-                Some(ContainerStats {
-                    name: filled(&container.name)?.into(),
-                    rootfs: container.rootfs.map(|fs| fs.0.into()).unwrap_or_default(),
-                    logs_used_bytes: container.logs.and_then(|logs| logs.used_bytes),
-                })
-            })
-            .collect();
-        sort(&mut containers, |container| &container.name);
-        let mut volumes: Vec<VolumeStats> = each(&wire.volume)
-            .filter_map(|volume| {
-                Some(VolumeStats {
-                    name: filled(&volume.name)?.into(),
-                    claim: volume.pvc_ref.as_ref().and_then(|claim| filled(&claim.name)).map(Box::from),
-                    fs: volume.fs(),
-                })
-            })
-            .collect();
-        sort(&mut volumes, |volume| &volume.name);
-        Some(Self { uid: uid.into(), containers, volumes })
-    }
 }

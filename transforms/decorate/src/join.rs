@@ -7,7 +7,8 @@ use insights_sdk::{Batch, Entity};
 
 use crate::keys::{Keys, attribute};
 
-/// Which pods and containers have a cgroup, by the number of their entity.
+/// Pods and containers that have figures of usage, by the number of their entity: those of a cgroup, or those that the
+/// kubelet reports in its place.
 pub(crate) struct Joined(Vec<bool>);
 
 impl Joined {
@@ -41,7 +42,7 @@ pub(crate) fn join(batch: &Batch, keys: &Keys) -> Joined {
         let Some(pod) = pod else { continue };
         match attribute(cgroup, keys.cgroup_role) {
             Some("pod") => {
-                cgroup.move_points_to(pod);
+                move_points(cgroup, pod, keys);
                 take_interfaces(cgroup, pod, keys);
                 joined.note(pod);
             }
@@ -51,7 +52,7 @@ pub(crate) fn join(batch: &Batch, keys: &Keys) -> Joined {
                 if let Some(container) =
                     containers.find(|container| attribute(*container, keys.raw_container_id) == Some(id))
                 {
-                    cgroup.move_points_to(container);
+                    move_points(cgroup, container, keys);
                     joined.note(container);
                 }
             }
@@ -63,7 +64,32 @@ pub(crate) fn join(batch: &Batch, keys: &Keys) -> Joined {
             cgroup.remove();
         }
     }
+    for pod in batch.of_kind("pod") {
+        if !joined.has(pod) && has_usage(pod, keys) {
+            joined.note(pod);
+        }
+        for container in pod.children_of_kind("container") {
+            if !joined.has(container) && has_usage(container, keys) {
+                joined.note(container);
+            }
+        }
+    }
     joined
+}
+
+/// Moves the figures of a cgroup, unless the kubelet's are there already: the cgroups of a sandboxed pod's containers may
+/// exist and stay empty, and their zeros are no figures.
+fn move_points(cgroup: Entity<'_>, to: Entity<'_>, keys: &Keys) {
+    if !has_usage(to, keys) {
+        cgroup.move_points_to(to);
+    }
+}
+
+fn has_usage(entity: Entity<'_>, keys: &Keys) -> bool {
+    entity.counter(keys.cpu_usage).is_some()
+        || [keys.cpu_nanocores, keys.memory_usage, keys.memory_working_set]
+            .iter()
+            .any(|&name| entity.gauge(name).is_some())
 }
 
 /// Interfaces that a pod shares with the node are the node's; as the pod's they would be counted again for each such pod.

@@ -176,7 +176,11 @@ impl<'m> Marker<'m> {
             }
             set_status(container, keys);
         }
-        for layer in container.children_of_kind("filesystem") {
+        // The kubelet's statistics lag behind its list of pods: they still have layers of containers that ended.
+        let is_running = || attribute(container, keys.raw_container_state) == Some("running");
+        let is_there =
+            joined.has(container) || is_running() && container.parent().is_some_and(|pod| joined.has(pod));
+        for layer in container.children_of_kind("filesystem").into_iter().filter(|_| is_there) {
             set_all(layer, &self.headers.filesystem);
             set_all(layer, &self.identity);
             set_all(layer, &self.copied);
@@ -221,10 +225,15 @@ fn set_status(container: Entity<'_>, keys: &Keys) {
     copy_text(container, last, container, keys.container_last_termination_reason);
 }
 
-/// Why the last of the pod's containers that ended did so.
+/// Why the last of the pod's containers that ended did so. A sidecar tells it only where no main container does: when a
+/// pod ends, its sidecars are killed after the main ones, and that is no reason.
 fn reason_of_ended(container: Entity<'_>, pod: Entity<'_>, keys: &Keys) {
-    let is_main = matches!(attribute(container, keys.raw_container_kind), Some("main") | None);
-    if is_main
+    let counts = match attribute(container, keys.raw_container_kind) {
+        Some("main") | None => true,
+        Some("sidecar") => attribute(pod, keys.container_status_reason).is_none(),
+        Some(_) => false,
+    };
+    if counts
         && attribute(pod, keys.kind).is_some()
         && attribute(container, keys.raw_container_state) == Some("terminated")
     {

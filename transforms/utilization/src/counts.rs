@@ -7,7 +7,10 @@ use crate::raw::{Raw, attribute, counter};
 /// What a reason holds when the kernel ended a container for want of memory.
 const OOM: &[u8] = b"OOMKilled";
 
-/// Containers of one pod, those of `spec.containers`: init containers, sidecars and ephemeral ones are not counted.
+/// Containers of one pod by state: main containers and sidecars, which run as long as the pod does.
+///
+/// Of init containers only trouble counts: restarts, reasons for waiting and kills for want of memory. One that crashes
+/// again and again keeps the pod from starting. Ephemeral containers are not counted.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Counts {
     /// Those that have a status.
@@ -30,33 +33,41 @@ impl Counts {
     pub(crate) fn of(containers: &[Entity<'_>], raw: &Raw) -> Self {
         let mut counts = Self::default();
         for &container in containers {
-            if matches!(attribute(container, raw.container_kind), Some("main") | None) {
-                counts.add(container, raw);
+            match attribute(container, raw.container_kind) {
+                Some("main" | "sidecar") | None => {
+                    counts.add_state(container, raw);
+                    counts.add_trouble(container, raw);
+                }
+                Some("init") => counts.add_trouble(container, raw),
+                Some(_) => {}
             }
         }
         counts
     }
 
-    fn add(&mut self, container: Entity<'_>, raw: &Raw) {
+    fn add_state(&mut self, container: Entity<'_>, raw: &Raw) {
         let state = attribute(container, raw.container_state);
         self.all += u32::from(state.is_some());
         match state {
             Some("running") => self.running += 1,
-            Some("waiting") => {
-                self.waiting += 1;
-                match attribute(container, raw.container_state_reason) {
-                    Some("CrashLoopBackOff") => self.waiting_crash_loop += 1,
-                    Some("ErrImagePull" | "ImagePullBackOff" | "InvalidImageName") => {
-                        self.waiting_image_pull += 1;
-                    }
-                    Some("StartError") => self.waiting_start += 1,
-                    Some("CreateContainerError") => self.waiting_create += 1,
-                    Some("CreateContainerConfigError") => self.waiting_create_config += 1,
-                    _ => {}
-                }
-            }
+            Some("waiting") => self.waiting += 1,
             Some("terminated") => self.terminated += 1,
             _ => {}
+        }
+    }
+
+    fn add_trouble(&mut self, container: Entity<'_>, raw: &Raw) {
+        if attribute(container, raw.container_state) == Some("waiting") {
+            match attribute(container, raw.container_state_reason) {
+                Some("CrashLoopBackOff") => self.waiting_crash_loop += 1,
+                Some("ErrImagePull" | "ImagePullBackOff" | "InvalidImageName") => {
+                    self.waiting_image_pull += 1;
+                }
+                Some("StartError") => self.waiting_start += 1,
+                Some("CreateContainerError") => self.waiting_create += 1,
+                Some("CreateContainerConfigError") => self.waiting_create_config += 1,
+                _ => {}
+            }
         }
         let last = attribute(container, raw.container_last_reason);
         if last.is_some_and(|reason| reason.as_bytes().windows(OOM.len()).any(|part| part == OOM)) {

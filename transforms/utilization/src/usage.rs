@@ -66,7 +66,9 @@ fn publish_cpu(
 ) -> Option<f64> {
     // Nanoseconds of CPU time a nanosecond are cores.
     let millicores = |name: Name| counter(entity, name)?.rate(1000.0);
-    let total = millicores(raw.cpu_usage);
+    // Of sandboxed pods the kubelet knows a rate of its own, also between two of its readings.
+    let of_kubelet = || Some(gauge(entity, raw.cpu_nanocores)? / 1e6);
+    let total = millicores(raw.cpu_usage).or_else(of_kubelet);
     let user = millicores(raw.cpu_user);
     let system = millicores(raw.cpu_system);
     out.publish(entity, prefix, Metric::CpuUsageTotal, total);
@@ -87,6 +89,7 @@ fn publish_memory(
     let inactive = gauge(entity, raw.memory_inactive_file);
     // The two are read one after the other: what was inactive may have gone in between.
     let working_set = usage.zip(inactive).map(|(usage, inactive)| (usage - inactive).max(0.0));
+    let working_set = working_set.or_else(|| gauge(entity, raw.memory_working_set));
     for (metric, value) in [
         (Metric::MemoryUsage, usage),
         (Metric::MemoryCache, gauge(entity, raw.memory_cache)),

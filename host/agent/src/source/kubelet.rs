@@ -1,8 +1,6 @@
 //! What the kubelet said, put into a batch: the answers of a live one or those of a recording.
 
-use std::time::Duration;
-
-use insightd_collect::Pairing;
+use insightd_collect::{Pairing, Settings};
 use insightd_kubernetes::{Emitter, Facts};
 use insights_sdk::{Builder, EntityId};
 
@@ -24,8 +22,11 @@ pub(super) struct ReadAt {
 }
 
 impl KubeletFacts {
-    pub(super) fn new(forget_after: Duration) -> Self {
-        Self { emitter: Emitter::new(), pairing: Pairing::new(forget_after) }
+    pub(super) fn new(settings: &Settings) -> Self {
+        let excluded =
+            if settings.pod_network { settings.interface_exclude.clone() } else { vec!["*".into()] };
+        let emitter = Emitter::with_interface_exclude(excluded);
+        Self { emitter, pairing: Pairing::new(settings.forget_after) }
     }
 
     /// Adds `facts` below `node`. `read` is when the list of pods was read, where there is one.

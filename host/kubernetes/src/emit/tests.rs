@@ -1,4 +1,5 @@
 mod local;
+mod usage;
 
 use std::time::Duration;
 

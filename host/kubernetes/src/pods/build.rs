@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use crate::item::{Item, Notes, subject};
 use crate::text::{List, Object, Pairs, each, filled};
 
+use super::resize::{Reported, is_infeasible};
 use super::{Amounts, Container, Keep, Kind, Owner, Pod, State, Texts, wire};
 
 /// Set by the kubelet on pods from its manifest folder, and with them on their mirror in the API server.
@@ -88,6 +89,15 @@ impl Item for Built {
             pod.requests = amounts(spec.resources.and_then(|resources| resources.requests));
             pod.limits = amounts(spec.resources.and_then(|resources| resources.limits));
         }
+        if let Some(status) = &wire.status {
+            let reported = Reported {
+                resources: status.resources,
+                allocated: status.allocated_resources,
+                infeasible: is_infeasible(status),
+            };
+            pod.requests = reported.requests(pod.requests);
+            pod.limits = reported.limits(pod.limits);
+        }
         pod.containers = containers(wire.spec.as_deref(), wire.status.as_deref(), notes);
         Some(Self { pod, labels_dropped })
     }
@@ -107,7 +117,7 @@ fn conditions(conditions: &Option<List<Object<wire::Condition<'_>>>>) -> Texts {
         .collect()
 }
 
-fn amounts(amounts: Option<Object<wire::Amounts>>) -> Amounts {
+pub(super) fn amounts(amounts: Option<Object<wire::Amounts>>) -> Amounts {
     Amounts {
         cpu_millicores: amounts.and_then(|amounts| amounts.cpu?.0),
         memory_bytes: amounts.and_then(|amounts| amounts.memory?.0),
@@ -144,6 +154,7 @@ fn containers<'w>(
             status.map(|status| &status.ephemeral_container_statuses),
         ),
     ];
+    let infeasible = status.is_some_and(is_infeasible);
     let mut found: Vec<Container> = Vec::new();
     // Nothing limits how many containers a pod has but its size, and many thousands fit.
     let mut places: HashMap<&str, usize> = HashMap::new();
@@ -179,7 +190,7 @@ fn containers<'w>(
             }
             // A status in the list of another kind is another container's.
             if at >= first {
-                take_status(&mut found[at], status);
+                take_status(&mut found[at], status, infeasible);
             }
         }
     }
@@ -201,7 +212,11 @@ fn nameless(kind: Kind) -> Container {
     }
 }
 
-fn take_status(container: &mut Container, status: &wire::ContainerStatus<'_>) {
+fn take_status(container: &mut Container, status: &wire::ContainerStatus<'_>, infeasible: bool) {
+    let reported =
+        Reported { resources: status.resources, allocated: status.allocated_resources, infeasible };
+    container.requests = reported.requests(container.requests);
+    container.limits = reported.limits(container.limits);
     if container.image.is_none() {
         container.image = filled(&status.image).map(Box::from);
     }

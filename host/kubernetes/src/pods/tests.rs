@@ -1,5 +1,6 @@
 mod bounds;
 mod broken;
+mod resize;
 
 use serde_json::{Value, json};
 

@@ -76,6 +76,9 @@ pub(super) struct Status<'a> {
     #[serde(rename = "podIP")]
     pub(super) pod_ip: Option<Text<'a>>,
     pub(super) start_time: Option<Time>,
+    pub(super) resize: Option<Text<'a>>,
+    pub(super) resources: Option<Object<Resources>>,
+    pub(super) allocated_resources: Option<Object<Amounts>>,
     pub(super) conditions: Option<List<Object<Condition<'a>>>>,
     pub(super) container_statuses: Option<List<Object<ContainerStatus<'a>>>>,
     pub(super) init_container_statuses: Option<List<Object<ContainerStatus<'a>>>>,
@@ -87,6 +90,7 @@ pub(super) struct Condition<'a> {
     #[serde(borrow, rename = "type")]
     pub(super) kind: Option<Text<'a>>,
     pub(super) status: Option<Text<'a>>,
+    pub(super) reason: Option<Text<'a>>,
 }
 
 #[derive(Deserialize)]
@@ -100,6 +104,8 @@ pub(super) struct ContainerStatus<'a> {
     pub(super) state: Option<Object<State<'a>>>,
     pub(super) last_state: Option<Object<State<'a>>>,
     pub(super) restart_count: Option<u64>,
+    pub(super) resources: Option<Object<Resources>>,
+    pub(super) allocated_resources: Option<Object<Amounts>>,
 }
 
 /// At most one of them is set; none is the same as waiting.

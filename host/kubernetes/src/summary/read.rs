@@ -10,7 +10,7 @@ use crate::most::{Bounds, Kept, Most, READ};
 use crate::pods::PodList;
 use crate::problem::Problems;
 
-use super::{ContainerStats, PodStats, Summary, VolumeStats, sort};
+use super::{ContainerStats, InterfaceStats, PodStats, Summary, VolumeStats, sort};
 
 const DOCUMENT: Document = Document { wanted: "a summary (the kubelet's /stats/summary)", key: "pods" };
 
@@ -93,13 +93,16 @@ impl Kept for Ranked {
     }
 
     fn bytes(&self) -> usize {
-        let PodStats { uid, containers, volumes, .. } = &self.stats;
+        let PodStats { uid, interfaces, containers, volumes, .. } = &self.stats;
         let containers =
             containers.iter().map(|container| size_of::<ContainerStats>() + container.name.len());
+        let interfaces =
+            interfaces.iter().map(|interface| size_of::<InterfaceStats>() + interface.name.len());
         let volumes = volumes.iter().map(|volume| {
             let claim = volume.claim.as_ref().map_or(0, |claim| claim.len());
             size_of::<VolumeStats>() + volume.name.len() + claim
         });
-        size_of::<Self>() + uid.len() + containers.sum::<usize>() + volumes.sum::<usize>()
+        let parts = interfaces.sum::<usize>() + containers.sum::<usize>() + volumes.sum::<usize>();
+        size_of::<Self>() + uid.len() + parts
     }
 }

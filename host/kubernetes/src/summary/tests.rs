@@ -1,6 +1,6 @@
 use serde_json::json;
 
-use super::{FsStats, Summary, SummaryReader, parse};
+use super::{FsStats, InterfaceStats, Summary, SummaryReader, parse};
 use crate::pods;
 use crate::{Cost, KubeletError};
 
@@ -56,8 +56,7 @@ fn a_broken_figure_costs_that_figure() {
         problems,
         [
             "pod n/p: containers[0].logs: invalid type: string \"none\", expected an object; the field is left out",
-            "pod n/p: containers[0].rootfs.usedBytes: invalid value: integer `-5`, expected u64; the field is left out",
-            "pod n/p: volume[0].usedBytes: invalid type: floating point `1.5`, expected u64; the field is left out",
+            "pod n/p: volume[0].usedBytes: not a whole number; the field is left out",
             "pod n/p: volume[1]: invalid type: integer `4`, expected an object; the field is left out",
             "pod n/q: podRef.uid: absent or empty, and its figures belong to no pod without it; the pod is left out",
             "pod number 2 of the list: invalid type: integer `7`, expected an object; the pod is left out",
@@ -111,4 +110,71 @@ fn where_not_all_fit_those_of_known_pods_are_kept() {
     assert_eq!((summary.pods.len(), summary.left_out), (2500, 500));
     assert!(["u0000", "u2497", "u2998", "u2999"].iter().all(|uid| summary.pod(uid).is_some()));
     assert!(summary.pod("u2498").is_none());
+}
+
+#[test]
+fn sentinels_and_negatives_are_absent_and_no_problem() {
+    // 2^63 - 2^20 less what is used is what EFS has left; 1e20 does not fit into 64 bits.
+    let body = r#"{"pods": [{"podRef": {"name": "p", "namespace": "n", "uid": "u"},
+        "containers": [{"name": "c",
+            "rootfs": {"capacityBytes": 0, "availableBytes": 18446744073709551615, "usedBytes": 4096,
+                       "inodes": 18446744073709551615, "inodesFree": 18446744073709551615, "inodesUsed": 7},
+            "logs": {"usedBytes": -1}}],
+        "volume": [
+            {"name": "efs", "capacityBytes": 9223372036853727232, "availableBytes": 9223372036800000000, "usedBytes": 5,
+             "inodes": 0, "inodesFree": 0, "inodesUsed": 0},
+            {"name": "huge", "capacityBytes": 100000000000000000000, "usedBytes": 6, "inodes": -1, "inodesFree": -1},
+            {"name": "real", "capacityBytes": 1000, "availableBytes": 0, "usedBytes": 1000, "inodes": 10, "inodesFree": 0}]}]}"#;
+    let summary = parse(body.as_bytes(), "s").unwrap();
+    assert!(summary.problems.is_empty(), "{:?}", summary.problems);
+    let pod = summary.pod("u").unwrap();
+    let only_used = |used| FsStats { used_bytes: Some(used), ..FsStats::default() };
+    assert_eq!(pod.containers[0].rootfs, FsStats { inodes_used: Some(7), ..only_used(4096) });
+    assert_eq!(pod.containers[0].logs_used_bytes, None);
+    assert_eq!(pod.volumes[0].fs, FsStats { inodes_used: Some(0), ..only_used(5) });
+    assert_eq!(pod.volumes[1].fs, only_used(6));
+    let real = FsStats {
+        capacity_bytes: Some(1000),
+        available_bytes: Some(0),
+        inodes: Some(10),
+        inodes_free: Some(0),
+        ..only_used(1000)
+    };
+    assert_eq!(pod.volumes[2].fs, real, "nothing free is a figure");
+}
+
+#[test]
+fn any_number_of_strange_figures_costs_no_row() {
+    let odd = [json!("5"), json!(1.5), json!(true), json!([1]), json!({"a": 1}), json!(null)];
+    let volumes: Vec<_> = (0..60)
+        .map(|index| json!({"name": format!("v{index}"), "usedBytes": odd[index % 6], "inodesUsed": index}))
+        .collect();
+    let summary = read(json!([{"podRef": {"name": "p", "namespace": "n", "uid": "u"}, "volume": volumes}]));
+    let pod = summary.pod("u").unwrap();
+    assert_eq!(pod.volumes.len(), 60);
+    assert!(
+        pod.volumes.iter().all(|volume| volume.fs.used_bytes.is_none() && volume.fs.inodes_used.is_some())
+    );
+    assert_eq!(summary.problems.len(), 50, "null is an absent figure");
+    assert_eq!(
+        summary.problems.iter().next().unwrap().to_string(),
+        "pod n/p: volume[0].usedBytes: not a whole number; the field is left out"
+    );
+}
+
+#[test]
+fn a_default_interface_alone() {
+    let summary = read(json!([
+        {"podRef": {"uid": "a"}, "network": {"time": "1970-01-01T00:00:01Z", "name": "eth0", "rxBytes": 9, "txErrors": "x"}},
+        {"podRef": {"uid": "b"}, "network": {"time": 5, "name": "eth0", "interfaces": [{"name": "net1", "txBytes": 3}, 4]}},
+        {"podRef": {"uid": "c"}, "network": "none"},
+    ]));
+    let interface = |name: &str| InterfaceStats { name: name.into(), ..InterfaceStats::default() };
+    let [a, b, c] = ["a", "b", "c"].map(|uid| summary.pod(uid).unwrap());
+    assert_eq!(a.network_read_at_ns, Some(1_000_000_000));
+    assert_eq!(a.interfaces, [InterfaceStats { rx_bytes: Some(9), ..interface("eth0") }]);
+    assert_eq!(b.network_read_at_ns, None);
+    assert_eq!(b.interfaces, [InterfaceStats { tx_bytes: Some(3), ..interface("net1") }]);
+    assert!(c.interfaces.is_empty());
+    assert_eq!(summary.problems.len(), 4, "{:?}", summary.problems);
 }

@@ -4,7 +4,7 @@ use serde::Deserialize;
 
 use crate::text::{List, Object, Text};
 
-use super::FsStats;
+use super::figure::Figure;
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -13,6 +13,56 @@ pub(crate) struct Pod<'a> {
     pub(super) pod_ref: Option<Object<Reference<'a>>>,
     pub(super) containers: Option<List<Object<Container<'a>>>>,
     pub(super) volume: Option<List<Object<Volume<'a>>>>,
+    pub(super) cpu: Option<Object<Cpu<'a>>>,
+    pub(super) memory: Option<Object<Memory>>,
+    pub(super) network: Option<Object<Network<'a>>>,
+}
+
+/// The figures of the default interface stand beside the list of all.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Network<'a> {
+    #[serde(borrow)]
+    pub(super) time: Option<Text<'a>>,
+    pub(super) name: Option<Text<'a>>,
+    rx_bytes: Option<Figure>,
+    rx_errors: Option<Figure>,
+    tx_bytes: Option<Figure>,
+    tx_errors: Option<Figure>,
+    pub(super) interfaces: Option<List<Object<Interface<'a>>>>,
+}
+
+impl Network<'_> {
+    pub(super) fn default_interface(&self) -> Traffic {
+        let Self { rx_bytes, rx_errors, tx_bytes, tx_errors, .. } = *self;
+        Traffic { rx_bytes, rx_errors, tx_bytes, tx_errors }
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Interface<'a> {
+    #[serde(borrow)]
+    pub(super) name: Option<Text<'a>>,
+    rx_bytes: Option<Figure>,
+    rx_errors: Option<Figure>,
+    tx_bytes: Option<Figure>,
+    tx_errors: Option<Figure>,
+}
+
+impl Interface<'_> {
+    pub(super) fn traffic(&self) -> Traffic {
+        let Self { rx_bytes, rx_errors, tx_bytes, tx_errors, .. } = *self;
+        Traffic { rx_bytes, rx_errors, tx_bytes, tx_errors }
+    }
+}
+
+/// Counters of an interface, as the document holds them.
+pub(super) struct Traffic {
+    pub(super) rx_bytes: Option<Figure>,
+    pub(super) rx_errors: Option<Figure>,
+    pub(super) tx_bytes: Option<Figure>,
+    pub(super) tx_errors: Option<Figure>,
 }
 
 #[derive(Deserialize)]
@@ -27,26 +77,38 @@ pub(super) struct Reference<'a> {
 pub(super) struct Container<'a> {
     #[serde(borrow)]
     pub(super) name: Option<Text<'a>>,
+    pub(super) cpu: Option<Object<Cpu<'a>>>,
+    pub(super) memory: Option<Object<Memory>>,
     pub(super) rootfs: Option<Object<Fs>>,
     pub(super) logs: Option<Object<Fs>>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Cpu<'a> {
+    #[serde(borrow)]
+    pub(super) time: Option<Text<'a>>,
+    pub(super) usage_nano_cores: Option<Figure>,
+    pub(super) usage_core_nano_seconds: Option<Figure>,
+}
+
+#[derive(Clone, Copy, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Memory {
+    pub(super) usage_bytes: Option<Figure>,
+    pub(super) working_set_bytes: Option<Figure>,
+    pub(super) rss_bytes: Option<Figure>,
 }
 
 #[derive(Clone, Copy, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Fs {
-    pub(super) capacity_bytes: Option<u64>,
-    pub(super) available_bytes: Option<u64>,
-    pub(super) used_bytes: Option<u64>,
-    pub(super) inodes: Option<u64>,
-    pub(super) inodes_free: Option<u64>,
-    pub(super) inodes_used: Option<u64>,
-}
-
-impl From<Fs> for FsStats {
-    fn from(fs: Fs) -> Self {
-        let Fs { capacity_bytes, available_bytes, used_bytes, inodes, inodes_free, inodes_used } = fs;
-        Self { capacity_bytes, available_bytes, used_bytes, inodes, inodes_free, inodes_used }
-    }
+    pub(super) capacity_bytes: Option<Figure>,
+    pub(super) available_bytes: Option<Figure>,
+    pub(super) used_bytes: Option<Figure>,
+    pub(super) inodes: Option<Figure>,
+    pub(super) inodes_free: Option<Figure>,
+    pub(super) inodes_used: Option<Figure>,
 }
 
 /// The figures stand beside the name, in the same object. (Not flattened: serde would collect the object into a tree.)
@@ -56,17 +118,17 @@ pub(super) struct Volume<'a> {
     #[serde(borrow)]
     pub(super) name: Option<Text<'a>>,
     pub(super) pvc_ref: Option<Object<Claim<'a>>>,
-    capacity_bytes: Option<u64>,
-    available_bytes: Option<u64>,
-    used_bytes: Option<u64>,
-    inodes: Option<u64>,
-    inodes_free: Option<u64>,
-    inodes_used: Option<u64>,
+    capacity_bytes: Option<Figure>,
+    available_bytes: Option<Figure>,
+    used_bytes: Option<Figure>,
+    inodes: Option<Figure>,
+    inodes_free: Option<Figure>,
+    inodes_used: Option<Figure>,
 }
 
 impl Volume<'_> {
-    pub(super) fn fs(&self) -> FsStats {
-        FsStats {
+    pub(super) fn fs(&self) -> Fs {
+        Fs {
             capacity_bytes: self.capacity_bytes,
             available_bytes: self.available_bytes,
             used_bytes: self.used_bytes,

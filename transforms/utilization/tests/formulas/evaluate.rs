@@ -78,6 +78,7 @@ impl Evaluator<'_> {
                 let found = value(0)?;
                 Some(value(1).map_or(found, |most| found.min(most)))
             }
+            "first" => value(0).or_else(|| value(1)),
             "given" => value(0).and_then(|_| value(1)),
             "if_said" => thing.attributes.get(name(0)).and_then(|_| value(1)),
             "either" => Some(if value(0)? + value(1)? > 0.0 { 1.0 } else { 0.0 }),

@@ -1,0 +1,149 @@
+//! From the borrowed fields of a pod's statistics to what is kept of them.
+
+use crate::item::{Item, Notes, subject};
+use crate::text::{Object, Text, each, filled};
+
+use super::figure::Figure;
+use super::{ContainerStats, FsStats, InterfaceStats, PodStats, UsageStats, VolumeStats, sort, wire};
+
+impl Item for PodStats {
+    type Wire<'a> = wire::Pod<'a>;
+    type Options = ();
+    const NAMED_BY: &'static str = "/podRef";
+
+    fn build(wire: wire::Pod<'_>, (): &(), notes: &mut Notes<'_>) -> Option<Self> {
+        let reference = wire.pod_ref.as_ref();
+        if let Some(subject) = reference.and_then(|reference| subject(&reference.namespace, &reference.name))
+        {
+            notes.subject = subject;
+        }
+        let Some(uid) = reference.and_then(|reference| filled(&reference.uid)) else {
+            notes.lost("podRef.uid", "absent or empty, and its figures belong to no pod without it");
+            return None;
+        };
+        let mut containers = Vec::new();
+        for (index, container) in each(&wire.containers).enumerate() {
+            let Some(name) = filled(&container.name) else { continue };
+            let at = |part: &str| format!("containers[{index}].{part}");
+            let rootfs = container.rootfs.map(|fs| file_system(&fs, &at("rootfs"), notes));
+            let logs = container.logs.and_then(|logs| logs.used_bytes);
+            containers.push(ContainerStats {
+                name: name.into(),
+                usage: usage(&container.cpu, container.memory, &at, notes),
+                rootfs: rootfs.unwrap_or_default(),
+                logs_used_bytes: figure(logs, &at("logs"), "usedBytes", notes),
+            });
+        }
+        sort(&mut containers, |container| &container.name);
+        let mut volumes = Vec::new();
+        for (index, volume) in each(&wire.volume).enumerate() {
+            let Some(name) = filled(&volume.name) else { continue };
+            volumes.push(VolumeStats {
+                name: name.into(),
+                claim: volume.pvc_ref.as_ref().and_then(|claim| filled(&claim.name)).map(Box::from),
+                fs: file_system(&volume.fs(), &format!("volume[{index}]"), notes),
+            });
+        }
+        sort(&mut volumes, |volume| &volume.name);
+        let usage = usage(&wire.cpu, wire.memory, &str::to_owned, notes);
+        let network = wire.network.as_ref();
+        let network_read_at_ns = network.and_then(|network| read_at(&network.time, "network", notes));
+        let interfaces = network.map(|network| traffic(network, notes)).unwrap_or_default();
+        Some(Self { uid: uid.into(), usage, network_read_at_ns, interfaces, containers, volumes })
+    }
+}
+
+/// The value of a figure; notes one that is no whole number.
+fn figure(figure: Option<Figure>, path: &str, name: &str, notes: &mut Notes<'_>) -> Option<u64> {
+    let figure = figure?;
+    if figure == Figure::Malformed {
+        notes.field(format!("{path}.{name}"), "not a whole number");
+    }
+    figure.value()
+}
+
+/// The figures of a file system. No file system has a capacity of 0 bytes: where the driver does not know the capacity, it
+/// does not know what is free of it. One without a fixed number of inodes (btrfs, EFS) says 0 of them.
+fn file_system(fs: &wire::Fs, path: &str, notes: &mut Notes<'_>) -> FsStats {
+    let mut read = |value, name| figure(value, path, name, notes);
+    let mut stats = FsStats {
+        capacity_bytes: read(fs.capacity_bytes, "capacityBytes"),
+        available_bytes: read(fs.available_bytes, "availableBytes"),
+        used_bytes: read(fs.used_bytes, "usedBytes"),
+        inodes: read(fs.inodes, "inodes"),
+        inodes_free: read(fs.inodes_free, "inodesFree"),
+        inodes_used: read(fs.inodes_used, "inodesUsed"),
+    };
+    if stats.capacity_bytes == Some(0) {
+        (stats.capacity_bytes, stats.available_bytes) = (None, None);
+    }
+    if stats.inodes == Some(0) {
+        (stats.inodes, stats.inodes_free) = (None, None);
+    }
+    stats
+}
+
+fn usage(
+    cpu: &Option<Object<wire::Cpu<'_>>>,
+    memory: Option<Object<wire::Memory>>,
+    at: &dyn Fn(&str) -> String,
+    notes: &mut Notes<'_>,
+) -> UsageStats {
+    let mut usage = UsageStats::default();
+    if let Some(cpu) = cpu {
+        let path = at("cpu");
+        usage.cpu_read_at_ns = read_at(&cpu.time, &path, notes);
+        usage.cpu_usage_ns = figure(cpu.usage_core_nano_seconds, &path, "usageCoreNanoSeconds", notes);
+        usage.cpu_nanocores = figure(cpu.usage_nano_cores, &path, "usageNanoCores", notes);
+    }
+    if let Some(memory) = memory {
+        let path = at("memory");
+        let mut read = |value, name| figure(value, &path, name, notes);
+        usage.memory_bytes = read(memory.usage_bytes, "usageBytes");
+        usage.working_set_bytes = read(memory.working_set_bytes, "workingSetBytes");
+        usage.rss_bytes = read(memory.rss_bytes, "rssBytes");
+    }
+    usage
+}
+
+/// The interfaces of the list; where there is no list, the default one.
+fn traffic(network: &wire::Network<'_>, notes: &mut Notes<'_>) -> Vec<InterfaceStats> {
+    let mut interfaces = Vec::new();
+    let mut add = |name: &str, traffic: wire::Traffic, path: &str| {
+        let mut read = |value, field| figure(value, path, field, notes);
+        interfaces.push(InterfaceStats {
+            name: name.into(),
+            rx_bytes: read(traffic.rx_bytes, "rxBytes"),
+            rx_errors: read(traffic.rx_errors, "rxErrors"),
+            tx_bytes: read(traffic.tx_bytes, "txBytes"),
+            tx_errors: read(traffic.tx_errors, "txErrors"),
+        });
+    };
+    for (index, interface) in each(&network.interfaces).enumerate() {
+        if let Some(name) = filled(&interface.name) {
+            add(name, interface.traffic(), &format!("network.interfaces[{index}]"));
+        }
+    }
+    if each(&network.interfaces).next().is_none()
+        && let Some(name) = filled(&network.name)
+    {
+        add(name, network.default_interface(), "network");
+    }
+    sort(&mut interfaces, |interface| &interface.name);
+    interfaces
+}
+
+/// The time of a reading, nanoseconds since the Unix epoch; notes one that is no time.
+fn read_at(time: &Option<Text<'_>>, path: &str, notes: &mut Notes<'_>) -> Option<u64> {
+    let time = time.as_ref()?;
+    let at_ns = unix_ns(time);
+    if at_ns.is_none() {
+        notes.field(format!("{path}.time"), "not an RFC 3339 time");
+    }
+    at_ns
+}
+
+/// Nanoseconds since the Unix epoch; none before it.
+fn unix_ns(time: &Text<'_>) -> Option<u64> {
+    u64::try_from(time.as_str().parse::<jiff::Timestamp>().ok()?.as_nanosecond()).ok()
+}

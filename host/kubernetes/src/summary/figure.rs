@@ -1,0 +1,80 @@
+//! Numbers of a summary, of which some are no figures.
+
+use std::fmt;
+
+use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+
+/// Sizes and counts from here on are nothing that a disk or a memory has. CSI drivers and `statfs` use values near 2⁶³ and
+/// 2⁶⁴ − 1 for "unknown" and "without a bound": EFS reports a capacity of 2⁶³ − 2²⁰ bytes, less what is used.
+const SENTINELS: u64 = 1 << 62;
+
+/// A number as the document holds it. Reading one never fails: what is no figure costs nothing but itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Figure {
+    /// A whole number that may be true.
+    Value(u64),
+    /// Negative, or a sentinel for "unknown".
+    Sentinel,
+    /// Something else than a whole number.
+    Malformed,
+}
+
+impl Figure {
+    /// The figure, if it is one.
+    pub(super) fn value(self) -> Option<u64> {
+        match self {
+            Self::Value(value) => Some(value),
+            Self::Sentinel | Self::Malformed => None,
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Figure {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(Reading)
+    }
+}
+
+struct Reading;
+
+impl<'de> Visitor<'de> for Reading {
+    type Value = Figure;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a whole number")
+    }
+
+    fn visit_u64<E>(self, number: u64) -> Result<Figure, E> {
+        Ok(if number < SENTINELS { Figure::Value(number) } else { Figure::Sentinel })
+    }
+
+    fn visit_i64<E>(self, number: i64) -> Result<Figure, E> {
+        Ok(u64::try_from(number).map_or(Figure::Sentinel, |number| {
+            if number < SENTINELS { Figure::Value(number) } else { Figure::Sentinel }
+        }))
+    }
+
+    /// Whole numbers beyond 64 bits arrive here, too.
+    fn visit_f64<E>(self, number: f64) -> Result<Figure, E> {
+        let is_sentinel = number < 0.0 || number >= SENTINELS as f64;
+        Ok(if is_sentinel { Figure::Sentinel } else { Figure::Malformed })
+    }
+
+    fn visit_bool<E>(self, _: bool) -> Result<Figure, E> {
+        Ok(Figure::Malformed)
+    }
+
+    fn visit_str<E>(self, _: &str) -> Result<Figure, E> {
+        Ok(Figure::Malformed)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Figure, A::Error> {
+        while seq.next_element::<IgnoredAny>()?.is_some() {}
+        Ok(Figure::Malformed)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Figure, A::Error> {
+        while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
+        Ok(Figure::Malformed)
+    }
+}
