@@ -22,6 +22,8 @@ pub struct Counters {
     pub spread_max_us: u64,
     /// Things that could not be read.
     pub read_problems: u64,
+    /// Labels and annotations of the node's pods that the last sample left out, because their pod has too many.
+    pub labels_left_out: u64,
     /// Calls of components that failed.
     pub component_failures: u64,
     /// Batches that ended at a transform with `on_failure: drop`.

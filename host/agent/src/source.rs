@@ -40,6 +40,8 @@ pub struct Sample {
     pub problems: u64,
     /// The first of them.
     pub first_problem: Option<String>,
+    /// Labels and annotations of pods beyond what is taken over.
+    pub labels_left_out: u64,
 }
 
 /// Why there is no source.
@@ -142,6 +144,7 @@ impl Source {
             spread_us: report.spread_ns / 1000,
             problems: (report.problems.len() + report.more_problems + kubelet.len()) as u64,
             first_problem: first.or_else(|| kubelet.into_iter().next()),
+            labels_left_out: self.kubelet.labels_left_out(),
         }
     }
 }

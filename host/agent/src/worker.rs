@@ -125,6 +125,7 @@ impl Worker {
     fn sample_node(&mut self, time_unix_ms: u64) -> Option<Columns> {
         let sample = self.node.as_mut()?.sample(time_unix_ms);
         self.counters.sampled(sample.spread_us, sample.problems);
+        self.counters.labels_left_out = sample.labels_left_out;
         if let Some(first) = sample.first_problem
             && let Some(kept_back) = self.reading.say(Instant::now())
         {

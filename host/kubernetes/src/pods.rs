@@ -23,8 +23,6 @@ pub struct PodList {
     pub pods: Vec<Pod>,
     /// Pods and fields that were left out because they are malformed.
     pub problems: Problems,
-    /// Labels that were left out because their pod has more than [`Keep::label_bytes`] of them, over all pods.
-    pub labels_dropped: u64,
     /// Pods that were left out because there are more than a node can have, or more than fit in memory. Those that ended are
     /// the first to be left out, then the last ones by namespace, name and uid.
     pub left_out: u64,
@@ -58,8 +56,12 @@ pub struct Pod {
     pub conditions: Texts,
     /// `metadata.labels` by key, bounded.
     pub labels: Texts,
+    /// Labels that do not fit into [`Keep::label_bytes`]: the largest.
+    pub labels_left_out: u32,
     /// `metadata.annotations` whose key was asked for, by key, bounded.
     pub annotations: Texts,
+    /// Annotations that were asked for and do not fit into [`Keep::annotation_bytes`].
+    pub annotations_left_out: u32,
     /// `metadata.ownerReferences` in order.
     pub owners: Vec<Owner>,
     /// `spec.overhead`: what the runtime class takes beside the containers.

@@ -1,6 +1,9 @@
 //! What the kubelet said, put into a batch: the answers of a live one or those of a recording.
 
+use std::collections::HashSet;
+
 use insightd_collect::{Pairing, Settings};
+use insightd_kubernetes::pods::{Keep, Pod};
 use insightd_kubernetes::{Emitter, Facts};
 use insights_sdk::{Builder, EntityId};
 
@@ -10,6 +13,7 @@ pub(super) struct KubeletFacts {
     emitter: Emitter,
     /// Of its own: the collector's ends its tick before the `node` exists that pods hang below.
     pairing: Pairing,
+    trimmed: TrimmedPods,
 }
 
 /// When a list of pods was read.
@@ -26,7 +30,12 @@ impl KubeletFacts {
         let excluded =
             if settings.pod_network { settings.interface_exclude.clone() } else { vec!["*".into()] };
         let emitter = Emitter::with_interface_exclude(excluded);
-        Self { emitter, pairing: Pairing::new(settings.forget_after) }
+        Self { emitter, pairing: Pairing::new(settings.forget_after), trimmed: TrimmedPods::default() }
+    }
+
+    /// Labels and annotations that the last pods had beyond what is taken over.
+    pub(super) fn labels_left_out(&self) -> u64 {
+        self.trimmed.left_out
     }
 
     /// Adds `facts` below `node`. `read` is when the list of pods was read, where there is one.
@@ -37,6 +46,9 @@ impl KubeletFacts {
         node: EntityId,
         builder: &mut Builder,
     ) {
+        if let Some(pods) = facts.pods {
+            self.trimmed.observe(&pods.pods);
+        }
         let read = read.filter(|_| facts.pods.is_some());
         if let Some(ReadAt { at_ns, now_ns }) = read {
             let age_ms = now_ns.saturating_sub(at_ns) / 1_000_000;
@@ -47,5 +59,82 @@ impl KubeletFacts {
         if let Some(read) = read {
             self.pairing.end_of_tick(read.now_ns);
         }
+    }
+}
+
+/// Log lines about such pods at one tick; a list may name thousands of them.
+const LINES: usize = 10;
+
+/// Characters of a name in a log line; Kubernetes allows no more.
+const NAME_CHARACTERS: usize = 253;
+
+/// Pods whose labels are not all taken over; each is logged once.
+#[derive(Debug, Default)]
+struct TrimmedPods {
+    /// Uids of those that were logged and are still listed.
+    logged: HashSet<Box<str>>,
+    left_out: u64,
+}
+
+impl TrimmedPods {
+    /// Logs the pods that are new in the list, forgets those that are gone, and returns how many were logged.
+    fn observe(&mut self, pods: &[Pod]) -> usize {
+        let left_out = |pod: &Pod| u64::from(pod.labels_left_out) + u64::from(pod.annotations_left_out);
+        let trimmed = || pods.iter().filter(|pod| left_out(pod) > 0);
+        self.left_out = trimmed().map(left_out).sum();
+        let new: Vec<&Pod> = trimmed().filter(|pod| !self.logged.contains(&pod.uid)).collect();
+        for pod in new.iter().take(LINES) {
+            tracing::warn!(
+                namespace = shown(&pod.namespace),
+                pod = shown(&pod.name),
+                labels = pod.labels_left_out,
+                annotations = pod.annotations_left_out,
+                kept_bytes = Keep::default().label_bytes,
+                "a pod has more labels than its events may carry; the largest are left out of them"
+            );
+        }
+        if new.len() > LINES {
+            tracing::warn!(
+                pods = new.len() - LINES,
+                "further pods have more labels than their events may carry"
+            );
+        }
+        let lines = new.len().min(LINES);
+        self.logged = trimmed().map(|pod| pod.uid.clone()).collect();
+        lines
+    }
+}
+
+fn shown(name: &str) -> &str {
+    name.char_indices().nth(NAME_CHARACTERS).and_then(|(end, _)| name.get(..end)).unwrap_or(name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn trimmed(uid: usize) -> Pod {
+        Pod {
+            uid: uid.to_string().into(),
+            name: "ä".repeat(1000).into(),
+            labels_left_out: 2,
+            annotations_left_out: 1,
+            ..Pod::default()
+        }
+    }
+
+    #[test]
+    fn a_pod_with_too_many_labels_is_logged_once() {
+        let mut pods = TrimmedPods::default();
+        assert_eq!((pods.observe(&[trimmed(1)]), pods.left_out), (1, 3));
+        assert_eq!((pods.observe(&[trimmed(1)]), pods.left_out), (0, 3), "said already, and counted still");
+        assert_eq!((pods.observe(&[trimmed(1), trimmed(2)]), pods.left_out), (1, 6));
+        assert_eq!((pods.observe(&[]), pods.left_out), (0, 0));
+        assert_eq!(pods.observe(&[trimmed(1)]), 1, "it was gone");
+        let many: Vec<Pod> = (0..2000).map(trimmed).collect();
+        assert_eq!(pods.observe(&many), LINES);
+        assert_eq!(pods.observe(&many), 0);
+        assert_eq!((pods.observe(&[Pod::default()]), pods.left_out), (0, 0), "all of its labels fit");
+        assert_eq!(shown(&many[0].name).chars().count(), NAME_CHARACTERS);
     }
 }

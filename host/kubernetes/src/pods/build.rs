@@ -11,19 +11,7 @@ use super::{Amounts, Container, Keep, Kind, Owner, Pod, State, Texts, wire};
 /// Set by the kubelet on pods from its manifest folder, and with them on their mirror in the API server.
 const CONFIG_HASH: &str = "kubernetes.io/config.hash";
 
-/// A pod, and how many of its labels were dropped.
-pub(super) struct Built {
-    pod: Pod,
-    labels_dropped: u32,
-}
-
-impl Built {
-    pub(super) fn split(self) -> (Pod, u32) {
-        (self.pod, self.labels_dropped)
-    }
-}
-
-impl Item for Built {
+impl Item for Pod {
     type Wire<'a> = wire::Pod<'a>;
     type Options = Keep;
     const NAMED_BY: &'static str = "/metadata";
@@ -48,30 +36,18 @@ impl Item for Built {
         let namespace = needed(&metadata.namespace, "metadata.namespace")?;
 
         let nothing = Pairs::default();
-        let (labels, labels_dropped) = keep.labels(metadata.labels.as_ref().unwrap_or(&nothing));
-        if labels_dropped > 0 {
-            let bound = keep.label_bytes;
-            notes.field(
-                "metadata.labels".into(),
-                format_args!("the {labels_dropped} largest, the labels have more than {bound} bytes"),
-            );
-        }
+        let (labels, labels_left_out) = keep.labels(metadata.labels.as_ref().unwrap_or(&nothing));
         let all = metadata.annotations.as_ref().unwrap_or(&nothing);
-        let (annotations, dropped) = keep.annotations(all);
-        if dropped > 0 {
-            let bound = keep.annotation_bytes;
-            notes.field(
-                "metadata.annotations".into(),
-                format_args!("the {dropped} largest, those asked for have more than {bound} bytes"),
-            );
-        }
+        let (annotations, annotations_left_out) = keep.annotations(all);
 
         let mut pod = Pod {
             uid,
             name,
             namespace,
             labels,
+            labels_left_out,
             annotations,
+            annotations_left_out,
             config_hash: all.get(CONFIG_HASH).filter(|hash| !hash.is_empty()).map(Box::from),
             owners: owners(&metadata.owner_references),
             ..Pod::default()
@@ -99,7 +75,7 @@ impl Item for Built {
             pod.limits = reported.limits(pod.limits);
         }
         pod.containers = containers(wire.spec.as_deref(), wire.status.as_deref(), notes);
-        Some(Self { pod, labels_dropped })
+        Some(pod)
     }
 }
 

@@ -9,7 +9,6 @@ use crate::item::{self, Effort};
 use crate::most::{Bounds, Kept, Most, READ};
 use crate::problem::{Cost, Problem, Problems, Subject};
 
-use super::build::Built;
 use super::{Container, Keep, Owner, Pod, PodList, Texts};
 
 const DOCUMENT: Document = Document { wanted: "a v1 PodList (the kubelet's /pods)", key: "items" };
@@ -24,7 +23,6 @@ pub struct PodReader<'k> {
     keep: &'k Keep,
     kept: Most<Pod>,
     problems: Problems,
-    labels_dropped: u64,
     effort: Effort,
 }
 
@@ -36,7 +34,6 @@ impl<'k> PodReader<'k> {
             keep,
             kept: Most::new(BOUNDS),
             problems: Problems::default(),
-            labels_dropped: 0,
             effort: Effort::default(),
         }
     }
@@ -46,14 +43,12 @@ impl<'k> PodReader<'k> {
     /// # Errors
     /// When they are not of a list of pods: not JSON, another document.
     pub fn push(&mut self, bytes: &[u8]) -> Result<(), KubeletError> {
-        let Self { document, keep, kept, problems, labels_dropped, effort } = self;
+        let Self { document, keep, kept, problems, effort } = self;
         document.push(bytes, &mut |index, element| {
             if index >= READ {
                 return kept.leave_out();
             }
-            let built = item::read::<Built>(index, element, keep, effort, problems);
-            if let Some((pod, dropped)) = built.map(Built::split) {
-                *labels_dropped += u64::from(dropped);
+            if let Some(pod) = item::read::<Pod>(index, element, keep, effort, problems) {
                 kept.push(index, pod);
             }
         })
@@ -65,7 +60,7 @@ impl<'k> PodReader<'k> {
     /// As for [`PodReader::push`], or the list is cut off: half a list of pods looks like pods that ended.
     pub fn finish(self) -> Result<PodList, KubeletError> {
         self.document.finish()?;
-        let Self { kept, mut problems, labels_dropped, .. } = self;
+        let Self { kept, mut problems, .. } = self;
         let (mut pods, left_out) = kept.finish();
         // Stable: of two with the same uid the one that came first stays.
         pods.sort_by(by_name);
@@ -83,7 +78,7 @@ impl<'k> PodReader<'k> {
             !twice
         });
         pods.shrink_to_fit();
-        Ok(PodList { pods, problems, labels_dropped, left_out })
+        Ok(PodList { pods, problems, left_out })
     }
 }
 

@@ -154,15 +154,24 @@ fn labels_are_bounded_by_dropping_the_largest() {
     ] {
         let list = parse_keeping(body.as_bytes(), "test", &keep(bound)).unwrap();
         assert_eq!(only(&list).labels, expected, "{bound}");
-        assert_eq!(list.labels_dropped, dropped, "{bound}");
-        assert_eq!(list.problems.len(), usize::from(dropped > 0), "{bound}");
+        assert_eq!(left_out(&list), if dropped > 0 { vec![("p", dropped, 0)] } else { vec![] }, "{bound}");
+        assert!(list.problems.is_empty(), "the pod is read as it is meant to be");
     }
-    let problem =
-        parse_keeping(body.as_bytes(), "test", &keep(2)).unwrap().problems.iter().next().unwrap().to_string();
-    assert_eq!(
-        problem,
-        "pod n/p: metadata.labels: the 3 largest, the labels have more than 2 bytes; the field is left out"
-    );
+}
+
+fn left_out(list: &PodList) -> Vec<(&str, u32, u32)> {
+    let of_pod = |pod: &Pod| (pod.labels_left_out, pod.annotations_left_out);
+    let cut = list.pods.iter().filter(|pod| of_pod(pod) != (0, 0));
+    cut.map(|pod| (&*pod.name, pod.labels_left_out, pod.annotations_left_out)).collect()
+}
+
+#[test]
+fn annotations_that_were_asked_for_are_bounded_likewise() {
+    let keep = Keep { annotations: vec!["a".into(), "b".into()], annotation_bytes: 4, ..Keep::default() };
+    let pod = pod_with("/metadata/annotations", json!({"a": "12345", "b": "123", "c": "1"}));
+    let list = parse_keeping(json!({"items": [pod]}).to_string().as_bytes(), "test", &keep).unwrap();
+    assert_eq!(only(&list).annotations, boxed(&[("b", "123")]));
+    assert_eq!(left_out(&list), [("p", 0, 1)]);
 }
 
 #[test]
@@ -171,7 +180,7 @@ fn the_default_bound_is_8_kib() {
         pod_with("/metadata/labels", json!({"k": "v".repeat(8191), "l": ""})),
         {"metadata": {"name": "q", "namespace": "n", "uid": "v", "labels": {"k": "v".repeat(8191)}}}
     ]));
-    assert_eq!(list.labels_dropped, 1);
+    assert_eq!(left_out(&list), [("p", 1, 0)]);
     assert_eq!(list.pods[0].labels, boxed(&[("l", "")]));
     assert_eq!(list.pods[1].labels.len(), 1);
 }

@@ -47,6 +47,13 @@ pub(super) fn ticks(figures: &Figures, page: &mut Page<'_>) -> fmt::Result {
     page.count(
         plain("insightd_read_problems", "Things that could not be read; their figures are absent"),
         counters.read_problems,
+    )?;
+    page.state(
+        plain(
+            "insightd_pod_labels_left_out",
+            "Labels and annotations that pods have beyond what is taken over",
+        ),
+        Some(counters.labels_left_out),
     )
 }
 
