@@ -35,6 +35,8 @@ pub(crate) struct Declarations {
 #[derive(Debug, Default)]
 struct Declaration {
     sets: Vec<Set>,
+    /// Holds only for batches whose events may speak for a whole cluster.
+    of_cluster: bool,
     /// Where there are any, one has to match.
     matchers: Vec<Matcher>,
 }
@@ -53,6 +55,13 @@ impl Declarations {
     /// Begins another declaration; what is added next belongs to it.
     pub(crate) fn begin(&mut self) {
         self.list.push(Declaration::default());
+    }
+
+    /// Has the last declaration hold only for batches whose events may speak for a whole cluster.
+    pub(crate) fn only_of_cluster(&mut self) {
+        if let Some(declaration) = self.list.last_mut() {
+            declaration.of_cluster = true;
+        }
     }
 
     /// Adds a dimension set to the last declaration.
@@ -102,13 +111,15 @@ impl Declarations {
         self.is_empty() || self.dimensions.binary_search_by(|known| (**known).cmp(name)).is_ok()
     }
 
-    /// The declarations that select a figure, in ascending order.
-    pub(crate) fn of_metric(&self, name: &str) -> Vec<u32> {
+    /// The declarations that select a figure, in ascending order; those of a cluster where `may_speak` for one is true.
+    pub(crate) fn of_metric(&self, name: &str, may_speak: bool) -> Vec<u32> {
         let first = self.names.partition_point(|(known, _)| known.as_str() < name);
         let same = self.names[first..].iter().take_while(|(known, _)| *known == name);
         let mut found: Vec<u32> = same.map(|&(_, declaration)| declaration).collect();
         let selected = self.selectors.iter().filter(|(selector, _)| selector.matches(name));
         found.extend(selected.map(|&(_, declaration)| declaration));
+        let holds = |at: u32| self.list.get(at as usize).is_some_and(|found| may_speak || !found.of_cluster);
+        found.retain(|&declaration| holds(declaration));
         sorted(found, &Ord::cmp)
     }
 

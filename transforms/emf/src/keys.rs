@@ -7,6 +7,7 @@ use insights_sdk::json::integer_text;
 use insights_sdk::{Batch, Name, Unit, log};
 
 use crate::blob::Member;
+use crate::cluster;
 use crate::limits;
 use crate::options::Options;
 
@@ -48,6 +49,8 @@ pub(crate) const BLOB: &str = "kubernetes";
 pub(crate) struct Keys<'b> {
     batch: &'b Batch,
     options: &'b Options,
+    /// Whether events of the batch may speak for a whole cluster.
+    may_speak: bool,
     list: Vec<Key<'b>>,
     /// In the order of the texts: a batch may hold the same text under several handles.
     by_text: Vec<u32>,
@@ -82,6 +85,7 @@ impl<'b> Keys<'b> {
         Self {
             batch,
             options,
+            may_speak: cluster::may_speak(batch.scope()),
             list: Vec::new(),
             by_text: Vec::new(),
             by_name: Vec::new(),
@@ -146,7 +150,7 @@ impl<'b> Keys<'b> {
         let options = self.options;
         let key = &mut self.list[id as usize];
         if key.declarations.is_none() {
-            key.declarations = Some(options.declarations.of_metric(key.text));
+            key.declarations = Some(options.declarations.of_metric(key.text, self.may_speak));
             let configured = options.descriptors.iter().find(|(name, _, _)| name == key.text);
             if let Some(&(_, unit, overwrite)) = configured
                 && (overwrite || matches!(key.unit, None | Some(Unit::None)))

@@ -9,6 +9,7 @@
 extern crate alloc;
 
 mod blob;
+mod cluster;
 mod declaration;
 mod directive;
 mod event;

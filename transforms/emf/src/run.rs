@@ -7,6 +7,7 @@ use core::hash::Hasher;
 use insights_sdk::json::{integer_text, write_number};
 use insights_sdk::{Batch, Entity, FxHasher, Limits, Name, Payloads, Unit, log};
 
+use crate::cluster;
 use crate::event::{Attribute, Fields, Form};
 use crate::json::JsonTexts;
 use crate::keys::{Keys, Tally, number};
@@ -46,11 +47,22 @@ pub(crate) fn run(options: &Options, batch: &Batch, limits: &Limits) -> Payloads
     let mut fields = Fields::default();
     let mut scratch = String::new();
     let count = entities.len();
+    let may_speak = cluster::may_speak(batch.scope());
+    let mut forged = 0u64;
     for (at, entity) in entities.into_iter().enumerate() {
         run.make_room(at, count - at);
-        if fields.read(entity, &mut run.keys, &mut run.texts.json, options, &mut scratch) {
-            run.event(&fields);
+        if !fields.read(entity, &mut run.keys, &mut run.texts.json, options, &mut scratch) {
+            continue;
         }
+        if !may_speak && fields.kind.is_some_and(|kind| cluster::speaks(batch.text(kind))) {
+            forged += 1;
+            continue;
+        }
+        run.event(&fields);
+    }
+    if forged > 0 {
+        let text = " events are left out: their Type is one that only batches of the scope cluster may have";
+        log::warn(&[&integer_text(forged), text].concat());
     }
     if let Some(first) = run.unrouted.first {
         run.unrouted.warn(

@@ -26,6 +26,9 @@ const INSTANCE: &[&str] = &["ClusterName", "ContainerInstanceId", "InstanceId"];
 const POD_USAGE: &str = "pod_* cpu_utilization cpu_utilization_over_pod_limit memory_utilization \
     memory_utilization_over_pod_limit network_rx_bytes network_tx_bytes";
 
+/// Beginnings of the presets that hold only for events of the cluster layer.
+const OF_CLUSTER: [&str; 4] = ["cluster_* ", "namespace_* ", "service_* ", "* replicas_"];
+
 const BASIC: &[Preset] = &[
     Preset {
         sets: &[NODE, CLUSTER],
@@ -110,6 +113,9 @@ pub(crate) fn add(enhanced: bool, declarations: &mut Declarations) {
     for list in [if enhanced { ENHANCED } else { BASIC }, ECS] {
         for preset in list {
             declarations.begin();
+            if OF_CLUSTER.iter().any(|start| preset.metrics.starts_with(start)) {
+                declarations.only_of_cluster();
+            }
             for set in preset.sets {
                 declarations.add_set(set.iter().copied().map(Cow::Borrowed).collect());
             }
