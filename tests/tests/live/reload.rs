@@ -143,6 +143,29 @@ fn switch_and_canary_hold_it_back() {
     agent.wait("what was good", |agent| agent.last_version().as_deref() == Some("v0"));
 }
 
+/// A component sees which node it runs on. A node takes nothing because a canary did: it tries the set on its own data.
+#[test]
+fn what_behaves_on_the_canary_alone_is_rejected_elsewhere() {
+    for (name, is_canary) in [("canary", true), ("another", false)] {
+        let mut agent = Agent::start();
+        let node = format!("node: {{name: {name}}}");
+        agent.configure("v0", "none", &node);
+        agent.process.kill().expect("can be killed");
+        agent.events.lock().expect("no panic").clear();
+        agent.run();
+        agent.wait("a batch to try with", |agent| agent.rollout("running")["set"].is_string());
+        agent.configure("v1", "trip over another", &node);
+        if is_canary {
+            agent.wait("the new version", |agent| agent.last_version().as_deref() == Some("v1"));
+            agent.wait_for_outcome("taken", "");
+        } else {
+            agent.wait_for_outcome("rejected", "fails on the last batch");
+            assert_eq!(agent.last_version().as_deref(), Some("v0"));
+        }
+        agent.check_ticks();
+    }
+}
+
 /// A configuration may name a component that comes a moment later, by its hash.
 #[test]
 fn a_pinned_component_is_waited_for() {
