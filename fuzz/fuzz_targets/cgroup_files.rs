@@ -20,7 +20,7 @@ fuzz_target!(|text: &[u8]| {
     for value in [stat.cache, stat.rss, stat.swap, files::cpu_stat(text).value.periods] {
         assert!(value.is_none_or(|value| value <= i64::MAX as u64), "a negative number is no figure");
     }
-    if let Some(process) = files::first_process(text) {
+    for process in files::processes(text).take(16) {
         assert!(process > 0);
         assert!(String::from_utf8_lossy(text).contains(&process.to_string()));
     }

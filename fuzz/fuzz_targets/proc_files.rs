@@ -1,7 +1,7 @@
 //! Every parser of a /proc file over the same bytes: none may panic, and none finds more than there are lines.
 #![no_main]
 
-use insightd_collect::proc::{cpuinfo, diskstats, meminfo, mountinfo, net_dev, pressure};
+use insightd_collect::proc::{cpuinfo, diskstats, meminfo, mountinfo, net_dev, pressure, vlan};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|text: &[u8]| {
@@ -19,6 +19,12 @@ fuzz_target!(|text: &[u8]| {
         interfaces += 1;
     });
     assert!(interfaces <= lines);
+    let mut vlans = 0;
+    let _ = vlan::each(text, |vlan, over| {
+        assert!(!vlan.is_empty() && !over.is_empty());
+        vlans += 1;
+    });
+    assert!(vlans <= lines);
     let mut mounts = 0;
     let _ = mountinfo::each(text, |mount| {
         assert!(mount.point.len() <= text.len());

@@ -14,7 +14,7 @@ use crate::cgroup::tree::Tree;
 use crate::disks::{BlockDevice, Disks};
 use crate::emit::Emitter;
 use crate::filesystems::{self, Filesystem, Sizes};
-use crate::network::{InterfaceIdentities, Processes};
+use crate::network::{Interfaces, Processes};
 use crate::pairing::Pairing;
 use crate::report::{Problems, Report};
 use crate::root::{FsStat, HostRoot, ReadBuffer};
@@ -54,7 +54,7 @@ pub struct Collector {
     reading: Reading,
     root_io_groups: u8,
     disks: Disks,
-    identities: InterfaceIdentities,
+    node_interfaces: Interfaces,
     processes: Processes,
     prober: Prober<Result<Option<(usize, FsStat)>, rustix::io::Errno>>,
     processors: Processors,
@@ -98,7 +98,7 @@ impl Collector {
             reading: Reading::default(),
             root_io_groups: 0,
             disks: Disks::default(),
-            identities: InterfaceIdentities::default(),
+            node_interfaces: Interfaces::default(),
             processes: Processes::default(),
             processors: Processors::default(),
             layout: None,

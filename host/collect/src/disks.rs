@@ -1,6 +1,7 @@
 //! Names and serial numbers of block devices.
 
 use crate::cgroup::files::DeviceNumber;
+use crate::error::{FileError, ParseError, is_absent};
 use crate::report::Problems;
 use crate::root::{HostRoot, ReadBuffer};
 
@@ -34,44 +35,53 @@ pub(crate) struct Disks {
 impl Disks {
     /// Brings the list up to date; a device's numbers are read once.
     pub(crate) fn update(&mut self, root: &HostRoot, buffer: &mut ReadBuffer, problems: &mut Problems) {
-        let dir = match root.dir(FOLDER) {
-            Ok(dir) => dir,
-            Err(errno) => {
-                if !crate::error::is_absent(errno) {
-                    problems.add("sys", || FOLDER.to_owned(), std::io::Error::from(errno));
-                }
-                self.known.clear();
-                return;
-            }
-        };
         let Self { known } = self;
         for disk in known.iter_mut() {
             disk.seen = false;
         }
-        let listed = dir.for_each(|entry| {
-            let inode = if root.is_recording() { 0 } else { entry.inode };
-            match known.iter_mut().find(|disk| disk.name == entry.name && disk.inode == inode) {
-                Some(disk) => disk.seen = true,
-                None => {
-                    let name = entry.name.to_owned();
-                    known.push(Disk { name, inode, number: None, serial: None, seen: true });
+        let listed = root.dir(FOLDER).and_then(|dir| {
+            dir.for_each(|entry| {
+                let inode = if root.is_recording() { 0 } else { entry.inode };
+                match known.iter_mut().find(|disk| disk.name == entry.name && disk.inode == inode) {
+                    Some(disk) => disk.seen = true,
+                    None => {
+                        let name = entry.name.to_owned();
+                        known.push(Disk { name, inode, number: None, serial: None, seen: true });
+                    }
                 }
-            }
+            })
         });
-        if let Err(errno) = listed {
-            problems.add("sys", || FOLDER.to_owned(), std::io::Error::from(errno));
+        match listed {
+            Err(errno) if !is_absent(errno) => {
+                // those that were known may be there all the same, and go on counting
+                problems.add("sys", || FOLDER.to_owned(), std::io::Error::from(errno));
+            }
+            Ok(()) | Err(_) => known.retain(|disk| disk.seen),
         }
-        known.retain(|disk| disk.seen);
         for disk in known.iter_mut().filter(|disk| disk.number.is_none()) {
             let path = format!("{FOLDER}/{}/dev", disk.name);
-            if let Ok(Some(text)) = root.read(&path, buffer) {
-                disk.number = DeviceNumber::parse(text.trim_ascii_end());
+            let number = match root.read(&path, buffer) {
+                Ok(Some(text)) => {
+                    let number = DeviceNumber::parse(text.trim_ascii_end());
+                    number.ok_or(FileError::from(ParseError::new(0, "MAJOR:MINOR"))).map(Some)
+                }
+                // it is gone again
+                Ok(None) => Ok(None),
+                Err(error) => Err(error),
+            };
+            match number {
+                Ok(number) => disk.number = number,
+                Err(error) => problems.add("sys", || path, error),
             }
             if disk.name.starts_with("nvme") {
                 let path = format!("{FOLDER}/{}/device/serial", disk.name);
-                let text = root.read(&path, buffer).ok().flatten();
-                let text = text.and_then(|text| std::str::from_utf8(text.trim_ascii()).ok());
-                disk.serial = text.filter(|text| !text.is_empty()).map(str::to_owned);
+                match root.read(&path, buffer) {
+                    Ok(text) => {
+                        let text = text.and_then(|text| std::str::from_utf8(text.trim_ascii()).ok());
+                        disk.serial = text.filter(|text| !text.is_empty()).map(str::to_owned);
+                    }
+                    Err(error) => problems.add("sys", || path, error),
+                }
             }
         }
     }

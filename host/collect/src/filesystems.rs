@@ -85,24 +85,29 @@ pub(crate) fn is_image(root: &HostRoot, filesystem: &Filesystem, buffer: &mut Re
 }
 
 /// None: none of the points shows this file system: unmounted since, hidden, or not mounted below this root.
+/// A point that cannot be asked counts only where no other one answers.
 fn ask(opener: &Opener, filesystem: &Filesystem) -> Answer {
+    let mut failed = None;
     for (index, point) in filesystem.points.iter().enumerate() {
-        let handle = match opener.handle(point) {
-            Ok(handle) => handle,
-            Err(errno) if is_absent(errno) => continue,
-            Err(errno) => return Err(errno),
-        };
-        let stat = rustix::fs::fstatfs(&handle)?;
-        let shown = if filesystem.fs_type == "btrfs" {
-            stat.f_type as u64 == BTRFS_MAGIC
-        } else {
-            shows(&handle, filesystem.number)?
-        };
-        if shown {
-            return Ok(Some((index, of(&stat))));
+        match ask_point(opener, filesystem, point) {
+            Ok(Some(stat)) => return Ok(Some((index, stat))),
+            Ok(None) => {}
+            Err(errno) if is_absent(errno) => {}
+            Err(errno) => _ = failed.get_or_insert(errno),
         }
     }
-    Ok(None)
+    failed.map_or(Ok(None), Err)
+}
+
+fn ask_point(opener: &Opener, filesystem: &Filesystem, point: &str) -> Result<Option<FsStat>, Errno> {
+    let handle = opener.handle(point)?;
+    let stat = rustix::fs::fstatfs(&handle)?;
+    let shown = if filesystem.fs_type == "btrfs" {
+        stat.f_type as u64 == BTRFS_MAGIC
+    } else {
+        shows(&handle, filesystem.number)?
+    };
+    Ok(shown.then(|| of(&stat)))
 }
 
 fn shows(handle: impl AsFd, number: DeviceNumber) -> Result<bool, Errno> {

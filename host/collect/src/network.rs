@@ -1,19 +1,19 @@
 //! Interfaces of the node and of its pods.
 //!
 //! `/proc/PID/net/dev` lists the interfaces of the network namespace of that process: process 1 stands for the node, and any
-//! process of a pod for the pod.
+//! process of a pod that is in the pod's own namespace for the pod.
 
 mod process;
+mod relations;
 
 use std::os::fd::OwnedFd;
-
-use rustix::io::Errno;
 
 use crate::bytes::number;
 use crate::error::{FileError, is_absent};
 use crate::root::{HostRoot, ReadBuffer};
 
-pub(crate) use process::Processes;
+pub(crate) use process::{Found, Processes};
+pub(crate) use relations::Interfaces;
 
 /// Which network namespace a process is in. Only equality means something.
 ///
@@ -47,32 +47,5 @@ pub(crate) fn open(root: &HostRoot, process: u32) -> Result<Option<OwnedFd>, Fil
         Ok(file) => Ok(Some(file)),
         Err(errno) if is_absent(errno) => Ok(None),
         Err(errno) => Err(errno.into()),
-    }
-}
-
-/// Identities of the node's interfaces, by name: an interface that was removed and made anew counts from zero under its
-/// old name.
-#[derive(Debug, Default)]
-pub(crate) struct InterfaceIdentities {
-    known: Vec<(String, u64)>,
-}
-
-impl InterfaceIdentities {
-    /// On a live host, the inode of the interface's entry in sysfs, which a single listing gives for all of them.
-    pub(crate) fn update(&mut self, root: &HostRoot) -> Result<(), Errno> {
-        self.known.clear();
-        if root.is_recording() {
-            return Ok(());
-        }
-        match root.dir("/sys/class/net") {
-            Ok(dir) => dir.for_each(|entry| self.known.push((entry.name.to_owned(), entry.inode))),
-            Err(errno) if is_absent(errno) => Ok(()),
-            Err(errno) => Err(errno),
-        }
-    }
-
-    /// 0 where nothing is known.
-    pub(crate) fn of(&self, name: &str) -> u64 {
-        self.known.iter().find(|(known, _)| known == name).map_or(0, |&(_, identity)| identity)
     }
 }

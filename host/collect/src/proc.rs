@@ -6,3 +6,4 @@ pub mod meminfo;
 pub mod mountinfo;
 pub mod net_dev;
 pub mod pressure;
+pub mod vlan;

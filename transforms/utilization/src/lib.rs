@@ -22,6 +22,7 @@ mod raw;
 mod run;
 mod status;
 mod sweep;
+mod uplink;
 mod usage;
 
 use alloc::string::String;
@@ -49,6 +50,7 @@ impl Transform for Utilization {
             "endpoints.ready",
             "fs.*",
             "interface",
+            "interface.*",
             "io.*",
             "kubelet.age_ms",
             "memory.*",

@@ -3,7 +3,9 @@
 use insights_sdk::Entity;
 
 use crate::metrics::{Metric, Prefix, Publisher};
-use crate::raw::{Raw, attribute, per_second};
+use crate::options::Options;
+use crate::raw::{Raw, per_second};
+use crate::uplink::Uplink;
 
 const COUNT: usize = 9;
 
@@ -20,7 +22,7 @@ const METRICS: [Metric; COUNT] = [
     Metric::NetworkTotalBytes,
 ];
 
-/// The same without interfaces that carry what pods send.
+/// The same of interfaces that lead out of the node.
 const UPLINK_METRICS: [Metric; COUNT] = [
     Metric::UplinkRxBytes,
     Metric::UplinkRxPackets,
@@ -67,24 +69,22 @@ pub(crate) fn publish_sum(out: &mut Publisher<'_>, entity: Entity<'_>, prefix: P
     publish_all(out, entity, prefix, &METRICS, &sum(&interfaces, raw, |_| true));
 }
 
-/// Publishes the same of a node's interfaces, and beside it without those that `is_pod_side`.
+/// Publishes the same of a node's interfaces, and beside it of those that lead out of the node.
 pub(crate) fn publish_node_sum(
     out: &mut Publisher<'_>,
     node: Entity<'_>,
     prefix: Prefix,
     raw: &Raw,
-    is_pod_side: impl Fn(&str) -> bool,
+    options: &Options,
 ) {
     let interfaces = node.children_of_kind("interface");
     publish_all(out, node, prefix, &METRICS, &sum(&interfaces, raw, |_| true));
-    let uplink = sum(&interfaces, raw, |interface| {
-        let name = attribute(interface, raw.interface).unwrap_or_else(|| interface.id());
-        !is_pod_side(name)
-    });
-    publish_all(out, node, prefix, &UPLINK_METRICS, &uplink);
+    let uplink = Uplink { interfaces: &interfaces, raw, options };
+    let rates = sum(&interfaces, raw, |interface| uplink.counts(interface));
+    publish_all(out, node, prefix, &UPLINK_METRICS, &rates);
 }
 
-fn sum(interfaces: &[Entity<'_>], raw: &Raw, counts: impl Fn(Entity<'_>) -> bool) -> Rates {
+fn sum<'b>(interfaces: &[Entity<'b>], raw: &Raw, counts: impl Fn(Entity<'b>) -> bool) -> Rates {
     let mut sum: Rates = [None; COUNT];
     for &interface in interfaces {
         if counts(interface) {

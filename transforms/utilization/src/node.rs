@@ -81,7 +81,7 @@ fn publish_machine(
     options: &Options,
 ) {
     usage::publish(out, node, prefix, raw, capacity, Faults::Below);
-    network::publish_node_sum(out, node, prefix, raw, |interface| options.is_pod_side(interface));
+    network::publish_node_sum(out, node, prefix, raw, options);
     out.publish(node, prefix, Metric::Heartbeat, gauge(node, raw.heartbeat));
     out.publish(node, prefix, Metric::CpuLimit, capacity.cpu);
     out.publish(node, prefix, Metric::MemoryLimit, capacity.memory);

@@ -32,6 +32,40 @@ const POD_SIDE: &[&str] = &[
     "wireguard*",
 ];
 
+/// Bridges and tunnels by their usual names, for interfaces of which the host does not say what they are.
+const SOFTWARE: &[&str] = &[
+    "antrea-*",
+    "bareudp*",
+    "br*",
+    "cbr*",
+    "erspan*",
+    "genev*",
+    "gre*",
+    "ifb*",
+    "ip6gre*",
+    "ip6tnl*",
+    "ip_vti*",
+    "ipip*",
+    "ipsec*",
+    "kilo*",
+    "lxdbr*",
+    "nebula*",
+    "ovn-*",
+    "ovs-*",
+    "podman*",
+    "sit*",
+    "tailscale*",
+    "tap*",
+    "teql*",
+    "tun*",
+    "vrf*",
+    "vti*",
+    "wg*",
+    "wt0",
+    "xfrm*",
+    "zt*",
+];
+
 /// The configuration, read.
 #[derive(Debug)]
 pub(crate) struct Options {
@@ -52,11 +86,12 @@ impl Options {
         }
     }
 
-    /// Whether the node's interface of that name carries what pods send.
-    pub(crate) fn is_pod_side(&self, interface: &str) -> bool {
+    /// Whether the node's interface of that name carries what pods send. `is_kind_known`: the host says what it is.
+    pub(crate) fn is_pod_side(&self, interface: &str, is_kind_known: bool) -> bool {
+        let fits = |patterns: &[&str]| patterns.iter().any(|pattern| Patterns::matches(pattern, interface));
         match &self.pod_side {
             Some(patterns) => patterns.iter().any(|pattern| Patterns::matches(pattern, interface)),
-            None => POD_SIDE.iter().any(|pattern| Patterns::matches(pattern, interface)),
+            None => fits(POD_SIDE) || !is_kind_known && fits(SOFTWARE),
         }
     }
 }

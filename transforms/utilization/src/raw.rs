@@ -20,6 +20,9 @@ macro_rules! raw {
 raw! {
     kind = "Type",
     interface = "interface",
+    interface_kind = "interface.kind",
+    interface_master = "interface.master",
+    interface_over = "interface.over",
     cpu_usage = "cpu.usage_ns",
     cpu_nanocores = "cpu.usage_nanocores",
     cpu_user = "cpu.user_ns",

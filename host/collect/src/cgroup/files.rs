@@ -172,12 +172,10 @@ pub fn cpu_max(text: &[u8]) -> Result<(Option<u64>, u64), ParseError> {
     Ok((quota, period))
 }
 
-/// First process of a `cgroup.procs` that this pid namespace can see; the kernel writes 0 for the others.
-pub fn first_process(text: &[u8]) -> Option<u32> {
-    lines(text)
-        .filter_map(|(_, line)| number(line))
-        .find(|&pid| pid > 0)
-        .and_then(|pid| u32::try_from(pid).ok())
+/// Processes of a `cgroup.procs` that this pid namespace can see; the kernel writes 0 for the others.
+pub fn processes(text: &[u8]) -> impl Iterator<Item = u32> {
+    let numbers = lines(text).filter_map(|(_, line)| number(line));
+    numbers.filter_map(|pid| u32::try_from(pid).ok()).filter(|&pid| pid > 0)
 }
 
 #[cfg(test)]

@@ -47,11 +47,6 @@ impl Known {
         }
     }
 
-    /// Its own name, without the path.
-    pub(crate) fn name(&self) -> &str {
-        self.path.rsplit('/').next().unwrap_or(&self.path)
-    }
-
     /// The same name again: the same cgroup, or a new one.
     fn see(&mut self, inode: u64, listed_ns: Option<u64>) {
         self.seen = true;
@@ -80,8 +75,6 @@ pub(crate) struct Pod {
     pub(crate) qos: Qos,
     /// In order of name.
     pub(crate) containers: Vec<Container>,
-    /// Process whose network was read last; 0 = none.
-    pub(crate) process: u32,
     /// Another cgroup stands for this pod.
     pub(crate) hidden: bool,
     /// This one was chosen to stand for its pod.
@@ -151,7 +144,6 @@ impl Pod {
             uid,
             qos,
             containers: Vec::new(),
-            process: 0,
             hidden: false,
             chosen: false,
             listed_ns: None,

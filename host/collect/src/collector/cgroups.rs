@@ -86,7 +86,8 @@ impl Collector {
             read += 1;
         }
         if self.settings.pod_network {
-            self.pod_interfaces((pod, dir), entity, node_namespace, emitter, problems);
+            let top = &layout.hierarchies()[0].dir;
+            self.pod_interfaces((pod, top), entity, node_namespace, emitter, problems);
         }
         read
     }

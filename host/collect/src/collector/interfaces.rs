@@ -5,7 +5,7 @@ use insights_sdk::EntityId;
 use super::Collector;
 use crate::cgroup::tree::Pod;
 use crate::emit::Emitter;
-use crate::network;
+use crate::network::{self, Found, Interfaces};
 use crate::proc::net_dev;
 use crate::report::Problems;
 use crate::root::Dir;
@@ -19,9 +19,8 @@ impl Collector {
         emitter: &mut Emitter<'_>,
         problems: &mut Problems,
     ) -> Option<u64> {
-        if let Err(errno) = self.identities.update(&self.root) {
-            problems.add("sys", || "/sys/class/net".to_owned(), std::io::Error::from(errno));
-        }
+        let Self { root, settings, buffer, node_interfaces, .. } = self;
+        node_interfaces.update(root, |name| fits(&settings.interface_exclude, name), buffer, problems);
         let path = || "/proc/1/net/dev".to_owned();
         let file = match network::open(&self.root, 1) {
             Ok(Some(file)) => file,
@@ -39,27 +38,25 @@ impl Collector {
         namespace
     }
 
-    /// The interfaces of a pod, which hang on its cgroup; a pod in the node's own network has none, and says so.
+    /// The interfaces of a pod, which hang on its cgroup; a pod in the node's own network has none, and says so. `top` is the
+    /// root of the walked hierarchy.
     pub(super) fn pod_interfaces(
         &mut self,
-        (pod, dir): (&mut Pod, &Dir),
+        (pod, top): (&Pod, &Dir),
         entity: EntityId,
         node_namespace: Option<u64>,
         emitter: &mut Emitter<'_>,
         problems: &mut Problems,
     ) {
-        let found = self.processes.of(&self.root, pod, dir, &mut self.buffer);
-        pod.process = 0;
-        let (process, file) = match found {
-            Ok(Some(found)) => found,
-            Ok(None) => return,
-            Err((process, error)) => {
-                problems.add("network", || format!("/proc/{process}/net/dev"), error);
-                return;
-            }
-        };
-        pod.process = process;
-        let namespace = network::namespace(&self.root, process, &file, &mut self.buffer);
+        let Found { process, namespace, file } =
+            match self.processes.of(&self.root, pod, top, &mut self.buffer) {
+                Ok(Some(found)) => found,
+                Ok(None) => return,
+                Err((path, error)) => {
+                    problems.add("network", || path, error);
+                    return;
+                }
+            };
         if namespace.is_some() && namespace == node_namespace {
             emitter.builder.attribute(entity, "network.host", "true");
             return;
@@ -76,7 +73,7 @@ impl Collector {
         emitter: &mut Emitter<'_>,
         problems: &mut Problems,
     ) {
-        let Self { root, settings, buffer, pairing, identities, .. } = self;
+        let Self { root, settings, buffer, pairing, node_interfaces, .. } = self;
         let problem_path = || format!("/proc/{process}/net/dev");
         let text = match buffer.read_all(file) {
             Ok(Some(text)) => text,
@@ -95,7 +92,8 @@ impl Collector {
             emitter.builder.attribute(entity, "interface", interface.name);
             // sysfs shows the node's interfaces only; a pod's come and go with its namespace
             let (kind, identity) = if path.is_empty() {
-                ("interface", identities.of(interface.name))
+                relate(entity, interface.name, node_interfaces, emitter);
+                ("interface", node_interfaces.identity(interface.name))
             } else {
                 (path, namespace)
             };
@@ -104,6 +102,18 @@ impl Collector {
         });
         if let Some(error) = skipped {
             problems.add("network", problem_path, format_args!("{error}; the row is left out"));
+        }
+    }
+}
+
+fn relate(entity: EntityId, name: &str, interfaces: &Interfaces, emitter: &mut Emitter<'_>) {
+    let relation = interfaces.relation(name);
+    let over = (!relation.over.is_empty()).then(|| relation.over.join(","));
+    for (key, value) in
+        [("interface.kind", relation.kind), ("interface.master", relation.master), ("interface.over", over)]
+    {
+        if let Some(value) = value {
+            emitter.builder.attribute(entity, key, &value);
         }
     }
 }

@@ -1,148 +1,225 @@
-//! A process of each pod.
+//! The network namespace of each pod.
+//!
+//! A process of a pod may be in a namespace of its own: what a container starts in it (docker-in-docker), an exporter that
+//! unshared itself. So the processes at the top of all containers are asked, and the namespace of most containers is the
+//! pod's; the sandbox, whose network is the pod's for sure, has the casting vote. The choice is kept while the pod has
+//! the same containers.
+
+mod search;
 
 use std::collections::HashMap;
+use std::collections::hash_map::DefaultHasher;
+use std::hash::{Hash, Hasher};
 use std::os::fd::OwnedFd;
 
-use crate::bytes::number;
-use crate::cgroup::files::first_process;
-use crate::cgroup::path;
+use self::search::{Search, is_of};
+use crate::cgroup::files::processes;
 use crate::cgroup::tree::Pod;
 use crate::error::FileError;
 use crate::root::{Dir, HostRoot, ReadBuffer};
 
 /// How deep below a container's cgroup processes are looked for: an init system in a container keeps all of them below.
 const DEPTH: usize = 3;
-/// A search of `/proc` that found nothing for some pod is not repeated on its account for so many ticks.
-const PAUSE: u32 = 10;
+/// So many directories of one container are looked at.
+const MAX_DIRECTORIES: usize = 64;
+/// So many processes of one container have a say.
+const MAX_PROCESSES: usize = 8;
+
+/// The process that stands for a pod's network.
+#[derive(Clone, Copy, Debug)]
+struct Choice {
+    process: u32,
+    namespace: Option<u64>,
+    /// Hash of the containers that were asked.
+    containers: u64,
+    /// Its pod was there at this tick.
+    is_used: bool,
+}
+
+impl Choice {
+    /// None when it stands for the pod no more: the process ended, another one got its number, or it went elsewhere.
+    fn look(self, root: &HostRoot, uid: &str, buffer: &mut ReadBuffer) -> Option<Found> {
+        let found = look(root, self.process, buffer).ok().flatten()?;
+        (found.namespace == self.namespace && is_of(root, self.process, uid, buffer)).then_some(found)
+    }
+}
+
+/// A live process of a pod.
+#[derive(Debug)]
+pub(crate) struct Found {
+    pub(crate) process: u32,
+    pub(crate) namespace: Option<u64>,
+    /// Its interface list.
+    pub(crate) file: OwnedFd,
+}
 
 /// Finds processes of pods.
 ///
 /// `cgroup.procs` is the way where the agent sees the host's processes (`hostPID`). In another pid namespace the kernel
 /// writes zeros there (cgroup v2) or leaves them out (v1), and our own container has our own numbers; then the host's `/proc`
-/// is searched, which knows its own, and what was found is kept.
+/// is searched, which knows its own.
 #[derive(Debug, Default)]
 pub(crate) struct Processes {
-    /// By name of a pod's cgroup folder; only filled by a search.
-    found: HashMap<String, u32>,
-    searched: bool,
-    /// By the same name, the pods that a search did not find, with the ticks until they may cause another.
-    absent: HashMap<String, u32>,
+    /// By uid of the pod.
+    chosen: HashMap<String, Choice>,
+    search: Search,
     /// Whether the host counts processes otherwise than this one does; asked once.
     elsewhere: Option<bool>,
 }
 
-enum Seen {
-    Process(u32),
+#[derive(Debug, Default)]
+struct Seen {
+    processes: Vec<u32>,
     /// There are some, but they have no number in our pid namespace.
-    Hidden,
-    Nothing,
+    hidden: bool,
+}
+
+/// A file that is there and cannot be read, by its path.
+pub(crate) type Failed = (String, FileError);
+
+/// Namespaces that were found, with what speaks for them; in the order of their first sight.
+#[derive(Debug, Default)]
+struct Votes {
+    found: Vec<(Found, usize)>,
+    failed: Option<Failed>,
+}
+
+impl Votes {
+    fn add(&mut self, found: Found) {
+        match self.found.iter_mut().find(|(known, _)| known.namespace == found.namespace) {
+            Some((_, count)) => *count += 1,
+            None => self.found.push((found, 1)),
+        }
+    }
+
+    /// The one with the most votes; of several, the first.
+    fn most(self) -> (Option<Found>, Option<Failed>) {
+        let most = self.found.into_iter().rev().max_by_key(|(_, count)| *count);
+        (most.map(|(found, _)| found), self.failed)
+    }
+
+    /// One vote for what most of these processes are in. A process that ended in the meantime has none.
+    fn container(&mut self, root: &HostRoot, processes: &[u32], buffer: &mut ReadBuffer) {
+        let mut votes = Self::default();
+        for &process in processes.iter().take(MAX_PROCESSES) {
+            match look(root, process, buffer) {
+                Ok(Some(found)) => votes.add(found),
+                Ok(None) => {}
+                Err(error) => {
+                    votes.failed.get_or_insert_with(|| (format!("/proc/{process}/net/dev"), error));
+                }
+            }
+        }
+        let (most, failed) = votes.most();
+        self.failed = self.failed.take().or(failed);
+        if let Some(found) = most {
+            self.add(found);
+        }
+    }
 }
 
 impl Processes {
     /// To be called at the start of each tick.
     pub(crate) fn start_of_tick(&mut self) {
-        self.searched = false;
-        self.absent.retain(|_, pause| {
-            *pause -= 1;
-            *pause > 0
-        });
-        self.found.clear();
+        self.search.start_of_tick();
+        self.chosen.retain(|_, choice| std::mem::take(&mut choice.is_used));
     }
 
-    /// A live process of the pod and its interface list, opened; `dir` is the pod's folder in the walked hierarchy.
+    /// A live process in the pod's own network namespace; `top` is the root of the walked hierarchy.
     ///
     /// # Errors
-    /// When there is a process and its interface list cannot be opened; with the process.
+    /// When there are processes and none can be asked; with the first file that failed.
     pub(crate) fn of(
         &mut self,
         root: &HostRoot,
         pod: &Pod,
-        dir: &Dir,
+        top: &Dir,
         buffer: &mut ReadBuffer,
-    ) -> Result<Option<(u32, OwnedFd)>, (u32, FileError)> {
-        let open = |process: u32| match super::open(root, process) {
-            Ok(file) => Ok(file.map(|file| (process, file))),
-            Err(error) => Err((process, error)),
+    ) -> Result<Option<Found>, Failed> {
+        let containers = containers_hash(pod);
+        let before = self.chosen.get(&pod.uid).copied();
+        let kept = before.and_then(|choice| choice.look(root, &pod.uid, buffer));
+        let found = match kept {
+            Some(found) if before.is_some_and(|choice| choice.containers == containers) => Some(found),
+            Some(found) => self.vote(root, pod, top, buffer).ok().flatten().or(Some(found)),
+            None => self.vote(root, pod, top, buffer)?,
         };
-        if *self.elsewhere.get_or_insert_with(|| is_elsewhere(root)) {
-            // the list of our own container has numbers, and to the host they mean other processes
-            return self.search_for(root, pod, buffer).map_or(Ok(None), open);
-        }
-        let mut hidden = false;
-        // inode numbers grow: the oldest cgroup is the sandbox's, whose network is the pod's for sure, whatever a
-        // container does in namespaces of its own
-        let mut order: Vec<_> = pod.containers.iter().map(|container| &container.cgroup).collect();
-        order.sort_unstable_by_key(|cgroup| cgroup.inode);
-        let below = order.iter().map(|cgroup| cgroup.name());
-        // with a runtime that runs the whole pod in one virtual machine, all processes stand in the pod's own cgroup
-        for name in below.chain(["."]) {
-            let Ok(dir) = dir.dir(name) else { continue };
-            match first(&dir, buffer, if name == "." { 0 } else { DEPTH }) {
-                // a process may end between the list and here; another container's does as well
-                Seen::Process(process) => match open(process)? {
-                    None => {}
-                    found => return Ok(found),
-                },
-                Seen::Hidden => hidden = true,
-                Seen::Nothing => {}
+        if let Some(Found { process, namespace, .. }) = found {
+            let choice = Choice { process, namespace, containers, is_used: true };
+            match self.chosen.get_mut(&pod.uid) {
+                Some(known) => *known = choice,
+                None => _ = self.chosen.insert(pod.uid.clone(), choice),
             }
         }
+        Ok(found)
+    }
+
+    fn vote(
+        &mut self,
+        root: &HostRoot,
+        pod: &Pod,
+        top: &Dir,
+        buffer: &mut ReadBuffer,
+    ) -> Result<Option<Found>, Failed> {
+        // inode numbers grow: the oldest cgroup is the sandbox's
+        let mut order: Vec<_> = pod.containers.iter().collect();
+        order.sort_by_key(|container| container.cgroup.inode);
+        let mut votes = Votes::default();
+        let mut hidden = *self.elsewhere.get_or_insert_with(|| is_elsewhere(root));
+        // the list of our own container has numbers, and to the host they mean other processes
         if !hidden {
-            return Ok(None);
-        }
-        self.search_for(root, pod, buffer).map_or(Ok(None), open)
-    }
-
-    fn search_for(&mut self, root: &HostRoot, pod: &Pod, buffer: &mut ReadBuffer) -> Option<u32> {
-        let name = pod.cgroup.name();
-        if pod.process != 0 && is_in(root, pod.process, name, buffer) {
-            return Some(pod.process);
-        }
-        if !self.searched {
-            if self.absent.contains_key(name) {
-                return None;
+            for container in &order {
+                let seen = shallowest(top, &container.cgroup.path, DEPTH, buffer);
+                hidden |= seen.hidden;
+                votes.container(root, &seen.processes, buffer);
             }
-            self.searched = true;
-            self.search(root, buffer);
-        }
-        let process = self.found.get(name).copied();
-        if process.is_none() {
-            self.absent.entry(name.to_owned()).or_insert(PAUSE);
-        }
-        process
-    }
-
-    /// One pass over all processes of the host.
-    fn search(&mut self, root: &HostRoot, buffer: &mut ReadBuffer) {
-        let mut processes = Vec::new();
-        let Ok(dir) = root.dir("/proc") else { return };
-        let listed = dir.for_each(|entry| {
-            if let Some(process) =
-                number(entry.name.as_bytes()).and_then(|process| u32::try_from(process).ok())
-            {
-                processes.push(process);
+            // with a runtime that runs the whole pod in one virtual machine, all processes stand in the pod's own cgroup
+            if votes.found.is_empty() {
+                let seen = shallowest(top, &pod.cgroup.path, 0, buffer);
+                hidden |= seen.hidden;
+                votes.container(root, &seen.processes, buffer);
             }
-        });
-        if listed.is_err() {
-            return;
         }
-        for process in processes {
-            let Ok(Some(text)) = root.read(&format!("/proc/{process}/cgroup"), buffer) else { continue };
-            let Ok(text) = std::str::from_utf8(text) else { continue };
-            for line in text.lines() {
-                let path = line.splitn(3, ':').nth(2).unwrap_or("");
-                let mut parent = "";
-                for part in path.split('/') {
-                    if let path::Folder::Pod(_) = path::folder(parent, part)
-                        && !self.found.contains_key(part)
-                    {
-                        self.found.insert(part.to_owned(), process);
-                    }
-                    parent = part;
+        if hidden && votes.found.is_empty() {
+            let found = self.search.pod(root, &pod.uid, buffer)?;
+            let of = |id: &str| found.iter().find(|shallowest| shallowest.container == id);
+            for container in &order {
+                if let Some(shallowest) = of(&container.id) {
+                    votes.container(root, &shallowest.processes, buffer);
                 }
             }
+            // containers that came since the cgroups were listed, and last the pod's own cgroup
+            if votes.found.is_empty() {
+                for shallowest in found.iter().filter(|shallowest| !shallowest.container.is_empty()) {
+                    votes.container(root, &shallowest.processes, buffer);
+                }
+            }
+            if votes.found.is_empty()
+                && let Some(own) = of("")
+            {
+                votes.container(root, &own.processes, buffer);
+            }
+        }
+        match votes.most() {
+            (None, Some(failed)) => Err(failed),
+            (found, _) => Ok(found),
         }
     }
+}
+
+/// Opens the interface list of a process; None when it has ended.
+fn look(root: &HostRoot, process: u32, buffer: &mut ReadBuffer) -> Result<Option<Found>, FileError> {
+    let Some(file) = super::open(root, process)? else { return Ok(None) };
+    let namespace = super::namespace(root, process, &file, buffer);
+    Ok(Some(Found { process, namespace, file }))
+}
+
+fn containers_hash(pod: &Pod) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    for container in &pod.containers {
+        (&container.id, container.cgroup.inode).hash(&mut hasher);
+    }
+    hasher.finish()
 }
 
 /// Is this process in another pid namespace than the host's `/proc`, which then has another number for it?
@@ -151,39 +228,31 @@ fn is_elsewhere(root: &HostRoot) -> bool {
     !root.is_recording() && root.link("/proc/self").is_ok_and(|link| link.is_some_and(|link| link != number))
 }
 
-/// Is the process still in the cgroup of that folder name? Names of pods are unique; the front of the path depends on who
-/// asks.
-fn is_in(root: &HostRoot, process: u32, folder: &str, buffer: &mut ReadBuffer) -> bool {
-    let Ok(Some(text)) = root.read(&format!("/proc/{process}/cgroup"), buffer) else { return false };
-    std::str::from_utf8(text)
-        .is_ok_and(|text| text.lines().any(|line| line.split('/').any(|part| part == folder)))
-}
-
-/// First process of a cgroup or, where it has none of its own, of those below it.
-fn first(dir: &Dir, buffer: &mut ReadBuffer, depth: usize) -> Seen {
-    let mut seen = Seen::Nothing;
-    match dir.read(c"cgroup.procs", buffer) {
-        Ok(Some(text)) => match first_process(text) {
-            Some(process) => return Seen::Process(process),
-            None if text.starts_with(b"0") => seen = Seen::Hidden,
-            None => {}
-        },
-        Ok(None) | Err(_) => return Seen::Nothing,
-    }
-    if depth == 0 {
-        return seen;
-    }
-    let mut below = Vec::new();
-    if dir.for_each(|entry| below.extend(entry.is_dir.then(|| entry.name.to_owned()))).is_err() {
-        return seen;
-    }
-    for name in below {
-        let Ok(dir) = dir.dir(&name) else { continue };
-        match first(&dir, buffer, depth - 1) {
-            Seen::Process(process) => return Seen::Process(process),
-            Seen::Hidden => seen = Seen::Hidden,
-            Seen::Nothing => {}
+/// The processes of a cgroup or, where it has none of its own, of the nearest level below it that has any.
+fn shallowest(top: &Dir, path: &str, depth: usize, buffer: &mut ReadBuffer) -> Seen {
+    let mut seen = Seen::default();
+    let Ok(dir) = top.dir(path) else { return seen };
+    let mut level = vec![dir];
+    for depth in (0..=depth).rev() {
+        let mut below = Vec::new();
+        for dir in &level {
+            if let Ok(Some(text)) = dir.read(c"cgroup.procs", buffer) {
+                seen.hidden |= text.starts_with(b"0");
+                let left = MAX_PROCESSES.saturating_sub(seen.processes.len());
+                seen.processes.extend(processes(text).take(left));
+            }
         }
+        if depth == 0 || !seen.processes.is_empty() {
+            break;
+        }
+        for dir in &level {
+            let mut names = Vec::new();
+            // those that were listed before it failed count
+            let _ = dir.for_each(|entry| names.extend(entry.is_dir.then(|| entry.name.to_owned())));
+            let left = MAX_DIRECTORIES.saturating_sub(below.len());
+            below.extend(names.iter().take(left).filter_map(|name| dir.dir(name).ok()));
+        }
+        level = below;
     }
     seen
 }

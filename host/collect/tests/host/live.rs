@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use insightd_collect::{Collector, HostRoot, Settings};
@@ -11,19 +12,23 @@ use crate::view::{Seen, View, collector, sample, settings};
 
 const A: &str = "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";
 const B: &str = "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb";
-const UID: &str = "0a1b2c3d-0000-4000-8000-000000000001";
 const CONTROLLERS: [&str; 5] = ["cpuacct", "memory", "cpu", "blkio", "pids"];
 
 /// Cgroups below folders of their own; gone with the value, with what runs in them.
 struct Cgroups {
     tops: Vec<PathBuf>,
+    /// Of its pod. A pod below several roots counts once, and other tests run on this machine at the same time.
+    uid: String,
     children: Vec<Child>,
     mounts: Vec<PathBuf>,
 }
 
 impl Cgroups {
     fn new(tops: Vec<PathBuf>) -> Self {
-        Self { tops, children: Vec::new(), mounts: Vec::new() }
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let count = COUNT.fetch_add(1, Ordering::Relaxed);
+        let uid = format!("0a1b2c3d-{count:04x}-4000-8000-{:012x}", std::process::id());
+        Self { tops, uid, children: Vec::new(), mounts: Vec::new() }
     }
 
     /// The pod and container of that path in each hierarchy.
@@ -139,7 +144,8 @@ fn of<'v>(view: &'v View, cgroups: &Cgroups, path: &str) -> Seen<'v> {
 #[test]
 fn a_busy_container_of_v1() {
     let Some(mut cgroups) = v1("busy") else { return };
-    let pod_path = format!("kubepods/burstable/pod{UID}");
+    let uid = cgroups.uid.clone();
+    let pod_path = format!("kubepods/burstable/pod{uid}");
     let path = format!("{pod_path}/{A}");
     cgroups.make(&path);
     let file = |controller: usize, name: &str| cgroups.tops[controller].join(&path).join(name);
@@ -169,7 +175,7 @@ fn a_busy_container_of_v1() {
     let pgfault = container.current("memory.pgfault").unwrap();
     assert!(before.1 <= pgfault && pgfault <= after.1);
     assert!(container.current("cpu.throttled_periods").unwrap() >= 3);
-    assert_eq!(container.attribute("pod.uid"), Some(UID));
+    assert_eq!(container.attribute("pod.uid"), Some(uid.as_str()));
     assert_eq!(container.gauge("cpu.quota_millicores"), Some(400.0));
     assert_eq!(container.gauge("cpu.shares"), Some(77.0));
     assert_eq!(container.gauge("memory.limit_bytes"), Some(67_108_864.0));
@@ -189,7 +195,8 @@ fn a_busy_container_of_v1() {
 #[test]
 fn an_empty_container_and_one_made_anew_under_its_name() {
     let Some(mut cgroups) = v1("anew") else { return };
-    let (busy, empty) = (format!("kubepods/pod{UID}/{A}"), format!("kubepods/pod{UID}/{B}"));
+    let uid = cgroups.uid.clone();
+    let (busy, empty) = (format!("kubepods/pod{uid}/{A}"), format!("kubepods/pod{uid}/{B}"));
     cgroups.make(&busy);
     cgroups.make(&empty);
     cgroups.run(&busy, "sh", &["-c", "while :; do :; done"]);
@@ -217,8 +224,9 @@ fn an_empty_container_and_one_made_anew_under_its_name() {
 #[test]
 fn cgroups_that_vanish_while_they_are_read() {
     let Some(cgroups) = v1("vanish") else { return };
-    let path = |index: usize| format!("kubepods/pod{UID}/{}{}", &A[2..], ["aa", "bb", "cc", "dd"][index]);
-    cgroups.make(&format!("kubepods/pod{UID}/{B}"));
+    let uid = cgroups.uid.clone();
+    let path = |index: usize| format!("kubepods/pod{uid}/{}{}", &A[2..], ["aa", "bb", "cc", "dd"][index]);
+    cgroups.make(&format!("kubepods/pod{uid}/{B}"));
     let top = cgroups.tops[0].file_name().unwrap().to_str().unwrap().to_owned();
     let mut collector = collector("/");
     let done = std::sync::atomic::AtomicBool::new(false);
@@ -258,7 +266,9 @@ fn cgroups_that_vanish_while_they_are_read() {
 #[test]
 fn networks_of_live_pods() {
     let Some(mut cgroups) = v1("network") else { return };
-    let (own, shared) = (format!("kubepods/pod{UID}/{A}"), format!("kubepods/besteffort/podshared/{B}"));
+    let uid = cgroups.uid.clone();
+    let other = format!("kubepods/besteffort/podshared-{uid}");
+    let (own, shared) = (format!("kubepods/pod{uid}/{A}"), format!("{other}/{B}"));
     cgroups.make(&own);
     cgroups.make(&shared);
     cgroups.run(&shared, "sleep", &["1000"]);
@@ -270,13 +280,13 @@ fn networks_of_live_pods() {
     let settings = Settings { interface_exclude: Vec::new(), ..settings() };
     let mut collector = Collector::new(HostRoot::open("/").unwrap(), settings).unwrap();
     let view = sample(&mut collector);
-    let pod = of(&view, &cgroups, &format!("kubepods/pod{UID}"));
+    let pod = of(&view, &cgroups, &format!("kubepods/pod{uid}"));
     assert_eq!(pod.attribute("network.host"), None);
     let names: Vec<_> = pod.children("interface").iter().map(|interface| interface.id()).collect();
     assert!(names.contains(&"lo"), "{names:?}");
     assert_eq!(pod.children("interface")[0].current("network.rx_bytes"), Some(0));
     if ours == inode("/proc/1/net/dev".to_owned()) {
-        let pod = of(&view, &cgroups, "kubepods/besteffort/podshared");
+        let pod = of(&view, &cgroups, &other);
         assert_eq!(pod.attribute("network.host"), Some("true"));
         assert_eq!(pod.children("interface").len(), 0);
     } else {
@@ -321,9 +331,10 @@ fn v2(test: &str) -> Option<(Cgroups, tempfile::TempDir)> {
 #[test]
 fn a_busy_container_of_v2() {
     let Some((mut cgroups, host)) = v2("v2") else { return };
+    let uid = cgroups.uid.clone();
     let slice = format!(
         "kubepods.slice/kubepods-burstable.slice/kubepods-burstable-pod{}.slice",
-        UID.replace('-', "_")
+        uid.replace('-', "_")
     );
     let path = format!("{slice}/cri-containerd-{A}.scope");
     cgroups.make(&path);
@@ -341,7 +352,7 @@ fn a_busy_container_of_v2() {
     assert_eq!(container.current("cpu.usage_ns"), Some(usage * 1000));
     assert_eq!(container.current("cpu.user_ns"), Some(user * 1000));
     assert_eq!(container.attribute("container.runtime"), Some("containerd"));
-    assert_eq!(view.find("cgroup", &slice).unwrap().attribute("pod.uid"), Some(UID));
+    assert_eq!(view.find("cgroup", &slice).unwrap().attribute("pod.uid"), Some(uid.as_str()));
     if cgroups.tops[0].join(&path).join("memory.current").exists() {
         assert!(container.gauge("memory.usage_bytes").is_some());
     } else {

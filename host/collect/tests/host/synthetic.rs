@@ -3,6 +3,7 @@
 mod block_io;
 mod devices;
 mod mounts;
+mod network;
 
 use std::fs;
 use std::path::Path;

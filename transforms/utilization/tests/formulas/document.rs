@@ -37,7 +37,7 @@ where anything is missing the result is missing.
 | `where(condition, y)` | `y` where the condition holds |
 | `any_equal(names*, y)` | 1 where one of the figures is `y`, else 0; missing without any |
 | `count(things)`, `sum(things, x)`, `total(things, x)` | over entities below this one that pass the condition in brackets; `sum` is missing where no `x` is known, `total` is then 0 |
-| `interface !~ pod_side` | interfaces that do not carry what pods send: option `pod_interfaces` |
+| `interface !~ pod_side` | interfaces that lead out of the node: neither those that carry what pods send (option `pod_interfaces`) nor bridges and tunnels, VLANs and ports of bonds beside what they lie over or belong to |
 | `effective_request(r)` | what the scheduler reserves for the pod: the larger of main containers with sidecars together, and each init container with the sidecars before it; the pod's own request where it has one; and the overhead of its runtime class |
 | `effective_limit(r)` | the same with limits; missing unless every main container and sidecar has one above 0, or the pod itself |
 ";

@@ -10,6 +10,15 @@ pub(crate) struct Evaluator<'e> {
     pub(crate) things: &'e Things,
     /// Interfaces of the node that carry what pods send.
     pub(crate) pod_side: &'e [String],
+    /// The names of further bridges and tunnels count too.
+    pub(crate) names_software: bool,
+}
+
+fn fits(patterns: &[String], name: &str) -> bool {
+    patterns.iter().any(|pattern| match pattern.strip_suffix('*') {
+        Some(start) => name.starts_with(start),
+        None => name == pattern,
+    })
 }
 
 /// Readings closer together than this say nothing about a rate.
@@ -127,7 +136,33 @@ impl Evaluator<'_> {
             let children = found.iter().flat_map(|thing| &thing.children).map(|&child| &self.things.0[child]);
             found = children.filter(|child| child.kind == *kind).collect();
         }
-        found.into_iter().filter(|thing| self.holds(&things.tests, thing)).collect()
+        let all = found.clone();
+        let leads_out = |thing: &Thing| {
+            let tests = things.tests.iter();
+            tests.filter(|test| test.operator == "!~").all(|_| self.leads_out(thing, &all))
+        };
+        found.into_iter().filter(|thing| self.holds(&things.tests, thing) && leads_out(thing)).collect()
+    }
+
+    /// Of interfaces that the same bytes pass, one leads out: of a bond and its ports the bond, of an interface and what
+    /// lies over it the lower one, of a bridge and its ports the ports.
+    fn leads_out(&self, thing: &Thing, all: &[&Thing]) -> bool {
+        let said = |key: &str| thing.attributes.get(key).map(String::as_str);
+        let named = |name: &str| all.iter().copied().find(|other| other.attributes["interface"] == name);
+        let name = said("interface").expect("interfaces have names");
+        let kind = said("interface.kind");
+        let is_software = match kind {
+            Some(kind) => self.table.software_kinds.iter().any(|software| software == kind),
+            None => self.names_software && fits(&self.table.software, name),
+        };
+        let dotted = || name.rsplit_once('.').map(|(below, _)| below);
+        let mut below = said("interface.over").or_else(dotted).into_iter().flat_map(|over| over.split(','));
+        let is_above = kind != Some("bond") && kind != Some("hardware") && below.any(|name| named(name).is_some());
+        let master = said("interface.master").and_then(named);
+        let has_master = master.is_some_and(|master| {
+            !fits(self.pod_side, &master.attributes["interface"]) && self.leads_out(master, all)
+        });
+        !is_software && !is_above && !has_master
     }
 
     fn holds(&self, tests: &[Test], thing: &Thing) -> bool {
@@ -139,12 +174,7 @@ impl Evaluator<'_> {
                 "=" => is_one(),
                 "!=" => !is_one(),
                 "~" => found.is_some_and(|found| test.values.iter().any(|value| found.contains(value))),
-                "!~" => !found.is_some_and(|found| {
-                    self.pod_side.iter().any(|pattern| match pattern.strip_suffix('*') {
-                        Some(start) => found.starts_with(start),
-                        None => found == pattern,
-                    })
-                }),
+                "!~" => !found.is_some_and(|found| fits(self.pod_side, found)),
                 operator => panic!("there is no operator {operator}"),
             }
         })

@@ -29,7 +29,7 @@ pub(crate) fn expect(table: &Table, batch: &Value, config: &Value) -> Expectatio
     let mut worked = Worked {
         table,
         scope,
-        evaluator: Evaluator { table, things: &things, pod_side },
+        evaluator: Evaluator { table, things: &things, pod_side, names_software: configured.is_none() },
         things: &things,
         is_enhanced: config["enhanced"] == true,
         keeps_raw: config["keep_raw"] == true,

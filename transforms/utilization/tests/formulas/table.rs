@@ -15,6 +15,10 @@ pub(crate) struct Table {
     pub(crate) metrics: Vec<Metric>,
     /// Interfaces of a node that carry what pods send.
     pub(crate) pod_side: Vec<String>,
+    /// Names of further bridges and tunnels, where the host does not say what they are.
+    pub(crate) software: Vec<String>,
+    /// What the host says of bridges and tunnels.
+    pub(crate) software_kinds: Vec<String>,
 }
 
 /// A type of events.
@@ -83,7 +87,13 @@ impl Table {
             name: value["name"].as_str().map(String::from),
             own: value["own"] == true,
         });
-        Self { types: types.collect(), metrics: metrics.collect(), pod_side: texts(&table["pod_side"]) }
+        Self {
+            types: types.collect(),
+            metrics: metrics.collect(),
+            pod_side: texts(&table["pod_side"]),
+            software: texts(&table["software"]),
+            software_kinds: texts(&table["software_kinds"]),
+        }
     }
 
     /// The metric of that suffix on events of that type.

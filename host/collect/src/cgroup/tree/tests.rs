@@ -22,7 +22,7 @@ fn list(tree: &mut Tree, root: &HostRoot, now_ns: u64) -> Vec<(String, Vec<Strin
         .iter_mut()
         .map(|pod| {
             pod.list(walked, &dir.dir(&pod.cgroup.path).unwrap(), now_ns).unwrap();
-            let names = pod.containers.iter().map(|container| container.cgroup.name().to_owned());
+            let names = pod.containers.iter().map(|container| name(&container.cgroup));
             (pod.cgroup.path.clone(), names.collect())
         })
         .collect()
@@ -71,10 +71,10 @@ fn follows_what_comes_and_goes() {
     assert_eq!(paths(&mut tree, &root, 0), ["kubepods/burstable/poda", "kubepods/burstable/podb"]);
     std::fs::remove_dir(top.path().join("cg/kubepods/burstable/poda")).unwrap();
     make(top.path(), &["kubepods/burstable/pod0", "kubepods/podz", "kubepods/burstable/podb/x"]);
-    tree.pods[1].process = 7;
+    tree.pods[1].cgroup.bounds_age = 7;
     let now = paths(&mut tree, &root, 1);
     assert_eq!(now, ["kubepods/burstable/pod0", "kubepods/burstable/podb", "kubepods/podz"]);
-    assert_eq!(tree.pods[1].process, 7, "the state stays with its pod");
+    assert_eq!(tree.pods[1].cgroup.bounds_age, 7, "the state stays with its pod");
 }
 
 #[test]
@@ -152,7 +152,7 @@ fn births(tree: &mut Tree, root: &HostRoot, now_ns: u64) -> Vec<(String, Option<
     let cgroups = tree.pods.iter().flat_map(|pod| {
         std::iter::once(&pod.cgroup).chain(pod.containers.iter().map(|container| &container.cgroup))
     });
-    cgroups.map(|cgroup| (cgroup.name().to_owned(), cgroup.born_ns)).collect()
+    cgroups.map(|cgroup| (name(cgroup), cgroup.born_ns)).collect()
 }
 
 #[test]
@@ -241,4 +241,8 @@ fn order_is_that_of_joined_paths() {
             );
         }
     }
+}
+
+fn name(cgroup: &Known) -> String {
+    cgroup.path.rsplit('/').next().unwrap().to_owned()
 }

@@ -1,0 +1,163 @@
+//! Processes of pods by way of the host's `/proc`, for an agent that has other numbers for them.
+
+use std::collections::HashMap;
+
+use super::{Failed, MAX_PROCESSES};
+use crate::bytes::number;
+use crate::cgroup::path::{self, Role};
+use crate::error::FileError;
+use crate::root::{HostRoot, ReadBuffer};
+
+/// A search of `/proc` that found nothing for some pod is not repeated on its account for so many ticks.
+const PAUSE: u32 = 10;
+
+/// The processes of one container that are nearest to its top.
+#[derive(Debug)]
+pub(super) struct Shallowest {
+    /// Empty for processes in the pod's own cgroup.
+    pub(super) container: String,
+    depth: usize,
+    pub(super) processes: Vec<u32>,
+}
+
+/// At most one search in each tick, and what it found.
+#[derive(Debug, Default)]
+pub(super) struct Search {
+    /// By uid of the pod.
+    found: HashMap<String, Vec<Shallowest>>,
+    is_done: bool,
+    failed: Option<Failed>,
+    /// By uid, the pods that a search did not find, with the ticks until they may cause another.
+    absent: HashMap<String, u32>,
+}
+
+impl Search {
+    pub(super) fn start_of_tick(&mut self) {
+        self.is_done = false;
+        self.absent.retain(|_, pause| {
+            *pause -= 1;
+            *pause > 0
+        });
+        self.found.clear();
+    }
+
+    /// The processes of a pod, by container.
+    ///
+    /// # Errors
+    /// When the pod has none that was found, and a file could not be read: told once a search.
+    pub(super) fn pod(
+        &mut self,
+        root: &HostRoot,
+        uid: &str,
+        buffer: &mut ReadBuffer,
+    ) -> Result<&[Shallowest], Failed> {
+        if !self.is_done {
+            if self.absent.contains_key(uid) {
+                return Ok(&[]);
+            }
+            self.is_done = true;
+            self.failed = self.search(root, buffer).err();
+        }
+        if !self.found.contains_key(uid) {
+            self.absent.entry(uid.to_owned()).or_insert(PAUSE);
+            // told once for all pods that this hides
+            if let Some(failed) = self.failed.take() {
+                return Err(failed);
+            }
+        }
+        Ok(self.found.get(uid).map_or(&[], Vec::as_slice))
+    }
+
+    /// One pass over all processes of the host. Fails with the first file that cannot be read, when all others were.
+    fn search(&mut self, root: &HostRoot, buffer: &mut ReadBuffer) -> Result<(), Failed> {
+        let mut processes = Vec::new();
+        let listed = root.dir("/proc").and_then(|dir| {
+            dir.for_each(|entry| {
+                let process = number(entry.name.as_bytes());
+                processes.extend(process.and_then(|process| u32::try_from(process).ok()));
+            })
+        });
+        let mut failed = listed.err().map(|errno| ("/proc".to_owned(), errno.into()));
+        // the order of a recorded directory says nothing
+        processes.sort_unstable();
+        for process in processes {
+            match owner_of(root, process, buffer) {
+                Ok(Some((uid, container, depth))) => self.note(uid, container, depth, process),
+                Ok(None) => {}
+                Err(error) => {
+                    failed.get_or_insert_with(|| (format!("/proc/{process}/cgroup"), error));
+                }
+            }
+        }
+        failed.map_or(Ok(()), Err)
+    }
+
+    fn note(&mut self, uid: String, container: &str, depth: usize, process: u32) {
+        let containers = self.found.entry(uid).or_default();
+        let known = containers.iter_mut().find(|known| known.container == container);
+        match known {
+            None => containers.push(Shallowest {
+                container: container.to_owned(),
+                depth,
+                processes: vec![process],
+            }),
+            Some(known) if depth < known.depth => (known.depth, known.processes) = (depth, vec![process]),
+            Some(known) if depth == known.depth && known.processes.len() < MAX_PROCESSES => {
+                known.processes.push(process);
+            }
+            Some(_) => {}
+        }
+    }
+}
+
+/// Returns true while the process is in that pod.
+pub(super) fn is_of(root: &HostRoot, process: u32, uid: &str, buffer: &mut ReadBuffer) -> bool {
+    owner_of(root, process, buffer).ok().flatten().is_some_and(|(owner, ..)| owner == uid)
+}
+
+/// None for a process that ended or belongs to no pod.
+fn owner_of<'b>(
+    root: &HostRoot,
+    process: u32,
+    buffer: &'b mut ReadBuffer,
+) -> Result<Option<(String, &'b str, usize)>, FileError> {
+    let text = root.read(&format!("/proc/{process}/cgroup"), buffer)?;
+    let text = text.and_then(|text| std::str::from_utf8(text).ok()).unwrap_or_default();
+    Ok(text.lines().find_map(|line| owner(line.splitn(3, ':').nth(2)?)))
+}
+
+/// Uid of the pod, id of the container (empty for none) and levels below that, for a process in the cgroup `path`.
+fn owner(path: &str) -> Option<(String, &str, usize)> {
+    let ends = path.match_indices('/').map(|(end, _)| end).chain([path.len()]);
+    let mut pod = None;
+    for end in ends {
+        let Some(front) = path.get(..end) else { continue };
+        let below = || path[end..].split('/').filter(|part| !part.is_empty()).count();
+        match path::role(front) {
+            Some(Role::Container(name, container)) => return Some((name.uid(), container.id, below())),
+            Some(Role::Pod(name)) => pod = pod.or_else(|| Some((name.uid(), "", below()))),
+            None => {}
+        }
+    }
+    pod
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ID: &str = "cccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccc";
+
+    #[test]
+    fn a_path_says_whose_process_it_is() {
+        let container = format!("/kubepods.slice/kubepods-podx.slice/crio-{ID}.scope");
+        let uid = "x".to_owned();
+        assert_eq!(owner(&container), Some((uid.clone(), ID, 0)));
+        assert_eq!(owner(&format!("{container}/docker/{ID}")), Some((uid.clone(), ID, 2)));
+        assert_eq!(owner(&format!("/../..{container}/init.scope")), Some((uid.clone(), ID, 1)));
+        assert_eq!(owner("/kubepods.slice/kubepods-podx.slice"), Some((uid, "", 0)));
+        assert_eq!(owner("/system.slice/x.service"), None);
+        assert_eq!(owner("/"), None);
+        assert_eq!(owner(""), None);
+    }
+}
