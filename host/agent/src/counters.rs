@@ -20,6 +20,8 @@ pub struct Counters {
     pub spread_us: u64,
     /// The longest of any sample, microseconds.
     pub spread_max_us: u64,
+    /// Running containers that had no cgroup at the last sample.
+    pub containers_without_cgroup: u64,
     /// Things that could not be read.
     pub read_problems: u64,
     /// Labels and annotations of the node's pods that the last sample left out, because their pod has too many.

@@ -36,6 +36,8 @@ pub struct Sample {
     pub columns: Columns,
     /// Time between the first and the last read, microseconds.
     pub spread_us: u64,
+    /// Running containers that have no cgroup.
+    pub containers_without_cgroup: u64,
     /// Things that could not be read.
     pub problems: u64,
     /// The first of them.
@@ -115,12 +117,16 @@ impl Source {
     pub fn sample(&mut self, time_unix_ms: u64) -> Sample {
         self.peers.ask();
         let mut builder = Builder::new("node", &self.node_name, time_unix_ms, self.interval_ms);
+        let recorded = recorded::read(self.collector.root());
+        if let Some(recorded) = &recorded {
+            self.collector.expect(recorded.pods.iter().flat_map(kubelet::running));
+        }
         let report = self.collector.sample(&mut builder);
         builder.gauge(report.node, "agent.heartbeat", 1.0);
         let root = self.collector.root();
-        let kubelet = if root.is_recording() {
+        let kubelet = if let Some(recorded) = recorded {
             add_instance(&self.instance, &self.node_name, report.node, &mut builder);
-            recorded::emit(&mut self.kubelet, root, report.node, &mut builder)
+            recorded.emit(&mut self.kubelet, root.now_ns(), report.node, &mut builder)
         } else {
             let answers = self.peers.answers();
             let machine = self.peers.machine();
@@ -132,7 +138,10 @@ impl Source {
             if self.finds_volumes && machine.add_volumes(&self.collector, &report.devices, &mut builder) {
                 self.peers.want_volumes();
             }
-            answers.emit(&mut self.kubelet, root, report.node, &mut builder)
+            let problems = answers.emit(&mut self.kubelet, root, report.node, &mut builder);
+            // for the next sample
+            self.collector.expect(answers.fresh_pods().into_iter().flat_map(kubelet::running));
+            problems
         };
         for problem in &report.problems {
             let (source, path, error) = (problem.source, &problem.path, &problem.error);
@@ -142,6 +151,7 @@ impl Source {
         Sample {
             columns: builder.finish(),
             spread_us: report.spread_ns / 1000,
+            containers_without_cgroup: report.containers_without_cgroup as u64,
             problems: (report.problems.len() + report.more_problems + kubelet.len()) as u64,
             first_problem: first.or_else(|| kubelet.into_iter().next()),
             labels_left_out: self.kubelet.labels_left_out(),

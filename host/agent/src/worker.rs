@@ -126,6 +126,7 @@ impl Worker {
         let sample = self.node.as_mut()?.sample(time_unix_ms);
         self.counters.sampled(sample.spread_us, sample.problems);
         self.counters.labels_left_out = sample.labels_left_out;
+        self.counters.containers_without_cgroup = sample.containers_without_cgroup;
         if let Some(first) = sample.first_problem
             && let Some(kept_back) = self.reading.say(Instant::now())
         {

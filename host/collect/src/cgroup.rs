@@ -1,5 +1,6 @@
 //! Control groups: where they are, what their paths say, what their files say.
 
+pub(crate) mod expected;
 pub mod files;
 pub(crate) mod layout;
 pub mod path;

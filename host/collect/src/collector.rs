@@ -8,6 +8,7 @@ mod node;
 use insights_sdk::{Builder, EntityId};
 use mounts::MountList;
 
+use crate::cgroup::expected::Expected;
 use crate::cgroup::layout::Layout;
 use crate::cgroup::reading::Reading;
 use crate::cgroup::tree::Tree;
@@ -51,6 +52,7 @@ pub struct Collector {
     buffer: ReadBuffer,
     pairing: Pairing,
     tree: Tree,
+    expected: Expected,
     reading: Reading,
     root_io_groups: u8,
     disks: Disks,
@@ -95,6 +97,7 @@ impl Collector {
             pairing: Pairing::new(settings.forget_after),
             prober: Prober::new(settings.statfs_timeout),
             tree: Tree::default(),
+            expected: Expected::default(),
             reading: Reading::default(),
             root_io_groups: 0,
             disks: Disks::default(),
@@ -130,6 +133,12 @@ impl Collector {
         &mut self.pairing
     }
 
+    /// Takes the containers that run as far as the kubelet knows, each as its id and the uid of its pod: one whose cgroup is
+    /// not where its pod's is can be known by nothing else, and one without any is told. None are expected after an empty list.
+    pub fn expect<'i>(&mut self, running: impl IntoIterator<Item = (&'i str, &'i str)>) {
+        self.expected.set(running.into_iter(), self.settings.max_cgroups);
+    }
+
     /// Reads everything once and appends it to `builder`. Never fails as a whole: what cannot be read is absent and
     /// reported. Takes about as long as reading the files takes; a file system that hangs adds up to
     /// [`Settings::statfs_timeout`] once.
@@ -154,9 +163,9 @@ impl Collector {
         if let Some(layout) = &layout {
             self.disks(layout, &mounts.filesystems, node, &mut emitter, &mut problems);
         }
-        let cgroups = layout
+        let (cgroups, containers_without_cgroup) = layout
             .as_ref()
-            .map_or(0, |layout| self.cgroups(layout, namespace, node, &mut emitter, &mut problems));
+            .map_or((0, 0), |layout| self.cgroups(layout, namespace, node, &mut emitter, &mut problems));
         self.layout = layout;
         let end = self.root.now_ns();
         self.filesystems(&mounts.filesystems, node, &mut emitter, &mut problems);
@@ -166,6 +175,7 @@ impl Collector {
             devices: emitter.devices,
             spread_ns: end.saturating_sub(start),
             cgroups,
+            containers_without_cgroup,
             files_read: self.buffer.files() - files_before,
             problems: problems.listed,
             more_problems: problems.more,

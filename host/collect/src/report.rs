@@ -54,6 +54,8 @@ pub struct Report {
     pub spread_ns: u64,
     /// How many cgroups of pods and containers were read.
     pub cgroups: usize,
+    /// How many of the expected containers have had no cgroup for several samples.
+    pub containers_without_cgroup: usize,
     /// How many files were read.
     pub files_read: u64,
     /// What could not be read.

@@ -10,8 +10,19 @@ use crate::options::Options;
 use crate::raw::{Raw, attribute};
 
 /// Kinds that only hand on what passes another interface too.
-const SOFTWARE: &[&str] =
-    &["bareudp", "bridge", "geneve", "gretap", "gtp", "ip6gretap", "l2tpeth", "tun", "tunnel", "vxlan", "wireguard"];
+const SOFTWARE: &[&str] = &[
+    "bareudp",
+    "bridge",
+    "geneve",
+    "gretap",
+    "gtp",
+    "ip6gretap",
+    "l2tpeth",
+    "tun",
+    "tunnel",
+    "vxlan",
+    "wireguard",
+];
 /// A port of a bond that is a port of a bridge; no machine has more levels.
 const LEVELS: u32 = 4;
 
@@ -31,7 +42,8 @@ impl<'b> Uplink<'_, 'b> {
     fn counts_at(&self, interface: Entity<'b>, levels: u32) -> bool {
         let name = self.name(interface);
         let kind = attribute(interface, self.raw.interface_kind);
-        if self.options.is_pod_side(name, kind.is_some()) || kind.is_some_and(|kind| SOFTWARE.contains(&kind)) {
+        if self.options.is_pod_side(name, kind.is_some()) || kind.is_some_and(|kind| SOFTWARE.contains(&kind))
+        {
             return false;
         }
         if !matches!(kind, Some("bond" | "hardware")) && self.lies_over_another(interface, name) {

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use insightd_collect::{Pairing, Settings};
-use insightd_kubernetes::pods::{Keep, Pod};
+use insightd_kubernetes::pods::{Keep, Pod, PodList, State};
 use insightd_kubernetes::{Emitter, Facts};
 use insights_sdk::{Builder, EntityId};
 
@@ -23,6 +23,15 @@ pub(super) struct ReadAt {
     pub(super) at_ns: u64,
     /// The same clock, now.
     pub(super) now_ns: u64,
+}
+
+/// Ids of the containers that run, each with the uid that names the cgroup of its pod.
+pub(super) fn running(pods: &PodList) -> impl Iterator<Item = (&str, &str)> {
+    pods.pods.iter().flat_map(|pod| {
+        let uid = pod.config_hash.as_deref().unwrap_or(&pod.uid);
+        let running = pod.containers.iter().filter(|container| container.state == Some(State::Running));
+        running.filter_map(move |container| Some((container.id.as_deref()?, uid)))
+    })
 }
 
 impl KubeletFacts {

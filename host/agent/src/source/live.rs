@@ -8,6 +8,7 @@ use insightd_kubernetes::Facts;
 use insightd_kubernetes::facts::{LocalState, NodeFacts};
 use insightd_kubernetes::kubelet::KubeletData;
 use insightd_kubernetes::local::Local;
+use insightd_kubernetes::pods::PodList;
 use insights_sdk::{Builder, EntityId};
 
 use super::kubelet::{KubeletFacts, ReadAt};
@@ -68,6 +69,11 @@ impl Answers {
     /// The own Node object.
     pub(super) fn node(&self) -> Option<&NodeFacts> {
         self.local.as_ref()?.node.as_deref()
+    }
+
+    /// The list of pods, unless the kubelet's last answer is missing.
+    pub(super) fn fresh_pods(&self) -> Option<&PodList> {
+        self.kubelet.as_deref().filter(|data| data.error.is_none())?.pods.as_deref()
     }
 
     /// Adds all of it, and gives what they could not say.

@@ -8,30 +8,45 @@ use insights_sdk::{Builder, EntityId};
 
 use super::kubelet::{KubeletFacts, ReadAt};
 
-/// Adds what the kubelet answered at the moment that the root stands at, and gives what could not be read.
-pub(super) fn emit(
-    facts: &mut KubeletFacts,
-    root: &HostRoot,
-    node: EntityId,
-    builder: &mut Builder,
-) -> Vec<String> {
-    let Some(moment) = root.moment() else { return Vec::new() };
+/// The kubelet's answers at one moment.
+#[derive(Debug)]
+pub(super) struct Recorded {
+    pub(super) pods: Option<PodList>,
+    summary: Option<Summary>,
+    problems: Vec<String>,
+}
+
+/// Reads the answers of the moment that the root stands at; none for a live host.
+pub(super) fn read(root: &HostRoot) -> Option<Recorded> {
+    let files = &root.moment()?.kubelet;
     let mut problems = Vec::new();
-    let files = &moment.kubelet;
     let pods = answer(root, files.pods.as_deref(), pods::parse, &mut problems);
-    let summary: Option<Summary> = answer(root, files.summary.as_deref(), summary::parse, &mut problems);
-    let Some(pods): Option<PodList> = pods else {
-        if let Some(problem) = problems.first() {
-            builder.attribute(node, "kubelet.error", problem);
-        }
-        return problems;
-    };
-    problems.extend(pods.problems.iter().map(ToString::to_string));
-    let now_ns = root.now_ns();
-    let read = ReadAt { at_ns: now_ns, now_ns };
-    let answers = Facts { pods: Some(&pods), summary: summary.as_ref(), local: None };
-    facts.emit(&answers, Some(read), node, builder);
-    problems
+    let summary = answer(root, files.summary.as_deref(), summary::parse, &mut problems);
+    Some(Recorded { pods, summary, problems })
+}
+
+impl Recorded {
+    /// Adds them below `node`, and gives what could not be read.
+    pub(super) fn emit(
+        self,
+        facts: &mut KubeletFacts,
+        now_ns: u64,
+        node: EntityId,
+        builder: &mut Builder,
+    ) -> Vec<String> {
+        let Self { pods, summary, mut problems } = self;
+        let Some(pods) = pods else {
+            if let Some(problem) = problems.first() {
+                builder.attribute(node, "kubelet.error", problem);
+            }
+            return problems;
+        };
+        problems.extend(pods.problems.iter().map(ToString::to_string));
+        let read = ReadAt { at_ns: now_ns, now_ns };
+        let answers = Facts { pods: Some(&pods), summary: summary.as_ref(), local: None };
+        facts.emit(&answers, Some(read), node, builder);
+        problems
+    }
 }
 
 fn answer<T>(

@@ -128,15 +128,32 @@ pub fn container(name: &str) -> Option<ContainerName<'_>> {
     if !id.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f')) {
         return None;
     }
-    let runtime = match front {
-        "cri-containerd-" => Some("containerd"),
-        "crio-" => Some("cri-o"),
-        "docker-" => Some("docker"),
-        "" => None,
-        other if other.ends_with('-') && !other.contains("conmon") => None,
-        _ => return None,
+    let runtime = match front.strip_suffix('-') {
+        Some(prefix) if prefix.contains("conmon") => return None,
+        Some(prefix) => runtime_of(prefix),
+        None if front.is_empty() => None,
+        None => return None,
     };
     Some(ContainerName { id, runtime })
+}
+
+fn runtime_of(prefix: &str) -> Option<&'static str> {
+    match prefix {
+        "cri-containerd" => Some("containerd"),
+        "crio" => Some("cri-o"),
+        "docker" => Some("docker"),
+        _ => None,
+    }
+}
+
+/// What a name outside of all pods says that a runtime made of `SLICE:RUNTIME:ID`. The kubelet gives such paths to a runtime
+/// that leaves cgroups to systemd; one that makes them itself takes the path for a name and puts it below its own service.
+pub fn stray(name: &str) -> Option<(PodName<'_>, ContainerName<'_>)> {
+    let mut parts = name.split(':');
+    let (slice, runtime, id) = (parts.next()?, parts.next()?, parts.next()?);
+    let pod = slice_pod(slice.strip_suffix(".slice")?)?;
+    let container = container(id).filter(|container| container.id == id && parts.next().is_none())?;
+    Some((pod, ContainerName { runtime: runtime_of(runtime), ..container }))
 }
 
 /// What a whole path says, read from its end.
@@ -152,6 +169,9 @@ pub enum Role<'a> {
 pub fn role(path: &str) -> Option<Role<'_>> {
     let mut parts = path.rsplit('/').filter(|part| !part.is_empty());
     let last = parts.next()?;
+    if let Some((pod, container)) = stray(last) {
+        return Some(Role::Container(pod, container));
+    }
     let parent = parts.next()?;
     if let Folder::Pod(pod) = folder(parent, last) {
         return Some(Role::Pod(pod));

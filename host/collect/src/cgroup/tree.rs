@@ -1,13 +1,16 @@
 //! Which cgroups of pods and containers there are, from tick to tick.
 
 mod duplicates;
+mod homes;
 mod listing;
 mod search;
 
 use rustix::io::Errno;
 
+pub(crate) use self::homes::Lone;
 use self::listing::{Listed, Listing};
 use self::search::Search;
+use super::expected::Expected;
 use super::path::{self, Qos};
 use super::reading::Remembered;
 use super::sum::DeviceSum;
@@ -65,6 +68,8 @@ pub(crate) struct Container {
     pub(crate) cgroup: Known,
     pub(crate) id: String,
     pub(crate) runtime: Option<&'static str>,
+    /// Its cgroup is not below its pod's.
+    is_stray: bool,
 }
 
 /// The cgroup of a pod and what lies in it.
@@ -90,6 +95,8 @@ pub(crate) struct Tree {
     search: Search,
     listed: Listed,
     pub(crate) pods: Vec<Pod>,
+    /// Containers of pods without a cgroup.
+    pub(crate) lone: Vec<Lone>,
 }
 
 /// The hierarchy that is walked.
@@ -116,14 +123,29 @@ impl Walked<'_> {
 }
 
 impl Tree {
+    /// Returns true when the whole hierarchy was searched at this tick.
+    pub(crate) fn was_searched(&self) -> bool {
+        self.search.searched
+    }
+
     /// Brings the list of pods up to date. Their containers are listed by [`Pod::list`], right before they are read.
-    pub(crate) fn update(&mut self, walked: Walked<'_>, now_ns: u64, problems: &mut Problems) {
-        let Self { search, listed, pods } = self;
-        search.update(walked, now_ns, problems);
+    pub(crate) fn update(
+        &mut self,
+        walked: Walked<'_>,
+        now_ns: u64,
+        expected: &Expected,
+        problems: &mut Problems,
+    ) {
+        let Self { search, listed, pods, lone } = self;
+        search.update(walked, now_ns, expected, problems);
         for pod in pods.iter_mut() {
             pod.cgroup.seen = false;
             pod.listed_before_ns = pod.listed_ns.take();
+            for container in pod.containers.iter_mut().filter(|container| container.is_stray) {
+                container.cgroup.seen = false;
+            }
         }
+        lone.iter_mut().for_each(|lone| lone.container.cgroup.seen = false);
         let mut listing = Listing { walked, before: listed, listed: Listed::new(), pods, now_ns };
         let mut gone = Vec::new();
         for top in &search.tops {
@@ -131,9 +153,14 @@ impl Tree {
                 gone.push(top.clone());
             }
         }
+        search.homes.retain(|home| listing.home(home, lone, expected, problems));
         *listed = listing.listed;
         search.forget(&gone, now_ns);
         pods.retain(|pod| pod.cgroup.seen);
+        for pod in pods.iter_mut() {
+            pod.containers.retain(|container| container.cgroup.seen || !container.is_stray);
+        }
+        lone.retain(|lone| lone.container.cgroup.seen);
     }
 }
 
@@ -151,11 +178,11 @@ impl Pod {
         }
     }
 
-    /// Brings the list of containers up to date; `dir` is the pod's directory in the walked hierarchy. Where that fails,
+    /// Brings the list of the containers in it up to date; `dir` is the pod's directory in the walked hierarchy. Where that fails,
     /// those that were known stay.
     pub(crate) fn list(&mut self, walked: Walked<'_>, dir: &Dir, now_ns: u64) -> Result<(), Errno> {
         let Self { cgroup, containers, listed_ns, listed_before_ns, .. } = self;
-        for container in containers.iter_mut() {
+        for container in containers.iter_mut().filter(|container| !container.is_stray) {
             container.cgroup.seen = false;
         }
         // what lies in a pod that was born is as new as the pod
@@ -179,7 +206,7 @@ impl Pod {
                     let born_ns = base_ns.filter(|_| !containers.iter().any(renamed));
                     let (id, runtime) = (name.id.to_owned(), name.runtime);
                     let cgroup = Known::new(path, inode, born_ns);
-                    containers.insert(index, Container { cgroup, id, runtime });
+                    containers.insert(index, Container { cgroup, id, runtime, is_stray: false });
                 }
             }
         });

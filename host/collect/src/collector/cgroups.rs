@@ -4,9 +4,10 @@ use insights_sdk::EntityId;
 
 use super::Collector;
 use crate::cgroup::layout::Layout;
+use crate::cgroup::path::Qos;
 use crate::cgroup::reading::{Reader, Reading, Remembered};
 use crate::cgroup::sum::Part;
-use crate::cgroup::tree::{Known, Pod, Tree, Walked};
+use crate::cgroup::tree::{Container, Known, Pod, Tree, Walked};
 use crate::emit::Emitter;
 use crate::error::is_absent;
 use crate::pairing::Pairing;
@@ -14,7 +15,7 @@ use crate::report::Problems;
 use crate::root::{HostRoot, ReadBuffer};
 
 impl Collector {
-    /// Gives the number of cgroups that were read.
+    /// Gives the number of cgroups that were read, and of expected containers without one.
     pub(super) fn cgroups(
         &mut self,
         layout: &Layout,
@@ -22,10 +23,10 @@ impl Collector {
         node: EntityId,
         emitter: &mut Emitter<'_>,
         problems: &mut Problems,
-    ) -> usize {
-        let Some(hierarchy) = layout.hierarchies().first() else { return 0 };
+    ) -> (usize, usize) {
+        let Some(hierarchy) = layout.hierarchies().first() else { return (0, 0) };
         let now = self.root.now_ns();
-        self.tree.update(walked(&self.root, layout), now, problems);
+        self.tree.update(walked(&self.root, layout), now, &self.expected, problems);
         self.processes.start_of_tick();
         let mut read = 0;
         let mut left_out = 0;
@@ -49,12 +50,37 @@ impl Collector {
                 }
             }
         }
+        for lone in &mut tree.lone {
+            if read >= self.settings.max_cgroups {
+                left_out += 1;
+                continue;
+            }
+            let mut one = self.one(layout, problems);
+            if one.read(&mut lone.container.cgroup, None).is_some() {
+                one.emit_container(&mut lone.container, (&lone.uid, lone.qos), node, emitter);
+                read += 1;
+            }
+        }
+        // what was left out was not looked for
+        let missing = if left_out == 0 { self.missing(&tree, &hierarchy.point, problems) } else { 0 };
         self.tree = tree;
         if left_out > 0 {
             let error = format!("{left_out} pods left out: more than {} cgroups", self.settings.max_cgroups);
             problems.add("cgroup", || hierarchy.point.clone(), error);
         }
-        read
+        (read, missing)
+    }
+
+    fn missing(&mut self, tree: &Tree, point: &str, problems: &mut Problems) -> usize {
+        let in_pods = tree.pods.iter().flat_map(|pod| &pod.containers);
+        let containers = in_pods.chain(tree.lone.iter().map(|lone| &lone.container));
+        let (missing, news) =
+            self.expected.found(containers.map(|container| container.id.as_str()), tree.was_searched());
+        if let Some((count, id, uid)) = news {
+            let error = format!("{count} running containers have no cgroup here, such as {id} of pod {uid}");
+            problems.add("cgroup", || point.to_owned(), error);
+        }
+        missing
     }
 
     fn pod(
@@ -73,16 +99,11 @@ impl Collector {
         }
         let mut one = self.one(layout, problems);
         let Some(io) = one.read(&mut pod.cgroup, None) else { return 0 };
-        let entity = one.emit(&mut pod.cgroup, "pod", (&pod.uid, pod.qos.as_str()), node, emitter);
+        let entity = one.emit(&mut pod.cgroup, "pod", (&pod.uid, Some(pod.qos)), node, emitter);
         let mut read = 1;
         for container in &mut pod.containers {
             let Some(_) = one.read(&mut container.cgroup, Some(io)) else { continue };
-            let of = (pod.uid.as_str(), pod.qos.as_str());
-            let entity = one.emit(&mut container.cgroup, "container", of, entity, emitter);
-            emitter.builder.attribute(entity, "container.id", &container.id);
-            if let Some(runtime) = container.runtime {
-                emitter.builder.attribute(entity, "container.runtime", runtime);
-            }
+            one.emit_container(container, (&pod.uid, Some(pod.qos)), entity, emitter);
             read += 1;
         }
         if self.settings.pod_network {
@@ -158,11 +179,25 @@ impl One<'_> {
         Some(below)
     }
 
+    fn emit_container(
+        &mut self,
+        container: &mut Container,
+        of: (&str, Option<Qos>),
+        parent: EntityId,
+        emitter: &mut Emitter<'_>,
+    ) {
+        let entity = self.emit(&mut container.cgroup, "container", of, parent, emitter);
+        emitter.builder.attribute(entity, "container.id", &container.id);
+        if let Some(runtime) = container.runtime {
+            emitter.builder.attribute(entity, "container.runtime", runtime);
+        }
+    }
+
     fn emit(
         &mut self,
         cgroup: &mut Known,
         role: &'static str,
-        (uid, qos): (&str, &str),
+        (uid, qos): (&str, Option<Qos>),
         parent: EntityId,
         emitter: &mut Emitter<'_>,
     ) -> EntityId {
@@ -170,7 +205,9 @@ impl One<'_> {
         let entity = builder.entity("cgroup", &cgroup.path, Some(parent));
         builder.attribute(entity, "cgroup.role", role);
         builder.attribute(entity, "pod.uid", uid);
-        builder.attribute(entity, "pod.qos", qos);
+        if let Some(qos) = qos {
+            builder.attribute(entity, "pod.qos", qos.as_str());
+        }
         if self.reading.is_unused() {
             return entity;
         }

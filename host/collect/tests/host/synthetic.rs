@@ -4,6 +4,7 @@ mod block_io;
 mod devices;
 mod mounts;
 mod network;
+mod strays;
 
 use std::fs;
 use std::path::Path;

@@ -157,7 +157,8 @@ impl Evaluator<'_> {
         };
         let dotted = || name.rsplit_once('.').map(|(below, _)| below);
         let mut below = said("interface.over").or_else(dotted).into_iter().flat_map(|over| over.split(','));
-        let is_above = kind != Some("bond") && kind != Some("hardware") && below.any(|name| named(name).is_some());
+        let is_above =
+            kind != Some("bond") && kind != Some("hardware") && below.any(|name| named(name).is_some());
         let master = said("interface.master").and_then(named);
         let has_master = master.is_some_and(|master| {
             !fits(self.pod_side, &master.attributes["interface"]) && self.leads_out(master, all)

@@ -44,6 +44,10 @@ pub(super) fn ticks(figures: &Figures, page: &mut Page<'_>) -> fmt::Result {
         ),
         micro(counters.spread_max_us),
     )?;
+    page.state(
+        plain("insightd_containers_without_cgroup", "Running containers whose cgroup was not found"),
+        Some(counters.containers_without_cgroup),
+    )?;
     page.count(
         plain("insightd_read_problems", "Things that could not be read; their figures are absent"),
         counters.read_problems,

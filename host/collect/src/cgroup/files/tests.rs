@@ -251,19 +251,33 @@ fn a_strange_row_of_io_stat_costs_itself() {
 #[test]
 fn processes_that_can_be_seen() {
     let all = |text| processes(text).collect::<Vec<_>>();
-    assert_eq!(all(b"4242
+    assert_eq!(
+        all(b"4242
 1
-"), [4242, 1]);
-    assert_eq!(all(b"0
+"),
+        [4242, 1]
+    );
+    assert_eq!(
+        all(b"0
 0
 17
-"), [17], "zeros are processes of other pid namespaces");
-    assert_eq!(all(b"x
+"),
+        [17],
+        "zeros are processes of other pid namespaces"
+    );
+    assert_eq!(
+        all(b"x
 -1
 4294967296
-5"), [5]);
-    assert!(all(b"0
-").is_empty() && all(b"").is_empty());
+5"),
+        [5]
+    );
+    assert!(
+        all(b"0
+")
+        .is_empty()
+            && all(b"").is_empty()
+    );
 }
 
 proptest! {
@@ -284,8 +298,11 @@ fn all(text: &[u8]) {
     let _ =
         (cpu_stat(text), cpuacct_stat(text, 100), memory_stat_v1(text, true), memory_stat_v1(text, false));
     let _ = (memory_stat_v2(text), oom_kills(text), cfs_quota(text), cpu_max(text));
-    let _ =
-        (blkio(text, 1, BlkioFile::Bytes, &mut devices), io_stat(text, &mut devices), processes(text).count());
+    let _ = (
+        blkio(text, 1, BlkioFile::Bytes, &mut devices),
+        io_stat(text, &mut devices),
+        processes(text).count(),
+    );
     let _ = (single(text), bound(text), DeviceNumber::parse(text));
     let _ = (crate::proc::meminfo::parse(text), crate::proc::pressure::parse(text));
     let _ = (crate::proc::cpuinfo::processors(text), crate::proc::diskstats::parse(text, &mut devices));

@@ -143,3 +143,33 @@ proptest! {
         prop_assert_eq!(pod(&format!("{front}/kubepods/besteffort/pod{parts}")), Some((parts, "besteffort")));
     }
 }
+
+#[test]
+fn names_that_a_runtime_made_of_a_path() {
+    let found = |name: &str| {
+        stray(name).map(|(pod, container)| (pod.uid(), pod.qos, container.id.to_owned(), container.runtime))
+    };
+    let id = "0123456789abcdef".repeat(4);
+    let uid = "11111111-2222-3333-4444-555555555555".to_owned();
+    let slice = "kubepods-burstable-pod11111111_2222_3333_4444_555555555555.slice";
+    let expected = |runtime| Some((uid.clone(), Qos::Burstable, id.clone(), runtime));
+    assert_eq!(found(&format!("{slice}:cri-containerd:{id}")), expected(Some("containerd")));
+    assert_eq!(found(&format!("{slice}:crio:{id}")), expected(Some("cri-o")));
+    assert_eq!(found(&format!("{slice}:other:{id}")), expected(None));
+    for other in [
+        format!("{slice}:crio:{id}:x"),
+        format!("{slice}:{id}"),
+        format!("system.slice:crio:{id}"),
+        format!("{slice}:crio:crio-{id}"),
+        format!("{slice}:crio:{}", &id[1..]),
+        slice.to_owned(),
+        id.clone(),
+        String::new(),
+    ] {
+        assert_eq!(found(&other), None, "{other}");
+    }
+    let path = format!("/system.slice/containerd.service/{slice}:cri-containerd:{id}");
+    assert!(
+        matches!(role(&path), Some(Role::Container(pod, container)) if pod.uid() == uid && container.id == id)
+    );
+}

@@ -53,7 +53,7 @@ impl Listing<'_> {
         !gone
     }
 
-    fn directory(
+    pub(super) fn directory(
         &mut self,
         directory: &str,
         mut visit: impl FnMut(&mut Self, Entry<'_>),

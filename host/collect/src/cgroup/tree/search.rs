@@ -1,6 +1,8 @@
 //! Where the pods of a node are: the search for their tops.
 
+use super::homes::Stray;
 use super::{Walked, join};
+use crate::cgroup::expected::Expected;
 use crate::cgroup::path::{self, Folder};
 use crate::report::Problems;
 
@@ -17,30 +19,57 @@ const SEARCH_DIRECTORIES: usize = 20_000;
 #[derive(Debug)]
 pub(super) struct Search {
     pub(super) tops: Vec<String>,
+    /// Directories outside of all pods that hold containers of pods.
+    pub(super) homes: Vec<String>,
+    /// The whole hierarchy was searched at this tick.
+    pub(super) searched: bool,
+    /// When a search was asked for last by containers that are missing.
+    asked_ns: Option<u64>,
     due_ns: Option<u64>,
     pause_ns: u64,
 }
 
 impl Default for Search {
     fn default() -> Self {
-        Self { tops: Vec::new(), due_ns: None, pause_ns: FIRST_PAUSE_NS }
+        Self {
+            tops: Vec::new(),
+            homes: Vec::new(),
+            searched: false,
+            asked_ns: None,
+            due_ns: None,
+            pause_ns: FIRST_PAUSE_NS,
+        }
     }
 }
 
 impl Search {
     /// Searches when that is due. Between two searches, a node without pods is looked at in the place where most kubelets
     /// put them, right below the root: one directory.
-    pub(super) fn update(&mut self, walked: Walked<'_>, now_ns: u64, problems: &mut Problems) {
+    pub(super) fn update(
+        &mut self,
+        walked: Walked<'_>,
+        now_ns: u64,
+        expected: &Expected,
+        problems: &mut Problems,
+    ) {
         // a time beyond the longest pause belongs to another clock
         let due = self.due_ns.is_none_or(|at| now_ns >= at || at - now_ns > SEARCH_NS);
-        if !due {
+        // pods without a cgroup for their containers may come and go all the time
+        let is_rested = self.asked_ns.is_none_or(|at| now_ns.saturating_sub(at) >= FIRST_PAUSE_NS);
+        let asked = is_rested && expected.is_search_due();
+        self.searched = due || asked;
+        if !self.searched {
             if self.tops.is_empty() {
-                self.walk(walked, 0);
+                self.walk(walked, 0, expected);
             }
             return;
         }
+        if asked {
+            self.asked_ns = Some(now_ns);
+        }
         self.tops.clear();
-        if let Some(left_out) = self.walk(walked, SEARCH_DEPTH) {
+        self.homes.clear();
+        if let Some(left_out) = self.walk(walked, SEARCH_DEPTH, expected) {
             problems.add("cgroup", || walked.point.to_owned(), left_out);
         }
         if self.tops.is_empty() {
@@ -62,8 +91,9 @@ impl Search {
     }
 
     /// Returns what the bounds leave out.
-    fn walk(&mut self, walked: Walked<'_>, depth: usize) -> Option<String> {
-        let mut walk = Walk { walked, left: SEARCH_DIRECTORIES, too_deep: 0, tops: &mut self.tops };
+    fn walk(&mut self, walked: Walked<'_>, depth: usize, expected: &Expected) -> Option<String> {
+        let Self { tops, homes, .. } = self;
+        let mut walk = Walk { walked, expected, left: SEARCH_DIRECTORIES, too_deep: 0, tops, homes };
         walk.directory("", depth);
         let (left, too_deep) = (walk.left, walk.too_deep);
         self.tops.sort_unstable();
@@ -85,7 +115,9 @@ struct Walk<'w> {
     walked: Walked<'w>,
     left: usize,
     too_deep: usize,
+    expected: &'w Expected,
     tops: &'w mut Vec<String>,
+    homes: &'w mut Vec<String>,
 }
 
 impl Walk<'_> {
@@ -94,6 +126,7 @@ impl Walk<'_> {
         let Ok(dir) = self.walked.open(path) else { return };
         let parent = path.rsplit('/').next().unwrap_or(path);
         let mut deeper = Vec::new();
+        let mut is_home = false;
         let listed = dir.for_each(|entry| {
             if !entry.is_dir || self.left == 0 {
                 return;
@@ -102,9 +135,13 @@ impl Walk<'_> {
             match path::folder(parent, entry.name) {
                 Folder::Kubepods => self.tops.push(join(path, entry.name)),
                 Folder::Pod(_) | Folder::QosClass => {}
+                Folder::Other if Stray::parse(entry.name, self.expected).is_some() => is_home = true,
                 Folder::Other => deeper.push(join(path, entry.name)),
             }
         });
+        if is_home && !self.homes.iter().any(|home| home == path) {
+            self.homes.push(path.to_owned());
+        }
         if listed.is_err() {
             return;
         }

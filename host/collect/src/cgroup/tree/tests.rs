@@ -16,7 +16,7 @@ fn list(tree: &mut Tree, root: &HostRoot, now_ns: u64) -> Vec<(String, Vec<Strin
     let dir = root.dir("/cg").unwrap();
     let walked = Walked { root, point: "/cg", dir: &dir };
     let mut problems = Problems::default();
-    tree.update(walked, now_ns, &mut problems);
+    tree.update(walked, now_ns, &Expected::default(), &mut problems);
     assert_eq!(problems.listed, []);
     tree.pods
         .iter_mut()
@@ -141,7 +141,12 @@ fn the_bounds_of_a_search_are_said() {
     let root = HostRoot::open(top.path()).unwrap();
     let dir = root.dir("/cg").unwrap();
     let mut problems = Problems::default();
-    Tree::default().update(Walked { root: &root, point: "/cg", dir: &dir }, 0, &mut problems);
+    Tree::default().update(
+        Walked { root: &root, point: "/cg", dir: &dir },
+        0,
+        &Expected::default(),
+        &mut problems,
+    );
     let [problem] = &problems.listed[..] else { panic!("{problems:?}") };
     assert!(problem.error.contains("left out 1 directories"), "{}", problem.error);
 }
@@ -195,7 +200,8 @@ fn a_cgroup_that_merely_was_not_seen_was_not_born() {
     births(&mut tree, &root, 10);
     // a tick at which the pod was beyond a bound: listed, but what is in it was not
     let dir = root.dir("/cg").unwrap();
-    tree.update(Walked { root: &root, point: "/cg", dir: &dir }, 20, &mut Problems::default());
+    let walked = Walked { root: &root, point: "/cg", dir: &dir };
+    tree.update(walked, 20, &Expected::default(), &mut Problems::default());
     make(top.path(), &[&format!("kubepods/poda/{}", ID.replace('3', "4"))]);
     assert_eq!(births(&mut tree, &root, 30)[2].1, None);
     // the same pod below a root that was found late

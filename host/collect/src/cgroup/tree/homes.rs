@@ -1,0 +1,121 @@
+//! Containers whose cgroups are not where their pods' are.
+//!
+//! A runtime that was set up for another cgroup driver than the kubelet takes `SLICE:RUNTIME:ID` for a name and puts the
+//! container below its own service. Others put containers at the top under their bare ids, which only the kubelet's list
+//! tells from those of nobody's. The search notes the directories that hold such containers; they are listed at every tick.
+
+use super::listing::Listing;
+use super::{Container, Known, compare, join};
+use crate::cgroup::expected::Expected;
+use crate::cgroup::path::{self, ContainerName, Qos};
+use crate::error::is_absent;
+use crate::report::Problems;
+use crate::root::Entry;
+
+/// A container whose pod has no cgroup.
+#[derive(Debug)]
+pub(crate) struct Lone {
+    pub(crate) container: Container,
+    pub(crate) uid: String,
+    /// Absent where the name does not say it.
+    pub(crate) qos: Option<Qos>,
+}
+
+/// Whose container stands under a name outside of all pods.
+#[derive(Debug)]
+pub(super) struct Stray<'n> {
+    uid: String,
+    qos: Option<Qos>,
+    container: ContainerName<'n>,
+}
+
+impl<'n> Stray<'n> {
+    /// None for a name that is no container's, or that of a container which the kubelet does not list.
+    pub(super) fn parse(name: &'n str, expected: &Expected) -> Option<Self> {
+        if let Some((pod, container)) = path::stray(name) {
+            return Some(Self { uid: pod.uid(), qos: Some(pod.qos), container });
+        }
+        let container = path::container(name).or_else(|| path::container(name.strip_prefix("kata_")?))?;
+        Some(Self { uid: expected.uid(container.id)?.to_owned(), qos: None, container })
+    }
+}
+
+impl Listing<'_> {
+    /// Lists a directory that held containers of pods. Returns false when it is gone or holds none any more.
+    pub(super) fn home(
+        &mut self,
+        home: &str,
+        lone: &mut Vec<Lone>,
+        expected: &Expected,
+        problems: &mut Problems,
+    ) -> bool {
+        let base_ns = self.before.get(home).copied().flatten();
+        let mut any = false;
+        let outcome = self.directory(home, |listing, entry| {
+            if let Some(stray) = Stray::parse(entry.name, expected) {
+                any = true;
+                listing.see_stray(home, entry, stray, lone, base_ns);
+            }
+        });
+        match outcome {
+            Ok(()) => _ = self.listed.insert(home.to_owned(), Some(self.now_ns)),
+            Err(errno) if is_absent(errno) => return false,
+            Err(errno) => {
+                problems.add(
+                    "cgroup",
+                    || format!("{}/{home}", self.walked.point),
+                    std::io::Error::from(errno),
+                );
+                self.listed.insert(home.to_owned(), None);
+                // each of them may be there all the same
+                let strays = self.pods.iter_mut().flat_map(|pod| &mut pod.containers);
+                let known = strays.filter(|container| container.is_stray);
+                for container in known.chain(lone.iter_mut().map(|lone| &mut lone.container)) {
+                    let cgroup = &mut container.cgroup;
+                    let below = cgroup.path.strip_prefix(home).is_some_and(|rest| rest.starts_with('/'));
+                    if below && !cgroup.seen {
+                        (cgroup.seen, cgroup.born_ns) = (true, None);
+                    }
+                }
+                return true;
+            }
+        }
+        any
+    }
+
+    fn see_stray(
+        &mut self,
+        home: &str,
+        entry: Entry<'_>,
+        stray: Stray<'_>,
+        lone: &mut Vec<Lone>,
+        base_ns: Option<u64>,
+    ) {
+        let Stray { uid, qos, container: name } = stray;
+        let path = join(home, entry.name);
+        let inode = self.walked.inode(&path, entry.inode);
+        let new = |born_ns| Container {
+            cgroup: Known::new(path.clone(), inode, born_ns),
+            id: name.id.to_owned(),
+            runtime: name.runtime,
+            is_stray: true,
+        };
+        let known = lone.iter_mut().find(|known| known.container.cgroup.path == path);
+        let is_lone = known.is_some();
+        let Some(pod) = self.pods.iter_mut().find(|pod| pod.uid == uid && pod.cgroup.seen) else {
+            match known {
+                Some(known) => known.container.cgroup.see(inode, base_ns),
+                None => lone.push(Lone { container: new(base_ns), uid, qos }),
+            }
+            return;
+        };
+        // a container that stands in its pod's cgroup is read there
+        if pod.containers.iter().any(|known| known.id == name.id && !known.is_stray) {
+            return;
+        }
+        match pod.containers.binary_search_by(|known| compare(&known.cgroup.path, home, entry.name)) {
+            Ok(index) => pod.containers[index].cgroup.see(inode, base_ns),
+            Err(index) => pod.containers.insert(index, new(base_ns.filter(|_| !is_lone))),
+        }
+    }
+}
