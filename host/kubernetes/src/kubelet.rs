@@ -32,6 +32,9 @@ use tokio::sync::{mpsc, watch};
 use url::Address;
 pub use url::url_of;
 
+/// How many times longer than the pods the summary may take.
+const SUMMARY_PATIENCE: u32 = 3;
+
 /// How the kubelet is reached, and what is kept of what it says.
 #[derive(Clone, Debug)]
 pub struct KubeletSettings {
@@ -45,7 +48,7 @@ pub struct KubeletSettings {
     pub server_name: Option<String>,
     /// Accept any certificate: whoever has the address gets the token.
     pub insecure: bool,
-    /// For each of the two answers, from the first byte sent to the last received.
+    /// For the pods, from the first byte sent to the last received; the summary may take three times as long.
     pub timeout: Duration,
     /// Labels and annotations to keep.
     pub keep: Keep,
@@ -142,7 +145,7 @@ impl Kubelet {
         self.link.settings.summary
     }
 
-    /// Asks for both, one after the other, and says what is known then. Never fails, and takes no longer than twice the timeout.
+    /// Asks for both, one after the other, and says what is known then. Never fails, and takes no longer than four times the timeout.
     pub async fn fetch(&mut self) -> Arc<KubeletData> {
         self.link.ask_pods(&mut self.pods).await;
         if self.link.settings.summary {
@@ -202,11 +205,14 @@ impl Link {
         self.asked(good);
     }
 
+    /// Kubelets that measure many volumes take longer than an interval. Nobody waits for them, and what they say is used with its
+    /// age; given up too early, it would never come.
     async fn ask_summary(&self, endpoint: &mut Endpoint<Summary>) {
         let source = format!("{}/stats/summary", self.settings.url);
         let pods = locked(&self.known).data.pods.clone();
         let reader = SummaryReader::new(&source, pods.as_deref());
-        let good = endpoint.fetch(&self.client(), self.limits(), &self.status, reader).await;
+        let limits = Limits { timeout: self.settings.timeout * SUMMARY_PATIENCE, ..self.limits() };
+        let good = endpoint.fetch(&self.client(), limits, &self.status, reader).await;
         {
             let mut known = locked(&self.known);
             known.data.summary = endpoint.known.clone();

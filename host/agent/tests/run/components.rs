@@ -1,0 +1,44 @@
+//! Components from files.
+
+use std::fs;
+use std::io::BufRead;
+use std::path::{Path, PathBuf};
+
+use crate::agent::{Agent, config, event};
+
+/// The compiler child is built by `make build`; without it there is nothing to compile an override with.
+fn compiler() -> Option<PathBuf> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/release/insightd-compile");
+    let found = path.canonicalize().ok();
+    if found.is_none() {
+        eprintln!("SKIPPED: {} is missing; run `make build`", path.display());
+    }
+    found
+}
+
+#[test]
+fn an_override_that_cannot_be_used_falls_back_loudly_and_a_good_one_runs() {
+    let Some(compiler) = compiler() else { return };
+    let built = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/transforms/decorate.wasm");
+    let folder = tempfile::tempdir().expect("a folder");
+    // With an empty section of its own it is another file than the built-in's, which would run in its place.
+    let wasm = fs::read(built).expect("`make builtins` leaves decorate.wasm");
+    fs::write(folder.path().join("decorate.wasm"), [&wasm[..], &[0, 1, 0]].concat()).expect("can be written");
+    fs::write(folder.path().join("utilization.wasm"), "no component").expect("can be written");
+    let text = format!(
+        "transforms_dir: {:?}\ncompiler: {compiler:?}\npipelines:\n- name: node\n  transforms: [{{use: file:decorate}}, {{use: \
+         file:utilization}}]\n  outputs: [{{formatter: {{use: builtin:emf}}}}]\n",
+        folder.path()
+    );
+    let mut agent = Agent::start(&["run", "--once", "--config", &config(folder.path(), &text)]);
+    assert!(agent.stdout().lines().count() > 0);
+    let (status, log) = agent.end();
+    assert!(status.success(), "{log}");
+    let ready = |component: &str| {
+        log.lines()
+            .map(event)
+            .any(|line| line["message"] == "component ready" && line["component"] == component)
+    };
+    assert!(ready("file:decorate") && ready("builtin:utilization"), "{log}");
+    assert!(log.contains("the built-in runs in its place"), "{log}");
+}

@@ -1,0 +1,8 @@
+//! `insightd run` as a process: its output, its signals, its exit codes.
+
+mod agent;
+mod components;
+mod kubelet;
+mod signals;
+mod sinks;
+mod ticks;
