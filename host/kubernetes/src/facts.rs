@@ -128,6 +128,12 @@ impl Service {
             && selector.all(|(key, value)| has(key, value))
     }
 
+    /// About the memory that it takes.
+    #[cfg(feature = "client")]
+    pub(crate) fn bytes(&self) -> usize {
+        2 * size_of::<usize>() + size_of::<Self>() + self.0.len()
+    }
+
     fn parts(&self) -> impl Iterator<Item = &str> {
         self.0.split_terminator('\0')
     }

@@ -51,6 +51,8 @@ mod most;
 pub mod pods;
 mod problem;
 pub mod quantity;
+#[cfg(feature = "client")]
+mod room;
 mod split;
 pub mod summary;
 mod text;

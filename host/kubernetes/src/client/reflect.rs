@@ -79,6 +79,11 @@ pub trait Handler: Send {
     fn on_applied(&mut self, item: Self::Item<'_>);
     /// Gone; the object as it was last.
     fn on_deleted(&mut self, item: Self::Item<'_>);
+
+    /// Objects that there was no room for since this was last asked.
+    fn left_out(&mut self) -> u64 {
+        0
+    }
 }
 
 /// Lists and watches until it is dropped.
@@ -99,6 +104,7 @@ pub(crate) trait Sink: Send {
     fn list_end(&mut self);
     fn applied(&mut self, object: &[u8]) -> Result<(), serde_json::Error>;
     fn deleted(&mut self, object: &[u8]) -> Result<(), serde_json::Error>;
+    fn left_out(&mut self) -> u64;
 }
 
 pub(crate) struct Reading<'h, H>(pub(crate) &'h mut H);
@@ -122,6 +128,10 @@ impl<H: Handler> Sink for Reading<'_, H> {
 
     fn deleted(&mut self, object: &[u8]) -> Result<(), serde_json::Error> {
         serde_json::from_slice(object).map(|item| self.0.on_deleted(item))
+    }
+
+    fn left_out(&mut self) -> u64 {
+        self.0.left_out()
     }
 }
 

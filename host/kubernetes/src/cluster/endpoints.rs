@@ -3,15 +3,23 @@
 use std::collections::{BTreeMap, HashMap};
 use std::hash::RandomState;
 
-use super::table::{Key, Kind};
+use super::table::{ENTRY_BYTES, Key, Kind, TABLE_BYTES};
 use super::wire;
+use crate::room::Room;
 use crate::text::{each, filled};
 
 /// EndpointSlices. A slice that belongs to no service is nobody's endpoints, and left out.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Endpoints {
     hasher: RandomState,
     slices: HashMap<Key, Slice>,
+    room: Room,
+}
+
+impl Default for Endpoints {
+    fn default() -> Self {
+        Self { hasher: RandomState::new(), slices: HashMap::new(), room: Room::new(TABLE_BYTES) }
+    }
 }
 
 #[derive(Debug)]
@@ -20,6 +28,13 @@ struct Slice {
     service: Box<str>,
     /// Ready pods. By name, which all slices of a service give, and which no two pods have at a time.
     pods: Box<[Key]>,
+}
+
+impl Slice {
+    /// About what it takes.
+    fn bytes(&self) -> usize {
+        ENTRY_BYTES + self.service.len() + size_of_val(&*self.pods)
+    }
 }
 
 impl Endpoints {
@@ -44,21 +59,28 @@ impl Endpoints {
     }
 }
 
+impl Endpoints {
+    fn forget(&mut self, key: Key) {
+        let before = self.slices.remove(&key).map_or(0, |slice| slice.bytes());
+        self.room.exchange(before, 0);
+    }
+}
+
 impl Kind for Endpoints {
     type Item<'a> = wire::EndpointSlice<'a>;
 
     fn empty(&self) -> Self {
-        Self { hasher: self.hasher.clone(), slices: HashMap::new() }
+        Self { hasher: self.hasher.clone(), slices: HashMap::new(), room: self.room.empty() }
     }
 
-    fn apply(&mut self, item: wire::EndpointSlice<'_>) {
-        let Some(metadata) = item.metadata else { return };
-        let Some(uid) = filled(&metadata.uid) else { return };
+    fn apply(&mut self, item: wire::EndpointSlice<'_>) -> bool {
+        let Some(metadata) = item.metadata else { return true };
+        let Some(uid) = filled(&metadata.uid) else { return true };
         let key = Key::new(&self.hasher, &[uid]);
         let service = metadata.labels.as_ref().and_then(|labels| filled(&labels.service));
         let (Some(namespace), Some(service)) = (filled(&metadata.namespace), service) else {
-            self.slices.remove(&key);
-            return;
+            self.forget(key);
+            return true;
         };
         let pods = each(&item.endpoints)
             .filter(|endpoint| {
@@ -73,12 +95,18 @@ impl Kind for Endpoints {
             })
             .collect();
         let service = format!("{namespace}/{service}").into();
-        self.slices.insert(key, Slice { service, pods });
+        let slice = Slice { service, pods };
+        let before = self.slices.remove(&key).map_or(0, |slice| slice.bytes());
+        let fits = self.room.exchange(before, slice.bytes());
+        if fits {
+            self.slices.insert(key, slice);
+        }
+        fits
     }
 
     fn remove(&mut self, item: wire::EndpointSlice<'_>) {
         if let Some(uid) = item.metadata.as_ref().and_then(|metadata| filled(&metadata.uid)) {
-            self.slices.remove(&Key::new(&self.hasher, &[uid]));
+            self.forget(Key::new(&self.hasher, &[uid]));
         }
     }
 }

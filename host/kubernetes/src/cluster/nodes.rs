@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use super::table::Kind;
+use super::table::{ENTRY_BYTES, Kind, TABLE_BYTES};
 use super::wire;
+use crate::room::Room;
 use crate::text::{Pairs, each, filled};
 
 /// Health of a HyperPod node.
@@ -28,11 +29,18 @@ pub(super) struct HyperPod {
 }
 
 /// The nodes, by name.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Nodes {
     nodes: BTreeMap<Box<str>, Node>,
     /// Types of conditions. Nodes share them: a handful in a cluster, and never forgotten before the next list.
     types: Vec<Box<str>>,
+    room: Room,
+}
+
+impl Default for Nodes {
+    fn default() -> Self {
+        Self { nodes: BTreeMap::new(), types: Vec::new(), room: Room::new(TABLE_BYTES) }
+    }
 }
 
 impl Nodes {
@@ -54,6 +62,9 @@ impl Nodes {
         let index = known.unwrap_or(self.types.len());
         let number = u16::try_from(index).ok()?;
         if known.is_none() {
+            if !self.room.exchange(0, ENTRY_BYTES + name.len()) {
+                return None;
+            }
             self.types.push(name.into());
         }
         Some(number)
@@ -61,6 +72,14 @@ impl Nodes {
 }
 
 impl Node {
+    /// About what it takes, together with its name.
+    fn bytes(&self, name: &str) -> usize {
+        let hyperpod = self.hyperpod.as_ref().map_or(0, |hyperpod| {
+            hyperpod.health.len() + hyperpod.instance_type.as_ref().map_or(0, |kind| kind.len())
+        });
+        ENTRY_BYTES + size_of::<Self>() + name.len() + size_of_val(&*self.conditions) + hyperpod
+    }
+
     /// Index of the type and value, in the node's order.
     pub(super) fn conditions(&self) -> impl Iterator<Item = (usize, f64)> {
         self.conditions.iter().map(|&(kind, value)| (usize::from(kind), f64::from(value)))
@@ -71,12 +90,12 @@ impl Kind for Nodes {
     type Item<'a> = wire::Node<'a>;
 
     fn empty(&self) -> Self {
-        Self::default()
+        Self { room: self.room.empty(), ..Self::default() }
     }
 
-    fn apply(&mut self, item: wire::Node<'_>) {
-        let Some(metadata) = item.metadata else { return };
-        let Some(name) = filled(&metadata.name) else { return };
+    fn apply(&mut self, item: wire::Node<'_>) -> bool {
+        let Some(metadata) = item.metadata else { return true };
+        let Some(name) = filled(&metadata.name) else { return true };
         let conditions = item
             .status
             .iter()
@@ -95,12 +114,19 @@ impl Kind for Nodes {
             health: health.into(),
             instance_type: TYPE_LABELS.iter().find_map(|key| label(key)).map(Box::from),
         });
-        self.nodes.insert(name.into(), Node { conditions, hyperpod });
+        let node = Node { conditions, hyperpod };
+        let before = self.nodes.remove(name).map_or(0, |node| node.bytes(name));
+        let fits = self.room.exchange(before, node.bytes(name));
+        if fits {
+            self.nodes.insert(name.into(), node);
+        }
+        fits
     }
 
     fn remove(&mut self, item: wire::Node<'_>) {
         if let Some(name) = item.metadata.as_ref().and_then(|metadata| filled(&metadata.name)) {
-            self.nodes.remove(name);
+            let before = self.nodes.remove(name).map_or(0, |node| node.bytes(name));
+            self.room.exchange(before, 0);
         }
     }
 }

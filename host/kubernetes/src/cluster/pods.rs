@@ -7,9 +7,10 @@ use std::sync::Arc;
 
 use serde::Deserialize;
 
-use super::table::{Key, Kind};
+use super::table::{Key, Kind, TABLE_BYTES};
 use super::wire;
 use crate::pods::{Keep, Owner, Texts};
+use crate::room::Room;
 use crate::text::{Text, each, filled};
 
 /// `status.phase`, in the order of [`PHASES`].
@@ -110,7 +111,9 @@ impl Stream for Others {
 
     fn details(item: &wire::Pod<'_>) -> Option<Pending> {
         let metadata = item.metadata.as_deref()?;
-        let owned = |text: &Option<Text<'_>>| filled(text).map(Box::from);
+        // Longer texts are none of the API's, and `max_pending_pods` bounds the pods alone.
+        let owned =
+            |text: &Option<Text<'_>>| filled(text).filter(|text| text.len() <= TEXT_BYTES).map(Box::from);
         let status = item.status.as_deref();
         let labels = metadata.labels.as_ref().map(|all| Keep::default().labels(all).0);
         Some(Pending {
@@ -122,14 +125,31 @@ impl Stream for Others {
                 .into_iter()
                 .flat_map(|status| each(&status.conditions))
                 .filter_map(|condition| Some((owned(&condition.kind)?, owned(&condition.status)?)))
+                .take(ENTRIES)
                 .collect(),
             labels: labels.unwrap_or_default(),
             owners: each(&metadata.owner_references)
                 .filter_map(|owner| Some(Owner { kind: owned(&owner.kind)?, name: owned(&owner.name)? }))
+                .take(ENTRIES)
                 .collect(),
         })
     }
 }
+
+/// About what a pod takes that is counted.
+const PLACE_BYTES: usize = 2 * size_of::<(Key, Place)>();
+
+/// Namespaces that pods may be in; a cluster holds some ten thousand.
+const NAMESPACES: u32 = 1 << 16;
+
+/// Longest text of a pending pod: the type of a condition has a name with a domain before it.
+const TEXT_BYTES: usize = 316;
+
+/// Conditions of a pending pod, and owners, at most.
+const ENTRIES: usize = 64;
+
+/// Longest name of any object.
+const NAME_BYTES: usize = 253;
 
 /// The pods of one stream.
 #[derive(Debug)]
@@ -140,6 +160,7 @@ pub(super) struct Pods<S> {
     waiting: u32,
     most_pending: usize,
     pending: HashMap<Key, Pending>,
+    room: Room,
     stream: PhantomData<fn() -> S>,
 }
 
@@ -175,6 +196,7 @@ impl<S: Stream> Pods<S> {
             waiting: 0,
             most_pending,
             pending: HashMap::new(),
+            room: Room::new(TABLE_BYTES),
             stream: PhantomData,
         }
     }
@@ -203,6 +225,7 @@ impl<S: Stream> Pods<S> {
 
     fn forget(&mut self, key: Key) {
         if let Some(place) = self.places.remove(&key) {
+            self.room.exchange(PLACE_BYTES, 0);
             self.namespaces.leave(place);
             self.waiting -= u32::from(place.waits());
         }
@@ -213,14 +236,18 @@ impl<S: Stream> Kind for Pods<S> {
     type Item<'a> = S::Item<'a>;
 
     fn empty(&self) -> Self {
-        Self { hasher: self.hasher.clone(), ..Self::new(self.most_pending) }
+        Self { hasher: self.hasher.clone(), room: self.room.empty(), ..Self::new(self.most_pending) }
     }
 
-    fn apply(&mut self, item: S::Item<'_>) {
-        let Some(fact) = S::fact(&item) else { return };
+    fn apply(&mut self, item: S::Item<'_>) -> bool {
+        let Some(fact) = S::fact(&item) else { return true };
         let key = Key::new(&self.hasher, &[fact.uid]);
         self.forget(key);
-        let Some(place) = self.namespaces.enter(&fact) else { return };
+        let place = self.room.exchange(0, PLACE_BYTES).then(|| self.namespaces.enter(&fact)).flatten();
+        let Some(place) = place else {
+            self.pending.remove(&key);
+            return false;
+        };
         self.places.insert(key, place);
         self.waiting += u32::from(fact.waits);
         let known = self.pending.remove(&key).is_some();
@@ -228,6 +255,7 @@ impl<S: Stream> Kind for Pods<S> {
         if fact.waits && (known || self.pending.len() < self.most_pending) {
             self.pending.extend(S::details(&item).map(|details| (key, details)));
         }
+        true
     }
 
     fn remove(&mut self, item: S::Item<'_>) {
@@ -254,10 +282,11 @@ struct Slot {
 }
 
 impl Namespaces {
-    /// Counts a pod in. `None` beyond 2²⁸ namespaces.
+    /// Counts a pod in. `None` where there are too many namespaces, or the name is too long to be one's.
     fn enter(&mut self, fact: &Fact<'_>) -> Option<Place> {
         let number = match self.numbers.get(fact.namespace) {
             Some(&number) => number,
+            None if fact.namespace.len() > NAME_BYTES => return None,
             None => self.add(fact.namespace)?,
         };
         let slot = self.slots.get_mut(number as usize)?;
@@ -275,7 +304,7 @@ impl Namespaces {
                 number
             }
             None => {
-                let number = u32::try_from(self.slots.len()).ok().filter(|&number| number < 1 << 28)?;
+                let number = u32::try_from(self.slots.len()).ok().filter(|&number| number < NAMESPACES)?;
                 self.slots.push(slot);
                 number
             }

@@ -14,8 +14,8 @@ pub(super) trait Kind: Send + 'static {
 
     /// The same without objects.
     fn empty(&self) -> Self;
-    /// Added or changed.
-    fn apply(&mut self, item: Self::Item<'_>);
+    /// Added or changed. False when there is no room for it.
+    fn apply(&mut self, item: Self::Item<'_>) -> bool;
     /// Gone.
     fn remove(&mut self, item: Self::Item<'_>);
 }
@@ -41,12 +41,13 @@ impl<K> Table<K> {
 pub(super) struct Feed<K> {
     table: Arc<Table<K>>,
     building: K,
+    left_out: u64,
 }
 
 impl<K: Kind> Feed<K> {
     /// `empty`: a table without objects.
     pub(super) fn new(table: Arc<Table<K>>, empty: K) -> Self {
-        Self { table, building: empty }
+        Self { table, building: empty, left_out: 0 }
     }
 
     fn known(&self, change: impl FnOnce(&mut K)) {
@@ -64,7 +65,7 @@ impl<K: Kind> Handler for Feed<K> {
     }
 
     fn on_listed(&mut self, item: Self::Item<'_>) {
-        self.building.apply(item);
+        self.left_out += u64::from(!self.building.apply(item));
     }
 
     fn on_list_end(&mut self) {
@@ -76,13 +77,25 @@ impl<K: Kind> Handler for Feed<K> {
     }
 
     fn on_applied(&mut self, item: Self::Item<'_>) {
-        self.known(|known| known.apply(item));
+        let mut is_kept = true;
+        self.known(|known| is_kept = known.apply(item));
+        self.left_out += u64::from(!is_kept);
     }
 
     fn on_deleted(&mut self, item: Self::Item<'_>) {
         self.known(|known| known.remove(item));
     }
+
+    fn left_out(&mut self) -> u64 {
+        std::mem::take(&mut self.left_out)
+    }
 }
+
+/// Memory that one table may take. The largest clusters that are known, 150,000 pods and as many nodes, take half of it.
+pub(super) const TABLE_BYTES: usize = 16 << 20;
+
+/// What an entry of a table of names takes beside its texts, about.
+pub(super) const ENTRY_BYTES: usize = 64;
 
 /// Stands for a uid or a name of which nothing else is ever asked: 64 bits of a keyed hash, in halves so that an entry of
 /// a table is not padded to a multiple of eight bytes. Among 150,000 objects, two have the same once in a billion clusters.

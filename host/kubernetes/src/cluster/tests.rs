@@ -2,6 +2,7 @@
 
 mod model;
 mod objects;
+mod room;
 mod watch;
 
 use std::sync::Arc;

@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use super::table::Kind;
+use super::table::{ENTRY_BYTES, Kind, TABLE_BYTES};
 use super::wire;
+use crate::room::Room;
 use crate::text::{each, filled};
 
 /// Kinds of workloads.
@@ -42,11 +43,12 @@ pub(super) struct Replicas {
 pub(super) struct Workloads {
     of: Of,
     workloads: BTreeMap<Box<str>, Replicas>,
+    room: Room,
 }
 
 impl Workloads {
     pub(super) fn new(of: Of) -> Self {
-        Self { of, workloads: BTreeMap::new() }
+        Self { of, workloads: BTreeMap::new(), room: Room::new(TABLE_BYTES) }
     }
 
     pub(super) fn of(&self) -> Of {
@@ -59,6 +61,12 @@ impl Workloads {
             let (namespace, name) = id.split_once('/')?;
             Some((namespace, name, replicas))
         })
+    }
+
+    fn forget(&mut self, id: &str) {
+        if self.workloads.remove(id).is_some() {
+            self.room.exchange(bytes(id), 0);
+        }
     }
 
     fn replicas(&self, item: &wire::Workload<'_>) -> Replicas {
@@ -85,6 +93,10 @@ impl Workloads {
     }
 }
 
+fn bytes(id: &str) -> usize {
+    ENTRY_BYTES + size_of::<Replicas>() + id.len()
+}
+
 fn id(item: &wire::Workload<'_>) -> Option<Box<str>> {
     let metadata = item.metadata.as_deref()?;
     Some(format!("{}/{}", filled(&metadata.namespace)?, filled(&metadata.name)?).into())
@@ -94,25 +106,34 @@ impl Kind for Workloads {
     type Item<'a> = wire::Workload<'a>;
 
     fn empty(&self) -> Self {
-        Self::new(self.of)
+        Self { room: self.room.empty(), ..Self::new(self.of) }
     }
 
-    fn apply(&mut self, item: wire::Workload<'_>) {
-        let Some(id) = id(&item) else { return };
+    fn apply(&mut self, item: wire::Workload<'_>) -> bool {
+        let Some(id) = id(&item) else { return true };
         let owned = || {
             item.metadata.as_ref().is_some_and(|metadata| each(&metadata.owner_references).next().is_some())
         };
         // A ReplicaSet may be adopted after it was made.
         if self.of == Of::ReplicaSet && owned() {
-            self.workloads.remove(&id);
-        } else {
-            self.workloads.insert(id, self.replicas(&item));
+            self.forget(&id);
+            return true;
         }
+        let replicas = self.replicas(&item);
+        if let Some(known) = self.workloads.get_mut(&id) {
+            *known = replicas;
+            return true;
+        }
+        let fits = self.room.exchange(0, bytes(&id));
+        if fits {
+            self.workloads.insert(id, replicas);
+        }
+        fits
     }
 
     fn remove(&mut self, item: wire::Workload<'_>) {
         if let Some(id) = id(&item) {
-            self.workloads.remove(&id);
+            self.forget(&id);
         }
     }
 }

@@ -6,6 +6,7 @@ use serde::Deserialize;
 
 use super::{Known, Service, Services};
 use crate::client::reflect::Handler;
+use crate::room::Room;
 use crate::text::{Object, Pairs, Text, filled};
 
 #[derive(Deserialize)]
@@ -45,14 +46,27 @@ impl Wire<'_> {
     }
 }
 
+/// Memory for services: every node has all of them. Ten thousand take 1 to 2 MiB.
+const SERVICES_BYTES: usize = 8 << 20;
+
 pub(super) struct AllServices {
     known: Arc<Known>,
     listed: Vec<Service>,
+    /// Of those that are known.
+    room: Room,
+    /// Of those that are listed.
+    listed_room: Room,
+    left_out: u64,
 }
 
 impl AllServices {
     pub(super) fn new(known: Arc<Known>) -> Self {
-        Self { known, listed: Vec::new() }
+        Self::within(known, SERVICES_BYTES)
+    }
+
+    fn within(known: Arc<Known>, bytes: usize) -> Self {
+        let room = Room::new(bytes);
+        Self { known, listed: Vec::new(), room, listed_room: room, left_out: 0 }
     }
 }
 
@@ -61,10 +75,15 @@ impl Handler for AllServices {
 
     fn on_restart(&mut self) {
         self.listed = Vec::new();
+        self.listed_room = self.listed_room.empty();
     }
 
     fn on_listed(&mut self, wire: Wire<'_>) {
         let Some(service) = wire.service() else { return };
+        if !self.listed_room.exchange(0, service.bytes()) {
+            self.left_out += 1;
+            return;
+        }
         // A second list is most often the first one again: then it is the same memory, too.
         let (namespace, name) = wire.id();
         let state = self.known.state();
@@ -75,24 +94,88 @@ impl Handler for AllServices {
     fn on_list_end(&mut self) {
         let services = Services::new(std::mem::take(&mut self.listed));
         self.known.state().services = Arc::new(services);
+        self.room = self.listed_room;
     }
 
     fn on_applied(&mut self, wire: Wire<'_>) {
         let mut state = self.known.state();
         let (namespace, name) = wire.id();
-        match wire.service() {
-            Some(service) if state.services.get(namespace, name) == Some(&service) => {}
-            Some(service) => drop(Arc::make_mut(&mut state.services).insert(service)),
-            None if state.services.get(namespace, name).is_none() => {}
-            None => Arc::make_mut(&mut state.services).remove(namespace, name),
+        let (service, known) = (wire.service(), state.services.get(namespace, name));
+        if known == service.as_ref() {
+            return;
         }
+        let before = known.map(Service::bytes);
+        let fits = self.room.exchange(before.unwrap_or(0), service.as_ref().map_or(0, Service::bytes));
+        match service.filter(|_| fits) {
+            Some(service) => drop(Arc::make_mut(&mut state.services).insert(service)),
+            None if before.is_some() => Arc::make_mut(&mut state.services).remove(namespace, name),
+            None => {}
+        }
+        self.left_out += u64::from(!fits);
     }
 
     fn on_deleted(&mut self, wire: Wire<'_>) {
         let (namespace, name) = wire.id();
         let mut state = self.known.state();
-        if state.services.get(namespace, name).is_some() {
+        if let Some(service) = state.services.get(namespace, name) {
+            self.room.exchange(service.bytes(), 0);
             Arc::make_mut(&mut state.services).remove(namespace, name);
         }
+    }
+
+    fn left_out(&mut self) -> u64 {
+        std::mem::take(&mut self.left_out)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A service of 32 bytes and some.
+    fn service(name: &str, selector: &str) -> String {
+        serde_json::json!({"metadata": {"name": name, "namespace": "n"}, "spec": {"selector": {"app": selector}}})
+            .to_string()
+    }
+
+    fn names(known: &Known) -> Vec<String> {
+        known.state().services.iter().map(|service| service.name().to_owned()).collect()
+    }
+
+    #[test]
+    fn services_without_room_are_left_out_and_counted() {
+        let known = Arc::new(Known::default());
+        let one = Service::new("n", "a", [("app", "x")]).unwrap().bytes();
+        let mut services = AllServices::within(Arc::clone(&known), 2 * one);
+        let read = |text: &'static str| serde_json::from_str::<Wire<'_>>(text).unwrap();
+        let text = |name, selector| -> &'static str { service(name, selector).leak() };
+        services.on_restart();
+        for name in ["a", "b", "c"] {
+            services.on_listed(read(text(name, "x")));
+        }
+        services.on_list_end();
+        assert_eq!((names(&known), services.left_out()), (vec!["a".into(), "b".into()], 1));
+        services.on_applied(read(text("d", "x")));
+        assert_eq!((names(&known), services.left_out()), (vec!["a".into(), "b".into()], 1));
+        services.on_applied(read(text("a", "y")));
+        assert_eq!(
+            (names(&known), services.left_out()),
+            (vec!["a".into(), "b".into()], 0),
+            "in its own place"
+        );
+        services.on_applied(read(text("a", "longer than there is room for")));
+        assert_eq!(
+            (names(&known), services.left_out()),
+            (vec!["b".to_owned()], 1),
+            "the old one is wrong by now"
+        );
+        services.on_deleted(read(text("b", "x")));
+        services.on_applied(read(text("e", "x")));
+        services.on_applied(read(text("f", "x")));
+        assert_eq!(
+            (names(&known), services.left_out()),
+            (vec!["e".into(), "f".into()], 0),
+            "their room is free"
+        );
     }
 }

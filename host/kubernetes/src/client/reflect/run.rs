@@ -153,6 +153,7 @@ impl Reflector<'_> {
             };
             let answer = self.ask("list", &query).await?;
             let read = self.read_list(answer, until, sink, left_out).await;
+            left_out.too_many(sink.left_out());
             left_out.report();
             let meta = read.map_err(End::of_list)?;
             if meta.next.is_empty() || !matches!(paging, Paging::Pages(_)) {
@@ -247,6 +248,7 @@ impl Reflector<'_> {
                 *lines_seen += u64::from(flow.is_continue());
                 flow
             });
+            left_out.too_many(sink.left_out());
             left_out.report();
             if let ControlFlow::Break(end) = flow.map_err(|error| self.failed("watch", error))? {
                 return Err(end);

@@ -26,13 +26,14 @@ pub(super) struct LeftOut<'s> {
     status: &'s Status,
     malformed: u64,
     too_large: u64,
+    too_many: u64,
     first: Option<String>,
     said: Option<Instant>,
 }
 
 impl<'s> LeftOut<'s> {
     pub(super) fn new(resource: &'static str, status: &'s Status) -> Self {
-        Self { resource, status, malformed: 0, too_large: 0, first: None, said: None }
+        Self { resource, status, malformed: 0, too_large: 0, too_many: 0, first: None, said: None }
     }
 
     /// An object was read, or not.
@@ -52,16 +53,30 @@ impl<'s> LeftOut<'s> {
         self.status.left_out(1);
     }
 
+    /// There was no room for so many objects.
+    pub(super) fn too_many(&mut self, objects: u64) {
+        self.too_many += objects;
+        self.status.left_out(objects);
+    }
+
     /// Logs what came together, once a minute at most.
     pub(super) fn report(&mut self) {
-        let is_new = self.malformed + self.too_large > 0;
+        let is_new = self.malformed + self.too_large + self.too_many > 0;
         if !is_new || self.said.is_some_and(|said| said.elapsed() < SAY_EVERY) {
             return;
         }
-        let Self { resource, malformed, too_large, .. } = *self;
+        let Self { resource, malformed, too_large, too_many, .. } = *self;
         let first = self.first.take();
-        tracing::warn!(resource, malformed, too_large, first, "objects of the API server are left out");
-        (self.malformed, self.too_large, self.said) = (0, 0, Some(Instant::now()));
+        tracing::warn!(
+            resource,
+            malformed,
+            too_large,
+            too_many,
+            first,
+            "objects of the API server are left out"
+        );
+        (self.malformed, self.too_large, self.too_many) = (0, 0, 0);
+        self.said = Some(Instant::now());
     }
 }
 
