@@ -6,11 +6,11 @@ SHELL := /bin/bash
 CARGO ?= cargo
 TARGET ?= $(or $(CARGO_TARGET_DIR),target)
 TRANSFORMS := decorate utilization emf
-# Built with the rest, but neither embedded into the agent nor part of the manifests: who uses one adds it.
+# Built with the rest, but not part of the manifests: who uses one adds it. `script` is embedded all the same, packed.
 EXAMPLES := script topk cost-labels moving-average
 COMPONENTS := $(TRANSFORMS:%=target/transforms/%.wasm)
 EXAMPLE_COMPONENTS := $(EXAMPLES:%=target/transforms/%.wasm)
-NATIVE := $(TRANSFORMS:%=target/transforms/%.cwasm)
+NATIVE := $(TRANSFORMS:%=target/transforms/%.cwasm) target/transforms/script.cwasm
 COMPILER := target/release/insightd-compile
 # STATIC=amd64 (or arm64): agent and compiler child are those of the image, linked statically, so that nothing is built twice where the
 # image is wanted as well. The tests then run what the image holds.

@@ -6,12 +6,18 @@
 mod sdk;
 
 use std::fmt::Write as _;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::{env, fs};
 
+use flate2::Compression;
+use flate2::write::ZlibEncoder;
 use sha2::{Digest, Sha256};
 
+/// In every default chain: native code as it is.
 const NAMES: [&str; 3] = ["decorate", "utilization", "emf"];
+/// Used by some: compressed, a third of the size.
+const PACKED: [&str; 1] = ["script"];
 
 /// Folder of the components, where they were built elsewhere.
 const FOLDER: &str = "INSIGHTD_BUILTINS";
@@ -26,14 +32,16 @@ fn main() {
     let built = workspace.join("target/transforms");
     let folder = env::var_os(FOLDER).map_or(built, PathBuf::from);
     let mut list = String::from("[\n");
-    for name in NAMES {
-        match entry(&folder, name) {
+    let out = PathBuf::from(env::var_os("OUT_DIR").unwrap_or_default());
+    let plain = NAMES.map(|name| (name, None));
+    let packed = PACKED.map(|name| (name, Some(&*out)));
+    for (name, packed_in) in plain.into_iter().chain(packed) {
+        match entry(&folder, name, packed_in) {
             Ok(entry) => list.push_str(&entry),
             Err(problem) => println!("cargo::error={problem}"),
         }
     }
     list.push_str("]\n");
-    let out = PathBuf::from(env::var_os("OUT_DIR").unwrap_or_default());
     if let Err(error) = fs::write(out.join("builtins.rs"), list) {
         println!("cargo::error={}: {error}", out.display());
     }
@@ -42,8 +50,8 @@ fn main() {
     }
 }
 
-/// The source text of one `Builtin`.
-fn entry(folder: &Path, name: &str) -> Result<String, String> {
+/// The source text of one `Builtin`; its native code is packed into a file of the given directory, or taken as it is.
+fn entry(folder: &Path, name: &str, packed_in: Option<&Path>) -> Result<String, String> {
     let file = |extension: &str| folder.join(name).with_extension(extension);
     let (wasm, native) = (file("wasm"), file("cwasm"));
     for path in [&wasm, &native] {
@@ -55,12 +63,26 @@ fn entry(folder: &Path, name: &str) -> Result<String, String> {
     let bytes = fs::read(&wasm).map_err(|error| missing(&wasm, error))?;
     let native = fs::canonicalize(&native).map_err(|error| missing(&native, error))?;
     let digest: [u8; 32] = Sha256::digest(&bytes).into();
+    let (code, file) = match packed_in {
+        None => ("Plain", native),
+        Some(out) => ("Packed", pack(&native, &out.join(name).with_extension("cwasm.z"))?),
+    };
     let mut entry = String::new();
     // Writing to a string does not fail.
     let _ = writeln!(
         entry,
-        "Builtin {{ name: {name:?}, wasm_bytes: {}, wasm_sha256: {digest:?}, native: include_bytes!({native:?}) }},",
+        "Builtin {{ name: {name:?}, wasm_bytes: {}, wasm_sha256: {digest:?}, native: Native::{code}(include_bytes!({file:?})) }},",
         bytes.len(),
     );
     Ok(entry)
+}
+
+fn pack(native: &Path, packed: &Path) -> Result<PathBuf, String> {
+    let told = |path: &Path, error: std::io::Error| format!("{}: {error}", path.display());
+    let code = fs::read(native).map_err(|error| told(native, error))?;
+    let mut encoder = ZlibEncoder::new(Vec::new(), Compression::best());
+    let bytes =
+        encoder.write_all(&code).and_then(|()| encoder.finish()).map_err(|error| told(native, error))?;
+    fs::write(packed, bytes).map_err(|error| told(packed, error))?;
+    Ok(packed.to_owned())
 }

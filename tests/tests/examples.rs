@@ -18,7 +18,7 @@ pipelines:
   - name: node
     transforms:
       - use: builtin:decorate
-      - use: file:script
+      - use: builtin:script
         on_failure: drop
         config:
           program: |

@@ -5,6 +5,7 @@ mod first;
 mod offline;
 mod record;
 mod recorded;
+mod script;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -33,6 +34,7 @@ pub use check::check;
 use first::First;
 pub use offline::{diff, replay};
 pub use record::record;
+pub use script::try_script;
 
 /// How long `--once` waits between the baseline and its tick.
 const ONCE: Duration = Duration::from_secs(1);

@@ -109,15 +109,24 @@ pub fn warnings(config: &Config, library: &mut Library) -> Vec<Problem> {
     warnings
 }
 
+/// Whether a component has no use of what it remembers. One that remembers only what it is told to says so in its schema:
+/// `x-state: optional`.
+fn lacks_state(wanted: &config::Component, component: &Component) -> bool {
+    component.uses_state() && wanted.state_bytes.is_none() && schema(component)["x-state"] != "optional"
+}
+
+fn schema(component: &Component) -> serde_json::Value {
+    serde_json::from_str(&component.description().config_schema).unwrap_or_default()
+}
+
 /// A schema may say of a key what whoever sets it should know: `x-warning`.
 fn component_warnings(wanted: &config::Component, component: &Component) -> Vec<Problem> {
     let mut warnings = Vec::new();
-    if component.uses_state() && wanted.state_bytes.is_none() {
+    if lacks_state(wanted, component) {
         let message = "the component remembers things and may not: grant it with `state: {max_bytes: 64KiB}` beside `use`";
         warnings.push(note(wanted, "state", message.into()));
     }
-    let schema: serde_json::Value =
-        serde_json::from_str(&component.description().config_schema).unwrap_or_default();
+    let schema = schema(component);
     let set: serde_json::Map<String, serde_json::Value> =
         serde_json::from_str(&wanted.settings.text).unwrap_or_default();
     for key in set.keys() {
@@ -251,7 +260,7 @@ impl Assembly<'_> {
             on_failure,
             max_failures: self.config.limits.failures,
         };
-        if component.uses_state() && wanted.state_bytes.is_none() {
+        if lacks_state(wanted, &component) {
             tracing::warn!(
                 pipeline,
                 component = component.name(),

@@ -2,6 +2,10 @@
 
 #![allow(unsafe_code, reason = "native code is trusted by promise; see `Builtin::native_code`")]
 
+use std::borrow::Cow;
+use std::io::Read as _;
+
+use flate2::read::ZlibDecoder;
 use insightd_sandbox::NativeCode;
 
 /// A component that is part of the agent.
@@ -13,17 +17,36 @@ pub struct Builtin {
     pub wasm_bytes: usize,
     /// SHA-256 of that WebAssembly.
     pub wasm_sha256: [u8; 32],
-    native: &'static [u8],
+    native: Native,
 }
 
-static ALL: [Builtin; 3] = include!(concat!(env!("OUT_DIR"), "/builtins.rs"));
+/// Native code as it is embedded.
+#[derive(Debug)]
+enum Native {
+    Plain(&'static [u8]),
+    /// Compressed (zlib): for a component that few configurations use.
+    Packed(&'static [u8]),
+}
+
+static ALL: [Builtin; 4] = include!(concat!(env!("OUT_DIR"), "/builtins.rs"));
 
 impl Builtin {
     /// Native code for the sandbox.
-    pub fn native_code(&self) -> NativeCode {
-        // SAFETY: the build script embeds what `insightd-compile` wrote for this build, unchanged; nothing
-        // else makes a `Builtin`.
-        unsafe { NativeCode::embedded(self.native, self.wasm_sha256) }
+    ///
+    /// # Errors
+    /// What is packed into the agent cannot be unpacked: the agent's own file is damaged.
+    pub fn native_code(&self) -> std::io::Result<NativeCode> {
+        let code = match self.native {
+            Native::Plain(code) => Cow::Borrowed(code),
+            Native::Packed(packed) => {
+                let mut code = Vec::new();
+                ZlibDecoder::new(packed).read_to_end(&mut code)?;
+                Cow::Owned(code)
+            }
+        };
+        // SAFETY: the build script embeds what `insightd-compile` wrote for this build, unchanged or packed with a checksum;
+        // nothing else makes a `Builtin`.
+        Ok(unsafe { NativeCode::embedded(code, self.wasm_sha256) })
     }
 }
 

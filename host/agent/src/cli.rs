@@ -87,6 +87,9 @@ pub enum Command {
     /// An attribute that only one side has at all does not keep events from being matched.
     #[command(after_help = DIFF_EXIT_CODES)]
     Diff(Diff),
+    /// Work on a program of the component `script`.
+    #[command(subcommand)]
+    Script(Script),
 }
 
 /// Options of `run`. They come before the configuration file, which comes before the environment.
@@ -224,6 +227,41 @@ pub struct Diff {
     /// Only the pipeline of this name.
     #[arg(long, value_name = "NAME")]
     pub pipeline: Option<String>,
+    /// Show every difference, not only the first ones.
+    #[arg(long)]
+    pub all: bool,
+}
+
+/// Commands for programs of `script`.
+#[derive(Debug, Subcommand)]
+pub enum Script {
+    /// Run a program over a recording, and show how it changes the events.
+    ///
+    /// The program runs in each pipeline of the configuration whose scope is in the recording, behind all other transforms
+    /// or before the one that `--before` names. Mistakes come with line and column of the file; names that nothing in the
+    /// recording has are told, and what the program writes with `log`.
+    Try(Try),
+}
+
+/// Options of `script try`.
+#[derive(Debug, Args)]
+pub struct Try {
+    /// The program: a text file.
+    pub program: PathBuf,
+    /// What `insightd record` wrote; `-` is standard input [default: a sample node and a sample cluster]
+    pub recording: Option<PathBuf>,
+    /// The configuration [default: the shipped pipelines]
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Only the pipeline of this name.
+    #[arg(long, value_name = "NAME")]
+    pub pipeline: Option<String>,
+    /// Before this transform, such as utilization: where the raw figures are.
+    #[arg(long, value_name = "NAME")]
+    pub before: Option<String>,
+    /// A kind of things that another component of the chain makes. May be given several times.
+    #[arg(long, value_name = "KIND")]
+    pub kind: Vec<String>,
     /// Show every difference, not only the first ones.
     #[arg(long)]
     pub all: bool,

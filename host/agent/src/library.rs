@@ -83,6 +83,16 @@ pub enum LibraryError {
         /// Those that exist.
         known: String,
     },
+    /// It is in the agent, but damaged.
+    #[error(
+        "the built-in `{name}` cannot be unpacked ({error}): the agent's file is damaged; install it anew"
+    )]
+    Packed {
+        /// The name.
+        name: String,
+        /// Why.
+        error: String,
+    },
     /// The file cannot be read.
     #[error("{}: {error}", path.display())]
     Read {
@@ -219,7 +229,10 @@ impl Library {
         if let Some(component) = self.builtins.get(builtin.name) {
             return Ok(Some(component.clone()));
         }
-        let component = self.sandbox.load(&format!("builtin:{name}"), &builtin.native_code())?;
+        let code = builtin
+            .native_code()
+            .map_err(|error| LibraryError::Packed { name: name.into(), error: error.to_string() })?;
+        let component = self.sandbox.load(&format!("builtin:{name}"), &code)?;
         self.builtins.insert(builtin.name, component.clone());
         Ok(Some(component))
     }
@@ -301,6 +314,13 @@ fn problem(wanted: &config::Component, error: &LibraryError) -> Problem {
     Problem { at: wanted.settings.at, path: format!("{}.{key}", wanted.path), message: error.to_string() }
 }
 
+/// A component that reads a text of several lines begins a message with the place: `line 3, column 7: …`.
+fn place_in_text(message: &str) -> Option<(usize, usize, &str)> {
+    let (line, rest) = message.strip_prefix("line ")?.split_once(", column ")?;
+    let (column, rest) = rest.split_once(": ")?;
+    Some((line.parse().ok()?, column.parse().ok()?, rest))
+}
+
 /// A component reports its problems one a line, each as `KEY: what is wrong`; each gets the place of its key.
 fn config_problems(wanted: &config::Component, error: &CallError) -> Vec<Problem> {
     let path = format!("{}.config", wanted.path);
@@ -313,8 +333,14 @@ fn config_problems(wanted: &config::Component, error: &CallError) -> Vec<Problem
         match key.is_empty() || key.contains(' ') {
             true => Problem { at: wanted.settings.position(""), path: path.clone(), message: line.into() },
             false => {
-                let (at, path) = (wanted.settings.position(key), format!("{path}.{key}"));
-                Problem { at, path, message: message.into() }
+                let path = format!("{path}.{key}");
+                let within = place_in_text(message).and_then(|(line, column, message)| {
+                    Some((wanted.settings.within(key, line, column)?, message))
+                });
+                match within {
+                    Some((at, message)) => Problem { at: Some(at), path, message: message.into() },
+                    None => Problem { at: wanted.settings.position(key), path, message: message.into() },
+                }
             }
         }
     };

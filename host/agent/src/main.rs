@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use insightd::app::{self, Usage};
-use insightd::cli::{Cli, Command, State, Transform};
+use insightd::cli::{Cli, Command, Script, State, Transform};
 use insightd::outcome::NothingLeft;
 use insightd::transform::{self, New};
 use insightd::{output, states, status};
@@ -41,6 +41,7 @@ fn main() -> ExitCode {
                 return ExitCode::from(if error.is::<Usage>() { USAGE } else { UNCOMPARED });
             }
         },
+        Command::Script(Script::Try(options)) => app::try_script(options),
         Command::Transform(Transform::New { name, formatter, parent, sdk }) => {
             transform::new(&New { name, formatter: *formatter, parent, sdk: sdk.as_deref() })
         }

@@ -59,8 +59,8 @@ pub fn replay(recording: &mut Reader, chains: &mut Chains) -> anyhow::Result<()>
 /// [`Usage`] where the recording is none.
 pub fn diff(
     recording: &mut Reader,
-    (mut a, events_a): (Chains, Collect),
-    (mut b, events_b): (Chains, Collect),
+    (a, events_a): (&mut Chains, &Collect),
+    (b, events_b): (&mut Chains, &Collect),
     shown: Shown,
 ) -> anyhow::Result<bool> {
     let mut report = Report::new(shown);
@@ -71,7 +71,7 @@ pub fn diff(
         report.compare(events_a.take(), events_b.take());
         batches += 1;
     }
-    let sides = [&a, &b];
+    let sides = [&*a, &*b];
     for (side, chains) in ["A", "B"].iter().zip(sides) {
         for note in chains.notes() {
             output::complain(format_args!("{side}: {note}"));

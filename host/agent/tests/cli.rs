@@ -1,5 +1,8 @@
 //! The command line as a user meets it: help, mistakes, checks. Golden texts are rewritten with `BLESS=1`.
 
+#[path = "cli/script.rs"]
+mod script;
+
 use std::path::Path;
 use std::process::{Command, Output};
 
@@ -37,6 +40,7 @@ fn help_says_what_there_is() {
         ("record.txt", &["record", "--help"]),
         ("replay.txt", &["replay", "--help"]),
         ("diff.txt", &["diff", "--help"]),
+        ("script-try.txt", &["script", "try", "--help"]),
         ("status.txt", &["status", "--help"]),
         ("state-clear.txt", &["state", "clear", "--help"]),
         ("transform.txt", &["transform", "--help"]),
@@ -215,7 +219,7 @@ fn components_that_are_not_what_is_asked_for_are_found_by_check() {
     let lines: Vec<&str> = report.lines().collect();
     let expected = [
         ":4:5: pipelines[0].transforms[0].use: builtin:emf is a formatter, here a transform is wanted",
-        ":5:5: pipelines[0].transforms[1].use: there is no built-in `nobody`; there are: decorate, utilization, emf",
+        ":5:5: pipelines[0].transforms[1].use: there is no built-in `nobody`; there are: decorate, utilization, emf, script",
         ":6:5: pipelines[0].transforms[2].sha256: builtin:decorate is refused: its SHA-256 is ",
         ":10:7: pipelines[0].transforms[3].config.no_such_key: unknown key",
         ":11:7: pipelines[0].transforms[3].config.enhanced: expected true or false",
@@ -225,6 +229,26 @@ fn components_that_are_not_what_is_asked_for_are_found_by_check() {
     for (line, expected) in lines.iter().zip(expected) {
         let rest = line.strip_prefix(&file.display().to_string()).unwrap_or(line);
         assert!(rest.starts_with(expected), "{rest}\nis not\n{expected}");
+    }
+}
+
+#[test]
+fn mistakes_of_a_program_have_lines_of_the_configuration() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("insightd.yaml");
+    let config = "pipelines:\n- name: a\n  transforms:\n  - use: builtin:script\n    config:\n      program: |\n        for pod in \
+                  all(\"pods\") {\n            gaugee(pod, \"x\");\n        }\n  outputs:\n  - formatter: {use: builtin:emf}\n";
+    std::fs::write(&file, config).expect("can be written");
+    let output = insightd(&["check", file.to_str().expect("UTF-8")]);
+    let report = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(64), "{report}");
+    let path = "pipelines[0].transforms[0].config.program";
+    for expected in [
+        format!(":7:24: {path}: there are no things of kind pods; is pod meant?"),
+        format!(":8:13: {path}: unknown function gaugee; is gauge meant?"),
+    ] {
+        let expected = format!("{}{expected}", file.display());
+        assert!(report.lines().any(|line| line.starts_with(&expected)), "{report}\nhas no\n{expected}");
     }
 }
 

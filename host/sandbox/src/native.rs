@@ -18,8 +18,8 @@ impl NativeCode {
     /// `bytes` must be what `insightd-compile` wrote, unchanged. The loader finds other engines and cut-off files, but not
     /// changed machine code, which then runs outside of every sandbox.
     #[expect(unsafe_code, reason = "the trust that cannot be checked is the caller's promise")]
-    pub const unsafe fn embedded(bytes: &'static [u8], sha256: [u8; 32]) -> Self {
-        Self { bytes: Cow::Borrowed(bytes), sha256 }
+    pub unsafe fn embedded(bytes: impl Into<Cow<'static, [u8]>>, sha256: [u8; 32]) -> Self {
+        Self { bytes: bytes.into(), sha256 }
     }
 
     /// What the compiler child wrote.

@@ -1,4 +1,4 @@
-//! Values of a program: things, texts, numbers, true or false, lists of things, and what is absent.
+//! Values of a program: things, texts, numbers, true or false, lists of things or of names, and what is absent.
 
 use alloc::borrow::ToOwned;
 use alloc::rc::Rc;
@@ -28,6 +28,29 @@ impl List {
 impl IntoIterator for List {
     type Item = INT;
     type IntoIter = alloc::vec::IntoIter<INT>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        Vec::from(&*self.0).into_iter()
+    }
+}
+
+/// Names of facts or figures of a thing, as they were when the list was made.
+#[derive(Clone)]
+pub(crate) struct Names(Rc<[ImmutableString]>);
+
+impl Names {
+    pub(crate) fn of<'t>(names: impl IntoIterator<Item = &'t str>) -> Dynamic {
+        Dynamic::from(Self(names.into_iter().map(ImmutableString::from).collect()))
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.0.len()
+    }
+}
+
+impl IntoIterator for Names {
+    type Item = ImmutableString;
+    type IntoIter = alloc::vec::IntoIter<ImmutableString>;
 
     fn into_iter(self) -> Self::IntoIter {
         Vec::from(&*self.0).into_iter()
@@ -119,6 +142,8 @@ pub(crate) fn kind_of(value: &Dynamic) -> &'static str {
         "true or false"
     } else if value.is_string() || value.is_char() {
         "a text"
+    } else if value.is::<Names>() {
+        "a list of names"
     } else {
         "a list of things"
     }

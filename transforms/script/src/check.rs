@@ -2,9 +2,10 @@
 
 use alloc::string::String;
 use alloc::vec::Vec;
+use core::cmp::Reverse;
 
 use insights_sdk::{Unit, json};
-use rhai::{AST, ASTNode, Expr, FnCallExpr, Position};
+use rhai::{AST, ASTNode, Expr, FnCallExpr, Position, Stmt};
 
 use crate::figures::{published_name_problem, unit_problem};
 use crate::functions::{self, Does, FUNCTIONS, Function};
@@ -13,24 +14,65 @@ use crate::message;
 /// So many letters in common make a known name worth mentioning.
 const LEAST_ALIKE: usize = 2;
 
-/// All problems, each with line and column.
-pub(crate) fn problems(program: &AST) -> Vec<String> {
-    let mut problems = Vec::new();
-    program.walk(&mut |path: &[ASTNode<'_>]| {
-        let found = match path.last() {
-            Some(ASTNode::Expr(Expr::FnCall(call, at))) => Some((call, at)),
-            Some(ASTNode::Stmt(rhai::Stmt::FnCall(call, at))) => Some((call, at)),
-            _ => None,
-        };
-        if let Some((call, at)) = found {
-            check_call(call, *at, &mut problems);
+/// Kinds of things in batches, as docs/raw-metrics.md lists them.
+const KINDS: [&str; 14] = [
+    "cgroup",
+    "cluster",
+    "container",
+    "disk",
+    "filesystem",
+    "instance",
+    "interface",
+    "metric",
+    "namespace",
+    "node",
+    "pod",
+    "service",
+    "volume",
+    "workload",
+];
+
+/// All problems, each with line and column; `kinds` are those of things that other components make.
+pub(crate) fn problems(program: &AST, kinds: &[String]) -> Vec<String> {
+    let mut known: Vec<&str> = KINDS.into_iter().chain(kinds.iter().map(String::as_str)).collect();
+    let calls = calls(program);
+    for (call, _) in &calls {
+        if does(call) == Some(Does::Add)
+            && let Some(Expr::StringConstant(kind, _)) = call.args.first()
+        {
+            known.push(kind);
         }
-        true
-    });
+    }
+    let mut problems = Vec::new();
+    for (call, at) in &calls {
+        check_call(call, *at, &known, &mut problems);
+    }
     problems
 }
 
-fn check_call(call: &FnCallExpr, at: Position, problems: &mut Vec<String>) {
+/// Whether a program remembers something or asks for it.
+pub(crate) fn remembers(program: &AST) -> bool {
+    calls(program).iter().any(|(call, _)| matches!(does(call), Some(Does::Recall | Does::Remember)))
+}
+
+fn does(call: &FnCallExpr) -> Option<Does> {
+    functions::find(&call.name).map(|function| function.does)
+}
+
+/// All calls of a program, in the order of its text.
+fn calls(program: &AST) -> Vec<(FnCallExpr, Position)> {
+    let mut calls = Vec::new();
+    program.walk(&mut |path: &[ASTNode<'_>]| {
+        let last = path.last();
+        if let Some(ASTNode::Expr(Expr::FnCall(call, at)) | ASTNode::Stmt(Stmt::FnCall(call, at))) = last {
+            calls.push(((**call).clone(), *at));
+        }
+        true
+    });
+    calls
+}
+
+fn check_call(call: &FnCallExpr, at: Position, kinds: &[&str], problems: &mut Vec<String>) {
     if call.op_token.is_some() || !call.name.starts_with(|first: char| first.is_ascii_alphabetic()) {
         return;
     }
@@ -40,9 +82,45 @@ fn check_call(call: &FnCallExpr, at: Position, problems: &mut Vec<String>) {
     };
     if !(function.least..=function.most).contains(&call.args.len()) {
         problems.push(message::at(at, &wrong_count(function, call.args.len())));
-    } else if function.does == Does::Publish {
-        check_publish(call, problems);
+        return;
     }
+    match function.does {
+        Does::Publish => check_publish(call, problems),
+        Does::All => check_kinds(&call.args, kinds, problems),
+        Does::Find => check_kinds(call.args.get(..1).unwrap_or_default(), kinds, problems),
+        Does::Children | Does::Parent => {
+            check_kinds(call.args.get(1..).unwrap_or_default(), kinds, problems);
+        }
+        _ => (),
+    }
+}
+
+/// A kind that nothing has gives an empty list and no sign of it.
+fn check_kinds(arguments: &[Expr], kinds: &[&str], problems: &mut Vec<String>) {
+    for argument in arguments {
+        if let Expr::StringConstant(kind, at) = argument
+            && !kinds.contains(&kind.as_str())
+        {
+            let meant = match nearest(kind, kinds.iter().copied()) {
+                Some(nearest) => ["; is ", nearest, " meant?"].concat(),
+                None => String::new(),
+            };
+            let text = [
+                "there are no things of kind ",
+                kind,
+                meant.as_str(),
+                " (kinds that other components make stand in `kinds`)",
+            ];
+            problems.push(message::at(*at, &text.concat()));
+        }
+    }
+}
+
+/// The known name that begins most alike, the shortest of several.
+pub(crate) fn nearest<'k>(name: &str, known: impl Iterator<Item = &'k str>) -> Option<&'k str> {
+    let alike =
+        |known: &str| known.bytes().zip(name.bytes()).take_while(|(known, found)| known == found).count();
+    known.max_by_key(|known| (alike(known), Reverse(known.len()))).filter(|known| alike(known) >= LEAST_ALIKE)
 }
 
 /// Names and units are literals, most of the time.
@@ -61,14 +139,9 @@ fn check_publish(call: &FnCallExpr, problems: &mut Vec<String>) {
 
 /// Names the known function that begins alike.
 fn unknown(name: &str) -> String {
-    let alike =
-        |known: &str| known.bytes().zip(name.bytes()).take_while(|(known, found)| known == found).count();
-    let nearest = FUNCTIONS.iter().max_by_key(|function| alike(function.name));
-    match nearest {
-        Some(nearest) if alike(nearest.name) >= LEAST_ALIKE => {
-            ["unknown function ", name, "; is ", nearest.name, " meant?"].concat()
-        }
-        _ => ["unknown function ", name, "; docs/scripting.md has all of them"].concat(),
+    match nearest(name, FUNCTIONS.iter().map(|function| function.name)) {
+        Some(nearest) => ["unknown function ", name, "; is ", nearest, " meant?"].concat(),
+        None => ["unknown function ", name, "; docs/scripting.md has all of them"].concat(),
     }
 }
 

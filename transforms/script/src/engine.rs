@@ -8,10 +8,10 @@ use core::any::TypeId;
 
 use rhai::{AST, Dynamic, Engine, EvalAltResult, FLOAT, ImmutableString, Position, Scope, Token};
 
-use crate::arguments::{Arguments, List, number_text};
+use crate::arguments::{Arguments, List, Names, number_text};
 use crate::functions::{Does, FUNCTIONS, MOST};
 use crate::world::World;
-use crate::{check, facts, figures, message, texts, things};
+use crate::{check, facts, figures, memory, message, names, texts, things};
 
 /// Most steps of one run; a step takes some hundred nanoseconds. The sandbox's own bound on CPU time comes later and names
 /// no line.
@@ -49,6 +49,7 @@ pub(crate) fn new(world: &Rc<World>) -> Engine {
         token => token,
     });
     engine.register_iterator::<List>();
+    engine.register_iterator::<Names>();
     register_functions(&mut engine, world);
     register_operators(&mut engine);
     engine
@@ -71,9 +72,12 @@ fn register_functions(engine: &mut Engine, world: &Rc<World>) {
 
 fn call(world: &World, does: Does, given: &Arguments<'_, '_>) -> Result<Dynamic, String> {
     let about_batch = world.with(|batch| {
+        world.note(|| names::asked(does, batch, given));
         things::call(does, batch, given)
             .or_else(|| facts::call(does, batch, given))
             .or_else(|| figures::call(does, batch, given))
+            .or_else(|| names::call(does, batch, given))
+            .or_else(|| memory::call(does, batch, given))
     });
     about_batch.flatten().unwrap_or_else(|| texts::call(does, given))
 }
@@ -106,18 +110,18 @@ fn scope() -> Scope<'static> {
     scope
 }
 
-/// Reads and checks a program.
+/// Reads and checks a program; `kinds` are those of things that other components make.
 ///
 /// # Errors
 /// What is wrong with it, each with line and column.
-pub(crate) fn read(engine: &Engine, text: &str) -> Result<AST, Vec<String>> {
+pub(crate) fn read(engine: &Engine, text: &str, kinds: &[String]) -> Result<AST, Vec<String>> {
     if text.len() > LONGEST_PROGRAM {
         let longest = number_text(LONGEST_PROGRAM as FLOAT);
         return Err(vec![["longer than ", &longest, " bytes"].concat()]);
     }
     let program =
-        engine.compile_with_scope(&scope(), text).map_err(|error| vec![message::of_parsing(&error)])?;
-    let problems = check::problems(&program);
+        engine.compile_with_scope(&scope(), text).map_err(|error| vec![message::of_parsing(&error, text)])?;
+    let problems = check::problems(&program, kinds);
     if problems.is_empty() { Ok(program) } else { Err(problems) }
 }
 

@@ -8,7 +8,7 @@ use rhai::Dynamic;
 use crate::arguments::{Answer, Arguments, kind_of, number_text, text};
 use crate::functions::Does;
 
-const LABEL: &str = "label.";
+pub(crate) const LABEL: &str = "label.";
 
 /// Answers a function about text facts; `None` where it is about something else.
 pub(crate) fn call(does: Does, batch: &Batch, given: &Arguments<'_, '_>) -> Option<Answer> {

@@ -14,7 +14,9 @@ mod engine;
 mod facts;
 mod figures;
 mod functions;
+mod memory;
 mod message;
+mod names;
 mod texts;
 mod things;
 mod world;
@@ -31,6 +33,8 @@ use world::World;
 pub struct Script {
     engine: Engine,
     program: AST,
+    /// It asks for what was remembered.
+    remembers: bool,
     world: Rc<World>,
 }
 
@@ -45,16 +49,17 @@ impl Transform for Script {
         if text.is_none() {
             settings.problem("program", "the program is missing: a text");
         }
-        let world = Rc::new(World::default());
+        let kinds = settings.strings("kinds").unwrap_or_default();
+        let world = Rc::new(World::new(settings.flag("explain").unwrap_or(false)));
         let engine = engine::new(&world);
-        let program = match engine::read(&engine, &text.unwrap_or_default()) {
+        let program = match engine::read(&engine, &text.unwrap_or_default(), &kinds) {
             Ok(program) => program,
             Err(problems) => {
                 problems.into_iter().for_each(|problem| settings.problem("program", problem));
                 AST::empty()
             }
         };
-        Ok(Self { engine, program, world })
+        Ok(Self { remembers: check::remembers(&program), engine, program, world })
     }
 
     fn process(&self, _: &Batch) -> Result<(), String> {
@@ -62,7 +67,12 @@ impl Transform for Script {
     }
 
     fn process_owned(&self, batch: Batch) -> Result<Batch, String> {
-        self.world.lend(batch, || engine::run(&self.engine, &self.program))
+        let batch = self.world.lend(batch, || engine::run(&self.engine, &self.program))?;
+        if self.remembers {
+            memory::forget_gone(&batch);
+        }
+        self.world.explain(&batch);
+        Ok(batch)
     }
 }
 

@@ -17,9 +17,30 @@ pub(crate) fn at(place: Position, text: &str) -> String {
     }
 }
 
-/// Why a text is no program.
-pub(crate) fn of_parsing(error: &ParseError) -> String {
-    at(error.position(), &parsing(error.err_type()))
+/// Why `text` is no program.
+pub(crate) fn of_parsing(error: &ParseError, text: &str) -> String {
+    let place = error.position();
+    match is_field(place, text) {
+        true => at(
+            place,
+            "things have no fields; facts and figures are asked for: attribute(pod, \"pod.namespace\")",
+        ),
+        false => at(place, &parsing(error.err_type())),
+    }
+}
+
+/// Whether a place is at the dot of `pod.namespace`, or behind it.
+fn is_field(place: Position, text: &str) -> bool {
+    let line = place.line().and_then(|line| text.lines().nth(line - 1));
+    let column = place.position().map(|column| column.saturating_sub(1));
+    let Some((line, column)) = line.zip(column) else { return false };
+    let signs: Vec<char> = line.chars().collect();
+    let is_name = |sign: Option<&char>| sign.is_some_and(|sign| sign.is_ascii_alphabetic() || *sign == '_');
+    [column, column.wrapping_sub(1)].into_iter().any(|dot| {
+        let before = dot.checked_sub(1).and_then(|before| signs.get(before));
+        let before = before.is_some_and(|sign| sign.is_ascii_alphanumeric() || matches!(sign, '_' | ')'));
+        signs.get(dot) == Some(&'.') && before && is_name(signs.get(dot + 1))
+    })
 }
 
 fn parsing(error: &ParseErrorType) -> String {
@@ -87,7 +108,7 @@ fn running(error: &EvalAltResult) -> String {
         | Kind::ErrorMismatchOutputType(expected, found, _) => {
             ["expected ", plain(expected), ", found ", plain(found)].concat()
         }
-        Kind::ErrorFor(_) => "for goes through a list of things, such as all(\"pod\")".into(),
+        Kind::ErrorFor(_) => "for goes through a list, such as all(\"pod\") or gauges(pod)".into(),
         Kind::ErrorArithmetic(text, _) => text.clone(),
         Kind::ErrorTooManyOperations(_) => "the program takes too many steps".into(),
         Kind::ErrorTooManyVariables(_) => "too many variables".into(),
@@ -115,6 +136,7 @@ fn plain(name: &str) -> &str {
         "i64" => "a thing",
         "char" => "a text",
         name if name.contains("str") || name.contains("Str") => "a text",
+        name if name.contains("Names") => "a list of names",
         name if name.contains("List") => "a list of things",
         name => name,
     }

@@ -46,7 +46,7 @@ fn test(given: &Arguments<'_, '_>, holds: impl FnOnce(&str, &str) -> bool) -> An
 }
 
 /// Each `*` of the pattern stands for any text.
-fn like(text: &str, pattern: &str) -> bool {
+pub(crate) fn like(text: &str, pattern: &str) -> bool {
     let mut parts = pattern.split('*');
     let Some(mut rest) = text.strip_prefix(parts.next().unwrap_or_default()) else { return false };
     let Some(last) = parts.next_back() else { return rest.is_empty() };

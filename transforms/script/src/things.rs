@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 use insights_sdk::{Batch, Entity};
 use rhai::Dynamic;
 
-use crate::arguments::{Answer, Arguments, List, number, text, thing};
+use crate::arguments::{Answer, Arguments, List, Names, number, text, thing};
 use crate::functions::Does;
 
 /// Answers a function about things; `None` where it is about something else.
@@ -25,9 +25,16 @@ pub(crate) fn call(does: Does, batch: &Batch, given: &Arguments<'_, '_>) -> Opti
         }),
         Does::Kind => given.thing(0, batch).map(|found| text(found.map(Entity::kind))),
         Does::Id => given.thing(0, batch).map(|found| text(found.map(Entity::id))),
-        Does::Count => given.list(0).map(|list| number(list.map(|list| list.things(batch).count() as f64))),
+        Does::Count => count(batch, given),
         _ => return None,
     })
+}
+
+fn count(batch: &Batch, given: &Arguments<'_, '_>) -> Answer {
+    if let Some(names) = given.value(0).try_cast::<Names>() {
+        return Ok(number(Some(names.len() as f64)));
+    }
+    Ok(number(given.list(0)?.map(|list| list.things(batch).count() as f64)))
 }
 
 fn all(batch: &Batch, given: &Arguments<'_, '_>) -> Answer {

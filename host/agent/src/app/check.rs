@@ -11,6 +11,8 @@ use crate::config::{Component, Config, Environment, Origin, Pipeline, Problem, R
 use crate::output;
 use crate::rollout::Snapshot;
 
+pub(super) use trial::sample_recording;
+
 /// `insightd check`: prints what the file comes to. With `environment`, files and directories of this machine count too.
 ///
 /// # Errors

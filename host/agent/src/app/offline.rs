@@ -48,10 +48,11 @@ pub fn diff(options: &cli::Diff) -> anyhow::Result<bool> {
         let sink = |_: &config::Sink| -> anyhow::Result<Box<dyn Sink>> { Ok(Box::new(events.clone())) };
         Ok::<_, anyhow::Error>((chains(config, Some(file), replaced, sink)?, events.clone()))
     };
-    let a = side(&config_a, &options.a, &[])?;
-    let b = side(&config_b, b, &options.component)?;
+    let (mut a, events_a) = side(&config_a, &options.a, &[])?;
+    let (mut b, events_b) = side(&config_b, b, &options.component)?;
     let mut recording = Reader::open(&options.recording).map_err(usage)?;
-    replay::diff(&mut recording, a, b, if options.all { Shown::All } else { Shown::First })
+    let shown = if options.all { Shown::All } else { Shown::First };
+    replay::diff(&mut recording, (&mut a, &events_a), (&mut b, &events_b), shown)
 }
 
 fn usage(error: impl std::fmt::Display) -> Usage {
@@ -59,7 +60,7 @@ fn usage(error: impl std::fmt::Display) -> Usage {
 }
 
 /// A configuration with the pipelines that are wanted, of every scope.
-fn configuration(file: Option<&Path>, pipeline: Option<&str>) -> Result<Config, Usage> {
+pub(super) fn configuration(file: Option<&Path>, pipeline: Option<&str>) -> Result<Config, Usage> {
     let environment = Environment::of_process();
     let mut config = match file {
         Some(file) => Config::load(file, &environment)?,
@@ -82,7 +83,7 @@ fn configuration(file: Option<&Path>, pipeline: Option<&str>) -> Result<Config, 
 
 /// The pipelines of a configuration over sinks that `sink` makes. A component that cannot be used is an error: what a
 /// built-in in its place would do says nothing of it.
-fn chains(
+pub(super) fn chains(
     config: &Config,
     file: Option<&Path>,
     replaced: &[(String, PathBuf)],

@@ -3,7 +3,7 @@
 use super::reader::{Item, Problems, Section, closest, integer, non_empty, one_of};
 use super::sinks::{Sink, SinkKind};
 use super::values::{self, Sha256};
-use super::yaml::{Data, Node, Position};
+use super::yaml::{Data, Entry, Node, Position};
 use crate::routes::{Grants, Pattern};
 
 /// A chain of transforms over one scope, and its outputs.
@@ -126,6 +126,30 @@ impl Settings {
     pub fn position(&self, key: &str) -> Option<Position> {
         self.node.as_ref().map(|node| node.nearest(key)).or(self.at)
     }
+
+    /// Where a line and a column of the text under a key stand, where they are lines of the file.
+    pub fn within(&self, key: &str, line: usize, column: usize) -> Option<Position> {
+        self.node.as_ref()?.within(key, line, column)
+    }
+
+    /// Sets a key that stands in no file.
+    pub fn set(&mut self, key: &str, value: serde_json::Value) {
+        let mut keys: serde_json::Map<String, serde_json::Value> =
+            serde_json::from_str(&self.text).unwrap_or_default();
+        keys.insert(key.into(), value);
+        self.text = serde_json::Value::Object(keys).to_string();
+    }
+
+    /// Values of texts that are files of their own, such as a program: lines and columns are theirs.
+    pub fn of_files(texts: &[(&str, &str)]) -> Self {
+        let at = Position { line: 1, column: 1 };
+        let entries = texts.iter().map(|(key, text)| {
+            let data = Data::Scalar { text: (*text).into(), plain: false };
+            Entry { key: (*key).into(), at, value: Node { at, block: Some(at), data } }
+        });
+        let node = Node { at, block: None, data: Data::Mapping(entries.collect()) };
+        Self { text: node.to_json().to_string(), at: Some(at), node: Some(node) }
+    }
 }
 
 impl std::fmt::Display for Component {
@@ -168,7 +192,8 @@ impl Pipeline {
 }
 
 impl Component {
-    fn builtin(name: &str, path: String) -> Self {
+    /// The built-in of that name without a configuration; `path` is for messages.
+    pub fn builtin(name: &str, path: String) -> Self {
         Self {
             origin: Origin::Builtin,
             name: name.into(),

@@ -40,6 +40,8 @@ impl From<Marker> for Position {
 pub struct Node {
     /// Where the value begins.
     pub at: Position,
+    /// Where the text of a block (`|`) without an anchor begins: its first line, behind the indentation.
+    pub block: Option<Position>,
     /// The value.
     pub data: Data,
 }
@@ -128,6 +130,21 @@ impl Node {
     /// The node under a path such as `metric_declarations[2].dimensions`, as far as it leads: the position of
     /// the nearest node that exists serves a message better than none.
     pub fn nearest(&self, path: &str) -> Position {
+        self.find(path).0
+    }
+
+    /// Where a line and a column of a text stand in the file, both from 1; `None` where the text is no block (`|`), or there
+    /// is none under the path.
+    pub fn within(&self, path: &str, line: usize, column: usize) -> Option<Position> {
+        let block = self.find(path).1?.block?;
+        Some(Position {
+            line: block.line.saturating_add(line).saturating_sub(1),
+            column: block.column.saturating_add(column).saturating_sub(1),
+        })
+    }
+
+    /// The position of the nearest node under a path, and the node itself where the path leads to one.
+    fn find(&self, path: &str) -> (Position, Option<&Self>) {
         let mut node = self;
         let mut at = self.at;
         for step in path.split(['.', '[']).filter(|step| !step.is_empty()) {
@@ -142,10 +159,10 @@ impl Node {
                     .map(|item| (item.at, item)),
                 Data::Scalar { .. } => None,
             };
-            let Some((found, value)) = next else { break };
+            let Some((found, value)) = next else { return (at, None) };
             (at, node) = (found, value);
         }
-        at
+        (at, Some(node))
     }
 }
 
@@ -193,6 +210,22 @@ mod tests {
             Position { line: 3, column: 1 },
             "the nearest that exists"
         );
+    }
+
+    #[test]
+    fn lines_of_a_block_are_lines_of_the_file() {
+        let text = "a:\n  - b: |\n      one\n        two\n    c: |-\n\n      (blank above)\n    d: >\n      folded\n    \
+                    e: &x |\n      anchored\n    f: *x\n    g: plain\n";
+        let root = parse(text).unwrap().unwrap();
+        let place = |path: &str, line, column| root.within(path, line, column).map(|at| (at.line, at.column));
+        assert_eq!(place("a[0].b", 1, 1), Some((3, 7)));
+        assert_eq!(place("a[0].b", 2, 3), Some((4, 9)));
+        assert_eq!(place("a[0].c", 2, 2), Some((7, 8)));
+        assert_eq!(place("a[0].d", 1, 1), None, "folded lines are no lines of the text");
+        assert_eq!(place("a[0].e", 1, 1), None, "the parser does not tell where it begins");
+        assert_eq!(place("a[0].f", 1, 1), None);
+        assert_eq!(place("a[0].g", 1, 1), None);
+        assert_eq!(place("a[0].nothing", 1, 1), None);
     }
 
     #[test]

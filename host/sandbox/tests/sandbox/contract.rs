@@ -15,7 +15,7 @@ fn refused(arena: &Arena, name: &str, native: &NativeCode) -> LoadError {
 /// Native code with these bytes.
 fn native(bytes: Vec<u8>) -> NativeCode {
     // SAFETY: every caller's bytes are refused before they run; that is what is tested.
-    unsafe { NativeCode::embedded(bytes.leak(), [0; 32]) }
+    unsafe { NativeCode::embedded(bytes, [0; 32]) }
 }
 
 #[test]

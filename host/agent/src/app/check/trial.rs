@@ -7,6 +7,7 @@ use insights_sdk::{Columns, Limits};
 use crate::assemble;
 use crate::config::{self, Config, Problem, Role, Scope};
 use crate::library::Library;
+use crate::recording::Header;
 use crate::rollout::shadow::{self, Chain, Yield};
 
 /// One batch a line, in the form of a golden case's batch.json. `"sample"` stands for the cluster's name.
@@ -46,12 +47,24 @@ pub(super) fn run(config: &Config, library: &mut Library) -> Result<Vec<Outcome>
 
 /// The samples, of the cluster that the configuration names.
 fn batches(config: &Config) -> Vec<(Scope, Columns)> {
+    let sample = sample(config);
+    let batches = sample.lines().filter_map(|line| Columns::from_json(line).ok());
+    batches.filter_map(|batch| Some((Scope::of(&batch.scope)?, batch))).collect()
+}
+
+/// The samples as a recording.
+pub(in crate::app) fn sample_recording(config: &Config) -> String {
+    let agent = env!("CARGO_PKG_VERSION").into();
+    let header = Header { agent, node: "sample".into(), redacted: Vec::new() };
+    format!("{}\n{}", header.line(), sample(config))
+}
+
+/// One batch a line: a node's and a cluster's.
+fn sample(config: &Config) -> String {
     let cluster = config.node.cluster_name.as_deref().unwrap_or("sample");
     let cluster = serde_json::Value::from(cluster).to_string();
     let orchestrator = serde_json::Value::from(config.node.orchestrator.as_str()).to_string();
-    let sample = SAMPLE.replace("\"eks\"", &orchestrator).replace("\"sample\"", &cluster);
-    let batches = sample.lines().filter_map(|line| Columns::from_json(line).ok());
-    batches.filter_map(|batch| Some((Scope::of(&batch.scope)?, batch))).collect()
+    SAMPLE.replace("\"eks\"", &orchestrator).replace("\"sample\"", &cluster)
 }
 
 impl Outcome {

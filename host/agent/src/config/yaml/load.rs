@@ -91,9 +91,14 @@ impl<'a> Loader<'a> {
 
     fn node(&mut self, event: Event<'a>, at: Position, depth: usize) -> Result<Node, SyntaxError> {
         check_depth(depth, at)?;
+        let mut block = None;
         let (anchor, tag, data) = match event {
             Event::Scalar(text, style, anchor, tag) => {
                 self.spend(scalar_bytes(&text), at)?;
+                // With an anchor the parser gives the anchor's place.
+                if style == ScalarStyle::Literal && anchor == 0 {
+                    block = Some(block_start(&text, at));
+                }
                 let plain = style == ScalarStyle::Plain;
                 (anchor, tag, Data::Scalar { text: text.into_owned(), plain })
             }
@@ -114,7 +119,7 @@ impl<'a> Loader<'a> {
                 format!("the tag {}{}: a configuration has no tags", tag.handle, tag.suffix),
             ));
         }
-        let node = Node { at, data };
+        let node = Node { at, block, data };
         if anchor != 0 {
             let (bytes, height) = measure(&node);
             self.spend(bytes, at)?;
@@ -179,6 +184,12 @@ fn distinct(entries: &[Entry]) -> Result<(), SyntaxError> {
             Err(error(second.at, message))
         }
     }
+}
+
+/// Where the text of a block begins: the parser gives the place of its first line that is not blank.
+fn block_start(text: &str, first: Position) -> Position {
+    let blank = text.len() - text.trim_start_matches('\n').len();
+    Position { line: first.line.saturating_sub(blank), column: first.column }
 }
 
 fn check_depth(depth: usize, at: Position) -> Result<(), SyntaxError> {

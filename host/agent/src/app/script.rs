@@ -1,0 +1,89 @@
+//! `insightd script try`: a program of the component `script` over a recording, without a configuration of its own.
+
+use std::fs::File;
+use std::io::{self, Cursor, Read as _};
+use std::path::Path;
+
+use anyhow::bail;
+
+use super::Usage;
+use super::check::sample_recording;
+use super::offline::{chains, configuration};
+use crate::cli;
+use crate::config::{Component, Config, OnFailure, Settings, Sink, Stage};
+use crate::logging;
+use crate::output;
+use crate::recording::Reader;
+use crate::replay::{self, Collect, Shown};
+
+/// Longest program, bytes; one more is enough for the component to say that it is too long.
+const LONGEST: u64 = 65_535;
+/// What a program may remember from batch to batch.
+const STATE_BYTES: u64 = 1 << 20;
+
+/// `insightd script try`.
+///
+/// # Errors
+/// [`Usage`]: no program, no recording, a program with mistakes; a run of the program that failed.
+pub fn try_script(options: &cli::Try) -> anyhow::Result<()> {
+    let text = program(&options.program)
+        .map_err(|error| Usage(format!("{}: {error}", options.program.display())))?;
+    let without = configuration(options.config.as_deref(), options.pipeline.as_deref())?;
+    logging::start(&without.log);
+    let with = with_program(&without, &text, options)?;
+    let mut recording = match &options.recording {
+        Some(file) => Reader::open(file).map_err(|error| Usage(error.to_string()))?,
+        None => Reader::new("the sample".into(), Box::new(Cursor::new(sample_recording(&without)))),
+    };
+    let side = |config: &Config, file: Option<&Path>| {
+        let events = Collect::default();
+        let sink = |_: &Sink| -> anyhow::Result<Box<dyn crate::sinks::Sink>> { Ok(Box::new(events.clone())) };
+        Ok::<_, anyhow::Error>((chains(config, file, &[], sink)?, events.clone()))
+    };
+    let (mut a, events_a) = side(&without, options.config.as_deref())?;
+    let (mut b, events_b) = side(&with, Some(&options.program))?;
+    let shown = if options.all { Shown::All } else { Shown::First };
+    output::complain(format_args!("A is without the program, B with it"));
+    replay::diff(&mut recording, (&mut a, &events_a), (&mut b, &events_b), shown)?;
+    match b.failures() {
+        0 => Ok(()),
+        failures => {
+            bail!("batches on which the program failed: {failures}; the lines above say where and why")
+        }
+    }
+}
+
+fn program(file: &Path) -> io::Result<String> {
+    let mut text = String::new();
+    match file.to_str() {
+        Some("-") => io::stdin().take(LONGEST + 1).read_to_string(&mut text)?,
+        _ => File::open(file)?.take(LONGEST + 1).read_to_string(&mut text)?,
+    };
+    Ok(text)
+}
+
+/// The configuration with the program in each of its pipelines.
+fn with_program(config: &Config, text: &str, options: &cli::Try) -> Result<Config, Usage> {
+    let mut with = config.clone();
+    let mut found = false;
+    for (place, pipeline) in with.pipelines.iter_mut().enumerate() {
+        let names = || pipeline.transforms.iter().map(|stage| stage.component.name.as_str());
+        let at = match &options.before {
+            None => Some(pipeline.transforms.len()),
+            Some(before) => names().position(|name| name == before),
+        };
+        let Some(at) = at else { continue };
+        let mut settings = Settings::of_files(&[("program", text)]);
+        settings.set("explain", true.into());
+        settings.set("kinds", options.kind.clone().into());
+        let path = format!("pipelines[{place}].transforms[{at}]");
+        let mut component = Component::builtin("script", path);
+        (component.settings, component.state_bytes) = (settings, Some(STATE_BYTES));
+        pipeline.transforms.insert(at, Stage { component, on_failure: OnFailure::Skip });
+        found = true;
+    }
+    match (found, &options.before) {
+        (false, Some(before)) => Err(Usage(format!("--before {before}: no pipeline has this transform"))),
+        _ => Ok(with),
+    }
+}

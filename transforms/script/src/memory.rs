@@ -1,0 +1,94 @@
+//! What a program remembers of a thing from tick to tick.
+//!
+//! A value is kept under its name and the thing's place in the batch, and forgotten when the thing is gone: a program cannot
+//! fill the space with what nobody asks for again.
+
+use alloc::collections::BTreeSet;
+use alloc::string::String;
+
+use insights_sdk::{Batch, Entity, json, state};
+use rhai::{Dynamic, ImmutableString};
+
+use crate::arguments::{Answer, Arguments, kind_of, number, text};
+use crate::functions::Does;
+
+/// Answers a function about what is remembered; `None` where it is about something else.
+pub(crate) fn call(does: Does, batch: &Batch, given: &Arguments<'_, '_>) -> Option<Answer> {
+    Some(match does {
+        Does::Recall => recall(batch, given),
+        Does::Remember => remember(batch, given),
+        _ => return None,
+    })
+}
+
+fn recall(batch: &Batch, given: &Arguments<'_, '_>) -> Answer {
+    let found = given.thing(0, batch)?;
+    let name = name(given)?;
+    let stored = found.and_then(|found| state::get_bytes(&key(found, &name)));
+    let Some(value) = stored.as_deref().and_then(|bytes| json::parse(core::str::from_utf8(bytes).ok()?).ok())
+    else {
+        return Ok(Dynamic::UNIT);
+    };
+    Ok(match &value {
+        json::Value::String(value) => text(Some(value)),
+        json::Value::Bool(flag) => (*flag).into(),
+        value => number(value.as_f64()),
+    })
+}
+
+/// An absent value is forgotten.
+fn remember(batch: &Batch, given: &Arguments<'_, '_>) -> Answer {
+    let found = given.thing(0, batch)?;
+    let name = name(given)?;
+    let value = given.value(2);
+    let Some(found) = found else { return Ok(Dynamic::UNIT) };
+    let key = key(found, &name);
+    if value.is_unit() {
+        state::remove(&key);
+        return Ok(Dynamic::UNIT);
+    }
+    let stored = if let Ok(number) = value.as_float() {
+        state::put(&key, &number)
+    } else if let Ok(flag) = value.as_bool() {
+        state::put(&key, &flag)
+    } else if let Ok(text) = value.as_immutable_string_ref() {
+        state::put(&key, &String::from(text.as_str()))
+    } else {
+        let found = kind_of(&value);
+        return Err(["argument 3 must be a text, a number, true or false, found ", found].concat());
+    };
+    stored.map(|()| Dynamic::UNIT)
+}
+
+/// Forgets what was remembered of things that are no more.
+pub(crate) fn forget_gone(batch: &Batch) {
+    let live: BTreeSet<String> = batch.entities().into_iter().map(path).collect();
+    state::retain("", |key| key.split_once(' ').is_some_and(|(_, path)| live.contains(path)));
+}
+
+/// The name first: it holds no space, kinds and ids may.
+fn key(found: Entity<'_>, name: &str) -> String {
+    [name, " ", &path(found)].concat()
+}
+
+/// Kind and id of a thing and of what it is part of, such as `pod=u1/container=u1/app`: ids such as `eth0` and `rootfs` are there
+/// once for each pod. Without the node and the cluster, which are above everything.
+fn path(found: Entity<'_>) -> String {
+    let mut path = [found.kind(), "=", found.id()].concat();
+    let mut next = found.parent();
+    while let Some(above) = next {
+        if !matches!(above.kind(), "node" | "cluster") {
+            path = [above.kind(), "=", above.id(), "/", &path].concat();
+        }
+        next = above.parent();
+    }
+    path
+}
+
+fn name(given: &Arguments<'_, '_>) -> Result<ImmutableString, String> {
+    let name = given.name(1)?;
+    match name.is_empty() || name.contains(' ') {
+        true => Err("argument 2 must be a name without spaces".into()),
+        false => Ok(name),
+    }
+}

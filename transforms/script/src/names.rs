@@ -1,0 +1,69 @@
+//! Names of the facts and figures that a thing has, by pattern.
+
+use alloc::borrow::ToOwned;
+use alloc::collections::BTreeSet;
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use insights_sdk::{Batch, Entity};
+
+use crate::arguments::{Answer, Arguments, Names};
+use crate::facts::LABEL;
+use crate::functions::Does;
+use crate::texts::like;
+
+/// Answers a function about names; `None` where it is about something else.
+pub(crate) fn call(does: Does, batch: &Batch, given: &Arguments<'_, '_>) -> Option<Answer> {
+    Some(match does {
+        Does::Attributes => names(batch, given, |found| of(found.attributes())),
+        Does::Gauges => names(batch, given, |found| of(found.gauges())),
+        Does::Counters => names(batch, given, |found| of(found.counters())),
+        _ => return None,
+    })
+}
+
+fn of<T>(rows: Vec<(&str, T)>) -> Vec<&str> {
+    rows.into_iter().map(|(name, _)| name).collect()
+}
+
+/// Those that fit one of the patterns; all of them without a pattern. No names where the thing is absent.
+fn names<'b>(
+    batch: &'b Batch,
+    given: &Arguments<'_, '_>,
+    all: impl FnOnce(Entity<'b>) -> Vec<&'b str>,
+) -> Answer {
+    let found = given.thing(0, batch)?;
+    let patterns: Vec<String> = given.names(1)?;
+    let fits = |name: &str| patterns.is_empty() || patterns.iter().any(|pattern| like(name, pattern));
+    Ok(Names::of(found.map(all).unwrap_or_default().into_iter().filter(|name| fits(name))))
+}
+
+/// The name that a function asks a thing for, and whether the thing has it; `None` where it asks for none, or the thing is
+/// absent. A rate that is not known yet is there all the same.
+pub(crate) fn asked(does: Does, batch: &Batch, given: &Arguments<'_, '_>) -> Option<(String, bool)> {
+    let found = given.thing(0, batch).ok().flatten()?;
+    let name = given.name(1).ok()?;
+    let name = name.as_str();
+    Some(match does {
+        Does::Attribute => (name.to_owned(), found.attribute(name).is_some()),
+        Does::Label => {
+            let key = [LABEL, name].concat();
+            let is_there = found.attribute(&key).is_some();
+            (key, is_there)
+        }
+        Does::Gauge => (name.to_owned(), found.gauge(name).is_some()),
+        Does::Counter | Does::Rate | Does::Delta => (name.to_owned(), found.counter(name).is_some()),
+        _ => return None,
+    })
+}
+
+/// All names of a batch.
+pub(crate) fn all(batch: &Batch) -> BTreeSet<&str> {
+    let mut names = BTreeSet::new();
+    for entity in batch.entities() {
+        names.extend(of(entity.attributes()));
+        names.extend(of(entity.gauges()));
+        names.extend(of(entity.counters()));
+    }
+    names
+}

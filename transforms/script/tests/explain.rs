@@ -1,0 +1,61 @@
+//! What `explain` tells of names that nothing has.
+#![allow(clippy::unwrap_used, reason = "tests")]
+
+use insightd_script::Script;
+use insights_sdk::{Batch, Counter, Transform, json, log};
+
+const PROGRAM: &str = r#"
+    for pod in all("pod") {
+        attribute(pod, "pod.namespce");
+        attribute(pod, "pod.name");
+        label(pod, "team");
+        gauge(pod, "memory.usage");
+        rate(pod, "cpu.usage_ns");
+        gauge(absent, "never.asked");
+        gauge(pod, "xyz");
+    }
+"#;
+
+fn batch() -> Batch {
+    let batch = Batch::new("node", "n1", 1_700_000_000_000, 60_000);
+    let node = batch.add("node", "n1", None);
+    let first = batch.add("pod", "u1", Some(node));
+    first.set_attribute("pod.name", "web");
+    first.set_attribute("pod.namespace", "shop");
+    first.set_gauge("memory.usage_bytes", 5.0);
+    // No growth yet: the figure is there all the same.
+    first.set_counter("cpu.usage_ns", Counter::first(7));
+    let second = batch.add("pod", "u2", Some(node));
+    second.set_attribute("label.team", "checkout");
+    batch
+}
+
+fn told(explain: bool) -> Vec<String> {
+    let mut config = Vec::new();
+    let fields = vec![
+        ("program".to_string(), json::Value::String(PROGRAM.to_string())),
+        ("explain".to_string(), json::Value::Bool(explain)),
+    ];
+    json::write_value(&mut config, &json::Value::Object(fields));
+    let script = insights_sdk::configure(&String::from_utf8(config).unwrap(), Script::configure).unwrap();
+    let (result, lines) = log::capture(|| script.process_owned(batch()));
+    result.unwrap();
+    lines.into_iter().map(|(_, line)| line).collect()
+}
+
+#[test]
+fn names_that_nothing_has_are_told_with_the_nearest() {
+    assert_eq!(
+        told(true),
+        [
+            "nothing that was asked for `memory.usage` has it; is `memory.usage_bytes` meant?",
+            "nothing that was asked for `pod.namespce` has it; is `pod.namespace` meant?",
+            "nothing that was asked for `xyz` has it",
+        ]
+    );
+}
+
+#[test]
+fn nothing_is_told_without_being_asked() {
+    assert!(told(false).is_empty());
+}
