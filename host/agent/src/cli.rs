@@ -208,6 +208,16 @@ pub struct Replay {
     /// Only the pipeline of this name.
     #[arg(long, value_name = "NAME")]
     pub pipeline: Option<String>,
+    /// In place of events: write what this component sees of the last batch as a golden case. `utilization`,
+    /// `builtin:utilization`, `transform-2`, `output-1`; with PIPELINE/ before it where several pipelines have one
+    #[arg(long, value_name = "PLACE", requires = "as_case")]
+    pub until: Option<String>,
+    /// The folder of the golden case: batch.json, config.json and, where there is something, state.json and limits.json
+    #[arg(long, value_name = "FOLDER", requires = "until")]
+    pub as_case: Option<PathBuf>,
+    /// Cut the case to this pod, NAME or NAMESPACE/NAME, with its node, cgroups, containers and owners
+    #[arg(long, value_name = "NAME", requires = "as_case")]
+    pub pod: Option<String>,
 }
 
 /// Options of `diff`.

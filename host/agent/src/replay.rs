@@ -1,7 +1,9 @@
 //! Recordings through chains, without a node: for testing, comparing and measuring.
 
+mod case;
 mod chains;
 mod collect;
+mod cut;
 mod event;
 mod lines;
 mod matching;
@@ -16,6 +18,7 @@ use crate::app::Usage;
 use crate::output;
 use crate::recording::Reader;
 
+pub use case::{Wanted, write_case};
 pub use chains::Chains;
 pub use collect::Collect;
 pub use report::Shown;

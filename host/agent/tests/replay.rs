@@ -260,3 +260,106 @@ fn a_component_is_compared_with_another_version_of_it() {
     assert_eq!(other.status.code(), Some(1), "{}", text(&other.stderr));
     assert!(text(&other.stdout).contains("\n- "), "{}", text(&other.stdout));
 }
+
+/// The command of the guide's example, run on a recorded node with a pod of it.
+#[test]
+fn the_example_of_a_golden_case() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let guide = fs::read_to_string(top().join("docs/authors.md")).expect("the guide");
+    let (_, after) = guide.split_once("<!-- as-case -->").expect("an example");
+    let command = after.lines().find(|line| line.starts_with("insightd replay ")).expect("a command");
+    let (recording, _) = recorded(folder.path(), "v2-systemd", &[]);
+    let raw = Batch::from_columns(batches(&recording).remove(0));
+    let pod = raw.of_kind("pod").into_iter().find(|pod| !pod.children_of_kind("container").is_empty());
+    let name = pod.and_then(|pod| pod.attribute("pod.name")).expect("a pod with containers").to_owned();
+    let config = folder.path().join("insightd.yaml");
+    fs::write(&config, "").expect("can be written");
+    let case = folder.path().join("tests/golden/one_pod");
+    let arguments: Vec<&str> = command
+        .split_whitespace()
+        .skip(1)
+        .map(|word| match word {
+            "node.jsonl" => argument(&recording),
+            "insightd.yaml" => argument(&config),
+            "tests/golden/one_pod" => argument(&case),
+            "web" => &name,
+            word => word,
+        })
+        .collect();
+    let (events, log) = good(&arguments);
+    assert!(events.is_empty(), "{events}");
+    assert!(log.contains("batch.json, config.json") && log.contains("builtin:utilization"), "{log}");
+
+    let text = fs::read_to_string(case.join("batch.json")).expect("a batch");
+    assert!(text.len() < 20_000, "{} bytes are too many to be read", text.len());
+    let batch = Batch::from_columns(Columns::from_json(&text).expect("a batch"));
+    let pods = batch.of_kind("pod");
+    assert_eq!(pods.len(), 1);
+    assert_eq!(pods[0].attribute("Type"), Some("Pod"), "decorate has run");
+    assert_eq!(pods[0].gauge("pod_cpu_utilization"), None, "utilization has not");
+    assert!(pods[0].counter("cpu.usage_ns").is_some_and(|cpu| cpu.delta().is_some()));
+    assert!(batch.node().is_some_and(|node| node.gauge("node.cpu_count").is_some()));
+
+    // What the guide goes on with.
+    let component = top().join("target/transforms/utilization.wasm");
+    let bless = ["transform", "test", argument(folder.path()), "--wasm", argument(&component), "--bless"];
+    if component.is_file() {
+        good(&bless);
+        let expected = fs::read_to_string(case.join("expected.json")).expect("an expectation");
+        assert!(expected.contains("pod_cpu_utilization"), "{expected}");
+    } else {
+        println!("SKIPPED: {} is not built", component.display());
+    }
+
+    let again = insightd(&arguments);
+    assert_eq!(again.status.code(), Some(64));
+    assert!(text_of(&again).contains("is not empty; nothing is overwritten"), "{}", text_of(&again));
+}
+
+#[test]
+fn cases_of_other_places() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (recording, _) = recorded(folder.path(), "v2-systemd", &[]);
+    let case = |name: &str, until: &str, more: &[&str]| {
+        let at = folder.path().join(name);
+        let arguments = ["replay", argument(&recording), "--until", until, "--as-case", argument(&at)];
+        (insightd(&[&arguments[..], more].concat()), at)
+    };
+    let (output, at) = case("raw", "node/transform-1", &["--pipeline", "node"]);
+    assert!(output.status.success(), "{}", text_of(&output));
+    let raw = fs::read_to_string(at.join("batch.json")).expect("a batch");
+    let raw = Columns::from_json(&raw).expect("a batch");
+    assert_eq!(raw.entity_count(), batches(&recording)[0].entity_count(), "the first stage sees it all");
+
+    let (output, at) = case("bytes", "output-1", &["--pipeline", "node"]);
+    assert!(output.status.success(), "{}", text_of(&output));
+    assert!(fs::read_to_string(at.join("limits.json")).expect("limits").contains("max_event_bytes"));
+    assert!(fs::read_to_string(at.join("batch.json")).expect("a batch").contains("pod_cpu_utilization"));
+
+    // Two pipelines of a node's batches, each with the shipped components.
+    let (config, pipelines) = (folder.path().join("two.yaml"), ["a", "b"].map(|name| {
+        format!("- name: {name}\n  transforms: [{{use: 'builtin:decorate'}}, {{use: 'builtin:utilization'}}]\n  outputs: [{{formatter: {{use: 'builtin:emf'}}, sink: stdout}}]\n")
+    }));
+    fs::write(&config, format!("pipelines:\n{}", pipelines.concat())).expect("can be written");
+    let two = ["--config", argument(&config)];
+    let (output, at) = case("two", "utilization", &two);
+    assert_eq!(output.status.code(), Some(64), "{}", text_of(&output));
+    let why = "may be any of a/builtin:utilization (a/transform-2), b/builtin:utilization (b/transform-2)";
+    assert!(text_of(&output).contains(why) && !at.exists(), "{}", text_of(&output));
+    let (output, _) = case("two", "b/builtin:utilization", &two);
+    assert!(output.status.success(), "{}", text_of(&output));
+
+    for (until, more, why) in [
+        ("nothing", &[][..], "there is no such place; there are: "),
+        ("cluster/output-1", &[][..], "the recording has no batch for the pipeline of `cluster/output-1`"),
+        ("utilization", &["--pod", "nobody"][..], "there is no pod `nobody` in the batch; there are: "),
+    ] {
+        let (output, at) = case("bad", until, more);
+        assert_eq!(output.status.code(), Some(64), "{}", text_of(&output));
+        assert!(text_of(&output).contains(why) && !at.exists(), "{}", text_of(&output));
+    }
+}
+
+fn text_of(output: &Output) -> String {
+    text(&output.stderr)
+}

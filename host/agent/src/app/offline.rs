@@ -10,7 +10,7 @@ use crate::config::{self, Config, Environment, Origin, Report, Role, SinkKind, W
 use crate::library::{self, FileError};
 use crate::logging;
 use crate::recording::Reader;
-use crate::replay::{self, Chains, Collect, Shown};
+use crate::replay::{self, Chains, Collect, Shown, Wanted};
 use crate::rollout::Snapshot;
 use crate::sinks::{Sink, SinkSet, Stdout};
 
@@ -21,6 +21,14 @@ use crate::sinks::{Sink, SinkSet, Stdout};
 pub fn replay(options: &cli::Replay) -> anyhow::Result<()> {
     let config = configuration(options.config.as_deref(), options.pipeline.as_deref())?;
     logging::start(&config.log);
+    if let (Some(until), Some(folder)) = (&options.until, &options.as_case) {
+        let events = Collect::default();
+        let sink = |_: &config::Sink| -> anyhow::Result<Box<dyn Sink>> { Ok(Box::new(events.clone())) };
+        let mut chains = chains(&config, options.config.as_deref(), &options.component, sink)?;
+        let mut recording = Reader::open(&options.recording).map_err(usage)?;
+        let wanted = Wanted { until, folder, pod: options.pod.as_deref() };
+        return replay::write_case(&mut recording, &mut chains, &events, &wanted);
+    }
     let stdout = |sink: &config::Sink| -> anyhow::Result<Box<dyn Sink>> {
         let pretty = match sink.kind {
             SinkKind::Stdout { pretty } => pretty,

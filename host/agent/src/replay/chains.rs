@@ -1,8 +1,11 @@
 //! Pipelines with their sinks, run batch by batch.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
-use insights_sdk::{Batch, Columns};
+use anyhow::bail;
+use insights_sdk::state::Space;
+use insights_sdk::{Batch, Columns, Limits};
 
 use crate::config::Scope;
 use crate::counters::Counters;
@@ -22,6 +25,30 @@ pub struct Chains {
     cluster_name: Option<String>,
     /// Batches that no pipeline is for, by scope.
     left_out: BTreeMap<String, u64>,
+}
+
+/// Where a component stands: its pipeline, and the number of stages before it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Position {
+    pipeline: usize,
+    stages_before: usize,
+    /// Of an output, its number.
+    output: Option<usize>,
+}
+
+/// What a component is given.
+#[derive(Debug)]
+pub(super) struct Seen {
+    /// Name of the place, as `insightd status` has it.
+    pub(super) place: String,
+    /// The batch.
+    pub(super) batch: Columns,
+    /// Its configuration.
+    pub(super) config: String,
+    /// What it remembers from the batches before.
+    pub(super) state: Arc<Space>,
+    /// Of a formatter, what the sink takes.
+    pub(super) limits: Option<Limits>,
 }
 
 impl Chains {
@@ -48,10 +75,7 @@ impl Chains {
             *self.left_out.entry(batch.scope).or_default() += 1;
             return Ok(());
         };
-        let batch = match &self.cluster_name {
-            Some(name) => named(batch, name),
-            None => batch,
-        };
+        let batch = self.with_name(batch);
         let Self { pipelines, sinks, states, counters, .. } = self;
         let time_unix_ms = batch.time_unix_ms;
         pipeline::run_scope(
@@ -64,6 +88,89 @@ impl Chains {
         // What a recording made is remembered from batch to batch, and forgotten at the end.
         states.end_tick(time_unix_ms, true);
         if sinks.end_tick(counters) { Ok(()) } else { Err(WorkError::SinksClosed) }
+    }
+
+    fn with_name(&self, batch: Columns) -> Columns {
+        match &self.cluster_name {
+            Some(name) => named(batch, name),
+            None => batch,
+        }
+    }
+
+    /// Finds the places that a text may mean: what runs there (`utilization`, `builtin:utilization`,
+    /// `node/builtin:utilization`) or their number (`transform-2`, `output-1`, `node/transform-2`). Each has its name for the
+    /// user.
+    ///
+    /// # Errors
+    /// A text for the user, where there is none.
+    pub(super) fn find(&self, wanted: &str) -> Result<Vec<(Position, String)>, String> {
+        let mut found = Vec::new();
+        let mut known = Vec::new();
+        for (index, pipeline) in self.pipelines.iter().enumerate() {
+            for place in pipeline.places() {
+                let (number, stages_before, output) = match place {
+                    pipeline::Place::Stage(number, _) => (format!("transform-{number}"), number - 1, None),
+                    pipeline::Place::Output(number, _) => {
+                        (format!("output-{number}"), pipeline.stages.len(), Some(number - 1))
+                    }
+                };
+                let name = place.slot().name();
+                let component = name.strip_prefix(&*pipeline.name).and_then(|rest| rest.strip_prefix('/'));
+                let component = component.unwrap_or(name);
+                let bare = component.split_once(':').map_or(component, |(_, bare)| bare);
+                let within = format!("{}/{number}", pipeline.name);
+                if [name, component, bare, &number, &within].contains(&wanted) {
+                    found.push((
+                        Position { pipeline: index, stages_before, output },
+                        format!("{name} ({within})"),
+                    ));
+                }
+                known.push(format!("{name} ({within})"));
+            }
+        }
+        if found.is_empty() {
+            return Err(format!("--until {wanted}: there is no such place; there are: {}", known.join(", ")));
+        }
+        Ok(found)
+    }
+
+    /// Returns true if the batch is one for the pipeline of a place.
+    pub(super) fn is_for(&self, position: Position, batch: &Columns) -> bool {
+        let pipeline = self.pipelines.get(position.pipeline);
+        pipeline.is_some_and(|pipeline| Scope::of(&batch.scope) == Some(pipeline.scope))
+    }
+
+    /// Runs a batch through the stages before a place. What they remember is as after the last batch of
+    /// [`run`](Self::run), and stays so.
+    ///
+    /// # Errors
+    /// A stage that fails, or that ends the batch.
+    pub(super) fn see(&self, position: Position, batch: Columns) -> anyhow::Result<Seen> {
+        let mut batch = self.with_name(batch);
+        let states = self.states.snapshots();
+        let Some(pipeline) = self.pipelines.get(position.pipeline) else { bail!("no such pipeline") };
+        let chain = pipeline.chain(&|sink| self.sinks.limits(sink));
+        for stage in chain.stages.iter().take(position.stages_before) {
+            let Some((component, config)) = &stage.component else { continue };
+            let state = stage.grant.as_ref().map(|grant| grant.shadow(&batch, &states));
+            match component.process_with(config, &batch, state.as_ref()) {
+                Ok((next, _)) => batch = next,
+                Err(error) => bail!("{} fails on this batch: {error}", stage.place),
+            }
+        }
+        let (place, component, grant, limits) =
+            match position.output.and_then(|number| chain.outputs.get(number)) {
+                Some(output) => (&output.place, &output.component, &output.grant, Some(output.limits)),
+                None => match chain.stages.get(position.stages_before) {
+                    Some(stage) => (&stage.place, &stage.component, &stage.grant, None),
+                    None => bail!("no such place"),
+                },
+            };
+        let Some((_, config)) = component else {
+            bail!("{place} is given up: it failed on the batches before, as the lines above say");
+        };
+        let state = grant.as_ref().map(|grant| grant.shadow(&batch, &states).space).unwrap_or_default();
+        Ok(Seen { place: place.clone(), config: config.clone(), state, limits, batch })
     }
 
     /// What was counted.
