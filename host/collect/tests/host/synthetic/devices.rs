@@ -215,3 +215,42 @@ fn processors_are_counted_wherever_the_kernel_names_them() {
     host.file("sys/devices/system/cpu/online", "0-2,5\n");
     assert_eq!(count(&host), (Some(4.0), 0));
 }
+
+#[test]
+fn a_listing_that_fails_makes_no_disk_or_interface_start_anew() {
+    let host = Host::v2();
+    host.file("sys/block/sda/dev", "8:0\n");
+    host.file("sys/devices/x/eth0/uevent", "DEVTYPE=wlan\n");
+    fs::create_dir_all(host.path().join("sys/class/net")).unwrap();
+    std::os::unix::fs::symlink("../../devices/x/eth0", host.path().join("sys/class/net/eth0")).unwrap();
+    host.file("sys/fs/cgroup/cpu.stat", "usage_usec 5\n");
+    host.file("sys/fs/cgroup/io.stat", "8:0 rbytes=10 wbytes=20 rios=1 wios=2\n");
+    let mut collector = collector(host.path());
+    sample(&mut collector).no_problems();
+    for path in ["sys/block", "sys/class/net"] {
+        host.remove(path);
+        // a link that leads to itself cannot be opened
+        std::os::unix::fs::symlink(path.rsplit('/').next().unwrap(), host.path().join(path)).unwrap();
+    }
+    let view = sample(&mut collector);
+    let (_, previous) = view.find("disk", "/dev/sda").unwrap().counter("io.read_bytes").unwrap();
+    assert_eq!(previous.map(|(value, _)| value), Some(10));
+    let eth0 = view.find("interface", "eth0").unwrap();
+    assert!(eth0.counter("network.rx_bytes").unwrap().1.is_some());
+    assert_eq!(eth0.attribute("interface.kind"), Some("wlan"));
+    let said: Vec<_> = view.report.problems.iter().map(|problem| problem.path.as_str()).collect();
+    assert_eq!(said, ["/sys/class/net", "/sys/block"]);
+}
+
+#[test]
+fn a_device_whose_number_cannot_be_read_is_told() {
+    let host = Host::v2();
+    host.file("sys/block/sda/dev", "8:0\n");
+    host.file("sys/block/sdb/dev", "(unknown)\n");
+    // reading a directory is refused to root as well
+    fs::create_dir_all(host.path().join("sys/block/sdc/dev")).unwrap();
+    let view = sample(&mut collector(host.path()));
+    let mut said: Vec<_> = view.report.problems.iter().map(|problem| problem.path.as_str()).collect();
+    said.sort_unstable();
+    assert_eq!(said, ["/sys/block/sdb/dev", "/sys/block/sdc/dev"]);
+}

@@ -1,7 +1,7 @@
 //! How the node's interfaces relate, and which network is a pod's.
 
 use std::fs;
-use std::os::unix::fs::symlink;
+use std::os::unix::fs::{MetadataExt, symlink};
 
 use super::{A, B, Host, container};
 use crate::view::{View, collector, sample};
@@ -170,8 +170,10 @@ fn most_processes_at_the_top_of_a_container_decide() {
 #[test]
 fn most_containers_decide_and_the_oldest_where_they_are_at_odds() {
     let host = Host::v2();
-    // made first, so of the lowest inode
-    let (first, second) = (container(A), container(B));
+    // real cgroups have inode numbers that grow; those of a file system may be given in any order
+    let inode = |id: &str| fs::metadata(host.path().join("sys/fs/cgroup").join(container(id))).unwrap().ino();
+    let (first, second) = if inode(A) < inode(B) { (A, B) } else { (B, A) };
+    let (first, second) = (container(first), container(second));
     host.apart(30, 1);
     host.apart(500, 100);
     host.joins(501, 500);
