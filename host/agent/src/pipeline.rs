@@ -170,9 +170,6 @@ impl Output {
             }
             return;
         };
-        if let Some(grant) = &self.grant {
-            states.changed(grant, (&batch.scope, &batch.scope_id), changes);
-        }
         let (events, kept_back) = gate::admit(&payloads, &self.grants, self.quota);
         if !permit() {
             let lost = Lost { lead_lost: events.len() as u64, ..Lost::default() };
@@ -187,7 +184,12 @@ impl Output {
         }
         self.flow.events += events.len() as u64;
         self.flow.bytes += events.iter().map(|event| event.bytes.len() as u64).sum::<u64>();
-        sinks.accept(self.sink, &payloads.content_type, &mut events.into_iter(), counters);
+        let given = events.len() as u64;
+        let refused = sinks.accept(self.sink, &payloads.content_type, &mut events.into_iter(), counters);
+        if refused == 0 || refused < given {
+            let scope = (&*batch.scope, &*batch.scope_id);
+            states.delivered(self.sink, self.grant.as_ref(), scope, changes);
+        }
         if !kept_back.any() {
             return;
         }
@@ -302,6 +304,7 @@ impl Pipeline {
     /// Runs a batch through the chain and hands the result to the outputs, unless `permit`, which is asked
     /// directly before each, says no.
     pub fn run(&mut self, mut batch: Columns, permit: Permit<'_>, to: &mut Delivery<'_>) {
+        to.states.begin(&self.name);
         // One for all of them: what a stage returns decides how long the others take.
         let Some(budget) = self.places().next().map(|place| place.slot().budget(to.stop)) else { return };
         for stage in &mut self.stages {

@@ -50,6 +50,8 @@ pub struct Delivered {
     pub bytes: u64,
     /// Events that are lost.
     pub lost: u64,
+    /// Events that a spool did not take, which are among those that it tells of as lost later.
+    pub untaken: u64,
     /// Why, or what else went wrong; the first of several.
     pub error: Option<SinkError>,
 }
@@ -60,6 +62,7 @@ impl Delivered {
         self.events += other.events;
         self.bytes += other.bytes;
         self.lost += other.lost;
+        self.untaken += other.untaken;
         self.error = self.error.take().or(other.error);
     }
 }

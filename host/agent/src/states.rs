@@ -1,4 +1,6 @@
-//! What transforms remember: given to their calls, committed once a tick's outputs are accepted.
+//! What transforms remember: given to their calls, committed once outputs of their pipeline are accepted.
+
+mod runs;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -10,6 +12,7 @@ use insights_sdk::Columns;
 use insights_sdk::state::{Bounds, Changes, Space, State};
 
 use crate::complaint::Complaint;
+use runs::{Outcome, Runs};
 
 /// All spaces together, bytes.
 pub const MAX_BYTES: u64 = 8 << 20;
@@ -37,7 +40,7 @@ pub type Snapshot = (SpaceId, Arc<Space>);
 pub struct States {
     store: Store,
     folder: Option<PathBuf>,
-    changes: Vec<(SpaceId, Changes)>,
+    runs: Runs,
     complaint: Complaint,
 }
 
@@ -84,47 +87,65 @@ impl States {
                 "what transforms remembered cannot be read, or is of another version: put aside; they begin anew"
             );
         }
-        Self { store, folder, changes: Vec::new(), complaint: Complaint::default() }
+        Self { store, folder, runs: Runs::default(), complaint: Complaint::default() }
     }
 
     /// What a call is given, with what earlier calls of this tick changed.
     pub fn of(&mut self, grant: &Grant, batch: &Columns) -> State {
         let id = grant.space(batch);
         let mut space = self.store.snapshot(&id);
-        for (_, changes) in self.changes.iter().filter(|(other, _)| *other == id) {
+        for changes in self.runs.of(&id) {
             Arc::make_mut(&mut space).apply(changes);
         }
         State { space, bounds: grant.bounds }
     }
 
-    /// What a call changed; it counts with the tick.
+    /// Begins what a pipeline makes of a batch.
+    pub fn begin(&mut self, pipeline: &str) {
+        self.runs.begin(pipeline);
+    }
+
+    /// Notes what a stage of that pipeline changed. It counts if one of the pipeline's outputs is taken.
     pub fn changed(&mut self, grant: &Grant, batch: (&str, &str), changes: Changes) {
         if !changes.is_empty() {
-            self.changes.push((SpaceId::new(&grant.transform, batch.0, batch.1), changes));
+            self.runs.changed((SpaceId::new(&grant.transform, batch.0, batch.1), changes));
         }
     }
 
-    /// Ends a tick: its changes count if its outputs were accepted, all of them, or none.
-    pub fn end_tick(&mut self, now_unix_ms: u64, accepted: bool) {
-        self.commit(now_unix_ms, accepted);
+    /// Notes that an output of that pipeline handed its events to the sink at this place, and what its formatter changed.
+    pub fn delivered(&mut self, sink: usize, grant: Option<&Grant>, batch: (&str, &str), changes: Changes) {
+        let change = grant.filter(|_| !changes.is_empty());
+        let id = change.map(|grant| SpaceId::new(&grant.transform, batch.0, batch.1));
+        self.runs.delivered(sink, id.map(|id| (id, changes)));
+    }
+
+    /// Ends a tick. Changes of a pipeline count if one of its outputs was taken; `took` says whether the sink at a place took
+    /// what it was given.
+    pub fn end_tick(&mut self, now_unix_ms: u64, took: impl Fn(usize) -> bool) {
+        let outcome = self.runs.end(took);
+        self.commit(now_unix_ms, outcome);
         self.clear_as_wished(now_unix_ms);
     }
 
-    fn commit(&mut self, now_unix_ms: u64, accepted: bool) {
-        let changes = std::mem::take(&mut self.changes);
-        if !accepted && !changes.is_empty() {
-            if let Some(kept_back) = self.complaint.say(Instant::now()) {
-                tracing::warn!(
-                    kept_back,
-                    "what transforms remembered of this tick is dropped: not all of its events were accepted"
-                );
-            }
-            return;
-        }
-        if let Err(error) = self.store.commit(now_unix_ms, changes)
+    fn commit(&mut self, now_unix_ms: u64, outcome: Outcome) {
+        let Outcome { counts, dropped } = outcome;
+        if !dropped.is_empty()
             && let Some(kept_back) = self.complaint.say(Instant::now())
         {
-            tracing::error!(%error, kept_back, "what transforms remembered of this tick is dropped");
+            let pipelines = dropped.join(", ");
+            tracing::warn!(
+                pipelines,
+                kept_back,
+                "state changes of this tick are dropped: no output of the pipeline delivered its events"
+            );
+        }
+        // One pipeline's changes may be too much for all spaces together. Those of the others count.
+        let (pipelines, changes): (Vec<_>, Vec<_>) = counts.into_iter().unzip();
+        for (number, error) in self.store.commit_groups(now_unix_ms, changes) {
+            if let Some(kept_back) = self.complaint.say(Instant::now()) {
+                let pipeline = pipelines.get(number);
+                tracing::error!(%error, pipeline, kept_back, "state changes of this tick are dropped");
+            }
         }
     }
 
@@ -196,16 +217,93 @@ mod tests {
         Grant { transform: transform.into(), bounds: Bounds::of_bytes(1024) }
     }
 
-    /// One tick in which the transform counts its ticks; what it had before.
-    fn tick(states: &mut States, transform: &str, accepted: bool) -> u8 {
+    /// Counts how often the transform was called, in a stage of the pipeline that began last; what it had before.
+    fn count(states: &mut States, transform: &str) -> u8 {
         let grant = grant(transform);
         let state = states.of(&grant, &batch());
         let before = state.space.get("ticks").map_or(0, |value| value[0]);
         let mut overlay = Overlay::new(state);
         overlay.set("ticks", &[before + 1]).unwrap();
         states.changed(&grant, ("node", "n1"), overlay.into_changes());
-        states.end_tick(1, accepted);
         before
+    }
+
+    /// One tick in which the transform counts its ticks; what it had before.
+    fn tick(states: &mut States, transform: &str, accepted: bool) -> u8 {
+        states.begin("p");
+        let before = count(states, transform);
+        states.delivered(0, None, ("node", "n1"), Changes::default());
+        states.end_tick(1, |_| accepted);
+        before
+    }
+
+    #[test]
+    fn a_pipeline_that_fails_holds_no_other_back() {
+        let mut states = States::open(None);
+        let mut seen = Vec::new();
+        for _ in 0..3 {
+            states.begin("good");
+            let good = count(&mut states, "good/a");
+            states.delivered(0, None, ("node", "n1"), Changes::default());
+            // A formatter that fails delivers nothing.
+            states.begin("silent");
+            let silent = count(&mut states, "silent/a");
+            // A sink that takes nothing.
+            states.begin("refused");
+            let refused = count(&mut states, "refused/a");
+            states.delivered(1, None, ("node", "n1"), Changes::default());
+            // One of two outputs is enough.
+            states.begin("half");
+            let half = count(&mut states, "half/a");
+            states.delivered(1, None, ("node", "n1"), Changes::default());
+            states.delivered(0, None, ("node", "n1"), Changes::default());
+            states.end_tick(1, |sink| sink == 0);
+            seen.push([good, silent, refused, half]);
+        }
+        assert_eq!(seen, [[0, 0, 0, 0], [1, 0, 0, 1], [2, 0, 0, 2]]);
+    }
+
+    #[test]
+    fn what_a_formatter_remembers_counts_with_its_own_output() {
+        let mut states = States::open(None);
+        let grant = grant("p/emf");
+        let mut seen = Vec::new();
+        for _ in 0..2 {
+            states.begin("p");
+            for sink in [0, 1] {
+                let state = states.of(&grant, &batch());
+                seen.push(state.space.get("n").map_or(0, |value| value[0]));
+                let mut overlay = Overlay::new(state);
+                overlay.set("n", &[sink + 1]).unwrap();
+                states.delivered(sink.into(), Some(&grant), ("node", "n1"), overlay.into_changes());
+            }
+            states.end_tick(1, |sink| sink == 0);
+        }
+        // Within a tick the second sees the first; the next tick sees what was taken.
+        assert_eq!(seen, [0, 1, 1, 1]);
+    }
+
+    #[test]
+    fn a_pipeline_that_remembers_too_much_holds_no_other_back() {
+        let mut states = States::open(None);
+        let grant =
+            |transform: &str| Grant { transform: transform.into(), bounds: Bounds::of_bytes(2 * MAX_BYTES) };
+        for tick in 1..=2_u8 {
+            for (pipeline, values) in [("hoard", 200), ("modest", 1)] {
+                let grant = grant(&format!("{pipeline}/a"));
+                states.begin(pipeline);
+                let mut overlay = Overlay::new(states.of(&grant, &batch()));
+                for value in 0..values {
+                    overlay.set(&value.to_string(), &vec![tick; 60_000]).unwrap();
+                }
+                states.changed(&grant, ("node", "n1"), overlay.into_changes());
+                states.delivered(0, None, ("node", "n1"), Changes::default());
+            }
+            states.end_tick(1, |_| true);
+            let modest = states.of(&grant("modest/a"), &batch()).space;
+            assert_eq!(modest.get("0").map(|value| value[0]), Some(tick));
+            assert!(states.of(&grant("hoard/a"), &batch()).space.get("0").is_none());
+        }
     }
 
     #[test]
@@ -226,10 +324,10 @@ mod tests {
         let mut states = States::open(Some(folder.path()));
         assert_eq!(tick(&mut states, "p/a", true), 1);
         wish_to_clear(folder.path(), &["p/a".to_owned()]).unwrap();
-        states.end_tick(2, true);
+        states.end_tick(2, |_| true);
         assert_eq!([tick(&mut states, "p/a", true), tick(&mut states, "p/b", true)], [0, 1]);
         wish_to_clear(folder.path(), &[]).unwrap();
-        states.end_tick(3, true);
+        states.end_tick(3, |_| true);
         assert_eq!([tick(&mut states, "p/a", true), tick(&mut states, "p/b", true)], [0, 0]);
         assert!(wish_to_clear(&folder.path().join("elsewhere"), &[]).is_err());
     }

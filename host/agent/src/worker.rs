@@ -32,7 +32,6 @@ pub struct Worker {
     exchange: Option<Arc<Exchange>>,
     sinks: SinkSet,
     states: States,
-    refusals: u64,
     counters: Counters,
     reading: Complaint,
     board: Option<Arc<Board>>,
@@ -71,7 +70,6 @@ impl Worker {
             exchange: None,
             sinks,
             states,
-            refusals: 0,
             counters: Counters::default(),
             reading: Complaint::default(),
             board: None,
@@ -218,9 +216,8 @@ impl Work for Worker {
             }
         }
         let open = self.sinks.end_tick(&mut self.counters);
-        let refusals = self.sinks.refused() + self.counters.undelivered();
-        let accepted = refusals == std::mem::replace(&mut self.refusals, refusals);
-        self.states.end_tick(tick.time_unix_ms, accepted);
+        let sinks = &self.sinks;
+        self.states.end_tick(tick.time_unix_ms, |sink| sinks.took(sink));
         self.counters.component_failures = self.pipelines().iter().map(Pipeline::failures).sum();
         let tick_us = u64::try_from(start.elapsed().as_micros()).unwrap_or(u64::MAX);
         self.counters.ticked(tick.lateness_ms, tick_us);

@@ -104,6 +104,35 @@ impl Store {
         changes: impl IntoIterator<Item = (SpaceId, Changes)>,
     ) -> Result<(), CommitError> {
         self.open_disk();
+        self.take(now_ms, changes)?;
+        self.write();
+        Ok(())
+    }
+
+    /// As [`Store::commit`], for changes of one tick in groups of which each is taken or not by itself. Returns the errors, by
+    /// the number of the group.
+    pub fn commit_groups<G: IntoIterator<Item = (SpaceId, Changes)>>(
+        &mut self,
+        now_ms: u64,
+        groups: impl IntoIterator<Item = G>,
+    ) -> Vec<(usize, CommitError)> {
+        self.open_disk();
+        let mut errors = Vec::new();
+        for (number, changes) in groups.into_iter().enumerate() {
+            if let Err(error) = self.take(now_ms, changes) {
+                errors.push((number, error));
+            }
+        }
+        self.write();
+        errors
+    }
+
+    /// Takes changes into memory.
+    fn take(
+        &mut self,
+        now_ms: u64,
+        changes: impl IntoIterator<Item = (SpaceId, Changes)>,
+    ) -> Result<(), CommitError> {
         let mut tick: BTreeMap<SpaceId, Changes> = BTreeMap::new();
         for (id, changes) in changes {
             if !changes.is_empty() {
@@ -121,7 +150,6 @@ impl Store {
             Arc::make_mut(&mut kept.space).apply(&changes);
             (kept.written_ms, kept.used) = (now_ms, true);
         }
-        self.write();
         Ok(())
     }
 

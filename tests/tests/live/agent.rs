@@ -20,7 +20,7 @@ pub(crate) struct Agent {
     pub(crate) folder: tempfile::TempDir,
     pub(crate) port: u16,
     pub(crate) events: Arc<Mutex<Vec<Value>>>,
-    log: Arc<Mutex<Vec<String>>>,
+    pub(crate) log: Arc<Mutex<Vec<String>>>,
 }
 
 impl Drop for Agent {

@@ -3,7 +3,7 @@
 use std::fs;
 use std::process::Command;
 
-use insightd_tests::built;
+use insightd_tests::{built, guests};
 use serde_json::Value;
 
 use crate::agent::{Agent, INTERVAL_MS, config, time_of};
@@ -30,6 +30,45 @@ fn averages(agent: &Agent) -> Vec<(u64, f64, f64)> {
     events.iter().filter(|event| event["Type"] == "Node").filter_map(figures).collect()
 }
 
+/// A pipeline whose formatter traps at every tick.
+const BROKEN: &str =
+    "- name: broken\n  scope: node\n  outputs: [{formatter: {use: 'file:broken', config: {habit: panic}}}]\n";
+
+/// Returns true where the average follows from one of the two before it: a tick that was printed when the agent was killed may
+/// not count.
+fn follows(averages: &[(u64, f64, f64)], index: usize) -> bool {
+    let (time, figure, average) = averages[index];
+    averages[index.saturating_sub(2)..index].iter().any(|&(before, _, mean)| {
+        let ticks = (time - before) as f64 / INTERVAL_MS as f64;
+        let expected = figure + (mean - figure) * (1.0 - 2.0 / (TICKS + 1.0)).powf(ticks);
+        (expected - average).abs() < 1e-9 * expected.abs()
+    })
+}
+
+#[test]
+fn a_broken_pipeline_leaves_the_averages_of_another_alone() {
+    let mut agent = Agent::start();
+    let put = |from: &std::path::Path, name: &str| {
+        fs::copy(from, agent.folder.path().join("transforms").join(name)).expect("can be copied");
+    };
+    put(&built("transforms/moving-average.wasm"), "average.wasm");
+    put(&guests().join("guest_format.wasm"), "broken.wasm");
+    // At a start, and without a last good set: a running agent would not take it.
+    agent.process.kill().expect("can be killed");
+    let state = agent.folder.path().join("state");
+    let text = format!("{}{BROKEN}", with_average(&agent, "v1"));
+    let text = text.replace(&format!("{state:?}"), &format!("{:?}", agent.folder.path().join("fresh")));
+    agent.write(&text);
+    agent.run();
+    agent.wait("averages", |agent| averages(agent).len() >= 8);
+    let averages = averages(&agent);
+    for index in 1..averages.len() {
+        assert!(follows(&averages, index), "{:?} does not follow from {averages:?}", averages[index]);
+    }
+    let log = agent.log.lock().expect("no panic").join("\n");
+    assert!(log.contains("no version of this formatter works"), "{log}");
+}
+
 #[test]
 fn an_average_goes_on_over_a_reload_and_a_kill() {
     let mut agent = Agent::start();
@@ -48,15 +87,7 @@ fn an_average_goes_on_over_a_reload_and_a_kill() {
 
     let averages = averages(&agent);
     for index in 1..averages.len() {
-        let (time, figure, average) = averages[index];
-        // A tick that was printed when the agent was killed may not count.
-        let is_next = |&(before, _, mean): &(u64, f64, f64)| {
-            let ticks = (time - before) as f64 / INTERVAL_MS as f64;
-            let expected = figure + (mean - figure) * (1.0 - 2.0 / (TICKS + 1.0)).powf(ticks);
-            (expected - average).abs() < 1e-9 * expected.abs()
-        };
-        let candidates = &averages[index.saturating_sub(2)..index];
-        assert!(candidates.iter().any(is_next), "{:?} does not follow from {candidates:?}", averages[index]);
+        assert!(follows(&averages, index), "{:?} does not follow from {averages:?}", averages[index]);
     }
 
     let spaces = |agent: &Agent| agent.status().unwrap_or_default()["state"]["spaces"].clone();

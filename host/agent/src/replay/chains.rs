@@ -86,7 +86,7 @@ impl Chains {
             &mut Delivery { sinks, counters, states, stop: &insightd_sandbox::Stop::default() },
         );
         // What a recording made is remembered from batch to batch, and forgotten at the end.
-        states.end_tick(time_unix_ms, true);
+        states.end_tick(time_unix_ms, |_| true);
         if sinks.end_tick(counters) { Ok(()) } else { Err(WorkError::SinksClosed) }
     }
 

@@ -113,7 +113,9 @@ impl CloudWatch {
         match self.outbox.put(&block) {
             Ok(()) => Delivered { events, bytes: body.counted_bytes as u64, ..Delivered::default() },
             // Counted by the spool, and told at the end of the tick.
-            Err(error) => Delivered { error: Some(SinkError::Spool(error)), ..Delivered::default() },
+            Err(error) => {
+                Delivered { untaken: events, error: Some(SinkError::Spool(error)), ..Delivered::default() }
+            }
         }
     }
 }

@@ -13,7 +13,6 @@ use crate::counters::{Counters, Flow};
 pub struct SinkSet {
     open: Vec<OpenSink>,
     to_deliver: Vec<ToDeliver>,
-    refused: u64,
 }
 
 struct OpenSink {
@@ -22,6 +21,11 @@ struct OpenSink {
     complaint: Complaint,
     closed: bool,
     flow: Flow,
+    /// Events that it was given in this tick, and those of them that it did not take.
+    given: u64,
+    refused: u64,
+    /// Whether it took events of the tick that ended last, if there were any.
+    took: bool,
 }
 
 /// Totals of a sink over a whole run.
@@ -64,9 +68,9 @@ impl SinkSet {
     pub fn new(sinks: Vec<(String, Box<dyn Sink>)>) -> Self {
         let open = |(name, sink)| {
             let (complaint, flow) = (Complaint::default(), Flow::default());
-            OpenSink { name, sink, complaint, closed: false, flow }
+            OpenSink { name, sink, complaint, closed: false, flow, given: 0, refused: 0, took: true }
         };
-        Self { open: sinks.into_iter().map(open).collect(), to_deliver: Vec::new(), refused: 0 }
+        Self { open: sinks.into_iter().map(open).collect(), to_deliver: Vec::new() }
     }
 
     /// What tasks have to deliver; once.
@@ -109,32 +113,38 @@ impl SinkSet {
         self.open.get(index).map_or_else(Limits::default, |sink| sink.sink.limits())
     }
 
-    /// Hands events to the sink at a place.
+    /// Hands events to the sink at a place. Returns the number of those that it refuses at once.
     pub fn accept(
         &mut self,
         index: usize,
         content_type: &str,
         events: &mut dyn Iterator<Item = Event<'_>>,
         counters: &mut Counters,
-    ) {
-        if let Some(sink) = self.open.get_mut(index) {
-            let delivered = sink.sink.accept(content_type, events);
-            self.refused += sink.note(delivered, counters);
-        }
-    }
-
-    /// Events that sinks did not take. One that was taken and could not be delivered later is none of them.
-    pub fn refused(&self) -> u64 {
-        self.refused
+    ) -> u64 {
+        let Some(sink) = self.open.get_mut(index) else { return 0 };
+        let mut given = 0;
+        let delivered = sink.sink.accept(content_type, &mut events.inspect(|_| given += 1));
+        sink.given += given;
+        let refused = sink.note(delivered, counters);
+        sink.refused += refused;
+        refused
     }
 
     /// Ends the tick for all of them; whether any can still be written to.
     pub fn end_tick(&mut self, counters: &mut Counters) -> bool {
         for sink in &mut self.open {
             let delivered = sink.sink.end_tick();
-            self.refused += sink.note(delivered, counters);
+            sink.refused += sink.note(delivered, counters);
+            sink.took = sink.refused == 0 || sink.refused < sink.given;
+            (sink.given, sink.refused) = (0, 0);
         }
         self.open.iter().any(|sink| !sink.closed)
+    }
+
+    /// Returns false where the sink at a place took nothing of what it was given in the tick that ended last. An event that
+    /// was taken and could not be delivered later counts as taken.
+    pub fn took(&self, index: usize) -> bool {
+        self.open.get(index).is_none_or(|sink| sink.took)
     }
 }
 
@@ -150,8 +160,7 @@ impl OpenSink {
         let Some(error) = delivered.error else { return delivered.lost };
         // The spool counts what it could not take by itself.
         let refused = match error {
-            SinkError::Undelivered(_) => 0,
-            SinkError::Spool(_) => delivered.lost + 1,
+            SinkError::Undelivered(_) | SinkError::Spool(_) => delivered.untaken,
             _ => delivered.lost,
         };
         self.flow.errors += 1;

@@ -39,7 +39,11 @@ impl Guest for Format {
         }
     }
 
-    fn configure(habit: String) -> Result<(), String> {
+    /// The habit itself, or `{"habit":"…"}` as an agent's configuration file would have it.
+    fn configure(text: String) -> Result<(), String> {
+        let habit =
+            text.strip_prefix(r#"{"habit":""#).and_then(|rest| rest.strip_suffix(r#""}"#)).unwrap_or(&text);
+        let habit = habit.to_owned();
         *HABIT.lock().unwrap() = habit;
         Ok(())
     }
