@@ -18,12 +18,13 @@ use crate::assemble;
 use crate::cli;
 use crate::config::{self, Config, Environment, Orchestrator, Report};
 use crate::drive::{self, Plan};
+use crate::hardening;
 use crate::library::Library;
 use crate::logging;
 use crate::ops::{self, Board};
 use crate::remote::Remote;
 use crate::rollout::{
-    Exchange, Follow, Kept, Places, Preparer, Ring, Rollout, Set, SetId, SetOrigin, Snapshot,
+    Exchange, Follow, Kept, Places, Preparer, Ring, Rollout, Set, SetId, SetOrigin, Snapshot, is_chosen,
 };
 use crate::sinks::SinkSet;
 use crate::source::{self, ClusterSource, Peers, Source};
@@ -55,10 +56,14 @@ impl From<Report> for Usage {
 /// # Errors
 /// [`Usage`], or what kept the agent from running on.
 pub fn run(options: &cli::Run) -> anyhow::Result<()> {
+    let private = hardening::keep_memory_private();
     let environment = Environment::of_process();
     let snapshot = snapshot(options, &environment)?;
     let config = snapshot.config.clone();
     logging::start(&config.log);
+    if let Err(error) = private {
+        tracing::warn!(%error, "a crash of the agent may leave its memory in a core dump");
+    }
     for warning in &config.warnings.0 {
         tracing::warn!(
             key = warning.path,
@@ -97,7 +102,8 @@ pub fn run(options: &cli::Run) -> anyhow::Result<()> {
         drive::keep_running(move || ring.ring())?;
     }
     if matches!(plan, Plan::Every(_)) {
-        let board = Arc::new(Board::new(config.interval, config.kubelet.timeout));
+        let board = Board::new(config.interval, config.kubelet.timeout).with_node_name(&preparer.node_name);
+        let board = Arc::new(board);
         remote.show_on(&board);
         board.follow(Arc::clone(&preparer.follow));
         worker =
@@ -204,6 +210,9 @@ impl Parts {
     ) -> (Preparer, Worker) {
         let options = options.clone();
         exchange.begin(self.set.id);
+        let (terms, follow) = (&config.rollout, Arc::new(Follow::new(Arc::clone(exchange))));
+        follow.set_terms(terms.enabled, terms.canary, is_chosen(&self.node_name, terms.canary));
+        follow.set_good(self.good);
         let preparer = Preparer {
             file: options.config.clone(),
             environment: environment.clone(),
@@ -218,7 +227,7 @@ impl Parts {
             failed: kept.as_ref().map(Kept::failed).unwrap_or_default(),
             kept,
             exchange: Arc::clone(exchange),
-            follow: Arc::new(Follow::new(Arc::clone(exchange))),
+            follow,
             recorder,
         };
         (preparer, Worker::new(self.node, self.cluster, self.set, self.sinks, self.states))

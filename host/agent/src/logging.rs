@@ -1,6 +1,7 @@
 //! The agent's own log, on standard error.
 
-use std::io::IsTerminal;
+use std::borrow::Cow;
+use std::io::{self, IsTerminal, Write};
 
 use tracing_subscriber::Layer;
 use tracing_subscriber::filter::{LevelFilter, Targets};
@@ -8,6 +9,7 @@ use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
 use crate::config::{Log, LogFormat};
+use crate::visible::{self, Style};
 
 /// Libraries that tell of every request and retry, for which the agent has messages of its own. Their targets begin so.
 pub(crate) const LIBRARIES: [&str; 16] = [
@@ -42,6 +44,37 @@ fn quiet(targets: Targets) -> Targets {
     quiet
 }
 
+/// Standard error, for whole lines of the log: texts of others are in its fields.
+#[derive(Debug)]
+struct Escaped {
+    style: Style,
+    /// The log's own escape sequences stay; those in fields the formatter has escaped.
+    colours: bool,
+}
+
+impl Escaped {
+    fn shown<'a>(&self, line: &'a [u8]) -> Cow<'a, [u8]> {
+        if !self.colours {
+            return visible::bytes(line, self.style);
+        }
+        let parts: Vec<Cow<'_, [u8]>> =
+            line.split(|byte| *byte == ESCAPE).map(|part| visible::bytes(part, self.style)).collect();
+        Cow::Owned(parts.join(&ESCAPE))
+    }
+}
+
+impl Write for Escaped {
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        io::stderr().write_all(&self.shown(line)).map(|()| line.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        io::stderr().flush()
+    }
+}
+
+const ESCAPE: u8 = 0x1b;
+
 /// Starts the log; everything before is lost. Only the first call has an effect.
 pub fn start(log: &Log) {
     // The configuration was checked; a level that is none would only come from elsewhere.
@@ -53,7 +86,9 @@ pub fn start(log: &Log) {
         LogFormat::Json => false,
     };
     // Its own complaint about a closed standard error would be a panic.
-    let layer = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).log_internal_errors(false);
+    let escaped =
+        move || Escaped { style: if text { Style::Text } else { Style::Json }, colours: text && terminal };
+    let layer = tracing_subscriber::fmt::layer().with_writer(escaped).log_internal_errors(false);
     let layer = match text {
         true => layer.with_ansi(terminal).with_target(false).boxed(),
         false => layer.json().flatten_event(true).boxed(),
@@ -70,6 +105,19 @@ mod tests {
 
     fn shown(level: &str, target: &str, at: Level) -> bool {
         quiet(level.parse().unwrap()).would_enable(target, &at)
+    }
+
+    #[test]
+    fn fields_do_nothing_to_a_terminal() {
+        let shown = |style, colours, line: &str| {
+            String::from_utf8(Escaped { style, colours }.shown(line.as_bytes()).into_owned()).unwrap()
+        };
+        assert_eq!(shown(Style::Json, false, "{\"a\":\"\u{202e}x\"}\n"), "{\"a\":\"\\u202ex\"}\n");
+        assert_eq!(shown(Style::Text, false, "a\u{200b}=\u{9b}31m\n"), "a\\u{200b}=\\u{9b}31m\n");
+        assert_eq!(
+            shown(Style::Text, true, "\u{1b}[31mERROR\u{1b}[0m \u{202e}\n"),
+            "\u{1b}[31mERROR\u{1b}[0m \\u{202e}\n"
+        );
     }
 
     #[test]

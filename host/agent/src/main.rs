@@ -1,5 +1,6 @@
 //! `insightd`: what to do, and which exit code it comes to.
 
+use std::path::Path;
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -13,6 +14,16 @@ use insightd::{output, states, status};
 const USAGE: u8 = 64;
 /// `diff` could not compare: 1 is for a difference.
 const UNCOMPARED: u8 = 2;
+
+fn clear(state_dir: &Path, transforms: &[String]) -> anyhow::Result<()> {
+    let names = states::wish_to_clear(state_dir, transforms).map_err(|error| match error {
+        states::ClearError::Directory(_) => anyhow::Error::from(error),
+        wrong => Usage(wrong.to_string()).into(),
+    })?;
+    let names = if names.is_empty() { "nothing: nothing is remembered".to_owned() } else { names.join(", ") };
+    output::line(format_args!("the agent forgets at the end of its next tick: {names}"));
+    Ok(())
+}
 
 fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
@@ -28,9 +39,7 @@ fn main() -> ExitCode {
         Command::Run(options) => app::run(options),
         Command::Check { file, environment } => app::check(file, *environment),
         Command::Status(options) => status::status(options),
-        Command::State(State::Clear { state_dir, transforms }) => {
-            states::wish_to_clear(state_dir, transforms).map_err(anyhow::Error::from)
-        }
+        Command::State(State::Clear { state_dir, transforms }) => clear(state_dir, transforms),
         Command::Record(options) => app::record(options),
         Command::Replay(options) => app::replay(options),
         Command::Diff(options) => match app::diff(options) {

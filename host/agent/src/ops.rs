@@ -8,6 +8,7 @@ mod answer;
 mod board;
 mod figures;
 mod health;
+mod host;
 mod metrics;
 mod page;
 mod process;

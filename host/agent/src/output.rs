@@ -5,12 +5,23 @@ use std::fmt::Display;
 use std::io::{self, ErrorKind, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use crate::visible::{self, Style};
+
 static CLOSED: AtomicBool = AtomicBool::new(false);
 
-/// Prints text to standard output.
+/// Prints text to standard output. What would act on a terminal is escaped.
 pub fn print(text: impl Display) {
+    write_out(&visible::lines(&text.to_string(), Style::Text));
+}
+
+/// Prints a line of JSON to standard output, likewise.
+pub fn json(value: impl Display) {
+    write_out(&format!("{}\n", visible::lines(&value.to_string(), Style::Json)));
+}
+
+fn write_out(text: &str) {
     let mut stdout = io::stdout().lock();
-    settle(write!(stdout, "{text}").and_then(|()| stdout.flush()));
+    settle(stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()));
 }
 
 /// Prints a line to standard output.
@@ -20,7 +31,7 @@ pub fn line(text: impl Display) {
 
 /// Prints a line to standard error. Where that cannot be written, nobody can be told.
 pub fn complain(text: impl Display) {
-    let _ = writeln!(io::stderr(), "{text}");
+    let _ = writeln!(io::stderr(), "{}", visible::lines(&text.to_string(), Style::Text));
 }
 
 /// Returns true once the reader of standard output is gone.

@@ -19,6 +19,7 @@ mod numbers;
 mod pace;
 mod packed;
 mod prepare;
+mod restart;
 mod set;
 pub mod shadow;
 mod watch;

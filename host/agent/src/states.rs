@@ -2,6 +2,8 @@
 
 mod runs;
 
+mod clear;
+
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
@@ -10,6 +12,8 @@ use insightd_folder::{PrivateDir, Trouble};
 use insightd_state::{Mode, Settings, SpaceId, Stats, Store};
 use insights_sdk::Columns;
 use insights_sdk::state::{Bounds, Changes, Space, State};
+
+pub use clear::{ClearError, wish_to_clear};
 
 use crate::complaint::Complaint;
 use runs::{Outcome, Runs};
@@ -20,6 +24,8 @@ pub const MAX_BYTES: u64 = 8 << 20;
 /// File in the folder of the state with which `insightd state clear` asks for it: names of spaces one a line, or nothing for all.
 const WISH: &str = "clear";
 const STATE: &str = "state";
+/// Names of a request that are in the log.
+const MAX_NAMED: usize = 20;
 /// Longest list of names.
 const MAX_WISH: u64 = 64 << 10;
 
@@ -179,7 +185,9 @@ impl States {
             let is_wanted = names.trim().is_empty() || names.lines().any(|name| name.trim() == id.transform);
             cleared += usize::from(is_wanted && self.store.clear(now_unix_ms, Some(&id)));
         }
-        tracing::info!(cleared, wanted = names.trim().replace('\n', ", "), "state was cleared on demand");
+        let wanted: Vec<&str> =
+            names.lines().map(str::trim).filter(|name| !name.is_empty()).take(MAX_NAMED).collect();
+        tracing::info!(cleared, wanted = wanted.join(", "), "state was cleared on demand");
         if let Err(error) = folder.remove_all(WISH)
             && let Some(kept_back) = self.complaint.say(Instant::now())
         {
@@ -192,15 +200,6 @@ impl States {
 fn is_link(error: &std::io::Error) -> bool {
     use rustix::io::Errno;
     matches!(Errno::from_io_error(error), Some(Errno::LOOP | Errno::NOTDIR))
-}
-
-/// `insightd state clear`: leaves the wish for the agent whose folder this is.
-///
-/// # Errors
-/// The file cannot be written.
-pub fn wish_to_clear(state_dir: &Path, transforms: &[String]) -> Result<(), Trouble> {
-    let text: String = transforms.iter().map(|name| format!("{name}\n")).collect();
-    PrivateDir::open(state_dir)?.subdir(STATE)?.write(WISH, text.as_bytes())
 }
 
 #[cfg(test)]
@@ -329,7 +328,10 @@ mod tests {
         wish_to_clear(folder.path(), &[]).unwrap();
         states.end_tick(3, |_| true);
         assert_eq!([tick(&mut states, "p/a", true), tick(&mut states, "p/b", true)], [0, 0]);
-        assert!(wish_to_clear(&folder.path().join("elsewhere"), &[]).is_err());
+        let elsewhere = folder.path().join("elsewhere");
+        assert!(
+            matches!(wish_to_clear(&elsewhere, &[]), Err(ClearError::Nowhere(path)) if path == elsewhere)
+        );
     }
 
     #[test]
@@ -346,7 +348,9 @@ mod tests {
         std::os::unix::fs::symlink(&victim, &wish).unwrap();
         assert_eq!([tick(&mut states, "p/a", true), tick(&mut states, "p/a", true)], [1, 2]);
         std::os::unix::fs::symlink(&victim, folder.path().join("state/clear.new")).unwrap();
-        wish_to_clear(folder.path(), &["none".to_owned()]).unwrap();
+        let error = wish_to_clear(folder.path(), &["p/a".to_owned(), "none".to_owned()]).unwrap_err();
+        assert_eq!(error.to_string(), "nothing is remembered for `none`; there is state of: p/a");
+        assert_eq!(wish_to_clear(folder.path(), &["p/a".to_owned()]).unwrap(), ["p/a"]);
         assert_eq!(std::fs::read_to_string(victim).unwrap(), "p/a");
     }
 }

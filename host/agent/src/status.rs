@@ -15,6 +15,7 @@ use tokio::net::TcpStream;
 use crate::cli;
 use crate::drive;
 use crate::output;
+use crate::visible;
 
 /// From connecting to the last byte.
 const TIMEOUT: Duration = Duration::from_secs(5);
@@ -34,7 +35,7 @@ pub fn status(options: &cli::Status) -> anyhow::Result<()> {
         format!("the agent at {address} cannot be asked: is it running, and is this its `operations.listen`?")
     })?;
     if options.json {
-        output::line(answer);
+        output::json(answer);
     } else {
         output::print(describe(&answer));
     }
@@ -72,8 +73,13 @@ fn describe(answer: &Value) -> String {
             format!("{} from {} since {since}{trial}", short(&running["set"]), word(&running["origin"])),
         );
     }
+    if rollout["good"].is_string() {
+        line("last good", short(&rollout["good"]));
+    }
     let latest = &rollout["latest"];
-    if latest.is_object() {
+    // Without a file there is nothing in it.
+    let has_files = running["origin"] != "defaults" || latest["set"] != running["set"];
+    if latest.is_object() && has_files {
         let why = word(&latest["why"]);
         let why = if why.is_empty() { why } else { format!(": {why}") };
         let (set, outcome, at) =
@@ -94,7 +100,9 @@ fn describe(answer: &Value) -> String {
             ),
         );
         if rollout["needs_restart"] == true {
-            line("restart", "the configuration has changes that take effect at a restart".into());
+            let keys: Vec<String> =
+                rollout["restart_keys"].as_array().into_iter().flatten().map(word).collect();
+            line("restart", format!("needed for changes of {}", keys.join(", ")));
         }
     }
     for space in answer["state"]["spaces"].as_array().into_iter().flatten() {
@@ -126,15 +134,17 @@ fn describe(answer: &Value) -> String {
         for part in component["set_aside"].as_array().into_iter().flatten() {
             text.push_str(&format!("  set aside: {}\n", word(part)));
         }
-        if let Some(error) = component["last_error"].as_str() {
+        if component["last_error"].is_string() {
+            let error = word(&component["last_error"]);
             text.push_str(&format!("  last error: {error}\n"));
         }
     }
     text
 }
 
+/// On one line, whoever chose it.
 fn word(value: &Value) -> String {
-    value.as_str().unwrap_or_default().to_owned()
+    visible::line(value.as_str().unwrap_or_default()).into_owned()
 }
 
 /// As the log writes it.
@@ -163,6 +173,7 @@ mod tests {
                 "latest": {"set": "bb".repeat(32), "outcome": "rejected", "why": "events: 0 instead of 5", "at_unix_ms": 1_795_269_700_000_i64},
                 "enabled": true, "canary": {"share": 0.05, "this_node": false}, "needs_restart": false,
                 "taken": 1, "rejected": 1, "taken_back": 0,
+                "good": "dd".repeat(32),
             },
             "components": [{
                 "pipeline": "node", "place": "transform-1", "component": "file:decorate", "batches": 7, "failures": 1,
@@ -174,6 +185,7 @@ mod tests {
         for wanted in [
             "set         aaaaaaaaaaaa from files since 2026-11-21T",
             "3 ticks of its trial left",
+            "last good   dddddddddddd",
             "in files    bbbbbbbbbbbb rejected at 2026-11-21T",
             ": events: 0 instead of 5",
             "on, 5% of the nodes, not this node",
@@ -183,6 +195,28 @@ mod tests {
         ] {
             assert!(text.contains(wanted), "{wanted} is not in\n{text}");
         }
+    }
+
+    #[test]
+    fn a_page_tells_what_is_there_and_no_more() {
+        let set = "aa".repeat(32);
+        let text = describe(&json!({
+            "version": "0.1.0",
+            "rollout": {
+                "running": {"set": set, "origin": "defaults"},
+                "latest": {"set": set, "outcome": "taken", "why": ""},
+                "enabled": true, "canary": {"share": 1.0, "this_node": true},
+                "needs_restart": true, "restart_keys": ["interval", "sinks.logs"],
+                "taken": 0, "rejected": 0, "taken_back": 0,
+            },
+            "components": [{"set_aside": ["pod a\u{1b}[2J\nlast tick   now\u{202e}"], "last_error": "x\ny"}],
+        }));
+        assert!(text.contains("set         aaaaaaaaaaaa from defaults since"), "{text}");
+        assert!(!text.contains("in files") && !text.contains("last good"), "{text}");
+        assert!(text.contains("rollout     on, 100% of the nodes, this node is one of them"), "{text}");
+        assert!(text.contains("restart     needed for changes of interval, sinks.logs\n"), "{text}");
+        assert!(text.contains(r"set aside: pod a\u{1b}[2J\nlast tick   now\u{202e}"), "{text}");
+        assert!(text.contains(r"last error: x\ny"), "{text}");
     }
 
     #[test]

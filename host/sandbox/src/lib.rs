@@ -42,7 +42,7 @@ pub use limits::Limits;
 pub use native::NativeCode;
 pub use sandbox::{Sandbox, SandboxError};
 pub use slot::{OnFailure, Origin, Processed, Slot, SlotConfig, Stats, VersionStats, without};
-pub use text::clip;
+pub use text::{clip, is_hidden};
 
 /// What a call may remember, and what it changed of that.
 pub use insights_sdk::state::{Bounds, Changes, Space, State};

@@ -33,7 +33,7 @@ pub fn clip(text: &str, max: usize) -> String {
 
 /// Characters without a shape of their own: marks and overrides of direction, joiners, zero-width spaces, line and paragraph
 /// separators, tags, and those that Unicode keeps for annotations.
-fn is_hidden(c: char) -> bool {
+pub fn is_hidden(c: char) -> bool {
     matches!(c,
         '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{180b}'..='\u{180f}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
         | '\u{2060}'..='\u{206f}' | '\u{115f}' | '\u{1160}' | '\u{3164}' | '\u{ffa0}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}'

@@ -2,10 +2,11 @@
 
 use std::io::{self, BufWriter, Read};
 
-use insightd_folder::{Aside, Folder, Trouble};
+use insightd_folder::{Aside, Folder, PrivateDir, Trouble};
 
 use crate::format::{self, Spaces};
 use crate::settings::Settings;
+use crate::space::SpaceId;
 
 const FILE: &str = "state";
 /// The file while it is written.
@@ -26,6 +27,17 @@ pub(crate) struct Disk {
 pub(crate) struct Found {
     pub(crate) spaces: Spaces,
     pub(crate) set_aside: u64,
+}
+
+/// The spaces in a folder that another process may own, as they were last written.
+///
+/// # Errors
+/// What is there is no state, or cannot be read.
+pub fn spaces(folder: &PrivateDir) -> Result<Vec<SpaceId>, Trouble> {
+    let Some(bytes) = folder.read(FILE, MAX_FILE_BYTES)? else { return Ok(Vec::new()) };
+    let spaces = format::read(&bytes)
+        .map_err(|why| Trouble::Unusable { path: folder.path_of(FILE), problem: why.to_string() })?;
+    Ok(spaces.into_keys().collect())
 }
 
 impl Disk {

@@ -59,6 +59,7 @@ mod space;
 mod stats;
 mod store;
 
+pub use disk::spaces;
 #[doc(hidden)]
 pub use format::rewrite;
 pub use settings::Settings;

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use super::yaml::Position;
+use crate::visible::is_hidden;
 
 /// Most problems that are shown; a file that has more is not mended one by one.
 pub const MAX_PROBLEMS: usize = 100;
@@ -86,21 +87,13 @@ fn short(text: &str, most: usize) -> String {
         if count > most && (most / 2..count - most / 2).contains(&index) {
             continue;
         }
-        if character.is_control() || is_invisible(character) {
+        if is_hidden(character) {
             short.extend(character.escape_default());
         } else {
             short.push(character);
         }
     }
     short
-}
-
-/// Characters that change how a line is shown without being seen: zero width, direction, byte order mark.
-fn is_invisible(character: char) -> bool {
-    matches!(
-        character,
-        '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}'
-    )
 }
 
 #[cfg(test)]

@@ -6,8 +6,10 @@ use hyper::header::{ACCEPT, ALLOW, CONTENT_TYPE, HeaderMap, HeaderValue};
 use hyper::{Method, Request, Response, StatusCode};
 
 use super::board::Board;
+use super::host;
 use super::metrics::Metrics;
 use super::status;
+use crate::visible::{self, Style};
 
 pub(super) type Answer = Response<Full<Bytes>>;
 
@@ -17,6 +19,12 @@ const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset
 const PROMETHEUS: &str = "text/plain; version=0.0.4; charset=utf-8";
 
 pub(super) fn answer<B>(board: &Board, metrics: &Metrics, request: &Request<B>) -> Answer {
+    if !host::is_ours(request, board.node_name()) {
+        return say(
+            StatusCode::MISDIRECTED_REQUEST,
+            "this agent answers to an IP address, `localhost` and the name of its node, and to no other host name",
+        );
+    }
     let path = request.uri().path();
     if !matches!(path, "/healthz" | "/readyz" | "/metrics" | "/status") {
         return say(StatusCode::NOT_FOUND, "not found; there are /healthz, /readyz, /metrics and /status");
@@ -32,7 +40,11 @@ pub(super) fn answer<B>(board: &Board, metrics: &Metrics, request: &Request<B>) 
             Err(stuck) => say(StatusCode::SERVICE_UNAVAILABLE, &stuck.to_string()),
         },
         "/readyz" => readiness(board),
-        "/status" => respond(StatusCode::OK, JSON, format!("{}\n", status::of(board))),
+        "/status" => respond(
+            StatusCode::OK,
+            JSON,
+            format!("{}\n", visible::lines(&status::of(board).to_string(), Style::Json)),
+        ),
         _ => page(metrics, request.headers()),
     }
 }
@@ -81,7 +93,7 @@ fn page(metrics: &Metrics, headers: &HeaderMap) -> Answer {
 }
 
 fn say(status: StatusCode, text: &str) -> Answer {
-    respond(status, PLAIN, format!("{text}\n"))
+    respond(status, PLAIN, format!("{}\n", visible::lines(text, Style::Text)))
 }
 
 fn respond(status: StatusCode, content_type: &'static str, text: String) -> Answer {

@@ -15,6 +15,7 @@ use crate::rollout::Follow;
 /// One board an agent, shared by all of its parts.
 pub struct Board {
     interval: Duration,
+    node_name: String,
     pub(super) process: Process,
     work: Mutex<Work>,
     parts: Mutex<Parts>,
@@ -73,7 +74,18 @@ impl Board {
     pub fn new(interval: Duration, longest_wait: Duration) -> Self {
         let progress = Progress::new(Instant::now(), interval, longest_wait);
         let work = Mutex::new(Work { progress, figures: None });
-        Self { interval, process: Process::new(), work, parts: Mutex::default() }
+        let node_name = String::new();
+        Self { interval, node_name, process: Process::new(), work, parts: Mutex::default() }
+    }
+
+    /// With the name of the node, by which it may be asked.
+    #[must_use]
+    pub fn with_node_name(self, name: &str) -> Self {
+        Self { node_name: name.to_owned(), ..self }
+    }
+
+    pub(super) fn node_name(&self) -> &str {
+        &self.node_name
     }
 
     /// A tick, or the reading before the first, begins.

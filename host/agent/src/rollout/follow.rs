@@ -66,7 +66,8 @@ struct State {
     enabled: bool,
     canary: f64,
     is_chosen: bool,
-    needs_restart: bool,
+    restart_keys: Vec<String>,
+    good: Option<SetId>,
 }
 
 impl Follow {
@@ -77,14 +78,22 @@ impl Follow {
     }
 
     /// How the switch and the canary stand.
-    pub(super) fn set_terms(&self, enabled: bool, canary: f64, is_chosen: bool) {
+    pub fn set_terms(&self, enabled: bool, canary: f64, is_chosen: bool) {
         let mut state = self.lock();
         (state.enabled, state.canary, state.is_chosen) = (enabled, canary, is_chosen);
     }
 
-    /// Whether the files say what only a restart brings.
-    pub(super) fn set_needs_restart(&self, needs_restart: bool) -> bool {
-        std::mem::replace(&mut self.lock().needs_restart, needs_restart)
+    /// Sets the keys whose changes only a restart brings. Returns true where they are others than before.
+    pub(super) fn set_restart_keys(&self, keys: &[String]) -> bool {
+        let mut state = self.lock();
+        let is_new = state.restart_keys != keys;
+        state.restart_keys = keys.to_vec();
+        is_new
+    }
+
+    /// Sets what the next start would fall back to.
+    pub fn set_good(&self, good: Option<SetId>) {
+        self.lock().good = good;
     }
 
     /// What became of a set. Whether that is new.
@@ -152,7 +161,9 @@ impl Follow {
             "latest": latest,
             "enabled": state.enabled,
             "canary": {"share": state.canary, "this_node": state.is_chosen},
-            "needs_restart": state.needs_restart,
+            "needs_restart": !state.restart_keys.is_empty(),
+            "restart_keys": state.restart_keys,
+            "good": state.good.map(|id| id.0.to_string()),
             "taken": taken,
             "rejected": rejected,
             "taken_back": taken_back,

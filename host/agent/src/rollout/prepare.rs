@@ -13,6 +13,7 @@ use super::canary::is_chosen;
 use super::exchange::{Exchange, News};
 use super::follow::{Follow, Outcome};
 use super::kept::Kept;
+use super::restart;
 use super::set::{Set, SetId, SetOrigin, Snapshot};
 use super::shadow;
 use super::watch::Places;
@@ -116,7 +117,13 @@ impl Preparer {
 
     /// Its trial is over.
     fn keep(&mut self, id: SetId) {
-        tracing::info!(set = %id, "the set is good: its trial is over");
+        let runs = self.exchange.running().is_none_or(|running| running.id == id);
+        if runs {
+            tracing::info!(set = %id, "the set is good: its trial is over");
+        } else {
+            tracing::info!(set = %id, "a set was good that runs no longer: its trial was over before the next one began");
+        }
+        self.follow.set_good(Some(id));
         self.good.retain(|other| *other != id);
         self.good.push(id);
         self.failed.retain(|(other, _)| *other != id);
@@ -243,9 +250,11 @@ impl Preparer {
             None => (String::new(), Config::parse("", None, &self.environment)?),
         };
         (self.adjust)(&mut config);
-        let needs_restart = needs_restart(&self.started_with, &config);
-        if !self.follow.set_needs_restart(needs_restart) && needs_restart {
+        let keys = restart::keys(&self.started_with, &config);
+        if self.follow.set_restart_keys(&keys) && !keys.is_empty() {
+            let keys = keys.join(", ");
             tracing::warn!(
+                keys,
                 "the configuration was changed in sections that take effect when the agent starts again"
             );
         }
@@ -361,14 +370,6 @@ impl Preparer {
             recorder.publish(Event { kind, reason: reason.into(), message, about: About::Pod });
         }
     }
-}
-
-/// Whether anything differs that is not taken over while the agent runs.
-fn needs_restart(started_with: &Config, now: &Config) -> bool {
-    let mut now = now.clone();
-    now.pipelines.clone_from(&started_with.pipelines);
-    now.rollout.clone_from(&started_with.rollout);
-    now != *started_with
 }
 
 fn one_line(text: &str) -> String {

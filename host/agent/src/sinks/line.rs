@@ -1,5 +1,7 @@
 //! Events as lines, gathered into blocks.
 
+use crate::visible::{self, Style};
+
 /// A block is written when it has grown to this.
 const BLOCK_BYTES: usize = 64 << 10;
 
@@ -31,8 +33,10 @@ impl Block {
 
 /// An event is one line whatever a component puts into it. Line ends in JSON can only be white space between
 /// tokens; in anything else they are written as escapes.
+/// What would act on a terminal, or is no text, is escaped; JSON says the same as before.
 pub(super) fn push_line(out: &mut Vec<u8>, content_type: &str, event: &[u8]) {
     let json = is_json(content_type);
+    let event = &*visible::bytes(event, if json { Style::Json } else { Style::Text });
     let mut rest = event;
     while let Some(at) = rest.iter().position(|byte| matches!(byte, b'\n' | b'\r')) {
         out.extend_from_slice(&rest[..at]);
@@ -62,5 +66,16 @@ mod tests {
         push_line(&mut out, "text/plain", b"one\ntwo\r");
         push_line(&mut out, "application/json; charset=utf-8", b"");
         assert_eq!(String::from_utf8(out).unwrap(), "{ \"a\":  1} \none\\ntwo\\r\n\n");
+    }
+
+    #[test]
+    fn an_event_does_nothing_to_a_terminal() {
+        let mut out = Vec::new();
+        push_line(&mut out, "application/json", b"{\"a\":\"\x1b[2J\0\xff\"}");
+        push_line(&mut out, "application/json", "{\"a\":\"\u{202e}ä\"}".as_bytes());
+        push_line(&mut out, "text/plain", b"\x1b[2J\0\xff\r");
+        let expected =
+            "{\"a\":\"\\u001b[2J\\u0000\u{fffd}\"}\n{\"a\":\"\\u202eä\"}\n\\u{1b}[2J\\u{0}\u{fffd}\\r\n";
+        assert_eq!(String::from_utf8(out).unwrap(), expected);
     }
 }

@@ -1,11 +1,14 @@
 //! JSON for people: indented, keys in colour. Works on bytes, so key order and the text of numbers stay as
 //! the component wrote them.
 
+use crate::visible::{self, Style};
+
 const KEY: &[u8] = b"\x1b[36m";
 const RESET: &[u8] = b"\x1b[0m";
 
 /// Appends the event, indented; text that is no JSON comes out with line breaks in odd places, but whole.
 pub(super) fn push_indented(out: &mut Vec<u8>, json: &[u8], colour: bool) {
+    let json = &*visible::bytes(json, Style::Json);
     let mut depth = 0usize;
     let mut at = 0;
     while let Some(&byte) = json.get(at) {

@@ -112,8 +112,8 @@ fn imports(imports: &[String]) -> Vec<String> {
 pub(super) fn inside(component: &Component) -> String {
     let description = component.description();
     let mut text = String::new();
-    let _ = writeln!(text, "name      {}", description.name);
-    let _ = writeln!(text, "version   {}", description.version);
+    let _ = writeln!(text, "name      {}", crate::visible::line(&description.name));
+    let _ = writeln!(text, "version   {}", crate::visible::line(&description.version));
     list(&mut text, "reads", &description.reads);
     list(&mut text, "writes", &description.writes);
     let schema = serde_json::from_str::<serde_json::Value>(&description.config_schema);
@@ -131,7 +131,7 @@ fn list(text: &mut String, name: &str, values: &[String]) {
     }
     for (index, value) in values.iter().enumerate() {
         let name = if index == 0 { name } else { "" };
-        let _ = writeln!(text, "{name:<10}{value}");
+        let _ = writeln!(text, "{name:<10}{}", crate::visible::line(value));
     }
 }
 
@@ -145,6 +145,13 @@ mod tests {
         assert!(matches!(outline(b"hello"), Err(OutlineError::Broken(_))));
         assert!(matches!(outline(b""), Err(OutlineError::Broken(_))));
         assert_eq!(outline(b"\0asm\x0d\0\x01\0").unwrap(), Outline::default());
+    }
+
+    #[test]
+    fn names_are_one_line_each() {
+        let mut text = String::new();
+        list(&mut text, "reads", &["a\u{1b}[2J\nwrites    b".into()]);
+        assert_eq!(text, "reads     a\\u{1b}[2J\\nwrites    b\n");
     }
 
     #[test]

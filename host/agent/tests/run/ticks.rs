@@ -41,6 +41,16 @@ fn one_tick_of_this_machine() {
 }
 
 #[test]
+fn a_crash_leaves_no_memory_behind() {
+    let mut agent = Agent::start(&["run", "--interval", "200ms"]);
+    let _first = agent.stdout().lines().next();
+    let limits = fs::read_to_string(format!("/proc/{}/limits", agent.0.id())).expect("the agent lives");
+    let core = limits.lines().find(|line| line.starts_with("Max core file size")).expect("a limit");
+    let limits: Vec<&str> = core.split_whitespace().skip(4).take(2).collect();
+    assert_eq!(limits, ["0", "0"], "{core}");
+}
+
+#[test]
 fn ticks_are_on_the_clock_and_sigterm_ends_with_whole_lines() {
     let mut agent = Agent::start(&["run", "--interval", "200ms"]);
     let mut lines = agent.stdout().lines();

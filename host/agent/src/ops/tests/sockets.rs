@@ -57,7 +57,7 @@ impl Server {
     }
 
     fn ask(&self, method: &str, path: &str, headers: &str) -> (u16, String, String) {
-        split(&self.send(format!("{method} {path} HTTP/1.1\r\nHost: x\r\n{headers}\r\n").as_bytes()))
+        split(&self.send(format!("{method} {path} HTTP/1.1\r\nHost: localhost\r\n{headers}\r\n").as_bytes()))
     }
 
     fn get(&self, path: &str) -> (u16, String, String) {
@@ -184,10 +184,12 @@ fn only_get_and_head_of_what_is_there() {
     }
     // A body is announced, and never read.
     assert_eq!(server.ask("POST", "/metrics", "Content-Length: 999999999999\r\n").0, 405);
-    for path in ["/", "/metrics/", "/healthz/../metrics", "//metrics", "/%6detrics", "*", "http://x/other"] {
+    for path in
+        ["/", "/metrics/", "/healthz/../metrics", "//metrics", "/%6detrics", "*", "http://localhost/other"]
+    {
         assert_eq!(server.get(path).0, 404, "{path}");
     }
-    assert_eq!(server.get("http://x/healthz").0, 200);
+    assert_eq!(server.get("http://localhost/healthz").0, 200);
 }
 
 #[test]
@@ -227,7 +229,7 @@ fn a_head_has_bounds() {
 #[test]
 fn half_a_request_ends_with_its_time() {
     let server = Server::start(&board(), Duration::from_millis(100));
-    let requests: [&[u8]; 3] = [b"", b"GET /heal", b"GET /healthz HTTP/1.1\r\nHost: x\r\n"];
+    let requests: [&[u8]; 3] = [b"", b"GET /heal", b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n"];
     for request in requests {
         assert_eq!(server.send(request), "");
     }
@@ -258,7 +260,7 @@ fn whoever_waits_gives_way() {
     }
     // Those that were kept are served when they go on.
     let mut last = kept.into_iter().next_back().unwrap();
-    last.write_all(b"Host: x\r\n\r\n").unwrap();
+    last.write_all(b"Host: localhost\r\n\r\n").unwrap();
     assert_eq!(split(&read_to_end(&mut last)).0, 200);
 }
 
@@ -268,7 +270,7 @@ fn a_reader_that_does_not_read_loses_its_connection() {
     board.publish(figures());
     let server = Server::start(&board, Duration::from_millis(100));
     let mut stream = server.connect();
-    stream.write_all(b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n").unwrap();
+    stream.write_all(b"GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n").unwrap();
     assert_eq!(server.get("/healthz").0, 200);
     // What the kernel's buffers hold may still come; the connection is over in any case.
     let _ = read_to_end(&mut stream);
@@ -291,4 +293,21 @@ fn an_address_that_is_taken_is_waited_for() {
         assert!(stream.is_ok(), "{stream:?}");
         server.abort();
     });
+}
+
+#[test]
+fn a_page_in_a_browser_gets_nothing() {
+    let board = Arc::new(Board::new(Duration::from_secs(60), Duration::ZERO).with_node_name("node-1"));
+    let server = Server::start(&board, LONG);
+    for path in ["/healthz", "/readyz", "/metrics", "/status", "/"] {
+        let ask = |host: &str| {
+            split(&server.send(format!("GET {path} HTTP/1.1\r\nHost: {host}\r\n\r\n").as_bytes()))
+        };
+        let (status, _, body) = ask("rebound.example:9464");
+        assert_eq!(status, 421, "{path}");
+        assert!(body.starts_with("this agent answers to an IP address"), "{body}");
+        for host in ["127.0.0.1:9464", "localhost", "node-1:9464"] {
+            assert_ne!(ask(host).0, 421, "{path} of {host}");
+        }
+    }
 }
