@@ -8,9 +8,6 @@
 
 mod api;
 mod explain;
-mod gunzip;
-mod lines;
-mod list;
 pub mod reflect;
 #[cfg(test)]
 pub(crate) mod testing;

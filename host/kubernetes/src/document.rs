@@ -2,7 +2,7 @@
 
 use crate::error::KubeletError;
 use crate::problem::shortened;
-use crate::split::{Element, Fault, SplitError, Splitter};
+use crate::stream::split::{Element, Fault, SplitError, Splitter};
 
 /// Bytes of the beginning that an error shows, at most: 60 characters of up to four bytes.
 const BEGINS_BYTES: usize = 240;

@@ -5,7 +5,7 @@ use serde_json::Value;
 use serde_path_to_error::Segment;
 
 use crate::problem::{Cost, Problem, Problems, Subject};
-use crate::split::{ELEMENT_BYTES, Element};
+use crate::stream::split::{ELEMENT_BYTES, Element};
 use crate::text::{Object, Text, filled};
 
 /// Values of which a tree is built. A small object in a tree takes a hundred times the memory of its text.

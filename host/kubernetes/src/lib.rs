@@ -40,6 +40,9 @@ mod error;
 #[cfg(feature = "client")]
 pub mod events;
 pub mod facts;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
 mod item;
 #[cfg(feature = "client")]
 pub mod kubelet;
@@ -53,7 +56,7 @@ mod problem;
 pub mod quantity;
 #[cfg(feature = "client")]
 mod room;
-mod split;
+mod stream;
 pub mod summary;
 mod text;
 

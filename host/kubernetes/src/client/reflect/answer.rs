@@ -14,8 +14,8 @@ use super::Watched;
 use super::run::{End, Reflector};
 use super::wire::{escaped, retry_after, status_of};
 use crate::client::explain;
-use crate::client::gunzip::Gunzip;
-use crate::client::list::ListError;
+use crate::stream::gunzip::Gunzip;
+use crate::stream::list::ListError;
 
 /// The body of an answer, and how it is to be decoded.
 pub(super) struct Answer {

@@ -4,15 +4,15 @@
 
 use serde::Deserialize;
 
-use crate::split::{BESIDE_BYTES, Fault, SplitError, Splitter};
+use crate::stream::split::{BESIDE_BYTES, Fault, SplitError, Splitter};
 
-pub(super) use crate::split::Element;
+pub(crate) use crate::stream::split::Element;
 
 /// Largest list: three times what 150,000 pods are. What goes on beyond it is no list any more.
 const LIST_BYTES: u64 = 1 << 30;
 
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
-pub(super) enum ListError {
+pub(crate) enum ListError {
     #[error("the answer is no list")]
     NoList,
     #[error("the list ends in its middle")]
@@ -28,27 +28,27 @@ pub(super) enum ListError {
 /// `metadata` of a list.
 #[derive(Debug, Default, Deserialize, PartialEq, Eq)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct ListMeta {
+pub(crate) struct ListMeta {
     #[serde(default)]
-    pub(super) resource_version: String,
+    pub(crate) resource_version: String,
     #[serde(default, rename = "continue")]
-    pub(super) next: String,
+    pub(crate) next: String,
 }
 
 /// Splits; whether an object is good JSON is for its reader to find out.
-pub(super) struct ListReader {
+pub(crate) struct ListReader {
     splitter: Splitter,
     /// Bytes of all of it so far.
     read: u64,
 }
 
 impl ListReader {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self { splitter: Splitter::new("items", &["metadata"]), read: 0 }
     }
 
     /// Calls `each` with every object that is complete with these bytes.
-    pub(super) fn push(&mut self, bytes: &[u8], each: &mut dyn FnMut(Element<'_>)) -> Result<(), ListError> {
+    pub(crate) fn push(&mut self, bytes: &[u8], each: &mut dyn FnMut(Element<'_>)) -> Result<(), ListError> {
         self.read += bytes.len() as u64;
         if self.read > LIST_BYTES {
             return Err(ListError::Endless);
@@ -58,7 +58,7 @@ impl ListReader {
     }
 
     /// After the last bytes.
-    pub(super) fn finish(self) -> Result<ListMeta, ListError> {
+    pub(crate) fn finish(self) -> Result<ListMeta, ListError> {
         if self.splitter.is_blank() {
             return Err(ListError::NoList);
         }
@@ -85,7 +85,7 @@ impl From<SplitError> for ListError {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::split::ELEMENT_BYTES;
+    use crate::stream::split::ELEMENT_BYTES;
     use proptest::prelude::*;
 
     const LIST: &str = r#"{"kind":"PodList","metadata":{"resourceVersion":"7","continue":"abc","x":{"items":[{}]}},

@@ -169,7 +169,7 @@ impl Splitter {
     }
 
     /// Returns true for a value of more than [`BESIDE_BYTES`].
-    #[cfg(feature = "client")]
+    #[cfg(any(feature = "client", feature = "fuzzing"))]
     pub(crate) fn is_too_large(&self, key: &str) -> bool {
         self.beside.iter().any(|value| value.key == key && value.is_too_large)
     }

@@ -3,7 +3,7 @@
 use std::ops::ControlFlow;
 
 /// Longest line that is held: it is one object and little more.
-const LINE_BYTES: usize = crate::split::ELEMENT_BYTES;
+const LINE_BYTES: usize = crate::stream::split::ELEMENT_BYTES;
 
 /// Longest line that is read over. What goes on beyond it is no event any more.
 const ENDLESS_BYTES: usize = 64 << 20;
@@ -13,7 +13,7 @@ const KEPT_BYTES: usize = 64 * 1024;
 
 /// A line of a watch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Line<'l> {
+pub(crate) enum Line<'l> {
     /// All of it, without its end.
     Whole(&'l [u8]),
     /// Longer than [`LINE_BYTES`]: it costs itself alone. Said when the bound is reached, before the line has ended.
@@ -23,11 +23,11 @@ pub(super) enum Line<'l> {
 /// A line has no end.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error("an event has more than {} MiB and no end", ENDLESS_BYTES >> 20)]
-pub(super) struct Endless;
+pub(crate) struct Endless;
 
 /// Splits; holds the beginning of one line at most.
 #[derive(Default)]
-pub(super) struct Lines {
+pub(crate) struct Lines {
     begun: Vec<u8>,
     /// Bytes of a line that is being read over.
     skipped: usize,
@@ -36,7 +36,7 @@ pub(super) struct Lines {
 impl Lines {
     /// Calls `each` with every line that is complete with these bytes, until it breaks. A last line without its end is
     /// half an event, and never shown.
-    pub(super) fn push<B>(
+    pub(crate) fn push<B>(
         &mut self,
         bytes: &[u8],
         each: &mut dyn FnMut(Line<'_>) -> ControlFlow<B>,

@@ -6,12 +6,12 @@ use flate2::write::GzDecoder;
 
 /// Decodes gzip. Holds the decoder's window and at most what one step of it gives, some 32 KiB, however far an answer
 /// expands: who takes the pieces bounds them all.
-pub(super) struct Gunzip {
+pub(crate) struct Gunzip {
     decoder: GzDecoder<Vec<u8>>,
 }
 
 impl Gunzip {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self { decoder: GzDecoder::new(Vec::new()) }
     }
 
@@ -19,7 +19,7 @@ impl Gunzip {
     ///
     /// # Errors
     /// They are no gzip, or those of `each`.
-    pub(super) fn push<E: From<io::Error>>(
+    pub(crate) fn push<E: From<io::Error>>(
         &mut self,
         mut bytes: &[u8],
         each: &mut dyn FnMut(&[u8]) -> Result<(), E>,
@@ -40,7 +40,7 @@ impl Gunzip {
     ///
     /// # Errors
     /// The stream was cut, its checksum is wrong, or those of `each`.
-    pub(super) fn finish<E: From<io::Error>>(
+    pub(crate) fn finish<E: From<io::Error>>(
         mut self,
         each: &mut dyn FnMut(&[u8]) -> Result<(), E>,
     ) -> Result<(), E> {

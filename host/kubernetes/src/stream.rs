@@ -1,0 +1,9 @@
+//! Answers that are read while they arrive, in pieces of any size.
+
+#[cfg(any(feature = "client", feature = "fuzzing"))]
+pub(crate) mod gunzip;
+#[cfg(any(feature = "client", feature = "fuzzing"))]
+pub(crate) mod lines;
+#[cfg(any(feature = "client", feature = "fuzzing"))]
+pub(crate) mod list;
+pub(crate) mod split;
