@@ -30,6 +30,8 @@ pub struct Bounds {
     pub metrics_more: f64,
     /// Metrics that are not declared any more.
     pub declared_less: f64,
+    /// More CPU time.
+    pub cpu_more: f64,
 }
 
 impl Bounds {
@@ -41,6 +43,7 @@ impl Bounds {
         metrics_less: f64::INFINITY,
         metrics_more: f64::INFINITY,
         declared_less: f64::INFINITY,
+        cpu_more: f64::INFINITY,
     };
 }
 
@@ -59,6 +62,7 @@ impl Default for Bounds {
             metrics_less: 0.5,
             metrics_more: 1.0,
             declared_less: 0.5,
+            cpu_more: 2.0,
         }
     }
 }
@@ -83,6 +87,7 @@ pub(super) fn read(section: &Section<'_>) -> Rollout {
         metrics_less: below.value("metrics_less", bound).unwrap_or(default.bounds.metrics_less),
         metrics_more: below.value("metrics_more", bound).unwrap_or(default.bounds.metrics_more),
         declared_less: below.value("declared_less", bound).unwrap_or(default.bounds.declared_less),
+        cpu_more: below.value("cpu_more", bound).unwrap_or(default.bounds.cpu_more),
     };
     below.finish();
     section.finish();
@@ -125,11 +130,13 @@ mod tests {
     #[test]
     fn shares_are_percentages() {
         assert_eq!(read_text(""), (Rollout::default(), None));
-        let (rollout, report) =
-            read_text("canary: 2.5%\nbounds: {events_more: 900%, metrics_less: any}\nenabled: false");
+        let (rollout, report) = read_text(
+            "canary: 2.5%\nbounds: {events_more: 900%, metrics_less: any, cpu_more: 50%}\nenabled: false",
+        );
         assert_eq!(report, None);
         assert_eq!((rollout.canary, rollout.enabled), (0.025, false));
         assert_eq!((rollout.bounds.events_more, rollout.bounds.metrics_less), (9.0, f64::INFINITY));
+        assert_eq!(rollout.bounds.cpu_more, 0.5);
     }
 
     #[test]

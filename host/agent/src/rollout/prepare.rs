@@ -321,11 +321,10 @@ impl Preparer {
         let limits = |sink: usize| self.sinks.get(sink).map(|(_, limits)| *limits).unwrap_or_default();
         let new: Vec<_> = pipelines.iter().map(|pipeline| pipeline.chain(&limits)).collect();
         let states = self.exchange.states();
-        let new = shadow::run(&new, &batches, &states);
-        let running = shadow::run(&chains, &batches, &states);
         // Who goes back to what was good does so because of what runs.
         let is_good = self.good.contains(&snapshot.id);
         let bounds = if is_good { Bounds::NONE } else { snapshot.config.rollout.bounds };
+        let (new, running) = shadow::run_both(&new, &chains, &batches, &states, &bounds);
         new.check(&running, &bounds).map_err(|apart| No::Rejected(apart.to_string()))
     }
 

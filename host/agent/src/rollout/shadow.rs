@@ -4,6 +4,7 @@
 //! there are, how large, and which names: the members of JSON events whose values are numbers. Nothing of it is delivered.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use insightd_sandbox::{CallError, Component, OnFailure};
 use insights_sdk::{Columns, Limits, Payloads};
@@ -13,6 +14,11 @@ use crate::gate::{self, Quota};
 use crate::rollout::numbers::Numbers;
 use crate::routes::{Grants, Refusal};
 use crate::states::{Grant, Snapshot};
+
+/// A new set may always use so much CPU time more for a batch, whatever the running one uses: less is noise.
+const CPU_FLOOR: Duration = Duration::from_millis(100);
+/// Most runs of which the least CPU time counts.
+const RUNS: u32 = 3;
 
 /// What runs in the places of a pipeline, apart from what is counted there.
 #[derive(Clone, Debug)]
@@ -74,6 +80,8 @@ pub struct Yield {
     pub kept_back: (u64, String),
     /// Whether the first was kept back for want of a key: part of its destination is missing in the data.
     pub lacks_key: bool,
+    /// CPU time of all calls.
+    pub cpu: Duration,
     /// Places that failed, with why.
     pub failed: Vec<(String, String)>,
 }
@@ -96,6 +104,18 @@ pub enum Apart {
         events: u64,
         /// Why the first of them.
         why: String,
+    },
+    /// Its components take too long.
+    #[error(
+        "CPU time of a batch: {} ms instead of {} ms, beyond `rollout.bounds.cpu_more`",
+        new.as_millis(),
+        old.as_millis()
+    )]
+    Cpu {
+        /// Of the running set.
+        old: Duration,
+        /// Of the new one.
+        new: Duration,
     },
     /// Too much or too little of something.
     #[error("{what}: {new} instead of {old}, beyond `rollout.bounds.{bound}`{examples}")]
@@ -125,13 +145,45 @@ pub fn run(chains: &[Chain], batches: &[(Scope, &Columns)], states: &[Snapshot])
     outcome
 }
 
+/// As [`run`], for a new set and the running one. Where the new one seems to use too much CPU time both run again, and of each
+/// the least time counts: whatever else the machine did only adds to it.
+pub fn run_both(
+    new: &[Chain],
+    running: &[Chain],
+    batches: &[(Scope, &Columns)],
+    states: &[Snapshot],
+    bounds: &Bounds,
+) -> (Yield, Yield) {
+    let once = || (run(new, batches, states), run(running, batches, states));
+    let (mut made, mut before) = once();
+    for _ in 1..RUNS {
+        if made.check_cpu(&before, bounds).is_ok() {
+            break;
+        }
+        let (again, again_before) = once();
+        made.cpu = made.cpu.min(again.cpu);
+        before.cpu = before.cpu.min(again_before.cpu);
+    }
+    (made, before)
+}
+
+/// CPU time of the calling thread.
+fn thread_cpu_time() -> Duration {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
+    let seconds = u64::try_from(time.tv_sec).unwrap_or(0);
+    Duration::new(seconds, u32::try_from(time.tv_nsec).unwrap_or(0))
+}
+
 impl Chain {
     fn run(&self, batch: &Columns, states: &[Snapshot], outcome: &mut Yield) {
         let mut batch = std::borrow::Cow::Borrowed(batch);
         for stage in &self.stages {
             let Some((component, config)) = &stage.component else { continue };
             let state = stage.grant.as_ref().map(|grant| grant.shadow(&batch, states));
-            match component.process_with(config, &batch, state.as_ref()) {
+            let begun = thread_cpu_time();
+            let result = component.process_with(config, &batch, state.as_ref());
+            outcome.cpu += thread_cpu_time().saturating_sub(begun);
+            match result {
                 Ok((next, _)) => batch = std::borrow::Cow::Owned(next),
                 Err(error) => {
                     outcome.fail(&stage.place, &error);
@@ -144,7 +196,10 @@ impl Chain {
         for output in &self.outputs {
             let Some((component, config)) = &output.component else { continue };
             let state = output.grant.as_ref().map(|grant| grant.shadow(&batch, states));
-            match component.format_with(config, &batch, &output.limits, state.as_ref()) {
+            let begun = thread_cpu_time();
+            let result = component.format_with(config, &batch, &output.limits, state.as_ref());
+            outcome.cpu += thread_cpu_time().saturating_sub(begun);
+            match result {
                 Ok((payloads, _)) => outcome.add(&payloads, output),
                 Err(error) => outcome.fail(&output.place, &error),
             }
@@ -205,7 +260,20 @@ impl Yield {
         let undeclared: Vec<&str> = running.declared.difference(&self.declared).map(String::as_str).collect();
         let (old, new) = (running.declared.len() as u64, self.declared.len() as u64);
         let gone = undeclared.len() as u64;
-        within("declared metrics", old, new, gone, "declared_less", bounds.declared_less, &undeclared)
+        within("declared metrics", old, new, gone, "declared_less", bounds.declared_less, &undeclared)?;
+        self.check_cpu(running, bounds)
+    }
+
+    fn check_cpu(&self, running: &Self, bounds: &Bounds) -> Result<(), Apart> {
+        let (old, new) = (running.cpu, self.cpu);
+        let more = new.saturating_sub(old);
+        let is_bounded = bounds.cpu_more.is_finite();
+        // Without a batch, or of a set that does nothing, there is nothing to compare with.
+        let is_comparable = running.events > 0 && more > CPU_FLOOR;
+        if !is_bounded || !is_comparable || more.as_secs_f64() <= old.as_secs_f64() * bounds.cpu_more {
+            return Ok(());
+        }
+        Err(Apart::Cpu { old, new })
     }
 }
 
@@ -278,6 +346,26 @@ mod tests {
         let nothing = Yield::default();
         assert_eq!(running.check(&nothing, &bounds), Ok(()), "no batch to compare with");
         assert!(nothing.check(&running, &bounds).is_err(), "a component that returns nothing");
+    }
+
+    #[test]
+    fn cpu_time_has_a_bound_and_a_floor() {
+        let ms = Duration::from_millis;
+        let bounds = Bounds::default();
+        let with = |cpu| Yield { cpu, ..outcome(10, 10, &[]) };
+        for (old, new) in [(1, 101), (0, 100), (50, 150), (51, 153), (500, 1500)] {
+            assert_eq!(with(ms(new)).check(&with(ms(old)), &bounds), Ok(()), "{old} to {new} ms");
+        }
+        for (old, new) in [(1, 102), (0, 101), (49, 150), (50, 151), (500, 1501)] {
+            let error = with(ms(new)).check(&with(ms(old)), &bounds).unwrap_err().to_string();
+            let wanted = format!(
+                "CPU time of a batch: {new} ms instead of {old} ms, beyond `rollout.bounds.cpu_more`"
+            );
+            assert_eq!(error, wanted);
+            assert_eq!(with(ms(new)).check(&with(ms(old)), &Bounds::NONE), Ok(()));
+        }
+        let nothing = Yield::default();
+        assert_eq!(with(ms(900)).check(&nothing, &bounds), Ok(()), "no batch to compare with");
     }
 
     #[test]
