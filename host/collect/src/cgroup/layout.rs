@@ -204,6 +204,11 @@ impl Layout {
         if let Some(folders) = self.open(".", reader) {
             let known = self.remember(&folders, reader);
             self.read(&folders, reader, &known, None, into);
+            // the root of v2 has no `memory.current`; what it holds is what it could be made to give back
+            if matches!(self, Self::V2 { .. }) && into.memory_usage.is_none() {
+                let stat = &into.memory.value;
+                into.memory_usage = stat.rss.zip(stat.cache).map(|(anon, file)| anon.saturating_add(file));
+            }
         }
     }
 }

@@ -21,11 +21,6 @@ pub(super) fn read(dir: &Dir, reader: &mut Reader<'_>, into: &mut Reading) {
     }
     into.memory_usage = reader.take(dir, c"memory.current", single).map(|at| at.value);
     if let Some(mut stat) = reader.take_rows(dir, c"memory.stat", memory_stat_v2) {
-        // the root has no `memory.current`; what it holds is what it could be made to give back
-        if into.memory_usage.is_none() {
-            into.memory_usage =
-                stat.value.rss.zip(stat.value.cache).map(|(anon, file)| anon.saturating_add(file));
-        }
         stat.value.swap = reader.take(dir, c"memory.swap.current", single).map(|at| at.value);
         into.memory = stat;
     }
