@@ -192,3 +192,74 @@ fn the_child_has_no_privileges() {
     drop(child.stdin.take());
     assert_eq!(child.wait().unwrap().code(), Some(65));
 }
+
+/// One line of bounded length, without anything that a terminal obeys.
+fn is_plain(text: &str) -> bool {
+    text.len() < 4096 && !text.contains(|c: char| c.is_control() && c != '\n')
+}
+
+/// A component whose exports are a type under each of these names.
+fn exporting(names: impl Iterator<Item = String>) -> Vec<u8> {
+    let mut text = "(component (type $t u32)\n".to_owned();
+    names.for_each(|name| writeln!(text, "(export {name:?} (type $t))").unwrap());
+    text.push(')');
+    wat::parse_str(&text).unwrap()
+}
+
+/// Either the child or the agent says what is wrong with it, within their limits.
+fn refusal(name: &str, wasm: impl FnOnce() -> Vec<u8>) -> String {
+    let (_serial, arena) = enter();
+    // Made in turn: memory of other inputs would count as left behind.
+    let wasm = wasm();
+    let error = arena.attack(name, || match arena.compiler.compile(&wasm) {
+        Err(error) => error.to_string(),
+        Ok(native) => arena.sandbox.load("odd", &native).unwrap_err().to_string(),
+    });
+    assert!(is_plain(&error), "{} bytes: {}", error.len(), &error[..error.len().min(2000)]);
+    error
+}
+
+#[test]
+fn exports_by_the_hundred_thousand_are_one_short_message() {
+    let error = refusal("100,000 exports", || exporting((0..100_000).map(|number| format!("a{number}"))));
+    println!("100,000 exports: {error}");
+    let error = refusal("1,000 exports", || exporting((0..1000).map(|number| format!("a{number}"))));
+    assert!(error.contains("and 992 more"), "{error}");
+}
+
+#[test]
+fn endless_names_are_cut() {
+    // Seven of the longest that a component may have, and one that is longer.
+    let long = |number: u32, length: usize| format!("a{number}{}", "x".repeat(length));
+    {
+        // Room that the first component of that size leaves in the allocator is none that is left behind: it does not grow.
+        let (_serial, arena) = enter();
+        let native = arena.compile(&exporting((0..7).map(|number| long(number, 99_990))));
+        assert!(arena.sandbox.load("odd", &native).is_err());
+    }
+    let error = refusal("names of 700 KB", || exporting((0..7).map(|number| long(number, 99_990))));
+    assert!(error.contains("a0xxx") && error.contains('…'), "{error}");
+    let error = refusal("a name of 700 KB", || exporting([long(0, 700_000)].into_iter()));
+    println!("a name of 700 KB: {error}");
+}
+
+#[test]
+fn twenty_megabytes_are_refused_or_bounded() {
+    let padded = || {
+        let core = text::stage(text::ZERO, text::ZERO, "", "0.1.0");
+        let mut wasm = text::component("transform", &core, text::same);
+        // A custom section of 20 MB of zeros: id, length, an empty name, and the rest.
+        let length: u32 = 20_000_000;
+        wasm.push(0);
+        let mut left = length;
+        while left >= 0x80 {
+            wasm.push((left & 0x7f) as u8 | 0x80);
+            left >>= 7;
+        }
+        wasm.push(left as u8);
+        wasm.resize(wasm.len() + length as usize, 0);
+        wasm
+    };
+    let error = refusal("20 MB", padded);
+    assert_eq!(error, "the component has 20002993 bytes, the limit is 4194304");
+}
