@@ -61,7 +61,7 @@ pub fn problems(config: &Config, library: &mut Library) -> Vec<Problem> {
     faults(config, library).problems
 }
 
-/// What is wrong with the components of a set.
+/// Returns the problems of the components of a set.
 #[derive(Debug)]
 pub struct Faults {
     /// All of it.
@@ -109,7 +109,7 @@ pub fn warnings(config: &Config, library: &mut Library) -> Vec<Problem> {
     warnings
 }
 
-/// Whether a component has no use of what it remembers. One that remembers only what it is told to says so in its schema:
+/// Returns whether a component has no use of what it remembers. One that remembers only what it is told to says so in its schema:
 /// `x-state: optional`.
 fn lacks_state(wanted: &config::Component, component: &Component) -> bool {
     component.uses_state() && wanted.state_bytes.is_none() && schema(component)["x-state"] != "optional"

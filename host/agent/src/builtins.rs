@@ -34,7 +34,7 @@ impl Builtin {
     /// Native code for the sandbox.
     ///
     /// # Errors
-    /// What is packed into the agent cannot be unpacked: the agent's own file is damaged.
+    /// The packed code cannot be unpacked: the agent's own file is damaged.
     pub fn native_code(&self) -> std::io::Result<NativeCode> {
         let code = match self.native {
             Native::Plain(code) => Cow::Borrowed(code),

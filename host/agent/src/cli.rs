@@ -258,7 +258,7 @@ pub enum Script {
 pub struct Try {
     /// The program: a text file.
     pub program: PathBuf,
-    /// What `insightd record` wrote; `-` is standard input [default: a sample node and a sample cluster]
+    /// A recording of `insightd record`; `-` is standard input [default: a sample node and a sample cluster]
     pub recording: Option<PathBuf>,
     /// The configuration [default: the shipped pipelines]
     #[arg(long, value_name = "FILE")]

@@ -24,7 +24,7 @@ pub trait Work: Send + 'static {
     /// Why it cannot go on.
     type Error: Send;
 
-    /// What asks a tick in progress to end soon.
+    /// Asks a tick in progress to end soon.
     fn stop(&self) -> Stop {
         Stop::default()
     }

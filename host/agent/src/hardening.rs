@@ -1,4 +1,4 @@
-//! What a process can do so that its memory stays its own: tokens, credentials and what components remember are in it.
+//! Keeps the memory of the process its own: tokens, credentials and what components remember are in it.
 
 use std::io;
 

@@ -1,4 +1,4 @@
-//! What transforms remember: given to their calls, committed once outputs of their pipeline are accepted.
+//! The state that transforms keep: given to their calls, committed once outputs of their pipeline are accepted.
 
 mod runs;
 
@@ -196,7 +196,7 @@ impl States {
     }
 }
 
-/// What the kernel says where a link or a file has the name of a directory.
+/// The kernel's error where a link or a file has the name of a directory.
 fn is_link(error: &std::io::Error) -> bool {
     use rustix::io::Errno;
     matches!(Errno::from_io_error(error), Some(Errno::LOOP | Errno::NOTDIR))

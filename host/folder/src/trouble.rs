@@ -23,7 +23,7 @@ pub enum Trouble {
     Unusable {
         /// The file.
         path: PathBuf,
-        /// What is the matter with it.
+        /// The fault.
         problem: String,
     },
     /// Another user owns it.

@@ -38,7 +38,7 @@ pub fn list(bytes: &[u8], size: usize) -> Result<(Vec<Option<Vec<u8>>>, String, 
     Ok((found, meta.resource_version, meta.next))
 }
 
-/// What a compressed answer in pieces of `size` decodes to, up to `most` bytes, and the largest piece of that.
+/// Decodes a compressed answer in pieces of `size`, up to `most` bytes, and the largest piece of that.
 pub fn gunzip(bytes: &[u8], size: usize, most: usize) -> std::io::Result<(Vec<u8>, usize)> {
     let (mut gunzip, mut decoded, mut largest) = (Gunzip::new(), Vec::new(), 0);
     let each = &mut |piece: &[u8]| {

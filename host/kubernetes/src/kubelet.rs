@@ -25,6 +25,7 @@ use rustls::pki_types::pem::PemObject;
 use crate::client::{ClientError, Token, Traffic, connect_through, service_account};
 use crate::pods::{Keep, PodList, PodReader};
 use crate::summary::{Summary, SummaryReader};
+use insightd_folder::read_regular;
 use insightd_peer::Status;
 
 use endpoint::{Endpoint, Limits};
@@ -140,7 +141,7 @@ impl Kubelet {
         })
     }
 
-    /// Whether a summary is asked for.
+    /// True where a summary is asked for.
     pub fn has_summary(&self) -> bool {
         self.link.settings.summary
     }
@@ -274,6 +275,9 @@ fn authorities(settings: &KubeletSettings) -> Result<Vec<Vec<u8>>, ClientError> 
     Ok(found)
 }
 
+/// Longest file of authorities, bytes; all that the systems of this world trust take 250 KB.
+const MAX_AUTHORITIES: u64 = 4 << 20;
+
 fn certificates(path: &Path) -> Result<Vec<Vec<u8>>, ClientError> {
     let wrong = |error: String| ClientError::File {
         path: path.to_owned(),
@@ -281,7 +285,7 @@ fn certificates(path: &Path) -> Result<Vec<Vec<u8>>, ClientError> {
         hint: "`kubelet.ca_files` names the authorities (PEM) that may sign the kubelet's certificate; \
                none means the CA of the service account",
     };
-    let pem = std::fs::read(path).map_err(|error| wrong(error.to_string()))?;
+    let pem = read_regular(path, MAX_AUTHORITIES).map_err(|error| wrong(error.to_string()))?;
     let found: Result<Vec<Vec<u8>>, _> =
         CertificateDer::pem_slice_iter(&pem).map(|one| one.map(|der| der.to_vec())).collect();
     match found {

@@ -1,4 +1,4 @@
-//! What answers of the kubelet cost, in memory, whatever it sends: the agent shares 128 MiB with its compiler.
+//! Memory that answers of the kubelet cost, whatever it sends: the agent shares 128 MiB with its compiler.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails there")]
 
@@ -89,7 +89,7 @@ fn serve(pods: Answer, summary: Answer) -> String {
     url
 }
 
-/// What is known after one round, and how much memory that took.
+/// Everything known after one round, and how much memory that took.
 fn ask(pods: Answer, summary: Answer) -> (Arc<KubeletData>, usize) {
     let settings = KubeletSettings {
         url: serve(pods, summary),

@@ -32,7 +32,7 @@ pub(crate) struct Found {
 /// The spaces in a folder that another process may own, as they were last written.
 ///
 /// # Errors
-/// What is there is no state, or cannot be read.
+/// The file there is no state, or cannot be read.
 pub fn spaces(folder: &PrivateDir) -> Result<Vec<SpaceId>, Trouble> {
     let Some(bytes) = folder.read(FILE, MAX_FILE_BYTES)? else { return Ok(Vec::new()) };
     let spaces = format::read(&bytes)

@@ -49,7 +49,7 @@ pub(crate) const BLOB: &str = "kubernetes";
 pub(crate) struct Keys<'b> {
     batch: &'b Batch,
     options: &'b Options,
-    /// Whether events of the batch may speak for a whole cluster.
+    /// True where events of the batch may speak for a whole cluster.
     may_speak: bool,
     list: Vec<Key<'b>>,
     /// In the order of the texts: a batch may hold the same text under several handles.

@@ -50,7 +50,7 @@ pub(crate) fn problems(program: &AST, kinds: &[String]) -> Vec<String> {
     problems
 }
 
-/// Whether a program remembers something or asks for it.
+/// Returns whether a program remembers something or asks for it.
 pub(crate) fn remembers(program: &AST) -> bool {
     calls(program).iter().any(|(call, _)| matches!(does(call), Some(Does::Recall | Does::Remember)))
 }

@@ -1,4 +1,4 @@
-//! What a program remembers of a thing from tick to tick.
+//! Values that a program keeps of a thing from tick to tick.
 //!
 //! A value is kept under its name and the thing's place in the batch, and forgotten when the thing is gone: a program cannot
 //! fill the space with what nobody asks for again.

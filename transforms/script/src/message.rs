@@ -29,7 +29,7 @@ pub(crate) fn of_parsing(error: &ParseError, text: &str) -> String {
     }
 }
 
-/// Whether a place is at the dot of `pod.namespace`, or behind it.
+/// Returns whether a place is at the dot of `pod.namespace`, or behind it.
 fn is_field(place: Position, text: &str) -> bool {
     let line = place.line().and_then(|line| text.lines().nth(line - 1));
     let column = place.position().map(|column| column.saturating_sub(1));

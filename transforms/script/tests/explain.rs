@@ -1,4 +1,4 @@
-//! What `explain` tells of names that nothing has.
+//! The lines that `explain` writes about names that nothing has.
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 use insightd_script::Script;

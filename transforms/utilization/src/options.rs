@@ -86,7 +86,7 @@ impl Options {
         }
     }
 
-    /// Whether the node's interface of that name carries what pods send. `is_kind_known`: the host says what it is.
+    /// Returns whether the node's interface of that name carries what pods send. `is_kind_known`: the host says what it is.
     pub(crate) fn is_pod_side(&self, interface: &str, is_kind_known: bool) -> bool {
         let fits = |patterns: &[&str]| patterns.iter().any(|pattern| Patterns::matches(pattern, interface));
         match &self.pod_side {

@@ -34,7 +34,7 @@ pub(crate) struct Uplink<'u, 'b> {
 }
 
 impl<'b> Uplink<'_, 'b> {
-    /// Whether what passes this interface passes no other one that counts.
+    /// Returns whether what passes this interface passes no other one that counts.
     pub(crate) fn counts(&self, interface: Entity<'b>) -> bool {
         self.counts_at(interface, LEVELS)
     }

@@ -8,7 +8,7 @@ use crate::rollout::{Kept, SetId, SetOrigin, Snapshot, is_chosen};
 /// The choice.
 #[derive(Debug)]
 pub(super) struct First {
-    /// What runs in place of what is in the files.
+    /// The set that runs in place of the one in the files.
     pub(super) instead: Option<Snapshot>,
     /// Where that was kept.
     pub(super) origin: SetOrigin,

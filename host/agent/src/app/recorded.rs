@@ -1,4 +1,4 @@
-//! What a recording may reach: standard output, and the sinks that the command line names.
+//! The sinks that a recording may reach: standard output, and the sinks that the command line names.
 
 use super::Usage;
 use crate::config::{Config, Sink, SinkKind, When};

@@ -18,7 +18,7 @@ use crate::replay::{self, Collect, Shown};
 
 /// Longest program, bytes; one more is enough for the component to say that it is too long.
 const LONGEST: u64 = 65_535;
-/// What a program may remember from batch to batch.
+/// Most bytes that a program may remember from batch to batch.
 const STATE_BYTES: u64 = 1 << 20;
 
 /// `insightd script try`.

@@ -55,7 +55,7 @@ pub struct VersionFigures {
     pub version: String,
     /// Of its WebAssembly.
     pub sha256: [u8; 32],
-    /// Whether it is given up.
+    /// True while it is given up.
     pub bad: bool,
     /// Batches until it is tried again, where it is given up.
     pub retry_in: Option<u64>,

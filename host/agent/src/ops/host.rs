@@ -1,4 +1,4 @@
-//! Whom a request is meant for.
+//! The host that a request names.
 //!
 //! A page in a browser on the node can have its own name resolve to the loopback address, and then read what this server
 //! answers, as if it came from where the page did (DNS rebinding). What it cannot choose is the name in the request.

@@ -39,7 +39,7 @@ struct Awaited {
 }
 
 impl Awaited {
-    /// Whether this tick waits for it.
+    /// True where this tick waits for it.
     fn is_worth_waiting(self, attempts: Attempts, patience: Duration) -> bool {
         self.late_since.is_none_or(|ended| attempts.ended > ended) && attempts.took < patience
     }
@@ -68,7 +68,7 @@ impl KubeletHandle {
         let _ = self.questions.try_send(());
     }
 
-    /// What is known, with the answers where they came in time.
+    /// Everything known, with the answers where they came in time.
     pub fn answer(&mut self) -> Arc<KubeletData> {
         let until = Instant::now() + self.patience;
         self.pods = self.wait(self.pods, until, |data| data.pods_attempts);

@@ -16,7 +16,7 @@ use crate::app::Usage;
 use crate::output;
 use crate::recording::Reader;
 
-/// What is to be written, and where.
+/// A golden case to be written, and where.
 #[derive(Clone, Copy, Debug)]
 pub struct Wanted<'a> {
     /// The component whose batch is wanted.

@@ -36,7 +36,7 @@ pub(super) struct Position {
     output: Option<usize>,
 }
 
-/// What a component is given.
+/// The input of a component.
 #[derive(Debug)]
 pub(super) struct Seen {
     /// Name of the place, as `insightd status` has it.
@@ -45,7 +45,7 @@ pub(super) struct Seen {
     pub(super) batch: Columns,
     /// Its configuration.
     pub(super) config: String,
-    /// What it remembers from the batches before.
+    /// Its state after the batches before.
     pub(super) state: Arc<Space>,
     /// Of a formatter, what the sink takes.
     pub(super) limits: Option<Limits>,

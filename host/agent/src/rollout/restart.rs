@@ -1,4 +1,4 @@
-//! What only a restart brings.
+//! Changes that only a restart brings.
 
 use crate::config::{Config, Sink};
 

@@ -28,7 +28,7 @@ pub enum SetOrigin {
     Defaults,
     /// What was kept of the last good one.
     Kept,
-    /// What was kept of one whose trial was not over when the agent ended.
+    /// Kept of one whose trial was not over when the agent ended.
     Resumed,
 }
 

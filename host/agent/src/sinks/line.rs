@@ -33,7 +33,7 @@ impl Block {
 
 /// An event is one line whatever a component puts into it. Line ends in JSON can only be white space between
 /// tokens; in anything else they are written as escapes.
-/// What would act on a terminal, or is no text, is escaped; JSON says the same as before.
+/// Escapes anything that would act on a terminal or is no text; JSON says the same as before.
 pub(super) fn push_line(out: &mut Vec<u8>, content_type: &str, event: &[u8]) {
     let json = is_json(content_type);
     let event = &*visible::bytes(event, if json { Style::Json } else { Style::Text });

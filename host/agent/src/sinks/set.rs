@@ -24,7 +24,7 @@ struct OpenSink {
     /// Events that it was given in this tick, and those of them that it did not take.
     given: u64,
     refused: u64,
-    /// Whether it took events of the tick that ended last, if there were any.
+    /// True where it took events of the tick that ended last, if there were any.
     took: bool,
 }
 

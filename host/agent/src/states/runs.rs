@@ -1,4 +1,4 @@
-//! What pipelines changed during a tick, and whether it counts.
+//! Changes of state by pipelines during a tick, and whether they count.
 //!
 //! What a stage remembers must fit what was published: it counts where an output of its pipeline was taken. Another pipeline
 //! has no part in it: one that is broken would freeze what all others remember, and with it their figures.
@@ -22,7 +22,7 @@ struct Run {
 #[derive(Debug, Default)]
 pub(super) struct Runs(Vec<Run>);
 
-/// What counts of a tick.
+/// The changes of a tick that count.
 #[derive(Debug, Default)]
 pub(super) struct Outcome {
     /// By pipeline.

@@ -9,7 +9,7 @@ use wasmparser::{KnownCustom, Name, Parser, Payload, TypeRef};
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Largest(BTreeMap<String, usize>);
 
-/// What is known of the core module that is being read.
+/// Facts of the core module that is being read.
 #[derive(Default)]
 struct Module {
     /// Bytes of each function that has a body, in order; imported functions come before them in the index space.

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use aws_smithy_http_client::tls::TrustStore;
+use insightd_folder::{ReadError, read_regular};
 use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject;
 
@@ -14,8 +15,8 @@ pub enum RootsError {
     Read {
         /// The file.
         path: PathBuf,
-        /// What the system said.
-        error: std::io::Error,
+        /// Why.
+        error: ReadError,
     },
     /// The file holds something else.
     #[error("ca_file: {} holds no certificates in PEM form{}", path.display(), error.as_deref().unwrap_or_default())]
@@ -30,6 +31,9 @@ pub enum RootsError {
     Tls(String),
 }
 
+/// Longest file of authorities, bytes; all that the systems of this world trust take 250 KB.
+const MAX_BYTES: u64 = 4 << 20;
+
 /// The system's authorities where it has some (`SSL_CERT_FILE` and `SSL_CERT_DIR` included), else the list of Mozilla that
 /// was built in: the agent's image holds no files besides the agent. Those of `ca_file` come on top.
 pub(super) fn trust_store(ca_file: Option<&Path>) -> Result<TrustStore, RootsError> {
@@ -41,7 +45,8 @@ pub(super) fn trust_store(ca_file: Option<&Path>) -> Result<TrustStore, RootsErr
         }
     }
     if let Some(path) = ca_file {
-        let text = std::fs::read(path).map_err(|error| RootsError::Read { path: path.into(), error })?;
+        let text =
+            read_regular(path, MAX_BYTES).map_err(|error| RootsError::Read { path: path.into(), error })?;
         check(path, &text)?;
         store.add_pem_certificate(text);
     }

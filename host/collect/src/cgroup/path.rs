@@ -146,7 +146,7 @@ fn runtime_of(prefix: &str) -> Option<&'static str> {
     }
 }
 
-/// What a name outside of all pods says that a runtime made of `SLICE:RUNTIME:ID`. The kubelet gives such paths to a runtime
+/// Reads a name outside of all pods that a runtime made of `SLICE:RUNTIME:ID`. The kubelet gives such paths to a runtime
 /// that leaves cgroups to systemd; one that makes them itself takes the path for a name and puts it below its own service.
 pub fn stray(name: &str) -> Option<(PodName<'_>, ContainerName<'_>)> {
     let mut parts = name.split(':');

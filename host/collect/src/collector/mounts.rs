@@ -12,7 +12,7 @@ use crate::proc::mountinfo;
 use crate::report::Problems;
 use crate::root::{HostRoot, ReadBuffer};
 
-/// What the mount list says; read anew every tick.
+/// The file systems of the mount list; read anew every tick.
 pub(super) struct MountList {
     pub(super) filesystems: Vec<Filesystem>,
     pub(super) hierarchies: Mounts,

@@ -1,4 +1,4 @@
-//! What the answer of `statfs` means, sentinels and negative numbers taken out.
+//! Sizes in the answer of `statfs`, sentinels and negative numbers taken out.
 
 use crate::root::FsStat;
 

@@ -227,7 +227,7 @@ impl Dir {
     /// Target of a symbolic link in this directory, not followed.
     ///
     /// # Errors
-    /// What the kernel says; also when the target is not UTF-8.
+    /// The kernel's error; also when the target is not UTF-8.
     pub fn link(&self, name: &CStr) -> Result<String, Errno> {
         let target = rustix::fs::readlinkat(&self.fd, name, Vec::new())?;
         target.into_string().map_err(|_| Errno::ILSEQ)

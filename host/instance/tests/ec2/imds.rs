@@ -105,7 +105,7 @@ async fn something_else_that_answers() {
     assert!(Imds::new(Some("no address at all")).is_err());
 }
 
-/// What stands at the address may be anything: nothing of it is held beyond a bound, and nobody waits for ever.
+/// Anything may stand at the address: nothing of it is held beyond a bound, and nobody waits for ever.
 #[tokio::test]
 async fn answers_without_an_end_are_left() {
     for on_token in [true, false] {

@@ -5,11 +5,15 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use http::HeaderValue;
+use insightd_folder::read_regular;
 
 use super::ClientError;
 
 /// The kubelet replaces projected tokens at 80 % of their life, which is ten minutes at least.
 const KEEP: Duration = Duration::from_secs(60);
+
+/// Longest token, bytes; those of service accounts have about 1 KiB.
+const MAX_BYTES: u64 = 64 << 10;
 
 /// Reads the file anew once a minute, and whenever the peer did not accept what it said.
 pub(crate) struct Token {
@@ -56,7 +60,8 @@ impl Token {
             error,
             hint: "it should hold the bearer token of the agent's service account",
         };
-        let text = std::fs::read_to_string(&self.path).map_err(|error| wrong(error.to_string()))?;
+        let bytes = read_regular(&self.path, MAX_BYTES).map_err(|error| wrong(error.to_string()))?;
+        let text = String::from_utf8(bytes).map_err(|error| wrong(error.to_string()))?;
         let text = text.trim();
         if text.is_empty() {
             return Err(wrong("empty".into()));
@@ -94,6 +99,26 @@ mod tests {
 
         std::fs::remove_file(&path).unwrap();
         assert_eq!(token.header().unwrap().as_bytes(), b"Bearer second");
+    }
+
+    #[test]
+    fn what_is_no_file_of_a_token_is_not_waited_for() {
+        let folder = tempfile::tempdir().unwrap();
+        let pipe = folder.path().join("token");
+        let made = rustix::fs::mknodat(
+            rustix::fs::CWD,
+            &pipe,
+            rustix::fs::FileType::Fifo,
+            rustix::fs::Mode::RUSR,
+            0,
+        );
+        made.unwrap();
+        let error = Token::new(pipe).header().unwrap_err().to_string();
+        assert!(error.contains("not a regular file"), "{error}");
+        let endless = folder.path().join("endless");
+        std::fs::File::create(&endless).unwrap().set_len(1 << 40).unwrap();
+        let error = Token::new(endless).header().unwrap_err().to_string();
+        assert!(error.contains("the limit is 65536"), "{error}");
     }
 
     #[test]

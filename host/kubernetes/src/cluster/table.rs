@@ -94,7 +94,7 @@ impl<K: Kind> Handler for Feed<K> {
 /// Memory that one table may take. The largest clusters that are known, 150,000 pods and as many nodes, take half of it.
 pub(super) const TABLE_BYTES: usize = 16 << 20;
 
-/// What an entry of a table of names takes beside its texts, about.
+/// Bytes that an entry of a table of names takes beside its texts, about.
 pub(super) const ENTRY_BYTES: usize = 64;
 
 /// Stands for a uid or a name of which nothing else is ever asked: 64 bits of a keyed hash, in halves so that an entry of

@@ -8,7 +8,7 @@ use crate::text::{Object, each, filled};
 
 use super::{Amounts, build::amounts, wire};
 
-/// What the kubelet reports beside the specification.
+/// Figures that the kubelet reports beside the specification.
 #[derive(Clone, Copy)]
 pub(super) struct Reported {
     pub(super) resources: Option<Object<wire::Resources>>,

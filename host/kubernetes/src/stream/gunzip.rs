@@ -69,7 +69,7 @@ mod tests {
         encoder.finish().unwrap()
     }
 
-    /// What pieces of `size` decode to, and the largest piece that came out.
+    /// Decodes pieces of `size`; returns the content, and the largest piece that came out.
     fn decoded(bytes: &[u8], size: usize) -> io::Result<(Vec<u8>, usize)> {
         let (mut gunzip, mut all, mut largest) = (Gunzip::new(), Vec::new(), 0);
         let mut each = |piece: &[u8]| {

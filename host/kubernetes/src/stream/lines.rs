@@ -8,7 +8,7 @@ const LINE_BYTES: usize = crate::stream::split::ELEMENT_BYTES;
 /// Longest line that is read over. What goes on beyond it is no event any more.
 const ENDLESS_BYTES: usize = 64 << 20;
 
-/// What stays allocated between lines.
+/// Bytes that stay allocated between lines.
 const KEPT_BYTES: usize = 64 * 1024;
 
 /// A line of a watch.

@@ -240,10 +240,10 @@ pub(super) struct Progress {
     pub(super) batches: u32,
 }
 
-/// What came of a search.
+/// The result of a search.
 #[derive(Debug, PartialEq)]
 pub(super) enum Found<T> {
-    /// What is made of the batch without the parts that are to blame.
+    /// The result of the batch without the parts that are to blame.
     Result(T),
     /// No part is to blame, or too many are.
     Nobody,

@@ -69,7 +69,7 @@ pub struct VersionStats<'a> {
     pub component: &'a Component,
     /// Where it came from.
     pub origin: Origin,
-    /// Whether it is given up.
+    /// True while it is given up.
     pub bad: bool,
     /// Batches until it is tried again, where it is given up.
     pub retry_in: Option<u64>,

@@ -17,7 +17,7 @@ pub(crate) struct Table {
     pub(crate) pod_side: Vec<String>,
     /// Names of further bridges and tunnels, where the host does not say what they are.
     pub(crate) software: Vec<String>,
-    /// What the host says of bridges and tunnels.
+    /// Attributes that the host gives bridges and tunnels.
     pub(crate) software_kinds: Vec<String>,
 }
 

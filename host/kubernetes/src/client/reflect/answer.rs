@@ -26,7 +26,7 @@ pub(super) struct Answer {
 /// A list that cannot be read.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Unreadable {
-    /// What it is made of.
+    /// The answer that it is made of.
     #[error(transparent)]
     List(#[from] ListError),
     /// How it is compressed.
