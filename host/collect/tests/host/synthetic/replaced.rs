@@ -9,13 +9,16 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use super::{A, Host, container};
 use crate::view::{collector, sample};
 
+/// A name, and what puts something else in the place of a file.
+type Case<'a> = (&'a str, &'a dyn Fn(&Path));
+
 #[test]
 fn what_is_no_file_any_more_costs_its_own_figure() {
     let pipe = |path: &Path| assert!(Command::new("mkfifo").arg(path).status().unwrap().success());
     let directory = |path: &Path| fs::create_dir(path).unwrap();
     let link = |path: &Path| symlink("/proc/self/stat", path).unwrap();
     let endless = |path: &Path| fs::File::create(path).unwrap().set_len(1 << 40).unwrap();
-    let cases: [(&str, &dyn Fn(&Path)); 4] =
+    let cases: [Case<'_>; 4] =
         [("pipe", &pipe), ("directory", &directory), ("link", &link), ("endless", &endless)];
     for (name, replace) in cases {
         let host = Host::v2();
