@@ -137,5 +137,7 @@ bench: build transforms recipes ## Ratios against bare work, of the readers, the
 	$(CARGO) bench --quiet --profile quick -p insightd-sandbox --bench script
 	$(CARGO) bench --quiet --profile quick -p insightd --bench tick
 
+# The compiler's own tests run with the dependencies that it was built with.
 unit: build transforms ## All tests of the workspace
 	$(CARGO) test --workspace
+	$(STATICALLY) $(CARGO) test --quiet --release --manifest-path host/compile/Cargo.toml --target-dir target/compile
