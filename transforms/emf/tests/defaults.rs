@@ -33,7 +33,8 @@ fn declarations(text: &str) -> Vec<Value> {
 /// The directives for an entity that has every dimension and every metric of the list.
 fn directives(config: &Value, declarations: &[Value], kind: &str) -> Value {
     let emf = insights_sdk::configure(&config.to_string(), Emf::configure).expect("as in the files");
-    let batch = Batch::new("node", "n", 1, 60_000);
+    // In a node's batch the defaults of the cluster layer do not hold.
+    let batch = Batch::new("cluster", "c", 1, 60_000);
     let entity = batch.add("node", "n", None);
     entity.set_attribute("Type", kind);
     for declaration in declarations {
