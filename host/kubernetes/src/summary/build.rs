@@ -103,7 +103,9 @@ fn usage(
         usage.working_set_bytes = read(memory.working_set_bytes, "workingSetBytes");
         usage.rss_bytes = read(memory.rss_bytes, "rssBytes");
     }
-    usage
+    // Whatever ran has used CPU time and memory: zeros are the kubelet's view of a cgroup that stays empty.
+    let is_empty = usage.cpu_usage_ns == Some(0) || usage.memory_bytes == Some(0);
+    if is_empty { UsageStats::default() } else { usage }
 }
 
 /// The interfaces of the list; where there is no list, the default one.

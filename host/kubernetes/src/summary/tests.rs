@@ -1,6 +1,6 @@
 use serde_json::json;
 
-use super::{FsStats, InterfaceStats, Summary, SummaryReader, parse};
+use super::{FsStats, InterfaceStats, Summary, SummaryReader, UsageStats, parse};
 use crate::pods;
 use crate::{Cost, KubeletError};
 
@@ -38,6 +38,23 @@ fn a_whole_summary() {
     assert_eq!(web.volumes[1].fs.inodes, None);
     assert_eq!(summary.pod("no-such-uid"), None);
     assert_eq!(web.container("no-such"), None);
+}
+
+/// What the kubelet reports of a sandboxed pod whose runtime tells it nothing: it reads the cgroup that stays empty.
+#[test]
+fn an_empty_cgroup_has_no_usage() {
+    let zero = json!({"time": "2026-01-01T00:00:00Z", "usageNanoCores": 0, "usageCoreNanoSeconds": 0});
+    let used = json!({"time": "2026-01-01T00:00:00Z", "usageNanoCores": 0, "usageCoreNanoSeconds": 5});
+    let memory = json!({"usageBytes": 0, "workingSetBytes": 0, "rssBytes": 0});
+    let summary = read(json!([
+        {"podRef": {"name": "p", "namespace": "n", "uid": "u"}, "cpu": zero, "memory": memory,
+         "containers": [{"name": "c", "cpu": zero, "memory": memory}, {"name": "d", "cpu": used}]},
+    ]));
+    let pod = summary.pod("u").unwrap();
+    assert_eq!(pod.usage, UsageStats::default());
+    assert_eq!(pod.container("c").unwrap().usage, UsageStats::default());
+    let running = pod.container("d").unwrap().usage;
+    assert_eq!((running.cpu_usage_ns, running.cpu_nanocores), (Some(5), Some(0)), "a rate of 0 is a figure");
 }
 
 #[test]

@@ -224,7 +224,7 @@ pub(crate) fn overlay(settings: &Settings, profile: Profile) -> Overlay {
         sink: stdout
 ";
     let head = format!(
-        "interval: {seconds}s\ntransforms_dir: /etc/insightd/transforms\n\
+        "interval: {seconds}s\noffset: 0s\ntransforms_dir: /etc/insightd/transforms\n\
          leader: {{lease_duration: {}s, renew_deadline: 10s, retry_period: 2s}}\n",
         LEASE.as_secs()
     );
@@ -286,7 +286,7 @@ pub(crate) fn overlay(settings: &Settings, profile: Profile) -> Overlay {
 /// The base with a component that has a habit. `version` is the namespace of all metrics.
 pub(crate) fn reloading(settings: &Settings, version: &str, habit: &str) -> Overlay {
     let config = format!(
-        "interval: {}s\ntransforms_dir: /etc/insightd/transforms\nhost: {{root: /rootfs}}\ninstance: {{enabled: false}}\n\
+        "interval: {}s\noffset: 0s\ntransforms_dir: /etc/insightd/transforms\nhost: {{root: /rootfs}}\ninstance: {{enabled: false}}\n\
          rollout: {{trial_ticks: 10}}\npipelines:\n  - name: node\n    transforms:\n      - use: file:decorate\n      \
          - use: file:hostile\n        config: {{habit: {habit:?}}}\n      - use: file:utilization\n    outputs:\n      \
          - formatter: {{use: \"file:emf\", config: {{namespace: {version}}}}}\n        sink: stdout\n",
