@@ -38,15 +38,15 @@ pub(crate) fn run(bench: &mut Bench) -> Result<Verdict> {
         let uid = found.first().and_then(|pod| pod["metadata"]["uid"].as_str());
         Ok(uid.map(str::to_owned).ok_or_else(|| "does not run".to_owned()))
     })?;
-    let said = until(Duration::from_secs(30), "data set aside", || {
+    let said = until(Duration::from_secs(30), "data quarantined", || {
         let said = aside(&agent.output(&bench.settings, since)?);
-        Ok(if said.is_empty() { Err("nothing was set aside".to_owned()) } else { Ok(said) })
+        Ok(if said.is_empty() { Err("nothing was quarantined".to_owned()) } else { Ok(said) })
     })?;
     agent.wait_for_ticks(&bench.settings, now_ms(), "Node", 3)?;
 
     let mut output = agent.output(&bench.settings, since)?;
     if aside(&output).len() != 1 || !said[0].contains(&format!("pod {uid}")) {
-        bail!("said other than once that {uid} is set aside: {said:?}");
+        bail!("said other than once that {uid} is quarantined: {said:?}");
     }
     for (time, events) in output.ticks() {
         let seen: BTreeSet<&str> = events
@@ -60,13 +60,13 @@ pub(crate) fn run(bench: &mut Bench) -> Result<Verdict> {
         }
     }
     if output.events.iter().any(|event| event.about("pod_name") == NAME) {
-        bail!("the pod that is set aside has events");
+        bail!("the quarantined pod has events");
     }
     // The component says that it panics; the agent must not.
     output.log.retain(|line| !line.contains("hostile"));
     sound::check(&agent, &output, bench.interval(), since, now_ms())?;
     println!(
-        "  1 of {} pods was set aside, the others reported in each of {} ticks",
+        "  1 of {} pods was quarantined, the others reported in each of {} ticks",
         others.len() + 1,
         output.ticks().len()
     );
@@ -101,9 +101,9 @@ fn steady(bench: &Bench, agent: &AgentPod, count: usize) -> Result<BTreeSet<Stri
     })
 }
 
-/// Lines of the log that say that data is set aside.
+/// Lines of the log that say that data is quarantined.
 fn aside(output: &Output) -> Vec<String> {
-    output.log.iter().filter(|line| line.contains("data set aside")).cloned().collect()
+    output.log.iter().filter(|line| line.contains("data quarantined")).cloned().collect()
 }
 
 fn crowd(replicas: usize) -> String {
