@@ -1,6 +1,6 @@
 //! Which of a node's interfaces lead out of it, so that what passes several of them counts once.
 //!
-//! What a pod sends passes its own end, a bridge or a tunnel, perhaps a VLAN, a bond and one of the bond's ports. The bond
+//! A byte that a pod sends passes its own end, a bridge or a tunnel, perhaps a VLAN, a bond and one of the bond's ports. The bond
 //! counts, or the hardware where there is none. The host says how interfaces relate (`interface.kind`, `interface.master`,
 //! `interface.over`); where it does not, names do.
 

@@ -1,6 +1,6 @@
 //! Changes of state by pipelines during a tick, and whether they count.
 //!
-//! What a stage remembers must fit what was published: it counts where an output of its pipeline was taken. Another pipeline
+//! The state of a stage must fit what was published: it counts where an output of its pipeline was taken. Another pipeline
 //! has no part in it: one that is broken would freeze what all others remember, and with it their figures.
 
 use insightd_state::SpaceId;

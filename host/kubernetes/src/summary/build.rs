@@ -104,8 +104,13 @@ fn usage(
         usage.rss_bytes = read(memory.rss_bytes, "rssBytes");
     }
     // Whatever ran has used CPU time and memory: zeros are the kubelet's view of a cgroup that stays empty.
-    let is_empty = usage.cpu_usage_ns == Some(0) || usage.memory_bytes == Some(0);
-    if is_empty { UsageStats::default() } else { usage }
+    if usage.cpu_usage_ns == Some(0) {
+        return UsageStats::default();
+    }
+    if usage.memory_bytes == Some(0) {
+        (usage.memory_bytes, usage.working_set_bytes, usage.rss_bytes) = (None, None, None);
+    }
+    usage
 }
 
 /// The interfaces of the list; where there is no list, the default one.

@@ -40,7 +40,7 @@ fn a_whole_summary() {
     assert_eq!(web.container("no-such"), None);
 }
 
-/// What the kubelet reports of a sandboxed pod whose runtime tells it nothing: it reads the cgroup that stays empty.
+/// The kubelet's report of a sandboxed pod whose runtime tells it nothing: it reads the cgroup that stays empty.
 #[test]
 fn an_empty_cgroup_has_no_usage() {
     let zero = json!({"time": "2026-01-01T00:00:00Z", "usageNanoCores": 0, "usageCoreNanoSeconds": 0});
@@ -48,13 +48,14 @@ fn an_empty_cgroup_has_no_usage() {
     let memory = json!({"usageBytes": 0, "workingSetBytes": 0, "rssBytes": 0});
     let summary = read(json!([
         {"podRef": {"name": "p", "namespace": "n", "uid": "u"}, "cpu": zero, "memory": memory,
-         "containers": [{"name": "c", "cpu": zero, "memory": memory}, {"name": "d", "cpu": used}]},
+         "containers": [{"name": "c", "cpu": zero, "memory": memory}, {"name": "d", "cpu": used, "memory": memory}]},
     ]));
     let pod = summary.pod("u").unwrap();
     assert_eq!(pod.usage, UsageStats::default());
     assert_eq!(pod.container("c").unwrap().usage, UsageStats::default());
     let running = pod.container("d").unwrap().usage;
     assert_eq!((running.cpu_usage_ns, running.cpu_nanocores), (Some(5), Some(0)), "a rate of 0 is a figure");
+    assert_eq!((running.memory_bytes, running.working_set_bytes, running.rss_bytes), (None, None, None));
 }
 
 #[test]

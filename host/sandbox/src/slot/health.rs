@@ -1,6 +1,6 @@
 //! Which versions may be called: a circuit breaker, counted in batches.
 //!
-//! What fails for good is given up, and tried again later and later. A storm that lasts some ticks must not cost the node a
+//! A version that fails for good is given up, and tried again later and later. A storm that lasts some ticks must not cost the node a
 //! component until its agent restarts, and a component that is broken must not cost every tick its time.
 
 use std::time::Duration;
