@@ -4,37 +4,42 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 
 CARGO ?= cargo
-TARGET ?= $(or $(CARGO_TARGET_DIR),target)
 TRANSFORMS := decorate utilization emf
 # Built with the rest, but not part of the manifests: who uses one adds it. `script` is embedded all the same, packed.
 EXAMPLES := script topk cost-labels moving-average
 COMPONENTS := $(TRANSFORMS:%=target/transforms/%.wasm)
 EXAMPLE_COMPONENTS := $(EXAMPLES:%=target/transforms/%.wasm)
 NATIVE := $(TRANSFORMS:%=target/transforms/%.cwasm) target/transforms/script.cwasm
-COMPILER := target/release/insightd-compile
-# STATIC=amd64 (or arm64): agent and compiler child are those of the image, linked statically, so that nothing is built twice where the
-# image is wanted as well. The tests then run what the image holds.
+# How programs are built: `quick` (no link-time optimisation; what runs and tests start with) or `release` (what `make build` and the image are).
+PROFILE ?= quick
+PROGRAMS := target/$(PROFILE)
+COMPILER := $(PROGRAMS)/insightd-compile
+# STATIC=amd64 (or arm64): all programs and tests are linked statically, as in the image, so that nothing is built twice where an image
+# is wanted as well: `make test` then leaves the one that the tests on nodes run.
 STATIC ?=
 ifneq ($(STATIC),)
 STATICALLY := deploy/image/for $(STATIC)
 BUILT := $(if $(filter arm64,$(STATIC)),aarch64,x86_64)-unknown-linux-musl/
 endif
 STRIP := target/guest/strip
-AGENT := target/release/insightd
+AGENT := $(PROGRAMS)/insightd
 # Arguments of `make run`.
 RUN ?= run --interval 5s
 
-.PHONY: help build run test transforms recipes compiler builtins agent deploy-transforms image image-arm64 images test-arm64 fmt lint doc deny unit test-node test-aws node-suite resident footprint footprint-cluster bench fuzz FORCE
+.PHONY: help build programs tests run test transforms recipes compiler builtins agent deploy-transforms image image-arm64 images test-arm64 fmt lint doc deny unit test-node test-aws node-suite resident footprint footprint-hour footprint-cluster bench fuzz FORCE
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "%-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-build: agent deploy-transforms $(EXAMPLE_COMPONENTS) ## Agent, compiler child and components: target/release/insightd, insightd-compile, target/transforms/*.wasm
+build: ## What is installed, optimised: target/release/insightd, insightd-compile, target/transforms/*.wasm
+	@$(MAKE) --no-print-directory PROFILE=release programs
 
-run: build ## Run the agent on this machine: one JSON event a line (RUN="run --once" for one tick)
+programs: agent deploy-transforms $(EXAMPLE_COMPONENTS)
+
+run: programs ## Run the agent on this machine: one JSON event a line (RUN="run --once" for one tick)
 	@$(AGENT) $(RUN)
 
-test: build lint unit ## Everything that is checked: format, lints, docs, licences, all tests
+test: lint unit ## Everything that is checked: format, lints, docs, licences, all tests
 
 transforms: $(COMPONENTS) $(EXAMPLE_COMPONENTS) ## Every component of transforms/: target/transforms/*.wasm
 compiler: $(COMPILER)
@@ -61,17 +66,24 @@ $(STRIP): transforms/strip.rs host/agent/src/transform/strip.rs
 	@rustc --edition 2024 -O -D warnings -o $@ $<
 
 $(COMPILER): FORCE
-	@$(STATICALLY) $(CARGO) build --quiet --release --manifest-path host/compile/Cargo.toml --target-dir target/compile
-	@mkdir -p target/release
-	@cmp -s target/compile/$(BUILT)release/insightd-compile $@ || install target/compile/$(BUILT)release/insightd-compile $@
+	@$(STATICALLY) $(CARGO) build --quiet --profile $(PROFILE) --manifest-path host/compile/Cargo.toml --target-dir target/compile
+	@mkdir -p $(@D)
+	@cmp -s target/compile/$(BUILT)$(PROFILE)/$(@F) $@ || install target/compile/$(BUILT)$(PROFILE)/$(@F) $@
 
 target/transforms/%.cwasm: target/transforms/%.wasm $(COMPILER)
 	@$(COMPILER) --out $@.new $<
 	@if cmp -s $@.new $@; then rm $@.new; touch $@; else mv $@.new $@; fi
 
 agent: $(NATIVE)
-	@$(STATICALLY) $(CARGO) build --release -p insightd --target-dir target
-	@[ -z "$(STATIC)" ] || cmp -s target/$(BUILT)release/insightd $(AGENT) || install target/$(BUILT)release/insightd $(AGENT)
+	@$(STATICALLY) $(CARGO) build --profile $(PROFILE) -p insightd --target-dir target
+	@$(installed)
+
+# Programs and tests of the whole workspace in one build: built one by one, each would want its dependencies with other features.
+tests: $(NATIVE)
+	@$(STATICALLY) $(CARGO) build --profile $(PROFILE) --workspace --bins --tests --target-dir target
+	@$(installed)
+
+installed = [ -z "$(STATIC)" ] || cmp -s target/$(BUILT)$(PROFILE)/insightd $(AGENT) || install target/$(BUILT)$(PROFILE)/insightd $(AGENT)
 
 deploy-transforms: $(COMPONENTS) ## The shipped components to where the manifests take them from: deploy/base/transforms
 	@mkdir -p deploy/base/transforms
@@ -102,10 +114,10 @@ lint: builtins deny
 	$(CARGO) fmt --all --check --manifest-path host/compile/Cargo.toml
 	$(CARGO) fmt --all --check --manifest-path fuzz/Cargo.toml
 	$(CARGO) fmt --all --check --manifest-path tests/guests/Cargo.toml
-	$(CARGO) clippy --workspace --all-targets -- -D warnings
-	$(CARGO) clippy --manifest-path host/compile/Cargo.toml --target-dir target/compile -- -D warnings
+	$(STATICALLY) $(CARGO) clippy --profile $(PROFILE) --workspace --all-targets --target-dir target -- -D warnings
+	$(STATICALLY) $(CARGO) clippy --profile $(PROFILE) --manifest-path host/compile/Cargo.toml --target-dir target/compile -- -D warnings
 	for t in $(TRANSFORMS) $(EXAMPLES); do $(CARGO) clippy --quiet --profile guest --target wasm32-wasip2 -p insightd-$$t --target-dir target/guest -- -D warnings; done
-	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps --quiet
+	RUSTDOCFLAGS="-D warnings" $(STATICALLY) $(CARGO) doc --profile $(PROFILE) --workspace --no-deps --quiet --target-dir target
 
 deny: ## Licences, duplicate and banned crates, sources, advisories
 	@tests/deny
@@ -116,8 +128,7 @@ test-node: ## The agent on two real Kubernetes nodes, as root (tests/node/README
 test-aws: ## The agent's AWS clients against an emulator of the service, and through a proxy that breaks things (tests/aws)
 	@tests/aws/run
 
-node-suite: ## What test-node runs on the nodes, and the components that go with it
-	@$(CARGO) build --quiet --profile quick --target x86_64-unknown-linux-musl -p insightd-node-suite --target-dir target
+node-suite: tests ## What test-node runs on the nodes, and the components that go with it
 	@$(CARGO) rustc --quiet --profile guest --target wasm32-wasip2 -p insightd-node-figures --crate-type cdylib --target-dir target/guest
 	@$(CARGO) build --quiet --release --target wasm32-wasip2 --manifest-path tests/guests/Cargo.toml --target-dir target/guests
 
@@ -127,17 +138,20 @@ resident: build ## Resident memory of the agent on this machine over 5 minutes a
 footprint: image ## Cost on a node with 105 pods against its bounds, as root: memory, CPU, kubelet, 1,000 ticks (half an hour)
 	tests/footprint/node
 
+footprint-hour: image ## An hour with 105 pods in which servers are restarted and pods come and go, as root: no tick is left out, memory stays flat
+	tests/footprint/hour
+
 footprint-cluster: build ## Cost of the cluster role with 5,000 nodes and 150,000 pods, 100 changing a second (20 minutes, 12 GB)
 	tests/footprint/cluster
 
 recipes: target/transforms/recipes.wasm
 bench: build transforms recipes ## Ratios against bare work, of the readers, the three stages, scripts and the whole tick (docs/performance.md)
-	$(CARGO) bench --quiet --profile quick -p insightd-collect
-	$(CARGO) bench --quiet --profile quick -p insightd-sandbox --bench stages
-	$(CARGO) bench --quiet --profile quick -p insightd-sandbox --bench script
-	$(CARGO) bench --quiet --profile quick -p insightd --bench tick
+	$(CARGO) bench --quiet -p insightd-collect
+	$(CARGO) bench --quiet -p insightd-sandbox --bench stages
+	$(CARGO) bench --quiet -p insightd-sandbox --bench script
+	$(CARGO) bench --quiet -p insightd --bench tick
 
 # The compiler's own tests run with the dependencies that it was built with.
-unit: build transforms ## All tests of the workspace
-	$(CARGO) test --workspace
-	$(STATICALLY) $(CARGO) test --quiet --release --manifest-path host/compile/Cargo.toml --target-dir target/compile
+unit: tests transforms deploy-transforms ## All tests of the workspace
+	INSIGHTD_COMPILE=$(CURDIR)/$(COMPILER) $(STATICALLY) $(CARGO) test --profile $(PROFILE) --workspace --target-dir target
+	$(STATICALLY) $(CARGO) test --quiet --profile $(PROFILE) --manifest-path host/compile/Cargo.toml --target-dir target/compile

@@ -1,6 +1,6 @@
 //! What the end-to-end tests share: where the built agent is, how it is run, how its events are read.
 //!
-//! The tests run what a user gets: the release binary and the components that `make build` leaves under `target/`.
+//! The tests run the programs and components that `make test` builds under `target/`; with `INSIGHTD_PROFILE=release`, those of `make build`.
 
 pub mod cadvisor;
 pub mod events;
@@ -21,14 +21,23 @@ pub fn top() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the tests crate is a folder of the checkout")
 }
 
-/// A file that `make build` leaves under `target/`.
+/// A file that `make programs` leaves under `target/`.
 ///
 /// # Panics
 /// When it is not there: tests of a stale or missing build would show nothing.
 pub fn built(path: &str) -> PathBuf {
     let file = top().join("target").join(path);
-    assert!(file.exists(), "{} is missing: run `make build` first", file.display());
+    assert!(file.exists(), "{} is missing: run `make programs` first", file.display());
     file
+}
+
+/// `insightd` or `insightd-compile`, of the profile that `INSIGHTD_PROFILE` names or else of the one that tests are built with.
+///
+/// # Panics
+/// When it is not there.
+pub fn program(name: &str) -> PathBuf {
+    let profile = std::env::var("INSIGHTD_PROFILE");
+    built(&format!("{}/{name}", profile.as_deref().unwrap_or("quick")))
 }
 
 /// The folder of the built components of `tests/guests`.
@@ -56,15 +65,15 @@ pub fn recording(name: &str) -> PathBuf {
     top().join("tests/fixtures/nodes").join(name)
 }
 
-/// Runs the release binary to its end.
+/// Runs the agent to its end.
 ///
 /// # Panics
 /// When it cannot be started.
 pub fn insightd(arguments: &[&str]) -> Output {
-    Command::new(built("release/insightd")).args(arguments).output().expect("the agent starts")
+    Command::new(program("insightd")).args(arguments).output().expect("the agent starts")
 }
 
-/// Runs the release binary and reads the events on its standard output.
+/// Runs the agent and reads the events on its standard output.
 ///
 /// # Panics
 /// When it fails or prints something else than one JSON object a line.

@@ -8,7 +8,7 @@ use std::process::Command;
 use std::sync::OnceLock;
 
 use insightd_tests::manifests::{Manifests, files, kubectl, list, text};
-use insightd_tests::{built, skipped, top};
+use insightd_tests::{built, program, skipped, top};
 use serde_json::{Value, json};
 
 /// Bound of a ConfigMap, bytes of its data.
@@ -119,7 +119,7 @@ fn config_maps_fit_and_the_agent_takes_the_configuration() {
 
 /// `insightd check`, with the components of the ConfigMaps where the pod has them.
 fn check(folder: &Path, configuration: &str) {
-    let compiler = built("release/insightd-compile");
+    let compiler = program("insightd-compile");
     let (said, error) = run_check(folder, configuration, &compiler);
     assert!(said.contains("file:emf") && said.contains(": ok, set "), "{said}{error}\n{configuration}");
 }
@@ -156,7 +156,7 @@ fn run_check(folder: &Path, configuration: &str, compiler: &Path) -> (String, St
     let here = format!("transforms_dir: {:?}\ncompiler: {:?}\n", folder.join("transforms"), compiler);
     let file = folder.join("insightd.yaml");
     fs::write(&file, configuration.replace(mounted, &here)).expect("can be written");
-    let mut agent = Command::new(built("release/insightd"));
+    let mut agent = Command::new(program("insightd"));
     let output = agent.arg("check").arg(&file).env_clear().output().expect("the agent starts");
     let said = String::from_utf8_lossy(&output.stdout).into_owned();
     (said, String::from_utf8_lossy(&output.stderr).into_owned())

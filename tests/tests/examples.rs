@@ -2,12 +2,12 @@
 
 use std::fs;
 
-use insightd_tests::{Recorded, built, events};
+use insightd_tests::{Recorded, built, events, program};
 use serde_json::Value;
 
 /// A ratio by `script` of raw figures, a team by `cost-labels`, two pods left by `topk`.
 fn config() -> String {
-    let (compiler, transforms) = (built("release/insightd-compile"), built("transforms"));
+    let (compiler, transforms) = (program("insightd-compile"), built("transforms"));
     format!(
         r#"
 compiler: {compiler}

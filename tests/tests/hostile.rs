@@ -5,7 +5,7 @@ use std::fs;
 use std::io::{BufRead, BufReader, Read};
 use std::process::{Child, Command, Stdio};
 
-use insightd_tests::{built, events, guests, recording};
+use insightd_tests::{events, guests, program, recording};
 use serde_json::Value;
 
 const TICKS: usize = 4;
@@ -26,10 +26,10 @@ fn run(habit: &str) -> (Vec<Value>, u64) {
          transforms: [{{use: builtin:decorate}}, {{use: file:hostile, config: {{habit: {habit:?}}}, on_failure: \
          skip}}, {{use: builtin:utilization}}]\n  outputs: [{{formatter: {{use: builtin:emf}}}}]\n",
         folder.path(),
-        built("release/insightd-compile"),
+        program("insightd-compile"),
     );
     fs::write(&config, text).expect("can be written");
-    let mut agent = Command::new(built("release/insightd"))
+    let mut agent = Command::new(program("insightd"))
         .args(["run", "--config", config.to_str().expect("UTF-8")])
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
@@ -129,10 +129,10 @@ fn a_shutdown_waits_for_no_call() {
          transforms: [{{use: file:hostile, config: {{habit: log and spin}}, on_failure: drop}}]\n  outputs: [{{formatter: \
          {{use: builtin:emf}}}}]\n",
         folder.path(),
-        built("release/insightd-compile"),
+        program("insightd-compile"),
     );
     fs::write(&config, text).expect("can be written");
-    let mut agent = Command::new(built("release/insightd"))
+    let mut agent = Command::new(program("insightd"))
         .args(["run", "--config", config.to_str().expect("UTF-8")])
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
@@ -166,7 +166,7 @@ fn poisoned_pods_cost_only_themselves() {
              {{habit: {habit:?}}}}}, {{use: builtin:decorate}}, {{use: builtin:utilization}}]\n  outputs: \
              [{{formatter: {{use: builtin:emf}}}}]\n",
             folder.path(),
-            built("release/insightd-compile"),
+            program("insightd-compile"),
         );
         fs::write(&config, text).expect("can be written");
         let (config, root) = (config.display().to_string(), recording.display().to_string());

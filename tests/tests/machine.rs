@@ -7,7 +7,7 @@ use std::mem::MaybeUninit;
 use std::process::Command;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use insightd_tests::{built, events};
+use insightd_tests::{events, program};
 use serde_json::Value;
 
 fn number(event: &Value, name: &str) -> f64 {
@@ -125,7 +125,7 @@ fn every_event_carries_the_time_of_the_tick() {
 
 #[test]
 fn declared_metrics_of_a_named_cluster_are_extracted() {
-    let output = Command::new(built("release/insightd"))
+    let output = Command::new(program("insightd"))
         .args(["run", "--once"])
         .env("K8S_CLUSTER_NAME", "test")
         .output()

@@ -1,6 +1,6 @@
 //! The whole tick: 106 pods of three containers are sampled, joined with the kubelet's pod list, taken through the three
 //! default stages and written to a file, against a bare open, read and close of the same files in the same run.
-//! `cargo bench --profile quick -p insightd --bench tick`, after `make builtins`. Prints medians of CPU time and their ratio.
+//! `cargo bench -p insightd --bench tick`, after `make builtins`. Prints medians of CPU time and their ratio.
 //!
 //! The host is made of the files of a recorded node (cgroup v2), copied into a temporary folder: reading there is many times
 //! faster than in cgroupfs, so the share of our own work is the largest it can be.

@@ -1,5 +1,5 @@
 //! Reading 424 cgroups (106 pods of three containers) into a batch, against a bare open, read and close of the same files
-//! in the same run: `cargo bench --profile quick -p insightd-collect --bench cgroups`. Prints medians of CPU
+//! in the same run: `cargo bench -p insightd-collect --bench cgroups`. Prints medians of CPU
 //! time and their ratio.
 //!
 //! - `v1`: real cgroups, made for the bench and removed after it; needs root and cgroup v1.

@@ -1,7 +1,7 @@
 //! `script` against components in Rust that do the same, and against that code native: three recipes of docs/scripting.md.
 //! Prints milliseconds of CPU time and ratios; needs `make transforms recipes`.
 //!
-//! `cargo bench -p insightd-sandbox --bench script --profile quick`; `TRANSFORMS` and `INSIGHTD_COMPILE` name other files
+//! `cargo bench -p insightd-sandbox --bench script`; `TRANSFORMS` and `INSIGHTD_COMPILE` name other files
 //! than those under `target/`.
 #![allow(clippy::unwrap_used, reason = "a bench")]
 

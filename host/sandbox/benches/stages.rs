@@ -1,7 +1,7 @@
 //! The three default stages: components with cold instances, production limits and `configure` in every call, against the
 //! same code native. Prints milliseconds of CPU time and ratios; needs `make builtins`.
 //!
-//! `cargo bench -p insightd-sandbox --bench stages --profile quick`; `TRANSFORMS` and `INSIGHTD_COMPILE` name other files
+//! `cargo bench -p insightd-sandbox --bench stages`; `TRANSFORMS` and `INSIGHTD_COMPILE` name other files
 //! than those under `target/`.
 #![allow(clippy::unwrap_used, reason = "a bench")]
 

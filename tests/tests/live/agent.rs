@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use insightd_tests::{built, guests};
+use insightd_tests::{guests, program};
 use serde_json::Value;
 
 /// Long enough for a tick of a debug build beside other tests.
@@ -51,7 +51,7 @@ pipelines:
   outputs: [{{{emf}: stdout}}, {{{emf}: file}}]
 ",
         agent.folder.path().join("state"),
-        built("release/insightd-compile"),
+        program("insightd-compile"),
         agent.port,
         agent.folder.path().join("events"),
     )
@@ -74,7 +74,7 @@ impl Agent {
 
     pub(crate) fn run(&mut self) {
         let _ = self.process.wait();
-        let mut process = Command::new(built("release/insightd"))
+        let mut process = Command::new(program("insightd"))
             .args(["run", "--config", &self.file().display().to_string()])
             .env("K8S_CLUSTER_NAME", "tests")
             .env_remove("K8S_NODE_NAME")
@@ -125,9 +125,8 @@ impl Agent {
 
     pub(crate) fn status(&self) -> Option<Value> {
         let address = format!("127.0.0.1:{}", self.port);
-        let output = Command::new(built("release/insightd"))
-            .args(["status", "--json", "--address", &address])
-            .output();
+        let output =
+            Command::new(program("insightd")).args(["status", "--json", "--address", &address]).output();
         serde_json::from_slice(&output.expect("status runs").stdout).ok()
     }
 

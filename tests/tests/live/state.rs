@@ -3,7 +3,7 @@
 use std::fs;
 use std::process::Command;
 
-use insightd_tests::{built, guests};
+use insightd_tests::{built, guests, program};
 use serde_json::Value;
 
 use crate::agent::{Agent, INTERVAL_MS, config, time_of};
@@ -94,7 +94,7 @@ fn an_average_goes_on_over_a_reload_and_a_kill() {
     let space = spaces(&agent)[0].clone();
     assert_eq!((&space["transform"], &space["keys"]), (&"node/average".into(), &1.into()), "{space}");
     let folder = agent.folder.path().join("state").display().to_string();
-    let mut clear = Command::new(built("release/insightd"));
+    let mut clear = Command::new(program("insightd"));
     clear.args(["state", "clear", "--state-dir", &folder, "node/average"]);
     assert!(clear.status().expect("it starts").success());
     agent.wait("another beginning", |agent| {

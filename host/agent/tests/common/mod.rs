@@ -9,12 +9,12 @@ pub(crate) fn top() -> &'static Path {
     Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."))
 }
 
-/// The compiler child, which `make build` makes; without it no component can be loaded from a file.
+/// The compiler child, which `make programs` makes; without it no component can be loaded from a file.
 pub(crate) fn compiler() -> Option<PathBuf> {
-    let path = top().join("target/release/insightd-compile");
+    let path = top().join("target/quick/insightd-compile");
     let found = path.canonicalize().ok();
     if found.is_none() {
-        eprintln!("SKIPPED: {} is missing; run `make build`", path.display());
+        eprintln!("SKIPPED: {} is missing; run `make programs`", path.display());
     }
     found
 }

@@ -6,12 +6,12 @@ use std::path::{Path, PathBuf};
 
 use crate::agent::{Agent, config, event};
 
-/// The compiler child is built by `make build`; without it there is nothing to compile an override with.
+/// The compiler child is built by `make programs`; without it there is nothing to compile an override with.
 fn compiler() -> Option<PathBuf> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/release/insightd-compile");
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/quick/insightd-compile");
     let found = path.canonicalize().ok();
     if found.is_none() {
-        eprintln!("SKIPPED: {} is missing; run `make build`", path.display());
+        eprintln!("SKIPPED: {} is missing; run `make programs`", path.display());
     }
     found
 }

@@ -82,8 +82,11 @@ impl Arena {
 
 /// Resident memory in KiB after what is free was given back; the peak is counted from here on.
 fn resident() -> i64 {
-    // SAFETY: it only gives free memory back.
-    unsafe { libc::malloc_trim(0) };
+    // SAFETY: it only gives free memory back. Other allocators do so by themselves.
+    #[cfg(target_env = "gnu")]
+    unsafe {
+        libc::malloc_trim(0)
+    };
     // Resets VmHWM.
     std::fs::write("/proc/self/clear_refs", "5").unwrap();
     status_kib("VmRSS:")

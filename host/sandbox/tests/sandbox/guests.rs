@@ -12,7 +12,7 @@ fn root() -> PathBuf {
 fn cargo(manifest: &str, target_dir: &str, arguments: &[&str]) -> PathBuf {
     let target_dir = root().join(target_dir);
     let mut command = Command::new(std::env::var_os("CARGO").unwrap_or("cargo".into()));
-    command.arg("build").arg("--quiet").arg("--release").args(arguments);
+    command.arg("build").arg("--quiet").args(arguments);
     command.arg("--manifest-path").arg(root().join(manifest)).arg("--target-dir").arg(&target_dir);
     for variable in [
         "RUSTFLAGS",
@@ -30,19 +30,21 @@ fn cargo(manifest: &str, target_dir: &str, arguments: &[&str]) -> PathBuf {
     target_dir
 }
 
-/// Path of `insightd-compile`: `INSIGHTD_COMPILE`, or what the workspace's `make compiler` builds.
+/// Path of `insightd-compile`: `INSIGHTD_COMPILE`, or built now.
 pub(crate) fn compiler() -> &'static Path {
     static PATH: OnceLock<PathBuf> = OnceLock::new();
     PATH.get_or_init(|| match std::env::var_os("INSIGHTD_COMPILE") {
         Some(path) => path.into(),
-        None => cargo("host/compile/Cargo.toml", "target/compile", &[]).join("release/insightd-compile"),
+        None => cargo("host/compile/Cargo.toml", "target/compile", &["--profile", "quick"])
+            .join("quick/insightd-compile"),
     })
 }
 
 /// The WebAssembly of a guest in `tests/guests`.
 pub(crate) fn guest(name: &str) -> Vec<u8> {
     static BUILT: OnceLock<PathBuf> = OnceLock::new();
-    let target = BUILT
-        .get_or_init(|| cargo("tests/guests/Cargo.toml", "target/guests", &["--target", "wasm32-wasip2"]));
+    let target = BUILT.get_or_init(|| {
+        cargo("tests/guests/Cargo.toml", "target/guests", &["--release", "--target", "wasm32-wasip2"])
+    });
     std::fs::read(target.join(format!("wasm32-wasip2/release/guest_{name}.wasm"))).unwrap()
 }
