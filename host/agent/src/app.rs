@@ -26,7 +26,7 @@ use crate::remote::Remote;
 use crate::rollout::{
     Exchange, Follow, Kept, Places, Preparer, Ring, Rollout, Set, SetId, SetOrigin, Snapshot, is_chosen,
 };
-use crate::sinks::SinkSet;
+use crate::sinks::{OnStall, SinkSet};
 use crate::source::{self, ClusterSource, Peers, Source};
 use crate::states::States;
 use crate::worker::Worker;
@@ -73,7 +73,7 @@ pub fn run(options: &cli::Run) -> anyhow::Result<()> {
     }
     let kept = config.state_dir.as_deref().filter(|_| !options.once).map(Kept::new);
     let mut parts =
-        Parts::open(snapshot, options.config.as_deref(), kept.as_ref(), Some(&options.sink), &environment)?;
+        Parts::open(snapshot, options.config.as_deref(), kept.as_ref(), Some(options), &environment)?;
     let plan = match (parts.moments(), options.once) {
         (Some(_), once) => Plan::Replay { once },
         (None, true) => Plan::Once(config.interval.min(ONCE)),
@@ -139,19 +139,20 @@ struct Parts {
 }
 
 impl Parts {
-    /// Opens source and sinks and loads the components. `file` is the configuration's, for messages; `told` names the sinks that get
-    /// the events of a recording: all of them without it.
+    /// Opens source and sinks and loads the components. `file` is the configuration's, for messages; `options` name the
+    /// sinks that get the events of a recording: all of them without options, which is no run that ticks.
     fn open(
         snapshot: Snapshot,
         file: Option<&Path>,
         kept: Option<&Kept>,
-        told: Option<&[String]>,
+        options: Option<&cli::Run>,
         environment: &Environment,
     ) -> anyhow::Result<Self> {
         let usage = |error: source::SourceError| Usage(error.to_string());
         let config = &snapshot.config.clone();
         let node = config.role.has_node().then(|| Source::open(config)).transpose().map_err(usage)?;
         let is_recorded = node.as_ref().and_then(Source::moments).is_some();
+        let told = options.map(|options| &*options.sink);
         recorded::check_sinks(config, told.unwrap_or_default(), is_recorded)?;
         // What a live agent keeps is none of a recording's business.
         let kept = kept.filter(|_| !is_recorded);
@@ -170,7 +171,9 @@ impl Parts {
         if let Some(told) = told.filter(|_| is_recorded) {
             recorded::keep_local(&mut wanted, told);
         }
-        let sinks = SinkSet::open(wanted.iter())?;
+        let is_for_long = !is_recorded && options.is_some_and(|options| !options.once);
+        let on_stall = if is_for_long { OnStall::GoOn } else { OnStall::Wait };
+        let sinks = SinkSet::open(wanted.iter(), on_stall)?;
         let names: Vec<String> = sinks.limits_by_name().into_iter().map(|(name, _)| name).collect();
         let mut assembled = |snapshot: Snapshot| {
             assemble::renew(&mut library, &snapshot)?;

@@ -4,6 +4,7 @@
 //! Delivery over the network stands behind a spool on disk: the sink fills it, a task of its own empties it.
 
 mod cloudwatch;
+mod detached;
 mod file;
 mod line;
 mod pretty;
@@ -16,6 +17,7 @@ use insightd_aws::delivery::Outbox;
 use insights_sdk::{Event, Limits};
 
 pub use cloudwatch::CloudWatch;
+pub use detached::Detached;
 pub use file::File;
 pub use set::{OpenError, SinkSet, SinkTotal};
 pub use stdout::Stdout;
@@ -34,6 +36,11 @@ pub trait Sink: Send {
 
     /// Called once at the end of every tick, also of one without events.
     fn end_tick(&mut self) -> Delivered;
+
+    /// Called once, behind the last tick: what waits is delivered, or counted as lost.
+    fn finish(&mut self) -> Delivered {
+        self.end_tick()
+    }
 
     /// Events that it took and that were lost later, of those that it told of as lost.
     fn lost_later(&self) -> u64 {
@@ -89,9 +96,15 @@ pub enum SinkError {
     /// The route does not say where to.
     #[error("an event's route has no `{0}`: set it in the formatter's configuration")]
     Route(&'static str),
-    /// The system gives no thread for the spool.
-    #[error("cannot start the spool's thread: {0}")]
+    /// The system gives no thread for the sink, or its spool.
+    #[error("cannot start a thread: {0}")]
     Thread(std::io::Error),
+    /// It takes nothing for a while, and there is no room for more to wait.
+    #[error("it takes no events; {waiting_bytes} bytes of them wait, and there is no room for more")]
+    Stalled {
+        /// Bytes that wait.
+        waiting_bytes: usize,
+    },
     /// The event is none that the service takes.
     #[error(transparent)]
     Unfit(#[from] insightd_aws::logs::Unfit),
@@ -122,14 +135,33 @@ pub struct ToDeliver {
     pub outbox: Outbox,
 }
 
+/// What happens while a sink that writes here, to a stream or a file, takes nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OnStall {
+    /// The run waits: it has nothing else to do.
+    Wait,
+    /// Ticks go on; a bounded amount of events waits.
+    GoOn,
+}
+
 /// Opens a sink; what it leaves to be delivered goes to `to_deliver`.
 ///
 /// # Errors
 /// It cannot be written to from the start.
-pub fn open(sink: &config::Sink, to_deliver: &mut Vec<ToDeliver>) -> Result<Box<dyn Sink>, SinkError> {
+pub fn open(
+    sink: &config::Sink,
+    on_stall: OnStall,
+    to_deliver: &mut Vec<ToDeliver>,
+) -> Result<Box<dyn Sink>, SinkError> {
+    fn local(name: &str, sink: impl Sink + 'static, on_stall: OnStall) -> Result<Box<dyn Sink>, SinkError> {
+        Ok(match on_stall {
+            OnStall::Wait => Box::new(sink),
+            OnStall::GoOn => Box::new(Detached::new(name, sink).map_err(SinkError::Thread)?),
+        })
+    }
     Ok(match &sink.kind {
-        SinkKind::Stdout { pretty } => Box::new(Stdout::of_process(*pretty)?),
-        SinkKind::File(file) => Box::new(File::open(file)?),
+        SinkKind::Stdout { pretty } => local(&sink.name, Stdout::of_process(*pretty)?, on_stall)?,
+        SinkKind::File(file) => local(&sink.name, File::open(file)?, on_stall)?,
         SinkKind::CloudWatch(wanted) => {
             let outbox = cloudwatch::outbox(&sink.name, wanted).map_err(SinkError::Thread)?;
             let (name, sink) = (sink.name.clone(), (**wanted).clone());

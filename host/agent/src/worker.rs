@@ -250,7 +250,7 @@ impl Work for Worker {
     }
 
     fn finish(&mut self) {
-        self.sinks.end_tick(&mut self.counters);
+        self.sinks.finish(&mut self.counters);
         self.outcome.set(Totals { counters: self.counters.clone(), sinks: self.sinks.totals() });
     }
 }

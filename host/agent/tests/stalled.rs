@@ -1,8 +1,8 @@
 //! The agent on a volume that does not answer: whatever stands still then, probes, ticks and signals do not.
 //!
-//! A small library in front of the C library makes writes at an offset (those of the spool) wait while a file is there.
+//! The volume is a file system that is frozen, as before a snapshot: whoever writes to it waits.
 
-use std::io::{Read, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -15,43 +15,67 @@ use serde_json::Value;
 /// A guard against hanging tests, not a bound of the agent's.
 const LONG: Duration = Duration::from_secs(120);
 
-const STALLING: &str = r#"
-#define _GNU_SOURCE
-#include <dlfcn.h>
-#include <stdlib.h>
-#include <sys/types.h>
-#include <unistd.h>
-ssize_t pwrite64(int fd, const void *bytes, size_t count, off_t offset) {
-    static ssize_t (*real)(int, const void *, size_t, off_t);
-    if (!real) real = dlsym(RTLD_NEXT, "pwrite64");
-    const char *stalled = getenv("TEST_STALLED");
-    while (stalled && access(stalled, F_OK) == 0) usleep(20000);
-    return real(fd, bytes, count, offset);
+/// A file system in a file, mounted in a folder.
+struct Volume {
+    point: PathBuf,
 }
-"#;
 
-/// The library, or the reason why there is none.
-fn stalling(folder: &Path) -> Option<PathBuf> {
-    let (source, library) = (folder.join("stall.c"), folder.join("stall.so"));
-    fs::write(&source, STALLING).expect("a file");
-    let made =
-        Command::new("cc").args(["-shared", "-fPIC", "-o"]).args([&library, &source]).arg("-ldl").output();
-    if made.is_ok_and(|made| made.status.success()) {
-        return Some(library);
+impl Volume {
+    /// Where this may not be, the reason is said.
+    fn new(folder: &Path) -> Option<Self> {
+        let (image, point) = (folder.join("image"), folder.join("volume"));
+        fs::create_dir_all(&point).expect("a folder");
+        fs::File::create(&image).and_then(|file| file.set_len(64 << 20)).expect("a file");
+        let paths = [image.as_os_str(), point.as_os_str()];
+        let made = run("mkfs.ext4", &[&["-q".as_ref()], &paths[..1]].concat())
+            .and_then(|()| run("mount", &[&["-o".as_ref(), "loop".as_ref()], &paths[..]].concat()));
+        if let Err(why) = made {
+            eprintln!("SKIPPED: a volume that stalls: {why}");
+            return None;
+        }
+        let volume = Self { point };
+        if let Err(why) = volume.freeze().and_then(|()| volume.thaw()) {
+            eprintln!("SKIPPED: a volume that stalls: {why}");
+            return None;
+        }
+        Some(volume)
     }
-    eprintln!("SKIPPED: a volume that stalls: `cc` makes no shared library here");
-    None
+
+    fn freeze(&self) -> Result<(), String> {
+        run("fsfreeze", &["-f".as_ref(), self.point.as_os_str()])
+    }
+
+    fn thaw(&self) -> Result<(), String> {
+        run("fsfreeze", &["-u".as_ref(), self.point.as_os_str()])
+    }
+}
+
+impl Drop for Volume {
+    fn drop(&mut self) {
+        let _ = self.thaw();
+        let _ = run("umount", &[self.point.as_os_str()]);
+    }
+}
+
+fn run(program: &str, arguments: &[&std::ffi::OsStr]) -> Result<(), String> {
+    let output =
+        Command::new(program).args(arguments).output().map_err(|error| format!("{program}: {error}"))?;
+    match output.status.success() {
+        true => Ok(()),
+        false => Err(format!("{program}: {}", String::from_utf8_lossy(&output.stderr).trim())),
+    }
 }
 
 struct Agent {
     process: Child,
     address: String,
-    stalled: PathBuf,
+    volume: Volume,
 }
 
 impl Drop for Agent {
     fn drop(&mut self) {
-        let _ = fs::remove_file(&self.stalled);
+        // While it waits for the volume, nothing ends it.
+        let _ = self.volume.thaw();
         let _ = self.process.kill();
         let _ = self.process.wait();
     }
@@ -60,10 +84,10 @@ impl Drop for Agent {
 impl Agent {
     /// Ticks each second into a spool, for a service that is not there.
     fn start(folder: &Path) -> Option<Self> {
-        let library = stalling(folder)?;
+        let volume = Volume::new(folder)?;
         let address =
             TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr()).expect("a port").to_string();
-        let spool = folder.join("spool");
+        let spool = volume.point.join("spool");
         fs::create_dir_all(&spool).expect("a folder");
         let text = format!(
             "interval: 1s\ninstance: {{enabled: false}}\nkubelet: {{enabled: false}}\naws: {{region: eu-central-1}}\n\
@@ -73,16 +97,15 @@ impl Agent {
              outputs: [{{formatter: {{use: builtin:emf}}, sink: logs}}]\n",
             spool.display()
         );
-        let (file, stalled) = (folder.join("insightd.yaml"), folder.join("stalled"));
+        let file = folder.join("insightd.yaml");
         fs::write(&file, text).expect("a file");
         let mut command = Command::new(env!("CARGO_BIN_EXE_insightd"));
         command.args(["run", "--config"]).arg(&file).stdout(Stdio::null()).stderr(Stdio::piped());
-        command.env("LD_PRELOAD", library).env("TEST_STALLED", &stalled);
         command.env("AWS_ACCESS_KEY_ID", "test").env("AWS_SECRET_ACCESS_KEY", "test");
         for variable in ["K8S_NODE_NAME", "HOST_NAME", "K8S_CLUSTER_NAME", "KUBERNETES_SERVICE_HOST"] {
             command.env_remove(variable);
         }
-        let agent = Self { process: command.spawn().expect("the agent starts"), address, stalled };
+        let agent = Self { process: command.spawn().expect("the agent starts"), address, volume };
         agent.wait_until("it ticks", |agent| {
             agent.metric("insightd_delivery_pending_events").is_some_and(|n| n > 0.0)
         });
@@ -90,7 +113,7 @@ impl Agent {
     }
 
     fn stall(&self) {
-        fs::write(&self.stalled, "").expect("a file");
+        self.volume.freeze().expect("it could be frozen before");
     }
 
     fn wait_until(&self, what: &str, is_so: impl Fn(&Self) -> bool) {
@@ -116,16 +139,21 @@ impl Agent {
         line.rsplit(' ').next()?.parse().ok()
     }
 
-    /// Ends it by a signal. Gives the exit code and the log.
+    /// Ends it by a signal; the volume is there again when its last line is written. Gives the exit code and the log.
     fn end(&mut self) -> (Option<i32>, Vec<Value>) {
         let pid = Pid::from_raw(i32::try_from(self.process.id()).expect("a pid")).expect("not 0");
         kill_process(pid, Signal::TERM).expect("it can be signalled");
-        let mut log = String::new();
-        let mut stderr = self.process.stderr.take().expect("a pipe");
-        stderr.read_to_string(&mut log).expect("UTF-8");
+        let stderr = BufReader::new(self.process.stderr.take().expect("a pipe"));
+        let mut log = Vec::new();
+        for line in stderr.lines() {
+            let Ok(line) = serde_json::from_str::<Value>(&line.expect("UTF-8")) else { continue };
+            if line["message"] == "stopped" {
+                let _ = self.volume.thaw();
+            }
+            log.push(line);
+        }
         let status = self.process.wait().expect("it ends");
-        let lines = log.lines().filter_map(|line| serde_json::from_str(line).ok());
-        (status.code(), lines.collect())
+        (status.code(), log)
     }
 }
 
@@ -143,7 +171,6 @@ fn probes_ticks_and_signals_go_on_and_what_is_lost_is_counted() {
     assert_eq!(agent.metric("insightd_delivery_events_lost_total"), Some(0.0));
     // The volume is still away when it ends: what waits in memory is lost, and counted.
     let (_, log) = agent.end();
-    assert!(agent.stalled.exists());
     let last = log.iter().find(|line| line["message"] == "stopped").expect("the last line");
     assert!(last["lost_sink"].as_u64() > Some(0), "{last}");
     assert!(
@@ -161,7 +188,7 @@ fn a_volume_that_comes_back_has_everything() {
     agent.wait_until("it is said", |agent| agent.metric("insightd_spool_in_memory") == Some(1.0));
     let ticks = agent.metric("insightd_ticks_total").expect("ticks");
     agent.wait_until("ticks go on", |agent| agent.metric("insightd_ticks_total") > Some(ticks + 2.0));
-    fs::remove_file(&agent.stalled).expect("the volume is back");
+    agent.volume.thaw().expect("the volume is back");
     agent.wait_until("it is over", |agent| agent.metric("insightd_spool_in_memory") == Some(0.0));
     let (code, log) = agent.end();
     let last = log.iter().find(|line| line["message"] == "stopped").expect("the last line");

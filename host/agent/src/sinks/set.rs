@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use insights_sdk::{Event, Limits};
 
-use super::{Delivered, Sink, SinkError, ToDeliver};
+use super::{Delivered, OnStall, Sink, SinkError, ToDeliver};
 use crate::complaint::Complaint;
 use crate::config;
 use crate::counters::{Counters, Flow};
@@ -54,9 +54,12 @@ impl SinkSet {
     ///
     /// # Errors
     /// The first that cannot be opened.
-    pub fn open<'a>(sinks: impl Iterator<Item = &'a config::Sink>) -> Result<Self, OpenError> {
+    pub fn open<'a>(
+        sinks: impl Iterator<Item = &'a config::Sink>,
+        on_stall: OnStall,
+    ) -> Result<Self, OpenError> {
         let mut to_deliver = Vec::new();
-        let mut open = |sink: &config::Sink| match super::open(sink, &mut to_deliver) {
+        let mut open = |sink: &config::Sink| match super::open(sink, on_stall, &mut to_deliver) {
             Ok(open) => Ok((sink.name.clone(), open)),
             Err(error) => Err(OpenError { name: sink.name.clone(), error }),
         };
@@ -132,8 +135,17 @@ impl SinkSet {
 
     /// Ends the tick for all of them; whether any can still be written to.
     pub fn end_tick(&mut self, counters: &mut Counters) -> bool {
+        self.end(counters, |sink| sink.end_tick())
+    }
+
+    /// Ends all of them, behind the last tick.
+    pub fn finish(&mut self, counters: &mut Counters) {
+        self.end(counters, |sink| sink.finish());
+    }
+
+    fn end(&mut self, counters: &mut Counters, end: impl Fn(&mut dyn Sink) -> Delivered) -> bool {
         for sink in &mut self.open {
-            let delivered = sink.sink.end_tick();
+            let delivered = end(&mut *sink.sink);
             sink.refused += sink.note(delivered, counters);
             sink.took = sink.refused == 0 || sink.refused < sink.given;
             (sink.given, sink.refused) = (0, 0);

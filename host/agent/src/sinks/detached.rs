@@ -1,0 +1,303 @@
+//! A sink on a thread of its own, because whoever takes the events may stall: a container runtime that is being restarted, a
+//! terminal that is stopped, a volume that does not answer.
+//!
+//! The tick waits only briefly for it, and not at all while earlier events wait. So a sink that keeps up is told of in the same tick as
+//! without a thread, and one that does not costs no tick. What waits is bounded; what there is no room for is lost and counted.
+
+use std::collections::VecDeque;
+use std::io;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use insights_sdk::{Event, Limits, Payloads};
+
+use super::{Delivered, Sink, SinkError};
+
+/// Most bytes that wait.
+const ROOM_BYTES: usize = 8 << 20;
+
+/// Events are handed over when there are so many bytes of them.
+const BLOCK_BYTES: usize = 64 << 10;
+
+/// How long a tick waits for a sink that has kept up so far.
+const PATIENCE: Duration = Duration::from_millis(250);
+
+/// How long the end of a run waits.
+const LAST_PATIENCE: Duration = Duration::from_secs(5);
+
+/// The tick's end of it.
+#[derive(Debug)]
+pub struct Detached {
+    limits: Limits,
+    shared: Arc<Shared>,
+    block: Payloads,
+}
+
+#[derive(Debug, Default)]
+struct Shared {
+    state: Mutex<State>,
+    /// Told of what comes, and of what is done.
+    changed: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    waiting: VecDeque<Work>,
+    waiting_bytes: usize,
+    /// Events of the work that is being done.
+    in_hand: Option<u64>,
+    delivered: Delivered,
+    /// Nothing more comes.
+    is_over: bool,
+}
+
+#[derive(Debug)]
+enum Work {
+    Events(Payloads),
+    EndTick,
+}
+
+impl Detached {
+    /// Moves a sink to a thread of this name.
+    ///
+    /// # Errors
+    /// The system gives none.
+    pub fn new(name: &str, sink: impl Sink + 'static) -> io::Result<Self> {
+        let (limits, shared) = (sink.limits(), Arc::new(Shared::default()));
+        let (theirs, mut sink) = (Arc::clone(&shared), sink);
+        let run = move || while theirs.work(&mut sink) {};
+        std::thread::Builder::new().name(format!("sink {name}")).stack_size(256 << 10).spawn(run)?;
+        Ok(Self { limits, shared, block: Payloads::default() })
+    }
+
+    /// Hands over the events that were gathered; how many of them there is no room for.
+    fn hand_over(&mut self) -> Delivered {
+        if self.block.is_empty() {
+            return Delivered::default();
+        }
+        let next = Payloads::new(&self.block.content_type);
+        let block = std::mem::replace(&mut self.block, next);
+        let mut state = self.shared.lock();
+        if state.waiting_bytes + block.body.len() > ROOM_BYTES {
+            let (lost, waiting_bytes) = (block.len() as u64, state.waiting_bytes);
+            return Delivered {
+                lost,
+                error: Some(SinkError::Stalled { waiting_bytes }),
+                ..Delivered::default()
+            };
+        }
+        state.waiting_bytes += block.body.len();
+        self.shared.put(state, Work::Events(block));
+        Delivered::default()
+    }
+}
+
+impl Sink for Detached {
+    fn limits(&self) -> Limits {
+        self.limits
+    }
+
+    fn accept(&mut self, content_type: &str, events: &mut dyn Iterator<Item = Event<'_>>) -> Delivered {
+        let mut delivered = Delivered::default();
+        if self.block.content_type != content_type {
+            delivered.add(self.hand_over());
+            self.block = Payloads::new(content_type);
+        }
+        for event in events {
+            let route: Vec<(&str, &str)> =
+                event.route.iter().map(|(key, value)| (&**key, &**value)).collect();
+            self.block.push(&route, event.time_unix_ms, event.bytes);
+            if self.block.body.len() >= BLOCK_BYTES {
+                delivered.add(self.hand_over());
+            }
+        }
+        delivered.add(self.shared.take_delivered());
+        delivered
+    }
+
+    fn end_tick(&mut self) -> Delivered {
+        let mut delivered = self.hand_over();
+        self.shared.put(self.shared.lock(), Work::EndTick);
+        delivered.add(self.shared.take_delivered());
+        delivered
+    }
+
+    fn finish(&mut self) -> Delivered {
+        let mut delivered = self.end_tick();
+        let mut state = self.shared.wait(self.shared.lock(), LAST_PATIENCE);
+        let mut lost = state.in_hand.take().unwrap_or(0);
+        lost += state.waiting.drain(..).map(|work| work.events()).sum::<u64>();
+        if lost > 0 {
+            let error = Some(SinkError::Stalled { waiting_bytes: state.waiting_bytes });
+            state.delivered.add(Delivered { lost, error, ..Delivered::default() });
+        }
+        drop(state);
+        delivered.add(self.shared.take_delivered());
+        delivered
+    }
+}
+
+impl Drop for Detached {
+    fn drop(&mut self) {
+        self.shared.lock().is_over = true;
+        self.shared.changed.notify_all();
+    }
+}
+
+impl Work {
+    fn events(&self) -> u64 {
+        match self {
+            Self::Events(events) => events.len() as u64,
+            Self::EndTick => 0,
+        }
+    }
+}
+
+impl State {
+    fn is_idle(&self) -> bool {
+        self.waiting.is_empty() && self.in_hand.is_none()
+    }
+}
+
+impl Shared {
+    /// Nothing that is done under the lock can leave half a state.
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Adds work; waits a moment for it where no other waits.
+    fn put(&self, mut state: MutexGuard<'_, State>, work: Work) {
+        let keeps_up = state.is_idle();
+        // A sink that stalls for hours has one end of a tick to do afterwards, not thousands.
+        if !(matches!(work, Work::EndTick) && matches!(state.waiting.back(), Some(Work::EndTick))) {
+            state.waiting.push_back(work);
+        }
+        self.changed.notify_all();
+        if keeps_up {
+            drop(self.wait(state, PATIENCE));
+        }
+    }
+
+    fn wait<'a>(&self, state: MutexGuard<'a, State>, patience: Duration) -> MutexGuard<'a, State> {
+        let waited = self.changed.wait_timeout_while(state, patience, |state| !state.is_idle());
+        waited.unwrap_or_else(PoisonError::into_inner).0
+    }
+
+    fn take_delivered(&self) -> Delivered {
+        std::mem::take(&mut self.lock().delivered)
+    }
+
+    /// Does what comes next; false where nothing more comes.
+    fn work(&self, sink: &mut impl Sink) -> bool {
+        let waits = |state: &mut State| state.waiting.is_empty() && !state.is_over;
+        let come = self.changed.wait_while(self.lock(), waits);
+        let mut state = come.unwrap_or_else(PoisonError::into_inner);
+        let Some(work) = state.waiting.pop_front() else { return false };
+        let bytes = if let Work::Events(events) = &work { events.body.len() } else { 0 };
+        state.in_hand = Some(work.events());
+        drop(state);
+        let delivered = match &work {
+            Work::Events(events) => sink.accept(&events.content_type, &mut events.events()),
+            Work::EndTick => sink.end_tick(),
+        };
+        let mut state = self.lock();
+        state.waiting_bytes -= bytes;
+        // Given up, it is counted as lost already.
+        if state.in_hand.take().is_some() {
+            state.delivered.add(delivered);
+        }
+        drop(state);
+        self.changed.notify_all();
+        true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc::{Receiver, Sender, channel};
+
+    use super::*;
+
+    /// Does each piece of work when it is told to.
+    struct Held {
+        go: Receiver<()>,
+        taken: Arc<Mutex<Vec<String>>>,
+        unwritten: u64,
+    }
+
+    impl Sink for Held {
+        fn accept(&mut self, _: &str, events: &mut dyn Iterator<Item = Event<'_>>) -> Delivered {
+            let _ = self.go.recv();
+            for event in events {
+                self.taken.lock().unwrap().push(String::from_utf8(event.bytes.to_vec()).unwrap());
+                self.unwritten += 1;
+            }
+            Delivered::default()
+        }
+
+        fn end_tick(&mut self) -> Delivered {
+            Delivered { events: std::mem::take(&mut self.unwritten), ..Delivered::default() }
+        }
+    }
+
+    fn held() -> (Detached, Sender<()>, Arc<Mutex<Vec<String>>>) {
+        let ((go, wait), taken) = (channel(), Arc::default());
+        let sink = Held { go: wait, taken: Arc::clone(&taken), unwritten: 0 };
+        (Detached::new("test", sink).unwrap(), go, taken)
+    }
+
+    fn give(sink: &mut Detached, body: &str) -> Delivered {
+        let mut payloads = Payloads::new("application/json");
+        payloads.push(&[("log_group", "g")], 1, body.as_bytes());
+        sink.accept("application/json", &mut payloads.events())
+    }
+
+    #[test]
+    fn a_sink_that_keeps_up_is_told_of_in_the_same_tick() {
+        let (mut sink, go, taken) = held();
+        for body in ["one", "two"] {
+            go.send(()).unwrap();
+            assert_eq!(give(&mut sink, body).events, 0);
+            let ended = sink.end_tick();
+            assert_eq!((ended.events, ended.lost), (1, 0));
+        }
+        assert_eq!(*taken.lock().unwrap(), ["one", "two"]);
+        assert_eq!(sink.finish().events, 0);
+    }
+
+    #[test]
+    fn what_waits_is_bounded_and_arrives_in_order_when_the_reader_is_back() {
+        let (mut sink, go, taken) = held();
+        // The first is in hand; of what comes then there is room for 8 MiB.
+        let large = "x".repeat(1 << 20);
+        let (mut lost, mut stalled) = (0, 0);
+        for number in 0..10 {
+            let mut delivered = give(&mut sink, &format!("{number}{large}"));
+            delivered.add(sink.end_tick());
+            lost += delivered.lost;
+            stalled += u64::from(matches!(delivered.error, Some(SinkError::Stalled { .. })));
+            assert_eq!(delivered.events, 0);
+        }
+        assert_eq!((lost, stalled), (3, 3), "each has a byte more than 1 MiB");
+        for _ in 0..10 {
+            go.send(()).unwrap();
+        }
+        assert_eq!(give(&mut sink, "last").lost, 0);
+        let ended = sink.finish();
+        assert_eq!((ended.events, ended.lost), (8, 0));
+        let first: String = taken.lock().unwrap().iter().map(|text| &text[..1]).collect();
+        assert_eq!(first, "0123456l");
+    }
+
+    #[test]
+    fn what_nobody_takes_until_the_end_is_lost_and_counted() {
+        let (mut sink, go, _) = held();
+        give(&mut sink, "one");
+        sink.end_tick();
+        give(&mut sink, "two");
+        let ended = sink.finish();
+        assert_eq!((ended.events, ended.lost), (0, 2));
+        assert!(matches!(ended.error, Some(SinkError::Stalled { .. })));
+        drop(go);
+    }
+}
