@@ -1,14 +1,10 @@
 //! A configuration's text never panics, never grows beyond its bound, and what is read of it stands in it.
 #![no_main]
-#![allow(dead_code, reason = "the target walks the tree itself")]
-
-#[path = "../../host/agent/src/config/yaml.rs"]
-mod yaml;
 
 use std::collections::HashSet;
 
+use insightd_yaml::{Data, Node};
 use libfuzzer_sys::fuzz_target;
-use yaml::{Data, Node};
 
 /// The bound of the reader: bytes of all values, aliases counted where they are used.
 const MAX_BYTES: usize = 4 << 20;
@@ -16,7 +12,7 @@ const MAX_DEPTH: usize = 64;
 
 fuzz_target!(|text: &str| {
     let lines = text.split(['\n', '\r']).count();
-    match yaml::parse(text) {
+    match insightd_yaml::parse(text) {
         Ok(Some(root)) => {
             let mut bytes = 0;
             walk(&root, 0, lines, &mut bytes);

@@ -6,6 +6,7 @@
 
 mod aws;
 mod cloudwatch;
+mod component;
 mod environment;
 mod file;
 mod identity;
@@ -19,18 +20,18 @@ mod rollout;
 mod sections;
 mod sinks;
 mod values;
-pub mod yaml;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 pub use aws::Discovery;
 pub use cloudwatch::{CloudWatchSink, Create, Spool};
+pub use component::{Component, Origin, Settings, TextFile};
 pub use environment::Environment;
 pub use file::MAX_BYTES as MAX_FILE_BYTES;
 pub use kubernetes::{Api, Cluster, Kubelet, Leader, LockKind, Role};
 pub use operations::Operations;
-pub use pipelines::{Component, OnFailure, Origin, Output, Pipeline, Scope, Settings, Stage};
+pub use pipelines::{OnFailure, Output, Pipeline, Scope, Stage};
 pub use report::{MAX_PROBLEMS, Problem, Report};
 pub use rollout::{Bounds, Rollout};
 pub use sections::interval;
@@ -304,14 +305,15 @@ impl Config {
         environment: &Environment,
     ) -> (Self, Option<Report>, Vec<String>) {
         let problems = Problems::default();
-        let mut root = yaml::parse(text).unwrap_or_else(|error| {
+        let mut root = insightd_yaml::parse(text).unwrap_or_else(|error| {
             problems.add(Some(error.at), "", error.message);
             None
         });
-        let is_text =
-            |node: &mut yaml::Node| matches!(node.data, yaml::Data::Scalar { .. }) && !node.is_null();
+        let is_text = |node: &mut insightd_yaml::Node| {
+            matches!(node.data, insightd_yaml::Data::Scalar { .. }) && !node.is_null()
+        };
         if let Some(node) = root.take_if(is_text) {
-            let hint = yaml::hint(text, node.at).map(|hint| format!("; {hint}")).unwrap_or_default();
+            let hint = insightd_yaml::hint(text, node.at).map(|hint| format!("; {hint}")).unwrap_or_default();
             problems.add(Some(node.at), "", format!("expected a mapping, found {}{hint}", node.kind()));
         }
         let config = sections::read(&Section::root(root.as_ref(), &problems), &problems, environment);

@@ -17,6 +17,9 @@ use crate::rollout::Files;
 /// Largest file of a component: no compiler takes more.
 pub const MAX_BYTES: u64 = 4 << 20;
 
+/// Largest file of a text that a component is configured with.
+const MAX_TEXT_BYTES: u64 = 256 << 10;
+
 /// Components by name. Each content is compiled once.
 #[derive(Debug)]
 pub struct Library {
@@ -173,8 +176,9 @@ impl Library {
         self.compiled.retain(|_, compiled| compiled.generation >= oldest);
     }
 
-    /// Returns true where this content of a file became a component.
-    pub fn knows(&self, name: &str, content: &[u8]) -> bool {
+    /// Returns true where this content of a file is used: it became a component, or is a text that one is configured with.
+    pub fn knows(&self, file: &str, content: &[u8]) -> bool {
+        let Some(name) = component_of(file) else { return true };
         let sha256 = Sha256::of(content);
         self.compiled.contains_key(&(name.to_owned(), sha256))
             || self.builtins.get(name).is_some_and(|builtin| *builtin.sha256() == sha256.0)
@@ -187,6 +191,21 @@ impl Library {
 
     /// Finds what a configuration asks for, for a place of this kind.
     pub fn find(&mut self, wanted: &config::Component, kind: Kind) -> Found {
+        let mut found = self.component(wanted, kind);
+        let unread =
+            wanted.texts.iter().filter_map(|text| Some((text, self.files.get(&text.name)?.as_ref().err()?)));
+        let unread: Vec<_> =
+            unread.map(|(text, error)| (error.clone(), unread_text(&self.folder, text, error))).collect();
+        if !unread.is_empty() {
+            // Without its text a component does something else than is wanted, whether it takes the rest or not.
+            found.component = None;
+            found.is_awaited = unread.iter().all(|(error, _)| *error == FileError::Missing);
+            found.problems = unread.into_iter().map(|(_, problem)| problem).collect();
+        }
+        found
+    }
+
+    fn component(&mut self, wanted: &config::Component, kind: Kind) -> Found {
         let builtin = match self.builtin(&wanted.name) {
             Ok(component) => component,
             Err(error) => {
@@ -238,9 +257,10 @@ impl Library {
     }
 
     fn file(&mut self, name: &str, pinned: Option<Sha256>) -> Result<Component, LibraryError> {
-        let path = path_of(&self.folder, name);
+        let file = file_of(name);
+        let path = self.folder.join(&file);
         let missing = Err(FileError::Unusable("was not read: the configuration did not name it".to_owned()));
-        let wasm = self.files.get(name).cloned().unwrap_or(missing);
+        let wasm = self.files.get(&file).cloned().unwrap_or(missing);
         let wasm = wasm.map_err(|error| LibraryError::Read { path: path.clone(), error })?;
         // Before anything looks at what is inside.
         let found = Sha256::of(&wasm);
@@ -271,11 +291,6 @@ impl Library {
     }
 }
 
-/// Where a component of this name is in a folder.
-pub fn path_of(folder: &Path, name: &str) -> PathBuf {
-    folder.join(file_name(name))
-}
-
 /// Reads a component; larger than any that the compiler takes, it is not read at all.
 ///
 /// # Errors
@@ -284,16 +299,27 @@ pub fn read(path: &Path) -> Result<Vec<u8>, FileError> {
     Ok(insightd_folder::read_regular(path, MAX_BYTES)?)
 }
 
-/// Reads the component of this name in a folder; a link that leads out of it is not followed.
+/// Reads a file of this name in a folder of components; a link that leads out of it is not followed.
 ///
 /// # Errors
 /// As [`read`].
-pub fn read_in(folder: &Path, name: &str) -> Result<Vec<u8>, FileError> {
-    Ok(insightd_folder::read_beneath(folder, &file_name(name), MAX_BYTES)?)
+pub fn read_in(folder: &Path, file: &str) -> Result<Vec<u8>, FileError> {
+    Ok(insightd_folder::read_beneath(folder, file, max_bytes(file))?)
 }
 
-fn file_name(name: &str) -> String {
+/// Largest file of this name: a component, or a text that one is configured with.
+pub fn max_bytes(file: &str) -> u64 {
+    if component_of(file).is_some() { MAX_BYTES } else { MAX_TEXT_BYTES }
+}
+
+/// The file of a component.
+pub fn file_of(name: &str) -> String {
     format!("{name}.wasm")
+}
+
+/// The component that a file is.
+pub fn component_of(file: &str) -> Option<&str> {
+    file.strip_suffix(".wasm")
 }
 
 /// Whether it is of the right kind and the pinned content.
@@ -314,11 +340,25 @@ fn problem(wanted: &config::Component, error: &LibraryError) -> Problem {
     Problem { at: wanted.settings.at, path: format!("{}.{key}", wanted.path), message: error.to_string() }
 }
 
+fn unread_text(folder: &Path, text: &config::TextFile, error: &FileError) -> Problem {
+    let message = format!("{}: {error}", folder.join(&text.name).display());
+    Problem { at: Some(text.at), path: text.path.clone(), message }
+}
+
 /// A component that reads a text of several lines begins a message with the place: `line 3, column 7: …`.
 fn place_in_text(message: &str) -> Option<(usize, usize, &str)> {
     let (line, rest) = message.strip_prefix("line ")?.split_once(", column ")?;
     let (column, rest) = rest.split_once(": ")?;
     Some((line.parse().ok()?, column.parse().ok()?, rest))
+}
+
+/// A problem of a text in a file of its own: that file's line and column.
+fn in_text(text: &config::TextFile, message: &str) -> Problem {
+    let message = match place_in_text(message) {
+        Some((line, column, message)) => format!("{}:{line}:{column}: {message}", text.name),
+        None => format!("{}: {message}", text.name),
+    };
+    Problem { at: Some(text.at), path: text.path.clone(), message }
 }
 
 /// A component reports its problems one a line, each as `KEY: what is wrong`; each gets the place of its key.
@@ -333,6 +373,9 @@ fn config_problems(wanted: &config::Component, error: &CallError) -> Vec<Problem
         match key.is_empty() || key.contains(' ') {
             true => Problem { at: wanted.settings.position(""), path: path.clone(), message: line.into() },
             false => {
+                if let Some(text) = wanted.texts.iter().find(|text| text.key == key) {
+                    return in_text(text, message);
+                }
                 let path = format!("{path}.{key}");
                 let within = place_in_text(message).and_then(|(line, column, message)| {
                     Some((wanted.settings.within(key, line, column)?, message))

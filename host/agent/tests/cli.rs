@@ -252,6 +252,34 @@ fn mistakes_of_a_program_have_lines_of_the_configuration() {
     }
 }
 
+#[test]
+fn mistakes_of_a_program_in_a_file_have_its_lines() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("insightd.yaml");
+    let config = format!(
+        "transforms_dir: {:?}\npipelines:\n- name: a\n  transforms:\n  - use: builtin:script\n    config_files: {{program: team.rhai}}\n  outputs:\n  \
+         - formatter: {{use: builtin:emf}}\n",
+        folder.path()
+    );
+    std::fs::write(&file, config).expect("can be written");
+    let check = || insightd(&["check", file.to_str().expect("UTF-8")]);
+    let place = format!("{}:6:20: pipelines[0].transforms[0].config_files.program: ", file.display());
+
+    let missing = text(&check().stderr);
+    let program = folder.path().join("team.rhai");
+    assert!(missing.contains(&format!("{place}{}: ", program.display())), "{missing}");
+
+    std::fs::write(&program, "// a team's own\nfor pod in all(\"pods\") { }\n").expect("can be written");
+    let wrong = check();
+    let report = text(&wrong.stderr);
+    assert_eq!(wrong.status.code(), Some(64), "{report}");
+    assert!(report.contains(&format!("{place}team.rhai:2:16: there are no things of kind pods")), "{report}");
+
+    std::fs::write(&program, "for pod in all(\"pod\") { remove(pod); }\n").expect("can be written");
+    let right = check();
+    assert_eq!(right.status.code(), Some(0), "{}", text(&right.stderr));
+}
+
 /// Whoever reads takes a line and goes, as `head -1` does, or is gone at once.
 #[test]
 fn a_reader_that_goes_away_is_no_fault_of_the_command() {

@@ -103,7 +103,7 @@ pub(super) fn chains(
     }
     let mut snapshot = Snapshot::of(String::new(), config, None);
     for (name, file) in replaced {
-        snapshot.files.insert(name.clone(), content(file));
+        snapshot.files.insert(library::file_of(name), content(file));
     }
     let config = &snapshot.config;
     let mut library = assemble::library(&snapshot)?;

@@ -5,7 +5,7 @@ use std::path::Path;
 use insightd_folder::ReadError;
 
 use super::report::Problem;
-use super::yaml::Position;
+use insightd_yaml::Position;
 
 /// Most bytes of a file: as many as a ConfigMap holds.
 pub const MAX_BYTES: u64 = 1 << 20;

@@ -22,7 +22,7 @@ const SYNONYMS: [(&str, &str); 8] = [
 ];
 
 /// Parts of the agent whose level can be set, beside its libraries: its crates, and what components say.
-pub(super) const PARTS: [&str; 12] = [
+pub(super) const PARTS: [&str; 13] = [
     "insightd",
     "insightd_aws",
     "insightd_collect",
@@ -34,6 +34,7 @@ pub(super) const PARTS: [&str; 12] = [
     "insightd_sandbox",
     "insightd_spool",
     "insightd_state",
+    "insightd_yaml",
     "transform",
 ];
 

@@ -41,7 +41,7 @@ fn listen(text: &str) -> Result<Option<SocketAddr>, String> {
 mod tests {
     use super::*;
     use crate::config::reader::Problems;
-    use crate::config::yaml;
+    use insightd_yaml as yaml;
 
     fn read_text(text: &str) -> (Operations, Option<String>) {
         let (problems, root) = (Problems::default(), yaml::parse(text).unwrap());

@@ -1,10 +1,11 @@
 //! `pipelines:` which components run over which scope, and where the result goes.
 
+use super::component::{self, Component};
 use super::reader::{Item, Problems, Section, closest, integer, non_empty, one_of};
 use super::sinks::{Sink, SinkKind};
-use super::values::{self, Sha256};
-use super::yaml::{Data, Entry, Node, Position};
+use super::values;
 use crate::routes::{Grants, Pattern};
+use insightd_yaml::Data;
 
 /// A chain of transforms over one scope, and its outputs.
 #[derive(Clone, Debug, PartialEq)]
@@ -46,32 +47,6 @@ pub struct Stage {
     pub on_failure: OnFailure,
 }
 
-/// A component and its configuration.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Component {
-    /// Where it comes from.
-    pub origin: Origin,
-    /// Its name there.
-    pub name: String,
-    /// The only content that is accepted, where given.
-    pub sha256: Option<Sha256>,
-    /// Its own configuration.
-    pub settings: Settings,
-    /// What it may remember for each scope, bytes of keys and values; nothing where absent.
-    pub state_bytes: Option<u64>,
-    /// The key in the file, for messages.
-    pub path: String,
-}
-
-/// Where a component comes from. One never silently takes the place of the other.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Origin {
-    /// Embedded in the agent: `builtin:NAME`.
-    Builtin,
-    /// `NAME.wasm` in `transforms_dir`: `file:NAME`.
-    File,
-}
-
 /// What happens when a transform fails.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub enum OnFailure {
@@ -82,16 +57,6 @@ pub enum OnFailure {
     Skip,
     /// The scope's batch ends here, for this tick.
     Drop,
-}
-
-/// The configuration of a component: JSON for the component, and where it stands for messages.
-#[derive(Clone, Debug)]
-pub struct Settings {
-    /// JSON text, `{}` where nothing was written.
-    pub text: String,
-    /// Where the component is named in the file.
-    pub at: Option<Position>,
-    node: Option<Node>,
 }
 
 /// Where the result goes and in which form.
@@ -107,59 +72,6 @@ pub struct Output {
     pub max_bytes_per_tick: u64,
     /// Most different routes a tick; events for others are dropped and counted.
     pub max_routes_per_tick: usize,
-}
-
-impl PartialEq for Settings {
-    fn eq(&self, other: &Self) -> bool {
-        self.text == other.text
-    }
-}
-
-impl Default for Settings {
-    fn default() -> Self {
-        Self { text: "{}".into(), at: None, node: None }
-    }
-}
-
-impl Settings {
-    /// Where a key of the component's configuration stands, such as `metric_declarations[2].dimensions`.
-    pub fn position(&self, key: &str) -> Option<Position> {
-        self.node.as_ref().map(|node| node.nearest(key)).or(self.at)
-    }
-
-    /// Where a line and a column of the text under a key stand, where they are lines of the file.
-    pub fn within(&self, key: &str, line: usize, column: usize) -> Option<Position> {
-        self.node.as_ref()?.within(key, line, column)
-    }
-
-    /// Sets a key that stands in no file.
-    pub fn set(&mut self, key: &str, value: serde_json::Value) {
-        let mut keys: serde_json::Map<String, serde_json::Value> =
-            serde_json::from_str(&self.text).unwrap_or_default();
-        keys.insert(key.into(), value);
-        self.text = serde_json::Value::Object(keys).to_string();
-    }
-
-    /// Values of texts that are files of their own, such as a program: lines and columns are theirs.
-    pub fn of_files(texts: &[(&str, &str)]) -> Self {
-        let at = Position { line: 1, column: 1 };
-        let entries = texts.iter().map(|(key, text)| {
-            let data = Data::Scalar { text: (*text).into(), plain: false };
-            Entry { key: (*key).into(), at, value: Node { at, block: Some(at), data } }
-        });
-        let node = Node { at, block: None, data: Data::Mapping(entries.collect()) };
-        Self { text: node.to_json().to_string(), at: Some(at), node: Some(node) }
-    }
-}
-
-impl std::fmt::Display for Component {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let origin = match self.origin {
-            Origin::Builtin => "builtin",
-            Origin::File => "file",
-        };
-        write!(f, "{origin}:{}", self.name)
-    }
 }
 
 impl Pipeline {
@@ -189,19 +101,11 @@ impl Pipeline {
         let stages = self.transforms.iter().map(|stage| &stage.component);
         stages.chain(self.outputs.iter().map(|output| &output.formatter))
     }
-}
 
-impl Component {
-    /// The built-in of that name without a configuration; `path` is for messages.
-    pub fn builtin(name: &str, path: String) -> Self {
-        Self {
-            origin: Origin::Builtin,
-            name: name.into(),
-            sha256: None,
-            settings: Settings::default(),
-            state_bytes: None,
-            path,
-        }
+    /// Likewise, to change them.
+    pub fn components_mut(&mut self) -> impl Iterator<Item = &mut Component> {
+        let stages = self.transforms.iter_mut().map(|stage| &mut stage.component);
+        stages.chain(self.outputs.iter_mut().map(|output| &mut output.formatter))
     }
 }
 
@@ -250,9 +154,6 @@ pub(super) fn read(root: &Section<'_>, sinks: &[Sink], problems: &Problems) -> V
     pipelines
 }
 
-/// Most that one component may remember for a scope: half of what all of them have.
-const MAX_STATE_BYTES: u64 = crate::states::MAX_BYTES / 2;
-
 /// A space belongs to the name of its component in the pipeline.
 fn check_spaces(pipeline: &Pipeline, item: &Item<'_>) {
     let mut seen = Vec::new();
@@ -290,53 +191,10 @@ fn pipeline(item: &Item<'_>, sinks: &[Sink]) -> Option<Pipeline> {
 fn stage(item: &Item<'_>) -> Option<Stage> {
     let words = [("last-good", OnFailure::LastGood), ("skip", OnFailure::Skip), ("drop", OnFailure::Drop)];
     let section = item.section();
-    let component = component(&section, &item.path);
+    let component = component::read(&section, &item.path);
     let on_failure = section.value("on_failure", one_of(&words)).unwrap_or_default();
     section.finish();
     Some(Stage { component: component?, on_failure })
-}
-
-fn component(section: &Section<'_>, path: &str) -> Option<Component> {
-    let named = section.value("use", component_name);
-    if named.is_none() && section.get("use").is_none() {
-        section.problem("use", "required: builtin:NAME or file:NAME");
-    }
-    let sha256 = section.value("sha256", Sha256::parse);
-    let mut settings = Settings { at: section.at(), ..Settings::default() };
-    if let Some(item) = section.get("config") {
-        if !matches!(item.node.data, Data::Mapping(_)) {
-            item.problem(format!("expected a mapping, found {}", item.node.kind()));
-        }
-        settings.text = item.node.to_json().to_string();
-        settings.node = Some(item.node.clone());
-    }
-    let below = section.section("state");
-    let state_bytes = below.value("max_bytes", |text| match values::size(text)? {
-        bytes if (1 << 10..=MAX_STATE_BYTES).contains(&bytes) => Ok(bytes),
-        _ => Err("must be from 1KiB to 4MiB".to_string()),
-    });
-    below.finish();
-    let (origin, name) = named?;
-    Some(Component { origin, name, sha256, settings, state_bytes, path: path.into() })
-}
-
-/// The name is also a file's name: letters, digits, `-`, `_` and `.`, not at the start, so it never leaves
-/// its folder.
-fn component_name(text: &str) -> Result<(Origin, String), String> {
-    let wrong = || format!("`{text}` names no component; write builtin:NAME or file:NAME");
-    let (origin, name) = text.split_once(':').ok_or_else(wrong)?;
-    let origin = match origin {
-        "builtin" => Origin::Builtin,
-        "file" => Origin::File,
-        _ => return Err(wrong()),
-    };
-    let usable = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
-    if name.is_empty() || name.starts_with('.') || !name.chars().all(usable) {
-        return Err(format!(
-            "`{name}` is no name of a component: letters, digits, `-`, `_` and `.` (not first)"
-        ));
-    }
-    Ok((origin, name.into()))
 }
 
 fn output(item: &Item<'_>, sinks: &[Sink]) -> Option<Output> {
@@ -345,7 +203,7 @@ fn output(item: &Item<'_>, sinks: &[Sink]) -> Option<Output> {
     let formatter = match section.get("formatter") {
         Some(item) => {
             let section = item.section();
-            let formatter = component(&section, &item.path);
+            let formatter = component::read(&section, &item.path);
             section.finish();
             formatter
         }

@@ -3,7 +3,7 @@
 use std::cell::{Cell, RefCell};
 
 use super::report::{MAX_PROBLEMS, Problem, Report};
-use super::yaml::{Data, Entry, Node, Position};
+use insightd_yaml::{Data, Entry, Node, Position};
 
 /// What is wrong with the file so far.
 #[derive(Default)]

@@ -2,8 +2,8 @@
 
 use std::fmt;
 
-use super::yaml::Position;
 use crate::visible::is_hidden;
+use insightd_yaml::Position;
 
 /// Most problems that are shown; a file that has more is not mended one by one.
 pub const MAX_PROBLEMS: usize = 100;

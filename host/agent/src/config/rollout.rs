@@ -119,7 +119,7 @@ fn share(text: &str) -> Result<f64, String> {
 mod tests {
     use super::*;
     use crate::config::reader::Problems;
-    use crate::config::yaml;
+    use insightd_yaml as yaml;
 
     fn read_text(text: &str) -> (Rollout, Option<String>) {
         let (problems, root) = (Problems::default(), yaml::parse(text).unwrap());

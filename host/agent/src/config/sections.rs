@@ -59,14 +59,14 @@ pub(super) fn read(root: &Section<'_>, problems: &Problems, environment: &Enviro
     let sinks = sinks::read(root);
     let pipelines = pipelines::read(root, &sinks, problems);
     if transforms_dir.is_none() {
-        for component in pipelines.iter().flat_map(Pipeline::components).filter(|c| c.origin == Origin::File)
-        {
-            let at = component.settings.at;
-            problems.add(
-                at,
-                &component.path,
-                format!("{component} needs `transforms_dir`, the folder it is in"),
-            );
+        let components = || pipelines.iter().flat_map(Pipeline::components);
+        let needs =
+            |what: &dyn std::fmt::Display| format!("{what} needs `transforms_dir`, the folder it is in");
+        for component in components().filter(|component| component.origin == Origin::File) {
+            problems.add(component.settings.at, &component.path, needs(component));
+        }
+        for text in components().flat_map(|component| &component.texts) {
+            problems.add(Some(text.at), &text.path, needs(&text.name));
         }
     }
     root.finish();

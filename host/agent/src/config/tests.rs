@@ -92,6 +92,30 @@ fn the_configuration_of_a_component_reaches_it_as_json() {
 }
 
 #[test]
+fn a_text_of_a_component_is_named_by_its_file() {
+    let problem = |file: &str| {
+        let text = format!(
+            "transforms_dir: /t\npipelines:\n- name: a\n  transforms:\n  - use: builtin:script\n    config: {{kinds: [x]}}\n    config_files: {{{file}}}\n  outputs:\n  - formatter: {{use: builtin:emf}}\n"
+        );
+        parse(&text).map_err(|report| report.to_string())
+    };
+    let texts = problem("program: team.rhai").unwrap().pipelines[0].transforms[0].component.texts.clone();
+    assert_eq!((&*texts[0].key, &*texts[0].name, texts[0].at.line), ("program", "team.rhai", 7));
+    for name in ["../team.rhai", "/etc/shadow", ".hidden", "a.wasm", "id", "insightd.yaml", "''"] {
+        let why = problem(&format!("program: {name}")).unwrap_err();
+        assert!(
+            why.contains("config_files.program: ") && why.contains("is no file of `transforms_dir`"),
+            "{why}"
+        );
+    }
+    let nowhere = "pipelines:\n- name: a\n  transforms:\n  - {use: 'builtin:script', config_files: {program: a.rhai}}\n  outputs:\n  - formatter: {use: builtin:emf}\n";
+    let nowhere = parse(nowhere).unwrap_err().to_string();
+    assert!(nowhere.contains("config_files.program: a.rhai needs `transforms_dir`"), "{nowhere}");
+    let twice = problem("kinds: team.txt").unwrap_err();
+    assert!(twice.contains("`kinds` is also under `config`"), "{twice}");
+}
+
+#[test]
 fn a_file_that_cannot_be_read_says_so() {
     let report = Config::load(Path::new("/nonexistent/insightd.yaml"), &Environment::default()).unwrap_err();
     assert!(report.to_string().starts_with("/nonexistent/insightd.yaml: cannot be read: "), "{report}");

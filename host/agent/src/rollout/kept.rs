@@ -3,6 +3,7 @@
 //! ```text
 //! STATE_DIR/last-good/insightd.yaml    the configuration
 //! STATE_DIR/last-good/NAME.wasm        a component
+//! STATE_DIR/last-good/FILE             a text that one is configured with
 //! STATE_DIR/last-good/id               of both; what has another id is not used. A second line is the id of what is here, where
 //!                                      a file of the set is none that became a component
 //! STATE_DIR/taken-ID/...               likewise, of a set whose trial goes on; it counts for nothing until that is over
@@ -86,8 +87,8 @@ impl Kept {
     }
 
     /// Writes down a set whose trial begins, beside those of `others` that are on trial too; what else was written down is removed.
-    /// So nobody has to hold its bytes until the trial is over. Of its files those are written down that `is_used` knows
-    /// as components.
+    /// So nobody has to hold its bytes until the trial is over. Of its files those are written down that `is_used`
+    /// knows.
     ///
     /// # Errors
     /// What cannot be written.
@@ -104,7 +105,7 @@ impl Kept {
         let mut files = snapshot.files.clone();
         for (name, content) in &mut files {
             match content {
-                Ok(bytes) if is_used(name, bytes) => taken.write(&format!("{name}.wasm"), bytes)?,
+                Ok(bytes) if is_used(name, bytes) => taken.write(name, bytes)?,
                 _ => *content = Err(FileError::Missing),
             }
         }
@@ -195,12 +196,11 @@ fn read(dir: &PrivateDir, name: &str, environment: &Environment) -> Option<Snaps
             tracing::warn!(folder = %folder.path_of("").display(), %report, "a set that was kept cannot be read: not used");
         })
         .ok()?;
-    let snapshot =
-        Snapshot::with(text, config, |name| match folder.read(&format!("{name}.wasm"), library::MAX_BYTES) {
-            Ok(Some(bytes)) => Ok(Arc::from(bytes)),
-            Ok(None) => Err(FileError::Unusable("was not kept: it could not be used".to_owned())),
-            Err(trouble) => Err(FileError::Unusable(trouble.to_string())),
-        });
+    let snapshot = Snapshot::with(text, config, |name| match folder.read(name, library::max_bytes(name)) {
+        Ok(Some(bytes)) => Ok(Arc::from(bytes)),
+        Ok(None) => Err(FileError::Unusable("was not kept: it could not be used".to_owned())),
+        Err(trouble) => Err(FileError::Unusable(trouble.to_string())),
+    });
     if snapshot.id != here {
         not_whole();
         return None;

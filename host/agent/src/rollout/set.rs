@@ -44,10 +44,10 @@ impl SetOrigin {
     }
 }
 
-/// Bytes of the components that pipelines name, by name; why one cannot be read.
+/// Content of the files that pipelines name, components and texts, by the file's name; why one cannot be read.
 pub type Files = BTreeMap<String, Result<Arc<[u8]>, FileError>>;
 
-/// Most bytes that the components of a set have together: they are in memory until they are compiled.
+/// Most bytes that the files of a set have together: they are in memory until they are compiled.
 const MAX_BYTES: usize = 32 << 20;
 
 /// What stands in the files at one moment. Everything that is made of it is made of these bytes.
@@ -57,18 +57,18 @@ pub struct Snapshot {
     pub text: String,
     /// What it says.
     pub config: Config,
-    /// The components that its pipelines name.
+    /// The files that its pipelines name. Texts are in its components' configurations as well.
     pub files: Files,
     /// Of pipelines and components.
     pub id: SetId,
 }
 
 impl Snapshot {
-    /// Reads the configuration, the defaults where there is no file, and the components beside it. `folder` stands in place of
+    /// Reads the configuration, the defaults where there is no file, and the files beside it. `folder` stands in place of
     /// the `transforms_dir` that the configuration names.
     ///
     /// # Errors
-    /// What is wrong with the configuration. What is wrong with a component is in [`files`](Self::files).
+    /// What is wrong with the configuration. What is wrong with a file beside it is in [`files`](Self::files).
     pub fn read(
         file: Option<&Path>,
         folder: Option<&Path>,
@@ -81,7 +81,7 @@ impl Snapshot {
         Ok(Self::of(text, config, folder))
     }
 
-    /// Reads the components of a configuration.
+    /// Reads the files that a configuration names.
     pub fn of(text: String, config: Config, folder: Option<&Path>) -> Self {
         let folder = folder.map(PathBuf::from).or_else(|| config.transforms_dir.clone()).unwrap_or_default();
         Self::with(text, config, |name| library::read_in(&folder, name).map(Arc::from))
@@ -90,7 +90,7 @@ impl Snapshot {
     /// Likewise, each by `read`.
     pub(super) fn with(
         text: String,
-        config: Config,
+        mut config: Config,
         read: impl Fn(&str) -> Result<Arc<[u8]>, FileError>,
     ) -> Self {
         let mut files = Files::new();
@@ -104,12 +104,13 @@ impl Snapshot {
                 None => {
                     let limit = MAX_BYTES >> 20;
                     Err(FileError::Unusable(format!(
-                        "is left out: the components of a set have at most {limit} MiB together"
+                        "is left out: the files of a set have at most {limit} MiB together"
                     )))
                 }
             });
             files.insert(name, content);
         }
+        fill_in(&mut config, &mut files);
         let id = id(&config.pipelines, &files);
         Self { text, config, files, id }
     }
@@ -117,11 +118,29 @@ impl Snapshot {
 
 /// Names of the files that a configuration's pipelines want.
 pub(super) fn names(config: &Config) -> BTreeSet<String> {
-    let components = config.pipelines.iter().flat_map(Wanted::components);
-    components
-        .filter(|component| component.origin == Origin::File)
-        .map(|component| component.name.clone())
+    let components = || config.pipelines.iter().flat_map(Wanted::components);
+    let files = components().filter(|component| component.origin == Origin::File);
+    let texts = components().flat_map(|component| &component.texts);
+    files
+        .map(|component| library::file_of(&component.name))
+        .chain(texts.map(|text| text.name.clone()))
         .collect()
+}
+
+/// Puts texts into the configurations of the components that want them. A file that is no text is unusable from here on.
+fn fill_in(config: &mut Config, files: &mut Files) {
+    for component in config.pipelines.iter_mut().flat_map(Wanted::components_mut) {
+        for wanted in &component.texts {
+            let Some(Ok(bytes)) = files.get(&wanted.name) else { continue };
+            match str::from_utf8(bytes) {
+                Ok(text) => component.settings.set(&wanted.key, text.into()),
+                Err(_) => {
+                    let error = FileError::Unusable("is no text in UTF-8".to_owned());
+                    files.insert(wanted.name.clone(), Err(error));
+                }
+            }
+        }
+    }
 }
 
 /// A set that is ready to run.
@@ -156,7 +175,10 @@ pub(super) fn id(pipelines: &[Wanted], files: &Files) -> SetId {
             add(&(&output.grants, output.max_bytes_per_tick, output.max_routes_per_tick));
         }
     }
-    for (name, content) in files {
+    // A text is part of its component's configuration.
+    for (name, content) in
+        files.iter().filter_map(|(file, content)| Some((library::component_of(file)?, content)))
+    {
         // Why a file cannot be read is no part of it: that may change from look to look.
         add(&(name, content.as_ref().map(|bytes| Sha256::of(bytes)).map_err(|_| ())));
     }
@@ -180,7 +202,7 @@ mod tests {
         let stage = "pipelines: [{name: p, scope: node, transforms: [{use: 'file:a'}], outputs: [{formatter: {use: 'builtin:emf'}, sink: stdout}]}]";
         write(b"one");
         let first = snapshot(folder.path(), stage);
-        assert_eq!(first.files["a"].as_deref(), Ok(b"one".as_slice()));
+        assert_eq!(first.files["a.wasm"].as_deref(), Ok(b"one".as_slice()));
         write(b"two");
         let other = snapshot(folder.path(), stage);
         assert_ne!(first.id, other.id);
@@ -191,6 +213,34 @@ mod tests {
         assert_ne!(first.id, snapshot(folder.path(), &configured).id);
         std::fs::remove_file(folder.path().join("a.wasm")).unwrap();
         let gone = snapshot(folder.path(), stage);
-        assert!(gone.files["a"].is_err() && gone.id != first.id);
+        assert!(gone.files["a.wasm"].is_err() && gone.id != first.id);
+    }
+
+    #[test]
+    fn a_text_in_a_file_is_part_of_its_components_configuration() {
+        let folder = tempfile::tempdir().unwrap();
+        let stage = "pipelines: [{name: p, scope: node, transforms: [{use: 'builtin:script', config: {kinds: [x]}, config_files: {program: a.rhai}}], outputs: [{formatter: {use: 'builtin:emf'}, sink: stdout}]}]";
+        let write = |bytes: &[u8]| std::fs::write(folder.path().join("a.rhai"), bytes).unwrap();
+        let settings =
+            |snapshot: &Snapshot| snapshot.config.pipelines[0].transforms[0].component.settings.text.clone();
+        let missing = snapshot(folder.path(), stage);
+        assert_eq!(missing.files["a.rhai"], Err(FileError::Missing));
+        write(b"let x = \"\n\";");
+        let one = snapshot(folder.path(), stage);
+        assert_eq!(settings(&one), r#"{"kinds":["x"],"program":"let x = \"\n\";"}"#);
+        write(b"let x = 2;");
+        let two = snapshot(folder.path(), stage);
+        write(b"\xff");
+        let no_text = snapshot(folder.path(), stage);
+        assert_eq!(settings(&no_text), r#"{"kinds":["x"]}"#);
+        assert!(no_text.files["a.rhai"].is_err());
+        assert!(missing.id != one.id && one.id != two.id && two.id != missing.id);
+        // It leads out of the folder.
+        std::fs::remove_file(folder.path().join("a.rhai")).unwrap();
+        std::os::unix::fs::symlink("/etc/hostname", folder.path().join("a.rhai")).unwrap();
+        assert!(matches!(&snapshot(folder.path(), stage).files["a.rhai"], Err(FileError::Unusable(_))));
+        std::fs::remove_file(folder.path().join("a.rhai")).unwrap();
+        write(&vec![b' '; (256 << 10) + 1]);
+        assert!(matches!(&snapshot(folder.path(), stage).files["a.rhai"], Err(FileError::Unusable(_))));
     }
 }

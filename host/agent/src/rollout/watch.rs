@@ -12,7 +12,6 @@ use std::time::Instant;
 use super::set::names;
 use crate::complaint::Complaint;
 use crate::config::Config;
-use crate::library;
 
 /// What is watched.
 #[derive(Clone, Debug)]
@@ -21,7 +20,7 @@ pub struct Places {
     pub config: Option<PathBuf>,
     /// The folder of components.
     pub folder: Option<PathBuf>,
-    /// Names of the components that the configuration wants: whatever else is in the folder, and however much, is none of ours.
+    /// Names of the files that the configuration wants from there: whatever else is in the folder, and however much, is none of ours.
     pub names: Vec<String>,
 }
 
@@ -51,7 +50,7 @@ pub struct Watch {
 const RESTLESS: u32 = 40;
 
 impl Places {
-    /// The configuration, and the components that it wants.
+    /// The configuration, and the files that it wants beside it.
     pub fn new(file: Option<PathBuf>, config: &Config) -> Self {
         Self {
             config: file,
@@ -60,7 +59,7 @@ impl Places {
         }
     }
 
-    /// Watches these components from now on. Returns false where they are those that are watched.
+    /// Watches these files from now on. Returns false where they are those that are watched.
     pub(super) fn set_names<'a>(&mut self, names: impl Iterator<Item = &'a String> + Clone) -> bool {
         let is_new = !self.names.iter().eq(names.clone());
         if is_new {
@@ -93,7 +92,7 @@ impl Places {
                 Some(link) => look.files.push(link),
                 None => {
                     look.by_file = true;
-                    self.names.iter().for_each(|name| look.add(library::path_of(folder, name)));
+                    self.names.iter().for_each(|name| look.add(folder.join(name)));
                 }
             }
         }
@@ -172,7 +171,7 @@ mod tests {
     use super::*;
 
     fn places(folder: &Path) -> Places {
-        Places { config: None, folder: Some(folder.into()), names: vec!["a".into()] }
+        Places { config: None, folder: Some(folder.into()), names: vec!["a.wasm".into()] }
     }
 
     #[test]
@@ -185,13 +184,13 @@ mod tests {
         let mut watch = Watch::new(&places);
         fs::write(folder.path().join("7.wasm"), "another").unwrap();
         assert!(!watch.changed(&places) && !watch.changed(&places));
-        for name in ["a", "9999"] {
+        for name in ["a.wasm", "9999.wasm"] {
             places.set_names([name.to_owned()].iter());
             watch.seen = places.look();
-            fs::write(folder.path().join(format!("{name}.wasm")), "another").unwrap();
+            fs::write(folder.path().join(name), "another").unwrap();
             assert!(!watch.changed(&places) && watch.changed(&places), "{name}");
         }
-        assert!(!places.set_names(["9999".to_owned()].iter()));
+        assert!(!places.set_names(["9999.wasm".to_owned()].iter()));
     }
 
     #[test]

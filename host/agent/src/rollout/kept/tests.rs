@@ -96,7 +96,7 @@ fn what_is_no_component_is_not_written_down() {
     assert_eq!((mode(&taken), mode(&taken.join("id"))), (0o700, 0o600));
     assert!(!taken.join("a.wasm").exists());
     let read = kept.read_taken(snapshot(b"another").id, &Environment::default()).unwrap();
-    assert!(read.id == secret.id && read.files["a"].is_err());
+    assert!(read.id == secret.id && read.files["a.wasm"].is_err());
     assert!(kept.read_taken(secret.id, &Environment::default()).is_none());
 }
 
@@ -154,4 +154,21 @@ fn files_that_are_no_set_take_no_memory_and_no_time() {
     let failed = fs::File::create(folder.path().join("failed")).unwrap();
     failed.set_len(20 << 30).unwrap();
     assert!(kept.failed().is_empty());
+}
+
+#[test]
+fn texts_of_a_set_are_kept_with_it() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("team.rhai"), "remove(node());").unwrap();
+    let text = "pipelines: [{name: p, scope: node, transforms: [{use: 'builtin:script', config_files: {program: team.rhai}}], outputs: [{formatter: {use: 'builtin:emf'}, sink: stdout}]}]\ntransforms_dir: /nowhere\n";
+    let config = Config::parse(text, None, &Environment::default()).unwrap();
+    let snapshot = Snapshot::of(text.into(), config, Some(folder.path()));
+    let kept = Kept::new(&folder.path().join("state"));
+    kept.write_taken(&snapshot, &[], |_, _| true).unwrap();
+    kept.keep(snapshot.id, &[]).unwrap();
+    fs::remove_file(folder.path().join("team.rhai")).unwrap();
+    let read = kept.read(&Environment::default()).unwrap();
+    assert_eq!(read.id, snapshot.id);
+    let settings = &read.config.pipelines[0].transforms[0].component.settings;
+    assert_eq!(settings.text, r#"{"program":"remove(node());"}"#);
 }
