@@ -126,7 +126,7 @@ mod tests {
             "aws_smithy_runtime::client::orchestrator",
             "aws_config::imds",
             "hyper_util::client",
-            "aws_sdk_ec2",
+            "aws_runtime::user_agent",
         ] {
             for level in ["info", "debug", "trace"] {
                 assert!(!shown(level, library, Level::WARN), "{library} at {level}");

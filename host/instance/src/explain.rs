@@ -5,7 +5,7 @@ use std::error::Error as StdError;
 use aws_credential_types::provider::error::CredentialsError;
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
-use aws_smithy_types::error::metadata::ProvideErrorMetadata;
+use aws_smithy_types::error::ErrorMetadata;
 use insightd_aws::words::{causes, shortened};
 
 /// What EC2 appends for those who may decode it.
@@ -80,11 +80,8 @@ impl AskError {
     }
 }
 
-/// What `error` means, which came of asking for `action`.
-pub(super) fn explain<E>(error: &SdkError<E, HttpResponse>, action: &'static str) -> AskError
-where
-    E: ProvideErrorMetadata + StdError + 'static,
-{
+/// Explains the failure of a call that needs the permission `action`.
+pub(super) fn explain(error: &SdkError<ErrorMetadata, HttpResponse>, action: &'static str) -> AskError {
     if let SdkError::ServiceError(answer) = error {
         let status = answer.raw().status().as_u16();
         let code = answer.err().code().unwrap_or_default();
@@ -136,7 +133,7 @@ fn of_code(action: &'static str, code: &str, message: &str, status: u16) -> AskE
         }
         "" if status == 429 || status == 503 => AskError::Throttled { action, code: status.to_string() },
         "" => AskError::Other { action, says },
-        code => AskError::Other { action, says: format!("{code}: {says}") },
+        code => AskError::Other { action, says: shortened(format!("{code}: {says}")) },
     }
 }
 

@@ -14,6 +14,7 @@
 
 mod bounded;
 pub mod devices;
+pub mod ec2;
 mod explain;
 pub mod imds;
 pub mod machine;
@@ -31,6 +32,7 @@ use insightd_peer::Status;
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 
+pub use ec2::Client;
 pub use explain::AskError;
 pub use imds::Identity;
 pub use volumes::Attachment;

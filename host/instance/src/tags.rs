@@ -1,16 +1,12 @@
 //! Tags of the instance: the Auto Scaling group and the cluster that it belongs to.
 
-use aws_sdk_ec2::Client;
-use aws_sdk_ec2::types::Filter;
 use insightd_peer::Status;
 
-use super::explain::{AskError, explain};
+use super::ec2::{Client, Tag};
+use super::explain::AskError;
 
 /// What the request needs.
 pub const ACTION: &str = "ec2:DescribeTags";
-
-/// An instance has 50 tags of its own and some of AWS's; more pages than this are no answer.
-const MAX_PAGES: usize = 20;
 
 const GROUP: &str = "aws:autoscaling:groupName";
 
@@ -99,32 +95,10 @@ fn choose(
 /// # Errors
 /// In words for an operator.
 pub async fn ask(client: &Client, instance_id: &str, status: &Status) -> Result<Tags, AskError> {
-    let filter = |name: &str, value: &str| Filter::builder().name(name).values(value).build();
-    let mut pages = client
-        .describe_tags()
-        .filters(filter("resource-type", "instance"))
-        .filters(filter("resource-id", instance_id))
-        .into_paginator()
-        .page_size(1000)
-        .send();
-    let mut tags = Vec::new();
-    for page in 0.. {
-        if page == MAX_PAGES {
-            return Err(AskError::Other {
-                action: ACTION,
-                says: format!("more than {MAX_PAGES} pages of tags"),
-            });
-        }
-        status.requested();
-        let Some(answer) = pages.next().await else { break };
-        let answer = answer.map_err(|error| explain(&error, ACTION))?;
-        tags.extend(answer.tags.unwrap_or_default());
-        if answer.next_token.is_none_or(|token| token.is_empty()) {
-            break;
-        }
-    }
-    let pairs = tags.iter().filter(|tag| tag.resource_id().is_none_or(|id| id == instance_id));
-    Ok(read(pairs.filter_map(|tag| Some((tag.key()?, tag.value().unwrap_or_default())))))
+    let filters = [("resource-type", "instance"), ("resource-id", instance_id)];
+    let tags = client.list::<Tag>(&filters, status).await?;
+    let own = tags.iter().filter(|tag| tag.resource_id.as_deref().is_none_or(|id| id == instance_id));
+    Ok(read(own.map(|tag| (tag.key.as_str(), tag.value.as_str()))))
 }
 
 #[cfg(test)]

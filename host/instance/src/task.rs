@@ -5,19 +5,15 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use aws_config::{Region, SdkConfig};
-use aws_sdk_ec2::Client;
 use insightd_peer::{Backoff, Status, up_to};
 use tokio::time::{Instant, sleep, sleep_until};
 
+use super::ec2::Client;
 use super::explain::AskError;
 use super::imds::{Identity, Imds};
 use super::tags::ClusterName;
 use super::{Access, InstanceSettings, Known, tags, volumes};
-use crate::bounded::Bounded;
 use insightd_aws::sdk::{self, AwsSettings};
-
-/// Most bytes of one answer of the EC2 API: a page has at most 1000 tags or 500 volumes, of about 1 KB each.
-const ANSWER_BYTES: usize = 2 << 20;
 
 /// Between the first two questions, and the most between any two.
 const FIRST: Duration = Duration::from_secs(2);
@@ -174,12 +170,8 @@ impl Questions {
                 sdk::load(&settings).await.map_err(|error| error.to_string())?
             }
         };
-        let http = config.http_client();
-        let mut builder = aws_sdk_ec2::config::Builder::from(&config).region(Region::new(region.clone()));
-        if let Some(http) = http {
-            builder = builder.http_client(Bounded::new(http, ANSWER_BYTES));
-        }
-        Ok(Client::from_conf(builder.build()))
+        let config = config.into_builder().region(Region::new(region.clone())).build();
+        Client::new(&config).map_err(|error| error.to_string())
     }
 
     async fn ask_tags(&mut self, client: Result<&Client, &String>) {

@@ -1,16 +1,12 @@
 //! Volumes of the instance, by the name that they were attached under.
 
-use aws_sdk_ec2::Client;
-use aws_sdk_ec2::types::{Filter, VolumeAttachmentState};
 use insightd_peer::Status;
 
-use super::explain::{AskError, explain};
+use super::ec2::{Client, Volume};
+use super::explain::AskError;
 
 /// What the request needs.
 pub const ACTION: &str = "ec2:DescribeVolumes";
-
-/// No instance has more than some hundred volumes; more pages than this are no answer.
-const MAX_PAGES: usize = 20;
 
 /// A volume that is attached.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,31 +24,16 @@ pub struct Attachment {
 /// # Errors
 /// In words for an operator.
 pub async fn ask(client: &Client, instance_id: &str, status: &Status) -> Result<Vec<Attachment>, AskError> {
-    let filter = Filter::builder().name("attachment.instance-id").values(instance_id).build();
-    let mut pages = client.describe_volumes().filters(filter).into_paginator().page_size(500).send();
+    let volumes = client.list::<Volume>(&[("attachment.instance-id", instance_id)], status).await?;
     let mut attachments = Vec::new();
-    for page in 0.. {
-        if page == MAX_PAGES {
-            let says = format!("more than {MAX_PAGES} pages of volumes");
-            return Err(AskError::Other { action: ACTION, says });
-        }
-        status.requested();
-        let Some(answer) = pages.next().await else { break };
-        let answer = answer.map_err(|error| explain(&error, ACTION))?;
-        for volume in answer.volumes.iter().flatten() {
-            let (Some(id), Some(zone)) = (volume.volume_id(), volume.availability_zone()) else { continue };
-            // A volume can be attached to several instances, under other names there.
-            let own = volume.attachments().iter().filter(|attachment| {
-                attachment.instance_id() == Some(instance_id)
-                    && attachment.state() != Some(&VolumeAttachmentState::Detached)
-            });
-            for device in own.filter_map(|attachment| attachment.device()) {
-                let (device, zone, volume_id) = (device.to_owned(), zone.to_owned(), id.to_owned());
-                attachments.push(Attachment { device, zone, volume_id });
-            }
-        }
-        if answer.next_token.is_none_or(|token| token.is_empty()) {
-            break;
+    for Volume { id, zone, attachments: all } in volumes {
+        // A volume can be attached to several instances, under other names there.
+        let own = all.into_iter().filter(|attachment| {
+            attachment.instance_id.as_deref() == Some(instance_id)
+                && attachment.state.as_deref() != Some("detached")
+        });
+        for device in own.filter_map(|attachment| attachment.device) {
+            attachments.push(Attachment { device, zone: zone.clone(), volume_id: id.clone() });
         }
     }
     attachments.sort_by(|a, b| a.device.cmp(&b.device));

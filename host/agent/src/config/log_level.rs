@@ -147,7 +147,7 @@ mod tests {
     #[test]
     fn names_that_nothing_logs_under_are_told() {
         assert_eq!(
-            parse("info,insightd_colect=debug,hyper=warn,aws_sdk_ec2=off").unwrap().unknown,
+            parse("info,insightd_colect=debug,hyper=warn,aws_runtime=off").unwrap().unknown,
             ["insightd_colect"]
         );
     }

@@ -2,16 +2,15 @@
 
 use std::sync::{Arc, Mutex};
 
+use aws_config::Region;
 use aws_credential_types::provider::error::CredentialsError;
 use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider, future};
-use aws_sdk_ec2::Client;
-use aws_sdk_ec2::config::Region;
 use aws_smithy_runtime_api::client::http::{
     HttpConnector, HttpConnectorFuture, SharedHttpConnector, http_client_fn,
 };
 use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 use aws_smithy_runtime_api::client::result::ConnectorError;
-use insightd_instance::{AskError, tags};
+use insightd_instance::{AskError, Client, tags};
 use insightd_peer::Status;
 
 /// Notes where a request would go.
@@ -35,7 +34,8 @@ async fn host_of(region: &str, fips: bool) -> String {
         .region(Region::new(region.to_owned()));
     let mut config = config.build().into_builder();
     config.set_endpoint_url(None);
-    let _ = Client::new(&config.build()).describe_tags().send().await;
+    let client = Client::new(&config.build()).unwrap();
+    let _ = tags::ask(&client, "i-1", &Status::new("ec2")).await;
     let noted = note.0.lock().unwrap();
     noted.first().unwrap().trim_start_matches("https://").trim_end_matches('/').to_owned()
 }
@@ -71,10 +71,10 @@ impl ProvideCredentials for Nobody {
 async fn who_has_no_credentials_is_told_so_by_the_type_of_the_error() {
     let provider = SharedCredentialsProvider::new(Nobody);
     let config = crate::config("http://127.0.0.1:9").into_builder().credentials_provider(provider).build();
-    let error = tags::ask(&Client::new(&config), "i-1", &Status::new("ec2")).await.unwrap_err();
+    let error = tags::ask(&Client::new(&config).unwrap(), "i-1", &Status::new("ec2")).await.unwrap_err();
     assert!(matches!(error, AskError::NoCredentials { .. }), "{error:?}");
     // Nobody listens there, and the credentials are good.
     let config = crate::config("http://127.0.0.1:9");
-    let error = tags::ask(&Client::new(&config), "i-1", &Status::new("ec2")).await.unwrap_err();
+    let error = tags::ask(&Client::new(&config).unwrap(), "i-1", &Status::new("ec2")).await.unwrap_err();
     assert!(matches!(error, AskError::Unreachable { .. }), "{error:?}");
 }

@@ -10,6 +10,7 @@ mod moto;
 mod pages;
 mod server;
 mod watch;
+mod wire;
 
 use std::time::Duration;
 

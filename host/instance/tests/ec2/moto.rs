@@ -1,49 +1,90 @@
 //! The EC2 API as moto has it: filters, attachments.
 
-use aws_sdk_ec2::Client;
-use aws_sdk_ec2::types::{Filter, Tag};
 use insightd_instance::tags::ClusterName;
-use insightd_instance::{tags, volumes};
+use insightd_instance::{Client, tags, volumes};
 use insightd_peer::Status;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 
-/// A client of moto; none, said loudly, where there is no moto.
-fn client() -> Option<Client> {
-    match std::env::var("INSIGHTD_TEST_AWS") {
-        Ok(url) if !url.is_empty() => Some(Client::new(&crate::config(&url))),
-        _ => {
-            eprintln!(
-                "SKIPPED: INSIGHTD_TEST_AWS has no address of a moto server (`make test-aws` starts one)"
-            );
-            None
+/// moto's server, as whoever sets it up sees it: actions by name, with parameters of the query protocol.
+struct Moto {
+    url: String,
+}
+
+impl Moto {
+    /// None, said loudly, where there is no moto.
+    fn find() -> Option<Self> {
+        match std::env::var("INSIGHTD_TEST_AWS") {
+            Ok(url) if !url.is_empty() => Some(Self { url }),
+            _ => {
+                eprintln!(
+                    "SKIPPED: INSIGHTD_TEST_AWS has no address of a moto server (`make test-aws` starts one)"
+                );
+                None
+            }
         }
+    }
+
+    fn client(&self) -> Client {
+        Client::new(&crate::config(&self.url)).unwrap()
+    }
+
+    /// Returns the response's document. moto takes service and region from the signature, and does not verify it.
+    async fn call(&self, action: &str, parameters: &[(&str, &str)]) -> String {
+        let mut form = format!("Action={action}&Version=2016-11-15");
+        for (name, value) in parameters {
+            form.push_str(&format!("&{name}={}", value.replace('/', "%2F").replace(':', "%3A")));
+        }
+        let host = self.url.trim_start_matches("http://").trim_end_matches('/');
+        let request = format!(
+            "POST / HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n\
+             authorization: AWS4-HMAC-SHA256 Credential=AKIATEST/20260101/us-west-2/ec2/aws4_request, \
+             SignedHeaders=host, Signature=0\r\n\
+             content-type: application/x-www-form-urlencoded\r\ncontent-length: {}\r\n\r\n{form}",
+            form.len()
+        );
+        let mut stream = TcpStream::connect(host).await.unwrap();
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let mut response = String::new();
+        stream.read_to_string(&mut response).await.unwrap();
+        assert!(response.starts_with("HTTP/1.1 200 "), "{action}: {response}");
+        response
+    }
+
+    async fn run_instance(&self) -> String {
+        let parameters = [("ImageId", "ami-12c6146b"), ("MinCount", "1"), ("MaxCount", "1")];
+        text(&self.call("RunInstances", &parameters).await, "instanceId")
+    }
+
+    async fn tag(&self, id: &str, tags: &[(&str, &str)]) {
+        let mut parameters = vec![("ResourceId.1".to_owned(), id)];
+        for (number, (key, value)) in (1..).zip(tags) {
+            parameters.push((format!("Tag.{number}.Key"), key));
+            parameters.push((format!("Tag.{number}.Value"), value));
+        }
+        let parameters: Vec<(&str, &str)> =
+            parameters.iter().map(|(name, value)| (name.as_str(), *value)).collect();
+        self.call("CreateTags", &parameters).await;
     }
 }
 
-async fn run_instance(client: &Client) -> String {
-    let images = client.describe_images().filters(Filter::builder().name("name").values("amzn*").build());
-    let images = images.send().await.unwrap();
-    let image =
-        images.images().first().and_then(|image| image.image_id()).unwrap_or("ami-12c6146b").to_owned();
-    let run = client.run_instances().image_id(image).min_count(1).max_count(1).send().await.unwrap();
-    run.instances()[0].instance_id().unwrap().to_owned()
-}
-
-async fn tag(client: &Client, id: &str, tags: &[(&str, &str)]) {
-    let tags = tags.iter().map(|(key, value)| Tag::builder().key(*key).value(*value).build()).collect();
-    client.create_tags().resources(id).set_tags(Some(tags)).send().await.unwrap();
+/// Text of the first element of that name.
+fn text(document: &str, name: &str) -> String {
+    let (_, rest) = document.split_once(&format!("<{name}>")).unwrap();
+    rest.split('<').next().unwrap().to_owned()
 }
 
 #[tokio::test]
 async fn tags_of_this_instance_and_of_no_other() {
-    let Some(client) = client() else { return };
-    let (own, other) = (run_instance(&client).await, run_instance(&client).await);
+    let Some(moto) = Moto::find() else { return };
+    let (own, other) = (moto.run_instance().await, moto.run_instance().await);
     let many: Vec<(String, String)> = (0..40).map(|n| (format!("team-{n}"), "x".repeat(200))).collect();
     let many: Vec<(&str, &str)> = many.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect();
-    tag(&client, &own, &many).await;
-    tag(&client, &own, &[("aws:autoscaling:groupName", "eks-blue"), ("kubernetes.io/cluster/demo", "owned")])
+    moto.tag(&own, &many).await;
+    moto.tag(&own, &[("aws:autoscaling:groupName", "eks-blue"), ("kubernetes.io/cluster/demo", "owned")])
         .await;
-    tag(&client, &other, &[("kubernetes.io/cluster/other", "owned")]).await;
-    let status = Status::new("ec2");
+    moto.tag(&other, &[("kubernetes.io/cluster/other", "owned")]).await;
+    let (client, status) = (moto.client(), Status::new("ec2"));
     let found = tags::ask(&client, &own, &status).await.unwrap();
     assert_eq!(found.autoscaling_group.as_deref(), Some("eks-blue"));
     assert_eq!(found.cluster, ClusterName::One("demo".into()));
@@ -54,15 +95,15 @@ async fn tags_of_this_instance_and_of_no_other() {
 
 #[tokio::test]
 async fn volumes_come_and_go() {
-    let Some(client) = client() else { return };
-    let (own, other) = (run_instance(&client).await, run_instance(&client).await);
-    let status = Status::new("ec2");
+    let Some(moto) = Moto::find() else { return };
+    let (own, other) = (moto.run_instance().await, moto.run_instance().await);
+    let (client, status) = (moto.client(), Status::new("ec2"));
     let root = volumes::ask(&client, &own, &status).await.unwrap();
     let mut made = Vec::new();
     for (instance, device) in [(&own, "/dev/xvdb"), (&own, "/dev/xvdba"), (&other, "/dev/xvdb")] {
-        let volume = client.create_volume().availability_zone("us-west-2a").size(8).send().await.unwrap();
-        let id = volume.volume_id().unwrap().to_owned();
-        client.attach_volume().volume_id(&id).instance_id(instance).device(device).send().await.unwrap();
+        let volume = [("AvailabilityZone", "us-west-2a"), ("Size", "8")];
+        let id = text(&moto.call("CreateVolume", &volume).await, "volumeId");
+        moto.call("AttachVolume", &[("VolumeId", &id), ("InstanceId", instance), ("Device", device)]).await;
         made.push(id);
     }
     let found = volumes::ask(&client, &own, &status).await.unwrap();
@@ -72,7 +113,7 @@ async fn volumes_come_and_go() {
     };
     assert_eq!(of("/dev/xvdb"), Some(("us-west-2a", made[0].as_str())));
     assert_eq!(of("/dev/xvdba"), Some(("us-west-2a", made[1].as_str())));
-    client.detach_volume().volume_id(&made[0]).instance_id(&own).send().await.unwrap();
+    moto.call("DetachVolume", &[("VolumeId", &made[0]), ("InstanceId", &own)]).await;
     let left = volumes::ask(&client, &own, &status).await.unwrap();
     assert!(left.iter().all(|a| a.volume_id != made[0]), "{left:?}");
 }

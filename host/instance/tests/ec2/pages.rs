@@ -1,8 +1,7 @@
 //! Answers of the EC2 API in several pages, and its refusals.
 
-use aws_sdk_ec2::Client;
 use insightd_instance::tags::ClusterName;
-use insightd_instance::{AskError, tags, volumes};
+use insightd_instance::{AskError, Client, tags, volumes};
 use insightd_peer::Status;
 
 use crate::server::{Answer, Request, Server};
@@ -61,7 +60,7 @@ pub(crate) fn refusal(status: u16, code: &str, message: &str) -> Answer {
 }
 
 fn client(server: &Server) -> Client {
-    Client::new(&crate::config(&server.url))
+    Client::new(&crate::config(&server.url)).unwrap()
 }
 
 #[tokio::test]
@@ -136,7 +135,7 @@ async fn a_vpc_without_a_way_out() {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     drop(listener);
-    let error =
-        tags::ask(&Client::new(&crate::config(&url)), INSTANCE, &Status::new("ec2")).await.unwrap_err();
+    let client = Client::new(&crate::config(&url)).unwrap();
+    let error = tags::ask(&client, INSTANCE, &Status::new("ec2")).await.unwrap_err();
     assert!(error.to_string().contains("com.amazonaws.REGION.ec2"), "{error}");
 }
