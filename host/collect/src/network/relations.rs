@@ -111,9 +111,9 @@ impl Interfaces {
         for (_, name) in due.into_iter().take(count + MAX_AGAIN) {
             // the entries of a live sysfs are links
             let path = format!("{DIRECTORY}/{name}");
-            let mut failed = None;
+            let (mut failed, mut beyond) = (None, 0);
             let relation = match root.dir(&path) {
-                Ok(dir) => Some(read(&dir, buffer, &mut failed)),
+                Ok(dir) => Some(read(&dir, buffer, &mut failed, &mut beyond)),
                 // it ended, or is a file such as bonding_masters
                 Err(errno) if is_absent(errno) => Some(Relation::default()),
                 Err(errno) => {
@@ -125,14 +125,21 @@ impl Interfaces {
                 known.relation = relation.or(known.relation.take()).or(Some(Relation::default()));
                 known.age = 0;
             }
+            if beyond > 0 {
+                let error = format!("{beyond} interfaces below it left out: more than {MAX_OVER}");
+                problems.add("sys", || path.clone(), error);
+            }
             if let Some(error) = failed {
                 problems.add("sys", || path, error);
             }
         }
         self.vlans.clear();
+        let mut beyond = 0;
         let skipped = match root.read(VLANS, buffer) {
             Ok(Some(text)) => vlan::each(text, |vlan, over| {
-                if is_name(vlan) && is_name(over) && self.vlans.len() < MAX_INTERFACES {
+                if self.vlans.len() >= MAX_INTERFACES {
+                    beyond += 1;
+                } else if is_name(vlan) && is_name(over) {
                     self.vlans.push((vlan.to_owned(), over.to_owned()));
                 }
             }),
@@ -142,6 +149,10 @@ impl Interfaces {
                 None
             }
         };
+        if beyond > 0 {
+            let error = format!("{beyond} rows left out: more than {MAX_INTERFACES}");
+            problems.add("network", || VLANS.to_owned(), error);
+        }
         if let Some(error) = skipped {
             problems.add("network", || VLANS.to_owned(), format_args!("{error}; the row is left out"));
         }
@@ -185,8 +196,9 @@ impl Interfaces {
     }
 }
 
-/// Looks at one interface. What cannot be read is not known; `failed` takes the first such file's error.
-fn read(dir: &Dir, buffer: &mut ReadBuffer, failed: &mut Option<FileError>) -> Relation {
+/// Looks at one interface. What cannot be read is not known; `failed` takes the first such file's error, `beyond` the number of
+/// interfaces below it that are left out.
+fn read(dir: &Dir, buffer: &mut ReadBuffer, failed: &mut Option<FileError>, beyond: &mut usize) -> Relation {
     let mut relation = Relation::default();
     let (mut hardware, mut kind, mut has_master) = (false, None, false);
     let listed = dir.for_each(|entry| match entry.name {
@@ -196,9 +208,7 @@ fn read(dir: &Dir, buffer: &mut ReadBuffer, failed: &mut Option<FileError>) -> R
         "bridge" => kind = Some("bridge"),
         "tun_flags" => kind = Some("tun"),
         name => {
-            if let Some(lower) = name.strip_prefix("lower_").filter(|lower| is_name(lower))
-                && relation.over.len() < MAX_OVER
-            {
+            if let Some(lower) = name.strip_prefix("lower_").filter(|lower| is_name(lower)) {
                 relation.over.push(lower.to_owned());
             }
         }
@@ -227,15 +237,24 @@ fn read(dir: &Dir, buffer: &mut ReadBuffer, failed: &mut Option<FileError>) -> R
             if let Ok(dir) = dir.dir("bonding") {
                 let ports = text(&dir, c"slaves");
                 let names = ports.split_ascii_whitespace().filter(|name| is_name(name));
-                relation.ports = names.take(MAX_OVER).map(str::to_owned).collect();
+                relation.ports = names.map(str::to_owned).collect();
+                *beyond += cut(&mut relation.ports);
             }
         }
         // its ports say so themselves, and there may be one for each pod
         Some("bridge") => relation.over.clear(),
         _ => {}
     }
-    relation.over.sort_unstable();
+    *beyond += cut(&mut relation.over);
     relation
+}
+
+/// Puts names in order and leaves out those that are too many; how many these are.
+fn cut(names: &mut Vec<String>) -> usize {
+    names.sort_unstable();
+    let beyond = names.len().saturating_sub(MAX_OVER);
+    names.truncate(MAX_OVER);
+    beyond
 }
 
 fn devtype(uevent: &str) -> Option<String> {

@@ -131,6 +131,26 @@ fn vlans_that_only_their_own_list_knows() {
     assert_eq!((problem.path.as_str(), &problem.error[..7]), ("/proc/1/net/vlan/config", "line 4:"));
 }
 
+#[test]
+fn interfaces_beyond_the_bound_are_said() {
+    let host = Host::v2();
+    host.interfaces(&["team"]);
+    let lower: Vec<String> = (0..70).map(|number| format!("lower_ens{number:02}")).collect();
+    let links: Vec<(&str, &str)> = lower.iter().map(|name| (name.as_str(), "../ens")).collect();
+    host.device("team", &[], &links);
+    let ports: Vec<String> = (0..66).map(|number| format!("p{number:02}")).collect();
+    host.device("bond", &[("bonding/slaves", &ports.join(" "))], &[]);
+    let view = sample(&mut collector(host.path()));
+    let over = relation(&view, "team")[2].unwrap();
+    assert_eq!((over.split(',').count(), over.split(',').next()), (64, Some("ens00")));
+    let mut problems: Vec<(&str, &str)> =
+        view.report.problems.iter().map(|problem| (problem.path.as_str(), problem.error.as_str())).collect();
+    problems.sort_unstable();
+    let beyond =
+        ["2 interfaces below it left out: more than 64", "6 interfaces below it left out: more than 64"];
+    assert_eq!(problems, [("/sys/class/net/bond", beyond[0]), ("/sys/class/net/team", beyond[1])]);
+}
+
 /// A process of docker-in-docker comes first in the list of processes.
 #[test]
 fn a_nested_namespace_is_not_the_pods() {
