@@ -1,6 +1,6 @@
 //! The configuration: one YAML file, all keys optional.
 //!
-//! The file is read into a tree with positions ([`yaml`]); the tree is read key by key into [`Config`], which
+//! The file is read into a tree with positions ([`insightd_yaml`]); the tree is read key by key into [`Config`], which
 //! holds only values that are possible. Every problem is found in one go and reported with its line.
 //! Precedence: command line, file, environment, default. `deploy/insightd.yaml` documents every key.
 
