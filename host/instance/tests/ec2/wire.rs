@@ -157,7 +157,9 @@ async fn a_clock_that_is_wrong_is_corrected() {
     let dates: Vec<String> =
         server.requests().iter().map(|request| request.header("x-amz-date").unwrap().to_owned()).collect();
     assert!(!dates[0].starts_with("2050") && dates.len() == 4, "{dates:?}");
-    assert!(dates[1..].iter().all(|date| date.starts_with("20500101T12")), "{dates:?}");
+    // To the second before: the offset has fractions of one.
+    let is_right = |date: &String| date.starts_with("20500101T12") || date == "20500101T115959Z";
+    assert!(dates[1..].iter().all(is_right), "{dates:?}");
 }
 
 #[test]
