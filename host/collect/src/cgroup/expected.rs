@@ -4,6 +4,8 @@ use std::collections::HashMap;
 
 /// A container that is missing for so many ticks is looked for; its end, or its cgroup, may come between two answers.
 const PATIENCE: u32 = 2;
+/// Likewise of one that had a cgroup: it has ended, and where pods are deleted in numbers the kubelet lists it as running for minutes.
+const PATIENCE_AFTER: u32 = 20;
 
 #[derive(Debug)]
 struct One {
@@ -12,9 +14,17 @@ struct One {
     listed: bool,
     /// Ticks without its cgroup.
     missing: u32,
+    /// It had one before.
+    was_there: bool,
     /// A search did not find it.
     looked_for: bool,
     told: bool,
+}
+
+impl One {
+    fn patience(&self) -> u32 {
+        if self.was_there { PATIENCE_AFTER } else { PATIENCE }
+    }
 }
 
 /// The containers that the kubelet listed last, and for how long each has had no cgroup.
@@ -31,8 +41,14 @@ impl Expected {
             match self.by_id.get_mut(id) {
                 Some(one) => one.listed = true,
                 None => {
-                    let one =
-                        One { uid: uid.to_owned(), listed: true, missing: 0, looked_for: false, told: false };
+                    let one = One {
+                        uid: uid.to_owned(),
+                        listed: true,
+                        missing: 0,
+                        was_there: false,
+                        looked_for: false,
+                        told: false,
+                    };
                     self.by_id.insert(id.to_owned(), one);
                 }
             }
@@ -47,7 +63,7 @@ impl Expected {
 
     /// Returns true when a container is missing for longer than a race explains, and was not looked for yet.
     pub(crate) fn is_search_due(&self) -> bool {
-        self.by_id.values().any(|one| one.missing >= PATIENCE && !one.looked_for)
+        self.by_id.values().any(|one| one.missing >= one.patience() && !one.looked_for)
     }
 
     /// Takes the ids of all containers that have a cgroup. `searched`: the whole hierarchy was searched for them. Gives how
@@ -60,11 +76,11 @@ impl Expected {
         self.by_id.values_mut().for_each(|one| one.missing = one.missing.saturating_add(1));
         for id in ids {
             if let Some(one) = self.by_id.get_mut(id) {
-                (one.missing, one.looked_for, one.told) = (0, false, false);
+                (one.missing, one.was_there, one.looked_for, one.told) = (0, true, false, false);
             }
         }
         for one in self.by_id.values_mut() {
-            one.looked_for |= searched && one.missing > PATIENCE;
+            one.looked_for |= searched && one.missing > one.patience();
         }
         let missing = self.by_id.values().filter(|one| one.looked_for).count();
         let mut news: Vec<_> = self.by_id.iter_mut().filter(|(_, one)| one.looked_for && !one.told).collect();
@@ -98,8 +114,8 @@ mod tests {
         assert_eq!(b(&mut expected, true), (1, None), "once");
         assert!(!expected.is_search_due());
         assert_eq!(expected.found(["a", "b"].into_iter(), true), (0, None));
-        for _ in 0..2 {
-            b(&mut expected, true);
+        for _ in 0..PATIENCE_AFTER {
+            assert_eq!(b(&mut expected, true), (0, None), "it may have ended");
         }
         assert_eq!(b(&mut expected, true), (1, told), "it was there in between");
     }
