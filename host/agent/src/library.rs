@@ -299,7 +299,7 @@ pub fn read(path: &Path) -> Result<Vec<u8>, FileError> {
     Ok(insightd_folder::read_regular(path, MAX_BYTES)?)
 }
 
-/// Reads a file of this name in a folder of components; a link that leads out of it is not followed.
+/// Reads a file of this name in a directory of components; a link that leads out of it is not followed.
 ///
 /// # Errors
 /// As [`read`].

@@ -135,7 +135,7 @@ pub struct ToDeliver {
     pub outbox: Outbox,
 }
 
-/// What happens while a sink that writes here, to a stream or a file, takes nothing.
+/// Behaviour while a sink that writes here, to a stream or a file, takes nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OnStall {
     /// The run waits: it has nothing else to do.

@@ -20,7 +20,7 @@ pub struct Component {
     pub settings: Settings,
     /// Keys of it that are texts in files of their own.
     pub texts: Vec<TextFile>,
-    /// What it may remember for each scope, bytes of keys and values; nothing where absent.
+    /// Most that it may remember for each scope, bytes of keys and values; nothing where absent.
     pub state_bytes: Option<u64>,
     /// The key in the file, for messages.
     pub path: String,
@@ -50,7 +50,7 @@ pub struct Settings {
 pub struct TextFile {
     /// The key.
     pub key: String,
-    /// Name of the file in the folder.
+    /// Name of the file in that directory.
     pub name: String,
     /// Where it is named.
     pub at: Position,
@@ -167,7 +167,7 @@ fn text_file(section: &Section<'_>, key: &str, item: &Item<'_>) -> Option<TextFi
     Some(TextFile { key: key.into(), name, at: item.at, path: item.path.clone() })
 }
 
-/// A file in the folder of components, beside them.
+/// A file in the directory of components, beside them.
 fn text_name(text: &str) -> Result<String, String> {
     let wrong = || {
         format!(
@@ -182,7 +182,7 @@ fn text_name(text: &str) -> Result<String, String> {
     }
 }
 
-/// A name that never leaves its folder: letters, digits, `-`, `_` and `.`, which is not first.
+/// A name that never leaves its directory: letters, digits, `-`, `_` and `.`, which is not first.
 fn file_name(text: &str) -> Option<&str> {
     let usable = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
     let is_name = !text.is_empty() && !text.starts_with('.') && text.chars().all(usable);

@@ -182,6 +182,12 @@ pub(super) fn id(pipelines: &[Wanted], files: &Files) -> SetId {
         // Why a file cannot be read is no part of it: that may change from look to look.
         add(&(name, content.as_ref().map(|bytes| Sha256::of(bytes)).map_err(|_| ())));
     }
+    // One that cannot be read is in none, but makes another set than one that nobody asks for.
+    for (name, _) in
+        files.iter().filter(|(file, content)| library::component_of(file).is_none() && content.is_err())
+    {
+        add(&("unread", name));
+    }
     SetId(Sha256::of(text.as_bytes()))
 }
 
@@ -218,29 +224,31 @@ mod tests {
 
     #[test]
     fn a_text_in_a_file_is_part_of_its_components_configuration() {
-        let folder = tempfile::tempdir().unwrap();
+        let directory = tempfile::tempdir().unwrap();
         let stage = "pipelines: [{name: p, scope: node, transforms: [{use: 'builtin:script', config: {kinds: [x]}, config_files: {program: a.rhai}}], outputs: [{formatter: {use: 'builtin:emf'}, sink: stdout}]}]";
-        let write = |bytes: &[u8]| std::fs::write(folder.path().join("a.rhai"), bytes).unwrap();
+        let write = |bytes: &[u8]| std::fs::write(directory.path().join("a.rhai"), bytes).unwrap();
         let settings =
             |snapshot: &Snapshot| snapshot.config.pipelines[0].transforms[0].component.settings.text.clone();
-        let missing = snapshot(folder.path(), stage);
+        let missing = snapshot(directory.path(), stage);
         assert_eq!(missing.files["a.rhai"], Err(FileError::Missing));
+        let without = snapshot(directory.path(), &stage.replace(", config_files: {program: a.rhai}", ""));
+        assert_ne!(missing.id, without.id);
         write(b"let x = \"\n\";");
-        let one = snapshot(folder.path(), stage);
+        let one = snapshot(directory.path(), stage);
         assert_eq!(settings(&one), r#"{"kinds":["x"],"program":"let x = \"\n\";"}"#);
         write(b"let x = 2;");
-        let two = snapshot(folder.path(), stage);
+        let two = snapshot(directory.path(), stage);
         write(b"\xff");
-        let no_text = snapshot(folder.path(), stage);
+        let no_text = snapshot(directory.path(), stage);
         assert_eq!(settings(&no_text), r#"{"kinds":["x"]}"#);
         assert!(no_text.files["a.rhai"].is_err());
         assert!(missing.id != one.id && one.id != two.id && two.id != missing.id);
-        // It leads out of the folder.
-        std::fs::remove_file(folder.path().join("a.rhai")).unwrap();
-        std::os::unix::fs::symlink("/etc/hostname", folder.path().join("a.rhai")).unwrap();
-        assert!(matches!(&snapshot(folder.path(), stage).files["a.rhai"], Err(FileError::Unusable(_))));
-        std::fs::remove_file(folder.path().join("a.rhai")).unwrap();
+        // It leads out of the directory.
+        std::fs::remove_file(directory.path().join("a.rhai")).unwrap();
+        std::os::unix::fs::symlink("/etc/hostname", directory.path().join("a.rhai")).unwrap();
+        assert!(matches!(&snapshot(directory.path(), stage).files["a.rhai"], Err(FileError::Unusable(_))));
+        std::fs::remove_file(directory.path().join("a.rhai")).unwrap();
         write(&vec![b' '; (256 << 10) + 1]);
-        assert!(matches!(&snapshot(folder.path(), stage).files["a.rhai"], Err(FileError::Unusable(_))));
+        assert!(matches!(&snapshot(directory.path(), stage).files["a.rhai"], Err(FileError::Unusable(_))));
     }
 }

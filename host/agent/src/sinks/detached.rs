@@ -7,7 +7,7 @@
 use std::collections::VecDeque;
 use std::io;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use insights_sdk::{Event, Limits, Payloads};
 
@@ -19,7 +19,7 @@ const ROOM_BYTES: usize = 8 << 20;
 /// Events are handed over when there are so many bytes of them.
 const BLOCK_BYTES: usize = 64 << 10;
 
-/// How long a tick waits for a sink that has kept up so far.
+/// How long a tick waits for a sink that has kept up so far, all of its waits together.
 const PATIENCE: Duration = Duration::from_millis(250);
 
 /// How long the end of a run waits.
@@ -31,6 +31,8 @@ pub struct Detached {
     limits: Limits,
     shared: Arc<Shared>,
     block: Payloads,
+    /// What is left of the tick's patience.
+    patience: Duration,
 }
 
 #[derive(Debug, Default)]
@@ -67,7 +69,7 @@ impl Detached {
         let (theirs, mut sink) = (Arc::clone(&shared), sink);
         let run = move || while theirs.work(&mut sink) {};
         std::thread::Builder::new().name(format!("sink {name}")).stack_size(256 << 10).spawn(run)?;
-        Ok(Self { limits, shared, block: Payloads::default() })
+        Ok(Self { limits, shared, block: Payloads::default(), patience: PATIENCE })
     }
 
     /// Hands over the events that were gathered; how many of them there is no room for.
@@ -87,7 +89,7 @@ impl Detached {
             };
         }
         state.waiting_bytes += block.body.len();
-        self.shared.put(state, Work::Events(block));
+        self.shared.put(state, Work::Events(block), &mut self.patience);
         Delivered::default()
     }
 }
@@ -117,7 +119,8 @@ impl Sink for Detached {
 
     fn end_tick(&mut self) -> Delivered {
         let mut delivered = self.hand_over();
-        self.shared.put(self.shared.lock(), Work::EndTick);
+        self.shared.put(self.shared.lock(), Work::EndTick, &mut self.patience);
+        self.patience = PATIENCE;
         delivered.add(self.shared.take_delivered());
         delivered
     }
@@ -166,7 +169,7 @@ impl Shared {
     }
 
     /// Adds work; waits a moment for it where no other waits.
-    fn put(&self, mut state: MutexGuard<'_, State>, work: Work) {
+    fn put(&self, mut state: MutexGuard<'_, State>, work: Work, patience: &mut Duration) {
         let keeps_up = state.is_idle();
         // A sink that stalls for hours has one end of a tick to do afterwards, not thousands.
         if !(matches!(work, Work::EndTick) && matches!(state.waiting.back(), Some(Work::EndTick))) {
@@ -174,7 +177,9 @@ impl Shared {
         }
         self.changed.notify_all();
         if keeps_up {
-            drop(self.wait(state, PATIENCE));
+            let start = Instant::now();
+            drop(self.wait(state, *patience));
+            *patience = patience.saturating_sub(start.elapsed());
         }
     }
 
