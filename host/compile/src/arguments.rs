@@ -15,7 +15,7 @@ Options:
       --target TRIPLE    Make code for this target, such as aarch64-unknown-linux-gnu
                          (default: the baseline of the architecture this program runs on)
       --memory-mib N     Address space the compiler may use (default: 64)
-      --cpu-seconds N    CPU time the compiler may use (default: 5)
+      --cpu-seconds N    CPU time the compiler may use (default: 20)
   -h, --help             Show this text
   -V, --version          Show the version
 
@@ -24,7 +24,7 @@ Exit codes: 64 wrong arguments, 65 not a valid component, 71 not enough memory,
 ";
 
 const DEFAULT_MEMORY_MIB: u64 = 64;
-const DEFAULT_CPU_SECONDS: u64 = 5;
+const DEFAULT_CPU_SECONDS: u64 = 20;
 
 /// What the command line asks for.
 #[derive(Debug, PartialEq, Eq)]
@@ -98,7 +98,7 @@ mod tests {
         };
         assert_eq!(arguments.output.as_deref(), Some("a.cwasm".as_ref()));
         assert_eq!(arguments.input.as_deref(), Some("a.wasm".as_ref()));
-        assert_eq!((arguments.memory_mib, arguments.cpu_seconds), (32, 5));
+        assert_eq!((arguments.memory_mib, arguments.cpu_seconds), (32, 20));
     }
 
     #[test]

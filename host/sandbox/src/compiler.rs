@@ -40,7 +40,8 @@ impl Default for CompileLimits {
     fn default() -> Self {
         Self {
             memory_bytes: 64 << 20,
-            cpu_time: Duration::from_secs(5),
+            // Compiling the larger components takes a second on a fast processor; a slow or an emulated one takes many times that.
+            cpu_time: Duration::from_secs(20),
             wall_time: Duration::from_secs(60),
             max_component_bytes: 4 << 20,
             max_native_bytes: 16 << 20,
