@@ -1,6 +1,6 @@
-//! Drops the custom sections of a component. The Makefile builds this with `rustc` alone.
+//! Removes the custom sections of a component. The Makefile builds this with `rustc` alone.
 //!
-//! `strip IN OUT`
+//! Usage: `strip IN OUT`
 
 use std::error::Error;
 

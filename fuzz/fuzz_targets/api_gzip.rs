@@ -1,4 +1,4 @@
-//! A compressed list of the API server: decoded in small pieces, whatever its size, to what another reader finds.
+//! A compressed list of the API server: decoded in small pieces of any size, with the same result as another decoder.
 #![no_main]
 
 use std::io::Read;
@@ -7,7 +7,7 @@ use flate2::read::GzDecoder;
 use insightd_kubernetes::fuzzing::gunzip;
 use libfuzzer_sys::fuzz_target;
 
-/// Bytes that one input may decode to.
+/// Maximum bytes that one input may decode to.
 const MOST: usize = 16 << 20;
 
 fuzz_target!(|input: (u8, &[u8])| {

@@ -1,4 +1,4 @@
-//! A list of the API server: wherever it is cut, the same objects; those of a well-formed one as a JSON parser finds them.
+//! A list of the API server: split at any point, it gives the same objects; for well-formed input, those of a JSON parser.
 #![no_main]
 
 use insightd_kubernetes::fuzzing::list;
@@ -11,7 +11,7 @@ fuzz_target!(|input: (u8, &[u8])| {
     assert_eq!(found, list(bytes, bytes.len().max(1)));
     let Ok(Value::Object(document)) = serde_json::from_slice::<Value>(bytes) else { return };
     let Ok((objects, version, _)) = found else { return };
-    // A parser keeps the last of several values of a key, and knows escapes in keys.
+    // A parser keeps the last of several values of a key, and decodes escapes in keys.
     let text = String::from_utf8_lossy(bytes);
     if text.matches("metadata").count() != 1 || text.contains("\\u") {
         return;

@@ -1,4 +1,4 @@
-//! Columns of any content: checked, edited form and back, readable form and back.
+//! Columns with any content: checked, converted to a batch and back, and to JSON and back.
 #![no_main]
 
 use std::collections::{HashMap, HashSet};
@@ -19,7 +19,7 @@ fuzz_target!(|input: &[u8]| {
     if columns.check().is_ok() {
         survive(columns);
     } else {
-        // Nobody should do it, but it must not take the process down.
+        // Callers must not do this, but it must not crash the process.
         let batch = Batch::from_columns(columns);
         for entity in batch.entities() {
             let _ =
@@ -28,7 +28,7 @@ fuzz_target!(|input: &[u8]| {
     }
 });
 
-/// Whatever keeps the contract still does after each way through.
+/// Valid columns remain valid after each conversion.
 fn survive(columns: Columns) {
     let text = columns.to_json();
     let read = Columns::from_json(&text).unwrap_or_else(|error| panic!("{error} in {text}"));
@@ -47,7 +47,7 @@ fn survive(columns: Columns) {
     let edited = Batch::from_columns(columns).into_columns();
     edited.check().expect("what was not edited keeps the contract");
     assert_eq!(edited.entity_count(), read.entity_count());
-    // A batch takes two ids of one text for two names and may give their rows back in another order.
+    // A batch merges two ids of one text into one name and may return their rows in another order.
     let rewritten = edited.to_json();
     match texts_are_unique {
         true => assert_eq!(rewritten, text),
@@ -66,7 +66,7 @@ fn survive(columns: Columns) {
     batch.into_columns().check().expect("what was edited keeps the contract");
 }
 
-/// The last row of each name of each entity, whatever the order of the entities.
+/// Returns the last row of each name of each entity, independent of the order of the entities.
 fn said(columns: &Columns) -> Vec<(&str, &str, &str, String)> {
     let mut last = HashMap::new();
     let Columns { attributes, gauges, counters, .. } = columns;
@@ -94,7 +94,7 @@ fn said(columns: &Columns) -> Vec<(&str, &str, &str, String)> {
     said
 }
 
-/// Small indices, so that a good part of the batches is well-formed.
+/// Generates columns with small indices, so that many of the batches are well-formed.
 fn columns(input: &mut Unstructured<'_>) -> Result<Columns> {
     let mut columns = Columns {
         scope: "node".into(),
@@ -151,7 +151,7 @@ fn columns(input: &mut Unstructured<'_>) -> Result<Columns> {
     Ok(columns)
 }
 
-/// Mostly below `bound`.
+/// Generates indices, most of them below `bound`.
 fn indices(input: &mut Unstructured<'_>, rows: usize, bound: u32) -> Result<Vec<u32>> {
     let mut indices = Vec::new();
     for _ in 0..rows {

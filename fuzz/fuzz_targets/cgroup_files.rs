@@ -1,4 +1,4 @@
-//! Every parser of a cgroup file over the same bytes: none may panic, and what one found must stand in the text.
+//! All parsers of cgroup files over the same bytes: none may panic, and every value found must be in the text.
 #![no_main]
 
 use insightd_collect::cgroup::files::{self, BlkioFile};

@@ -1,4 +1,4 @@
-//! Names and paths of cgroups: anybody who may make a cgroup chooses them.
+//! Names and paths of cgroups, which anyone who can create a cgroup chooses.
 #![no_main]
 
 use insightd_collect::cgroup::path::{Role, container, folder, role};

@@ -1,4 +1,4 @@
-//! A configuration's text never panics, never grows beyond its bound, and what is read of it stands in it.
+//! Parsing of a configuration never panics and stays within its bounds, and everything it returns is in the text.
 #![no_main]
 
 use std::collections::HashSet;
@@ -6,7 +6,7 @@ use std::collections::HashSet;
 use insightd_yaml::{Data, Node};
 use libfuzzer_sys::fuzz_target;
 
-/// The bound of the reader: bytes of all values, aliases counted where they are used.
+/// The parser's bound: bytes of all values, aliases counted at each use.
 const MAX_BYTES: usize = 4 << 20;
 const MAX_DEPTH: usize = 64;
 
@@ -17,7 +17,7 @@ fuzz_target!(|text: &str| {
             let mut bytes = 0;
             walk(&root, 0, lines, &mut bytes);
             assert!(bytes <= MAX_BYTES);
-            // A component's configuration is passed on as JSON: quotes, commas and escapes double it at most.
+            // A component's configuration is passed on as JSON: quotes, commas and escapes at most double it.
             assert!(root.to_json().to_string().len() <= 2 * MAX_BYTES);
         }
         Ok(None) => {}

@@ -1,11 +1,11 @@
-//! Expressions of declarations: any text, and against the `regex` crate where both read the text alike.
+//! Expressions of declarations: any text, and compared with the `regex` crate if both interpret the text alike.
 #![no_main]
 
 use insightd_emf::selector_matches;
 use libfuzzer_sys::fuzz_target;
 use regex::bytes::RegexBuilder;
 
-/// Characters that the first half of the input stands for when it is compared: enough to build every construct.
+/// Alphabet of the compared expressions, indexed by input bytes: enough to build every construct.
 const ALPHABET: &[u8; 32] = b"ab_1.|()*+?{},[]^$-\\dwsbDWSBi:A2";
 
 fuzz_target!(|input: &[u8]| {
@@ -28,8 +28,8 @@ fuzz_target!(|input: &[u8]| {
     assert_eq!(found, regex.is_match(text.as_bytes()), "{pattern:?} on {text:?}");
 });
 
-/// Leaves out what means something else in `regex`: sets within sets and set operations, repetitions without a lower
-/// bound, named word boundaries.
+/// Returns false for expressions that mean something else in `regex`: nested sets and set operations, repetitions without a
+/// lower bound, named word boundaries.
 fn reads_alike(pattern: &str) -> bool {
     let plain = pattern.replace(r"\\", "").replace(r"\[", "").replace(r"\]", "");
     let classes: Vec<&str> = plain.split('[').collect();

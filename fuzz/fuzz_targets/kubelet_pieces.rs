@@ -1,4 +1,4 @@
-//! Answers of the kubelet in pieces: wherever they are cut, what is read is what was sent at once.
+//! Kubelet responses in pieces: split at any point, the result equals that of the whole response.
 #![no_main]
 
 use insightd_kubernetes::pods::{self, Keep, PodReader};
@@ -20,7 +20,7 @@ fuzz_target!(|input: (u8, &[u8])| {
     assert_eq!(in_pieces, summary::parse(body, "fuzz").map_err(|error| cause(&error.to_string())));
 });
 
-/// An error without the beginning of the answer that it shows, of which less may have come by then.
+/// Returns an error without its excerpt of the response, which may be shorter when the error occurs early.
 fn cause(error: &str) -> String {
     error.split("; it begins").next().unwrap_or_default().to_owned()
 }

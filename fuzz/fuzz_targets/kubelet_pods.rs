@@ -1,4 +1,4 @@
-//! The kubelet's `/pods`, from any bytes to a batch.
+//! The kubelet's `/pods`, from arbitrary bytes to a batch.
 #![no_main]
 
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! The kubelet's `/stats/summary`, from any bytes to a batch with a fixed list of pods.
+//! The kubelet's `/stats/summary`, from arbitrary bytes to a batch with a fixed list of pods.
 #![no_main]
 
 use std::sync::LazyLock;

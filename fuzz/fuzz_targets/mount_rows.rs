@@ -1,4 +1,4 @@
-//! A mount list that is read row by row gives what it gives as a whole.
+//! A mount list read row by row gives the same result as parsed in one piece.
 #![no_main]
 
 use std::io::{Seek, Write};
@@ -15,7 +15,7 @@ fuzz_target!(|text: &[u8]| {
     let mut points = Vec::new();
     let skipped = mountinfo::each(text, |mount| points.push(mount.point.into_owned()));
 
-    // a row in front that brings the end of the first read into the text
+    // A preceding row of such a length that the end of the first read falls into the text.
     let first = format!("1 0 0:1 / /{} rw - t s o\n", "x".repeat(16 * 1024 - 64 - text.len() % 64));
     let path = std::env::temp_dir().join(format!("mount_rows-{}", std::process::id()));
     let mut options = std::fs::File::options();

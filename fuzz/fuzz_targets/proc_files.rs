@@ -1,4 +1,4 @@
-//! Every parser of a /proc file over the same bytes: none may panic, and none finds more than there are lines.
+//! All parsers of `/proc` files over the same bytes: none may panic, and none finds more entries than lines.
 #![no_main]
 
 use insightd_collect::proc::{cpuinfo, diskstats, meminfo, mountinfo, net_dev, pressure, vlan};

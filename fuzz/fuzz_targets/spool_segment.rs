@@ -1,7 +1,7 @@
-//! A segment of a spool: whoever can write to the folder, and any broken disk, chooses its bytes.
+//! A spool segment: anyone who can write to the directory, and any faulty disk, determines its bytes.
 //!
-//! Read twice: as it is, and with a right file header and right checksums wherever a record of a possible length
-//! stands, which follows the written format on its own. What the spool must then find is known.
+//! The input is read twice: unchanged, and with a valid file header and valid checksums for all records of a possible
+//! length, written by separate code that follows the format. The expected result is then known.
 #![no_main]
 
 use insightd_spool::{MAX_BODY_BYTES, MAX_KEY_BYTES, read_segment};
@@ -9,7 +9,7 @@ use libfuzzer_sys::fuzz_target;
 
 const SEGMENT: u64 = 0x1234;
 
-/// Events, time, key and body of each record that waits.
+/// Events, time, key and body of each pending record.
 type Records = Vec<(u32, u64, Vec<u8>, Vec<u8>)>;
 
 fuzz_target!(|bytes: &[u8]| {
@@ -39,7 +39,7 @@ fn repair(bytes: &mut [u8]) -> Records {
         let number = |from: usize| u32::from_le_bytes(record[from..from + 4].try_into().expect("four bytes"));
         let (low, high, events) = (number(8), number(12), number(16));
         let done = number(0).count_ones() >= 16;
-        // lengths that a fuzzer finds by itself are hardly ever possible ones
+        // A fuzzer hardly ever finds valid lengths by itself.
         let (key, body) = (number(20) as usize & 0x1ff, number(24) as usize & 0x3ff);
         assert!(key <= MAX_KEY_BYTES && body <= MAX_BODY_BYTES);
         record[20..24].copy_from_slice(&(key as u32).to_le_bytes());

@@ -1,7 +1,7 @@
-//! The file of the state: whoever can write to the folder, and any broken disk, chooses its bytes.
+//! The state file: anyone who can write to the directory, and any faulty disk, determines its bytes.
 //!
-//! Read twice: as it is, and with a right magic, version and checksum. What is taken for a state is written as the next commit
-//! would; that is no longer, and is read again as the same.
+//! The input is read twice: unchanged, and with valid magic, version and checksum. An accepted state is written like the next
+//! commit; the result is not longer, and reads back as the same state.
 #![no_main]
 
 use insightd_state::rewrite;

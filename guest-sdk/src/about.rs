@@ -1,4 +1,4 @@
-//! What a component says of itself.
+//! Self-description of a component.
 
 /// Name, version, configuration schema and vocabulary of a component, known at compile time.
 ///
@@ -18,30 +18,30 @@ pub struct About {
     pub version: &'static str,
     /// JSON schema (draft 2020-12) of the configuration.
     pub config_schema: &'static str,
-    /// Names it reads; a trailing `*` stands for any rest.
+    /// Names that the component reads; a trailing `*` matches any suffix.
     pub reads: &'static [&'static str],
-    /// Names it writes: gauges, counters and attributes; a trailing `*` stands for any rest.
+    /// Names of the gauges, counters and attributes that the component writes; a trailing `*` matches any suffix.
     pub writes: &'static [&'static str],
 }
 
 impl About {
-    /// A component without configuration that says nothing of the names it uses.
+    /// Describes a component that takes no configuration and declares no names.
     pub const fn new(name: &'static str, version: &'static str) -> Self {
         let config_schema = r#"{"type":"object","additionalProperties":false}"#;
         Self { name, version, config_schema, reads: &[], writes: &[] }
     }
 
-    /// Sets the schema of the configuration.
+    /// Sets the JSON schema of the configuration.
     pub const fn config_schema(self, config_schema: &'static str) -> Self {
         Self { config_schema, ..self }
     }
 
-    /// Sets the names it reads.
+    /// Sets the names that the component reads.
     pub const fn reads(self, reads: &'static [&'static str]) -> Self {
         Self { reads, ..self }
     }
 
-    /// Sets the names it writes.
+    /// Sets the names that the component writes.
     pub const fn writes(self, writes: &'static [&'static str]) -> Self {
         Self { writes, ..self }
     }

@@ -1,4 +1,4 @@
-//! A batch as an author sees it: entities with attributes, gauges and counters, edited in place.
+//! The batch that component authors work with: entities with attributes, gauges and counters, edited in place.
 
 mod encode;
 mod strings;
@@ -22,17 +22,17 @@ pub(crate) use strings::Strings;
 pub(crate) use table::Table;
 pub(crate) use tree::Tree;
 
-/// Kind of the entities that describe published figures.
+/// Kind of the entities that describe published metrics.
 const DESCRIPTOR: &str = "metric";
 
-/// A string of one batch, looked up once and then as cheap as a number. A name of one batch means nothing in another.
+/// Handle of an interned string; comparing two is as cheap as comparing numbers. Only valid in the batch that returned it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Name(pub(crate) u32);
 
-/// Everything that the host knows about one scope (such as a node) at one time.
+/// All data that the host has about one scope (such as a node) at one time.
 ///
-/// Entities are small handles into the batch that can be copied and kept as long as it is borrowed; edits go through
-/// shared references, so a loop over pods may change the pods:
+/// Entities are small `Copy` handles that borrow the batch. Edits go through shared references, so a loop over pods may
+/// change the pods:
 ///
 /// ```
 /// # use insights_sdk::{Batch, Columns};
@@ -53,20 +53,20 @@ pub struct Batch {
     pub(crate) attributes: RefCell<Table<u32>>,
     pub(crate) gauges: RefCell<Table<f64>>,
     pub(crate) counters: RefCell<Table<Counter>>,
-    /// Per source: role and target.
+    /// Per source entity: role and target.
     pub(crate) links: RefCell<Table<u32>>,
-    /// The same by target: role and source.
+    /// Per target entity: role and source.
     pub(crate) backlinks: RefCell<Table<u32>>,
-    /// First entity of each kind and id; made on the first [`Batch::find`].
+    /// First entity of each kind and id; built by the first [`Batch::find`].
     by_identity: RefCell<Option<Index>>,
-    /// Per name: the unit it was described with, plus one. Spares a lookup for each published figure.
+    /// Per name: code of its described unit plus one, 0 if not described. Spares a lookup for each published metric.
     described: RefCell<Vec<u8>>,
     descriptor_kind: OnceCell<Name>,
     unit_key: OnceCell<Name>,
 }
 
 impl Batch {
-    /// An empty batch. Components get theirs from the host; this is for tests.
+    /// Creates an empty batch, for tests: components receive theirs from the host.
     pub fn new(scope: &str, scope_id: &str, time_unix_ms: u64, interval_ms: u64) -> Self {
         let columns = Columns {
             scope: String::from(scope),
@@ -78,14 +78,14 @@ impl Batch {
         Self::from_columns(columns)
     }
 
-    /// Takes columns that [`Columns::check`] has found good. In columns that were not checked, rows that point outside
-    /// of the batch are left out.
+    /// Takes over columns that passed [`Columns::check`]. Rows of unchecked columns that refer to entities or strings
+    /// outside of the batch are left out.
     pub fn from_columns(columns: Columns) -> Self {
         let Columns { attributes, gauges, counters, links, entities, .. } = columns;
         let (tree, strings) = (Tree::new(&entities), columns.string_ends.len());
         drop(entities);
         let count = tree.len();
-        // Each table moves its columns in, so that they are gone when the next one is made.
+        // Each table consumes its columns, so that they are freed before the next table is built.
         let attributes = {
             let columns = attributes;
             let text =
@@ -137,35 +137,35 @@ impl Batch {
         &self.scope
     }
 
-    /// Which one of that kind, such as the node's name.
+    /// Identity within that kind, such as the node's name.
     pub fn scope_id(&self) -> &str {
         &self.scope_id
     }
 
-    /// Time of the tick, milliseconds since the Unix epoch: the only clock there is.
+    /// Time of the tick, milliseconds since the Unix epoch. Components have no other clock.
     pub fn time_unix_ms(&self) -> u64 {
         self.time_unix_ms
     }
 
-    /// Configured time between two ticks, milliseconds. Rates come from each counter's own elapsed time instead.
+    /// Configured time between two ticks, milliseconds. Rates use the elapsed time of each counter instead.
     pub fn interval_ms(&self) -> u64 {
         self.interval_ms
     }
 
-    /// All entities, in their order.
+    /// Returns all entities, in batch order.
     pub fn entities(&self) -> Vec<Entity<'_>> {
         self.tree.borrow().live().map(|(index, _)| self.entity(index)).collect()
     }
 
-    /// All entities of one kind, in their order.
+    /// Returns all entities of one kind, in batch order.
     pub fn of_kind(&self, kind: &str) -> Vec<Entity<'_>> {
         let Some(kind) = self.strings.find(kind) else { return Vec::new() };
         let tree = self.tree.borrow();
         tree.live().filter(|(_, node)| node.kind == kind).map(|(index, _)| self.entity(index)).collect()
     }
 
-    /// The first entity of that kind and id. Ids are unique within a parent; those of pods, containers and cgroups are
-    /// unique in the batch, those of interfaces are not.
+    /// Returns the first entity with that kind and id. Ids are unique below one parent. Ids of pods, containers and
+    /// cgroups are also unique in the batch, those of interfaces are not.
     pub fn find(&self, kind: &str, id: &str) -> Option<Entity<'_>> {
         let (kind, id) = (self.strings.find(kind)?, self.strings.find(id)?);
         let tree = self.tree.borrow();
@@ -186,12 +186,12 @@ impl Batch {
         tree.live().map(|(entity, _)| entity).find(|&entity| is_it(entity)).map(|entity| self.entity(entity))
     }
 
-    /// The entity of that number, as [`Entity::index`] gave it; also one that was removed since.
+    /// Returns the entity with an index from [`Entity::index`], even if it has been removed; `None` if out of range.
     pub fn entity_at(&self, index: u32) -> Option<Entity<'_>> {
         ((index as usize) < self.tree.borrow().len()).then(|| self.entity(index))
     }
 
-    /// A new entity behind all others. One of the same kind and id may exist already: see [`Batch::find`].
+    /// Appends an entity. Kind and id need not be unique: see [`Batch::find`].
     pub fn add(&self, kind: &str, id: &str, parent: Option<Entity<'_>>) -> Entity<'_> {
         let parent = parent.filter(|parent| !parent.is_stranger_to(self));
         let (kind, id) = (self.strings.intern(kind), self.strings.intern(id));
@@ -203,17 +203,17 @@ impl Batch {
         self.entity(entity)
     }
 
-    /// The handle of a string. Worth it for names that are used on many entities.
+    /// Interns a string and returns its handle; pays off for names that are used on many entities.
     pub fn name(&self, text: &str) -> Name {
         Name(self.strings.intern(text))
     }
 
-    /// The string of a handle.
+    /// Returns the string of a handle.
     pub fn text(&self, name: Name) -> &str {
         self.strings.get(name.0)
     }
 
-    /// Says in which unit `metric` is published; the last one said counts. Formatters read it from the entity of kind
+    /// Sets the unit of the published metric `metric`, replacing an earlier one. Formatters read it from the entity of kind
     /// `metric` with that id.
     pub fn describe(&self, metric: &str, unit: Unit) {
         self.describe_name(self.name(metric), unit);
@@ -245,7 +245,7 @@ impl Batch {
         }
     }
 
-    /// A figure under a new name keeps its unit, unless the new name has one already.
+    /// Copies the unit of a renamed metric to its new name, unless the new name is described already.
     pub(crate) fn describe_renamed(&self, from: Name, to: Name) {
         let Some(described) = self.find(DESCRIPTOR, self.text(from)) else { return };
         let to = self.text(to);
@@ -258,7 +258,7 @@ impl Batch {
         }
     }
 
-    /// Drops the gauges and counters of all entities whose name is not kept. `keep` is asked once for each name.
+    /// Drops the gauges and counters of all entities whose name `keep` rejects. `keep` is called once for each name.
     pub fn retain_points(&self, mut keep: impl FnMut(&str) -> bool) {
         let mut answers = vec![None; self.strings.count()];
         for entity in self.entities() {
@@ -315,7 +315,7 @@ fn identity_hash(kind: u32, id: u32) -> u64 {
     hash(&(u64::from(kind) << 32 | u64::from(id)))
 }
 
-/// Warns once a batch and name: a figure that its author sees nowhere is hard to find.
+/// Warns once per batch and name: formatters drop names with a dot, and a missing metric is hard to trace.
 #[cold]
 fn warn_of_dot(metric: &str) {
     crate::log::warn(

@@ -1,4 +1,4 @@
-//! Filling a batch from the host's side.
+//! Builder with which the host fills a batch.
 
 use alloc::string::String;
 
@@ -6,7 +6,7 @@ use crate::columns::{Columns, NO_PARENT};
 use crate::hash::hash;
 use crate::index::Index;
 
-/// A string of the table of the batch that is being built.
+/// Index into the string table of the batch under construction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct StringId(u32);
 
@@ -17,7 +17,7 @@ impl StringId {
     }
 }
 
-/// An entity of the batch that is being built.
+/// Index of an entity of the batch under construction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct EntityId(u32);
 
@@ -28,7 +28,7 @@ impl EntityId {
     }
 }
 
-/// Builds a [`Columns`]: interns strings, appends rows. Names that are used for many entities are interned once with
+/// Builds a [`Columns`]: interns strings and appends rows. Names used for many entities are interned once with
 /// [`Builder::intern`] and passed as ids.
 #[derive(Debug, Default)]
 pub struct Builder {
@@ -37,7 +37,7 @@ pub struct Builder {
 }
 
 impl Builder {
-    /// An empty batch of one scope at one time.
+    /// Creates a builder without rows for one scope at one time.
     pub fn new(scope: &str, scope_id: &str, time_unix_ms: u64, interval_ms: u64) -> Self {
         let columns = Columns {
             scope: String::from(scope),
@@ -49,7 +49,7 @@ impl Builder {
         Self { columns, table: Index::default() }
     }
 
-    /// Goes on with a batch that exists already.
+    /// Continues an existing batch.
     pub fn from_columns(columns: Columns) -> Self {
         let count = columns.string_ends.len() as u32;
         let mut builder = Self { columns, table: Index::with_capacity(count as usize) };
@@ -60,10 +60,10 @@ impl Builder {
         builder
     }
 
-    /// The id of `text`, added on first use.
+    /// Returns the id of `text`, adding it to the table on first use.
     ///
     /// # Panics
-    /// When the table passes 4 GiB; callers bound what they take in long before.
+    /// If the table exceeds 4 GiB; callers bound their input far below that.
     pub fn intern(&mut self, text: &str) -> StringId {
         let Self { columns, table } = self;
         let hash = hash(text);
@@ -79,7 +79,7 @@ impl Builder {
         StringId(id)
     }
 
-    /// A new entity.
+    /// Appends an entity.
     pub fn entity(&mut self, kind: &str, id: &str, parent: Option<EntityId>) -> EntityId {
         let (kind, id) = (self.intern(kind), self.intern(id));
         let entities = &mut self.columns.entities;
@@ -90,13 +90,13 @@ impl Builder {
         EntityId(index)
     }
 
-    /// A text fact.
+    /// Appends an attribute row.
     pub fn attribute(&mut self, entity: EntityId, key: &str, value: &str) {
         let (key, value) = (self.intern(key), self.intern(value));
         self.attribute_id(entity, key, value);
     }
 
-    /// A text fact, of strings interned before.
+    /// Appends an attribute row of interned strings.
     pub fn attribute_id(&mut self, entity: EntityId, key: StringId, value: StringId) {
         let attributes = &mut self.columns.attributes;
         attributes.entity.push(entity.0);
@@ -104,13 +104,13 @@ impl Builder {
         attributes.value.push(value.0);
     }
 
-    /// A figure of the moment. NaN and infinities are left out: the contract has no place for them.
+    /// Appends a gauge row. NaN and infinities are skipped: the contract cannot represent them.
     pub fn gauge(&mut self, entity: EntityId, name: &str, value: f64) {
         let name = self.intern(name);
         self.gauge_id(entity, name, value);
     }
 
-    /// As [`Builder::gauge`], the name interned before.
+    /// Same as [`Builder::gauge`], with an interned name.
     pub fn gauge_id(&mut self, entity: EntityId, name: StringId, value: f64) {
         if value.is_finite() {
             let gauges = &mut self.columns.gauges;
@@ -120,13 +120,13 @@ impl Builder {
         }
     }
 
-    /// A figure that only grows; `previous` is the reading before and the nanoseconds between the two.
+    /// Appends a counter row; `previous` holds the previous reading and the nanoseconds between the two readings.
     pub fn counter(&mut self, entity: EntityId, name: &str, current: u64, previous: Option<(u64, u64)>) {
         let name = self.intern(name);
         self.counter_id(entity, name, current, previous);
     }
 
-    /// As [`Builder::counter`], the name interned before.
+    /// Same as [`Builder::counter`], with an interned name.
     pub fn counter_id(
         &mut self,
         entity: EntityId,
@@ -143,7 +143,7 @@ impl Builder {
         counters.elapsed_ns.push(elapsed_ns);
     }
 
-    /// A relation: `source` is `role` of `target`, as in "pod `owned-by` workload".
+    /// Appends a link: `source` is `role` of `target`, as in "pod `owned-by` workload".
     pub fn link(&mut self, source: EntityId, target: EntityId, role: &str) {
         let role = self.intern(role);
         let links = &mut self.columns.links;
@@ -152,12 +152,12 @@ impl Builder {
         links.role.push(role.0);
     }
 
-    /// What has been built so far.
+    /// Columns built so far.
     pub fn columns(&self) -> &Columns {
         &self.columns
     }
 
-    /// The batch.
+    /// Returns the finished columns.
     pub fn finish(self) -> Columns {
         self.columns
     }

@@ -1,8 +1,8 @@
-//! The batch as it crosses the boundary: columns over one string table.
+//! Wire form of a batch at the component boundary: columns over one string table.
 //!
 //! This is the Rust form of `insights:transform/types` (`wit/types.wit`), which documents every field. The host fills it
-//! with a [`Builder`](crate::Builder), guests edit it as a [`Batch`](crate::Batch); neither side trusts the other's:
-//! [`Columns::check`] comes first.
+//! with a [`Builder`](crate::Builder), guests edit it as a [`Batch`](crate::Batch). Neither side trusts the other, so each
+//! calls [`Columns::check`] first.
 
 mod check;
 
@@ -19,29 +19,29 @@ pub const NO_PARENT: u32 = u32::MAX;
 pub struct Columns {
     /// Kind of scope, such as `node`.
     pub scope: String,
-    /// Which one of that kind.
+    /// Identity within that kind.
     pub scope_id: String,
     /// Time of the tick, milliseconds since the Unix epoch.
     pub time_unix_ms: u64,
     /// Configured time between ticks, milliseconds.
     pub interval_ms: u64,
-    /// All strings, one after the other.
+    /// All strings, concatenated.
     pub text: String,
-    /// End of each string in `text`, bytes.
+    /// End of each string in `text`, as a byte offset.
     pub string_ends: Vec<u32>,
-    /// Things that figures are about.
+    /// Objects that metrics describe.
     pub entities: Entities,
-    /// Text facts.
+    /// Text attributes of entities.
     pub attributes: Attributes,
-    /// Figures of the moment.
+    /// Values at the time of the tick.
     pub gauges: Gauges,
-    /// Figures that only grow.
+    /// Monotonic counters.
     pub counters: Counters,
     /// Relations other than parent and child.
     pub links: Links,
 }
 
-/// See `record entities` in `wit/types.wit`.
+/// Columns of `record entities` in `wit/types.wit`.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Entities {
     /// String id of the kind.
@@ -52,7 +52,7 @@ pub struct Entities {
     pub parent: Vec<u32>,
 }
 
-/// See `record attributes` in `wit/types.wit`.
+/// Columns of `record attributes` in `wit/types.wit`.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Attributes {
     /// Entity index.
@@ -63,18 +63,18 @@ pub struct Attributes {
     pub value: Vec<u32>,
 }
 
-/// See `record gauges` in `wit/types.wit`.
+/// Columns of `record gauges` in `wit/types.wit`.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Gauges {
     /// Entity index.
     pub entity: Vec<u32>,
     /// String id of the name.
     pub name: Vec<u32>,
-    /// In the unit of the name.
+    /// Value, in the unit that belongs to the name.
     pub value: Vec<f64>,
 }
 
-/// See `record counters` in `wit/types.wit`.
+/// Columns of `record counters` in `wit/types.wit`.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Counters {
     /// Entity index.
@@ -83,25 +83,25 @@ pub struct Counters {
     pub name: Vec<u32>,
     /// Reading of this tick.
     pub current: Vec<u64>,
-    /// Previous reading; without meaning where `elapsed_ns` is 0.
+    /// Previous reading; meaningless where `elapsed_ns` is 0.
     pub previous: Vec<u64>,
-    /// Nanoseconds between the two readings; 0 = no previous reading.
+    /// Nanoseconds between the two readings; 0 means there is no previous reading.
     pub elapsed_ns: Vec<u64>,
 }
 
-/// See `record links` in `wit/types.wit`.
+/// Columns of `record links` in `wit/types.wit`.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Links {
-    /// Entity index.
+    /// Entity index of the source.
     pub source: Vec<u32>,
-    /// Entity index.
+    /// Entity index of the target.
     pub target: Vec<u32>,
     /// String id of the role.
     pub role: Vec<u32>,
 }
 
 impl Columns {
-    /// String `id` of the table; the empty string for an id outside of it, which [`Columns::check`] excludes.
+    /// Returns string `id` of the table, or the empty string if `id` is out of range, which [`Columns::check`] excludes.
     pub fn string(&self, id: u32) -> &str {
         let id = id as usize;
         let start = if id == 0 { 0 } else { self.string_ends.get(id - 1).copied().unwrap_or(0) as usize };

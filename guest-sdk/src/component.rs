@@ -1,4 +1,4 @@
-//! The two things an author can write.
+//! The two traits that component authors implement.
 
 use alloc::string::String;
 
@@ -10,60 +10,60 @@ use crate::settings::{ConfigError, Settings};
 /// A stage of a chain: adds, drops, renames, computes, relabels. Export it with
 /// [`export_transform!`](crate::export_transform).
 ///
-/// An instance lives for one call: it is configured, processes one batch and is dropped. Whatever it keeps in memory is
-/// gone at the next tick.
+/// An instance lives for one call: it is configured, processes one batch and is dropped. Its memory does not survive to
+/// the next tick.
 pub trait Transform: Sized {
-    /// Who it is.
+    /// Self-description of the transform.
     const ABOUT: About;
 
-    /// Takes the configuration that the operator wrote; an empty object where none was written. Keys that were not
-    /// asked for and values of a wrong type are reported by the caller, all at once.
+    /// Reads the configuration that the operator wrote; `settings` is an empty object if there is none. The caller reports
+    /// keys that were not read and values of a wrong type, all at once.
     ///
     /// # Errors
-    /// What is wrong beyond types; [`Settings::problem`] reports it together with everything else.
+    /// Problems other than types; [`Settings::problem`] reports them together with all others.
     fn configure(settings: &mut Settings) -> Result<Self, ConfigError>;
 
     /// Edits the batch of one scope at one time. Called once.
     ///
     /// # Errors
-    /// Why the batch cannot be processed at all. What is wrong with one entity should cost only that entity: log it and
-    /// go on.
+    /// The reason why the whole batch cannot be processed. A problem with one entity should cost only that entity: log it
+    /// and continue.
     fn process(&self, batch: &Batch) -> Result<(), String>;
 
-    /// What components and golden cases call. A transform that must own its batch, such as one that hands it to an
-    /// embedded interpreter, overrides this one; all others write [`Transform::process`] alone.
+    /// Entry point for components and golden cases. Override it for a transform that must own its batch, such as one that
+    /// hands it to an embedded interpreter; all others implement only [`Transform::process`].
     ///
     /// # Errors
-    /// As [`Transform::process`].
+    /// Same as [`Transform::process`].
     fn process_owned(&self, batch: Batch) -> Result<Batch, String> {
         self.process(&batch)?;
         Ok(batch)
     }
 }
 
-/// The end of a chain: turns a batch into bytes. Export it with [`export_formatter!`](crate::export_formatter).
+/// The last stage of a chain: turns a batch into bytes. Export it with [`export_formatter!`](crate::export_formatter).
 pub trait Formatter: Sized {
-    /// Who it is.
+    /// Self-description of the formatter.
     const ABOUT: About;
 
-    /// As [`Transform::configure`].
+    /// Reads the configuration; same as [`Transform::configure`].
     ///
     /// # Errors
-    /// As [`Transform::configure`].
+    /// Same as [`Transform::configure`].
     fn configure(settings: &mut Settings) -> Result<Self, ConfigError>;
 
     /// Formats a slice of a batch: at most 512 entities and all descriptors (entities of kind `metric`). Parents outside
-    /// of the slice are not there, so an entity must carry what its event needs.
+    /// of the slice are missing, so an entity must carry everything that its event needs.
     ///
     /// # Errors
-    /// Why nothing can be formatted at all.
+    /// The reason why nothing can be formatted.
     fn format(&self, batch: &Batch, limits: &Limits) -> Result<Payloads, String>;
 }
 
-/// Makes a component from the text of its configuration. All problems are reported at once.
+/// Creates a component from the text of its configuration. All problems are reported at once.
 ///
 /// # Errors
-/// Text that is no JSON object, keys that nothing asked for, values of a wrong type, and what `configure` itself says.
+/// Text that is not a JSON object, keys that were not read, values of a wrong type, and the error of `configure`.
 pub fn configure<T>(
     text: &str,
     configure: impl FnOnce(&mut Settings) -> Result<T, ConfigError>,

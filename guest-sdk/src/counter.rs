@@ -1,30 +1,30 @@
-//! Figures that only grow.
+//! Monotonic counters and their rates.
 
-/// Readings closer together than this say nothing about a rate.
+/// Readings at most this far apart do not give a usable rate.
 const SHORTEST_SPAN_NS: u64 = 50_000;
 
-/// A reading of a counter with the one before it.
+/// Current and previous reading of a counter.
 ///
-/// There is no previous reading on first sight, after a reset, or when another thing stands under the same name; figures
-/// that need it are then `None`, never zero.
+/// There is no previous reading when the counter is first seen, after a reset, or when another object has taken the same
+/// name. Values that need one are then `None`, never zero.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Counter {
-    /// Reading of this tick, in the unit that the counter's name says.
+    /// Reading of this tick, in the unit that belongs to the counter's name.
     pub current: u64,
-    /// Reading before it.
+    /// Previous reading.
     pub previous: Option<u64>,
-    /// Nanoseconds between the two readings; 0 without a previous one. Belongs to this counter alone: one that could
-    /// not be read for a tick has twice the interval here.
+    /// Nanoseconds between the two readings; 0 without a previous one. Specific to this counter: after a tick in which
+    /// it could not be read, it spans two intervals.
     pub elapsed_ns: u64,
 }
 
 impl Counter {
-    /// A first reading.
+    /// Creates a counter with a first reading.
     pub const fn first(current: u64) -> Self {
         Self { current, previous: None, elapsed_ns: 0 }
     }
 
-    /// A reading, the reading before it and the nanoseconds between them.
+    /// Creates a counter from a reading, the previous one and the nanoseconds between them; 0 ns means no previous one.
     pub const fn pair(current: u64, previous: u64, elapsed_ns: u64) -> Self {
         if elapsed_ns == 0 {
             return Self::first(current);
@@ -32,19 +32,19 @@ impl Counter {
         Self { current, previous: Some(previous), elapsed_ns }
     }
 
-    /// How much it grew between the two readings. `None` without a previous reading, when the counter went down, and
-    /// when the readings are 50 microseconds apart or less.
+    /// Growth between the two readings. `None` without a previous reading, if the counter went down, and if the readings
+    /// are at most 50 microseconds apart.
     pub fn delta(&self) -> Option<f64> {
         let delta = self.current as f64 - self.previous? as f64;
         (self.elapsed_ns > SHORTEST_SPAN_NS && delta >= 0.0).then_some(delta)
     }
 
-    /// How much it grew in one second.
+    /// Growth per second.
     pub fn per_second(&self) -> Option<f64> {
         self.rate(1e9)
     }
 
-    /// How much it grew per nanosecond, times `multiplier`: 1e9 for "per second", 1000 for "nanoseconds of CPU time in
+    /// Growth per nanosecond, times `multiplier`: 1e9 for "per second", 1000 for "nanoseconds of CPU time in
     /// thousandths of a core". Divides before it multiplies, which decides the last digits.
     pub fn rate(&self, multiplier: f64) -> Option<f64> {
         Some(self.delta()? / self.elapsed_ns as f64 * multiplier)

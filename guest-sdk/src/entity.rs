@@ -9,7 +9,7 @@ use crate::batch::{Batch, Name};
 use crate::columns::NO_PARENT;
 use crate::key::Key;
 
-/// A thing that figures are about: node, pod, container, interface, … A copy of it is the same thing, not another one.
+/// Handle of an object that metrics describe: node, pod, container, interface, … A copy refers to the same entity.
 #[derive(Clone, Copy)]
 pub struct Entity<'a> {
     batch: &'a Batch,
@@ -21,12 +21,12 @@ impl<'a> Entity<'a> {
         Self { batch, index }
     }
 
-    /// The batch it belongs to.
+    /// Batch that the entity belongs to.
     pub fn batch(self) -> &'a Batch {
         self.batch
     }
 
-    /// Its number in the batch: stable while the batch is edited, so that it may serve as an index into a `Vec`.
+    /// Index in the batch. Stable while the batch is edited, so it may be used as an index into a `Vec`.
     pub fn index(self) -> u32 {
         self.index
     }
@@ -36,20 +36,20 @@ impl<'a> Entity<'a> {
         self.batch.strings.get(self.batch.tree.borrow().node(self.index).kind)
     }
 
-    /// Identity, such as a pod's uid. Stable from tick to tick.
+    /// Identity, such as a pod's uid. Stable across ticks.
     pub fn id(self) -> &'a str {
         self.batch.strings.get(self.batch.tree.borrow().node(self.index).id)
     }
 
-    /// What it is part of.
+    /// Parent entity, if there is one that is still in the batch.
     pub fn parent(self) -> Option<Entity<'a>> {
         let tree = self.batch.tree.borrow();
         let parent = tree.node(self.index).parent;
         (parent != NO_PARENT && tree.node(parent).live).then(|| self.batch.entity(parent))
     }
 
-    /// Makes it, with everything below it, part of something else. A parent that is the entity itself or below it would
-    /// close a circle: it is refused with a line in the log, and nothing changes.
+    /// Moves the entity, with all its descendants, below another parent. A parent that is the entity itself or one of its
+    /// descendants would form a cycle: this logs a warning and changes nothing.
     pub fn set_parent(self, parent: Option<Entity<'_>>) {
         if parent.is_some_and(|parent| parent.is_stranger_to(self.batch)) {
             return;
@@ -64,13 +64,13 @@ impl<'a> Entity<'a> {
         tree.set_parent(self.index, parent);
     }
 
-    /// What is directly below it.
+    /// Returns the direct children.
     pub fn children(self) -> Vec<Entity<'a>> {
         let tree = self.batch.tree.borrow();
         tree.children(self.index).map(|child| self.batch.entity(child)).collect()
     }
 
-    /// What is directly below it and of that kind.
+    /// Returns the direct children of one kind.
     pub fn children_of_kind(self, kind: &str) -> Vec<Entity<'a>> {
         let Some(kind) = self.batch.find_name(kind) else { return Vec::new() };
         let tree = self.batch.tree.borrow();
@@ -78,24 +78,24 @@ impl<'a> Entity<'a> {
         children.map(|child| self.batch.entity(child)).collect()
     }
 
-    /// Targets of the links of that role that start here: `pod.links("owned-by")` gives the pod's owners.
+    /// Returns the targets of outgoing links with that role: `pod.links("owned-by")` returns the pod's owners.
     pub fn links(self, role: &str) -> Vec<Entity<'a>> {
         self.related(&self.batch.links, role)
     }
 
-    /// Sources of the links of that role that end here: `service.linked_from("endpoint-of")` gives the service's pods.
+    /// Returns the sources of incoming links with that role: `service.linked_from("endpoint-of")` returns the service's pods.
     pub fn linked_from(self, role: &str) -> Vec<Entity<'a>> {
         self.related(&self.batch.backlinks, role)
     }
 
-    /// All links that start here: role and target.
+    /// Returns role and target of all outgoing links.
     pub fn all_links(self) -> Vec<(&'a str, Entity<'a>)> {
         let (links, tree) = (self.batch.links.borrow(), self.batch.tree.borrow());
         let links = links.iter(self.index).filter(|&(_, target)| tree.node(target).live);
         links.map(|(role, target)| (self.batch.strings.get(role), self.batch.entity(target))).collect()
     }
 
-    /// Links it to another entity: it is `role` of `target`.
+    /// Links the entity to `target`: it is `role` of `target`.
     pub fn link(self, target: Entity<'_>, role: &str) {
         if target.is_stranger_to(self.batch) {
             return;
@@ -105,67 +105,67 @@ impl<'a> Entity<'a> {
         self.batch.backlinks.borrow_mut().push(target.index, role.0, self.index);
     }
 
-    /// A text fact.
+    /// Returns the value of an attribute.
     pub fn attribute(self, key: impl Key) -> Option<&'a str> {
         self.attribute_name(key).map(|value| self.batch.text(value))
     }
 
-    /// A text fact as a handle: to compare it with others or to set it elsewhere without a look at the text.
+    /// Returns the value of an attribute as a handle, to compare or copy it without reading its text.
     pub fn attribute_name(self, key: impl Key) -> Option<Name> {
         let key = key.find(self.batch)?;
         self.batch.attributes.borrow().get(self.index, key.0).map(Name)
     }
 
-    /// Sets a text fact, over an earlier value.
+    /// Sets an attribute, replacing an earlier value.
     pub fn set_attribute(self, key: impl Key, value: &str) {
         let (key, value) = (key.intern(self.batch), self.batch.name(value));
         self.set_attribute_name(key, value);
     }
 
-    /// As [`Entity::set_attribute`], both sides looked up before.
+    /// Same as [`Entity::set_attribute`], with interned key and value.
     pub fn set_attribute_name(self, key: Name, value: Name) {
         self.batch.attributes.borrow_mut().set(self.index, key.0, value.0);
     }
 
-    /// Drops a text fact; whether there was one.
+    /// Removes an attribute; returns true if it existed.
     pub fn remove_attribute(self, key: impl Key) -> bool {
         let Some(key) = key.find(self.batch) else { return false };
         self.batch.attributes.borrow_mut().remove(self.index, key.0)
     }
 
-    /// Gives a text fact another key, over an earlier value there; whether there was one.
+    /// Renames an attribute, replacing one with the new key; returns true if `from` existed.
     pub fn rename_attribute(self, from: impl Key, to: impl Key) -> bool {
         let Some(from) = from.find(self.batch) else { return false };
         let to = to.intern(self.batch);
         self.batch.attributes.borrow_mut().rename(self.index, from.0, to.0)
     }
 
-    /// All text facts, key and value.
+    /// Returns key and value of all attributes.
     pub fn attributes(self) -> Vec<(&'a str, &'a str)> {
         let attributes = self.batch.attributes.borrow();
         let rows = attributes.iter(self.index);
         rows.map(|(key, value)| (self.batch.strings.get(key), self.batch.strings.get(value))).collect()
     }
 
-    /// All text facts as handles.
+    /// Returns key and value of all attributes as handles.
     pub fn attribute_names(self) -> Vec<(Name, Name)> {
         let attributes = self.batch.attributes.borrow();
         attributes.iter(self.index).map(|(key, value)| (Name(key), Name(value))).collect()
     }
 
-    /// Takes it out of the batch, with everything below it and all links to them. Handles to it go on working but what
-    /// they say no longer matters to anybody.
+    /// Removes the entity from the batch, with all its descendants and the links from and to them. Handles to it remain
+    /// usable, but changes through them have no effect on the output.
     pub fn remove(self) {
         self.batch.remove(self.index);
     }
 
-    /// Whether it is still in the batch.
+    /// Returns true while the entity is in the batch.
     pub fn is_live(self) -> bool {
         self.batch.tree.borrow().node(self.index).live
     }
 
-    /// Whether it is of another batch: an author's mistake that types cannot exclude. It is logged, and the call has no
-    /// effect.
+    /// Returns true if the entity belongs to another batch, a mistake that the types cannot rule out. It is logged, and
+    /// the caller ignores the call.
     pub(crate) fn is_stranger_to(self, batch: &Batch) -> bool {
         let stranger = !core::ptr::eq(self.batch, batch);
         if stranger {

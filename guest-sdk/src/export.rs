@@ -1,7 +1,7 @@
-//! The macros that make a component of a type.
+//! Macros that export a type as a component.
 
-/// Makes the type, a [`Transform`](crate::Transform), the component's only export. Off WebAssembly it does nothing, so
-/// that the same crate is tested natively.
+/// Exports a [`Transform`](crate::Transform) as the component's only export. Expands to nothing on targets other than
+/// WebAssembly, so that the same crate can be tested natively.
 ///
 /// ```
 /// use insights_sdk::prelude::*;
@@ -53,8 +53,8 @@ macro_rules! export_transform {
     };
 }
 
-/// Makes the type, a [`Formatter`](crate::Formatter), the component's only export. Off WebAssembly it does nothing, so
-/// that the same crate is tested natively.
+/// Exports a [`Formatter`](crate::Formatter) as the component's only export. Expands to nothing on targets other than
+/// WebAssembly, so that the same crate can be tested natively.
 #[macro_export]
 macro_rules! export_formatter {
     ($component:ty) => {

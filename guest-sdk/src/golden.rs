@@ -1,25 +1,25 @@
-//! Golden cases: a folder with a configuration, a batch, and what must come out.
+//! Golden cases: a directory with a configuration, a batch and the expected output.
 //!
 //! ```text
 //! tests/golden/CASE/
-//!   config.json        what `configure` gets; `{}` where the file is missing
-//!   batch.json         the batch, in the form of `insights_sdk::readable`
+//!   config.json        configuration passed to `configure`; `{}` if the file is missing
+//!   batch.json         input batch, in the form of `insights_sdk::readable`
 //!   limits.json        {"max_event_bytes": N}, for formatters; optional
-//!   state.json         what is remembered before the call: {"KEY": VALUE, …}; optional
-//!   expected.json      the batch that must come out of a transform, or
-//!   expected.events    the events that must come out of a formatter, or
-//!   expected.error     the error that `configure` or the call must give
-//!   expected.state.json  what must be remembered after it; without this file, what was before
+//!   state.json         state before the call: {"KEY": VALUE, …}; optional
+//!   expected.json      expected batch of a transform, or
+//!   expected.events    expected events of a formatter, or
+//!   expected.error     expected error of `configure` or of the call
+//!   expected.state.json  expected state after the call; unchanged state if the file is missing
 //! ```
 //!
-//! In `expected.events` each event is two lines: `# KEY=VALUE … time_unix_ms=T` with the pairs of its route in order, then
-//! its bytes. Batches are compared by what they say: the order of names, links and siblings does not matter.
+//! In `expected.events` each event takes two lines: `# KEY=VALUE … time_unix_ms=T` with the pairs of its route in order,
+//! then its bytes. Batches are compared by meaning: the order of names, links and siblings does not matter.
 //!
-//! A value of [`crate::state`] stands in both state files as the JSON that it is; `{"bytes": "00ff"}` are bytes that are
-//! none. A call that ends in an error leaves the state as it was. Every case has state within the default bounds.
+//! The state files hold each value of [`crate::state`] as JSON; `{"bytes": "00ff"}` holds bytes that are not JSON as the SDK
+//! writes it. A call that returns an error leaves the state unchanged. Every call has state, within the default bounds.
 //!
-//! A test runs all cases natively; the host runs the same folders against the component. With the environment variable
-//! `BLESS=1` expectations that are not met are rewritten instead; read the difference before you keep it.
+//! A test runs all cases natively; the host runs the same directories against the component. With the environment
+//! variable `BLESS=1`, expectations that are not met are rewritten instead; review the difference before you keep it.
 //!
 //! ```no_run
 //! # use insights_sdk::prelude::*;

@@ -1,4 +1,4 @@
-//! The part of the SDK that lives inside a component: bindings, the export macros' helpers, the runtime without `std`.
+//! Code that runs inside a component: bindings, helpers of the export macros and the runtime without `std`.
 
 mod bindings;
 mod convert;
@@ -16,18 +16,18 @@ use crate::component::{self, Formatter, Transform};
 use crate::log::Level;
 use crate::settings::ConfigError;
 
-/// Why a call cannot be answered: the host configures every instance before it uses it.
+/// Error of a call before `configure`; the host configures every instance first.
 const NOT_CONFIGURED: &str = "the component was called before it was configured";
 
-/// Answers `describe`.
+/// Implements `describe`.
 pub fn describe(about: crate::About) -> types::Description {
     convert::description(about)
 }
 
-/// Answers `configure`.
+/// Implements `configure`.
 ///
 /// # Errors
-/// All problems of the configuration, one a line.
+/// All problems of the configuration, one per line.
 pub fn configure<T>(
     slot: &Slot<T>,
     text: &str,
@@ -38,10 +38,10 @@ pub fn configure<T>(
     Ok(())
 }
 
-/// Answers `process`. The host checks what it passes on ([`crate::Columns::check`]), so it is not checked again.
+/// Implements `process`. The host checks the batch that it passes in ([`crate::Columns::check`]), so it is not checked again.
 ///
 /// # Errors
-/// What the component itself says.
+/// The error of the component.
 pub fn process<T: Transform>(slot: &Slot<T>, batch: types::Batch) -> Result<types::Batch, String> {
     let batch = crate::Batch::from_columns(convert::columns(batch));
     let answer = slot.with(|component| component.process_owned(batch));
@@ -49,10 +49,10 @@ pub fn process<T: Transform>(slot: &Slot<T>, batch: types::Batch) -> Result<type
     Ok(convert::batch(batch.into_columns()))
 }
 
-/// Answers `format`; as for [`process`], the batch was checked.
+/// Implements `format`. The batch is checked by the host, as for [`process`].
 ///
 /// # Errors
-/// What the component itself says.
+/// The error of the component.
 pub fn format<T: Formatter>(
     slot: &Slot<T>,
     batch: types::Batch,

@@ -1,9 +1,9 @@
-//! A fast hash for tables whose keys the agent itself bounds.
+//! A fast hash for tables whose keys are bounded by the agent.
 
 use core::hash::{Hash, Hasher};
 
-/// Multiply-and-rotate over 8-byte words. Not for keys that an attacker may choose without bound: the string table of a
-/// batch is bounded in bytes before it is hashed.
+/// Multiply-and-rotate hash over 8-byte words. Not for keys that an attacker may choose without bound; the string table
+/// of a batch is bounded in bytes before it is hashed.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct FxHasher(u64);
 
@@ -40,7 +40,7 @@ impl Hasher for FxHasher {
     }
 }
 
-/// The hash of anything.
+/// Returns the [`FxHasher`] hash of a value.
 pub(crate) fn hash<T: Hash + ?Sized>(value: &T) -> u64 {
     let mut hasher = FxHasher::default();
     value.hash(&mut hasher);

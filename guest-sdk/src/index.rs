@@ -1,14 +1,14 @@
-//! A hash table from keys that live elsewhere to numbers; grows, never shrinks.
+//! Hash table that maps keys stored elsewhere to numbers. It grows but never shrinks.
 
 use alloc::vec::Vec;
 
-/// A slot without a number.
+/// Marks a free slot.
 const FREE: u32 = u32::MAX;
 
 #[derive(Debug)]
 pub(crate) struct Index {
-    /// Part of the hash and number, at the place that the hash says or the next free one behind it. Their count is a
-    /// power of two, at most two thirds are taken.
+    /// Low half of the hash, and number, at the slot given by the hash or the next free one after it (linear probing). The
+    /// length is a power of two, and at most two thirds of the slots are taken.
     slots: Vec<(u32, u32)>,
     taken: usize,
 }
@@ -20,12 +20,12 @@ impl Default for Index {
 }
 
 impl Index {
-    /// Room for `count` numbers before it grows.
+    /// Creates a table with room for `count` numbers before it grows.
     pub(crate) fn with_capacity(count: usize) -> Self {
         Self { slots: alloc::vec![(0, FREE); (count * 3 / 2 + 2).next_power_of_two()], taken: 0 }
     }
 
-    /// The number whose key has that hash and passes `is_it`.
+    /// Returns the number whose key has that hash and satisfies `is_it`.
     pub(crate) fn find(&self, hash: u64, is_it: impl Fn(u32) -> bool) -> Option<u32> {
         let (hash, mask) = (hash as u32, self.slots.len() - 1);
         let mut at = hash as usize & mask;
@@ -41,7 +41,7 @@ impl Index {
         }
     }
 
-    /// Adds a number whose key is not in the table.
+    /// Adds a number whose key is not in the table yet.
     pub(crate) fn insert(&mut self, hash: u64, number: u32) {
         if (self.taken + 1) * 3 > self.slots.len() * 2 {
             let larger = alloc::vec![(0, FREE); self.slots.len() * 2];

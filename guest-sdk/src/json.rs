@@ -1,7 +1,7 @@
 //! A small JSON reader and writer.
 //!
-//! Components carry no general JSON library: it would be the larger half of their size. This one reads whole texts into
-//! a [`Value`] and writes strings and numbers to a byte buffer.
+//! A general JSON library would be the larger half of a component. This one reads a whole text into a [`Value`] and
+//! writes strings and numbers to a byte buffer.
 
 mod decimal;
 mod parse;
@@ -20,7 +20,7 @@ pub enum Value {
     Null,
     /// `true` or `false`
     Bool(bool),
-    /// A number without sign, fraction and exponent that fits: kept exactly, as counters need it.
+    /// A number without sign, fraction and exponent that fits 64 bits. Stored exactly, as counters need it.
     Integer(u64),
     /// Any other number; finite.
     Number(f64),
@@ -28,12 +28,12 @@ pub enum Value {
     String(String),
     /// A list.
     Array(Vec<Value>),
-    /// An object; the keys differ from each other.
+    /// An object; its keys are unique.
     Object(Vec<(String, Value)>),
 }
 
 impl Value {
-    /// What it is, for messages: `a number`, `a list`, …
+    /// Returns the type of the value for messages: `a number`, `a list`, …
     pub fn kind(&self) -> &'static str {
         match self {
             Self::Null => "null",
@@ -45,7 +45,7 @@ impl Value {
         }
     }
 
-    /// The value of a number.
+    /// Returns the value of a number.
     pub fn as_f64(&self) -> Option<f64> {
         match self {
             Self::Integer(value) => Some(*value as f64),
@@ -54,7 +54,7 @@ impl Value {
         }
     }
 
-    /// The value of a whole number that is not negative; `5.0` counts.
+    /// Returns the value of a non-negative whole number; below 9e15 also of one written like `5.0`.
     pub fn as_u64(&self) -> Option<u64> {
         match *self {
             Self::Integer(value) => Some(value),
@@ -65,7 +65,7 @@ impl Value {
         }
     }
 
-    /// The text of a string.
+    /// Returns the text of a string.
     pub fn as_str(&self) -> Option<&str> {
         match self {
             Self::String(text) => Some(text),
@@ -73,7 +73,7 @@ impl Value {
         }
     }
 
-    /// The value under a key of an object.
+    /// Returns the value of a key of an object.
     pub fn get(&self, key: &str) -> Option<&Value> {
         match self {
             Self::Object(fields) => fields.iter().find(|(name, _)| name == key).map(|(_, value)| value),

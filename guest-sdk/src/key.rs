@@ -1,16 +1,16 @@
-//! Names of attributes and figures, given as text or as handles.
+//! Names of attributes and metrics, as text or as handles.
 
 use alloc::string::String;
 
 use crate::batch::{Batch, Name};
 
-/// What names an attribute, gauge or counter: a string, or a [`Name`] looked up before.
+/// A name of an attribute, gauge or counter: a string, or an interned [`Name`].
 pub trait Key: Copy + sealed::Sealed {
-    /// The handle, if the batch has the string at all.
+    /// Returns the handle, if the batch contains the string.
     #[doc(hidden)]
     fn find(self, batch: &Batch) -> Option<Name>;
 
-    /// The handle; the string is added to the batch on first use.
+    /// Returns the handle, adding the string to the batch on first use.
     #[doc(hidden)]
     fn intern(self, batch: &Batch) -> Name;
 }

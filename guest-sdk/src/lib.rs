@@ -1,6 +1,6 @@
-//! Write insightd transforms: sandboxed components that say what the figures of a node mean.
+//! Write insightd transforms: sandboxed components that give meaning to the metrics of a node.
 //!
-//! A complete one, which tells every pod and its containers which team they belong to:
+//! A complete transform, which sets the team of every pod:
 //!
 //! ```
 //! use insights_sdk::prelude::*;
@@ -22,24 +22,24 @@
 //! ```
 //!
 //! The crate is a `cdylib` (and an `rlib`, for its tests) that depends on this one; `cargo build --target wasm32-wasip2`
-//! makes the component. docs/authors.md leads from there to a tested transform; docs/raw-metrics.md has all names.
+//! builds the component. docs/authors.md leads from there to a tested transform; docs/raw-metrics.md lists all names.
 //!
-//! What there is to work with:
+//! Overview:
 //!
-//! - [`Batch`]: everything the host knows about a node at one time, as [`Entity`]s with parents, children and links.
-//!   [`Batch::pods`], [`Batch::node`] and the other [`views`] give them with methods for the raw vocabulary.
-//! - On an entity: text facts ([`Entity::attribute`]), figures of the moment ([`Entity::gauge`]) and figures that only
-//!   grow ([`Entity::counter`], with [`Counter::delta`] and [`Counter::per_second`]). What the host could not read is
+//! - [`Batch`]: all data that the host has about a node at one time, as [`Entity`]s with parents, children and links.
+//!   [`Batch::pods`], [`Batch::node`] and the other [`views`] wrap them with methods for the raw vocabulary.
+//! - An [`Entity`] has attributes ([`Entity::attribute`]), gauges ([`Entity::gauge`]) and monotonic counters
+//!   ([`Entity::counter`], with [`Counter::delta`] and [`Counter::per_second`]). A value that the host could not read is
 //!   `None`, never zero.
-//! - [`Entity::publish`]: a figure for dashboards, with its [`Unit`].
+//! - [`Entity::publish`]: sets a metric for dashboards, with its [`Unit`].
 //! - [`Settings`]: the configuration; mistakes in it are reported all at once, each with its path.
-//! - [`state`]: what is remembered from tick to tick, where the configuration grants it.
+//! - [`state`]: data that survives from tick to tick, if the configuration grants it.
 //! - [`log`]: lines in the agent's log. [`json`]: a small reader and writer.
 //! - [`Formatter`] and [`Payloads`]: the end of a chain, which turns a batch into bytes.
-//! - `readable` and `golden`, with the feature `readable`: batches as JSON, and tests made of folders.
+//! - `readable` and `golden`, with the feature `readable`: batches as JSON, and tests made of directories.
 //!
 //! Features: `std` (default) for authors; `guest` (default) for components; `readable` for tests. The components that
-//! come with insightd leave `std` out and then import nothing but the contract.
+//! come with insightd disable `std` and then import nothing but the contract.
 #![cfg_attr(not(feature = "std"), no_std)]
 #![deny(unsafe_code)]
 
@@ -88,19 +88,19 @@ pub use readable::ReadableError;
 pub use settings::{ConfigError, Settings};
 pub use unit::Unit;
 
-/// The author's guide: its code is compiled with the documentation's tests.
+/// The author's guide; its code blocks run as doc tests.
 #[cfg(doctest)]
 #[doc = include_str!("../../docs/authors.md")]
 pub struct AuthorsGuide;
 
-/// What the export macros name; no part of the API.
+/// Items that the export macros refer to; not part of the API.
 #[doc(hidden)]
 pub mod __private {
     pub use alloc::string::String;
     pub use alloc::vec::Vec;
 }
 
-/// Everything an author needs, in one `use`.
+/// Everything that an author needs, in one `use`.
 pub mod prelude {
     pub use crate::{
         About, Batch, ConfigError, Counter, Entity, Formatter, Key, Limits, Name, Patterns, Payloads,

@@ -1,49 +1,50 @@
-//! Lines in the agent's log, with the component's name beside them.
+//! Lines in the agent's log, tagged with the component's name.
 //!
-//! In a component they go through the contract's `log`; the agent cuts long lines and bounds their number. Natively they
-//! go to stderr, or to a test that collects them with [`capture`]; without `std` and outside of a component nowhere.
+//! In a component they pass through the contract's `log`; the agent truncates long lines and bounds their number.
+//! Natively they go to stderr, or to a test that collects them with [`capture`]. Without `std` and outside of a component
+//! they are discarded.
 
-/// How much a line matters.
+/// Severity of a log line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Level {
-    /// For the author, while looking for a fault.
+    /// Details for the author when debugging.
     Trace,
-    /// For an operator who looks for a fault.
+    /// Details for an operator when troubleshooting.
     Debug,
-    /// Worth a line in normal running.
+    /// Normal operation.
     Info,
-    /// Something is not as it should be; the result is still good.
+    /// An anomaly that does not affect the result.
     Warn,
-    /// The result lacks something.
+    /// The result is incomplete.
     Error,
 }
 
-/// Writes a line.
+/// Writes a line at the given level.
 pub fn write(level: Level, message: &str) {
     sink::write(level, message);
 }
 
-/// Writes a line for the author, while looking for a fault.
+/// Writes a line with details for the author when debugging.
 pub fn trace(message: &str) {
     write(Level::Trace, message);
 }
 
-/// Writes a line for an operator who looks for a fault.
+/// Writes a line with details for an operator when troubleshooting.
 pub fn debug(message: &str) {
     write(Level::Debug, message);
 }
 
-/// Writes a line that is worth its place in normal running.
+/// Writes a line about normal operation.
 pub fn info(message: &str) {
     write(Level::Info, message);
 }
 
-/// Writes a line about something that is not as it should be.
+/// Writes a line about an anomaly that does not affect the result.
 pub fn warn(message: &str) {
     write(Level::Warn, message);
 }
 
-/// Writes a line about something that the result lacks.
+/// Writes a line about an incomplete result.
 pub fn error(message: &str) {
     write(Level::Error, message);
 }

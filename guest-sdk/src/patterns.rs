@@ -1,9 +1,9 @@
-//! Names in a configuration, the ends of which may be left open.
+//! Name patterns in a configuration.
 
 use alloc::string::String;
 use alloc::vec::Vec;
 
-/// A list of names; a trailing `*` stands for any rest.
+/// A list of names; a trailing `*` matches any suffix.
 ///
 /// ```
 /// # use insights_sdk::Patterns;
@@ -14,22 +14,22 @@ use alloc::vec::Vec;
 pub struct Patterns(Vec<String>);
 
 impl Patterns {
-    /// The names of a list, such as [`Settings::strings`](crate::Settings::strings) gives.
+    /// Creates the list from patterns, such as those that [`Settings::strings`](crate::Settings::strings) returns.
     pub fn new(patterns: Vec<String>) -> Self {
         Self(patterns)
     }
 
-    /// Whether the list has `name`, or a beginning of it with a `*`.
+    /// Returns true if a pattern of the list matches `name`.
     pub fn has(&self, name: &str) -> bool {
         self.0.iter().any(|pattern| Self::matches(pattern, name))
     }
 
-    /// Whether there is no name at all.
+    /// Returns true if the list has no patterns.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// Whether one pattern stands for `name`.
+    /// Returns true if `pattern` matches `name`.
     pub fn matches(pattern: &str, name: &str) -> bool {
         match pattern.strip_suffix('*') {
             Some(start) => name.starts_with(start),

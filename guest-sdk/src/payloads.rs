@@ -1,18 +1,18 @@
-//! What a formatter hands over: events and where they go.
+//! Output of a formatter: events and their routes.
 
 use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-/// What the destination can take.
+/// Limits of the destination.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// Largest event, bytes. A formatter splits what is larger.
+    /// Largest event, bytes. A formatter splits larger ones.
     pub max_event_bytes: u32,
 }
 
 impl Default for Limits {
-    /// CloudWatch Logs in every partition: 256 KiB less the 26 bytes that the service adds to each event.
+    /// Limit of CloudWatch Logs in every partition: 256 KiB less the 26 bytes that the service adds to each event.
     fn default() -> Self {
         Self { max_event_bytes: 256 * 1024 - 26 }
     }
@@ -23,42 +23,42 @@ impl Default for Limits {
 pub struct Payloads {
     /// Media type of the events, such as `application/json`.
     pub content_type: String,
-    /// The different routes: keys and values in the sink's own words, such as `log_group` and `log_stream`.
+    /// Distinct routes: keys and values that the sink defines, such as `log_group` and `log_stream`.
     pub routes: Vec<Vec<(String, String)>>,
     /// Per event: index into `routes`.
     pub route: Vec<u32>,
-    /// Per event: its time, milliseconds since the Unix epoch.
+    /// Per event: time, milliseconds since the Unix epoch.
     pub time_unix_ms: Vec<u64>,
-    /// Per event: its end in `body`, bytes.
+    /// Per event: end in `body`, as a byte offset.
     pub ends: Vec<u32>,
-    /// All events, one after the other.
+    /// All events, concatenated.
     pub body: Vec<u8>,
 }
 
 /// One event of a [`Payloads`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Event<'a> {
-    /// Where it goes.
+    /// Route of the event.
     pub route: &'a [(String, String)],
-    /// Milliseconds since the Unix epoch.
+    /// Time, milliseconds since the Unix epoch.
     pub time_unix_ms: u64,
-    /// What is delivered.
+    /// Bytes to deliver.
     pub bytes: &'a [u8],
 }
 
 impl Payloads {
-    /// No events yet.
+    /// Creates payloads without events.
     pub fn new(content_type: &str) -> Self {
         Self { content_type: String::from(content_type), ..Self::default() }
     }
 
-    /// Adds an event.
+    /// Appends an event.
     pub fn push(&mut self, route: &[(&str, &str)], time_unix_ms: u64, bytes: &[u8]) {
         self.body.extend_from_slice(bytes);
         self.commit(route, time_unix_ms);
     }
 
-    /// Adds an event that was written to the end of `body` already: everything behind the last event.
+    /// Appends an event whose bytes are already in `body`: everything after the last event.
     pub fn commit(&mut self, route: &[(&str, &str)], time_unix_ms: u64) {
         let route = self.route_index(route);
         self.route.push(route);
@@ -71,12 +71,12 @@ impl Payloads {
         self.ends.len()
     }
 
-    /// Whether there is no event.
+    /// Returns true if there are no events.
     pub fn is_empty(&self) -> bool {
         self.ends.is_empty()
     }
 
-    /// The events in their order. Rows that [`Payloads::check`] would refuse are left out.
+    /// Iterates over the events in order. Rows that [`Payloads::check`] would reject are left out.
     pub fn events(&self) -> impl Iterator<Item = Event<'_>> {
         let starts = core::iter::once(0).chain(self.ends.iter().copied());
         let rows = starts.zip(&self.ends).zip(self.route.iter().zip(&self.time_unix_ms));
@@ -86,10 +86,10 @@ impl Payloads {
         })
     }
 
-    /// Whether payloads from the other side of the boundary keep the rules of `wit/types.wit`.
+    /// Checks payloads from the other side of the boundary against the rules of `wit/types.wit`.
     ///
     /// # Errors
-    /// The first broken rule, with column and row.
+    /// The first violated rule, with column and row.
     pub fn check(&self) -> Result<(), String> {
         let events = self.ends.len();
         for (column, rows) in [("route", self.route.len()), ("time-unix-ms", self.time_unix_ms.len())] {
@@ -126,7 +126,7 @@ impl Payloads {
             known.len() == route.len()
                 && known.iter().zip(route).all(|((key, value), wanted)| (&**key, &**value) == *wanted)
         };
-        // Events come in runs of one route.
+        // Consecutive events mostly have the same route.
         if let Some(&last) = self.route.last()
             && self.routes.get(last as usize).is_some_and(same)
         {

@@ -1,4 +1,4 @@
-//! Batches as JSON that people read and write: golden cases and recordings have this form.
+//! Human-readable JSON form of batches, used by golden cases and recordings.
 //!
 //! ```json
 //! {
@@ -18,10 +18,10 @@
 //! }
 //! ```
 //!
-//! A counter is `[current]`, or `[current, previous, elapsed_ns]` where there is a previous reading. Children stand inside
-//! of their parent, so the order of a batch that was written and read again is: each entity before its children, siblings
-//! in their old order. A link names its target by kind and id; where several entities have both, `"nth": 2` means the
-//! second one in the order of the text. Everything but `scope`, `id`, `time_unix_ms`, `kind` and `id` may be left out.
+//! A counter is `[current]`, or `[current, previous, elapsed_ns]` if there is a previous reading. Children are nested in
+//! their parent, so a batch that is written and read again is ordered as follows: each entity before its children,
+//! siblings in their old order. A link names its target by kind and id; if several entities have both, `"nth": 2` means
+//! the second one in text order. Everything but `scope`, `id`, `time_unix_ms`, `kind` and `id` is optional.
 
 mod read;
 mod write;
@@ -32,24 +32,24 @@ pub use read::ReadableError;
 pub(crate) use write::{Style, write};
 
 impl Columns {
-    /// Reads a batch.
+    /// Parses a batch.
     ///
     /// # Errors
-    /// Text that is no JSON, with line and column; a value that is not what its place asks for, an unknown key, a link
-    /// without target, each with its path, such as `entities[0].children[3].gauges["cpu.shares"]`.
+    /// Text that is not JSON, with line and column; a value of the wrong type, an unknown key or a link without target, each
+    /// with its path, such as `entities[0].children[3].gauges["cpu.shares"]`.
     pub fn from_json(text: &str) -> Result<Self, ReadableError> {
         read::read(text)
     }
 
-    /// Writes the batch indented. Rows that [`Columns::check`] would refuse are left out. Of several attributes, gauges or
-    /// counters of one name on one entity the last row counts, in the place of the first; names are compared by their
-    /// text, also where the table has it under several ids. So [`Columns::from_json`] reads the text of every batch
-    /// that keeps the contract, unless its entities are nested deeper than the JSON reader goes.
+    /// Writes the batch as indented JSON. Rows that [`Columns::check`] would reject are left out. If one entity has several
+    /// attributes, gauges or counters of one name, the last row wins, at the position of the first; names are compared by
+    /// text, because the table may hold a text under several ids. So [`Columns::from_json`] can read every batch that keeps
+    /// the contract, unless its entities are nested deeper than the JSON reader allows.
     pub fn to_json(&self) -> String {
         write(self, Style { indented: true, sorted: false })
     }
 
-    /// As [`Columns::to_json`], on one line without a line break at its end.
+    /// Same as [`Columns::to_json`], on a single line without a trailing line break.
     pub fn to_json_line(&self) -> String {
         write(self, Style { indented: false, sorted: false })
     }

@@ -9,15 +9,15 @@ use crate::json::{self, Value};
 
 pub use error::ConfigError;
 
-/// An object of the configuration. Each method takes one key: it gives `None` where the key is not set (or `null`) and,
-/// with a problem recorded, where its value is of another type. After `configure` all problems are reported together
-/// with the keys that nothing asked for, each with its path.
+/// An object of the configuration. Each method reads one key: it returns `None` if the key is not set or `null`. If the
+/// value has another type, it records a problem and returns `None`. After `configure`, all problems and all keys that
+/// were not read are reported together, each with its path.
 #[derive(Debug)]
 pub struct Settings {
-    /// Path of this object with a dot at its end; empty for the outermost.
+    /// Path of this object with a trailing dot; empty for the outermost one.
     prefix: String,
     fields: Vec<Field>,
-    /// Keys that were asked for, to be named when an unknown one turns up.
+    /// Keys that were read, listed in the message about an unknown key.
     known: Vec<String>,
     problems: Vec<String>,
 }
@@ -30,10 +30,10 @@ struct Field {
 }
 
 impl Settings {
-    /// Reads the text of a configuration; text without anything in it is an empty object.
+    /// Parses the text of a configuration; blank text is an empty object.
     ///
     /// # Errors
-    /// Text that is no JSON or no object.
+    /// Text that is not a JSON object.
     pub fn parse(text: &str) -> Result<Self, ConfigError> {
         let text = if text.bytes().all(|byte| byte.is_ascii_whitespace()) { "{}" } else { text };
         match json::parse(text) {
@@ -48,12 +48,12 @@ impl Settings {
         Self { prefix, fields, known: Vec::new(), problems: Vec::new() }
     }
 
-    /// Text.
+    /// Reads a string.
     pub fn string(&mut self, key: &str) -> Option<String> {
         self.typed(key, "a string", |value| value.as_str().map(String::from))
     }
 
-    /// `true` or `false`.
+    /// Reads a boolean.
     pub fn flag(&mut self, key: &str) -> Option<bool> {
         self.typed(key, "true or false", |value| match value {
             Value::Bool(flag) => Some(*flag),
@@ -61,22 +61,22 @@ impl Settings {
         })
     }
 
-    /// Any number.
+    /// Reads any number.
     pub fn number(&mut self, key: &str) -> Option<f64> {
         self.typed(key, "a number", Value::as_f64)
     }
 
-    /// A whole number that is not negative.
+    /// Reads a non-negative whole number.
     pub fn integer(&mut self, key: &str) -> Option<u64> {
         self.typed(key, "a whole number of at least 0", Value::as_u64)
     }
 
-    /// A list of strings.
+    /// Reads a list of strings.
     pub fn strings(&mut self, key: &str) -> Option<Vec<String>> {
         self.typed(key, "a list of strings", strings)
     }
 
-    /// A list of lists of strings.
+    /// Reads a list of lists of strings.
     pub fn string_lists(&mut self, key: &str) -> Option<Vec<Vec<String>>> {
         self.typed(key, "a list of lists of strings", |value| match value {
             Value::Array(lists) => lists.iter().map(strings).collect(),
@@ -84,7 +84,7 @@ impl Settings {
         })
     }
 
-    /// An object whose values are strings, in the order in which it was written.
+    /// Reads an object whose values are strings, in the order in which it is written.
     pub fn string_map(&mut self, key: &str) -> Option<Vec<(String, String)>> {
         self.typed(key, "an object of strings", |value| match value {
             Value::Object(fields) => {
@@ -94,13 +94,13 @@ impl Settings {
         })
     }
 
-    /// A value of any type.
+    /// Reads a value of any type.
     pub fn value(&mut self, key: &str) -> Option<Value> {
         self.ask(key).map(|field| field.value.clone())
     }
 
-    /// A list of objects: `read` is called with each of them and its position, from 0. A second call for the same key
-    /// finds nothing.
+    /// Reads a list of objects: calls `read` with each of them and its position, from 0. The list can be read only once: a
+    /// second call for the same key finds nothing.
     pub fn objects(&mut self, key: &str, mut read: impl FnMut(&mut Settings, usize)) {
         match self.take(key) {
             None => {}
@@ -117,7 +117,7 @@ impl Settings {
         }
     }
 
-    /// An object: `read` is called with it. A second call for the same key finds nothing.
+    /// Reads an object: calls `read` with it. The object can be read only once: a second call for the same key finds nothing.
     pub fn object(&mut self, key: &str, read: impl FnOnce(&mut Settings)) {
         match self.take(key) {
             None => {}
@@ -126,16 +126,16 @@ impl Settings {
         }
     }
 
-    /// Records that the value of `key` is of no use, and why.
+    /// Records that the value of `key` is unusable, with the reason.
     #[cold]
     pub fn problem(&mut self, key: &str, message: impl Into<String>) {
         self.record(key, &message.into());
     }
 
-    /// Ends the reading.
+    /// Finishes reading.
     ///
     /// # Errors
-    /// All problems recorded, and the keys that nothing asked for.
+    /// All recorded problems, and the keys that were not read.
     pub fn finish(mut self) -> Result<(), ConfigError> {
         self.report_unknown();
         if self.problems.is_empty() { Ok(()) } else { Err(ConfigError::from_problems(self.problems)) }
@@ -156,7 +156,7 @@ impl Settings {
         converted
     }
 
-    /// The field of a key that is set.
+    /// Returns the field of a key that is set, and marks the key as read.
     #[cold]
     fn ask(&mut self, key: &str) -> Option<&mut Field> {
         if !self.known.iter().any(|known| known == key) {
@@ -167,7 +167,7 @@ impl Settings {
         (!matches!(field.value, Value::Null)).then_some(field)
     }
 
-    /// Takes the value out: what is read as objects is read once.
+    /// Takes the value of a key out of its field: objects can be read only once.
     fn take(&mut self, key: &str) -> Option<Value> {
         self.ask(key).map(|field| core::mem::replace(&mut field.value, Value::Null))
     }
@@ -211,7 +211,7 @@ impl Settings {
     }
 }
 
-/// Path of an element of a list.
+/// Returns the path of a list element.
 pub(crate) fn element(key: &str, at: usize) -> String {
     [key, "[", &json::integer_text(at as u64), "]"].concat()
 }
@@ -223,7 +223,7 @@ fn strings(value: &Value) -> Option<Vec<String>> {
     }
 }
 
-/// What a value is, where it is not what was expected.
+/// Returns the type of a value for a message about a mismatch with `expected`.
 fn found(value: &Value, expected: &str) -> &'static str {
     match (value, expected) {
         (Value::Array(_), "a list of strings" | "a list of lists of strings") => "a list of something else",

@@ -1,20 +1,20 @@
-//! What is remembered from tick to tick: a small key-value space for each transform and scope.
+//! State that survives from tick to tick: a small key-value space for each transform and scope.
 //!
-//! It is there where the configuration grants it (`state: {max_bytes: …}`), during `process` and `format`. Without it
-//! [`get`] finds nothing and [`put`] gives an error that says so. What a call writes it reads back; it counts for the next tick once
-//! the outputs of this one are accepted. A call that fails has written nothing.
+//! State is available during `process` and `format` if the configuration grants it (`state: {max_bytes: …}`). Without it,
+//! [`get`] returns `None` and [`put`] returns an error that says so. A call reads back its own writes; they are committed
+//! for the next tick once the outputs of this one are accepted. The writes of a call that fails are discarded.
 //!
 //! ```
 //! use insights_sdk::prelude::*;
 //!
-//! /// How many ticks each pod has been there.
+//! /// Counts the ticks in which each pod was present.
 //! fn count(batch: &Batch) -> Result<(), String> {
 //!     for pod in batch.pods() {
 //!         let ticks = state::get::<u64>(pod.id()).unwrap_or(0) + 1;
 //!         state::put(pod.id(), &ticks)?;
 //!         pod.publish("pod_ticks", ticks as f64, Unit::Count);
 //!     }
-//!     // Pods that are gone are forgotten, or the space fills up.
+//!     // Remove pods that are gone, or the space fills up.
 //!     state::retain("", |key| batch.find("pod", key).is_some());
 //!     Ok(())
 //! }
@@ -27,8 +27,8 @@
 //! # assert_eq!(state::get::<u64>("u1"), Some(2));
 //! ```
 //!
-//! Natively, a test's thread has an empty space of its own with the default [`Bounds`]; `state::with` gives it another one and
-//! says what was changed. Golden cases give it with `state.json` and expect it with `expected.state.json`.
+//! Natively, each thread has an empty space of its own with the default [`Bounds`]; `state::with` replaces it and returns
+//! the changes. Golden cases set it with `state.json` and compare it with `expected.state.json`.
 
 #[cfg(not(target_family = "wasm"))]
 mod space;
@@ -47,7 +47,7 @@ pub use stored::Stored;
 #[doc(hidden)]
 pub use stored::{Fields, read_field};
 
-/// What is remembered under a key. `None` if there is nothing, or something of another type: an older version of the
+/// Returns the value of a key. `None` if there is no value or it has another type, because an older version of the
 /// component may have written it.
 pub fn get<T: Stored>(key: &str) -> Option<T> {
     let bytes = get_bytes(key)?;
@@ -55,40 +55,40 @@ pub fn get<T: Stored>(key: &str) -> Option<T> {
     T::read(&value)
 }
 
-/// Remembers a value.
+/// Stores a value.
 ///
 /// # Errors
-/// There is no state, or a bound would be exceeded; the text says which, and what to do.
+/// No state is granted, or a bound would be exceeded; the error text says which one and what to do.
 pub fn put<T: Stored>(key: &str, value: &T) -> Result<(), String> {
     let mut bytes = Vec::new();
     value.write(&mut bytes);
     put_bytes(key, &bytes)
 }
 
-/// As [`get`], whatever bytes they are.
+/// Same as [`get`], for arbitrary bytes.
 pub fn get_bytes(key: &str) -> Option<Vec<u8>> {
     host::get(key)
 }
 
-/// As [`put`], bytes as they are.
+/// Same as [`put`], for arbitrary bytes.
 ///
 /// # Errors
-/// As [`put`].
+/// Same as [`put`].
 pub fn put_bytes(key: &str, value: &[u8]) -> Result<(), String> {
     host::set(key, value)
 }
 
-/// Forgets a key; nothing happens if it is not there.
+/// Removes a key, if it exists.
 pub fn remove(key: &str) {
     host::delete(key);
 }
 
-/// All keys that begin so, in the order of their bytes.
+/// Returns all keys with a prefix, in byte order.
 pub fn keys(prefix: &str) -> Vec<String> {
     host::keys(prefix)
 }
 
-/// Forgets those of the keys that begin so for which `keep` is false.
+/// Removes the keys with a prefix that `keep` rejects.
 pub fn retain(prefix: &str, mut keep: impl FnMut(&str) -> bool) {
     for key in keys(prefix) {
         if !keep(&key) {
@@ -115,7 +115,7 @@ mod host {
         static OVERLAY: RefCell<Option<Overlay>> = RefCell::new(Some(Overlay::new(State::default())));
     }
 
-    /// Runs `work` with this state, or without any, on this thread, and says what it changed.
+    /// Runs `work` on this thread with the given state, or without state, and returns its result and changes.
     pub fn with<T>(state: Option<State>, work: impl FnOnce() -> T) -> (T, Changes) {
         let before = OVERLAY.replace(state.map(Overlay::new));
         let result = work();
@@ -144,7 +144,7 @@ mod host {
     }
 }
 
-/// Neither a component nor a test: there is no state.
+/// Fallback outside of components and tests: no state is available.
 #[cfg(not(any(
     all(feature = "guest", target_family = "wasm"),
     all(feature = "std", not(target_family = "wasm"))

@@ -1,17 +1,17 @@
-//! Units of published figures.
+//! Units of published metrics.
 
 macro_rules! units {
     ($($variant:ident = $text:literal,)*) => {
-        /// Unit of a published figure, in CloudWatch's list. Raw figures carry theirs in the name.
+        /// Unit of a published metric, from CloudWatch's list. Raw metrics carry their unit in the name.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
         pub enum Unit {
-            /// No unit: ratios that are no percentages, millicores, …
+            /// No unit: ratios that are not percentages, millicores, …
             None,
             $(#[doc = concat!("`", $text, "`")] $variant,)*
         }
 
         impl Unit {
-            /// All units with a name.
+            /// All units except [`Unit::None`].
             pub const NAMED: &'static [Self] = &[$(Self::$variant,)*];
 
             /// CloudWatch's name of the unit; empty for [`Unit::None`].
@@ -55,7 +55,7 @@ units! {
 }
 
 impl Unit {
-    /// The unit of that name, as CloudWatch spells it; `None` is the name of no unit.
+    /// Parses CloudWatch's name of a unit; the empty string and `None` both give [`Unit::None`].
     pub fn parse(text: &str) -> Option<Self> {
         match text {
             "" | "None" => Some(Self::None),

@@ -1,7 +1,7 @@
-//! Entities by what they are: the raw vocabulary of `docs/raw-metrics.md` as methods.
+//! Typed views of entities: the raw vocabulary of `docs/raw-metrics.md` as methods.
 //!
-//! A view is an [`Entity`](crate::Entity) with names to it: every method of the entity works on it as well. `None` means
-//! that the host does not know, never zero.
+//! A view wraps an [`Entity`](crate::Entity) and dereferences to it, so every method of the entity works on it as well.
+//! `None` means that the host does not know the value, never zero.
 
 mod cluster;
 mod container;
@@ -23,7 +23,7 @@ use alloc::vec::Vec;
 
 use crate::batch::Batch;
 
-/// A view: a handle of one kind, and methods that each read one name.
+/// Defines a view: a handle to entities of one kind, with methods that read one name each.
 macro_rules! view {
     (
         $(#[$doc:meta])* $view:ident = $kind:literal;
@@ -37,12 +37,12 @@ macro_rules! view {
             /// Kind of the entities.
             pub const KIND: &'static str = $kind;
 
-            /// The view of an entity of that kind.
+            /// Wraps an entity; returns `None` if it is of another kind.
             pub fn of(entity: crate::Entity<'a>) -> Option<Self> {
                 (entity.kind() == Self::KIND).then_some(Self(entity))
             }
 
-            /// The views of those entities that are of that kind.
+            /// Wraps those of the entities that are of this kind.
             pub fn all(entities: alloc::vec::Vec<crate::Entity<'a>>) -> alloc::vec::Vec<Self> {
                 entities.into_iter().filter_map(Self::of).collect()
             }
@@ -89,8 +89,8 @@ macro_rules! view {
 pub(crate) use view;
 
 impl Batch {
-    /// The node that the batch is about; a batch of scope `node` has exactly one, one of scope `cluster` none: see
-    /// [`Cluster::nodes`].
+    /// Returns the node that the batch describes. A batch of scope `node` has exactly one; for one of scope `cluster` this
+    /// returns `None`: see [`Cluster::nodes`].
     pub fn node(&self) -> Option<Node<'_>> {
         if self.scope() == Cluster::KIND {
             return None;
@@ -98,32 +98,32 @@ impl Batch {
         self.of_kind(Node::KIND).first().copied().and_then(Node::of)
     }
 
-    /// The cluster; a batch of scope `cluster` has exactly one, others none.
+    /// Returns the cluster; a batch of scope `cluster` has exactly one, others have none.
     pub fn cluster(&self) -> Option<Cluster<'_>> {
         self.of_kind(Cluster::KIND).first().copied().and_then(Cluster::of)
     }
 
-    /// The instance that the node runs on.
+    /// Returns the instance that the node runs on.
     pub fn instance(&self) -> Option<Instance<'_>> {
         self.of_kind(Instance::KIND).first().copied().and_then(Instance::of)
     }
 
-    /// All pods.
+    /// Returns all pods.
     pub fn pods(&self) -> Vec<Pod<'_>> {
         Pod::all(self.of_kind(Pod::KIND))
     }
 
-    /// All containers of all pods.
+    /// Returns all containers of all pods.
     pub fn containers(&self) -> Vec<Container<'_>> {
         Container::all(self.of_kind(Container::KIND))
     }
 
-    /// All volumes of all pods.
+    /// Returns all volumes of all pods.
     pub fn volumes(&self) -> Vec<Volume<'_>> {
         Volume::all(self.of_kind(Volume::KIND))
     }
 
-    /// All services that select pods of this node.
+    /// Returns all services of the batch; in the batch of a node, those that select pods of this node.
     pub fn services(&self) -> Vec<Service<'_>> {
         Service::all(self.of_kind(Service::KIND))
     }

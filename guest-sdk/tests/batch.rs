@@ -1,4 +1,4 @@
-//! Editing a batch, seen from outside.
+//! Batch editing through the public API.
 
 use insights_sdk::{Batch, Builder, Counter, Unit};
 

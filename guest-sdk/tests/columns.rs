@@ -1,4 +1,4 @@
-//! Columns from the other side of the boundary.
+//! Validation of columns from the other side of the boundary.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use insights_sdk::columns::{Attributes, Columns, Counters, Entities, Gauges, Links};
@@ -6,7 +6,7 @@ use insights_sdk::{Batch, Builder};
 use proptest::collection::vec;
 use proptest::prelude::*;
 
-/// Mostly small, so that some are within bounds; sometimes the ends of the range.
+/// Generates mostly small indices, so that some are within bounds, and sometimes the ends of the range.
 fn index() -> impl Strategy<Value = u32> {
     prop_oneof![8 => 0..6u32, 1 => Just(u32::MAX), 1 => any::<u32>()]
 }
@@ -72,7 +72,7 @@ fn small() -> Columns {
     builder.finish()
 }
 
-/// A name for what is broken, the damage, and the message.
+/// A function that damages valid columns, and the expected message.
 type Damage = (fn(&mut Columns), &'static str);
 
 #[test]

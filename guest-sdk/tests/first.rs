@@ -1,4 +1,4 @@
-//! The transform with which the crate's documentation begins, and the golden kit around it.
+//! The example transform of the crate documentation, and the golden kit applied to it.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 include!("first/team.rs");
@@ -74,7 +74,7 @@ fn a_configuration_that_is_no_json_is_no_expectation() {
     let folder = case_folder(r#"{"label":"owner""#);
     let error = golden::cases(folder.path()).unwrap_err();
     assert!(error.to_string().contains("labels/config.json: "), "{error}");
-    // Unless the case is about that.
+    // A case that expects an error accepts such a configuration.
     fs::write(folder.path().join("labels/expected.error"), "").unwrap();
     assert_eq!(only_case(folder.path()).config, r#"{"label":"owner""#);
 }

@@ -1,4 +1,4 @@
-//! The small JSON reader and writer against a well-known one.
+//! The JSON reader and writer, compared with `serde_json`.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use insights_sdk::json::{self, Value};
@@ -124,7 +124,7 @@ fn same(ours: &Value, theirs: &serde_json::Value) -> bool {
         (Value::Null, serde_json::Value::Null) => true,
         (Value::Bool(a), serde_json::Value::Bool(b)) => a == b,
         (Value::Integer(_) | Value::Number(_), serde_json::Value::Number(b)) => {
-            // Theirs may be off in the last place; that ours is exact has a test of its own.
+            // serde_json may be off in the last digit; another test shows that the SDK is exact.
             let (a, b) = (ours.as_f64().unwrap(), b.as_f64().unwrap());
             a == b || (a - b).abs() <= a.abs() * 1e-15
         }
@@ -192,7 +192,7 @@ proptest! {
         if let Ok(ours) = json::parse(&text) {
             prop_assert!(theirs.is_ok_and(|theirs| same(&ours, &theirs)), "{}", text);
         } else if let Ok(theirs) = theirs {
-            // They take a key twice, we do not.
+            // serde_json accepts duplicate keys, the SDK does not.
             prop_assert!(text.matches("\":").count() > 1, "{} {:?}", text, theirs);
         }
     }

@@ -1,4 +1,4 @@
-//! Editing a batch gives what editing a simple model of it gives.
+//! Batch edits compared with the same edits of a simple model.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::collections::BTreeMap;
@@ -26,7 +26,7 @@ enum Edit {
     RetainPoints(usize, u8),
     RetainAllPoints(u8),
     Link(usize, usize),
-    /// Through columns and back, as between two stages.
+    /// Converts the batch to columns and back, as between two stages.
     Stage,
 }
 
@@ -39,11 +39,11 @@ struct Thing {
     links: Vec<String>,
 }
 
-/// Things by their id; every id is used once.
+/// Model of a batch: things by id; ids are never reused.
 #[derive(Clone, Debug, Default, PartialEq)]
 struct Model {
     things: BTreeMap<String, Thing>,
-    /// In the order in which they were made.
+    /// Ids in order of creation, including those of removed things.
     order: Vec<String>,
 }
 
@@ -244,7 +244,7 @@ fn apply(batch: Batch, model: &mut Model, edit: &Edit) -> Batch {
 
 fn edit() -> impl Strategy<Value = Edit> {
     let thing = || 0..40usize;
-    // More names than bits in a chain's filter, so that names meet there.
+    // Few distinct names, so that edits of a thing often meet an existing name.
     let name = || prop_oneof![0..6u8, 120..140u8];
     prop_oneof![
         6 => proptest::option::of(thing()).prop_map(|parent| Edit::Add { parent }),
@@ -275,7 +275,7 @@ proptest! {
         for edit in &edits {
             batch = apply(batch, &mut model, edit);
         }
-        // Ids are given by what was ever made; of the batch only what lives is seen.
+        // `order` keeps removed ids, because it numbers new ones; the batch only shows live entities.
         model.order.retain(|id| model.things.contains_key(id));
         prop_assert_eq!(&Model::of(&batch).things, &model.things);
 

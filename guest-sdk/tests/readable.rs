@@ -1,4 +1,4 @@
-//! Batches as JSON.
+//! Readable JSON form of batches.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use insights_sdk::columns::{Attributes, Counters, Entities, Gauges};
@@ -118,7 +118,7 @@ fn faults_are_named_with_their_path() {
     }
 }
 
-/// Two entities without parents. Strings: 0 `k`, 1 `a`, 2 `b`, 3 `a` once more.
+/// Returns columns with two root entities. Strings: 0 `k`, 1 `a`, 2 `b`, 3 `a` again.
 fn with_a_doubled_text() -> Columns {
     Columns {
         scope: "node".into(),
@@ -130,7 +130,7 @@ fn with_a_doubled_text() -> Columns {
     }
 }
 
-/// What is read from the text of `columns`, after a check that it says the same when it is written once more.
+/// Writes `columns` as text and reads it back, checking that a second round trip changes nothing.
 fn through_text(columns: &Columns) -> Batch {
     columns.check().unwrap();
     let text = columns.to_json();
@@ -168,7 +168,7 @@ fn of_two_rows_with_one_name_the_last_is_written() {
 fn a_text_under_two_ids_is_one_name() {
     let columns = Columns {
         attributes: Attributes { entity: vec![0, 0], key: vec![3, 1], value: vec![0, 2] },
-        // The row of the second id stands between two of the first one.
+        // The row of the second id stands between two rows of the first.
         gauges: Gauges { entity: vec![0, 0, 0, 1], name: vec![1, 3, 1, 3], value: vec![1.0, 2.0, 3.0, 4.0] },
         counters: Counters {
             entity: vec![1, 1],
@@ -258,7 +258,7 @@ proptest! {
         prop_assert_eq!(Columns::from_json(&columns.to_json_line()).unwrap(), read.clone());
         let serde: serde_json::Value = serde_json::from_str(&text).unwrap();
         prop_assert_eq!(serde["time_unix_ms"].as_u64(), Some(columns.time_unix_ms));
-        // What was read is in the order of the text already, so the codec gives the very same columns.
+        // Rows that were read are in text order already, so the batch codec returns identical columns.
         prop_assert_eq!(Batch::from_columns(read.clone()).into_columns(), read);
     }
 }

@@ -1,4 +1,4 @@
-//! Reading a configuration.
+//! Reading of configurations.
 
 use insights_sdk::{ConfigError, Settings, configure};
 

@@ -1,4 +1,4 @@
-//! What is remembered: bounds, overlays, types, the readable form, and golden cases with state.
+//! State: bounds, overlays, stored types, the readable form, and golden cases with state.
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 use std::fs;
@@ -54,7 +54,7 @@ fn each_bound_is_named_and_leaves_everything_as_it_was() {
     let mut overlay = overlay(&[("a", "12345678")], 20, 2);
     assert_eq!(overlay.set(&"k".repeat(1025), b""), Err(Refused::Key(1025)));
     assert_eq!(overlay.set("k", &[0; 65_537]), Err(Refused::Value(65_537)));
-    // 9 are taken; 1 + 11 more would be 21
+    // 9 bytes are taken; another 1 + 11 would make 21.
     assert_eq!(overlay.set("k", &[0; 11]), Err(Refused::Bytes(20)));
     overlay.set("k", &[0; 10]).unwrap();
     assert_eq!(overlay.set("l", b""), Err(Refused::Keys(2)));
@@ -73,7 +73,7 @@ fn each_bound_is_named_and_leaves_everything_as_it_was() {
     }
 }
 
-/// An operator who lowers the bound must not lock a component out of what it could make smaller.
+/// A component must be able to shrink its state after an operator lowered the bound.
 #[test]
 fn below_a_lowered_bound_what_shrinks_is_taken() {
     let mut overlay = overlay(&[("a", "12345678"), ("b", "12345678")], 10, 1);
@@ -111,13 +111,13 @@ fn types_come_back_exactly() {
     assert_eq!(state::get_bytes("seen").unwrap(), br#"[{"mean":1},{"mean":2}]"#);
     state::put("seen", &seen).unwrap();
     assert_eq!(state::get("seen"), Some(seen));
-    // fewer fields are no matter, missing ones are, unless they may be
+    // Unknown fields are ignored; missing ones are an error, except for `Option`.
     assert_eq!(state::get("seen"), Some(Older { mean: 0.1 + 0.2 }));
     state::put("older", &Older { mean: 1.0 }).unwrap();
     assert_eq!(state::get::<Seen>("older"), None);
     state::put_bytes("partly", br#"{"mean":1,"ticks":2,"last":[]}"#).unwrap();
     assert_eq!(state::get("partly"), Some(Seen { mean: 1.0, ticks: 2, note: None, last: vec![] }));
-    // another type is nothing
+    // A value of another type reads as `None`.
     assert_eq!(state::get::<u64>("older"), None);
     state::put("nan", &f64::NAN).unwrap();
     assert_eq!(state::get::<f64>("nan"), None);
@@ -147,7 +147,7 @@ fn the_readable_form_keeps_every_byte() {
     assert_eq!(space.get("b").map(|value| value.to_vec()), Some(vec![0, 0xff]));
     assert_eq!(space.to_json(), text);
     assert_eq!(Space::default().to_json(), "{}\n");
-    // spaces are no part of a value
+    // Whitespace is not part of a value.
     assert_eq!(
         Space::from_json(r#"{"a": { "mean" : 5e-1 }}"#).unwrap().get("a").unwrap()[..],
         *br#"{"mean":0.5}"#
@@ -173,7 +173,7 @@ proptest! {
         assert_eq!(Space::from_json(&space.to_json()).unwrap(), space);
     }
 
-    /// Against a plain map, with the counts worked out anew.
+    /// Compares the overlay with a plain map whose size is recomputed at every step.
     #[test]
     fn an_overlay_is_a_map_within_bounds(steps in vec((0_u8..3, 0_u8..6, 0_usize..12), 0..60)) {
         let before = [("k0", "123"), ("k1", ""), ("k2", "1234567")];
@@ -204,7 +204,7 @@ proptest! {
     }
 }
 
-/// Counts the ticks of each pod; fails at the third, after it wrote.
+/// Counts the ticks of each pod and returns an error in the third tick, after writing.
 struct Count;
 
 impl Transform for Count {
@@ -258,7 +258,7 @@ fn golden_cases_have_state_before_and_after() {
 
     let (_, after, second) = case(folder.path(), Some(r#"{"u1": 1}"#));
     assert!(second.check_state(&after).unwrap_err().lines.contains("+  \"u1\": 2"));
-    // what a failed call wrote does not count
+    // Writes of a failed call are discarded.
     let (outcome, after, failed) = case(folder.path(), Some(r#"{"u1": 2}"#));
     assert!(matches!(&outcome, Outcome::Error(text) if text == "three is enough"), "{outcome:?}");
     assert_eq!(after, failed.state);

@@ -50,7 +50,7 @@ fn views_read_the_raw_names() {
     assert_eq!(container.pod(), Some(pod));
     assert_eq!(batch.volumes()[0].capacity_bytes(), Some(1024.0));
 
-    // A view is an entity.
+    // A view dereferences to its entity.
     assert_eq!(pod.id(), "u1");
     pod.set_parent(Some(*instance));
     assert_eq!(Entity::from(pod).parent(), Some(*instance));
@@ -86,7 +86,7 @@ fn a_cluster_is_no_node() {
 
 #[test]
 fn rates_divide_before_they_multiply() {
-    // 1815 faults in 60.5 s.
+    // 1815 page faults in 60.5 s.
     let counter = Counter::pair(2815, 1000, 60_500_000_000);
     assert_eq!(counter.delta(), Some(1815.0));
     assert_eq!(counter.per_second(), Some(29.999999999999996));

@@ -1,6 +1,6 @@
-//! Embeds the shipped components, as native code and with which WebAssembly it was made from, and the SDK's sources.
+//! Embeds the shipped components, as native code with size and digest of their WebAssembly, and the SDK's sources.
 //!
-//! Components are built by `make builtins` (see docs/decisions/001): this script only takes what is there.
+//! The components are built by `make builtins` (see docs/decisions/001); this script only embeds the files.
 
 #[path = "build/sdk.rs"]
 mod sdk;
@@ -14,19 +14,20 @@ use flate2::Compression;
 use flate2::write::ZlibEncoder;
 use sha2::{Digest, Sha256};
 
-/// In every default chain: native code as it is.
+/// Components in every default pipeline; their native code is embedded as it is.
 const NAMES: [&str; 3] = ["decorate", "utilization", "emf"];
-/// Used by some: compressed, a third of the size.
+/// Components in few pipelines; compressed to a third of the size.
 const PACKED: [&str; 1] = ["script"];
 
-/// Folder of the components, where they were built elsewhere.
+/// Environment variable with the directory of the components, if they were built elsewhere.
 const FOLDER: &str = "INSIGHTD_BUILTINS";
 
 fn main() {
     println!("cargo::rerun-if-env-changed={FOLDER}");
     println!("cargo::rerun-if-changed=build.rs");
     println!("cargo::rerun-if-changed=build");
-    // Two folders up is the workspace. Asked now, not when this script was compiled: target folders are moved and shared.
+    // The workspace is two directories up. Read at run time, not when this script was compiled, because target
+    // directories are moved and shared.
     let manifest = PathBuf::from(env::var_os("CARGO_MANIFEST_DIR").unwrap_or_default());
     let workspace = manifest.ancestors().nth(2).unwrap_or(&manifest);
     let built = workspace.join("target/transforms");
@@ -50,7 +51,7 @@ fn main() {
     }
 }
 
-/// The source text of one `Builtin`; its native code is packed into a file of the given directory, or taken as it is.
+/// Returns the source text of one `Builtin`. Its native code is compressed into a file in the directory `packed_in`, or embedded as it is.
 fn entry(folder: &Path, name: &str, packed_in: Option<&Path>) -> Result<String, String> {
     let file = |extension: &str| folder.join(name).with_extension(extension);
     let (wasm, native) = (file("wasm"), file("cwasm"));

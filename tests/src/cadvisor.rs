@@ -1,28 +1,29 @@
-//! The recorded answer of the kubelet's `/metrics/cadvisor`: Prometheus text with a time stamp on each sample.
+//! Parser of a recorded response of the kubelet's `/metrics/cadvisor`: Prometheus text with a timestamp on each sample.
 
 use std::collections::BTreeMap;
 
-/// One sample.
+/// A sample.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Sample {
     /// Metric name, such as `container_cpu_usage_seconds_total`.
     pub name: String,
-    /// Labels.
+    /// Labels by name.
     pub labels: BTreeMap<String, String>,
     /// Value in the unit of the name.
     pub value: f64,
-    /// When cAdvisor read the figure, milliseconds since the Unix epoch; it reads each cgroup in its own rhythm.
+    /// Time at which cAdvisor read the value, in milliseconds since the Unix epoch; cAdvisor reads each cgroup at its own
+    /// intervals.
     pub time_unix_ms: Option<u64>,
 }
 
 impl Sample {
-    /// A label, empty where it is not set.
+    /// Returns a label, empty if it is missing.
     pub fn label(&self, key: &str) -> &str {
         self.labels.get(key).map_or("", String::as_str)
     }
 }
 
-/// Reads Prometheus text; comments and lines of another form are passed over.
+/// Parses Prometheus text; skips comments and malformed lines.
 pub fn parse(text: &str) -> Vec<Sample> {
     text.lines().filter(|line| !line.starts_with('#')).filter_map(sample).collect()
 }
@@ -44,7 +45,7 @@ fn sample(line: &str) -> Option<Sample> {
     Some(Sample { name: name.to_owned(), labels, value, time_unix_ms })
 }
 
-/// Labels up to the closing brace, and what follows it.
+/// Parses labels up to the closing brace; returns them with the remaining text.
 fn labels(mut text: &str) -> Option<(BTreeMap<String, String>, &str)> {
     let mut labels = BTreeMap::new();
     loop {

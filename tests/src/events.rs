@@ -9,35 +9,35 @@ use serde_json::Value;
 pub struct Events(Vec<Value>);
 
 impl Events {
-    /// Events in the order they were printed.
+    /// Wraps events in the order in which they were printed.
     pub fn new(events: Vec<Value>) -> Self {
         Self(events)
     }
 
-    /// All of them.
+    /// Returns all events.
     pub fn all(&self) -> &[Value] {
         &self.0
     }
 
-    /// The different `Type`s.
+    /// Returns the distinct values of `Type`.
     pub fn types(&self) -> BTreeSet<&str> {
         self.0.iter().filter_map(|event| event["Type"].as_str()).collect()
     }
 
-    /// Events of one `Type`.
+    /// Returns the events of one `Type`.
     pub fn of_type<'a>(&'a self, kind: &'a str) -> impl Iterator<Item = &'a Value> {
         self.0.iter().filter(move |event| event["Type"] == kind)
     }
 
-    /// The first event of a `Type` for which `matches` holds.
+    /// Returns the first event of a `Type` for which `matches` returns true.
     pub fn find(&self, kind: &str, matches: impl Fn(&Value) -> bool) -> Option<&Value> {
         self.0.iter().find(|event| event["Type"] == kind && matches(event))
     }
 
-    /// The only event of a `Type`.
+    /// Returns the only event of a `Type`.
     ///
     /// # Panics
-    /// When there is none or more than one.
+    /// If there is none, or more than one.
     pub fn only(&self, kind: &str) -> &Value {
         let found: Vec<_> = self.0.iter().filter(|event| event["Type"] == kind).collect();
         assert_eq!(found.len(), 1, "events of type {kind}; there are {:?}", self.types());

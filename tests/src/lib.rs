@@ -1,4 +1,4 @@
-//! What the end-to-end tests share: where the built agent is, how it is run, how its events are read.
+//! Shared parts of the end-to-end tests: location of the built agent, running it, and parsing its events.
 //!
 //! The tests run the programs and components that `make test` builds under `target/`; with `INSIGHTD_PROFILE=release`, those of `make build`.
 
@@ -16,34 +16,34 @@ use serde_json::Value;
 pub use events::Events;
 pub use recorded::Recorded;
 
-/// Top of the checkout.
+/// Returns the top directory of the checkout.
 pub fn top() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the tests crate is a folder of the checkout")
 }
 
-/// A file that `make programs` leaves under `target/`.
+/// Returns a file that `make programs` builds under `target/`.
 ///
 /// # Panics
-/// When it is not there: tests of a stale or missing build would show nothing.
+/// If the file is missing: tests of a stale or missing build are useless.
 pub fn built(path: &str) -> PathBuf {
     let file = top().join("target").join(path);
     assert!(file.exists(), "{} is missing: run `make programs` first", file.display());
     file
 }
 
-/// `insightd` or `insightd-compile`, of the profile that `INSIGHTD_PROFILE` names or else of the one that tests are built with.
+/// Returns the path of `insightd` or `insightd-compile`, built with the profile in `INSIGHTD_PROFILE`, by default `quick`.
 ///
 /// # Panics
-/// When it is not there.
+/// If the program is missing.
 pub fn program(name: &str) -> PathBuf {
     let profile = std::env::var("INSIGHTD_PROFILE");
     built(&format!("{}/{name}", profile.as_deref().unwrap_or("quick")))
 }
 
-/// The folder of the built components of `tests/guests`.
+/// Builds the components of `tests/guests` and returns their directory.
 ///
 /// # Panics
-/// When they do not build.
+/// If the build fails.
 pub fn guests() -> &'static Path {
     static FOLDER: OnceLock<PathBuf> = OnceLock::new();
     FOLDER.get_or_init(|| {
@@ -60,23 +60,23 @@ pub fn guests() -> &'static Path {
     })
 }
 
-/// One of the recorded nodes: `v1-cgroupfs` or `v2-systemd`.
+/// Returns the directory of a recorded node: `v1-cgroupfs` or `v2-systemd`.
 pub fn recording(name: &str) -> PathBuf {
     top().join("tests/fixtures/nodes").join(name)
 }
 
-/// Runs the agent to its end.
+/// Runs the agent until it exits.
 ///
 /// # Panics
-/// When it cannot be started.
+/// If it cannot be started.
 pub fn insightd(arguments: &[&str]) -> Output {
     Command::new(program("insightd")).args(arguments).output().expect("the agent starts")
 }
 
-/// Runs the agent and reads the events on its standard output.
+/// Runs the agent and parses the events on its standard output.
 ///
 /// # Panics
-/// When it fails or prints something else than one JSON object a line.
+/// If it fails, or prints anything other than one JSON object per line.
 pub fn events(arguments: &[&str]) -> Events {
     let output = insightd(arguments);
     let log = String::from_utf8_lossy(&output.stderr);
@@ -88,7 +88,7 @@ pub fn events(arguments: &[&str]) -> Events {
     Events::new(events.collect())
 }
 
-/// Says loudly that a test did not check anything, and why.
+/// Prints that a test was skipped, and the reason.
 pub fn skipped(test: &str, reason: &str) {
     eprintln!("SKIPPED: {test}: {reason}");
 }

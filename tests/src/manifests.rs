@@ -1,4 +1,4 @@
-//! The manifests of `deploy/` as kustomize renders them.
+//! Manifests of `deploy/` as rendered by kustomize.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use crate::top;
 
-/// A kubectl: `$KUBECTL`, the one that `tests/node/build` made, or the first on the path.
+/// Returns a kubectl: `$KUBECTL`, the one built by `tests/node/build`, or the first on the path.
 pub fn kubectl() -> Option<PathBuf> {
     let ours = top().join("target/node/bin/kubectl");
     let candidates = [std::env::var_os("KUBECTL").map(PathBuf::from), Some(ours), Some("kubectl".into())];
@@ -20,15 +20,15 @@ pub fn kubectl() -> Option<PathBuf> {
     })
 }
 
-/// Everything that one folder comes to.
+/// All objects rendered from one directory.
 #[derive(Debug)]
 pub struct Manifests(Vec<Value>);
 
 impl Manifests {
-    /// Renders a folder.
+    /// Renders a directory.
     ///
     /// # Panics
-    /// When kustomize refuses it.
+    /// If kustomize fails.
     pub fn render(kubectl: &Path, folder: &Path) -> Self {
         let output = Command::new(kubectl).arg("kustomize").arg(folder).output().expect("kubectl starts");
         let error = String::from_utf8_lossy(&output.stderr);
@@ -37,26 +37,26 @@ impl Manifests {
         Self(serde_saphyr::from_multiple(&text).expect("kustomize writes YAML"))
     }
 
-    /// All objects.
+    /// Returns all objects.
     pub fn objects(&self) -> &[Value] {
         &self.0
     }
 
-    /// All objects of a kind.
+    /// Returns all objects of a kind.
     pub fn of_kind(&self, kind: &str) -> impl Iterator<Item = &Value> {
         self.0.iter().filter(move |object| object["kind"] == kind)
     }
 
-    /// One object.
+    /// Returns one object.
     ///
     /// # Panics
-    /// When it is not there.
+    /// If it does not exist.
     pub fn get(&self, kind: &str, name: &str) -> &Value {
         let found = self.of_kind(kind).find(|object| object["metadata"]["name"] == name);
         found.unwrap_or_else(|| panic!("there is no {kind} {name}"))
     }
 
-    /// Pod templates, each with the kind and name of what has it.
+    /// Returns the pod templates, each with kind and name of its owner.
     pub fn pod_templates(&self) -> impl Iterator<Item = (String, &Value)> {
         self.0.iter().filter_map(|object| {
             let spec = object.pointer("/spec/template/spec")?;
@@ -65,20 +65,20 @@ impl Manifests {
     }
 }
 
-/// The text of a value, empty if it is none.
+/// Returns the text of a value, empty if it is not a string.
 pub fn text(value: &Value) -> &str {
     value.as_str().unwrap_or_default()
 }
 
-/// The elements of a list, none if it is no list.
+/// Returns the elements of a list, empty if the value is not a list.
 pub fn list(value: &Value) -> &[Value] {
     value.as_array().map_or(&[], Vec::as_slice)
 }
 
-/// The files of a ConfigMap, text and binary.
+/// Returns the files of a ConfigMap, text and binary.
 ///
 /// # Panics
-/// When binary data is not base64.
+/// If binary data is not valid base64.
 pub fn files(config_map: &Value) -> Vec<(String, Vec<u8>)> {
     let part = |key: &str| config_map[key].as_object().cloned().unwrap_or_default();
     let plain = part("data").into_iter().map(|(name, data)| (name, text(&data).as_bytes().to_vec()));

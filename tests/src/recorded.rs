@@ -1,4 +1,4 @@
-//! A recorded node, read without any of the agent's code: what its figures are compared with.
+//! A recorded node, read independently of the agent's code, as the reference for comparisons.
 
 use std::fs;
 use std::path::PathBuf;
@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::cadvisor::{self, Sample};
 
-/// One recording under `tests/fixtures/nodes/`.
+/// A recording under `tests/fixtures/nodes/`.
 #[derive(Debug)]
 pub struct Recorded {
     folder: PathBuf,
@@ -18,29 +18,29 @@ impl Recorded {
     /// Opens `v1-cgroupfs` or `v2-systemd`.
     ///
     /// # Panics
-    /// When the recording is not there or has no readable manifest.
+    /// If the recording is missing or has no readable manifest.
     pub fn open(name: &str) -> Self {
         let folder = crate::recording(name);
         let text = fs::read(folder.join("manifest.json")).expect("a recording has a manifest");
         Self { folder, manifest: serde_json::from_slice(&text).expect("the manifest is JSON") }
     }
 
-    /// The folder, for `--host-root`.
+    /// Returns the directory, for `--host-root`.
     pub fn folder(&self) -> &str {
         self.folder.to_str().expect("the checkout's path is UTF-8")
     }
 
-    /// Whether its cgroups are version 2.
+    /// Returns true if the node has cgroup v2.
     pub fn is_v2(&self) -> bool {
         self.manifest["cgroup_version"] == 2
     }
 
-    /// Nanoseconds between the two moments.
+    /// Returns the nanoseconds between the two frames.
     pub fn elapsed_ns(&self) -> u64 {
         self.moment_clock(1, "monotonic_ns") - self.moment_clock(0, "monotonic_ns")
     }
 
-    /// When reading the host files of a moment (0 or 1) began and ended, milliseconds since the Unix epoch.
+    /// Returns when reading the host files of a frame (0 or 1) began and ended, in milliseconds since the Unix epoch.
     pub fn read_unix_ms(&self, moment: usize) -> (u64, u64) {
         let read = &self.manifest["moments"][moment]["read"]["host"];
         let at =
@@ -52,34 +52,34 @@ impl Recorded {
         self.manifest["moments"][moment][clock].as_u64().expect("each moment has its clocks")
     }
 
-    /// A file of a moment (0 or 1), by its path on the recorded host or below `kubelet/`.
+    /// Returns a file of a frame (0 or 1), by its path on the recorded host or below `kubelet/`.
     pub fn file(&self, moment: usize, path: &str) -> Option<String> {
         let root = self.manifest["moments"][moment]["root"].as_str().expect("each moment has its root");
         fs::read_to_string(self.folder.join(root).join(path.trim_start_matches('/'))).ok()
     }
 
-    /// cAdvisor's samples in a moment.
+    /// Returns cAdvisor's samples of a frame.
     ///
     /// # Panics
-    /// When the recording lacks them.
+    /// If the recording lacks them.
     pub fn cadvisor(&self, moment: usize) -> Vec<Sample> {
         cadvisor::parse(
             &self.file(moment, "kubelet/cadvisor.txt").expect("a recording has cAdvisor's answer"),
         )
     }
 
-    /// The answer of statfs for a mount point in a moment.
+    /// Returns the result of statfs for a mount point in a frame.
     pub fn statfs(&self, moment: usize, mount_point: &str) -> &Value {
         &self.manifest["moments"][moment]["statfs"][mount_point]
     }
 
-    /// A file of a cgroup, `controller` being its hierarchy on version 1.
+    /// Returns a file of a cgroup; `controller` is its hierarchy on cgroup v1.
     pub fn cgroup_file(&self, moment: usize, controller: &str, cgroup: &str, file: &str) -> Option<String> {
         let controller = if self.is_v2() { String::new() } else { format!("/{controller}") };
         self.file(moment, &format!("/sys/fs/cgroup{controller}{}/{file}", cgroup.trim_end_matches('/')))
     }
 
-    /// `key value` of a cgroup's file.
+    /// Returns the value of a `key value` line in a cgroup's file.
     pub fn cgroup_key(
         &self,
         moment: usize,
@@ -93,12 +93,12 @@ impl Recorded {
         line.trim().parse().ok()
     }
 
-    /// A cgroup's file that holds one number.
+    /// Returns the number in a cgroup's file with a single number.
     pub fn cgroup_number(&self, moment: usize, controller: &str, cgroup: &str, file: &str) -> Option<u64> {
         self.cgroup_file(moment, controller, cgroup, file)?.trim().parse().ok()
     }
 
-    /// CPU time of a cgroup, nanoseconds: `total`, `user` or `system`.
+    /// Returns a cgroup's CPU time in nanoseconds: `total`, `user` or `system`.
     pub fn cpu_ns(&self, moment: usize, cgroup: &str, which: &str) -> Option<u64> {
         match (self.is_v2(), which) {
             (false, "total") => self.cgroup_number(moment, "cpuacct", cgroup, "cpuacct.usage"),
@@ -112,7 +112,7 @@ impl Recorded {
         }
     }
 
-    /// A line of a cgroup's `memory.stat`, under its name on version 1 or version 2.
+    /// Returns a value of a cgroup's `memory.stat`, by its name on cgroup v1 or v2.
     pub fn memory_stat(&self, moment: usize, cgroup: &str, v1: &str, v2: &str) -> Option<u64> {
         self.cgroup_key(moment, "memory", cgroup, "memory.stat", if self.is_v2() { v2 } else { v1 })
     }

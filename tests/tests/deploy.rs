@@ -1,5 +1,5 @@
-//! The manifests of `deploy/`, without a cluster: what is rendered fits together, asks for no more than it says, and what it
-//! configures is taken by the agent.
+//! Tests of the manifests of `deploy/`, without a cluster: the rendered objects are consistent, request only the declared
+//! permissions, and contain a configuration that the agent accepts.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -11,14 +11,14 @@ use insightd_tests::manifests::{Manifests, files, kubectl, list, text};
 use insightd_tests::{built, program, skipped, top};
 use serde_json::{Value, json};
 
-/// Bound of a ConfigMap, bytes of its data.
+/// Maximum bytes of a ConfigMap's data.
 const CONFIG_MAP_BYTES: usize = 1 << 20;
 
-/// Folders that an operator applies, and one that he could write.
+/// The directories that operators apply, and an example of their own.
 const FOLDERS: [&str; 5] =
     ["base", "overlays/cluster-role", "overlays/own-transform", "overlays/old", "overlays/cloudwatch"];
 
-/// All folders, rendered once; None, loudly, without kubectl.
+/// Renders all directories once; returns `None`, with a message, without kubectl.
 fn rendered(test: &str) -> Option<&'static [Manifests; 5]> {
     static RENDERED: OnceLock<Option<[Manifests; 5]>> = OnceLock::new();
     let rendered = RENDERED.get_or_init(|| kubectl().map(|kubectl| render(&kubectl))).as_ref();
@@ -33,7 +33,7 @@ fn render(kubectl: &Path) -> [Manifests; 5] {
     let deploy = copy.path().join("deploy");
     let status = Command::new("cp").arg("-r").arg(top().join("deploy")).arg(&deploy).status();
     assert!(status.expect("cp starts").success());
-    // What a team would put there; any component serves.
+    // A component of the operator; any component will do.
     let team = deploy.join("overlays/own-transform/transforms");
     fs::create_dir_all(&team).expect("can be made");
     fs::copy(built("transforms/utilization.wasm"), team.join("team.wasm")).expect("can be copied");
@@ -44,7 +44,7 @@ fn render(kubectl: &Path) -> [Manifests; 5] {
     FOLDERS.map(|folder| Manifests::render(kubectl, &deploy.join(folder)))
 }
 
-/// `kind`, `namespace` and `name` of everything that is named by another object.
+/// Returns kind, namespace and name of every object that another object references.
 fn references(manifests: &Manifests) -> Vec<(&'static str, Value, Value)> {
     let mut named = Vec::new();
     for binding in manifests.of_kind("RoleBinding").chain(manifests.of_kind("ClusterRoleBinding")) {
@@ -85,7 +85,7 @@ fn what_is_named_is_there() {
         }
         let namespaces: BTreeSet<&str> =
             manifests.objects().iter().map(|object| text(&object["metadata"]["namespace"])).collect();
-        // Where events of nodes are, and where all else is.
+        // The namespace of events about nodes, and the namespace of everything else.
         assert_eq!(namespaces, BTreeSet::from(["", "amazon-cloudwatch", "default"]));
     }
 }
@@ -117,7 +117,7 @@ fn config_maps_fit_and_the_agent_takes_the_configuration() {
     }
 }
 
-/// `insightd check`, with the components of the ConfigMaps where the pod has them.
+/// Runs `insightd check` with the components of the ConfigMaps mounted as in the pod.
 fn check(folder: &Path, configuration: &str) {
     let compiler = program("insightd-compile");
     let (said, error) = run_check(folder, configuration, &compiler);
@@ -141,7 +141,7 @@ fn shipped_components_need_no_compiler() {
     let none = folder.path().join("no-compiler");
     let (said, error) = run_check(folder.path(), &configuration, &none);
     assert!(said.contains(": ok, set "), "{said}{error}");
-    // An empty section of its own makes it another file.
+    // An additional empty custom section makes it a different file.
     let emf = transforms.join("emf.wasm");
     let shipped = fs::read(&emf).expect("is there");
     fs::write(&emf, [&shipped[..], &[0, 1, 0]].concat()).expect("can be written");
@@ -149,7 +149,7 @@ fn shipped_components_need_no_compiler() {
     assert!(error.contains("no-compiler"), "{error}");
 }
 
-/// What it says, and what is wrong.
+/// Runs `insightd check`; returns its standard output and standard error.
 fn run_check(folder: &Path, configuration: &str, compiler: &Path) -> (String, String) {
     let mounted = "transforms_dir: /etc/insightd/transforms\n";
     assert!(configuration.contains(mounted), "{configuration}");
@@ -191,7 +191,7 @@ fn pods_have_no_more_than_they_need() {
                 for mount in list(&container["volumeMounts"]) {
                     let volume = paths.iter().find(|volume| volume["name"] == mount["name"]);
                     let path = volume.map_or("", |volume| text(&volume["hostPath"]["path"]));
-                    // Of the host, one folder of its own can be written to, and where mounts come later they are seen.
+                    // Only one directory of the host is writable, and mounts added later to the host's root are visible.
                     assert!(mount["readOnly"] == true || path == "/var/lib/insightd", "{what}: {mount}");
                     assert!(path != "/" || mount["mountPropagation"] == "HostToContainer", "{what}: {mount}");
                 }
@@ -200,7 +200,8 @@ fn pods_have_no_more_than_they_need() {
     }
 }
 
-/// Rights of a service account: `verb resource`, and `resource/name` where it is restricted to a name.
+/// Returns the permissions of a service account: `VERB RESOURCE`, followed by the resource names if it is restricted to
+/// some.
 fn rights(manifests: &Manifests, account: &str) -> BTreeSet<String> {
     let mut rights = BTreeSet::new();
     for binding in manifests.of_kind("RoleBinding").chain(manifests.of_kind("ClusterRoleBinding")) {

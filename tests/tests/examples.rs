@@ -1,11 +1,11 @@
-//! The components that are not in the default chain, in it: on a recorded node, through the release binary.
+//! Tests of a chain with the components that are not part of the default chain: on a recorded node, with the built binary.
 
 use std::fs;
 
 use insightd_tests::{Recorded, built, events, program};
 use serde_json::Value;
 
-/// A ratio by `script` of raw figures, a team by `cost-labels`, two pods left by `topk`.
+/// Returns a configuration with a ratio of raw metrics by `script`, a team by `cost-labels`, and two pods kept by `topk`.
 fn config() -> String {
     let (compiler, transforms) = (program("insightd-compile"), built("transforms"));
     format!(
@@ -75,7 +75,7 @@ fn the_chain_with_all_examples() {
 
         let node = plain.only("Node");
         for pod in found.of_type("Pod") {
-            // `node_memory_limit` is the machine's memory, which the ratio is to.
+            // `node_memory_limit` is the machine's memory, the base of the ratio.
             let share = number(pod, "pod_memory_usage") / number(node, "node_memory_limit") * 100.0;
             assert_eq!(number(pod, "pod_memory_share"), share, "{name}");
             assert!(pod["pod_memory_rss"].is_null(), "{name}: dropped");

@@ -1,4 +1,4 @@
-//! The golden cases of the shipped transforms against their wasm, through the command that authors use.
+//! Golden cases of the shipped transforms, run against their wasm with the command for component authors.
 
 use insightd_tests::{built, insightd, top};
 

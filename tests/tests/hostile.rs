@@ -1,5 +1,5 @@
-//! Hostile components inside the whole agent: the node's events go on at every tick, in time, and memory comes back.
-//! Which limit stops what is tested in `host/sandbox/tests`; here the same component stands in a live pipeline.
+//! Tests of hostile components inside the whole agent: the node's events continue, and no batch is dropped. The individual
+//! limits are tested in `host/sandbox/tests`; here the same component is part of a live pipeline.
 
 use std::fs;
 use std::io::{BufRead, BufReader, Read};
@@ -16,7 +16,8 @@ fn resident_kib(agent: &Child) -> u64 {
     line.split_whitespace().nth(1).and_then(|figure| figure.parse().ok()).expect("a figure in KiB")
 }
 
-/// Runs the agent with the hostile component between `decorate` and `utilization`; what it logged.
+/// Runs the agent with the hostile component between `decorate` and `utilization`; returns its log and its resident memory
+/// in KiB.
 fn run(habit: &str) -> (Vec<Value>, u64) {
     let folder = tempfile::tempdir().expect("a folder");
     fs::copy(guests().join("guest_stage.wasm"), folder.path().join("hostile.wasm")).expect("can be copied");
@@ -147,13 +148,13 @@ fn a_shutdown_waits_for_no_call() {
     let log: String = lines.map(|line| line + "\n").collect();
     rest.join().expect("the reader ends");
     assert!(agent.wait().expect("the agent ends").success(), "{log}");
-    // Not by its own limits, which would have ended it later.
+    // Stopped by the shutdown, not by its own limits, which would have ended it later.
     let said = log.lines().find(|line| line.contains("no version of this stage works"));
     assert!(said.is_some_and(|line| line.contains("CPU time") && !line.contains("limit is 60s")), "{log}");
     assert!(!log.contains("component failed"), "a shutdown is nobody's fault: {log}");
 }
 
-/// Data of some pods makes every version of a component fail: all others are reported on the same tick, wholly.
+/// Data of some pods makes every version of a component fail: all other pods are reported completely on the same tick.
 #[test]
 fn poisoned_pods_cost_only_themselves() {
     let recording = recording("v1-cgroupfs");

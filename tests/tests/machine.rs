@@ -1,4 +1,4 @@
-//! The release binary on this machine: its figures against /proc and statfs, read beside it.
+//! Tests of the binary on this machine: its metrics compared with /proc and statfs.
 
 use std::collections::BTreeSet;
 use std::ffi::CString;
@@ -29,7 +29,7 @@ fn statfs(path: &str) -> libc::statfs {
     unsafe { answer.assume_init() }
 }
 
-/// Bytes received by each interface, as the kernel prints them.
+/// Returns the bytes received by each interface, as printed by the kernel.
 fn rx_bytes() -> Vec<(String, f64)> {
     let text = fs::read_to_string("/proc/1/net/dev").or_else(|_| fs::read_to_string("/proc/net/dev"));
     let text = text.expect("net/dev is readable");
@@ -56,7 +56,8 @@ fn node_figures_agree_with_proc() {
     assert!((0.0..=110.0).contains(&utilization), "node_cpu_utilization is {utilization}");
     let expected = number(node, "node_cpu_usage_total") / (cores * 1000.0) * 100.0;
     assert!((utilization - expected).abs() < 1e-9, "{utilization} is not {expected}");
-    // The root cgroup's working set and MemAvailable count differently (slab, kernel stacks); both see the same machine.
+    // The root cgroup's working set and MemAvailable are counted differently (slab, kernel stacks), so only their range is
+    // compared.
     let used = meminfo("MemTotal") - before.min(after);
     let working_set = number(node, "node_memory_working_set");
     assert!(working_set > 0.0 && working_set < meminfo("MemTotal"), "working set {working_set}, used {used}");
@@ -81,7 +82,7 @@ fn file_systems_agree_with_statfs() {
         let capacity = answer.f_blocks as f64 * unit;
         assert_eq!(number(event, "node_filesystem_capacity"), capacity, "{device} at {point}");
         assert_eq!(number(event, "node_filesystem_inodes"), answer.f_files as f64, "{device} at {point}");
-        // Others write meanwhile: a thousandth of the capacity is far more than a second's work.
+        // Other processes write meanwhile: a thousandth of the capacity is far more than they write in a second.
         let usage = capacity - answer.f_bfree as f64 * unit;
         let found = number(event, "node_filesystem_usage");
         assert!((found - usage).abs() <= capacity / 1000.0, "{device}: usage {found}, statfs says {usage}");
@@ -105,7 +106,7 @@ fn interfaces_are_those_of_the_kernel() {
         let event = events.find("NodeNet", |event| event["interface"] == name.as_str());
         let event = event.unwrap_or_else(|| panic!("no NodeNet event for {name}"));
         let rate = number(event, "node_interface_network_rx_bytes");
-        // The sample's two readings lie between ours, at least a fifth of a second apart.
+        // Both readings of the sample lie between the two of this test, at least a fifth of a second apart.
         let bound = (bytes_after - bytes_before) / 0.2;
         assert!(rate >= 0.0 && rate <= bound, "{name}: {rate} bytes a second, at most {bound} were possible");
     }

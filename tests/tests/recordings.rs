@@ -1,8 +1,8 @@
-//! The release binary on the two recorded nodes, against what cAdvisor and the kubelet said in the same moments.
+//! Tests of the binary on the two recorded nodes, compared with the recorded data of cAdvisor and the kubelet.
 //!
-//! cAdvisor reads each cgroup in its own rhythm, up to half a minute before the moment of the recording. So a figure of
-//! ours is either equal to its figure, or it lies where the moment of reading puts it: `tests/recorder/README.md` derives the
-//! rules. The table that each test prints counts how many figures were equal, between, and moved.
+//! cAdvisor reads each cgroup at its own intervals, up to half a minute before the frame was recorded. So a value of the
+//! agent is either equal to cAdvisor's, or differs as the time of reading explains: `tests/recorder/README.md` derives the
+//! rules. The table printed by each test counts equal, between, and moved values.
 
 use std::collections::BTreeMap;
 
@@ -10,13 +10,13 @@ use insightd_tests::cadvisor::Sample;
 use insightd_tests::{Events, Recorded, events};
 use serde_json::Value;
 
-/// cAdvisor stamps a sample before it reads the network files; in between pass some milliseconds.
+/// cAdvisor timestamps a sample some milliseconds before it reads the network files.
 const STAMP_SLACK_MS: u64 = 100;
 
-/// Key and value of a label of cAdvisor's.
+/// Key and value of a cAdvisor label.
 type Label = (&'static str, &'static str);
 
-/// Per metric: equal, between our two readings, moved between the moments of reading.
+/// Counts per metric: equal, between the agent's two readings, moved between the times of reading.
 #[derive(Default)]
 struct Tally(BTreeMap<String, [usize; 3]>);
 
@@ -33,7 +33,7 @@ impl Tally {
     }
 }
 
-/// One thing that cAdvisor and we report: its event, its cgroup, the prefix of its metrics.
+/// A subject that cAdvisor and the agent report: event, cgroup and prefix of the metrics.
 struct Subject<'a> {
     event: &'a Value,
     cgroup: String,
@@ -44,7 +44,7 @@ fn run(recorded: &Recorded) -> Events {
     events(&["run", "--once", "--host-root", recorded.folder()])
 }
 
-/// Pairs each cgroup of cAdvisor's that is a node's, a pod's or a container's with our event.
+/// Pairs each cgroup of cAdvisor that belongs to a node, pod or container with the agent's event.
 fn subjects<'a>(samples: &[Sample], events: &'a Events) -> Vec<Subject<'a>> {
     let mut subjects = Vec::new();
     for sample in samples.iter().filter(|sample| sample.name == "container_cpu_usage_seconds_total") {
@@ -78,14 +78,15 @@ fn subjects<'a>(samples: &[Sample], events: &'a Events) -> Vec<Subject<'a>> {
     subjects
 }
 
-/// Whether the last part of the path names a container: 64 hexadecimal digits.
+/// Returns true if the last part of the path names a container: 64 hexadecimal digits.
 fn is_container_cgroup(cgroup: &str) -> bool {
     let last = cgroup.rsplit('/').next().unwrap_or("").trim_end_matches(".scope");
     let id = last.rsplit('-').next().unwrap_or("");
     id.len() == 64 && id.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
-/// `h1 <= c2 <= h2`, as far as the stamp of `c2` lies between the two moments.
+/// Checks that cAdvisor's value lies between the two readings, if its timestamp lies between the two frames. Returns the
+/// column of [`Tally`].
 fn check_counter(
     what: &str,
     recorded: &Recorded,
@@ -93,7 +94,7 @@ fn check_counter(
     sample: &Sample,
     scale: f64,
 ) -> usize {
-    // cAdvisor prints seconds as a float: one nanosecond and a few of its last digits are lost.
+    // cAdvisor prints seconds as a float: one nanosecond and a few of the last digits are lost.
     let theirs = sample.value * scale;
     let tolerance = 1.0 + theirs * 1e-15;
     let stamp = sample.time_unix_ms.expect("cAdvisor stamps its samples");
@@ -120,7 +121,8 @@ fn sample_of<'a>(
     })
 }
 
-/// Rates of CPU and page faults: ours are the difference of the recorded files, theirs lies between the two readings.
+/// Checks rates of CPU and page faults: the agent's equal the difference of the recorded files, cAdvisor's counter lies
+/// between the two readings.
 fn check_rates(recorded: &Recorded, subject: &Subject<'_>, samples: &[Sample], tally: &mut Tally) {
     let elapsed_ns = recorded.elapsed_ns() as f64;
     let cgroup = &subject.cgroup;
@@ -160,7 +162,8 @@ fn check_rates(recorded: &Recorded, subject: &Subject<'_>, samples: &[Sample], t
             continue;
         };
         let published = subject.event[&metric].as_f64().unwrap_or_else(|| panic!("{what} is missing"));
-        // On cgroup v1 a pod's faults come from the hierarchy, not from its own (missing) processes: docs/differences.md, Q7.
+        // On cgroup v1 a pod's faults come from the hierarchy, because its cgroup has no processes of its own:
+        // docs/differences.md, Q7.
         if !(which.starts_with("pg") && !recorded.is_v2() && subject.prefix != "container") {
             let expected = (after as f64 - before as f64) / elapsed_ns * multiplier;
             assert_eq!(published, expected, "{what}");
@@ -171,7 +174,7 @@ fn check_rates(recorded: &Recorded, subject: &Subject<'_>, samples: &[Sample], t
     }
 }
 
-/// Gauges of memory: ours are the recorded files; theirs are equal where the cgroup stood still.
+/// Checks memory gauges: the agent's equal the recorded files, cAdvisor's are equal if the cgroup was idle.
 fn check_memory(recorded: &Recorded, subject: &Subject<'_>, samples: &[Sample], tally: &mut Tally) {
     let cgroup = &subject.cgroup;
     let idle = recorded.cpu_ns(0, cgroup, "total") == recorded.cpu_ns(1, cgroup, "total");
@@ -217,13 +220,13 @@ fn check_memory(recorded: &Recorded, subject: &Subject<'_>, samples: &[Sample], 
 fn memory_usage(recorded: &Recorded, moment: usize, cgroup: &str) -> Option<u64> {
     let file = if recorded.is_v2() { "memory.current" } else { "memory.usage_in_bytes" };
     recorded.cgroup_number(moment, "memory", cgroup, file).or_else(|| {
-        // The root of version 2 has no `memory.current`.
+        // The root cgroup of v2 has no `memory.current`.
         let stat = |key| recorded.memory_stat(moment, cgroup, key, key);
         Some(stat("anon")? + stat("file")?)
     })
 }
 
-/// Interfaces of pods: the sandbox's in cAdvisor, any process of the pod's in ours.
+/// Checks interfaces of pods: cAdvisor reads those of the sandbox, the agent those of any process of the pod.
 fn check_network(recorded: &Recorded, events: &Events, samples: [&[Sample]; 2], tally: &mut Tally) {
     for (suffix, family) in [
         ("rx_bytes", "container_network_receive_bytes_total"),
@@ -247,7 +250,7 @@ fn check_network(recorded: &Recorded, events: &Events, samples: [&[Sample]; 2], 
             let Some(rate) = event[&metric].as_f64() else { panic!("{metric} is missing in {event}") };
             let grown = rate * recorded.elapsed_ns() as f64 / 1e9;
             if earlier.value == later.value {
-                // Nothing passed between cAdvisor's two samples; ours enclose them or touch them.
+                // Nothing passed between cAdvisor's two samples; the agent's readings enclose or touch them.
                 tally.count(&metric, if grown == 0.0 { 0 } else { 2 });
             } else {
                 assert!(
@@ -262,7 +265,7 @@ fn check_network(recorded: &Recorded, events: &Events, samples: [&[Sample]; 2], 
     }
 }
 
-/// File systems: statfs in ours, cAdvisor's own statfs in theirs.
+/// Checks file systems against recorded statfs results and cAdvisor's samples.
 fn check_filesystems(recorded: &Recorded, events: &Events, samples: &[Sample], tally: &mut Tally) {
     for event in events.of_type("NodeFS") {
         let device = event["device"].as_str().expect("a file system has its device");
@@ -284,7 +287,7 @@ fn check_filesystems(recorded: &Recorded, events: &Events, samples: &[Sample], t
     assert_eq!(event["node_filesystem_usage"].as_f64(), Some(used));
 }
 
-/// Containers' layers and limits: the kubelet's own figures.
+/// Checks container layers and the number of running pods against the kubelet's data.
 fn check_kubelet(recorded: &Recorded, events: &Events, tally: &mut Tally) {
     let text = recorded.file(1, "kubelet/summary.json").expect("a recording has the summary");
     let summary: Value = serde_json::from_str(&text).expect("the summary is JSON");

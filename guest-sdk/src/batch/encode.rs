@@ -1,4 +1,4 @@
-//! From the edited batch back to columns.
+//! Conversion of the edited batch back to columns.
 
 use alloc::vec;
 use alloc::vec::Vec;
@@ -7,8 +7,8 @@ use super::{Batch, Table};
 use crate::columns::{Columns, NO_PARENT};
 
 impl Batch {
-    /// The batch as it goes back to the host. Removed entities are left out, with links to and from them; parents come
-    /// before their children. String ids stay what they were, so the table may hold strings that nothing uses any more.
+    /// Converts the batch to the columns that the host receives. Removed entities and the links from and to them are left
+    /// out; parents come before their children. String ids do not change, so the table may hold unused strings.
     pub fn into_columns(self) -> Columns {
         let tree = self.tree.into_inner();
         let order = tree.order();
@@ -31,7 +31,7 @@ impl Batch {
             columns.entities.id.push(node.id);
             columns.entities.parent.push(position.get(node.parent as usize).copied().unwrap_or(NO_PARENT));
         }
-        // One table after the other: each makes room for the next.
+        // One table at a time: each is freed before the next is copied.
         let Columns { attributes: texts, gauges: figures, counters: readings, links, .. } = &mut columns;
         let table = self.attributes.into_inner();
         texts.reserve(table.capacity());
@@ -62,7 +62,7 @@ impl Batch {
     }
 }
 
-/// Appends the rows of all entities; the table is gone then.
+/// Appends the rows of all entities in `order`, then frees the table.
 fn copy<V: Copy>(
     table: Table<V>,
     order: &[u32],

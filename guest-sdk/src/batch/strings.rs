@@ -1,4 +1,4 @@
-//! The string table of a batch that is being edited: grows, never moves, so that `&str` live as long as the batch.
+//! String table of a batch under edit. Strings are added but never moved, so `&str` live as long as the batch.
 
 use alloc::boxed::Box;
 use alloc::string::String;
@@ -8,7 +8,7 @@ use core::cell::{Cell, OnceCell, RefCell};
 use crate::hash::hash;
 use crate::index::Index;
 
-/// Slots of the first block of added strings; each block is twice the one before.
+/// Slots of the first block of added strings; each block has twice as many as the previous one.
 const FIRST_BLOCK: usize = 64;
 /// Enough blocks for all ids: 64 × (2²⁷ − 1) > 2³².
 const BLOCKS: usize = 27;
@@ -19,7 +19,7 @@ pub(crate) struct Strings {
     ends: Vec<u32>,
     added: [OnceCell<Block>; BLOCKS],
     added_count: Cell<usize>,
-    /// Made on the first lookup by text: formatters and pure copies never need it.
+    /// Built by the first lookup by text: formatters and pure copies never need it.
     table: RefCell<Option<Index>>,
 }
 
@@ -65,7 +65,7 @@ impl Strings {
         id
     }
 
-    /// The table for the columns: old ids stay what they are.
+    /// Returns text and ends for the columns; existing ids do not change.
     #[inline(never)]
     pub(crate) fn into_columns(mut self) -> (String, Vec<u32>) {
         let (mut text, mut ends) = (core::mem::take(&mut self.text), core::mem::take(&mut self.ends));
@@ -105,7 +105,7 @@ impl Strings {
     }
 }
 
-/// Block and slot of the string that was added as number `index`.
+/// Returns block and slot of the added string number `index`.
 fn place(index: usize) -> (usize, usize) {
     let block = (index / FIRST_BLOCK + 1).ilog2() as usize;
     (block, index - FIRST_BLOCK * ((1 << block) - 1))

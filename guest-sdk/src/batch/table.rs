@@ -1,14 +1,14 @@
-//! Rows of one kind (attributes, gauges, …) of all entities in one arena, chained per entity.
+//! Rows of one type (attributes, gauges, …) of all entities in one arena, chained per entity.
 //!
-//! Chains make "give everything of this entity to that one" a matter of two links, and an append costs the same for any
-//! entity, whatever the order in which rows come.
+//! Chains make moving all rows of one entity to another a matter of two links, and an append costs the same for any
+//! entity, whatever the order of the rows.
 
 use alloc::vec;
 use alloc::vec::Vec;
 
 /// End of a chain.
 const NIL: u32 = u32::MAX;
-/// Rows that a new table has room for beyond its own, at most.
+/// Upper bound on the rows that a new table reserves beyond its own.
 const MOST_SPARE: usize = 16 * 1024;
 
 #[derive(Clone, Copy, Debug)]
@@ -23,7 +23,7 @@ struct Chain {
     head: u32,
     tail: u32,
     /// Bit `name % 128` of every name that was ever in the chain. String ids of names lie close together, so a clear
-    /// bit answers nearly every question about a name that is not there without a walk. Two words, as WebAssembly
+    /// bit answers nearly every lookup of an absent name without walking the chain. Two words, because WebAssembly
     /// calls a function for every shift of 128 bits.
     seen: [u64; 2],
 }
@@ -52,8 +52,8 @@ impl<V: Copy> Table<V> {
         Self { rows: Vec::new(), chains: Vec::new() }
     }
 
-    /// A table of rows as the columns have them. Of two rows with one name on one entity the last counts. Rows of
-    /// entities or names that do not exist, or without a value, are left out.
+    /// Builds a table from columns. The last of several rows with the same entity and name wins. Rows whose entity or name
+    /// does not exist, or that have no value, are left out.
     #[inline(never)]
     pub(crate) fn from_rows(
         count: usize,
@@ -66,11 +66,11 @@ impl<V: Copy> Table<V> {
         if names.is_empty() {
             return table;
         }
-        // Room for what transforms add; of a batch that is large, not so much that it takes the room of others.
+        // Room for rows that transforms add, bounded so that a large batch leaves memory for the other tables.
         table.rows.reserve_exact(names.len() + (names.len() / 2).min(MOST_SPARE));
         table.chains = vec![EMPTY; count];
-        // Per name, the entity (plus one) that had it last: finds doubles without a walk as long as rows of one entity
-        // follow each other, which is what hosts and `into_columns` write.
+        // Per name, the entity (plus one) that had it last: finds duplicates without walking chains as long as rows of one
+        // entity are adjacent, which is how hosts and `into_columns` write them.
         let mut last_owner = vec![0u32; strings];
         let mut run = NIL;
         let mut fresh = false;
@@ -92,7 +92,7 @@ impl<V: Copy> Table<V> {
         table
     }
 
-    /// Appends without a look at what is there.
+    /// Appends without looking for an existing row of that name.
     pub(crate) fn push(&mut self, entity: u32, name: u32, value: V) {
         let index = self.rows.len() as u32;
         self.rows.push(Row { name, next: NIL, value });
@@ -133,7 +133,7 @@ impl<V: Copy> Table<V> {
         false
     }
 
-    /// The row keeps its place; a row that has the new name already goes.
+    /// Renames a row in place and removes an existing row with the new name. Returns false if there is no row named `from`.
     pub(crate) fn rename(&mut self, entity: u32, from: u32, to: u32) -> bool {
         if from != to && self.position(entity, from).is_some() {
             self.remove(entity, to);
@@ -144,7 +144,7 @@ impl<V: Copy> Table<V> {
         true
     }
 
-    /// Gives all rows of `from` to `to`, behind what `to` has; where both have a name, the moved row counts.
+    /// Moves all rows of `from` behind those of `to`; a moved row replaces one with the same name.
     pub(crate) fn splice(&mut self, from: u32, to: u32) {
         let moved = self.chain(from);
         if from == to || moved.head == NIL {
@@ -170,17 +170,17 @@ impl<V: Copy> Table<V> {
         }
     }
 
-    /// Takes the chain off its entity; [`Table::step`] walks it.
+    /// Detaches the chain from its entity and returns its first position, for [`Table::step`].
     pub(crate) fn detach(&mut self, entity: u32) -> u32 {
         self.chains.get_mut(entity as usize).map_or(NIL, |chain| core::mem::replace(chain, EMPTY).head)
     }
 
-    /// Name at a detached position, and the position after it.
+    /// Returns the name at a detached position and the position after it.
     pub(crate) fn step(&self, position: u32) -> Option<(u32, u32)> {
         self.rows.get(position as usize).map(|row| (row.name, row.next))
     }
 
-    /// Puts a detached row back, unless a row of its name has appeared since.
+    /// Reattaches a detached row, unless the entity has a row of that name by now.
     pub(crate) fn reattach(&mut self, entity: u32, position: u32) {
         let name = self.rows[position as usize].name;
         if self.position(entity, name).is_none() {
@@ -198,7 +198,7 @@ impl<V: Copy> Table<V> {
         })
     }
 
-    /// Number of rows ever made: what a copy of the live ones has to have room for.
+    /// Number of rows ever appended: an upper bound for a copy of the live ones.
     pub(crate) fn capacity(&self) -> usize {
         self.rows.len()
     }

@@ -4,7 +4,7 @@ use alloc::vec::Vec;
 
 use crate::columns::{Entities, NO_PARENT};
 
-/// No entity; the same as the contract's "no parent".
+/// Index that stands for no entity; equal to the contract's "no parent".
 pub(crate) const NONE: u32 = NO_PARENT;
 
 #[derive(Clone, Copy, Debug)]
@@ -21,7 +21,7 @@ pub(crate) struct Node {
 #[derive(Debug, Default)]
 pub(crate) struct Tree {
     nodes: Vec<Node>,
-    /// Whether every parent still comes before its children; lost when an entity moves below a later one.
+    /// True while every parent precedes its children; false once an entity is moved below a later one.
     ordered: bool,
 }
 
@@ -64,7 +64,7 @@ impl Tree {
         entity
     }
 
-    /// Live children, in the order in which they came below their parent.
+    /// Iterates over the live children, in the order in which they were attached.
     pub(crate) fn children(&self, parent: u32) -> impl Iterator<Item = u32> + '_ {
         let mut next = self.node(parent).first_child;
         core::iter::from_fn(move || {
@@ -79,7 +79,7 @@ impl Tree {
         })
     }
 
-    /// Whether `entity` is `top` or below it.
+    /// Returns true if `entity` is `top` or one of its descendants.
     pub(crate) fn is_below(&self, mut entity: u32, top: u32) -> bool {
         while entity != NONE {
             if entity == top {
@@ -96,7 +96,7 @@ impl Tree {
         self.ordered &= parent == NONE || parent < entity;
     }
 
-    /// Marks `entity` and everything below it as gone; `gone` is told each of them.
+    /// Marks `entity` and all its descendants as removed and passes each of them to `gone`.
     pub(crate) fn remove(&mut self, entity: u32, mut gone: impl FnMut(u32)) {
         let mut pending = alloc::vec![entity];
         while let Some(entity) = pending.pop() {
@@ -106,7 +106,7 @@ impl Tree {
         }
     }
 
-    /// Live entities such that parents come before their children, otherwise in the order in which they were made.
+    /// Returns the live entities with parents before their children, otherwise in order of creation.
     pub(crate) fn order(&self) -> Vec<u32> {
         let mut order: Vec<u32> = Vec::with_capacity(self.nodes.len());
         if self.ordered {

@@ -1,4 +1,4 @@
-//! Whether a batch from the other side of the boundary keeps the rules of `wit/types.wit`.
+//! Validation of columns from the other side of the boundary against the rules of `wit/types.wit`.
 
 use alloc::format;
 use alloc::string::String;
@@ -7,14 +7,14 @@ use core::fmt;
 
 use super::{Columns, NO_PARENT};
 
-/// A broken rule: which column, which row, what was expected.
+/// A violated rule of the batch format: column, row and reason.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ColumnError {
-    /// Column in the words of `wit/types.wit`, such as `gauges.entity`.
+    /// Column as named in `wit/types.wit`, such as `gauges.entity`.
     pub column: &'static str,
-    /// Row, where the rule is about a row.
+    /// Row, if the rule applies to a single row.
     pub row: Option<usize>,
-    /// What is wrong, with the figures.
+    /// Error text, including the offending values.
     pub reason: String,
 }
 
@@ -30,10 +30,10 @@ impl fmt::Display for ColumnError {
 impl core::error::Error for ColumnError {}
 
 impl Columns {
-    /// Checks every rule of `wit/types.wit` in one pass over each column. Nothing is allocated unless a rule is broken.
+    /// Checks every rule of `wit/types.wit` in one pass over each column. Allocates only if a rule is violated.
     ///
     /// # Errors
-    /// The first broken rule: strings, then entities, then the other columns.
+    /// The first violated rule: strings, then entities, then the other columns.
     pub fn check(&self) -> Result<(), ColumnError> {
         self.check_strings()?;
         let strings = self.string_ends.len();
@@ -134,7 +134,7 @@ impl Columns {
         for (row, value) in self.gauges.value.iter().enumerate() {
             if !value.is_finite() {
                 let name = self.gauges.name.get(row).map_or("", |&name| self.string(name));
-                // Not `{value}`: it would link the whole number formatter into every component.
+                // Not `{value}`: that would link the whole float formatter into every component.
                 let value = if value.is_nan() { "NaN" } else { "an infinity" };
                 return Err(error("gauges.value", row, format!("{name} is {value}, not a finite number")));
             }
@@ -148,7 +148,7 @@ fn error(column: &'static str, row: usize, reason: String) -> ColumnError {
     ColumnError { column, row: Some(row), reason }
 }
 
-/// The columns of one record; the first one says how many rows there are.
+/// Checks that all columns of one record have as many rows as the first.
 fn same_length(columns: &[(&'static str, usize)]) -> Result<(), ColumnError> {
     let wanted = columns.first().map_or(0, |&(_, rows)| rows);
     match columns.iter().find(|&&(_, rows)| rows != wanted) {

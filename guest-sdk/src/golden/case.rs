@@ -1,4 +1,4 @@
-//! Cases on disk.
+//! Golden cases on disk.
 
 use std::fmt;
 use std::fs;
@@ -18,44 +18,44 @@ const ERROR: &str = "expected.error";
 const STATE_BEFORE: &str = "state.json";
 const STATE: &str = "expected.state.json";
 
-/// One case: a folder.
+/// A golden case, read from its directory.
 #[derive(Clone, Debug)]
 pub struct Case {
-    /// Name of the folder.
+    /// Name of the directory.
     pub name: String,
-    /// The folder.
+    /// Path of the directory.
     pub folder: PathBuf,
     /// Text for `configure`.
     pub config: String,
-    /// The batch that goes in.
+    /// Input batch.
     pub batch: Columns,
     /// Limits for a formatter.
     pub limits: Limits,
-    /// What is remembered before the call.
+    /// State before the call.
     pub state: Space,
-    /// What must come out; `None` where nobody has said it yet.
+    /// Expected outcome; `None` if no expectation is on disk yet.
     pub expected: Option<Expected>,
-    /// What must be remembered after it; `None` where it is what was before.
+    /// Expected state after the call; `None` if the state must not change.
     pub expected_state: Option<Space>,
 }
 
-/// What must come out of a case.
+/// Expected outcome of a case.
 #[derive(Clone, Debug)]
 pub enum Expected {
-    /// `expected.json`
+    /// Batch from `expected.json`.
     Batch(Box<Columns>),
-    /// `expected.events`, its text.
+    /// Text of `expected.events`.
     Events(String),
-    /// `expected.error`, its text.
+    /// Text of `expected.error`.
     Error(String),
 }
 
-/// Why a case cannot be read or written.
+/// A case that cannot be read or written.
 #[derive(Debug)]
 pub struct GoldenError {
-    /// The file or folder.
+    /// File or directory concerned.
     pub path: PathBuf,
-    /// What is wrong with it.
+    /// Error text.
     pub reason: String,
 }
 
@@ -67,10 +67,11 @@ impl fmt::Display for GoldenError {
 
 impl std::error::Error for GoldenError {}
 
-/// The cases in a folder, by name. A folder that is itself a case (it has a `batch.json`) gives that one.
+/// Returns the cases in a directory, sorted by name. A directory that is itself a case (it has a `batch.json`) yields
+/// that case alone.
 ///
 /// # Errors
-/// A folder that cannot be read or holds no case, and the first case that cannot be read.
+/// A directory that cannot be read or holds no case, and the first case that cannot be read.
 pub fn cases(folder: impl AsRef<Path>) -> Result<Vec<Case>, GoldenError> {
     let folder = folder.as_ref();
     if folder.join("batch.json").is_file() {
@@ -93,10 +94,10 @@ pub fn cases(folder: impl AsRef<Path>) -> Result<Vec<Case>, GoldenError> {
 }
 
 impl Case {
-    /// Reads a case.
+    /// Reads a case from its directory.
     ///
     /// # Errors
-    /// A file that is missing, cannot be read, or is not what it should be; more than one expectation.
+    /// A file that is missing, unreadable or malformed; more than one expectation.
     pub fn load(folder: impl AsRef<Path>) -> Result<Self, GoldenError> {
         let folder = folder.as_ref();
         let batch_path = folder.join("batch.json");
@@ -106,7 +107,7 @@ impl Case {
         let config_path = folder.join("config.json");
         let config = read(&config_path)?.unwrap_or_else(|| "{}".into());
         let expected = expected(folder)?;
-        // Where an error is expected already, the case may be about text that is no JSON.
+        // A case that expects an error may be about a configuration that is not JSON.
         if !matches!(expected, Some(Expected::Error(_)))
             && let Err(error) = json::parse(&config)
         {
@@ -124,12 +125,12 @@ impl Case {
         })
     }
 
-    /// What the call is given: the state of the case, within the default bounds.
+    /// State for the call: that of the case, within the default bounds.
     pub fn state(&self) -> State {
         State { space: Arc::new(self.state.clone()), bounds: Bounds::default() }
     }
 
-    /// Compares what came out with what must come out.
+    /// Compares an outcome with the expectation.
     ///
     /// # Errors
     /// The difference, line by line.
@@ -144,7 +145,7 @@ impl Case {
         Diff::between(file, &wanted, file_of(outcome), &found)
     }
 
-    /// Compares what is remembered after the call with what must be.
+    /// Compares the state after the call with the expected state.
     ///
     /// # Errors
     /// The difference, line by line.
@@ -153,7 +154,7 @@ impl Case {
         Diff::between(STATE, &wanted.to_json(), STATE, &after.to_json())
     }
 
-    /// Makes what is remembered after the call the expectation. Where it is what was before, there is no file.
+    /// Records the state after the call as the expectation. If the state did not change, the file is removed.
     ///
     /// # Errors
     /// A file that cannot be written or removed.
@@ -168,7 +169,7 @@ impl Case {
         fs::write(&path, after.to_json()).map_err(|error| failed(&path, &error))
     }
 
-    /// Makes what came out the expectation. A case that [`Case::check`] finds good keeps its file as it is.
+    /// Records an outcome as the expectation. If [`Case::check`] passes already, the file is left alone.
     ///
     /// # Errors
     /// Files that cannot be written or removed.
@@ -235,7 +236,7 @@ fn read(path: &Path) -> Result<Option<String>, GoldenError> {
     }
 }
 
-/// That it is not there is no error.
+/// Removes a file; a missing file is not an error.
 fn remove(path: &Path) -> Result<(), GoldenError> {
     match fs::remove_file(path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(failed(path, &error)),

@@ -1,4 +1,4 @@
-//! What came out of a case, and how it differs from what must.
+//! Outcomes of cases and their differences from the expectation.
 
 use std::fmt::{self, Write};
 
@@ -8,20 +8,20 @@ use crate::columns::Columns;
 use crate::payloads::Payloads;
 use crate::readable::{self, Style};
 
-/// What came out of a case, natively or from the component.
+/// Outcome of a case, native or from the component.
 #[derive(Clone, Debug)]
 #[expect(clippy::large_enum_variant, reason = "one at a time, in tests")]
 pub enum Outcome {
-    /// A transform's batch.
+    /// Batch returned by a transform.
     Batch(Columns),
-    /// A formatter's events.
+    /// Events returned by a formatter.
     Events(Payloads),
-    /// The error of `configure` or of the call.
+    /// Error of `configure` or of the call.
     Error(String),
 }
 
 impl Outcome {
-    /// The text of the expectation that this outcome meets.
+    /// Returns the text of the expectation that this outcome meets.
     pub fn text(&self) -> String {
         match self {
             Self::Batch(columns) => batch_text(columns),
@@ -31,12 +31,12 @@ impl Outcome {
     }
 }
 
-/// A difference between what must come out and what did.
+/// A difference between expected and actual outcome.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Diff {
     /// Name of the file that holds the expectation.
     pub file: &'static str,
-    /// What differs: lines of a unified diff, `-` expected, `+` found.
+    /// Lines of a unified diff, `-` expected, `+` found.
     pub lines: String,
 }
 
@@ -76,7 +76,7 @@ impl fmt::Display for Diff {
 
 impl std::error::Error for Diff {}
 
-/// Batches that say the same give the same text, whatever the order of their rows.
+/// Returns the same text for equivalent batches, whatever the order of their rows.
 pub(super) fn batch_text(columns: &Columns) -> String {
     readable::write(columns, Style { indented: true, sorted: true })
 }

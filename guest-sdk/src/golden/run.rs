@@ -1,4 +1,4 @@
-//! Running cases natively.
+//! Native execution of golden cases.
 
 use std::path::Path;
 
@@ -9,29 +9,29 @@ use crate::component::{Formatter, Transform, configure};
 use crate::settings::{ConfigError, Settings};
 use crate::state::{self, Space};
 
-/// Runs all cases of a folder through a transform; a relative folder is looked for in the crate that is tested. With
-/// `BLESS=1` in the environment, expectations that are not met are rewritten.
+/// Runs all cases in a directory through a transform; a relative path is resolved in the crate under test. With `BLESS=1`
+/// in the environment, expectations that are not met are rewritten.
 ///
 /// # Panics
-/// When a case differs or cannot be read: the message has all of them.
+/// If a case differs or cannot be read; the message lists all differences.
 pub fn run_transform<T: Transform>(folder: impl AsRef<Path>) {
     run(folder.as_ref(), process_with_state::<T>);
 }
 
-/// As [`run_transform`], for a formatter.
+/// Same as [`run_transform`], for a formatter.
 ///
 /// # Panics
-/// When a case differs or cannot be read.
+/// If a case differs or cannot be read.
 pub fn run_formatter<F: Formatter>(folder: impl AsRef<Path>) {
     run(folder.as_ref(), format_with_state::<F>);
 }
 
-/// What comes out of one case natively.
+/// Runs one case through a transform natively and returns its outcome.
 pub fn process<T: Transform>(case: &Case) -> Outcome {
     process_with_state::<T>(case).0
 }
 
-/// What comes out of one case natively, and what is remembered after it.
+/// Runs one case through a transform natively and returns its outcome and the state after it.
 pub fn process_with_state<T: Transform>(case: &Case) -> (Outcome, Space) {
     let call = |transform: T| {
         let batch = transform.process_owned(Batch::from_columns(case.batch.clone()))?;
@@ -42,12 +42,12 @@ pub fn process_with_state<T: Transform>(case: &Case) -> (Outcome, Space) {
     with_state(case, T::configure, call)
 }
 
-/// What comes out of one case natively.
+/// Runs one case through a formatter natively and returns its outcome.
 pub fn format<F: Formatter>(case: &Case) -> Outcome {
     format_with_state::<F>(case).0
 }
 
-/// What comes out of one case natively, and what is remembered after it.
+/// Runs one case through a formatter natively and returns its outcome and the state after it.
 pub fn format_with_state<F: Formatter>(case: &Case) -> (Outcome, Space) {
     let call = |formatter: F| {
         let payloads = formatter.format(&Batch::from_columns(case.batch.clone()), &case.limits)?;
@@ -57,7 +57,7 @@ pub fn format_with_state<F: Formatter>(case: &Case) -> (Outcome, Space) {
     with_state(case, F::configure, call)
 }
 
-/// Configures and calls as the host does: there is state in the call only, and what a failed call wrote is nothing.
+/// Configures and calls as the host does: state is available in the call only, and writes of a failed call are discarded.
 fn with_state<T>(
     case: &Case,
     make: impl FnOnce(&mut Settings) -> Result<T, ConfigError>,

@@ -1,16 +1,17 @@
-//! What a transform remembers, as JSON that people read and write.
+//! Human-readable JSON form of the state of a transform.
 
 use crate::json::{self, Value};
 use crate::state::Space;
 
-/// Key of an object that stands for bytes which are no JSON text as the SDK writes it.
+/// Key of an object that holds bytes in hexadecimal, for values that are not JSON text as the SDK writes it.
 const BYTES: &str = "bytes";
 
 impl Space {
-    /// Reads `{"KEY": VALUE, …}`: a value is kept as its JSON text, `{"bytes": "00ff"}` as those bytes.
+    /// Reads `{"KEY": VALUE, …}`: a value is stored as its JSON text, `{"bytes": "00ff"}` as those bytes.
     ///
     /// # Errors
-    /// What is no JSON, no object, or no even number of hexadecimal digits, with its place.
+    /// Text that is not a JSON object, or `bytes` that are not an even number of hexadecimal digits; with line and column
+    /// or the key.
     pub fn from_json(text: &str) -> Result<Self, String> {
         let entries = match json::parse(text).map_err(|error| error.to_string())? {
             Value::Object(entries) => entries,
@@ -26,7 +27,7 @@ impl Space {
         entries.into_iter().map(bytes).collect()
     }
 
-    /// What [`Space::from_json`] reads, a key a line, in the order of the keys.
+    /// Writes the form that [`Space::from_json`] reads: one key per line, in key order.
     pub fn to_json(&self) -> String {
         let mut out = Vec::from(*b"{");
         for (at, (key, value)) in self.iter().enumerate() {
@@ -55,7 +56,7 @@ fn canonical(value: &Value) -> Vec<u8> {
     out
 }
 
-/// The digits of an object that stands for bytes.
+/// Returns the hexadecimal digits of an object that holds bytes.
 fn raw(value: &Value) -> Option<&str> {
     match value {
         Value::Object(fields) => match &fields[..] {

@@ -1,7 +1,7 @@
-//! What `wit-bindgen` makes of the contract, once for each world.
+//! Bindings that `wit-bindgen` generates from the contract, one module per world.
 //!
-//! With `pub_export_macro` the section that says what a component exports is written where the export macro is used, so
-//! a component has the one world whose macro its author wrote; of the other one nothing is linked.
+//! With `pub_export_macro` the custom section that declares a component's exports is emitted where the export macro is
+//! used. A component therefore has only the world whose macro its author used; nothing of the other world is linked.
 #![allow(
     unsafe_code,
     missing_docs,
@@ -11,7 +11,7 @@
     reason = "generated"
 )]
 
-/// World `transform`.
+/// Bindings of the world `transform`.
 pub mod transform {
     wit_bindgen::generate!({
         path: "../wit",
@@ -23,7 +23,7 @@ pub mod transform {
     });
 }
 
-/// World `formatter`, with the types of the other one.
+/// Bindings of the world `formatter`, which reuses the types of the world `transform`.
 pub mod formatter {
     wit_bindgen::generate!({
         path: "../wit",

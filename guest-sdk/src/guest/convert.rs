@@ -1,4 +1,4 @@
-//! Between the records of the bindings and the SDK's own. Columns are moved, not copied.
+//! Conversions between the records of the bindings and the types of the SDK. Columns are moved, not copied.
 
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;

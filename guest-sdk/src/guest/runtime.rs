@@ -1,5 +1,5 @@
-//! What a component without `std` must bring itself: allocator, panic handler, the C functions that the compiler calls
-//! and the function through which the host puts arguments into its memory.
+//! Runtime of components without `std`: allocator, panic handler, the C functions that compiled code calls, and the
+//! function with which the host allocates memory for arguments.
 #![allow(unsafe_code, reason = "raw memory is what this module is about")]
 
 use alloc::alloc::{alloc, realloc};
@@ -14,29 +14,31 @@ use crate::log::{self, Level};
 #[global_allocator]
 static ALLOCATOR: WasmDynamicTalc = new_wasm_dynamic_allocator();
 
-/// Says that, not what or where. The message brings the formatting machinery of the standard library into each component,
-/// the place the table of all places: together a tenth of its size. Golden cases run natively as well, and say both.
+/// Logs only that the component panicked. The message would link the formatting machinery of the standard library into
+/// each component, and the location would add the table of all locations: together a tenth of its size. Golden cases
+/// also run natively, where a panic shows both.
 #[panic_handler]
 fn panic(_: &PanicInfo<'_>) -> ! {
     log::write(Level::Error, "panicked");
     unreachable()
 }
 
-/// Called by the host: memory for what it passes in, of the canonical ABI's `realloc`.
+/// Implements the canonical ABI's `realloc`: the host calls it for memory that holds arguments.
 ///
 /// # Safety
-/// As the canonical ABI says: `old` is null, or came from here with that length and alignment; `align` is a power of two.
+/// Required by the canonical ABI: `old` is null or was returned here for that length and alignment; `align` is a power
+/// of two.
 #[unsafe(export_name = "cabi_realloc")]
 unsafe extern "C" fn cabi_realloc(old: *mut u8, old_len: usize, align: usize, new_len: usize) -> *mut u8 {
     let memory = if old_len == 0 {
         if new_len == 0 {
             return core::ptr::without_provenance_mut(align);
         }
-        // SAFETY: `align` is a power of two and the length is not 0; a length that overflows when rounded up to the
-        // alignment does not fit a 32-bit memory either, and the allocator refuses it.
+        // SAFETY: `align` is a power of two and the length is not 0. The allocator refuses a length that overflows when
+        // rounded up to the alignment, as it does not fit a 32-bit memory either.
         unsafe { alloc(Layout::from_size_align_unchecked(new_len, align)) }
     } else {
-        // SAFETY: `old` was allocated here with this very layout.
+        // SAFETY: `old` was allocated here with the same layout.
         unsafe { realloc(old, Layout::from_size_align_unchecked(old_len, align), new_len) }
     };
     if memory.is_null() {
@@ -45,11 +47,11 @@ unsafe extern "C" fn cabi_realloc(old: *mut u8, old_len: usize, align: usize, ne
     memory
 }
 
-/// C's `memcmp`: on this target the compiler's own library leaves it to libc. Words of eight bytes while they are equal,
-/// as strings of a batch often share their start.
+/// Implements C's `memcmp`, which compiler-builtins leaves to libc on this target. Compares eight bytes at a time while
+/// they are equal, because strings of a batch often share a prefix.
 ///
 /// # Safety
-/// Both point to `len` readable bytes.
+/// Both pointers must be readable for `len` bytes.
 #[unsafe(no_mangle)]
 unsafe extern "C" fn memcmp(left: *const u8, right: *const u8, len: usize) -> i32 {
     let mut at = 0;
@@ -74,12 +76,12 @@ unsafe extern "C" fn memcmp(left: *const u8, right: *const u8, len: usize) -> i3
     0
 }
 
-/// C's `bcmp`, what the compiler makes of a comparison for equality.
+/// Implements C's `bcmp`, to which the compiler lowers comparisons for equality.
 ///
 /// # Safety
-/// As for [`memcmp`].
+/// Same as for [`memcmp`].
 #[unsafe(no_mangle)]
 unsafe extern "C" fn bcmp(left: *const u8, right: *const u8, len: usize) -> i32 {
-    // SAFETY: the caller's promise is the same.
+    // SAFETY: the caller's contract is the same.
     unsafe { memcmp(left, right, len) }
 }

@@ -1,15 +1,15 @@
-//! Decimal texts to `f64`, correctly rounded.
+//! Correctly rounded conversion of decimal text to `f64`.
 //!
-//! The standard library's own reader is faster and carries 17 KB of tables and code into every component; a component
-//! reads a handful of numbers, all of them in its configuration.
+//! The standard library's parser is faster but adds 17 KB of tables and code to every component, and a component reads
+//! only a handful of numbers, all of them in its configuration.
 
 use alloc::vec;
 use alloc::vec::Vec;
 
-/// Digits that can decide how a number is rounded; what follows them only says "a little more".
+/// Number of digits that can decide the rounding; of any further digits it only matters that one is not zero.
 const DECISIVE_DIGITS: usize = 800;
 
-/// Reads a number of JSON's grammar. Too large a one is infinite.
+/// Parses a number in JSON's grammar. A number that is too large becomes infinite.
 #[cold]
 #[inline(never)]
 pub(super) fn parse(text: &str) -> f64 {
@@ -34,7 +34,7 @@ fn clamped(exponent: &str) -> i32 {
     sign * digits.bytes().fold(0i32, |value, digit| (value * 10 + i32::from(digit - b'0')).min(100_000_000))
 }
 
-/// `digits` × 10^`exponent`.
+/// Returns `digits` × 10^`exponent`.
 #[cold]
 #[inline(never)]
 fn magnitude(digits: &[u8], exponent: i32) -> f64 {
@@ -46,7 +46,7 @@ fn magnitude(digits: &[u8], exponent: i32) -> f64 {
         _ => {}
     }
     if digits.len() <= 15 && exponent.unsigned_abs() <= 22 {
-        // Both are exact, so the one operation rounds correctly.
+        // Both operands are exact, so this one operation rounds correctly.
         let mantissa = digits.iter().fold(0u64, |value, &digit| value * 10 + u64::from(digit)) as f64;
         let power = (0..exponent.unsigned_abs()).fold(1.0, |power, _| power * 10.0);
         return if exponent < 0 { mantissa / power } else { mantissa * power };
@@ -73,11 +73,11 @@ fn magnitude(digits: &[u8], exponent: i32) -> f64 {
     divide(numerator, denominator)
 }
 
-/// The quotient, rounded to the nearest `f64`, ties to even.
+/// Returns the quotient, rounded to the nearest `f64`, ties to even.
 #[cold]
 #[inline(never)]
 fn divide(mut numerator: Big, mut denominator: Big) -> f64 {
-    // So that the whole part of the quotient has 60 or 61 bits: the 53 that a number keeps, and some to round by.
+    // Scales the quotient's integer part to 60 or 61 bits: the 53 of the mantissa, and some to round by.
     let shift = 60 - (numerator.bits() - denominator.bits());
     if shift >= 0 {
         numerator.shift_left(shift.unsigned_abs());
@@ -96,7 +96,7 @@ fn divide(mut numerator: Big, mut denominator: Big) -> f64 {
     let more = !numerator.0.is_empty();
 
     let bits = 64 - quotient.leading_zeros() as i32;
-    // Below the smallest normal number there is room for fewer bits.
+    // Subnormal numbers have fewer bits.
     let below_normal = (-1022 - (bits - 1 - shift)).max(0);
     let dropped = (bits - 53 + below_normal).min(63);
     let (mut mantissa, rest) = (quotient >> dropped, quotient & ((1 << dropped) - 1));
@@ -104,7 +104,7 @@ fn divide(mut numerator: Big, mut denominator: Big) -> f64 {
     if rest > half || (rest == half && (more || mantissa & 1 == 1)) {
         mantissa += 1;
     }
-    // A whole number of at most 53 bits times a power of two that leaves it representable: exact.
+    // An integer of at most 53 bits times a power of two that keeps it representable: exact.
     mantissa as f64 * power_of_two(dropped - shift)
 }
 
@@ -117,7 +117,7 @@ fn power_of_two(exponent: i32) -> f64 {
     }
 }
 
-/// A whole number, lowest word first, without leading zero words.
+/// An unsigned big integer, lowest word first, without leading zero words.
 #[derive(Default)]
 struct Big(Vec<u32>);
 
@@ -164,7 +164,7 @@ impl Big {
         self.trim();
     }
 
-    /// Takes `other` off where it is not larger; whether it did.
+    /// Subtracts `other` if it is not larger; returns true if it did.
     #[cold]
     #[inline(never)]
     fn subtract(&mut self, other: &Self) -> bool {

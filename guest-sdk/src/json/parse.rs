@@ -1,4 +1,4 @@
-//! From text to a value.
+//! JSON parser.
 
 use alloc::borrow::Cow;
 use alloc::string::String;
@@ -7,17 +7,17 @@ use core::fmt;
 
 use super::{Value, integer_text};
 
-/// Lists and objects within each other. Bounds the stack that a text may take; batches nest two levels per generation.
+/// Maximum nesting of lists and objects. Bounds the stack; batches nest two levels per generation of entities.
 const MAX_DEPTH: usize = 128;
 
-/// Where and why a text is no JSON.
+/// A JSON syntax error and its position.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Error {
-    /// From 1.
+    /// Line number, from 1.
     pub line: usize,
-    /// Characters from the start of the line, from 1.
+    /// Column in characters, from 1.
     pub column: usize,
-    /// What was expected.
+    /// Error text: the token that was expected.
     pub reason: String,
 }
 
@@ -28,7 +28,7 @@ impl fmt::Display for Error {
 }
 
 impl Error {
-    /// The message without the standard library's formatting, which a component does not carry.
+    /// Returns the message without the standard library's formatting, which components do not link.
     #[cold]
     pub(crate) fn text(&self) -> String {
         let (line, column) = (integer_text(self.line as u64), integer_text(self.column as u64));
@@ -38,11 +38,11 @@ impl Error {
 
 impl core::error::Error for Error {}
 
-/// Reads a whole text.
+/// Parses a whole text.
 ///
 /// # Errors
-/// Text that is no JSON, with line and column. Beyond the standard: a key that stands twice in one object, a number
-/// outside of the range of `f64`, nesting deeper than 128.
+/// Text that is not JSON, with line and column. Stricter than the standard: rejects a key that occurs twice in one
+/// object, a number outside of the range of `f64`, and nesting deeper than 128.
 pub fn parse(text: &str) -> Result<Value, Error> {
     let mut parser = Parser { text, at: 0 };
     let parsed = parser.value(0).and_then(|value| {
@@ -52,13 +52,13 @@ pub fn parse(text: &str) -> Result<Value, Error> {
     parsed.map_err(|reason| parser.error(reason))
 }
 
-/// Its functions are `cold`: a component reads one small text a call, so they are compiled for size.
+/// A recursive-descent parser. Its functions are `cold`, that is, compiled for size: a call reads one small text.
 struct Parser<'t> {
     text: &'t str,
     at: usize,
 }
 
-/// With the reason why not. Nearly all are fixed texts, which take no code to build.
+/// Result with the reason of failure. Nearly all reasons are static texts, which take no code to build.
 type Parsed<T> = Result<T, Cow<'static, str>>;
 
 impl Parser<'_> {
@@ -203,7 +203,7 @@ impl Parser<'_> {
         Ok(Value::Number(value))
     }
 
-    /// The text from `start` to here; both are at characters of ASCII.
+    /// Returns the text from `start` to the current position; both are at ASCII characters.
     fn since(&self, start: usize) -> &str {
         self.text.get(start..self.at).unwrap_or_default()
     }
@@ -291,7 +291,7 @@ impl Parser<'_> {
     }
 }
 
-/// The value of digits, where it fits.
+/// Returns the value of decimal digits, if it fits.
 fn integer(digits: &str) -> Option<u64> {
     digits.bytes().try_fold(0, |value: u64, digit| {
         let digit = u64::from(digit - b'0');

@@ -1,11 +1,11 @@
-//! From values to text.
+//! JSON writer.
 
 use alloc::string::String;
 use alloc::vec::Vec;
 
 use super::Value;
 
-/// Appends a string in quotes. Only what JSON requires is escaped.
+/// Appends a string in quotes. Escapes only what JSON requires.
 pub fn write_string(out: &mut Vec<u8>, text: &str) {
     const HEX: &[u8; 16] = b"0123456789abcdef";
     out.push(b'"');
@@ -33,7 +33,7 @@ pub fn write_string(out: &mut Vec<u8>, text: &str) {
 }
 
 /// Appends a number: the shortest text that reads back as the same `f64`, `5` and not `5.0`, with an exponent only below
-/// 1e-6 and from 1e21. What is not finite becomes `null`: JSON has no word for it.
+/// 1e-6 and from 1e21. A number that is not finite becomes `null`, because JSON cannot represent it.
 pub fn write_number(out: &mut Vec<u8>, value: f64) {
     if !value.is_finite() {
         out.extend_from_slice(b"null");
@@ -55,18 +55,18 @@ pub fn write_number(out: &mut Vec<u8>, value: f64) {
     }
 }
 
-/// Appends a whole number, exactly.
+/// Appends an unsigned integer, exactly.
 pub fn write_integer(out: &mut Vec<u8>, value: u64) {
     out.extend_from_slice(digits(value, &mut [0; 20]));
 }
 
-/// The text of a whole number. `to_string` would link the standard library's formatting into a component.
+/// Returns the text of an unsigned integer. `to_string` would link the standard library's formatting into a component.
 #[cold]
 pub fn integer_text(value: u64) -> String {
     digits(value, &mut [0; 20]).iter().copied().map(char::from).collect()
 }
 
-/// The text of a whole number, written into the end of `room`.
+/// Writes the text of an unsigned integer to the end of `room` and returns it.
 fn digits(mut value: u64, room: &mut [u8; 20]) -> &[u8] {
     let mut start = room.len();
     loop {
@@ -80,7 +80,7 @@ fn digits(mut value: u64, room: &mut [u8; 20]) -> &[u8] {
     &room[start..]
 }
 
-/// Lays out `-1.5e-7` or `12.0` anew: digits, and where the decimal point stands among them.
+/// Reformats a text such as `-1.5e-7` or `12.0`: extracts its digits and places the decimal point.
 fn write_decimal(out: &mut Vec<u8>, text: &str) {
     let (mantissa, exponent) = text.split_once('e').unwrap_or((text, "0"));
     let exponent: i32 = exponent.parse().unwrap_or(0);
@@ -119,7 +119,7 @@ fn write_decimal(out: &mut Vec<u8>, text: &str) {
     }
 }
 
-/// Appends a value without spaces.
+/// Appends a value without whitespace.
 pub fn write_value(out: &mut Vec<u8>, value: &Value) {
     match value {
         Value::Null => out.extend_from_slice(b"null"),

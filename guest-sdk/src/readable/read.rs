@@ -1,4 +1,4 @@
-//! From text to a batch.
+//! Parser for the readable form of batches.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -7,16 +7,16 @@ use crate::builder::{Builder, EntityId};
 use crate::columns::Columns;
 use crate::json::{self, Value};
 
-/// Why a text is no batch.
+/// An error in the readable form of a batch.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ReadableError {
-    /// It is no JSON.
+    /// The text is not JSON.
     Json(json::Error),
-    /// A value is not what its place asks for.
+    /// A value or key does not have the expected form.
     Value {
-        /// Where, such as `entities[0].gauges["cpu.shares"]`; empty for the whole text.
+        /// Path, such as `entities[0].gauges["cpu.shares"]`; empty for the whole text.
         path: String,
-        /// What was expected and what was found.
+        /// Error text: what was expected and what was found.
         reason: String,
     },
 }
@@ -57,7 +57,7 @@ pub(super) fn read(text: &str) -> Read<Columns> {
 #[derive(Default)]
 struct Reader {
     builder: Builder,
-    /// Entities of each kind and id, in the order of the text.
+    /// Entities of each kind and id, in text order.
     known: HashMap<(String, String), Vec<EntityId>>,
     links: Vec<Link>,
 }
@@ -72,7 +72,7 @@ struct Link {
 }
 
 impl Reader {
-    /// As deep as the JSON reader lets a text be nested.
+    /// Reads an entity and its children. The recursion is bounded by the nesting limit of the JSON reader.
     fn entity(&mut self, path: &str, value: Value, parent: Option<EntityId>) -> Read<()> {
         let mut fields = Fields::new(path, value)?;
         let kind = fields.required("kind", text_value)?;
@@ -133,7 +133,7 @@ impl Reader {
     }
 }
 
-/// An object that is read key by key.
+/// An object whose keys are taken one by one.
 struct Fields<'p> {
     path: &'p str,
     fields: Vec<(String, Value)>,

@@ -1,4 +1,4 @@
-//! From a batch to text.
+//! Writer for the readable form of batches.
 
 use std::collections::HashMap;
 
@@ -7,13 +7,13 @@ use crate::columns::Columns;
 use crate::entity::Entity;
 use crate::json;
 
-/// Levels that are indented; deeper ones stay at this one, so that a hostile chain of parents costs no quadratic text.
+/// Deepest indentation level. Deeper levels keep it, so that a hostile chain of parents does not cause quadratic output.
 const DEEPEST_INDENT: usize = 64;
 
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Style {
     pub(crate) indented: bool,
-    /// Names, links and siblings in alphabetical order: two batches that say the same then read the same.
+    /// Sorts names, links and siblings, so that equivalent batches have the same text.
     pub(crate) sorted: bool,
 }
 
@@ -29,7 +29,7 @@ pub(crate) fn write(columns: &Columns, style: Style) -> String {
     writer.whole_field("interval_ms", batch.interval_ms());
     writer.key("entities");
     writer.open(b'[');
-    // Not recursive: the depth of a batch is the other side's choice.
+    // Not recursive: the other side chooses the depth of a batch.
     let mut open = 0;
     for (at, &(entity, depth)) in order.iter().enumerate() {
         while open > depth {
@@ -60,8 +60,8 @@ pub(crate) fn write(columns: &Columns, style: Style) -> String {
     String::from_utf8_lossy(&writer.out).into_owned()
 }
 
-/// A batch finds double rows by the ids of their names. A table from the other side may hold one text under several ids,
-/// and an object of JSON has one place for it.
+/// Gives each name a single string id. A batch detects duplicate rows by the ids of their names, but a table from the
+/// other side may hold one text under several ids, and a JSON object holds each key once.
 fn with_one_id_a_name(columns: &Columns) -> Columns {
     let mut columns = columns.clone();
     let mut first_of = HashMap::new();
@@ -69,14 +69,14 @@ fn with_one_id_a_name(columns: &Columns) -> Columns {
     let first: Vec<u32> = ids.map(|id| *first_of.entry(columns.string(id)).or_insert(id)).collect();
     for names in [&mut columns.attributes.key, &mut columns.gauges.name, &mut columns.counters.name] {
         for name in names {
-            // An id outside of the table stays there, and its row is left out.
+            // An id outside of the table is kept; its row is left out later.
             *name = first.get(*name as usize).copied().unwrap_or(*name);
         }
     }
     columns
 }
 
-/// Entities with their depth, each before its children.
+/// Returns the entities with their depth, each before its children.
 fn document_order(batch: &Batch, style: Style) -> Vec<(Entity<'_>, usize)> {
     let roots = batch.entities().into_iter().filter(|entity| entity.parent().is_none()).collect();
     let mut pending: Vec<_> = last_first(roots, style).map(|entity| (entity, 0)).collect();
@@ -95,7 +95,7 @@ fn last_first(mut siblings: Vec<Entity<'_>>, style: Style) -> impl Iterator<Item
     siblings.into_iter().rev()
 }
 
-/// Per entity index: how many of its kind and id there are in the text up to and with it.
+/// Returns, per entity index, its position among the entities of the same kind and id in text order, from 1.
 fn occurrences(order: &[(Entity<'_>, usize)]) -> HashMap<u32, u64> {
     let mut seen: HashMap<(&str, &str), u64> = HashMap::new();
     let mut count = |entity: Entity<'_>, kind, id| {
@@ -154,7 +154,7 @@ struct Writer {
     out: Vec<u8>,
     style: Style,
     depth: usize,
-    /// Whether nothing stands in the list or object that is open.
+    /// True while the open list or object is empty.
     first: bool,
 }
 
@@ -174,7 +174,7 @@ impl Writer {
         self.first = false;
     }
 
-    /// Begins an element of a list, or a key.
+    /// Begins an element of a list or a key of an object.
     fn item(&mut self) {
         if !self.first {
             self.out.push(b',');

@@ -1,4 +1,4 @@
-//! What is wrong with a configuration.
+//! Errors of a configuration.
 
 use alloc::string::String;
 use alloc::vec;
@@ -12,18 +12,17 @@ pub struct ConfigError {
 }
 
 impl ConfigError {
-    /// One problem.
+    /// Creates an error with one problem.
     pub fn new(problem: impl Into<String>) -> Self {
         Self { problems: vec![problem.into()] }
     }
 
-    /// The problems, such as `interval: expected a number, found a string`.
+    /// Problems, such as `interval: expected a number, found a string`.
     pub fn problems(&self) -> &[String] {
         &self.problems
     }
 
-    /// One problem a line, as the error is displayed. `to_string` would link the standard library's formatting into a
-    /// component.
+    /// Returns the same text as `Display`. `to_string` would link the standard library's formatting into a component.
     #[cold]
     pub fn into_text(self) -> String {
         self.problems.join("\n")
@@ -38,7 +37,7 @@ impl ConfigError {
     }
 }
 
-/// One problem a line.
+/// Writes one problem per line.
 impl fmt::Display for ConfigError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (at, problem) in self.problems.iter().enumerate() {

@@ -1,4 +1,4 @@
-//! What a transform remembers, and what one call changes of it. The host and native tests work on the same.
+//! State of a transform and the changes of one call. The host and native tests share this implementation.
 
 use alloc::collections::BTreeMap;
 use alloc::string::String;
@@ -11,7 +11,7 @@ use core::ops::Bound;
 pub const MAX_KEY_BYTES: usize = 1024;
 /// Longest value, bytes.
 pub const MAX_VALUE_BYTES: usize = 64 * 1024;
-/// What `put` says where there is no state.
+/// Error of `put` if no state is granted.
 pub const NOT_GRANTED: &str = "no state here: it is there during `process` and `format`, for a component whose \
                                configuration grants it: `state: {max_bytes: …}`";
 
@@ -28,7 +28,7 @@ impl Space {
         self.entries.len()
     }
 
-    /// Whether nothing is remembered.
+    /// Returns true if there are no keys.
     pub fn is_empty(&self) -> bool {
         self.entries.is_empty()
     }
@@ -38,17 +38,17 @@ impl Space {
         self.bytes
     }
 
-    /// The value of a key.
+    /// Returns the value of a key.
     pub fn get(&self, key: &str) -> Option<&Arc<[u8]>> {
         self.entries.get(key)
     }
 
-    /// Keys and values in the order of the keys.
+    /// Iterates over keys and values in key order.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &[u8])> {
         self.entries.iter().map(|(key, value)| (&**key, &**value))
     }
 
-    /// Gives a key a value, whatever the bounds are.
+    /// Sets the value of a key, without checking bounds.
     pub fn insert(&mut self, key: String, value: Arc<[u8]>) {
         let added = size(&key, &value);
         let key_bytes = key.len() as u64;
@@ -57,7 +57,7 @@ impl Space {
         self.bytes -= old.map_or(0, |old| key_bytes + old.len() as u64);
     }
 
-    /// What [`Space::bytes`] will be with these changes.
+    /// Returns the size that [`Space::bytes`] has after these changes.
     pub fn bytes_with(&self, changes: &Changes) -> u64 {
         changes.iter().fold(self.bytes, |bytes, (key, value)| {
             let old = self.get(key).map_or(0, |old| size(key, old));
@@ -65,7 +65,7 @@ impl Space {
         })
     }
 
-    /// Makes what a call changed part of it.
+    /// Applies the changes of a call.
     pub fn apply(&mut self, changes: &Changes) {
         for (key, value) in &changes.0 {
             match value {
@@ -88,48 +88,48 @@ impl FromIterator<(String, Vec<u8>)> for Space {
     }
 }
 
-/// How much a transform may remember for each scope.
+/// Bounds on the state of a transform in each scope.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Bounds {
-    /// Bytes of all keys and values.
+    /// Upper bound on the bytes of all keys and values.
     pub max_bytes: u64,
-    /// Number of keys.
+    /// Upper bound on the number of keys.
     pub max_keys: usize,
 }
 
 impl Bounds {
-    /// So many bytes, and one key for every 32 of them, at least 16 and at most 65,536.
+    /// Bounds of `max_bytes` bytes and one key for every 32 of them, at least 16 and at most 65,536 keys.
     pub fn of_bytes(max_bytes: u64) -> Self {
         Self { max_bytes, max_keys: (max_bytes / 32).clamp(16, 65_536) as usize }
     }
 }
 
 impl Default for Bounds {
-    /// 1 MiB.
+    /// Bounds of 1 MiB.
     fn default() -> Self {
         Self::of_bytes(1 << 20)
     }
 }
 
-/// What a call is given: what was remembered before it, and how much may be after it. Cheap to clone.
+/// Input of a call: the state before it, and the bounds on the state after it. Cheap to clone.
 #[derive(Clone, Debug, Default)]
 pub struct State {
-    /// What was remembered.
+    /// Keys and values before the call.
     pub space: Arc<Space>,
-    /// How much may be.
+    /// Bounds after the call.
     pub bounds: Bounds,
 }
 
-/// Why a value was not taken.
+/// A value that was refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Refused {
-    /// The key has so many bytes.
+    /// The key is too long; holds its bytes.
     Key(usize),
-    /// The value has so many bytes.
+    /// The value is too long; holds its bytes.
     Value(usize),
-    /// There would be more keys than this bound.
+    /// The number of keys would exceed this bound.
     Keys(usize),
-    /// Keys and values would have more bytes than this bound.
+    /// The bytes of keys and values would exceed this bound.
     Bytes(u64),
 }
 
@@ -159,47 +159,47 @@ impl fmt::Display for Refused {
     }
 }
 
-/// What a call changed. Nothing of it counts until somebody [applies](Space::apply) it.
+/// Changes of a call. They have no effect until they are [applied](Space::apply).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Changes(BTreeMap<String, Option<Arc<[u8]>>>);
 
 impl Changes {
-    /// Whether everything is as it was.
+    /// Returns true if nothing changed.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// Adds what a later call changed.
+    /// Merges the changes of a later call, which take precedence.
     pub fn merge(&mut self, later: Changes) {
         self.0.extend(later.0);
     }
 
-    /// Keys in their order with their new values; none for a key that was removed.
+    /// Iterates over the changed keys in order with their new values; `None` for a removed key.
     pub fn iter(&self) -> impl Iterator<Item = (&str, Option<&[u8]>)> {
         self.0.iter().map(|(key, value)| (&**key, value.as_deref()))
     }
 }
 
-/// The state as one call sees it: what was there, and over it what the call wrote.
+/// The state as one call sees it: the entries before the call, overlaid with the call's writes.
 ///
-/// Its memory is bounded: values by the bounds, removed keys by the number of keys that were there.
+/// Its memory is bounded: written values by the bounds, removed keys by the number of keys before the call.
 #[derive(Debug)]
 pub struct Overlay {
     state: State,
     changed: BTreeMap<String, Option<Arc<[u8]>>>,
-    /// Of what the call sees.
+    /// Bytes of all keys and values that the call sees.
     bytes: u64,
     keys: usize,
 }
 
 impl Overlay {
-    /// Nothing is changed yet.
+    /// Creates an overlay without changes.
     pub fn new(state: State) -> Self {
         let (bytes, keys) = (state.space.bytes(), state.space.len());
         Self { state, changed: BTreeMap::new(), bytes, keys }
     }
 
-    /// The value of a key.
+    /// Returns the value of a key.
     pub fn get(&self, key: &str) -> Option<&Arc<[u8]>> {
         match self.changed.get(key) {
             Some(changed) => changed.as_ref(),
@@ -207,10 +207,10 @@ impl Overlay {
         }
     }
 
-    /// Gives a key a value. Where a bound was lowered below what is there already, what makes it less is taken.
+    /// Sets the value of a key. If the state is already larger than a lowered bound, writes that reduce it are accepted.
     ///
     /// # Errors
-    /// The bound that it would exceed; nothing is changed then.
+    /// The bound that would be exceeded; nothing is changed then.
     pub fn set(&mut self, key: &str, value: &[u8]) -> Result<(), Refused> {
         if key.len() > MAX_KEY_BYTES {
             return Err(Refused::Key(key.len()));
@@ -233,7 +233,7 @@ impl Overlay {
         Ok(())
     }
 
-    /// Forgets a key.
+    /// Removes a key.
     pub fn delete(&mut self, key: &str) {
         let Some(old) = self.get(key).map(|old| size(key, old)) else { return };
         self.bytes -= old;
@@ -245,7 +245,7 @@ impl Overlay {
         }
     }
 
-    /// Keys that begin so, in their order.
+    /// Returns the keys with a prefix, in order.
     pub fn keys(&self, prefix: &str) -> Vec<String> {
         let from = (Bound::Included(prefix), Bound::Unbounded);
         let before = self.state.space.entries.range::<str, _>(from).map(|(key, _)| key);
@@ -258,7 +258,7 @@ impl Overlay {
         keys
     }
 
-    /// What is different from before.
+    /// Returns the differences from the state before the call.
     pub fn into_changes(mut self) -> Changes {
         self.changed.retain(|key, value| self.state.space.get(key) != value.as_ref());
         Changes(self.changed)
@@ -272,7 +272,7 @@ impl Overlay {
     }
 }
 
-/// What a key and its value count.
+/// Bytes that a key and its value count against the bound.
 fn size(key: &str, value: &[u8]) -> u64 {
     key.len() as u64 + value.len() as u64
 }

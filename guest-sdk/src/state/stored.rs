@@ -1,23 +1,23 @@
-//! Types that can be remembered.
+//! Types that can be stored in the state.
 
 use alloc::string::String;
 use alloc::vec::Vec;
 
 use crate::json::{self, Value};
 
-/// A type that [`put`](super::put) and [`get`](super::get) take. A value is kept as JSON text: people can read it in golden
-/// cases, and another version of a component can make sense of it.
+/// A type that [`put`](super::put) and [`get`](super::get) accept. Values are stored as JSON text: people can read it in
+/// golden cases, and other versions of a component can parse it.
 ///
-/// For a struct of fields that are themselves [`Stored`], [`stored!`](crate::stored) writes the implementation.
+/// For a struct whose fields are themselves [`Stored`], [`stored!`](crate::stored) generates the implementation.
 pub trait Stored: Sized {
-    /// Appends the value as JSON without spaces.
+    /// Appends the value as JSON without whitespace.
     fn write(&self, out: &mut Vec<u8>);
 
-    /// The value that was written; `None` for JSON of another shape.
+    /// Converts the stored JSON back; `None` if it has another shape.
     fn read(value: &Value) -> Option<Self>;
 }
 
-/// What is not finite is remembered as nothing: [`get`](super::get) gives `None` for it.
+/// A value that is not finite is stored as `null`: [`get`](super::get) returns `None` for it.
 impl Stored for f64 {
     fn write(&self, out: &mut Vec<u8>) {
         json::write_number(out, *self);
@@ -71,7 +71,7 @@ impl Stored for Value {
     }
 }
 
-/// In a struct, a field that an earlier version did not write is `None`.
+/// In a struct, a field that is missing because an earlier version wrote the value is `None`.
 impl<T: Stored> Stored for Option<T> {
     fn write(&self, out: &mut Vec<u8>) {
         match self {
@@ -108,7 +108,7 @@ impl<T: Stored> Stored for Vec<T> {
     }
 }
 
-/// A list of two.
+/// A pair is stored as a list of two.
 impl<A: Stored, B: Stored> Stored for (A, B) {
     fn write(&self, out: &mut Vec<u8>) {
         out.push(b'[');
@@ -129,9 +129,9 @@ impl<A: Stored, B: Stored> Stored for (A, B) {
     }
 }
 
-/// Makes a struct with named fields something that can be remembered: as a JSON object with the fields' names as keys.
-/// Every field's type is [`Stored`]. A field that is missing when it is read gives `None` for the whole, unless it is an
-/// `Option`; keys that the struct does not have are passed over.
+/// Implements [`Stored`](crate::state::Stored) for a struct with named fields, as a JSON object with the field names as
+/// keys. The type of every field must be [`Stored`](crate::state::Stored) itself. If a field is missing in the stored
+/// object, reading the struct returns `None`, unless the field is an `Option`; unknown keys are ignored.
 ///
 /// ```
 /// use insights_sdk::{state, stored};
@@ -163,7 +163,7 @@ macro_rules! stored {
     };
 }
 
-/// Writes the fields of an object.
+/// Writer for the fields of an object.
 #[doc(hidden)]
 #[derive(Debug)]
 pub struct Fields<'a> {
@@ -172,12 +172,12 @@ pub struct Fields<'a> {
 }
 
 impl<'a> Fields<'a> {
-    /// An object without fields.
+    /// Begins an object.
     pub fn new(out: &'a mut Vec<u8>) -> Self {
         Self { out, before_next: b'{' }
     }
 
-    /// One more field.
+    /// Writes one field.
     #[must_use]
     pub fn add(self, name: &str, value: &impl Stored) -> Self {
         self.out.push(self.before_next);
@@ -187,13 +187,13 @@ impl<'a> Fields<'a> {
         Self { out: self.out, before_next: b',' }
     }
 
-    /// The end of an object of at least one field.
+    /// Ends an object, which must have at least one field.
     pub fn end(self) {
         self.out.push(b'}');
     }
 }
 
-/// A field of an object; one that is not there is as one that is `null`.
+/// Reads a field of an object; a missing field is read as `null`.
 #[doc(hidden)]
 pub fn read_field<T: Stored>(object: &Value, name: &str) -> Option<T> {
     match object {

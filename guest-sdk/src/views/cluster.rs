@@ -1,45 +1,45 @@
-//! The cluster, in batches of scope `cluster`.
+//! View of the cluster and its namespaces, in batches of scope `cluster`.
 
 use alloc::vec::Vec;
 
 use super::{Node, Service, Workload, view};
 
 view! {
-    /// The cluster as the API server tells it to the agent that leads.
+    /// The cluster, as the API server reports it to the leader's agent.
     Cluster = "cluster";
 
     /// Name of the cluster.
     text name = "cluster.name";
-    /// Name of the node whose agent leads.
+    /// Name of the leader's node.
     text leader = "node.name";
-    /// `eks`, `kubernetes` or `ecs`.
+    /// Orchestrator: `eks`, `kubernetes` or `ecs`.
     text orchestrator = "orchestrator";
 
-    /// Age of the oldest of the lists behind the figures, milliseconds; 0 when fresh.
+    /// Age of the oldest list that the metrics come from, milliseconds; 0 if fresh.
     gauge age_ms = "cluster.age_ms";
-    /// Number of nodes; absent where they could not be listed.
+    /// Number of nodes; absent if they could not be listed.
     gauge node_count = "cluster.nodes";
-    /// Number of pods of any phase; absent where they could not be listed.
+    /// Number of pods of any phase; absent if they could not be listed.
     gauge pod_count = "cluster.pods";
 }
 
 impl<'a> Cluster<'a> {
-    /// Its nodes: name and conditions.
+    /// Returns the nodes, with names and conditions.
     pub fn nodes(self) -> Vec<Node<'a>> {
         Node::all(self.children_of_kind(Node::KIND))
     }
 
-    /// Its namespaces.
+    /// Returns the namespaces.
     pub fn namespaces(self) -> Vec<Namespace<'a>> {
         Namespace::all(self.children_of_kind(Namespace::KIND))
     }
 
-    /// Its services.
+    /// Returns the services.
     pub fn services(self) -> Vec<Service<'a>> {
         Service::all(self.children_of_kind(Service::KIND))
     }
 
-    /// Its workloads. Owners of pods that wait are among them, without figures.
+    /// Returns the workloads. These include owners of pending pods, without metrics.
     pub fn workloads(self) -> Vec<Workload<'a>> {
         Workload::all(self.children_of_kind(Workload::KIND))
     }
@@ -49,17 +49,17 @@ view! {
     /// A namespace of a cluster.
     Namespace = "namespace";
 
-    /// Name.
+    /// Name of the namespace.
     text name = "namespace.name";
 
-    /// Pods that wait.
+    /// Number of pending pods.
     gauge pods_pending = "pods.phase.pending";
-    /// Pods that run.
+    /// Number of running pods.
     gauge pods_running = "pods.phase.running";
-    /// Pods that have ended well.
+    /// Number of pods that completed successfully.
     gauge pods_succeeded = "pods.phase.succeeded";
-    /// Pods that have failed.
+    /// Number of failed pods.
     gauge pods_failed = "pods.phase.failed";
-    /// Pods of which nothing is known.
+    /// Number of pods in an unknown phase.
     gauge pods_unknown = "pods.phase.unknown";
 }

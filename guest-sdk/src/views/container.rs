@@ -1,26 +1,26 @@
-//! Containers.
+//! View of containers.
 
 use super::{Pod, view};
 
 view! {
-    /// A container of a pod, of any kind, also one that does not run.
+    /// A container of a pod, of any kind, whether it runs or not.
     Container = "container";
 
-    /// Name within its pod.
+    /// Name of the container within its pod.
     text name = "container.name";
-    /// Id at the runtime; absent before the first start.
+    /// Id assigned by the runtime; absent before the first start.
     text container_id = "container.id";
-    /// `containerd`, `cri-o` or `docker`; absent before the first start.
+    /// Container runtime: `containerd`, `cri-o` or `docker`; absent before the first start.
     text runtime = "container.runtime";
-    /// `main`, `init`, `sidecar` (an init container that always restarts) or `ephemeral`.
+    /// Kind of container: `main`, `init`, `sidecar` (an init container that always restarts) or `ephemeral`.
     text container_kind = "container.kind";
-    /// Image.
+    /// Image of the container.
     text image = "container.image";
-    /// `running`, `waiting` or `terminated`.
+    /// Current state: `running`, `waiting` or `terminated`.
     text state = "container.state";
-    /// Why it is in that state.
+    /// Reason of the current state.
     text state_reason = "container.state.reason";
-    /// Why it ended the last time.
+    /// Reason of the last termination.
     text last_termination_reason = "container.last_termination_reason";
 
     /// CPU request, thousandths of a core.
@@ -32,12 +32,12 @@ view! {
     /// Memory limit, bytes.
     gauge memory_limit_bytes = "container.limit_memory_bytes";
 
-    /// How often it was started again.
+    /// Number of restarts.
     counter restarts = "container.restarts";
 }
 
 impl<'a> Container<'a> {
-    /// The pod that it belongs to.
+    /// Returns the pod that the container belongs to.
     pub fn pod(self) -> Option<Pod<'a>> {
         self.parent().and_then(Pod::of)
     }

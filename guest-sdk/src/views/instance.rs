@@ -1,4 +1,4 @@
-//! The instance.
+//! View of the instance.
 
 use super::view;
 
@@ -6,19 +6,19 @@ view! {
     /// The EC2 or container instance that the node runs on.
     Instance = "instance";
 
-    /// Id, such as `i-0123456789abcdef0`.
+    /// Instance id, such as `i-0123456789abcdef0`.
     text instance_id = "instance.id";
-    /// Type, such as `m5.large`.
+    /// Instance type, such as `m5.large`.
     text instance_type = "instance.type";
-    /// Name of its autoscaling group.
+    /// Name of the instance's autoscaling group.
     text autoscaling_group = "instance.autoscaling_group";
     /// Id of the ECS container instance.
     text container_instance_id = "container_instance.id";
 
-    /// ECS tasks that run.
+    /// Number of running ECS tasks.
     gauge tasks_running = "ecs.tasks_running";
-    /// CPU that running tasks reserve, 1024ths of a core.
+    /// CPU reserved by running tasks, 1024ths of a core.
     gauge reserved_cpu_shares = "ecs.reserved_cpu_shares";
-    /// Memory that running tasks reserve, bytes.
+    /// Memory reserved by running tasks, bytes.
     gauge reserved_memory_bytes = "ecs.reserved_memory_bytes";
 }

@@ -1,24 +1,24 @@
-//! Services.
+//! View of services.
 
 use alloc::vec::Vec;
 
 use super::{Pod, view};
 
 view! {
-    /// A service that selects pods of this node, or one of the cluster.
+    /// A service that selects pods of this node or, in the batch of a cluster, any service.
     Service = "service";
 
-    /// Name.
+    /// Name of the service.
     text name = "service.name";
-    /// Namespace.
+    /// Namespace of the service.
     text namespace = "service.namespace";
 
-    /// Pods behind it that are ready, in a cluster's batch.
+    /// Number of ready pods behind it, in the batch of a cluster.
     gauge endpoints_ready = "endpoints.ready";
 }
 
 impl<'a> Service<'a> {
-    /// The pods of this node that it selects. Links `endpoint-of`.
+    /// Returns the pods of the batch that it selects. Links `endpoint-of`.
     pub fn pods(self) -> Vec<Pod<'a>> {
         Pod::all(self.linked_from("endpoint-of"))
     }

@@ -1,4 +1,4 @@
-//! Volumes.
+//! View of volumes.
 
 use super::{Pod, view};
 
@@ -6,27 +6,27 @@ view! {
     /// A volume of a pod.
     Volume = "volume";
 
-    /// Name within its pod.
+    /// Name of the volume within its pod.
     text name = "volume.name";
-    /// The claim behind it.
+    /// Name of the persistent volume claim behind it.
     text claim = "volume.claim";
 
-    /// Size, bytes.
+    /// Capacity, bytes.
     gauge capacity_bytes = "fs.capacity_bytes";
-    /// Room that is left, bytes.
+    /// Available space, bytes.
     gauge available_bytes = "fs.available_bytes";
-    /// Room that is taken, bytes.
+    /// Used space, bytes.
     gauge used_bytes = "fs.used_bytes";
-    /// Inodes there are.
+    /// Total number of inodes.
     gauge inodes = "fs.inodes";
-    /// Inodes that are left.
+    /// Number of free inodes.
     gauge inodes_free = "fs.inodes_free";
-    /// Inodes that are taken.
+    /// Number of used inodes.
     gauge inodes_used = "fs.inodes_used";
 }
 
 impl<'a> Volume<'a> {
-    /// The pod that it belongs to.
+    /// Returns the pod that the volume belongs to.
     pub fn pod(self) -> Option<Pod<'a>> {
         self.parent().and_then(Pod::of)
     }

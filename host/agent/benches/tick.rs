@@ -1,9 +1,9 @@
-//! The whole tick: 106 pods of three containers are sampled, joined with the kubelet's pod list, taken through the three
-//! default stages and written to a file, against a bare open, read and close of the same files in the same run.
-//! `cargo bench -p insightd --bench tick`, after `make builtins`. Prints medians of CPU time and their ratio.
+//! A benchmark of the whole tick. 106 pods of three containers are sampled, joined with the kubelet's pod list, run
+//! through the three default stages and written to a file, and compared with a bare open, read and close of the same
+//! files in the same run. Run `cargo bench -p insightd --bench tick` after `make builtins`. Prints medians of CPU time and their ratio.
 //!
-//! The host is made of the files of a recorded node (cgroup v2), copied into a temporary folder: reading there is many times
-//! faster than in cgroupfs, so the share of our own work is the largest it can be.
+//! The host consists of the files of a recorded node (cgroup v2), copied into a temporary directory. Reading is many
+//! times faster there than in cgroupfs, so the share of the agent's own work is as large as possible.
 #![allow(clippy::expect_used, reason = "a bench")]
 
 use std::fs;
@@ -39,7 +39,7 @@ fn main() {
     let mut buffer = vec![0; 1 << 20];
     let (mut bare, mut ours) = (Vec::new(), Vec::new());
     for _ in 0..ROUNDS {
-        // Both moments are sampled: a bare round reads everything twice, too.
+        // Both frames are sampled, so a bare round reads every file twice, too.
         bare.push(timed(|| (0..2).for_each(|_| files.iter().for_each(|file| read_bare(file, &mut buffer)))));
         let mut worker = app::worker(&config).expect("the agent starts");
         ours.push(timed(|| worker.replay(true).expect("the recording has two moments")));
@@ -61,7 +61,7 @@ fn read_bare(path: &Path, buffer: &mut [u8]) {
     black_box(file.read(buffer).expect("the file is readable"));
 }
 
-/// A recording of the bench's size; the files in it that the agent reads.
+/// Creates a recording of the benchmark's size. Returns the files in it that the agent reads.
 fn recording(fixture: &Path, to: &Path) -> Vec<PathBuf> {
     let manifest = fs::read(fixture.join("manifest.json")).expect("the fixture has a manifest");
     let mut manifest: Value = serde_json::from_slice(&manifest).expect("the manifest is JSON");
@@ -117,7 +117,7 @@ fn recording(fixture: &Path, to: &Path) -> Vec<PathBuf> {
     files
 }
 
-/// A pod of the fixture and one of its containers.
+/// Returns the cgroup directories of a pod of the fixture and of one of its containers.
 fn model(top: &Path) -> (PathBuf, PathBuf) {
     let mut files = Vec::new();
     list(top, &mut files);
@@ -150,14 +150,14 @@ fn copy(from: &Path, to: &Path) {
 fn copy_files(from: &Path, to: &Path) {
     fs::create_dir_all(to).expect("can be made");
     for entry in fs::read_dir(from).expect("the folder is readable").flatten() {
-        // What the agent reads at every tick; lists of processes are for finding a pod's network.
+        // The files that the agent reads at every tick; `cgroup.procs` is used only to find the network of a pod.
         if entry.path().is_file() && entry.file_name() != "cgroup.procs" {
             fs::copy(entry.path(), to.join(entry.file_name())).expect("can be copied");
         }
     }
 }
 
-/// CPU time of this thread, on which all of a tick happens.
+/// Measures CPU time of this thread, which does all the work of a tick.
 fn timed(work: impl FnOnce()) -> Duration {
     let start = cpu_time();
     work();

@@ -7,30 +7,31 @@ use insightd_kubernetes::events::{About, Event, EventKind, Recorder};
 use crate::counters::Counters;
 use crate::pipeline::Pipeline;
 
-/// Looks at what every tick came to, and tells operators what they must see. Equal events become one that counts.
+/// Publishes a Kubernetes Event when a component fails, stops working or recovers, and when events are lost. The
+/// recorder merges equal events into one with a count.
 #[derive(Debug)]
 pub struct Announcer {
     recorder: Recorder,
     seen: Seen,
 }
 
-/// What the tick before came to.
+/// State after the last tick.
 #[derive(Debug, Default)]
 struct Seen {
-    /// Failed calls by slot.
+    /// Failed calls by slot name, since the start.
     failures: HashMap<String, u64>,
-    /// Slots in which nothing worked.
+    /// Slots in which no version works.
     down: HashSet<String>,
     lost: u64,
 }
 
 impl Announcer {
-    /// Tells through `recorder`.
+    /// Creates an announcer that publishes through `recorder`.
     pub fn new(recorder: Recorder) -> Self {
         Self { recorder, seen: Seen::default() }
     }
 
-    /// After a tick.
+    /// Compares the slots and counters with the last tick, and publishes an event for each change. Called after every tick.
     pub fn look(&mut self, pipelines: &[Pipeline], counters: &Counters) {
         let slots = pipelines.iter().flat_map(Pipeline::places).map(|place| place.slot());
         let states = slots.map(|slot| {
@@ -51,7 +52,7 @@ impl Announcer {
 }
 
 impl Seen {
-    /// Tells once when no version works in a slot, and once when one does again.
+    /// Returns one event when no version works in a slot any more, and one when a version works again.
     fn look_down<'s>(&mut self, slots: impl Iterator<Item = (&'s str, bool, Option<&'s str>)>) -> Vec<Event> {
         let mut events = Vec::new();
         for (name, is_down, error) in slots {

@@ -1,4 +1,4 @@
-//! Puts the parts together. The only module that knows all others.
+//! Assembles the agent from its parts. The only module that depends on all others.
 
 mod check;
 mod first;
@@ -37,10 +37,10 @@ pub use offline::{diff, replay};
 pub use record::record;
 pub use script::try_script;
 
-/// How long `--once` waits between the baseline and its tick.
+/// Longest wait of `--once` between the baseline and its tick; the interval if that is shorter.
 const ONCE: Duration = Duration::from_secs(1);
 
-/// A mistake of whoever started the agent: exit code 64.
+/// A usage or configuration error: exit code 64.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub struct Usage(pub String);
@@ -51,10 +51,10 @@ impl From<Report> for Usage {
     }
 }
 
-/// `insightd run`.
+/// Runs `insightd run`.
 ///
 /// # Errors
-/// [`Usage`], or what kept the agent from running on.
+/// Fails with [`Usage`], or if the agent cannot start or continue.
 pub fn run(options: &cli::Run) -> anyhow::Result<()> {
     let private = hardening::keep_memory_private();
     let environment = Environment::of_process();
@@ -123,15 +123,15 @@ pub fn run(options: &cli::Run) -> anyhow::Result<()> {
     Ok(settled?)
 }
 
-/// What a worker is made of.
+/// The parts of a worker.
 struct Parts {
     node_name: String,
     node: Option<Source>,
     cluster: Option<ClusterSource>,
     set: Set,
-    /// What the set is made of.
+    /// The content that the bundle was assembled from.
     snapshot: Snapshot,
-    /// The last good one.
+    /// The last good bundle.
     good: Option<SetId>,
     components: Library,
     sinks: SinkSet,
@@ -139,8 +139,8 @@ struct Parts {
 }
 
 impl Parts {
-    /// Opens source and sinks and loads the components. `file` is the configuration's, for messages; `options` name the
-    /// sinks that get the events of a recording: all of them without options, which is no run that ticks.
+    /// Opens source and sinks, and loads the components. `file` is the configuration file, for messages. `options` name
+    /// the sinks that get the events of a recording; without options every sink stays as configured.
     fn open(
         snapshot: Snapshot,
         file: Option<&Path>,
@@ -154,7 +154,7 @@ impl Parts {
         let is_recorded = node.as_ref().and_then(Source::moments).is_some();
         let told = options.map(|options| &*options.sink);
         recorded::check_sinks(config, told.unwrap_or_default(), is_recorded)?;
-        // What a live agent keeps is none of a recording's business.
+        // A recording must not use the state of a live agent.
         let kept = kept.filter(|_| !is_recorded);
         let node_name = match &node {
             Some(node) => node.node_name().to_owned(),
@@ -163,7 +163,7 @@ impl Parts {
         let mut library = assemble::library(&snapshot)?;
         let first = kept.map(|kept| First::choose(&snapshot, kept, &node_name, environment, &mut library));
         let First { instead, origin, good } = first.unwrap_or_default();
-        // Either set may come to run.
+        // Either bundle may run, so the sinks of both are opened.
         let uses = |sink: &&config::Sink| {
             is_used(config, sink) || instead.as_ref().is_some_and(|instead| is_used(&instead.config, sink))
         };
@@ -201,7 +201,7 @@ impl Parts {
         Ok(Self { node_name, node, cluster: None, set, snapshot, good, components: library, sinks, states })
     }
 
-    /// What looks for new sets, and what runs them.
+    /// Returns the preparer, which loads new bundles, and the worker, which runs them.
     fn split(
         self,
         config: &Config,
@@ -236,12 +236,12 @@ impl Parts {
         (preparer, Worker::new(self.node, self.cluster, self.set, self.sinks, self.states))
     }
 
-    /// Number of moments of a recording.
+    /// Returns the number of frames of a recording; `None` for a live host.
     fn moments(&self) -> Option<usize> {
         self.node.as_ref().and_then(Source::moments)
     }
 
-    /// Has the sources ask the peers that there are.
+    /// Connects the sources to the remote endpoints that are configured.
     fn connect(&mut self, config: &Config, remote: &mut Remote) {
         if let Some(node) = &mut self.node {
             node.ask_peers(Peers {
@@ -261,16 +261,16 @@ impl Parts {
     }
 }
 
-/// A worker that asks nobody but the host.
+/// Creates a worker that reads the host alone and asks no remote endpoint.
 ///
 /// # Errors
-/// [`Usage`], or what keeps the agent from running.
+/// Fails with [`Usage`], or if the agent cannot run.
 pub fn worker(config: &Config) -> anyhow::Result<Worker> {
     let snapshot = Snapshot::of(String::new(), config.clone(), None);
     Ok(Parts::open(snapshot, None, None, None, &Environment::default())?.into_worker())
 }
 
-/// File, environment and command line.
+/// Reads the configuration: defaults, environment, file and command line.
 fn snapshot(options: &cli::Run, environment: &Environment) -> Result<Snapshot, Usage> {
     let (text, mut config) = match &options.config {
         Some(file) => Config::read(file, environment)?,
@@ -283,7 +283,7 @@ fn snapshot(options: &cli::Run, environment: &Environment) -> Result<Snapshot, U
 fn adjust(config: &mut Config, options: &cli::Run) {
     if let Some(interval) = options.interval {
         config.interval = interval;
-        // The file's is for its own interval.
+        // The configured offset belongs to the configured interval and may not fit into this one.
         config.offset = config.offset.filter(|offset| *offset < interval);
     }
     if let Some(root) = &options.host_root {
@@ -291,7 +291,7 @@ fn adjust(config: &mut Config, options: &cli::Run) {
     }
 }
 
-/// A sink that no output names stays closed: a file would be made for nothing.
+/// Returns true if an output names the sink. Other sinks stay closed: a file sink would create a file for nothing.
 fn is_used(config: &Config, sink: &config::Sink) -> bool {
     config.pipelines.iter().flat_map(|pipeline| &pipeline.outputs).any(|output| output.sink == sink.name)
 }
@@ -307,11 +307,11 @@ fn say_what_runs(config: &Config, node: &str, moments: Option<usize>) {
     }
 }
 
-/// Where the instance's tags are asked for, whoever asks says what they say.
+/// Warns that the name of the cluster is unknown, unless the tags of the instance are read: that look-up logs its own result.
 fn say_what_is_missing(config: &Config, remote: &Remote, plan: Plan) {
     let is_kubernetes = config.node.orchestrator != Orchestrator::Ecs;
     let asks_tags = remote.instance.is_some() && config.instance.tags && is_kubernetes;
-    // A single tick comes before the answer.
+    // With `--once`, the only tick comes before the tags do.
     let asks_tags = asks_tags && matches!(plan, Plan::Every(_));
     if config.node.cluster_name.is_none() && !asks_tags {
         tracing::warn!(

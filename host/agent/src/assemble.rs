@@ -1,4 +1,4 @@
-//! From a configuration to pipelines that are ready to run.
+//! Assembles pipelines that are ready to run from a configuration.
 
 use std::path::PathBuf;
 
@@ -13,7 +13,7 @@ use crate::pipeline::{Output, Pipeline, Stage};
 use crate::rollout::Snapshot;
 use crate::states::Grant;
 
-/// Bounds of every call of a component of this configuration.
+/// Returns the bounds of every call of a component of this configuration.
 fn limits(config: &Config) -> sandbox::Limits {
     let outputs = || config.pipelines.iter().flat_map(|pipeline| &pipeline.outputs);
     let routes = outputs().map(|output| output.max_routes_per_tick).max().unwrap_or(0);
@@ -24,17 +24,18 @@ fn limits(config: &Config) -> sandbox::Limits {
         memory_bytes: usize::try_from(config.limits.memory_bytes).unwrap_or(usize::MAX),
         cpu_time: config.limits.cpu_time,
         wall_time: config.limits.wall_time,
-        // Above what an output lets out: the output delivers what is within its bounds, the sandbox fails the call.
+        // Above the quota of any output, since the gate delivers the part within the quota while the sandbox fails the
+        // whole call.
         max_routes: default.max_routes.max(routes.saturating_mul(4)),
         max_payload_bytes: default.max_payload_bytes.max(bytes.saturating_mul(2)),
         ..default
     }
 }
 
-/// Sandbox and components for a configuration.
+/// Creates the sandbox and the component library of a configuration.
 ///
 /// # Errors
-/// The runtime does not work on this machine.
+/// Fails if the WebAssembly runtime does not work on this machine.
 pub fn library(snapshot: &Snapshot) -> anyhow::Result<Library> {
     let config = &snapshot.config;
     let sandbox = Sandbox::new(limits(config)).context("no component can run")?;
@@ -43,10 +44,10 @@ pub fn library(snapshot: &Snapshot) -> anyhow::Result<Library> {
     Ok(Library::new(sandbox, config.transforms_dir.clone(), snapshot.files.clone(), compiler))
 }
 
-/// The same library with other files; another one where the bounds are others.
+/// Gives the library the files of another snapshot; replaces the library if the bounds of calls differ.
 ///
 /// # Errors
-/// As for [`library()`].
+/// Fails as [`library()`] does.
 pub fn renew(library: &mut Library, snapshot: &Snapshot) -> anyhow::Result<()> {
     if *library.limits() == limits(&snapshot.config) {
         library.offer(snapshot.files.clone());
@@ -56,21 +57,21 @@ pub fn renew(library: &mut Library, snapshot: &Snapshot) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Everything that is wrong with the components of the pipelines, or with what they are configured with.
+/// Returns all problems of the components of the pipelines and of their configurations.
 pub fn problems(config: &Config, library: &mut Library) -> Vec<Problem> {
     faults(config, library).problems
 }
 
-/// Returns the problems of the components of a set.
+/// The problems of the components of a bundle.
 #[derive(Debug)]
 pub struct Faults {
-    /// All of it.
+    /// All problems.
     pub problems: Vec<Problem>,
-    /// True where nothing is wrong but that files are missing which may be on their way.
+    /// `true` if every problem is a missing file, which may still arrive.
     pub is_awaited: bool,
 }
 
-/// Likewise, and whether it may pass by itself.
+/// Returns the problems as [`problems`] does, and whether they may resolve without a change of the configuration.
 pub fn faults(config: &Config, library: &mut Library) -> Faults {
     let mut faults = Faults { problems: Vec::new(), is_awaited: true };
     for pipeline in &config.pipelines {
@@ -86,7 +87,7 @@ pub fn faults(config: &Config, library: &mut Library) -> Faults {
     faults
 }
 
-/// What is possible and hardly meant about the components and their order.
+/// Returns warnings about the components and their order: settings that are valid but probably not intended.
 pub fn warnings(config: &Config, library: &mut Library) -> Vec<Problem> {
     let mut warnings = Vec::new();
     for pipeline in &config.pipelines {
@@ -109,8 +110,8 @@ pub fn warnings(config: &Config, library: &mut Library) -> Vec<Problem> {
     warnings
 }
 
-/// Returns whether a component has no use of what it remembers. One that remembers only what it is told to says so in its schema:
-/// `x-state: optional`.
+/// Returns true if a component uses state and is granted none. A component that uses state only when configured to
+/// declares `x-state: optional` in its schema.
 fn lacks_state(wanted: &config::Component, component: &Component) -> bool {
     component.uses_state() && wanted.state_bytes.is_none() && schema(component)["x-state"] != "optional"
 }
@@ -119,7 +120,7 @@ fn schema(component: &Component) -> serde_json::Value {
     serde_json::from_str(&component.description().config_schema).unwrap_or_default()
 }
 
-/// A schema may say of a key what whoever sets it should know: `x-warning`.
+/// Returns warnings about one component. A schema attaches a warning to a key with `x-warning`.
 fn component_warnings(wanted: &config::Component, component: &Component) -> Vec<Problem> {
     let mut warnings = Vec::new();
     if lacks_state(wanted, component) {
@@ -146,11 +147,12 @@ fn note(wanted: &config::Component, key: &str, message: String) -> Problem {
     Problem { at: wanted.settings.at, path: format!("{}.{key}", wanted.path), message }
 }
 
-/// Loads all components. A `file:` component that cannot be used is replaced or left out, loudly.
-/// `sinks` are the names of those that are open, in their order.
+/// Loads all components. A `file:` component that cannot be used is replaced by the built-in or left out, with an error
+/// in the log. `sinks` are the names of the open sinks, in their order.
 ///
 /// # Errors
-/// Everything else that is wrong with any of them.
+/// Returns every other problem: a built-in, a formatter or a transform with `on_failure: drop` that cannot run, or a
+/// sink that is not open.
 pub fn pipelines(
     config: &Config,
     library: &mut Library,
@@ -168,7 +170,7 @@ pub fn pipelines(
     if fatal.is_empty() { Ok(pipelines) } else { Err(fatal) }
 }
 
-/// Whether an agent of this role ever has batches of that scope.
+/// Returns true if an agent of this role can have batches of that scope.
 fn serves(role: Role, scope: Scope) -> bool {
     match scope {
         Scope::Node => role.has_node(),
@@ -176,12 +178,12 @@ fn serves(role: Role, scope: Scope) -> bool {
     }
 }
 
-/// One pipeline on its way.
+/// State for the assembly of one pipeline.
 struct Assembly<'a> {
     config: &'a Config,
     components: &'a mut Library,
     pipeline: &'a str,
-    /// What keeps the agent from starting.
+    /// Problems that keep the agent from starting.
     fatal: &'a mut Vec<Problem>,
 }
 
@@ -226,7 +228,7 @@ impl Assembly<'_> {
         }
     }
 
-    /// What the configuration lets it remember.
+    /// Returns the component's state grant, `None` if the configuration grants no state.
     fn grant(&self, wanted: &config::Component) -> Option<Grant> {
         let bounds = Bounds::of_bytes(wanted.state_bytes?);
         Some(Grant { transform: format!("{}/{}", self.pipeline, wanted.name), bounds })

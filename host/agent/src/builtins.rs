@@ -1,4 +1,4 @@
-//! The components that are part of the agent.
+//! The components that are embedded in the agent.
 
 #![allow(unsafe_code, reason = "native code is trusted by promise; see `Builtin::native_code`")]
 
@@ -8,19 +8,19 @@ use std::io::Read as _;
 use flate2::read::ZlibDecoder;
 use insightd_sandbox::NativeCode;
 
-/// A component that is part of the agent.
+/// A component that is embedded in the agent.
 #[derive(Debug)]
 pub struct Builtin {
-    /// Its name.
+    /// Name, as in `builtin:NAME`.
     pub name: &'static str,
-    /// Size of the WebAssembly that it was made from.
+    /// Size of the WebAssembly that it was compiled from, bytes.
     pub wasm_bytes: usize,
     /// SHA-256 of that WebAssembly.
     pub wasm_sha256: [u8; 32],
     native: Native,
 }
 
-/// Native code as it is embedded.
+/// Embedded native code.
 #[derive(Debug)]
 enum Native {
     Plain(&'static [u8]),
@@ -31,10 +31,10 @@ enum Native {
 static ALL: [Builtin; 4] = include!(concat!(env!("OUT_DIR"), "/builtins.rs"));
 
 impl Builtin {
-    /// Native code for the sandbox.
+    /// Returns the native code for the sandbox.
     ///
     /// # Errors
-    /// The packed code cannot be unpacked: the agent's own file is damaged.
+    /// Fails if the compressed code cannot be unpacked: the agent's executable is damaged.
     pub fn native_code(&self) -> std::io::Result<NativeCode> {
         let code = match self.native {
             Native::Plain(code) => Cow::Borrowed(code),
@@ -44,18 +44,18 @@ impl Builtin {
                 Cow::Owned(code)
             }
         };
-        // SAFETY: the build script embeds what `insightd-compile` wrote for this build, unchanged or packed with a checksum;
-        // nothing else makes a `Builtin`.
+        // SAFETY: the build script embeds the output of `insightd-compile` for this build, unchanged or compressed with
+        // a checksum; nothing else creates a `Builtin`.
         Ok(unsafe { NativeCode::embedded(code, self.wasm_sha256) })
     }
 }
 
-/// The one of this name.
+/// Returns the built-in of this name.
 pub fn find(name: &str) -> Option<&'static Builtin> {
     ALL.iter().find(|builtin| builtin.name == name)
 }
 
-/// All names, for messages.
+/// Returns the names of all built-ins, for messages.
 pub fn names() -> impl Iterator<Item = &'static str> {
     ALL.iter().map(|builtin| builtin.name)
 }

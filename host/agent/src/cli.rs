@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 
-/// What the exit codes mean; part of the help text.
+/// Meaning of the exit codes; part of the help text.
 const EXIT_CODES: &str = "\
 Exit codes:
   0   done; also after SIGTERM or SIGINT, when the tick in progress was finished and delivered
@@ -15,14 +15,14 @@ Exit codes:
   64  wrong usage or wrong configuration; everything that is wrong is on standard error
   128+N  a second signal N came before the tick was finished";
 
-/// How `record` is used on a cluster.
+/// Example of `record` on a cluster; part of the help text.
 const RECORD_EXAMPLE: &str = "\
 From a node of a cluster to a file:
   kubectl exec POD -- /insightd record --interval 10s \\
     --config /etc/insightd/config/insightd.yaml > node.jsonl
 Both programs share the container's memory limit.";
 
-/// What the exit codes of `diff` mean: those of the program of that name.
+/// Meaning of the exit codes of `diff`, which are those of the program diff(1).
 const DIFF_EXIT_CODES: &str = "\
 Exit codes:
   0   the events say the same
@@ -37,12 +37,12 @@ Exit codes:
 #[derive(Debug, Parser)]
 #[command(name = "insightd", version, after_help = EXIT_CODES, disable_help_subcommand = true)]
 pub struct Cli {
-    /// What to do.
+    /// The subcommand.
     #[command(subcommand)]
     pub command: Command,
 }
 
-/// What to do.
+/// The subcommands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Collect and deliver until a signal comes.
@@ -92,7 +92,7 @@ pub enum Command {
     Script(Script),
 }
 
-/// Options of `run`. They come before the configuration file, which comes before the environment.
+/// Options of `run`. They take precedence over the configuration file, which takes precedence over the environment.
 #[derive(Clone, Debug, Default, Args)]
 pub struct Run {
     /// The configuration [default: what deploy/insightd.yaml states]
@@ -119,7 +119,7 @@ pub struct Run {
     pub sink: Vec<String>,
 }
 
-/// What to do with what transforms remember.
+/// Subcommands of `state`.
 #[derive(Clone, Debug, Subcommand)]
 pub enum State {
     /// Forget it: the agent does so at the end of its next tick.
@@ -132,7 +132,7 @@ pub enum State {
     },
 }
 
-/// Whom to ask.
+/// Options of `status`.
 #[derive(Clone, Debug, Args)]
 pub struct Status {
     /// Where the agent listens: its `operations.listen`.
@@ -143,7 +143,7 @@ pub struct Status {
     pub json: bool,
 }
 
-/// Options of `record`. They come before the configuration file, which comes before the environment.
+/// Options of `record`. They take precedence over the configuration file, which takes precedence over the environment.
 #[derive(Debug, Args)]
 pub struct Record {
     /// The configuration: that of the agent on the node
@@ -181,7 +181,7 @@ pub struct Record {
 }
 
 impl Record {
-    /// The options that `run` has as well.
+    /// Returns the options that `run` has as well.
     pub fn as_run(&self) -> Run {
         let Self { config, interval, host_root, .. } = self;
         Run {
@@ -242,7 +242,7 @@ pub struct Diff {
     pub all: bool,
 }
 
-/// Commands for programs of `script`.
+/// Subcommands of `script`.
 #[derive(Debug, Subcommand)]
 pub enum Script {
     /// Run a program over a recording, and show how it changes the events.
@@ -277,7 +277,7 @@ pub struct Try {
     pub all: bool,
 }
 
-/// What to do with a component.
+/// Subcommands of `transform`.
 #[derive(Debug, Subcommand)]
 pub enum Transform {
     /// Write a crate that builds at once, with one golden case that passes.

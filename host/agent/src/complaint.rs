@@ -1,10 +1,10 @@
-//! Saying something that may happen thousands of times a tick, once a minute.
+//! A log throttle: at most one message a minute for conditions that may occur thousands of times a tick.
 
 use std::time::{Duration, Instant};
 
 const EVERY: Duration = Duration::from_secs(60);
 
-/// One kind of complaint.
+/// The throttle of one kind of message.
 #[derive(Debug, Default)]
 pub struct Complaint {
     said: Option<Instant>,
@@ -12,7 +12,8 @@ pub struct Complaint {
 }
 
 impl Complaint {
-    /// Asks to say it. `Some` when it may be said, with how often it was kept back since the last time.
+    /// Asks to log at `now`. Returns `None` if the last message is less than a minute old, otherwise the number of
+    /// suppressed messages since then.
     pub fn say(&mut self, now: Instant) -> Option<u64> {
         if self.said.is_some_and(|said| now.saturating_duration_since(said) < EVERY) {
             self.kept_back += 1;

@@ -1,8 +1,8 @@
 //! The configuration: one YAML file, all keys optional.
 //!
-//! The file is read into a tree with positions ([`insightd_yaml`]); the tree is read key by key into [`Config`], which
-//! holds only values that are possible. Every problem is found in one go and reported with its line.
-//! Precedence: command line, file, environment, default. `deploy/insightd.yaml` documents every key.
+//! The file is parsed into a tree with positions ([`insightd_yaml`]), which is read key by key into [`Config`]. Every
+//! value of a [`Config`] is valid. All problems are collected and reported together, each with its line. Precedence:
+//! command line, file, environment, default. `deploy/insightd.yaml` documents every key.
 
 mod aws;
 mod cloudwatch;
@@ -42,54 +42,54 @@ use crate::schedule::Rhythm;
 use insightd_aws::sdk::AwsSettings;
 use reader::{Problems, Section};
 
-/// What the agent does. Values are checked; nothing that reads them checks again.
+/// The agent's configuration. Values are validated; code that reads them does not check again.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Config {
     /// Time between two ticks.
     pub interval: Duration,
-    /// From each multiple of the interval to its tick; where absent, as [`Rhythm::default_offset`] says.
+    /// Time from each multiple of the interval to its tick; [`Rhythm::default_offset`] if absent.
     pub offset: Option<Duration>,
-    /// Which part of the work this agent does.
+    /// The part of the work that this agent does.
     pub role: Role,
     /// The agent's own log.
     pub log: Log,
-    /// Where the host is seen.
+    /// Location of the host's file systems, and bounds of its collection.
     pub host: Host,
-    /// What this node is.
+    /// Identity of this node.
     pub node: Node,
-    /// How AWS is asked: what every client of it begins with.
+    /// Settings that every AWS client starts from.
     pub aws: AwsSettings,
-    /// What is asked about the machine.
+    /// Settings for the discovery of the machine.
     pub instance: Discovery,
-    /// The kubelet of this node.
+    /// Access to the kubelet of this node.
     pub kubelet: Kubelet,
-    /// The API server.
+    /// Access to the API server.
     pub api: Api,
-    /// What the elected agent reads of the cluster.
+    /// Cluster data that the elected agent reads.
     pub cluster: Cluster,
-    /// The election.
+    /// The leader election.
     pub leader: Leader,
-    /// How the agent can be asked about itself.
+    /// The operations server.
     pub operations: Operations,
-    /// Folder of `file:` components.
+    /// Directory of `file:` components.
     pub transforms_dir: Option<PathBuf>,
-    /// Folder for what outlives a restart: the last good set, and what transforms remember.
+    /// Directory of state that survives a restart: the last good bundle and the state of transforms.
     pub state_dir: Option<PathBuf>,
-    /// How new pipelines and components come to run while the agent runs.
+    /// Rollout of new pipelines and components while the agent runs.
     pub rollout: Rollout,
-    /// The compiler; beside the agent's own program where absent.
+    /// The component compiler; the one beside the agent's executable if absent.
     pub compiler: Option<PathBuf>,
     /// Bounds of every call of a component.
     pub limits: Limits,
-    /// Where events end up; `stdout` is always among them.
+    /// Destinations of events; always contains `stdout`.
     pub sinks: Vec<Sink>,
-    /// What runs.
+    /// The pipelines.
     pub pipelines: Vec<Pipeline>,
-    /// What is possible, and hardly meant: for `check` and the log of an agent that starts.
+    /// Settings that are valid but probably not intended, for `check` and the start-up log.
     pub warnings: Warnings,
 }
 
-/// Remarks on a configuration. They are no part of what it says: with others it is still the same one.
+/// Warnings about a configuration. They do not take part in comparisons of configurations.
 #[derive(Clone, Debug, Default)]
 pub struct Warnings(pub Vec<Problem>);
 
@@ -102,54 +102,54 @@ impl PartialEq for Warnings {
 /// The agent's own log, on standard error.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Log {
-    /// `info`, or `info,insightd_collect=debug`.
+    /// Log filter, such as `info` or `info,insightd_collect=debug`.
     pub level: String,
-    /// In which form.
+    /// Output format.
     pub format: LogFormat,
 }
 
-/// Form of the log.
+/// Output format of the log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LogFormat {
     /// Text on a terminal, JSON elsewhere.
     Auto,
-    /// One line of text.
+    /// Text, one line a message.
     Text,
-    /// One JSON object a line.
+    /// JSON, one object a line.
     Json,
 }
 
-/// Where the host is seen.
+/// Location of the host's file systems, and bounds of its collection.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Host {
-    /// The root of its file system: `/`, `/rootfs` in a container, or a recording.
+    /// Root of the host's file system: `/`, `/rootfs` in a container, or a recording.
     pub root: PathBuf,
-    /// Network interfaces that are left out; a trailing `*` stands for any rest.
+    /// Excluded network interfaces; a trailing `*` matches any suffix.
     pub interface_exclude: Vec<String>,
-    /// Block devices that are left out; likewise.
+    /// Excluded block devices; a trailing `*` matches any suffix.
     pub disk_exclude: Vec<String>,
-    /// How long all file systems together may take to say how full they are.
+    /// Longest time for `statfs` of all file systems together.
     pub statfs_timeout: Duration,
-    /// Whether the interfaces of pods are read.
+    /// `true` to read the network interfaces of pods.
     pub pod_network: bool,
     /// Most cgroups of pods and containers that are read.
     pub max_cgroups: usize,
 }
 
-/// What this node is, where the agent is told.
+/// Identity of this node, as far as it is configured.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Node {
-    /// Its name; the host's name where absent.
+    /// Node name; the host name if absent.
     pub name: Option<String>,
-    /// The cluster it belongs to.
+    /// Name of the cluster that the node belongs to.
     pub cluster_name: Option<String>,
-    /// What runs the containers.
+    /// The container orchestrator.
     pub orchestrator: Orchestrator,
     /// The machine.
     pub instance: Instance,
 }
 
-/// What runs the containers.
+/// The container orchestrator.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Orchestrator {
     /// Amazon EKS.
@@ -160,34 +160,34 @@ pub enum Orchestrator {
     Ecs,
 }
 
-/// The machine, where the agent is told.
+/// Identity of the machine, as far as it is configured.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Instance {
-    /// Such as `i-0123456789abcdef0`.
+    /// Instance ID, such as `i-0123456789abcdef0`.
     pub id: Option<String>,
-    /// Such as `m5.large`.
+    /// Instance type, such as `m5.large`.
     pub kind: Option<String>,
-    /// Name of its group.
+    /// Name of the Auto Scaling group.
     pub autoscaling_group: Option<String>,
-    /// Id of the ECS container instance.
+    /// ID of the ECS container instance.
     pub container_instance_id: Option<String>,
 }
 
 /// Bounds of every call of a component.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// Most memory of one instance, bytes.
+    /// Most memory of one instance of a component, bytes.
     pub memory_bytes: u64,
     /// Most CPU time of one call.
     pub cpu_time: Duration,
-    /// Most time of one call on the clock: a backstop, far above what a throttled node needs.
+    /// Most wall-clock time of one call: a backstop, far above what a throttled node needs.
     pub wall_time: Duration,
-    /// After so many failures in a row another version takes over.
+    /// Consecutive failures after which another version takes over.
     pub failures: u32,
 }
 
 impl Orchestrator {
-    /// As the batch says it.
+    /// Returns the name that batches carry.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Eks => "eks",
@@ -243,53 +243,53 @@ impl Default for Config {
 }
 
 impl Config {
-    /// When ticks are.
+    /// Returns the schedule of ticks.
     pub fn rhythm(&self) -> Rhythm {
         let offset = self.offset.unwrap_or_else(|| Rhythm::default_offset(self.interval));
         Rhythm { interval: self.interval, offset }
     }
 
-    /// Reads a file.
+    /// Loads a configuration file.
     ///
     /// # Errors
-    /// Everything that is wrong with it, or why it cannot be read.
+    /// Returns every problem of the file, or the reason that it cannot be read.
     pub fn load(path: &Path, environment: &Environment) -> Result<Self, Report> {
         Ok(Self::read(path, environment)?.1)
     }
 
-    /// Reads a file; gives its text as well.
+    /// Loads a configuration file, and returns its text as well.
     ///
     /// # Errors
-    /// As [`load`](Self::load).
+    /// Fails as [`load`](Self::load) does.
     pub fn read(path: &Path, environment: &Environment) -> Result<(String, Self), Report> {
         let text = Self::read_text(path)?;
         let config = Self::parse(&text, Some(&path.display().to_string()), environment)?;
         Ok((text, config))
     }
 
-    /// Reads the text of a file.
+    /// Reads the text of a configuration file.
     ///
     /// # Errors
-    /// It cannot be read, is larger than any configuration, or is no UTF-8 text.
+    /// Fails if the file cannot be read, is not a regular file, is larger than [`MAX_FILE_BYTES`], or is not UTF-8 text.
     pub fn read_text(path: &Path) -> Result<String, Report> {
         file::read(path).map_err(|problem| Report::new(Some(path.display().to_string()), vec![problem]))
     }
 
-    /// Reads the text of a file; `file` is its name in messages. Empty text gives the defaults.
+    /// Parses the text of a configuration file; `file` is its name in messages. Empty text gives the defaults.
     ///
     /// # Errors
-    /// Everything that is wrong with it.
+    /// Returns every problem of the text.
     pub fn parse(text: &str, file: Option<&str>, environment: &Environment) -> Result<Self, Report> {
         Self::parse_with(text, file, environment).0
     }
 
-    /// Reads the text of a file as far as it goes: what is wrong has its default or is left out, and is in the report.
+    /// Parses as much of the text as is valid: invalid values get their defaults or are left out, and are in the report.
     pub fn parse_in_part(text: &str, environment: &Environment) -> (Self, Option<Report>) {
         let (config, report, _) = Self::parse_all(text, None, environment);
         (config, report)
     }
 
-    /// Also returns the keys that the text does not have.
+    /// Parses the text, and also returns the keys that it lacks.
     fn parse_with(
         text: &str,
         file: Option<&str>,

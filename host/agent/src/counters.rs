@@ -1,32 +1,31 @@
-//! What the agent counts about itself.
+//! Counters of the agent's own work.
 
-/// Counts since the start. One thread writes; it hands out copies.
+/// Counts since the start. One thread writes them and hands out copies.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Counters {
-    /// Ticks that ran.
+    /// Completed ticks.
     pub ticks: u64,
-    /// Multiples of the interval that no tick ran for, because the one before took too long or the clock was
-    /// moved.
+    /// Multiples of the interval without a tick, because the tick before took too long or the clock was set.
     pub ticks_left_out: u64,
-    /// How late the last tick began, milliseconds.
+    /// Lateness of the last tick, milliseconds.
     pub lateness_ms: u64,
-    /// The latest that any began, milliseconds.
+    /// Greatest lateness of any tick, milliseconds.
     pub lateness_max_ms: u64,
-    /// How long the last tick took from the first read to the last flush, microseconds.
+    /// Duration of the last tick from the first read to the last flush, microseconds.
     pub tick_us: u64,
-    /// The longest that any took, microseconds.
+    /// Longest duration of any tick, microseconds.
     pub tick_max_us: u64,
     /// Time between the first and the last read of the last sample, microseconds.
     pub spread_us: u64,
-    /// The longest of any sample, microseconds.
+    /// Longest such time of any sample, microseconds.
     pub spread_max_us: u64,
-    /// Running containers that had no cgroup at the last sample.
+    /// Running containers without a cgroup at the last sample.
     pub containers_without_cgroup: u64,
-    /// Things that could not be read.
+    /// Items that could not be read.
     pub read_problems: u64,
     /// Labels and annotations of the node's pods that the last sample left out, because their pod has too many.
     pub labels_left_out: u64,
-    /// Calls of components that failed.
+    /// Failed calls of components.
     pub component_failures: u64,
     /// Batches that ended at a transform with `on_failure: drop`.
     pub batches_dropped: u64,
@@ -34,42 +33,42 @@ pub struct Counters {
     pub batches_unformatted: u64,
     /// Events written to sinks.
     pub events: u64,
-    /// Their bytes.
+    /// Bytes of these events.
     pub bytes: u64,
-    /// Events that are lost, by cause.
+    /// Lost events, by cause.
     pub lost: Lost,
 }
 
-/// Events that formatters made and nobody got.
+/// Events that formatters made and no sink delivered.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Lost {
-    /// Their route was not granted.
+    /// Events whose route is not granted.
     pub route_refused: u64,
-    /// The tick had as many routes as its output may have.
+    /// Events over the output's limit of routes a tick.
     pub too_many_routes: u64,
-    /// The tick had as many bytes as its output may have.
+    /// Events over the output's limit of bytes a tick.
     pub too_many_bytes: u64,
-    /// The sink could not write them.
+    /// Events that the sink could not write.
     pub sink: u64,
-    /// They speak for the cluster, and this agent's lead ended before they could go out.
+    /// Cluster events of an agent that lost the lead before they were delivered.
     pub lead_lost: u64,
 }
 
-/// What went through one output or into one sink since the start.
+/// Traffic of one output or one sink since the start.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Flow {
-    /// Events that went on.
+    /// Delivered events.
     pub events: u64,
-    /// Their bytes.
+    /// Bytes of these events.
     pub bytes: u64,
-    /// Events that did not.
+    /// Lost events.
     pub lost: Lost,
-    /// Times that something went wrong, whether or not events were lost.
+    /// Errors, with or without loss of events.
     pub errors: u64,
 }
 
 impl Lost {
-    /// Both together.
+    /// Adds the counts of `other`.
     pub fn add(&mut self, other: Self) {
         self.route_refused += other.route_refused;
         self.too_many_routes += other.too_many_routes;
@@ -78,12 +77,12 @@ impl Lost {
         self.lead_lost += other.lead_lost;
     }
 
-    /// All of them.
+    /// Returns the number of lost events of all causes.
     pub fn total(&self) -> u64 {
         self.by_cause().iter().map(|(_, events)| events).sum()
     }
 
-    /// Each cause by its word in metrics.
+    /// Returns the count of each cause with its name in metrics.
     pub fn by_cause(&self) -> [(&'static str, u64); 5] {
         let Self { route_refused, too_many_routes, too_many_bytes, sink, lead_lost } = *self;
         [
@@ -97,12 +96,12 @@ impl Lost {
 }
 
 impl Counters {
-    /// Batches and events that did not get as far as a sink, other than by the bounds of an output.
+    /// Returns the number of batches and events that reached no sink for a reason other than the quota of an output.
     pub fn undelivered(&self) -> u64 {
         self.batches_unformatted + self.batches_dropped + self.lost.lead_lost
     }
 
-    /// Notes a tick: how late it began, how long it took.
+    /// Records a tick: its lateness and its duration.
     pub fn ticked(&mut self, lateness_ms: u64, tick_us: u64) {
         self.ticks += 1;
         self.lateness_ms = lateness_ms;
@@ -111,14 +110,14 @@ impl Counters {
         self.tick_max_us = self.tick_max_us.max(tick_us);
     }
 
-    /// Notes a sample.
+    /// Records a sample: its duration and the number of items that could not be read.
     pub fn sampled(&mut self, spread_us: u64, problems: u64) {
         self.spread_us = spread_us;
         self.spread_max_us = self.spread_max_us.max(spread_us);
         self.read_problems += problems;
     }
 
-    /// One line of the log.
+    /// Logs the counters in one line.
     pub fn log(&self, message: &'static str) {
         tracing::info!(
             ticks = self.ticks,

@@ -1,9 +1,8 @@
-//! Time and signals on one thread, work on another.
+//! Time and signals on one thread, the work of ticks on another.
 //!
-//! The work of a tick is synchronous and may take long on a throttled node; signals must be heard meanwhile.
-//! So a single-threaded runtime waits for ticks and signals, and one thread that lives as long as the agent
-//! does the work. Whatever else waits for something, such as watches and the operations server, is a task of
-//! the same runtime.
+//! The work of a tick is synchronous and may take long on a throttled node, while signals must still be handled. A
+//! single-threaded runtime waits for ticks and signals, and one thread that lives as long as the agent does the work.
+//! Everything else that waits, such as watches and the operations server, is a task of the same runtime.
 
 mod signals;
 
@@ -19,43 +18,44 @@ use crate::schedule::{Rhythm, Schedule, Tick};
 use signals::Signals;
 pub use signals::keep_running;
 
-/// What the thread does; see [`drive`] for the order.
+/// A tick handler, which runs on the worker thread; see [`drive`] for the order of calls.
 pub trait Work: Send + 'static {
-    /// Why it cannot go on.
+    /// The error that ends the run.
     type Error: Send;
 
-    /// Asks a tick in progress to end soon.
+    /// Returns the handle that asks a tick in progress to end soon.
     fn stop(&self) -> Stop {
         Stop::default()
     }
 
-    /// Once, before the first tick: takes the readings that the first rates begin at.
+    /// Takes the baseline sample of the first rates. Called once, before the first tick.
     ///
     /// # Errors
-    /// It makes no sense to go on.
+    /// Fails if the run cannot continue.
     fn prime(&mut self) -> Result<(), Self::Error>;
 
-    /// One tick.
+    /// Runs one tick.
     ///
     /// # Errors
-    /// It makes no sense to go on.
+    /// Fails if the run cannot continue.
     fn tick(&mut self, tick: Tick) -> Result<(), Self::Error>;
 
-    /// In place of all others: every moment of a recording, or only the first after the baseline.
+    /// Replays a recording; called instead of `prime` and `tick`. Replays every frame, or with `once` only the first
+    /// after the baseline.
     ///
     /// # Errors
-    /// It makes no sense to go on.
+    /// Fails if the run cannot continue.
     fn replay(&mut self, once: bool) -> Result<(), Self::Error>;
 
-    /// Once, at the end, whatever happened.
+    /// Finishes the work. Called once, at the end, also after an error.
     fn finish(&mut self);
 }
 
-/// What [`Work::replay`] does with a recording of so many moments: the first is the baseline, every other one a tick.
-/// `select` goes to a moment and gives its time.
+/// Replays a recording of `moments` frames for [`Work::replay`]: the first is the baseline, every other one a tick.
+/// `select` switches to a frame and returns its time, milliseconds since the Unix epoch.
 ///
 /// # Errors
-/// Those of `work`.
+/// Returns the first error of `select` or `work`.
 pub fn replay_moments<W: Work>(
     work: &mut W,
     moments: usize,
@@ -70,53 +70,53 @@ pub fn replay_moments<W: Work>(
     Ok(())
 }
 
-/// When ticks are.
+/// Schedule of the ticks of a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Plan {
-    /// As the rhythm says, until a signal comes.
+    /// Ticks of the rhythm, until a signal comes.
     Every(Rhythm),
-    /// One, so long after the baseline.
+    /// One tick, this long after the baseline.
     Once(Duration),
-    /// Those of a recording, without waiting.
+    /// Frames of a recording, without waiting.
     Replay {
-        /// Only the first.
+        /// `true` to replay only one tick.
         once: bool,
     },
 }
 
-/// Why [`drive`] ended before a signal came.
+/// Reasons that [`drive`] ends before a signal comes.
 #[derive(Debug, thiserror::Error)]
 pub enum DriveError<E> {
-    /// The runtime, the thread or the signal handlers could not be made.
+    /// The thread or the signal handlers cannot be created.
     #[error("cannot start: {0}")]
     Start(#[from] std::io::Error),
-    /// The work cannot go on.
+    /// The work failed.
     #[error(transparent)]
     Work(E),
-    /// The thread ended without an answer.
+    /// The thread ended without a result.
     #[error("the worker thread ended unexpectedly")]
     Gone,
 }
 
-/// Shortest time from the baseline to the first tick: below it, rates of counters that the kernel updates
-/// only now and then say little.
+/// Shortest time from the baseline to the first tick, or the interval if that is shorter. The kernel updates some
+/// counters only now and then; over less time their rates mean little.
 const BASELINE: Duration = Duration::from_secs(1);
 
-/// Threads for calls that block, of which there is one kind: looking up names.
+/// Threads for blocking calls, of which name resolution is the only kind.
 const BLOCKING_THREADS: usize = 2;
 
-/// The runtime. Tasks that are spawned in it (inside of [`Runtime::enter`]) run while [`drive`] does; another
-/// thread, such as the worker's, may wait for a future with [`tokio::runtime::Handle::block_on`] meanwhile.
+/// Creates the runtime. Tasks that are spawned in it (inside of [`Runtime::enter`]) run while [`drive`] does; meanwhile
+/// another thread, such as the worker's, may wait for a future with [`tokio::runtime::Handle::block_on`].
 ///
 /// # Errors
-/// The system gives no epoll instance.
+/// Fails if the system provides no epoll instance.
 pub fn runtime() -> std::io::Result<Runtime> {
     let mut builder = tokio::runtime::Builder::new_current_thread();
     builder.enable_all().max_blocking_threads(BLOCKING_THREADS).build()
 }
 
-/// Runs the plan until it ends or SIGTERM or SIGINT comes. The tick in progress is finished first; a second
-/// signal ends the process at once, with the exit code that shells use for it.
+/// Runs the plan until it ends or SIGTERM or SIGINT comes. The tick in progress is finished first; a second signal ends
+/// the process at once, with exit code 128+N as shells report it.
 ///
 /// # Errors
 /// See [`DriveError`].
@@ -171,13 +171,13 @@ impl<E: Send + 'static> Driver<E> {
             if let Some(tick) = schedule.due(planned, unix_ms()) {
                 self.order(Order::Tick(tick)).await?;
             }
-            // From here on the clock may be moved back without making the agent wait for where it was.
+            // After the first tick the clock may be set back without making the agent wait for the earlier time.
             earliest = 0;
         }
         Ok(())
     }
 
-    /// Sleeps, or less long when a signal comes.
+    /// Sleeps for `duration`, or until a signal comes.
     async fn sleep(&mut self, duration: Duration) {
         tokio::select! {
             () = tokio::time::sleep(duration) => {}
@@ -185,7 +185,7 @@ impl<E: Send + 'static> Driver<E> {
         }
     }
 
-    /// Has the thread do something and waits until it is done, whatever signals come.
+    /// Sends an order to the thread and waits until it is done, whatever signals come.
     async fn order(&mut self, order: Order) -> Result<(), DriveError<E>> {
         let mut answer = self.worker.send(order).ok_or(DriveError::Gone)?;
         loop {
@@ -227,7 +227,7 @@ impl<E: Send + 'static> Worker<E> {
                         Ok(())
                     }
                 };
-                // Nobody waits for it only when the process is about to end.
+                // The receiver is gone only when the process is about to end.
                 let _ = answer.send(result);
             }
         })?;
@@ -243,7 +243,7 @@ impl<E: Send + 'static> Worker<E> {
     fn join(self) {
         drop(self.orders);
         if let Some(thread) = self.thread {
-            // A panic was reported by its hook and shows as `DriveError::Gone`.
+            // The panic hook has reported a panic, which also shows as `DriveError::Gone`.
             let _ = thread.join();
         }
     }
@@ -260,7 +260,7 @@ mod tests {
 
     use super::*;
 
-    /// Notes what it is asked for; fails at a given call.
+    /// Records the calls that it gets, and fails the given one.
     struct Notes(Arc<Mutex<Vec<String>>>, usize);
 
     impl Notes {
@@ -344,7 +344,7 @@ mod tests {
         assert!(matches!(result, Err(DriveError::Gone)));
     }
 
-    /// Asks a task of the runtime for a number before every tick, as the worker asks for the kubelet's answer.
+    /// Requests a number from a task of the runtime before every tick, as the worker requests the kubelet's data.
     struct Asks {
         handle: tokio::runtime::Handle,
         questions: tokio::sync::mpsc::Sender<oneshot::Sender<u32>>,

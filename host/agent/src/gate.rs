@@ -1,38 +1,38 @@
-//! What of a formatter's events may go out: granted routes, within the bounds of the output.
+//! The output filter: lets those events of a formatter pass that have a granted route and are within the quota of the output.
 
 use insights_sdk::{Event, Payloads};
 
 use crate::counters::Lost;
 use crate::routes::{Grants, Refusal};
 
-/// The bounds of one output for one tick.
+/// The quota of one output for one tick.
 #[derive(Clone, Copy, Debug)]
 pub struct Quota {
     /// Most bytes.
     pub bytes: u64,
-    /// Most different routes.
+    /// Most distinct routes.
     pub routes: usize,
 }
 
-/// What was kept back, and an example of why.
+/// Events that were rejected, with an example of the reason.
 #[derive(Debug, Default)]
 pub struct KeptBack {
-    /// Events, by cause.
+    /// Rejected events, by cause.
     pub lost: Lost,
-    /// The first route that was refused.
+    /// The first refused route.
     pub refusal: Option<Refusal>,
 }
 
 impl KeptBack {
-    /// Whether anything was.
+    /// Returns true if any event was rejected.
     pub fn any(&self) -> bool {
         self.lost.total() > 0
     }
 }
 
-/// The events that may go out, in their order; the others are counted. Every route is checked once, however
-/// many events it has. Behind the first event that is over the bound of bytes none goes out: what is
-/// delivered is a beginning, without holes that depend on sizes.
+/// Returns the events that may pass, in their order, and the counts of the others. Each route is checked once, however
+/// many events it has. After the first event over the quota of bytes none passes, so that the delivered events are a
+/// prefix without gaps that depend on sizes.
 pub fn admit<'a>(payloads: &'a Payloads, grants: &Grants, quota: Quota) -> (Vec<Event<'a>>, KeptBack) {
     let mut kept_back = KeptBack::default();
     let mut verdicts: Vec<Option<Verdict>> = vec![None; payloads.routes.len()];

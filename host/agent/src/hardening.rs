@@ -1,17 +1,18 @@
-//! Keeps the memory of the process its own: tokens, credentials and what components remember are in it.
+//! Protects the memory of the process, which holds tokens, credentials and the state of components.
 
 use std::io;
 
 use rustix::process::{DumpableBehavior, Resource, Rlimit, set_dumpable_behavior, setrlimit};
 
-/// Has no crash write the memory of this process, or of those that it starts, to a disk, and no other process of this user
-/// read it. A program that is executed later may be traced again, and is still under the limit.
+/// Disables core dumps of this process and of those that it starts, and keeps other processes of this user from reading
+/// its memory. The resource limit (`RLIMIT_CORE`) is inherited; a program that is executed later can be traced again,
+/// since `execve` resets the dumpable flag.
 ///
 /// # Errors
-/// The kernel refused.
+/// Fails if the kernel refuses.
 pub fn keep_memory_private() -> io::Result<()> {
     setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) })?;
-    // A `core_pattern` with a pipe gets a dump whatever the limit is.
+    // A `core_pattern` with a pipe ignores the limit.
     set_dumpable_behavior(DumpableBehavior::NotDumpable)?;
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! The parts of `insightd`. `app` puts them together; nothing else knows them all.
+//! The library of the `insightd` agent. `app` assembles the modules; no other module depends on all of them.
 #![deny(unsafe_code)]
 
 pub mod announce;

@@ -1,8 +1,8 @@
-//! Finding the components that a configuration names.
+//! The component library: finds the components that a configuration names.
 //!
-//! `builtin:NAME` is the embedded one, `file:NAME` is `NAME.wasm` in the folder of transforms, compiled by the child; or, where
-//! the content is that of the built-in of this name, that one, which is compiled already. Where a file cannot be used when the agent
-//! starts the built-in of that name runs in its place, and that is an error in the log, not a detail.
+//! `builtin:NAME` is the embedded component. `file:NAME` is `NAME.wasm` in `transforms_dir`, compiled by the compiler
+//! process; a file with the content of the built-in of that name uses the built-in, which is compiled already. If a
+//! file cannot be used when the agent starts, the built-in of that name runs instead, and the log has an error.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -14,22 +14,22 @@ use crate::builtins;
 use crate::config::{self, Origin, Problem, Sha256};
 use crate::rollout::Files;
 
-/// Largest file of a component: no compiler takes more.
+/// Largest component file, bytes; the compiler accepts no larger one.
 pub const MAX_BYTES: u64 = 4 << 20;
 
-/// Largest file of a text that a component is configured with.
+/// Largest text file that a component is configured with, bytes.
 const MAX_TEXT_BYTES: u64 = 256 << 10;
 
-/// Components by name. Each content is compiled once.
+/// The component library. Compiles each content once.
 #[derive(Debug)]
 pub struct Library {
     sandbox: Sandbox,
     folder: PathBuf,
     compiler: Compiler,
-    /// What the folder's files hold, as they were read.
+    /// Contents of the files of the directory, or why each could not be read.
     files: Files,
     compiled: HashMap<(String, Sha256), Compiled>,
-    /// Counts [`Library::offer`].
+    /// Number of calls of [`Library::offer`].
     generation: u64,
     builtins: HashMap<&'static str, Component>,
 }
@@ -37,31 +37,31 @@ pub struct Library {
 #[derive(Debug)]
 struct Compiled {
     component: Component,
-    /// The last in which it was asked for.
+    /// The last generation in which it was requested.
     generation: u64,
 }
 
-/// What was found for one place in a pipeline.
+/// The result of a look-up for one slot in a pipeline.
 #[derive(Debug)]
 pub struct Found {
-    /// What runs there; `None` when nothing can.
+    /// The component to run; `None` if there is none that can.
     pub component: Option<Component>,
     /// The built-in of that name, which takes over on failure.
     pub builtin: Option<Component>,
-    /// Why it is not what was asked for, or does not take its configuration.
+    /// Reasons that the component is not the configured one, or rejects its configuration.
     pub problems: Vec<Problem>,
-    /// True where the problem is that its file, or the content that is pinned, is not there: it may be on its way, since a
-    /// configuration and a folder of components are two mounts.
+    /// `true` if the only problem is a missing file, or a file without the pinned content. It may still arrive, since
+    /// the configuration and the directory of components are two mounts.
     pub is_awaited: bool,
 }
 
-/// Why the file of a component is not read.
+/// Reasons that the file of a component cannot be read.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum FileError {
-    /// There is none. It may be on its way.
+    /// The file does not exist. It may still arrive.
     #[error("{}", ReadError::Missing)]
     Missing,
-    /// There is something that cannot be used.
+    /// The file exists but cannot be used.
     #[error("{0}")]
     Unusable(String),
 }
@@ -75,25 +75,25 @@ impl From<ReadError> for FileError {
     }
 }
 
-/// Why a component cannot be used.
+/// Reasons that a component cannot be used.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum LibraryError {
     /// No built-in has this name.
     #[error("there is no built-in `{name}`; there are: {known}")]
     NoBuiltin {
-        /// The name.
+        /// The requested name.
         name: String,
-        /// Those that exist.
+        /// Names of the built-ins.
         known: String,
     },
-    /// It is in the agent, but damaged.
+    /// The embedded code is damaged.
     #[error(
         "the built-in `{name}` cannot be unpacked ({error}): the agent's file is damaged; install it anew"
     )]
     Packed {
-        /// The name.
+        /// Name of the built-in.
         name: String,
-        /// Why.
+        /// Error text.
         error: String,
     },
     /// The file cannot be read.
@@ -101,43 +101,43 @@ pub enum LibraryError {
     Read {
         /// The file.
         path: PathBuf,
-        /// Why.
+        /// The reason.
         error: FileError,
     },
-    /// The content is not the one that was pinned.
+    /// The content is not the pinned one.
     #[error("{what} is refused: its SHA-256 is {found}, the configuration wants {wanted}")]
     Hash {
-        /// Which component.
+        /// The component.
         what: String,
-        /// What it is.
+        /// SHA-256 of the content.
         found: Sha256,
-        /// What is wanted.
+        /// The pinned SHA-256.
         wanted: Sha256,
     },
-    /// It does not compile.
+    /// The component does not compile.
     #[error("{}: {error}", path.display())]
     Compile {
         /// The file.
         path: PathBuf,
-        /// Why.
+        /// Error text.
         error: String,
     },
-    /// It does not fit the contract or the agent.
+    /// The component does not fit the contract or this agent.
     #[error("{0}")]
     Load(String),
-    /// A transform where a formatter is wanted, or the other way round.
+    /// A transform instead of a formatter, or the other way round.
     #[error("{what} is a {found}, here a {wanted} is wanted")]
     Kind {
-        /// Which component.
+        /// The component.
         what: String,
-        /// What it is.
+        /// Its kind.
         found: Kind,
-        /// What is wanted.
+        /// The required kind.
         wanted: Kind,
     },
 }
 
-/// What `Compiler` and `Sandbox` say, of a file.
+/// Returns a function that adds the file to an error of the compiler.
 fn compile_error(path: &Path) -> impl Fn(CompileError) -> LibraryError {
     move |error| LibraryError::Compile { path: path.into(), error: error.to_string() }
 }
@@ -148,27 +148,26 @@ impl From<LoadError> for LibraryError {
     }
 }
 
-/// The compiler that belongs to this program: the one beside it.
+/// Returns the path of the compiler beside the agent's executable.
 pub fn compiler_beside() -> PathBuf {
     let this = std::env::current_exe().unwrap_or_default();
     this.with_file_name("insightd-compile")
 }
 
 impl Library {
-    /// A library over files that were read in `folder`, which is named in messages; there are always built-ins.
+    /// Creates a library over files that were read from `folder`, which is named in messages. The built-ins are always available.
     pub fn new(sandbox: Sandbox, folder: Option<PathBuf>, files: Files, compiler: Compiler) -> Self {
         let folder = folder.unwrap_or_default();
         let (compiled, builtins) = (HashMap::new(), HashMap::new());
         Self { sandbox, folder, compiler, files, compiled, generation: 0, builtins }
     }
 
-    /// The bounds of every call of its components.
+    /// Returns the bounds of every call of its components.
     pub fn limits(&self) -> &Limits {
         self.sandbox.limits()
     }
 
-    /// Other files take the place of those that were there. What was compiled and is not asked for again before the time
-    /// after next is let go.
+    /// Replaces the files. Drops compiled components that were not requested in either of the last two generations.
     pub fn offer(&mut self, files: Files) {
         self.files = files;
         self.generation += 1;
@@ -176,7 +175,8 @@ impl Library {
         self.compiled.retain(|_, compiled| compiled.generation >= oldest);
     }
 
-    /// Returns true where this content of a file is used: it became a component, or is a text that one is configured with.
+    /// Returns true if this content of a file is in use: it became a component, or it is a text that a component is
+    /// configured with.
     pub fn knows(&self, file: &str, content: &[u8]) -> bool {
         let Some(name) = component_of(file) else { return true };
         let sha256 = Sha256::of(content);
@@ -184,12 +184,12 @@ impl Library {
             || self.builtins.get(name).is_some_and(|builtin| *builtin.sha256() == sha256.0)
     }
 
-    /// Lets go of what the files hold; what was made of it stays.
+    /// Drops the contents of the files and keeps the components compiled from them.
     pub fn forget_files(&mut self) {
         self.files.clear();
     }
 
-    /// Finds what a configuration asks for, for a place of this kind.
+    /// Finds the component that a configuration names, for a slot of this kind.
     pub fn find(&mut self, wanted: &config::Component, kind: Kind) -> Found {
         let mut found = self.component(wanted, kind);
         let unread =
@@ -197,7 +197,8 @@ impl Library {
         let unread: Vec<_> =
             unread.map(|(text, error)| (error.clone(), unread_text(&self.folder, text, error))).collect();
         if !unread.is_empty() {
-            // Without its text a component does something else than is wanted, whether it takes the rest or not.
+            // Without its text a component would do something else than intended, even if it accepts the rest of its
+            // configuration.
             found.component = None;
             found.is_awaited = unread.iter().all(|(error, _)| *error == FileError::Missing);
             found.problems = unread.into_iter().map(|(_, problem)| problem).collect();
@@ -242,7 +243,7 @@ impl Library {
         Found { component, builtin, problems, is_awaited }
     }
 
-    /// The built-in of this name, if there is one.
+    /// Returns the built-in of this name, `None` if there is none.
     fn builtin(&mut self, name: &str) -> Result<Option<Component>, LibraryError> {
         let Some(builtin) = builtins::find(name) else { return Ok(None) };
         if let Some(component) = self.builtins.get(builtin.name) {
@@ -262,12 +263,12 @@ impl Library {
         let missing = Err(FileError::Unusable("was not read: the configuration did not name it".to_owned()));
         let wasm = self.files.get(&file).cloned().unwrap_or(missing);
         let wasm = wasm.map_err(|error| LibraryError::Read { path: path.clone(), error })?;
-        // Before anything looks at what is inside.
+        // Checks the pin before anything parses the content.
         let found = Sha256::of(&wasm);
         if let Some(wanted) = pinned.filter(|wanted| *wanted != found) {
             return Err(LibraryError::Hash { what: path.display().to_string(), found, wanted });
         }
-        // The shipped one, from a file: it is there already, as native code that nobody has to compile or hold twice.
+        // A file with the content of the built-in: the native code is embedded, so it is neither compiled nor held twice.
         if let Some(builtin) = self.builtin(name)?
             && *builtin.sha256() == found.0
         {
@@ -279,7 +280,7 @@ impl Library {
             known.generation = generation;
             return Ok(known.component.clone());
         }
-        // What failed may have failed for want of memory: it is tried again whenever it is asked for.
+        // Failures are not cached: a lack of memory may have caused one, so every request tries again.
         let component = self.compile(&path, name, &wasm)?;
         self.compiled.insert(key, Compiled { component: component.clone(), generation });
         Ok(component)
@@ -291,38 +292,38 @@ impl Library {
     }
 }
 
-/// Reads a component; larger than any that the compiler takes, it is not read at all.
+/// Reads the file of a component. A file larger than [`MAX_BYTES`] is not read.
 ///
 /// # Errors
-/// Why it cannot be.
+/// Fails if the file is missing, too large, not a regular file or cannot be read.
 pub fn read(path: &Path) -> Result<Vec<u8>, FileError> {
     Ok(insightd_folder::read_regular(path, MAX_BYTES)?)
 }
 
-/// Reads a file of this name in a directory of components; a link that leads out of it is not followed.
+/// Reads a file of this name in the directory of components. Symbolic links are followed only within the directory.
 ///
 /// # Errors
-/// As [`read`].
+/// Fails as [`read`] does.
 pub fn read_in(folder: &Path, file: &str) -> Result<Vec<u8>, FileError> {
     Ok(insightd_folder::read_beneath(folder, file, max_bytes(file))?)
 }
 
-/// Largest file of this name: a component, or a text that one is configured with.
+/// Returns the size limit of a file of this name: a component, or a text that a component is configured with.
 pub fn max_bytes(file: &str) -> u64 {
     if component_of(file).is_some() { MAX_BYTES } else { MAX_TEXT_BYTES }
 }
 
-/// The file of a component.
+/// Returns the file name of a component.
 pub fn file_of(name: &str) -> String {
     format!("{name}.wasm")
 }
 
-/// The component that a file is.
+/// Returns the component that a file holds; `None` for a text.
 pub fn component_of(file: &str) -> Option<&str> {
     file.strip_suffix(".wasm")
 }
 
-/// Whether it is of the right kind and the pinned content.
+/// Checks that a component has the required kind and the pinned content.
 fn fits(wanted: &config::Component, kind: Kind, component: Component) -> Result<Component, LibraryError> {
     let found = Sha256(*component.sha256());
     if let Some(pinned) = wanted.sha256.filter(|pinned| *pinned != found) {
@@ -345,14 +346,14 @@ fn unread_text(folder: &Path, text: &config::TextFile, error: &FileError) -> Pro
     Problem { at: Some(text.at), path: text.path.clone(), message }
 }
 
-/// A component that reads a text of several lines begins a message with the place: `line 3, column 7: …`.
+/// Splits the position off a component's message about a text of several lines: `line 3, column 7: …`.
 fn place_in_text(message: &str) -> Option<(usize, usize, &str)> {
     let (line, rest) = message.strip_prefix("line ")?.split_once(", column ")?;
     let (column, rest) = rest.split_once(": ")?;
     Some((line.parse().ok()?, column.parse().ok()?, rest))
 }
 
-/// A problem of a text in a file of its own: that file's line and column.
+/// Returns a problem of a text in its own file, with the line and column in that file.
 fn in_text(text: &config::TextFile, message: &str) -> Problem {
     let message = match place_in_text(message) {
         Some((line, column, message)) => format!("{}:{line}:{column}: {message}", text.name),
@@ -361,7 +362,7 @@ fn in_text(text: &config::TextFile, message: &str) -> Problem {
     Problem { at: Some(text.at), path: text.path.clone(), message }
 }
 
-/// A component reports its problems one a line, each as `KEY: what is wrong`; each gets the place of its key.
+/// Converts the problems that a component reports, one a line as `KEY: MESSAGE`; each gets the position of its key.
 fn config_problems(wanted: &config::Component, error: &CallError) -> Vec<Problem> {
     let path = format!("{}.config", wanted.path);
     let CallError::Config(text) = error else {
@@ -387,6 +388,6 @@ fn config_problems(wanted: &config::Component, error: &CallError) -> Vec<Problem
             }
         }
     };
-    // One more than are shown, so that the report says that there are more.
+    // One more than is shown, so that the report says that there are more.
     text.lines().take(config::MAX_PROBLEMS + 1).map(place).collect()
 }

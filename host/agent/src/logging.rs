@@ -11,7 +11,7 @@ use tracing_subscriber::util::SubscriberInitExt;
 use crate::config::{Log, LogFormat};
 use crate::visible::{self, Style};
 
-/// Libraries that tell of every request and retry, for which the agent has messages of its own. Their targets begin so.
+/// Target prefixes of libraries that log every request and retry, for which the agent has messages of its own.
 pub(crate) const LIBRARIES: [&str; 16] = [
     "aws_config",
     "aws_credential_types",
@@ -36,7 +36,7 @@ fn quiet(targets: Targets) -> Targets {
     let named: Vec<String> = targets.iter().map(|(target, _)| target.to_owned()).collect();
     let mut quiet = targets;
     for library in LIBRARIES {
-        // A part of it that is named counts more: the longest beginning of a target decides.
+        // The longest matching prefix of a target decides, so a named part of a library overrides this.
         if !named.iter().any(|target| library.starts_with(target)) {
             quiet = quiet.with_target(library, LevelFilter::OFF);
         }
@@ -44,11 +44,11 @@ fn quiet(targets: Targets) -> Targets {
     quiet
 }
 
-/// Standard error, for whole lines of the log: texts of others are in its fields.
+/// A writer of whole log lines to standard error. Escapes what a terminal would act on, since fields hold foreign text.
 #[derive(Debug)]
 struct Escaped {
     style: Style,
-    /// The log's own escape sequences stay; those in fields the formatter has escaped.
+    /// `true` to keep the escape sequences of the log itself; the formatter has escaped those in fields.
     colours: bool,
 }
 
@@ -75,9 +75,9 @@ impl Write for Escaped {
 
 const ESCAPE: u8 = 0x1b;
 
-/// Starts the log; everything before is lost. Only the first call has an effect.
+/// Starts the log; messages before are lost. Only the first call has an effect.
 pub fn start(log: &Log) {
-    // The configuration was checked; a level that is none would only come from elsewhere.
+    // The configuration was validated; an invalid filter could only come from other callers.
     let targets = quiet(log.level.parse().unwrap_or_else(|_| Targets::new()));
     let terminal = std::io::stderr().is_terminal();
     let text = match log.format {
@@ -85,7 +85,7 @@ pub fn start(log: &Log) {
         LogFormat::Text => true,
         LogFormat::Json => false,
     };
-    // Its own complaint about a closed standard error would be a panic.
+    // Logging an internal error to a closed standard error would panic.
     let escaped =
         move || Escaped { style: if text { Style::Text } else { Style::Json }, colours: text && terminal };
     let layer = tracing_subscriber::fmt::layer().with_writer(escaped).log_internal_errors(false);
@@ -93,7 +93,7 @@ pub fn start(log: &Log) {
         true => layer.with_ansi(terminal).with_target(false).boxed(),
         false => layer.json().flatten_event(true).boxed(),
     };
-    // Fails when a log was started already, as tests do.
+    // Fails if a log was started already, as in tests.
     let _ = tracing_subscriber::registry().with(layer.with_filter(targets)).try_init();
 }
 

@@ -1,4 +1,4 @@
-//! `insightd`: what to do, and which exit code it comes to.
+//! Entry point of `insightd`: dispatches the subcommand and maps errors to exit codes.
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -10,9 +10,9 @@ use insightd::outcome::NothingLeft;
 use insightd::transform::{self, New};
 use insightd::{output, states, status};
 
-/// Wrong usage or configuration; `EX_USAGE` of sysexits.
+/// Exit code for wrong usage or configuration: `EX_USAGE` of sysexits.
 const USAGE: u8 = 64;
-/// `diff` could not compare: 1 is for a difference.
+/// Exit code of `diff` if it cannot compare; 1 stands for a difference.
 const UNCOMPARED: u8 = 2;
 
 fn clear(state_dir: &Path, transforms: &[String]) -> anyhow::Result<()> {
@@ -29,7 +29,7 @@ fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {
-            // Help and version are answers, not errors.
+            // Help and version are regular output, not errors.
             let code = if error.use_stderr() { ExitCode::from(USAGE) } else { ExitCode::SUCCESS };
             let _ = error.print();
             return code;
@@ -66,7 +66,7 @@ fn main() -> ExitCode {
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
-        // It is in the log, before its last line.
+        // The log has the error, before its last line.
         Err(error) if error.is::<NothingLeft>() => ExitCode::FAILURE,
         Err(error) => {
             output::complain(format_args!("{error:#}"));

@@ -1,8 +1,8 @@
-//! What the agent says of itself: whether it is alive, whether it is ready, and its metrics.
+//! The operations endpoints: liveness, readiness, metrics and status of the agent.
 //!
-//! The worker thread publishes [`Figures`] after every tick; tasks register what they count; [`serve`] answers
-//! requests from the [`Board`] that holds both. Nothing here can hold up a tick: the board's locks are held for
-//! the exchange of a pointer.
+//! The worker thread publishes [`Figures`] after every tick, and tasks register their counters; [`serve`] answers
+//! requests from the [`Board`] that holds both. Nothing here can delay a tick: the locks of the registry are held only
+//! while a pointer is swapped.
 
 mod answer;
 mod board;

@@ -1,21 +1,21 @@
-//! What a run comes to: the last line of its log, and whether anything of it is left.
+//! The result of a run: its final totals, the last log line, and an error if every event was lost.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::counters::Counters;
 use crate::sinks::SinkTotal;
 
-/// Where the worker leaves its totals at the end. Clones share it.
+/// Cell in which the worker stores its totals at the end of a run. Clones share it.
 #[derive(Clone, Debug, Default)]
 pub struct Outcome(Arc<Mutex<Totals>>);
 
 impl Outcome {
-    /// Notes the totals.
+    /// Stores the totals.
     pub fn set(&self, totals: Totals) {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = totals;
     }
 
-    /// The totals as they were noted last.
+    /// Returns the totals stored last; the default before the first [`set`](Self::set).
     pub fn get(&self) -> Totals {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
@@ -26,51 +26,51 @@ impl Outcome {
 pub struct Totals {
     /// Counts over all pipelines.
     pub counters: Counters,
-    /// Each sink.
+    /// Totals of each sink.
     pub sinks: Vec<SinkTotal>,
 }
 
-/// What became of the events of a sink that are delivered over the network, once that has ended.
+/// Final delivery counts of a sink that delivers over the network, taken after its delivery task ended.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Ended {
     /// Name of the sink.
     pub name: String,
-    /// Events that the service has.
+    /// Events accepted by the service.
     pub accepted: u64,
-    /// Events that the next agent delivers.
+    /// Undelivered events that remain in the spool for the next agent.
     pub waiting: u64,
-    /// Events that are lost.
+    /// Lost events.
     pub lost: u64,
 }
 
-/// Why a run that ended is none that succeeded.
+/// Error of a run that delivered nothing, or nothing to one of its sinks.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 pub enum NothingLeft {
-    /// Nothing got into any sink, or out of it.
+    /// No event reached any sink or service.
     #[error(
         "nothing was delivered: events lost: {events}, batches dropped or not formatted: {batches}; the log says why"
     )]
     Everything {
-        /// Events that are lost.
+        /// Lost events.
         events: u64,
         /// Batches that never became events.
         batches: u64,
     },
-    /// One sink lost all that it was given.
+    /// One sink lost all events that it was given.
     #[error("sink `{sink}`: all of its events were lost: {events}; the log says why")]
     Sink {
-        /// Its name.
+        /// Name of the sink.
         sink: String,
-        /// Events that are lost.
+        /// Lost events.
         events: u64,
     },
 }
 
 impl Totals {
-    /// Adds what was lost after the last tick, and logs the line that a run ends with, behind the error that this returns.
+    /// Adds the losses after the last tick, logs the error if there is one, and then logs the totals as the last line of the run.
     ///
     /// # Errors
-    /// Events were made, and none of them, or none of those of one sink, is anywhere.
+    /// Events were lost and none is left, neither delivered nor spooled, in all sinks together or in one sink.
     pub fn settle(mut self, ended: &[Ended]) -> Result<(), NothingLeft> {
         let (mut left_in_all, mut without) = (0, None);
         for sink in &mut self.sinks {
@@ -125,10 +125,10 @@ mod tests {
 
     #[test]
     fn what_is_lost_after_the_last_tick_counts() {
-        // Ten were taken; the service refused them when the ticks were over.
+        // The sink took ten events; the service rejected them after the last tick.
         let error = totals(lost(0), &[("logs", 10, 0, 0)]).settle(&ended(0, 0, 10)).unwrap_err();
         assert_eq!(error, NothingLeft::Everything { events: 10, batches: 0 });
-        // Of these, four were told of before.
+        // Four of the ten losses were already counted.
         let error = totals(lost(4), &[("logs", 10, 4, 4)]).settle(&ended(0, 0, 10)).unwrap_err();
         assert_eq!(error, NothingLeft::Everything { events: 10, batches: 0 });
         assert_eq!(

@@ -1,5 +1,5 @@
-//! Answers of commands, on standard output and standard error. All of them go through here: a reader that is gone (`insightd
-//! check FILE | head -1`) is no fault of the command, which goes on in silence and ends with its own exit code.
+//! Output of commands on standard output and standard error. All of it goes through here: if the reader is gone (`insightd check
+//! FILE | head -1`), the command goes on without output and ends with its own exit code.
 
 use std::fmt::Display;
 use std::io::{self, ErrorKind, Write};
@@ -9,12 +9,12 @@ use crate::visible::{self, Style};
 
 static CLOSED: AtomicBool = AtomicBool::new(false);
 
-/// Prints text to standard output. What would act on a terminal is escaped.
+/// Prints text to standard output. Control characters that would affect a terminal are escaped.
 pub fn print(text: impl Display) {
     write_out(&visible::lines(&text.to_string(), Style::Text));
 }
 
-/// Prints a line of JSON to standard output, likewise.
+/// Prints one line of JSON to standard output, with control characters escaped.
 pub fn json(value: impl Display) {
     write_out(&format!("{}\n", visible::lines(&value.to_string(), Style::Json)));
 }
@@ -24,12 +24,12 @@ fn write_out(text: &str) {
     settle(stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()));
 }
 
-/// Prints a line to standard output.
+/// Prints a line to standard output, escaped likewise.
 pub fn line(text: impl Display) {
     print(format_args!("{text}\n"));
 }
 
-/// Prints a line to standard error. Where that cannot be written, nobody can be told.
+/// Prints a line to standard error. A failed write is ignored: there is nowhere left to report it.
 pub fn complain(text: impl Display) {
     let _ = writeln!(io::stderr(), "{}", visible::lines(&text.to_string(), Style::Text));
 }
@@ -43,7 +43,7 @@ fn settle(written: io::Result<()>) {
     match written {
         Ok(()) => {}
         Err(error) if error.kind() == ErrorKind::BrokenPipe => CLOSED.store(true, Ordering::Relaxed),
-        // A disk that is full: the answer is not there, and no exit code of the command says so.
+        // For example a full disk: the output is incomplete, and the exit code of the command would not show it.
         Err(error) => {
             complain(format_args!("cannot write standard output: {error}"));
             std::process::exit(1);

@@ -1,4 +1,4 @@
-//! A chain of components over one scope, and its outputs.
+//! A pipeline: a chain of transforms over the batches of one scope, and its outputs.
 
 use std::time::Instant;
 
@@ -14,23 +14,23 @@ use crate::routes::Grants;
 use crate::sinks::SinkSet;
 use crate::states::{Grant, States};
 
-/// Whether events may still go out.
+/// Returns true while events may be delivered; called before each delivery, because leadership may be lost during a tick.
 pub type Permit<'a> = &'a dyn Fn() -> bool;
 
 /// A pipeline that is ready to run.
 #[derive(Debug)]
 pub struct Pipeline {
-    /// Name for logs.
+    /// Name in logs and metrics.
     pub name: String,
-    /// What its batches are about.
+    /// Scope of its batches.
     pub scope: Scope,
-    /// Run one after the other.
+    /// Transforms, in the order in which they run.
     pub stages: Vec<Stage>,
-    /// Each gets the result of the chain.
+    /// Outputs; each gets the result of the last stage.
     pub outputs: Vec<Output>,
 }
 
-/// A stage that is ready to run.
+/// A transform stage that is ready to run.
 #[derive(Debug)]
 pub struct Stage {
     slot: Slot,
@@ -38,7 +38,7 @@ pub struct Stage {
     complaint: Complaint,
 }
 
-/// An output that is ready to run.
+/// An output that is ready to run: a formatter, its sink, and the limits of what it may deliver.
 #[derive(Debug)]
 pub struct Output {
     formatter: Slot,
@@ -51,30 +51,30 @@ pub struct Output {
     flow: Flow,
 }
 
-/// What pipelines deliver to, and what they count and remember.
+/// The sinks, counters and state store that pipelines write to during a tick.
 #[derive(Debug)]
 pub struct Delivery<'a> {
-    /// Where events go.
+    /// Sinks that take the events.
     pub sinks: &'a mut SinkSet,
-    /// What is counted.
+    /// Counters over all pipelines.
     pub counters: &'a mut Counters,
-    /// What transforms remember.
+    /// State of transforms and formatters.
     pub states: &'a mut States,
     /// Ends calls early when the agent shuts down.
     pub stop: &'a Stop,
 }
 
-/// A place in a pipeline.
+/// A slot of a pipeline, with its number among the stages or the outputs.
 #[derive(Clone, Copy, Debug)]
 pub enum Place<'a> {
-    /// That of a stage, counted from 1.
+    /// A stage and its number, from 1.
     Stage(usize, &'a Stage),
-    /// That of an output, counted from 1.
+    /// An output and its number, from 1.
     Output(usize, &'a Output),
 }
 
 impl<'a> Place<'a> {
-    /// What runs there.
+    /// Returns the slot of the stage or of the output's formatter.
     pub fn slot(&self) -> &'a Slot {
         match self {
             Self::Stage(_, stage) => &stage.slot,
@@ -84,13 +84,13 @@ impl<'a> Place<'a> {
 }
 
 impl Stage {
-    /// Runs what is in the slot, which may remember what `grant` says.
+    /// Creates a stage that runs the component in `slot`; `grant` allows it to keep state.
     pub fn new(slot: Slot, grant: Option<Grant>) -> Self {
         Self { slot, grant, complaint: Complaint::default() }
     }
 
-    /// The batch for the next stage; `None` when it ends here. The slot says why a component failed, this
-    /// says that it goes on: a component that counts as bad is not tried again, and would be silent for ever.
+    /// Returns the batch for the next stage, or `None` if the batch ends here. Repeats the last error of the slot at the rate of the log
+    /// throttle: a component that is given up is called again only after a backoff, and the slot itself logs nothing meanwhile.
     fn run(
         &mut self,
         pipeline: &str,
@@ -126,19 +126,19 @@ impl Stage {
 }
 
 impl Output {
-    /// Formats with `formatter`, which may remember what `grant` says, for the sink at place `sink`.
+    /// Creates an output that formats with `formatter` for the sink with index `sink`; `grant` allows the formatter to keep state.
     pub fn new(formatter: Slot, grant: Option<Grant>, sink: usize, grants: Grants, quota: Quota) -> Self {
         let complaint = Complaint::default();
         let (unformatted, flow) = (Complaint::default(), Flow::default());
         Self { formatter, grant, sink, grants, quota, complaint, unformatted, flow }
     }
 
-    /// The place of its sink.
+    /// Returns the index of its sink.
     pub fn sink(&self) -> usize {
         self.sink
     }
 
-    /// What was handed to the sink, and what was kept back.
+    /// Returns the counts of events handed to the sink, events lost before it, and formatting errors.
     pub fn flow(&self) -> Flow {
         self.flow
     }
@@ -211,7 +211,7 @@ impl Output {
     }
 }
 
-/// Runs the pipelines of one scope, as [`Pipeline::run`] does; the last of them gets the batch itself.
+/// Runs the pipelines of one scope over a batch, see [`Pipeline::run`]. The last of them takes the batch without a copy.
 pub fn run_scope(
     pipelines: &mut [Pipeline],
     scope: Scope,
@@ -229,25 +229,25 @@ pub fn run_scope(
 }
 
 impl Pipeline {
-    /// All of it is there since this tick, as far as nobody knows better.
+    /// Marks every stage and output as running since this tick unless already set.
     pub fn begin(&mut self, time_unix_ms: u64) {
         let slots = self.stages.iter_mut().map(|stage| &mut stage.slot);
         let slots = slots.chain(self.outputs.iter_mut().map(|output| &mut output.formatter));
         slots.filter(|slot| slot.since_unix_ms() == 0).for_each(|slot| slot.set_since(time_unix_ms));
     }
 
-    /// Takes the place of one of `before`, that of its name: in each place what worked there takes over when the new version
-    /// fails, and counts go on.
+    /// Replaces the pipeline of the same name in `before`: in each slot, the version that worked there becomes the fallback if the new
+    /// version fails, and counters go on.
     pub fn succeed(&mut self, before: &[Self]) {
         self.each_with(before, Slot::succeed);
     }
 
-    /// Comes back in place of one of `others`: counts go on.
+    /// Restores this pipeline after a rollback, keeping the counters of its replacement in `others`.
     pub fn come_back(&mut self, others: &[Self]) {
         self.each_with(others, Slot::go_on_counting);
     }
 
-    /// Does something with each slot and the one in its place, among those of the same component.
+    /// Calls `act` for each slot and the slot of the same component in the pipeline of the same name. Outputs must have the same sink too.
     fn each_with(&mut self, others: &[Self], act: impl Fn(&mut Slot, &Slot)) {
         let Some(other) = others.iter().find(|other| other.name == self.name) else { return };
         let mut left: Vec<&Slot> = other.stages.iter().map(|stage| &stage.slot).collect();
@@ -269,7 +269,7 @@ impl Pipeline {
         }
     }
 
-    /// What runs in it at present, to be run in shadow.
+    /// Returns the components that are in effect now, for a shadow run.
     pub fn chain(&self, limits: &dyn Fn(usize) -> insights_sdk::Limits) -> Chain {
         let component =
             |slot: &Slot| slot.effective().map(|(component, config)| (component.clone(), config.to_owned()));
@@ -296,16 +296,16 @@ impl Pipeline {
         }
     }
 
-    /// The first place whose version is given up.
+    /// Returns the first slot whose current version is given up.
     pub fn failed_place(&self) -> Option<&Slot> {
         self.places().map(|place| place.slot()).find(|slot| slot.has_failed())
     }
 
-    /// Runs a batch through the chain and hands the result to the outputs, unless `permit`, which is asked
-    /// directly before each, says no.
+    /// Runs a batch through the stages and hands the result to the outputs. `permit` is called directly before each delivery; if it
+    /// returns false, the events of that output are counted as lost.
     pub fn run(&mut self, mut batch: Columns, permit: Permit<'_>, to: &mut Delivery<'_>) {
         to.states.begin(&self.name);
-        // One for all of them: what a stage returns decides how long the others take.
+        // One time budget for all slots: the output of a stage determines how long the later ones take.
         let Some(budget) = self.places().next().map(|place| place.slot().budget(to.stop)) else { return };
         for stage in &mut self.stages {
             let Some(next) = stage.run(&self.name, batch, to.states, &budget) else {
@@ -319,19 +319,19 @@ impl Pipeline {
         }
     }
 
-    /// Its places, in the order in which they run.
+    /// Returns its slots in the order in which they run: stages, then outputs.
     pub fn places(&self) -> impl Iterator<Item = Place<'_>> {
         let stages = (1..).zip(&self.stages).map(|(number, stage)| Place::Stage(number, stage));
         stages.chain((1..).zip(&self.outputs).map(|(number, output)| Place::Output(number, output)))
     }
 
-    /// Failed calls of its components since the start.
+    /// Returns the number of failed component calls since the start.
     pub fn failures(&self) -> u64 {
         self.places().flat_map(|place| place.slot().stats().failures).sum()
     }
 }
 
-/// Slots are named PIPELINE/ORIGIN:COMPONENT; wherever it comes from, it is the same component.
+/// Returns true if both slots have the same component, of any origin. Slots are named `PIPELINE/ORIGIN:COMPONENT`.
 fn is_same_place(a: &Slot, b: &Slot) -> bool {
     let name = |slot: &Slot| slot.name().rsplit(':').next().unwrap_or_default().to_owned();
     name(a) == name(b)

@@ -1,4 +1,4 @@
-//! `insightd record`: what the sources give, written down in place of being worked on.
+//! `insightd record`: writes the batches of the sources to a recording instead of running pipelines on them.
 
 use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
@@ -16,18 +16,18 @@ use crate::recording::{Header, Redactor};
 use crate::schedule::Tick;
 use crate::source::{ClusterSource, Source};
 
-/// How much is recorded.
+/// Limits of a recording; the first one reached ends it.
 #[derive(Clone, Copy, Debug)]
 pub struct Bounds {
-    /// Ticks.
+    /// Number of ticks.
     pub ticks: u64,
-    /// Time from the baseline to the last tick.
+    /// Time from the baseline; recording ends with the first tick after it.
     pub duration: Duration,
-    /// Bytes of the recording.
+    /// Maximum size of the recording, bytes.
     pub bytes: u64,
 }
 
-/// What [`Recorder`] gets its batches from and writes them to.
+/// A tick handler that reads batches from the sources and appends them to a recording.
 pub struct Recorder {
     node: Option<Source>,
     cluster: Option<ClusterSource>,
@@ -43,34 +43,34 @@ pub struct Recorder {
     reading: Complaint,
 }
 
-/// Why recording ended.
+/// The reason why recording ended.
 #[derive(Debug, thiserror::Error)]
 pub enum RecordEnd {
-    /// One of the bounds was reached: not an error.
+    /// One of the limits was reached, or the reader of the pipe closed it. Not an error.
     #[error("{0}")]
     Enough(String),
-    /// Not even one batch fits.
+    /// The first batch alone exceeds the size limit.
     #[error("nothing was recorded: the first batch takes {needed} bytes, --max-bytes is {bound}")]
     TooSmall {
-        /// Bytes of first line and first batch.
+        /// Bytes of the header line and the first batch.
         needed: u64,
-        /// What is allowed.
+        /// Size limit, bytes.
         bound: u64,
     },
-    /// It cannot be written.
+    /// Writing the recording failed.
     #[error("{to}: cannot be written: {error}")]
     Write {
-        /// The file, or `standard output`.
+        /// Path of the file, or `standard output`.
         to: String,
-        /// What the system says.
+        /// The error of the operating system.
         error: io::Error,
     },
-    /// A moment of a recorded node is missing.
+    /// A frame of a recorded node is missing.
     #[error(transparent)]
     Moment(#[from] RootError),
 }
 
-/// Where to write.
+/// The destination of a recording.
 #[derive(Debug)]
 pub enum Target {
     /// Standard output.
@@ -80,10 +80,10 @@ pub enum Target {
 }
 
 impl Recorder {
-    /// Begins the recording of what there is a source for.
+    /// Creates a recorder for the sources that are given; a target file is created with mode 0600.
     ///
     /// # Errors
-    /// The target cannot be written.
+    /// [`RecordEnd::Write`] if the target cannot be created, or exists already.
     pub fn new(
         node: Option<Source>,
         cluster: Option<ClusterSource>,
@@ -96,7 +96,7 @@ impl Recorder {
             Target::File(path) => {
                 let to = path.display().to_string();
                 let mut options = std::fs::OpenOptions::new();
-                // For its owner alone: it says what runs on the node.
+                // Readable by the owner only: the recording reveals what runs on the node.
                 options.write(true).create_new(true).mode(0o600);
                 match options.open(path) {
                     Ok(file) => (Box::new(file), to),
@@ -110,10 +110,10 @@ impl Recorder {
         Ok(Self { node, cluster, out, to, redactor, bounds, begun, ticks, batches, bytes, reading })
     }
 
-    /// Writes the line that a recording begins with.
+    /// Writes the header line.
     ///
     /// # Errors
-    /// It cannot be written.
+    /// [`RecordEnd::Write`] if writing fails; [`RecordEnd::Enough`] if the reading end of the pipe is closed.
     pub fn begin(&mut self, node_name: &str) -> Result<(), RecordEnd> {
         let redacted = if self.redactor.is_some() { Redactor::patterns() } else { Vec::new() };
         let header = Header { agent: env!("CARGO_PKG_VERSION").into(), node: node_name.into(), redacted };

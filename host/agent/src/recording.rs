@@ -1,7 +1,7 @@
-//! Recordings of batches: what `insightd record` writes and `insightd replay` and `insightd diff` read.
+//! Recordings of batches: the format that `insightd record` writes and that `insightd replay` and `insightd diff` read.
 //!
-//! One JSON value a line. The first says what the file is; every other one is a batch, in the form of a golden case's
-//! `batch.json`. Recordings can be put one behind the other: a first line may come again.
+//! One JSON value per line. The first line is a header; each of the others is a batch, in the format of `batch.json` of
+//! a golden case. Recordings can be concatenated: a header may occur again.
 //!
 //! ```text
 //! {"format":"insightd-recording","version":1,"agent":"0.1.0","node":"n1","redacted":[]}
@@ -18,22 +18,22 @@ pub use redact::Redactor;
 
 const FORMAT: &str = "insightd-recording";
 const VERSION: u64 = 1;
-/// No first line is longer, bytes.
+/// Maximum length of a header line, bytes. Longer lines are taken for batches without being parsed.
 const LONGEST: usize = 16 << 10;
 
-/// What the first line says besides format and version.
+/// The fields of a header line besides format and version.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Header {
-    /// Version of the agent.
+    /// Version of the agent that wrote the recording.
     pub agent: String,
-    /// The node that it ran on.
+    /// Name of the node that the agent ran on.
     pub node: String,
-    /// Attributes whose values were replaced; a trailing `*` stands for any rest.
+    /// Attribute keys whose values were replaced; a trailing `*` matches any suffix.
     pub redacted: Vec<String>,
 }
 
 impl Header {
-    /// The line, without its end.
+    /// Returns the header line, without the line feed.
     pub fn line(&self) -> String {
         let Self { agent, node, redacted } = self;
         let [agent, node, redacted] = [json!(agent), json!(node), json!(redacted)];
@@ -42,12 +42,12 @@ impl Header {
         )
     }
 
-    /// Reads a line that a recording begins with; `None` where it is none, such as a batch.
+    /// Parses a header line. Returns `None` if the line is not a header, such as a batch.
     ///
     /// # Errors
-    /// It is of a version that this agent does not know.
+    /// Returns the error text if the format version is not the one that this agent reads.
     pub fn parse(line: &str) -> Result<Option<Self>, String> {
-        // Batches are long, and not read twice.
+        // Batches are long: the length and substring checks avoid parsing them twice.
         if line.len() > LONGEST || !line.contains(FORMAT) {
             return Ok(None);
         }

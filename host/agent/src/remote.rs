@@ -1,4 +1,4 @@
-//! Peers that are asked over the network: tasks of the runtime, and what the worker thread has of them.
+//! Clients of remote endpoints: tasks on the runtime, and the handles through which the worker thread uses them.
 
 mod cluster;
 mod delivery;
@@ -32,55 +32,56 @@ pub use cluster::Watched;
 pub use delivery::Delivery;
 pub use kubelet::KubeletHandle;
 
-/// Most bytes of one answer of the kubelet: some ten times what 250 busy pods take. They are read while they arrive; this
-/// bounds the time that an answer without an end takes.
+/// Maximum size of one kubelet response, bytes: about ten times the response for 250 busy pods. Responses are parsed
+/// while they arrive; the limit bounds the time that an endless response takes.
 const KUBELET_ANSWER: usize = 64 << 20;
 
-/// What a program that talks to the API server calls itself.
+/// The `User-Agent` header of requests to the API server.
 const USER_AGENT: &str = concat!("insightd/", env!("CARGO_PKG_VERSION"));
 
-/// The longest that an ordinary node waits before it first asks: a fleet that restarts comes in one by one.
+/// Maximum random delay before a node agent's first request to the API server. It spreads the requests of a fleet that restarts at once.
 const LOCAL_JITTER: Duration = Duration::from_secs(15);
 
-/// How long giving the lock back may take when the agent ends.
+/// Time limit for releasing the leader lock, and for flushing Kubernetes Events, when the agent ends.
 const RELEASE: Duration = Duration::from_secs(3);
 
-/// Everything that runs beside the ticks.
+/// The clients of all remote endpoints, which run beside the ticks.
 #[derive(Default)]
 pub struct Remote {
-    /// The kubelet, where it is asked.
+    /// The kubelet client, if the kubelet is enabled.
     pub kubelet: Option<KubeletHandle>,
-    /// What an ordinary node asks of the API server.
+    /// The client for objects of the own node on the API server, if it is enabled and the role has a node part.
     pub local: Option<Arc<Local>>,
-    /// The EC2 instance, where it is asked about.
+    /// The EC2 instance watch, if instance metadata is enabled and needed.
     pub instance: Option<Arc<InstanceWatch>>,
-    /// Requests to the API server, where it is asked.
+    /// Counters of requests to the API server, if it is enabled.
     pub traffic: Option<Arc<Traffic>>,
-    /// The candidacy, in the roles that have one.
+    /// The leader election, if the API server is enabled, the role has a cluster part and the agent keeps running.
     pub candidacy: Option<Candidacy>,
-    /// Who tells operators, where the API server is asked.
+    /// The recorder of Kubernetes Events, if the API server is enabled and the agent keeps running.
     pub recorder: Option<Recorder>,
-    /// Services that are delivered to.
+    /// The deliveries to services, one per sink.
     pub deliveries: Vec<Delivery>,
-    /// How asking each of them goes.
+    /// The connection status of every endpoint except the deliveries.
     pub statuses: Vec<Arc<Status>>,
 }
 
-/// The election and what is watched while it is won.
+/// The leader election and the cluster watch that runs while this agent leads.
 #[derive(Debug)]
 pub struct Candidacy {
     election: Election,
-    /// Whether we lead.
+    /// The leadership status.
     pub leadership: Leadership,
-    /// What is watched meanwhile.
+    /// The cluster watch of the leader.
     pub watched: Watched,
 }
 
 impl Remote {
-    /// Starts what the configuration names. Nothing is waited for: a peer that does not answer costs its own data.
+    /// Starts the clients that the configuration enables, without waiting for any of them: an endpoint that does not
+    /// respond costs only its own data.
     ///
     /// # Errors
-    /// [`Usage`] where a setting cannot be: a certificate that cannot be read, a kubeconfig that is none.
+    /// [`Usage`] if a setting is invalid, such as an unreadable certificate or an invalid kubeconfig.
     pub fn start(
         config: &Config,
         environment: &Environment,
@@ -169,7 +170,7 @@ impl Remote {
         Ok(())
     }
 
-    /// Has operators told what fails. Called when everything was started.
+    /// Starts publishing Kubernetes Events about failing endpoints. Call it after everything else was started.
     pub fn tell_operators(&self, runtime: &Handle) {
         let Some(recorder) = &self.recorder else { return };
         let watched = self.candidacy.as_ref().map(|candidacy| candidacy.watched.clone());
@@ -208,7 +209,7 @@ impl Remote {
         Ok(())
     }
 
-    /// Delivers what sinks keep.
+    /// Starts the delivery of queued sink data.
     pub fn deliver(&mut self, aws: &AwsSettings, to_deliver: Vec<ToDeliver>, runtime: &Handle) {
         let _context = runtime.enter();
         for ToDeliver { name, sink, outbox } in to_deliver {
@@ -216,7 +217,7 @@ impl Remote {
         }
     }
 
-    /// Has `board` show how all of it goes.
+    /// Registers the status and the counters of all clients with `board`.
     pub fn show_on(&self, board: &Arc<Board>) {
         for status in &self.statuses {
             board.watch("node", status);
@@ -257,9 +258,9 @@ impl Remote {
         }
     }
 
-    /// At the end, after the last tick: lets a successor lead at once, and has what was announced sent.
-    /// All of it at the same time: the longest bound counts, however many sinks there are. Returns what became of the events
-    /// that were to be delivered.
+    /// Shuts down after the last tick: releases the leader lock so that a successor can lead at once, sends what the
+    /// delivery queues hold, and flushes Kubernetes Events. Lock and deliveries end concurrently: the longest time
+    /// limit counts, however many sinks there are. Returns the outcome of each delivery.
     pub async fn end(self) -> Vec<Ended> {
         self.deliveries.iter().for_each(Delivery::stop);
         let candidacy = self.candidacy;
@@ -280,7 +281,7 @@ impl Remote {
         };
         let ((), ended) = tokio::join!(release, deliver);
         if let Some(recorder) = self.recorder {
-            // Best effort: an event less is no loss of data.
+            // Best effort: a missing Kubernetes Event is not a loss of data.
             let _ = tokio::time::timeout(RELEASE, recorder.flush()).await;
         }
         ended

@@ -1,4 +1,4 @@
-//! Recordings through chains, without a node: for testing, comparing and measuring.
+//! Runs recordings through pipelines without a node, for testing, comparing and measuring.
 
 mod case;
 mod chains;
@@ -25,10 +25,10 @@ pub use report::Shown;
 
 use report::Report;
 
-/// Runs a recording through chains whose sinks show the events, and says on standard error how fast it went.
+/// Runs a recording through chains whose sinks print the events, and reports the throughput on standard error.
 ///
 /// # Errors
-/// [`Usage`] where the recording is none; sinks that cannot be written; calls that failed.
+/// [`Usage`] if the recording is invalid; an error if a sink cannot be written, or if component calls failed.
 pub fn replay(recording: &mut Reader, chains: &mut Chains) -> anyhow::Result<()> {
     let begun = Instant::now();
     let (mut batches, mut in_chains) = (0u64, Duration::ZERO);
@@ -56,10 +56,10 @@ pub fn replay(recording: &mut Reader, chains: &mut Chains) -> anyhow::Result<()>
     }
 }
 
-/// Compares what two sets of chains make of a recording, and prints the differences; whether there are none.
+/// Compares the events that two sets of chains produce from a recording, and prints the differences. Returns true if there are none.
 ///
 /// # Errors
-/// [`Usage`] where the recording is none.
+/// [`Usage`] if the recording is invalid; an error if a sink cannot be written.
 pub fn diff(
     recording: &mut Reader,
     (a, events_a): (&mut Chains, &Collect),

@@ -1,14 +1,14 @@
-//! New sets of pipelines and components while the agent runs.
+//! Rollout of new bundles of pipelines and components while the agent runs.
 //!
 //! ```text
-//! files change -> read, hashed -> switch, canary -> compiled, checked, configured -> shadow run -> offered
-//!   (watch)         (set)          (canary)           (assemble, library)             (shadow)     (exchange)
-//! between two ticks the worker puts the whole set in place -> trial -> proven, kept for the next start (kept)
-//!                                                                   -> or taken back
+//! files change -> read, hashed -> enabled, canary -> compiled, checked, configured -> shadow run -> offered
+//!   (watch)         (set)           (canary)           (assemble, library)             (shadow)     (exchange)
+//! between two ticks the worker installs the whole bundle -> probation -> good, stored for the next start (kept)
+//!                                                                     -> or rolled back
 //! ```
 //!
-//! A thread of its own does all of it but the exchange, so that no tick waits. Whatever fails keeps what runs, and is said once:
-//! in the log, in `/metrics` and `/status`, and as a Kubernetes Event.
+//! Everything but the exchange runs on its own thread, so that no tick waits. On any failure the running bundle stays in place, and the
+//! failure is reported once: in the log, in `/metrics` and `/status`, and as a Kubernetes Event.
 
 mod bell;
 mod canary;
@@ -40,24 +40,24 @@ pub use prepare::{Adjust, Preparer};
 pub use set::{Files, Set, SetId, SetOrigin, Snapshot};
 pub use watch::{Places, Watch};
 
-/// When a set that was refused is tried again although no file changed: what kept it out may have been the moment, such as a
-/// node without memory for the compiler.
+/// Retry interval of a rejected or waiting bundle whose files did not change: the cause may be temporary, such as a node without memory
+/// for the compiler.
 const AGAIN: Duration = Duration::from_secs(600);
 
-/// The thread. It ends when this is dropped.
+/// The rollout thread. It ends after this is dropped.
 #[derive(Debug)]
 pub struct Rollout {
     stop: Option<mpsc::Sender<()>>,
 }
 
 impl Rollout {
-    /// Starts it. It looks at the files when they change, and when `ring` rings.
+    /// Starts the thread. It scans the files after changes, at a fallback interval, and when `ring` is rung.
     ///
     /// # Errors
-    /// The system has no thread for it.
+    /// The system cannot create a thread.
     pub fn start(mut preparer: Preparer, mut places: Places, ring: Ring) -> std::io::Result<Self> {
         let (stop, stopped) = mpsc::channel::<()>();
-        // Files may have changed since the set that runs was read: the first look is at what that was.
+        // Files may have changed since the running bundle was read, so the first scan counts as a change.
         let (mut watch, mut pace, mut last) = (Watch::default(), Pace::default(), Instant::now());
         thread::Builder::new().name("rollout".into()).spawn(move || {
             preparer.begin();
@@ -66,7 +66,7 @@ impl Rollout {
             while stopped.try_recv() == Err(TryRecvError::Empty) {
                 let is_asked = bell.wait(&places, watch.is_settling());
                 preparer.hear();
-                // Before the first tick there is nothing to try a set with.
+                // Before the first tick there is no batch for a shadow run.
                 if !preparer.has_batch() {
                     continue;
                 }
@@ -86,7 +86,7 @@ impl Rollout {
 
 impl Drop for Rollout {
     fn drop(&mut self) {
-        // Not waited for: it may be compiling, and the agent ends.
+        // Not joined: the thread may be compiling while the agent shuts down.
         drop(self.stop.take());
     }
 }

@@ -1,47 +1,49 @@
-//! What an output may write to: the allow-list that its operator wrote.
+//! Route grants: the allow-list of an output, written by its operator.
 //!
-//! A component chooses routes (log groups, streams) from data that others influence, such as labels. The
-//! grant is checked by the host for every route, so a component cannot reach a log group that nobody gave it.
+//! A component chooses routes (log groups, streams) from data that others influence, such as labels. The host checks every route
+//! against the grants, so that a component cannot reach a log group that is not granted to it.
 
 use std::fmt;
 
-/// A text that a route's value must match. `*` stands for any run of characters but `/`, `**` for any run at
-/// all; everything else for itself.
+/// A pattern for a route's value. `*` matches any run of characters without `/`, `**` any run of characters; every other character
+/// matches itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Pattern(String);
 
-/// Which values each key of a route may have. A route has exactly these keys; where its sink has no use for them, no others.
+/// Allowed values by route key. A route must have exactly these keys, or a subset of them if its sink needs none.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Grants {
     keys: Vec<(String, Vec<Pattern>)>,
     may_lack_keys: bool,
 }
 
-/// Why a route was refused.
+/// The reason why a route was refused.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
-    /// A key that nothing is granted for.
+    /// A key without a grant.
     #[error("route key `{0}` is not granted to this output")]
     Key(String),
-    /// A granted key that the route lacks: where it leads would be the sink's guess.
+    /// A granted key that the route lacks: the sink would have to guess the destination.
     #[error("route lacks the key `{0}`")]
     Missing(String),
-    /// The key twice.
+    /// A key that occurs twice.
     #[error("route has the key `{0}` twice")]
     Twice(String),
-    /// A value that no pattern matches.
+    /// A value that no pattern matches, that is too long, or that has control characters.
     #[error("{key} `{value}` is not granted to this output")]
     Value {
-        /// The key.
+        /// The key, cut likewise.
         key: String,
-        /// The value, cut to a length that fits a log line.
+        /// The value, cut to 128 characters for the log.
         value: String,
     },
 }
 
 impl Pattern {
+    /// Parses a pattern.
+    ///
     /// # Errors
-    /// The pattern is empty or has control characters, which no route's value may hold.
+    /// The pattern is empty or has control characters, which a route's value must not contain.
     pub fn parse(text: &str) -> Result<Self, String> {
         if text.is_empty() || text.chars().any(char::is_control) {
             return Err(format!(
@@ -51,7 +53,7 @@ impl Pattern {
         Ok(Self(text.into()))
     }
 
-    /// Whether the whole value matches.
+    /// Returns true if the pattern matches the whole value.
     pub fn matches(&self, value: &str) -> bool {
         matches(self.0.as_bytes(), value.as_bytes())
     }
@@ -63,17 +65,16 @@ impl fmt::Display for Pattern {
     }
 }
 
-/// Longest value of a route. CloudWatch Logs takes names of 512 characters; the bound keeps matching cheap.
+/// Maximum bytes of a route's value. CloudWatch Logs takes names of 512 characters; the bound keeps matching cheap.
 const MAX_VALUE_BYTES: usize = 2048;
 
-/// Where to go on after a mismatch: in the pattern behind a star, in the value behind what the star took so
-/// far.
+/// Position to resume at after a mismatch: in the pattern after a star, and in the value after the bytes the star has consumed.
 type WayBack = Option<(usize, usize)>;
 
-/// Greedy matching with one way back per kind of star: at worst value times value steps, hence the bound
-/// above.
+/// Matches greedily with one backtrack position for each kind of star: at most value length squared steps, hence
+/// [`MAX_VALUE_BYTES`].
 fn matches(pattern: &[u8], value: &[u8]) -> bool {
-    // Behind the last `*`, which may not pass `/`, and behind the last `**`.
+    // Positions after the last `*`, which must not consume `/`, and after the last `**`.
     let (mut single, mut double): (WayBack, WayBack) = (None, None);
     let (mut p, mut v) = (0, 0);
     loop {
@@ -113,20 +114,20 @@ fn matches(pattern: &[u8], value: &[u8]) -> bool {
 }
 
 impl Grants {
-    /// Grants by key.
+    /// Creates grants from patterns by key.
     pub fn new(keys: Vec<(String, Vec<Pattern>)>) -> Self {
         Self { keys, may_lack_keys: false }
     }
 
-    /// Grants for a sink that writes everything to one place: routes may lack keys.
+    /// Allows routes to lack keys, for a sink that writes everything to one destination.
     pub fn may_lack_keys(self) -> Self {
         Self { may_lack_keys: true, ..self }
     }
 
-    /// Whether the route may be written to.
+    /// Checks that a route is granted.
     ///
     /// # Errors
-    /// Which part is not granted.
+    /// The first part of the route that is not granted.
     pub fn check(&self, route: &[(String, String)]) -> Result<(), Refusal> {
         for (index, (key, value)) in route.iter().enumerate() {
             let granted = self.keys.iter().find(|(granted, _)| granted == key);
@@ -149,7 +150,7 @@ impl Grants {
     }
 }
 
-/// Names from a component go into the log: bounded and on one line.
+/// Bounds and escapes text of a component for the log: at most 128 characters, on one line.
 fn cut(text: &str) -> String {
     const MAX_CHARS: usize = 128;
     let mut cut: String = text.chars().take(MAX_CHARS).flat_map(char::escape_debug).collect();

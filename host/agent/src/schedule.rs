@@ -1,34 +1,34 @@
-//! When ticks are: so long after each multiple of the interval on the wall clock, each at most once, none made up for.
+//! Tick times: a fixed offset after each multiple of the interval on the wall clock. A tick runs at most once, and a missed one is
+//! never made up for.
 //!
-//! Times are milliseconds since the Unix epoch. The wall clock may be moved at any time; then the ticks
-//! follow it.
+//! Times are milliseconds since the Unix epoch. The wall clock may be set at any time; ticks then follow it.
 
 use std::time::Duration;
 
-/// How often ticks are, and how long after the multiples of that.
+/// The interval of ticks and their offset from its multiples.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Rhythm {
     /// Time between two ticks.
     pub interval: Duration,
-    /// From a multiple of the interval to its tick.
+    /// Time from a multiple of the interval to its tick.
     pub offset: Duration,
 }
 
-/// At the multiples themselves.
+/// Ticks at the multiples themselves, with no offset.
 impl From<Duration> for Rhythm {
     fn from(interval: Duration) -> Self {
         Self { interval, offset: Duration::ZERO }
     }
 }
 
-/// Longest default offset's base: whatever the interval, ticks are at most so much of a minute after its beginning.
+/// Upper bound of the interval that the default offset is a fraction of: it keeps ticks within 25 s after a multiple.
 const MINUTE: Duration = Duration::from_secs(60);
 
 impl Rhythm {
-    /// Five twelfths of the interval, or of a minute where that is less: 25 s after each whole minute with the default interval.
-    /// CronJobs begin at whole minutes. A Job of 25 s and more is there at the tick, one that began at the minute before has run
-    /// for most of a short life; with ticks at whole minutes, one of 45 s is never seen. The same on every node, and never a whole
-    /// minute where the interval is made of those.
+    /// Returns five twelfths of the interval, or of a minute if that is shorter: 25 s after each whole minute with the default interval.
+    /// CronJobs start at whole minutes. A Job that runs for at least 25 s is present at the tick, and one that started a minute before has
+    /// run for most of a short life; with ticks at whole minutes, a Job of 45 s is never seen. The offset is the same on every node, and
+    /// no tick falls on a whole minute if the interval divides a minute or is a multiple of one.
     pub fn default_offset(interval: Duration) -> Duration {
         let offset = interval.min(MINUTE) * 5 / 12;
         // Ticks are at whole milliseconds.
@@ -48,16 +48,16 @@ pub struct Schedule {
 /// A tick that is due.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Tick {
-    /// The time that every event of the tick carries.
+    /// Planned time of the tick, which all of its events carry.
     pub time_unix_ms: u64,
-    /// How long ago that was.
+    /// Time since `time_unix_ms` when the tick became due.
     pub lateness_ms: u64,
-    /// How many ticks since the one before did not take place.
+    /// Ticks skipped since the one before.
     pub left_out: u64,
 }
 
 impl Schedule {
-    /// Ticks as `rhythm` says; its interval is at least a millisecond, and its offset below that.
+    /// Creates a schedule. The interval is raised to at least one millisecond, and the offset is reduced modulo the interval.
     pub fn new(rhythm: impl Into<Rhythm>) -> Self {
         let Rhythm { interval, offset } = rhythm.into();
         let interval_ms = u64::try_from(interval.as_millis()).unwrap_or(u64::MAX).max(1);
@@ -65,7 +65,7 @@ impl Schedule {
         Self { interval_ms, offset_ms, last: None }
     }
 
-    /// The next tick's time: the first one after `now` that was not ticked yet.
+    /// Returns the time of the next tick: the first after `now_ms` that has not run yet.
     pub fn next(&self, now_ms: u64) -> u64 {
         let next = match now_ms.checked_sub(self.offset_ms) {
             None => self.offset_ms,
@@ -74,17 +74,17 @@ impl Schedule {
                 multiple.saturating_add(self.offset_ms)
             }
         };
-        // The clock was moved back a little over the last tick: it must not come twice.
+        // The clock was moved back slightly across the last tick, which must not run twice.
         if Some(next) == self.last { next.saturating_add(self.interval_ms) } else { next }
     }
 
-    /// To be asked at `planned`, the answer of [`Schedule::next`]. `None` when the clock was moved back
-    /// meanwhile and it is not time yet: plan again.
+    /// Returns the tick that is due at `now_ms`, to be called at `planned_ms`, a time returned by [`Schedule::next`]. Returns `None` if the
+    /// clock was moved back meanwhile and the tick is not due yet: plan again.
     pub fn due(&mut self, planned_ms: u64, now_ms: u64) -> Option<Tick> {
         if now_ms < planned_ms {
             return None;
         }
-        // A clock that stands before the first tick of all plans none but that.
+        // Saturates if the clock is before the first tick time of all, which leaves `now_ms` itself.
         let time_unix_ms = now_ms - now_ms.saturating_sub(self.offset_ms) % self.interval_ms;
         let since_last = self.last.map(|last| time_unix_ms.saturating_sub(last) / self.interval_ms);
         self.last = Some(time_unix_ms);
@@ -126,16 +126,16 @@ mod tests {
             schedule.due(85_000, 85_003),
             Some(Tick { time_unix_ms: 85_000, lateness_ms: 3, left_out: 0 })
         );
-        // Three ticks later, and a bit.
+        // Two minutes late: ticks were skipped.
         let tick = schedule.due(145_000, 267_000).unwrap();
         assert_eq!(tick, Tick { time_unix_ms: 265_000, lateness_ms: 2000, left_out: 2 });
-        // The clock moved back by a moment: the same tick does not come again.
+        // The clock moved back slightly: the same tick does not run again.
         assert_eq!(schedule.next(264_900), 325_000);
         let whole = Schedule::new(Rhythm { interval: 60 * second, offset: 60 * second });
         assert_eq!(whole.next(1), 60_000);
     }
 
-    /// CronJobs begin at whole minutes and are there some seconds later.
+    /// CronJobs start at whole minutes, and their pods are there some seconds later.
     #[test]
     fn by_default_no_tick_is_at_a_whole_minute() {
         let offset = |ms| Rhythm::default_offset(Duration::from_millis(ms)).as_millis();
@@ -181,13 +181,13 @@ mod tests {
     fn the_clock_may_be_moved() {
         let mut schedule = schedule();
         schedule.due(600_000, 600_000);
-        // Back by a moment: the same tick does not come again.
+        // Back slightly: the same tick does not run again.
         assert_eq!(schedule.next(599_900), 660_000);
-        // Back by minutes, before the planned tick: it is not due, ticks go on where the clock is.
+        // Back by minutes, before the planned tick: it is not due, and ticks follow the clock.
         assert_eq!(schedule.due(660_000, 300_500), None);
         assert_eq!(schedule.next(300_500), 360_000);
         assert_eq!(schedule.due(360_000, 360_000).unwrap().left_out, 0);
-        // Forward by days.
+        // Forward by a day.
         let tick = schedule.due(420_000, 86_400_000 + 5).unwrap();
         assert_eq!(tick.time_unix_ms, 86_400_000);
     }

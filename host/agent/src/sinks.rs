@@ -1,7 +1,7 @@
-//! Where events end up.
+//! Destinations of events.
 //!
-//! A sink takes events during a tick and says what became of them: nothing is lost without being counted.
-//! Delivery over the network stands behind a spool on disk: the sink fills it, a task of its own empties it.
+//! A sink accepts events during a tick and reports the outcome: no event is lost without being counted. For delivery
+//! over the network, the sink fills a spool on disk and a separate task empties it.
 
 mod cloudwatch;
 mod detached;
@@ -26,45 +26,45 @@ use crate::config::{self, CloudWatchSink, SinkKind};
 
 /// A destination of events. Used by one thread.
 pub trait Sink: Send {
-    /// What it can take; told to formatters.
+    /// Returns the limits of the sink, which formatters receive.
     fn limits(&self) -> Limits {
         Limits::default()
     }
 
-    /// Takes events, several times a tick. What it buffers it delivers in [`Sink::end_tick`] at the latest.
+    /// Accepts events; called several times per tick. Buffered events are delivered in [`Sink::end_tick`] at the latest.
     fn accept(&mut self, content_type: &str, events: &mut dyn Iterator<Item = Event<'_>>) -> Delivered;
 
-    /// Called once at the end of every tick, also of one without events.
+    /// Called once at the end of every tick, also if there were no events.
     fn end_tick(&mut self) -> Delivered;
 
-    /// Called once, behind the last tick: what waits is delivered, or counted as lost.
+    /// Called once, after the last tick: pending events are delivered, or counted as lost.
     fn finish(&mut self) -> Delivered {
         self.end_tick()
     }
 
-    /// Events that it took and that were lost later, of those that it told of as lost.
+    /// Returns the total number of events lost in the sink's delivery queue that the sink has reported as lost so far.
     fn lost_later(&self) -> u64 {
         0
     }
 }
 
-/// What became of events since the last time the sink was asked.
+/// The outcome for events since the previous report of the sink.
 #[derive(Debug, Default)]
 pub struct Delivered {
-    /// Events that are written.
+    /// Number of events written.
     pub events: u64,
-    /// Their bytes, as written.
+    /// Bytes of these events, as written.
     pub bytes: u64,
-    /// Events that are lost.
+    /// Number of events lost.
     pub lost: u64,
-    /// Events that a spool did not take, which are among those that it tells of as lost later.
+    /// Number of events that the spool rejected. The spool also counts them among the lost events that it reports later.
     pub untaken: u64,
-    /// Why, or what else went wrong; the first of several.
+    /// The first error since the previous report, such as the reason for lost events.
     pub error: Option<SinkError>,
 }
 
 impl Delivered {
-    /// Both together.
+    /// Adds the numbers of `other`, and keeps the first error.
     pub fn add(&mut self, other: Self) {
         self.events += other.events;
         self.bytes += other.bytes;
@@ -74,80 +74,80 @@ impl Delivered {
     }
 }
 
-/// Why a sink could not do its work.
+/// Errors of a sink.
 #[derive(Debug, thiserror::Error)]
 pub enum SinkError {
-    /// Whoever read standard output is gone, and will not come back.
+    /// The reader of standard output has closed it; permanent.
     #[error("standard output was closed by its reader")]
     Closed,
-    /// Writing failed; the next tick tries again.
+    /// Writing failed; the next tick retries.
     #[error("cannot write standard output: {0}")]
     Stdout(std::io::Error),
-    /// A file operation failed; the next tick tries again.
+    /// A file operation failed; the next tick retries.
     #[error("cannot {action} {}: {source}", path.display())]
     File {
-        /// What was tried.
+        /// The operation that failed.
         action: &'static str,
-        /// The file.
+        /// Path of the file.
         path: PathBuf,
-        /// What the system said.
+        /// The error of the operating system.
         source: std::io::Error,
     },
-    /// The route does not say where to.
+    /// The route of an event lacks a required key.
     #[error("an event's route has no `{0}`: set it in the formatter's configuration")]
     Route(&'static str),
-    /// The system gives no thread for the sink, or its spool.
+    /// The operating system cannot create the thread of the sink or of its spool.
     #[error("cannot start a thread: {0}")]
     Thread(std::io::Error),
-    /// It takes nothing for a while, and there is no room for more to wait.
+    /// The sink accepts nothing at the moment, and the queue is full.
     #[error("it takes no events; {waiting_bytes} bytes of them wait, and there is no room for more")]
     Stalled {
-        /// Bytes that wait.
+        /// Bytes in the queue.
         waiting_bytes: usize,
     },
-    /// The event is none that the service takes.
+    /// The service would reject the event.
     #[error(transparent)]
     Unfit(#[from] insightd_aws::logs::Unfit),
-    /// Neither disk nor memory has room for it.
+    /// Neither disk nor memory has room for the block.
     #[error(transparent)]
     Spool(#[from] insightd_spool::AppendError),
-    /// Events that were taken before did not get there.
+    /// Events that had been accepted were not delivered.
     #[error("{0} events were not delivered: see insightd_delivery_events_lost_total for the causes")]
     Undelivered(u64),
-    /// The file is not one that events may be written to.
+    /// Events must not be written to this file.
     #[error("{} {problem}", path.display())]
     Unusable {
-        /// The file.
+        /// Path of the file.
         path: PathBuf,
-        /// What is the matter and what to do.
+        /// Error text: the problem and the remedy.
         problem: &'static str,
     },
 }
 
-/// What is left to a task that delivers.
+/// The delivery part of a sink, for a task on the runtime.
 #[derive(Debug)]
 pub struct ToDeliver {
     /// Name of the sink.
     pub name: String,
-    /// Where to.
+    /// The settings of the destination.
     pub sink: CloudWatchSink,
-    /// What there is to deliver.
+    /// The queue to deliver.
     pub outbox: Outbox,
 }
 
-/// Behaviour while a sink that writes here, to a stream or a file, takes nothing.
+/// Behaviour while a local sink, a stream or a file, is stalled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OnStall {
-    /// The run waits: it has nothing else to do.
+    /// The run waits, because it has nothing else to do.
     Wait,
-    /// Ticks go on; a bounded amount of events waits.
+    /// Ticks continue, and a bounded amount of events is queued.
     GoOn,
 }
 
-/// Opens a sink; what it leaves to be delivered goes to `to_deliver`.
+/// Opens a sink; a network sink adds its delivery part to `to_deliver`.
 ///
 /// # Errors
-/// It cannot be written to from the start.
+/// The stream or file cannot be opened, or a thread cannot be created.
 pub fn open(
     sink: &config::Sink,
     on_stall: OnStall,

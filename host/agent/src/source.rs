@@ -1,4 +1,4 @@
-//! One batch of raw facts about this node: kernel, kubelet, and what the configuration says of the machine.
+//! Collects one batch of raw facts about this node: from the kernel, the kubelet, the API server, instance metadata and the configuration.
 
 mod cluster;
 mod instance;
@@ -16,7 +16,7 @@ pub use live::Peers;
 use instance::Found;
 use kubelet::KubeletFacts;
 
-/// Where batches of scope `node` come from.
+/// The source of batches of scope `node`.
 #[derive(Debug)]
 pub struct Source {
     collector: Collector,
@@ -29,39 +29,39 @@ pub struct Source {
     interval_ms: u64,
 }
 
-/// A batch and how its readings went.
+/// A batch with statistics about reading it.
 #[derive(Debug)]
 pub struct Sample {
     /// The batch.
     pub columns: Columns,
     /// Time between the first and the last read, microseconds.
     pub spread_us: u64,
-    /// Running containers that have no cgroup.
+    /// Number of running containers without a cgroup.
     pub containers_without_cgroup: u64,
-    /// Things that could not be read.
+    /// Number of files and objects that could not be read.
     pub problems: u64,
-    /// The first of them.
+    /// Error text of the first of them.
     pub first_problem: Option<String>,
-    /// Labels and annotations of pods beyond what is taken over.
+    /// Number of pod labels and annotations beyond the size limit, which were left out.
     pub labels_left_out: u64,
 }
 
-/// Why there is no source.
+/// Errors of opening a source.
 #[derive(Debug, thiserror::Error)]
 pub enum SourceError {
-    /// The root cannot be used.
+    /// The host root cannot be used.
     #[error(transparent)]
     Root(#[from] RootError),
-    /// The kernel cannot be read below it.
+    /// The kernel's files below the root cannot be read.
     #[error(transparent)]
     Collect(#[from] CollectError),
 }
 
 impl Source {
-    /// Opens the host that the configuration names.
+    /// Opens the host root from the configuration.
     ///
     /// # Errors
-    /// Its root or its `/proc` cannot be read.
+    /// The root or its `/proc` cannot be read.
     pub fn open(config: &Config) -> Result<Self, SourceError> {
         let root = HostRoot::open(&config.host.root)?;
         let node_name = node_name(config, &root);
@@ -88,32 +88,32 @@ impl Source {
         })
     }
 
-    /// Has these peers asked at every sample. A recording has its own answers.
+    /// Sets the remote endpoints that each sample queries. A recording contains its own responses.
     pub fn ask_peers(&mut self, peers: Peers) {
         self.peers = peers;
     }
 
-    /// Name of the node.
+    /// Returns the name of the node.
     pub fn node_name(&self) -> &str {
         &self.node_name
     }
 
-    /// How many moments a recording has; `None` for a live host.
+    /// Returns the number of frames of a recording, or `None` for a live host.
     pub fn moments(&self) -> Option<usize> {
         let root = self.collector.root();
         root.is_recording().then(|| root.moments().len())
     }
 
-    /// Goes to a moment of a recording; gives its time, milliseconds since the Unix epoch.
+    /// Selects a frame of a recording. Returns its time, milliseconds since the Unix epoch.
     ///
     /// # Errors
-    /// Its folder cannot be opened.
+    /// The directory of the frame cannot be opened.
     pub fn select_moment(&mut self, index: usize) -> Result<u64, RootError> {
         self.collector.select_moment(index)?;
         Ok(self.collector.root().clock().unix_ms)
     }
 
-    /// Reads everything once.
+    /// Reads all facts once.
     pub fn sample(&mut self, time_unix_ms: u64) -> Sample {
         self.peers.ask();
         let mut builder = Builder::new("node", &self.node_name, time_unix_ms, self.interval_ms);
@@ -139,7 +139,7 @@ impl Source {
                 self.peers.want_volumes();
             }
             let problems = answers.emit(&mut self.kubelet, root, report.node, &mut builder);
-            // for the next sample
+            // For the next sample.
             self.collector.expect(answers.fresh_pods().into_iter().flat_map(kubelet::running));
             problems
         };
@@ -174,7 +174,7 @@ fn add_instance(instance: &Instance, node_name: &str, node: EntityId, builder: &
     }
 }
 
-/// Name of the node for an agent that reads none: as configured, else what its own kernel says.
+/// Returns the node name for an agent that reads no host files: the configured name, else that of its own kernel.
 pub fn name_without_host(config: &Config) -> String {
     config.node.name.clone().unwrap_or_else(kernel_name)
 }
@@ -183,9 +183,8 @@ fn kernel_name() -> String {
     rustix::system::uname().nodename().to_string_lossy().into_owned()
 }
 
-/// Configuration or environment, else the recorded name, else what the host calls itself. In a container that
-/// sees the host elsewhere, the kernel's answer would be the container's name: the host's own file comes
-/// first there.
+/// Returns the node name: from configuration or environment, else the recorded one, else that of the host. In a
+/// container with the host mounted elsewhere, the kernel would return the container's name, so `/etc/hostname` of the host comes first there.
 fn node_name(config: &Config, root: &HostRoot) -> String {
     let configured = config.node.name.clone().or_else(|| root.recorded_node_name().map(String::from));
     let elsewhere = || {

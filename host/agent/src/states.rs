@@ -1,4 +1,4 @@
-//! The state that transforms keep: given to their calls, committed once outputs of their pipeline are accepted.
+//! The state of transforms: handed to their calls, and committed once an output of their pipeline is accepted.
 
 mod runs;
 
@@ -18,30 +18,31 @@ pub use clear::{ClearError, wish_to_clear};
 use crate::complaint::Complaint;
 use runs::{Outcome, Runs};
 
-/// All spaces together, bytes.
+/// Maximum size of all spaces together, bytes.
 pub const MAX_BYTES: u64 = 8 << 20;
 
-/// File in the folder of the state with which `insightd state clear` asks for it: names of spaces one a line, or nothing for all.
+/// Name of the file by which `insightd state clear` requests a clear, in the state directory. It contains the names of
+/// transforms, one per line, or nothing for all of them.
 const WISH: &str = "clear";
 const STATE: &str = "state";
-/// Names of a request that are in the log.
+/// Maximum number of names of a request that are logged.
 const MAX_NAMED: usize = 20;
-/// Longest list of names.
+/// Maximum size of a request, bytes.
 const MAX_WISH: u64 = 64 << 10;
 
-/// What one place in a pipeline may remember.
+/// The permission of one slot of a pipeline to keep state.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Grant {
-    /// `PIPELINE/COMPONENT`: the same whatever version runs there.
+    /// `PIPELINE/COMPONENT`, independent of the version that runs there.
     pub transform: String,
-    /// For each scope.
+    /// Limits of each scope's space.
     pub bounds: Bounds,
 }
 
-/// A space as it was at some moment.
+/// A space and its contents at one time.
 pub type Snapshot = (SpaceId, Arc<Space>);
 
-/// The store, and what a tick did so far.
+/// The state store, and the changes made so far in this tick.
 #[derive(Debug)]
 pub struct States {
     store: Store,
@@ -55,7 +56,7 @@ impl Grant {
         SpaceId::new(&self.transform, &batch.scope, &batch.scope_id)
     }
 
-    /// For a shadow run: what is remembered in `snapshots`.
+    /// Returns the state in `snapshots` for a shadow run.
     pub fn shadow(&self, batch: &Columns, snapshots: &[Snapshot]) -> State {
         let wanted = self.space(batch);
         let found = snapshots.iter().find(|(id, _)| *id == wanted);
@@ -64,12 +65,12 @@ impl Grant {
 }
 
 impl States {
-    /// In the folder `state` of this one, or in memory.
+    /// Opens the store in the subdirectory `state` of `state_dir`, or in memory if there is no `state_dir` or it cannot be used.
     pub fn open(state_dir: Option<&Path>) -> Self {
         let made = state_dir.map(|folder| PrivateDir::make(folder)?.make_subdir(STATE));
         let folder = match made {
             Some(Ok(folder)) => Some(folder.path_of("")),
-            // It may be mounted later: the store tries again and says how that goes.
+            // The volume may be mounted later: the store retries and reports its mode.
             Some(Err(Trouble::Io { source, .. })) if !is_link(&source) => {
                 state_dir.map(|folder| folder.join(STATE))
             }
@@ -96,7 +97,7 @@ impl States {
         Self { store, folder, runs: Runs::default(), complaint: Complaint::default() }
     }
 
-    /// What a call is given, with what earlier calls of this tick changed.
+    /// Returns the state for a call, including the changes of earlier calls in this tick.
     pub fn of(&mut self, grant: &Grant, batch: &Columns) -> State {
         let id = grant.space(batch);
         let mut space = self.store.snapshot(&id);
@@ -106,27 +107,27 @@ impl States {
         State { space, bounds: grant.bounds }
     }
 
-    /// Begins what a pipeline makes of a batch.
+    /// Begins the run of a pipeline on a batch.
     pub fn begin(&mut self, pipeline: &str) {
         self.runs.begin(pipeline);
     }
 
-    /// Notes what a stage of that pipeline changed. It counts if one of the pipeline's outputs is taken.
+    /// Records the changes of a stage of the current run. They are committed if one of the pipeline's outputs is accepted.
     pub fn changed(&mut self, grant: &Grant, batch: (&str, &str), changes: Changes) {
         if !changes.is_empty() {
             self.runs.changed((SpaceId::new(&grant.transform, batch.0, batch.1), changes));
         }
     }
 
-    /// Notes that an output of that pipeline handed its events to the sink at this place, and what its formatter changed.
+    /// Records that an output of the current run handed its events to the sink at this index, and the changes of its formatter.
     pub fn delivered(&mut self, sink: usize, grant: Option<&Grant>, batch: (&str, &str), changes: Changes) {
         let change = grant.filter(|_| !changes.is_empty());
         let id = change.map(|grant| SpaceId::new(&grant.transform, batch.0, batch.1));
         self.runs.delivered(sink, id.map(|id| (id, changes)));
     }
 
-    /// Ends a tick. Changes of a pipeline count if one of its outputs was taken; `took` says whether the sink at a place took
-    /// what it was given.
+    /// Ends a tick. Commits the changes of each pipeline with at least one accepted output; `took` returns true if the
+    /// sink at an index accepted its events.
     pub fn end_tick(&mut self, now_unix_ms: u64, took: impl Fn(usize) -> bool) {
         let outcome = self.runs.end(took);
         self.commit(now_unix_ms, outcome);
@@ -145,7 +146,7 @@ impl States {
                 "state changes of this tick are dropped: no output of the pipeline delivered its events"
             );
         }
-        // One pipeline's changes may be too much for all spaces together. Those of the others count.
+        // The changes of one pipeline may exceed the limit of all spaces together. Those of the others are committed.
         let (pipelines, changes): (Vec<_>, Vec<_>) = counts.into_iter().unzip();
         for (number, error) in self.store.commit_groups(now_unix_ms, changes) {
             if let Some(kept_back) = self.complaint.say(Instant::now()) {
@@ -155,18 +156,18 @@ impl States {
         }
     }
 
-    /// All spaces, for shadow runs.
+    /// Returns all spaces, for shadow runs.
     pub fn snapshots(&self) -> Vec<Snapshot> {
         self.store.all()
     }
 
-    /// For `/status` and `/metrics`.
+    /// Returns the statistics for `/status` and `/metrics`.
     pub fn stats(&self) -> Stats {
         self.store.stats()
     }
 
     fn clear_as_wished(&mut self, now_unix_ms: u64) {
-        // By its path: the folder may have been replaced.
+        // Opened by path, because the directory may have been replaced.
         let Some(Ok(folder)) = self.folder.as_deref().map(PrivateDir::open) else { return };
         let names = match folder.read(WISH, MAX_WISH) {
             Ok(None) => return,
@@ -196,7 +197,7 @@ impl States {
     }
 }
 
-/// The kernel's error where a link or a file has the name of a directory.
+/// Returns true for the kernel's errors for a symbolic link or a file with the name of a directory.
 fn is_link(error: &std::io::Error) -> bool {
     use rustix::io::Errno;
     matches!(Errno::from_io_error(error), Some(Errno::LOOP | Errno::NOTDIR))
@@ -216,7 +217,7 @@ mod tests {
         Grant { transform: transform.into(), bounds: Bounds::of_bytes(1024) }
     }
 
-    /// Counts how often the transform was called, in a stage of the pipeline that began last; what it had before.
+    /// Counts the calls of the transform, in a stage of the current run. Returns the count before.
     fn count(states: &mut States, transform: &str) -> u8 {
         let grant = grant(transform);
         let state = states.of(&grant, &batch());
@@ -227,7 +228,7 @@ mod tests {
         before
     }
 
-    /// One tick in which the transform counts its ticks; what it had before.
+    /// Runs one tick in which the transform counts its ticks. Returns the count before.
     fn tick(states: &mut States, transform: &str, accepted: bool) -> u8 {
         states.begin("p");
         let before = count(states, transform);
@@ -247,7 +248,7 @@ mod tests {
             // A formatter that fails delivers nothing.
             states.begin("silent");
             let silent = count(&mut states, "silent/a");
-            // A sink that takes nothing.
+            // A sink that accepts nothing.
             states.begin("refused");
             let refused = count(&mut states, "refused/a");
             states.delivered(1, None, ("node", "n1"), Changes::default());
@@ -278,7 +279,7 @@ mod tests {
             }
             states.end_tick(1, |sink| sink == 0);
         }
-        // Within a tick the second sees the first; the next tick sees what was taken.
+        // Within a tick, the second call sees the changes of the first; the next tick sees the accepted changes only.
         assert_eq!(seen, [0, 1, 1, 1]);
     }
 

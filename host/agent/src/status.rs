@@ -1,4 +1,4 @@
-//! `insightd status`: asks a running agent what it runs.
+//! `insightd status`: queries a running agent and prints its status.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -17,15 +17,15 @@ use crate::drive;
 use crate::output;
 use crate::visible;
 
-/// From connecting to the last byte.
+/// Time limit from connecting to the last byte of the response.
 const TIMEOUT: Duration = Duration::from_secs(5);
-/// The answer has some hundred bytes for each component.
+/// Maximum size of the response, bytes. A component takes some hundred bytes of it.
 const MAX_BYTES: usize = 4 << 20;
 
-/// `insightd status`.
+/// `insightd status`: prints the status of the agent at an address.
 ///
 /// # Errors
-/// Nobody answers, or with something else.
+/// No agent responds in time, or the response is not a status.
 pub fn status(options: &cli::Status) -> anyhow::Result<()> {
     let address = options.address;
     let runtime = drive::runtime()?;
@@ -56,7 +56,7 @@ async fn ask(address: SocketAddr) -> anyhow::Result<Value> {
     serde_json::from_slice(&body).context("its answer is no JSON")
 }
 
-/// For people.
+/// Formats the status for people.
 fn describe(answer: &Value) -> String {
     let mut text = String::new();
     let mut line = |name: &str, value: String| text.push_str(&format!("{name:<12}{value}\n"));
@@ -77,7 +77,7 @@ fn describe(answer: &Value) -> String {
         line("last good", short(&rollout["good"]));
     }
     let latest = &rollout["latest"];
-    // Without a file there is nothing in it.
+    // An agent without configuration files has nothing to report about them.
     let has_files = running["origin"] != "defaults" || latest["set"] != running["set"];
     if latest.is_object() && has_files {
         let why = word(&latest["why"]);
@@ -142,12 +142,12 @@ fn describe(answer: &Value) -> String {
     text
 }
 
-/// On one line, whoever chose it.
+/// Returns a string on one line with hidden characters escaped, because others chose it.
 fn word(value: &Value) -> String {
     visible::line(value.as_str().unwrap_or_default()).into_owned()
 }
 
-/// As the log writes it.
+/// Shortens a hash to 12 digits, as in the log.
 fn short(id: &Value) -> String {
     id.as_str().and_then(|id| id.get(..12)).unwrap_or("none").to_owned()
 }

@@ -1,4 +1,4 @@
-//! What an author does with a component: begin one, build it, test it, look into it.
+//! The author's commands for components: `insightd transform new`, `build`, `test` and `inspect`.
 
 mod advice;
 mod build;
@@ -27,10 +27,10 @@ pub use golden::{Options, test};
 pub use new::{New, new};
 pub use watch::watch;
 
-/// `insightd transform inspect`.
+/// `insightd transform inspect`: prints the properties of a component.
 ///
 /// # Errors
-/// The file cannot be read; or it does not fit the agent, after all that could be said about it was printed.
+/// [`Usage`] if the file cannot be read or is not a component; an error if the agent cannot load it, after its outer properties were printed.
 pub fn inspect(file: &Path) -> anyhow::Result<()> {
     let wasm = read(file)?;
     let outline = inspect::outline(&wasm).map_err(|error| Usage(format!("{}: {error}", file.display())))?;
@@ -47,7 +47,7 @@ fn read(file: &Path) -> Result<Vec<u8>, Usage> {
     library::read(file).map_err(|error| Usage(format!("{}: {error}", file.display())))
 }
 
-/// Compiles and loads as the agent does.
+/// Compiles and loads a component as the agent does.
 fn load(file: &Path, wasm: &[u8]) -> anyhow::Result<Component> {
     let compiler = Compiler::new(library::compiler_beside());
     let native = compiler.compile(wasm).with_context(|| file.display().to_string())?;

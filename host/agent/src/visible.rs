@@ -1,38 +1,38 @@
-//! Text of others, made fit to be looked at.
+//! Escapes text from outside before it is shown.
 //!
-//! Names, labels, configurations and components come from whoever may make them. In a terminal a control character can erase
-//! what stands before it, and one that is not seen, or that changes the direction of writing, makes a line say what it does not
-//! say. Everything that the agent prints, logs or answers comes through here.
+//! Names, labels, configurations and components may come from anyone. In a terminal, a control character can erase the
+//! text before it; an invisible character, or one that changes the writing direction, can make a line appear to say
+//! something else. All text that the agent prints, logs or returns is escaped here.
 
 use std::borrow::Cow;
 use std::fmt::Write;
 
-/// How a character is written that is not shown as it is.
+/// The notation of an escaped character.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Style {
     /// `\u{1b}`.
     Text,
-    /// `\u001b`: within a string of JSON the same character. Where a string has none, such a text is no JSON before or after.
+    /// `\u001b`: the same character within a JSON string. Outside of strings, valid JSON has no characters that are escaped.
     Json,
 }
 
-/// Returns true for characters that are not shown as they are: those that control a terminal, and those without a shape.
+/// Returns true for characters that are escaped: those that control a terminal, and those that are invisible.
 pub fn is_hidden(c: char) -> bool {
     c.is_control() || insightd_sandbox::is_hidden(c)
 }
 
-/// Escapes what is hidden in a text of lines: ends of lines and tabs stay. In JSON a carriage return does too: it is white space
-/// between tokens, and in a string it is escaped already.
+/// Escapes the hidden characters of a multi-line text, but keeps line feeds and tabs. In JSON, carriage returns stay
+/// too: they are white space between tokens, and are already escaped within strings.
 pub fn lines(text: &str, style: Style) -> Cow<'_, str> {
     escape(text, style, |c| !(matches!(c, '\n' | '\t') || c == '\r' && style == Style::Json))
 }
 
-/// Escapes what is hidden in a name or a message, which is one line.
+/// Escapes the hidden characters of a name or message, line ends included.
 pub fn line(text: &str) -> Cow<'_, str> {
     escape(text, Style::Text, |_| true)
 }
 
-/// As [`lines`], for bytes that may be no text; what is none becomes U+FFFD.
+/// Like [`lines`], for bytes that may not be UTF-8; invalid sequences become U+FFFD.
 pub fn bytes(bytes: &[u8], style: Style) -> Cow<'_, [u8]> {
     if is_plain(bytes) {
         return Cow::Borrowed(bytes);
@@ -43,7 +43,7 @@ pub fn bytes(bytes: &[u8], style: Style) -> Cow<'_, [u8]> {
     }
 }
 
-/// Returns true for printable ASCII, ends of lines and tabs: nearly all that is ever printed.
+/// Returns true for printable ASCII, line feeds and tabs. Fast path: nearly all output is plain.
 fn is_plain(bytes: &[u8]) -> bool {
     bytes.iter().all(|byte| matches!(byte, b' '..=b'~' | b'\n' | b'\t'))
 }
@@ -81,7 +81,7 @@ mod tests {
             r"\u{1b}[2Ja\u{0}\r\u{7f}\u{9b}31m\u{202e}b\u{200b}\u{feff}"
         );
         assert_eq!(line("one\ntwo\u{2028}three"), r"one\ntwo\u{2028}three");
-        // Joined emoji and other scripts are not touched, but for their invisible parts.
+        // Joined emoji and other scripts are unchanged, except for their invisible characters.
         assert_eq!(line("שלום 你好 👍"), "שלום 你好 👍");
     }
 

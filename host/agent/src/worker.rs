@@ -1,4 +1,4 @@
-//! What a tick is: sample, pipelines, sinks.
+//! The work of a tick: sample, pipelines, sinks.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -23,7 +23,7 @@ use crate::sinks::SinkSet;
 use crate::source::{ClusterSource, Source};
 use crate::states::States;
 
-/// Everything that a tick needs; lives on the worker thread.
+/// State of the tick loop; lives on the worker thread.
 #[derive(Debug)]
 pub struct Worker {
     node: Option<Source>,
@@ -40,22 +40,22 @@ pub struct Worker {
     stop: Stop,
 }
 
-/// Why ticks make no sense any more.
+/// A failure that ends the tick loop.
 #[derive(Debug, thiserror::Error)]
 pub enum WorkError {
-    /// Nothing that is made can go anywhere.
+    /// No sink can take events any more.
     #[error("every sink is closed: nobody reads what the agent writes")]
     SinksClosed,
-    /// A moment of a recording is missing.
+    /// A frame of a recording is missing.
     #[error(transparent)]
     Recording(#[from] RootError),
-    /// A recording of one moment has no rates.
+    /// A recording with fewer than two frames has no rates.
     #[error("the recording has {0} moment; a tick needs one before it for its rates")]
     TooFewMoments(usize),
 }
 
 impl Worker {
-    /// A worker that has not read anything yet; reads what there is a source for.
+    /// Creates a worker that has not read anything yet; it samples the given sources.
     pub fn new(
         node: Option<Source>,
         cluster: Option<ClusterSource>,
@@ -79,25 +79,25 @@ impl Worker {
         }
     }
 
-    /// Takes new sets from `exchange` between two ticks, and leaves there what they are tried with.
+    /// Takes new bundles from `exchange` between two ticks, and publishes there the batches, chains and states for shadow runs.
     #[must_use]
     pub fn with_exchange(self, exchange: Arc<Exchange>) -> Self {
         Self { exchange: Some(exchange), ..self }
     }
 
-    /// Publishes on a board what every tick came to.
+    /// Publishes the stats of every tick to a registry.
     #[must_use]
     pub fn with_board(self, board: Arc<Board>) -> Self {
         Self { board: Some(board), ..self }
     }
 
-    /// Tells operators through `recorder` what they must see.
+    /// Reports to operators as Kubernetes Events through `recorder`.
     #[must_use]
     pub fn with_recorder(self, recorder: Option<Recorder>) -> Self {
         Self { announcer: recorder.map(Announcer::new), ..self }
     }
 
-    /// Where the totals of the run are found when it has ended.
+    /// Returns the cell that holds the totals after the run has ended.
     pub fn outcome(&self) -> Outcome {
         self.outcome.clone()
     }
@@ -142,14 +142,14 @@ impl Worker {
         &self.sets.running.pipelines
     }
 
-    /// Between two ticks: a new set, if one is ready.
+    /// Installs a new bundle between two ticks if one is ready.
     fn take_set(&mut self, time_unix_ms: u64) {
         if let Some(set) = self.exchange.as_ref().and_then(|exchange| exchange.take()) {
             self.sets.swap(*set, time_unix_ms);
         }
     }
 
-    /// After a tick: how the set did.
+    /// Evaluates the probation of the running bundle after a tick, and publishes its state to the rollout thread.
     fn judge_set(&mut self, time_unix_ms: u64) {
         let Some(exchange) = &self.exchange else { return };
         if let Some(news) = self.sets.judge(time_unix_ms) {
@@ -160,7 +160,7 @@ impl Worker {
         exchange.runs(self.sets.state(), chains, self.states.snapshots());
     }
 
-    /// Runs the pipelines of one scope; the last of them gets the batch itself.
+    /// Runs the pipelines of one scope, and keeps the batch for shadow runs.
     fn run(&mut self, scope: Scope, batch: Columns, permit: Permit<'_>) {
         if let Some(exchange) = &self.exchange {
             exchange.keep(scope, &batch);
@@ -210,7 +210,7 @@ impl Work for Worker {
             let leadership = cluster.leadership().clone();
             match (batch, &self.exchange) {
                 (Some(batch), _) => self.run(Scope::Cluster, batch, &|| leadership.is_leader()),
-                // The lead is lost: what is kept of the cluster would stay for as long as the agent runs.
+                // Leadership is lost: without this the last cluster batch would stay in memory for the life of the agent.
                 (None, Some(exchange)) if !leadership.is_leader() => exchange.forget(Scope::Cluster),
                 (None, _) => {}
             }

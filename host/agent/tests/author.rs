@@ -1,4 +1,4 @@
-//! The author's way: from nothing to a component that passes its golden case.
+//! The author's workflow: from nothing to a component that passes its golden case.
 
 mod common;
 
@@ -13,7 +13,7 @@ use rustix::process::{Pid, Signal, kill_process};
 
 use common::{argument, installed, run, text, top};
 
-/// Whether components can be built here; Cargo takes the crates that this workspace was built with.
+/// Returns true if components can be built here. Cargo uses the crates that this workspace was built with.
 fn can_build() -> bool {
     let output =
         Command::new("rustc").args(["--print", "target-libdir", "--target", "wasm32-wasip2"]).output();
@@ -28,7 +28,7 @@ fn can_build() -> bool {
     found
 }
 
-/// A command that builds offline, in a folder that is warm the next time.
+/// Returns a command that builds offline, with a target directory that later runs reuse.
 fn builds(program: impl AsRef<std::ffi::OsStr>, folder: &Path) -> Command {
     let mut command = Command::new(program);
     command.env("CARGO_NET_OFFLINE", "true").current_dir(folder);
@@ -236,7 +236,7 @@ fn watching_tests_again_after_a_change_until_it_is_ended() {
     until("ok        case");
     until("waiting for a change");
     let pid = Pid::from_raw(i32::try_from(watching.id()).expect("a pid")).expect("not 0");
-    // Not SIGINT: who starts the tests in the background of a shell has it ignored, by all that they start.
+    // Not SIGINT: processes started in the background of a shell without job control inherit it as ignored.
     kill_process(pid, Signal::TERM).expect("it can be signalled");
     let status = watching.wait().expect("it ends");
     assert_eq!(status.signal(), Some(Signal::TERM.as_raw()));

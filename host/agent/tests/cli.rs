@@ -1,4 +1,4 @@
-//! The command line as a user meets it: help, mistakes, checks. Golden texts are rewritten with `BLESS=1`.
+//! The command line as a user sees it: help, mistakes, checks. Golden texts are rewritten with `BLESS=1`.
 
 #[path = "cli/script.rs"]
 mod script;
@@ -8,7 +8,7 @@ use std::process::{Command, Output};
 
 fn insightd(arguments: &[&str]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_insightd"));
-    // The width of whoever runs the tests must not show in the texts.
+    // The texts must not depend on the width of the terminal that runs the tests.
     command.env("COLUMNS", "100").env_remove("K8S_CLUSTER_NAME").args(arguments);
     command.output().expect("the agent starts")
 }
@@ -106,7 +106,7 @@ fn the_example_is_right() {
         lines.contains("pipeline node: builtin:decorate -> builtin:utilization -> builtin:emf -> stdout"),
         "{lines}"
     );
-    // What comes out of the samples, which name each kind of thing once.
+    // The outcome for the samples, which contain one entity of each kind.
     for scope in ["node", "cluster"] {
         let found = lines.lines().find(|line| line.contains(&format!(": a sample {scope} to stdout: ")));
         let found = found.unwrap_or_else(|| panic!("{lines}"));
@@ -124,7 +124,7 @@ fn check(config: &str) -> (Option<i32>, String, String) {
     (output.status.code(), shown(&output.stdout), shown(&output.stderr))
 }
 
-/// An output whose events nobody would let out is found without a run.
+/// `check` finds an output whose events would all be refused, without a run.
 #[test]
 fn a_sample_shows_what_would_be_refused() {
     let to_cloudwatch = |emf: &str, more: &str| {
@@ -144,7 +144,7 @@ fn a_sample_shows_what_would_be_refused() {
     let (code, out, errors) = check(&to_cloudwatch("log_group: /team/x", granted));
     assert_eq!((code, errors.as_str()), (Some(0), ""));
     assert!(out.contains("a sample node to c: ") && out.contains(" 0 refused, "), "{out}");
-    // Where data fills the name, a sample that has no such data proves nothing.
+    // If the data provides the name, a sample without such data proves nothing.
     let (code, _, errors) = check(&to_cloudwatch("log_group: '/team/{squad}'", granted));
     assert_eq!(code, Some(0), "{errors}");
     assert!(errors.contains("warning: ") && errors.contains("route lacks the key `log_group`"), "{errors}");
@@ -280,7 +280,7 @@ fn mistakes_of_a_program_in_a_file_have_its_lines() {
     assert_eq!(right.status.code(), Some(0), "{}", text(&right.stderr));
 }
 
-/// Whoever reads takes a line and goes, as `head -1` does, or is gone at once.
+/// The reader closes the pipe after one line, as `head -1` does, or at once.
 #[test]
 fn a_reader_that_goes_away_is_no_fault_of_the_command() {
     let folder = tempfile::tempdir().expect("a folder");

@@ -1,7 +1,7 @@
-//! The agent delivers to an emulator of CloudWatch Logs: what is stored is what it prints, byte for byte, and each event keeps
-//! to the embedded metric format.
+//! Delivery to an emulator of CloudWatch Logs: the stored events equal the printed ones, byte for byte, and each event
+//! conforms to the embedded metric format.
 //!
-//! `INSIGHTD_TEST_AWS` is the emulator's address; `make test-aws` starts one. Without it nothing here counts as passed.
+//! `INSIGHTD_TEST_AWS` is the address of the emulator; `make test-aws` starts one. Without it, these tests do not count as passed.
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests")]
 
@@ -28,7 +28,7 @@ fn cluster(test: &str) -> String {
     format!("{test}-{now}")
 }
 
-/// Both outputs get the same events.
+/// Writes a configuration whose two outputs get the same events.
 fn config(folder: &Path, url: &str, cluster: &str) -> String {
     let spool = folder.join("spool");
     std::fs::create_dir_all(&spool).unwrap();
@@ -106,7 +106,7 @@ async fn what_is_stored_is_what_is_printed() {
     assert!(left.len() <= 1, "nothing but the lock is left: {left:?}");
 }
 
-/// The service is away, the agent is killed, and the next one delivers what it had printed.
+/// The service is unavailable, the agent is killed, and the next agent delivers the events that were printed.
 #[tokio::test]
 async fn a_killed_agent_loses_nothing_that_it_printed_before() {
     let Some(url) = emulator() else { return };
@@ -129,7 +129,7 @@ async fn a_killed_agent_loses_nothing_that_it_printed_before() {
     first.kill().unwrap();
     first.wait().unwrap();
     let last = ticks.pop_last().unwrap();
-    // The tick in which it was killed may have been on its way to the spool.
+    // The last tick may not have reached the spool when the agent was killed.
     printed.retain(|line| serde_json::from_str::<Value>(line).unwrap()["_aws"]["Timestamp"].as_u64() != last);
 
     let back = config(folder.path(), &url, &cluster);
@@ -142,7 +142,7 @@ async fn a_killed_agent_loses_nothing_that_it_printed_before() {
     assert_eq!(different.len(), stored.len(), "none twice");
 }
 
-/// The format's specification, and CloudWatch's limits. The event's type.
+/// Checks an event against the specification of the format and the limits of CloudWatch. Returns its type.
 fn check_event(text: &str) -> String {
     const UNITS: [&str; 8] =
         ["Percent", "Count", "Count/Second", "Bytes", "Bytes/Second", "Seconds", "Milliseconds", "None"];
@@ -150,7 +150,7 @@ fn check_event(text: &str) -> String {
     let event: Value = serde_json::from_str(text).unwrap();
     let members = event.as_object().unwrap();
     let kind = members["Type"].as_str().unwrap().to_owned();
-    // Of some types nothing is a metric.
+    // Events of some types have no metrics.
     let Some(aws) = members.get("_aws") else {
         assert_ne!(kind, "Node");
         return kind;

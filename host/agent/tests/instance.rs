@@ -1,4 +1,4 @@
-//! `insightd run` on an EC2 instance: instance metadata and the EC2 API are a small server here.
+//! `insightd run` on an EC2 instance: a small server stands in for instance metadata and the EC2 API.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -15,7 +15,7 @@ const TAGS: &str = "<DescribeTagsResponse><tagSet>\
     <item><resourceType>instance</resourceType><key>kubernetes.io/cluster/demo</key><value>owned</value></item>\
     </tagSet></DescribeTagsResponse>";
 
-/// Ends the agent when a test fails halfway.
+/// Kills the agent if a test fails halfway.
 struct Agent(Child);
 
 impl Drop for Agent {
@@ -25,13 +25,13 @@ impl Drop for Agent {
     }
 }
 
-/// Answers until the test ends; gives its address.
+/// Starts a server that runs until the test ends. Returns its address.
 fn serve() -> String {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     let url = format!("http://{}", listener.local_addr().expect("an address"));
     std::thread::spawn(move || {
         for stream in listener.incoming().flatten() {
-            // A client that goes away ends its connection.
+            // The thread ends when the client closes the connection.
             std::thread::spawn(move || answer(stream));
         }
     });

@@ -1,5 +1,5 @@
-//! `insightd run` over a recorded node: what belongs to the live agent of this machine is neither read nor written, and nothing is
-//! delivered unless the command line says where.
+//! `insightd run` over a recorded node: it neither reads nor writes what belongs to the live agent of this machine, and
+//! delivers nothing unless the command line names a sink.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -79,7 +79,7 @@ impl Machine {
         (output.status.code(), text(&output.stdout), text(&output.stderr))
     }
 
-    /// Every file, and what is in it.
+    /// Returns every file with its contents.
     fn files(&self) -> BTreeMap<PathBuf, Vec<u8>> {
         fn add(folder: &Path, files: &mut BTreeMap<PathBuf, Vec<u8>>) {
             for entry in fs::read_dir(folder).expect("a directory").flatten() {
@@ -103,7 +103,7 @@ fn it_touches_nothing_of_the_live_agent_and_is_printed() {
     for more in [&[][..], &["--once"]] {
         let (code, events, log) = machine.run(more);
         assert_eq!(code, Some(0), "{log}");
-        // For each of the two sinks.
+        // One for each of the two sinks.
         let nodes = events.lines().filter(|line| line.contains(r#""Type":"Node""#)).count();
         assert_eq!(nodes, 2, "{events}");
         for sink in ["disk", "logs"] {

@@ -1,4 +1,4 @@
-//! `insightd record`, `replay` and `diff`, on recorded nodes.
+//! `insightd record`, `replay` and `diff` on recorded nodes.
 
 mod common;
 
@@ -20,7 +20,7 @@ fn node(name: &str) -> String {
     argument(&top().join("tests/fixtures/nodes").join(name)).into()
 }
 
-/// What it prints when all is well.
+/// Runs a command that must succeed. Returns its output and its log.
 fn good(arguments: &[&str]) -> (String, String) {
     let output = insightd(arguments);
     let log = text(&output.stderr);
@@ -142,7 +142,7 @@ fn recordings_are_bounded_and_overwrite_nothing() {
     assert_eq!(output.status.code(), Some(64), "{log}");
     assert!(log.contains("out.jsonl: exists already, and is not overwritten"), "{log}");
 
-    // This machine, with everything read twice.
+    // The machine that runs the tests, with two ticks.
     let (recording, log) = good(&["record", "--interval", "200ms", "--ticks", "2"]);
     assert_eq!(recording.lines().count(), 3, "{log}");
     assert!(log.contains("that is enough: 2 ticks"), "{log}");
@@ -255,13 +255,13 @@ fn a_component_is_compared_with_another_version_of_it() {
     let wrong = diff("decorate", "emf.wasm");
     assert_eq!(wrong.status.code(), Some(64));
     assert!(text(&wrong.stderr).contains("file:decorate is a formatter, here a transform is wanted"));
-    // Without `decorate` nothing has a Type.
+    // Without `decorate`, events have no `Type`.
     let other = diff("decorate", "utilization.wasm");
     assert_eq!(other.status.code(), Some(1), "{}", text(&other.stderr));
     assert!(text(&other.stdout).contains("\n- "), "{}", text(&other.stdout));
 }
 
-/// The command of the guide's example, run on a recorded node with a pod of it.
+/// The command of the guide's example, run on a recorded node with one of its pods.
 #[test]
 fn the_example_of_a_golden_case() {
     let folder = tempfile::tempdir().expect("a folder");
@@ -300,7 +300,7 @@ fn the_example_of_a_golden_case() {
     assert!(pods[0].counter("cpu.usage_ns").is_some_and(|cpu| cpu.delta().is_some()));
     assert!(batch.node().is_some_and(|node| node.gauge("node.cpu_count").is_some()));
 
-    // What the guide goes on with.
+    // The next step of the guide.
     let component = top().join("target/transforms/utilization.wasm");
     let bless = ["transform", "test", argument(folder.path()), "--wasm", argument(&component), "--bless"];
     if let Some(insightd) = common::installed("as-case").filter(|_| component.is_file()) {
@@ -337,7 +337,7 @@ fn cases_of_other_places() {
     assert!(fs::read_to_string(at.join("limits.json")).expect("limits").contains("max_event_bytes"));
     assert!(fs::read_to_string(at.join("batch.json")).expect("a batch").contains("pod_cpu_utilization"));
 
-    // Two pipelines of a node's batches, each with the shipped components.
+    // Two pipelines for batches of a node, each with the shipped components.
     let (config, pipelines) = (folder.path().join("two.yaml"), ["a", "b"].map(|name| {
         format!("- name: {name}\n  transforms: [{{use: 'builtin:decorate'}}, {{use: 'builtin:utilization'}}]\n  outputs: [{{formatter: {{use: 'builtin:emf'}}, sink: stdout}}]\n")
     }));

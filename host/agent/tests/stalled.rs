@@ -1,6 +1,6 @@
-//! The agent on a volume that does not answer: whatever stands still then, probes, ticks and signals do not.
+//! The agent on a volume that does not respond: probes, ticks and signals must continue to work.
 //!
-//! The volume is a file system that is frozen, as before a snapshot: whoever writes to it waits.
+//! The volume is a frozen file system, as during a snapshot: every write to it blocks.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -12,16 +12,16 @@ use std::{fs, thread};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
-/// A guard against hanging tests, not a bound of the agent's.
+/// A guard against hanging tests, not a time limit of the agent.
 const LONG: Duration = Duration::from_secs(120);
 
-/// A file system in a file, mounted in a folder.
+/// A file system in an image file, mounted on a directory.
 struct Volume {
     point: PathBuf,
 }
 
 impl Volume {
-    /// Where this may not be, the reason is said.
+    /// Creates the volume, or prints the reason and returns `None` if that is not permitted here.
     fn new(folder: &Path) -> Option<Self> {
         let (image, point) = (folder.join("image"), folder.join("volume"));
         fs::create_dir_all(&point).expect("a folder");
@@ -74,7 +74,7 @@ struct Agent {
 
 impl Drop for Agent {
     fn drop(&mut self) {
-        // While it waits for the volume, nothing ends it.
+        // The process cannot end while it waits for the volume.
         let _ = self.volume.thaw();
         let _ = self.process.kill();
         let _ = self.process.wait();
@@ -82,7 +82,7 @@ impl Drop for Agent {
 }
 
 impl Agent {
-    /// Ticks each second into a spool, for a service that is not there.
+    /// Starts an agent that ticks each second into a spool, for a service that does not exist.
     fn start(folder: &Path) -> Option<Self> {
         let volume = Volume::new(folder)?;
         let address =
@@ -139,7 +139,7 @@ impl Agent {
         line.rsplit(' ').next()?.parse().ok()
     }
 
-    /// Ends it by a signal; the volume is there again when its last line is written. Gives the exit code and the log.
+    /// Ends the agent by a signal, and thaws the volume before its last line is written. Returns the exit code and the log.
     fn end(&mut self) -> (Option<i32>, Vec<Value>) {
         let pid = Pid::from_raw(i32::try_from(self.process.id()).expect("a pid")).expect("not 0");
         kill_process(pid, Signal::TERM).expect("it can be signalled");
@@ -169,7 +169,7 @@ fn probes_ticks_and_signals_go_on_and_what_is_lost_is_counted() {
     assert!(agent.get("/healthz").is_some_and(|answer| answer.starts_with("HTTP/1.1 200")));
     assert!(agent.metric("insightd_delivery_pending_events") > Some(pending), "new events wait in memory");
     assert_eq!(agent.metric("insightd_delivery_events_lost_total"), Some(0.0));
-    // The volume is still away when it ends: what waits in memory is lost, and counted.
+    // The volume is still frozen when the agent ends: events in memory are lost and counted.
     let (_, log) = agent.end();
     let last = log.iter().find(|line| line["message"] == "stopped").expect("the last line");
     assert!(last["lost_sink"].as_u64() > Some(0), "{last}");

@@ -1,8 +1,9 @@
-//! Delivery that survives the service, the process and the node: what is to be sent lies in a spool until the service has it.
+//! Delivery that survives failures of the service, the process and the node: blocks stay in a spool until the service accepts
+//! them.
 //!
-//! A thread of its own owns the spool: an [`Outbox`] hands it orders, and nobody else waits for the disk.
-//! `policy` says how long to wait, [`Courier`] what may be sent when; [`run`] does it. What goes over the wire and what
-//! answers mean is the [`Post`]'s.
+//! A thread of its own owns the spool: an [`Outbox`] passes orders to it, so that no other thread waits for the disk without a
+//! bound. `policy` defines the waits, [`Courier`] decides when a request may be sent, and [`run`] sends it. A [`Post`] implements
+//! the wire format and interprets responses.
 
 mod courier;
 mod keeper;
@@ -20,46 +21,46 @@ pub use outbox::{Counts, Outbox, TICK_WAIT};
 pub use policy::{Trouble, Waits, wait, waits};
 pub use run::run;
 
-/// What the service said about a block.
+/// Response of the service to a block.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Reply {
-    /// It has the block. Of its events it threw some away, by cause.
+    /// The service has accepted the block, except for the events that it rejected, by cause.
     Accepted(Rejected),
-    /// What was missing for it is there now: worth another try at once.
+    /// A missing resource was created: send the block again at once.
     Created,
-    /// It will never take the block; why.
+    /// The service will never accept the block; holds the error text.
     Impossible(String),
-    /// Not now: the trouble is about this block's destination alone, or about all.
+    /// The block cannot be accepted now, because of its destination or of the service as a whole.
     NotNow {
-        /// What kind it is.
+        /// Retry class of the failure.
         trouble: Trouble,
-        /// Whether other destinations are worth a try.
+        /// `true` if requests to other destinations may still succeed.
         only_destination: bool,
-        /// Why, and what to do.
+        /// Error text with the cause and the remedy.
         error: String,
     },
 }
 
-/// Events that the service threw away out of a request that it took.
+/// Events that the service rejected out of an accepted request.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Rejected {
-    /// Older than the service takes.
+    /// Events that are too old for the service.
     pub too_old: u32,
-    /// Further ahead of its clock than it takes.
+    /// Events that are too far ahead of the service's clock.
     pub too_new: u32,
-    /// Older than the group keeps events.
+    /// Events that are older than the retention of the log group.
     pub expired: u32,
 }
 
 impl Rejected {
-    /// All together.
+    /// Returns the total number of rejected events.
     pub fn total(&self) -> u32 {
         self.too_old + self.too_new + self.expired
     }
 }
 
-/// Who sends a block.
+/// A transport that sends blocks to a service.
 pub trait Post: Send + Sync + 'static {
-    /// Sends it once. `key` says where to, as whoever filled the spool wrote it.
+    /// Sends a block once. `key` is the destination, as written by the caller that filled the spool.
     fn send(&self, key: &[u8], events: u32, body: Vec<u8>) -> impl Future<Output = Reply> + Send;
 }

@@ -1,7 +1,7 @@
-//! AWS: the one configuration of all its clients, and delivery to CloudWatch Logs.
+//! AWS: the shared configuration of all clients, and delivery to CloudWatch Logs.
 //!
-//! Everything asks through one configuration ([`sdk`]): credentials, region, endpoints, proxies, certificates.
-//! What [`delivery`] keeps and sends again is whatever a [`delivery::Post`] can send; [`logs`] is one.
+//! All clients share one configuration ([`sdk`]): credentials, region, endpoints, proxies, certificates. [`delivery`] stores
+//! and retries whatever a [`delivery::Post`] can send; [`logs`] implements one.
 
 #![forbid(unsafe_code)]
 

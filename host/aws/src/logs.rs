@@ -1,4 +1,4 @@
-//! CloudWatch Logs: limits, request bodies, requests, what the answers mean.
+//! CloudWatch Logs: limits, request bodies, requests, and the interpretation of responses.
 
 mod body;
 mod create;

@@ -1,12 +1,12 @@
-//! The one configuration that every AWS client of the agent is made of.
+//! The shared configuration of all AWS clients of the agent.
 //!
-//! Credentials come by the SDK's default chain: environment, profile, web identity (IRSA), container credentials (EKS Pod
+//! Credentials come from the SDK's default chain: environment, profile, web identity (IRSA), container credentials (EKS Pod
 //! Identity, ECS), instance metadata; with [`AwsSettings::role`] they are used to assume a role. Endpoints follow the region
-//! and its partition, `AWS_ENDPOINT_URL*`, `AWS_USE_FIPS_ENDPOINT` and `AWS_USE_DUALSTACK_ENDPOINT`; proxies `HTTPS_PROXY`,
-//! `HTTP_PROXY` and `NO_PROXY`.
+//! and its partition, `AWS_ENDPOINT_URL*`, `AWS_USE_FIPS_ENDPOINT` and `AWS_USE_DUALSTACK_ENDPOINT`; proxies follow
+//! `HTTPS_PROXY`, `HTTP_PROXY` and `NO_PROXY`.
 //!
-//! There is one connector, and so one pool of connections and one set of root certificates, for all clients. The SDK retries
-//! nothing: when something is tried again is decided where it is known what it is worth.
+//! All clients share one connector, and so one connection pool and one set of root certificates. The SDK's retries are
+//! disabled: callers decide about retries, because they know what a request is worth.
 
 mod bounded;
 mod roots;
@@ -30,47 +30,48 @@ use aws_smithy_runtime_api::client::http::{
 use bounded::Bounded;
 pub use roots::RootsError;
 
-/// How long a connection may take to stand.
+/// Time limit for establishing a connection.
 const CONNECT: Duration = Duration::from_secs(5);
 
-/// How long an unused connection is kept: past the next tick of the usual interval, so that ticks share a connection as long as the server keeps it.
+/// Idle time after which a connection is closed: longer than the usual tick interval, so that ticks share a connection if the
+/// server keeps it open.
 const IDLE: Duration = Duration::from_secs(90);
 
-/// What a user may set; everything else is found.
+/// Settings of the user; everything else is discovered.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct AwsSettings {
-    /// Region; without it `AWS_REGION`, the profile's, or the instance's.
+    /// Region; by default `AWS_REGION`, or that of the profile or the instance.
     pub region: Option<String>,
-    /// Address of every service in place of its own. A client of one service has a setting of its own for that.
+    /// Endpoint of all services instead of their own. A client of a single service has its own setting for that.
     pub endpoint_url: Option<String>,
     /// Profile of the shared configuration files.
     pub profile: Option<String>,
-    /// FIPS 140 endpoints.
+    /// Use FIPS 140 endpoints.
     pub fips: bool,
-    /// Role to assume with the credentials that were found.
+    /// Role to assume with the discovered credentials.
     pub role: Option<Role>,
-    /// Certificates of further authorities, PEM: those of a proxy that looks into TLS.
+    /// PEM file with additional certificate authorities, such as that of a TLS-inspecting proxy.
     pub ca_file: Option<PathBuf>,
-    /// The longest wait for an answer.
+    /// Time limit for a response.
     pub timeout: Duration,
 }
 
 /// A role to assume.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Role {
-    /// Its ARN.
+    /// ARN of the role.
     pub arn: String,
-    /// What the role's trust policy may ask for.
+    /// External id that the role's trust policy may require.
     pub external_id: Option<String>,
 }
 
-/// Why there is no configuration.
+/// A configuration that cannot be loaded.
 #[derive(Debug, thiserror::Error)]
 pub enum SdkError {
-    /// A file of certificates is not one.
+    /// The certificate file is unusable.
     #[error(transparent)]
     Roots(#[from] RootsError),
-    /// Nobody says which region.
+    /// No source provides a region.
     #[error(
         "no region is known: set `region` of the sink or AWS_REGION; instance metadata did not tell it either \
          (in a pod it needs a hop limit of 2)"
@@ -78,10 +79,10 @@ pub enum SdkError {
     NoRegion,
 }
 
-/// Finds the configuration. Asks instance metadata where nothing else tells the region, which takes seconds off EC2.
+/// Loads the configuration. Queries instance metadata if nothing else provides the region, which takes seconds outside EC2.
 ///
 /// # Errors
-/// No region, or a file of certificates that is none.
+/// No region, or an unusable certificate file.
 pub async fn load(settings: &AwsSettings) -> Result<SdkConfig, SdkError> {
     let http = http_client(settings)?;
     let timeouts = TimeoutConfig::builder()
@@ -93,7 +94,7 @@ pub async fn load(settings: &AwsSettings) -> Result<SdkConfig, SdkError> {
         .http_client(http)
         .retry_config(RetryConfig::disabled())
         .timeout_config(timeouts)
-        // A whole answer has its time-out; the answers are too small for rates.
+        // The timeout covers the whole response; responses are too small for throughput checks.
         .stalled_stream_protection(StalledStreamProtectionConfig::disabled());
     if let Some(region) = &settings.region {
         loader = loader.region(Region::new(region.clone()));

@@ -1,11 +1,11 @@
-//! Foreign words in our messages.
+//! Error text from outside, prepared for messages of the agent.
 
 use std::error::Error;
 
-/// Characters of foreign text that one message shows.
+/// Maximum number of characters of foreign text in one message.
 const SHOWN: usize = 240;
 
-/// The texts of an error and of what caused it, each once; without what differs from one request to the next.
+/// Joins the texts of an error and its causes with `: `, each text once, and shortens the result.
 pub fn causes(error: &(dyn Error + 'static)) -> String {
     let mut all = String::new();
     let mut next = Some(error);
@@ -22,7 +22,7 @@ pub fn causes(error: &(dyn Error + 'static)) -> String {
     shortened(all)
 }
 
-/// What a service said, as much of it as a message shows.
+/// Shortens foreign text to the length that a message shows, with an ellipsis at the end.
 pub fn shortened(text: impl Into<String>) -> String {
     let mut text = text.into();
     if let Some((at, _)) = text.char_indices().nth(SHOWN) {

@@ -1,5 +1,5 @@
-//! Answers that no service would give: endless, huge, garbage. Each costs its own request and a bounded amount of memory, and
-//! what was to be sent is sent again.
+//! Responses that no real service gives: endless, huge, garbage. Each costs one request and a bounded amount of memory, and
+//! the block is sent again.
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests")]
 
@@ -13,7 +13,7 @@ use insightd_aws::delivery::{Post, Reply};
 use insightd_aws::logs::{Destination, Logs, LogsSettings, Open};
 use insightd_aws::sdk::{AwsSettings, load};
 
-/// A server that answers every request like this, until nobody listens. Counts the bytes that it got rid of.
+/// Starts a server that gives this answer to every request, and counts the bytes that it managed to send.
 fn server(answer: impl Fn(&mut TcpStream, &AtomicU64) + Send + Sync + 'static) -> (String, Arc<AtomicU64>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
@@ -56,7 +56,7 @@ async fn send(url: &str) -> Reply {
     Logs::new(&config, LogsSettings::default()).send(&there.key(), 1, body.gzip).await
 }
 
-/// It is tried again later, and what it says is short.
+/// Asserts that the block will be retried and that the error text is short.
 fn assert_tried_again(reply: &Reply) {
     let Reply::NotNow { error, .. } = reply else { panic!("{reply:?}") };
     assert!(error.len() < 1000, "{error}");
@@ -72,7 +72,7 @@ async fn endless_and_huge_answers_are_not_read_to_their_end() {
         let (url, sent) = server(endless(head));
         assert_tried_again(&send(&url).await);
         let sent = sent.load(Ordering::Relaxed);
-        // The bound, and what the sockets of both sides hold.
+        // The bound plus the socket buffers of both sides.
         assert!(sent < 40 << 20, "{sent} bytes of an endless answer were taken");
     }
 }

@@ -1,7 +1,7 @@
-//! Delivery through a proxy that breaks things, to an emulator of the service: what is produced, accepted, stored twice,
-//! dropped and counted. Nothing is ever lost silently.
+//! Delivery through a faulty proxy to an emulator of the service: counts the blocks that are produced, accepted, stored twice
+//! and dropped. No block may be lost silently.
 //!
-//! `INSIGHTD_TEST_AWS` is the emulator's address; `make test-aws` starts one. Without it nothing here counts as passed.
+//! `INSIGHTD_TEST_AWS` is the emulator's address; `make test-aws` starts one. Without it, each test prints `SKIPPED` and returns.
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests")]
 
@@ -15,12 +15,12 @@ use std::time::Duration;
 use agent::{Account, Agent, emulator, stored_numbers};
 use proxy::{Fault, Proxy};
 
-/// Fifty blocks while the first requests go wrong in one way.
+/// Delivers fifty blocks while the first requests after the stream exists meet these faults.
 async fn through(name: &str, faults: Vec<Fault>) -> Option<Account> {
     let emulator = emulator()?;
     let proxy = Proxy::start(&emulator).await;
     let agent = Agent::start(name, &proxy.url(), None).await;
-    // The stream is there before anything breaks.
+    // Create the stream before anything breaks.
     agent.put(0);
     agent.wait_until_empty(Duration::from_secs(30)).await;
     proxy.breaks(faults);
@@ -44,7 +44,7 @@ fn thrice(fault: Fault) -> Vec<Fault> {
     vec![fault; 3]
 }
 
-/// The request was not done: nothing is stored twice.
+/// Tests in which a faulty request is not processed: nothing is stored twice.
 macro_rules! loses_nothing {
     ($($test:ident: $faults:expr;)*) => {$(
         #[tokio::test]
@@ -70,7 +70,7 @@ loses_nothing! {
     clock_skew: vec![Fault::Status(403, r#"{"__type":"InvalidSignatureException","message":"Signature expired"}"#, None)];
 }
 
-/// The request was done, its answer is lost: once more, at most once each.
+/// Tests in which a request is processed but its response is lost: each such request stores its block at most once more.
 macro_rules! may_double {
     ($($test:ident: $faults:expr;)*) => {$(
         #[tokio::test]
@@ -90,7 +90,7 @@ may_double! {
     answer_never_comes: thrice(Fault::SwallowAnswer);
 }
 
-/// What the service will never take is dropped, and counted; the rest goes on.
+/// A block that the service will never accept is dropped and counted; the rest is delivered.
 #[tokio::test]
 async fn refused_for_good() {
     let fault = Fault::Status(400, r#"{"__type":"InvalidParameterException","message":"no"}"#, None);
@@ -98,7 +98,7 @@ async fn refused_for_good() {
     assert_eq!((account.stored, account.twice, account.dropped), (49, 0, 1), "{account}");
 }
 
-/// Nobody listens for a while; the pod is deleted meanwhile, and its successor delivers the rest.
+/// The service is unreachable and the pod is deleted; its successor delivers the rest.
 #[tokio::test]
 async fn a_successor_delivers_what_its_predecessor_could_not() {
     let Some(emulator) = emulator() else { return };
@@ -119,7 +119,7 @@ async fn a_successor_delivers_what_its_predecessor_could_not() {
     assert_eq!((account.stored, account.twice, account.dropped), (30, 0, 0), "{account}");
 }
 
-/// Killed at fifty random points while it sends.
+/// The agent is killed at fifty random points while it sends.
 #[tokio::test]
 async fn killed_again_and_again() {
     if agent::child().await {
@@ -149,7 +149,7 @@ async fn killed_again_and_again() {
         missing.len()
     );
     assert_eq!(missing, Vec::<u32>::new());
-    // Two requests are under way at most when it dies, each of which may be done and not noted.
+    // At most two requests are in flight at each kill, and each may have been processed without being recorded.
     assert!(twice <= 2 * kills, "{twice}");
     assert!(put.len() > 50, "it did something in between: {}", put.len());
 }

@@ -1,6 +1,6 @@
-//! The real SDK against an emulator of the service: what is read back is what was produced, byte for byte.
+//! The real SDK with an emulator of the service: events read back equal the produced ones, byte for byte.
 //!
-//! `INSIGHTD_TEST_AWS` is the emulator's address; `make test-aws` starts one. Without it nothing here counts as passed.
+//! `INSIGHTD_TEST_AWS` is the emulator's address; `make test-aws` starts one. Without it, each test prints `SKIPPED` and returns.
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests")]
 

@@ -1,10 +1,9 @@
-//! Reading 424 cgroups (106 pods of three containers) into a batch, against a bare open, read and close of the same files
-//! in the same run: `cargo bench -p insightd-collect --bench cgroups`. Prints medians of CPU
-//! time and their ratio.
+//! Benchmark: reads 424 cgroups (106 pods of three containers) into a batch, against a bare open, read and close of the same
+//! files in the same run: `cargo bench -p insightd-collect --bench cgroups`. Prints medians of CPU time and their ratio.
 //!
-//! - `v1`: real cgroups, made for the bench and removed after it; needs root and cgroup v1.
-//! - `v1 files`, `v2 files`: the files of a recorded node, copied into a temporary folder. The file system there is
-//!   many times faster than cgroupfs, so the share of our own work is the largest it can be.
+//! - `v1`: real cgroups, created for the bench and removed after it; needs root and cgroup v1.
+//! - `v1 files`, `v2 files`: the files of a recorded node, copied into a temporary directory. The file system there is
+//!   many times faster than cgroupfs, so the agent's own share of the time is at its maximum.
 
 use std::fs;
 use std::hint::black_box;
@@ -45,7 +44,7 @@ fn main() -> ExitCode {
 }
 
 fn measure(name: &str, host: &Path) -> Outcome<()> {
-    // bounds are read at every tick here, though not in production: so that both sides read the same files every time
+    // unlike in production, bounds are read at every tick, so that both sides read the same files every time
     let settings = Settings {
         node_name: "bench".to_owned(),
         pod_network: false,
@@ -76,7 +75,7 @@ fn measure(name: &str, host: &Path) -> Outcome<()> {
     Ok(())
 }
 
-/// Of this process. What it grows by holds the batch, too, until the allocator gives it back.
+/// Returns `RssAnon` of this process, KiB. Its growth includes the batch, until the allocator returns that memory.
 fn anonymous_kib() -> u64 {
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix("RssAnon:"));
@@ -102,7 +101,7 @@ fn read_bare(path: &Path, buffer: &mut [u8]) -> Outcome<()> {
     Ok(())
 }
 
-/// The files of pods and containers that the collector reads, by their full paths, in its order of cgroups.
+/// Returns the pod and container files that the collector reads, as full paths, in its order of cgroups.
 fn same_files(host: &Path) -> Outcome<Vec<PathBuf>> {
     const V1: [(&str, &[&str]); 5] = [
         ("cpuacct", &["cpuacct.usage", "cpuacct.stat"]),
@@ -170,7 +169,7 @@ fn container_name(index: usize) -> String {
     format!("{index:064x}")
 }
 
-/// CPU time of this thread, so that what else runs on the machine counts for little. All reading is done on this thread.
+/// Returns the CPU time of this thread, which excludes other work on the machine. All reading is done on this thread.
 fn timed(work: impl FnOnce() -> Outcome<()>) -> Outcome<Duration> {
     let start = cpu_time();
     work()?;
@@ -187,7 +186,7 @@ fn median(times: &mut [Duration]) -> Duration {
     times[times.len() / 2]
 }
 
-/// What a collector wants to see besides cgroups.
+/// Writes the files that a collector needs besides cgroups.
 fn host_files(host: &Path, mountinfo: &str) -> Outcome<()> {
     fs::create_dir_all(host.join("proc/1/net"))?;
     fs::write(host.join("proc/meminfo"), "MemTotal: 1024 kB\nMemAvailable: 512 kB\n")?;
@@ -197,7 +196,7 @@ fn host_files(host: &Path, mountinfo: &str) -> Outcome<()> {
     Ok(())
 }
 
-/// A tree of the bench's size out of the cgroups of a recorded moment.
+/// Creates a tree of the bench's size from the cgroups of a recorded frame.
 fn copied(moment: &Path) -> Outcome<tempfile::TempDir> {
     let host = tempfile::tempdir()?;
     host_files(host.path(), &fs::read_to_string(moment.join("proc/1/mountinfo"))?)?;
@@ -221,7 +220,7 @@ fn copied(moment: &Path) -> Outcome<tempfile::TempDir> {
     Ok(host)
 }
 
-/// Folders of pods that have containers, with those of their containers.
+/// Returns the directories of pods that have containers, with those of their containers.
 fn pods_below(top: &Path) -> Outcome<Vec<(PathBuf, Vec<PathBuf>)>> {
     let mut found = Vec::new();
     let mut waiting = vec![top.to_owned()];
@@ -251,7 +250,7 @@ fn copy_files(from: &Path, to: &Path) -> Outcome<()> {
     Ok(())
 }
 
-/// Real cgroups below a folder of their own, bound into a host tree so that nothing else of this machine is read.
+/// Real cgroups below a directory of their own, bind-mounted into a host tree so that nothing else of this machine is read.
 struct RealTree {
     host: PathBuf,
     _dir: tempfile::TempDir,
@@ -293,7 +292,7 @@ fn real_v1() -> Outcome<Option<RealTree>> {
     Ok(Some(tree))
 }
 
-/// Takes this process through every container, so that none looks unused.
+/// Moves this process through every container, so that none looks unused.
 fn use_each(tree: &RealTree) -> Outcome<()> {
     let pid = std::process::id().to_string();
     for folder in tree.folders.iter().filter(|folder| folder.starts_with("/sys/fs/cgroup/cpuacct")) {
@@ -317,7 +316,7 @@ impl Drop for RealTree {
     }
 }
 
-/// Cgroups go from the bottom up; the files in them go with them.
+/// Removes a cgroup tree from the bottom up; the files in a cgroup go with it.
 fn remove(folder: &Path) {
     let below = fs::read_dir(folder).into_iter().flatten().flatten();
     below.map(|entry| entry.path()).filter(|path| path.is_dir()).for_each(|path| remove(&path));

@@ -1,6 +1,6 @@
-//! Our parsers of /proc files against the `procfs-core` crate's, over the files of a recorded node:
-//! `cargo bench -p insightd-collect --bench parsers`. Ours run at every tick and allocate nothing; a file that is read
-//! once in ten minutes would do with the crate's.
+//! Benchmark: this crate's parsers of /proc files against those of the `procfs-core` crate, over the files of a recorded
+//! node: `cargo bench -p insightd-collect --bench parsers`. This crate's parsers run at every tick and do not allocate; for
+//! a file that is read once in ten minutes, the other crate's would do.
 
 use std::hint::black_box;
 use std::path::Path;

@@ -1,5 +1,5 @@
-//! Prints what the collector reads: `cargo run -p insightd-collect --example sample -- [ROOT] [SECONDS]`.
-//! Two samples, so that counters have previous readings; a recording's two moments where ROOT is one.
+//! Prints a sample of the collector: `cargo run -p insightd-collect --example sample -- [ROOT] [SECONDS]`.
+//! Takes two samples, so that counters have previous readings; two frames of a recording if ROOT is one.
 
 use insightd_collect::{Collector, HostRoot, Settings};
 use insights_sdk::{Builder, Columns};

@@ -1,24 +1,24 @@
-//! Numbers and lines out of bytes, without allocation.
+//! Parses numbers and lines from bytes, without allocation.
 //!
-//! The kernel writes ASCII; whatever else arrives (a damaged recording, a fuzzer) must give an error, never a panic.
+//! The kernel writes ASCII; other input (a damaged recording, a fuzzer) must give an error, never a panic.
 
 use crate::error::ParseError;
 
-/// The lines of a text with their index from 0; a last line without end counts, an empty one after the last end does not.
+/// Returns the lines of a text with their index from 0. An unterminated last line counts; an empty one after the last line end does not.
 pub(crate) fn lines(text: &[u8]) -> impl Iterator<Item = (usize, &[u8])> {
     let text = text.strip_suffix(b"\n").unwrap_or(text);
     let empty = text.is_empty();
     text.split(|&byte| byte == b'\n').enumerate().take(if empty { 0 } else { usize::MAX })
 }
 
-/// Fields separated by blanks.
+/// Returns the fields of a line, separated by blanks and tabs.
 pub(crate) fn fields(line: &[u8]) -> impl Iterator<Item = &[u8]> {
     line.split(|&byte| byte == b' ' || byte == b'\t').filter(|field| !field.is_empty())
 }
 
-/// A decimal number and nothing else. None where it is empty, has other characters or passes 64 bits.
+/// Parses a decimal number. Returns `None` if it is empty, has other characters or exceeds 64 bits.
 pub(crate) fn number(digits: &[u8]) -> Option<u64> {
-    // 19 digits never pass 64 bits
+    // 19 digits always fit into 64 bits
     if digits.len() > 19 {
         return if digits.len() == 20 { checked_number(digits) } else { None };
     }
@@ -40,23 +40,23 @@ fn checked_number(digits: &[u8]) -> Option<u64> {
     })
 }
 
-/// The one number that a file holds, such as `memory.current`.
+/// Parses the single number of a file such as `memory.current`.
 ///
 /// # Errors
-/// When the file does not hold one number.
+/// If the file does not hold exactly one number below 2^63.
 #[inline]
 pub fn single(text: &[u8]) -> Result<u64, ParseError> {
     figure(text.trim_ascii_end()).ok_or(ParseError::new(0, "one number"))
 }
 
-/// Bounds of v1 show "not bounded" as the largest whole number of pages in 63 bits, so it depends on the page size (4 to
-/// 64 KiB).
+/// Lowest value that means "unlimited". cgroup v1 writes the largest whole number of pages in 63 bits, which depends on
+/// the page size (4 to 64 KiB).
 const UNBOUNDED: u64 = i64::MAX as u64 - 0xffff;
 
-/// A bound, such as `memory.max` and `pids.max`; none where it says `max` or holds the largest number that there is.
+/// Parses a bound, such as `memory.max` and `pids.max`. Returns `None` if it is `max` or the v1 value for "unlimited".
 ///
 /// # Errors
-/// When the file holds neither a number nor `max`.
+/// If the file holds neither a number nor `max`.
 pub fn bound(text: &[u8]) -> Result<Option<u64>, ParseError> {
     let text = text.trim_ascii_end();
     if text == b"max" {
@@ -67,21 +67,21 @@ pub fn bound(text: &[u8]) -> Result<Option<u64>, ParseError> {
     }
 }
 
-/// A figure of the kernel: a number below 2^63. Counters of 64 bits never get there; what is larger is a negative number
-/// that some kernel wrote without its sign.
+/// Parses a kernel value: a number below 2^63. 64-bit counters never get there; a larger value is a negative number that
+/// some kernel wrote as unsigned.
 #[inline]
 pub(crate) fn figure(digits: &[u8]) -> Option<u64> {
     number(digits).filter(|&value| value <= i64::MAX as u64)
 }
 
-/// The value of one row, parsed only when somebody asks for it.
+/// The value of one row, parsed on demand.
 pub(crate) struct RowValue<'t> {
     digits: &'t [u8],
     strange: bool,
 }
 
 impl RowValue<'_> {
-    /// Returns the figure; none, and the row counts as strange, where there is none.
+    /// Returns the number; returns `None` and marks the row as malformed if it is not one.
     #[inline]
     pub(crate) fn figure(&mut self) -> Option<u64> {
         let value = figure(self.digits);
@@ -90,8 +90,8 @@ impl RowValue<'_> {
     }
 }
 
-/// Calls `set(key, value)` for each `key value` row. Values of keys that nobody asks for are not looked at. Returns the
-/// first row without a value, or with one that was asked for and is none: it costs its own key only.
+/// Calls `set(key, value)` for each `key value` row. Values that `set` does not request are not parsed. Returns the first
+/// row without a value or with a requested but invalid one; such a row loses only its own key.
 #[inline]
 pub(crate) fn key_values(text: &[u8], mut set: impl FnMut(&[u8], &mut RowValue<'_>)) -> Option<ParseError> {
     let mut skipped = None;

@@ -1,4 +1,4 @@
-//! Control groups: where they are, what their paths say, what their files say.
+//! Control groups: hierarchies, paths and files.
 
 pub(crate) mod expected;
 pub mod files;

@@ -22,28 +22,28 @@ use crate::root::{FsStat, HostRoot, ReadBuffer};
 use crate::settings::Settings;
 use crate::statfs::Prober;
 
-/// Why a host cannot be read at all.
+/// Reasons why a host cannot be read at all.
 #[derive(Debug, thiserror::Error)]
 pub enum CollectError {
-    /// There is no `/proc` below the root.
+    /// `/proc` is missing below the root.
     #[error("{path}/proc/meminfo: {problem}; is the host's /proc mounted there?")]
     NoProc {
-        /// The root.
+        /// The host root.
         path: String,
-        /// What is wrong.
+        /// Error text.
         problem: String,
     },
-    /// A setting has a value that cannot be.
+    /// A setting has an invalid value.
     #[error("setting {name}: {problem}")]
     Setting {
-        /// Which one.
+        /// Name of the setting.
         name: &'static str,
-        /// What is wrong with it.
+        /// Error text.
         problem: &'static str,
     },
 }
 
-/// Reads one host, tick after tick. Holds what must be known from one tick to the next; its size depends on what runs on
+/// Reads one host, tick after tick. Holds the state that is carried from tick to tick; its size depends on the workload of
 /// the host, not on how long it has been running.
 #[derive(Debug)]
 pub struct Collector {
@@ -63,7 +63,7 @@ pub struct Collector {
     layout: Option<Layout>,
 }
 
-/// `/proc/cpuinfo` is large and, on some machines, slow to make; what is counted in it hardly ever changes.
+/// Cached processor count. `/proc/cpuinfo` is large and, on some machines, slow to generate; the count rarely changes.
 #[derive(Debug, Default)]
 struct Processors {
     count: Option<u64>,
@@ -71,10 +71,10 @@ struct Processors {
 }
 
 impl Collector {
-    /// Makes ready to read `root`.
+    /// Creates a collector that reads `root`.
     ///
     /// # Errors
-    /// When there is no kernel to read below the root, or a setting makes no sense.
+    /// If `/proc/meminfo` below the root cannot be read, or a setting is invalid.
     pub fn new(root: HostRoot, settings: Settings) -> Result<Self, CollectError> {
         let setting = |name, problem| Err(CollectError::Setting { name, problem });
         if settings.node_name.is_empty() {
@@ -111,37 +111,37 @@ impl Collector {
         })
     }
 
-    /// The host that is read.
+    /// Returns the host that is read.
     pub fn root(&self) -> &HostRoot {
         &self.root
     }
 
-    /// Goes to another moment of a recording.
+    /// Switches to another frame of a recording.
     ///
     /// # Errors
-    /// When there is no such moment.
+    /// If there is no such frame.
     pub fn select_moment(&mut self, index: usize) -> Result<(), crate::root::RootError> {
         self.root.select_moment(index)?;
-        // its folders are those of the moment before
+        // its directory handles belong to the previous frame
         self.layout = None;
         Ok(())
     }
 
-    /// The previous readings, for counters that come from elsewhere (the kubelet). A sample ends the tick: pair them
-    /// before it.
+    /// Returns the previous readings, for counters from other sources (the kubelet). [`Collector::sample`] ends the tick, so
+    /// pair them before it.
     pub fn pairing_mut(&mut self) -> &mut Pairing {
         &mut self.pairing
     }
 
-    /// Takes the containers that run as far as the kubelet knows, each as its id and the uid of its pod: one whose cgroup is
-    /// not where its pod's is can be known by nothing else, and one without any is told. None are expected after an empty list.
+    /// Sets the running containers reported by the kubelet, each as its id and the uid of its pod. Without this list, a
+    /// cgroup outside its pod's that is named by the bare container id is not found. A listed container without a cgroup is
+    /// reported. An empty list expects no containers.
     pub fn expect<'i>(&mut self, running: impl IntoIterator<Item = (&'i str, &'i str)>) {
         self.expected.set(running.into_iter(), self.settings.max_cgroups);
     }
 
-    /// Reads everything once and appends it to `builder`. Never fails as a whole: what cannot be read is absent and
-    /// reported. Takes about as long as reading the files takes; a file system that hangs adds up to
-    /// [`Settings::statfs_timeout`] once.
+    /// Reads everything once and appends it to `builder`. Never fails as a whole: values that cannot be read are absent and
+    /// reported. A file system that hangs adds up to [`Settings::statfs_timeout`] once to the time that reading takes.
     pub fn sample(&mut self, builder: &mut Builder) -> Report {
         let files_before = self.buffer.files();
         let mut problems = Problems::default();
@@ -155,7 +155,7 @@ impl Collector {
             let nothing = "no cgroup hierarchy is mounted, or none can be seen below the host root";
             problems.add("cgroup", || "/sys/fs/cgroup".to_owned(), nothing);
         }
-        // taken out so that the rest of the collector can be lent beside it
+        // taken out to allow calls of `&mut self` methods beside it
         let layout = self.layout.take();
         let mut emitter = Emitter::new(builder);
         let node = self.node(layout.as_ref(), &mut emitter, &mut problems);
@@ -182,12 +182,12 @@ impl Collector {
         }
     }
 
-    /// The block devices that the last sample saw, those that it left out included.
+    /// Returns the block devices seen by the last sample, including excluded ones.
     pub fn block_devices(&self) -> impl Iterator<Item = BlockDevice<'_>> {
         self.disks.iter()
     }
 
-    /// How many file systems do not answer, each with a thread that waits for it.
+    /// Returns the number of file systems that do not respond; each holds a waiting thread.
     pub fn hanging_filesystems(&self) -> usize {
         self.prober.waiting()
     }
@@ -206,7 +206,7 @@ impl Collector {
         list
     }
 
-    /// Early in boot, the kernel mounts its root under a name that no device has.
+    /// Resolves `/dev/root`: early in boot, the kernel mounts its root under this name, which no device has.
     fn name(&self, filesystems: &mut [Filesystem]) {
         for filesystem in filesystems.iter_mut().filter(|filesystem| filesystem.device == "/dev/root") {
             let link = self.root.link(&format!("/sys/dev/block/{}", filesystem.number));

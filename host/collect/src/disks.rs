@@ -10,30 +10,30 @@ const FOLDER: &str = "/sys/block";
 #[derive(Debug)]
 struct Disk {
     name: String,
-    /// Of its entry in the folder: another device under the same name and number has another one.
+    /// Inode of its entry in the directory; a new device under the same name and number has another inode.
     inode: u64,
     number: Option<DeviceNumber>,
     serial: Option<String>,
     seen: bool,
 }
 
-/// A whole disk as the kernel knows it.
+/// A whole disk known to the kernel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BlockDevice<'d> {
-    /// The kernel's name, without `/dev/`; a `!` in it stands for a `/`.
+    /// Kernel name, without `/dev/`; a `!` in it stands for `/`.
     pub name: &'d str,
-    /// Serial number of an NVMe disk; absent for others, whose numbers stand elsewhere if they have any.
+    /// Serial number of an NVMe disk. `None` for other disks: the kernel has no common file for it.
     pub serial: Option<&'d str>,
 }
 
-/// The block devices of the host, as they come and go.
+/// The current block devices of the host.
 #[derive(Debug, Default)]
 pub(crate) struct Disks {
     known: Vec<Disk>,
 }
 
 impl Disks {
-    /// Brings the list up to date; a device's numbers are read once.
+    /// Updates the list; a device's numbers are read once.
     pub(crate) fn update(&mut self, root: &HostRoot, buffer: &mut ReadBuffer, problems: &mut Problems) {
         let Self { known } = self;
         for disk in known.iter_mut() {
@@ -53,7 +53,7 @@ impl Disks {
         });
         match listed {
             Err(errno) if !is_absent(errno) => {
-                // those that were known may be there all the same, and go on counting
+                // keep the known disks: they may still exist, and their counters continue
                 problems.add("sys", || FOLDER.to_owned(), std::io::Error::from(errno));
             }
             Ok(()) | Err(_) => known.retain(|disk| disk.seen),
@@ -65,7 +65,7 @@ impl Disks {
                     let number = DeviceNumber::parse(text.trim_ascii_end());
                     number.ok_or(FileError::from(ParseError::new(0, "MAJOR:MINOR"))).map(Some)
                 }
-                // it is gone again
+                // it was removed after it was listed
                 Ok(None) => Ok(None),
                 Err(error) => Err(error),
             };
@@ -86,12 +86,12 @@ impl Disks {
         }
     }
 
-    /// All of them.
+    /// Returns all block devices.
     pub(crate) fn iter(&self) -> impl Iterator<Item = BlockDevice<'_>> {
         self.known.iter().map(|disk| BlockDevice { name: &disk.name, serial: disk.serial.as_deref() })
     }
 
-    /// Kernel name of a whole device, and its identity.
+    /// Returns the kernel name of a whole device and its identity.
     pub(crate) fn find(&self, number: DeviceNumber) -> Option<(&str, u64)> {
         let disk = self.known.iter().find(|disk| disk.number == Some(number))?;
         Some((&disk.name, disk.inode))

@@ -1,4 +1,4 @@
-//! Readings into a batch: which name each figure has.
+//! Writes readings into a batch under the raw metric names.
 
 use insights_sdk::{Builder, EntityId, StringId};
 
@@ -11,7 +11,7 @@ use crate::proc::pressure::Pressure;
 
 macro_rules! figures {
     ($($name:ident = $text:literal,)*) => {
-        /// A figure with a name of its own; see docs/raw-metrics.md.
+        /// A value with a raw metric name; see docs/raw-metrics.md.
         #[derive(Clone, Copy, Debug)]
         pub(crate) enum Figure { $($name,)* }
 
@@ -80,17 +80,17 @@ figures! {
     PidsLimit = "pids.limit",
 }
 
-/// In the order of [`PRESSURES`]: some, full.
+/// PSI names as (some, full), in the order of [`PRESSURES`].
 const PSI: [(Figure, Figure); PRESSURES.len()] = [
     (Figure::PsiCpuSome, Figure::PsiCpuFull),
     (Figure::PsiMemorySome, Figure::PsiMemoryFull),
     (Figure::PsiIoSome, Figure::PsiIoFull),
 ];
 
-/// Appends to one batch; each name is looked up once for the whole batch, and only if it occurs.
+/// Appends to one batch. Each name is interned once per batch, and only if it occurs.
 pub(crate) struct Emitter<'b> {
     pub(crate) builder: &'b mut Builder,
-    /// File systems and disks of the node.
+    /// Entities of the node's file systems and disks.
     pub(crate) devices: Vec<EntityId>,
     ids: [Option<StringId>; NAMES.len()],
 }
@@ -130,7 +130,7 @@ impl<'b> Emitter<'b> {
         }
     }
 
-    /// Everything but disks, which hang on the node but on no other cgroup.
+    /// Emits a cgroup reading without block I/O.
     pub(crate) fn reading(&mut self, entity: EntityId, counters: &mut Counters<'_>, reading: &Reading) {
         use Figure as F;
         self.counter(entity, counters, F::CpuUsage, reading.cpu_usage_ns);
@@ -157,7 +157,7 @@ impl<'b> Emitter<'b> {
         }
     }
 
-    /// What only cgroups of pods and containers have.
+    /// Emits the values that only pod and container cgroups have.
     pub(crate) fn cgroup_only(&mut self, entity: EntityId, counters: &mut Counters<'_>, reading: &Reading) {
         use Figure as F;
         self.counter(entity, counters, F::CpuPeriods, reading.cpu_periods);
@@ -176,7 +176,7 @@ impl<'b> Emitter<'b> {
         self.whole(entity, Figure::PidsLimit, bounds.pids);
     }
 
-    /// Bytes of one device or of the sum over all.
+    /// Emits bytes of one device or of the sum over all devices.
     pub(crate) fn io_bytes(
         &mut self,
         entity: EntityId,
@@ -189,7 +189,7 @@ impl<'b> Emitter<'b> {
         self.operations(entity, counters, figures, bytes, read_at_ns);
     }
 
-    /// As [`Emitter::io_bytes`], requests.
+    /// Emits request counts, as [`Emitter::io_bytes`] does bytes.
     pub(crate) fn io_requests(
         &mut self,
         entity: EntityId,

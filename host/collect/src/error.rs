@@ -1,14 +1,14 @@
-//! What can go wrong while a file of the kernel is read.
+//! Errors of reading and parsing kernel files.
 
 use rustix::io::Errno;
 
-/// A text that is not what the kernel writes into this file.
+/// A text that does not have the format of this kernel file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("line {line}: expected {expected}")]
 pub struct ParseError {
     /// Line of the file, from 1.
     pub line: u32,
-    /// What should have stood there.
+    /// Description of the expected text.
     pub expected: &'static str,
 }
 
@@ -18,34 +18,34 @@ impl ParseError {
     }
 }
 
-/// Result of a parser of rows: one strange row costs itself, or the one key in it, and no other.
+/// Result of a row parser. A malformed row loses only itself, or only the affected key.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Parsed<T> {
-    /// The figures of all other rows.
+    /// Values of all other rows.
     pub value: T,
-    /// The first row that had to be skipped.
+    /// The first skipped row.
     pub skipped: Option<ParseError>,
 }
 
-/// A file that exists but gave nothing usable. A file that does not exist is no error: see [`is_absent`].
+/// A file that exists but yielded nothing usable. A missing file is not an error: see [`is_absent`].
 #[derive(Debug, thiserror::Error)]
 pub enum FileError {
-    /// The kernel refused.
+    /// The kernel returned an error.
     #[error("{}", describe(*.0))]
     Io(#[from] Errno),
-    /// The text makes no sense.
+    /// The text is malformed.
     #[error(transparent)]
     Parse(#[from] ParseError),
-    /// Larger than any such file can be; holds the bound in bytes.
+    /// Larger than any valid file of this kind; holds the bound in bytes.
     #[error("larger than {0} bytes")]
     TooLarge(usize),
 }
 
-/// Does this error mean "the kernel has no such figure here", rather than "it could not be read"?
+/// Returns true if this error means "the kernel has no such value here" rather than "it could not be read".
 ///
-/// `ENOENT`: no such file on this kernel, or the thing ended. `ENODEV`: the cgroup was removed after its file was opened.
-/// `ESRCH`: the process ended after its file was opened. `EOPNOTSUPP`: the file is there, the feature is off (pressure with
-/// `psi=0`). `ENOTDIR`: a parent is no folder.
+/// `ENOENT`: no such file on this kernel, or its owner ended. `ENODEV`: the cgroup was removed after its file was opened.
+/// `ESRCH`: the process ended after its file was opened. `EOPNOTSUPP`: the file exists but the feature is off (pressure
+/// with `psi=0`). `ENOTDIR`: a parent is not a directory.
 pub fn is_absent(errno: Errno) -> bool {
     matches!(errno, Errno::NOENT | Errno::NODEV | Errno::SRCH | Errno::OPNOTSUPP | Errno::NOTDIR)
 }

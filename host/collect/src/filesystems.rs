@@ -1,4 +1,4 @@
-//! Which file systems of the node are reported, and how full they are.
+//! Selection of the node's file systems and their sizes.
 
 mod select;
 mod sizes;
@@ -17,12 +17,12 @@ use crate::statfs::{Outcome, Prober, Question};
 pub(crate) use select::{Filesystem, Selection};
 pub(crate) use sizes::Sizes;
 
-/// Its subvolumes show device numbers of their own.
+/// Magic number of btrfs, whose subvolumes show device numbers of their own.
 const BTRFS_MAGIC: u64 = 0x9123_683e;
 
 type Answer = Result<Option<(usize, FsStat)>, Errno>;
 
-/// Asks each file system; calls `each` with those that answered and the index of the mount that was asked.
+/// Queries each file system; calls `each` with every one that responds, the queried mount point and its sizes.
 pub(crate) fn measure(
     root: &HostRoot,
     filesystems: &[Filesystem],
@@ -70,11 +70,11 @@ pub(crate) fn measure(
     }
 }
 
-/// Returns true for a read-only file system on a block device that refuses writes itself: an image that is verified or
-/// looped (ext4 on dm-verity as in COS and Bottlerocket), and no disk that was mounted read-only after an error.
+/// Returns true for a read-only file system on a block device that rejects writes itself: a verified or looped image (ext4
+/// on dm-verity as in COS and Bottlerocket), not a disk that was remounted read-only after an error.
 pub(crate) fn is_image(root: &HostRoot, filesystem: &Filesystem, buffer: &mut ReadBuffer) -> bool {
     let path = match filesystem.number.major {
-        // btrfs has numbers that are no device's
+        // btrfs uses anonymous device numbers
         0 => match filesystem.device.strip_prefix("/dev/") {
             Some(name) => format!("/sys/class/block/{}/ro", name.replace('/', "!")),
             None => return false,
@@ -84,8 +84,8 @@ pub(crate) fn is_image(root: &HostRoot, filesystem: &Filesystem, buffer: &mut Re
     matches!(root.read(&path, buffer), Ok(Some(text)) if text.trim_ascii_end() == b"1")
 }
 
-/// None: none of the points shows this file system: unmounted since, hidden, or not mounted below this root.
-/// A point that cannot be asked counts only where no other one answers.
+/// Returns the sizes and the index of the first mount point that shows this file system. Returns `None` if none does: it is
+/// unmounted, hidden, or not mounted below this root. An error counts only if no other mount point responds.
 fn ask(opener: &Opener, filesystem: &Filesystem) -> Answer {
     let mut failed = None;
     for (index, point) in filesystem.points.iter().enumerate() {
@@ -112,14 +112,14 @@ fn ask_point(opener: &Opener, filesystem: &Filesystem, point: &str) -> Result<Op
 
 fn shows(handle: impl AsFd, number: DeviceNumber) -> Result<bool, Errno> {
     let stat = rustix::fs::fstat(handle)?;
-    // an overlay reports files under the numbers of its layers, folders under its own
+    // an overlay reports files under the device numbers of its layers, directories under its own
     let own = FileType::from_raw_mode(stat.st_mode).is_dir() || number.major != 0;
     Ok(!own || stat.st_dev == makedev(number.major, number.minor))
 }
 
 fn of(stat: &rustix::fs::StatFs) -> FsStat {
     FsStat {
-        // some drivers of user space fill in the other size only
+        // some FUSE drivers only fill in the other size
         block_size: if stat.f_frsize == 0 { stat.f_bsize } else { stat.f_frsize } as u64,
         blocks: stat.f_blocks,
         blocks_free: stat.f_bfree,

@@ -1,5 +1,5 @@
-//! Reads a node's kernel: control groups, `/proc`, `/sys`, file systems. Facts under raw names, as docs/raw-metrics.md
-//! lists them; what they mean is a transform's business.
+//! Reads a node's kernel: control groups, `/proc`, `/sys`, file systems. Emits facts under the raw names that
+//! docs/raw-metrics.md lists; transforms turn them into metrics.
 //!
 //! ```no_run
 //! use insightd_collect::{Collector, HostRoot, Settings};
@@ -15,8 +15,8 @@
 //! # }
 //! ```
 //!
-//! Readers are synchronous. A file that the kernel does not have gives no figure; a file that makes no sense gives no figure
-//! and a [`Problem`]; neither costs any other figure.
+//! Readers are synchronous. A file that does not exist on this kernel yields no value; a malformed file yields no value
+//! and a [`Problem`]. Neither affects any other value.
 #![forbid(unsafe_code)]
 
 mod bytes;

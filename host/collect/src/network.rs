@@ -1,7 +1,7 @@
 //! Interfaces of the node and of its pods.
 //!
-//! `/proc/PID/net/dev` lists the interfaces of the network namespace of that process: process 1 stands for the node, and any
-//! process of a pod that is in the pod's own namespace for the pod.
+//! `/proc/PID/net/dev` lists the interfaces of the network namespace of that process. Process 1 represents the node; any
+//! process of a pod that is in the pod's own namespace represents the pod.
 
 mod process;
 mod relations;
@@ -15,11 +15,11 @@ use crate::root::{HostRoot, ReadBuffer};
 pub(crate) use process::{Found, Processes};
 pub(crate) use relations::Interfaces;
 
-/// Which network namespace a process is in. Only equality means something.
+/// Returns a number that identifies the network namespace of a process. It is only meaningful for equality.
 ///
-/// On a live host it is the inode of the process's `net/dev`: procfs keeps one tree of entries a network namespace, and
-/// the inode is the entry's number. Unlike `ns/net`, it can be asked without the right to trace the process, which an agent
-/// that gave up its capabilities does not have.
+/// On a live host it is the inode of the process's `net/dev`: procfs keeps one tree of entries per network namespace, and
+/// the inode is the entry's number. Unlike `ns/net`, it is readable without the right to trace the process, which an agent
+/// without capabilities does not have.
 pub(crate) fn namespace(
     root: &HostRoot,
     process: u32,
@@ -31,7 +31,7 @@ pub(crate) fn namespace(
     }
     let path = format!("/proc/{process}/ns/net");
     root.recorded_inode(&path).or_else(|| {
-        // a link, or its text in a file: `net:[4026531840]`
+        // a symbolic link, or a file with its text: `net:[4026531840]`
         let link = root.link(&path).ok().flatten();
         let text = match &link {
             Some(link) => link.as_bytes(),
@@ -41,7 +41,7 @@ pub(crate) fn namespace(
     })
 }
 
-/// Opens the interface list of a process; None when it has ended.
+/// Opens the interface list of a process. Returns `None` if the process has ended.
 pub(crate) fn open(root: &HostRoot, process: u32) -> Result<Option<OwnedFd>, FileError> {
     match root.file(&format!("/proc/{process}/net/dev")) {
         Ok(file) => Ok(Some(file)),

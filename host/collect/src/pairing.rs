@@ -1,18 +1,18 @@
 //! Counters and their previous readings.
 //!
-//! A counter belongs to a thing (a cgroup, a device, a container), and a thing has an identity besides its name: the inode
-//! of the cgroup's folder, the interface's index, a container's id. Another identity under the same name is another thing,
-//! and its first reading has no previous one.
+//! A counter belongs to an owner (a cgroup, a device, a container). An owner has an identity besides its name: the inode of
+//! the cgroup's directory or of the interface's entry in sysfs, a container's id. The same name with another identity is a
+//! new owner, and its first reading has no previous one.
 //!
-//! - A thing that was born since the tick before began at 0, and its first reading says so ([`Counters::zero_at`]); one that
-//!   merely was not seen before has no previous reading.
-//! - A counter that went down was reset: no previous reading, and the new value is the next baseline. A driver that counts
-//!   in 32 bits and wraps looks the same and is treated the same: one tick without a rate is better than a guess. The
-//!   kernel's own counters have 64 bits on every platform that this runs on.
-//! - Time between readings is monotonic, so steps of the wall clock do not matter. A counter that could not be read for
-//!   some ticks has a longer time in between, and its rate is right.
-//! - Two readings within 50 µs say nothing about a rate: the earlier one stays the baseline.
-//! - What was not seen for a while is forgotten, so memory depends on what lives now, not on how long the agent runs.
+//! - An owner created since the last tick started at 0, and its first reading is paired with that ([`Counters::zero_at`]);
+//!   one that merely was not seen before has no previous reading.
+//! - A counter that decreased was reset: it has no previous reading, and the new value is the next baseline. A driver whose
+//!   32-bit counter wraps looks the same and is treated the same: one tick without a rate is better than a guess. The
+//!   kernel's own counters have 64 bits on every supported platform.
+//! - The time between readings is monotonic, so steps of the wall clock have no effect. A counter that could not be read
+//!   for some ticks has a longer interval, and its rate is correct.
+//! - Two readings within 50 µs give no rate: the earlier one stays the baseline.
+//! - An owner that was not seen for a while is dropped, so memory depends on the current owners, not on the uptime.
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher, BuildHasherDefault, RandomState};
@@ -20,12 +20,12 @@ use std::time::Duration;
 
 use insights_sdk::FxHasher;
 
-/// Readings closer together than this have no rate.
+/// Readings at most this far apart give no rate, nanoseconds.
 pub const SHORTEST_NS: u64 = 50_000;
-/// Whatever the time to forget is, a thing stays known for this many ticks: intervals may be longer than that time.
+/// Minimum number of ticks an owner is kept, regardless of `forget_after`: the interval may be longer than that time.
 const TICKS_KEPT: u64 = 3;
 
-/// The readings of the ticks before, by thing and counter.
+/// The previous readings, by owner and counter.
 #[derive(Debug)]
 pub struct Pairing {
     things: HashMap<u64, Thing, BuildHasherDefault<FxHasher>>,
@@ -51,7 +51,7 @@ struct Slot {
 }
 
 impl Pairing {
-    /// Forgets what was not seen for `forget_after` and for three ticks.
+    /// Creates an empty cache that drops owners not seen for `forget_after` and for three ticks.
     pub fn new(forget_after: Duration) -> Self {
         Self {
             things: HashMap::default(),
@@ -62,12 +62,12 @@ impl Pairing {
         }
     }
 
-    /// Key of a thing by its kind and its id within the kind, for [`Pairing::thing`]. Holds as long as this `Pairing`.
+    /// Returns the key of an owner, from its kind and its id within the kind, for [`Pairing::thing`]. Keys are valid for this `Pairing` only.
     pub fn key(&self, kind: &str, id: &str) -> u64 {
         self.hasher.hash_one((kind, id))
     }
 
-    /// The counters of one thing. With another identity than before, all of them start anew.
+    /// Returns the counters of one owner. All of them are reset if the identity differs from the previous one.
     pub fn thing(&mut self, key: u64, identity: u64) -> Counters<'_> {
         let Self { things, names, tick, .. } = self;
         let thing = things.entry(key).or_insert_with(|| Thing {
@@ -84,8 +84,8 @@ impl Pairing {
         Counters { thing, names, next: 0, zero_at_ns: None }
     }
 
-    /// Takes the current reading of one counter; gives the previous one and the nanoseconds in between, if there is a
-    /// valid one. For many counters of one thing, [`Pairing::thing`] is faster.
+    /// Records the current reading of one counter. Returns the previous reading and the nanoseconds in between, if there is a
+    /// valid one. For many counters of one owner, [`Pairing::thing`] is faster.
     pub fn pair(
         &mut self,
         thing: &str,
@@ -98,7 +98,7 @@ impl Pairing {
         self.thing(key, identity).pair(counter, current, read_at_ns)
     }
 
-    /// To be called once at the end of each tick: forgets what was not seen for long.
+    /// Drops owners that were not seen for long. Call it once at the end of each tick.
     pub fn end_of_tick(&mut self, now_ns: u64) {
         let Self { things, tick, forget_after_ns, .. } = self;
         *tick += 1;
@@ -113,18 +113,18 @@ impl Pairing {
         }
     }
 
-    /// How many things are known.
+    /// Returns the number of known owners.
     pub fn len(&self) -> usize {
         self.things.len()
     }
 
-    /// Is nothing known?
+    /// Returns true if no owner is known.
     pub fn is_empty(&self) -> bool {
         self.things.is_empty()
     }
 }
 
-/// The counters of one thing.
+/// The counters of one owner.
 #[derive(Debug)]
 pub struct Counters<'p> {
     thing: &'p mut Thing,
@@ -134,20 +134,20 @@ pub struct Counters<'p> {
 }
 
 impl Counters<'_> {
-    /// States that counters without an earlier reading were 0 at that time, where it is known: their owner was born
-    /// since.
+    /// Sets the time at which counters without an earlier reading were 0; `None` if their owner was not created since the last
+    /// tick or the time is unknown.
     pub fn zero_at(mut self, zero_at_ns: Option<u64>) -> Self {
         self.zero_at_ns = zero_at_ns;
         self
     }
 
-    /// As [`Pairing::pair`], of this thing.
+    /// Records one reading, as [`Pairing::pair`], for this owner.
     #[inline]
     pub fn pair(&mut self, counter: &'static str, current: u64, read_at_ns: u64) -> Option<(u64, u64)> {
         let index = self.slot(counter);
         let Some(slot) = self.thing.slots.get_mut(index) else {
             let counter = self.id(counter)?;
-            // grows by few: most things of a kind have the same counters, and there are thousands of things
+            // grows in small steps: owners of a kind have the same counters, and there are thousands of owners
             if self.thing.slots.len() == self.thing.slots.capacity() {
                 self.thing.slots.reserve_exact(8);
             }
@@ -169,7 +169,7 @@ impl Counters<'_> {
         }
     }
 
-    /// Where the counter is kept, or would be. Counters come in the same order every tick, so the first look is a hit.
+    /// Returns the index of a counter's slot, or the length of the list. Counters come in the same order every tick, so the first try hits.
     #[inline]
     fn slot(&mut self, counter: &'static str) -> usize {
         let Self { thing, names, next, .. } = self;
@@ -186,7 +186,7 @@ impl Counters<'_> {
         found
     }
 
-    /// Number of a counter name; None past 65,536 different names, whose counters then have no previous readings.
+    /// Returns the number of a counter name. Returns `None` past 65,536 names, whose counters then have no previous readings.
     fn id(&mut self, counter: &'static str) -> Option<u16> {
         let index = self.names.iter().position(|known| *known == counter).unwrap_or_else(|| {
             self.names.push(counter);

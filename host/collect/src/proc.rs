@@ -1,4 +1,4 @@
-//! The files of `/proc`, each parsed on its own.
+//! Parsers of the files in `/proc`.
 
 pub mod cpuinfo;
 pub mod diskstats;

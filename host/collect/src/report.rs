@@ -1,18 +1,18 @@
-//! How a sample went.
+//! The result of a sample: counts and problems.
 
 use insights_sdk::EntityId;
 
-/// At most so many problems are listed for one sample; a broken mount can make thousands.
+/// Maximum number of problems listed per sample; a broken mount can cause thousands.
 const MAX_PROBLEMS: usize = 32;
 
-/// Something that could not be read. Its figures are absent; all others are there.
+/// Something that could not be read. Its values are absent; all others are present.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
-    /// Which part: `cgroup`, `proc`, `sys`, `statfs`, `network`.
+    /// Kind of source: `cgroup`, `proc`, `sys`, `statfs` or `network`.
     pub source: &'static str,
-    /// What, by its path on the host.
+    /// Path on the host.
     pub path: String,
-    /// What is wrong with it.
+    /// Error text.
     pub error: String,
 }
 
@@ -24,7 +24,7 @@ pub(crate) struct Problems {
 }
 
 impl Problems {
-    /// All of them, listed or not.
+    /// Returns the number of all problems, listed or not.
     pub(crate) fn count(&self) -> usize {
         self.listed.len() + self.more
     }
@@ -43,23 +43,23 @@ impl Problems {
     }
 }
 
-/// How a sample went.
+/// Result of one sample.
 #[derive(Debug)]
 pub struct Report {
-    /// The `node` entity that was made.
+    /// The `node` entity of this sample.
     pub node: EntityId,
     /// The `filesystem` and `disk` entities of the node; their ids are the devices.
     pub devices: Vec<EntityId>,
-    /// Time from before the first read to after the last one, nanoseconds; asking file systems not included.
+    /// Time from before the first read to after the last one, nanoseconds; excludes the `statfs` calls.
     pub spread_ns: u64,
-    /// How many cgroups of pods and containers were read.
+    /// Number of pod and container cgroups read.
     pub cgroups: usize,
-    /// How many of the expected containers have had no cgroup for several samples.
+    /// Number of expected containers that have had no cgroup for several samples.
     pub containers_without_cgroup: usize,
-    /// How many files were read.
+    /// Number of files read.
     pub files_read: u64,
-    /// What could not be read.
+    /// Problems of this sample, at most 32; see `more_problems`.
     pub problems: Vec<Problem>,
-    /// How many problems there were besides those listed.
+    /// Number of problems beyond those listed.
     pub more_problems: usize,
 }

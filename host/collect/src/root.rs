@@ -1,8 +1,8 @@
-//! The tree that a host is read from.
+//! The directory tree that a host is read from.
 //!
-//! `/` on the machine itself, `/rootfs` in a container that mounts the host's root there, or a folder that was recorded on
-//! some node. No symbolic link leads out of the tree: `/rootfs/etc/mtab -> /proc/mounts` is the host's file, not the
-//! container's.
+//! The root is `/` on the machine itself, `/rootfs` in a container that mounts the host's root there, or a directory with a
+//! recording of a node. No symbolic link leads out of the tree: `/rootfs/etc/mtab -> /proc/mounts` is the host's file, not
+//! the container's.
 
 mod dir;
 mod recording;
@@ -23,47 +23,47 @@ use resolve::Resolver;
 
 use crate::error::{FileError, ParseError, Parsed, is_absent};
 
-/// Why a root cannot be used.
+/// Reasons why a root cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum RootError {
-    /// The folder is missing or not readable.
+    /// The directory is missing or not readable.
     #[error("host root {}: {source}; name a readable folder", path.display())]
     Open {
-        /// What was asked for.
+        /// Requested path.
         path: PathBuf,
-        /// What the kernel said.
+        /// Error of the kernel.
         source: std::io::Error,
     },
-    /// The folder holds a manifest that cannot be used.
+    /// The manifest of the recording is invalid, or the directory of a frame cannot be opened.
     #[error("recording {}: {problem}", path.display())]
     Manifest {
-        /// The manifest, or the folder of a moment.
+        /// The manifest, or the directory of a frame.
         path: PathBuf,
-        /// What is wrong with it.
+        /// Error text.
         problem: String,
     },
-    /// There is no such moment.
+    /// There is no such frame.
     #[error("recording {}: moment {asked} was asked for, but there are only {moments} (from 0)", path.display())]
     NoMoment {
-        /// The recording.
+        /// Path of the recording.
         path: PathBuf,
-        /// Index that was asked for.
+        /// Requested index.
         asked: usize,
-        /// How many there are.
+        /// Number of frames in the recording.
         moments: usize,
     },
 }
 
-/// What time it is on the host.
+/// Time on the host.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Clock {
     /// Milliseconds since the Unix epoch.
     pub unix_ms: u64,
-    /// `CLOCK_MONOTONIC`, nanoseconds: what the time between two readings is measured with.
+    /// `CLOCK_MONOTONIC`, nanoseconds; the time between two readings is measured with it.
     pub monotonic_ns: u64,
 }
 
-/// A host: its files, and what files cannot say (clocks, inodes, file system sizes).
+/// A host: its files, and the facts that are not in files (clocks, inodes, file system sizes).
 #[derive(Debug)]
 pub struct HostRoot {
     path: PathBuf,
@@ -73,10 +73,10 @@ pub struct HostRoot {
 }
 
 impl HostRoot {
-    /// Opens a root. A folder with a `manifest.json` is a recording and stands at its first moment.
+    /// Opens a root. A directory other than `/` with a `manifest.json` is a recording; its first frame is selected.
     ///
     /// # Errors
-    /// When the folder cannot be opened or its manifest cannot be used.
+    /// If the directory cannot be opened or its manifest is invalid.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, RootError> {
         let path = path.as_ref().to_owned();
         let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
@@ -84,7 +84,7 @@ impl HostRoot {
             .map_err(|errno| RootError::Open { path: path.clone(), source: errno.into() })?;
         let resolver = Resolver::detect(&dir);
         let mut root = Self { path, dir: Arc::new(dir), resolver, recording: None };
-        // a machine's own root is never a recording, whatever lies in it
+        // a machine's own root is never a recording, even if a manifest.json lies in it
         let recording = if root.path == Path::new("/") { None } else { Recording::load(&root)? };
         if let Some(recording) = recording {
             root.recording = Some(recording);
@@ -93,30 +93,30 @@ impl HostRoot {
         Ok(root)
     }
 
-    /// Where it was opened.
+    /// Returns the path that the root was opened at.
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Is this a recorded tree rather than a live host?
+    /// Returns true if this is a recorded tree rather than a live host.
     pub fn is_recording(&self) -> bool {
         self.recording.is_some()
     }
 
-    /// The moments of a recording, oldest first; none for a live host.
+    /// Returns the frames of a recording, oldest first; empty for a live host.
     pub fn moments(&self) -> &[Moment] {
         self.recording.as_ref().map_or(&[], |recording| &recording.moments)
     }
 
-    /// Name of the node that was recorded.
+    /// Returns the name of the recorded node, if this is a recording that has one.
     pub fn recorded_node_name(&self) -> Option<&str> {
         self.recording.as_ref().and_then(|recording| recording.node_name.as_deref())
     }
 
-    /// Goes to another moment of a recording; a live host has none.
+    /// Switches to another frame of a recording. A live host has none.
     ///
     /// # Errors
-    /// When there is no such moment or its folder cannot be opened; the root stays where it was.
+    /// If there is no such frame or its directory cannot be opened; the selection is then unchanged.
     pub fn select_moment(&mut self, index: usize) -> Result<(), RootError> {
         let moments = self.moments().len();
         let missing = RootError::NoMoment { path: self.path.clone(), asked: index, moments };
@@ -134,12 +134,12 @@ impl HostRoot {
         Ok(())
     }
 
-    /// The moment at which a recording stands.
+    /// Returns the selected frame of a recording, `None` for a live host.
     pub fn moment(&self) -> Option<&Moment> {
         self.recording.as_ref().and_then(|recording| recording.moments.get(recording.selected))
     }
 
-    /// The host's clocks: now, or when the selected moment was recorded.
+    /// Returns the host's clocks: now, or at the time of the selected frame.
     pub fn clock(&self) -> Clock {
         match self.moment() {
             Some(moment) => {
@@ -153,7 +153,7 @@ impl HostRoot {
         }
     }
 
-    /// The monotonic part of [`HostRoot::clock`].
+    /// Returns the monotonic part of [`HostRoot::clock`].
     #[inline]
     pub fn now_ns(&self) -> u64 {
         match &self.recording {
@@ -162,15 +162,15 @@ impl HostRoot {
         }
     }
 
-    /// USER_HZ of the host: the unit of `cpuacct.stat`.
+    /// Returns USER_HZ of the host, the unit of `cpuacct.stat`.
     pub fn ticks_per_second(&self) -> u64 {
         self.moment().map_or_else(rustix::param::clock_ticks_per_second, |moment| moment.ticks_per_second)
     }
 
-    /// Opens a folder by its absolute path on the host.
+    /// Opens a directory by its absolute path on the host.
     ///
     /// # Errors
-    /// What the kernel says; see [`is_absent`].
+    /// The kernel's error; see [`is_absent`].
     pub fn dir(&self, path: &str) -> Result<Dir, Errno> {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NONBLOCK;
         self.resolver.open(&self.dir, path, flags).map(Dir::new)
@@ -179,22 +179,22 @@ impl HostRoot {
     /// Opens a file for reading, by its absolute path on the host.
     ///
     /// # Errors
-    /// What the kernel says; see [`is_absent`].
+    /// The kernel's error; see [`is_absent`].
     pub fn file(&self, path: &str) -> Result<OwnedFd, Errno> {
-        // never hangs on a FIFO that somebody put there
+        // NONBLOCK: opening a FIFO at this path must not hang
         self.resolver.open(&self.dir, path, OFlags::RDONLY | OFlags::NONBLOCK)
     }
 
-    /// What opens paths of this root from another thread.
+    /// Returns a handle that opens paths of this root from another thread.
     pub(crate) fn opener(&self) -> Opener {
         Opener { dir: Arc::clone(&self.dir), resolver: self.resolver }
     }
 
-    /// The whole content of a file, by its absolute path on the host; none where there is no such file. Files of a
-    /// recorded moment that are not the host's (the kubelet's answers) stand beside them, relative to the moment.
+    /// Reads a whole file by its absolute path on the host. Returns `None` if it does not exist. Files of a recorded frame that
+    /// are not the host's (the kubelet's responses) lie beside them; their paths are relative to the frame.
     ///
     /// # Errors
-    /// When there is a file and it cannot be read.
+    /// If the file exists and cannot be read.
     pub fn read<'b>(&self, path: &str, buffer: &'b mut ReadBuffer) -> Result<Option<&'b [u8]>, FileError> {
         match self.file(path) {
             Ok(file) => buffer.read_all(&file),
@@ -203,11 +203,11 @@ impl HostRoot {
         }
     }
 
-    /// Calls `visit(index, row)` for each line of a file of any length; see [`ReadBuffer::each_row`]. None where there is
-    /// no such file.
+    /// Calls `visit(index, row)` for each line of a file of any length; see [`ReadBuffer::each_row`]. Returns `None` if the file
+    /// does not exist.
     ///
     /// # Errors
-    /// When there is a file and it cannot be read to its end; the rows before that were visited.
+    /// If the file exists and cannot be read to its end; the rows before that were visited.
     pub(crate) fn each_row(
         &self,
         path: &str,
@@ -221,10 +221,10 @@ impl HostRoot {
         }
     }
 
-    /// Target of a symbolic link, not followed; none where there is none.
+    /// Reads the target of a symbolic link without following it. Returns `None` if there is no link or its target is not UTF-8.
     ///
     /// # Errors
-    /// When there is one and it cannot be read.
+    /// If the link exists and cannot be read.
     pub fn link(&self, path: &str) -> Result<Option<String>, Errno> {
         let found = self
             .resolver
@@ -232,19 +232,19 @@ impl HostRoot {
             .and_then(|link| rustix::fs::readlinkat(&link, c"", Vec::new()));
         match found {
             Ok(target) => Ok(target.into_string().ok()),
-            // a file that is no link gives ENOENT or EINVAL here, by the age of the kernel
+            // readlink on a file that is not a link fails with ENOENT or EINVAL, depending on the kernel version
             Err(errno) if is_absent(errno) || errno == Errno::INVAL => Ok(None),
             Err(errno) => Err(errno),
         }
     }
 
-    /// Inode number that a recording has for a path; None for a live host too, whose files are asked themselves.
+    /// Returns the recorded inode number of a path. Returns `None` for a live host too: query its files directly.
     pub fn recorded_inode(&self, path: &str) -> Option<u64> {
         self.moment().and_then(|moment| moment.inodes.get(path).copied())
     }
 }
 
-/// Opens paths below a root, without its clocks and files of a recording.
+/// Opens paths below a root; has neither its clocks nor its recording.
 #[derive(Clone, Debug)]
 pub(crate) struct Opener {
     dir: Arc<OwnedFd>,
@@ -252,7 +252,7 @@ pub(crate) struct Opener {
 }
 
 impl Opener {
-    /// Opens whatever stands at a path, without access to its content: enough to ask what it is.
+    /// Opens the object at a path with `O_PATH`: sufficient for `stat` and `statfs`, without access to its content.
     pub(crate) fn handle(&self, path: &str) -> Result<OwnedFd, Errno> {
         self.resolver.open(&self.dir, path, OFlags::PATH)
     }

@@ -1,31 +1,31 @@
-//! What the collector is told.
+//! Settings of the collector.
 
 use std::time::Duration;
 
-/// How to read a host. [`Settings::default`] suits a node; only the names have to be filled in.
+/// Settings of the collector. [`Settings::default`] suits a node; only the names have to be filled in.
 #[derive(Clone, Debug)]
 pub struct Settings {
     /// Name of the node: attribute `node.name` and id of the `node` entity.
     pub node_name: String,
     /// `eks`, `kubernetes` or `ecs`.
     pub orchestrator: String,
-    /// Name of the cluster, where known.
+    /// Name of the cluster, if known.
     pub cluster_name: Option<String>,
-    /// Interfaces that are left out, by name in small letters; a trailing `*` stands for any rest.
+    /// Excluded interfaces, by name, compared without regard to ASCII case; a trailing `*` matches any suffix.
     pub interface_exclude: Vec<String>,
-    /// Block devices that are left out of `disk`, by kernel name; a trailing `*` stands for any rest. Loop and RAM
-    /// devices hand on to others or to nobody, and would count twice.
+    /// Block devices excluded from `disk`, by kernel name; a trailing `*` matches any suffix. Loop devices pass their I/O on
+    /// to other devices and RAM devices have no disk behind them, so both would count twice.
     pub disk_exclude: Vec<String>,
-    /// How long all file systems together may take to say how full they are.
+    /// Time limit for `statfs` on all file systems together.
     pub statfs_timeout: Duration,
-    /// How long a counter that is not seen any more keeps its last reading.
+    /// Time for which the last reading of a counter is kept after the counter was last seen.
     pub forget_after: Duration,
-    /// Bounds (`cpu.max`, `memory.max`, `pids.max`, …) are read at first sight of a cgroup and then every so many ticks:
-    /// they hardly ever change, and are a third of all files.
+    /// Interval, in ticks, at which the bounds of a cgroup (`cpu.max`, `memory.max`, `pids.max`, …) are re-read after the
+    /// first read: they rarely change, and are a third of all files.
     pub bounds_every: u32,
-    /// At most so many cgroups of pods and containers are read; the rest is left out and reported.
+    /// Maximum number of pod and container cgroups read, checked before each pod; the rest is left out and reported.
     pub max_cgroups: usize,
-    /// Interfaces of pods: off saves one process list and one file a pod.
+    /// Enables the interfaces of pods. Off saves one process list and one file per pod.
     pub pod_network: bool,
 }
 
@@ -47,10 +47,10 @@ impl Default for Settings {
     }
 }
 
-/// Returns true if one of the patterns (a name, or a start and `*`) fits `name`.
+/// Returns true if one of the patterns (a name, or a prefix and `*`) matches `name`, ignoring ASCII case.
 pub fn fits(patterns: &[String], name: &str) -> bool {
     patterns.iter().any(|pattern| match pattern.strip_suffix('*') {
-        // interface names are bytes to the kernel; the patterns are compared without regard to case
+        // interface names are arbitrary bytes to the kernel, so `get` guards the character boundary
         Some(start) => name.get(..start.len()).is_some_and(|front| front.eq_ignore_ascii_case(start)),
         None => name.eq_ignore_ascii_case(pattern),
     })

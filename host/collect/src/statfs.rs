@@ -1,36 +1,36 @@
-//! Asking file systems how full they are, without ever waiting long for one.
+//! Runs `statfs` with a time limit.
 //!
-//! A file system whose server is gone (NFS) or whose device hangs can hold a `statfs` for ever, and no signal ends it. So
-//! every question is asked on a helper thread. One that does not answer in time is left alone: its thread stays with it,
-//! the mount is not asked again until it comes back, and there are never more than [`MAX_THREADS`] such threads.
+//! A file system whose server is gone (NFS) or whose device hangs can block a `statfs` indefinitely, and no signal ends it.
+//! So every query runs on a helper thread. If one does not respond in time, its thread is left blocked, the mount is not
+//! queried again until the thread returns, and there are never more than [`MAX_THREADS`] such threads.
 
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TryRecvError, sync_channel};
 use std::time::{Duration, Instant};
 
-/// Threads that may wait at the same time.
+/// Maximum number of threads that wait at the same time.
 const MAX_THREADS: usize = 16;
-/// What a file system that works takes at most; a slower one is waited for at the end, beside others like it.
+/// Time limit of the first wait; slower file systems are waited for together at the end.
 const PATIENCE: Duration = Duration::from_millis(100);
-/// The helpers do nothing but open and ask.
+/// Stack size of a helper thread, which only opens a path and calls `statfs`.
 const STACK_BYTES: usize = 64 * 1024;
 
-/// A question; runs on a helper thread.
+/// A query; runs on a helper thread.
 pub(crate) type Question<T> = Box<dyn FnOnce() -> T + Send>;
 
-/// What came of a question.
+/// Outcome of a query.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Outcome<T> {
-    /// The answer.
+    /// The response.
     Answer(T),
-    /// No answer in time; the thread stays with it.
+    /// No response in time; the thread stays blocked.
     Late,
-    /// Was not asked: an earlier question about the same thing has no answer yet.
+    /// Not queried: an earlier query about the same object is still without a response.
     StillWaiting,
-    /// Was not asked: too many questions have no answer yet, or no thread could be made.
+    /// Not queried: too many queries are without a response, or no thread could be created.
     NoThread,
 }
 
-/// The helper threads.
+/// The pool of helper threads.
 #[derive(Debug)]
 pub(crate) struct Prober<T> {
     helpers: Vec<Helper<T>>,
@@ -41,17 +41,17 @@ pub(crate) struct Prober<T> {
 struct Helper<T> {
     questions: SyncSender<Question<T>>,
     answers: Receiver<T>,
-    /// What it was asked about and has not answered yet.
+    /// Object of the query without a response, `None` for an idle helper.
     about: Option<String>,
 }
 
 impl<T: Send + 'static> Prober<T> {
-    /// `timeout`: for all questions of one [`Prober::ask`] together.
+    /// Creates a prober. `timeout` limits all queries of one [`Prober::ask`] together.
     pub(crate) fn new(timeout: Duration) -> Self {
         Self { helpers: Vec::new(), timeout }
     }
 
-    /// Asks each question, by the name of the thing that it is about; outcomes in the same order.
+    /// Runs the queries, each with the name of its object. Returns the outcomes in the same order.
     pub(crate) fn ask(&mut self, questions: Vec<(String, Question<T>)>) -> Vec<Outcome<T>> {
         let end = Instant::now() + self.timeout;
         self.welcome_back();
@@ -98,14 +98,14 @@ impl<T: Send + 'static> Prober<T> {
         outcomes
     }
 
-    /// How many threads have not come back.
+    /// Returns the number of threads that are still blocked.
     pub(crate) fn waiting(&self) -> usize {
         self.helpers.iter().filter(|helper| helper.about.is_some()).count()
     }
 
     fn welcome_back(&mut self) {
         self.helpers.retain_mut(|helper| match helper.answers.try_recv() {
-            // an answer to a question of an earlier tick is about an earlier time
+            // the response to a query of an earlier tick is outdated
             Ok(_) => {
                 helper.about = None;
                 true
@@ -145,7 +145,7 @@ impl<T: Send + 'static> Helper<T> {
             .name("statfs".to_owned())
             .stack_size(STACK_BYTES)
             .spawn(move || {
-                // ends when the prober lets go of the other ends
+                // ends once the prober drops the other ends of the channels
                 while let Ok(question) = inbox.recv() {
                     if outbox.send(question()).is_err() {
                         return;
@@ -190,7 +190,7 @@ mod tests {
         assert_eq!(prober.helpers.len(), 2);
 
         gate.wait();
-        // the thread needs a moment to hand over what nobody waits for any more
+        // the thread needs a moment to hand over a response that is no longer awaited
         let back = (0..1000).any(|_| {
             std::thread::sleep(Duration::from_millis(5));
             prober.ask(vec![quick("nfs", 5)]) == [Outcome::Answer(5)]

@@ -1,5 +1,5 @@
-//! A collector's memory and open files depend on what is there, not on how long it runs. In a process of its own, for
-//! other tests open files too.
+//! Checks that a collector's memory and open files depend on the workload, not on the uptime. Runs in a process of its own,
+//! because other tests open files too.
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 use std::fs;
@@ -10,7 +10,7 @@ use insights_sdk::Builder;
 
 const CONTAINER: &str = "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";
 
-/// Pods at any time.
+/// Number of pods at any time.
 const KEPT: usize = 5;
 
 fn pod(host: &Path, tick: usize) -> std::path::PathBuf {

@@ -1,4 +1,4 @@
-//! The command line.
+//! Command line of `insightd-compile`: help text and parser.
 
 use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
@@ -26,7 +26,7 @@ Exit codes: 64 wrong arguments, 65 not a valid component, 71 not enough memory,
 const DEFAULT_MEMORY_MIB: u64 = 64;
 const DEFAULT_CPU_SECONDS: u64 = 20;
 
-/// What the command line asks for.
+/// The parsed command line.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Request {
     Help,
@@ -34,7 +34,7 @@ pub(crate) enum Request {
     Compile(Arguments),
 }
 
-/// One compilation.
+/// Options of one compilation.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Arguments {
     pub(crate) input: Option<PathBuf>,
@@ -44,7 +44,7 @@ pub(crate) struct Arguments {
     pub(crate) cpu_seconds: u64,
 }
 
-/// Reads the arguments, program name left out.
+/// Parses the arguments, without the program name.
 pub(crate) fn parse(mut arguments: impl Iterator<Item = OsString>) -> Result<Request, String> {
     let mut parsed = Arguments {
         input: None,

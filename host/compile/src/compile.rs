@@ -1,4 +1,4 @@
-//! The compilation itself.
+//! Compilation of a component with the engine settings of the agent.
 
 use insightd_sandbox::engine;
 use wasmtime::{Engine, OutOfMemory};
@@ -9,13 +9,13 @@ use crate::exhaustion;
 const COMPONENT: &[u8] = b"\0asm\x0d\0\x01\0";
 const MODULE: &[u8] = b"\0asm\x01\0\0\0";
 
-/// An engine that makes code for `target`, with the settings of the agent's.
+/// Creates an engine that generates code for `target`, with the settings of the agent's engine.
 pub(crate) fn engine(target: &str) -> Result<Engine, String> {
     let refused = |error: wasmtime::Error| format!("cannot compile for {target}: {error:#}");
     Engine::new(&engine::config(target).map_err(refused)?).map_err(refused)
 }
 
-/// Native code of a component.
+/// Compiles a component to native code.
 pub(crate) fn compile(engine: &Engine, wasm: &[u8]) -> Result<Vec<u8>, String> {
     if !wasm.starts_with(COMPONENT) {
         return Err(match wasm {
@@ -35,7 +35,7 @@ pub(crate) fn compile(engine: &Engine, wasm: &[u8]) -> Result<Vec<u8>, String> {
     })
 }
 
-/// Returns true for memory that the kernel refused: wasmtime reports some of its own mappings instead of ending.
+/// Returns true if the kernel refused memory: for some of its own mappings, wasmtime returns an error instead of aborting.
 fn is_exhaustion(error: &wasmtime::Error) -> bool {
     let refused = |cause: &(dyn std::error::Error + 'static)| {
         cause.is::<OutOfMemory>()

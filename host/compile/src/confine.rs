@@ -1,8 +1,8 @@
-//! Drops what compiling does not need, before the first foreign byte is read.
+//! Drops all privileges that compiling does not need, before the first untrusted byte is read.
 //!
-//! Code that takes over the compiler finds a process that can read its input, compute for a few seconds in a few
-//! megabytes and write its output: no files, no sockets, no signal to another process, no new machine code of its own.
-//! Its output is native code that the agent runs, which no confinement of this process changes (docs/security.md).
+//! An exploit in the compiler gets a process that can read its input, compute within its CPU and memory limits, and
+//! write its output: no files, no sockets, no signal to another process, no new machine code of its own. Its output is
+//! native code that the agent runs, which no confinement of this process changes (docs/security.md).
 
 use std::collections::BTreeMap;
 use std::io;
@@ -19,22 +19,22 @@ use seccompiler::{
     BpfProgram, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompFilter, SeccompRule,
 };
 
-/// Closes everything but the standard streams. Call it before any file is opened.
+/// Closes all file descriptors except the standard streams. Call it before any file is opened.
 pub(crate) fn close_other_files() -> io::Result<()> {
-    // Not every C library has a function for it.
+    // a raw system call: not every C library has a function for it
     // SAFETY: no Rust object owns a descriptor from 3 on yet.
     if unsafe { libc::syscall(libc::SYS_close_range, 3, libc::c_uint::MAX, 0) } == 0 {
         return Ok(());
     }
     let error = io::Error::last_os_error();
-    // Kernels before 5.9 have no such call; the agent marks its descriptors as not inherited anyway.
+    // kernels before 5.9 lack this call; the agent opens its descriptors with CLOEXEC anyway
     if error.raw_os_error() == Some(libc::ENOSYS) { Ok(()) } else { Err(error) }
 }
 
-/// Limits address space and CPU time. What is limited further already stays so.
+/// Limits address space and CPU time, and disables core dumps. Existing lower limits stay.
 pub(crate) fn limit(memory_bytes: u64, cpu_seconds: u64) -> io::Result<()> {
     set(Resource::As, memory_bytes, memory_bytes)?;
-    // SIGXCPU at the first value, SIGKILL at the second.
+    // SIGXCPU at the first value, SIGKILL at the second
     set(Resource::Cpu, cpu_seconds, cpu_seconds + 1)?;
     set(Resource::Core, 0, 0)
 }
@@ -46,21 +46,21 @@ fn set(resource: Resource, current: u64, maximum: u64) -> io::Result<()> {
     Ok(())
 }
 
-/// User and group that the compiler runs as where it may change them: nobody's, and within the range that user
+/// User and group of the compiler if it may change them. No account has this id, and it is within the range that user
 /// namespaces of pods map.
 const COMPILER_ID: u32 = 65_533;
 
-/// Takes another user, dies with the agent, drops capabilities, and lets only those system calls through that compiling
-/// needs.
+/// Changes the user, requests SIGKILL on the death of the agent, drops capabilities, and installs a filter for all system
+/// calls that compiling does not need.
 pub(crate) fn drop_privileges() -> Result<(), String> {
     let text = |error: rustix::io::Errno| error.to_string();
     become_nobody().map_err(text)?;
-    // No process of the same user may trace this one or write to its memory: native code comes out of it.
+    // no process of the same user may trace this one or write to its memory: the agent runs its output
     set_dumpable_behavior(DumpableBehavior::NotDumpable).map_err(text)?;
-    // After the change of user, which clears it.
+    // must follow the change of user, which clears it
     set_parent_process_death_signal(Some(Signal::KILL)).map_err(text)?;
     set_no_new_privs(true).map_err(text)?;
-    // Kernels without ambient capabilities (before 4.3) have none to clear.
+    // kernels before 4.3 have no ambient capabilities to clear
     let _ = clear_ambient_capability_set();
     let none = CapabilitySet::empty();
     set_capabilities(None, CapabilitySets { effective: none, permitted: none, inheritable: none })
@@ -69,9 +69,9 @@ pub(crate) fn drop_privileges() -> Result<(), String> {
     seccompiler::apply_filter(&filter).map_err(|error| format!("system call filter: {error}"))
 }
 
-/// Takes a user that owns nothing, if this process may change its user and the agent may still limit and kill it then.
+/// Switches to a user that owns nothing, if this process may change its user and the agent can still limit and kill it.
 ///
-/// In the DaemonSet, all capabilities are dropped: the compiler stays user 0, and the agent can signal it as its equal.
+/// In the DaemonSet, all capabilities are dropped: the compiler stays user 0, and the agent can signal it as the same user.
 fn become_nobody() -> rustix::io::Result<()> {
     let needed =
         CapabilitySet::SETUID | CapabilitySet::SETGID | CapabilitySet::KILL | CapabilitySet::SYS_RESOURCE;
@@ -84,19 +84,19 @@ fn become_nobody() -> rustix::io::Result<()> {
         set_thread_uid(Uid::from_raw(COMPILER_ID))
     })();
     match result {
-        // A user namespace that does not map this user, or one that forbids to set groups: as without the capability.
+        // the user namespace does not map this user, or forbids setting groups: continue as without the capability
         Err(rustix::io::Errno::INVAL | rustix::io::Errno::PERM) => Ok(()),
         other => other,
     }
 }
 
-/// Allows `tgkill` for this process alone: `abort` sends itself a signal, and nothing else needs one.
+/// Returns the rule that allows `tgkill` for this process only: `abort` sends itself a signal, and nothing else needs one.
 fn own_process() -> Result<SeccompRule, seccompiler::BackendError> {
     let pid = Pid::as_raw(Some(getpid())) as u64;
     SeccompRule::new(vec![SeccompCondition::new(0, SeccompCmpArgLen::Dword, SeccompCmpOp::Eq, pid)?])
 }
 
-/// Returns the filter: reading, writing, memory that is not executable, and an orderly or disorderly end.
+/// Returns the filter. It allows reads, writes, memory that is not executable, and normal or abnormal exit.
 fn filter() -> Result<BpfProgram, seccompiler::BackendError> {
     let mut rules: BTreeMap<i64, Vec<SeccompRule>> = [
         libc::SYS_read,
@@ -116,10 +116,10 @@ fn filter() -> Result<BpfProgram, seccompiler::BackendError> {
         libc::SYS_restart_syscall,
         libc::SYS_exit,
         libc::SYS_exit_group,
-        // For the `tgkill` of `abort`, below.
+        // for the `tgkill` of `abort`, below
         libc::SYS_getpid,
         libc::SYS_gettid,
-        // Reading a file asks for its size.
+        // reading a file queries its size
         libc::SYS_fstat,
         libc::SYS_statx,
         libc::SYS_lseek,

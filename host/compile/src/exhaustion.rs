@@ -1,20 +1,20 @@
-//! Ends the program with an exit code of its own when memory runs out, so that the agent need not read its words.
+//! Exits with a dedicated code when memory runs out, so that the agent does not have to parse error text.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 
-/// Exit code when the address space that was granted is used up: `EX_OSERR` of `sysexits.h`.
+/// Exit code if the granted address space is used up: `EX_OSERR` of `sysexits.h`.
 pub(crate) const EXIT_CODE: u8 = 71;
 
-/// The system's allocator, which ends the program where it would return null.
+/// The system allocator, except that it exits where that one returns null.
 ///
-/// Compiling has no smaller way to go on, and the standard library's own handler may look for a backtrace, with system
-/// calls that the filter forbids.
+/// Compiling cannot continue with less memory, and the standard library's handler may print a backtrace, with system calls
+/// that the filter forbids.
 pub(crate) struct ExitWhenExhausted;
 
-// SAFETY: every call is the system allocator's; a null pointer, which callers would have to expect, never returns.
+// SAFETY: every call is forwarded to the system allocator; a null pointer, which callers have to handle, is never returned.
 unsafe impl GlobalAlloc for ExitWhenExhausted {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        // SAFETY: the caller's promises are those of the system allocator.
+        // SAFETY: the caller upholds the contract of the system allocator.
         check(unsafe { System.alloc(layout) })
     }
 
@@ -41,7 +41,7 @@ fn check(pointer: *mut u8) -> *mut u8 {
     pointer
 }
 
-/// Ends the program at once: nothing allocates, nothing is flushed.
+/// Exits at once, without allocating or flushing anything.
 pub(crate) fn exit() -> ! {
     // SAFETY: `_exit` takes any number and does not return.
     unsafe { libc::_exit(EXIT_CODE.into()) }

@@ -1,8 +1,8 @@
 //! Compiles one component to native code, in a process of its own.
 //!
 //! The agent starts it for every new component: WebAssembly on standard input, native code on standard output. The build
-//! uses it for the components that are embedded in the agent. Before it looks at its input it gives up everything that
-//! compiling does not need; see `confine.rs`.
+//! uses it for the components embedded in the agent. Before it reads its input, it drops all privileges that compiling does
+//! not need; see `confine.rs`.
 
 mod arguments;
 mod compile;
@@ -15,19 +15,19 @@ use std::process::ExitCode;
 
 use arguments::{Arguments, Request};
 
-/// Exit codes as in `sysexits.h`: wrong arguments, wrong input, anything else.
+/// Exit codes of `sysexits.h`: wrong arguments, wrong input, anything else.
 const USAGE: u8 = 64;
 const DATA: u8 = 65;
 const SOFTWARE: u8 = 70;
 
-/// Largest component, bytes. The agent has a lower bound of its own.
+/// Maximum size of a component, bytes. The agent has a lower bound of its own.
 const MAX_INPUT: u64 = 16 << 20;
 
 #[global_allocator]
 static ALLOCATOR: exhaustion::ExitWhenExhausted = exhaustion::ExitWhenExhausted;
 
 fn main() -> ExitCode {
-    // The standard hook may print a backtrace, for which it makes system calls that the filter forbids.
+    // the standard hook may print a backtrace, with system calls that the filter forbids
     std::panic::set_hook(Box::new(|panic| eprintln!("{panic}")));
     let request = match arguments::parse(std::env::args_os().skip(1)) {
         Ok(request) => request,

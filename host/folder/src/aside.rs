@@ -1,19 +1,19 @@
-//! Files that are kept for somebody to look at, within a bound.
+//! Quarantine: broken files are kept for inspection, within a bound on their bytes.
 
 use std::collections::VecDeque;
 
 use crate::folder::{Folder, Subfolder};
 use crate::trouble::Trouble;
 
-/// Name of the folder in the folder.
+/// Name of the quarantine subdirectory.
 pub const ASIDE: &str = "aside";
 
-/// The folder `aside`, oldest first.
+/// The quarantine subdirectory `aside`; its files are ordered oldest first.
 #[derive(Debug)]
 pub struct Aside {
-    /// Whose it is, in log lines.
+    /// Name of the owner in log messages, such as `spool`.
     who: &'static str,
-    /// `None` until there is something in it.
+    /// `None` until the first file is quarantined.
     folder: Option<Subfolder>,
     files: VecDeque<(String, u64)>,
     next: u64,
@@ -21,12 +21,12 @@ pub struct Aside {
 }
 
 impl Aside {
-    /// Looks at what is there. `who` says in log lines whose folder it is; `max_bytes` bounds what is kept.
+    /// Lists the files quarantined so far. `who` names the owner in log messages; `max_bytes` bounds all files together.
     pub fn open(folder: &Folder, who: &'static str, max_bytes: u64) -> Self {
         let subfolder = folder.subfolder(ASIDE).ok();
         let listed = subfolder.as_ref().and_then(|aside| aside.files().ok()).unwrap_or_default();
         let number = |name: &str| name.split_once('-').and_then(|(number, _)| number.parse::<u64>().ok());
-        // names that are not of this crate's making were put there by somebody who may want them
+        // Names without a number are not from this crate: they are neither counted nor deleted.
         let mut files: Vec<_> =
             listed.into_iter().filter_map(|(name, bytes)| Some((number(&name)?, name, bytes))).collect();
         files.sort_unstable();
@@ -35,16 +35,17 @@ impl Aside {
         Self { who, folder: subfolder, files, next, max_bytes }
     }
 
-    /// Bytes of all files in it.
+    /// Returns the bytes of all quarantined files.
     pub fn bytes(&self) -> u64 {
         self.files.iter().map(|(_, bytes)| bytes).sum()
     }
 
-    /// Puts a file of the folder aside; `why` ends the sentence "a file …". What it needs beyond the bound is taken from the
-    /// oldest, itself in the end: so many files were deleted.
+    /// Quarantines a file of the directory. `why` completes the log message "a file …".
+    ///
+    /// While the bound is exceeded, the oldest files are deleted, in the end the new one too. Returns the number of deleted files.
     ///
     /// # Errors
-    /// It cannot be moved.
+    /// Fails if the subdirectory cannot be created or the file cannot be moved.
     pub fn take(&mut self, folder: &Folder, name: &str, bytes: u64, why: &str) -> Result<u64, Trouble> {
         let aside = match self.folder.take() {
             Some(aside) => aside,
@@ -72,7 +73,7 @@ impl Aside {
         Ok(removed)
     }
 
-    /// Whether there was one and it is gone.
+    /// Deletes the oldest file. Returns true if a file was deleted.
     pub fn remove_oldest(&mut self, folder: &Folder) -> bool {
         let (Some(aside), Some((name, _))) = (&self.folder, self.files.front()) else { return false };
         let path = folder.path_of(ASIDE).join(name);

@@ -1,4 +1,4 @@
-//! The folder and its lock. Nothing in it is reached through a symbolic link.
+//! An owned directory and its lock. No file in it is reached through a symbolic link.
 
 use std::fs::File;
 use std::io;
@@ -11,12 +11,12 @@ use rustix::io::Errno;
 use crate::trouble::Trouble;
 
 const LOCK: &str = "lock";
-/// Not blocking: opening a pipe that somebody put there would wait for ever.
+/// Open flags for every file. Without `O_NONBLOCK`, opening a FIFO placed there would block forever.
 pub(crate) const SAFE: OFlags = OFlags::NOFOLLOW.union(OFlags::NONBLOCK).union(OFlags::CLOEXEC);
 pub(crate) const PRIVATE: Mode = Mode::RUSR.union(Mode::WUSR);
 pub(crate) const PRIVATE_FOLDER: Mode = Mode::RWXU;
 
-/// A folder that this process owns.
+/// A directory that this process owns.
 #[derive(Debug)]
 pub struct Folder {
     path: PathBuf,
@@ -25,17 +25,17 @@ pub struct Folder {
 }
 
 impl Folder {
-    /// Makes the folder if it is missing but its parent is there, opens and locks it.
+    /// Opens and locks the directory, and creates it if only its last component is missing.
     ///
     /// # Errors
-    /// The kernel refused, or another process owns it.
+    /// Fails if a system call fails or another process holds the lock.
     pub fn open(path: &Path) -> Result<Self, Trouble> {
         let failed =
             |action| move |errno: Errno| Trouble::Io { path: path.into(), action, source: errno.into() };
         match rustix::fs::mkdir(path, PRIVATE_FOLDER) {
-            // its name must outlive a power failure as much as what is in it; where that fails, so do later syncs
+            // Syncs the parent so that the new name survives a power failure. A failure is ignored: later syncs report it.
             Ok(()) => drop(path.parent().map(|parent| File::open(parent).and_then(|dir| dir.sync_all()))),
-            // the folder may be there already all the same
+            // `mkdir` can fail although the directory exists, for example on a read-only file system.
             Err(errno) if rustix::fs::stat(path).is_err() => return Err(failed("make the folder")(errno)),
             Err(_) => {}
         }
@@ -43,16 +43,17 @@ impl Folder {
         let dir = rustix::fs::openat(CWD, path, flags, Mode::empty()).map_err(failed("open the folder"))?;
         let lock = lock(path, &dir)?;
         let mut folder = Self { path: path.into(), dir, lock };
-        // between opening and locking, the former owner's file may have been replaced
+        // The previous owner's file may have been replaced between the open and the lock.
         folder.check_still_ours()?;
         Ok(folder)
     }
 
-    /// Somebody may have deleted or replaced the folder or the lock: what is written on would not be found again, or
-    /// another process may own it.
+    /// Verifies that the path still names this directory, and locks again if the lock file was deleted or replaced.
+    ///
+    /// Data written to a replaced directory would not be found again, or another process may own the path.
     ///
     /// # Errors
-    /// It is another's, or it cannot be looked at.
+    /// Fails if the directory was replaced, another process holds the lock, or the path cannot be examined.
     pub fn check_still_ours(&mut self) -> Result<(), Trouble> {
         let same = |a: Stat, b: Stat| (a.st_dev, a.st_ino) == (b.st_dev, b.st_ino);
         let named = rustix::fs::stat(&self.path);
@@ -70,38 +71,38 @@ impl Folder {
         Ok(())
     }
 
-    /// Path of a file in it; of itself for the empty name.
+    /// Returns the path of a file in the directory, or of the directory itself for an empty name.
     pub fn path_of(&self, name: &str) -> PathBuf {
         if name.is_empty() { self.path.clone() } else { self.path.join(name) }
     }
 
-    /// What was tried with a file in it, and what the kernel said.
+    /// Builds a [`Trouble::Io`] from a file in the directory, the action that failed, and its error.
     pub fn trouble(&self, name: &str, action: &'static str, source: impl Into<io::Error>) -> Trouble {
         Trouble::Io { path: self.path_of(name), action, source: source.into() }
     }
 
-    /// Names of everything in it but its lock.
+    /// Returns the sorted names of all entries except the lock.
     ///
     /// # Errors
-    /// The kernel's.
+    /// Returns the error of `getdents64`.
     pub fn names(&self) -> Result<Vec<String>, Errno> {
         let mut names = list(&self.dir)?;
         names.retain(|name| name != LOCK);
         Ok(names)
     }
 
-    /// Opens a regular file for reading; ELOOP for anything else.
+    /// Opens a regular file for reading. Returns `ELOOP` for a symbolic link or any other file type.
     ///
     /// # Errors
-    /// The kernel's.
+    /// Returns the error of `openat` or `fstat`.
     pub fn open_to_read(&self, name: &str) -> Result<File, Errno> {
         self.open_regular(name, OFlags::RDONLY)
     }
 
-    /// Likewise for reading and writing.
+    /// Opens a regular file for reading and writing; otherwise like [`open_to_read`](Self::open_to_read).
     ///
     /// # Errors
-    /// The kernel's.
+    /// Returns the error of `openat` or `fstat`.
     pub fn open_to_write(&self, name: &str) -> Result<File, Errno> {
         self.open_regular(name, OFlags::RDWR)
     }
@@ -114,44 +115,44 @@ impl Folder {
         }
     }
 
-    /// Makes a file that is not there yet, for its owner alone.
+    /// Creates a new file with mode 0600 and opens it for reading and writing.
     ///
     /// # Errors
-    /// The kernel's.
+    /// Returns the error of `openat`, such as `EEXIST` if the name is taken.
     pub fn create(&self, name: &str) -> Result<File, Errno> {
         let flags = OFlags::RDWR | OFlags::CREATE | OFlags::EXCL | SAFE;
         rustix::fs::openat(&self.dir, name, flags, PRIVATE).map(File::from)
     }
 
-    /// Deletes a file; that it is gone already is no error.
+    /// Deletes a file. A missing file is not an error.
     ///
     /// # Errors
-    /// The kernel's.
+    /// Returns the error of `unlinkat`.
     pub fn remove(&self, name: &str) -> Result<(), Errno> {
         gone(rustix::fs::unlinkat(&self.dir, name, AtFlags::empty()))
     }
 
-    /// Forces the names of new files to the disk.
+    /// Syncs the directory, so that the names of new files are on disk.
     ///
     /// # Errors
-    /// The kernel's.
+    /// Returns the error of `fsync`.
     pub fn sync(&self) -> Result<(), Errno> {
         rustix::fs::fsync(&self.dir)
     }
 
-    /// Opens a folder in it.
+    /// Opens a subdirectory.
     ///
     /// # Errors
-    /// The kernel's.
+    /// Returns the error of `openat`.
     pub fn subfolder(&self, name: &str) -> Result<Subfolder, Errno> {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | SAFE;
         rustix::fs::openat(&self.dir, name, flags, Mode::empty()).map(Subfolder)
     }
 
-    /// Opens a folder in it, and makes it if it is missing.
+    /// Opens a subdirectory, and creates it with mode 0700 if it is missing.
     ///
     /// # Errors
-    /// The kernel's.
+    /// Returns the error of `mkdirat` or `openat`.
     pub fn make_subfolder(&self, name: &str) -> Result<Subfolder, Errno> {
         match rustix::fs::mkdirat(&self.dir, name, PRIVATE_FOLDER) {
             Ok(()) | Err(Errno::EXIST) => self.subfolder(name),
@@ -159,25 +160,25 @@ impl Folder {
         }
     }
 
-    /// Gives a file another name; what had that name before is gone. Nobody ever sees neither or half of both.
+    /// Renames `by` to `name` and replaces the file of that name atomically: a reader sees the old file or the new one.
     ///
     /// # Errors
-    /// The kernel's.
+    /// Returns the error of `renameat`.
     pub fn replace(&self, name: &str, by: &str) -> Result<(), Errno> {
         rustix::fs::renameat(&self.dir, by, &self.dir, name)
     }
 
-    /// Moves a file into a folder in it; that it is gone already is no error.
+    /// Moves a file into a subdirectory under a new name. A missing file is not an error.
     ///
     /// # Errors
-    /// The kernel's.
+    /// Returns the error of `renameat`.
     pub fn move_into(&self, name: &str, target: &Subfolder, new_name: &str) -> Result<(), Errno> {
         gone(rustix::fs::renameat(&self.dir, name, &target.0, new_name))
     }
 }
 
 impl Drop for Folder {
-    /// A child that another thread is starting has a copy of the lock until it executes its program.
+    /// Unlocks explicitly: a child process being started by another thread holds a copy of the lock's descriptor until `execve`.
     fn drop(&mut self) {
         let _ = rustix::fs::flock(&self.lock, FlockOperation::Unlock);
     }
@@ -195,15 +196,15 @@ fn lock(path: &Path, dir: &OwnedFd) -> Result<OwnedFd, Trouble> {
     }
 }
 
-/// A folder in the folder.
+/// A subdirectory of a [`Folder`].
 #[derive(Debug)]
 pub struct Subfolder(OwnedFd);
 
 impl Subfolder {
-    /// Names and lengths of what is in it, folders left out.
+    /// Returns names and lengths in bytes of all entries except directories.
     ///
     /// # Errors
-    /// The kernel's.
+    /// Returns the error of `getdents64`.
     pub fn files(&self) -> Result<Vec<(String, u64)>, Errno> {
         let with_length = |name: String| {
             let found = rustix::fs::statat(&self.0, &name, AtFlags::SYMLINK_NOFOLLOW).ok()?;
@@ -213,10 +214,10 @@ impl Subfolder {
         Ok(list(&self.0)?.into_iter().filter_map(with_length).collect())
     }
 
-    /// Deletes a file; that it is gone already is no error.
+    /// Deletes a file. A missing file is not an error.
     ///
     /// # Errors
-    /// The kernel's.
+    /// Returns the error of `unlinkat`.
     pub fn remove(&self, name: &str) -> Result<(), Errno> {
         gone(rustix::fs::unlinkat(&self.0, name, AtFlags::empty()))
     }

@@ -1,4 +1,4 @@
-//! Reading files that others put in place: configurations, components.
+//! Reading of files that others provide: configurations, components.
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -8,34 +8,34 @@ use std::path::Path;
 use rustix::fs::{CWD, FileType, Mode, OFlags, ResolveFlags, fstat, openat, openat2};
 use rustix::io::Errno;
 
-/// Opening neither waits, nor makes a terminal the process's own.
+/// Open flags for reading: opening never blocks, and a terminal does not become the controlling one.
 const READ: OFlags = OFlags::RDONLY.union(OFlags::NONBLOCK).union(OFlags::NOCTTY).union(OFlags::CLOEXEC);
-/// Opening does nothing with what is there. To open a device may, such as start a watchdog.
+/// Open flags for examining (`O_PATH`): nothing is opened. Opening a device can have effects, such as arming a watchdog.
 const LOOK: OFlags = OFlags::PATH.union(OFlags::CLOEXEC);
-/// Times that a path is resolved again which was renamed meanwhile.
+/// Attempts to resolve a path while parts of it are being renamed.
 const MAX_TRIES: usize = 16;
 
-/// Why a file is not read.
+/// Reason why a file was not read.
 #[derive(Debug, thiserror::Error)]
 pub enum ReadError {
-    /// There is none.
+    /// The file does not exist.
     #[error("{}", io::Error::from(Errno::NOENT))]
     Missing,
     /// It is a directory, a pipe, a socket or a device.
     #[error("is not a regular file")]
     NotRegular,
-    /// A link in its path leads out of the directory that it has to be in.
+    /// A link in its path leads out of the directory that must contain it.
     #[error("is a link that leads out of its directory: put the file itself there")]
     LeadsOut,
-    /// It is larger than it may be.
+    /// It exceeds the size limit.
     #[error("has {bytes} bytes or more, the limit is {limit}")]
     TooLarge {
-        /// Bytes that it has at least.
+        /// Size in bytes, or a lower bound of it.
         bytes: u64,
-        /// Most bytes that are read.
+        /// Size limit in bytes.
         limit: u64,
     },
-    /// The kernel refused.
+    /// A system call failed.
     #[error("{0}")]
     Io(io::Error),
 }
@@ -44,26 +44,26 @@ impl From<Errno> for ReadError {
     fn from(errno: Errno) -> Self {
         match errno {
             Errno::NOENT => Self::Missing,
-            // openat2: a part of the path is beyond the directory.
+            // `EXDEV` from `openat2` with `RESOLVE_BENEATH`: a component of the path is outside of the directory.
             Errno::XDEV => Self::LeadsOut,
             errno => Self::Io(errno.into()),
         }
     }
 }
 
-/// Reads a regular file of at most `max_bytes`, wherever links lead.
+/// Reads a regular file of at most `max_bytes`. Links are followed anywhere.
 ///
 /// # Errors
-/// It is none, or is larger, or the kernel refused.
+/// Fails if it is not a regular file, is larger, or a system call fails.
 pub fn read_regular(path: &Path, max_bytes: u64) -> Result<Vec<u8>, ReadError> {
     read(|flags| openat(CWD, path, flags, Mode::empty()), max_bytes)
 }
 
-/// Reads the file `name` in a directory, likewise. Links are followed within the directory, as those of a ConfigMap mount are (`NAME`
-/// to `..data/NAME`, `..data` to a directory beside it), and not beyond it.
+/// Reads the regular file `name` of at most `max_bytes` in a directory. Links are followed only within the directory, such as those of a
+/// ConfigMap mount (`NAME` to `..data/NAME`, `..data` to a directory beside it).
 ///
 /// # Errors
-/// As [`read_regular`], or it is not in the directory.
+/// Fails like [`read_regular`], and if the file is outside of the directory.
 pub fn read_beneath(directory: &Path, name: &str, max_bytes: u64) -> Result<Vec<u8>, ReadError> {
     let here = if directory.as_os_str().is_empty() { Path::new(".") } else { directory };
     let within = openat(CWD, here, LOOK | OFlags::DIRECTORY, Mode::empty())?;
@@ -72,7 +72,7 @@ pub fn read_beneath(directory: &Path, name: &str, max_bytes: u64) -> Result<Vec<
         let mut opened = Err(Errno::AGAIN);
         for _ in 0..MAX_TRIES {
             opened = openat2(&within, name, flags, Mode::empty(), resolve);
-            // The kernel says so where something was renamed while it looked.
+            // `openat2` returns `EAGAIN` if a component was renamed during the lookup.
             if !matches!(opened, Err(Errno::AGAIN | Errno::INTR)) {
                 break;
             }
@@ -80,7 +80,7 @@ pub fn read_beneath(directory: &Path, name: &str, max_bytes: u64) -> Result<Vec<
         opened
     };
     match read(open, max_bytes) {
-        // Kernels before 5.6 have no such call; some container runtimes refuse calls that they do not know.
+        // `openat2` needs Linux 5.6 (`ENOSYS`), and some container runtimes reject unknown system calls (`EPERM`).
         Err(ReadError::Io(error)) if is_refused(&error) => read_beneath_by_path(here, name, max_bytes),
         read => read,
     }
@@ -90,7 +90,7 @@ fn is_refused(error: &io::Error) -> bool {
     matches!(Errno::from_io_error(error), Some(Errno::NOSYS | Errno::PERM))
 }
 
-/// Compares paths without links: somebody who exchanges links at the right moment gets by, so this is for kernels without `openat2`.
+/// Fallback for kernels without `openat2`: compares canonical paths. A link exchanged between the check and the open is not detected.
 fn read_beneath_by_path(directory: &Path, name: &str, max_bytes: u64) -> Result<Vec<u8>, ReadError> {
     let real = |path: &Path| path.canonicalize().map_err(from_io);
     let path = real(&directory.join(name))?;
@@ -107,7 +107,7 @@ fn from_io(error: io::Error) -> ReadError {
     }
 }
 
-/// Looks before it opens, and again at what it opened.
+/// Checks the file type before the file is opened for reading, and again on the opened file.
 fn read(open: impl Fn(OFlags) -> Result<OwnedFd, Errno>, max_bytes: u64) -> Result<Vec<u8>, ReadError> {
     regular(&open(LOOK)?)?;
     let file = open(READ)?;
@@ -123,7 +123,7 @@ fn read(open: impl Fn(OFlags) -> Result<OwnedFd, Errno>, max_bytes: u64) -> Resu
     }
 }
 
-/// The size of a regular file.
+/// Returns the size of a regular file, or `NotRegular`.
 fn regular(file: &OwnedFd) -> Result<u64, ReadError> {
     let found = fstat(file)?;
     match FileType::from_raw_mode(found.st_mode) {
@@ -170,7 +170,7 @@ mod tests {
             assert!(matches!(read(&mount, "loop", 7), Err(ReadError::Io(_))));
             assert!(matches!(read(&at("nowhere"), "a", 7), Err(ReadError::Missing)));
         }
-        // Whoever names a file by its path means it, wherever it is.
+        // A path given in full is read wherever its links lead.
         assert_eq!(read_regular(&at("out"), 6).unwrap(), b"secret");
     }
 
@@ -193,7 +193,7 @@ mod tests {
             assert!(read_regular(&at(name), 1 << 20).is_err(), "{name}");
         }
         assert!(matches!(read_regular(Path::new("/dev/zero"), 10), Err(ReadError::NotRegular)));
-        // The kernel says 0 bytes of what it makes up.
+        // Files in `/proc` report a size of 0 bytes.
         assert!(matches!(read_regular(Path::new("/proc/self/status"), 10), Err(ReadError::TooLarge { .. })));
     }
 }

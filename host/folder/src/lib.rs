@@ -1,10 +1,10 @@
-//! A folder in which a process keeps what must outlive it: what the spool and the state have in common.
+//! An owned directory for data that outlives the process; common base of the spool and the state store.
 //!
-//! - [`Folder`]: one process owns it, by a lock. Nothing in it is reached through a symbolic link, and only regular files are
+//! - [`Folder`]: a directory locked by one process. No file in it is reached through a symbolic link, and only regular files are
 //!   read.
-//! - [`PrivateDir`]: a directory without a lock, whose owner and modes are checked.
-//! - [`Aside`]: files that are broken are kept for somebody to look at, within a bound.
-//! - [`Trouble`]: why a folder or a file of it cannot be used, and what to do.
+//! - [`PrivateDir`]: a directory without a lock, whose owner and mode are checked.
+//! - [`Aside`]: the quarantine, which keeps broken files for inspection, within a bound.
+//! - [`Trouble`]: the reason why a directory or a file in it cannot be used, and what to do.
 #![forbid(unsafe_code)]
 
 mod aside;

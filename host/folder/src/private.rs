@@ -1,4 +1,4 @@
-//! A directory without a lock, whose owner and modes are checked, and in which only regular files of ours count.
+//! A directory without a lock: its owner and mode are checked, and only regular files of trusted owners are read.
 
 use std::fs::File;
 use std::io::{self, Read, Write};
@@ -13,15 +13,15 @@ use rustix::io::Errno;
 use crate::folder::{PRIVATE, PRIVATE_FOLDER, SAFE, gone, list};
 use crate::trouble::Trouble;
 
-/// Directories that are warned about.
+/// Directories for which a warning is logged at most; see `is_first`.
 const MAX_SAID: usize = 64;
-/// Directories in directories that [`PrivateDir::remove_all`] goes into.
+/// Nested directories that [`PrivateDir::remove_all`] descends into.
 const MAX_DEPTH: u32 = 4;
 
-/// A directory that belongs to this user, or to root.
+/// A directory that belongs to this user or to root.
 ///
-/// Where others may write to it, that ends when it is opened; where it cannot end, it is said. Nothing in it is reached through a
-/// symbolic link, opening never waits, and what another user put there is refused.
+/// Opening it removes write permission of group and others; if that fails, a warning is logged. No file in it is reached through a
+/// symbolic link, opening never blocks, and files of other users are rejected.
 #[derive(Debug)]
 pub struct PrivateDir {
     path: PathBuf,
@@ -29,20 +29,20 @@ pub struct PrivateDir {
 }
 
 impl PrivateDir {
-    /// Opens the directory. Where it is this user's and others may write to it, that ends here.
+    /// Opens the directory, and removes write permission of group and others if this user may change its mode.
     ///
     /// # Errors
-    /// The kernel refused, or it belongs to another user.
+    /// Fails if a system call fails, or the directory belongs to another user.
     pub fn open(path: &Path) -> Result<Self, Trouble> {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NONBLOCK | OFlags::CLOEXEC;
         let dir = rustix::fs::openat(CWD, path, flags, Mode::empty());
         Self::checked(path.into(), dir.map_err(|errno| trouble(path, "open the directory", errno))?)
     }
 
-    /// Likewise, and makes it, and its parents, where they are missing.
+    /// Creates the directory and its missing parents with mode 0700, then opens it like [`open`](Self::open).
     ///
     /// # Errors
-    /// As [`open`](Self::open).
+    /// Fails like [`open`](Self::open), or if a directory cannot be created.
     pub fn make(path: &Path) -> Result<Self, Trouble> {
         use std::os::unix::fs::DirBuilderExt;
         let made = std::fs::DirBuilder::new().recursive(true).mode(PRIVATE_FOLDER.bits()).create(path);
@@ -72,10 +72,10 @@ impl PrivateDir {
         Ok(Self { path, dir })
     }
 
-    /// Opens a directory in it.
+    /// Opens a subdirectory.
     ///
     /// # Errors
-    /// As [`open`](Self::open).
+    /// Fails like [`open`](Self::open).
     pub fn subdir(&self, name: &str) -> Result<Self, Trouble> {
         let path = self.path.join(name);
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | SAFE;
@@ -84,10 +84,10 @@ impl PrivateDir {
         Self::checked(path, dir)
     }
 
-    /// Likewise, and makes it where it is missing.
+    /// Opens a subdirectory, and creates it with mode 0700 if it is missing.
     ///
     /// # Errors
-    /// As [`open`](Self::open).
+    /// Fails like [`open`](Self::open), or if the subdirectory cannot be created.
     pub fn make_subdir(&self, name: &str) -> Result<Self, Trouble> {
         match rustix::fs::mkdirat(&self.dir, name, PRIVATE_FOLDER) {
             Ok(()) | Err(Errno::EXIST) => self.subdir(name),
@@ -95,23 +95,23 @@ impl PrivateDir {
         }
     }
 
-    /// Names of everything in it, sorted.
+    /// Returns the sorted names of all entries.
     ///
     /// # Errors
-    /// The kernel's.
+    /// Fails if the directory cannot be listed.
     pub fn names(&self) -> Result<Vec<String>, Trouble> {
         list(&self.dir).map_err(|errno| self.trouble("", "list the directory", errno))
     }
 
-    /// Time when something was added to or removed from a directory in it, or written to a file; `None` where nothing has the name.
+    /// Returns the modification time of an entry: a write to a file, or a name added or removed in a directory. `None` if it cannot be read.
     pub fn modified(&self, name: &str) -> Option<SystemTime> {
         std::fs::symlink_metadata(self.path.join(name)).ok()?.modified().ok()
     }
 
-    /// Reads a file of at most `max_bytes`; `None` where there is none.
+    /// Reads a file of at most `max_bytes`. Returns `None` if it does not exist.
     ///
     /// # Errors
-    /// It is not a regular file, belongs to another user, is larger, or cannot be read.
+    /// Fails if it is not a regular file, belongs to another user, is writable by others, is larger, or cannot be read.
     pub fn read(&self, name: &str, max_bytes: u64) -> Result<Option<Vec<u8>>, Trouble> {
         let unusable = |problem: String| Trouble::Unusable { path: self.path.join(name), problem };
         let file = match rustix::fs::openat(&self.dir, name, OFlags::RDONLY | SAFE, Mode::empty()) {
@@ -137,13 +137,13 @@ impl PrivateDir {
         if bytes.len() as u64 > max_bytes { Err(too_large()) } else { Ok(Some(bytes)) }
     }
 
-    /// Puts a file in place of what has its name, for its owner alone, and forces it to the disk. Nobody ever sees half of it.
+    /// Writes a file of mode 0600 with fsync, and replaces the file of that name atomically: no reader sees a partial file.
     ///
     /// # Errors
-    /// The kernel's; what was there before is still there.
+    /// Fails if a system call fails. The previous file is then still there, unless only the final fsync of the directory failed.
     pub fn write(&self, name: &str, content: &[u8]) -> Result<(), Trouble> {
         let fresh = format!("{name}.new");
-        // Whatever was left there, a link included, is not what is written through.
+        // A leftover under this name is removed, never written through: it may be a link.
         self.remove_all(&fresh)?;
         let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | SAFE;
         let file = rustix::fs::openat(&self.dir, &fresh, flags, PRIVATE);
@@ -156,25 +156,25 @@ impl PrivateDir {
         self.rename(&fresh, name)
     }
 
-    /// Gives what is in it another name, in place of a file of that name or an empty directory.
+    /// Renames an entry and syncs the directory. Replaces a file, or an empty directory, of the new name.
     ///
     /// # Errors
-    /// The kernel's.
+    /// Fails if `renameat` or `fsync` fails.
     pub fn rename(&self, from: &str, to: &str) -> Result<(), Trouble> {
         rustix::fs::renameat(&self.dir, from, &self.dir, to)
             .and_then(|()| rustix::fs::fsync(&self.dir))
             .map_err(|errno| self.trouble(from, "rename", errno))
     }
 
-    /// Removes a file, a link, or a directory with what is in it; that it is gone already is no error.
+    /// Removes a file, a link, or a directory with its contents. A missing entry is not an error.
     ///
     /// # Errors
-    /// The kernel's, or it is deeper than anything that is put there.
+    /// Fails if a system call fails, or directories are nested deeper than the agent ever creates.
     pub fn remove_all(&self, name: &str) -> Result<(), Trouble> {
         remove_all(&self.dir, name, MAX_DEPTH).map_err(|errno| self.trouble(name, "remove", errno))
     }
 
-    /// Path of what has this name in it; of itself for the empty name.
+    /// Returns the path of an entry, or of the directory itself for an empty name.
     pub fn path_of(&self, name: &str) -> PathBuf {
         if name.is_empty() { self.path.clone() } else { self.path.join(name) }
     }
@@ -188,7 +188,7 @@ fn trouble(path: &Path, action: &'static str, errno: Errno) -> Trouble {
     Trouble::Io { path: path.into(), action, source: errno.into() }
 }
 
-/// Returns true where this user or root owns it.
+/// Returns true if this user or root is the owner.
 fn is_trusted(found: &Stat) -> bool {
     found.st_uid == rustix::process::geteuid().as_raw() || found.st_uid == 0
 }
@@ -197,7 +197,7 @@ fn is_open_to_others(found: &Stat) -> bool {
     Mode::from_raw_mode(found.st_mode).intersects(Mode::WGRP | Mode::WOTH)
 }
 
-/// Takes the right to write from all but the owner. A directory for everybody, such as `/tmp`, stays what it is.
+/// Removes write permission of group and others. A directory with the sticky bit, such as `/tmp`, is left unchanged.
 fn close_to_others(path: &Path, dir: &OwnedFd, mode: Mode) {
     let changed = match mode.contains(Mode::SVTX) {
         true => Err(Errno::PERM),
@@ -215,7 +215,7 @@ fn close_to_others(path: &Path, dir: &OwnedFd, mode: Mode) {
     }
 }
 
-/// Returns true for a path that was not asked for before: some directories are opened at every tick.
+/// Returns true for a path seen for the first time, for at most `MAX_SAID` paths. Some directories are opened at every tick.
 fn is_first(path: &Path) -> bool {
     static SAID: Mutex<Vec<PathBuf>> = Mutex::new(Vec::new());
     let mut said = SAID.lock().unwrap_or_else(PoisonError::into_inner);
@@ -228,7 +228,7 @@ fn is_first(path: &Path) -> bool {
 
 fn remove_all(dir: &OwnedFd, name: &str, depth: u32) -> Result<(), Errno> {
     match rustix::fs::unlinkat(dir, name, AtFlags::empty()) {
-        // Linux says that it is a directory; POSIX, that it is not permitted.
+        // `unlinkat` of a directory returns `EISDIR` on Linux, `EPERM` under POSIX.
         Err(Errno::ISDIR | Errno::PERM) => {}
         other => return gone(other),
     }

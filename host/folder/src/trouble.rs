@@ -1,51 +1,51 @@
-//! Why a folder cannot be used.
+//! Errors of a directory or a file in it.
 
 use std::io;
 use std::path::PathBuf;
 
 use rustix::io::Errno;
 
-/// Why a folder or a file of it cannot be used.
+/// Reason why a directory or a file in it cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum Trouble {
-    /// The kernel refused.
+    /// A system call failed.
     #[error("{}: {action}: {source}; {}", path.display(), advice(source))]
     Io {
-        /// File or folder.
+        /// File or directory.
         path: PathBuf,
-        /// What was tried.
+        /// Action that failed, such as `open`.
         action: &'static str,
-        /// What the kernel said.
+        /// Error of the system call.
         source: io::Error,
     },
-    /// A file is not one that is read.
+    /// A file fails the checks and is not read.
     #[error("{}: {problem}; it is not used, remove it", path.display())]
     Unusable {
         /// The file.
         path: PathBuf,
-        /// The fault.
+        /// Description that follows the path, such as `is a symbolic link`.
         problem: String,
     },
-    /// Another user owns it.
+    /// Another user owns the directory.
     #[error("{}: it belongs to user {owner}, the agent is user {ours}: it is not used; give it to the agent's user, with mode 0700", path.display())]
     Foreign {
         /// The directory.
         path: PathBuf,
-        /// Its owner.
+        /// User id of the owner.
         owner: u32,
-        /// The agent's user.
+        /// Effective user id of the agent.
         ours: u32,
     },
     /// Another process holds the lock.
     #[error("{}: another process uses it; what it leaves is taken over when it ends", path.display())]
     InUse {
-        /// The folder.
+        /// The directory.
         path: PathBuf,
     },
-    /// Another folder or lock file stands in its place.
+    /// The path no longer names the directory that was opened.
     #[error("{}: it was deleted, moved or replaced; leave it alone while the agent runs", path.display())]
     Replaced {
-        /// The folder.
+        /// The directory.
         path: PathBuf,
     },
 }

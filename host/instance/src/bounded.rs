@@ -1,7 +1,7 @@
-//! HTTP clients whose answers are bounded.
+//! HTTP clients with bounded responses.
 //!
-//! The SDK collects an answer before anybody sees it. What answers at an address of this machine's network need not be what the
-//! address was for.
+//! The SDK collects a whole response before it returns. The server at an address of this machine's network may be a different
+//! one than expected.
 
 use aws_smithy_runtime_api::client::http::{
     HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpClient,
@@ -12,7 +12,7 @@ use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_types::body::SdkBody;
 use http_body_util::Limited;
 
-/// Gives connectors whose answers have at most so many bytes; a longer one is an error of its body.
+/// A wrapper of clients and connectors that limits responses to `bytes`; reading the body of a longer one fails.
 #[derive(Debug)]
 pub(crate) struct Bounded<C> {
     inner: C,

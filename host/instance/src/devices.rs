@@ -1,8 +1,8 @@
-//! Which volume is behind a device.
+//! Mapping of block devices to EBS volumes.
 //!
-//! An NVMe disk says it itself: its serial number is the volume's id. Xen disks do not: there the name counts that the
-//! volume was attached under, which the kernel may change from `sd` to `xvd`. Partitions belong to their disk; a disk whose
-//! name is only longer (`/dev/xvdba` beside `/dev/xvdb`) does not.
+//! An NVMe disk identifies its volume: its serial number is the volume id. For Xen disks the device name of the attachment
+//! decides, which the kernel may change from `sd` to `xvd`. Partitions belong to their disk; a disk with a longer name
+//! (`/dev/xvdba` beside `/dev/xvdb`) does not.
 
 use super::Attachment;
 
@@ -11,7 +11,7 @@ use super::Attachment;
 pub struct Disk<'d> {
     /// The kernel's name, without `/dev/`.
     pub name: &'d str,
-    /// Serial number, where it has one.
+    /// Serial number, if it has one.
     pub serial: Option<&'d str>,
 }
 
@@ -23,7 +23,7 @@ pub struct Volumes<'d> {
 }
 
 impl<'d> Volumes<'d> {
-    /// Finds a volume for each disk. `zone` is that of the instance, and so of every volume that it can have.
+    /// Finds a volume for each disk. `zone` is that of the instance, and therefore of every volume attached to it.
     pub fn new(disks: &[Disk<'d>], zone: Option<&str>, attachments: &[Attachment]) -> Self {
         let mut volumes = Self::default();
         for disk in disks {
@@ -31,7 +31,8 @@ impl<'d> Volumes<'d> {
                 volumes.by_disk.push((disk.name, format!("aws://{zone}/{id}")));
             }
         }
-        // The name as it is comes before one without its number: `sda1` may be a disk or the first partition of one.
+        // The exact name takes precedence over the one without its number: `sda1` may be a disk or the first partition of
+        // one.
         for shorten in [false, true] {
             for attachment in attachments {
                 volumes.attach(disks, attachment, shorten);
@@ -42,7 +43,7 @@ impl<'d> Volumes<'d> {
         volumes
     }
 
-    /// `aws://ZONE/vol-…` of the volume that a device such as `/dev/nvme0n1p1` lies on.
+    /// Returns `aws://ZONE/vol-…` for the volume that a device such as `/dev/nvme0n1p1` is on.
     pub fn of(&self, device: &str) -> Option<&str> {
         let name = device.strip_prefix("/dev/")?;
         self.get(name).or_else(|| {
@@ -51,12 +52,12 @@ impl<'d> Volumes<'d> {
         })
     }
 
-    /// Whether there is a disk that could be a volume, and nothing says which.
+    /// Returns true if a disk may be a volume but its volume is unknown.
     pub fn has_unexplained(&self) -> bool {
         self.unexplained
     }
 
-    /// Whether no disk has a volume.
+    /// Returns true if no disk has a volume.
     pub fn is_empty(&self) -> bool {
         self.by_disk.is_empty()
     }
@@ -83,7 +84,8 @@ impl<'d> Volumes<'d> {
     }
 }
 
-/// `vol0123…` is the serial number of the volume `vol-0123…`; others, as those of an instance's own disks, are no volumes.
+/// Returns the volume id of a serial number: `vol-0123…` for `vol0123…`. Other serial numbers, such as those of instance
+/// store disks, are not volumes.
 fn volume_of_serial(serial: &str) -> Option<String> {
     let digits = serial.trim().strip_prefix("vol")?;
     let digits = digits.strip_prefix('-').unwrap_or(digits);
@@ -91,7 +93,8 @@ fn volume_of_serial(serial: &str) -> Option<String> {
     is_id.then(|| format!("vol-{digits}"))
 }
 
-/// Whether `name` is a partition of `disk`: the kernel appends a number, after a `p` where the disk's name ends in one.
+/// Returns true if `name` is a partition of `disk`: the kernel appends a number, after a `p` if the disk's name ends in a
+/// digit.
 fn is_partition(name: &str, disk: &str) -> bool {
     let Some(rest) = name.strip_prefix(disk) else { return false };
     let number =
@@ -99,7 +102,7 @@ fn is_partition(name: &str, disk: &str) -> bool {
     number.is_some_and(|number| !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit()))
 }
 
-/// Kinds of disks that EC2 gives the names that volumes were attached under.
+/// Returns true for disks that are named like their attachment on EC2.
 fn is_named_by_attachment(name: &str) -> bool {
     ["xvd", "sd", "hd"].iter().any(|prefix| name.starts_with(prefix))
 }
@@ -173,7 +176,7 @@ mod tests {
         assert!(volumes.has_unexplained(), "xvdg");
     }
 
-    /// The order of the attachments must not matter: with a plain prefix it did.
+    /// The order of the attachments must not matter, as it would with a plain prefix match.
     #[test]
     fn a_longer_name_is_another_disk() {
         let disks = [disk("xvdb"), disk("xvdba")];
@@ -196,7 +199,7 @@ mod tests {
         assert_eq!(volumes.of("/dev/xvda3"), Some("aws://us-west-2a/vol-0"));
     }
 
-    /// On Nitro the names of attachments are no disks there; the serial number decides.
+    /// On Nitro the names of attachments are not disk names; the serial number decides.
     #[test]
     fn names_of_attachments_do_not_touch_nvme_disks() {
         let disks = [Disk { name: "nvme0n1", serial: Some("vol0abc1234567890def") }, disk("nvme1n1")];

@@ -1,8 +1,8 @@
 //! A client of the EC2 API for the two operations that the agent calls: DescribeTags and DescribeVolumes.
 //!
-//! The SDK's runtime, which its generated clients use too, does credentials, signing, timeouts, retries and the correction of
-//! the clock. This module adds what the generated code would: endpoints, requests and responses. The generated client has
-//! 700 more operations and compiles for minutes (docs/decisions/027).
+//! Credentials, signing, timeouts, retries and clock skew correction come from the SDK's runtime, which its generated clients
+//! use too. This module adds the parts that are otherwise generated: endpoints, requests and responses. The generated client
+//! has 700 more operations and takes minutes to compile (docs/decisions/027).
 
 mod endpoint;
 mod page;
@@ -21,13 +21,13 @@ use page::Page;
 pub(crate) use page::Row;
 pub(crate) use rows::{Tag, Volume};
 
-/// Upper bound of the pages of one list; an instance has some 60 tags and at most some hundred volumes.
+/// Maximum number of pages of one list; an instance has about 60 tags and at most a few hundred volumes.
 const MAX_PAGES: usize = 20;
 
-/// A configuration that no client can be made of.
+/// An AWS configuration without the parts that a client needs.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ClientError {
-    /// A part of the configuration is not set.
+    /// A required part of the configuration is missing.
     #[error("the AWS configuration has no {0}")]
     Missing(&'static str),
     /// Two settings contradict each other.
@@ -46,15 +46,15 @@ impl Client {
     /// Creates a client from the configuration that all AWS clients share.
     ///
     /// # Errors
-    /// The configuration lacks a part, or its settings contradict each other.
+    /// If the configuration lacks a part, or its settings contradict each other.
     pub fn new(config: &SdkConfig) -> Result<Self, ClientError> {
         Ok(Self { endpoint: endpoint::url(config)?, runtime: runtime::plugin(config)? })
     }
 
-    /// Lists all rows that match the filters, pairs of name and value; `status` counts the requests.
+    /// Lists all rows that match the filters, which are pairs of name and value; counts the requests in `status`.
     ///
     /// # Errors
-    /// A request fails, or there are more than [`MAX_PAGES`] pages.
+    /// If a request fails, or there are more than [`MAX_PAGES`] pages.
     pub(crate) async fn list<T: Row>(
         &self,
         filters: &[(&str, &str)],

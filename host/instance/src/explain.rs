@@ -1,4 +1,4 @@
-//! What an error of the EC2 API means to somebody who operates the agent.
+//! Translation of EC2 API errors into messages for operators.
 
 use std::error::Error as StdError;
 
@@ -8,73 +8,73 @@ use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::ErrorMetadata;
 use insightd_aws::words::{causes, shortened};
 
-/// What EC2 appends for those who may decode it.
+/// Start of the encoded part of EC2's message, which is left out.
 const ENCODED: &str = " Encoded authorization failure message";
 
-/// Why the EC2 API told nothing.
+/// An error of an EC2 API call.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum AskError {
-    /// The right is missing.
+    /// The permission is missing.
     #[error(
         "may not do this: grant `{action}` to the agent's role (it goes on without, and asks again within the hour); EC2 says: {says}"
     )]
     Denied {
-        /// Such as `ec2:DescribeTags`.
+        /// IAM action, such as `ec2:DescribeTags`.
         action: &'static str,
-        /// In EC2's words.
+        /// EC2's error message.
         says: String,
     },
-    /// Nobody signs.
+    /// There are no credentials to sign with.
     #[error(
         "{action}: there are no credentials: give the agent a role, by EKS Pod Identity, IRSA or the instance's profile; {says}"
     )]
     NoCredentials {
-        /// Such as `ec2:DescribeTags`.
+        /// IAM action, such as `ec2:DescribeTags`.
         action: &'static str,
-        /// In the SDK's words.
+        /// The SDK's error text.
         says: String,
     },
-    /// The signature is not accepted.
+    /// EC2 rejects the credentials or the signature.
     #[error("{action}: EC2 does not accept the agent's credentials ({code}): {says}")]
     Credentials {
-        /// Such as `ec2:DescribeTags`.
+        /// IAM action, such as `ec2:DescribeTags`.
         action: &'static str,
-        /// Such as `AuthFailure`.
+        /// Error code, such as `AuthFailure`.
         code: String,
-        /// In EC2's words.
+        /// EC2's error message.
         says: String,
     },
-    /// The account asks too much.
+    /// EC2 throttles the account.
     #[error("{action}: EC2 answers fewer requests than this account sends ({code}); it is asked again later")]
     Throttled {
-        /// Such as `ec2:DescribeTags`.
+        /// IAM action, such as `ec2:DescribeTags`.
         action: &'static str,
-        /// Such as `RequestLimitExceeded`.
+        /// Error code, such as `RequestLimitExceeded`.
         code: String,
     },
-    /// There is no way to it.
+    /// The API cannot be reached.
     #[error(
         "{action}: no answer from the EC2 API ({says}); without a way to the internet the VPC needs the interface endpoint \
          com.amazonaws.REGION.ec2, or set `instance.endpoint_url`"
     )]
     Unreachable {
-        /// Such as `ec2:DescribeTags`.
+        /// IAM action, such as `ec2:DescribeTags`.
         action: &'static str,
-        /// What happened to the connection.
+        /// Error text of the connection.
         says: String,
     },
-    /// Anything else.
+    /// Any other error.
     #[error("{action}: {says}")]
     Other {
-        /// Such as `ec2:DescribeTags`.
+        /// IAM action, such as `ec2:DescribeTags`.
         action: &'static str,
-        /// What is known of it.
+        /// Error text.
         says: String,
     },
 }
 
 impl AskError {
-    /// Whether asking again soon is of no use.
+    /// Returns true if the permission is missing, so that an early retry is useless.
     pub fn is_denied(&self) -> bool {
         matches!(self, Self::Denied { .. })
     }
@@ -97,7 +97,7 @@ pub(super) fn explain(error: &SdkError<ErrorMetadata, HttpResponse>, action: &'s
     }
 }
 
-/// The first cause of that type; that of an I/O error is within it, and not its source.
+/// Returns the first cause of type `E`. Also searches the inner error of an I/O error, which its `source` skips.
 pub(crate) fn cause<'e, E: StdError + 'static>(error: &'e (dyn StdError + 'static)) -> Option<&'e E> {
     let mut next = Some(error);
     while let Some(error) = next {

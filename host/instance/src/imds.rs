@@ -1,4 +1,4 @@
-//! Instance metadata: the identity document, by version 2 of the protocol alone.
+//! Instance metadata (IMDS): the identity document, read by IMDSv2 only.
 
 use std::error::Error as StdError;
 use std::io::ErrorKind;
@@ -22,80 +22,80 @@ use crate::bounded::Bounded;
 use crate::explain::cause;
 use insightd_aws::words::causes;
 
-/// Where the document is.
+/// Path of the identity document.
 const DOCUMENT: &str = "/latest/dynamic/instance-identity/document";
 
-/// It is one hop away, or not there.
+/// Timeout of connecting and of reading; short, because IMDS is one hop away or absent.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// For token and document together: an answer may come bytewise.
+/// Timeout of token and document together, because a response may arrive byte by byte.
 const WHOLE: Duration = Duration::from_secs(8);
 
-/// Most bytes of one answer; the document has some 500.
+/// Maximum bytes of one response; the document has about 500.
 const ANSWER_BYTES: usize = 64 * 1024;
 
-/// Where it is unless the environment says otherwise: with IPv4, and with `AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE` IPv6.
+/// Default addresses: IPv4, and IPv6 if `AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE` is set to it.
 const ADDRESSES: [&str; 2] = ["http://169.254.169.254", "http://[fd00:ec2::254]"];
 
-/// Longest value that is taken over; those of AWS have some 20 characters.
+/// Maximum length of an accepted value; those of AWS have about 20 characters.
 const MAX_CHARACTERS: usize = 128;
 
-/// What the instance is.
+/// Identity of the instance.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Identity {
-    /// Such as `i-0123456789abcdef0`.
+    /// Instance id, such as `i-0123456789abcdef0`.
     pub instance_id: String,
-    /// Such as `m5.large`.
+    /// Instance type, such as `m5.large`.
     pub instance_type: Option<String>,
-    /// Such as `us-west-2`.
+    /// Region, such as `us-west-2`.
     pub region: String,
     /// Availability zone, such as `us-west-2a`.
     pub zone: Option<String>,
-    /// The account that it belongs to.
+    /// Id of the account that owns the instance.
     pub account: Option<String>,
 }
 
-/// Why instance metadata said nothing.
+/// An error of instance metadata.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ImdsError {
-    /// There is no connection.
+    /// No connection is possible.
     #[error(
         "instance metadata cannot be reached ({0}): either this is no EC2 instance (then set `instance.enabled: false`), or \
          something keeps the agent from it: a network policy, a rule of iptables"
     )]
     Unreachable(String),
-    /// There is a connection, and the answer does not come through.
+    /// The connection is accepted, but no token arrives.
     #[error(
         "instance metadata takes the connection but its token does not arrive: with a hop limit of 1 it does not reach a pod \
          that has a network of its own; run the pod with `hostNetwork: true`, or `aws ec2 modify-instance-metadata-options \
          --instance-id ID --http-put-response-hop-limit 2`"
     )]
     NoToken,
-    /// It is switched off.
+    /// Instance metadata is disabled.
     #[error(
         "instance metadata is disabled (403): `aws ec2 modify-instance-metadata-options --instance-id ID --http-endpoint \
          enabled`, or name the machine in `node.instance`"
     )]
     Disabled,
-    /// What answers is something else.
+    /// The server at the address is not instance metadata.
     #[error(
         "what answers at the address of instance metadata does not know {DOCUMENT} (404): this is no EC2 instance (then set \
          `instance.enabled: false`), or a proxy for pods stands there that does not hand it on"
     )]
     NotFound,
-    /// It answers, but not with the document.
+    /// An unexpected status.
     #[error("instance metadata answers with status {0}")]
     Status(u16),
-    /// The document says too little.
+    /// The document is invalid or incomplete.
     #[error("the instance's identity document cannot be used: {0}")]
     Document(String),
-    /// Anything else.
+    /// Any other error.
     #[error("instance metadata: {0}")]
     Other(String),
 }
 
 impl ImdsError {
-    /// What happened, without what to do about it on an instance.
+    /// Returns the error text without the advice for EC2 instances.
     pub fn reason(&self) -> String {
         match self {
             Self::Unreachable(reason) | Self::Document(reason) | Self::Other(reason) => reason.clone(),
@@ -107,7 +107,7 @@ impl ImdsError {
     }
 }
 
-/// Asks instance metadata.
+/// A client of instance metadata.
 #[derive(Clone, Debug)]
 pub struct Imds {
     client: Client,
@@ -115,11 +115,12 @@ pub struct Imds {
 }
 
 impl Imds {
-    /// Asks at `endpoint`, else where the environment says (`AWS_EC2_METADATA_SERVICE_ENDPOINT`, `…_ENDPOINT_MODE`), else at
-    /// `169.254.169.254`. Never through a proxy: the address means another machine there.
+    /// Creates a client for `endpoint`, else for the address in the environment (`AWS_EC2_METADATA_SERVICE_ENDPOINT`,
+    /// `…_ENDPOINT_MODE`), else for `169.254.169.254`. It never uses a proxy, from which the address would lead to another
+    /// machine.
     ///
     /// # Errors
-    /// The endpoint is no address.
+    /// If the endpoint is not a valid address.
     pub fn new(endpoint: Option<&str>) -> Result<Self, ImdsError> {
         let settings =
             HttpConnectorSettings::builder().connect_timeout(PATIENCE).read_timeout(PATIENCE).build();
@@ -133,7 +134,7 @@ impl Imds {
         let http = http_client_fn(move |_, _| connector.clone());
         let config =
             ProviderConfig::without_region().with_http_client(http).with_sleep_impl(TokioSleep::new());
-        // When to try again is decided by whoever asks.
+        // The caller decides about retries.
         let mut builder = Client::builder().configure(&config).max_attempts(1);
         if let Some(endpoint) = endpoint {
             builder = builder.endpoint(endpoint).map_err(|error| ImdsError::Other(error.to_string()))?;
@@ -142,10 +143,10 @@ impl Imds {
         Ok(Self { client: builder.build(), address })
     }
 
-    /// What the instance is, and how many bytes said so.
+    /// Returns the identity of the instance, and the bytes of its document.
     ///
     /// # Errors
-    /// In words for an operator.
+    /// If the document cannot be read; the error tells operators what to do.
     pub async fn identity(&self) -> Result<(Identity, usize), ImdsError> {
         let asked = tokio::time::timeout(WHOLE, self.client.get(DOCUMENT)).await;
         let document = match asked {
@@ -161,12 +162,12 @@ impl Imds {
     }
 }
 
-/// Whether the SDK's own variable switches instance metadata off.
+/// Returns true if the SDK's variable `AWS_EC2_METADATA_DISABLED` disables instance metadata.
 pub fn is_switched_off() -> bool {
     std::env::var("AWS_EC2_METADATA_DISABLED").is_ok_and(|value| value.eq_ignore_ascii_case("true"))
 }
 
-/// Whether a variable of the SDK says where instance metadata is.
+/// Returns true if the SDK's variable `AWS_EC2_METADATA_SERVICE_ENDPOINT` sets the address of instance metadata.
 pub fn is_placed() -> bool {
     std::env::var_os("AWS_EC2_METADATA_SERVICE_ENDPOINT").is_some_and(|value| !value.is_empty())
 }
@@ -184,7 +185,7 @@ struct Document {
 /// Reads an identity document.
 ///
 /// # Errors
-/// It is no JSON, or names no instance.
+/// If it is not JSON, or lacks instance id or region.
 pub fn parse(text: &str) -> Result<Identity, ImdsError> {
     let document: Document =
         serde_json::from_str(text).map_err(|error| ImdsError::Document(error.to_string()))?;
@@ -200,7 +201,7 @@ pub fn parse(text: &str) -> Result<Identity, ImdsError> {
     })
 }
 
-/// The values become attributes, and parts of names of hosts.
+/// Drops a value with unexpected length or characters: values become attributes, and parts of host names.
 fn word(value: Option<String>) -> Option<String> {
     value.filter(|value| {
         (1..=MAX_CHARACTERS).contains(&value.len())
@@ -223,7 +224,7 @@ impl Imds {
         }
         let connection = cause::<ConnectorError>(error);
         let is_timeout = connection.is_some_and(ConnectorError::is_timeout);
-        // The SDK's time-outs, of connecting and of reading, are of one type: another connection tells them apart.
+        // The SDK has one type for timeouts of connecting and of reading: another connection distinguishes them.
         if is_timeout && matches!(error, Raw::FailedToLoadToken(_)) && self.takes_connections().await {
             return ImdsError::NoToken;
         }
@@ -247,7 +248,7 @@ impl Imds {
     }
 }
 
-/// The address that the SDK asks at.
+/// Returns the address that the SDK uses.
 fn address(endpoint: Option<&str>) -> Result<Uri, InvalidUri> {
     let variable = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
     let is_v6 = variable("AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE")
@@ -256,7 +257,7 @@ fn address(endpoint: Option<&str>) -> Result<Uri, InvalidUri> {
     configured.as_deref().unwrap_or(ADDRESSES[usize::from(is_v6)]).parse()
 }
 
-/// The status with which a token was refused.
+/// Returns the status of a rejected token request.
 fn token_status(error: &Raw) -> Option<u16> {
     let refused = error.source()?.downcast_ref::<SdkError<TokenError, HttpResponse>>()?;
     match refused {

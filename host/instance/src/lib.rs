@@ -1,15 +1,15 @@
-//! The EC2 instance that the agent runs on: what it is, which group and cluster it belongs to, which volumes are behind its
-//! disks.
+//! Facts about the EC2 instance that the agent runs on: its identity, its Auto Scaling group and cluster, and the volumes
+//! behind its disks.
 //!
 //! ```text
 //! instance metadata   instance id, type, region, zone     until they are known, then never again
 //! ec2:DescribeTags    Auto Scaling group, cluster name    hourly; more often while a name is missing
-//! ec2:DescribeVolumes volumes by the name they were       every few minutes, only where a disk does not say itself
-//!                     attached under                      which volume it is: Xen
+//! ec2:DescribeVolumes volumes by the device name of       every few minutes, only if a disk does not
+//!                     their attachment                    identify its volume (Xen)
 //! ```
 //!
-//! One task asks; whoever wants to know gets what is known. Nothing waits for it, and what is known stays when asking
-//! fails. Tags come from the API and not from instance metadata, which refuses keys with a `/` in them, such as
+//! One background task sends the requests; readers get the facts known so far and never wait. Known facts are kept if
+//! requests fail. Tags come from the API because instance metadata does not serve keys with a `/`, such as
 //! `kubernetes.io/cluster/NAME`.
 
 mod bounded;
@@ -37,52 +37,52 @@ pub use explain::AskError;
 pub use imds::Identity;
 pub use volumes::Attachment;
 
-/// What to find out.
+/// Settings of [`InstanceWatch`].
 #[derive(Clone, Debug)]
 pub struct InstanceSettings {
-    /// Whether this machine is known to be an EC2 instance: then no answer is a failure. Otherwise it means that the machine
-    /// is elsewhere, which is said once.
+    /// `true` if this machine is known to be an EC2 instance: then a missing answer is a failure. Otherwise it means that
+    /// the machine is not one, which is logged once.
     pub is_certain: bool,
-    /// Address of instance metadata in place of its own; `AWS_EC2_METADATA_SERVICE_ENDPOINT` comes next.
+    /// Address of instance metadata; defaults to `AWS_EC2_METADATA_SERVICE_ENDPOINT`, then to the address of EC2.
     pub imds_endpoint: Option<String>,
-    /// How the EC2 API is asked.
+    /// Access to the EC2 API.
     pub access: Access,
-    /// Whether tags are asked for.
+    /// Enables requests for tags.
     pub tags: bool,
-    /// Whether the name of the cluster is wanted of them.
+    /// Enables reading the cluster name from the tags.
     pub wants_cluster_name: bool,
-    /// Whether volumes are asked for, where that tells more than the disks themselves.
+    /// Enables requests for volumes if a disk does not identify its volume.
     pub volumes: bool,
-    /// Time between two questions for volumes.
+    /// Time between two requests for volumes.
     pub refresh: Duration,
-    /// The longest wait before the EC2 API is first asked: a fleet that restarts comes in one by one.
+    /// Maximum delay of the first EC2 API request, which spreads the requests of a restarting fleet.
     pub start_jitter: Duration,
 }
 
-/// How the EC2 API is asked. Its region is always that of the instance.
+/// Access to the EC2 API. Its region is always that of the instance.
 #[derive(Clone, Debug)]
 pub enum Access {
-    /// Made ready for each question and dropped after it: it is asked so rarely that connections, certificates and
-    /// credentials are not worth keeping.
+    /// Settings for a client that is created for each round of requests and dropped afterwards: requests are so rare that
+    /// connections, certificates and credentials are not worth keeping.
     Load(AwsSettings),
-    /// Made ready by others.
+    /// A given configuration.
     Ready(Box<SdkConfig>),
 }
 
-/// What is known of the instance at one moment.
+/// A snapshot of the known facts about the instance.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct InstanceFacts {
-    /// What it is.
+    /// Identity of the instance.
     pub identity: Option<Identity>,
     /// Name of its Auto Scaling group.
     pub autoscaling_group: Option<String>,
-    /// Name of the cluster that its tags name.
+    /// Name of the cluster in its tags.
     pub cluster_name: Option<String>,
-    /// Volumes by the name they were attached under.
+    /// Volumes with the device names of their attachments.
     pub attachments: Vec<Attachment>,
 }
 
-/// Finds out about the instance until it is dropped.
+/// A background task that collects facts about the instance until it is dropped.
 #[derive(Debug)]
 pub struct InstanceWatch {
     known: Arc<Known>,
@@ -91,7 +91,7 @@ pub struct InstanceWatch {
     task: JoinHandle<()>,
 }
 
-/// What the task writes and others read.
+/// State shared by the task and its readers.
 #[derive(Debug)]
 struct Known {
     facts: Mutex<Arc<InstanceFacts>>,
@@ -102,7 +102,7 @@ struct Known {
 }
 
 impl InstanceWatch {
-    /// Spawns the task. To be called within the runtime.
+    /// Spawns the task. Must be called within the runtime.
     pub fn start(settings: InstanceSettings) -> Self {
         let known = Arc::new(Known {
             facts: Mutex::default(),
@@ -111,35 +111,36 @@ impl InstanceWatch {
             wants_volumes: AtomicBool::new(false),
             wanted: Notify::new(),
         });
-        // Volumes alone may never have to be asked for.
+        // With volumes alone there may never be a request.
         let (is_certain, asks_ec2) = (settings.is_certain, settings.tags);
         let task = tokio::spawn(task::run(Arc::clone(&known), settings));
         Self { known, is_certain, asks_ec2, task }
     }
 
-    /// What is known now.
+    /// Returns the facts known so far.
     pub fn facts(&self) -> Arc<InstanceFacts> {
         Arc::clone(&self.known.facts())
     }
 
-    /// There is a disk that does not say itself which volume it is: from now on volumes are asked for.
+    /// Requests volumes from now on, because a disk does not identify its volume.
     pub fn want_volumes(&self) {
         if !self.known.wants_volumes.swap(true, Ordering::Relaxed) {
             self.known.wanted.notify_one();
         }
     }
 
-    /// How asking instance metadata goes.
+    /// Returns the status of instance metadata requests.
     pub fn imds(&self) -> &Arc<Status> {
         &self.known.imds
     }
 
-    /// How asking the EC2 API goes.
+    /// Returns the status of EC2 API requests.
     pub fn ec2(&self) -> &Arc<Status> {
         &self.known.ec2
     }
 
-    /// Those of them that are for operators to see: on a machine that may be no EC2 instance, silence means nothing.
+    /// Returns the statuses to show to operators: none on a machine that may not be an EC2 instance, where a missing answer
+    /// means nothing.
     pub fn statuses(&self) -> Vec<Arc<Status>> {
         let Self { known, asks_ec2, is_certain, .. } = self;
         let ec2 = asks_ec2.then(|| Arc::clone(&known.ec2));
@@ -155,7 +156,7 @@ impl Drop for InstanceWatch {
 }
 
 impl Known {
-    /// A panic elsewhere leaves a whole pointer behind.
+    /// Locks the facts. After a panic elsewhere the pointer is still valid.
     fn facts(&self) -> MutexGuard<'_, Arc<InstanceFacts>> {
         self.facts.lock().unwrap_or_else(PoisonError::into_inner)
     }

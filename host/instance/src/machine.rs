@@ -1,28 +1,28 @@
-//! Whether a machine is an EC2 instance, by what its firmware says: asks nobody.
+//! Detection of EC2 instances from firmware data, without any request.
 
-/// What a machine says of itself.
+/// Result of the detection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Machine {
-    /// It is an EC2 instance.
+    /// An EC2 instance.
     Ec2,
-    /// It is something else.
+    /// Another machine.
     Other,
-    /// It does not say.
+    /// A machine without firmware data.
     Unknown,
 }
 
-/// Nitro: `Amazon EC2`.
+/// Files with the vendor. On Nitro it is `Amazon EC2`.
 const VENDORS: [&str; 3] =
     ["/sys/class/dmi/id/sys_vendor", "/sys/class/dmi/id/bios_vendor", "/sys/class/dmi/id/chassis_asset_tag"];
 
-/// Xen with hardware virtualisation: `4.11.amazon`.
+/// File with the BIOS version. On Xen with hardware virtualization it ends in `.amazon`, such as `4.11.amazon`.
 const BIOS_VERSION: &str = "/sys/class/dmi/id/bios_version";
 
-/// Xen: begins with `ec2`.
+/// File with the hypervisor UUID. On Xen it begins with `ec2`.
 const HYPERVISOR: &str = "/sys/hypervisor/uuid";
 
 impl Machine {
-    /// What the files of a host say; `read` gives the text of one of them, by its absolute path.
+    /// Detects the machine from files of the host; `read` returns the text of a file by its absolute path.
     pub fn of(mut read: impl FnMut(&str) -> Option<String>) -> Self {
         let mut says_anything = false;
         for path in VENDORS {

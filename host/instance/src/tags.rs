@@ -1,25 +1,25 @@
-//! Tags of the instance: the Auto Scaling group and the cluster that it belongs to.
+//! Tags of the instance: its Auto Scaling group and its cluster.
 
 use insightd_peer::Status;
 
 use super::ec2::{Client, Tag};
 use super::explain::AskError;
 
-/// What the request needs.
+/// IAM permission of the request.
 pub const ACTION: &str = "ec2:DescribeTags";
 
 const GROUP: &str = "aws:autoscaling:groupName";
 
-/// The rest of the key is the name of a cluster.
+/// Prefix of a key; the rest of the key is the name of a cluster.
 const CLUSTER: &str = "kubernetes.io/cluster/";
 
-/// Set by EKS; nobody else can set a key that begins with `aws:`.
+/// Tag set by EKS; the prefix `aws:` is reserved, so no one else can set it.
 const EKS: &str = "aws:eks:cluster-name";
 
-/// Set by node groups of EKS and by Karpenter; but anybody could.
+/// Tags set by EKS node groups and by Karpenter, but not protected from others.
 const ALSO_EKS: [&str; 2] = ["eks:cluster-name", "eks:eks-cluster-name"];
 
-/// What the tags say.
+/// Values found in the tags.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Tags {
     /// Name of the Auto Scaling group.
@@ -28,22 +28,22 @@ pub struct Tags {
     pub cluster: ClusterName,
 }
 
-/// Which cluster the tags name.
+/// Cluster named by the tags.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum ClusterName {
-    /// None.
+    /// No cluster.
     #[default]
     None,
-    /// This one.
+    /// One cluster.
     One(String),
-    /// Several, in order of name; any choice would be a guess.
+    /// Several clusters, sorted by name; any choice would be a guess.
     Several(Vec<String>),
 }
 
-/// What `tags`, pairs of key and value, say.
+/// Reads group and cluster from `tags`, which are pairs of key and value.
 ///
-/// The cluster is the one that EKS names by its own tag, else the one with the value `owned`, else the one of other tags of
-/// EKS, else the only one that is named at all.
+/// The cluster is chosen in this order: the value of the tag reserved for EKS, the only cluster with the value `owned`, the
+/// value of another EKS tag, the only cluster named.
 pub fn read<'t>(tags: impl IntoIterator<Item = (&'t str, &'t str)>) -> Tags {
     let mut group = None;
     let (mut eks, mut also_eks) = (None, None);
@@ -90,10 +90,10 @@ fn choose(
     }
 }
 
-/// Asks for the tags of an instance. Only a whole answer counts: half of it could name another cluster.
+/// Requests the tags of an instance. An incomplete response is an error: half of it could name another cluster.
 ///
 /// # Errors
-/// In words for an operator.
+/// If a request fails; the error tells operators what to do.
 pub async fn ask(client: &Client, instance_id: &str, status: &Status) -> Result<Tags, AskError> {
     let filters = [("resource-type", "instance"), ("resource-id", instance_id)];
     let tags = client.list::<Tag>(&filters, status).await?;

@@ -1,4 +1,4 @@
-//! The task that asks: when, and what follows from each answer.
+//! The background task: schedule of the requests, and handling of their results.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -15,22 +15,22 @@ use super::tags::ClusterName;
 use super::{Access, InstanceSettings, Known, tags, volumes};
 use insightd_aws::sdk::{self, AwsSettings};
 
-/// Between the first two questions, and the most between any two.
+/// First and maximum backoff between two attempts.
 const FIRST: Duration = Duration::from_secs(2);
 const MOST: Duration = Duration::from_secs(600);
 
-/// Where nothing says that this is an EC2 instance, so many times without an answer are enough to believe that it is none.
+/// Number of failed attempts after which a machine without other evidence is assumed not to be an EC2 instance.
 const QUICK_TRIES: u32 = 5;
 
-/// Tags hardly ever change; a right that is missing is not granted every minute. Also the time after which a machine that
-/// does not seem to be an EC2 instance is asked again.
+/// Interval of rarely repeated requests: tags hardly ever change, and a missing permission is not granted every minute. It
+/// is also the retry interval on a machine that does not seem to be an EC2 instance.
 const SELDOM: Duration = Duration::from_secs(3600);
 
-/// As the agent says it where no tags are asked for.
+/// Warning for an unknown cluster name; equal to the agent's own, which it logs if tags are disabled.
 const UNNAMED: &str =
     "the name of the cluster is unknown: set `node.cluster_name` or K8S_CLUSTER_NAME; events go without it";
 
-/// Finds everything out, and keeps it current. Ends only where nothing is left to be asked.
+/// Collects all facts and keeps them current. Returns only if nothing is left to request.
 pub(super) async fn run(known: Arc<Known>, settings: InstanceSettings) {
     let Some(identity) = identify(&known.imds, &settings).await else { return };
     known.change(|facts| facts.identity = Some(identity.clone()));
@@ -41,7 +41,7 @@ pub(super) async fn run(known: Arc<Known>, settings: InstanceSettings) {
     Questions::new(known, settings, identity).ask_for_ever().await;
 }
 
-/// Asks until there is an answer; none where the address of instance metadata is none.
+/// Requests the identity until it arrives; returns `None` if the address of instance metadata is invalid.
 async fn identify(status: &Status, settings: &InstanceSettings) -> Option<Identity> {
     let imds = match Imds::new(settings.imds_endpoint.as_deref()) {
         Ok(imds) => imds,
@@ -82,22 +82,22 @@ async fn identify(status: &Status, settings: &InstanceSettings) -> Option<Identi
     }
 }
 
-/// What is asked of the EC2 API.
+/// State of the EC2 API requests.
 struct Questions {
     known: Arc<Known>,
     settings: InstanceSettings,
     identity: Identity,
     tags: Question,
     volumes: Question,
-    /// What the log said last of the cluster's name.
+    /// Cluster name last reported in the log.
     told: Option<ClusterName>,
 }
 
-/// One of them: when it is due, and how it went.
+/// Schedule and state of one kind of request.
 struct Question {
     due: Instant,
     backoff: Backoff,
-    /// While an answer lacks something, the time to the next grows.
+    /// Interval until the next request while a response is incomplete; it grows.
     patience: Duration,
     fails: bool,
 }
@@ -107,14 +107,14 @@ impl Question {
         Self { due: Instant::now(), backoff: Backoff::new(FIRST, MOST), patience, fails: false }
     }
 
-    /// Plans the next time after an answer.
+    /// Schedules the next request after a response.
     fn answered(&mut self, period: Duration) {
         self.fails = false;
         self.backoff.reset();
         self.due = Instant::now() + around(period);
     }
 
-    /// Plans the next time after a failure.
+    /// Schedules the next request after a failure.
     fn failed(&mut self, error: &Failure) {
         self.fails = true;
         let is_denied = matches!(error, Failure::Ask(error) if error.is_denied());
@@ -160,7 +160,7 @@ impl Questions {
         }
     }
 
-    /// A client for the instance's own region.
+    /// Creates a client for the instance's own region.
     async fn client(&self) -> Result<Client, String> {
         let region = &self.identity.region;
         let config: SdkConfig = match &self.settings.access {
@@ -195,7 +195,7 @@ impl Questions {
         let has_cluster = cluster.is_some();
         self.known.change(|facts| {
             facts.autoscaling_group = found.autoscaling_group;
-            // A node does not leave its cluster: a name that was known stays.
+            // A node does not leave its cluster: a known name is kept.
             facts.cluster_name = cluster.or(facts.cluster_name.take());
         });
         let period = if has_cluster || !self.settings.wants_cluster_name {
@@ -228,14 +228,14 @@ impl Questions {
         }
     }
 
-    /// The API is well when neither question fails.
+    /// Records a success of the API if neither kind of request fails.
     fn succeeded(&self) {
         if !self.tags.fails && !self.volumes.fails {
             self.known.ec2.succeeded();
         }
     }
 
-    /// Says once what the tags mean for the cluster's name.
+    /// Logs once which cluster the tags name.
     fn tell(&mut self, found: ClusterName) {
         if !self.settings.wants_cluster_name || self.told.as_ref() == Some(&found) {
             return;
@@ -253,7 +253,7 @@ impl Questions {
     }
 }
 
-/// Any time from four fifths to six fifths of `period`: agents that started together drift apart.
+/// Returns a random time of 80 to 120 % of `period`, so that agents started together drift apart.
 fn around(period: Duration) -> Duration {
     period * 4 / 5 + up_to(period * 2 / 5, &mut fastrand::Rng::new())
 }

@@ -1,33 +1,33 @@
-//! Volumes of the instance, by the name that they were attached under.
+//! Volumes of the instance, by the device name of their attachment.
 
 use insightd_peer::Status;
 
 use super::ec2::{Client, Volume};
 use super::explain::AskError;
 
-/// What the request needs.
+/// IAM permission of the request.
 pub const ACTION: &str = "ec2:DescribeVolumes";
 
-/// A volume that is attached.
+/// An attached volume.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Attachment {
-    /// The name that was asked for when it was attached, such as `/dev/sdf`: the kernel may call it otherwise.
+    /// Device name given when the volume was attached, such as `/dev/sdf`; the kernel may use another name.
     pub device: String,
     /// Availability zone of the volume.
     pub zone: String,
-    /// Such as `vol-0123456789abcdef0`.
+    /// Volume id, such as `vol-0123456789abcdef0`.
     pub volume_id: String,
 }
 
-/// Asks for the volumes of an instance.
+/// Requests the volumes of an instance.
 ///
 /// # Errors
-/// In words for an operator.
+/// If a request fails; the error tells operators what to do.
 pub async fn ask(client: &Client, instance_id: &str, status: &Status) -> Result<Vec<Attachment>, AskError> {
     let volumes = client.list::<Volume>(&[("attachment.instance-id", instance_id)], status).await?;
     let mut attachments = Vec::new();
     for Volume { id, zone, attachments: all } in volumes {
-        // A volume can be attached to several instances, under other names there.
+        // A volume can be attached to several instances, with different device names.
         let own = all.into_iter().filter(|attachment| {
             attachment.instance_id.as_deref() == Some(instance_id)
                 && attachment.state.as_deref() != Some("detached")

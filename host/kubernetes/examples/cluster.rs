@@ -1,4 +1,4 @@
-//! Watches a cluster, and prints what it holds and what that costs: entities of a batch, memory, CPU time, bytes.
+//! Watches a cluster and prints its size and cost: entities of a batch, memory, CPU time, bytes received.
 //!
 //! ```text
 //! cargo run --profile quick -p insightd-kubernetes --example cluster -- KUBECONFIG [SECONDS [PAGE_SIZE]]
@@ -55,7 +55,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     })
 }
 
-/// One line of what a batch would hold, and one for each source that has something to say.
+/// Prints one line about the batch, and one for each source with an error.
 fn show(watch: &ClusterWatch) {
     let started = Instant::now();
     let mut builder = Builder::new("cluster", "example", 0, 60_000);
@@ -82,7 +82,7 @@ fn show(watch: &ClusterWatch) {
     }
 }
 
-/// Resident memory, its peak, and CPU time so far.
+/// Returns the process's resident memory, its peak, and the CPU time used so far.
 fn process() -> String {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let field = |name: &str| {

@@ -1,12 +1,12 @@
-//! Stands for election and says what happens, one line each: `leading`, `stopped`, `observed IDENTITY`, `ended`; and `woke leading`
-//! or `woke following` after the process had been stopped, by what it then believes first.
+//! Takes part in a leader election and prints one line per event: `leading`, `stopped`, `observed IDENTITY`, `ended`; after
+//! the process was stopped and continued, `woke leading` or `woke following`, depending on its first belief.
 //!
 //! ```text
 //! elect --kubeconfig FILE --identity NAME [--kind configmap|lease] [--namespace NS] [--name NAME]
 //!       [--lease SECONDS] [--renew SECONDS] [--retry SECONDS] [--no-release]
 //! ```
 //!
-//! On SIGTERM it gives the lock back, unless told not to, and ends.
+//! On SIGTERM it releases the lock, unless `--no-release` is given, and ends.
 
 use std::error::Error;
 use std::path::PathBuf;
@@ -17,7 +17,7 @@ use insightd_kubernetes::events::{Recorder, RecorderSettings};
 use insightd_kubernetes::leader::{Election, LeaderSettings, LockKind};
 use tokio::signal::unix::{SignalKind, signal};
 
-/// How often is looked.
+/// Poll interval.
 const LOOK: Duration = Duration::from_millis(50);
 
 struct Options {

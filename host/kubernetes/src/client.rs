@@ -1,10 +1,10 @@
-//! Connections to the API server and the kubelet: addresses, certificates, tokens, and what their errors mean.
+//! Connections to the API server and the kubelet: addresses, certificates, tokens, and explanations of their errors.
 //!
-//! Both speak through one HTTP/1 client type. Per client there is one connection for requests and one for each watch; what
-//! is idle for 90 s is closed. Nothing retries by itself but a request that was answered with 401 after the token on disk
-//! had changed: every caller has a back-off of its own, so a server in trouble is not asked twice for one reason.
+//! Both use one HTTP/1 client type. Each client has one connection for requests and one for each watch; a connection that
+//! is idle for 90 s is closed. The only request that is retried here is one answered with 401 after the token on disk
+//! changed: every caller has its own backoff, so a failing server is not asked twice for the same reason.
 //!
-//! No message names a token or quotes a header.
+//! No error text contains a token or a header.
 
 mod api;
 mod explain;
@@ -25,49 +25,49 @@ pub(crate) use transport::{connect, connect_through};
 
 use std::path::PathBuf;
 
-/// Why there can be no client. All of it is known at start, from configuration and files.
+/// An error that prevents the creation of a client. All of them are detected at start, from configuration and files.
 #[derive(Debug, thiserror::Error)]
 pub enum ClientError {
-    /// Neither configured nor in a pod.
+    /// No kubeconfig is configured, and the process does not run in a pod.
     #[error(
         "no API server: KUBERNETES_SERVICE_HOST and KUBERNETES_SERVICE_PORT are not set, so this is no pod; \
          set `api.kubeconfig`, or `api.enabled: false`"
     )]
     NotInCluster,
-    /// A file of the service account, the token, or a CA file.
+    /// A file of the service account, the token file, or a CA file cannot be used.
     #[error("{}: {error}; {hint}", path.display())]
     File {
-        /// The file.
+        /// Path of the file.
         path: PathBuf,
-        /// What is wrong with it.
+        /// Error text.
         error: String,
-        /// What it is for and what to do.
+        /// Purpose of the file and the remedy.
         hint: &'static str,
     },
     /// The kubeconfig cannot be used.
     #[error("kubeconfig {}: {error}", path.display())]
     Kubeconfig {
-        /// The file.
+        /// Path of the file.
         path: PathBuf,
-        /// What is wrong with it.
+        /// Error text.
         error: String,
     },
-    /// An address is none.
+    /// A configured address is invalid.
     #[error("{url:?} is not the address of {of}: {error}")]
     Url {
-        /// What stands there.
+        /// The configured value.
         url: String,
-        /// Whose address it should be.
+        /// The server whose address it should be.
         of: &'static str,
-        /// What is wrong with it.
+        /// Error text.
         error: String,
     },
     /// A certificate, key, credential or header cannot be used.
     #[error("connections to {of}: {error}")]
     Setup {
-        /// The peer.
+        /// The server.
         of: String,
-        /// What is wrong.
+        /// Error text.
         error: String,
     },
 }

@@ -1,20 +1,20 @@
-//! What the whole cluster holds, reduced to raw counts: a compact store fed by lists and watches.
+//! Raw counts of the objects of a whole cluster: a compact store fed by lists and watches.
 //!
-//! Only the elected leader has one. A [`ClusterWatch`] keeps nine watches; what they send is read object by object, and of
-//! each a few numbers stay: of a pod 12 bytes in a hash table, of an endpoint eight.
+//! Only the elected leader has one. A [`ClusterWatch`] keeps nine watches; their objects are read one by one, and only a
+//! few numbers of each are kept: 12 bytes of a pod in a hash table, 8 bytes of an endpoint.
 //!
-//! # What is asked of the API server
+//! # Requests to the API server
 //!
 //! | objects | how | why |
 //! |---|---|---|
 //! | pods, `status.phase=Running` | metadata only | nearly all pods, and nearly all changes of pods |
-//! | pods, `status.phase!=Running` | whole | their phase counts, and of pending ones labels, owners, conditions |
+//! | pods, `status.phase!=Running` | whole | their phase is counted; of pending ones also labels, owners, conditions |
 //! | namespaces | metadata only | names |
-//! | nodes, EndpointSlices, Deployments, DaemonSets, StatefulSets | whole | figures are in `spec` and `status` |
-//! | ReplicaSets without the label `pod-template-hash` | whole | every Deployment keeps up to eleven, none of which counts |
+//! | nodes, EndpointSlices, Deployments, DaemonSets, StatefulSets | whole | the figures are in `spec` and `status` |
+//! | ReplicaSets without the label `pod-template-hash` | whole | every Deployment keeps up to eleven, which are not counted |
 //!
-//! Each is listed out of the API server's watch cache (`resourceVersion=0`), unless pages are configured.
-//! With 20,000 pods of 6.8 KB (JSON, half of it `managedFields`) on Kubernetes 1.34, CPU of the API server and what it sent:
+//! Each is listed from the API server's watch cache (`resourceVersion=0`). CPU time of the API server and bytes sent, for
+//! 20,000 pods of 6.8 KB (JSON, half of it `managedFields`) on Kubernetes 1.34:
 //!
 //! | list of pods | CPU | bytes |
 //! |---|---|---|
@@ -25,24 +25,27 @@
 //! | **running ones, metadata, JSON, from the watch cache** | **0.6 s** | 94 MB |
 //! | metadata, JSON, as a streaming list (`sendInitialEvents`) | 2.0 s | 97 MB |
 //!
-//! With 145,000 running pods and etcd 3.4, all at once: 2.4 s, 298 MB, no etcd; in pages of 500: 22 s, and 15 s of etcd.
+//! With 145,000 running pods and etcd 3.4, all at once: 2.4 s, 298 MB, no load on etcd; in pages of 500: 22 s, and 15 s of
+//! etcd.
 //!
-//! So: metadata, because `managedFields` and labels pass through as they are, where a whole object is encoded field by field;
-//! a field selector in place of the phase that metadata lacks; gzip where the server offers it, for lists from 128 KiB on, as
-//! client-go does unasked: a list of metadata comes to a tenth of its bytes or less; no streaming list, which wraps every object into an event and saves memory only on servers before 1.33,
-//! while it needs etcd 3.5 or newer; no pages, which servers read from etcd, one quorum read each, unless they have snapshots
-//! of their cache (1.34 with a new etcd). Pages come after a list that broke off: the server gives an answer one minute,
-//! which all at once may outlast where server or agent are starved ([`ClusterSettings::page_size`]).
+//! Metadata is requested because `managedFields` and labels are passed through as they are, whereas a whole object is
+//! encoded field by field. A field selector replaces the phase, which metadata does not contain. gzip is accepted, which
+//! servers offer for lists of at least 128 KiB and client-go accepts by default: it reduces a list of metadata to a tenth
+//! of its bytes or less. Streaming lists are not used: they wrap every object into an event, save memory only on servers
+//! before 1.33, and need etcd 3.5 or newer. Pages are not used either: servers read them from etcd, with one quorum read
+//! each, unless they have snapshots of their cache (1.34 with a new etcd). Only a list that broke off is repeated in pages:
+//! the server ends a response after one minute, which is too short for the whole list if the server or the agent is starved
+//! of CPU ([`ClusterSettings::page_size`]).
 //!
-//! A watch that ends is resumed from its last version, for which bookmarks keep it recent; only a version that the server
-//! forgot (410) costs a new list. The next leader starts with nothing but the lists: what followers would have to watch
-//! all the time to be faster costs more in an hour than it saves in a change of leaders.
+//! A watch that ends is resumed from its last version, which bookmarks keep recent; only a version that the server no
+//! longer has (410) requires a new list. A new leader starts with lists only: watching permanently in all followers would
+//! cost more in an hour than it saves in a change of leaders.
 //!
-//! # What is left out
+//! # Limits
 //!
-//! - A ReplicaSet that outlived its Deployment (deleted with `--cascade=orphan`) still has the label and is not seen.
-//! - Details of pending pods are kept up to [`ClusterSettings::max_pending_pods`], of those that no node was chosen for:
-//!   others are their node's to report. They are counted in any case.
+//! - A ReplicaSet that outlived its Deployment (deleted with `--cascade=orphan`) still has the label and is not counted.
+//! - Details of pending pods are kept for at most [`ClusterSettings::max_pending_pods`], and only of pods without a node:
+//!   the others are reported by their node. Pending pods are counted in any case.
 
 mod endpoints;
 mod namespaces;
@@ -71,24 +74,25 @@ use store::Store;
 use table::{Feed, Kind, Table};
 use workloads::{Of, Workloads};
 
-/// A watch that said nothing for so long does not stand any more, though nobody told: a silent one is opened anew before, which
-/// confirms what is known.
+/// A watch that is silent for longer than this counts as broken, even without an error: a silent watch is reopened earlier,
+/// which confirms the known objects.
 const SILENCE: Duration = WATCH_IDLE.saturating_add(Duration::from_secs(60));
 
-/// How the cluster is watched.
+/// Settings of the cluster watches.
 #[derive(Clone, Debug)]
 pub struct ClusterSettings {
-    /// Objects in one page of a list, where one out of the watch cache broke off; 0 to ask for all at once again.
+    /// Number of objects per page if a list from the watch cache broke off; 0 repeats the whole list instead.
     pub page_size: u32,
-    /// Whether pods that wait for a node are shown one by one.
+    /// Reports pods that wait for a node as individual entities.
     pub pending_pods: bool,
-    /// How many of them at most.
+    /// Largest number of such entities.
     pub max_pending_pods: usize,
-    /// The longest wait before each list.
+    /// Longest random wait before the first list of a kind, and before a list after its version expired.
     pub start_jitter: Duration,
 }
 
-/// Watches the cluster until it is dropped. Must be started, and dropped, within a tokio runtime's context.
+/// The watches of a cluster, which end when this is dropped. Must be started and dropped within the context of a tokio
+/// runtime.
 #[derive(Debug)]
 pub struct ClusterWatch {
     store: Store,
@@ -103,7 +107,7 @@ struct Source {
     table: Arc<dyn Listed>,
 }
 
-/// Whether a kind was listed.
+/// A table that may not have been listed yet.
 trait Listed: Send + Sync + std::fmt::Debug {
     fn is_listed(&self) -> bool;
 }
@@ -115,7 +119,7 @@ impl<K: Send + std::fmt::Debug> Listed for Table<K> {
 }
 
 impl ClusterWatch {
-    /// Starts listing. Returns at once.
+    /// Starts the lists and watches. Returns immediately.
     pub fn start(client: kube::Client, settings: ClusterSettings) -> Self {
         let store = Store::new();
         let most_pending = if settings.pending_pods { settings.max_pending_pods } else { 0 };
@@ -156,29 +160,32 @@ impl ClusterWatch {
         Self { store, sources: starting.sources, _tasks: starting.tasks }
     }
 
-    /// Whether every kind was listed once, or failed to be more than once: a right that is missing holds up nothing else.
+    /// Returns true once every kind has been listed, or has failed more than once: a missing permission does not block the
+    /// others.
     pub fn is_complete(&self) -> bool {
         self.sources
             .iter()
             .all(|source| source.table.is_listed() || source.status.snapshot().failures_in_a_row > 1)
     }
 
-    /// Adds what is known below `cluster`, sorted. Kinds that were never listed have no rows.
+    /// Adds the known objects below `cluster`, sorted. Kinds that were never listed have no rows.
     pub fn emit(&self, builder: &mut Builder, cluster: EntityId) {
         self.store.emit(builder, cluster);
     }
 
-    /// Pending pods of which only the number is shown, for they are more than [`ClusterSettings::max_pending_pods`].
+    /// Returns the number of pending pods beyond [`ClusterSettings::max_pending_pods`], which are counted but not reported
+    /// one by one.
     pub fn pending_left_out(&self) -> usize {
         self.store.others.read().as_ref().map_or(0, Pods::left_out)
     }
 
-    /// How it goes, kind by kind.
+    /// Returns the status of each kind.
     pub fn statuses(&self) -> Vec<Arc<Status>> {
         self.sources.iter().map(|source| Arc::clone(&source.status)).collect()
     }
 
-    /// Age of the oldest data that is shown: zero while all watches stand. Kinds that were never listed show none.
+    /// Returns the age of the oldest data that is reported: zero while all watches work. Kinds that were never listed do
+    /// not count.
     pub fn oldest_age(&self) -> Duration {
         let ages = self.sources.iter().filter(|source| source.table.is_listed()).filter_map(|source| {
             let state = source.status.snapshot();
@@ -189,7 +196,7 @@ impl ClusterWatch {
     }
 }
 
-/// What is asked for.
+/// Parameters of one list and watch.
 struct Ask {
     path: &'static str,
     resource: &'static str,

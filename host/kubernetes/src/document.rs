@@ -1,35 +1,35 @@
-//! A document of the kubelet: one object with one list in it, read element by element while it arrives.
+//! A document of the kubelet: one object that contains one list, read element by element as it arrives.
 
 use crate::error::KubeletError;
 use crate::problem::shortened;
 use crate::stream::split::{Element, Fault, SplitError, Splitter};
 
-/// Bytes of the beginning that an error shows, at most: 60 characters of up to four bytes.
+/// Largest number of bytes of the response's beginning shown in an error: 60 characters of up to four bytes.
 const BEGINS_BYTES: usize = 240;
 
-/// What is asked of the kubelet, and where its list stands.
+/// A document of the kubelet and the key of its list.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Document {
-    /// In words, for messages.
+    /// Name of the document, for error texts.
     pub(crate) wanted: &'static str,
     /// Key of the list.
     pub(crate) key: &'static str,
 }
 
-/// The reader of one document. Holds one element at most.
+/// The reader of one document. Holds at most one element.
 #[derive(Debug)]
 pub(crate) struct Reader {
     document: Document,
     source: String,
     splitter: Splitter,
-    /// The first bytes, without white space before them.
+    /// The first bytes of the document, without leading white space.
     begins: Vec<u8>,
-    /// Elements so far.
+    /// Number of elements so far.
     elements: usize,
 }
 
 impl Reader {
-    /// `source` names the peer or file in errors.
+    /// Creates a reader; `source` names the server or file in errors.
     pub(crate) fn new(document: Document, source: &str) -> Self {
         Self {
             document,
@@ -40,10 +40,10 @@ impl Reader {
         }
     }
 
-    /// Calls `each` with the index and the text of every element that is complete with these bytes.
+    /// Calls `each` with the index and the text of every element that these bytes complete.
     ///
     /// # Errors
-    /// When the document is not a JSON object with a list (or null, Go's empty list) under the key, and nothing after it.
+    /// If the document is not a JSON object with a list (or null, Go's empty list) under the key, or has data after it.
     pub(crate) fn push(
         &mut self,
         bytes: &[u8],
@@ -61,10 +61,10 @@ impl Reader {
         pushed.map_err(|error| self.syntax(error))
     }
 
-    /// After the last bytes.
+    /// Ends the document after the last bytes.
     ///
     /// # Errors
-    /// As for [`Reader::push`], or the document is cut off.
+    /// As for [`Reader::push`], or if the document is cut off.
     pub(crate) fn finish(&self) -> Result<(), KubeletError> {
         let Document { wanted, key } = self.document;
         let source_name = self.source.clone();

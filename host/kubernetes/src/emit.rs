@@ -1,4 +1,4 @@
-//! From typed pods to entities of a batch, under the names of `docs/raw-metrics.md`.
+//! Emits typed pods as entities of a batch, under the names of `docs/raw-metrics.md`.
 
 mod local;
 #[cfg(test)]
@@ -16,33 +16,32 @@ use crate::summary::{FsStats, PodStats, Summary};
 
 use usage::Measured;
 
-/// Id of the `filesystem` entity of a container: it has one, and the kubelet does not say on which device.
+/// Id of the `filesystem` entity of a container: each has one, and the kubelet does not name its device.
 const ROOTFS: &str = "rootfs";
 
-/// Identity of every container to the pairing of counters: its id begins with the uid of its pod, so a pod that was
-/// recreated under its name has other containers. The count itself goes on over restarts of a container.
+/// Identity of every container in the counter cache. It can be constant because the container's id begins with the pod's
+/// uid: a pod that was re-created under the same name has different containers. The counter itself continues over restarts.
 const SAME: u64 = 0;
 
-/// Puts the kubelet's pods into batches, with what the API server knows of them. Holds nothing between two batches but its
-/// buffers.
+/// An emitter of the kubelet's pods and the API server's facts into batches. Keeps only its buffers between batches.
 #[derive(Debug)]
 pub struct Emitter {
-    /// Names of interfaces that are left out.
+    /// Names of interfaces to leave out.
     interface_exclude: Vec<String>,
     text: String,
     workloads: HashMap<StringId, EntityId>,
-    /// Of the list, in its order.
+    /// Entities of the pods, in the order of the list.
     pods: Vec<EntityId>,
 }
 
-/// What is known of a node at one moment; all of it may be missing.
+/// The known facts of a node at one moment; each may be missing.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Facts<'f> {
-    /// The kubelet's pods.
+    /// Pods from the kubelet.
     pub pods: Option<&'f PodList>,
-    /// Their statistics.
+    /// Statistics of the pods.
     pub summary: Option<&'f Summary>,
-    /// What the API server says.
+    /// Facts from the API server.
     pub local: Option<&'f LocalState>,
 }
 
@@ -53,17 +52,17 @@ impl Default for Emitter {
 }
 
 impl Emitter {
-    /// An emitter that leaves out the interfaces that the collector leaves out by default.
+    /// Creates an emitter that leaves out the interfaces that the collector leaves out by default.
     pub fn new() -> Self {
         Self::with_interface_exclude(Settings::default().interface_exclude)
     }
 
-    /// An emitter that leaves out interfaces with these names; one that ends in `*` is the start of a name.
+    /// Creates an emitter that leaves out the interfaces with these names; a name that ends in `*` matches as a prefix.
     pub fn with_interface_exclude(interface_exclude: Vec<String>) -> Self {
         Self { interface_exclude, text: String::new(), workloads: HashMap::new(), pods: Vec::new() }
     }
 
-    /// [`emit_facts`](Self::emit_facts) without an API server.
+    /// Calls [`emit_facts`](Self::emit_facts) without facts from the API server.
     pub fn emit(
         &mut self,
         pods: &PodList,
@@ -77,14 +76,14 @@ impl Emitter {
         self.emit_facts(&facts, node, pairing, read_at_ns, builder);
     }
 
-    /// Adds pods, containers, volumes and owners to `builder`, below the entity `node`; with an API server also the node's
-    /// conditions, the services that select a pod of it, and the owners of Jobs.
+    /// Adds pods, containers, volumes and owners to `builder`, below the entity `node`; with facts from the API server also
+    /// the node's conditions, the services that select one of its pods, and the owners of Jobs.
     ///
-    /// Restart counters are paired under the pod's uid, so a pod that was recreated under its name starts anew.
-    /// `read_at_ns` is the monotonic time at which the pod list was read, not that of the tick: a list that is shown again
-    /// because the kubelet did not answer has the old time, and no figure of it is taken for a new reading.
+    /// Restart counters are paired under the pod's uid, so a pod that was re-created under the same name starts anew.
+    /// `read_at_ns` is the monotonic time at which the pod list was read, not that of the tick: a list that is repeated
+    /// because the kubelet did not answer has the old time, and its counters do not count as new readings.
     ///
-    /// Pods that only `summary` knows are left out: they ended, or have not been listed yet.
+    /// Pods that are only in `summary` are left out: they ended, or have not been listed yet.
     pub fn emit_facts(
         &mut self,
         facts: &Facts<'_>,
@@ -100,7 +99,7 @@ impl Emitter {
         let measured = if summary.is_some() { Measured::new(builder) } else { Measured::default() };
         for pod in pods {
             let stats = summary.and_then(|summary| {
-                // A mirror of a static pod has a uid of its own; kernel and summary know the static one's.
+                // The mirror of a static pod has its own uid; the kernel and the summary use the static pod's.
                 summary.pod(&pod.uid).or_else(|| summary.pod(pod.config_hash.as_deref()?))
             });
             let entity = builder.entity("pod", &pod.uid, Some(node));
@@ -189,7 +188,7 @@ impl Emitter {
         amounts(builder, entity, ["pod.limit_cpu_millicores", "pod.limit_memory_bytes"], pod.limits);
     }
 
-    /// One `workload` for all pods that it owns.
+    /// Links the pod to its owners, with one `workload` for all pods of an owner.
     fn owners(&mut self, pod: &Pod, entity: EntityId, node: EntityId, builder: &mut Builder) {
         for owner in &pod.owners {
             let workload = self.workload(&owner.kind, &pod.namespace, &owner.name, node, builder);
@@ -275,7 +274,7 @@ fn fill(fs: &FsStats, entity: EntityId, builder: &mut Builder) {
     gauge(builder, entity, "fs.inodes_used", fs.inodes_used);
 }
 
-/// `parts` with slashes between them, in `text`.
+/// Writes `parts` to `text`, separated by slashes.
 fn joined<'t>(text: &'t mut String, parts: &[&str]) -> &'t str {
     text.clear();
     for (index, part) in parts.iter().enumerate() {

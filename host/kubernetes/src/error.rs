@@ -1,50 +1,50 @@
-//! Why a whole answer of the kubelet could not be used.
+//! Errors that make a whole response of the kubelet unusable.
 
-/// An answer of the kubelet that is not the document it should be. `source` is the peer or file it came from, as the
-/// caller named it.
+/// A response of the kubelet that is not the expected document. `source_name` is the server or file, as named by the
+/// caller.
 ///
-/// Whatever had been read before the error is thrown away: half a list of pods looks like pods that ended.
+/// Everything read before the error is discarded: a partial list of pods would look as if the other pods had ended.
 #[derive(Debug, thiserror::Error)]
 pub enum KubeletError {
-    /// Nothing came.
+    /// The response is empty.
     #[error("{source_name}: the answer is empty, wanted {wanted}")]
     Empty {
-        /// Peer or file.
+        /// Server or file.
         source_name: String,
-        /// The document that was asked for.
+        /// The requested document.
         wanted: &'static str,
     },
-    /// Not JSON, cut off, or not an object that holds a list where the list should be.
+    /// The response is not JSON, is cut off, or is not an object with a list under the key.
     #[error("{source_name}: line {line}, column {column}: {message}, wanted {wanted}; it begins {begins:?}")]
     Syntax {
-        /// Peer or file.
+        /// Server or file.
         source_name: String,
         /// Line of the offending byte, from 1.
         line: usize,
         /// Column of the offending byte, from 1, bytes.
         column: usize,
-        /// What is wrong there.
+        /// Error text.
         message: String,
-        /// The document that was asked for.
+        /// The requested document.
         wanted: &'static str,
-        /// The first characters of the answer: proxies and authorizers answer in plain words.
+        /// The first characters of the response: proxies and authorizers answer in plain text.
         begins: String,
     },
-    /// An object without the list. Most often the API's `Status`, which says in `message` why there is no list.
+    /// The response is an object without the list, usually the API's `Status`, whose `message` gives the reason.
     #[error(
         "{source_name}: no `{key}` in the answer, wanted {wanted}; found {found}{}",
         message.as_deref().map(|text| format!(": {text}")).unwrap_or_default()
     )]
     NoList {
-        /// Peer or file.
+        /// Server or file.
         source_name: String,
-        /// The document that was asked for.
+        /// The requested document.
         wanted: &'static str,
-        /// Key under which the list should be.
+        /// Key of the missing list.
         key: &'static str,
-        /// `kind` of the answer, or that it has none.
+        /// `kind` of the response, or a text that it has none.
         found: String,
-        /// `message` of the answer.
+        /// `message` of the response.
         message: Option<String>,
     },
 }

@@ -1,8 +1,8 @@
-//! Kubernetes Events, for what an operator must see.
+//! Kubernetes Events for operators.
 //!
-//! They are created in `core/v1` and never changed, so `create` on `events` is all that is needed: the right that agents of
-//! the reference have. Events about the node go to the namespace `default`, as those of the kubelet do; the others go where
-//! their object is.
+//! Events are created in `core/v1` and never changed, so `create` on `events` is the only permission needed, which existing
+//! Container Insights agents have. Events about the node go to the namespace `default`, like those of the kubelet; the
+//! others go to the namespace of their object.
 
 mod gate;
 mod wire;
@@ -24,34 +24,34 @@ use crate::client::explain;
 use crate::leader::LockKind;
 use insightd_peer::Status;
 
-/// Events that wait to be sent.
+/// Largest number of events that wait to be sent.
 const QUEUE: usize = 32;
 
-/// How long one request may take.
+/// Timeout of one request.
 const REQUEST: Duration = Duration::from_secs(10);
 
-/// Waits between tries; after the last one the event is given up.
+/// Waits between attempts; the event is dropped after the last one.
 const TRIES: [Duration; 3] = [Duration::from_secs(2), Duration::from_secs(10), Duration::from_secs(50)];
 
-/// How grave it is.
+/// Severity of an event, its `type`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum EventKind {
-    /// Worth knowing.
+    /// Information about normal operation.
     Normal,
-    /// Something does not work.
+    /// A problem.
     Warning,
 }
 
-/// A lock object.
+/// The lock object of a leader election.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Lock {
-    /// Its kind.
+    /// Kind of the object.
     pub kind: LockKind,
-    /// Its namespace.
+    /// Namespace of the object.
     pub namespace: String,
-    /// Its name.
+    /// Name of the object.
     pub name: String,
-    /// Its uid, once it was seen.
+    /// Uid of the object, once it has been read.
     pub uid: Option<String>,
 }
 
@@ -60,59 +60,61 @@ pub struct Lock {
 pub enum About {
     /// The agent's node.
     Node,
-    /// The agent's pod; its node where the pod is not known.
+    /// The agent's pod; its node if the pod is not known.
     Pod,
-    /// The lock of the election. The component that speaks is then named after the lock, as the reference has it.
+    /// The lock of the election. The event's component is then the name of the lock, as with existing Container Insights
+    /// agents.
     Lock(Lock),
 }
 
-/// Something an operator must see. Its texts are public to whoever may read events: no secrets.
+/// An event for operators. Anyone who may read events sees its texts: no secrets.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Event {
-    /// How grave.
+    /// Severity.
     pub kind: EventKind,
-    /// A word in camel case, for machines.
+    /// Machine-readable reason in camel case.
     pub reason: String,
-    /// For people.
+    /// Human-readable message.
     pub message: String,
-    /// About what.
+    /// The object that the event is about.
     pub about: About,
 }
 
-/// A pod.
+/// Reference to a pod.
 #[derive(Clone, Debug)]
 pub struct PodRef {
-    /// Its namespace.
+    /// Namespace of the pod.
     pub namespace: String,
-    /// Its name.
+    /// Name of the pod.
     pub name: String,
-    /// Its uid, if known.
+    /// Uid of the pod, if known.
     pub uid: Option<String>,
 }
 
-/// Who speaks.
+/// The reporter of the events.
 #[derive(Clone, Debug)]
 pub struct RecorderSettings {
     /// Name of the program.
     pub component: String,
-    /// The node it runs on.
+    /// Name of the node that it runs on.
     pub node_name: String,
-    /// The pod it runs in.
+    /// The pod that it runs in, if any.
     pub pod: Option<PodRef>,
 }
 
-/// What became of events.
+/// Numbers of events by result.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counts {
-    /// Accepted by the API server.
+    /// Events accepted by the API server.
     pub published: u64,
-    /// Counted into another, equal one.
+    /// Events counted into an equal one.
     pub aggregated: u64,
-    /// Given up: too many, or not accepted.
+    /// Events dropped: over the rate limit, or not accepted by the API server.
     pub dropped: u64,
 }
 
-/// Publishes events. Clones share everything; with the last one, what was not sent is lost (see [`flush`](Self::flush)).
+/// A publisher of events. Clones share the queue; when the last one is dropped, unsent events are lost (see
+/// [`flush`](Self::flush)).
 #[derive(Clone, Debug)]
 pub struct Recorder {
     inner: Arc<Inner>,
@@ -131,7 +133,7 @@ impl Drop for Task {
 #[derive(Debug)]
 struct Inner {
     state: Mutex<State>,
-    /// How many events wait or are being sent.
+    /// Number of events that wait or are being sent.
     waiting: watch::Sender<usize>,
     published: AtomicU64,
     aggregated: AtomicU64,
@@ -146,7 +148,7 @@ struct State {
 }
 
 impl Recorder {
-    /// Starts a task that sends. Must be called within a runtime.
+    /// Starts the task that sends events. Must be called within a runtime.
     pub fn new(client: Client, settings: RecorderSettings) -> Self {
         let state = State { gate: Gate::new(Instant::now()), queue: VecDeque::new() };
         let inner = Arc::new(Inner {
@@ -161,8 +163,8 @@ impl Recorder {
         Self { inner, _task: Arc::new(Task(task)) }
     }
 
-    /// Has an event published some time, or counted into an equal one of the last ten minutes, or dropped where there are
-    /// too many. Never waits, from any thread.
+    /// Queues an event, counts it into an equal one of the last ten minutes, or drops it over the rate limit. Never blocks;
+    /// may be called from any thread.
     pub fn publish(&self, event: Event) {
         let mut state = self.inner.state();
         match state.gate.offer(&event, Instant::now(), Timestamp::now()) {
@@ -172,15 +174,15 @@ impl Recorder {
         }
     }
 
-    /// Waits until everything is sent or given up, the counted ones too. Bound it in time: a server that does not answer
-    /// makes it last minutes.
+    /// Waits until all events, including the aggregated ones, are sent or dropped. The caller should set a timeout: with a
+    /// server that does not respond, this takes minutes.
     pub async fn flush(&self) {
         self.inner.end(None);
         let mut waiting = self.inner.waiting.subscribe();
         let _ = waiting.wait_for(|waiting| *waiting == 0).await;
     }
 
-    /// What became of events so far.
+    /// Returns the numbers of events so far.
     pub fn counts(&self) -> Counts {
         Counts {
             published: self.inner.published.load(Ordering::Relaxed),
@@ -189,7 +191,7 @@ impl Recorder {
         }
     }
 
-    /// How sending goes.
+    /// Returns the status of sending.
     pub fn status(&self) -> Arc<Status> {
         Arc::clone(&self.inner.status)
     }
@@ -239,7 +241,7 @@ async fn run(inner: Arc<Inner>, client: Client, settings: RecorderSettings) {
             };
             tokio::select! {
                 () = window => inner.end(Some(Instant::now())),
-                // The sender is in `inner`.
+                // The sender is in `inner`, so this cannot fail.
                 _ = waiting.changed() => {}
             }
             continue;
@@ -250,7 +252,7 @@ async fn run(inner: Arc<Inner>, client: Client, settings: RecorderSettings) {
                 add(&inner.published, 1);
             }
             Err(error) => {
-                // Not what it says: that may be long, and the log has it from whoever published it.
+                // The message is left out: it may be long, and the publisher has logged it.
                 warn!("event {} is given up: {error}", event.reason);
                 add(&inner.dropped, 1);
             }
@@ -272,7 +274,7 @@ async fn send(
         status.requested();
         let (error, again) = match timeout(REQUEST, client.request_text(wire::request(&object)?)).await {
             Ok(Ok(_)) => return Ok(()),
-            // An earlier try whose answer was lost.
+            // An earlier attempt succeeded, and its response was lost.
             Ok(Err(kube::Error::Api(status))) if status.code == 409 => return Ok(()),
             Ok(Err(error)) => {
                 let again = !matches!(&error, kube::Error::Api(status)

@@ -1,4 +1,4 @@
-//! What an ordinary node knows from the API server, beside the kubelet's pods.
+//! Facts that every node reads from the API server, in addition to the kubelet's pods.
 
 #[cfg(test)]
 mod tests;
@@ -9,23 +9,23 @@ use std::sync::Arc;
 
 use crate::pods::{Owner, Pod};
 
-/// All of it at one moment. To copy it copies three pointers.
+/// The facts at one moment. A clone copies three pointers.
 #[derive(Clone, Debug, Default)]
 pub struct LocalState {
-    /// The own Node; absent until it was read once, and when it was deleted.
+    /// The agent's own Node; absent until it was read once, and after it was deleted.
     pub node: Option<Arc<NodeFacts>>,
     /// Services of all namespaces.
     pub services: Arc<Services>,
-    /// Owners of the Jobs of local pods, by [`job_key`]; only Jobs that have one.
+    /// Owners of the Jobs of local pods, by [`job_key`]; contains only Jobs that have an owner.
     pub jobs: Arc<BTreeMap<Box<str>, Owner>>,
 }
 
-/// Key of a Job in [`LocalState::jobs`].
+/// Returns the key of a Job in [`LocalState::jobs`].
 pub fn job_key(namespace: &str, name: &str) -> String {
     format!("{namespace}/{name}")
 }
 
-/// What counts of a Node object.
+/// The stored facts of a Node object.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct NodeFacts {
     /// `status.conditions`: type and status.
@@ -43,16 +43,16 @@ pub struct NodeFacts {
 /// Status of a condition.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ConditionStatus {
-    /// `True`
+    /// Status `True`.
     True,
-    /// `False`
+    /// Status `False`.
     False,
-    /// `Unknown`, and whatever else stands there.
+    /// Status `Unknown`, or any other text.
     Unknown,
 }
 
 impl ConditionStatus {
-    /// What `status` says.
+    /// Parses the text of `status`.
     pub fn read(status: &str) -> Self {
         match status {
             "True" => Self::True,
@@ -61,7 +61,7 @@ impl ConditionStatus {
         }
     }
 
-    /// The gauge: 1, 0, -1.
+    /// Returns the value of the gauge: 1 for true, 0 for false, -1 for unknown.
     pub fn value(self) -> f64 {
         match self {
             Self::True => 1.0,
@@ -71,14 +71,15 @@ impl ConditionStatus {
     }
 }
 
-/// A service with a selector, in one piece of memory: clusters have thousands, and every node has all of them.
+/// A service with a selector, in a single allocation: clusters have thousands of services, and every node holds all of
+/// them.
 ///
-/// `NAMESPACE NUL NAME NUL KEY NUL VALUE NUL …`, which sorts by namespace and name.
+/// The text is `NAMESPACE NUL NAME NUL KEY NUL VALUE NUL …`, which sorts by namespace and name.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Service(Arc<str>);
 
 impl Service {
-    /// None where one of the texts holds a NUL, which the API does not allow.
+    /// Creates a service. Returns `None` if one of the texts contains a NUL, which the API does not allow.
     pub fn new<'t>(
         namespace: &str,
         name: &str,
@@ -100,23 +101,23 @@ impl Service {
         whole.then(|| Self(text.into()))
     }
 
-    /// Its namespace.
+    /// Returns the namespace.
     pub fn namespace(&self) -> &str {
         self.parts().next().unwrap_or_default()
     }
 
-    /// Its name.
+    /// Returns the name.
     pub fn name(&self) -> &str {
         self.parts().nth(1).unwrap_or_default()
     }
 
-    /// `spec.selector`.
+    /// Returns the pairs of `spec.selector`.
     pub fn selector(&self) -> impl Iterator<Item = (&str, &str)> {
         let mut parts = self.parts().skip(2);
         std::iter::from_fn(move || Some((parts.next()?, parts.next()?)))
     }
 
-    /// Whether it selects `pod`. Without a selector it selects none.
+    /// Returns true if the service selects `pod`. Without a selector it selects no pod.
     pub fn selects(&self, pod: &Pod) -> bool {
         let has = |key: &str, value: &str| {
             let at = pod.labels.binary_search_by(|(other, _)| (**other).cmp(key));
@@ -128,7 +129,7 @@ impl Service {
             && selector.all(|(key, value)| has(key, value))
     }
 
-    /// About the memory that it takes.
+    /// Returns the approximate memory in bytes.
     #[cfg(feature = "client")]
     pub(crate) fn bytes(&self) -> usize {
         2 * size_of::<usize>() + size_of::<Self>() + self.0.len()
@@ -149,12 +150,12 @@ impl fmt::Debug for Service {
     }
 }
 
-/// Services by namespace and name.
+/// Services, sorted by namespace and name.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Services(Vec<Service>);
 
 impl Services {
-    /// Of `services` in any order; of two with the same name the last counts.
+    /// Creates the collection from `services` in any order; of two with the same name the last one is kept.
     pub fn new(mut services: Vec<Service>) -> Self {
         services.reverse();
         services.sort_by(|left, right| left.id().cmp(&right.id()));
@@ -163,24 +164,24 @@ impl Services {
         Self(services)
     }
 
-    /// All.
+    /// Returns all services.
     pub fn iter(&self) -> std::slice::Iter<'_, Service> {
         self.0.iter()
     }
 
-    /// Those of one namespace.
+    /// Returns the services of one namespace.
     pub fn in_namespace(&self, namespace: &str) -> &[Service] {
         let begin = self.0.partition_point(|service| service.namespace() < namespace);
         let after = &self.0[begin..];
         &after[..after.partition_point(|service| service.namespace() == namespace)]
     }
 
-    /// The one of this name.
+    /// Returns the service of this name.
     pub fn get(&self, namespace: &str, name: &str) -> Option<&Service> {
         Some(&self.0[self.find(namespace, name).ok()?])
     }
 
-    /// Puts it in its place. Whether anything changed.
+    /// Inserts or replaces a service. Returns true if anything changed.
     pub fn insert(&mut self, service: Service) -> bool {
         match self.find(service.namespace(), service.name()) {
             Ok(at) => {
@@ -195,7 +196,7 @@ impl Services {
         }
     }
 
-    /// Takes it out.
+    /// Removes a service, if it is there.
     pub fn remove(&mut self, namespace: &str, name: &str) {
         if let Ok(at) = self.find(namespace, name) {
             self.0.remove(at);

@@ -1,4 +1,4 @@
-//! Splitters and decoders of the API server's answers, for the fuzz targets: not part of the crate's interface.
+//! Splitters and decoders of the API server's responses, for the fuzz targets; not part of the public interface.
 
 use std::ops::ControlFlow;
 
@@ -6,7 +6,8 @@ use crate::stream::gunzip::Gunzip;
 use crate::stream::lines::{Line, Lines};
 use crate::stream::list::{Element, ListReader};
 
-/// The lines of a watch that comes in pieces of `size`, `None` for one that is too long; an error for one without an end.
+/// Splits a watch that arrives in pieces of `size` into lines, `None` for a line that is too long; returns an error if a
+/// line is endless.
 pub fn lines(bytes: &[u8], size: usize) -> Result<Vec<Option<Vec<u8>>>, String> {
     let (mut lines, mut found) = (Lines::default(), Vec::new());
     for piece in bytes.chunks(size) {
@@ -22,7 +23,7 @@ pub fn lines(bytes: &[u8], size: usize) -> Result<Vec<Option<Vec<u8>>>, String> 
     Ok(found)
 }
 
-/// The objects of a list that comes in pieces of `size`, with its version and its continuation.
+/// Splits a list that arrives in pieces of `size`; returns its objects, its version and its continuation token.
 pub fn list(bytes: &[u8], size: usize) -> Result<(Vec<Option<Vec<u8>>>, String, String), String> {
     let (mut reader, mut found) = (ListReader::new(), Vec::new());
     for piece in bytes.chunks(size) {
@@ -38,7 +39,8 @@ pub fn list(bytes: &[u8], size: usize) -> Result<(Vec<Option<Vec<u8>>>, String, 
     Ok((found, meta.resource_version, meta.next))
 }
 
-/// Decodes a compressed answer in pieces of `size`, up to `most` bytes, and the largest piece of that.
+/// Decodes a compressed response in pieces of `size`, up to `most` bytes; returns the content and the size of its largest
+/// piece.
 pub fn gunzip(bytes: &[u8], size: usize, most: usize) -> std::io::Result<(Vec<u8>, usize)> {
     let (mut gunzip, mut decoded, mut largest) = (Gunzip::new(), Vec::new(), 0);
     let each = &mut |piece: &[u8]| {

@@ -1,4 +1,4 @@
-//! One element of a list: strictly first, and where that fails, field by field.
+//! Reads one element of a list: strictly first, and field by field if that fails.
 
 use serde::Deserialize;
 use serde_json::Value;
@@ -8,19 +8,19 @@ use crate::problem::{Cost, Problem, Problems, Subject};
 use crate::stream::split::{ELEMENT_BYTES, Element};
 use crate::text::{Object, Text, filled};
 
-/// Values of which a tree is built. A small object in a tree takes a hundred times the memory of its text.
+/// Largest number of values in a tree. A small object in a tree takes a hundred times the memory of its text.
 const TREE_VALUES: usize = 64 * 1024;
 
-/// Bytes of malformed elements that are walked for one list, each element once for every field that is taken out of it.
+/// Bytes of malformed elements that are walked for one list; each element is walked once for every field removed from it.
 const EFFORT: usize = 64 << 20;
 
-/// Once no more than this is left, fields are no longer taken out one by one, but with all that stands beside them.
+/// At or below this remainder, a field is removed together with its siblings, not alone.
 const LAST_EFFORT: usize = 16 << 20;
 
-/// An element costs this much at least.
+/// Smallest cost of walking an element.
 const LEAST_EFFORT: usize = 256;
 
-/// Bounds the time that one list takes, however much of it is malformed.
+/// A bound on the time spent on one list, however much of it is malformed.
 #[derive(Debug)]
 pub(crate) struct Effort {
     left: usize,
@@ -33,7 +33,7 @@ impl Default for Effort {
 }
 
 impl Effort {
-    /// Takes the cost of walking `bytes` once; false when there is not enough left.
+    /// Subtracts the cost of walking `bytes` once; returns false if the remainder is too small.
     fn spend(&mut self, bytes: usize) -> bool {
         let left = self.left.checked_sub(bytes.max(LEAST_EFFORT));
         self.left = left.unwrap_or(0);
@@ -47,30 +47,31 @@ impl Effort {
 
 /// An element of one of the kubelet's lists.
 pub(crate) trait Item: Sized {
-    /// How it stands in the document. All fields optional: what is broken can then be taken out.
+    /// The form of the element in the document. All its fields are optional, so that malformed ones can be removed.
     type Wire<'a>: Deserialize<'a>;
-    /// What building it depends on.
+    /// Options of `build`.
     type Options;
-    /// JSON pointer of the object that holds `namespace` and `name`.
+    /// JSON pointer of the object that contains `namespace` and `name`.
     const NAMED_BY: &'static str;
 
-    /// From the wire form; called once for each element. `None`: the element is lost, and `notes` says why.
+    /// Builds the element from its wire form; called once per element. `None` means that it is lost, with the reason in
+    /// `notes`.
     fn build(wire: Self::Wire<'_>, options: &Self::Options, notes: &mut Notes<'_>) -> Option<Self>;
 }
 
-/// Takes problems of one element.
+/// A collector of the problems of one element.
 pub(crate) struct Notes<'n> {
     pub(crate) subject: Subject,
     pub(crate) problems: &'n mut Problems,
 }
 
 impl Notes<'_> {
-    /// Something at `path` does not count.
+    /// Records that the field at `path` is left out.
     pub(crate) fn field(&mut self, path: String, message: impl std::fmt::Display) {
         self.problems.push(Problem::new(self.subject.clone(), path, message, Cost::Field));
     }
 
-    /// The whole element does not count.
+    /// Records that the whole element is left out.
     pub(crate) fn lost(&mut self, path: &str, message: impl std::fmt::Display) {
         self.problems.push(Problem::new(self.subject.clone(), path.to_owned(), message, Cost::Pod));
     }
@@ -78,8 +79,9 @@ impl Notes<'_> {
 
 /// Reads element `index` of a list.
 ///
-/// A well-formed one is read in one pass that borrows from its text. Only one that has a field of a wrong type is read into a
-/// tree, from which the offending fields are removed one by one, so that each is known by its path and costs itself alone.
+/// A well-formed element is read in one pass that borrows from its text. Only an element with a field of a wrong type is
+/// read into a tree, from which the offending fields are removed one by one, so that each is reported by its path and only
+/// that field is lost.
 pub(crate) fn read<T: Item>(
     index: usize,
     element: Element<'_>,
@@ -92,7 +94,7 @@ pub(crate) fn read<T: Item>(
         notes.lost("", format_args!("it has more than {} MiB", ELEMENT_BYTES >> 20));
         return None;
     };
-    // One byte that is not UTF-8 somewhere in one pod must not cost the pod: it becomes U+FFFD.
+    // A byte that is not UTF-8 must not cost the whole pod: it becomes U+FFFD.
     let text = String::from_utf8_lossy(bytes);
     let malformed = match serde_json::from_str::<Object<T::Wire<'_>>>(&text) {
         Ok(wire) => return T::build(wire.0, options, &mut notes),
@@ -135,7 +137,7 @@ pub(crate) fn read<T: Item>(
     }
 }
 
-/// An upper bound of the number of values in a text.
+/// Returns an upper bound of the number of values in a JSON text.
 fn most_values(text: &str) -> usize {
     let (mut values, mut in_string, mut is_escaped) = (1, false, false);
     for byte in text.bytes() {
@@ -150,7 +152,8 @@ fn most_values(text: &str) -> usize {
     values
 }
 
-/// Length of the path to the list or the object of maps that a field is part of, such as `status.containerStatuses`.
+/// Returns the length of the path to the list or the object of maps that contains a field, such as
+/// `status.containerStatuses`.
 fn surroundings(path: &[&Segment]) -> usize {
     let list = path.iter().position(|segment| matches!(segment, Segment::Seq { .. }));
     list.filter(|&at| at > 0).unwrap_or(path.len()).min(2)
@@ -161,13 +164,13 @@ fn named(object: Option<&Value>) -> Option<Subject> {
     Some(Subject::Pod { namespace: text("namespace")?.to_owned(), name: text("name")?.to_owned() })
 }
 
-/// The subject that two texts of the wire form make.
+/// Returns the subject named by two texts of the wire form.
 pub(crate) fn subject(namespace: &Option<Text<'_>>, name: &Option<Text<'_>>) -> Option<Subject> {
     Some(Subject::Pod { namespace: filled(namespace)?.to_owned(), name: filled(name)?.to_owned() })
 }
 
-/// Takes what stands at `path` out of its object, or puts null in its place in a list, where it keeps the later ones'
-/// indices true. False when there is nothing to take: the path is the element itself, or leads nowhere.
+/// Removes the value at `path` from its object, or replaces it by null in a list, so that the indexes of later elements
+/// stay valid. Returns false if nothing was removed: the path is the element itself, or does not exist.
 fn remove(tree: &mut Value, path: &[&Segment]) -> bool {
     let Some((last, above)) = path.split_last() else { return false };
     let mut at = tree;
@@ -187,13 +190,14 @@ fn remove(tree: &mut Value, path: &[&Segment]) -> bool {
     }
 }
 
-/// `spec.containers[0].name`, with keys that hold other characters than a field name's in brackets and quotes.
+/// Formats a path such as `spec.containers[0].name`; keys with characters other than letters and digits are quoted in
+/// brackets.
 fn written(path: &[&Segment]) -> String {
     use std::fmt::Write as _;
 
     let mut text = String::new();
     for segment in path {
-        // Writing into a String does not fail.
+        // Writing into a String cannot fail.
         let _ = match segment {
             Segment::Seq { index } => write!(text, "[{index}]"),
             Segment::Map { key } if key.bytes().all(|byte| byte.is_ascii_alphanumeric()) => {

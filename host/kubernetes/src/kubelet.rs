@@ -1,13 +1,13 @@
-//! The kubelet of this node: its pods and their file systems, with the age of what is known.
+//! Client of this node's kubelet: its pods and their statistics, with the age of each response.
 //!
 //! ```text
 //! fetch: GET /pods            one list,       over one kept connection,
-//!        GET /stats/summary   one summary     once a call: the caller's tick is all the load there is
+//!        GET /stats/summary   one summary     per call: the load is that of the caller's ticks
 //! ```
 //!
-//! Each of the two has its own last-known answer, with its age: a summary that is slow or forbidden costs the pods nothing,
-//! neither their figures nor time. What was read stays until something newer was read; an answer that cannot be right never
-//! replaces it. There is no back-off: who asks does so once a tick, and a kubelet that is back is seen by the next one.
+//! Each of the two has its own last response, with its age: a summary that is slow or forbidden affects neither the figures
+//! nor the latency of the pods. A response is kept until a newer one was read; an implausible response never replaces it.
+//! There is no backoff: the caller asks once per tick, so a kubelet that recovered is noticed by the next tick.
 
 mod endpoint;
 mod incoming;
@@ -33,68 +33,69 @@ use tokio::sync::{mpsc, watch};
 use url::Address;
 pub use url::url_of;
 
-/// How many times longer than the pods the summary may take.
+/// Timeout of the summary, as a multiple of that of the pods.
 const SUMMARY_PATIENCE: u32 = 3;
 
-/// How the kubelet is reached, and what is kept of what it says.
+/// Settings of the connection to the kubelet, and of the data to keep from its responses.
 #[derive(Clone, Debug)]
 pub struct KubeletSettings {
-    /// `https://10.0.0.7:10250`; see [`url_of`]. Over plain `http` no token is sent.
+    /// Address such as `https://10.0.0.7:10250`; see [`url_of`]. No token is sent over plain `http`.
     pub url: String,
-    /// Bearer token; without one, none is sent.
+    /// File with the bearer token; without it, no token is sent.
     pub token_file: Option<PathBuf>,
-    /// PEM files of the authorities that may sign its certificate. None: the CA of the pod's service account.
+    /// PEM files of the certificate authorities that may sign the kubelet's certificate. If empty, the CA of the pod's
+    /// service account is used.
     pub ca_files: Vec<PathBuf>,
-    /// The name that its certificate must have, where that is not the host of `url`.
+    /// Name that the certificate must have, if it is not the host of `url`.
     pub server_name: Option<String>,
-    /// Accept any certificate: whoever has the address gets the token.
+    /// Accepts any certificate: any server at the address gets the token.
     pub insecure: bool,
-    /// For the pods, from the first byte sent to the last received; the summary may take three times as long.
+    /// Timeout for the pods, from the first byte sent to the last received; the summary may take three times as long.
     pub timeout: Duration,
     /// Labels and annotations to keep.
     pub keep: Keep,
-    /// Whether to ask for `/stats/summary`.
+    /// Requests `/stats/summary`.
     pub summary: bool,
-    /// The most bytes that one answer may have. None of them is kept: it bounds what an answer without an end costs.
+    /// Largest response in bytes. The response is not held in memory: this bounds the cost of an endless response.
     pub max_answer_bytes: usize,
 }
 
-/// What is known, as of when.
+/// The last data from the kubelet, with its age.
 #[derive(Clone, Debug, Default)]
 pub struct KubeletData {
     /// The pods; absent until they were read once.
     pub pods: Option<Arc<PodList>>,
-    /// When they had been read.
+    /// Time at which the pods were read.
     pub pods_read_at: Option<Instant>,
-    /// How asking for them went.
+    /// Requests for the pods.
     pub pods_attempts: Attempts,
-    /// The file systems.
+    /// The statistics; absent until they were read once.
     pub summary: Option<Arc<Summary>>,
-    /// When they had been read.
+    /// Time at which the statistics were read.
     pub summary_read_at: Option<Instant>,
-    /// How asking for them went.
+    /// Requests for the statistics.
     pub summary_attempts: Attempts,
-    /// Why something is missing or old, and since when.
+    /// Error text if something is missing or outdated, with the time of the first failure.
     pub error: Option<String>,
 }
 
-/// Requests for one of the two answers.
+/// Requests for one of the two documents.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Attempts {
-    /// Those that ended, well or not.
+    /// Requests that ended, successful or not.
     pub ended: u64,
-    /// How long the last of them took.
+    /// Duration of the last of them.
     pub took: Duration,
 }
 
-/// The connection to it, and what it said last.
+/// The client of the kubelet and its last responses.
 pub struct Kubelet {
     link: Link,
     pods: Endpoint<PodList>,
     summary: Endpoint<Summary>,
 }
 
-/// The way to it, and what both answers come to. Whatever is asked at one time shares it.
+/// The connection and the state of both documents, shared by concurrent requests.
 struct Link {
     settings: KubeletSettings,
     status: Arc<Status>,
@@ -114,16 +115,16 @@ struct Known {
     summary_error: Option<String>,
 }
 
-/// A panic elsewhere leaves whole values behind.
+/// Ignores poisoning: a panic elsewhere leaves consistent values.
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Kubelet {
-    /// Sends nothing yet. To be called within the runtime.
+    /// Creates a client. Sends nothing yet. Must be called within the runtime.
     ///
     /// # Errors
-    /// When the address is none, or a CA file is missing or holds no certificate.
+    /// If the address is invalid, or a CA file is missing or contains no certificate.
     pub fn new(settings: KubeletSettings, status: Arc<Status>) -> Result<Self, ClientError> {
         if settings.insecure {
             tracing::warn!(
@@ -141,12 +142,13 @@ impl Kubelet {
         })
     }
 
-    /// True where a summary is asked for.
+    /// Returns true if the summary is requested.
     pub fn has_summary(&self) -> bool {
         self.link.settings.summary
     }
 
-    /// Asks for both, one after the other, and says what is known then. Never fails, and takes no longer than four times the timeout.
+    /// Requests both documents, one after the other, and returns the data known then. Never fails, and takes at most four
+    /// times the timeout.
     pub async fn fetch(&mut self) -> Arc<KubeletData> {
         self.link.ask_pods(&mut self.pods).await;
         if self.link.settings.summary {
@@ -155,19 +157,19 @@ impl Kubelet {
         self.link.data()
     }
 
-    /// Asks whenever `asked` says so, and publishes what is known after each of the two answers: nobody who needs the pods
-    /// waits for the summary. That is asked for after them, over the same connection, unless an earlier request for it is
-    /// still under way. Ends when nobody can ask any more.
+    /// Requests both documents whenever `asked` receives, and publishes the known data after each response, so that the
+    /// pods never wait for the summary. The summary is requested after the pods, over the same connection, unless an
+    /// earlier request for it is still running. Ends when all senders of `asked` are dropped.
     pub async fn serve(self, mut asked: mpsc::Receiver<()>, known: watch::Sender<Arc<KubeletData>>) {
         let Self { link, mut pods, mut summary } = self;
         let (pods_came, mut summary_asked) = mpsc::channel(1);
         let lists = async {
-            // Its end ends the other loop.
+            // Dropping it ends the other loop.
             let pods_came = pods_came;
             while asked.recv().await.is_some() {
                 link.ask_pods(&mut pods).await;
                 known.send_replace(link.data());
-                // Full: one that is under way or about to be counts for this question, too.
+                // If the channel is full, a summary request is running or about to start, and serves this request, too.
                 let _ = pods_came.try_send(());
             }
         };
@@ -206,8 +208,8 @@ impl Link {
         self.asked(good);
     }
 
-    /// Kubelets that measure many volumes take longer than an interval. Nobody waits for them, and what they say is used with its
-    /// age; given up too early, it would never come.
+    /// Requests the summary. Kubelets that measure many volumes take longer than an interval. Nothing waits for them, and
+    /// the summary is used with its age; with a shorter timeout it would never arrive.
     async fn ask_summary(&self, endpoint: &mut Endpoint<Summary>) {
         let source = format!("{}/stats/summary", self.settings.url);
         let pods = locked(&self.known).data.pods.clone();
@@ -224,7 +226,7 @@ impl Link {
         self.asked(good);
     }
 
-    /// After an attempt. The kubelet is well when neither answer fails.
+    /// Updates the status after an attempt. The kubelet is healthy if neither document has an error.
     fn asked(&self, good: bool) {
         let error = {
             let mut known = locked(&self.known);
@@ -248,7 +250,7 @@ impl Link {
         Arc::new(locked(&self.known).data.clone())
     }
 
-    /// After a failure: with the CA files as they are now, should they have been replaced.
+    /// Creates a new client after a failure if the CA files have been replaced.
     fn renew(&self) {
         let Ok(authorities) = authorities(&self.settings) else { return };
         let mut open = locked(&self.open);
@@ -261,7 +263,7 @@ impl Link {
     }
 }
 
-/// Certificates of the authorities, DER.
+/// Returns the certificates of the authorities in DER form.
 fn authorities(settings: &KubeletSettings) -> Result<Vec<Vec<u8>>, ClientError> {
     if settings.insecure || settings.url.starts_with("http://") {
         return Ok(Vec::new());
@@ -275,7 +277,7 @@ fn authorities(settings: &KubeletSettings) -> Result<Vec<Vec<u8>>, ClientError> 
     Ok(found)
 }
 
-/// Longest file of authorities, bytes; all that the systems of this world trust take 250 KB.
+/// Largest CA file in bytes; the complete trust store of an operating system takes 250 KB.
 const MAX_AUTHORITIES: u64 = 4 << 20;
 
 fn certificates(path: &Path) -> Result<Vec<Vec<u8>>, ClientError> {

@@ -1,21 +1,21 @@
-//! Leader election: which agent speaks for the cluster.
+//! Leader election: selects the agent that reports for the cluster.
 //!
-//! Agents that existed before this one keep a record in an annotation of a ConfigMap, or in a Lease, and so does this one:
-//! one lock can be shared with them. What is done when is client-go's algorithm; what differs from it is safer or cheaper,
-//! never incompatible (`docs/decisions/009-leader-election.md`).
+//! Existing Container Insights agents keep a record in an annotation of a ConfigMap, or in a Lease, and so does this one:
+//! it can share a lock with them. The algorithm is that of client-go; the deviations are safer or cheaper, and compatible
+//! (`docs/decisions/009-leader-election.md`).
 //!
-//! # What `is_leader` promises
+//! # Guarantee of `is_leader`
 //!
-//! [`Leadership::is_leader`] answers from a clock, not from memory: true only until [`LeaderSettings::renew_deadline`] has
+//! [`Leadership::is_leader`] compares a clock with a deadline: it is true only until [`LeaderSettings::renew_deadline`] has
 //! passed since the last successful renewal was *sent*. Others wait [`LeaderSettings::lease_duration`] since they saw that
-//! renewal. The difference of the two, 45 s by default, is what an answer may be old when it is acted upon: ask immediately
-//! before events of the cluster are handed on, and for a doubled event the process would have to stop between question and
-//! deed for longer than that. A process that was stopped, or a machine that slept, finds itself no leader on waking, because
-//! the clock (`CLOCK_BOOTTIME`) went on. Steps of the wall clock do not matter.
+//! renewal. The difference of the two, 45 s by default, is the time that may pass between a query and the action based on
+//! it: query immediately before events of the cluster are delivered. Events are duplicated only if the process is stopped
+//! for longer than that between query and delivery. A process that was stopped, or a machine that was suspended, is not the
+//! leader when it wakes, because the clock (`CLOCK_BOOTTIME`) continued. Steps of the wall clock have no effect.
 //!
-//! The promise ends where the lock itself is tampered with: if somebody removes the ConfigMap or the record while a holder
-//! is alive, candidates that had seen the record wait for it to expire, as they would otherwise; one that starts just then
-//! knows of no holder.
+//! The guarantee does not cover manipulation of the lock: if the ConfigMap or the record is deleted while a holder is
+//! alive, candidates that had seen the record still wait for it to expire, but a candidate that starts at that moment does
+//! not know of the holder.
 
 mod clock;
 mod elector;
@@ -47,9 +47,9 @@ struct Seen {
 
 #[derive(Debug)]
 struct Shared {
-    /// Nanoseconds of [`Moment`]; 0 when we do not lead.
+    /// Nanoseconds of [`Moment`]; 0 while this agent does not lead.
     valid_until: AtomicU64,
-    /// Nothing is valid any more, whatever still comes in.
+    /// `true` once the election has ended; results that still arrive are ignored.
     ended: AtomicBool,
     seen: Mutex<Seen>,
     status: Arc<Status>,
@@ -60,7 +60,7 @@ impl Shared {
         self.seen.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// How much longer we lead.
+    /// Returns the remaining time of leadership.
     fn left(&self) -> Duration {
         if self.ended.load(Ordering::Acquire) {
             return Duration::ZERO;
@@ -69,7 +69,8 @@ impl Shared {
     }
 }
 
-/// Whether this agent leads. Clones watch the same election; each remembers for itself what it has reported.
+/// A handle to query the leadership of this agent. Clones share the election; each remembers separately what it has
+/// reported.
 #[derive(Clone, Debug)]
 pub struct Leadership {
     shared: Arc<Shared>,
@@ -78,7 +79,7 @@ pub struct Leadership {
 }
 
 impl Leadership {
-    /// The lead of one who only looks and speaks for nobody: it is held for ever, and no lock knows of it.
+    /// Returns a leadership that is held forever and without a lock, for a process that only reads and reports nothing.
     pub fn unopposed() -> Self {
         let shared = Shared {
             valid_until: AtomicU64::new(u64::MAX),
@@ -86,18 +87,18 @@ impl Leadership {
             seen: Mutex::default(),
             status: Arc::new(Status::new("leader")),
         };
-        // Its sender is gone: nothing will change.
+        // The sender is dropped: there are no changes.
         let (_, changes) = watch::channel(());
         Self { shared: Arc::new(shared), changes, reported: false }
     }
 
-    /// Whether we lead at this very moment; see the [module](self) for how long that holds.
+    /// Returns true if this agent leads at this moment; see the [module](self) for how long that holds.
     pub fn is_leader(&self) -> bool {
         !self.shared.left().is_zero()
     }
 
-    /// Waits until [`is_leader`](Self::is_leader) is not what this handle reported last (at first: false), and gives what it
-    /// is now. Waits for ever once the election has ended and its end was reported.
+    /// Waits until [`is_leader`](Self::is_leader) differs from the value last returned by this handle (initially false),
+    /// and returns the new value. Never returns again after the election has ended and its end was reported.
     pub async fn changed(&mut self) -> bool {
         match self.next().await {
             Some(leads) => leads,
@@ -115,7 +116,7 @@ impl Leadership {
             }
             match (alive, left.is_zero()) {
                 (true, true) => alive = self.changes.changed().await.is_ok(),
-                // A renewal may make it more.
+                // A renewal may extend it.
                 (true, false) => {
                     if let Ok(renewal) = tokio::time::timeout(left, self.changes.changed()).await {
                         alive = renewal.is_ok();
@@ -127,19 +128,19 @@ impl Leadership {
         }
     }
 
-    /// Who holds the lock as far as we have seen; none before the first look and while nobody does.
+    /// Returns the holder of the lock as last seen; `None` before the first read, and if nobody holds it.
     pub fn holder(&self) -> Option<String> {
         self.shared.seen().holder.clone()
     }
 
-    /// How often the lock changed hands, by the record that was last seen.
+    /// Returns the number of times the lock changed hands, according to the record last seen.
     pub fn transitions(&self) -> u64 {
         self.shared.seen().transitions
     }
 }
 
-/// A candidacy, in a task of its own. Dropped, it renews no more but leaves the lock to expire; [`release`](Self::release)
-/// lets a successor start at once.
+/// A candidacy that runs in its own task. Dropping it stops the renewals and leaves the lock to expire;
+/// [`release`](Self::release) lets a successor start at once.
 #[derive(Debug)]
 pub struct Election {
     shared: Arc<Shared>,
@@ -149,7 +150,7 @@ pub struct Election {
 }
 
 impl Election {
-    /// Stands for election. Transitions are published through `recorder`, if there is one. Must be called within a runtime.
+    /// Starts a candidacy. Transitions are published through `recorder`, if given. Must be called within a runtime.
     pub fn start(
         client: Client,
         settings: LeaderSettings,
@@ -171,23 +172,23 @@ impl Election {
         Ok(Self { shared, changes, stop: Some(stop), task })
     }
 
-    /// A handle to ask.
+    /// Returns a handle to query the leadership.
     pub fn leadership(&self) -> Leadership {
         Leadership { shared: Arc::clone(&self.shared), changes: self.changes.clone(), reported: false }
     }
 
-    /// How asking the API server goes.
+    /// Returns the status of the requests to the API server.
     pub fn status(&self) -> Arc<Status> {
         Arc::clone(&self.shared.status)
     }
 
-    /// Leads no more from now on, and gives the lock back if we hold it. Whatever the lead permits must have ended before.
-    /// Takes at most the renew deadline.
+    /// Ends the leadership immediately, and releases the lock if this agent holds it. Everything that the leadership
+    /// permits must have ended before. Takes at most the renew deadline.
     pub async fn release(mut self) {
         self.shared.ended.store(true, Ordering::Release);
         if let Some(stop) = self.stop.take() {
             let _ = stop.send(true);
-            // A panic of the task was reported by then, and leaves the lock to expire.
+            // A panic of the task has been reported by then, and leaves the lock to expire.
             let _ = (&mut self.task).await;
         }
     }

@@ -1,8 +1,8 @@
-//! What the kubelet and the API server say about a node, as raw entities.
+//! Reads pods, statistics and node facts from the kubelet and the API server, and emits them as raw entities.
 //!
-//! [`pods::parse`] reads the answer of the kubelet's `/pods`, [`summary::parse`] that of `/stats/summary`; both take bytes,
-//! whether they come from the wire or from a recording. [`Emitter`] puts what they hold into a batch, under the names of
-//! `docs/raw-metrics.md`. Nothing here is joined with cgroups and nothing is summed: that is what transforms are for.
+//! [`pods::parse`] parses a response of the kubelet's `/pods`, [`summary::parse`] one of `/stats/summary`; both take bytes,
+//! from the wire or from a recording. [`Emitter`] adds the result to a batch, under the names of `docs/raw-metrics.md`.
+//! Nothing is joined with cgroups or aggregated here: that is the task of transforms.
 //!
 //! ```
 //! use insightd_collect::Pairing;
@@ -23,10 +23,10 @@
 //! # Ok::<(), insightd_kubernetes::KubeletError>(())
 //! ```
 //!
-//! The kubelet serializes with Go's encoder, and so do a dozen things that stand in front of it or pretend to be it. The
-//! parsers therefore read as Go does where it matters: `null` is the same as an absent field, unknown fields are ignored,
-//! of a key that occurs twice the last value counts. What does not have the type that the API documents costs the field,
-//! at worst the pod, and is reported as a [`Problem`]; only a document that is no list of pods at all is an error.
+//! The kubelet serializes with Go's encoder, as do several proxies and emulators of it. The parsers therefore follow Go's
+//! semantics where it matters: `null` equals an absent field, unknown fields are ignored, and of a duplicate key the last
+//! value is used. A value of a type other than the documented one costs the field, at worst the pod, and is reported as a
+//! [`Problem`]; only a document that is not a list of pods is an error.
 
 #![forbid(unsafe_code)]
 

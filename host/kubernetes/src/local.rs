@@ -1,4 +1,4 @@
-//! What an ordinary node asks of the API server: its own Node, Services, and the owners of Jobs.
+//! Facts that every node reads from the API server: its own Node, Services, and the owners of Jobs.
 //!
 //! ```text
 //! Node       list + watch, metadata.name=OWN NAME, from the server's watch cache
@@ -6,7 +6,7 @@
 //! Jobs       one GET of metadata for each Job that owns a local pod, kept until no local pod has it
 //! ```
 //!
-//! Each is retried by itself, and what is known stays: losing a watch means older labels, never lost metrics.
+//! Each is retried independently, and known facts are kept: losing a watch means older labels, never lost metrics.
 
 mod jobs;
 mod node;
@@ -25,18 +25,18 @@ use insightd_peer::Status;
 
 pub use crate::facts::{ConditionStatus, LocalState, NodeFacts, Service, Services, job_key};
 
-/// What to ask for.
+/// Selection of the facts to read.
 #[derive(Clone, Debug)]
 pub struct LocalSettings {
-    /// Name of the own Node object.
+    /// Name of the agent's own Node object.
     pub node_name: String,
-    /// Whether to watch it.
+    /// Watches the own Node.
     pub watch_node: bool,
-    /// Whether to watch Services.
+    /// Watches Services.
     pub watch_services: bool,
-    /// Whether to read the Jobs of local pods.
+    /// Reads the Jobs of local pods.
     pub read_jobs: bool,
-    /// The longest wait before the first request: a fleet that restarts comes in one by one.
+    /// Longest random wait before the first request, which spreads the requests of nodes that restart together.
     pub start_jitter: Duration,
 }
 
@@ -47,7 +47,7 @@ pub struct Local {
     tasks: Vec<JoinHandle<()>>,
 }
 
-/// What the tasks write and the tick reads.
+/// Facts written by the tasks and read by the tick.
 #[derive(Default)]
 struct Known {
     state: Mutex<LocalState>,
@@ -55,14 +55,14 @@ struct Known {
 }
 
 impl Known {
-    /// A panic elsewhere leaves whole pointers behind.
+    /// Ignores poisoning: a panic elsewhere leaves whole pointers.
     fn state(&self) -> MutexGuard<'_, LocalState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Local {
-    /// Spawns the tasks. To be called within the runtime.
+    /// Spawns the tasks. Must be called within the runtime.
     pub fn start(client: kube::Client, settings: LocalSettings) -> Self {
         let mut local = Self { known: Arc::default(), statuses: Vec::new(), tasks: Vec::new() };
         if settings.watch_node {
@@ -106,17 +106,17 @@ impl Local {
         }));
     }
 
-    /// What is known now.
+    /// Returns the facts known now.
     pub fn state(&self) -> Arc<LocalState> {
         Arc::new(self.known.state().clone())
     }
 
-    /// How each source goes.
+    /// Returns the status of each source.
     pub fn statuses(&self) -> Vec<Arc<Status>> {
         self.statuses.clone()
     }
 
-    /// The pods of this node, as of now: Jobs that own one of them are looked up, those that no longer do are forgotten.
+    /// Updates the pods of this node: Jobs that own one of them are looked up, those that no longer do are forgotten.
     pub fn pods_seen(&self, pods: &PodList) {
         self.known.jobs.pods_seen(pods, &self.known);
     }

@@ -1,37 +1,37 @@
-//! As many elements of a list as fit: the first ones in an order of their own, whatever order they come in.
+//! Keeps as many elements of a list as fit: the first ones by rank, independent of the order of their arrival.
 
 use std::cmp::Ordering;
 use std::collections::BinaryHeap;
 
-/// Elements of one list that are read; what comes after them is only counted.
+/// Largest number of elements of one list that are read; further elements are only counted.
 pub(crate) const READ: usize = 16_384;
 
-/// Something that is kept in memory until the next answer.
+/// An element that is kept in memory until the next response.
 pub(crate) trait Kept {
-    /// The order in which elements are kept: the least first.
+    /// Compares the order in which elements are kept: the least element first.
     fn rank(&self, other: &Self) -> Ordering;
 
-    /// About how much memory it takes.
+    /// Returns the approximate memory in bytes.
     fn bytes(&self) -> usize;
 }
 
-/// Bounds on what is kept.
+/// Bounds on the kept elements.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Bounds {
-    /// Elements.
+    /// Largest number of elements.
     pub(crate) count: usize,
-    /// Memory of all of them.
+    /// Largest memory of all of them in bytes.
     pub(crate) bytes: usize,
 }
 
-/// The elements that are kept so far, and how many are not.
+/// The elements kept so far, and the number of those left out.
 #[derive(Debug)]
 pub(crate) struct Most<T> {
     bounds: Bounds,
     heap: BinaryHeap<Entry<T>>,
     bytes: usize,
-    /// The first element in the order that did not fit. None after it is kept, even a smaller one: which ones are kept must
-    /// not depend on how they come.
+    /// The first element by rank that did not fit. No element after it is kept, even if it is smaller: the selection must
+    /// not depend on the order of arrival.
     first_out: Option<Entry<T>>,
     left_out: u64,
 }
@@ -40,7 +40,7 @@ pub(crate) struct Most<T> {
 struct Entry<T> {
     item: T,
     bytes: usize,
-    /// Of two elements of the same rank, the one that came first is kept.
+    /// Index in the list: of two elements of the same rank, the one that came first is kept.
     index: usize,
 }
 
@@ -49,7 +49,7 @@ impl<T: Kept> Most<T> {
         Self { bounds, heap: BinaryHeap::new(), bytes: 0, first_out: None, left_out: 0 }
     }
 
-    /// Keeps `item`, the element `index` of the list, or the ones before it in the order.
+    /// Adds `item`, the element `index` of the list, and drops the last elements by rank that no longer fit.
     pub(crate) fn push(&mut self, index: usize, item: T) {
         let bytes = item.bytes();
         let entry = Entry { item, bytes, index };
@@ -66,12 +66,12 @@ impl<T: Kept> Most<T> {
         }
     }
 
-    /// Counts an element that is not even read.
+    /// Counts an element that is not read.
     pub(crate) fn leave_out(&mut self) {
         self.left_out += 1;
     }
 
-    /// The elements in their order, and how many were left out.
+    /// Returns the elements by rank, and the number of those left out.
     pub(crate) fn finish(self) -> (Vec<T>, u64) {
         (self.heap.into_sorted_vec().into_iter().map(|entry| entry.item).collect(), self.left_out)
     }

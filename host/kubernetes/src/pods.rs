@@ -1,7 +1,8 @@
-//! The kubelet's `/pods`: a v1 `PodList`, less all that nothing is made of.
+//! The kubelet's `/pods`: a v1 `PodList`, reduced to the fields that are used.
 //!
-//! An answer of 250 pods is some megabytes of JSON; what is kept of it is a tenth. The document is read pod by pod while it
-//! arrives: each pod is read into borrowed fields, what counts is copied into a [`Pod`], and the rest is dropped.
+//! A response of 250 pods is some megabytes of JSON, of which a tenth is kept. The document is read pod by pod as it
+//! arrives: each pod is parsed into borrowed fields, those that are used are copied into a [`Pod`], and the rest is
+//! dropped.
 
 mod build;
 mod keep;
@@ -19,22 +20,22 @@ pub use read::{PodReader, parse, parse_keeping};
 /// The pods of a node.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct PodList {
-    /// By namespace, name and uid: the kubelet's own order is that of a hash map.
+    /// Pods by namespace, name and uid: the kubelet's own order is that of a hash map.
     pub pods: Vec<Pod>,
-    /// Pods and fields that were left out because they are malformed.
+    /// Malformed pods and fields that were left out.
     pub problems: Problems,
-    /// Pods that were left out because there are more than a node can have, or more than fit in memory. Those that ended are
-    /// the first to be left out, then the last ones by namespace, name and uid.
+    /// Number of pods that were left out because there are more than a node can have, or more than fit in memory. Pods that
+    /// ended are left out first, then the last ones by namespace, name and uid.
     pub left_out: u64,
 }
 
-/// Keys and values.
+/// Pairs of key and value.
 pub type Texts = Vec<(Box<str>, Box<str>)>;
 
 /// A pod.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Pod {
-    /// `metadata.uid`. The kubelet gives static pods a uid of its own, the same as `config_hash`.
+    /// `metadata.uid`. For a static pod, the kubelet's own uid, equal to `config_hash`.
     pub uid: Box<str>,
     /// `metadata.name`.
     pub name: Box<str>,
@@ -46,31 +47,32 @@ pub struct Pod {
     pub qos: Option<Box<str>>,
     /// `status.podIP`, the first address.
     pub ip: Option<Box<str>>,
-    /// Annotation `kubernetes.io/config.hash`, which only static pods have: the uid that names their cgroup.
+    /// Annotation `kubernetes.io/config.hash`, which only static pods have: the uid in the name of their cgroup.
     pub config_hash: Option<Box<str>>,
     /// `spec.hostNetwork`.
     pub host_network: bool,
-    /// `status.startTime`, milliseconds since the Unix epoch: when the kubelet accepted the pod.
+    /// `status.startTime` in milliseconds since the Unix epoch: the time at which the kubelet accepted the pod.
     pub start_unix_ms: Option<i64>,
     /// `status.conditions`: type and status.
     pub conditions: Texts,
-    /// `metadata.labels` by key, bounded.
+    /// `metadata.labels` by key, within [`Keep::label_bytes`].
     pub labels: Texts,
-    /// Labels that do not fit into [`Keep::label_bytes`]: the largest.
+    /// Number of labels that do not fit into [`Keep::label_bytes`]: the largest ones.
     pub labels_left_out: u32,
-    /// `metadata.annotations` whose key was asked for, by key, bounded.
+    /// The requested ones of `metadata.annotations`, by key, within [`Keep::annotation_bytes`].
     pub annotations: Texts,
-    /// Annotations that were asked for and do not fit into [`Keep::annotation_bytes`].
+    /// Number of requested annotations that do not fit into [`Keep::annotation_bytes`].
     pub annotations_left_out: u32,
     /// `metadata.ownerReferences` in order.
     pub owners: Vec<Owner>,
-    /// `spec.overhead`: what the runtime class takes beside the containers.
+    /// `spec.overhead`: resources of the runtime class in addition to those of the containers.
     pub overhead: Amounts,
     /// `spec.resources.requests` (pod level, Kubernetes 1.32), as the scheduler counts them during a resize.
     pub requests: Amounts,
     /// `spec.resources.limits` (pod level), as applied.
     pub limits: Amounts,
-    /// All containers: main ones first, then init containers and sidecars, then ephemeral ones, each in the pod's order.
+    /// All containers: main containers first, then init containers and sidecars, then ephemeral ones, each in the pod's
+    /// order.
     pub containers: Vec<Container>,
 }
 
@@ -83,7 +85,7 @@ pub struct Owner {
     pub name: Box<str>,
 }
 
-/// Resources that are set somewhere.
+/// Amounts of CPU and memory; absent if not set.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Amounts {
     /// Thousandths of a core, rounded up.
@@ -97,41 +99,41 @@ pub struct Amounts {
 pub struct Container {
     /// Name, unique in the pod.
     pub name: Box<str>,
-    /// What it is for.
+    /// Role of the container in the pod.
     pub kind: Kind,
-    /// The image as the pod's author wrote it; the one that runs where the spec has none.
+    /// Image from the pod's specification, or the running image if the specification has none.
     pub image: Option<Box<str>>,
     /// Runtime, the part of `containerID` before `://`: `containerd`, `cri-o`, `docker`.
     pub runtime: Option<Box<str>>,
-    /// Id under that runtime; absent before the first start. Of the newest container under this name.
+    /// Id of the newest container of this name under that runtime; absent before the first start.
     pub id: Option<Box<str>>,
-    /// What it does; absent when the kubelet has no status for it yet.
+    /// State; absent if the kubelet has no status for it yet.
     pub state: Option<State>,
-    /// `lastState.terminated.reason`: why the container before this one ended.
+    /// `lastState.terminated.reason`: the reason why the previous container of this name ended.
     pub last_termination_reason: Option<Box<str>>,
-    /// `restartCount`; absent when the kubelet has no status for it yet.
+    /// `restartCount`; absent if the kubelet has no status for it yet.
     pub restarts: Option<u64>,
-    /// `resources.requests`, as the scheduler counts them during a resize in place.
+    /// `resources.requests`, as the scheduler counts them during an in-place resize.
     pub requests: Amounts,
-    /// `resources.limits`, as applied: of the container's status where it has them, else of the specification.
+    /// `resources.limits`, as applied: from the container's status if present there, else from the specification.
     pub limits: Amounts,
 }
 
-/// What a container is for.
+/// Role of a container in its pod.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     /// One of `spec.containers`.
     Main,
-    /// Runs to its end before the main ones start.
+    /// Runs to completion before the main containers start.
     Init,
-    /// An init container with `restartPolicy: Always`: starts in their order and stays.
+    /// An init container with `restartPolicy: Always`: starts in the order of the init containers and keeps running.
     Sidecar,
     /// Added to the running pod for debugging.
     Ephemeral,
 }
 
 impl Kind {
-    /// Value of the attribute `container.kind`.
+    /// Returns the value of the attribute `container.kind`.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Main => "main",
@@ -142,19 +144,19 @@ impl Kind {
     }
 }
 
-/// What a container does.
+/// State of a container.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum State {
-    /// It runs.
+    /// The container runs.
     Running,
-    /// It does not run yet, or not again; the reason (`CrashLoopBackOff`, `ErrImagePull`) where there is one.
+    /// The container does not run yet, or not again; with the reason (`CrashLoopBackOff`, `ErrImagePull`), if given.
     Waiting(Option<Box<str>>),
-    /// It ended; the reason (`Completed`, `Error`, `OOMKilled`) where there is one.
+    /// The container ended; with the reason (`Completed`, `Error`, `OOMKilled`), if given.
     Terminated(Option<Box<str>>),
 }
 
 impl State {
-    /// Value of the attribute `container.state`.
+    /// Returns the value of the attribute `container.state`.
     pub fn as_str(&self) -> &'static str {
         match self {
             Self::Running => "running",
@@ -163,7 +165,7 @@ impl State {
         }
     }
 
-    /// Why it waits, or why it ended.
+    /// Returns the reason why the container waits or ended.
     pub fn reason(&self) -> Option<&str> {
         match self {
             Self::Running => None,

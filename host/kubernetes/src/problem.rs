@@ -1,46 +1,46 @@
-//! What one pod or one field of it lost.
+//! Problems with one pod or one of its fields.
 
 use std::fmt;
 
-/// Problems that a list keeps; a broken kubelet could make one for every field of every pod.
+/// Largest number of problems kept per list; a broken kubelet could cause one for every field of every pod.
 const KEPT: usize = 64;
 
-/// Characters of foreign text that one problem shows.
+/// Number of characters of foreign text shown in one problem.
 const SHOWN: usize = 160;
 
-/// Which pod a problem is about.
+/// The pod that a problem is about.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Subject {
-    /// The pod could be told.
+    /// A pod with a readable name.
     Pod {
-        /// Its namespace.
+        /// Namespace of the pod.
         namespace: String,
-        /// Its name.
+        /// Name of the pod.
         name: String,
     },
-    /// Only its place in the list is known.
+    /// Index in the list, if the name is not readable.
     Index(usize),
 }
 
-/// What a problem costs.
+/// The part that a problem leaves out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Cost {
-    /// The field (with what is below it) is absent, the rest of the pod is there.
+    /// The field and everything below it; the rest of the pod is kept.
     Field,
-    /// The pod is absent.
+    /// The whole pod.
     Pod,
 }
 
-/// Something in a list of pods that was left out.
+/// A malformed part of a list of pods that was left out.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
     /// The pod.
     pub subject: Subject,
-    /// Where in the pod, as in `spec.containers[0].resources.limits.cpu`; empty for the pod itself.
+    /// Path in the pod, such as `spec.containers[0].resources.limits.cpu`; empty for the pod itself.
     pub path: String,
-    /// What is wrong there.
+    /// Error text.
     pub message: String,
-    /// What it costs.
+    /// The part that is left out.
     pub cost: Cost,
 }
 
@@ -50,7 +50,7 @@ impl Problem {
     }
 }
 
-/// Cuts foreign text to what a log line can bear.
+/// Truncates foreign text to a length suitable for a log line.
 pub(crate) fn shortened(mut text: String) -> String {
     if let Some((at, _)) = text.char_indices().nth(SHOWN) {
         text.truncate(at);
@@ -76,12 +76,12 @@ impl fmt::Display for Problem {
     }
 }
 
-/// The problems of one list; the first 64 in full, the rest as a number.
+/// The problems of one list: the first 64 in full, the others as a number.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Problems {
     kept: Vec<Problem>,
     total: usize,
-    /// Those that cost a pod.
+    /// Number of problems that left out a pod.
     pods: usize,
 }
 
@@ -94,22 +94,22 @@ impl Problems {
         }
     }
 
-    /// The first ones, in the order of the list.
+    /// Returns the first 64 problems, in the order of the list.
     pub fn iter(&self) -> std::slice::Iter<'_, Problem> {
         self.kept.iter()
     }
 
-    /// How many there were, those that were not kept included.
+    /// Returns the number of problems, including those that were not kept.
     pub fn len(&self) -> usize {
         self.total
     }
 
-    /// How many of them cost a pod.
+    /// Returns the number of problems that left out a pod.
     pub fn pods_lost(&self) -> usize {
         self.pods
     }
 
-    /// Whether all was well.
+    /// Returns true if there were no problems.
     pub fn is_empty(&self) -> bool {
         self.total == 0
     }

@@ -1,8 +1,8 @@
-//! Kubernetes resource quantities (`500m`, `1.5Gi`, `2e3`), exactly.
+//! Exact parsing of Kubernetes resource quantities (`500m`, `1.5Gi`, `2e3`).
 //!
-//! The grammar is the API's: an optional sign, decimal digits with an optional point, then one of the decimal suffixes
-//! `n u m k M G T P E`, one of the binary ones `Ki Mi Gi Ti Pi Ei`, or `e`/`E` with a whole exponent. No floating point
-//! takes part: a value is `digits × 10^ten × 2^two`, rounded up once, at the end.
+//! The grammar is that of the API: an optional sign, decimal digits with an optional point, then one of the decimal
+//! suffixes `n u m k M G T P E`, one of the binary suffixes `Ki Mi Gi Ti Pi Ei`, or `e`/`E` with an integer exponent. No
+//! floating point is used: a value is `digits × 10^ten × 2^two`, rounded up once, at the end.
 
 #[cfg(test)]
 mod tests;
@@ -11,13 +11,13 @@ use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, Visitor};
 
-/// Largest value that the API itself can hold, in whatever unit is asked for.
+/// Largest value that the API itself can represent, in any unit.
 const LARGEST: u128 = i64::MAX as u128;
 
-/// A text that is not a quantity, or one too large.
+/// An error for a text that is not a quantity, or too large.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum QuantityError {
-    /// No digit where digits should be, or something else than digits, point and suffix.
+    /// A digit is missing, or there are characters other than digits, point and suffix.
     #[error("{0:?} is not a quantity: wanted digits and a suffix, as in `500m`, `1.5`, `2Gi`")]
     Malformed(String),
     /// A suffix that the API does not know.
@@ -25,37 +25,37 @@ pub enum QuantityError {
         "{0:?} is not a quantity: no such suffix (decimal n u m k M G T P E, binary Ki Mi Gi Ti Pi Ei, exponents e3)"
     )]
     Suffix(String),
-    /// More than 2⁶³ − 1 of the unit.
+    /// The value exceeds 2⁶³ − 1 of the unit.
     #[error("{text:?} is more than 2^63 - 1 {unit}")]
     TooLarge {
-        /// The quantity.
+        /// Text of the quantity.
         text: String,
-        /// What it was to be counted in.
+        /// Unit of the value.
         unit: &'static str,
     },
 }
 
-/// CPU: thousandths of a core, rounded up.
+/// Parses a CPU quantity into thousandths of a core, rounded up.
 ///
-/// `None` for a negative quantity, which counts as not set.
+/// Returns `None` for a negative quantity, which counts as not set.
 ///
 /// # Errors
-/// When `text` is no quantity, or too large.
+/// If `text` is not a quantity, or too large.
 pub fn millicores(text: &str) -> Result<Option<u64>, QuantityError> {
     ceiling(text, 3, "millicores")
 }
 
-/// Memory: whole bytes, rounded up.
+/// Parses a memory quantity into bytes, rounded up.
 ///
-/// `None` for a negative quantity, which counts as not set.
+/// Returns `None` for a negative quantity, which counts as not set.
 ///
 /// # Errors
-/// When `text` is no quantity, or too large.
+/// If `text` is not a quantity, or too large.
 pub fn bytes(text: &str) -> Result<Option<u64>, QuantityError> {
     ceiling(text, 0, "bytes")
 }
 
-/// The value of `text` times `10^places`, rounded up.
+/// Returns the value of `text` times `10^places`, rounded up.
 fn ceiling(text: &str, places: i64, unit: &'static str) -> Result<Option<u64>, QuantityError> {
     let number = Number::parse(text)?;
     if number.digits().all(|digit| digit == 0) {
@@ -70,7 +70,7 @@ fn ceiling(text: &str, places: i64, unit: &'static str) -> Result<Option<u64>, Q
         .ok_or_else(|| QuantityError::TooLarge { text: crate::problem::shortened(text.to_owned()), unit })
 }
 
-/// `whole.fraction × 10^ten × 2^two`.
+/// A parsed quantity: `whole.fraction × 10^ten × 2^two`.
 struct Number<'t> {
     negative: bool,
     whole: &'t [u8],
@@ -112,7 +112,7 @@ impl<'t> Number<'t> {
             b"Ti" => (0, 40),
             b"Pi" => (0, 50),
             b"Ei" => (0, 60),
-            // Go takes the exponent as 32 bits; so far out nothing but 0 and "too large" is left to tell apart.
+            // Go parses the exponent as 32 bits; beyond that, the value is either 0 or too large.
             [b'e' | b'E', exponent @ ..] => std::str::from_utf8(exponent)
                 .ok()
                 .and_then(|exponent| exponent.parse::<i32>().ok())
@@ -124,21 +124,22 @@ impl<'t> Number<'t> {
         Ok(Self { negative, whole, fraction, ten, two })
     }
 
-    /// From the most significant digit to the least.
+    /// Returns the digits from the most significant to the least.
     fn digits(&self) -> impl DoubleEndedIterator<Item = u8> + Clone + 't {
         self.whole.iter().chain(self.fraction).map(|byte| byte - b'0')
     }
 
-    /// Magnitude times `10^places`, rounded up; `None` when it is more than [`LARGEST`]. The number is not zero.
+    /// Returns the magnitude times `10^places`, rounded up; `None` if it exceeds [`LARGEST`]. The number must not be zero.
     fn ceiling(&self, places: i64) -> Option<u64> {
         let count = (self.whole.len() + self.fraction.len()) as i64;
-        // All digits as one integer, times this power of ten. Lengths are far below 2^62, so nothing here overflows.
+        // The value is all digits as one integer, times this power of ten. Lengths are far below 2^62, so nothing here
+        // overflows.
         let power = self.ten + places - self.fraction.len() as i64;
-        // How many of the digits stand behind the point; the digit before the point is the one of 10^0.
+        // Number of digits behind the point; the digit before the point is that of 10^0.
         let behind = (-power).clamp(0, count) as usize;
 
-        // The part behind the point times 2^two, from its last digit up: what is carried over the point belongs to the
-        // integer, what stays behind only decides whether to round up. Works for any number of digits.
+        // The part behind the point times 2^two, from its last digit: the carry over the point is added to the integer, and
+        // the remainder only decides if the result is rounded up. Works for any number of digits.
         let scale = 1_u128 << self.two;
         let mut carry = 0_u128;
         let mut rest = false;
@@ -172,11 +173,11 @@ fn split_digits(text: &[u8]) -> (&[u8], &[u8]) {
     text.split_at(end)
 }
 
-/// A CPU quantity of a document, as [`millicores`].
+/// A CPU quantity of a document, parsed by [`millicores`].
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Millicores(pub(crate) Option<u64>);
 
-/// A memory quantity of a document, as [`bytes`].
+/// A memory quantity of a document, parsed by [`bytes`].
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Bytes(pub(crate) Option<u64>);
 
@@ -192,7 +193,7 @@ impl<'de> Deserialize<'de> for Bytes {
     }
 }
 
-/// Takes a quantity as a string, and as a bare number, which the API accepts as well.
+/// Visitor for a quantity, either a string or a bare number, which the API accepts as well.
 struct Read(fn(&str) -> Result<Option<u64>, QuantityError>);
 
 impl Visitor<'_> for Read {
@@ -214,7 +215,7 @@ impl Visitor<'_> for Read {
         self.visit_str(&number.to_string())
     }
 
-    /// The shortest text that gives this float is the one that was in the document, up to 15 digits.
+    /// The shortest text that yields this float is the one in the document, for up to 15 digits.
     fn visit_f64<E: serde::de::Error>(self, number: f64) -> Result<Option<u64>, E> {
         self.visit_str(&number.to_string())
     }

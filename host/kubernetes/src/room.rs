@@ -1,6 +1,7 @@
-//! How much memory the objects of one kind may take.
+//! Memory limit for the objects of one kind.
 
-/// Memory for objects that a watch keeps. Clusters have no end of objects, the process has one of memory.
+/// Memory for the objects that a watch keeps. The number of objects in a cluster is unlimited, the memory of the process is
+/// not.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Room {
     most: usize,
@@ -8,18 +9,18 @@ pub(crate) struct Room {
 }
 
 impl Room {
-    /// `most` is in bytes.
+    /// Creates a limit of `most` bytes, with nothing taken.
     pub(crate) fn new(most: usize) -> Self {
         Self { most, taken: 0 }
     }
 
-    /// The same without objects.
+    /// Returns the same limit with nothing taken.
     pub(crate) fn empty(self) -> Self {
         Self::new(self.most)
     }
 
-    /// Takes room for an object in place of the one before it, whose room is free in any case. False when there is not
-    /// enough: then neither of them is kept, for the old one is wrong by now.
+    /// Replaces the memory of an object by that of its new state; the old memory is freed in any case. Returns false if the
+    /// new state does not fit: neither state is kept then, because the old one is outdated.
     pub(crate) fn exchange(&mut self, before: usize, after: usize) -> bool {
         self.taken = self.taken.saturating_sub(before);
         let fits = self.most.saturating_sub(self.taken) >= after;

@@ -1,4 +1,4 @@
-//! Answers that are read while they arrive, in pieces of any size.
+//! Parsers of responses that are read as they arrive, in pieces of any size.
 
 #[cfg(any(feature = "client", feature = "fuzzing"))]
 pub(crate) mod gunzip;

@@ -1,9 +1,9 @@
-//! The kubelet's `/stats/summary`: how full the writable layers, logs and volumes of its pods are, and what sandboxed pods
-//! use.
+//! The kubelet's `/stats/summary`: use of the writable layers, logs and volumes of its pods, and CPU, memory and traffic of
+//! sandboxed pods.
 //!
-//! File systems of containers and volumes only the kubelet knows without walking them. CPU, memory and
-//! traffic the kernel has at the moment of the tick, the kubelet as of some seconds ago: its figures are read for pods and
-//! containers of which the kernel shows none, those of sandboxed runtimes (gVisor, Kata).
+//! Only the kubelet knows the file systems of containers and volumes without walking them. CPU, memory and traffic are read
+//! from the kernel at the moment of the tick, whereas the kubelet's figures are some seconds old: they are used for pods
+//! and containers that the kernel does not measure, those of sandboxed runtimes (gVisor, Kata).
 
 mod build;
 mod figure;
@@ -19,16 +19,16 @@ pub use read::{SummaryReader, parse};
 /// The statistics of a node's pods.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Summary {
-    /// By uid.
+    /// Statistics of the pods, by uid.
     pub pods: Vec<PodStats>,
-    /// Pods and fields that were left out because they are malformed.
+    /// Malformed pods and fields that were left out.
     pub problems: Problems,
-    /// Pods that were left out because there are more than a node can have, or more than fit in memory.
+    /// Number of pods that were left out because there are more than a node can have, or more than fit in memory.
     pub left_out: u64,
 }
 
 impl Summary {
-    /// The figures of the pod with this uid.
+    /// Returns the statistics of the pod with this uid.
     pub fn pod(&self, uid: &str) -> Option<&PodStats> {
         let at = self.pods.binary_search_by(|pod| (*pod.uid).cmp(uid)).ok()?;
         self.pods.get(at)
@@ -38,22 +38,22 @@ impl Summary {
 /// The statistics of a pod.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct PodStats {
-    /// `podRef.uid`; of a static pod the one that its cgroup has.
+    /// `podRef.uid`; of a static pod the uid in the name of its cgroup.
     pub uid: Box<str>,
     /// CPU and memory of the pod as a whole.
     pub usage: UsageStats,
-    /// `network.time`: when the runtime read the counters of the interfaces, nanoseconds since the Unix epoch.
+    /// `network.time`: time at which the runtime read the interface counters, nanoseconds since the Unix epoch.
     pub network_read_at_ns: Option<u64>,
     /// Network interfaces of the pod, by name.
     pub interfaces: Vec<InterfaceStats>,
-    /// Containers that run or ran, by name.
+    /// Containers that run or have ended, by name.
     pub containers: Vec<ContainerStats>,
     /// Volumes that the kubelet measures, by name: not `hostPath`, and none before its first measurement.
     pub volumes: Vec<VolumeStats>,
 }
 
 impl PodStats {
-    /// The figures of the container of this name.
+    /// Returns the statistics of the container of this name.
     pub fn container(&self, name: &str) -> Option<&ContainerStats> {
         let at = self.containers.binary_search_by(|container| (*container.name).cmp(name)).ok()?;
         self.containers.get(at)
@@ -67,20 +67,21 @@ pub struct ContainerStats {
     pub name: Box<str>,
     /// CPU and memory.
     pub usage: UsageStats,
-    /// `rootfs`: used bytes and inodes of its writable layer; capacity and what is free of the file system it is on.
+    /// `rootfs`: used bytes and inodes of the writable layer; capacity and free space are those of the file system that it
+    /// is on.
     pub rootfs: FsStats,
-    /// `logs.usedBytes`: its log files, rotated ones included, which are not part of the layer.
+    /// `logs.usedBytes`: size of the log files, including rotated ones, which are not part of the layer.
     pub logs_used_bytes: Option<u64>,
 }
 
-/// CPU and memory as the runtime reports them; absent where it does not.
+/// CPU and memory as reported by the runtime; absent if it does not report them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct UsageStats {
-    /// `cpu.time`: when the runtime read the two CPU figures, nanoseconds since the Unix epoch.
+    /// `cpu.time`: time at which the runtime read the two CPU figures, nanoseconds since the Unix epoch.
     pub cpu_read_at_ns: Option<u64>,
     /// `cpu.usageCoreNanoSeconds`: CPU time since the start, nanoseconds.
     pub cpu_usage_ns: Option<u64>,
-    /// `cpu.usageNanoCores`: the kubelet's own rate, billionths of a core over some seconds.
+    /// `cpu.usageNanoCores`: the kubelet's own rate over some seconds, in billionths of a core.
     pub cpu_nanocores: Option<u64>,
     /// `memory.usageBytes`.
     pub memory_bytes: Option<u64>,
@@ -90,7 +91,7 @@ pub struct UsageStats {
     pub rss_bytes: Option<u64>,
 }
 
-/// Traffic of a pod's network interface since it exists, as the runtime reports it; absent where it does not.
+/// Traffic of a pod's network interface since its creation, as reported by the runtime; absent if it does not report it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct InterfaceStats {
     /// Name of the interface in the pod.
@@ -112,11 +113,11 @@ pub struct VolumeStats {
     pub name: Box<str>,
     /// `pvcRef.name`: the claim in the pod's namespace, for volumes that have one.
     pub claim: Option<Box<str>>,
-    /// How full it is.
+    /// Use of the volume's file system.
     pub fs: FsStats,
 }
 
-/// How full a file system is; what the kubelet does not say is absent.
+/// Use of a file system; absent if the kubelet does not report it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct FsStats {
     /// `capacityBytes`.
@@ -133,7 +134,7 @@ pub struct FsStats {
     pub inodes_used: Option<u64>,
 }
 
-/// By key; of several with the same key the first stays.
+/// Sorts by key and drops duplicates; of several elements with the same key the first is kept.
 fn sort<T>(list: &mut Vec<T>, key: impl Fn(&T) -> &str) {
     list.sort_by(|left, right| key(left).cmp(key(right)));
     list.dedup_by(|later, kept| key(later) == key(kept));

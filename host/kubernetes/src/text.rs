@@ -1,4 +1,4 @@
-//! Strings, string maps, lists and objects as the kubelet writes them, borrowing from the document they are read from.
+//! Strings, string maps, lists and objects as the kubelet writes them, borrowed from the document if possible.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -8,15 +8,15 @@ use std::ops::Deref;
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
 
-/// Entries that a list may have, containers of a pod and endpoints of a slice among them. A field with more is malformed.
-/// A list of empty objects takes a hundred times the memory of its text.
+/// Largest number of entries of a list, such as containers of a pod or endpoints of a slice. A field with more counts as
+/// malformed: a list of empty objects takes a hundred times the memory of its text.
 const ENTRIES: usize = 4096;
 
-/// Pairs that a map of strings may have.
+/// Largest number of pairs of a map of strings.
 const PAIRS: usize = 16_384;
 
-/// A string, borrowed where the document holds it without escapes. (`Option<Cow<str>>` would copy: serde borrows only for
-/// a field that is a `Cow` itself.)
+/// A string, borrowed if the document contains it without escapes. (`Option<Cow<str>>` would copy: serde borrows only for a
+/// field that is a `Cow` itself.)
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Text<'a>(Cow<'a, str>);
 
@@ -52,7 +52,7 @@ impl<'de: 'a, 'a> Deserialize<'de> for Text<'a> {
     }
 }
 
-/// A map of strings, sorted by key; of a key that occurs twice the last value is kept.
+/// A map of strings, sorted by key; of a duplicate key the last value is kept.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Pairs<'a>(Vec<(Text<'a>, Text<'a>)>);
 
@@ -83,12 +83,12 @@ impl<'de: 'a, 'a> Deserialize<'de> for Pairs<'a> {
                     if pairs.len() == PAIRS {
                         return Err(A::Error::custom(format_args!("more than {PAIRS} entries")));
                     }
-                    // Go writes null for nothing; as a value of a string map it is the empty string there.
+                    // Go writes null for an unset value; as a value of a string map it is decoded as an empty string.
                     let value: Option<Text<'de>> = map.next_value()?;
                     pairs.push((key, value.unwrap_or(Text(Cow::Borrowed("")))));
                 }
                 pairs.sort_by(|(left, _), (right, _)| left.cmp(right));
-                // Stable order puts the last occurrence last in its run: swapped into the place that stays.
+                // The sort is stable, so the last occurrence comes last in its run: swap it into the element that is kept.
                 pairs.dedup_by(|later, kept| {
                     let same = later.0 == kept.0;
                     if same {
@@ -103,7 +103,8 @@ impl<'de: 'a, 'a> Deserialize<'de> for Pairs<'a> {
     }
 }
 
-/// An object. serde's derived structs also take a list, whose elements they read as the fields in order; nobody means that.
+/// A JSON object. serde's derived structs also accept a list and read its elements as the fields in order, which is never
+/// intended.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Object<T>(pub(crate) T);
 
@@ -133,7 +134,7 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
     }
 }
 
-/// A list; elements that are null are skipped.
+/// A list; null elements are skipped.
 #[derive(Clone, Debug)]
 pub(crate) struct List<T>(Vec<T>);
 
@@ -162,12 +163,12 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for List<T> {
     }
 }
 
-/// The elements; none where the list is absent.
+/// Returns the elements; none if the list is absent.
 pub(crate) fn each<T>(list: &Option<List<T>>) -> std::slice::Iter<'_, T> {
     list.as_ref().map_or(&[] as &[T], |list| list.0.as_slice()).iter()
 }
 
-/// The text unless it is absent or empty: Go's encoder leaves out or writes empty what is not set.
+/// Returns the text unless it is absent or empty: Go's encoder omits unset values or writes them as empty.
 pub(crate) fn filled<'t>(text: &'t Option<Text<'_>>) -> Option<&'t str> {
     text.as_ref().map(Text::as_str).filter(|text| !text.is_empty())
 }

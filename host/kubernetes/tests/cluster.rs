@@ -1,7 +1,7 @@
-//! The cluster's watches against a real API server.
+//! Tests of the cluster watches against a real API server.
 //!
-//! `INSIGHTD_TEST_KUBECONFIG` names a kubeconfig whose user may do everything; the test makes a namespace of its own in that
-//! cluster, needs neither controllers nor nodes, and removes what it made.
+//! `INSIGHTD_TEST_KUBECONFIG` names a kubeconfig whose user has all permissions; the test creates its own namespace in that
+//! cluster, needs neither controllers nor nodes, and removes what it created.
 
 #![cfg(feature = "client")]
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails there")]
@@ -18,10 +18,10 @@ use serde_json::{Value, json};
 
 const KUBECONFIG: &str = "INSIGHTD_TEST_KUBECONFIG";
 
-/// So that a test that fails ends.
+/// Timeout of every wait, so that a failing test ends.
 const PATIENCE: Duration = Duration::from_secs(300);
 
-/// One for each run: an earlier one may still be on its way out.
+/// Name of the test's namespace, different for each run: an earlier one may still be terminating.
 fn namespace() -> String {
     format!("insightd-test-{}", std::process::id())
 }
@@ -51,7 +51,7 @@ fn gauge(watch: &ClusterWatch, kind: &str, id: &str, name: &str) -> Option<f64> 
     gauges.into_iter().find(|(key, _)| *key == name).map(|(_, value)| value)
 }
 
-/// Waits until a figure has this value; what is seen meanwhile is printed.
+/// Waits until a figure has this value; prints the values seen meanwhile.
 async fn until(watch: &ClusterWatch, [kind, id, name]: [&str; 3], value: Option<f64>) {
     let mut seen = None;
     loop {
@@ -70,7 +70,7 @@ async fn until(watch: &ClusterWatch, [kind, id, name]: [&str; 3], value: Option<
 fn pod(name: &str) -> Value {
     json!({
         "metadata": {"name": name, "labels": {"app": "test"}},
-        // Nobody schedules it, so its status is the test's to write.
+        // No scheduler is responsible for it, so only the test writes its status.
         "spec": {"schedulerName": "nobody", "containers": [{"name": "main", "image": "none"}]},
     })
 }
@@ -119,7 +119,7 @@ async fn follow(client: &Client, watch: &ClusterWatch, namespace: &str) {
     let running = ["namespace", namespace, "pods.phase.running"];
     send(client, "POST", "/api/v1/namespaces".into(), json!({"metadata": {"name": namespace}})).await;
     until(watch, pending, Some(0.0)).await;
-    // A controller manager makes it too, where there is one.
+    // A controller manager, if there is one, creates it as well.
     let account = Request::post(format!("{core}/serviceaccounts")).header("content-type", "application/json");
     let account = account.body(json!({"metadata": {"name": "default"}}).to_string().into_bytes()).unwrap();
     let _ = client.request::<Value>(account).await;
@@ -190,7 +190,7 @@ async fn follow(client: &Client, watch: &ClusterWatch, namespace: &str) {
     until(watch, pending, Some(0.0)).await;
     assert!(batch(watch).find("pod", &uids[1]).is_none());
     send(client, "DELETE", core, json!({})).await;
-    // Without a controller manager nobody takes its finalizer away.
+    // Without a controller manager, nothing removes the namespace's finalizer.
     let finalize = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}, "spec": {"finalizers": []}});
     let request = Request::put(format!("/api/v1/namespaces/{namespace}/finalize"))
         .header("content-type", "application/json")

@@ -1,5 +1,5 @@
-//! The election against a real API server: `INSIGHTD_TEST_KUBECONFIG` names a file with rights to everything in the namespace
-//! `default`.
+//! Tests of the election against a real API server: `INSIGHTD_TEST_KUBECONFIG` names a kubeconfig with all permissions in
+//! the namespace `default`.
 
 #![cfg(feature = "client")]
 #![allow(clippy::unwrap_used, reason = "helpers of tests")]
@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 
 const ANNOTATION: &str = "control-plane.alpha.kubernetes.io/leader";
 
-/// Far more than anything here takes; a test that reaches it has failed.
+/// Timeout far above the duration of any step; a test that reaches it has failed.
 const LIMIT: Duration = Duration::from_secs(120);
 
 fn client() -> Option<Client> {
@@ -55,7 +55,7 @@ async fn get(client: &Client, kind: LockKind, name: &str) -> Value {
     ask(client, "GET", &format!("{}/{name}", path(kind)), &Value::Null).await.unwrap()
 }
 
-/// A name that no run used before.
+/// Returns a name that no other run has used.
 fn fresh(what: &str) -> String {
     format!("{what}-{:016x}", fastrand::u64(..))
 }

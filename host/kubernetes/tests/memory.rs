@@ -1,4 +1,4 @@
-//! Memory that answers of the kubelet cost, whatever it sends: the agent shares 128 MiB with its compiler.
+//! Tests of the memory used by any responses of the kubelet: the agent shares 128 MiB with its compiler.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails there")]
 
@@ -13,7 +13,7 @@ use insightd_kubernetes::kubelet::{Kubelet, KubeletData, KubeletSettings};
 use insightd_kubernetes::pods::Keep;
 use insightd_peer::Status;
 
-/// Bytes that are allocated, and the most that ever were.
+/// A global allocator that counts the allocated bytes and their peak.
 struct Counting {
     now: AtomicUsize,
     peak: AtomicUsize,
@@ -22,31 +22,31 @@ struct Counting {
 #[global_allocator]
 static MEMORY: Counting = Counting { now: AtomicUsize::new(0), peak: AtomicUsize::new(0) };
 
-// SAFETY: everything is the system's allocator; beside it are counts.
+// SAFETY: all calls are forwarded to the system allocator; only counters are added.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         let now = self.now.fetch_add(layout.size(), Relaxed) + layout.size();
         self.peak.fetch_max(now, Relaxed);
-        // SAFETY: as the caller promises.
+        // SAFETY: as promised by the caller.
         unsafe { System.alloc(layout) }
     }
 
     unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
         self.now.fetch_sub(layout.size(), Relaxed);
-        // SAFETY: as the caller promises.
+        // SAFETY: as promised by the caller.
         unsafe { System.dealloc(pointer, layout) }
     }
 }
 
 const MIB: usize = 1 << 20;
 
-/// Size of the answers that are large; those without an end go on until nobody listens.
+/// Size of the large responses in bytes; endless ones continue until the connection is closed.
 const LARGE: usize = 48 * MIB;
 
-/// The most that reading one of them may take.
+/// Largest memory in bytes that reading one of them may take.
 const BOUND: usize = 32 * MIB;
 
-/// The answer to every request: a beginning, then this again and again, then an end. Written from one small buffer.
+/// The response to every request: a beginning, a repeated part, and an end. Written from one small buffer.
 #[derive(Clone, Copy)]
 struct Answer {
     begin: &'static str,
@@ -68,7 +68,7 @@ impl Answer {
     }
 }
 
-/// A kubelet that gives `pods` and `summary`, each answer on a connection of its own.
+/// Starts a kubelet that returns `pods` and `summary`, each response on a separate connection.
 fn serve(pods: Answer, summary: Answer) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
@@ -82,14 +82,14 @@ fn serve(pods: Answer, summary: Answer) -> String {
     };
     std::thread::spawn(move || {
         for socket in listener.incoming().take(2) {
-            // The reader may have gone, as it should when there is no end.
+            // The reader may have closed the connection, as it should for an endless response.
             let _ = answer(socket.unwrap());
         }
     });
     url
 }
 
-/// Everything known after one round, and how much memory that took.
+/// Returns the known data after one round, and the memory that the round took.
 fn ask(pods: Answer, summary: Answer) -> (Arc<KubeletData>, usize) {
     let settings = KubeletSettings {
         url: serve(pods, summary),
@@ -120,7 +120,7 @@ const FEW: Answer = Answer {
 };
 const NO_SUMMARY: Answer = Answer { begin: r#"{"pods":["#, again: b" ", times: 1, end: "]}" };
 
-/// Ends a list after a comma, with a good pod.
+/// Ends a list after a comma, with a valid pod.
 macro_rules! good {
     () => {
         r#"{"metadata":{"name":"good","namespace":"n","uid":"g"}}]}"#
@@ -130,11 +130,11 @@ macro_rules! good {
 const POD: &[u8] =
     br#"{"metadata":{"name":"p","namespace":"n","uid":"u"},"spec":{"containers":[{"name":"c"}]}},"#;
 
-/// One test: others in the same process would be counted, too.
+/// There is only one test, because the allocator would also count others in the same process.
 #[test]
 fn no_answer_costs_more_memory_than_there_is() {
     let list = |begin, again: &'static [u8], times, end| Answer { begin, again, times, end };
-    // With the pods that are read of each; `None`: it is no list.
+    // Each response with the number of pods that are read from it; `None` if it is not a list.
     let answers = [
         ("invalid UTF-8", list("", b"\xff\xfe", LARGE / 2, ""), None),
         (

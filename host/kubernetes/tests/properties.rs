@@ -1,4 +1,4 @@
-//! Whatever a peer sends: no panic, and what is wrong with one pod stays with that pod.
+//! Property tests: no input causes a panic, and an error in one pod does not affect the others.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails there")]
 
@@ -13,7 +13,7 @@ use serde_json::{Map, Value, json};
 const PODS: &str = include_str!("data/pods.json");
 const SUMMARY: &str = include_str!("data/summary.json");
 
-/// Both parsers on the same bytes, and a batch of whatever they made of it.
+/// Runs both parsers, and adds their results to a batch.
 fn through(body: &[u8], other: &[u8]) {
     let Ok(list) = pods::parse(body, "property") else { return };
     let summary = summary::parse(other, "property").ok();
@@ -24,7 +24,7 @@ fn through(body: &[u8], other: &[u8]) {
     builder.finish().check().unwrap();
 }
 
-/// Words that the parsers look for, so that arbitrary documents meet them.
+/// Generates keys that the parsers look for, so that arbitrary documents contain them.
 fn words() -> impl Strategy<Value = String> {
     prop_oneof![
         4 => prop::sample::select(vec![
@@ -56,7 +56,7 @@ fn values() -> impl Strategy<Value = Value> {
     })
 }
 
-/// JSON pointers of everything in a document.
+/// Collects the JSON pointers of all values in a document.
 fn places(tree: &Value, at: &str, found: &mut Vec<String>) {
     let escaped = |key: &str| key.replace('~', "~0").replace('/', "~1");
     match tree {
@@ -104,7 +104,7 @@ proptest! {
         through(whole.to_string().as_bytes(), whole.to_string().as_bytes());
     }
 
-    /// Some bytes of a good document replaced, then the document cut.
+    /// Replaces some bytes of a valid document, then truncates it.
     #[test]
     fn damaged_documents(changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..8), end in any::<prop::sample::Index>()) {
         let mut bodies = [PODS, SUMMARY].map(|text| text.as_bytes().to_vec());
@@ -119,7 +119,7 @@ proptest! {
         prop_assert!(pods::parse(&PODS.as_bytes()[..cut], "property").is_err(), "half a list is no list");
     }
 
-    /// One value of one pod replaced by anything: the others are what they were.
+    /// Replaces one value of one pod by any other; the other pods must not change.
     #[test]
     fn other_pods_are_untouched(at in prop::sample::select(all_places(PODS, "/items/0")), value in values()) {
         let good = pods::parse(PODS.as_bytes(), "property").unwrap();
@@ -132,7 +132,7 @@ proptest! {
         prop_assert!(list.pods.len() == good.pods.len() || !list.problems.is_empty(), "{at}: lost without a word");
     }
 
-    /// The same in a summary.
+    /// The same for a summary.
     #[test]
     fn other_pods_of_a_summary_are_untouched(at in prop::sample::select(all_places(SUMMARY, "/pods/0")), value in values()) {
         let good = summary::parse(SUMMARY.as_bytes(), "property").unwrap();
@@ -144,8 +144,8 @@ proptest! {
         }
     }
 
-    /// Labels kept never pass the bound, are some of those given, in key order; and nothing is dropped that would fit
-    /// beside all smaller ones.
+    /// Kept labels never exceed the limit, are a subset of the given ones in key order, and no label is dropped that would
+    /// fit beside all smaller ones.
     #[test]
     fn labels_within_their_bound(labels in prop::collection::btree_map("[a-z]{1,6}", "[a-z]{0,12}", 0..20), bound in 0_usize..120) {
         let body = json!({"items": [{"metadata": {"name": "p", "namespace": "n", "uid": "u", "labels": labels}}]}).to_string();

@@ -1,4 +1,4 @@
-//! The parsers on what real kubelets answered (`tests/fixtures/nodes/`).
+//! Tests of the parsers with responses of real kubelets (`tests/fixtures/nodes/`).
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails there")]
 
@@ -14,7 +14,7 @@ use insightd_kubernetes::{Emitter, pods, summary};
 use insights_sdk::{Batch, Builder};
 use serde_json::Value;
 
-/// The folders of all recordings; none when there are none, which is said.
+/// Returns the directories of all recordings, and prints a message if there are none.
 fn recordings() -> Vec<PathBuf> {
     let nodes = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/fixtures/nodes");
     let found: Vec<PathBuf> = fs::read_dir(&nodes)

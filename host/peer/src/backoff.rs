@@ -1,9 +1,9 @@
-//! How long to wait after failures.
+//! Waiting times after failures.
 
 use std::time::Duration;
 
-/// Exponential back-off with full jitter: after the n-th failure in a row, any time up to `first * 2^(n-1)`, and up to
-/// `most` at last. All of it is drawn, not a part: five thousand agents that lost the same server come back evenly.
+/// Exponential backoff with full jitter: after the n-th consecutive failure, a random wait between zero and `first * 2^(n-1)`, capped at
+/// `most`. The whole wait is random, so that thousands of agents that lost the same server return evenly spread.
 #[derive(Clone, Debug)]
 pub struct Backoff {
     first: Duration,
@@ -13,36 +13,36 @@ pub struct Backoff {
 }
 
 impl Backoff {
-    /// Waits up to `first` after the first failure, never more than `most`.
+    /// Creates a backoff whose waits are at most `first` after the first failure, and never more than `most`.
     pub fn new(first: Duration, most: Duration) -> Self {
         Self::with_random(first, most, fastrand::Rng::new())
     }
 
-    /// As [`new`](Self::new), with the random numbers of a test.
+    /// Like [`new`](Self::new), with a given random generator, for tests.
     pub fn with_random(first: Duration, most: Duration, random: fastrand::Rng) -> Self {
         Self { first, most, failures: 0, random }
     }
 
-    /// Counts a failure, and says how long to wait.
+    /// Counts a failure and returns the time to wait.
     pub fn next_wait(&mut self) -> Duration {
         let ceiling = self.ceiling();
         self.failures = self.failures.saturating_add(1);
         up_to(ceiling, &mut self.random)
     }
 
-    /// The longest wait that the next failure can bring.
+    /// Returns the upper bound of the next wait.
     pub fn ceiling(&self) -> Duration {
         let factor = 1_u32.checked_shl(self.failures.min(31)).unwrap_or(u32::MAX);
         self.first.saturating_mul(factor).min(self.most)
     }
 
-    /// It works again.
+    /// Resets the failure count after a success.
     pub fn reset(&mut self) {
         self.failures = 0;
     }
 }
 
-/// Any time from none to `most`.
+/// Returns a random duration between zero and `most`, both included.
 pub fn up_to(most: Duration, random: &mut fastrand::Rng) -> Duration {
     let most = u64::try_from(most.as_nanos()).unwrap_or(u64::MAX);
     Duration::from_nanos(random.u64(0..=most))

@@ -1,4 +1,4 @@
-//! What is common to everything that the agent asks over the network: how it goes, and how long to wait after failures.
+//! Helpers shared by all clients of remote endpoints: request status for metrics, and backoff after failures.
 
 #![forbid(unsafe_code)]
 

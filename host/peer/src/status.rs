@@ -1,62 +1,62 @@
-//! How reading from a peer goes, for the agent's own metrics.
+//! Request status of a remote endpoint, for the agent's own metrics.
 
 use std::borrow::Cow;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-/// How reading from one peer goes. One task writes, others take snapshots.
+/// Request status of one remote endpoint. One task writes it, others take snapshots.
 #[derive(Debug)]
 pub struct Status {
     source: Cow<'static, str>,
     state: Mutex<Snapshot>,
 }
 
-/// What is known at one moment.
+/// Counters and the last error at one moment.
 #[derive(Clone, Debug, Default)]
 pub struct Snapshot {
     /// Requests sent.
     pub requests: u64,
-    /// Bytes of answers; those of compressed lists as they were sent.
+    /// Bytes received in responses; of compressed responses, the bytes on the wire.
     pub bytes: u64,
-    /// Requests and streams that failed.
+    /// Number of failed requests and streams.
     pub errors: u64,
-    /// Objects of answers that could not be read and are left out.
+    /// Objects in responses that could not be parsed and were skipped.
     pub left_out: u64,
     /// Failures since the last success.
     pub failures_in_a_row: u64,
-    /// When data was last received or confirmed.
+    /// Time when data was last received or confirmed as current.
     pub last_success: Option<Instant>,
-    /// The last failure, in words for an operator; kept until the next success.
+    /// Error text of the last failure, cleared by the next success.
     pub error: Option<String>,
 }
 
 impl Status {
-    /// Of a source that did nothing yet. The name is a label of metrics: `kubelet`, `node`, `services`.
+    /// Creates the status of a source without requests. The name is a metric label: `kubelet`, `node`, `services`.
     pub fn new(source: impl Into<Cow<'static, str>>) -> Self {
         Self { source: source.into(), state: Mutex::default() }
     }
 
-    /// Name of the source.
+    /// Returns the name of the source.
     pub fn source(&self) -> &str {
         &self.source
     }
 
-    /// A request is sent.
+    /// Counts a request.
     pub fn requested(&self) {
         self.state().requests += 1;
     }
 
-    /// Bytes came in.
+    /// Adds received bytes.
     pub fn received(&self, bytes: u64) {
         self.state().bytes += bytes;
     }
 
-    /// Objects of an answer are left out.
+    /// Adds skipped objects of a response.
     pub fn left_out(&self, objects: u64) {
         self.state().left_out += objects;
     }
 
-    /// Data is there, or confirmed to be current. The first time after a failure the log says so.
+    /// Records that data was received or confirmed as current. Logs the first success after failures.
     pub fn succeeded(&self) {
         let mut state = self.state();
         if state.failures_in_a_row > 0 {
@@ -67,7 +67,7 @@ impl Status {
         state.error = None;
     }
 
-    /// It failed; what is known grows old. The log has the first failure of a row, and one of another kind within it.
+    /// Records a failure. Logs it unless the error text equals that of the previous failure.
     pub fn failed(&self, error: impl Into<String>) {
         let error = error.into();
         let mut state = self.state();
@@ -79,12 +79,12 @@ impl Status {
         state.error = Some(error);
     }
 
-    /// What is known now.
+    /// Returns a copy of the current status.
     pub fn snapshot(&self) -> Snapshot {
         self.state().clone()
     }
 
-    /// A panic elsewhere leaves whole numbers behind.
+    /// Locks the status and ignores poisoning: a panic elsewhere leaves valid counters.
     fn state(&self) -> MutexGuard<'_, Snapshot> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }

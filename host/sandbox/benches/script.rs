@@ -1,7 +1,7 @@
-//! `script` against components in Rust that do the same, and against that code native: three recipes of docs/scripting.md.
+//! `script` against Rust components that do the same, and against that code compiled natively: three recipes of docs/scripting.md.
 //! Prints milliseconds of CPU time and ratios; needs `make transforms recipes`.
 //!
-//! `cargo bench -p insightd-sandbox --bench script`; `TRANSFORMS` and `INSIGHTD_COMPILE` name other files
+//! `cargo bench -p insightd-sandbox --bench script`; `TRANSFORMS` and `INSIGHTD_COMPILE` select other files
 //! than those under `target/`.
 #![allow(clippy::unwrap_used, reason = "a bench")]
 
@@ -62,7 +62,7 @@ struct Bench {
 impl Bench {
     fn row<T: Transform>(&self, name: &str) {
         let (program, config) = (self.program(name), recipe(name));
-        // The same input must give the same output, or the ratio compares different work.
+        // Equal input must give equal output, or the ratio compares different work.
         let wanted = Outcome::Batch(native::<T>("{}", &self.batch)).text();
         let check = |component: &Component, config: &str| {
             let found = Outcome::Batch(component.process(config, &self.batch).unwrap()).text();
@@ -80,7 +80,7 @@ impl Bench {
         );
     }
 
-    /// The configuration of the golden case of that name.
+    /// Returns the configuration of the golden case of that name.
     fn program(&self, name: &str) -> String {
         let path = self.root.join("transforms/script/tests/golden").join(name).join("config.json");
         std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))

@@ -1,7 +1,7 @@
 //! The three default stages: components with cold instances, production limits and `configure` in every call, against the
-//! same code native. Prints milliseconds of CPU time and ratios; needs `make builtins`.
+//! same code compiled natively. Prints milliseconds of CPU time and ratios; needs `make builtins`.
 //!
-//! `cargo bench -p insightd-sandbox --bench stages`; `TRANSFORMS` and `INSIGHTD_COMPILE` name other files
+//! `cargo bench -p insightd-sandbox --bench stages`; `TRANSFORMS` and `INSIGHTD_COMPILE` select other files
 //! than those under `target/`.
 #![allow(clippy::unwrap_used, reason = "a bench")]
 
@@ -52,7 +52,7 @@ fn main() {
         events.len(),
         events.body.len()
     );
-    // The same input must give the same output, or the ratio compares different work.
+    // Equal input must give equal output, or the ratio compares different work.
     let same =
         native::<Decorate>(CONFIG, &raw) == decorated && native::<Utilization>("{}", &decorated) == computed;
     assert!(same, "the components are older than the code beside them: make builtins");
@@ -88,7 +88,7 @@ fn main() {
     }
 }
 
-/// As [`native`], for a formatter. It gets the batch whole; the sandbox has to slice it first.
+/// Like [`native`], for a formatter. It gets the batch as a whole; the sandbox has to slice it first.
 fn native_format<F: Formatter>(config: &str, columns: &Columns, limits: &SinkLimits) -> Payloads {
     let formatter = insights_sdk::configure(config, F::configure).unwrap();
     formatter.format(&Batch::from_columns(columns.clone()), limits).unwrap()

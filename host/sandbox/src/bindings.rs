@@ -1,9 +1,9 @@
-//! The exports of both worlds, generated from `wit/`.
+//! Bindings of the exports of both worlds, generated from `wit/`.
 //!
-//! One world that exports both interfaces, so that the records are generated once. No component has to export both: each
-//! interface is looked up on its own (`component.rs`). Records that go into a component borrow: the host's columns are
-//! written to the component's memory without a copy between. Imports are not here: `log.rs` and `wasi.rs` read them from the
-//! component's memory in place, which generated traits cannot.
+//! One world exports both interfaces, so that the records are generated once. A component need not export both: each
+//! interface is looked up separately (`component.rs`). Records passed to a component borrow: the host's columns are
+//! written to the component's memory without an intermediate copy. Imports are not generated: `log.rs`, `state.rs` and `wasi.rs`
+//! read their arguments in place from the component's memory, which generated traits cannot do.
 
 #![allow(missing_docs, unreachable_pub, reason = "generated from wit/, which documents everything")]
 

@@ -1,7 +1,7 @@
-//! Time that calls share: a batch has one budget for all stages, slices and searches of its pipeline.
+//! Time shared by several calls: a batch has one budget for all stages, slices and searches of its pipeline.
 //!
-//! Without it a component decides how long a tick takes: a stage by how many entities it returns, a formatter by how
-//! long each slice of them lasts. All times are those of the thread that made the budget.
+//! Without it a component could extend a tick at will: a stage by the number of entities it returns, a formatter by the
+//! duration of each slice. All CPU times are those of the thread that created the budget.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -10,24 +10,24 @@ use std::time::{Duration, Instant};
 use crate::deadline::{TimeUp, thread_cpu_time};
 use crate::limits::Limits;
 
-/// A budget is so many times what a single call may use.
+/// CPU time of a budget, as a multiple of the CPU time of a single call.
 const CALLS: u32 = 2;
-/// CPU time that a call may go on for after a shutdown was asked for.
+/// CPU time for which a call may continue after a shutdown request.
 const GRACE: Duration = Duration::from_millis(250);
-/// Least CPU time of a call: one that got less would be stopped whatever it does.
+/// Minimum CPU and wall time of a call: with less, a call would be stopped whatever it does.
 const LEAST: Duration = Duration::from_millis(5);
 
-/// A request to end soon, shared by everything that may have to. Cheap to clone.
+/// A shared request to stop soon. Cheap to clone.
 #[derive(Clone, Debug, Default)]
 pub struct Stop(Arc<AtomicBool>);
 
 impl Stop {
-    /// Asks for it. Calls that run end within a fraction of a second.
+    /// Requests the stop. Running calls end within a fraction of a second.
     pub fn request(&self) {
         self.0.store(true, Ordering::Relaxed);
     }
 
-    /// Returns true once somebody asked.
+    /// Returns true if a stop was requested.
     pub fn is_requested(&self) -> bool {
         self.0.load(Ordering::Relaxed)
     }
@@ -35,7 +35,7 @@ impl Stop {
 
 /// CPU and wall time of one batch in one pipeline.
 ///
-/// A call gets at most half of what is left, so that a stage that uses up its time leaves some for those behind it.
+/// A call gets at most half of the remaining time, so that a stage that uses all of its time leaves some to later ones.
 #[derive(Debug)]
 pub struct Budget {
     cpu_end: Duration,
@@ -44,7 +44,7 @@ pub struct Budget {
 }
 
 impl Budget {
-    /// A budget that begins now, on this thread: twice the CPU time of a single call, and its wall time.
+    /// Creates a budget that begins now, on this thread: twice the CPU time of a single call, and the wall time of one.
     pub fn new(limits: &Limits, stop: &Stop) -> Self {
         let cpu = limits.cpu_time.saturating_mul(CALLS);
         Self {
@@ -65,29 +65,29 @@ impl Budget {
         )
     }
 
-    /// Returns the CPU time that is left.
+    /// Returns the remaining CPU time.
     pub(crate) fn cpu_left(&self) -> Duration {
         self.cpu_end.saturating_sub(thread_cpu_time())
     }
 
-    /// Returns true once a shutdown was asked for.
+    /// Returns true if a shutdown was requested.
     pub(crate) fn is_stopped(&self) -> bool {
         self.stop.is_requested()
     }
 
-    /// Returns true when no time is left for anything that is not necessary.
+    /// Returns true if no time is left for optional work.
     pub(crate) fn is_spent(&self) -> bool {
         self.cpu_left() <= LEAST || self.wall_end <= Instant::now() || self.is_stopped()
     }
 }
 
-/// An instant so far in the future, or a far one where that cannot be told.
+/// Returns the instant after `duration`, or one in a year if that overflows.
 fn later(duration: Duration) -> Instant {
     const FAR: Duration = Duration::from_secs(365 * 24 * 3600);
     Instant::now().checked_add(duration).unwrap_or_else(|| Instant::now() + FAR)
 }
 
-/// The end of one call, all slices of it included.
+/// Deadline of one call, including all its slices.
 #[derive(Clone, Debug)]
 pub(crate) struct Deadline {
     cpu_start: Duration,
@@ -95,7 +95,7 @@ pub(crate) struct Deadline {
     wall_start: Instant,
     wall_limit: Duration,
     stop: Stop,
-    /// CPU time of the call when the shutdown was noticed.
+    /// CPU time of the call when it noticed the shutdown.
     stopped_at: Option<Duration>,
 }
 
@@ -111,17 +111,17 @@ impl Deadline {
         }
     }
 
-    /// Returns the deadline of a single call that shares its time with no other.
+    /// Returns the deadline of a single call outside of any budget.
     pub(crate) fn of_call(limits: &Limits) -> Self {
         Self::new(limits.cpu_time, limits.wall_time, &Stop::default())
     }
 
-    /// Fails when the time is up.
+    /// Fails if the deadline is exceeded.
     pub(crate) fn check(&mut self) -> Result<(), TimeUp> {
         self.check_at(thread_cpu_time().saturating_sub(self.cpu_start), self.wall_start.elapsed())
     }
 
-    /// Fails when the time is up for a call that `used` so much CPU time and `took` so long.
+    /// Fails if the deadline is exceeded after `used` CPU time and `took` wall time.
     fn check_at(&mut self, used: Duration, took: Duration) -> Result<(), TimeUp> {
         let mut limit = self.cpu_limit;
         if self.stop.is_requested() {
@@ -164,12 +164,12 @@ mod tests {
         assert!(call.check_at(ms(400), ms(400)).is_ok() && !budget.is_spent());
         stop.request();
         assert!(budget.is_spent());
-        // It has the grace from when it was noticed.
+        // The grace period starts when the request is noticed.
         assert!(call.check_at(ms(500), ms(500)).is_ok());
         assert!(call.check_at(ms(750), ms(750)).is_ok());
         let error = call.check_at(ms(751), ms(751)).unwrap_err();
         assert!(matches!(error, TimeUp::Cpu { limit, .. } if limit == ms(750)), "{error:?}");
-        // Without a shutdown the limit of the call holds.
+        // Without a shutdown only the limit of the call applies.
         let mut call = Budget::new(&limits, &Stop::default()).call(&limits, limits.cpu_time);
         assert!(call.check_at(ms(900), ms(900)).is_ok() && call.check_at(ms(1001), ms(1001)).is_err());
     }

@@ -1,4 +1,4 @@
-//! One call: a fresh instance, limits, deadline; everything it used is given back at the end.
+//! One call: a fresh instance with limits and a deadline, dropped with all its resources at the end.
 
 use std::str::Utf8Error;
 use std::sync::Arc;
@@ -17,18 +17,18 @@ use crate::sandbox::Shared;
 use crate::text::{ERROR_BYTES, clip};
 use crate::wasi::{Denied, Exit, Random};
 
-/// What the host keeps for one call.
+/// Host state of one call.
 pub(crate) struct Host {
     pub(crate) limiter: Limiter,
     pub(crate) log: CallLog,
     pub(crate) random: Random,
-    /// What it remembers, while it may.
+    /// Persistent state, if the component may access it in this call.
     pub(crate) state: Option<Overlay>,
 }
 
 impl Shared {
-    /// Makes an instance and lets `work` call it. `input` is the size in bytes of what the component is given; what it may
-    /// hand over grows with it. `peak` becomes at least the memory that the instance had, bytes.
+    /// Creates an instance and calls `work` with it. `input` is the size of the component's input in bytes, which scales the
+    /// output limit. Raises `peak` to the linear memory of the instance in bytes if that is larger.
     #[expect(clippy::too_many_arguments, reason = "what a call is made of; one caller for each kind of call")]
     pub(crate) fn call<T, E: From<CallError> + Explain>(
         &self,
@@ -62,9 +62,9 @@ impl Shared {
     }
 }
 
-/// Errors that the component's last words can make clearer.
+/// Errors that the component's last line on standard error can explain.
 pub(crate) trait Explain {
-    /// `words` is the last line that the component wrote to standard error, such as a panic message.
+    /// Adds `words`, the last line that the component wrote to standard error, such as a panic message.
     #[must_use]
     fn explained(self, words: &str) -> Self;
 }
@@ -78,7 +78,7 @@ impl Explain for CallError {
     }
 }
 
-/// What an error of the runtime means.
+/// Classifies an error of the runtime.
 pub(crate) fn failure(error: &wasmtime::Error) -> CallError {
     if let Some(time_up) = error.downcast_ref::<TimeUp>() {
         return timed_out(time_up);
@@ -95,14 +95,14 @@ pub(crate) fn failure(error: &wasmtime::Error) -> CallError {
     let reason = error.root_cause().to_string();
     if let Some(trap) = error.downcast_ref::<Trap>() {
         return CallError::Trap(match trap {
-            // What a panic becomes where the component was built without standard error.
+            // A panic ends in this trap if the component was built without standard error.
             Trap::UnreachableCodeReached => format!("{reason} (a panic?)"),
             _ => clip(&reason, ERROR_BYTES),
         });
     }
-    // Everything else is found while its data is read: no UTF-8, a list outside of its memory, an unknown enum case. The
-    // runtime makes those errors of a message, or keeps the standard library's. The one with a type of its own, a private
-    // one, says that the store's host-call fuel is used up.
+    // All other errors occur while data is lifted: invalid UTF-8, a list outside of memory, an unknown enum case. The runtime
+    // builds those from a message, or keeps the error of the standard library. The only one with a type of its own, which is
+    // private, reports that the store's host-call fuel is exhausted.
     let is_message =
         error.is::<String>() || error.is::<&'static str>() || error.root_cause().is::<Utf8Error>();
     if !is_message {
@@ -111,7 +111,7 @@ pub(crate) fn failure(error: &wasmtime::Error) -> CallError {
     CallError::Output(clip(&reason, ERROR_BYTES))
 }
 
-/// The error of a call whose time is up.
+/// Returns the error of a call that exceeded its deadline.
 pub(crate) fn timed_out(time_up: &TimeUp) -> CallError {
     match *time_up {
         TimeUp::Cpu { used, limit } => CallError::CpuTime { used, limit },

@@ -1,8 +1,8 @@
-//! The compiler child: one process for each new component, under limits, gone when it is done.
+//! The compiler child: one resource-limited process per new component, which exits when done.
 //!
-//! A compiler is the largest piece of code that foreign bytes can reach, and it can be made to use any amount of time and
-//! memory. So it is not in the agent. The child (`insightd-compile`) takes the component on standard input and gives native
-//! code on standard output; nothing is written to disk, where it could be changed before it is run.
+//! A compiler is the largest piece of code that untrusted bytes reach, and input can make it use any amount of time and
+//! memory, so it does not run in the agent. The child (`insightd-compile`) reads the component from standard input and writes
+//! native code to standard output. Nothing is written to disk, where it could be modified before it is run.
 
 mod child;
 
@@ -13,26 +13,26 @@ use sha2::{Digest, Sha256};
 
 use crate::native::NativeCode;
 
-/// Starts compiler children. Compiling takes 10 to 300 ms; it blocks the calling thread.
+/// Starts compiler children. Compiling takes from about 10 ms to a second for the larger components, and blocks the calling thread.
 #[derive(Clone, Debug)]
 pub struct Compiler {
     path: PathBuf,
     limits: CompileLimits,
 }
 
-/// What one compiler child may use. The defaults compile a component of 1 MiB; those that ship with the agent need less
+/// Limits of one compiler child. The defaults suffice for a component of 1 MiB; the components shipped with the agent need less
 /// than half of the memory.
 #[derive(Clone, Debug)]
 pub struct CompileLimits {
-    /// Address space of the child, bytes.
+    /// Address space of the child in bytes (`RLIMIT_AS`).
     pub memory_bytes: u64,
-    /// CPU time of the child; whole seconds.
+    /// CPU time of the child (`RLIMIT_CPU`), in whole seconds.
     pub cpu_time: Duration,
-    /// Time on the clock: a backstop where the CPU is throttled.
+    /// Wall-clock time: a backstop on a throttled CPU.
     pub wall_time: Duration,
-    /// Largest component, bytes.
+    /// Maximum size of a component in bytes.
     pub max_component_bytes: usize,
-    /// Largest native code, bytes.
+    /// Maximum size of the native code in bytes.
     pub max_native_bytes: usize,
 }
 
@@ -40,7 +40,7 @@ impl Default for CompileLimits {
     fn default() -> Self {
         Self {
             memory_bytes: 64 << 20,
-            // Compiling the larger components takes a second on a fast processor; a slow or an emulated one takes many times that.
+            // The larger components take a second of CPU time on a fast processor, and many times that on a slow or emulated one.
             cpu_time: Duration::from_secs(20),
             wall_time: Duration::from_secs(60),
             max_component_bytes: 4 << 20,
@@ -49,55 +49,55 @@ impl Default for CompileLimits {
     }
 }
 
-/// Why there is no native code.
+/// Reason why a component was not compiled.
 #[derive(Debug, thiserror::Error)]
 pub enum CompileError {
-    /// The child did not start.
+    /// The child could not be started.
     #[error("cannot start the compiler {path}: {error}. Is `insightd-compile` installed beside the agent?", path = path.display())]
     Start {
-        /// Program that was to be started.
+        /// Path of the program.
         path: PathBuf,
-        /// Why not.
+        /// Error of the start.
         error: std::io::Error,
     },
-    /// Talking to the child failed.
+    /// Communication with the child failed.
     #[error("cannot talk to the compiler: {0}")]
     Pipe(#[from] std::io::Error),
-    /// The component is larger than components may be.
+    /// The component exceeds the size limit.
     #[error("the component has {bytes} bytes, the limit is {limit}")]
     TooLarge {
-        /// Its size.
+        /// Size in bytes.
         bytes: usize,
-        /// What is allowed.
+        /// Limit in bytes.
         limit: usize,
     },
-    /// The compiler says that this is no valid component, in its words.
+    /// The input is not a valid component, with the error text of the compiler.
     #[error("{0}")]
     Refused(String),
-    /// The child went over one of its limits: the component is too big, or made to break compilers.
+    /// The child exceeded a limit: the component is too big, or crafted to exhaust compilers.
     #[error("the compiler was stopped: {0}")]
     Limit(String),
-    /// The child died otherwise.
+    /// The child died for another reason.
     #[error("the compiler died: {0}")]
     Died(String),
 }
 
 impl Compiler {
-    /// A compiler with the default limits. `path` is the program `insightd-compile`; it is trusted like the agent itself,
-    /// whose machine code it makes.
+    /// Creates a compiler with the default limits. `path` is the program `insightd-compile`; it is trusted like the agent itself,
+    /// because it produces the machine code that the agent runs.
     pub fn new(path: impl Into<PathBuf>) -> Self {
         Self::with_limits(path, CompileLimits::default())
     }
 
-    /// As [`Compiler::new`], with other limits.
+    /// Like [`Compiler::new`], with other limits.
     pub fn with_limits(path: impl Into<PathBuf>, limits: CompileLimits) -> Self {
         Self { path: path.into(), limits }
     }
 
-    /// Native code of a component.
+    /// Compiles a component to native code.
     ///
     /// # Errors
-    /// When the component is not valid, when the child went over its limits, or when it could not be run.
+    /// Fails if the component is invalid, the child exceeds its limits, or it cannot be run.
     pub fn compile(&self, wasm: &[u8]) -> Result<NativeCode, CompileError> {
         let limit = self.limits.max_component_bytes;
         if wasm.len() > limit {

@@ -1,4 +1,4 @@
-//! A component that is ready to be called: native code, checked against the contract, linked.
+//! A component ready to be called: native code, checked against the contract and linked.
 
 mod contract;
 mod load;
@@ -23,12 +23,12 @@ use crate::{convert, output, slice, state as memory};
 
 pub(crate) use load::load;
 
-/// What a component is for.
+/// Kind of a component.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
-    /// A stage of a chain: batch in, batch out.
+    /// A stage of a pipeline: batch in, batch out.
     Transform,
-    /// The end of a chain: batch in, bytes out.
+    /// The end of a pipeline: batch in, bytes out.
     Formatter,
 }
 
@@ -41,7 +41,7 @@ impl fmt::Display for Kind {
     }
 }
 
-/// What a component says of itself; see `record description` in `wit/types.wit`. All texts are bounded.
+/// Self-description of a component; see `record description` in `wit/types.wit`. All texts are bounded.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Description {
     /// Short name, such as `utilization`.
@@ -50,13 +50,13 @@ pub struct Description {
     pub version: String,
     /// JSON schema of its configuration.
     pub config_schema: String,
-    /// Names it reads.
+    /// Names of the values that it reads.
     pub reads: Vec<String>,
-    /// Names it writes.
+    /// Names of the values that it writes.
     pub writes: Vec<String>,
 }
 
-/// A component that is ready to be called. Cheap to clone. Each call has a fresh instance: configured, called, dropped.
+/// A component ready to be called. Cheap to clone. Each call configures and runs a fresh instance, and drops it.
 #[derive(Clone)]
 pub struct Component(Arc<Inner>);
 
@@ -69,7 +69,7 @@ struct Inner {
     uses_state: bool,
     description: Description,
     budget: Arc<Budget>,
-    /// Of the calls since it was last taken, bytes.
+    /// Maximum linear memory of a call since the value was last taken, bytes.
     peak_memory: AtomicUsize,
 }
 
@@ -88,17 +88,17 @@ impl fmt::Debug for Component {
 }
 
 impl Component {
-    /// Name it was loaded under.
+    /// Returns the name under which it was loaded.
     pub fn name(&self) -> &str {
         &self.0.name
     }
 
-    /// SHA-256 of its WebAssembly.
+    /// Returns the SHA-256 of its WebAssembly.
     pub fn sha256(&self) -> &[u8; 32] {
         &self.0.sha256
     }
 
-    /// What it is for.
+    /// Returns the kind of component.
     pub fn kind(&self) -> Kind {
         match self.0.exports {
             Exports::Stage(_) => Kind::Transform,
@@ -106,30 +106,30 @@ impl Component {
         }
     }
 
-    /// What it says of itself.
+    /// Returns its self-description.
     pub fn description(&self) -> &Description {
         &self.0.description
     }
 
-    /// Whether it remembers anything: only then a [`State`] is of use to it, and without one it lacks something.
+    /// Returns true if it imports `state`: only then it can use a [`State`], and without one its writes fail.
     pub fn uses_state(&self) -> bool {
         self.0.uses_state
     }
 
-    /// The limits of its calls.
+    /// Returns the limits of its calls.
     pub(crate) fn limits(&self) -> &Limits {
         &self.0.shared.limits
     }
 
-    /// Most linear memory of any call since this was asked last, bytes.
+    /// Returns the maximum linear memory of a call in bytes since the last time this was called, and resets it.
     pub(crate) fn take_peak_memory(&self) -> usize {
         self.0.peak_memory.swap(0, Ordering::Relaxed)
     }
 
-    /// Whether it takes `config` (JSON; `{}` where the operator wrote none).
+    /// Checks that the component accepts `config` (JSON; `{}` if the operator gave none).
     ///
     /// # Errors
-    /// [`CallError::Config`] with the component's words, or whatever else went wrong in `configure`.
+    /// Returns [`CallError::Config`] with the component's error text, or any other error of `configure`.
     pub fn check_config(&self, config: &str) -> Result<(), CallError> {
         let inner = &*self.0;
         inner.shared.call(
@@ -155,17 +155,17 @@ impl Component {
     /// Runs a transform over the batch of one scope.
     ///
     /// # Errors
-    /// Any [`CallError`]; the batch is untouched, so that another version can be given it.
+    /// Returns any [`CallError`]; the batch is unchanged and can be passed to another version.
     pub fn process(&self, config: &str, columns: &Columns) -> Result<Columns, CallError> {
         self.process_with(config, columns, None).map(|(columns, _)| columns)
     }
 
-    /// As [`Component::process`], for a component that is granted a state; what it changed of that comes with the result. It
-    /// counts once somebody applies it. Without a state the component finds nothing, and its writes are refused with
-    /// words that tell its author to ask for one.
+    /// Like [`Component::process`], with access to a state; the changes are returned with the result, and take effect when the
+    /// caller commits them. Without a state the component finds no keys, and its writes fail with an error text that tells its
+    /// author to request state.
     ///
     /// # Errors
-    /// As [`Component::process`]. What the call wrote is gone then.
+    /// Fails like [`Component::process`]. The changes of a failed call are dropped.
     pub fn process_with(
         &self,
         config: &str,
@@ -175,7 +175,7 @@ impl Component {
         self.process_until(config, columns, state, &Deadline::of_call(self.limits()))
     }
 
-    /// As [`Component::process_with`], with another end than that of a single call.
+    /// Like [`Component::process_with`], with a given deadline.
     pub(crate) fn process_until(
         &self,
         config: &str,
@@ -208,10 +208,10 @@ impl Component {
     }
 
     /// Runs a formatter over a batch, in slices of at most 512 entities, each with all descriptors (entities of kind
-    /// `metric`). The events of all slices are returned together.
+    /// `metric`). Returns the events of all slices together.
     ///
     /// # Errors
-    /// Any [`CallError`], of the first slice that fails: a batch is delivered whole or not at all. All slices together have
+    /// Returns any [`CallError`], of the first slice that fails: a batch is delivered as a whole or not at all. All slices share
     /// the time of one call.
     pub fn format(
         &self,
@@ -222,11 +222,11 @@ impl Component {
         self.format_with(config, columns, limits, None).map(|(payloads, _)| payloads)
     }
 
-    /// As [`Component::format`], with a state as for [`Component::process_with`]. A slice finds what the one before it
-    /// wrote.
+    /// Like [`Component::format`], with a state as in [`Component::process_with`]. A slice sees the changes of the preceding
+    /// ones.
     ///
     /// # Errors
-    /// As [`Component::format`]. What the calls wrote is gone then.
+    /// Fails like [`Component::format`]. The changes of all slices are dropped then.
     pub fn format_with(
         &self,
         config: &str,
@@ -237,7 +237,7 @@ impl Component {
         self.format_until(config, columns, limits, state, &Deadline::of_call(self.limits()))
     }
 
-    /// As [`Component::format_with`], with another end than that of a single call.
+    /// Like [`Component::format_with`], with a given deadline.
     pub(crate) fn format_until(
         &self,
         config: &str,
@@ -254,7 +254,7 @@ impl Component {
         let mut overlay = state.cloned().map(Overlay::new);
         let mut deadline = deadline.clone();
         for part in slice::slices(columns) {
-            // A slice may be over before running code looks at its time.
+            // A short slice may end before compiled code checks the epoch.
             deadline.check().map_err(|time_up| timed_out(&time_up))?;
             let part = part.as_ref();
             let payloads = inner.shared.call(
@@ -280,24 +280,24 @@ impl Component {
     }
 }
 
-/// The outcome of a `configure`.
+/// Converts the result of `configure`.
 fn configured(result: wasmtime::Result<Result<(), String>>) -> Result<(), CallError> {
     let refused = |text: String| CallError::Config(clip_lines(&text, ERROR_BYTES));
     result.map_err(|error| failure(&error))?.map_err(refused)
 }
 
-/// The outcome of a `process` or `format`.
+/// Converts the result of `process` or `format`.
 fn returned<T>(result: wasmtime::Result<Result<T, String>>) -> Result<T, CallError> {
     let failed = |text: String| CallError::Guest(clip(&text, ERROR_BYTES));
     result.map_err(|error| failure(&error))?.map_err(failed)
 }
 
-/// The same batch gives the same random numbers, so that the same input gives the same output.
+/// Returns the random seed of a batch: equal batches give equal random numbers, and thus equal output.
 fn batch_seed(columns: &Columns) -> u64 {
     seed(&[&columns.scope, &columns.scope_id]) ^ columns.time_unix_ms.rotate_left(32)
 }
 
-/// FNV-1a over texts.
+/// Computes FNV-1a over texts.
 fn seed(texts: &[&str]) -> u64 {
     let bytes = texts.iter().flat_map(|text| text.bytes().chain([0xff]));
     bytes.fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))

@@ -1,11 +1,11 @@
-//! Between the host's columns and the records of the contract. Into a component nothing is copied, out of it columns move.
+//! Conversion between the host's columns and the records of the contract: borrowed as parameters, moved out of results.
 
 use insights_sdk::columns::{Attributes, Columns, Counters, Entities, Gauges, Links};
 use insights_sdk::{Limits as SinkLimits, Payloads};
 
 use crate::bindings::insights::transform::types;
 
-/// Columns as a parameter.
+/// Borrows columns as a parameter.
 pub(crate) fn batch(columns: &Columns) -> types::BatchParam<'_> {
     let Columns { entities, attributes, gauges, counters, links, .. } = columns;
     types::BatchParam {
@@ -33,7 +33,7 @@ pub(crate) fn batch(columns: &Columns) -> types::BatchParam<'_> {
     }
 }
 
-/// Columns from a result, not checked yet.
+/// Moves a result into columns, not validated yet.
 pub(crate) fn columns(batch: types::BatchResult) -> Columns {
     let types::BatchResult { entities, attributes, gauges, counters, links, .. } = batch;
     Columns {
@@ -57,12 +57,12 @@ pub(crate) fn columns(batch: types::BatchResult) -> Columns {
     }
 }
 
-/// What the sink can take, as a parameter.
+/// Converts the sink's limits to a parameter.
 pub(crate) fn limits(limits: SinkLimits) -> types::Limits {
     types::Limits { max_event_bytes: limits.max_event_bytes }
 }
 
-/// Payloads from a result, not checked yet.
+/// Moves a result into payloads, not validated yet.
 pub(crate) fn payloads(payloads: types::Payloads) -> Payloads {
     Payloads {
         content_type: payloads.content_type,
@@ -74,7 +74,7 @@ pub(crate) fn payloads(payloads: types::Payloads) -> Payloads {
     }
 }
 
-/// Bytes that `columns` take in a component's memory, near enough to scale limits by.
+/// Returns the approximate size of `columns` in a component's memory in bytes, precise enough to scale limits.
 pub(crate) fn size(columns: &Columns) -> usize {
     let words = columns.string_ends.len()
         + 3 * columns.entities.kind.len()

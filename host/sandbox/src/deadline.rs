@@ -1,7 +1,7 @@
-//! Time limits: CPU time of the calling thread first, the clock only as a far backstop.
+//! Time limits: CPU time of the calling thread, with wall-clock time as a distant backstop.
 //!
-//! A node agent shares its node with what it measures. On a busy or throttled node a good component may wait for a
-//! processor for seconds; it must not look bad for it. So a call is stopped by the CPU time it used.
+//! A node agent shares the CPU with the workload that it measures. On a busy or throttled node a good component may wait seconds for a
+//! CPU, which must not count as its failure. A call is therefore stopped by the CPU time it used.
 
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
@@ -12,16 +12,16 @@ use wasmtime::{Engine, EngineWeak, Store, UpdateDeadline};
 
 use crate::budget::Deadline;
 
-/// How often running code looks at its time: the precision of the limits.
+/// Interval at which running code checks its deadline: the precision of the limits.
 const TICK: Duration = Duration::from_millis(10);
 
-/// CPU time that the calling thread has used since it started.
+/// Returns the CPU time of the calling thread (`CLOCK_THREAD_CPUTIME_ID`).
 pub(crate) fn thread_cpu_time() -> Duration {
     let time = clock_gettime(ClockId::ThreadCPUTime);
     Duration::new(time.tv_sec.try_into().unwrap_or(0), time.tv_nsec.try_into().unwrap_or(0))
 }
 
-/// A call ran out of time.
+/// Error of a call that exceeded its deadline.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum TimeUp {
     #[error("CPU time")]
@@ -30,7 +30,7 @@ pub(crate) enum TimeUp {
     Wall { took: Duration, limit: Duration },
 }
 
-/// Stops the store's calls at the deadline. They run on the thread that made it.
+/// Stops the calls of a store at the deadline. They must run on the thread that created the deadline.
 pub(crate) fn arm<T>(store: &mut Store<T>, deadline: &Deadline) {
     let mut deadline = deadline.clone();
     store.set_epoch_deadline(1);
@@ -40,7 +40,7 @@ pub(crate) fn arm<T>(store: &mut Store<T>, deadline: &Deadline) {
     });
 }
 
-/// Advances the engine's epoch while calls run. Between calls its thread sleeps without waking up.
+/// Advances the engine's epoch while calls run. Between calls its thread sleeps without wake-ups.
 #[derive(Debug)]
 pub(crate) struct Ticker {
     shared: Arc<Shared>,
@@ -66,13 +66,13 @@ impl Ticker {
         let (engine, state) = (engine.weak(), Arc::clone(&shared));
         let thread = thread::Builder::new()
             .name("epoch".to_owned())
-            // It only ever locks, waits and adds one.
+            // The thread only locks, waits and increments a counter.
             .stack_size(64 * 1024)
             .spawn(move || state.tick(&engine))?;
         Ok(Self { shared, thread: Some(thread) })
     }
 
-    /// Keeps the epoch moving until the guard is dropped.
+    /// Keeps the epoch advancing until the guard is dropped.
     pub(crate) fn run(&self) -> Running<'_> {
         let mut state = self.shared.lock();
         state.running += 1;
@@ -88,13 +88,13 @@ impl Drop for Ticker {
         self.shared.lock().stop = true;
         self.shared.changed.notify_one();
         if let Some(thread) = self.thread.take() {
-            // It cannot have panicked: it calls nothing that does.
+            // The thread cannot have panicked: it calls nothing that panics.
             let _ = thread.join();
         }
     }
 }
 
-/// A call is under way.
+/// Guard of a running call.
 pub(crate) struct Running<'a>(&'a Shared);
 
 impl Drop for Running<'_> {

@@ -1,19 +1,19 @@
-//! What can go wrong with a component, told apart by what the operator has to do about it.
+//! Errors of components, classified by the operator's possible response.
 
 use std::fmt;
 use std::time::Duration;
 
 use crate::component::Kind;
 
-/// Why a component could not be loaded. It never ran, or only to describe itself.
+/// Reason why a component could not be loaded. None of its functions ran except `describe`.
 #[derive(Debug, thiserror::Error)]
 pub enum LoadError {
-    /// WebAssembly where native code was expected.
+    /// WebAssembly instead of native code.
     #[error(
         "{name}: this is WebAssembly, not native code: the agent has no compiler, `insightd-compile` has to translate it first"
     )]
     Raw {
-        /// Name given to the component.
+        /// Name of the component.
         name: String,
     },
     /// Neither native code nor WebAssembly.
@@ -21,94 +21,94 @@ pub enum LoadError {
         "{name}: not native code of a component ({bytes} bytes): damaged or cut off? Compile the component again"
     )]
     NotNative {
-        /// Name given to the component.
+        /// Name of the component.
         name: String,
-        /// Size of what was given.
+        /// Size of the input in bytes.
         bytes: usize,
     },
-    /// Native code of another wasmtime, processor or engine configuration.
+    /// Native code of another wasmtime version, CPU or engine configuration.
     #[error(
         "{name}: native code of another engine: {reason}. Compile the component again with the `insightd-compile` of this agent"
     )]
     Engine {
-        /// Name given to the component.
+        /// Name of the component.
         name: String,
-        /// What differs.
+        /// Difference found by the engine.
         reason: String,
     },
-    /// The right package in a version that this host does not serve.
+    /// The right package, in a version that this host does not support.
     #[error(
         "{name}: made for another version of the contract: wanted {wanted}, found {found}. Build the component with the SDK of this agent's version"
     )]
     Version {
-        /// Name given to the component.
+        /// Name of the component.
         name: String,
-        /// Interface that this host serves.
+        /// Interface that this host supports.
         wanted: String,
-        /// Interface that the component has.
+        /// Interface of the component.
         found: String,
     },
-    /// Not a transform and not a formatter.
+    /// Neither a transform nor a formatter.
     #[error("{name}: of another world: wanted a component that exports {wanted}, found exports: {found}")]
     World {
-        /// Name given to the component.
+        /// Name of the component.
         name: String,
-        /// Interfaces of which one is needed.
+        /// Interfaces of which exactly one is required.
         wanted: String,
-        /// What the component exports.
+        /// Exports of the component.
         found: String,
     },
     /// An import that is not in the contract.
     #[error("{name}: imports {import}, which no component gets: allowed are {allowed}")]
     Import {
-        /// Name given to the component.
+        /// Name of the component.
         name: String,
-        /// The import.
+        /// Name of the import.
         import: String,
-        /// What a component may import.
+        /// Allowed imports.
         allowed: &'static str,
     },
-    /// The names are right, the types behind them are not.
+    /// The names match the contract, but the types differ.
     #[error("{name}: does not fit the contract: {reason}. Was the component built with changed WIT files?")]
     Types {
-        /// Name given to the component.
+        /// Name of the component.
         name: String,
-        /// What differs.
+        /// Difference found by the linker.
         reason: String,
     },
-    /// `describe` failed, the first call that every component gets.
+    /// `describe` failed, the first call of every component.
     #[error("{name}: cannot describe itself: {error}")]
     Describe {
-        /// Name given to the component.
+        /// Name of the component.
         name: String,
-        /// What happened.
+        /// Error of the call.
         error: CallError,
     },
 }
 
-/// Kinds of failed calls, for counters and policies.
+/// Classes of failed calls, for counters and policies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Cause {
-    /// The component refused its configuration, or is not what its place in the configuration needs.
+    /// The component rejected its configuration, or is of the wrong kind for its slot.
     Config,
     /// The component returned an error.
     Guest,
-    /// The component trapped: panic, wrong memory access, deep recursion, forbidden import, exit.
+    /// The component trapped: panic, invalid memory access, deep recursion, forbidden import, exit.
     Trap,
-    /// The component ran out of time.
+    /// The component exceeded its time.
     Timeout,
-    /// The component asked for more memory, or handed over more, than it may.
+    /// The component exceeded its memory or the size of its output.
     Limit,
-    /// What the component returned breaks the rules of the contract.
+    /// The output of the component violates the contract.
     Output,
 }
 
 impl Cause {
-    /// All, in the order of [`Cause::index`].
+    /// All causes, in the order of [`Cause::index`].
     pub const ALL: [Self; 6] =
         [Self::Config, Self::Guest, Self::Trap, Self::Timeout, Self::Limit, Self::Output];
 
-    /// Word for logs and metrics.
+    /// Returns the name used in logs and metrics.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Config => "config",
@@ -120,7 +120,7 @@ impl Cause {
         }
     }
 
-    /// Position in [`Cause::ALL`].
+    /// Returns the position in [`Cause::ALL`].
     pub fn index(self) -> usize {
         self as usize
     }
@@ -132,52 +132,52 @@ impl fmt::Display for Cause {
     }
 }
 
-/// Why a call failed. All texts that come from the component are bounded and on one line.
+/// Error of a failed call. All texts from the component are bounded and free of control characters.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum CallError {
-    /// A transform was used as a formatter, or the other way round.
+    /// A transform was used as a formatter, or a formatter as a transform.
     #[error("it is a {is}, and this place needs a {wanted}")]
     Kind {
-        /// What it is.
+        /// Kind of the component.
         is: Kind,
-        /// What was needed.
+        /// Kind required here.
         wanted: Kind,
     },
-    /// `configure` returned an error, in the component's words: one problem a line.
+    /// `configure` returned an error: the component's error text, one problem per line.
     #[error("refuses its configuration: {}", .0.replace('\n', "; "))]
     Config(String),
-    /// `process` or `format` returned an error, in the component's words.
+    /// `process` or `format` returned an error: the component's error text.
     #[error("failed: {0}")]
     Guest(String),
     /// The component trapped.
     #[error("trapped: {0}")]
     Trap(String),
-    /// The component used up its CPU time.
+    /// The component exceeded its CPU time.
     #[error("stopped: it used {used:?} of CPU time, the limit is {limit:?}")]
     CpuTime {
         /// CPU time of the calling thread since the call began.
         used: Duration,
-        /// What is allowed.
+        /// Limit of the call.
         limit: Duration,
     },
-    /// The call took too long on the clock, whatever the CPU did.
+    /// The call exceeded its wall-clock time, independent of CPU time.
     #[error("stopped: it took {took:?}, the limit is {limit:?}")]
     WallTime {
         /// Time since the call began.
         took: Duration,
-        /// What is allowed.
+        /// Limit of the call.
         limit: Duration,
     },
-    /// The component went over another limit.
+    /// The component exceeded another limit.
     #[error("stopped: {0}")]
     Limit(String),
-    /// The output breaks the contract.
+    /// The output violates the contract.
     #[error("returned invalid data: {0}")]
     Output(String),
 }
 
 impl CallError {
-    /// Kind, for counters and policies.
+    /// Returns the class of the error, for counters and policies.
     pub fn cause(&self) -> Cause {
         match self {
             Self::Kind { .. } | Self::Config(_) => Cause::Config,

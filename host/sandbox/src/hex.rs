@@ -1,8 +1,8 @@
-//! Bytes as hex digits.
+//! Hexadecimal display of bytes.
 
 use std::fmt;
 
-/// Shows bytes as lower-case hex digits.
+/// Displays bytes as lowercase hexadecimal digits.
 pub(crate) struct Hex<'a>(pub(crate) &'a [u8]);
 
 impl fmt::Display for Hex<'_> {

@@ -1,15 +1,14 @@
-//! Runs the components in which everything a team may want to change is written: which labels, which ratios, which names,
-//! which output format.
+//! Sandbox for the WebAssembly components that define everything a team may want to change: labels, ratios, names, and
+//! the output format.
 //!
-//! A [`Sandbox`] loads native code that the [`Compiler`] child made (or that was built into the agent) and gives back a
-//! [`Component`]. Each call of it has a fresh instance with bounded memory, CPU time and output, and ends in a result or in
-//! a [`CallError`] that says what kind of failure it was. A [`Slot`] is one place in a pipeline: a component, what takes
-//! over when it fails, and counters.
+//! A [`Sandbox`] loads native code made by the [`Compiler`] child (or built into the agent) and returns a [`Component`].
+//! Each call runs in a fresh instance with bounded memory, CPU time and output, and ends in a result or a classified
+//! [`CallError`]. A [`Slot`] is one stage of a pipeline: a component, its fallback versions, and statistics.
 //!
-//! What a component remembers from tick to tick is given to a call as a [`State`] and comes back as [`Changes`]; a call
-//! itself keeps nothing.
+//! A call receives the persistent state of a component as a [`State`] and returns its modifications as [`Changes`]; nothing
+//! else survives a call.
 //!
-//! There is no compiler in here: raw WebAssembly is refused.
+//! This crate contains no compiler: raw WebAssembly is rejected.
 #![deny(unsafe_code)]
 
 mod bindings;
@@ -44,5 +43,5 @@ pub use sandbox::{Sandbox, SandboxError};
 pub use slot::{OnFailure, Origin, Processed, Slot, SlotConfig, Stats, VersionStats, without};
 pub use text::{clip, is_hidden};
 
-/// What a call may remember, and what it changed of that.
+/// Types of a component's persistent state.
 pub use insights_sdk::state::{Bounds, Changes, Space, State};

@@ -1,40 +1,40 @@
-//! What one call may use.
+//! Limits of a call.
 
 use std::time::Duration;
 
 use wasmtime::ResourceLimiter;
 
-/// Bounds of every call. The defaults fit a node with 110 pods some ten times over.
+/// Limits of every call. The defaults exceed the needs of a node with 110 pods about tenfold.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// All linear memories of an instance together, bytes.
+    /// Size of all linear memories of an instance together, bytes.
     pub memory_bytes: usize,
-    /// CPU time of the calling thread in one call, `configure` included; a formatter's slices are one call. A batch has
+    /// CPU time of the calling thread in one call, including `configure`; a formatter's slices are one call. A batch has
     /// twice as much for all calls of its pipeline.
     pub cpu_time: Duration,
-    /// Time on the clock in one call: a far backstop for a component that waits, which none can; on a throttled node a
+    /// Wall-clock time of one call: a distant backstop against waiting, which no component can do; on a throttled node even a
     /// good component may take long.
     pub wall_time: Duration,
-    /// What a component may hand over in one call, bytes: this much, …
+    /// Base of the output limit of one call, bytes.
     pub output_base_bytes: usize,
-    /// … and so much more for each byte of its input. Never more than `memory_bytes`.
+    /// Bytes added to the output limit for each byte of input. The sum never exceeds `memory_bytes`.
     pub output_per_input_byte: usize,
-    /// Entities that a stage may return: this many, …
+    /// Base of the limit on entities that a stage returns.
     pub output_base_entities: usize,
-    /// … and so many more for each one of its input.
+    /// Entities added to that limit for each entity of the input.
     pub output_per_input_entity: usize,
-    /// Descriptors of metrics (entities of kind `metric`) that a stage may return beyond twice those of its input. They
-    /// come with every slice of a formatter.
+    /// Descriptors of metrics (entities of kind `metric`) that a stage may return beyond twice those of its input. They are
+    /// part of every slice of a formatter.
     pub output_base_descriptors: usize,
-    /// Different routes that one `format` may name, over all slices of a batch.
+    /// Distinct routes of one `format`, over all slices of a batch.
     pub max_routes: usize,
-    /// Bytes of events that one `format` may return, over all slices of a batch.
+    /// Bytes of events returned by one `format`, over all slices of a batch.
     pub max_payload_bytes: usize,
-    /// Lines that one call may write to the log.
+    /// Log lines of one call.
     pub log_lines_per_call: u32,
-    /// Lines that a component may write to the log in a minute.
+    /// Log lines of a component per minute.
     pub log_lines_per_minute: u32,
-    /// Longest line, bytes.
+    /// Maximum length of a log line, bytes.
     pub log_line_bytes: usize,
 }
 
@@ -59,7 +59,7 @@ impl Default for Limits {
 }
 
 impl Limits {
-    /// What a component may hand over after it was given `input` bytes.
+    /// Returns the output limit in bytes for an input of `input` bytes.
     pub(crate) fn output_bytes(&self, input: usize) -> usize {
         let scaled = input.saturating_mul(self.output_per_input_byte);
         self.output_base_bytes.saturating_add(scaled).min(self.memory_bytes)
@@ -67,31 +67,31 @@ impl Limits {
 }
 
 impl Limits {
-    /// Entities that a stage may return for an input of `input` entities.
+    /// Returns the limit on entities of a stage's output for an input of `input` entities.
     pub(crate) fn output_entities(&self, input: usize) -> usize {
         input.saturating_mul(self.output_per_input_entity).saturating_add(self.output_base_entities)
     }
 
-    /// Descriptors that a stage may return for an input that has `input` of them.
+    /// Returns the limit on descriptors of a stage's output for an input with `input` of them.
     pub(crate) fn output_descriptors(&self, input: usize) -> usize {
         input.saturating_mul(2).saturating_add(self.output_base_descriptors)
     }
 }
 
-/// Core instances, memories and tables of one component instance. A Rust component has three instances with one memory and
-/// two tables between them.
+/// Limits on core instances, memories and tables of one component instance. A Rust component has three instances with one
+/// memory and two tables in total.
 const MAX_INSTANCES: usize = 16;
 const MAX_MEMORIES: usize = 4;
 const MAX_TABLES: usize = 8;
-/// Entries of one table: pointers to functions, 8 bytes each on the host.
+/// Entries of one table: function pointers, 8 bytes each on the host.
 const MAX_TABLE_ENTRIES: usize = 64 * 1024;
 
-/// A component went over a bound.
+/// A limit that the component exceeded, as error text.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub(crate) struct OverLimit(pub(crate) String);
 
-/// Watches the growth of one call's memories and tables.
+/// Limits the growth of the memories and tables in one call.
 #[derive(Debug)]
 pub(crate) struct Limiter {
     limit: usize,
@@ -103,7 +103,7 @@ impl Limiter {
         Self { limit: limits.memory_bytes, memory: 0 }
     }
 
-    /// Linear memory that was granted, bytes. It never shrinks.
+    /// Returns the linear memory granted so far, bytes. It never shrinks.
     pub(crate) fn memory(&self) -> usize {
         self.memory
     }
@@ -115,8 +115,8 @@ impl ResourceLimiter for Limiter {
         if total > self.limit {
             let limit = self.limit;
             let reason = format!("it wanted {total} bytes of memory, the limit is {limit}");
-            // An error traps. The softer answer, a failed `memory.grow`, leaves the guest to go on without memory it
-            // needs, and most then trap with less to say.
+            // An error traps. A failed `memory.grow` instead would leave the guest without memory that it needs, and most
+            // guests then trap with a less useful message.
             return Err(OverLimit(reason).into());
         }
         self.memory = total;

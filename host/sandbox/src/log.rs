@@ -1,5 +1,5 @@
-//! What components write: the `log` import, standard output and standard error. Bounded in every direction, since whoever
-//! can fill the agent's log can hide in it, and fill a disk.
+//! Log output of components: the `log` import, standard output and standard error. Its volume is bounded per call, per minute
+//! and per line, because a component that floods the agent's log can hide in it and fill a disk.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -11,7 +11,7 @@ use crate::call::Host;
 use crate::limits::Limits;
 use crate::text::clip;
 
-/// Import of the contract that this module answers.
+/// Interface of the contract that this module implements.
 pub(crate) const IMPORT: &str = "insights:transform/log@0.1.0";
 
 const MINUTE: Duration = Duration::from_secs(60);
@@ -34,11 +34,11 @@ pub(crate) enum Level {
     Error,
 }
 
-/// Answers the `log` import.
+/// Adds the function of the `log` import.
 pub(crate) fn add_to_linker(linker: &mut Linker<Host>) -> wasmtime::Result<()> {
     let mut instance = linker.instance(IMPORT)?;
     instance.func_wrap("write", |mut store: StoreContextMut<'_, Host>, (level, message): (Level, WasmStr)| {
-        // Checked before the text is looked at: a flood costs a flag.
+        // Checked before the text is read: a dropped line costs only a counter.
         if store.data_mut().log.admit() {
             let max = store.data().log.line_bytes;
             let line = clip(&message.to_str(&store)?, max);
@@ -48,7 +48,7 @@ pub(crate) fn add_to_linker(linker: &mut Linker<Host>) -> wasmtime::Result<()> {
     })
 }
 
-/// What one component has written in the current minute, over all its calls.
+/// Log quota of one component per minute, over all its calls.
 #[derive(Debug)]
 pub(crate) struct Budget {
     name: Arc<str>,
@@ -60,7 +60,7 @@ pub(crate) struct Budget {
 struct Window {
     started: Instant,
     lines: u32,
-    /// Not reported yet; kept over the end of the minute.
+    /// Dropped lines not yet reported; kept across minutes.
     dropped: u64,
     reported: bool,
 }
@@ -71,7 +71,7 @@ impl Budget {
         Self { name, per_minute: limits.log_lines_per_minute, window }
     }
 
-    /// One more line?
+    /// Takes one line from the quota. Returns true if the line may be written.
     fn admit(&self) -> bool {
         let mut window = self.window.lock().unwrap_or_else(PoisonError::into_inner);
         if window.started.elapsed() >= MINUTE {
@@ -82,7 +82,7 @@ impl Budget {
         admitted
     }
 
-    /// Counts lines of a call that were not written. Says so at most once a minute, with all since it last did.
+    /// Counts dropped lines. Logs a warning at most once a minute, with all lines dropped since the previous one.
     fn dropped(&self, lines: u64) {
         let mut window = self.window.lock().unwrap_or_else(PoisonError::into_inner);
         window.dropped += lines;
@@ -94,7 +94,7 @@ impl Budget {
     }
 }
 
-/// The log of one call.
+/// Log output of one call.
 #[derive(Debug)]
 pub(crate) struct CallLog {
     budget: Arc<Budget>,
@@ -103,15 +103,15 @@ pub(crate) struct CallLog {
     dropped: u64,
     out: Partial,
     err: Partial,
-    /// Last line of standard error: a panic message, if the call ends in a trap.
+    /// Last line of standard error: the panic message if the call ends in a trap.
     last_error: Option<String>,
 }
 
-/// A line of standard output or standard error that has no end yet.
+/// A line of standard output or standard error without a line end so far.
 #[derive(Debug, Default)]
 struct Partial(Vec<u8>);
 
-/// Which of the two streams.
+/// One of the two output streams.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Stream {
     Out,
@@ -131,7 +131,7 @@ impl CallLog {
         }
     }
 
-    /// One more line? If not, it is counted.
+    /// Takes one line from the quotas of the call and of the minute. Returns false, and counts the line, if none is left.
     fn admit(&mut self) -> bool {
         let admitted = self.lines_left > 0 && self.budget.admit();
         if admitted {
@@ -153,7 +153,7 @@ impl CallLog {
         }
     }
 
-    /// Bytes of a stream; each whole line becomes a line of the log.
+    /// Appends bytes of a stream; each complete line becomes a log message.
     pub(crate) fn stream(&mut self, stream: Stream, mut bytes: &[u8]) {
         while let Some(end) = bytes.iter().position(|&byte| byte == b'\n') {
             self.append(stream, &bytes[..end]);
@@ -164,7 +164,7 @@ impl CallLog {
     }
 
     fn append(&mut self, stream: Stream, bytes: &[u8]) {
-        // One byte more than a line may have, so that the cut is seen.
+        // One byte more than a line may have, so that `clip` detects the cut.
         let max = self.line_bytes + 1;
         let Partial(line) = match stream {
             Stream::Out => &mut self.out,
@@ -194,7 +194,7 @@ impl CallLog {
         }
     }
 
-    /// Keeps what says why: a panic message has its place on the line before.
+    /// Keeps the line that explains a failure: a panic's message is joined with its location on the preceding line.
     fn keep(&mut self, line: String) {
         const HINT: &str = "note: ";
         if line.starts_with(HINT) {
@@ -208,7 +208,7 @@ impl CallLog {
         });
     }
 
-    /// The call is over: writes what has no line end, reports what was dropped. Returns the last line of standard error.
+    /// Ends the call: writes incomplete lines and reports dropped ones. Returns the last line of standard error.
     pub(crate) fn finish(&mut self) -> Option<String> {
         self.end_line(Stream::Out);
         self.end_line(Stream::Err);

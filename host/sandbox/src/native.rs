@@ -1,10 +1,10 @@
-//! Native code of a component, and where it may come from.
+//! Native code of a component, and its trusted sources.
 
 use std::borrow::Cow;
 use std::fmt;
 
-/// Native code that the agent may run. It is trusted like the agent itself: whoever can choose its bytes can do what the
-/// agent can. So it has two sources only: what was built into the agent, and its own compiler child.
+/// Native code that the agent may run. It is trusted like the agent itself: whoever controls its bytes controls the agent.
+/// It therefore has only two sources: code built into the agent, and the agent's own compiler child.
 #[derive(Clone)]
 pub struct NativeCode {
     bytes: Cow<'static, [u8]>,
@@ -12,27 +12,27 @@ pub struct NativeCode {
 }
 
 impl NativeCode {
-    /// Native code that was built into the agent; `sha256` is that of the component it was made from.
+    /// Wraps native code that was built into the agent; `sha256` is that of the component it was compiled from.
     ///
     /// # Safety
-    /// `bytes` must be what `insightd-compile` wrote, unchanged. The loader finds other engines and cut-off files, but not
-    /// changed machine code, which then runs outside of every sandbox.
+    /// `bytes` must be the unchanged output of `insightd-compile`. The loader detects other engines and truncated files, but not
+    /// modified machine code, which then runs outside of the sandbox.
     #[expect(unsafe_code, reason = "the trust that cannot be checked is the caller's promise")]
     pub unsafe fn embedded(bytes: impl Into<Cow<'static, [u8]>>, sha256: [u8; 32]) -> Self {
         Self { bytes: bytes.into(), sha256 }
     }
 
-    /// What the compiler child wrote.
+    /// Wraps the output of the compiler child.
     pub(crate) fn compiled(bytes: Vec<u8>, sha256: [u8; 32]) -> Self {
         Self { bytes: Cow::Owned(bytes), sha256 }
     }
 
-    /// The code, in wasmtime's format.
+    /// Returns the code, in wasmtime's serialized format.
     pub fn bytes(&self) -> &[u8] {
         &self.bytes
     }
 
-    /// SHA-256 of the component (the WebAssembly) that this was made from.
+    /// Returns the SHA-256 of the component (the WebAssembly) that the code was compiled from.
     pub fn sha256(&self) -> &[u8; 32] {
         &self.sha256
     }

@@ -1,4 +1,4 @@
-//! Whether what a component returned keeps the contract's rules and the host's bounds.
+//! Validation of component output against the contract and the host's limits.
 
 use insights_sdk::{Columns, Limits as SinkLimits, Payloads};
 
@@ -7,12 +7,12 @@ use crate::limits::Limits;
 use crate::slice::DESCRIPTOR;
 use crate::text::{ERROR_BYTES, clip};
 
-/// Bounds of a route: a few keys of the sink. CloudWatch Logs takes names of at most 512 bytes.
+/// Bounds of a route, which has a few keys of the sink. CloudWatch Logs accepts names of at most 512 bytes.
 const ROUTE_PAIRS: usize = 16;
 const ROUTE_TEXT_BYTES: usize = 1024;
 const CONTENT_TYPE_BYTES: usize = 128;
 
-/// Checks a transform's result. `input` is what it was given.
+/// Validates the result of a transform. `input` is the batch it was called with.
 pub(crate) fn check_columns(limits: &Limits, input: &Columns, output: &Columns) -> Result<(), CallError> {
     let same = input.scope == output.scope
         && input.scope_id == output.scope_id
@@ -27,7 +27,7 @@ pub(crate) fn check_columns(limits: &Limits, input: &Columns, output: &Columns) 
     check_count(limits, input, output)
 }
 
-/// Every entity costs formatters time, and a descriptor does so in each slice.
+/// Bounds entities and descriptors: each costs formatters time, a descriptor once per slice.
 fn check_count(limits: &Limits, input: &Columns, output: &Columns) -> Result<(), CallError> {
     let over = |what: &str, count: usize, max: usize| {
         Err(CallError::Limit(format!("it returned {count} {what}, the limit for this input is {max}")))
@@ -36,7 +36,7 @@ fn check_count(limits: &Limits, input: &Columns, output: &Columns) -> Result<(),
     if count > max {
         return over("entities", count, max);
     }
-    // Almost always there are fewer entities than descriptors may be.
+    // Counting descriptors is rarely necessary: usually there are fewer entities than descriptors are allowed.
     if count > limits.output_base_descriptors {
         let (count, max) = (descriptors(output), limits.output_descriptors(descriptors(input)));
         if count > max {
@@ -50,7 +50,7 @@ fn descriptors(columns: &Columns) -> usize {
     columns.entities.kind.iter().filter(|&&kind| columns.string(kind) == DESCRIPTOR).count()
 }
 
-/// Payloads of all slices of a batch, checked one by one.
+/// Payloads of all slices of a batch, validated slice by slice.
 pub(crate) struct Collected<'a> {
     limits: &'a Limits,
     sink: SinkLimits,
@@ -62,7 +62,7 @@ impl<'a> Collected<'a> {
         Self { limits, sink, all: Payloads::default() }
     }
 
-    /// Checks the payloads of one slice and appends them.
+    /// Validates the payloads of one slice and appends them.
     pub(crate) fn add(&mut self, part: Payloads) -> Result<(), CallError> {
         self.check(&part)?;
         if self.all.ends.is_empty() {
@@ -81,14 +81,14 @@ impl<'a> Collected<'a> {
         let known = |&route: &u32| indices.get(route as usize).copied();
         self.all.route.extend(route.iter().filter_map(known));
         self.all.time_unix_ms.extend(time_unix_ms);
-        // Fits: `check` bounded the sum.
+        // No overflow: `check` has bounded the sum.
         let base = self.all.body.len() as u32;
         self.all.ends.extend(ends.iter().map(|&end| base + end));
         self.all.body.extend(body);
         Ok(())
     }
 
-    /// The events of all slices.
+    /// Returns the events of all slices.
     pub(crate) fn finish(self) -> Payloads {
         self.all
     }
@@ -134,7 +134,7 @@ impl<'a> Collected<'a> {
         Ok(())
     }
 
-    /// Where the routes of a slice are in the common list.
+    /// Maps the routes of a slice to indices in the merged list, and appends new ones.
     fn merge_routes(&mut self, routes: Vec<Vec<(String, String)>>) -> Result<Vec<u32>, CallError> {
         let mut indices = Vec::with_capacity(routes.len());
         for route in routes {

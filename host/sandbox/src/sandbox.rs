@@ -1,4 +1,4 @@
-//! The engine and the limits that all components share.
+//! The engine and limits shared by all components.
 
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use crate::error::LoadError;
 use crate::limits::Limits;
 use crate::native::NativeCode;
 
-/// Runs components. Cheap to clone; one for a process is enough.
+/// Loads and runs components. Cheap to clone; one per process is enough.
 #[derive(Clone)]
 pub struct Sandbox(Arc<Shared>);
 
@@ -21,38 +21,38 @@ pub(crate) struct Shared {
     pub(crate) ticker: Ticker,
 }
 
-/// The sandbox could not be made.
+/// Reason why the sandbox could not be created.
 #[derive(Debug, thiserror::Error)]
 pub enum SandboxError {
     /// The engine does not work on this machine.
     #[error("cannot start the WebAssembly runtime: {0}")]
     Engine(String),
-    /// The thread that watches deadlines did not start.
+    /// The thread that advances the epoch for deadlines did not start.
     #[error("cannot start the thread that watches the deadlines of components: {0}")]
     Thread(#[from] std::io::Error),
 }
 
 impl Sandbox {
-    /// A sandbox with these limits.
+    /// Creates a sandbox with these limits.
     ///
     /// # Errors
-    /// When the runtime does not work on this machine.
+    /// Fails if the runtime does not work on this machine.
     pub fn new(limits: Limits) -> Result<Self, SandboxError> {
         let engine = engine::engine().map_err(|error| SandboxError::Engine(format!("{error:#}")))?;
         let ticker = Ticker::new(&engine)?;
         Ok(Self(Arc::new(Shared { engine, limits, ticker })))
     }
 
-    /// The limits of every call.
+    /// Returns the limits of every call.
     pub fn limits(&self) -> &Limits {
         &self.0.limits
     }
 
-    /// Makes a component ready: checks its engine, world, version and imports, links it and lets it describe itself.
-    /// `name` is the one it has in log lines and errors.
+    /// Loads a component: checks its engine, world, version and imports, links it and calls `describe`.
+    /// `name` identifies it in log messages and errors.
     ///
     /// # Errors
-    /// What does not fit, with what was wanted and what was found.
+    /// Returns the first check that failed, with the expected and the found value.
     pub fn load(&self, name: &str, native: &NativeCode) -> Result<Component, LoadError> {
         component::load(&self.0, name, native)
     }

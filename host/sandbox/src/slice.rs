@@ -1,19 +1,19 @@
-//! A batch in slices for formatters, so that their memory is bounded whatever the size of the batch.
+//! Slicing of a batch for formatters, which bounds their memory regardless of the size of the batch.
 
 use std::borrow::Cow;
 
 use insights_sdk::Columns;
 use insights_sdk::columns::NO_PARENT;
 
-/// Most entities of a slice, descriptors not counted.
+/// Maximum number of entities in a slice, descriptors not counted.
 pub(crate) const MAX_ENTITIES: usize = 512;
-/// Kind of the descriptors, which come with every slice.
+/// Kind of the descriptors, which are part of every slice.
 pub(crate) const DESCRIPTOR: &str = "metric";
 
-/// Number of the slice of a descriptor: all of them.
+/// Slice number of a descriptor, which belongs to all slices.
 const EVERY: u32 = u32::MAX;
 
-/// The slices of `columns`, in order; one, of no entities, for an empty batch. A batch that fits is its own only slice.
+/// Returns the slices of `columns` in order. A batch that fits, even an empty one, is its own only slice and is not copied.
 pub(crate) fn slices(columns: &Columns) -> impl Iterator<Item = Cow<'_, Columns>> {
     let (slice_of, count) = assign(columns);
     let whole = (count <= 1).then_some(Cow::Borrowed(columns));
@@ -25,7 +25,7 @@ pub(crate) fn slices(columns: &Columns) -> impl Iterator<Item = Cow<'_, Columns>
     whole.into_iter().chain(parts)
 }
 
-/// The slice of each entity, and how many slices there are.
+/// Returns the slice number of each entity, and the number of slices.
 fn assign(columns: &Columns) -> (Vec<u32>, u32) {
     let mut others = 0;
     let slice_of = columns.entities.kind.iter().map(|&kind| {
@@ -43,12 +43,12 @@ fn assign(columns: &Columns) -> (Vec<u32>, u32) {
 /// Rows of one table, sorted by slice.
 struct Rows {
     rows: Vec<u32>,
-    /// Start of each slice in `rows`; the descriptors' rows come last.
+    /// Start of each slice in `rows`; the descriptors' rows are last.
     starts: Vec<u32>,
 }
 
 impl Rows {
-    /// Counting sort of a table's rows by the slice of their entity. Stable: the last value of a key stays the last.
+    /// Sorts a table's rows by the slice of their entity with a stable counting sort: the last value of a key stays last.
     fn new(entity: &[u32], slice_of: &[u32], count: u32) -> Self {
         let group =
             |&entity: &u32| slice_of.get(entity as usize).map_or(count, |&slice| slice.min(count)) as usize;
@@ -69,7 +69,7 @@ impl Rows {
         Self { rows, starts }
     }
 
-    /// Rows of the descriptors, then those of `slice`.
+    /// Returns the rows of the descriptors, then those of `slice`.
     fn of(&self, slice: u32) -> impl Iterator<Item = usize> {
         let group = |group: usize| &self.rows[self.starts[group] as usize..self.starts[group + 1] as usize];
         let descriptors = group(self.starts.len() - 2);
@@ -84,7 +84,7 @@ struct Cutter<'a> {
     gauges: Rows,
     counters: Rows,
     links: Rows,
-    /// New index of each entity, valid for the slice being cut where `entity_slice` says so.
+    /// New index of each entity, valid if `slice_of` is the slice being cut or `EVERY`.
     entity_index: Vec<u32>,
     slice_of: Vec<u32>,
     /// New id of each string, and the slice for which it is valid.
@@ -129,7 +129,7 @@ impl<'a> Cutter<'a> {
             let id = text.id(&mut out, columns.entities.id[row]);
             let parent = columns.entities.parent[row];
             let own = entity_index[row];
-            // Descriptors come first here; a parent that came before its child in the batch might not any more.
+            // Descriptors come first here, so a parent that preceded its child in the batch may now follow it.
             let parent =
                 if parent != NO_PARENT && inside(parent) { entity_index[parent as usize] } else { NO_PARENT };
             out.entities.kind.push(kind);
@@ -170,7 +170,7 @@ impl<'a> Cutter<'a> {
     }
 }
 
-/// Copies the strings that a slice uses, each once.
+/// Copies each string used by a slice once.
 struct Text<'a> {
     columns: &'a Columns,
     known: &'a mut [(u32, u32)],

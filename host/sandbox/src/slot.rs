@@ -1,4 +1,4 @@
-//! One place in a pipeline: the component that runs there, what takes over when it fails, and what is counted.
+//! A pipeline slot: the configured component, its fallback versions, and their statistics.
 
 mod halve;
 mod health;
@@ -20,72 +20,72 @@ use health::Health;
 use run::Aside;
 pub use stats::{Stats, VersionStats};
 
-/// What happens to a batch when a component fails on it.
+/// Policy for a batch on which a component fails.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum OnFailure {
-    /// The version before takes over, and if there is none, or it fails as well, the built-in of that name. When all fail
-    /// and the data of one pod is the reason, it is set aside. At last as [`OnFailure::Skip`].
+    /// The previous version takes over; if it is missing or fails as well, the built-in of that name. If all versions fail
+    /// and the data of some pods is the reason, those pods are quarantined. As a last resort like [`OnFailure::Skip`].
     #[default]
     LastGood,
-    /// A transform's input goes on as it is. An output has nothing to go on with: as [`OnFailure::Drop`].
+    /// A transform's input is passed on unchanged. An output has no input to pass on: like [`OnFailure::Drop`].
     Skip,
-    /// The batch ends here.
+    /// The batch is dropped.
     Drop,
 }
 
-/// How a slot runs.
+/// Configuration of a slot.
 #[derive(Clone, Debug)]
 pub struct SlotConfig {
-    /// Name in log lines and metrics.
+    /// Name in log messages and metrics.
     pub name: String,
-    /// Configuration of the component, JSON; `{}` where the operator wrote none.
+    /// Configuration of the component as JSON; `{}` if the operator gave none.
     pub config: String,
-    /// What happens on failure.
+    /// Policy on failure.
     pub on_failure: OnFailure,
-    /// So many failures in a row, and a component is given up: it is tried again after some batches, and later and later as
-    /// long as it fails. A trap is enough by itself.
+    /// Consecutive failures after which a component is suspended. It is retried after some batches, with growing backoff as
+    /// long as it fails. A single trap suspends it at once.
     pub max_failures: u32,
 }
 
-/// What became of a batch in a transform's slot.
+/// Result of a batch in a transform's slot.
 #[derive(Debug)]
 pub enum Processed {
-    /// A component made this of it. It may not have been the current one: see [`Slot::stats`].
+    /// Output of one of the versions, not necessarily the current one: see [`Slot::stats`].
     Done(Columns),
-    /// All failed; this is the input, untouched.
+    /// All versions failed; this is the unchanged input.
     Skipped(Columns),
-    /// The batch ends here.
+    /// The batch is dropped.
     Dropped,
 }
 
-/// A place in a pipeline. Used by one thread at a time.
+/// A slot of a pipeline. Used by one thread at a time.
 #[derive(Debug)]
 pub struct Slot {
     config: SlotConfig,
-    /// Newest first; what is given up is marked, not removed: its state stays visible, and it is tried again.
+    /// Newest first. A suspended version is marked, not removed: its status stays visible, and it is retried.
     versions: Vec<Version>,
     aside: Vec<Aside>,
-    /// A search for odd data that is not over.
+    /// An unfinished search for offending data.
     search: Option<Progress>,
     stats: Stats,
-    /// Batches in a row for which no version worked.
+    /// Consecutive batches for which no version succeeded.
     down: u64,
     since_unix_ms: u64,
 }
 
-/// Where a version came from.
+/// Origin of a version.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Origin {
-    /// Given with [`Slot::new`].
+    /// The version passed to [`Slot::new`].
     Current,
-    /// It was current in the slot before, and its last call there was good.
+    /// The version taken over from the preceding slot, where its last call succeeded.
     LastGood,
-    /// Embedded in the agent.
+    /// The version embedded in the agent.
     Builtin,
 }
 
 impl Origin {
-    /// Word for logs and metrics.
+    /// Returns the name used in logs and metrics.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Current => "current",
@@ -98,7 +98,7 @@ impl Origin {
 #[derive(Debug)]
 struct Version {
     component: Component,
-    /// JSON. A version from before has the one that it had then.
+    /// JSON. A version taken over from a preceding slot keeps its configuration.
     config: Arc<str>,
     origin: Origin,
     health: Health,
@@ -112,7 +112,7 @@ impl Version {
 }
 
 impl Slot {
-    /// A slot that runs `component`; `builtin` takes over when it fails, unless it is the same one.
+    /// Creates a slot that runs `component`. `builtin` takes over on failure, unless it is the same component.
     pub fn new(config: SlotConfig, component: Component, builtin: Option<Component>) -> Self {
         let builtin = builtin.filter(|builtin| builtin.sha256() != component.sha256());
         let text: Arc<str> = config.config.as_str().into();
@@ -122,8 +122,8 @@ impl Slot {
         Self { config, versions, aside: Vec::new(), search: None, stats, down: 0, since_unix_ms: 0 }
     }
 
-    /// Takes the place of `before`: what worked there last takes over when this one's version fails, with the configuration
-    /// that it had there. What is counted goes on; data that was set aside is tried again.
+    /// Replaces the slot `before`: its last version that worked takes over if this slot's version fails, with the configuration
+    /// it had there. Statistics are continued; quarantined data is tried again.
     pub fn succeed(&mut self, before: &Self) {
         self.go_on_counting(before);
         let Some(current) = self.versions.first() else { return };
@@ -142,54 +142,54 @@ impl Slot {
         }
     }
 
-    /// Since when the version that it was made for is in its place, in ticks' time; 0 where nobody said.
+    /// Returns the tick time since which the current version is in this slot, milliseconds since the Unix epoch; 0 if not set.
     pub fn since_unix_ms(&self) -> u64 {
         self.since_unix_ms
     }
 
-    /// Says it.
+    /// Sets the time returned by [`since_unix_ms`](Self::since_unix_ms).
     pub fn set_since(&mut self, unix_ms: u64) {
         self.since_unix_ms = unix_ms;
     }
 
-    /// Takes over what was counted in `other`.
+    /// Takes over the statistics of `other` and abandons an unfinished search.
     pub fn go_on_counting(&mut self, other: &Self) {
         self.stats = other.stats.clone();
         self.search = None;
     }
 
-    /// Name in log lines and metrics.
+    /// Returns the name in log messages and metrics.
     pub fn name(&self) -> &str {
         &self.config.name
     }
 
-    /// What is configured.
+    /// Returns the configuration of the slot.
     pub fn config(&self) -> &SlotConfig {
         &self.config
     }
 
-    /// What it is: that of all its versions.
+    /// Returns the kind of component, which all versions share.
     pub fn kind(&self) -> Option<Kind> {
         self.versions.first().map(|version| version.component.kind())
     }
 
-    /// What was counted since the slot was made.
+    /// Returns the statistics since the slot was created, including those taken over from a preceding slot.
     pub fn stats(&self) -> &Stats {
         &self.stats
     }
 
-    /// What runs at present, and its configuration: the first version that is not given up.
+    /// Returns the first version that is not suspended, and its configuration.
     pub fn effective(&self) -> Option<(&Component, &str)> {
         let version = self.versions.iter().find(|version| !version.health.is_bad())?;
         Some((&version.component, &version.config))
     }
 
-    /// Whether the version that the slot was made for is given up.
+    /// Returns true if the current version is suspended.
     pub fn has_failed(&self) -> bool {
         self.versions.first().is_some_and(|version| version.health.is_bad())
     }
 
-    /// The versions in the order in which they are tried, and whether each is marked bad.
+    /// Returns the versions in the order in which they are tried, with their status.
     pub fn versions(&self) -> impl Iterator<Item = VersionStats<'_>> {
         self.versions.iter().map(|version| VersionStats {
             component: &version.component,
@@ -205,14 +205,14 @@ impl Slot {
         self.process_with(columns, None).0
     }
 
-    /// As [`Slot::process`], for a slot that is granted a state. The changes are those of the version whose result this is;
-    /// none where the batch was skipped or dropped.
+    /// Like [`Slot::process`], for a slot with access to a state. The changes are those of the version that made the result, and
+    /// empty if the batch was skipped or dropped.
     pub fn process_with(&mut self, columns: Columns, state: Option<&State>) -> (Processed, Changes) {
         let budget = self.budget(&Stop::default());
         self.process_within(columns, state, &budget)
     }
 
-    /// As [`Slot::process_with`], with the time that is left of a budget.
+    /// Like [`Slot::process_with`], within the remaining time of a budget.
     pub fn process_within(
         &mut self,
         columns: Columns,
@@ -235,12 +235,12 @@ impl Slot {
         }
     }
 
-    /// Runs a formatter over a batch. None when all failed: there is nothing to deliver.
+    /// Runs a formatter over a batch. Returns `None` if all versions failed and nothing can be delivered.
     pub fn format(&mut self, columns: &Columns, limits: &SinkLimits) -> Option<Payloads> {
         self.format_with(columns, limits, None).map(|(payloads, _)| payloads)
     }
 
-    /// As [`Slot::format`], for a slot that is granted a state.
+    /// Like [`Slot::format`], for a slot with access to a state.
     pub fn format_with(
         &mut self,
         columns: &Columns,
@@ -251,7 +251,7 @@ impl Slot {
         self.format_within(columns, limits, state, &budget)
     }
 
-    /// As [`Slot::format_with`], with the time that is left of a budget.
+    /// Like [`Slot::format_with`], within the remaining time of a budget.
     pub fn format_within(
         &mut self,
         columns: &Columns,
@@ -268,19 +268,19 @@ impl Slot {
         formatted
     }
 
-    /// Returns a budget for a batch, which begins now, by the limits of its components.
+    /// Returns a budget for a batch that begins now, from the limits of the slot's components.
     pub fn budget(&self, stop: &Stop) -> Budget {
         let default = Limits::default();
         let limits = self.versions.first().map_or(&default, |version| version.component.limits());
         Budget::new(limits, stop)
     }
 
-    /// Returns the number of batches in a row for which no version worked; 0 where the last one went well.
+    /// Returns the number of consecutive batches for which no version succeeded; 0 if the last one succeeded.
     pub fn down(&self) -> u64 {
         self.down
     }
 
-    /// Whether the version that is tried next remembers anything.
+    /// Returns true if the first version that is not suspended imports `state`.
     pub fn uses_state(&self) -> bool {
         self.versions
             .iter()
@@ -288,7 +288,7 @@ impl Slot {
             .is_some_and(|version| version.component.uses_state())
     }
 
-    /// What is set aside at present: `pod UID`, or kind and id of an entity below the node.
+    /// Returns the names of quarantined parts: `pod UID`, or kind and id of an entity below the node.
     pub fn aside(&self) -> impl Iterator<Item = &str> {
         self.aside.iter().map(|aside| &*aside.name)
     }

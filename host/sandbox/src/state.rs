@@ -1,6 +1,6 @@
-//! What components remember from tick to tick: the `state` import.
+//! The `state` import: persistent state of components between ticks.
 //!
-//! A call works on an overlay of what it was given. Whoever made the call decides what becomes of the changes.
+//! A call works on an overlay of the state passed to it. The caller decides whether the changes are committed.
 
 use std::sync::Arc;
 
@@ -10,12 +10,12 @@ use wasmtime::{Store, StoreContextMut};
 
 use crate::call::Host;
 
-/// Import of the contract that this module answers.
+/// Interface of the contract that this module implements.
 pub(crate) const IMPORT: &str = "insights:transform/state@0.1.0";
 
 type Call<'a> = StoreContextMut<'a, Host>;
 
-/// Answers the `state` import.
+/// Adds the functions of the `state` import.
 pub(crate) fn add_to_linker(linker: &mut Linker<Host>) -> wasmtime::Result<()> {
     let mut instance = linker.instance(IMPORT)?;
     instance.func_wrap("get", |store: Call<'_>, (key,): (WasmStr,)| {
@@ -23,7 +23,7 @@ pub(crate) fn add_to_linker(linker: &mut Linker<Host>) -> wasmtime::Result<()> {
         Ok((overlay.get(&key.to_str(&store)?).map(Arc::clone),))
     })?;
     instance.func_wrap("set", |mut store: Call<'_>, (key, value): (WasmStr, WasmList<u8>)| {
-        // Out of the store, so that key and value can be looked at in the component's memory.
+        // Moved out of the store, so that key and value can be borrowed from the component's memory.
         let Some(mut overlay) = store.data_mut().state.take() else {
             return Ok((Err(NOT_GRANTED.to_owned()),));
         };
@@ -43,7 +43,7 @@ pub(crate) fn add_to_linker(linker: &mut Linker<Host>) -> wasmtime::Result<()> {
     })
 }
 
-/// What a call that went well changed.
+/// Takes the changes of a successful call.
 pub(crate) fn changes(store: &mut Store<Host>) -> Changes {
     store.data_mut().state.take().map(Overlay::into_changes).unwrap_or_default()
 }

@@ -1,10 +1,10 @@
-//! A batch without some of its entities.
+//! Removal of entities from a batch.
 
 use insights_sdk::Columns;
 use insights_sdk::columns::NO_PARENT;
 
-/// The batch with those entities for which `keep` is true. A child of one that is left out must be left out too; links to
-/// or from such an entity go with it. The string table stays as it is.
+/// Returns the batch with only those entities for which `keep` is true. A child of a removed entity must be removed too; links
+/// to or from a removed entity are dropped. The string table stays unchanged.
 pub(crate) fn subset(columns: &Columns, keep: &[bool]) -> Columns {
     let kept = |entity: u32| keep.get(entity as usize).copied().unwrap_or(false);
     let mut index = vec![NO_PARENT; keep.len()];
@@ -54,7 +54,7 @@ pub(crate) fn subset(columns: &Columns, keep: &[bool]) -> Columns {
     out
 }
 
-/// Values of those rows whose entity is kept.
+/// Returns the values of rows whose entity is kept.
 fn pick<T: Copy>(entity: &[u32], values: &[T], kept: impl Fn(u32) -> bool) -> Vec<T> {
     entity.iter().zip(values).filter(|&(&entity, _)| kept(entity)).map(|(_, &value)| value).collect()
 }

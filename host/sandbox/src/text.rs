@@ -1,16 +1,16 @@
-//! Text from a component, made fit for the agent's log.
+//! Sanitizing of text from components before it is shown or logged.
 
-/// Longest text of a component in an error, bytes.
+/// Maximum length of a component's text in an error, bytes.
 pub(crate) const ERROR_BYTES: usize = 2048;
 
-/// Longest name of a component's in an error: of an export, an import, an entity.
+/// Maximum length of a component's name in an error (export, import, entity), bytes.
 pub(crate) const NAME_BYTES: usize = 256;
 
-/// Returns `text` on one line of at most `max` bytes and `…`, as it may be shown: a blank in place of each control character,
-/// which could move the cursor of whoever reads it in a terminal, and the number of each character that is invisible or
-/// changes the direction of what follows.
+/// Returns `text` as one printable line of at most `max` bytes, followed by `…` if it was cut. Each control character becomes a
+/// space, because it could move the cursor of a terminal. Characters that are invisible or change the text direction are
+/// escaped as `\u{…}`.
 ///
-/// Every text of a component, or of a file that is none, comes through here before it gets into a log line, an error, a
+/// Every text from a component, or from a file that claims to be one, is clipped before it enters a log message, an error, a
 /// status page, an event or a label.
 pub fn clip(text: &str, max: usize) -> String {
     let text = text.trim_end();
@@ -31,8 +31,8 @@ pub fn clip(text: &str, max: usize) -> String {
     line
 }
 
-/// Characters without a shape of their own: marks and overrides of direction, joiners, zero-width spaces, line and paragraph
-/// separators, tags, and those that Unicode keeps for annotations.
+/// Returns true for characters without a visible shape: direction marks and overrides, joiners, zero-width spaces, line and
+/// paragraph separators, tags, and code points that Unicode reserves for annotations.
 pub fn is_hidden(c: char) -> bool {
     matches!(c,
         '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{180b}'..='\u{180f}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
@@ -40,7 +40,7 @@ pub fn is_hidden(c: char) -> bool {
         | '\u{e0000}'..='\u{e0fff}')
 }
 
-/// As [`clip`], each line for itself: for texts that hold one problem a line. `max` bounds them all together.
+/// Clips each line of a text like [`clip`], for texts with one problem per line. `max` bounds the sum of all lines.
 pub(crate) fn clip_lines(text: &str, max: usize) -> String {
     let mut left = max;
     let mut lines: Vec<String> = Vec::new();
@@ -76,7 +76,7 @@ mod tests {
     fn what_cannot_be_seen_is_written_out() {
         assert_eq!(clip("a\u{202e}b\u{200b}c\u{feff}", 100), r"a\u{202e}b\u{200b}c\u{feff}");
         assert_eq!(clip("a\u{2028}b\u{85}c", 100), r"a\u{2028}b c");
-        // The bound is for what is shown.
+        // The bound applies to the escaped text.
         assert_eq!(clip(&"\u{202e}".repeat(100), 20), r"\u{202e}\u{202e}…");
     }
 }

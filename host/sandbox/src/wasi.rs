@@ -1,8 +1,8 @@
-//! What a component built with std asks of `wasi:`, answered without giving it anything.
+//! The `wasi:` imports of components built with std, implemented without access to anything.
 //!
-//! Every crate with std imports a dozen `wasi:` interfaces, used or not. Standard output and error become log lines, random
-//! numbers are a function of the batch, the environment is empty, there are no files; everything else stops the call with
-//! the import's name. There is no clock: time comes with the batch.
+//! Every crate with std imports a dozen `wasi:` interfaces, whether it uses them or not. Standard output and error become log
+//! messages, random numbers are a function of the batch, the environment is empty, and there are no files. Any other function
+//! fails the call with the import's name. There is no clock: the time is part of the batch.
 
 mod answers;
 mod resources;
@@ -14,23 +14,23 @@ use wasmtime::component::types::{ComponentInstance, ComponentItem};
 use crate::call::Host;
 use crate::text::{NAME_BYTES, clip};
 
-/// Whether `import` is of a version that is answered here.
+/// Returns true if `import` is a `wasi:` interface of a version implemented here (0.2).
 pub(crate) fn answers(import: &str) -> bool {
     import.starts_with("wasi:")
         && import.split_once('@').is_some_and(|(_, version)| version.starts_with("0.2."))
 }
 
-/// The component called something that no component gets.
+/// A call of a function that no component may use.
 #[derive(Debug, thiserror::Error)]
 #[error("{0} is not available")]
 pub(crate) struct Denied(pub(crate) String);
 
-/// The component ended itself.
+/// A call of `exit`, with the exit code.
 #[derive(Debug, thiserror::Error)]
 #[error("exit code {0}")]
 pub(crate) struct Exit(pub(crate) u8);
 
-/// Numbers that follow from the batch alone (splitmix64).
+/// Random numbers that depend only on the batch (splitmix64).
 #[derive(Debug)]
 pub(crate) struct Random(u64);
 
@@ -48,7 +48,7 @@ impl Random {
     }
 }
 
-/// Answers all of one imported interface: what is known harmlessly, the rest by stopping the call.
+/// Adds all functions of one imported interface: harmless implementations where they exist, the others fail the call.
 pub(crate) fn add_to_linker(
     linker: &mut Linker<Host>,
     engine: &Engine,

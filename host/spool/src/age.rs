@@ -1,9 +1,9 @@
-//! Whether a wall clock is to be believed when it says that a block is too old.
+//! Detection of clock steps: a block expires only by a clock that has run steadily.
 
-/// A change of the clock between two looks that is no passing of time, and how long it must run without one.
+/// Milliseconds: a larger change between two readings is a clock step, and a clock is trusted after running this long without one.
 pub(crate) const STEP_MS: u64 = 10 * 60_000;
 
-/// What is known of the caller's clock.
+/// State of the caller's clock.
 #[derive(Debug)]
 pub(crate) struct Clock {
     last_ms: u64,
@@ -15,7 +15,7 @@ impl Clock {
         Self { last_ms: now_ms, steady_since_ms: now_ms }
     }
 
-    /// Takes the time; whether the clock has run steadily for long enough.
+    /// Records the current time. Returns true if the clock has run without a step for `STEP_MS`.
     pub(crate) fn is_steady(&mut self, now_ms: u64) -> bool {
         if now_ms.abs_diff(self.last_ms) > STEP_MS {
             self.steady_since_ms = now_ms;

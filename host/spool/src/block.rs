@@ -1,30 +1,30 @@
-//! What goes in and comes out.
+//! Blocks, their ids, and leases.
 
 use crate::stats::Amount;
 
-/// A block to be delivered.
+/// A block to append.
 #[derive(Clone, Copy, Debug)]
 pub struct NewBlock<'a> {
-    /// Where it goes, at most [`MAX_KEY_BYTES`](crate::MAX_KEY_BYTES).
+    /// Destination, at most [`MAX_KEY_BYTES`](crate::MAX_KEY_BYTES) long.
     pub key: &'a [u8],
-    /// Events in it.
+    /// Number of events in the body.
     pub events: u32,
-    /// Their time.
+    /// Time of the events, milliseconds since the Unix epoch.
     pub time_unix_ms: u64,
-    /// What is sent, at most [`MAX_BODY_BYTES`](crate::MAX_BODY_BYTES).
+    /// Request body, at most [`MAX_BODY_BYTES`](crate::MAX_BODY_BYTES) long.
     pub body: &'a [u8],
 }
 
-/// A block as it was appended.
+/// A block read from the spool.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Block {
-    /// Events in it.
+    /// Number of events in the body.
     pub events: u32,
-    /// Their time.
+    /// Time of the events, milliseconds since the Unix epoch.
     pub time_unix_ms: u64,
-    /// Where it goes.
+    /// Destination.
     pub key: Vec<u8>,
-    /// What is sent.
+    /// Request body.
     pub body: Vec<u8>,
 }
 
@@ -34,38 +34,38 @@ impl Block {
     }
 }
 
-/// Names a block while this spool is open.
+/// Id of a block while this spool is open.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct BlockId(pub(crate) u64);
 
-/// Names a key while this spool is open: equal for equal keys, and of one size however long the key is.
+/// Id of a key while this spool is open: a hash of fixed size, equal for equal keys.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct KeyId(pub(crate) u64);
 
-/// A block that waits, as [`Spool::lease`](crate::Spool::lease) chooses among them: without reading it.
+/// A waiting block as seen by the filter of [`Spool::lease`](crate::Spool::lease), before its body is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Candidate {
-    /// The block.
+    /// Id of the block.
     pub id: BlockId,
-    /// Where it goes.
+    /// Id of its destination.
     pub key: KeyId,
 }
 
-/// Which block is leased first.
+/// Order in which blocks are leased.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Order {
-    /// The one that was appended last.
+    /// Last appended first.
     Newest,
-    /// The one that was appended first.
+    /// First appended first.
     Oldest,
 }
 
-/// The right to deliver a block, to be given back to the spool that it came from.
+/// The right to deliver a block. It must be returned to the spool that granted it.
 #[derive(Debug)]
 #[must_use = "nobody else gets the block before its lease ends with done, release or discard"]
 pub struct Lease {
     pub(crate) id: BlockId,
-    /// `None` in memory. A block on lease stays where it is.
+    /// Number of the segment, `None` for a block in memory. A leased block does not move.
     pub(crate) segment: Option<u64>,
     pub(crate) key: KeyId,
     pub(crate) amount: Amount,
@@ -73,22 +73,22 @@ pub struct Lease {
 }
 
 impl Lease {
-    /// The block.
+    /// Returns the id of the block.
     pub fn id(&self) -> BlockId {
         self.id
     }
 
-    /// Where the block goes.
+    /// Returns the id of the block's destination.
     pub fn key(&self) -> KeyId {
         self.key
     }
 
-    /// What is in the block.
+    /// Returns the events and bytes of the block.
     pub fn amount(&self) -> Amount {
         self.amount
     }
 
-    /// Time of its events.
+    /// Returns the time of the block's events, milliseconds since the Unix epoch.
     pub fn time_unix_ms(&self) -> u64 {
         self.time_unix_ms
     }

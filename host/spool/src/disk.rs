@@ -1,4 +1,4 @@
-//! All segments of a folder.
+//! The segments of a directory.
 
 use std::collections::VecDeque;
 use std::fs::File;
@@ -15,12 +15,12 @@ use crate::segment::{self, Entry, Found, Segment};
 use crate::settings::Settings;
 use crate::stats::Cause;
 
-/// A folder that is ours, with everything in it that waits.
+/// The locked directory of a spool, with its waiting blocks.
 #[derive(Debug)]
 pub(crate) struct Disk {
     folder: Folder,
     aside: Aside,
-    /// Oldest first.
+    /// Ordered by number, oldest first.
     pub(crate) segments: VecDeque<Segment>,
     /// File of the last segment, while blocks may be appended to it.
     current: Option<File>,
@@ -29,7 +29,7 @@ pub(crate) struct Disk {
 }
 
 impl Disk {
-    /// Takes the folder over with what is in it.
+    /// Opens and locks the directory, and loads its segments.
     pub(crate) fn open(settings: &Settings, ledger: &mut Ledger) -> Result<Self, Trouble> {
         let folder = Folder::open(&settings.folder)?;
         let names = folder.names().map_err(|errno| folder.trouble("", "list the folder", errno))?;
@@ -49,7 +49,7 @@ impl Disk {
             settings: settings.clone(),
         };
         for number in &numbers {
-            // what one file has costs no other file
+            // a file that fails to load does not affect the others
             if let Err(trouble) = disk.load(*number, numbers.last() == Some(number), ledger) {
                 tracing::warn!(%trouble, "spool: a file is left alone");
             }
@@ -93,7 +93,7 @@ impl Disk {
         self.aside.bytes() + self.segments.iter().map(|segment| segment.length).sum::<u64>()
     }
 
-    /// Writes a block to the last segment. If it cannot be written, what is on disk stays as it was.
+    /// Appends a block to the last segment. On failure the content on disk is unchanged, apart from segments dropped to make room.
     pub(crate) fn append(
         &mut self,
         id: BlockId,
@@ -118,7 +118,7 @@ impl Disk {
         Err(trouble)
     }
 
-    /// Makes sure that the last segment is open and has room.
+    /// Makes sure that the last segment is open and has room for a record.
     fn begin_segment_for(&mut self, record_bytes: u64) -> Result<(), Trouble> {
         if let (Some(file), Some(last)) = (&self.current, self.segments.back()) {
             let has_room = last.length + record_bytes <= self.settings.segment_bytes();
@@ -128,7 +128,7 @@ impl Disk {
         }
         self.current = None;
         let number = self.next_number;
-        // also if it fails: what may be left of it is not written over
+        // even if creation fails: a remaining partial file is not overwritten
         self.next_number += 1;
         let (segment, file) = Segment::create(&self.folder, number, self.settings.sync)?;
         self.segments.push_back(segment);
@@ -143,7 +143,7 @@ impl Disk {
         Ok(())
     }
 
-    /// Drops the oldest segments until so many bytes fit, then what was put aside.
+    /// Deletes the oldest segments until this many bytes fit, then quarantined files.
     fn make_room(&mut self, bytes: u64, ledger: &mut Ledger) -> Result<(), Trouble> {
         while self.bytes() + bytes > self.settings.max_bytes {
             if let Some(oldest) = self.segments.front() {
@@ -161,7 +161,7 @@ impl Disk {
         Ok(())
     }
 
-    /// Reads a block. One that is broken is lost and gone.
+    /// Reads a block. A damaged block is counted as lost and removed.
     pub(crate) fn read(&mut self, number: u64, id: BlockId, ledger: &mut Ledger) -> Result<Block, ReadError> {
         let at = self.position(number).ok_or(ReadError::Gone)?;
         let offset = self.segments[at].find(id).ok_or(ReadError::Gone)?.offset;
@@ -182,7 +182,7 @@ impl Disk {
             let path = self.folder.path_of(&name);
             tracing::warn!(file = %path.display(), offset, events = entry.events, what, "spool: a block cannot be read");
         }
-        // not marked as done: whoever reads the file again is to see that it is damaged
+        // the file has no done mark for it, so that the next reader detects the damage too
         self.settle(at, ledger);
         Err(ReadError::Damaged { path: self.folder.path_of(&name), what })
     }
@@ -192,7 +192,7 @@ impl Disk {
         entry.map(|entry| entry.leased = false).is_some()
     }
 
-    /// Ends a block for good; None if it is not there any more.
+    /// Ends a block permanently. Returns `None` if it is no longer there.
     pub(crate) fn finish(&mut self, number: u64, id: BlockId, ledger: &mut Ledger) -> Option<Entry> {
         let at = self.position(number)?;
         let segment = &mut self.segments[at];
@@ -202,7 +202,7 @@ impl Disk {
         Some(entry)
     }
 
-    /// Drops what is older and not on lease.
+    /// Drops blocks older than `oldest_ms` that are not on lease.
     pub(crate) fn expire(&mut self, oldest_ms: u64, ledger: &mut Ledger) {
         for at in (0..self.segments.len()).rev() {
             let segment = &mut self.segments[at];
@@ -219,20 +219,20 @@ impl Disk {
         }
     }
 
-    /// Tries again what could not be written or deleted.
+    /// Retries writes and deletions that failed.
     pub(crate) fn tidy(&mut self, ledger: &mut Ledger) {
         for at in (0..self.segments.len()).rev() {
             self.settle(at, ledger);
         }
     }
 
-    /// The folder is gone, and what waited in it.
+    /// Counts all waiting blocks as lost, because the directory was deleted or replaced.
     pub(crate) fn abandon(self, ledger: &mut Ledger) {
         let waiting = self.segments.iter().flat_map(|segment| &segment.waiting);
         waiting.for_each(|entry| ledger.drop_entry(entry, Cause::Damaged));
     }
 
-    /// A segment in which nothing waits goes; in any other, what is done is marked.
+    /// Deletes or quarantines a segment without waiting blocks; in any other segment, marks the blocks that are done.
     fn settle(&mut self, at: usize, ledger: &mut Ledger) {
         let Some(segment) = self.segments.get(at) else { return };
         if segment.waiting.is_empty() {
@@ -248,7 +248,7 @@ impl Disk {
                 return;
             }
         }
-        // a block that is done does not come back, whatever happens to the file
+        // a done block must not reappear, even if the file could not be deleted
         if let Some(segment) = self.segments.get_mut(at) {
             segment.write_marks(&self.folder);
         }
@@ -266,7 +266,7 @@ impl Disk {
     }
 }
 
-/// What a block takes in a segment.
+/// Returns the bytes that a block occupies in a segment.
 pub(crate) fn record_bytes(block: &NewBlock<'_>) -> u64 {
     RECORD_HEADER_BYTES + (block.key.len() + block.body.len()) as u64
 }

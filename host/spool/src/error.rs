@@ -1,13 +1,13 @@
-//! What can go wrong.
+//! Errors of a spool.
 
 use std::path::PathBuf;
 
 use insightd_folder::Trouble;
 
-/// Why a block was not taken. It is counted as lost.
+/// Reason why a block was not accepted. The block is counted as lost.
 #[derive(Debug, thiserror::Error)]
 pub enum AppendError {
-    /// Key or body is larger than the format holds.
+    /// The key or body exceeds the limits of the format.
     #[error(
         "a block with a key of {key_bytes} and a body of {body_bytes} bytes: at most 64 KiB and 8 MiB; send less in one request"
     )]
@@ -17,39 +17,39 @@ pub enum AppendError {
         /// Length of the body.
         body_bytes: usize,
     },
-    /// It does not fit into the folder's bound.
+    /// The block does not fit into the bound of the directory.
     #[error("a block of {bytes} bytes does not fit into the spool's {max_bytes} bytes; raise max_bytes")]
     LargerThanSpool {
-        /// What it would take.
+        /// Bytes that the block would occupy on disk.
         bytes: u64,
         /// The bound.
         max_bytes: u64,
     },
-    /// The folder cannot be used, and there is no room in memory.
+    /// The directory is unusable, and the memory bound is reached.
     #[error("no room in memory for a block of {bytes} bytes ({reason})")]
     NoRoom {
-        /// What it would take.
+        /// Bytes of key and body.
         bytes: usize,
-        /// Why it is not on disk.
+        /// Reason why the block is not on disk.
         reason: String,
     },
 }
 
-/// Why a block was not read.
+/// Reason why a block was not read.
 #[derive(Debug, thiserror::Error)]
 pub enum ReadError {
-    /// A bound dropped it meanwhile. Ending the lease in any way is right.
+    /// The block was dropped during the lease to satisfy a bound. The lease may be ended in any way.
     #[error("the block was dropped while it was on lease")]
     Gone,
-    /// It is broken. It was counted as lost; the lease has ended with it.
+    /// The block is damaged. It is counted as lost and no longer in the spool; ending the lease has no further effect.
     #[error("{}: {what}; the block is lost, the file is kept in `aside`", path.display())]
     Damaged {
-        /// The segment.
+        /// Path of the segment.
         path: PathBuf,
-        /// What is wrong.
+        /// Description of the damage.
         what: String,
     },
-    /// Its file cannot be opened at this moment. The block still waits: release the lease.
+    /// The file cannot be opened now. The block still waits: release the lease.
     #[error(transparent)]
     Unavailable(#[from] Trouble),
 }

@@ -1,12 +1,12 @@
-//! Headers as bytes. The crate's documentation describes them.
+//! Encoding of file and record headers. The crate documentation describes the format.
 
 use crate::stats::Amount;
 
-/// Longest key.
+/// Maximum length of a key in bytes.
 pub const MAX_KEY_BYTES: usize = 64 << 10;
-/// Longest body.
+/// Maximum length of a body in bytes.
 pub const MAX_BODY_BYTES: usize = 8 << 20;
-/// Longest segment: offsets in it fit into 32 bits, and a foreign file of any size is not walked through.
+/// Maximum length of a segment: offsets fit into 32 bits, and the scan of a foreign file is bounded.
 pub(crate) const MAX_SEGMENT_BYTES: u64 = 64 << 20;
 
 pub(crate) const FILE_HEADER_BYTES: u64 = 24;
@@ -16,7 +16,7 @@ pub(crate) const DONE: [u8; 4] = [0xff; 4];
 const MAGIC: [u8; 8] = *b"insspool";
 const VERSION: u32 = 1;
 
-/// Why a file is not read as a segment.
+/// Reason why a file is not a readable segment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum NotASegment {
     #[error("is no segment of a spool")]
@@ -53,7 +53,7 @@ pub(crate) fn check_file_header(
     }
 }
 
-/// Header of a record, without its state.
+/// Header of a record, without its state field.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct RecordHeader {
     pub(crate) time_unix_ms: u64,
@@ -64,7 +64,7 @@ pub(crate) struct RecordHeader {
 }
 
 impl RecordHeader {
-    /// As it stands in front of a block that waits.
+    /// Encodes the header with the state of a waiting block.
     pub(crate) fn encode(&self, segment: u64, offset: u64) -> [u8; RECORD_HEADER_BYTES as usize] {
         let mut bytes = [0; RECORD_HEADER_BYTES as usize];
         bytes[8..16].copy_from_slice(&self.time_unix_ms.to_le_bytes());
@@ -77,7 +77,7 @@ impl RecordHeader {
         bytes
     }
 
-    /// The header and whether the block is done; None where no such header belongs here.
+    /// Parses a header and whether its block is done. Returns `None` if the header is invalid at this offset.
     pub(crate) fn parse(
         bytes: &[u8; RECORD_HEADER_BYTES as usize],
         segment: u64,
@@ -94,7 +94,7 @@ impl RecordHeader {
             payload_crc: u32_at(bytes, 28),
         };
         let fits = header.key_bytes as usize <= MAX_KEY_BYTES && header.body_bytes as usize <= MAX_BODY_BYTES;
-        // one broken byte changes no state
+        // decided by majority: one damaged byte does not change the state
         fits.then_some((header, u32_at(bytes, 0).count_ones() >= 16))
     }
 
@@ -114,7 +114,7 @@ pub(crate) fn payload_crc(key: &[u8], body: &[u8]) -> u32 {
     crc.finalize()
 }
 
-/// Bound to its place: bytes that once belonged to another file or stood elsewhere are no record.
+/// Computes the CRC of a header. It covers segment and offset, so that bytes of another file or offset are not accepted as a record.
 fn header_crc(bytes: &[u8; RECORD_HEADER_BYTES as usize], segment: u64, offset: u64) -> u32 {
     let mut crc = crc32fast::Hasher::new();
     crc.update(&segment.to_le_bytes());

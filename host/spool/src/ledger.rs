@@ -1,4 +1,4 @@
-//! What became of blocks that were not delivered.
+//! Accounting of blocks that were not delivered.
 
 use std::hash::{BuildHasher, RandomState};
 
@@ -6,15 +6,15 @@ use crate::block::{BlockId, KeyId};
 use crate::segment::Entry;
 use crate::stats::{Amount, Cause, Damage, Lost};
 
-/// Counts since the spool was opened, and blocks whose end is open.
+/// Loss counters since the spool was opened, and blocks dropped while their delivery is in progress.
 #[derive(Debug, Default)]
 pub(crate) struct Ledger {
     pub(crate) lost: Lost,
     pub(crate) damage: Damage,
-    /// Dropped while on lease: lost only if the delivery under way fails.
+    /// Blocks dropped while on lease: they count as lost only if the delivery in progress fails.
     dropped: Vec<(BlockId, Amount, Cause)>,
     ids: u64,
-    /// Seeded anew in every process: nobody can choose keys that share an id.
+    /// Randomly seeded in every process, so that nobody can construct keys with equal ids.
     keys: RandomState,
 }
 
@@ -32,7 +32,7 @@ impl Ledger {
         self.lost.add(cause, amount);
     }
 
-    /// A block is dropped that may be on lease.
+    /// Accounts for a dropped block, which may be on lease.
     pub(crate) fn drop_entry(&mut self, entry: &Entry, cause: Cause) {
         if entry.leased {
             self.dropped.push((entry.id, entry.amount(), cause));
@@ -41,7 +41,7 @@ impl Ledger {
         }
     }
 
-    /// The lease of a block that may have been dropped ends.
+    /// Ends the lease of a block that may have been dropped. An undelivered one counts as lost.
     pub(crate) fn end_dropped(&mut self, id: BlockId, delivered: bool) {
         let Some(at) = self.dropped.iter().position(|(dropped, ..)| *dropped == id) else { return };
         let (_, amount, cause) = self.dropped.swap_remove(at);

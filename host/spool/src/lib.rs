@@ -1,4 +1,4 @@
-//! The disk spool between formatter and network: request bodies wait here until their receiver has accepted them.
+//! The disk spool between formatter and network: request bodies wait here until their receiver accepts them.
 //!
 //! ```no_run
 //! use insightd_spool::{NewBlock, Order, Settings, Spool};
@@ -12,74 +12,74 @@
 //!         Ok(true) => spool.done(lease),
 //!         _ => {
 //!             spool.release(lease);
-//!             break; // and later again
+//!             break; // retry later
 //!         }
 //!     }
 //! }
 //! # Ok::<(), insightd_spool::AppendError>(())
 //! ```
 //!
-//! A *block* is opaque: the key says where it goes, the body is what is sent. Blocks end in any order. What cannot be on
-//! disk is held in memory, within a bound, and [`Stats::mode`] says why. Nothing is lost silently: [`Stats::lost`] counts
-//! events, blocks and bytes by cause.
+//! A *block* is opaque: its key is the destination, its body is the request body. Blocks complete in any order. Blocks that
+//! cannot be written to disk are held in memory, within a bound, and [`Stats::mode`] gives the reason. Every loss is
+//! counted: [`Stats::lost`] has events, blocks and bytes by cause.
 //!
-//! # Who owns the folder
+//! # Ownership of the directory
 //!
-//! One folder belongs to one sink. Its owner holds an exclusive `flock` on the file `lock`; another process waits in memory
-//! mode, takes over what the owner left as soon as the lock is free, and writes its own blocks behind that. No symbolic
-//! link inside of the folder is followed, and only regular files are read.
+//! A directory belongs to one sink. Its owner holds an exclusive `flock` on the file `lock`. Another process waits in memory
+//! mode, takes over the remaining blocks as soon as the lock is free, and appends its own after them. No symbolic
+//! link inside of the directory is followed, and only regular files are read.
 //!
-//! # What holds after a crash
+//! # Guarantees after a crash
 //!
-//! - The process dies at any point: each block whose `append` came back is there, or was done; none that was done comes back.
-//! - Power fails: with [`Sync::Always`] each block whose `append` came back is there. That a block is done is never
-//!   synced, so one that was delivered shortly before can be delivered again. With [`Sync::Never`] the last blocks can be lost.
+//! - The process dies at any point: each block whose `append` returned is pending or done; a done block does not reappear.
+//! - Power fails: with [`Sync::Always`] each block whose `append` returned is present. Completion is never synced, so a block
+//!   delivered shortly before can be delivered again. With [`Sync::Never`] the last blocks can be lost.
 //!
 //! # Age and clocks
 //!
-//! Time comes from the caller. A block is too old by its own `time_unix_ms`, and only by a clock that has run for ten
-//! minutes without a step of more than ten minutes: a clock that is wrong at boot or for a while costs no block, and
-//! after a start or a step blocks live ten minutes longer. A clock that was ahead when blocks were made keeps them longer, within
-//! `max_bytes`. A clock that stays wrong by more than `max_age_ms` cannot be told from a right one.
+//! The caller passes the time. A block expires by its own `time_unix_ms`, and only while the clock has run for ten
+//! minutes without a step of more than ten minutes. A clock that is wrong at boot or for a short time therefore loses no
+//! block, and blocks live ten minutes longer after a start or a step. Blocks made under a clock that ran ahead are kept longer,
+//! within `max_bytes`. A clock that stays wrong by more than `max_age_ms` cannot be distinguished from a correct one.
 //!
 //! # The format, version 1
 //!
-//! All numbers are little-endian; every CRC is CRC-32 (IEEE 802.3, as in gzip). A folder holds
+//! All numbers are little-endian; every CRC is CRC-32 (IEEE 802.3, as in gzip). A directory contains
 //!
 //! | name | content |
 //! |---|---|
-//! | `lock` | nothing; the owner has locked it |
-//! | `NNNNNNNNNNNNNNNN.blocks` | segment N, sixteen lowercase hexadecimal digits; below 2^63; higher is newer |
-//! | `aside/MMMMMMMM-NNNNNNNNNNNNNNNN.blocks` | a segment that was damaged or not of this version; higher M came later |
+//! | `lock` | empty; locked by the owner |
+//! | `NNNNNNNNNNNNNNNN.blocks` | segment N, sixteen lowercase hexadecimal digits; below 2^63; a higher N is newer |
+//! | `aside/MMMMMMMM-NNNNNNNNNNNNNNNN.blocks` | a quarantined segment, damaged or of another version; a higher M is later |
 //!
 //! A segment is a file header, then records without gaps. File header, 24 bytes:
 //!
-//! | at | bytes | |
+//! | offset | bytes | |
 //! |---|---|---|
 //! | 0 | 8 | `insspool`: the same in all versions |
-//! | 8 | 4 | version of the format: at this place in all versions |
+//! | 8 | 4 | version of the format: at this offset in all versions |
 //! | 12 | 8 | number of the segment, as in its name |
 //! | 20 | 4 | CRC of bytes 0 to 19 |
 //!
 //! Record: a header of 32 bytes, the key, the body.
 //!
-//! | at | bytes | |
+//! | offset | bytes | |
 //! |---|---|---|
-//! | 0 | 4 | state: 0 while the block waits, 2^32 - 1 once it needs no delivery any more; read by the majority of its bits |
-//! | 4 | 4 | CRC of: the segment's number (8 bytes), offset of this record in the file (8 bytes), bytes 8 to 31 |
+//! | 0 | 4 | state: 0 while the block waits, 2^32 - 1 once it is done; decided by the majority of its bits |
+//! | 4 | 4 | CRC of: number of the segment (8 bytes), offset of this record in the file (8 bytes), bytes 8 to 31 |
 //! | 8 | 8 | time of the events, milliseconds since the Unix epoch |
 //! | 16 | 4 | number of events |
 //! | 20 | 4 | bytes of the key, at most 65,536 |
 //! | 24 | 4 | bytes of the body, at most 8,388,608 |
 //! | 28 | 4 | CRC of key and body |
 //!
-//! Records are only ever appended; the one thing that changes afterwards is the state, in place. It has no second file,
-//! so that none can be lost without the other, and it needs no space, so that a block is done on a full disk too.
+//! Records are only appended; afterwards only the state changes, in place. The state is not in a second file, so
+//! neither can be lost without the other, and it needs no new space, so a block can be marked as done on a full disk.
 //!
-//! A reader goes from record to record. A header with a wrong CRC or length ends the segment: the rest is unreadable. A
-//! wrong CRC of key and body costs that record alone. A record that goes past the end of the newest segment was never
-//! accepted and is cut off. A segment is deleted when all its blocks are done, and put into `aside` instead when it
-//! is damaged. A segment is at most 64 MiB long.
+//! A reader parses record after record. A header with a wrong CRC or length ends the segment: the rest is unreadable. A
+//! wrong CRC of key and body affects only that record. A record that exceeds the end of the newest segment was never
+//! accepted and is cut off. A segment is deleted when all its blocks are done; a damaged one is moved to `aside` instead.
+//! A segment is at most 64 MiB long.
 #![forbid(unsafe_code)]
 
 mod age;

@@ -1,4 +1,4 @@
-//! Blocks that are held in memory, within a bound.
+//! Blocks held in memory, within a bound.
 
 use std::collections::VecDeque;
 
@@ -6,7 +6,7 @@ use crate::block::{Block, BlockId, Candidate, KeyId, NewBlock};
 use crate::ledger::Ledger;
 use crate::stats::{Amount, Cause};
 
-/// A block in memory.
+/// A block held in memory.
 #[derive(Debug)]
 pub(crate) struct Held {
     pub(crate) id: BlockId,
@@ -25,7 +25,7 @@ impl Held {
     }
 }
 
-/// Oldest first.
+/// All blocks held in memory, oldest first.
 #[derive(Debug)]
 pub(crate) struct Memory {
     pub(crate) blocks: VecDeque<Held>,
@@ -38,7 +38,7 @@ impl Memory {
         Self { blocks: VecDeque::new(), bytes: 0, max_bytes }
     }
 
-    /// Takes a block; the oldest that are not on lease make room. Whether there was room.
+    /// Adds a block, and drops the oldest blocks that are not on lease to make room. Returns true if the block was added.
     pub(crate) fn push(&mut self, id: BlockId, new: &NewBlock<'_>, ledger: &mut Ledger) -> bool {
         let needed = (new.key.len() + new.body.len()) as u64;
         let on_lease = self.blocks.iter().filter(|held| held.leased).map(|held| held.amount().bytes);
@@ -77,7 +77,7 @@ impl Memory {
         Some(held)
     }
 
-    /// Drops what is older and not on lease.
+    /// Drops blocks older than `oldest_ms` that are not on lease.
     pub(crate) fn expire(&mut self, oldest_ms: u64, ledger: &mut Ledger) {
         let old = |held: &Held| held.block.time_unix_ms < oldest_ms && !held.leased;
         while let Some(at) = self.blocks.iter().position(old) {

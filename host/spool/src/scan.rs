@@ -1,4 +1,4 @@
-//! Reading a segment: what it holds, and one record of it.
+//! Reading of a segment: the scan of its records, and single records.
 
 use std::io;
 
@@ -8,7 +8,7 @@ use crate::format::{
     payload_crc,
 };
 
-/// Bytes of a file at an offset, all of them or an error.
+/// Reads exactly `buffer.len()` bytes at an offset, or fails.
 pub(crate) trait ReadAt {
     fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<()>;
 }
@@ -28,31 +28,31 @@ impl ReadAt for &[u8] {
     }
 }
 
-/// What stands behind the last whole record.
+/// Content after the last complete record.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Tail {
-    /// Nothing.
+    /// No bytes.
     Clean,
-    /// The begin of a record, with its header if that is whole.
+    /// The beginning of a record, with its header if that is complete and the block is not done.
     Short(Option<RecordHeader>),
-    /// Something else.
+    /// Bytes that are not a record.
     Unreadable,
 }
 
-/// Records of a segment by their headers and keys: bodies are not read, and keys are not verified.
+/// Records of a segment, from their headers and keys: bodies are not read, and keys are not verified.
 #[derive(Debug)]
 pub(crate) struct Scan {
-    /// Blocks that wait, with their offsets and keys.
+    /// Offset, header and key id of each waiting block.
     pub(crate) waiting: Vec<(u32, RecordHeader, KeyId)>,
-    /// Where the last whole record ends.
+    /// Offset after the last complete record.
     pub(crate) end: u64,
     pub(crate) tail: Tail,
 }
 
-/// Goes through a segment that is `length` bytes long. Keys become what `key_id` makes of them.
+/// Scans the records of a segment of `length` bytes. `key_id` maps keys to their ids.
 ///
 /// # Errors
-/// It is no segment, or its beginning cannot be read.
+/// Fails if the beginning of the file cannot be read. A file that is not a segment gives an inner error.
 pub(crate) fn scan(
     source: &impl ReadAt,
     segment: u64,
@@ -71,7 +71,7 @@ pub(crate) fn scan(
             found.tail = Tail::Short(None);
             break;
         }
-        // a disk that cannot be read here is as good as other bytes here
+        // a read error is treated like invalid bytes
         let Some((header, done)) = record_header(source, segment, found.end).unwrap_or(None) else {
             found.tail = Tail::Unreadable;
             break;
@@ -83,7 +83,7 @@ pub(crate) fn scan(
         }
         if let (false, Ok(offset)) = (done, u32::try_from(found.end)) {
             key.resize(header.key_bytes as usize, 0);
-            // A key that cannot be read costs its own record, when that is to be delivered.
+            // An unreadable key affects only its own record, at delivery.
             if source.read_at(&mut key, found.end + RECORD_HEADER_BYTES).is_err() {
                 key.clear();
             }
@@ -94,7 +94,7 @@ pub(crate) fn scan(
     Ok(Ok(found))
 }
 
-/// The block at this place of a segment; None if what stands there is broken.
+/// Reads the block at an offset of a segment. Returns `None` if its header or checksum is invalid.
 pub(crate) fn read_record(source: &impl ReadAt, segment: u64, offset: u32) -> io::Result<Option<Block>> {
     let Some((header, _)) = record_header(source, segment, offset.into())? else { return Ok(None) };
     let start = u64::from(offset) + RECORD_HEADER_BYTES;
@@ -118,7 +118,7 @@ fn record_header(
     Ok(RecordHeader::parse(&bytes, segment, offset))
 }
 
-/// The blocks that wait in the bytes of a segment, as the spool would read them; for fuzzing.
+/// Returns the waiting blocks in the bytes of a segment, as the spool would read them; for fuzzing.
 #[doc(hidden)]
 pub fn read_segment(segment: u64, bytes: &[u8]) -> Vec<Block> {
     let length = (bytes.len() as u64).min(MAX_SEGMENT_BYTES);

@@ -1,4 +1,4 @@
-//! One segment: its blocks that wait, and its file.
+//! One segment: its waiting blocks and its file.
 
 use std::collections::VecDeque;
 use std::fs::File;
@@ -19,7 +19,7 @@ use crate::stats::{Amount, Cause};
 use insightd_folder::Folder;
 use insightd_folder::Trouble;
 
-/// A block that waits on disk.
+/// A waiting block on disk.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Entry {
     pub(crate) id: BlockId,
@@ -57,22 +57,22 @@ impl Entry {
 #[derive(Debug)]
 pub(crate) struct Segment {
     pub(crate) number: u64,
-    /// Bytes of the file, all of them whole records unless it is damaged.
+    /// Length of the file in bytes: complete records only, unless the segment is damaged.
     pub(crate) length: u64,
-    /// In the order in which they were appended.
+    /// Waiting blocks in the order of their appends.
     pub(crate) waiting: VecDeque<Entry>,
-    /// To be kept aside once nothing in it waits.
+    /// `true` if the segment must be quarantined once no block in it waits.
     pub(crate) damaged: bool,
-    /// Blocks that are done and could not be marked so yet.
+    /// Offsets of blocks that are done but not yet marked so in the file.
     pub(crate) unmarked: Vec<u32>,
 }
 
-/// What a file with the name of a segment turned out to be.
+/// Result of loading a file with the name of a segment.
 pub(crate) enum Found {
     Segment(Segment, File),
-    /// To be put aside: its length, and what is wrong with it.
+    /// A file to quarantine: its length, and the reason.
     NotASegment(u64, NotASegment),
-    /// The begin of a file header, left by a process that died: nothing.
+    /// A partial file header, left by a process that died: no blocks.
     Nothing,
 }
 
@@ -80,16 +80,16 @@ pub(crate) fn name(number: u64) -> String {
     format!("{number:016x}.blocks")
 }
 
-/// Number of the segment of this name.
+/// Parses the number of a segment from its file name.
 pub(crate) fn number(name: &str) -> Option<u64> {
     let digits = name.strip_suffix(".blocks").filter(|digits| digits.len() == 16)?;
     let number = u64::from_str_radix(digits, 16).ok().filter(|number| *number < 1 << 63)?;
-    // no signs, no capitals
+    // rejects signs and capitals
     (self::name(number) == name).then_some(number)
 }
 
 impl Segment {
-    /// Begins a segment.
+    /// Creates an empty segment.
     pub(crate) fn create(folder: &Folder, number: u64, sync: Sync) -> Result<(Self, File), Trouble> {
         let name = name(number);
         let file = folder.create(&name).map_err(|errno| folder.trouble(&name, "make the file", errno))?;
@@ -109,14 +109,14 @@ impl Segment {
                 Ok((empty, file))
             }
             Err(error) => {
-                // what stays of it is the begin of a header, and is deleted when it is found
+                // a partial header that remains is deleted when it is loaded
                 let _ = folder.remove(&name);
                 Err(folder.trouble(&name, "write", error))
             }
         }
     }
 
-    /// Reads what the segment of this number holds. What a dying process wrote halfway at the end of the newest is cut off.
+    /// Loads the segment of this number. A partial record at the end of the newest segment, left by a dying process, is cut off.
     pub(crate) fn load(
         folder: &Folder,
         number: u64,
@@ -175,12 +175,12 @@ impl Segment {
         Ok(Found::Segment(segment, file))
     }
 
-    /// Is this the file of this segment still, as it was left?
+    /// Returns true if `file` is still linked and has the length of this segment.
     pub(crate) fn is_intact(&self, file: &File) -> bool {
         file.metadata().is_ok_and(|found| found.nlink() > 0 && found.len() == self.length)
     }
 
-    /// Writes a block to the end of the file, which stays as it was if that fails.
+    /// Appends a block to the file. On failure the segment's length and blocks are unchanged; the caller truncates the file.
     pub(crate) fn append(
         &mut self,
         file: &File,
@@ -218,14 +218,14 @@ impl Segment {
         self.waiting.remove(at)
     }
 
-    /// Writes into the file what is done; what cannot be written is left for the next time.
+    /// Marks blocks as done in the file. Marks that cannot be written are kept for the next attempt.
     pub(crate) fn write_marks(&mut self, folder: &Folder) {
         if self.unmarked.is_empty() {
             return;
         }
         match folder.open_to_write(&name(self.number)) {
             Ok(file) => self.unmarked.retain(|offset| file.write_all_at(&DONE, (*offset).into()).is_err()),
-            // no file, no block that could come back
+            // without its file, no block can reappear
             Err(Errno::NOENT) => self.unmarked.clear(),
             Err(_) => {}
         }

@@ -1,38 +1,38 @@
-//! What a spool may use.
+//! Settings of a spool.
 
 use std::path::PathBuf;
 
 use crate::format::MAX_SEGMENT_BYTES;
 
-/// When what was written is forced to the disk.
+/// When blocks are synced to disk.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Sync {
-    /// Before `append` comes back: blocks outlive a power failure.
+    /// Before `append` returns: blocks survive a power failure.
     Always,
-    /// When the kernel wants: blocks outlive the process, not the machine.
+    /// When the kernel writes them back: blocks survive the process, but not a power failure.
     #[default]
     Never,
 }
 
-/// Where a spool is and what it may use.
+/// Location and limits of a spool.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settings {
-    /// The folder, of this sink alone. It is made if its parent is there.
+    /// The directory, used by this sink alone. It is created if its parent exists.
     pub folder: PathBuf,
-    /// Bound on all files in it, those put aside included.
+    /// Bound on the bytes of all segments and quarantined files.
     pub max_bytes: u64,
-    /// Blocks whose events are older are dropped.
+    /// Maximum age of a block's events in milliseconds; older blocks are dropped.
     pub max_age_ms: u64,
-    /// Where a segment ends: what is deleted at once. At most an eighth of `max_bytes`, and 64 MiB.
+    /// Size at which a new segment begins; segments are deleted as a whole. At most an eighth of `max_bytes`, and 64 MiB.
     pub segment_bytes: u64,
-    /// Bound on keys and bodies that are held in memory while the folder cannot be used.
+    /// Bound on the bytes of keys and bodies held in memory while the directory is unusable.
     pub memory_bytes: u64,
-    /// When blocks are forced to the disk.
+    /// When blocks are synced to disk.
     pub sync: Sync,
 }
 
 impl Settings {
-    /// 256 MiB and three days in this folder, 4 MiB in memory, not synced.
+    /// Returns settings for this directory: 256 MiB, three days, 4 MiB in memory, no fsync.
     pub fn in_folder(folder: impl Into<PathBuf>) -> Self {
         Self {
             folder: folder.into(),

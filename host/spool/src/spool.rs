@@ -1,4 +1,4 @@
-//! The spool: blocks in, blocks out.
+//! The spool: appends and leases blocks.
 
 use std::path::Path;
 
@@ -14,24 +14,24 @@ use crate::memory::Memory;
 use crate::settings::Settings;
 use crate::stats::{Amount, Cause, Mode, Stats};
 
-/// Blocks that wait for delivery.
+/// A queue of blocks that wait for delivery.
 #[derive(Debug)]
 pub struct Spool {
     settings: Settings,
     disk: Option<Disk>,
     memory: Memory,
     ledger: Ledger,
-    /// Why new blocks go to memory.
+    /// Reason why new blocks go to memory.
     trouble: Option<String>,
-    /// Whether there is a folder at all.
+    /// `true` if a directory is configured.
     has_folder: bool,
-    /// Whether the disk may be tried in spite of the trouble: once after each `maintain`.
+    /// `true` if the next append may try the disk despite `trouble`: once after each `maintain`.
     may_try: bool,
     clock: Clock,
 }
 
 impl Spool {
-    /// Opens the folder, or holds blocks in memory until it can be opened.
+    /// Opens the directory. If that fails, blocks are held in memory until `maintain` can open it.
     pub fn open(settings: Settings, now_ms: u64) -> Self {
         let mut spool = Self::without_disk(settings, now_ms);
         spool.has_folder = true;
@@ -40,7 +40,7 @@ impl Spool {
         spool
     }
 
-    /// Holds blocks in memory, and looks at no folder ever.
+    /// Creates a spool that holds all blocks in memory and never uses a directory.
     pub fn in_memory(settings: Settings, now_ms: u64) -> Self {
         Self::without_disk(settings, now_ms)
     }
@@ -58,10 +58,10 @@ impl Spool {
         }
     }
 
-    /// Takes a block: to the disk, to memory if that cannot be.
+    /// Appends a block to the disk, or to memory if the disk is unusable.
     ///
     /// # Errors
-    /// It can be held nowhere. It is counted as lost.
+    /// Fails if the block is too large or neither has room. The block is counted as lost.
     pub fn append(&mut self, block: &NewBlock<'_>) -> Result<BlockId, AppendError> {
         if let Err(error) = self.check_size(block) {
             self.lose_new(block, Cause::Oversized);
@@ -84,7 +84,7 @@ impl Spool {
         Err(AppendError::NoRoom { bytes: block.key.len() + block.body.len(), reason })
     }
 
-    /// The next block that is not on lease and that `skip` does not want skipped.
+    /// Leases the next block that is not on lease and for which `skip` returns false.
     pub fn lease(&mut self, order: Order, mut skip: impl FnMut(&Candidate) -> bool) -> Option<Lease> {
         if order == Order::Newest {
             return self.lease_in_memory(order, &mut skip).or_else(|| self.lease_on_disk(order, &mut skip));
@@ -92,10 +92,10 @@ impl Spool {
         self.lease_on_disk(order, &mut skip).or_else(|| self.lease_in_memory(order, &mut skip))
     }
 
-    /// The block that is on lease.
+    /// Reads the block of a lease.
     ///
     /// # Errors
-    /// It was dropped meanwhile, it is broken, or its file cannot be opened now: see [`ReadError`].
+    /// Fails if the block was dropped, is damaged, or its file cannot be opened now: see [`ReadError`].
     pub fn read(&mut self, lease: &Lease) -> Result<Block, ReadError> {
         match lease.segment {
             None => self.memory.find(lease.id).map(|held| held.block.clone()).ok_or(ReadError::Gone),
@@ -106,14 +106,14 @@ impl Spool {
         }
     }
 
-    /// The block is delivered.
+    /// Ends a lease: the block was delivered.
     pub fn done(&mut self, lease: Lease) {
         if self.finish(&lease).is_none() {
             self.ledger.end_dropped(lease.id, true);
         }
     }
 
-    /// The block waits again.
+    /// Ends a lease: the block waits again.
     pub fn release(&mut self, lease: Lease) {
         let found = match (lease.segment, &mut self.disk) {
             (None, _) => self.memory.find(lease.id).map(|held| held.leased = false).is_some(),
@@ -125,7 +125,7 @@ impl Spool {
         }
     }
 
-    /// The block is given up.
+    /// Ends a lease: the block is counted as lost for this cause.
     pub fn discard(&mut self, lease: Lease, cause: Cause) {
         match self.finish(&lease) {
             Some(amount) => self.ledger.lose(amount, cause),
@@ -133,7 +133,7 @@ impl Spool {
         }
     }
 
-    /// To be called regularly: tries what did not work before, and drops what is too old.
+    /// Retries failed opens, writes and deletions, and drops blocks that are too old. To be called regularly.
     pub fn maintain(&mut self, now_ms: u64) {
         match self.disk.as_mut().map(Disk::check_still_ours) {
             Some(Err(trouble @ Trouble::Replaced { .. })) => {
@@ -142,7 +142,7 @@ impl Spool {
                 }
                 self.set_trouble(Some(trouble));
             }
-            // what waits is delivered by the other owner
+            // the new owner delivers the waiting blocks
             Some(Err(trouble @ Trouble::InUse { .. })) => {
                 self.disk = None;
                 self.set_trouble(Some(trouble));
@@ -165,17 +165,17 @@ impl Spool {
         }
     }
 
-    /// Bound on what waits in memory.
+    /// Returns the bound on bytes held in memory.
     pub fn memory_bytes(&self) -> u64 {
         self.settings.memory_bytes
     }
 
-    /// The folder, where there is one.
+    /// Returns the directory, or `None` if none is configured.
     pub fn folder(&self) -> Option<&Path> {
         self.has_folder.then_some(&self.settings.folder)
     }
 
-    /// Moves what waits in memory to the disk and gives the folder up. Returns what is lost with the process.
+    /// Moves blocks from memory to the disk and closes the directory. Returns the amount that is lost with the process.
     pub fn close(mut self) -> Amount {
         self.save();
         let mut left = Amount::default();
@@ -183,7 +183,7 @@ impl Spool {
         left
     }
 
-    /// What it holds and what it lost.
+    /// Returns the statistics of the spool.
     pub fn stats(&self) -> Stats {
         let (mut pending, mut in_memory, mut oldest) = (Amount::default(), Amount::default(), None);
         let mut add = |amount: Amount, time: u64| {
@@ -233,7 +233,7 @@ impl Spool {
         }
     }
 
-    /// Says it when the mode changes, not while it stays.
+    /// Stores the reason, and logs only when the mode changes.
     fn set_trouble(&mut self, trouble: Option<Trouble>) {
         self.may_try = false;
         let folder = self.settings.folder.display();
@@ -283,7 +283,7 @@ impl Spool {
         }
     }
 
-    /// Tries the disk a last time, also for what is on lease: its end will not be known.
+    /// Tries the disk a last time. Leased blocks are included, because the end of their leases will not be known.
     fn save(&mut self) {
         self.memory.blocks.iter_mut().for_each(|held| held.leased = false);
         self.write_held_blocks();

@@ -1,20 +1,20 @@
-//! What a spool holds and what it lost.
+//! Statistics of pending and lost blocks.
 
 use std::ops::{AddAssign, SubAssign};
 
-/// Blocks and what is in them.
+/// Number of blocks, events and bytes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Amount {
-    /// Blocks.
+    /// Number of blocks.
     pub blocks: u64,
-    /// Events in them.
+    /// Number of events in them.
     pub events: u64,
     /// Bytes of their keys and bodies.
     pub bytes: u64,
 }
 
 impl Amount {
-    /// One block with so many events and bytes.
+    /// Returns the amount of one block with this many events and bytes.
     pub fn block(events: u32, bytes: usize) -> Self {
         Self { blocks: 1, events: events.into(), bytes: bytes as u64 }
     }
@@ -29,7 +29,7 @@ impl AddAssign for Amount {
 }
 
 impl SubAssign for Amount {
-    /// Ends at zero.
+    /// Saturates at zero.
     fn sub_assign(&mut self, other: Self) {
         self.blocks = self.blocks.saturating_sub(other.blocks);
         self.events = self.events.saturating_sub(other.events);
@@ -37,20 +37,20 @@ impl SubAssign for Amount {
     }
 }
 
-/// Why a block was given up.
+/// Reason why a block was lost.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Cause {
-    /// It was among the oldest when the folder reached `max_bytes`.
+    /// The directory reached `max_bytes`, and the block was in the oldest segment.
     DiskFull,
-    /// It was among the oldest when `memory_bytes` was reached, or did not fit there at all.
+    /// `memory_bytes` was reached, and the block was among the oldest or too large.
     MemoryFull,
     /// Its events were older than `max_age_ms`.
     Age,
-    /// It could not be read back, or its file is gone.
+    /// It could not be read back, or its file was deleted.
     Damaged,
-    /// It is larger than a block may be.
+    /// It exceeds the maximum size of a block.
     Oversized,
-    /// Its receiver refused it for good.
+    /// Its receiver rejected it permanently.
     Rejected,
 }
 
@@ -59,7 +59,7 @@ impl Cause {
     pub const ALL: [Self; 6] =
         [Self::DiskFull, Self::MemoryFull, Self::Age, Self::Damaged, Self::Oversized, Self::Rejected];
 
-    /// Name of the cause, for a label.
+    /// Returns the name used as a metric label.
     pub fn name(self) -> &'static str {
         match self {
             Self::DiskFull => "disk_full",
@@ -72,71 +72,71 @@ impl Cause {
     }
 }
 
-/// What was given up since the spool was opened, by cause.
+/// Amounts lost since the spool was opened, by cause.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Lost([Amount; Cause::ALL.len()]);
 
 impl Lost {
-    /// What was given up for this cause.
+    /// Returns the amount lost for this cause.
     pub fn by(&self, cause: Cause) -> Amount {
         self.0[cause as usize]
     }
 
-    /// All of it.
+    /// Returns the sum over all causes.
     pub fn total(&self) -> Amount {
         let mut total = Amount::default();
         self.0.iter().for_each(|amount| total += *amount);
         total
     }
 
-    /// Counts what was given up.
+    /// Counts a lost amount.
     pub fn add(&mut self, cause: Cause, amount: Amount) {
         self.0[cause as usize] += amount;
     }
 }
 
-/// What was found broken since the spool was opened.
+/// Damage found since the spool was opened.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Damage {
-    /// Records that were cut off at the end of the newest segment: written halfway when a process died, never accepted.
+    /// Records cut off at the end of the newest segment: partially written when a process died, and never accepted.
     pub torn: u64,
-    /// Bytes behind a broken header, in which nobody knows how many events were.
+    /// Bytes after a damaged header, with an unknown number of events.
     pub unreadable_bytes: u64,
-    /// Files that were put into `aside`.
+    /// Files quarantined in `aside`.
     pub set_aside: u64,
-    /// Of them, those that were deleted again because `aside` was full.
+    /// Quarantined files that were deleted because `aside` was full.
     pub aside_removed: u64,
 }
 
-/// Where new blocks go.
+/// Destination of new blocks.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Mode {
-    /// To the folder.
+    /// The directory.
     Disk,
-    /// To memory.
+    /// Memory.
     Memory {
-        /// The file or folder, what is wrong with it and what to do.
+        /// The file or directory concerned, the problem, and what to do.
         reason: String,
     },
 }
 
-/// State of a spool.
+/// Statistics of a spool.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Stats {
-    /// What waits, on disk and in memory, blocks on lease included.
+    /// Waiting blocks on disk and in memory, including leased ones.
     pub pending: Amount,
-    /// The part of it that is in memory.
+    /// Portion of `pending` that is in memory.
     pub in_memory: Amount,
-    /// Earliest time of a block that waits.
+    /// Earliest time of a waiting block, milliseconds since the Unix epoch.
     pub oldest_time_unix_ms: Option<u64>,
-    /// Bytes of all files, those put aside included.
+    /// Bytes of all segments and quarantined files.
     pub disk_bytes: u64,
-    /// Bytes of the files put aside.
+    /// Bytes of the quarantined files.
     pub aside_bytes: u64,
-    /// What was given up.
+    /// Amounts lost, by cause.
     pub lost: Lost,
-    /// What was found broken.
+    /// Damage found.
     pub damage: Damage,
-    /// Where new blocks go.
+    /// Destination of new blocks.
     pub mode: Mode,
 }

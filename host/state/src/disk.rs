@@ -1,4 +1,4 @@
-//! The folder: one file that is replaced as a whole.
+//! The directory of the store: one file that is replaced as a whole.
 
 use std::io::{self, BufWriter, Read};
 
@@ -9,12 +9,12 @@ use crate::settings::Settings;
 use crate::space::SpaceId;
 
 const FILE: &str = "state";
-/// The file while it is written.
+/// Name of the file while it is being written.
 const NEW: &str = "state.new";
-/// No state is that large; it is not read into memory.
+/// Size limit in bytes; a larger file is damaged, and is not read into memory.
 const MAX_FILE_BYTES: u64 = 256 << 20;
 
-/// A folder that is ours.
+/// The locked directory of a store.
 #[derive(Debug)]
 pub(crate) struct Disk {
     folder: Folder,
@@ -22,17 +22,17 @@ pub(crate) struct Disk {
     sync: bool,
 }
 
-/// What was found in a folder.
+/// State loaded from the directory.
 #[derive(Debug, Default)]
 pub(crate) struct Found {
     pub(crate) spaces: Spaces,
     pub(crate) set_aside: u64,
 }
 
-/// The spaces in a folder that another process may own, as they were last written.
+/// Returns the ids of the last written spaces in a directory that another process may own. A missing file is an empty list.
 ///
 /// # Errors
-/// The file there is no state, or cannot be read.
+/// Fails if the file cannot be read or is not a valid state file.
 pub fn spaces(folder: &PrivateDir) -> Result<Vec<SpaceId>, Trouble> {
     let Some(bytes) = folder.read(FILE, MAX_FILE_BYTES)? else { return Ok(Vec::new()) };
     let spaces = format::read(&bytes)
@@ -41,12 +41,12 @@ pub fn spaces(folder: &PrivateDir) -> Result<Vec<SpaceId>, Trouble> {
 }
 
 impl Disk {
-    /// Takes the folder over with what is in it.
+    /// Opens and locks the directory, and loads its state.
     pub(crate) fn open(settings: &Settings) -> Result<(Self, Found), Trouble> {
         let folder = Folder::open(&settings.folder)?;
         let aside = Aside::open(&folder, "state", (settings.max_bytes / 8).max(1 << 20));
         let mut disk = Self { folder, aside, sync: settings.sync };
-        // Left by a process that died while it wrote.
+        // A process that died during a write leaves this file behind.
         disk.folder.remove(NEW).map_err(|errno| disk.folder.trouble(NEW, "delete", errno))?;
         let found = disk.load()?;
         Ok((disk, found))
@@ -74,12 +74,12 @@ impl Disk {
         }
     }
 
-    /// Replaces what is there. If it cannot be written, what is on disk stays as it was.
+    /// Replaces the state file. On failure the previous one stays.
     pub(crate) fn write(&mut self, spaces: &Spaces) -> Result<(), Trouble> {
         self.folder.check_still_ours()?;
         let result = self.write_new(spaces);
         if result.is_err() {
-            // A full disk has room for others again.
+            // Frees the space of the partial file, for example on a full disk.
             let _ = self.folder.remove(NEW);
         }
         result

@@ -1,4 +1,4 @@
-//! The file's bytes; the crate's documentation describes them.
+//! Encoding of the state file. The crate documentation describes the format.
 
 use std::collections::BTreeMap;
 use std::io::{self, Write};
@@ -13,7 +13,7 @@ const VERSION: u32 = 1;
 
 pub(crate) type Spaces = BTreeMap<SpaceId, Kept>;
 
-/// Why bytes are no state.
+/// Reason why bytes are not a valid state file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum NotAState {
     #[error("is damaged")]
@@ -22,7 +22,7 @@ pub(crate) enum NotAState {
     Version(u32),
 }
 
-/// Writes all spaces that have something in them.
+/// Writes all non-empty spaces.
 pub(crate) fn write(spaces: &Spaces, out: impl Write) -> io::Result<()> {
     let mut out = Summed { out, sum: crc32fast::Hasher::new() };
     let filled = || spaces.iter().filter(|(_, kept)| !kept.space.is_empty());
@@ -45,7 +45,7 @@ pub(crate) fn write(spaces: &Spaces, out: impl Write) -> io::Result<()> {
     out.flush()
 }
 
-/// Keeps the checksum of what passes.
+/// A writer that computes the CRC-32 of the bytes written.
 struct Summed<W> {
     out: W,
     sum: crc32fast::Hasher,
@@ -78,12 +78,12 @@ impl<W: Write> Write for Summed<W> {
     }
 }
 
-/// Reads what [`write`] wrote.
+/// Parses the bytes that [`write`] wrote.
 pub(crate) fn read(bytes: &[u8]) -> Result<Spaces, NotAState> {
     let damaged = NotAState::Damaged;
     let rest = bytes.strip_prefix(MAGIC).ok_or(damaged)?;
     let (version, _) = rest.split_first_chunk().ok_or(damaged)?;
-    // The place of the checksum may be another one in another version.
+    // Checked before the checksum, whose position another version may change.
     if u32::from_le_bytes(*version) != VERSION {
         return Err(NotAState::Version(u32::from_le_bytes(*version)));
     }
@@ -96,7 +96,7 @@ pub(crate) fn read(bytes: &[u8]) -> Result<Spaces, NotAState> {
     if reader.0.is_empty() { Ok(spaces) } else { Err(damaged) }
 }
 
-/// The bytes of a state written anew, as the next commit would; for fuzzing.
+/// Parses a state file and encodes it again, as the next commit would; for fuzzing.
 #[doc(hidden)]
 pub fn rewrite(bytes: &[u8]) -> Option<Vec<u8>> {
     let mut rewritten = Vec::new();

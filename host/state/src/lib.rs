@@ -1,4 +1,4 @@
-//! What transforms remember from tick to tick: one key-value space for each transform and scope.
+//! The persistent state of transforms between ticks: one key-value space per transform and scope.
 //!
 //! ```no_run
 //! use insightd_state::{Settings, SpaceId, Store};
@@ -6,48 +6,48 @@
 //!
 //! # let (now_ms, run, deliver) = (0, |_: &State| Changes::default(), || true);
 //! let mut store = Store::open(Settings::in_folder("/var/lib/insightd/state"));
-//! // each tick, for each transform that is granted state
+//! // at each tick, for each transform with state access
 //! let id = SpaceId::new("smooth", "node", "n1");
 //! let state = State { space: store.snapshot(&id), bounds: Bounds::of_bytes(65_536) };
 //! let changes = run(&state);
-//! // once all outputs of the tick are accepted; otherwise not at all
+//! // only after all outputs of the tick are accepted
 //! if deliver() {
 //!     store.commit(now_ms, [(id, changes)])?;
 //! }
 //! # Ok::<(), insightd_state::CommitError>(())
 //! ```
 //!
-//! A snapshot never changes: a shadow run is a call with one whose changes are dropped.
+//! A snapshot is immutable: a shadow run is a call with a snapshot whose changes are dropped.
 //!
-//! # What holds
+//! # Guarantees
 //!
-//! - A commit has all spaces of a tick, and is there whole or not at all: for readers, for a process that is killed at
-//!   any point, and, with [`Settings::sync`], when power fails. Without it, a power failure may cost the last commits; what
-//!   is left is whole.
-//! - What cannot be on disk is held in memory, and [`Stats::mode`] says why. As soon as the folder can be used, everything is
-//!   written to it. Of a space that is on both sides the one written later counts.
-//! - A file that is damaged or of another version is put aside and counted, and the state begins empty.
-//! - The whole is bounded by [`Settings::max_bytes`]. A commit beyond it first drops spaces that nobody has asked for since the
-//!   store was opened, those written longest ago first; if that is not enough, nothing of it is taken.
+//! - A commit covers all spaces of a tick and is atomic: for readers, for a process killed at any point, and, with
+//!   [`Settings::sync`], for a power failure. Without `sync`, a power failure may lose the last commits; the remaining state
+//!   is consistent.
+//! - State that cannot be written is held in memory, and [`Stats::mode`] gives the reason. As soon as the directory is usable,
+//!   all of it is written. If a space exists in memory and on disk, the version written later is used.
+//! - A file that is damaged or of another format version is quarantined and counted, and the state begins empty.
+//! - [`Settings::max_bytes`] bounds all spaces together. A commit beyond it first drops spaces that were not requested since the
+//!   store was opened, those written longest ago first; if that is not enough, the whole commit is refused.
 //!
-//! # The folder
+//! # The directory
 //!
-//! One process owns it, by an exclusive `flock` on the file `lock`. Beside it there is the file `state`, with everything;
-//! `state.new` while it is written anew, then given the name `state`; and `aside/MMMMMMMM-state`, files that were damaged or of
-//! another version (at most an eighth of `max_bytes`, and 1 MiB at least).
+//! One process owns it, by an exclusive `flock` on the file `lock`. It also contains the file `state` with all spaces;
+//! `state.new` during a write, which is then renamed to `state`; and `aside/MMMMMMMM-state`, quarantined files that are damaged
+//! or of another version (at most an eighth of `max_bytes`, and at least 1 MiB).
 //!
 //! # The format, version 1
 //!
-//! All numbers are little-endian; a text or value is its length (4 bytes) and its bytes.
+//! All numbers are little-endian; a text or value is its length (4 bytes) followed by its bytes.
 //!
-//! | what | bytes | |
+//! | field | bytes | |
 //! |---|---|---|
 //! | magic | 8 | `insstate`: the same in all versions |
-//! | version | 4 | at this place in all versions |
-//! | spaces | 4 | number of spaces; for each of them |
+//! | version | 4 | at this offset in all versions |
+//! | spaces | 4 | number of spaces; the fields below repeat for each |
 //! | transform, scope | texts | its id |
 //! | since, written | 8 + 8 | first and last commit, milliseconds since the Unix epoch |
-//! | keys | 4 | number of keys; for each of them, in their order |
+//! | keys | 4 | number of keys; for each, in key order: |
 //! | key, value | texts | |
 //! | checksum | 4 | CRC-32 (IEEE 802.3, as in gzip) of everything before it |
 #![forbid(unsafe_code)]

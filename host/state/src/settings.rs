@@ -1,21 +1,21 @@
-//! What a store may use.
+//! Settings of a store.
 
 use std::path::PathBuf;
 
-/// Where the state is and what it may use.
+/// Location and limits of a store.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settings {
-    /// The folder, of this process alone. It is made if its parent is there.
+    /// The directory, used by this process alone. It is created if its parent exists.
     pub folder: PathBuf,
-    /// Bound on all spaces together: bytes of their ids, keys and values. The file is little larger; twice as much is there
-    /// while it is written anew.
+    /// Bound on all spaces together: bytes of their ids, keys and values. The file is slightly larger; during a write the disk
+    /// holds two of them.
     pub max_bytes: u64,
-    /// Whether a commit waits until it is on the disk, to outlive a power failure.
+    /// `true` if a commit waits for fsync, to survive a power failure.
     pub sync: bool,
 }
 
 impl Settings {
-    /// 8 MiB in this folder, not synced.
+    /// Returns settings for this directory: 8 MiB, without fsync.
     pub fn in_folder(folder: impl Into<PathBuf>) -> Self {
         Self { folder: folder.into(), max_bytes: 8 << 20, sync: false }
     }

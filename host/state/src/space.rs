@@ -1,21 +1,21 @@
-//! One space: whose it is, and what is in it.
+//! One space: its id and its content.
 
 use std::fmt;
 use std::sync::Arc;
 
 use insights_sdk::state::Space;
 
-/// Whose a space is.
+/// Id of a space.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SpaceId {
-    /// Name of the transform in the configuration. Its versions share the space.
+    /// Name of the transform in the configuration. All its versions share the space.
     pub transform: String,
     /// Kind and id of the scope: `node/n1`.
     pub scope: String,
 }
 
 impl SpaceId {
-    /// The space of a transform for the scope of this kind and id, as a batch names them.
+    /// Builds the id from a transform's name and the kind and id of a scope, as in a batch.
     pub fn new(transform: &str, scope: &str, scope_id: &str) -> Self {
         Self { transform: transform.to_owned(), scope: format!("{scope}/{scope_id}") }
     }
@@ -31,13 +31,13 @@ impl fmt::Display for SpaceId {
     }
 }
 
-/// A space that is kept.
+/// A stored space.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Kept {
     pub(crate) space: Arc<Space>,
-    /// First and last commit.
+    /// Times of the first and last commit, milliseconds since the Unix epoch.
     pub(crate) since_ms: u64,
     pub(crate) written_ms: u64,
-    /// Somebody asked for it since the store was opened.
+    /// `true` if the space was requested or changed since the store was opened.
     pub(crate) used: bool,
 }

@@ -1,23 +1,23 @@
-//! What a store holds.
+//! Statistics of a store.
 
 use crate::space::SpaceId;
 
-/// Where the state is.
+/// Location of the state.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Mode {
-    /// In the folder.
+    /// On disk, in the configured directory.
     Disk,
-    /// In memory alone: it ends with the process.
+    /// Only in memory; the state is lost when the process ends.
     Memory {
-        /// The file or folder, what is wrong with it and what to do.
+        /// The file or directory concerned, the problem, and what to do.
         reason: String,
     },
 }
 
-/// State of one space.
+/// Statistics of one space.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SpaceStats {
-    /// Whose it is.
+    /// Id of the space.
     pub id: SpaceId,
     /// Bytes of keys and values.
     pub bytes: u64,
@@ -29,25 +29,25 @@ pub struct SpaceStats {
     pub written_ms: u64,
 }
 
-/// State of a store.
+/// Statistics of a store.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Stats {
-    /// Spaces with something in them, in the order of their ids.
+    /// Non-empty spaces, ordered by id.
     pub spaces: Vec<SpaceStats>,
     /// Bytes of all ids, keys and values.
     pub bytes: u64,
-    /// Their bound.
+    /// Bound on `bytes`.
     pub max_bytes: u64,
-    /// Commits that changed something, since the store was opened.
+    /// Commits with changes since the store was opened.
     pub commits: u64,
-    /// Commits that were refused, likewise.
+    /// Commits refused since the store was opened.
     pub refused: u64,
-    /// Spaces that were dropped to make room, likewise.
+    /// Spaces dropped to make room since the store was opened.
     pub dropped: u64,
-    /// Files that were put aside as damaged or of another version, likewise.
+    /// Files quarantined as damaged or of another format version since the store was opened.
     pub set_aside: u64,
-    /// Bytes of the files put aside.
+    /// Bytes of the quarantined files.
     pub aside_bytes: u64,
-    /// Where the state is.
+    /// Location of the state.
     pub mode: Mode,
 }

@@ -1,4 +1,4 @@
-//! All spaces: asked for, changed a tick at a time.
+//! The store of all spaces, changed one tick at a time.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -12,16 +12,16 @@ use crate::settings::Settings;
 use crate::space::{Kept, SpaceId};
 use crate::stats::{Mode, SpaceStats, Stats};
 
-/// Why a commit was not taken. Nothing of it was.
+/// Reason why a commit was refused. Nothing of it is applied.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum CommitError {
-    /// All spaces together would be too large.
+    /// All spaces together would exceed the bound.
     #[error(
         "the state of all transforms would have {bytes} bytes, it may have {max_bytes}; the largest is that of `{largest}`: \
          raise the bound of all, or lower `state.max_bytes` of a transform"
     )]
     Full {
-        /// Bytes that it would have.
+        /// Bytes that all spaces would have.
         bytes: u64,
         /// The bound.
         max_bytes: u64,
@@ -30,19 +30,19 @@ pub enum CommitError {
     },
 }
 
-/// What all transforms remember.
+/// The state of all transforms.
 #[derive(Debug)]
 pub struct Store {
-    /// None where there is no folder at all.
+    /// `None` if no directory is configured.
     settings: Option<Settings>,
     max_bytes: u64,
     spaces: Spaces,
     disk: Option<Disk>,
-    /// Why it is in memory alone.
+    /// Reason why the state is only in memory.
     trouble: Option<String>,
-    /// The file does not have everything.
+    /// `true` while memory has changes that the file lacks.
     unwritten: bool,
-    /// What a folder has that can be opened later is to be forgotten.
+    /// `true` if the spaces in a directory opened later must be discarded.
     cleared: bool,
     commits: u64,
     refused: u64,
@@ -51,7 +51,7 @@ pub struct Store {
 }
 
 impl Store {
-    /// Opens the folder, or holds everything in memory until it can be opened.
+    /// Opens the directory. If that fails, state is held in memory and opening is retried at each commit.
     pub fn open(settings: Settings) -> Self {
         let mut store = Self::in_memory(settings.max_bytes);
         (store.settings, store.trouble) = (Some(settings), None);
@@ -59,7 +59,7 @@ impl Store {
         store
     }
 
-    /// Holds everything in memory, and looks at no folder ever.
+    /// Creates a store that holds everything in memory and never uses a directory.
     pub fn in_memory(max_bytes: u64) -> Self {
         Self {
             settings: None,
@@ -76,7 +76,7 @@ impl Store {
         }
     }
 
-    /// What is remembered in a space at this moment; empty for one that is not there. Later commits do not change it.
+    /// Returns an immutable snapshot of a space, empty if the space does not exist, and marks the space as used.
     pub fn snapshot(&mut self, id: &SpaceId) -> Arc<Space> {
         match self.spaces.get_mut(id) {
             Some(kept) => {
@@ -87,17 +87,17 @@ impl Store {
         }
     }
 
-    /// What is remembered in all spaces. Nobody counts as asking for any of them.
+    /// Returns snapshots of all non-empty spaces, without marking them as used.
     pub fn all(&self) -> Vec<(SpaceId, Arc<Space>)> {
         let filled = self.spaces.iter().filter(|(_, kept)| !kept.space.is_empty());
         filled.map(|(id, kept)| (id.clone(), Arc::clone(&kept.space))).collect()
     }
 
-    /// Takes the changes of one tick in all its spaces. Without changes it does nothing, except that it tries again what could
-    /// not be written.
+    /// Applies the changes of one tick to all its spaces, then writes the state to disk. Empty changes only retry a failed open or
+    /// write.
     ///
     /// # Errors
-    /// The bound of all spaces. That the folder cannot be used is none: [`Stats::mode`] says it.
+    /// Fails if all spaces together would exceed their bound. An unusable directory is not an error: see [`Stats::mode`].
     pub fn commit(
         &mut self,
         now_ms: u64,
@@ -109,8 +109,8 @@ impl Store {
         Ok(())
     }
 
-    /// As [`Store::commit`], for changes of one tick in groups of which each is taken or not by itself. Returns the errors, by
-    /// the number of the group.
+    /// Applies groups of changes of one tick, each accepted or refused on its own, then writes the state once; otherwise like
+    /// [`Store::commit`]. Returns each error with the index of its group.
     pub fn commit_groups<G: IntoIterator<Item = (SpaceId, Changes)>>(
         &mut self,
         now_ms: u64,
@@ -127,7 +127,7 @@ impl Store {
         errors
     }
 
-    /// Takes changes into memory.
+    /// Applies changes in memory.
     fn take(
         &mut self,
         now_ms: u64,
@@ -153,14 +153,14 @@ impl Store {
         Ok(())
     }
 
-    /// Forgets a space, or all of them. Whether there was anything.
+    /// Clears one space, or all of them if `which` is `None`. Returns true if any key was removed.
     pub fn clear(&mut self, now_ms: u64, which: Option<&SpaceId>) -> bool {
         self.open_disk();
         let mut found = false;
         for (id, kept) in &mut self.spaces {
             if which.is_none_or(|which| which == id) {
                 found |= !kept.space.is_empty();
-                // Empty, and younger than what a folder has that cannot be opened now.
+                // The empty space carries the current time, so that it wins over an older one in a directory that cannot be opened now.
                 *kept = Kept { since_ms: now_ms, written_ms: now_ms, used: kept.used, ..Kept::default() };
             }
         }
@@ -174,7 +174,7 @@ impl Store {
         found
     }
 
-    /// What it holds.
+    /// Returns the statistics of the store.
     pub fn stats(&self) -> Stats {
         let filled = self.spaces.iter().filter(|(_, kept)| !kept.space.is_empty());
         let spaces = filled.map(|(id, kept)| SpaceStats {
@@ -201,7 +201,7 @@ impl Store {
         self.spaces.iter().map(|(id, kept)| bytes(id, kept)).sum()
     }
 
-    /// Makes sure that the changes fit: without spaces that nobody asks for any more, if need be.
+    /// Makes sure that the changes fit, and drops unused spaces if necessary.
     fn make_room(&mut self, tick: &BTreeMap<SpaceId, Changes>) -> Result<(), CommitError> {
         let before = self.bytes();
         let mut after = before;
@@ -242,7 +242,7 @@ impl Store {
         Ok(())
     }
 
-    /// Opens the folder if it is not open, and takes what is in it and younger.
+    /// Opens the directory unless it is open, and merges its spaces: the version written later wins.
     fn open_disk(&mut self) {
         let Some(settings) = self.settings.as_ref().filter(|_| self.disk.is_none()) else { return };
         match Disk::open(settings) {
@@ -269,14 +269,14 @@ impl Store {
         let result = disk.write(&self.spaces);
         match &result {
             Ok(()) => self.unwritten = false,
-            // It is not ours any more; another one may be there by the next commit.
+            // The directory or its lock belongs to someone else; the next commit opens the path again.
             Err(Trouble::Replaced { .. } | Trouble::InUse { .. }) => self.disk = None,
             Err(_) => {}
         }
         self.set_trouble(result.err().as_ref());
     }
 
-    /// Says it when the mode changes, not while it stays.
+    /// Stores the reason, and logs only when the mode changes.
     fn set_trouble(&mut self, trouble: Option<&Trouble>) {
         match (&self.trouble, trouble) {
             (None, Some(trouble)) => tracing::warn!(%trouble, "state: it is held in memory alone"),
@@ -287,7 +287,7 @@ impl Store {
     }
 }
 
-/// What a space counts.
+/// Returns the bytes that a space counts toward the bound: id, keys and values; 0 if it is empty.
 fn bytes(id: &SpaceId, kept: &Kept) -> u64 {
     if kept.space.is_empty() { 0 } else { id.bytes() + kept.space.bytes() }
 }

@@ -1,14 +1,14 @@
-//! Likely reasons why a text is not the YAML that was meant.
+//! Likely reasons for syntax errors in YAML.
 
 use super::Position;
 
-/// Lines that are looked at for another language.
+/// Number of lines that are checked for another language.
 const LINES: usize = 200;
 
-/// Returns the likely reason why the text cannot be read at a place, where there is one.
+/// Returns the likely reason for a syntax error at this position, or `None`.
 pub fn hint(text: &str, at: Position) -> Option<&'static str> {
     let line = text.lines().nth(at.line.saturating_sub(1)).unwrap_or_default();
-    // A plain scalar that runs on to an indented line fails where it begins.
+    // a plain scalar that continues on an indented line fails at its start
     let next = text.lines().nth(at.line).unwrap_or_default();
     if is_indented_by_tab(line) || is_indented_by_tab(next) {
         Some("a tab cannot indent: use spaces")
@@ -34,7 +34,7 @@ fn is_indented_by_tab(line: &str) -> bool {
     line.chars().take_while(|character| character.is_whitespace()).any(|character| character == '\t')
 }
 
-/// `[table]` alone on a line, or `key = value`.
+/// Returns true for `[table]` alone on a line, or `key = value`.
 fn is_toml(line: &str) -> bool {
     let line = line.trim();
     let is_name = |name: &str| {

@@ -1,8 +1,7 @@
-//! A YAML document as a tree in which every node knows its line and column.
+//! A YAML document as a tree in which every node has its line and column.
 //!
-//! Deserialising with serde stops at the first mistake; the tree lets the reader above report all of them.
-//! Scalars keep their text, so that `16MiB`, `60s` and a hash of digits only reach their own parsers
-//! unharmed.
+//! Deserialising with serde stops at the first error; with the tree, the caller can report all of them. Scalars keep their
+//! text, so that `16MiB`, `60s` and a hash of digits reach their own parsers unchanged.
 
 mod hint;
 mod load;
@@ -14,7 +13,7 @@ use saphyr_parser::Marker;
 pub use hint::hint;
 pub use load::parse;
 
-/// Where something stands in the file. Lines and columns count from 1, columns in characters.
+/// Position in the file. Lines and columns count from 1, columns in characters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Position {
     /// Line, from 1.
@@ -35,26 +34,26 @@ impl From<Marker> for Position {
     }
 }
 
-/// A value and where it begins.
+/// A value and its position.
 #[derive(Clone, Debug)]
 pub struct Node {
-    /// Where the value begins.
+    /// Start of the value.
     pub at: Position,
-    /// Where the text of a block (`|`) without an anchor begins: its first line, behind the indentation.
+    /// Start of the text of a block (`|`) without an anchor: its first line, after the indentation.
     pub block: Option<Position>,
     /// The value.
     pub data: Data,
 }
 
-/// What a node holds.
+/// Content of a node.
 #[derive(Clone, Debug)]
 pub enum Data {
-    /// Text as written, quotes and escapes undone. `plain` when it was not quoted: only then it can be a
-    /// number, a boolean or null.
+    /// Text of a scalar, with quotes and escapes decoded. Only a `plain` one, written without quotes, can be a number, a
+    /// boolean or null.
     Scalar {
-        /// The text.
+        /// The decoded text.
         text: String,
-        /// Written without quotes.
+        /// `true` if written without quotes.
         plain: bool,
     },
     /// `- a` or `[a]`.
@@ -66,26 +65,26 @@ pub enum Data {
 /// A key with its value.
 #[derive(Clone, Debug)]
 pub struct Entry {
-    /// The key.
+    /// Start of the key.
     pub key: String,
-    /// Where the key begins.
+    /// Start of the key.
     pub at: Position,
-    /// Its value.
+    /// Value of the key.
     pub value: Node,
 }
 
-/// The text is not YAML, or uses what a configuration has no use for.
+/// The text is not YAML, or uses a feature that configurations do not support.
 #[derive(Debug, thiserror::Error)]
 #[error("{message}")]
 pub struct SyntaxError {
-    /// Where.
+    /// Position of the error.
     pub at: Position,
-    /// What is wrong.
+    /// Error text.
     pub message: String,
 }
 
 impl Node {
-    /// A word for messages: what the value looks like to its author.
+    /// Returns the kind of the value for error text, such as `a mapping`.
     pub fn kind(&self) -> &'static str {
         match &self.data {
             Data::Mapping(_) => "a mapping",
@@ -100,12 +99,12 @@ impl Node {
         }
     }
 
-    /// `key:` without a value, `~` or `null`.
+    /// Returns true for `key:` without a value, `~` or `null`.
     pub fn is_null(&self) -> bool {
         matches!(&self.data, Data::Scalar { text, plain: true } if matches!(plain(text), Plain::Null))
     }
 
-    /// The same value as JSON.
+    /// Converts the value to JSON.
     pub fn to_json(&self) -> serde_json::Value {
         use serde_json::Value;
         match &self.data {
@@ -117,8 +116,8 @@ impl Node {
             Data::Scalar { text, plain: true } => match plain(text) {
                 Plain::Null => Value::Null,
                 Plain::Flag(flag) => Value::Bool(flag),
-                // Text of a number that JSON's own reader does not take (`+1`, `.5`, `0x10`) stays text: the
-                // component then says what it expected.
+                // A number that JSON does not accept (`+1`, `.5`, `0x10`) stays text: the component then reports the type that it
+                // expected.
                 Plain::Integer | Plain::Float => {
                     serde_json::from_str(text).unwrap_or_else(|_| Value::String(text.clone()))
                 }
@@ -127,14 +126,14 @@ impl Node {
         }
     }
 
-    /// The node under a path such as `metric_declarations[2].dimensions`, as far as it leads: the position of
-    /// the nearest node that exists serves a message better than none.
+    /// Returns the position of the node at a path such as `metric_declarations[2].dimensions`, or of the nearest existing
+    /// ancestor: for error text, that is better than no position.
     pub fn nearest(&self, path: &str) -> Position {
         self.find(path).0
     }
 
-    /// Where a line and a column of a text stand in the file, both from 1; `None` where the text is no block (`|`), or there
-    /// is none under the path.
+    /// Converts a line and column within a block text, both from 1, to the position in the file. Returns `None` if the text is
+    /// not a block (`|`), or there is no node at the path.
     pub fn within(&self, path: &str, line: usize, column: usize) -> Option<Position> {
         let block = self.find(path).1?.block?;
         Some(Position {
@@ -143,7 +142,7 @@ impl Node {
         })
     }
 
-    /// The position of the nearest node under a path, and the node itself where the path leads to one.
+    /// Returns the position of the nearest node at a path, and the node itself if the whole path exists.
     fn find(&self, path: &str) -> (Position, Option<&Self>) {
         let mut node = self;
         let mut at = self.at;
@@ -174,7 +173,7 @@ enum Plain {
     Text,
 }
 
-/// The core schema of YAML 1.2: `yes`, `no`, `on`, `off` are text.
+/// Classifies a plain scalar by the core schema of YAML 1.2: `yes`, `no`, `on`, `off` are text.
 fn plain(text: &str) -> Plain {
     match text {
         "" | "~" | "null" | "Null" | "NULL" => Plain::Null,

@@ -1,7 +1,7 @@
-//! From the events of the parser to the tree, within bounds.
+//! Builds the tree from the events of the parser, within bounds.
 //!
-//! Aliases are copied out, so a few lines can stand for gigabytes. Every value costs its text and a fixed amount, wherever it
-//! is used and once more where it has an anchor; what all of them cost is bounded before anything is copied.
+//! Aliases are expanded, so a few lines can stand for gigabytes. Every value costs its text and a fixed amount, at each use
+//! and once more if it has an anchor; the total cost is checked before anything is copied.
 
 use std::collections::HashMap;
 
@@ -9,23 +9,23 @@ use saphyr_parser::{Event, Parser, ScalarStyle};
 
 use super::{Data, Entry, Node, Position, SyntaxError, hint};
 
-/// Most bytes that all values of a document may cost.
+/// Maximum cost of all values of a document, bytes.
 const MAX_BYTES: usize = 4 << 20;
 
-/// Cost of a value beside its text; a node and its place in a list or mapping take about as much.
+/// Cost of a value besides its text, bytes; about the size of a node and its slot in a list or mapping.
 const NODE_BYTES: usize = 64;
 
-/// Cost of a control character: JSON writes it as six characters.
+/// Cost of a control character, bytes: JSON writes it as six characters.
 const CONTROL_BYTES: usize = 6;
 
-/// Deeper nesting would only serve to overflow the stack of whoever walks the tree. Aliases count with what they name.
+/// Maximum nesting, so that recursive walks of the tree do not overflow the stack. Aliases count with their targets.
 const MAX_DEPTH: usize = 64;
 
-/// Reads one document; `None` when there is nothing in it but comments.
+/// Parses one document. Returns `None` if it is empty or has only comments.
 ///
 /// # Errors
-/// The text is not YAML, has more than one document, a key twice, a key that is not text, a tag, a merge key, or is nested
-/// too deep or too large.
+/// If the text is not YAML, has more than one document, a duplicate key, a key that is not text, a tag, or a merge key, or
+/// is nested too deep or too large.
 pub fn parse(text: &str) -> Result<Option<Node>, SyntaxError> {
     let mut loader = Loader { events: Parser::new_from_str(text), anchors: HashMap::new(), bytes: 0 };
     loader.document().map_err(|mut error| {
@@ -39,15 +39,15 @@ pub fn parse(text: &str) -> Result<Option<Node>, SyntaxError> {
 struct Loader<'a> {
     events: Parser<'a, saphyr_parser::StrInput<'a>>,
     anchors: HashMap<usize, Anchored>,
-    /// Bytes of the values so far.
+    /// Cost of the values so far, bytes.
     bytes: usize,
 }
 
-/// A value that aliases stand for.
+/// The value of an anchor.
 struct Anchored {
     node: Node,
     bytes: usize,
-    /// Levels below it, itself included.
+    /// Number of levels, including its own.
     height: usize,
 }
 
@@ -73,7 +73,7 @@ impl<'a> Loader<'a> {
         }
     }
 
-    /// Counts what is about to be kept.
+    /// Adds the cost of a value before the value is kept.
     fn spend(&mut self, bytes: usize, at: Position) -> Result<(), SyntaxError> {
         self.bytes = self.bytes.saturating_add(bytes);
         match self.bytes > MAX_BYTES {
@@ -95,7 +95,7 @@ impl<'a> Loader<'a> {
         let (anchor, tag, data) = match event {
             Event::Scalar(text, style, anchor, tag) => {
                 self.spend(scalar_bytes(&text), at)?;
-                // With an anchor the parser gives the anchor's place.
+                // with an anchor, the parser reports the position of the anchor
                 if style == ScalarStyle::Literal && anchor == 0 {
                     block = Some(block_start(&text, at));
                 }
@@ -169,7 +169,7 @@ impl<'a> Loader<'a> {
     }
 }
 
-/// Finds the first key that is there a second time, by sorting: mappings can have tens of thousands of keys.
+/// Returns an error for the first duplicate key. Sorts, because mappings can have tens of thousands of keys.
 fn distinct(entries: &[Entry]) -> Result<(), SyntaxError> {
     let mut sorted: Vec<&Entry> = entries.iter().collect();
     sorted.sort_by(|left, right| left.key.cmp(&right.key));
@@ -186,7 +186,7 @@ fn distinct(entries: &[Entry]) -> Result<(), SyntaxError> {
     }
 }
 
-/// Where the text of a block begins: the parser gives the place of its first line that is not blank.
+/// Returns the start of a block's text; the parser reports the position of its first non-blank line.
 fn block_start(text: &str, first: Position) -> Position {
     let blank = text.len() - text.trim_start_matches('\n').len();
     Position { line: first.line.saturating_sub(blank), column: first.column }
@@ -199,7 +199,7 @@ fn check_depth(depth: usize, at: Position) -> Result<(), SyntaxError> {
     }
 }
 
-/// Cost and height of a tree.
+/// Returns the cost and height of a tree.
 fn measure(node: &Node) -> (usize, usize) {
     let mut bytes = NODE_BYTES;
     let mut height = 0;

@@ -1,14 +1,14 @@
-//! Three recipes of docs/scripting.md in Rust: what the bench holds `script` against.
+//! Three recipes of docs/scripting.md in Rust, against which the benchmark compares `script`.
 #![cfg_attr(target_family = "wasm", no_std)]
 #![forbid(unsafe_code)]
 
 use insights_sdk::prelude::*;
 
-/// Recipe `team`: a label where there is one, a rule for the rest.
+/// Recipe `team`: a label if present, else a rule.
 #[derive(Debug)]
 pub struct Team;
 
-/// Recipe `memory_share`: a ratio of two raw figures.
+/// Recipe `memory_share`: a ratio of two raw metrics.
 #[derive(Debug)]
 pub struct MemoryShare;
 
@@ -16,14 +16,14 @@ pub struct MemoryShare;
 #[derive(Debug)]
 pub struct CpuThrottled;
 
-/// All three, as one component; option `recipe` says which.
+/// All three recipes as one component, selected by the option `recipe`.
 #[derive(Debug)]
 pub enum Recipes {
-    /// `team`
+    /// Recipe `team`.
     Team(Team),
-    /// `memory_share`
+    /// Recipe `memory_share`.
     MemoryShare(MemoryShare),
-    /// `cpu_throttled`
+    /// Recipe `cpu_throttled`.
     CpuThrottled(CpuThrottled),
 }
 

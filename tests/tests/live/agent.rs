@@ -1,4 +1,4 @@
-//! An agent as a process, with a configuration and components that tests change.
+//! An agent process, with a configuration and components that tests change.
 
 use std::fs;
 use std::io::{BufRead, BufReader};
@@ -30,8 +30,8 @@ impl Drop for Agent {
     }
 }
 
-/// A configuration in which a component of the tests stands between the shipped ones. The namespace of the metrics says of every
-/// event which version made it.
+/// Returns a configuration with a test component between the shipped ones. The namespace of the metrics identifies the version
+/// that produced an event.
 pub(crate) fn config(agent: &Agent, version: &str, habit: &str, more: &str) -> String {
     let transforms = agent.folder.path().join("transforms");
     let emf = format!("formatter: {{use: 'builtin:emf', config: {{namespace: {version:?}}}}}, sink");
@@ -58,7 +58,7 @@ pipelines:
 }
 
 impl Agent {
-    /// With a good component.
+    /// Starts an agent with a good component.
     pub(crate) fn start() -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         fs::create_dir(folder.path().join("transforms")).expect("can be made");
@@ -105,7 +105,7 @@ impl Agent {
         self.folder.path().join("insightd.yaml")
     }
 
-    /// As an editor does it: another file in its place.
+    /// Replaces the configuration file by rename, as an editor does.
     pub(crate) fn configure(&self, version: &str, habit: &str, more: &str) {
         self.write(&config(self, version, habit, more));
     }
@@ -148,7 +148,7 @@ impl Agent {
         events.iter().rev().find_map(version_of)
     }
 
-    /// What became of the set in the files, once it is no longer `before`.
+    /// Waits until the latest bundle in the files has this outcome, for a reason that contains `why`.
     pub(crate) fn wait_for_outcome(&self, outcome: &str, why: &str) {
         self.wait(&format!("{outcome}: {why}"), |agent| {
             let latest = agent.rollout("latest");
@@ -156,7 +156,8 @@ impl Agent {
         });
     }
 
-    /// Node events by tick: every multiple of the interval from the first on, each wholly of one version.
+    /// Checks that Node events exist at every multiple of the interval since the first, except for ticks that the agent
+    /// reported as skipped, and that each tick's events are of one version.
     pub(crate) fn check_ticks(&self) {
         thread::sleep(Duration::from_millis(3 * INTERVAL_MS));
         let events = self.events.lock().expect("no panic");
@@ -171,7 +172,7 @@ impl Agent {
             assert!(pair[1].0 > pair[0].0, "a tick is there twice: {nodes:?}");
             missing += (pair[1].0 - pair[0].0) / INTERVAL_MS - 1;
         }
-        // On a busy machine a tick takes longer than it may; the agent says so.
+        // On a busy machine a tick may take longer than its interval; the agent logs the skipped ticks.
         for line in self.log.lock().expect("no panic").iter() {
             let line: Value = serde_json::from_str(line).unwrap_or_default();
             left_out += line["left_out"].as_u64().unwrap_or(0);

@@ -1,4 +1,4 @@
-//! What changes while the agent runs, and what outlives it.
+//! Tests of changes while the agent runs, and of state that survives a restart.
 
 mod agent;
 mod reload;

@@ -1,5 +1,5 @@
-//! New pipelines and components while the agent runs: what is good comes to run between two ticks, what is not changes nothing,
-//! and no tick is lost either way.
+//! Tests of new pipelines and components while the agent runs: a good bundle starts between two ticks, a bad one changes
+//! nothing, and no tick is lost.
 
 use std::fs;
 use std::path::Path;
@@ -17,7 +17,7 @@ fn a_changed_configuration_runs_from_the_next_tick_on() {
     agent.configure("v1", "none", "");
     agent.wait("the new version", |agent| agent.last_version().as_deref() == Some("v1"));
     agent.wait_for_outcome("taken", "");
-    // The same content again is the same set.
+    // The same content again gives the same bundle.
     let taken = agent.rollout("taken");
     agent.configure("v1", "none", "# a remark");
     thread::sleep(Duration::from_millis(4 * INTERVAL_MS));
@@ -40,7 +40,7 @@ fn what_fails_a_check_changes_nothing() {
         agent.configure("bad", habit, "");
         agent.wait_for_outcome("rejected", why);
     }
-    // Files that are no component, half of one, none.
+    // Files that are not a component, half a component, and a missing file.
     agent.configure("bad", "none", "");
     agent.wait("the good one", |agent| agent.last_version().as_deref() == Some("bad"));
     let wasm = fs::read(guests().join("guest_stage.wasm")).expect("was built");
@@ -73,7 +73,7 @@ fn what_fails_while_it_runs_is_taken_back_and_remembered() {
     agent.wait_for_outcome("taken-back", "subject");
     agent.wait("the old version", |agent| agent.last_version().as_deref() == Some("v0"));
     agent.check_ticks();
-    // The files still have it. The next agent begins with what was good.
+    // The bad bundle is still configured. The next agent starts with the last good one.
     agent.process.kill().expect("can be killed");
     agent.events.lock().expect("no panic").clear();
     agent.run();
@@ -85,7 +85,7 @@ fn what_fails_while_it_runs_is_taken_back_and_remembered() {
     agent.check_ticks();
 }
 
-/// Nothing was proven when it failed: what ran before goes on with its trial, also after a restart.
+/// Nothing was proven good before the failure: the previous bundle continues its probation, also after a restart.
 #[test]
 fn what_fails_before_anything_was_proven_does_not_run_again() {
     let mut agent = Agent::start();
@@ -134,16 +134,17 @@ fn switch_and_canary_hold_it_back() {
     agent.configure("v1", "ten times", "rollout: {canary: 100%}");
     agent.wait_for_outcome("rejected", "events_more");
     assert_eq!(agent.last_version().as_deref(), Some("v0"));
-    // Who wants it says so.
+    // Operators can allow it explicitly.
     let bounds = "rollout: {bounds: {events_more: any, bytes_more: any}}";
     agent.configure("v1", "ten times", bounds);
     agent.wait("ten times as many", |agent| agent.last_version().as_deref() == Some("v1"));
-    // A tenth of that is beyond the bounds, but it was good before.
+    // A tenth of that exceeds the bounds, but this bundle was good before.
     agent.configure("v0", "none", "");
     agent.wait("what was good", |agent| agent.last_version().as_deref() == Some("v0"));
 }
 
-/// A component sees which node it runs on. A node takes nothing because a canary did: it tries the set on its own data.
+/// A component sees which node it runs on. A node does not accept a bundle because a canary did: it tests the bundle on its
+/// own data.
 #[test]
 fn what_behaves_on_the_canary_alone_is_rejected_elsewhere() {
     for (name, is_canary) in [("canary", true), ("another", false)] {
@@ -166,7 +167,7 @@ fn what_behaves_on_the_canary_alone_is_rejected_elsewhere() {
     }
 }
 
-/// A configuration may name a component that comes a moment later, by its hash.
+/// A configuration may name a component that arrives a moment later, by its hash.
 #[test]
 fn a_pinned_component_is_waited_for() {
     let agent = Agent::start();
@@ -184,12 +185,12 @@ fn a_pinned_component_is_waited_for() {
     agent.check_ticks();
 }
 
-/// As a ConfigMap is mounted: `..data` is replaced.
+/// Replaces `..data` as in a mounted ConfigMap.
 #[test]
 fn a_mount_is_swapped() {
     let agent = Agent::start();
     let transforms = agent.folder.path().join("transforms");
-    // A section of its own makes it another file with the same behaviour.
+    // An additional custom section makes it a different file with the same behaviour.
     let fill = |name: &str| {
         fs::create_dir(transforms.join(name)).expect("can be made");
         let mut wasm = fs::read(guests().join("guest_stage.wasm")).expect("was built");
@@ -214,13 +215,13 @@ fn a_mount_is_swapped() {
     agent.check_ticks();
 }
 
-/// Sets in a row, at any moment of a tick; `RELOADS` says how many others than 20.
+/// Reloads many bundles in a row, at varying points of a tick; `RELOADS` replaces the default of 20.
 #[test]
 fn many_reloads_leave_nothing_behind() {
     let reloads = std::env::var("RELOADS").map_or(20, |text| text.parse().expect("RELOADS is a number"));
     let agent = Agent::start();
     let process = agent.process.id();
-    // Folders of cgroups stay open, and come and go with what else runs on the machine.
+    // Directories of cgroups stay open, and vary with other processes on the machine.
     let is_counted = |path: &Path| fs::read_link(path).is_ok_and(|to| !to.starts_with("/sys/fs/cgroup"));
     let files = || {
         let files = fs::read_dir(format!("/proc/{process}/fd")).expect("the agent lives").flatten();
@@ -234,7 +235,7 @@ fn many_reloads_leave_nothing_behind() {
     };
     agent.wait("a first set", |agent| agent.rollout("running")["set"].is_string());
     let reload = |version: &str| {
-        // Where in a tick the change falls is up to how long the last one took, and to this.
+        // The point within a tick varies with this, and with the duration of the previous reload.
         let moment =
             version.bytes().fold(7_u64, |hash, byte| hash.wrapping_mul(31).wrapping_add(byte.into()));
         thread::sleep(Duration::from_millis(moment % INTERVAL_MS));
@@ -245,7 +246,7 @@ fn many_reloads_leave_nothing_behind() {
     let before = (files(), threads());
     let resident_before = resident_kib();
     (0..reloads).for_each(|number| reload(&format!("r{number}")));
-    // A question for the status may have a connection open.
+    // A status request may still have a connection open.
     thread::sleep(Duration::from_secs(1));
     assert_eq!((files(), threads()), before);
     let resident = resident_kib();

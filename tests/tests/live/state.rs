@@ -1,4 +1,4 @@
-//! What transforms remember: it goes on over a reload and a restart, as if there had been neither.
+//! Tests of transform state: it continues across a reload and a restart as if there had been neither.
 
 use std::fs;
 use std::process::Command;
@@ -10,7 +10,7 @@ use crate::agent::{Agent, INTERVAL_MS, config, time_of};
 
 const TICKS: f64 = 10.0;
 
-/// With the shipped example in place of the component of the tests.
+/// Returns a configuration with the shipped example instead of the test component.
 fn with_average(agent: &Agent, version: &str) -> String {
     let stage = "{use: 'file:subject', config: {habit: \"none\"}}, {use: 'builtin:utilization'}";
     let average = "{use: 'builtin:utilization'}, {use: 'file:average', state: {max_bytes: 64KiB}, config: {metrics: \
@@ -20,7 +20,7 @@ fn with_average(agent: &Agent, version: &str) -> String {
     text
 }
 
-/// Time, figure and average of the Node events so far.
+/// Returns time, metric and average of the Node events so far.
 fn averages(agent: &Agent) -> Vec<(u64, f64, f64)> {
     let events = agent.events.lock().expect("no panic");
     let figures = |event: &Value| {
@@ -34,8 +34,8 @@ fn averages(agent: &Agent) -> Vec<(u64, f64, f64)> {
 const BROKEN: &str =
     "- name: broken\n  scope: node\n  outputs: [{formatter: {use: 'file:broken', config: {habit: panic}}}]\n";
 
-/// Returns true where the average follows from one of the two before it: a tick that was printed when the agent was killed may
-/// not count.
+/// Returns true if the average follows from one of the two before it: the last tick printed before a kill may not have been
+/// committed.
 fn follows(averages: &[(u64, f64, f64)], index: usize) -> bool {
     let (time, figure, average) = averages[index];
     averages[index.saturating_sub(2)..index].iter().any(|&(before, _, mean)| {
@@ -53,7 +53,7 @@ fn a_broken_pipeline_leaves_the_averages_of_another_alone() {
     };
     put(&built("transforms/moving-average.wasm"), "average.wasm");
     put(&guests().join("guest_format.wasm"), "broken.wasm");
-    // At a start, and without a last good set: a running agent would not take it.
+    // At start-up and without a last good bundle: a running agent would reject it.
     agent.process.kill().expect("can be killed");
     let state = agent.folder.path().join("state");
     let text = format!("{}{BROKEN}", with_average(&agent, "v1"));

@@ -1,10 +1,11 @@
-//! Away with what nobody queries.
+//! Removal of metrics and attributes that are not queried.
 
 use insights_sdk::Entity;
 
 use crate::options::Options;
 
-/// Drops listed figures and attributes of an event. One that has no published figure left is none any more.
+/// Drops the configured metrics and attributes of an event. Removes `Type` from an event that has no gauge left, so that it
+/// is not published.
 pub(crate) fn unqueried(options: &Options, event: Entity<'_>) {
     if !options.drop_attributes.is_empty() {
         for (key, _) in event.attributes() {

@@ -1,6 +1,5 @@
-//! `cost-labels`: who pays for it; and away with what nobody queries.
-//!
-//! What the options mean is in the README of this crate.
+//! `cost-labels`: attributes for cost allocation, and removal of metrics and attributes that are not queried.
+//! The README of this crate describes the options.
 #![cfg_attr(target_family = "wasm", no_std)]
 #![forbid(unsafe_code)]
 
@@ -15,7 +14,7 @@ use insights_sdk::{About, Batch, ConfigError, Entity, Settings, Transform};
 
 use options::{Options, Tag};
 
-/// The transform, configured.
+/// The configured transform.
 #[derive(Debug)]
 pub struct CostLabels {
     options: Options,
@@ -36,7 +35,7 @@ impl Transform for CostLabels {
             if event.attribute("Type").is_none() {
                 continue;
             }
-            // What belongs to no namespace, such as the node, is nobody's.
+            // Entities without a namespace, such as the node, have no owner.
             if let Some(namespace) = event.attribute("pod.namespace").or_else(|| event.attribute("Namespace"))
             {
                 self.options.tags.iter().for_each(|tag| set(tag, event, namespace));
@@ -47,7 +46,8 @@ impl Transform for CostLabels {
     }
 }
 
-/// The first label that the event has, else the first rule for its namespace, else the default.
+/// Sets the attribute of a tag: the first non-empty label of the event, else the first matching namespace rule, else the
+/// default.
 fn set(tag: &Tag, event: Entity<'_>, namespace: &str) {
     let labelled =
         tag.labels.iter().filter_map(|label| event.attribute(label)).find(|value| !value.is_empty());

@@ -1,14 +1,14 @@
-//! The configuration.
+//! Configuration of the transform.
 
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
 use insights_sdk::{Patterns, Settings};
 
-/// What `tags` is where it is not configured: attribute, and the labels that say it.
+/// Default of `tags`: each attribute with the labels that it is read from.
 const DEFAULT: [(&str, &[&str]); 2] = [("Team", &["team"]), ("CostCentre", &["cost-centre", "cost-center"])];
 
-/// The configuration, read.
+/// The parsed configuration.
 #[derive(Debug)]
 pub(crate) struct Options {
     pub(crate) tags: Vec<Tag>,
@@ -16,19 +16,19 @@ pub(crate) struct Options {
     pub(crate) drop_attributes: Patterns,
 }
 
-/// An attribute that says who pays.
+/// An attribute that names who pays.
 #[derive(Debug)]
 pub(crate) struct Tag {
     pub(crate) attribute: String,
-    /// Attributes of the labels, `label.KEY`; the first that is there counts.
+    /// Attributes of the labels, as `label.KEY`; the first non-empty one is used.
     pub(crate) labels: Vec<String>,
-    /// Namespaces, a trailing `*` standing for any rest, and their value.
+    /// Namespaces and their values; a trailing `*` in a namespace matches any rest.
     namespaces: Vec<(String, String)>,
     pub(crate) default: Option<String>,
 }
 
 impl Options {
-    /// Reads all keys; problems stay with `settings`.
+    /// Reads all keys; problems are recorded in `settings`.
     pub(crate) fn read(settings: &mut Settings) -> Self {
         let mut tags = Vec::new();
         let is_set = settings.value("tags").is_some();
@@ -67,14 +67,14 @@ impl Tag {
         }
     }
 
-    /// What the first rule that stands for the namespace says.
+    /// Returns the value of the first rule that matches the namespace.
     pub(crate) fn of_namespace(&self, namespace: &str) -> Option<&str> {
         let rule = self.namespaces.iter().find(|(pattern, _)| Patterns::matches(pattern, namespace));
         rule.map(|(_, value)| value.as_str())
     }
 }
 
-/// Attributes to drop; `Type` makes the event.
+/// Reads the attributes to drop. `Type` is rejected, because an entity without it is not an event.
 fn protected(settings: &mut Settings) -> Vec<String> {
     let patterns = settings.strings("drop_attributes").unwrap_or_default();
     if patterns.iter().any(|pattern| Patterns::matches(pattern, "Type")) {

@@ -1,4 +1,4 @@
-//! The golden cases.
+//! Golden cases.
 
 #[test]
 fn golden() {

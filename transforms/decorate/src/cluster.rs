@@ -1,5 +1,5 @@
-//! The cluster as the API server tells it: namespaces, services, workloads, pods that no node was chosen for, and nodes of
-//! HyperPod.
+//! The cluster as reported by the API server: namespaces, services, workloads, pods not yet bound to a node, and HyperPod
+//! nodes.
 
 use alloc::vec::Vec;
 
@@ -10,7 +10,7 @@ use crate::keys::{Keys, attribute, value};
 use crate::options::Options;
 use crate::pod;
 
-/// Entities that become events as they are: kind, kind of the workload, and type of the event.
+/// Entities that become events unchanged: kind, kind of the workload, and type of the event.
 const NAMED: [(&str, &str, &str); 6] = [
     ("namespace", "", "ClusterNamespace"),
     ("service", "", "ClusterService"),
@@ -20,7 +20,7 @@ const NAMED: [(&str, &str, &str); 6] = [
     ("workload", "ReplicaSet", "ClusterReplicaSet"),
 ];
 
-/// Makes events of a batch of scope `cluster`.
+/// Turns the entities of a batch of scope `cluster` into events.
 pub(crate) fn mark(options: &Options, batch: &Batch, keys: &Keys) {
     let Some(&cluster) = batch.of_kind("cluster").first() else { return };
     let known = |option: &Option<_>, key| match option.as_deref() {
@@ -33,12 +33,12 @@ pub(crate) fn mark(options: &Options, batch: &Batch, keys: &Keys) {
     let shared = with(keys.node_name);
     let headers = NAMED.map(|(_, _, event)| start(batch, event, API_SERVER, &shared, keys));
     set_all(cluster, &start(batch, "Cluster", API_SERVER, &shared, keys));
-    // Events are about the cluster, not about the host that speaks for it.
+    // The events are about the cluster, not about the leader's node.
     cluster.remove_attribute(keys.raw_node_name);
     cluster.rename_attribute("orchestrator", "node.orchestrator");
 
     let hyper_pod = start(batch, "HyperPodNode", "", name.as_slice(), keys);
-    // Their events go where all others of the leader go, but no node is theirs.
+    // Events of unbound pods go to the leader's log stream with all others, but carry no node of their own.
     let unbound = start(batch, "Pod", API_SERVER, &with(keys.stream_node_name), keys);
     let copied = [
         (keys.raw_namespace, keys.namespace),
@@ -54,7 +54,7 @@ pub(crate) fn mark(options: &Options, batch: &Batch, keys: &Keys) {
         match kind {
             "pod" => pods.push(entity),
             "node" => mark_hyper_pod(entity, &hyper_pod, keys),
-            // What owns a pending pod is a workload too, and has no figures.
+            // The owner of a pending pod is a workload too, but has no metrics.
             "workload" if entity.gauge(desired).is_none() => {}
             _ => {
                 let workload = attribute(entity, keys.workload_kind).unwrap_or_default();
@@ -69,7 +69,7 @@ pub(crate) fn mark(options: &Options, batch: &Batch, keys: &Keys) {
     pod::mark_unbound(options, keys, unbound, &pods);
 }
 
-/// What the entity has under the first name of each pair, to go under the second.
+/// Returns the value of the first name of each pair, keyed by the second; names that the entity does not have are left out.
 fn values(entity: Entity<'_>, pairs: &[(Name, Name)]) -> Pairs {
     pairs.iter().filter_map(|&(from, to)| Some((to, value(entity, from)?))).collect()
 }
@@ -81,7 +81,7 @@ fn mark_hyper_pod(node: Entity<'_>, header: &Pairs, keys: &Keys) {
         let name = node.id();
         node.set_attribute(keys.node_name, name);
         node.set_attribute(keys.instance_id, name.strip_prefix("hyperpod-").unwrap_or(name));
-        // Both would show up in `kubernetes`, which is for pods.
+        // Both would show up in `kubernetes`, which describes pods.
         node.remove_attribute(keys.raw_node_name);
         node.rename_attribute(keys.raw_health_status, "node.health_status");
     }

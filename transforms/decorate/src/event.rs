@@ -1,4 +1,4 @@
-//! Types of events, and where the figures of each come from.
+//! Types of events, and the sources of their metrics.
 
 use alloc::vec::Vec;
 
@@ -6,7 +6,7 @@ use insights_sdk::{Batch, Entity, Name};
 
 use crate::keys::{Keys, set};
 
-/// What an event of the node, or of what is on it, is about.
+/// Type of an event of the node or of something on it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum EventType {
     Node,
@@ -21,11 +21,11 @@ pub(crate) enum EventType {
 
 const CALCULATED: &str = r#"["cadvisor","calculated"]"#;
 const FROM_KUBELET: &str = r#"["cadvisor","pod","calculated"]"#;
-/// `Sources` of what the API server told.
+/// `Sources` of data from the API server.
 pub(crate) const API_SERVER: &str = r#"["apiserver"]"#;
 
-/// `Type` and `Sources` by [`EventType`]; `Sources` is JSON. The names there are those of the reference's readers, whoever
-/// reads now: people filter by them.
+/// `Type` and `Sources` by [`EventType`]; `Sources` is JSON. The names are those of the Container Insights agents'
+/// receivers, independent of the reader used here, because users filter by them.
 const TYPES: [(&str, &str); 8] = [
     ("Node", r#"["cadvisor","/proc","pod","calculated"]"#),
     ("NodeFS", CALCULATED),
@@ -37,10 +37,10 @@ const TYPES: [(&str, &str); 8] = [
     ("ContainerFS", CALCULATED),
 ];
 
-/// Attributes that all events of a kind have: key and value.
+/// Keys and values of the attributes that all events of a type share.
 pub(crate) type Pairs = Vec<(Name, Name)>;
 
-/// Sets all of `pairs`.
+/// Sets all `pairs` on `entity`.
 #[inline(never)]
 pub(crate) fn set_all(entity: Entity<'_>, pairs: &[(Name, Name)]) {
     for &(key, value) in pairs {
@@ -48,7 +48,7 @@ pub(crate) fn set_all(entity: Entity<'_>, pairs: &[(Name, Name)]) {
     }
 }
 
-/// `Type`, `Sources` and what all events of the node share, for one type of event.
+/// Returns `Type`, `Sources` and the shared attributes of the node for one type of event.
 pub(crate) fn header(batch: &Batch, event: EventType, facts: &Facts, keys: &Keys) -> Pairs {
     let (text, mut sources) = TYPES[event as usize];
     if facts.is_ecs && event == EventType::Node {
@@ -60,7 +60,7 @@ pub(crate) fn header(batch: &Batch, event: EventType, facts: &Facts, keys: &Keys
     }
 }
 
-/// `Type`, `Sources` where there are any, and `shared`.
+/// Returns `Type`, `Sources` unless empty, and `shared`.
 #[inline(never)]
 pub(crate) fn start(batch: &Batch, kind: &str, sources: &str, shared: &[(Name, Name)], keys: &Keys) -> Pairs {
     let mut pairs = Vec::with_capacity(shared.len() + 2);
@@ -72,10 +72,10 @@ pub(crate) fn start(batch: &Batch, kind: &str, sources: &str, shared: &[(Name, N
     pairs
 }
 
-/// What is known of the node, for all its events.
+/// Facts about the node that all its events share.
 #[derive(Debug)]
 pub(crate) struct Facts {
     pub(crate) is_ecs: bool,
-    /// Cluster, node and instance.
+    /// Attributes of cluster, node and instance.
     pub(crate) shared: Pairs,
 }

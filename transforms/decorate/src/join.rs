@@ -1,4 +1,4 @@
-//! What the kernel counted for a cgroup goes to the pod or container that its path names.
+//! Joins cgroup metrics with the pod or container that the cgroup's path names.
 
 use alloc::vec;
 use alloc::vec::Vec;
@@ -7,8 +7,7 @@ use insights_sdk::{Batch, Entity};
 
 use crate::keys::{Keys, attribute};
 
-/// Pods and containers that have figures of usage, by the number of their entity: those of a cgroup, or those that the
-/// kubelet reports in its place.
+/// Pods and containers that have usage metrics, by entity index: from a cgroup, or from the kubelet if there is no cgroup.
 pub(crate) struct Joined(Vec<bool>);
 
 impl Joined {
@@ -23,14 +22,14 @@ impl Joined {
     }
 }
 
-/// Moves figures and interfaces of cgroups to their pods and containers, and drops the cgroups. Those that nobody knows
-/// are dropped with their figures: sandboxes, containers of before a restart, pods that the kubelet does not list (yet).
+/// Moves metrics and interfaces of cgroups to their pods and containers, and drops all cgroups. Cgroups without a match are
+/// dropped with their metrics: sandboxes, containers from before a restart, pods that the kubelet does not list (yet).
 pub(crate) fn join(batch: &Batch, keys: &Keys) -> Joined {
     let pods = Pods::new(batch);
     let count = batch.entities().last().map_or(0, |last| last.index() as usize + 1);
     let mut joined = Joined(vec![false; count]);
     let cgroups = batch.of_kind("cgroup");
-    // Containers follow their pod, so the pod of the cgroup before is nearly always the one.
+    // Containers follow their pod, so the pod of the previous cgroup nearly always matches.
     let mut last: Option<(&str, Option<Entity<'_>>)> = None;
     for &cgroup in &cgroups {
         let Some(uid) = attribute(cgroup, keys.raw_pod_uid) else { continue };
@@ -77,8 +76,8 @@ pub(crate) fn join(batch: &Batch, keys: &Keys) -> Joined {
     joined
 }
 
-/// Moves the figures of a cgroup, unless the kubelet's are there already: the cgroups of a sandboxed pod's containers may
-/// exist and stay empty, and their zeros are no figures.
+/// Moves the metrics of a cgroup unless the kubelet's are present: the cgroups of a sandboxed pod's containers may exist and
+/// stay empty, and their zeros are not measurements.
 fn move_points(cgroup: Entity<'_>, to: Entity<'_>, keys: &Keys) {
     if !has_usage(to, keys) {
         cgroup.move_points_to(to);
@@ -92,7 +91,8 @@ fn has_usage(entity: Entity<'_>, keys: &Keys) -> bool {
             .any(|&name| entity.gauge(name).is_some())
 }
 
-/// Interfaces that a pod shares with the node are the node's; as the pod's they would be counted again for each such pod.
+/// Moves interfaces to the pod, except in the host network: those belong to the node, and would be counted again for each
+/// such pod.
 fn take_interfaces(cgroup: Entity<'_>, pod: Entity<'_>, keys: &Keys) {
     let is_host = attribute(cgroup, keys.network_host) == Some("true")
         || attribute(pod, keys.raw_host_network) == Some("true");
@@ -104,10 +104,11 @@ fn take_interfaces(cgroup: Entity<'_>, pod: Entity<'_>, keys: &Keys) {
     }
 }
 
-/// Pods by the uid that paths name.
+/// Index of pods by the uid in cgroup paths.
 struct Pods<'b> {
     batch: &'b Batch,
-    /// Static pods that the kubelet lists under the uid of their mirror: the uid that the path has. Few on any node.
+    /// Static pods by config hash. The kubelet lists them under the uid of their mirror pod, the cgroup path has the hash.
+    /// There are few on any node.
     by_hash: Vec<(&'b str, Entity<'b>)>,
 }
 

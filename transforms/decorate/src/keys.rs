@@ -1,4 +1,4 @@
-//! Names that are used on many entities, looked up once for each call.
+//! Names used on many entities, looked up once per call.
 
 use insights_sdk::{Batch, Entity, Name};
 
@@ -76,22 +76,22 @@ keys! {
     rollout_hash = "label.rollouts-pod-template-hash",
 }
 
-// Each look-up is a walk along a chain of rows. As functions of their own they are in the component once, not at each of
-// the places that use them.
+// Each lookup walks a chain of rows. As separate functions the lookups are in the component once instead of at each call
+// site.
 
-/// A text fact.
+/// Returns the text of an attribute.
 #[inline(never)]
 pub(crate) fn attribute<'b>(entity: Entity<'b>, key: Name) -> Option<&'b str> {
     entity.attribute(key)
 }
 
-/// A text fact as a handle.
+/// Returns the text of an attribute as a handle.
 #[inline(never)]
 pub(crate) fn value(entity: Entity<'_>, key: Name) -> Option<Name> {
     entity.attribute_name(key)
 }
 
-/// Sets a text fact.
+/// Sets an attribute to a text.
 #[inline(never)]
 pub(crate) fn set(entity: Entity<'_>, key: Name, value: Name) {
     entity.set_attribute_name(key, value);

@@ -1,4 +1,4 @@
-//! Labels that events shall not carry.
+//! Selection of the pod labels that events carry.
 
 use alloc::vec::Vec;
 
@@ -8,7 +8,7 @@ use crate::options::Labels;
 
 const PREFIX: &str = "label.";
 
-/// Appends the labels of `pod` that its events carry to `copied`, and takes the others off the pod.
+/// Appends the labels of `pod` that its events carry to `copied`, and removes the others from the pod.
 pub(crate) fn select(pod: Entity<'_>, labels: &Labels, copied: &mut Vec<(Name, Name)>) {
     let batch = pod.batch();
     for (key, value) in pod.attribute_names() {

@@ -1,8 +1,8 @@
-//! `decorate`: what the kernel counted meets what the kubelet and the cloud know.
+//! `decorate`: joins kernel counters with the metadata of the kubelet and the cloud provider.
 //!
-//! Figures of a cgroup move onto the pod or container whose uid or id its path names. Every entity that becomes an event
-//! gets the attribute `Type` and what identifies it: cluster, node, instance, namespace, pod, owner, service, container.
-//! What the options mean is in the README of this crate.
+//! Moves cgroup metrics onto the pod or container whose uid or id the cgroup path names. Every entity that becomes an event
+//! gets the attribute `Type` and its identity: cluster, node, instance, namespace, pod, owner, service, container. The
+//! README of this crate describes the options.
 #![cfg_attr(target_family = "wasm", no_std)]
 #![forbid(unsafe_code)]
 
@@ -27,7 +27,7 @@ use insights_sdk::{About, Batch, ConfigError, Settings, Transform};
 use keys::Keys;
 use options::Options;
 
-/// The transform, configured.
+/// The configured transform.
 #[derive(Debug)]
 pub struct Decorate {
     options: Options,
@@ -106,7 +106,7 @@ impl Transform for Decorate {
             cluster::mark(&self.options, batch, &keys);
             return Ok(());
         }
-        // Other scopes have no node, and nothing here is about them.
+        // Other scopes have no node, so there is nothing to decorate.
         let Some(node) = batch.node() else { return Ok(()) };
         let facts = node::facts(&self.options, *node, &keys);
         let joined = join::join(batch, &keys);

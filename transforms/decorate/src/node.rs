@@ -1,4 +1,4 @@
-//! The node, its file systems, disks and interfaces.
+//! Events of the node, its file systems, disks and interfaces.
 
 use insights_sdk::Entity;
 
@@ -6,7 +6,7 @@ use crate::event::{EventType, Facts, header, set_all};
 use crate::keys::{Keys, set, value};
 use crate::options::Options;
 
-/// A file system of the node, to find the one below containers' layers.
+/// A file system of the node; a candidate for the one below the containers' layers.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Disk<'b> {
     pub(crate) entity: Entity<'b>,
@@ -14,12 +14,12 @@ pub(crate) struct Disk<'b> {
     pub(crate) inodes: Option<f64>,
 }
 
-/// Size and number of inodes of a file system.
+/// Returns size in bytes and number of inodes of a file system.
 pub(crate) fn size(filesystem: Entity<'_>) -> (Option<f64>, Option<f64>) {
     (filesystem.gauge("fs.capacity_bytes"), filesystem.gauge("fs.inodes"))
 }
 
-/// What all events of the node say.
+/// Collects the attributes that all events of the node share.
 pub(crate) fn facts(options: &Options, node: Entity<'_>, keys: &Keys) -> Facts {
     let batch = node.batch();
     let is_ecs = options.is_ecs.unwrap_or_else(|| node.attribute("orchestrator") == Some("ecs"));
@@ -31,7 +31,7 @@ pub(crate) fn facts(options: &Options, node: Entity<'_>, keys: &Keys) -> Facts {
     let configured = options.node_name.as_deref().map(|name| batch.name(name));
     let node_name =
         configured.or_else(|| value(node, keys.raw_node_name)).unwrap_or_else(|| batch.name(node.id()));
-    // An ECS instance goes by its container instance's id; a node's name is there only where somebody gave one.
+    // An ECS instance is identified by its container instance id; it has a node name only if one is configured.
     let node_names = if is_ecs { (configured, None) } else { (Some(node_name), Some(node_name)) };
 
     let shared = [
@@ -47,11 +47,11 @@ pub(crate) fn facts(options: &Options, node: Entity<'_>, keys: &Keys) -> Facts {
     Facts { is_ecs, shared }
 }
 
-/// Makes events of the node and of what is directly below it. `disks` gets the node's file systems.
+/// Turns the node and its direct children into events, and appends the node's file systems to `disks`.
 pub(crate) fn mark<'b>(node: Entity<'b>, facts: &Facts, keys: &Keys, disks: &mut alloc::vec::Vec<Disk<'b>>) {
     let batch = node.batch();
     set_all(node, &header(batch, EventType::Node, facts, keys));
-    // Without a dot it would become a member of the event.
+    // Without a dot in its name it would become a member of the event.
     node.rename_attribute("orchestrator", "node.orchestrator");
 
     let filesystem = header(batch, EventType::NodeFs, facts, keys);
@@ -76,8 +76,8 @@ pub(crate) fn mark<'b>(node: Entity<'b>, facts: &Facts, keys: &Keys, disks: &mut
     }
 }
 
-/// `fstype` is what the reference says of every file system that it asks with `statfs`; the kernel's own name of the type
-/// stands beside it.
+/// Sets `fstype` to `vfs`, which the Container Insights agents report for every file system that they read with `statfs`,
+/// and `filesystem_type` to the kernel's name of the type.
 pub(crate) fn set_fstype(entity: Entity<'_>, device: Entity<'_>, keys: &Keys) {
     entity.set_attribute(keys.fstype, "vfs");
     if let Some(kind) = value(device, keys.raw_fs_type) {
@@ -85,7 +85,7 @@ pub(crate) fn set_fstype(entity: Entity<'_>, device: Entity<'_>, keys: &Keys) {
     }
 }
 
-/// The EBS volumes behind `device`.
+/// Sets the ids of the EBS volumes behind `device`.
 pub(crate) fn set_volume(entity: Entity<'_>, device: Entity<'_>, is_ecs: bool, keys: &Keys) {
     if let Some(id) = value(device, keys.raw_ebs_id) {
         set(entity, keys.ebs_id, id);

@@ -1,40 +1,40 @@
-//! The configuration.
+//! Configuration of the transform.
 
 use alloc::string::String;
 
 use insights_sdk::json::Value;
 use insights_sdk::{Patterns, Settings};
 
-/// Values of `orchestrator`.
+/// Allowed values of `orchestrator`.
 const ORCHESTRATORS: [&str; 3] = ["eks", "kubernetes", "ecs"];
 
-/// The configuration, read.
+/// The parsed configuration.
 #[derive(Debug)]
 pub(crate) struct Options {
     pub(crate) cluster_name: Option<String>,
     pub(crate) node_name: Option<String>,
-    /// Whether it is `ecs`; found out from the node where it is not configured.
+    /// `true` for `ecs`; `None` if not configured, then detected from the node.
     pub(crate) is_ecs: Option<bool>,
     pub(crate) prefer_full_pod_name: bool,
     pub(crate) full_pod_name: bool,
     pub(crate) container_name: bool,
     pub(crate) service: bool,
-    /// Pods that wait for their first container, and why a container ended on its pod.
+    /// Enables events of pods that wait for their first container, and the reason of an ended container on its pod.
     pub(crate) enhanced: bool,
     pub(crate) pods_without_cgroup: bool,
     pub(crate) labels: Labels,
 }
 
-/// Which labels of pods their events carry.
+/// Selection of the pod labels that events carry.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Labels {
     All,
-    /// Keys, or beginnings of keys where they end in `*`.
+    /// Keys, or prefixes of keys if they end in `*`.
     Listed(Patterns),
 }
 
 impl Options {
-    /// Reads all keys; problems stay with `settings`.
+    /// Reads all keys; problems are recorded in `settings`.
     pub(crate) fn read(settings: &mut Settings) -> Self {
         let enhanced = settings.flag("enhanced").unwrap_or(false);
         Self {
@@ -53,7 +53,7 @@ impl Options {
 }
 
 impl Labels {
-    /// Whether events carry the label of that key.
+    /// Returns true if events carry the label `key`.
     pub(crate) fn has(&self, key: &str) -> bool {
         match self {
             Self::All => true,
@@ -62,7 +62,7 @@ impl Labels {
     }
 }
 
-/// Text; nothing where it is empty, as configuration templates leave it.
+/// Reads a text; returns `None` if it is empty, as configuration templates leave it.
 fn text(settings: &mut Settings, key: &str) -> Option<String> {
     settings.string(key).filter(|text| !text.is_empty())
 }

@@ -1,21 +1,21 @@
-//! Who owns a pod, and what the pod is called after it.
+//! Owners of pods, and the pod names derived from them.
 
 use insights_sdk::Entity;
 
 use crate::job;
 use crate::keys::{Keys, attribute};
 
-/// An owner, after what stands behind it was found.
+/// An owner of a pod, with its own controller resolved.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Owner<'b> {
     pub(crate) kind: &'b str,
     pub(crate) name: &'b str,
-    /// Kind as the owner reference says it.
+    /// Kind in the owner reference.
     reference: &'b str,
 }
 
 impl<'b> Owner<'b> {
-    /// Of a `workload` that owns `pod`; nothing where kind or name is missing.
+    /// Resolves a `workload` that owns `pod`; returns `None` if kind or name is missing.
     pub(crate) fn of(
         pod: Entity<'b>,
         workload: Entity<'b>,
@@ -31,7 +31,7 @@ impl<'b> Owner<'b> {
         Some(Self { kind, name, reference })
     }
 
-    /// `PodName` of a pod with that owner, where this kind of owner says one.
+    /// Returns the `PodName` of a pod with this owner, or `None` if this kind of owner does not determine one.
     pub(crate) fn pod_name(self, own_name: &'b str) -> Option<&'b str> {
         match self.reference {
             "StatefulSet" => Some(own_name),
@@ -41,14 +41,14 @@ impl<'b> Owner<'b> {
     }
 }
 
-/// `PodName` of a pod whose owners say none.
+/// Returns the `PodName` of a pod whose owners do not determine one.
 pub(crate) fn unowned_pod_name(own_name: &str, prefer_full_name: bool) -> &str {
-    // One static pod on each node, each with the node's name behind it.
+    // One static pod per node, named with the node's name as suffix.
     if own_name.starts_with("kube-proxy") && !prefer_full_name { "kube-proxy" } else { own_name }
 }
 
-/// A Deployment labels the pods of its ReplicaSets with the hash that ends the ReplicaSet's name. So does an Argo Rollout,
-/// with a label of its own.
+/// Resolves the owner of a ReplicaSet. A Deployment labels the pods of its ReplicaSets with the hash that ends the
+/// ReplicaSet's name; an Argo Rollout does the same with a label of its own.
 fn of_replica_set<'b>(pod: Entity<'b>, name: &'b str, keys: &Keys) -> (&'b str, &'b str) {
     let rollout = attribute(pod, keys.rollout_hash);
     if let Some(rollout) = rollout.and_then(|hash| job::without_hash(name, hash)) {
@@ -62,13 +62,13 @@ fn of_replica_set<'b>(pod: Entity<'b>, name: &'b str, keys: &Keys) -> (&'b str, 
     deployment.map_or(("ReplicaSet", name), |deployment| ("Deployment", deployment))
 }
 
-/// Kind and name of a `workload` that has both.
+/// Returns kind and name of a `workload` that has both.
 fn named<'b>(workload: Entity<'b>, keys: &Keys) -> Option<(&'b str, &'b str)> {
     let set = |key| attribute(workload, key).filter(|text| !text.is_empty());
     Some((set(keys.workload_kind)?, set(keys.workload_name)?))
 }
 
-/// What the API server said of the Job goes before what its name looks like.
+/// Resolves the owner of a Job. An owner reported by the API server takes precedence over one derived from the Job's name.
 fn of_job<'b>(
     workload: Entity<'b>,
     name: &'b str,

@@ -1,4 +1,4 @@
-//! Pods, their interfaces, their containers and the containers' layers.
+//! Events of pods, their interfaces, their containers and the containers' layers.
 
 use alloc::vec::Vec;
 
@@ -13,7 +13,7 @@ use crate::node::{Disk, set_fstype, set_volume, size};
 use crate::options::Options;
 use crate::owner::{Owner, unowned_pod_name};
 
-/// Makes events of all pods that have a cgroup, and of what is below them.
+/// Turns all pods with usage metrics, and their children, into events. Options add pods without usage.
 pub(crate) fn mark(
     options: &Options,
     batch: &Batch,
@@ -35,7 +35,7 @@ pub(crate) fn mark(
     }
 }
 
-/// Makes events of pods that no node was chosen for. They have nothing below them.
+/// Turns pods that are not bound to a node into events. They have no children.
 pub(crate) fn mark_unbound(options: &Options, keys: &Keys, header: Pairs, pods: &[Entity<'_>]) {
     let headers = Headers { pod: header, ..Headers::default() };
     let mut marker = Marker::new(options, keys, headers, &[]);
@@ -58,13 +58,13 @@ struct Marker<'m> {
     keys: &'m Keys,
     headers: Headers,
     disks: &'m [Disk<'m>],
-    /// Per position of an owner: keys of its kind and its name.
+    /// Keys of kind and name, by position of the owner.
     owner_keys: Vec<(Name, Name)>,
-    /// What this pod and everything below it gets.
+    /// Attributes set on the pod and all its children.
     identity: Pairs,
-    /// What the pod has already and everything below it gets.
+    /// Attributes that the pod already has, set on all its children.
     copied: Pairs,
-    /// The same for one container.
+    /// Attributes copied from one container to its layers.
     pair: Pairs,
 }
 
@@ -107,14 +107,14 @@ impl<'m> Marker<'m> {
         }
     }
 
-    /// Makes an event of the pod that was identified last.
+    /// Turns the pod of the last [`Marker::identify`] call into an event.
     fn event(&self, pod: Entity<'_>) {
         set_all(pod, &self.headers.pod);
         set_all(pod, &self.identity);
         copy(pod, self.keys.raw_pod_phase, self.keys.pod_status);
     }
 
-    /// Finds out what names the pod.
+    /// Collects the attributes that identify the pod.
     fn identify(&mut self, pod: Entity<'_>) {
         let (batch, keys) = (pod.batch(), self.keys);
         self.identity.clear();
@@ -176,7 +176,7 @@ impl<'m> Marker<'m> {
             }
             set_status(container, keys);
         }
-        // The kubelet's statistics lag behind its list of pods: they still have layers of containers that ended.
+        // The kubelet's statistics lag behind its list of pods: they still contain layers of containers that ended.
         let is_running = || attribute(container, keys.raw_container_state) == Some("running");
         let is_there =
             joined.has(container) || is_running() && container.parent().is_some_and(|pod| joined.has(pod));
@@ -199,7 +199,8 @@ impl<'m> Marker<'m> {
     }
 }
 
-/// The first of its services by name: any other choice could change from tick to tick, and the service is a dimension.
+/// Returns the first of the pod's services by name: any other choice could change from tick to tick, and the service is a
+/// dimension.
 fn service(pod: Entity<'_>, keys: &Keys) -> Option<Name> {
     let services = pod.links("endpoint-of").into_iter();
     let names = services.filter_map(|service| Some((attribute(service, keys.raw_service)?, service)));
@@ -225,8 +226,8 @@ fn set_status(container: Entity<'_>, keys: &Keys) {
     copy_text(container, last, container, keys.container_last_termination_reason);
 }
 
-/// Why the last of the pod's containers that ended did so. A sidecar tells it only where no main container does: when a
-/// pod ends, its sidecars are killed after the main ones, and that is no reason.
+/// Sets on the pod why its last ended container did so. A sidecar's reason is used only if no main container has one: when a
+/// pod ends, its sidecars are killed after the main containers, which says nothing about the cause.
 fn reason_of_ended(container: Entity<'_>, pod: Entity<'_>, keys: &Keys) {
     let counts = match attribute(container, keys.raw_container_kind) {
         Some("main") | None => true,
@@ -241,8 +242,8 @@ fn reason_of_ended(container: Entity<'_>, pod: Entity<'_>, keys: &Keys) {
     }
 }
 
-/// The kubelet does not say on which device layers lie. Its figures are those of one `statfs`, so a file system of the
-/// node with the very same size and number of inodes is the one, if there is but one.
+/// Sets the device of a container layer, which the kubelet does not report. Its numbers come from one `statfs`, so the layer
+/// is on the node's file system of equal size and number of inodes, if exactly one has them.
 fn set_device(layer: Entity<'_>, disks: &[Disk<'_>], keys: &Keys) {
     let (capacity, inodes) = size(layer);
     let mut same = disks.iter().filter(|disk| {
@@ -271,7 +272,7 @@ fn copy_between(from: Entity<'_>, to: Entity<'_>, key: Name) {
     }
 }
 
-/// Copies a text that is there and not empty.
+/// Copies a text unless it is missing or empty.
 fn copy_text(from: Entity<'_>, key: Name, to: Entity<'_>, new_key: Name) {
     if let Some(value) = value(from, key).filter(|&value| !from.batch().text(value).is_empty()) {
         set(to, new_key, value);

@@ -1,4 +1,4 @@
-//! The golden cases, natively. The end-to-end tests run the same folders against the component.
+//! Golden cases, run natively. The end-to-end tests run the same directories against the component.
 
 use insightd_decorate::Decorate;
 

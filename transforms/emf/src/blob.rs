@@ -1,4 +1,4 @@
-//! The `kubernetes` object of an event, made of raw attributes.
+//! The `kubernetes` object of an event, built from raw attributes.
 
 use alloc::vec::Vec;
 
@@ -8,10 +8,10 @@ use crate::keys::Keys;
 use crate::order::sorted;
 use crate::text::write_string;
 
-/// Place of a raw attribute in the object.
+/// Member of the object that a raw attribute belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Member {
-    /// A member with that position in [`TEXTS`].
+    /// A member, by its position in [`TEXTS`].
     Text(u8),
     Runtime,
     Label,
@@ -19,18 +19,18 @@ pub(crate) enum Member {
     OwnerName(u32),
 }
 
-/// Raw attributes that stand for a member, in the order of the members. The container id stands behind them: where it goes
+/// Raw attributes that map to one member each, in the order of the members. The container id comes last because its member
 /// depends on the runtime.
 const TEXTS: [&str; 7] =
     ["container.name", "node.name", "pod.namespace", "pod.uid", "pod.name", "service.name", "container.id"];
 const NAMESPACE: u8 = 2;
 const CONTAINER_ID: usize = 6;
 
-/// Runtimes that have a member of their own, as the kubelet spells them in container ids.
+/// Runtimes that have a member of their own, spelled as in the kubelet's container ids.
 const RUNTIMES: [&str; 3] = ["containerd", "cri-o", "docker"];
 
 impl Member {
-    /// What an attribute is for; `None` for those that the object does not show.
+    /// Returns the member of an attribute, or `None` if the object does not contain it.
     pub(crate) fn of(attribute: &str) -> Option<Self> {
         if let Some(position) = TEXTS.iter().position(|raw| *raw == attribute) {
             return Some(Self::Text(position as u8));
@@ -56,14 +56,14 @@ impl Member {
 
 const LABEL: &str = "label.";
 
-/// What one event has for its object.
+/// Attribute values of one event for its object.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Blob {
     texts: [Option<Name>; TEXTS.len()],
     runtime: Option<Name>,
     /// Key number and value.
     labels: Vec<(u32, Name)>,
-    /// Number, kind, name.
+    /// Number, kind and name.
     owners: Vec<(u32, Option<Name>, Option<Name>)>,
 }
 
@@ -93,7 +93,7 @@ impl Blob {
         &mut self.owners[at]
     }
 
-    /// Puts labels and owners in order; whether there is anything to show.
+    /// Sorts labels and owners and drops empty values. Returns true if the object has content.
     pub(crate) fn finish(&mut self, batch: &Batch, keys: &Keys<'_>) -> bool {
         let text = |&(key, _): &(u32, Name)| keys.key(key).text;
         if !self.labels.is_sorted_by(|left, right| text(left) < text(right)) {
@@ -108,7 +108,7 @@ impl Blob {
         !self.labels.is_empty() || !self.owners.is_empty() || self.texts.iter().any(Option::is_some)
     }
 
-    /// Takes the labels out; whether anything is left and something changed.
+    /// Removes the labels. Returns true if there were any and other content remains.
     pub(crate) fn drop_labels(&mut self) -> bool {
         let had_labels = !self.labels.is_empty();
         self.labels.clear();
@@ -165,7 +165,7 @@ fn is_set(batch: &Batch, value: Option<Name>) -> bool {
     value.is_some_and(|value| !batch.text(value).is_empty())
 }
 
-/// A JSON object that is being written.
+/// A writer of one JSON object.
 struct Object<'o> {
     out: &'o mut Vec<u8>,
     empty: bool,

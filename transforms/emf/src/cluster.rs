@@ -1,13 +1,13 @@
-//! Events that speak for a whole cluster.
+//! Events that describe a whole cluster.
 //!
-//! Their metrics have no dimension that names a node, so an event of that kind from one node changes what everybody sees.
-//! A transform may return whatever it likes; the scope of the batch is the host's word, and only the agent that leads has
-//! batches of the scope `cluster`.
+//! Their metrics have no dimension that names a node, so such an event from a single node would change the metrics of the
+//! whole cluster. A transform may return anything; the scope of the batch comes from the host, and only the leader has
+//! batches of scope `cluster`.
 
-/// The scope of batches whose events may speak for a cluster.
+/// The scope of batches that may contain cluster events.
 const SCOPE: &str = "cluster";
 
-/// Values of `Type` of such events.
+/// Values of `Type` of cluster events.
 const TYPES: [&str; 8] = [
     "Cluster",
     "ClusterDaemonSet",
@@ -19,12 +19,12 @@ const TYPES: [&str; 8] = [
     "HyperPodNode",
 ];
 
-/// Returns true if batches of the scope may hold such events.
+/// Returns true if batches of the scope may contain cluster events.
 pub(crate) fn may_speak(scope: &str) -> bool {
     scope == SCOPE
 }
 
-/// Returns true if an event with that `Type` speaks for a cluster.
+/// Returns true if an event with this `Type` is a cluster event.
 pub(crate) fn speaks(kind: &str) -> bool {
     TYPES.contains(&kind)
 }

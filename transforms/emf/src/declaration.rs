@@ -1,4 +1,4 @@
-//! Which figures become metrics, under which dimensions.
+//! Metric declarations: selection of metrics and their dimensions.
 
 pub(crate) mod preset;
 
@@ -12,22 +12,22 @@ use crate::order::sorted;
 use crate::selector::Selector;
 use crate::watch::Values;
 
-/// Text of the configuration, or of a preset.
+/// A text from the configuration or from a preset.
 pub(crate) type Text = Cow<'static, str>;
 
-/// Attribute names in byte order, each once.
+/// Attribute names in byte order, without duplicates.
 pub(crate) type Set = Vec<Text>;
 
 /// All declarations of the configuration.
 #[derive(Debug, Default)]
 pub(crate) struct Declarations {
-    /// Per declaration.
+    /// The declarations, in the order of configuration.
     list: Vec<Declaration>,
-    /// Selected names that are plain texts, with the declaration; in order once [`Declarations::finish`] ran.
+    /// Selected plain metric names with their declaration; sorted by [`Declarations::finish`].
     names: Vec<(String, u32)>,
-    /// All other selectors, with the declaration.
+    /// All other selectors, with their declaration.
     selectors: Vec<(Selector, u32)>,
-    /// Every attribute that occurs in a set; in order, each once.
+    /// Every attribute that occurs in a set; sorted by [`Declarations::finish`], without duplicates.
     dimensions: Vec<Text>,
     conditional: bool,
 }
@@ -35,9 +35,9 @@ pub(crate) struct Declarations {
 #[derive(Debug, Default)]
 struct Declaration {
     sets: Vec<Set>,
-    /// Holds only for batches whose events may speak for a whole cluster.
+    /// Applies only to batches that may contain cluster events.
     of_cluster: bool,
-    /// Where there are any, one has to match.
+    /// Conditions; unless empty, at least one has to match.
     matchers: Vec<Matcher>,
 }
 
@@ -46,18 +46,18 @@ struct Declaration {
 pub(crate) struct Matcher {
     /// Positions of the watched attributes.
     pub(crate) labels: Vec<usize>,
-    /// Stands between the values when they are joined.
+    /// Separator between the joined values.
     pub(crate) separator: String,
     pub(crate) selector: Selector,
 }
 
 impl Declarations {
-    /// Begins another declaration; what is added next belongs to it.
+    /// Begins another declaration; later additions belong to it.
     pub(crate) fn begin(&mut self) {
         self.list.push(Declaration::default());
     }
 
-    /// Has the last declaration hold only for batches whose events may speak for a whole cluster.
+    /// Restricts the last declaration to batches that may contain cluster events.
     pub(crate) fn only_of_cluster(&mut self) {
         if let Some(declaration) = self.list.last_mut() {
             declaration.of_cluster = true;
@@ -74,7 +74,7 @@ impl Declarations {
         }
     }
 
-    /// Adds a name to the last declaration.
+    /// Adds a metric name to the last declaration.
     pub(crate) fn add_name(&mut self, name: String) {
         self.names.push((name, self.last()));
     }
@@ -95,23 +95,23 @@ impl Declarations {
         }
     }
 
-    /// Makes everything ready to be asked.
+    /// Sorts the indexes; to be called once after the last addition and before any query.
     pub(crate) fn finish(&mut self) {
         self.names = sorted(core::mem::take(&mut self.names), &Ord::cmp);
         self.dimensions = sorted(core::mem::take(&mut self.dimensions), &Ord::cmp);
     }
 
-    /// Whether none was configured: then all figures are metrics, and all attributes are their dimensions.
+    /// Returns true if no declarations are configured: then all gauges become metrics, with all attributes as dimensions.
     pub(crate) fn is_empty(&self) -> bool {
         self.list.is_empty()
     }
 
-    /// Whether an attribute can be a dimension.
+    /// Returns true if an attribute can be a dimension.
     pub(crate) fn is_dimension(&self, name: &str) -> bool {
         self.is_empty() || self.dimensions.binary_search_by(|known| (**known).cmp(name)).is_ok()
     }
 
-    /// The declarations that select a figure, in ascending order; those of a cluster where `may_speak` for one is true.
+    /// Returns the declarations that select a metric, in ascending order; those for clusters only if `may_speak`.
     pub(crate) fn of_metric(&self, name: &str, may_speak: bool) -> Vec<u32> {
         let first = self.names.partition_point(|(known, _)| known.as_str() < name);
         let same = self.names[first..].iter().take_while(|(known, _)| *known == name);
@@ -127,7 +127,8 @@ impl Declarations {
         self.list.get(declaration as usize).map_or(&[], |declaration| &declaration.sets)
     }
 
-    /// Which declarations do not hold for an event, bit by bit; nothing where all hold for every event.
+    /// Writes a bit set of the declarations that do not apply to an event to `out`; `out` stays empty if all declarations
+    /// always apply.
     pub(crate) fn excluded(&self, batch: &Batch, values: &Values, out: &mut Vec<u32>, scratch: &mut String) {
         out.clear();
         if !self.conditional {

@@ -1,4 +1,4 @@
-//! The metric directives of an event.
+//! Metric directives of an event.
 
 use alloc::borrow::Cow;
 use alloc::vec::Vec;
@@ -13,26 +13,25 @@ use crate::options::{Options, Rollup};
 use crate::order::sorted;
 use crate::text::{write_string, write_strings};
 
-/// Figures that share their declarations, hence their dimension sets.
+/// Metrics with the same declarations, hence the same dimension sets.
 struct Group {
     sets: Vec<Set>,
     /// Key number and unit, in the order of the names.
     metrics: Vec<(u32, Unit)>,
 }
 
-/// What decides about the directives.
+/// Input for the directives of one event.
 pub(crate) struct Request<'r> {
     pub(crate) namespace: &'r str,
     /// Names of the attributes that can be dimensions, in byte order.
     pub(crate) dimensions: &'r [&'r str],
-    /// Declarations that do not hold, bit by bit; empty where all hold.
+    /// Bit set of the declarations that do not apply; empty if all apply.
     pub(crate) excluded: &'r [u32],
-    /// Key numbers of the figures, in the order of their names.
+    /// Key numbers of the gauges, in the order of their names.
     pub(crate) gauges: &'r [u32],
 }
 
-/// Appends the directives, `[…]`, and gives the key numbers of the figures in them; nothing is written when there are
-/// none.
+/// Appends the directives as `[…]` and returns the key numbers of the metrics in them; appends nothing if there are none.
 pub(crate) fn write(
     request: &Request<'_>,
     keys: &mut Keys<'_>,
@@ -55,7 +54,7 @@ pub(crate) fn write(
     groups.into_iter().flat_map(|group| group.metrics).map(|(key, _)| key).collect()
 }
 
-/// Groups in the order of their declarations.
+/// Returns the groups in the order of their declarations.
 fn groups(request: &Request<'_>, keys: &mut Keys<'_>, options: &Options) -> Vec<Group> {
     let mut groups: Vec<(Vec<u32>, Group)> = Vec::new();
     let holds = |declaration: &u32| {
@@ -83,7 +82,7 @@ fn groups(request: &Request<'_>, keys: &mut Keys<'_>, options: &Options) -> Vec<
     groups.into_iter().map(|(_, group)| group).collect()
 }
 
-/// The sets of all those declarations whose attributes the event has, each once.
+/// Returns the distinct dimension sets of the declarations whose attributes the event has.
 fn sets(declarations: &[u32], all: &Declarations, dimensions: &[&str]) -> Vec<Set> {
     if all.is_empty() {
         if dimensions.len() > limits::SET_KEYS {

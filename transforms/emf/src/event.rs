@@ -1,4 +1,4 @@
-//! What one event is made of.
+//! Fields of one event.
 
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -11,7 +11,7 @@ use crate::keys::{Keys, Role};
 use crate::limits;
 use crate::options::Options;
 
-/// The parts of an event, as the entity has them.
+/// Fields of an event, as read from its entity.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Fields {
     pub(crate) attributes: Vec<Attribute>,
@@ -19,11 +19,11 @@ pub(crate) struct Fields {
     pub(crate) gauges: Vec<(u32, f64)>,
     pub(crate) blob: Blob,
     pub(crate) has_blob: bool,
-    /// Declarations that do not hold, bit by bit; empty where all hold.
+    /// Bit set of the declarations that do not apply; empty if all apply.
     pub(crate) excluded: Vec<u32>,
     /// Value of `Type`.
     pub(crate) kind: Option<Name>,
-    /// Per watched attribute.
+    /// Values of the watched attributes, by position.
     pub(crate) watched: Vec<Option<Name>>,
 }
 
@@ -35,19 +35,19 @@ pub(crate) struct Attribute {
     pub(crate) form: Form,
 }
 
-/// How a value is written, and what it can serve for.
+/// Form in which a value is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Form {
-    /// A string that no dimension can have, or needs.
+    /// A string that cannot be a dimension value, or whose key is not a dimension.
     Text,
     /// A string that can be the value of a dimension.
     Dimension,
-    /// The JSON that the value holds.
+    /// JSON, embedded unquoted.
     Json,
 }
 
 impl Fields {
-    /// Reads an entity over what was read before; whether it is an event at all.
+    /// Reads an entity, replacing the previous content. Returns true if the entity is an event, that is, has a `Type`.
     pub(crate) fn read(
         &mut self,
         entity: Entity<'_>,
@@ -104,7 +104,7 @@ impl Fields {
         true
     }
 
-    /// Writes down everything that the layout of the event depends on.
+    /// Writes everything that the layout of the event depends on to `out`.
     pub(crate) fn signature(&self, batch: &Batch, out: &mut Vec<u32>) {
         out.clear();
         out.push(u32::from(self.has_blob) << 1 | u32::from(self.is_ecs(batch)));
@@ -114,7 +114,7 @@ impl Fields {
         out.extend(self.gauges.iter().map(|&(key, _)| key));
     }
 
-    /// Whether the event is about an ECS instance; all others are about Kubernetes.
+    /// Returns true if the event is about an ECS instance; all others are about Kubernetes.
     pub(crate) fn is_ecs(&self, batch: &Batch) -> bool {
         self.kind.is_some_and(|kind| batch.text(kind).starts_with("Instance"))
     }

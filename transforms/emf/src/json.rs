@@ -1,4 +1,4 @@
-//! Attributes whose text is JSON, written as what they mean.
+//! Attributes whose text is JSON, embedded in the event as JSON values.
 
 use alloc::vec::Vec;
 
@@ -7,14 +7,14 @@ use insights_sdk::{Batch, Name};
 
 use crate::text::write_value;
 
-/// Texts that were read already. Few differ: nearly all events have the same `Sources`.
+/// A cache of parsed texts. There are few distinct ones: nearly all events have the same `Sources`.
 #[derive(Debug, Default)]
 pub(crate) struct JsonTexts {
     known: Vec<(Name, Option<Vec<u8>>)>,
 }
 
 impl JsonTexts {
-    /// Whether a value is JSON; what is not stays a string.
+    /// Returns true if the value is valid JSON; other values remain strings.
     pub(crate) fn is_json(&mut self, batch: &Batch, value: Name) -> bool {
         if let Some((_, text)) = self.known.iter().find(|(known, _)| *known == value) {
             return text.is_some();
@@ -29,7 +29,7 @@ impl JsonTexts {
         is_json
     }
 
-    /// The text to write for a value that is JSON: without spaces, keys in order.
+    /// Returns the canonical text of a JSON value: without spaces, keys in order.
     pub(crate) fn text(&self, value: Name) -> &[u8] {
         let known = self.known.iter().find(|(known, _)| *known == value);
         known.and_then(|(_, text)| text.as_deref()).unwrap_or(b"null")

@@ -1,4 +1,4 @@
-//! What the names of a batch mean here, found out once for each name and call.
+//! Metadata of the names in a batch, computed once per name and call.
 
 use alloc::vec::Vec;
 use core::hash::{Hash, Hasher};
@@ -11,55 +11,55 @@ use crate::cluster;
 use crate::limits;
 use crate::options::Options;
 
-/// A name that the batch uses, as attribute or as figure.
+/// A name that the batch uses for an attribute or a gauge.
 #[derive(Debug)]
 pub(crate) struct Key<'b> {
     pub(crate) text: &'b str,
     pub(crate) role: Role,
     /// Position among the watched attributes.
     pub(crate) watched: Option<u32>,
-    /// Whether a dimension set of some declaration names it.
+    /// `true` if the attribute can be a dimension.
     pub(crate) dimension: bool,
     pub(crate) unit: Option<Unit>,
-    /// Declarations that select it; found out when it first occurs as a figure.
+    /// Declarations that select the metric; computed when the name first occurs as a gauge.
     pub(crate) declarations: Option<Vec<u32>>,
 }
 
-/// What an attribute of that name is for.
+/// Use of an attribute.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Role {
     /// A string at the top level of the event.
     Field,
-    /// As before, but its text is JSON.
+    /// Like `Field`, with JSON as its text.
     Json,
-    /// `Type`: makes the entity an event. A field too.
+    /// `Type`, which makes the entity an event. Written like a field.
     Type,
     /// Part of the `kubernetes` object.
     Blob(Member),
-    /// Raw, or a name that the event needs for itself: not shown.
+    /// A raw attribute, or a reserved name; not written.
     Hidden,
 }
 
-/// Members of an event that are written here; neither attributes nor figures can have these names.
+/// Members written by the formatter; neither attributes nor gauges can have these names.
 pub(crate) const RESERVED: [&str; 4] = ["CloudWatchMetrics", "Timestamp", "Version", "_aws"];
-/// Name of the member that is made of raw attributes.
+/// Name of the member built from raw attributes.
 pub(crate) const BLOB: &str = "kubernetes";
 
 /// The names of one batch.
 pub(crate) struct Keys<'b> {
     batch: &'b Batch,
     options: &'b Options,
-    /// True where events of the batch may speak for a whole cluster.
+    /// `true` if the batch may contain cluster events.
     may_speak: bool,
     list: Vec<Key<'b>>,
-    /// In the order of the texts: a batch may hold the same text under several handles.
+    /// Key numbers in the order of their texts: a batch may hold the same text under several handles.
     by_text: Vec<u32>,
     by_name: Vec<u32>,
-    /// Values that are no dimensions because of their characters, by key number.
+    /// Values rejected as dimensions because of their characters, by key number.
     pub(crate) refused: Tally,
 }
 
-/// A number of events, and what the first of them is about.
+/// A count of events, with the position of the first affected item.
 #[derive(Debug, Default)]
 pub(crate) struct Tally {
     pub(crate) first: Option<usize>,
@@ -72,7 +72,7 @@ impl Tally {
         self.count += 1;
     }
 
-    /// Logs the number, with the name of the first thing, where there is any.
+    /// Logs the count with the name of the first affected attribute.
     pub(crate) fn warn(&self, name: &str, text: &str) {
         log::warn(&[&integer_text(self.count), " events: attribute ", name, text].concat());
     }
@@ -93,7 +93,7 @@ impl<'b> Keys<'b> {
         }
     }
 
-    /// Number of a name.
+    /// Returns the key number of a name.
     pub(crate) fn id(&mut self, name: Name) -> u32 {
         let number = number(name);
         match self.by_name.get(number) {
@@ -139,13 +139,13 @@ impl<'b> Keys<'b> {
         &self.list[id as usize]
     }
 
-    /// Notes the unit that a metric was published with.
+    /// Records the unit that a metric was published with.
     pub(crate) fn describe(&mut self, metric: &'b str, unit: Unit) {
         let id = self.id_of_text(metric);
         self.list[id as usize].unit = Some(unit);
     }
 
-    /// Declarations that select a figure, and its unit.
+    /// Returns the declarations that select a metric, and its unit.
     pub(crate) fn metric(&mut self, id: u32) -> (&[u32], Unit) {
         let options = self.options;
         let key = &mut self.list[id as usize];
@@ -176,7 +176,7 @@ fn role(text: &str, options: &Options) -> Role {
     }
 }
 
-/// The number behind a handle, to index a table with: a handle hashes as that one number.
+/// Returns the number behind a handle, for use as a table index. A handle hashes exactly one `u32`, which this captures.
 pub(crate) fn number(name: Name) -> usize {
     struct Number(u32);
 

@@ -1,7 +1,7 @@
-//! The order of an event's members with all text between their values.
+//! Order of an event's members, with all text between their values.
 //!
-//! It depends on the names that an entity has, not on their values, and most entities of one type have the same: sorting,
-//! grouping and escaping are done once for all of them.
+//! It depends on the names that an entity has, not on their values, and most entities of one type have the same names:
+//! sorting, grouping and escaping are done once for all of them.
 
 use alloc::vec::Vec;
 
@@ -14,35 +14,35 @@ use crate::options::{Options, Version};
 use crate::order::{order, sorted};
 use crate::text::write_string;
 
-/// How to write events of one signature.
+/// Precomputed text and value positions for events of one signature.
 #[derive(Debug, Default)]
 pub(crate) struct Layout {
     text: Vec<u8>,
     pieces: Vec<Piece>,
-    /// Whether the event has a directive.
+    /// `true` if the event has a directive.
     pub(crate) has_metrics: bool,
 }
 
-/// Text up to `text_end`, then a value.
+/// Text up to `text_end`, followed by a value.
 #[derive(Clone, Copy, Debug)]
 struct Piece {
     text_end: usize,
     value: Value,
 }
 
-/// Which value of the fields.
+/// Reference to a value of the fields.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Value {
     /// Position of an attribute.
     Attribute(usize),
-    /// Position of a figure.
+    /// Position of a gauge.
     Gauge(usize),
     Blob,
 }
 
-/// A member of the event: name, and what stands there.
+/// A member of the event: its name and content.
 struct Member<'m> {
-    /// Figures of the directives come behind everything else.
+    /// `true` for metrics of the directives, which come after all other members.
     run: bool,
     name: &'m str,
     content: Content<'m>,
@@ -53,16 +53,16 @@ enum Content<'m> {
     Text(&'m [u8]),
 }
 
-/// What is the same for all events of a call.
+/// Values shared by all events of a call.
 pub(crate) struct Frame<'f> {
     pub(crate) options: &'f Options,
-    /// Time of the tick, decimal.
+    /// Time of the tick, in decimal.
     pub(crate) time: &'f str,
     pub(crate) namespace: &'f str,
 }
 
 impl Layout {
-    /// Lays out the event that `fields` describes.
+    /// Builds the layout of the event in `fields`.
     pub(crate) fn new(fields: &Fields, keys: &mut Keys<'_>, frame: &Frame<'_>) -> Self {
         let options = frame.options;
         let (attributes, dimensions) = attributes(fields, keys);
@@ -89,7 +89,7 @@ impl Layout {
         let text = |name, text| Member { run: false, name, content: Content::Text(text) };
         let value = |run, name, value| Member { run, name, content: Content::Value(value) };
         members.push(text("Timestamp", time.as_slice()));
-        // As the agents have it: an event without directives is of version 0, whatever the form of the others.
+        // As in the Container Insights agents, an event without directives has version 0, whatever the configured version.
         if options.version == Version::Classic || measured.is_empty() {
             members.push(text("Version", b"\"0\""));
             if !measured.is_empty() {
@@ -138,7 +138,7 @@ impl Layout {
         }
     }
 
-    /// Appends the event; `write` is called for each value.
+    /// Appends the event to `out`; calls `write` for each value.
     pub(crate) fn render(&self, out: &mut Vec<u8>, mut write: impl FnMut(&mut Vec<u8>, Value)) {
         let mut start = 0;
         for piece in &self.pieces {
@@ -150,10 +150,11 @@ impl Layout {
     }
 }
 
-/// Positions of the attributes to show, each name once, and the keys of those that can be dimensions, by name.
+/// Returns the positions of the attributes to write, each name once, and the keys of possible dimensions; both in the order
+/// of names.
 fn attributes(fields: &Fields, keys: &Keys<'_>) -> (Vec<usize>, Vec<u32>) {
     let all = &fields.attributes;
-    // Of two values of one key the last counts.
+    // The last of several values of one key is used.
     let name = |at: usize| keys.key(all[at].key).text;
     let shown = sorted((0..all.len()).collect(), &|&left, &right| name(left).cmp(name(right)));
     let dimensions = shown.iter().copied().filter(|&at| all[at].form == Form::Dimension);
@@ -161,8 +162,8 @@ fn attributes(fields: &Fields, keys: &Keys<'_>) -> (Vec<usize>, Vec<u32>) {
     (shown, dimensions)
 }
 
-/// Positions of the figures to show, by name. An attribute goes before a figure of the same name: dimensions and searches
-/// need it.
+/// Returns the positions of the gauges to write, by name. An attribute takes precedence over a gauge of the same name,
+/// because dimensions and searches need it.
 fn gauges(fields: &Fields, keys: &Keys<'_>, attributes: &[usize]) -> Vec<usize> {
     let all = &fields.gauges;
     let name = |at: usize| keys.key(all[at].0).text;

@@ -1,8 +1,8 @@
-//! `emf`: a batch to CloudWatch embedded metric format.
+//! `emf`: formats a batch as CloudWatch embedded metric format.
 //!
 //! Every entity with an attribute `Type` becomes one event: its attributes without a dot and its gauges are the event's
-//! members, and the declarations say which figures CloudWatch makes metrics of, under which dimensions. What the options
-//! mean is in the README of this crate.
+//! members, and the declarations select the gauges that CloudWatch extracts as metrics, with their dimensions. The README of
+//! this crate describes the options.
 #![cfg_attr(target_family = "wasm", no_std)]
 #![forbid(unsafe_code)]
 
@@ -33,7 +33,7 @@ use insights_sdk::{About, Batch, ConfigError, Formatter, Limits, Payloads, Setti
 
 use options::Options;
 
-/// The formatter, configured.
+/// The configured formatter.
 #[derive(Debug)]
 pub struct Emf {
     options: Options,
@@ -69,7 +69,8 @@ impl Formatter for Emf {
 
 insights_sdk::export_formatter!(Emf);
 
-/// Whether an expression of a declaration matches; `None` when it cannot be used. For tests and fuzzing only.
+/// Returns whether an expression of a declaration matches, or `None` if the expression is invalid. For tests and fuzzing
+/// only.
 #[doc(hidden)]
 pub fn selector_matches(expression: &str, anchored: bool, text: &str) -> Option<bool> {
     selector::Selector::new(expression, anchored).ok().map(|selector| selector.matches(text))

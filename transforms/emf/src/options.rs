@@ -1,4 +1,4 @@
-//! The configuration, checked.
+//! Validated configuration.
 
 use alloc::borrow::Cow;
 use alloc::string::String;
@@ -14,16 +14,16 @@ use crate::route::{Destination, Template};
 use crate::selector::Selector;
 use crate::watch::Watched;
 
-/// Shape of the events.
+/// Version of the event format.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Version {
-    /// `"0"`: directives and time at the top level, as the Container Insights agents send.
+    /// `"0"`: directives and time at the top level, as sent by the Container Insights agents.
     Classic,
-    /// `"1"`: directives and time under `_aws`, as the public specification says.
+    /// `"1"`: directives and time under `_aws`, as in the public EMF specification.
     Aws,
 }
 
-/// Dimension sets that come beside the declared ones, of the dimensions that occur in these.
+/// Dimension sets generated from the dimensions of the declared ones, in addition to these.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Rollup {
     None,
@@ -31,7 +31,7 @@ pub(crate) enum Rollup {
     ZeroAndSingle,
 }
 
-/// Everything that is configured.
+/// The parsed configuration.
 #[derive(Debug)]
 pub(crate) struct Options {
     pub(crate) version: Version,
@@ -39,7 +39,7 @@ pub(crate) struct Options {
     pub(crate) ecs: Destination,
     pub(crate) declarations: Declarations,
     pub(crate) rollup: Rollup,
-    /// Metric, unit, and whether it goes before the one that the metric was published with.
+    /// Metric name, unit, and whether this unit overrides the one that the metric was published with.
     pub(crate) descriptors: Vec<(String, Unit, bool)>,
     pub(crate) json_attributes: Vec<String>,
     pub(crate) disable_metric_extraction: bool,
@@ -49,7 +49,7 @@ pub(crate) struct Options {
 }
 
 impl Options {
-    /// Reads all keys; what is wrong is recorded in `settings`.
+    /// Reads all keys; problems are recorded in `settings`.
     pub(crate) fn read(settings: &mut Settings) -> Self {
         let mut watched = Watched::default();
         let [kubernetes, ecs] = destinations(settings, &mut watched);
@@ -80,7 +80,7 @@ impl Options {
     }
 }
 
-/// `version: 0` without quotes is what one writes in YAML.
+/// Reads `version`. YAML users write `version: 0` without quotes, so integers are accepted too.
 fn version(settings: &mut Settings) -> Version {
     match settings.value("version") {
         None | Some(Value::Integer(1)) => Version::Aws,
@@ -120,7 +120,7 @@ fn high_resolution(settings: &mut Settings) -> bool {
     }
 }
 
-/// Where events of Kubernetes and of ECS instances go.
+/// Reads the destinations of Kubernetes events and of ECS events.
 fn destinations(settings: &mut Settings, watched: &mut Watched) -> [Destination; 2] {
     let namespace = settings.string("namespace").filter(|text| !text.is_empty());
     if namespace.as_deref().is_some_and(|text| !limits::is_namespace(text)) {
@@ -185,7 +185,7 @@ fn declarations(settings: &mut Settings, watched: &mut Watched) -> Declarations 
     declarations
 }
 
-/// Records keys that have to be set and are not.
+/// Records a problem for each required key that is missing.
 fn require(settings: &mut Settings, keys: &[&str]) {
     for key in keys {
         if settings.value(key).is_none() {
@@ -232,7 +232,8 @@ fn read_selectors(settings: &mut Settings, anchored: bool, declarations: &mut De
     }
 }
 
-/// Conditions are searched for anywhere in the joined values, whatever `anchored` says: they are written for that.
+/// Reads a condition. Its expression matches anywhere in the joined values, independent of `anchored`: such expressions are
+/// written for unanchored matching.
 fn read_matcher(settings: &mut Settings, watched: &mut Watched) -> Option<Matcher> {
     require(settings, &["label_names", "regex"]);
     let names = settings.strings("label_names");
@@ -257,7 +258,7 @@ fn bad_expression(text: &str, error: &PatternError) -> String {
     [&error.reason, " in the expression, at `", before, "` <here> `", behind, "`"].concat()
 }
 
-/// Path of an element of a list.
+/// Returns the path of an element of a list.
 fn element(key: &str, at: usize) -> String {
     [key, "[", &integer_text(at as u64), "]"].concat()
 }

@@ -1,12 +1,10 @@
-//! Sorting.
-//!
-//! Each use of the standard library's sort is a copy of ten kilobytes in the component. Here lists are short and sorted
-//! rarely, so one plain merge sort of positions serves them all.
+//! Sorting without the standard library's sort, each use of which adds ten kilobytes to the component. The lists here are
+//! short and rarely sorted, so one plain merge sort of positions serves them all.
 
 use alloc::vec::Vec;
 use core::cmp::Ordering;
 
-/// The positions `0..count` in order; equal ones stay as they are.
+/// Returns the positions `0..count` in sorted order; the sort is stable.
 pub(crate) fn order(count: usize, compare: &dyn Fn(usize, usize) -> Ordering) -> Vec<usize> {
     let mut from: Vec<usize> = (0..count).collect();
     let mut to = from.clone();
@@ -32,7 +30,7 @@ pub(crate) fn order(count: usize, compare: &dyn Fn(usize, usize) -> Ordering) ->
     from
 }
 
-/// The items in order, of equal ones the last only.
+/// Returns the items sorted; of equal items only the last is kept.
 pub(crate) fn sorted<T>(items: Vec<T>, compare: &dyn Fn(&T, &T) -> Ordering) -> Vec<T> {
     let order = order(items.len(), &|left, right| compare(&items[left], &items[right]));
     let mut items: Vec<Option<T>> = items.into_iter().map(Some).collect();

@@ -1,10 +1,10 @@
-//! Regular expressions of declarations: does a name match, and nothing else.
+//! Regular expressions of declarations; they only decide if a name matches.
 //!
 //! The syntax is that of Go's `regexp`, in which declarations of existing agents are written: no look-around, no
-//! back-references, and time linear in the text whatever the expression. `\d`, `\w`, `\s`, `\b` and `(?i)` know ASCII
-//! only; Unicode classes (`\p`) are refused. Greedy and lazy repetitions are the same here.
+//! back-references, and time linear in the text for any expression. `\d`, `\w`, `\s`, `\b` and `(?i)` cover ASCII only;
+//! Unicode classes (`\p`) are rejected. Greedy and lazy repetitions are equivalent here.
 //!
-//! Written here because no maintained engine builds without `std` and stays within the size of a component.
+//! No maintained engine builds without `std` and stays within the size of a component.
 
 mod class;
 mod node;
@@ -18,12 +18,12 @@ pub(crate) use node::Node;
 pub(crate) use parse::parse;
 use program::Program;
 
-/// Why an expression cannot be used.
+/// An error in an expression.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct PatternError {
     /// Byte offset in the expression.
     pub(crate) offset: usize,
-    /// What is wrong there.
+    /// Error text.
     pub(crate) reason: String,
 }
 
@@ -37,12 +37,12 @@ impl Pattern {
     /// Compiles a parsed expression. With `anchored` the whole text has to match.
     ///
     /// # Errors
-    /// When counted repetitions make it too large.
+    /// If counted repetitions make it too large.
     pub(crate) fn new(node: &Node, anchored: bool) -> Result<Self, PatternError> {
         Ok(Self { program: Program::new(node, anchored)? })
     }
 
-    /// Whether the expression matches somewhere in `text`, or all of it when anchored.
+    /// Returns true if the expression matches somewhere in `text`, or all of it if anchored.
     pub(crate) fn is_match(&self, text: &str) -> bool {
         run::is_match(&self.program, text)
     }

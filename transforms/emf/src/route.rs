@@ -9,7 +9,7 @@ use insights_sdk::Batch;
 use crate::limits;
 use crate::watch::{Values, Watched};
 
-/// Other attributes that give the value of a placeholder, after the one of its own name.
+/// Fallback attributes of placeholders, used after the attribute of the same name.
 const ALIASES: &[(&str, &str)] = &[
     ("ClusterName", "aws.ecs.cluster.name"),
     ("NodeName", "k8s.node.name"),
@@ -31,15 +31,16 @@ pub(crate) struct Template {
 #[derive(Clone, Debug)]
 enum Part {
     Text(String),
-    /// Positions of the watched attributes, the first that has a value counts.
+    /// Positions of the watched attributes; the first with a value is used.
     Attribute(Vec<usize>),
 }
 
 impl Template {
-    /// Reads a name; the attributes of its placeholders become watched.
+    /// Parses a name; the attributes of its placeholders become watched.
     ///
     /// # Errors
-    /// A brace that is not closed, nothing between braces, or text that CloudWatch Logs refuses in names.
+    /// If a brace is not closed, a placeholder is empty, or the text contains something that CloudWatch Logs rejects in
+    /// names.
     pub(crate) fn new(text: &str, is_group: bool, watched: &mut Watched) -> Result<Self, &'static str> {
         if is_group && text.starts_with("aws/") {
             return Err("names that begin with `aws/` are the service's own: write /aws/");
@@ -65,10 +66,10 @@ impl Template {
         Ok(Self { parts, is_group })
     }
 
-    /// Writes the name for an event over `out`. In values, `_` takes the place of characters that CloudWatch Logs refuses, and of
-    /// `/` in groups: a value is one step of a path.
+    /// Writes the name for an event to `out`. In values, characters that CloudWatch Logs rejects are replaced by `_`, and in
+    /// groups also `/`, because a value is one path segment.
     ///
-    /// Returns the position of the watched attribute that is missing, where one is.
+    /// Returns the position of the first watched attribute that has no value, or `None` if the name is complete.
     pub(crate) fn expand(&self, batch: &Batch, values: &Values, out: &mut String) -> Option<usize> {
         out.clear();
         for part in &self.parts {
@@ -103,7 +104,7 @@ fn add_text(parts: &mut Vec<Part>, text: &str, is_group: bool) -> Result<(), &'s
     }
 }
 
-/// Returns true for a character that CloudWatch Logs takes in names of groups or of streams.
+/// Returns true for a character that CloudWatch Logs accepts in names of groups or of streams.
 fn is_accepted(character: char, is_group: bool) -> bool {
     match is_group {
         true => character.is_ascii_alphanumeric() || matches!(character, '.' | '-' | '_' | '/' | '#'),
@@ -111,7 +112,7 @@ fn is_accepted(character: char, is_group: bool) -> bool {
     }
 }
 
-/// Where the events of one orchestrator go.
+/// Destination of the events of one orchestrator.
 #[derive(Debug)]
 pub(crate) struct Destination {
     pub(crate) namespace: String,

@@ -1,4 +1,4 @@
-//! One call: a batch to events.
+//! Formatting of one batch to events.
 
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -16,12 +16,12 @@ use crate::options::Options;
 use crate::split;
 use crate::text::{is_clean, write_clean, write_string};
 
-/// Kind of the entities that say units.
+/// Kind of the entities that declare units of metrics.
 const DESCRIPTOR: &str = "metric";
 
-/// Bytes of an event, as long as none is written.
+/// Estimated bytes of an event before the first one is written.
 const FIRST_ESTIMATE: usize = 2048;
-/// Most room that is made ahead of need, bytes.
+/// Upper bound of the bytes reserved ahead of need.
 const MAX_RESERVE: usize = 4 << 20;
 
 /// Formats all events of a batch.
@@ -79,12 +79,12 @@ pub(crate) fn run(options: &Options, batch: &Batch, limits: &Limits) -> Payloads
     run.payloads
 }
 
-/// What a call needs from event to event.
+/// State of one call, shared by its events.
 pub(crate) struct Run<'r> {
     pub(crate) options: &'r Options,
     pub(crate) batch: &'r Batch,
     pub(crate) max_event_bytes: usize,
-    /// Time of the tick, decimal.
+    /// Time of the tick, in decimal.
     time: String,
     pub(crate) keys: Keys<'r>,
     texts: Texts,
@@ -92,15 +92,15 @@ pub(crate) struct Run<'r> {
     pub(crate) payloads: Payloads,
     log_group: String,
     log_stream: String,
-    /// Watched attributes that the names of group and stream lack.
+    /// Watched attributes without a value in the names of group and stream.
     missing: [Option<usize>; 2],
-    /// Events that lack any, by watched attribute.
+    /// Events whose group or stream name is incomplete, by watched attribute.
     unrouted: Tally,
 }
 
 impl<'r> Run<'r> {
-    /// Grows the body for all events to come, as large as those so far: a body that doubles is copied again and again
-    /// into memory that nothing has touched yet.
+    /// Reserves room in the body for all remaining events, assuming the average size so far: a body that doubles is copied
+    /// repeatedly into untouched memory.
     fn make_room(&mut self, done: usize, to_come: usize) {
         let body = &mut self.payloads.body;
         let free = body.capacity() - body.len();
@@ -147,7 +147,7 @@ impl<'r> Run<'r> {
         Layout::new(fields, &mut self.keys, &frame)
     }
 
-    /// Finds out where the next events go.
+    /// Expands the destination of the next events.
     fn route(&mut self, fields: &Fields) {
         let is_ecs = fields.is_ecs(self.batch);
         let destination = if is_ecs { &self.options.ecs } else { &self.options.kubernetes };
@@ -159,7 +159,7 @@ impl<'r> Run<'r> {
         }
     }
 
-    /// Adds the event, unless it is too large.
+    /// Appends the event. Returns false, and appends nothing, if it is too large.
     pub(crate) fn try_write(&mut self, fields: &Fields, layout: &Layout) -> bool {
         let start = self.payloads.body.len();
         let (batch, keys, texts) = (self.batch, &self.keys, &mut self.texts);
@@ -173,7 +173,7 @@ impl<'r> Run<'r> {
             return false;
         }
         let route = [("log_group", self.log_group.as_str()), ("log_stream", self.log_stream.as_str())];
-        // A name that lacks a part is no destination.
+        // An incomplete name is left out of the route.
         let from = usize::from(self.missing[0].is_some());
         let to = if self.missing[1].is_some() { 1 } else { 2 };
         self.payloads.commit(route.get(from..to).unwrap_or_default(), batch.time_unix_ms());
@@ -186,11 +186,11 @@ impl<'r> Run<'r> {
     }
 }
 
-/// Values that were looked at already: most occur in many events.
+/// A cache of examined values: most occur in many events.
 #[derive(Debug, Default)]
 struct Texts {
     json: JsonTexts,
-    /// Per number of a name: whether its text was found to be clean (1) or not (2).
+    /// State by number of a name: 0 for unknown, 1 for a clean text, 2 for one that needs escapes.
     clean: Vec<u8>,
 }
 
@@ -228,8 +228,8 @@ struct Layouts {
     signature: Vec<u32>,
 }
 
-/// A batch in which more layouts than this occur is made to fill memory, or has a figure named after each entity; no
-/// layout is worth keeping then.
+/// Bound of cached layouts. A batch with more of them is hostile, or has a gauge named after each entity; caching does not
+/// help then.
 const MAX_LAYOUTS: usize = 256;
 
 impl Layouts {

@@ -1,7 +1,7 @@
-//! Expressions of declarations, in the cheapest form that does the same.
+//! Expressions of declarations, in the cheapest equivalent form.
 //!
-//! Most are names, or a group of names in `^(a|b)$`: these become texts that are looked up. Instances live for one call, so
-//! whatever is not compiled is gained on every tick.
+//! Most are names, or a group of names in `^(a|b)$`: these become texts to look up. Instances live for one call, so every
+//! avoided compilation saves time on every tick.
 
 use alloc::string::{String, ToString};
 use alloc::vec;
@@ -9,26 +9,26 @@ use alloc::vec::Vec;
 
 use crate::pattern::{Node, Pattern, PatternError, parse};
 
-/// More texts than this stay an expression.
+/// Maximum number of texts; an expression with more stays a pattern.
 const MAX_TEXTS: usize = 256;
 
-/// What a text is tested with.
+/// Test of a text.
 #[derive(Debug)]
 pub(crate) enum Selector {
-    /// Equals one of these.
+    /// Matches a text equal to one of these.
     Texts(Vec<String>),
-    /// Holds one of these.
+    /// Matches a text that contains one of these.
     Contains(Vec<String>),
-    /// Begins with one of these; no line feed follows, which `.` does not match.
+    /// Matches a text that begins with one of these and has no line feed after it, which `.` does not match.
     Prefix(Vec<String>),
     Pattern(Pattern),
 }
 
 impl Selector {
-    /// With `anchored` the expression has to match the whole text, otherwise any part of it.
+    /// Parses an expression. With `anchored` it has to match the whole text, otherwise any part of it.
     ///
     /// # Errors
-    /// What is wrong with the expression.
+    /// If the expression is invalid or too large.
     pub(crate) fn new(text: &str, anchored: bool) -> Result<Self, PatternError> {
         if anchored && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_') {
             return Ok(Self::Texts(vec![text.to_string()]));
@@ -60,12 +60,13 @@ impl Selector {
     }
 }
 
-/// The standard library's search is faster in long texts, and larger than all of this file. Names are short.
+/// Returns true if `text` contains `part`. The standard library's search is faster for long texts, but larger than this
+/// whole file, and names are short.
 fn contains(text: &[u8], part: &[u8]) -> bool {
     part.is_empty() || text.windows(part.len()).any(|window| window == part)
 }
 
-/// The texts before a `.*` that ends the expression.
+/// Returns the texts before a `.*` that ends the expression, or `None` if it has another form.
 fn prefixes(node: &Node) -> Option<Vec<String>> {
     let parts = match node {
         Node::Concat(parts) => parts.as_slice(),

@@ -1,7 +1,7 @@
-//! Events that are larger than the destination takes.
+//! Splitting of events that are larger than the destination accepts.
 //!
-//! The figures are spread over several events, each with all attributes, so that each is complete by itself: its
-//! dimensions, its search fields. Only when the attributes leave too little room the largest of them are left out.
+//! The gauges are spread over several events, each with all attributes, so that each event is complete by itself, with its
+//! dimensions and search fields. The largest attributes are dropped only if they leave too little room.
 
 use alloc::vec::Vec;
 
@@ -13,10 +13,10 @@ use crate::keys::BLOB;
 use crate::order::sorted;
 use crate::run::Run;
 
-/// Writes the event in as many parts as it takes.
+/// Writes the event in as many parts as needed.
 pub(crate) fn write(run: &mut Run<'_>, fields: &Fields) {
     let mut common = Fields { gauges: Vec::new(), ..fields.clone() };
-    // Figures need room beside the attributes; with half of it, parts are few.
+    // Gauges need room beside the attributes; with half of the size, there are few parts.
     while size(run, &common) > run.max_event_bytes / 2 && drop_largest(run, &mut common) {}
 
     let name = |gauge: &(u32, f64)| run.keys.key(gauge.0).text;
@@ -37,7 +37,7 @@ pub(crate) fn write(run: &mut Run<'_>, fields: &Fields) {
     }
 }
 
-/// An event that cannot be halved any more.
+/// Writes an event that cannot be split further, dropping its largest attributes until it fits.
 fn write_one(run: &mut Run<'_>, mut fields: Fields) {
     while drop_largest(run, &mut fields) {
         if try_write(run, &fields) {
@@ -66,7 +66,7 @@ fn try_write(run: &mut Run<'_>, fields: &Fields) -> bool {
     run.try_write(fields, &layout)
 }
 
-/// Bytes of the attributes with their names.
+/// Returns the bytes of the attributes with their names.
 fn size(run: &mut Run<'_>, fields: &Fields) -> usize {
     let mut size = blob_size(run, fields);
     for at in 0..fields.attributes.len() {
@@ -90,12 +90,12 @@ fn blob_size(run: &Run<'_>, fields: &Fields) -> usize {
     text.len() + BLOB.len() + "\"\":,".len()
 }
 
-/// Leaves out the largest attribute, of the `kubernetes` object first its labels. `false` when nothing is left.
+/// Drops the largest attribute; of the `kubernetes` object first the labels. Returns false if nothing is left to drop.
 fn drop_largest(run: &mut Run<'_>, fields: &mut Fields) -> bool {
     let mut largest = None;
     for at in 0..fields.attributes.len() {
         let size = attribute_size(run, fields, at);
-        // Of equally large ones the last by name: the order of rows says nothing.
+        // Of equally large attributes the last by name is dropped: the order of rows has no meaning.
         let name = |at: usize| run.keys.key(fields.attributes[at].key).text;
         if largest.is_none_or(|(other, known)| size > known || size == known && name(at) > name(other)) {
             largest = Some((at, size));
@@ -121,7 +121,7 @@ fn drop_largest(run: &mut Run<'_>, fields: &mut Fields) -> bool {
     true
 }
 
-/// A name for a message, however long it is.
+/// Truncates a name to at most 100 bytes for a message.
 fn shown(name: &str) -> &str {
     let mut end = name.len().min(100);
     while !name.is_char_boundary(end) {

@@ -1,4 +1,4 @@
-//! JSON text as the reference's encoder writes it.
+//! JSON text in the form of the Container Insights agents' encoder.
 
 use alloc::vec::Vec;
 
@@ -8,8 +8,8 @@ use crate::order::sorted;
 
 const HEX: &[u8; 16] = b"0123456789abcdef";
 
-/// Whether a byte stands for itself inside a JSON string. Of 0xE2 only U+2028 and U+2029 need more: [`write_string`]
-/// looks closer.
+/// Returns true if a byte needs no escape inside a JSON string. Of the characters that begin with 0xE2 only U+2028 and
+/// U+2029 are escaped; [`write_string`] checks the following bytes.
 const fn is_plain(byte: u8) -> bool {
     byte >= 0x20 && !matches!(byte, b'"' | b'\\' | b'<' | b'>' | b'&' | 0xe2)
 }
@@ -24,12 +24,12 @@ static PLAIN: [bool; 256] = {
     plain
 };
 
-/// Whether [`write_string`] copies the text as it is.
+/// Returns true if [`write_string`] copies the text unchanged.
 pub(crate) fn is_clean(text: &str) -> bool {
     text.bytes().all(|byte| PLAIN[usize::from(byte)])
 }
 
-/// Appends a text that [`is_clean`], in quotes.
+/// Appends a text in quotes, for which [`is_clean`] is true.
 pub(crate) fn write_clean(out: &mut Vec<u8>, text: &str) {
     out.reserve(text.len() + 2);
     out.push(b'"');
@@ -37,8 +37,8 @@ pub(crate) fn write_clean(out: &mut Vec<u8>, text: &str) {
     out.push(b'"');
 }
 
-/// Appends a text in quotes. `<`, `>`, `&`, U+2028 and U+2029 are escaped too, so that the event can stand inside of HTML
-/// and JavaScript.
+/// Appends a text in quotes. `<`, `>`, `&`, U+2028 and U+2029 are escaped too, so that the event can be embedded in HTML and
+/// JavaScript.
 pub(crate) fn write_string(out: &mut Vec<u8>, text: &str) {
     out.push(b'"');
     let bytes = text.as_bytes();
@@ -72,7 +72,7 @@ pub(crate) fn write_string(out: &mut Vec<u8>, text: &str) {
     out.push(b'"');
 }
 
-/// Appends `["a","b"]`.
+/// Appends an array of strings, as in `["a","b"]`.
 pub(crate) fn write_strings<'a>(out: &mut Vec<u8>, texts: impl Iterator<Item = &'a str>) {
     out.push(b'[');
     for (at, text) in texts.enumerate() {
@@ -114,7 +114,7 @@ pub(crate) fn write_value(out: &mut Vec<u8>, value: &Value) {
         Value::Null => out.extend_from_slice(b"null"),
         Value::Bool(true) => out.extend_from_slice(b"true"),
         Value::Bool(false) => out.extend_from_slice(b"false"),
-        // As everywhere in an event, numbers are `f64`: what reads the event reads nothing else.
+        // As everywhere in an event, numbers are `f64`: consumers of the event read no other type.
         Value::Integer(value) => write_number(out, *value as f64),
         Value::Number(value) => write_number(out, *value),
     }

@@ -1,18 +1,18 @@
-//! Attributes whose values decide something: where an event goes, which declarations hold for it.
+//! Attributes whose values determine the destination of an event and the declarations that apply to it.
 
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
 use insights_sdk::Name;
 
-/// Names of such attributes; everything else refers to them by position.
+/// Names of watched attributes; everything else refers to them by position.
 #[derive(Debug, Default)]
 pub(crate) struct Watched {
     names: Vec<String>,
 }
 
 impl Watched {
-    /// Position of a name, added if it is new.
+    /// Returns the position of a name, which is added if it is new.
     pub(crate) fn add(&mut self, name: &str) -> usize {
         self.position(name).unwrap_or_else(|| {
             self.names.push(name.to_string());
@@ -33,5 +33,5 @@ impl Watched {
     }
 }
 
-/// Values that one event has for the watched names.
+/// Values of the watched attributes for one event.
 pub(crate) type Values = [Option<Name>];

@@ -1,10 +1,10 @@
-//! The default declarations as a file: `deploy/metric-declarations`.
+//! Test that the default declarations equal the files in `deploy/metric-declarations`.
 
 use insightd_emf::Emf;
 use insights_sdk::{Batch, Formatter, Limits, Unit};
 use serde_json::{Value, json};
 
-/// Reads the little YAML that the files are made of.
+/// Parses the subset of YAML that the files use.
 fn declarations(text: &str) -> Vec<Value> {
     let mut declarations: Vec<Value> = Vec::new();
     for line in text.lines().filter(|line| !line.starts_with(['#', 'm'])) {
@@ -30,10 +30,10 @@ fn declarations(text: &str) -> Vec<Value> {
     declarations
 }
 
-/// The directives for an entity that has every dimension and every metric of the list.
+/// Returns the directives for an entity that has every dimension and every metric of the list.
 fn directives(config: &Value, declarations: &[Value], kind: &str) -> Value {
     let emf = insights_sdk::configure(&config.to_string(), Emf::configure).expect("as in the files");
-    // In a node's batch the defaults of the cluster layer do not hold.
+    // In a node's batch the defaults for cluster events do not apply.
     let batch = Batch::new("cluster", "c", 1, 60_000);
     let entity = batch.add("node", "n", None);
     entity.set_attribute("Type", kind);

@@ -1,4 +1,4 @@
-//! What holds for every batch and every configuration.
+//! Properties of the formatter for every batch and every configuration.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -126,7 +126,7 @@ fn config() -> impl Strategy<Value = String> {
     })
 }
 
-/// Rows as given, without the checks of the SDK: a host's mistake must not become invalid JSON either.
+/// Builds rows without the checks of the SDK: a host's mistake must not result in invalid JSON either.
 fn columns(things: &[Thing]) -> Columns {
     let mut builder = Builder::new("node", "n", TIME, 60_000);
     for (at, thing) in things.iter().enumerate() {
@@ -151,7 +151,7 @@ fn run(config: &str, columns: Columns, max_event_bytes: u32) -> Payloads {
     payloads
 }
 
-/// The members of a JSON object as they stand, doubles included.
+/// Returns the members of a JSON object in their order, duplicates included.
 fn members(text: &[u8]) -> Vec<(String, Value)> {
     struct Members(Vec<(String, Value)>);
     struct Visitor;
@@ -229,7 +229,7 @@ proptest! {
             prop_assert!(event.bytes.len() <= max as usize);
             prop_assert!(!event.bytes.contains(&b'\n'));
             prop_assert_eq!(event.time_unix_ms, TIME);
-            // A name that lacks an attribute is no destination; what is one, CloudWatch Logs takes.
+            // An incomplete name is not a destination; a complete one is accepted by CloudWatch Logs.
             for (key, value) in event.route {
                 let is_taken = |c: char| match &**key {
                     "log_group" => c.is_ascii_alphanumeric() || ".-_/#".contains(c),
@@ -244,7 +244,7 @@ proptest! {
         }
     }
 
-    /// With room enough nothing is lost, and every number reads back as it was.
+    /// Given enough room, no gauge is lost, and every number reads back with the same bits.
     #[test]
     fn every_figure_arrives(things in prop::collection::vec(thing(), 0..4), config in config(), max in prop_oneof![Just(40_000_u32), Just(262_118)]) {
         let payloads = run(&config, columns(&things), max);
@@ -258,7 +258,7 @@ proptest! {
                 thing.gauges.iter().filter(|(_, value)| value.is_finite()).map(|(name, value)| (name.clone(), *value)).collect();
             let mut found = BTreeMap::new();
             let mut parts = 0;
-            // Parts of one entity follow each other; the last part holds its last figure.
+            // Parts of one entity are adjacent; the last part holds its last gauge.
             let wanted: BTreeMap<_, _> = figures.into_iter().filter(|(name, _)| {
                 !attributes.contains_key(name) && !["Timestamp", "Version", "_aws", "CloudWatchMetrics", "kubernetes"].contains(&name.as_str())
             }).collect();
@@ -278,10 +278,10 @@ proptest! {
         prop_assert!(events.next().is_none(), "events that nobody asked for");
     }
 
-    /// The order of rows says nothing, so it must not show.
+    /// The order of rows has no meaning, so it must not affect the output.
     #[test]
     fn the_order_of_rows_does_not_show(things in prop::collection::vec(thing(), 1..4), config in config(), turn in 0_usize..50) {
-        // Of two rows with one name the last counts: only what is unambiguous may be turned.
+        // Of two rows with one name the last is used: only unambiguous rows may be reordered.
         let unique = |thing: &Thing| Thing {
             attributes: thing.attributes.iter().cloned().collect::<BTreeMap<_, _>>().into_iter().collect(),
             gauges: thing.gauges.iter().map(|(name, value)| (name.clone(), *value)).filter(|(_, value)| value.is_finite())
@@ -299,24 +299,24 @@ proptest! {
         prop_assert_eq!(String::from_utf8_lossy(&left.body), String::from_utf8_lossy(&right.body));
     }
 
-    /// The rule of the reference: shortest text, no `.0`, exponent only below 1e-6 and from 1e21.
+    /// The rule of the Container Insights agents' encoder: shortest text, no `.0`, exponent only below 1e-6 and from 1e21.
     #[test]
     fn numbers_are_written_by_the_rule(value in any::<f64>().prop_filter("finite", |value| value.is_finite())) {
         let mut text = Vec::new();
         json::write_number(&mut text, value);
         let text = String::from_utf8(text).expect("ASCII");
         prop_assert_eq!(text.parse::<f64>().map(f64::to_bits), Ok(value.to_bits()));
-        // Of two shortest texts that read back alike, either will do: only the last digits differ.
+        // Of two shortest texts that read back alike, either is valid: only the last digits differ.
         prop_assert_eq!(shape(&text), shape(&by_the_rule(value)));
     }
 }
 
-/// The text with its digits taken out.
+/// Returns the text with each digit replaced by `0`.
 fn shape(text: &str) -> String {
     text.chars().map(|c| if c.is_ascii_digit() { '0' } else { c }).collect()
 }
 
-/// From the shortest digits that the standard library finds.
+/// Formats a number by the rule, from the shortest digits of the standard library.
 fn by_the_rule(value: f64) -> String {
     let size = value.abs();
     if size != 0.0 && !(1e-6..1e21).contains(&size) {

@@ -1,10 +1,10 @@
-//! Expressions of declarations, against the `regex` crate.
+//! Expressions of declarations, compared with the `regex` crate.
 
 use insightd_emf::selector_matches;
 use proptest::prelude::*;
 use regex::bytes::RegexBuilder;
 
-/// What the `regex` crate says, ASCII only as here.
+/// Returns the result of the `regex` crate, in its ASCII mode.
 fn oracle(expression: &str, anchored: bool, text: &str) -> bool {
     let expression = if anchored { format!("^(?:{expression})$") } else { expression.to_owned() };
     let regex = RegexBuilder::new(&expression).unicode(false).build();
@@ -96,7 +96,7 @@ proptest! {
 
 #[test]
 fn syntax_is_that_of_go() {
-    // Text that other engines read differently: a brace that is no repetition, a bracket in a class, characters beyond
+    // Texts that other engines read differently: a brace that is not a repetition, a bracket in a class, characters beyond
     // ASCII.
     for (expression, text, matches) in [
         ("a{", "a{", true),
@@ -167,7 +167,7 @@ fn expressions_that_cannot_be_used_are_refused() {
 
 #[test]
 fn time_does_not_explode() {
-    // Exponential in engines that try one way after the other.
+    // Exponential in backtracking engines.
     let expression = format!("(?:{}){}", "a?".repeat(28), "a".repeat(28));
     assert_eq!(selector_matches(&expression, true, &"a".repeat(28)), Some(true));
     assert_eq!(selector_matches("(a*)*(a*)*b", true, &"a".repeat(5000)), Some(false));

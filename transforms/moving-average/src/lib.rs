@@ -1,7 +1,7 @@
-//! `moving-average`: an exponential moving average of published figures, for each entity that has them.
+//! `moving-average`: exponential moving averages of published metrics, per entity.
 //!
-//! An example of a transform that remembers something (`insights_sdk::state`): it needs `state` in its configuration, and its
-//! place is after `utilization`. Formula and options are in the README of this crate.
+//! An example of a transform with state (`insights_sdk::state`): it needs `state` in its configuration, and runs after
+//! `utilization`. The README of this crate describes formula and options.
 #![cfg_attr(target_family = "wasm", no_std)]
 #![forbid(unsafe_code)]
 
@@ -14,7 +14,7 @@ use insights_sdk::prelude::*;
 use memory::Memory;
 use options::Options;
 
-/// The transform, configured.
+/// The configured transform.
 #[derive(Debug)]
 pub struct MovingAverage {
     options: Options,
@@ -44,7 +44,7 @@ impl Transform for MovingAverage {
                 }
             }
         }
-        // Said once: an average that cannot be remembered would be the figure itself, and is not published.
+        // Logged once. Without state the average would equal the metric itself, so it is not published.
         if let Some(error) = refused {
             log::warn(&["averages are missing: ", &error].concat());
         }
@@ -52,7 +52,7 @@ impl Transform for MovingAverage {
     }
 }
 
-/// The unit in which a metric was published.
+/// Returns the unit in which a metric was published.
 fn unit(batch: &Batch, metric: &str) -> Unit {
     let descriptor = batch.find("metric", metric);
     descriptor.and_then(|found| found.attribute("unit")).and_then(Unit::parse).unwrap_or(Unit::None)

@@ -1,14 +1,14 @@
-//! The configuration.
+//! Configuration of the transform.
 
 use insights_sdk::prelude::*;
 
-/// The configuration, read.
+/// The parsed configuration.
 #[derive(Debug)]
 pub(crate) struct Options {
     pub(crate) metrics: Vec<Metric>,
-    /// How many ticks an average is about.
+    /// Number of ticks that an average covers.
     pub(crate) ticks: u64,
-    /// An average that was not renewed for more ticks is forgotten.
+    /// Ticks after which an average without an update is deleted.
     pub(crate) forget_after: u64,
 }
 
@@ -20,7 +20,7 @@ pub(crate) struct Metric {
 }
 
 impl Options {
-    /// Reads all keys; problems stay with `settings`.
+    /// Reads all keys; problems are recorded in `settings`.
     pub(crate) fn read(settings: &mut Settings) -> Self {
         let mut metrics = Vec::new();
         settings.objects("metrics", |item, _| {

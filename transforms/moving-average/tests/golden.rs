@@ -1,4 +1,4 @@
-//! The golden cases, natively, and what a native run alone can show.
+//! Golden cases, run natively, and behaviour without state.
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 use insightd_moving_average::MovingAverage;
@@ -11,7 +11,7 @@ fn golden_cases() {
     golden::run_transform::<MovingAverage>("tests/golden");
 }
 
-/// Without state an average would be the figure itself: nothing is published, and the log says why, once.
+/// Without state an average would equal the metric itself: nothing is published, and the reason is logged once.
 #[test]
 fn without_state_nothing_is_published() {
     let case = Case::load("tests/golden/next_tick").unwrap();

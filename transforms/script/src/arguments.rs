@@ -1,4 +1,4 @@
-//! Values of a program: things, texts, numbers, true or false, lists of things or of names, and what is absent.
+//! Values of a program: things, texts, numbers, booleans, lists of things or of names, and `absent`.
 
 use alloc::borrow::ToOwned;
 use alloc::rc::Rc;
@@ -8,10 +8,10 @@ use alloc::vec::Vec;
 use insights_sdk::{Batch, Entity, json};
 use rhai::{Dynamic, FLOAT, INT, ImmutableString};
 
-/// Several things, as they were when the list was made.
+/// A list of things, as they were when the list was made.
 ///
-/// A thing is an integer, its number in the batch: programs have no other integers, for the literals among them are made
-/// decimal numbers when they are read.
+/// A thing is an integer, its index in the batch: programs have no other integers, because the parser turns integer literals
+/// into decimal numbers.
 #[derive(Clone)]
 pub(crate) struct List(Rc<[INT]>);
 
@@ -34,7 +34,7 @@ impl IntoIterator for List {
     }
 }
 
-/// Names of facts or figures of a thing, as they were when the list was made.
+/// A list of names of attributes, gauges or counters of a thing, as they were when the list was made.
 #[derive(Clone)]
 pub(crate) struct Names(Rc<[ImmutableString]>);
 
@@ -57,10 +57,10 @@ impl IntoIterator for Names {
     }
 }
 
-/// What a function gives, or why it cannot.
+/// Result of a function: its value, or an error text.
 pub(crate) type Answer = Result<Dynamic, String>;
 
-/// What a function was called with. Positions count from 0 here and from 1 in messages.
+/// Arguments of a call. Positions count from 0 here and from 1 in messages.
 pub(crate) struct Arguments<'a, 'd> {
     values: &'a [&'d mut Dynamic],
 }
@@ -78,7 +78,7 @@ impl<'a, 'd> Arguments<'a, 'd> {
         self.values.get(at).map_or(Dynamic::UNIT, |value| (**value).clone())
     }
 
-    /// A thing; absent where there is none.
+    /// Returns a thing; `None` if the argument is absent.
     pub(crate) fn thing<'b>(&self, at: usize, batch: &'b Batch) -> Result<Option<Entity<'b>>, String> {
         let found = |value: &Dynamic| value.as_int().ok().and_then(|number| thing_at(batch, number));
         self.typed(at, "a thing", found)
@@ -96,12 +96,12 @@ impl<'a, 'd> Arguments<'a, 'd> {
         self.typed(at, "a list of things", |value| value.clone().try_cast::<List>())
     }
 
-    /// A text that must be there: names, kinds, patterns.
+    /// Returns a text that must be present: a name, kind or pattern.
     pub(crate) fn name(&self, at: usize) -> Result<ImmutableString, String> {
         self.text(at)?.ok_or_else(|| self.mismatch(at, "a text"))
     }
 
-    /// All texts from there on.
+    /// Returns all texts from position `from` on.
     pub(crate) fn names(&self, from: usize) -> Result<Vec<String>, String> {
         (from..self.len()).map(|at| self.name(at).map(|name| name.as_str().to_owned())).collect()
     }
@@ -130,7 +130,7 @@ impl<'a, 'd> Arguments<'a, 'd> {
     }
 }
 
-/// What a value is, for messages.
+/// Returns the type of a value, for messages.
 pub(crate) fn kind_of(value: &Dynamic) -> &'static str {
     if value.is_unit() {
         "absent"
@@ -149,24 +149,24 @@ pub(crate) fn kind_of(value: &Dynamic) -> &'static str {
     }
 }
 
-/// A number as text, shortest form.
+/// Returns a number as text in its shortest form.
 pub(crate) fn number_text(number: FLOAT) -> String {
     let mut text = Vec::new();
     json::write_number(&mut text, number);
     String::from_utf8(text).unwrap_or_default()
 }
 
-/// A thing, or absent.
+/// Converts a thing to a value; `None` becomes absent.
 pub(crate) fn thing(found: Option<Entity<'_>>) -> Dynamic {
     found.map_or(Dynamic::UNIT, |thing| Dynamic::from_int(INT::from(thing.index())))
 }
 
-/// A text, or absent.
+/// Converts a text to a value; `None` becomes absent.
 pub(crate) fn text(found: Option<&str>) -> Dynamic {
     found.map_or(Dynamic::UNIT, |text| Dynamic::from(ImmutableString::from(text)))
 }
 
-/// A number; absent where there is none or it is not finite.
+/// Converts a number to a value; `None` and numbers that are not finite become absent.
 pub(crate) fn number(found: Option<FLOAT>) -> Dynamic {
     found.filter(|number| number.is_finite()).map_or(Dynamic::UNIT, Dynamic::from_float)
 }

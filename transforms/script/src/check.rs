@@ -1,4 +1,4 @@
-//! What can be said of a program before it runs.
+//! Static checks of a program.
 
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -11,10 +11,10 @@ use crate::figures::{published_name_problem, unit_problem};
 use crate::functions::{self, Does, FUNCTIONS, Function};
 use crate::message;
 
-/// So many letters in common make a known name worth mentioning.
+/// Minimum length of the common prefix for suggesting a known name.
 const LEAST_ALIKE: usize = 2;
 
-/// Kinds of things in batches, as docs/raw-metrics.md lists them.
+/// Kinds of things in batches, as listed in docs/raw-metrics.md.
 const KINDS: [&str; 14] = [
     "cgroup",
     "cluster",
@@ -32,7 +32,7 @@ const KINDS: [&str; 14] = [
     "workload",
 ];
 
-/// All problems, each with line and column; `kinds` are those of things that other components make.
+/// Returns all problems, each with line and column. `kinds` are those of things that other components make.
 pub(crate) fn problems(program: &AST, kinds: &[String]) -> Vec<String> {
     let mut known: Vec<&str> = KINDS.into_iter().chain(kinds.iter().map(String::as_str)).collect();
     let calls = calls(program);
@@ -50,7 +50,7 @@ pub(crate) fn problems(program: &AST, kinds: &[String]) -> Vec<String> {
     problems
 }
 
-/// Returns whether a program remembers something or asks for it.
+/// Returns true if a program reads or writes state.
 pub(crate) fn remembers(program: &AST) -> bool {
     calls(program).iter().any(|(call, _)| matches!(does(call), Some(Does::Recall | Does::Remember)))
 }
@@ -59,7 +59,7 @@ fn does(call: &FnCallExpr) -> Option<Does> {
     functions::find(&call.name).map(|function| function.does)
 }
 
-/// All calls of a program, in the order of its text.
+/// Returns all calls of a program, in the order of its text.
 fn calls(program: &AST) -> Vec<(FnCallExpr, Position)> {
     let mut calls = Vec::new();
     program.walk(&mut |path: &[ASTNode<'_>]| {
@@ -95,7 +95,7 @@ fn check_call(call: &FnCallExpr, at: Position, kinds: &[&str], problems: &mut Ve
     }
 }
 
-/// A kind that nothing has gives an empty list and no sign of it.
+/// Reports unknown kinds: at run time such a kind gives an empty list without any error.
 fn check_kinds(arguments: &[Expr], kinds: &[&str], problems: &mut Vec<String>) {
     for argument in arguments {
         if let Expr::StringConstant(kind, at) = argument
@@ -116,14 +116,14 @@ fn check_kinds(arguments: &[Expr], kinds: &[&str], problems: &mut Vec<String>) {
     }
 }
 
-/// The known name that begins most alike, the shortest of several.
+/// Returns the known name with the longest common prefix, the shortest of several.
 pub(crate) fn nearest<'k>(name: &str, known: impl Iterator<Item = &'k str>) -> Option<&'k str> {
     let alike =
         |known: &str| known.bytes().zip(name.bytes()).take_while(|(known, found)| known == found).count();
     known.max_by_key(|known| (alike(known), Reverse(known.len()))).filter(|known| alike(known) >= LEAST_ALIKE)
 }
 
-/// Names and units are literals, most of the time.
+/// Checks names and units that are literals, as most are.
 fn check_publish(call: &FnCallExpr, problems: &mut Vec<String>) {
     if let Some(Expr::StringConstant(name, at)) = call.args.get(1)
         && let Some(problem) = published_name_problem(name)
@@ -137,7 +137,7 @@ fn check_publish(call: &FnCallExpr, problems: &mut Vec<String>) {
     }
 }
 
-/// Names the known function that begins alike.
+/// Returns the error text for an unknown function, with a suggestion if a known name begins alike.
 fn unknown(name: &str) -> String {
     match nearest(name, FUNCTIONS.iter().map(|function| function.name)) {
         Some(nearest) => ["unknown function ", name, "; is ", nearest, " meant?"].concat(),

@@ -1,4 +1,4 @@
-//! The interpreter: which of its language there is, what a program may call, and its bounds.
+//! The interpreter: its language subset, its functions and its limits.
 
 use alloc::rc::Rc;
 use alloc::string::String;
@@ -13,23 +13,23 @@ use crate::functions::{Does, FUNCTIONS, MOST};
 use crate::world::World;
 use crate::{check, facts, figures, memory, message, names, texts, things};
 
-/// Most steps of one run; a step takes some hundred nanoseconds. The sandbox's own bound on CPU time comes later and names
-/// no line.
+/// Maximum steps of one run; a step takes some hundred nanoseconds. It is reached before the sandbox's limit of CPU time,
+/// which reports no line.
 const MOST_STEPS: u64 = 2_000_000;
-/// Most levels of blocks and brackets inside of each other; a pair of brackets is two of them, a loop three.
+/// Maximum nesting of blocks and brackets; a pair of brackets counts as two levels, a loop as three.
 const MOST_LEVELS: usize = 64;
-/// Most bytes of a text.
+/// Maximum bytes of a text.
 const LONGEST_TEXT: usize = 65_536;
-/// Most variables at a time.
+/// Maximum number of variables at a time.
 const MOST_VARIABLES: usize = 64;
-/// Longest program, bytes: lines and columns are told in 16 bits.
+/// Maximum bytes of a program: the interpreter keeps lines and columns in 16 bits.
 const LONGEST_PROGRAM: usize = 65_535;
 
-/// What the language has and a program has no use for.
+/// Symbols of the language that are disabled.
 const WITHOUT: [&str; 9] =
     ["eval", "print", "debug", "type_of", "is_def_var", "loop", "while", "do", "until"];
 
-/// An interpreter whose functions work on the batch of `world`.
+/// Builds an interpreter whose functions work on the batch of `world`.
 pub(crate) fn new(world: &Rc<World>) -> Engine {
     let mut engine = Engine::new_raw();
     engine.set_max_operations(MOST_STEPS);
@@ -42,7 +42,7 @@ pub(crate) fn new(world: &Rc<World>) -> Engine {
     }
     #[expect(deprecated, reason = "the attribute says that it may change; the version is exact")]
     engine.on_parse_token(|token, _, _| match token {
-        // There is one kind of numbers: 1 / 3 is a third.
+        // All numbers are decimal: 1 / 3 is a third.
         Token::IntegerConstant(value) => {
             Token::FloatConstant((((value as FLOAT).into()), Default::default()).into())
         }
@@ -82,7 +82,7 @@ fn call(world: &World, does: Does, given: &Arguments<'_, '_>) -> Result<Dynamic,
     about_batch.flatten().unwrap_or_else(|| texts::call(does, given))
 }
 
-/// With something absent the result is absent; a text takes a number as it is written.
+/// Registers operators: an absent operand makes the result absent, and `+` of a text and a number joins their texts.
 fn register_operators(engine: &mut Engine) {
     let (absent, figure, text) = (TypeId::of::<()>(), TypeId::of::<FLOAT>(), TypeId::of::<ImmutableString>());
     for operator in ["+", "-", "*", "/", "%"] {
@@ -110,10 +110,10 @@ fn scope() -> Scope<'static> {
     scope
 }
 
-/// Reads and checks a program; `kinds` are those of things that other components make.
+/// Parses and checks a program. `kinds` are those of things that other components make.
 ///
 /// # Errors
-/// What is wrong with it, each with line and column.
+/// All problems found, each with line and column.
 pub(crate) fn read(engine: &Engine, text: &str, kinds: &[String]) -> Result<AST, Vec<String>> {
     if text.len() > LONGEST_PROGRAM {
         let longest = number_text(LONGEST_PROGRAM as FLOAT);
@@ -128,7 +128,7 @@ pub(crate) fn read(engine: &Engine, text: &str, kinds: &[String]) -> Result<AST,
 /// Runs a program.
 ///
 /// # Errors
-/// What went wrong, with line and column.
+/// The error text, with line and column.
 pub(crate) fn run(engine: &Engine, program: &AST) -> Result<(), String> {
     let ran = engine.run_ast_with_scope(&mut scope(), program);
     ran.map_err(|error| message::of_running(&error))

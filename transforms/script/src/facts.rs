@@ -1,4 +1,4 @@
-//! Text facts of things.
+//! Functions for attributes of things.
 
 use alloc::string::String;
 
@@ -10,7 +10,7 @@ use crate::functions::Does;
 
 pub(crate) const LABEL: &str = "label.";
 
-/// Answers a function about text facts; `None` where it is about something else.
+/// Calls a function for attributes; returns `None` if `does` is something else.
 pub(crate) fn call(does: Does, batch: &Batch, given: &Arguments<'_, '_>) -> Option<Answer> {
     Some(match does {
         Does::Attribute => fact(batch, given, ""),
@@ -61,7 +61,7 @@ fn keep_labels(batch: &Batch, given: &Arguments<'_, '_>) -> Answer {
     Ok(Dynamic::UNIT)
 }
 
-/// Whatever has the name: text fact, gauge, counter.
+/// Renames attributes, gauges and counters with the name.
 fn rename(batch: &Batch, given: &Arguments<'_, '_>) -> Answer {
     let found = given.thing(0, batch)?;
     let (from, to) = (given.name(1)?, given.name(2)?);
@@ -73,7 +73,7 @@ fn rename(batch: &Batch, given: &Arguments<'_, '_>) -> Answer {
     Ok(Dynamic::UNIT)
 }
 
-/// Whatever has one of the names.
+/// Drops attributes, gauges and counters with one of the names.
 fn drop(batch: &Batch, given: &Arguments<'_, '_>) -> Answer {
     let found = given.thing(0, batch)?;
     let names = given.names(1)?;

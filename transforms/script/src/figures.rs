@@ -1,4 +1,4 @@
-//! Figures of things.
+//! Functions for gauges and counters of things.
 
 use insights_sdk::{Batch, Counter, Unit};
 use rhai::Dynamic;
@@ -6,7 +6,7 @@ use rhai::Dynamic;
 use crate::arguments::{Answer, Arguments, number};
 use crate::functions::Does;
 
-/// Answers a function about figures; `None` where it is about something else.
+/// Calls a function for gauges and counters; returns `None` if `does` is something else.
 pub(crate) fn call(does: Does, batch: &Batch, given: &Arguments<'_, '_>) -> Option<Answer> {
     Some(match does {
         Does::Gauge => gauge(batch, given),
@@ -32,7 +32,7 @@ fn counter(batch: &Batch, given: &Arguments<'_, '_>, figure: impl FnOnce(&Counte
     Ok(number(found.and_then(|found| found.counter(name.as_str())).and_then(|counter| figure(&counter))))
 }
 
-/// Of those that have the gauge; absent where none has it.
+/// Sums a gauge over the things that have it; absent if none has.
 fn sum(batch: &Batch, given: &Arguments<'_, '_>) -> Answer {
     let Some(list) = given.list(0)? else { return Ok(Dynamic::UNIT) };
     let name = batch.name(&given.name(1)?);
@@ -40,7 +40,7 @@ fn sum(batch: &Batch, given: &Arguments<'_, '_>) -> Answer {
     Ok(number(figures.reduce(|sum, figure| sum + figure)))
 }
 
-/// A figure that is absent takes away what was published under the name before.
+/// Publishes a gauge. An absent value removes what was published under the name before.
 fn publish(batch: &Batch, given: &Arguments<'_, '_>) -> Answer {
     let found = given.thing(0, batch)?;
     let name = given.name(1)?;
@@ -69,7 +69,7 @@ fn set_gauge(batch: &Batch, given: &Arguments<'_, '_>) -> Answer {
     Ok(Dynamic::UNIT)
 }
 
-/// Why a figure cannot be published under that name.
+/// Returns why a metric cannot be published under this name, or `None` if it can.
 pub(crate) fn published_name_problem(name: &str) -> Option<&'static str> {
     if name.is_empty() {
         return Some("a published name is not empty");
@@ -78,7 +78,7 @@ pub(crate) fn published_name_problem(name: &str) -> Option<&'static str> {
         .then_some("a published name holds no dot; set_gauge sets figures for the stages behind")
 }
 
-/// That a unit is none.
+/// Returns the error text for an unknown unit.
 #[cold]
 pub(crate) fn unit_problem(unit: &str) -> alloc::string::String {
     [

@@ -1,6 +1,6 @@
-//! What a program may call.
+//! Table of the functions that a program may call.
 
-/// A function: its name, with how many arguments it may be called, and what it does.
+/// A function: its name, the range of its argument count, and its meaning.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Function {
     pub(crate) name: &'static str,
@@ -9,7 +9,7 @@ pub(crate) struct Function {
     pub(crate) does: Does,
 }
 
-/// What a function does. Grouped as docs/scripting.md is.
+/// Meaning of a function, in the groups of docs/scripting.md.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Does {
     All,
@@ -61,7 +61,7 @@ pub(crate) enum Does {
     Log,
 }
 
-/// Most arguments of any function. The interpreter looks a call up once for each subset of them.
+/// Maximum number of arguments of any function. The interpreter resolves a call once for each subset of them.
 pub(crate) const MOST: usize = 8;
 
 const fn function(name: &'static str, least: usize, most: usize, does: Does) -> Function {
@@ -118,7 +118,7 @@ pub(crate) const FUNCTIONS: &[Function] = &[
     function("log", 1, 1, Does::Log),
 ];
 
-/// The function of that name.
+/// Returns the function with this name.
 pub(crate) fn find(name: &str) -> Option<&'static Function> {
     FUNCTIONS.iter().find(|function| function.name == name)
 }

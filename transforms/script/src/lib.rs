@@ -1,8 +1,8 @@
-//! `script`: a small program, text in the configuration, changes the batch.
+//! `script`: a small program in the configuration changes the batch.
 //!
-//! The language is Rhai without objects, arrays and functions of one's own; what there is to call is in `functions.rs`.
-//! docs/scripting.md explains it to operators. The program is read and checked when the stage is configured, and runs once
-//! for the whole batch.
+//! The language is Rhai without objects, arrays and user-defined functions; `functions.rs` lists the callable functions,
+//! docs/scripting.md explains them to operators. The program is parsed and checked when the stage is configured, and runs
+//! once for the whole batch.
 #![cfg_attr(target_family = "wasm", no_std)]
 #![forbid(unsafe_code)]
 
@@ -29,11 +29,11 @@ use rhai::{AST, Engine};
 
 use world::World;
 
-/// The transform, configured: a program that was read and checked.
+/// The configured transform: a parsed and checked program.
 pub struct Script {
     engine: Engine,
     program: AST,
-    /// It asks for what was remembered.
+    /// `true` if the program reads or writes state.
     remembers: bool,
     world: Rc<World>,
 }

@@ -1,7 +1,7 @@
-//! Values that a program keeps of a thing from tick to tick.
+//! Values that a program stores for a thing from tick to tick.
 //!
-//! A value is kept under its name and the thing's place in the batch, and forgotten when the thing is gone: a program cannot
-//! fill the space with what nobody asks for again.
+//! A value is stored under its name and the path of the thing in the batch, and deleted when the thing is gone: a program
+//! cannot fill the space with values that are never read again.
 
 use alloc::collections::BTreeSet;
 use alloc::string::String;
@@ -12,7 +12,7 @@ use rhai::{Dynamic, ImmutableString};
 use crate::arguments::{Answer, Arguments, kind_of, number, text};
 use crate::functions::Does;
 
-/// Answers a function about what is remembered; `None` where it is about something else.
+/// Calls a function for stored values; returns `None` if `does` is something else.
 pub(crate) fn call(does: Does, batch: &Batch, given: &Arguments<'_, '_>) -> Option<Answer> {
     Some(match does {
         Does::Recall => recall(batch, given),
@@ -36,7 +36,7 @@ fn recall(batch: &Batch, given: &Arguments<'_, '_>) -> Answer {
     })
 }
 
-/// An absent value is forgotten.
+/// Stores a value; an absent value deletes the stored one.
 fn remember(batch: &Batch, given: &Arguments<'_, '_>) -> Answer {
     let found = given.thing(0, batch)?;
     let name = name(given)?;
@@ -60,19 +60,19 @@ fn remember(batch: &Batch, given: &Arguments<'_, '_>) -> Answer {
     stored.map(|()| Dynamic::UNIT)
 }
 
-/// Forgets what was remembered of things that are no more.
+/// Deletes the stored values of things that are not in the batch.
 pub(crate) fn forget_gone(batch: &Batch) {
     let live: BTreeSet<String> = batch.entities().into_iter().map(path).collect();
     state::retain("", |key| key.split_once(' ').is_some_and(|(_, path)| live.contains(path)));
 }
 
-/// The name first: it holds no space, kinds and ids may.
+/// Returns the key of a value. The name comes first, because it has no spaces; kinds and ids may have some.
 fn key(found: Entity<'_>, name: &str) -> String {
     [name, " ", &path(found)].concat()
 }
 
-/// Kind and id of a thing and of what it is part of, such as `pod=u1/container=u1/app`: ids such as `eth0` and `rootfs` are there
-/// once for each pod. Without the node and the cluster, which are above everything.
+/// Returns kind and id of a thing and its parents, such as `pod=u1/container=u1/app`: ids such as `eth0` and `rootfs` occur once
+/// per pod. Node and cluster are left out, because they are above everything.
 fn path(found: Entity<'_>) -> String {
     let mut path = [found.kind(), "=", found.id()].concat();
     let mut next = found.parent();

@@ -1,4 +1,4 @@
-//! What went wrong, in plain words, with line and column.
+//! Error messages in plain words, with line and column.
 
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 use insights_sdk::json;
 use rhai::{EvalAltResult, LexError, ParseError, ParseErrorType, Position};
 
-/// A message with its place in front.
+/// Returns a message prefixed with its position.
 pub(crate) fn at(place: Position, text: &str) -> String {
     let number = |number: Option<usize>| json::integer_text(number.unwrap_or(1) as u64);
     match place.line() {
@@ -17,7 +17,7 @@ pub(crate) fn at(place: Position, text: &str) -> String {
     }
 }
 
-/// Why `text` is no program.
+/// Returns the message for a parse error of `text`.
 pub(crate) fn of_parsing(error: &ParseError, text: &str) -> String {
     let place = error.position();
     match is_field(place, text) {
@@ -29,7 +29,7 @@ pub(crate) fn of_parsing(error: &ParseError, text: &str) -> String {
     }
 }
 
-/// Returns whether a place is at the dot of `pod.namespace`, or behind it.
+/// Returns true if the position is at the dot of an expression such as `pod.namespace`, or right after it.
 fn is_field(place: Position, text: &str) -> bool {
     let line = place.line().and_then(|line| text.lines().nth(line - 1));
     let column = place.position().map(|column| column.saturating_sub(1));
@@ -90,7 +90,7 @@ fn lexing(error: &LexError) -> String {
     }
 }
 
-/// Why a program stopped.
+/// Returns the message for a run-time error.
 pub(crate) fn of_running(error: &EvalAltResult) -> String {
     at(error.position(), &running(error))
 }
@@ -120,14 +120,14 @@ fn running(error: &EvalAltResult) -> String {
     }
 }
 
-/// An operator without a meaning for what it was given: `* (&str | …, f64)` as the interpreter says it.
+/// Returns the message for an operator applied to unsupported types. The interpreter reports them as `* (&str | …, f64)`.
 fn no_function(signature: &str) -> String {
     let (name, types) = signature.split_once(" (").unwrap_or((signature, ""));
     let types: Vec<_> = types.trim_end_matches(')').split(", ").map(plain).collect();
     [name, " does not work on ", &types.join(" and ")].concat()
 }
 
-/// The plain name of one of the interpreter's types.
+/// Returns the plain name of one of the interpreter's types.
 fn plain(name: &str) -> &str {
     match name {
         "()" => "absent",

@@ -1,4 +1,4 @@
-//! Names of the facts and figures that a thing has, by pattern.
+//! Functions for the names of a thing's attributes, gauges and counters, filtered by pattern.
 
 use alloc::borrow::ToOwned;
 use alloc::collections::BTreeSet;
@@ -12,7 +12,7 @@ use crate::facts::LABEL;
 use crate::functions::Does;
 use crate::texts::like;
 
-/// Answers a function about names; `None` where it is about something else.
+/// Calls a function for names; returns `None` if `does` is something else.
 pub(crate) fn call(does: Does, batch: &Batch, given: &Arguments<'_, '_>) -> Option<Answer> {
     Some(match does {
         Does::Attributes => names(batch, given, |found| of(found.attributes())),
@@ -26,7 +26,7 @@ fn of<T>(rows: Vec<(&str, T)>) -> Vec<&str> {
     rows.into_iter().map(|(name, _)| name).collect()
 }
 
-/// Those that fit one of the patterns; all of them without a pattern. No names where the thing is absent.
+/// Returns the names that match one of the patterns, or all without a pattern. The list is empty if the thing is absent.
 fn names<'b>(
     batch: &'b Batch,
     given: &Arguments<'_, '_>,
@@ -38,8 +38,8 @@ fn names<'b>(
     Ok(Names::of(found.map(all).unwrap_or_default().into_iter().filter(|name| fits(name))))
 }
 
-/// The name that a function asks a thing for, and whether the thing has it; `None` where it asks for none, or the thing is
-/// absent. A rate that is not known yet is there all the same.
+/// Returns the name that a function requests of a thing, and whether the thing has it; `None` if the function requests none
+/// or the thing is absent. A counter counts as present even if its rate is not known yet.
 pub(crate) fn asked(does: Does, batch: &Batch, given: &Arguments<'_, '_>) -> Option<(String, bool)> {
     let found = given.thing(0, batch).ok().flatten()?;
     let name = given.name(1).ok()?;
@@ -57,7 +57,7 @@ pub(crate) fn asked(does: Does, batch: &Batch, given: &Arguments<'_, '_>) -> Opt
     })
 }
 
-/// All names of a batch.
+/// Returns all names of a batch.
 pub(crate) fn all(batch: &Batch) -> BTreeSet<&str> {
     let mut names = BTreeSet::new();
     for entity in batch.entities() {

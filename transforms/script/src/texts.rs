@@ -1,4 +1,4 @@
-//! Texts, numbers and the log.
+//! Functions for texts, numbers and the log.
 
 use alloc::string::{String, ToString};
 
@@ -8,10 +8,10 @@ use rhai::{Dynamic, FLOAT};
 use crate::arguments::{Answer, Arguments, number, number_text, text};
 use crate::functions::Does;
 
-/// Most decimal places of `round`.
+/// Maximum number of decimal places of `round`.
 const MOST_PLACES: FLOAT = 15.0;
 
-/// Answers the functions that need no batch.
+/// Calls a function that needs no batch.
 pub(crate) fn call(does: Does, given: &Arguments<'_, '_>) -> Answer {
     match does {
         Does::StartsWith => test(given, |text, part| text.starts_with(part)),
@@ -38,14 +38,14 @@ pub(crate) fn call(does: Does, given: &Arguments<'_, '_>) -> Answer {
     }
 }
 
-/// Whether a text is so; an absent one is not.
+/// Applies a test to two texts; the result is false if the first is absent.
 fn test(given: &Arguments<'_, '_>, holds: impl FnOnce(&str, &str) -> bool) -> Answer {
     let whole = given.text(0)?;
     let part = given.name(1)?;
     Ok(whole.is_some_and(|whole| holds(&whole, &part)).into())
 }
 
-/// Each `*` of the pattern stands for any text.
+/// Returns true if the text matches the pattern; each `*` matches any text.
 pub(crate) fn like(text: &str, pattern: &str) -> bool {
     let mut parts = pattern.split('*');
     let Some(mut rest) = text.strip_prefix(parts.next().unwrap_or_default()) else { return false };
@@ -89,7 +89,7 @@ fn as_text(given: &Arguments<'_, '_>) -> Answer {
     Ok(text(given.text(0)?.as_deref()))
 }
 
-/// A number as JSON writes it, with a sign where one likes.
+/// Parses a JSON number, optionally with a leading `+`.
 fn parse(text: &str) -> Option<FLOAT> {
     let text = text.trim();
     json::parse(text.strip_prefix('+').unwrap_or(text)).ok()?.as_f64()
@@ -100,7 +100,7 @@ fn pair(given: &Arguments<'_, '_>, choose: impl FnOnce(FLOAT, FLOAT) -> FLOAT) -
     Ok(number(left.zip(right).map(|(left, right)| choose(left, right))))
 }
 
-/// To a number of decimal places, halves away from zero.
+/// Rounds to a number of decimal places, halves away from zero.
 fn round(given: &Arguments<'_, '_>) -> Answer {
     let (value, places) = (given.number(0)?, given.number(1)?.unwrap_or(0.0));
     if !(0.0..=MOST_PLACES).contains(&places) {
@@ -110,9 +110,9 @@ fn round(given: &Arguments<'_, '_>) -> Answer {
     Ok(number(value.map(|value| nearest(value * scale) / scale)))
 }
 
-/// `f64::round`, which `core` does not have on all targets.
+/// Implements `f64::round`, which `core` does not have on all targets.
 fn nearest(value: FLOAT) -> FLOAT {
-    // From here on all numbers are whole.
+    // 2^52: from here on every `f64` is an integer.
     const WHOLE: FLOAT = 4_503_599_627_370_496.0;
     if value.abs() >= WHOLE || value.is_nan() {
         return value;

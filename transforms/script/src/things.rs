@@ -1,4 +1,4 @@
-//! Finding, adding and removing things.
+//! Functions to find, add and remove things.
 
 use alloc::vec::Vec;
 
@@ -8,7 +8,7 @@ use rhai::Dynamic;
 use crate::arguments::{Answer, Arguments, List, Names, number, text, thing};
 use crate::functions::Does;
 
-/// Answers a function about things; `None` where it is about something else.
+/// Calls a function for things; returns `None` if `does` is something else.
 pub(crate) fn call(does: Does, batch: &Batch, given: &Arguments<'_, '_>) -> Option<Answer> {
     Some(match does {
         Does::All => all(batch, given),
@@ -84,7 +84,7 @@ fn find(batch: &Batch, given: &Arguments<'_, '_>) -> Answer {
     Ok(thing(id.and_then(|id| batch.find(&kind, &id))))
 }
 
-/// The thing of that kind and id, made where there is none: a loop may ask for it again and again.
+/// Returns the thing with this kind and id, and adds it if missing: a loop may call it repeatedly.
 fn add(batch: &Batch, given: &Arguments<'_, '_>) -> Answer {
     let (kind, id) = (given.name(0)?, given.name(1)?);
     let parent = given.thing(2, batch)?;

@@ -1,4 +1,4 @@
-//! The batch at hand: functions of a program live as long as the interpreter and cannot borrow it.
+//! Holder of the current batch: functions of a program live as long as the interpreter and cannot borrow the batch.
 
 use alloc::collections::BTreeMap;
 use alloc::string::{String, ToString};
@@ -9,23 +9,23 @@ use insights_sdk::{Batch, log};
 
 use crate::{check, names};
 
-/// Most names that are looked after: a program may make them up.
+/// Maximum number of recorded names: a program may compute names without bound.
 const MOST_NAMES: usize = 256;
 
-/// Holds the batch while a program runs.
+/// The batch of the running program.
 pub(crate) struct World {
     batch: RefCell<Option<Batch>>,
-    /// Names that the program asked for, and whether something had them; `None` where nobody wants to know.
+    /// Names that the program requested, and whether something had them; `None` unless `explain` is set.
     asked: Option<RefCell<BTreeMap<String, bool>>>,
 }
 
 impl World {
-    /// A world without a batch; `explains` what nothing in a batch had.
+    /// Creates a world without a batch; with `explains` it records the requested names.
     pub(crate) fn new(explains: bool) -> Self {
         Self { batch: RefCell::default(), asked: explains.then(RefCell::default) }
     }
 
-    /// Gives the batch to the functions while `run` runs, and then back.
+    /// Makes the batch available to the functions while `run` runs, and returns it afterwards.
     pub(crate) fn lend(
         &self,
         batch: Batch,
@@ -37,13 +37,12 @@ impl World {
         ran.map(|()| batch)
     }
 
-    /// Calls a function with the batch; `None` while no program runs.
+    /// Calls a function with the batch; returns `None` while no program runs.
     pub(crate) fn with<T>(&self, call: impl FnOnce(&Batch) -> T) -> Option<T> {
         self.batch.borrow().as_ref().map(call)
     }
 
-    /// Notes that something was asked for under a name, and whether it was there; `what` is not called where nobody wants to
-    /// know.
+    /// Records a requested name and whether it was found. `what` is called only if `explain` is set.
     pub(crate) fn note(&self, what: impl FnOnce() -> Option<(String, bool)>) {
         let Some(mut asked) = self.asked.as_ref().map(RefCell::borrow_mut) else { return };
         let Some((name, found)) = what() else { return };
@@ -52,7 +51,7 @@ impl World {
         }
     }
 
-    /// Logs which names nothing in `batch` has, each with the nearest one that is there.
+    /// Logs the requested names that were never found, each with the nearest name in `batch`.
     pub(crate) fn explain(&self, batch: &Batch) {
         let Some(asked) = self.asked.as_ref().map(RefCell::take) else { return };
         let missed: Vec<String> =

@@ -1,4 +1,5 @@
-//! Whatever the text is: it is a program or refused with line and column, and what runs ends without a panic.
+//! Robustness for any program text: it is accepted, or rejected with line and column, and an accepted program ends without a
+//! panic.
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 use insightd_script::Script;
@@ -6,7 +7,7 @@ use insights_sdk::{Batch, Columns, Transform, json};
 
 const CASES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden");
 
-/// What else the language knows, and what it does not.
+/// Texts with rarely used, disabled or unknown parts of the language.
 const ODD: &[&str] = &[
     "",
     ";;;",

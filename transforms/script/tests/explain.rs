@@ -1,4 +1,4 @@
-//! The lines that `explain` writes about names that nothing has.
+//! Tests of the lines that `explain` logs about names that nothing has.
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 use insightd_script::Script;
@@ -23,7 +23,7 @@ fn batch() -> Batch {
     first.set_attribute("pod.name", "web");
     first.set_attribute("pod.namespace", "shop");
     first.set_gauge("memory.usage_bytes", 5.0);
-    // No growth yet: the figure is there all the same.
+    // The counter has no rate yet, but counts as present.
     first.set_counter("cpu.usage_ns", Counter::first(7));
     let second = batch.add("pod", "u2", Some(node));
     second.set_attribute("label.team", "checkout");

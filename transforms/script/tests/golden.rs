@@ -1,4 +1,4 @@
-//! The golden cases, and that docs/scripting.md shows the programs of those that it names.
+//! Golden cases, and a check that docs/scripting.md shows the programs of the cases that it names.
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 use std::fs;
@@ -13,7 +13,7 @@ fn golden() {
     insights_sdk::golden::run_transform::<insightd_script::Script>("tests/golden");
 }
 
-/// Each recipe is a block of code below a line `<!-- case: NAME -->`.
+/// Each recipe is a code block below a line `<!-- case: NAME -->`.
 #[test]
 fn the_document_shows_the_programs_that_are_tested() {
     let document = fs::read_to_string(DOCUMENT).unwrap();
@@ -32,7 +32,7 @@ fn the_document_shows_the_programs_that_are_tested() {
     assert!(recipes >= 12, "{recipes} recipes");
 }
 
-/// A recipe that nobody shows is forgotten; cases of errors and of the language are no recipes.
+/// Every case is documented, except those for errors and language features.
 #[test]
 fn every_recipe_is_in_the_document() {
     let document = fs::read_to_string(DOCUMENT).unwrap();

@@ -1,6 +1,6 @@
-//! `topk`: the busiest pods in full, the rest summed into one entity.
+//! `topk`: keeps the busiest pods and sums the others into one entity.
 //!
-//! What the options mean is in the README of this crate.
+//! The README of this crate describes the options.
 #![cfg_attr(target_family = "wasm", no_std)]
 #![forbid(unsafe_code)]
 
@@ -18,7 +18,7 @@ use insights_sdk::{About, Batch, ConfigError, Entity, Settings, Transform};
 use options::Options;
 use rest::Rest;
 
-/// The transform, configured.
+/// The configured transform.
 #[derive(Debug)]
 pub struct TopK {
     options: Options,
@@ -44,7 +44,7 @@ impl Transform for TopK {
     }
 
     fn process(&self, batch: &Batch) -> Result<(), String> {
-        // A cluster's batch has pods too: those that no node was chosen for, which use nothing.
+        // A cluster's batch has pods too: those not bound to a node, which use nothing.
         let Some(node) = batch.node().filter(|_| batch.scope() == "node") else { return Ok(()) };
         let by = batch.name(&self.options.by);
         let mut pods: Vec<_> = batch
@@ -63,7 +63,8 @@ impl Transform for TopK {
     }
 }
 
-/// Pods without the figure come last; names decide between equals, so that the same pods are left on every tick.
+/// Orders pods by the metric, highest first; pods without it come last. Names break ties, so that the same pods are kept on
+/// every tick.
 fn busiest_first(left: &(Option<f64>, Entity<'_>), right: &(Option<f64>, Entity<'_>)) -> Ordering {
     let figures = right.0.partial_cmp(&left.0).unwrap_or(Ordering::Equal);
     figures.then_with(|| {

@@ -1,12 +1,12 @@
-//! The configuration.
+//! Configuration of the transform.
 
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
 use insights_sdk::{Patterns, Settings};
 
-/// Figures whose sum over pods means something: no ratios to a pod's own limit, no peaks, and no limits, which are absent
-/// where there is none.
+/// Default of `sum`: metrics whose sum over pods is meaningful. Ratios to a pod's own limit and peaks are not, nor are
+/// limits, which unlimited pods lack.
 const SUMMED: [&str; 15] = [
     "pod_cpu_request",
     "pod_cpu_reserved_capacity",
@@ -25,23 +25,23 @@ const SUMMED: [&str; 15] = [
     "pod_status_*",
 ];
 
-/// The configuration, read.
+/// The parsed configuration.
 #[derive(Debug)]
 pub(crate) struct Options {
-    /// How many pods stay.
+    /// Number of pods that are kept.
     pub(crate) count: usize,
-    /// The figure that they are ranked by.
+    /// The metric that pods are ranked by.
     pub(crate) by: String,
-    /// Whether there is one rest for each namespace.
+    /// `true` for one rest entity per namespace.
     pub(crate) per_namespace: bool,
-    /// Figures that are summed.
+    /// Metrics that are summed.
     pub(crate) sum: Patterns,
-    /// `Type` of the rest.
+    /// `Type` of the rest entity.
     pub(crate) kind: String,
 }
 
 impl Options {
-    /// Reads all keys; problems stay with `settings`.
+    /// Reads all keys; problems are recorded in `settings`.
     pub(crate) fn read(settings: &mut Settings) -> Self {
         let summed = || SUMMED.iter().map(|name| (*name).to_string()).collect::<Vec<_>>();
         Self {

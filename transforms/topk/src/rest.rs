@@ -1,4 +1,4 @@
-//! The entities that stand for the pods that go.
+//! Rest entities, which replace the removed pods.
 
 use alloc::vec::Vec;
 
@@ -6,17 +6,17 @@ use insights_sdk::{Batch, Entity, Name, Unit};
 
 use crate::options::Options;
 
-/// What identifies a pod's event and is the same for all pods of a node.
+/// Attributes that identify a pod's event and are equal for all pods of a node.
 const SHARED: [&str; 6] =
     ["ClusterName", "NodeName", "InstanceId", "InstanceType", "AutoScalingGroupName", "node.name"];
 const PREFIX: &str = "rest_";
 
-/// Sums up pods.
+/// A sum over removed pods.
 pub(crate) struct Rest<'a, 'b> {
     options: &'a Options,
     batch: &'b Batch,
     node: Entity<'b>,
-    /// Names met so far, with the name that the sum gets where there is one.
+    /// Known metric names, with the name of their sum, or `None` for a metric that is not summed.
     names: Vec<(Name, Option<Name>)>,
 }
 
@@ -25,7 +25,7 @@ impl<'a, 'b> Rest<'a, 'b> {
         Self { options, batch, node, names: Vec::new() }
     }
 
-    /// Adds a pod's figures to the rest of its node or namespace.
+    /// Adds a pod's metrics to the rest entity of its node or namespace.
     pub(crate) fn add(&mut self, pod: Entity<'b>) {
         let rest = self.rest_of(pod);
         rest.publish("rest_pods", rest.gauge("rest_pods").unwrap_or(0.0) + 1.0, Unit::Count);
@@ -59,7 +59,7 @@ impl<'a, 'b> Rest<'a, 'b> {
         rest
     }
 
-    /// Under which name a figure is summed; `None` where it is not. The sum has the figure's unit.
+    /// Returns the name of a metric's sum, or `None` if it is not summed. The sum has the metric's unit.
     fn sum_name(&mut self, name: Name) -> Option<Name> {
         if let Some((_, sum)) = self.names.iter().find(|(known, _)| *known == name) {
             return *sum;

@@ -1,4 +1,4 @@
-//! The cluster: numbers of nodes, of running pods by namespace and service, and of replicas.
+//! Cluster metrics: counts of nodes, of running pods by namespace and service, and of replicas.
 
 use insights_sdk::{Batch, Entity};
 
@@ -7,7 +7,7 @@ use crate::options::Options;
 use crate::raw::{Raw, gauge};
 use crate::status;
 
-/// Conditions of a healthy node: 1 true, 0 false. Any other value, unknown among them, is a failure.
+/// Conditions of a healthy node: 1 for true, 0 for false. Any other value, including unknown, counts as a failure.
 const HEALTHY: [(&str, f64); 5] = [
     ("node.condition.Ready", 1.0),
     ("node.condition.DiskPressure", 0.0),
@@ -16,7 +16,7 @@ const HEALTHY: [(&str, f64); 5] = [
     ("node.condition.PIDPressure", 0.0),
 ];
 
-/// Publishes the figures of an event; whether its type has figures here.
+/// Publishes the metrics of an event. Returns true if the type has metrics here.
 pub(crate) fn publish(
     out: &mut Publisher<'_>,
     entity: Entity<'_>,
@@ -24,7 +24,7 @@ pub(crate) fn publish(
     raw: &Raw,
     options: &Options,
 ) -> bool {
-    // Large clusters have tens of thousands of these: no figure is kept twice.
+    // Large clusters have tens of thousands of these: renaming avoids a second row for each value.
     let mut copy = |raw, prefix, metric| out.publish_raw(entity, raw, prefix, metric, options.keep_raw);
     match kind {
         "Cluster" => publish_cluster(out, entity, raw),
@@ -50,7 +50,7 @@ pub(crate) fn publish(
 
 fn publish_cluster(out: &mut Publisher<'_>, cluster: Entity<'_>, raw: &Raw) {
     let batch = cluster.batch();
-    // Nodes and pods that could not be listed are not none.
+    // If nodes or pods could not be listed, their numbers are unknown, not 0.
     let nodes = cluster.gauge("cluster.nodes").map(|_| batch.of_kind("node"));
     let failed = nodes.as_deref().map(|nodes| failed(batch, nodes));
     let running = |namespace: Entity<'_>| gauge(namespace, raw.pods_running).unwrap_or_default();
@@ -68,7 +68,7 @@ fn publish_cluster(out: &mut Publisher<'_>, cluster: Entity<'_>, raw: &Raw) {
     }
 }
 
-/// How many of `nodes` report a condition that a healthy node has not.
+/// Counts the `nodes` with a condition that a healthy node does not have.
 fn failed(batch: &Batch, nodes: &[Entity<'_>]) -> f64 {
     let healthy = HEALTHY.map(|(name, value)| (batch.name(name), value));
     let is_failed = |node: &&Entity<'_>| {

@@ -1,19 +1,19 @@
-//! Numbers of containers by state.
+//! Counts of containers by state.
 
 use insights_sdk::Entity;
 
 use crate::raw::{Raw, attribute, counter};
 
-/// What a reason holds when the kernel ended a container for want of memory.
+/// Part of the reason of a container that the kernel's OOM killer ended.
 const OOM: &[u8] = b"OOMKilled";
 
 /// Containers of one pod by state: main containers and sidecars, which run as long as the pod does.
 ///
-/// Of init containers only trouble counts: restarts, reasons for waiting and kills for want of memory. One that crashes
-/// again and again keeps the pod from starting. Ephemeral containers are not counted.
+/// Init containers count only for problems: restarts, reasons for waiting and OOM kills. One that crashes repeatedly keeps
+/// the pod from starting. Ephemeral containers are not counted.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Counts {
-    /// Those that have a status.
+    /// Containers that have a status.
     pub(crate) all: u32,
     pub(crate) running: u32,
     pub(crate) waiting: u32,
@@ -23,9 +23,9 @@ pub(crate) struct Counts {
     pub(crate) waiting_start: u32,
     pub(crate) waiting_create: u32,
     pub(crate) waiting_create_config: u32,
-    /// Those that were killed for want of memory the last time they ended.
+    /// Containers whose last termination was an OOM kill.
     pub(crate) last_oom: u32,
-    /// Restarts since the reading before; absent where no container has one.
+    /// Restarts since the previous reading; absent if no container has the counter.
     pub(crate) restarts: Option<f64>,
 }
 

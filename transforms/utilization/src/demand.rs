@@ -1,10 +1,10 @@
-//! What a pod asks for and what it may use at most, as the scheduler and the kubelet compute it.
+//! Requests and limits of a pod, computed as by the scheduler and the kubelet.
 
 use insights_sdk::{Entity, Name};
 
 use crate::raw::{Raw, attribute, gauge};
 
-/// CPU in thousandths of a core, memory in bytes.
+/// Requests and limits of a pod; CPU in thousandths of a core, memory in bytes.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Demand {
     pub(crate) cpu_request: Option<f64>,
@@ -14,7 +14,7 @@ pub(crate) struct Demand {
 }
 
 impl Demand {
-    /// Of a pod with those containers, in the order of its specification.
+    /// Computes the demand of a pod with these containers, in the order of its specification.
     pub(crate) fn of(pod: Entity<'_>, containers: &[Entity<'_>], raw: &Raw) -> Self {
         let request = |container, whole, overhead| {
             let of_containers = peak(containers, container, raw, false);
@@ -39,11 +39,11 @@ impl Demand {
     }
 }
 
-/// The most that the containers have at one time. Init containers run one after the other before the main ones, each
-/// beside the sidecars that were started before it; main containers run beside all sidecars.
+/// Returns the maximum over time of the sum over containers that run together. Init containers run one after the other
+/// before the main ones, each beside the sidecars started before it; main containers run beside all sidecars.
 ///
-/// With `all`, nothing unless every main container and every sidecar has a value above 0: one without a limit may use
-/// what it wants. An init container without one is over when the pod runs, and takes no part.
+/// With `all`, returns `None` unless every main container and every sidecar has a value above 0: one without a limit may use
+/// any amount. An init container without a value is ignored, because it has ended when the pod runs.
 fn peak(containers: &[Entity<'_>], name: Name, raw: &Raw, all: bool) -> Option<f64> {
     let (mut main, mut sidecars, mut init) = (None, None, None);
     for container in containers {
@@ -84,7 +84,7 @@ fn largest(left: Option<f64>, right: Option<f64>) -> Option<f64> {
     }
 }
 
-/// `value`, but no more than the node has.
+/// Returns `value`, capped at the node's capacity.
 pub(crate) fn capped(value: Option<f64>, capacity: Option<f64>) -> Option<f64> {
     let value = value?;
     Some(capacity.map_or(value, |capacity| value.min(capacity)))

@@ -1,11 +1,11 @@
-//! Input and output of block devices.
+//! I/O metrics of block devices.
 
 use insights_sdk::{Entity, Name};
 
 use crate::metrics::{Metric, Prefix, Publisher};
 use crate::raw::{Raw, counter, per_second};
 
-/// Publishes what was read from and written to one device.
+/// Publishes reads and writes of one device.
 pub(crate) fn publish(out: &mut Publisher<'_>, disk: Entity<'_>, prefix: Prefix, raw: &Raw) {
     for (metric, rate) in [
         (Metric::IoBytesRead, per_second(disk, raw.read_bytes)),
@@ -23,7 +23,7 @@ pub(crate) fn publish(out: &mut Publisher<'_>, disk: Entity<'_>, prefix: Prefix,
     }
 }
 
-/// cgroup v1 counts the total; on v2 it is what was read and what was written.
+/// Returns the total rate. cgroup v1 has a counter for it; on v2 it is the sum of reads and writes.
 #[inline(never)]
 fn total(disk: Entity<'_>, total: Name, [reads, writes]: [Name; 2]) -> Option<f64> {
     match counter(disk, total) {

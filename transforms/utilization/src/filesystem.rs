@@ -1,4 +1,4 @@
-//! File systems of the node, and the writable layers of containers.
+//! Metrics of the node's file systems and of the writable layers of containers.
 
 use insights_sdk::Entity;
 
@@ -15,7 +15,8 @@ pub(crate) fn publish(out: &mut Publisher<'_>, filesystem: Entity<'_>, prefix: P
     out.publish(filesystem, prefix, Metric::FilesystemInodesFree, gauge(filesystem, raw.fs_inodes_free));
 }
 
-/// Publishes a container's writable layer. Its inodes are those of the whole file system below: no figure of it.
+/// Publishes a container's writable layer. Its inode counts are not published: they are those of the whole underlying file
+/// system.
 pub(crate) fn publish_layer(out: &mut Publisher<'_>, layer: Entity<'_>, raw: &Raw) {
     publish_space(out, layer, Prefix::Container, raw, gauge(layer, raw.fs_used));
 }

@@ -1,8 +1,8 @@
-//! `utilization`: raw figures to the metrics of Container Insights.
+//! `utilization`: computes the metrics of Container Insights from raw metrics.
 //!
-//! Every entity that `decorate` made an event of (attribute `Type`) gets its metrics: usage of CPU and memory, what of the
-//! capacity and of the limits that is, network, disk and file system figures, counts and states. The raw figures then go.
-//! Every metric with unit and formula is in docs/metrics.md, the options are in the README of this crate.
+//! Every entity that `decorate` turned into an event (attribute `Type`) gets its metrics: usage of CPU and memory,
+//! utilization of capacity and limits, network, disk and file system metrics, counts and states. The raw metrics are removed
+//! afterwards. docs/metrics.md lists every metric with unit and formula, the README of this crate describes the options.
 #![cfg_attr(target_family = "wasm", no_std)]
 #![forbid(unsafe_code)]
 
@@ -31,7 +31,7 @@ use insights_sdk::{About, Batch, ConfigError, Settings, Transform};
 
 use options::Options;
 
-/// The transform, configured.
+/// The configured transform.
 #[derive(Debug)]
 pub struct Utilization {
     options: Options,

@@ -1,4 +1,4 @@
-//! The names that are published, and their units.
+//! Names of the published metrics, and their units.
 
 use alloc::string::String;
 use alloc::vec;
@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 
 use insights_sdk::{Batch, Entity, Name, Unit};
 
-/// Beginning of a metric's name: what it is about.
+/// First part of a metric's name: its subject.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Prefix {
     Node,
@@ -20,7 +20,7 @@ pub(crate) enum Prefix {
     Namespace,
     Service,
     HyperPod,
-    /// No prefix at all.
+    /// No prefix.
     Bare,
 }
 
@@ -41,7 +41,7 @@ const PREFIXES: [&str; 12] = [
 
 macro_rules! metrics {
     ($($metric:ident = $text:literal $unit:ident,)*) => {
-        /// Rest of a metric's name: what it measures.
+        /// Second part of a metric's name: the measured quantity.
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
         pub(crate) enum Metric { $($metric,)* }
 
@@ -156,7 +156,7 @@ metrics! {
     PendingReboot = "unschedulable_pending_reboot" Count,
 }
 
-/// Publishes; a name is put together when it is first needed.
+/// A publisher of metrics; each name is built when it is first needed.
 pub(crate) struct Publisher<'b> {
     batch: &'b Batch,
     names: Vec<Option<Name>>,
@@ -170,7 +170,7 @@ impl<'b> Publisher<'b> {
         Self { batch, names, text: String::new(), count: 0 }
     }
 
-    /// Publishes a figure; one that is unknown, or no number, is left out.
+    /// Publishes a metric; unknown values and values that are not finite are left out.
     #[inline(never)]
     pub(crate) fn publish(&mut self, entity: Entity<'_>, prefix: Prefix, metric: Metric, value: Option<f64>) {
         let Some(value) = value.filter(|value| value.is_finite()) else { return };
@@ -189,7 +189,7 @@ impl<'b> Publisher<'b> {
         })
     }
 
-    /// Publishes a raw figure as it is; its row stays one unless raw figures shall stay.
+    /// Publishes a raw gauge unchanged. Its row is renamed and reused, unless raw metrics are kept.
     pub(crate) fn publish_raw(
         &mut self,
         entity: Entity<'_>,
@@ -206,13 +206,13 @@ impl<'b> Publisher<'b> {
         self.publish(entity, prefix, metric, value);
     }
 
-    /// How many figures were published so far.
+    /// Returns the number of metrics published so far.
     pub(crate) fn count(&self) -> usize {
         self.count
     }
 }
 
-/// What part of `whole` is `part`, in percent. Nothing without a whole: a limit of 0 is none.
+/// Returns `part` in percent of `whole`, or `None` without a positive `whole`: a limit of 0 means no limit.
 pub(crate) fn percent(part: Option<f64>, whole: Option<f64>) -> Option<f64> {
     let whole = whole.filter(|&whole| whole > 0.0)?;
     Some(part? / whole * 100.0)

@@ -1,4 +1,4 @@
-//! Traffic of interfaces, and of all interfaces of a node or pod together.
+//! Network metrics of single interfaces, and summed over all interfaces of a node or pod.
 
 use insights_sdk::Entity;
 
@@ -9,7 +9,7 @@ use crate::uplink::Uplink;
 
 const COUNT: usize = 9;
 
-/// In the order of [`Rates`]; the total of both directions is the last.
+/// Metrics in the order of [`Rates`]; the last is the total of both directions.
 const METRICS: [Metric; COUNT] = [
     Metric::NetworkRxBytes,
     Metric::NetworkRxPackets,
@@ -22,7 +22,7 @@ const METRICS: [Metric; COUNT] = [
     Metric::NetworkTotalBytes,
 ];
 
-/// The same of interfaces that lead out of the node.
+/// The same metrics for interfaces that lead out of the node.
 const UPLINK_METRICS: [Metric; COUNT] = [
     Metric::UplinkRxBytes,
     Metric::UplinkRxPackets,
@@ -35,7 +35,7 @@ const UPLINK_METRICS: [Metric; COUNT] = [
     Metric::UplinkTotalBytes,
 ];
 
-/// Bytes, packets, errors and drops a second, in and out, and bytes of both directions.
+/// Bytes, packets, errors and drops per second, received then sent, and bytes of both directions.
 type Rates = [Option<f64>; COUNT];
 
 fn rates(interface: Entity<'_>, raw: &Raw) -> Rates {
@@ -57,19 +57,18 @@ fn rates(interface: Entity<'_>, raw: &Raw) -> Rates {
     rates
 }
 
-/// Publishes what passes one interface.
+/// Publishes the traffic of one interface.
 pub(crate) fn publish(out: &mut Publisher<'_>, interface: Entity<'_>, prefix: Prefix, raw: &Raw) {
     publish_all(out, interface, prefix, &METRICS, &rates(interface, raw));
 }
 
-/// Publishes what passes all interfaces of `entity` together. An interface that has no rate yet adds nothing; one that
-/// has hides nothing of the others.
+/// Publishes the traffic summed over all interfaces of `entity`. An interface without a rate yet is left out of the sum.
 pub(crate) fn publish_sum(out: &mut Publisher<'_>, entity: Entity<'_>, prefix: Prefix, raw: &Raw) {
     let interfaces = entity.children_of_kind("interface");
     publish_all(out, entity, prefix, &METRICS, &sum(&interfaces, raw, |_| true));
 }
 
-/// Publishes the same of a node's interfaces, and beside it of those that lead out of the node.
+/// Publishes the sum over a node's interfaces, and separately over those that lead out of the node.
 pub(crate) fn publish_node_sum(
     out: &mut Publisher<'_>,
     node: Entity<'_>,

@@ -1,4 +1,4 @@
-//! Nodes, and instances of ECS.
+//! Metrics of nodes and of ECS instances.
 
 use insights_sdk::{Batch, Entity};
 
@@ -11,10 +11,10 @@ use crate::raw::{Raw, gauge};
 use crate::status;
 use crate::usage::{self, Capacity, Faults};
 
-/// A CPU reservation of 1024 is a core, a CPU limit of 1000.
+/// ECS counts a core as 1024 CPU shares, CPU limits count it as 1000 millicores.
 const SHARES_A_MILLICORE: f64 = 1.024;
 
-/// Publishes a node's figures.
+/// Publishes the metrics of a node.
 pub(crate) fn publish(
     out: &mut Publisher<'_>,
     node: Entity<'_>,
@@ -25,7 +25,7 @@ pub(crate) fn publish(
 ) {
     let prefix = Prefix::Node;
     publish_machine(out, node, prefix, raw, capacity, options);
-    // Without the kubelet nothing is known of pods, and none is not what that means.
+    // Without the kubelet the numbers of pods are unknown, not 0.
     let age = node.gauge("kubelet.age_ms");
     out.publish(node, prefix, Metric::KubeletAge, age);
     if age.is_some() {
@@ -49,7 +49,7 @@ pub(crate) fn publish(
     }
 }
 
-/// Publishes the figures of an instance of ECS.
+/// Publishes the metrics of an ECS instance.
 pub(crate) fn publish_instance(
     out: &mut Publisher<'_>,
     node: Entity<'_>,
@@ -87,7 +87,7 @@ fn publish_machine(
     out.publish(node, prefix, Metric::MemoryLimit, capacity.memory);
 }
 
-/// What all pods ask for that have not ended.
+/// Sums the requests of all pods that have not ended, each capped at the capacity.
 fn requests(
     pods: &[Pod<'_>],
     capacity: Option<f64>,

@@ -1,12 +1,12 @@
-//! The configuration.
+//! Configuration of the transform.
 
 use alloc::string::String;
 use alloc::vec::Vec;
 
 use insights_sdk::{Patterns, Settings};
 
-/// Interfaces of a node that carry what pods and containers send, before or after it passes the node's own: those of
-/// network plugins (AWS VPC, Calico, Cilium, Flannel, Weave, Kube-router, Azure, GKE, ECS), bridges and tunnels.
+/// Interfaces of a node that carry traffic of pods and containers, before or after it passes the node's own interfaces:
+/// those of network plugins (AWS VPC, Calico, Cilium, Flannel, Weave, Kube-router, Azure, GKE, ECS), bridges and tunnels.
 const POD_SIDE: &[&str] = &[
     "azv*",
     "br-*",
@@ -32,7 +32,7 @@ const POD_SIDE: &[&str] = &[
     "wireguard*",
 ];
 
-/// Bridges and tunnels by their usual names, for interfaces of which the host does not say what they are.
+/// Usual names of bridges and tunnels, for interfaces whose kind the host does not report.
 const SOFTWARE: &[&str] = &[
     "antrea-*",
     "bareudp*",
@@ -66,18 +66,18 @@ const SOFTWARE: &[&str] = &[
     "zt*",
 ];
 
-/// The configuration, read.
+/// The parsed configuration.
 #[derive(Debug)]
 pub(crate) struct Options {
-    /// Status figures of nodes and pods, and ratios to a container's own limits.
+    /// Enables status metrics of nodes and pods, and ratios to a container's own limits.
     pub(crate) enhanced: bool,
-    /// Leaves the raw figures on the events.
+    /// `true` to keep the raw metrics on the events.
     pub(crate) keep_raw: bool,
     pod_side: Option<Vec<String>>,
 }
 
 impl Options {
-    /// Reads all keys; problems stay with `settings`.
+    /// Reads all keys; problems are recorded in `settings`.
     pub(crate) fn read(settings: &mut Settings) -> Self {
         Self {
             enhanced: settings.flag("enhanced").unwrap_or(false),
@@ -86,7 +86,8 @@ impl Options {
         }
     }
 
-    /// Returns whether the node's interface of that name carries what pods send. `is_kind_known`: the host says what it is.
+    /// Returns true if the node's interface with this name carries traffic of pods. `is_kind_known` is true if the host
+    /// reports the interface's kind.
     pub(crate) fn is_pod_side(&self, interface: &str, is_kind_known: bool) -> bool {
         let fits = |patterns: &[&str]| patterns.iter().any(|pattern| Patterns::matches(pattern, interface));
         match &self.pod_side {

@@ -1,4 +1,4 @@
-//! Pods and containers.
+//! Metrics of pods and containers.
 
 use alloc::vec::Vec;
 
@@ -13,7 +13,7 @@ use crate::raw::{Raw, attribute, counter, gauge};
 use crate::status;
 use crate::usage::{self, Capacity, Faults};
 
-/// A pod with what its containers add up to.
+/// A pod with the totals of its containers.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Pod<'b> {
     pub(crate) entity: Entity<'b>,
@@ -22,7 +22,7 @@ pub(crate) struct Pod<'b> {
     pub(crate) counts: Counts,
 }
 
-/// All pods that the kubelet lists, in the order of their entities.
+/// Returns all pods that the kubelet lists, in the order of their entities.
 pub(crate) fn all<'b>(batch: &'b Batch, raw: &Raw) -> Vec<Pod<'b>> {
     let pods = batch.of_kind("pod").into_iter();
     pods.map(|entity| {
@@ -37,7 +37,7 @@ pub(crate) fn all<'b>(batch: &'b Batch, raw: &Raw) -> Vec<Pod<'b>> {
     .collect()
 }
 
-/// Publishes a pod's figures.
+/// Publishes the metrics of a pod.
 pub(crate) fn publish(
     out: &mut Publisher<'_>,
     pod: &Pod<'_>,
@@ -75,7 +75,7 @@ pub(crate) fn publish(
     }
 }
 
-/// Publishes a container's figures.
+/// Publishes the metrics of a container.
 pub(crate) fn publish_container(
     out: &mut Publisher<'_>,
     container: Entity<'_>,

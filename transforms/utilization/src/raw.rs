@@ -1,4 +1,4 @@
-//! Raw names, looked up once for each call.
+//! Names of raw metrics and attributes, looked up once per call.
 
 use insights_sdk::{Batch, Counter, Entity, Name};
 
@@ -91,28 +91,28 @@ raw! {
     replicas_unavailable = "replicas.unavailable",
 }
 
-// Each look-up is a walk along a chain of rows. As functions of their own they are in the component once, not at each of
-// the hundred places that use them.
+// Each lookup walks a chain of rows. As separate functions the lookups are in the component once instead of at each of the
+// hundred call sites.
 
-/// A figure of the moment.
+/// Returns the value of a gauge.
 #[inline(never)]
 pub(crate) fn gauge(entity: Entity<'_>, name: Name) -> Option<f64> {
     entity.gauge(name)
 }
 
-/// A counter.
+/// Returns a counter.
 #[inline(never)]
 pub(crate) fn counter(entity: Entity<'_>, name: Name) -> Option<Counter> {
     entity.counter(name)
 }
 
-/// Growth of a counter a second.
+/// Returns the growth of a counter per second.
 #[inline(never)]
 pub(crate) fn per_second(entity: Entity<'_>, name: Name) -> Option<f64> {
     entity.counter(name)?.per_second()
 }
 
-/// A text fact.
+/// Returns the text of an attribute.
 #[inline(never)]
 pub(crate) fn attribute<'b>(entity: Entity<'b>, key: Name) -> Option<&'b str> {
     entity.attribute(key)

@@ -1,4 +1,4 @@
-//! One call: each event's figures, by its type.
+//! Publishing of the metrics of one batch, by type of event.
 
 use alloc::vec::Vec;
 
@@ -12,7 +12,7 @@ use crate::sweep::Sweep;
 use crate::usage::Capacity;
 use crate::{cluster, disk, filesystem, network, node};
 
-/// Publishes the figures of all events of a batch.
+/// Publishes the metrics of all events of a batch.
 pub(crate) fn run(options: &Options, batch: &Batch) {
     let raw = Raw::new(batch);
     if batch.scope() == "cluster" {
@@ -20,7 +20,7 @@ pub(crate) fn run(options: &Options, batch: &Batch) {
             cluster::publish(out, entity, kind, &raw, options)
         });
     } else if let Some(node) = batch.node() {
-        // Other scopes have no node, and nothing here is about them.
+        // Other scopes have no node, so there is nothing to publish.
         let capacity = Capacity::of(*node);
         let pods = pod::all(batch, &raw);
         run_events(options, batch, &raw, &|out, entity, kind| {
@@ -29,7 +29,7 @@ pub(crate) fn run(options: &Options, batch: &Batch) {
     }
 }
 
-/// Publishes the figures of an event of that type; whether the type is known.
+/// Publishes the metrics of an event of the given type; returns true if the type is known.
 type Publish<'p> = &'p dyn Fn(&mut Publisher<'_>, Entity<'_>, &str) -> bool;
 
 fn run_events(options: &Options, batch: &Batch, raw: &Raw, publish: Publish<'_>) {
@@ -40,20 +40,20 @@ fn run_events(options: &Options, batch: &Batch, raw: &Raw, publish: Publish<'_>)
         let before = out.count();
         let is_known = publish(&mut out, entity, kind);
         if is_known && out.count() == before && !has_figure(entity) {
-            // An event without a figure tells nothing: first tick of an interface, cgroup that went away.
+            // An event without metrics is useless: first tick of an interface, or a cgroup that is gone.
             entity.remove_attribute(raw.kind);
         } else {
             events.push(entity);
         }
     }
     if !options.keep_raw {
-        // Last of all: sums need the raw figures of others.
+        // Removed last, because sums need the raw metrics of other entities.
         let mut sweep = Sweep::new();
         events.into_iter().for_each(|entity| sweep.drop_raw(entity));
     }
 }
 
-/// Whether the type is one of those that have figures here; a team's own types are left to it.
+/// Publishes the metrics of an event of a node. Returns true if the type has metrics here; custom types are left alone.
 fn publish(
     out: &mut Publisher<'_>,
     entity: Entity<'_>,
@@ -85,7 +85,7 @@ fn publish(
     true
 }
 
-/// Whether the entity has a figure that somebody else published.
+/// Returns true if the entity has a metric published by another transform.
 fn has_figure(entity: Entity<'_>) -> bool {
     entity.gauges().into_iter().any(|(name, _)| !name.contains('.'))
 }

@@ -1,4 +1,4 @@
-//! States of nodes and pods as figures: the enhanced set.
+//! States of nodes and pods as metrics, for `enhanced`.
 
 use insights_sdk::Entity;
 
@@ -29,7 +29,7 @@ pub(crate) fn publish_phase(out: &mut Publisher<'_>, entity: Entity<'_>, raw: &R
     }
 }
 
-/// Publishes a pod's containers by state.
+/// Publishes the counts of a pod's containers by state.
 pub(crate) fn publish_containers(out: &mut Publisher<'_>, pod: &Pod<'_>) {
     let (entity, prefix, counts) = (pod.entity, Prefix::Pod, &pod.counts);
     for (metric, count, always) in [
@@ -47,7 +47,7 @@ pub(crate) fn publish_containers(out: &mut Publisher<'_>, pod: &Pod<'_>) {
     }
 }
 
-/// Values of `node.health_status`: what the label of HyperPod says of its nodes.
+/// Values of `node.health_status`, taken from the HyperPod label of a node.
 const HEALTH: [(Metric, &str); 4] = [
     (Metric::Schedulable, "Schedulable"),
     (Metric::Unschedulable, "Unschedulable"),
@@ -55,7 +55,7 @@ const HEALTH: [(Metric, &str); 4] = [
     (Metric::PendingReboot, "UnschedulablePendingReboot"),
 ];
 
-/// Publishes the health of a node of HyperPod; nothing for a state that is none of the known ones.
+/// Publishes the health of a HyperPod node; publishes nothing for an unknown state.
 pub(crate) fn publish_health(out: &mut Publisher<'_>, node: Entity<'_>) {
     let status = node.attribute("node.health_status").unwrap_or_default();
     if HEALTH.iter().any(|(_, known)| *known == status) {
@@ -65,7 +65,7 @@ pub(crate) fn publish_health(out: &mut Publisher<'_>, node: Entity<'_>) {
     }
 }
 
-/// Publishes conditions and room for pods of a node, where the API server told them.
+/// Publishes conditions and pod capacity of a node, if the API server reported them.
 pub(crate) fn publish_node(out: &mut Publisher<'_>, node: Entity<'_>) {
     let prefix = Prefix::Node;
     for (metric, name) in [

@@ -1,14 +1,13 @@
-//! What is taken off the events at the end.
+//! Removal of raw metrics from the events.
 
 use core::hash::{Hash, Hasher};
 
 use insights_sdk::{Batch, Entity, FxHasher, Name};
 
-/// More slots than a batch has names of figures, most of the time.
+/// Number of cache slots; most batches have fewer metric names.
 const SLOTS: usize = 256;
 
-/// Drops figures under raw names. Whether a name is raw is looked up in its text once, as long as no other name takes its
-/// slot.
+/// A remover of points under raw names. Each name's text is examined once, as long as no other name takes its cache slot.
 pub(crate) struct Sweep {
     slots: [Option<(Name, bool)>; SLOTS],
 }
@@ -18,7 +17,7 @@ impl Sweep {
         Self { slots: [None; SLOTS] }
     }
 
-    /// Drops raw figures of `entity`.
+    /// Removes the raw metrics of `entity`.
     pub(crate) fn drop_raw(&mut self, entity: Entity<'_>) {
         entity.retain_point_names(|name| !self.is_raw(entity.batch(), name));
     }

@@ -1,15 +1,15 @@
-//! Which of a node's interfaces lead out of it, so that what passes several of them counts once.
+//! Selection of a node's interfaces that lead out of it, so that traffic passing several of them is counted once.
 //!
-//! A byte that a pod sends passes its own end, a bridge or a tunnel, perhaps a VLAN, a bond and one of the bond's ports. The bond
-//! counts, or the hardware where there is none. The host says how interfaces relate (`interface.kind`, `interface.master`,
-//! `interface.over`); where it does not, names do.
+//! A byte sent by a pod passes the pod's interface, a bridge or a tunnel, perhaps a VLAN, a bond and one of the bond's ports. It
+//! is counted on the bond, or on the hardware if there is no bond. The host reports the relations (`interface.kind`,
+//! `interface.master`, `interface.over`); without them the names decide.
 
 use insights_sdk::Entity;
 
 use crate::options::Options;
 use crate::raw::{Raw, attribute};
 
-/// Kinds that only hand on what passes another interface too.
+/// Kinds that only forward traffic that passes another interface too.
 const SOFTWARE: &[&str] = &[
     "bareudp",
     "bridge",
@@ -23,7 +23,7 @@ const SOFTWARE: &[&str] = &[
     "vxlan",
     "wireguard",
 ];
-/// A port of a bond that is a port of a bridge; no machine has more levels.
+/// Maximum depth of masters: a port of a bond that is a port of a bridge; no machine has more levels.
 const LEVELS: u32 = 4;
 
 /// The interfaces of one node.
@@ -34,7 +34,7 @@ pub(crate) struct Uplink<'u, 'b> {
 }
 
 impl<'b> Uplink<'_, 'b> {
-    /// Returns whether what passes this interface passes no other one that counts.
+    /// Returns true if the traffic of this interface passes no other counted interface.
     pub(crate) fn counts(&self, interface: Entity<'b>) -> bool {
         self.counts_at(interface, LEVELS)
     }
@@ -53,12 +53,12 @@ impl<'b> Uplink<'_, 'b> {
         !master.and_then(|master| self.find(master)).is_some_and(|master| self.counts_at(master, levels - 1))
     }
 
-    /// VLANs, macvlans and the like, and whatever else bundles interfaces that are there.
+    /// Returns true if the interface lies over another one of the node: VLANs, macvlans and the like, and other bundles.
     fn lies_over_another(&self, interface: Entity<'b>, name: &str) -> bool {
         let is_there = |below: &str| self.find(below).is_some();
         match attribute(interface, self.raw.interface_over) {
             Some(over) => over.split(',').any(is_there),
-            // by custom `eth0.100` is a VLAN over `eth0`
+            // By convention `eth0.100` is a VLAN over `eth0`.
             None => name.rsplit_once('.').is_some_and(|(below, _)| is_there(below)),
         }
     }

@@ -1,11 +1,11 @@
-//! CPU and memory: the figures that nodes, pods and containers have in common.
+//! CPU and memory metrics, shared by nodes, pods and containers.
 
 use insights_sdk::{Counter, Entity, Name};
 
 use crate::metrics::{Metric, Prefix, Publisher, percent};
 use crate::raw::{Raw, counter, gauge};
 
-/// What the node has, for every ratio to it.
+/// Capacity of the node, the base of all ratios to it.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Capacity {
     /// Thousandths of a core.
@@ -24,7 +24,7 @@ impl Capacity {
     }
 }
 
-/// Figures of usage that further ratios need.
+/// Usage values needed for further ratios.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Usage {
     /// Thousandths of a core.
@@ -33,12 +33,12 @@ pub(crate) struct Usage {
     pub(crate) working_set: Option<f64>,
 }
 
-/// Page faults of which processes count for an entity.
+/// Selection of the processes whose page faults count for an entity.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Faults {
-    /// Its own.
+    /// The entity's own processes.
     Own,
-    /// Those of everything below it: on cgroup v1 a pod's cgroup has no process of its own, and the root's few.
+    /// All processes below it: on cgroup v1 a pod's cgroup has no processes of its own, and the root cgroup has few.
     Below,
 }
 
@@ -64,9 +64,9 @@ fn publish_cpu(
     raw: &Raw,
     capacity: Capacity,
 ) -> Option<f64> {
-    // Nanoseconds of CPU time a nanosecond are cores.
+    // CPU nanoseconds per nanosecond are cores.
     let millicores = |name: Name| counter(entity, name)?.rate(1000.0);
-    // Of sandboxed pods the kubelet knows a rate of its own, also between two of its readings.
+    // For sandboxed pods the kubelet reports a rate of its own, also between two of its readings.
     let of_kubelet = || Some(gauge(entity, raw.cpu_nanocores)? / 1e6);
     let total = millicores(raw.cpu_usage).or_else(of_kubelet);
     let user = millicores(raw.cpu_user);
@@ -87,7 +87,7 @@ fn publish_memory(
 ) -> Option<f64> {
     let usage = gauge(entity, raw.memory_usage);
     let inactive = gauge(entity, raw.memory_inactive_file);
-    // The two are read one after the other: what was inactive may have gone in between.
+    // The two values are read one after the other: inactive memory may have been freed in between.
     let working_set = usage.zip(inactive).map(|(usage, inactive)| (usage - inactive).max(0.0));
     let working_set = working_set.or_else(|| gauge(entity, raw.memory_working_set));
     for (metric, value) in [
@@ -127,7 +127,7 @@ fn publish_faults(out: &mut Publisher<'_>, entity: Entity<'_>, prefix: Prefix, r
     }
 }
 
-/// Both counters as one, if they were read at the same times.
+/// Returns the sum of two counters if they were read at the same times.
 fn sum(left: Counter, right: Counter) -> Option<Counter> {
     if left.elapsed_ns != right.elapsed_ns {
         return None;

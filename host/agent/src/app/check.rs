@@ -1,4 +1,4 @@
-//! `insightd check`: everything that can be known of a configuration without running it.
+//! `insightd check`: validates a configuration without running it.
 
 mod machine;
 mod trial;
@@ -13,10 +13,11 @@ use crate::rollout::Snapshot;
 
 pub(super) use trial::sample_recording;
 
-/// `insightd check`: prints what the file comes to. With `environment`, files and directories of this machine count too.
+/// Runs `insightd check`: prints the pipelines of the file. With `environment`, also checks files and directories of
+/// this machine.
 ///
 /// # Errors
-/// [`Usage`] with everything that is wrong.
+/// Fails with [`Usage`] and every problem.
 pub fn check(file: &Path, environment: bool) -> anyhow::Result<()> {
     let name = file.display().to_string();
     let variables = Environment::of_process();
@@ -69,7 +70,8 @@ pub fn check(file: &Path, environment: bool) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Returns false for a file without a directory that it is in: the configuration itself is wrong there, and reported.
+/// Returns false for a problem of a `file:` component without `transforms_dir`, which is reported as a problem of the
+/// configuration.
 fn is_new(config: &Config, problem: &Problem) -> bool {
     let is_of = |component: &Component| problem.path.strip_prefix(&component.path) == Some(".use");
     let mut components = config.pipelines.iter().flat_map(Pipeline::components);
@@ -77,7 +79,7 @@ fn is_new(config: &Config, problem: &Problem) -> bool {
         || !components.any(|component| component.origin == Origin::File && is_of(component))
 }
 
-/// Warnings keep nothing from running: they go to standard error, and the exit code stays 0.
+/// Prints warnings on standard error. They do not change the exit code.
 fn print_warnings(file: &str, warnings: Vec<Problem>) {
     for warning in Report::new(None, warnings).problems {
         output::complain(warning.line(file, " warning:"));

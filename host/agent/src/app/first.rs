@@ -1,18 +1,18 @@
-//! Which set an agent begins with.
+//! Choice of the bundle that an agent starts with.
 
 use crate::assemble;
 use crate::config::Environment;
 use crate::library::Library;
 use crate::rollout::{Kept, SetId, SetOrigin, Snapshot, is_chosen};
 
-/// The choice.
+/// The chosen start-up bundle.
 #[derive(Debug)]
 pub(super) struct First {
-    /// The set that runs in place of the one in the files.
+    /// The bundle that runs instead of the configured one; `None` if the configured one runs.
     pub(super) instead: Option<Snapshot>,
-    /// Where that was kept.
+    /// Origin of that bundle in the last-good store.
     pub(super) origin: SetOrigin,
-    /// The last good set, whether it is the one that runs or not.
+    /// The last good bundle, whether or not it runs.
     pub(super) good: Option<SetId>,
 }
 
@@ -23,9 +23,10 @@ impl Default for First {
 }
 
 impl First {
-    /// Chooses the last good set where the files have another one. That is tried as soon as there is a batch, as it would have been
-    /// without a restart; or it failed before, cannot be used, or is not for this node yet. Where nothing was proven yet, and the
-    /// set in the files may not run here, what ran before it goes on with its trial.
+    /// Chooses the start-up bundle: the last good one if the configured one differs. The configured one is then tried
+    /// at the first batch, as without a restart, unless it failed before, cannot be used, or is held back from this
+    /// node. If no bundle is proven yet and the configured one may not run here, the bundle that ran before the restart
+    /// continues its probation.
     pub(super) fn choose(
         files: &Snapshot,
         kept: &Kept,
@@ -74,7 +75,7 @@ impl First {
             _ => "begins with the last good set",
         };
         tracing::warn!(set = %instead.id, in_files = %files.id, why, message);
-        // Only what it is about: everything else is as in the files.
+        // Only the pipelines come from the store; everything else is as configured.
         let mut config = files.config.clone();
         config.pipelines.clone_from(&instead.config.pipelines);
         Self { instead: Some(Snapshot { config, ..instead }), origin, ..first }

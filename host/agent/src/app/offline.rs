@@ -1,4 +1,4 @@
-//! `insightd replay` and `insightd diff`: pipelines without sources, peers and sinks of their own.
+//! `insightd replay` and `insightd diff`: pipelines without sources, remote endpoints and sinks of their own.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -14,10 +14,10 @@ use crate::replay::{self, Chains, Collect, Shown, Wanted};
 use crate::rollout::Snapshot;
 use crate::sinks::{Sink, SinkSet, Stdout};
 
-/// `insightd replay`.
+/// Runs `insightd replay`.
 ///
 /// # Errors
-/// [`Usage`]; a component that failed; standard output that was closed.
+/// Fails with [`Usage`], if a component fails, or if standard output is closed.
 pub fn replay(options: &cli::Replay) -> anyhow::Result<()> {
     let config = configuration(options.config.as_deref(), options.pipeline.as_deref())?;
     logging::start(&config.log);
@@ -41,10 +41,10 @@ pub fn replay(options: &cli::Replay) -> anyhow::Result<()> {
     replay::replay(&mut recording, &mut chains)
 }
 
-/// `insightd diff`: prints what differs; whether nothing does.
+/// Runs `insightd diff`: prints the differences. Returns true if there are none.
 ///
 /// # Errors
-/// [`Usage`], or what keeps the two from being compared.
+/// Fails with [`Usage`], or if the two cannot be compared.
 pub fn diff(options: &cli::Diff) -> anyhow::Result<bool> {
     let pipeline = options.pipeline.as_deref();
     let b = options.b.as_deref().unwrap_or(&options.a);
@@ -67,7 +67,8 @@ fn usage(error: impl std::fmt::Display) -> Usage {
     Usage(error.to_string())
 }
 
-/// A configuration with the pipelines that are wanted, of every scope.
+/// Loads a configuration, reduced to the pipeline of the given name if any. Its role is `all`, so that it has pipelines
+/// of every scope.
 pub(super) fn configuration(file: Option<&Path>, pipeline: Option<&str>) -> Result<Config, Usage> {
     let environment = Environment::of_process();
     let mut config = match file {
@@ -75,7 +76,7 @@ pub(super) fn configuration(file: Option<&Path>, pipeline: Option<&str>) -> Resu
         None => Config::parse("", None, &environment)?,
     };
     config.role = Role::All;
-    // What is worth a line in the log of an agent that starts is none here; what components write is.
+    // Hides messages that only matter when an agent starts; keeps those that components write.
     if config.log.level == "info" {
         config.log.level = "warn,transform=info".into();
     }
@@ -89,8 +90,8 @@ pub(super) fn configuration(file: Option<&Path>, pipeline: Option<&str>) -> Resu
     Ok(config)
 }
 
-/// The pipelines of a configuration over sinks that `sink` makes. A component that cannot be used is an error: what a
-/// built-in in its place would do says nothing of it.
+/// Assembles the pipelines of a configuration over sinks that `sink` creates. A component that cannot be used is an
+/// error, since the result of a built-in in its slot would say nothing about it.
 pub(super) fn chains(
     config: &Config,
     file: Option<&Path>,
@@ -126,7 +127,7 @@ fn content(file: &Path) -> Result<Arc<[u8]>, FileError> {
     Ok(content.into())
 }
 
-/// Has every use of a component take it from a file.
+/// Changes every use of a component to its file.
 fn replace(config: &mut Config, name: &str) -> Result<(), Usage> {
     let mut found = false;
     for pipeline in &mut config.pipelines {

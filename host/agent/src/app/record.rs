@@ -1,4 +1,4 @@
-//! `insightd record`: the sources of `run`, with a recorder in the place of pipelines and sinks.
+//! `insightd record`: the sources of `run`, with a recorder instead of pipelines and sinks.
 
 use std::time::Duration;
 
@@ -13,18 +13,18 @@ use crate::remote::Remote;
 use crate::rollout::Snapshot;
 use crate::source::ClusterSource;
 
-/// Ticks where neither `--ticks` nor `--duration` says how many.
+/// Number of ticks if neither `--ticks` nor `--duration` is given.
 const TICKS: u64 = 5;
 
-/// `insightd record`.
+/// Runs `insightd record`.
 ///
 /// # Errors
-/// [`Usage`], or what kept it from recording anything.
+/// Fails with [`Usage`], or if nothing can be recorded.
 pub fn record(options: &cli::Record) -> anyhow::Result<()> {
     let environment = Environment::of_process();
     let mut config = snapshot(&options.as_run(), &environment)?.config;
     logging::start(&config.log);
-    // Nothing runs, nothing is delivered.
+    // No component runs, and nothing is delivered.
     config.pipelines.clear();
     config.sinks.clear();
     let nothing = Snapshot::of(String::new(), config.clone(), None);
@@ -41,7 +41,7 @@ pub fn record(options: &cli::Record) -> anyhow::Result<()> {
     let runtime = drive::runtime()?;
     let mut remote = match is_recorded {
         true => Remote::default(),
-        // Not as one that stays: it stands for no election and publishes no Kubernetes Events.
+        // Not as a long-running agent: takes no part in the election and publishes no Kubernetes Events.
         false => Remote::start(&config, &environment, &parts.node_name, false, runtime.handle())?,
     };
     let wants_cluster = options.cluster || !config.role.has_node();
@@ -75,7 +75,7 @@ fn bounds(options: &cli::Record) -> Bounds {
     }
 }
 
-/// A file that exists is a mistake of whoever named it.
+/// Maps an existing output file to a usage error.
 fn target_error(error: RecordEnd) -> anyhow::Error {
     match &error {
         RecordEnd::Write { to, error: cause } if cause.kind() == std::io::ErrorKind::AlreadyExists => {

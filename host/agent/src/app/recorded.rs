@@ -1,12 +1,12 @@
-//! The sinks that a recording may reach: standard output, and the sinks that the command line names.
+//! Restricts a recording to standard output and the sinks that the command line names.
 
 use super::Usage;
 use crate::config::{Config, Sink, SinkKind, When};
 
-/// Refuses names of sinks where nothing is recorded, and names that no sink has.
+/// Refuses `--sink` without a recording, and unknown sink names.
 ///
 /// # Errors
-/// Why, with the names that there are.
+/// Returns the reason, with the known names if the name is unknown.
 pub(super) fn check_sinks(config: &Config, told: &[String], is_recorded: bool) -> Result<(), Usage> {
     let is_known = |name: &&String| config.sinks.iter().any(|sink| sink.name == **name);
     if let Some(unknown) = told.iter().find(|name| !is_known(name)) {
@@ -24,8 +24,8 @@ pub(super) fn check_sinks(config: &Config, told: &[String], is_recorded: bool) -
     }
 }
 
-/// Has the events of a recording go to standard output in place of all sinks but those in `told`. The spool of a live agent is left
-/// alone in any case.
+/// Replaces all sinks but those in `told` with standard output, for the events of a recording. Named CloudWatch sinks
+/// lose their spool directory, so that a recording never touches the spool of a live agent.
 pub(super) fn keep_local(sinks: &mut [Sink], told: &[String]) {
     for sink in sinks {
         let is_told = told.contains(&sink.name);

@@ -1,4 +1,4 @@
-//! `insightd script try`: a program of the component `script` over a recording, without a configuration of its own.
+//! `insightd script try`: runs a program of the component `script` over a recording, without a configuration of its own.
 
 use std::fs::File;
 use std::io::{self, Cursor, Read as _};
@@ -16,15 +16,16 @@ use crate::output;
 use crate::recording::Reader;
 use crate::replay::{self, Collect, Shown};
 
-/// Longest program, bytes; one more is enough for the component to say that it is too long.
+/// Longest program, bytes. One more byte is read, which is enough for the component to report that it is too long.
 const LONGEST: u64 = 65_535;
-/// Most bytes that a program may remember from batch to batch.
+/// Most bytes of state that a program may keep between batches.
 const STATE_BYTES: u64 = 1 << 20;
 
-/// `insightd script try`.
+/// Runs `insightd script try`.
 ///
 /// # Errors
-/// [`Usage`]: no program, no recording, a program with mistakes; a run of the program that failed.
+/// Fails with [`Usage`] if there is no program or no recording, or if the program has mistakes; fails if a run of the
+/// program fails.
 pub fn try_script(options: &cli::Try) -> anyhow::Result<()> {
     let text = program(&options.program)
         .map_err(|error| Usage(format!("{}: {error}", options.program.display())))?;
@@ -62,7 +63,8 @@ fn program(file: &Path) -> io::Result<String> {
     Ok(text)
 }
 
-/// The configuration with the program in each of its pipelines.
+/// Returns the configuration with the program in each of its pipelines, or only in those with the transform that
+/// `--before` names.
 fn with_program(config: &Config, text: &str, options: &cli::Try) -> Result<Config, Usage> {
     let mut with = config.clone();
     let mut found = false;

@@ -1,4 +1,4 @@
-//! `aws:` and `instance:` how AWS is asked, and what is asked about the machine.
+//! `aws:` and `instance:` access to AWS, and discovery of the machine.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -9,21 +9,21 @@ use super::kubernetes::ENABLED;
 use super::reader::{Section, flag, one_of};
 use super::values;
 
-/// How long AWS may take to answer.
+/// Default timeout of AWS requests.
 const TIMEOUT: Duration = Duration::from_secs(10);
 
-/// What is asked about the machine.
+/// Settings for the discovery of the machine.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Discovery {
-    /// Whether anything is; where nothing is said, unless the machine says that it is no EC2 instance.
+    /// `true` or `false` if configured; if absent, discovery runs unless the machine is known not to be an EC2 instance.
     pub enabled: Option<bool>,
-    /// Whether its tags are asked for: Auto Scaling group, name of the cluster.
+    /// `true` to read the instance tags: Auto Scaling group, name of the cluster.
     pub tags: bool,
-    /// Whether the volumes behind its disks are found.
+    /// `true` to find the EBS volumes behind the disks.
     pub volumes: bool,
-    /// Time between two questions for volumes.
+    /// Time between two requests for volumes.
     pub refresh: Duration,
-    /// Address of the EC2 API in place of its own.
+    /// Endpoint of the EC2 API instead of the default one.
     pub endpoint_url: Option<String>,
 }
 
@@ -39,7 +39,7 @@ impl Default for Discovery {
     }
 }
 
-/// What every client of AWS begins with.
+/// Returns the settings that every AWS client starts from.
 pub(super) fn defaults() -> AwsSettings {
     AwsSettings { timeout: TIMEOUT, ..AwsSettings::default() }
 }
@@ -103,12 +103,12 @@ pub(super) fn read_instance(section: &Section<'_>) -> Discovery {
     }
 }
 
-/// Returns true for the number of an account.
+/// Returns true if the text is an AWS account ID: 12 digits.
 pub(super) fn is_account(text: &str) -> bool {
     text.len() == 12 && text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
-/// It becomes a part of names of hosts.
+/// Checks that the text has the form of a region: a DNS label, since it becomes part of host names.
 pub(super) fn region(text: &str) -> Result<String, String> {
     let is_label = !text.is_empty()
         && text.len() <= 63

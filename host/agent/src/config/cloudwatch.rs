@@ -1,4 +1,4 @@
-//! `type: cloudwatch_logs` of a sink.
+//! `type: cloudwatch_logs`, a kind of sink.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -13,51 +13,51 @@ use super::values;
 /// A sink that delivers to CloudWatch Logs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CloudWatchSink {
-    /// Region; else that of the agent.
+    /// Region; the agent's own if absent.
     pub region: Option<String>,
-    /// Address in place of the service's own.
+    /// Endpoint instead of the default one of the service.
     pub endpoint_url: Option<String>,
-    /// Role to assume; else that of the agent.
+    /// Role to assume; the agent's own if absent.
     pub role: Option<Role>,
-    /// Requests at a time.
+    /// Concurrent requests.
     pub concurrency: usize,
-    /// Whether bodies are compressed on the wire.
+    /// `true` to compress request bodies with gzip.
     pub compression: bool,
-    /// What may be created.
+    /// Resources that the sink may create.
     pub create: Create,
-    /// What a new group keeps.
+    /// Retention of a new log group, days; unset if absent.
     pub retention_days: Option<u16>,
-    /// Tags of a new group.
+    /// Tags of a new log group.
     pub tags: BTreeMap<String, String>,
-    /// Key of a new group.
+    /// ARN of the KMS key of a new log group.
     pub kms_key: Option<String>,
-    /// Where events wait.
+    /// Buffer of events before delivery.
     pub spool: Spool,
 }
 
-/// What a sink may create.
+/// Resources that a sink may create.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Create {
-    /// Groups and streams.
+    /// Log groups and log streams.
     Group,
-    /// Streams.
+    /// Log streams.
     Stream,
     /// Nothing.
     Nothing,
 }
 
-/// Where events wait until they are delivered.
+/// Settings for the buffer of events before delivery.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Spool {
-    /// Folder of spools, in which this sink has one by its name. In memory alone without.
+    /// Parent directory of the spools, in which this sink has one with its name; in memory alone if absent.
     pub dir: Option<PathBuf>,
     /// Most bytes on disk.
     pub max_bytes: u64,
-    /// Older events are dropped.
+    /// Age beyond which events are dropped.
     pub max_age: Duration,
-    /// Most bytes in memory while the folder cannot be used.
+    /// Most bytes in memory while the directory cannot be used.
     pub memory_max_bytes: u64,
-    /// Whether blocks are forced to the disk.
+    /// `true` to sync blocks to the disk.
     pub sync: bool,
 }
 
@@ -66,7 +66,7 @@ impl Default for Spool {
         Self {
             dir: None,
             max_bytes: 256 << 20,
-            // The service throws away what is older than 14 days.
+            // The service rejects events older than 14 days.
             max_age: Duration::from_secs(13 * 24 * 3600),
             memory_max_bytes: 4 << 20,
             sync: true,
@@ -104,7 +104,7 @@ pub(super) fn read(section: &Section<'_>) -> CloudWatchSink {
     }
 }
 
-/// ARN of a key; `CreateLogGroup` takes no other form, and no alias.
+/// Checks that the text is the ARN of a KMS key; `CreateLogGroup` accepts no other form and no alias.
 fn kms_key(text: &str) -> Result<String, String> {
     let parts: Vec<&str> = text.splitn(6, ':').collect();
     let is_key = matches!(parts.as_slice(), ["arn", partition, "kms", region, account, key]
@@ -114,7 +114,7 @@ fn kms_key(text: &str) -> Result<String, String> {
     })
 }
 
-/// Limits are those of `CreateLogGroup`.
+/// Reads the tags. The limits are those of `CreateLogGroup`.
 fn tags(section: &Section<'_>) -> BTreeMap<String, String> {
     let entries = section.named_of("tags", 50).unwrap_or_default();
     let mut tags = BTreeMap::new();
@@ -156,7 +156,7 @@ fn spool(section: &Section<'_>) -> Spool {
     spool
 }
 
-/// What is older than two weeks the service does not take.
+/// Parses the age limit, from 1 hour to 14 days; the service rejects older events.
 fn max_age(text: &str) -> Result<Duration, String> {
     const HOUR: Duration = Duration::from_secs(3600);
     match values::duration(text)? {

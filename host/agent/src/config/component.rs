@@ -1,32 +1,32 @@
-//! A component as a configuration names it: its origin, and what it is configured with.
+//! A component as a configuration names it, and its own configuration.
 
 use super::reader::{Item, Section};
 use super::values::{self, Sha256};
 use insightd_yaml::{Data, Entry, Node, Position};
 
-/// Most keys of a component's configuration that may be files.
+/// Most keys of a component's configuration that may come from files.
 const MAX_TEXTS: usize = 16;
 
 /// A component and its configuration.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Component {
-    /// Where it comes from.
+    /// Source of the component.
     pub origin: Origin,
-    /// Its name there.
+    /// Name at that source.
     pub name: String,
-    /// The only content that is accepted, where given.
+    /// The only accepted content, if pinned.
     pub sha256: Option<Sha256>,
     /// Its own configuration.
     pub settings: Settings,
-    /// Keys of it that are texts in files of their own.
+    /// Keys of its configuration whose texts are separate files.
     pub texts: Vec<TextFile>,
-    /// Most that it may remember for each scope, bytes of keys and values; nothing where absent.
+    /// Most state for each scope, bytes of keys and values; no state if absent.
     pub state_bytes: Option<u64>,
-    /// The key in the file, for messages.
+    /// Path of the key in the configuration file, for messages.
     pub path: String,
 }
 
-/// Where a component comes from. One never silently takes the place of the other.
+/// Source of a component. One never silently replaces the other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Origin {
     /// Embedded in the agent: `builtin:NAME`.
@@ -35,12 +35,12 @@ pub enum Origin {
     File,
 }
 
-/// The configuration of a component: JSON for the component, and where it stands for messages.
+/// The configuration of a component: JSON for the component, and positions for messages.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// JSON text, `{}` where nothing was written.
+    /// JSON text; `{}` if the file has none.
     pub text: String,
-    /// Where the component is named in the file.
+    /// Position at which the file names the component.
     pub at: Option<Position>,
     node: Option<Node>,
 }
@@ -48,13 +48,13 @@ pub struct Settings {
 /// A key of a component's configuration whose text is a file in `transforms_dir`, such as a program.
 #[derive(Clone, Debug, PartialEq)]
 pub struct TextFile {
-    /// The key.
+    /// The key in the component's configuration.
     pub key: String,
-    /// Name of the file in that directory.
+    /// Name of the file in `transforms_dir`.
     pub name: String,
-    /// Where it is named.
+    /// Position at which the configuration names the file.
     pub at: Position,
-    /// The key in the file that names it, for messages.
+    /// Path of the key that names the file, for messages.
     pub path: String,
 }
 
@@ -71,17 +71,19 @@ impl Default for Settings {
 }
 
 impl Settings {
-    /// Where a key of the component's configuration stands, such as `metric_declarations[2].dimensions`.
+    /// Returns the position of a key of the component's configuration, such as `metric_declarations[2].dimensions`, or
+    /// of its nearest parent in the file.
     pub fn position(&self, key: &str) -> Option<Position> {
         self.node.as_ref().map(|node| node.nearest(key)).or(self.at)
     }
 
-    /// Where a line and a column of the text under a key stand, where they are lines of the file.
+    /// Returns the position in the file of a line and a column, both from 1, of the text under a key; `None` unless
+    /// that text is a block scalar (`|`) of the file.
     pub fn within(&self, key: &str, line: usize, column: usize) -> Option<Position> {
         self.node.as_ref()?.within(key, line, column)
     }
 
-    /// Sets a key that stands in no file.
+    /// Sets a key that is in no file.
     pub fn set(&mut self, key: &str, value: serde_json::Value) {
         let mut keys: serde_json::Map<String, serde_json::Value> =
             serde_json::from_str(&self.text).unwrap_or_default();
@@ -89,7 +91,7 @@ impl Settings {
         self.text = serde_json::Value::Object(keys).to_string();
     }
 
-    /// Values of texts that are files of their own, such as a program: lines and columns are theirs.
+    /// Creates a configuration of texts from separate files, such as a program. Positions are lines and columns of that file.
     pub fn of_files(texts: &[(&str, &str)]) -> Self {
         let at = Position { line: 1, column: 1 };
         let entries = texts.iter().map(|(key, text)| {
@@ -112,7 +114,7 @@ impl std::fmt::Display for Component {
 }
 
 impl Component {
-    /// The built-in of that name without a configuration; `path` is for messages.
+    /// Returns the built-in of that name without a configuration; `path` is for messages.
     pub fn builtin(name: &str, path: String) -> Self {
         Self {
             origin: Origin::Builtin,
@@ -126,10 +128,10 @@ impl Component {
     }
 }
 
-/// Most that one component may remember for a scope: half of what all of them have.
+/// Most state of one component for a scope, bytes: half of the state of all components.
 const MAX_STATE_BYTES: u64 = crate::states::MAX_BYTES / 2;
 
-/// Reads what names a component and stands beside it.
+/// Reads the keys that describe a component.
 pub(super) fn read(section: &Section<'_>, path: &str) -> Option<Component> {
     let named = section.value("use", component_name);
     if named.is_none() && section.get("use").is_none() {
@@ -167,7 +169,7 @@ fn text_file(section: &Section<'_>, key: &str, item: &Item<'_>) -> Option<TextFi
     Some(TextFile { key: key.into(), name, at: item.at, path: item.path.clone() })
 }
 
-/// A file in the directory of components, beside them.
+/// Checks the name of a text file in the directory of components.
 fn text_name(text: &str) -> Result<String, String> {
     let wrong = || {
         format!(
@@ -175,21 +177,21 @@ fn text_name(text: &str) -> Result<String, String> {
         )
     };
     let name = file_name(text).ok_or_else(wrong)?;
-    // The names of what is kept of a set.
+    // The last-good store uses these names beside the files of a bundle.
     match name.ends_with(".wasm") || matches!(name, "id" | "insightd.yaml") {
         true => Err(wrong()),
         false => Ok(name.into()),
     }
 }
 
-/// A name that never leaves its directory: letters, digits, `-`, `_` and `.`, which is not first.
+/// Returns the text if it is a name within its directory: letters, digits, `-`, `_` and `.`, which is not first.
 fn file_name(text: &str) -> Option<&str> {
     let usable = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
     let is_name = !text.is_empty() && !text.starts_with('.') && text.chars().all(usable);
     is_name.then_some(text)
 }
 
-/// The name is also a file's name.
+/// Parses `builtin:NAME` or `file:NAME`. The name is also a file name.
 fn component_name(text: &str) -> Result<(Origin, String), String> {
     let wrong = || format!("`{text}` names no component; write builtin:NAME or file:NAME");
     let (origin, name) = text.split_once(':').ok_or_else(wrong)?;

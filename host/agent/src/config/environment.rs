@@ -1,18 +1,19 @@
-//! The variables of the environment that mean something to the agent. Nothing else reads the environment.
+//! Environment variables of the agent's configuration. Its AWS and Kubernetes clients and `insightd transform` read
+//! variables of their own.
 
-/// Name of the node, as the manifests of Container Insights set it from `spec.nodeName`.
+/// Variables with the node name; the manifests of Container Insights set them from `spec.nodeName`.
 const NODE_NAMES: [&str; 2] = ["K8S_NODE_NAME", "HOST_NAME"];
 
-/// Name of the cluster.
+/// Variable with the cluster name.
 const CLUSTER_NAME: &str = "K8S_CLUSTER_NAME";
 
-/// Address of the node, from `status.hostIP`.
+/// Variable with the address of the node, from `status.hostIP`.
 const HOST_IP: &str = "HOST_IP";
 
-/// Namespace, name and uid of the agent's pod.
+/// Variables with the namespace, name and UID of the agent's pod.
 const POD: [&str; 3] = ["K8S_NAMESPACE", "POD_NAME", "POD_UID"];
 
-/// Where the AWS SDK finds credentials, beside files and the instance.
+/// Variables from which the AWS SDK gets credentials, beside files and instance metadata.
 const CREDENTIALS: [&str; 6] = [
     "AWS_ACCESS_KEY_ID",
     "AWS_PROFILE",
@@ -22,8 +23,8 @@ const CREDENTIALS: [&str; 6] = [
     "AWS_CONTAINER_CREDENTIALS_FULL_URI",
 ];
 
-/// What the environment says. A variable that is empty or not UTF-8 is absent; blanks around those that are no names are left
-/// out.
+/// Values of the environment variables. A variable that is empty or not UTF-8 counts as absent. All but the names of
+/// node and cluster are trimmed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Environment {
     /// `K8S_NODE_NAME`, else `HOST_NAME`.
@@ -38,17 +39,17 @@ pub struct Environment {
     pub pod_name: Option<String>,
     /// `POD_UID`.
     pub pod_uid: Option<String>,
-    /// Set if any variable tells the AWS SDK where credentials are.
+    /// `true` if any variable tells the AWS SDK where credentials are.
     pub has_credentials: bool,
 }
 
 impl Environment {
-    /// That of this process.
+    /// Reads the environment of this process.
     pub fn of_process() -> Self {
         Self::from_lookup(|name| std::env::var(name).ok())
     }
 
-    /// From any source of variables.
+    /// Reads variables through `variable`, which returns the value of a name.
     pub fn from_lookup(variable: impl Fn(&str) -> Option<String>) -> Self {
         let variable = |name: &str| variable(name).filter(|value| !value.is_empty());
         let trimmed = |name: &str| {

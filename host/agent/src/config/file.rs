@@ -1,4 +1,4 @@
-//! Reading the file: within bounds, and as text.
+//! Reading of the configuration file, bounded in size and checked to be text.
 
 use std::path::Path;
 
@@ -7,13 +7,13 @@ use insightd_folder::ReadError;
 use super::report::Problem;
 use insightd_yaml::Position;
 
-/// Most bytes of a file: as many as a ConfigMap holds.
+/// Largest configuration file, bytes: the limit of a ConfigMap.
 pub const MAX_BYTES: u64 = 1 << 20;
 
 /// Returns the text of a file.
 ///
 /// # Errors
-/// It cannot be read, is not a regular file, is too large, or is not UTF-8 text.
+/// Fails if it cannot be read, is not a regular file, is too large, or is not UTF-8 text.
 pub(super) fn read(path: &Path) -> Result<String, Problem> {
     let bytes = insightd_folder::read_regular(path, MAX_BYTES).map_err(|error| {
         let message = match error {
@@ -33,7 +33,7 @@ fn too_large(bytes: u64) -> String {
 fn text(mut bytes: Vec<u8>) -> Result<String, (Position, String)> {
     const BOM: &[u8] = b"\xef\xbb\xbf";
     let wrong = |bytes: &[u8], at: usize, message: &str| Err((position(bytes, at), message.to_owned()));
-    // Of ASCII text, one of two bytes is zero.
+    // UTF-16 encodes an ASCII character as two bytes, one of which is zero.
     let is_wide = match bytes.as_slice() {
         [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => true,
         [first, second, ..] => (*first == 0) != (*second == 0),
@@ -62,7 +62,7 @@ fn text(mut bytes: Vec<u8>) -> Result<String, (Position, String)> {
     })
 }
 
-/// Place of a byte; what is before it is text.
+/// Returns the position of the byte at `at`; the bytes before it are text.
 fn position(bytes: &[u8], at: usize) -> Position {
     let before = &bytes[..at];
     let line = before.iter().filter(|byte| **byte == b'\n').count() + 1;

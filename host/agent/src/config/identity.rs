@@ -1,16 +1,16 @@
-//! Names of the cluster and of the node: dimensions of every metric, and parts of the names of log groups and streams.
+//! Names of the cluster and of the node, which are dimensions of every metric and parts of the names of log groups and streams.
 
 use insightd_aws::logs::names::validate_group;
 
 use super::reader::{Problems, Section};
 
-/// Most characters: more than any provider gives, few enough to leave room in the name of a log group (512).
+/// Longest name, characters: more than any provider assigns, few enough to leave room in the name of a log group (512).
 const MAX_CHARACTERS: usize = 255;
 
-/// Beginnings of what a template engine should have replaced.
+/// Markers of template placeholders that were not filled in.
 const UNFILLED: [&str; 5] = ["{{", "}}", "${", "$(", "<%"];
 
-/// Reads a name from the file, else from the variable `variable` of the environment.
+/// Reads a name from the file, else from the environment: `variable` is the name of the variable and its value.
 pub(super) fn read(
     section: &Section<'_>,
     key: &'static str,
@@ -41,7 +41,7 @@ pub(super) fn read(
     name
 }
 
-/// Returns the name without blanks and quotes around it.
+/// Returns the name without surrounding whitespace and quotes.
 fn clean(raw: &str) -> Result<String, String> {
     let mut name = raw.trim();
     for quote in ['"', '\''] {

@@ -1,4 +1,4 @@
-//! `kubelet:`, `api:`, `cluster:` and `leader:` which peers the agent asks, and who speaks for the cluster.
+//! `kubelet:`, `api:`, `cluster:` and `leader:` the remote endpoints of Kubernetes, and the leader election.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -7,25 +7,25 @@ use super::environment::Environment;
 use super::reader::{Section, flag, integer, one_of};
 use super::values;
 
-/// Where Kubernetes mounts what a pod needs to prove who it is.
+/// Directory in which Kubernetes mounts the credentials of a pod's service account.
 const SERVICE_ACCOUNT: &str = "/var/run/secrets/kubernetes.io/serviceaccount";
 
-/// The lock that existing Container Insights agents use.
+/// Name of the lock that existing Container Insights agents use.
 const LOCK_NAME: &str = "otel-container-insight-clusterleader";
 
-/// Which part of the work an agent does.
+/// The part of the work that an agent does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Role {
-    /// The node, and the cluster when it is elected.
+    /// The node, and the cluster while elected.
     All,
-    /// The node alone.
+    /// Only the node.
     Node,
-    /// The cluster alone, when it is elected.
+    /// Only the cluster, while elected.
     Cluster,
 }
 
 impl Role {
-    /// As the configuration says it.
+    /// Returns the value of the configuration.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::All => "all",
@@ -34,91 +34,91 @@ impl Role {
         }
     }
 
-    /// Whether it reads a node.
+    /// Returns true if the agent reads a node.
     pub fn has_node(self) -> bool {
         self != Self::Cluster
     }
 
-    /// Whether it stands for election.
+    /// Returns true if the agent takes part in the leader election.
     pub fn has_cluster(self) -> bool {
         self != Self::Node
     }
 }
 
-/// The kubelet of this node.
+/// Access to the kubelet of this node.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Kubelet {
-    /// Whether it is asked; where nothing is said, when its address is known.
+    /// `true` or `false` if configured; if absent, the kubelet is asked if its address is known.
     pub enabled: Option<bool>,
-    /// Its address, such as `https://10.0.0.7:10250`; from `HOST_IP` where absent.
+    /// Address, such as `https://10.0.0.7:10250`; derived from `HOST_IP` if absent.
     pub url: Option<String>,
-    /// The bearer token, read again as it rotates.
+    /// File of the bearer token, read again as it rotates.
     pub token_file: PathBuf,
-    /// Certificates, PEM, of which one must have signed the kubelet's.
+    /// CA certificates in PEM form, one of which must have signed the kubelet's certificate.
     pub ca_files: Vec<PathBuf>,
-    /// The name its certificate is checked for, where that is not the address.
+    /// Name that the kubelet's certificate must have, if it is not the address.
     pub server_name: Option<String>,
-    /// Believes any certificate.
+    /// `true` to accept any certificate.
     pub insecure: bool,
-    /// How long one answer may take.
+    /// Timeout of one response.
     pub timeout: Duration,
-    /// Whether `/stats/summary` is asked for beside `/pods`.
+    /// `true` to request `/stats/summary` in addition to `/pods`.
     pub summary: bool,
-    /// Annotations of pods that are taken over, by full key.
+    /// Annotations of pods that are collected, by full key.
     pub annotations: Vec<String>,
-    /// Most bytes of labels, and of annotations, of one pod.
+    /// Most bytes of the labels, and of the annotations, of one pod.
     pub label_bytes: usize,
 }
 
-/// The API server.
+/// Access to the API server.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Api {
-    /// Whether it is asked; where nothing is said, when the agent runs in a cluster or has a kubeconfig.
+    /// `true` or `false` if configured; if absent, the API server is asked if the agent runs in a cluster or has a kubeconfig.
     pub enabled: Option<bool>,
-    /// A kubeconfig in place of the pod's service account.
+    /// A kubeconfig instead of the service account of the pod.
     pub kubeconfig: Option<PathBuf>,
-    /// Whether the own Node object is watched.
+    /// `true` to watch the Node object of this node.
     pub node: bool,
-    /// Whether Services are watched.
+    /// `true` to watch Services.
     pub services: bool,
-    /// Whether Jobs that own local pods are looked up.
+    /// `true` to look up Jobs that own local pods.
     pub jobs: bool,
 }
 
-/// What the elected agent reads of the cluster.
+/// Cluster data that the elected agent reads.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Cluster {
-    /// Whether pending pods are taken over one by one.
+    /// `true` to report pods that wait for a node one by one.
     pub pending_pods: bool,
-    /// Most of them.
+    /// Most such pods.
     pub max_pending_pods: usize,
-    /// Objects in one page of a list, where a whole one broke off.
+    /// Objects in one page of a list, after a list in one piece broke off.
     pub page_size: u32,
 }
 
-/// The election.
+/// Settings for the leader election.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Leader {
-    /// What the lock is.
+    /// Kind of the lock.
     pub kind: LockKind,
-    /// Its name.
+    /// Name of the lock.
     pub name: String,
-    /// Its namespace.
+    /// Namespace of the lock.
     pub namespace: String,
-    /// This agent in the lock; the pod's name, else the node's, where absent.
+    /// Identity of this agent in the lock; the name of the pod if absent, else that of the node.
     pub identity: Option<String>,
-    /// How long a lock holds without being renewed.
+    /// Time that a lock is valid without renewal.
     pub lease_duration: Duration,
-    /// How long the holder goes on without having renewed it.
+    /// Time that the leader continues without a renewal.
     pub renew_deadline: Duration,
     /// Time between two attempts.
     pub retry_period: Duration,
 }
 
-/// What a lock is. Locks of different kinds do not exclude each other.
+/// Kind of the lock. Locks of different kinds do not exclude each other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LockKind {
-    /// An annotation of a ConfigMap, as existing agents have it.
+    /// An annotation of a ConfigMap, as existing agents use.
     ConfigMap,
     /// A Lease.
     Lease,
@@ -167,7 +167,7 @@ impl Default for Leader {
     }
 }
 
-/// Whether a peer is asked; `auto` leaves it to be found out.
+/// Values of `enabled`; `None` leaves the decision to the agent.
 pub(super) const ENABLED: [(&str, Option<bool>); 3] =
     [("auto", None), ("true", Some(true)), ("false", Some(false))];
 
@@ -274,7 +274,7 @@ pub(super) fn read_leader(section: &Section<'_>, environment: &Environment) -> L
     if lease_duration <= renew_deadline {
         section.problem("lease_duration", "must be more than `renew_deadline`: else two agents lead at once");
     }
-    // An attempt may come a fifth later than the period says: candidates spread their attempts.
+    // Candidates spread their attempts, so one may come a fifth later than the period.
     if renew_deadline <= retry_period.mul_f64(1.2) {
         section.problem(
             "renew_deadline",

@@ -1,15 +1,15 @@
 //! `log.level:` a level, and levels of parts of the agent.
 //!
-//! The parser of the filter itself takes any single word for the name of a part, so that a slip of the pen turns everything else
-//! off; here a word alone is a level or a mistake.
+//! The parser of the filter takes any single word as the name of a part, so that a misspelled level would turn
+//! everything else off. Here a single word is a level or an error.
 
 use super::reader::closest;
 use crate::logging::LIBRARIES;
 
-/// Levels from least to most.
+/// Levels, from least to most verbose.
 const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
 
-/// Levels under names of other programs.
+/// Names of levels in other programs.
 const SYNONYMS: [(&str, &str); 8] = [
     ("warning", "warn"),
     ("err", "error"),
@@ -21,7 +21,7 @@ const SYNONYMS: [(&str, &str); 8] = [
     ("none", "off"),
 ];
 
-/// Parts of the agent whose level can be set, beside its libraries: its crates, and what components say.
+/// Parts of the agent whose level can be set, beside its libraries: its crates, and `transform` for the logs of components.
 pub(super) const PARTS: [&str; 13] = [
     "insightd",
     "insightd_aws",
@@ -38,18 +38,18 @@ pub(super) const PARTS: [&str; 13] = [
     "transform",
 ];
 
-/// A level as the filter reads it.
+/// A parsed log level.
 pub(super) struct Level {
-    /// Begins with the level of everything that is not named.
+    /// Filter directives, the first of which is the level of everything that is not named.
     pub(super) targets: String,
-    /// Names that nothing logs under.
+    /// Targets that nothing logs to.
     pub(super) unknown: Vec<String>,
 }
 
-/// Reads `info`, or `info,insightd_collect=debug`. What is not named has the level `info` where none stands alone.
+/// Parses `info`, or `info,insightd_collect=debug`. Parts that are not named have the level `info` if no level stands alone.
 ///
 /// # Errors
-/// A word that is no level.
+/// Fails on a word that is not a level, a second level for all parts, or an invalid name of a part.
 pub(super) fn parse(text: &str) -> Result<Level, String> {
     let (mut default, mut parts, mut unknown) = (None, Vec::new(), Vec::new());
     for word in text.split(',').map(str::trim) {
@@ -152,7 +152,7 @@ mod tests {
         );
     }
 
-    /// Every crate of the agent can be named.
+    /// Checks that the list has every crate of the agent.
     #[test]
     fn the_parts_are_the_crates() {
         let host = concat!(env!("CARGO_MANIFEST_DIR"), "/..");

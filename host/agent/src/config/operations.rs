@@ -1,13 +1,13 @@
-//! `operations:` how the agent can be asked about itself.
+//! `operations:` the operations server.
 
 use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
 
 use super::reader::Section;
 
-/// How the agent can be asked about itself.
+/// Settings for the operations server.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Operations {
-    /// Where `/healthz`, `/readyz` and `/metrics` are; nowhere where absent.
+    /// Address of `/healthz`, `/readyz` and `/metrics`; `None` disables the server.
     pub listen: Option<SocketAddr>,
 }
 

@@ -1,4 +1,4 @@
-//! `pipelines:` which components run over which scope, and where the result goes.
+//! `pipelines:` the components that run over each scope, and the outputs of their results.
 
 use super::component::{self, Component};
 use super::reader::{Item, Problems, Section, closest, integer, non_empty, one_of};
@@ -10,29 +10,29 @@ use insightd_yaml::Data;
 /// A chain of transforms over one scope, and its outputs.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Pipeline {
-    /// Name for logs and counters; distinct.
+    /// Unique name for logs and counters.
     pub name: String,
-    /// What a batch of this pipeline is about.
+    /// Scope of the batches of this pipeline.
     pub scope: Scope,
-    /// Run one after the other.
+    /// Transforms, which run one after the other.
     pub transforms: Vec<Stage>,
-    /// Each gets the result of the whole chain.
+    /// Outputs, each of which gets the result of the whole chain.
     pub outputs: Vec<Output>,
 }
 
-/// What a batch is about.
+/// The subject of a batch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Scope {
     /// This node with its pods.
     Node,
-    /// The whole cluster; batches come to the elected agent alone.
+    /// The whole cluster; only the elected agent has such batches.
     Cluster,
 }
 
 impl Scope {
     const WORDS: [(&str, Self); 2] = [("node", Self::Node), ("cluster", Self::Cluster)];
 
-    /// As a batch says it.
+    /// Returns the scope that a batch names.
     pub fn of(word: &str) -> Option<Self> {
         Self::WORDS.iter().find(|(known, _)| *known == word).map(|(_, scope)| *scope)
     }
@@ -41,41 +41,41 @@ impl Scope {
 /// One transform of a chain.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Stage {
-    /// What runs.
+    /// The transform.
     pub component: Component,
-    /// What happens when it fails.
+    /// Reaction to a failure of the transform.
     pub on_failure: OnFailure,
 }
 
-/// What happens when a transform fails.
+/// Reaction to a failure of a transform.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub enum OnFailure {
     /// The version that worked last takes over, else the built-in of that name, else the stage is skipped.
     #[default]
     LastGood,
-    /// The next stage gets this one's input.
+    /// The next stage gets the input of this one.
     Skip,
-    /// The scope's batch ends here, for this tick.
+    /// The batch of this scope is dropped for this tick.
     Drop,
 }
 
-/// Where the result goes and in which form.
+/// Destination and format of a result.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Output {
-    /// Makes bytes of the batch.
+    /// Component that converts the batch to bytes.
     pub formatter: Component,
-    /// Name of a sink.
+    /// Name of the sink.
     pub sink: String,
-    /// What it may write to.
+    /// Routes that it may write to.
     pub grants: Grants,
-    /// Most bytes a tick; what is more is dropped and counted.
+    /// Most bytes a tick; further events are dropped and counted.
     pub max_bytes_per_tick: u64,
-    /// Most different routes a tick; events for others are dropped and counted.
+    /// Most distinct routes a tick; events for others are dropped and counted.
     pub max_routes_per_tick: usize,
 }
 
 impl Pipeline {
-    /// Container Insights events of this node, and of the cluster where this agent leads, on stdout.
+    /// Returns the default pipelines: Container Insights events on stdout, of this node, and of the cluster if this agent leads.
     pub(super) fn defaults() -> Vec<Self> {
         vec![Self::shipped(0, "node", Scope::Node), Self::shipped(1, "cluster", Scope::Cluster)]
     }
@@ -96,13 +96,13 @@ impl Pipeline {
 }
 
 impl Pipeline {
-    /// All components that it names.
+    /// Returns all components that the pipeline names.
     pub fn components(&self) -> impl Iterator<Item = &Component> {
         let stages = self.transforms.iter().map(|stage| &stage.component);
         stages.chain(self.outputs.iter().map(|output| &output.formatter))
     }
 
-    /// Likewise, to change them.
+    /// Returns all components that the pipeline names, mutably.
     pub fn components_mut(&mut self) -> impl Iterator<Item = &mut Component> {
         let stages = self.transforms.iter_mut().map(|stage| &mut stage.component);
         stages.chain(self.outputs.iter_mut().map(|output| &mut output.formatter))
@@ -121,21 +121,21 @@ impl Output {
     }
 }
 
-/// The log groups of Container Insights, any stream.
+/// Returns grants for the log groups of Container Insights with any stream.
 fn default_grants() -> Grants {
     let patterns = |texts: &[&str]| texts.iter().filter_map(|text| Pattern::parse(text).ok()).collect();
     let groups = ["/aws/containerinsights/*/performance", "/aws/ecs/containerinsights/*/performance"];
     Grants::new(vec![("log_group".into(), patterns(&groups)), ("log_stream".into(), patterns(&["**"]))])
 }
 
-/// Most pipelines, and most transforms and outputs of each: every one is an instance a tick.
+/// Most pipelines, and most transforms and most outputs of each: every one is an instance a tick.
 const MAX_PIPELINES: usize = 64;
 const MAX_PARTS: usize = 64;
 
 /// Most keys that a route may have.
 const MAX_ROUTE_KEYS: usize = 16;
 
-/// Reads the list; the default where it is absent.
+/// Reads the list of pipelines; returns the default if it is absent.
 pub(super) fn read(root: &Section<'_>, sinks: &[Sink], problems: &Problems) -> Vec<Pipeline> {
     let Some(items) = root.list_of("pipelines", MAX_PIPELINES) else { return Pipeline::defaults() };
     if items.is_empty() {
@@ -154,7 +154,7 @@ pub(super) fn read(root: &Section<'_>, sinks: &[Sink], problems: &Problems) -> V
     pipelines
 }
 
-/// A space belongs to the name of its component in the pipeline.
+/// Reports components of the same name with state in one pipeline: state is keyed by the pipeline's and the component's name.
 fn check_spaces(pipeline: &Pipeline, item: &Item<'_>) {
     let mut seen = Vec::new();
     for component in pipeline.components().filter(|component| component.state_bytes.is_some()) {
@@ -246,10 +246,11 @@ fn output(item: &Item<'_>, sinks: &[Sink]) -> Option<Output> {
     })
 }
 
-/// Keys of a route that CloudWatch Logs needs, and no others.
+/// Keys of a route to CloudWatch Logs, all of which are required.
 const LOG_KEYS: [&str; 2] = ["log_group", "log_stream"];
 
-/// A sink with destinations gets exactly its keys; others take those of any formatter, but no slip of the pen.
+/// Checks the keys of routes. A CloudWatch sink needs exactly its own keys; other sinks accept keys of any formatter,
+/// except likely misspellings of these.
 fn check_keys(section: &Section<'_>, keys: &[(&str, Item<'_>)], has_destinations: bool) {
     for (key, item) in keys.iter().filter(|(key, _)| !LOG_KEYS.contains(key)) {
         let meant = closest(key, LOG_KEYS.into_iter());

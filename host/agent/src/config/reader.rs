@@ -1,19 +1,19 @@
-//! Reading a tree key by key, noting every problem instead of stopping at the first.
+//! Reading of a tree key by key that collects every problem instead of stopping at the first.
 
 use std::cell::{Cell, RefCell};
 
 use super::report::{MAX_PROBLEMS, Problem, Report};
 use insightd_yaml::{Data, Entry, Node, Position};
 
-/// What is wrong with the file so far.
+/// Problems and warnings of the file so far.
 #[derive(Default)]
 pub(super) struct Problems {
     found: RefCell<Vec<Problem>>,
-    /// Number of problems beyond those that are kept.
+    /// Number of problems beyond those that are stored.
     more: Cell<usize>,
-    /// Remarks on what is possible, and hardly meant.
+    /// Warnings about settings that are valid but probably not intended.
     warnings: RefCell<Vec<Problem>>,
-    /// Keys that were asked for and are not in the file; the test of the example looks at it.
+    /// Keys that were requested and are not in the file, for the test of the example.
     absent: RefCell<Vec<String>>,
 }
 
@@ -25,7 +25,7 @@ impl Problems {
         }
     }
 
-    /// Returns true once no more problems are kept, and counts this one.
+    /// Returns true once no more problems are stored, and counts this one.
     fn is_full(&self) -> bool {
         let is_full = self.found.borrow().len() >= MAX_PROBLEMS;
         if is_full {
@@ -34,7 +34,7 @@ impl Problems {
         is_full
     }
 
-    /// Notes what is possible, and hardly meant.
+    /// Adds a warning about a setting that is valid but probably not intended.
     pub(super) fn warn(&self, at: Option<Position>, path: impl Into<String>, message: impl Into<String>) {
         let mut warnings = self.warnings.borrow_mut();
         if warnings.len() < MAX_PROBLEMS {
@@ -53,7 +53,7 @@ impl Problems {
         self.absent.borrow().clone()
     }
 
-    /// The report, in the order of the file; `None` when all is well.
+    /// Returns the report, in the order of the file; `None` if there are no problems.
     pub(super) fn into_report(self, file: Option<&str>) -> Option<Report> {
         let problems = self.found.into_inner();
         let more = self.more.get();
@@ -61,8 +61,8 @@ impl Problems {
     }
 }
 
-/// One mapping of the file, or the place of one that is not there. Call [`Section::finish`] when all keys
-/// were asked for: what was not asked for is unknown.
+/// A mapping of the file, or an empty one instead of an absent mapping. Call [`Section::finish`] after all keys were
+/// requested: it reports the other keys as unknown.
 pub(super) struct Section<'a> {
     entries: &'a [Entry],
     at: Option<Position>,
@@ -71,7 +71,7 @@ pub(super) struct Section<'a> {
     problems: &'a Problems,
 }
 
-/// A value with the path that leads to it.
+/// A value and the path of keys to it.
 pub(super) struct Item<'a> {
     pub(super) node: &'a Node,
     pub(super) at: Position,
@@ -80,14 +80,14 @@ pub(super) struct Item<'a> {
 }
 
 impl<'a> Section<'a> {
-    /// The whole document.
+    /// Returns the whole document.
     pub(super) fn root(node: Option<&'a Node>, problems: &'a Problems) -> Self {
         let absent =
             Self { entries: &[], at: None, path: String::new(), asked: RefCell::default(), problems };
         node.map_or(absent, |node| Item { node, at: node.at, path: String::new(), problems }.section())
     }
 
-    /// The value of a key. A key without a value (or with `~`) is absent.
+    /// Returns the value of a key. A key without a value (or with `~`) counts as absent.
     pub(super) fn get(&self, key: &'static str) -> Option<Item<'a>> {
         if !self.asked.borrow().contains(&key) {
             self.asked.borrow_mut().push(key);
@@ -101,7 +101,7 @@ impl<'a> Section<'a> {
         (!entry.value.is_null()).then_some(item)
     }
 
-    /// A scalar, read by `parse`, whose message goes into the report.
+    /// Returns a scalar parsed by `parse`, whose error becomes a problem of the key.
     pub(super) fn value<T>(
         &self,
         key: &'static str,
@@ -110,17 +110,17 @@ impl<'a> Section<'a> {
         self.get(key)?.value(parse)
     }
 
-    /// Text that is not empty.
+    /// Returns a text that is not empty.
     pub(super) fn text(&self, key: &'static str) -> Option<String> {
         self.value(key, non_empty)
     }
 
-    /// A list of texts that are not empty.
+    /// Returns a list of texts that are not empty.
     pub(super) fn texts(&self, key: &'static str) -> Option<Vec<String>> {
         Some(self.list(key)?.iter().filter_map(|item| item.value(non_empty)).collect())
     }
 
-    /// A mapping below this one; where it is absent all its keys are.
+    /// Returns a mapping below this one; an empty one if it is absent.
     pub(super) fn section(&self, key: &'static str) -> Section<'a> {
         match self.get(key) {
             Some(item) => item.section(),
@@ -134,7 +134,7 @@ impl<'a> Section<'a> {
         }
     }
 
-    /// The elements of a list.
+    /// Returns the elements of a list.
     pub(super) fn list(&self, key: &'static str) -> Option<Vec<Item<'a>>> {
         let item = self.get(key)?;
         let Data::Sequence(nodes) = &item.node.data else {
@@ -150,7 +150,7 @@ impl<'a> Section<'a> {
         Some(nodes.iter().enumerate().map(element).collect())
     }
 
-    /// The elements of a list with at most `most` of them.
+    /// Returns the elements of a list, at most `most`; more are a problem.
     pub(super) fn list_of(&self, key: &'static str, most: usize) -> Option<Vec<Item<'a>>> {
         let mut list = self.list(key)?;
         self.bound(key, list.len(), most);
@@ -158,7 +158,7 @@ impl<'a> Section<'a> {
         Some(list)
     }
 
-    /// The entries of a mapping with at most `most` of them, whose keys are names that the author chose.
+    /// Returns the entries of a mapping with user-defined keys, at most `most`; more are a problem.
     pub(super) fn named_of(&self, key: &'static str, most: usize) -> Option<Vec<(&'a str, Item<'a>)>> {
         let mut named = self.named(key)?;
         self.bound(key, named.len(), most);
@@ -172,7 +172,7 @@ impl<'a> Section<'a> {
         }
     }
 
-    /// The entries of a mapping whose keys are names that the author chose.
+    /// Returns the entries of a mapping with user-defined keys.
     fn named(&self, key: &'static str) -> Option<Vec<(&'a str, Item<'a>)>> {
         let item = self.get(key)?;
         let Data::Mapping(entries) = &item.node.data else {
@@ -186,17 +186,17 @@ impl<'a> Section<'a> {
         Some(entries.iter().map(named).collect())
     }
 
-    /// Where the mapping stands.
+    /// Returns the position of the mapping.
     pub(super) fn at(&self) -> Option<Position> {
         self.at
     }
 
-    /// Notes a problem with a key of this mapping, or with its absence.
+    /// Adds a problem with a key of this mapping, or with its absence.
     pub(super) fn problem(&self, key: &str, message: impl Into<String>) {
         self.problems.add(self.position(key), join(&self.path, key), message);
     }
 
-    /// Notes what is possible, and hardly meant, about a key of this mapping.
+    /// Adds a warning about a key of this mapping.
     pub(super) fn warn(&self, key: &str, message: impl Into<String>) {
         self.problems.warn(self.position(key), join(&self.path, key), message);
     }
@@ -206,7 +206,7 @@ impl<'a> Section<'a> {
         at.or(self.at)
     }
 
-    /// Notes every key that nobody asked for.
+    /// Reports every key that was not requested.
     pub(super) fn finish(&self) {
         let asked = self.asked.borrow();
         for entry in self.entries.iter().filter(|entry| !asked.contains(&entry.key.as_str())) {
@@ -222,7 +222,7 @@ impl<'a> Section<'a> {
 }
 
 impl<'a> Item<'a> {
-    /// As a scalar, read by `parse`.
+    /// Returns the scalar parsed by `parse`, whose error becomes a problem of this value.
     pub(super) fn value<T>(&self, parse: impl FnOnce(&str) -> Result<T, String>) -> Option<T> {
         let Data::Scalar { text, .. } = &self.node.data else {
             self.problem(format!("expected one value, found {}", self.node.kind()));
@@ -231,7 +231,7 @@ impl<'a> Item<'a> {
         parse(text).map_err(|message| self.problem(message)).ok()
     }
 
-    /// As a mapping.
+    /// Returns the mapping; any other value is a problem and reads as an empty mapping.
     pub(super) fn section(&self) -> Section<'a> {
         let entries = match &self.node.data {
             Data::Mapping(entries) => entries.as_slice(),
@@ -244,13 +244,13 @@ impl<'a> Item<'a> {
         Section { entries, at: Some(self.at), path, asked: RefCell::default(), problems }
     }
 
-    /// Notes a problem with this value.
+    /// Adds a problem with this value.
     pub(super) fn problem(&self, message: impl Into<String>) {
         self.problems.add(Some(self.node.at), self.path.clone(), message);
     }
 }
 
-/// `true` or `false`.
+/// Parses `true` or `false`.
 pub(super) fn flag(text: &str) -> Result<bool, String> {
     match text {
         "true" => Ok(true),
@@ -259,17 +259,17 @@ pub(super) fn flag(text: &str) -> Result<bool, String> {
     }
 }
 
-/// A whole number.
+/// Parses a whole number.
 pub(super) fn integer(text: &str) -> Result<u64, String> {
     text.parse().map_err(|_| format!("expected a whole number, found `{text}`"))
 }
 
-/// Any text but none.
+/// Returns the text unless it is empty.
 pub(super) fn non_empty(text: &str) -> Result<String, String> {
     if text.is_empty() { Err("must not be empty".into()) } else { Ok(text.into()) }
 }
 
-/// One of a few words.
+/// Returns a parser of one of a few words, which suggests the closest word for others.
 pub(super) fn one_of<T: Copy>(words: &[(&str, T)]) -> impl Fn(&str) -> Result<T, String> {
     move |text| {
         let found = words.iter().find(|(word, _)| *word == text).map(|(_, value)| *value);
@@ -282,8 +282,8 @@ pub(super) fn one_of<T: Copy>(words: &[(&str, T)]) -> impl Fn(&str) -> Result<T,
     }
 }
 
-/// Returns the word that a text is a slip of: at most two letters wrong, missing, too many or in the wrong place, and fewer
-/// than half of them.
+/// Returns the word of which a text is a likely misspelling: at most two letters wrong, missing, added or swapped with
+/// the next one, and fewer than half of the word's.
 pub(super) fn closest<'w>(text: &str, words: impl Iterator<Item = &'w str>) -> Option<&'w str> {
     const MAX_BYTES: usize = 40;
     if text.len() > MAX_BYTES {
@@ -295,7 +295,8 @@ pub(super) fn closest<'w>(text: &str, words: impl Iterator<Item = &'w str>) -> O
     near.min_by_key(|(slips, _)| *slips).map(|(_, word)| word)
 }
 
-/// Letters to insert, delete, replace, or swap with the next one (optimal string alignment), row by row of the usual table.
+/// Returns the number of letters to insert, delete, replace, or swap with the next one (optimal string alignment), by
+/// dynamic programming.
 fn distance(left: &[char], right: &[char]) -> usize {
     let mut before = Vec::new();
     let mut last: Vec<usize> = (0..=right.len()).collect();

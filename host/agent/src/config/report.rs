@@ -1,48 +1,48 @@
-//! All problems of a configuration, as an operator reads them.
+//! The problems of a configuration, formatted for operators.
 
 use std::fmt;
 
 use crate::visible::is_hidden;
 use insightd_yaml::Position;
 
-/// Most problems that are shown; a file that has more is not mended one by one.
+/// Most problems that are shown; nobody fixes more of them one by one.
 pub const MAX_PROBLEMS: usize = 100;
 
-/// Most characters of a message; its middle is left out beyond.
+/// Longest message, characters; the middle of a longer one is left out.
 const MAX_MESSAGE: usize = 800;
 
-/// Most characters of a key's path.
+/// Longest path of a key, characters.
 const MAX_PATH: usize = 200;
 
-/// One problem.
+/// A problem.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
-    /// Where in the file; `None` for what has no place in it, such as a component that is not there.
+    /// Position in the file; `None` for a problem without one, such as a missing component.
     pub at: Option<Position>,
     /// The key, such as `pipelines[0].outputs[1].sink`; empty for the file as a whole.
     pub path: String,
-    /// What is wrong and what is expected.
+    /// The problem, and the expected value.
     pub message: String,
 }
 
-/// Everything that is wrong, one line each: `FILE:LINE:COLUMN: KEY: MESSAGE`.
+/// All problems, one a line: `FILE:LINE:COLUMN: KEY: MESSAGE`.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub struct Report {
-    /// Name of the file; `None` when the defaults are used.
+    /// Name of the file; `None` for the defaults.
     pub file: Option<String>,
-    /// In the order of the file.
+    /// Problems in the order of the file, at most [`MAX_PROBLEMS`].
     pub problems: Vec<Problem>,
-    /// Number of problems beyond those.
+    /// Number of further problems.
     pub more: usize,
 }
 
 impl Problem {
-    /// The problem with texts that fit a line, whoever wrote them.
+    /// Returns the problem with its texts shortened and escaped to fit a line.
     pub(super) fn shortened(self) -> Self {
         Self { at: self.at, path: short(&self.path, MAX_PATH), message: short(&self.message, MAX_MESSAGE) }
     }
 
-    /// The line of a report; `word` stands before the message.
+    /// Returns the line of a report; `word` stands before the message.
     pub fn line(&self, file: &str, word: &str) -> String {
         let at = self.at.map(|at| format!("{at}:")).unwrap_or_default();
         let path = if self.path.is_empty() { String::new() } else { format!(" {}:", self.path) };
@@ -51,7 +51,7 @@ impl Problem {
 }
 
 impl Report {
-    /// A report, put into the order of the file.
+    /// Creates a report, sorted in the order of the file and bounded by [`MAX_PROBLEMS`].
     pub fn new(file: Option<String>, mut problems: Vec<Problem>) -> Self {
         problems.sort_by_key(|problem| problem.at);
         let more = problems.len().saturating_sub(MAX_PROBLEMS);
@@ -76,7 +76,8 @@ impl fmt::Display for Report {
     }
 }
 
-/// A text on one line with its middle left out beyond `most` characters. What a terminal would act on is escaped.
+/// Returns the text on one line, with its middle left out beyond `most` characters and with everything escaped that a
+/// terminal would act on.
 fn short(text: &str, most: usize) -> String {
     let count = text.chars().count();
     let mut short = String::new();

@@ -1,21 +1,21 @@
-//! `rollout:` how a new set of pipelines and components comes to run on this node while the agent runs.
+//! `rollout:` how a new bundle of pipelines and components is deployed on this node while the agent runs.
 
 use super::reader::{Section, flag, integer};
 
-/// How new sets come to run.
+/// Settings for the rollout of new bundles.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Rollout {
-    /// Whether they do at all: the switch that stops everything.
+    /// `false` keeps the running bundle, whatever the files contain.
     pub enabled: bool,
-    /// Share of the nodes that take a new set, by a hash of their names; 1 is all of them.
+    /// Share of the nodes that are canaries, by a hash of their names; 1.0 is all of them.
     pub canary: f64,
-    /// Ticks in which a set that fails is taken back as a whole.
+    /// Ticks of the probation, in which a bundle that fails is rolled back as a whole.
     pub trial_ticks: u32,
-    /// How far a new set may be from the running one, over the same batches.
+    /// Most difference between a new bundle and the running one over the same batches.
     pub bounds: Bounds,
 }
 
-/// Bounds of change, as shares of what the running set makes; infinite where there is none.
+/// Bounds of change, as shares of the running bundle's result; infinite means unbounded.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Bounds {
     /// Fewer events.
@@ -24,18 +24,18 @@ pub struct Bounds {
     pub events_more: f64,
     /// More bytes.
     pub bytes_more: f64,
-    /// Metric names that are gone.
+    /// Metric names that disappear.
     pub metrics_less: f64,
-    /// Metric names that are new.
+    /// Metric names that appear.
     pub metrics_more: f64,
-    /// Metrics that are not declared any more.
+    /// Declared metrics that disappear.
     pub declared_less: f64,
     /// More CPU time.
     pub cpu_more: f64,
 }
 
 impl Bounds {
-    /// No bound at all.
+    /// No bounds.
     pub const NONE: Self = Self {
         events_less: f64::INFINITY,
         events_more: f64::INFINITY,
@@ -99,12 +99,12 @@ pub(super) fn read(section: &Section<'_>) -> Rollout {
     }
 }
 
-/// A share, or `any`: no bound.
+/// Parses the bound of a change: a share, or `any` for no bound.
 fn bound(text: &str) -> Result<f64, String> {
     if text == "any" { Ok(f64::INFINITY) } else { share(text) }
 }
 
-/// `5%`, `0.5%`, `900%`.
+/// Parses a percentage such as `5%`, `0.5%` or `900%` into a share, 1.0 being 100%.
 fn share(text: &str) -> Result<f64, String> {
     let wrong = || format!("`{text}` is no share; write a number and %, such as 5%");
     let number = text.strip_suffix('%').ok_or_else(wrong)?.trim_end();

@@ -1,4 +1,4 @@
-//! Reading the sections of the file; where each key gets its default and its bounds.
+//! Reading of the sections of the file: defaults and bounds of each key.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -10,16 +10,16 @@ use super::{
 };
 use super::{aws, identity, kubernetes, log_level, operations, pipelines, rollout, sinks, values};
 
-/// Shortest interval: below it the clock of most counters (10 ms) shows in the rates.
+/// Shortest interval: below it the 10 ms resolution of most counters shows in the rates.
 const MIN_INTERVAL: Duration = Duration::from_millis(100);
 
-/// Longest interval: what is slower is no monitoring, and a mistyped unit.
+/// Longest interval: a longer one is useless for monitoring, and probably a wrong unit.
 const MAX_INTERVAL: Duration = Duration::from_secs(3600);
 
-/// A time between two ticks.
+/// Parses the time between two ticks.
 ///
 /// # Errors
-/// It is no duration, or one that makes no sense between ticks.
+/// Fails if the text is not a duration, or is less than 100ms or more than 1h.
 pub fn interval(text: &str) -> Result<Duration, String> {
     match values::duration(text)? {
         interval if interval < MIN_INTERVAL => Err("must be 100ms or more".into()),
@@ -28,7 +28,7 @@ pub fn interval(text: &str) -> Result<Duration, String> {
     }
 }
 
-/// Reads the whole file; what is not there has its default.
+/// Reads the whole file; absent keys get their defaults.
 pub(super) fn read(root: &Section<'_>, problems: &Problems, environment: &Environment) -> Config {
     let default = Config::default();
     let interval = root.value("interval", interval).unwrap_or(default.interval);
@@ -95,7 +95,7 @@ pub(super) fn read(root: &Section<'_>, problems: &Problems, environment: &Enviro
     }
 }
 
-/// Warns where a directory for what outlives the agent depends on where the agent was started.
+/// Warns if a directory of persistent data is relative, since it then depends on the working directory of the agent.
 pub(super) fn warn_if_relative(section: &Section<'_>, key: &'static str) {
     if section.text(key).is_some_and(|path| !path.starts_with('/')) {
         section.warn(key, "is relative: which directory that is depends on where the agent is started");

@@ -1,4 +1,4 @@
-//! `sinks:` where events end up.
+//! `sinks:` destinations of events.
 
 use std::path::PathBuf;
 
@@ -6,21 +6,21 @@ use super::cloudwatch::{self, CloudWatchSink};
 use super::reader::{Item, Section, integer, one_of};
 use super::values;
 
-/// A sink by the name that outputs use.
+/// A sink with the name that outputs refer to.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Sink {
-    /// The name.
+    /// Name that outputs refer to.
     pub name: String,
-    /// What it is.
+    /// Kind and settings.
     pub kind: SinkKind,
 }
 
-/// What a sink is.
+/// Kind and settings of a sink.
 #[derive(Clone, Debug, PartialEq)]
 pub enum SinkKind {
     /// Standard output.
     Stdout {
-        /// Indented instead of one event a line.
+        /// When to indent the JSON instead of writing one event a line.
         pretty: When,
     },
     /// A file that is rotated by size.
@@ -29,7 +29,7 @@ pub enum SinkKind {
     CloudWatch(Box<CloudWatchSink>),
 }
 
-/// The words for `type`.
+/// The values of `type`.
 #[derive(Clone, Copy)]
 enum Type {
     Stdout,
@@ -37,10 +37,10 @@ enum Type {
     CloudWatch,
 }
 
-/// When something is done that only people want.
+/// When to use a format for people instead of programs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum When {
-    /// When the other end is a terminal.
+    /// If the output is a terminal.
     Auto,
     /// Always.
     Always,
@@ -51,36 +51,36 @@ pub enum When {
 /// A file sink.
 #[derive(Clone, Debug, PartialEq)]
 pub struct FileSink {
-    /// The file that is written; older ones are `PATH.1` (the youngest) to `PATH.N`.
+    /// Path of the current file; older ones are `PATH.1` (the newest) to `PATH.N`.
     pub path: PathBuf,
-    /// A file is put aside before it grows beyond this, bytes.
+    /// The file is rotated before it grows beyond this, bytes.
     pub max_bytes: u64,
-    /// How many older files are kept.
+    /// Number of older files that are kept.
     pub max_files: usize,
-    /// Whether what a tick wrote is on disk when the tick ends.
+    /// When data is written through to the disk.
     pub sync: Sync,
 }
 
-/// When a file's data goes to disk.
+/// When the data of a file is synced to the disk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Sync {
     /// At the end of every tick that wrote something.
     Tick,
-    /// When the kernel finds the time; a crash of the machine loses up to half a minute.
+    /// Left to the kernel; a crash of the machine loses up to half a minute.
     Never,
 }
 
-/// Most sinks: each has a spool, a connection or a file of its own.
+/// Most sinks, since each has a spool, a connection or a file of its own.
 const MAX_SINKS: usize = 64;
 
 const PRETTY: [(&str, When); 3] = [("auto", When::Auto), ("always", When::Always), ("never", When::Never)];
 
-/// The one sink that needs no configuration.
+/// Returns the sink that needs no configuration.
 pub(super) fn stdout() -> Sink {
     Sink { name: "stdout".into(), kind: SinkKind::Stdout { pretty: When::Auto } }
 }
 
-/// Reads the mapping. `stdout` is always there.
+/// Reads the mapping of sinks. The result always contains `stdout`.
 pub(super) fn read(root: &Section<'_>) -> Vec<Sink> {
     let mut sinks: Vec<Sink> = Vec::new();
     for (name, item) in root.named_of("sinks", MAX_SINKS).unwrap_or_default() {

@@ -1,4 +1,4 @@
-//! The configuration as a whole: defaults, the example, the report.
+//! Tests of the configuration as a whole: defaults, the example, the report.
 
 use super::*;
 
@@ -23,16 +23,16 @@ fn the_example_states_the_defaults() {
     assert_eq!(parse(&example()), Ok(Config::default()));
 }
 
-/// A `#` directly before a key is an example that is switched off; a `#` and a space is prose.
+/// In the example, a `#` directly before a key is a disabled setting; a `#` and a space is prose.
 #[test]
 fn the_example_documents_every_key() {
-    // The keys that are there twice: without a value as the default, with one as the example.
+    // These keys are there twice: without a value as the default, with one as the example.
     let example = example().replacen("transforms_dir:\n", "", 1).replacen("state_dir:\n", "", 1);
     let switched_on: String = example.lines().map(|line| uncomment(line) + "\n").collect();
     let (config, mut absent) =
         Config::parse_with(&switched_on, Some("insightd.yaml"), &Environment::default());
     let config = config.map_err(|report| report.to_string()).unwrap();
-    // Shown once, at the first stage.
+    // Documented once, at the first stage.
     let again = ["transforms[1]", "transforms[2]", "pipelines[1]"];
     absent.retain(|key| !again.iter().any(|again| key.contains(again)));
     assert_eq!(absent, Vec::<String>::new(), "keys that the example does not show");
@@ -121,7 +121,7 @@ fn a_file_that_cannot_be_read_says_so() {
     assert!(report.to_string().starts_with("/nonexistent/insightd.yaml: cannot be read: "), "{report}");
 }
 
-/// Takes as much memory and time as any file of its size, wherever values are used again.
+/// Checks that memory and time are bounded by the size of the file, wherever values are reused.
 #[test]
 fn aliases_and_keys_cannot_explode() {
     let scalar = |length: usize, uses: usize| {
@@ -235,7 +235,7 @@ fn the_documentation_names_keys_that_exist() {
             panic!("{block}\n{report}");
         }
     }
-    // The keys of a CloudWatch sink: a key without a value is as good as absent, if there is such a key.
+    // The keys of a CloudWatch sink. A key without a value counts as absent, but an unknown key is an error.
     let table = text.split("| key | default | meaning |").nth(1).unwrap().trim_start();
     let rows = table.lines().skip(1).take_while(|line| line.starts_with('|'));
     let cells: Vec<&str> = rows.filter_map(|row| row.split('|').nth(1)).collect();
@@ -250,7 +250,7 @@ fn the_documentation_names_keys_that_exist() {
     }
 }
 
-/// Wherever a page says that something is an option of `emf`, it is one.
+/// Checks that every option of `emf` that a page names exists.
 #[test]
 fn the_documentation_names_options_of_emf_that_exist() {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../transforms/emf/src/config.schema.json");
@@ -295,7 +295,7 @@ fn keys_of_routes_are_those_that_the_sink_knows() {
 }
 
 proptest::proptest! {
-    /// Whatever stands in the file: a configuration or a report, no panic, no endless loop.
+    /// Any text gives a configuration or a report, without a panic or an endless loop.
     #[test]
     fn any_text_is_read_or_refused(text in "\\PC{0,200}", yaml in "([a-z]{1,9}: ?|[-\\[\\]{}&*'\"#,|>\n 0-9]){0,80}") {
         for text in [text, yaml] {

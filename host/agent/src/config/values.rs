@@ -1,11 +1,11 @@
-//! Values that are written as text: durations, sizes, hashes.
+//! Values in text form: durations, sizes, hashes.
 
 use std::time::Duration;
 
-/// `250ms`, `60s`, `5m`, `1h`: a whole number and its unit.
+/// Parses a duration: a whole number and its unit, as in `250ms`, `60s`, `5m`, `1h`.
 ///
 /// # Errors
-/// Anything else; the message shows how it is written.
+/// Returns a message that shows the expected form.
 pub fn duration(text: &str) -> Result<Duration, String> {
     let wrong = || format!("`{text}` is no duration; write a whole number and ms, s, m or h, such as 60s");
     let (number, unit) = split(text).ok_or_else(wrong)?;
@@ -19,10 +19,10 @@ pub fn duration(text: &str) -> Result<Duration, String> {
     number.checked_mul(milliseconds).map(Duration::from_millis).ok_or_else(wrong)
 }
 
-/// `512B`, `64KiB`, `16MiB`, `1GiB`: a whole number and its unit, in bytes.
+/// Parses a size into bytes: a whole number and its unit, as in `512B`, `64KiB`, `16MiB`, `1GiB`.
 ///
 /// # Errors
-/// Anything else; the message shows how it is written.
+/// Returns a message that shows the expected form.
 pub fn size(text: &str) -> Result<u64, String> {
     let wrong = || format!("`{text}` is no size; write a whole number and B, KiB, MiB or GiB, such as 64MiB");
     let (number, unit) = split(text).ok_or_else(wrong)?;
@@ -36,21 +36,21 @@ pub fn size(text: &str) -> Result<u64, String> {
     number.checked_mul(bytes).ok_or_else(wrong)
 }
 
-/// The SHA-256 of a file, as `sha256sum` prints it.
+/// A SHA-256 hash, displayed as `sha256sum` prints it.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Sha256(pub [u8; 32]);
 
 impl Sha256 {
-    /// The hash of these bytes.
+    /// Returns the hash of these bytes.
     pub fn of(bytes: &[u8]) -> Self {
         use sha2::Digest;
         Self(sha2::Sha256::digest(bytes).into())
     }
 
-    /// Reads 64 hexadecimal digits.
+    /// Parses 64 hexadecimal digits.
     ///
     /// # Errors
-    /// Anything else.
+    /// Returns a message that shows the expected form.
     pub fn parse(text: &str) -> Result<Self, String> {
         let wrong =
             || format!("`{text}` is no SHA-256; write its 64 hexadecimal digits, as sha256sum prints them");

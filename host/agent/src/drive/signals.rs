@@ -1,9 +1,9 @@
-//! SIGTERM and SIGINT: the first asks to stop, the second does not ask. SIGHUP asks for a look at the files. None of the others
-//! that people or terminals send ends the agent.
+//! Signal handlers. The first SIGTERM or SIGINT asks the agent to stop, the second ends it at once. SIGHUP triggers a
+//! scan of the files. SIGUSR1 and SIGUSR2 are ignored; SIGQUIT keeps its default and ends the process.
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-/// The signals that end the agent, and whether one came.
+/// The handlers of the signals that end the agent, and whether one came.
 #[derive(Debug)]
 pub(super) struct Signals {
     term: Signal,
@@ -24,8 +24,8 @@ impl Signals {
         self.stopping
     }
 
-    /// Returns when the first signal comes. The second ends the process from in here: whoever waits for a
-    /// tick that does not end would not hear of it.
+    /// Returns when the first signal comes. The second one ends the process in here, because a caller that waits for a
+    /// tick that does not end could not react to it.
     pub(super) async fn first(&mut self) {
         let kind = tokio::select! {
             _ = self.term.recv() => SignalKind::terminate(),
@@ -40,14 +40,14 @@ impl Signals {
     }
 }
 
-/// From now on SIGHUP calls `on_hangup`, and SIGUSR1 and SIGUSR2 do nothing; the default of all three is to end the process at
-/// once. SIGPIPE is ignored by the standard library. Called within the runtime.
+/// Installs handlers: SIGHUP calls `on_hangup`, SIGUSR1 and SIGUSR2 do nothing. The default of all three is to end the
+/// process at once. The standard library ignores SIGPIPE. Must be called within the runtime.
 ///
 /// # Errors
-/// The system takes no handler.
+/// Fails if the system accepts no handler.
 pub fn keep_running(on_hangup: impl Fn() + Send + 'static) -> std::io::Result<()> {
     let mut hangup = signal(SignalKind::hangup())?;
-    // A handler stays for the life of the process, also when nobody listens.
+    // A handler stays installed for the life of the process, also without a listener.
     for kind in [SignalKind::user_defined1(), SignalKind::user_defined2()] {
         drop(signal(kind)?);
     }

@@ -1,4 +1,4 @@
-//! From a request to its answer. Nothing of a request is used but its method, its path and what it accepts.
+//! Request routing and responses. Only the method, the path, the host and the `Accept` header of a request are used.
 
 use http_body_util::Full;
 use hyper::body::Bytes;
@@ -49,14 +49,14 @@ pub(super) fn answer<B>(board: &Board, metrics: &Metrics, request: &Request<B>) 
     }
 }
 
-/// Sources that never answered, and those that fail now, are named, but not waited for: without them the agent delivers what it
-/// has.
+/// Returns 200 once ready, and 503 before that or while a component has no working version. Backends that never responded, or fail
+/// now, are named in the text only: without them the agent delivers the data it has.
 fn readiness(board: &Board) -> Answer {
     let (mut status, mut text) = match board.ready() {
         Ok(()) => (StatusCode::OK, "ok".to_owned()),
         Err(missing) => (StatusCode::SERVICE_UNAVAILABLE, missing.to_string()),
     };
-    // Unlike events that were lost once, this goes on until somebody acts.
+    // Unlike lost events, which are in the past, this lasts until an operator acts.
     for place in
         board.figures().0.iter().flat_map(|figures| &figures.components).filter(|place| place.down > 0)
     {
@@ -80,7 +80,7 @@ fn readiness(board: &Board) -> Answer {
     say(status, &text)
 }
 
-/// The same page under both types: it is written so that it is right as either.
+/// Returns the metrics page. Its text is valid in both formats, so that only the content type depends on `Accept`.
 fn page(metrics: &Metrics, headers: &HeaderMap) -> Answer {
     let Ok(text) = metrics.write() else {
         return say(StatusCode::INTERNAL_SERVER_ERROR, "the page could not be written");

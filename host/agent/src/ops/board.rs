@@ -1,4 +1,4 @@
-//! Where the parts of the agent leave what they know of themselves.
+//! Status registry: the data of all parts of the agent for the operations endpoints.
 
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
@@ -12,7 +12,7 @@ use super::health::{Alive, Missing, Progress, Stuck};
 use super::process::Process;
 use crate::rollout::Follow;
 
-/// One board an agent, shared by all of its parts.
+/// The status registry. An agent has one, shared by all of its parts.
 pub struct Board {
     interval: Duration,
     node_name: String,
@@ -21,13 +21,13 @@ pub struct Board {
     parts: Mutex<Parts>,
 }
 
-/// What the worker thread changes.
+/// Data changed by the worker thread.
 struct Work {
     progress: Progress,
     figures: Option<Arc<Figures>>,
 }
 
-/// What is there beside the worker.
+/// Data registered by other parts of the agent.
 #[derive(Clone, Default)]
 struct Parts {
     sources: Vec<Source>,
@@ -37,40 +37,40 @@ struct Parts {
     leadership: Option<Arc<dyn Fn() -> Standing + Send + Sync>>,
 }
 
-/// A peer that is read, as long as somebody does.
+/// Status of a remote endpoint that the agent reads from; gone once its reader drops the status.
 #[derive(Clone)]
 struct Source {
     scope: &'static str,
     status: Weak<Status>,
 }
 
-/// A number that some part counts up.
+/// A counter kept by another part of the agent.
 #[derive(Clone)]
 pub struct Count {
     /// Name of the metric, without `_total` and without its unit: `insightd_api_requests`.
     pub name: &'static str,
-    /// One sentence, without its full stop.
+    /// Help text: one sentence, without its full stop.
     pub help: &'static str,
-    /// Whether it counts bytes.
+    /// `true` if the unit is bytes.
     pub bytes: bool,
-    /// Asked whenever metrics are.
+    /// Returns the current value; called on each scrape.
     pub read: Arc<dyn Fn() -> u64 + Send + Sync>,
 }
 
-/// Where this agent stands in the election.
+/// Leadership status of this agent.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Standing {
-    /// Whether it leads now.
+    /// `true` while this agent is the leader.
     pub is_leader: bool,
-    /// How often the lock changed hands, as its record says.
+    /// Number of times the lock changed hands, from its record.
     pub transitions: u64,
-    /// Who holds the lock, as far as is known.
+    /// Holder of the lock, if known.
     pub holder: Option<String>,
 }
 
 impl Board {
-    /// An empty board, made when the agent starts. `longest_wait` is how long a tick may have to wait for an
-    /// answer, such as the kubelet's; while it waits the agent is alive.
+    /// Creates an empty registry when the agent starts. `longest_wait` is how long a tick may wait for a response, such as the
+    /// kubelet's; during that wait the agent counts as alive.
     pub fn new(interval: Duration, longest_wait: Duration) -> Self {
         let progress = Progress::new(Instant::now(), interval, longest_wait);
         let work = Mutex::new(Work { progress, figures: None });
@@ -78,7 +78,7 @@ impl Board {
         Self { interval, node_name, process: Process::new(), work, parts: Mutex::default() }
     }
 
-    /// With the name of the node, by which it may be asked.
+    /// Sets the name of the node, which is accepted as the host of requests.
     #[must_use]
     pub fn with_node_name(self, name: &str) -> Self {
         Self { node_name: name.to_owned(), ..self }
@@ -88,12 +88,12 @@ impl Board {
         &self.node_name
     }
 
-    /// A tick, or the reading before the first, begins.
+    /// Records that a tick, or the reading before the first tick, begins.
     pub fn begin(&self) {
         self.work().progress.begin(Instant::now());
     }
 
-    /// A tick ended.
+    /// Records the end of a tick and publishes its stats.
     pub fn publish(&self, figures: Figures) {
         let figures = Arc::new(figures);
         let mut work = self.work();
@@ -103,8 +103,8 @@ impl Board {
         drop(before);
     }
 
-    /// Shows how reading from a peer goes, for as long as somebody else holds the status. `scope` tells apart
-    /// sources of the same name: `node` or `cluster`.
+    /// Shows the status of a remote endpoint for as long as its reader holds it. `scope`, `node` or `cluster`, distinguishes sources of
+    /// the same name.
     pub fn watch(&self, scope: &'static str, status: &Arc<Status>) {
         let mut parts = self.parts();
         let name = status.source();
@@ -115,29 +115,29 @@ impl Board {
         parts.sources.push(Source { scope, status: Arc::downgrade(status) });
     }
 
-    /// Shows a count; one of the same name gives way.
+    /// Shows a counter, replacing one of the same name.
     pub fn count(&self, count: Count) {
         let mut parts = self.parts();
         parts.counts.retain(|other| other.name != count.name);
         parts.counts.push(count);
     }
 
-    /// Shows what waits in a sink's outbox, and what was delivered.
+    /// Shows the delivery queue of a sink: waiting and delivered events.
     pub fn deliver(&self, sink: &str, outbox: Outbox) {
         self.parts().outboxes.push((sink.to_owned(), outbox));
     }
 
-    /// Shows how rollouts go.
+    /// Shows the rollout status.
     pub fn follow(&self, follow: Arc<Follow>) {
         self.parts().rollout = Some(follow);
     }
 
-    /// Shows who leads.
+    /// Shows the leadership status.
     pub fn lead(&self, standing: impl Fn() -> Standing + Send + Sync + 'static) {
         self.parts().leadership = Some(Arc::new(standing));
     }
 
-    /// Time between two ticks.
+    /// Returns the time between two ticks.
     pub(super) fn interval(&self) -> Duration {
         self.interval
     }
@@ -150,13 +150,13 @@ impl Board {
         self.work().progress.ready()
     }
 
-    /// What the last tick left, and how long ago it ended.
+    /// Returns the stats of the last tick and the time since its end.
     pub(super) fn figures(&self) -> (Option<Arc<Figures>>, Option<Duration>) {
         let work = self.work();
         (work.figures.clone(), work.progress.age(Instant::now()))
     }
 
-    /// The sources that somebody still reads.
+    /// Returns the sources whose readers still exist, with their scopes.
     pub(super) fn sources(&self) -> Vec<(&'static str, Arc<Status>)> {
         let parts = self.parts();
         parts.sources.iter().filter_map(|s| Some((s.scope, s.status.upgrade()?))).collect()
@@ -175,7 +175,7 @@ impl Board {
     }
 
     pub(super) fn standing(&self) -> Option<Standing> {
-        // Asked without the lock: it is foreign code.
+        // Called without the lock: it is code of another part.
         let ask = self.parts().leadership.clone()?;
         Some(ask())
     }

@@ -1,4 +1,4 @@
-//! What the worker thread publishes after a tick.
+//! Tick stats: the data that the worker thread publishes after each tick.
 
 use insightd_sandbox::Stats as SlotStats;
 use insightd_state::Stats;
@@ -8,83 +8,83 @@ use crate::pipeline::{Pipeline, Place};
 use crate::sinks::SinkSet;
 use crate::states::States;
 
-/// The state of the agent's work after a tick.
+/// Stats of the agent after a tick.
 #[derive(Clone, Debug, Default)]
 pub struct Figures {
-    /// The tick's time.
+    /// Time of the tick.
     pub time_unix_ms: u64,
-    /// What is counted over all pipelines.
+    /// Counters over all pipelines.
     pub counters: Counters,
-    /// Every place where a component runs.
+    /// Stats of every slot.
     pub components: Vec<ComponentFigures>,
-    /// Every output.
+    /// Stats of every output.
     pub outputs: Vec<OutputFigures>,
-    /// Every open sink.
+    /// Stats of every open sink.
     pub sinks: Vec<SinkFigures>,
-    /// What transforms remember.
+    /// Stats of the state store.
     pub state: Option<Stats>,
 }
 
-/// A place where a component runs.
+/// Stats of a slot.
 #[derive(Clone, Debug)]
 pub struct ComponentFigures {
     /// Name of the pipeline.
     pub pipeline: String,
-    /// `transform-1`, `output-1`: two places may have the same component.
+    /// Name of the slot, `transform-1` or `output-1`: two slots may have the same component.
     pub place: String,
-    /// As the configuration names it: `builtin:decorate`.
+    /// Name of the component as in the configuration: `builtin:decorate`.
     pub component: String,
-    /// What is counted there.
+    /// Counters of the slot.
     pub stats: SlotStats,
-    /// Parts of batches that are set aside at present.
+    /// Quarantined parts of batches.
     pub aside: Vec<String>,
-    /// Since which tick the current version is there.
+    /// Time of the tick since which the current version is in the slot.
     pub since_unix_ms: u64,
-    /// Batches in a row for which no version worked.
+    /// Consecutive batches for which no version worked.
     pub down: u64,
-    /// What runs there, or ran, or would take over.
+    /// Versions in the order in which they are tried.
     pub versions: Vec<VersionFigures>,
 }
 
-/// One version of a component.
+/// Stats of one version of a component.
 #[derive(Clone, Debug)]
 pub struct VersionFigures {
     /// `current`, `last-good` or `builtin`.
     pub origin: &'static str,
-    /// What it calls itself.
+    /// Version that the component reports.
     pub version: String,
-    /// Of its WebAssembly.
+    /// SHA-256 of its WebAssembly.
     pub sha256: [u8; 32],
-    /// True while it is given up.
+    /// `true` while it is given up.
     pub bad: bool,
-    /// Batches until it is tried again, where it is given up.
+    /// Batches until the next attempt if it is given up.
     pub retry_in: Option<u64>,
 }
 
-/// An output of a pipeline.
+/// Stats of an output of a pipeline.
 #[derive(Clone, Debug)]
 pub struct OutputFigures {
     /// Name of the pipeline.
     pub pipeline: String,
-    /// As that of its formatter.
+    /// Name of the slot of its formatter.
     pub place: String,
     /// Name of its sink.
     pub sink: String,
-    /// What went through it.
+    /// Counts of events delivered and lost.
     pub flow: Flow,
 }
 
-/// A sink.
+/// Stats of a sink.
 #[derive(Clone, Debug)]
 pub struct SinkFigures {
-    /// Its name.
+    /// Name of the sink.
     pub name: String,
-    /// What it took.
+    /// Counts of events taken and lost.
     pub flow: Flow,
 }
 
 impl Figures {
-    /// Those of these parts.
+    /// Collects the stats of these parts of the agent.
     pub fn of(
         time_unix_ms: u64,
         counters: &Counters,
@@ -123,7 +123,7 @@ fn place_name(place: Place<'_>) -> String {
 
 fn component(pipeline: &str, place: String, at: Place<'_>) -> ComponentFigures {
     let slot = at.slot();
-    // Slots are named PIPELINE/COMPONENT.
+    // Slots are named `PIPELINE/COMPONENT`, with the component as in the configuration.
     let name = slot.name().strip_prefix(pipeline).and_then(|name| name.strip_prefix('/'));
     let version = |version: insightd_sandbox::VersionStats<'_>| VersionFigures {
         origin: version.origin.as_str(),

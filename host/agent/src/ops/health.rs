@@ -1,58 +1,58 @@
-//! Whether the worker thread makes ticks, and whether anything came of them.
+//! Liveness and readiness: progress of the worker thread's ticks, and their first delivery.
 //!
-//! Ticks follow the wall clock; whether they come is judged by the monotonic one. A wall clock that is moved
-//! costs at most an interval and a half without a tick, a suspended machine no time at all.
+//! Ticks follow the wall clock, but their progress is measured by the monotonic clock. A wall clock that is set costs at most one
+//! and a half intervals without a tick; a suspended machine costs none, since the monotonic clock stops too.
 
 use std::fmt;
 use std::time::{Duration, Instant};
 
 use crate::counters::Counters;
 
-/// So many intervals without the end of a tick are too many, …
+/// Liveness limit, in intervals without the end of a tick.
 const INTERVALS: u32 = 3;
-/// … but not less than this: at a short interval a throttled node may make the agent wait for a while.
+/// Lower bound of that limit: with a short interval, a throttled node may delay the agent for a while.
 const AT_LEAST: Duration = Duration::from_secs(60);
-/// A tick that outlasts so many intervals does not end by itself, …
+/// Limit of a single tick, in intervals: a longer one is not expected to end by itself.
 const TICK_INTERVALS: u32 = 5;
-/// … unless it is shorter than this.
+/// Lower bound of the limit of a single tick.
 const TICK_AT_LEAST: Duration = Duration::from_secs(15);
 
-/// How the work goes on.
+/// Progress of the worker thread.
 #[derive(Debug)]
 pub(super) struct Progress {
     limit: Duration,
-    /// Of a single tick.
+    /// Limit of a single tick.
     tick_limit: Duration,
     interval: Duration,
     started: Instant,
-    /// When the tick that is not over began.
+    /// Start of the tick in progress.
     begun: Option<Instant>,
     finished: Option<Instant>,
     delivery: Result<(), Missing>,
 }
 
-/// When the last tick ended.
+/// Liveness of the agent, with the time since the last tick ended.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Alive {
     pub(super) age: Option<Duration>,
 }
 
-/// No tick ended for too long.
+/// The error that no tick ended for too long, or that the tick in progress takes too long.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Stuck {
     age: Duration,
     limit: Duration,
     ever: bool,
-    /// How long the tick that is not over takes by now.
+    /// Time since the tick in progress began.
     tick: Option<Duration>,
 }
 
-/// What keeps the agent from being ready.
+/// The condition that keeps the agent from being ready.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Missing {
-    /// A tick.
+    /// No tick has ended yet.
     Tick { interval: Duration },
-    /// All events were lost, and why.
+    /// All events so far were lost; the counts of events and batches are by cause.
     Delivery { lost: Vec<(&'static str, u64)> },
 }
 
@@ -72,7 +72,7 @@ impl Progress {
     pub(super) fn end(&mut self, now: Instant, counters: &Counters) {
         self.begun = None;
         self.finished = Some(now);
-        // Once ready, always ready: later losses are for metrics and alarms.
+        // Readiness is permanent: later losses are for metrics and alarms.
         if self.delivery.is_err() {
             self.delivery = delivered(counters, self.interval);
         }
@@ -97,7 +97,7 @@ impl Progress {
     }
 }
 
-/// Something went out; or there was nothing to go out, as on a node that waits to become the leader.
+/// Returns `Ok` if events were delivered, or if there were none to deliver, as on a node that waits to become the leader.
 fn delivered(counters: &Counters, interval: Duration) -> Result<(), Missing> {
     if counters.ticks == 0 {
         return Err(Missing::Tick { interval });
@@ -213,7 +213,7 @@ mod tests {
         assert!(progress.alive(start + 301 * SECOND).is_err());
     }
 
-    /// The times are a real schedule's; the wall clock is moved under it, the monotonic one goes on.
+    /// The times are those of a real schedule; the wall clock is set under it while the monotonic clock goes on.
     #[test]
     fn a_moved_wall_clock_is_no_reason_to_be_restarted() {
         let start = Instant::now();
@@ -259,7 +259,7 @@ mod tests {
         counters.events = 1;
         progress.end(start, &counters);
         assert_eq!(progress.ready(), Ok(()));
-        // Ready stays ready.
+        // Readiness is permanent.
         progress.end(start, &Counters { events: 0, ..counters });
         assert_eq!(progress.ready(), Ok(()));
     }

@@ -1,15 +1,15 @@
-//! The host that a request names.
+//! Check of the host that a request names.
 //!
-//! A page in a browser on the node can have its own name resolve to the loopback address, and then read what this server
-//! answers, as if it came from where the page did (DNS rebinding). What it cannot choose is the name in the request.
+//! A page in a browser on the node can have its own host name resolve to the loopback address and then read the responses of this server
+//! as if they came from the page's origin (DNS rebinding). It cannot choose the host name in the request.
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 use hyper::Request;
 use hyper::header::HOST;
 
-/// Returns true where a request names an address, `localhost`, or this node. One without a name, as HTTP/1.0 has it, is no
-/// browser's.
+/// Returns true if a request names an IP address, `localhost` or this node. A request without a host, possible in HTTP/1.0, does not
+/// come from a browser and is accepted.
 pub(super) fn is_ours<B>(request: &Request<B>, node_name: &str) -> bool {
     let is_ours = |name: &str| is_address_or_node(name, node_name);
     let of_uri = request.uri().authority().map(|authority| authority.as_str());
@@ -20,7 +20,7 @@ pub(super) fn is_ours<B>(request: &Request<B>, node_name: &str) -> bool {
 fn is_address_or_node(host: &str, node_name: &str) -> bool {
     if let Some(rest) = host.strip_prefix('[') {
         let Some((address, port)) = rest.split_once(']') else { return false };
-        // A zone is the client's own affair.
+        // An IPv6 zone has a meaning for the client only.
         let address = address.split_once('%').map_or(address, |(address, _)| address);
         return address.parse::<Ipv6Addr>().is_ok() && (port.is_empty() || is_port(port.strip_prefix(':')));
     }

@@ -1,7 +1,7 @@
-//! The agent's metrics. `docs/operations.md` has a row for each; a test keeps it complete.
+//! Metrics of the agent. `docs/operations.md` has a row for each; a test keeps it complete.
 //!
-//! Every label has few values, which the configuration sets: places of pipelines, sinks, kinds of peers. What
-//! a component says of itself stands in one family of facts, `insightd_component_info`.
+//! Every label has few values, set by the configuration: slots of pipelines, sinks, kinds of remote endpoints. Text that components report
+//! about themselves is in one info family, `insightd_component_info`.
 
 mod delivery;
 mod process;
@@ -19,10 +19,10 @@ use prometheus_client::registry::Registry;
 use super::board::Board;
 use super::page::{Page, bytes, plain, seconds};
 
-/// Longest name of a lock's holder that is shown; it comes from an annotation that others may write.
+/// Maximum characters of a lock holder's name on the page; it comes from an annotation of the lock object, which others may write.
 const HOLDER_CHARS: usize = 128;
 
-/// Writes the page of a board.
+/// Writes the metrics page of a status registry.
 #[derive(Debug)]
 pub(super) struct Metrics(Registry);
 
@@ -36,7 +36,7 @@ impl Metrics {
         Self(registry)
     }
 
-    /// The page as it is now.
+    /// Returns the page with current values.
     pub(super) fn write(&self) -> Result<String, fmt::Error> {
         let mut text = String::with_capacity(16 << 10);
         text::encode(&mut text, &self.0)?;

@@ -1,4 +1,4 @@
-//! Writing a page of metrics: one family after the other, values first asked for when the page is.
+//! Encoder of a metrics page: one family after the other, with values read at the time of the scrape.
 
 use std::fmt;
 
@@ -6,11 +6,11 @@ use prometheus_client::encoding::{DescriptorEncoder, EncodeGaugeValue, GaugeValu
 use prometheus_client::metrics::MetricType;
 use prometheus_client::registry::Unit;
 
-/// A page that is being written. Prometheus reads it as OpenMetrics, older programs as its text format: so no
-/// types are used that only one of them has.
+/// A page that is being written. Prometheus reads it as OpenMetrics, older programs in the Prometheus text format, so it uses only
+/// types that both formats have.
 pub(super) struct Page<'a>(DescriptorEncoder<'a>);
 
-/// What a family is, beside its samples.
+/// Name, unit and help of a metric family.
 #[derive(Clone, Copy)]
 pub(super) struct Family {
     /// Without unit and `_total`.
@@ -19,7 +19,7 @@ pub(super) struct Family {
     help: &'static str,
 }
 
-/// A number as it is written.
+/// A sample value, written as an integer or a float.
 #[derive(Clone, Copy)]
 pub(super) enum Number {
     Whole(u64),
@@ -65,17 +65,17 @@ impl EncodeGaugeValue for Number {
     }
 }
 
-/// A family of numbers without a unit.
+/// Creates a family of numbers without a unit.
 pub(super) const fn plain(name: &'static str, help: &'static str) -> Family {
     Family { name, unit: None, help }
 }
 
-/// A family of times.
+/// Creates a family of times in seconds.
 pub(super) const fn seconds(name: &'static str, help: &'static str) -> Family {
     Family { name, unit: Some("seconds"), help }
 }
 
-/// A family of sizes.
+/// Creates a family of sizes in bytes.
 pub(super) const fn bytes(name: &'static str, help: &'static str) -> Family {
     Family { name, unit: Some("bytes"), help }
 }
@@ -88,12 +88,12 @@ impl<'a> Page<'a> {
         Self(encoder)
     }
 
-    /// A count without labels.
+    /// Writes a counter without labels.
     pub(super) fn count(&mut self, family: Family, value: impl Into<Number>) -> fmt::Result {
         self.counts(family, [([], value)])
     }
 
-    /// Counts with labels; nothing at all without samples.
+    /// Writes counters with labels; writes nothing if there are no samples.
     pub(super) fn counts<'l, const N: usize, V: Into<Number>>(
         &mut self,
         family: Family,
@@ -102,12 +102,12 @@ impl<'a> Page<'a> {
         self.family(family, MetricType::Counter, samples)
     }
 
-    /// A state without labels; nothing at all where it is not known.
+    /// Writes a gauge without labels; writes nothing if the value is unknown.
     pub(super) fn state(&mut self, family: Family, value: Option<impl Into<Number>>) -> fmt::Result {
         self.states(family, value.map(|value| ([], value)))
     }
 
-    /// States with labels; nothing at all without samples.
+    /// Writes gauges with labels; writes nothing if there are no samples.
     pub(super) fn states<'l, const N: usize, V: Into<Number>>(
         &mut self,
         family: Family,
@@ -139,7 +139,7 @@ impl<'a> Page<'a> {
                 }
                 (_, value) => metric.encode_gauge(&value),
             };
-            // A set without labels would be written as `{}`.
+            // An empty label set would be written as `{}`.
             if N == 0 { write(&mut metric)? } else { write(&mut metric.encode_family(&labels)?)? }
         }
         Ok(())

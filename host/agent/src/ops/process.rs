@@ -1,4 +1,4 @@
-//! The agent's own process, from its `/proc/self`: not the host's, wherever that is seen.
+//! Metrics of the agent's own process, from its `/proc/self` and not from the mounted `/proc` of the host.
 
 use std::fs;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -6,15 +6,14 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use rustix::process::{Resource, getrlimit};
 use rustix::time::{ClockId, clock_gettime};
 
-/// What does not change while the process lives.
+/// Data that is constant while the process lives.
 #[derive(Debug)]
 pub(super) struct Process {
-    /// When it started, seconds since the Unix epoch; fixed once, so that a clock that is set later does not
-    /// look like a restart.
+    /// Start time in seconds since the Unix epoch; computed once, so that setting the clock later does not look like a restart.
     pub(super) started_unix_seconds: f64,
 }
 
-/// What it uses now. What cannot be read is absent.
+/// Current resource usage. Values that cannot be read are `None`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Use {
     pub(super) resident_bytes: Option<u64>,
@@ -34,17 +33,17 @@ impl Process {
         fs::read_to_string("/proc/self/status").map(|text| parse_status(&text)).unwrap_or_default()
     }
 
-    /// User and system time of all threads, those included that ended.
+    /// Returns user and system time of all threads, including those that ended.
     pub(super) fn cpu_time() -> Duration {
         since(ClockId::ProcessCPUTime)
     }
 
     pub(super) fn open_files() -> Option<u64> {
-        // The folder that is read is open while it is.
+        // The directory itself is open while it is read.
         Some((fs::read_dir("/proc/self/fd").ok()?.count() as u64).saturating_sub(1))
     }
 
-    /// `None` where there is no limit.
+    /// Returns the limit of open files, or `None` if it is unlimited.
     pub(super) fn max_files() -> Option<u64> {
         getrlimit(Resource::Nofile).current
     }
@@ -55,7 +54,7 @@ fn since(clock: ClockId) -> Duration {
     Duration::new(time.tv_sec.try_into().unwrap_or(0), time.tv_nsec.try_into().unwrap_or(0))
 }
 
-/// How old the process is.
+/// Returns the age of the process by the boot clock.
 fn age() -> Option<Duration> {
     let stat = fs::read_to_string("/proc/self/stat").ok()?;
     let ticks = parse_start(&stat)?;
@@ -64,7 +63,7 @@ fn age() -> Option<Duration> {
     since(ClockId::Boottime).checked_sub(started)
 }
 
-/// Field 22 of `stat`: start after boot, in clock ticks. The name in field 2 may hold anything, also `) `.
+/// Parses field 22 of `/proc/PID/stat`: the start after boot, in clock ticks. The name in field 2 may contain anything, even `) `.
 fn parse_start(stat: &str) -> Option<u64> {
     let (_, behind_name) = stat.rsplit_once(')')?;
     behind_name.split_ascii_whitespace().nth(19)?.parse().ok()

@@ -1,8 +1,8 @@
-//! The HTTP server.
+//! HTTP server of the operations endpoints.
 //!
-//! Every pod on the host's network can connect to its loopback address. So a connection has one request, a
-//! few seconds, and a small buffer; and of too many connections the oldest gives way: it is the one that
-//! waits on purpose, for an answer takes no time.
+//! Every pod on the host's network can connect to its loopback address. So a connection gets one request, a few seconds and a small
+//! buffer, and beyond the maximum number of connections the oldest is closed: a response takes no time, so the oldest connection is one
+//! that waits on purpose.
 
 use std::collections::VecDeque;
 use std::convert::Infallible;
@@ -23,22 +23,22 @@ use super::board::Board;
 use super::metrics::Metrics;
 use crate::complaint::Complaint;
 
-/// Most connections at a time.
+/// Maximum number of open connections.
 pub(super) const MAX_CONNECTIONS: usize = 16;
-/// From accepting a connection to the last byte of its answer.
+/// Maximum time from accepting a connection to the last byte of its response.
 const LIFETIME: Duration = Duration::from_secs(5);
-/// Request line and headers.
+/// Maximum bytes of the request line and headers.
 pub(super) const MAX_HEAD_BYTES: usize = 8 << 10;
 const MAX_HEADERS: usize = 64;
-/// The smallest that hyper takes.
+/// The smallest buffer that hyper accepts.
 const BUFFER_BYTES: usize = 8 << 10;
-/// Another program may have the port and give it back, such as the agent that this one replaces.
+/// Retry interval of `bind`: another program may release the port, such as the agent that this one replaces.
 const BIND_AGAIN: Duration = Duration::from_secs(10);
-/// There are no more files to open, or the like.
+/// Pause after `accept` fails, for example because no file descriptors are left.
 const ACCEPT_AGAIN: Duration = Duration::from_secs(1);
 
-/// Answers requests until it is dropped. An address that cannot be had is tried again and again: the agent's
-/// work does not depend on being asked about it.
+/// Answers requests until it is dropped. Retries as long as the address cannot be bound: the agent's work does not depend on this
+/// server.
 pub async fn serve(board: Arc<Board>, listen: SocketAddr) {
     let listener = bind(listen).await;
     accept(&board, &listener, LIFETIME).await;
@@ -69,7 +69,7 @@ async fn bind(listen: SocketAddr) -> TcpListener {
     }
 }
 
-/// What to do about it.
+/// Returns a hint for the operator about a failed `bind`.
 fn hint(error: &io::Error) -> &'static str {
     match error.kind() {
         io::ErrorKind::AddrInUse => {
@@ -83,7 +83,7 @@ fn hint(error: &io::Error) -> &'static str {
     }
 }
 
-/// Accepts connections and serves each in a task of its own.
+/// Accepts connections and serves each in its own task.
 pub(super) async fn accept(board: &Arc<Board>, listener: &TcpListener, lifetime: Duration) {
     let metrics = Arc::new(Metrics::new(board));
     let mut connections = Connections::default();
@@ -93,11 +93,11 @@ pub(super) async fn accept(board: &Arc<Board>, listener: &TcpListener, lifetime:
             Ok((stream, _)) => {
                 let connection = serve_one(Arc::clone(board), Arc::clone(&metrics), stream);
                 let task = tokio::spawn(async move {
-                    // Whatever ended it, there is nobody to tell.
+                    // The connection is closed, so there is no client to report an error to.
                     let _ = timeout(lifetime, connection).await;
                 });
                 connections.add(task.abort_handle());
-                // Others' turn: the connection gets its answer before the next can push it out.
+                // Lets the new task respond before the next connection can evict it.
                 tokio::task::yield_now().await;
             }
             Err(error) => {
@@ -117,7 +117,7 @@ async fn serve_one(board: Arc<Board>, metrics: Arc<Metrics>, stream: TcpStream) 
     });
     http1::Builder::new()
         .keep_alive(false)
-        // The whole connection has a time.
+        // The timeout of the whole connection covers reading the headers.
         .header_read_timeout(None)
         .max_headers(MAX_HEADERS)
         .max_header_size(MAX_HEAD_BYTES)
@@ -126,7 +126,7 @@ async fn serve_one(board: Arc<Board>, metrics: Arc<Metrics>, stream: TcpStream) 
         .await
 }
 
-/// Those that are open, oldest first. Aborts them when it is dropped.
+/// Open connections, oldest first. Aborts their tasks when dropped.
 #[derive(Default)]
 struct Connections(VecDeque<AbortHandle>);
 

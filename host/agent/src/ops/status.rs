@@ -1,4 +1,4 @@
-//! What runs, as JSON: `insightd status` prints it for people.
+//! The `/status` document: JSON that `insightd status` prints for people.
 
 use insightd_state::{Mode, SpaceStats, Stats};
 use serde_json::{Value, json};
@@ -7,7 +7,7 @@ use super::board::Board;
 use super::figures::{ComponentFigures, VersionFigures};
 use crate::config::Sha256;
 
-/// `set` and `components`; either is null while nothing is known.
+/// Returns the document. `rollout`, `state` and `components` are null until they are known.
 pub(super) fn of(board: &Board) -> Value {
     let (figures, _) = board.figures();
     json!({

@@ -1,4 +1,4 @@
-//! The page of metrics, and the server over real sockets.
+//! Tests of the metrics page, and of the server over real sockets.
 
 mod exposition;
 mod pages;
@@ -16,7 +16,7 @@ fn board() -> Arc<Board> {
     Arc::new(Board::new(Duration::from_secs(60), Duration::ZERO))
 }
 
-/// After a tick, with names that need care.
+/// Returns stats after a tick, with names that need escaping.
 fn figures() -> Figures {
     let odd = "odd \"name\"\\\nof {it}, }";
     let lost = Lost { route_refused: 1, sink: 4, ..Lost::default() };

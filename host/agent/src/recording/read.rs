@@ -1,4 +1,4 @@
-//! Reading recordings, line by line.
+//! Reads recordings line by line.
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
@@ -8,37 +8,37 @@ use insights_sdk::{Columns, ReadableError};
 
 use super::Header;
 
-/// Longest line: some hundred times the batch of a full node.
+/// Maximum length of a line, bytes: about a hundred times the batch of a full node.
 const MAX_LINE: u64 = 256 << 20;
 
 /// A recording that is being read.
 pub struct Reader {
     name: String,
     input: Box<dyn BufRead>,
-    /// Number of the last line that was read, from 1.
+    /// Number of the last line read, from 1.
     line: u64,
     has_header: bool,
 }
 
-/// Why a recording cannot be read.
+/// Errors of reading a recording.
 #[derive(Debug, thiserror::Error)]
 pub enum RecordingError {
     /// The file cannot be opened.
     #[error("{name}: cannot be read: {error}")]
     Open {
-        /// The file.
+        /// Path of the file.
         name: String,
-        /// What the system says.
+        /// The error of the operating system.
         error: io::Error,
     },
-    /// A line is not what it should be.
+    /// A line is invalid or cannot be read.
     #[error("{name}:{line}: {reason}")]
     Line {
-        /// The file.
+        /// Path of the file.
         name: String,
-        /// From 1.
+        /// Line number, from 1.
         line: u64,
-        /// What is wrong with it, and what to do.
+        /// Error text: the problem, and the remedy where there is one.
         reason: String,
     },
 }
@@ -47,7 +47,7 @@ impl Reader {
     /// Opens a file; `-` is standard input.
     ///
     /// # Errors
-    /// It cannot be opened.
+    /// [`RecordingError::Open`] if the file cannot be opened.
     pub fn open(path: &Path) -> Result<Self, RecordingError> {
         let name = path.display().to_string();
         let input: Box<dyn BufRead> = match &*name {
@@ -60,15 +60,15 @@ impl Reader {
         Ok(Self::new(name, input))
     }
 
-    /// Reads from `input`; `name` is for messages.
+    /// Reads from `input`; `name` identifies it in error texts.
     pub fn new(name: String, input: Box<dyn BufRead>) -> Self {
         Self { name, input, line: 0, has_header: false }
     }
 
-    /// The next batch; `None` at the end.
+    /// Reads the next batch, or returns `None` at the end of the recording.
     ///
     /// # Errors
-    /// The line that is no batch, by its number.
+    /// [`RecordingError::Line`] if a line is not a valid batch, or if the recording does not begin with a header.
     pub fn next_batch(&mut self) -> Result<Option<Columns>, RecordingError> {
         loop {
             let Some((line, is_whole)) = self.next_line()? else { return Ok(None) };
@@ -99,7 +99,7 @@ impl Reader {
         }
     }
 
-    /// A line, and whether its end is there.
+    /// Reads a line. Returns it with `true` if it ends with a line feed, or `None` at the end of the input.
     fn next_line(&mut self) -> Result<Option<(String, bool)>, RecordingError> {
         let mut line = Vec::new();
         self.line += 1;

@@ -1,30 +1,30 @@
-//! Leaving out what people wrote into labels and annotations.
+//! Redacts the user-written values of labels and annotations.
 
 use std::collections::BTreeSet;
 
 use insights_sdk::{Batch, Columns};
 use sha2::{Digest, Sha256};
 
-/// Attributes that are redacted, by the beginnings of their keys.
+/// Key prefixes of the attributes that are redacted.
 const PREFIXES: [&str; 2] = ["label.", "annotation."];
 
-/// Kept: the end of the names of ReplicaSets, and so of pods, without which no pod has an owner.
+/// Keys that are not redacted. The hash is part of ReplicaSet names and thus of pod names; pods cannot be assigned to their owners without it.
 const KEPT: [&str; 2] = ["label.pod-template-hash", "label.rollouts-pod-template-hash"];
 
-/// Replaces values of labels and annotations by a short hash of theirs: equal values stay equal, in every recording.
-/// It hides them from readers, not from somebody who tries out a list of likely values.
+/// Replaces the values of labels and annotations by a short hash. Equal values stay equal, across recordings too. This
+/// hides values from readers, but not from somebody who hashes a list of likely values.
 #[derive(Debug, Default)]
 pub struct Redactor {
     keys: BTreeSet<String>,
 }
 
 impl Redactor {
-    /// What the first line of a recording says of it.
+    /// Returns the patterns of redacted keys for the header of a recording.
     pub fn patterns() -> Vec<String> {
         PREFIXES.iter().map(|prefix| format!("{prefix}*")).collect()
     }
 
-    /// The batch without those values.
+    /// Replaces the values in a batch and records their keys.
     pub fn redact(&mut self, columns: Columns) -> Columns {
         let batch = Batch::from_columns(columns);
         for entity in batch.entities() {
@@ -43,7 +43,7 @@ impl Redactor {
         batch.into_columns()
     }
 
-    /// The keys whose values were replaced so far.
+    /// Returns the keys whose values were replaced so far, in order.
     pub fn keys(&self) -> impl Iterator<Item = &str> {
         self.keys.iter().map(String::as_str)
     }
@@ -63,7 +63,7 @@ mod tests {
         let text = r#"{"scope":"node","id":"n1","time_unix_ms":1,"interval_ms":1,"entities":[{"kind":"pod","id":"u1","attributes":{"pod.name":"web","label.team":"shop","label.owner":"shop","label.pod-template-hash":"abc","annotation.a":""}}]}"#;
         let mut redactor = Redactor::default();
         let found = redactor.redact(Columns::from_json(text).unwrap()).to_json_line();
-        // The beginnings of SHA-256 of `shop` and of the empty text.
+        // The prefixes of the SHA-256 digests of `shop` and of the empty string.
         let expected = text
             .replace(r#""shop""#, r#""8d9001d32c6a""#)
             .replace(r#""annotation.a":"""#, r#""annotation.a":"e3b0c44298fc""#);

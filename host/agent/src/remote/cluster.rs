@@ -1,4 +1,4 @@
-//! The cluster, watched for as long as this agent is elected.
+//! The cluster watch, which runs while this agent is elected.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
@@ -14,10 +14,11 @@ use super::Remote;
 use crate::config::Config;
 use crate::ops::Board;
 
-/// A new leader lists at once: gaps in cluster figures are worse than one agent's burst.
+/// Maximum random delay before a new leader lists objects. Short, because gaps in cluster metrics are worse than a
+/// burst of requests by one agent.
 const JITTER: Duration = Duration::from_secs(1);
 
-/// The watch, where there is one. Its tasks and its memory are gone when the lead is.
+/// A shared slot for the cluster watch. The tasks and the memory of the watch are freed when the leadership is lost.
 #[derive(Clone, Default)]
 pub struct Watched {
     watch: Arc<Mutex<Option<ClusterWatch>>>,
@@ -26,29 +27,29 @@ pub struct Watched {
 }
 
 impl Watched {
-    /// Looks at it; nothing else happens to it meanwhile.
+    /// Calls `look` with the watch and returns its result, or `None` if there is no watch. The lock is held during the call.
     pub fn with<T>(&self, look: impl FnOnce(&ClusterWatch) -> T) -> Option<T> {
         self.lock().as_ref().map(look)
     }
 
-    /// How reading goes, kind by kind; nothing while another agent leads.
+    /// Returns the connection status of each watched kind; empty while another agent leads.
     pub fn statuses(&self) -> Vec<Arc<Status>> {
         self.with(ClusterWatch::statuses).unwrap_or_default()
     }
 
-    /// Counts pending pods that a batch says nothing of but their number.
+    /// Adds to the count of pending pods of which a batch contains only their number.
     pub fn leave_out_pending(&self, pods: usize) {
         self.pending_left_out.fetch_add(pods as u64, Ordering::Relaxed);
     }
 
-    /// Pending pods left out of batches, batch by batch.
+    /// Returns the count of pending pods left out of batches, summed over all batches.
     pub(super) fn pending_left_out(&self) -> u64 {
         self.pending_left_out.load(Ordering::Relaxed)
     }
 
-    /// Has `board` show how reading goes, whenever there is a watch.
+    /// Sets the `board` on which each new watch registers its status.
     pub(super) fn show_on(&self, board: &Arc<Board>) {
-        // Set once: there is one board an agent.
+        // An agent has only one board, so a second call has no effect.
         let _ = self.board.set(board.clone());
     }
 
@@ -61,17 +62,17 @@ impl Watched {
         *self.lock() = watch;
     }
 
-    /// A panic of another thread leaves a watch behind that is as good as before.
+    /// Locks the slot. Poisoning is ignored: the watch stays valid if another thread panics.
     fn lock(&self) -> MutexGuard<'_, Option<ClusterWatch>> {
         self.watch.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Remote {
-    /// Watches the cluster without standing for election, for one who only looks.
+    /// Watches the cluster without taking part in the leader election, for read-only subcommands.
     ///
     /// # Errors
-    /// [`Usage`](crate::app::Usage) where there is no API server to ask.
+    /// [`Usage`](crate::app::Usage) if the API server client cannot be configured.
     pub fn watch_cluster(config: &Config, runtime: &Handle) -> anyhow::Result<(Leadership, Watched)> {
         let _context = runtime.enter();
         let (client, _) = super::api_client(config)?;
@@ -81,7 +82,7 @@ impl Remote {
     }
 }
 
-/// What is watched, and how.
+/// Derives the watch settings from the configuration.
 pub(super) fn settings(config: &Config) -> ClusterSettings {
     ClusterSettings {
         page_size: config.cluster.page_size,
@@ -91,7 +92,7 @@ pub(super) fn settings(config: &Config) -> ClusterSettings {
     }
 }
 
-/// Watches the cluster whenever `leadership` says that we lead, and only then. Never ends.
+/// Runs the cluster watch only while `leadership` reports that this agent leads. Never returns.
 pub(super) async fn follow(
     mut leadership: Leadership,
     client: Client,

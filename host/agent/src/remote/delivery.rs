@@ -1,4 +1,4 @@
-//! The tasks that deliver what sinks keep for a service.
+//! The tasks that deliver the queued events of sinks to a service.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,13 +14,13 @@ use crate::config::{self, CloudWatchSink};
 use crate::ops::Board;
 use crate::outcome::Ended;
 
-/// How long what is still to be sent may take when the agent ends. The rest is the next agent's, where there is a folder.
+/// Time limit for sending queued events when the agent ends. The next agent sends the rest if the spool has a directory.
 const LAST: Duration = Duration::from_secs(5);
 
-/// How long the spool's disk may take to store what waits in memory after that.
+/// Time limit, after that, for storing the events that wait in memory in the spool directory.
 const STORE: Duration = Duration::from_secs(3);
 
-/// One service that is delivered to.
+/// The delivery of one sink to its service.
 #[derive(Debug)]
 pub struct Delivery {
     name: String,
@@ -30,7 +30,7 @@ pub struct Delivery {
 }
 
 impl Delivery {
-    /// Delivers what is in `outbox`. Called within the runtime.
+    /// Starts delivering the contents of `outbox`. Must be called within the runtime.
     pub(super) fn start(name: String, aws: &AwsSettings, sink: &CloudWatchSink, outbox: Outbox) -> Self {
         let aws = AwsSettings {
             region: sink.region.clone().or_else(|| aws.region.clone()),
@@ -42,24 +42,24 @@ impl Delivery {
         Self { name, outbox, stop, task }
     }
 
-    /// Has `board` show what waits and what was delivered.
+    /// Registers the queue and the connection status with `board`.
     pub(super) fn show_on(&self, board: &Board) {
         board.deliver(&self.name, self.outbox.clone());
         board.watch("sink", self.outbox.status());
     }
 
-    /// How sending goes.
+    /// Returns the connection status of the service.
     pub(super) fn status(&self) -> &Arc<Status> {
         self.outbox.status()
     }
 
-    /// From now on only what can be sent at once is sent.
+    /// Tells the task to stop: from then on it sends only what can be sent at once.
     pub(super) fn stop(&self) {
-        // The task is gone already if nobody listens.
+        // An error means that the task has ended already.
         let _ = self.stop.send(true);
     }
 
-    /// Waits for the end, after [`stop`](Self::stop). Returns what became of the events.
+    /// Waits for the task to end, after [`stop`](Self::stop). Returns the numbers of accepted, waiting and lost events.
     pub(super) async fn end(mut self) -> Ended {
         if tokio::time::timeout(LAST, &mut self.task).await.is_err() {
             tracing::warn!(
@@ -121,7 +121,7 @@ mod tests {
     use super::super::Remote;
     use super::*;
 
-    /// However many sinks there are, and whatever each of them waits for.
+    /// The time limit for the end does not depend on the number of sinks or on what each of them waits for.
     #[tokio::test(start_paused = true)]
     async fn sinks_end_together() {
         let mut remote = Remote::default();
@@ -131,7 +131,7 @@ mod tests {
             let outbox = Outbox::new(spool, status).unwrap();
             outbox.put(&NewBlock { key: b"g\0s", events: 7, time_unix_ms: 1, body: b"x" }).unwrap();
             let (stop, _) = watch::channel(false);
-            // A request without an answer.
+            // A request that never gets a response.
             let task = tokio::spawn(std::future::pending());
             remote.deliveries.push(Delivery { name: format!("sink-{number}"), outbox, stop, task });
         }

@@ -10,10 +10,11 @@ use insightd_instance::{Access, InstanceSettings, InstanceWatch, imds};
 
 use crate::config::{Config, Orchestrator};
 
-/// The longest wait before the EC2 API is first asked. It answers some 20 requests a second of a whole account.
+/// Maximum random delay before the first request to the EC2 API, which allows about 20 requests per second for a whole account.
 const JITTER: Duration = Duration::from_secs(30);
 
-/// Starts asking about the machine, where that makes sense.
+/// Starts the instance watch. Returns `None` if it is disabled, if the machine is not an EC2 instance, or if the
+/// configuration already contains everything that is needed.
 pub(super) fn start(config: &Config, is_for_long: bool) -> Option<Arc<InstanceWatch>> {
     let machine = || machine(config);
     let is_certain = is_worth_asking(config.instance.enabled, machine)?;
@@ -21,7 +22,8 @@ pub(super) fn start(config: &Config, is_for_long: bool) -> Option<Arc<InstanceWa
     Some(Arc::new(InstanceWatch::start(settings)))
 }
 
-/// None: not to be asked. Otherwise whether it is certain that somebody must answer.
+/// Decides if the instance metadata service is queried. `None`: it is not. `Some(true)`: a service certainly exists, so
+/// a missing response is an error. `Some(false)`: the kind of machine is unknown.
 fn is_worth_asking(enabled: Option<bool>, machine: impl FnOnce() -> Machine) -> Option<bool> {
     match enabled {
         Some(true) => Some(true),
@@ -45,7 +47,7 @@ fn machine(config: &Config) -> Machine {
     })
 }
 
-/// None: the configuration says everything already.
+/// Derives the watch settings. Returns `None` if the configuration already contains everything that is needed.
 fn settings(config: &Config, is_certain: bool, is_for_long: bool) -> Option<InstanceSettings> {
     let (wanted, has_node) = (&config.instance, config.role.has_node());
     // The cluster of an ECS instance is not in its tags.
@@ -58,7 +60,7 @@ fn settings(config: &Config, is_certain: bool, is_for_long: bool) -> Option<Inst
     Some(InstanceSettings {
         is_certain,
         imds_endpoint: None,
-        // The instance is in its own account, whatever role delivers elsewhere.
+        // The instance is in the agent's own account, whatever role the sinks use to deliver elsewhere.
         access: Access::Load(AwsSettings {
             endpoint_url: wanted.endpoint_url.clone(),
             role: None,

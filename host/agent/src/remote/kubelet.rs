@@ -1,4 +1,4 @@
-//! The kubelet, asked by a task of the runtime on behalf of the worker thread.
+//! The kubelet client: a task on the runtime sends the requests for the worker thread.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -7,17 +7,17 @@ use insightd_kubernetes::kubelet::{Attempts, Kubelet, KubeletData};
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, watch};
 
-/// Time beyond the kubelet's own time-out, for the task to be scheduled and the answer to be parsed.
+/// Time beyond the kubelet timeout, for the task to be scheduled and the response to be parsed.
 const GRACE: Duration = Duration::from_secs(1);
 
-/// Part of the interval that a tick waits at most.
+/// Divisor of the interval: a tick waits for at most a quarter of it.
 const PATIENCE: u32 = 4;
 
-/// What the worker thread has of the kubelet.
+/// The worker thread's handle to the kubelet task.
 ///
-/// A tick first asks, then reads the kernel's files, and takes the answers when it needs them: both go on at once, and the
-/// two views of the pods are as near to each other as can be. An answer that takes longer than a tick may wait is used by the
-/// next one, with its age; until it has been in time again, no tick waits for it.
+/// A tick sends the request, reads the kernel's files, and then takes the responses when it needs them. Both proceed at
+/// the same time, so that the two views of the pods are as close to each other as possible. A response that takes
+/// longer than a tick may wait is used by the next tick, with its age; until a response has been in time again, no tick waits for it.
 #[derive(Debug)]
 pub struct KubeletHandle {
     runtime: Handle,
@@ -25,28 +25,29 @@ pub struct KubeletHandle {
     known: watch::Receiver<Arc<KubeletData>>,
     patience: Duration,
     pods: Awaited,
-    /// Where it is asked for.
+    /// `None` if the summary is not requested.
     summary: Option<Awaited>,
 }
 
-/// One of the two answers, as ticks wait for it.
+/// The wait state of one of the two responses.
 #[derive(Clone, Copy, Debug, Default)]
 struct Awaited {
-    /// Attempts that had ended when the tick asked.
+    /// Number of attempts that had ended when the tick sent its request.
     before: u64,
-    /// It was not there in time, with so many attempts ended.
+    /// Number of attempts that had ended when the response was last late; `None` after one that was in time.
     late_since: Option<u64>,
 }
 
 impl Awaited {
-    /// True where this tick waits for it.
+    /// Returns true if this tick should wait for the response.
     fn is_worth_waiting(self, attempts: Attempts, patience: Duration) -> bool {
         self.late_since.is_none_or(|ended| attempts.ended > ended) && attempts.took < patience
     }
 }
 
 impl KubeletHandle {
-    /// Starts the task. `timeout` is that of one answer of the kubelet. A tick never waits longer than a quarter of `interval`.
+    /// Starts the task. `timeout` applies to each kubelet response. A tick never waits longer than a quarter of
+    /// `interval`.
     pub fn start(runtime: &Handle, kubelet: Kubelet, timeout: Duration, interval: Duration) -> Self {
         let (questions, inbox) = mpsc::channel(1);
         let (publish, known) = watch::channel(Arc::default());
@@ -56,7 +57,7 @@ impl KubeletHandle {
         Self { runtime, questions, known, patience, pods: Awaited::default(), summary }
     }
 
-    /// Has the kubelet asked; a question that has no answer yet counts for this one, too.
+    /// Requests new data. If an earlier request is still pending, its response serves this one, too.
     pub fn ask(&mut self) {
         let known = self.known.borrow();
         self.pods.before = known.pods_attempts.ended;
@@ -64,11 +65,11 @@ impl KubeletHandle {
             summary.before = known.summary_attempts.ended;
         }
         drop(known);
-        // Full: the question before is still waiting.
+        // The channel is full if the previous request is still queued.
         let _ = self.questions.try_send(());
     }
 
-    /// Everything known, with the answers where they came in time.
+    /// Waits for the responses within the time limit and returns all known data.
     pub fn answer(&mut self) -> Arc<KubeletData> {
         let until = Instant::now() + self.patience;
         self.pods = self.wait(self.pods, until, |data| data.pods_attempts);
@@ -90,9 +91,9 @@ impl KubeletHandle {
         }
         let known = &mut self.known;
         let came = |data: &Arc<KubeletData>| attempts(data).ended > awaited.before;
-        // The timer belongs to the runtime: it has to be made inside of it.
+        // The timer must be created inside the runtime.
         let in_time = self.runtime.block_on(async {
-            // An error: the task is gone, only when the runtime is about to end.
+            // An error means that the task is gone, which happens only when the runtime shuts down.
             tokio::time::timeout_at(until.into(), known.wait_for(came)).await.is_ok()
         });
         Awaited { late_since: (!in_time).then_some(awaited.before), ..awaited }
@@ -116,7 +117,7 @@ mod tests {
         assert!(awaited.is_worth_waiting(attempts(5, 5 * MS), 100 * MS), "it is quick again");
     }
 
-    /// The watch as the task would leave it; nothing here goes over a network.
+    /// Returns a handle without a task: the test publishes the data instead, and nothing uses the network.
     fn handle(runtime: &Handle, patience: Duration) -> (KubeletHandle, watch::Sender<Arc<KubeletData>>) {
         let (questions, _) = mpsc::channel(1);
         let (publish, known) = watch::channel(Arc::default());
@@ -134,7 +135,7 @@ mod tests {
 
     #[test]
     fn pods_are_used_while_the_summary_is_not_there() {
-        // As in the agent: one thread drives the runtime, another waits for what its tasks publish.
+        // As in the agent: one thread drives the runtime, another waits for the data that its tasks publish.
         let runtime = crate::drive::runtime().unwrap();
         let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
         let (mut handle, publish) = handle(runtime.handle(), 50 * MS);

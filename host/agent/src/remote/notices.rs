@@ -1,4 +1,4 @@
-//! Kubernetes Events about peers that do not answer.
+//! Kubernetes Events about remote endpoints that do not respond.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -9,13 +9,13 @@ use insightd_peer::Status;
 
 use super::Watched;
 
-/// Between two looks.
+/// Interval between two checks.
 const EVERY: Duration = Duration::from_secs(15);
 
-/// Failures in a row that are worth an event: one or two come with every restart of a peer.
+/// Consecutive failures before an Event is published. One or two are normal whenever an endpoint restarts.
 const FAILURES: u64 = 3;
 
-/// Looks after the sources, and tells when one fails for some time and when it is back. Never ends.
+/// Checks the sources periodically, and publishes an Event when one keeps failing and when it has recovered. Never returns.
 pub(super) async fn tell(recorder: Recorder, sources: Vec<Arc<Status>>, watched: Option<Watched>) {
     let mut failing = Failing::default();
     loop {
@@ -27,7 +27,7 @@ pub(super) async fn tell(recorder: Recorder, sources: Vec<Arc<Status>>, watched:
     }
 }
 
-/// Sources of which it was told that they fail.
+/// Names of the sources for which a failure Event was published.
 #[derive(Debug, Default)]
 struct Failing(BTreeSet<String>);
 

@@ -1,4 +1,4 @@
-//! `insightd replay --until PLACE --as-case FOLDER`: the batch that a component sees, as the folder of a golden case.
+//! `insightd replay --until PLACE --as-case FOLDER`: writes the batch that a component receives as a golden case directory.
 
 use std::fs::{self, OpenOptions};
 use std::io::Write;
@@ -16,23 +16,23 @@ use crate::app::Usage;
 use crate::output;
 use crate::recording::Reader;
 
-/// A golden case to be written, and where.
+/// A golden case to write.
 #[derive(Clone, Copy, Debug)]
 pub struct Wanted<'a> {
-    /// The component whose batch is wanted.
+    /// The component whose input is written.
     pub until: &'a str,
-    /// Where the case is written; there must be nothing yet.
+    /// The directory of the case; it must be empty or not exist.
     pub folder: &'a Path,
-    /// The pod that is to be left of the batch.
+    /// The pod that the batch is cut down to, by name or `NAMESPACE/NAME`.
     pub pod: Option<&'a str>,
 }
 
-/// Runs a recording up to its last batch, and writes what a component sees of that one, with its configuration and what it
-/// remembers. Events go to `events`, which are thrown away.
+/// Runs a recording up to its last batch, and writes the input of a component for that batch, with its configuration
+/// and state. Events are sent to `events` and discarded.
 ///
 /// # Errors
-/// [`Usage`] for a place or pod that is not there and a folder that is; a component that fails; files that cannot be
-/// written.
+/// [`Usage`] if the component or pod does not exist or is ambiguous, or if the directory is not empty; an error if a
+/// component fails or a file cannot be written.
 pub fn write_case(
     recording: &mut Reader,
     chains: &mut Chains,
@@ -52,7 +52,7 @@ pub fn write_case(
                 before = last.replace(batch.clone());
             }
         }
-        // The batches before fill what components remember.
+        // The earlier batches build up the state of the components.
         if let Some(before) = before {
             chains.run(before)?;
             events.take();
@@ -91,7 +91,7 @@ fn write(folder: &Path, seen: &Seen) -> anyhow::Result<()> {
     }
     for (name, text) in &files {
         let path = folder.join(name);
-        // Names, labels and addresses of somebody's cluster: for their owner, until they decide otherwise.
+        // The files contain names, labels and addresses of a cluster, so they are readable by the owner only.
         let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path);
         file.and_then(|mut file| file.write_all(text.as_bytes()))
             .with_context(|| format!("{}: cannot be written", path.display()))?;
@@ -109,7 +109,7 @@ fn write(folder: &Path, seen: &Seen) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// A configuration as somebody would write it; one that is not JSON stays as it is.
+/// Pretty-prints a configuration; one that is not JSON is returned unchanged, with a line feed.
 fn pretty(config: &str) -> String {
     let value = serde_json::from_str::<serde_json::Value>(config);
     let text = value.ok().and_then(|value| serde_json::to_string_pretty(&value).ok());

@@ -14,60 +14,60 @@ use crate::sinks::SinkSet;
 use crate::states::States;
 use crate::worker::WorkError;
 
-/// What a worker has without its sources.
+/// The parts of a worker without its sources.
 #[derive(Debug)]
 pub struct Chains {
     pipelines: Vec<Pipeline>,
     sinks: SinkSet,
     states: States,
     counters: Counters,
-    /// Name of the cluster, over the one that was recorded.
+    /// Name of the cluster; it replaces the recorded one.
     cluster_name: Option<String>,
-    /// Batches that no pipeline is for, by scope.
+    /// Number of batches without a pipeline, by scope.
     left_out: BTreeMap<String, u64>,
 }
 
-/// Where a component stands: its pipeline, and the number of stages before it.
+/// The slot of a component: its pipeline, and the number of stages before it.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Position {
     pipeline: usize,
     stages_before: usize,
-    /// Of an output, its number.
+    /// Index of the output, from 0; `None` for a stage.
     output: Option<usize>,
 }
 
 /// The input of a component.
 #[derive(Debug)]
 pub(super) struct Seen {
-    /// Name of the place, as `insightd status` has it.
+    /// Name of the slot, as in `insightd status`.
     pub(super) place: String,
     /// The batch.
     pub(super) batch: Columns,
-    /// Its configuration.
+    /// The configuration of the component.
     pub(super) config: String,
-    /// Its state after the batches before.
+    /// The state of the component after the previous batches.
     pub(super) state: Arc<Space>,
-    /// Of a formatter, what the sink takes.
+    /// For a formatter, the limits of its sink.
     pub(super) limits: Option<Limits>,
 }
 
 impl Chains {
-    /// Chains that have not run.
+    /// Creates chains with empty state.
     pub fn new(pipelines: Vec<Pipeline>, sinks: SinkSet) -> Self {
         let (states, counters) = (States::open(None), Counters::default());
         Self { pipelines, sinks, states, counters, cluster_name: None, left_out: BTreeMap::new() }
     }
 
-    /// Gives every batch this name of the cluster, as the agent's sources do where the configuration has one.
+    /// Sets the cluster name of every batch, as the agent's sources do if the configuration contains one.
     pub fn name_cluster(mut self, name: Option<&str>) -> Self {
         self.cluster_name = name.map(str::to_owned);
         self
     }
 
-    /// Runs a batch through the pipelines of its scope; its events are with the sinks afterwards.
+    /// Runs a batch through the pipelines of its scope, and hands the events to the sinks before it returns.
     ///
     /// # Errors
-    /// No sink can be written to any more.
+    /// [`WorkError::SinksClosed`] if no sink can be written to any more.
     pub fn run(&mut self, batch: Columns) -> Result<(), WorkError> {
         let scope = Scope::of(&batch.scope);
         let scope = scope.filter(|scope| self.pipelines.iter().any(|pipeline| pipeline.scope == *scope));
@@ -85,7 +85,7 @@ impl Chains {
             &|| true,
             &mut Delivery { sinks, counters, states, stop: &insightd_sandbox::Stop::default() },
         );
-        // What a recording made is remembered from batch to batch, and forgotten at the end.
+        // State created by a recording lasts from batch to batch, and is dropped at the end.
         states.end_tick(time_unix_ms, |_| true);
         if sinks.end_tick(counters) { Ok(()) } else { Err(WorkError::SinksClosed) }
     }
@@ -97,12 +97,11 @@ impl Chains {
         }
     }
 
-    /// Finds the places that a text may mean: what runs there (`utilization`, `builtin:utilization`,
-    /// `node/builtin:utilization`) or their number (`transform-2`, `output-1`, `node/transform-2`). Each has its name for the
-    /// user.
+    /// Finds the slots that a text may denote: by component (`utilization`, `builtin:utilization`,
+    /// `node/builtin:utilization`) or by number (`transform-2`, `output-1`, `node/transform-2`). Returns each with its display name.
     ///
     /// # Errors
-    /// A text for the user, where there is none.
+    /// Returns the error text if nothing matches; it lists the known slots.
     pub(super) fn find(&self, wanted: &str) -> Result<Vec<(Position, String)>, String> {
         let mut found = Vec::new();
         let mut known = Vec::new();
@@ -134,17 +133,17 @@ impl Chains {
         Ok(found)
     }
 
-    /// Returns true if the batch is one for the pipeline of a place.
+    /// Returns true if the pipeline of a slot takes batches of this scope.
     pub(super) fn is_for(&self, position: Position, batch: &Columns) -> bool {
         let pipeline = self.pipelines.get(position.pipeline);
         pipeline.is_some_and(|pipeline| Scope::of(&batch.scope) == Some(pipeline.scope))
     }
 
-    /// Runs a batch through the stages before a place. What they remember is as after the last batch of
-    /// [`run`](Self::run), and stays so.
+    /// Runs a batch through the stages before a slot. The stages see their state as of the last batch of
+    /// [`run`](Self::run); it is not modified.
     ///
     /// # Errors
-    /// A stage that fails, or that ends the batch.
+    /// A stage before the slot fails or ends the batch, or the component was disabled after earlier failures.
     pub(super) fn see(&self, position: Position, batch: Columns) -> anyhow::Result<Seen> {
         let mut batch = self.with_name(batch);
         let states = self.states.snapshots();
@@ -173,17 +172,17 @@ impl Chains {
         Ok(Seen { place: place.clone(), config: config.clone(), state, limits, batch })
     }
 
-    /// What was counted.
+    /// Returns the counters.
     pub fn counters(&self) -> &Counters {
         &self.counters
     }
 
-    /// Calls of components that failed.
+    /// Returns the number of component calls that failed.
     pub fn failures(&self) -> u64 {
         self.pipelines.iter().map(Pipeline::failures).sum()
     }
 
-    /// What did not become events, one line each.
+    /// Describes the batches and events that were left out or lost, one line each.
     pub fn notes(&self) -> Vec<String> {
         let left_out = self.left_out.iter();
         let mut notes: Vec<String> = left_out
@@ -198,12 +197,12 @@ impl Chains {
     }
 }
 
-/// Says to which cluster the node, or the cluster, of a batch belongs.
+/// Sets the cluster name of the node or cluster entity of a batch.
 fn named(batch: Columns, name: &str) -> Columns {
     let batch = Batch::from_columns(batch);
     for kind in ["node", "cluster"] {
         for entity in batch.of_kind(kind) {
-            // Nodes of a cluster's batch are its children.
+            // The nodes in a cluster batch are children of the cluster.
             if entity.parent().is_none() {
                 entity.set_attribute("cluster.name", name);
             }

@@ -1,4 +1,4 @@
-//! A sink that keeps events to be looked at.
+//! A sink that collects events for inspection.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -7,12 +7,12 @@ use insights_sdk::Event;
 use super::event::Parsed;
 use crate::sinks::{Delivered, Sink};
 
-/// Events since they were last taken. Clones are one sink.
+/// Events since the last call of `take`. Clones share one list.
 #[derive(Clone, Debug, Default)]
 pub struct Collect(Arc<Mutex<Vec<Parsed>>>);
 
 impl Collect {
-    /// The events so far, which are gone then.
+    /// Removes and returns the collected events.
     pub(super) fn take(&self) -> Vec<Parsed> {
         std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }

@@ -1,36 +1,36 @@
-//! One pod of a batch, with all that says something of it: small enough to be read.
+//! Cuts a batch down to one pod with everything related to it, so that it is small enough to read.
 
 use std::collections::HashSet;
 
 use insights_sdk::{Batch, Columns, Entity};
 
-/// Names that an error lists.
+/// Maximum number of pod names in an error text.
 const LISTED: usize = 12;
 
-/// Why there is no such pod to cut a batch to.
+/// Errors of finding the pod to cut a batch down to.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(super) enum NoPod {
     /// No pod has the name.
     #[error("there is no pod `{wanted}` in the batch; there are: {known}")]
     Unknown {
-        /// The name that was asked for.
+        /// The requested name.
         wanted: String,
         /// Some of the pods.
         known: String,
     },
-    /// Several have it.
+    /// Several pods have the name.
     #[error("several pods of the batch have the name `{wanted}`: {found}; name one with its namespace")]
     Several {
-        /// The name that was asked for.
+        /// The requested name.
         wanted: String,
-        /// They.
+        /// Some of these pods, with their namespaces.
         found: String,
     },
 }
 
-/// Leaves of a batch one pod, by its name or `NAMESPACE/NAME`, with everything below it; its cgroups and what is below them;
-/// what these are linked to; whatever all of that hangs on, such as the node; the instance; and the descriptors of figures
-/// that are left.
+/// Reduces a batch to one pod, given by its name or `NAMESPACE/NAME`. Keeps everything below the pod; its cgroups and
+/// everything below them; the link targets and the ancestors of all of these, such as the node; the instance; and
+/// the descriptors of the remaining metrics.
 pub(super) fn to_pod(batch: Columns, wanted: &str) -> Result<Columns, NoPod> {
     let batch = Batch::from_columns(batch);
     let pod = find(&batch, wanted)?;
@@ -89,12 +89,12 @@ fn listed(pods: &[Entity<'_>]) -> String {
     if names.is_empty() { "none".to_owned() } else { names.join(", ") }
 }
 
-/// Entities that stay, by their number.
+/// Indices of the entities that stay.
 #[derive(Default)]
 struct Kept(HashSet<u32>);
 
 impl Kept {
-    /// An entity with all that it hangs on, and with what it is linked to, such as its owner and the owner's owner.
+    /// Keeps an entity with its ancestors and with its link targets, transitively, such as its owner and the owner's owner.
     fn entity(&mut self, entity: Entity<'_>) {
         let mut open = vec![entity];
         while let Some(entity) = open.pop() {
@@ -102,14 +102,14 @@ impl Kept {
                 continue;
             }
             open.extend(entity.parent());
-            // What a node is linked to is not about one pod.
+            // The link targets of a node are not about one pod.
             if entity.kind() != "node" && entity.kind() != "cluster" {
                 open.extend(entity.all_links().into_iter().map(|(_, target)| target));
             }
         }
     }
 
-    /// An entity and everything below it, likewise.
+    /// Keeps an entity and everything below it, each as in [`entity`](Self::entity).
     fn below(&mut self, entity: Entity<'_>) {
         let mut open = vec![entity];
         while let Some(entity) = open.pop() {

@@ -1,22 +1,23 @@
-//! What an event says, taken apart without knowing any of its names.
+//! Splits events into attributes and metrics without knowledge of any names.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use insights_sdk::Event;
 use serde_json::Value;
 
-/// An event: attributes are its texts, metrics its numbers.
+/// A parsed event: string fields are attributes, number fields are metrics.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Parsed {
     pub(super) route: String,
     pub(super) time_unix_ms: u64,
     pub(super) bytes: u64,
-    /// Texts, those within objects by their path, and as JSON what is neither text nor number. An event that is no JSON object is one of these, without a name.
+    /// String fields, nested ones by their path, and other non-number fields as JSON. An event that is not a JSON
+    /// object becomes one attribute with an empty name.
     pub(super) attributes: BTreeMap<String, String>,
     pub(super) metrics: BTreeMap<String, f64>,
-    /// Attributes that some declaration has as a dimension.
+    /// Attributes that a declaration uses as a dimension.
     pub(super) dimensions: BTreeSet<String>,
-    /// Names that some declaration has as a metric.
+    /// Names that a declaration lists as a metric.
     pub(super) declared: BTreeSet<String>,
     /// The declarations, as JSON.
     pub(super) declarations: String,
@@ -41,7 +42,7 @@ impl Parsed {
         parsed
     }
 
-    /// Embedded metric format: declarations stand in `_aws`, or in the older form at the top.
+    /// Adds a field. In the embedded metric format, declarations are in `_aws`, or in the older form at the top level.
     fn add(&mut self, key: String, value: Value) {
         match (&*key, value) {
             ("_aws", Value::Object(mut meta)) => {
@@ -63,7 +64,7 @@ impl Parsed {
         }
     }
 
-    /// What stands within an attribute, as attributes of its own: `kubernetes.container_name`.
+    /// Adds a nested field as an attribute named by its path, such as `kubernetes.container_name`.
     fn nest(&mut self, outer: &str, key: &str, value: &Value) {
         let path = format!("{outer}.{key}");
         match value {
@@ -83,7 +84,7 @@ impl Parsed {
         self.declarations = declarations.to_string();
     }
 
-    /// The attributes among `keys`, as an identity.
+    /// Returns the attributes among `keys` as an identity.
     pub(super) fn identity(&self, keys: &BTreeSet<String>) -> Vec<(String, String)> {
         let chosen = self.attributes.iter().filter(|(key, _)| keys.contains(*key));
         chosen.map(|(key, value)| (key.clone(), value.clone())).collect()

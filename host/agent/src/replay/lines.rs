@@ -1,4 +1,4 @@
-//! Events and their differences as lines of text.
+//! Formats events and their differences as lines of text.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
@@ -6,11 +6,11 @@ use std::fmt::Write as _;
 use super::event::Parsed;
 use super::tally::{Change, Difference, Differences};
 
-/// Attributes that name an event, and the longest value that does, bytes.
+/// Maximum number of attributes in an event label, and maximum length of their values, bytes.
 const LABELS: usize = 5;
 const LONGEST_LABEL: usize = 64;
 
-/// The attributes that tell the events of a batch from each other.
+/// Returns the names of the attributes whose values differ between the events of a batch.
 pub(super) fn names<'e>(events: impl Iterator<Item = &'e Parsed>) -> BTreeSet<String> {
     let mut first = BTreeMap::new();
     let mut varying = BTreeSet::new();
@@ -22,7 +22,7 @@ pub(super) fn names<'e>(events: impl Iterator<Item = &'e Parsed>) -> BTreeSet<St
     varying
 }
 
-/// Time and distinguishing attributes of an event.
+/// Returns the label of an event: its time and its distinguishing attributes, or else its first attributes.
 pub(super) fn label(event: &Parsed, names: &BTreeSet<String>) -> String {
     let usable = |(_, value): &(&String, &String)| {
         value.len() <= LONGEST_LABEL && !value.starts_with(['{', '[']) && !value.contains('\n')
@@ -40,7 +40,7 @@ pub(super) fn label(event: &Parsed, names: &BTreeSet<String>) -> String {
     label
 }
 
-/// The lines for an event that differs, at most `limit` of them.
+/// Formats an event that differs, with at most `limit` differences.
 pub(super) fn changed(label: &str, differences: &Differences<'_>, limit: usize) -> String {
     let mut lines: Vec<String> =
         differences.attributes.iter().map(|one| line(one, |value| quoted(value))).collect();
@@ -77,7 +77,7 @@ fn quoted(value: &str) -> String {
     }
 }
 
-/// A change in percent.
+/// Formats a relative change in percent.
 pub(super) fn relative(change: f64) -> String {
     match change {
         change if change.is_nan() => String::new(),

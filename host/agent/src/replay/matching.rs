@@ -1,10 +1,10 @@
-//! Which event of one side is which of the other.
+//! Matches the events of one side with those of the other.
 
 use std::collections::{BTreeSet, HashMap};
 
 use super::event::Parsed;
 
-/// The events of one batch from two sides.
+/// The matched events of one batch from two sides.
 #[derive(Debug, Default)]
 pub(super) struct Matched {
     pub(super) pairs: Vec<(Parsed, Parsed)>,
@@ -12,12 +12,12 @@ pub(super) struct Matched {
     pub(super) added: Vec<Parsed>,
 }
 
-/// With more candidates than this the first is taken instead of the best.
+/// Maximum number of candidates compared for the best match; later ones are ignored.
 const MAX_CANDIDATES: usize = 64;
 
-/// Pairs of equal route, time and attributes, of those attributes that both sides have at all: one that is new does not make
-/// every event a new one. Then, of what is left, of equal route, time and dimensions, where most attributes are equal: a
-/// value that changed.
+/// Matches events in two passes. The first pairs events of equal route, time and attributes, considering only
+/// attributes that occur on both sides, so that a new attribute does not turn every event into a new one. The second
+/// pairs the rest by equal route, time and dimensions if most attributes are equal, which covers changed values.
 pub(super) fn matched(a: Vec<Parsed>, b: Vec<Parsed>) -> Matched {
     let keys = |events: &[Parsed]| -> BTreeSet<String> {
         events.iter().flat_map(|event| event.attributes.keys().cloned()).collect()
@@ -37,7 +37,7 @@ pub(super) fn matched(a: Vec<Parsed>, b: Vec<Parsed>) -> Matched {
     Matched { pairs, ..second }
 }
 
-/// Pairs what has the same route, time and values of `keys`; the likeliest first, as far as `may` lets them.
+/// Pairs events of the same route, time and values of `keys` that `may` accepts; the most similar candidate is preferred.
 fn pair_up(
     a: Vec<Parsed>,
     b: Vec<Parsed>,
@@ -58,7 +58,7 @@ fn pair_up(
                 a[at].as_ref().filter(|other| may(other, &event)).map(|other| likeness(other, &event))
             };
             let candidates = group.iter().take(MAX_CANDIDATES).enumerate();
-            // The first of several equal ones.
+            // `min_by_key` returns the first of several equal candidates.
             let (place, _) = candidates
                 .filter_map(|(place, at)| Some((place, fits(at)?)))
                 .min_by_key(|(_, likeness)| std::cmp::Reverse(*likeness))?;

@@ -1,4 +1,4 @@
-//! What is printed of differences: events as they come, a summary at the end.
+//! The printed report of differences: events as they are compared, then a summary.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -9,22 +9,22 @@ use super::matching::{Matched, matched};
 use super::tally::{Tallies, Totals};
 use crate::output;
 
-/// How much is shown.
+/// The amount of detail in the report.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Shown {
-    /// The first differences, and the names that differ most.
+    /// The first differences, and the names that differ most often.
     First,
-    /// Everything.
+    /// All differences.
     All,
 }
 
-/// Events that differ, and rows of a table, that are shown at first.
+/// Maximum numbers of differing events and of table rows with [`Shown::First`].
 const EVENTS: u64 = 20;
 const ROWS: usize = 40;
-/// Lines of one event that are shown at first.
+/// Maximum number of lines per event with [`Shown::First`].
 const LINES: usize = 8;
 
-/// What was compared so far. Events that differ are printed as they come.
+/// The totals so far. Differing events are printed as they are compared.
 #[derive(Debug)]
 pub(super) struct Report {
     shown: Shown,
@@ -77,7 +77,7 @@ impl Report {
         self.added + self.removed + self.changed
     }
 
-    /// Prints the text for one event, which is told how many lines it may have.
+    /// Prints the text for one event, unless the limit is reached; `text` receives its maximum number of lines.
     fn show(&self, text: impl FnOnce(usize) -> String) {
         let limit = match self.shown {
             Shown::All => usize::MAX,
@@ -87,7 +87,7 @@ impl Report {
         output::print(text(limit));
     }
 
-    /// Prints the summary; whether nothing differs. Failed calls count as a difference: what took over hides it.
+    /// Prints the summary. Returns true if nothing differs. Failed calls count as a difference, because the output of a fallback would hide them.
     pub(super) fn finish(self, batches: u64, failures: [u64; 2], lost: [u64; 2]) -> anyhow::Result<bool> {
         let differs = self.differences() > 0 || failures != [0, 0] || lost[0] != lost[1];
         if !differs {
@@ -129,7 +129,7 @@ impl Report {
     }
 }
 
-/// The metrics that one side declares in other events, or not at all: for CloudWatch they come or go.
+/// Writes the metrics that the two sides declare in different numbers of events. In CloudWatch, such metrics appear or disappear.
 fn declared(text: &mut String, declared: &BTreeMap<String, [u64; 2]>, shown: Shown) {
     let rows: Vec<_> = declared.iter().filter(|(_, [a, b])| a != b).collect();
     if rows.is_empty() {
@@ -147,7 +147,7 @@ fn declared(text: &mut String, declared: &BTreeMap<String, [u64; 2]>, shown: Sho
     }
 }
 
-/// The names that differ, those that differ most often first.
+/// Writes the names that differ, most frequent differences first.
 fn table(text: &mut String, kind: &str, tallies: &Tallies, shown: Shown) {
     let mut rows: Vec<_> = tallies.iter().filter(|(_, tally)| tally.differences() > 0).collect();
     if rows.is_empty() {

@@ -1,25 +1,25 @@
-//! Counts of differences, by the names that differ.
+//! Counts differences by name.
 
 use std::collections::BTreeMap;
 
 use super::event::Parsed;
 
-/// How one metric, or one attribute, differs.
+/// The differences of one metric or attribute.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Tally {
-    /// Events that have it, on either side.
+    /// Events that contain it, per side.
     pub(super) events: [u64; 2],
-    /// Only on side B.
+    /// Events that contain it on side B only.
     pub(super) added: u64,
-    /// Only on side A.
+    /// Events that contain it on side A only.
     pub(super) removed: u64,
-    /// Another value.
+    /// Event pairs with different values.
     pub(super) changed: u64,
-    /// The largest change of a number.
+    /// The largest relative change of a number.
     pub(super) largest: Option<Change>,
 }
 
-/// From one number to another.
+/// A change from one number to another.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Change {
     pub(super) from: f64,
@@ -29,7 +29,7 @@ pub(super) struct Change {
 }
 
 impl Change {
-    /// In parts of the old value; infinite where that is 0.
+    /// Returns the change as a fraction of the old value; infinite if that is 0.
     pub(super) fn relative(&self) -> f64 {
         (self.to - self.from) / self.from.abs()
     }
@@ -41,10 +41,10 @@ impl Tally {
     }
 }
 
-/// By name.
+/// Differences by name.
 pub(super) type Tallies = BTreeMap<String, Tally>;
 
-/// One name on both sides.
+/// The values of one name on both sides; `None` if absent.
 #[derive(Debug)]
 pub(super) struct Difference<'e, V> {
     pub(super) name: &'e str,
@@ -52,7 +52,7 @@ pub(super) struct Difference<'e, V> {
     pub(super) b: Option<&'e V>,
 }
 
-/// Counts the names of both sides and gives those that differ.
+/// Counts the names of both sides and returns those that differ.
 fn compare<'e, V: PartialEq>(
     tallies: &mut Tallies,
     a: &'e BTreeMap<String, V>,
@@ -76,7 +76,7 @@ fn compare<'e, V: PartialEq>(
     differences
 }
 
-/// What differs between two events; either may be the empty one.
+/// The differences between two events; either may be the empty event.
 #[derive(Debug)]
 pub(super) struct Differences<'e> {
     pub(super) attributes: Vec<Difference<'e, String>>,
@@ -90,19 +90,19 @@ impl Differences<'_> {
     }
 }
 
-/// Counts for attributes and metrics.
+/// The counts for attributes and metrics.
 #[derive(Debug, Default)]
 pub(super) struct Totals {
     pub(super) attributes: Tallies,
     pub(super) metrics: Tallies,
     /// Events whose declarations differ.
     pub(super) declarations: u64,
-    /// Events that declare a metric, on either side, by its name.
+    /// Number of events that declare each metric, per side.
     pub(super) declared: BTreeMap<String, [u64; 2]>,
 }
 
 impl Totals {
-    /// Counts two events that belong together; `label` names them.
+    /// Counts a pair of matched events; `label` names the pair.
     pub(super) fn add<'e>(&mut self, a: &'e Parsed, b: &'e Parsed, label: &str) -> Differences<'e> {
         self.count_declared([a, b]);
         let attributes = compare(&mut self.attributes, &a.attributes, &b.attributes);
@@ -129,7 +129,7 @@ impl Totals {
         }
     }
 
-    /// Counts an event that the other side lacks.
+    /// Counts an event that exists on one side only.
     pub(super) fn add_single(&mut self, event: &Parsed, is_added: bool) {
         let none = Parsed { declarations: event.declarations.clone(), ..Parsed::default() };
         let (a, b) = if is_added { (&none, event) } else { (event, &none) };

@@ -1,4 +1,4 @@
-//! Waiting until files may have changed. The kernel says when (inotify); what it does not say is found by looking now and then.
+//! File watcher: waits until watched files may have changed. Most changes are reported by inotify; a periodic scan finds the rest.
 
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
@@ -10,48 +10,48 @@ use rustix::fs::inotify::{self, CreateFlags, WatchFlags};
 
 use super::watch::Places;
 
-/// Without a word of the kernel: a folder may have come back, or a file changed behind a link.
+/// Fallback scan interval; inotify misses symlink targets and re-created directories.
 const NOW_AND_THEN: Duration = Duration::from_secs(2);
-/// Where the kernel has no inotify left: each user has a limited number.
+/// Scan interval without inotify: the kernel limits the number of instances per user.
 const OFTEN: Duration = Duration::from_millis(400);
-/// Until a file that changed is looked at again: it may be half written.
+/// Time until a changed file is scanned again: it may be half written.
 const SETTLE: Duration = Duration::from_millis(200);
-/// Between two words of the kernel: the folder may be a busy one.
+/// Pause after an inotify event or a request, in case the directory is busy.
 const PAUSE: Duration = Duration::from_millis(50);
 
-/// What the kernel is asked to tell of a folder.
+/// Events to watch for in a directory.
 const CHANGES: WatchFlags = WatchFlags::CLOSE_WRITE
     .union(WatchFlags::CREATE)
     .union(WatchFlags::DELETE)
     .union(WatchFlags::MOVE)
     .union(WatchFlags::ONLYDIR);
 
-/// Makes a `Bell` ring at once, from any thread.
+/// A handle that wakes a `Bell` at once, from any thread.
 #[derive(Clone, Debug)]
 pub struct Ring(Arc<OwnedFd>);
 
 impl Ring {
-    /// A ring for one bell.
+    /// Creates a handle for one `Bell`.
     ///
     /// # Errors
-    /// The system gives no file descriptor.
+    /// The system cannot create an eventfd.
     pub fn new() -> std::io::Result<Self> {
         Ok(Self(Arc::new(eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?)))
     }
 
-    /// Asks for a look now.
+    /// Requests a scan now.
     pub fn ring(&self) {
-        // Full only after 2^64 - 1 times nobody looked.
+        // Fails only once the counter is at 2^64 - 2, which wakes the `Bell` as well.
         let _ = rustix::io::write(&*self.0, &1_u64.to_ne_bytes());
     }
 
-    /// Returns true if it was rung since the last time.
+    /// Returns true if a scan was requested since the last call, and resets the request.
     fn was_rung(&self) -> bool {
         rustix::io::read(&*self.0, &mut [0; 8]).is_ok()
     }
 }
 
-/// Tells when to look.
+/// A file watcher: the inotify instance, or `None` if the kernel gave none, and its wake-up handle.
 #[derive(Debug)]
 pub(super) struct Bell(Option<OwnedFd>, Ring);
 
@@ -64,8 +64,8 @@ impl Bell {
         Self(inotify, ring)
     }
 
-    /// Waits until it is time to look; `settling` after a look that saw a change which may go on. Returns true if somebody
-    /// asked for the look.
+    /// Waits until the next scan is due; `settling` is true after a scan that saw a change which may still be going on. Returns true if
+    /// somebody requested the scan.
     pub(super) fn wait(&self, places: &Places, settling: bool) -> bool {
         let Some(inotify) = &self.0 else {
             let limit = Timespec::try_from(if settling { SETTLE } else { OFTEN }).ok();
@@ -73,8 +73,8 @@ impl Bell {
             return self.1.was_rung();
         };
         for folder in places.folders() {
-            // Each time, because a folder that came back is another one; to ask again for the same one changes nothing. One
-            // that is not there is found by looking.
+            // Every time, because a re-created directory has a new inode; adding the same watch again changes nothing. A missing directory is
+            // found by the periodic scan.
             let _ = inotify::add_watch(inotify, folder, CHANGES);
         }
         if settling {
@@ -83,12 +83,12 @@ impl Bell {
             let limit = Timespec::try_from(NOW_AND_THEN).ok();
             let mut sources = [PollFd::new(inotify, PollFlags::IN), PollFd::new(&*self.1.0, PollFlags::IN)];
             let rings = poll(&mut sources, limit.as_ref());
-            // An error is a signal, or no memory: it is looked all the same.
+            // An error is a signal or a lack of memory; the files are scanned anyway.
             if rings != Ok(0) {
                 thread::sleep(PAUSE);
             }
         }
-        // What was said is of no interest: all is looked at.
+        // The events are discarded: a scan covers all files.
         let mut said = [0; 4096];
         while rustix::io::read(inotify, &mut said).is_ok_and(|bytes| bytes > 0) {}
         self.1.was_rung()

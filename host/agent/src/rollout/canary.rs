@@ -1,9 +1,9 @@
-//! Which nodes take a new set first.
+//! Selection of the nodes that take a new bundle first.
 
 use crate::config::Sha256;
 
-/// Whether the node of this name belongs to that share of a fleet. A node in a share is in every larger one, so that a
-/// rollout only ever grows.
+/// Returns true if a node belongs to the first `share` (0 to 1) of a fleet, by the SHA-256 of its name. A node in a share is in every
+/// larger share too, so a growing rollout never takes a node out again.
 pub fn is_chosen(node_name: &str, share: f64) -> bool {
     let hash = Sha256::of(node_name.as_bytes()).0;
     let [a, b, c, d, ..] = hash;

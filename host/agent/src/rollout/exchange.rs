@@ -1,4 +1,4 @@
-//! What the thread that prepares sets and the one that runs them have in common. Locks are held for the exchange of pointers.
+//! Rollout handle: state shared by the thread that prepares bundles and the worker. Its lock is held only while pointers are swapped.
 
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -11,14 +11,14 @@ use super::shadow::Chain;
 use crate::config::Scope;
 use crate::states::Snapshot;
 
-/// Between the two threads.
+/// The rollout handle, shared by the two threads.
 #[derive(Debug, Default)]
 pub struct Exchange(Mutex<State>);
 
 #[derive(Debug, Default)]
 struct State {
     offered: Option<Box<Set>>,
-    /// What the worker took last.
+    /// The bundle that the worker took last.
     installed: Option<SetId>,
     running: Option<Running>,
     chains: Vec<Chain>,
@@ -27,45 +27,45 @@ struct State {
     news: Vec<News>,
 }
 
-/// What runs, as the worker says it.
+/// Status of the running bundle, as reported by the worker.
 #[derive(Clone, Debug)]
 pub struct Running {
-    /// What it is made of.
+    /// Generation of the bundle.
     pub id: SetId,
-    /// Where it was read.
+    /// Source of the bundle.
     pub origin: SetOrigin,
-    /// Since which tick.
+    /// Time of the tick since which it runs.
     pub since_unix_ms: u64,
-    /// Ticks that are left of its trial.
+    /// Ticks left in its probation.
     pub trial_left: u32,
-    /// The set that comes back if it fails in its trial.
+    /// Generation to roll back to if it fails its probation.
     pub before: Option<SetId>,
 }
 
-/// What became of a set.
+/// A rollout event.
 #[derive(Clone, Debug)]
 pub enum News {
-    /// Its trial is over.
+    /// A bundle passed its probation.
     Proven(SetId),
-    /// It was taken back.
+    /// A bundle was rolled back.
     TakenBack {
-        /// Which.
+        /// Generation that failed.
         id: SetId,
-        /// What runs again.
+        /// Generation that runs again.
         instead: SetId,
-        /// Why.
+        /// Error text.
         why: String,
     },
 }
 
 impl Exchange {
-    /// Leaves a set to be run from the next tick on; one that was left there and not taken gives way.
+    /// Offers a bundle to be run from the next tick on, replacing one that was offered and not yet taken.
     pub fn offer(&self, set: Set) {
         let before = self.lock().offered.replace(Box::new(set));
         drop(before);
     }
 
-    /// Takes what was left, between two ticks.
+    /// Takes the offered bundle, between two ticks.
     pub fn take(&self) -> Option<Box<Set>> {
         let mut state = self.lock();
         let set = state.offered.take();
@@ -75,7 +75,7 @@ impl Exchange {
         set
     }
 
-    /// Takes back what was left there and not taken yet, unless it is the set `wanted`.
+    /// Withdraws an offered bundle that is not yet taken, unless its generation is `wanted`.
     pub fn withdraw_unless(&self, wanted: Option<SetId>) {
         let mut state = self.lock();
         if state.offered.as_ref().is_some_and(|set| Some(set.id) != wanted) {
@@ -83,18 +83,18 @@ impl Exchange {
         }
     }
 
-    /// Whether a set runs, or will from the next tick on.
+    /// Returns true if a bundle will run from the next tick on: it is the offered one or, if none is offered, the running one.
     pub fn stands(&self, id: SetId) -> bool {
         let state = self.lock();
         state.offered.as_ref().map_or(state.installed, |set| Some(set.id)) == Some(id)
     }
 
-    /// The set that an agent begins with.
+    /// Records the generation of the start-up bundle.
     pub fn begin(&self, id: SetId) {
         self.lock().installed = Some(id);
     }
 
-    /// A batch that the pipelines of a scope are about to get. It is kept packed: it stays until the next one.
+    /// Stores the batch that the pipelines of a scope are about to get. It is compressed, because it stays in memory until the next one.
     pub fn keep(&self, scope: Scope, batch: &Columns) {
         let packed = match Packed::of(batch) {
             Ok(packed) => Arc::new(packed),
@@ -110,21 +110,21 @@ impl Exchange {
         drop(before);
     }
 
-    /// Frees what is kept of a scope: this agent no longer speaks for it.
+    /// Drops the stored batch of a scope, for which this agent is no longer responsible.
     pub fn forget(&self, scope: Scope) {
         self.lock().recent.retain(|(other, _)| *other != scope);
     }
 
-    /// The last batch of each scope.
+    /// Returns the last batch of each scope.
     ///
     /// # Errors
-    /// One cannot be unpacked.
+    /// A batch cannot be decompressed.
     pub fn recent(&self) -> io::Result<Vec<(Scope, Columns)>> {
         let recent = self.lock().recent.clone();
         recent.iter().map(|(scope, packed)| Ok((*scope, packed.unpack()?))).collect()
     }
 
-    /// What runs from now on, or how it stands with it, and what is in its places.
+    /// Publishes the status of the running bundle, the components in effect and the state after a tick.
     pub fn runs(&self, running: Running, chains: Vec<Chain>, states: Vec<Snapshot>) {
         let mut state = self.lock();
         state.installed = Some(running.id);
@@ -135,56 +135,56 @@ impl Exchange {
         drop(before);
     }
 
-    /// What is in the places of the set that runs.
+    /// Returns the components in effect in the running bundle.
     pub fn chains(&self) -> Vec<Chain> {
         self.lock().chains.clone()
     }
 
-    /// What runs; nothing before the first tick.
+    /// Returns the status of the running bundle, or `None` before the end of the first tick.
     pub fn running(&self) -> Option<Running> {
         self.lock().running.clone()
     }
 
-    /// What transforms remembered after the last tick.
+    /// Returns the state of transforms and formatters after the last tick.
     pub fn states(&self) -> Vec<Snapshot> {
         self.lock().states.clone()
     }
 
-    /// Tells what became of a set.
+    /// Sends a rollout event.
     pub fn tell(&self, news: News) {
         self.lock().news.push(news);
     }
 
-    /// What was told since this was last asked.
+    /// Takes the rollout events sent since the last call.
     pub fn news(&self) -> Vec<News> {
         std::mem::take(&mut self.lock().news)
     }
 
-    /// A panic elsewhere leaves whole values behind.
+    /// Locks the state. It is consistent even after a panic of another thread: only whole values are replaced.
     fn lock(&self) -> MutexGuard<'_, State> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// The sets of a worker: what runs, and what ran before as long as it may have to come back.
+/// The bundles of a worker: the running one, and the previous one while a rollback is possible.
 #[derive(Debug)]
 pub struct Sets {
-    /// What runs.
+    /// The running bundle.
     pub running: Set,
     before: Option<Set>,
-    /// Ticks of its own trial that `before` has behind it.
+    /// Ticks of its own probation that `before` had completed.
     ticks_before: u32,
     since_unix_ms: u64,
     ticks: u32,
 }
 
 impl Sets {
-    /// Begins with a set.
+    /// Starts with a bundle.
     pub fn new(running: Set) -> Self {
         Self { running, before: None, ticks_before: 0, since_unix_ms: 0, ticks: 0 }
     }
 
-    /// Puts another set in place of the one that runs, which may come back.
+    /// Installs a bundle. The previous one is kept for a rollback.
     pub fn swap(&mut self, mut set: Set, time_unix_ms: u64) {
         for pipeline in &mut set.pipelines {
             pipeline.begin(time_unix_ms);
@@ -192,14 +192,14 @@ impl Sets {
         }
         tracing::info!(set = %set.id, before = %self.running.id, origin = set.origin.as_str(), "a new set runs from this tick on");
         let before = std::mem::replace(&mut self.running, set);
-        // One that was on trial itself is no way back; the one before it is.
+        // A bundle that was itself on probation is not a rollback target; the one before it stays.
         if self.before.is_none() {
             (self.before, self.ticks_before) = (Some(before), self.ticks);
         }
         (self.since_unix_ms, self.ticks) = (time_unix_ms, 0);
     }
 
-    /// After a tick: takes the set back if it failed within its trial, and ends the trial when its time is over.
+    /// Evaluates the probation after a tick: rolls back a bundle that failed, and ends the probation after its last tick.
     pub fn judge(&mut self, time_unix_ms: u64) -> Option<News> {
         if self.since_unix_ms == 0 {
             self.since_unix_ms = time_unix_ms;
@@ -216,7 +216,7 @@ impl Sets {
             return self.take_back(why, time_unix_ms);
         }
         if self.ticks == self.running.trial_ticks {
-            // From here on each place has its own version of before.
+            // From here on each slot has its own last-good version.
             self.before = None;
             return Some(News::Proven(self.running.id));
         }
@@ -225,7 +225,7 @@ impl Sets {
 
     fn take_back(&mut self, why: String, time_unix_ms: u64) -> Option<News> {
         let Some(mut before) = self.before.take() else {
-            // There is nothing that ran before: versions take over place by place, and this set is no good one.
+            // There is no bundle to roll back to: versions fall back slot by slot, and this bundle never becomes good.
             self.ticks = self.running.trial_ticks;
             return None;
         };
@@ -234,13 +234,13 @@ impl Sets {
         }
         let (id, instead) = (self.running.id, before.id);
         tracing::error!(set = %id, %instead, why, "the new set failed in its trial: what ran before runs again");
-        // Its own trial goes on where the other set ended it; it may have been over.
+        // The restored bundle resumes its own probation where the replacement interrupted it; the probation may have been over.
         (self.since_unix_ms, self.ticks) = (time_unix_ms, self.ticks_before);
         self.running = before;
         Some(News::TakenBack { id, instead, why })
     }
 
-    /// How it stands.
+    /// Returns the status of the running bundle.
     pub fn state(&self) -> Running {
         Running {
             id: self.running.id,
@@ -288,11 +288,11 @@ mod tests {
         assert!(
             matches!(news, Some(News::TakenBack { id, instead, .. }) if (id, instead) == (set(3).id, set(1).id))
         );
-        // Two of three ticks are left, then it is what a restart begins with.
+        // Two of three ticks are left, and then it becomes the start-up bundle.
         assert_eq!((sets.state().before, sets.state().trial_left), (None, 2));
         assert!(sets.judge(4).is_none());
         assert!(matches!(sets.judge(5), Some(News::Proven(id)) if id == set(1).id));
-        // One that was proven is not on trial again.
+        // A bundle that passed its probation does not enter it again.
         sets.swap(set(4), 6);
         sets.take_back("it trapped".into(), 6);
         assert_eq!((sets.running.id, sets.state().trial_left), (set(1).id, 0));

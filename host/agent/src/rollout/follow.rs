@@ -1,4 +1,4 @@
-//! How rollouts go, for whoever asks.
+//! Rollout status, for the operations endpoints.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -9,23 +9,23 @@ use serde_json::{Value, json};
 use super::exchange::Exchange;
 use super::set::SetId;
 
-/// What became of the set in the files.
+/// State of the bundle in the files.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
-    /// It runs, or will from the next tick on.
+    /// It is running, or will run from the next tick on.
     Taken,
-    /// The switch is off, or this node is none of the first.
+    /// Rollout is disabled, or this node is not a canary.
     HeldBack,
-    /// A component that it names is not there yet.
+    /// It names a file that does not exist yet.
     Waiting,
-    /// It did not get through a check.
+    /// It failed a check.
     Rejected,
-    /// It failed while it ran.
+    /// It failed on probation and was rolled back.
     TakenBack,
 }
 
 impl Outcome {
-    /// Word for logs, metrics and status.
+    /// Returns the value for logs, metrics and status.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Taken => "taken",
@@ -37,20 +37,20 @@ impl Outcome {
     }
 }
 
-/// The latest set that was found in the files.
+/// The latest bundle found in the files.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Latest {
-    /// What it is made of; nothing where the configuration cannot be read.
+    /// Generation of the bundle; `None` if the configuration cannot be read.
     pub id: Option<SetId>,
-    /// What became of it.
+    /// State of the bundle.
     pub outcome: Outcome,
-    /// Why, in words; empty where there is nothing to say.
+    /// Error text; empty if there is none.
     pub why: String,
-    /// When.
+    /// Time of the change to this state.
     pub at_unix_ms: u64,
 }
 
-/// How rollouts go.
+/// The rollout status.
 #[derive(Debug)]
 pub struct Follow {
     exchange: Arc<Exchange>,
@@ -71,19 +71,19 @@ struct State {
 }
 
 impl Follow {
-    /// Nothing has happened yet.
+    /// Creates the status of an agent without rollouts so far.
     pub fn new(exchange: Arc<Exchange>) -> Self {
         let zero = AtomicU64::default;
         Self { exchange, state: Mutex::default(), taken: zero(), rejected: zero(), taken_back: zero() }
     }
 
-    /// How the switch and the canary stand.
+    /// Sets the rollout switch, the canary share, and if this node is a canary.
     pub fn set_terms(&self, enabled: bool, canary: f64, is_chosen: bool) {
         let mut state = self.lock();
         (state.enabled, state.canary, state.is_chosen) = (enabled, canary, is_chosen);
     }
 
-    /// Sets the keys whose changes only a restart brings. Returns true where they are others than before.
+    /// Sets the changed keys that take effect only at a restart. Returns true if they differ from those set before.
     pub(super) fn set_restart_keys(&self, keys: &[String]) -> bool {
         let mut state = self.lock();
         let is_new = state.restart_keys != keys;
@@ -91,12 +91,12 @@ impl Follow {
         is_new
     }
 
-    /// Sets what the next start would fall back to.
+    /// Sets the generation of the last good bundle, which the next start would fall back to.
     pub fn set_good(&self, good: Option<SetId>) {
         self.lock().good = good;
     }
 
-    /// What became of a set. Whether that is new.
+    /// Records the state of a bundle. Returns true if it differs from the state recorded before.
     pub(super) fn say(&self, id: Option<SetId>, outcome: Outcome, why: &str) -> bool {
         let latest = Latest { id, outcome, why: why.to_owned(), at_unix_ms: now_unix_ms() };
         let mut state = self.lock();
@@ -116,27 +116,27 @@ impl Follow {
         is_new
     }
 
-    /// A set was put in place of another.
+    /// Counts a bundle that was offered to the worker.
     pub(super) fn count_taken(&self) {
         self.taken.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Sets that were taken, rejected and taken back.
+    /// Returns the numbers of bundles taken, rejected and rolled back.
     pub fn counts(&self) -> [u64; 3] {
         [&self.taken, &self.rejected, &self.taken_back].map(|count| count.load(Ordering::Relaxed))
     }
 
-    /// The set that runs; nothing before the first tick.
+    /// Returns the generation of the running bundle, or `None` before the end of the first tick.
     pub fn running(&self) -> Option<SetId> {
         self.exchange.running().map(|running| running.id)
     }
 
-    /// The latest set in the files.
+    /// Returns the state of the latest bundle in the files.
     pub fn latest(&self) -> Option<Latest> {
         self.lock().latest.clone()
     }
 
-    /// All of it.
+    /// Returns the rollout section of the `/status` document.
     pub fn status(&self) -> Value {
         let running = self.exchange.running().map(|running| {
             json!({

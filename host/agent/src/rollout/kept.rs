@@ -1,17 +1,17 @@
-//! What is kept of the last good set, for the agent that starts next: its configuration and components, and which sets failed.
+//! Last-good store: configuration and components of the last good bundle for the next start, and the generations that failed.
 //!
 //! ```text
 //! STATE_DIR/last-good/insightd.yaml    the configuration
 //! STATE_DIR/last-good/NAME.wasm        a component
-//! STATE_DIR/last-good/FILE             a text that one is configured with
-//! STATE_DIR/last-good/id               of both; what has another id is not used. A second line is the id of what is here, where
-//!                                      a file of the set is none that became a component
-//! STATE_DIR/taken-ID/...               likewise, of a set whose trial goes on; it counts for nothing until that is over
-//! STATE_DIR/failed                     ids of sets that were taken back and why, one a line, the latest last
+//! STATE_DIR/last-good/FILE             a text file that configures a component
+//! STATE_DIR/last-good/id               generation of the bundle; content with another one is not used. A second line is the generation
+//!                                      of the stored part, if a file of the bundle is not stored because no component was made of it
+//! STATE_DIR/taken-ID/...               likewise, of a bundle on probation; not a last good bundle until that is over
+//! STATE_DIR/failed                     generations that were rolled back, with the error text, one a line, the latest last
 //! ```
 //!
-//! WebAssembly and text alone: native code is never read from disk. All of it is for its owner alone, and what somebody else
-//! put there is not read.
+//! It contains WebAssembly and text only: native code is never read from disk. Everything is private to its owner, and files of other
+//! owners are not read.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -22,42 +22,42 @@ use super::set::{SetId, Snapshot};
 use crate::config::{self, Config, Environment, Sha256};
 use crate::library::{self, FileError};
 
-/// What folders of sets on trial begin with.
+/// Name prefix of directories with bundles on probation.
 const TAKEN: &str = "taken-";
 const GOOD: &str = "last-good";
 const FRESH: &str = "last-good.new";
 const FAILED: &str = "failed";
 
-/// Sets on trial that are looked at: no agent leaves as many.
+/// Maximum number of bundles on probation that are read; an agent never leaves as many.
 const MAX_TAKEN: usize = 8;
-/// Failed sets that are remembered.
+/// Maximum number of failed generations that are stored.
 const MAX_FAILED: usize = 20;
-/// Characters of why one failed.
+/// Maximum characters of an error text.
 const MAX_WHY: usize = 500;
-/// Most bytes of a file of ids.
+/// Maximum bytes of a file of generations.
 const MAX_IDS: u64 = 64 << 10;
 
-/// The folder. Every use opens it anew: it may come to be there, or be mended, while the agent runs.
+/// The last-good store. Every use opens the directory anew: it may be created or repaired while the agent runs.
 #[derive(Clone, Debug)]
 pub struct Kept {
     folder: PathBuf,
 }
 
 impl Kept {
-    /// In `STATE_DIR`.
+    /// Creates a store in `STATE_DIR`.
     pub fn new(folder: &Path) -> Self {
         Self { folder: folder.into() }
     }
 
-    /// The last good set, if there is one and it is whole.
+    /// Reads the last good bundle, or returns `None` if there is none or it is incomplete.
     pub fn read(&self, environment: &Environment) -> Option<Snapshot> {
         let dir = self.open()?;
-        // Whoever was killed while it was put in place left it under the other name.
+        // A crash between the renames leaves only `last-good.new`; accept it.
         [GOOD, FRESH].iter().find_map(|name| read(&dir, name, environment))
     }
 
-    /// A set other than `in_files` whose trial was not over when the agent ended, and that did not fail. Of several the one that
-    /// was written down first: it was to come back if the others failed.
+    /// Reads a bundle other than `in_files` that was on probation when the agent ended and did not fail. Of several it returns the one stored
+    /// first, which is the rollback target of the others.
     pub fn read_taken(&self, in_files: SetId, environment: &Environment) -> Option<Snapshot> {
         let dir = self.open()?;
         let failed = failed(&dir);
@@ -74,7 +74,7 @@ impl Kept {
         taken.find(|snapshot| !is_out(snapshot.id))
     }
 
-    /// The directory, where there is one that can be used.
+    /// Opens the directory, or returns `None` if it does not exist or cannot be used.
     fn open(&self) -> Option<PrivateDir> {
         match PrivateDir::open(&self.folder) {
             Ok(dir) => Some(dir),
@@ -86,12 +86,11 @@ impl Kept {
         }
     }
 
-    /// Writes down a set whose trial begins, beside those of `others` that are on trial too; what else was written down is removed.
-    /// So nobody has to hold its bytes until the trial is over. Of its files those are written down that `is_used`
-    /// knows.
+    /// Stores a bundle whose probation begins, and removes all others on probation except those of `others`. So its bytes need not stay in
+    /// memory until the probation is over. Of its files only those for which `is_used` returns true are stored.
     ///
     /// # Errors
-    /// What cannot be written.
+    /// A file cannot be removed or written.
     pub fn write_taken(
         &self,
         snapshot: &Snapshot,
@@ -109,18 +108,17 @@ impl Kept {
                 _ => *content = Err(FileError::Missing),
             }
         }
-        // The set, and what of it is here.
+        // The generation of the bundle, and that of the stored part if it differs.
         let here = super::set::id(&snapshot.config.pipelines, &files);
         let ids = if here == snapshot.id { vec![here] } else { vec![snapshot.id, here] };
         let ids: Vec<String> = ids.iter().map(|id| id.0.to_string()).collect();
         taken.write("id", ids.join("\n").as_bytes())
     }
 
-    /// Keeps a set that was written down as taken, in place of the one that was kept. Of others that were written down, those
-    /// that are not among `others` are removed.
+    /// Replaces the last good bundle by one stored as on probation. Removes all others on probation except those of `others`.
     ///
     /// # Errors
-    /// What cannot be removed or renamed; the set that is kept is the one before or this one.
+    /// A file cannot be removed or renamed. The last good bundle is then the previous one or this one.
     pub fn keep(&self, id: SetId, others: &[SetId]) -> Result<(), Trouble> {
         let dir = PrivateDir::open(&self.folder)?;
         dir.subdir(&taken(id))?;
@@ -136,15 +134,15 @@ impl Kept {
         forget_taken_but(&dir, others)
     }
 
-    /// The sets that were taken back, and why, where that is known.
+    /// Returns the generations that were rolled back, with the error text if it is known.
     pub fn failed(&self) -> Vec<(SetId, String)> {
         self.open().map(|dir| failed(&dir)).unwrap_or_default()
     }
 
-    /// Remembers that a set was taken back, and removes what was written down of it.
+    /// Stores a generation as failed, and removes the stored bundle.
     ///
     /// # Errors
-    /// It cannot be written.
+    /// The file cannot be written, or the bundle cannot be removed.
     pub fn remember_failed(&self, id: SetId, why: &str) -> Result<(), Trouble> {
         let dir = PrivateDir::make(&self.folder)?;
         let mut ids = failed(&dir);
@@ -164,7 +162,7 @@ fn say(trouble: &Trouble) {
     tracing::warn!(%trouble, "what is kept of earlier sets cannot be read");
 }
 
-/// A set in a folder, if it is whole.
+/// Reads a bundle from a directory, or returns `None` if it is incomplete or does not match its generation.
 fn read(dir: &PrivateDir, name: &str, environment: &Environment) -> Option<Snapshot> {
     let folder = match dir.subdir(name) {
         Ok(folder) => folder,

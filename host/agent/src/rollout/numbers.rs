@@ -1,4 +1,4 @@
-//! Which members of a JSON object are numbers, without building the rest.
+//! Deserializer that finds the numeric members of a JSON object without building the rest.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -10,7 +10,7 @@ use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Vis
 pub(super) struct Numbers<'a> {
     /// Members that are numbers.
     pub(super) members: Vec<Cow<'a, str>>,
-    /// Metrics that the directives of embedded metric format declare: under `_aws`, or in the older form at the top.
+    /// Metrics declared by embedded metric format directives, under `_aws` or, in the older form, at the top level.
     pub(super) declared: Vec<String>,
 }
 
@@ -46,7 +46,7 @@ impl<'de> Visitor<'de> for Members {
     }
 }
 
-/// Adds the names of metrics in directives.
+/// Adds the metric names of directives to `out`.
 pub(crate) fn declared(directives: &serde_json::Value, out: &mut Vec<String>) {
     let metrics = directives.as_array().into_iter().flatten().filter_map(|one| one["Metrics"].as_array());
     out.extend(metrics.flatten().filter_map(|metric| metric["Name"].as_str().map(str::to_owned)));

@@ -1,30 +1,30 @@
-//! How often sets are tried, whoever changes the files how often.
+//! Rate limit of bundle preparation, independent of how often files change.
 
 use std::time::{Duration, Instant};
 
 use crate::complaint::Complaint;
 
-/// Sets in a row that are tried at once.
+/// Maximum number of bundles that are prepared in a row without a limit.
 const BURST: u32 = 10;
-/// After those, one in this time.
+/// Interval in which one more may be prepared after that.
 const EVERY: Duration = Duration::from_secs(1);
-/// Trying is followed by so many times as long without, within a bound: compiling must not take a processor from the node.
+/// Rest after preparing a bundle, as a multiple of the time it took, up to `MAX_REST`: compiling must not take a processor from the node.
 const REST: u32 = 4;
 const MAX_REST: Duration = Duration::from_secs(30);
 
-/// Keeps files that change all the time from costing a processor and a disk.
+/// A token bucket with rests; it keeps constantly changing files from using up a processor and the disk.
 #[derive(Debug, Default)]
 pub(super) struct Pace {
-    /// Sets of the burst that were tried.
+    /// Tokens of the burst that are used up.
     used: u32,
-    /// Since when the burst fills up again.
+    /// Start of the current refill interval.
     since: Option<Instant>,
     rests_until: Option<Instant>,
     complaint: Complaint,
 }
 
 impl Pace {
-    /// Returns true where a set may be tried now.
+    /// Returns true if a bundle may be prepared now.
     pub(super) fn allows(&mut self, now: Instant) -> bool {
         if self.rests_until.is_some_and(|until| now < until) {
             return false;
@@ -42,7 +42,7 @@ impl Pace {
         false
     }
 
-    /// A set was tried.
+    /// Records that a bundle was prepared until `now`, which took `took`.
     pub(super) fn took(&mut self, now: Instant, took: Duration) {
         self.fill_up(now);
         self.used += 1;
@@ -62,7 +62,7 @@ impl Pace {
 mod tests {
     use super::*;
 
-    /// Tries that are allowed within a time, when each takes so long and the files change all the time.
+    /// Counts the bundles prepared within `within` if each takes `took` and the files change all the time.
     fn tries(within: Duration, took: Duration) -> u32 {
         let (start, mut pace, mut tried) = (Instant::now(), Pace::default(), 0);
         let mut passed = Duration::ZERO;
@@ -81,7 +81,7 @@ mod tests {
     fn a_few_at_once_and_one_a_second_after_that() {
         let minute = Duration::from_secs(60);
         assert!((60..=71).contains(&tries(minute, Duration::ZERO)), "{}", tries(minute, Duration::ZERO));
-        // A fifth of the time, however long one takes.
+        // A fifth of the time, regardless of how long one takes.
         assert!((4..=7).contains(&tries(minute, Duration::from_secs(2))));
         let mut pace = Pace::default();
         let now = Instant::now();

@@ -1,4 +1,4 @@
-//! A batch at rest, from one tick to the next: compressed, because it is looked at when a new set comes and at no other time.
+//! Compressed storage of a batch between two ticks: it is read only when a new bundle comes.
 
 use std::io::{self, BufReader, BufWriter, Read, Write};
 
@@ -7,19 +7,19 @@ use flate2::read::ZlibDecoder;
 use flate2::write::ZlibEncoder;
 use insights_sdk::Columns;
 
-/// A compressed batch. The form never leaves this process: the length of each column and its values, one after the other, all as
-/// the processor has them.
+/// A compressed batch. The format never leaves this process: the length of each column followed by its values, one column after the other,
+/// in native byte order.
 #[derive(Clone, Debug)]
 pub(super) struct Packed(Box<[u8]>);
 
-/// How much the compressor is given at once.
+/// Bytes that are buffered before the compressor, and after the decompressor.
 const CHUNK_BYTES: usize = 16 << 10;
 
 impl Packed {
     /// Compresses a batch.
     ///
     /// # Errors
-    /// None that memory can give.
+    /// None in practice: it writes to memory.
     pub(super) fn of(batch: &Columns) -> io::Result<Self> {
         let encoder = ZlibEncoder::new(Vec::new(), Compression::fast());
         let mut out = BufWriter::with_capacity(CHUNK_BYTES, encoder);
@@ -28,10 +28,10 @@ impl Packed {
         Ok(Self(encoder.finish()?.into_boxed_slice()))
     }
 
-    /// The batch again.
+    /// Decompresses the batch.
     ///
     /// # Errors
-    /// None that memory can give.
+    /// None in practice: it reads from memory.
     pub(super) fn unpack(&self) -> io::Result<Columns> {
         unpack(&mut BufReader::with_capacity(CHUNK_BYTES, ZlibDecoder::new(&*self.0)))
     }
@@ -101,7 +101,7 @@ fn unpack(from: &mut impl Read) -> io::Result<Columns> {
     Ok(batch)
 }
 
-/// What columns are of.
+/// Element type of a column.
 trait Number: Copy {
     fn put(self, out: &mut impl Write) -> io::Result<()>;
     fn get(from: &mut impl Read) -> io::Result<Self>;

@@ -1,4 +1,4 @@
-//! From files to a set that may run: every check on the way.
+//! Preparation of a bundle from the files, with every check before it may run.
 
 use std::borrow::Cow;
 use std::path::PathBuf;
@@ -22,45 +22,45 @@ use crate::config::{Bounds, Config, Environment, Problem, Report, Scope};
 use crate::library::Library;
 use crate::pipeline::Pipeline;
 
-/// Good sets that are remembered.
+/// Maximum number of good generations in memory.
 const MAX_GOOD: usize = 20;
-/// Failed sets that are remembered.
+/// Maximum number of failed generations in memory.
 const MAX_FAILED: usize = 40;
 
-/// Changes a configuration as the command line does.
+/// Applies the command line to a configuration.
 pub type Adjust = Box<dyn Fn(&mut Config) + Send>;
 
-/// Prepares sets, on a thread of its own.
+/// Prepares bundles, on the rollout thread.
 pub struct Preparer {
-    /// The configuration's file.
+    /// Path of the configuration file.
     pub file: Option<PathBuf>,
-    /// What stands in place of what a file does not say.
+    /// Environment variables, the defaults of settings that the file does not set.
     pub environment: Environment,
     /// The command line.
     pub adjust: Adjust,
-    /// The name of this node.
+    /// Name of this node.
     pub node_name: String,
-    /// What the agent was started with.
+    /// Configuration at the start of the agent.
     pub started_with: Config,
-    /// Components, those that run among them.
+    /// Components, including the running ones.
     pub components: Library,
-    /// Limits of the open sinks by name, in their order.
+    /// Limits of the open sinks by name, in the order of the sinks.
     pub sinks: Vec<(String, insights_sdk::Limits)>,
-    /// What the agent began with, until it is written down.
+    /// The start-up bundle, until it is stored.
     pub first: Option<Snapshot>,
-    /// The sets that were offered last and are written down; the latest last.
+    /// Generations that were offered last and are stored; the latest last.
     pub taken: Vec<SetId>,
-    /// Sets that were through their trial on this node: they may come back whatever the bounds say.
+    /// Generations that passed their probation on this node: they may come back without a check against the bounds.
     pub good: Vec<SetId>,
-    /// What outlives a restart.
+    /// The last-good store.
     pub kept: Option<Kept>,
-    /// Sets that were taken back, and why where it was since the start.
+    /// Generations that were rolled back, with the error text; it may be empty for those of earlier runs.
     pub failed: Vec<(SetId, String)>,
-    /// To the worker.
+    /// Rollout handle shared with the worker.
     pub exchange: Arc<Exchange>,
-    /// For whoever asks.
+    /// Rollout status for the operations endpoints.
     pub follow: Arc<Follow>,
-    /// For operators.
+    /// Publishes Kubernetes Events for operators.
     pub recorder: Option<Recorder>,
 }
 
@@ -70,17 +70,17 @@ impl std::fmt::Debug for Preparer {
     }
 }
 
-/// Why a set is not taken.
+/// The reason why a bundle is not taken.
 enum No {
     HeldBack(String),
     Waiting(String),
     Rejected(String),
-    /// It ran and was taken back.
+    /// It was rolled back on this node.
     Failed(String),
 }
 
 impl Preparer {
-    /// Acts on what the worker told.
+    /// Handles the rollout events of the worker.
     pub fn hear(&mut self) {
         for news in self.exchange.news() {
             match news {
@@ -100,7 +100,7 @@ impl Preparer {
         }
     }
 
-    /// Neither this agent nor the next one tries it again.
+    /// Records a failed generation, so that neither this agent nor the next one tries it again.
     fn remember_failed(&mut self, id: SetId, why: &str) {
         self.failed.retain(|(other, _)| *other != id);
         self.failed.push((id, why.to_owned()));
@@ -115,7 +115,7 @@ impl Preparer {
         }
     }
 
-    /// Its trial is over.
+    /// Records the end of a probation: the bundle is good and becomes the last good one in the store.
     fn keep(&mut self, id: SetId) {
         let runs = self.exchange.running().is_none_or(|running| running.id == id);
         if runs {
@@ -139,7 +139,7 @@ impl Preparer {
         }
     }
 
-    /// Writes down what the agent began with.
+    /// Stores the start-up bundle.
     pub fn begin(&mut self) {
         if let Some(first) = self.first.take() {
             self.write_down(&first);
@@ -147,10 +147,10 @@ impl Preparer {
         self.components.forget_files();
     }
 
-    /// Its trial begins: what is good in the end is kept, and until then nothing of it stays in memory.
+    /// Stores a bundle whose probation begins, so that it need not stay in memory: it becomes the last good one if it passes.
     fn write_down(&mut self, snapshot: &Snapshot) {
         let Some(kept) = &self.kept else { return };
-        // Those of which one may run when this one's trial is over, or comes back when it fails.
+        // Keeps those that may be running when this probation ends, or again after a rollback.
         let running = self.exchange.running();
         let latest = self.taken.last().copied();
         self.taken.retain(|id| {
@@ -169,12 +169,12 @@ impl Preparer {
         }
     }
 
-    /// Whether there is anything to try a set with.
+    /// Returns true if there is a running bundle to compare with, which is so after the first tick.
     pub fn has_batch(&self) -> bool {
         self.exchange.running().is_some()
     }
 
-    /// Whether the set in the files was refused for a reason that may pass.
+    /// Returns true if the bundle in the files was refused for a reason that may be temporary.
     pub fn is_refused(&self) -> bool {
         let latest = self.follow.latest();
         latest.is_some_and(|latest| {
@@ -187,7 +187,7 @@ impl Preparer {
         self.failed.iter().any(|(failed, _)| *failed == id)
     }
 
-    /// Looks at what is in the files now.
+    /// Reads the files and, if their bundle is new, prepares and offers it.
     pub fn consider(&mut self, places: &mut Places) {
         let start = Instant::now();
         let Some(snapshot) = self.read_whole(places) else { return };
@@ -195,21 +195,21 @@ impl Preparer {
         let terms = &snapshot.config.rollout;
         let chosen = is_chosen(&self.node_name, terms.canary);
         self.follow.set_terms(terms.enabled, terms.canary, chosen);
-        // Nobody wants any more what may be left for the next tick, unless it is this.
+        // An offered bundle is outdated unless it is this one.
         self.exchange.withdraw_unless(Some(id).filter(|_| terms.enabled && chosen));
         if self.exchange.stands(id) {
             self.follow.say(Some(id), Outcome::Taken, "");
             return;
         }
         let prepared = self.prepare(&snapshot, chosen);
-        // What was made of them is all that is needed from here on.
+        // The compiled components are all that is needed from here on.
         self.components.forget_files();
         match prepared {
             Ok(set) => {
                 let took_ms = u64::try_from(start.elapsed().as_millis()).unwrap_or(u64::MAX);
                 tracing::info!(set = %id, took_ms, "a new set is ready: it runs from the next tick on");
                 self.exchange.offer(set);
-                // Before anything is heard of its trial.
+                // Stored before the first event of its probation is handled.
                 self.write_down(&snapshot);
                 self.follow.count_taken();
                 if self.follow.say(Some(id), Outcome::Taken, "") {
@@ -221,9 +221,9 @@ impl Preparer {
         }
     }
 
-    /// Reads all files; nothing where they changed meanwhile, or are wrong.
+    /// Reads all files. Returns `None` if they changed meanwhile or the configuration is invalid.
     fn read_whole(&self, places: &mut Places) -> Option<Snapshot> {
-        // Again where the configuration names other components than those that are watched.
+        // A second time if the configuration names other components than the watched ones.
         for _ in 0..2 {
             let before = places.look();
             let snapshot = match self.read() {
@@ -233,7 +233,7 @@ impl Preparer {
                     return None;
                 }
             };
-            // Half of one and half of another: there will be another look.
+            // The files may be half of one version and half of another; the change causes another scan.
             if places.look() != before {
                 return None;
             }
@@ -258,7 +258,7 @@ impl Preparer {
                 "the configuration was changed in sections that take effect when the agent starts again"
             );
         }
-        // Only what is taken over while the agent runs; the rest stays as it was started.
+        // Only the sections that apply without a restart; the rest stays as at the start of the agent.
         let Config { pipelines, rollout, .. } = config;
         Ok(Snapshot::of(text, Config { pipelines, rollout, ..self.started_with.clone() }, None))
     }
@@ -284,7 +284,7 @@ impl Preparer {
         Ok(Set { pipelines, id, origin, trial_ticks })
     }
 
-    /// As at the start, but nothing takes the place of what cannot be used.
+    /// Builds the pipelines as at the start, but without fallbacks for components that cannot be used.
     fn assemble(&mut self, snapshot: &Snapshot) -> Result<Vec<Pipeline>, No> {
         assemble::renew(&mut self.components, snapshot)
             .map_err(|error| No::Rejected(one_line(&format!("{error:#}"))))?;
@@ -308,7 +308,7 @@ impl Preparer {
         let recent =
             recent.map_err(|error| No::Rejected(format!("the last batches cannot be read: {error}")))?;
         let chains = self.exchange.chains();
-        // What the running set has set aside hides all that could be compared.
+        // The batches without the parts that the running bundle has quarantined, which would prevent any comparison.
         let recent: Vec<(Scope, Cow<'_, Columns>)> = recent
             .iter()
             .map(|(scope, batch)| {
@@ -321,7 +321,7 @@ impl Preparer {
         let limits = |sink: usize| self.sinks.get(sink).map(|(_, limits)| *limits).unwrap_or_default();
         let new: Vec<_> = pipelines.iter().map(|pipeline| pipeline.chain(&limits)).collect();
         let states = self.exchange.states();
-        // Who goes back to what was good does so because of what runs.
+        // A return to a good bundle is a reaction to the running one, so no bounds apply.
         let is_good = self.good.contains(&snapshot.id);
         let bounds = if is_good { Bounds::NONE } else { snapshot.config.rollout.bounds };
         let (new, running) = shadow::run_both(&new, &chains, &batches, &states, &bounds);
@@ -334,7 +334,7 @@ impl Preparer {
             No::Waiting(why) => (Outcome::Waiting, why),
             No::Rejected(why) => (Outcome::Rejected, why),
             No::Failed(why) => {
-                // What is known of it already says more.
+                // The recorded state already has more details.
                 let latest = self.follow.latest();
                 if latest.is_some_and(|latest| latest.id == id && latest.outcome == Outcome::TakenBack) {
                     return;

@@ -1,10 +1,10 @@
-//! Changes that only a restart brings.
+//! Detection of configuration changes that take effect only at a restart.
 
 use crate::config::{Config, Sink};
 
-/// Keys of the configuration that differ, of those that are not taken over while the agent runs.
+/// Returns the keys of the configuration that differ, except those that apply without a restart.
 pub(super) fn keys(started_with: &Config, now: &Config) -> Vec<String> {
-    // Named one by one, so that no new key is forgotten.
+    // Destructured in full, so that a new key cannot be forgotten.
     let Config {
         interval,
         offset,
@@ -52,7 +52,7 @@ pub(super) fn keys(started_with: &Config, now: &Config) -> Vec<String> {
     keys.chain(sink_keys(&before.sinks, sinks)).collect()
 }
 
-/// Sinks that were added, removed or changed.
+/// Returns the keys of sinks that were added, removed or changed.
 fn sink_keys(before: &[Sink], now: &[Sink]) -> Vec<String> {
     let is_same = |sink: &Sink, others: &[Sink]| others.contains(sink);
     let mut names: Vec<&str> =

@@ -1,4 +1,4 @@
-//! A set: the pipelines and the components that they name, as one thing that is there or not.
+//! A bundle: pipelines and the components that they name, which are replaced together.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -9,7 +9,7 @@ use crate::config::{Config, Environment, Origin, Pipeline as Wanted, Report, Sha
 use crate::library::{self, FileError};
 use crate::pipeline::Pipeline;
 
-/// What a set is made of: the hash of everything in it. Equal content is one set, wherever it comes from.
+/// Generation of a bundle: the hash of its content. Equal content is the same generation, wherever it was read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SetId(pub Sha256);
 
@@ -19,21 +19,21 @@ impl fmt::Display for SetId {
     }
 }
 
-/// Where a set was read.
+/// Source of a bundle.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SetOrigin {
-    /// The configuration and its folder of components.
+    /// The configuration file and its directory of components.
     Files,
-    /// No file: the pipelines that are built in.
+    /// The built-in pipelines, without a file.
     Defaults,
-    /// What was kept of the last good one.
+    /// The last good bundle from the last-good store.
     Kept,
-    /// Kept of one whose trial was not over when the agent ended.
+    /// A bundle from the last-good store that was on probation when the agent ended.
     Resumed,
 }
 
 impl SetOrigin {
-    /// Word for logs and status.
+    /// Returns the value for logs and status.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Files => "files",
@@ -44,31 +44,31 @@ impl SetOrigin {
     }
 }
 
-/// Content of the files that pipelines name, components and texts, by the file's name; why one cannot be read.
+/// Content of the files that pipelines name, components and texts, by file name; or the reason why a file cannot be read.
 pub type Files = BTreeMap<String, Result<Arc<[u8]>, FileError>>;
 
-/// Most bytes that the files of a set have together: they are in memory until they are compiled.
+/// Maximum bytes of all files of a bundle together: they are in memory until they are compiled.
 const MAX_BYTES: usize = 32 << 20;
 
-/// What stands in the files at one moment. Everything that is made of it is made of these bytes.
+/// Content of the files at one moment. Everything made of a snapshot is made of these bytes.
 #[derive(Clone, Debug)]
 pub struct Snapshot {
     /// Text of the configuration.
     pub text: String,
-    /// What it says.
+    /// The parsed configuration.
     pub config: Config,
-    /// The files that its pipelines name. Texts are in its components' configurations as well.
+    /// The files that its pipelines name. Texts are also in the configurations of their components.
     pub files: Files,
-    /// Of pipelines and components.
+    /// Generation of its pipelines and components.
     pub id: SetId,
 }
 
 impl Snapshot {
-    /// Reads the configuration, the defaults where there is no file, and the files beside it. `folder` stands in place of
-    /// the `transforms_dir` that the configuration names.
+    /// Reads the configuration, or the defaults if `file` is `None`, and the files that it names. `folder` overrides the `transforms_dir` of
+    /// the configuration.
     ///
     /// # Errors
-    /// What is wrong with the configuration. What is wrong with a file beside it is in [`files`](Self::files).
+    /// The configuration cannot be read or is invalid. Errors of the other files are in [`files`](Self::files).
     pub fn read(
         file: Option<&Path>,
         folder: Option<&Path>,
@@ -81,13 +81,13 @@ impl Snapshot {
         Ok(Self::of(text, config, folder))
     }
 
-    /// Reads the files that a configuration names.
+    /// Reads the files that a configuration names, from `folder` or its `transforms_dir`.
     pub fn of(text: String, config: Config, folder: Option<&Path>) -> Self {
         let folder = folder.map(PathBuf::from).or_else(|| config.transforms_dir.clone()).unwrap_or_default();
         Self::with(text, config, |name| library::read_in(&folder, name).map(Arc::from))
     }
 
-    /// Likewise, each by `read`.
+    /// Reads the files that a configuration names, each with `read`.
     pub(super) fn with(
         text: String,
         mut config: Config,
@@ -116,7 +116,7 @@ impl Snapshot {
     }
 }
 
-/// Names of the files that a configuration's pipelines want.
+/// Returns the names of the files that the pipelines of a configuration name.
 pub(super) fn names(config: &Config) -> BTreeSet<String> {
     let components = || config.pipelines.iter().flat_map(Wanted::components);
     let files = components().filter(|component| component.origin == Origin::File);
@@ -127,7 +127,7 @@ pub(super) fn names(config: &Config) -> BTreeSet<String> {
         .collect()
 }
 
-/// Puts texts into the configurations of the components that want them. A file that is no text is unusable from here on.
+/// Inserts texts into the configurations of the components that use them. A file that is not UTF-8 is marked unusable.
 fn fill_in(config: &mut Config, files: &mut Files) {
     for component in config.pipelines.iter_mut().flat_map(Wanted::components_mut) {
         for wanted in &component.texts {
@@ -143,24 +143,24 @@ fn fill_in(config: &mut Config, files: &mut Files) {
     }
 }
 
-/// A set that is ready to run.
+/// A bundle that is ready to run.
 #[derive(Debug)]
 pub struct Set {
     /// Its pipelines.
     pub pipelines: Vec<Pipeline>,
-    /// What it is made of.
+    /// Its generation.
     pub id: SetId,
-    /// Where it was read.
+    /// Its source.
     pub origin: SetOrigin,
-    /// Ticks in which it may be taken back.
+    /// Length of its probation in ticks, during which it may be rolled back.
     pub trial_ticks: u32,
 }
 
-/// Of everything that decides what events come out: not of comments, order of keys, or what the components are called on disk.
+/// Returns the generation: a hash of everything that determines the events. Comments, key order and unrelated sections do not affect it.
 pub(super) fn id(pipelines: &[Wanted], files: &Files) -> SetId {
     let mut text = String::new();
     let mut add = |part: &dyn fmt::Debug| {
-        // Quoted by its debug form, so that two parts are never one.
+        // The debug form quotes each part, so that two parts never merge into one.
         text.push_str(&format!("{part:?}\n"));
     };
     for pipeline in pipelines {
@@ -175,14 +175,14 @@ pub(super) fn id(pipelines: &[Wanted], files: &Files) -> SetId {
             add(&(&output.grants, output.max_bytes_per_tick, output.max_routes_per_tick));
         }
     }
-    // A text is part of its component's configuration.
+    // Texts are hashed as part of the configuration of their component.
     for (name, content) in
         files.iter().filter_map(|(file, content)| Some((library::component_of(file)?, content)))
     {
-        // Why a file cannot be read is no part of it: that may change from look to look.
+        // The reason why a file cannot be read does not count: it may change from scan to scan.
         add(&(name, content.as_ref().map(|bytes| Sha256::of(bytes)).map_err(|_| ())));
     }
-    // One that cannot be read is in none, but makes another set than one that nobody asks for.
+    // An unreadable text is in no configuration, but differs from a text that is not configured.
     for (name, _) in
         files.iter().filter(|(file, content)| library::component_of(file).is_none() && content.is_err())
     {
@@ -243,7 +243,7 @@ mod tests {
         assert_eq!(settings(&no_text), r#"{"kinds":["x"]}"#);
         assert!(no_text.files["a.rhai"].is_err());
         assert!(missing.id != one.id && one.id != two.id && two.id != missing.id);
-        // It leads out of the directory.
+        // The link leads out of the directory.
         std::fs::remove_file(directory.path().join("a.rhai")).unwrap();
         std::os::unix::fs::symlink("/etc/hostname", directory.path().join("a.rhai")).unwrap();
         assert!(matches!(&snapshot(directory.path(), stage).files["a.rhai"], Err(FileError::Unusable(_))));

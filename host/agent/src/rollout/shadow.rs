@@ -1,7 +1,7 @@
-//! Shadow runs: a new set and the running one over the same last batches, and how far apart they are.
+//! Shadow runs: runs a new bundle and the running one over the same last batches, and compares the results.
 //!
-//! A trap shows at once; wrong numbers do not. What can be compared without knowing what the numbers mean is how many events
-//! there are, how large, and which names: the members of JSON events whose values are numbers. Nothing of it is delivered.
+//! A trap shows at once; wrong numbers do not. Without knowing what the numbers mean, the number of events, their size and their names can
+//! be compared: the members of JSON events that are numbers. No event of a shadow run is delivered.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -15,126 +15,126 @@ use crate::rollout::numbers::Numbers;
 use crate::routes::{Grants, Refusal};
 use crate::states::{Grant, Snapshot};
 
-/// A new set may always use so much CPU time more for a batch, whatever the running one uses: less is noise.
+/// CPU time per batch that a new bundle may always use in addition to the running one: smaller differences are noise.
 const CPU_FLOOR: Duration = Duration::from_millis(100);
-/// Most runs of which the least CPU time counts.
+/// Maximum number of runs, of which the least CPU time counts.
 const RUNS: u32 = 3;
 
-/// What runs in the places of a pipeline, apart from what is counted there.
+/// Components in effect in a pipeline, without its counters.
 #[derive(Clone, Debug)]
 pub struct Chain {
     /// Name of the pipeline.
     pub name: String,
-    /// What its batches are about.
+    /// Scope of its batches.
     pub scope: Scope,
-    /// Run one after the other.
+    /// Transforms, in the order in which they run.
     pub stages: Vec<Stage>,
-    /// Each gets the result of the stages.
+    /// Outputs; each gets the result of the last stage.
     pub outputs: Vec<Output>,
-    /// Parts of the batch that places have set aside, because they fail on them.
+    /// Parts of the batch that slots have quarantined, because their component fails on them.
     pub aside: Vec<String>,
 }
 
-/// A transform's place.
+/// A transform in a shadow run.
 #[derive(Clone, Debug)]
 pub struct Stage {
-    /// Its name.
+    /// Name of its slot.
     pub place: String,
-    /// What runs there, and its configuration; nothing where all versions are given up.
+    /// Component and its configuration; `None` if all versions are given up.
     pub component: Option<(Component, String)>,
-    /// What it may remember.
+    /// Grant to keep state.
     pub grant: Option<Grant>,
-    /// What happens when it fails.
+    /// Behavior on failure.
     pub on_failure: OnFailure,
 }
 
-/// An output.
+/// An output in a shadow run.
 #[derive(Clone, Debug)]
 pub struct Output {
-    /// Its name.
+    /// Name of the slot of its formatter.
     pub place: String,
-    /// What runs there, and its configuration.
+    /// Formatter and its configuration; `None` if all versions are given up.
     pub component: Option<(Component, String)>,
-    /// What it may remember.
+    /// Grant to keep state.
     pub grant: Option<Grant>,
-    /// What the sink takes.
+    /// Limits of the sink.
     pub limits: Limits,
-    /// Where events may go.
+    /// Granted routes.
     pub grants: Grants,
-    /// How much may go.
+    /// Maximum bytes and routes per tick.
     pub quota: Quota,
 }
 
-/// What came of a set.
+/// Result of a shadow run.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Yield {
-    /// Events that would have gone out.
+    /// Events that would have been delivered.
     pub events: u64,
     /// Their bytes.
     pub bytes: u64,
-    /// Names of numbers in events.
+    /// Names of numeric members in events.
     pub metrics: BTreeSet<String>,
-    /// Names that directives of events declare as metrics.
+    /// Metric names declared by directives in events.
     pub declared: BTreeSet<String>,
-    /// Events that their outputs would have kept back, and why the first of them.
+    /// Number of events that the output filters would have dropped, and the reason of the last output that dropped any.
     pub kept_back: (u64, String),
-    /// Whether the first was kept back for want of a key: part of its destination is missing in the data.
+    /// `true` if that reason is a route without a key: part of its destination is missing in the data.
     pub lacks_key: bool,
     /// CPU time of all calls.
     pub cpu: Duration,
-    /// Places that failed, with why.
+    /// Slots that failed, with the error text.
     pub failed: Vec<(String, String)>,
 }
 
-/// Why a new set does not come to run.
+/// A bounds violation, because of which a new bundle is not taken.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum Apart {
-    /// A component fails where the running set does not.
+    /// A component fails that does not fail in the running bundle.
     #[error("{place} fails on the last batch: {error}")]
     Failed {
-        /// Where.
+        /// Name of the slot.
         place: String,
-        /// Why.
+        /// Error text.
         error: String,
     },
-    /// Its outputs would not let events out.
+    /// The output filters would drop more events.
     #[error("{events} events would be kept back: {why}")]
     KeptBack {
-        /// How many.
+        /// Number of events dropped.
         events: u64,
-        /// Why the first of them.
+        /// Reason of the last output that dropped any.
         why: String,
     },
-    /// Its components take too long.
+    /// The components use too much CPU time.
     #[error(
         "CPU time of a batch: {} ms instead of {} ms, beyond `rollout.bounds.cpu_more`",
         new.as_millis(),
         old.as_millis()
     )]
     Cpu {
-        /// Of the running set.
+        /// CPU time of the running bundle.
         old: Duration,
-        /// Of the new one.
+        /// CPU time of the new bundle.
         new: Duration,
     },
-    /// Too much or too little of something.
+    /// A count changed by more than its bound.
     #[error("{what}: {new} instead of {old}, beyond `rollout.bounds.{bound}`{examples}")]
     Beyond {
-        /// Of what.
+        /// Name of the count.
         what: &'static str,
-        /// That of the running set.
+        /// Count of the running bundle.
         old: u64,
-        /// That of the new one.
+        /// Count of the new bundle.
         new: u64,
-        /// The key of the bound.
+        /// Configuration key of the bound.
         bound: &'static str,
-        /// Some names, where it is about names.
+        /// Some of the names that changed, if names are counted.
         examples: String,
     },
 }
 
-/// Runs chains over the last batch of their scope. Scopes without a batch are left out. What is remembered begins as in
-/// `states`, and what is changed of it is thrown away.
+/// Runs chains over the last batch of their scope. Skips scopes without a batch. State starts as in `states`, and its changes are
+/// discarded.
 pub fn run(chains: &[Chain], batches: &[(Scope, &Columns)], states: &[Snapshot]) -> Yield {
     let mut outcome = Yield::default();
     for chain in chains {
@@ -145,8 +145,8 @@ pub fn run(chains: &[Chain], batches: &[(Scope, &Columns)], states: &[Snapshot])
     outcome
 }
 
-/// As [`run`], for a new set and the running one. Where the new one seems to use too much CPU time both run again, and of each
-/// the least time counts: whatever else the machine did only adds to it.
+/// Runs a new bundle and the running one, see [`run`]. If the new one seems to use too much CPU time, runs both again, up to three times
+/// in all, and takes the least time of each: other load on the machine only adds to it.
 pub fn run_both(
     new: &[Chain],
     running: &[Chain],
@@ -167,7 +167,7 @@ pub fn run_both(
     (made, before)
 }
 
-/// CPU time of the calling thread.
+/// Returns the CPU time of the calling thread.
 fn thread_cpu_time() -> Duration {
     let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
     let seconds = u64::try_from(time.tv_sec).unwrap_or(0);
@@ -223,7 +223,7 @@ impl Yield {
         for event in events {
             self.events += 1;
             self.bytes += event.bytes.len() as u64;
-            // What is no JSON has no names that could be compared.
+            // Only JSON events have names to compare.
             let Ok(names) = serde_json::from_slice::<Numbers<'_>>(event.bytes) else { continue };
             for name in names.members {
                 if !self.metrics.contains(&*name) {
@@ -234,10 +234,10 @@ impl Yield {
         }
     }
 
-    /// Whether this, of a new set, is near enough to `running`. Where that makes nothing there is nothing to compare with.
+    /// Checks that this result, of a new bundle, is within bounds of `running`. A count that is 0 in `running` has no bounds.
     ///
     /// # Errors
-    /// The first thing that is not.
+    /// The first violation.
     pub fn check(&self, running: &Self, bounds: &Bounds) -> Result<(), Apart> {
         let fails_there = |place: &str| running.failed.iter().any(|(other, _)| other == place);
         if let Some((place, error)) = self.failed.iter().find(|(place, _)| !fails_there(place)) {
@@ -268,7 +268,7 @@ impl Yield {
         let (old, new) = (running.cpu, self.cpu);
         let more = new.saturating_sub(old);
         let is_bounded = bounds.cpu_more.is_finite();
-        // Without a batch, or of a set that does nothing, there is nothing to compare with.
+        // A running bundle without events, for want of a batch or because it makes none, gives nothing to compare with.
         let is_comparable = running.events > 0 && more > CPU_FLOOR;
         if !is_bounded || !is_comparable || more.as_secs_f64() <= old.as_secs_f64() * bounds.cpu_more {
             return Ok(());

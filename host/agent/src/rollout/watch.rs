@@ -1,8 +1,8 @@
-//! Seeing that files changed, cheaply: by what the system says of them.
+//! Change detection for watched files by their metadata, without reading them.
 //!
-//! Their content is read only when that changed, and counts only by its hash. A ConfigMap mount changes all files at once: each
-//! is a link through `..data`, which is replaced. In any other folder a file may be half written: it is looked at again until
-//! it stays as it is.
+//! Content is read only after the metadata changed, and only its hash counts. A ConfigMap mount changes all files at once: each is a
+//! link through `..data`, which is replaced. In any other directory a file may be half written, so it is scanned until it stays the
+//! same.
 
 use std::fs::{self, Metadata};
 use std::os::unix::fs::MetadataExt;
@@ -13,44 +13,44 @@ use super::set::names;
 use crate::complaint::Complaint;
 use crate::config::Config;
 
-/// What is watched.
+/// Watched paths.
 #[derive(Clone, Debug)]
 pub struct Places {
-    /// The configuration.
+    /// The configuration file.
     pub config: Option<PathBuf>,
-    /// The folder of components.
+    /// The directory of components.
     pub folder: Option<PathBuf>,
-    /// Names of the files that the configuration wants from there: whatever else is in the folder, and however much, is none of ours.
+    /// Names of the files in that directory that the configuration names. Other files in it are ignored, however many there are.
     pub names: Vec<String>,
 }
 
-/// What the system says of every file; equal where nothing changed.
+/// File stamps of one scan; equal if nothing changed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Look {
     files: Vec<(PathBuf, Option<Stamp>)>,
-    /// Whether it is of files, or a folder of them, that do not change together.
+    /// `true` if a file or directory is not part of an atomically replaced mount, so that files may change one by one.
     by_file: bool,
 }
 
-/// Device, inode, size, times of content and inode in nanoseconds.
+/// Device, inode, size, and modification and change times in nanoseconds.
 type Stamp = (u64, u64, u64, i128, i128);
 
-/// Tells changes that are over from those that go on.
+/// A change detector that waits until a change is complete.
 #[derive(Debug, Default)]
 pub struct Watch {
     seen: Look,
-    /// Seen once, not yet twice.
+    /// A scan that differs from `seen` and is not yet confirmed by a second one.
     unsettled: Option<Look>,
-    /// Looks in a row that saw another change.
+    /// Consecutive scans that each saw another change.
     restless: u32,
     complaint: Complaint,
 }
 
-/// Looks in a row that saw a change, before it is said that there is no end of it: about ten seconds.
+/// Number of consecutive changes after which a warning is logged: about ten seconds.
 const RESTLESS: u32 = 40;
 
 impl Places {
-    /// The configuration, and the files that it wants beside it.
+    /// Returns the paths of the configuration file and of the files that it names.
     pub fn new(file: Option<PathBuf>, config: &Config) -> Self {
         Self {
             config: file,
@@ -59,7 +59,7 @@ impl Places {
         }
     }
 
-    /// Watches these files from now on. Returns false where they are those that are watched.
+    /// Replaces the names of the watched files. Returns false if they are the same.
     pub(super) fn set_names<'a>(&mut self, names: impl Iterator<Item = &'a String> + Clone) -> bool {
         let is_new = !self.names.iter().eq(names.clone());
         if is_new {
@@ -68,9 +68,9 @@ impl Places {
         is_new
     }
 
-    /// Folders in which something happens when files change.
+    /// Returns the directories to watch for events.
     pub(super) fn folders(&self) -> impl Iterator<Item = &Path> {
-        // A name alone is a file of the working folder.
+        // A bare file name is in the working directory.
         let here = |path: &'_ Path| path.as_os_str().is_empty();
         let of_config = self.config.iter().filter_map(|file| file.parent());
         of_config
@@ -78,7 +78,7 @@ impl Places {
             .chain(self.folder.as_deref())
     }
 
-    /// Looks at all of them. Of a mount it is enough to look at the one link: an agent does this all the time.
+    /// Scans the files. For a mount only its one link is examined, because scans go on all the time, at least every two seconds.
     pub fn look(&self) -> Look {
         let mut look = Look::default();
         if let Some(file) = &self.config {
@@ -102,7 +102,7 @@ impl Places {
 }
 
 impl Look {
-    /// A file that may be half written.
+    /// Adds the stamp of a file that may be half written.
     fn add(&mut self, file: PathBuf) {
         self.by_file = true;
         let stamp = fs::metadata(&file).ok().map(stamp);
@@ -110,7 +110,7 @@ impl Look {
     }
 }
 
-/// The link that is replaced when all files of a folder change in one moment, if it is such a folder.
+/// Returns the `..data` link of a directory whose files are replaced at once, or `None` for any other directory.
 fn mount(folder: &Path) -> Option<(PathBuf, Option<Stamp>)> {
     let link = folder.join("..data");
     let metadata = fs::symlink_metadata(&link).ok().filter(Metadata::is_symlink)?;
@@ -118,17 +118,17 @@ fn mount(folder: &Path) -> Option<(PathBuf, Option<Stamp>)> {
 }
 
 impl Watch {
-    /// Takes what is there now as seen.
+    /// Creates a detector that takes the current files as seen.
     pub fn new(places: &Places) -> Self {
         Self { seen: places.look(), ..Self::default() }
     }
 
-    /// Whether the last look saw a change that may go on.
+    /// Returns true if the last scan saw a change that may still be going on.
     pub(super) fn is_settling(&self) -> bool {
         self.unsettled.is_some()
     }
 
-    /// Whether there is something new since this was last asked, and it is whole as far as can be told.
+    /// Returns true once files changed and stayed the same for one scan; changes of mounts count at once.
     pub fn changed(&mut self, places: &Places) -> bool {
         let look = places.look();
         if look == self.seen {
@@ -218,14 +218,14 @@ mod tests {
         assert!(!watch.changed(&places));
         assert!(watch.changed(&places));
         assert!(!watch.changed(&places));
-        // What is no component is none of ours.
+        // A file that is not a component is ignored.
         fs::write(folder.path().join("README"), "x").unwrap();
         assert!(!watch.changed(&places) && !watch.changed(&places));
         fs::remove_file(folder.path().join("a.wasm")).unwrap();
         assert!(!watch.changed(&places) && watch.changed(&places));
     }
 
-    /// As the kubelet does it.
+    /// Updates the mount as the kubelet does.
     #[test]
     fn a_mount_counts_at_once() {
         let folder = tempfile::tempdir().unwrap();

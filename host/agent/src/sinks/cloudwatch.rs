@@ -1,4 +1,4 @@
-//! CloudWatch Logs, from the side of a tick: events become request bodies in the spool. A task delivers them.
+//! The tick's side of CloudWatch Logs: writes events as request bodies to the spool. A task delivers them.
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
@@ -17,28 +17,28 @@ use insights_sdk::Event;
 use super::{Delivered, Sink, SinkError};
 use crate::config::CloudWatchSink;
 
-/// Bodies that are filled at a time: each has a compressor of some hundred kilobytes.
+/// Maximum number of bodies filled at a time: each has a compressor of some hundred kilobytes.
 const OPEN_BODIES: usize = 4;
 
-/// Names that were replaced are said once each, so many of them.
+/// Maximum number of replaced names that are logged; each is logged once.
 const REPLACED_SAID: usize = 32;
 
-/// The sink.
+/// A sink that fills the delivery queue of CloudWatch Logs.
 #[derive(Debug)]
 pub struct CloudWatch {
     outbox: Outbox,
-    /// The oldest first.
+    /// The bodies being filled, oldest first.
     open: Vec<(Destination, Open)>,
-    /// Names that took the place of others that the service would refuse.
+    /// Names that replaced others that the service would reject.
     replaced: BTreeSet<String>,
-    /// Of the events that the outbox lost, those that were told of.
+    /// Total of the outbox's lost events that the sink has reported so far.
     told_lost: u64,
 }
 
-/// Starts the spool of a sink of this name.
+/// Opens the spool of a sink of this name.
 pub(super) fn outbox(name: &str, sink: &CloudWatchSink) -> io::Result<Outbox> {
     let wanted = &sink.spool;
-    // Without a folder nothing is opened, and the spool says that it holds blocks in memory.
+    // Without a directory nothing is opened, and the spool reports that it holds blocks in memory.
     let folder = wanted.dir.as_deref().unwrap_or(Path::new("")).join(name);
     let settings = Settings {
         max_bytes: wanted.max_bytes,
@@ -48,7 +48,7 @@ pub(super) fn outbox(name: &str, sink: &CloudWatchSink) -> io::Result<Outbox> {
         ..Settings::in_folder(folder)
     };
     let (has_folder, memory_bytes) = (wanted.dir.is_some(), settings.memory_bytes);
-    // On the spool's own thread: the disk may not answer already.
+    // Runs on the spool's own thread, because the disk may not respond even now.
     let open = move || match has_folder {
         true => Spool::open(settings, now_unix_ms()),
         false => Spool::in_memory(settings, now_unix_ms()),
@@ -57,7 +57,7 @@ pub(super) fn outbox(name: &str, sink: &CloudWatchSink) -> io::Result<Outbox> {
 }
 
 impl CloudWatch {
-    /// Fills `outbox`.
+    /// Creates a sink that fills `outbox`.
     pub fn new(outbox: Outbox) -> Self {
         Self { outbox, open: Vec::new(), replaced: BTreeSet::new(), told_lost: 0 }
     }
@@ -85,7 +85,7 @@ impl CloudWatch {
         Ok(())
     }
 
-    /// The name, or the nearest one that the service accepts: a request with any other is refused for good.
+    /// Returns the name, or the nearest one that the service accepts: it permanently rejects requests with an invalid name.
     fn accepted(&mut self, name: &str, sanitize: fn(&str) -> Cow<'_, str>) -> String {
         let accepted = sanitize(name);
         if let Cow::Owned(accepted) = &accepted
@@ -112,7 +112,7 @@ impl CloudWatch {
         let events = u64::from(body.events);
         match self.outbox.put(&block) {
             Ok(()) => Delivered { events, bytes: body.counted_bytes as u64, ..Delivered::default() },
-            // Counted by the spool, and told at the end of the tick.
+            // The spool counts these events as lost; the end of the tick reports them.
             Err(error) => {
                 Delivered { untaken: events, error: Some(SinkError::Spool(error)), ..Delivered::default() }
             }
@@ -152,7 +152,7 @@ impl Sink for CloudWatch {
     }
 }
 
-/// One of the route's two keys.
+/// Returns the value of one of the two route keys.
 fn value<'r>(route: &'r [(String, String)], key: &'static str) -> Result<&'r str, SinkError> {
     let found = route.iter().find(|(found, value)| found == key && !value.is_empty());
     found.map(|(_, value)| value.as_str()).ok_or(SinkError::Route(key))

@@ -1,8 +1,9 @@
-//! A sink on a thread of its own, because whoever takes the events may stall: a container runtime that is being restarted, a
-//! terminal that is stopped, a volume that does not answer.
+//! Runs a sink on its own thread, because the consumer of the events may stall: a container runtime that restarts, a
+//! stopped terminal, a volume that does not respond.
 //!
-//! The tick waits only briefly for it, and not at all while earlier events wait. So a sink that keeps up is told of in the same tick as
-//! without a thread, and one that does not costs no tick. What waits is bounded; what there is no room for is lost and counted.
+//! The tick waits only briefly for the sink, and not at all while earlier events are queued. So a sink that keeps up
+//! reports its outcome in the same tick, as without a thread, and a slow sink does not delay ticks. The queue is
+//! bounded; events beyond it are lost and counted.
 
 use std::collections::VecDeque;
 use std::io;
@@ -13,32 +14,32 @@ use insights_sdk::{Event, Limits, Payloads};
 
 use super::{Delivered, Sink, SinkError};
 
-/// Most bytes that wait.
+/// Maximum size of the queue, bytes.
 const ROOM_BYTES: usize = 8 << 20;
 
-/// Events are handed over when there are so many bytes of them.
+/// Size at which gathered events are handed to the thread, bytes.
 const BLOCK_BYTES: usize = 64 << 10;
 
-/// How long a tick waits for a sink that has kept up so far, all of its waits together.
+/// Total time per tick that the tick waits for a sink that has kept up so far.
 const PATIENCE: Duration = Duration::from_millis(250);
 
-/// How long the end of a run waits.
+/// Time that the end of a run waits.
 const LAST_PATIENCE: Duration = Duration::from_secs(5);
 
-/// The tick's end of it.
+/// The tick's handle to the sink thread.
 #[derive(Debug)]
 pub struct Detached {
     limits: Limits,
     shared: Arc<Shared>,
     block: Payloads,
-    /// What is left of the tick's patience.
+    /// Remaining wait time of this tick.
     patience: Duration,
 }
 
 #[derive(Debug, Default)]
 struct Shared {
     state: Mutex<State>,
-    /// Told of what comes, and of what is done.
+    /// Notified when work is added and when work is done.
     changed: Condvar,
 }
 
@@ -46,10 +47,10 @@ struct Shared {
 struct State {
     waiting: VecDeque<Work>,
     waiting_bytes: usize,
-    /// Events of the work that is being done.
+    /// Number of events in the work item being processed; `None` if the thread is idle.
     in_hand: Option<u64>,
     delivered: Delivered,
-    /// Nothing more comes.
+    /// `true` if no more work will be added.
     is_over: bool,
 }
 
@@ -63,7 +64,7 @@ impl Detached {
     /// Moves a sink to a thread of this name.
     ///
     /// # Errors
-    /// The system gives none.
+    /// The operating system cannot create the thread.
     pub fn new(name: &str, sink: impl Sink + 'static) -> io::Result<Self> {
         let (limits, shared) = (sink.limits(), Arc::new(Shared::default()));
         let (theirs, mut sink) = (Arc::clone(&shared), sink);
@@ -72,7 +73,7 @@ impl Detached {
         Ok(Self { limits, shared, block: Payloads::default(), patience: PATIENCE })
     }
 
-    /// Hands over the events that were gathered; how many of them there is no room for.
+    /// Hands the gathered events to the thread. Reports them as lost if the queue is full.
     fn hand_over(&mut self) -> Delivered {
         if self.block.is_empty() {
             return Delivered::default();
@@ -163,15 +164,15 @@ impl State {
 }
 
 impl Shared {
-    /// Nothing that is done under the lock can leave half a state.
+    /// Locks the state. Poisoning is ignored: no code under the lock can leave an inconsistent state.
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Adds work; waits a moment for it where no other waits.
+    /// Adds work, and waits up to `patience` for it if the thread was idle.
     fn put(&self, mut state: MutexGuard<'_, State>, work: Work, patience: &mut Duration) {
         let keeps_up = state.is_idle();
-        // A sink that stalls for hours has one end of a tick to do afterwards, not thousands.
+        // A sink that stalls for hours must process one end of a tick afterwards, not thousands.
         if !(matches!(work, Work::EndTick) && matches!(state.waiting.back(), Some(Work::EndTick))) {
             state.waiting.push_back(work);
         }
@@ -192,7 +193,7 @@ impl Shared {
         std::mem::take(&mut self.lock().delivered)
     }
 
-    /// Does what comes next; false where nothing more comes.
+    /// Processes the next work item. Returns false if the handle was dropped and the queue is empty.
     fn work(&self, sink: &mut impl Sink) -> bool {
         let waits = |state: &mut State| state.waiting.is_empty() && !state.is_over;
         let come = self.changed.wait_while(self.lock(), waits);
@@ -207,7 +208,7 @@ impl Shared {
         };
         let mut state = self.lock();
         state.waiting_bytes -= bytes;
-        // Given up, it is counted as lost already.
+        // `finish` takes `in_hand` when it gives up, and has then counted these events as lost.
         if state.in_hand.take().is_some() {
             state.delivered.add(delivered);
         }
@@ -223,7 +224,7 @@ mod tests {
 
     use super::*;
 
-    /// Does each piece of work when it is told to.
+    /// Processes a work item only when told to.
     struct Held {
         go: Receiver<()>,
         taken: Arc<Mutex<Vec<String>>>,
@@ -273,7 +274,7 @@ mod tests {
     #[test]
     fn what_waits_is_bounded_and_arrives_in_order_when_the_reader_is_back() {
         let (mut sink, go, taken) = held();
-        // The first is in hand; of what comes then there is room for 8 MiB.
+        // The first event is being processed; the queue then has room for 8 MiB.
         let large = "x".repeat(1 << 20);
         let (mut lost, mut stalled) = (0, 0);
         for number in 0..10 {

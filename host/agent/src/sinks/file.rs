@@ -1,4 +1,4 @@
-//! Events in a file that is rotated by size.
+//! Writes events to a file that is rotated by size.
 
 mod rotate;
 
@@ -14,11 +14,11 @@ use super::line::Block;
 use super::{Delivered, Sink, SinkError};
 use crate::config::{FileSink, Sync};
 
-/// A file that only ever holds whole lines: what could not be written to its end is cut off again.
+/// A file sink that leaves only whole lines in the file: after a failed write, an incomplete line is cut off.
 #[derive(Debug)]
 pub struct File {
     settings: FileSink,
-    /// `None` after an error: the next write opens it anew.
+    /// `None` after an error: the next write reopens the file.
     open: Option<Open>,
     block: Block,
     unsynced: bool,
@@ -27,7 +27,7 @@ pub struct File {
 #[derive(Debug)]
 struct Open {
     file: fs::File,
-    /// Bytes in the file, all of them whole lines.
+    /// Bytes in the file, all in whole lines.
     length: u64,
 }
 
@@ -35,7 +35,7 @@ impl File {
     /// Opens or creates the file.
     ///
     /// # Errors
-    /// It cannot be opened, is written by another process, or is not a file of events.
+    /// The file cannot be opened, is written by another process, or does not contain events.
     pub fn open(settings: &FileSink) -> Result<Self, SinkError> {
         let open = Open::new(&settings.path)?;
         Ok(Self { settings: settings.clone(), open: Some(open), block: Block::default(), unsynced: false })
@@ -84,7 +84,7 @@ impl File {
         Ok(delivered)
     }
 
-    /// Puts the file aside and begins the next; whether that worked.
+    /// Rotates the file and opens the next one. Returns true on success.
     fn end_file(&mut self, delivered: &mut Delivered) -> bool {
         delivered.add(self.flush_block());
         if let Err(error) = self.sync() {
@@ -116,7 +116,8 @@ impl File {
         }
     }
 
-    /// Somebody else may have moved or deleted the file since; writing on would go nowhere.
+    /// Returns true if the path still names the open file with the expected length. Another process may have moved or
+    /// deleted it; later events would be lost.
     fn still_there(&self) -> bool {
         let Some(open) = &self.open else { return false };
         let same = |a: fs::Metadata, b: fs::Metadata| (a.dev(), a.ino()) == (b.dev(), b.ino());
@@ -136,7 +137,7 @@ impl Sink for File {
     fn accept(&mut self, content_type: &str, events: &mut dyn Iterator<Item = Event<'_>>) -> Delivered {
         let mut delivered = Delivered::default();
         if self.block.events == 0 && !self.still_there() {
-            // Why it cannot be opened is said when the first block is written.
+            // The first write opens the file again and reports the error.
             self.open = None;
             self.open = Open::new(&self.settings.path).ok();
         }
@@ -149,7 +150,7 @@ impl Sink for File {
                 let line = self.block.bytes.split_off(before);
                 self.block.events -= 1;
                 if !self.end_file(&mut delivered) {
-                    // Beyond its bound the file must not grow.
+                    // The file must not grow beyond its limit.
                     delivered.lost += 1;
                     break;
                 }
@@ -177,7 +178,7 @@ impl Open {
     fn new(path: &Path) -> Result<Self, SinkError> {
         let failed = |action| move |source| SinkError::File { action, path: path.into(), source };
         let unusable = |problem| SinkError::Unusable { path: path.into(), problem };
-        // Not blocking: opening a pipe without a reader would wait for ever.
+        // Non-blocking: opening a FIFO or a device must not block.
         let flags = (rustix::fs::OFlags::NONBLOCK | rustix::fs::OFlags::CLOEXEC).bits() as i32;
         let file = fs::OpenOptions::new()
             .read(true)
@@ -191,7 +192,7 @@ impl Open {
         if !metadata.is_file() {
             return Err(unusable("is no regular file; name another path"));
         }
-        // Two writers would rotate each other's files away.
+        // Two writers would rotate each other's files.
         flock(&file, FlockOperation::NonBlockingLockExclusive)
             .map_err(|_| unusable("is written by another process; give each agent a file of its own"))?;
         let whole = whole_lines(&file, metadata.len()).map_err(failed("read"))?;
@@ -203,8 +204,8 @@ impl Open {
     }
 }
 
-/// How much of the file is whole lines. A crash can leave half of one at the end; a file without any line end
-/// that does not begin like an event is somebody else's, and nothing of it is cut off.
+/// Returns the length of the whole lines in the file. A crash can leave an incomplete line at the end. Returns `None`
+/// for a file without any line end that does not begin like an event: it is not ours, so nothing is cut off.
 fn whole_lines(file: &fs::File, length: u64) -> io::Result<Option<u64>> {
     const STEP: u64 = 8192;
     let mut buffer = [0; STEP as usize];
@@ -224,7 +225,7 @@ fn whole_lines(file: &fs::File, length: u64) -> io::Result<Option<u64>> {
     Ok(Some(0))
 }
 
-/// Writes as much as goes; how much, and why not all.
+/// Writes as much as possible. Returns the number of bytes written, and the error if that is not all of them.
 fn write_some(file: &mut fs::File, bytes: &[u8]) -> (usize, Option<io::Error>) {
     let mut written = 0;
     while written < bytes.len() {

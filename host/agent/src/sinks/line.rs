@@ -1,8 +1,8 @@
-//! Events as lines, gathered into blocks.
+//! Formats events as lines, gathered into blocks.
 
 use crate::visible::{self, Style};
 
-/// A block is written when it has grown to this.
+/// Size at which a block is written, bytes.
 const BLOCK_BYTES: usize = 64 << 10;
 
 /// Lines that wait to be written.
@@ -25,15 +25,15 @@ impl Block {
 
     pub(super) fn clear(&mut self) {
         self.bytes.clear();
-        // One large event must not hold memory for ever.
+        // One large event must not hold memory permanently.
         self.bytes.shrink_to(2 * BLOCK_BYTES);
         self.events = 0;
     }
 }
 
-/// An event is one line whatever a component puts into it. Line ends in JSON can only be white space between
-/// tokens; in anything else they are written as escapes.
-/// Escapes anything that would act on a terminal or is no text; JSON says the same as before.
+/// Appends an event as exactly one line, whatever a component puts into it. A line end in JSON can only be white space
+/// between tokens and becomes a space; in other text it is escaped. Also escapes invalid text and anything that would
+/// act on a terminal; the meaning of JSON does not change.
 pub(super) fn push_line(out: &mut Vec<u8>, content_type: &str, event: &[u8]) {
     let json = is_json(content_type);
     let event = &*visible::bytes(event, if json { Style::Json } else { Style::Text });

@@ -1,12 +1,11 @@
-//! JSON for people: indented, keys in colour. Works on bytes, so key order and the text of numbers stay as
-//! the component wrote them.
+//! Formats JSON for people: indented, keys in colour. Works on bytes, so that key order and the text of numbers stay as the component wrote them.
 
 use crate::visible::{self, Style};
 
 const KEY: &[u8] = b"\x1b[36m";
 const RESET: &[u8] = b"\x1b[0m";
 
-/// Appends the event, indented; text that is no JSON comes out with line breaks in odd places, but whole.
+/// Appends the event, indented. Text that is not JSON gets line breaks in odd places, but is complete.
 pub(super) fn push_indented(out: &mut Vec<u8>, json: &[u8], colour: bool) {
     let json = &*visible::bytes(json, Style::Json);
     let mut depth = 0usize;
@@ -44,7 +43,7 @@ pub(super) fn push_indented(out: &mut Vec<u8>, json: &[u8], colour: bool) {
             }
             b':' => out.extend_from_slice(b": "),
             byte if byte.is_ascii_whitespace() => {}
-            // Control characters could drive the terminal.
+            // Control characters could act on the terminal.
             byte if byte.is_ascii_control() => out.push(b'?'),
             byte => out.push(byte),
         }
@@ -63,7 +62,7 @@ fn push_string(out: &mut Vec<u8>, text: &[u8], key: bool) {
     }
 }
 
-/// Behind the closing quote of the string that begins at `start`.
+/// Returns the position after the closing quote of the string that begins at `start`.
 fn string_end(json: &[u8], start: usize) -> usize {
     let mut at = start + 1;
     while let Some(&byte) = json.get(at) {
@@ -78,7 +77,7 @@ fn string_end(json: &[u8], start: usize) -> usize {
 
 fn break_line(out: &mut Vec<u8>, depth: usize) {
     out.push(b'\n');
-    // Deep nesting must not cost the square of its depth in blanks.
+    // Limits the indentation: deeply nested text would otherwise need quadratic space.
     out.resize(out.len() + 2 * depth.min(32), b' ');
 }
 

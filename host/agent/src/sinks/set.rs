@@ -1,4 +1,4 @@
-//! The open sinks of an agent, and what is counted and said about them.
+//! The open sinks of an agent, with their counters and error logs.
 
 use std::time::Instant;
 
@@ -21,21 +21,21 @@ struct OpenSink {
     complaint: Complaint,
     closed: bool,
     flow: Flow,
-    /// Events that it was given in this tick, and those of them that it did not take.
+    /// Events offered in this tick; `refused` is the number of those that it did not accept.
     given: u64,
     refused: u64,
-    /// True where it took events of the tick that ended last, if there were any.
+    /// `true` if it accepted at least one event in the last finished tick, or none was offered.
     took: bool,
 }
 
 /// Totals of a sink over a whole run.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SinkTotal {
-    /// Its name.
+    /// Name of the sink.
     pub name: String,
-    /// Events and bytes that it took.
+    /// Events and bytes that the sink accepted, with its lost events.
     pub flow: Flow,
-    /// Of the events in `flow` that are lost, those that it had taken first.
+    /// Of the lost events in `flow`, those that were lost in the sink's delivery queue.
     pub lost_later: u64,
 }
 
@@ -43,9 +43,9 @@ pub struct SinkTotal {
 #[derive(Debug, thiserror::Error)]
 #[error("sink `{name}`: {error}")]
 pub struct OpenError {
-    /// Its name.
+    /// Name of the sink.
     pub name: String,
-    /// Why.
+    /// The reason.
     pub error: SinkError,
 }
 
@@ -53,7 +53,7 @@ impl SinkSet {
     /// Opens the sinks that are used.
     ///
     /// # Errors
-    /// The first that cannot be opened.
+    /// The first sink that cannot be opened.
     pub fn open<'a>(
         sinks: impl Iterator<Item = &'a config::Sink>,
         on_stall: OnStall,
@@ -67,7 +67,7 @@ impl SinkSet {
         Ok(Self { to_deliver, ..Self::new(open) })
     }
 
-    /// Sinks that are open already.
+    /// Creates a set of sinks that are already open.
     pub fn new(sinks: Vec<(String, Box<dyn Sink>)>) -> Self {
         let open = |(name, sink)| {
             let (complaint, flow) = (Complaint::default(), Flow::default());
@@ -76,12 +76,12 @@ impl SinkSet {
         Self { open: sinks.into_iter().map(open).collect(), to_deliver: Vec::new() }
     }
 
-    /// What tasks have to deliver; once.
+    /// Takes the delivery parts of the sinks; later calls return none.
     pub fn take_to_deliver(&mut self) -> Vec<ToDeliver> {
         std::mem::take(&mut self.to_deliver)
     }
 
-    /// Returns the totals of each at the end, before delivery ends.
+    /// Returns the totals of each sink at the end of a run, before delivery ends.
     pub fn totals(&self) -> Vec<SinkTotal> {
         let total = |sink: &OpenSink| SinkTotal {
             name: sink.name.clone(),
@@ -91,32 +91,32 @@ impl SinkSet {
         self.open.iter().map(total).collect()
     }
 
-    /// What each took, by name.
+    /// Returns the name and the flow of each sink.
     pub fn flows(&self) -> impl Iterator<Item = (&str, Flow)> {
         self.open.iter().map(|sink| (&*sink.name, sink.flow))
     }
 
-    /// Names and what they take, in their order.
+    /// Returns the name and the limits of each sink, in order.
     pub fn limits_by_name(&self) -> Vec<(String, Limits)> {
         self.open.iter().map(|sink| (sink.name.clone(), sink.sink.limits())).collect()
     }
 
-    /// The name of the sink at a place.
+    /// Returns the name of the sink at an index, or an empty string.
     pub fn name(&self, index: usize) -> &str {
         self.open.get(index).map_or("", |sink| &sink.name)
     }
 
-    /// The place of a sink.
+    /// Returns the index of a sink.
     pub fn position(&self, name: &str) -> Option<usize> {
         self.open.iter().position(|sink| sink.name == name)
     }
 
-    /// What the sink at a place takes.
+    /// Returns the limits of the sink at an index.
     pub fn limits(&self, index: usize) -> Limits {
         self.open.get(index).map_or_else(Limits::default, |sink| sink.sink.limits())
     }
 
-    /// Hands events to the sink at a place. Returns the number of those that it refuses at once.
+    /// Hands events to the sink at an index. Returns the number of events that it refuses at once.
     pub fn accept(
         &mut self,
         index: usize,
@@ -133,12 +133,12 @@ impl SinkSet {
         refused
     }
 
-    /// Ends the tick for all of them; whether any can still be written to.
+    /// Ends the tick for all sinks. Returns true if at least one of them can still be written to.
     pub fn end_tick(&mut self, counters: &mut Counters) -> bool {
         self.end(counters, |sink| sink.end_tick())
     }
 
-    /// Ends all of them, behind the last tick.
+    /// Ends all sinks after the last tick.
     pub fn finish(&mut self, counters: &mut Counters) {
         self.end(counters, |sink| sink.finish());
     }
@@ -153,15 +153,15 @@ impl SinkSet {
         self.open.iter().any(|sink| !sink.closed)
     }
 
-    /// Returns false where the sink at a place took nothing of what it was given in the tick that ended last. An event that
-    /// was taken and could not be delivered later counts as taken.
+    /// Returns false if the sink at an index refused all events offered in the last finished tick. An event that was
+    /// accepted and could not be delivered later counts as accepted.
     pub fn took(&self, index: usize) -> bool {
         self.open.get(index).is_none_or(|sink| sink.took)
     }
 }
 
 impl OpenSink {
-    /// Counts what became of events, and says why some are lost; how many were refused.
+    /// Updates the counters, and logs the error if there is one. Returns the number of refused events.
     fn note(&mut self, delivered: Delivered, counters: &mut Counters) -> u64 {
         counters.events += delivered.events;
         counters.bytes += delivered.bytes;
@@ -170,7 +170,7 @@ impl OpenSink {
         self.flow.bytes += delivered.bytes;
         self.flow.lost.sink += delivered.lost;
         let Some(error) = delivered.error else { return delivered.lost };
-        // The spool counts what it could not take by itself.
+        // The spool counts the events that it rejected itself.
         let refused = match error {
             SinkError::Undelivered(_) | SinkError::Spool(_) => delivered.untaken,
             _ => delivered.lost,

@@ -1,4 +1,4 @@
-//! Events on standard output: one JSON object a line, or indented for a terminal.
+//! Writes events to standard output: one JSON object per line, or indented for a terminal.
 
 use std::io::{self, IsTerminal, Write};
 use std::os::fd::AsFd;
@@ -11,7 +11,7 @@ use super::pretty::push_indented;
 use super::{Delivered, Sink, SinkError};
 use crate::config::When;
 
-/// Standard output, or any other stream.
+/// A sink that writes to standard output, or to any other stream.
 #[derive(Debug)]
 pub struct Stdout<W> {
     stream: W,
@@ -22,10 +22,10 @@ pub struct Stdout<W> {
 }
 
 impl Stdout<std::fs::File> {
-    /// The process's own, without the line buffer of the standard library.
+    /// Opens the standard output of the process, bypassing the line buffer of the standard library.
     ///
     /// # Errors
-    /// It was closed before the process began.
+    /// [`SinkError::Stdout`] if the file descriptor cannot be duplicated, such as when it was closed before the process began.
     pub fn of_process(pretty: When) -> Result<Self, SinkError> {
         let stdout = io::stdout();
         let terminal = stdout.is_terminal();
@@ -40,7 +40,7 @@ impl Stdout<std::fs::File> {
 }
 
 impl<W: Write> Stdout<W> {
-    /// Writes to `stream`.
+    /// Creates a sink that writes to `stream`.
     pub fn new(stream: W, pretty: bool, colour: bool) -> Self {
         Self { stream, pretty, colour, closed: false, block: Block::default() }
     }
@@ -91,8 +91,7 @@ impl<W: Write + Send> Sink for Stdout<W> {
     }
 }
 
-/// As `write_all`, but waits where another program has made the shared terminal or pipe non-blocking: giving
-/// up there would leave half a line.
+/// Like `write_all`, but waits if another program has made the shared terminal or pipe non-blocking: giving up would leave an incomplete line.
 fn write_whole(stream: &mut impl Write, mut bytes: &[u8]) -> io::Result<()> {
     while !bytes.is_empty() {
         match stream.write(bytes) {
@@ -133,7 +132,7 @@ mod tests {
         assert_eq!(String::from_utf8(sink.stream).unwrap(), "{\"a\":1}\n{ }\n");
     }
 
-    /// Refuses the first time, takes three bytes at a time afterwards.
+    /// Fails with `WouldBlock` first, then accepts three bytes at a time.
     struct Slow(Vec<u8>, bool);
 
     impl Write for Slow {

@@ -1,4 +1,4 @@
-//! Batches of raw facts about the whole cluster, while this agent is elected.
+//! Collects batches of raw facts about the whole cluster, while this agent is elected.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -10,29 +10,29 @@ use insights_sdk::{Builder, Columns};
 use crate::config::Config;
 use crate::remote::Watched;
 
-/// Name of a cluster whose name is not known.
+/// The entity id of a cluster whose name is unknown.
 const UNNAMED: &str = "cluster";
 
-/// Intervals after which a new leader shows what it has, though some kind was not listed yet.
+/// Number of intervals after which a new leader emits incomplete data, although some kind was not listed yet.
 const PATIENCE: u32 = 2;
 
-/// Where batches of scope `cluster` come from.
+/// The source of batches of scope `cluster`.
 #[derive(Debug)]
 pub struct ClusterSource {
     leadership: Leadership,
     watched: Watched,
     cluster_name: Option<String>,
-    /// Whose tags name the cluster where the configuration does not.
+    /// The instance whose tags name the cluster if the configuration does not.
     instance: Option<Arc<InstanceWatch>>,
     node_name: String,
     orchestrator: &'static str,
     interval: Duration,
-    /// Since when we lead and have no complete data.
+    /// Time of the first sample since this agent became the leader; `None` while it is not.
     waiting_since: Option<Instant>,
 }
 
 impl ClusterSource {
-    /// Shows what `watched` has while `leadership` holds. `node_name` is that of the node that this agent runs on.
+    /// Creates a source that emits the data of `watched` while `leadership` holds. `node_name` is the node that this agent runs on.
     pub fn new(
         config: &Config,
         node_name: &str,
@@ -52,12 +52,12 @@ impl ClusterSource {
         }
     }
 
-    /// Whether we may speak for the cluster.
+    /// Returns the leadership status: only the leader emits batches of the cluster.
     pub fn leadership(&self) -> &Leadership {
         &self.leadership
     }
 
-    /// What is known; nothing where another agent leads, and until every kind was listed or has had time for it.
+    /// Returns a batch of the known objects. Returns `None` while another agent leads, and until every kind was listed or has had time for it.
     pub fn sample(&mut self, time_unix_ms: u64) -> Option<Columns> {
         if !self.leadership.is_leader() {
             self.waiting_since = None;

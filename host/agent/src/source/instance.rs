@@ -1,4 +1,4 @@
-//! The machine in a batch: what the configuration says of it, else what instance metadata and tags do, else the Node object.
+//! The machine of a batch: from the configuration, else from instance metadata and tags, else from the Node object.
 
 use std::borrow::Cow;
 
@@ -10,17 +10,17 @@ use insights_sdk::{Builder, EntityId};
 
 use crate::config::Instance;
 
-/// What is known of the machine.
+/// The known facts about the machine.
 pub(super) struct Found<'f> {
     pub(super) instance: Cow<'f, Instance>,
-    /// As its tags name it.
+    /// Cluster name from the tags of the instance.
     pub(super) cluster_name: Option<&'f str>,
     zone: Option<&'f str>,
     attachments: &'f [Attachment],
 }
 
 impl<'f> Found<'f> {
-    /// Puts together what there is. The cloud's controller manager sets `spec.providerID` of the Node, `aws:///ZONE/ID`, and its
+    /// Merges the facts. The cloud controller manager sets `spec.providerID` of the Node, `aws:///ZONE/ID`, and its
     /// label `node.kubernetes.io/instance-type`.
     pub(super) fn new(
         configured: &'f Instance,
@@ -51,7 +51,7 @@ impl<'f> Found<'f> {
         }
     }
 
-    /// Says of each device which volume it lies on. Whether there is a disk that could be a volume, and nothing says which.
+    /// Adds the id of its EBS volume to each device. Returns true if some disk could be a volume, but its id is unknown.
     pub(super) fn add_volumes(
         &self,
         collector: &Collector,
@@ -79,7 +79,7 @@ impl<'f> Found<'f> {
     }
 }
 
-/// Zone and id of the instance that a Node object names.
+/// Returns zone and id of the instance from the provider id of a Node object.
 fn provided(node: &NodeFacts) -> Option<(&str, &str)> {
     let (rest, id) = node.provider_id.as_deref()?.strip_prefix("aws://")?.rsplit_once('/')?;
     let zone = rest.rsplit('/').next()?;
@@ -150,7 +150,7 @@ mod tests {
         assert_eq!(Found::new(&nothing, Some(&empty), Some(&node)).instance.id.as_deref(), Some("i-0node"));
     }
 
-    /// A host with an NVMe disk and a partition of it that is mounted at `/`.
+    /// Creates a host with an NVMe disk and a partition of it that is mounted at `/`.
     fn host() -> tempfile::TempDir {
         let host = tempfile::tempdir().unwrap();
         let file = |path: &str, text: &str| {

@@ -1,4 +1,4 @@
-//! What the kubelet said, put into a batch: the answers of a live one or those of a recording.
+//! Adds kubelet data to a batch: the responses of a live kubelet or of a recording.
 
 use std::collections::HashSet;
 
@@ -7,25 +7,25 @@ use insightd_kubernetes::pods::{Keep, Pod, PodList, State};
 use insightd_kubernetes::{Emitter, Facts};
 use insights_sdk::{Builder, EntityId};
 
-/// Adds the kubelet's facts to batches, and remembers the readings of its counters.
+/// Adds the kubelet's facts to batches, and keeps the previous values of its counters.
 #[derive(Debug)]
 pub(super) struct KubeletFacts {
     emitter: Emitter,
-    /// Of its own: the collector's ends its tick before the `node` exists that pods hang below.
+    /// Separate from the collector's cache, whose tick ends before the `node` entity exists that pods belong to.
     pairing: Pairing,
     trimmed: TrimmedPods,
 }
 
-/// When a list of pods was read.
+/// The time at which a list of pods was read.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct ReadAt {
-    /// On the host's monotonic clock.
+    /// Time of reading on the host's monotonic clock, nanoseconds.
     pub(super) at_ns: u64,
-    /// The same clock, now.
+    /// Current time of the same clock, nanoseconds.
     pub(super) now_ns: u64,
 }
 
-/// Ids of the containers that run, each with the uid that names the cgroup of its pod.
+/// Returns the ids of the running containers, each with the uid that the cgroup of its pod is named by.
 pub(super) fn running(pods: &PodList) -> impl Iterator<Item = (&str, &str)> {
     pods.pods.iter().flat_map(|pod| {
         let uid = pod.config_hash.as_deref().unwrap_or(&pod.uid);
@@ -42,12 +42,12 @@ impl KubeletFacts {
         Self { emitter, pairing: Pairing::new(settings.forget_after), trimmed: TrimmedPods::default() }
     }
 
-    /// Labels and annotations that the last pods had beyond what is taken over.
+    /// Returns the number of labels and annotations left out of the last pods.
     pub(super) fn labels_left_out(&self) -> u64 {
         self.trimmed.left_out
     }
 
-    /// Adds `facts` below `node`. `read` is when the list of pods was read, where there is one.
+    /// Adds `facts` below `node`. `read` is the time at which the list of pods was read, if there is one.
     pub(super) fn emit(
         &mut self,
         facts: &Facts<'_>,
@@ -71,22 +71,22 @@ impl KubeletFacts {
     }
 }
 
-/// Log lines about such pods at one tick; a list may name thousands of them.
+/// Maximum number of log lines about such pods per tick; a list may contain thousands of them.
 const LINES: usize = 10;
 
-/// Characters of a name in a log line; Kubernetes allows no more.
+/// Maximum number of characters of a name in a log line. Kubernetes allows no longer names.
 const NAME_CHARACTERS: usize = 253;
 
-/// Pods whose labels are not all taken over; each is logged once.
+/// Pods with left-out labels; each is logged once.
 #[derive(Debug, Default)]
 struct TrimmedPods {
-    /// Uids of those that were logged and are still listed.
+    /// Uids of the pods that were logged and are still listed.
     logged: HashSet<Box<str>>,
     left_out: u64,
 }
 
 impl TrimmedPods {
-    /// Logs the pods that are new in the list, forgets those that are gone, and returns how many were logged.
+    /// Logs the pods that are new in the list, forgets those that are gone, and returns the number of logged pods.
     fn observe(&mut self, pods: &[Pod]) -> usize {
         let left_out = |pod: &Pod| u64::from(pod.labels_left_out) + u64::from(pod.annotations_left_out);
         let trimmed = || pods.iter().filter(|pod| left_out(pod) > 0);

@@ -1,4 +1,4 @@
-//! What the kubelet, the API server and the instance say now.
+//! Current data of the kubelet, the API server and the instance.
 
 use std::sync::Arc;
 
@@ -14,38 +14,38 @@ use insights_sdk::{Builder, EntityId};
 use super::kubelet::{KubeletFacts, ReadAt};
 use crate::remote::KubeletHandle;
 
-/// Peers that a live node is asked about.
+/// The remote endpoints that provide data about a live node.
 #[derive(Default)]
 pub struct Peers {
-    /// The kubelet, where its address is known.
+    /// The kubelet, if its address is known.
     pub kubelet: Option<KubeletHandle>,
-    /// What an ordinary node asks of the API server.
+    /// Objects of the own node on the API server.
     pub local: Option<Arc<Local>>,
-    /// The EC2 instance, where it is asked about.
+    /// The EC2 instance, if instance metadata is enabled.
     pub instance: Option<Arc<InstanceWatch>>,
 }
 
 impl Peers {
-    /// Before the kernel's files are read.
+    /// Sends the requests; called before the kernel's files are read.
     pub(super) fn ask(&mut self) {
         if let Some(kubelet) = &mut self.kubelet {
             kubelet.ask();
         }
     }
 
-    /// What is known of the instance.
+    /// Returns the known facts about the instance.
     pub(super) fn machine(&self) -> Option<Arc<InstanceFacts>> {
         self.instance.as_ref().map(|instance| instance.facts())
     }
 
-    /// There is a disk of which only the EC2 API knows which volume it is.
+    /// Requests volume data from the EC2 API, because the volume of some disk is otherwise unknown.
     pub(super) fn want_volumes(&self) {
         if let Some(instance) = &self.instance {
             instance.want_volumes();
         }
     }
 
-    /// Takes what they answered.
+    /// Takes the responses.
     pub(super) fn answers(&mut self) -> Answers {
         let kubelet = self.kubelet.as_mut().map(KubeletHandle::answer);
         let local = self.local.as_ref().map(|local| {
@@ -58,7 +58,7 @@ impl Peers {
     }
 }
 
-/// What the peers answered.
+/// The responses of the remote endpoints.
 #[derive(Debug)]
 pub(super) struct Answers {
     kubelet: Option<Arc<KubeletData>>,
@@ -66,17 +66,17 @@ pub(super) struct Answers {
 }
 
 impl Answers {
-    /// The own Node object.
+    /// Returns the own Node object.
     pub(super) fn node(&self) -> Option<&NodeFacts> {
         self.local.as_ref()?.node.as_deref()
     }
 
-    /// The list of pods, unless the kubelet's last answer is missing.
+    /// Returns the list of pods, or `None` if the kubelet's last response failed.
     pub(super) fn fresh_pods(&self) -> Option<&PodList> {
         self.kubelet.as_deref().filter(|data| data.error.is_none())?.pods.as_deref()
     }
 
-    /// Adds all of it, and gives what they could not say.
+    /// Adds all data to the batch and returns the error texts.
     pub(super) fn emit(
         &self,
         facts: &mut KubeletFacts,

@@ -1,4 +1,4 @@
-//! The kubelet's answers that a recording holds beside the host's files.
+//! The kubelet's responses that a recording holds beside the host's files.
 
 use insightd_collect::{HostRoot, ReadBuffer};
 use insightd_kubernetes::pods::PodList;
@@ -8,7 +8,7 @@ use insights_sdk::{Builder, EntityId};
 
 use super::kubelet::{KubeletFacts, ReadAt};
 
-/// The kubelet's answers at one moment.
+/// The kubelet's responses of one frame.
 #[derive(Debug)]
 pub(super) struct Recorded {
     pub(super) pods: Option<PodList>,
@@ -16,7 +16,7 @@ pub(super) struct Recorded {
     problems: Vec<String>,
 }
 
-/// Reads the answers of the moment that the root stands at; none for a live host.
+/// Reads the responses of the root's current frame. Returns `None` for a live host.
 pub(super) fn read(root: &HostRoot) -> Option<Recorded> {
     let files = &root.moment()?.kubelet;
     let mut problems = Vec::new();
@@ -26,7 +26,7 @@ pub(super) fn read(root: &HostRoot) -> Option<Recorded> {
 }
 
 impl Recorded {
-    /// Adds them below `node`, and gives what could not be read.
+    /// Adds the responses below `node`, and returns the error texts.
     pub(super) fn emit(
         self,
         facts: &mut KubeletFacts,

@@ -1,4 +1,4 @@
-//! `insightd state clear`: asks the agent whose directory this is to forget.
+//! `insightd state clear`: requests that the agent that uses this state directory clears state.
 
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -7,18 +7,18 @@ use insightd_folder::{PrivateDir, Trouble};
 
 use super::{STATE, WISH};
 
-/// Why nothing is asked for.
+/// Errors of requesting a clear.
 #[derive(Debug, thiserror::Error)]
 pub enum ClearError {
-    /// No agent keeps state there.
+    /// No agent keeps state in the directory.
     #[error("{}: no agent keeps state there: see `state_dir` in its configuration, and `--state-dir`", .0.display())]
     Nowhere(PathBuf),
-    /// Nothing is remembered under a name.
+    /// There is no state under a name.
     #[error("nothing is remembered for `{name}`; there is state of: {known}")]
     Unknown {
-        /// The name.
+        /// The requested name.
         name: String,
-        /// Those that there are.
+        /// The existing names.
         known: String,
     },
     /// The directory cannot be used.
@@ -26,10 +26,10 @@ pub enum ClearError {
     Directory(#[from] Trouble),
 }
 
-/// Leaves the request for the agent. Returns the names that it is about.
+/// Writes the clear request for the agent. Returns the names of the transforms that it covers.
 ///
 /// # Errors
-/// There is no state of a name, or none at all, or the directory cannot be used.
+/// No state exists for a name or in the directory, or the directory cannot be used.
 pub fn wish_to_clear(state_dir: &Path, transforms: &[String]) -> Result<Vec<String>, ClearError> {
     let folder =
         PrivateDir::open(state_dir).and_then(|dir| dir.subdir(STATE)).map_err(|trouble| match trouble {

@@ -1,20 +1,20 @@
-//! Changes of state by pipelines during a tick, and whether they count.
+//! Records the state changes of pipelines during a tick, and decides which are committed.
 //!
-//! The state of a stage must fit what was published: it counts where an output of its pipeline was taken. Another pipeline
-//! has no part in it: one that is broken would freeze what all others remember, and with it their figures.
+//! The state of a stage must match the published events, so it is committed if an output of its pipeline was accepted.
+//! Other pipelines do not matter: otherwise one broken pipeline would freeze the state of all others, and with it their metrics.
 
 use insightd_state::SpaceId;
 use insights_sdk::state::Changes;
 
-/// A space, and what a call changed in it.
+/// A space, and the changes that a call made to it.
 pub(super) type Change = (SpaceId, Changes);
 
-/// One batch in one pipeline.
+/// The run of one pipeline on one batch.
 #[derive(Debug)]
 struct Run {
     pipeline: String,
     stages: Vec<Change>,
-    /// Outputs whose events were handed over: the place of the sink, and what the formatter changed.
+    /// Outputs whose events were handed over: the index of the sink, and the change by the formatter.
     outputs: Vec<(usize, Option<Change>)>,
 }
 
@@ -22,12 +22,12 @@ struct Run {
 #[derive(Debug, Default)]
 pub(super) struct Runs(Vec<Run>);
 
-/// The changes of a tick that count.
+/// The outcome of a tick.
 #[derive(Debug, Default)]
 pub(super) struct Outcome {
-    /// By pipeline.
+    /// Changes to commit, with the name of their pipeline.
     pub(super) counts: Vec<(String, Vec<Change>)>,
-    /// Pipelines of which no output was taken, where something is dropped for it.
+    /// Pipelines without an accepted output whose changes are dropped.
     pub(super) dropped: Vec<String>,
 }
 
@@ -36,14 +36,14 @@ impl Runs {
         self.0.push(Run { pipeline: pipeline.to_owned(), stages: Vec::new(), outputs: Vec::new() });
     }
 
-    /// Notes what a stage of the pipeline that began last changed.
+    /// Records a change by a stage of the current run.
     pub(super) fn changed(&mut self, change: Change) {
         if let Some(run) = self.0.last_mut() {
             run.stages.push(change);
         }
     }
 
-    /// Notes that an output of the pipeline that began last handed its events to the sink at this place.
+    /// Records that an output of the current run handed its events to the sink at this index.
     pub(super) fn delivered(&mut self, sink: usize, change: Option<Change>) {
         if let Some(run) = self.0.last_mut() {
             run.outputs.push((sink, change));
@@ -57,7 +57,7 @@ impl Runs {
         self.0.iter().flat_map(of_run).filter(move |(other, _)| other == id).map(|(_, changes)| changes)
     }
 
-    /// Ends the tick. `took` says whether the sink at a place took what it was given.
+    /// Ends the tick. `took` returns true if the sink at an index accepted its events.
     pub(super) fn end(&mut self, took: impl Fn(usize) -> bool) -> Outcome {
         let mut outcome = Outcome::default();
         for run in std::mem::take(&mut self.0) {

@@ -1,18 +1,17 @@
-//! Advice about a component that builds and will disappoint: too large, without the export macro, with calls that no
-//! component may make.
+//! Advice about components that build but have problems: too large, without the export macro, or with calls that no component may make.
 
 use serde_json::Value;
 
 use super::inspect::{Outline, PACKAGE};
 use super::largest::Largest;
 
-/// From this size on, the component's share of a ConfigMap (1 MiB for all components of a node) is worth a warning.
+/// Component size, in bytes, from which its share of a ConfigMap (1 MiB for all components of a node) is worth a warning.
 const LARGE_BYTES: usize = 500 << 10;
 
-/// Crates that are named in a warning about the size.
+/// Maximum number of crates named in a warning about the size.
 const NAMED_CRATES: usize = 4;
 
-/// Interfaces that the standard library can be built with and that the agent never grants, with what happens at run time.
+/// Interfaces that the standard library can import and the agent never grants, with the effect at run time.
 const DENIED: &[(&str, &str)] = &[
     (
         "wasi:clocks/",
@@ -22,11 +21,11 @@ const DENIED: &[(&str, &str)] = &[
     ("wasi:sockets/", "it opens sockets (`std::net`): there is no network, every call gives an error"),
 ];
 
-/// Says what to do where a component exports neither world of the contract.
+/// Error text for a component that exports neither world of the contract.
 pub(super) const NO_WORLD: &str = "it exports no world of insights:transform, so that the agent cannot call it: is `insights_sdk::export_transform!(TYPE);` \
      (or `export_formatter!`) missing in src/lib.rs?";
 
-/// Returns a line for each thing that an author should know before the component is deployed.
+/// Returns a warning for each problem that an author should know about before deploying the component.
 pub(super) fn warnings(outline: &Outline, bytes: usize, largest: &Largest) -> Vec<String> {
     let mut warnings = Vec::new();
     for (prefix, warning) in DENIED {
@@ -44,13 +43,13 @@ pub(super) fn warnings(outline: &Outline, bytes: usize, largest: &Largest) -> Ve
     warnings
 }
 
-/// Returns true where the component exports something of the contract.
+/// Returns true if the component exports an interface of the contract.
 pub(super) fn has_world(outline: &Outline) -> bool {
     outline.exports.iter().any(|export| export.starts_with(PACKAGE))
 }
 
-/// Returns the keys of a configuration, outermost level, that the component's schema does not list; none where the schema
-/// allows further keys or lists none.
+/// Returns the top-level keys of a configuration that the component's schema does not list. Returns none if the schema
+/// allows additional properties or lists none.
 pub(super) fn keys_missing_in_schema(schema: &str, config: &str) -> Vec<String> {
     let (Ok(schema), Ok(Value::Object(config))) =
         (serde_json::from_str::<Value>(schema), serde_json::from_str::<Value>(config))

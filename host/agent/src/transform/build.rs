@@ -1,4 +1,4 @@
-//! `insightd transform build`: Cargo, and a look at what it made.
+//! `insightd transform build`: runs Cargo, and checks the resulting component.
 
 mod cargo;
 
@@ -12,10 +12,10 @@ use super::{advice, inspect, load, read, strip};
 use crate::app::Usage;
 use crate::output;
 
-/// Builds the crate in `folder`, checks the component as the agent does, and prints what it is.
+/// Builds the crate in `folder`, checks the component as the agent does, and prints its properties.
 ///
 /// # Errors
-/// [`Usage`] where there is no crate; otherwise what is missing on this machine, or why the crate gives no component.
+/// [`Usage`] if there is no crate; otherwise an error about a missing tool, or about a crate that yields no valid component.
 pub fn build(folder: &Path) -> anyhow::Result<()> {
     let Made { file, largest } = make(folder)?;
     let wasm = read(&file)?;
@@ -38,9 +38,9 @@ pub fn build(folder: &Path) -> anyhow::Result<()> {
 
 /// A component that was built.
 pub(super) struct Made {
-    /// Where `transform test` looks first.
+    /// Path of the component, where `transform test` looks first.
     pub(super) file: PathBuf,
-    /// Read before the names were stripped.
+    /// Code size by crate, read before the names were stripped.
     largest: Largest,
 }
 

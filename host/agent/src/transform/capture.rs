@@ -1,4 +1,4 @@
-//! The log lines that a component writes during one call, collected instead of printed.
+//! Captures the log lines that a component writes during one call.
 
 use std::fmt::Write as _;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -8,10 +8,10 @@ use tracing::{Event, Level, Subscriber};
 use tracing_subscriber::Layer;
 use tracing_subscriber::layer::{Context, SubscriberExt};
 
-/// Target of all lines that come from components.
+/// Log target of all lines from components.
 const TARGET: &str = "transform";
 
-/// One line: what a component wrote to the log, to standard output or to standard error.
+/// One line that a component wrote to the log, to standard output or to standard error.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Line {
     pub(super) level: Level,
@@ -33,7 +33,7 @@ impl<S: Subscriber> Layer<S> for Lines {
     }
 }
 
-/// The message, and behind it the fields other than the component's name.
+/// The message, followed by the fields other than the component's name.
 #[derive(Default)]
 struct Text {
     message: String,
@@ -51,7 +51,7 @@ impl Visit for Text {
     }
 }
 
-/// Runs `work` and returns what components wrote on this thread meanwhile.
+/// Runs `work`. Returns its result, and the lines that components wrote on this thread meanwhile.
 pub(super) fn capture<T>(work: impl FnOnce() -> T) -> (T, Vec<Line>) {
     let lines = Lines::default();
     let subscriber = tracing_subscriber::registry().with(lines.clone());

@@ -1,11 +1,11 @@
-//! Where the wasm of a component's folder is.
+//! Finds the wasm file of a component's directory.
 
 use std::path::{Path, PathBuf};
 
-/// The wasm that belongs to `folder`; the order is that of `insightd transform test --help`.
+/// Returns the wasm file that belongs to `folder`. The search order is that in `insightd transform test --help`.
 ///
 /// # Errors
-/// All places that were looked at.
+/// Returns the error text, with all paths that were tried, if there is no such file, or more than one.
 pub(super) fn wasm_of(folder: &Path) -> Result<PathBuf, String> {
     let folder = folder.canonicalize().map_err(|error| format!("{}: {error}", folder.display()))?;
     let inside = wasm_files(&folder);
@@ -50,7 +50,7 @@ fn candidates(folder: &Path, target: Option<PathBuf>) -> Vec<PathBuf> {
     candidates
 }
 
-/// `name` of the `[package]` section: the one line that matters here, without a parser of TOML.
+/// Returns `name` of the `[package]` section. Reads only this line, without a TOML parser.
 pub(super) fn package_name(folder: &Path) -> Option<String> {
     let text = std::fs::read_to_string(folder.join("Cargo.toml")).ok()?;
     let package = text.split("[package]").nth(1)?;

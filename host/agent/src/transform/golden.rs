@@ -1,4 +1,4 @@
-//! Golden cases against the wasm, as the agent runs it.
+//! Runs golden cases against the wasm file, with the same sandbox as the agent.
 
 use std::path::{Path, PathBuf};
 
@@ -15,16 +15,16 @@ use crate::output;
 /// Options of `insightd transform test`.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Options {
-    /// Writes what comes out as the expectation.
+    /// Writes the actual results as the expectations.
     pub bless: bool,
-    /// Prints what the component wrote in every case, not only in those that fail.
+    /// Prints the output of the component for every case, not only for those that fail.
     pub show_output: bool,
 }
 
-/// `insightd transform test`: prints one line a case, and what differs, with what the component wrote meanwhile.
+/// `insightd transform test`: prints one line per case. For a failed case it also prints the differences and the output of the component.
 ///
 /// # Errors
-/// [`Usage`] when there is nothing to test; otherwise how many cases failed.
+/// [`Usage`] if there is nothing to test; otherwise the number of failed cases.
 pub fn test(folder: &Path, wasm: Option<&Path>, options: &Options) -> anyhow::Result<()> {
     let cases = golden::cases(cases_in(folder)?).map_err(|error| Usage(error.to_string()))?;
     let file = match wasm {
@@ -37,7 +37,7 @@ pub fn test(folder: &Path, wasm: Option<&Path>, options: &Options) -> anyhow::Re
     for case in &cases {
         let missing = advice::keys_missing_in_schema(&component.description().config_schema, &case.config);
         let ((outcome, state), output) = capture(|| run(&component, case));
-        // A configuration that is refused may hold keys that no schema should list.
+        // An invalid configuration may contain keys that no schema should list.
         if !missing.is_empty() && !matches!(outcome, Outcome::Error(_)) {
             output::line(format_args!(
                 "warning   {}: the component's config schema lacks {}",
@@ -72,14 +72,14 @@ pub fn test(folder: &Path, wasm: Option<&Path>, options: &Options) -> anyhow::Re
     Ok(())
 }
 
-/// Prints what the component wrote, indented under the line of its case.
+/// Prints the output of the component, indented below the line of its case.
 fn print_output(output: &[Line]) {
     for Line { level, text } in output {
         output::line(format_args!("          {:<5} {text}", level.as_str()));
     }
 }
 
-/// Where the cases of a component are.
+/// Returns the directory of a component's golden cases.
 pub(super) fn cases_in(folder: &Path) -> Result<PathBuf, Usage> {
     let cases_in = folder.join("tests/golden");
     if cases_in.is_dir() {
@@ -90,7 +90,7 @@ pub(super) fn cases_in(folder: &Path) -> Result<PathBuf, Usage> {
     Err(Usage(message))
 }
 
-/// What comes out, and what is remembered afterwards: what was, unless the call was good.
+/// Runs a case. Returns its outcome and the state afterwards, which is unchanged if the call failed.
 fn run(component: &Component, case: &Case) -> (Outcome, Space) {
     let mut after = case.state.clone();
     let state = Some(case.state());
@@ -107,15 +107,14 @@ fn run(component: &Component, case: &Case) -> (Outcome, Space) {
             after.apply(&changes);
             outcome
         }
-        // In the component's own words, as a native run gives them.
+        // The component's own error text, as in a native run.
         Err(CallError::Config(text) | CallError::Guest(text)) => Outcome::Error(text),
         Err(other) => Outcome::Error(other.to_string()),
     };
     (outcome, after)
 }
 
-/// The sandbox puts the text of an error on one line, for logs. Where it is the expected text but for that,
-/// it is the expected text.
+/// Replaces an error text by the expected one if they differ only in line ends. The sandbox puts error texts on one line, for logs.
 fn on_lines_of(case: &Case, outcome: Outcome) -> Outcome {
     let one_line = |text: &str| text.trim_end().replace(char::is_control, " ");
     match (outcome, &case.expected) {

@@ -1,4 +1,4 @@
-//! What a component is, from the outside (its bytes) and the inside (what it says of itself).
+//! Describes a component from the outside (its bytes) and the inside (its own description).
 
 use std::fmt::Write as _;
 use std::path::Path;
@@ -8,7 +8,7 @@ use wasmparser::{Encoding, Parser, Payload};
 
 use crate::config::Sha256;
 
-/// The contract's package, without version.
+/// Package of the contract, without version.
 pub(super) const PACKAGE: &str = "insights:transform";
 
 /// Names that a component imports and exports.
@@ -18,10 +18,10 @@ pub(super) struct Outline {
     pub(super) exports: Vec<String>,
 }
 
-/// Why there is no outline.
+/// Errors of reading the outline.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum OutlineError {
-    /// A module, which knows no interfaces.
+    /// A core module, which has no interfaces.
     #[error("is a core WebAssembly module, not a component; build it for the target wasm32-wasip2")]
     Module,
     /// Not WebAssembly, or damaged.
@@ -36,7 +36,7 @@ impl From<wasmparser::BinaryReaderError> for OutlineError {
     }
 }
 
-/// Reads the outermost imports and exports; what is nested does not concern the host.
+/// Reads the outermost imports and exports. The host does not use nested ones.
 pub(super) fn outline(wasm: &[u8]) -> Result<Outline, OutlineError> {
     if !wasm.starts_with(b"\0asm") {
         return Err(OutlineError::Broken("it does not begin like one".into()));
@@ -66,7 +66,7 @@ pub(super) fn outline(wasm: &[u8]) -> Result<Outline, OutlineError> {
     Ok(outline)
 }
 
-/// World and package version, by what is exported.
+/// Returns world and package version, according to the exports.
 fn world(outline: &Outline) -> Option<(&'static str, &str)> {
     outline.exports.iter().find_map(|export| {
         let (interface, version) = export.strip_prefix(PACKAGE)?.strip_prefix('/')?.split_once('@')?;
@@ -78,7 +78,7 @@ fn world(outline: &Outline) -> Option<(&'static str, &str)> {
     })
 }
 
-/// What can be said without running it.
+/// Describes a component without running it.
 pub(super) fn outside(file: &Path, wasm: &[u8], outline: &Outline) -> String {
     let mut text = String::new();
     // Writing to a string does not fail.
@@ -94,8 +94,8 @@ pub(super) fn outside(file: &Path, wasm: &[u8], outline: &Outline) -> String {
     text
 }
 
-/// Returns the imports, those of `wasi:` in one line: Rust's standard library brings a dozen of them along, and what they
-/// are is the same in every component that uses it.
+/// Returns the imports, with those of `wasi:` summarised in one line: Rust's standard library adds a dozen of them, the
+/// same ones in every component that uses it.
 fn imports(imports: &[String]) -> Vec<String> {
     let (wasi, mut own): (Vec<_>, Vec<_>) =
         imports.iter().cloned().partition(|import| import.starts_with("wasi:"));
@@ -108,7 +108,7 @@ fn imports(imports: &[String]) -> Vec<String> {
     own
 }
 
-/// What it says of itself.
+/// Formats the component's description of itself.
 pub(super) fn inside(component: &Component) -> String {
     let description = component.description();
     let mut text = String::new();

@@ -1,26 +1,26 @@
-//! Code bytes of a component by the crate that they come from, read from the names in the file.
+//! Sums up the code size of a component by crate, using the name section of the file.
 
 use std::collections::{BTreeMap, HashMap};
 use std::fmt::Write as _;
 
 use wasmparser::{KnownCustom, Name, Parser, Payload, TypeRef};
 
-/// Bytes of code by crate. Empty where the file has no names, as after stripping.
+/// Bytes of code by crate. Empty if the file has no names, such as after stripping.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Largest(BTreeMap<String, usize>);
 
-/// Facts of the core module that is being read.
+/// Data of the core module being read.
 #[derive(Default)]
 struct Module {
-    /// Bytes of each function that has a body, in order; imported functions come before them in the index space.
+    /// Size of each function with a body, in order, bytes; imported functions come before them in the index space.
     bodies: Vec<usize>,
     imported: u32,
     names: HashMap<u32, String>,
 }
 
 impl Largest {
-    /// Reads every module of a component as Cargo made it. What cannot be read counts for nothing: the agent's own checks
-    /// say what is wrong with a component.
+    /// Reads every module of a component as built by Cargo. Invalid parts count as nothing: the agent's own checks
+    /// report what is wrong with a component.
     pub(super) fn read(wasm: &[u8]) -> Self {
         let mut largest = Self::default();
         let mut modules: Vec<Module> = Vec::new();
@@ -51,7 +51,7 @@ impl Largest {
         }
     }
 
-    /// Returns `; the largest crates: NAME N KiB, …`, or how to learn them.
+    /// Returns `; the largest crates, by code: NAME N KiB, …`, or a hint on how to make the names available.
     pub(super) fn describe(&self, most: usize) -> String {
         if self.0.is_empty() {
             return "; `strip = \"debuginfo\"` in [profile.release] of Cargo.toml lets this command name the largest crates"
@@ -94,14 +94,14 @@ impl Module {
     }
 }
 
-/// Returns the crate that a symbol begins with; symbols that are not Rust's are `other`.
+/// Returns the crate name at the start of a symbol, or `other` for symbols that are not Rust's.
 fn crate_of(symbol: &str) -> String {
     let Ok(demangled) = rustc_demangle::try_demangle(symbol) else { return "other".to_owned() };
     let path = format!("{demangled:#}");
     let path = path.trim_start_matches(['<', '&', '*', '[', '(']);
     let path = path.strip_prefix("mut ").or(path.strip_prefix("dyn ")).unwrap_or(path);
     let name: String = path.chars().take_while(|c| c.is_ascii_alphanumeric() || *c == '_').collect();
-    // `[T]`, `u32`: methods of the language's own types.
+    // `[T]`, `u32`: methods of built-in types.
     if path[name.len()..].starts_with("::") { name } else { "core".to_owned() }
 }
 

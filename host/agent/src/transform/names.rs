@@ -1,9 +1,9 @@
-//! Names for new crates: each is also a package, a crate in Rust code, a file and a `file:NAME`.
+//! Names for new crates: each is also a package, a Rust crate name, a file and a `file:NAME`.
 
-/// Longest name.
+/// Maximum length of a name.
 const MAX_CHARS: usize = 64;
 
-/// Names that are taken in every Rust crate, or in one that depends on the SDK.
+/// Names with a meaning in every Rust crate, or in one that depends on the SDK.
 const TAKEN: &[&str] = &[
     "abstract",
     "alloc",
@@ -66,8 +66,10 @@ const TAKEN: &[&str] = &[
     "yield",
 ];
 
+/// Checks the name of a new crate.
+///
 /// # Errors
-/// Why it cannot be one, and which can.
+/// Returns the error text if the name is invalid or reserved; it describes valid names.
 pub(super) fn check(name: &str) -> Result<(), String> {
     let usable = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '-' | '_');
     let first = name.chars().next().is_some_and(|c| c.is_ascii_lowercase());

@@ -1,4 +1,4 @@
-//! `insightd transform new`: a crate that builds, and one golden case that it passes.
+//! `insightd transform new`: creates a crate that builds, with one golden case that it passes.
 
 use std::fs;
 use std::io;
@@ -10,7 +10,7 @@ use super::{names, sdk};
 use crate::app::Usage;
 use crate::output;
 
-/// What a crate is made of: path in the crate and text, in which `{{…}}` is filled in.
+/// Files of a new crate: the path in the crate, and the text with `{{…}}` placeholders.
 type Templates = &'static [(&'static str, &'static str)];
 
 const COMMON: Templates = &[
@@ -37,27 +37,27 @@ const FORMATTER: Templates = &[
     ("tests/golden/first/expected.events", include_str!("../../templates/formatter/case/expected.events")),
 ];
 
-/// Where a copy of the SDK lies in a new crate.
+/// Directory of the SDK copy in a new crate.
 const OWN_COPY: &str = "sdk";
 
-/// What is wanted.
+/// The options of `insightd transform new`.
 #[derive(Debug)]
 pub struct New<'a> {
-    /// Of crate and folder.
+    /// Name of the crate and of its directory.
     pub name: &'a str,
-    /// Not a transform.
+    /// `true` for a formatter, `false` for a transform.
     pub formatter: bool,
-    /// The folder that the crate's folder is made in.
+    /// The directory in which the crate's directory is created.
     pub parent: &'a Path,
-    /// A checkout of insightd, or the SDK's crate; without it the crate gets a copy of the SDK.
+    /// A checkout of insightd, or the SDK's crate; `None` puts a copy of the SDK into the crate.
     pub sdk: Option<&'a Path>,
 }
 
-/// Writes the crate.
+/// Creates the crate.
 ///
 /// # Errors
-/// [`Usage`] where the name is none, the folder exists or there is no SDK; or what cannot be written. What was begun
-/// is taken away again.
+/// [`Usage`] if the name is invalid, the directory exists or there is no SDK; an error if a file cannot be written. An
+/// incomplete crate is removed.
 pub fn new(wanted: &New<'_>) -> anyhow::Result<()> {
     names::check(wanted.name).map_err(Usage)?;
     let parent = wanted.parent.canonicalize();
@@ -72,7 +72,7 @@ pub fn new(wanted: &New<'_>) -> anyhow::Result<()> {
         _ => Usage(format!("{}: cannot be made: {error}", folder.display())),
     })?;
     if let Err(error) = fill(wanted, &folder, sdk.as_deref()) {
-        // Half a crate would be in the way of the next try.
+        // An incomplete crate would block the next attempt.
         let _ = fs::remove_dir_all(&folder);
         return Err(error);
     }
@@ -121,7 +121,7 @@ fn fill(wanted: &New<'_>, folder: &Path, sdk: Option<&Path>) -> anyhow::Result<(
     Ok(())
 }
 
-/// The lock file of the crate, with the SDK's part of the agent's own. Cargo puts the packages in order.
+/// Returns the lock file of the crate, with the SDK's packages from the agent's own lock file. Cargo sorts the packages.
 fn locked(name: &str, packages: &str) -> String {
     format!(
         "version = 4\n\n[[package]]\nname = \"{name}\"\nversion = \"0.1.0\"\ndependencies = [\n \"insights-sdk\",\n]\n{packages}"
@@ -135,7 +135,7 @@ fn write(path: &Path, text: &str) -> anyhow::Result<()> {
         .with_context(|| format!("{}: cannot be written", path.display()))
 }
 
-/// The SDK's crate as seen from `folder`, given it or the checkout that it is in.
+/// Returns the path of the SDK's crate relative to `folder`; `given` is that crate or the checkout that contains it.
 fn found_sdk(given: &Path, folder: &Path) -> Result<PathBuf, String> {
     let given_full = given.canonicalize().map_err(|error| format!("--sdk {}: {error}", given.display()))?;
     let places = [given_full.join("guest-sdk"), given_full];
@@ -149,7 +149,7 @@ fn found_sdk(given: &Path, folder: &Path) -> Result<PathBuf, String> {
     Ok(relative(sdk, folder))
 }
 
-/// `to` as seen from the folder `from`; both without `.`, `..` and links.
+/// Returns `to` relative to the directory `from`; both must be free of `.`, `..` and symbolic links.
 fn relative(to: &Path, from: &Path) -> PathBuf {
     let common = to.components().zip(from.components()).take_while(|(a, b)| a == b).count();
     let up = from.components().skip(common).map(|_| Component::ParentDir);

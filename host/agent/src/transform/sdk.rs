@@ -1,19 +1,19 @@
-//! The SDK's sources, as they are embedded in the agent: no registry has them.
+//! The sources of the SDK. They are embedded in the agent, because no registry has them.
 
 use std::io::{self, Read};
 
 use flate2::read::GzDecoder;
 
-/// `PATH LENGTH` lines, each followed by so many bytes; made by `build/sdk.rs`.
+/// The compressed archive, made by `build/sdk.rs`: `PATH LENGTH` lines, each followed by that number of bytes.
 static ARCHIVE: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/sdk.gz"));
 
-/// Name of the part of the lock file that a new crate begins with.
+/// Path of the archive entry with the lock file packages for a new crate.
 pub(super) const LOCK: &str = "Cargo.lock";
 
-/// Path and text of every file.
+/// Returns path and text of every file.
 ///
 /// # Errors
-/// The archive is damaged: the agent's program is.
+/// [`io::ErrorKind::InvalidData`] or a decompression error if the archive, and so the agent's binary, is damaged.
 pub(super) fn files() -> io::Result<Vec<(String, String)>> {
     let mut text = String::new();
     GzDecoder::new(ARCHIVE).read_to_string(&mut text)?;

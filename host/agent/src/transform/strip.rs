@@ -1,15 +1,15 @@
-//! Drops the custom sections of a component: names of its parts and of the tools that made it, over a kilobyte that nothing
-//! reads. The linker has no switch for them. `transforms/strip.rs` is the same as a program, for the Makefile.
+//! Drops the custom sections of a component: names of its parts and of the tools that made it, more than a kilobyte
+//! that is never read. The linker has no option for this. `transforms/strip.rs` does the same as a program, for the Makefile.
 
-/// Length of the magic number and version before the first section, of components and of core modules.
+/// Length of the magic number and version before the first section, in components and core modules.
 const HEADER: usize = 8;
 const CUSTOM: u8 = 0;
-/// A core module inside of a component; core modules have types under that number, and nothing inside.
+/// Section id of a core module within a component. In core modules this id means types, which contain no sections.
 const CORE_MODULE: u8 = 1;
-/// Where the header says "component", not "core module".
+/// Offset of the header byte that distinguishes components from core modules.
 const LAYER: usize = 6;
 
-/// The component without them; `None` where the bytes are no WebAssembly.
+/// Returns the component without custom sections, or `None` if the bytes are not WebAssembly.
 pub(super) fn strip(wasm: &[u8]) -> Option<Vec<u8>> {
     let is_component = *wasm.get(LAYER)? == 1;
     let mut kept = wasm.get(..HEADER)?.to_vec();
@@ -38,7 +38,7 @@ fn push(out: &mut Vec<u8>, id: u8, content: &[u8]) {
     out.extend_from_slice(content);
 }
 
-/// A number in LEB128, and what is behind it.
+/// Decodes an unsigned LEB128 number. Returns it with the remaining bytes.
 fn number(bytes: &[u8]) -> Option<(usize, &[u8])> {
     let mut value = 0;
     for (at, &byte) in bytes.iter().enumerate().take(5) {
@@ -56,7 +56,7 @@ mod tests {
 
     #[test]
     fn custom_sections_go_at_both_levels() {
-        // A component with a custom section, a core module that has one before its types, and a section of its own.
+        // A component with a custom section, a core module with a custom section before its types, and another section.
         let module = |inside: &[u8]| [b"\0asm\x01\0\0\0", inside].concat();
         let component = |inside: &[u8]| [b"\0asm\x0d\0\x01\0", inside].concat();
         let section = |id: u8, content: &[u8]| [&[id, content.len() as u8], content].concat();
@@ -73,7 +73,7 @@ mod tests {
         assert_eq!(strip(&whole), Some(kept.clone()));
         assert_eq!(strip(&kept), Some(kept));
         for end in 0..whole.len() {
-            // What is cut off is refused or shorter, and breaks nothing.
+            // A truncated component is rejected or becomes shorter, without a panic.
             assert!(strip(&whole[..end]).is_none_or(|stripped| stripped.len() <= end));
         }
     }

@@ -1,4 +1,4 @@
-//! `insightd transform test --watch`: builds and tests again whenever a file says something else.
+//! `insightd transform test --watch`: builds and tests again whenever the content of a file changes.
 
 use crate::output;
 use std::fs;
@@ -11,16 +11,17 @@ use sha2::{Digest, Sha256};
 use super::golden::Options;
 use super::{build, golden};
 
-/// Between two looks. A look asks for names, sizes and times; content is read when one of them has changed.
+/// Interval between two scans. A scan reads names, sizes and times; contents are read when one of them has changed.
 const EVERY: Duration = Duration::from_millis(300);
 
-/// Larger files are judged by size and time: they are no sources.
+/// Maximum size of files whose contents are compared, bytes. Larger files are not sources, and are compared by size and time.
 const MAX_READ: u64 = 4 << 20;
 
-/// Builds (where `wasm` names no component) and tests, again and again. Ends with the process, by a signal, or when nobody reads any more.
+/// Builds (unless `wasm` names a component) and tests repeatedly. Runs until the process ends by a signal, or until
+/// standard output has no reader.
 ///
 /// # Errors
-/// There is no case, and never a test to run.
+/// [`Usage`](crate::app::Usage) if there is no directory of golden cases.
 pub fn watch(folder: &Path, wasm: Option<&Path>, show_output: bool) -> anyhow::Result<()> {
     let options = Options { bless: false, show_output };
     golden::cases_in(folder)?;
@@ -54,7 +55,7 @@ pub fn watch(folder: &Path, wasm: Option<&Path>, show_output: bool) -> anyhow::R
     }
 }
 
-/// Files that matter, with what tells without reading that one may have changed.
+/// Paths, sizes and modification times of the relevant files; they show that a file may have changed without reading it.
 #[derive(PartialEq)]
 struct Snapshot(Vec<(PathBuf, u64, Option<SystemTime>)>);
 
@@ -67,7 +68,7 @@ impl Snapshot {
         Self(files)
     }
 
-    /// Of names and contents.
+    /// Returns the digest of names and contents.
     fn digest(&self) -> [u8; 32] {
         let mut digest = Sha256::new();
         for (path, bytes, modified) in &self.0 {
@@ -82,7 +83,7 @@ impl Snapshot {
     }
 }
 
-/// All but what builds write: `target`, lock files, and what is hidden.
+/// Adds all files except those that builds write, which are `target` and lock files, and hidden files.
 fn add(folder: &Path, files: &mut Vec<(PathBuf, u64, Option<SystemTime>)>) {
     for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
         let name = entry.file_name();

@@ -1,4 +1,4 @@
-//! `insightd script try`.
+//! Tests of `insightd script try`.
 
 use std::path::{Path, PathBuf};
 
@@ -66,7 +66,7 @@ fn mistakes_have_the_lines_of_the_file() {
         log.contains(&expected) && log.contains("there are no things of kind pods; is pod meant?"),
         "{log}"
     );
-    // What shows only when it runs.
+    // An error that shows only at run time.
     let file = program(folder.path(), "set(node(), \"a\", all(\"pod\"));\n");
     let output = insightd(&["script", "try", argument(&file)]);
     let log = text(&output.stderr);

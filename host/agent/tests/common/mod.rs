@@ -1,15 +1,15 @@
-//! What tests of several commands share.
+//! Helpers shared by the tests of several commands.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-/// Top of the checkout.
+/// Returns the top directory of the checkout.
 pub(crate) fn top() -> &'static Path {
     Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."))
 }
 
-/// The compiler child, which `make programs` makes; without it no component can be loaded from a file.
+/// Returns the path of the compiler program, built by `make programs`. Without it, components cannot be loaded from files.
 pub(crate) fn compiler() -> Option<PathBuf> {
     let path = top().join("target/quick/insightd-compile");
     let found = path.canonicalize().ok();
@@ -19,7 +19,7 @@ pub(crate) fn compiler() -> Option<PathBuf> {
     found
 }
 
-/// The agent with its compiler beside it, as it is installed, in a folder of this name.
+/// Installs the agent with its compiler beside it in a directory of this name. Returns the path of the agent.
 pub(crate) fn installed(name: &str) -> Option<PathBuf> {
     let compiler = compiler()?;
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
@@ -34,7 +34,7 @@ pub(crate) fn installed(name: &str) -> Option<PathBuf> {
     Some(place(Path::new(env!("CARGO_BIN_EXE_insightd")), "insightd"))
 }
 
-/// Runs it to its end, without the environment that a node has.
+/// Runs a program to its end, without the environment variables of a node.
 pub(crate) fn run(program: impl AsRef<std::ffi::OsStr>, arguments: &[&str]) -> Output {
     let mut command = Command::new(program);
     for variable in ["K8S_NODE_NAME", "HOST_NAME", "K8S_CLUSTER_NAME", "KUBERNETES_SERVICE_HOST"] {
@@ -47,7 +47,7 @@ pub(crate) fn text(bytes: &[u8]) -> String {
     String::from_utf8(bytes.to_vec()).expect("output is UTF-8")
 }
 
-/// A path as an argument.
+/// Returns a path as an argument.
 pub(crate) fn argument(path: &Path) -> &str {
     path.to_str().expect("the path is UTF-8")
 }

@@ -8,7 +8,7 @@ use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
-/// Ends the agent when a test fails halfway.
+/// Kills the agent if a test fails halfway.
 pub(crate) struct Agent(pub(crate) Child);
 
 impl Drop for Agent {
@@ -35,7 +35,7 @@ impl Agent {
         kill_process(pid, signal).expect("the agent can be signalled");
     }
 
-    /// Waits for the end; gives the exit status and the log.
+    /// Waits for the end. Returns the exit status and the log.
     pub(crate) fn end(mut self) -> (ExitStatus, String) {
         let mut log = String::new();
         self.0.stderr.take().expect("stderr is a pipe").read_to_string(&mut log).expect("the log is UTF-8");

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use crate::agent::{Agent, config, event};
 
-/// The compiler child is built by `make programs`; without it there is nothing to compile an override with.
+/// Returns the path of the compiler program, built by `make programs`. Without it, an override cannot be compiled.
 fn compiler() -> Option<PathBuf> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/quick/insightd-compile");
     let found = path.canonicalize().ok();
@@ -21,7 +21,7 @@ fn an_override_that_cannot_be_used_falls_back_loudly_and_a_good_one_runs() {
     let Some(compiler) = compiler() else { return };
     let built = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/transforms/decorate.wasm");
     let folder = tempfile::tempdir().expect("a folder");
-    // With an empty section of its own it is another file than the built-in's, which would run in its place.
+    // An additional empty section makes the file different from the built-in, which would otherwise be used instead.
     let wasm = fs::read(built).expect("`make builtins` leaves decorate.wasm");
     fs::write(folder.path().join("decorate.wasm"), [&wasm[..], &[0, 1, 0]].concat()).expect("can be written");
     fs::write(folder.path().join("utilization.wasm"), "no component").expect("can be written");

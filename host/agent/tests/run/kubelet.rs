@@ -1,4 +1,4 @@
-//! A kubelet whose summary takes longer than an interval: it costs no tick, and is used when it comes, with its age.
+//! A kubelet whose summary takes longer than an interval: it delays no tick, and is used when it arrives, with its age.
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::{TcpListener, TcpStream};
@@ -17,7 +17,7 @@ const PODS: &str =
     r#"{"items":[{"metadata":{"name":"p","namespace":"n","uid":"u"},"status":{"phase":"Running"}}]}"#;
 const SUMMARY: &str = r#"{"pods":[{"podRef":{"name":"p","namespace":"n","uid":"u"}}]}"#;
 
-/// More than two intervals, and more than the time-out of the list of pods.
+/// Longer than two intervals, and than the timeout for the list of pods.
 const SLOW: Duration = Duration::from_millis(4500);
 const INTERVAL_MS: u64 = 2000;
 
@@ -28,7 +28,7 @@ fn serve() -> String {
     std::thread::spawn(move || {
         for stream in listener.incoming().flatten() {
             let config = Arc::clone(&config);
-            // A client that goes away ends its connection.
+            // The thread ends when the client closes the connection.
             std::thread::spawn(move || answer(stream, config));
         }
     });
@@ -99,7 +99,7 @@ fn no_tick_is_left_out() {
     assert!(!log.contains("a request failed"), "{log}");
 }
 
-/// The value of a gauge of the node.
+/// Returns the value of a gauge anywhere in a batch.
 fn gauge(batch: &Value, name: &str) -> Option<f64> {
     match batch {
         Value::Object(object) => object
@@ -123,7 +123,7 @@ fn what_comes_late_is_used_with_its_age() {
     let ages: Vec<Option<f64>> = batches.iter().map(|batch| gauge(batch, "kubelet.summary_age_ms")).collect();
     assert_eq!(ages[0], None, "{ages:?}");
     assert!(ages[5].is_some(), "{ages:?} {log}");
-    // An answer stays for two ticks and more: at the later one it is older than the interval.
+    // A response is used for two ticks or more: at the later one it is older than the interval.
     assert!(ages.iter().flatten().any(|&age| age > INTERVAL_MS as f64), "{ages:?}");
     assert!(batches.iter().all(|batch| gauge(batch, "kubelet.age_ms").is_some()), "pods never wait for it");
 }

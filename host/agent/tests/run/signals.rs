@@ -1,4 +1,4 @@
-//! Signals, and readers that sleep or go away.
+//! Signals, and readers that stall or close the pipe.
 
 use std::io::BufRead;
 use std::os::unix::process::ExitStatusExt;
@@ -11,7 +11,7 @@ use crate::agent::{Agent, config, event, time_of};
 #[test]
 fn a_second_signal_does_not_wait_for_a_reader_that_sleeps() {
     let mut agent = Agent::start(&["run", "--interval", "100ms"]);
-    // Nobody reads: sooner or later the pipe is full and the tick in progress cannot end.
+    // Nothing reads the pipe: eventually it is full, and the tick in progress cannot end.
     let stdout = agent.stdout().into_inner();
     let deadline = Instant::now() + Duration::from_secs(120);
     let mut before = usize::MAX;

@@ -1,4 +1,4 @@
-//! Where events go, and what is said of those that are lost.
+//! Destinations of events, and reports about lost events.
 
 use std::fs;
 use std::io::{BufRead, Read, Write as _};
@@ -10,7 +10,7 @@ use rustix::process::Signal;
 
 use crate::agent::{Agent, config, event};
 
-/// The service refuses every request for good: the last line counts them, and the run is none that succeeded.
+/// The service rejects every request permanently: the last log line counts the events, and the run fails.
 #[test]
 fn a_run_that_loses_everything_says_so_and_fails() {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");

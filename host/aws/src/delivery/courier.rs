@@ -1,5 +1,10 @@
-//! When what may be sent. A hold ends by its time, or by the success of a request that began after it was set: what was under way
-//! before says nothing of it. No clock, no network, no disk in here; times are since any fixed moment.
+//! Send scheduler: decides when a request may be sent.
+//!
+//! A backoff ends when its time is over, or when a request succeeds that began after it was set; requests that were in flight
+//! before say nothing about it. Two exceptions: the backoff of all requests also ends when such a request fails because of its
+//! destination only, and the backoff of a destination that does not throttle also ends with the success of an earlier request.
+//!
+//! This module uses no clock, network or disk; times are relative to any fixed instant.
 
 use std::collections::{HashMap, HashSet};
 use std::hash::Hash;
@@ -7,25 +12,25 @@ use std::time::Duration;
 
 use super::policy::{self, Trouble};
 
-/// How a request ended.
+/// Outcome of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ended {
-    /// The service has it, or never will: either way it need not be sent again.
+    /// The service has accepted the block or never will: it need not be sent again.
     Settled,
-    /// Something about its destination.
+    /// A failure that concerns only the destination.
     Destination(Trouble),
-    /// Something about all requests.
+    /// A failure that concerns all requests.
     Everything(Trouble),
 }
 
-/// Most destinations that are held at a time. Beyond them those are forgotten that are held the shortest: they are asked again.
+/// Upper bound on destinations in backoff. Beyond it, the half whose backoff ends first is dropped and tried again early.
 const MAX_HELD: usize = 4096;
 
-/// When a request began, in the courier's own order of requests and holds.
+/// Start of a request in the scheduler's order of requests and backoffs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Began(u64);
 
-/// Decides for one service. `D` is a destination.
+/// A send scheduler for one service. `D` identifies a destination.
 #[derive(Debug)]
 pub struct Courier<D> {
     most_at_once: usize,
@@ -33,7 +38,7 @@ pub struct Courier<D> {
     under_way: usize,
     everything: Hold,
     destinations: HashMap<D, Hold>,
-    /// Goes on with every hold that is set.
+    /// Increases with every backoff that is set.
     turn: u64,
     random: fastrand::Rng,
 }
@@ -42,13 +47,13 @@ pub struct Courier<D> {
 struct Hold {
     until: Duration,
     failures: u32,
-    /// The turn in which it was set.
+    /// Turn in which the backoff was set.
     turn: u64,
     is_throttled: bool,
 }
 
 impl<D: Clone + Eq + Hash> Courier<D> {
-    /// At most `most_at_once` requests under way. The first goes alone: nobody knows yet whether the service is there.
+    /// Creates a scheduler for at most `most_at_once` requests in flight. Starts with one, until the service has responded.
     pub fn new(most_at_once: usize, random: fastrand::Rng) -> Self {
         Self {
             most_at_once: most_at_once.max(1),
@@ -61,23 +66,23 @@ impl<D: Clone + Eq + Hash> Courier<D> {
         }
     }
 
-    /// Whether any request may go now.
+    /// Returns true if a request may be sent now, as far as all requests are concerned.
     pub fn may_send(&self, now: Duration) -> bool {
         self.under_way < self.at_once && now >= self.everything.until
     }
 
-    /// Whether one to this destination may, if any may.
+    /// Returns true if this destination is not in backoff.
     pub fn may_send_to(&self, destination: &D, now: Duration) -> bool {
         self.destinations.get(destination).is_none_or(|hold| now >= hold.until)
     }
 
-    /// Destinations to which none may.
+    /// Returns the destinations in backoff.
     pub fn held(&self, now: Duration) -> HashSet<D> {
         let held = self.destinations.iter().filter(|(_, hold)| now < hold.until);
         held.map(|(destination, _)| destination.clone()).collect()
     }
 
-    /// When to look again if nothing ends before: the next moment at which something is held no more.
+    /// Returns the next time at which a backoff ends; `None` if nothing is in backoff.
     pub fn next_look(&self, now: Duration) -> Option<Duration> {
         if self.everything.until > now {
             return Some(self.everything.until);
@@ -85,21 +90,21 @@ impl<D: Clone + Eq + Hash> Courier<D> {
         self.destinations.values().map(|hold| hold.until).filter(|until| *until > now).min()
     }
 
-    /// A request goes. What this returns is to be given back with its end.
+    /// Registers a request as in flight. The result must be passed to [`ended`](Self::ended).
     pub fn sent(&mut self) -> Began {
         self.under_way += 1;
         Began(self.turn)
     }
 
-    /// A request ended that nothing is known of.
+    /// Registers the end of a request whose outcome is unknown.
     pub fn vanished(&mut self) {
         self.under_way = self.under_way.saturating_sub(1);
     }
 
-    /// A request ended.
+    /// Registers the outcome of a request.
     pub fn ended(&mut self, destination: &D, began: Began, ended: Ended, now: Duration) {
         self.under_way = self.under_way.saturating_sub(1);
-        // An answer to a request of before says nothing of what has been asked for since.
+        // The response to a request that began before the last backoff says nothing about the time since.
         let is_later = began.0 >= self.everything.turn;
         match ended {
             Ended::Settled => {
@@ -112,7 +117,7 @@ impl<D: Clone + Eq + Hash> Courier<D> {
                 }
             }
             Ended::Destination(trouble) => {
-                // The service answered: it is there.
+                // The service responded, so it is reachable.
                 if is_later {
                     self.everything = Hold::default();
                 }
@@ -139,12 +144,12 @@ impl<D: Clone + Eq + Hash> Courier<D> {
         self.destinations.retain(|_, hold| hold.until > middle);
     }
 
-    /// Forgets destinations for which nothing waits any more.
+    /// Drops the backoffs of destinations without pending blocks.
     pub fn forget(&mut self, is_needed: impl Fn(&D) -> bool) {
         self.destinations.retain(|destination, _| is_needed(destination));
     }
 
-    /// Failures in a row of everything.
+    /// Number of consecutive failures that concern all requests.
     pub fn failures(&self) -> u32 {
         self.everything.failures
     }
@@ -153,7 +158,7 @@ impl<D: Clone + Eq + Hash> Courier<D> {
 impl Hold {
     fn add(&mut self, trouble: Trouble, turn: u64, now: Duration, random: &mut fastrand::Rng) {
         let is_throttled = matches!(trouble, Trouble::Throttled(_));
-        // Requests that were under way together fail together, and are one failure. The longest wish counts.
+        // Requests that are in flight together fail together and count as one failure. The longest requested wait wins.
         if now < self.until {
             if is_throttled {
                 self.until = self.until.max(now + policy::wish(trouble));
@@ -166,8 +171,8 @@ impl Hold {
         (self.turn, self.is_throttled) = (turn, is_throttled);
     }
 
-    /// Is it over with the success of a request that began then? A destination that takes anything is not refused any
-    /// more, but who asks for fewer requests has not asked for less by taking one.
+    /// Returns true if the success of a request that began then ends the backoff. A destination that accepts a request no longer
+    /// refuses, but a throttling service that accepts an earlier request still wants fewer requests.
     fn ends_with(&self, began: Began) -> bool {
         began.0 >= self.turn || !self.is_throttled
     }

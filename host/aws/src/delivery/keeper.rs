@@ -1,4 +1,4 @@
-//! The thread that owns the spool: the only one that waits for its disk.
+//! The thread that owns the spool; it is the only one that waits for the spool's disk.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,15 +12,15 @@ use insightd_spool::{
 use super::outbox::{Counts, Published};
 use super::queue::{Order, Queue, Taken};
 
-/// Statistics go through all blocks that wait: after single orders they are taken anew only so often.
+/// Minimum interval between statistics after single orders, because computing them visits all pending blocks.
 const PUBLISHED_EVERY: Duration = Duration::from_millis(50);
 
-/// The spool, and what only its thread knows.
+/// The spool with the state of its thread.
 #[derive(Debug)]
 pub(super) struct Keeper {
     spool: Spool,
     counts: Counts,
-    /// The first block of this tick: it and what follows go before all others.
+    /// First block of this tick. It and later ones are sent before all others.
     fresh: Option<BlockId>,
     is_tick_over: bool,
     status: Arc<Status>,
@@ -31,7 +31,7 @@ impl Keeper {
         Self { spool, counts: Counts::default(), fresh: None, is_tick_over: true, status }
     }
 
-    /// Does what is ordered until the queue is closed.
+    /// Executes orders until the queue is closed.
     pub(super) fn run(mut self, queue: &Queue, published: &Published) {
         self.publish(published);
         let mut is_stale = false;
@@ -49,7 +49,7 @@ impl Keeper {
                     self.publish(published);
                     let left = self.spool.close();
                     queue.done();
-                    // Nobody waits any longer where the time for it is over.
+                    // The receiver is gone if its wait has timed out.
                     let _ = reply.send(left);
                     return;
                 }
@@ -59,15 +59,15 @@ impl Keeper {
         }
     }
 
-    /// Does one thing. Returns true if the statistics were published with it.
+    /// Executes one order. Returns true if it published statistics.
     pub(super) fn obey(&mut self, order: Order, queue: &Queue, published: &Published) -> bool {
         match order {
             Order::Append { block, reply } => {
                 let result = self.append(&block);
                 self.publish(published);
-                // Before the answer: who has it finds the block in the spool alone.
+                // Before the reply, so that its receiver finds the block counted only in the spool.
                 queue.done();
-                // Who waited too long has gone on: the block is kept, or counted as lost.
+                // A receiver that timed out has moved on: the block is stored, or counted as lost.
                 let _ = reply.send(result);
                 return true;
             }
@@ -123,7 +123,7 @@ impl Keeper {
         Ok(())
     }
 
-    /// Reads the next block that may go: one of this tick, else the oldest.
+    /// Leases and reads the next block that may be sent: the newest of this tick, otherwise the oldest.
     fn take(&mut self, is_held: &dyn Fn(KeyId) -> bool) -> Option<(Lease, Block)> {
         loop {
             let fresh = self.fresh;
@@ -138,7 +138,7 @@ impl Keeper {
                 Err(ReadError::Gone) => self.spool.release(lease),
                 Err(error @ ReadError::Damaged { .. }) => tracing::error!(%error, "events lost"),
                 Err(error @ ReadError::Unavailable(_)) => {
-                    // It stays, and so do all others behind it: the disk is in trouble.
+                    // Keep this block and all others: the disk is failing.
                     self.spool.release(lease);
                     self.status.failed(error.to_string());
                     return None;

@@ -1,5 +1,5 @@
-//! The spool as others use it: the thread that fills it at every tick, and the task that empties it. Both leave the disk to
-//! the spool's own thread, and neither waits for it without a bound.
+//! Delivery queue: access to the spool for the thread that fills it at every tick and for the task that drains it. Both leave
+//! disk access to the spool's own thread, and neither waits for it without a bound.
 
 use std::collections::HashSet;
 use std::io;
@@ -14,41 +14,41 @@ use super::Rejected;
 use super::keeper::{Keeper, unopened};
 use super::queue::{Order, Queue, STALLED, Taken};
 
-/// The longest that one tick waits for the disk, all its blocks together.
+/// Upper bound on the time that one tick waits for the disk, for all its blocks together.
 pub const TICK_WAIT: Duration = STALLED;
 
-/// How long the last handle waits for the thread, so that nobody finds the folder locked by a spool that is gone.
+/// Upper bound on the wait of the last handle for the thread, so that the next spool does not find the directory locked.
 const DROP_WAIT: Duration = Duration::from_secs(2);
 
-/// What was delivered, and what was not, since the start.
+/// Counters of delivered and rejected events since the start.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counts {
-    /// Requests that the service took.
+    /// Requests that the service accepted.
     pub accepted_requests: u64,
-    /// Events in them, without those that it threw away.
+    /// Events in accepted requests, without those that the service rejected.
     pub accepted_events: u64,
-    /// Bytes of these requests' bodies, compressed.
+    /// Compressed bytes of the bodies of accepted requests.
     pub accepted_bytes: u64,
-    /// Requests that failed and are sent again.
+    /// Requests that failed and are retried.
     pub failed_requests: u64,
-    /// Events that the service threw away: too old.
+    /// Events that the service rejected as too old.
     pub too_old_events: u64,
-    /// Too far ahead of its clock.
+    /// Events that the service rejected as too far ahead of its clock.
     pub too_new_events: u64,
-    /// Older than their group keeps events.
+    /// Events that the service rejected as older than the retention of their log group.
     pub expired_events: u64,
-    /// Events of requests that it will never take.
+    /// Events of requests that the service will never accept.
     pub impossible_events: u64,
 }
 
 impl Counts {
-    /// Events that the service threw away out of requests that it took.
+    /// Returns the number of events that the service rejected out of accepted requests.
     pub fn thrown_away(&self) -> u64 {
         self.too_old_events + self.too_new_events + self.expired_events
     }
 }
 
-/// One service's blocks. Clones share them; the thread ends with the last of them.
+/// The delivery queue of one service. Clones share it; its thread ends with the last of them.
 #[derive(Clone, Debug)]
 pub struct Outbox(Arc<Handle>);
 
@@ -59,11 +59,11 @@ struct Handle {
     tick: Mutex<TickWait>,
     wake: Notify,
     status: Arc<Status>,
-    /// In place of the thread, where a test moves the clock: an order is obeyed before it is given.
+    /// Replaces the thread in tests with a paused clock: orders are executed synchronously.
     inline: Option<Mutex<Keeper>>,
 }
 
-/// The statistics as of the last order.
+/// Statistics as of the last order.
 #[derive(Debug)]
 pub(super) struct Published(Mutex<(Stats, Counts)>);
 
@@ -81,29 +81,29 @@ impl Published {
     }
 }
 
-/// How long this tick may still wait for the disk.
+/// Remaining time that this tick may wait for the disk.
 #[derive(Debug)]
 struct TickWait {
     left: Duration,
-    /// The disk did not answer in time, and was said to be stalled.
+    /// `true` if the disk did not respond in time and was reported as stalled.
     is_stalled: bool,
 }
 
 impl Outbox {
-    /// Starts the thread of an open spool. How sending goes is noted in `status`.
+    /// Starts the thread of an open spool. The results of sending are recorded in `status`.
     ///
     /// # Errors
-    /// The system gives no thread.
+    /// The thread cannot be created.
     pub fn new(spool: Spool, status: Arc<Status>) -> io::Result<Self> {
         let memory_bytes = spool.memory_bytes();
         Self::open(move || spool, memory_bytes, status)
     }
 
-    /// Starts the thread, which opens the spool. Until that is done, and while its disk does not answer, blocks wait in
+    /// Starts the thread, which opens the spool. Until the spool is open, and while its disk does not respond, blocks wait in
     /// memory, up to `memory_bytes` of them.
     ///
     /// # Errors
-    /// The system gives no thread.
+    /// The thread cannot be created.
     pub fn open(
         open: impl FnOnce() -> Spool + Send + 'static,
         memory_bytes: u64,
@@ -113,14 +113,14 @@ impl Outbox {
         let Handle { queue, published, status, .. } = &*outbox.0;
         let (queue, published, status) = (Arc::clone(queue), Arc::clone(published), Arc::clone(status));
         std::thread::Builder::new().name("spool".into()).spawn(move || {
-            // Also where something in here panics.
+            // Runs its destructor even if the thread panics.
             let _ended = Ended(&queue);
             Keeper::new(open(), status).run(&queue, &published);
         })?;
         Ok(outbox)
     }
 
-    /// Without a thread.
+    /// Creates a delivery queue without a thread.
     #[cfg(test)]
     pub(super) fn inline(spool: Spool, status: Arc<Status>) -> Self {
         let keeper = Keeper::new(spool, Arc::clone(&status));
@@ -141,22 +141,22 @@ impl Outbox {
         }))
     }
 
-    /// Keeps a block until it is delivered. It is on disk when this comes back, unless the disk is in trouble; what the disk
-    /// does not answer to within [`TICK_WAIT`] waits in memory.
+    /// Stores a block until it is delivered. The block is on disk when this returns, unless the disk fails; if the disk does not
+    /// respond within [`TICK_WAIT`], the block waits in memory.
     ///
     /// # Errors
-    /// It is lost, and counted.
+    /// The block is lost and counted.
     pub fn put(&self, block: &NewBlock<'_>) -> Result<(), AppendError> {
         let NewBlock { key, events, time_unix_ms, body } = *block;
         let block = Block { events, time_unix_ms, key: key.to_vec(), body: body.to_vec() };
         let (reply, answer) = mpsc::sync_channel(1);
         self.order(Order::Append { block, reply });
         self.0.wake.notify_one();
-        // No answer: it waits, or it had to make room and is counted.
+        // Without a reply, the block is queued, or was dropped to make room and is counted.
         self.wait_for(&answer).unwrap_or(Ok(()))
     }
 
-    /// Once a tick: keeps the spool within its bounds, and looks whether its folder can be used.
+    /// Ends a tick: keeps the spool within its bounds and checks whether its directory is usable.
     pub fn end_tick(&self, now_unix_ms: u64) {
         let (reply, answer) = mpsc::sync_channel(1);
         self.order(Order::EndTick { now_unix_ms, reply });
@@ -165,10 +165,10 @@ impl Outbox {
         self.0.wake.notify_one();
     }
 
-    /// Waits for an answer of the thread as long as this tick may.
+    /// Waits for a reply of the thread, at most for the remaining time of this tick.
     fn wait_for<T>(&self, answer: &mpsc::Receiver<T>) -> Option<T> {
         let (mut tick, start) = (self.0.tick(), Instant::now());
-        // Waited for once is enough, until it answers again.
+        // After one timeout, do not wait again until the disk responds.
         let is_stalled = tick.is_stalled && self.0.queue.waiting().stalled_for.is_some();
         let wait = if is_stalled { Duration::ZERO } else { tick.left };
         let answer = answer.recv_timeout(wait).ok();
@@ -184,17 +184,17 @@ impl Outbox {
         answer
     }
 
-    /// Events that were given up here or thrown away there, since the start.
+    /// Returns the number of events lost since the start, dropped here or rejected by the service.
     pub fn lost_events(&self) -> u64 {
         self.stats().lost.total().events + self.counts().thrown_away()
     }
 
-    /// What was delivered.
+    /// Counters of delivered and rejected events.
     pub fn counts(&self) -> Counts {
         self.0.published.get().1
     }
 
-    /// What waits, and what was lost on the way, as far as the spool's thread has told: never waits for the disk.
+    /// Returns pending and lost blocks as last reported by the spool's thread; never waits for the disk.
     pub fn stats(&self) -> Stats {
         let mut stats = self.0.published.get().0;
         let waiting = self.0.queue.waiting();
@@ -209,18 +209,18 @@ impl Outbox {
         stats
     }
 
-    /// How sending goes.
+    /// Status of sending.
     pub fn status(&self) -> &Arc<Status> {
         &self.0.status
     }
 
-    /// Whether nothing waits.
+    /// Returns true if no blocks are pending.
     pub fn is_empty(&self) -> bool {
         self.stats().pending.blocks == 0
     }
 
-    /// Ends the thread, which moves what waits in memory to the disk, and waits for it at most so long. Returns the events
-    /// that are on no disk, and are lost when the process ends.
+    /// Ends the thread, which moves blocks in memory to the disk, and waits for it at most `wait`. Returns the number of events
+    /// that are not on disk and are lost when the process ends.
     pub async fn close(&self, wait: Duration) -> u64 {
         let (reply, left) = oneshot::channel();
         self.order(Order::Finish { reply });
@@ -245,14 +245,14 @@ impl Outbox {
         self.0.wake.notified().await;
     }
 
-    /// Asks for the next block whose destination is not `held`: one of this tick, else the oldest.
+    /// Requests the next block whose destination is not in `held`: the newest of this tick, otherwise the oldest.
     pub(super) fn take(&self, held: HashSet<KeyId>) -> oneshot::Receiver<Taken> {
         let (reply, taken) = oneshot::channel();
         self.order(Order::Take { held, reply });
         taken
     }
 
-    /// Sends it another time.
+    /// Returns a block to the spool, to be sent later.
     pub(super) fn give_back(&self, lease: Lease) {
         self.order(Order::Release { lease, failed: false });
     }
@@ -282,11 +282,11 @@ impl Outbox {
     }
 }
 
-/// What the statistics and the status say of a disk that is stalled.
+/// Error text for a stalled disk in statistics and status.
 const STALLED_DISK: &str = "the spool's disk has not answered";
 
 impl Handle {
-    /// Numbers that are right after every statement.
+    /// Locks the tick's wait; it is consistent after every statement, so a poisoned lock is usable.
     fn tick(&self) -> MutexGuard<'_, TickWait> {
         self.tick.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -300,7 +300,7 @@ impl Drop for Handle {
     }
 }
 
-/// Says that the thread is gone, however it went.
+/// Guard that reports the end of the thread, including a panic.
 struct Ended<'a>(&'a Queue);
 
 impl Drop for Ended<'_> {

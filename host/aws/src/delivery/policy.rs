@@ -1,41 +1,41 @@
-//! How long to wait after what, in one place.
+//! Waits after failures.
 //!
-//! | what happened | waits for | first | most |
+//! | failure | backoff for | first | maximum |
 //! |---|---|---|---|
-//! | server not reached, no answer in time, 5xx, half an answer | everything | 1 s | 60 s |
-//! | throttled | everything, `Retry-After` at least | 2 s | 120 s |
-//! | rights or credentials are missing | the destination; everything, where no request can be signed | 10 s | 300 s |
+//! | server unreachable, no response in time, 5xx, truncated response | all requests | 1 s | 60 s |
+//! | throttled | all requests, at least `Retry-After` | 2 s | 120 s |
+//! | missing permissions or credentials | the destination; all requests if none can be signed | 10 s | 300 s |
 //!
-//! The n-th failure in a row waits any time up to `first * 2^(n-1)`, up to `most` at last (full jitter): a fleet that lost
-//! the same service comes back evenly over the longest wait, not in waves. After an outage one request goes first; with each
-//! that is accepted one more may be under way, up to the configured number.
+//! The n-th consecutive failure waits a random time up to `first * 2^(n-1)`, bounded by the maximum (full jitter): a fleet
+//! that lost the same service returns evenly over the longest wait, not in waves. After an outage, a single request goes first;
+//! each accepted request allows one more in flight, up to the configured number.
 
 use std::time::Duration;
 
-/// What kind of trouble it is.
+/// Retry class of a failure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Trouble {
-    /// The service did not do its work.
+    /// The service failed or is unreachable.
     Unavailable,
-    /// It asks for fewer requests, and may say when to come again.
+    /// The service asks for fewer requests, with `Retry-After` if it sent one.
     Throttled(Option<Duration>),
-    /// Somebody has to change rights, credentials or names.
+    /// Permissions, credentials or names must be fixed first.
     Refused,
 }
 
-/// Waits of one kind.
+/// Bounds on the waits of one retry class.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Waits {
-    /// The longest after the first failure.
+    /// Longest wait after the first failure.
     pub first: Duration,
-    /// The longest ever.
+    /// Longest wait after any number of failures.
     pub most: Duration,
 }
 
-/// The server is asked to come back after at most so long; a longer wish is a mistake.
+/// Upper bound on an accepted `Retry-After`; a longer one is considered a mistake.
 const LONGEST_WISH: Duration = Duration::from_secs(900);
 
-/// The waits of a kind of trouble.
+/// Returns the bounds on the waits of a retry class.
 pub fn waits(trouble: Trouble) -> Waits {
     let (first, most) = match trouble {
         Trouble::Unavailable => (1, 60),
@@ -45,7 +45,7 @@ pub fn waits(trouble: Trouble) -> Waits {
     Waits { first: Duration::from_secs(first), most: Duration::from_secs(most) }
 }
 
-/// How long the server asks to be left alone.
+/// Returns the wait that the server asks for, bounded by [`LONGEST_WISH`]; zero if it asks for none.
 pub(super) fn wish(trouble: Trouble) -> Duration {
     match trouble {
         Trouble::Throttled(Some(wish)) => wish.min(LONGEST_WISH),
@@ -53,12 +53,12 @@ pub(super) fn wish(trouble: Trouble) -> Duration {
     }
 }
 
-/// How long to wait after the `failures`-th failure in a row.
+/// Draws the wait after `failures` consecutive failures.
 pub fn wait(trouble: Trouble, failures: u32, random: &mut fastrand::Rng) -> Duration {
     let Waits { first, most } = waits(trouble);
     let factor = 1_u32.checked_shl(failures.saturating_sub(1).min(31)).unwrap_or(u32::MAX);
     let ceiling = first.saturating_mul(factor).min(most);
     let drawn = insightd_peer::up_to(ceiling, random);
-    // On top of what the server wishes: it tells all its clients the same.
+    // In addition to `Retry-After`, because the server sends the same value to all its clients.
     wish(trouble) + drawn
 }

@@ -1,6 +1,6 @@
-//! The orders that wait for the spool's thread: within a bound of bytes, in the order in which they came.
+//! Queue of orders for the spool's thread: bounded in bytes, first in, first out.
 //!
-//! Nothing here waits for a disk, so that whoever takes the lock holds it for microseconds.
+//! Nothing here waits for a disk, so the lock is only held for microseconds.
 
 use std::collections::{HashSet, VecDeque};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError, mpsc};
@@ -11,38 +11,38 @@ use tokio::sync::oneshot;
 
 use super::Rejected;
 
-/// So long nothing was finished: from then on the disk counts as stalled, and nobody waits for it.
+/// Duration of a single order after which the disk counts as stalled and callers stop waiting for it.
 pub(super) const STALLED: Duration = Duration::from_secs(2);
 
-/// One order to the spool's thread.
+/// An order for the spool's thread.
 #[derive(Debug)]
 pub(super) enum Order {
-    /// Keep a block.
+    /// Store a block.
     Append { block: Block, reply: mpsc::SyncSender<Result<(), AppendError>> },
-    /// The tick is over at this time.
+    /// End the tick at this time.
     EndTick { now_unix_ms: u64, reply: mpsc::SyncSender<()> },
-    /// Lease the next block that goes to none of these destinations, and read it.
+    /// Lease and read the next block whose destination is not in `held`.
     Take { held: HashSet<KeyId>, reply: oneshot::Sender<Taken> },
-    /// The service has the block.
+    /// Remove a block that the service has accepted.
     Accepted { lease: Lease, events: u32, bytes: usize, rejected: Rejected },
-    /// The block waits again; `failed` if a request for it failed.
+    /// Return a block to the spool; `failed` if a request for it failed.
     Release { lease: Lease, failed: bool },
-    /// The service will never take the block.
+    /// Drop a block that the service will never accept.
     Discard { lease: Lease, events: u32 },
-    /// End: move to the disk what can be moved.
+    /// Move blocks in memory to the disk and end the thread.
     Finish { reply: oneshot::Sender<Amount> },
 }
 
-/// Answer to [`Order::Take`].
+/// Reply to [`Order::Take`].
 #[derive(Debug)]
 pub(super) struct Taken {
-    /// The block, if one may go.
+    /// The leased block, if one may be sent.
     pub(super) next: Option<(Lease, Block)>,
-    /// Nothing waits at all.
+    /// `true` if no blocks are pending at all.
     pub(super) is_empty: bool,
 }
 
-/// The queue between everybody and the spool's thread.
+/// The queue of orders to the spool's thread.
 #[derive(Debug)]
 pub(super) struct Queue {
     state: Mutex<State>,
@@ -55,34 +55,34 @@ struct State {
     orders: VecDeque<Order>,
     /// Blocks in the queue.
     waiting: Amount,
-    /// The block that is being written.
+    /// Block that is being written.
     writing: Amount,
-    /// Blocks that had to make room.
+    /// Blocks that were dropped to make room.
     lost: Lost,
-    /// Since when the thread has been at one order.
+    /// Start of the order that the thread is executing.
     busy_since: Option<Instant>,
     is_closed: bool,
     has_ended: bool,
 }
 
-/// Blocks in front of the spool.
+/// Blocks that have not reached the spool.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Waiting {
     /// Blocks that the spool does not have yet.
     pub(super) amount: Amount,
-    /// Blocks that had to make room.
+    /// Blocks that were dropped to make room.
     pub(super) lost: Lost,
-    /// For how long the disk has not answered, if it is stalled.
+    /// Duration of the current order, if the disk is stalled.
     pub(super) stalled_for: Option<Duration>,
 }
 
 impl Queue {
-    /// Blocks of at most `max_bytes` wait in it, but one always may.
+    /// Creates a queue for at most `max_bytes` of blocks; a single larger block is accepted, too.
     pub(super) fn new(max_bytes: u64) -> Self {
         Self { state: Mutex::default(), changed: Condvar::new(), max_bytes }
     }
 
-    /// Adds an order. The oldest blocks make room for a new one, and are counted; so is one that comes after the end.
+    /// Adds an order. The oldest blocks are dropped and counted to make room for a new one; so is a block after the end.
     pub(super) fn push(&self, order: Order) {
         let mut state = self.state();
         if state.is_closed {
@@ -99,7 +99,7 @@ impl Queue {
                 }
                 state.waiting += amount;
             }
-            // One for all ticks that the disk did not answer to.
+            // One order stands for all ticks to which the disk did not respond.
             Order::EndTick { .. } => state.orders.retain(|order| !matches!(order, Order::EndTick { .. })),
             Order::Finish { .. } => state.is_closed = true,
             _ => {}
@@ -109,7 +109,7 @@ impl Queue {
         self.changed.notify_all();
     }
 
-    /// The next order, for the thread; none came within `wait`, or the queue was closed: `None`.
+    /// Returns the next order for the thread; `None` if none arrived within `wait`, or if the queue is closed and empty.
     pub(super) fn next(&self, wait: Option<Duration>) -> Option<Order> {
         let mut state = self.state();
         let deadline = wait.map(|wait| Instant::now() + wait);
@@ -139,14 +139,14 @@ impl Queue {
         }
     }
 
-    /// The thread is done with what [`next`](Self::next) gave it.
+    /// Marks the order from [`next`](Self::next) as finished.
     pub(super) fn done(&self) {
         let mut state = self.state();
         state.busy_since = None;
         state.writing = Amount::default();
     }
 
-    /// The thread ends: what is in the queue stays there.
+    /// Marks the thread as ended; remaining orders stay in the queue.
     pub(super) fn ended(&self) {
         let mut state = self.state();
         state.is_closed = true;
@@ -155,7 +155,7 @@ impl Queue {
         self.changed.notify_all();
     }
 
-    /// Takes no more orders, and waits at most so long until the thread has done the others.
+    /// Accepts no more orders and waits at most `wait` for the thread to finish the others.
     pub(super) fn close(&self, wait: Duration) {
         let mut state = self.state();
         state.is_closed = true;
@@ -174,7 +174,7 @@ impl Queue {
         self.state().is_closed
     }
 
-    /// Blocks in front of the spool.
+    /// Returns the blocks that have not reached the spool.
     pub(super) fn waiting(&self) -> Waiting {
         let state = self.state();
         let mut amount = state.waiting;
@@ -183,7 +183,7 @@ impl Queue {
         Waiting { amount, lost: state.lost, stalled_for: busy_for.filter(|busy| *busy >= STALLED) }
     }
 
-    /// Every change of the state is whole before anything can panic.
+    /// Locks the state. Every change is complete before anything can panic, so a poisoned lock is usable.
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }

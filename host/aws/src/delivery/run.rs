@@ -1,4 +1,4 @@
-//! The task that empties an outbox.
+//! The task that drains a delivery queue.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -13,15 +13,15 @@ use super::courier::Began;
 use super::queue::Taken;
 use super::{Courier, Ended, Outbox, Post, Rejected, Reply};
 
-/// So often in a row something missing is created for one destination, before that counts as trouble.
+/// Consecutive creations of a missing resource for one destination before they count as a failure.
 const CREATED_IN_A_ROW: u32 = 3;
 
-/// Most destinations for which that is counted at a time; beyond them counting begins anew.
+/// Upper bound on destinations with such a count; beyond it, counting restarts.
 const MAX_COUNTED: usize = 1024;
 
-/// Sends what is in the outbox, `at_once` requests at a time at most, until `stop` says true and then until nothing more can
-/// be sent at once: what waits for better times is left to the next process. Dropped, it leaves requests behind whose
-/// blocks are sent again.
+/// Sends the blocks of the delivery queue with at most `at_once` requests in flight. Once `stop` is true, it returns as soon as
+/// nothing more can be sent without waiting; blocks in backoff are left to the next process. If this future is dropped, the
+/// blocks of requests in flight are sent again.
 pub async fn run<P: Post>(
     outbox: Outbox,
     post: Arc<P>,
@@ -58,7 +58,7 @@ pub async fn run<P: Post>(
                 runner.may_have_more = true;
                 match ended {
                     Ok(sent) => runner.ended(sent),
-                    // A request that panicked is as one without an answer: its lease ends with the process.
+                    // A request that panicked has no response: its lease ends with the process.
                     Err(_) => runner.courier.vanished(),
                 }
             }
@@ -68,13 +68,13 @@ pub async fn run<P: Post>(
             }
             () = runner.outbox.changed(), if !stopping => runner.may_have_more = true,
             () = wait, if !stopping => runner.may_have_more = true,
-            // The sender gone is the end of the agent too.
+            // A dropped sender also means the end of the agent.
             _ = stop.wait_for(|stop| *stop), if !stopping => {}
         }
     }
 }
 
-/// Waits for the spool's thread; `None` at once where it was not asked.
+/// Waits for the reply of the spool's thread; returns `None` at once if nothing was requested.
 async fn answer(asked: &mut Option<oneshot::Receiver<Taken>>) -> Option<Option<Taken>> {
     match asked {
         Some(asked) => Some(asked.await.ok()),
@@ -82,7 +82,7 @@ async fn answer(asked: &mut Option<oneshot::Receiver<Taken>>) -> Option<Option<T
     }
 }
 
-/// A request that was sent.
+/// A request that was sent, with its response.
 struct Sent {
     lease: Lease,
     began: Began,
@@ -98,9 +98,9 @@ struct Runner<P> {
     courier: Courier<KeyId>,
     start: Instant,
     under_way: JoinSet<Sent>,
-    /// The spool's thread was asked for a block.
+    /// Pending request for a block from the spool's thread.
     asked: Option<oneshot::Receiver<Taken>>,
-    /// Something changed since nothing was found to send.
+    /// `true` if something has changed since no block could be sent.
     may_have_more: bool,
     created_in_a_row: HashMap<KeyId, u32>,
 }
@@ -110,7 +110,7 @@ impl<P: Post> Runner<P> {
         self.start.elapsed()
     }
 
-    /// Asks for a block if one may be sent.
+    /// Requests a block from the spool's thread if one may be sent.
     fn ask(&mut self) {
         let now = self.now();
         if self.asked.is_none() && self.may_have_more && self.courier.may_send(now) {
@@ -118,7 +118,7 @@ impl<P: Post> Runner<P> {
         }
     }
 
-    /// Sends the block that was asked for, if it still may be.
+    /// Sends the block that was requested if it still may be sent; otherwise returns it to the spool.
     fn taken(&mut self, taken: Option<Taken>) {
         match taken {
             Some(Taken { next: Some((lease, block)), .. }) => {
@@ -152,7 +152,7 @@ impl<P: Post> Runner<P> {
         });
     }
 
-    /// Something missing was created for this destination. Returns false where that was so too often in a row.
+    /// Counts a creation for this destination. Returns false if there were too many in a row.
     fn may_create_again(&mut self, destination: KeyId) -> bool {
         if self.created_in_a_row.len() >= MAX_COUNTED && !self.created_in_a_row.contains_key(&destination) {
             self.created_in_a_row.clear();

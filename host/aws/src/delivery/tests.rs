@@ -1,4 +1,4 @@
-//! Delivery against services that misbehave, on a clock that tests move.
+//! Delivery to misbehaving services, on a paused clock.
 
 mod courier;
 mod fleet;
@@ -20,21 +20,21 @@ use super::{Outbox, Post, Rejected, Reply, Trouble};
 
 const START_MS: u64 = 1_790_000_000_000;
 
-/// A service that follows a script, and remembers what it was sent and when.
+/// A service that follows a script and records requests with their time.
 #[derive(Clone, Default)]
 struct Service(Arc<Mutex<Script>>);
 
 #[derive(Default)]
 struct Script {
-    /// Said one after the other; then everything is taken.
+    /// Replies in order; afterwards every block is accepted.
     replies: VecDeque<Reply>,
-    /// Said to all until this moment.
+    /// End of an outage, during which every request fails.
     away_until: Option<Instant>,
-    /// Said to these destinations always.
+    /// Permanent replies per destination.
     refuses: BTreeMap<Vec<u8>, Reply>,
-    /// Requests, with their time.
+    /// Requests, each with time, key and body.
     requests: Vec<(Instant, Vec<u8>, Vec<u8>)>,
-    /// Bodies that were taken, each as often as it was.
+    /// Accepted bodies, with the number of times that each was accepted.
     taken: BTreeMap<Vec<u8>, u32>,
     under_way: usize,
     most_under_way: usize,
@@ -51,7 +51,7 @@ impl Post for Service {
         tokio::time::sleep(Duration::from_millis(20)).await;
         let reply = self.reply(key, body);
         if matches!(reply, Reply::Accepted(_)) {
-            // Of several that end together, those that fail are heard of first.
+            // Of several requests that end together, failures are seen first.
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
         reply
@@ -81,7 +81,7 @@ fn away() -> Reply {
     Reply::NotNow { trouble: Trouble::Unavailable, only_destination: false, error }
 }
 
-/// An agent: an outbox in a folder, and the task that empties it.
+/// An agent: a delivery queue in a directory and the task that drains it.
 struct Agent {
     outbox: Outbox,
     service: Service,

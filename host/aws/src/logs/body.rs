@@ -1,9 +1,9 @@
-//! Bodies of `PutLogEvents` requests, made while events come in and compressed at once: what is kept, on disk or in memory,
-//! and sent later is some fifteenth of the events.
+//! Bodies of `PutLogEvents` requests, built while events arrive and compressed at once, so that storing and sending them takes
+//! about one fifteenth of the size of the events.
 //!
-//! A body is the JSON that the SDK would make (AWS JSON 1.1), as gzip:
+//! A body is the JSON that the SDK would produce (AWS JSON 1.1), compressed with gzip:
 //! `{"logGroupName":…,"logStreamName":…,"logEvents":[{"timestamp":MS,"message":TEXT},…]}`.
-//! Limits are those of the service over the messages, before JSON escapes and compression.
+//! The service's limits apply to the messages before JSON escaping and compression.
 
 use std::io::Write;
 
@@ -12,27 +12,27 @@ use flate2::write::GzEncoder;
 
 use super::limits::{EVENT_OVERHEAD_BYTES, MAX_BATCH_BYTES, MAX_EVENT_BYTES, MAX_EVENTS, MAX_SPAN};
 
-/// A low one: events are much alike, and processor time on every node is dearer than bytes.
+/// Compression level. Low, because events are much alike and CPU time on every node costs more than bytes.
 const LEVEL: u32 = 3;
 
-/// Why an event can be in no request.
+/// An event that no request can hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Unfit {
-    /// Longer than the service takes.
+    /// The event is longer than the service accepts.
     #[error("an event has {bytes} bytes, the service takes {}", MAX_EVENT_BYTES - EVENT_OVERHEAD_BYTES)]
     TooLong {
-        /// Its length.
+        /// Length of the event, bytes.
         bytes: usize,
     },
-    /// Messages are text.
+    /// The event is not UTF-8; messages are text.
     #[error("an event is no UTF-8 text")]
     NotText,
-    /// Messages have one character at least.
+    /// The event is empty; a message has at least one character.
     #[error("an event is empty")]
     Empty,
 }
 
-/// Where events go.
+/// Destination of events.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Destination {
     /// Name of the log group.
@@ -42,12 +42,12 @@ pub struct Destination {
 }
 
 impl Destination {
-    /// As a block in the spool names it.
+    /// Returns the key of blocks for this destination in the spool: both names, separated by a NUL.
     pub fn key(&self) -> Vec<u8> {
         [self.group.as_bytes(), self.stream.as_bytes()].join(&0)
     }
 
-    /// Reads a [`key`](Self::key). None where it is something else.
+    /// Parses a [`key`](Self::key); returns `None` if it is malformed.
     pub fn from_key(key: &[u8]) -> Option<Self> {
         let (group, stream) = std::str::from_utf8(key).ok()?.split_once('\0')?;
         let names = !group.is_empty() && !stream.is_empty();
@@ -55,20 +55,20 @@ impl Destination {
     }
 }
 
-/// A request, ready but for its headers.
+/// A complete request body; only the headers are missing.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Body {
     /// The JSON document, compressed.
     pub gzip: Vec<u8>,
-    /// Events in it.
+    /// Number of events.
     pub events: u32,
-    /// Bytes as the service counts them.
+    /// Size as the service counts it, bytes.
     pub counted_bytes: usize,
     /// Time of the first event, milliseconds since the Unix epoch.
     pub first_ms: u64,
 }
 
-/// A body in the making.
+/// A body under construction.
 #[derive(Debug)]
 pub struct Open {
     encoder: GzEncoder<Vec<u8>>,
@@ -79,7 +79,7 @@ pub struct Open {
     last_ms: u64,
 }
 
-/// Checks what no request can change. The text of the message.
+/// Checks the event against the limits that hold for any request and returns its text.
 ///
 /// # Errors
 /// The event can never be delivered.
@@ -95,7 +95,7 @@ pub fn message(bytes: &[u8]) -> Result<&str, Unfit> {
 }
 
 impl Open {
-    /// A body with one event.
+    /// Creates a body with one event.
     pub fn new(destination: &Destination, time_unix_ms: u64, message: &str) -> Self {
         let mut open = Self {
             encoder: GzEncoder::new(Vec::new(), Compression::new(LEVEL)),
@@ -114,7 +114,7 @@ impl Open {
         open
     }
 
-    /// Adds an event; `false` where it belongs into another body: this one is full, spans a day, or has later events.
+    /// Adds an event. Returns false if it needs a new body: this one is full, would span a day, or has later events.
     #[must_use]
     pub fn push(&mut self, time_unix_ms: u64, message: &str) -> bool {
         let span_ms = time_unix_ms.saturating_sub(self.first_ms);
@@ -129,7 +129,7 @@ impl Open {
         fits
     }
 
-    /// The request.
+    /// Completes the body.
     pub fn finish(mut self) -> Body {
         self.line.extend_from_slice(b"]}");
         self.compress();
@@ -138,7 +138,7 @@ impl Open {
     }
 
     fn write(&mut self, time_unix_ms: u64, message: &str) {
-        // Writing into a vector cannot fail.
+        // Writing to a vector cannot fail.
         let _ = write!(self.line, r#"{{"timestamp":{time_unix_ms},"message":"#);
         self.text(message);
         self.line.push(b'}');
@@ -160,7 +160,7 @@ impl Open {
     }
 }
 
-/// The encoder writes into a vector, which takes everything.
+/// Unreachable: the encoder writes to a vector, which cannot fail.
 fn unreachable_io(error: &std::io::Error) -> Vec<u8> {
     debug_assert!(false, "gzip into a vector: {error}");
     Vec::new()

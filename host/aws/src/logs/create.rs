@@ -1,4 +1,4 @@
-//! Groups and streams that are not there yet.
+//! Creation of missing log groups and streams.
 
 use std::collections::BTreeMap;
 
@@ -7,30 +7,30 @@ use aws_sdk_cloudwatchlogs::Client;
 use super::body::Destination;
 use super::explain::{Failure, explain};
 
-/// What the agent may create.
+/// Resources that the agent may create.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Create {
-    /// Groups and streams.
+    /// Log groups and streams.
     #[default]
     Group,
-    /// Streams in groups that are there.
+    /// Streams in existing groups.
     Stream,
-    /// Nothing.
+    /// No resources.
     Nothing,
 }
 
-/// What a group gets that the agent creates. Groups that exist are left as they are.
+/// Settings of log groups that the agent creates. Existing groups are not changed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct GroupSettings {
-    /// After how many days events are deleted; never without.
+    /// Days after which events are deleted; `None` keeps them indefinitely.
     pub retention_days: Option<u16>,
     /// Tags of the group.
     pub tags: BTreeMap<String, String>,
-    /// ARN of the key that events are encrypted with.
+    /// ARN of the KMS key that encrypts the events.
     pub kms_key: Option<String>,
 }
 
-/// Creates what is missing. That somebody else did so meanwhile is as good.
+/// Creates the missing stream, and its group if allowed. A resource that was created concurrently is not an error.
 pub(super) async fn create(
     client: &Client,
     destination: &Destination,
@@ -65,7 +65,7 @@ async fn group(client: &Client, group: &str, settings: &GroupSettings) -> Result
     let request = client.create_log_group().log_group_name(group).set_tags(tags);
     let sent = request.set_kms_key_id(settings.kms_key.clone()).send().await;
     match sent.map_err(|error| explain(&error, "logs:CreateLogGroup", &what)) {
-        // Whoever made it sees to its retention.
+        // The creator of the group sets its retention.
         Err(failure) if failure.is("ResourceAlreadyExistsException") => return Ok(()),
         Err(failure) => return Err(failure),
         Ok(_) => tracing::info!(group, "log group created"),
@@ -73,7 +73,7 @@ async fn group(client: &Client, group: &str, settings: &GroupSettings) -> Result
     if let Some(days) = settings.retention_days {
         let request = client.put_retention_policy().log_group_name(group).retention_in_days(days.into());
         if let Err(error) = request.send().await {
-            // The group is there and takes events; that they are kept too long is no reason to keep them back.
+            // The group exists and accepts events; a missing retention is no reason to withhold them.
             let failure = explain(&error, "logs:PutRetentionPolicy", &what);
             tracing::warn!(group, days, error = failure.words, "the group keeps events for ever");
         }

@@ -1,4 +1,4 @@
-//! What errors of the service mean, for the one who reads the log and for when to try again.
+//! Classification of service errors: error text for the operator and retry class.
 
 use std::error::Error;
 use std::time::Duration;
@@ -12,13 +12,13 @@ use crate::words::{causes, shortened};
 /// A failed request.
 #[derive(Clone, Debug)]
 pub(super) struct Failure {
-    /// The service's name for it, where it gave one.
+    /// Error code from the service, if it sent one.
     pub(super) code: Option<String>,
-    /// When to try again, if ever.
+    /// Retry class; `None` if a retry cannot succeed.
     pub(super) trouble: Option<Trouble>,
-    /// Whether it concerns this group and stream alone.
+    /// `true` if the failure concerns only this group and stream.
     pub(super) only_destination: bool,
-    /// Words for an operator.
+    /// Error text for the operator.
     pub(super) words: String,
 }
 
@@ -28,7 +28,7 @@ impl Failure {
     }
 }
 
-/// Reads the error of a request `action` (`logs:PutLogEvents`) about `what`.
+/// Classifies the error of a request for the IAM `action` (such as `logs:PutLogEvents`) on the resource `what`.
 pub(super) fn explain<E>(error: &SdkError<E, HttpResponse>, action: &str, what: &str) -> Failure
 where
     E: ProvideErrorMetadata + Error + 'static,
@@ -41,7 +41,7 @@ where
             let said = context.err().message().unwrap_or("no message");
             of_service(status, after, code, said, action, what)
         }
-        // The status came, the rest did not, or is no JSON: the service may have done it.
+        // The status arrived, but the rest is missing or not JSON: the service may have processed the request.
         SdkError::ResponseError(context) => {
             let status = context.raw().status().as_u16();
             all(
@@ -56,7 +56,7 @@ where
         SdkError::DispatchFailure(failure) if failure.is_io() => {
             all(Trouble::Unavailable, format!("{action}: the service is not reached: {}", causes(error)))
         }
-        // Mostly: no credentials.
+        // Mostly missing credentials.
         _ => all(
             Trouble::Refused,
             format!(
@@ -103,7 +103,7 @@ fn of_service(
             | "IncompleteSignatureException",
         ) => (refused, false, format!("{action}: the credentials are not taken ({shown}): {said}")),
         Some("InvalidSignatureException" | "SignatureDoesNotMatch" | "RequestTimeTooSkewed") => (
-            // The SDK has learned the service's time from the answer and signs the next request with it.
+            // The SDK takes the service's time from this response and signs the next request with it.
             Some(Trouble::Unavailable),
             false,
             format!("{action}: the signature is not taken ({shown}): is this node's clock right? {said}"),
@@ -114,7 +114,7 @@ fn of_service(
         Some("OperationAbortedException" | "LimitExceededException") => {
             (refused, true, format!("{action} on {what}: {shown}: {said}"))
         }
-        // It may have been done, by a service or a proxy that says something else.
+        // The request may have been processed, by the service or by a proxy that rewrites responses.
         None if status < 300 => {
             (Some(Trouble::Unavailable), false, format!("{action}: the answer ({status}) is no JSON"))
         }
@@ -132,7 +132,7 @@ fn of_service(
         Some("InvalidParameterException" | "SerializationException" | "ValidationException") => {
             (None, true, format!("{action} on {what}: refused for good ({shown}): {said}"))
         }
-        // Not the service's own words: an address that is wrong, a proxy. Nothing is given up for that.
+        // Not an error of the service but of a wrong endpoint or a proxy: the block is kept and retried.
         _ => (
             refused,
             false,
@@ -144,7 +144,7 @@ fn of_service(
     Failure { code: name.map(str::to_owned), trouble, only_destination, words }
 }
 
-/// Seconds of the header; a date in it is rare, and then the usual wait does.
+/// Returns the seconds in `Retry-After`; `None` for the rare date form, which leaves the usual wait.
 fn retry_after(response: &HttpResponse) -> Option<Duration> {
     response.headers().get("retry-after")?.trim().parse().ok().map(Duration::from_secs)
 }

@@ -4,50 +4,50 @@
 //! | name | accepted |
 //! |---|---|
 //! | group | 1 to 512 of `A-Z a-z 0-9 . - _ / #`, not beginning with `aws/` |
-//! | stream | 1 to 512 characters, none of `:`, `*` or a control character |
+//! | stream | 1 to 512 characters except `:`, `*` and control characters |
 //!
-//! The service documents no bound for control characters in stream names; here they are refused, because names appear in
+//! The service documents no rule for control characters in stream names. They are rejected here, because names appear in
 //! logs and a NUL separates the two names in the key of a block.
 
 use std::borrow::Cow;
 
 use super::limits::MAX_NAME_CHARACTERS;
 
-/// Takes the place of a character that a name must not have.
+/// Replacement for characters that a name must not contain.
 const REPLACEMENT: char = '_';
 
-/// The prefix of group names that the service keeps for itself.
+/// Prefix of group names that the service reserves.
 const RESERVED_PREFIX: &str = "aws/";
 
-/// Hexadecimal digits that tell cut names apart.
+/// Number of hexadecimal digits that distinguish truncated names.
 const HASH_DIGITS: usize = 16;
 
-/// Why the service refuses a name.
+/// A name that the service rejects.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NameError {
-    /// A name has at least one character.
+    /// The name is empty.
     #[error("is empty")]
     Empty,
-    /// Longer than the service accepts.
+    /// The name is longer than the service accepts; holds its length in characters.
     #[error("has {0} characters, CloudWatch Logs accepts {MAX_NAME_CHARACTERS}")]
     TooLong(usize),
-    /// A character that group names do not have.
+    /// The name contains a character that group names must not contain.
     #[error(
         "has the character {0:?}: log group names have letters and digits of ASCII and `.`, `-`, `_`, `/`, `#`"
     )]
     GroupCharacter(char),
-    /// The service keeps these names for itself.
+    /// The name has a prefix that the service reserves.
     #[error("begins with `aws/`, which CloudWatch Logs reserves: did you mean `/aws/`?")]
     Reserved,
-    /// A character that stream names do not have.
+    /// The name contains a character that stream names must not contain.
     #[error("has the character {0:?}: log stream names have no `:`, no `*` and no control characters")]
     StreamCharacter(char),
 }
 
-/// Checks a log group's name.
+/// Validates the name of a log group.
 ///
 /// # Errors
-/// The service refuses it.
+/// The service rejects the name.
 pub fn validate_group(name: &str) -> Result<(), NameError> {
     if let Some(wrong) = name.chars().find(|&character| !is_of_group(character)) {
         return Err(NameError::GroupCharacter(wrong));
@@ -58,10 +58,10 @@ pub fn validate_group(name: &str) -> Result<(), NameError> {
     validate_length(name)
 }
 
-/// Checks a log stream's name.
+/// Validates the name of a log stream.
 ///
 /// # Errors
-/// The service refuses it.
+/// The service rejects the name.
 pub fn validate_stream(name: &str) -> Result<(), NameError> {
     match name.chars().find(|&character| !is_of_stream(character)) {
         Some(wrong) => Err(NameError::StreamCharacter(wrong)),
@@ -69,10 +69,10 @@ pub fn validate_stream(name: &str) -> Result<(), NameError> {
     }
 }
 
-/// Returns the name unchanged where the service accepts it. In any other, `_` replaces each character that it refuses and
-/// the slash of a leading `aws/`; a name that is too long is cut and ends in a hash of the whole. An empty name stays empty.
+/// Returns the name unchanged if the service accepts it. Otherwise `_` replaces each rejected character and the slash of a
+/// leading `aws/`; a name that is too long is truncated and ends in a hash of the whole. An empty name stays empty.
 ///
-/// Names that differ in replaced characters only become the same one.
+/// Names that differ only in replaced characters become identical.
 pub fn sanitize_group(name: &str) -> Cow<'_, str> {
     if name.is_empty() || validate_group(name).is_ok() {
         return Cow::Borrowed(name);
@@ -84,7 +84,7 @@ pub fn sanitize_group(name: &str) -> Cow<'_, str> {
     Cow::Owned(cut(clean, name))
 }
 
-/// Returns the name unchanged where the service accepts it; see [`sanitize_group`] for any other.
+/// Returns the name unchanged if the service accepts it; see [`sanitize_group`] for other names.
 pub fn sanitize_stream(name: &str) -> Cow<'_, str> {
     if name.is_empty() || validate_stream(name).is_ok() {
         return Cow::Borrowed(name);
@@ -112,7 +112,7 @@ fn replaced(name: &str, is_accepted: fn(char) -> bool) -> String {
     name.chars().map(|character| if is_accepted(character) { character } else { REPLACEMENT }).collect()
 }
 
-/// Cuts `clean` to the service's length. The hash is of the name as it came, so that names with a common beginning stay apart.
+/// Truncates `clean` to the service's length. Hashes the original name, so that names with a common prefix stay distinct.
 fn cut(clean: String, original: &str) -> String {
     if clean.chars().count() <= MAX_NAME_CHARACTERS {
         return clean;
@@ -121,7 +121,7 @@ fn cut(clean: String, original: &str) -> String {
     format!("{kept}-{:0HASH_DIGITS$x}", fnv1a(original.as_bytes()))
 }
 
-/// The 64-bit FNV-1a hash: the same in every release, so that a name keeps its destination.
+/// Returns the 64-bit FNV-1a hash, which is the same in every release, so that a name keeps its destination.
 fn fnv1a(bytes: &[u8]) -> u64 {
     bytes
         .iter()
@@ -189,7 +189,7 @@ mod tests {
         assert_eq!((one.len(), other.len()), (512, 512));
         assert_ne!(one, other);
         assert_eq!(one[..495], long[..495]);
-        // The same in every release: FNV-1a of 600 times `c`, worked out apart.
+        // The same in every release: FNV-1a of 600 times `c`, computed independently.
         assert_eq!(&one[495..], "-9c3adb454cff2e5d");
     }
 

@@ -1,4 +1,4 @@
-//! One request: a body as the spool has it.
+//! Transport to CloudWatch Logs: sends a body from the spool as one request.
 
 use std::io::Read;
 
@@ -14,26 +14,26 @@ use super::create::{Create, GroupSettings, create};
 use super::explain::{Failure, explain};
 use crate::delivery::{Post, Rejected, Reply, Trouble};
 
-/// Tells the service that messages may be in the embedded metric format, the classic shape included.
+/// Header that announces messages in the embedded metric format, including its classic shape.
 const FORMAT_HEADER: (&str, &str) = ("x-amzn-logs-format", "json/emf");
 
-/// A body is some fifteen times as large when it is unpacked; what is far beyond its bound is none of ours.
+/// Upper bound on an unpacked body, bytes; far above the size of any body of the agent, which unpacks to about 15 times its size.
 const MAX_UNPACKED_BYTES: u64 = 64 << 20;
 
-/// How requests are made.
+/// Settings of requests.
 #[derive(Clone, Debug, Default)]
 pub struct LogsSettings {
-    /// Address in place of the service's own.
+    /// Endpoint to use instead of the service's own.
     pub endpoint_url: Option<String>,
-    /// Bodies go unpacked, for what stands in for the service and does not take gzip.
+    /// Sends bodies uncompressed, for stand-ins of the service that do not accept gzip.
     pub plain: bool,
-    /// What may be created.
+    /// Resources that may be created.
     pub create: Create,
-    /// What new groups get.
+    /// Settings of new groups.
     pub group: GroupSettings,
 }
 
-/// The service.
+/// A client of CloudWatch Logs.
 #[derive(Clone, Debug)]
 pub struct Logs {
     client: Client,
@@ -41,7 +41,7 @@ pub struct Logs {
 }
 
 impl Logs {
-    /// Sends with these credentials.
+    /// Creates a client from the shared configuration.
     pub fn new(config: &aws_config::SdkConfig, settings: LogsSettings) -> Self {
         let mut client = aws_sdk_cloudwatchlogs::config::Builder::from(config);
         if let Some(url) = &settings.endpoint_url {
@@ -56,7 +56,7 @@ impl Logs {
         body: Vec<u8>,
     ) -> Result<PutLogEventsOutput, SdkError<PutLogEventsError, HttpResponse>> {
         let is_gzip = !self.settings.plain;
-        // The SDK would make the same body out of events; this one is ready, signed as it is and kept for the next try.
+        // The SDK would build the same body from events. This one is complete: it is signed as is and kept for retries.
         let replace = move |request: &mut HttpRequest| {
             let headers = request.headers_mut();
             headers.insert(FORMAT_HEADER.0, FORMAT_HEADER.1);
@@ -96,9 +96,9 @@ impl Post for Logs {
             return reply(failure);
         }
         match create(&self.client, &destination, self.settings.create, &self.settings.group).await {
-            // Sent again by the one who decides when: at once.
+            // The send scheduler decides when to send it again: at once.
             Ok(()) => Reply::Created,
-            // Whatever is wrong with the group's settings, the events are not.
+            // A problem with the group's settings says nothing about the events, so they are kept.
             Err(failure) => Reply::NotNow {
                 trouble: failure.trouble.unwrap_or(Trouble::Refused),
                 only_destination: failure.only_destination,
@@ -117,14 +117,14 @@ fn reply(failure: Failure) -> Reply {
     }
 }
 
-/// The service says where, in its order of events, those begin or end that it threw away.
+/// Counts the rejected events: the response gives the indices at which they begin or end.
 fn rejected(output: &PutLogEventsOutput, events: u32) -> Rejected {
     let Some(info) = output.rejected_log_events_info() else { return Rejected::default() };
     let index = |index: i32| u32::try_from(index).unwrap_or(0).min(events);
     let too_old = info.too_old_log_event_end_index().map_or(0, index);
     Rejected {
         too_old,
-        // Both end indices count from the first event: what is too old has also expired.
+        // Both end indices count from the first event, and events that are too old have expired as well.
         expired: info.expired_log_event_end_index().map_or(0, index).saturating_sub(too_old),
         too_new: info.too_new_log_event_start_index().map_or(0, |start| events - index(start)),
     }

@@ -1,4 +1,4 @@
-//! Bodies: what is in them, and that none is ever over a limit.
+//! Contents of bodies, and that no body exceeds a limit.
 
 use std::io::Read;
 
@@ -19,7 +19,7 @@ fn json(body: &Body) -> Value {
     serde_json::from_str(&text).unwrap()
 }
 
-/// Bodies of these events, as a sink makes them.
+/// Builds the bodies of these events as a sink does.
 fn bodies(events: &[(u64, String)]) -> Vec<Body> {
     let mut bodies = Vec::new();
     let mut open: Option<Open> = None;
@@ -103,7 +103,7 @@ fn a_destination_survives_the_spool() {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
 
-    /// Whatever comes in: every event is in one body, in order, and no body is over a limit.
+    /// For arbitrary events: each is in exactly one body, in order, and no body exceeds a limit.
     #[test]
     fn no_event_is_lost_and_no_limit_passed(
         events in prop::collection::vec((0_u64..200_000_000, "[ -~é\n]{1,300}"), 1..400)

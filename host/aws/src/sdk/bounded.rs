@@ -1,15 +1,15 @@
-//! A bound on answers. The SDK reads a whole answer into memory before it looks at it, whoever sends it and for as long as the
-//! time-out lets it.
+//! A bound on the size of responses. The SDK reads a whole response into memory before it parses it, from any server and for
+//! as long as the timeout allows.
 
 use aws_smithy_runtime_api::client::http::{HttpConnector, HttpConnectorFuture};
 use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 use aws_smithy_types::body::SdkBody;
 use http_body_util::Limited;
 
-/// Most bytes of an answer. The largest that is asked for is a page of an instance's volumes, some hundred kilobytes.
+/// Maximum size of a response, bytes. The largest expected one is a page of an instance's volumes, some hundred kilobytes.
 const MAX_ANSWER_BYTES: usize = 4 << 20;
 
-/// A connector whose answers end with an error behind [`MAX_ANSWER_BYTES`].
+/// A connector whose responses fail after [`MAX_ANSWER_BYTES`].
 #[derive(Debug)]
 pub(super) struct Bounded<C>(C);
 

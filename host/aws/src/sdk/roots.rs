@@ -1,4 +1,4 @@
-//! Whose certificates are trusted.
+//! Trusted certificate authorities.
 
 use std::path::{Path, PathBuf};
 
@@ -7,23 +7,23 @@ use insightd_folder::{ReadError, read_regular};
 use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject;
 
-/// Certificates of authorities that cannot be used.
+/// Certificate authorities that cannot be loaded.
 #[derive(Debug, thiserror::Error)]
 pub enum RootsError {
     /// The file cannot be read.
     #[error("ca_file: cannot read {}: {error}", path.display())]
     Read {
-        /// The file.
+        /// Path of the file.
         path: PathBuf,
-        /// Why.
+        /// Cause.
         error: ReadError,
     },
-    /// The file holds something else.
+    /// The file does not hold valid certificates.
     #[error("ca_file: {} holds no certificates in PEM form{}", path.display(), error.as_deref().unwrap_or_default())]
     Pem {
-        /// The file.
+        /// Path of the file.
         path: PathBuf,
-        /// What is wrong with one of them.
+        /// Error of the first invalid certificate; `None` if the file holds none.
         error: Option<String>,
     },
     /// TLS could not be set up.
@@ -31,11 +31,11 @@ pub enum RootsError {
     Tls(String),
 }
 
-/// Longest file of authorities, bytes; all that the systems of this world trust take 250 KB.
+/// Maximum size of a file of certificate authorities, bytes; a complete system bundle has about 250 KB.
 const MAX_BYTES: u64 = 4 << 20;
 
-/// The system's authorities where it has some (`SSL_CERT_FILE` and `SSL_CERT_DIR` included), else the list of Mozilla that
-/// was built in: the agent's image holds no files besides the agent. Those of `ca_file` come on top.
+/// Returns the system's certificate authorities if it has any (including `SSL_CERT_FILE` and `SSL_CERT_DIR`), otherwise the
+/// built-in list of Mozilla, because the agent's image contains no other files. Those of `ca_file` are added.
 pub(super) fn trust_store(ca_file: Option<&Path>) -> Result<TrustStore, RootsError> {
     let has_system = !rustls_native_certs::load_native_certs().certs.is_empty();
     let mut store = TrustStore::empty().with_native_roots(has_system);
@@ -53,7 +53,7 @@ pub(super) fn trust_store(ca_file: Option<&Path>) -> Result<TrustStore, RootsErr
     Ok(store)
 }
 
-/// The connector panics on what is no certificate.
+/// Checks the certificates of a file first, because the connector panics on invalid ones.
 fn check(path: &Path, text: &[u8]) -> Result<(), RootsError> {
     let mut found = false;
     for certificate in CertificateDer::pem_slice_iter(text) {
@@ -66,7 +66,7 @@ fn check(path: &Path, text: &[u8]) -> Result<(), RootsError> {
     if found { Ok(()) } else { Err(RootsError::Pem { path: path.into(), error: None }) }
 }
 
-/// The connector takes nothing but PEM.
+/// Encodes a certificate as PEM, the only form that the connector accepts.
 fn pem(der: &CertificateDer<'_>) -> String {
     let text = aws_smithy_types::base64::encode(der);
     let lines: Vec<&str> =

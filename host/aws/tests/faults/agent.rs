@@ -1,4 +1,4 @@
-//! What of an agent delivers: spool, outbox, courier, the real SDK. A block holds one event, which is a number.
+//! The delivering part of an agent: spool, delivery queue, send scheduler and the real SDK. A block holds one event, a number.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -51,16 +51,16 @@ pub(crate) struct Agent {
     _own_folder: Option<tempfile::TempDir>,
 }
 
-/// Where every block went.
+/// Numbers of blocks by outcome.
 #[derive(Debug)]
 pub(crate) struct Account {
     produced: u32,
     accepted: u64,
-    /// Different ones that the service has.
+    /// Distinct blocks that the service has.
     pub(crate) stored: u32,
-    /// That it has once more than once.
+    /// Surplus copies that the service has.
     pub(crate) twice: u32,
-    /// Given up, and counted.
+    /// Blocks dropped and counted.
     pub(crate) dropped: u64,
 }
 
@@ -109,7 +109,7 @@ impl Agent {
         }
     }
 
-    /// Ends as at the end of a pod; what waits stays on disk.
+    /// Stops as at the end of a pod; pending blocks stay on disk.
     pub(crate) async fn end(self) -> Destination {
         self.stop.send(true).unwrap();
         self.task.await.unwrap();
@@ -131,7 +131,7 @@ impl Agent {
     }
 }
 
-/// How often the service has each number.
+/// Returns how many copies of each number the service has.
 pub(crate) async fn stored_numbers(emulator: &str, there: &Destination) -> BTreeMap<u32, u32> {
     let client = Client::new(&config(emulator).await);
     let (mut numbers, mut token) = (BTreeMap::new(), None);
@@ -150,7 +150,7 @@ pub(crate) async fn stored_numbers(emulator: &str, there: &Destination) -> BTree
     }
 }
 
-/// An agent in a process of its own, to be killed.
+/// An agent in a separate process, to be killed.
 pub(crate) struct Child {
     process: std::process::Child,
 }
@@ -170,7 +170,7 @@ impl Child {
         Self { process }
     }
 
-    /// Kills it, and gives the numbers that it had put into its spool.
+    /// Kills the process and returns the numbers that it had put into its spool.
     pub(crate) fn kill(mut self) -> Vec<u32> {
         self.process.kill().unwrap();
         let said = BufReader::new(self.process.stdout.take().unwrap());
@@ -181,7 +181,7 @@ impl Child {
     }
 }
 
-/// Whether this process is such a child, which then puts and delivers until it is killed.
+/// Returns false unless this process is such a child, which then puts and delivers blocks until it is killed.
 pub(crate) async fn child() -> bool {
     let Ok(told) = std::env::var(CHILD) else { return false };
     let told: Vec<&str> = told.split('\n').collect();

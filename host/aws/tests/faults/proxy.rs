@@ -1,4 +1,4 @@
-//! Stands between the agent and the service, and breaks what it is told to.
+//! A proxy between the agent and the service that injects faults.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -8,22 +8,22 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
-/// What goes wrong with one `PutLogEvents` request.
+/// A fault of one `PutLogEvents` request.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Fault {
-    /// The connection is closed once the request is there.
+    /// The connection is closed after the request was read.
     Close,
-    /// Nothing ever comes.
+    /// The request is never answered or forwarded.
     Silence,
-    /// The service answers later.
+    /// The request is forwarded after a delay.
     Slow(Duration),
-    /// This answer comes at once, with `Retry-After` in seconds; the service never sees the request.
+    /// This response is returned at once, with `Retry-After` in seconds; the service never sees the request.
     Status(u16, &'static str, Option<u32>),
-    /// The service does it; half of the answer comes.
+    /// The service processes the request; its response lacks the last byte.
     CutAnswer,
-    /// The service does it; the answer is something else.
+    /// The service processes the request; the response is replaced by HTML.
     GarbledAnswer,
-    /// The service does it; no answer comes.
+    /// The service processes the request; no response is returned.
     SwallowAnswer,
 }
 
@@ -53,7 +53,7 @@ impl Proxy {
         Self { port, requests, faults, heads }
     }
 
-    /// What goes wrong with the next requests, one after the other.
+    /// Queues faults for the next requests, one per request.
     pub(crate) fn breaks(&self, faults: Vec<Fault>) {
         self.faults.lock().unwrap().extend(faults);
     }
@@ -62,12 +62,12 @@ impl Proxy {
         format!("http://127.0.0.1:{}", self.port)
     }
 
-    /// What stood before the bodies of these requests, in lower case.
+    /// Headers of the `PutLogEvents` requests, in lower case.
     pub(crate) fn heads(&self) -> Vec<String> {
         self.heads.lock().unwrap().clone()
     }
 
-    /// `PutLogEvents` requests that came.
+    /// Number of `PutLogEvents` requests received.
     pub(crate) fn requests(&self) -> usize {
         self.requests.load(Ordering::Relaxed)
     }
@@ -127,7 +127,7 @@ async fn forward(target: &str, request: &[u8]) -> Option<Vec<u8>> {
     read_message(&mut upstream).await
 }
 
-/// A request or an answer with `Content-Length`.
+/// Reads a request or response with `Content-Length`.
 async fn read_message(stream: &mut TcpStream) -> Option<Vec<u8>> {
     let (mut message, mut buffer) = (Vec::new(), vec![0; 64 << 10]);
     loop {

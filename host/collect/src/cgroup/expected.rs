@@ -1,22 +1,22 @@
-//! Containers that run as far as the kubelet knows.
+//! Containers that are running according to the kubelet.
 
 use std::collections::HashMap;
 
-/// A container that is missing for so many ticks is looked for; its end, or its cgroup, may come between two answers.
+/// Ticks without a cgroup after which a container is searched for; it may start or end between two updates of the kubelet's list.
 const PATIENCE: u32 = 2;
-/// Likewise of one that had a cgroup: it has ended, and where pods are deleted in numbers the kubelet lists it as running for minutes.
+/// As `PATIENCE`, for one that had a cgroup: it has ended, and during mass deletion of pods the kubelet lists it as running for minutes.
 const PATIENCE_AFTER: u32 = 20;
 
 #[derive(Debug)]
 struct One {
-    /// Of the pod.
+    /// Uid of the pod.
     uid: String,
     listed: bool,
-    /// Ticks without its cgroup.
+    /// Ticks without a cgroup.
     missing: u32,
-    /// It had one before.
+    /// `true` if it had a cgroup before.
     was_there: bool,
-    /// A search did not find it.
+    /// `true` if a search did not find it.
     looked_for: bool,
     told: bool,
 }
@@ -27,14 +27,14 @@ impl One {
     }
 }
 
-/// The containers that the kubelet listed last, and for how long each has had no cgroup.
+/// The last list of containers from the kubelet, and for how long each has had no cgroup.
 #[derive(Debug, Default)]
 pub(crate) struct Expected {
     by_id: HashMap<String, One>,
 }
 
 impl Expected {
-    /// Takes a new list of container ids and uids of pods.
+    /// Replaces the list with up to `most` pairs of container id and pod uid.
     pub(crate) fn set<'i>(&mut self, running: impl Iterator<Item = (&'i str, &'i str)>, most: usize) {
         self.by_id.values_mut().for_each(|one| one.listed = false);
         for (id, uid) in running.take(most) {
@@ -56,18 +56,18 @@ impl Expected {
         self.by_id.retain(|_, one| one.listed);
     }
 
-    /// Uid of the pod that a container belongs to.
+    /// Returns the uid of the pod that a container belongs to.
     pub(crate) fn uid(&self, id: &str) -> Option<&str> {
         self.by_id.get(id).map(|one| one.uid.as_str())
     }
 
-    /// Returns true when a container is missing for longer than a race explains, and was not looked for yet.
+    /// Returns true if a container has been missing for longer than a race explains, and was not searched for yet.
     pub(crate) fn is_search_due(&self) -> bool {
         self.by_id.values().any(|one| one.missing >= one.patience() && !one.looked_for)
     }
 
-    /// Takes the ids of all containers that have a cgroup. `searched`: the whole hierarchy was searched for them. Gives how
-    /// many were looked for in vain, and of those that were not told yet their number and one of them with its pod.
+    /// Takes the ids of all containers that have a cgroup. `searched`: the whole hierarchy was searched for them. Returns the
+    /// number of containers searched for in vain and, for those not yet reported, their number and one of them with its pod.
     pub(crate) fn found<'i>(
         &mut self,
         ids: impl Iterator<Item = &'i str>,
@@ -101,7 +101,7 @@ mod tests {
         expected.set(list.into_iter(), 10);
         assert_eq!((expected.uid("a"), expected.uid("c")), (Some("p"), None));
         let b = |expected: &mut Expected, searched| expected.found(["b"].into_iter(), searched);
-        // it may have begun, or ended, since the kubelet said so
+        // it may have started, or ended, since the kubelet's update
         assert_eq!(b(&mut expected, true), (0, None));
         assert!(!expected.is_search_due());
         assert_eq!(b(&mut expected, false), (0, None));

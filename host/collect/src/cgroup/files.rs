@@ -1,8 +1,8 @@
-//! The files of one cgroup, each parsed on its own.
+//! Parsers of the files of one cgroup.
 //!
-//! Unknown keys are skipped: kernels add some with nearly every version. A file in which none of the looked-for keys
-//! stands gives an empty struct. A row that is not of the file's form, or whose value is missing, negative or too long,
-//! costs its own key only; the first one is named in [`Parsed::skipped`].
+//! Unknown keys are skipped: nearly every kernel version adds some. A file with none of the known keys yields an empty
+//! struct. A row that is malformed, or whose value is missing, negative or too long, loses only its own key; the first one
+//! is in [`Parsed::skipped`].
 
 mod io;
 
@@ -12,7 +12,7 @@ use crate::error::{ParseError, Parsed};
 pub use crate::bytes::{bound, single};
 pub use io::{BlkioFile, DeviceIo, DeviceNumber, IoOperations, blkio, io_stat};
 
-/// v1 `cpu.stat` and v2 `cpu.stat`; each key is absent where the kernel does not write it (v2 without the cpu controller
+/// v1 `cpu.stat` and v2 `cpu.stat`. A value is `None` if the kernel does not write its key (v2 without the cpu controller
 /// has no periods).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct CpuStat {
@@ -30,7 +30,7 @@ pub struct CpuStat {
     pub throttled_ns: Option<u64>,
 }
 
-/// Parses `cpu.stat` of either version: the keys tell them apart.
+/// Parses `cpu.stat` of either version; the keys differ.
 pub fn cpu_stat(text: &[u8]) -> Parsed<CpuStat> {
     let mut stat = CpuStat::default();
     let nanoseconds = |microseconds: Option<u64>| microseconds.and_then(|value| value.checked_mul(1000));
@@ -47,7 +47,7 @@ pub fn cpu_stat(text: &[u8]) -> Parsed<CpuStat> {
     Parsed { value: stat, skipped }
 }
 
-/// v1 `cpuacct.stat`: user and system time in nanoseconds, from ticks of `ticks_per_second`.
+/// Parses v1 `cpuacct.stat`: user and system time in nanoseconds, from ticks of `ticks_per_second`.
 pub fn cpuacct_stat(text: &[u8], ticks_per_second: u64) -> Parsed<(Option<u64>, Option<u64>)> {
     let (mut user, mut system) = (None, None);
     let tick_ns = 1_000_000_000 / ticks_per_second.max(1);
@@ -60,7 +60,7 @@ pub fn cpuacct_stat(text: &[u8], ticks_per_second: u64) -> Parsed<(Option<u64>, 
     Parsed { value: (user, system), skipped }
 }
 
-/// What is taken from `memory.stat`, bytes unless it says otherwise.
+/// Values taken from `memory.stat`, bytes unless noted otherwise.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct MemoryStat {
     /// Page cache: v1 `total_cache`, v2 `file`.
@@ -69,26 +69,26 @@ pub struct MemoryStat {
     pub rss: Option<u64>,
     /// v1 `total_mapped_file`, v2 `file_mapped`.
     pub mapped_file: Option<u64>,
-    /// v1 `total_swap`, absent where the kernel does not account swap; v2 has a file of its own.
+    /// v1 `total_swap`, `None` if the kernel does not account swap; v2 has a file of its own.
     pub swap: Option<u64>,
     /// v1 `total_inactive_file`, v2 `inactive_file`.
     pub inactive_file: Option<u64>,
-    /// Page faults, a count; v1: of this cgroup's own processes.
+    /// Number of page faults; v1: of this cgroup's own processes.
     pub pgfault: Option<u64>,
-    /// Page faults that waited for a device, a count; v1: of this cgroup's own processes.
+    /// Number of page faults that waited for a device; v1: of this cgroup's own processes.
     pub pgmajfault: Option<u64>,
-    /// Page faults with those of the cgroups below, a count; v1 `total_pgfault`.
+    /// Number of page faults including child cgroups; v1 `total_pgfault`.
     pub hierarchical_pgfault: Option<u64>,
     /// As `hierarchical_pgfault`, those that waited for a device; v1 `total_pgmajfault`.
     pub hierarchical_pgmajfault: Option<u64>,
 }
 
-/// v1 `memory.stat`. `hierarchical`: `memory.use_hierarchy` is 1, so the `total_` keys cover the cgroups below.
+/// Parses v1 `memory.stat`. `hierarchical`: `memory.use_hierarchy` is 1, so the `total_` keys include the child cgroups.
 pub fn memory_stat_v1(text: &[u8], hierarchical: bool) -> Parsed<MemoryStat> {
     let mut stat = MemoryStat::default();
     let skipped = if hierarchical {
         key_values(text, |key, value| {
-            // most lines are of no interest, and a first look at one byte settles that
+            // most lines are not needed; the first byte rules them out
             match key.first() {
                 Some(b't') => match key {
                     b"total_cache" => stat.cache = value.figure(),
@@ -123,7 +123,7 @@ pub fn memory_stat_v1(text: &[u8], hierarchical: bool) -> Parsed<MemoryStat> {
     Parsed { value: stat, skipped }
 }
 
-/// v2 `memory.stat`: every key covers the cgroups below.
+/// Parses v2 `memory.stat`, in which every key includes the child cgroups.
 pub fn memory_stat_v2(text: &[u8]) -> Parsed<MemoryStat> {
     let mut stat = MemoryStat::default();
     let skipped = key_values(text, |key, value| match key {
@@ -140,7 +140,7 @@ pub fn memory_stat_v2(text: &[u8]) -> Parsed<MemoryStat> {
     Parsed { value: stat, skipped }
 }
 
-/// The `oom_kill` count of v1 `memory.oom_control` and v2 `memory.events`; absent before Linux 4.13.
+/// Parses the `oom_kill` count of v1 `memory.oom_control` and v2 `memory.events`; `None` before Linux 4.13.
 pub fn oom_kills(text: &[u8]) -> Parsed<Option<u64>> {
     let mut kills = None;
     let skipped = key_values(text, |key, value| {
@@ -151,18 +151,18 @@ pub fn oom_kills(text: &[u8]) -> Parsed<Option<u64>> {
     Parsed { value: kills, skipped }
 }
 
-/// v1 `cpu.cfs_quota_us`, microseconds a period; none for -1, no bound.
+/// Parses v1 `cpu.cfs_quota_us`, microseconds per period. Returns `None` for -1, which means unlimited.
 ///
 /// # Errors
-/// When the file does not hold one number.
+/// If the file does not hold exactly one number.
 pub fn cfs_quota(text: &[u8]) -> Result<Option<u64>, ParseError> {
     if text.first() == Some(&b'-') { Ok(None) } else { single(text).map(Some) }
 }
 
-/// v2 `cpu.max`: quota, if bounded, and period, both microseconds.
+/// Parses v2 `cpu.max` into the quota, if limited, and the period, both microseconds.
 ///
 /// # Errors
-/// When the file is not `QUOTA PERIOD`.
+/// If the file is not `QUOTA PERIOD`.
 pub fn cpu_max(text: &[u8]) -> Result<(Option<u64>, u64), ParseError> {
     let expected = ParseError::new(0, "a quota or `max`, a blank and a period");
     let mut fields = fields(text.trim_ascii_end());
@@ -172,7 +172,7 @@ pub fn cpu_max(text: &[u8]) -> Result<(Option<u64>, u64), ParseError> {
     Ok((quota, period))
 }
 
-/// Processes of a `cgroup.procs` that this pid namespace can see; the kernel writes 0 for the others.
+/// Returns the processes of a `cgroup.procs` that this pid namespace can see; the kernel writes 0 for the others.
 pub fn processes(text: &[u8]) -> impl Iterator<Item = u32> {
     let numbers = lines(text).filter_map(|(_, line)| number(line));
     numbers.filter_map(|pid| u32::try_from(pid).ok()).filter(|&pid| pid > 0)

@@ -1,4 +1,4 @@
-//! Which cgroup hierarchies there are and where they are mounted.
+//! The mounted cgroup hierarchies.
 
 use super::reading::{Reader, Reading, Remembered};
 use super::{v1, v2};
@@ -7,18 +7,18 @@ use crate::proc::mountinfo::Mount;
 use crate::report::Problems;
 use crate::root::{Dir, HostRoot};
 
-/// Where systemd, and every container runtime after it, mounts the hierarchies.
+/// Directory where systemd, and every container runtime after it, mounts the hierarchies.
 const USUAL_POINT: &str = "/sys/fs/cgroup";
 
-/// What the mount list says about hierarchies.
+/// Hierarchies in the mount list.
 #[derive(Debug, Default)]
 pub(crate) struct Mounts {
-    /// Points of v1 hierarchies by controller; the first of each.
+    /// Mount points of v1 hierarchies by controller; the first of each.
     v1: [Option<String>; CONTROLLERS.len()],
     v2: Option<String>,
 }
 
-/// Controllers with files that are read.
+/// Controllers whose files are read.
 const CONTROLLERS: [&str; 5] = ["cpuacct", "memory", "cpu", "blkio", "pids"];
 
 impl Mounts {
@@ -31,7 +31,7 @@ impl Mounts {
                     }
                 }
             }
-            // a hybrid host has its second hierarchy elsewhere, without controllers
+            // a hybrid host has its v2 hierarchy elsewhere, without controllers
             "cgroup2" if self.v2.is_none() || mount.point == USUAL_POINT => {
                 self.v2 = Some(mount.point.clone().into_owned());
             }
@@ -57,17 +57,17 @@ pub(crate) struct Controllers {
     pub(crate) pids: Option<usize>,
 }
 
-/// How this host accounts.
+/// The cgroup version of the host, with its open hierarchies.
 #[derive(Debug)]
 pub(crate) enum Layout {
-    /// One hierarchy a controller, or a few together.
+    /// One hierarchy per controller or group of controllers.
     V1 { hierarchies: Vec<Hierarchy>, controllers: Controllers },
-    /// One hierarchy for all.
+    /// One hierarchy for all controllers.
     V2 { hierarchy: Hierarchy },
 }
 
 impl Layout {
-    /// None where no hierarchy is mounted, or none that can be reached below this root.
+    /// Opens the mounted hierarchies. Returns `None` if none is mounted, or none can be reached below this root.
     pub(crate) fn detect(root: &HostRoot, mounts: &Mounts, problems: &mut Problems) -> Option<Self> {
         let mut open = |point: &str| match root.dir(point) {
             Ok(dir) => Some(Hierarchy { point: point.to_owned(), dir }),
@@ -97,18 +97,18 @@ impl Layout {
         (!hierarchies.is_empty()).then_some(Self::V1 { hierarchies, controllers })
     }
 
-    /// The hierarchies in the place where every host has them, for when the mount list does not say it: it cannot be read,
-    /// or is another mount namespace's. That is a problem of its own.
+    /// Opens the hierarchies at the usual mount point, for a mount list without them: it cannot be read, or belongs to another
+    /// mount namespace. Reports that as a problem.
     pub(crate) fn usual(root: &HostRoot, problems: &mut Problems) -> Option<Self> {
         let dir = root.dir(USUAL_POINT).ok()?;
         let mut mounts = Mounts::default();
-        // above the hierarchies of v1 there is a file system without files
+        // the directory above the v1 hierarchies is a file system without files
         if [c"cgroup.controllers", c"cgroup.procs", c"cpu.stat"].iter().any(|name| dir.file(name).is_ok()) {
             mounts.v2 = Some(USUAL_POINT.to_owned());
         } else {
             let mut found = Vec::new();
             dir.for_each(|entry| found.extend(entry.is_dir.then(|| entry.name.to_owned()))).ok()?;
-            // a directory that nothing is mounted on is empty
+            // a directory without a mount is empty
             found.retain(|name| {
                 let mut entries = 0;
                 dir.dir(name).is_ok_and(|dir| dir.for_each(|_| entries += 1).is_ok()) && entries > 0
@@ -125,7 +125,7 @@ impl Layout {
         Some(layout)
     }
 
-    /// `1` or `2`.
+    /// Returns the cgroup version, `1` or `2`.
     pub(crate) fn version(&self) -> &'static str {
         match self {
             Self::V1 { .. } => "1",
@@ -133,7 +133,7 @@ impl Layout {
         }
     }
 
-    /// The hierarchies; the first is the one that is walked to find cgroups.
+    /// Returns the hierarchies; the first one is walked to find cgroups.
     pub(crate) fn hierarchies(&self) -> &[Hierarchy] {
         match self {
             Self::V1 { hierarchies, .. } => hierarchies,
@@ -141,7 +141,7 @@ impl Layout {
         }
     }
 
-    /// The folders of one cgroup; None when it exists in no hierarchy (any more).
+    /// Opens the directories of one cgroup. Returns `None` if it does not exist (any more) in any hierarchy.
     pub(crate) fn open(&self, path: &str, reader: &mut Reader<'_>) -> Option<Folders> {
         let mut dirs = [const { None }; CONTROLLERS.len()];
         for (hierarchy, dir) in self.hierarchies().iter().zip(&mut dirs) {
@@ -157,7 +157,7 @@ impl Layout {
         dirs.iter().any(Option::is_some).then_some(Folders { dirs })
     }
 
-    /// Reads what changes from tick to tick. `io_settled`: the groups of block I/O files of v1 to look at, none for all.
+    /// Reads the values that change from tick to tick. `io_settled`: the v1 block I/O file groups to read, `None` for all.
     pub(crate) fn read(
         &self,
         folders: &Folders,
@@ -178,7 +178,7 @@ impl Layout {
         }
     }
 
-    /// Reads what hardly ever changes.
+    /// Reads the values that rarely change.
     pub(crate) fn remember(&self, folders: &Folders, reader: &mut Reader<'_>) -> Remembered {
         match self {
             Self::V1 { controllers, .. } => v1::remember(&folders.of(*controllers), reader),
@@ -189,7 +189,7 @@ impl Layout {
         }
     }
 
-    /// CPU time of one cgroup, nanoseconds.
+    /// Reads the CPU time of one cgroup, nanoseconds.
     pub(crate) fn cpu_usage(&self, path: &str, reader: &mut Reader<'_>) -> Option<u64> {
         let folders = self.open(path, reader)?;
         match self {
@@ -198,13 +198,13 @@ impl Layout {
         }
     }
 
-    /// The root cgroup, which stands for the whole machine.
+    /// Reads the root cgroup, which represents the whole machine.
     pub(crate) fn read_root(&self, reader: &mut Reader<'_>, into: &mut Reading) {
-        // each folder again: they are few, and the hierarchy's own handle stays where it is
+        // opens each directory again instead of using the hierarchy's handle; there are few
         if let Some(folders) = self.open(".", reader) {
             let known = self.remember(&folders, reader);
             self.read(&folders, reader, &known, None, into);
-            // the root of v2 has no `memory.current`; what it holds is what it could be made to give back
+            // the root of v2 has no `memory.current`: use anonymous memory plus page cache
             if matches!(self, Self::V2 { .. }) && into.memory_usage.is_none() {
                 let stat = &into.memory.value;
                 into.memory_usage = stat.rss.zip(stat.cache).map(|(anon, file)| anon.saturating_add(file));
@@ -213,7 +213,7 @@ impl Layout {
     }
 }
 
-/// The folders of one cgroup, in the order of the hierarchies.
+/// The directories of one cgroup, in the order of the hierarchies.
 #[derive(Debug)]
 pub(crate) struct Folders {
     dirs: [Option<Dir>; CONTROLLERS.len()],

@@ -1,27 +1,27 @@
-//! What the path of a cgroup says: which pod, which container.
+//! Parses the path of a cgroup into pod and container.
 //!
 //! | driver | pod | container |
 //! |---|---|---|
 //! | cgroupfs | `kubepods[/QOS]/pod<uid>` | `<64 hex>`, `crio-<64 hex>` |
 //! | systemd | `kubepods.slice[/kubepods-QOS.slice]/kubepods[-QOS]-pod<uid_>.slice` | `RUNTIME-<64 hex>.scope` |
 //!
-//! A `--cgroup-root` or a kubelet inside a container puts further folders in front and, with systemd, their names into
+//! A `--cgroup-root` or a kubelet inside a container adds parent directories and, with systemd, their names as a prefix of
 //! every slice (`kubelet-kubepods-burstable-pod….slice`). Systemd separates levels by dashes, so the dashes of a uid are
 //! underscores there.
 
-/// Quality of service class of a pod, as its place in the tree says it.
+/// Quality of service class of a pod, from its position in the tree.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Qos {
     /// Every container has limits equal to its requests.
     Guaranteed,
-    /// In between.
+    /// All other combinations.
     Burstable,
-    /// No requests, no limits.
+    /// No container has requests or limits.
     BestEffort,
 }
 
 impl Qos {
-    /// As written in attribute `pod.qos`.
+    /// Returns the value of attribute `pod.qos`.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Guaranteed => "guaranteed",
@@ -31,45 +31,45 @@ impl Qos {
     }
 }
 
-/// Role of one folder of a cgroup tree, from its own name and its parent's.
+/// Role of one directory of a cgroup tree, from its own name and its parent's.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Folder<'a> {
-    /// Top of the pods of a kubelet: `kubepods`, `kubepods.slice`, `…-kubepods.slice`.
+    /// Parent of the pods of a kubelet: `kubepods`, `kubepods.slice`, `…-kubepods.slice`.
     Kubepods,
-    /// One of the classes below the top.
+    /// A QoS class directory below `Kubepods`.
     QosClass,
-    /// A pod.
+    /// The directory of a pod.
     Pod(PodName<'a>),
-    /// Something else.
+    /// Any other directory.
     Other,
 }
 
-/// What the folder of a pod says.
+/// Parsed name of a pod's directory.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PodName<'a> {
     raw_uid: &'a str,
     underscores: bool,
-    /// Its class.
+    /// QoS class of the pod.
     pub qos: Qos,
 }
 
 impl PodName<'_> {
-    /// The uid with its dashes. Static pods have 32 hex digits without any.
+    /// Returns the uid with its dashes. Static pods have 32 hex digits without any.
     pub fn uid(&self) -> String {
         if self.underscores { self.raw_uid.replace('_', "-") } else { self.raw_uid.to_owned() }
     }
 }
 
-/// What the folder of a container says.
+/// Parsed name of a container's directory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ContainerName<'a> {
-    /// 64 hex digits.
+    /// Container id, 64 hex digits.
     pub id: &'a str,
-    /// `containerd`, `cri-o` or `docker`, where the name says it: with the cgroupfs driver most do not.
+    /// `containerd`, `cri-o` or `docker`, if the name has it: with the cgroupfs driver most do not.
     pub runtime: Option<&'static str>,
 }
 
-/// What the folder `name`, which lies in folder `parent`, is.
+/// Returns the role of the directory `name` inside the directory `parent`.
 pub fn folder<'a>(parent: &str, name: &'a str) -> Folder<'a> {
     if name == "kubepods" || name.strip_suffix(".slice").is_some_and(|slice| is_kubepods(slice, "kubepods")) {
         return Folder::Kubepods;
@@ -93,13 +93,13 @@ pub fn folder<'a>(parent: &str, name: &'a str) -> Folder<'a> {
     }
 }
 
-/// Is `slice` equal to `wanted`, perhaps with the slices of a cgroup root in front?
+/// Returns true if `slice` equals `wanted`, optionally prefixed by the slices of a cgroup root.
 fn is_kubepods(slice: &str, wanted: &str) -> bool {
     slice.strip_suffix(wanted).is_some_and(|front| front.is_empty() || front.ends_with('-'))
 }
 
 fn slice_pod(slice: &str) -> Option<PodName<'_>> {
-    // a uid has no dashes here, so the last one stands before `pod`
+    // a uid has no dashes here, so the last one precedes `pod`
     let (front, last) = slice.rsplit_once('-')?;
     let raw_uid = last.strip_prefix("pod").filter(|uid| is_uid(uid))?;
     let classes = [
@@ -111,14 +111,14 @@ fn slice_pod(slice: &str) -> Option<PodName<'_>> {
     Some(PodName { raw_uid, underscores: true, qos })
 }
 
-/// The API server makes UUIDs, the kubelet hashes for static pods, and a static pod may bring any uid of its own.
+/// Returns true for a valid uid. The API server creates UUIDs, the kubelet hashes for static pods; a static pod may set any uid itself.
 fn is_uid(text: &str) -> bool {
     (1..=128).contains(&text.len())
         && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte))
 }
 
-/// What the folder `name` inside the folder of a pod says; none for everything that is no container (a runtime's monitor
-/// such as `crio-conmon-…`, `*.mount`, what a virtual machine runtime accounts to itself).
+/// Parses the directory `name` inside the directory of a pod. Returns `None` if it is not a container (a runtime's monitor
+/// such as `crio-conmon-…`, `*.mount`, the own cgroup of a virtual machine runtime).
 pub fn container(name: &str) -> Option<ContainerName<'_>> {
     let base = name.strip_suffix(".scope").unwrap_or(name);
     let (front, id) = match base.len().checked_sub(64) {
@@ -146,8 +146,8 @@ fn runtime_of(prefix: &str) -> Option<&'static str> {
     }
 }
 
-/// Reads a name outside of all pods that a runtime made of `SLICE:RUNTIME:ID`. The kubelet gives such paths to a runtime
-/// that leaves cgroups to systemd; one that makes them itself takes the path for a name and puts it below its own service.
+/// Parses a name of the form `SLICE:RUNTIME:ID` outside all pods. The kubelet passes such paths to a runtime that leaves
+/// cgroups to systemd; a runtime that creates cgroups itself uses the path as a name below its own service.
 pub fn stray(name: &str) -> Option<(PodName<'_>, ContainerName<'_>)> {
     let mut parts = name.split(':');
     let (slice, runtime, id) = (parts.next()?, parts.next()?, parts.next()?);
@@ -156,7 +156,7 @@ pub fn stray(name: &str) -> Option<(PodName<'_>, ContainerName<'_>)> {
     Some((pod, ContainerName { runtime: runtime_of(runtime), ..container }))
 }
 
-/// What a whole path says, read from its end.
+/// Role of a whole path, parsed from its end.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Role<'a> {
     /// The path of a pod.
@@ -165,7 +165,7 @@ pub enum Role<'a> {
     Container(PodName<'a>, ContainerName<'a>),
 }
 
-/// Role of a path below the root of a hierarchy; none where it is neither a pod's nor a container's.
+/// Returns the role of a path below the root of a hierarchy, `None` if it belongs to neither a pod nor a container.
 pub fn role(path: &str) -> Option<Role<'_>> {
     let mut parts = path.rsplit('/').filter(|part| !part.is_empty());
     let last = parts.next()?;

@@ -1,4 +1,4 @@
-//! What was read of one cgroup at one tick, the same for both versions.
+//! Values read from one cgroup at one tick, the same for both versions.
 
 use std::ffi::CStr;
 
@@ -27,7 +27,7 @@ impl<T> At<Option<T>> {
     }
 }
 
-/// Figures of one cgroup. What the kernel does not have is None.
+/// Values of one cgroup; `None` if the kernel does not have them.
 #[derive(Debug, Default)]
 pub(crate) struct Reading {
     pub(crate) cpu_usage_ns: Option<At<u64>>,
@@ -49,26 +49,26 @@ pub(crate) struct Reading {
 /// Names of the resources in [`Reading::pressure`], in order.
 pub(crate) const PRESSURES: [&str; 3] = ["cpu", "memory", "io"];
 
-/// Block I/O of the cgroup by device. The list keeps its space from cgroup to cgroup.
+/// Block I/O of the cgroup by device. The allocation of the list is kept from cgroup to cgroup.
 #[derive(Debug, Default)]
 pub(crate) struct IoReading {
     pub(crate) devices: Vec<DeviceIo>,
-    /// When the bytes were read, and when the requests; none where they could not be.
+    /// Read times of the bytes and of the requests; `None` if they could not be read.
     pub(crate) bytes_at_ns: Option<u64>,
     pub(crate) requests_at_ns: Option<u64>,
-    /// Groups of files, one bit each, that name a device.
+    /// Bit set of the file groups that name a device.
     pub(crate) named: u8,
-    /// Groups of which a file is there and cannot be read.
+    /// Bit set of the file groups with a file that exists and cannot be read.
     pub(crate) broken: u8,
-    /// Groups whose bytes, and whose requests, were read without a strange row.
+    /// Bit sets of the file groups whose bytes, and whose requests, were read without a malformed row.
     pub(crate) bytes_clean: u8,
     pub(crate) requests_clean: u8,
-    /// False when the requests of some devices are missing.
+    /// `false` if the requests of some devices are missing.
     pub(crate) requests_whole: bool,
 }
 
 impl IoReading {
-    /// Over all devices; a figure that no device has stays absent.
+    /// Returns the sums over all devices; a value that no device has stays absent.
     pub(crate) fn sum(&self) -> DeviceIo {
         let mut sum = DeviceIo::default();
         for io in &self.devices {
@@ -93,21 +93,21 @@ fn add(sum: &mut IoOperations, one: &IoOperations) {
 }
 
 impl Reading {
-    /// For the next cgroup; keeps the space of the device list.
+    /// Resets for the next cgroup; keeps the allocation of the device list.
     pub(crate) fn clear(&mut self) {
         let mut devices = std::mem::take(&mut self.io.devices);
         devices.clear();
         *self = Self { io: IoReading { devices, ..IoReading::default() }, ..Self::default() };
     }
 
-    /// No process ever ran in it: the first one, the runtime's own `init`, uses some CPU time. So it is where a sandboxed
-    /// runtime (gVisor, Kata) keeps up appearances, and its figures are not the container's.
+    /// Returns true if no process ever ran in the cgroup: the first one, the runtime's own `init`, uses some CPU time. A
+    /// sandboxed runtime (gVisor, Kata) leaves such a cgroup empty, and its values are not the container's.
     pub(crate) fn is_unused(&self) -> bool {
         self.cpu_usage_ns.is_some_and(|usage| usage.value == 0)
     }
 }
 
-/// Bounds that somebody set; None = no bound, or no such file.
+/// Configured bounds; `None` if there is no bound, or no such file.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(crate) struct Bounds {
     pub(crate) cpu_quota_millicores: Option<f64>,
@@ -118,13 +118,13 @@ pub(crate) struct Bounds {
     pub(crate) pids: Option<u64>,
 }
 
-/// What stays known of a cgroup from tick to tick.
+/// Facts of a cgroup kept from tick to tick.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Remembered {
     pub(crate) bounds: Bounds,
     /// v1 `memory.use_hierarchy`, which cannot change while there are processes; since 5.11 it is always 1.
     pub(crate) hierarchical: bool,
-    /// v1: groups of block I/O files, one bit each, that named a device.
+    /// v1: bit set of the block I/O file groups that named a device.
     pub(crate) io_groups: u8,
 }
 
@@ -134,7 +134,7 @@ pub(crate) enum Found<T> {
     Value(At<T>),
     /// No such file, or the cgroup is gone.
     Absent,
-    /// It is there and cannot be read; a problem by now.
+    /// The file exists and cannot be read; already reported as a problem.
     Broken,
 }
 
@@ -147,13 +147,13 @@ impl<T> Found<T> {
     }
 }
 
-/// What reading needs: the host's clock, the buffer, somewhere to tell.
+/// Context of reading: the host's clock, the buffer, the list of problems.
 #[derive(Debug)]
 pub(crate) struct Reader<'r> {
     pub(crate) root: &'r HostRoot,
     pub(crate) buffer: &'r mut ReadBuffer,
     pub(crate) problems: &'r mut Problems,
-    /// For messages: mount point and path of the cgroup that is read.
+    /// Mount point and path of the cgroup that is read, for error text.
     pub(crate) point: &'r str,
     pub(crate) path: &'r str,
 }
@@ -181,7 +181,7 @@ impl Reader<'_> {
         }
     }
 
-    /// As [`Reader::file`], of rows: a strange one is a problem, and costs nothing but itself.
+    /// Reads a file of rows, as [`Reader::file`]; a malformed row is reported and loses only itself.
     #[inline]
     pub(crate) fn rows_file<T>(
         &mut self,
@@ -196,7 +196,7 @@ impl Reader<'_> {
         found
     }
 
-    /// As [`Reader::file`]: absent is None, broken is None and a problem.
+    /// Reads one file, as [`Reader::file`]. Returns `None` if it is absent or broken; a broken one is reported.
     #[inline]
     pub(crate) fn take<T>(
         &mut self,
@@ -207,7 +207,7 @@ impl Reader<'_> {
         self.file(dir, name, parse).value()
     }
 
-    /// As [`Reader::rows_file`], without the difference between absent and broken.
+    /// Reads a file of rows, as [`Reader::rows_file`], without the difference between absent and broken.
     #[inline]
     pub(crate) fn take_rows<T>(
         &mut self,
@@ -218,7 +218,7 @@ impl Reader<'_> {
         self.rows_file(dir, name, parse).value().map(|at| at.map(|parsed| parsed.value))
     }
 
-    /// As [`Reader::take`], for a figure that the kernel may leave out of the file.
+    /// Reads one file, as [`Reader::take`], for a value that the kernel may omit from the file.
     pub(crate) fn take_some<T>(
         &mut self,
         dir: &Dir,

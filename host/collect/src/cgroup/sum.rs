@@ -1,8 +1,8 @@
 //! Sums over the devices of a cgroup, from tick to tick.
 //!
-//! A sum goes on only over the same devices: one that is left out of a tick (a strange row, another scheduler's file) and
-//! comes back later would look like work done in between. A device that is new in a file that was read cleanly before
-//! began at 0, and the sum goes on with it.
+//! A sum only continues over the same devices: one that is missing in a tick (a malformed row, another scheduler's file) and
+//! comes back later would look like I/O done in between. A new device in a file that was read cleanly before started at 0,
+//! and the sum continues with it.
 
 use super::files::{DeviceNumber, IoOperations};
 
@@ -11,12 +11,12 @@ use super::files::{DeviceNumber, IoOperations};
 pub(crate) struct Part {
     device: DeviceNumber,
     group: u8,
-    /// Figures that are there, one bit each.
+    /// Bit set of the values that are present.
     figures: u8,
 }
 
 impl Part {
-    /// None where no figure is there.
+    /// Creates a part. Returns `None` if no value is present.
     pub(crate) fn new(device: DeviceNumber, group: u8, operations: &IoOperations) -> Option<Self> {
         let IoOperations { read, write, sync, r#async, total } = operations;
         let figures = [read, write, sync, r#async, total];
@@ -25,27 +25,27 @@ impl Part {
     }
 }
 
-/// The devices that the last sum was made of.
+/// The devices of the last sum.
 #[derive(Debug, Default)]
 pub(crate) struct DeviceSum {
     parts: Vec<Part>,
-    /// Groups of files that were read cleanly.
+    /// Bit set of the file groups that were read cleanly.
     clean: u8,
     read_at_ns: Option<u64>,
     generation: u64,
 }
 
-/// How the counters of a sum go on.
+/// Continuation of the counters of a sum.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Continuation {
-    /// Part of the identity: another number, and the counters start anew.
+    /// Part of the identity: the counters restart when it changes.
     pub(crate) generation: u64,
-    /// When the sum was 0, where it is new and that is known.
+    /// Time at which the sum was 0, if it is new and the time is known.
     pub(crate) zero_at_ns: Option<u64>,
 }
 
 impl DeviceSum {
-    /// Takes the parts of a new sum. `born_ns`: when its cgroup was not there yet, if that is known.
+    /// Takes the parts of a new sum. `born_ns`: a time before the creation of its cgroup, if known.
     pub(crate) fn advance(
         &mut self,
         parts: impl Iterator<Item = Part> + Clone,

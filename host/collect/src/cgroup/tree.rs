@@ -1,4 +1,4 @@
-//! Which cgroups of pods and containers there are, from tick to tick.
+//! The cgroups of pods and containers, from tick to tick.
 
 mod duplicates;
 mod homes;
@@ -18,20 +18,20 @@ use crate::error::is_absent;
 use crate::report::Problems;
 use crate::root::{Dir, HostRoot};
 
-/// What stays known of one cgroup.
+/// State of one cgroup.
 #[derive(Debug)]
 pub(crate) struct Known {
-    /// Path below the hierarchy's root, without a slash in front.
+    /// Path below the hierarchy's root, without a leading slash.
     pub(crate) path: String,
-    /// Inode of its folder; 0 where it is not known.
+    /// Inode of its directory; 0 if unknown.
     pub(crate) inode: u64,
     pub(crate) remembered: Option<Remembered>,
     /// Ticks since the bounds were read.
     pub(crate) bounds_age: u32,
-    /// Bytes and requests of block I/O.
+    /// Block I/O sums: bytes and requests.
     pub(crate) io_bytes: DeviceSum,
     pub(crate) io_requests: DeviceSum,
-    /// When it was not there yet, where it was born since and this is the tick of its first sight.
+    /// Time of the last listing without it, set only at its first tick if it was created since.
     pub(crate) born_ns: Option<u64>,
     seen: bool,
 }
@@ -50,12 +50,12 @@ impl Known {
         }
     }
 
-    /// The same name again: the same cgroup, or a new one.
+    /// Updates after the same name was listed again: the same cgroup, or a new one.
     fn see(&mut self, inode: u64, listed_ns: Option<u64>) {
         self.seen = true;
         self.born_ns = None;
         if self.inode != inode {
-            // a number that is not known says nothing about when it was born
+            // an unknown inode does not tell when the cgroup was created
             let born_ns = listed_ns.filter(|_| self.inode != 0 && inode != 0);
             *self = Self::new(std::mem::take(&mut self.path), inode, born_ns);
         }
@@ -68,34 +68,34 @@ pub(crate) struct Container {
     pub(crate) cgroup: Known,
     pub(crate) id: String,
     pub(crate) runtime: Option<&'static str>,
-    /// Its cgroup is not below its pod's.
+    /// `true` if its cgroup is not below its pod's.
     is_stray: bool,
 }
 
-/// The cgroup of a pod and what lies in it.
+/// The cgroup of a pod, and its containers.
 #[derive(Debug)]
 pub(crate) struct Pod {
     pub(crate) cgroup: Known,
     pub(crate) uid: String,
     pub(crate) qos: Qos,
-    /// In order of name.
+    /// Containers, sorted by path.
     pub(crate) containers: Vec<Container>,
-    /// Another cgroup stands for this pod.
+    /// `true` if another cgroup represents this pod.
     pub(crate) hidden: bool,
-    /// This one was chosen to stand for its pod.
+    /// `true` if this cgroup was chosen to represent its pod.
     chosen: bool,
-    /// When its containers were listed to the end, at this tick and at the one before.
+    /// Times of the complete listings of its containers, at this tick and at the one before.
     listed_ns: Option<u64>,
     listed_before_ns: Option<u64>,
 }
 
-/// All pods, in order of path.
+/// All pods, sorted by path.
 #[derive(Debug, Default)]
 pub(crate) struct Tree {
     search: Search,
     listed: Listed,
     pub(crate) pods: Vec<Pod>,
-    /// Containers of pods without a cgroup.
+    /// Containers whose pods have no cgroup.
     pub(crate) lone: Vec<Lone>,
 }
 
@@ -108,7 +108,7 @@ pub(crate) struct Walked<'w> {
 }
 
 impl Walked<'_> {
-    /// Identity of a folder: the inode that the listing gave, on a live host; what the manifest says, in a recording.
+    /// Returns the identity of a directory: the listed inode on a live host, the inode in the manifest for a recording.
     fn inode(&self, path: &str, listed: u64) -> u64 {
         if self.root.is_recording() {
             self.root.recorded_inode(&format!("{}/{path}", self.point)).unwrap_or(0)
@@ -123,12 +123,12 @@ impl Walked<'_> {
 }
 
 impl Tree {
-    /// Returns true when the whole hierarchy was searched at this tick.
+    /// Returns true if the whole hierarchy was searched at this tick.
     pub(crate) fn was_searched(&self) -> bool {
         self.search.searched
     }
 
-    /// Brings the list of pods up to date. Their containers are listed by [`Pod::list`], right before they are read.
+    /// Updates the list of pods. Their containers are listed by [`Pod::list`], right before they are read.
     pub(crate) fn update(
         &mut self,
         walked: Walked<'_>,
@@ -178,14 +178,14 @@ impl Pod {
         }
     }
 
-    /// Brings the list of the containers in it up to date; `dir` is the pod's directory in the walked hierarchy. Where that fails,
-    /// those that were known stay.
+    /// Updates the list of containers below this pod's cgroup; `dir` is the pod's directory in the walked hierarchy. On errors
+    /// other than absence, the known containers are kept.
     pub(crate) fn list(&mut self, walked: Walked<'_>, dir: &Dir, now_ns: u64) -> Result<(), Errno> {
         let Self { cgroup, containers, listed_ns, listed_before_ns, .. } = self;
         for container in containers.iter_mut().filter(|container| !container.is_stray) {
             container.cgroup.seen = false;
         }
-        // what lies in a pod that was born is as new as the pod
+        // the content of a new pod is as new as the pod
         let base_ns = cgroup.born_ns.or(*listed_before_ns);
         let listed = dir.for_each(|entry| {
             if !entry.is_dir {
@@ -224,7 +224,7 @@ impl Pod {
     }
 }
 
-/// Orders `path` against `folder/name` as if the latter had been joined.
+/// Compares `path` to the path of entry `name` in a directory, without allocating the joined path.
 fn compare(path: &str, folder: &str, name: &str) -> std::cmp::Ordering {
     let (path, folder) = (path.as_bytes(), folder.as_bytes());
     let front = path.len().min(folder.len());

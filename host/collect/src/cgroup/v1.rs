@@ -9,19 +9,19 @@ use super::layout::Controllers;
 use super::reading::{At, Found, Reader, Reading, Remembered};
 use crate::root::Dir;
 
-/// The block I/O files, by scheduler and age of the kernel; for each device, the first pair that names it is the one that
-/// counts: disks of one machine may have different schedulers. A scheduler that is not in use has its files all the same,
-/// with nothing but `Total 0` in them.
+/// Groups of block I/O files, by scheduler and kernel version. For each device, the first group that names it counts: the
+/// disks of one machine may have different schedulers. The files of an unused scheduler exist too, with nothing but
+/// `Total 0`.
 const BLKIO: [(&CStr, &CStr); 4] = [
     (c"blkio.bfq.io_service_bytes_recursive", c"blkio.bfq.io_serviced_recursive"),
     (c"blkio.io_service_bytes_recursive", c"blkio.io_serviced_recursive"),
     (c"blkio.throttle.io_service_bytes_recursive", c"blkio.throttle.io_serviced_recursive"),
     (c"blkio.throttle.io_service_bytes", c"blkio.throttle.io_serviced"),
 ];
-/// Index of the last group in [`BLKIO`] that covers the cgroups below.
+/// Index of the last group in [`BLKIO`] that includes the child cgroups.
 const LAST_RECURSIVE: usize = 2;
 
-/// The folders of one cgroup: one for each hierarchy, none where the cgroup does not exist in it.
+/// The directories of one cgroup: one per hierarchy, `None` if the cgroup does not exist in it.
 pub(super) struct Folders<'d> {
     pub(super) dirs: &'d [Option<Dir>],
     pub(super) controllers: Controllers,
@@ -33,7 +33,7 @@ impl Folders<'_> {
     }
 }
 
-/// What changes from tick to tick. `settled`: the groups of block I/O files to look at, none for all.
+/// Reads the values that change from tick to tick. `settled`: the block I/O file groups to read, `None` for all.
 pub(super) fn read(
     folders: &Folders<'_>,
     reader: &mut Reader<'_>,
@@ -74,22 +74,22 @@ pub(super) fn read(
     }
 }
 
-/// CPU time of one cgroup, nanoseconds.
+/// Reads the CPU time of one cgroup, nanoseconds.
 pub(super) fn cpu_usage(folders: &Folders<'_>, reader: &mut Reader<'_>) -> Option<u64> {
     let dir = folders.of(folders.controllers.cpuacct)?;
     reader.take(dir, c"cpuacct.usage", single).map(|at| at.value)
 }
 
-/// Reads each device from the first group of files that names it. `settled`: the groups to look at, where a cgroup above
-/// or an earlier tick settled that; `before`: the groups that named devices of this cgroup.
+/// Reads each device from the first file group that names it. `settled`: the groups to read, if a parent cgroup or an
+/// earlier tick determined them; `before`: the groups that named devices of this cgroup.
 ///
-/// A broken file that named devices before costs all of them for this tick: in the files that follow, the same devices
-/// have other counts. One that never did is passed over, but never in favour of files that leave out the cgroups below.
+/// A broken file of a group that named devices before discards all devices of this tick: in the files that follow, the same
+/// devices have other counts. One that never did is skipped, but never in favour of files without the child cgroups.
 fn read_blkio(dir: &Dir, reader: &mut Reader<'_>, settled: Option<u8>, before: u8, into: &mut Reading) {
     let io = &mut into.io;
     io.requests_whole = true;
     if settled == Some(0) {
-        // a clean file above says that there was nothing
+        // the files of the parent cgroup, read cleanly, named no device
         (io.bytes_clean, io.requests_clean) = (u8::MAX, u8::MAX);
         io.bytes_at_ns = Some(reader.root.now_ns());
         io.requests_at_ns = io.bytes_at_ns;
@@ -124,7 +124,7 @@ fn read_blkio(dir: &Dir, reader: &mut Reader<'_>, settled: Option<u8>, before: u
                 value.value
             }
         };
-        // what comes after shows this cgroup's own work only
+        // the files that follow have this cgroup's own I/O only
         covered |= group == LAST_RECURSIVE;
         if !named {
             io.requests_clean |= bit;
@@ -145,7 +145,7 @@ fn read_blkio(dir: &Dir, reader: &mut Reader<'_>, settled: Option<u8>, before: u
     }
 }
 
-/// What hardly ever changes.
+/// Reads the values that rarely change.
 pub(super) fn remember(folders: &Folders<'_>, reader: &mut Reader<'_>) -> Remembered {
     let Controllers { memory, cpu, pids, .. } = folders.controllers;
     let mut known = Remembered { hierarchical: true, ..Remembered::default() };

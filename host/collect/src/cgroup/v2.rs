@@ -9,7 +9,7 @@ use crate::root::Dir;
 
 const PRESSURE_FILES: [&CStr; 3] = [c"cpu.pressure", c"memory.pressure", c"io.pressure"];
 
-/// What changes from tick to tick.
+/// Reads the values that change from tick to tick.
 pub(super) fn read(dir: &Dir, reader: &mut Reader<'_>, into: &mut Reading) {
     if let Some(stat) = reader.take_rows(dir, c"cpu.stat", cpu_stat) {
         into.cpu_usage_ns = stat.map(|stat| stat.usage_ns).transpose();
@@ -32,7 +32,7 @@ pub(super) fn read(dir: &Dir, reader: &mut Reader<'_>, into: &mut Reading) {
         io.bytes_at_ns = Some(read_at_ns);
         io.requests_at_ns = Some(read_at_ns);
         io.requests_whole = true;
-        // one file is group 0
+        // the single file is group 0
         io.bytes_clean = u8::from(value.skipped.is_none());
         io.requests_clean = io.bytes_clean;
     }
@@ -42,12 +42,12 @@ pub(super) fn read(dir: &Dir, reader: &mut Reader<'_>, into: &mut Reading) {
     into.pids = reader.take(dir, c"pids.current", single).map(|at| at.value);
 }
 
-/// CPU time of one cgroup, nanoseconds.
+/// Reads the CPU time of one cgroup, nanoseconds.
 pub(super) fn cpu_usage(dir: &Dir, reader: &mut Reader<'_>) -> Option<u64> {
     reader.take_rows(dir, c"cpu.stat", cpu_stat).and_then(|at| at.value.usage_ns)
 }
 
-/// What hardly ever changes.
+/// Reads the values that rarely change.
 pub(super) fn remember(dir: &Dir, reader: &mut Reader<'_>) -> Remembered {
     let mut known = Remembered { hierarchical: true, ..Remembered::default() };
     if let Some(At { value: (Some(quota), period), .. }) = reader.take(dir, c"cpu.max", cpu_max) {
@@ -55,7 +55,7 @@ pub(super) fn remember(dir: &Dir, reader: &mut Reader<'_>) -> Remembered {
     }
     known.bounds.cpu_weight = reader.take(dir, c"cpu.weight", single).map(|at| at.value);
     known.bounds.memory_limit = reader.take_some(dir, c"memory.max", bound).map(|at| at.value);
-    // 0 protects nothing and is what every cgroup starts with
+    // 0 protects nothing and is the default of every cgroup
     known.bounds.memory_soft_limit =
         reader.take_some(dir, c"memory.low", bound).map(|at| at.value).filter(|&bytes| bytes > 0);
     known.bounds.pids = reader.take_some(dir, c"pids.max", bound).map(|at| at.value);

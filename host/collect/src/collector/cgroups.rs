@@ -1,4 +1,4 @@
-//! Pods and containers: found, read and emitted one after the other, a pod and its containers close together in time.
+//! Reads and emits pods and containers one after the other, a pod and its containers close together in time.
 
 use insights_sdk::EntityId;
 
@@ -15,7 +15,7 @@ use crate::report::Problems;
 use crate::root::{HostRoot, ReadBuffer};
 
 impl Collector {
-    /// Gives the number of cgroups that were read, and of expected containers without one.
+    /// Reads and emits all cgroups. Returns the number of cgroups read and of expected containers without one.
     pub(super) fn cgroups(
         &mut self,
         layout: &Layout,
@@ -30,7 +30,7 @@ impl Collector {
         self.processes.start_of_tick();
         let mut read = 0;
         let mut left_out = 0;
-        // taken out so that the rest of the collector can be lent beside it
+        // taken out to allow calls of `&mut self` methods beside it
         let mut tree: Tree = std::mem::take(&mut self.tree);
         tree.hide_duplicates(|path| self.one(layout, problems).is_used(path));
         for pod in tree.pods.iter_mut().filter(|pod| !pod.hidden) {
@@ -42,7 +42,7 @@ impl Collector {
                 Ok(dir) => {
                     read += self.pod(layout, (pod, &dir), now, (node, node_namespace), emitter, problems)
                 }
-                // it ended since it was listed
+                // it was removed after it was listed
                 Err(errno) if is_absent(errno) => {}
                 Err(errno) => {
                     let path = || format!("{}/{}", hierarchy.point, pod.cgroup.path);
@@ -61,7 +61,7 @@ impl Collector {
                 read += 1;
             }
         }
-        // what was left out was not looked for
+        // containers of left-out pods were not listed; all of them would count as missing
         let missing = if left_out == 0 { self.missing(&tree, &hierarchy.point, problems) } else { 0 };
         self.tree = tree;
         if left_out > 0 {
@@ -125,7 +125,7 @@ fn walked<'w>(root: &'w HostRoot, layout: &'w Layout) -> Walked<'w> {
     Walked { root, point: &hierarchy.point, dir: &hierarchy.dir }
 }
 
-/// What is needed to read and emit one cgroup.
+/// The state needed to read and emit one cgroup.
 struct One<'c> {
     layout: &'c Layout,
     root: &'c HostRoot,
@@ -134,20 +134,20 @@ struct One<'c> {
     pairing: &'c mut Pairing,
     problems: &'c mut Problems,
     bounds_every: u32,
-    /// Groups of block I/O files of v1 that name a device in the root cgroup.
+    /// Bit set of v1 block I/O file groups that name a device in the root cgroup.
     root_groups: u8,
 }
 
 impl One<'_> {
-    /// Returns true when a process ever ran in the cgroup of that path.
+    /// Returns true if a process ever ran in the cgroup at `path`: its CPU time is above 0.
     fn is_used(&mut self, path: &str) -> bool {
         let Self { layout, root, buffer, problems, .. } = self;
         let mut reader = Reader { root, buffer, problems, point: &layout.hierarchies()[0].point, path };
         layout.cpu_usage(path, &mut reader).is_some_and(|usage_ns| usage_ns > 0)
     }
 
-    /// Reads the cgroup into the current reading. `above`: the groups of block I/O files that the cgroup above settled.
-    /// None when the cgroup is gone; else the groups that are settled for those below.
+    /// Reads the cgroup into the current reading. `above`: the block I/O file groups settled by the parent cgroup.
+    /// Returns the groups that are settled for the child cgroups, or `None` if the cgroup is gone.
     fn read(&mut self, cgroup: &mut Known, above: Option<u8>) -> Option<u8> {
         let Self { layout, root, buffer, reading, problems, .. } = self;
         reading.clear();
@@ -166,7 +166,7 @@ impl One<'_> {
                 Remembered { io_groups: before.io_groups, ..layout.remember(&folders, &mut reader) }
             }
         };
-        // a disk of another scheduler may come into use at any time: all groups are looked at as often as the bounds
+        // a disk with another scheduler may come into use at any time, so all groups are re-read as often as the bounds
         let settled = above.or_else(|| {
             (fresh.is_some() && known.io_groups != 0).then_some(known.io_groups | self.root_groups)
         });
@@ -222,7 +222,7 @@ impl One<'_> {
         entity
     }
 
-    /// Sums over all devices.
+    /// Emits the sums over all devices.
     fn emit_io(&mut self, cgroup: &mut Known, entity: EntityId, emitter: &mut Emitter<'_>) {
         let Self { pairing, reading, .. } = self;
         let (io, born_ns) = (&reading.io, cgroup.born_ns);

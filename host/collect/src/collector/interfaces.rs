@@ -12,7 +12,7 @@ use crate::root::Dir;
 use crate::settings::fits;
 
 impl Collector {
-    /// The node's interfaces; gives its network namespace, where that can be told.
+    /// Emits the node's interfaces. Returns its network namespace, if known.
     pub(super) fn node_interfaces(
         &mut self,
         node: EntityId,
@@ -38,8 +38,8 @@ impl Collector {
         namespace
     }
 
-    /// The interfaces of a pod, which hang on its cgroup; a pod in the node's own network has none, and says so. `top` is the
-    /// root of the walked hierarchy.
+    /// Emits the interfaces of a pod as children of its cgroup. A pod in the node's own network has none and gets the attribute
+    /// `network.host`. `top` is the root of the walked hierarchy.
     pub(super) fn pod_interfaces(
         &mut self,
         (pod, top): (&Pod, &Dir),
@@ -90,7 +90,7 @@ impl Collector {
             }
             let entity = emitter.builder.entity("interface", interface.name, Some(owner));
             emitter.builder.attribute(entity, "interface", interface.name);
-            // sysfs shows the node's interfaces only; a pod's come and go with its namespace
+            // sysfs shows the node's interfaces only; a pod's interfaces come and go with its namespace
             let (kind, identity) = if path.is_empty() {
                 relate(entity, interface.name, node_interfaces, emitter);
                 ("interface", node_interfaces.identity(interface.name))

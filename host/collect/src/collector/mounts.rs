@@ -1,4 +1,4 @@
-//! The mount list: which file systems and cgroup hierarchies there are.
+//! The mount list: the file systems and cgroup hierarchies of the host.
 
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
@@ -12,27 +12,27 @@ use crate::proc::mountinfo;
 use crate::report::Problems;
 use crate::root::{HostRoot, ReadBuffer};
 
-/// The file systems of the mount list; read anew every tick.
+/// The file systems and hierarchies in the mount list; re-read every tick.
 pub(super) struct MountList {
     pub(super) filesystems: Vec<Filesystem>,
     pub(super) hierarchies: Mounts,
-    /// Mounts of more file systems than are remembered.
+    /// Number of mounts left out because they belong to more file systems than are read.
     pub(super) left_out: usize,
 }
 
 /// Mounts of the host.
 const FIRST: &str = "/proc/1/mountinfo";
-/// Ours, when the host's may not be read.
+/// Mounts of the agent, used if the host's list cannot be read.
 const OWN: &str = "/proc/self/mountinfo";
 
-/// Reads the mounts that process 1 sees. Where its list cannot be read, the agent's own one holds the same: as it is when
-/// the root is `/`, else the part of it that is mounted below the root. A recording has no other list.
+/// Reads the mounts that process 1 sees. If that list cannot be read, falls back to the agent's own list: all of it if the
+/// root is `/`, else the mounts below the root. A recording has no other list.
 pub(super) fn read(root: &HostRoot, buffer: &mut ReadBuffer, problems: &mut Problems) -> MountList {
     let (list, found) = from(FIRST, b"", problems, |visit| root.each_row(FIRST, buffer, visit));
     if found || root.is_recording() {
         return list;
     }
-    // a root that is a link would be named otherwise in the list
+    // the list shows resolved paths, so resolve a root that is a symbolic link
     let path = std::fs::canonicalize(root.path()).unwrap_or_else(|_| root.path().to_owned());
     let below = if path == Path::new("/") { &b""[..] } else { path.as_os_str().as_bytes() };
     let (own, found) = from(OWN, below, problems, |visit| {
@@ -43,7 +43,7 @@ pub(super) fn read(root: &HostRoot, buffer: &mut ReadBuffer, problems: &mut Prob
     if found { own } else { list }
 }
 
-/// Returns the list, and true if it was there; what was read before a failure counts.
+/// Returns the list, and true if at least part of it was readable; rows read before a failure count.
 fn from(
     path: &'static str,
     below: &[u8],

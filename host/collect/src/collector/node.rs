@@ -13,9 +13,9 @@ use crate::proc::{cpuinfo, diskstats, meminfo, pressure};
 use crate::report::Problems;
 use crate::settings::fits;
 
-/// Processors may be put in and out of service while the machine runs; ten minutes late is soon enough.
+/// Interval between counts of the processors, 10 minutes. They may go online and offline while the machine runs.
 const PROCESSORS_NS: u64 = 600 * 1_000_000_000;
-/// Ranges of processors that are online.
+/// Ranges of the online processors.
 const ONLINE: &str = "/sys/devices/system/cpu/online";
 
 impl Collector {
@@ -57,7 +57,7 @@ impl Collector {
                     problems.add("proc", || path, format_args!("{error}; the row is left out"));
                 }
                 let mut at = at.map(|parsed| parsed.value);
-                // the whole machine has no such state for CPUs: the kernel writes a line of zeros, for old programs
+                // a whole machine has no such state for CPUs: the kernel writes a row of zeros for compatibility
                 if *resource == "cpu" {
                     at.value.full_us = None;
                 }
@@ -69,8 +69,8 @@ impl Collector {
         node
     }
 
-    /// What the root cgroup says of each device; must follow [`Collector::node`], which reads it. Where the root cgroup
-    /// names no device (cgroup v1 since Linux 6.10, unless a device is throttled), what the block layer counted.
+    /// Emits the counters that the root cgroup has for each device; must follow [`Collector::node`], which reads it. If the
+    /// root cgroup names no device (cgroup v1 since Linux 6.10, unless a device is throttled), emits those of the block layer.
     pub(super) fn disks(
         &mut self,
         layout: &Layout,
@@ -88,7 +88,7 @@ impl Collector {
                 value: (),
                 skipped: diskstats::parse(text, devices),
             });
-            // partitions stand in this file too, whole devices are those of /sys/block
+            // this file lists partitions too; whole devices are those in /sys/block
             io.devices.retain(|io| self.disks.find(io.device).is_some());
             io.bytes_at_ns = read.map(|read| read.read_at_ns);
             io.requests_at_ns = io.bytes_at_ns;
@@ -116,7 +116,7 @@ impl Collector {
                 emitter.io_requests(entity, &mut counters, &device.requests, at);
             }
         }
-        // the list's space is of use for the cgroups that follow
+        // keep the allocation for the cgroups that follow
         io.devices.clear();
         self.reading.io = io;
     }
@@ -132,7 +132,7 @@ impl Collector {
             let none = ParseError::new(0, "at least one `processor` record");
             Ok(cpuinfo::processors(text).ok_or(none))
         });
-        // the same is said elsewhere, and there is nothing to be told when it is found there
+        // no problem yet: the list of online processors has the same count
         let count = found.and_then(|at| at.value.ok());
         let count = count.or_else(|| {
             let listed = self.proc_file(ONLINE, problems, |text| {
@@ -150,7 +150,7 @@ impl Collector {
         }
     }
 
-    /// Reads a file of rows, of which each that is strange costs itself.
+    /// Reads a file of rows; malformed rows are skipped and the first one is reported.
     fn rows<T>(
         &mut self,
         path: &str,
@@ -186,7 +186,7 @@ impl Collector {
     }
 }
 
-/// A device that nobody used since boot says nothing; there are many (zram, empty loops).
+/// Returns true if a device has had no I/O since boot. There are many (zram, empty loops), and they are not emitted.
 fn is_idle(io: &DeviceIo) -> bool {
     io.requests.read.unwrap_or(0) == 0
         && io.requests.write.unwrap_or(0) == 0
@@ -195,7 +195,7 @@ fn is_idle(io: &DeviceIo) -> bool {
         && io.bytes.total.unwrap_or(0) == 0
 }
 
-/// The name under which it is mounted, such as `/dev/mapper/data`; else the kernel's; else its number.
+/// Returns the mounted name of a device, such as `/dev/mapper/data`; else the kernel's name; else its number.
 fn name(number: DeviceNumber, kernel: Option<&str>, filesystems: &[Filesystem]) -> String {
     let mounted =
         filesystems.iter().find(|known| known.number == number && known.device.starts_with("/dev/"));

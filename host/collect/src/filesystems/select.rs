@@ -1,33 +1,33 @@
-//! Which mounts are file systems of the node.
+//! Selection of the mounts that are file systems of the node.
 //!
-//! A file system counts when it lies on a block device (`/dev/…`) and its type is one of those that the node's own data
-//! lie on, when it is a ZFS dataset, and the one mounted at `/` counts whatever it lies on, such as a container's overlay.
-//! Memory file systems (`/dev/shm`), layers of containers, snapshots, network exports and projected volumes do not. Nor do
-//! read-only images (squashfs, erofs, an overlay without an upper layer, as composefs has it): they are full by nature.
+//! A file system is selected if it lies on a block device (`/dev/…`) and its type is one used for the node's own data, or if
+//! it is a ZFS dataset. The one mounted at `/` is selected on any source, such as a container's overlay. Memory file systems
+//! (`/dev/shm`), layers of containers, snapshots, network exports and projected volumes are not selected, and neither are
+//! read-only images (squashfs, erofs, an overlay without an upper layer, as in composefs): they are always full.
 //!
-//! One device counts once, however often it is bound elsewhere. The mount that speaks for it is the one at `/`, else one
-//! of the whole file system (a bound folder may have a quota of its own), else the shortest path.
+//! One device is selected once, regardless of the number of its bind mounts. It is represented by the mount at `/`, else by
+//! one of the whole file system (a bind-mounted directory may have a quota of its own), else by the shortest path.
 
 use crate::cgroup::files::DeviceNumber;
 use crate::proc::mountinfo::Mount;
 
-/// Other mounts of the same device are kept up to this many, in case the first cannot be reached.
+/// Maximum number of mount points kept per file system, in case the first cannot be reached.
 const MAX_POINTS: usize = 4;
-/// While the list is read, more are remembered: a later mount may hide the best ones.
+/// Maximum number of mount points kept while the list is read: a later mount may hide the best ones.
 const MAX_SEEN_POINTS: usize = 16;
-/// A node with more devices than this does not exist; a mount list may claim otherwise.
+/// Maximum number of file systems; no real node has more, but a mount list may.
 const MAX_FILESYSTEMS: usize = 512;
 
-/// A file system that is to be measured.
+/// A file system to be measured.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Filesystem {
-    /// Its block device, or the word that stands for it.
+    /// Block device, or the mount source instead of one.
     pub(crate) device: String,
     pub(crate) fs_type: String,
     pub(crate) number: DeviceNumber,
-    /// Nothing can be written to it through any mount.
+    /// `true` if the file system itself is mounted read-only, so no mount can write to it.
     pub(crate) read_only: bool,
-    /// Where it is mounted, the best point first.
+    /// Mount points, the best one first.
     pub(crate) points: Vec<String>,
 }
 
@@ -41,7 +41,7 @@ struct Candidate {
     whole: bool,
 }
 
-/// The mounts of one file system, the best first; never empty.
+/// The mounts of one file system, the best one first; never empty.
 #[derive(Debug)]
 struct Group {
     mounts: Vec<Candidate>,
@@ -69,7 +69,7 @@ impl Selection {
         }
     }
 
-    /// Drops the mount at `point`: the one that is mounted there later hides it.
+    /// Drops the mount at `point`, which a later mount at the same point hides.
     fn hide(&mut self, point: &str) {
         for group in &mut self.groups {
             group.mounts.retain(|known| known.point != point);
@@ -77,12 +77,12 @@ impl Selection {
         self.groups.retain(|group| !group.mounts.is_empty());
     }
 
-    /// Mounts that are left out because they belong to more file systems than are remembered.
+    /// Returns the number of mounts left out because they belong to more file systems than are kept.
     pub(crate) fn left_out(&self) -> usize {
         self.left_out
     }
 
-    /// One a device, in order of device.
+    /// Returns one entry per device, sorted by device.
     pub(crate) fn finish(self) -> Vec<Filesystem> {
         let mut filesystems: Vec<_> = self.groups.into_iter().filter_map(Group::finish).collect();
         filesystems.sort_by(|a, b| a.device.cmp(&b.device));
@@ -91,8 +91,8 @@ impl Selection {
 }
 
 impl Group {
-    /// Returns true for another mount of this file system: a device may be known by several names, and several file
-    /// systems (subvolumes of btrfs, each with a number of its own) may share one.
+    /// Returns true for another mount of this file system. A device may have several names, and several file systems
+    /// (subvolumes of btrfs, each with a number of its own) may share one.
     fn is_of(&self, mount: &Mount<'_>) -> bool {
         self.mounts.iter().any(|known| {
             known.device == mount.source
@@ -150,18 +150,18 @@ fn counts(mount: &Mount<'_>) -> bool {
     ((on_device || dataset) && !is_layer(&mount.point)) || at_top
 }
 
-/// Returns false for what is no store at `/`: an initial RAM disk has no size, an image no space.
+/// Returns false for mounts at `/` that do not store data: an initial RAM disk has no size, an image has no free space.
 fn can_be_top(mount: &Mount<'_>) -> bool {
     match mount.fs_type {
         "rootfs" | "ramfs" | "squashfs" | "erofs" | "cramfs" | "romfs" | "iso9660" | "udf" => false,
-        // composefs, or images on top of each other
+        // without an upper layer: composefs, or stacked images
         "overlay" => mount.super_options.split(',').any(|option| option.starts_with("upperdir=")),
         _ => true,
     }
 }
 
-/// Returns true for the root of a container whose layers are file systems of their own: the snapshotters of containerd and
-/// the storage drivers of Docker and Podman for ZFS and device mapper.
+/// Returns true for the root of a container whose layers are file systems of their own: the snapshotters of containerd, and
+/// the ZFS and device mapper storage drivers of Docker and Podman.
 fn is_layer(point: &str) -> bool {
     (point.contains("/io.containerd.runtime.") && point.ends_with("/rootfs"))
         || point.contains("/zfs/graph/")

@@ -1,11 +1,11 @@
-//! Sizes in the answer of `statfs`, sentinels and negative numbers taken out.
+//! Sizes from a `statfs` result, without sentinels and negative numbers.
 
 use crate::root::FsStat;
 
-/// No file system is as large, in bytes or inodes: a server or a driver that does not know says all ones, -1 or 8 EiB.
+/// Lowest invalid size, in bytes or inodes: a server or driver without the number returns all ones, -1 or 8 EiB.
 const UNKNOWN: u64 = 1 << 62;
 
-/// Sizes of one file system in bytes and inodes; absent where it does not say.
+/// Sizes of one file system in bytes and inodes; `None` if it does not report them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Sizes {
     pub(crate) capacity: Option<u64>,
@@ -27,12 +27,12 @@ impl From<&FsStat> for Sizes {
         };
         let within = |bytes: &u64| *bytes <= capacity;
         let free = bytes(stat.blocks_free).filter(within);
-        // root fills the reserved blocks too: what is left for others is then below zero
+        // root may use the reserved blocks too; the number of available blocks is then negative
         let available = match stat.blocks_available.cast_signed() {
             ..0 => free.map(|_| 0),
             _ => bytes(stat.blocks_available).filter(within),
         };
-        // some file systems (btrfs) make inodes as they need them and say 0: not a count of anything
+        // some file systems (btrfs) create inodes on demand and report 0, which is not a count
         let inodes = Some(stat.files).filter(|&files| files > 0 && files < UNKNOWN);
         let inodes_free = inodes.and_then(|inodes| Some(stat.files_free).filter(|&free| free <= inodes));
         Self { capacity: Some(capacity), free, available, inodes, inodes_free }
@@ -75,7 +75,7 @@ mod tests {
             let sizes = Sizes::from(&FsStat { blocks_free: unknown, blocks_available: unknown, ..PLAIN });
             assert_eq!((sizes.capacity, sizes.free, sizes.available), (Some(4_096_000), None, None));
         }
-        // 8 EiB less a page, as EFS says it
+        // 8 EiB less a page, as reported by EFS
         let endless = FsStat { block_size: 1 << 20, blocks: (1 << 43) - 1, ..PLAIN };
         assert_eq!(Sizes::from(&endless).capacity, None);
     }

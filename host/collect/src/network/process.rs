@@ -1,9 +1,9 @@
 //! The network namespace of each pod.
 //!
-//! A process of a pod may be in a namespace of its own: what a container starts in it (docker-in-docker), an exporter that
-//! unshared itself. So the processes at the top of all containers are asked, and the namespace of most containers is the
-//! pod's; the sandbox, whose network is the pod's for sure, has the casting vote. The choice is kept while the pod has
-//! the same containers.
+//! A process of a pod may be in a namespace of its own: one started inside a container (docker-in-docker), or an exporter
+//! that called `unshare`. So the topmost processes of all containers vote, and the namespace of most containers is the
+//! pod's; the sandbox, whose network is always the pod's, breaks ties. The choice is kept while the pod has the same
+//! containers.
 
 mod search;
 
@@ -18,26 +18,26 @@ use crate::cgroup::tree::Pod;
 use crate::error::FileError;
 use crate::root::{Dir, HostRoot, ReadBuffer};
 
-/// How deep below a container's cgroup processes are looked for: an init system in a container keeps all of them below.
+/// Levels below a container's cgroup that are searched for processes: an init system moves all of them into child cgroups.
 const DEPTH: usize = 3;
-/// So many directories of one container are looked at.
+/// Maximum number of directories searched per level of one container.
 const MAX_DIRECTORIES: usize = 64;
-/// So many processes of one container have a say.
+/// Maximum number of processes of one container that vote.
 const MAX_PROCESSES: usize = 8;
 
-/// The process that stands for a pod's network.
+/// The process that represents a pod's network.
 #[derive(Clone, Copy, Debug)]
 struct Choice {
     process: u32,
     namespace: Option<u64>,
-    /// Hash of the containers that were asked.
+    /// Hash of the containers that voted.
     containers: u64,
-    /// Its pod was there at this tick.
+    /// `true` if the pod was seen at this tick.
     is_used: bool,
 }
 
 impl Choice {
-    /// None when it stands for the pod no more: the process ended, another one got its number, or it went elsewhere.
+    /// Opens the process again. Returns `None` if it no longer represents the pod: it ended, its pid was reused, or it moved to another namespace.
     fn look(self, root: &HostRoot, uid: &str, buffer: &mut ReadBuffer) -> Option<Found> {
         let found = look(root, self.process, buffer).ok().flatten()?;
         (found.namespace == self.namespace && is_of(root, self.process, uid, buffer)).then_some(found)
@@ -49,35 +49,35 @@ impl Choice {
 pub(crate) struct Found {
     pub(crate) process: u32,
     pub(crate) namespace: Option<u64>,
-    /// Its interface list.
+    /// Interface list of the process.
     pub(crate) file: OwnedFd,
 }
 
 /// Finds processes of pods.
 ///
-/// `cgroup.procs` is the way where the agent sees the host's processes (`hostPID`). In another pid namespace the kernel
-/// writes zeros there (cgroup v2) or leaves them out (v1), and our own container has our own numbers; then the host's `/proc`
-/// is searched, which knows its own.
+/// Uses `cgroup.procs` if the agent shares the host's pid namespace (`hostPID`). In another pid namespace the kernel writes
+/// zeros there (cgroup v2) or omits the processes (v1), and the agent's own container is listed with pids of the agent's
+/// namespace; then the host's `/proc`, which has the host's pids, is searched instead.
 #[derive(Debug, Default)]
 pub(crate) struct Processes {
-    /// By uid of the pod.
+    /// Choices by uid of the pod.
     chosen: HashMap<String, Choice>,
     search: Search,
-    /// Whether the host counts processes otherwise than this one does; asked once.
+    /// `true` if the host's `/proc` belongs to another pid namespace than the agent; `None` until it is first checked.
     elsewhere: Option<bool>,
 }
 
 #[derive(Debug, Default)]
 struct Seen {
     processes: Vec<u32>,
-    /// There are some, but they have no number in our pid namespace.
+    /// `true` if there are processes without a pid in the agent's pid namespace.
     hidden: bool,
 }
 
-/// A file that is there and cannot be read, by its path.
+/// Path and error of a file that exists and cannot be read.
 pub(crate) type Failed = (String, FileError);
 
-/// Namespaces that were found, with what speaks for them; in the order of their first sight.
+/// Namespaces and their numbers of votes, in the order of their first vote.
 #[derive(Debug, Default)]
 struct Votes {
     found: Vec<(Found, usize)>,
@@ -92,13 +92,13 @@ impl Votes {
         }
     }
 
-    /// The one with the most votes; of several, the first.
+    /// Returns the namespace with the most votes, the first one in case of a tie.
     fn most(self) -> (Option<Found>, Option<Failed>) {
         let most = self.found.into_iter().rev().max_by_key(|(_, count)| *count);
         (most.map(|(found, _)| found), self.failed)
     }
 
-    /// One vote for what most of these processes are in. A process that ended in the meantime has none.
+    /// Adds one vote for the namespace of most of these processes. A process that has ended does not count.
     fn container(&mut self, root: &HostRoot, processes: &[u32], buffer: &mut ReadBuffer) {
         let mut votes = Self::default();
         for &process in processes.iter().take(MAX_PROCESSES) {
@@ -119,16 +119,16 @@ impl Votes {
 }
 
 impl Processes {
-    /// To be called at the start of each tick.
+    /// Drops the choices of pods not seen in the last tick. Call it at the start of each tick.
     pub(crate) fn start_of_tick(&mut self) {
         self.search.start_of_tick();
         self.chosen.retain(|_, choice| std::mem::take(&mut choice.is_used));
     }
 
-    /// A live process in the pod's own network namespace; `top` is the root of the walked hierarchy.
+    /// Returns a live process in the pod's own network namespace; `top` is the root of the walked hierarchy.
     ///
     /// # Errors
-    /// When there are processes and none can be asked; with the first file that failed.
+    /// If there are processes and none can be read; holds the first file that failed.
     pub(crate) fn of(
         &mut self,
         root: &HostRoot,
@@ -161,19 +161,19 @@ impl Processes {
         top: &Dir,
         buffer: &mut ReadBuffer,
     ) -> Result<Option<Found>, Failed> {
-        // inode numbers grow: the oldest cgroup is the sandbox's
+        // inode numbers increase: the oldest cgroup is the sandbox's
         let mut order: Vec<_> = pod.containers.iter().collect();
         order.sort_by_key(|container| container.cgroup.inode);
         let mut votes = Votes::default();
         let mut hidden = *self.elsewhere.get_or_insert_with(|| is_elsewhere(root));
-        // the list of our own container has numbers, and to the host they mean other processes
+        // the list of the agent's own container has pids that mean other processes on the host
         if !hidden {
             for container in &order {
                 let seen = shallowest(top, &container.cgroup.path, DEPTH, buffer);
                 hidden |= seen.hidden;
                 votes.container(root, &seen.processes, buffer);
             }
-            // with a runtime that runs the whole pod in one virtual machine, all processes stand in the pod's own cgroup
+            // a runtime that runs the whole pod in one virtual machine keeps all processes in the pod's own cgroup
             if votes.found.is_empty() {
                 let seen = shallowest(top, &pod.cgroup.path, 0, buffer);
                 hidden |= seen.hidden;
@@ -188,7 +188,7 @@ impl Processes {
                     votes.container(root, &shallowest.processes, buffer);
                 }
             }
-            // containers that came since the cgroups were listed, and last the pod's own cgroup
+            // then containers created since the cgroups were listed, and last the pod's own cgroup
             if votes.found.is_empty() {
                 for shallowest in found.iter().filter(|shallowest| !shallowest.container.is_empty()) {
                     votes.container(root, &shallowest.processes, buffer);
@@ -207,7 +207,7 @@ impl Processes {
     }
 }
 
-/// Opens the interface list of a process; None when it has ended.
+/// Opens the interface list of a process. Returns `None` if the process has ended.
 fn look(root: &HostRoot, process: u32, buffer: &mut ReadBuffer) -> Result<Option<Found>, FileError> {
     let Some(file) = super::open(root, process)? else { return Ok(None) };
     let namespace = super::namespace(root, process, &file, buffer);
@@ -222,13 +222,13 @@ fn containers_hash(pod: &Pod) -> u64 {
     hasher.finish()
 }
 
-/// Is this process in another pid namespace than the host's `/proc`, which then has another number for it?
+/// Returns true if this process is in another pid namespace than the host's `/proc`, which then has another pid for it.
 fn is_elsewhere(root: &HostRoot) -> bool {
     let number = std::process::id().to_string();
     !root.is_recording() && root.link("/proc/self").is_ok_and(|link| link.is_some_and(|link| link != number))
 }
 
-/// The processes of a cgroup or, where it has none of its own, of the nearest level below it that has any.
+/// Returns the processes of a cgroup or, if it has none of its own, of the nearest level below it that has any.
 fn shallowest(top: &Dir, path: &str, depth: usize, buffer: &mut ReadBuffer) -> Seen {
     let mut seen = Seen::default();
     let Ok(dir) = top.dir(path) else { return seen };
@@ -247,7 +247,7 @@ fn shallowest(top: &Dir, path: &str, depth: usize, buffer: &mut ReadBuffer) -> S
         }
         for dir in &level {
             let mut names = Vec::new();
-            // those that were listed before it failed count
+            // after an error, the entries listed so far count
             let _ = dir.for_each(|entry| names.extend(entry.is_dir.then(|| entry.name.to_owned())));
             let left = MAX_DIRECTORIES.saturating_sub(below.len());
             below.extend(names.iter().take(left).filter_map(|name| dir.dir(name).ok()));

@@ -1,9 +1,9 @@
-//! How the node's interfaces relate to each other: which is a bond, a bridge or a tunnel, and which lies over others.
+//! Relations between the node's interfaces: bonds, bridges, tunnels, and the lower interfaces of each.
 //!
-//! The directory of an interface in `/sys/class/net` says it: `uevent` names the kind of most virtual ones (`DEVTYPE`),
-//! `tun_flags`, `bonding` and `bridge` are there for one kind each, `device` leads to the hardware, `master` to the bond or
-//! bridge that it is a port of, and each `lower_NAME` to one that it lies over. `/proc/net/vlan/config` and the list of a
-//! bond's ports say the same where sysfs does not.
+//! The directory of an interface in `/sys/class/net` has these facts: `uevent` names the kind of most virtual ones
+//! (`DEVTYPE`); `tun_flags`, `bonding` and `bridge` each exist for one kind; `device` links to the hardware, `master` to the
+//! bond or bridge that it is a port of, and each `lower_NAME` to a lower interface. `/proc/net/vlan/config` and the list of a
+//! bond's ports complete it where sysfs does not have the links.
 
 use std::collections::HashMap;
 use std::ffi::CStr;
@@ -15,29 +15,29 @@ use crate::root::{Dir, HostRoot, ReadBuffer};
 
 const DIRECTORY: &str = "/sys/class/net";
 const VLANS: &str = "/proc/1/net/vlan/config";
-/// An interface is looked at anew after so many ticks: ports come and go.
+/// Interval, in ticks, at which a known interface is re-read: ports come and go.
 const EVERY_TICKS: u32 = 10;
-/// So many known ones are looked at anew in one tick.
+/// Maximum number of known interfaces re-read in one tick.
 const MAX_AGAIN: usize = 32;
-/// So many interfaces are known; nodes have one for each pod.
+/// Maximum number of known interfaces; a node has at least one per pod.
 const MAX_INTERFACES: usize = 2048;
-/// An interface lies over so many others at most; the ports of a bridge are not asked for.
+/// Maximum number of lower interfaces of one interface, and of ports of a bond; ports of a bridge are not listed.
 const MAX_OVER: usize = 64;
 /// Hardware types (`ARPHRD_…`) of IP in IP, IPv6 tunnels, SIT, GRE and GRE over IPv6.
 const TUNNELS: [&str; 5] = ["768", "769", "776", "778", "823"];
-/// Longer than any name of an interface or of a kind.
+/// Upper bound on the length of the name of an interface or kind, bytes.
 const MAX_NAME: usize = 64;
 
-/// Facts about one interface.
+/// Relations of one interface.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Relation {
     /// `DEVTYPE` of its `uevent`, else `bond`, `bridge`, `tun` or `tunnel`, else `hardware`.
     pub(crate) kind: Option<String>,
-    /// The interface that it is a port of.
+    /// The interface, such as a bond or bridge, that it is a port of.
     pub(crate) master: Option<String>,
-    /// The interfaces that it lies over, in order of name.
+    /// Lower interfaces, sorted by name.
     pub(crate) over: Vec<String>,
-    /// Ports of a bond.
+    /// Ports of a bond, from `bonding/slaves`.
     ports: Vec<String>,
 }
 
@@ -47,7 +47,7 @@ struct Known {
     identity: u64,
     seen: bool,
     relation: Option<Relation>,
-    /// Ticks since it was looked at.
+    /// Ticks since it was last read.
     age: u32,
 }
 
@@ -57,16 +57,16 @@ impl Known {
     }
 }
 
-/// The node's interfaces, by name. One that was removed and made anew counts from zero under its old name.
+/// The node's interfaces, by name. One that was removed and created again restarts its counters under the old name.
 #[derive(Debug, Default)]
 pub(crate) struct Interfaces {
     known: HashMap<String, Known>,
-    /// VLANs and what they lie over, as their own list says.
+    /// VLANs and their lower interfaces, from `/proc/net/vlan/config`.
     vlans: Vec<(String, String)>,
 }
 
 impl Interfaces {
-    /// Lists them, which gives all identities at once, and looks at those that are new or due, unless `is_left_out`.
+    /// Lists all interfaces with their identities, and reads the new and due ones, except those that match `is_left_out`.
     pub(crate) fn update(
         &mut self,
         root: &HostRoot,
@@ -84,7 +84,7 @@ impl Interfaces {
         });
         match listed {
             Err(errno) if !is_absent(errno) => {
-                // those that were known may be there all the same
+                // keep the known interfaces: they may still exist
                 problems.add("sys", || DIRECTORY.to_owned(), std::io::Error::from(errno));
             }
             Ok(()) | Err(_) => self.known.retain(|_, known| known.seen),
@@ -109,12 +109,12 @@ impl Interfaces {
         let is_new = |(age, _): &(u32, String)| *age == u32::MAX;
         let count = due.partition_point(is_new);
         for (_, name) in due.into_iter().take(count + MAX_AGAIN) {
-            // the entries of a live sysfs are links
+            // the entries of a live sysfs are symbolic links
             let path = format!("{DIRECTORY}/{name}");
             let (mut failed, mut beyond) = (None, 0);
             let relation = match root.dir(&path) {
                 Ok(dir) => Some(read(&dir, buffer, &mut failed, &mut beyond)),
-                // it ended, or is a file such as bonding_masters
+                // it was removed, or is a file such as bonding_masters
                 Err(errno) if is_absent(errno) => Some(Relation::default()),
                 Err(errno) => {
                     failed = Some(errno.into());
@@ -158,7 +158,7 @@ impl Interfaces {
         }
     }
 
-    /// Returns false when there are too many.
+    /// Marks an interface as seen. Returns false if there are too many.
     fn see(&mut self, name: &str, identity: u64) -> bool {
         let has_room = self.known.len() < MAX_INTERFACES;
         match self.known.get_mut(name) {
@@ -170,12 +170,12 @@ impl Interfaces {
         true
     }
 
-    /// 0 where nothing is known.
+    /// Returns the identity of an interface, 0 if it is unknown.
     pub(crate) fn identity(&self, name: &str) -> u64 {
         self.known.get(name).map_or(0, |known| known.identity)
     }
 
-    /// Facts about one interface; empty where nothing is known.
+    /// Returns the relations of one interface; empty if it is unknown.
     pub(crate) fn relation(&self, name: &str) -> Relation {
         let known = self.known.get(name).and_then(|known| known.relation.clone());
         let mut relation = known.unwrap_or_default();
@@ -196,8 +196,8 @@ impl Interfaces {
     }
 }
 
-/// Looks at one interface. What cannot be read is not known; `failed` takes the first such file's error, `beyond` the number of
-/// interfaces below it that are left out.
+/// Reads one interface. Facts that cannot be read stay unset; `failed` takes the error of the first such file, `beyond` the
+/// number of lower interfaces left out.
 fn read(dir: &Dir, buffer: &mut ReadBuffer, failed: &mut Option<FileError>, beyond: &mut usize) -> Relation {
     let mut relation = Relation::default();
     let (mut hardware, mut kind, mut has_master) = (false, None, false);
@@ -214,7 +214,7 @@ fn read(dir: &Dir, buffer: &mut ReadBuffer, failed: &mut Option<FileError>, beyo
         }
     });
     if let Err(errno) = listed {
-        // those that were listed before count
+        // after an error, the entries listed so far count
         failed.get_or_insert(errno.into());
     }
     let mut text = |dir: &Dir, name: &CStr| match dir.read(name, buffer) {
@@ -241,7 +241,7 @@ fn read(dir: &Dir, buffer: &mut ReadBuffer, failed: &mut Option<FileError>, beyo
                 *beyond += cut(&mut relation.ports);
             }
         }
-        // its ports say so themselves, and there may be one for each pod
+        // its ports have a `master` link themselves, and there may be one per pod
         Some("bridge") => relation.over.clear(),
         _ => {}
     }
@@ -249,7 +249,7 @@ fn read(dir: &Dir, buffer: &mut ReadBuffer, failed: &mut Option<FileError>, beyo
     relation
 }
 
-/// Puts names in order and leaves out those that are too many; how many these are.
+/// Sorts names and truncates them to [`MAX_OVER`]. Returns the number of dropped names.
 fn cut(names: &mut Vec<String>) -> usize {
     names.sort_unstable();
     let beyond = names.len().saturating_sub(MAX_OVER);

@@ -52,7 +52,7 @@ fn too_close_keeps_the_baseline() {
     pairing.pair("a", 1, "x", 10, SECOND);
     assert_eq!(pairing.pair("a", 1, "x", 11, SECOND + 50_000), None);
     assert_eq!(pairing.pair("a", 1, "x", 12, SECOND + 50_001), Some((10, 50_001)));
-    // a reset counts however close it is
+    // a reset is detected regardless of the time since the last reading
     assert_eq!(pairing.pair("a", 1, "x", 2, SECOND + 50_002), None);
     assert_eq!(pairing.pair("a", 1, "x", 4, 2 * SECOND), Some((2, SECOND - 50_002)));
 }
@@ -91,10 +91,10 @@ fn memory_does_not_grow_with_churn() {
     assert!(pairing.things.capacity() <= 1024, "{}", pairing.things.capacity());
 }
 
-/// By counter: value and time.
+/// Value and time, by counter.
 type Readings = HashMap<u8, (u64, u64)>;
 
-/// What one reading may be: of which thing and counter, in which of two identities, with which value, how long after.
+/// Generates readings: owner, identity (one of two), counter, value, and time since the last one.
 fn readings() -> impl Strategy<Value = Vec<(u8, u64, u8, u64, u64)>> {
     let elapsed = prop_oneof![Just(0), 1..100_000u64, SECOND..100 * SECOND];
     prop::collection::vec((0..4u8, 0..2u64, 0..3u8, 0..50u64, elapsed), 0..200)

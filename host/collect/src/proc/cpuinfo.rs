@@ -1,15 +1,15 @@
-//! How many logical processors are online: `/proc/cpuinfo`, or the kernel's list of them.
+//! Number of online logical processors, from `/proc/cpuinfo` or from the kernel's list of them.
 
 use crate::bytes::{fields, lines, number};
 
-/// More processors than any kernel can have (`CONFIG_NR_CPUS`).
+/// Upper bound on the number of processors of any kernel (`CONFIG_NR_CPUS`).
 const MAX_PROCESSORS: u64 = 1 << 16;
 
-/// Counts the processors in `/proc/cpuinfo`; none where it names none.
+/// Counts the processors in `/proc/cpuinfo`. Returns `None` if it lists none.
 ///
-/// Most architectures write one `processor : N` record for each. `s390` has `processor N: …` rows for all of them, and,
-/// since 4.10, a `cpu number : N` row in each further record; `# processors : N` in the first. `sparc` and `alpha` write
-/// `ncpus active` and `cpus active`.
+/// Most architectures write one `processor : N` record per processor. `s390` has `processor N: …` rows for all of them,
+/// since 4.10 also a `cpu number : N` row in each further record, and `# processors : N` in the first. `sparc` and `alpha`
+/// write `ncpus active` and `cpus active`.
 pub fn processors(text: &[u8]) -> Option<u64> {
     let (mut records, mut numbered, mut rows, mut stated) = (0u64, 0u64, 0u64, None);
     for (_, line) in lines(text) {
@@ -30,8 +30,8 @@ pub fn processors(text: &[u8]) -> Option<u64> {
     [records, numbered, rows].into_iter().find(|&count| count > 0).or(stated)
 }
 
-/// Counts the processors in a list such as `0-3,8`, as `/sys/devices/system/cpu/online` has it; none where it has another
-/// form.
+/// Counts the processors in a list such as `0-3,8`, the format of `/sys/devices/system/cpu/online`. Returns `None` if it is
+/// malformed.
 pub fn listed(text: &[u8]) -> Option<u64> {
     let mut count = 0u64;
     for range in text.trim_ascii().split(|&byte| byte == b',') {

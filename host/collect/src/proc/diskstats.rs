@@ -1,14 +1,14 @@
-//! `/proc/diskstats`: what the block layer counted for each device, whoever caused it.
+//! `/proc/diskstats`: I/O counters of the block layer for each device, over all of its users.
 
 use crate::bytes::{fields, lines, number};
 use crate::cgroup::files::{DeviceIo, DeviceNumber};
 use crate::error::ParseError;
 
-/// The block layer counts in sectors of 512 bytes, whatever the device has.
+/// Bytes of a sector in this file; the block layer counts in 512-byte sectors for every device.
 const SECTOR: u64 = 512;
 
-/// Adds every device to `devices`, partitions too; reads and writes only. Returns the first row that has not the form of a
-/// device; such a row costs itself only.
+/// Adds the reads and writes of every device, including partitions, to `devices`. Returns the first malformed row; such a
+/// row is skipped.
 pub fn parse(text: &[u8], devices: &mut Vec<DeviceIo>) -> Option<ParseError> {
     let mut skipped = None;
     for (index, line) in lines(text) {

@@ -3,7 +3,7 @@
 use crate::bytes::{fields, lines, number};
 use crate::error::{ParseError, Parsed};
 
-/// What is taken from it, bytes.
+/// Values taken from `/proc/meminfo`, bytes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct MemInfo {
     /// `MemTotal`.
@@ -14,7 +14,7 @@ pub struct MemInfo {
     pub swap_used: Option<u64>,
 }
 
-/// Parses rows `Key: NUMBER kB`; the kernel's kB are 1024 bytes. A row of another form costs its own key only.
+/// Parses rows `Key: NUMBER kB`; the kernel's kB are 1024 bytes. A malformed row loses only its own key.
 pub fn parse(text: &[u8]) -> Parsed<MemInfo> {
     let mut parsed = Parsed::<MemInfo>::default();
     let (mut swap_total, mut swap_free) = (None, None);
@@ -28,7 +28,7 @@ pub fn parse(text: &[u8]) -> Parsed<MemInfo> {
             _ => continue,
         };
         let value = parts.next().and_then(number).and_then(|value| value.checked_mul(1024));
-        // a negative number that lost its sign is as large as that
+        // a larger value is a negative number that was written as unsigned
         let value = value.filter(|&bytes| bytes <= i64::MAX as u64 && parts.next() == Some(b"kB"));
         if value.is_none() {
             parsed.skipped = parsed.skipped.or(Some(ParseError::new(index, "a number and `kB`")));

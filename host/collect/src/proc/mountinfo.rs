@@ -11,26 +11,25 @@ use crate::error::ParseError;
 pub struct Mount<'a> {
     /// Device number of the file system (not of the block device, for those that span several).
     pub device: DeviceNumber,
-    /// Which folder of the file system is mounted; `/` unless it is a bind mount or a subvolume.
+    /// Directory of the file system that is mounted; `/` unless it is a bind mount or a subvolume.
     pub root: Cow<'a, str>,
-    /// Where.
+    /// Mount point.
     pub point: Cow<'a, str>,
     /// Type of the file system.
     pub fs_type: &'a str,
-    /// What is mounted: a device, an export, or any word.
+    /// Mount source: a device, an export, or any word.
     pub source: Cow<'a, str>,
-    /// Options of the file system; for a v1 cgroup hierarchy they name its controllers.
+    /// Options of the file system. For a v1 cgroup hierarchy they name its controllers.
     pub super_options: &'a str,
 }
 
 impl Mount<'_> {
-    /// Does the file system have this option?
+    /// Returns true if the file system has this option.
     pub fn has_option(&self, option: &str) -> bool {
         self.super_options.split(',').any(|known| known == option)
     }
 
-    /// Renames the point as it is seen from `top`, a path without a slash at its end. Returns false for a mount that is
-    /// not below it.
+    /// Rewrites the mount point relative to `top`, a path without trailing slash. Returns false if the mount is not below it.
     pub(crate) fn strip(&mut self, top: &[u8]) -> bool {
         let Some(rest) = self.point.as_bytes().strip_prefix(top) else { return false };
         if !top.is_empty() {
@@ -45,7 +44,7 @@ impl Mount<'_> {
 }
 
 /// Calls `visit` for each mount, in the kernel's order: a later mount hides earlier ones at the same point. Returns the
-/// first row that has not the form of a mount; such a row costs itself only.
+/// first malformed row; such a row is skipped.
 pub fn each<'a>(text: &'a [u8], mut visit: impl FnMut(Mount<'a>)) -> Option<ParseError> {
     let mut skipped = None;
     for (index, line) in lines(text) {
@@ -58,11 +57,11 @@ pub fn each<'a>(text: &'a [u8], mut visit: impl FnMut(Mount<'a>)) -> Option<Pars
     skipped
 }
 
-/// Parses one row, `index` counted from 0. None for a mount whose paths are not UTF-8, unless a whole device is mounted
-/// there: containers may have bind mounts at any name.
+/// Parses one row, `index` counted from 0. Returns `None` for a mount whose paths are not UTF-8, unless a whole device is
+/// mounted there: containers may have bind mounts with any name.
 ///
 /// # Errors
-/// When the row has not the form of a mount, or a device is mounted at a path that is not UTF-8.
+/// If the row is malformed, or a whole device is mounted at a path that is not UTF-8.
 pub fn parse(index: usize, line: &[u8]) -> Result<Option<Mount<'_>>, ParseError> {
     let expected =
         ParseError::new(index, "a mount: ID PARENT MAJ:MIN ROOT POINT OPTIONS … - TYPE SOURCE OPTIONS");
@@ -70,10 +69,10 @@ pub fn parse(index: usize, line: &[u8]) -> Result<Option<Mount<'_>>, ParseError>
     let device = parts.nth(2).and_then(DeviceNumber::parse).ok_or(expected)?;
     let root = parts.next().ok_or(expected)?;
     let point = parts.next().ok_or(expected)?;
-    // any number of optional fields stand before the dash
+    // any number of optional fields precede the dash
     parts.find(|field| *field == b"-").ok_or(expected)?;
     let fs_type = parts.next().ok_or(expected)?;
-    // an empty source leaves two blanks in a row, so one field less
+    // an empty source leaves two blanks in a row, so there is one field less
     let (source, super_options) = match (parts.next().ok_or(expected)?, parts.next()) {
         (source, Some(options)) => (source, options),
         (options, None) => (&b""[..], options),
@@ -91,7 +90,7 @@ pub fn parse(index: usize, line: &[u8]) -> Result<Option<Mount<'_>>, ParseError>
     }
 }
 
-/// The kernel writes blanks, tabs, line ends and backslashes as `\` and three octal digits.
+/// Decodes blanks, tabs, line ends and backslashes, which the kernel writes as `\` and three octal digits. Returns `None` if the result is not UTF-8.
 fn unescape(text: &[u8]) -> Option<Cow<'_, str>> {
     if !text.contains(&b'\\') {
         return std::str::from_utf8(text).ok().map(Cow::Borrowed);

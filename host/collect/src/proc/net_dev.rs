@@ -3,18 +3,18 @@
 use crate::bytes::{fields, lines, number};
 use crate::error::ParseError;
 
-/// Counters of one interface, since it was made.
+/// Counters of one interface since its creation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Interface<'a> {
-    /// Its name; the kernel allows any bytes but blanks, `/` and `:`.
+    /// Interface name; the kernel allows any bytes except blanks, `/` and `:`.
     pub name: &'a str,
     /// Received bytes.
     pub rx_bytes: u64,
     /// Received packets.
     pub rx_packets: u64,
-    /// Packets that arrived damaged.
+    /// Packets received with errors.
     pub rx_errors: u64,
-    /// Packets that arrived and were dropped.
+    /// Received packets that were dropped.
     pub rx_dropped: u64,
     /// Sent bytes.
     pub tx_bytes: u64,
@@ -26,8 +26,8 @@ pub struct Interface<'a> {
     pub tx_dropped: u64,
 }
 
-/// Calls `visit` for each interface, in the kernel's order. Returns the first row that has not the form of an interface
-/// or whose name is not UTF-8; such a row costs itself only.
+/// Calls `visit` for each interface, in the kernel's order. Returns the first row that is malformed or whose name is not
+/// UTF-8; such a row is skipped.
 pub fn each<'a>(text: &'a [u8], mut visit: impl FnMut(Interface<'a>)) -> Option<ParseError> {
     let mut skipped = None;
     for (index, line) in lines(text).skip(2) {
@@ -43,7 +43,7 @@ pub fn each<'a>(text: &'a [u8], mut visit: impl FnMut(Interface<'a>)) -> Option<
 }
 
 fn row(line: &[u8]) -> Option<Interface<'_>> {
-    // old kernels write no blank behind the colon; an alias brings colons of its own, and the last one counts
+    // old kernels write no blank after the colon; an alias has colons in its name, so the last one is the separator
     let colon = line.iter().rposition(|&byte| byte == b':')?;
     let mut columns = [0u64; 16];
     let mut found = 0;

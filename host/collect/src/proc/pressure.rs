@@ -3,16 +3,16 @@
 use crate::bytes::{fields, figure, lines};
 use crate::error::{ParseError, Parsed};
 
-/// Time lost to a resource since boot or since the cgroup was made, microseconds.
+/// Stall time for a resource since boot or since the creation of the cgroup, microseconds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Pressure {
-    /// While at least one task waited.
+    /// Time while at least one task was stalled.
     pub some_us: Option<u64>,
-    /// While all tasks that were not idle waited at once.
+    /// Time while all non-idle tasks were stalled at once.
     pub full_us: Option<u64>,
 }
 
-/// Parses rows `some avg10=… avg60=… avg300=… total=NUMBER` and `full …`; one without a total costs that figure only.
+/// Parses rows `some avg10=… avg60=… avg300=… total=NUMBER` and `full …`. A row without a valid total loses only its value.
 pub fn parse(text: &[u8]) -> Parsed<Pressure> {
     let mut parsed = Parsed::<Pressure>::default();
     for (index, line) in lines(text) {

@@ -3,8 +3,8 @@
 use crate::bytes::{fields, lines, number};
 use crate::error::ParseError;
 
-/// Calls `visit` with each VLAN and the interface that it lies over: rows of `NAME | ID | INTERFACE` below two of headings.
-/// Returns the first row that has not this form; such a row costs itself only.
+/// Calls `visit` with each VLAN and its lower interface: rows of `NAME | ID | INTERFACE` below two heading lines. Returns
+/// the first malformed row; such a row is skipped.
 pub fn each<'a>(text: &'a [u8], mut visit: impl FnMut(&'a str, &'a str)) -> Option<ParseError> {
     let mut skipped = None;
     for (index, line) in lines(text).skip(2) {

@@ -1,4 +1,4 @@
-//! One open folder, and reading the small files in it.
+//! An open directory, and reads of the small files in it.
 
 use std::ffi::CStr;
 use std::mem::MaybeUninit;
@@ -9,13 +9,13 @@ use rustix::io::Errno;
 
 use crate::error::{FileError, ParseError, Parsed, is_absent};
 
-/// First size of the buffer: all but a few files of the kernel are smaller.
+/// Initial size of the buffer; nearly all kernel files are smaller.
 const FIRST_BYTES: usize = 16 * 1024;
-/// No file that is read here is larger; a recording or a broken driver may claim otherwise.
+/// Upper bound on the size of a file read as a whole; a recording or a broken driver may have a larger one.
 const MAX_BYTES: usize = 8 * 1024 * 1024;
-/// Longest row of a file that is read row by row: an overlay of 500 layers has one of 50 KB.
+/// Longest row of a file that is read row by row: an overlay of 500 layers has a row of 50 KB.
 const MAX_ROW: usize = 256 * 1024;
-/// Longest such file: 40,000 mounts take 11 MB. An endless one in a recorded tree ends here.
+/// Largest file that is read row by row: 40,000 mounts take 11 MB. Ends the read of an endless file in a recorded tree.
 const MAX_TABLE: usize = 64 * 1024 * 1024;
 
 /// A buffer that files are read into, one after the other, and a count of them.
@@ -26,26 +26,26 @@ pub struct ReadBuffer {
 }
 
 impl ReadBuffer {
-    /// How many files were read so far.
+    /// Returns the number of files read so far.
     pub fn files(&self) -> u64 {
         self.files
     }
 
-    /// The whole content of an open file, up to the end that the kernel states by an empty read; none where the thing
-    /// that it was about is gone.
+    /// Reads an open file up to the end, which the kernel marks by an empty read. Returns `None` if the object behind the file
+    /// is gone.
     ///
     /// # Errors
-    /// When it cannot be read.
+    /// If it cannot be read or is larger than 8 MiB.
     pub fn read_all(&mut self, file: &OwnedFd) -> Result<Option<&[u8]>, FileError> {
         self.fill(file, true)
     }
 
-    /// Calls `visit(index, row)` for each line of an open file of any length, holding no more than one line and what the
-    /// kernel hands over in one read. Returns the first row that `visit` refused or that is longer than 256 KiB; none
-    /// where the thing that the file was about is gone.
+    /// Calls `visit(index, row)` for each line of an open file of any length. Holds one line and the data of one kernel read at
+    /// most. Returns the first row that `visit` rejected or that does not fit the buffer (at least 256 KiB). Returns `None` if
+    /// the object behind the file is gone.
     ///
     /// # Errors
-    /// When it cannot be read to its end, or is longer than 64 MiB; the rows before that were visited.
+    /// If it cannot be read to its end, or is longer than 64 MiB; the rows before that were visited.
     pub fn each_row(
         &mut self,
         file: &OwnedFd,
@@ -57,7 +57,7 @@ impl ReadBuffer {
         }
         let mut parsed = Parsed::default();
         let (mut filled, mut row, mut total) = (0, 0, 0);
-        // inside a row that is too long
+        // true inside a row that is too long
         let mut passing = false;
         loop {
             if filled == self.bytes.len() {
@@ -130,18 +130,18 @@ impl ReadBuffer {
     }
 }
 
-/// An entry of a folder.
+/// An entry of a directory.
 #[derive(Clone, Copy, Debug)]
 pub struct Entry<'a> {
-    /// Its name.
+    /// Name of the entry.
     pub name: &'a str,
-    /// Its inode number as the folder states it.
+    /// Inode number in the directory listing.
     pub inode: u64,
-    /// Is it a folder itself (and no link to one)?
+    /// `true` for a directory, but not for a link to one.
     pub is_dir: bool,
 }
 
-/// An open folder of the host.
+/// An open directory of the host.
 #[derive(Debug)]
 pub struct Dir {
     fd: OwnedFd,
@@ -152,10 +152,10 @@ impl Dir {
         Self { fd }
     }
 
-    /// A folder below this one, for reading files in it. No link is followed: cgroup trees have none.
+    /// Opens a directory below this one. No symbolic link is followed: cgroup trees have none.
     ///
     /// # Errors
-    /// What the kernel says.
+    /// The kernel's error.
     pub fn dir(&self, path: &str) -> Result<Self, Errno> {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC | OFlags::NOFOLLOW;
         if !path.contains('/') && path != ".." {
@@ -169,7 +169,7 @@ impl Dir {
         }
     }
 
-    /// Without `openat2`.
+    /// Implements [`Dir::dir`] without `openat2`.
     fn dir_by_steps(&self, path: &str) -> Result<Self, Errno> {
         let parts: Vec<&str> = path.split('/').filter(|part| !part.is_empty()).collect();
         if parts.contains(&"..") {
@@ -179,20 +179,20 @@ impl Dir {
         rest.iter().try_fold(self.dir(first)?, |dir, part| dir.dir(part))
     }
 
-    /// The whole content of a file of one record, as all cgroup files but the process lists are: the kernel hands such a
-    /// file over in one read when it fits, so that no second read has to find its end. None where there is no such file.
+    /// Reads a file of one record, such as all cgroup files except the process lists: the kernel returns such a file in one
+    /// read if it fits, so no second read is needed to find its end. Returns `None` if the file does not exist.
     ///
     /// # Errors
-    /// When there is a file and it cannot be read.
+    /// If the file exists and cannot be read.
     #[inline]
     pub fn read<'b>(&self, name: &CStr, buffer: &'b mut ReadBuffer) -> Result<Option<&'b [u8]>, FileError> {
         self.read_file(name, buffer, false)
     }
 
-    /// As [`Dir::read`], for files of many records (process lists, `/proc/PID/net/dev`).
+    /// Reads a file of many records (process lists, `/proc/PID/net/dev`) up to its end; otherwise as [`Dir::read`].
     ///
     /// # Errors
-    /// When there is a file and it cannot be read.
+    /// If the file exists and cannot be read.
     pub fn read_records<'b>(
         &self,
         name: &CStr,
@@ -214,37 +214,37 @@ impl Dir {
         }
     }
 
-    /// Opens a file of this folder. `name` is one component, and links are refused, so nothing leads out of the folder.
+    /// Opens a file of this directory. `name` is one component, and links are rejected, so nothing leads out of the directory.
     ///
     /// # Errors
-    /// What the kernel says.
+    /// The kernel's error.
     #[inline]
     pub fn file(&self, name: &CStr) -> Result<OwnedFd, Errno> {
         let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
         rustix::fs::openat(&self.fd, name, flags, Mode::empty())
     }
 
-    /// Target of a symbolic link in this directory, not followed.
+    /// Reads the target of a symbolic link in this directory, without following it.
     ///
     /// # Errors
-    /// The kernel's error; also when the target is not UTF-8.
+    /// The kernel's error; `ILSEQ` if the target is not UTF-8.
     pub fn link(&self, name: &CStr) -> Result<String, Errno> {
         let target = rustix::fs::readlinkat(&self.fd, name, Vec::new())?;
         target.into_string().map_err(|_| Errno::ILSEQ)
     }
 
-    /// Inode number of the folder itself.
+    /// Returns the inode number of the directory itself.
     ///
     /// # Errors
-    /// What the kernel says.
+    /// The kernel's error.
     pub fn inode(&self) -> Result<u64, Errno> {
         rustix::fs::fstat(&self.fd).map(|stat| stat.st_ino)
     }
 
-    /// Calls `visit` for each entry whose name is UTF-8, but `.` and `..`.
+    /// Calls `visit` for each entry whose name is UTF-8, except `.` and `..`.
     ///
     /// # Errors
-    /// When the folder cannot be listed; what was visited before stays visited.
+    /// If the directory cannot be listed; entries before the error were visited.
     pub fn for_each(&self, mut visit: impl FnMut(Entry<'_>)) -> Result<(), Errno> {
         let mut space = [MaybeUninit::uninit(); 8 * 1024];
         let mut listing = RawDir::new(&self.fd, &mut space);
@@ -256,7 +256,7 @@ impl Dir {
             }
             let is_dir = match entry.file_type() {
                 FileType::Directory => true,
-                // some file systems do not say it in the listing
+                // some file systems do not report the type in the listing
                 FileType::Unknown => rustix::fs::statat(&self.fd, name, AtFlags::SYMLINK_NOFOLLOW)
                     .is_ok_and(|stat| FileType::from_raw_mode(stat.st_mode).is_dir()),
                 _ => false,

@@ -1,4 +1,4 @@
-//! A recorded host: `manifest.json` and one folder a moment.
+//! A recorded host: `manifest.json` and one directory per frame.
 
 use std::collections::HashMap;
 use std::os::fd::OwnedFd;
@@ -8,56 +8,56 @@ use serde::Deserialize;
 
 use super::{HostRoot, ReadBuffer, RootError};
 
-/// The one version of the format that there is.
+/// Supported version of the recording format.
 const FORMAT: u32 = 1;
 
-/// Size of a file system, as `statfs` says it.
+/// Size of a file system, as reported by `statfs`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 pub struct FsStat {
-    /// Bytes in each block (`f_frsize`).
+    /// Bytes per block (`f_frsize`).
     pub block_size: u64,
-    /// Blocks in all (`f_blocks`).
+    /// Total blocks (`f_blocks`).
     pub blocks: u64,
-    /// Blocks that hold nothing (`f_bfree`).
+    /// Free blocks (`f_bfree`).
     pub blocks_free: u64,
-    /// Blocks that an ordinary user may still fill (`f_bavail`).
+    /// Blocks available to unprivileged users (`f_bavail`).
     pub blocks_available: u64,
-    /// Inodes in all (`f_files`); 0 where the file system makes them as it needs them.
+    /// Total inodes (`f_files`); 0 if the file system creates them on demand.
     pub files: u64,
-    /// Inodes that are free (`f_ffree`).
+    /// Free inodes (`f_ffree`).
     pub files_free: u64,
 }
 
-/// Where a moment's kubelet answers stand, relative to the folder of the moment: pass them to [`HostRoot::read`].
+/// Paths of a frame's kubelet responses, relative to the directory of the frame: pass them to [`HostRoot::read`].
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
 pub struct KubeletFiles {
-    /// Answer to `/pods`.
+    /// Response to `/pods`.
     pub pods: Option<String>,
-    /// Answer to `/stats/summary`.
+    /// Response to `/stats/summary`.
     pub summary: Option<String>,
-    /// Answer to `/metrics/cadvisor`.
+    /// Response to `/metrics/cadvisor`.
     pub cadvisor: Option<String>,
 }
 
-/// One moment of a recorded host.
+/// One frame of a recorded host.
 #[derive(Clone, Debug, Deserialize)]
 pub struct Moment {
-    /// Folder with the files, relative to the recording.
+    /// Directory with the files, relative to the recording.
     pub root: String,
     /// Wall clock, nanoseconds since the Unix epoch.
     pub time_unix_ns: u64,
-    /// `CLOCK_MONOTONIC`, nanoseconds.
+    /// `CLOCK_MONOTONIC` of the recorded node, nanoseconds.
     pub monotonic_ns: u64,
-    /// USER_HZ.
+    /// USER_HZ, the unit of `cpuacct.stat`.
     pub ticks_per_second: u64,
-    /// Inode numbers by absolute path: cgroup folders, `/proc/PID/ns/net`.
+    /// Inode numbers by absolute path: cgroup directories, `/proc/PID/ns/net`.
     #[serde(default)]
     pub inodes: HashMap<String, u64>,
     /// File system sizes by mount point.
     #[serde(default)]
     pub statfs: HashMap<String, FsStat>,
-    /// The kubelet's answers of that moment.
+    /// Paths of the kubelet's responses of this frame.
     #[serde(default)]
     pub kubelet: KubeletFiles,
 }
@@ -79,7 +79,7 @@ pub(super) struct Recording {
 }
 
 impl Recording {
-    /// None where there is no manifest: a live host.
+    /// Loads the manifest. Returns `None` if there is none: the root is a live host.
     pub(super) fn load(root: &HostRoot) -> Result<Option<Self>, RootError> {
         let path = root.path.join("manifest.json");
         let bad = |problem: String| RootError::Manifest { path: path.clone(), problem };

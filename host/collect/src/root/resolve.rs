@@ -1,20 +1,19 @@
-//! Opening a path below a folder so that nothing in it, symbolic links included, leads out of the folder.
+//! Opens a path below a directory so that nothing in it, symbolic links included, leads out of the directory.
 
 use std::os::fd::{AsFd, OwnedFd};
 
 use rustix::fs::{Mode, OFlags, ResolveFlags};
 use rustix::io::Errno;
 
-/// How many links one path may lead through; the kernel's own bound.
+/// Maximum number of symbolic links followed in one path; the kernel has the same bound.
 const MAX_LINKS: usize = 40;
 
-/// How the kernel here lets us do it.
+/// Method of path resolution, depending on the kernel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Resolver {
     /// `openat2` with `RESOLVE_IN_ROOT` (Linux 5.6).
     Kernel,
-    /// Component by component: older kernels (many cgroup v1 nodes run 5.4), and seccomp filters that do not know
-    /// `openat2`.
+    /// Component by component: for older kernels (many cgroup v1 nodes run 5.4), and for seccomp filters that reject `openat2`.
     Walk,
 }
 
@@ -27,7 +26,7 @@ impl Resolver {
         }
     }
 
-    /// Opens `path`; a leading `/` and absolute link targets mean `top`.
+    /// Opens `path`; a leading `/` and absolute link targets resolve to `top`.
     pub(super) fn open(self, top: &OwnedFd, path: &str, flags: OFlags) -> Result<OwnedFd, Errno> {
         let path = path.trim_start_matches('/');
         let path = if path.is_empty() { "." } else { path };
@@ -40,7 +39,7 @@ impl Resolver {
 
 fn open_in_root(top: &OwnedFd, path: &str, flags: OFlags) -> Result<OwnedFd, Errno> {
     let resolve = ResolveFlags::IN_ROOT | ResolveFlags::NO_MAGICLINKS;
-    // EAGAIN: something was renamed or mounted while `..` was followed, and the kernel cannot vouch for the result
+    // EAGAIN: a rename or mount raced with the resolution of `..`, and the kernel cannot guarantee the result
     for _ in 0..16 {
         match rustix::fs::openat2(top, path, flags | OFlags::CLOEXEC, Mode::empty(), resolve) {
             Err(Errno::AGAIN | Errno::INTR) => {}
@@ -53,7 +52,7 @@ fn open_in_root(top: &OwnedFd, path: &str, flags: OFlags) -> Result<OwnedFd, Err
 fn walk(top: &OwnedFd, path: &str, flags: OFlags) -> Result<OwnedFd, Errno> {
     let step = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let mut rest: Vec<String> = components(path);
-    // the folders that lead to where we are, the last one is the current one; empty = the top
+    // directories on the path so far, the current one last; empty = the top
     let mut trail: Vec<OwnedFd> = Vec::new();
     let mut links = 0;
     while let Some(name) = rest.pop() {
@@ -97,7 +96,7 @@ fn walk(top: &OwnedFd, path: &str, flags: OFlags) -> Result<OwnedFd, Errno> {
     rustix::fs::openat(here, c".", flags | OFlags::CLOEXEC, Mode::empty())
 }
 
-/// Last one first, as a stack wants them.
+/// Returns the components of a path in reverse order, as a stack.
 fn components(path: &str) -> Vec<String> {
     path.split('/').filter(|part| !part.is_empty()).rev().map(str::to_owned).collect()
 }

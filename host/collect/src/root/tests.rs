@@ -3,7 +3,7 @@ use std::os::unix::fs::symlink;
 
 use super::*;
 
-/// A host with links that would lead out of it, beside a file that must never be reached.
+/// Creates a host with links that would lead out of it, next to a file that must never be reached.
 fn host() -> tempfile::TempDir {
     let dir = tempfile::tempdir().unwrap();
     let host = dir.path().join("host");
@@ -27,7 +27,7 @@ fn text(root: &HostRoot, path: &str) -> Option<String> {
     root.read(path, &mut buffer).unwrap().map(|text| String::from_utf8_lossy(text).into_owned())
 }
 
-/// As the kernel resolves paths, and as we do where it cannot.
+/// Runs `check` with the kernel's path resolution, if available, and with our own.
 fn both(check: impl Fn(&HostRoot)) {
     let dir = host();
     let mut root = HostRoot::open(dir.path().join("host")).unwrap();
@@ -61,7 +61,7 @@ fn what_is_not_there_is_absent() {
         assert!(root.dir("/proc/meminfo").is_err_and(is_absent));
         let mut buffer = ReadBuffer::default();
         let error = root.read("/loop", &mut buffer).unwrap_err();
-        // The words are the C library's.
+        // The error text comes from the C library.
         assert!(error.to_string().to_lowercase().contains("symbolic link"), "{error}");
         assert!(root.read("/proc", &mut buffer).is_err(), "a folder is no file");
     });

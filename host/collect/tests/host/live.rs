@@ -1,4 +1,4 @@
-//! This machine: cgroups that the test makes, with processes at work in them, and the machine's own files.
+//! Tests on this machine: cgroups created by the test, with busy processes in them, and the machine's own files.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -14,10 +14,10 @@ const A: &str = "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa
 const B: &str = "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb";
 const CONTROLLERS: [&str; 5] = ["cpuacct", "memory", "cpu", "blkio", "pids"];
 
-/// Cgroups below folders of their own; gone with the value, with what runs in them.
+/// Cgroups below directories of their own; dropping the value removes them and the processes in them.
 struct Cgroups {
     tops: Vec<PathBuf>,
-    /// Of its pod. A pod below several roots counts once, and other tests run on this machine at the same time.
+    /// Uid of the pod, unique: a pod below several roots counts once, and other tests run on this machine at the same time.
     uid: String,
     children: Vec<Child>,
     mounts: Vec<PathBuf>,
@@ -31,7 +31,7 @@ impl Cgroups {
         Self { tops, uid, children: Vec::new(), mounts: Vec::new() }
     }
 
-    /// The pod and container of that path in each hierarchy.
+    /// Creates the pod and container at that path in each hierarchy.
     fn make(&self, path: &str) {
         for top in &self.tops {
             fs::create_dir_all(top.join(path)).unwrap();
@@ -62,7 +62,7 @@ impl Drop for Cgroups {
     }
 }
 
-/// Cgroups go from the bottom up; the files in them go with them. A dead process leaves its cgroup a moment later.
+/// Removes a cgroup tree from the bottom up; the files in a cgroup go with it. A dead process leaves its cgroup with a delay.
 fn remove(folder: &Path) {
     let below = fs::read_dir(folder).into_iter().flatten().flatten();
     below.map(|entry| entry.path()).filter(|path| path.is_dir()).for_each(|path| remove(&path));
@@ -104,7 +104,7 @@ fn signal(process: u32, name: &str) {
     assert!(Command::new("kill").args([name, &process.to_string()]).status().unwrap().success());
 }
 
-/// What a process that was just started does takes a moment, and longer on a busy machine.
+/// Waits for an effect of a newly started process, which takes longer on a busy machine.
 fn wait_for(there: impl Fn() -> bool) {
     for _ in 0..6000 {
         if there() {
@@ -115,14 +115,14 @@ fn wait_for(there: impl Fn() -> bool) {
     panic!("did not happen within 30 s");
 }
 
-/// Stops a process and waits until it does nothing any more.
+/// Stops a process and waits until the kernel shows it as stopped.
 fn freeze(process: u32) {
     signal(process, "-STOP");
     wait_for(|| fs::read_to_string(format!("/proc/{process}/stat")).unwrap().contains(") T "));
 }
 
-/// A sample, and what was read right before and right after it alike. The kernel settles some accounts of a process that already stands
-/// still: its last moments of CPU time, pages that are freed late.
+/// Returns a sample, and a value that was the same right before and right after it. The kernel completes some accounts of a
+/// stopped process with a delay: its last CPU time, pages that are freed late.
 fn at_rest<T: PartialEq>(collector: &mut Collector, read: impl Fn() -> T) -> (View, T) {
     for _ in 0..6000 {
         let before = read();
@@ -135,7 +135,7 @@ fn at_rest<T: PartialEq>(collector: &mut Collector, read: impl Fn() -> T) -> (Vi
     panic!("not at rest within 30 s");
 }
 
-/// The cgroup of that path below the test's own folder: other tests have pods on this machine as well.
+/// Returns the cgroup at that path below the test's own directory: other tests have pods on this machine as well.
 fn of<'v>(view: &'v View, cgroups: &Cgroups, path: &str) -> Seen<'v> {
     let top = cgroups.tops[0].file_name().unwrap().to_str().unwrap();
     view.find("cgroup", &format!("{top}/{path}")).unwrap()
@@ -220,7 +220,7 @@ fn an_empty_container_and_one_made_anew_under_its_name() {
     assert_eq!(previous.map(|(value, _)| value), Some(0), "another cgroup, born since");
 }
 
-/// Containers that come and go while they are read: none of it is a problem, and no rate is out of a race.
+/// Containers come and go during the reads: no problem is reported, and no rate comes from a race.
 #[test]
 fn cgroups_that_vanish_while_they_are_read() {
     let Some(cgroups) = v1("vanish") else { return };
@@ -238,7 +238,7 @@ fn cgroups_that_vanish_while_they_are_read() {
                 }
                 for index in 0..4 {
                     for top in &cgroups.tops {
-                        // one that is read at this moment is removed all the same
+                        // removal succeeds even while the cgroup is read
                         let _ = fs::remove_dir(top.join(path(index)));
                     }
                 }
@@ -275,7 +275,7 @@ fn networks_of_live_pods() {
     let process = cgroups.run(&own, "unshare", &["--net", "sleep", "1000"]);
     let inode = |path: String| std::os::unix::fs::MetadataExt::ino(&fs::metadata(path).unwrap());
     let ours = inode("/proc/self/net/dev".to_owned());
-    // unshare has to get there first
+    // wait until unshare has switched the namespace
     wait_for(|| inode(format!("/proc/{process}/net/dev")) != ours);
     let settings = Settings { interface_exclude: Vec::new(), ..settings() };
     let mut collector = Collector::new(HostRoot::open("/").unwrap(), settings).unwrap();
@@ -294,7 +294,7 @@ fn networks_of_live_pods() {
     }
 }
 
-/// The cgroup v2 hierarchy of this machine, bound into a tree of its own as if it were the only one.
+/// Bind-mounts the cgroup v2 hierarchy of this machine into a tree of its own, as if it were the only one.
 fn v2(test: &str) -> Option<(Cgroups, tempfile::TempDir)> {
     let mounts = fs::read_to_string("/proc/self/mountinfo").unwrap();
     let point =
@@ -365,13 +365,13 @@ fn figures_of_this_machine() {
     let mut collector = collector("/");
     let view = sample(&mut collector);
     let node = view.node();
-    // SAFETY: all bytes zero is a value of this plain struct.
+    // SAFETY: all-zero bytes are a valid value of this plain struct.
     let mut info: libc::sysinfo = unsafe { std::mem::zeroed() };
     // SAFETY: `info` is valid for writes for the whole call.
     assert_eq!(unsafe { libc::sysinfo(&raw mut info) }, 0);
     let total = info.totalram * u64::from(info.mem_unit);
     assert_eq!(node.gauge("node.memory_total_bytes"), Some(total as f64));
-    // SAFETY: no memory is involved.
+    // SAFETY: `sysconf` does not access memory of the caller.
     let processors = unsafe { libc::sysconf(libc::_SC_NPROCESSORS_ONLN) };
     assert_eq!(node.gauge("node.cpu_count"), Some(processors as f64));
     let available = node.gauge("node.memory_available_bytes").unwrap();
@@ -385,7 +385,7 @@ fn the_root_file_system_of_this_machine() {
     let filesystems = view.of_kind("filesystem");
     let root: Vec<_> = filesystems.iter().filter(|one| one.attribute("mount.point") == Some("/")).collect();
     assert_eq!(root.len(), 1);
-    // SAFETY: all bytes zero is a value of this plain struct.
+    // SAFETY: all-zero bytes are a valid value of this plain struct.
     let mut stat: libc::statvfs = unsafe { std::mem::zeroed() };
     // SAFETY: the path ends in a zero byte and `stat` is valid for writes for the whole call.
     assert_eq!(unsafe { libc::statvfs(c"/".as_ptr(), &raw mut stat) }, 0);

@@ -1,4 +1,4 @@
-//! The collector as a whole: over made trees, over recorded nodes, over this machine.
+//! Tests of the whole collector: on synthetic trees, on recorded nodes, on this machine.
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 mod live;

@@ -1,4 +1,4 @@
-//! Recorded nodes: what the collector says against what stands in the files.
+//! Recorded nodes: compares the collector's output to the recorded files.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -11,7 +11,7 @@ fn recording(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/fixtures/nodes").join(name)
 }
 
-/// Both moments of a recording.
+/// Returns the samples of both frames of a recording.
 fn moments(name: &str) -> [View; 2] {
     let root = HostRoot::open(recording(name)).unwrap();
     let mut collector = Collector::new(root, settings()).unwrap();
@@ -23,7 +23,7 @@ fn moments(name: &str) -> [View; 2] {
     })
 }
 
-/// All folders below `top` whose names are those of pods and containers, by a walk of its own.
+/// Collects all directories below `top` with names of pods and containers, independently of the collector's walk.
 fn cgroups_below(top: &Path, path: &str, found: &mut Vec<String>) {
     for entry in fs::read_dir(top.join(path)).unwrap().flatten() {
         if entry.file_type().unwrap().is_dir() {
@@ -56,7 +56,7 @@ fn number(path: PathBuf) -> Option<u64> {
     fs::read_to_string(path).ok().and_then(|text| text.trim().parse().ok())
 }
 
-/// Value of a key in a file of `key value` lines.
+/// Returns the value of a key in a file of `key value` lines.
 fn keyed(path: PathBuf, key: &str) -> Option<u64> {
     let text = fs::read_to_string(path).ok()?;
     text.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix(' ')?.trim().parse().ok())

@@ -1,4 +1,4 @@
-//! Trees made for one question each.
+//! Synthetic trees, each for one aspect.
 
 mod block_io;
 mod devices;
@@ -61,7 +61,7 @@ impl Host {
         );
     }
 
-    /// Files of one cgroup v2, with so much CPU time.
+    /// Writes the files of one cgroup v2 with the given CPU time.
     fn cgroup(&self, path: &str, usage_usec: &str) {
         let file = |name: &str, text: &str| self.file(&format!("sys/fs/cgroup/{path}/{name}"), text);
         file("cpu.stat", &format!("usage_usec {usage_usec}\nuser_usec 300\nsystem_usec 100\n"));
@@ -163,7 +163,7 @@ fn counters_have_previous_readings_of_the_same_cgroup_only() {
     assert_eq!(usage(&sample(&mut collector)), Some((600_000, None)));
     host.cgroup(&container(A), "900");
     assert_eq!(usage(&sample(&mut collector)), Some((900_000, Some(600_000))));
-    // the same name, another cgroup: the folder was made anew
+    // the same name, another cgroup: the directory was created again
     fs::rename(host.path().join("sys/fs/cgroup").join(container(A)), host.path().join("gone")).unwrap();
     host.cgroup(&container(A), "1000");
     assert_eq!(usage(&sample(&mut collector)), Some((1_000_000, Some(0))), "born since");
@@ -179,7 +179,7 @@ fn a_file_that_is_missing_for_a_tick_has_the_longer_time() {
     let mut collector = collector(host.path());
     sample(&mut collector);
     let first_ended = Instant::now();
-    // far longer than between two samples here: the time since the second is told from that since the first
+    // much longer than the time between samples here, to tell the time since the second sample from that since the first
     std::thread::sleep(Duration::from_millis(50));
     let stat = host.path().join("sys/fs/cgroup").join(container(A)).join("cpu.stat");
     let text = fs::read_to_string(&stat).unwrap();

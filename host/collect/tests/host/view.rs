@@ -1,4 +1,4 @@
-//! Looking into a batch.
+//! Read access to a batch.
 
 use insightd_collect::{Collector, HostRoot, Report, Settings};
 use insights_sdk::{Builder, Columns};
@@ -83,7 +83,7 @@ impl<'v> Seen<'v> {
         Some(rows.value[row])
     }
 
-    /// Current reading, and the previous one with the time in between.
+    /// Returns the current reading, and the previous one with the nanoseconds in between.
     pub(crate) fn counter(self, name: &str) -> Option<(u64, Option<(u64, u64)>)> {
         let rows = &self.batch.counters;
         let row = (0..rows.name.len())
@@ -96,7 +96,7 @@ impl<'v> Seen<'v> {
         self.counter(name).map(|(current, _)| current)
     }
 
-    /// Names of all figures.
+    /// Returns the names of all values.
     pub(crate) fn figures(self) -> Vec<&'v str> {
         let (gauges, counters) = (&self.batch.gauges, &self.batch.counters);
         let of = |entities: &[u32], names: &[u32]| {

@@ -44,7 +44,7 @@ fn what_is_no_regular_file_is_refused_without_waiting() {
         assert!(dir.read(name, 1 << 20).is_err(), "{name}");
     }
     assert!(dir.subdir("dir-link").is_err() && dir.make_subdir("dir-link").is_err());
-    // Under the name of what is being written a link leads elsewhere.
+    // The temporary name is occupied by a link to a file elsewhere.
     symlink(at("target"), at("failed.new")).unwrap();
     dir.write("failed", b"ids").unwrap();
     dir.write("link", b"no longer a link").unwrap();

@@ -1,15 +1,15 @@
-//! A disk of a few pages, for tests of what happens when it is full or read-only. Test crates of several packages include this file.
+//! A tmpfs of a few pages, for tests of full and read-only disks. Test crates of several packages include this file.
 
 use std::path::Path;
 use std::process::Command;
 
 use tempfile::{TempDir, tempdir};
 
-/// A small file system of its own.
+/// A mounted tmpfs, unmounted on drop.
 pub(crate) struct Tmpfs(TempDir);
 
 impl Tmpfs {
-    /// None, said, where this user may not mount.
+    /// Mounts a tmpfs of this size. Returns `None`, with a note on stderr, if this user may not mount.
     pub(crate) fn mount(size: &str) -> Option<Self> {
         let folder = tempdir().unwrap();
         let options = format!("size={size},mode=700");

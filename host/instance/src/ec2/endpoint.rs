@@ -1,12 +1,12 @@
-//! The endpoint of the EC2 API, by region and partition.
+//! Endpoints of the EC2 API, by region and partition.
 
 use aws_config::SdkConfig;
 use aws_types::service_config::ServiceConfigKey;
 
 use super::ClientError;
 
-/// DNS suffixes of partitions, plain and dual-stack, by the prefix of their regions' names; from the SDK's
-/// `partitions.json`. Other regions have those of [`AWS`].
+/// DNS suffixes of partitions, plain and dual-stack, by prefix of their regions' names; from the SDK's `partitions.json`.
+/// Regions without a match use [`AWS`].
 const PARTITIONS: [(&str, [&str; 2]); 6] = [
     ("cn-", ["amazonaws.com.cn", "api.amazonwebservices.com.cn"]),
     ("eusc-", ["amazonaws.eu", "api.amazonwebservices.eu"]),
@@ -18,10 +18,10 @@ const PARTITIONS: [(&str, [&str; 2]); 6] = [
 
 const AWS: [&str; 2] = ["amazonaws.com", "api.aws"];
 
-/// Prefix of GovCloud's regions. Their plain endpoints are FIPS endpoints and have no `ec2-fips` beside them.
+/// Prefix of GovCloud regions. Their plain endpoints are FIPS endpoints, and there is no `ec2-fips` variant.
 const GOV: &str = "us-gov-";
 
-/// Returns the URL that the configuration names, else that of its region.
+/// Returns the configured URL, or else that of the configured region.
 pub(super) fn url(config: &SdkConfig) -> Result<String, ClientError> {
     let fips = config.use_fips().unwrap_or_default();
     let dual_stack = config.use_dual_stack().unwrap_or_default();

@@ -17,7 +17,7 @@ pub(crate) trait Row: Sized + std::fmt::Debug + Send + Sync + 'static {
     /// `MaxResults` of a request.
     const PAGE_SIZE: usize;
 
-    /// Reads a row; returns None if it lacks a required field.
+    /// Reads a row; returns `None` if it lacks a required field.
     fn read(item: &mut ScopedDecoder<'_, '_>) -> Result<Option<Self>, XmlDecodeError>;
 }
 
@@ -51,8 +51,8 @@ pub(super) fn deserialize<T: Row>(
     page(body).map_err(|error| OrchestratorError::response(error.into()))
 }
 
-/// Reads a page. Ignores unknown elements and skips rows that cannot be read. Refuses a document that ends early: the decoder
-/// treats the end of its input as the end of every open element.
+/// Reads a page. Ignores unknown elements and skips unreadable rows. Rejects a document that ends early: the decoder treats
+/// the end of its input as the end of every open element.
 fn page<T: Row>(body: &[u8]) -> Result<Page<T>, PageError> {
     if !is_complete(body)? {
         return Err(PageError::Incomplete);
@@ -86,7 +86,7 @@ fn page<T: Row>(body: &[u8]) -> Result<Page<T>, PageError> {
     Ok(Page { rows, next_token })
 }
 
-/// Returns false if elements are open at the end. A token comes with the number of elements around it.
+/// Returns false if elements are open at the end. Each token carries the number of elements around it.
 fn is_complete(body: &[u8]) -> Result<bool, XmlDecodeError> {
     let mut depth = None;
     for token in Document::try_from(body)? {
@@ -95,7 +95,7 @@ fn is_complete(body: &[u8]) -> Result<bool, XmlDecodeError> {
     Ok(depth == Some(0))
 }
 
-/// Reads code and message of an error document, as far as the body is one.
+/// Reads code and message of an error document, if present.
 fn error_of(body: &[u8]) -> ErrorMetadata {
     let mut error = ErrorMetadata::builder();
     let Ok(mut document) = Document::try_from(body) else { return error.build() };

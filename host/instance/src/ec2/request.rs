@@ -10,7 +10,7 @@ use super::Row;
 /// Version of the API.
 pub(super) const VERSION: &str = "2016-11-15";
 
-/// Returns the form of a request for a page: the first one, or that of a token.
+/// Returns the form of a request for the first page, or for the page of `token`.
 pub(super) fn form<T: Row>(filters: &[(&str, &str)], token: Option<&str>) -> String {
     let mut form = Serializer::new(String::new());
     form.append_pair("Action", T::OPERATION).append_pair("Version", VERSION);

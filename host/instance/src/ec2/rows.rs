@@ -90,7 +90,7 @@ impl VolumeAttachment {
     }
 }
 
-/// Returns the text of an element; one that holds other elements is an error.
+/// Returns the text of an element; fails if it contains other elements.
 fn text(field: &mut ScopedDecoder<'_, '_>) -> Result<String, XmlDecodeError> {
     try_data(field).map(|text| text.into_owned())
 }

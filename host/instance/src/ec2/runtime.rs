@@ -1,4 +1,4 @@
-//! The configuration of the SDK's runtime for EC2.
+//! Configuration of the SDK's runtime for EC2.
 
 use aws_config::SdkConfig;
 use aws_runtime::auth::SigV4OperationSigningConfig;
@@ -25,10 +25,10 @@ use aws_types::region::SigningRegion;
 use super::ClientError;
 use crate::bounded::Bounded;
 
-/// Name of the service, in signatures and in the user agent.
+/// Name of the service in signatures and in the user agent.
 pub(super) const SERVICE: &str = "ec2";
 
-/// Upper bound of a response in bytes: a page has at most 1000 tags or 500 volumes, of about 1 KB each.
+/// Maximum bytes of a response: a page has at most 1000 tags or 500 volumes, of about 1 KB each.
 const RESPONSE_BYTES: usize = 2 << 20;
 
 /// Returns the settings and components that all requests of a client share.

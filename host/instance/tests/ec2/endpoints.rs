@@ -1,4 +1,4 @@
-//! Where the EC2 API is, by region and partition.
+//! Endpoints of the EC2 API, by region and partition.
 
 use std::sync::{Arc, Mutex};
 
@@ -13,7 +13,7 @@ use aws_smithy_runtime_api::client::result::ConnectorError;
 use insightd_instance::{AskError, Client, tags};
 use insightd_peer::Status;
 
-/// Notes where a request would go.
+/// A connector that records the URI of each request and fails it.
 #[derive(Clone, Debug, Default)]
 struct Note(Arc<Mutex<Vec<String>>>);
 
@@ -53,7 +53,7 @@ async fn partitions_and_fips() {
     }
 }
 
-/// A chain of which no part has credentials.
+/// A provider without credentials.
 #[derive(Debug)]
 struct Nobody;
 
@@ -62,7 +62,7 @@ impl ProvideCredentials for Nobody {
     where
         Self: 'a,
     {
-        // The text names nothing that could be looked for.
+        // The error text has no hints that the client could search for.
         future::ProvideCredentials::ready(Err(CredentialsError::not_loaded("none")))
     }
 }
@@ -73,7 +73,7 @@ async fn who_has_no_credentials_is_told_so_by_the_type_of_the_error() {
     let config = crate::config("http://127.0.0.1:9").into_builder().credentials_provider(provider).build();
     let error = tags::ask(&Client::new(&config).unwrap(), "i-1", &Status::new("ec2")).await.unwrap_err();
     assert!(matches!(error, AskError::NoCredentials { .. }), "{error:?}");
-    // Nobody listens there, and the credentials are good.
+    // Nothing listens there, but the credentials are valid.
     let config = crate::config("http://127.0.0.1:9");
     let error = tags::ask(&Client::new(&config).unwrap(), "i-1", &Status::new("ec2")).await.unwrap_err();
     assert!(matches!(error, AskError::Unreachable { .. }), "{error:?}");

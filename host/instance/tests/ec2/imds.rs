@@ -1,4 +1,4 @@
-//! Instance metadata, as EC2 documents it: a token by PUT, then the document by GET with the token.
+//! Tests of instance metadata as documented by EC2: a token by PUT, then the document by GET with the token.
 
 use std::time::{Duration, Instant};
 
@@ -12,7 +12,7 @@ pub(crate) const DOCUMENT: &str = r#"{"accountId":"123456789012","architecture":
 "availabilityZone":"us-west-2b","imageId":"ami-5fb8c835","instanceId":"i-1234567890abcdef0",
 "instanceType":"m5.large","privateIp":"10.158.112.84","region":"us-west-2","version":"2017-09-30"}"#;
 
-/// The protocol; the document is there unless the path is another.
+/// Implements the protocol; returns 404 for any path other than the document's.
 pub(crate) fn metadata(request: &Request) -> Answer {
     match (request.method.as_str(), request.path.as_str()) {
         ("PUT", "/latest/api/token") => match request.header("x-aws-ec2-metadata-token-ttl-seconds") {
@@ -84,7 +84,7 @@ async fn nobody_there() {
     drop(listener);
     let error = ask(&url).await.unwrap_err();
     assert_eq!(error, ImdsError::Unreachable("connection refused".into()));
-    // TEST-NET-1: packets go nowhere, or the router says so.
+    // TEST-NET-1: packets are dropped, or the router reports them as unreachable.
     let error = ask("http://192.0.2.1").await.unwrap_err();
     assert!(
         matches!(error, ImdsError::Unreachable(_) | ImdsError::NoToken | ImdsError::Status(_)),
@@ -105,7 +105,7 @@ async fn something_else_that_answers() {
     assert!(Imds::new(Some("no address at all")).is_err());
 }
 
-/// Anything may stand at the address: nothing of it is held beyond a bound, and nobody waits for ever.
+/// Any server may be at the address: the memory for its response is bounded, and so is the time.
 #[tokio::test]
 async fn answers_without_an_end_are_left() {
     for on_token in [true, false] {
@@ -134,7 +134,7 @@ async fn half_an_answer_is_none() {
     assert!(ask(&server.url).await.is_err());
 }
 
-/// A redirect would hand the token to whoever it names.
+/// A redirect would pass the token to another server.
 #[tokio::test]
 async fn redirects_are_not_followed() {
     let elsewhere = Server::start(metadata).await;

@@ -1,7 +1,7 @@
-//! The instance: metadata and the EC2 API over real connections.
+//! Tests of instance metadata and the EC2 API over real connections.
 //!
-//! Instance metadata and answers in several pages come from a small server here that keeps to the documented protocols;
-//! filters and the states of volumes from moto's server, where `INSIGHTD_TEST_AWS` has its address.
+//! Instance metadata and paginated responses come from a small server in these tests that implements the documented
+//! protocols; filters and volume states come from the moto server at `INSIGHTD_TEST_AWS`.
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 mod endpoints;
@@ -22,7 +22,7 @@ use aws_smithy_http_client::Builder;
 use aws_smithy_types::retry::RetryConfig;
 use aws_smithy_types::timeout::TimeoutConfig;
 
-/// A configuration for a server on this machine: no environment, no TLS.
+/// Returns a configuration for a server on this machine, without environment and TLS.
 fn config(endpoint: &str) -> SdkConfig {
     let credentials = Credentials::new("AKIATEST", "secret", None, None, "test");
     let timeouts = TimeoutConfig::builder().operation_timeout(Duration::from_secs(10)).build();

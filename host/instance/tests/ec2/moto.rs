@@ -1,4 +1,4 @@
-//! The EC2 API as moto has it: filters, attachments.
+//! Tests of filters and attachments against the EC2 API of moto.
 
 use insightd_instance::tags::ClusterName;
 use insightd_instance::{Client, tags, volumes};
@@ -6,13 +6,13 @@ use insightd_peer::Status;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-/// moto's server, as whoever sets it up sees it: actions by name, with parameters of the query protocol.
+/// A client for the setup of moto's server: actions by name, with parameters of the query protocol.
 struct Moto {
     url: String,
 }
 
 impl Moto {
-    /// None, said loudly, where there is no moto.
+    /// Returns `None`, with a message, if no moto server is configured.
     fn find() -> Option<Self> {
         match std::env::var("INSIGHTD_TEST_AWS") {
             Ok(url) if !url.is_empty() => Some(Self { url }),
@@ -68,7 +68,7 @@ impl Moto {
     }
 }
 
-/// Text of the first element of that name.
+/// Returns the text of the first element with this name.
 fn text(document: &str, name: &str) -> String {
     let (_, rest) = document.split_once(&format!("<{name}>")).unwrap();
     rest.split('<').next().unwrap().to_owned()

@@ -1,4 +1,4 @@
-//! Answers of the EC2 API in several pages, and its refusals.
+//! Tests of paginated responses of the EC2 API, and of its errors.
 
 use insightd_instance::tags::ClusterName;
 use insightd_instance::{AskError, Client, tags, volumes};
@@ -8,12 +8,12 @@ use crate::server::{Answer, Request, Server};
 
 const INSTANCE: &str = "i-1234567890abcdef0";
 
-/// A parameter of a query request.
+/// Returns a parameter of a query request.
 fn parameter<'r>(request: &'r Request, name: &str) -> Option<&'r str> {
     request.body.split('&').find_map(|pair| pair.strip_prefix(name)?.strip_prefix('='))
 }
 
-/// So many pages, each with the items that `item` makes for it.
+/// Returns a page of `pages`, with the items that `item` returns for its number.
 fn page(request: &Request, action: &str, set: &str, pages: usize, item: impl Fn(usize) -> String) -> Answer {
     assert_eq!(parameter(request, "Action"), Some(action));
     let number: usize = parameter(request, "NextToken").map_or(0, |token| token.parse().unwrap());

@@ -1,4 +1,4 @@
-//! A server that answers as a function says.
+//! A server that answers with a given function.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -7,7 +7,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
 
-/// A request as far as tests look at it.
+/// The parts of a request that tests examine.
 #[derive(Clone, Debug)]
 pub(crate) struct Request {
     pub(crate) method: String,
@@ -25,15 +25,15 @@ impl Request {
     }
 }
 
-/// What the server does with a request.
+/// Reaction of the server to a request.
 pub(crate) enum Answer {
-    /// Status, further head lines, body.
+    /// Status, further header lines, body.
     Reply(u16, &'static str, String),
-    /// So many bytes of JSON's white space, and no end of it, every so often a piece.
+    /// An endless body of JSON white space: so many bytes at a time, with a pause after each.
     Endless(usize, Duration),
-    /// Half of what was announced.
+    /// Half of the announced body.
     Half(String),
-    /// Nothing, ever: as if the answer were lost on its way.
+    /// No response, as if it were lost on its way.
     Silence,
 }
 

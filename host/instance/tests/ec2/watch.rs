@@ -1,4 +1,4 @@
-//! The task: what it finds out, in which order, and what it does not ask.
+//! Tests of the background task: the facts it collects, the order of its requests, and the requests it avoids.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -23,7 +23,7 @@ fn settings(imds: &Server, ec2: &Server) -> InstanceSettings {
     }
 }
 
-/// Waits until the facts are as wanted.
+/// Waits until the facts satisfy `is_it`.
 async fn until(watch: &InstanceWatch, is_it: impl Fn(&InstanceFacts) -> bool) -> Arc<InstanceFacts> {
     let start = Instant::now();
     loop {
@@ -100,7 +100,7 @@ async fn a_name_that_is_configured_is_not_taken_from_tags() {
     assert_eq!(facts.cluster_name, None);
 }
 
-/// A failure of instance metadata counts where the machine is known to be an EC2 instance, and only there.
+/// A failure of instance metadata counts only if the machine is known to be an EC2 instance.
 #[tokio::test]
 async fn elsewhere_nothing_is_an_error() {
     for is_certain in [true, false] {

@@ -1,4 +1,4 @@
-//! What the client sends, and what it makes of responses that EC2 does not send.
+//! Tests of the client's requests, and of its handling of responses that EC2 does not send.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -18,7 +18,7 @@ async fn ask(config: &SdkConfig) -> Result<tags::Tags, AskError> {
     tags::ask(&Client::new(config).unwrap(), "i-1234567890abcdef0", &Status::new("ec2")).await
 }
 
-/// A configuration under which a request is tried twice.
+/// Returns a configuration with two attempts per request.
 fn twice(server: &Server) -> SdkConfig {
     let retries = RetryConfig::standard().with_max_attempts(2).with_initial_backoff(Duration::from_millis(1));
     crate::config(&server.url).into_builder().retry_config(retries).build()
@@ -80,7 +80,7 @@ async fn half_a_body_is_an_error() {
     assert!(matches!(error, AskError::Other { .. }), "{error:?}");
 }
 
-/// The server sends as fast as it can: only a bound on bytes ends this before the time-out of 10 s does.
+/// The server sends as fast as it can: only a limit of bytes ends this before the timeout of 10 s.
 #[tokio::test]
 async fn a_body_without_end_is_left() {
     let server = Server::start(|_| Answer::Endless(1 << 20, Duration::ZERO)).await;
@@ -123,7 +123,7 @@ async fn detached_volumes_are_none() {
     assert_eq!(found.iter().map(|a| a.device.as_str()).collect::<Vec<_>>(), ["/dev/sdg"]);
 }
 
-/// The agent's own configuration has no retries; the client honours one that has.
+/// The agent's own configuration has no retries; the client honours a configuration with some.
 #[tokio::test]
 async fn what_passes_is_tried_again_as_configured_and_a_refusal_is_not() {
     for (status, code, tries) in [
@@ -157,7 +157,7 @@ async fn a_clock_that_is_wrong_is_corrected() {
     let dates: Vec<String> =
         server.requests().iter().map(|request| request.header("x-amz-date").unwrap().to_owned()).collect();
     assert!(!dates[0].starts_with("2050") && dates.len() == 4, "{dates:?}");
-    // To the second before: the offset has fractions of one.
+    // Up to a second earlier: the offset has fractions of a second.
     let is_right = |date: &String| date.starts_with("20500101T12") || date == "20500101T115959Z";
     assert!(dates[1..].iter().all(is_right), "{dates:?}");
 }

@@ -1,4 +1,4 @@
-//! Where the API server is, and who the agent is there.
+//! Address of the API server, and the agent's credentials there.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -9,26 +9,26 @@ use kube::config::{KubeConfigOptions, Kubeconfig};
 
 use super::{ClientError, Token, Traffic, connect};
 
-/// How the API server is reached.
+/// Settings of the connection to the API server.
 #[derive(Clone, Debug)]
 pub struct ApiSettings {
-    /// A kubeconfig; without one the agent is taken to run in a pod, with the service account that is mounted there.
+    /// Path of a kubeconfig; without one, the agent uses the service account that is mounted into its pod.
     pub kubeconfig: Option<PathBuf>,
-    /// How the agent calls itself: seen in the API server's audit log and flow control.
+    /// `User-Agent` of all requests: shown in the API server's audit log, and used by its flow control.
     pub user_agent: String,
 }
 
-/// Files of the service account that every pod has mounted.
+/// Files of the service account that is mounted into every pod.
 pub mod service_account {
-    /// Its token, replaced before it expires.
+    /// Token of the service account, replaced before it expires.
     pub const TOKEN: &str = "/var/run/secrets/kubernetes.io/serviceaccount/token";
-    /// The CA of the cluster.
+    /// CA certificate of the cluster.
     pub const CA: &str = "/var/run/secrets/kubernetes.io/serviceaccount/ca.crt";
     /// Namespace of the pod.
     pub const NAMESPACE: &str = "/var/run/secrets/kubernetes.io/serviceaccount/namespace";
 }
 
-/// Whether this is a pod with a service account.
+/// Returns true if the process runs in a pod with a service account.
 pub fn is_in_cluster() -> bool {
     let set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
     set("KUBERNETES_SERVICE_HOST")
@@ -36,12 +36,12 @@ pub fn is_in_cluster() -> bool {
         && Path::new(service_account::TOKEN).exists()
 }
 
-/// A client for the API server, and what goes over its wire. To be called within the runtime.
+/// Creates a client for the API server and the counters of its traffic. Must be called within the runtime.
 ///
-/// Nothing is sent yet: a server that is away is no error here.
+/// Sends nothing yet: an unreachable server is not an error here.
 ///
 /// # Errors
-/// When configuration or files leave open where the server is, or cannot be read.
+/// If configuration and files do not give the server's address, or a file cannot be read.
 pub fn api_client(settings: &ApiSettings) -> Result<(kube::Client, Arc<Traffic>), ClientError> {
     let (mut config, token) = match &settings.kubeconfig {
         Some(path) => from_kubeconfig(path)?,
@@ -84,7 +84,7 @@ fn in_cluster() -> Result<(kube::Config, Option<Token>), ClientError> {
 fn from_kubeconfig(path: &Path) -> Result<(kube::Config, Option<Token>), ClientError> {
     let wrong = |error: String| ClientError::Kubeconfig { path: path.to_owned(), error };
     let file = Kubeconfig::read_from(path).map_err(|error| wrong(chain(&error)))?;
-    // Async by its signature alone.
+    // The function is async only by its signature.
     let mut config = kube::Config::from_custom_kubeconfig(file, &KubeConfigOptions::default())
         .now_or_never()
         .ok_or_else(|| wrong("it could not be read at once".into()))?
@@ -99,7 +99,7 @@ fn from_kubeconfig(path: &Path) -> Result<(kube::Config, Option<Token>), ClientE
     Ok((config, token))
 }
 
-/// An error with its causes.
+/// Formats an error together with its causes.
 pub(crate) fn chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut next = error.source();

@@ -1,4 +1,4 @@
-//! What an error means to somebody who operates the agent.
+//! Error texts for the operator of the agent.
 
 use std::error::Error as StdError;
 use std::io::ErrorKind;
@@ -9,16 +9,17 @@ use rustls::CertificateError;
 use super::transport::{NoAnswer, UnknownName};
 use crate::problem::shortened;
 
-/// Who did not do what was asked.
+/// The server that a request was sent to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Peer {
     ApiServer,
     Kubelet,
 }
 
-/// What `error` of the API server means: what was asked, why it failed, and what to grant or to configure.
+/// Explains an error of the API server: the request, why it failed, and what to grant or configure.
 ///
-/// `verb` and `resource` as in a role: `list`, `pods`; with its group where it has one, as in `leases.coordination.k8s.io`.
+/// `verb` and `resource` are those of a role: `list`, `pods`; a resource of an API group is given as
+/// `leases.coordination.k8s.io`.
 pub fn explain(error: &kube::Error, verb: &str, resource: &str) -> String {
     explain_for(Peer::ApiServer, error, verb, resource)
 }
@@ -60,7 +61,8 @@ impl Peer {
         }
     }
 
-    /// The kubelet asks the API server whether the agent may; since Kubernetes 1.33 there are finer rights than `nodes/proxy`.
+    /// Returns the resource to grant. The kubelet asks the API server if the agent is authorized; since Kubernetes 1.33
+    /// there are finer permissions than `nodes/proxy`.
     fn granted(self, resource: &str) -> String {
         match (self, resource) {
             (Self::ApiServer, resource) => format!("`{resource}`"),
@@ -94,7 +96,7 @@ impl Peer {
     }
 }
 
-/// Why there is no client.
+/// Explains why a client cannot be created.
 pub(super) fn setup(error: &kube::Error) -> String {
     cause(Peer::ApiServer, error)
 }
@@ -106,7 +108,7 @@ fn says(message: &str) -> String {
     }
 }
 
-/// The deepest cause that has words of its own, else all of it.
+/// Returns the text of the deepest known cause, or the whole chain if none is known.
 fn cause(peer: Peer, error: &kube::Error) -> String {
     let mut next: Option<&(dyn StdError + 'static)> = Some(error);
     let mut all = String::new();
@@ -121,7 +123,7 @@ fn cause(peer: Peer, error: &kube::Error) -> String {
             }
             all.push_str(&text);
         }
-        // The error inside of an I/O error is not its source.
+        // The error inside an I/O error is not its `source`.
         next = match error.downcast_ref::<std::io::Error>() {
             Some(error) => error.get_ref().map(|inner| inner as _).or_else(|| error.source()),
             None => error.source(),
@@ -140,19 +142,19 @@ fn known(peer: Peer, error: &(dyn StdError + 'static)) -> Option<String> {
     if let Some(error) = error.downcast_ref::<rustls::Error>() {
         return Some(tls(peer, error));
     }
-    // What the plugin wrote may hold the credential that it should have written.
+    // The output of the plugin may contain the credential.
     if let Some(AuthError::AuthExecRun { cmd, out }) = error.downcast_ref::<AuthError>() {
         return Some(format!("the kubeconfig's command {cmd:?} failed: {}", out.status));
     }
     if let Some(error) = error.downcast_ref::<std::io::Error>() {
         let name = peer.name();
-        // `get_ref` is set where another library's error is inside, which says more.
+        // `get_ref` returns `Some` if the error wraps that of another library, which says more.
         return match (error.kind(), error.get_ref()) {
             (ErrorKind::ConnectionRefused, None) => {
                 Some(format!("nothing listens where {name} should be (connection refused)"))
             }
             (ErrorKind::TimedOut, _) => Some(format!("{name} does not answer (timed out)")),
-            // rustls, when the peer did not say goodbye.
+            // rustls reports this if the server closed the connection without `close_notify`.
             (ErrorKind::UnexpectedEof, _) => Some(format!("{name} closed the connection")),
             (ErrorKind::HostUnreachable | ErrorKind::NetworkUnreachable, None) => {
                 Some(format!("no route to {name} ({error})"))
@@ -272,7 +274,7 @@ mod tests {
         }
         let text = explain(&kube::Error::Service(Box::new(NoAnswer)), "list", "nodes");
         assert!(text.contains("does not answer (no answer within 30 s)"), "{text}");
-        // Whatever the system's resolver says, in whatever language.
+        // The text depends on the system's resolver and its language.
         let dns = UnknownName(std::io::Error::other("Name oder Dienst nicht bekannt"));
         let text = explain(&kube::Error::Service(Box::new(dns)), "list", "nodes");
         assert!(text.contains("not known to DNS"), "{text}");

@@ -1,15 +1,15 @@
-//! A kind of object, listed once and watched from then on.
+//! Lists one kind of object once, then watches it.
 //!
 //! ```text
 //! reflect: wait up to the jitter
 //!   list:   resourceVersion=0, out of the API server's memory; or in pages of `limit`
-//!   watch:  from the list's version, with bookmarks; a watch that ends, or says nothing for long, is followed by another from
-//!           the last version seen
+//!   watch:  from the list's version, with bookmarks; a watch that ends, or is silent for too long, is followed by another
+//!           from the last version seen
 //!   410:    wait up to the jitter, list again
 //! ```
 //!
-//! What a handler knows stays while a peer is away. Objects are read one by one out of the bytes as they come, into what the
-//! handler asks for; neither a list nor a page of it is ever held.
+//! The handler keeps its objects while the server is unreachable. Objects are deserialized one by one from the incoming
+//! bytes into the handler's type; neither a list nor a page of it is held in memory.
 
 mod answer;
 mod run;
@@ -27,66 +27,67 @@ use insightd_peer::Status;
 use run::Reflector;
 pub(crate) use wire::{escaped, status_of};
 
-/// Between two pieces of a list.
+/// Longest time between two pieces of a list.
 const LIST_IDLE: Duration = Duration::from_secs(30);
 
-/// Between two lines of a watch. Three bookmarks are missing by then, or the server sends none: the watch is opened anew.
+/// Longest time between two lines of a watch. After it, three bookmarks are missing or the server sends none: the watch is
+/// reopened.
 pub(crate) const WATCH_IDLE: Duration = Duration::from_secs(190);
 
-/// How a list is asked for.
+/// The way a list is requested.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Paging {
-    /// All at once from the server's watch cache, which costs etcd nothing.
+    /// All objects at once from the server's watch cache, which puts no load on etcd.
     FromCache,
-    /// The same, and after a list that broke off in pages of so many objects: the server gives an answer one minute, which a
-    /// long list outlasts where one of the two is slow.
+    /// All at once from the watch cache; after a list that broke off, in pages of this many objects. The server ends a
+    /// response after one minute, which is too short for a long list if the server or the agent is slow.
     FromCacheElsePages(u32),
-    /// In pages of so many objects.
+    /// In pages of this many objects.
     Pages(u32),
 }
 
-/// What to list and watch.
+/// Objects to list and watch.
 #[derive(Clone, Debug)]
 pub struct Watched {
     /// Path, such as `/api/v1/services`.
     pub path: String,
-    /// Its name in a role, for messages: `services`, `deployments.apps`.
+    /// Name of the resource in a role, for error texts: `services`, `deployments.apps`.
     pub resource: &'static str,
     /// Field selector.
     pub field_selector: Option<String>,
     /// Label selector.
     pub label_selector: Option<String>,
-    /// How to list.
+    /// The way to list.
     pub paging: Paging,
-    /// Only `metadata` of each object is sent.
+    /// Requests only the `metadata` of each object.
     pub metadata_only: bool,
-    /// The longest wait before the first list, and before one after the server has forgotten the version.
+    /// Longest wait before the first list, and before a list after the server no longer has the version (410).
     pub start_jitter: Duration,
 }
 
-/// What becomes of the objects. Called on the task that runs [`reflect`]; nothing of it may wait.
+/// A receiver of the objects. Called on the task that runs [`reflect`]; an implementation must not block.
 pub trait Handler: Send {
-    /// What is read of an object. It may borrow from the answer.
+    /// The type that an object is deserialized into. It may borrow from the response.
     type Item<'a>: Deserialize<'a>;
 
-    /// A list begins. What is known stays valid until the list has ended: it may fail in its middle, and begin again.
+    /// A list begins. Known objects stay valid until the list has ended: it may fail before its end, and begin again.
     fn on_restart(&mut self);
-    /// An object of the list.
+    /// An object of the list was received.
     fn on_listed(&mut self, item: Self::Item<'_>);
-    /// The list is complete: what it did not name is gone.
+    /// The list is complete: objects that it does not contain no longer exist.
     fn on_list_end(&mut self);
-    /// Added or changed.
+    /// An object was added or changed.
     fn on_applied(&mut self, item: Self::Item<'_>);
-    /// Gone; the object as it was last.
+    /// An object was deleted; `item` is its last state.
     fn on_deleted(&mut self, item: Self::Item<'_>);
 
-    /// Objects that there was no room for since this was last asked.
+    /// Returns the number of objects dropped for lack of memory since the last call.
     fn left_out(&mut self) -> u64 {
         0
     }
 }
 
-/// Lists and watches until it is dropped.
+/// Lists and watches until the future is dropped.
 pub async fn reflect<H: Handler>(
     client: &kube::Client,
     watched: &Watched,
@@ -97,7 +98,7 @@ pub async fn reflect<H: Handler>(
     reflector.run(&mut Reading(handler), fastrand::Rng::new()).await
 }
 
-/// [`Handler`] without its type: the loop is compiled once, whatever is watched.
+/// A [`Handler`] without its type parameter, so that the loop is compiled only once.
 pub(crate) trait Sink: Send {
     fn restart(&mut self);
     fn listed(&mut self, object: &[u8]) -> Result<(), serde_json::Error>;
@@ -135,7 +136,7 @@ impl<H: Handler> Sink for Reading<'_, H> {
     }
 }
 
-/// Waits that tests make shorter.
+/// Waits, shortened by tests.
 #[derive(Clone, Copy)]
 pub(crate) struct Timing {
     pub(crate) first_wait: Duration,

@@ -1,4 +1,4 @@
-//! A peer on loopback that says, to every request, what a test has it say: whole, slowly, cut off, or never.
+//! A scripted server on loopback for tests: its responses are complete, slow, cut off, or never sent.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -9,7 +9,7 @@ use tokio::task::JoinHandle;
 
 use super::{Token, Traffic, connect};
 
-/// What came.
+/// A received request.
 #[derive(Clone, Debug)]
 pub(crate) struct Asked {
     /// Path with query.
@@ -31,17 +31,17 @@ impl Asked {
 enum Step {
     Send(Vec<u8>),
     Pause(Duration),
-    /// Nothing more, and no end.
+    /// Sends nothing more, and keeps the connection open.
     Hang,
-    /// The connection is closed in the middle of the answer.
+    /// Closes the connection in the middle of the response.
     Cut,
 }
 
-/// What to say.
+/// A response to send.
 #[derive(Clone, Debug)]
 pub(crate) struct Answer {
     status: u16,
-    /// Further lines of the head.
+    /// Additional header lines.
     head: String,
     steps: Vec<Step>,
 }
@@ -97,12 +97,12 @@ impl Drop for Server {
 }
 
 impl Server {
-    /// The script is told the number of the request, from 0, and what it says.
+    /// Starts a server. The script gets the number of the request, from 0, and the request.
     pub(crate) async fn start(script: impl FnMut(usize, &Asked) -> Answer + Send + 'static) -> Self {
         Self::listen(None, script).await
     }
 
-    /// With the certificate of `tests/data/tls`, which is for 127.0.0.1 and `node-a.example`.
+    /// Starts a TLS server with the certificate of `tests/data/tls`, which is valid for 127.0.0.1 and `node-a.example`.
     pub(crate) async fn start_tls(script: impl FnMut(usize, &Asked) -> Answer + Send + 'static) -> Self {
         Self::listen(Some(acceptor()), script).await
     }
@@ -119,7 +119,7 @@ impl Server {
         let script: Script = Arc::new(Mutex::new(script));
         let (log, count) = (Arc::clone(&asked), Arc::clone(&connections));
         let task = tokio::spawn(async move {
-            // Dropped with the server, and with it every connection.
+            // Dropped with the server, which closes every connection.
             let mut open = tokio::task::JoinSet::new();
             while let Ok((socket, _)) = listener.accept().await {
                 *count.lock().unwrap() += 1;
@@ -231,7 +231,7 @@ fn acceptor() -> tokio_rustls::TlsAcceptor {
     tokio_rustls::TlsAcceptor::from(Arc::new(config))
 }
 
-/// Waits until it is so; a test that never sees it fails by its runner's patience, not by a time that is chosen here.
+/// Waits until `so` returns true. There is no timeout here: a test that waits forever is ended by its runner.
 pub(crate) async fn until(mut so: impl FnMut() -> bool) {
     while !so() {
         tokio::time::sleep(Duration::from_millis(2)).await;

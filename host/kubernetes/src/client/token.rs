@@ -1,4 +1,4 @@
-//! A bearer token in a file that somebody else replaces from time to time.
+//! A bearer token in a file that is replaced from time to time.
 
 use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
@@ -9,13 +9,14 @@ use insightd_folder::read_regular;
 
 use super::ClientError;
 
-/// The kubelet replaces projected tokens at 80 % of their life, which is ten minutes at least.
+/// Time that a token is cached. The kubelet replaces projected tokens at 80 % of their lifetime, which is at least ten
+/// minutes.
 const KEEP: Duration = Duration::from_secs(60);
 
-/// Longest token, bytes; those of service accounts have about 1 KiB.
+/// Largest token file in bytes; service account tokens have about 1 KiB.
 const MAX_BYTES: u64 = 64 << 10;
 
-/// Reads the file anew once a minute, and whenever the peer did not accept what it said.
+/// A token file, read again once a minute and whenever the server rejected the token.
 pub(crate) struct Token {
     path: PathBuf,
     last: Mutex<Option<(HeaderValue, Instant)>>,
@@ -26,10 +27,10 @@ impl Token {
         Self { path, last: Mutex::new(None) }
     }
 
-    /// Value of the `authorization` header.
+    /// Returns the value of the `authorization` header.
     ///
     /// # Errors
-    /// When the file cannot be read and never could: one that is away for a moment costs nothing.
+    /// If the file cannot be read and never could be: a file that is missing for a moment causes no error.
     pub(crate) fn header(&self) -> Result<HeaderValue, ClientError> {
         let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
         match &mut *last {
@@ -46,7 +47,7 @@ impl Token {
         }
     }
 
-    /// What stands in the file now, where that is something else than `refused`.
+    /// Reads the file and returns its token if it differs from `refused`.
     pub(crate) fn newer_than(&self, refused: &HeaderValue) -> Option<HeaderValue> {
         let header = self.read().ok().filter(|header| header != refused)?;
         let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
@@ -66,7 +67,7 @@ impl Token {
         if text.is_empty() {
             return Err(wrong("empty".into()));
         }
-        // The error of a bad header value does not quote it.
+        // The error of an invalid header value does not quote it.
         let mut header = HeaderValue::try_from(format!("Bearer {text}"))
             .map_err(|_| wrong("no token: it has characters that no header may have".into()))?;
         header.set_sensitive(true);

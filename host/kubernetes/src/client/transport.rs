@@ -1,4 +1,4 @@
-//! The HTTP client below `kube::Client`, for the API server and for the kubelet.
+//! The HTTP transport under `kube::Client`, for the API server and for the kubelet.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -17,19 +17,20 @@ use tower::{BoxError, ServiceBuilder};
 
 use super::{ClientError, Token};
 
-/// For TCP alone; what answers at all does so in milliseconds, and a lost SYN is sent again after 1 and 3 s.
+/// Timeout of the TCP connection. A reachable server accepts within milliseconds; a lost SYN is sent again after 1 and 3 s.
 const CONNECT: Duration = Duration::from_secs(5);
 
-/// Name, TCP, TLS and the head of the answer. A busy API server queues requests for up to a minute, and says so by then.
+/// Timeout of name resolution, TCP, TLS and the response head. A busy API server queues requests for up to a minute, and
+/// rejects them by then.
 const HEAD: Duration = Duration::from_secs(30);
 
-/// A connection that stays idle between two ticks of a minute is kept.
+/// Idle timeout: a connection survives the pause between two ticks of one minute.
 const IDLE: Duration = Duration::from_secs(90);
 
-/// Default is 400 KiB a connection, which an answer of some megabytes would make use of.
+/// Read buffer of one connection. The default is 400 KiB, which a response of some megabytes would fill.
 const BUFFER_BYTES: usize = 64 * 1024;
 
-/// What went over the wire of one client.
+/// Traffic of one client.
 #[derive(Debug, Default)]
 pub struct Traffic {
     requests: AtomicU64,
@@ -37,30 +38,30 @@ pub struct Traffic {
 }
 
 impl Traffic {
-    /// Requests sent, those included that got no answer.
+    /// Requests sent, including those without a response.
     pub fn requests(&self) -> u64 {
         self.requests.load(Ordering::Relaxed)
     }
 
-    /// Bytes of answers, without their heads.
+    /// Bytes of response bodies received.
     pub fn received_bytes(&self) -> u64 {
         self.received_bytes.load(Ordering::Relaxed)
     }
 }
 
-/// The head of an answer did not come in time.
+/// The head of a response did not arrive in time.
 #[derive(Debug, thiserror::Error)]
 #[error("no answer within {} s", HEAD.as_secs())]
 pub(super) struct NoAnswer;
 
 type Http = hyper_util::client::legacy::Client<hyper_rustls::HttpsConnector<HttpConnector<Resolver>>, Body>;
 
-/// A name has no address. A type of its own: the system's error has no kind that says so.
+/// A name could not be resolved. A separate type, because the system's error has no kind for it.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub(super) struct UnknownName(pub(super) std::io::Error);
 
-/// The system's resolver, whose errors are [`UnknownName`].
+/// The system's resolver, with its errors wrapped in [`UnknownName`].
 #[derive(Clone)]
 struct Resolver(GaiResolver);
 
@@ -87,12 +88,13 @@ struct Transport {
     traffic: Arc<Traffic>,
 }
 
-/// A client for the peer of `config`. Without `token`, it authenticates as `config` says. `of` names the peer in errors.
+/// Creates a client for the server of `config`. Without `token`, it authenticates as `config` specifies. `of` names the
+/// server in errors.
 ///
-/// To be called within the runtime: `kube::Client` spawns a task.
+/// Must be called within the runtime: `kube::Client` spawns a task.
 ///
 /// # Errors
-/// When a certificate, key or header of `config` cannot be used.
+/// If a certificate, key or header of `config` cannot be used.
 pub(crate) fn connect(
     config: &kube::Config,
     token: Option<Token>,
@@ -102,7 +104,8 @@ pub(crate) fn connect(
     connect_through(config, token, traffic, of, None)
 }
 
-/// As [`connect`], through one network interface: a link-local address does not say which one leads to it.
+/// Creates a client as [`connect`] does, bound to one network interface: a link-local address does not determine the
+/// interface.
 pub(crate) fn connect_through(
     config: &kube::Config,
     token: Option<Token>,
@@ -119,7 +122,7 @@ pub(crate) fn connect_through(
     tcp.enforce_http(false);
     tcp.set_nodelay(true);
     tcp.set_connect_timeout(Some(CONNECT));
-    // A peer that vanished is noticed within a minute, whatever waits on it.
+    // Detects a vanished server within a minute, independent of the request that waits for it.
     tcp.set_keepalive(Some(Duration::from_secs(30)));
     tcp.set_keepalive_interval(Some(Duration::from_secs(10)));
     tcp.set_keepalive_retries(Some(3));
@@ -148,7 +151,7 @@ pub(crate) fn connect_through(
 }
 
 impl Transport {
-    /// Sends it, and once more when it was refused and the token on disk has changed since.
+    /// Sends the request, and sends it again if the server rejected the token and the file has changed since.
     async fn send(
         &self,
         mut request: Request<Body>,

@@ -1,4 +1,4 @@
-//! Services, as their EndpointSlices name them, and the pods that are ready behind each.
+//! Services, as named by their EndpointSlices, and the ready pods behind each.
 
 use std::collections::{BTreeMap, HashMap};
 use std::hash::RandomState;
@@ -8,7 +8,7 @@ use super::wire;
 use crate::room::Room;
 use crate::text::{each, filled};
 
-/// EndpointSlices. A slice that belongs to no service is nobody's endpoints, and left out.
+/// EndpointSlices. A slice that belongs to no service is left out.
 #[derive(Debug)]
 pub(super) struct Endpoints {
     hasher: RandomState,
@@ -26,20 +26,20 @@ impl Default for Endpoints {
 struct Slice {
     /// `NAMESPACE/NAME`.
     service: Box<str>,
-    /// Ready pods. By name, which all slices of a service give, and which no two pods have at a time.
+    /// Ready pods, by name: all slices of a service give it, and no two pods have the same name at one time.
     pods: Box<[Key]>,
 }
 
 impl Slice {
-    /// About what it takes.
+    /// Returns the approximate memory in bytes.
     fn bytes(&self) -> usize {
         ENTRY_BYTES + self.service.len() + size_of_val(&*self.pods)
     }
 }
 
 impl Endpoints {
-    /// `NAMESPACE/NAME` of every service, and how many pods are ready. One that is in several slices, because it has
-    /// addresses of both families or several ports, is one pod.
+    /// Returns `NAMESPACE/NAME` of every service and its number of ready pods. A pod that is in several slices, because it
+    /// has addresses of both families or several ports, is counted once.
     pub(super) fn services(&self) -> BTreeMap<&str, usize> {
         let mut slices: BTreeMap<&str, Vec<&[Key]>> = BTreeMap::new();
         for slice in self.slices.values() {
@@ -84,7 +84,7 @@ impl Kind for Endpoints {
         };
         let pods = each(&item.endpoints)
             .filter(|endpoint| {
-                // Null is "unknown", which consumers are to take for ready.
+                // Null means "unknown", which the API tells consumers to treat as ready.
                 endpoint.conditions.as_ref().and_then(|conditions| conditions.ready).unwrap_or(true)
             })
             .filter_map(|endpoint| {

@@ -1,4 +1,4 @@
-//! Namespaces: their names.
+//! Names of namespaces.
 
 use std::collections::BTreeSet;
 
@@ -7,7 +7,7 @@ use super::wire;
 use crate::room::Room;
 use crate::text::filled;
 
-/// The namespaces that exist.
+/// The existing namespaces.
 #[derive(Debug)]
 pub(super) struct Namespaces {
     names: BTreeSet<Box<str>>,

@@ -1,4 +1,4 @@
-//! Nodes: their conditions, and two labels.
+//! Nodes: their conditions and two labels.
 
 use std::collections::BTreeMap;
 
@@ -7,32 +7,32 @@ use super::wire;
 use crate::room::Room;
 use crate::text::{Pairs, each, filled};
 
-/// Health of a HyperPod node.
+/// Label with the health of a HyperPod node.
 pub(super) const HEALTH_LABEL: &str = "sagemaker.amazonaws.com/node-health-status";
 
-/// The second one is its name before Kubernetes 1.17.
+/// Labels with the instance type. The second is its name before Kubernetes 1.17.
 const TYPE_LABELS: [&str; 2] = ["node.kubernetes.io/instance-type", "beta.kubernetes.io/instance-type"];
 
-/// What is kept of a node.
+/// The stored facts of a node.
 #[derive(Debug)]
 pub(super) struct Node {
-    /// Index of the type, and 1 when it holds, 0 when not, -1 when nobody knows.
+    /// Index of the condition type, and its value: 1 for true, 0 for false, -1 for unknown.
     conditions: Box<[(u16, i8)]>,
     pub(super) hyperpod: Option<HyperPod>,
 }
 
-/// What is kept of a node that has the label of its health.
+/// The stored facts of a node that has the health label.
 #[derive(Debug)]
 pub(super) struct HyperPod {
     pub(super) health: Box<str>,
     pub(super) instance_type: Option<Box<str>>,
 }
 
-/// The nodes, by name.
+/// Nodes by name.
 #[derive(Debug)]
 pub(super) struct Nodes {
     nodes: BTreeMap<Box<str>, Node>,
-    /// Types of conditions. Nodes share them: a handful in a cluster, and never forgotten before the next list.
+    /// Condition types, shared by all nodes: a cluster has a handful of them. A type is removed only by the next list.
     types: Vec<Box<str>>,
     room: Room,
 }
@@ -52,7 +52,7 @@ impl Nodes {
         self.nodes.iter().map(|(name, node)| (&**name, node))
     }
 
-    /// Types of conditions, by index.
+    /// Returns the condition types in the order of their indexes.
     pub(super) fn types(&self) -> impl Iterator<Item = &str> {
         self.types.iter().map(|kind| &**kind)
     }
@@ -72,7 +72,7 @@ impl Nodes {
 }
 
 impl Node {
-    /// About what it takes, together with its name.
+    /// Returns the approximate memory in bytes, including the name.
     fn bytes(&self, name: &str) -> usize {
         let hyperpod = self.hyperpod.as_ref().map_or(0, |hyperpod| {
             hyperpod.health.len() + hyperpod.instance_type.as_ref().map_or(0, |kind| kind.len())
@@ -80,7 +80,7 @@ impl Node {
         ENTRY_BYTES + size_of::<Self>() + name.len() + size_of_val(&*self.conditions) + hyperpod
     }
 
-    /// Index of the type and value, in the node's order.
+    /// Returns the index of the type and the value of each condition, in the node's order.
     pub(super) fn conditions(&self) -> impl Iterator<Item = (usize, f64)> {
         self.conditions.iter().map(|&(kind, value)| (usize::from(kind), f64::from(value)))
     }

@@ -1,4 +1,4 @@
-//! Pods, as numbers: 12 bytes for each, and details only of those that no node was found for.
+//! Pods, reduced to 12 bytes each; details are kept only of pods without a node.
 
 use std::collections::HashMap;
 use std::hash::RandomState;
@@ -21,11 +21,11 @@ pub(super) enum Phase {
     Running,
     Succeeded,
     Failed,
-    /// Also one that is absent, or that this version does not know.
+    /// Also an absent phase, or one that this version does not know.
     Unknown,
 }
 
-/// Names of the figures.
+/// Names of the gauges.
 pub(super) const PHASES: [&str; 5] = [
     "pods.phase.pending",
     "pods.phase.running",
@@ -58,13 +58,13 @@ pub(super) struct Pending {
     pub(super) owners: Vec<Owner>,
 }
 
-/// One of the two streams that pods come in.
+/// One of the two watches that deliver pods.
 pub(super) trait Stream: Send + 'static {
     type Item<'a>: Deserialize<'a>;
 
-    /// What is counted of it; `None` when it does not say which pod it is.
+    /// Returns the fields that are counted; `None` if the pod has no uid or namespace.
     fn fact<'i>(item: &'i Self::Item<'_>) -> Option<Fact<'i>>;
-    /// What is kept of it beside the count.
+    /// Returns the details to keep in addition to the count.
     fn details(item: &Self::Item<'_>) -> Option<Pending>;
 }
 
@@ -72,11 +72,11 @@ pub(super) struct Fact<'i> {
     uid: &'i str,
     namespace: &'i str,
     phase: Phase,
-    /// Pending, and no node was chosen for it.
+    /// `true` if the pod is pending and no node was chosen for it.
     waits: bool,
 }
 
-/// Those with `status.phase=Running`, which the API server selects: their metadata is all that comes.
+/// Pods with `status.phase=Running`, which the API server selects; only their metadata is sent.
 #[derive(Debug)]
 pub(super) struct Running;
 
@@ -94,7 +94,7 @@ impl Stream for Running {
     }
 }
 
-/// All others, whole.
+/// All other pods, whole.
 #[derive(Debug)]
 pub(super) struct Others;
 
@@ -111,7 +111,7 @@ impl Stream for Others {
 
     fn details(item: &wire::Pod<'_>) -> Option<Pending> {
         let metadata = item.metadata.as_deref()?;
-        // Longer texts are none of the API's, and `max_pending_pods` bounds the pods alone.
+        // The API does not allow longer texts, and `max_pending_pods` limits only the number of pods.
         let owned =
             |text: &Option<Text<'_>>| filled(text).filter(|text| text.len() <= TEXT_BYTES).map(Box::from);
         let status = item.status.as_deref();
@@ -136,22 +136,22 @@ impl Stream for Others {
     }
 }
 
-/// About what a pod takes that is counted.
+/// Approximate memory of a counted pod in bytes.
 const PLACE_BYTES: usize = 2 * size_of::<(Key, Place)>();
 
-/// Namespaces that pods may be in; a cluster holds some ten thousand.
+/// Largest number of namespaces with pods; a cluster has some ten thousand.
 const NAMESPACES: u32 = 1 << 16;
 
-/// Longest text of a pending pod: the type of a condition has a name with a domain before it.
+/// Longest text of a pending pod in bytes: a condition type is a name with a domain as prefix.
 const TEXT_BYTES: usize = 316;
 
-/// Conditions of a pending pod, and owners, at most.
+/// Largest number of conditions, and of owners, of a pending pod.
 const ENTRIES: usize = 64;
 
-/// Longest name of any object.
+/// Longest name of any object in bytes.
 const NAME_BYTES: usize = 253;
 
-/// The pods of one stream.
+/// The pods of one watch.
 #[derive(Debug)]
 pub(super) struct Pods<S> {
     hasher: RandomState,
@@ -164,7 +164,7 @@ pub(super) struct Pods<S> {
     stream: PhantomData<fn() -> S>,
 }
 
-/// Number of the namespace, whether the pod waits, and its phase: 28 bits, one and three.
+/// Number of the namespace (28 bits), the flag that the pod waits for a node (1 bit), and its phase (3 bits).
 #[derive(Clone, Copy, Debug)]
 struct Place(u32);
 
@@ -187,7 +187,7 @@ impl Place {
 }
 
 impl<S: Stream> Pods<S> {
-    /// Keeps details of at most so many pods that wait for a node.
+    /// Creates an empty table that keeps the details of at most `most_pending` pods.
     pub(super) fn new(most_pending: usize) -> Self {
         Self {
             hasher: RandomState::new(),
@@ -205,17 +205,17 @@ impl<S: Stream> Pods<S> {
         self.places.len()
     }
 
-    /// Namespaces with pods, and how many of each phase.
+    /// Returns the namespaces that have pods, and the number of pods in each phase.
     pub(super) fn namespaces(&self) -> impl Iterator<Item = (&str, &[u32; 5])> {
         self.namespaces.slots.iter().filter(|slot| slot.pods > 0).map(|slot| (&*slot.name, &slot.phases))
     }
 
-    /// In no order.
+    /// Returns the details of pending pods, in no particular order.
     pub(super) fn pending(&self) -> impl Iterator<Item = &Pending> {
         self.pending.values()
     }
 
-    /// Pods that wait for a node and of which nothing else is known; none when nothing was to be known.
+    /// Returns the number of pods that wait for a node and have no details here; zero if details were not requested.
     pub(super) fn left_out(&self) -> usize {
         if self.most_pending == 0 {
             return 0;
@@ -251,7 +251,7 @@ impl<S: Stream> Kind for Pods<S> {
         self.places.insert(key, place);
         self.waiting += u32::from(fact.waits);
         let known = self.pending.remove(&key).is_some();
-        // One that left makes room for the next one that something happens to.
+        // A pod that got its node makes room for the details of the next one that changes.
         if fact.waits && (known || self.pending.len() < self.most_pending) {
             self.pending.extend(S::details(&item).map(|details| (key, details)));
         }
@@ -266,7 +266,7 @@ impl<S: Stream> Kind for Pods<S> {
     }
 }
 
-/// Names of namespaces that have pods, by a number that is used again when the last pod has left.
+/// Names of namespaces that have pods, by a number that is reused after the last pod left.
 #[derive(Debug, Default)]
 struct Namespaces {
     numbers: HashMap<Arc<str>, u32>,
@@ -282,7 +282,7 @@ struct Slot {
 }
 
 impl Namespaces {
-    /// Counts a pod in. `None` where there are too many namespaces, or the name is too long to be one's.
+    /// Counts a pod. Returns `None` if there are too many namespaces, or the name is too long for a namespace.
     fn enter(&mut self, fact: &Fact<'_>) -> Option<Place> {
         let number = match self.numbers.get(fact.namespace) {
             Some(&number) => number,

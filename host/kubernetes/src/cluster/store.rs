@@ -1,4 +1,4 @@
-//! All that is known of the cluster, and its rows in a batch.
+//! The known objects of the cluster, and their rows in a batch.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use super::pods::{Others, PHASES, Pending, Pods, Running};
 use super::table::Table;
 use super::workloads::{Of, Workloads};
 
-/// One table for each kind. They are read one after the other: each is consistent in itself, as the watches behind them are.
+/// One table for each kind. They are read one after the other: each is consistent in itself, as its watch is.
 #[derive(Debug)]
 pub(super) struct Store {
     pub(super) nodes: Arc<Table<Nodes>>,
@@ -36,7 +36,7 @@ impl Store {
         }
     }
 
-    /// Adds everything below `cluster`: kind by kind, sorted. What was never listed has no row.
+    /// Adds everything below `cluster`: kind by kind, sorted. Kinds that were never listed have no rows.
     pub(super) fn emit(&self, builder: &mut Builder, cluster: EntityId) {
         if let Some(nodes) = self.nodes.read().as_ref() {
             emit_nodes(nodes, builder, cluster);
@@ -56,12 +56,12 @@ impl Store {
         }
     }
 
-    /// Namespaces that exist, and those that pods are in: the one watch may be ahead of the other, or forbidden.
+    /// Adds the existing namespaces and those that pods are in: one watch may be ahead of the other, or forbidden.
     fn emit_namespaces(&self, builder: &mut Builder, cluster: EntityId) {
         let (namespaces, running, others) = (self.namespaces.read(), self.running.read(), self.others.read());
         let names = namespaces.as_ref().into_iter().flat_map(|namespaces| namespaces.iter());
         let mut counts: BTreeMap<&str, [u32; 5]> = names.map(|name| (name, [0; 5])).collect();
-        // Half of the pods would be wrong numbers, not missing ones.
+        // The pods of only one of the two watches would be wrong numbers instead of missing ones.
         let both = running.as_ref().zip(others.as_ref());
         if let Some((running, others)) = both {
             for (name, phases) in running.namespaces().chain(others.namespaces()) {
@@ -116,7 +116,7 @@ fn emit_services(endpoints: &Endpoints, builder: &mut Builder, cluster: EntityId
 
 type Emitted = HashMap<StringId, EntityId>;
 
-/// The entity of a workload, one for all that refer to it.
+/// Returns the entity of a workload, which all references to it share.
 fn workload(
     [kind, namespace, name]: [&str; 3],
     builder: &mut Builder,

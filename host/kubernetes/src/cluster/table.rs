@@ -1,4 +1,4 @@
-//! What is known of one kind of object, replaced as a whole by every list.
+//! The known objects of one kind, replaced as a whole by every list.
 
 use std::hash::{BuildHasher, RandomState};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -7,20 +7,20 @@ use serde::Deserialize;
 
 use crate::client::reflect::Handler;
 
-/// What is kept of the objects of one kind.
+/// The stored objects of one kind.
 pub(super) trait Kind: Send + 'static {
-    /// What is read of an object.
+    /// The type that an object is deserialized into.
     type Item<'a>: Deserialize<'a>;
 
-    /// The same without objects.
+    /// Returns a table with the same settings and without objects.
     fn empty(&self) -> Self;
-    /// Added or changed. False when there is no room for it.
+    /// Adds or replaces an object. Returns false if there is no room for it.
     fn apply(&mut self, item: Self::Item<'_>) -> bool;
-    /// Gone.
+    /// Removes an object.
     fn remove(&mut self, item: Self::Item<'_>);
 }
 
-/// The objects of one kind as they are known. One task writes, through a [`Feed`].
+/// The known objects of one kind. One task writes them, through a [`Feed`].
 #[derive(Debug)]
 pub(super) struct Table<K> {
     known: Mutex<Option<K>>,
@@ -31,13 +31,13 @@ impl<K> Table<K> {
         Arc::new(Self { known: Mutex::new(None) })
     }
 
-    /// `None` until they were listed once.
+    /// Locks the table; it contains `None` until the first list is complete.
     pub(super) fn read(&self) -> MutexGuard<'_, Option<K>> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// Takes what the API server sends. A list is built aside, so that no reader ever sees half of one.
+/// The writer of a table. A list is built separately, so that readers never see a partial one.
 pub(super) struct Feed<K> {
     table: Arc<Table<K>>,
     building: K,
@@ -45,7 +45,7 @@ pub(super) struct Feed<K> {
 }
 
 impl<K: Kind> Feed<K> {
-    /// `empty`: a table without objects.
+    /// Creates a feed; `empty` is a table without objects.
     pub(super) fn new(table: Arc<Table<K>>, empty: K) -> Self {
         Self { table, building: empty, left_out: 0 }
     }
@@ -72,7 +72,7 @@ impl<K: Kind> Handler for Feed<K> {
         let empty = self.building.empty();
         let listed = std::mem::replace(&mut self.building, empty);
         let before = self.table.read().replace(listed);
-        // Freed when no reader waits for it.
+        // Freed after the lock is released, so that no reader waits for it.
         drop(before);
     }
 
@@ -91,14 +91,14 @@ impl<K: Kind> Handler for Feed<K> {
     }
 }
 
-/// Memory that one table may take. The largest clusters that are known, 150,000 pods and as many nodes, take half of it.
+/// Largest memory of one table in bytes. The largest known clusters, with 150,000 pods and as many nodes, use half of it.
 pub(super) const TABLE_BYTES: usize = 16 << 20;
 
-/// Bytes that an entry of a table of names takes beside its texts, about.
+/// Approximate bytes of an entry of a table of names in addition to its texts.
 pub(super) const ENTRY_BYTES: usize = 64;
 
-/// Stands for a uid or a name of which nothing else is ever asked: 64 bits of a keyed hash, in halves so that an entry of
-/// a table is not padded to a multiple of eight bytes. Among 150,000 objects, two have the same once in a billion clusters.
+/// Replaces a uid or a name that is only compared: 64 bits of a keyed hash, in halves so that an entry of a table is not
+/// padded to a multiple of eight bytes. Among 150,000 objects, two collide in one of a billion clusters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) struct Key([u32; 2]);
 

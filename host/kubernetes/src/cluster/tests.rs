@@ -1,4 +1,4 @@
-//! Objects as the API server writes them, through a feed into the store, and out of it into a batch.
+//! Tests with objects as the API server writes them: through a feed into the store, and from it into a batch.
 
 mod model;
 mod objects;
@@ -19,7 +19,7 @@ use super::table::{Feed, Kind};
 use super::workloads::{Of, Workloads};
 use crate::client::reflect::Handler;
 
-/// A store, and what fills it.
+/// A store and its feeds.
 struct Cluster {
     store: Store,
     nodes: Feed<Nodes>,

@@ -1,18 +1,18 @@
-//! What is read of the API server's objects. Everything is optional: absent, null and empty are the same to Go's encoder.
+//! Fields of the API server's objects. All are optional: Go's encoder does not distinguish absent, null and empty.
 
 use serde::Deserialize;
 
 use crate::pods::wire::Owner;
 use crate::text::{List, Object, Pairs, Text};
 
-/// An object of which only the name counts.
+/// An object of which only the names are read.
 #[derive(Deserialize)]
 pub(super) struct Named<'a> {
     #[serde(borrow)]
     pub(super) metadata: Option<Object<Names<'a>>>,
 }
 
-/// What tells an object from all others.
+/// Names that identify an object.
 #[derive(Deserialize)]
 pub(super) struct Names<'a> {
     #[serde(borrow)]
@@ -125,7 +125,7 @@ pub(super) struct Target<'a> {
     pub(super) name: Option<Text<'a>>,
 }
 
-/// A Deployment, DaemonSet, StatefulSet or ReplicaSet: the fields that any of them has.
+/// A Deployment, DaemonSet, StatefulSet or ReplicaSet: the union of their fields.
 #[derive(Deserialize)]
 pub(super) struct Workload<'a> {
     #[serde(borrow)]

@@ -1,4 +1,4 @@
-//! Deployments, DaemonSets, StatefulSets and ReplicaSets: how many replicas are wanted and how many there are.
+//! Desired and actual replicas of Deployments, DaemonSets, StatefulSets and ReplicaSets.
 
 use std::collections::BTreeMap;
 
@@ -13,7 +13,7 @@ pub(super) enum Of {
     Deployment,
     DaemonSet,
     StatefulSet,
-    /// Only those without an owner: the others are their Deployment's.
+    /// Only those without an owner: the others belong to a Deployment.
     ReplicaSet,
 }
 
@@ -55,7 +55,7 @@ impl Workloads {
         self.of
     }
 
-    /// Namespace, name and figures.
+    /// Returns namespace, name and figures of each workload.
     pub(super) fn iter(&self) -> impl Iterator<Item = (&str, &str, &Replicas)> {
         self.workloads.iter().filter_map(|(id, replicas)| {
             let (namespace, name) = id.split_once('/')?;
@@ -71,7 +71,7 @@ impl Workloads {
 
     fn replicas(&self, item: &wire::Workload<'_>) -> Replicas {
         let status = item.status.as_deref().copied().unwrap_or_default();
-        // What is absent in a status is zero: Go leaves it out.
+        // An absent number in a status is zero: Go omits it.
         let or_zero = Option::unwrap_or_default;
         if self.of == Of::DaemonSet {
             return Replicas {
@@ -83,7 +83,7 @@ impl Workloads {
             };
         }
         Replicas {
-            // The API's default.
+            // Default of the API.
             desired: item.spec.as_ref().and_then(|spec| spec.replicas).unwrap_or(1),
             ready: or_zero(status.ready_replicas),
             available: or_zero(status.available_replicas),
@@ -114,7 +114,7 @@ impl Kind for Workloads {
         let owned = || {
             item.metadata.as_ref().is_some_and(|metadata| each(&metadata.owner_references).next().is_some())
         };
-        // A ReplicaSet may be adopted after it was made.
+        // A ReplicaSet may be adopted after its creation.
         if self.of == Of::ReplicaSet && owned() {
             self.forget(&id);
             return true;

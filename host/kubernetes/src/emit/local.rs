@@ -1,4 +1,4 @@
-//! What the API server adds to the pods of a node.
+//! Emits the API server's facts about a node and its pods.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,7 +8,7 @@ use super::{Emitter, gauge, joined};
 use crate::facts::{NodeFacts, Services};
 use crate::pods::{Owner, Pod};
 
-/// Conditions and room of the node itself.
+/// Adds the conditions of the node, and its capacity of pods.
 pub(super) fn node(facts: &NodeFacts, node: EntityId, text: &mut String, builder: &mut Builder) {
     for (kind, status) in &facts.conditions {
         text.clear();
@@ -47,7 +47,7 @@ impl Emitter {
         }
     }
 
-    /// Services that select a pod which has not ended, by namespace and name; `pods` are in order of namespace.
+    /// Adds the services that select a pod which has not ended, by namespace and name; `pods` must be sorted by namespace.
     pub(super) fn services(
         &mut self,
         services: &Services,

@@ -1,4 +1,4 @@
-//! CPU, memory and traffic of pods and containers from the kubelet's statistics, where the kernel shows none.
+//! Emits CPU, memory and traffic from the kubelet's statistics for pods and containers that the kernel does not measure.
 
 use std::collections::HashSet;
 
@@ -13,11 +13,11 @@ use crate::summary::{PodStats, UsageStats};
 /// are missing, or exist and stay empty.
 #[derive(Default)]
 pub(super) struct Measured {
-    /// Uids that paths of cgroups name, as positions in the batch's table of strings.
+    /// Uids named by the paths of cgroups, as indexes into the batch's string table.
     pods: HashSet<u32>,
-    /// Ids of containers, likewise.
+    /// Ids of containers, as indexes into the batch's string table.
     containers: HashSet<u32>,
-    /// Uids of pods whose network namespace was found: they have interfaces, or are in the node's own.
+    /// Uids of pods whose network namespace was found: they have interfaces, or are in the node's namespace.
     networks: HashSet<u32>,
 }
 
@@ -88,14 +88,14 @@ impl Measured {
     }
 }
 
-/// Returns true if the pod is among `uids`; the path of a static pod has the hash of its configuration.
+/// Returns true if the pod is among `uids`; the cgroup path of a static pod contains the hash of its configuration.
 fn has_uid(uids: &HashSet<u32>, pod: &Pod, builder: &mut Builder) -> bool {
     let mut has = |uid: &str| uids.contains(&builder.intern(uid).index());
     has(&pod.uid) || pod.config_hash.as_deref().is_some_and(has)
 }
 
-/// Adds the interfaces of a pod to its entity, except those that `excluded` matches, with counters paired by the runtime's
-/// own time of reading, as CPU time is. The kubelet tells neither packets nor those that were dropped.
+/// Adds the interfaces of a pod to its entity, except those that `excluded` matches. Counters are paired by the time at
+/// which the runtime read them, as for CPU time. The kubelet reports neither packets nor drops.
 pub(super) fn interfaces(
     stats: &PodStats,
     (pod, uid): (EntityId, &str),
@@ -120,8 +120,9 @@ pub(super) fn interfaces(
     }
 }
 
-/// Adds what `usage` says to `entity`. CPU time is paired by the runtime's own time of reading: the kubelet shows the same
-/// reading for some ticks, and its clock is not that of the tick. Without that time it has no previous reading.
+/// Adds the figures of `usage` to `entity`. CPU time is paired by the time at which the runtime read it: the kubelet
+/// repeats the same reading for some ticks, and its clock is not that of the tick. Without that time, the counter has no
+/// previous reading.
 pub(super) fn emit(usage: &UsageStats, mut counters: Counters<'_>, entity: EntityId, builder: &mut Builder) {
     if let Some(current) = usage.cpu_usage_ns {
         let previous = usage.cpu_read_at_ns.and_then(|at_ns| counters.pair("cpu.usage_ns", current, at_ns));

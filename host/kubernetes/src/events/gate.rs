@@ -1,4 +1,4 @@
-//! What of that which is to be told is told: equal events once in a while, and few of any kind.
+//! Rate limit of events: aggregates equal events, and limits the number of published ones.
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
@@ -7,19 +7,19 @@ use jiff::Timestamp;
 
 use super::Event;
 
-/// Events that may come at once, after silence.
+/// Number of events that may be published at once after a quiet period.
 const BURST: u32 = 20;
 
-/// After a burst, one event may come in this time.
+/// Interval at which one more event may be published after a burst.
 const REFILL: Duration = Duration::from_secs(30);
 
-/// For how long equal events are only counted.
+/// Time for which equal events are only counted.
 const WINDOW: Duration = Duration::from_secs(600);
 
-/// Different events that are remembered.
+/// Largest number of different events that are remembered.
 const WINDOWS: usize = 128;
 
-/// When something happened, and how often.
+/// Time of the first and the last occurrence, and their number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Times {
     pub(super) first: Timestamp,
@@ -27,11 +27,11 @@ pub(super) struct Times {
     pub(super) count: u32,
 }
 
-/// What becomes of an event.
+/// Result of offering an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Verdict {
     Publish(Times),
-    /// Counted, and told with the others when the window ends.
+    /// Counted, and published with the others when the window ends.
     Aggregated,
     Dropped,
 }
@@ -42,7 +42,7 @@ struct Window {
     repeats: Option<Times>,
 }
 
-/// Rate limit and aggregation. No clock and no network in here.
+/// Rate limit and aggregation. It has no clock and no network access.
 #[derive(Debug)]
 pub(super) struct Gate {
     tokens: u32,
@@ -73,8 +73,8 @@ impl Gate {
         Verdict::Publish(once)
     }
 
-    /// Ends the windows whose time is over, or all; what was counted in them comes back to be published, and how much of
-    /// it is more than may be.
+    /// Ends the windows whose time is over, or all of them. Returns the events counted in them, which are to be published,
+    /// and the number of events dropped by the rate limit.
     pub(super) fn end(&mut self, now: Option<Instant>) -> (Vec<(Event, Times)>, u64) {
         let over: Vec<_> =
             self.windows.extract_if(|_, window| now.is_none_or(|now| window.ends <= now)).collect();
@@ -90,7 +90,7 @@ impl Gate {
         (told, dropped)
     }
 
-    /// When the next window ends.
+    /// Returns the end of the next window to end.
     pub(super) fn next(&self) -> Option<Instant> {
         self.windows.values().map(|window| window.ends).min()
     }

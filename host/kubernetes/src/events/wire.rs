@@ -1,16 +1,16 @@
-//! An event as an object of `core/v1`.
+//! Formats an event as an object of `core/v1`.
 
 use serde_json::{Value, json};
 
 use super::gate::Times;
 use super::{About, Event, EventKind, RecorderSettings};
 
-/// What the API server takes at most, in bytes.
+/// Limits of the API server, in bytes.
 const MESSAGE: usize = 1024;
 const REASON: usize = 128;
 const NAME: usize = 253;
 
-/// The object; `unique` sets its name apart.
+/// Returns the Event object; `unique` makes its name unique.
 pub(super) fn event(event: &Event, times: Times, settings: &RecorderSettings, unique: &str) -> Value {
     let (involved, component) = match (&event.about, &settings.pod) {
         (About::Lock(lock), _) => (
@@ -27,7 +27,7 @@ pub(super) fn event(event: &Event, times: Times, settings: &RecorderSettings, un
             }),
             settings.component.as_str(),
         ),
-        // The kubelet puts the name where the uid should be, and that is where kubectl looks.
+        // The kubelet sets the uid of a node to its name, and kubectl searches for that.
         (About::Node | About::Pod, _) => (
             json!({
                 "apiVersion": "v1", "kind": "Node",
@@ -60,7 +60,7 @@ pub(super) fn event(event: &Event, times: Times, settings: &RecorderSettings, un
     })
 }
 
-/// The request that creates it.
+/// Returns the request that creates the object.
 pub(super) fn request(object: &Value) -> Result<http::Request<Vec<u8>>, String> {
     let namespace = object["metadata"]["namespace"].as_str().unwrap_or("default");
     http::Request::post(format!("/api/v1/namespaces/{namespace}/events"))

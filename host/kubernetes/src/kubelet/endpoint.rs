@@ -1,4 +1,4 @@
-//! One path of the kubelet: the last good answer, and what came of the attempts since.
+//! One path of the kubelet: the last good response, and the attempts since.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -14,7 +14,7 @@ use insightd_peer::Status;
 
 use super::incoming::{Incoming, Taken};
 
-/// What one answer may cost.
+/// Limits of one response.
 #[derive(Clone, Copy)]
 pub(super) struct Limits {
     pub(super) timeout: Duration,
@@ -25,15 +25,15 @@ pub(super) struct Endpoint<T> {
     path: &'static str,
     pub(super) known: Option<Arc<T>>,
     pub(super) read_at: Option<Instant>,
-    /// Elements of what is known.
+    /// Number of elements of the last good response.
     elements: usize,
-    /// Pods that did not fit into what is known.
+    /// Number of pods that the last good response has beyond the bounds.
     left_out: u64,
-    /// The last answer had no elements, and was not believed.
+    /// `true` if the last response had no elements and was rejected as implausible.
     doubted: bool,
-    /// Attempts that ended, well or not.
+    /// Attempts that ended, successful or not.
     pub(super) attempts: u64,
-    /// How long the last of them took.
+    /// Duration of the last of them.
     pub(super) took: Duration,
     failing: Option<(Timestamp, String)>,
 }
@@ -53,14 +53,14 @@ impl<T> Endpoint<T> {
         }
     }
 
-    /// Why what is known is old, or why nothing is.
+    /// Returns the error of the attempts since the last good response.
     pub(super) fn error(&self) -> Option<String> {
         let (since, words) = self.failing.as_ref()?;
         Some(format!("kubelet {}, failing since {since:.0}: {words}", self.path))
     }
 
-    /// Asks; returns true when that brought what there is. Who calls decides when: the kubelet is on this node, and one request
-    /// a tick is no load to it, whereas one that is back must not wait.
+    /// Requests the document; returns true on success. There is no backoff: the kubelet is on this node, one request per
+    /// tick is no load, and a kubelet that recovered must be noticed at once.
     pub(super) async fn fetch(
         &mut self,
         client: &kube::Client,
@@ -91,7 +91,7 @@ impl<T> Endpoint<T> {
         }
     }
 
-    /// The answer is read while it arrives: no more of it is held than one pod and what is kept.
+    /// Reads the response as it arrives: at most one pod and the kept data are in memory.
     async fn ask<R: Incoming<Document = T>>(
         &self,
         client: &kube::Client,
@@ -129,7 +129,8 @@ impl<T> Endpoint<T> {
         if elements == 0 && malformed > 0 {
             return Err(format!("none of its pods could be read ({malformed} problems)"));
         }
-        // A kubelet that has just started does not know its pods yet. Nodes without any do exist: the second time counts.
+        // A kubelet that has just started does not know its pods yet, but nodes without pods exist: a second empty list is
+        // accepted.
         if elements == 0 && self.elements > 0 && !self.doubted {
             self.doubted = true;
             let before = self.elements;

@@ -1,10 +1,10 @@
-//! The two answers, read while they arrive.
+//! Readers of the two documents, which are parsed as they arrive.
 
 use crate::error::KubeletError;
 use crate::pods::{PodList, PodReader};
 use crate::summary::{Summary, SummaryReader};
 
-/// The reader of an answer that arrives in pieces.
+/// The reader of a response that arrives in pieces.
 pub(super) trait Incoming: Send {
     type Document;
 
@@ -13,16 +13,16 @@ pub(super) trait Incoming: Send {
     fn finish(self) -> Result<Taken<Self::Document>, KubeletError>;
 }
 
-/// An answer that was read.
+/// A response that was read.
 pub(super) struct Taken<T> {
     pub(super) document: T,
-    /// Pods that it holds.
+    /// Number of pods in the document.
     pub(super) pods: usize,
-    /// Pods and fields that are malformed.
+    /// Number of malformed pods and fields.
     pub(super) malformed: usize,
-    /// Pods that are malformed.
+    /// Number of malformed pods.
     pub(super) lost: usize,
-    /// Pods that do not fit.
+    /// Number of pods that did not fit.
     pub(super) left_out: u64,
 }
 

@@ -41,7 +41,7 @@ fn names(data: &KubeletData) -> Vec<String> {
     list.unwrap_or_default()
 }
 
-/// A kubelet that says `answer` to its `n`-th list, and good summaries.
+/// A kubelet that answers its `n`-th list request with `answer(n)`, and has good summaries.
 async fn lists(answer: impl Fn(usize) -> Answer + Send + 'static) -> Server {
     let mut list = 0;
     Server::start(move |_, asked: &Asked| match asked.path.as_str() {
@@ -77,7 +77,7 @@ async fn one_list_and_one_summary_a_call_over_one_connection() {
     assert_eq!(server.paths().len(), 5);
 }
 
-/// What a call said and had, after a good one before it.
+/// Returns the data after a good list, and after `answer` to the next request.
 async fn after_a_good_list(answer: Answer) -> (Arc<KubeletData>, Arc<KubeletData>) {
     let server = lists(move |list| if list == 0 { pods(&["a", "b"]) } else { answer.clone() }).await;
     let (mut kubelet, status) = kubelet(settings(&server.url));
@@ -199,7 +199,7 @@ async fn a_kubelet_that_is_back_is_seen_by_the_next_call() {
     assert_eq!(status.snapshot().failures_in_a_row, 0);
 }
 
-/// As the agent does: one question a tick.
+/// Sends one request per tick, as the agent does.
 #[tokio::test]
 async fn a_summary_that_hangs_holds_up_no_pods() {
     let server = Server::start(|_, asked| match asked.path.as_str() {

@@ -1,4 +1,4 @@
-//! Addresses of kubelets.
+//! URLs of kubelets.
 
 use std::net::Ipv6Addr;
 
@@ -6,14 +6,14 @@ use http::Uri;
 
 use crate::client::ClientError;
 
-/// Of the kubelet's read-write server.
+/// Port of the kubelet's read-write server.
 const PORT: u16 = 10_250;
 
-/// Longest name of an interface: `IFNAMSIZ` without its NUL.
+/// Longest name of an interface in bytes: `IFNAMSIZ` without its NUL.
 const INTERFACE_BYTES: usize = 15;
 
-/// The kubelet's address on a node with this host name or IP address. An IPv6 address gets brackets, and its zone the escape
-/// of RFC 6874.
+/// Returns the kubelet's URL on a node with this host name or IP address. An IPv6 address gets brackets, and its zone the
+/// escape of RFC 6874.
 pub fn url_of(host: &str) -> String {
     let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
     let (address, zone) = split_zone(bare);
@@ -26,7 +26,7 @@ pub fn url_of(host: &str) -> String {
     }
 }
 
-/// An address and its zone, with or without the escape.
+/// Splits off the zone of an address, with or without the escape.
 fn split_zone(text: &str) -> (&str, Option<&str>) {
     match text.split_once('%') {
         Some((address, zone)) => (address, Some(zone.strip_prefix("25").unwrap_or(zone))),
@@ -34,10 +34,10 @@ fn split_zone(text: &str) -> (&str, Option<&str>) {
     }
 }
 
-/// A URL, taken apart.
+/// A parsed URL.
 #[derive(Debug)]
 pub(super) struct Address {
-    /// Without a zone, which no HTTP client and no certificate knows.
+    /// The URL without a zone, which neither HTTP clients nor certificates support.
     pub(super) uri: Uri,
     /// The zone of a link-local address: the interface that leads to it.
     pub(super) interface: Option<String>,
@@ -45,8 +45,10 @@ pub(super) struct Address {
 }
 
 impl Address {
+    /// Parses a URL.
+    ///
     /// # Errors
-    /// `url` is no address of a kubelet.
+    /// If `url` is not the address of a kubelet.
     pub(super) fn parse(url: &str) -> Result<Self, ClientError> {
         let wrong = |error: String| ClientError::Url { url: url.to_owned(), of: "a kubelet", error };
         let (text, interface) = match within_brackets(url).map(|host| (host, split_zone(host))) {
@@ -72,7 +74,7 @@ impl Address {
     }
 }
 
-/// The IPv6 host of a URL.
+/// Returns the IPv6 host of a URL.
 fn within_brackets(url: &str) -> Option<&str> {
     let (_, rest) = url.split_once("://[")?;
     Some(rest.split_once(']')?.0)

@@ -1,28 +1,28 @@
-//! The clock by which leadership is judged.
+//! The clock that decides on leadership.
 
 use std::time::Duration;
 
 use rustix::time::{ClockId, clock_gettime};
 
-/// A moment on `CLOCK_BOOTTIME`: it never steps, and it goes on while the process is stopped and while the machine
-/// sleeps (`std::time::Instant` stands still in the latter case).
+/// A point in time on `CLOCK_BOOTTIME`, which never steps, and continues while the process is stopped and while the machine
+/// is suspended (`std::time::Instant` stops during suspension).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Moment(Duration);
 
 impl Moment {
     pub(crate) fn now() -> Self {
         let time = clock_gettime(ClockId::Boottime);
-        // Both are never negative on this clock.
+        // Neither is negative on this clock.
         let (seconds, nanos) = (u64::try_from(time.tv_sec), u32::try_from(time.tv_nsec));
         Self(Duration::new(seconds.unwrap_or(0), nanos.unwrap_or(0)))
     }
 
-    /// For tests, and for what keeps moments in atomics.
+    /// Creates a moment from nanoseconds since boot, as stored in an atomic.
     pub(crate) const fn from_nanos(nanos: u64) -> Self {
         Self(Duration::from_nanos(nanos))
     }
 
-    /// Nanoseconds since boot; enough for 584 years.
+    /// Returns the nanoseconds since boot; they are sufficient for 584 years.
     pub(crate) fn as_nanos(self) -> u64 {
         u64::try_from(self.0.as_nanos()).unwrap_or(u64::MAX)
     }
@@ -31,7 +31,7 @@ impl Moment {
         Self(self.0.saturating_add(duration))
     }
 
-    /// Zero if `earlier` is later.
+    /// Returns the time since `earlier`; zero if `earlier` is later.
     pub(crate) fn since(self, earlier: Self) -> Duration {
         self.0.saturating_sub(earlier.0)
     }

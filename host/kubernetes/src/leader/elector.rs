@@ -1,16 +1,17 @@
-//! The election itself: what to ask of the store, and what its answers mean. No clock, no network, no randomness in here.
+//! The state machine of the election: produces requests to the store and processes its responses. It has no clock, no
+//! network access and no randomness.
 //!
-//! # Why two candidates never hold the lock at one time
+//! # Why two candidates never hold the lock at the same time
 //!
-//! A holder that renews in a request *sent* at `s` believes in it until `s + renew_deadline` and no longer; when the answer
-//! came, and whether the process slept in between, does not matter. The store took the write at some `t >= s`. Any other
-//! candidate reads the written record at `t` or later and waits `lease_duration` from the moment it had read it, and the
-//! store takes its write only if nothing was written since. So there is at least `lease_duration - renew_deadline` between
-//! the end of one belief and the earliest begin of the next: 45 s by default, which is what clocks may drift apart in a
-//! minute, and what may pass between the question "am I the leader?" and the deed.
+//! A holder that renews in a request *sent* at `s` considers itself the leader until `s + renew_deadline` and no longer;
+//! the arrival of the response, and suspension in between, have no effect. The store accepted the write at some `t >= s`.
+//! Any other candidate reads the written record at `t` or later and waits `lease_duration` from the moment it had read it,
+//! and the store accepts its write only if nothing was written since. So at least `lease_duration - renew_deadline` lie
+//! between the end of one leadership and the earliest start of the next: 45 s by default. This margin covers the drift of
+//! clocks within a minute, and the time between a query of the leadership and the action based on it.
 //!
-//! Wall clocks only fill in the record's times. Because candidates recognise a renewal by a changed record, `renewTime`
-//! always grows by a second at least, also when the wall clock is set back.
+//! Wall clocks only provide the times in the record. Because candidates detect a renewal by a changed record, `renewTime`
+//! always grows by at least a second, even if the wall clock is set back.
 
 #[cfg(test)]
 mod model;
@@ -24,59 +25,59 @@ use jiff::{SignedDuration, Timestamp};
 use super::clock::Moment;
 use super::record::Record;
 
-/// Unanswered writes that are remembered. They only grow in number while the store answers nothing at all.
+/// Largest number of unanswered writes that are remembered. They accumulate only while the store does not respond at all.
 const UNCERTAIN: usize = 64;
 
-/// The lock as a store shows it. `T` is whatever the store needs to write over exactly this state.
+/// The lock as returned by a store. `T` is the data that the store needs to overwrite exactly this state.
 #[derive(Clone, Debug)]
 pub(crate) struct Found<T> {
     pub(crate) object: T,
-    /// The record's bytes; empty where the object has no record.
+    /// Bytes of the record; empty if the object has no record.
     pub(crate) raw: String,
     pub(crate) record: Record,
 }
 
-/// What the store is asked to do.
+/// A request to the store.
 #[derive(Clone, Debug)]
 pub(crate) enum Request<T> {
-    /// Show the lock; unless `exact`, an older state of it will do.
+    /// Read the lock; unless `exact`, an older state is sufficient.
     Get { exact: bool },
-    /// Make the lock, unless there is one.
+    /// Create the lock, unless it exists.
     Create(Record),
-    /// Write the record, unless the object was changed since.
+    /// Write the record, unless the object was changed since it was read.
     Update(T, Record),
 }
 
-/// What the store says.
+/// A response of the store.
 #[derive(Clone, Debug)]
 pub(crate) enum Answer<T> {
-    /// The lock, as it is or as it was just written.
+    /// The lock, as read or as just written.
     Found(Found<T>),
-    /// There is no such object.
+    /// The object does not exist.
     Missing,
-    /// Somebody else wrote first.
+    /// Another client wrote first.
     Conflict,
-    /// Anything else, no answer at all included: a write may have been done nevertheless.
+    /// Any other result, including no response: a write may have succeeded nevertheless.
     Failed,
 }
 
-/// How an attempt goes on.
+/// The next step of an attempt.
 #[derive(Clone, Debug)]
 pub(crate) enum Next<T> {
     Send(Request<T>),
     Done(Outcome),
 }
 
-/// How an attempt ended.
+/// The result of an attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Outcome {
-    /// We hold the lock.
+    /// This candidate holds the lock.
     Leads,
-    /// Somebody else does.
+    /// Another candidate holds the lock.
     Follows,
-    /// Unknown; tried again.
+    /// Unknown; the attempt is repeated.
     Failed,
-    /// We gave the lock back.
+    /// This candidate released the lock.
     Resigned,
 }
 
@@ -86,10 +87,10 @@ enum Pending {
     Get {
         exact: bool,
     },
-    /// A renewal without reading first.
+    /// A renewal without a read before it.
     Renewal,
     Write,
-    /// Reading and writing in order to give the lock back.
+    /// Reading and writing to release the lock.
     ResigningGet,
     ResigningWrite,
 }
@@ -99,7 +100,7 @@ struct Seen {
     raw: String,
     record: Record,
     at: Moment,
-    /// Under our name, and written by this process or one before it.
+    /// `true` if the record has this candidate's identity and was written by this process or a previous one.
     ours: bool,
 }
 
@@ -136,7 +137,7 @@ impl<T: Clone> Elector<T> {
         }
     }
 
-    /// Until when we may act as the holder.
+    /// Returns the time until which this candidate may act as the holder.
     pub(crate) fn valid_until(&self) -> Option<Moment> {
         self.valid_until
     }
@@ -145,17 +146,17 @@ impl<T: Clone> Elector<T> {
         self.valid_until.is_some_and(|until| now < until)
     }
 
-    /// The record as last seen or written.
+    /// Returns the record last seen or written.
     pub(crate) fn record(&self) -> Option<&Record> {
         self.seen.as_ref().map(|seen| &seen.record)
     }
 
-    /// The object as last seen or written.
+    /// Returns the object last seen or written.
     pub(crate) fn object(&self) -> Option<&T> {
         self.object.as_ref()
     }
 
-    /// Whether another process writes records under our name.
+    /// Returns true if another process writes records with the same identity.
     pub(crate) fn has_namesake(&self) -> bool {
         self.namesake
     }
@@ -173,7 +174,7 @@ impl<T: Clone> Elector<T> {
         }
     }
 
-    /// Begins giving the lock back; from here on we lead no more, whatever comes of it.
+    /// Begins to release the lock; leadership ends here, independent of the result.
     pub(crate) fn resign(&mut self, now: Moment) -> Next<T> {
         self.valid_until = None;
         let involved = self.seen.as_ref().is_some_and(|seen| seen.ours) || !self.uncertain.is_empty();
@@ -184,12 +185,12 @@ impl<T: Clone> Elector<T> {
         Next::Send(self.send(Request::Get { exact: true }, Pending::ResigningGet, now))
     }
 
-    /// Takes the answer to the request that was last sent. What comes back to be sent must be sent after `now`.
+    /// Processes the response to the last request. A returned request must be sent after `now`.
     pub(crate) fn answered(&mut self, answer: Answer<T>, now: Moment, wall: Timestamp) -> Next<T> {
         match (std::mem::replace(&mut self.pending, Pending::Nothing), answer) {
             (Pending::Get { exact }, Answer::Found(found)) => self.looked(found, exact, now, wall),
             (Pending::Get { .. }, Answer::Missing) if self.held_by_another(now) => {
-                // Somebody removed the lock under its holder, who puts it back with the next renewal.
+                // The lock was deleted while another candidate holds it; the holder re-creates it with its next renewal.
                 Next::Done(Outcome::Follows)
             }
             (Pending::Get { .. }, Answer::Missing) => {
@@ -215,7 +216,7 @@ impl<T: Clone> Elector<T> {
                 Next::Send(self.send(Request::Update(found.object, record), Pending::ResigningWrite, now))
             }
             (Pending::ResigningWrite, Answer::Conflict) => {
-                // A renewal that was under way.
+                // A renewal that was still running came first.
                 Next::Send(self.send(Request::Get { exact: true }, Pending::ResigningGet, now))
             }
             (Pending::ResigningGet | Pending::ResigningWrite, Answer::Missing)
@@ -234,12 +235,12 @@ impl<T: Clone> Elector<T> {
     fn looked(&mut self, found: Found<T>, exact: bool, now: Moment, wall: Timestamp) -> Next<T> {
         let named_us = found.record.holder == self.identity;
         if named_us && !exact {
-            // An old state may name us when we have long lost it.
+            // An outdated state may name this candidate long after it lost the lock.
             return Next::Send(self.look(now, true));
         }
         self.exact = false;
         if found.raw.is_empty() && self.held_by_another(now) {
-            // As with a lock that was removed.
+            // As for a lock that was deleted.
             return Next::Done(Outcome::Follows);
         }
         let changed = self.seen.as_ref().is_none_or(|seen| seen.raw != found.raw);
@@ -261,7 +262,7 @@ impl<T: Clone> Elector<T> {
 
     fn wrote(&mut self, found: Found<T>, now: Moment) -> Next<T> {
         if found.record.holder != self.identity {
-            // Something between us and the store changes what is written.
+            // Something between this process and the store changes the written data.
             return Next::Done(Outcome::Failed);
         }
         self.valid_until = Some(self.sent_at.after(self.renew_deadline));
@@ -273,7 +274,7 @@ impl<T: Clone> Elector<T> {
         Next::Done(Outcome::Leads)
     }
 
-    /// Whether a record under our name is one of this process.
+    /// Returns true if the record has this candidate's identity and was written or adopted by this process.
     fn wrote_or_knows(&self, found: &Found<T>) -> bool {
         found.record.holder == self.identity
             && (self.uncertain.contains(&found.record)
@@ -302,7 +303,7 @@ impl<T: Clone> Elector<T> {
         request
     }
 
-    /// The record by which we keep the lock that was last seen, or take it.
+    /// Returns the record that keeps or takes the lock last seen.
     fn claim(&self, wall: Timestamp) -> Record {
         let fresh = self.fresh(wall);
         let Some(seen) = &self.seen else { return fresh };
@@ -331,7 +332,7 @@ impl<T: Clone> Elector<T> {
     }
 }
 
-/// Whole seconds. A fraction of a second before the epoch is nobody's lock.
+/// Truncates to whole seconds. A fraction of a second before the epoch cannot occur in a lock.
 fn whole(time: Timestamp) -> Timestamp {
     Timestamp::from_second(time.as_second()).unwrap_or(time)
 }

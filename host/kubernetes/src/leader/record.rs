@@ -1,27 +1,27 @@
-//! The record that candidates keep in the lock object, in the form that client-go gives it.
+//! The record that candidates keep in the lock object, in client-go's format.
 
 use jiff::Timestamp;
 use serde_json::{Map, Value};
 
-/// Who holds the lock, and since when. Times are whole seconds where we write them: followers of the reference compare
-/// records at that resolution, even those of a Lease.
+/// Holder of the lock and the times of its term. Times are written in whole seconds: existing Container Insights agents
+/// compare records at that resolution, even in a Lease.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Record {
-    /// Empty when nobody does.
+    /// Identity of the holder; empty if the lock is free.
     pub(crate) holder: String,
-    /// How long a candidate waits after it saw the record change before it may take the lock.
+    /// Time in seconds that a candidate waits after the record changed before it may take the lock.
     pub(crate) duration_seconds: i64,
     pub(crate) acquired: Option<Timestamp>,
     pub(crate) renewed: Option<Timestamp>,
-    /// Changes of holder.
+    /// Number of changes of the holder.
     pub(crate) transitions: i64,
 }
 
 impl Record {
-    /// The annotation of a ConfigMap.
+    /// Formats the record as the annotation of a ConfigMap.
     pub(crate) fn to_annotation(&self) -> String {
         let time = |time: Option<Timestamp>| time.map_or(Value::Null, |time| format!("{time:.0}").into());
-        // By hand for the order of the keys, which some people's scripts know.
+        // Formatted by hand to keep the order of the keys, on which users' scripts may depend.
         format!(
             r#"{{"holderIdentity":{},"leaseDurationSeconds":{},"acquireTime":{},"renewTime":{},"leaderTransitions":{}}}"#,
             Value::from(self.holder.as_str()),
@@ -32,7 +32,7 @@ impl Record {
         )
     }
 
-    /// Reads an annotation as Go's decoder does: keys in any case, unknown ones ignored, null is the same as absent.
+    /// Parses an annotation as Go's decoder does: keys in any case, unknown keys ignored, null equal to absent.
     pub(crate) fn from_annotation(text: &str) -> Result<Self, String> {
         let value: Value = serde_json::from_str(text).map_err(|error| format!("not JSON: {error}"))?;
         match value {
@@ -42,7 +42,7 @@ impl Record {
         }
     }
 
-    /// `spec` of a Lease.
+    /// Formats the record as the `spec` of a Lease.
     pub(crate) fn to_spec(&self) -> Value {
         let mut spec = Map::new();
         spec.insert("holderIdentity".into(), self.holder.as_str().into());
@@ -56,7 +56,7 @@ impl Record {
         Value::Object(spec)
     }
 
-    /// Reads `spec` of a Lease.
+    /// Parses the `spec` of a Lease.
     pub(crate) fn from_spec(spec: &Map<String, Value>) -> Result<Self, String> {
         Self::from_fields(spec, "leaseTransitions")
     }

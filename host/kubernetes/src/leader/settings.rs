@@ -1,20 +1,20 @@
-//! Which lock, and how patient.
+//! Settings of the lock and its timing.
 
 use std::time::Duration;
 
 use super::task::JITTER;
 
-/// The kind of object that is the lock. Locks of two kinds do not exclude each other.
+/// Kind of the lock object. Locks of different kinds do not exclude each other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum LockKind {
-    /// A record in an annotation: what existing Container Insights agents use.
+    /// A record in an annotation of a ConfigMap, as used by existing Container Insights agents.
     ConfigMap,
-    /// `coordination.k8s.io/v1`.
+    /// A Lease of `coordination.k8s.io/v1`.
     Lease,
 }
 
 impl LockKind {
-    /// `kind` of the object.
+    /// Returns `kind` of the object.
     pub fn name(self) -> &'static str {
         match self {
             Self::ConfigMap => "ConfigMap",
@@ -37,7 +37,7 @@ impl LockKind {
     }
 }
 
-/// Which lock, under which name, and how patient.
+/// The lock object and the timing of the election.
 #[derive(Clone, Debug)]
 pub struct LeaderSettings {
     /// Kind of the lock object.
@@ -46,18 +46,18 @@ pub struct LeaderSettings {
     pub namespace: String,
     /// Name of the lock object.
     pub name: String,
-    /// Who we are: different for any two processes that run at one time.
+    /// Identity of this candidate: different for any two processes that run at the same time.
     pub identity: String,
-    /// How long others wait after they saw a renewal; whole seconds.
+    /// Time that others wait after they saw a renewal; whole seconds.
     pub lease_duration: Duration,
-    /// How long a renewal lasts us.
+    /// Time for which a renewal keeps this candidate the leader.
     pub renew_deadline: Duration,
-    /// Between two attempts.
+    /// Interval between two attempts.
     pub retry_period: Duration,
 }
 
 impl LeaderSettings {
-    /// The lock and the timings that existing agents have by default.
+    /// Returns settings with the lock name and the timing that existing Container Insights agents use by default.
     pub fn new(kind: LockKind, namespace: impl Into<String>, identity: impl Into<String>) -> Self {
         Self {
             kind,
@@ -70,7 +70,7 @@ impl LeaderSettings {
         }
     }
 
-    /// Whether an election can be held with these.
+    /// Returns an error if an election cannot be held with these settings.
     pub fn check(&self) -> Result<(), LeaderError> {
         for (what, name) in [("namespace", &self.namespace), ("name", &self.name)] {
             let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-' || c == '.';
@@ -87,7 +87,7 @@ impl LeaderSettings {
         if self.renew_deadline >= self.lease_duration {
             return Err(LeaderError::RenewDeadline);
         }
-        // client-go's rule: two tries must fit, jitter included.
+        // Rule of client-go: two attempts must fit, including jitter.
         if self.retry_period.is_zero() || self.retry_period.mul_f64(JITTER) >= self.renew_deadline {
             return Err(LeaderError::RetryPeriod);
         }
@@ -95,27 +95,27 @@ impl LeaderSettings {
     }
 }
 
-/// Settings with which no election can be held.
+/// Settings with which an election cannot be held.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum LeaderError {
-    /// No name of an object.
+    /// The namespace or the name is not a valid object name.
     #[error("{what} of the lock: {name:?} is not a name of lower case letters, digits, `-` and `.`")]
     Name {
-        /// The setting.
+        /// Name of the setting.
         what: &'static str,
-        /// Its value.
+        /// Value of the setting.
         name: String,
     },
-    /// Nobody can be told from anybody.
+    /// Candidates without an identity cannot be distinguished.
     #[error("the identity is empty")]
     NoIdentity,
-    /// The record holds whole seconds.
+    /// The record contains whole seconds.
     #[error("the lease duration is not a number of whole seconds")]
     LeaseDuration,
-    /// Two could hold the lock at one time.
+    /// Two candidates could hold the lock at the same time.
     #[error("the renew deadline is not below the lease duration")]
     RenewDeadline,
-    /// A single failure would end a term.
+    /// A single failed attempt would end a term.
     #[error("the renew deadline is not above 1.2 times the retry period, or the latter is zero")]
     RetryPeriod,
 }

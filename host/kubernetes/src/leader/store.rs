@@ -1,4 +1,4 @@
-//! Where the record is kept: an annotation of a ConfigMap, or the spec of a Lease.
+//! Storage of the record: an annotation of a ConfigMap, or the spec of a Lease.
 
 use kube::Client;
 use serde_json::{Map, Value, json};
@@ -9,10 +9,10 @@ use super::{LeaderSettings, LockKind};
 use crate::client::explain;
 use crate::problem::shortened;
 
-/// Under which existing agents keep the record.
+/// Annotation in which existing Container Insights agents keep the record.
 const ANNOTATION: &str = "control-plane.alpha.kubernetes.io/leader";
 
-/// An object as the API server sent it; written back whole, so that whatever else it holds stays.
+/// An object as returned by the API server; it is written back as a whole, which preserves the rest of its content.
 pub(crate) type Object = Map<String, Value>;
 
 /// The lock object in the API server.
@@ -22,11 +22,11 @@ pub(crate) struct Store {
     kind: LockKind,
     namespace: String,
     name: String,
-    /// How long a record that cannot be read stands for a holder that may be alive.
+    /// Time in seconds for which an unreadable record counts as held.
     lease_seconds: i64,
 }
 
-/// Holder of a lock whose record cannot be read: whoever wrote it.
+/// Holder of a lock with an unreadable record.
 const UNREADABLE: &str = "(a record that cannot be read)";
 
 impl Store {
@@ -40,7 +40,7 @@ impl Store {
         }
     }
 
-    /// The answer; on failure also why, in words for an operator, and where the record cannot be read.
+    /// Sends a request. Returns the response and, if it failed or the record is unreadable, an error text for the operator.
     pub(crate) async fn ask(&self, request: Request<Object>) -> (Answer<Object>, Option<String>) {
         let verb = match &request {
             Request::Get { .. } => "get",
@@ -59,7 +59,7 @@ impl Store {
             Err(error) => {
                 let why = format!("{self}: {}", explain(&error, verb, self.kind.resource()));
                 let answer = match error {
-                    // A missing namespace is also a 404, but nothing that a create could mend; it says so itself.
+                    // A missing namespace is also a 404, but a create cannot fix it, and reports it itself.
                     kube::Error::Api(status) if status.code == 404 && verb != "create" => Answer::Missing,
                     kube::Error::Api(status) if status.code == 409 => Answer::Conflict,
                     _ => Answer::Failed,
@@ -77,7 +77,7 @@ impl Store {
         };
         let (method, path, body) = match request {
             Request::Get { exact: true } => ("GET", format!("{all}/{name}"), None),
-            // From the server's memory: thousands of followers ask, and none of it reaches the database.
+            // Served from the API server's memory: thousands of followers read, and none of these reads reaches etcd.
             Request::Get { exact: false } => ("GET", format!("{all}/{name}?resourceVersion=0"), None),
             Request::Create(record) => {
                 let mut object = Object::new();
@@ -118,11 +118,11 @@ impl Store {
         }
     }
 
-    /// The lock as `object` shows it, and why its record cannot be read where that is so.
+    /// Reads the lock from `object`; returns an error text as well if its record is unreadable.
     ///
-    /// An empty record is a free lock, whatever the object is otherwise. One that cannot be read may be that of a living holder
-    /// of a version to come: it counts as held until nobody has changed it for the duration of a lease, which a living holder
-    /// would have done several times, and is then replaced.
+    /// An empty record is a free lock, independent of the rest of the object. An unreadable record may belong to a living
+    /// holder of a future version: it counts as held until it has not changed for the duration of a lease, in which a
+    /// living holder would have changed it several times, and is then replaced.
     fn found(&self, object: Object) -> (Found<Object>, Option<String>) {
         let (raw, record) = match self.kind {
             LockKind::ConfigMap => {
@@ -173,7 +173,7 @@ impl std::fmt::Display for Store {
     }
 }
 
-/// The object of that key; put there if there is none.
+/// Returns the object under this key; inserts it if it is missing.
 fn child<'o>(object: &'o mut Object, key: &str) -> Option<&'o mut Object> {
     let value = object.entry(key).or_insert(Value::Null);
     if !value.is_object() {
@@ -182,7 +182,7 @@ fn child<'o>(object: &'o mut Object, key: &str) -> Option<&'o mut Object> {
     value.as_object_mut()
 }
 
-/// `metadata.uid`.
+/// Returns `metadata.uid`.
 pub(crate) fn uid(object: &Object) -> Option<&str> {
     object.get("metadata")?.get("uid")?.as_str()
 }
@@ -264,7 +264,7 @@ mod tests {
         }
     }
 
-    /// Over HTTP: the lock is taken over an empty record at once, and over a broken one when its time is up.
+    /// Over HTTP: an empty record is taken over immediately, and an unreadable one after the duration of a lease.
     #[tokio::test]
     async fn whoever_stands_alone_comes_to_lead() {
         for kind in [LockKind::ConfigMap, LockKind::Lease] {
@@ -272,7 +272,7 @@ mod tests {
             for record in [empty, json!("{")] {
                 let shown = object(kind, &record);
                 let server = Server::start(move |_, asked| match asked.head.starts_with("PUT") {
-                    // As the API server does: what was written.
+                    // Like the API server, returns the written object.
                     true => Says::ok().send(asked.body.clone()),
                     false => Says::ok().send(shown.to_string()),
                 })

@@ -1,4 +1,4 @@
-//! The task that stands for election: asks the store what the elector wants asked, at the right times, and tells who cares.
+//! The task of a candidate: sends the elector's requests to the store on time, and publishes the results.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -16,7 +16,8 @@ use super::store::{Object, Store, uid};
 use super::{LeaderSettings, Leadership, Shared};
 use crate::events::{About, Event, EventKind, Lock, Recorder};
 
-/// How much longer than its period a follower waits at most, as a multiple: followers must not ask all at once.
+/// Upper bound of a follower's random extra wait, as a multiple of the period, so that followers do not all send requests
+/// at once.
 pub(super) const JITTER: f64 = 1.2;
 
 pub(super) struct Candidate {
@@ -73,20 +74,20 @@ impl Candidate {
                 () = self.campaign() => {}
                 _ = stop.wait_for(|stopped| *stopped) => {}
             }
-            // A request that was under way is given up; the elector knows that it may have been granted.
+            // A running request is abandoned; the elector knows that it may have succeeded.
             self.resign().await;
         };
-        // The last words are those of the report: the end of a lead.
+        // The report comes last: it reports the end of the leadership.
         tokio::join!(work, report);
     }
 
     async fn campaign(&mut self) {
-        // A whole fleet may have been started at this moment.
+        // All nodes may have been started at this moment.
         sleep(self.settings.retry_period.mul_f64(fastrand::f64())).await;
         loop {
             let begun = Moment::now();
             let request = self.elector.begin(begun, Timestamp::now());
-            // One that hangs must not take the time of the next; it counts as unanswered.
+            // A hanging request must not delay the next attempt; it counts as unanswered.
             self.attempt(request, self.settings.retry_period).await;
             let wait = if self.elector.leads(Moment::now()) {
                 self.settings.retry_period.saturating_sub(Moment::now().since(begun))
@@ -154,7 +155,7 @@ impl Candidate {
 
     fn log(&mut self, outcome: Outcome, answer: &Told) {
         match (outcome, answer) {
-            // Two took it at one time, and it was the other who got it.
+            // Two candidates wrote at the same time, and the other one won.
             (Outcome::Failed, Told::Conflict) => debug!("{}: somebody else was faster", self.store),
             (Outcome::Failed, told) => {
                 let error = match told {
@@ -189,7 +190,7 @@ impl Candidate {
         }
     }
 
-    /// Says what is wrong, but not twice in a row.
+    /// Logs an error, at debug level if it equals the previous one.
     fn complain(&mut self, error: Option<String>) {
         match &error {
             Some(error) if self.complaint.as_ref() == Some(error) => debug!("{error}"),
@@ -200,16 +201,16 @@ impl Candidate {
     }
 }
 
-/// What the last answer of an attempt was.
+/// The kind of the last response of an attempt.
 enum Told {
     Answer,
     Conflict,
     Error(String),
-    /// The lock, with a record that cannot be read.
+    /// The lock, with an unreadable record.
     Unreadable(String),
 }
 
-/// Tells the beginning and the end of each of our terms.
+/// Logs and publishes the beginning and the end of each term of this candidate.
 async fn report(mut leadership: Leadership, recorder: Option<Recorder>, lock: Lock, identity: String) {
     while let Some(leads) = leadership.next().await {
         let what = if leads { "became leader" } else { "stopped leading" };

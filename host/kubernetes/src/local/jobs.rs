@@ -1,4 +1,4 @@
-//! Owners of the Jobs of local pods: one read of metadata a Job.
+//! Looks up the owners of the Jobs of local pods, with one metadata request per Job.
 
 use std::collections::BTreeMap;
 use std::convert::Infallible;
@@ -22,20 +22,20 @@ use insightd_peer::Status;
 
 const TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Metadata can have 256 KiB of annotations.
+/// Largest response in bytes; the metadata may contain 256 KiB of annotations.
 const ANSWER_BYTES: usize = 2 << 20;
 
-/// Between two look-ups: a node full of new Jobs asks for ten a second.
+/// Pause between two look-ups: a node full of new Jobs sends ten requests per second.
 const BETWEEN: Duration = Duration::from_millis(100);
 
-/// The Jobs of local pods, by key; those that are still to be looked up have no answer.
+/// The Jobs of local pods, by key; `None` for a Job that has not been looked up yet.
 #[derive(Default)]
 pub(super) struct Jobs {
     wanted: Mutex<BTreeMap<Box<str>, Option<Answer>>>,
     more: Notify,
 }
 
-/// Whose it is, if anybody's.
+/// The owner of a Job, if it has one.
 type Answer = Option<Owner>;
 
 impl Jobs {
@@ -68,7 +68,8 @@ impl Jobs {
         self.wanted.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// One that has no answer: the first behind `last` that failed, so that a single one cannot hold up the others.
+    /// Returns a Job that has not been looked up: the first one after `last`, which failed, so that a single Job cannot
+    /// block the others.
     fn next(&self, last: &str) -> Option<Box<str>> {
         let wanted = self.wanted();
         let mut open = wanted.iter().filter(|(_, answer)| answer.is_none()).map(|(key, _)| key);
@@ -81,7 +82,7 @@ impl Jobs {
 
     fn answer(&self, key: &str, answer: Answer, known: &Known) {
         let mut wanted = self.wanted();
-        // Its last pod may be gone by now.
+        // The last pod of the Job may have ended meanwhile.
         if let Some(place) = wanted.get_mut(key) {
             let owned = answer.is_some();
             *place = Some(answer);
@@ -97,7 +98,7 @@ impl Jobs {
     }
 }
 
-/// Answers what is wanted until it is dropped.
+/// Looks up Jobs until the future is dropped.
 pub(super) async fn look_up(
     client: &kube::Client,
     known: &Known,
@@ -130,7 +131,7 @@ pub(super) async fn look_up(
     }
 }
 
-/// The controller of a Job, where it has one; a Job that is gone has none.
+/// Returns the controller of a Job; `None` if it has none, or the Job does not exist.
 async fn owner(client: &kube::Client, key: &str, status: &Status) -> Result<Answer, String> {
     #[derive(Deserialize)]
     struct Job<'a> {

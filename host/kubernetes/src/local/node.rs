@@ -1,4 +1,4 @@
-//! The own Node object.
+//! The agent's own Node object.
 
 use std::sync::Arc;
 
@@ -91,7 +91,7 @@ impl OwnNode {
 
     fn set(&self, facts: Option<NodeFacts>) {
         let mut state = self.known.state();
-        // The kubelet renews the object every five minutes, most often with nothing new in it.
+        // The kubelet updates the object every five minutes, usually without a change to these facts.
         if state.node.as_deref() != facts.as_ref() {
             state.node = facts.map(Arc::new);
         }

@@ -36,7 +36,7 @@ impl Wire<'_> {
         (self.metadata.namespace.as_str(), self.metadata.name.as_str())
     }
 
-    /// None for services that select no pods: without a selector, or only another name for something elsewhere.
+    /// Returns `None` for services that select no pods: those without a selector, and external names.
     fn service(&self) -> Option<Service> {
         let spec = self.spec.as_ref().filter(|spec| filled(&spec.kind) != Some("ExternalName"))?;
         let selector = spec.selector.as_ref()?;
@@ -46,15 +46,15 @@ impl Wire<'_> {
     }
 }
 
-/// Memory for services: every node has all of them. Ten thousand take 1 to 2 MiB.
+/// Memory for services in bytes: every node holds all of them. Ten thousand take 1 to 2 MiB.
 const SERVICES_BYTES: usize = 8 << 20;
 
 pub(super) struct AllServices {
     known: Arc<Known>,
     listed: Vec<Service>,
-    /// Of those that are known.
+    /// Memory of the published services.
     room: Room,
-    /// Of those that are listed.
+    /// Memory of the services listed so far.
     listed_room: Room,
     left_out: u64,
 }
@@ -84,7 +84,7 @@ impl Handler for AllServices {
             self.left_out += 1;
             return;
         }
-        // A second list is most often the first one again: then it is the same memory, too.
+        // A new list is usually equal to the last one: reuse its memory.
         let (namespace, name) = wire.id();
         let state = self.known.state();
         let same = state.services.get(namespace, name).filter(|known| **known == service).cloned();
@@ -132,7 +132,7 @@ impl Handler for AllServices {
 mod tests {
     use super::*;
 
-    /// A service of 32 bytes and some.
+    /// A service of 32 bytes plus overhead.
     fn service(name: &str, selector: &str) -> String {
         serde_json::json!({"metadata": {"name": name, "namespace": "n"}, "spec": {"selector": {"app": selector}}})
             .to_string()

@@ -43,7 +43,7 @@ fn event(kind: &str, object: Value) -> String {
     format!("{}\n", json!({"type": kind, "object": object}))
 }
 
-/// Pods `NAMESPACE/NAME`, each owned by the Job after the colon.
+/// Returns pods `NAME:JOB`, each owned by the Job after the colon.
 fn owned(pods: &[&str]) -> PodList {
     let items: Vec<Value> = pods
         .iter()

@@ -1,4 +1,4 @@
-//! From the borrowed fields of a pod to what is kept of it.
+//! Builds a pod from its borrowed fields.
 
 use std::collections::HashMap;
 
@@ -8,7 +8,7 @@ use crate::text::{List, Object, Pairs, each, filled};
 use super::resize::{Reported, is_infeasible};
 use super::{Amounts, Container, Keep, Kind, Owner, Pod, State, Texts, wire};
 
-/// Set by the kubelet on pods from its manifest folder, and with them on their mirror in the API server.
+/// Annotation that the kubelet sets on pods from its manifest directory, and on their mirrors in the API server.
 const CONFIG_HASH: &str = "kubernetes.io/config.hash";
 
 impl Item for Pod {
@@ -103,8 +103,8 @@ pub(super) fn amounts(amounts: Option<Object<wire::Amounts>>) -> Amounts {
 type Specs<'w> = Option<&'w Option<List<Object<wire::Container<'w>>>>>;
 type Statuses<'w> = Option<&'w Option<List<Object<wire::ContainerStatus<'w>>>>>;
 
-/// The containers of the spec, each with the status of the same name in the list of its kind; then those that only have
-/// a status, which a kubelet shows for a moment when a pod was changed.
+/// Returns the containers of the specification, each with the status of the same name in the list of its kind; then the
+/// containers that only have a status, which a kubelet reports for a moment after a pod was changed.
 fn containers<'w>(
     spec: Option<&'w wire::Spec<'w>>,
     status: Option<&'w wire::Status<'w>>,
@@ -132,7 +132,7 @@ fn containers<'w>(
     ];
     let infeasible = status.is_some_and(is_infeasible);
     let mut found: Vec<Container> = Vec::new();
-    // Nothing limits how many containers a pod has but its size, and many thousands fit.
+    // The number of containers is limited only by the size of the pod, which allows many thousands.
     let mut places: HashMap<&str, usize> = HashMap::new();
     for (kind, field, specs, statuses) in lists {
         let first = found.len();
@@ -164,7 +164,7 @@ fn containers<'w>(
             if at == found.len() {
                 found.push(Container { name: name.into(), ..nameless(kind) });
             }
-            // A status in the list of another kind is another container's.
+            // A status in the list of another kind belongs to another container.
             if at >= first {
                 take_status(&mut found[at], status, infeasible);
             }

@@ -1,19 +1,19 @@
-//! How much of a pod's free text is taken over.
+//! Limits on the labels and annotations that are kept of a pod.
 
 use crate::text::Pairs;
 
 use super::Texts;
 
-/// What to keep of labels and annotations. Both are the pod author's, up to 256 KiB of annotations a pod, and all that is
-/// kept goes into every batch and every event of that pod.
+/// Limits on labels and annotations. Both are written by the pod's author, up to 256 KiB of annotations per pod, and all
+/// that are kept go into every batch and every event of that pod.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Keep {
-    /// Bytes of label keys and values together that one pod may have. The smallest labels are kept first, equally large
-    /// ones in key order, until the next does not fit.
+    /// Largest size of the label keys and values of one pod in bytes. The smallest labels are kept first, equally large
+    /// ones in key order, until the next one does not fit.
     pub label_bytes: usize,
-    /// Annotations to keep, by full key.
+    /// Full keys of the annotations to keep.
     pub annotations: Vec<String>,
-    /// As `label_bytes`, for the annotations that are kept.
+    /// Like `label_bytes`, for the annotations.
     pub annotation_bytes: usize,
 }
 
@@ -24,20 +24,20 @@ impl Default for Keep {
 }
 
 impl Keep {
-    /// The labels that fit, by key, and how many do not.
+    /// Returns the labels that fit, by key, and the number of those that do not.
     pub(crate) fn labels(&self, all: &Pairs<'_>) -> (Texts, u32) {
         within(self.label_bytes, all.iter().collect())
     }
 
-    /// The annotations that were asked for and fit, by key, and how many of them do not.
+    /// Returns the requested annotations that fit, by key, and the number of those that do not.
     pub(super) fn annotations(&self, all: &Pairs<'_>) -> (Texts, u32) {
         let asked = |key: &str| self.annotations.iter().any(|asked| asked == key);
         within(self.annotation_bytes, all.iter().filter(|(key, _)| asked(key)).collect())
     }
 }
 
-/// Drops the largest of `pairs`, which are in key order, until the rest has no more than `bound` bytes; of equally large
-/// ones those that come later. The same pod loses the same ones on every tick and every node.
+/// Drops the largest of `pairs`, which are in key order, until the rest has at most `bound` bytes; of equally large ones
+/// the later ones. The same pod therefore loses the same pairs on every tick and every node.
 fn within(bound: usize, pairs: Vec<(&str, &str)>) -> (Texts, u32) {
     let size = |(key, value): &(&str, &str)| key.len() + value.len();
     let mut order: Vec<usize> = (0..pairs.len()).collect();

@@ -1,4 +1,4 @@
-//! From the answer of `/pods` to the list, within bounds.
+//! Reads the list of pods from a response of `/pods`, within bounds.
 
 use std::cmp::Ordering;
 use std::collections::HashSet;
@@ -13,10 +13,11 @@ use super::{Container, Keep, Owner, Pod, PodList, Texts};
 
 const DOCUMENT: Document = Document { wanted: "a v1 PodList (the kubelet's /pods)", key: "items" };
 
-/// Five times what the largest nodes run (500, by `maxPods`): the list also has pods that ended and were not deleted.
+/// Five times the pods of the largest nodes (500, by `maxPods`): the list also contains pods that ended and were not
+/// deleted.
 const BOUNDS: Bounds = Bounds { count: 2500, bytes: 8 << 20 };
 
-/// Reads an answer of `/pods` while it arrives. Holds one pod's text and what is kept of the others.
+/// A reader of a `/pods` response, which is parsed as it arrives. Holds the text of one pod and the kept data of the others.
 #[derive(Debug)]
 pub struct PodReader<'k> {
     document: Reader,
@@ -27,7 +28,7 @@ pub struct PodReader<'k> {
 }
 
 impl<'k> PodReader<'k> {
-    /// `source` names the peer or file in errors.
+    /// Creates a reader; `source` names the server or file in errors.
     pub fn new(source: &str, keep: &'k Keep) -> Self {
         Self {
             document: Reader::new(DOCUMENT, source),
@@ -41,7 +42,7 @@ impl<'k> PodReader<'k> {
     /// Reads the next bytes.
     ///
     /// # Errors
-    /// When they are not of a list of pods: not JSON, another document.
+    /// If they do not belong to a list of pods: not JSON, or another document.
     pub fn push(&mut self, bytes: &[u8]) -> Result<(), KubeletError> {
         let Self { document, keep, kept, problems, effort } = self;
         document.push(bytes, &mut |index, element| {
@@ -54,15 +55,16 @@ impl<'k> PodReader<'k> {
         })
     }
 
-    /// The list, after the last bytes.
+    /// Returns the list, after the last bytes.
     ///
     /// # Errors
-    /// As for [`PodReader::push`], or the list is cut off: half a list of pods looks like pods that ended.
+    /// As for [`PodReader::push`], or if the list is cut off: a partial list would look as if the other pods had ended.
     pub fn finish(self) -> Result<PodList, KubeletError> {
         self.document.finish()?;
         let Self { kept, mut problems, .. } = self;
         let (mut pods, left_out) = kept.finish();
-        // Stable: of two with the same uid the one that came first stays.
+        // Of two pods with the same uid, the first by namespace and name is kept; the sort is stable, so equal
+        // ones stay in the order of their rank.
         pods.sort_by(by_name);
         let mut seen = HashSet::with_capacity(pods.len());
         let twice: Vec<bool> = pods.iter().map(|pod| !seen.insert(&*pod.uid)).collect();
@@ -82,20 +84,20 @@ impl<'k> PodReader<'k> {
     }
 }
 
-/// Reads an answer of `/pods`, keeping labels within the default bound and no annotations.
+/// Parses a response of `/pods`, keeping labels within the default limit and no annotations.
 ///
-/// `source` names the peer or file in errors.
+/// `source` names the server or file in errors.
 ///
 /// # Errors
-/// When `body` is not a list of pods: not JSON, cut off, another document.
+/// If `body` is not a list of pods: not JSON, cut off, or another document.
 pub fn parse(body: &[u8], source: &str) -> Result<PodList, KubeletError> {
     parse_keeping(body, source, &Keep::default())
 }
 
-/// As [`parse`], with bounds and annotations of the caller's choice.
+/// Parses a response as [`parse`] does, with the limits and annotations of `keep`.
 ///
 /// # Errors
-/// As [`parse`].
+/// As for [`parse`].
 pub fn parse_keeping(body: &[u8], source: &str, keep: &Keep) -> Result<PodList, KubeletError> {
     let mut reader = PodReader::new(source, keep);
     reader.push(body)?;
@@ -107,7 +109,7 @@ fn by_name(left: &Pod, right: &Pod) -> Ordering {
 }
 
 impl Kept for Pod {
-    /// Pods that ended last; Jobs leave them behind by the thousand.
+    /// Ranks pods that ended last; Jobs leave thousands of them behind.
     fn rank(&self, other: &Self) -> Ordering {
         let has_ended = |pod: &Self| matches!(pod.phase.as_deref(), Some("Succeeded" | "Failed"));
         has_ended(self).cmp(&has_ended(other)).then_with(|| by_name(self, other))

@@ -1,25 +1,25 @@
-//! Resources of pods that were resized in place: those of the specification are what is wished for.
+//! Resources of pods that were resized in place: those of the specification are only the desired ones.
 //!
-//! The kubelet reports what it granted (`allocatedResources`) and what the runtime has applied (`resources`), for each
-//! container since Kubernetes 1.27, for pod-level resources since 1.34. A resize that the node has no room for stays deferred
-//! or infeasible, and the specification then says for hours what does not hold.
+//! The kubelet reports the granted resources (`allocatedResources`) and those that the runtime has applied (`resources`),
+//! for each container since Kubernetes 1.27, for pod-level resources since 1.34. A resize that exceeds the node's free
+//! resources stays deferred or infeasible, and the specification then differs from the actual resources for hours.
 
 use crate::text::{Object, each, filled};
 
 use super::{Amounts, build::amounts, wire};
 
-/// Figures that the kubelet reports beside the specification.
+/// Resources reported by the kubelet in addition to the specification.
 #[derive(Clone, Copy)]
 pub(super) struct Reported {
     pub(super) resources: Option<Object<wire::Resources>>,
     pub(super) allocated: Option<Object<wire::Amounts>>,
-    /// The node will never have room for what the specification wishes.
+    /// `true` if the node can never provide the desired resources.
     pub(super) infeasible: bool,
 }
 
 impl Reported {
-    /// The limits that are in force: those applied, where the kubelet says so. Reported resources without a limit are
-    /// without a limit; resources that name nothing at all are a kubelet that does not report them.
+    /// Returns the limits in force: the applied ones, if the kubelet reports them. Reported resources that have requests
+    /// but no limit mean that there is no limit; empty resources come from a kubelet that does not report them.
     pub(super) fn limits(&self, wished: Amounts) -> Amounts {
         let limits = amounts(self.resources.and_then(|resources| resources.limits));
         let requests = self.applied_requests();
@@ -27,8 +27,8 @@ impl Reported {
         if limits == nothing && (requests == nothing || wished == nothing) { wished } else { limits }
     }
 
-    /// The requests that the scheduler counts: the largest of those wished for, granted and applied, and without the wished
-    /// ones where the resize is infeasible.
+    /// Returns the requests that the scheduler counts: the largest of the desired, granted and applied ones, without the
+    /// desired ones if the resize is infeasible.
     pub(super) fn requests(&self, wished: Amounts) -> Amounts {
         let held = largest(amounts(self.allocated), self.applied_requests());
         if !self.infeasible {
@@ -45,8 +45,8 @@ impl Reported {
     }
 }
 
-/// Returns true for a pod whose resize the node will never have room for: `status.resize` until Kubernetes 1.32, the
-/// condition `PodResizePending` since 1.33.
+/// Returns true for a pod whose resize can never fit on the node: `status.resize` until Kubernetes 1.32, the condition
+/// `PodResizePending` since 1.33.
 pub(super) fn is_infeasible(status: &wire::Status<'_>) -> bool {
     let infeasible = Some("Infeasible");
     filled(&status.resize) == infeasible
@@ -57,7 +57,7 @@ pub(super) fn is_infeasible(status: &wire::Status<'_>) -> bool {
         })
 }
 
-/// The larger of each resource.
+/// Returns the larger value of each resource.
 fn largest(left: Amounts, right: Amounts) -> Amounts {
     // `None` is less than any value.
     Amounts {

@@ -12,7 +12,7 @@ fn read(items: Value) -> PodList {
     parse(json!({"kind": "PodList", "items": items}).to_string().as_bytes(), "test").unwrap()
 }
 
-/// A small good pod, changed at one JSON pointer (created where it is missing).
+/// Returns a small valid pod, changed at one JSON pointer (created if it is missing).
 fn pod_with(pointer: &str, value: Value) -> Value {
     let mut pod = json!({
         "metadata": {"name": "p", "namespace": "n", "uid": "u", "labels": {"a": "1", "b.c/d": "2"}},

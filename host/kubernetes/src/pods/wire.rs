@@ -1,5 +1,5 @@
-//! The fields of a v1 `Pod` that are read, as the API documents them. Everything is optional: the builder decides what a
-//! pod cannot be without, and a field that is taken out because it is malformed leaves the rest readable.
+//! Fields of a v1 `Pod`, as documented by the API. All are optional: the builder checks the required ones, and the removal
+//! of a malformed field leaves the rest readable.
 
 use serde::Deserialize;
 
@@ -108,7 +108,7 @@ pub(super) struct ContainerStatus<'a> {
     pub(super) allocated_resources: Option<Object<Amounts>>,
 }
 
-/// At most one of them is set; none is the same as waiting.
+/// The state of a container. At most one field is set; no field is equivalent to waiting.
 #[derive(Deserialize)]
 pub(super) struct State<'a> {
     pub(super) running: Option<Object<Running>>,
@@ -126,7 +126,7 @@ pub(super) struct Stopped<'a> {
     pub(super) reason: Option<Text<'a>>,
 }
 
-/// RFC 3339, milliseconds since the Unix epoch.
+/// A time in RFC 3339 format, as milliseconds since the Unix epoch.
 #[derive(Clone, Copy)]
 pub(super) struct Time(pub(super) i64);
 

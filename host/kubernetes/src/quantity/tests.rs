@@ -115,8 +115,8 @@ fn malformed() {
     }
 }
 
-/// Natural numbers of any size, base 10⁹, least significant first, without leading zeros: just enough to compare
-/// fractions by cross-multiplication, and nothing in common with the code under test.
+/// Natural numbers of any size, base 10⁹, least significant limb first, without leading zeros: sufficient to compare
+/// fractions by cross-multiplication, and independent of the code under test.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Natural(Vec<u64>);
 
@@ -176,7 +176,7 @@ impl Natural {
     }
 }
 
-/// `numerator / denominator` of the quantity in the unit.
+/// Returns the quantity in the unit as `numerator / denominator`.
 fn model(whole: &str, fraction: &str, suffix: &str, places: i32) -> (Natural, Natural) {
     let decimal = |ten: i32| (ten, 0);
     let (ten, two) = match suffix {
@@ -209,7 +209,7 @@ fn model(whole: &str, fraction: &str, suffix: &str, places: i32) -> (Natural, Na
     (numerator, denominator)
 }
 
-/// `count × denominator`, for a count of any size.
+/// Returns `count × denominator`, for a count of any size.
 fn product(count: u64, denominator: &Natural) -> Natural {
     let (low, middle, high) = (count % BASE, count / BASE % BASE, count / BASE / BASE);
     let sum = |left: Natural, right: Natural| {
@@ -242,7 +242,7 @@ fn suffixes() -> impl Strategy<Value = String> {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(4096))]
 
-    /// `r` is the value rounded up exactly if `(r - 1) × d < n <= r × d`.
+    /// `r` is the exact value rounded up if and only if `(r - 1) × d < n <= r × d`.
     #[test]
     fn agrees_with_rationals(whole in "[0-9]{0,24}", fraction in "[0-9]{0,40}", suffix in suffixes(), places in prop::sample::select(vec![0, 3])) {
         prop_assume!(!(whole.is_empty() && fraction.is_empty()));

@@ -1,11 +1,11 @@
-//! Answers that the server compressed, decoded piece by piece.
+//! Decompression of responses, piece by piece.
 
 use std::io::{self, Write};
 
 use flate2::write::GzDecoder;
 
-/// Decodes gzip. Holds the decoder's window and at most what one step of it gives, some 32 KiB, however far an answer
-/// expands: who takes the pieces bounds them all.
+/// A gzip decoder. Holds the decoder's window and at most the output of one step, some 32 KiB, independent of the
+/// expansion: the receiver of the pieces must bound their total.
 pub(crate) struct Gunzip {
     decoder: GzDecoder<Vec<u8>>,
 }
@@ -15,10 +15,10 @@ impl Gunzip {
         Self { decoder: GzDecoder::new(Vec::new()) }
     }
 
-    /// Calls `each` with what `bytes` decode to.
+    /// Calls `each` with the decoded content of `bytes`.
     ///
     /// # Errors
-    /// They are no gzip, or those of `each`.
+    /// If `bytes` are not gzip, or `each` fails.
     pub(crate) fn push<E: From<io::Error>>(
         &mut self,
         mut bytes: &[u8],
@@ -26,7 +26,7 @@ impl Gunzip {
     ) -> Result<(), E> {
         while !bytes.is_empty() {
             let taken = self.decoder.write(bytes)?;
-            // Behind the end of the stream nothing is taken any more, and nothing counts.
+            // After the end of the stream, the decoder consumes nothing, and the remaining bytes are ignored.
             if taken == 0 && self.decoder.get_ref().is_empty() {
                 break;
             }
@@ -36,10 +36,10 @@ impl Gunzip {
         Ok(())
     }
 
-    /// After the last bytes.
+    /// Ends the stream after the last bytes.
     ///
     /// # Errors
-    /// The stream was cut, its checksum is wrong, or those of `each`.
+    /// If the stream is cut off, its checksum is wrong, or `each` fails.
     pub(crate) fn finish<E: From<io::Error>>(
         mut self,
         each: &mut dyn FnMut(&[u8]) -> Result<(), E>,
@@ -69,7 +69,7 @@ mod tests {
         encoder.finish().unwrap()
     }
 
-    /// Decodes pieces of `size`; returns the content, and the largest piece that came out.
+    /// Decodes pieces of `size`; returns the content and the size of the largest piece that came out.
     fn decoded(bytes: &[u8], size: usize) -> io::Result<(Vec<u8>, usize)> {
         let (mut gunzip, mut all, mut largest) = (Gunzip::new(), Vec::new(), 0);
         let mut each = |piece: &[u8]| {

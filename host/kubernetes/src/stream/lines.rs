@@ -1,11 +1,11 @@
-//! The lines of a watch, out of pieces of any size.
+//! Splits a watch that arrives in pieces of any size into lines.
 
 use std::ops::ControlFlow;
 
-/// Longest line that is held: it is one object and little more.
+/// Longest line that is held in bytes: a line is one object with a small envelope.
 const LINE_BYTES: usize = crate::stream::split::ELEMENT_BYTES;
 
-/// Longest line that is read over. What goes on beyond it is no event any more.
+/// Longest line that is skipped in bytes. A longer one cannot be an event.
 const ENDLESS_BYTES: usize = 64 << 20;
 
 /// Bytes that stay allocated between lines.
@@ -14,28 +14,29 @@ const KEPT_BYTES: usize = 64 * 1024;
 /// A line of a watch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Line<'l> {
-    /// All of it, without its end.
+    /// The whole line, without its end.
     Whole(&'l [u8]),
-    /// Longer than [`LINE_BYTES`]: it costs itself alone. Said when the bound is reached, before the line has ended.
+    /// The line is longer than [`LINE_BYTES`]; only this line is lost. Reported when the bound is reached, before the line
+    /// has ended.
     TooLong,
 }
 
-/// A line has no end.
+/// A line does not end.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error("an event has more than {} MiB and no end", ENDLESS_BYTES >> 20)]
 pub(crate) struct Endless;
 
-/// Splits; holds the beginning of one line at most.
+/// The splitter; holds the beginning of at most one line.
 #[derive(Default)]
 pub(crate) struct Lines {
     begun: Vec<u8>,
-    /// Bytes of a line that is being read over.
+    /// Number of bytes of the line that is being skipped.
     skipped: usize,
 }
 
 impl Lines {
-    /// Calls `each` with every line that is complete with these bytes, until it breaks. A last line without its end is
-    /// half an event, and never shown.
+    /// Calls `each` with every line that these bytes complete, until it breaks. A last line without its end is an
+    /// incomplete event, and is never reported.
     pub(crate) fn push<B>(
         &mut self,
         bytes: &[u8],
@@ -66,7 +67,7 @@ impl Lines {
         Ok(ControlFlow::Continue(()))
     }
 
-    /// The line that ends with `end`.
+    /// Completes a line with its last bytes, `end`.
     fn complete<B>(
         &mut self,
         end: &[u8],

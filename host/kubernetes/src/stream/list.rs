@@ -1,6 +1,6 @@
-//! The items of a list, one after the other, out of an answer that comes in pieces.
+//! Splits a list that arrives in pieces into its items.
 //!
-//! A list of ten thousand objects is some dozens of megabytes; never more than one object of it is held.
+//! A list of ten thousand objects is some dozens of megabytes; at most one object of it is held.
 
 use serde::Deserialize;
 
@@ -8,7 +8,7 @@ use crate::stream::split::{BESIDE_BYTES, Fault, SplitError, Splitter};
 
 pub(crate) use crate::stream::split::Element;
 
-/// Largest list: three times what 150,000 pods are. What goes on beyond it is no list any more.
+/// Largest list in bytes: three times that of 150,000 pods. A longer response cannot be a list.
 const LIST_BYTES: u64 = 1 << 30;
 
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
@@ -25,7 +25,7 @@ pub(crate) enum ListError {
     Metadata(String),
 }
 
-/// `metadata` of a list.
+/// The `metadata` of a list.
 #[derive(Debug, Default, Deserialize, PartialEq, Eq)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct ListMeta {
@@ -35,10 +35,10 @@ pub(crate) struct ListMeta {
     pub(crate) next: String,
 }
 
-/// Splits; whether an object is good JSON is for its reader to find out.
+/// The splitter; objects are not checked for valid JSON, which their parser does.
 pub(crate) struct ListReader {
     splitter: Splitter,
-    /// Bytes of all of it so far.
+    /// Number of bytes so far.
     read: u64,
 }
 
@@ -47,7 +47,7 @@ impl ListReader {
         Self { splitter: Splitter::new("items", &["metadata"]), read: 0 }
     }
 
-    /// Calls `each` with every object that is complete with these bytes.
+    /// Calls `each` with every object that these bytes complete.
     pub(crate) fn push(&mut self, bytes: &[u8], each: &mut dyn FnMut(Element<'_>)) -> Result<(), ListError> {
         self.read += bytes.len() as u64;
         if self.read > LIST_BYTES {
@@ -57,7 +57,7 @@ impl ListReader {
         if self.splitter.is_too_large("metadata") { Err(ListError::LargeMetadata) } else { Ok(()) }
     }
 
-    /// After the last bytes.
+    /// Ends the list after the last bytes, and returns its metadata.
     pub(crate) fn finish(self) -> Result<ListMeta, ListError> {
         if self.splitter.is_blank() {
             return Err(ListError::NoList);
@@ -168,7 +168,7 @@ mod tests {
             (r#"{"metadata":{"a":""#, ListError::LargeMetadata),
             (r#"{""#, ListError::Endless),
         ] {
-            // All but 20 MiB of the bound were read before: a gigabyte takes a while without optimisation.
+            // Start 20 MiB below the bound: reading a gigabyte takes too long without optimisation.
             let mut reader = ListReader { read: LIST_BYTES - (20 << 20), ..ListReader::new() };
             reader.push(begin.as_bytes(), &mut |_| {}).unwrap();
             let found = (0..6).find_map(|_| {

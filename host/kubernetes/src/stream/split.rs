@@ -1,36 +1,37 @@
-//! Splits a JSON document that arrives in pieces: one object with one list in it, handed out element by element.
+//! Splits a JSON document that arrives in pieces: one object that contains one list, which is handed out element by
+//! element.
 //!
 //! ```text
 //! {"kind": "PodList", "metadata": {…}, "items": [{…}, {…}, …]}
 //!          beside                 beside         elements
 //! ```
 //!
-//! At most one element is held, and never more than [`ELEMENT_BYTES`] of it: a larger one costs itself alone. Elements and
-//! values are not checked, only their ends are found: a malformed one is for its reader to find, and costs no other.
+//! At most one element is held, and at most [`ELEMENT_BYTES`] of it: only an element that is larger is lost. Elements and
+//! values are not checked, only their ends are searched: their parser finds malformed ones, which do not affect the others.
 
-/// Largest element that is held. Etcd stores at most 1.5 MiB an object; all answers that are read at one time must stay far
-/// below the memory limit of the process.
+/// Largest element that is held in bytes. etcd stores at most 1.5 MiB per object; all responses that are read at the same
+/// time must stay far below the memory limit of the process.
 pub(crate) const ELEMENT_BYTES: usize = 2 << 20;
 
-/// Largest value beside the list that is held: a version, a token, a message.
+/// Largest value beside the list that is held in bytes: a version, a token, a message.
 pub(crate) const BESIDE_BYTES: usize = 64 * 1024;
 
 /// Bytes that stay allocated between elements.
 const KEPT_BYTES: usize = 64 * 1024;
 
-/// Longer keys at the top of the document match none that is looked for.
+/// Largest number of bytes of a top-level key that are compared; longer keys match none of the requested ones.
 const KEY_BYTES: usize = 32;
 
 /// An element of the list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Element<'e> {
-    /// Its bytes, without white space around them.
+    /// The bytes of the element, without white space around them.
     Whole(&'e [u8]),
-    /// More than [`ELEMENT_BYTES`]. Reported when the bound is reached, before the element has ended.
+    /// The element is larger than [`ELEMENT_BYTES`]. Reported when the bound is reached, before the element has ended.
     TooLarge,
 }
 
-/// The document is not one object with one list.
+/// The document is not one object that contains one list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct SplitError {
     /// Line of the offending byte, from 1.
@@ -40,14 +41,14 @@ pub(crate) struct SplitError {
     pub(crate) fault: Fault,
 }
 
-/// Why a document cannot be split.
+/// The reason why a document cannot be split.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Fault {
-    /// Something else stands where this should be.
+    /// Something other than this was found.
     Expected(&'static str),
-    /// The list is there twice.
+    /// The list occurs twice.
     SecondList,
-    /// The document ends in its middle.
+    /// The document is cut off.
     Cut,
 }
 
@@ -62,12 +63,12 @@ enum State {
     Value,
     /// In a value beside the list.
     Beside,
-    /// In `null` instead of the list, after so many of its bytes.
+    /// In `null` instead of the list, after this number of its bytes.
     Null(usize),
     FirstElement,
     NextElement,
     Element,
-    /// In an element of which only the end is looked for.
+    /// In an element that is too large and is skipped up to its end.
     LargeElement,
     AfterElement,
     AfterValue,
@@ -91,7 +92,7 @@ pub(crate) struct Splitter {
     has_list: bool,
     beside: Vec<Beside>,
     state: State,
-    /// Brackets that are open within the value or element that is being read.
+    /// Number of open brackets within the value or element that is being read.
     depth: u64,
     in_string: bool,
     is_escaped: bool,
@@ -99,14 +100,14 @@ pub(crate) struct Splitter {
     /// Index of the value beside the list that is being read.
     current: Option<usize>,
     element: Vec<u8>,
-    /// Lines before the one that the next byte is on.
+    /// Number of lines before that of the next byte.
     lines: usize,
-    /// Bytes of that line so far.
+    /// Number of bytes of that line so far.
     columns: usize,
 }
 
 impl Splitter {
-    /// A splitter for the list under the key `list`. Keeps the values of the keys `beside`, too.
+    /// Creates a splitter for the list under the key `list`. Keeps the values of the keys `beside` as well.
     pub(crate) fn new(list: &'static str, beside: &[&'static str]) -> Self {
         Self {
             list,
@@ -124,10 +125,10 @@ impl Splitter {
         }
     }
 
-    /// Calls `each` with every element that is complete with these bytes.
+    /// Calls `each` with every element that these bytes complete.
     ///
     /// # Errors
-    /// The document is not what it should be; nothing can be read after that.
+    /// If the document is not as expected; nothing can be read after that.
     pub(crate) fn push(&mut self, bytes: &[u8], each: &mut dyn FnMut(Element<'_>)) -> Result<(), SplitError> {
         let mut at = 0;
         while let Some(&byte) = bytes.get(at) {
@@ -144,44 +145,44 @@ impl Splitter {
         Ok(())
     }
 
-    /// After the last bytes.
+    /// Ends the document after the last bytes.
     ///
     /// # Errors
-    /// The document is not complete.
+    /// If the document is not complete.
     pub(crate) fn finish(&self) -> Result<(), SplitError> {
         if self.state == State::End { Ok(()) } else { Err(self.error(&[], Fault::Cut)) }
     }
 
-    /// Returns true while nothing but white space was read.
+    /// Returns true while only white space was read.
     pub(crate) fn is_blank(&self) -> bool {
         self.state == State::Start
     }
 
-    /// Returns true once the list was found, `null` being an empty one.
+    /// Returns true once the list was found; `null` counts as an empty list.
     pub(crate) fn has_list(&self) -> bool {
         self.has_list
     }
 
-    /// The text of a value beside the list, unless it is too large.
+    /// Returns the text of a value beside the list, unless it is too large.
     pub(crate) fn beside(&self, key: &str) -> Option<&[u8]> {
         let value = self.beside.iter().find(|value| value.key == key && !value.is_too_large)?;
         value.text.as_deref().map(<[u8]>::trim_ascii)
     }
 
-    /// Returns true for a value of more than [`BESIDE_BYTES`].
+    /// Returns true if the value is larger than [`BESIDE_BYTES`].
     #[cfg(any(feature = "client", feature = "fuzzing"))]
     pub(crate) fn is_too_large(&self, key: &str) -> bool {
         self.beside.iter().any(|value| value.key == key && value.is_too_large)
     }
 
-    /// Bytes that are allocated.
+    /// Returns the number of allocated bytes.
     #[cfg(test)]
     pub(crate) fn held(&self) -> usize {
         let beside = self.beside.iter().flat_map(|value| &value.text).map(Vec::capacity).sum::<usize>();
         self.key.capacity() + self.element.capacity() + beside
     }
 
-    /// Takes one byte between keys, values and elements; returns 0 where it is the first of one.
+    /// Processes one byte between keys, values and elements; returns 0 if it is the first byte of one of these.
     fn step(&mut self, byte: u8) -> Result<usize, Fault> {
         let (state, taken) = match (self.state, byte) {
             (State::Start, b'{') => (State::FirstKey, 1),
@@ -225,14 +226,14 @@ impl Splitter {
             (State::Colon, _) => return Err(Fault::Expected("`:`")),
             (State::End, _) => return Err(Fault::Expected("nothing after the object")),
             (State::FirstKey | State::NextKey, _) => return Err(Fault::Expected("a key")),
-            // Read elsewhere, all at once.
+            // Handled by `push`, which reads these in runs of bytes.
             (State::Key | State::Beside | State::Element | State::LargeElement, _) => (self.state, 1),
         };
         self.state = state;
         Ok(taken)
     }
 
-    /// Reads over a string up to and including its end; `None` if it does not end within these bytes.
+    /// Skips a string up to and including its end; returns `None` if it does not end within these bytes.
     fn string_end(&mut self, bytes: &[u8]) -> Option<usize> {
         let mut at = 0;
         loop {
@@ -253,7 +254,7 @@ impl Splitter {
     fn read_key(&mut self, bytes: &[u8]) -> usize {
         let end = self.string_end(bytes);
         let part = end.map_or(bytes, |end| &bytes[..end - 1]);
-        // One byte more than any key that is looked for shows that it is none of them.
+        // One byte more than any requested key is sufficient to distinguish it from all of them.
         let room = (KEY_BYTES + 1).saturating_sub(self.key.len());
         self.key.extend(part.iter().take(room));
         if end.is_some() {
@@ -262,7 +263,7 @@ impl Splitter {
         end.unwrap_or(bytes.len())
     }
 
-    /// Finds the delimiter behind the value that is being read: the first comma or closing bracket that is not within it.
+    /// Finds the delimiter after the current value: the first comma or closing bracket that is not inside the value.
     fn value_end(&mut self, bytes: &[u8]) -> Option<usize> {
         let mut at = 0;
         loop {
@@ -339,7 +340,7 @@ impl Splitter {
         }
     }
 
-    /// An error at the last of these bytes.
+    /// Returns an error at the last of these bytes.
     fn error(&self, bytes: &[u8], fault: Fault) -> SplitError {
         let (lines, column) = self.place_after(bytes);
         SplitError { line: lines + 1, column, fault }

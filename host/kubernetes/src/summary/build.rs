@@ -1,4 +1,4 @@
-//! From the borrowed fields of a pod's statistics to what is kept of them.
+//! Builds the statistics of a pod from their borrowed fields.
 
 use crate::item::{Item, Notes, subject};
 use crate::text::{Object, Text, each, filled};
@@ -53,7 +53,7 @@ impl Item for PodStats {
     }
 }
 
-/// The value of a figure; notes one that is no whole number.
+/// Returns the value of a figure; records a problem if it is not a whole number.
 fn figure(figure: Option<Figure>, path: &str, name: &str, notes: &mut Notes<'_>) -> Option<u64> {
     let figure = figure?;
     if figure == Figure::Malformed {
@@ -62,8 +62,8 @@ fn figure(figure: Option<Figure>, path: &str, name: &str, notes: &mut Notes<'_>)
     figure.value()
 }
 
-/// The figures of a file system. No file system has a capacity of 0 bytes: where the driver does not know the capacity, it
-/// does not know what is free of it. One without a fixed number of inodes (btrfs, EFS) says 0 of them.
+/// Returns the figures of a file system. A capacity of 0 bytes means that the driver does not know the capacity, nor the
+/// free space. A file system without a fixed number of inodes (btrfs, EFS) reports 0 of them.
 fn file_system(fs: &wire::Fs, path: &str, notes: &mut Notes<'_>) -> FsStats {
     let mut read = |value, name| figure(value, path, name, notes);
     let mut stats = FsStats {
@@ -103,7 +103,7 @@ fn usage(
         usage.working_set_bytes = read(memory.working_set_bytes, "workingSetBytes");
         usage.rss_bytes = read(memory.rss_bytes, "rssBytes");
     }
-    // Whatever ran has used CPU time and memory: zeros are the kubelet's view of a cgroup that stays empty.
+    // A container that ran has used CPU time and memory: zeros are the kubelet's view of a cgroup that stays empty.
     if usage.cpu_usage_ns == Some(0) {
         return UsageStats::default();
     }
@@ -113,7 +113,7 @@ fn usage(
     usage
 }
 
-/// The interfaces of the list; where there is no list, the default one.
+/// Returns the interfaces of the list, or the default one if there is no list.
 fn traffic(network: &wire::Network<'_>, notes: &mut Notes<'_>) -> Vec<InterfaceStats> {
     let mut interfaces = Vec::new();
     let mut add = |name: &str, traffic: wire::Traffic, path: &str| {
@@ -140,7 +140,7 @@ fn traffic(network: &wire::Network<'_>, notes: &mut Notes<'_>) -> Vec<InterfaceS
     interfaces
 }
 
-/// The time of a reading, nanoseconds since the Unix epoch; notes one that is no time.
+/// Returns the time of a reading in nanoseconds since the Unix epoch; records a problem if it is not a time.
 fn read_at(time: &Option<Text<'_>>, path: &str, notes: &mut Notes<'_>) -> Option<u64> {
     let time = time.as_ref()?;
     let at_ns = unix_ns(time);
@@ -150,7 +150,7 @@ fn read_at(time: &Option<Text<'_>>, path: &str, notes: &mut Notes<'_>) -> Option
     at_ns
 }
 
-/// Nanoseconds since the Unix epoch; none before it.
+/// Parses a time into nanoseconds since the Unix epoch; returns `None` if it is invalid or before the epoch.
 fn unix_ns(time: &Text<'_>) -> Option<u64> {
     u64::try_from(time.as_str().parse::<jiff::Timestamp>().ok()?.as_nanosecond()).ok()
 }

@@ -1,26 +1,27 @@
-//! Numbers of a summary, of which some are no figures.
+//! Numbers of a summary, including sentinels for unknown values.
 
 use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
-/// Sizes and counts from here on are nothing that a disk or a memory has. CSI drivers and `statfs` use values near 2⁶³ and
-/// 2⁶⁴ − 1 for "unknown" and "without a bound": EFS reports a capacity of 2⁶³ − 2²⁰ bytes, less what is used.
+/// Smallest value that counts as a sentinel: no disk or memory has such a size. CSI drivers and `statfs` use values near
+/// 2⁶³ and 2⁶⁴ − 1 for "unknown" and "unlimited": EFS reports a capacity of 2⁶³ − 2²⁰ bytes, and that minus
+/// the used bytes as available.
 const SENTINELS: u64 = 1 << 62;
 
-/// A number as the document holds it. Reading one never fails: what is no figure costs nothing but itself.
+/// A number as in the document. Deserializing never fails, so an invalid number costs only itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Figure {
-    /// A whole number that may be true.
+    /// A plausible whole number.
     Value(u64),
-    /// Negative, or a sentinel for "unknown".
+    /// A negative number, or a sentinel for "unknown".
     Sentinel,
-    /// Something else than a whole number.
+    /// Something other than a whole number.
     Malformed,
 }
 
 impl Figure {
-    /// The figure, if it is one.
+    /// Returns the number, if it is plausible.
     pub(super) fn value(self) -> Option<u64> {
         match self {
             Self::Value(value) => Some(value),
@@ -54,7 +55,7 @@ impl<'de> Visitor<'de> for Reading {
         }))
     }
 
-    /// Whole numbers beyond 64 bits arrive here, too.
+    /// Also called for whole numbers beyond 64 bits.
     fn visit_f64<E>(self, number: f64) -> Result<Figure, E> {
         let is_sentinel = number < 0.0 || number >= SENTINELS as f64;
         Ok(if is_sentinel { Figure::Sentinel } else { Figure::Malformed })

@@ -1,4 +1,4 @@
-//! From the answer of `/stats/summary` to the statistics, within bounds.
+//! Reads the statistics from a response of `/stats/summary`, within bounds.
 
 use std::cmp::Ordering;
 use std::collections::HashSet;
@@ -14,14 +14,14 @@ use super::{ContainerStats, InterfaceStats, PodStats, Summary, VolumeStats, sort
 
 const DOCUMENT: Document = Document { wanted: "a summary (the kubelet's /stats/summary)", key: "pods" };
 
-/// As for the list of pods.
+/// The same bounds as for the list of pods.
 const BOUNDS: Bounds = Bounds { count: 2500, bytes: 8 << 20 };
 
-/// Reads an answer of `/stats/summary` while it arrives. Holds one pod's text and what is kept of the others.
+/// A reader of a `/stats/summary` response, which is parsed as it arrives. Holds the text of one pod and the kept data of the others.
 #[derive(Debug)]
 pub struct SummaryReader<'p> {
     document: Reader,
-    /// Uids of the pods that are known; those are kept first.
+    /// Uids of the known pods, which are kept first.
     known: HashSet<&'p str>,
     kept: Most<Ranked>,
     problems: Problems,
@@ -35,7 +35,8 @@ struct Ranked {
 }
 
 impl<'p> SummaryReader<'p> {
-    /// `source` names the peer or file in errors. Where there are more pods than fit, those of `pods` are kept.
+    /// Creates a reader; `source` names the server or file in errors. If there are more pods than fit, those of `pods` are
+    /// kept first.
     pub fn new(source: &str, pods: Option<&'p PodList>) -> Self {
         let pods = pods.into_iter().flat_map(|list| &list.pods);
         Self {
@@ -50,7 +51,7 @@ impl<'p> SummaryReader<'p> {
     /// Reads the next bytes.
     ///
     /// # Errors
-    /// When they are not of a summary: not JSON, another document.
+    /// If they do not belong to a summary: not JSON, or another document.
     pub fn push(&mut self, bytes: &[u8]) -> Result<(), KubeletError> {
         let Self { document, known, kept, problems, effort } = self;
         document.push(bytes, &mut |index, element| {
@@ -64,10 +65,10 @@ impl<'p> SummaryReader<'p> {
         })
     }
 
-    /// The statistics, after the last bytes.
+    /// Returns the statistics, after the last bytes.
     ///
     /// # Errors
-    /// As for [`SummaryReader::push`], or the summary is cut off.
+    /// As for [`SummaryReader::push`], or if the summary is cut off.
     pub fn finish(self) -> Result<Summary, KubeletError> {
         self.document.finish()?;
         let (pods, left_out) = self.kept.finish();
@@ -77,10 +78,10 @@ impl<'p> SummaryReader<'p> {
     }
 }
 
-/// Reads an answer of `/stats/summary`. `source` names the peer or file in errors.
+/// Parses a response of `/stats/summary`. `source` names the server or file in errors.
 ///
 /// # Errors
-/// When `body` is not a summary: not JSON, cut off, another document.
+/// If `body` is not a summary: not JSON, cut off, or another document.
 pub fn parse(body: &[u8], source: &str) -> Result<Summary, KubeletError> {
     let mut reader = SummaryReader::new(source, None);
     reader.push(body)?;

@@ -40,7 +40,8 @@ fn a_whole_summary() {
     assert_eq!(web.container("no-such"), None);
 }
 
-/// The kubelet's report of a sandboxed pod whose runtime tells it nothing: it reads the cgroup that stays empty.
+/// The kubelet's report of a sandboxed pod whose runtime provides no statistics: the kubelet reads the cgroup, which stays
+/// empty.
 #[test]
 fn an_empty_cgroup_has_no_usage() {
     let zero = json!({"time": "2026-01-01T00:00:00Z", "usageNanoCores": 0, "usageCoreNanoSeconds": 0});
@@ -68,7 +69,7 @@ fn a_broken_figure_costs_that_figure() {
         7
     ]));
     let mut problems: Vec<_> = summary.problems.iter().map(ToString::to_string).collect();
-    // In which order two keys of one object come depends on serde_json's features.
+    // The order of two keys of one object depends on serde_json's features.
     problems.sort();
     assert_eq!(
         problems,
@@ -132,7 +133,7 @@ fn where_not_all_fit_those_of_known_pods_are_kept() {
 
 #[test]
 fn sentinels_and_negatives_are_absent_and_no_problem() {
-    // 2^63 - 2^20 less what is used is what EFS has left; 1e20 does not fit into 64 bits.
+    // EFS reports 2^63 - 2^20 bytes minus the used ones as available; 1e20 does not fit into 64 bits.
     let body = r#"{"pods": [{"podRef": {"name": "p", "namespace": "n", "uid": "u"},
         "containers": [{"name": "c",
             "rootfs": {"capacityBytes": 0, "availableBytes": 18446744073709551615, "usedBytes": 4096,

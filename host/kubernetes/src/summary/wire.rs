@@ -1,4 +1,4 @@
-//! The fields of a summary that are read, as the kubelet's stats API documents them; all optional.
+//! Fields of a summary, as documented by the kubelet's stats API; all are optional.
 
 use serde::Deserialize;
 
@@ -18,7 +18,7 @@ pub(crate) struct Pod<'a> {
     pub(super) network: Option<Object<Network<'a>>>,
 }
 
-/// The figures of the default interface stand beside the list of all.
+/// Network statistics: the counters of the default interface are in this object, beside the list of all interfaces.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Network<'a> {
@@ -57,7 +57,7 @@ impl Interface<'_> {
     }
 }
 
-/// Counters of an interface, as the document holds them.
+/// Counters of an interface, as in the document.
 pub(super) struct Traffic {
     pub(super) rx_bytes: Option<Figure>,
     pub(super) rx_errors: Option<Figure>,
@@ -111,7 +111,7 @@ pub(super) struct Fs {
     pub(super) inodes_used: Option<Figure>,
 }
 
-/// The figures stand beside the name, in the same object. (Not flattened: serde would collect the object into a tree.)
+/// A volume; its figures are in the same object as its name. (Not flattened: serde would collect the object into a tree.)
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Volume<'a> {

@@ -1,4 +1,4 @@
-//! Times of components and of the same code native.
+//! Measurement of components and of the same code compiled natively.
 
 use std::hint::black_box;
 use std::time::Duration;
@@ -13,14 +13,14 @@ pub(crate) fn process(component: &Component, config: &str, columns: &Columns) ->
     median(|| component.process(config, columns).unwrap())
 }
 
-/// What the host does without a sandbox: the copy stands for the one that the boundary makes.
+/// Runs a transform without a sandbox: the copy stands for the one that the sandbox boundary makes.
 pub(crate) fn native<T: Transform>(config: &str, columns: &Columns) -> Columns {
     let transform = insights_sdk::configure(config, T::configure).unwrap();
     let batch = Batch::from_columns(columns.clone());
     transform.process_owned(batch).unwrap().into_columns()
 }
 
-/// Median CPU time of this thread: on a busy machine the clock says more about the others.
+/// Returns the median CPU time of this thread: on a busy machine the wall clock measures other processes.
 pub(crate) fn median<T>(mut work: impl FnMut() -> T) -> Duration {
     let cpu_time = || {
         let time = clock_gettime(ClockId::ThreadCPUTime);

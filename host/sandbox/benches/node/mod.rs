@@ -1,11 +1,11 @@
-//! The batch that is measured with.
+//! The batch used by the benchmarks.
 
 use insights_sdk::{Builder, Columns, EntityId};
 
 const PODS: u32 = 110;
 const CONTAINERS: u32 = 3;
 
-/// A node with 110 pods of three containers each, as the host hands it over.
+/// Builds a node with 110 pods of three containers each, as the host passes it to the first stage.
 pub(crate) fn raw() -> Columns {
     let mut builder = Builder::new("node", "ip-10-0-0-1", 1_700_000_000_000, 60_000);
     let node = builder.entity("node", "ip-10-0-0-1", None);
@@ -84,7 +84,7 @@ fn pod(builder: &mut Builder, node: EntityId, number: u32) {
     }
 }
 
-/// What a cgroup says.
+/// Adds the values of a cgroup.
 fn figures(builder: &mut Builder, entity: EntityId, seed: u32) {
     for name in [
         "cpu.usage_ns",

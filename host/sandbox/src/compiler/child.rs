@@ -1,4 +1,4 @@
-//! Starting one child, feeding it, and understanding its end.
+//! Starting one compiler child, passing its input, and interpreting its exit.
 
 use std::io::{self, Read, Write};
 use std::os::unix::process::ExitStatusExt;
@@ -14,7 +14,7 @@ use crate::text::{ERROR_BYTES, clip};
 
 /// Exit code of `insightd-compile` for input that is not a valid component.
 const EXIT_REFUSED: i32 = 65;
-/// Exit code of `insightd-compile` when it gets no more memory.
+/// Exit code of `insightd-compile` when memory is exhausted.
 const EXIT_EXHAUSTED: i32 = 71;
 
 const SIGKILL: i32 = 9;
@@ -22,7 +22,7 @@ const SIGSEGV: i32 = 11;
 const SIGXCPU: i32 = 24;
 const SIGSYS: i32 = 31;
 
-/// Native code of `wasm`, from a new child.
+/// Compiles `wasm` to native code in a new child.
 pub(super) fn run(path: &Path, limits: &CompileLimits, wasm: &[u8]) -> Result<Vec<u8>, CompileError> {
     let mut child = Command::new(path)
         .arg("--memory-mib")
@@ -38,7 +38,7 @@ pub(super) fn run(path: &Path, limits: &CompileLimits, wasm: &[u8]) -> Result<Ve
         .map_err(|error| CompileError::Start { path: path.to_owned(), error })?;
     let result = feed(&mut child, limits, wasm);
     if result.is_err() {
-        // It may be gone already.
+        // The child may have exited already.
         let _ = child.kill();
     }
     let status = child.wait()?;
@@ -64,10 +64,10 @@ struct Output {
     timed_out: bool,
 }
 
-/// Sets the child's limits, gives it the component and reads what it answers, up to the wall-clock limit.
+/// Sets the child's limits, writes the component and reads the output, up to the wall-clock limit.
 fn feed(child: &mut Child, limits: &CompileLimits, wasm: &[u8]) -> Result<Output, CompileError> {
-    // The child sets the same limits itself, with a filter for system calls besides, before it reads anything. These are
-    // in place before it gets its first byte as well, whatever it does.
+    // The child sets the same limits itself, and a system call filter, before it reads its input. These limits are in place
+    // before it receives its first byte in any case.
     limit(child, limits)?;
     let missing = || io::Error::other("a pipe of the child is missing");
     let stdin = child.stdin.take().ok_or_else(missing)?;
@@ -81,7 +81,7 @@ fn feed(child: &mut Child, limits: &CompileLimits, wasm: &[u8]) -> Result<Output
         scope.spawn(move || {
             let mut bytes = Vec::new();
             let result = stdout.take(max).read_to_end(&mut bytes).map(|_| bytes);
-            // The other end waits until the thread is done or the time is up.
+            // The receiver waits until the thread is done or the time is up.
             let _ = done.send(result);
         });
         let native = match native.recv_timeout(limits.wall_time) {
@@ -90,7 +90,7 @@ fn feed(child: &mut Child, limits: &CompileLimits, wasm: &[u8]) -> Result<Output
         };
         let timed_out = native.is_none();
         if timed_out || native.as_ref().is_some_and(|native| native.len() as u64 == max) {
-            // Ends the other threads too: their pipes close.
+            // Ends the other threads too, because their pipes close.
             let _ = child.kill();
         }
         Ok(Output {
@@ -104,7 +104,7 @@ fn feed(child: &mut Child, limits: &CompileLimits, wasm: &[u8]) -> Result<Output
 fn limit(child: &Child, limits: &CompileLimits) -> io::Result<()> {
     let pid = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
     let both = |value: u64| Rlimit { current: Some(value), maximum: Some(value) };
-    // The kernel counts whole seconds, and sends SIGKILL at the second value.
+    // `RLIMIT_CPU` has whole seconds; SIGXCPU is sent at the soft limit, SIGKILL at the hard limit.
     let seconds = limits.cpu_time.as_secs().max(1);
     let cpu = Rlimit { current: Some(seconds), maximum: Some(seconds + 1) };
     prlimit(pid, Resource::As, both(limits.memory_bytes))?;
@@ -114,19 +114,19 @@ fn limit(child: &Child, limits: &CompileLimits) -> io::Result<()> {
 }
 
 fn write(mut stdin: ChildStdin, wasm: &[u8]) {
-    // A child that died does not read to the end; how it died says more than the broken pipe.
+    // A child that died does not read to the end; its exit status says more than the broken pipe.
     let _ = stdin.write_all(wasm);
 }
 
 fn read_stderr(mut stderr: ChildStderr) -> String {
     let mut text = Vec::new();
     let _ = stderr.by_ref().take(ERROR_BYTES as u64).read_to_end(&mut text);
-    // The rest is read too, so that the child does not wait for it.
+    // The rest is read too, so that the child does not block on a full pipe.
     let _ = io::copy(&mut stderr, &mut io::sink());
     clip(&String::from_utf8_lossy(&text), ERROR_BYTES)
 }
 
-/// What the end of an unsuccessful child means.
+/// Converts the status of a failed child to an error.
 fn explain(status: ExitStatus, stderr: &str, limits: &CompileLimits) -> CompileError {
     let seconds = limits.cpu_time.as_secs().max(1);
     match (status.code(), status.signal()) {

@@ -1,4 +1,4 @@
-//! What a component must export and may import, by name.
+//! Exports and imports of the contract, checked by name.
 
 use std::fmt;
 
@@ -10,17 +10,17 @@ use crate::error::LoadError;
 use crate::text::{NAME_BYTES, clip};
 use crate::{log, state, wasi};
 
-/// Package and version of the contract that this host serves.
+/// Package and version of the contract that this host supports.
 const PACKAGE: &str = "insights:transform/";
 const VERSION: &str = "0.1.0";
-/// Names that a component may mention; it holds types only.
+/// The types interface: any component may import it, as it has no functions.
 pub(crate) const TYPES: &str = "insights:transform/types@0.1.0";
 const ALLOWED: &str = "insights:transform/log@0.1.0, insights:transform/state@0.1.0, and wasi:…@0.2 of a crate with std, which gets no \
                        real access";
-/// What the host answers of the contract itself.
+/// Interfaces of the contract that the host implements.
 const ANSWERED: [&str; 2] = [log::IMPORT, state::IMPORT];
 
-/// An interface as components name it: `package/interface@version`.
+/// An interface name as used in components: `package/interface@version`.
 struct Interface<'a> {
     base: &'a str,
     version: &'a str,
@@ -33,10 +33,10 @@ impl<'a> Interface<'a> {
     }
 }
 
-/// Which world the component is of.
+/// Returns the kind of a component from its exports.
 ///
 /// # Errors
-/// [`LoadError::Version`] or [`LoadError::World`].
+/// Returns [`LoadError::Version`] or [`LoadError::World`].
 pub(super) fn kind(name: &str, component: &Component, engine: &Engine) -> Result<Kind, LoadError> {
     let mut kinds = Vec::new();
     let mut other_version = None;
@@ -66,19 +66,19 @@ pub(super) fn kind(name: &str, component: &Component, engine: &Engine) -> Result
     }
 }
 
-/// What to do about an import.
+/// Kind of an allowed import.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Import {
     /// Part of the contract, or types only.
     Known,
-    /// From a std guest; answered harmlessly.
+    /// A `wasi:` interface of a std guest, implemented without access to anything.
     Wasi,
 }
 
-/// Whether the component may have this import.
+/// Checks that a component may have this import.
 ///
 /// # Errors
-/// [`LoadError::Import`] or [`LoadError::Version`].
+/// Returns [`LoadError::Import`] or [`LoadError::Version`].
 pub(super) fn import(name: &str, import: &str, item: &ComponentItem) -> Result<Import, LoadError> {
     if ANSWERED.contains(&import) || import == TYPES {
         return Ok(Import::Known);
@@ -94,7 +94,7 @@ pub(super) fn import(name: &str, import: &str, item: &ComponentItem) -> Result<I
     Err(LoadError::Import { name: name.to_owned(), import: clip(import, NAME_BYTES), allowed: ALLOWED })
 }
 
-/// The first few names of a list that a component made, each cut to what can be shown.
+/// The first names of a list supplied by a component, each clipped.
 #[derive(Default)]
 struct List {
     shown: Vec<String>,

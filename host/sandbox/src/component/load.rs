@@ -1,4 +1,4 @@
-//! From native code to a linked component.
+//! Loading of native code into a linked component.
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
@@ -20,7 +20,7 @@ use crate::state;
 use crate::text::{ERROR_BYTES, clip};
 use crate::wasi;
 
-/// First bytes of WebAssembly, module or component.
+/// First bytes of WebAssembly, of modules and components alike.
 const WASM_MAGIC: &[u8] = b"\0asm";
 
 pub(crate) fn load(shared: &Arc<Shared>, name: &str, native: &NativeCode) -> Result<Component, LoadError> {
@@ -65,8 +65,8 @@ fn deserialize(engine: &Engine, name: &str, native: &NativeCode) -> Result<compo
             return Err(LoadError::NotNative { name: name(), bytes: bytes.len() });
         }
     }
-    // SAFETY: `NativeCode` holds what `insightd-compile` wrote: it is made by `NativeCode::embedded`, whose caller
-    // promises it, or from the output of the compiler child.
+    // SAFETY: `NativeCode` holds unchanged output of `insightd-compile`: it comes from `NativeCode::embedded`, whose caller
+    // guarantees that, or directly from the compiler child.
     #[expect(unsafe_code, reason = "native code runs as it is; see `NativeCode`")]
     let component = unsafe { component::Component::deserialize(engine, bytes) };
     component
@@ -98,7 +98,7 @@ fn types_error(name: &str, error: &wasmtime::Error) -> LoadError {
     LoadError::Types { name: name.to_owned(), reason: clip(&format!("{error:#}"), ERROR_BYTES) }
 }
 
-/// What keeps a `load` of exports from succeeding: types that differ from the contract's.
+/// Reason why `describe` could not be called or failed: export types that differ from the contract's, or a failed call.
 enum Refusal {
     Types(wasmtime::Error),
     Call(CallError),
@@ -153,7 +153,7 @@ fn describe(
     })
 }
 
-/// A description is kept as long as the component, so it is cut to what a real one needs.
+/// Cuts a description, which is kept as long as the component, to the size that real ones need.
 fn bounded(description: types::Description) -> Description {
     const WORD_BYTES: usize = 128;
     const SCHEMA_BYTES: usize = 64 * 1024;

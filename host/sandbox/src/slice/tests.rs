@@ -5,7 +5,7 @@ use insights_sdk::{Builder, Columns};
 
 use super::{MAX_ENTITIES, slices};
 
-/// `count` pods below one node, each with a gauge of its number, and one descriptor in the middle of them.
+/// Builds a node with `count` pods, each with a gauge of its number, and one descriptor in the middle.
 fn batch(count: u32) -> Columns {
     let mut builder = Builder::new("node", "n1", 1_000, 60_000);
     let node = builder.entity("node", "n1", None);
@@ -62,7 +62,7 @@ fn every_row_is_in_one_slice_and_descriptors_in_all() {
             assert_eq!(part.string(part.gauges.name[row]), "pod_number");
             assert_eq!(part.counters.entity[row] as usize, entity);
             assert_eq!((part.counters.current[row], part.counters.elapsed_ns[row]), (u64::from(number), 2));
-            // The node is in the first slice only.
+            // The node is only in the first slice.
             let parent = entities.parent[entity];
             assert_eq!(parent == NO_PARENT, pods.len() >= MAX_ENTITIES - 1);
             pods.push(number);
@@ -77,6 +77,6 @@ fn every_row_is_in_one_slice_and_descriptors_in_all() {
         }
     }
     assert_eq!(pods, (0..count).collect::<Vec<_>>());
-    // Those across a border are left out: 1 + 3 * 512 entities are four slices.
+    // Links across slice boundaries are dropped: 1 + 3 * 512 entities make four slices.
     assert_eq!(links, count - 3);
 }

@@ -1,7 +1,7 @@
-//! Finding the data that makes every version of a component fail.
+//! Bisection for the data that makes every version of a component fail.
 //!
-//! Pods with an odd label must not cost the node its metrics. When all versions fail on a batch, and would not fail on
-//! the batch without its pods, those pods are found by bisection and left out.
+//! A pod with an unusual label must not cost the node its metrics. If all versions fail on a batch, but not on the batch
+//! without its pods, the offending pods are found by bisection and left out.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -12,15 +12,15 @@ use insights_sdk::columns::NO_PARENT;
 use crate::subset::subset;
 use crate::text::{NAME_BYTES, clip};
 
-/// Key that entities about one pod have in common, however the batch connects them.
+/// Attribute shared by all entities about one pod, however the batch connects them.
 const POD_UID: &str = "pod.uid";
 
-/// The parts into which a batch can be taken: what is below the roots, everything about one pod together.
+/// The separable parts of a batch: entities below the roots, grouped so that everything about one pod is one part.
 pub(super) struct Parts<'a> {
     columns: &'a Columns,
-    /// Part of each entity; none for the roots.
+    /// Part of each entity; `None` for the roots.
     part_of: Vec<Option<u32>>,
-    /// Name of each part: a pod's uid, or kind and id of its topmost entity.
+    /// Name of each part: a pod's UID, or kind and id of its topmost entity.
     names: Vec<String>,
 }
 
@@ -40,11 +40,11 @@ impl<'a> Parts<'a> {
         let mut part_of: Vec<Option<u32>> = Vec::with_capacity(entities.kind.len());
         for (entity, &parent) in entities.parent.iter().enumerate() {
             let part = match part_of.get(parent as usize) {
-                // A root, or an entity whose parent is not there.
+                // A root, or an entity whose parent is missing.
                 None => None,
                 Some(&Some(part)) => Some(part),
                 Some(None) => {
-                    // It is shown, and where it comes from another component nobody bounded its length.
+                    // The name is displayed, and its length is not bounded if another component made it.
                     let name = match uids.get(&(entity as u32)) {
                         Some(uid) => clip(&format!("pod {uid}"), NAME_BYTES),
                         None => {
@@ -65,32 +65,33 @@ impl<'a> Parts<'a> {
         Self { columns, part_of, names }
     }
 
-    /// Number of the part of this name.
+    /// Returns the number of the part with this name.
     fn find_name(&self, name: &str) -> Option<u32> {
         self.names.iter().position(|known| known == name).map(|number| number as u32)
     }
 
-    /// Name of a part.
+    /// Returns the name of a part.
     pub(super) fn name(&self, part: u32) -> &str {
         self.names.get(part as usize).map_or("", String::as_str)
     }
 
-    /// The batch with these parts, and the roots, which are always there.
+    /// Returns the batch with the wanted parts and all roots.
     pub(super) fn with(&self, wanted: impl Fn(u32) -> bool) -> Columns {
         let keep: Vec<bool> = self.part_of.iter().map(|part| part.is_none_or(&wanted)).collect();
         subset(self.columns, &keep)
     }
 
-    /// Number of parts.
+    /// Returns the number of parts.
     pub(super) fn count(&self) -> u32 {
         self.names.len() as u32
     }
 
-    /// Looks for the parts that make the batch fail, which is known to fail as it is.
+    /// Searches for the parts that make the batch fail. The whole batch is known to fail.
     ///
-    /// The shortest beginning of the parts that fails ends with a part that is to blame: alone, or together with some before
-    /// it. Without that part all are tried again, until they pass or `room` parts are found. Each takes about log2(parts) + 1
-    /// tries. `probe` tells whether a batch fails, `whole` makes the result; both say with None that no time is left.
+    /// The shortest failing prefix of the parts ends with an offending part, which fails alone or together with earlier ones.
+    /// Without that part the search is repeated, until the rest passes or `room` parts are found. Each takes about
+    /// log2(parts) + 1 probes. `probe` returns true if a batch fails, `whole` returns the output or `Some(None)` on failure; both
+    /// return `None` if no time is left.
     pub(super) fn find<T>(
         &self,
         progress: &mut Progress,
@@ -120,7 +121,7 @@ impl<'a> Parts<'a> {
                 }
             }
             culprits.push(passes);
-            // Without it this beginning is the one before it, which passes.
+            // Without the offending part this prefix equals the preceding one, which passes.
             (passes, fails) = (fails, count);
             match whole(&self.with(|part| !culprits.contains(&part))) {
                 Some(None) => {}
@@ -134,11 +135,11 @@ impl<'a> Parts<'a> {
         Found::Nobody
     }
 
-    /// As [`find`](Self::find), for a batch that fails because it takes too long.
+    /// Like [`find`](Self::find), for a batch that fails because it takes too long.
     ///
-    /// Time adds up: a beginning of many harmless parts may take longer than a try has, and its last part is not to blame.
-    /// Only a part that takes too long by itself is. Ranges of parts are tried apart from each other, and halved as long as
-    /// they take too long.
+    /// Time adds up: a prefix of many harmless parts may exceed the time of a probe, although its last part is not to blame.
+    /// Only a part that alone takes too long is. Ranges of parts are therefore probed separately, and bisected as long as they
+    /// take too long.
     pub(super) fn find_slow<T>(
         &self,
         progress: &mut Progress,
@@ -156,7 +157,7 @@ impl<'a> Parts<'a> {
         let mut ranges = vec![(to, count), (from, to)];
         while let Some((from, to)) = ranges.pop() {
             let length = to.saturating_sub(from);
-            // All of it is known to take too long.
+            // The whole batch is known to take too long.
             let fails = match length {
                 0 => Some(false),
                 length if length == count && count > 1 => Some(true),
@@ -178,7 +179,7 @@ impl<'a> Parts<'a> {
                 Some(true) => return Found::Nobody,
             }
         }
-        // Each part is fast enough: there are too many of them, and none is to blame.
+        // Each part alone is fast enough: there are too many parts, and none is to blame.
         if culprits.is_empty() && progress.names.is_empty() {
             return Found::Nobody;
         }
@@ -194,7 +195,7 @@ impl<'a> Parts<'a> {
         }
     }
 
-    /// Tries the roots alone when a search begins: what fails without any part fails whatever they say.
+    /// Probes the roots alone at the start of a search: if they fail, the parts are not to blame.
     fn without_parts<T>(
         &self,
         progress: &mut Progress,
@@ -213,45 +214,45 @@ impl<'a> Parts<'a> {
         }
     }
 
-    /// Returns the number of the part behind the one of this name.
+    /// Returns the number of the part after the one with this name.
     fn end(&self, name: Option<&String>) -> Option<u32> {
         name.and_then(|name| self.find_name(name)).map(|part| part + 1)
     }
 
-    /// Returns the name of the last part before `end` that is there in the next batch as well.
+    /// Returns the name of the last part before `end` that remains in the next batch.
     fn last(&self, end: u32, culprits: &[u32]) -> Option<String> {
         let last = (0..end).rev().find(|part| !culprits.contains(part))?;
         Some(self.name(last).to_owned())
     }
 }
 
-/// How far a search has come that had no time to end.
+/// Progress of a search that ran out of time.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Progress {
-    /// Parts that are to blame.
+    /// Names of the offending parts found so far.
     pub(super) names: Vec<String>,
-    /// The batch without any part is known to pass.
+    /// `true` if the batch without any part is known to pass.
     roots_pass: bool,
-    /// Last part of the longest beginning that is known to pass without them.
+    /// Last part of the longest prefix known to pass without them.
     passes: Option<String>,
-    /// Last part of the shortest that is known to fail, or of the range that is tried next.
+    /// Last part of the shortest prefix known to fail, or of the next range to probe.
     fails: Option<String>,
     /// Batches that the search took so far.
     pub(super) batches: u32,
 }
 
-/// The result of a search.
+/// Outcome of a search.
 #[derive(Debug, PartialEq)]
 pub(super) enum Found<T> {
-    /// The result of the batch without the parts that are to blame.
+    /// Output of the batch without the offending parts.
     Result(T),
     /// No part is to blame, or too many are.
     Nobody,
-    /// There was no time; it goes on with the next batch.
+    /// No time is left; the search continues with the next batch.
     Unfinished,
 }
 
-/// A batch without the parts of these names, which are those that [`Slot::aside`](super::Slot::aside) gives.
+/// Returns a batch without the parts of these names, as returned by [`Slot::aside`](super::Slot::aside).
 pub fn without<'a, 'n>(columns: &'a Columns, names: impl IntoIterator<Item = &'n str>) -> Cow<'a, Columns> {
     let mut names = names.into_iter().peekable();
     if names.peek().is_none() {

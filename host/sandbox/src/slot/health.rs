@@ -1,36 +1,36 @@
-//! Which versions may be called: a circuit breaker, counted in batches.
+//! Circuit breaker of a version, counted in batches.
 //!
-//! A version that fails for good is given up, and tried again later and later. A storm that lasts some ticks must not cost the node a
-//! component until its agent restarts, and a component that is broken must not cost every tick its time.
+//! A failing version is suspended, and retried with growing backoff. An overload of a few ticks must not disable a component until the
+//! agent restarts, and a broken component must not cost CPU time at every tick.
 
 use std::time::Duration;
 
-/// A version that was given up is tried again after so many batches, …
+/// Batches until the first retry of a suspended version; doubled after each failed retry.
 const FIRST_BACKOFF: u64 = 3;
-/// … twice as many after each failure, and at most this many: an hour of ticks.
+/// Maximum backoff in batches: an hour of 60 s ticks.
 const LONGEST_BACKOFF: u64 = 60;
-/// After so many good batches in a row earlier failures are forgotten.
+/// Consecutive successful batches after which the backoff is reset.
 const FORGIVEN: u64 = 60;
-/// Share of a call's CPU time that trying again may take, unless it was tried for long.
+/// Divisor of a call's CPU time for an early retry: it gets a quarter, or twice the last successful call if that is more.
 const TRIAL_SHARE: u32 = 4;
 
-/// State of one version.
+/// Health of one version.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Health {
-    /// In a row.
+    /// Consecutive failures.
     failures: u32,
-    /// Good batches in a row.
+    /// Successful batches since the last failure.
     good: u64,
-    /// The last wait, batches.
+    /// Last backoff in batches.
     backoff: u64,
-    /// CPU time of the last good call.
+    /// CPU time of the last successful call.
     cpu_time: Duration,
-    /// Batch from which on it is tried again, where it is given up.
+    /// First batch of the next retry; `None` unless the version is suspended.
     retry_at: Option<u64>,
 }
 
 impl Health {
-    /// Returns true while it is given up.
+    /// Returns true while the version is suspended.
     pub(super) fn is_bad(&self) -> bool {
         self.retry_at.is_some()
     }
@@ -39,31 +39,31 @@ impl Health {
         self.failures
     }
 
-    /// Returns the number of batches until it is tried again, where it is given up.
+    /// Returns the number of batches until the next retry, or `None` unless the version is suspended.
     pub(super) fn retry_in(&self, batch: u64) -> Option<u64> {
         self.retry_at.map(|at| at.saturating_sub(batch))
     }
 
-    /// Returns true when it may be called for this batch.
+    /// Returns true if the version may be called for this batch.
     pub(super) fn may_run(&self, batch: u64) -> bool {
         self.retry_at.is_none_or(|at| at <= batch)
     }
 
-    /// Returns true where another try is worth all that a call may cost: the waits are long enough.
+    /// Returns true if the version may use the whole CPU time of a call: it is not suspended, or the backoff is at its maximum.
     pub(super) fn deserves_all(&self) -> bool {
         !self.is_bad() || self.backoff >= LONGEST_BACKOFF
     }
 
-    /// Returns the CPU time of its next call, of `all` that a call may have.
+    /// Returns the CPU time of the next call, of `all` that a call may use.
     pub(super) fn cpu_time(&self, all: Duration) -> Duration {
         if self.deserves_all() {
             return all;
         }
-        // What it took while it worked, and as much again: of a component that needs much a share may never be enough.
+        // Twice the time of its last success: for an expensive component a fixed share might never suffice.
         self.cpu_time.saturating_mul(2).max(all / TRIAL_SHARE).min(all)
     }
 
-    /// Notes a good call that took so much CPU time. Returns true where it was given up before.
+    /// Records a successful call and its CPU time. Returns true if the version was suspended before.
     pub(super) fn succeeded(&mut self, cpu_time: Duration) -> bool {
         self.cpu_time = cpu_time;
         self.failures = 0;
@@ -74,7 +74,7 @@ impl Health {
         self.retry_at.take().is_some()
     }
 
-    /// Notes a failed call of this batch; gives the version up where `max_failures` are reached, or `at_once`.
+    /// Records a failed call of this batch. Suspends the version if `at_once`, or after `max_failures`.
     pub(super) fn failed(&mut self, batch: u64, at_once: bool, max_failures: u32) {
         self.failures = self.failures.saturating_add(1);
         self.good = 0;
@@ -89,7 +89,7 @@ impl Health {
 mod tests {
     use super::*;
 
-    /// The batches of the first `count` for which it is called, where it always fails.
+    /// Returns those of the first `count` batches for which a version is called that always fails.
     fn called(count: u64) -> Vec<u64> {
         let mut health = Health::default();
         let mut calls = Vec::new();
@@ -125,7 +125,7 @@ mod tests {
         }
         health.failed(100, true, 3);
         assert_eq!(health.retry_in(100), Some(3));
-        // What it needs when it works, and as much again.
+        // Twice the CPU time of the last successful call.
         assert_eq!(health.cpu_time(Duration::from_secs(1)), Duration::from_millis(400));
         assert_eq!(health.cpu_time(Duration::from_millis(300)), Duration::from_millis(300));
     }

@@ -1,4 +1,4 @@
-//! Running a batch through a slot: which version, with which data.
+//! Running of a batch in a slot: selection of the version, and of the data it gets.
 
 use std::borrow::Cow;
 use std::time::Instant;
@@ -15,29 +15,29 @@ use crate::error::{CallError, Cause};
 use crate::hex::Hex;
 use crate::text::{ERROR_BYTES, clip};
 
-/// Data that was quarantined is tried again after so many batches: an hour of ticks.
+/// Batches until quarantined data is tried again: an hour of 60 s ticks.
 const ASIDE_BATCHES: u64 = 60;
-/// Most parts of a batch that are quarantined at once. Where more are odd, something else is wrong.
+/// Maximum number of quarantined parts of a slot. If more fail, the data is not the reason.
 pub(super) const MAX_ASIDE: usize = 32;
-/// Batches that one search may take. Until it ends, nobody is blamed.
+/// Batches over which one search may continue. Until it ends, no component is blamed.
 const SEARCH_BATCHES: u32 = 8;
-/// Where data makes versions run out of time, each try of a search has this share of the search's time.
+/// Divisor of a search's time for one probe, if versions exceed their time because of the data.
 const TRIES: u32 = 16;
 
-/// A part of the batch that made all versions fail.
+/// A quarantined part of the batch, on which all versions failed.
 #[derive(Debug)]
 pub(super) struct Aside {
     pub(super) name: String,
-    /// Batch from which on it is tried again.
+    /// First batch with which it is tried again.
     until: u64,
 }
 
-/// Calls a component over a batch.
+/// Function that calls a component over a batch.
 type Call<'a, T> = &'a dyn Fn(&Component, &str, &Columns, &Deadline) -> Result<T, CallError>;
 
 impl Slot {
-    /// Runs what can be run of the batch: without what is quarantined, by the first version that does not fail; when all
-    /// fail, without the data that makes them.
+    /// Runs a batch without its quarantined parts with the first version that succeeds; if all fail, without the data that makes
+    /// them fail.
     pub(super) fn run<T>(&mut self, columns: &Columns, budget: &Budget, call: Call<'_, T>) -> Option<T> {
         self.stats.batches += 1;
         let output = self.run_batch(columns, budget, call);
@@ -60,13 +60,13 @@ impl Slot {
             Tried::Failed { error, is_slow } => (error, is_slow),
             Tried::None => return None,
         };
-        // A configuration is refused whatever the data is, and at a shutdown nobody is to blame.
+        // A rejected configuration does not depend on the data, and errors during a shutdown are not the fault of data.
         if self.config.on_failure != OnFailure::LastGood || error.cause() == Cause::Config {
             return None;
         }
         let found = self.search(&columns, is_slow, &marks, budget, call);
         if !matches!(found, Found::Nobody) {
-            // It is the data.
+            // The data is the reason, so the versions keep their previous health.
             for (version, health) in self.versions.iter_mut().zip(marks) {
                 version.health = health;
             }
@@ -77,7 +77,7 @@ impl Slot {
         }
     }
 
-    /// The batch without what is quarantined, as far as its time is not over, and without what a search found so far.
+    /// Returns the batch without parts that are still quarantined, and without those found by an unfinished search.
     fn without_aside<'a>(&mut self, columns: &'a Columns) -> Cow<'a, Columns> {
         let batch = self.stats.batches;
         self.aside.retain(|aside| aside.until > batch);
@@ -85,8 +85,8 @@ impl Slot {
         without(columns, self.aside().chain(found))
     }
 
-    /// Looks for the data that makes the first of the versions fail that were good before this batch. Gives what that
-    /// version makes of the batch without it. It has half of the time that is left, and goes on with the next batch where
+    /// Searches for the data that makes a version fail, the first one that was healthy before this batch. Returns the output of
+    /// that version without the data. The search has half of the remaining time, and continues with the next batch if
     /// that is not enough.
     fn search<T>(
         &mut self,
@@ -104,7 +104,7 @@ impl Slot {
         let limits = component.limits();
         let time = budget.cpu_left() / 2;
         let patient = || !budget.is_spent() && budget.cpu_left() > time;
-        // A try that never ends must not take the time of all others. One that fails otherwise does so at once.
+        // One endless probe must not use the time of all others; probes that fail for another reason fail quickly.
         let probe_time = if is_slow { time / TRIES } else { limits.cpu_time };
         let probe = |part: &Columns| {
             patient().then(|| call(component, config, part, &budget.call(limits, probe_time)).is_err())
@@ -135,7 +135,7 @@ impl Slot {
         found
     }
 
-    /// Leaves these parts out of the batches of the next hour of ticks, and says so.
+    /// Leaves these parts out of the batches of the next hour of ticks, and logs a warning.
     fn quarantine(&mut self, names: Vec<String>) {
         if names.is_empty() {
             return;
@@ -149,7 +149,7 @@ impl Slot {
         self.aside.extend(names.into_iter().map(|name| Aside { name, until }));
     }
 
-    /// Tries the versions that may be tried, one after the other. Of those that were given up, one has its turn.
+    /// Tries the versions in order. At most one suspended version is retried per batch.
     fn try_versions<T>(
         &mut self,
         budget: &Budget,
@@ -170,7 +170,7 @@ impl Slot {
                 continue;
             }
             stats.retries += u64::from(was_bad);
-            // Other slots may run the same component, and so does whoever looks for odd data.
+            // Resets the peak: other slots may call the same component, and so does a search.
             version.component.take_peak_memory();
             let (started, cpu) = (Instant::now(), thread_cpu_time());
             let limits = version.component.limits();
@@ -193,12 +193,12 @@ impl Slot {
                 }
                 Err(error) => {
                     stats.failed(&error);
-                    // At a shutdown calls end early, and say nothing of the component.
+                    // Calls end early during a shutdown, which does not count against the component.
                     if !budget.is_stopped() {
                         version.failed(&error, config, batch);
                     }
                     is_slow |= error.cause() == Cause::Timeout;
-                    // That another version refuses its configuration says nothing about the data that this one failed on.
+                    // A rejected configuration of another version does not explain why this one failed on the data.
                     tried = match tried {
                         Tried::Failed { error: first, .. }
                             if error.cause() == Cause::Config && first.cause() != Cause::Config =>
@@ -214,15 +214,15 @@ impl Slot {
     }
 }
 
-/// What came of trying all versions.
+/// Outcome of trying all versions.
 enum Tried<T> {
     Done(T),
-    /// All failed: the last error, and whether one of them ran out of time.
+    /// All failed: the error to report, and whether one of them ran out of time.
     Failed {
         error: CallError,
         is_slow: bool,
     },
-    /// All are given up, and none has its turn.
+    /// All are suspended, and none is due for a retry.
     None,
 }
 
@@ -236,8 +236,7 @@ impl Version {
         let (version, sha256) = (&self.component.description().version, Hex(&self.component.sha256()[..6]));
         let (slot, origin) = (&*config.name, self.origin.as_str());
         let (cause, retry_in) = (error.cause().as_str(), self.health.retry_in(batch));
-        // One line for the first failure, one when it is given up, and one for each time that it was tried again, which
-        // becomes rare.
+        // Logs a warning for the first failure, for the suspension, and for each failed retry, which becomes rare.
         if failures == 1 || bad {
             let again = was_bad;
             tracing::warn!(%error, cause, slot, version, %sha256, origin, failures, bad, again, retry_in, "component failed");

@@ -1,4 +1,4 @@
-//! What a slot counts.
+//! Statistics of a slot.
 
 use std::time::Duration;
 
@@ -6,38 +6,38 @@ use super::Origin;
 use crate::component::Component;
 use crate::error::{CallError, Cause};
 
-/// Counts since the slot was made.
+/// Counters since the slot was created.
 #[derive(Clone, Debug, Default)]
 pub struct Stats {
-    /// Batches that came in.
+    /// Incoming batches.
     pub batches: u64,
-    /// Calls of any version; a formatter's slices are one call here.
+    /// Calls of all versions; a formatter's slices are one call.
     pub calls: u64,
     /// Failed calls, in the order of [`Cause::ALL`].
     pub failures: [u64; Cause::ALL.len()],
-    /// Batches that another version than the current one made.
+    /// Batches processed by a version other than the current one.
     pub fallbacks: u64,
-    /// Batches that went on as they came.
+    /// Batches passed on unchanged.
     pub skipped: u64,
-    /// Batches that ended here.
+    /// Batches dropped.
     pub dropped: u64,
-    /// Times that a version was tried again after it was given up.
+    /// Retries of suspended versions.
     pub retries: u64,
-    /// Times that such a version worked again.
+    /// Retries that succeeded.
     pub recoveries: u64,
-    /// Times that a part of a batch was set aside because every version failed on it.
+    /// Parts of batches quarantined because every version failed on them.
     pub set_aside: u64,
     /// CPU time of the calling thread in all calls.
     pub cpu_time: Duration,
-    /// Time on the clock in all calls.
+    /// Wall-clock time of all calls.
     pub wall_time: Duration,
-    /// Time on the clock of the last call.
+    /// Wall-clock time of the last call.
     pub last_call: Duration,
     /// Linear memory of the last call's largest instance, bytes.
     pub last_memory_bytes: usize,
-    /// The most of any call.
+    /// Maximum of `last_memory_bytes` over all calls.
     pub peak_memory_bytes: usize,
-    /// The last failure, in words.
+    /// Error text of the last failure.
     pub last_error: Option<String>,
 }
 
@@ -56,23 +56,23 @@ impl Stats {
         self.last_error = Some(error.to_string());
     }
 
-    /// Failed calls of one kind.
+    /// Returns the number of failed calls of one class.
     pub fn failures(&self, cause: Cause) -> u64 {
         self.failures[cause.index()]
     }
 }
 
-/// State of one version in a slot.
+/// Status of one version in a slot.
 #[derive(Clone, Copy, Debug)]
 pub struct VersionStats<'a> {
     /// The component.
     pub component: &'a Component,
-    /// Where it came from.
+    /// Origin of the version.
     pub origin: Origin,
-    /// True while it is given up.
+    /// `true` while the version is suspended.
     pub bad: bool,
-    /// Batches until it is tried again, where it is given up.
+    /// Batches until the next retry; `None` unless the version is suspended.
     pub retry_in: Option<u64>,
-    /// Failures in a row.
+    /// Consecutive failures.
     pub failures: u32,
 }

@@ -1,4 +1,4 @@
-//! The answers, by interface and function.
+//! Implementations of `wasi:` functions, by interface.
 
 use wasmtime::StoreContextMut;
 use wasmtime::component::{ComponentType, LinkerInstance, Lower, Resource, WasmList};
@@ -13,12 +13,12 @@ use crate::log::Stream;
 
 type Store<'a> = StoreContextMut<'a, Host>;
 
-/// What a stream says it can take at once, bytes. The library writes no more than that with one call.
+/// Bytes that a stream accepts at once, as reported by `check-write`; longer writes are truncated. std never writes more.
 const CHUNK: u64 = 4096;
-/// Most random bytes of one call; a component that wants more asks again.
+/// Maximum number of random bytes per request; a larger request fails the call.
 const MAX_RANDOM_BYTES: u64 = 64 * 1024;
 
-/// `variant stream-error` of `wasi:io/streams`. Never `last-operation-failed`: nothing here can fail.
+/// `variant stream-error` of `wasi:io/streams`. Never `last-operation-failed`, because no operation here can fail.
 #[derive(ComponentType, Lower)]
 #[component(variant)]
 enum StreamError {
@@ -29,7 +29,7 @@ enum StreamError {
     Closed,
 }
 
-/// Defines `function` of `interface` (named without its version). False when there is no answer but a refusal.
+/// Defines `function` of `interface` (without its version). Returns false if the function is not implemented.
 pub(super) fn define(
     instance: &mut LinkerInstance<'_, Host>,
     interface: &str,
@@ -55,7 +55,7 @@ pub(super) fn define(
     }
 }
 
-/// No variables, no arguments, no directory.
+/// No variables, no arguments, no working directory.
 fn environment(instance: &mut LinkerInstance<'_, Host>, function: &str) -> wasmtime::Result<bool> {
     match function {
         "get-environment" => {
@@ -126,7 +126,7 @@ fn terminal(instance: &mut LinkerInstance<'_, Host>, function: &str) -> wasmtime
     Ok(true)
 }
 
-/// Everything is always ready: there is nothing to wait for.
+/// Every pollable is always ready: there is nothing to wait for.
 fn error_and_poll(instance: &mut LinkerInstance<'_, Host>, function: &str) -> wasmtime::Result<bool> {
     match function {
         "[method]error.to-debug-string" => {
@@ -150,7 +150,7 @@ fn error_and_poll(instance: &mut LinkerInstance<'_, Host>, function: &str) -> wa
     Ok(true)
 }
 
-/// Standard input is at its end.
+/// Standard input is closed.
 fn input(instance: &mut LinkerInstance<'_, Host>, function: &str) -> wasmtime::Result<bool> {
     match function {
         "[method]input-stream.read" | "[method]input-stream.blocking-read" => {
@@ -173,7 +173,7 @@ fn input(instance: &mut LinkerInstance<'_, Host>, function: &str) -> wasmtime::R
     Ok(true)
 }
 
-/// Standard output and standard error go to the log, line by line.
+/// Standard output and standard error become log messages, line by line.
 fn output(instance: &mut LinkerInstance<'_, Host>, function: &str) -> wasmtime::Result<bool> {
     match function {
         "[method]output-stream.check-write" => {
@@ -185,7 +185,7 @@ fn output(instance: &mut LinkerInstance<'_, Host>, function: &str) -> wasmtime::
             instance.func_wrap(
                 function,
                 |mut store: Store<'_>, (stream, bytes): (Resource<OutputStream>, WasmList<u8>)| {
-                    // Copied, since the log is in the store as well; never more than a chunk.
+                    // Copied, because the log is in the store as well; at most one chunk.
                     let bytes = bytes.as_le_slice(&store);
                     let bytes = bytes[..bytes.len().min(CHUNK as usize)].to_vec();
                     let stream = if stream.rep() == STDERR { Stream::Err } else { Stream::Out };
@@ -209,7 +209,7 @@ fn output(instance: &mut LinkerInstance<'_, Host>, function: &str) -> wasmtime::
     Ok(true)
 }
 
-/// The same numbers for the same batch.
+/// Equal batches get equal numbers.
 fn random(instance: &mut LinkerInstance<'_, Host>, function: &str) -> wasmtime::Result<bool> {
     match function {
         "get-random-bytes" | "get-insecure-random-bytes" => {

@@ -1,4 +1,4 @@
-//! Types behind the handles that a guest may hold. None has any state: a handle's number says all.
+//! Types of the handles that a guest may hold. They have no state: the handle's number identifies them.
 
 use wasmtime::component::{Resource, ResourceType};
 
@@ -9,7 +9,7 @@ macro_rules! resources {
             pub(super) enum $type {}
         )*
 
-        /// The type of the resource of this name. Those that nobody can get are all of one type.
+        /// Returns the type of the resource with this name. All resources that no guest can obtain share one type.
         pub(super) fn of(name: &str) -> ResourceType {
             match name {
                 $($name => ResourceType::host::<$type>(),)*
@@ -29,11 +29,11 @@ resources! {
     "descriptor" Descriptor,
 }
 
-/// Handle numbers of output streams.
+/// Handle numbers of the output streams.
 pub(super) const STDOUT: u32 = 1;
 pub(super) const STDERR: u32 = 2;
 
-/// A handle where the number does not matter.
+/// Returns a handle whose number is irrelevant.
 pub(super) fn any<T: 'static>() -> Resource<T> {
     Resource::new_own(0)
 }

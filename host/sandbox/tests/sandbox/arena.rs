@@ -1,4 +1,4 @@
-//! What all tests share: one sandbox with production limits, a component that behaves, and measurements around attacks.
+//! Shared by all tests: one sandbox with production limits, well-behaved components, and measurements around attacks.
 
 use std::io::Write as _;
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
@@ -9,19 +9,19 @@ use insights_sdk::{Builder, Columns};
 
 use crate::guests;
 
-/// What may stay resident after an attack, KiB.
+/// Memory that may stay resident after an attack, KiB.
 const LEFT_BEHIND_KIB: i64 = 2048;
 
 pub(crate) struct Arena {
     pub(crate) sandbox: Sandbox,
     pub(crate) compiler: Compiler,
-    /// A transform that does what its configuration says; `{}` is nothing.
+    /// A transform that does what its configuration says; `{}` does nothing.
     pub(crate) stage: Component,
-    /// The same for a formatter.
+    /// A formatter that does what its configuration says.
     pub(crate) format: Component,
 }
 
-/// The arena, for one test at a time: memory can only be measured alone.
+/// Returns the arena, to one test at a time: memory cannot be measured while another test runs.
 pub(crate) fn enter() -> (MutexGuard<'static, ()>, &'static Arena) {
     static SERIAL: Mutex<()> = Mutex::new(());
     static ARENA: OnceLock<Arena> = OnceLock::new();
@@ -49,7 +49,7 @@ impl Arena {
         assert_eq!(self.format.format("{}", &batch, &insights_sdk::Limits::default()).unwrap().len(), 21);
     }
 
-    /// Runs an attack, writes what it cost to the test's output, and checks that nothing is left of it.
+    /// Runs an attack, prints its cost, and checks that no memory is left behind.
     pub(crate) fn attack<T>(&self, name: &str, attack: impl FnOnce() -> T) -> T {
         self.others_are_unharmed();
         let before = resident();
@@ -59,7 +59,7 @@ impl Arena {
         let peak = status_kib("VmHWM:");
         self.others_are_unharmed();
         let mut after = resident();
-        // Tests that need no arena run beside this one: what they hold goes, what is left behind stays.
+        // Tests without the arena run concurrently: their memory is freed in time, a leak stays.
         for _ in 0..40 {
             if after - before <= LEFT_BEHIND_KIB {
                 break;
@@ -67,7 +67,7 @@ impl Arena {
             std::thread::sleep(Duration::from_millis(250));
             after = resident();
         }
-        // Not `eprintln!`, which the test runner swallows.
+        // Not `eprintln!`, which the test runner captures.
         let _ = writeln!(
             std::io::stderr(),
             "hostile: {name:<44} {:>8.1} ms  resident {before} KiB, peak +{} KiB, after {:+} KiB",
@@ -80,9 +80,9 @@ impl Arena {
     }
 }
 
-/// Resident memory in KiB after what is free was given back; the peak is counted from here on.
+/// Returns resident memory in KiB after free memory was returned to the kernel, and resets the peak.
 fn resident() -> i64 {
-    // SAFETY: it only gives free memory back. Other allocators do so by themselves.
+    // SAFETY: `malloc_trim` only returns free memory. Other allocators do so by themselves.
     #[cfg(target_env = "gnu")]
     unsafe {
         libc::malloc_trim(0)
@@ -98,7 +98,7 @@ fn status_kib(key: &str) -> i64 {
     line.split_whitespace().nth(1).unwrap().parse().unwrap()
 }
 
-/// A node with `pods` pods of one container each, with a row in every column.
+/// Builds a node with `pods` pods of one container each, with a row in every column.
 pub(crate) fn batch(pods: u32) -> Columns {
     let mut builder = Builder::new("node", "ip-10-0-0-1", 1_700_000_000_000, 60_000);
     let node = builder.entity("node", "ip-10-0-0-1", None);

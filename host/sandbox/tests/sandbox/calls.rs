@@ -1,4 +1,4 @@
-//! Components that behave.
+//! Well-behaved components.
 
 use insightd_sandbox::{CallError, Kind};
 

@@ -1,5 +1,5 @@
-//! The shipped components on a large cluster, within the default limits: a fifth more than 5,000 nodes with 30,000 services
-//! and workloads, and pods that wait.
+//! The shipped components on a large cluster, within the default limits: 20 % more than 5,000 nodes with 30,000 services and
+//! workloads, and pending pods.
 
 use std::path::Path;
 
@@ -15,7 +15,7 @@ const WORKLOADS: u32 = 24_000;
 const PENDING: u32 = 1_000;
 const CONFIG: &str = r#"{"enhanced":true}"#;
 
-/// A component of `target/transforms`, or of the folder `TRANSFORMS`.
+/// Reads a component from `target/transforms`, or from the directory in `TRANSFORMS`.
 pub(crate) fn shipped(name: &str) -> Vec<u8> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/transforms");
     let folder = std::env::var_os("TRANSFORMS").map_or(folder, Into::into);
@@ -23,7 +23,7 @@ pub(crate) fn shipped(name: &str) -> Vec<u8> {
     std::fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}; make transforms", path.display()))
 }
 
-/// What the leader's agent hands over.
+/// Builds the batch that the leader's agent passes to the first stage.
 fn cluster() -> Columns {
     let mut builder = Builder::new("cluster", "large", 1_700_000_000_000, 60_000);
     let cluster = builder.entity("cluster", "large", None);
@@ -114,8 +114,8 @@ fn entity(
 fn a_large_cluster_fits_the_default_limits() {
     let (_serial, arena) = enter();
     let mut limits = Limits::default();
-    // All slices of the formatter share the time of a call, and most of it is the host's side, which takes many times as long
-    // where it was not optimised.
+    // All slices of the formatter share the time of a call, and most of it is spent in the host, which takes many times as long
+    // in an unoptimized build.
     if cfg!(debug_assertions) {
         limits.cpu_time *= 8;
     }

@@ -10,7 +10,7 @@ use insightd_sandbox::{CompileError, CompileLimits, Compiler};
 use crate::arena::enter;
 use crate::{guests, text};
 
-/// A component with one function of `count` additions in a row: each is a value that lives until the end.
+/// Builds a component with one function of `count` additions in a row: each is a value that lives until the end.
 fn bomb(count: u32) -> Vec<u8> {
     let mut body = String::new();
     for _ in 0..count {
@@ -38,7 +38,7 @@ fn a_bomb_ends_the_child_under_its_limits() {
     assert!(error.to_string().contains("made to exhaust the compiler"), "{error}");
 }
 
-/// However much the environment asks of the runtime's error messages.
+/// Independent of the backtraces that the environment requests.
 #[test]
 fn memory_that_runs_out_has_an_exit_code_of_its_own() {
     let (_serial, _) = enter();
@@ -51,7 +51,7 @@ fn memory_that_runs_out_has_an_exit_code_of_its_own() {
             .stderr(Stdio::null())
             .spawn()
             .unwrap();
-        // It may end before it has read all of it.
+        // The child may exit before it has read all of its input.
         let _ = child.stdin.take().unwrap().write_all(&bomb(40_000));
         let status = child.wait().unwrap();
         assert_eq!(status.code(), Some(71), "RUST_BACKTRACE={backtrace}: {status}");
@@ -73,7 +73,7 @@ fn cpu_time_is_limited_too() {
 fn wall_time_is_a_backstop() {
     let (_serial, _) = enter();
     let limits = CompileLimits { wall_time: Duration::from_millis(50), ..CompileLimits::default() };
-    // A compiler that never answers.
+    // A compiler that never responds.
     let script = tempfile::tempdir().unwrap();
     let path = script.path().join("compiler");
     std::fs::write(&path, "#!/bin/sh\nexec sleep 1000\n").unwrap();
@@ -130,7 +130,7 @@ fn a_child_that_dies() {
     assert!(matches!(error, CompileError::Died(_)), "{error}");
 }
 
-/// The build step's file is what the agent gets over the pipe.
+/// The build step's file equals the code that the agent receives over the pipe.
 #[test]
 fn file_and_pipe_give_the_same_code() {
     let (_serial, arena) = enter();
@@ -143,7 +143,7 @@ fn file_and_pipe_give_the_same_code() {
     assert!(std::fs::read(&native).unwrap() == piped.bytes());
 }
 
-/// While it waits for its input, the child has given up everything already.
+/// The child has dropped all privileges before it reads its input.
 #[test]
 fn the_child_has_no_privileges() {
     let (_serial, _) = enter();
@@ -171,7 +171,7 @@ fn the_child_has_no_privileges() {
     ] {
         assert!(lines.contains(line), "{line}: {lines}");
     }
-    // A user of its own, where the parent may still limit and kill such a process: all four capabilities of that.
+    // The child gets a user of its own if the parent may still limit and kill such a process, which takes four capabilities.
     let own = std::fs::read_to_string("/proc/self/status").unwrap();
     let effective = own.lines().find_map(|line| line.strip_prefix("CapEff:\t")).unwrap();
     let effective = u64::from_str_radix(effective, 16).unwrap();
@@ -193,12 +193,12 @@ fn the_child_has_no_privileges() {
     assert_eq!(child.wait().unwrap().code(), Some(65));
 }
 
-/// One line of bounded length, without anything that a terminal obeys.
+/// Returns true if the text is short and has no control characters except line ends.
 fn is_plain(text: &str) -> bool {
     text.len() < 4096 && !text.contains(|c: char| c.is_control() && c != '\n')
 }
 
-/// A component whose exports are a type under each of these names.
+/// Builds a component that exports a type under each of these names.
 fn exporting(names: impl Iterator<Item = String>) -> Vec<u8> {
     let mut text = "(component (type $t u32)\n".to_owned();
     names.for_each(|name| writeln!(text, "(export {name:?} (type $t))").unwrap());
@@ -206,10 +206,10 @@ fn exporting(names: impl Iterator<Item = String>) -> Vec<u8> {
     wat::parse_str(&text).unwrap()
 }
 
-/// Either the child or the agent says what is wrong with it, within their limits.
+/// Returns the error of the child or of the agent, checked to stay within their limits.
 fn refusal(name: &str, wasm: impl FnOnce() -> Vec<u8>) -> String {
     let (_serial, arena) = enter();
-    // Made in turn: memory of other inputs would count as left behind.
+    // Built under the lock: memory of other inputs would count as left behind.
     let wasm = wasm();
     let error = arena.attack(name, || match arena.compiler.compile(&wasm) {
         Err(error) => error.to_string(),
@@ -229,10 +229,10 @@ fn exports_by_the_hundred_thousand_are_one_short_message() {
 
 #[test]
 fn endless_names_are_cut() {
-    // Seven of the longest that a component may have, and one that is longer.
+    // Seven names of almost the maximum length that a component may have, and one that exceeds it.
     let long = |number: u32, length: usize| format!("a{number}{}", "x".repeat(length));
     {
-        // Room that the first component of that size leaves in the allocator is none that is left behind: it does not grow.
+        // The allocator keeps room after the first component of that size; it does not grow, so it is not a leak.
         let (_serial, arena) = enter();
         let native = arena.compile(&exporting((0..7).map(|number| long(number, 99_990))));
         assert!(arena.sandbox.load("odd", &native).is_err());

@@ -1,6 +1,6 @@
-//! The confinement of the compiler child, entered by the test itself: what code that took over the compiler could do.
+//! The confinement of the compiler child, entered by the test itself, as code that took over the compiler would see it.
 
-// The module is the child's; a program of its own cannot be a dependency.
+// The module belongs to the child, which is a program and cannot be a dependency.
 #[allow(dead_code, reason = "the child's start also closes files and sets limits")]
 #[path = "../../../compile/src/confine.rs"]
 mod child;
@@ -8,7 +8,7 @@ mod child;
 use std::os::unix::process::ExitStatusExt;
 use std::process::{Command, ExitStatus};
 
-/// Says to the ignored test below, in a process of its own, whom to send a signal.
+/// Variable with the process id to signal, for the ignored test below, which runs in a process of its own.
 const RECEIVER: &str = "INSIGHTD_TEST_SIGNAL_RECEIVER";
 
 #[test]
@@ -17,7 +17,7 @@ fn confined() {
     let receiver = std::env::var(RECEIVER).unwrap().parse::<libc::pid_t>().unwrap();
     let receiver = if receiver == 0 { std::process::id().cast_signed() } else { receiver };
     child::drop_privileges().unwrap();
-    // Signal 0 asks for permission alone.
+    // Signal 0 only checks the permission.
     // SAFETY: system calls that touch no memory of this process.
     unsafe {
         let thread = if receiver == libc::getpid() { libc::gettid() } else { receiver };
@@ -36,6 +36,6 @@ fn signal(receiver: u32) -> ExitStatus {
 fn no_signal_reaches_another_process() {
     assert_eq!(signal(std::process::id()).signal(), Some(libc::SIGSYS));
     assert_eq!(signal(1).signal(), Some(libc::SIGSYS));
-    // Its own does, for `abort`.
+    // A signal to the process itself is allowed, because `abort` needs it.
     assert_eq!(signal(0).code(), Some(0));
 }

@@ -1,20 +1,20 @@
-//! What is refused before it runs.
+//! Components that are rejected before they run.
 
 use insightd_sandbox::{LoadError, NativeCode};
 
 use crate::arena::{Arena, enter};
 use crate::{guests, text};
 
-/// Why native code is refused.
+/// Returns the error with which native code is rejected.
 fn refused(arena: &Arena, name: &str, native: &NativeCode) -> LoadError {
     let error = arena.attack(name, || arena.sandbox.load("guest", native)).unwrap_err();
     assert!(error.to_string().starts_with("guest: "), "{error}");
     error
 }
 
-/// Native code with these bytes.
+/// Wraps these bytes as native code.
 fn native(bytes: Vec<u8>) -> NativeCode {
-    // SAFETY: every caller's bytes are refused before they run; that is what is tested.
+    // SAFETY: the bytes of every caller are rejected before they run, which is what the test checks.
     unsafe { NativeCode::embedded(bytes, [0; 32]) }
 }
 
@@ -48,7 +48,7 @@ fn neither_native_code_nor_webassembly() {
 fn native_code_of_another_engine() {
     let (_serial, arena) = enter();
     let whole = arena.compile(&guests::guest("format"));
-    // The engine's section begins with a zero, the length of the version's text and the text: `48`, say.
+    // The engine's section begins with a zero, the length of the version's text, and the text, such as `48`.
     let version = b"\0\x0248";
     let at = whole.bytes().windows(version.len()).position(|window| window == version).unwrap();
     let mut other = whole.bytes().to_vec();
@@ -70,8 +70,8 @@ fn native_code_of_another_engine() {
 #[test]
 fn native_code_for_other_settings() {
     let (_serial, arena) = enter();
-    // As an engine without deadlines would make it: the compiler's own program cannot be told to, so its settings are
-    // changed in the result. They are in the order of wasmtime's structure; the byte that matters is found by trying.
+    // Native code of an engine without deadlines: `insightd-compile` has no option for that, so the settings are changed in
+    // its output. They are in the order of wasmtime's structure; the relevant byte is found by trying.
     let whole = arena.compile(&guests::guest("format"));
     let version = b"\0\x0248";
     let start = whole.bytes().windows(version.len()).position(|window| window == version).unwrap();
@@ -100,7 +100,7 @@ fn another_version_of_the_contract() {
         text.contains("wanted insights:transform/stage@0.1.0, found insights:transform/stage@0.2.0"),
         "{text}"
     );
-    // Compatible by number is not enough.
+    // A semver-compatible version is not enough.
     let later = |text: &str| text.replace("@0.1.0", "@0.1.1");
     let core = text::stage(text::ZERO, text::ZERO, "", "0.1.1");
     assert!(matches!(
@@ -165,7 +165,7 @@ fn wasi_of_another_version() {
     let component = |version: &str| {
         wat::parse_str(format!(r#"(component (import "wasi:cli/exit@{version}" (instance)))"#)).unwrap()
     };
-    // The world is looked at first, so there is no better component needed to see the difference.
+    // The world is checked first, so a more complete component is not needed to see the difference.
     assert!(matches!(
         refused(arena, "wasi of another version", &arena.compile(&component("0.2.99"))),
         LoadError::World { .. }

@@ -1,4 +1,4 @@
-//! Formatters: slices, and what they may return.
+//! Formatters: slices, and limits on their output.
 
 use insightd_sandbox::Cause;
 use insights_sdk::{Builder, Columns, Limits, Payloads};
@@ -26,7 +26,7 @@ fn events_have_route_time_and_bytes() {
     assert_eq!(pod.time_unix_ms, 1_700_000_000_000);
 }
 
-/// `pods` pods and two descriptors.
+/// Builds a batch of `pods` pods and two descriptors.
 fn described(pods: u32) -> Columns {
     let mut builder = Builder::from_columns(batch(pods));
     for metric in ["a", "b"] {
@@ -46,7 +46,7 @@ fn a_large_batch_comes_in_slices_with_all_descriptors() {
     assert_eq!(texts.len() as u32, 1 + 2 * pods);
     let found = |wanted: String| texts.contains(&wanted);
     assert!((0..pods).all(|pod| found(format!("ip-10-0-0-1/uid-{pod} 2"))));
-    // Three kinds, three routes, whatever the number of slices.
+    // Three kinds give three routes, regardless of the number of slices.
     assert_eq!(payloads.routes.len(), 3);
     let container = payloads.events().last().unwrap();
     assert_eq!(container.route[0].1, "/group/container");

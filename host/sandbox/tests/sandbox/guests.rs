@@ -1,4 +1,4 @@
-//! Builds what the tests need: the compiler child and the guests written in Rust.
+//! Builds the compiler child and the guests written in Rust.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -8,7 +8,7 @@ fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize().unwrap()
 }
 
-/// Runs cargo on another workspace, without what the outer build tells its own crates.
+/// Runs cargo on another workspace, without the variables that the outer build sets for its own crates.
 fn cargo(manifest: &str, target_dir: &str, arguments: &[&str]) -> PathBuf {
     let target_dir = root().join(target_dir);
     let mut command = Command::new(std::env::var_os("CARGO").unwrap_or("cargo".into()));
@@ -30,7 +30,7 @@ fn cargo(manifest: &str, target_dir: &str, arguments: &[&str]) -> PathBuf {
     target_dir
 }
 
-/// Path of `insightd-compile`: `INSIGHTD_COMPILE`, or built now.
+/// Returns the path of `insightd-compile`: the value of `INSIGHTD_COMPILE`, or a fresh build.
 pub(crate) fn compiler() -> &'static Path {
     static PATH: OnceLock<PathBuf> = OnceLock::new();
     PATH.get_or_init(|| match std::env::var_os("INSIGHTD_COMPILE") {
@@ -40,7 +40,7 @@ pub(crate) fn compiler() -> &'static Path {
     })
 }
 
-/// The WebAssembly of a guest in `tests/guests`.
+/// Returns the WebAssembly of a guest in `tests/guests`.
 pub(crate) fn guest(name: &str) -> Vec<u8> {
     static BUILT: OnceLock<PathBuf> = OnceLock::new();
     let target = BUILT.get_or_init(|| {

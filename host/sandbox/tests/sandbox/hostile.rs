@@ -1,4 +1,4 @@
-//! Components that attack: each ends in an error that says what it did, leaves no memory behind and harms no other.
+//! Hostile components: each ends in an error that names its action, leaves no memory behind and harms no other component.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use insightd_sandbox::{CallError, Cause, Limits, LoadError, Sandbox};
 use crate::arena::{batch, enter};
 use crate::{guests, text};
 
-/// The error of the stage guest with this habit.
+/// Returns the error of the stage guest that is configured to misbehave in this way.
 fn habit(habit: &str) -> CallError {
     let (_serial, arena) = enter();
     let batch = batch(100);
@@ -162,7 +162,7 @@ fn what_only_text_can_write() {
     assert!(matches!(&error, LoadError::Describe { error: CallError::Limit(_), .. }), "{error}");
 }
 
-/// A list of a million strings, all of them the same 1 MiB: a terabyte if the host copied it.
+/// A list of a million strings that are all the same 1 MiB: a terabyte if the host copied it.
 #[test]
 fn a_list_that_aliases_one_huge_string() {
     let (_serial, arena) = enter();
@@ -210,7 +210,7 @@ fn a_list_that_aliases_one_huge_string() {
     assert_eq!(error.cause(), Cause::Limit, "{error}");
 }
 
-/// Where the CPU is busy elsewhere, the clock runs on while CPU time does not; only far behind it ends a call.
+/// If the CPU is busy elsewhere, wall time passes without CPU time; it ends a call only at a distant limit.
 #[test]
 fn the_clock_is_a_backstop() {
     let (_serial, arena) = enter();
@@ -242,12 +242,12 @@ fn calls_on_many_threads() {
     });
 }
 
-/// The thread that watches deadlines sleeps when there are none: an agent between two ticks costs nothing.
+/// The thread that watches deadlines sleeps if there are none: an agent between two ticks uses no CPU.
 #[test]
 fn nothing_wakes_up_between_calls() {
     let (_serial, arena) = enter();
     arena.others_are_unharmed();
-    // It finishes the tick that it was in.
+    // The thread finishes its current interval.
     std::thread::sleep(Duration::from_millis(100));
     let before = switches_of_epoch_threads();
     assert!(!before.is_empty());
@@ -255,7 +255,7 @@ fn nothing_wakes_up_between_calls() {
     assert_eq!(switches_of_epoch_threads(), before);
 }
 
-/// Per thread that watches deadlines: how often it has slept.
+/// Returns the number of voluntary context switches of each thread that watches deadlines.
 fn switches_of_epoch_threads() -> Vec<String> {
     let tasks = std::fs::read_dir("/proc/self/task").unwrap().map(|task| task.unwrap().path());
     let statuses = tasks.filter_map(|task| std::fs::read_to_string(task.join("status")).ok());

@@ -1,4 +1,4 @@
-//! The sandbox against components that behave and components that do not. The guests are built here, by cargo for
+//! The sandbox with well-behaved and hostile components. The guests are built here, by cargo for
 //! wasm32-wasip2 (`tests/guests`) or from text (`text.rs`), and compiled by the real compiler child.
 #![allow(clippy::unwrap_used, reason = "tests")]
 

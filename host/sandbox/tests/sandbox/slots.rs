@@ -1,4 +1,4 @@
-//! What takes over when a component fails.
+//! Fallback of a slot when a component fails.
 
 use std::time::Duration;
 
@@ -23,12 +23,12 @@ fn done(processed: Processed) -> Columns {
     }
 }
 
-/// A transform that takes every configuration and drops everything but the tick; it stands for a built-in.
+/// Loads a transform that accepts every configuration and drops everything but the tick; it stands for a built-in.
 fn author(arena: &Arena) -> Component {
     arena.sandbox.load("author", &arena.compile(&guests::guest("author"))).unwrap()
 }
 
-/// A transform that traps whenever it is called.
+/// Loads a transform that traps in every call.
 fn broken(arena: &Arena) -> Component {
     let core = text::stage(text::ZERO, "unreachable", "", "0.1.0");
     let wasm = text::component("transform", &core, text::same);
@@ -70,7 +70,7 @@ fn a_trap_is_enough_and_the_builtin_takes_over() {
     let mut slot = slot("{}", OnFailure::LastGood, &broken, Some(&author));
     assert!(same_kind(&done(slot.process(batch(3)))));
     assert!(same_kind(&done(slot.process(batch(3)))));
-    // The second batch did not try it again.
+    // The suspended version was not tried for the second batch.
     assert_eq!(slot.stats().failures(Cause::Trap), 1);
     assert_eq!((slot.stats().calls, slot.stats().fallbacks), (3, 2));
     let versions: Vec<_> = slot.versions().map(|version| (version.origin, version.bad)).collect();
@@ -94,7 +94,7 @@ fn other_failures_are_counted_before_it_is_given_up() {
 #[test]
 fn a_success_between_starts_the_count_again() {
     let (_serial, arena) = enter();
-    // Fails on batches that have no gauge: `NaN` indexes the first one, which is a trap; an output error needs rows.
+    // Fails on batches without a gauge: `NaN` indexes the first one, which is a trap; an output error needs rows.
     let mut slot = slot("NaN", OnFailure::Skip, &arena.stage, None);
     for _ in 0..2 {
         assert!(matches!(slot.process(batch(3)), Processed::Skipped(_)));
@@ -113,7 +113,7 @@ fn drop_ends_the_batch() {
     assert_eq!((slot.stats().dropped, slot.stats().calls), (1, 1));
 }
 
-/// The slot after a new version was put into its place.
+/// Returns the slot after a new version has replaced `before`.
 fn after(before: &Slot, component: &Component, builtin: Option<&Component>) -> Slot {
     let mut slot = Slot::new(before.config().clone(), component.clone(), builtin.cloned());
     slot.succeed(before);
@@ -145,7 +145,7 @@ fn a_new_version_falls_back_to_the_one_before() {
     assert!(same_kind(&done(slot.process(batch(3)))));
     let origins: Vec<_> = slot.versions().map(|version| (version.origin, version.bad)).collect();
     assert_eq!(origins, [(Origin::Current, true), (Origin::LastGood, false), (Origin::Builtin, false)]);
-    // Another bad one: the last good stays the last good.
+    // Another bad version: the last good one is kept.
     let mut slot = after(&slot, &broken, Some(&arena.stage));
     assert!(slot.stats().fallbacks == 1 && same_kind(&done(slot.process(batch(3)))));
     let origins: Vec<_> = slot.versions().map(|version| version.origin).collect();
@@ -173,10 +173,10 @@ fn data_that_every_version_fails_on_is_set_aside() {
     assert!(!contains(&result, "uid-7") && !contains(&result, "uid-7/main") && contains(&result, "uid-77"));
     assert_eq!(slot.aside().collect::<Vec<_>>(), ["pod uid-7"]);
     assert_eq!((slot.stats().set_aside, slot.stats().failures(Cause::Trap)), (1, 1));
-    // The component is not to blame, trap or not.
+    // The component is not to blame, despite the trap.
     assert!(!slot.versions().next().unwrap().bad);
 
-    // From then on it is left out at once.
+    // From now on the pod is left out without a search.
     let calls = slot.stats().calls;
     let result = done(slot.process(batch(100)));
     assert!(!contains(&result, "uid-7"));
@@ -189,7 +189,7 @@ fn data_that_every_version_fails_on_is_set_aside() {
     done(slot.process(batch(100)));
     assert_eq!(slot.stats().set_aside, 2);
 
-    // And an hour later the same one does.
+    // An hour of ticks later the same version gets it again too.
     for _ in 0..60 {
         done(slot.process(batch(10)));
     }
@@ -205,7 +205,7 @@ fn a_component_that_fails_on_everything_is_to_blame_itself() {
     assert_eq!((slot.aside().count(), slot.stats().set_aside), (0, 0));
 }
 
-/// Every version trips over some data of these pods, and over nothing else.
+/// Every version fails on some data of these pods, and on nothing else.
 #[test]
 fn several_poisoned_pods_are_quarantined_up_to_the_bound() {
     let (_serial, arena) = enter();
@@ -262,14 +262,14 @@ fn a_component_that_fails_for_a_time_works_again() {
 fn a_formatters_slices_share_the_time_of_one_call() {
     let (_serial, arena) = enter();
     let sink = insights_sdk::Limits::default();
-    // One slice, to know its CPU time on this machine.
+    // One slice, to measure its CPU time on this machine.
     let mut one = slot("work", OnFailure::Drop, &arena.format, None);
     one.format(&batch(10), &sink).unwrap();
     let limits = Limits { cpu_time: one.stats().cpu_time * 4, ..Limits::default() };
     let sandbox = Sandbox::new(limits).unwrap();
     let format = sandbox.load("format", &arena.compile(&guests::guest("format"))).unwrap();
     format.format("work", &batch(10), &sink).unwrap();
-    // Forty slices, each of which would be fast enough.
+    // Forty slices, each of which alone is fast enough.
     let error = format.format("work", &batch(10_000), &sink).unwrap_err();
     assert!(matches!(error, CallError::CpuTime { .. }), "{error}");
 }
@@ -286,10 +286,10 @@ fn calls_of_one_batch_share_its_budget() {
     for place in &mut places {
         assert!(matches!(place.process_within(batch(3), None, &budget).0, Processed::Skipped(_)));
     }
-    // Twice 200 ms for all eight; after seven that each took half of what was left, the last has the least that a call has.
+    // Twice 200 ms for all eight; after seven calls with half of the remaining time each, the last one has the minimum.
     let last_error = places[7].stats().last_error.as_deref().unwrap();
     assert!(last_error.contains("the limit is 5ms"), "{last_error}");
-    // A shutdown leaves them a moment, and blames nobody.
+    // A shutdown grants a short grace period, and no component is blamed.
     let stop = Stop::default();
     stop.request();
     let mut formatter = slot("spin", OnFailure::LastGood, &arena.format, None);
@@ -315,7 +315,7 @@ fn data_that_takes_for_ever_is_quarantined() {
     assert!(!slot.has_failed());
 }
 
-/// More pods than a component can do in its time for three batches: nobody's data is to blame, and it works again.
+/// For three batches more pods than a component can process in its time: no pod's data is blamed, and it recovers.
 #[test]
 fn a_storm_costs_no_pod_its_data() {
     let (_serial, arena) = enter();

@@ -1,4 +1,4 @@
-//! What components remember: seen by the call, given back once, never after a failure, and never more than was granted.
+//! Persistent state of components: visible to the call, returned once, never after a failure, and never beyond its bounds.
 
 use std::sync::Arc;
 
@@ -21,7 +21,7 @@ fn granted(max_bytes: u64) -> State {
     State { space: Arc::default(), bounds: Bounds::of_bytes(max_bytes) }
 }
 
-/// The state with what a call changed.
+/// Returns the state with the changes of a call applied.
 fn after(state: &State, changes: &Changes) -> State {
     let mut space = Space::clone(&state.space);
     space.apply(changes);
@@ -40,7 +40,7 @@ fn it_goes_from_call_to_call_through_the_host_alone() {
     for n in 1..=3 {
         let (same, changes) = hoard.process_with("count", &batch, Some(&state)).unwrap();
         assert_eq!(same, batch);
-        // a shadow run: what it changes is thrown away
+        // a shadow run: its changes are dropped
         hoard.process_with("count", &batch, Some(&state)).unwrap();
         state = after(&state, &changes);
         assert_eq!(count_in(&state), Some(n));
@@ -90,7 +90,7 @@ fn what_a_failed_call_wrote_is_nothing() {
     }
 }
 
-/// All slices of a batch are one call, as far as it is remembered.
+/// All slices of a batch are one call with respect to the state.
 #[test]
 fn a_formatters_slices_share_what_they_wrote() {
     let (_serial, arena) = enter();
@@ -112,7 +112,7 @@ fn whoever_imports_it_is_known() {
     assert!(!arena.stage.uses_state());
 }
 
-/// Each flood ends at its bound, and what it says names the bound.
+/// Each flood ends at its bound, and the error text names the bound.
 #[test]
 fn floods_end_at_the_bound() {
     let (_serial, arena) = enter();
@@ -131,7 +131,7 @@ fn floods_end_at_the_bound() {
             "{habit}: {error}"
         );
     }
-    // without a word of it, what fits is kept
+    // if the guest ignores the errors, the keys that fit are kept
     let keys = |habit: &str| {
         let (_, changes) = arena.attack(habit, || hoard.process_with(habit, &batch, Some(&state))).unwrap();
         let space = after(&state, &changes).space;
@@ -143,7 +143,7 @@ fn floods_end_at_the_bound() {
     assert_eq!(keys("huge key to read"), 0);
 }
 
-/// Host calls take the time of the call; what they put into its memory counts there.
+/// Host calls count toward the time of the call, and their results toward its memory.
 #[test]
 fn calls_without_end_run_into_the_limits_of_the_call() {
     let (_serial, arena) = enter();
@@ -162,7 +162,7 @@ fn calls_without_end_run_into_the_limits_of_the_call() {
     }
 }
 
-/// Pointers that only text can write: outside of memory, and no text at all.
+/// Pointers that only text can express: outside of memory, and invalid UTF-8.
 #[test]
 fn keys_and_values_outside_of_its_memory() {
     let (_serial, arena) = enter();
@@ -208,7 +208,7 @@ fn replaced(bytes: &[u8], from: &[u8], to: &[u8]) -> Vec<u8> {
     bytes
 }
 
-/// The version that takes over writes, not the one that failed half-way.
+/// The changes are those of the version that took over, not of the one that failed halfway.
 #[test]
 fn a_slot_gives_the_changes_of_the_version_whose_result_it_is() {
     let (_serial, arena) = enter();
@@ -232,7 +232,7 @@ fn a_slot_gives_the_changes_of_the_version_whose_result_it_is() {
     assert!(changes.is_empty());
 }
 
-/// A component that has no use for it does not even import it.
+/// A component that does not use state does not import it.
 #[test]
 fn the_default_chain_imports_none() {
     let (_serial, arena) = enter();
@@ -246,7 +246,7 @@ fn load_shipped(arena: &Arena, name: &str) -> Component {
     arena.sandbox.load(name, &arena.compile(&shipped(name))).unwrap()
 }
 
-/// The golden cases of the example against its component, with what is remembered before and after.
+/// Runs the golden cases of the example against its component, with the state before and after.
 #[test]
 fn the_example_meets_its_golden_cases() {
     let (_serial, arena) = enter();

@@ -1,4 +1,4 @@
-//! Plain crates with std: prints, hash maps, and everything that they must not get.
+//! Ordinary crates with std: printing, hash maps, and everything that they must not access.
 
 use std::io::{self, Write};
 use std::sync::{Arc, Mutex};
@@ -9,12 +9,12 @@ use tracing_subscriber::fmt::MakeWriter;
 use crate::arena::{batch, enter};
 use crate::guests;
 
-/// Log lines of the thread.
+/// Captured log lines of the thread.
 #[derive(Clone, Default)]
 struct Lines(Arc<Mutex<Vec<u8>>>);
 
 impl Lines {
-    /// What `work` logs.
+    /// Returns the result of `work` and its log output.
     fn of<T>(work: impl FnOnce() -> T) -> (T, String) {
         let lines = Self::default();
         let subscriber =
@@ -61,7 +61,7 @@ fn an_author_prints_and_uses_a_hash_map() {
         columns.string(columns.attributes.value[row]).to_owned()
     };
     assert_eq!(order(&result).split(',').count(), 3);
-    // The same input gives the same output, the order of a hash map included; another batch another order, some time.
+    // Equal input gives equal output, including the order of a hash map; another batch gives another order eventually.
     assert_eq!(author.process("{}", &batch(3)).unwrap(), result);
     let mut other = batch(3);
     let differs = (0..64).any(|time| {
@@ -74,7 +74,7 @@ fn an_author_prints_and_uses_a_hash_map() {
 #[test]
 fn log_lines_have_level_and_name_and_cannot_be_forged() {
     let (_serial, arena) = enter();
-    // Its own component: other tests may have used up the minute's lines of the shared one.
+    // A component of its own: other tests may have used up the shared one's lines of the minute.
     let stage = arena.sandbox.load("stage", &arena.compile(&guests::guest("stage"))).unwrap();
     let log = |habit: &str| Lines::of(|| stage.process(habit, &batch(1)).unwrap()).1;
     assert!(log("log").contains(r#"WARN transform: one warning transform="stage""#));
@@ -87,7 +87,7 @@ fn log_lines_have_level_and_name_and_cannot_be_forged() {
 #[test]
 fn floods_are_cut_and_counted() {
     let (_serial, arena) = enter();
-    // A name of its own: the limit for a minute counts all calls of a component.
+    // A separate component each: the limit per minute covers all calls of a component.
     let native = arena.compile(&guests::guest("stage"));
     for (flood, dropped) in [("log flood", 99_950), ("print flood", 19_950)] {
         let component = arena.sandbox.load(flood, &native).unwrap();
@@ -95,7 +95,7 @@ fn floods_are_cut_and_counted() {
         assert_eq!(log.lines().count(), 51);
         assert!(log.contains("line 0") && log.contains("line 49") && !log.contains("line 50"));
         assert!(log.contains(&format!("dropped={dropped}")), "{log}");
-        // The minute's 300 lines are used up after six calls.
+        // The 300 lines of the minute are used up after six calls.
         let ((), log) =
             Lines::of(|| (0..10).for_each(|_| drop(component.process(flood, &batch(1)).unwrap())));
         assert_eq!(log.lines().count(), 250);
@@ -132,7 +132,7 @@ fn harmless_answers() {
         CallError::Guest(text) => text,
         other => panic!("{habit}: {other}"),
     };
-    // Opening a file is an ordinary error, no trap: there are no directories.
+    // Opening a file is an ordinary error, not a trap: there are no directories.
     assert!(error("file").starts_with("file: "));
     assert!(!error("file").contains("root:"));
     assert_eq!(error("environment"), "0 variables and arguments, 0 bytes of input");

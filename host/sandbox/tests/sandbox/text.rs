@@ -1,11 +1,11 @@
-//! Components from text: for what no compiler would write.
+//! Components from text, for code that no compiler would generate.
 
 use std::path::Path;
 
 use wit_component::{ComponentEncoder, StringEncoding, embed_component_metadata};
 use wit_parser::Resolve;
 
-/// The contract's files, changed by `edit`, as one directory.
+/// Copies the contract's files, changed by `edit`, to one directory.
 fn contract(edit: impl Fn(&str) -> String) -> tempfile::TempDir {
     let wit = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../wit");
     let copy = tempfile::tempdir().unwrap();
@@ -17,7 +17,7 @@ fn contract(edit: impl Fn(&str) -> String) -> tempfile::TempDir {
     copy
 }
 
-/// A component of `world` made of a core module; `edit` changes the WIT files before.
+/// Builds a component of `world` from a core module; `edit` changes the WIT files first.
 pub(crate) fn component(world: &str, core: &str, edit: impl Fn(&str) -> String) -> Vec<u8> {
     let contract = contract(edit);
     let mut resolve = Resolve::default();
@@ -28,13 +28,13 @@ pub(crate) fn component(world: &str, core: &str, edit: impl Fn(&str) -> String) 
     ComponentEncoder::default().module(&module).unwrap().validate(true).encode().unwrap()
 }
 
-/// As the contract's files are.
+/// Leaves the contract's files unchanged.
 pub(crate) fn same(text: &str) -> String {
     text.to_owned()
 }
 
-/// A core module with what every transform exports. Memory is zero, so that the pointer 1024 is an empty description, a
-/// good `configure` and an empty batch. `describe` and `process` are the bodies of those functions, `rest` is anything else.
+/// Returns a core module with the exports of every transform. Memory is zero, so that the pointer 1024 is an empty description, a
+/// successful `configure` and an empty batch. `describe` and `process` are the bodies of those functions, `rest` is anything else.
 pub(crate) fn stage(describe: &str, process: &str, rest: &str, version: &str) -> String {
     format!(
         r#"(module
@@ -55,7 +55,7 @@ pub(crate) fn stage(describe: &str, process: &str, rest: &str, version: &str) ->
     )
 }
 
-/// As [`stage`], for a formatter.
+/// Returns a core module like [`stage`], for a formatter, with this many pages of memory.
 pub(crate) fn format(body: &str, pages: u32) -> String {
     format!(
         r#"(module

@@ -68,7 +68,7 @@ fn what_is_done_out_of_order_stays_done() {
     blocks.iter().for_each(|block| append(&mut spool, block));
     let mut leases: Vec<_> = std::iter::from_fn(|| spool.lease(Order::Oldest, |_| false)).collect();
     assert_eq!(leases.len(), 24);
-    // every third in a scattered order; the rest is left on lease by a process that ends
+    // complete every third block, in scattered order; the rest stays on lease when the process ends
     for n in [21, 0, 12, 3, 18, 9, 6, 15] {
         let at = leases.iter().position(|lease| lease.time_unix_ms() == blocks[n].time_unix_ms).unwrap();
         spool.done(leases.swap_remove(at));
@@ -132,7 +132,7 @@ fn destinations_are_known_without_reading_blocks() {
     let blocks = [to("a", 0), to("b", 1), to("a", 2), to("c", 3)];
     blocks.iter().for_each(|block| append(&mut spool, block));
     drop(spool);
-    // As a successor finds them: bodies are not looked at, so that broken ones are found when they are read.
+    // A successor does not read bodies when it opens: a damaged one is detected when it is read.
     let file = &segments(folder.path())[0];
     let mut bytes = std::fs::read(file).unwrap();
     let last = bytes.len() - 1;
@@ -144,7 +144,7 @@ fn destinations_are_known_without_reading_blocks() {
     assert_eq!(spool.read(&other).unwrap(), blocks[1]);
     let last = spool.lease(Order::Oldest, |block| [first.key(), other.key()].contains(&block.key)).unwrap();
     assert!(spool.read(&last).is_err(), "the body is broken");
-    // A new one has the key of one that was found.
+    // A new block gets the key id of an equal key loaded from disk.
     append(&mut spool, &to("a", 4));
     let newest = spool.lease(Order::Newest, |_| false).unwrap();
     assert_eq!(newest.key(), first.key());

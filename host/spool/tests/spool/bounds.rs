@@ -146,7 +146,7 @@ fn memory_is_bounded_too() {
     let lost = spool.stats().lost.by(Cause::MemoryFull);
     assert_eq!((lost.blocks, spool.stats().in_memory.blocks), (11, 9));
     assert_eq!(spool.stats().pending, spool.stats().in_memory);
-    // what is on lease makes no room
+    // leased blocks are not dropped to make room
     let leases: Vec<_> = std::iter::from_fn(|| spool.lease(Order::Oldest, |_| false)).collect();
     let error = spool.append(&new(&block(20, 2000))).unwrap_err();
     assert!(error.to_string().contains("missing/folder"), "{error}");
@@ -155,11 +155,11 @@ fn memory_is_bounded_too() {
     append(&mut spool, &block(21, 2000));
     let left: Vec<_> = drain(&mut spool).iter().map(|block| block.events - 1).collect();
     assert_eq!(left, [13, 14, 15, 16, 17, 18, 19, 21]);
-    // too large even for an empty memory: nothing is dropped for it
+    // too large even for an empty memory: no block is dropped for it
     append(&mut spool, &block(0, 10));
     spool.append(&new(&block(1, 10_001))).unwrap_err();
     assert_eq!(spool.stats().pending.blocks, 1);
-    // and too old there as well
+    // blocks in memory expire as well
     (0..20).for_each(|step| spool.maintain(NOW + settings.max_age_ms + step * STEP_MS));
     assert_eq!(spool.stats().lost.by(Cause::Age).blocks, 1);
 }

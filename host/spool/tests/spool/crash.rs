@@ -15,13 +15,13 @@ fn roomy(folder: &Path) -> Settings {
     Settings { max_bytes: 1 << 30, segment_bytes: 100_000, ..settings(folder) }
 }
 
-/// Large enough that a kill finds a write half done now and then.
+/// Returns sizes large enough that some kills interrupt a write.
 fn bytes(n: u32) -> usize {
     fastrand::Rng::with_seed(u64::from(n) ^ 0x5eed)
         .usize(..if n.is_multiple_of(3) { 2_000_000 } else { 20_000 })
 }
 
-/// No test by itself: the process of the next one that is killed. It says what it does: A, accepted; D, about to be
+/// Not a test by itself: the child process that the next test kills. It prints its progress: A, accepted; D, about to be
 /// done; F, done.
 #[test]
 fn child() {
@@ -84,7 +84,7 @@ fn a_killed_process_leaves_what_it_accepted_and_did_not_finish() {
         while left > 0 {
             left -= usize::from(heard.take(&lines.next().expect("the child runs until it is killed")));
         }
-        // anywhere between two lines, and in the midst of a write
+        // anywhere between two lines, and during a write
         std::thread::sleep(std::time::Duration::from_micros(fastrand::u64(..5_000)));
         child.kill().unwrap();
         lines.for_each(|line| _ = heard.take(&line));
@@ -111,12 +111,12 @@ fn a_killed_process_leaves_what_it_accepted_and_did_not_finish() {
                 assert!(there.contains_key(n), "round {round}: block {n} was accepted and is gone");
             }
         }
-        // accepted, but killed before it said so
+        // accepted, but killed before it was printed
         let unheard = there.keys().filter(|n| !heard.accepted.contains(n)).count();
         assert!(unheard <= 1, "round {round}: {unheard} blocks that nobody appended");
         heard.accepted.extend(there.keys());
         heard.begun.retain(|n| !there.contains_key(n));
-        // begun, not said to be finished, and not there: it was finished
+        // begun, not printed as finished, and gone: it was finished
         let settled: Vec<u32> = heard.begun.iter().copied().collect();
         heard.finished.extend(settled);
         most = most.max(there.len());

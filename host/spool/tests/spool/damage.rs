@@ -9,7 +9,7 @@ use crate::help::{append, block, bytes_on_disk, deliver, drain, files, open, seg
 const HEADER: usize = 24;
 const RECORD: usize = 32;
 
-/// One segment of four blocks, of which `done` is done, and where each record begins; the last is the end.
+/// Creates a segment of four blocks, of which `done` is done. Returns the offsets of all records and of the end as well.
 fn segment(folder: &Path, done: Option<u32>) -> (PathBuf, Vec<u8>, Vec<Block>, Vec<usize>) {
     let mut spool = open(&settings(folder));
     let blocks: Vec<_> = (0..4).map(|n| block(n, 5)).collect();

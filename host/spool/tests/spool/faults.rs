@@ -36,17 +36,17 @@ fn a_full_disk_loses_nothing() {
     );
     spool.maintain(NOW);
     assert_eq!(spool.stats().in_memory.blocks, 4, "still full");
-    // on a full disk, what is done is done: also for a successor
+    // blocks are marked as done even on a full disk, and stay so for a successor
     assert_eq!(deliver(&mut spool, Order::Oldest).unwrap(), blocks[0]);
     assert_eq!(deliver(&mut spool, Order::Newest).unwrap(), blocks[held + 3]);
-    // nothing half-written is left behind
+    // no partial record is left behind
     let length: u64 = files(&folder).iter().map(|(_, bytes)| bytes).sum();
     assert_eq!(spool.stats().disk_bytes, length);
-    // a segment's worth of blocks is delivered, and there is room again
+    // after a segment's worth of deliveries there is room again
     for expected in &blocks[1..8] {
         assert_eq!(&deliver(&mut spool, Order::Oldest).unwrap(), expected);
     }
-    // A program that another test just starts may hold the removed segment open until it has begun: its room comes late.
+    // A child process that another test starts may hold the deleted segment open until `execve`, which delays its free space.
     let patience = Instant::now() + Duration::from_secs(30);
     while spool.stats().in_memory.blocks > 0 && Instant::now() < patience {
         spool.maintain(NOW);
@@ -87,7 +87,7 @@ fn a_disk_that_becomes_read_only() {
     assert_eq!(deliver(&mut spool, Order::Oldest).unwrap(), block(0, 100));
     drop(spool);
     disk.remount("ro");
-    // nothing is delivered that could not be marked as done
+    // a block that could not be marked as done is not delivered
     let mut spool = open(&settings);
     assert!(
         reason(&spool).contains("Read-only") && reason(&spool).contains("mount it writable"),
@@ -114,12 +114,12 @@ fn a_disk_that_becomes_read_only() {
     assert_eq!(drain(&mut open(&settings)), rest);
 }
 
-/// A folder that nobody can change, with all its files, until this is dropped. Files that are open stay writable on some
-/// file systems.
+/// A directory made immutable with all its files until this is dropped. On some file systems, files that are already open stay
+/// writable.
 struct Frozen<'a>(&'a Path);
 
 impl<'a> Frozen<'a> {
-    /// None, said, where that cannot be.
+    /// Makes the directory immutable. Returns `None`, with a note on stderr, if that is not possible.
     fn new(folder: &'a Path) -> Option<Self> {
         let frozen = Self(folder);
         if frozen.set("+i") {
@@ -241,7 +241,7 @@ fn a_lock_that_is_deleted_is_taken_again() {
 
 const OWNER: &str = "INSIGHTD_SPOOL_TEST_OWNER";
 
-/// No test by itself: the other process of the next one.
+/// Not a test by itself: the other process of the next test.
 #[test]
 fn owner() {
     let Some(folder) = std::env::var_os(OWNER) else { return };

@@ -1,10 +1,10 @@
-//! What the tests share.
+//! Helpers shared by the tests.
 
 use std::path::{Path, PathBuf};
 
 use insightd_spool::{Amount, Block, Mode, NewBlock, Order, Settings, Spool};
 
-/// A time at which nothing is old.
+/// A time at which no block is too old.
 pub(crate) const NOW: u64 = 1_800_000_000_000;
 
 pub(crate) fn settings(folder: &Path) -> Settings {
@@ -20,7 +20,7 @@ pub(crate) fn open(settings: &Settings) -> Spool {
     Spool::open(settings.clone(), NOW)
 }
 
-/// Block n, told from all others, with n + 1 events.
+/// Builds block n, distinct from all others, with n + 1 events.
 pub(crate) fn block(n: u32, bytes: usize) -> Block {
     let mut random = fastrand::Rng::with_seed(n.into());
     let mut body = format!("body {n} ").into_bytes();
@@ -51,7 +51,7 @@ pub(crate) fn deliver(spool: &mut Spool, order: Order) -> Option<Block> {
     Some(block)
 }
 
-/// Delivers everything that can be read.
+/// Delivers every block that can be read.
 pub(crate) fn drain(spool: &mut Spool) -> Vec<Block> {
     let mut blocks = Vec::new();
     while let Some(lease) = spool.lease(Order::Oldest, |_| false) {
@@ -61,7 +61,7 @@ pub(crate) fn drain(spool: &mut Spool) -> Vec<Block> {
     blocks
 }
 
-/// All files below a folder with their lengths, by path.
+/// Returns all files below a directory with their lengths, sorted by path.
 pub(crate) fn files(folder: &Path) -> Vec<(PathBuf, u64)> {
     let mut found = Vec::new();
     for entry in std::fs::read_dir(folder).unwrap() {
@@ -77,7 +77,7 @@ pub(crate) fn files(folder: &Path) -> Vec<(PathBuf, u64)> {
     found
 }
 
-/// Segments in the folder.
+/// Returns the paths of the segments in the directory.
 pub(crate) fn segments(folder: &Path) -> Vec<PathBuf> {
     let top = files(folder).into_iter().map(|(path, _)| path).filter(|path| path.parent() == Some(folder));
     top.filter(|path| path.extension().is_some_and(|extension| extension == "blocks")).collect()

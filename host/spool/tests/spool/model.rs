@@ -29,7 +29,7 @@ fn op() -> impl Strategy<Value = Op> {
     ]
 }
 
-/// What a spool should hold: number and length of each block that waits, and whether it is on lease.
+/// Expected content of a spool: length of each waiting block by number, and whether it is on lease.
 #[derive(Default)]
 struct Model {
     waiting: BTreeMap<u32, (usize, bool)>,
@@ -41,7 +41,7 @@ struct Run {
     spool: Spool,
     model: Model,
     leases: Vec<(u32, Lease)>,
-    /// Over all openings.
+    /// Sums over all openings.
     appended: u64,
     delivered: u64,
     lost: u64,
@@ -104,7 +104,7 @@ impl Run {
             Op::Reopen => {
                 self.leases.drain(..).for_each(|(_, lease)| self.spool.release(lease));
                 self.lost += self.spool.stats().lost.total().events;
-                // two at one time would be in each other's way
+                // two spools must not own the directory at once
                 let nowhere = Settings { folder: "/nonexistent/spool".into(), ..self.settings.clone() };
                 self.spool = open(&nowhere);
                 self.spool = open(&self.settings);
@@ -116,7 +116,7 @@ impl Run {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
 
-    /// Without bounds in the way, the spool is a list.
+    /// Within its bounds, the spool behaves like a list.
     #[test]
     fn it_holds_what_a_list_would_hold(ops in prop::collection::vec(op(), 1..120)) {
         let folder = tempdir().unwrap();
@@ -146,7 +146,7 @@ proptest! {
         prop_assert_eq!(drain(&mut run.spool), expected);
     }
 
-    /// With bounds, each event is delivered, counted as lost, or there; and the bound holds at all times.
+    /// At its bounds, each event is delivered, counted as lost, or pending; and the bound holds at all times.
     #[test]
     fn no_event_is_lost_uncounted(ops in prop::collection::vec(op(), 1..120), max_bytes in 9_000_u64..60_000) {
         let folder = tempdir().unwrap();

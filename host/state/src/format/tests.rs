@@ -59,7 +59,7 @@ fn every_changed_byte_and_every_cut_is_seen() {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(2000))]
 
-    /// With a checksum that is right: lengths that lead nowhere.
+    /// The checksum is valid here, so that the parser sees wrong lengths.
     #[test]
     fn no_bytes_are_too_odd(at in 12_usize..80, to in vec(any::<u8>(), 1..8), cut in 0_usize..90) {
         let mut bad = bytes(&some());

@@ -68,7 +68,7 @@ fn beyond_the_bound_nothing_of_the_tick_is_taken() {
     let mut store = Store::open(settings.clone());
     let (a, b) = (id("a"), id("b"));
     put(&mut store, &a, NOW, "k", &"x".repeat(51));
-    // 8 for each id; 60 are taken
+    // 8 bytes for each id; 60 bytes are in use
     let tick = |store: &mut Store, bytes: usize| {
         let a_changes = changes(store, &a, &[("k", Some(&"y".repeat(51)))]);
         let b_changes = changes(store, &b, &[("k", Some(&"x".repeat(bytes)))]);
@@ -81,7 +81,7 @@ fn beyond_the_bound_nothing_of_the_tick_is_taken() {
     assert_eq!((store.stats().refused, store.stats().bytes), (1, 60));
     tick(&mut store, 31).unwrap();
     assert_eq!(store.stats().bytes, 100);
-    // what becomes less is taken where a bound was lowered
+    // a bound lowered below the size still accepts changes that shrink the state
     let mut store = {
         drop(store);
         Store::open(Settings { max_bytes: 20, ..settings })

@@ -13,12 +13,12 @@ fn spaces() -> [SpaceId; 3] {
     [id("a"), id("b"), SpaceId::new("a", "cluster", "c")]
 }
 
-/// Large enough that a kill finds a write half done now and then.
+/// Returns values large enough that some kills interrupt a write.
 fn padding(n: u64) -> String {
     char::from(b'a' + (n % 26) as u8).to_string().repeat(60_000)
 }
 
-/// No test by itself: the process of the next one that is killed. It says which tick is committed.
+/// Not a test by itself: the child process that the next test kills. It prints each committed tick.
 #[test]
 fn child() {
     let Some(folder) = std::env::var_os(FOLDER) else { return };
@@ -30,7 +30,7 @@ fn child() {
             let mut keys = vec![("n", Some(&*number))];
             let names: Vec<String> = (0..10).map(|k| format!("padding {k}")).collect();
             keys.extend(names.iter().map(|name| (&**name, Some(&*padding))));
-            // a key that is there in every other tick
+            // a key that exists in every other tick
             keys.push(("odd", (n % 2 == 1).then_some("odd")));
             let changes = changes(&mut store, &space, &keys);
             (space, changes)
@@ -63,7 +63,7 @@ fn a_killed_process_leaves_whole_ticks() {
         while left > 0 {
             left -= usize::from(hear(&lines.next().expect("the child runs until it is killed")));
         }
-        // anywhere between two lines, and in the midst of a write
+        // anywhere between two lines, and during a write
         std::thread::sleep(std::time::Duration::from_micros(fastrand::u64(..8_000)));
         child.kill().unwrap();
         lines.for_each(|line| _ = hear(&line));

@@ -36,7 +36,7 @@ fn damaged_cut_and_foreign_files_are_put_aside() {
     }
 }
 
-/// What a process left that was killed while it wrote is nothing, however good it looks.
+/// The partial file of a process killed during a write is ignored, even if its content is valid.
 #[test]
 fn an_unfinished_file_is_nothing() {
     let folder = tempdir().unwrap();
@@ -72,7 +72,7 @@ fn a_missing_folder_that_comes_later() {
     assert_eq!(get(&mut open(&folder), &id("a"), "k").as_deref(), Some("1"));
 }
 
-/// While another process has the folder, and when it ends: of each space the one written later counts.
+/// Another process owns the directory at first: once it ends, the version of each space that was written later is used.
 #[test]
 fn a_folder_of_another_process_is_taken_over() {
     let folder = tempdir().unwrap();
@@ -155,7 +155,7 @@ fn a_disk_that_is_full_for_a_while() {
     let said = reason(&store);
     assert!(said.contains("No space left") && said.contains("state.new"), "{said}");
     assert!(!disk.path().join("state.new").exists(), "room for others again");
-    // the last whole tick is what is on disk
+    // the last complete tick is on disk
     let copy = tempdir().unwrap();
     fs::copy(disk.path().join("state"), copy.path().join("state")).unwrap();
     let mut restarted = open(copy.path());

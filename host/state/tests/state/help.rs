@@ -1,4 +1,4 @@
-//! What the tests share.
+//! Helpers shared by the tests.
 
 use std::path::Path;
 
@@ -15,7 +15,7 @@ pub(crate) fn id(transform: &str) -> SpaceId {
     SpaceId::new(transform, "node", "n1")
 }
 
-/// What a call makes of the space that sets these keys; none removes.
+/// Returns the changes of a call that sets these keys; `None` deletes a key.
 pub(crate) fn changes(store: &mut Store, id: &SpaceId, keys: &[(&str, Option<&str>)]) -> Changes {
     let bounds = Bounds { max_bytes: 1 << 30, max_keys: 1 << 20 };
     let mut overlay = Overlay::new(State { space: store.snapshot(id), bounds });
@@ -28,7 +28,7 @@ pub(crate) fn changes(store: &mut Store, id: &SpaceId, keys: &[(&str, Option<&st
     overlay.into_changes()
 }
 
-/// A tick of one space.
+/// Commits a tick that sets one key.
 pub(crate) fn put(store: &mut Store, id: &SpaceId, now_ms: u64, key: &str, value: &str) {
     let changes = changes(store, id, &[(key, Some(value))]);
     store.commit(now_ms, [(id.clone(), changes)]).unwrap();

@@ -1,4 +1,4 @@
-//! The store as a whole: over real folders, full and read-only file systems, broken files, killed processes.
+//! Tests of the store as a whole: real directories, full and read-only file systems, damaged files, killed processes.
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 mod basics;

@@ -1,4 +1,4 @@
-//! What an author writes who knows nothing of sandboxes: an ordinary crate with std, prints and a hash map.
+//! A component by an author without knowledge of sandboxes: an ordinary crate with std, prints and a hash map.
 
 use std::collections::HashMap;
 

@@ -1,4 +1,4 @@
-//! A formatter with every bad habit; its configuration says which one it has today.
+//! A formatter that misbehaves in many ways, of which its configuration selects one.
 #![allow(clippy::all, missing_docs, reason = "a test guest")]
 
 use std::sync::Mutex;
@@ -10,14 +10,14 @@ use insights::transform::state;
 
 struct Format;
 
-/// One more than what is remembered.
+/// Increments the stored counter and returns it.
 fn count() -> Result<u64, String> {
     let before = state::get("n").map_or(0, |value| u64::from_le_bytes(value.try_into().unwrap()));
     state::set("n", &(before + 1).to_le_bytes())?;
     Ok(before + 1)
 }
 
-/// Takes a while: some ten milliseconds for twenty million rounds.
+/// Uses CPU time: about ten milliseconds for twenty million rounds.
 fn work(rounds: u64) {
     let mut n = 0_u64;
     for _ in 0..rounds {
@@ -39,7 +39,7 @@ impl Guest for Format {
         }
     }
 
-    /// The habit itself, or `{"habit":"…"}` as an agent's configuration file would have it.
+    /// Accepts the habit itself, or `{"habit":"…"}` as in an agent's configuration file.
     fn configure(text: String) -> Result<(), String> {
         let habit =
             text.strip_prefix(r#"{"habit":""#).and_then(|rest| rest.strip_suffix(r#""}"#)).unwrap_or(&text);
@@ -48,7 +48,8 @@ impl Guest for Format {
         Ok(())
     }
 
-    /// One event for each entity that is no descriptor, `SCOPE-ID/ID`, plus the number of descriptors in the slice.
+    /// Returns one event `SCOPE-ID/ID` for each entity that is not a descriptor, with the number of descriptors in the
+    /// slice.
     fn format(batch: Batch, limits: Limits) -> Result<Payloads, String> {
         let habit = HABIT.lock().unwrap().clone();
         let string = |id: u32| {

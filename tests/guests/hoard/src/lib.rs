@@ -1,4 +1,4 @@
-//! A transform that remembers all too much; its configuration says in which way today.
+//! A transform that misuses its state in many ways, of which its configuration selects one.
 #![allow(clippy::all, missing_docs, reason = "a test guest")]
 
 use std::sync::Mutex;
@@ -27,7 +27,7 @@ impl Guest for Hoard {
         }
     }
 
-    /// The habit itself, or `{"habit":"…"}` as an agent's configuration file would have it.
+    /// Accepts the habit itself, or `{"habit":"…"}` as in an agent's configuration file.
     fn configure(text: String) -> Result<(), String> {
         let habit =
             text.strip_prefix(r#"{"habit":""#).and_then(|rest| rest.strip_suffix(r#""}"#)).unwrap_or(&text);
@@ -45,7 +45,7 @@ impl Guest for Hoard {
     }
 }
 
-/// One more than what is there.
+/// Increments the stored counter.
 fn count() -> Result<(), String> {
     let before = state::get("n").map_or(0, |value| u64::from_le_bytes(value.try_into().unwrap()));
     state::set("n", &(before + 1).to_le_bytes())?;
@@ -54,7 +54,7 @@ fn count() -> Result<(), String> {
     Ok(())
 }
 
-/// Until it is refused; the refusal is its word.
+/// Calls `set` until it is refused; returns the refusal.
 fn until_refused(mut set: impl FnMut(u32) -> Result<(), String>) -> Result<(), String> {
     (0..u32::MAX).try_for_each(|n| set(n))
 }

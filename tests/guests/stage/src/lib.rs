@@ -1,4 +1,4 @@
-//! A transform with every bad habit; its configuration says which one it has today.
+//! A transform that misbehaves in many ways, of which its configuration selects one.
 #![allow(clippy::all, missing_docs, unconditional_recursion, reason = "a test guest")]
 
 use std::sync::Mutex;
@@ -24,7 +24,7 @@ impl Guest for Stage {
         }
     }
 
-    /// The habit itself, or `{"habit":"…"}` as an agent's configuration file would have it.
+    /// Accepts the habit itself, or `{"habit":"…"}` as in an agent's configuration file.
     fn configure(text: String) -> Result<(), String> {
         let habit =
             text.strip_prefix(r#"{"habit":""#).and_then(|rest| rest.strip_suffix(r#""}"#)).unwrap_or(&text);
@@ -52,7 +52,7 @@ fn spin() -> ! {
     }
 }
 
-/// Every entity so many times, each time under the same id.
+/// Repeats every entity `times` times, each time under the same id.
 fn multiply(batch: &mut Batch, times: u32) {
     let count = batch.entities.kind.len() as u32;
     let at = |index: u32, copy: u32| if index == u32::MAX { index } else { index + copy * count };
@@ -98,7 +98,8 @@ fn recurse(depth: u64) -> u64 {
 }
 
 fn misbehave(habit: &str, mut batch: Batch) -> Result<Batch, String> {
-    // Good until a time, in milliseconds since the Unix epoch: a component that passes every trial and fails later.
+    // `HABIT from TIME` behaves well until that time, in milliseconds since the Unix epoch: a component that passes every
+    // probation and fails later.
     if let Some((habit, time)) = habit.split_once(" from ") {
         return if batch.time_unix_ms < time.parse().unwrap_or(0) {
             Ok(batch)
@@ -175,7 +176,7 @@ fn misbehave(habit: &str, mut batch: Batch) -> Result<Batch, String> {
         "invalid UTF-8" => {
             let mut bytes = std::mem::take(&mut batch.text).into_bytes();
             bytes[0] = 0xff;
-            // SAFETY: none; that is the attack.
+            // SAFETY: deliberately invalid; this is the attack under test.
             batch.text = unsafe { String::from_utf8_unchecked(bytes) };
         }
         "half a character" => {

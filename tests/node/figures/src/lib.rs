@@ -1,8 +1,8 @@
-//! `figures`: stands in the place of `utilization` in a second pipeline of the agent under test.
+//! `figures`: replaces `utilization` in a second pipeline of the agent under test.
 //!
-//! Published metrics are rates and ratios, and `emf` shows gauges alone. What the kubelet reports are counters. So every
-//! counter of an event becomes gauges of its own name: the reading, `NAME.previous`, and `NAME.elapsed_ns` between the two. The
-//! events carry `Figures`, by which they are told from those of the first pipeline.
+//! Published metrics are rates and ratios, and `emf` writes only gauges, but the kubelet reports counters. Therefore every
+//! counter of an event becomes gauges: the reading under the counter's name, `NAME.previous`, and `NAME.elapsed_ns` between the
+//! two. The attribute `Figures` distinguishes these events from those of the first pipeline.
 #![cfg_attr(target_family = "wasm", no_std)]
 #![forbid(unsafe_code)]
 

@@ -1,4 +1,4 @@
-//! The agent on a node that is as it should be.
+//! Checks of the agent on a healthy node.
 
 pub(crate) mod cluster;
 pub(crate) mod deploys;

@@ -1,4 +1,4 @@
-//! The API server, by way of `kubectl`.
+//! Access to the API server with `kubectl`.
 
 use std::io::Write;
 use std::process::{Command, Stdio};
@@ -7,37 +7,37 @@ use std::thread;
 use anyhow::{Context, Result, anyhow, bail};
 use serde_json::Value;
 
-/// Runs `kubectl`, gives what it prints.
+/// Runs `kubectl` and returns its output.
 pub(crate) fn kubectl(arguments: &[&str]) -> Result<String> {
     run(arguments, None)
 }
 
-/// The same with something on its standard input.
+/// Runs `kubectl` with a standard input and returns its output.
 pub(crate) fn kubectl_with(arguments: &[&str], input: &str) -> Result<String> {
     run(arguments, Some(input))
 }
 
-/// `kubectl apply` of a text.
+/// Runs `kubectl apply` with a text.
 pub(crate) fn apply(text: &str, more: &[&str]) -> Result<()> {
     let mut arguments = vec!["apply", "-f", "-"];
     arguments.extend(more);
     kubectl_with(&arguments, text).map(|_| ())
 }
 
-/// Objects as JSON: `get(&["pods", "-A"])`.
+/// Returns objects as JSON, as in `get(&["pods", "-A"])`.
 pub(crate) fn get(arguments: &[&str]) -> Result<Value> {
     let mut all = vec!["get", "-o", "json"];
     all.extend(arguments);
     serde_json::from_str(&kubectl(&all)?).context("kubectl prints JSON")
 }
 
-/// The items of a list.
+/// Returns the items of a list.
 pub(crate) fn list(arguments: &[&str]) -> Result<Vec<Value>> {
     let mut list = get(arguments)?;
     Ok(serde_json::from_value(list["items"].take()).unwrap_or_default())
 }
 
-/// On emulated processors the API server is now and then too slow for a handshake: those are tried again.
+/// Retries TLS handshake timeouts: on emulated processors the API server is sometimes too slow for a handshake.
 fn run(arguments: &[&str], input: Option<&str>) -> Result<String> {
     for _ in 0..3 {
         match try_once(arguments, input) {
@@ -58,7 +58,7 @@ fn try_once(arguments: &[&str], input: Option<&str>) -> Result<String> {
         .spawn()
         .with_context(what)?;
     let stdin = child.stdin.take();
-    // Beside the reading: what answers before it has read all would wait for ever otherwise.
+    // Written in parallel: if the child fills its output before it has read all input, both sides would block.
     let (written, output) = thread::scope(|scope| {
         let writer = scope.spawn(|| match (input, stdin) {
             (Some(text), Some(mut stdin)) => stdin.write_all(text.as_bytes()),

@@ -1,17 +1,17 @@
-//! Which counter of cAdvisor's is which of ours, and what each of its samples is about.
+//! Mapping of cAdvisor's counters to the agent's, and of samples to their subjects.
 
 use insightd_tests::cadvisor::Sample;
 
 use crate::event::Event;
 
-/// One family of counters.
+/// A family of counters.
 pub(crate) struct Counter {
     pub(crate) family: &'static str,
     /// Labels that a sample must have.
     pub(crate) labels: &'static [(&'static str, &'static str)],
-    /// Our raw name.
+    /// Raw name of the agent's counter.
     pub(crate) ours: &'static str,
-    /// Ours = theirs times this.
+    /// Factor from cAdvisor's value to the agent's.
     pub(crate) scale: f64,
 }
 
@@ -23,7 +23,7 @@ const fn faults(labels: &'static [(&'static str, &'static str)], ours: &'static 
     Counter { family: "container_memory_failures_total", labels, ours, scale: 1.0 }
 }
 
-/// tests/recorder/README.md says from which files each comes.
+/// tests/recorder/README.md lists the files behind each family.
 pub(crate) const COUNTERS: &[Counter] = &[
     Counter {
         family: "container_cpu_usage_seconds_total",
@@ -62,7 +62,7 @@ impl Counter {
     }
 }
 
-/// What a sample is about, as a key; `None` where we have no event for it: sandboxes, groups of pods.
+/// Returns the subject of a sample as a key, or `None` if the agent has no event for it: sandboxes, groups of pods.
 pub(crate) fn subject(sample: &Sample) -> Option<String> {
     let cgroup = sample.label("id");
     let (namespace, pod, container) =
@@ -97,7 +97,7 @@ pub(crate) fn subject(sample: &Sample) -> Option<String> {
     }
 }
 
-/// The same key for an event of ours.
+/// Returns the subject of an event, in the same form.
 pub(crate) fn subject_of(event: &Event) -> String {
     match event.kind() {
         kind @ ("NodeNet" | "PodNet") if kind == "NodeNet" => format!("{kind} {}", event.text("interface")),
@@ -109,7 +109,7 @@ pub(crate) fn subject_of(event: &Event) -> String {
     }
 }
 
-/// The container's id that a cgroup's path ends with: 64 hexadecimal digits.
+/// Returns the container id at the end of a cgroup's path: 64 hexadecimal digits.
 fn container_id(cgroup: &str) -> Option<&str> {
     let last = cgroup.rsplit('/').next()?.trim_end_matches(".scope");
     let id = last.rsplit('-').next()?;

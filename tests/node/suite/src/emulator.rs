@@ -1,4 +1,4 @@
-//! What an emulator of CloudWatch Logs has stored.
+//! Access to the events stored by an emulator of CloudWatch Logs.
 
 use anyhow::{Context, Result, bail};
 use serde_json::{Value, json};
@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use crate::event::Event;
 use crate::node;
 
-/// All events of a log group.
+/// Returns all events of a log group.
 pub(crate) fn stored(port: u16, group: &str) -> Result<Vec<Event>> {
     let streams = ask(port, "DescribeLogStreams", &json!({"logGroupName": group}))?;
     let mut events = Vec::new();

@@ -1,10 +1,10 @@
-//! What the agent printed: events, and lines of its own log.
+//! Output of the agent: events, and lines of its own log.
 
 use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-/// One event.
+/// An event.
 #[derive(Clone, Debug)]
 pub(crate) struct Event {
     /// Time of its tick.
@@ -13,7 +13,7 @@ pub(crate) struct Event {
 }
 
 impl Event {
-    /// An event, if the line holds one.
+    /// Parses a line; returns `None` if it is not an event.
     pub(crate) fn parse(line: &str) -> Option<Self> {
         let value: Value = serde_json::from_str(line).ok()?;
         value.get("Type")?;
@@ -25,27 +25,27 @@ impl Event {
         self.text("Type")
     }
 
-    /// Of the pipeline that shows raw counters.
+    /// Returns true for events of the pipeline that writes raw counters.
     pub(crate) fn is_raw(&self) -> bool {
         self.value.get("Figures").is_some()
     }
 
-    /// An attribute, empty where there is none.
+    /// Returns an attribute, empty if it is missing.
     pub(crate) fn text(&self, name: &str) -> &str {
         self.value[name].as_str().unwrap_or("")
     }
 
-    /// A member of the object `kubernetes`, empty where there is none.
+    /// Returns a member of the object `kubernetes`, empty if it is missing.
     pub(crate) fn about(&self, name: &str) -> &str {
         self.value["kubernetes"][name].as_str().unwrap_or("")
     }
 
-    /// A figure.
+    /// Returns the value of a metric.
     pub(crate) fn figure(&self, name: &str) -> Option<f64> {
         self.value[name].as_f64()
     }
 
-    /// All figures.
+    /// Returns all metrics with their values.
     pub(crate) fn figures(&self) -> impl Iterator<Item = (&str, f64)> {
         self.value
             .as_object()
@@ -54,12 +54,12 @@ impl Event {
             .filter_map(|(name, value)| Some((name.as_str(), value.as_f64()?)))
     }
 
-    /// `NAMESPACE/POD`.
+    /// Returns `NAMESPACE/POD`.
     pub(crate) fn pod(&self) -> String {
         format!("{}/{}", self.about("namespace_name"), self.about("pod_name"))
     }
 
-    /// The container's id, under whichever runtime it stands.
+    /// Returns the container's id, with or without a runtime member around it.
     pub(crate) fn container_id(&self) -> &str {
         let about = &self.value["kubernetes"];
         let id =
@@ -67,7 +67,7 @@ impl Event {
         id.or(about["container_id"].as_str()).unwrap_or("")
     }
 
-    /// What tells it from all others of its tick.
+    /// Returns a key that distinguishes the event from all others of its tick.
     pub(crate) fn identity(&self) -> String {
         let parts = [
             self.kind(),
@@ -84,7 +84,7 @@ impl Event {
     }
 }
 
-/// Everything that one pod of the agent printed in a span of time.
+/// Output of one pod of the agent in a span of time.
 #[derive(Debug, Default)]
 pub(crate) struct Output {
     pub(crate) events: Vec<Event>,
@@ -93,7 +93,7 @@ pub(crate) struct Output {
 }
 
 impl Output {
-    /// Events of the pipelines that publish, by tick.
+    /// Returns the events of the publishing pipelines, by tick.
     pub(crate) fn ticks(&self) -> BTreeMap<u64, Vec<&Event>> {
         let mut ticks: BTreeMap<u64, Vec<&Event>> = BTreeMap::new();
         for event in self.events.iter().filter(|event| !event.is_raw()) {
@@ -102,17 +102,17 @@ impl Output {
         ticks
     }
 
-    /// Events with raw counters.
+    /// Returns the events with raw counters.
     pub(crate) fn raw(&self) -> impl Iterator<Item = &Event> {
         self.events.iter().filter(|event| event.is_raw())
     }
 
-    /// Published events of one `Type`.
+    /// Returns the published events of one `Type`.
     pub(crate) fn of_type<'a>(&'a self, kind: &'a str) -> impl Iterator<Item = &'a Event> {
         self.events.iter().filter(move |event| !event.is_raw() && event.kind() == kind)
     }
 
-    /// The first line of the log that holds all these texts.
+    /// Returns the first log line that contains all these texts.
     pub(crate) fn said(&self, texts: &[&str]) -> Option<&str> {
         self.log.iter().map(String::as_str).find(|line| texts.iter().all(|text| line.contains(text)))
     }

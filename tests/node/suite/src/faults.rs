@@ -1,4 +1,4 @@
-//! The agent on a node on which something is broken.
+//! Checks of the agent on a node with a fault.
 
 pub(crate) mod api_server;
 pub(crate) mod churn;

@@ -1,4 +1,4 @@
-//! A port on the node's loopback that leads to a port of this machine, and can be shut.
+//! A closable port on the node's loopback, forwarded to a port of this machine.
 
 use std::io;
 use std::net::{Shutdown, TcpListener, TcpStream};
@@ -9,7 +9,7 @@ use anyhow::Result;
 
 use crate::node;
 
-/// The port. While it is shut, connections are cut as soon as they are made, and those that stood are cut.
+/// A forwarded port. While it is shut, new connections are closed at once, and existing ones are cut.
 #[derive(Debug)]
 pub(crate) struct Gate {
     pub(crate) port: u16,
@@ -23,7 +23,8 @@ struct State {
 }
 
 impl Gate {
-    /// In the network of the process `pid`, to `target` on this machine's loopback; open. It stays for as long as the suite runs.
+    /// Opens a port in the network of process `pid`, forwarded to `target` on this machine's loopback. It exists as long as the
+    /// suite runs.
     pub(crate) fn new(pid: u32, target: u16) -> Result<Self> {
         let listener = node::listen_inside(pid)?;
         let port = listener.local_addr()?.port();
@@ -37,7 +38,7 @@ impl Gate {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         state.is_shut = true;
         for stream in state.streams.drain(..) {
-            // It may be closed already.
+            // The stream may already be closed.
             let _ = stream.shutdown(Shutdown::Both);
         }
     }
@@ -64,9 +65,9 @@ fn serve(listener: &TcpListener, target: u16, state: &Mutex<State>) {
     }
 }
 
-/// Until either side ends.
+/// Copies until either side ends.
 fn pass(mut from: TcpStream, mut to: TcpStream) {
-    // How it ends is for the two sides to notice.
+    // Both sides notice the end themselves.
     let _ = io::copy(&mut from, &mut to);
     let _ = to.shutdown(Shutdown::Both);
 }

@@ -1,4 +1,5 @@
-//! The ConfigMap lock, held against a program that elects with client-go: each takes the other's record as its own kind's.
+//! Compatibility of the ConfigMap lock with a program that uses client-go's leader election: each accepts the other's
+//! record.
 
 use std::fs::File;
 use std::io::Read;
@@ -28,14 +29,14 @@ pub(crate) fn run(bench: &mut Bench) -> Result<Verdict> {
     let ours = record()?;
     let identity = ours["holderIdentity"].as_str().unwrap_or("").to_owned();
 
-    // It reads our record, and waits while we renew it.
+    // The program reads the agent's record, and waits while the agent renews it.
     let mut other = Other::start(&program, bench)?;
     other.wait_for(&format!("observed {identity}"), Duration::from_secs(20))?;
     thread::sleep(LEASE + Duration::from_secs(5));
     if other.has_said("leading")? {
         bail!("it leads while we do: our renewals are no renewals to it");
     }
-    // We leave, and it takes over.
+    // The agent leaves, and the program takes over.
     delete_daemonset()?;
     bench.forget();
     other.wait_for("leading", Duration::from_secs(90))?;
@@ -45,14 +46,14 @@ pub(crate) fn run(bench: &mut Bench) -> Result<Verdict> {
     {
         bail!("the lock says {theirs}, and said {ours} before");
     }
-    // We come back, and yield.
+    // The agent returns, and does not lead.
     let agent = bench.agent(Profile::Quick)?;
     let since = now_ms();
     let output = agent.wait_for_ticks(&bench.settings, since, "Node", 10)?;
     if output.of_type("Cluster").next().is_some() {
         bail!("cluster events while {OTHER} leads");
     }
-    // It dies, and we take over from it.
+    // The program dies, and the agent takes over.
     let held = record()?;
     other.kill()?;
     let died = now_ms();
@@ -67,14 +68,14 @@ pub(crate) fn run(bench: &mut Bench) -> Result<Verdict> {
     Ok(Verdict::Passed)
 }
 
-/// What the lock says.
+/// Returns the record of the lock.
 fn record() -> Result<Value> {
     let lock = cluster::get(&["-n", NAMESPACE, "configmap", LOCK])?;
     let text = lock["metadata"]["annotations"]["control-plane.alpha.kubernetes.io/leader"].as_str();
     serde_json::from_str(text.context("the lock has no record")?).context("the record is JSON")
 }
 
-/// The running program; what it prints is in a file.
+/// The running program, with its output in a file.
 struct Other {
     child: Child,
     output: std::path::PathBuf,

@@ -1,8 +1,8 @@
-//! The agent on a real Kubernetes node, checked from outside.
+//! Tests of the agent on a real Kubernetes node, from outside.
 //!
-//! `insightd-node-suite [--list] [[--without] FILTER...]` brings a workload and the agent onto the node that `kubectl` reaches, reads what the
-//! agent prints, and compares it with what the API server and the kubelet say. One line a test: `ok`, `FAILED` or `SKIPPED`. It
-//! runs as root on the node itself; what else it needs comes in variables of the environment (`settings.rs`).
+//! `insightd-node-suite [--list] [[--without] FILTER...]` deploys a workload and the agent to the node that `kubectl` reaches, reads the
+//! agent's output, and compares it with the API server and the kubelet. It prints one line per test: `ok`, `FAILED` or `SKIPPED`. It runs as
+//! root on the node itself; environment variables hold its settings (`settings.rs`).
 
 mod agent;
 mod checks;

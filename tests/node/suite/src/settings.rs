@@ -1,4 +1,4 @@
-//! What the suite is told by its environment.
+//! Settings of the suite from environment variables.
 
 use std::env;
 use std::path::PathBuf;
@@ -6,12 +6,12 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 
-/// Where the suite runs.
+/// Type of the node under test.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum NodeKind {
     /// This machine.
     V1,
-    /// The guest under qemu: cgroup version 2, the `systemd` driver, emulated processors.
+    /// The virtual machine under qemu: cgroup v2, the `systemd` driver, emulated processors.
     V2,
 }
 
@@ -19,27 +19,27 @@ pub(crate) enum NodeKind {
 pub(crate) struct Settings {
     /// `SUITE_NODE`: `v1` or `v2`.
     pub(crate) node: NodeKind,
-    /// `SUITE_DEPLOY`: the folder `deploy/`, with the components built into its base.
+    /// `SUITE_DEPLOY`: the directory `deploy/`, with the components built into its base.
     pub(crate) deploy: PathBuf,
-    /// `SUITE_IMAGE`: the agent's image, as `NAME:TAG`; the node has it.
+    /// `SUITE_IMAGE`: the agent's image as `NAME:TAG`, present on the node.
     pub(crate) image: String,
-    /// `SUITE_FIGURES`: the transform that shows raw counters, as wasm.
+    /// `SUITE_FIGURES`: the transform that writes raw counters, as wasm.
     pub(crate) figures: PathBuf,
-    /// `SUITE_HOSTILE`: the component of the tests that misbehaves as it is told, as wasm.
+    /// `SUITE_HOSTILE`: the test component that misbehaves as configured, as wasm.
     pub(crate) hostile: PathBuf,
-    /// `SUITE_TOLERANCES`: how far gauges may be apart.
+    /// `SUITE_TOLERANCES`: file of the tolerances for gauges.
     pub(crate) tolerances: PathBuf,
     /// `SUITE_SERVER`: the script that starts and stops servers of the node.
     pub(crate) server: PathBuf,
-    /// `SUITE_INTEROP`: the program that leads as the Go agents do.
+    /// `SUITE_INTEROP`: the program with client-go's leader election.
     pub(crate) interop: Option<PathBuf>,
-    /// `SUITE_AWS`: port of an emulator of AWS on this machine's loopback.
+    /// `SUITE_AWS`: port of an AWS emulator on this machine's loopback.
     pub(crate) aws_port: Option<u16>,
     /// `NODE_RUN`: state of the node's servers.
     pub(crate) node_run: PathBuf,
-    /// `SUITE_WORK`: a folder for what the suite writes.
+    /// `SUITE_WORK`: directory for files written by the suite.
     pub(crate) work: PathBuf,
-    /// `SUITE_TRIES`: how often a test is tried that fails; 1 unless told. That one failed is said in any case.
+    /// `SUITE_TRIES`: number of attempts for a failing test; defaults to 1. Failed attempts are always reported.
     pub(crate) tries: u32,
 }
 
@@ -69,7 +69,7 @@ impl Settings {
         })
     }
 
-    /// Time between two ticks in tests that patch the configuration.
+    /// Returns the time between two ticks in tests that patch the configuration.
     pub(crate) fn interval(&self) -> Duration {
         Duration::from_secs(match self.node {
             NodeKind::V1 => 3,
@@ -77,7 +77,7 @@ impl Settings {
         })
     }
 
-    /// How much longer things may take than on a machine of its own.
+    /// Returns the factor by which timeouts are longer than on a machine without emulation.
     pub(crate) fn patience(&self) -> u32 {
         match self.node {
             NodeKind::V1 => 1,

@@ -1,4 +1,5 @@
-//! What holds in every test, whatever is broken: the node's own metrics at every tick, no panic, no restart, no negative figure.
+//! Invariants of every test, independent of the fault: the node's own metrics at every tick, no panic, no restart, no negative
+//! value.
 
 use std::time::Duration;
 
@@ -7,7 +8,7 @@ use anyhow::{Result, bail};
 use crate::agent::{self, AgentPod, Component};
 use crate::event::Output;
 
-/// Checks the output of a pod for the ticks from `from_ms` on up to `to_ms`; at both ends a tick may be under way.
+/// Checks the output of a pod for the ticks from `from_ms` to `to_ms`; ticks in progress at both ends are not required.
 pub(crate) fn check(
     pod: &AgentPod,
     output: &Output,
@@ -21,7 +22,7 @@ pub(crate) fn check(
     every_tick(output, interval, from_ms, to_ms)
 }
 
-/// Its container is the one that it was.
+/// Checks that the pod has the same container without a restart.
 fn still_runs(pod: &AgentPod) -> Result<()> {
     let now = agent::pods(Component::Node)?.into_iter().find(|now| now.uid == pod.uid);
     match now {
@@ -47,7 +48,7 @@ pub(crate) fn no_negative(output: &Output) -> Result<()> {
     Ok(())
 }
 
-/// A `Node` event with its figures at each multiple of the interval.
+/// Checks for a `Node` event with its metrics at each multiple of the interval.
 fn every_tick(output: &Output, interval: Duration, from_ms: u64, to_ms: u64) -> Result<()> {
     let step = interval.as_millis() as u64;
     let first = from_ms.div_ceil(step) + 1;

@@ -1,4 +1,4 @@
-//! The tests, in the order in which they run, and what they share.
+//! The tests in the order of execution, and their shared state.
 
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -9,19 +9,19 @@ use crate::agent::{self, AgentPod, NAMESPACE, Overlay};
 use crate::settings::{NodeKind, Settings};
 use crate::{checks, faults, interop, workload};
 
-/// How a test ended that did not fail.
+/// Result of a test that did not fail.
 #[derive(Debug)]
 pub(crate) enum Verdict {
     Passed,
     Skipped(&'static str),
 }
 
-/// One test.
+/// A test.
 pub(crate) struct Test {
     pub(crate) name: &'static str,
     pub(crate) about: &'static str,
     run: fn(&mut Bench) -> Result<Verdict>,
-    /// Also in the guest, where everything takes ten times as long.
+    /// Also runs in the virtual machine, where everything takes ten times as long.
     in_guest: bool,
 }
 
@@ -33,7 +33,7 @@ const fn also_in_guest(test: Test) -> Test {
     Test { in_guest: true, ..test }
 }
 
-/// All tests. Those that need the node as it is come before those that break it.
+/// All tests. Those that need an intact node come before those that break it.
 pub(crate) const TESTS: &[Test] = &[
     test("deploys", "deploy/ as it is becomes ready, and its first tick has events", checks::deploys::run),
     also_in_guest(test("types", "events of all types, with their attributes", checks::types::run)),
@@ -73,29 +73,29 @@ pub(crate) const TESTS: &[Test] = &[
     also_in_guest(test("clock-steps", "the wall clock is set forward and back", faults::clock::run)),
 ];
 
-/// How long others wait after the leader's last renewal, in tests that patch the configuration.
+/// Time that other candidates wait after the leader's last renewal, in tests that patch the configuration.
 pub(crate) const LEASE: Duration = Duration::from_secs(20);
-/// How long until a candidate looks again, at most.
+/// Maximum time until a candidate tries again.
 pub(crate) const RETRY: Duration = Duration::from_secs(6);
 
-/// What the agent is configured with.
+/// Configuration of the agent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Profile {
-    /// `deploy/base`, as it is.
+    /// `deploy/base`, unchanged.
     Shipped,
-    /// The same with a short interval and lease, enhanced figures, and a second pipeline that shows raw counters.
+    /// `deploy/base` with a short interval and lease, enhanced metrics, and a second pipeline that writes raw counters.
     Quick,
     /// `deploy/overlays/cluster-role` with a short interval and lease. Its two replicas may share the only node.
     TwoLeaders,
-    /// The base with a short interval and a component that misbehaves in its chain, so far well-behaved.
+    /// `deploy/base` with a short interval and the hostile component in its chain, initially well-behaved.
     Reloading,
-    /// The same, and the component fails on this text.
+    /// Like `Reloading`, but the component fails on this text.
     Tripping(&'static str),
-    /// `deploy/overlays/cloudwatch`, with everything printed as well. The service is at this port of the node's loopback.
+    /// `deploy/overlays/cloudwatch`, with all events also printed. The service is at this port of the node's loopback.
     Delivering(u16),
 }
 
-/// What tests work with.
+/// The state shared by tests.
 #[derive(Debug)]
 pub(crate) struct Bench {
     pub(crate) settings: Settings,
@@ -104,7 +104,7 @@ pub(crate) struct Bench {
 }
 
 impl Bench {
-    /// The DaemonSet's pod, of the agent with this configuration, beside the workload.
+    /// Deploys workload and agent with this configuration if needed, and returns the DaemonSet's pod.
     pub(crate) fn agent(&mut self, profile: Profile) -> Result<AgentPod> {
         if !self.is_workload_up {
             workload::start(&self.settings)?;
@@ -130,7 +130,7 @@ impl Bench {
         Ok(())
     }
 
-    /// The agent's pods were taken away; the next test brings them back.
+    /// Forgets the deployed configuration after the agent's pods were removed or changed; the next test deploys them again.
     pub(crate) fn forget(&mut self) {
         self.profile = None;
     }
@@ -140,7 +140,8 @@ impl Bench {
     }
 }
 
-/// Runs the tests whose names hold one of the texts, or all. Whether none failed.
+/// Runs all tests, or those whose names contain one of the texts (with `--without`, the others). Returns true if none
+/// failed.
 pub(crate) fn run(filters: &[String]) -> Result<bool> {
     let (without, filters) = match filters.split_first() {
         Some((first, rest)) if first == "--without" => (true, rest),
@@ -244,7 +245,7 @@ pub(crate) fn overlay(settings: &Settings, profile: Profile) -> Overlay {
             Overlay {
                 resource: "overlays/cluster-role",
                 configs: vec![("insightd-config", node), ("insightd-cluster-config", cluster)],
-                // There is one node only.
+                // There is only one node.
                 patches:
                     "patches:\n  - target: {kind: Deployment, name: insightd-cluster}\n    patch: |\n      \
                           - {op: remove, path: /spec/template/spec/affinity}\n"
@@ -271,7 +272,7 @@ pub(crate) fn overlay(settings: &Settings, profile: Profile) -> Overlay {
                 configs: vec![("insightd-config", config)],
                 components: Vec::new(),
                 environment: &["AWS_ACCESS_KEY_ID=test", "AWS_SECRET_ACCESS_KEY=test"],
-                // What the node's folder holds is the test's to take away again.
+                // The test itself removes the content of this directory on the node.
                 patches: format!(
                     "patches:\n  - patch: |\n      apiVersion: apps/v1\n      kind: DaemonSet\n      \
                      metadata: {{name: insightd, namespace: {NAMESPACE}}}\n      spec: {{template: {{spec: {{volumes: \
@@ -283,7 +284,7 @@ pub(crate) fn overlay(settings: &Settings, profile: Profile) -> Overlay {
     }
 }
 
-/// The base with a component that has a habit. `version` is the namespace of all metrics.
+/// Returns the base with a component that has a habit. `version` is the namespace of all metrics.
 pub(crate) fn reloading(settings: &Settings, version: &str, habit: &str) -> Overlay {
     let config = format!(
         "interval: {}s\noffset: 0s\ntransforms_dir: /etc/insightd/transforms\nhost: {{root: /rootfs}}\ninstance: {{enabled: false}}\n\
@@ -295,12 +296,12 @@ pub(crate) fn reloading(settings: &Settings, version: &str, habit: &str) -> Over
     Overlay { resource: "base", configs: vec![("insightd-config", config)], ..Overlay::default() }
 }
 
-/// The folder of the node that stands for `/var/lib/insightd`.
+/// Returns the node's directory that is mounted as `/var/lib/insightd`.
 pub(crate) fn spool(settings: &Settings) -> PathBuf {
     settings.node_run.join("insightd-spool")
 }
 
-/// The namespace's only DaemonSet is deleted, and with it the agent's pod.
+/// Deletes the only DaemonSet of the namespace, and with it the agent's pod.
 pub(crate) fn delete_daemonset() -> Result<()> {
     crate::cluster::kubectl(&[
         "-n",

@@ -1,27 +1,27 @@
-//! The committed table of gauges: what is compared with what, and how far apart the two may be.
+//! The committed table of gauges: the pairs to compare, with their tolerances.
 
 use std::fs;
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
 
-/// One row.
+/// A row of the table.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Tolerance {
     /// `cadvisor` or `summary`.
     pub(crate) source: String,
-    /// The kubelet's name.
+    /// Name in the kubelet's data.
     pub(crate) theirs: String,
     /// Type of event.
     pub(crate) kind: String,
-    /// Our name, raw or published.
+    /// Name in the agent's events, raw or published.
     pub(crate) ours: String,
     absolute: f64,
     relative: f64,
 }
 
 impl Tolerance {
-    /// How far outside of our values `theirs` may be.
+    /// Returns how far outside of the agent's values `theirs` may be.
     pub(crate) fn slack(&self, theirs: f64) -> f64 {
         self.absolute + self.relative * theirs.abs()
     }

@@ -1,11 +1,11 @@
-//! Waiting for what takes its time.
+//! Waiting for conditions.
 
 use std::thread;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Result, bail};
 
-/// Asks until there is an answer; the last reason why not ends up in the error.
+/// Calls `ask` every half second until it returns a value. After `limit` it fails with the last reason.
 pub(crate) fn until<T>(
     limit: Duration,
     what: &str,
@@ -25,7 +25,7 @@ pub(crate) fn until<T>(
     }
 }
 
-/// Milliseconds since the Unix epoch.
+/// Returns the current time in milliseconds since the Unix epoch.
 pub(crate) fn now_ms() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64)
 }

@@ -1,4 +1,4 @@
-//! What runs beside the agent.
+//! The workload that runs beside the agent.
 
 use std::fs;
 use std::time::Duration;
@@ -13,7 +13,7 @@ use crate::wait::until;
 const OBJECTS: &str = include_str!("../workload.yaml");
 const STATIC_POD: &str = include_str!("../static-pod.yaml");
 
-/// Puts it onto the node; does not wait.
+/// Deploys the workload without waiting for it.
 pub(crate) fn start(settings: &Settings) -> Result<()> {
     fs::write(settings.node_run.join("static-pods/heartbeat.yaml"), STATIC_POD)?;
     let selection: &[&str] = match settings.node {
@@ -23,7 +23,7 @@ pub(crate) fn start(settings: &Settings) -> Result<()> {
     until(Duration::from_secs(60), "the workload", || {
         Ok(cluster::apply(OBJECTS, selection).map_err(|error| error.to_string()))
     })?;
-    // A run before this one may have left it.
+    // A previous run may have left it.
     let found = cluster::kubectl(&[
         "-n",
         "batch",
@@ -41,7 +41,7 @@ pub(crate) fn start(settings: &Settings) -> Result<()> {
     Ok(())
 }
 
-/// Waits until each pod is in the state that it stands for.
+/// Waits until each pod has reached its intended state.
 pub(crate) fn wait(settings: &Settings) -> Result<()> {
     until(Duration::from_secs(120) * settings.patience(), "the workload", || {
         let pods = cluster::list(&["pods", "-A"])?;
@@ -70,7 +70,7 @@ fn is_settled(pod: &Value) -> bool {
     match app {
         "unplaced" | "no-image" => phase == "Pending",
         "finished" => phase == "Succeeded",
-        // Has crashed at least twice, so that it has a last state and restarts.
+        // It must have crashed at least twice, to have a last state and restarts.
         "crasher" | "hungry" => statuses.any(|status| status["restartCount"].as_u64() >= Some(2)),
         "crunch" => statuses.all(|status| {
             status["state"].get("running").is_some() || status["state"].get("terminated").is_some()

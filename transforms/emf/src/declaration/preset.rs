@@ -1,7 +1,6 @@
-//! The declarations of the Container Insights agents: basic and enhanced EKS, ECS instances.
+//! Declarations of the Container Insights agents: basic and enhanced EKS, ECS instances.
 //!
-//! Not among them are names that nothing publishes, or that belong to accelerators and volumes, which no shipped
-//! transform knows.
+//! Excluded are names that nothing publishes, and names of accelerators and volumes, which no shipped transform produces.
 
 use alloc::borrow::Cow;
 
@@ -9,7 +8,7 @@ use super::Declarations;
 
 struct Preset {
     sets: &'static [&'static [&'static str]],
-    /// Names between blanks. A word that ends in `*` is no name: it stands before all that follow, up to the next of its kind.
+    /// Names separated by blanks. A word that ends in `*` is the prefix of all names up to the next such word.
     metrics: &'static str,
 }
 
@@ -26,7 +25,7 @@ const INSTANCE: &[&str] = &["ClusterName", "ContainerInstanceId", "InstanceId"];
 const POD_USAGE: &str = "pod_* cpu_utilization cpu_utilization_over_pod_limit memory_utilization \
     memory_utilization_over_pod_limit network_rx_bytes network_tx_bytes";
 
-/// Beginnings of the presets that hold only for events of the cluster layer.
+/// First words of the presets that apply only to cluster events.
 const OF_CLUSTER: [&str; 4] = ["cluster_* ", "namespace_* ", "service_* ", "* replicas_"];
 
 const BASIC: &[Preset] = &[
@@ -107,8 +106,8 @@ const ECS: &[Preset] = &[
     },
 ];
 
-/// Adds the declarations that hold where none are configured. The names of EKS and ECS have nothing in common, so both can
-/// stand beside each other.
+/// Adds the declarations used if none are configured. The names of EKS and ECS do not overlap, so both sets can be active
+/// together.
 pub(crate) fn add(enhanced: bool, declarations: &mut Declarations) {
     for list in [if enhanced { ENHANCED } else { BASIC }, ECS] {
         for preset in list {

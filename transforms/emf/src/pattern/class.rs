@@ -2,7 +2,7 @@
 
 use alloc::vec::Vec;
 
-/// A set of characters as ranges, or everything but these.
+/// A set of characters given by ranges, or its complement.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Class {
     pub(crate) ranges: Vec<(char, char)>,
@@ -18,13 +18,13 @@ impl Class {
         self.ranges.push((first, last));
     }
 
-    /// Adds all characters of a named set, or all others.
+    /// Adds the characters of a named set, or of its complement.
     pub(crate) fn add_set(&mut self, set: &[(char, char)], negated: bool) {
         if !negated {
             self.ranges.extend_from_slice(set);
             return;
         }
-        // The sets below are in ascending order and do not touch.
+        // The named sets are in ascending order and do not touch.
         let mut next = '\0';
         for &(first, last) in set {
             if next < first {
@@ -71,7 +71,7 @@ pub(crate) const DIGIT: &[(char, char)] = &[('0', '9')];
 pub(crate) const WORD: &[(char, char)] = &[('0', '9'), ('A', 'Z'), ('_', '_'), ('a', 'z')];
 pub(crate) const SPACE: &[(char, char)] = &[('\t', '\n'), ('\x0c', '\r'), (' ', ' ')];
 
-/// Set of a letter after a backslash: `\d`, `\W`, …; and whether it is the complement.
+/// Returns the set of an escape letter (`\d`, `\W`, …) and `true` if the complement is meant.
 pub(crate) fn perl(letter: char) -> Option<(&'static [(char, char)], bool)> {
     let set = match letter.to_ascii_lowercase() {
         'd' => DIGIT,
@@ -82,7 +82,7 @@ pub(crate) fn perl(letter: char) -> Option<(&'static [(char, char)], bool)> {
     Some((set, letter.is_ascii_uppercase()))
 }
 
-/// Set of a name in `[[:name:]]`.
+/// Returns the set of a name in `[[:name:]]`.
 pub(crate) fn posix(name: &str) -> Option<&'static [(char, char)]> {
     Some(match name {
         "alnum" => &[('0', '9'), ('A', 'Z'), ('a', 'z')],

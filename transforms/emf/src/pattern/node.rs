@@ -1,4 +1,4 @@
-//! The tree of an expression.
+//! Syntax tree of an expression.
 
 use alloc::boxed::Box;
 use alloc::string::String;
@@ -10,20 +10,20 @@ use super::class::Class;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Node {
     Char(char),
-    /// `.`; with or without the line feed.
+    /// `.`; with `newline` it also matches a line feed.
     Any {
         newline: bool,
     },
     Class(Class),
-    /// `^`, `\A`; with `(?m)` after each line feed.
+    /// `^` or `\A`; with `(?m)` also after each line feed.
     Start {
         line: bool,
     },
-    /// `$`, `\z`; with `(?m)` before each line feed.
+    /// `$` or `\z`; with `(?m)` also before each line feed.
     End {
         line: bool,
     },
-    /// `\b`, `\B`.
+    /// `\b` or `\B`.
     Word {
         boundary: bool,
     },
@@ -37,13 +37,14 @@ pub(crate) enum Node {
 }
 
 impl Node {
-    /// All texts that the expression matches as a whole, if they are at most `bound` and no part is conditional.
+    /// Returns all texts that the expression matches as a whole, or `None` if there are more than `bound` or the expression
+    /// has a part other than characters, sequences and alternatives.
     pub(crate) fn texts(&self, bound: usize) -> Option<Vec<String>> {
         let mut texts = alloc::vec![String::new()];
         self.extend_texts(&mut texts, bound).then_some(texts)
     }
 
-    /// Appends every text of this part to every text so far.
+    /// Appends every text of this part to every text so far; returns false if they cannot be enumerated.
     fn extend_texts(&self, texts: &mut Vec<String>, bound: usize) -> bool {
         match self {
             Node::Char(c) => {
@@ -67,8 +68,8 @@ impl Node {
         }
     }
 
-    /// The expression without `^` in front and `$` at the end, in each alternative. With `required`
-    /// `None` where an alternative lacks one of them.
+    /// Returns the expression without a leading `^` and a trailing `$` in each alternative. With `required`, returns `None`
+    /// if an alternative lacks one of them.
     pub(crate) fn without_anchors(&self, required: bool) -> Option<Node> {
         match self {
             Node::Alternate(choices) => {

@@ -1,4 +1,4 @@
-//! Text of an expression to a tree.
+//! Parser of expressions.
 
 use alloc::boxed::Box;
 use alloc::string::ToString;
@@ -10,9 +10,9 @@ use super::PatternError;
 use super::class::{self, Class};
 use super::node::Node;
 
-/// Groups within groups; bounds the recursion here and in everything that walks the tree.
+/// Maximum depth of nested groups; bounds the recursion here and in everything that walks the tree.
 const MAX_DEPTH: usize = 60;
-/// Bound of a counted repetition, as in Go.
+/// Maximum count of a repetition, as in Go.
 const MAX_REPEAT: u32 = 1000;
 
 #[derive(Clone, Copy, Default)]
@@ -25,7 +25,7 @@ struct Flags {
 /// Parses an expression.
 ///
 /// # Errors
-/// The place and nature of the first mistake.
+/// Position and reason of the first error.
 pub(crate) fn parse(text: &str) -> Result<Node, PatternError> {
     let mut parser = Parser { text, position: 0, flags: Flags::default(), depth: 0 };
     let node = parser.alternation()?;
@@ -66,7 +66,7 @@ impl Parser<'_> {
         Ok(if parts.len() == 1 { parts.swap_remove(0) } else { Node::Concat(parts) })
     }
 
-    /// `None` where there is nothing to match: flags.
+    /// Parses one atom; returns `None` for flags, which match nothing.
     fn atom(&mut self) -> Result<Option<Node>, PatternError> {
         let Some(c) = self.next() else { return Ok(None) };
         Ok(Some(match c {
@@ -127,7 +127,8 @@ impl Parser<'_> {
         Err(self.error("the name of a group is not closed with `>`"))
     }
 
-    /// Flags after `(?`. Whether a group follows (`(?i:`), or they hold for the rest of the group they stand in (`(?i)`).
+    /// Parses flags after `(?`. Returns true if a group follows (`(?i:`), and false if they apply to the rest of the
+    /// enclosing group (`(?i)`).
     fn group_flags(&mut self) -> Result<bool, PatternError> {
         let mut set = true;
         while let Some(c) = self.next() {
@@ -135,7 +136,7 @@ impl Parser<'_> {
                 'i' => self.flags.fold_case = set,
                 'm' => self.flags.lines = set,
                 's' => self.flags.dot_newline = set,
-                // Greedy or lazy makes no difference to whether there is a match.
+                // Greedy and lazy repetitions match the same texts.
                 'U' => {}
                 '-' if set => set = false,
                 ':' => return Ok(true),
@@ -173,7 +174,7 @@ impl Parser<'_> {
         Some(value)
     }
 
-    /// `{2}`, `{2,}`, `{2,5}`. Other text after a brace makes the brace a character like any other.
+    /// Parses `{2}`, `{2,}` or `{2,5}`. A brace followed by anything else is an ordinary character.
     fn counted(&mut self) -> Result<Option<(u32, Option<u32>)>, PatternError> {
         let start = self.position;
         self.next();
@@ -229,7 +230,7 @@ impl Parser<'_> {
         Ok(assertion)
     }
 
-    /// The character that an escape stands for; the backslash is read already.
+    /// Parses the character of an escape, after the backslash.
     fn escaped_char(&mut self) -> Result<char, PatternError> {
         let Some(c) = self.next() else { return Err(self.error("the expression ends after a backslash")) };
         Ok(match c {
@@ -314,7 +315,7 @@ impl Parser<'_> {
         }
     }
 
-    /// `[:name:]` within a class; whether there was one.
+    /// Parses `[:name:]` within a class; returns false if there is none.
     fn posix_class(&mut self, class: &mut Class) -> Result<bool, PatternError> {
         let rest = &self.text[self.position..];
         let Some(name) = rest.strip_prefix("[:").and_then(|rest| rest.split_once(":]")).map(|(name, _)| name)
@@ -352,7 +353,7 @@ impl Parser<'_> {
         self.error_at(self.position, reason)
     }
 
-    /// About the character just read.
+    /// Builds an error at the character just read.
     fn error_back(&self, reason: &str) -> PatternError {
         let last = self.text[..self.position].chars().next_back().map_or(0, char::len_utf8);
         self.error_at(self.position - last, reason)

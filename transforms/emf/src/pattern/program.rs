@@ -1,4 +1,4 @@
-//! A tree to a list of instructions.
+//! Compiler from a tree to a list of instructions.
 
 use alloc::string::ToString;
 use alloc::vec::Vec;
@@ -7,10 +7,11 @@ use super::PatternError;
 use super::class::Class;
 use super::node::Node;
 
-/// Bound of instructions; also of the steps to make them, because a repetition of nothing makes none.
+/// Maximum number of compile steps, which bounds the number of instructions. It counts steps because repetitions of nothing
+/// emit no instructions.
 const MAX_STEPS: usize = 20_000;
 
-/// One instruction. Those that take a character go on behind themselves.
+/// One instruction. Those that consume a character continue with the next instruction.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Op {
     Char(char),

@@ -1,11 +1,11 @@
-//! Runs a program over a text: all possible states at once, so that time is at most states times characters.
+//! Matching of a program against a text. All possible states run in parallel, so time is at most states times characters.
 
 use alloc::vec;
 use alloc::vec::Vec;
 
 use super::program::{Op, Program};
 
-/// The states that a text so far can have led to; each once, emptied in constant time.
+/// A set of program states; cleared in constant time.
 struct States {
     dense: Vec<u32>,
     sparse: Vec<u32>,
@@ -27,7 +27,7 @@ impl States {
     }
 }
 
-/// What stands around the place in the text.
+/// The characters around a position in the text.
 #[derive(Clone, Copy)]
 struct Place {
     before: Option<char>,
@@ -55,7 +55,7 @@ pub(super) fn is_match(program: &Program, text: &str) -> bool {
     loop {
         let mut ahead = rest.clone();
         let after = ahead.next();
-        // A match may begin at every place.
+        // A match may begin at every position.
         if follow(program, 0, Place { before, after }, &mut now, &mut pending) {
             return true;
         }
@@ -79,7 +79,7 @@ pub(super) fn is_match(program: &Program, text: &str) -> bool {
     }
 }
 
-/// Adds a state and all that follow from it without a character; whether the program has matched.
+/// Adds a state and all states reachable from it without a character. Returns true if the program has matched.
 fn follow(program: &Program, state: u32, place: Place, states: &mut States, pending: &mut Vec<u32>) -> bool {
     pending.push(state);
     while let Some(state) = pending.pop() {

@@ -1,4 +1,4 @@
-//! A batch, read from its JSON without any of the project's code.
+//! Batches, parsed from JSON independently of the project's code.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +10,7 @@ pub(crate) struct Thing {
     pub(crate) kind: String,
     pub(crate) attributes: BTreeMap<String, String>,
     pub(crate) gauges: BTreeMap<String, f64>,
-    /// Current reading; previous reading and nanoseconds between the two.
+    /// Current reading, and the previous reading with the nanoseconds between the two.
     pub(crate) counters: BTreeMap<String, (u64, Option<(u64, u64)>)>,
     pub(crate) children: Vec<usize>,
 }
@@ -54,13 +54,13 @@ impl Things {
         at
     }
 
-    /// The first entity of a kind.
+    /// Returns the first entity of a kind.
     pub(crate) fn first(&self, kind: &str) -> Option<&Thing> {
         self.0.iter().find(|thing| thing.kind == kind)
     }
 }
 
-/// Elements of a list that may be missing.
+/// Returns the elements of a list, or none if it is missing.
 pub(crate) fn list(value: &Value) -> &[Value] {
     value.as_array().map_or(&[], Vec::as_slice)
 }

@@ -1,4 +1,4 @@
-//! docs/metrics.md, from the table.
+//! Generator of docs/metrics.md from the table.
 
 use std::fmt::Write;
 
@@ -42,7 +42,7 @@ where anything is missing the result is missing.
 | `effective_limit(r)` | the same with limits; missing unless every main container and sidecar has one above 0, or the pod itself |
 ";
 
-/// The text of the page.
+/// Returns the text of the page.
 pub(crate) fn document(table: &Table) -> String {
     let mut page = String::from(HEAD);
     for kind in &table.types {

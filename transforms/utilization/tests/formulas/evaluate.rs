@@ -1,16 +1,16 @@
-//! Figures by the formulas of the table.
+//! Evaluation of metrics by the formulas of the table.
 
 use super::batch::{Thing, Things};
 use super::expression::{self, Argument, Expression, Test};
 use super::table::Table;
 
-/// What formulas are evaluated over.
+/// Context for the evaluation of formulas.
 pub(crate) struct Evaluator<'e> {
     pub(crate) table: &'e Table,
     pub(crate) things: &'e Things,
-    /// Interfaces of the node that carry what pods send.
+    /// Name patterns of the node's interfaces that carry traffic of pods.
     pub(crate) pod_side: &'e [String],
-    /// The names of further bridges and tunnels count too.
+    /// `true` if names identify further bridges and tunnels.
     pub(crate) names_software: bool,
 }
 
@@ -21,11 +21,11 @@ fn fits(patterns: &[String], name: &str) -> bool {
     })
 }
 
-/// Readings closer together than this say nothing about a rate.
+/// Minimum nanoseconds between two readings that give a rate; closer ones have none.
 const SHORTEST_SPAN_NS: u64 = 50_000;
 
 impl Evaluator<'_> {
-    /// Value of `formula` for an event of type `kind` about `thing`; nothing where something that it needs is missing.
+    /// Returns the value of `formula` for an event of type `kind` about `thing`, or `None` if any input is missing.
     pub(crate) fn value(&self, formula: &Expression, kind: &str, thing: &Thing) -> Option<f64> {
         match formula {
             Expression::Number(number) => Some(*number),
@@ -49,7 +49,7 @@ impl Evaluator<'_> {
         }
     }
 
-    /// Raw names say whose figure they are.
+    /// Returns the entity that has the raw name: the first part of the name identifies it.
     fn holder<'t>(&'t self, name: &str, thing: &'t Thing) -> Option<&'t Thing> {
         match name.split('.').next() {
             Some("node" | "kubelet") if thing.kind != "node" => self.things.first("node"),
@@ -144,8 +144,8 @@ impl Evaluator<'_> {
         found.into_iter().filter(|thing| self.holds(&things.tests, thing) && leads_out(thing)).collect()
     }
 
-    /// Of interfaces that the same bytes pass, one leads out: of a bond and its ports the bond, of an interface and what
-    /// lies over it the lower one, of a bridge and its ports the ports.
+    /// Returns true for the one interface that is counted among those that the same bytes pass: the bond among a bond and
+    /// its ports, the lower one among an interface and those over it, the ports among a bridge and its ports.
     fn leads_out(&self, thing: &Thing, all: &[&Thing]) -> bool {
         let said = |key: &str| thing.attributes.get(key).map(String::as_str);
         let named = |name: &str| all.iter().copied().find(|other| other.attributes["interface"] == name);
@@ -181,8 +181,9 @@ impl Evaluator<'_> {
         })
     }
 
-    /// A pod goes through phases: each init container beside the sidecars that were started before it, then all main
-    /// containers beside all sidecars. It needs what the most demanding phase needs, and what its sandbox adds.
+    /// Returns the effective request or limit of a pod. A pod goes through phases: each init container beside the sidecars
+    /// started before it, then all main containers beside all sidecars. It needs the maximum over the phases, plus the
+    /// overhead of its sandbox.
     fn effective(&self, what: &str, resource: &str, pod: &Thing) -> Option<f64> {
         let unit = if resource == "cpu" { "cpu_millicores" } else { "memory_bytes" };
         let is_limit = what == "limit";
@@ -231,7 +232,7 @@ fn rate(counter: (u64, Option<(u64, u64)>)) -> Option<f64> {
     Some(grown(counter)? / counter.1?.1 as f64)
 }
 
-/// Reads a formula of the table.
+/// Parses a formula of the table.
 pub(crate) fn parse(formula: &str) -> Expression {
     expression::parse(formula).unwrap_or_else(|error| panic!("{error}"))
 }

@@ -1,4 +1,4 @@
-//! What must come out of a golden case, by the table alone.
+//! Expected results of golden cases, computed from the table alone.
 
 use std::collections::BTreeMap;
 
@@ -8,17 +8,17 @@ use super::batch::Things;
 use super::evaluate::Evaluator;
 use super::table::Table;
 
-/// What a batch must become, and what was worked out for it.
+/// Expected result for a batch.
 pub(crate) struct Expectation {
-    /// The batch, in its readable form.
+    /// The batch in its readable form.
     pub(crate) batch: Value,
     /// Type of event and suffix of each metric that is published at least once.
     pub(crate) published: Vec<(String, String)>,
-    /// Version of cgroups that the batch is from; 0 where it is not of a node.
+    /// cgroup version of the batch's node; 0 if the batch is not of a node.
     pub(crate) cgroup: u64,
 }
 
-/// Works out what `utilization` must make of a batch.
+/// Computes the expected output of `utilization` for a batch.
 pub(crate) fn expect(table: &Table, batch: &Value, config: &Value) -> Expectation {
     let things = Things::read(batch);
     let configured: Option<Vec<String>> = config["pod_interfaces"]
@@ -61,7 +61,7 @@ struct Worked<'w> {
     keeps_raw: bool,
     units: BTreeMap<String, String>,
     published: Vec<(String, String)>,
-    /// Number of the entity that comes next.
+    /// Index of the next entity.
     next: usize,
 }
 

@@ -1,4 +1,4 @@
-//! Formulas of the metric table: text to a tree.
+//! Parser for formulas of the metric table.
 //!
 //! ```text
 //! expression   term (("+" | "-") term)*
@@ -10,7 +10,7 @@
 //! test         ATTRIBUTE [("=" | "!=" | "~" | "!~") (STRING | LIST)]
 //! ```
 //!
-//! Left to right, one operation at a time: which decides the last digits.
+//! Operations run from left to right, one at a time; their order determines the last digits.
 
 use std::fmt;
 
@@ -18,13 +18,13 @@ use std::fmt;
 #[derive(Clone, Debug)]
 pub(crate) enum Expression {
     Number(f64),
-    /// A raw figure (with a dot) or another metric of the same event (without).
+    /// A raw metric (with a dot) or another metric of the same event (without).
     Name(String),
     Operation(Box<Expression>, char, Box<Expression>),
     Call(String, Vec<Argument>),
 }
 
-/// What a function takes.
+/// An argument of a function.
 #[derive(Clone, Debug)]
 pub(crate) enum Argument {
     Expression(Expression),
@@ -39,13 +39,13 @@ pub(crate) struct Things {
     pub(crate) tests: Vec<Test>,
 }
 
-/// What an attribute must be.
+/// A test of an attribute.
 #[derive(Clone, Debug)]
 pub(crate) struct Test {
     pub(crate) attribute: String,
-    /// `=`, `!=`, `~` (contains), `!~` (fits none of a list), or nothing: is there.
+    /// `=`, `!=`, `~` (contains), `!~` (matches none of a list), or empty (is present).
     pub(crate) operator: String,
-    /// Alternatives.
+    /// Alternative values.
     pub(crate) values: Vec<String>,
 }
 
@@ -57,7 +57,7 @@ enum Token {
     Sign(String),
 }
 
-/// Reads a formula.
+/// Parses a formula.
 pub(crate) fn parse(text: &str) -> Result<Expression, String> {
     let mut parser = Parser { tokens: tokens(text)?, at: 0 };
     let expression = parser.expression().map_err(|error| format!("{text}: {error}"))?;

@@ -1,6 +1,7 @@
-//! The golden cases against the formulas of the reference, which `tests/metrics/metrics.json` holds as data.
+//! Golden cases, compared with the formulas of the Container Insights agents, which are data in
+//! `tests/metrics/metrics.json`.
 //!
-//! What a case must give is worked out here, by an evaluator of its own over the case's `batch.json`: `BLESS=1` writes
+//! The expected output of a case is computed here, by a separate evaluator over the case's `batch.json`: `BLESS=1` writes
 //! `expected.json` from it, never from the transform's output.
 
 mod batch;
@@ -29,7 +30,7 @@ fn is_bless() -> bool {
     std::env::var_os("BLESS").is_some_and(|value| value == "1")
 }
 
-/// All cases that do not fail, with what must come out of them.
+/// Returns all cases that do not fail, with their expected results.
 fn expectations(table: &Table) -> Vec<(Case, Expectation)> {
     let cases = golden::cases(CASES).unwrap_or_else(|error| panic!("{error}"));
     let cases = cases.into_iter().filter(|case| !case.folder.join("expected.error").exists());
@@ -46,11 +47,11 @@ fn expectations(table: &Table) -> Vec<(Case, Expectation)> {
         .collect()
 }
 
-/// The transform gives what the cases say.
+/// Tests that the transform's output equals the expected output of each case.
 #[test]
 fn golden_cases() {
     if is_bless() {
-        // The expectations are being rewritten beside this test.
+        // Another test of this run is rewriting the expected output.
         return;
     }
     let cases = golden::cases(CASES).unwrap_or_else(|error| panic!("{error}"));
@@ -70,7 +71,7 @@ fn golden_cases() {
     );
 }
 
-/// The cases say what the formulas say.
+/// Tests that the expected output of each case follows from the formulas.
 #[test]
 fn expectations_follow_the_formulas() {
     let mut report = String::new();
@@ -87,11 +88,11 @@ fn expectations_follow_the_formulas() {
     assert!(report.is_empty(), "{report}\nBLESS=1 writes what the formulas give");
 }
 
-/// The transform gives the figures of the reference's own examples, to the last digit.
+/// Tests that the transform reproduces the worked examples of the Container Insights agents to the last digit.
 #[test]
 fn worked_examples() {
     let text = fs::read_to_string(EXAMPLES).unwrap_or_else(|error| panic!("{EXAMPLES}: {error}"));
-    // Not by serde_json: its floats may be off by the last digit.
+    // Floats parsed by serde_json may be off by the last digit.
     let examples = json::parse(&text).unwrap_or_else(|error| panic!("{EXAMPLES}: {error}"));
     let Some(json::Value::Array(examples)) = examples.get("examples") else {
         panic!("{EXAMPLES}: no examples")
@@ -121,7 +122,8 @@ fn worked_examples() {
     assert!(wrong.is_empty() && checked > 150, "{} of {checked} differ\n{}", wrong.len(), wrong.join("\n"));
 }
 
-/// Every metric of the table is shown by a case, on every version of cgroups that has it, and on no other. Lists them.
+/// Tests that every metric of the table occurs in a case, on exactly the cgroup versions that the table lists. Prints the
+/// cases.
 #[test]
 fn every_metric_has_a_case() {
     let table = Table::load();
@@ -154,7 +156,7 @@ fn every_metric_has_a_case() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
-/// The transform publishes nothing that the table does not list, and all of it with the table's unit.
+/// Tests that the transform publishes only metrics of the table, with the table's units.
 #[test]
 fn nothing_else_is_published() {
     let table = Table::load();
@@ -200,7 +202,7 @@ fn names(batch: &Batch) -> BTreeSet<(u32, String)> {
         .collect()
 }
 
-/// docs/metrics.md is the table.
+/// Tests that docs/metrics.md is generated from the table.
 #[test]
 fn the_documentation_is_the_table() {
     let wanted = document::document(&Table::load());

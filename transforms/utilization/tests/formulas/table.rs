@@ -8,27 +8,27 @@ use super::batch::list;
 use super::evaluate;
 use super::expression::Expression;
 
-/// The table.
+/// The parsed table.
 #[derive(Debug)]
 pub(crate) struct Table {
     pub(crate) types: Vec<Type>,
     pub(crate) metrics: Vec<Metric>,
-    /// Interfaces of a node that carry what pods send.
+    /// Name patterns of the node's interfaces that carry traffic of pods.
     pub(crate) pod_side: Vec<String>,
-    /// Names of further bridges and tunnels, where the host does not say what they are.
+    /// Names of further bridges and tunnels, for interfaces whose kind the host does not report.
     pub(crate) software: Vec<String>,
-    /// Attributes that the host gives bridges and tunnels.
+    /// Values of `interface.kind` of bridges and tunnels.
     pub(crate) software_kinds: Vec<String>,
 }
 
 /// A type of events.
 #[derive(Debug)]
 pub(crate) struct Type {
-    /// What the table calls it.
+    /// Name of the type in the table.
     pub(crate) name: String,
     /// Value of `Type`.
     pub(crate) event: String,
-    /// Scope of the batches that have it.
+    /// Scope of the batches that contain it.
     pub(crate) scope: String,
     pub(crate) prefix: String,
     pub(crate) sources: Vec<String>,
@@ -41,25 +41,25 @@ pub(crate) struct Metric {
     pub(crate) suffix: String,
     /// Types of events that have it.
     pub(crate) on: Vec<String>,
-    /// CloudWatch's name of the unit; empty where there is none.
+    /// CloudWatch's name of the unit; empty if it has none.
     pub(crate) unit: String,
     /// `gauge`, `rate` or `delta`.
     pub(crate) kind: String,
     /// `basic` or `enhanced`.
     pub(crate) mode: String,
-    /// Versions of cgroups on which it exists; 0 for figures that have nothing to do with them.
+    /// cgroup versions on which it exists; 0 for metrics independent of cgroups.
     pub(crate) cgroup: Vec<u64>,
     pub(crate) formula: String,
     pub(crate) expression: Expression,
-    /// When it is not there.
+    /// Description of the cases in which the metric is absent.
     pub(crate) absent: String,
-    /// Whole name, for those without prefix.
+    /// Full name of a metric without prefix.
     pub(crate) name: Option<String>,
-    /// Whether the reference does not have it.
+    /// `true` if the Container Insights agents do not have it.
     pub(crate) own: bool,
 }
 
-/// Where the table is.
+/// Path of the table.
 pub(crate) const PATH: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/metrics/metrics.json");
 
 impl Table {
@@ -96,31 +96,31 @@ impl Table {
         }
     }
 
-    /// The metric of that suffix on events of that type.
+    /// Returns the metric with this suffix on events of this type.
     pub(crate) fn metric(&self, suffix: &str, kind: &str) -> Option<&Metric> {
         self.metrics.iter().find(|metric| metric.suffix == suffix && metric.on.iter().any(|on| on == kind))
     }
 
-    /// All metrics of a type of events.
+    /// Returns all metrics of a type of events.
     pub(crate) fn of_type<'t>(&'t self, kind: &'t str) -> impl Iterator<Item = &'t Metric> {
         self.metrics.iter().filter(move |metric| metric.on.iter().any(|on| on == kind))
     }
 
-    /// The type that events with that `Type` have in batches of that scope.
+    /// Returns the type of events with this `Type` in batches of this scope.
     pub(crate) fn kind(&self, scope: &str, event: &str) -> Option<&Type> {
         self.types.iter().find(|kind| kind.scope == scope && kind.event == event)
     }
 }
 
 impl Type {
-    /// Versions of cgroups that its figures may depend on; 0 stands for none.
+    /// Returns the cgroup versions that its metrics may depend on; 0 stands for none.
     pub(crate) fn cgroup_versions(&self) -> &'static [u64] {
         if self.scope == "node" { &[1, 2] } else { &[0] }
     }
 }
 
 impl Metric {
-    /// Name on events of that type.
+    /// Returns the metric's name on events of this type.
     pub(crate) fn name(&self, kind: &Type) -> String {
         self.name.clone().unwrap_or_else(|| format!("{}{}", kind.prefix, self.suffix))
     }

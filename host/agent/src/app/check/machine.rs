@@ -1,4 +1,4 @@
-//! What a configuration needs of the machine that it is for: files, directories, credentials.
+//! Requirements of a configuration on its machine: files, directories, credentials.
 
 use std::fs::{self, File};
 use std::path::Path;
@@ -6,7 +6,7 @@ use std::path::Path;
 use crate::config::{Config, Environment, Origin, Pipeline, Problem, SinkKind};
 use crate::library;
 
-/// Returns everything that is missing on this machine.
+/// Returns a problem for everything that this machine lacks.
 pub(super) fn problems(config: &Config, environment: &Environment) -> Vec<Problem> {
     let mut check = Check(Vec::new());
     check.directory("host.root", Some(&config.host.root));

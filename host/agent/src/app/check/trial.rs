@@ -1,4 +1,4 @@
-//! A sample node and a sample cluster through the pipelines of a configuration: what no rule finds shows in what comes out.
+//! Runs a sample node and a sample cluster through the pipelines of a configuration. Finds problems that show only in the output.
 
 use std::fmt;
 
@@ -10,7 +10,7 @@ use crate::library::Library;
 use crate::recording::Header;
 use crate::rollout::shadow::{self, Chain, Yield};
 
-/// One batch a line, in the form of a golden case's batch.json. `"sample"` stands for the cluster's name.
+/// The samples, one batch a line in the form of a golden case's batch.json. `"sample"` stands for the name of the cluster.
 const SAMPLE: &str = include_str!("sample.jsonl");
 
 /// The result of one output for the sample of its scope.
@@ -22,10 +22,10 @@ pub(super) struct Outcome {
     made: Yield,
 }
 
-/// Runs the pipelines. Nothing is delivered.
+/// Runs the pipelines over the samples. Nothing is delivered.
 ///
 /// # Errors
-/// Problems that keep the pipelines from running.
+/// Returns the problems that keep the pipelines from running.
 pub(super) fn run(config: &Config, library: &mut Library) -> Result<Vec<Outcome>, Vec<Problem>> {
     let batches = batches(config);
     let batches: Vec<(Scope, &Columns)> = batches.iter().map(|(scope, batch)| (*scope, batch)).collect();
@@ -45,21 +45,21 @@ pub(super) fn run(config: &Config, library: &mut Library) -> Result<Vec<Outcome>
     Ok(outcomes)
 }
 
-/// The samples, of the cluster that the configuration names.
+/// Returns the sample batches, with the cluster name of the configuration.
 fn batches(config: &Config) -> Vec<(Scope, Columns)> {
     let sample = sample(config);
     let batches = sample.lines().filter_map(|line| Columns::from_json(line).ok());
     batches.filter_map(|batch| Some((Scope::of(&batch.scope)?, batch))).collect()
 }
 
-/// The samples as a recording.
+/// Returns the samples as a recording.
 pub(in crate::app) fn sample_recording(config: &Config) -> String {
     let agent = env!("CARGO_PKG_VERSION").into();
     let header = Header { agent, node: "sample".into(), redacted: Vec::new() };
     format!("{}\n{}", header.line(), sample(config))
 }
 
-/// One batch a line: a node's and a cluster's.
+/// Returns the sample lines, a node's and a cluster's batch, with the cluster name and orchestrator of the configuration.
 fn sample(config: &Config) -> String {
     let cluster = config.node.cluster_name.as_deref().unwrap_or("sample");
     let cluster = serde_json::Value::from(cluster).to_string();
@@ -68,7 +68,7 @@ fn sample(config: &Config) -> String {
 }
 
 impl Outcome {
-    /// Returns the problem of an output that would let nothing out.
+    /// Returns a problem if every event of the output would be refused.
     pub(super) fn problem(&self) -> Option<Problem> {
         let (refused, why) = &self.made.kept_back;
         let is_problem = self.made.events == 0 && *refused > 0 && !self.made.lacks_key;
@@ -77,7 +77,7 @@ impl Outcome {
         })
     }
 
-    /// Returns what hardly is meant.
+    /// Returns warnings about results that are probably not intended.
     pub(super) fn warnings(&self) -> Vec<Problem> {
         let mut warnings = Vec::new();
         for (place, error) in &self.made.failed {

@@ -1,4 +1,4 @@
-//! What waits for a service, and what became of the rest.
+//! Metrics of delivery: waiting, delivered and lost events of each delivery queue.
 
 use std::fmt;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! The agent's process, under the names that every program's have.
+//! Metrics of the process, under the standard names of Prometheus clients where there are any.
 
 use std::fmt;
 

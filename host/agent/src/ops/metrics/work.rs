@@ -1,4 +1,4 @@
-//! What the worker thread does: ticks, components, outputs, sinks.
+//! Metrics of the worker thread: ticks, components, outputs, sinks.
 
 use std::fmt::{self, Write as _};
 use std::time::Duration;
@@ -164,7 +164,7 @@ pub(super) fn outputs(outputs: &[OutputFigures], page: &mut Page<'_>) -> fmt::Re
             "Events that an output kept back, by cause: its routes and bounds say what may go out",
         ),
         outputs.iter().flat_map(|output| {
-            // What a sink loses is the sink's.
+            // Losses in a sink are counted in the metrics of the sink.
             let causes = output.flow.lost.by_cause().into_iter().filter(|(cause, _)| *cause != "sink");
             causes.map(move |(cause, events)| {
                 let [pipeline, place, sink] = labels(output);
@@ -221,7 +221,7 @@ fn outcomes(stats: &Stats) -> [(&'static str, u64); 4] {
 fn hex(version: &VersionFigures) -> String {
     let mut text = String::with_capacity(64);
     for byte in version.sha256 {
-        // Writing to a string does not fail.
+        // Writing to a `String` cannot fail.
         let _ = write!(text, "{byte:02x}");
     }
     text

@@ -1,11 +1,11 @@
-//! A strict reader of the text format: what it takes is right as OpenMetrics and as Prometheus' older format.
+//! A strict parser of the text format: it accepts only pages that are valid both as OpenMetrics and in the older Prometheus format.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Samples by name and labels, as written.
 pub(super) struct Exposition {
     pub(super) samples: BTreeMap<String, f64>,
-    /// Names that samples have.
+    /// Names of the samples.
     pub(super) names: BTreeSet<String>,
 }
 
@@ -29,7 +29,7 @@ impl Exposition {
                     return Err(format!("unit {is} of {named}"));
                 }
             }
-            // Names say their unit.
+            // A name ends in a unit if, and only if, that is the unit of its family.
             for wanted in ["seconds", "bytes"] {
                 if (name.ends_with(wanted)) != (unit == Some(wanted)) {
                     return Err(format!("{name} has unit {unit:?}"));
@@ -73,7 +73,7 @@ fn keyword<'a>(line: &'a str, word: &str) -> Result<(&'a str, &'a str), String> 
     rest.and_then(|rest| rest.split_once(' ')).ok_or_else(|| format!("no {word}: {line:?}"))
 }
 
-/// Key and value of a line such as `name{label="value"} 1.5`.
+/// Returns key and value of a line such as `name{label="value"} 1.5`.
 fn sample(line: &str, name: &str) -> Result<(String, f64), String> {
     let wrong = |what: &str| format!("{what}: {line:?}");
     let rest = line.strip_prefix(name).ok_or_else(|| wrong("of another family"))?;
@@ -87,7 +87,7 @@ fn sample(line: &str, name: &str) -> Result<(String, f64), String> {
     Ok((format!("{name}{labels}"), number))
 }
 
-/// Length of the labels, both braces included. At least one label, each name once.
+/// Returns the length of the labels with both braces. There must be at least one label, and each name at most once.
 fn labels(text: &str) -> Option<usize> {
     let mut rest = text;
     let mut seen = BTreeSet::new();

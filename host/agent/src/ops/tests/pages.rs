@@ -1,4 +1,4 @@
-//! What is on the page of metrics.
+//! Tests of the content of the metrics page.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -17,7 +17,7 @@ fn page(board: &Arc<Board>) -> Exposition {
     Exposition::parse(&text).unwrap_or_else(|error| panic!("{error}\n{text}"))
 }
 
-/// A board on which everything is known.
+/// Returns a registry with all data present.
 fn full() -> (Arc<Board>, Vec<Arc<Status>>) {
     let board = board();
     board.publish(figures());
@@ -56,7 +56,7 @@ fn everything_is_on_the_page() {
     assert_eq!(page.value("insightd_last_tick_timestamp_seconds"), 1_735_790_400.0);
     assert_eq!(page.value(r#"insightd_source_errors_total{scope="node",source="kubelet"}"#), 1.0);
     assert_eq!(page.value(r#"insightd_source_failures_in_a_row{scope="cluster",source="kubelet"}"#), 1.0);
-    // Age is there after a success, and only then.
+    // The age is present only after a success.
     let ages: Vec<_> = page.samples.keys().filter(|key| key.starts_with("insightd_source_age")).collect();
     assert_eq!(ages.len(), 2, "{ages:?}");
     assert!(ages.iter().all(|key| key.contains(r#"source="node""#)), "{ages:?}");
@@ -67,7 +67,7 @@ fn everything_is_on_the_page() {
     assert_eq!(page.value(&format!("insightd_component_bad{place},origin=\"current\"}}")), 1.0);
     assert_eq!(page.value("insightd_leader_transitions_total"), 3.0);
     assert_eq!(page.value("insightd_api_received_bytes_total"), 5.0);
-    // A holder's name is cut before it is escaped.
+    // The holder's name is truncated before it is escaped.
     let holder = page.samples.keys().find(|key| key.starts_with("insightd_leader_holder_info")).unwrap();
     assert!(holder.len() < 400, "{}", holder.len());
 }
@@ -80,7 +80,7 @@ fn a_source_that_nobody_reads_any_more_is_gone() {
     first.requested();
     let requests = r#"insightd_source_requests_total{scope="cluster",source="pods"}"#;
     assert_eq!(page(&board).value(requests), 1.0);
-    // The next one takes its place, even while the first still ends.
+    // The next status replaces the first, even while the first is still held.
     let second = Arc::new(Status::new("pods"));
     board.watch("cluster", &second);
     assert_eq!(page(&board).value(requests), 0.0);
@@ -98,7 +98,7 @@ fn the_handbook_has_every_metric() {
     assert!(missing.is_empty(), "not in docs/operations.md: {missing:?}");
 }
 
-/// A real recording through the real components, twice.
+/// Runs a real recording through the real components, twice.
 #[test]
 fn counters_move_with_the_ticks() {
     let fixture = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/fixtures/nodes/v2-systemd");

@@ -1,4 +1,4 @@
-//! The server, asked by plain sockets.
+//! Tests of the server over plain sockets.
 
 use std::io::{self, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
@@ -14,7 +14,7 @@ use super::super::{Board, serve};
 use super::exposition::Exposition;
 use super::{board, figures};
 
-/// What never ends by itself is a failure of the test, not a hang.
+/// Timeout of every read and write: a connection that never ends fails the test instead of hanging it.
 const PATIENCE: Duration = Duration::from_secs(30);
 const LONG: Duration = Duration::from_secs(3600);
 
@@ -49,7 +49,7 @@ impl Server {
         stream
     }
 
-    /// Sends bytes; gives all that comes back until the server closes the connection.
+    /// Sends bytes and returns everything received until the server closes the connection.
     fn send(&self, bytes: &[u8]) -> String {
         let mut stream = self.connect();
         stream.write_all(bytes).unwrap();
@@ -75,7 +75,7 @@ impl Drop for Server {
     }
 }
 
-/// What was sent before the connection was closed, in whichever way.
+/// Returns the bytes received before the connection was closed or reset.
 fn read_to_end(stream: &mut TcpStream) -> String {
     let mut all = Vec::new();
     let mut buffer = [0; 4096];
@@ -90,7 +90,7 @@ fn read_to_end(stream: &mut TcpStream) -> String {
     String::from_utf8(all).unwrap()
 }
 
-/// Status, head and body.
+/// Splits a response into status, head and body.
 fn split(answer: &str) -> (u16, String, String) {
     let (head, body) = answer.split_once("\r\n\r\n").unwrap_or_else(|| panic!("no answer: {answer:?}"));
     let status = head.strip_prefix("HTTP/1.1 ").and_then(|head| head.get(..3)?.parse().ok());
@@ -182,7 +182,7 @@ fn only_get_and_head_of_what_is_there() {
         assert_eq!(status, 405, "{method}");
         assert!(head.contains("allow: get, head"), "{head}");
     }
-    // A body is announced, and never read.
+    // A body is announced but never read.
     assert_eq!(server.ask("POST", "/metrics", "Content-Length: 999999999999\r\n").0, 405);
     for path in
         ["/", "/metrics/", "/healthz/../metrics", "//metrics", "/%6detrics", "*", "http://localhost/other"]
@@ -218,7 +218,7 @@ fn a_head_has_bounds() {
     let fits = format!("X: {}\r\n", "a".repeat(MAX_HEAD_BYTES / 2));
     assert_eq!(server.ask("GET", "/healthz", &fits).0, 200);
     assert_eq!(server.ask("GET", "/healthz", &"A: b\r\n".repeat(100)).0, 431);
-    // One that never ends: the server stops listening long before.
+    // Headers that never end: the server stops reading long before.
     let mut stream = server.connect();
     stream.write_all(b"GET /healthz HTTP/1.1\r\nX: ").unwrap();
     let sent = (0..100_000).take_while(|_| stream.write_all(&[b'a'; 1024]).is_ok()).count();
@@ -233,7 +233,7 @@ fn half_a_request_ends_with_its_time() {
     for request in requests {
         assert_eq!(server.send(request), "");
     }
-    // The client that closes its sending side gets no answer to half a request either.
+    // A client that closes its sending side gets no response to half a request either.
     let mut stream = server.connect();
     stream.write_all(b"GET /healthz HTTP/1.1\r\n").unwrap();
     stream.shutdown(std::net::Shutdown::Write).unwrap();
@@ -253,12 +253,12 @@ fn whoever_waits_gives_way() {
     for _ in 0..5 {
         assert_eq!(server.get("/healthz").0, 200);
     }
-    // All but the last few were closed, without having been answered. The oldest go first.
+    // All but the newest connections were closed without a response, oldest first.
     let kept = waiting.split_off(waiting.len() - MAX_CONNECTIONS);
     for stream in &mut waiting {
         assert_eq!(read_to_end(stream), "");
     }
-    // Those that were kept are served when they go on.
+    // The remaining ones are still served: the newest gets a response once it sends the rest of its request.
     let mut last = kept.into_iter().next_back().unwrap();
     last.write_all(b"Host: localhost\r\n\r\n").unwrap();
     assert_eq!(split(&read_to_end(&mut last)).0, 200);
@@ -272,7 +272,7 @@ fn a_reader_that_does_not_read_loses_its_connection() {
     let mut stream = server.connect();
     stream.write_all(b"GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n").unwrap();
     assert_eq!(server.get("/healthz").0, 200);
-    // What the kernel's buffers hold may still come; the connection is over in any case.
+    // Data in the kernel's buffers may still arrive; the connection is over in any case.
     let _ = read_to_end(&mut stream);
 }
 
@@ -284,7 +284,7 @@ fn an_address_that_is_taken_is_waited_for() {
         tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
     runtime.block_on(async {
         let server = tokio::spawn(serve(board(), address));
-        // The clock is paused: hours of trying again pass at once.
+        // The clock is paused: hours of retries pass at once.
         tokio::time::sleep(LONG).await;
         assert!(!server.is_finished());
         drop(taken);

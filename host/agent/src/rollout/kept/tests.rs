@@ -124,7 +124,7 @@ fn what_is_left_of_sets_that_were_replaced_goes_and_the_first_is_the_way_back() 
     let ids = sets.each_ref().map(|set| set.id);
     for (index, set) in sets.iter().enumerate() {
         kept.write_taken(set, &ids[..index], |_, _| true).unwrap();
-        // Not later than the one before by the clock alone.
+        // Later than the one before, even on a coarse clock.
         let at = std::time::UNIX_EPOCH + std::time::Duration::from_secs(1_000 + index as u64);
         fs::File::open(folder.path().join(taken(set.id))).unwrap().set_modified(at).unwrap();
     }

@@ -83,7 +83,7 @@ fn without_a_folder_events_wait_in_memory() {
     assert_eq!(stats.mode, insightd_spool::Mode::Memory { reason: "no folder is configured".into() });
 }
 
-/// The oldest goes first when there are too many: bodies that were full meanwhile change nothing of the order.
+/// Evicts the oldest body when too many are open; bodies that became full in between do not change the order.
 #[test]
 fn the_body_that_was_opened_first_is_finished_first() {
     let folder = tempfile::tempdir().unwrap();

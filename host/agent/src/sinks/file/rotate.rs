@@ -1,18 +1,18 @@
-//! `PATH` becomes `PATH.1`, `PATH.1` becomes `PATH.2`, and what is beyond the bound goes.
+//! Rotation: `PATH` becomes `PATH.1`, `PATH.1` becomes `PATH.2`, and files beyond the limit are deleted.
 
 use std::ffi::OsString;
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// Puts the file aside, keeping `max_files` older ones.
+/// Rotates the file, keeping `max_files` older ones.
 ///
 /// # Errors
-/// A file could not be renamed or deleted; those moved so far stay moved, and the next call goes on.
+/// A file could not be renamed or deleted. Files moved so far stay moved, and the next call continues.
 pub(super) fn rotate(path: &Path, max_files: usize) -> io::Result<()> {
     if max_files == 0 {
         return absent_is_fine(std::fs::remove_file(path));
     }
-    // Where there is a gap nothing behind it has to move.
+    // Files after a gap need not move.
     let first_gap = (1..max_files).find(|&index| !numbered(path, index).exists()).unwrap_or(max_files);
     for index in (1..first_gap).rev() {
         absent_is_fine(std::fs::rename(numbered(path, index), numbered(path, index + 1)))?;
@@ -20,7 +20,7 @@ pub(super) fn rotate(path: &Path, max_files: usize) -> io::Result<()> {
     absent_is_fine(std::fs::rename(path, numbered(path, 1)))
 }
 
-/// `PATH.index`.
+/// Returns `PATH.index`.
 pub(super) fn numbered(path: &Path, index: usize) -> PathBuf {
     let mut name = OsString::from(path);
     name.push(format!(".{index}"));

@@ -1,4 +1,4 @@
-//! The file sink on real file systems.
+//! Tests of the file sink on real file systems.
 
 use insights_sdk::Payloads;
 
@@ -17,7 +17,7 @@ fn payloads(bodies: &[String]) -> Payloads {
     payloads
 }
 
-/// Events that can be told apart, of 100 bytes with the line end.
+/// Returns distinguishable events of 100 bytes each, including the line end.
 fn numbered_events(range: std::ops::Range<usize>) -> Vec<String> {
     range.map(|index| format!("{:<98}}}", format!("{{\"event\":{index}"))).collect()
 }
@@ -135,7 +135,7 @@ fn a_file_that_was_moved_away_is_made_anew() {
     assert_eq!(lines(&path), numbered_events(4..6));
 }
 
-/// A file system of 64 KiB, unmounted at the end. `None` where this process may not mount.
+/// A file system of 64 KiB, unmounted on drop. `new` returns `None` if this process may not mount.
 struct SmallDisk(tempfile::TempDir);
 
 impl SmallDisk {
@@ -205,7 +205,7 @@ fn a_file_that_cannot_be_put_aside_does_not_grow_beyond_its_bound() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("events");
     let mut sink = File::open(&settings(&path, 1000, 1)).unwrap();
-    // A folder in the way, not empty: renaming over it fails.
+    // A non-empty directory at the target: renaming over it fails.
     fs::create_dir_all(numbered(&path, 1).join("x")).unwrap();
     let stuck = tick(&mut sink, &numbered_events(0..30));
     assert_eq!((stuck.events, stuck.lost), (10, 20));

@@ -1,4 +1,4 @@
-//! Cargo and rustc, run as an author would, and what to do where they are not there.
+//! Runs Cargo and rustc as an author would, and explains how to install missing tools.
 
 use std::ffi::OsString;
 use std::io;
@@ -10,7 +10,7 @@ use serde_json::Value;
 
 const TARGET: &str = "wasm32-wasip2";
 
-/// Why a component cannot be built on this machine.
+/// Errors of the tools on this machine.
 #[derive(Debug, thiserror::Error)]
 enum ToolError {
     #[error(
@@ -39,7 +39,7 @@ fn start_error(program: &OsString) -> impl Fn(io::Error) -> ToolError {
     }
 }
 
-/// Whether the compiler has the target's standard library: its own message does not say where that comes from.
+/// Checks that the target's standard library is installed: the compiler's own message does not say how to get it.
 pub(super) fn check_target(folder: &Path) -> anyhow::Result<()> {
     let rustc = program("RUSTC", "rustc");
     let mut command = Command::new(&rustc);
@@ -56,9 +56,9 @@ pub(super) fn check_target(folder: &Path) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Has Cargo build the crate in `folder` and gives the component's file. Compiler messages go to standard error.
+/// Builds the crate in `folder` with Cargo and returns the path of the component. Compiler messages go to standard error.
 ///
-/// As a `cdylib` alone: Cargo leaves link-time optimisation out where the same build also makes an `rlib`.
+/// The crate type is `cdylib` only: Cargo skips link-time optimisation if the same build also makes an `rlib`.
 pub(super) fn component(folder: &Path) -> anyhow::Result<PathBuf> {
     let cargo = program("CARGO", "cargo");
     let mut command = Command::new(&cargo);
@@ -80,7 +80,7 @@ pub(super) fn component(folder: &Path) -> anyhow::Result<PathBuf> {
     })
 }
 
-/// The component that a line of Cargo's says was made of this crate.
+/// Returns the wasm file in a line of Cargo's JSON output, if the line is about an artifact of this crate.
 fn artifact(line: &str, manifest: &Path) -> Option<PathBuf> {
     let message: Value = serde_json::from_str(line).ok()?;
     let is_ours = message["reason"] == "compiler-artifact"

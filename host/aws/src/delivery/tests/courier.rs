@@ -1,4 +1,4 @@
-//! Holds, and what ends them.
+//! Backoffs and the events that end them.
 
 use super::super::{Courier, Ended};
 use super::*;
@@ -13,7 +13,7 @@ fn throttled(after: u64) -> Ended {
     Ended::Everything(Trouble::Throttled(Some(seconds(after))))
 }
 
-/// With three requests under way.
+/// Returns a scheduler with three requests in flight.
 fn three() -> (Courier<u32>, [super::super::Began; 3]) {
     let mut courier = Courier::new(3, fastrand::Rng::with_seed(1));
     for _ in 0..3 {
@@ -48,7 +48,7 @@ fn a_destination_that_takes_something_is_not_refused_any_more() {
     assert!(!courier.may_send_to(&1, NOW) && courier.may_send_to(&2, NOW));
     courier.ended(&1, second, Ended::Settled, NOW);
     assert!(courier.may_send_to(&1, NOW));
-    // One that asks for fewer requests has not asked for less by that.
+    // A throttling service that accepts an earlier request still wants fewer requests.
     let (mut courier, [first, second, _]) = three();
     courier.ended(&1, first, Ended::Destination(Trouble::Throttled(Some(seconds(60)))), NOW);
     courier.ended(&1, second, Ended::Settled, NOW);

@@ -1,10 +1,10 @@
-//! A thousand agents whose service comes back after an hour.
+//! A thousand agents whose service returns after an hour.
 
 use super::super::{Courier, Ended};
 use super::*;
 
-/// When each of `count` agents is first heard after the service has been away for `away`: every one fails at the same
-/// moment, as at the end of a common tick, and tries as it is told to.
+/// Returns when each of `count` agents first reaches the service after an outage of `away`. All fail at the same moment,
+/// as at the end of a common tick, and then retry as scheduled.
 fn first_heard(count: u64, away: Duration) -> Vec<Duration> {
     let agent = |seed| {
         let mut courier = Courier::new(2, fastrand::Rng::with_seed(seed));
@@ -32,7 +32,7 @@ fn after_an_outage_a_fleet_comes_back_evenly() {
     let quarters: Vec<usize> =
         (0..4).map(|quarter| (quarter * 15..quarter * 15 + 15).map(in_second).sum()).collect();
     println!("first heard: busiest second {busiest} of 1000; by quarters of a minute {quarters:?}");
-    // Drawn from 60 s evenly, a renewal process ends in no wave: 2 * 1000 / 60 = 33 at first, fewer later.
+    // With waits uniform in 0..60 s there is no wave: 2 * 1000 / 60 = 33 agents in the first second, fewer in each later one.
     assert!(busiest <= 60, "{busiest}");
     assert!(quarters[0] < 550, "{quarters:?}");
     assert!(quarters.is_sorted_by(|a, b| a >= b), "{quarters:?}");

@@ -20,7 +20,7 @@ async fn what_is_put_is_delivered_once() {
     agent.end().await;
 }
 
-/// Two hours, a block a minute. Everything arrives, once; the tick's own block before the backlog; few requests meanwhile.
+/// Two hours of outage with one block per minute: all arrive once, the block of the tick before the backlog, with few requests.
 #[tokio::test(start_paused = true)]
 async fn two_hours_of_outage_lose_nothing() {
     let agent = Agent::start(2, 2);
@@ -38,7 +38,7 @@ async fn two_hours_of_outage_lose_nothing() {
     };
     assert_eq!((taken.len(), taken.values().sum::<u32>()), (125, 125));
     let meanwhile = requests.iter().filter(|(time, ..)| *time < back).count();
-    // Waits are 30 s on average at last.
+    // At the longest backoff, waits are 30 s on average.
     assert!((120..400).contains(&meanwhile), "{meanwhile} requests in two hours");
     let then: Vec<&str> = requests
         .iter()
@@ -76,7 +76,7 @@ async fn one_destination_in_trouble_holds_up_no_other() {
     agent.end().await;
 }
 
-/// Of two requests that are under way to one destination the first fails, the second does not: the others go on.
+/// Of two requests in flight to one destination, the first fails and the second succeeds: the others are not delayed.
 #[tokio::test(start_paused = true)]
 async fn a_destination_that_works_again_is_not_waited_for() {
     let agent = Agent::start(2, 7);
@@ -121,7 +121,7 @@ async fn a_group_that_is_created_and_still_missing_is_not_created_for_ever() {
     agent.end().await;
 }
 
-/// One group stays missing however often it is created, while others take their events.
+/// One group stays missing however often it is created, while others accept their events.
 #[tokio::test(start_paused = true)]
 async fn creations_are_counted_for_each_destination() {
     let agent = Agent::start(2, 8);
@@ -141,7 +141,7 @@ async fn creations_are_counted_for_each_destination() {
     agent.end().await;
 }
 
-/// Of two requests that are under way the first is throttled, with a wish, and the other is taken.
+/// Of two requests in flight, the first is throttled with `Retry-After` and the second is accepted.
 #[tokio::test(start_paused = true)]
 async fn a_throttled_service_is_left_alone_whatever_else_succeeds() {
     let agent = Agent::start(2, 9);

@@ -1,7 +1,7 @@
 use super::super::{wait, waits};
 use super::*;
 
-/// The table in the module's page is what is waited.
+/// The waits agree with the table in the module documentation.
 #[test]
 fn waits_are_drawn_from_the_written_table() {
     let seconds = Duration::from_secs;
@@ -16,7 +16,7 @@ fn waits_are_drawn_from_the_written_table() {
             let drawn: Vec<Duration> = (0..2000).map(|_| wait(trouble, failures, &mut random)).collect();
             let (least, most) = (drawn.iter().min().unwrap(), drawn.iter().max().unwrap());
             assert!(*most <= seconds(ceiling), "{trouble:?} {failures}: {most:?}");
-            // Full jitter: the whole of it is drawn from.
+            // Full jitter: waits cover the whole range.
             assert!(*most > seconds(ceiling).mul_f64(0.99), "{trouble:?} {failures}: {most:?}");
             assert!(*least < seconds(ceiling).mul_f64(0.01), "{trouble:?} {failures}: {least:?}");
         }

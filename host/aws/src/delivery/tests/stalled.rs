@@ -1,4 +1,4 @@
-//! A spool whose disk does not answer: the thread is kept from going on, as a volume does that stalls.
+//! A spool whose disk does not respond: its thread is blocked, as by a stalled volume.
 
 use std::sync::mpsc;
 
@@ -7,7 +7,7 @@ use insightd_spool::{Cause, Mode};
 use super::super::TICK_WAIT;
 use super::*;
 
-/// An outbox whose spool opens when something is sent.
+/// Creates a delivery queue whose spool opens once a message is sent.
 fn stalled(folder: &std::path::Path, memory_bytes: u64) -> (Outbox, mpsc::Sender<()>) {
     let (go_on, wait) = mpsc::channel();
     let settings = Settings::in_folder(folder.join("spool"));
@@ -25,7 +25,7 @@ fn put(outbox: &Outbox, number: u32, bytes: usize) {
     outbox.put(&block).unwrap();
 }
 
-/// Until the thread has told: its disk answers again.
+/// Waits until the published statistics satisfy `what`.
 fn wait_for(outbox: &Outbox, what: impl Fn(&insightd_spool::Stats) -> bool) {
     while !what(&outbox.stats()) {
         std::thread::yield_now();
@@ -57,7 +57,7 @@ fn what_the_disk_does_not_answer_to_waits_in_memory_and_is_kept() {
 fn a_full_queue_drops_the_oldest_and_counts_it() {
     let folder = tempfile::tempdir().unwrap();
     let (outbox, go_on) = stalled(folder.path(), 10_000);
-    // Three of them fit.
+    // Three of these blocks fit.
     (1..=8).for_each(|number| put(&outbox, number, 3_000));
     let stats = outbox.stats();
     assert_eq!(
@@ -65,7 +65,7 @@ fn a_full_queue_drops_the_oldest_and_counts_it() {
         (6 + 7 + 8, 1 + 2 + 3 + 4 + 5)
     );
     assert_eq!(outbox.lost_events(), 15);
-    // One that is larger than all the room there is waits alone.
+    // A block that is larger than the whole bound waits alone.
     put(&outbox, 9, 20_000);
     assert_eq!((outbox.stats().pending.events, outbox.lost_events()), (9, 36));
     go_on.send(()).unwrap();
@@ -73,7 +73,7 @@ fn a_full_queue_drops_the_oldest_and_counts_it() {
     assert_eq!((outbox.stats().pending.events, outbox.lost_events()), (9, 36));
 }
 
-/// Nobody on the runtime waits for the disk: what is asked there comes back at once, and the end has a bound.
+/// No task of the runtime waits for the disk: calls return at once, and the end is bounded.
 #[tokio::test]
 async fn neither_the_task_nor_the_end_waits_for_the_disk() {
     let folder = tempfile::tempdir().unwrap();
@@ -89,7 +89,7 @@ async fn neither_the_task_nor_the_end_waits_for_the_disk() {
     });
     tokio::task::yield_now().await;
     assert!(outbox.stats().disk_bytes == 0 && outbox.counts() == Default::default());
-    // Of two that wait for ever, the one with a bound comes first.
+    // The time limit is polled first and fails the test if `close` hangs.
     let unsaved = tokio::select! {
         biased;
         _ = tokio::time::sleep(TICK_WAIT * 10) => panic!("it waits for the disk"),

@@ -1,4 +1,4 @@
-//! Block I/O of one cgroup by device: `io.stat` of v2, `blkio.*` of v1.
+//! Block I/O of one cgroup by device: v2 `io.stat`, v1 `blkio.*`.
 
 use crate::bytes::{fields, figure, lines, number};
 use crate::error::{ParseError, Parsed};
@@ -6,14 +6,14 @@ use crate::error::{ParseError, Parsed};
 /// Device number of a block device.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct DeviceNumber {
-    /// Driver.
+    /// Number of the driver.
     pub major: u32,
-    /// Device of that driver.
+    /// Number of the device within the driver.
     pub minor: u32,
 }
 
 impl DeviceNumber {
-    /// Parses `MAJ:MIN`.
+    /// Parses `MAJ:MIN`. Returns `None` if it is malformed.
     pub fn parse(text: &[u8]) -> Option<Self> {
         let colon = text.iter().position(|&byte| byte == b':')?;
         let part = |digits: &[u8]| number(digits).and_then(|value| u32::try_from(value).ok());
@@ -27,44 +27,44 @@ impl std::fmt::Display for DeviceNumber {
     }
 }
 
-/// Work of one cgroup on one device; bytes or requests, by the file it comes from.
+/// I/O of one cgroup on one device; bytes or requests, depending on the file.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct IoOperations {
-    /// Read from the device.
+    /// Reads from the device.
     pub read: Option<u64>,
-    /// Written to the device.
+    /// Writes to the device.
     pub write: Option<u64>,
-    /// Synchronous ones (v1).
+    /// Synchronous operations (v1).
     pub sync: Option<u64>,
-    /// Asynchronous ones (v1).
+    /// Asynchronous operations (v1).
     pub r#async: Option<u64>,
-    /// All (v1), discards included.
+    /// All operations (v1), including discards.
     pub total: Option<u64>,
 }
 
 /// One device of `io.stat` or of a pair of `blkio` files.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct DeviceIo {
-    /// Number of the device.
+    /// Device number.
     pub device: DeviceNumber,
-    /// v1: the group of files that names it, by the order in which groups are preferred.
+    /// v1: index of the file group that names it, in order of preference.
     pub group: u8,
-    /// Bytes.
+    /// Bytes transferred.
     pub bytes: IoOperations,
-    /// Requests.
+    /// Number of requests.
     pub requests: IoOperations,
 }
 
 /// The two files of a group of `blkio` files.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BlkioFile {
-    /// `…io_service_bytes…`, which decides which devices the group has.
+    /// `…io_service_bytes…`; determines the devices of the group.
     Bytes,
     /// `…io_serviced…`.
     Requests,
 }
 
-/// Index of a device; a node has few of them, and the rows of one stand together.
+/// Returns the index of a device. Searches from the end: there are few devices, and the rows of one are adjacent.
 fn position(devices: &[DeviceIo], device: DeviceNumber) -> Option<usize> {
     devices.iter().rposition(|known| known.device == device)
 }
@@ -74,8 +74,8 @@ fn add(devices: &mut Vec<DeviceIo>, device: DeviceNumber, group: u8) -> usize {
     devices.len() - 1
 }
 
-/// A v1 `blkio` file: rows `MAJ:MIN OPERATION NUMBER`, at the end `Total NUMBER`, which is left out. Devices that another
-/// group of files named stay as they are. Returns true when `devices` has figures of this group.
+/// Parses a v1 `blkio` file: rows `MAJ:MIN OPERATION NUMBER`, and a final `Total NUMBER`, which is ignored. Devices named by
+/// another file group are not changed. The value is `true` if `devices` has values of this group.
 pub fn blkio(text: &[u8], group: u8, file: BlkioFile, devices: &mut Vec<DeviceIo>) -> Parsed<bool> {
     let mut parsed = Parsed { value: false, skipped: None };
     for (index, line) in lines(text) {
@@ -125,8 +125,8 @@ fn blkio_row(
     place.map(|_| ())
 }
 
-/// v2 `io.stat`: rows `MAJ:MIN key=number …`. A device without figures may have a row with nothing behind its number.
-/// A row that begins otherwise (`(unknown)`, several device numbers) is skipped: it does not say whose figures it holds.
+/// Parses v2 `io.stat`: rows `MAJ:MIN key=number …`. A device without I/O may have a row with nothing after its number. A row
+/// with another start (`(unknown)`, several device numbers) is skipped: it does not tell which device the values belong to.
 pub fn io_stat(text: &[u8], devices: &mut Vec<DeviceIo>) -> Parsed<()> {
     let mut parsed = Parsed::default();
     for (index, line) in lines(text) {

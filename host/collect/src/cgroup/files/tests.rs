@@ -68,7 +68,7 @@ fn a_strange_row_is_named_and_costs_its_own_key() {
     assert_eq!(parsed.skipped.unwrap().line, 2);
     for (rows, rss) in [
         (&b"total_rss -1\ntotal_cache 7\n"[..], None),
-        // -4096 without its sign
+        // -4096, written as unsigned
         (b"total_rss 18446744073709547520\ntotal_cache 7\n", None),
         (b"total_rss  1\ntotal_cache 7\n", None),
         (b"total_rss 3\ntotal_cache 7\n\n", Some(3)),
@@ -104,7 +104,7 @@ fn cpu_stat_of_both_versions() {
     assert_eq!((v2.system_ns, v2.throttled_ns), (Some(167_873_198_000), Some(55_000)));
     let bare = cpu_stat(b"usage_usec 5\nuser_usec 3\nsystem_usec 2\n").value;
     assert_eq!((bare.periods, bare.throttled_ns), (None, None));
-    // what does not fit in nanoseconds is absent, not wrapped
+    // a value that overflows in nanoseconds is absent, not wrapped
     assert_eq!(cpu_stat(b"usage_usec 9223372036854775807\n").value.usage_ns, None);
 }
 
@@ -286,7 +286,7 @@ proptest! {
         all(&text);
     }
 
-    /// Bytes that get further than chance does.
+    /// Feeds nearly valid text, which gets further than random bytes.
     #[test]
     fn nearly_right_text_makes_no_parser_panic(text in "((total_cache|user|8:0|Total|rbytes=|some|max|usage_usec|[0-9]{1,22})[ \n=:-]?){0,40}") {
         all(text.as_bytes());

@@ -1,10 +1,10 @@
-//! Pods that several roots show: a kubelet in a container, whose pods stand below the container's cgroup as well.
+//! Pods below several roots: the pods of a kubelet in a container also appear below that container's cgroup.
 
 use super::{Pod, Tree};
 
 impl Tree {
-    /// Chooses one cgroup of each pod: the one chosen before, else the first in use, nearest to the root. The others are
-    /// hidden. `is_used` says whether any process ever ran in the cgroup of that path.
+    /// Chooses one cgroup of each pod: the one chosen before, else the one in use nearest to the root, else the one nearest to
+    /// the root. Hides the others. `is_used` returns true if any process ever ran in the cgroup at that path.
     pub(crate) fn hide_duplicates(&mut self, mut is_used: impl FnMut(&str) -> bool) {
         let Self { search, pods, .. } = self;
         if search.tops.len() < 2 {

@@ -1,8 +1,9 @@
-//! Containers whose cgroups are not where their pods' are.
+//! Containers whose cgroups are not below their pods' cgroups.
 //!
-//! A runtime that was set up for another cgroup driver than the kubelet takes `SLICE:RUNTIME:ID` for a name and puts the
-//! container below its own service. Others put containers at the top under their bare ids, which only the kubelet's list
-//! tells from those of nobody's. The search notes the directories that hold such containers; they are listed at every tick.
+//! A runtime configured for another cgroup driver than the kubelet uses `SLICE:RUNTIME:ID` as a name and creates the
+//! container below its own service. Others create containers at the top under their bare ids, which only the kubelet's list
+//! distinguishes from containers without a pod. The search records the directories with such containers; they are listed at
+//! every tick.
 
 use super::listing::Listing;
 use super::{Container, Known, compare, join};
@@ -17,11 +18,11 @@ use crate::root::Entry;
 pub(crate) struct Lone {
     pub(crate) container: Container,
     pub(crate) uid: String,
-    /// Absent where the name does not say it.
+    /// QoS class, `None` if the name does not have it.
     pub(crate) qos: Option<Qos>,
 }
 
-/// Whose container stands under a name outside of all pods.
+/// Parsed name of a container outside all pods, and its pod.
 #[derive(Debug)]
 pub(super) struct Stray<'n> {
     uid: String,
@@ -30,7 +31,7 @@ pub(super) struct Stray<'n> {
 }
 
 impl<'n> Stray<'n> {
-    /// None for a name that is no container's, or that of a container which the kubelet does not list.
+    /// Parses a name. Returns `None` if it is not a container's, or the kubelet does not list the container.
     pub(super) fn parse(name: &'n str, expected: &Expected) -> Option<Self> {
         if let Some((pod, container)) = path::stray(name) {
             return Some(Self { uid: pod.uid(), qos: Some(pod.qos), container });
@@ -41,7 +42,7 @@ impl<'n> Stray<'n> {
 }
 
 impl Listing<'_> {
-    /// Lists a directory that held containers of pods. Returns false when it is gone or holds none any more.
+    /// Lists a directory that held containers of pods. Returns false if it is gone or has none any more.
     pub(super) fn home(
         &mut self,
         home: &str,
@@ -67,7 +68,7 @@ impl Listing<'_> {
                     std::io::Error::from(errno),
                 );
                 self.listed.insert(home.to_owned(), None);
-                // each of them may be there all the same
+                // keep the known containers below it: they may still exist
                 let strays = self.pods.iter_mut().flat_map(|pod| &mut pod.containers);
                 let known = strays.filter(|container| container.is_stray);
                 for container in known.chain(lone.iter_mut().map(|lone| &mut lone.container)) {
@@ -109,7 +110,7 @@ impl Listing<'_> {
             }
             return;
         };
-        // a container that stands in its pod's cgroup is read there
+        // a container with a cgroup below its pod's is read there
         if pod.containers.iter().any(|known| known.id == name.id && !known.is_stray) {
             return;
         }

@@ -1,7 +1,7 @@
-//! The directories that hold pods, listed at every tick.
+//! Listings of the directories that hold pods, at every tick.
 //!
-//! A cgroup is known to be born when the last listing of its directory, read to the end, did not show it. The times of its
-//! own directory would not do: the kernel makes them up whenever it takes the directory into memory.
+//! A cgroup is new if the last complete listing of its directory did not show it. The timestamps of the cgroup's own
+//! directory are unusable: the kernel sets them whenever it loads the directory into memory.
 
 use std::collections::HashMap;
 
@@ -13,13 +13,13 @@ use crate::error::is_absent;
 use crate::report::Problems;
 use crate::root::Entry;
 
-/// When each directory was listed to the end; none where that failed.
+/// Time of the last complete listing of each directory; `None` if it failed.
 pub(super) type Listed = HashMap<String, Option<u64>>;
 
 /// One pass over all directories that hold pods.
 pub(super) struct Listing<'l> {
     pub(super) walked: Walked<'l>,
-    /// Listings of the tick before.
+    /// Listings of the previous tick.
     pub(super) before: &'l Listed,
     pub(super) listed: Listed,
     pub(super) pods: &'l mut Vec<Pod>,
@@ -27,7 +27,7 @@ pub(super) struct Listing<'l> {
 }
 
 impl Listing<'_> {
-    /// Lists a top and the classes in it. Returns false when it is gone.
+    /// Lists a `Kubepods` directory and its QoS class directories. Returns false if it is gone.
     pub(super) fn top(&mut self, top: &str, problems: &mut Problems) -> bool {
         let parent = top.rsplit('/').next().unwrap_or(top);
         let mut classes = Vec::new();
@@ -41,7 +41,7 @@ impl Listing<'_> {
         self.finish(top, outcome, problems);
         for class in classes {
             let name = class.rsplit('/').next().unwrap_or(&class);
-            // a class that the top did not have before is as new as what is in it
+            // the content of a new class directory is as new as the directory
             let base_ns = self.before.get(&class).map_or(base_ns, |listed| *listed);
             let outcome = self.directory(&class, |listing, entry| {
                 if let Folder::Pod(pod) = path::folder(name, entry.name) {
@@ -65,7 +65,7 @@ impl Listing<'_> {
         })
     }
 
-    /// Pods below a directory that could not be listed stay known: each of them may be there all the same.
+    /// Records the outcome of a listing. After an error, the known pods below the directory are kept: they may still exist.
     fn finish(&mut self, directory: &str, outcome: Result<(), Errno>, problems: &mut Problems) {
         match outcome {
             Ok(()) => _ = self.listed.insert(directory.to_owned(), Some(self.now_ns)),
@@ -95,7 +95,7 @@ impl Listing<'_> {
                 let path = join(directory, entry.name);
                 let inode = walked.inode(&path, entry.inode);
                 let (uid, qos) = (name.uid(), name.qos);
-                // the same pod below another root, or a directory that got another name, is none that was born
+                // the same pod below another root, or a renamed directory, is not new
                 let known = |pod: &Pod| pod.uid == uid || inode != 0 && pod.cgroup.inode == inode;
                 let born_ns = base_ns.filter(|_| !pods.iter().any(known));
                 pods.insert(index, Pod::new(Known::new(path, inode, born_ns), uid, qos));

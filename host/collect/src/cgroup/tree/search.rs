@@ -1,4 +1,4 @@
-//! Where the pods of a node are: the search for their tops.
+//! Search for the `Kubepods` directories of a node.
 
 use super::homes::Stray;
 use super::{Walked, join};
@@ -6,24 +6,24 @@ use crate::cgroup::expected::Expected;
 use crate::cgroup::path::{self, Folder};
 use crate::report::Problems;
 
-/// A search through the whole hierarchy is due after so long: a kubelet may start late, or a second one inside a
-/// container. Below a known top, nothing is ever missed.
+/// Interval between searches of the whole hierarchy, 300 s: a kubelet may start late, or a second one inside a container.
+/// Pods below a known top directory are found at every tick regardless.
 pub(super) const SEARCH_NS: u64 = 300 * 1_000_000_000;
-/// First pause between two searches that find nothing; each one doubles it, up to [`SEARCH_NS`].
+/// First pause between two searches that find nothing, 10 s; each one doubles it, up to [`SEARCH_NS`].
 pub(super) const FIRST_PAUSE_NS: u64 = 10 * 1_000_000_000;
-/// A search goes no deeper, and looks at no more directories.
+/// Maximum depth of a search, and maximum number of directories.
 const SEARCH_DEPTH: usize = 10;
 const SEARCH_DIRECTORIES: usize = 20_000;
 
-/// The known tops, in order, and when to look for more.
+/// The known top directories, sorted, and the time of the next search.
 #[derive(Debug)]
 pub(super) struct Search {
     pub(super) tops: Vec<String>,
-    /// Directories outside of all pods that hold containers of pods.
+    /// Directories outside all pods that hold containers of pods.
     pub(super) homes: Vec<String>,
-    /// The whole hierarchy was searched at this tick.
+    /// `true` if the whole hierarchy was searched at this tick.
     pub(super) searched: bool,
-    /// When a search was asked for last by containers that are missing.
+    /// Time of the last search requested because of missing containers.
     asked_ns: Option<u64>,
     due_ns: Option<u64>,
     pause_ns: u64,
@@ -43,8 +43,8 @@ impl Default for Search {
 }
 
 impl Search {
-    /// Searches when that is due. Between two searches, a node without pods is looked at in the place where most kubelets
-    /// put them, right below the root: one directory.
+    /// Searches the hierarchy if due. Between two searches, a node without pods only reads the root directory, below which
+    /// most kubelets create the top directory.
     pub(super) fn update(
         &mut self,
         walked: Walked<'_>,
@@ -52,9 +52,9 @@ impl Search {
         expected: &Expected,
         problems: &mut Problems,
     ) {
-        // a time beyond the longest pause belongs to another clock
+        // a due time beyond the longest pause comes from another clock, such as another recording
         let due = self.due_ns.is_none_or(|at| now_ns >= at || at - now_ns > SEARCH_NS);
-        // pods without a cgroup for their containers may come and go all the time
+        // rate limit: containers without a cgroup may come and go all the time
         let is_rested = self.asked_ns.is_none_or(|at| now_ns.saturating_sub(at) >= FIRST_PAUSE_NS);
         let asked = is_rested && expected.is_search_due();
         self.searched = due || asked;
@@ -81,7 +81,7 @@ impl Search {
         }
     }
 
-    /// Forgets tops that are gone; without any left, the next search is soon.
+    /// Drops top directories that are gone. If none is left, the next search is due after [`FIRST_PAUSE_NS`].
     pub(super) fn forget(&mut self, gone: &[String], now_ns: u64) {
         self.tops.retain(|top| !gone.contains(top));
         if !gone.is_empty() && self.tops.is_empty() {
@@ -90,7 +90,7 @@ impl Search {
         }
     }
 
-    /// Returns what the bounds leave out.
+    /// Walks the hierarchy. Returns the error text if a bound was reached.
     fn walk(&mut self, walked: Walked<'_>, depth: usize, expected: &Expected) -> Option<String> {
         let Self { tops, homes, .. } = self;
         let mut walk = Walk { walked, expected, left: SEARCH_DIRECTORIES, too_deep: 0, tops, homes };
@@ -121,7 +121,7 @@ struct Walk<'w> {
 }
 
 impl Walk<'_> {
-    /// A directory that cannot be opened is no problem here: they come and go, and hardly any has pods in it.
+    /// Walks one directory. Ignores a directory that cannot be opened: they come and go, and hardly any has pods in it.
     fn directory(&mut self, path: &str, depth: usize) {
         let Ok(dir) = self.walked.open(path) else { return };
         let parent = path.rsplit('/').next().unwrap_or(path);

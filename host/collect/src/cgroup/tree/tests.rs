@@ -11,7 +11,7 @@ fn make(top: &Path, folders: &[&str]) {
     }
 }
 
-/// Paths of pods, with the names of their containers.
+/// Returns the paths of pods, with the names of their containers.
 fn list(tree: &mut Tree, root: &HostRoot, now_ns: u64) -> Vec<(String, Vec<String>)> {
     let dir = root.dir("/cg").unwrap();
     let walked = Walked { root, point: "/cg", dir: &dir };
@@ -89,7 +89,7 @@ fn a_new_inode_is_a_new_cgroup() {
     paths(&mut tree, &root, 1);
     assert!(tree.pods[0].cgroup.remembered.is_some());
     let pod = top.path().join("cg/kubepods/poda");
-    // another folder in between keeps the file system from handing out the same number again
+    // another directory in between keeps the file system from reusing the inode number
     std::fs::rename(&pod, top.path().join("cg/gone")).unwrap();
     std::fs::create_dir(&pod).unwrap();
     paths(&mut tree, &root, 2);
@@ -126,7 +126,7 @@ fn searches_that_find_nothing_come_ever_less_often() {
     make(top.path(), &["a/b/kubepods/podx"]);
     assert_eq!(paths(&mut tree, &root, 909 * SECOND), [""; 0], "not due");
     assert_eq!(paths(&mut tree, &root, 910 * SECOND), ["a/b/kubepods/podx"]);
-    // another top after that one is gone: looked for soon
+    // another top directory after that one is gone: the next search is soon
     std::fs::rename(top.path().join("cg/a/b/kubepods"), top.path().join("cg/a/kubepods")).unwrap();
     assert_eq!(paths(&mut tree, &root, 911 * SECOND), [""; 0]);
     assert_eq!(paths(&mut tree, &root, 921 * SECOND), ["a/kubepods/podx"]);
@@ -151,7 +151,7 @@ fn the_bounds_of_a_search_are_said() {
     assert!(problem.error.contains("left out 1 directories"), "{}", problem.error);
 }
 
-/// Birth of each pod and container.
+/// Returns the birth time of each pod and container.
 fn births(tree: &mut Tree, root: &HostRoot, now_ns: u64) -> Vec<(String, Option<u64>)> {
     list(tree, root, now_ns);
     let cgroups = tree.pods.iter().flat_map(|pod| {
@@ -198,7 +198,7 @@ fn a_cgroup_that_merely_was_not_seen_was_not_born() {
     let root = HostRoot::open(top.path()).unwrap();
     let mut tree = Tree::default();
     births(&mut tree, &root, 10);
-    // a tick at which the pod was beyond a bound: listed, but what is in it was not
+    // a tick at which the pod was beyond a bound: listed, but its containers were not
     let dir = root.dir("/cg").unwrap();
     let walked = Walked { root: &root, point: "/cg", dir: &dir };
     tree.update(walked, 20, &Expected::default(), &mut Problems::default());

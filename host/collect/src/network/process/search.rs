@@ -1,4 +1,4 @@
-//! Processes of pods by way of the host's `/proc`, for an agent that has other numbers for them.
+//! Search for processes of pods in the host's `/proc`, for an agent in another pid namespace.
 
 use std::collections::HashMap;
 
@@ -8,26 +8,26 @@ use crate::cgroup::path::{self, Role};
 use crate::error::FileError;
 use crate::root::{HostRoot, ReadBuffer};
 
-/// A search of `/proc` that found nothing for some pod is not repeated on its account for so many ticks.
+/// Number of ticks for which a pod that a search did not find does not trigger another one.
 const PAUSE: u32 = 10;
 
-/// The processes of one container that are nearest to its top.
+/// The processes of one container that are nearest to its cgroup.
 #[derive(Debug)]
 pub(super) struct Shallowest {
-    /// Empty for processes in the pod's own cgroup.
+    /// Container id; empty for processes in the pod's own cgroup.
     pub(super) container: String,
     depth: usize,
     pub(super) processes: Vec<u32>,
 }
 
-/// At most one search in each tick, and what it found.
+/// The result of at most one search per tick.
 #[derive(Debug, Default)]
 pub(super) struct Search {
-    /// By uid of the pod.
+    /// Processes by uid of the pod.
     found: HashMap<String, Vec<Shallowest>>,
     is_done: bool,
     failed: Option<Failed>,
-    /// By uid, the pods that a search did not find, with the ticks until they may cause another.
+    /// Pods that a search did not find, by uid, with the ticks until they may trigger another one.
     absent: HashMap<String, u32>,
 }
 
@@ -41,10 +41,10 @@ impl Search {
         self.found.clear();
     }
 
-    /// The processes of a pod, by container.
+    /// Returns the processes of a pod, by container. Searches on the first call of a tick, unless the pod was absent recently.
     ///
     /// # Errors
-    /// When the pod has none that was found, and a file could not be read: told once a search.
+    /// If no process of the pod was found and a file could not be read; returned once per search.
     pub(super) fn pod(
         &mut self,
         root: &HostRoot,
@@ -60,7 +60,7 @@ impl Search {
         }
         if !self.found.contains_key(uid) {
             self.absent.entry(uid.to_owned()).or_insert(PAUSE);
-            // told once for all pods that this hides
+            // returned once for all pods that the failure hides
             if let Some(failed) = self.failed.take() {
                 return Err(failed);
             }
@@ -68,7 +68,7 @@ impl Search {
         Ok(self.found.get(uid).map_or(&[], Vec::as_slice))
     }
 
-    /// One pass over all processes of the host. Fails with the first file that cannot be read, when all others were.
+    /// Reads all processes of the host. Returns the error of the first file that cannot be read, after reading all others.
     fn search(&mut self, root: &HostRoot, buffer: &mut ReadBuffer) -> Result<(), Failed> {
         let mut processes = Vec::new();
         let listed = root.dir("/proc").and_then(|dir| {
@@ -78,7 +78,7 @@ impl Search {
             })
         });
         let mut failed = listed.err().map(|errno| ("/proc".to_owned(), errno.into()));
-        // the order of a recorded directory says nothing
+        // the order of a recorded directory is arbitrary
         processes.sort_unstable();
         for process in processes {
             match owner_of(root, process, buffer) {
@@ -110,12 +110,12 @@ impl Search {
     }
 }
 
-/// Returns true while the process is in that pod.
+/// Returns true if the process is in that pod.
 pub(super) fn is_of(root: &HostRoot, process: u32, uid: &str, buffer: &mut ReadBuffer) -> bool {
     owner_of(root, process, buffer).ok().flatten().is_some_and(|(owner, ..)| owner == uid)
 }
 
-/// None for a process that ended or belongs to no pod.
+/// Returns pod uid, container id and depth of a process. Returns `None` if it ended or does not belong to a pod.
 fn owner_of<'b>(
     root: &HostRoot,
     process: u32,
@@ -126,7 +126,8 @@ fn owner_of<'b>(
     Ok(text.lines().find_map(|line| owner(line.splitn(3, ':').nth(2)?)))
 }
 
-/// Uid of the pod, id of the container (empty for none) and levels below that, for a process in the cgroup `path`.
+/// Returns, for a process in the cgroup `path`, the uid of the pod, the id of the container (empty for the pod's own
+/// cgroup) and the number of levels below that.
 fn owner(path: &str) -> Option<(String, &str, usize)> {
     let ends = path.match_indices('/').map(|(end, _)| end).chain([path.len()]);
     let mut pod = None;

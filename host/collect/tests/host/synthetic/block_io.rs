@@ -1,11 +1,11 @@
-//! Block I/O files with strange rows, broken ones, and disks of different schedulers.
+//! Block I/O files with malformed rows, broken ones, and disks of different schedulers.
 
 use std::fs;
 
 use super::{A, B, Host, container};
 use crate::view::{View, collector, sample};
 
-/// Current value of a counter and its previous one.
+/// Current and previous value of a counter.
 type Pair = Option<(u64, Option<u64>)>;
 
 fn counter(view: &View, kind: &str, id: &str, name: &str) -> Pair {
@@ -25,7 +25,7 @@ fn v1() -> Host {
 
 const POD: &str = "kubepods/podx";
 
-/// One `blkio` file of the root and of the pod.
+/// Writes one `blkio` file of the root and of the pod.
 fn blkio(host: &Host, name: &str, text: &str) {
     for path in ["", POD] {
         host.file(&format!("sys/fs/cgroup/blkio/{path}/{name}"), text);
@@ -111,7 +111,7 @@ fn every_device_comes_from_the_best_file_that_names_it() {
     }
 }
 
-/// A directory in the place of a file cannot be read, by root neither.
+/// Replaces a file by a directory, which even root cannot read.
 fn breaks(host: &Host, name: &str) {
     for path in ["", POD] {
         let file = host.path().join(format!("sys/fs/cgroup/blkio/{path}/{name}"));
@@ -145,7 +145,7 @@ fn a_broken_recursive_file_is_not_replaced_by_one_that_leaves_out_what_is_below(
     assert_eq!(read(), (None, None, 2));
     mends(&host, recursive, "8:0 Read 1000\nTotal 1000\n");
     assert_eq!(read(), (Some((1000, Some(900))), Some((1000, Some(900))), 0));
-    // with strange rows in it, too
+    // the same with a malformed row
     blkio(&host, recursive, "(unknown) Read 5\n8:0 Read 1100\nTotal 1105\n");
     assert_eq!(read(), (Some((1100, Some(1000))), Some((1100, Some(1000))), 2));
 }

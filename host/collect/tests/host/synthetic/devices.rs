@@ -1,4 +1,4 @@
-//! Interfaces, disks and what the machine says of itself.
+//! Interfaces, disks and facts about the whole machine.
 
 use std::fs;
 use std::path::Path;
@@ -31,7 +31,7 @@ fn the_network_of_a_pod_is_that_of_its_oldest_container() {
     assert_eq!(interfaces[0].current("network.rx_bytes"), Some(7));
     assert_eq!(pod.attribute("network.host"), None);
 
-    // a process that has ended gives way to one of another container
+    // after the process has ended, one of another container is used
     host.file(&format!("sys/fs/cgroup/{}/cgroup.procs", container(B)), "39\n");
     host.file(&format!("sys/fs/cgroup/{}/init.scope/cgroup.procs", container(A)), "40\n");
     let view = sample(&mut collector);
@@ -43,7 +43,7 @@ fn the_network_of_a_pod_is_that_of_its_oldest_container() {
 #[test]
 fn a_pod_in_the_nodes_network_says_so_and_has_no_interfaces() {
     let host = Host::v2();
-    // one inode for both: one namespace
+    // the same inode for both: the same namespace
     fs::create_dir_all(host.path().join("proc/40/net")).unwrap();
     fs::hard_link(host.path().join("proc/1/net/dev"), host.path().join("proc/40/net/dev")).unwrap();
     host.file(&format!("sys/fs/cgroup/{}/cgroup.procs", container(A)), "40\n");
@@ -70,7 +70,7 @@ fn processes_of_another_pid_namespace_are_found_by_their_cgroup() {
         let pod = view.find("cgroup", "kubepods.slice/kubepods-podx.slice").unwrap();
         assert_eq!(pod.children("interface").len(), 1);
     }
-    // cgroup v1 shows nothing instead; the host has another number for this process, too
+    // cgroup v1 lists nothing instead; the host also has another pid for this process
     host.file(&format!("sys/fs/cgroup/{}/cgroup.procs", container(A)), "");
     let interfaces = |view: &View| {
         view.find("cgroup", "kubepods.slice/kubepods-podx.slice").unwrap().children("interface").len()
@@ -80,12 +80,12 @@ fn processes_of_another_pid_namespace_are_found_by_their_cgroup() {
     std::os::unix::fs::symlink("2147483646", host.path().join("proc/self")).unwrap();
     let fresh = sample(&mut self::collector(host.path()));
     assert_eq!(interfaces(&fresh), 1);
-    // the number in the list of our own container is ours, not the host's
+    // the pid in the list of the agent's own container is the agent's, not the host's
     host.file(&format!("sys/fs/cgroup/{}/cgroup.procs", container(A)), "39\n");
     host.net(39, "eth0:7 1 0 0 0 0 0 0 8 2 0 0 0 0 0 0\neth1:7 1 0 0 0 0 0 0 8 2 0 0 0 0 0 0\n");
     let fresh = sample(&mut self::collector(host.path()));
     assert_eq!(interfaces(&fresh), 1);
-    // the number now belongs to a process elsewhere
+    // the pid now belongs to a process outside the pod
     host.file(&format!("sys/fs/cgroup/{}/cgroup.procs", container(A)), "0\n");
     host.file("proc/40/cgroup", "0::/system.slice/y.service\n");
     let view = sample(&mut collector);
@@ -147,7 +147,7 @@ fn pressure_of_the_machine_has_no_full_cpu() {
     );
 }
 
-/// As sysfs has it: the disk is a link, its controller is another.
+/// Creates the tree as in sysfs: the disk is a symbolic link, and so is its controller.
 #[test]
 fn nvme_disks_have_serial_numbers_and_no_link_leads_out_of_the_host() {
     let host = Host::v2();
@@ -170,7 +170,7 @@ fn nvme_disks_have_serial_numbers_and_no_link_leads_out_of_the_host() {
     assert_eq!(found, [("nvme0n1", Some("vol0abc1234567890def")), ("nvme9n1", None), ("xvda", None)]);
 }
 
-/// Everything but the strange row is there, and the row is said once.
+/// Everything but the malformed row is present, and the row is reported once.
 #[test]
 fn a_strange_row_of_any_file_costs_that_row() {
     let host = Host::v2();
@@ -229,7 +229,7 @@ fn a_listing_that_fails_makes_no_disk_or_interface_start_anew() {
     sample(&mut collector).no_problems();
     for path in ["sys/block", "sys/class/net"] {
         host.remove(path);
-        // a link that leads to itself cannot be opened
+        // a symbolic link to itself cannot be opened
         std::os::unix::fs::symlink(path.rsplit('/').next().unwrap(), host.path().join(path)).unwrap();
     }
     let view = sample(&mut collector);
@@ -247,7 +247,7 @@ fn a_device_whose_number_cannot_be_read_is_told() {
     let host = Host::v2();
     host.file("sys/block/sda/dev", "8:0\n");
     host.file("sys/block/sdb/dev", "(unknown)\n");
-    // reading a directory is refused to root as well
+    // even root cannot read a directory as a file
     fs::create_dir_all(host.path().join("sys/block/sdc/dev")).unwrap();
     let view = sample(&mut collector(host.path()));
     let mut said: Vec<_> = view.report.problems.iter().map(|problem| problem.path.as_str()).collect();

@@ -1,4 +1,4 @@
-//! The mount list, and the file systems that it names.
+//! The mount list, and the file systems in it.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -6,12 +6,12 @@ use std::fs;
 use super::Host;
 use crate::view::{Seen, View, collector, sample};
 
-/// Row of the mount list for the one hierarchy of version 2.
+/// Row of the mount list for the cgroup v2 hierarchy.
 const CGROUP2: &str = "31 23 0:28 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw\n";
-/// 1,000 blocks, 400 free, 300 for everybody.
+/// 1,000 blocks, 400 free, 300 available to unprivileged users.
 const PLAIN: &str = r#"{"block_size":4096,"blocks":1000,"blocks_free":400,"blocks_available":300,"files":50,"files_free":20}"#;
 
-/// A recording of one moment with these mounts and answers of `statfs`.
+/// Creates a recording of one frame with these mounts and `statfs` results, and samples it.
 fn recorded(mounts: &str, statfs: &[(&str, &str)]) -> (Host, View) {
     let host = Host::v2();
     host.file("proc/1/mountinfo", &format!("{CGROUP2}{mounts}"));
@@ -117,7 +117,7 @@ fn without_a_mount_list_cgroups_are_looked_for_where_they_always_are() {
         host.file("sys/fs/cgroup/cgroup.controllers", "cpu memory\n");
         fs::remove_file(host.path().join("proc/1/mountinfo")).unwrap();
         if unreadable {
-            // reading a folder is refused to root as well
+            // even root cannot read a directory as a file
             fs::create_dir(host.path().join("proc/1/mountinfo")).unwrap();
         }
         let view = sample(&mut collector(host.path()));

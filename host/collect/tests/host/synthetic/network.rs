@@ -1,4 +1,4 @@
-//! How the node's interfaces relate, and which network is a pod's.
+//! Relations between the node's interfaces, and the network of a pod.
 
 use std::fs;
 use std::os::unix::fs::{MetadataExt, symlink};
@@ -10,12 +10,12 @@ const POD: &str = "kubepods.slice/kubepods-podx.slice";
 const COUNTS: &str = "7 1 0 0 0 0 0 0 8 2 0 0 0 0 0 0";
 
 impl Host {
-    /// Interfaces of the node, as `/proc/1/net/dev` lists them.
+    /// Writes the node's interfaces into `/proc/1/net/dev`.
     fn interfaces(&self, names: &[&str]) {
         self.net(1, &names.iter().map(|name| format!("{name}:{COUNTS}\n")).collect::<String>());
     }
 
-    /// The directory of an interface, where sysfs has it: a link leads to it.
+    /// Creates the directory of an interface as in sysfs, with a symbolic link to it.
     fn device(&self, name: &str, files: &[(&str, &str)], links: &[(&str, &str)]) {
         let path = self.path().join("sys/devices/virtual/net").join(name);
         fs::create_dir_all(&path).unwrap();
@@ -33,14 +33,14 @@ impl Host {
         }
     }
 
-    /// A process in the network namespace of another one.
+    /// Creates a process in the network namespace of another one.
     fn joins(&self, process: u32, other: u32) {
         fs::create_dir_all(self.path().join(format!("proc/{process}/net"))).unwrap();
         let dev = |process| self.path().join(format!("proc/{process}/net/dev"));
         fs::hard_link(dev(other), dev(process)).unwrap();
     }
 
-    /// A process in a namespace of its own, which received so many bytes.
+    /// Creates a process in a namespace of its own, with this number of received bytes.
     fn apart(&self, process: u32, bytes: u32) {
         self.net(process, &format!("eth0:{bytes} 1 0 0 0 0 0 0 8 2 0 0 0 0 0 0\n"));
     }
@@ -53,7 +53,7 @@ impl Host {
     }
 }
 
-/// Kind, master and what it lies over.
+/// Returns kind, master and lower interfaces.
 fn relation<'v>(view: &'v View, name: &str) -> [Option<&'v str>; 3] {
     let interface = view.find("interface", name).unwrap();
     ["interface.kind", "interface.master", "interface.over"].map(|key| interface.attribute(key))
@@ -73,7 +73,7 @@ fn interfaces_say_what_they_are_and_what_they_lie_over() {
     host.file("sys/class/net/bonding_masters", "agg\n");
     let card = ("device", "../../../pci0000:00/0000:00:05.0");
     host.device("ens1", &[("type", "1\n")], &[card, ("master", "../agg")]);
-    // the link is not there on all kernels: the bond has a list
+    // not all kernels have the `master` link: the bond lists its ports
     host.device("ens2", &[("type", "1\n")], &[card]);
     host.device(
         "agg",
@@ -182,7 +182,7 @@ fn most_processes_at_the_top_of_a_container_decide() {
     host.apart(31, 2);
     host.apart(500, 100);
     host.joins(501, 500);
-    // an exporter that unshared itself stands beside the others
+    // an exporter that called `unshare`, next to the other processes
     host.processes(&container(A), "30\n500\n31\n501\n");
     assert_eq!(received(&sample(&mut collector(host.path()))), Some(100));
 }
@@ -190,7 +190,7 @@ fn most_processes_at_the_top_of_a_container_decide() {
 #[test]
 fn most_containers_decide_and_the_oldest_where_they_are_at_odds() {
     let host = Host::v2();
-    // real cgroups have inode numbers that grow; those of a file system may be given in any order
+    // inode numbers of real cgroups increase; those of a file system may come in any order
     let inode = |id: &str| fs::metadata(host.path().join("sys/fs/cgroup").join(container(id))).unwrap().ino();
     let (first, second) = if inode(A) < inode(B) { (A, B) } else { (B, A) };
     let (first, second) = (container(first), container(second));
@@ -201,7 +201,7 @@ fn most_containers_decide_and_the_oldest_where_they_are_at_odds() {
     host.processes(&second, "500\n");
     let mut collector = collector(host.path());
     assert_eq!(received(&sample(&mut collector)), Some(1));
-    // a third container: they are asked again
+    // a third container: all containers vote again
     let third = container(&"c".repeat(64));
     host.cgroup(&third, "5");
     host.processes(&third, "501\n");
@@ -220,7 +220,7 @@ fn the_choice_stays_while_its_process_does() {
     // no longer the first
     host.processes(&container(A), "30\n500\n");
     assert_eq!(received(&sample(&mut collector)), Some(100));
-    // it ended, and its number belongs to a process of somebody else
+    // it ended, and its pid belongs to a process outside the pod
     host.file("proc/500/cgroup", "0::/system.slice/x.service\n");
     host.processes(&container(A), "30\n499\n");
     let view = sample(&mut collector);
@@ -232,7 +232,7 @@ fn the_choice_stays_while_its_process_does() {
 fn a_list_that_cannot_be_read_costs_that_process_only() {
     let host = Host::v2();
     host.apart(500, 100);
-    // reading a directory is refused to root as well, and opening a link that leads in a circle
+    // even root cannot read a directory, or open a symbolic link to itself
     fs::create_dir_all(host.path().join("proc/30/net")).unwrap();
     symlink("dev", host.path().join("proc/30/net/dev")).unwrap();
     host.processes(&container(A), "30\n31\n500\n");

@@ -1,4 +1,4 @@
-//! Files that are something else by the time they are read, or change while they are.
+//! Files that are replaced by something else before they are read, or that change during the read.
 
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use super::{A, Host, container};
 use crate::view::{collector, sample};
 
-/// A name, and what puts something else in the place of a file.
+/// A name, and a function that replaces a file.
 type Case<'a> = (&'a str, &'a dyn Fn(&Path));
 
 #[test]
@@ -43,7 +43,7 @@ fn what_is_no_file_any_more_costs_its_own_figure() {
     }
 }
 
-/// The writer empties and fills a file, and puts others in its place; a figure is the right one or none.
+/// The writer truncates, fills and replaces a file; a value is either correct or absent.
 #[test]
 fn a_file_that_changes_while_it_is_read_gives_its_figures_or_none() {
     let host = Host::v2();

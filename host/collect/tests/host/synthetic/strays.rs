@@ -8,7 +8,7 @@ use crate::view::{View, collector, sample};
 const POD: &str = "kubepods.slice/kubepods-podx.slice";
 const SERVICE: &str = "system.slice/containerd.service";
 
-/// A pod whose cgroup is empty.
+/// Creates a host with a pod whose cgroup is empty.
 fn host() -> Host {
     let host = Host::v2();
     host.remove(&format!("sys/fs/cgroup/{POD}"));
@@ -33,7 +33,7 @@ fn told(view: &View) -> Vec<&str> {
 fn a_container_below_the_runtimes_service_belongs_to_its_pod() {
     let host = host();
     host.cgroup(&named(A), "600");
-    // its network is the pod's
+    // its network represents the pod's
     host.file(&format!("sys/fs/cgroup/{}/cgroup.procs", named(A)), "40\n");
     host.file("proc/40/cgroup", &format!("0::/{}\n", named(A)));
     host.net(40, "eth0:7 1 0 0 0 0 0 0 8 2 0 0 0 0 0 0\n");
@@ -54,7 +54,7 @@ fn a_container_below_the_runtimes_service_belongs_to_its_pod() {
     }
     assert_eq!(view.find("cgroup", POD).unwrap().children("interface").len(), 1);
 
-    // another one beside it shows at once, and was born since
+    // a new container next to it appears at the next tick, as created since
     host.cgroup(&named(A), "700");
     host.cgroup(&named(B), "5");
     let view = sample(&mut collector);
@@ -106,7 +106,7 @@ fn a_listed_container_without_a_cgroup_is_told_once() {
     }
     let expected = format!("1 running containers have no cgroup here, such as {missing} of pod u-1");
     assert_eq!(all, [expected]);
-    // a container may end, or begin, between the kubelet's answer and the next tick
+    // a container may end, or start, between the kubelet's response and the next tick
     assert_eq!((counts[0], counts[5]), (0, 1));
     collector.expect([]);
     assert_eq!(sample(&mut collector).report.containers_without_cgroup, 0);

@@ -1,4 +1,4 @@
-//! Responses as the EC2 API reference shows them, and what may arrive instead.
+//! Responses as in the EC2 API reference, and malformed ones.
 
 use super::*;
 use crate::ec2::rows::VolumeAttachment;

@@ -1,4 +1,4 @@
-//! One request to the API server, and its answer piece by piece.
+//! One request to the API server, and its response in pieces.
 
 use std::io;
 use std::time::Duration;
@@ -17,25 +17,25 @@ use crate::client::explain;
 use crate::stream::gunzip::Gunzip;
 use crate::stream::list::ListError;
 
-/// The body of an answer, and how it is to be decoded.
+/// The body of a response and its decoder.
 pub(super) struct Answer {
     body: Body,
     gunzip: Option<Gunzip>,
 }
 
-/// A list that cannot be read.
+/// An error that makes a list unreadable.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Unreadable {
-    /// The answer that it is made of.
+    /// The response is not a complete, well-formed list.
     #[error(transparent)]
     List(#[from] ListError),
-    /// How it is compressed.
+    /// The response cannot be decompressed.
     #[error("the answer cannot be decompressed: {0}")]
     Encoding(#[from] io::Error),
 }
 
 impl Answer {
-    /// The next bytes as they came, `None` within at the end; `None` when nothing came until then.
+    /// Returns the next bytes as received, or `None` inside at the end; `None` outside if nothing arrived until `until`.
     pub(super) async fn next(&mut self, until: Instant) -> Option<Result<Option<Bytes>, kube::Error>> {
         loop {
             match timeout_at(until, self.body.frame()).await.ok()? {
@@ -50,7 +50,7 @@ impl Answer {
         }
     }
 
-    /// Hands on what `bytes` mean, in pieces of bounded size.
+    /// Decodes `bytes` and passes them to `each` in pieces of bounded size.
     pub(super) fn decode(
         &mut self,
         bytes: &[u8],
@@ -62,7 +62,7 @@ impl Answer {
         }
     }
 
-    /// After the last bytes.
+    /// Ends decoding after the last bytes.
     pub(super) fn finish(
         &mut self,
         each: &mut dyn FnMut(&[u8]) -> Result<(), Unreadable>,
@@ -93,7 +93,7 @@ impl Reflector<'_> {
             |error| End::Failed { words: explain(&error, verb, resource), retry_after: None, relist: false };
         let mut request = Request::get(uri).header(ACCEPT, accept);
         if is_list {
-            // The server compresses lists from 128 KiB on, and no watches.
+            // The server compresses lists of at least 128 KiB, and does not compress watches.
             request = request.header(ACCEPT_ENCODING, "gzip");
         }
         let request =
@@ -117,5 +117,5 @@ impl Reflector<'_> {
     }
 }
 
-/// Longest time that a whole list may take, pages included: the server itself gives an answer one minute.
+/// Longest time that a whole list may take, including all its pages: the server ends a single response after one minute.
 pub(super) const LIST_TOTAL: Duration = Duration::from_secs(300);

@@ -21,13 +21,14 @@ use crate::text::Text;
 use insightd_peer::Status;
 use insightd_peer::up_to;
 
-/// How long the server is asked to keep a watch: as long as it does unasked. Each end costs it a request a node.
+/// Duration of a watch requested from the server, in seconds: the same as the server's default. Each end costs the server
+/// one request per node.
 const WATCH_SECONDS: std::ops::Range<u64> = 1800..3600;
 
-/// A watch that ends sooner than this without an event did not work, whatever its answer said.
+/// A watch without an event that ends sooner than this counts as failed, even if the response was a success.
 const TOO_SHORT: Duration = Duration::from_secs(2);
 
-/// The longest that a server may tell an agent to wait.
+/// Longest `Retry-After` that is obeyed.
 const MOST_RETRY_AFTER: Duration = Duration::from_secs(300);
 
 pub(crate) struct Reflector<'r> {
@@ -37,18 +38,18 @@ pub(crate) struct Reflector<'r> {
     pub(crate) timing: Timing,
 }
 
-/// Why a list or a watch ended.
+/// The reason for the end of a list or a watch.
 pub(super) enum End {
-    /// As agreed.
+    /// The server ended the watch at the requested time.
     Timeout,
-    /// Nothing came for long. Bookmarks come every minute where etcd reports its progress, and never where it does not: this
-    /// alone is no failure. Another request shows if the server is there.
+    /// Nothing arrived for too long. Bookmarks come every minute if etcd reports its progress, and never if it does not, so
+    /// this alone is not a failure. The next request shows if the server is reachable.
     Quiet,
-    /// The server no longer has this version.
+    /// The server no longer has this version (410).
     Gone,
-    /// It did not work. To ask for the same once more would be of no use where `relist` is set.
+    /// The request failed. If `relist` is set, repeating it from the same version would fail again.
     Failed { words: String, retry_after: Option<Duration>, relist: bool },
-    /// A list that began, or was worked at, but did not come to its end.
+    /// The response of a list began but did not complete.
     BrokeOff { words: String },
 }
 
@@ -74,7 +75,7 @@ impl Reflector<'_> {
                 Ok(version) => version,
                 Err(end) => {
                     paging = match (&end, paging) {
-                        // Pages took longer than the server keeps a version: all at once does not have that trouble.
+                        // Pages took longer than the server keeps a version: a list in one response cannot run into this.
                         (End::Gone, _) => Paging::FromCache,
                         (End::BrokeOff { .. }, Paging::FromCacheElsePages(limit)) => Paging::Pages(limit),
                         (End::BrokeOff { .. }, _) => self.watched.paging,
@@ -95,9 +96,9 @@ impl Reflector<'_> {
                 }
                 match end {
                     End::Timeout if lines > 0 || began.elapsed() >= TOO_SHORT => {}
-                    // From the version that is known. What fails now is counted and said.
+                    // Resume from the known version. A failure of the next request is counted and logged.
                     End::Quiet => {}
-                    // A whole fleet learns of it at once, after a restart of the server.
+                    // After a restart of the server, all nodes get this at once.
                     End::Gone => {
                         self.status.failed(self.words(&End::Gone, "watch"));
                         jitter = self.watched.start_jitter.max(backoff.next_wait());
@@ -135,7 +136,7 @@ impl Reflector<'_> {
         }
     }
 
-    /// The version of the list.
+    /// Lists all objects and returns the version of the list.
     async fn list(
         &self,
         paging: Paging,
@@ -199,7 +200,7 @@ impl Reflector<'_> {
         }
     }
 
-    /// Until it ends; `version` is then that of the last line. How many lines came, besides.
+    /// Watches until the end of the response. `version` becomes that of the last line; returns the number of lines as well.
     async fn watch(
         &self,
         version: &mut String,
@@ -230,7 +231,7 @@ impl Reflector<'_> {
         let mut answer = self.ask("watch", &query).await?;
         self.status.succeeded();
         let mut lines = Lines::default();
-        // Moved on by lines, not by bytes: half an event that drips in for ever is silence.
+        // Extended by lines, not by bytes: an event that arrives byte by byte and never ends counts as silence.
         let mut until = Instant::now() + self.timing.watch_idle;
         loop {
             let Some(piece) = answer.next(until).await else { return Err(End::Quiet) };
@@ -276,7 +277,8 @@ impl Reflector<'_> {
         }
         let event: Event<'_> = match serde_json::from_slice(line) {
             Ok(event) => event,
-            // It would come again, for ever; a list costs no more than the object itself.
+            // A watch from this version would deliver the event again and again; a list costs no more than the object
+            // itself.
             Err(error) => {
                 let words =
                     format!("cannot watch {}: {}", self.watched.resource, shortened(error.to_string()));
@@ -291,7 +293,7 @@ impl Reflector<'_> {
                 let status: ApiStatus = serde_json::from_slice(object).unwrap_or_default();
                 return ControlFlow::Break(self.refused("watch", status, None));
             }
-            // "BOOKMARK", and whatever the API may have in the future.
+            // "BOOKMARK", and event types of future API versions.
             _ => {}
         }
         if let Some(newer) = version_of(object) {
@@ -305,13 +307,13 @@ impl Reflector<'_> {
         End::Failed { words, retry_after: None, relist: false }
     }
 
-    /// The connection ended in the middle of an answer.
+    /// Returns the end for a connection that broke in the middle of a response.
     fn broken(&self, verb: &str, error: &kube::Error) -> End {
         let words = explain(error, verb, self.watched.resource);
         End::Failed { words, retry_after: None, relist: false }
     }
 
-    /// The API server answered with an error.
+    /// Returns the end for an error status from the API server.
     pub(super) fn refused(&self, verb: &str, status: ApiStatus, retry_after: Option<Duration>) -> End {
         if status.code == 410
             || status.reason == "Expired"
@@ -320,15 +322,15 @@ impl Reflector<'_> {
         {
             return End::Gone;
         }
-        // As client-go has it: what is not about load or rights, another watch from the same version will not mend.
+        // As in client-go: an error that is not about load or permissions would recur on a watch from the same version.
         let relist = !matches!(status.code, 401 | 403 | 429 | 500..);
         let words = explain(&kube::Error::Api(status.boxed()), verb, self.watched.resource);
         End::Failed { words, retry_after, relist }
     }
 }
 
-/// A version from before the server's data was restored; asked for again, the answer would be the same for ever. The cause is
-/// `metav1.CauseTypeResourceVersionTooLarge`, which servers send since 1.18.
+/// Returns true if the version is newer than the server's data, as after a restore: repeating the request would always
+/// fail. The cause is `metav1.CauseTypeResourceVersionTooLarge`, which servers send since Kubernetes 1.18.
 fn is_of_the_future(status: &ApiStatus) -> bool {
     let causes = status.details.iter().flat_map(|details| &details.causes);
     causes.into_iter().any(|cause| cause.reason == "ResourceVersionTooLarge")

@@ -17,7 +17,7 @@ const TIMING: Timing = Timing {
     watch_idle: Duration::from_secs(20),
 };
 
-/// Names with versions, as a handler knows them, and what was called.
+/// A handler that records names with their versions, and its calls.
 #[derive(Clone, Default)]
 struct Seen {
     known: Arc<Mutex<BTreeMap<String, String>>>,
@@ -301,7 +301,7 @@ async fn the_error_names_verb_and_resource() {
 
 const QUIET: Timing = Timing { watch_idle: Duration::from_millis(40), ..TIMING };
 
-/// As with an etcd that reports no progress: no bookmarks, and nothing changes.
+/// Like a server whose etcd reports no progress: it sends no bookmarks, and nothing changes.
 #[tokio::test]
 async fn a_silent_watch_is_opened_anew_and_no_failure() {
     let server = Server::start(|number, asked| match number {
@@ -335,7 +335,7 @@ async fn a_silent_watch_that_cannot_be_opened_anew_is_a_failure() {
     assert_eq!(run.status.snapshot().errors, 1);
 }
 
-/// Bytes that never come to a line keep no watch alive.
+/// Bytes that never complete a line do not keep a watch alive.
 #[tokio::test]
 async fn half_an_event_that_drips_in_is_silence() {
     let mut drip = Answer::ok();
@@ -465,7 +465,7 @@ async fn a_compressed_list_that_is_cut_or_broken_changes_nothing() {
     }
 }
 
-/// A redirect would send the token to whoever it names.
+/// Following a redirect would send the token to any server that it names.
 #[tokio::test]
 async fn redirects_are_not_followed() {
     let elsewhere = Server::start(|_, _| list(7, "", &[thing("evil", 1)])).await;

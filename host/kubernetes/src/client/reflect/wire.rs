@@ -1,4 +1,4 @@
-//! What stands around the objects: versions, refusals, queries.
+//! Parsing around the objects: versions, error statuses, query escapes.
 
 use std::time::Duration;
 
@@ -14,13 +14,13 @@ use crate::problem::shortened;
 use crate::text::Text;
 use insightd_peer::Status;
 
-/// Of an answer that is an error.
+/// Bytes that are read of an error response.
 const ERROR_BYTES: usize = 64 * 1024;
 
-/// Between two lines of the log about objects that are left out.
+/// Interval between two log messages about objects that were left out.
 const SAY_EVERY: Duration = Duration::from_secs(60);
 
-/// Objects that could not be read; one broken object is no reason to forget the others.
+/// Objects that could not be read; one broken object does not discard the others.
 pub(super) struct LeftOut<'s> {
     resource: &'static str,
     status: &'s Status,
@@ -36,7 +36,7 @@ impl<'s> LeftOut<'s> {
         Self { resource, status, malformed: 0, too_large: 0, too_many: 0, first: None, said: None }
     }
 
-    /// An object was read, or not.
+    /// Counts the object if it could not be read.
     pub(super) fn note(&mut self, result: Result<(), serde_json::Error>, object: &[u8]) {
         if let Err(error) = result {
             self.malformed += 1;
@@ -47,19 +47,19 @@ impl<'s> LeftOut<'s> {
         }
     }
 
-    /// An object has more bytes than are held.
+    /// Counts an object that is larger than the buffer.
     pub(super) fn too_large(&mut self) {
         self.too_large += 1;
         self.status.left_out(1);
     }
 
-    /// There was no room for so many objects.
+    /// Counts objects for which there was no memory.
     pub(super) fn too_many(&mut self, objects: u64) {
         self.too_many += objects;
         self.status.left_out(objects);
     }
 
-    /// Logs what came together, once a minute at most.
+    /// Logs the objects counted since the last message, at most once a minute.
     pub(super) fn report(&mut self) {
         let is_new = self.malformed + self.too_large + self.too_many > 0;
         if !is_new || self.said.is_some_and(|said| said.elapsed() < SAY_EVERY) {
@@ -80,7 +80,7 @@ impl<'s> LeftOut<'s> {
     }
 }
 
-/// `metadata.resourceVersion`.
+/// Reads `metadata.resourceVersion`.
 pub(super) fn version_of(object: &[u8]) -> Option<String> {
     #[derive(Deserialize)]
     struct Object<'a> {
@@ -96,15 +96,15 @@ pub(super) fn version_of(object: &[u8]) -> Option<String> {
     Some(object.metadata.version.as_str().to_owned()).filter(|version| !version.is_empty())
 }
 
-/// Seconds; the other form, a date, is not what the API server writes.
+/// Reads `Retry-After` in seconds; the API server does not use the other form, a date.
 pub(super) fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     headers.get(RETRY_AFTER)?.to_str().ok()?.trim().parse().ok().map(Duration::from_secs)
 }
 
-/// Reads a refusal, be it the API's `Status` or a proxy's page, for at most `patience` in all.
+/// Reads an error response, either the API's `Status` or a proxy's page, within at most `patience` in all.
 pub(crate) async fn status_of(response: Response<Body>, patience: Duration) -> ApiStatus {
     let code = response.status().as_u16();
-    // Nobody asked for it; decoded text is not worth a decoder here.
+    // Compression was not requested for this text, and an error text is not worth a decoder.
     let is_encoded = response.headers().contains_key(CONTENT_ENCODING);
     let until = Instant::now() + patience;
     let mut body = response.into_body();
@@ -123,7 +123,7 @@ pub(crate) async fn status_of(response: Response<Body>, patience: Duration) -> A
         .with_code(code)
 }
 
-/// For a query.
+/// Percent-encodes a text for a query.
 pub(crate) fn escaped(text: &str) -> String {
     use std::fmt::Write as _;
 
@@ -131,7 +131,7 @@ pub(crate) fn escaped(text: &str) -> String {
     for byte in text.bytes() {
         match byte {
             b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => out.push(char::from(byte)),
-            // Writing into a String does not fail.
+            // Writing into a String cannot fail.
             byte => drop(write!(out, "%{byte:02X}")),
         }
     }

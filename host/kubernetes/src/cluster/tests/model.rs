@@ -1,4 +1,4 @@
-//! Whatever comes in whatever order: the same figures as counted from the objects themselves.
+//! Property tests: after any changes in any order, the figures equal those counted from the objects themselves.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,14 +7,14 @@ use serde_json::{Value, json};
 
 use super::*;
 
-/// What a peer may do with objects of one kind.
+/// A change that a server may send for objects of one kind.
 #[derive(Clone, Debug)]
 enum Step<T> {
     Apply(T),
     Delete(T),
-    /// A whole list.
+    /// A complete list.
     List(Vec<T>),
-    /// One that fails before its end.
+    /// A list that fails before its end.
     Broken(Vec<T>),
 }
 
@@ -32,13 +32,13 @@ fn steps<T: std::fmt::Debug + Clone>(
 }
 
 trait Object: Clone {
-    /// Which one it is.
+    /// Identity of the object.
     type Id: Ord;
     fn id(&self) -> Self::Id;
     fn json(&self) -> Value;
 }
 
-/// The same steps for the feed and for a map of whole objects.
+/// Applies the same steps to the feed and to a map of whole objects.
 fn play<K: Kind, T: Object>(feed: &mut Feed<K>, steps: &[Step<T>]) -> Option<BTreeMap<T::Id, T>> {
     let mut known: Option<BTreeMap<T::Id, T>> = None;
     for step in steps {
@@ -173,7 +173,7 @@ impl Object for Namespace {
     }
 }
 
-/// Namespaces with the counts of their phases, where all of that is known.
+/// Namespaces with the number of pods in each phase; `None` unless both watches of pods have listed.
 type Counted = BTreeMap<String, Option<[u32; 5]>>;
 
 fn counted(

@@ -1,4 +1,4 @@
-//! Kind by kind.
+//! Tests of each kind of object.
 
 use serde_json::{Value, json};
 
@@ -91,14 +91,15 @@ fn a_pod_changes_its_phase_and_its_stream() {
     };
     assert_eq!(phases(&it, "shop"), counts(0.0, 1.0, 1.0, 0.0, 1.0));
     assert_eq!(phases(&it, "empty"), counts(0.0, 0.0, 0.0, 0.0, 0.0));
-    // As the selectors show it: gone from the one, new in the other.
+    // A change of phase moves a pod from one selector to the other: deleted in one watch, added in the other.
     deleted(&mut it.others, &pod("2", "shop", "Pending"));
     applied(&mut it.running, &pod("2", "shop", "Running"));
     deleted(&mut it.running, &pod("1", "shop", "Running"));
     applied(&mut it.others, &pod("1", "shop", "Succeeded"));
     applied(&mut it.others, &pod("3", "shop", "Failed"));
     assert_eq!(phases(&it, "shop"), counts(1.0, 0.0, 1.0, 1.0, 0.0));
-    // A namespace that is being deleted loses its pods first; one that no Namespace was seen of is shown for its pods.
+    // A namespace that is being deleted loses its pods first; one whose Namespace object is not known is reported for its
+    // pods.
     deleted(&mut it.namespaces, &named("empty"));
     deleted(&mut it.namespaces, &named("shop"));
     assert_eq!(phases(&it, "empty"), None);
@@ -230,7 +231,7 @@ fn services() {
     let batch = it.batch();
     let web = batch.find("service", "shop/web").unwrap();
     assert_eq!(attributes(web), [("service.name", "web"), ("service.namespace", "shop")]);
-    // Its label was taken away: nobody's any more.
+    // Without its label, the slice belongs to no service.
     others["metadata"]["labels"] = json!({});
     applied(&mut it.endpoints, &others);
     assert_eq!(ready(&it).len(), 2);
@@ -300,7 +301,7 @@ fn half_a_list_is_never_seen() {
     restart(&mut it.nodes);
     listed(&mut it.nodes, &named("c"));
     assert_eq!(ids(&it.batch(), "node"), ["a", "b"]);
-    // It failed in its middle, and began again.
+    // The list failed before its end, and began again.
     restart(&mut it.nodes);
     listed(&mut it.nodes, &named("d"));
     it.nodes.on_list_end();

@@ -1,11 +1,11 @@
-//! More objects than there is memory for.
+//! Tests with more objects than there is memory for.
 
 use serde_json::json;
 
 use super::*;
 use crate::cluster::nodes::HEALTH_LABEL;
 
-/// Objects of a kind beyond its room: those that fit stay, the others are counted, and room that becomes free is used.
+/// With more objects of a kind than fit, those that fit stay, the others are counted, and freed room is used.
 #[test]
 fn objects_without_room_are_left_out_and_counted() {
     fn left_out<K: Kind>(feed: &mut Feed<K>) -> u64 {

@@ -1,4 +1,4 @@
-//! All watches together, against a peer that plays the API server.
+//! Tests of all watches together, against a simulated API server.
 
 use serde_json::json;
 
@@ -21,7 +21,7 @@ fn object(name: &str) -> Value {
     json!({"metadata": {"uid": name, "name": name, "namespace": "shop", "resourceVersion": "7"}})
 }
 
-/// One object of every kind, and a watch that says nothing.
+/// Answers with a list of one object of the kind, and with a watch that stays silent.
 fn one_of_each(asked: &Asked) -> Answer {
     if asked.path.contains("watch=") {
         return Answer::ok().send(" \n").hang();

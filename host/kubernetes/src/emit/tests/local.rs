@@ -1,4 +1,4 @@
-//! What the API server says of this node, its services and the owners of its jobs.
+//! Tests of the facts from the API server: this node, its services and the owners of its Jobs.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! Usage that only the kubelet knows.
+//! Tests of usage that only the kubelet reports.
 
 use insightd_collect::Pairing;
 use insights_sdk::{Batch, Builder};
@@ -7,8 +7,8 @@ use serde_json::json;
 use super::{SECOND, pairing};
 use crate::{Emitter, pods, summary};
 
-/// A pod with containers `a` (its cgroup has used something), `b` (its cgroup is empty), `c` (without a cgroup) and `d`
-/// (waits, and the statistics are those of before).
+/// Emits a pod with containers `a` (its cgroup has used something), `b` (its cgroup is empty), `c` (without a cgroup) and
+/// `d` (waiting, with the statistics of its previous run).
 fn sample(time: &str, cpu_ns: u64, pairing: &mut Pairing) -> Batch {
     let status = |name: &str, state: &str| json!({"name": name, "containerID": format!("containerd://id-{name}"), "state": {state: {}}});
     let pods = json!({"items": [{
@@ -85,8 +85,8 @@ fn the_same_reading_twice_is_no_rate() {
     assert_eq!(previous(&sample("yesterday", 11, &mut pairing)), None);
 }
 
-/// Pods `a` (an interface in its cgroup), `b` (in the node's network, as the kernel says), `c` (without either) and `d`
-/// (in the node's network, as its specification says).
+/// Emits pods `a` (an interface in its cgroup), `b` (in the node's network, according to the kernel), `c` (neither) and `d`
+/// (in the node's network, according to its specification).
 fn traffic(time: &str, rx_bytes: u64, pairing: &mut Pairing) -> Batch {
     let pods = ["a", "b", "c", "d"].map(|uid| {
         json!({"metadata": {"name": uid, "namespace": "n", "uid": uid},

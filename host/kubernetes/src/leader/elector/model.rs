@@ -1,9 +1,9 @@
-//! The election against a model of everything that can go wrong between a few candidates and one store: requests and answers
-//! late or lost, writes done whose answer never came, old states shown, other people's writes to the object, candidates
-//! that stop for minutes, die, come back and resign, clocks that differ, drift and step.
+//! Tests the election against a model of all faults between a few candidates and one store: late or lost requests and
+//! responses, writes whose response is lost, outdated reads, writes of others to the object, candidates that stop for
+//! minutes, die, restart and resign, clocks that differ, drift and step.
 //!
-//! What happens is read from a tape of numbers; zero means that nothing goes wrong, and so does the end of the tape. The
-//! shorter tape of a failure is therefore the simpler story.
+//! The events are read from a tape of numbers; zero means no fault, and so does the end of the tape. A shorter tape of a
+//! failure therefore describes a simpler case.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -17,11 +17,11 @@ use super::{Answer, Elector, Found, Next, Outcome, Request};
 
 const LEASE: i64 = 60;
 const RETRY: u64 = 5_000;
-/// Without faults: an election is held at most every 11 s, a lease is seen to be over 60 s after it was seen, by clocks
-/// that are up to 2 % off, and requests take a moment.
+/// Time until there is a leader without faults: attempts are at most 11 s apart, a lease expires 60 s after it was seen,
+/// clocks drift by up to 2 %, and requests take a moment.
 const SETTLED: u64 = 61_300 + 3 * 11_300;
 
-/// How a candidate would judge its lead; only the first is what the product does.
+/// The rule by which a candidate judges its leadership; only the first is that of the implementation.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Belief {
     Honest,
@@ -34,7 +34,7 @@ struct Setup {
     candidates: usize,
     renew_deadline: Duration,
     belief: Belief,
-    /// Whether the store refuses to write over what the writer has not seen.
+    /// `true` if the store rejects writes over a state that the writer has not seen.
     careful: bool,
 }
 
@@ -49,10 +49,10 @@ enum Step {
 struct Candidate {
     elector: Elector<usize>,
     alive: bool,
-    /// It is about to end, whatever comes of giving the lock back.
+    /// `true` if the candidate ends after its attempt to release the lock, independent of the result.
     resigns: bool,
     epoch: u64,
-    /// The request that an answer is awaited to.
+    /// Id of the request whose response is awaited.
     awaits: u64,
     begun: u64,
     stopped_until: u64,
@@ -66,10 +66,10 @@ struct World<'t> {
     setup: Setup,
     now: u64,
     tape: std::slice::Iter<'t, u16>,
-    /// What is to happen, by time; the number keeps order.
+    /// Future events by time; the number preserves their order.
     steps: BTreeMap<(u64, u64), (u64, Step)>,
     count: u64,
-    /// All states of the record, the last one is the current.
+    /// All states of the record; the last one is current.
     versions: Vec<String>,
     candidates: Vec<Candidate>,
     terms: u32,
@@ -118,7 +118,7 @@ impl World<'_> {
         self.tape.next().copied().unwrap_or(0)
     }
 
-    /// Up to two and a half minutes.
+    /// Returns a random span of up to two and a half minutes, in milliseconds.
     fn span(&mut self) -> u64 {
         u64::from(self.next()) * 150_000 / 65_536
     }
@@ -153,7 +153,7 @@ impl World<'_> {
         (0..self.candidates.len()).filter(leads).collect()
     }
 
-    /// Does what is next; false if nobody may lead at one time with another and two do.
+    /// Processes the next event; returns false if two candidates lead at the same time.
     fn step(&mut self) -> bool {
         let Some(((now, _), (epoch, step))) = self.steps.pop_first() else { return true };
         self.now = now;
@@ -177,7 +177,7 @@ impl World<'_> {
     fn wake(&mut self, who: usize) {
         let fate = self.next() % 64;
         match fate {
-            // Somebody else changes something else.
+            // Another client changes another part of the object.
             1 => self.versions.extend(self.versions.last().cloned()),
             2 | 3 => self.candidates[who].wall_ms += i64::from(self.next() % 41) * 5_000 - 150_000,
             4 => return self.end(who),
@@ -198,7 +198,7 @@ impl World<'_> {
         }
     }
 
-    /// A death, and a life after it.
+    /// Ends the candidate, and restarts it later.
     fn end(&mut self, who: usize) {
         self.candidates[who].alive = false;
         self.candidates[who].resigns = false;
@@ -256,7 +256,7 @@ impl World<'_> {
     }
 
     fn answer(&mut self, who: usize, id: u64, answer: Answer<usize>) {
-        // Others come too late, or to a successor of who asked.
+        // Other responses are too late, or for a successor of the candidate.
         if self.candidates[who].awaits == id {
             let (now, wall) = (self.clock(who), self.wall(who));
             let next = self.candidates[who].elector.answered(answer, now, wall);
@@ -294,7 +294,7 @@ impl World<'_> {
         }
     }
 
-    /// Runs the tape and then until everything has settled. What went wrong, if something did.
+    /// Runs the tape, and then until everything has settled. Returns an error if a property is violated.
     fn run(&mut self) -> Result<(), String> {
         let wrong = |world: &Self| {
             let leaders = world.leaders();
@@ -305,7 +305,7 @@ impl World<'_> {
                 return Err(wrong(self));
             }
         }
-        // What was under way when the faults ended still comes.
+        // Events that were pending when the faults ended still occur.
         let planned = self.steps.last_key_value().map_or(0, |((time, _), _)| *time);
         let stopped = self.candidates.iter().map(|candidate| candidate.stopped_until).max().unwrap_or(0);
         let settled = planned.max(stopped).max(self.now) + SETTLED;
@@ -322,7 +322,7 @@ impl World<'_> {
 }
 
 fn setup() -> impl Strategy<Value = Setup> {
-    // Up to where drifting clocks leave no margin.
+    // Up to the deadline at which drifting clocks leave no margin.
     (1_usize..5, prop_oneof![Just(15), Just(30), Just(55)]).prop_map(|(candidates, deadline)| Setup {
         candidates,
         renew_deadline: Duration::from_secs(deadline),
@@ -342,7 +342,7 @@ proptest! {
     }
 }
 
-/// Whether the model finds a story in which two lead.
+/// Returns true if the model finds a case in which two candidates lead.
 fn finds(setup: Setup) -> bool {
     (0..20_000).any(|seed| {
         let mut random = fastrand::Rng::with_seed(seed);

@@ -42,7 +42,7 @@ fn done(next: Next<u32>) -> Outcome {
     }
 }
 
-/// One that holds the lock since second 10.
+/// Returns a candidate that holds the lock since second 10.
 fn leader() -> Elector<u32> {
     let mut elector = elector("a");
     assert!(matches!(elector.begin(second(10), wall(0)), Request::Get { exact: false }));
@@ -93,7 +93,7 @@ fn another_is_given_its_lease_by_our_clock() {
     assert_eq!(taken, Record { acquired: Some(whole(wall(61))), ..record("b", 5, 61) });
     assert_eq!(done(elector.answered(Answer::Conflict, second(161), wall(61))), Outcome::Failed);
     assert!(!elector.leads(second(161)));
-    // Whoever was faster shows only in an exact answer.
+    // Only an exact read shows the candidate that was faster.
     assert!(matches!(elector.begin(second(166), wall(66)), Request::Get { exact: true }));
     let faster = record("c", 5, 61);
     assert_eq!(done(elector.answered(found(2, &faster), second(166), wall(66))), Outcome::Follows);
@@ -195,7 +195,7 @@ fn giving_back_ends_the_lead_first() {
     let free = written(elector.answered(found(1, &held), second(12), wall(2)));
     let wanted = Record { acquired: Some(whole(wall(2))), duration_seconds: 1, ..record("", 0, 2) };
     assert_eq!(free, wanted);
-    // A renewal that was under way came first.
+    // A renewal that was still running came first.
     let next = elector.answered(Answer::Conflict, second(12), wall(2));
     assert!(matches!(next, Next::Send(Request::Get { exact: true })));
     written(elector.answered(found(1, &held), second(12), wall(2)));

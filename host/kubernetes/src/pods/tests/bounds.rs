@@ -1,11 +1,11 @@
-//! Lists with more pods than fit.
+//! Tests of lists with more pods than fit.
 
 use serde_json::json;
 
 use super::read;
 use crate::pods::{Keep, PodReader};
 
-/// One pod of a list, as text: a list of these in a tree would be far larger than what is tested.
+/// Returns one pod of a list as text: a tree of the whole list would be far larger than the memory under test.
 fn pod(number: usize, phase: &str, padding: usize) -> String {
     json!({
         "metadata": {"name": format!("p{number:05}"), "namespace": "n", "uid": format!("u{number}"),
@@ -53,7 +53,7 @@ fn pods_that_ended_are_left_out_first() {
 fn memory_is_a_bound_too_and_so_is_the_time_to_read() {
     let keep = Keep { label_bytes: 64 << 10, ..Keep::default() };
     let (kept, left_out) = names((0..400).map(|number| pod(number, "Running", 50_000)), &keep);
-    // 8 MiB: 167 times 50,000 bytes, and less with what else a pod takes.
+    // 8 MiB: 167 times 50,000 bytes, and fewer with the other memory of a pod.
     assert!((150..=167).contains(&kept.len()), "{}", kept.len());
     assert_eq!(kept.len() as u64 + left_out, 400);
     let (kept, left_out) = names((0..20_000).map(|number| pod(number, "Failed", 0)), &Keep::default());

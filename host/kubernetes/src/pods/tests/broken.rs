@@ -1,4 +1,4 @@
-//! What a broken list costs: a field, a pod, the whole of it.
+//! Tests of broken lists, which cost a field, a pod, or the whole list.
 
 use serde_json::{Value, json};
 
@@ -167,7 +167,8 @@ fn however_many_fields_are_broken_each_costs_itself() {
     assert_eq!((found("c6"), found("c7")), (Some(None), Some(Some(7))));
 }
 
-/// A list of which nothing has the right type is not walked for minutes: what stands beside a broken field goes with it.
+/// A list in which nothing has the right type is not walked for minutes: the siblings of a broken field are removed with
+/// it.
 #[test]
 fn a_list_that_is_broken_throughout_keeps_its_pods() {
     let labels: serde_json::Map<String, Value> =
@@ -203,7 +204,7 @@ fn lists_and_maps_without_end_cost_that_field() {
     }
     let list = read(json!([pod_with("/status/conditions", many(4096))]));
     assert!(list.problems.is_empty(), "{:?}", list.problems);
-    // A tree of all of it would take a hundred times the memory of the text.
+    // A tree of the whole element would take a hundred times the memory of its text.
     let list = read(json!([pod_with("/x", many(40_000)), pod_with("/metadata/labels", json!([{"a": 1}]))]));
     assert_eq!(list.pods.len(), 1);
     let mut huge = pod_with("/metadata/labels", json!(1));

@@ -1,4 +1,4 @@
-//! Resources of pods that were resized in place.
+//! Tests of the resources of pods that were resized in place.
 
 use serde_json::{Value, json};
 
@@ -41,7 +41,7 @@ fn limits_are_those_applied_and_requests_those_the_scheduler_counts() {
     let infeasible = list(applied, json!(null), json!("Infeasible"));
     assert_eq!(requests_and_limits(&infeasible), (held, held), "until Kubernetes 1.32");
 
-    // Shrinking: the larger of both is in force until the runtime has applied the smaller.
+    // When shrinking, the larger resources are in force until the runtime has applied the smaller ones.
     let large = json!({"cpu": "2", "memory": "2Gi"});
     let shrinking = list(
         json!({"allocatedResources": large, "resources": {"requests": large, "limits": large}}),

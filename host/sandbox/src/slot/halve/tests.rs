@@ -2,7 +2,7 @@ use insights_sdk::{Builder, Columns};
 
 use super::{Found, Parts, Progress};
 
-/// A node with pods, each with a container, and the cgroup that has the same uid beside it.
+/// Builds a node with pods, each with a container, and beside it the cgroup of the same UID.
 fn batch(pods: u32) -> Columns {
     let mut builder = Builder::new("node", "n1", 1, 1);
     let node = builder.entity("node", "n1", None);
@@ -41,7 +41,7 @@ fn parts_are_pods_with_all_that_is_known_of_them() {
     assert_eq!(parts.with(|_| true), columns);
 }
 
-/// Time that a part takes, of which a try has ten: one for each pod, and for each of `slow` far more.
+/// Returns true if a batch exceeds the time of a probe: more than ten pods, or any of the `slow` ones.
 fn is_too_slow(columns: &Columns, slow: &[u32]) -> bool {
     let pods = columns.entities.kind.iter().filter(|&&kind| columns.string(kind) == "pod").count();
     pods > 10 || poisoned(columns, slow)
@@ -112,7 +112,7 @@ fn a_search_for_slow_parts_goes_on_with_the_next_batch() {
     }
 }
 
-/// Searches as often as it takes, with so many tries each time. The names that are to blame, and the number of tries.
+/// Searches over as many batches as needed, with `patience` probes each. Returns the offending names and the number of probes.
 fn search(
     columns: &Columns,
     room: usize,
@@ -181,7 +181,7 @@ fn what_fails_only_together_loses_one_of_them() {
     let columns = batch(110);
     let both = |part: &Columns| poisoned(part, &[20]) && poisoned(part, &[90]);
     assert_eq!(search(&columns, 8, 1000, both).0, Some(names(&[90])));
-    // Sixty pods are too many, whichever they are: ten are left out of seventy.
+    // More than 67 of these 70 pods are too many, whichever they are: three are left out.
     let many = |part: &Columns| (0..70).filter(|&number| poisoned(part, &[number])).count() > 67;
     assert_eq!(search(&columns, 8, 1000, many).0.map(|names| names.len()), Some(3));
 }

@@ -1,4 +1,4 @@
-//! Figures of cluster events, against the API server's objects.
+//! Metrics of cluster events, compared with the API server's objects.
 
 use std::collections::BTreeMap;
 
@@ -10,14 +10,14 @@ use crate::event::Event;
 use crate::suite::{Bench, Profile, Verdict};
 use crate::wait::{now_ms, until};
 
-/// Figures by `TYPE|NAMESPACE|NAME|METRIC`.
+/// Values by `TYPE|NAMESPACE|NAME|METRIC`.
 type Figures = BTreeMap<String, f64>;
 
 pub(crate) fn run(bench: &mut Bench) -> Result<Verdict> {
     let pod = bench.agent(Profile::Quick)?;
     let settings = bench.settings.clone();
     let limit = settings.interval() * 12;
-    // Pods that crash change what is there: a tick counts when the API server says the same before and after it.
+    // Crashing pods change the objects: a tick counts only if the API server returns the same before and after it.
     let compared = until(limit, "a tick at which nothing changed", || {
         let before = expected()?;
         let output = pod.wait_for_ticks(&settings, now_ms(), "Cluster", 2)?;
@@ -141,7 +141,7 @@ fn is_failed(node: &Value) -> bool {
     })
 }
 
-/// Different pods over all slices of a service whose endpoint is not said to be unready.
+/// Counts the distinct pods over all slices of a service whose endpoints are not marked unready.
 fn ready_pods(slices: &[Value], namespace: &str, service: &str) -> u64 {
     let of_service = slices.iter().filter(|slice| {
         text(slice, "namespace") == namespace

@@ -1,4 +1,4 @@
-//! `deploy/base` without a change but for the image and the cluster's name.
+//! Check of `deploy/base`, unchanged except for the image and the cluster name.
 
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ pub(crate) fn run(bench: &mut Bench) -> Result<Verdict> {
             bail!("{path} answers {status}: {body}");
         }
     }
-    // A complete event within two intervals of 60 s after its start, which is a while ago.
+    // Two intervals of 60 s after the start the event is complete; the pod started a while ago.
     let limit = Duration::from_secs(125);
     let output = pod.wait_for_ticks_within(&bench.settings, 0, "Cluster", 1, limit)?;
     sound::no_panic(&output)?;

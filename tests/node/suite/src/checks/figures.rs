@@ -1,8 +1,9 @@
-//! Counters and gauges, against what the kubelet says.
+//! Counters and gauges, compared with the kubelet's values.
 //!
-//! cAdvisor inside the kubelet reads each cgroup every 10 to 30 seconds and stamps what it read. We read all of them at every
-//! tick. So its counter lies between ours of the last tick before its stamp and ours of the first tick behind it; a gauge
-//! within the tolerance of our values around its stamp. Ours are raw counters of a second pipeline of the agent under test.
+//! cAdvisor inside the kubelet reads each cgroup every 10 to 30 seconds and timestamps its samples. The agent reads all
+//! cgroups at every tick. Therefore a counter of cAdvisor lies between the agent's values of the last tick before its
+//! timestamp and the first tick after it, and a gauge within the tolerance of the agent's values around its timestamp. The
+//! agent's values are raw counters from its second pipeline.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::thread;
@@ -20,26 +21,27 @@ use crate::suite::{Bench, Profile, Verdict};
 use crate::tolerances::{self, Tolerance};
 use crate::wait::now_ms;
 
-/// How many times the kubelet is asked; it has fresh figures of every cgroup each time.
+/// Number of requests to the kubelet, which has new values of every cgroup each time.
 const SNAPSHOTS: usize = 3;
 
-/// Our events about one thing, in the order of their ticks.
+/// The agent's events by subject, in the order of their ticks.
 type Series<'a> = BTreeMap<String, Vec<&'a Event>>;
 
-/// One thing the kubelet said: about what, which figure, when, how much.
+/// A value of the kubelet: subject, value and time.
 #[derive(Clone, Debug)]
 struct Theirs {
     subject: String,
     value: f64,
-    /// Of cAdvisor's own; without one it was read at some time of the test.
+    /// Timestamp of cAdvisor; `None` if the value was read at some time of the test.
     stamp_ms: Option<u64>,
 }
 
-/// Per metric: equal, between (or within the tolerance), no bound on one side, outside, not there in ours.
+/// Counts per metric, by [`Found`].
 #[derive(Default)]
 struct Table(BTreeMap<String, [usize; 5]>);
 
-/// Columns of the table.
+/// Results of a comparison, the columns of the table: equal, between two values (or within the tolerance), no bound on one
+/// side, outside, absent in the agent's events.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Found {
     Equal = 0,
@@ -53,7 +55,7 @@ pub(crate) fn run(bench: &mut Bench) -> Result<Verdict> {
     let pod = bench.agent(Profile::Quick)?;
     let settings = bench.settings.clone();
     let since = now_ms();
-    // Figures are bounded from below once there are two ticks.
+    // Two ticks give a lower bound.
     pod.wait_for_ticks(&settings, since, "Node", 2)?;
     let node = cluster::kubectl(&["get", "nodes", "-o", "name"])?;
     let proxy = format!("/api/v1/nodes/{}/proxy", node.trim().trim_start_matches("node/"));
@@ -69,7 +71,7 @@ pub(crate) fn run(bench: &mut Bench) -> Result<Verdict> {
         summary =
             serde_json::from_str(&cluster::kubectl(&["get", "--raw", &format!("{proxy}/stats/summary")])?)?;
     }
-    // And from above once there are two more.
+    // Two more ticks give an upper bound.
     pod.wait_for_ticks(&settings, now_ms(), "Node", 2)?;
     let output = pod.output(&settings, since)?;
 
@@ -100,7 +102,7 @@ fn series<'a>(events: impl Iterator<Item = &'a Event>) -> Series<'a> {
     series
 }
 
-/// How far from the stamp, and from the time of our tick, a figure may have been read.
+/// Returns the maximum distance of a reading from its timestamp, and from the time of the agent's tick.
 fn slack_ms(settings: &Settings) -> u64 {
     match settings.node {
         NodeKind::V1 => 300,
@@ -116,14 +118,14 @@ fn compare_counters(
 ) -> Vec<String> {
     let ours = series(output.raw());
     let mut wrong = Vec::new();
-    // On cgroup version 1 cAdvisor has zeros for pressure, which it does not read there.
+    // On cgroup v1 cAdvisor reports zeros for pressure, which it does not read there.
     let v1 = settings.node == NodeKind::V1 && std::path::Path::new("/sys/fs/cgroup/cpu").exists();
     for counter in
         COUNTERS.iter().filter(|counter| !(v1 && counter.family.starts_with("container_pressure_")))
     {
         let mut seen = BTreeSet::new();
         for theirs in sum_devices(samples.iter().filter(|sample| counter.is(sample))) {
-            // One sample comes with several snapshots until cAdvisor has read again.
+            // A sample recurs in several snapshots until cAdvisor has read again.
             if !seen.insert((theirs.subject.clone(), theirs.stamp_ms)) {
                 continue;
             }
@@ -136,7 +138,7 @@ fn compare_counters(
             if matches!(found, Found::Outside) {
                 wrong.push(format!("{} of {}: {why}", counter.ours, theirs.subject));
             }
-            // cAdvisor has a row of zeros for what the kernel does not count.
+            // cAdvisor reports zeros for values that the kernel does not count.
             if matches!(found, Found::Absent) && value > 0.0 {
                 wrong.push(format!("{} of {}: not there, {value} is theirs", counter.ours, theirs.subject));
             }
@@ -145,12 +147,12 @@ fn compare_counters(
     wrong
 }
 
-/// Pods and containers have the sum over all devices; the node has them one by one.
+/// Sums the samples of pods and containers over all devices; those of the node stay per device.
 fn sum_devices<'a>(samples: impl Iterator<Item = &'a Sample>) -> Vec<Theirs> {
     let mut found: Vec<Theirs> = Vec::new();
     for sample in samples {
         let Some(subject) = subject(sample) else { continue };
-        // Rows of file systems stand among those of the devices.
+        // Rows of file systems are mixed with those of devices.
         if subject.starts_with("NodeDiskIO") && !sample.label("device").starts_with("/dev/") {
             continue;
         }
@@ -159,7 +161,7 @@ fn sum_devices<'a>(samples: impl Iterator<Item = &'a Sample>) -> Vec<Theirs> {
             Some(known) if !sample.label("device").is_empty() && !subject.starts_with("Node") => {
                 known.value += sample.value
             }
-            // The same sample in the next snapshot.
+            // The same sample in a later snapshot.
             Some(_) => {}
             None => found.push(Theirs { subject, value: sample.value, stamp_ms }),
         }
@@ -167,7 +169,7 @@ fn sum_devices<'a>(samples: impl Iterator<Item = &'a Sample>) -> Vec<Theirs> {
     found
 }
 
-/// Where a counter of theirs lies between two of ours.
+/// Compares a counter of the kubelet with the agent's values before and after it.
 fn place(events: &[&Event], name: &str, theirs: f64, stamp_ms: u64, slack_ms: u64) -> (Found, String) {
     let readings = events.iter().filter_map(|event| Some((event.time_ms, event.figure(name)?)));
     let before = readings.clone().rfind(|(time, _)| time + slack_ms <= stamp_ms);
@@ -175,7 +177,7 @@ fn place(events: &[&Event], name: &str, theirs: f64, stamp_ms: u64, slack_ms: u6
     if readings.clone().next().is_none() {
         return (Found::Absent, String::new());
     }
-    // Seconds are floats with nanoseconds in them; microseconds are rounded down.
+    // Seconds are floats with nanosecond resolution; microseconds are rounded down.
     let tolerance = 1.0 + theirs * 1e-15;
     let why = || format!("{before:?} before, {theirs} at {stamp_ms}, {after:?} after");
     if before.is_some_and(|(_, value)| theirs + tolerance < value)
@@ -215,7 +217,7 @@ fn compare_gauges(
             });
             let slack = row.slack(theirs.value);
             let found = if values.is_empty() {
-                // Not read around then; or the kernel has none, where cAdvisor says 0.
+                // Not read around that time; or the kernel has no value, where cAdvisor reports 0.
                 Found::Absent
             } else if least == theirs.value && greatest == theirs.value {
                 Found::Equal
@@ -236,7 +238,7 @@ fn compare_gauges(
     Ok(wrong)
 }
 
-/// What the kubelet says about the things of one row of the table.
+/// Returns the kubelet's values for one row of the tolerance table.
 fn gauges(row: &Tolerance, samples: &[Sample], summary: &Value) -> Vec<Theirs> {
     if row.source == "summary" {
         return summary_figures(row, summary);
@@ -248,13 +250,14 @@ fn gauges(row: &Tolerance, samples: &[Sample], summary: &Value) -> Vec<Theirs> {
             Some(Theirs { subject: subject(sample)?, value: sample.value, stamp_ms: sample.time_unix_ms })
         })
         .filter(|theirs| theirs.subject.split(' ').next() == Some(&row.kind))
-        // No limit is 0 there, and not there in ours.
+        // cAdvisor reports a missing limit as 0, the agent does not report it.
         .filter(|theirs| !row.theirs.contains("spec_memory_limit") || theirs.value > 0.0)
         .filter(|theirs| seen.insert((theirs.subject.clone(), theirs.stamp_ms)))
         .collect()
 }
 
-/// `/stats/summary` names containers, not their ids; container ids of the events are looked up by that name.
+/// Returns values of `/stats/summary`. It has names of containers instead of ids, so the ids in events are looked up by
+/// name.
 fn summary_figures(row: &Tolerance, summary: &Value) -> Vec<Theirs> {
     let mut found = Vec::new();
     for pod in summary["pods"].as_array().into_iter().flatten() {
@@ -273,7 +276,7 @@ fn summary_figures(row: &Tolerance, summary: &Value) -> Vec<Theirs> {
     found
 }
 
-/// The id of a running container, by its names.
+/// Returns the id of a running container, by its names.
 fn container_id(namespace: &str, pod: &str, container: &str) -> Option<String> {
     let path = format!(
         "jsonpath={{.status.containerStatuses[?(@.name==\"{container}\")].containerID}}{{.status.initContainerStatuses[?(@.name==\"{container}\")].containerID}}"

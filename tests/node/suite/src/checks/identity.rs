@@ -1,4 +1,4 @@
-//! Who is who: every container that the API server says is running, at every tick from its second one on.
+//! Identity of containers: every container that the API server reports as running, at every tick from its second one on.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -14,7 +14,7 @@ use crate::wait::now_ms;
 
 const TICKS: usize = 6;
 
-/// A container as the API server knows it.
+/// A container as reported by the API server.
 #[derive(Debug, PartialEq)]
 struct Known {
     namespace: String,
@@ -40,7 +40,8 @@ pub(crate) fn run(bench: &mut Bench) -> Result<Verdict> {
     Ok(Verdict::Passed)
 }
 
-/// Every container that ran all the time has its event at every tick, with everything right. How many containers and events.
+/// Checks that every container that ran all the time has a correct event at every tick. Returns the numbers of containers
+/// and events.
 fn compare(
     before: &[Known],
     after: &[Known],
@@ -93,14 +94,14 @@ fn compare(
     Ok((containers, compared))
 }
 
-/// Running containers with what the API server says about their pods.
+/// Returns the running containers with the API server's data about their pods.
 fn containers() -> Result<Vec<Known>> {
     let services = cluster::list(&["services", "-A"])?;
     let jobs = cluster::list(&["jobs", "-A"])?;
     let mut found = Vec::new();
     for pod in cluster::list(&["pods", "-A"])? {
         let text = |key: &str| pod["metadata"][key].as_str().unwrap_or("").to_owned();
-        // The kubelet knows a static pod by the hash of its file, as do its cgroups; the API server has a mirror of it.
+        // The kubelet and its cgroups identify a static pod by the hash of its file; the API server has a mirror pod of it.
         let hash = pod["metadata"]["annotations"]["kubernetes.io/config.hash"].as_str();
         let lists = ["containerStatuses", "initContainerStatuses", "ephemeralContainerStatuses"];
         for status in lists.iter().filter_map(|list| pod["status"][list].as_array()).flatten() {
@@ -111,10 +112,10 @@ fn containers() -> Result<Vec<Known>> {
                 uid: hash.map_or_else(|| text("uid"), str::to_owned),
                 container: status["name"].as_str().unwrap_or("").to_owned(),
                 id: status["containerID"].as_str().unwrap_or("").rsplit('/').next().unwrap_or("").to_owned(),
-                // Only the mirror is owned, by the node.
+                // Only the mirror pod has an owner, the node.
                 owners: if hash.is_some() { Vec::new() } else { owners(&pod, &jobs) },
                 services: selecting(&services, &pod),
-                // Whole seconds.
+                // Rounded up: the API server's times have whole seconds.
                 started_ms: agent::unix_ms(started).unwrap_or(0) + 1000,
             });
         }
@@ -122,7 +123,7 @@ fn containers() -> Result<Vec<Known>> {
     Ok(found)
 }
 
-/// Owners as events have them: the Deployment for its ReplicaSet, the CronJob for its Job.
+/// Returns the owners as in events: the Deployment for its ReplicaSet, the CronJob for its Job.
 fn owners(pod: &Value, jobs: &[Value]) -> Vec<Value> {
     let references = pod["metadata"]["ownerReferences"].as_array();
     references
@@ -149,7 +150,7 @@ fn owners(pod: &Value, jobs: &[Value]) -> Vec<Value> {
         .collect()
 }
 
-/// Names of the services that select a pod, in order.
+/// Returns the sorted names of the services that select a pod.
 fn selecting(services: &[Value], pod: &Value) -> Vec<String> {
     let selects = |service: &&Value| {
         let selector = service["spec"]["selector"].as_object();
@@ -173,7 +174,7 @@ impl Known {
         format!("{}/{}/{}", self.namespace, self.pod, self.container)
     }
 
-    /// The first thing that an event says differently.
+    /// Returns the first difference of an event.
     fn differs(&self, event: &Event) -> Option<String> {
         let about = &event.value["kubernetes"];
         let pairs = [
@@ -197,13 +198,13 @@ impl Known {
         owners_differ.then(|| format!("pod_owners are {owners:?}, not {:?}", self.owners))
     }
 
-    /// The name that events of the same workload share.
+    /// Returns the name shared by events of the same workload.
     fn pod_name(&self) -> String {
         for owner in &self.owners {
             let name = owner["owner_name"].as_str().unwrap_or("");
             match owner["owner_kind"].as_str() {
                 Some("StatefulSet") => return self.pod.clone(),
-                // Enhanced events have whole names.
+                // Enhanced events have full names.
                 Some("DaemonSet" | "ReplicaSet" | "Deployment" | "Job" | "CronJob") => {
                     return name.to_owned();
                 }
@@ -218,7 +219,7 @@ fn is_named(ours: &Value, owner: &Value) -> bool {
     *ours == owner["owner_name"]
 }
 
-/// A pod in the node's network has no interfaces of its own: they are the node's.
+/// Checks that a pod in the node's network has no interfaces of its own: they belong to the node.
 fn check_host_network(output: &Output, pod: &AgentPod) -> Result<()> {
     match output
         .of_type("PodNet")

@@ -1,4 +1,4 @@
-//! What is published, against the raw counters that `figures` has held against the kubelet's.
+//! Published rates, compared with the raw counters that [`super::figures`] compares with the kubelet's.
 
 use std::collections::BTreeMap;
 
@@ -8,7 +8,7 @@ use crate::event::Event;
 use crate::suite::{Bench, Profile, Verdict};
 use crate::wait::now_ms;
 
-/// Type, published metric, raw counter, multiplier of growth per nanosecond.
+/// Type, published metric, raw counter, and multiplier of growth per nanosecond.
 const RATES: &[(&str, &str, &str, f64)] = &[
     ("Node", "node_cpu_usage_total", "cpu.usage_ns", 1000.0),
     ("Node", "node_cpu_usage_user", "cpu.user_ns", 1000.0),

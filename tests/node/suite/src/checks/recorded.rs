@@ -1,4 +1,4 @@
-//! A recording that is made beside the agent, replayed: what the agent said in the same ticks.
+//! A recording made beside the agent, replayed, and compared with the agent's events of the same ticks.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,10 +14,10 @@ use crate::wait::now_ms;
 
 const TICKS: usize = 4;
 const CONFIG: &str = "/etc/insightd/config/insightd.yaml";
-/// Pods whose containers come and go: the two programs ask the kubelet one after the other.
+/// Pods whose containers come and go: the recording and the agent query the kubelet one after the other.
 const RESTLESS: &[&str] = &["crasher", "hungry", "crunch", "nightly"];
 
-/// Figures that somebody set, and no clock or counter moves.
+/// Metrics of configured values, which no clock or counter changes.
 const SET: &[&str] = &[
     "container_cpu_limit",
     "container_cpu_request",
@@ -29,7 +29,7 @@ const SET: &[&str] = &[
     "pod_memory_limit",
 ];
 
-/// Events of one tick by what tells them apart.
+/// Events of one tick by their identity.
 type Events<'a> = BTreeMap<String, &'a Event>;
 
 pub(crate) fn run(bench: &mut Bench) -> Result<Verdict> {
@@ -71,7 +71,7 @@ pub(crate) fn run(bench: &mut Bench) -> Result<Verdict> {
     Ok(Verdict::Passed)
 }
 
-/// What the node's pipeline says, tick by tick: a recording without `--cluster` has no more.
+/// Returns the events of the node's pipeline by tick: a recording without `--cluster` has no others.
 fn by_tick(output: &Output) -> BTreeMap<u64, Events<'_>> {
     let of_node = |event: &&Event| {
         event.value["Sources"] != json!(["apiserver"])
@@ -85,7 +85,7 @@ fn by_tick(output: &Output) -> BTreeMap<u64, Events<'_>> {
         .collect()
 }
 
-/// Everything that is not measured is the same. How many figures were among it.
+/// Checks that all members except measured values are equal. Returns the number of compared metrics.
 fn compare(name: &str, ours: &Event, theirs: &Event) -> Result<usize> {
     let members = [ours, theirs].map(|event| event.value.as_object());
     let all: BTreeSet<&String> = members.into_iter().flatten().flatten().map(|(name, _)| name).collect();

@@ -1,4 +1,4 @@
-//! Events of all types, with the attributes that belong to each.
+//! Events of all types, with the attributes of each type.
 
 use std::collections::BTreeMap;
 
@@ -12,14 +12,14 @@ use crate::sound;
 use crate::suite::{Bench, Profile, Verdict};
 use crate::wait::now_ms;
 
-/// What every event of a type carries, besides `Type`, `Timestamp` and `ClusterName`.
+/// Required members of all events of a type, in addition to `Type`, `Timestamp` and `ClusterName`.
 struct Kind {
     name: &'static str,
     sources: &'static [&'static str],
     attributes: &'static [&'static str],
     /// Members of `kubernetes`.
     about: &'static [&'static str],
-    /// Figures.
+    /// Metrics.
     figures: &'static [&'static str],
 }
 
@@ -127,7 +127,7 @@ const KINDS: &[Kind] = &[
     Kind { name: "ClusterReplicaSet", sources: API, attributes: WORKLOAD, about: &[], figures: REPLICAS },
 ];
 
-/// `Pod` is the only type that comes from nodes and from the leader.
+/// `Pod` is the only type with events from nodes and from the leader.
 const POD_OF_NODE: Kind = Kind {
     name: "Pod",
     sources: POD,
@@ -169,7 +169,7 @@ pub(crate) fn run(bench: &mut Bench) -> Result<Verdict> {
     Ok(Verdict::Passed)
 }
 
-/// Whether the kernel has figures of a disk that is no loop device.
+/// Returns true if the kernel counted reads of a disk other than loop devices and RAM disks.
 fn counts_disks() -> bool {
     let text = std::fs::read_to_string("/proc/diskstats").unwrap_or_default();
     text.lines().any(|line| {
@@ -217,7 +217,7 @@ fn check_kind(kind: &Kind, events: &[&Event]) -> Result<()> {
             bail!("{} without kubernetes.{name}: {}", kind.name, event.value);
         }
     }
-    // Every figure on some event: a first reading of a young thing has no rate.
+    // Each metric has to be on some event: the first reading of a new object has no rate.
     for name in kind.figures {
         if events.iter().all(|event| event.figure(name).is_none()) {
             bail!("no event of type {} has {name}, such as {}", kind.name, events[0].value);

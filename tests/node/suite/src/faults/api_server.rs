@@ -1,4 +1,5 @@
-//! The API server is away for two minutes. The kubelet answers nobody then either: it asks the API server who is who.
+//! The API server is down for two minutes. The kubelet answers no requests either, because it authenticates callers with the
+//! API server.
 
 use std::thread;
 use std::time::Duration;
@@ -30,7 +31,7 @@ pub(crate) fn run(bench: &mut Bench) -> Result<Verdict> {
     let back = now_ms();
 
     let result = while_away(&agent, bench, stopped, started);
-    // Its own lease, or that of before, has to run out first.
+    // The agent's own lease, or that of its predecessor, has to expire first.
     agent.wait_for_ticks_within(&bench.settings, back, "Cluster", 2, LEASE + Duration::from_secs(80))?;
     settle(&agent, bench, since, result)
 }

@@ -1,4 +1,4 @@
-//! 50 pods are made, deleted, made anew and deleted while ticks go on.
+//! 50 pods are created, deleted, created again and deleted while ticks go on.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -31,7 +31,7 @@ pub(crate) fn run(bench: &mut Bench) -> Result<Verdict> {
     let since = now_ms();
     cluster::apply(DEPLOYMENT, &[])?;
     let first = running(&BTreeSet::new())?;
-    // All at once; the ReplicaSet makes 50 others meanwhile.
+    // All at once; the ReplicaSet creates 50 others meanwhile.
     cluster::kubectl(&[
         "-n",
         "batch",
@@ -66,8 +66,8 @@ pub(crate) fn run(bench: &mut Bench) -> Result<Verdict> {
     Ok(Verdict::Passed)
 }
 
-/// Waits for two ticks, then until the pods with an event in the last whole one are the right ones. The API server forgets pods before the
-/// kubelet has ended them.
+/// Waits for two ticks, then until the last complete tick has events of the right pods. The API server deletes pods before the kubelet has
+/// ended them.
 fn settled(
     bench: &Bench,
     agent: &AgentPod,
@@ -78,7 +78,7 @@ fn settled(
     until(Duration::from_secs(60), "pods with events", || {
         let output = agent.output(&bench.settings, since)?;
         let mut ticks = output.ticks();
-        // The last may be half written.
+        // The last tick may be incomplete.
         ticks.pop_last();
         let Some((_, last)) = ticks.pop_last() else { return Ok(Err("no whole tick".to_owned())) };
         let pods = last.iter().filter(|event| event.kind() == "Pod");
@@ -86,7 +86,7 @@ fn settled(
     })
 }
 
-/// Names of the pods, once 50 run that are none of `others`.
+/// Waits until 50 pods run that are not in `others`, and returns their names.
 fn running(others: &BTreeSet<String>) -> Result<BTreeSet<String>> {
     until(Duration::from_secs(150), "50 pods", || {
         let pods = cluster::list(&[

@@ -1,4 +1,4 @@
-//! The wall clock is set forward and back. Where that is the machine's own, nobody would thank us: so in the guest.
+//! The wall clock is set forward and back. Only in the virtual machine: elsewhere it would be the clock of the test machine.
 
 use std::process::Command;
 use std::thread;
@@ -25,18 +25,18 @@ pub(crate) fn run(bench: &mut Bench) -> Result<Verdict> {
     set_clock(before + STEP.as_millis() as u64)?;
     let forward = ticks_since(bench, &agent, now_ms())?;
     let ahead = now_ms();
-    // To the time that it would be without the step.
+    // Back to the time without the step.
     set_clock(now_ms() - STEP.as_millis() as u64)?;
     let back = now_ms();
     let again = ticks_since(bench, &agent, back)?;
     println!("  {forward} ticks after the step forward, {again} after the step back");
 
-    // Ticks of the future stand in the same log; each span of time is looked at by itself.
+    // Ticks of the future are in the same log; each time span is checked separately.
     let output = agent.output(&bench.settings, since)?;
     sound::no_panic(&output)?;
     sound::no_negative(&output)?;
     for node in output.of_type("Node") {
-        // A rate over 600 s that took 10, or the other way round, would be sixty times too high or too low.
+        // A rate over 600 s computed with 10 s, or the reverse, would be sixty times too high or too low.
         let busy = node.figure("node_cpu_utilization");
         if busy.is_none_or(|percent| percent <= 0.0 || percent > 130.0) {
             bail!("node_cpu_utilization is {busy:?} at {}", node.time_ms);
@@ -50,7 +50,8 @@ pub(crate) fn run(bench: &mut Bench) -> Result<Verdict> {
     Ok(Verdict::Passed)
 }
 
-/// The next ticks come, with cluster events: the leader's lease is no matter of the wall clock.
+/// Waits for the next ticks, with cluster events: the leader's lease does not depend on the wall clock. Returns the number
+/// of ticks.
 fn ticks_since(bench: &Bench, agent: &AgentPod, since: u64) -> Result<usize> {
     let step = bench.interval();
     for _ in 0..12 {

@@ -1,4 +1,4 @@
-//! The kubelet is stopped for a while: containers go on, and so do their events, with what was known last.
+//! The kubelet is stopped for a while: containers go on, and so do their events, with the last known metadata.
 
 use std::thread;
 use std::time::Duration;
@@ -29,7 +29,7 @@ pub(crate) fn run(bench: &mut Bench) -> Result<Verdict> {
     settle(&agent, bench, since, result)
 }
 
-/// After an outage: waits until all is as before, then judges what was seen meanwhile and every event since.
+/// Ends the check of an outage: waits until the agent has recovered, then evaluates `result` and every event since `since`.
 pub(crate) fn settle(agent: &AgentPod, bench: &Bench, since: u64, result: Result<()>) -> Result<Verdict> {
     wait_until_fresh(agent, bench)?;
     cluster::kubectl(&["wait", "--for=condition=Ready", "nodes", "--all", "--timeout=90s"])?;
@@ -69,7 +69,7 @@ fn mentions(output: &Output) -> bool {
     output.log.iter().any(|line| line.contains("kubelet"))
 }
 
-/// The data is the kubelet's of now.
+/// Waits until the kubelet's data is current again.
 pub(crate) fn wait_until_fresh(agent: &AgentPod, bench: &Bench) -> Result<()> {
     until(Duration::from_secs(150), "fresh data of the kubelet", || {
         let output = agent

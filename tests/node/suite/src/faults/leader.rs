@@ -1,4 +1,5 @@
-//! Two agents may lead. The one that does is killed: the other leads within the lease, and no tick has cluster events of both.
+//! Two candidates for the lead. The leader is killed: the other one leads within the lease, and no tick has cluster events of
+//! both.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -27,7 +28,7 @@ pub(crate) fn run(bench: &mut Bench) -> Result<Verdict> {
     let before = leader.output(&bench.settings, since)?;
     let killed = now_ms();
     node::kill(&leader.container_id)?;
-    // Started anew it would have the same name, and with it the lock.
+    // If restarted, it would have the same name, and therefore still hold the lock.
     cluster::kubectl(&[
         "-n",
         NAMESPACE,
@@ -38,7 +39,7 @@ pub(crate) fn run(bench: &mut Bench) -> Result<Verdict> {
         "--force",
         "--wait=false",
     ])?;
-    // The tick that shows it is up to an interval later, and the new leader has to list the cluster first.
+    // The first tick with cluster events is up to an interval later, and the new leader has to list the cluster first.
     let taken = until(LEASE + RETRY + bench.interval() * 2, "the other to lead", || {
         let replacements = agent::pods(Component::Cluster)?;
         let all: Vec<AgentPod> =
@@ -62,7 +63,7 @@ pub(crate) fn run(bench: &mut Bench) -> Result<Verdict> {
     Ok(Verdict::Passed)
 }
 
-/// The pod whose cluster events are the newest.
+/// Returns the first pod with at least two cluster events.
 fn leading(pods: &[AgentPod], bench: &Bench, since: u64) -> Result<Option<AgentPod>> {
     for pod in pods {
         if pod.output(&bench.settings, since)?.of_type("Cluster").count() >= 2 {

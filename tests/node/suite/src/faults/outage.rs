@@ -1,4 +1,4 @@
-//! CloudWatch Logs is away, the agent's pod is deleted, and its successor delivers what it left behind.
+//! CloudWatch Logs is down, the agent's pod is deleted, and its successor delivers the spooled events.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -13,14 +13,14 @@ use crate::suite::{Bench, Profile, Verdict, spool};
 use crate::wait::{now_ms, until};
 use crate::{cluster, emulator, node, sound};
 
-/// Ticks in which the service is there, then away before, and away after the pod is deleted.
+/// Number of ticks in each phase: with the service up, down before the pod is deleted, and down after it.
 const TICKS: usize = 3;
 
 pub(crate) fn run(bench: &mut Bench) -> Result<Verdict> {
     let Some(target) = bench.settings.aws_port else {
         return Ok(Verdict::Skipped("there is no emulator of AWS (tests/aws)"));
     };
-    // Of an agent of before only the network is needed: it is the node's.
+    // Only the network of the running agent is needed: it is the node's.
     let before = bench.agent(Profile::Quick)?;
     let process = *node::processes(&before.container_id)?.first().context("the agent has no process")?;
     let gate = Gate::new(process, target)?;
@@ -59,7 +59,7 @@ fn lose_nothing(bench: &mut Bench, gate: &Gate, emulator: u16) -> Result<Verdict
 
     let opened = now_ms();
     gate.open();
-    // Ticks that are under way when the gate opens belong to none of both times.
+    // Ticks in progress when the gate opens belong to neither phase.
     let output = second.wait_for_ticks(&bench.settings, opened, "Node", 2)?;
     sound::no_panic(&output)?;
     printed.extend(second.output(&bench.settings, since)?.events);
@@ -76,7 +76,7 @@ fn lose_nothing(bench: &mut Bench, gate: &Gate, emulator: u16) -> Result<Verdict
     Ok(Verdict::Passed)
 }
 
-/// How many are stored more than once; those that are missing, in words.
+/// Returns the number of events stored more than once, or an error text about missing ones.
 fn compare(printed: &[Event], stored: &[Event]) -> Result<u64, String> {
     let mut counts: BTreeMap<String, u64> = BTreeMap::new();
     for event in stored {
@@ -92,7 +92,7 @@ fn compare(printed: &[Event], stored: &[Event]) -> Result<u64, String> {
     }
 }
 
-/// Events that wait on the node's disk.
+/// Returns the number of events waiting on the node's disk.
 fn pending(agent: &AgentPod) -> Result<f64> {
     let samples = agent.metrics()?;
     let value = |name: &str| {

@@ -12,14 +12,14 @@ use crate::wait::{now_ms, until};
 use crate::{cluster, sound};
 
 const OTHERS: usize = 104;
-/// Ticks in which a pod is reported before it counts as one of the others: those that crash come and go.
+/// Number of ticks in which a pod must be reported to count as one of the others: crashing pods come and go.
 const STEADY_TICKS: usize = 4;
 
-/// Its name, over which the component trips.
+/// Name of the pod that makes the component fail.
 const NAME: &str = "odd-one";
 
 pub(crate) fn run(bench: &mut Bench) -> Result<Verdict> {
-    // Of a try that failed: it would be quarantined already, and said before.
+    // Left by a failed attempt, it would already be quarantined and logged.
     cluster::kubectl(&["-n", "batch", "delete", "pod/odd-one", "--ignore-not-found", "--wait"])?;
     let agent = bench.agent(Profile::Tripping(NAME))?;
     let there = steady(bench, &agent, 1)?.len();
@@ -64,7 +64,7 @@ pub(crate) fn run(bench: &mut Bench) -> Result<Verdict> {
     if output.events.iter().any(|event| event.about("pod_name") == NAME) {
         bail!("the quarantined pod has events");
     }
-    // The component says that it panics; the agent must not.
+    // The component logs its panics; the agent must not panic.
     output.log.retain(|line| !line.contains("hostile"));
     sound::check(&agent, &output, bench.interval(), since, now_ms())?;
     println!(
@@ -84,12 +84,12 @@ pub(crate) fn run(bench: &mut Bench) -> Result<Verdict> {
     Ok(Verdict::Passed)
 }
 
-/// Names of the pods that have an event in each of the last ticks, once there are so many.
+/// Waits until `count` pods have an event in each of the last ticks, and returns their names.
 fn steady(bench: &Bench, agent: &AgentPod, count: usize) -> Result<BTreeSet<String>> {
     until(Duration::from_secs(400), &format!("{count} pods"), || {
         let output = agent.output(&bench.settings, 0)?;
         let mut ticks = output.ticks();
-        // The last may be half written.
+        // The last tick may be incomplete.
         ticks.pop_last();
         if ticks.len() < STEADY_TICKS {
             return Ok(Err(format!("{} ticks so far", ticks.len())));
@@ -103,7 +103,7 @@ fn steady(bench: &Bench, agent: &AgentPod, count: usize) -> Result<BTreeSet<Stri
     })
 }
 
-/// Lines of the log that say that data is quarantined.
+/// Returns the log lines about quarantined data.
 fn aside(output: &Output) -> Vec<String> {
     output.log.iter().filter(|line| line.contains("data quarantined")).cloned().collect()
 }

@@ -1,4 +1,4 @@
-//! Rights are taken away: the agent says which, goes on without, and is whole again once they are back.
+//! Permissions are revoked: the agent names them, continues without, and recovers once they are restored.
 
 use std::time::Duration;
 
@@ -18,7 +18,7 @@ pub(crate) fn run(bench: &mut Bench) -> Result<Verdict> {
     Ok(Verdict::Passed)
 }
 
-/// A new agent may not list services.
+/// Checks a new agent without the permission to list services.
 fn without_services(bench: &mut Bench) -> Result<()> {
     let role = ["clusterrole", "insightd-node"];
     let leader = ["clusterrole", "insightd-cluster"];
@@ -37,7 +37,7 @@ fn without_services(bench: &mut Bench) -> Result<()> {
     };
     set_rules(&role, &without(&saved[0]))?;
     set_rules(&leader, &without(&saved[1]))?;
-    // A watch that stands goes on, so only a new agent feels it.
+    // An established watch goes on, so only a new agent is affected.
     let old = agent::pod()?;
     cluster::kubectl(&["-n", NAMESPACE, "delete", "pod", &old.name, "--wait"])?;
     let result = says(bench, &["services"], &["list"], false);
@@ -52,7 +52,7 @@ fn without_services(bench: &mut Bench) -> Result<()> {
     sound::check(&agent, &agent.output(&bench.settings, since)?, bench.interval(), since, now_ms())
 }
 
-/// The leader may not write its lock any more.
+/// Checks a leader that may no longer write its lock.
 fn without_lock(bench: &mut Bench) -> Result<()> {
     let role = ["-n", NAMESPACE, "role", "insightd-leader"];
     let saved = rules(&role)?;
@@ -67,18 +67,19 @@ fn without_lock(bench: &mut Bench) -> Result<()> {
     sound::check(&agent, &agent.output(&bench.settings, since)?, bench.interval(), since, now_ms())
 }
 
-/// Waits until the agent's log, `/metrics` or an Event names what it may not do; with `loses`, until it leads no more. Its pod, and since when it is looked at.
+/// Waits until the agent's log, `/metrics` or an Event names the missing permission; with `loses`, also until it no longer leads. Returns its pod,
+/// and the start time of the checked output.
 fn says(bench: &Bench, resources: &[&str], verbs: &[&str], loses: bool) -> Result<(AgentPod, u64)> {
     let begin = now_ms();
     let agent = until(Duration::from_secs(90), "the agent", || {
         let found = agent::pod()?;
         Ok(if found.container_id.is_empty() { Err("no container yet".to_owned()) } else { Ok(found) })
     })?;
-    // The first tick of a new one has no rates to look for.
+    // The first tick of a new agent has no rates yet.
     agent.wait_for_ticks(&bench.settings, begin, "Node", 2)?;
     let since = now_ms();
     let words: Vec<&str> = resources.iter().chain(verbs).copied().collect();
-    // An Event is told after some failures in a row, between which it waits longer and longer.
+    // An Event is sent after several consecutive failures, with increasing backoff between them.
     let line = until(Duration::from_secs(150), "a message about it", || {
         let output = agent.output(&bench.settings, begin.saturating_sub(5000))?;
         let line = output.said(&words).map(str::to_owned);
@@ -108,7 +109,7 @@ fn is_web(event: &Event) -> bool {
     event.pod().starts_with("shop/web-")
 }
 
-/// A Kubernetes Event about the agent's pod or its lock whose message holds all words.
+/// Returns the message of a Kubernetes Event about the agent's pod or its lock that contains all words.
 fn told(agent: &AgentPod, words: &[&str]) -> Option<String> {
     let events = cluster::list(&["-n", NAMESPACE, "events"]).ok()?;
     let about = |event: &&Value| {
@@ -119,7 +120,7 @@ fn told(agent: &AgentPod, words: &[&str]) -> Option<String> {
     messages.find(|message| words.iter().all(|word| message.contains(word))).map(str::to_owned)
 }
 
-/// A sample of `/metrics` whose labels hold all words.
+/// Returns a sample of `/metrics` whose labels contain all words.
 fn metrics_line(agent: &AgentPod, words: &[&str]) -> Option<String> {
     let samples = agent.metrics().ok()?;
     let lines = samples.iter().map(|sample| format!("{} {:?}", sample.name, sample.labels));

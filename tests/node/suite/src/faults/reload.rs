@@ -1,4 +1,4 @@
-//! ConfigMaps are changed under a running agent: what is good runs from the next tick on, what is not changes nothing.
+//! ConfigMaps are changed under a running agent: a good configuration runs from the next tick on, a bad one changes nothing.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -15,7 +15,7 @@ use crate::{cluster, sound};
 
 pub(crate) fn run(bench: &mut Bench) -> Result<Verdict> {
     let pod = bench.agent(Profile::Reloading)?;
-    // The configuration is another one from here on.
+    // The configuration differs from here on.
     bench.forget();
     let since = now_ms();
     pod.wait_for_ticks(&bench.settings, since, "Node", 2)?;
@@ -44,7 +44,7 @@ pub(crate) fn run(bench: &mut Bench) -> Result<Verdict> {
         let overlay = Overlay { components: vec![("hostile", component)], ..overlay };
         change(bench, &pod, &overlay, "rejected", why)?;
     }
-    // What was on trial itself is no way back: the one before it would be.
+    // A configuration still on probation is not a rollback target: the one before it would be.
     until(Duration::from_secs(90), "the end of the trial", || {
         let left = rollout(&pod)?["running"]["trial_ticks_left"].clone();
         Ok(if left == 0 { Ok(()) } else { Err(left.to_string()) })
@@ -56,7 +56,7 @@ pub(crate) fn run(bench: &mut Bench) -> Result<Verdict> {
     wait_for_version(bench, &pod, "second")?;
 
     let mut output = pod.output(&bench.settings, since)?;
-    // The component says that it panics; the agent must not.
+    // The component logs its panics; the agent must not panic.
     output.log.retain(|line| !line.contains("hostile"));
     let mut versions: BTreeMap<u64, String> = BTreeMap::new();
     for event in &output.events {
@@ -79,13 +79,14 @@ pub(crate) fn run(bench: &mut Bench) -> Result<Verdict> {
     Ok(Verdict::Passed)
 }
 
-/// Applies it, has the kubelet look at once, and waits for what becomes of it.
+/// Applies an overlay, makes the kubelet update the volume at once, and waits for the outcome.
 fn change(bench: &Bench, pod: &AgentPod, overlay: &Overlay, outcome: &str, why: &str) -> Result<()> {
     let before = rollout(pod)?["latest"]["set"].clone();
     agent::apply(&bench.settings, overlay)?;
     let mut looked = None;
     until(Duration::from_secs(180), &format!("{outcome}: {why}"), || {
-        // A pod that changes is looked at at once, with what the kubelet knows by then; otherwise it takes it about a minute.
+        // The kubelet processes a changed pod at once, with the ConfigMap data it has by then; otherwise it takes about a
+        // minute.
         if looked.is_none_or(|at: Instant| at.elapsed() > Duration::from_secs(4)) {
             looked = Some(Instant::now());
             let bump = format!("tests/changed={}", now_ms());
@@ -118,7 +119,7 @@ fn wait_for_version(bench: &Bench, pod: &AgentPod, version: &str) -> Result<()> 
     })
 }
 
-/// From the change of the mount to the set that is ready, and to the tick in which it runs.
+/// Prints the time from the change of the mount until the bundle is ready, and until its first tick.
 fn timing(bench: &Bench, pod: &AgentPod) -> Result<()> {
     let data = bench
         .settings

@@ -1,4 +1,4 @@
-//! A container is killed, and the runtime starts it again: another container in the same place.
+//! A container is killed, and the runtime restarts it: a different container in the same place.
 
 use std::time::Duration;
 
@@ -28,7 +28,7 @@ pub(crate) fn run(bench: &mut Bench) -> Result<Verdict> {
     new_one_counts(&output, &after)?;
 
     let output = agent.output(&bench.settings, since)?;
-    // The figure is how many more there are than at the tick before.
+    // The metric is the growth since the previous tick.
     let of_httpd = output.of_type("Container").filter(|event| event.pod().starts_with("shop/web-"));
     let of_httpd = of_httpd.filter(|event| event.about("container_name") == "httpd");
     let counted: f64 = of_httpd.filter_map(|event| event.figure("number_of_container_restarts")).sum();
@@ -38,7 +38,8 @@ pub(crate) fn run(bench: &mut Bench) -> Result<Verdict> {
     let events =
         |id: &str| output.of_type("Container").filter(|event| event.container_id() == id).collect::<Vec<_>>();
     let (old, new) = (events(&before.id), events(&after.id));
-    // A rate over the change would be negative (`sound`), or that of another container: never both, never the old one again.
+    // A rate across the restart would be negative (`sound`), or mix two containers: they never overlap, and the old one does
+    // not return.
     let first = new.first().context("the new container has no event")?;
     if let Some(event) = old.iter().find(|event| event.time_ms > first.time_ms) {
         bail!("the old container is back after the new one: {}", event.value);
@@ -47,7 +48,7 @@ pub(crate) fn run(bench: &mut Bench) -> Result<Verdict> {
     Ok(Verdict::Passed)
 }
 
-/// The new container is there under its id, and has rates.
+/// Checks that the new container has events under its id, with rates.
 fn new_one_counts(output: &Output, after: &Status) -> Result<()> {
     let events: Vec<&Event> =
         output.of_type("Container").filter(|event| event.container_id() == after.id).collect();
@@ -64,7 +65,7 @@ struct Status {
     is_running: bool,
 }
 
-/// Of container `httpd` of `shop/web`.
+/// Returns the status of container `httpd` of `shop/web`.
 fn status() -> Result<Status> {
     let pods = cluster::list(&["-n", "shop", "pods", "-l", "app=web"])?;
     let statuses = pods.first().context("shop/web has no pod")?["status"]["containerStatuses"].as_array();

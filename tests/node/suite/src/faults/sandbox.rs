@@ -1,7 +1,7 @@
-//! A pod whose cgroups are empty: what a node shows of pods under gVisor or Kata, whose processes run in a sandbox elsewhere.
+//! A pod with empty cgroups, as a node shows pods under gVisor or Kata, whose processes run in a sandbox elsewhere.
 //!
-//! No such runtime is needed for it: the processes of an ordinary pod are moved into a cgroup that is no pod's, and the CPU time they
-//! had used before is written off, which cgroup version 1 allows.
+//! This needs no such runtime: the processes of an ordinary pod are moved into a cgroup outside of all pods, and the CPU time used
+//! before is reset, which cgroup v1 allows.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -29,7 +29,7 @@ spec:
       command: [sh, -c, 'while true; do sleep 1; done']
       resources: {requests: {cpu: 10m, memory: 8Mi}, limits: {cpu: 20m, memory: 16Mi}}
 ";
-/// Where the processes go, in every hierarchy.
+/// Cgroup that the processes are moved to, in every hierarchy.
 const ELSEWHERE: &str = "insightd-node-suite";
 
 pub(crate) fn run(bench: &mut Bench) -> Result<Verdict> {
@@ -41,7 +41,7 @@ pub(crate) fn run(bench: &mut Bench) -> Result<Verdict> {
     let result = observe(bench, &agent);
     cluster::kubectl(&["-n", "ops", "delete", "pod", "sandboxed", "--grace-period=0", "--force", "--wait"])?;
     for folder in hierarchies()? {
-        // Its processes are ending.
+        // Its processes are still ending.
         let folder = folder.join(ELSEWHERE);
         until(Duration::from_secs(30), "the cgroup to be empty", || {
             Ok(if folder.exists() {
@@ -70,7 +70,7 @@ fn observe(bench: &Bench, agent: &AgentPod) -> Result<Verdict> {
         .filter(|event| !event.is_raw() && event.about("pod_name") == "sandboxed")
         .collect();
     for event in &events {
-        // What the kernel would count for it. What the kubelet knows, its limits and states, is still true.
+        // Only values counted by the kernel must be absent. Limits and states come from the kubelet and remain valid.
         let false_zero = event.figures().find(|(name, value)| *value == 0.0 && is_of_kernel(name));
         if let Some((name, _)) = false_zero {
             bail!("{name} is 0 in a sandbox: {}", event.value);
@@ -94,13 +94,13 @@ fn is_of_kernel(name: &str) -> bool {
             && !name.contains("fault"))
 }
 
-/// Mount points of the hierarchies that pods are in.
+/// Returns the mount points of the hierarchies that contain pods.
 fn hierarchies() -> Result<Vec<PathBuf>> {
     let all = fs::read_dir("/sys/fs/cgroup")?.map(|entry| Ok(entry?.path())).collect::<Result<Vec<_>>>()?;
     Ok(all.into_iter().filter(|path| !path.is_symlink() && path.join("kubepods").is_dir()).collect())
 }
 
-/// Moves every process of a pod elsewhere, then writes its CPU time off.
+/// Moves all processes of a pod to `ELSEWHERE`, then resets the pod's CPU time.
 fn empty_cgroups(uid: &str) -> Result<()> {
     for hierarchy in hierarchies()? {
         let elsewhere = hierarchy.join(ELSEWHERE);
@@ -114,7 +114,7 @@ fn empty_cgroups(uid: &str) -> Result<()> {
             // A process that forks meanwhile leaves a child behind.
             for _ in 0..5 {
                 for pid in fs::read_to_string(folder.join("cgroup.procs"))?.lines() {
-                    // It may have ended by now.
+                    // The process may have ended.
                     let _ = fs::write(elsewhere.join("cgroup.procs"), pid);
                 }
             }
@@ -127,7 +127,7 @@ fn empty_cgroups(uid: &str) -> Result<()> {
     Ok(())
 }
 
-/// The pod's folder and those in it, the deepest first.
+/// Returns the pod's directory and its subdirectories, the deepest first.
 fn folders_of(top: &Path, uid: &str) -> Result<Vec<PathBuf>> {
     let mut found = Vec::new();
     for entry in fs::read_dir(top)? {

@@ -1,7 +1,7 @@
-//! The token that the agent began with is worth nothing any more, and another one lies in its file.
+//! The agent's initial token becomes invalid, and its file contains a new one.
 //!
-//! The API server gets another key to sign service account tokens with and forgets the old one; the kubelet, started anew, writes
-//! tokens signed with it into the pods' volumes. So the agent is refused, by API server and kubelet, until it reads its file again.
+//! The API server gets a new key for signing service account tokens and drops the old one; the restarted kubelet writes tokens
+//! signed with it into the pods' volumes. API server and kubelet therefore reject the agent until it reads its file again.
 
 use std::fs;
 use std::path::PathBuf;
@@ -53,7 +53,7 @@ pub(crate) fn run(bench: &mut Bench) -> Result<Verdict> {
     Ok(Verdict::Passed)
 }
 
-/// What the agent finds in its file.
+/// Returns the content of the agent's token file.
 fn token(agent: &AgentPod) -> Result<String> {
     let process = node::processes(&agent.container_id)?;
     let pid = process.first().with_context(|| format!("{} has no process", agent.name))?;
