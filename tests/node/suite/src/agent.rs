@@ -1,4 +1,4 @@
-//! The agent under test: applied as an operator would, read from outside.
+//! The agent under test: deployed like by an operator, observed from outside.
 
 use std::fs;
 use std::io::{Read, Seek};
@@ -16,19 +16,19 @@ use crate::node;
 use crate::settings::Settings;
 use crate::wait::until;
 
-/// Where `deploy/` puts it.
+/// Namespace that `deploy/` uses.
 pub(crate) const NAMESPACE: &str = "amazon-cloudwatch";
-/// The name of the cluster that every event carries.
+/// Name of the cluster in every event.
 pub(crate) const CLUSTER: &str = "node-tests";
 /// Port of `/metrics` in the default configuration.
 const OPERATIONS_PORT: u16 = 9464;
 
-/// Which of the agent's pods.
+/// A component of the agent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Component {
-    /// Of the DaemonSet.
+    /// A pod of the DaemonSet.
     Node,
-    /// Of the Deployment that watches the cluster.
+    /// A pod of the Deployment that watches the cluster.
     Cluster,
 }
 
@@ -41,36 +41,36 @@ impl Component {
     }
 }
 
-/// What an operator's kustomization changes of `deploy/`. The image's name and the cluster's name are always set.
+/// Changes of an operator's kustomization to `deploy/`. The image and the cluster name are always set.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Overlay {
-    /// What is applied: `base`, or a folder of `overlays`.
+    /// The applied resource: `base`, or a directory of `overlays`.
     pub(crate) resource: &'static str,
-    /// Replaces ConfigMaps' `insightd.yaml`: (name of the generator's ConfigMap, text).
+    /// Replacements of `insightd.yaml` in ConfigMaps: (name of the generator's ConfigMap, text).
     pub(crate) configs: Vec<(&'static str, String)>,
-    /// Files that stand in place of components: (name, file).
+    /// Files used instead of the default components: (name, file).
     pub(crate) components: Vec<(&'static str, PathBuf)>,
-    /// Further variables of the agent.
+    /// Further environment variables of the agent.
     pub(crate) environment: &'static [&'static str],
-    /// Further patches, as kustomize has them.
+    /// Further patches in kustomize syntax.
     pub(crate) patches: String,
 }
 
-/// One of its pods.
+/// A pod of the agent.
 #[derive(Clone, Debug)]
 pub(crate) struct AgentPod {
     pub(crate) name: String,
     pub(crate) uid: String,
-    /// Without the runtime's prefix; empty while there is none.
+    /// Id without the runtime's prefix; empty if there is no container yet.
     pub(crate) container_id: String,
     pub(crate) restarts: u64,
 }
 
-/// Applies an overlay of `deploy/` and waits until all pods are of it.
+/// Applies an overlay of `deploy/` and waits until all pods are updated.
 pub(crate) fn deploy(settings: &Settings, overlay: &Overlay) -> Result<()> {
     let before = list_workloads().unwrap_or_default();
     apply(settings, overlay)?;
-    // Most of the configuration takes effect at a start.
+    // Most of the configuration takes effect only at start-up.
     for workload in &before {
         cluster::kubectl(&["-n", NAMESPACE, "rollout", "restart", workload])?;
     }
@@ -82,7 +82,7 @@ pub(crate) fn deploy(settings: &Settings, overlay: &Overlay) -> Result<()> {
     Ok(())
 }
 
-/// Applies an overlay of `deploy/` and leaves it to running agents to take it over.
+/// Applies an overlay of `deploy/` without restarts, so that running agents reload it.
 pub(crate) fn apply(settings: &Settings, overlay: &Overlay) -> Result<()> {
     let folder = write_overlay(settings, overlay)?;
     let folder = folder.to_str().context("a path in UTF-8")?;
@@ -94,7 +94,7 @@ fn list_workloads() -> Result<Vec<String>> {
     Ok(names.lines().map(str::to_owned).collect())
 }
 
-/// What its pods say about why they do not become ready.
+/// Returns states and logs of the agent's pods, to explain why they do not become ready.
 fn describe_failure() -> Result<String> {
     let mut text = String::new();
     for pod in cluster::list(&["-n", NAMESPACE, "pods"])? {
@@ -106,7 +106,7 @@ fn describe_failure() -> Result<String> {
     Ok(text)
 }
 
-/// The kustomization, with a copy of `deploy/` beside it: bases have to be named by relative paths.
+/// Writes the kustomization, with a copy of `deploy/` beside it: kustomize requires relative paths for bases.
 fn write_overlay(settings: &Settings, overlay: &Overlay) -> Result<PathBuf> {
     let folder = settings.work.join("overlay");
     let _ = fs::remove_dir_all(&folder);
@@ -156,21 +156,21 @@ fn copy(from: &Path, to: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Takes the agent away, and waits until it is gone.
+/// Removes the agent, and waits until it is gone.
 pub(crate) fn remove(settings: &Settings) -> Result<()> {
     let folder = settings.work.join("overlay");
     let folder = folder.to_str().context("a path in UTF-8")?;
     cluster::kubectl(&["delete", "--ignore-not-found", "--wait", "-k", folder]).map(|_| ())
 }
 
-/// Its pods that are not being deleted.
+/// Returns the component's pods that are not being deleted.
 pub(crate) fn pods(component: Component) -> Result<Vec<AgentPod>> {
     let pods = cluster::list(&["-n", NAMESPACE, "pods", "-l", component.label()])?;
     let live = pods.iter().filter(|pod| pod["metadata"].get("deletionTimestamp").is_none());
     Ok(live.map(AgentPod::of).collect())
 }
 
-/// The DaemonSet's pod on the only node.
+/// Returns the DaemonSet's pod on the only node.
 pub(crate) fn pod() -> Result<AgentPod> {
     pods(Component::Node)?.pop().context("the DaemonSet has no pod")
 }
@@ -188,13 +188,13 @@ impl AgentPod {
         }
     }
 
-    /// Everything it has printed, containers of before a restart included, with events of ticks from `since_ms` on and lines of its
-    /// log written since then. From the files of the node, so that it works while the API server is away.
+    /// Returns all output of the pod, including containers from before a restart: events of ticks from `since_ms` on and log lines
+    /// written since then. It reads the files on the node, so it works while the API server is down.
     pub(crate) fn output(&self, settings: &Settings, since_ms: u64) -> Result<Output> {
         self.logs(settings)?.read(since_ms)
     }
 
-    /// The files of what it printed, opened: they can be read when the pod is gone, and they with it.
+    /// Opens the pod's log files: they stay readable after the pod and its files are deleted.
     pub(crate) fn logs(&self, settings: &Settings) -> Result<Logs> {
         let folder =
             settings.node_run.join(format!("pod-logs/{NAMESPACE}_{}_{}/insightd", self.name, self.uid));
@@ -208,7 +208,7 @@ impl AgentPod {
         Ok(Logs { files: files.into_iter().map(open).collect::<Result<_>>()? })
     }
 
-    /// Waits for ticks from `since_ms` on until there are `count` with an event of type `kind`.
+    /// Waits until `count` ticks from `since_ms` on have an event of type `kind`.
     pub(crate) fn wait_for_ticks(
         &self,
         settings: &Settings,
@@ -236,7 +236,7 @@ impl AgentPod {
         })
     }
 
-    /// Its `/metrics`.
+    /// Returns the samples of the pod's `/metrics`.
     pub(crate) fn metrics(&self) -> Result<Vec<Sample>> {
         let (status, body) = self.ask("/metrics")?;
         if status != 200 {
@@ -245,7 +245,7 @@ impl AgentPod {
         Ok(cadvisor::parse(&body))
     }
 
-    /// `GET` on its operations port.
+    /// Sends a `GET` to the pod's operations port.
     pub(crate) fn ask(&self, path: &str) -> Result<(u16, String)> {
         let process = node::processes(&self.container_id)?;
         let pid = process.first().with_context(|| format!("{} has no process", self.name))?;
@@ -253,14 +253,14 @@ impl AgentPod {
     }
 }
 
-/// What one pod of the agent printed, in open files.
+/// Open log files of one pod.
 #[derive(Debug)]
 pub(crate) struct Logs {
     files: Vec<(fs::File, PathBuf)>,
 }
 
 impl Logs {
-    /// What is in them now, with events of ticks from `since_ms` on and lines of its log written since then.
+    /// Reads their current content: events of ticks from `since_ms` on and log lines written since then.
     pub(crate) fn read(&mut self, since_ms: u64) -> Result<Output> {
         let mut output = Output::default();
         for (file, path) in &mut self.files {
@@ -273,7 +273,7 @@ impl Logs {
     }
 }
 
-/// Lines as the container runtime writes them: `TIME STREAM P|F TEXT`, `P` where the line goes on in the next one.
+/// Parses lines of the container runtime's log, `TIME STREAM P|F TEXT`; `P` marks a line that continues in the next one.
 fn read_log(text: &str, since_ms: u64, output: &mut Output) {
     let mut line = String::new();
     for row in text.lines() {
@@ -287,20 +287,23 @@ fn read_log(text: &str, since_ms: u64, output: &mut Output) {
         if tag.starts_with('P') {
             continue;
         }
+        // Nothing is written before its tick, and parsing all of a long log again and again takes minutes on an emulated processor.
+        let is_recent = unix_ms(time).is_none_or(|written| written >= since_ms);
         if stream == "stdout" {
-            output.events.extend(Event::parse(&line).filter(|event| event.time_ms >= since_ms));
-        } else if unix_ms(time).is_none_or(|written| written >= since_ms) {
+            let event = is_recent.then(|| Event::parse(&line)).flatten();
+            output.events.extend(event.filter(|event| event.time_ms >= since_ms));
+        } else if is_recent {
             output.log.push(line.clone());
         }
         line.clear();
     }
 }
 
-/// `2026-01-02T03:04:05.678901234Z` as milliseconds since the Unix epoch.
+/// Parses `2026-01-02T03:04:05.678901234Z` to milliseconds since the Unix epoch.
 pub(crate) fn unix_ms(time: &str) -> Option<u64> {
     let number = |from: usize, to: usize| time.get(from..to)?.parse::<i64>().ok();
     let (year, month, day) = (number(0, 4)?, number(5, 7)?, number(8, 10)?);
-    // Days since the epoch of a year that begins in March, so that the leap day is the last.
+    // Days since the epoch, in years that begin in March, so that the leap day is the last.
     let (year, month) = if month > 2 { (year, month - 3) } else { (year - 1, month + 9) };
     let days = 365 * year + year / 4 - year / 100 + year / 400 + (153 * month + 2) / 5 + day - 1 - 719_468;
     let seconds = days * 86_400 + number(11, 13)? * 3600 + number(14, 16)? * 60 + number(17, 19)?;
