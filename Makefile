@@ -26,17 +26,17 @@ AGENT := $(PROGRAMS)/insightd
 # Arguments of `make run`.
 RUN ?= run --interval 5s
 
-.PHONY: help build programs tests run test transforms recipes compiler builtins agent deploy-transforms image image-arm64 images test-arm64 fmt lint doc deny unit test-node test-aws node-suite resident footprint footprint-hour footprint-cluster bench fuzz FORCE
+.PHONY: help build programs tests run test transforms recipes compiler builtins agent cli deploy-transforms image image-arm64 images test-arm64 fmt lint doc deny unit test-node test-aws node-suite resident footprint footprint-hour footprint-cluster bench fuzz FORCE
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "%-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-build: ## What is installed, optimised: target/release/insightd, insightd-compile, target/transforms/*.wasm
+build: ## What is installed, optimised: target/release/insightd, insightd-compile, insightctl, target/transforms/*.wasm
 	@$(MAKE) --no-print-directory PROFILE=release programs
 
-programs: agent deploy-transforms $(EXAMPLE_COMPONENTS)
+programs: agent cli deploy-transforms $(EXAMPLE_COMPONENTS)
 
-run: programs ## Run the agent on this machine: one JSON event a line (RUN="run --once" for one tick)
+run: agent deploy-transforms ## Run the agent on this machine: one JSON event a line (RUN="run --once" for one tick)
 	@$(AGENT) $(RUN)
 
 test: lint unit ## Everything that is checked: format, lints, docs, licences, all tests
@@ -61,7 +61,7 @@ target/transforms/%.wasm: FORCE $(STRIP)
 	@$(STRIP) target/guest/wasm32-wasip2/guest/insightd_$(subst -,_,$*).wasm $@.new
 	@if cmp -s $@.new $@; then rm $@.new; else mv $@.new $@; fi
 
-$(STRIP): transforms/strip.rs host/agent/src/transform/strip.rs
+$(STRIP): transforms/strip.rs host/cli/src/transform/strip.rs
 	@mkdir -p $(@D)
 	@rustc --edition 2024 -O -D warnings -o $@ $<
 
@@ -76,14 +76,21 @@ target/transforms/%.cwasm: target/transforms/%.wasm $(COMPILER)
 
 agent: $(NATIVE)
 	@$(STATICALLY) $(CARGO) build --profile $(PROFILE) -p insightd --target-dir target
-	@$(installed)
+	@$(call installed,insightd)
+
+# Only insightd runs on nodes; insightctl is for the machines of authors and operators.
+cli: $(NATIVE)
+	@$(STATICALLY) $(CARGO) build --profile $(PROFILE) -p insightctl --target-dir target
+	@$(call installed,insightctl)
 
 # Programs and tests of the whole workspace in one build: built one by one, each would want its dependencies with other features.
 tests: $(NATIVE)
 	@$(STATICALLY) $(CARGO) build --profile $(PROFILE) --workspace --bins --tests --target-dir target
-	@$(installed)
+	@$(call installed,insightd)
+	@$(call installed,insightctl)
 
-installed = [ -z "$(STATIC)" ] || cmp -s target/$(BUILT)$(PROFILE)/insightd $(AGENT) || install target/$(BUILT)$(PROFILE)/insightd $(AGENT)
+# A static program is moved to where one that is not lies; nothing to do without STATIC.
+installed = [ -z "$(STATIC)" ] || cmp -s target/$(BUILT)$(PROFILE)/$(1) $(PROGRAMS)/$(1) || install target/$(BUILT)$(PROFILE)/$(1) $(PROGRAMS)/$(1)
 
 deploy-transforms: $(COMPONENTS) ## The shipped components to where the manifests take them from: deploy/base/transforms
 	@mkdir -p deploy/base/transforms

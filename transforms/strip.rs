@@ -4,7 +4,7 @@
 
 use std::error::Error;
 
-#[path = "../host/agent/src/transform/strip.rs"]
+#[path = "../host/cli/src/transform/strip.rs"]
 mod sections;
 
 fn main() -> Result<(), Box<dyn Error>> {

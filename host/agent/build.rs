@@ -2,9 +2,6 @@
 //!
 //! The components are built by `make builtins` (see docs/decisions/001); this script only embeds the files.
 
-#[path = "build/sdk.rs"]
-mod sdk;
-
 use std::fmt::Write as _;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -25,7 +22,6 @@ const FOLDER: &str = "INSIGHTD_BUILTINS";
 fn main() {
     println!("cargo::rerun-if-env-changed={FOLDER}");
     println!("cargo::rerun-if-changed=build.rs");
-    println!("cargo::rerun-if-changed=build");
     // The workspace is two directories up. Read at run time, not when this script was compiled, because target
     // directories are moved and shared.
     let manifest = PathBuf::from(env::var_os("CARGO_MANIFEST_DIR").unwrap_or_default());
@@ -45,9 +41,6 @@ fn main() {
     list.push_str("]\n");
     if let Err(error) = fs::write(out.join("builtins.rs"), list) {
         println!("cargo::error={}: {error}", out.display());
-    }
-    if let Err(problem) = sdk::write(workspace, &out.join("sdk.gz")) {
-        println!("cargo::error={problem}");
     }
 }
 

@@ -73,6 +73,14 @@ pub fn insightd(arguments: &[&str]) -> Output {
     Command::new(program("insightd")).args(arguments).output().expect("the agent starts")
 }
 
+/// Runs `insightctl` until it exits.
+///
+/// # Panics
+/// If it cannot be started.
+pub fn insightctl(arguments: &[&str]) -> Output {
+    Command::new(program("insightctl")).args(arguments).output().expect("insightctl starts")
+}
+
 /// Runs the agent and parses the events on its standard output.
 ///
 /// # Panics

@@ -2,10 +2,8 @@
 
 mod check;
 mod first;
-mod offline;
 mod record;
 mod recorded;
-mod script;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -31,11 +29,9 @@ use crate::source::{self, ClusterSource, Peers, Source};
 use crate::states::States;
 use crate::worker::Worker;
 
-pub use check::check;
+pub use check::{check, sample_recording};
 use first::First;
-pub use offline::{diff, replay};
 pub use record::record;
-pub use script::try_script;
 
 /// Longest wait of `--once` between the baseline and its tick; the interval if that is shorter.
 const ONCE: Duration = Duration::from_secs(1);
@@ -292,7 +288,7 @@ fn adjust(config: &mut Config, options: &cli::Run) {
 }
 
 /// Returns true if an output names the sink. Other sinks stay closed: a file sink would create a file for nothing.
-fn is_used(config: &Config, sink: &config::Sink) -> bool {
+pub fn is_used(config: &Config, sink: &config::Sink) -> bool {
     config.pipelines.iter().flat_map(|pipeline| &pipeline.outputs).any(|output| output.sink == sink.name)
 }
 

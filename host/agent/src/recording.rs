@@ -1,4 +1,4 @@
-//! Recordings of batches: the format that `insightd record` writes and that `insightd replay` and `insightd diff` read.
+//! Recordings of batches: the format that `insightd record` writes and that `insightctl replay` and `insightctl diff` read.
 //!
 //! One JSON value per line. The first line is a header; each of the others is a batch, in the format of `batch.json` of
 //! a golden case. Recordings can be concatenated: a header may occur again.

@@ -34,7 +34,7 @@ pub use canary::is_chosen;
 pub use exchange::{Exchange, News, Running, Sets};
 pub use follow::{Follow, Latest, Outcome};
 pub use kept::Kept;
-pub(crate) use numbers::declared;
+pub use numbers::declared;
 use pace::Pace;
 pub use prepare::{Adjust, Preparer};
 pub use set::{Files, Set, SetId, SetOrigin, Snapshot};

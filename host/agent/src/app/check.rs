@@ -3,22 +3,22 @@
 mod machine;
 mod trial;
 
-use std::path::Path;
-
 use super::Usage;
 use crate::assemble;
+use crate::cli;
 use crate::config::{Component, Config, Environment, Origin, Pipeline, Problem, Report};
 use crate::output;
 use crate::rollout::Snapshot;
 
-pub(super) use trial::sample_recording;
+pub use trial::sample_recording;
 
-/// Runs `insightd check`: prints the pipelines of the file. With `environment`, also checks files and directories of
+/// Runs `insightd check`: prints the pipelines of the file. With `--environment`, also checks files and directories of
 /// this machine.
 ///
 /// # Errors
 /// Fails with [`Usage`] and every problem.
-pub fn check(file: &Path, environment: bool) -> anyhow::Result<()> {
+pub fn check(options: &cli::Check) -> anyhow::Result<()> {
+    let cli::Check { file, environment } = options;
     let name = file.display().to_string();
     let variables = Environment::of_process();
     let text = Config::read_text(file).map_err(Usage::from)?;
@@ -33,7 +33,7 @@ pub fn check(file: &Path, environment: bool) -> anyhow::Result<()> {
     );
     let mut warnings = config.warnings.0.clone();
     warnings.extend(assemble::warnings(config, &mut library));
-    if environment {
+    if *environment {
         problems.extend(machine::problems(config, &variables));
     }
     let mut outcomes = Vec::new();

@@ -1,4 +1,4 @@
-//! Environment variables of the agent's configuration. Its AWS and Kubernetes clients and `insightd transform` read
+//! Environment variables of the agent's configuration. Its AWS and Kubernetes clients and `insightctl transform` read
 //! variables of their own.
 
 /// Variables with the node name; the manifests of Container Insights set them from `spec.nodeName`.

@@ -22,7 +22,8 @@ const SYNONYMS: [(&str, &str); 8] = [
 ];
 
 /// Parts of the agent whose level can be set, beside its libraries: its crates, and `transform` for the logs of components.
-pub(super) const PARTS: [&str; 13] = [
+pub(super) const PARTS: [&str; 14] = [
+    "insightctl",
     "insightd",
     "insightd_aws",
     "insightd_collect",

@@ -47,7 +47,7 @@ impl<'de> Visitor<'de> for Members {
 }
 
 /// Adds the metric names of directives to `out`.
-pub(crate) fn declared(directives: &serde_json::Value, out: &mut Vec<String>) {
+pub fn declared(directives: &serde_json::Value, out: &mut Vec<String>) {
     let metrics = directives.as_array().into_iter().flatten().filter_map(|one| one["Metrics"].as_array());
     out.extend(metrics.flatten().filter_map(|metric| metric["Name"].as_str().map(str::to_owned)));
 }

@@ -288,9 +288,9 @@ mod tests {
         for _ in 0..10 {
             go.send(()).unwrap();
         }
-        assert_eq!(give(&mut sink, "last").lost, 0);
-        let ended = sink.finish();
-        assert_eq!((ended.events, ended.lost), (8, 0));
+        let mut rest = give(&mut sink, "last");
+        rest.add(sink.finish());
+        assert_eq!((rest.events, rest.lost), (8, 0));
         let first: String = taken.lock().unwrap().iter().map(|text| &text[..1]).collect();
         assert_eq!(first, "0123456l");
     }

@@ -188,7 +188,7 @@ fn the_child_has_no_privileges() {
         limits.lines().find(|line| line.starts_with(name)).unwrap().split_whitespace().rev().nth(1)
     };
     assert_eq!(limit("Max address space"), Some("67108864"));
-    assert_eq!(limit("Max cpu time"), Some("6"));
+    assert_eq!(limit("Max cpu time"), Some("21"));
     drop(child.stdin.take());
     assert_eq!(child.wait().unwrap().code(), Some(65));
 }

@@ -53,7 +53,7 @@ fn batches(config: &Config) -> Vec<(Scope, Columns)> {
 }
 
 /// Returns the samples as a recording.
-pub(in crate::app) fn sample_recording(config: &Config) -> String {
+pub fn sample_recording(config: &Config) -> String {
     let agent = env!("CARGO_PKG_VERSION").into();
     let header = Header { agent, node: "sample".into(), redacted: Vec::new() };
     format!("{}\n{}", header.line(), sample(config))

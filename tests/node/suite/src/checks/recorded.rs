@@ -36,11 +36,11 @@ pub(crate) fn run(bench: &mut Bench) -> Result<Verdict> {
     let agent = bench.agent(Profile::Quick)?;
     let since = now_ms();
     let inside = |arguments: &[&str], input: &str| {
-        let exec = ["-n", NAMESPACE, "exec", "-i", &agent.name, "--", "/insightd"];
+        let exec = ["-n", NAMESPACE, "exec", "-i", &agent.name, "--"];
         cluster::kubectl_with(&[&exec, arguments].concat(), input)
     };
-    let recording = inside(&["record", "--ticks", &TICKS.to_string(), "--config", CONFIG], "")?;
-    let events = inside(&["replay", "-", "--config", CONFIG], &recording)?;
+    let recording = inside(&["/insightd", "record", "--ticks", &TICKS.to_string(), "--config", CONFIG], "")?;
+    let events = inside(&["/insightctl", "replay", "-", "--config", CONFIG], &recording)?;
     let replay = Output { events: events.lines().filter_map(Event::parse).collect(), ..Output::default() };
     let output = agent.wait_for_ticks(&bench.settings, since, "Node", TICKS + 2)?;
     sound::check(&agent, &output, bench.interval(), since, now_ms())?;

@@ -1,6 +1,0 @@
-//! The golden cases, natively. `insightd transform test` runs the same folders against the component.
-
-#[test]
-fn golden_cases() {
-    insights_sdk::golden::run_formatter::<{{crate}}::Lines>("tests/golden");
-}

@@ -1,0 +1,145 @@
+//! The SDK as `insightctl transform new` writes it into a new crate: a slice of this repository that builds by itself.
+//!
+//! The archive is made of `PATH LENGTH` lines, each followed by so many bytes, and compressed.
+
+#[path = "links.rs"]
+mod links;
+
+use std::fs;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use flate2::Compression;
+use flate2::write::GzEncoder;
+
+/// Files and folders that go in as they are. The guide is part of the SDK's documentation tests.
+const TAKEN: [&str; 5] =
+    ["guest-sdk/Cargo.toml", "guest-sdk/src", "wit", "docs/authors.md", "docs/raw-metrics.md"];
+
+fn is_taken(path: &str) -> bool {
+    TAKEN
+        .iter()
+        .any(|taken| path.strip_prefix(taken).is_some_and(|rest| rest.is_empty() || rest.starts_with('/')))
+}
+
+/// Writes the archive.
+pub(crate) fn write(workspace: &Path, out: &Path) -> Result<(), String> {
+    let manifest = read(&workspace.join("Cargo.toml"))?;
+    let sdk = read(&workspace.join("guest-sdk/Cargo.toml"))?;
+    let mut files = vec![
+        ("Cargo.toml".to_owned(), self::manifest(&manifest, &sdk)),
+        ("Cargo.lock".to_owned(), lock(&read(&workspace.join("Cargo.lock"))?, &sdk)),
+    ];
+    for taken in TAKEN {
+        println!("cargo::rerun-if-changed={}", workspace.join(taken).display());
+        for path in files_of(&workspace.join(taken))? {
+            let name = path.strip_prefix(workspace).unwrap_or(&path).display().to_string();
+            let text = read(&path)?;
+            let text =
+                if name.ends_with(".md") { links::without_missing(&name, &text, &is_taken) } else { text };
+            files.push((name, text));
+        }
+    }
+    for own in ["Cargo.toml", "Cargo.lock"] {
+        println!("cargo::rerun-if-changed={}", workspace.join(own).display());
+    }
+    let mut archive = GzEncoder::new(Vec::new(), Compression::best());
+    let fill = |archive: &mut GzEncoder<Vec<u8>>| {
+        for (name, text) in &files {
+            writeln!(archive, "{name} {}", text.len())?;
+            archive.write_all(text.as_bytes())?;
+        }
+        archive.try_finish()
+    };
+    fill(&mut archive).map_err(|error| format!("the SDK's archive: {error}"))?;
+    fs::write(out, archive.get_ref()).map_err(|error| format!("{}: {error}", out.display()))
+}
+
+fn read(path: &Path) -> Result<String, String> {
+    fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()))
+}
+
+/// The file itself, or all files below a folder, sorted.
+fn files_of(path: &Path) -> Result<Vec<PathBuf>, String> {
+    if path.is_file() {
+        return Ok(vec![path.into()]);
+    }
+    let entries = fs::read_dir(path).map_err(|error| format!("{}: {error}", path.display()))?;
+    let mut inside: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
+    inside.sort();
+    let nested: Result<Vec<_>, _> = inside.iter().map(|path| files_of(path)).collect();
+    Ok(nested?.concat())
+}
+
+/// A workspace of the SDK alone: of the whole one's manifest, what the SDK's manifest inherits.
+fn manifest(workspace: &str, sdk: &str) -> String {
+    let inherits = |key: &str| {
+        sdk.lines().any(|line| {
+            line.strip_prefix(key).is_some_and(|rest| {
+                rest.starts_with(".workspace")
+                    || (rest.starts_with(" = {") && rest.contains("workspace = true"))
+            })
+        })
+    };
+    let mut text = String::from("[workspace]\nresolver = \"3\"\nmembers = [\"guest-sdk\"]\n");
+    let mut section = "";
+    for line in workspace.lines() {
+        if line.starts_with('[') {
+            section = line;
+        }
+        let taken = match section {
+            "[workspace.dependencies]" => {
+                line == section || line.split_once(" = ").is_some_and(|(key, _)| inherits(key))
+            }
+            "[workspace.package]" => true,
+            _ => section.starts_with("[workspace.lints."),
+        };
+        if taken && !line.is_empty() {
+            if line == section {
+                text.push('\n');
+            }
+            text.push_str(line);
+            text.push('\n');
+        }
+    }
+    text
+}
+
+/// Of the workspace's lock file what the SDK needs: a new crate builds with the versions that the agent was tested with.
+fn lock(workspace: &str, sdk: &str) -> String {
+    let packages: Vec<&str> = workspace.split("[[package]]\n").skip(1).collect();
+    let field = |package: &str, key: &str| {
+        let value = package.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix(" = \""))?;
+        Some(value.trim_end_matches('"').to_owned())
+    };
+    let tests_only = sdk.split("[dev-dependencies]").nth(1).unwrap_or_default();
+    let is_tests_only = |name: &str| tests_only.lines().any(|line| line.starts_with(name));
+    let mut wanted = vec!["insights-sdk".to_owned()];
+    let mut taken: Vec<(usize, String)> = Vec::new();
+    while let Some(name) = wanted.pop() {
+        // `NAME`, or `NAME VERSION` where there are several.
+        let (name, version) =
+            name.split_once(' ').map_or((&*name, None), |(name, version)| (name, Some(version)));
+        let found = packages.iter().position(|package| {
+            field(package, "name").as_deref() == Some(name)
+                && version.is_none_or(|version| field(package, "version").as_deref() == Some(version))
+        });
+        let Some(at) = found.filter(|at| taken.iter().all(|(other, _)| other != at)) else { continue };
+        let is_sdk = name == "insights-sdk";
+        let mut text = String::new();
+        for line in packages[at].trim_end().lines() {
+            if let Some(dependency) = line.strip_prefix(" \"").and_then(|line| line.strip_suffix("\",")) {
+                if is_sdk && is_tests_only(dependency) {
+                    continue;
+                }
+                wanted.push(dependency.to_owned());
+            }
+            text.push_str(line);
+            text.push('\n');
+        }
+        taken.push((at, text));
+    }
+    taken.sort();
+    let blocks: Vec<String> = taken.into_iter().map(|(_, text)| format!("\n[[package]]\n{text}")).collect();
+    blocks.concat()
+}

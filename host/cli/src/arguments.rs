@@ -1,0 +1,230 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::{Parser, Subcommand};
+use insightd::cli::{Check, Status};
+
+/// Meaning of the exit codes; part of the help text.
+const EXIT_CODES: &str = "\
+Exit codes:
+  0   success
+  1   failure: a test case failed, a component failed or does not build; `diff`: the events differ
+  64  wrong usage or configuration; every mistake is on standard error";
+
+/// Meaning of the exit codes of `diff`, which are those of the program diff(1).
+const DIFF_EXIT_CODES: &str = "\
+Exit codes:
+  0   the events say the same
+  1   they differ
+  2   they could not be compared
+  64  wrong usage or wrong configuration";
+
+/// Develop components for insightd, and replay and compare recordings
+///
+/// For authors and operators, on their own machines. Recordings come from `insightd record` on a node.
+#[derive(Debug, Parser)]
+#[command(name = "insightctl", version, after_help = EXIT_CODES, disable_help_subcommand = true)]
+pub(crate) struct Cli {
+    /// The subcommand.
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// The subcommands.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Develop a component: create, build, test or inspect it
+    #[command(subcommand)]
+    Transform(Transform),
+    /// Run the batches of a recording through the pipelines of a configuration, and print the events
+    ///
+    /// Writes the events to standard output in the format of the stdout sink, whatever sinks the outputs name. Sends no
+    /// request and delivers nothing. A component that cannot be used is an error; no built-in replaces it. Reports the
+    /// batches per second on standard error at the end.
+    Replay(Replay),
+    /// Compare the events that two configurations, or two versions of a component, produce from a recording
+    ///
+    /// Events are matched by route, time and attributes, and the remaining ones by the values of the dimensions that
+    /// they declare. An attribute that only one side has does not prevent a match.
+    #[command(after_help = DIFF_EXIT_CODES)]
+    Diff(Diff),
+    /// Develop a program for the component `script`
+    #[command(subcommand)]
+    Script(Script),
+    /// Validate a configuration: keys, values, components, and the configuration of each component
+    ///
+    /// Prints every problem with its line, and starts nothing. Components named `file:NAME` are compiled as at
+    /// start-up. A sample node and a sample cluster run through the pipelines; their events are not delivered.
+    Check(Check),
+    /// Show the pipelines and components of a running agent, and the state of the rollout of those in the files
+    ///
+    /// Queries the operations server of the agent. The exit code is 1 if it does not answer.
+    Status(Status),
+}
+
+/// Options of `replay`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Replay {
+    /// Recording of `insightd record`; `-` reads standard input
+    pub(crate) recording: PathBuf,
+    /// Configuration file [default: the built-in pipelines]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// Use this file for a component: replaces every `builtin:NAME` and `file:NAME` of the configuration; may be repeated
+    #[arg(long, value_name = "NAME=FILE", value_parser = component)]
+    pub(crate) component: Vec<(String, PathBuf)>,
+    /// Only run the pipeline of this name
+    #[arg(long, value_name = "NAME")]
+    pub(crate) pipeline: Option<String>,
+    /// Write the input of this component for the last batch as a golden case, instead of events. `utilization`,
+    /// `builtin:utilization`, `transform-2` or `output-1`, prefixed with PIPELINE/ if several pipelines have one
+    #[arg(long, value_name = "PLACE", requires = "as_case")]
+    pub(crate) until: Option<String>,
+    /// Directory of the golden case: batch.json, config.json and, if not empty, state.json and limits.json
+    #[arg(long, value_name = "DIR", requires = "until")]
+    pub(crate) as_case: Option<PathBuf>,
+    /// Reduce the case to this pod, NAME or NAMESPACE/NAME, with its node, cgroups, containers and owners
+    #[arg(long, value_name = "NAME", requires = "as_case")]
+    pub(crate) pod: Option<String>,
+}
+
+/// Options of `diff`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Diff {
+    /// Recording of `insightd record`; `-` reads standard input
+    pub(crate) recording: PathBuf,
+    /// First configuration file
+    pub(crate) a: PathBuf,
+    /// Second configuration file
+    #[arg(required_unless_present = "component")]
+    pub(crate) b: Option<PathBuf>,
+    /// Compare A with A using another version of a component, instead of B: this file replaces every `builtin:NAME` and
+    /// `file:NAME` of A; may be repeated
+    #[arg(long, value_name = "NAME=FILE", value_parser = component, conflicts_with = "b")]
+    pub(crate) component: Vec<(String, PathBuf)>,
+    /// Only run the pipeline of this name
+    #[arg(long, value_name = "NAME")]
+    pub(crate) pipeline: Option<String>,
+    /// Show every difference instead of only the first ones
+    #[arg(long)]
+    pub(crate) all: bool,
+}
+
+/// Subcommands of `script`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Script {
+    /// Run a program over a recording, and show how it changes the events
+    ///
+    /// The program runs in each pipeline of the configuration whose scope is in the recording, after all other
+    /// transforms or before the one that `--before` names. Errors have the line and column in the file. Names that do
+    /// not occur in the recording are reported, and so is the output of `log`.
+    Try(Try),
+}
+
+/// Options of `script try`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Try {
+    /// Program, a text file; `-` reads standard input
+    pub(crate) program: PathBuf,
+    /// Recording of `insightd record`; `-` reads standard input [default: a sample node and a sample cluster]
+    pub(crate) recording: Option<PathBuf>,
+    /// Configuration file [default: the built-in pipelines]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// Only run the pipeline of this name
+    #[arg(long, value_name = "NAME")]
+    pub(crate) pipeline: Option<String>,
+    /// Run before this transform, such as utilization, to see raw values
+    #[arg(long, value_name = "NAME")]
+    pub(crate) before: Option<String>,
+    /// Kind of objects that another component of the chain creates; may be repeated
+    #[arg(long, value_name = "KIND")]
+    pub(crate) kind: Vec<String>,
+    /// Show every difference instead of only the first ones
+    #[arg(long)]
+    pub(crate) all: bool,
+}
+
+/// Subcommands of `transform`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Transform {
+    /// Create a crate that builds as it is, with one passing golden case
+    ///
+    /// The crate contains a copy of the SDK (NAME/sdk), which no registry has. Existing files are not overwritten.
+    New {
+        /// Name of the crate and of its directory: lower case letters, digits, `-` and `_`
+        name: String,
+        /// Create a formatter (the last component of a chain, which produces bytes) instead of a transform
+        #[arg(long)]
+        formatter: bool,
+        /// Directory in which to create the crate's directory
+        #[arg(long = "in", value_name = "DIR", default_value = ".")]
+        parent: PathBuf,
+        /// A checkout of insightd whose SDK the crate uses instead of a copy
+        #[arg(long, value_name = "DIR")]
+        sdk: Option<PathBuf>,
+    },
+    /// Build a component with Cargo, and validate it as the agent does
+    ///
+    /// Builds the crate's library for wasm32-wasip2 in its release profile, strips debug information, and writes
+    /// DIR/target/transforms/NAME.wasm, where NAME is the name of the directory. Needs Rust with the target
+    /// wasm32-wasip2.
+    Build {
+        /// Crate of the component
+        #[arg(default_value = ".")]
+        folder: PathBuf,
+    },
+    /// Run the golden cases of a component against its wasm
+    ///
+    /// A case is a directory below DIR/tests/golden with config.json, batch.json and expected.json (transforms),
+    /// expected.events (formatters) or expected.error.
+    #[command(after_help = "\
+Where the wasm is looked for, without --wasm:
+  1. the only *.wasm in DIR
+  2. target/transforms/NAME.wasm, in DIR and in every folder above it
+  3. target/wasm32-wasip2/{guest,release,debug}/CRATE.wasm, likewise (or below $CARGO_TARGET_DIR)
+NAME is the folder's name, CRATE the package name in DIR/Cargo.toml with `_` for `-`.")]
+    Test {
+        /// Crate of the component, or any directory with tests/golden
+        #[arg(default_value = ".")]
+        folder: PathBuf,
+        /// Wasm file of the component
+        #[arg(long, value_name = "FILE")]
+        wasm: Option<PathBuf>,
+        /// Write the results of the component as the expected ones
+        #[arg(long)]
+        bless: bool,
+        /// Build and test again whenever a file of DIR changes, until Ctrl-C; only test with --wasm, or if DIR is
+        /// not a crate
+        #[arg(long, conflicts_with = "bless")]
+        watch: bool,
+        /// Print the output of the component (log, standard output, standard error) for every case, not only for failed ones
+        #[arg(long)]
+        show_output: bool,
+    },
+    /// Show the world, imports, exports, size, hash and self-description of a component
+    Inspect {
+        /// Wasm file of the component
+        file: PathBuf,
+    },
+}
+
+fn component(text: &str) -> Result<(String, PathBuf), String> {
+    match text.split_once('=') {
+        Some((name, file)) if !name.is_empty() && !file.is_empty() => Ok((name.into(), file.into())),
+        _ => Err(format!("`{text}` is no NAME=FILE, such as emf=target/transforms/emf.wasm")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_definition_is_consistent() {
+        Cli::command().debug_assert();
+    }
+}

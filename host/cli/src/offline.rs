@@ -1,0 +1,145 @@
+//! `insightctl replay` and `insightctl diff`: pipelines without sources, remote endpoints and sinks of their own.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use crate::arguments;
+use crate::replay::{self, Chains, Collect, Shown, Wanted};
+use insightd::app::{Usage, is_used};
+use insightd::assemble;
+use insightd::config::{self, Config, Environment, Origin, Report, Role, SinkKind, When};
+use insightd::library::{self, FileError};
+use insightd::logging;
+use insightd::recording::Reader;
+use insightd::rollout::Snapshot;
+use insightd::sinks::{Sink, SinkSet, Stdout};
+
+/// Runs `insightctl replay`.
+///
+/// # Errors
+/// Fails with [`Usage`], if a component fails, or if standard output is closed.
+pub(crate) fn replay(options: &arguments::Replay) -> anyhow::Result<()> {
+    let config = configuration(options.config.as_deref(), options.pipeline.as_deref())?;
+    logging::start(&config.log);
+    if let (Some(until), Some(folder)) = (&options.until, &options.as_case) {
+        let events = Collect::default();
+        let sink = |_: &config::Sink| -> anyhow::Result<Box<dyn Sink>> { Ok(Box::new(events.clone())) };
+        let mut chains = chains(&config, options.config.as_deref(), &options.component, sink)?;
+        let mut recording = Reader::open(&options.recording).map_err(usage)?;
+        let wanted = Wanted { until, folder, pod: options.pod.as_deref() };
+        return replay::write_case(&mut recording, &mut chains, &events, &wanted);
+    }
+    let stdout = |sink: &config::Sink| -> anyhow::Result<Box<dyn Sink>> {
+        let pretty = match sink.kind {
+            SinkKind::Stdout { pretty } => pretty,
+            _ => When::Auto,
+        };
+        Ok(Box::new(Stdout::of_process(pretty)?))
+    };
+    let mut chains = chains(&config, options.config.as_deref(), &options.component, stdout)?;
+    let mut recording = Reader::open(&options.recording).map_err(usage)?;
+    replay::replay(&mut recording, &mut chains)
+}
+
+/// Runs `insightctl diff`: prints the differences. Returns true if there are none.
+///
+/// # Errors
+/// Fails with [`Usage`], or if the two cannot be compared.
+pub(crate) fn diff(options: &arguments::Diff) -> anyhow::Result<bool> {
+    let pipeline = options.pipeline.as_deref();
+    let b = options.b.as_deref().unwrap_or(&options.a);
+    let (config_a, config_b) =
+        (configuration(Some(&options.a), pipeline)?, configuration(Some(b), pipeline)?);
+    logging::start(&config_a.log);
+    let side = |config: &Config, file: &Path, replaced: &[(String, PathBuf)]| {
+        let events = Collect::default();
+        let sink = |_: &config::Sink| -> anyhow::Result<Box<dyn Sink>> { Ok(Box::new(events.clone())) };
+        Ok::<_, anyhow::Error>((chains(config, Some(file), replaced, sink)?, events.clone()))
+    };
+    let (mut a, events_a) = side(&config_a, &options.a, &[])?;
+    let (mut b, events_b) = side(&config_b, b, &options.component)?;
+    let mut recording = Reader::open(&options.recording).map_err(usage)?;
+    let shown = if options.all { Shown::All } else { Shown::First };
+    replay::diff(&mut recording, (&mut a, &events_a), (&mut b, &events_b), shown)
+}
+
+fn usage(error: impl std::fmt::Display) -> Usage {
+    Usage(error.to_string())
+}
+
+/// Loads a configuration, reduced to the pipeline of the given name if any. Its role is `all`, so that it has pipelines
+/// of every scope.
+pub(super) fn configuration(file: Option<&Path>, pipeline: Option<&str>) -> Result<Config, Usage> {
+    let environment = Environment::of_process();
+    let mut config = match file {
+        Some(file) => Config::load(file, &environment)?,
+        None => Config::parse("", None, &environment)?,
+    };
+    config.role = Role::All;
+    // Hides messages that only matter when an agent starts; keeps those that components write.
+    if config.log.level == "info" {
+        config.log.level = "warn,transform=info".into();
+    }
+    if let Some(wanted) = pipeline {
+        let known: Vec<String> = config.pipelines.iter().map(|pipeline| pipeline.name.clone()).collect();
+        config.pipelines.retain(|pipeline| pipeline.name == wanted);
+        if config.pipelines.is_empty() {
+            return Err(Usage(format!("there is no pipeline `{wanted}`; there are: {}", known.join(", "))));
+        }
+    }
+    Ok(config)
+}
+
+/// Assembles the pipelines of a configuration over sinks that `sink` creates. A component that cannot be used is an
+/// error, since the result of a built-in in its slot would say nothing about it.
+pub(super) fn chains(
+    config: &Config,
+    file: Option<&Path>,
+    replaced: &[(String, PathBuf)],
+    sink: impl Fn(&config::Sink) -> anyhow::Result<Box<dyn Sink>>,
+) -> anyhow::Result<Chains> {
+    let mut config = config.clone();
+    for (name, _) in replaced {
+        replace(&mut config, name)?;
+    }
+    let mut snapshot = Snapshot::of(String::new(), config, None);
+    for (name, file) in replaced {
+        snapshot.files.insert(library::file_of(name), content(file));
+    }
+    let config = &snapshot.config;
+    let mut library = assemble::library(&snapshot)?;
+    let report = |problems| Usage::from(Report::new(file.map(|file| file.display().to_string()), problems));
+    let problems = assemble::problems(config, &mut library);
+    if !problems.is_empty() {
+        return Err(report(problems).into());
+    }
+    let used = config.sinks.iter().filter(|wanted| is_used(config, wanted));
+    let sinks: anyhow::Result<Vec<_>> = used.map(|wanted| Ok((wanted.name.clone(), sink(wanted)?))).collect();
+    let sinks = SinkSet::new(sinks?);
+    let names: Vec<String> = sinks.limits_by_name().into_iter().map(|(name, _)| name).collect();
+    let pipelines = assemble::pipelines(config, &mut library, &names).map_err(report)?;
+    Ok(Chains::new(pipelines, sinks).name_cluster(config.node.cluster_name.as_deref()))
+}
+
+fn content(file: &Path) -> Result<Arc<[u8]>, FileError> {
+    let content =
+        library::read(file).map_err(|error| FileError::Unusable(format!("{}: {error}", file.display())))?;
+    Ok(content.into())
+}
+
+/// Changes every use of a component to its file.
+fn replace(config: &mut Config, name: &str) -> Result<(), Usage> {
+    let mut found = false;
+    for pipeline in &mut config.pipelines {
+        let stages = pipeline.transforms.iter_mut().map(|stage| &mut stage.component);
+        for component in stages.chain(pipeline.outputs.iter_mut().map(|output| &mut output.formatter)) {
+            if component.name == name {
+                (component.origin, component.sha256, found) = (Origin::File, None, true);
+            }
+        }
+    }
+    match found {
+        true => Ok(()),
+        false => Err(Usage(format!("--component {name}: no pipeline uses builtin:{name} or file:{name}"))),
+    }
+}

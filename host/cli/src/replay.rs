@@ -1,0 +1,84 @@
+//! Runs recordings through pipelines without a node, for testing, comparing and measuring.
+
+mod case;
+mod chains;
+mod collect;
+mod cut;
+mod event;
+mod lines;
+mod matching;
+mod report;
+mod tally;
+
+use std::time::{Duration, Instant};
+
+use anyhow::bail;
+
+use insightd::app::Usage;
+use insightd::output;
+use insightd::recording::Reader;
+
+pub(crate) use case::{Wanted, write_case};
+pub(crate) use chains::Chains;
+pub(crate) use collect::Collect;
+pub(crate) use report::Shown;
+
+use report::Report;
+
+/// Runs a recording through chains whose sinks print the events, and reports the throughput on standard error.
+///
+/// # Errors
+/// [`Usage`] if the recording is invalid; an error if a sink cannot be written, or if component calls failed.
+pub(crate) fn replay(recording: &mut Reader, chains: &mut Chains) -> anyhow::Result<()> {
+    let begun = Instant::now();
+    let (mut batches, mut in_chains) = (0u64, Duration::ZERO);
+    while let Some(batch) = recording.next_batch().map_err(|error| Usage(error.to_string()))? {
+        let before = Instant::now();
+        chains.run(batch)?;
+        in_chains += before.elapsed();
+        batches += 1;
+    }
+    let rate = |time: Duration| batches as f64 / time.as_secs_f64().max(1e-9);
+    output::complain(format_args!(
+        "batches: {batches}, events: {}, bytes: {}; in {:.3} s: {:.1} batches a second, {:.1} without reading them",
+        chains.counters().events,
+        chains.counters().bytes,
+        begun.elapsed().as_secs_f64(),
+        rate(begun.elapsed()),
+        rate(in_chains)
+    ));
+    for note in chains.notes() {
+        output::complain(format_args!("{note}"));
+    }
+    match chains.failures() {
+        0 => Ok(()),
+        failures => bail!("{failures} calls of components failed; the lines above say which and why"),
+    }
+}
+
+/// Compares the events that two sets of chains produce from a recording, and prints the differences. Returns true if there are none.
+///
+/// # Errors
+/// [`Usage`] if the recording is invalid; an error if a sink cannot be written.
+pub(crate) fn diff(
+    recording: &mut Reader,
+    (a, events_a): (&mut Chains, &Collect),
+    (b, events_b): (&mut Chains, &Collect),
+    shown: Shown,
+) -> anyhow::Result<bool> {
+    let mut report = Report::new(shown);
+    let mut batches = 0u64;
+    while let Some(batch) = recording.next_batch().map_err(|error| Usage(error.to_string()))? {
+        a.run(batch.clone())?;
+        b.run(batch)?;
+        report.compare(events_a.take(), events_b.take());
+        batches += 1;
+    }
+    let sides = [&*a, &*b];
+    for (side, chains) in ["A", "B"].iter().zip(sides) {
+        for note in chains.notes() {
+            output::complain(format_args!("{side}: {note}"));
+        }
+    }
+    report.finish(batches, sides.map(Chains::failures), sides.map(|side| side.counters().lost.total()))
+}

@@ -1,0 +1,117 @@
+//! `insightctl replay --until PLACE --as-case FOLDER`: writes the batch that a component receives as a golden case directory.
+
+use std::fs::{self, OpenOptions};
+use std::io::Write;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+
+use anyhow::{Context, bail};
+use insights_sdk::golden::Outcome;
+use insights_sdk::state::Space;
+use insights_sdk::{Columns, Limits};
+
+use super::chains::{Chains, Position, Seen};
+use super::{Collect, cut};
+use insightd::app::Usage;
+use insightd::output;
+use insightd::recording::Reader;
+
+/// A golden case to write.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Wanted<'a> {
+    /// The component whose input is written.
+    pub(crate) until: &'a str,
+    /// The directory of the case; it must be empty or not exist.
+    pub(crate) folder: &'a Path,
+    /// The pod that the batch is cut down to, by name or `NAMESPACE/NAME`.
+    pub(crate) pod: Option<&'a str>,
+}
+
+/// Runs a recording up to its last batch, and writes the input of a component for that batch, with its configuration
+/// and state. Events are sent to `events` and discarded.
+///
+/// # Errors
+/// [`Usage`] if the component or pod does not exist or is ambiguous, or if the directory is not empty; an error if a
+/// component fails or a file cannot be written.
+pub(crate) fn write_case(
+    recording: &mut Reader,
+    chains: &mut Chains,
+    events: &Collect,
+    wanted: &Wanted<'_>,
+) -> anyhow::Result<()> {
+    let mut places: Vec<(Position, String, Option<Columns>)> = chains
+        .find(wanted.until)
+        .map_err(Usage)?
+        .into_iter()
+        .map(|(place, name)| (place, name, None))
+        .collect();
+    while let Some(batch) = recording.next_batch().map_err(|error| Usage(error.to_string()))? {
+        let mut before = None;
+        for (place, _, last) in &mut places {
+            if chains.is_for(*place, &batch) {
+                before = last.replace(batch.clone());
+            }
+        }
+        // The earlier batches build up the state of the components.
+        if let Some(before) = before {
+            chains.run(before)?;
+            events.take();
+        }
+    }
+    places.retain(|(_, _, last)| last.is_some());
+    let names: Vec<&str> = places.iter().map(|(_, name, _)| &**name).collect();
+    let names = names.join(", ");
+    let (place, batch) = match places.pop() {
+        Some((place, _, Some(batch))) if places.is_empty() => (place, batch),
+        None => bail!(Usage(format!("the recording has no batch for the pipeline of `{}`", wanted.until))),
+        _ => bail!(Usage(format!("--until {}: may be any of {names}", wanted.until))),
+    };
+    let mut seen = chains.see(place, batch)?;
+    if let Some(pod) = wanted.pod {
+        seen.batch = cut::to_pod(seen.batch, pod).map_err(|error| Usage(error.to_string()))?;
+    }
+    write(wanted.folder, &seen)
+}
+
+fn write(folder: &Path, seen: &Seen) -> anyhow::Result<()> {
+    if fs::read_dir(folder).is_ok_and(|mut entries| entries.next().is_some()) {
+        bail!(Usage(format!(
+            "{}: exists already and is not empty; nothing is overwritten",
+            folder.display()
+        )));
+    }
+    fs::create_dir_all(folder).with_context(|| format!("{}: cannot be made", folder.display()))?;
+    let batch = Outcome::Batch(seen.batch.clone()).text();
+    let mut files = vec![("batch.json", batch), ("config.json", pretty(&seen.config))];
+    if let Some(Limits { max_event_bytes }) = seen.limits {
+        files.push(("limits.json", format!("{{\"max_event_bytes\": {max_event_bytes}}}\n")));
+    }
+    if !Space::is_empty(&seen.state) {
+        files.push(("state.json", seen.state.to_json()));
+    }
+    for (name, text) in &files {
+        let path = folder.join(name);
+        // The files contain names, labels and addresses of a cluster, so they are readable by the owner only.
+        let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path);
+        file.and_then(|mut file| file.write_all(text.as_bytes()))
+            .with_context(|| format!("{}: cannot be written", path.display()))?;
+    }
+    let names: Vec<&str> = files.iter().map(|(name, _)| *name).collect();
+    output::complain(format_args!(
+        "{}: {} (what `{}` sees of the batch of {}, {} entities). There is no expectation yet: \
+         `insightctl transform test . --bless` in its crate writes what the component makes of it",
+        folder.display(),
+        names.join(", "),
+        seen.place,
+        seen.batch.time_unix_ms,
+        seen.batch.entity_count()
+    ));
+    Ok(())
+}
+
+/// Pretty-prints a configuration; one that is not JSON is returned unchanged, with a line feed.
+fn pretty(config: &str) -> String {
+    let value = serde_json::from_str::<serde_json::Value>(config);
+    let text = value.ok().and_then(|value| serde_json::to_string_pretty(&value).ok());
+    format!("{}\n", text.as_deref().unwrap_or(config))
+}

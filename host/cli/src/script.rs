@@ -1,0 +1,91 @@
+//! `insightctl script try`: runs a program of the component `script` over a recording, without a configuration of its own.
+
+use std::fs::File;
+use std::io::{self, Cursor, Read as _};
+use std::path::Path;
+
+use anyhow::bail;
+
+use crate::arguments;
+use crate::offline::{chains, configuration};
+use crate::replay::{self, Collect, Shown};
+use insightd::app::{Usage, sample_recording};
+use insightd::config::{Component, Config, OnFailure, Settings, Sink, Stage};
+use insightd::logging;
+use insightd::output;
+use insightd::recording::Reader;
+
+/// Longest program, bytes. One more byte is read, which is enough for the component to report that it is too long.
+const LONGEST: u64 = 65_535;
+/// Most bytes of state that a program may keep between batches.
+const STATE_BYTES: u64 = 1 << 20;
+
+/// Runs `insightctl script try`.
+///
+/// # Errors
+/// Fails with [`Usage`] if there is no program or no recording, or if the program has mistakes; fails if a run of the
+/// program fails.
+pub(crate) fn try_script(options: &arguments::Try) -> anyhow::Result<()> {
+    let text = program(&options.program)
+        .map_err(|error| Usage(format!("{}: {error}", options.program.display())))?;
+    let without = configuration(options.config.as_deref(), options.pipeline.as_deref())?;
+    logging::start(&without.log);
+    let with = with_program(&without, &text, options)?;
+    let mut recording = match &options.recording {
+        Some(file) => Reader::open(file).map_err(|error| Usage(error.to_string()))?,
+        None => Reader::new("the sample".into(), Box::new(Cursor::new(sample_recording(&without)))),
+    };
+    let side = |config: &Config, file: Option<&Path>| {
+        let events = Collect::default();
+        let sink =
+            |_: &Sink| -> anyhow::Result<Box<dyn insightd::sinks::Sink>> { Ok(Box::new(events.clone())) };
+        Ok::<_, anyhow::Error>((chains(config, file, &[], sink)?, events.clone()))
+    };
+    let (mut a, events_a) = side(&without, options.config.as_deref())?;
+    let (mut b, events_b) = side(&with, Some(&options.program))?;
+    let shown = if options.all { Shown::All } else { Shown::First };
+    output::complain(format_args!("A is without the program, B with it"));
+    replay::diff(&mut recording, (&mut a, &events_a), (&mut b, &events_b), shown)?;
+    match b.failures() {
+        0 => Ok(()),
+        failures => {
+            bail!("batches on which the program failed: {failures}; the lines above say where and why")
+        }
+    }
+}
+
+fn program(file: &Path) -> io::Result<String> {
+    let mut text = String::new();
+    match file.to_str() {
+        Some("-") => io::stdin().take(LONGEST + 1).read_to_string(&mut text)?,
+        _ => File::open(file)?.take(LONGEST + 1).read_to_string(&mut text)?,
+    };
+    Ok(text)
+}
+
+/// Returns the configuration with the program in each of its pipelines, or only in those with the transform that
+/// `--before` names.
+fn with_program(config: &Config, text: &str, options: &arguments::Try) -> Result<Config, Usage> {
+    let mut with = config.clone();
+    let mut found = false;
+    for (place, pipeline) in with.pipelines.iter_mut().enumerate() {
+        let names = || pipeline.transforms.iter().map(|stage| stage.component.name.as_str());
+        let at = match &options.before {
+            None => Some(pipeline.transforms.len()),
+            Some(before) => names().position(|name| name == before),
+        };
+        let Some(at) = at else { continue };
+        let mut settings = Settings::of_files(&[("program", text)]);
+        settings.set("explain", true.into());
+        settings.set("kinds", options.kind.clone().into());
+        let path = format!("pipelines[{place}].transforms[{at}]");
+        let mut component = Component::builtin("script", path);
+        (component.settings, component.state_bytes) = (settings, Some(STATE_BYTES));
+        pipeline.transforms.insert(at, Stage { component, on_failure: OnFailure::Skip });
+        found = true;
+    }
+    match (found, &options.before) {
+        (false, Some(before)) => Err(Usage(format!("--before {before}: no pipeline has this transform"))),
+        _ => Ok(with),
+    }
+}

@@ -1,0 +1,6 @@
+//! The golden cases, natively. `insightctl transform test` runs the same folders against the component.
+
+#[test]
+fn golden_cases() {
+    insights_sdk::golden::run_formatter::<{{crate}}::Lines>("tests/golden");
+}

@@ -1,0 +1,5 @@
+//! `insightctl` as a user meets it.
+
+mod author;
+mod common;
+mod usage;

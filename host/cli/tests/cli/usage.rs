@@ -1,0 +1,67 @@
+//! Help and mistakes. Golden texts are rewritten with `BLESS=1`.
+
+use std::path::Path;
+use std::process::{Command, Output};
+
+use crate::common::text;
+
+fn insightctl(arguments: &[&str]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_insightctl"));
+    // The width of whoever runs the tests must not show in the texts.
+    command.env("COLUMNS", "100").args(arguments).output().expect("the program starts")
+}
+
+#[track_caller]
+fn golden(name: &str, found: &str) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/help").join(name);
+    if std::env::var_os("BLESS").is_some_and(|value| value == "1") {
+        std::fs::write(&path, found).expect("golden text can be written");
+    }
+    let expected = std::fs::read_to_string(&path).unwrap_or_default();
+    assert!(expected == found, "{} differs; BLESS=1 accepts this:\n{found}", path.display());
+}
+
+#[test]
+fn help_says_what_there_is() {
+    for (name, arguments) in [
+        ("insightctl.txt", &["--help"][..]),
+        ("check.txt", &["check", "--help"]),
+        ("diff.txt", &["diff", "--help"]),
+        ("replay.txt", &["replay", "--help"]),
+        ("script-try.txt", &["script", "try", "--help"]),
+        ("status.txt", &["status", "--help"]),
+        ("transform.txt", &["transform", "--help"]),
+        ("transform-new.txt", &["transform", "new", "--help"]),
+        ("transform-build.txt", &["transform", "build", "--help"]),
+        ("transform-test.txt", &["transform", "test", "--help"]),
+        ("transform-inspect.txt", &["transform", "inspect", "--help"]),
+    ] {
+        let output = insightctl(arguments);
+        assert_eq!((output.status.code(), text(&output.stderr)), (Some(0), String::new()), "{arguments:?}");
+        golden(name, &text(&output.stdout));
+    }
+}
+
+#[test]
+fn the_version_is_the_crates() {
+    let output = insightctl(&["--version"]);
+    assert_eq!(text(&output.stdout), format!("insightctl {}\n", env!("CARGO_PKG_VERSION")));
+}
+
+#[test]
+fn wrong_usage_is_64_and_says_why() {
+    for (arguments, part) in [
+        (&["frobnicate"][..], "unrecognized subcommand 'frobnicate'"),
+        (&["check", "/nonexistent.yaml"], "/nonexistent.yaml: cannot be read: "),
+        (&["transform", "inspect", "/nonexistent.wasm"], "/nonexistent.wasm: No such file"),
+        (&["transform", "inspect", "/etc/passwd"], "/etc/passwd: is no WebAssembly component"),
+        (&["transform", "test", "/nonexistent"], "/nonexistent/tests/golden is no folder"),
+        (&["diff", "/nonexistent.jsonl", "/nonexistent.yaml"], "<B>"),
+    ] {
+        let output = insightctl(arguments);
+        let error = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(64), "{arguments:?}: {error}");
+        assert!(error.contains(part), "{arguments:?}: {error}");
+        assert!(output.stdout.is_empty(), "{arguments:?}");
+    }
+}
