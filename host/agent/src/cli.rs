@@ -21,7 +21,7 @@ From a node of a cluster to a file:
     --config /etc/insightd/config/insightd.yaml > node.jsonl
 Both programs share the container's memory limit.";
 
-/// Container Insights agent for Kubernetes and ECS nodes
+/// Container Insights agent for Kubernetes nodes
 ///
 /// Reads kernel and kubelet data, runs it through sandboxed components, and delivers the events that they produce.
 /// Without a configuration file it prints the events of this machine to standard output.
