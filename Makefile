@@ -89,7 +89,7 @@ tests: $(NATIVE)
 	@$(call installed,insightd)
 	@$(call installed,insightctl)
 
-# A static program is moved to where one that is not lies; nothing to do without STATIC.
+# Copies a static program to the place of a dynamic one, where tests and users look for it; nothing to do without STATIC.
 installed = [ -z "$(STATIC)" ] || cmp -s target/$(BUILT)$(PROFILE)/$(1) $(PROGRAMS)/$(1) || install target/$(BUILT)$(PROFILE)/$(1) $(PROGRAMS)/$(1)
 
 deploy-transforms: $(COMPONENTS) ## The shipped components to where the manifests take them from: deploy/base/transforms

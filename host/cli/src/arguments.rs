@@ -172,8 +172,8 @@ pub(crate) enum Transform {
     /// wasm32-wasip2.
     Build {
         /// Crate of the component
-        #[arg(default_value = ".")]
-        folder: PathBuf,
+        #[arg(value_name = "DIR", default_value = ".")]
+        directory: PathBuf,
     },
     /// Run the golden cases of a component against its wasm
     ///
@@ -182,13 +182,13 @@ pub(crate) enum Transform {
     #[command(after_help = "\
 Where the wasm is looked for, without --wasm:
   1. the only *.wasm in DIR
-  2. target/transforms/NAME.wasm, in DIR and in every folder above it
+  2. target/transforms/NAME.wasm, in DIR and in every directory above it
   3. target/wasm32-wasip2/{guest,release,debug}/CRATE.wasm, likewise (or below $CARGO_TARGET_DIR)
-NAME is the folder's name, CRATE the package name in DIR/Cargo.toml with `_` for `-`.")]
+NAME is the directory's name, CRATE the package name in DIR/Cargo.toml with `_` for `-`.")]
     Test {
         /// Crate of the component, or any directory with tests/golden
-        #[arg(default_value = ".")]
-        folder: PathBuf,
+        #[arg(value_name = "DIR", default_value = ".")]
+        directory: PathBuf,
         /// Wasm file of the component
         #[arg(long, value_name = "FILE")]
         wasm: Option<PathBuf>,

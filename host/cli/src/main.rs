@@ -60,13 +60,13 @@ fn transform(command: &Transform) -> anyhow::Result<()> {
         Transform::New { name, formatter, parent, sdk } => {
             transform::new(&New { name, formatter: *formatter, parent, sdk: sdk.as_deref() })
         }
-        Transform::Build { folder } => transform::build(folder),
-        Transform::Test { folder, wasm, watch: true, show_output, .. } => {
-            transform::watch(folder, wasm.as_deref(), *show_output)
+        Transform::Build { directory } => transform::build(directory),
+        Transform::Test { directory, wasm, watch: true, show_output, .. } => {
+            transform::watch(directory, wasm.as_deref(), *show_output)
         }
-        Transform::Test { folder, wasm, bless, show_output, .. } => {
+        Transform::Test { directory, wasm, bless, show_output, .. } => {
             let options = transform::Options { bless: *bless, show_output: *show_output };
-            transform::test(folder, wasm.as_deref(), &options)
+            transform::test(directory, wasm.as_deref(), &options)
         }
         Transform::Inspect { file } => transform::inspect(file),
     }

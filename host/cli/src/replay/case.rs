@@ -1,4 +1,4 @@
-//! `insightctl replay --until PLACE --as-case FOLDER`: writes the batch that a component receives as a golden case directory.
+//! `insightctl replay --until PLACE --as-case DIR`: writes the batch that a component receives as a golden case directory.
 
 use std::fs::{self, OpenOptions};
 use std::io::Write;

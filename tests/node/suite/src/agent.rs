@@ -287,7 +287,7 @@ fn read_log(text: &str, since_ms: u64, output: &mut Output) {
         if tag.starts_with('P') {
             continue;
         }
-        // Nothing is written before its tick, and parsing all of a long log again and again takes minutes on an emulated processor.
+        // An event is written after the time of its tick, so that a row from before `since_ms` holds none that is wanted.
         let is_recent = unix_ms(time).is_none_or(|written| written >= since_ms);
         if stream == "stdout" {
             let event = is_recent.then(|| Event::parse(&line)).flatten();
