@@ -102,6 +102,13 @@ impl Output {
         ticks
     }
 
+    /// Returns the events of the publishing pipelines by tick, without the last tick: it may still be being written.
+    pub(crate) fn whole_ticks(&self) -> BTreeMap<u64, Vec<&Event>> {
+        let mut ticks = self.ticks();
+        ticks.pop_last();
+        ticks
+    }
+
     /// Returns the events with raw counters.
     pub(crate) fn raw(&self) -> impl Iterator<Item = &Event> {
         self.events.iter().filter(|event| event.is_raw())

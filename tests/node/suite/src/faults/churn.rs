@@ -77,10 +77,9 @@ fn settled(
     agent.wait_for_ticks(&bench.settings, since, "Node", 2)?;
     until(Duration::from_secs(60), "pods with events", || {
         let output = agent.output(&bench.settings, since)?;
-        let mut ticks = output.ticks();
-        // The last tick may be incomplete.
-        ticks.pop_last();
-        let Some((_, last)) = ticks.pop_last() else { return Ok(Err("no whole tick".to_owned())) };
+        let Some((_, last)) = output.whole_ticks().pop_last() else {
+            return Ok(Err("no whole tick".to_owned()));
+        };
         let pods = last.iter().filter(|event| event.kind() == "Pod");
         Ok(is_right(&pods.map(|event| event.about("pod_name").to_owned()).collect()))
     })

@@ -50,7 +50,7 @@ pub(crate) fn run(bench: &mut Bench) -> Result<Verdict> {
     if aside(&output).len() != 1 || !said[0].contains(&format!("pod {uid}")) {
         bail!("said other than once that {uid} is quarantined: {said:?}");
     }
-    for (time, events) in output.ticks() {
+    for (time, events) in output.whole_ticks() {
         let seen: BTreeSet<&str> = events
             .iter()
             .filter(|event| event.kind() == "Pod")
@@ -70,7 +70,7 @@ pub(crate) fn run(bench: &mut Bench) -> Result<Verdict> {
     println!(
         "  1 of {} pods was quarantined, the others reported in each of {} ticks",
         others.len() + 1,
-        output.ticks().len()
+        output.whole_ticks().len()
     );
     cluster::kubectl(&[
         "-n",
@@ -88,9 +88,7 @@ pub(crate) fn run(bench: &mut Bench) -> Result<Verdict> {
 fn steady(bench: &Bench, agent: &AgentPod, count: usize) -> Result<BTreeSet<String>> {
     until(Duration::from_secs(400), &format!("{count} pods"), || {
         let output = agent.output(&bench.settings, 0)?;
-        let mut ticks = output.ticks();
-        // The last tick may be incomplete.
-        ticks.pop_last();
+        let ticks = output.whole_ticks();
         if ticks.len() < STEADY_TICKS {
             return Ok(Err(format!("{} ticks so far", ticks.len())));
         }
