@@ -12,7 +12,7 @@ fuzz_target!(|input: &[u8]| {
     if let Ok(text) = std::str::from_utf8(input)
         && let Ok(columns) = Columns::from_json(text)
     {
-        columns.check().expect("what was read keeps the contract");
+        columns.check().expect("a parsed batch keeps the contract");
         survive(columns);
     }
     let Ok(columns) = columns(&mut Unstructured::new(input)) else { return };
@@ -32,7 +32,7 @@ fuzz_target!(|input: &[u8]| {
 fn survive(columns: Columns) {
     let text = columns.to_json();
     let read = Columns::from_json(&text).unwrap_or_else(|error| panic!("{error} in {text}"));
-    read.check().expect("what was written can be read");
+    read.check().expect("a written batch can be read");
     assert_eq!(read.to_json(), text);
     assert_eq!(read.entity_count(), columns.entity_count());
     assert_eq!(read.links.role.len(), columns.links.role.len());
@@ -45,7 +45,7 @@ fn survive(columns: Columns) {
         texts.len() == columns.string_ends.len()
     };
     let edited = Batch::from_columns(columns).into_columns();
-    edited.check().expect("what was not edited keeps the contract");
+    edited.check().expect("an unedited batch keeps the contract");
     assert_eq!(edited.entity_count(), read.entity_count());
     // A batch merges two ids of one text into one name and may return their rows in another order.
     let rewritten = edited.to_json();
@@ -63,7 +63,7 @@ fn survive(columns: Columns) {
             _ => entity.set_parent(None),
         }
     }
-    batch.into_columns().check().expect("what was edited keeps the contract");
+    batch.into_columns().check().expect("an edited batch keeps the contract");
 }
 
 /// Returns the last row of each name of each entity, independent of the order of the entities.

@@ -18,7 +18,7 @@ fuzz_target!(|text: &[u8]| {
     let stat = files::memory_stat_v1(text, false).value;
     assert_eq!((stat.hierarchical_pgfault, stat.hierarchical_pgmajfault), (None, None));
     for value in [stat.cache, stat.rss, stat.swap, files::cpu_stat(text).value.periods] {
-        assert!(value.is_none_or(|value| value <= i64::MAX as u64), "a negative number is no figure");
+        assert!(value.is_none_or(|value| value <= i64::MAX as u64), "negative numbers are not values");
     }
     for process in files::processes(text).take(16) {
         assert!(process > 0);
@@ -37,6 +37,6 @@ fuzz_target!(|text: &[u8]| {
     let _ = files::io_stat(text, &mut devices);
     assert!(devices.len() <= lines);
     for (index, io) in devices.iter().enumerate() {
-        assert!(!devices[..index].iter().any(|other| other.device == io.device), "one entry a device");
+        assert!(!devices[..index].iter().any(|other| other.device == io.device), "one entry per device");
     }
 });

@@ -1,7 +1,7 @@
 //! Names and paths of cgroups, which anyone who can create a cgroup chooses.
 #![no_main]
 
-use insightd_collect::cgroup::path::{Role, container, folder, role};
+use insightd_collect::cgroup::path::{Role, container, directory, role};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|path: &str| {
@@ -19,8 +19,8 @@ fuzz_target!(|path: &str| {
         let uid = pod.uid();
         assert!((1..=128).contains(&uid.len()) && uid.is_ascii(), "{uid}");
         let below = format!("/some/where/{path}");
-        assert_eq!(role(&below), found, "what stands in front changes nothing");
+        assert_eq!(role(&below), found, "a prefix changes nothing");
     }
     let (parent, name) = path.split_once('/').unwrap_or(("", path));
-    let _ = (folder(parent, name), container(name));
+    let _ = (directory(parent, name), container(name));
 });

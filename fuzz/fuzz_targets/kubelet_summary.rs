@@ -22,5 +22,5 @@ fuzz_target!(|body: &[u8]| {
     let node = builder.entity("node", "n", None);
     let mut pairing = Pairing::new(Duration::from_secs(600));
     Emitter::new().emit(&PODS, Some(&summary), node, &mut pairing, 1, &mut builder);
-    builder.finish().check().expect("a batch of whatever was read is well-formed");
+    builder.finish().check().expect("a batch of parsed data is well-formed");
 });

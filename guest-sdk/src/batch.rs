@@ -319,6 +319,6 @@ fn identity_hash(kind: u32, id: u32) -> u64 {
 #[cold]
 fn warn_of_dot(metric: &str) {
     crate::log::warn(
-        &["`", metric, "` is published and will not be seen: names with a dot are raw, use `_`"].concat(),
+        &["`", metric, "`: published names must not contain a dot, formatters drop them; use `_`"].concat(),
     );
 }

@@ -58,7 +58,9 @@ impl<'a> Entity<'a> {
         let parent = parent.map_or(NO_PARENT, |parent| parent.index);
         if tree.is_below(parent, self.index) {
             drop(tree);
-            crate::log::warn(&[self.kind(), " ", self.id(), " cannot become a part of itself"].concat());
+            crate::log::warn(
+                &[self.kind(), " ", self.id(), " cannot be moved below itself; call ignored"].concat(),
+            );
             return;
         }
         tree.set_parent(self.index, parent);
@@ -169,7 +171,7 @@ impl<'a> Entity<'a> {
     pub(crate) fn is_stranger_to(self, batch: &Batch) -> bool {
         let stranger = !core::ptr::eq(self.batch, batch);
         if stranger {
-            crate::log::warn("an entity of another batch is no parent, target or source here");
+            crate::log::warn("the entity belongs to another batch; call ignored");
         }
         stranger
     }

@@ -94,20 +94,20 @@ impl Payloads {
         let events = self.ends.len();
         for (column, rows) in [("route", self.route.len()), ("time-unix-ms", self.time_unix_ms.len())] {
             if rows != events {
-                return Err(format!("payloads: column {column} has {rows} rows, `ends` has {events}"));
+                return Err(format!("payloads: column {column} has {rows} rows, but `ends` has {events}"));
             }
         }
         if let Some(row) = self.route.iter().position(|&route| route as usize >= self.routes.len()) {
             let (route, routes) = (self.route[row], self.routes.len());
             return Err(format!(
-                "payloads: column route, row {row}: {route} is outside of the {routes} routes"
+                "payloads: column route, row {row}: {route} is out of range: there are {routes} routes"
             ));
         }
         let mut start = 0;
         for (row, &end) in self.ends.iter().enumerate() {
             if end < start {
                 return Err(format!(
-                    "payloads: column ends, row {row}: {end} is less than {start} before it"
+                    "payloads: column ends, row {row}: {end} is less than the previous end {start}"
                 ));
             }
             start = end;
@@ -115,7 +115,7 @@ impl Payloads {
         if start as usize != self.body.len() {
             let bytes = self.body.len();
             return Err(format!(
-                "payloads: column ends: the last end is {start}, the body has {bytes} bytes"
+                "payloads: column ends: the last end is {start}, but the body has {bytes} bytes"
             ));
         }
         Ok(())

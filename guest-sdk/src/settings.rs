@@ -191,7 +191,7 @@ impl Settings {
             self.fields.iter().filter(|field| !field.asked).map(|field| field.key.clone()).collect();
         for key in unknown {
             let message = match self.known.is_empty() {
-                true => String::from("unknown key; none is known here"),
+                true => String::from("unknown key; this object has no keys"),
                 false => self.known.iter().enumerate().fold(
                     String::from("unknown key; known here: "),
                     |mut message, (at, known)| {
@@ -226,8 +226,8 @@ fn strings(value: &Value) -> Option<Vec<String>> {
 /// Returns the type of a value for a message about a mismatch with `expected`.
 fn found(value: &Value, expected: &str) -> &'static str {
     match (value, expected) {
-        (Value::Array(_), "a list of strings" | "a list of lists of strings") => "a list of something else",
-        (Value::Object(_), "an object of strings") => "an object of something else",
+        (Value::Array(_), "a list of strings" | "a list of lists of strings") => "a list of other values",
+        (Value::Object(_), "an object of strings") => "an object of other values",
         (Value::Integer(_) | Value::Number(_), "a whole number of at least 0") => "another number",
         (value, _) => value.kind(),
     }

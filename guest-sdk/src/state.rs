@@ -158,7 +158,7 @@ mod host {
     }
 
     pub(super) fn set(_: &str, _: &[u8]) -> Result<(), String> {
-        Err(String::from("no state here: this is neither a component nor a test"))
+        Err(String::from("state is not available: this is neither a component nor a test"))
     }
 
     pub(super) fn delete(_: &str) {}

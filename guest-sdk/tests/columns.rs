@@ -79,36 +79,42 @@ type Damage = (fn(&mut Columns), &'static str);
 fn each_broken_rule_is_named_with_column_and_row() {
     assert_eq!(small().check(), Ok(()));
     let cases: &[Damage] = &[
-        (|c| c.string_ends[1] = 3, "column string-ends, row 1: 3 is less than the end before it, 4"),
-        (|c| c.text.push('x'), "column string-ends: the last end is 54, the text has 55 bytes"),
+        (|c| c.string_ends[1] = 3, "column string-ends, row 1: 3 is less than the previous end 4"),
+        (|c| c.text.push('x'), "column string-ends: the last end is 54, but the text has 55 bytes"),
         (
             |c| c.string_ends[3] -= 1,
-            "column string-ends, row 3: 10 is no character boundary of a text of 54 bytes",
+            "column string-ends, row 3: 10 is not a character boundary of the text of 54 bytes",
         ),
-        (|c| c.entities.id.push(0), "column entities.id: 3 rows, the columns beside it have 2"),
-        (|c| c.entities.kind[1] = 99, "column entities.kind, row 1: index 99 is outside of the 9 strings"),
+        (|c| c.entities.id.push(0), "column entities.id: 3 rows, but the other columns have 2"),
+        (
+            |c| c.entities.kind[1] = 99,
+            "column entities.kind, row 1: index 99 is out of range: there are 9 strings",
+        ),
         (
             |c| c.entities.parent[0] = 0,
             "column entities.parent, row 0: parent 0 does not come before its child",
         ),
         (
             |c| c.attributes.value[0] = 9,
-            "column attributes.value, row 0: index 9 is outside of the 9 strings",
+            "column attributes.value, row 0: index 9 is out of range: there are 9 strings",
         ),
-        (|c| c.gauges.entity[0] = 2, "column gauges.entity, row 0: index 2 is outside of the 2 entities"),
+        (
+            |c| c.gauges.entity[0] = 2,
+            "column gauges.entity, row 0: index 2 is out of range: there are 2 entities",
+        ),
         (
             |c| c.gauges.value[0] = f64::NAN,
             "column gauges.value, row 0: memory.usage_bytes is NaN, not a finite number",
         ),
         (
             |c| c.gauges.value[0] = f64::NEG_INFINITY,
-            "column gauges.value, row 0: memory.usage_bytes is an infinity, not a finite number",
+            "column gauges.value, row 0: memory.usage_bytes is infinite, not a finite number",
         ),
         (
             |c| c.counters.elapsed_ns.clear(),
-            "column counters.elapsed-ns: 0 rows, the columns beside it have 1",
+            "column counters.elapsed-ns: 0 rows, but the other columns have 1",
         ),
-        (|c| c.links.role[0] = 10, "column links.role, row 0: index 10 is outside of the 9 strings"),
+        (|c| c.links.role[0] = 10, "column links.role, row 0: index 10 is out of range: there are 9 strings"),
     ];
     for (damage, message) in cases {
         let mut columns = small();

@@ -38,31 +38,31 @@ fn it_labels_pods() {
 }
 
 fn case_folder(config: &str) -> tempfile::TempDir {
-    let folder = tempfile::tempdir().unwrap();
-    let case = folder.path().join("labels");
+    let directory = tempfile::tempdir().unwrap();
+    let case = directory.path().join("labels");
     fs::create_dir(&case).unwrap();
     fs::write(case.join("config.json"), config).unwrap();
     fs::write(case.join("batch.json"), BATCH).unwrap();
-    folder
+    directory
 }
 
-fn only_case(folder: &Path) -> Case {
-    golden::cases(folder).unwrap().remove(0)
+fn only_case(directory: &Path) -> Case {
+    golden::cases(directory).unwrap().remove(0)
 }
 
 #[test]
 fn a_case_is_blessed_checked_and_shows_its_difference() {
-    let folder = case_folder(r#"{"label":"owner"}"#);
-    let case = only_case(folder.path());
+    let directory = case_folder(r#"{"label":"owner"}"#);
+    let case = only_case(directory.path());
     let outcome = golden::process::<Team>(&case);
     let missing = case.check(&outcome).unwrap_err();
-    assert!(missing.to_string().contains("there is no expected.json"), "{missing}");
+    assert!(missing.to_string().contains("expected.json is missing"), "{missing}");
     case.bless(&outcome).unwrap();
-    assert_eq!(only_case(folder.path()).check(&outcome), Ok(()));
-    golden::run_transform::<Team>(folder.path());
+    assert_eq!(only_case(directory.path()).check(&outcome), Ok(()));
+    golden::run_transform::<Team>(directory.path());
 
-    fs::write(folder.path().join("labels/config.json"), r#"{"label":"team"}"#).unwrap();
-    let case = only_case(folder.path());
+    fs::write(directory.path().join("labels/config.json"), r#"{"label":"team"}"#).unwrap();
+    let case = only_case(directory.path());
     let diff = case.check(&golden::process::<Team>(&case)).unwrap_err();
     assert_eq!(diff.file, "expected.json");
     assert!(diff.lines.contains("-            \"Team\": \"shop\","), "{diff}");
@@ -71,12 +71,12 @@ fn a_case_is_blessed_checked_and_shows_its_difference() {
 
 #[test]
 fn a_configuration_that_is_no_json_is_no_expectation() {
-    let folder = case_folder(r#"{"label":"owner""#);
-    let error = golden::cases(folder.path()).unwrap_err();
+    let directory = case_folder(r#"{"label":"owner""#);
+    let error = golden::cases(directory.path()).unwrap_err();
     assert!(error.to_string().contains("labels/config.json: "), "{error}");
     // A case that expects an error accepts such a configuration.
-    fs::write(folder.path().join("labels/expected.error"), "").unwrap();
-    assert_eq!(only_case(folder.path()).config, r#"{"label":"owner""#);
+    fs::write(directory.path().join("labels/expected.error"), "").unwrap();
+    assert_eq!(only_case(directory.path()).config, r#"{"label":"owner""#);
 }
 
 #[test]
@@ -89,56 +89,58 @@ fn a_published_name_with_a_dot_is_warned_about() {
         }
     });
     let [(insights_sdk::log::Level::Warn, line)] = &*lines else { panic!("{lines:?}") };
-    assert!(line.starts_with("`pod.share` is published and will not be seen"), "{line}");
+    assert!(line.starts_with("`pod.share`: published names must not contain a dot"), "{line}");
 }
 
 #[test]
 fn the_order_of_names_and_siblings_is_no_difference() {
-    let folder = case_folder("{}");
+    let directory = case_folder("{}");
     let expected = r#"{"scope":"node","id":"n1","time_unix_ms":1,"entities":[
       {"kind":"node","id":"n1","children":[
         {"kind":"pod","id":"u2","attributes":{"Team":"nobody","pod.name":"job"}},
         {"kind":"pod","id":"u1","attributes":{"Team":"nobody","label.owner":"shop","pod.name":"web"}}]}]}"#;
-    let file = folder.path().join("labels/expected.json");
+    let file = directory.path().join("labels/expected.json");
     fs::write(&file, expected).unwrap();
-    golden::run_transform::<Team>(folder.path());
-    let case = only_case(folder.path());
+    golden::run_transform::<Team>(directory.path());
+    let case = only_case(directory.path());
     case.bless(&golden::process::<Team>(&case)).unwrap();
     assert_eq!(fs::read_to_string(&file).unwrap(), expected, "what is good already stays as it was written");
 }
 
 #[test]
 fn an_error_is_an_outcome() {
-    let folder = case_folder(r#"{"lable":"owner"}"#);
-    fs::write(folder.path().join("labels/expected.error"), "lable: unknown key; known here: label\n")
+    let directory = case_folder(r#"{"lable":"owner"}"#);
+    fs::write(directory.path().join("labels/expected.error"), "lable: unknown key; known here: label\n")
         .unwrap();
-    golden::run_transform::<Team>(folder.path());
+    golden::run_transform::<Team>(directory.path());
 }
 
 #[test]
 #[should_panic(expected = "case labels: differs from expected.error")]
 fn a_run_with_a_difference_fails() {
-    let folder = case_folder("{}");
-    fs::write(folder.path().join("labels/expected.error"), "no\n").unwrap();
-    golden::run_transform::<Team>(folder.path());
+    let directory = case_folder("{}");
+    fs::write(directory.path().join("labels/expected.error"), "no\n").unwrap();
+    golden::run_transform::<Team>(directory.path());
 }
 
 #[test]
 fn files_that_are_no_case_are_named() {
-    let folder = case_folder("{}");
-    let batch = folder.path().join("labels/batch.json");
+    let directory = case_folder("{}");
+    let batch = directory.path().join("labels/batch.json");
     fs::write(&batch, "{").unwrap();
-    let error = golden::cases(folder.path()).unwrap_err();
+    let error = golden::cases(directory.path()).unwrap_err();
     assert_eq!(
         error.to_string(),
-        format!("{}: line 1, column 2: a key in double quotes expected", batch.display())
+        format!("{}: line 1, column 2: expected a key in double quotes", batch.display())
     );
     fs::remove_file(&batch).unwrap();
     assert_eq!(
-        golden::cases(folder.path()).unwrap_err().to_string(),
-        format!("{}: a case needs this file", batch.display())
+        golden::cases(directory.path()).unwrap_err().to_string(),
+        format!("{}: not found: every case needs this file", batch.display())
     );
-    assert!(golden::cases(folder.path().join("labels")).unwrap_err().to_string().contains("no case here"));
+    assert!(
+        golden::cases(directory.path().join("labels")).unwrap_err().to_string().contains("no cases found")
+    );
 }
 
 struct Names;
@@ -164,15 +166,15 @@ impl Formatter for Names {
 
 #[test]
 fn events_are_compared_as_text() {
-    let folder = case_folder("{}");
-    let case = folder.path().join("labels");
+    let directory = case_folder("{}");
+    let case = directory.path().join("labels");
     fs::write(case.join("limits.json"), r#"{"max_event_bytes": 2}"#).unwrap();
     let expected = "# log_group=/a b log_stream=n1 time_unix_ms=1\nwe\n\
                     # log_group=/a b log_stream=n1 time_unix_ms=1\njo\n";
     fs::write(case.join("expected.events"), expected).unwrap();
-    golden::run_formatter::<Names>(folder.path());
+    golden::run_formatter::<Names>(directory.path());
 
-    let case = only_case(folder.path());
+    let case = only_case(directory.path());
     let Outcome::Events(payloads) = golden::format::<Names>(&case) else { panic!("no events") };
     assert_eq!(payloads.routes.len(), 1, "a route is kept once");
     assert_eq!(payloads.events().map(|event| event.bytes).collect::<Vec<_>>(), [b"we", b"jo"]);

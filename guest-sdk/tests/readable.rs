@@ -86,14 +86,14 @@ fn faults_are_named_with_their_path() {
     };
     let cases = [
         ("[]".into(), "expected an object, found a list"),
-        ("{".into(), "line 1, column 2: a key in double quotes expected"),
-        (r#"{"scope":"s","id":"i"}"#.into(), "the key `time_unix_ms` is missing"),
+        ("{".into(), "line 1, column 2: expected a key in double quotes"),
+        (r#"{"scope":"s","id":"i"}"#.into(), "missing key `time_unix_ms`"),
         (r#"{"scope":1}"#.into(), "scope: expected a string, found a number"),
         (
             r#"{"scope":"s","id":"i","time_unix_ms":1,"entity":[]}"#.into(),
             "entity: unknown key; known here: scope, id, time_unix_ms, interval_ms, entities",
         ),
-        (entity(r#"{"kind":"k"}"#), "entities[0].children[0]: the key `id` is missing"),
+        (entity(r#"{"kind":"k"}"#), "entities[0].children[0]: missing key `id`"),
         (
             entity(r#"{"kind":"k","id":"j","gauges":{"cpu.x":"1"}}"#),
             "entities[0].children[0].gauges[\"cpu.x\"]: expected a number, found a string",
@@ -109,8 +109,8 @@ fn faults_are_named_with_their_path() {
         ),
         (
             entity(r#"{"kind":"k","id":"j","links":[{"role":"r","kind":"k","id":"i","nth":2}]}"#),
-            "entities[0].children[0].links[0]: entity 2 of kind \"k\" and id \"i\" is wanted as the target, \
-             the batch has 1",
+            "entities[0].children[0].links[0]: the target is entity 2 of kind \"k\" and id \"i\", \
+             but the batch has 1",
         ),
     ];
     for (text, message) in cases {

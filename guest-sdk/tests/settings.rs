@@ -50,7 +50,7 @@ fn all_problems_are_reported_at_once_with_their_paths() {
         "metric_declarations[0].dimensions: expected a list of lists of strings, found a number",
         "metric_declarations[1]: expected an object, found a number",
         "metric_declarations[2].dimension: unknown key; known here: dimensions",
-        "metric_declarations[3].dimensions: expected a list of lists of strings, found a list of something else",
+        "metric_declarations[3].dimensions: expected a list of lists of strings, found a list of other values",
         "count: is needed",
         "tpyo: unknown key; known here: interval, count, metric_declarations",
     ];
@@ -63,5 +63,5 @@ fn text_that_is_no_object_is_refused() {
     let read = |text| Settings::parse(text).map(|_| ()).map_err(|error| error.to_string());
     assert_eq!(read(" \n"), Ok(()));
     assert_eq!(read("[]"), Err("expected an object, found a list".into()));
-    assert_eq!(read("{"), Err("line 1, column 2: a key in double quotes expected".into()));
+    assert_eq!(read("{"), Err("line 1, column 2: expected a key in double quotes".into()));
 }

@@ -64,10 +64,10 @@ fn each_bound_is_named_and_leaves_everything_as_it_was() {
     assert_eq!(overlay.set("l", &[0; 9]), Err(Refused::Bytes(20)));
     assert_eq!(overlay.keys(""), ["k", "l"]);
     for (refused, words) in [
-        (Refused::Key(1025), "a key of 1025 bytes; a key has at most 1024"),
-        (Refused::Value(65_537), "a value of 65537 bytes; a value has at most 65536"),
-        (Refused::Bytes(20), "keys and values may have 20 bytes"),
-        (Refused::Keys(2), "it holds 2 keys"),
+        (Refused::Key(1025), "a key of 1025 bytes exceeds the limit of 1024 bytes"),
+        (Refused::Value(65_537), "a value of 65537 bytes exceeds the limit of 65536 bytes"),
+        (Refused::Bytes(20), "keys and values are limited to 20 bytes"),
+        (Refused::Keys(2), "the limit is 2 keys"),
     ] {
         assert!(refused.to_string().contains(words), "{refused}");
     }
@@ -232,22 +232,22 @@ impl Transform for Count {
 const BATCH: &str =
     r#"{"scope": "node", "id": "n", "time_unix_ms": 1, "entities": [{"kind": "pod", "id": "u1"}]}"#;
 
-fn case(folder: &Path, state: Option<&str>) -> (Outcome, Space, Case) {
-    fs::write(folder.join("batch.json"), BATCH).unwrap();
+fn case(directory: &Path, state: Option<&str>) -> (Outcome, Space, Case) {
+    fs::write(directory.join("batch.json"), BATCH).unwrap();
     match state {
-        Some(text) => fs::write(folder.join("state.json"), text).unwrap(),
-        None => _ = fs::remove_file(folder.join("state.json")),
+        Some(text) => fs::write(directory.join("state.json"), text).unwrap(),
+        None => _ = fs::remove_file(directory.join("state.json")),
     }
-    let case = Case::load(folder).unwrap();
+    let case = Case::load(directory).unwrap();
     let (outcome, after) = golden::process_with_state::<Count>(&case);
     (outcome, after, case)
 }
 
 #[test]
 fn golden_cases_have_state_before_and_after() {
-    let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join("expected.state.json");
-    let (outcome, after, first) = case(folder.path(), None);
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("expected.state.json");
+    let (outcome, after, first) = case(directory.path(), None);
     assert!(matches!(outcome, Outcome::Batch(_)), "{outcome:?}");
     assert_eq!(after.to_json(), "{\n  \"u1\": 1\n}\n");
     let diff = first.check_state(&after).unwrap_err();
@@ -256,17 +256,17 @@ fn golden_cases_have_state_before_and_after() {
     first.bless_state(&after).unwrap();
     assert_eq!(fs::read_to_string(&file).unwrap(), "{\n  \"u1\": 1\n}\n");
 
-    let (_, after, second) = case(folder.path(), Some(r#"{"u1": 1}"#));
+    let (_, after, second) = case(directory.path(), Some(r#"{"u1": 1}"#));
     assert!(second.check_state(&after).unwrap_err().lines.contains("+  \"u1\": 2"));
     // Writes of a failed call are discarded.
-    let (outcome, after, failed) = case(folder.path(), Some(r#"{"u1": 2}"#));
+    let (outcome, after, failed) = case(directory.path(), Some(r#"{"u1": 2}"#));
     assert!(matches!(&outcome, Outcome::Error(text) if text == "three is enough"), "{outcome:?}");
     assert_eq!(after, failed.state);
     failed.bless_state(&after).unwrap();
     assert!(!file.exists(), "the state is as it was, which needs no file");
     failed.bless_state(&after).unwrap();
 
-    fs::write(folder.path().join("state.json"), "{").unwrap();
-    let error = Case::load(folder.path()).unwrap_err().to_string();
+    fs::write(directory.path().join("state.json"), "{").unwrap();
+    let error = Case::load(directory.path()).unwrap_err().to_string();
     assert!(error.contains("state.json") && error.contains("line 1"), "{error}");
 }

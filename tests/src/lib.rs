@@ -18,7 +18,7 @@ pub use recorded::Recorded;
 
 /// Returns the top directory of the checkout.
 pub fn top() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the tests crate is a folder of the checkout")
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the tests crate is a directory of the checkout")
 }
 
 /// Returns a file that `make programs` builds under `target/`.

@@ -29,10 +29,10 @@ impl Manifests {
     ///
     /// # Panics
     /// If kustomize fails.
-    pub fn render(kubectl: &Path, folder: &Path) -> Self {
-        let output = Command::new(kubectl).arg("kustomize").arg(folder).output().expect("kubectl starts");
+    pub fn render(kubectl: &Path, directory: &Path) -> Self {
+        let output = Command::new(kubectl).arg("kustomize").arg(directory).output().expect("kubectl starts");
         let error = String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.success(), "{}: {error}", folder.display());
+        assert!(output.status.success(), "{}: {error}", directory.display());
         let text = String::from_utf8(output.stdout).expect("YAML is UTF-8");
         Self(serde_saphyr::from_multiple(&text).expect("kustomize writes YAML"))
     }
@@ -53,7 +53,7 @@ impl Manifests {
     /// If it does not exist.
     pub fn get(&self, kind: &str, name: &str) -> &Value {
         let found = self.of_kind(kind).find(|object| object["metadata"]["name"] == name);
-        found.unwrap_or_else(|| panic!("there is no {kind} {name}"))
+        found.unwrap_or_else(|| panic!("{kind} {name} not found"))
     }
 
     /// Returns the pod templates, each with kind and name of its owner.

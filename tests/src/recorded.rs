@@ -10,7 +10,7 @@ use crate::cadvisor::{self, Sample};
 /// A recording under `tests/fixtures/nodes/`.
 #[derive(Debug)]
 pub struct Recorded {
-    folder: PathBuf,
+    directory: PathBuf,
     manifest: Value,
 }
 
@@ -20,14 +20,14 @@ impl Recorded {
     /// # Panics
     /// If the recording is missing or has no readable manifest.
     pub fn open(name: &str) -> Self {
-        let folder = crate::recording(name);
-        let text = fs::read(folder.join("manifest.json")).expect("a recording has a manifest");
-        Self { folder, manifest: serde_json::from_slice(&text).expect("the manifest is JSON") }
+        let directory = crate::recording(name);
+        let text = fs::read(directory.join("manifest.json")).expect("a recording has a manifest");
+        Self { directory, manifest: serde_json::from_slice(&text).expect("the manifest is JSON") }
     }
 
     /// Returns the directory, for `--host-root`.
-    pub fn folder(&self) -> &str {
-        self.folder.to_str().expect("the checkout's path is UTF-8")
+    pub fn directory(&self) -> &str {
+        self.directory.to_str().expect("the checkout's path is UTF-8")
     }
 
     /// Returns true if the node has cgroup v2.
@@ -43,19 +43,20 @@ impl Recorded {
     /// Returns when reading the host files of a frame (0 or 1) began and ended, in milliseconds since the Unix epoch.
     pub fn read_unix_ms(&self, moment: usize) -> (u64, u64) {
         let read = &self.manifest["moments"][moment]["read"]["host"];
-        let at =
-            |end: &str| read[end]["unix_ns"].as_u64().expect("the manifest says when it read") / 1_000_000;
+        let at = |end: &str| {
+            read[end]["unix_ns"].as_u64().expect("the manifest has the times of reading") / 1_000_000
+        };
         (at("start"), at("end"))
     }
 
     fn moment_clock(&self, moment: usize, clock: &str) -> u64 {
-        self.manifest["moments"][moment][clock].as_u64().expect("each moment has its clocks")
+        self.manifest["moments"][moment][clock].as_u64().expect("each frame has its clocks")
     }
 
     /// Returns a file of a frame (0 or 1), by its path on the recorded host or below `kubelet/`.
     pub fn file(&self, moment: usize, path: &str) -> Option<String> {
-        let root = self.manifest["moments"][moment]["root"].as_str().expect("each moment has its root");
-        fs::read_to_string(self.folder.join(root).join(path.trim_start_matches('/'))).ok()
+        let root = self.manifest["moments"][moment]["root"].as_str().expect("each frame has its root");
+        fs::read_to_string(self.directory.join(root).join(path.trim_start_matches('/'))).ok()
     }
 
     /// Returns cAdvisor's samples of a frame.
@@ -64,7 +65,7 @@ impl Recorded {
     /// If the recording lacks them.
     pub fn cadvisor(&self, moment: usize) -> Vec<Sample> {
         cadvisor::parse(
-            &self.file(moment, "kubelet/cadvisor.txt").expect("a recording has cAdvisor's answer"),
+            &self.file(moment, "kubelet/cadvisor.txt").expect("a recording has the response of cAdvisor"),
         )
     }
 

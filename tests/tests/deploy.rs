@@ -29,7 +29,7 @@ fn rendered(test: &str) -> Option<&'static [Manifests; 5]> {
 }
 
 fn render(kubectl: &Path) -> [Manifests; 5] {
-    let copy = tempfile::tempdir().expect("a folder");
+    let copy = tempfile::tempdir().expect("a directory");
     let deploy = copy.path().join("deploy");
     let status = Command::new("cp").arg("-r").arg(top().join("deploy")).arg(&deploy).status();
     assert!(status.expect("cp starts").success());
@@ -41,7 +41,7 @@ fn render(kubectl: &Path) -> [Manifests; 5] {
     fs::create_dir(&old).expect("can be made");
     let text = "resources: [../../base]\ncomponents: [../../components/kubelet-before-1.33]\n";
     fs::write(old.join("kustomization.yaml"), text).expect("can be written");
-    FOLDERS.map(|folder| Manifests::render(kubectl, &deploy.join(folder)))
+    FOLDERS.map(|directory| Manifests::render(kubectl, &deploy.join(directory)))
 }
 
 /// Returns kind, namespace and name of every object that another object references.
@@ -94,8 +94,8 @@ fn what_is_named_is_there() {
 fn config_maps_fit_and_the_agent_takes_the_configuration() {
     let Some(all) = rendered("config_maps_fit_and_the_agent_takes_the_configuration") else { return };
     for manifests in all {
-        let folder = tempfile::tempdir().expect("a folder");
-        let transforms = folder.path().join("transforms");
+        let directory = tempfile::tempdir().expect("a directory");
+        let transforms = directory.path().join("transforms");
         fs::create_dir(&transforms).expect("can be made");
         let mut configurations = Vec::new();
         for map in manifests.of_kind("ConfigMap") {
@@ -112,23 +112,23 @@ fn config_maps_fit_and_the_agent_takes_the_configuration() {
         }
         assert!(!configurations.is_empty());
         for configuration in configurations {
-            check(folder.path(), &configuration);
+            check(directory.path(), &configuration);
         }
     }
 }
 
 /// Runs `insightd check` with the components of the ConfigMaps mounted as in the pod.
-fn check(folder: &Path, configuration: &str) {
+fn check(directory: &Path, configuration: &str) {
     let compiler = program("insightd-compile");
-    let (said, error) = run_check(folder, configuration, &compiler);
-    assert!(said.contains("file:emf") && said.contains(": ok, set "), "{said}{error}\n{configuration}");
+    let (said, error) = run_check(directory, configuration, &compiler);
+    assert!(said.contains("file:emf") && said.contains(": ok, bundle "), "{said}{error}\n{configuration}");
 }
 
 #[test]
 fn shipped_components_need_no_compiler() {
     let Some([base, ..]) = rendered("shipped_components_need_no_compiler") else { return };
-    let folder = tempfile::tempdir().expect("a folder");
-    let transforms = folder.path().join("transforms");
+    let directory = tempfile::tempdir().expect("a directory");
+    let transforms = directory.path().join("transforms");
     fs::create_dir(&transforms).expect("can be made");
     let mut configuration = String::new();
     for (name, data) in base.of_kind("ConfigMap").flat_map(files) {
@@ -138,23 +138,23 @@ fn shipped_components_need_no_compiler() {
             false => {}
         }
     }
-    let none = folder.path().join("no-compiler");
-    let (said, error) = run_check(folder.path(), &configuration, &none);
-    assert!(said.contains(": ok, set "), "{said}{error}");
+    let none = directory.path().join("no-compiler");
+    let (said, error) = run_check(directory.path(), &configuration, &none);
+    assert!(said.contains(": ok, bundle "), "{said}{error}");
     // An additional empty custom section makes it a different file.
     let emf = transforms.join("emf.wasm");
     let shipped = fs::read(&emf).expect("is there");
     fs::write(&emf, [&shipped[..], &[0, 1, 0]].concat()).expect("can be written");
-    let (_, error) = run_check(folder.path(), &configuration, &none);
+    let (_, error) = run_check(directory.path(), &configuration, &none);
     assert!(error.contains("no-compiler"), "{error}");
 }
 
 /// Runs `insightd check`; returns its standard output and standard error.
-fn run_check(folder: &Path, configuration: &str, compiler: &Path) -> (String, String) {
+fn run_check(directory: &Path, configuration: &str, compiler: &Path) -> (String, String) {
     let mounted = "transforms_dir: /etc/insightd/transforms\n";
     assert!(configuration.contains(mounted), "{configuration}");
-    let here = format!("transforms_dir: {:?}\ncompiler: {:?}\n", folder.join("transforms"), compiler);
-    let file = folder.join("insightd.yaml");
+    let here = format!("transforms_dir: {:?}\ncompiler: {:?}\n", directory.join("transforms"), compiler);
+    let file = directory.join("insightd.yaml");
     fs::write(&file, configuration.replace(mounted, &here)).expect("can be written");
     let mut agent = Command::new(program("insightd"));
     let output = agent.arg("check").arg(&file).env_clear().output().expect("the agent starts");

@@ -51,14 +51,14 @@ fn number(event: &Value, name: &str) -> f64 {
 
 #[test]
 fn the_chain_with_all_examples() {
-    let folder = tempfile::tempdir().expect("a folder for the configuration");
-    let path = folder.path().join("insightd.yaml");
+    let directory = tempfile::tempdir().expect("a directory for the configuration");
+    let path = directory.path().join("insightd.yaml");
     fs::write(&path, config()).expect("the configuration is written");
     let path = path.to_str().expect("the path is UTF-8");
     for name in ["v1-cgroupfs", "v2-systemd"] {
         let recorded = Recorded::open(name);
-        let plain = events(&["run", "--once", "--host-root", recorded.folder()]);
-        let found = events(&["run", "--once", "--config", path, "--host-root", recorded.folder()]);
+        let plain = events(&["run", "--once", "--host-root", recorded.directory()]);
+        let found = events(&["run", "--once", "--config", path, "--host-root", recorded.directory()]);
 
         let mut sets: Vec<f64> =
             plain.of_type("Pod").map(|pod| number(pod, "pod_memory_working_set")).collect();

@@ -3,14 +3,15 @@
 use insightd_tests::{built, insightctl, top};
 
 fn check(transform: &str) {
-    let folder = top().join("transforms").join(transform);
+    let directory = top().join("transforms").join(transform);
     let wasm = built(&format!("transforms/{transform}.wasm"));
     let utf8 = "the checkout's path is UTF-8";
-    let arguments = ["transform", "test", folder.to_str().expect(utf8), "--wasm", wasm.to_str().expect(utf8)];
+    let arguments =
+        ["transform", "test", directory.to_str().expect(utf8), "--wasm", wasm.to_str().expect(utf8)];
     let output = insightctl(&arguments);
     let (out, log) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     assert!(output.status.success(), "{out}\n{log}");
-    let cases = std::fs::read_dir(folder.join("tests/golden")).expect("golden cases").count();
+    let cases = std::fs::read_dir(directory.join("tests/golden")).expect("golden cases").count();
     assert!(cases > 5, "{transform} has only {cases} golden cases");
     println!("{out}");
 }

@@ -19,14 +19,15 @@ fn resident_kib(agent: &Child) -> u64 {
 /// Runs the agent with the hostile component between `decorate` and `utilization`; returns its log and its resident memory
 /// in KiB.
 fn run(habit: &str) -> (Vec<Value>, u64) {
-    let folder = tempfile::tempdir().expect("a folder");
-    fs::copy(guests().join("guest_stage.wasm"), folder.path().join("hostile.wasm")).expect("can be copied");
-    let config = folder.path().join("insightd.yaml");
+    let directory = tempfile::tempdir().expect("a directory");
+    fs::copy(guests().join("guest_stage.wasm"), directory.path().join("hostile.wasm"))
+        .expect("can be copied");
+    let config = directory.path().join("insightd.yaml");
     let text = format!(
         "interval: 1s\ntransforms_dir: {:?}\ncompiler: {:?}\nlimits: {{cpu_time: 100ms}}\npipelines:\n- name: node\n  \
          transforms: [{{use: builtin:decorate}}, {{use: file:hostile, config: {{habit: {habit:?}}}, on_failure: \
          skip}}, {{use: builtin:utilization}}]\n  outputs: [{{formatter: {{use: builtin:emf}}}}]\n",
-        folder.path(),
+        directory.path(),
         program("insightd-compile"),
     );
     fs::write(&config, text).expect("can be written");
@@ -121,15 +122,16 @@ fn flood_of_log_lines() {
 /// A call that may take minutes ends with the agent.
 #[test]
 fn a_shutdown_waits_for_no_call() {
-    let folder = tempfile::tempdir().expect("a folder");
-    fs::copy(guests().join("guest_stage.wasm"), folder.path().join("hostile.wasm")).expect("can be copied");
-    let config = folder.path().join("insightd.yaml");
+    let directory = tempfile::tempdir().expect("a directory");
+    fs::copy(guests().join("guest_stage.wasm"), directory.path().join("hostile.wasm"))
+        .expect("can be copied");
+    let config = directory.path().join("insightd.yaml");
     let text = format!(
         "interval: 1s\ntransforms_dir: {:?}\ncompiler: {:?}\nlimits: {{cpu_time: 60s, wall_time: 10m}}\npipelines:\n- name: node\n  \
          transforms: [{{use: builtin:decorate}}]\n  outputs: [{{formatter: {{use: builtin:emf}}}}]\n- name: slow\n  \
          transforms: [{{use: file:hostile, config: {{habit: log and spin}}, on_failure: drop}}]\n  outputs: [{{formatter: \
          {{use: builtin:emf}}}}]\n",
-        folder.path(),
+        directory.path(),
         program("insightd-compile"),
     );
     fs::write(&config, text).expect("can be written");
@@ -158,15 +160,16 @@ fn a_shutdown_waits_for_no_call() {
 #[test]
 fn poisoned_pods_cost_only_themselves() {
     let recording = recording("v1-cgroupfs");
-    let folder = tempfile::tempdir().expect("a folder");
-    fs::copy(guests().join("guest_stage.wasm"), folder.path().join("hostile.wasm")).expect("can be copied");
+    let directory = tempfile::tempdir().expect("a directory");
+    fs::copy(guests().join("guest_stage.wasm"), directory.path().join("hostile.wasm"))
+        .expect("can be copied");
     let run = |habit: &str| {
-        let config = folder.path().join("insightd.yaml");
+        let config = directory.path().join("insightd.yaml");
         let text = format!(
             "transforms_dir: {:?}\ncompiler: {:?}\npipelines:\n- name: node\n  transforms: [{{use: file:hostile, config: \
              {{habit: {habit:?}}}}}, {{use: builtin:decorate}}, {{use: builtin:utilization}}]\n  outputs: \
              [{{formatter: {{use: builtin:emf}}}}]\n",
-            folder.path(),
+            directory.path(),
             program("insightd-compile"),
         );
         fs::write(&config, text).expect("can be written");

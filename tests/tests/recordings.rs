@@ -41,7 +41,7 @@ struct Subject<'a> {
 }
 
 fn run(recorded: &Recorded) -> Events {
-    events(&["run", "--once", "--host-root", recorded.folder()])
+    events(&["run", "--once", "--host-root", recorded.directory()])
 }
 
 /// Pairs each cgroup of cAdvisor that belongs to a node, pod or container with the agent's event.

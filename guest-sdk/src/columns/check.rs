@@ -102,16 +102,17 @@ impl Columns {
         let mut start = 0;
         for (row, &end) in self.string_ends.iter().enumerate() {
             if end < start {
-                return Err(error(COLUMN, row, format!("{end} is less than the end before it, {start}")));
+                return Err(error(COLUMN, row, format!("{end} is less than the previous end {start}")));
             }
             if !self.text.is_char_boundary(end as usize) {
-                let reason = format!("{end} is no character boundary of a text of {} bytes", self.text.len());
+                let reason =
+                    format!("{end} is not a character boundary of the text of {} bytes", self.text.len());
                 return Err(error(COLUMN, row, reason));
             }
             start = end;
         }
         if start as usize != self.text.len() {
-            let reason = format!("the last end is {start}, the text has {} bytes", self.text.len());
+            let reason = format!("the last end is {start}, but the text has {} bytes", self.text.len());
             return Err(ColumnError { column: COLUMN, row: None, reason });
         }
         Ok(())
@@ -135,7 +136,7 @@ impl Columns {
             if !value.is_finite() {
                 let name = self.gauges.name.get(row).map_or("", |&name| self.string(name));
                 // Not `{value}`: that would link the whole float formatter into every component.
-                let value = if value.is_nan() { "NaN" } else { "an infinity" };
+                let value = if value.is_nan() { "NaN" } else { "infinite" };
                 return Err(error("gauges.value", row, format!("{name} is {value}, not a finite number")));
             }
         }
@@ -154,7 +155,7 @@ fn same_length(columns: &[(&'static str, usize)]) -> Result<(), ColumnError> {
     match columns.iter().find(|&&(_, rows)| rows != wanted) {
         None => Ok(()),
         Some(&(column, found)) => {
-            let reason = format!("{found} rows, the columns beside it have {wanted}");
+            let reason = format!("{found} rows, but the other columns have {wanted}");
             Err(ColumnError { column, row: None, reason })
         }
     }
@@ -163,7 +164,7 @@ fn same_length(columns: &[(&'static str, usize)]) -> Result<(), ColumnError> {
 fn below(bound: usize, of: &str, columns: &[(&'static str, &Vec<u32>)]) -> Result<(), ColumnError> {
     for &(column, values) in columns {
         if let Some(row) = values.iter().position(|&value| value as usize >= bound) {
-            let reason = format!("index {} is outside of the {bound} {of}", values[row]);
+            let reason = format!("index {} is out of range: there are {bound} {of}", values[row]);
             return Err(error(column, row, reason));
         }
     }

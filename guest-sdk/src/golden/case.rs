@@ -24,7 +24,7 @@ pub struct Case {
     /// Name of the directory.
     pub name: String,
     /// Path of the directory.
-    pub folder: PathBuf,
+    pub directory: PathBuf,
     /// Text for `configure`.
     pub config: String,
     /// Input batch.
@@ -72,23 +72,23 @@ impl std::error::Error for GoldenError {}
 ///
 /// # Errors
 /// A directory that cannot be read or holds no case, and the first case that cannot be read.
-pub fn cases(folder: impl AsRef<Path>) -> Result<Vec<Case>, GoldenError> {
-    let folder = folder.as_ref();
-    if folder.join("batch.json").is_file() {
-        return Ok(vec![Case::load(folder)?]);
+pub fn cases(directory: impl AsRef<Path>) -> Result<Vec<Case>, GoldenError> {
+    let directory = directory.as_ref();
+    if directory.join("batch.json").is_file() {
+        return Ok(vec![Case::load(directory)?]);
     }
-    let entries = fs::read_dir(folder).map_err(|error| failed(folder, &error))?;
+    let entries = fs::read_dir(directory).map_err(|error| failed(directory, &error))?;
     let mut folders = Vec::new();
     for entry in entries {
-        let path = entry.map_err(|error| failed(folder, &error))?.path();
+        let path = entry.map_err(|error| failed(directory, &error))?.path();
         if path.is_dir() {
             folders.push(path);
         }
     }
     folders.sort();
     if folders.is_empty() {
-        let reason = "no case here: each case is a folder with a batch.json".into();
-        return Err(GoldenError { path: folder.into(), reason });
+        let reason = "no cases found: a case is a directory with a batch.json".into();
+        return Err(GoldenError { path: directory.into(), reason });
     }
     folders.iter().map(Case::load).collect()
 }
@@ -98,15 +98,18 @@ impl Case {
     ///
     /// # Errors
     /// A file that is missing, unreadable or malformed; more than one expectation.
-    pub fn load(folder: impl AsRef<Path>) -> Result<Self, GoldenError> {
-        let folder = folder.as_ref();
-        let batch_path = folder.join("batch.json");
+    pub fn load(directory: impl AsRef<Path>) -> Result<Self, GoldenError> {
+        let directory = directory.as_ref();
+        let batch_path = directory.join("batch.json");
         let Some(batch) = read(&batch_path)? else {
-            return Err(GoldenError { path: batch_path, reason: "a case needs this file".into() });
+            return Err(GoldenError {
+                path: batch_path,
+                reason: "not found: every case needs this file".into(),
+            });
         };
-        let config_path = folder.join("config.json");
+        let config_path = directory.join("config.json");
         let config = read(&config_path)?.unwrap_or_else(|| "{}".into());
-        let expected = expected(folder)?;
+        let expected = expected(directory)?;
         // A case that expects an error may be about a configuration that is not JSON.
         if !matches!(expected, Some(Expected::Error(_)))
             && let Err(error) = json::parse(&config)
@@ -114,14 +117,14 @@ impl Case {
             return Err(GoldenError { path: config_path, reason: error.to_string() });
         }
         Ok(Self {
-            name: folder.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default(),
-            folder: folder.into(),
+            name: directory.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default(),
+            directory: directory.into(),
             config,
             batch: parse_batch(&batch_path, &batch)?,
-            limits: limits(&folder.join("limits.json"))?,
-            state: state(&folder.join(STATE_BEFORE))?.unwrap_or_default(),
+            limits: limits(&directory.join("limits.json"))?,
+            state: state(&directory.join(STATE_BEFORE))?.unwrap_or_default(),
             expected,
-            expected_state: state(&folder.join(STATE))?,
+            expected_state: state(&directory.join(STATE))?,
         })
     }
 
@@ -162,7 +165,7 @@ impl Case {
         if self.check_state(after).is_ok() {
             return Ok(());
         }
-        let path = self.folder.join(STATE);
+        let path = self.directory.join(STATE);
         if *after == self.state {
             return remove(&path);
         }
@@ -179,9 +182,9 @@ impl Case {
         }
         let file = file_of(outcome);
         for stale in [BATCH, EVENTS, ERROR].into_iter().filter(|name| *name != file) {
-            remove(&self.folder.join(stale))?;
+            remove(&self.directory.join(stale))?;
         }
-        let path = self.folder.join(file);
+        let path = self.directory.join(file);
         fs::write(&path, outcome.text()).map_err(|error| failed(&path, &error))
     }
 }
@@ -194,16 +197,16 @@ fn file_of(outcome: &Outcome) -> &'static str {
     }
 }
 
-fn expected(folder: &Path) -> Result<Option<Expected>, GoldenError> {
+fn expected(directory: &Path) -> Result<Option<Expected>, GoldenError> {
     let mut found = Vec::new();
-    if let Some(text) = read(&folder.join(BATCH))? {
-        found.push(Expected::Batch(Box::new(parse_batch(&folder.join(BATCH), &text)?)));
+    if let Some(text) = read(&directory.join(BATCH))? {
+        found.push(Expected::Batch(Box::new(parse_batch(&directory.join(BATCH), &text)?)));
     }
-    found.extend(read(&folder.join(EVENTS))?.map(Expected::Events));
-    found.extend(read(&folder.join(ERROR))?.map(Expected::Error));
+    found.extend(read(&directory.join(EVENTS))?.map(Expected::Events));
+    found.extend(read(&directory.join(ERROR))?.map(Expected::Error));
     if found.len() > 1 {
-        let reason = format!("more than one of {BATCH}, {EVENTS} and {ERROR}; a case has one outcome");
-        return Err(GoldenError { path: folder.into(), reason });
+        let reason = format!("found more than one of {BATCH}, {EVENTS} and {ERROR}; keep one of them");
+        return Err(GoldenError { path: directory.into(), reason });
     }
     Ok(found.pop())
 }
@@ -220,7 +223,9 @@ fn limits(path: &Path) -> Result<Limits, GoldenError> {
     let value = json::parse(&text).map_err(|error| wrong(error.to_string()))?;
     match value.get("max_event_bytes").and_then(json::Value::as_u64).map(u32::try_from) {
         Some(Ok(max_event_bytes)) => Ok(Limits { max_event_bytes }),
-        _ => Err(wrong("expected {\"max_event_bytes\": N}, N a whole number below 4294967296".into())),
+        _ => {
+            Err(wrong("expected {\"max_event_bytes\": N}, where N is a whole number below 4294967296".into()))
+        }
     }
 }
 

@@ -42,7 +42,7 @@ pub struct Diff {
 
 impl Diff {
     pub(super) fn unexpected(file: &'static str, found: &str) -> Self {
-        let lines = format!("there is no {file}; this is what came out:\n{found}");
+        let lines = format!("{file} is missing; the actual output is:\n{found}");
         Self { file, lines }
     }
 
@@ -53,7 +53,7 @@ impl Diff {
         found: &str,
     ) -> Result<(), Self> {
         if file != found_file {
-            let lines = format!("{file} was expected, {found_file} is what came out:\n{found}");
+            let lines = format!("expected {file}, but the case produced {found_file}:\n{found}");
             return Err(Self { file, lines });
         }
         let (wanted, found) = (wanted.trim_end(), found.trim_end());

@@ -14,16 +14,16 @@ use crate::state::{self, Space};
 ///
 /// # Panics
 /// If a case differs or cannot be read; the message lists all differences.
-pub fn run_transform<T: Transform>(folder: impl AsRef<Path>) {
-    run(folder.as_ref(), process_with_state::<T>);
+pub fn run_transform<T: Transform>(directory: impl AsRef<Path>) {
+    run(directory.as_ref(), process_with_state::<T>);
 }
 
 /// Same as [`run_transform`], for a formatter.
 ///
 /// # Panics
 /// If a case differs or cannot be read.
-pub fn run_formatter<F: Formatter>(folder: impl AsRef<Path>) {
-    run(folder.as_ref(), format_with_state::<F>);
+pub fn run_formatter<F: Formatter>(directory: impl AsRef<Path>) {
+    run(directory.as_ref(), format_with_state::<F>);
 }
 
 /// Runs one case through a transform natively and returns its outcome.
@@ -75,8 +75,8 @@ fn with_state<T>(
     (outcome.unwrap_or_else(Outcome::Error), space)
 }
 
-fn run(folder: &Path, call: impl Fn(&Case) -> (Outcome, Space)) {
-    let cases = cases(folder).unwrap_or_else(|error| panic!("{error}"));
+fn run(directory: &Path, call: impl Fn(&Case) -> (Outcome, Space)) {
+    let cases = cases(directory).unwrap_or_else(|error| panic!("{error}"));
     let bless = std::env::var_os("BLESS").is_some_and(|value| value == "1");
     let mut report = String::new();
     for case in &cases {
@@ -90,5 +90,5 @@ fn run(folder: &Path, call: impl Fn(&Case) -> (Outcome, Space)) {
             report.push_str(&format!("\ncase {}: {diff}\n", case.name));
         }
     }
-    assert!(report.is_empty(), "{report}\nBLESS=1 accepts what came out");
+    assert!(report.is_empty(), "{report}\nrun with BLESS=1 to accept the actual output");
 }

@@ -47,7 +47,7 @@ pub fn parse(text: &str) -> Result<Value, Error> {
     let mut parser = Parser { text, at: 0 };
     let parsed = parser.value(0).and_then(|value| {
         parser.space();
-        if parser.at == text.len() { Ok(value) } else { Err("nothing more expected".into()) }
+        if parser.at == text.len() { Ok(value) } else { Err("unexpected text after the value".into()) }
     });
     parsed.map_err(|reason| parser.error(reason))
 }
@@ -102,14 +102,14 @@ impl Parser<'_> {
             Some(b't') => self.word("true", Value::Bool(true)),
             Some(b'f') => self.word("false", Value::Bool(false)),
             Some(b'n') => self.word("null", Value::Null),
-            Some(_) => Err("a value expected".into()),
-            None => Err("the text ends where a value is expected".into()),
+            Some(_) => Err("expected a value".into()),
+            None => Err("expected a value, found the end of the text".into()),
         }
     }
 
     fn word(&mut self, word: &str, value: Value) -> Parsed<Value> {
         if !self.text.as_bytes()[self.at..].starts_with(word.as_bytes()) {
-            return Err("a value expected".into());
+            return Err("expected a value".into());
         }
         self.at += word.len();
         Ok(value)
@@ -130,7 +130,7 @@ impl Parser<'_> {
                 return Ok(Value::Array(items));
             }
             if !self.take(b',') {
-                return Err("`,` or `]` expected".into());
+                return Err("expected `,` or `]`".into());
             }
         }
     }
@@ -146,17 +146,17 @@ impl Parser<'_> {
         loop {
             self.space();
             if self.peek() != Some(b'"') {
-                return Err("a key in double quotes expected".into());
+                return Err("expected a key in double quotes".into());
             }
             let start = self.at;
             let key = self.string()?;
             if fields.iter().any(|(known, _)| *known == key) {
                 self.at = start;
-                return Err(["the key `", &key, "` stands here a second time"].concat().into());
+                return Err(["duplicate key `", &key, "`"].concat().into());
             }
             self.space();
             if !self.take(b':') {
-                return Err("`:` expected".into());
+                return Err("expected `:`".into());
             }
             let value = self.value(depth + 1)?;
             fields.push((key, value));
@@ -165,7 +165,7 @@ impl Parser<'_> {
                 return Ok(Value::Object(fields));
             }
             if !self.take(b',') {
-                return Err("`,` or `}` expected".into());
+                return Err("expected `,` or `}`".into());
             }
         }
     }
@@ -175,20 +175,20 @@ impl Parser<'_> {
         let start = self.at;
         let negative = self.take(b'-');
         if !self.take(b'0') && self.digits() == 0 {
-            return Err("a digit expected".into());
+            return Err("expected a digit".into());
         }
         let mut whole = !negative;
         if self.take(b'.') {
             whole = false;
             if self.digits() == 0 {
-                return Err("a digit expected".into());
+                return Err("expected a digit".into());
             }
         }
         if self.take(b'e') || self.take(b'E') {
             whole = false;
             let _ = self.take(b'+') || self.take(b'-');
             if self.digits() == 0 {
-                return Err("a digit expected".into());
+                return Err("expected a digit".into());
             }
         }
         let text = self.since(start);
@@ -198,7 +198,7 @@ impl Parser<'_> {
         let value = super::decimal::parse(text);
         if value.is_infinite() {
             self.at = start;
-            return Err("a number of at most 1.8e308 expected".into());
+            return Err("expected a number of at most 1.8e308".into());
         }
         Ok(Value::Number(value))
     }
@@ -232,8 +232,8 @@ impl Parser<'_> {
                     return Ok(string);
                 }
                 Some(b'\\') => string.push(self.escape()?),
-                Some(_) => return Err("a control character must be escaped in a string".into()),
-                None => return Err("the text ends inside of a string".into()),
+                Some(_) => return Err("control characters in a string must be escaped".into()),
+                None => return Err("unterminated string: expected `\"`".into()),
             }
         }
     }
@@ -253,7 +253,7 @@ impl Parser<'_> {
             Some(b'u') => return self.unicode(),
             _ => {
                 self.at -= 1;
-                return Err("one of `\"\\/bfnrtu` expected after `\\`".into());
+                return Err("expected one of `\"\\/bfnrtu` after `\\`".into());
             }
         };
         Ok(escaped)
@@ -267,13 +267,13 @@ impl Parser<'_> {
                 self.at += 2;
                 let low = self.hex4()?;
                 if !(0xdc00..=0xdfff).contains(&low) {
-                    return Err("the second half of a surrogate pair expected".into());
+                    return Err("expected the second half of a surrogate pair".into());
                 }
                 0x10000 + ((unit - 0xd800) << 10) + (low - 0xdc00)
             }
             unit => unit,
         };
-        char::from_u32(code).ok_or_else(|| "half of a surrogate pair is no character".into())
+        char::from_u32(code).ok_or_else(|| "unpaired surrogate".into())
     }
 
     #[cold]
@@ -286,7 +286,7 @@ impl Parser<'_> {
                 self.at += 4;
                 Ok(code)
             }
-            _ => Err("four hexadecimal digits expected after `\\u`".into()),
+            _ => Err("expected four hexadecimal digits after `\\u`".into()),
         }
     }
 }

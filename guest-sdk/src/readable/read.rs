@@ -123,7 +123,7 @@ impl Reader {
             let Some(&target) = named.and_then(|entities| entities.get(position)) else {
                 let count = named.map_or(0, Vec::len);
                 let reason = format!(
-                    "entity {nth} of kind {kind:?} and id {id:?} is wanted as the target, the batch has {count}"
+                    "the target is entity {nth} of kind {kind:?} and id {id:?}, but the batch has {count}"
                 );
                 return Err(ReadableError::Value { path, reason });
             };
@@ -148,10 +148,9 @@ impl<'p> Fields<'p> {
     fn required<T>(&mut self, key: &'static str, convert: impl Fn(&str, Value) -> Read<T>) -> Read<T> {
         match self.optional(key, convert)? {
             Some(value) => Ok(value),
-            None => Err(ReadableError::Value {
-                path: self.path.into(),
-                reason: format!("the key `{key}` is missing"),
-            }),
+            None => {
+                Err(ReadableError::Value { path: self.path.into(), reason: format!("missing key `{key}`") })
+            }
         }
     }
 

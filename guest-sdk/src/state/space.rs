@@ -12,8 +12,8 @@ pub const MAX_KEY_BYTES: usize = 1024;
 /// Longest value, bytes.
 pub const MAX_VALUE_BYTES: usize = 64 * 1024;
 /// Error of `put` if no state is granted.
-pub const NOT_GRANTED: &str = "no state here: it is there during `process` and `format`, for a component whose \
-                               configuration grants it: `state: {max_bytes: …}`";
+pub const NOT_GRANTED: &str = "state is not granted: set `state: {max_bytes: …}` beside `use`; state is \
+                               available only in `process` and `format`";
 
 /// Keys and values of one transform and scope.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -137,21 +137,21 @@ impl fmt::Display for Refused {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Key(bytes) => {
-                write!(f, "state: a key of {bytes} bytes; a key has at most {MAX_KEY_BYTES}")
+                write!(f, "state: a key of {bytes} bytes exceeds the limit of {MAX_KEY_BYTES} bytes")
             }
             Self::Value(bytes) => {
-                write!(f, "state: a value of {bytes} bytes; a value has at most {MAX_VALUE_BYTES}")
+                write!(f, "state: a value of {bytes} bytes exceeds the limit of {MAX_VALUE_BYTES} bytes")
             }
             Self::Keys(max) => {
                 write!(
                     f,
-                    "state: full, it holds {max} keys: remove what is not needed, or raise `state.max_bytes`"
+                    "state: full, the limit is {max} keys: remove unneeded keys or raise `state.max_bytes`"
                 )
             }
             Self::Bytes(max) => {
                 write!(
                     f,
-                    "state: full, keys and values may have {max} bytes: remove what is not needed, or raise \
+                    "state: full, keys and values are limited to {max} bytes: remove unneeded keys or raise \
                      `state.max_bytes`"
                 )
             }

@@ -24,14 +24,14 @@ const ROUNDS: usize = 31;
 
 fn main() {
     let fixture = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/fixtures/nodes/v2-systemd");
-    let folder = tempfile::tempdir().expect("a folder");
-    let files = recording(&fixture, folder.path());
+    let directory = tempfile::tempdir().expect("a directory");
+    let files = recording(&fixture, directory.path());
     let text = format!(
         "host: {{root: {:?}}}\nsinks: {{events: {{type: file, path: {:?}, sync: never}}}}\npipelines:\n- name: node\n  \
          transforms: [{{use: builtin:decorate}}, {{use: builtin:utilization}}]\n  outputs: [{{formatter: {{use: \
          builtin:emf}}, sink: events}}]\n",
-        folder.path(),
-        folder.path().join("events.json"),
+        directory.path(),
+        directory.path().join("events.json"),
     );
     let config =
         Config::parse(&text, None, &Environment::default()).expect("the bench's configuration is right");
@@ -44,7 +44,7 @@ fn main() {
         let mut worker = app::worker(&config).expect("the agent starts");
         ours.push(timed(|| worker.replay(true).expect("the recording has two moments")));
     }
-    let events = fs::read_to_string(folder.path().join("events.json")).expect("events are written");
+    let events = fs::read_to_string(directory.path().join("events.json")).expect("events are written");
     let (bare, ours) = (median(&mut bare), median(&mut ours));
     println!(
         "whole tick: {} files read twice, {} events: bare {:.2} ms, baseline and tick {:.2} ms, ratio {:.2}",
@@ -122,13 +122,14 @@ fn model(top: &Path) -> (PathBuf, PathBuf) {
     let mut files = Vec::new();
     list(top, &mut files);
     let container = files.iter().filter_map(|file| file.parent());
-    let mut scopes = container.filter(|folder| folder.extension().is_some_and(|end| end == "scope"));
-    let scope = scopes.find(|folder| folder.join("io.stat").exists()).expect("the fixture has containers");
+    let mut scopes = container.filter(|directory| directory.extension().is_some_and(|end| end == "scope"));
+    let scope =
+        scopes.find(|directory| directory.join("io.stat").exists()).expect("the fixture has containers");
     (scope.parent().expect("a container has a pod").to_owned(), scope.to_owned())
 }
 
-fn list(folder: &Path, files: &mut Vec<PathBuf>) {
-    for entry in fs::read_dir(folder).expect("the folder is readable").flatten() {
+fn list(directory: &Path, files: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(directory).expect("the directory is readable").flatten() {
         let path = entry.path();
         if path.is_dir() {
             list(&path, files);
@@ -140,7 +141,7 @@ fn list(folder: &Path, files: &mut Vec<PathBuf>) {
 
 fn copy(from: &Path, to: &Path) {
     copy_files(from, to);
-    for entry in fs::read_dir(from).expect("the folder is readable").flatten() {
+    for entry in fs::read_dir(from).expect("the directory is readable").flatten() {
         if entry.path().is_dir() {
             copy(&entry.path(), &to.join(entry.file_name()));
         }
@@ -149,7 +150,7 @@ fn copy(from: &Path, to: &Path) {
 
 fn copy_files(from: &Path, to: &Path) {
     fs::create_dir_all(to).expect("can be made");
-    for entry in fs::read_dir(from).expect("the folder is readable").flatten() {
+    for entry in fs::read_dir(from).expect("the directory is readable").flatten() {
         // The files that the agent reads at every tick; `cgroup.procs` is used only to find the network of a pod.
         if entry.path().is_file() && entry.file_name() != "cgroup.procs" {
             fs::copy(entry.path(), to.join(entry.file_name())).expect("can be copied");

@@ -57,7 +57,7 @@ impl Seen {
         let mut events = Vec::new();
         for (name, is_down, error) in slots {
             let (kind, reason, message) = if is_down && self.down.insert(name.to_owned()) {
-                let error = error.unwrap_or("no reason is known");
+                let error = error.unwrap_or("unknown error");
                 (EventKind::Warning, "TransformDown", format!("{name}: no version works: {error}"))
             } else if !is_down && self.down.remove(name) {
                 (EventKind::Normal, "TransformRecovered", format!("{name}: works again"))
@@ -84,7 +84,7 @@ impl Seen {
         for (name, failures, error) in slots {
             let before = self.failures.insert(name.to_owned(), failures).unwrap_or_default();
             if failures > before {
-                let error = error.unwrap_or("no reason is known");
+                let error = error.unwrap_or("unknown error");
                 events.push(warning("TransformFailed", format!("{name}: {error}")));
             }
         }

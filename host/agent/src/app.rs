@@ -58,14 +58,10 @@ pub fn run(options: &cli::Run) -> anyhow::Result<()> {
     let config = snapshot.config.clone();
     logging::start(&config.log);
     if let Err(error) = private {
-        tracing::warn!(%error, "a crash of the agent may leave its memory in a core dump");
+        tracing::warn!(%error, "cannot disable core dumps; a crash may write the agent's memory to disk");
     }
     for warning in &config.warnings.0 {
-        tracing::warn!(
-            key = warning.path,
-            remark = warning.message,
-            "the configuration is possible, and hardly meant"
-        );
+        tracing::warn!(key = warning.path, remark = warning.message, "questionable configuration value");
     }
     let kept = config.state_dir.as_deref().filter(|_| !options.once).map(Kept::new);
     let mut parts =
@@ -106,7 +102,7 @@ pub fn run(options: &cli::Run) -> anyhow::Result<()> {
             worker.with_board(board.clone()).with_recorder(remote.recorder.clone()).with_exchange(exchange);
         let places = Places::new(options.config.clone(), &config);
         let started = Rollout::start(preparer, places, ring);
-        rollout = Some(started.context("the thread that looks for new transforms cannot be started")?);
+        rollout = Some(started.context("cannot start the rollout thread")?);
         if let Some(listen) = config.operations.listen {
             runtime.spawn(ops::serve(board, listen));
         }
@@ -182,7 +178,9 @@ impl Parts {
         };
         let instead = instead.and_then(|instead| {
             assembled(instead)
-                .inspect_err(|error| tracing::warn!(%error, "the set that was kept cannot be used: what is in the files runs"))
+                .inspect_err(|error| {
+                    tracing::warn!(%error, "last good bundle unusable; starting with the configured one");
+                })
                 .ok()
         });
         let in_files = if file.is_some() { SetOrigin::Files } else { SetOrigin::Defaults };
@@ -299,7 +297,7 @@ fn say_what_runs(config: &Config, node: &str, moments: Option<usize>) {
     let (version, role) = (env!("CARGO_PKG_VERSION"), config.role.as_str());
     tracing::info!(version, node, role, host_root = %root, interval_ms, offset_ms, moments, "started");
     for sink in config.sinks.iter().filter(|sink| !is_used(config, sink) && sink.name != "stdout") {
-        tracing::warn!(sink = sink.name, "no output names this sink: nothing is written to it");
+        tracing::warn!(sink = sink.name, "no output uses this sink; nothing is written to it");
     }
 }
 
@@ -311,7 +309,7 @@ fn say_what_is_missing(config: &Config, remote: &Remote, plan: Plan) {
     let asks_tags = asks_tags && matches!(plan, Plan::Every(_));
     if config.node.cluster_name.is_none() && !asks_tags {
         tracing::warn!(
-            "the name of the cluster is unknown: set `node.cluster_name` or K8S_CLUSTER_NAME; events go without it"
+            "the name of the cluster is unknown: set `node.cluster_name` or K8S_CLUSTER_NAME; events lack it"
         );
     }
 }

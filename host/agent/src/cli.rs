@@ -193,6 +193,6 @@ mod tests {
         assert!(run.once && run.config.is_none());
         assert_eq!(run.interval, Some(Duration::from_millis(500)));
         let error = Cli::try_parse_from(["insightd", "run", "--interval", "2"]).unwrap_err().to_string();
-        assert!(error.contains("`2` is no duration"), "{error}");
+        assert!(error.contains("invalid duration `2`"), "{error}");
     }
 }

@@ -88,7 +88,7 @@ pub enum Plan {
 #[derive(Debug, thiserror::Error)]
 pub enum DriveError<E> {
     /// The thread or the signal handlers cannot be created.
-    #[error("cannot start: {0}")]
+    #[error("cannot start the worker thread or the signal handlers: {0}")]
     Start(#[from] std::io::Error),
     /// The work failed.
     #[error(transparent)]

@@ -26,8 +26,8 @@ fn clear(state_dir: &Path, transforms: &[String]) -> anyhow::Result<()> {
         states::ClearError::Directory(_) => anyhow::Error::from(error),
         wrong => Usage(wrong.to_string()).into(),
     })?;
-    let names = if names.is_empty() { "nothing: nothing is remembered".to_owned() } else { names.join(", ") };
-    output::line(format_args!("the agent forgets at the end of its next tick: {names}"));
+    let names = if names.is_empty() { "none (no state is stored)".to_owned() } else { names.join(", ") };
+    output::line(format_args!("state will be cleared at the end of the next tick: {names}"));
     Ok(())
 }
 

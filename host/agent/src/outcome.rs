@@ -48,7 +48,8 @@ pub struct Ended {
 pub enum NothingLeft {
     /// No event reached any sink or service.
     #[error(
-        "nothing was delivered: events lost: {events}, batches dropped or not formatted: {batches}; the log says why"
+        "nothing was delivered: events lost: {events}, batches dropped or not formatted: {batches}; see the \
+         log for the cause"
     )]
     Everything {
         /// Lost events.
@@ -57,7 +58,7 @@ pub enum NothingLeft {
         batches: u64,
     },
     /// One sink lost all events that it was given.
-    #[error("sink `{sink}`: all of its events were lost: {events}; the log says why")]
+    #[error("sink `{sink}`: all of its events were lost: {events}; see the log for the cause")]
     Sink {
         /// Name of the sink.
         sink: String,

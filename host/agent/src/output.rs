@@ -45,7 +45,7 @@ fn settle(written: io::Result<()>) {
         Err(error) if error.kind() == ErrorKind::BrokenPipe => CLOSED.store(true, Ordering::Relaxed),
         // For example a full disk: the output is incomplete, and the exit code of the command would not show it.
         Err(error) => {
-            complain(format_args!("cannot write standard output: {error}"));
+            complain(format_args!("cannot write to standard output: {error}"));
             std::process::exit(1);
         }
     }

@@ -58,7 +58,7 @@ pub enum RecordEnd {
         bound: u64,
     },
     /// Writing the recording failed.
-    #[error("{to}: cannot be written: {error}")]
+    #[error("cannot write {to}: {error}")]
     Write {
         /// Path of the file, or `standard output`.
         to: String,
@@ -124,7 +124,7 @@ impl Recorder {
         line.push('\n');
         let written = self.out.write_all(line.as_bytes()).and_then(|()| self.out.flush());
         written.map_err(|error| match error.kind() {
-            io::ErrorKind::BrokenPipe => RecordEnd::Enough("nobody reads any more".into()),
+            io::ErrorKind::BrokenPipe => RecordEnd::Enough("the reader closed the pipe".into()),
             _ => RecordEnd::Write { to: self.to.clone(), error },
         })?;
         self.bytes += line.len() as u64;
@@ -141,7 +141,7 @@ impl Recorder {
         if needed > bound {
             return Err(match self.batches {
                 0 => RecordEnd::TooSmall { needed, bound },
-                _ => RecordEnd::Enough(format!("the next batch would go beyond --max-bytes ({bound} bytes)")),
+                _ => RecordEnd::Enough(format!("the next batch would exceed --max-bytes ({bound} bytes)")),
             });
         }
         self.put(line)?;
@@ -154,7 +154,7 @@ impl Recorder {
         if let Some(first) = sample.first_problem
             && self.reading.say(Instant::now()).is_some()
         {
-            tracing::warn!(first, problems = sample.problems, "some facts could not be read and are absent");
+            tracing::warn!(first, problems = sample.problems, "some values could not be read and are absent");
         }
         Some(sample.columns)
     }
@@ -185,7 +185,7 @@ impl Work for Recorder {
             return Err(RecordEnd::Enough(format!("{} ticks", self.ticks)));
         }
         if self.begun.elapsed() >= self.bounds.duration {
-            return Err(RecordEnd::Enough("the time is over".into()));
+            return Err(RecordEnd::Enough("--duration reached".into()));
         }
         Ok(())
     }
@@ -205,8 +205,8 @@ impl Work for Recorder {
         if let Some(redactor) = &self.redactor {
             let keys: Vec<&str> = redactor.keys().collect();
             output::complain(format_args!(
-                "values replaced of: {}",
-                if keys.is_empty() { "no key".into() } else { keys.join(", ") }
+                "values replaced for: {}",
+                if keys.is_empty() { "no keys".into() } else { keys.join(", ") }
             ));
         }
     }

@@ -57,7 +57,9 @@ impl Header {
         }
         if value["version"] != VERSION {
             let found = &value["version"];
-            return Err(format!("the recording is of version {found}, this agent reads version {VERSION}"));
+            return Err(format!(
+                "unsupported recording version {found}; this program reads version {VERSION}"
+            ));
         }
         let text = |key: &str| value[key].as_str().unwrap_or_default().to_owned();
         let redacted = value["redacted"].as_array().into_iter().flatten();

@@ -234,7 +234,7 @@ impl Remote {
                 false,
                 Arc::new(move || requests.requests()),
             );
-            let help = "Bytes of answers of the API server";
+            let help = "Bytes of responses from the API server";
             count("insightd_api_received", help, true, Arc::new(move || received.received_bytes()));
         }
         if let Some(recorder) = &self.recorder {
@@ -253,7 +253,7 @@ impl Remote {
             candidacy.watched.show_on(board);
             let watched = candidacy.watched.clone();
             let read = Arc::new(move || watched.pending_left_out());
-            let help = "Pending pods beyond `cluster.max_pending_pods`, left out of cluster batches";
+            let help = "Pending pods beyond `cluster.max_pending_pods`, omitted from cluster batches";
             board.count(Count { name: "insightd_cluster_pending_left_out", help, bytes: false, read });
         }
     }
@@ -268,7 +268,7 @@ impl Remote {
             if let Some(candidacy) = candidacy
                 && tokio::time::timeout(RELEASE, candidacy.election.release()).await.is_err()
             {
-                tracing::warn!("the lock was not given back in time: a successor waits until it expires");
+                tracing::warn!("timed out releasing the lock; it will expire");
             }
         };
         let mut deliveries: JoinSet<Ended> = self.deliveries.into_iter().map(Delivery::end).collect();

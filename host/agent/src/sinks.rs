@@ -81,7 +81,7 @@ pub enum SinkError {
     #[error("standard output was closed by its reader")]
     Closed,
     /// Writing failed; the next tick retries.
-    #[error("cannot write standard output: {0}")]
+    #[error("cannot write to standard output: {0}")]
     Stdout(std::io::Error),
     /// A file operation failed; the next tick retries.
     #[error("cannot {action} {}: {source}", path.display())]
@@ -100,7 +100,7 @@ pub enum SinkError {
     #[error("cannot start a thread: {0}")]
     Thread(std::io::Error),
     /// The sink accepts nothing at the moment, and the queue is full.
-    #[error("it takes no events; {waiting_bytes} bytes of them wait, and there is no room for more")]
+    #[error("sink stalled: the queue is full with {waiting_bytes} bytes")]
     Stalled {
         /// Bytes in the queue.
         waiting_bytes: usize,

@@ -145,7 +145,7 @@ impl Source {
         };
         for problem in &report.problems {
             let (source, path, error) = (problem.source, &problem.path, &problem.error);
-            tracing::debug!(source, path, error, "cannot read");
+            tracing::debug!(source, path, error, "cannot read; skipped");
         }
         let first = report.problems.first().map(|problem| format!("{}: {}", problem.path, problem.error));
         Sample {

@@ -30,9 +30,9 @@ pub fn status(options: &cli::Status) -> anyhow::Result<()> {
     let address = options.address;
     let runtime = drive::runtime()?;
     let answer = runtime.block_on(async { tokio::time::timeout(TIMEOUT, ask(address)).await });
-    let answer = answer.unwrap_or_else(|_| bail!("no answer within {} s", TIMEOUT.as_secs()));
+    let answer = answer.unwrap_or_else(|_| bail!("no response within {} s", TIMEOUT.as_secs()));
     let answer = answer.with_context(|| {
-        format!("the agent at {address} cannot be asked: is it running, and is this its `operations.listen`?")
+        format!("cannot query the agent at {address} (is it running, and is this its `operations.listen`?)")
     })?;
     if options.json {
         output::json(answer);
@@ -49,11 +49,11 @@ async fn ask(address: SocketAddr) -> anyhow::Result<Value> {
     let request = Request::get("/status").header("host", address.to_string()).body(Empty::<Bytes>::new())?;
     let answer = sender.send_request(request).await?;
     if answer.status() != StatusCode::OK {
-        bail!("it answers {}; agents before 0.1.0 have no /status", answer.status());
+        bail!("unexpected status {}; agents before 0.1.0 have no /status", answer.status());
     }
     let body = Limited::new(answer.into_body(), MAX_BYTES).collect().await;
     let body = body.map_err(|error| anyhow::anyhow!("{error}"))?.to_bytes();
-    serde_json::from_slice(&body).context("its answer is no JSON")
+    serde_json::from_slice(&body).context("invalid JSON in the response")
 }
 
 /// Formats the status for people.
@@ -66,10 +66,10 @@ fn describe(answer: &Value) -> String {
     let running = &rollout["running"];
     if running.is_object() {
         let left = running["trial_ticks_left"].as_u64().unwrap_or(0);
-        let trial = if left > 0 { format!(", {left} ticks of its trial left") } else { String::new() };
+        let trial = if left > 0 { format!(", {left} probation ticks left") } else { String::new() };
         let since = time(&running["since_unix_ms"]);
         line(
-            "set",
+            "bundle",
             format!("{} from {} since {since}{trial}", short(&running["set"]), word(&running["origin"])),
         );
     }
@@ -89,13 +89,13 @@ fn describe(answer: &Value) -> String {
     if rollout.is_object() {
         let canary = &rollout["canary"];
         let share = canary["share"].as_f64().unwrap_or(1.0) * 100.0;
-        let chosen = if canary["this_node"] == true { "this node is one of them" } else { "not this node" };
+        let chosen = if canary["this_node"] == true { "including" } else { "not including" };
         let switch = if rollout["enabled"] == false { "off (`rollout.enabled`)" } else { "on" };
-        line("rollout", format!("{switch}, {share}% of the nodes, {chosen}"));
+        line("rollout", format!("{switch}, {share}% of the nodes, {chosen} this node"));
         line(
-            "new sets",
+            "new bundles",
             format!(
-                "{} taken, {} rejected, {} taken back",
+                "{} installed, {} rejected, {} rolled back",
                 rollout["taken"], rollout["rejected"], rollout["taken_back"]
             ),
         );
@@ -127,12 +127,12 @@ fn describe(answer: &Value) -> String {
             component["fallbacks"]
         ));
         for version in component["versions"].as_array().into_iter().flatten() {
-            let given_up = if version["given_up"] == true { "  given up" } else { "" };
+            let given_up = if version["given_up"] == true { "  disabled" } else { "" };
             let (origin, number) = (word(&version["origin"]), word(&version["version"]));
             text.push_str(&format!("  {origin:<10}{number:<10}{}{given_up}\n", word(&version["sha256"])));
         }
         for part in component["set_aside"].as_array().into_iter().flatten() {
-            text.push_str(&format!("  set aside: {}\n", word(part)));
+            text.push_str(&format!("  quarantined: {}\n", word(part)));
         }
         if component["last_error"].is_string() {
             let error = word(&component["last_error"]);
@@ -183,15 +183,15 @@ mod tests {
         });
         let text = describe(&answer);
         for wanted in [
-            "set         aaaaaaaaaaaa from files since 2026-11-21T",
-            "3 ticks of its trial left",
+            "bundle      aaaaaaaaaaaa from files since 2026-11-21T",
+            "3 probation ticks left",
             "last good   dddddddddddd",
             "in files    bbbbbbbbbbbb rejected at 2026-11-21T",
             ": events: 0 instead of 5",
-            "on, 5% of the nodes, not this node",
+            "on, 5% of the nodes, not including this node",
             "node transform-1: file:decorate since 2026-11-21T14:01:00Z, 7 batches, 1 failed calls",
-            "set aside: pod uid-7",
-            "given up\n  set aside: pod uid-7\n  last error: trapped",
+            "quarantined: pod uid-7",
+            "disabled\n  quarantined: pod uid-7\n  last error: trapped",
         ] {
             assert!(text.contains(wanted), "{wanted} is not in\n{text}");
         }
@@ -211,11 +211,11 @@ mod tests {
             },
             "components": [{"set_aside": ["pod a\u{1b}[2J\nlast tick   now\u{202e}"], "last_error": "x\ny"}],
         }));
-        assert!(text.contains("set         aaaaaaaaaaaa from defaults since"), "{text}");
+        assert!(text.contains("bundle      aaaaaaaaaaaa from defaults since"), "{text}");
         assert!(!text.contains("in files") && !text.contains("last good"), "{text}");
-        assert!(text.contains("rollout     on, 100% of the nodes, this node is one of them"), "{text}");
+        assert!(text.contains("rollout     on, 100% of the nodes, including this node"), "{text}");
         assert!(text.contains("restart     needed for changes of interval, sinks.logs\n"), "{text}");
-        assert!(text.contains(r"set aside: pod a\u{1b}[2J\nlast tick   now\u{202e}"), "{text}");
+        assert!(text.contains(r"quarantined: pod a\u{1b}[2J\nlast tick   now\u{202e}"), "{text}");
         assert!(text.contains(r"last error: x\ny"), "{text}");
     }
 

@@ -44,13 +44,13 @@ pub struct Worker {
 #[derive(Debug, thiserror::Error)]
 pub enum WorkError {
     /// No sink can take events any more.
-    #[error("every sink is closed: nobody reads what the agent writes")]
+    #[error("every sink is closed: there is no reader left for the events")]
     SinksClosed,
     /// A frame of a recording is missing.
     #[error(transparent)]
     Recording(#[from] RootError),
     /// A recording with fewer than two frames has no rates.
-    #[error("the recording has {0} moment; a tick needs one before it for its rates")]
+    #[error("the recording needs at least two frames; it has {0}")]
     TooFewMoments(usize),
 }
 
@@ -129,7 +129,7 @@ impl Worker {
             && let Some(kept_back) = self.reading.say(Instant::now())
         {
             let problems = sample.problems;
-            tracing::warn!(first, problems, kept_back, "some facts could not be read and are absent");
+            tracing::warn!(first, problems, kept_back, "some values could not be read and are absent");
         }
         Some(sample.columns)
     }
@@ -199,7 +199,7 @@ impl Work for Worker {
         if tick.left_out > 0 {
             tracing::warn!(
                 left_out = tick.left_out,
-                "ticks left out: the one before took too long, or the clock was moved"
+                "ticks skipped: the previous tick took too long, or the clock was changed"
             );
         }
         if let Some(batch) = self.sample_node(tick.time_unix_ms) {

@@ -54,7 +54,7 @@ fn the_version_is_the_crates() {
 fn wrong_usage_is_64_and_says_why() {
     for (arguments, part) in [
         (&["frobnicate"][..], "unrecognized subcommand 'frobnicate'"),
-        (&["run", "--interval", "2"], "`2` is no duration"),
+        (&["run", "--interval", "2"], "invalid duration `2`"),
         (&["run", "--interval", "1ms"], "must be 100ms or more"),
         (&["run", "--config", "/nonexistent.yaml"], "/nonexistent.yaml: cannot be read: "),
         (&["run", "--once", "--host-root", "/nonexistent"], "host root /nonexistent: "),
@@ -81,9 +81,10 @@ fn commands_of_insightctl_are_named() {
 
 #[test]
 fn a_wrong_configuration_is_reported_whole() {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/config/tests");
-    let file = folder.join("wrong.yaml");
-    let expected = std::fs::read_to_string(folder.join("wrong.expected")).expect("the expectation is there");
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/config/tests");
+    let file = directory.join("wrong.yaml");
+    let expected =
+        std::fs::read_to_string(directory.join("wrong.expected")).expect("the expectation is there");
     let expected = expected.replace("insightd.yaml:", &format!("{}:", file.display()));
     for arguments in [&["check"][..], &["run", "--once", "--config"]] {
         let output = insightd(&[arguments, &[file.to_str().expect("UTF-8")]].concat());
@@ -104,16 +105,16 @@ fn the_example_is_right() {
     );
     // The outcome for the samples, which contain one entity of each kind.
     for scope in ["node", "cluster"] {
-        let found = lines.lines().find(|line| line.contains(&format!(": a sample {scope} to stdout: ")));
+        let found = lines.lines().find(|line| line.contains(&format!(": sample {scope} to stdout: ")));
         let found = found.unwrap_or_else(|| panic!("{lines}"));
-        assert!(found.contains(" events out, 0 refused, ") && !found.contains(": 0 events out"), "{found}");
+        assert!(found.contains(" events, 0 refused, ") && !found.contains(": 0 events"), "{found}");
         assert!(!found.contains(" 0 metrics declared"), "{found}");
     }
 }
 
 fn check(config: &str) -> (Option<i32>, String, String) {
-    let folder = tempfile::tempdir().expect("a folder");
-    let file = folder.path().join("insightd.yaml");
+    let directory = tempfile::tempdir().expect("a directory");
+    let file = directory.path().join("insightd.yaml");
     std::fs::write(&file, config).expect("can be written");
     let output = insightd(&["check", file.to_str().expect("UTF-8")]);
     let shown = |bytes: &[u8]| text(bytes).replace(&file.display().to_string(), "FILE");
@@ -133,24 +134,24 @@ fn a_sample_shows_what_would_be_refused() {
     assert_eq!(code, Some(64), "{errors}");
     assert!(
         errors.starts_with("FILE:6:5: pipelines[0].outputs[0].formatter: all ")
-            && errors.contains(" events of a sample would be refused: log_group `/team/x` is not granted"),
+            && errors.contains(" sample events would be refused: log_group `/team/x` is not granted"),
         "{errors}"
     );
     let granted = "    routes: {log_group: [/team/x], log_stream: ['**']}\n";
     let (code, out, errors) = check(&to_cloudwatch("log_group: /team/x", granted));
     assert_eq!((code, errors.as_str()), (Some(0), ""));
-    assert!(out.contains("a sample node to c: ") && out.contains(" 0 refused, "), "{out}");
+    assert!(out.contains("sample node to c: ") && out.contains(" 0 refused, "), "{out}");
     // If the data provides the name, a sample without such data proves nothing.
     let (code, _, errors) = check(&to_cloudwatch("log_group: '/team/{squad}'", granted));
     assert_eq!(code, Some(0), "{errors}");
     assert!(errors.contains("warning: ") && errors.contains("route lacks the key `log_group`"), "{errors}");
     for (emf, wanted) in [
-        ("log_group: aws/demo/performance", "formatter.config.log_group: names that begin with `aws/`"),
-        ("log_group: '/my group/{ClusterName}'", "formatter.config.log_group: CloudWatch Logs takes"),
-        ("log_stream: 'prod:{NodeName}'", "formatter.config.log_stream: CloudWatch Logs takes"),
-        ("namespace: AWS/Nodes", "formatter.config.namespace: CloudWatch takes"),
-        ("namespace: ':x'", "formatter.config.namespace: CloudWatch takes"),
-        ("namespace: Équipe/Nœuds", "formatter.config.namespace: CloudWatch takes"),
+        ("log_group: aws/demo/performance", "formatter.config.log_group: names starting with `aws/`"),
+        ("log_group: '/my group/{ClusterName}'", "formatter.config.log_group: expected at most 512"),
+        ("log_stream: 'prod:{NodeName}'", "formatter.config.log_stream: expected at most 512"),
+        ("namespace: AWS/Nodes", "formatter.config.namespace: expected 1 to 1024 ASCII"),
+        ("namespace: ':x'", "formatter.config.namespace: expected 1 to 1024 ASCII"),
+        ("namespace: Équipe/Nœuds", "formatter.config.namespace: expected 1 to 1024 ASCII"),
     ] {
         let (code, _, errors) = check(&to_cloudwatch(emf, granted));
         assert_eq!(code, Some(64), "{emf}: {errors}");
@@ -167,11 +168,11 @@ fn everything_that_is_wrong_comes_in_one_pass() {
     );
     assert_eq!(code, Some(64), "{errors}");
     let expected = [
-        "FILE:1:14: log.level: `debgu` is no level; did you mean debug?",
-        "FILE:6:5: pipelines[0].transforms[0].use: there is no built-in `nobody`",
+        "FILE:1:14: log.level: invalid level `debgu`; did you mean debug?",
+        "FILE:6:5: pipelines[0].transforms[0].use: unknown built-in `nobody`",
         "FILE:7:5: pipelines[0].transforms[1].use: /nonexistent/mine.wasm: No such file",
         "FILE:8:40: pipelines[0].transforms[2].config.colour: unknown key",
-        "FILE:11:11: pipelines[0].outputs[0].sink: there is no sink `nowhere`",
+        "FILE:11:11: pipelines[0].outputs[0].sink: unknown sink `nowhere`",
     ];
     let lines: Vec<&str> = errors.lines().collect();
     assert_eq!(lines.len(), expected.len(), "{errors}");
@@ -189,19 +190,19 @@ fn what_is_hardly_meant_is_a_warning() {
     );
     assert_eq!(code, Some(0), "{errors}");
     for wanted in [
-        "FILE:1:12: state_dir: warning: is relative",
+        "FILE:1:12: state_dir: warning: relative path",
         "FILE:4:16: pipelines[0].transforms[0].use: warning: `utilization` before `decorate`",
         "FILE:9:9: pipelines[0].outputs[0].formatter.config.metric_declarations: warning: replaces the 11 default declarations",
     ] {
         assert!(errors.contains(wanted), "{wanted}\nis not in\n{errors}");
     }
-    assert!(out.contains(" 0 metrics declared") && out.contains("FILE: ok, set "), "{out}");
+    assert!(out.contains(" 0 metrics declared") && out.contains("FILE: ok, bundle "), "{out}");
 }
 
 #[test]
 fn components_that_are_not_what_is_asked_for_are_found_by_check() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let file = folder.path().join("insightd.yaml");
+    let directory = tempfile::tempdir().expect("a directory");
+    let file = directory.path().join("insightd.yaml");
     let zeros = "0".repeat(64);
     let config = format!(
         "pipelines:\n- name: a\n  transforms:\n  - use: builtin:emf\n  - use: builtin:nobody\n  - use: builtin:decorate\n    \
@@ -214,12 +215,12 @@ fn components_that_are_not_what_is_asked_for_are_found_by_check() {
     assert_eq!(output.status.code(), Some(64), "{report}");
     let lines: Vec<&str> = report.lines().collect();
     let expected = [
-        ":4:5: pipelines[0].transforms[0].use: builtin:emf is a formatter, here a transform is wanted",
-        ":5:5: pipelines[0].transforms[1].use: there is no built-in `nobody`; there are: decorate, utilization, emf, script",
-        ":6:5: pipelines[0].transforms[2].sha256: builtin:decorate is refused: its SHA-256 is ",
+        ":4:5: pipelines[0].transforms[0].use: builtin:emf is a formatter; this slot requires a transform",
+        ":5:5: pipelines[0].transforms[1].use: unknown built-in `nobody`; known built-ins: decorate, utilization, emf, script",
+        ":6:5: pipelines[0].transforms[2].sha256: SHA-256 mismatch for builtin:decorate: ",
         ":10:7: pipelines[0].transforms[3].config.no_such_key: unknown key",
         ":11:7: pipelines[0].transforms[3].config.enhanced: expected true or false",
-        ":13:5: pipelines[0].outputs[0].formatter.use: builtin:utilization is a transform, here a formatter is wanted",
+        ":13:5: pipelines[0].outputs[0].formatter.use: builtin:utilization is a transform; this slot requires a formatter",
     ];
     assert_eq!(lines.len(), expected.len(), "{report}");
     for (line, expected) in lines.iter().zip(expected) {
@@ -230,8 +231,8 @@ fn components_that_are_not_what_is_asked_for_are_found_by_check() {
 
 #[test]
 fn mistakes_of_a_program_have_lines_of_the_configuration() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let file = folder.path().join("insightd.yaml");
+    let directory = tempfile::tempdir().expect("a directory");
+    let file = directory.path().join("insightd.yaml");
     let config = "pipelines:\n- name: a\n  transforms:\n  - use: builtin:script\n    config:\n      program: |\n        for pod in \
                   all(\"pods\") {\n            gaugee(pod, \"x\");\n        }\n  outputs:\n  - formatter: {use: builtin:emf}\n";
     std::fs::write(&file, config).expect("can be written");
@@ -240,8 +241,8 @@ fn mistakes_of_a_program_have_lines_of_the_configuration() {
     assert_eq!(output.status.code(), Some(64), "{report}");
     let path = "pipelines[0].transforms[0].config.program";
     for expected in [
-        format!(":7:24: {path}: there are no things of kind pods; is pod meant?"),
-        format!(":8:13: {path}: unknown function gaugee; is gauge meant?"),
+        format!(":7:24: {path}: unknown kind of entity pods; did you mean pod?"),
+        format!(":8:13: {path}: unknown function gaugee; did you mean gauge?"),
     ] {
         let expected = format!("{}{expected}", file.display());
         assert!(report.lines().any(|line| line.starts_with(&expected)), "{report}\nhas no\n{expected}");
@@ -250,26 +251,26 @@ fn mistakes_of_a_program_have_lines_of_the_configuration() {
 
 #[test]
 fn mistakes_of_a_program_in_a_file_have_its_lines() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let file = folder.path().join("insightd.yaml");
+    let directory = tempfile::tempdir().expect("a directory");
+    let file = directory.path().join("insightd.yaml");
     let config = format!(
         "transforms_dir: {:?}\npipelines:\n- name: a\n  transforms:\n  - use: builtin:script\n    config_files: {{program: team.rhai}}\n  outputs:\n  \
          - formatter: {{use: builtin:emf}}\n",
-        folder.path()
+        directory.path()
     );
     std::fs::write(&file, config).expect("can be written");
     let check = || insightd(&["check", file.to_str().expect("UTF-8")]);
     let place = format!("{}:6:20: pipelines[0].transforms[0].config_files.program: ", file.display());
 
     let missing = text(&check().stderr);
-    let program = folder.path().join("team.rhai");
+    let program = directory.path().join("team.rhai");
     assert!(missing.contains(&format!("{place}{}: ", program.display())), "{missing}");
 
     std::fs::write(&program, "// a team's own\nfor pod in all(\"pods\") { }\n").expect("can be written");
     let wrong = check();
     let report = text(&wrong.stderr);
     assert_eq!(wrong.status.code(), Some(64), "{report}");
-    assert!(report.contains(&format!("{place}team.rhai:2:16: there are no things of kind pods")), "{report}");
+    assert!(report.contains(&format!("{place}team.rhai:2:16: unknown kind of entity pods")), "{report}");
 
     std::fs::write(&program, "for pod in all(\"pod\") { remove(pod); }\n").expect("can be written");
     let right = check();
@@ -279,11 +280,11 @@ fn mistakes_of_a_program_in_a_file_have_its_lines() {
 /// The reader closes the pipe after one line, as `head -1` does, or at once.
 #[test]
 fn a_reader_that_goes_away_is_no_fault_of_the_command() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let good = folder.path().join("good.yaml");
+    let directory = tempfile::tempdir().expect("a directory");
+    let good = directory.path().join("good.yaml");
     std::fs::write(&good, "interval: 30s\n").expect("a file");
     let good = good.to_str().expect("UTF-8");
-    let bad = folder.path().join("bad.yaml");
+    let bad = directory.path().join("bad.yaml");
     std::fs::write(&bad, "intervall: 30s\n").expect("a file");
     let bad = bad.to_str().expect("UTF-8");
     for (arguments, code) in [

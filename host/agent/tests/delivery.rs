@@ -29,8 +29,8 @@ fn cluster(test: &str) -> String {
 }
 
 /// Writes a configuration whose two outputs get the same events.
-fn config(folder: &Path, url: &str, cluster: &str) -> String {
-    let spool = folder.join("spool");
+fn config(directory: &Path, url: &str, cluster: &str) -> String {
+    let spool = directory.join("spool");
     std::fs::create_dir_all(&spool).unwrap();
     let text = format!(
         "node: {{name: node-1, cluster_name: {cluster}}}
@@ -49,7 +49,7 @@ pipelines:
 ",
         spool.display()
     );
-    let path = folder.join("insightd.yaml");
+    let path = directory.join("insightd.yaml");
     std::fs::File::create(&path).unwrap().write_all(text.as_bytes()).unwrap();
     path.display().to_string()
 }
@@ -88,8 +88,8 @@ async fn stored(client: &Client, cluster: &str) -> Vec<String> {
 #[tokio::test]
 async fn what_is_stored_is_what_is_printed() {
     let Some(url) = emulator() else { return };
-    let (folder, cluster) = (tempfile::tempdir().unwrap(), cluster("printed"));
-    let config = config(folder.path(), &url, &cluster);
+    let (directory, cluster) = (tempfile::tempdir().unwrap(), cluster("printed"));
+    let config = config(directory.path(), &url, &cluster);
     let output = agent(&config, &["--once"]).output().unwrap();
     assert!(output.status.success());
     let printed = String::from_utf8(output.stdout).unwrap();
@@ -102,7 +102,7 @@ async fn what_is_stored_is_what_is_printed() {
     let types: BTreeSet<String> = stored.iter().map(|event| check_event(event)).collect();
     assert!(types.contains("Node"), "{types:?}");
     println!("{} events stored as printed: {types:?}", stored.len());
-    let left: Vec<_> = std::fs::read_dir(folder.path().join("spool/cloudwatch")).unwrap().collect();
+    let left: Vec<_> = std::fs::read_dir(directory.path().join("spool/cloudwatch")).unwrap().collect();
     assert!(left.len() <= 1, "nothing but the lock is left: {left:?}");
 }
 
@@ -110,8 +110,8 @@ async fn what_is_stored_is_what_is_printed() {
 #[tokio::test]
 async fn a_killed_agent_loses_nothing_that_it_printed_before() {
     let Some(url) = emulator() else { return };
-    let (folder, cluster) = (tempfile::tempdir().unwrap(), cluster("killed"));
-    let away = config(folder.path(), "http://127.0.0.1:9", &cluster);
+    let (directory, cluster) = (tempfile::tempdir().unwrap(), cluster("killed"));
+    let away = config(directory.path(), "http://127.0.0.1:9", &cluster);
     let mut first = agent(&away, &["--interval", "1s"]).stderr(Stdio::null()).spawn().unwrap();
     let lines = BufReader::new(first.stdout.take().unwrap()).lines();
     let (mut printed, start) = (Vec::new(), Instant::now());
@@ -132,7 +132,7 @@ async fn a_killed_agent_loses_nothing_that_it_printed_before() {
     // The last tick may not have reached the spool when the agent was killed.
     printed.retain(|line| serde_json::from_str::<Value>(line).unwrap()["_aws"]["Timestamp"].as_u64() != last);
 
-    let back = config(folder.path(), &url, &cluster);
+    let back = config(directory.path(), &url, &cluster);
     assert!(agent(&back, &["--once"]).output().unwrap().status.success());
     let stored = stored(&client(&url).await, &cluster).await;
     let different: BTreeSet<&String> = stored.iter().collect();

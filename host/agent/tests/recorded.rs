@@ -29,14 +29,14 @@ fn run(arguments: &[&str]) -> Output {
 
 /// A machine with an agent: its state directory, a spool, a file of events, and a service that counts connections.
 struct Machine {
-    folder: tempfile::TempDir,
+    directory: tempfile::TempDir,
     connections: Arc<AtomicUsize>,
     config: PathBuf,
 }
 
 impl Machine {
     fn new() -> Self {
-        let folder = tempfile::tempdir().expect("a folder");
+        let directory = tempfile::tempdir().expect("a directory");
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         let url = format!("http://{}", listener.local_addr().expect("an address"));
         let connections = Arc::new(AtomicUsize::new(0));
@@ -46,7 +46,7 @@ impl Machine {
                 counted.fetch_add(1, Ordering::Relaxed);
             }
         });
-        let at = |name: &str| folder.path().join(name);
+        let at = |name: &str| directory.path().join(name);
         fs::create_dir_all(at("state/last-good")).expect("a directory");
         fs::create_dir_all(at("state/state")).expect("a directory");
         fs::write(at("state/last-good/id"), "x").expect("a file");
@@ -69,7 +69,7 @@ impl Machine {
             "state_dir: {state:?}\naws: {{region: eu-central-1}}\nnode: {{cluster_name: demo}}\nsinks:\n{sinks}pipelines:\n{pipelines}"
         );
         fs::write(&config, text).expect("a file");
-        Self { folder, connections, config }
+        Self { directory, connections, config }
     }
 
     fn run(&self, more: &[&str]) -> (Option<i32>, String, String) {
@@ -81,8 +81,8 @@ impl Machine {
 
     /// Returns every file with its contents.
     fn files(&self) -> BTreeMap<PathBuf, Vec<u8>> {
-        fn add(folder: &Path, files: &mut BTreeMap<PathBuf, Vec<u8>>) {
-            for entry in fs::read_dir(folder).expect("a directory").flatten() {
+        fn add(directory: &Path, files: &mut BTreeMap<PathBuf, Vec<u8>>) {
+            for entry in fs::read_dir(directory).expect("a directory").flatten() {
                 let path = entry.path();
                 match path.is_dir() {
                     true => add(&path, files),
@@ -91,7 +91,7 @@ impl Machine {
             }
         }
         let mut files = BTreeMap::new();
-        add(self.folder.path(), &mut files);
+        add(self.directory.path(), &mut files);
         files
     }
 }
@@ -109,7 +109,7 @@ fn it_touches_nothing_of_the_live_agent_and_is_printed() {
         for sink in ["disk", "logs"] {
             assert!(log.contains(&format!(r#""sink":"{sink}""#)), "{log}");
         }
-        assert!(log.contains("`--sink NAME` delivers them"), "{log}");
+        assert!(log.contains("use `--sink NAME` to deliver them"), "{log}");
         assert!(!log.contains("last good"), "{log}");
     }
     assert_eq!(machine.files(), before);
@@ -125,7 +125,7 @@ fn a_sink_that_is_named_gets_its_events() {
     let nodes = |text: &str| text.lines().filter(|line| line.contains(r#""Type":"Node""#)).count();
     assert_eq!(nodes(&events), 1, "those of the other sink: {events}");
     let mut after = machine.files();
-    let file = after.remove(&machine.folder.path().join("events")).expect("the file is there");
+    let file = after.remove(&machine.directory.path().join("events")).expect("the file is there");
     assert_eq!(nodes(&text(&file)), 1);
     assert!(file.starts_with(b"of the agent\n"));
     assert!(after.iter().all(|(path, content)| before.get(path) == Some(content)), "{:?}", after.keys());
@@ -137,8 +137,12 @@ fn a_sink_that_is_not_there_is_wrong_usage() {
     let machine = Machine::new();
     let (code, events, log) = machine.run(&["--once", "--sink", "disc"]);
     assert_eq!((code, &*events), (Some(64), ""), "{log}");
-    assert!(log.contains("--sink disc: no sink has this name; there are: stdout, disk, logs"), "{log}");
+    assert!(log.contains("--sink disc: unknown sink; known sinks: stdout, disk, logs"), "{log}");
     let output = run(&["run", "--once", "--config", argument(&machine.config), "--sink", "disk"]);
     assert_eq!(output.status.code(), Some(64));
-    assert!(text(&output.stderr).contains("--sink disk is for recordings"), "{}", text(&output.stderr));
+    assert!(
+        text(&output.stderr).contains("--sink disk: only valid for a recording"),
+        "{}",
+        text(&output.stderr)
+    );
 }

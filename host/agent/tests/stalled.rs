@@ -22,9 +22,9 @@ struct Volume {
 
 impl Volume {
     /// Creates the volume, or prints the reason and returns `None` if that is not permitted here.
-    fn new(folder: &Path) -> Option<Self> {
-        let (image, point) = (folder.join("image"), folder.join("volume"));
-        fs::create_dir_all(&point).expect("a folder");
+    fn new(directory: &Path) -> Option<Self> {
+        let (image, point) = (directory.join("image"), directory.join("volume"));
+        fs::create_dir_all(&point).expect("a directory");
         fs::File::create(&image).and_then(|file| file.set_len(64 << 20)).expect("a file");
         let paths = [image.as_os_str(), point.as_os_str()];
         let made = run("mkfs.ext4", &[&["-q".as_ref()], &paths[..1]].concat())
@@ -83,12 +83,12 @@ impl Drop for Agent {
 
 impl Agent {
     /// Starts an agent that ticks each second into a spool, for a service that does not exist.
-    fn start(folder: &Path) -> Option<Self> {
-        let volume = Volume::new(folder)?;
+    fn start(directory: &Path) -> Option<Self> {
+        let volume = Volume::new(directory)?;
         let address =
             TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr()).expect("a port").to_string();
         let spool = volume.point.join("spool");
-        fs::create_dir_all(&spool).expect("a folder");
+        fs::create_dir_all(&spool).expect("a directory");
         let text = format!(
             "interval: 1s\ninstance: {{enabled: false}}\nkubelet: {{enabled: false}}\naws: {{region: eu-central-1}}\n\
              node: {{name: node-1, cluster_name: demo}}\noperations: {{listen: \"{address}\"}}\n\
@@ -97,7 +97,7 @@ impl Agent {
              outputs: [{{formatter: {{use: builtin:emf}}, sink: logs}}]\n",
             spool.display()
         );
-        let file = folder.join("insightd.yaml");
+        let file = directory.join("insightd.yaml");
         fs::write(&file, text).expect("a file");
         let mut command = Command::new(env!("CARGO_BIN_EXE_insightd"));
         command.args(["run", "--config"]).arg(&file).stdout(Stdio::null()).stderr(Stdio::piped());
@@ -159,8 +159,8 @@ impl Agent {
 
 #[test]
 fn probes_ticks_and_signals_go_on_and_what_is_lost_is_counted() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let Some(mut agent) = Agent::start(folder.path()) else { return };
+    let directory = tempfile::tempdir().expect("a directory");
+    let Some(mut agent) = Agent::start(directory.path()) else { return };
     agent.stall();
     agent.wait_until("it is said", |agent| agent.metric("insightd_spool_in_memory") == Some(1.0));
     let ticks = agent.metric("insightd_ticks_total").expect("ticks");
@@ -175,15 +175,15 @@ fn probes_ticks_and_signals_go_on_and_what_is_lost_is_counted() {
     assert!(last["lost_sink"].as_u64() > Some(0), "{last}");
     assert!(
         log.iter()
-            .any(|line| line["error"].as_str().is_some_and(|error| error.contains("disk has not answered"))),
+            .any(|line| line["error"].as_str().is_some_and(|error| error.contains("disk has not responded"))),
         "{log:?}"
     );
 }
 
 #[test]
 fn a_volume_that_comes_back_has_everything() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let Some(mut agent) = Agent::start(folder.path()) else { return };
+    let directory = tempfile::tempdir().expect("a directory");
+    let Some(mut agent) = Agent::start(directory.path()) else { return };
     agent.stall();
     agent.wait_until("it is said", |agent| agent.metric("insightd_spool_in_memory") == Some(1.0));
     let ticks = agent.metric("insightd_ticks_total").expect("ticks");

@@ -73,8 +73,8 @@ pub enum SdkError {
     Roots(#[from] RootsError),
     /// No source provides a region.
     #[error(
-        "no region is known: set `region` of the sink or AWS_REGION; instance metadata did not tell it either \
-         (in a pod it needs a hop limit of 2)"
+        "no AWS region configured: set `region` of the sink or AWS_REGION; instance metadata did not provide \
+         it either (in a pod, it needs a hop limit of 2)"
     )]
     NoRegion,
 }

@@ -102,14 +102,14 @@ async fn refused_for_good() {
 #[tokio::test]
 async fn a_successor_delivers_what_its_predecessor_could_not() {
     let Some(emulator) = emulator() else { return };
-    let folder = tempfile::tempdir().unwrap();
-    let first = Agent::start("successor", "http://127.0.0.1:9", Some(folder.path())).await;
+    let directory = tempfile::tempdir().unwrap();
+    let first = Agent::start("successor", "http://127.0.0.1:9", Some(directory.path())).await;
     for number in 0..20 {
         first.put(number);
     }
     tokio::time::sleep(Duration::from_secs(1)).await;
     let there = first.end().await;
-    let second = Agent::start_for(there, &emulator, Some(folder.path())).await;
+    let second = Agent::start_for(there, &emulator, Some(directory.path())).await;
     for number in 20..30 {
         second.put(number);
     }
@@ -128,16 +128,16 @@ async fn killed_again_and_again() {
     let Some(emulator) = emulator() else { return };
     let proxy = Proxy::start(&emulator).await;
     proxy.breaks(vec![Fault::Slow(Duration::from_millis(15)); 100_000]);
-    let folder = tempfile::tempdir().unwrap();
+    let directory = tempfile::tempdir().unwrap();
     let there = agent::destination("killed");
     let (mut put, mut random, kills) = (Vec::new(), fastrand::Rng::with_seed(11), 50);
     for number in 0..kills {
         let (url, first) = (proxy.url(), number * 100_000);
-        let child = agent::Child::start("killed_again_and_again", &there, &url, folder.path(), first);
+        let child = agent::Child::start("killed_again_and_again", &there, &url, directory.path(), first);
         tokio::time::sleep(Duration::from_millis(random.u64(60..400))).await;
         put.extend(child.kill());
     }
-    let last = Agent::start_for(there.clone(), &emulator, Some(folder.path())).await;
+    let last = Agent::start_for(there.clone(), &emulator, Some(directory.path())).await;
     last.wait_until_empty(Duration::from_secs(60)).await;
     let stored = stored_numbers(&emulator, &there).await;
     let missing: Vec<u32> = put.iter().copied().filter(|number| !stored.contains_key(number)).collect();

@@ -71,9 +71,9 @@ async fn events_arrive_as_they_were_produced() {
         kms_key: None,
     };
     let settings = LogsSettings { group, ..LogsSettings::default() };
-    let folder = tempfile::tempdir().unwrap();
+    let directory = tempfile::tempdir().unwrap();
     let outbox = Outbox::new(
-        Spool::open(Settings::in_folder(folder.path().join("logs")), now_ms()),
+        Spool::open(Settings::in_folder(directory.path().join("logs")), now_ms()),
         Arc::new(Status::new("logs")),
     )
     .unwrap();

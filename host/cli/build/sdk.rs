@@ -1,6 +1,6 @@
 //! The SDK as `insightctl transform new` writes it into a new crate: a slice of this repository that builds by itself.
 //!
-//! The archive is made of `PATH LENGTH` lines, each followed by so many bytes, and compressed.
+//! The archive is compressed and consists of `PATH LENGTH` lines, each followed by that number of bytes.
 
 #[path = "links.rs"]
 mod links;
@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 
-/// Files and folders that go in as they are. The guide is part of the SDK's documentation tests.
+/// Files and directories that are copied unchanged. The guide is part of the SDK's documentation tests.
 const TAKEN: [&str; 5] =
     ["guest-sdk/Cargo.toml", "guest-sdk/src", "wit", "docs/authors.md", "docs/raw-metrics.md"];
 
@@ -51,7 +51,7 @@ pub(crate) fn write(workspace: &Path, out: &Path) -> Result<(), String> {
         }
         archive.try_finish()
     };
-    fill(&mut archive).map_err(|error| format!("the SDK's archive: {error}"))?;
+    fill(&mut archive).map_err(|error| format!("cannot write the SDK archive: {error}"))?;
     fs::write(out, archive.get_ref()).map_err(|error| format!("{}: {error}", out.display()))
 }
 
@@ -59,7 +59,7 @@ fn read(path: &Path) -> Result<String, String> {
     fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()))
 }
 
-/// The file itself, or all files below a folder, sorted.
+/// Returns the file itself, or all files below a directory, sorted.
 fn files_of(path: &Path) -> Result<Vec<PathBuf>, String> {
     if path.is_file() {
         return Ok(vec![path.into()]);
@@ -71,7 +71,7 @@ fn files_of(path: &Path) -> Result<Vec<PathBuf>, String> {
     Ok(nested?.concat())
 }
 
-/// A workspace of the SDK alone: of the whole one's manifest, what the SDK's manifest inherits.
+/// Returns the manifest of a workspace with only the SDK: the parts of this workspace's manifest that the SDK inherits.
 fn manifest(workspace: &str, sdk: &str) -> String {
     let inherits = |key: &str| {
         sdk.lines().any(|line| {
@@ -105,7 +105,7 @@ fn manifest(workspace: &str, sdk: &str) -> String {
     text
 }
 
-/// Of the workspace's lock file what the SDK needs: a new crate builds with the versions that the agent was tested with.
+/// Returns the entries of the workspace's lock file that the SDK needs: a new crate builds with the versions that the agent was tested with.
 fn lock(workspace: &str, sdk: &str) -> String {
     let packages: Vec<&str> = workspace.split("[[package]]\n").skip(1).collect();
     let field = |package: &str, key: &str| {

@@ -213,7 +213,7 @@ NAME is the directory's name, CRATE the package name in DIR/Cargo.toml with `_` 
 fn component(text: &str) -> Result<(String, PathBuf), String> {
     match text.split_once('=') {
         Some((name, file)) if !name.is_empty() && !file.is_empty() => Ok((name.into(), file.into())),
-        _ => Err(format!("`{text}` is no NAME=FILE, such as emf=target/transforms/emf.wasm")),
+        _ => Err("expected NAME=FILE, such as emf=target/transforms/emf.wasm".into()),
     }
 }
 

@@ -21,12 +21,12 @@ use insightd::sinks::{Sink, SinkSet, Stdout};
 pub(crate) fn replay(options: &arguments::Replay) -> anyhow::Result<()> {
     let config = configuration(options.config.as_deref(), options.pipeline.as_deref())?;
     logging::start(&config.log);
-    if let (Some(until), Some(folder)) = (&options.until, &options.as_case) {
+    if let (Some(until), Some(directory)) = (&options.until, &options.as_case) {
         let events = Collect::default();
         let sink = |_: &config::Sink| -> anyhow::Result<Box<dyn Sink>> { Ok(Box::new(events.clone())) };
         let mut chains = chains(&config, options.config.as_deref(), &options.component, sink)?;
         let mut recording = Reader::open(&options.recording).map_err(usage)?;
-        let wanted = Wanted { until, folder, pod: options.pod.as_deref() };
+        let wanted = Wanted { until, directory, pod: options.pod.as_deref() };
         return replay::write_case(&mut recording, &mut chains, &events, &wanted);
     }
     let stdout = |sink: &config::Sink| -> anyhow::Result<Box<dyn Sink>> {
@@ -84,7 +84,7 @@ pub(super) fn configuration(file: Option<&Path>, pipeline: Option<&str>) -> Resu
         let known: Vec<String> = config.pipelines.iter().map(|pipeline| pipeline.name.clone()).collect();
         config.pipelines.retain(|pipeline| pipeline.name == wanted);
         if config.pipelines.is_empty() {
-            return Err(Usage(format!("there is no pipeline `{wanted}`; there are: {}", known.join(", "))));
+            return Err(Usage(format!("unknown pipeline `{wanted}`; configured: {}", known.join(", "))));
         }
     }
     Ok(config)

@@ -52,7 +52,7 @@ pub(crate) fn replay(recording: &mut Reader, chains: &mut Chains) -> anyhow::Res
     }
     match chains.failures() {
         0 => Ok(()),
-        failures => bail!("{failures} calls of components failed; the lines above say which and why"),
+        failures => bail!("{failures} component calls failed; see the messages above"),
     }
 }
 

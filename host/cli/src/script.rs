@@ -49,7 +49,7 @@ pub(crate) fn try_script(options: &arguments::Try) -> anyhow::Result<()> {
     match b.failures() {
         0 => Ok(()),
         failures => {
-            bail!("batches on which the program failed: {failures}; the lines above say where and why")
+            bail!("batches on which the program failed: {failures}; see the messages above")
         }
     }
 }

@@ -142,8 +142,8 @@ fn same_files(host: &Path) -> Outcome<Vec<PathBuf>> {
     ];
     let mut files = Vec::new();
     let top = host.join("sys/fs/cgroup");
-    let mut take = |folder: PathBuf, names: &[&str]| {
-        files.extend(names.iter().map(|name| folder.join(name)).filter(|file| file.exists()));
+    let mut take = |directory: PathBuf, names: &[&str]| {
+        files.extend(names.iter().map(|name| directory.join(name)).filter(|file| file.exists()));
     };
     for pod in (0..PODS).map(pod_path) {
         for cgroup in std::iter::once(pod.clone())
@@ -224,16 +224,19 @@ fn copied(moment: &Path) -> Outcome<tempfile::TempDir> {
 fn pods_below(top: &Path) -> Outcome<Vec<(PathBuf, Vec<PathBuf>)>> {
     let mut found = Vec::new();
     let mut waiting = vec![top.to_owned()];
-    while let Some(folder) = waiting.pop() {
-        let mut below: Vec<PathBuf> =
-            fs::read_dir(&folder)?.flatten().map(|entry| entry.path()).filter(|path| path.is_dir()).collect();
+    while let Some(directory) = waiting.pop() {
+        let mut below: Vec<PathBuf> = fs::read_dir(&directory)?
+            .flatten()
+            .map(|entry| entry.path())
+            .filter(|path| path.is_dir())
+            .collect();
         below.sort();
-        let name = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let name = directory.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let is_pod = name.starts_with("pod") || name.contains("-pod");
         if !is_pod {
             waiting.extend(below);
         } else if !below.is_empty() {
-            found.push((folder, below));
+            found.push((directory, below));
         }
     }
     found.sort();
@@ -260,8 +263,8 @@ struct RealTree {
 fn real_v1() -> Outcome<Option<RealTree>> {
     let mine = format!("insightd-bench-{}", std::process::id());
     let usable = |controller: &&str| {
-        let folder = Path::new("/sys/fs/cgroup").join(controller);
-        folder.join("cgroup.clone_children").exists() && fs::create_dir(folder.join(&mine)).is_ok()
+        let directory = Path::new("/sys/fs/cgroup").join(controller);
+        directory.join("cgroup.clone_children").exists() && fs::create_dir(directory.join(&mine)).is_ok()
     };
     let controllers: Vec<_> = CONTROLLERS.into_iter().filter(usable).collect();
     let dir = tempfile::tempdir()?;
@@ -295,10 +298,10 @@ fn real_v1() -> Outcome<Option<RealTree>> {
 /// Moves this process through every container, so that none looks unused.
 fn use_each(tree: &RealTree) -> Outcome<()> {
     let pid = std::process::id().to_string();
-    for folder in tree.folders.iter().filter(|folder| folder.starts_with("/sys/fs/cgroup/cpuacct")) {
+    for directory in tree.folders.iter().filter(|directory| directory.starts_with("/sys/fs/cgroup/cpuacct")) {
         for pod in (0..PODS).map(pod_path) {
             for at in 0..CONTAINERS {
-                fs::write(folder.join(&pod).join(container_name(at)).join("cgroup.procs"), &pid)?;
+                fs::write(directory.join(&pod).join(container_name(at)).join("cgroup.procs"), &pid)?;
             }
         }
         fs::write("/sys/fs/cgroup/cpuacct/cgroup.procs", &pid)?;
@@ -308,17 +311,17 @@ fn use_each(tree: &RealTree) -> Outcome<()> {
 
 impl Drop for RealTree {
     fn drop(&mut self) {
-        for folder in &self.folders {
-            let controller = folder.parent().and_then(Path::file_name).unwrap_or_default();
+        for directory in &self.folders {
+            let controller = directory.parent().and_then(Path::file_name).unwrap_or_default();
             let _ = Command::new("umount").arg(self.host.join("sys/fs/cgroup").join(controller)).status();
-            remove(folder);
+            remove(directory);
         }
     }
 }
 
 /// Removes a cgroup tree from the bottom up; the files in a cgroup go with it.
-fn remove(folder: &Path) {
-    let below = fs::read_dir(folder).into_iter().flatten().flatten();
+fn remove(directory: &Path) {
+    let below = fs::read_dir(directory).into_iter().flatten().flatten();
     below.map(|entry| entry.path()).filter(|path| path.is_dir()).for_each(|path| remove(&path));
-    let _ = fs::remove_dir(folder);
+    let _ = fs::remove_dir(directory);
 }

@@ -24,7 +24,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             print(builder.columns());
         }
         eprintln!(
-            "moment {moment}: {} cgroups, {} files in {:.2} ms, {} problems",
+            "frame {moment}: {} cgroups, {} files in {:.2} ms, {} problems",
             report.cgroups,
             report.files_read,
             report.spread_ns as f64 / 1e6,

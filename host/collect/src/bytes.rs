@@ -46,7 +46,7 @@ fn checked_number(digits: &[u8]) -> Option<u64> {
 /// If the file does not hold exactly one number below 2^63.
 #[inline]
 pub fn single(text: &[u8]) -> Result<u64, ParseError> {
-    figure(text.trim_ascii_end()).ok_or(ParseError::new(0, "one number"))
+    figure(text.trim_ascii_end()).ok_or(ParseError::new(0, "a single number"))
 }
 
 /// Lowest value that means "unlimited". cgroup v1 writes the largest whole number of pages in 63 bits, which depends on
@@ -101,7 +101,7 @@ pub(crate) fn key_values(text: &[u8], mut set: impl FnMut(&[u8], &mut RowValue<'
         let mut value = RowValue { digits, strange: blank.is_none() };
         set(key, &mut value);
         if value.strange && skipped.is_none() {
-            skipped = Some(ParseError::new(index, "a key, a blank and a number"));
+            skipped = Some(ParseError::new(index, "a key, a space and a number"));
         }
     }
     skipped

@@ -26,7 +26,7 @@ use crate::statfs::Prober;
 #[derive(Debug, thiserror::Error)]
 pub enum CollectError {
     /// `/proc` is missing below the root.
-    #[error("{path}/proc/meminfo: {problem}; is the host's /proc mounted there?")]
+    #[error("cannot read {path}/proc/meminfo: {problem}; check that the host's /proc is mounted there")]
     NoProc {
         /// The host root.
         path: String,
@@ -34,7 +34,7 @@ pub enum CollectError {
         problem: String,
     },
     /// A setting has an invalid value.
-    #[error("setting {name}: {problem}")]
+    #[error("invalid setting {name}: {problem}")]
     Setting {
         /// Name of the setting.
         name: &'static str,
@@ -78,10 +78,10 @@ impl Collector {
     pub fn new(root: HostRoot, settings: Settings) -> Result<Self, CollectError> {
         let setting = |name, problem| Err(CollectError::Setting { name, problem });
         if settings.node_name.is_empty() {
-            return setting("node_name", "is empty; name the node");
+            return setting("node_name", "must not be empty; set it to the name of the node");
         }
         if settings.bounds_every == 0 {
-            return setting("bounds_every", "is 0; 1 reads bounds at every tick");
+            return setting("bounds_every", "must be at least 1, which reads bounds at every tick");
         }
         let mut buffer = ReadBuffer::default();
         let problem = match root.read("/proc/meminfo", &mut buffer) {
@@ -152,7 +152,7 @@ impl Collector {
                 .or_else(|| Layout::usual(&self.root, &mut problems));
         }
         if self.layout.is_none() {
-            let nothing = "no cgroup hierarchy is mounted, or none can be seen below the host root";
+            let nothing = "no cgroup hierarchy found: not mounted, or not visible below the host root";
             problems.add("cgroup", || "/sys/fs/cgroup".to_owned(), nothing);
         }
         // taken out to allow calls of `&mut self` methods beside it
@@ -195,8 +195,7 @@ impl Collector {
     fn mounts(&mut self, problems: &mut Problems) -> MountList {
         let mut list = mounts::read(&self.root, &mut self.buffer, problems);
         if list.left_out > 0 {
-            let error =
-                format!("{} mounts left out: they belong to more file systems than are read", list.left_out);
+            let error = format!("{} mounts skipped: too many file systems", list.left_out);
             problems.add("statfs", || "/proc/1/mountinfo".to_owned(), error);
         }
         self.name(&mut list.filesystems);

@@ -59,13 +59,14 @@ pub(crate) fn measure(
             }
             Outcome::Answer(Ok(None)) => {
                 problem(
-                    "is in the host's list of mounts but cannot be seen below the host root; mount the host's root with propagation HostToContainer",
+                    "mounted on the host but not visible below the host root; mount the host's root with \
+                     mountPropagation HostToContainer",
                 );
             }
             Outcome::Answer(Err(errno)) => problem(&std::io::Error::from(errno).to_string()),
-            Outcome::Late => problem("does not answer; it is not asked again until it does"),
-            Outcome::StillWaiting => problem("still does not answer"),
-            Outcome::NoThread => problem("was not asked: too many file systems do not answer"),
+            Outcome::Late => problem("statfs timed out; not retried until it returns"),
+            Outcome::StillWaiting => problem("statfs still blocked"),
+            Outcome::NoThread => problem("skipped: too many blocked statfs calls, or no thread available"),
         }
     }
 }

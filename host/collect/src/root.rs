@@ -27,7 +27,7 @@ use crate::error::{FileError, ParseError, Parsed, is_absent};
 #[derive(Debug, thiserror::Error)]
 pub enum RootError {
     /// The directory is missing or not readable.
-    #[error("host root {}: {source}; name a readable folder", path.display())]
+    #[error("cannot open host root {}: {source}; expected a readable directory", path.display())]
     Open {
         /// Requested path.
         path: PathBuf,
@@ -43,7 +43,10 @@ pub enum RootError {
         problem: String,
     },
     /// There is no such frame.
-    #[error("recording {}: moment {asked} was asked for, but there are only {moments} (from 0)", path.display())]
+    #[error(
+        "recording {}: frame {asked} out of range: the recording has {moments} frames, counted from 0",
+        path.display()
+    )]
     NoMoment {
         /// Path of the recording.
         path: PathBuf,
@@ -125,8 +128,8 @@ impl HostRoot {
         let flags = OFlags::PATH | OFlags::DIRECTORY;
         let dir = self.resolver.open(&recording.top, &moment.root, flags).map_err(|errno| {
             let path = self.path.join(&moment.root);
-            let problem =
-                format!("folder of moment {index}: {}; record it again", std::io::Error::from(errno));
+            let error = std::io::Error::from(errno);
+            let problem = format!("cannot open the directory of frame {index}: {error}; record again");
             RootError::Manifest { path, problem }
         })?;
         self.dir = Arc::new(dir);

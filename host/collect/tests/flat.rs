@@ -27,8 +27,8 @@ fn anonymous_kib() -> u64 {
 fn memory_and_files_stay_flat_while_pods_come_and_go() {
     let dir = tempfile::tempdir().unwrap();
     let host = dir.path();
-    for folder in ["proc/1/net", "sys/fs/cgroup/kubepods"] {
-        fs::create_dir_all(host.join(folder)).unwrap();
+    for directory in ["proc/1/net", "sys/fs/cgroup/kubepods"] {
+        fs::create_dir_all(host.join(directory)).unwrap();
     }
     fs::write(host.join("proc/meminfo"), "MemTotal: 4 kB\n").unwrap();
     fs::write(host.join("proc/cpuinfo"), "processor : 0\n").unwrap();
@@ -43,10 +43,10 @@ fn memory_and_files_stay_flat_while_pods_come_and_go() {
     let mut collector = Collector::new(HostRoot::open(host).unwrap(), settings).unwrap();
     let mut tick = |tick: usize| {
         let made = pod(host, tick);
-        for folder in [made.clone(), made.join(CONTAINER)] {
-            fs::create_dir_all(&folder).unwrap();
-            fs::write(folder.join("cpu.stat"), "usage_usec 5\n").unwrap();
-            fs::write(folder.join("memory.stat"), "anon 5\nfile 6\n").unwrap();
+        for directory in [made.clone(), made.join(CONTAINER)] {
+            fs::create_dir_all(&directory).unwrap();
+            fs::write(directory.join("cpu.stat"), "usage_usec 5\n").unwrap();
+            fs::write(directory.join("memory.stat"), "anon 5\nfile 6\n").unwrap();
         }
         if tick >= KEPT {
             fs::remove_dir_all(pod(host, tick - KEPT)).unwrap();

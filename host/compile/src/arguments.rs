@@ -12,15 +12,15 @@ Reads IN.wasm, or standard input; writes to standard output unless --out is give
 
 Options:
       --out FILE         Write the native code to FILE
-      --target TRIPLE    Make code for this target, such as aarch64-unknown-linux-gnu
+      --target TRIPLE    Generate code for this target, such as aarch64-unknown-linux-gnu
                          (default: the baseline of the architecture this program runs on)
       --memory-mib N     Address space the compiler may use (default: 64)
       --cpu-seconds N    CPU time the compiler may use (default: 20)
   -h, --help             Show this text
   -V, --version          Show the version
 
-Exit codes: 64 wrong arguments, 65 not a valid component, 71 not enough memory,
-70 anything else.
+Exit codes: 64 invalid arguments, 65 invalid component, 71 out of memory,
+70 any other error.
 ";
 
 const DEFAULT_MEMORY_MIB: u64 = 64;
@@ -60,8 +60,9 @@ pub(crate) fn parse(mut arguments: impl Iterator<Item = OsString>) -> Result<Req
             Some("-V" | "--version") => return Ok(Request::Version),
             Some("--out") => parsed.output = Some(value("--out")?.into()),
             Some("--target") => {
-                parsed.target =
-                    value("--target")?.into_string().map_err(|_| "--target: not a target triple")?;
+                parsed.target = value("--target")?
+                    .into_string()
+                    .map_err(|_| "--target: expected a target triple in UTF-8")?;
             }
             Some("--memory-mib") => parsed.memory_mib = number("--memory-mib", &value("--memory-mib")?)?,
             Some("--cpu-seconds") => parsed.cpu_seconds = number("--cpu-seconds", &value("--cpu-seconds")?)?,

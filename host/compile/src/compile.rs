@@ -19,19 +19,20 @@ pub(crate) fn engine(target: &str) -> Result<Engine, String> {
 pub(crate) fn compile(engine: &Engine, wasm: &[u8]) -> Result<Vec<u8>, String> {
     if !wasm.starts_with(COMPONENT) {
         return Err(match wasm {
-            [] => "not a component: it is empty".to_owned(),
+            [] => "not a component: the file is empty".to_owned(),
             _ if wasm.starts_with(MODULE) => {
-                "not a component but a core module: build it for wasm32-wasip2".to_owned()
+                "not a component but a core module; build it for wasm32-wasip2".to_owned()
             }
-            _ => "not a component: it does not begin like one. Is it a .wasm file built for wasm32-wasip2?"
-                .to_owned(),
+            _ => {
+                "not a component: bad magic number; expected a .wasm file built for wasm32-wasip2".to_owned()
+            }
         });
     }
     engine.precompile_component(wasm).map_err(|error| {
         if is_exhaustion(&error) {
             exhaustion::exit();
         }
-        format!("not a valid component: {error:#}")
+        format!("invalid component: {error:#}")
     })
 }
 

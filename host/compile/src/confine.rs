@@ -65,8 +65,9 @@ pub(crate) fn drop_privileges() -> Result<(), String> {
     let none = CapabilitySet::empty();
     set_capabilities(None, CapabilitySets { effective: none, permitted: none, inheritable: none })
         .map_err(text)?;
-    let filter = filter().map_err(|error| format!("system call filter: {error}"))?;
-    seccompiler::apply_filter(&filter).map_err(|error| format!("system call filter: {error}"))
+    let filter = filter().map_err(|error| format!("cannot install the system call filter: {error}"))?;
+    seccompiler::apply_filter(&filter)
+        .map_err(|error| format!("cannot install the system call filter: {error}"))
 }
 
 /// Switches to a user that owns nothing, if this process may change its user and the agent can still limit and kill it.

@@ -31,7 +31,7 @@ fn main() -> ExitCode {
     std::panic::set_hook(Box::new(|panic| eprintln!("{panic}")));
     let request = match arguments::parse(std::env::args_os().skip(1)) {
         Ok(request) => request,
-        Err(reason) => return fail(USAGE, &format!("{reason}. Try --help")),
+        Err(reason) => return fail(USAGE, &format!("{reason}; try --help")),
     };
     match request {
         Request::Help => {
@@ -70,27 +70,29 @@ fn run(arguments: &Arguments) -> Result<(), Failure> {
     confine::close_other_files()
         .map_err(|error| software(format!("cannot close inherited files: {error}")))?;
     let mut input: Box<dyn Read> = match &arguments.input {
-        Some(path) => {
-            Box::new(File::open(path).map_err(|e| Failure::new(DATA, format!("{}: {e}", path.display())))?)
-        }
+        Some(path) => Box::new(
+            File::open(path)
+                .map_err(|e| Failure::new(DATA, format!("cannot open {}: {e}", path.display())))?,
+        ),
         None => Box::new(io::stdin().lock()),
     };
     let mut output: Box<dyn Write> = match &arguments.output {
         Some(path) => Box::new(
-            File::create(path).map_err(|e| Failure::new(SOFTWARE, format!("{}: {e}", path.display())))?,
+            File::create(path)
+                .map_err(|e| Failure::new(SOFTWARE, format!("cannot create {}: {e}", path.display())))?,
         ),
         None => Box::new(io::stdout().lock()),
     };
     confine::limit(arguments.memory_mib << 20, arguments.cpu_seconds)
         .map_err(|error| software(format!("cannot set resource limits: {error}")))?;
     let engine = compile::engine(&arguments.target).map_err(|reason| Failure::new(USAGE, reason))?;
-    confine::drop_privileges().map_err(|reason| software(format!("cannot give up privileges: {reason}")))?;
+    confine::drop_privileges().map_err(|reason| software(format!("cannot drop privileges: {reason}")))?;
 
     let mut wasm = Vec::new();
     let read = input.by_ref().take(MAX_INPUT + 1).read_to_end(&mut wasm);
     read.map_err(|error| Failure::new(DATA, format!("cannot read the component: {error}")))?;
     if wasm.len() as u64 > MAX_INPUT {
-        return Err(Failure::new(DATA, format!("the component has more than {MAX_INPUT} bytes")));
+        return Err(Failure::new(DATA, format!("the component exceeds the limit of {MAX_INPUT} bytes")));
     }
     let native = compile::compile(&engine, &wasm).map_err(|reason| Failure::new(DATA, reason))?;
     let written = output.write_all(&native).and_then(|()| output.flush());

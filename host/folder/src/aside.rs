@@ -40,7 +40,7 @@ impl Aside {
         self.files.iter().map(|(_, bytes)| bytes).sum()
     }
 
-    /// Quarantines a file of the directory. `why` completes the log message "a file …".
+    /// Quarantines a file of the directory. `why` is logged as the reason.
     ///
     /// While the bound is exceeded, the oldest files are deleted, in the end the new one too. Returns the number of deleted files.
     ///
@@ -51,18 +51,19 @@ impl Aside {
             Some(aside) => aside,
             None => folder
                 .make_subfolder(ASIDE)
-                .map_err(|errno| folder.trouble(ASIDE, "make the folder", errno))?,
+                .map_err(|errno| folder.trouble(ASIDE, "create directory", errno))?,
         };
         let aside = self.folder.insert(aside);
         let new_name = format!("{:08}-{name}", self.next);
         folder
             .move_into(name, aside, &new_name)
-            .map_err(|errno| folder.trouble(name, "move it into `aside`", errno))?;
+            .map_err(|errno| folder.trouble(name, "quarantine", errno))?;
         tracing::warn!(
+            owner = self.who,
             file = %folder.path_of(name).display(),
             kept_as = %folder.path_of(ASIDE).join(&new_name).display(),
-            "{}: a file {why}; it is kept until `aside` is full, delete it when nobody needs it",
-            self.who
+            reason = why,
+            "file quarantined; delete it when it is no longer needed"
         );
         self.next += 1;
         self.files.push_back((new_name, bytes));
@@ -79,10 +80,15 @@ impl Aside {
         let path = folder.path_of(ASIDE).join(name);
         if let Err(errno) = aside.remove(name) {
             let error = std::io::Error::from(errno);
-            tracing::warn!(file = %path.display(), %error, "{}: cannot delete a file put aside", self.who);
+            tracing::warn!(
+                owner = self.who,
+                file = %path.display(),
+                %error,
+                "cannot delete a quarantined file"
+            );
             return false;
         }
-        tracing::warn!(file = %path.display(), "{}: `aside` was full, its oldest file is deleted", self.who);
+        tracing::warn!(owner = self.who, file = %path.display(), "quarantine is full; oldest file deleted");
         self.files.pop_front();
         true
     }

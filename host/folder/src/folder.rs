@@ -36,11 +36,11 @@ impl Folder {
             // Syncs the parent so that the new name survives a power failure. A failure is ignored: later syncs report it.
             Ok(()) => drop(path.parent().map(|parent| File::open(parent).and_then(|dir| dir.sync_all()))),
             // `mkdir` can fail although the directory exists, for example on a read-only file system.
-            Err(errno) if rustix::fs::stat(path).is_err() => return Err(failed("make the folder")(errno)),
+            Err(errno) if rustix::fs::stat(path).is_err() => return Err(failed("create directory")(errno)),
             Err(_) => {}
         }
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        let dir = rustix::fs::openat(CWD, path, flags, Mode::empty()).map_err(failed("open the folder"))?;
+        let dir = rustix::fs::openat(CWD, path, flags, Mode::empty()).map_err(failed("open directory"))?;
         let lock = lock(path, &dir)?;
         let mut folder = Self { path: path.into(), dir, lock };
         // The previous owner's file may have been replaced between the open and the lock.
@@ -62,7 +62,7 @@ impl Folder {
             Ok(false) | Err(Errno::NOENT | Errno::NOTDIR) => {
                 return Err(Trouble::Replaced { path: self.path.clone() });
             }
-            Err(errno) => return Err(self.trouble("", "look at the folder", errno)),
+            Err(errno) => return Err(self.trouble("", "examine directory", errno)),
         }
         let named = rustix::fs::statat(&self.dir, LOCK, AtFlags::SYMLINK_NOFOLLOW);
         if !named.is_ok_and(|named| rustix::fs::fstat(&self.lock).is_ok_and(|ours| same(named, ours))) {
@@ -188,7 +188,7 @@ fn lock(path: &Path, dir: &OwnedFd) -> Result<OwnedFd, Trouble> {
     let failed =
         |action| move |errno: Errno| Trouble::Io { path: path.join(LOCK), action, source: errno.into() };
     let lock = rustix::fs::openat(dir, LOCK, OFlags::RDWR | OFlags::CREATE | SAFE, PRIVATE)
-        .map_err(failed("open the lock"))?;
+        .map_err(failed("open lock"))?;
     match rustix::fs::flock(&lock, FlockOperation::NonBlockingLockExclusive) {
         Ok(()) => Ok(lock),
         Err(Errno::WOULDBLOCK) => Err(Trouble::InUse { path: path.into() }),

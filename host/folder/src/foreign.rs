@@ -25,10 +25,10 @@ pub enum ReadError {
     #[error("is not a regular file")]
     NotRegular,
     /// A link in its path leads out of the directory that must contain it.
-    #[error("is a link that leads out of its directory: put the file itself there")]
+    #[error("is a link that leads out of its directory; replace it with the file itself")]
     LeadsOut,
     /// It exceeds the size limit.
-    #[error("has {bytes} bytes or more, the limit is {limit}")]
+    #[error("has at least {bytes} bytes; the limit is {limit}")]
     TooLarge {
         /// Size in bytes, or a lower bound of it.
         bytes: u64,

@@ -36,7 +36,7 @@ impl PrivateDir {
     pub fn open(path: &Path) -> Result<Self, Trouble> {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NONBLOCK | OFlags::CLOEXEC;
         let dir = rustix::fs::openat(CWD, path, flags, Mode::empty());
-        Self::checked(path.into(), dir.map_err(|errno| trouble(path, "open the directory", errno))?)
+        Self::checked(path.into(), dir.map_err(|errno| trouble(path, "open directory", errno))?)
     }
 
     /// Creates the directory and its missing parents with mode 0700, then opens it like [`open`](Self::open).
@@ -49,7 +49,7 @@ impl PrivateDir {
         match Self::open(path) {
             Err(Trouble::Io { .. }) if made.is_err() => Err(Trouble::Io {
                 path: path.into(),
-                action: "make the directory",
+                action: "create directory",
                 source: made.err().unwrap_or_else(|| Errno::IO.into()),
             }),
             opened => opened,
@@ -57,8 +57,7 @@ impl PrivateDir {
     }
 
     fn checked(path: PathBuf, dir: OwnedFd) -> Result<Self, Trouble> {
-        let found =
-            rustix::fs::fstat(&dir).map_err(|errno| trouble(&path, "look at the directory", errno))?;
+        let found = rustix::fs::fstat(&dir).map_err(|errno| trouble(&path, "examine directory", errno))?;
         if !is_trusted(&found) {
             return Err(Trouble::Foreign {
                 path,
@@ -80,7 +79,7 @@ impl PrivateDir {
         let path = self.path.join(name);
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | SAFE;
         let dir = rustix::fs::openat(&self.dir, name, flags, Mode::empty());
-        let dir = dir.map_err(|errno| trouble(&path, "open the directory", errno))?;
+        let dir = dir.map_err(|errno| trouble(&path, "open directory", errno))?;
         Self::checked(path, dir)
     }
 
@@ -91,7 +90,7 @@ impl PrivateDir {
     pub fn make_subdir(&self, name: &str) -> Result<Self, Trouble> {
         match rustix::fs::mkdirat(&self.dir, name, PRIVATE_FOLDER) {
             Ok(()) | Err(Errno::EXIST) => self.subdir(name),
-            Err(errno) => Err(self.trouble(name, "make the directory", errno)),
+            Err(errno) => Err(self.trouble(name, "create directory", errno)),
         }
     }
 
@@ -100,7 +99,7 @@ impl PrivateDir {
     /// # Errors
     /// Fails if the directory cannot be listed.
     pub fn names(&self) -> Result<Vec<String>, Trouble> {
-        list(&self.dir).map_err(|errno| self.trouble("", "list the directory", errno))
+        list(&self.dir).map_err(|errno| self.trouble("", "list directory", errno))
     }
 
     /// Returns the modification time of an entry: a write to a file, or a name added or removed in a directory. `None` if it cannot be read.
@@ -120,12 +119,12 @@ impl PrivateDir {
             Err(Errno::LOOP) => return Err(unusable("is a symbolic link".into())),
             Err(errno) => return Err(self.trouble(name, "open", errno)),
         };
-        let found = rustix::fs::fstat(&file).map_err(|errno| self.trouble(name, "look at", errno))?;
+        let found = rustix::fs::fstat(&file).map_err(|errno| self.trouble(name, "examine", errno))?;
         if FileType::from_raw_mode(found.st_mode) != FileType::RegularFile {
             return Err(unusable("is not a regular file".into()));
         }
         if !is_trusted(&found) || is_open_to_others(&found) {
-            return Err(unusable("belongs to another user, or another user may write to it".into()));
+            return Err(unusable("belongs to another user or is writable by other users".into()));
         }
         let too_large = || unusable(format!("has more than {max_bytes} bytes"));
         if u64::try_from(found.st_size).is_ok_and(|bytes| bytes > max_bytes) {
@@ -147,7 +146,7 @@ impl PrivateDir {
         self.remove_all(&fresh)?;
         let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | SAFE;
         let file = rustix::fs::openat(&self.dir, &fresh, flags, PRIVATE);
-        let mut file = file.map(File::from).map_err(|errno| self.trouble(&fresh, "make the file", errno))?;
+        let mut file = file.map(File::from).map_err(|errno| self.trouble(&fresh, "create", errno))?;
         let written = file.write_all(content).and_then(|()| file.sync_all());
         if let Err(error) = written {
             let _ = rustix::fs::unlinkat(&self.dir, &fresh, AtFlags::empty());
@@ -206,11 +205,17 @@ fn close_to_others(path: &Path, dir: &OwnedFd, mode: Mode) {
     let path_shown = path.display();
     match changed {
         Ok(()) => {
-            tracing::warn!(path = %path_shown, "others could write to the directory: they no longer can");
+            tracing::warn!(
+                path = %path_shown,
+                "directory was writable by other users; write permission removed"
+            );
         }
         Err(_) if !is_first(path) => {}
         Err(_) => {
-            tracing::warn!(path = %path_shown, "others may write to the directory: use one for the agent alone, with mode 0700");
+            tracing::warn!(
+                path = %path_shown,
+                "directory is writable by other users; use one with mode 0700"
+            );
         }
     }
 }

@@ -9,17 +9,17 @@ use rustix::io::Errno;
 #[derive(Debug, thiserror::Error)]
 pub enum Trouble {
     /// A system call failed.
-    #[error("{}: {action}: {source}; {}", path.display(), advice(source))]
+    #[error("cannot {action} {}: {source}; {}", path.display(), advice(source))]
     Io {
         /// File or directory.
         path: PathBuf,
-        /// Action that failed, such as `open`.
+        /// Action that failed, such as `open`; it precedes the path.
         action: &'static str,
         /// Error of the system call.
         source: io::Error,
     },
     /// A file fails the checks and is not read.
-    #[error("{}: {problem}; it is not used, remove it", path.display())]
+    #[error("{} {problem}; the file is ignored, remove it", path.display())]
     Unusable {
         /// The file.
         path: PathBuf,
@@ -27,7 +27,11 @@ pub enum Trouble {
         problem: String,
     },
     /// Another user owns the directory.
-    #[error("{}: it belongs to user {owner}, the agent is user {ours}: it is not used; give it to the agent's user, with mode 0700", path.display())]
+    #[error(
+        "{} belongs to user {owner}, but the agent runs as user {ours}; the directory is not used: \
+         change its owner to user {ours}, with mode 0700",
+        path.display()
+    )]
     Foreign {
         /// The directory.
         path: PathBuf,
@@ -37,13 +41,13 @@ pub enum Trouble {
         ours: u32,
     },
     /// Another process holds the lock.
-    #[error("{}: another process uses it; what it leaves is taken over when it ends", path.display())]
+    #[error("{} is in use by another process; its data is taken over when that process ends", path.display())]
     InUse {
         /// The directory.
         path: PathBuf,
     },
     /// The path no longer names the directory that was opened.
-    #[error("{}: it was deleted, moved or replaced; leave it alone while the agent runs", path.display())]
+    #[error("{} was deleted, moved or replaced; do not change it while the agent runs", path.display())]
     Replaced {
         /// The directory.
         path: PathBuf,
@@ -52,11 +56,11 @@ pub enum Trouble {
 
 fn advice(error: &io::Error) -> &'static str {
     match error.raw_os_error().map(Errno::from_raw_os_error) {
-        Some(Errno::NOSPC | Errno::DQUOT | Errno::FBIG) => "free space there, or lower its max_bytes",
+        Some(Errno::NOSPC | Errno::DQUOT | Errno::FBIG) => "free disk space, or lower max_bytes",
         Some(Errno::ROFS) => "mount it writable",
         Some(Errno::ACCESS | Errno::PERM) => "give the agent access to it",
-        Some(Errno::NOENT) => "make its parent folder, or name another",
-        Some(Errno::NOTDIR | Errno::LOOP) => "name a folder",
+        Some(Errno::NOENT) => "create its parent directory, or configure another",
+        Some(Errno::NOTDIR | Errno::LOOP) => "configure a directory",
         Some(Errno::MFILE | Errno::NFILE) => "raise the limit of open files",
         _ => "check the disk",
     }

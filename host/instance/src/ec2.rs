@@ -31,7 +31,7 @@ pub enum ClientError {
     #[error("the AWS configuration has no {0}")]
     Missing(&'static str),
     /// Two settings contradict each other.
-    #[error("{0} endpoints exclude an endpoint URL: remove one of the two settings")]
+    #[error("{0} endpoints cannot be combined with an endpoint URL: remove one of the two settings")]
     EndpointConflict(&'static str),
 }
 

@@ -16,7 +16,7 @@ const ENCODED: &str = " Encoded authorization failure message";
 pub enum AskError {
     /// The permission is missing.
     #[error(
-        "may not do this: grant `{action}` to the agent's role (it goes on without, and asks again within the hour); EC2 says: {says}"
+        "permission denied: grant `{action}` to the agent's role; retried within the hour; response: {says}"
     )]
     Denied {
         /// IAM action, such as `ec2:DescribeTags`.
@@ -26,7 +26,8 @@ pub enum AskError {
     },
     /// There are no credentials to sign with.
     #[error(
-        "{action}: there are no credentials: give the agent a role, by EKS Pod Identity, IRSA or the instance's profile; {says}"
+        "{action}: no credentials found: give the agent a role with EKS Pod Identity, IRSA or an instance \
+         profile: {says}"
     )]
     NoCredentials {
         /// IAM action, such as `ec2:DescribeTags`.
@@ -35,7 +36,7 @@ pub enum AskError {
         says: String,
     },
     /// EC2 rejects the credentials or the signature.
-    #[error("{action}: EC2 does not accept the agent's credentials ({code}): {says}")]
+    #[error("{action}: EC2 rejected the agent's credentials ({code}): {says}")]
     Credentials {
         /// IAM action, such as `ec2:DescribeTags`.
         action: &'static str,
@@ -45,7 +46,7 @@ pub enum AskError {
         says: String,
     },
     /// EC2 throttles the account.
-    #[error("{action}: EC2 answers fewer requests than this account sends ({code}); it is asked again later")]
+    #[error("{action}: EC2 throttles this account ({code}); retried later")]
     Throttled {
         /// IAM action, such as `ec2:DescribeTags`.
         action: &'static str,
@@ -54,8 +55,8 @@ pub enum AskError {
     },
     /// The API cannot be reached.
     #[error(
-        "{action}: no answer from the EC2 API ({says}); without a way to the internet the VPC needs the interface endpoint \
-         com.amazonaws.REGION.ec2, or set `instance.endpoint_url`"
+        "{action}: cannot reach the EC2 API ({says}); a VPC without internet access needs the interface \
+         endpoint com.amazonaws.REGION.ec2; set `instance.endpoint_url` if that has no private DNS"
     )]
     Unreachable {
         /// IAM action, such as `ec2:DescribeTags`.
@@ -157,9 +158,9 @@ mod tests {
     #[test]
     fn codes() {
         for (code, status, wanted) in [
-            ("AuthFailure", 401, "does not accept the agent's credentials (AuthFailure)"),
-            ("RequestLimitExceeded", 503, "fewer requests than this account sends"),
-            ("", 503, "fewer requests than this account sends (503)"),
+            ("AuthFailure", 401, "rejected the agent's credentials (AuthFailure)"),
+            ("RequestLimitExceeded", 503, "EC2 throttles this account (RequestLimitExceeded)"),
+            ("", 503, "EC2 throttles this account (503)"),
             ("InternalError", 500, "InternalError: odd"),
             ("", 500, "ec2:DescribeTags: odd"),
         ] {

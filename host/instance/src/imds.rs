@@ -60,34 +60,34 @@ pub struct Identity {
 pub enum ImdsError {
     /// No connection is possible.
     #[error(
-        "instance metadata cannot be reached ({0}): either this is no EC2 instance (then set `instance.enabled: false`), or \
-         something keeps the agent from it: a network policy, a rule of iptables"
+        "cannot reach instance metadata ({0}): check network policies and iptables rules, or set \
+         `instance.enabled: false` if this is not an EC2 instance"
     )]
     Unreachable(String),
     /// The connection is accepted, but no token arrives.
     #[error(
-        "instance metadata takes the connection but its token does not arrive: with a hop limit of 1 it does not reach a pod \
-         that has a network of its own; run the pod with `hostNetwork: true`, or `aws ec2 modify-instance-metadata-options \
-         --instance-id ID --http-put-response-hop-limit 2`"
+        "instance metadata accepts connections, but its token does not arrive: with a hop limit of 1 it does \
+         not reach pods with their own network; set `hostNetwork: true` in the pod, or run `aws ec2 \
+         modify-instance-metadata-options --instance-id ID --http-put-response-hop-limit 2`"
     )]
     NoToken,
     /// Instance metadata is disabled.
     #[error(
-        "instance metadata is disabled (403): `aws ec2 modify-instance-metadata-options --instance-id ID --http-endpoint \
-         enabled`, or name the machine in `node.instance`"
+        "instance metadata is disabled (403): run `aws ec2 modify-instance-metadata-options --instance-id ID \
+         --http-endpoint enabled`, or set the instance in `node.instance`"
     )]
     Disabled,
     /// The server at the address is not instance metadata.
     #[error(
-        "what answers at the address of instance metadata does not know {DOCUMENT} (404): this is no EC2 instance (then set \
-         `instance.enabled: false`), or a proxy for pods stands there that does not hand it on"
+        "no identity document at the instance metadata address (404): set `instance.enabled: false` if this \
+         is not an EC2 instance, or check the proxy in front of instance metadata"
     )]
     NotFound,
     /// An unexpected status.
-    #[error("instance metadata answers with status {0}")]
+    #[error("unexpected status {0} from instance metadata")]
     Status(u16),
     /// The document is invalid or incomplete.
-    #[error("the instance's identity document cannot be used: {0}")]
+    #[error("invalid identity document of the instance: {0}")]
     Document(String),
     /// Any other error.
     #[error("instance metadata: {0}")]
@@ -99,7 +99,7 @@ impl ImdsError {
     pub fn reason(&self) -> String {
         match self {
             Self::Unreachable(reason) | Self::Document(reason) | Self::Other(reason) => reason.clone(),
-            Self::NoToken => "no answer".into(),
+            Self::NoToken => "no response".into(),
             Self::Disabled => "status 403".into(),
             Self::NotFound => "status 404".into(),
             Self::Status(status) => format!("status {status}"),
@@ -137,9 +137,9 @@ impl Imds {
         // The caller decides about retries.
         let mut builder = Client::builder().configure(&config).max_attempts(1);
         if let Some(endpoint) = endpoint {
-            builder = builder.endpoint(endpoint).map_err(|error| ImdsError::Other(error.to_string()))?;
+            builder = builder.endpoint(endpoint).map_err(invalid_address)?;
         }
-        let address = address(endpoint).map_err(|error| ImdsError::Other(error.to_string()))?;
+        let address = address(endpoint).map_err(invalid_address)?;
         Ok(Self { client: builder.build(), address })
     }
 
@@ -153,7 +153,7 @@ impl Imds {
             Ok(Ok(document)) => document,
             Ok(Err(error)) => return Err(self.explain(&error).await),
             Err(_) => {
-                let text = format!("no complete answer within {} s", WHOLE.as_secs());
+                let text = format!("no complete response within {} s", WHOLE.as_secs());
                 return Err(ImdsError::Other(text));
             }
         };
@@ -190,7 +190,7 @@ pub fn parse(text: &str) -> Result<Identity, ImdsError> {
     let document: Document =
         serde_json::from_str(text).map_err(|error| ImdsError::Document(error.to_string()))?;
     let needed = |name: &str, value: Option<String>| {
-        word(value).ok_or_else(|| ImdsError::Document(format!("it has no usable `{name}`")))
+        word(value).ok_or_else(|| ImdsError::Document(format!("missing or invalid `{name}`")))
     };
     Ok(Identity {
         instance_id: needed("instanceId", document.instance_id)?,
@@ -229,14 +229,14 @@ impl Imds {
             return ImdsError::NoToken;
         }
         if is_timeout {
-            return ImdsError::Unreachable("no answer".into());
+            return ImdsError::Unreachable("no response".into());
         }
         let kind = cause::<std::io::Error>(error).map(std::io::Error::kind);
         if kind == Some(ErrorKind::ConnectionRefused) {
             return ImdsError::Unreachable("connection refused".into());
         }
         if connection.is_some_and(ConnectorError::is_io) {
-            return ImdsError::Unreachable("no connection".into());
+            return ImdsError::Unreachable("connection failed".into());
         }
         ImdsError::Other(causes(error))
     }
@@ -246,6 +246,10 @@ impl Imds {
         let connect = TcpStream::connect((host, self.address.port_u16().unwrap_or(80)));
         tokio::time::timeout(PATIENCE, connect).await.is_ok_and(|connected| connected.is_ok())
     }
+}
+
+fn invalid_address(error: impl std::fmt::Display) -> ImdsError {
+    ImdsError::Other(format!("invalid address: {error}"))
 }
 
 /// Returns the address that the SDK uses.
@@ -295,8 +299,8 @@ mod tests {
         let identity = parse(odd).unwrap();
         assert_eq!((identity.instance_type, identity.zone, identity.account), (None, None, None));
         for (text, wanted) in [
-            ("", "cannot be used"),
-            ("<html>", "cannot be used"),
+            ("", "invalid identity document"),
+            ("<html>", "invalid identity document"),
             (r#"{"region": "eu-west-1"}"#, "`instanceId`"),
             (r#"{"instanceId": "i-1"}"#, "`region`"),
             (r#"{"instanceId": "i-1", "region": "evil.example.org/"}"#, "`region`"),

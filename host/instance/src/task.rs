@@ -28,7 +28,7 @@ const SELDOM: Duration = Duration::from_secs(3600);
 
 /// Warning for an unknown cluster name; equal to the agent's own, which it logs if tags are disabled.
 const UNNAMED: &str =
-    "the name of the cluster is unknown: set `node.cluster_name` or K8S_CLUSTER_NAME; events go without it";
+    "the name of the cluster is unknown: set `node.cluster_name` or K8S_CLUSTER_NAME; events lack it";
 
 /// Collects all facts and keeps them current. Returns only if nothing is left to request.
 pub(super) async fn run(known: Arc<Known>, settings: InstanceSettings) {
@@ -59,7 +59,7 @@ async fn identify(status: &Status, settings: &InstanceSettings) -> Option<Identi
                 status.received(bytes as u64);
                 status.succeeded();
                 let Identity { instance_id, instance_type, region, zone, .. } = &identity;
-                tracing::info!(instance_id, instance_type, region, zone, "the instance is known");
+                tracing::info!(instance_id, instance_type, region, zone, "identified the EC2 instance");
                 return Some(identity);
             }
             Err(error) => error,
@@ -71,7 +71,7 @@ async fn identify(status: &Status, settings: &InstanceSettings) -> Option<Identi
             let reason = error.reason();
             tracing::info!(
                 reason,
-                "this does not seem to be an EC2 instance: events go without what only instance metadata and tags know"
+                "this does not seem to be an EC2 instance: events lack data from instance metadata and tags"
             );
             if settings.wants_cluster_name {
                 tracing::warn!("{UNNAMED}");
@@ -126,7 +126,7 @@ impl Question {
 enum Failure {
     #[error(transparent)]
     Ask(#[from] AskError),
-    #[error("the EC2 API cannot be asked: {0}")]
+    #[error("cannot create the client of the EC2 API: {0}")]
     Sdk(String),
 }
 
@@ -242,11 +242,11 @@ impl Questions {
         }
         match &found {
             ClusterName::One(cluster_name) => {
-                tracing::info!(cluster_name, "the instance's tags name the cluster");
+                tracing::info!(cluster_name, "found the cluster name in the instance's tags");
             }
-            ClusterName::None => tracing::warn!("{UNNAMED}; the instance's tags do not name it either"),
+            ClusterName::None => tracing::warn!("{UNNAMED}; the instance's tags do not contain it"),
             ClusterName::Several(names) => {
-                tracing::warn!(?names, "{UNNAMED}; the instance's tags name several")
+                tracing::warn!(?names, "{UNNAMED}; the instance's tags contain several")
             }
         }
         self.told = Some(found);

@@ -36,7 +36,7 @@ fn options() -> Result<Options, Box<dyn Error>> {
             release = false;
             continue;
         }
-        let value = arguments.next().ok_or_else(|| format!("{flag} wants a value"))?;
+        let value = arguments.next().ok_or_else(|| format!("{flag} requires a value"))?;
         let seconds = || value.parse().map(Duration::from_secs_f64);
         match flag.as_str() {
             "--kubeconfig" => kubeconfig = Some(PathBuf::from(value)),
@@ -50,10 +50,10 @@ fn options() -> Result<Options, Box<dyn Error>> {
                 settings.kind = match value.as_str() {
                     "configmap" => LockKind::ConfigMap,
                     "lease" => LockKind::Lease,
-                    _ => return Err(format!("--kind {value} is neither configmap nor lease").into()),
+                    _ => return Err(format!("invalid --kind {value}: expected configmap or lease").into()),
                 }
             }
-            _ => return Err(format!("{flag} is not known").into()),
+            _ => return Err(format!("unknown option {flag}").into()),
         }
     }
     Ok(Options { kubeconfig: kubeconfig.ok_or("--kubeconfig is missing")?, settings, release })

@@ -30,8 +30,8 @@ use std::path::PathBuf;
 pub enum ClientError {
     /// No kubeconfig is configured, and the process does not run in a pod.
     #[error(
-        "no API server: KUBERNETES_SERVICE_HOST and KUBERNETES_SERVICE_PORT are not set, so this is no pod; \
-         set `api.kubeconfig`, or `api.enabled: false`"
+        "no API server configured: not running in a pod (KUBERNETES_SERVICE_HOST and KUBERNETES_SERVICE_PORT \
+         are not set); set `api.kubeconfig` or `api.enabled: false`"
     )]
     NotInCluster,
     /// A file of the service account, the token file, or a CA file cannot be used.
@@ -53,7 +53,7 @@ pub enum ClientError {
         error: String,
     },
     /// A configured address is invalid.
-    #[error("{url:?} is not the address of {of}: {error}")]
+    #[error("invalid address of {of} {url:?}: {error}")]
     Url {
         /// The configured value.
         url: String,
@@ -63,7 +63,7 @@ pub enum ClientError {
         error: String,
     },
     /// A certificate, key, credential or header cannot be used.
-    #[error("connections to {of}: {error}")]
+    #[error("cannot create the client of {of}: {error}")]
     Setup {
         /// The server.
         of: String,

@@ -89,7 +89,7 @@ impl Reader {
             message: match error.fault {
                 Fault::Expected(expected) => format!("expected {expected}"),
                 Fault::SecondList => format!("duplicate field `{}`", self.document.key),
-                Fault::Cut => "it ends in its middle".into(),
+                Fault::Cut => "unexpected end of the document".into(),
             },
             wanted: self.document.wanted,
             begins: shortened(String::from_utf8_lossy(&self.begins).chars().take(60).collect()),

@@ -7,7 +7,7 @@
 #[derive(Debug, thiserror::Error)]
 pub enum KubeletError {
     /// The response is empty.
-    #[error("{source_name}: the answer is empty, wanted {wanted}")]
+    #[error("{source_name}: the document is empty; expected {wanted}")]
     Empty {
         /// Server or file.
         source_name: String,
@@ -15,7 +15,9 @@ pub enum KubeletError {
         wanted: &'static str,
     },
     /// The response is not JSON, is cut off, or is not an object with a list under the key.
-    #[error("{source_name}: line {line}, column {column}: {message}, wanted {wanted}; it begins {begins:?}")]
+    #[error(
+        "{source_name}: not {wanted}: {message} at line {line}, column {column}; it begins with {begins:?}"
+    )]
     Syntax {
         /// Server or file.
         source_name: String,
@@ -32,7 +34,7 @@ pub enum KubeletError {
     },
     /// The response is an object without the list, usually the API's `Status`, whose `message` gives the reason.
     #[error(
-        "{source_name}: no `{key}` in the answer, wanted {wanted}; found {found}{}",
+        "{source_name}: no `{key}` in the document: expected {wanted}, found {found}{}",
         message.as_deref().map(|text| format!(": {text}")).unwrap_or_default()
     )]
     NoList {

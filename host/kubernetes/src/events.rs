@@ -253,7 +253,7 @@ async fn run(inner: Arc<Inner>, client: Client, settings: RecorderSettings) {
             }
             Err(error) => {
                 // The message is left out: it may be long, and the publisher has logged it.
-                warn!("event {} is given up: {error}", event.reason);
+                warn!(reason = event.reason, error, "cannot publish event; dropped");
                 add(&inner.dropped, 1);
             }
         }
@@ -281,7 +281,7 @@ async fn send(
                     if (400..500).contains(&status.code) && status.code != 429);
                 (explain(&error, "create", "events"), again)
             }
-            Err(_) => (format!("no answer within {REQUEST:?}"), true),
+            Err(_) => (format!("cannot create events: no response within {REQUEST:?}"), true),
         };
         status.failed(error.as_str());
         match tries.next().filter(|_| again) {

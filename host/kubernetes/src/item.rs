@@ -91,7 +91,7 @@ pub(crate) fn read<T: Item>(
 ) -> Option<T> {
     let mut notes = Notes { subject: Subject::Index(index), problems };
     let Element::Whole(bytes) = element else {
-        notes.lost("", format_args!("it has more than {} MiB", ELEMENT_BYTES >> 20));
+        notes.lost("", format_args!("larger than {} MiB", ELEMENT_BYTES >> 20));
         return None;
     };
     // A byte that is not UTF-8 must not cost the whole pod: it becomes U+FFFD.
@@ -101,7 +101,7 @@ pub(crate) fn read<T: Item>(
         Err(error) => error,
     };
     if most_values(&text) > TREE_VALUES {
-        notes.lost("", format_args!("{malformed}; it has too many values to leave out that one alone"));
+        notes.lost("", format_args!("{malformed}; too many values to remove only the malformed field"));
         return None;
     }
     let mut tree: Value = match serde_json::from_str(&text) {

@@ -129,7 +129,8 @@ impl Kubelet {
         if settings.insecure {
             tracing::warn!(
                 url = settings.url,
-                "kubelet.insecure is set: its certificate is not verified, and whoever answers in its place gets the token"
+                "kubelet.insecure is set: the certificate is not verified, and any server at this address \
+                 receives the token"
             );
         }
         let authorities = authorities(&settings)?;
@@ -257,7 +258,10 @@ impl Link {
         if authorities != open.authorities
             && let Ok(client) = client(&self.settings, &authorities)
         {
-            tracing::info!(url = self.settings.url, "the kubelet's CA files were replaced and are read anew");
+            tracing::info!(
+                url = self.settings.url,
+                "the kubelet's CA files have changed and were loaded again"
+            );
             *open = Open { authorities, client };
         }
     }
@@ -284,14 +288,14 @@ fn certificates(path: &Path) -> Result<Vec<Vec<u8>>, ClientError> {
     let wrong = |error: String| ClientError::File {
         path: path.to_owned(),
         error,
-        hint: "`kubelet.ca_files` names the authorities (PEM) that may sign the kubelet's certificate; \
-               none means the CA of the service account",
+        hint: "set `kubelet.ca_files` to PEM files of the CAs that sign the kubelet's certificate, or remove \
+               it to use the CA of the service account",
     };
     let pem = read_regular(path, MAX_AUTHORITIES).map_err(|error| wrong(error.to_string()))?;
     let found: Result<Vec<Vec<u8>>, _> =
         CertificateDer::pem_slice_iter(&pem).map(|one| one.map(|der| der.to_vec())).collect();
     match found {
-        Ok(found) if found.is_empty() => Err(wrong("no certificate in it".into())),
+        Ok(found) if found.is_empty() => Err(wrong("the file contains no certificate".into())),
         Ok(found) => Ok(found),
         Err(error) => Err(wrong(error.to_string())),
     }

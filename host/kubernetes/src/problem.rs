@@ -63,7 +63,7 @@ impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.subject {
             Subject::Pod { namespace, name } => write!(f, "pod {namespace}/{name}: ")?,
-            Subject::Index(index) => write!(f, "pod number {index} of the list: ")?,
+            Subject::Index(index) => write!(f, "pod at index {index} of the list: ")?,
         }
         if !self.path.is_empty() {
             write!(f, "{}: ", self.path)?;

@@ -18,15 +18,16 @@ const LARGEST: u128 = i64::MAX as u128;
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum QuantityError {
     /// A digit is missing, or there are characters other than digits, point and suffix.
-    #[error("{0:?} is not a quantity: wanted digits and a suffix, as in `500m`, `1.5`, `2Gi`")]
+    #[error("invalid quantity {0:?}: expected digits and an optional suffix, such as `500m`, `1.5`, `2Gi`")]
     Malformed(String),
     /// A suffix that the API does not know.
     #[error(
-        "{0:?} is not a quantity: no such suffix (decimal n u m k M G T P E, binary Ki Mi Gi Ti Pi Ei, exponents e3)"
+        "invalid quantity {0:?}: unknown suffix; expected n u m k M G T P E, Ki Mi Gi Ti Pi Ei, or an \
+         exponent such as e3"
     )]
     Suffix(String),
     /// The value exceeds 2⁶³ − 1 of the unit.
-    #[error("{text:?} is more than 2^63 - 1 {unit}")]
+    #[error("quantity {text:?} exceeds 2^63 - 1 {unit}")]
     TooLarge {
         /// Text of the quantity.
         text: String,

@@ -158,7 +158,7 @@ async fn a_strange_record_is_named_and_left_alone() {
     assert!(!leadership.is_leader());
     let error = status.snapshot().error.unwrap();
     let start =
-        format!("ConfigMap default/{name}: annotation `{ANNOTATION}` is no leader record (not JSON: ");
+        format!("ConfigMap default/{name}: annotation `{ANNOTATION}` is not a leader record (not JSON: ");
     assert!(error.starts_with(&start), "{error}");
 
     let removal = json!({ "metadata": { "annotations": { ANNOTATION: null } } });

@@ -60,7 +60,11 @@ impl Status {
     pub fn succeeded(&self) {
         let mut state = self.state();
         if state.failures_in_a_row > 0 {
-            tracing::info!(source = &*self.source, failures = state.failures_in_a_row, "requests work again");
+            tracing::info!(
+                source = &*self.source,
+                failures = state.failures_in_a_row,
+                "requests succeed again"
+            );
         }
         state.last_success = Some(Instant::now());
         state.failures_in_a_row = 0;
@@ -74,7 +78,7 @@ impl Status {
         state.errors += 1;
         state.failures_in_a_row += 1;
         if state.error.as_ref() != Some(&error) {
-            tracing::warn!(source = &*self.source, error, "a request failed; it is tried again");
+            tracing::warn!(source = &*self.source, error, "request failed; it will be retried");
         }
         state.error = Some(error);
     }

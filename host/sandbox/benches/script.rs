@@ -45,7 +45,7 @@ fn main() {
     bench.row::<Team>("team");
     bench.row::<MemoryShare>("memory_share");
     bench.row::<CpuThrottled>("cpu_throttled");
-    println!("\nof which an instance made, configured and dropped:");
+    println!("\nof which creating, configuring and dropping an instance:");
     let config = bench.program("team");
     println!("{:<14} {:>10.3}", "script", ms(median(|| bench.script.check_config(&config).unwrap())));
     let config = recipe("team");

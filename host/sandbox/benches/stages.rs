@@ -55,7 +55,7 @@ fn main() {
     // Equal input must give equal output, or the ratio compares different work.
     let same =
         native::<Decorate>(CONFIG, &raw) == decorated && native::<Utilization>("{}", &decorated) == computed;
-    assert!(same, "the components are older than the code beside them: make builtins");
+    assert!(same, "the components are outdated: run `make builtins`");
 
     println!("{:<12} {:>10} {:>10} {:>7}", "", "sandbox ms", "native ms", "ratio");
     let mut sums = [0.0; 2];
@@ -82,7 +82,7 @@ fn main() {
         median(|| native_format::<Emf>("{}", &computed, &limits)),
     );
     println!("{:<12} {:>10.3} {:>10.3} {:>6.2}x", "all", sums[0], sums[1], sums[0] / sums[1]);
-    println!("\nof which an instance made, configured and dropped:");
+    println!("\nof which creating, configuring and dropping an instance:");
     for (component, config) in [(&decorate, CONFIG), (&utilization, "{}"), (&emf, "{}")] {
         println!("{:<12} {:>10.3}", component.name(), ms(median(|| component.check_config(config).unwrap())));
     }

@@ -87,16 +87,16 @@ pub(crate) fn failure(error: &wasmtime::Error) -> CallError {
         return CallError::Limit(reason.clone());
     }
     if let Some(Exit(code)) = error.downcast_ref() {
-        return CallError::Trap(format!("it ended itself with exit code {code}"));
+        return CallError::Trap(format!("exited with code {code}"));
     }
     if let Some(Denied(import)) = error.downcast_ref() {
-        return CallError::Trap(format!("it called {import}, which no component gets"));
+        return CallError::Trap(format!("called {import}, which components may not use"));
     }
     let reason = error.root_cause().to_string();
     if let Some(trap) = error.downcast_ref::<Trap>() {
         return CallError::Trap(match trap {
             // A panic ends in this trap if the component was built without standard error.
-            Trap::UnreachableCodeReached => format!("{reason} (a panic?)"),
+            Trap::UnreachableCodeReached => format!("{reason} (possibly a panic)"),
             _ => clip(&reason, ERROR_BYTES),
         });
     }
@@ -106,7 +106,7 @@ pub(crate) fn failure(error: &wasmtime::Error) -> CallError {
     let is_message =
         error.is::<String>() || error.is::<&'static str>() || error.root_cause().is::<Utf8Error>();
     if !is_message {
-        return CallError::Limit("it handed over more data than its input allows".to_owned());
+        return CallError::Limit("output exceeds the limit for this input".to_owned());
     }
     CallError::Output(clip(&reason, ERROR_BYTES))
 }

@@ -53,7 +53,11 @@ impl Default for CompileLimits {
 #[derive(Debug, thiserror::Error)]
 pub enum CompileError {
     /// The child could not be started.
-    #[error("cannot start the compiler {path}: {error}. Is `insightd-compile` installed beside the agent?", path = path.display())]
+    #[error(
+        "cannot start the compiler {path}: {error}; check that `insightd-compile` is installed beside the \
+         agent",
+        path = path.display()
+    )]
     Start {
         /// Path of the program.
         path: PathBuf,
@@ -61,10 +65,10 @@ pub enum CompileError {
         error: std::io::Error,
     },
     /// Communication with the child failed.
-    #[error("cannot talk to the compiler: {0}")]
+    #[error("cannot communicate with the compiler: {0}")]
     Pipe(#[from] std::io::Error),
     /// The component exceeds the size limit.
-    #[error("the component has {bytes} bytes, the limit is {limit}")]
+    #[error("the component has {bytes} bytes; the limit is {limit}")]
     TooLarge {
         /// Size in bytes.
         bytes: usize,
@@ -77,8 +81,14 @@ pub enum CompileError {
     /// The child exceeded a limit: the component is too big, or crafted to exhaust compilers.
     #[error("the compiler was stopped: {0}")]
     Limit(String),
+    /// The child was killed with SIGKILL: by the kernel's out-of-memory killer or another process, not by a limit of its own.
+    #[error(
+        "the compiler was killed (SIGKILL): the container ran out of memory, or another process killed it; \
+         check the container's memory limit"
+    )]
+    Killed,
     /// The child died for another reason.
-    #[error("the compiler died: {0}")]
+    #[error("the compiler failed: {0}")]
     Died(String),
 }
 

@@ -10,7 +10,8 @@ use crate::component::Kind;
 pub enum LoadError {
     /// WebAssembly instead of native code.
     #[error(
-        "{name}: this is WebAssembly, not native code: the agent has no compiler, `insightd-compile` has to translate it first"
+        "{name}: WebAssembly, not native code: the agent has no compiler; compile it with \
+         `insightd-compile` first"
     )]
     Raw {
         /// Name of the component.
@@ -18,7 +19,7 @@ pub enum LoadError {
     },
     /// Neither native code nor WebAssembly.
     #[error(
-        "{name}: not native code of a component ({bytes} bytes): damaged or cut off? Compile the component again"
+        "{name}: not the native code of a component ({bytes} bytes), or damaged; compile the component again"
     )]
     NotNative {
         /// Name of the component.
@@ -28,7 +29,8 @@ pub enum LoadError {
     },
     /// Native code of another wasmtime version, CPU or engine configuration.
     #[error(
-        "{name}: native code of another engine: {reason}. Compile the component again with the `insightd-compile` of this agent"
+        "{name}: native code for another engine: {reason}; compile the component again with the \
+         `insightd-compile` of this agent"
     )]
     Engine {
         /// Name of the component.
@@ -38,7 +40,8 @@ pub enum LoadError {
     },
     /// The right package, in a version that this host does not support.
     #[error(
-        "{name}: made for another version of the contract: wanted {wanted}, found {found}. Build the component with the SDK of this agent's version"
+        "{name}: built for another version of the contract: expected {wanted}, found {found}; \
+         build the component with the SDK of this agent's version"
     )]
     Version {
         /// Name of the component.
@@ -49,7 +52,9 @@ pub enum LoadError {
         found: String,
     },
     /// Neither a transform nor a formatter.
-    #[error("{name}: of another world: wanted a component that exports {wanted}, found exports: {found}")]
+    #[error(
+        "{name}: unsupported world: expected exactly one of the exports {wanted}; found exports: {found}"
+    )]
     World {
         /// Name of the component.
         name: String,
@@ -59,7 +64,7 @@ pub enum LoadError {
         found: String,
     },
     /// An import that is not in the contract.
-    #[error("{name}: imports {import}, which no component gets: allowed are {allowed}")]
+    #[error("{name}: import {import} is not allowed; allowed imports: {allowed}")]
     Import {
         /// Name of the component.
         name: String,
@@ -69,7 +74,10 @@ pub enum LoadError {
         allowed: &'static str,
     },
     /// The names match the contract, but the types differ.
-    #[error("{name}: does not fit the contract: {reason}. Was the component built with changed WIT files?")]
+    #[error(
+        "{name}: does not match the contract: {reason}; check that the component was built with \
+         unmodified WIT files"
+    )]
     Types {
         /// Name of the component.
         name: String,
@@ -77,7 +85,7 @@ pub enum LoadError {
         reason: String,
     },
     /// `describe` failed, the first call of every component.
-    #[error("{name}: cannot describe itself: {error}")]
+    #[error("{name}: `describe` failed: {error}")]
     Describe {
         /// Name of the component.
         name: String,
@@ -136,7 +144,7 @@ impl fmt::Display for Cause {
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum CallError {
     /// A transform was used as a formatter, or a formatter as a transform.
-    #[error("it is a {is}, and this place needs a {wanted}")]
+    #[error("component is a {is}; this slot requires a {wanted}")]
     Kind {
         /// Kind of the component.
         is: Kind,
@@ -144,7 +152,7 @@ pub enum CallError {
         wanted: Kind,
     },
     /// `configure` returned an error: the component's error text, one problem per line.
-    #[error("refuses its configuration: {}", .0.replace('\n', "; "))]
+    #[error("rejected its configuration: {}", .0.replace('\n', "; "))]
     Config(String),
     /// `process` or `format` returned an error: the component's error text.
     #[error("failed: {0}")]
@@ -153,7 +161,7 @@ pub enum CallError {
     #[error("trapped: {0}")]
     Trap(String),
     /// The component exceeded its CPU time.
-    #[error("stopped: it used {used:?} of CPU time, the limit is {limit:?}")]
+    #[error("stopped: used {used:?} of CPU time; the limit is {limit:?}")]
     CpuTime {
         /// CPU time of the calling thread since the call began.
         used: Duration,
@@ -161,7 +169,7 @@ pub enum CallError {
         limit: Duration,
     },
     /// The call exceeded its wall-clock time, independent of CPU time.
-    #[error("stopped: it took {took:?}, the limit is {limit:?}")]
+    #[error("stopped: took {took:?}; the limit is {limit:?}")]
     WallTime {
         /// Time since the call began.
         took: Duration,

@@ -114,7 +114,7 @@ impl ResourceLimiter for Limiter {
         let total = self.memory.saturating_add(desired.saturating_sub(current));
         if total > self.limit {
             let limit = self.limit;
-            let reason = format!("it wanted {total} bytes of memory, the limit is {limit}");
+            let reason = format!("requested {total} bytes of memory; the limit is {limit}");
             // An error traps. A failed `memory.grow` instead would leave the guest without memory that it needs, and most
             // guests then trap with a less useful message.
             return Err(OverLimit(reason).into());
@@ -125,7 +125,7 @@ impl ResourceLimiter for Limiter {
 
     fn table_growing(&mut self, _: usize, desired: usize, _: Option<usize>) -> wasmtime::Result<bool> {
         if desired > MAX_TABLE_ENTRIES {
-            let reason = format!("it wanted a table of {desired} entries, the limit is {MAX_TABLE_ENTRIES}");
+            let reason = format!("requested a table of {desired} entries; the limit is {MAX_TABLE_ENTRIES}");
             return Err(OverLimit(reason).into());
         }
         Ok(true)

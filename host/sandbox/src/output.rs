@@ -19,8 +19,7 @@ pub(crate) fn check_columns(limits: &Limits, input: &Columns, output: &Columns) 
         && input.time_unix_ms == output.time_unix_ms
         && input.interval_ms == output.interval_ms;
     if !same {
-        let reason =
-            "scope, scope-id, time-unix-ms and interval-ms belong to the tick and must stay as they are";
+        let reason = "scope, scope-id, time-unix-ms and interval-ms belong to the tick and must not change";
         return Err(CallError::Output(reason.to_owned()));
     }
     output.check().map_err(|error| CallError::Output(clip(&error.to_string(), ERROR_BYTES)))?;
@@ -30,7 +29,7 @@ pub(crate) fn check_columns(limits: &Limits, input: &Columns, output: &Columns) 
 /// Bounds entities and descriptors: each costs formatters time, a descriptor once per slice.
 fn check_count(limits: &Limits, input: &Columns, output: &Columns) -> Result<(), CallError> {
     let over = |what: &str, count: usize, max: usize| {
-        Err(CallError::Limit(format!("it returned {count} {what}, the limit for this input is {max}")))
+        Err(CallError::Limit(format!("returned {count} {what}; the limit for this input is {max}")))
     };
     let (count, max) = (output.entity_count(), limits.output_entities(input.entity_count()));
     if count > max {
@@ -40,7 +39,7 @@ fn check_count(limits: &Limits, input: &Columns, output: &Columns) -> Result<(),
     if count > limits.output_base_descriptors {
         let (count, max) = (descriptors(output), limits.output_descriptors(descriptors(input)));
         if count > max {
-            return over("descriptors of metrics", count, max);
+            return over("metric descriptors", count, max);
         }
     }
     Ok(())
@@ -97,22 +96,25 @@ impl<'a> Collected<'a> {
         let over = |reason: String| Err(CallError::Limit(reason));
         let max = self.limits.max_routes;
         if part.routes.len() > max {
-            return over(format!("it named {} routes, the limit is {max}", part.routes.len()));
+            return over(format!("returned {} routes; the limit is {max}", part.routes.len()));
         }
         let bytes = self.all.body.len().saturating_add(part.body.len());
         let max = self.limits.max_payload_bytes.min(u32::MAX as usize);
         if bytes > max {
-            return over(format!("its events have {bytes} bytes, the limit for a batch is {max}"));
+            return over(format!("returned events of {bytes} bytes; the limit for a batch is {max}"));
         }
         part.check().map_err(|error| CallError::Output(clip(&error, ERROR_BYTES)))?;
         if part.content_type.len() > CONTENT_TYPE_BYTES {
-            return Err(CallError::Output(format!("a content type of {} bytes", part.content_type.len())));
+            let bytes = part.content_type.len();
+            let reason = format!("the content type has {bytes} bytes; the limit is {CONTENT_TYPE_BYTES}");
+            return Err(CallError::Output(reason));
         }
         for (index, route) in part.routes.iter().enumerate() {
             let long = |text: &String| text.len() > ROUTE_TEXT_BYTES;
             if route.len() > ROUTE_PAIRS || route.iter().any(|(key, value)| long(key) || long(value)) {
                 let reason = format!(
-                    "route {index} has more than {ROUTE_PAIRS} pairs or a text over {ROUTE_TEXT_BYTES} bytes"
+                    "route {index} has more than {ROUTE_PAIRS} pairs, or a key or value over \
+                     {ROUTE_TEXT_BYTES} bytes"
                 );
                 return Err(CallError::Output(reason));
             }
@@ -126,7 +128,7 @@ impl<'a> Collected<'a> {
         for (row, &end) in part.ends.iter().enumerate() {
             let bytes = end - start;
             if bytes == 0 || bytes > max {
-                let reason = format!("event {row} has {bytes} bytes; the sink takes 1 to {max}");
+                let reason = format!("event {row} has {bytes} bytes; the sink accepts 1 to {max}");
                 return Err(CallError::Output(reason));
             }
             start = end;
@@ -149,7 +151,7 @@ impl<'a> Collected<'a> {
         }
         let (routes, max) = (self.all.routes.len(), self.limits.max_routes);
         if routes > max {
-            return Err(CallError::Limit(format!("it named {routes} routes, the limit is {max}")));
+            return Err(CallError::Limit(format!("returned {routes} routes; the limit is {max}")));
         }
         Ok(indices)
     }

@@ -28,7 +28,7 @@ pub enum SandboxError {
     #[error("cannot start the WebAssembly runtime: {0}")]
     Engine(String),
     /// The thread that advances the epoch for deadlines did not start.
-    #[error("cannot start the thread that watches the deadlines of components: {0}")]
+    #[error("cannot start the deadline thread: {0}")]
     Thread(#[from] std::io::Error),
 }
 

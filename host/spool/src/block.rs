@@ -62,7 +62,7 @@ pub enum Order {
 
 /// The right to deliver a block. It must be returned to the spool that granted it.
 #[derive(Debug)]
-#[must_use = "nobody else gets the block before its lease ends with done, release or discard"]
+#[must_use = "the block stays leased until done, release or discard is called"]
 pub struct Lease {
     pub(crate) id: BlockId,
     /// Number of the segment, `None` for a block in memory. A leased block does not move.

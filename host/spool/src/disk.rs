@@ -18,7 +18,7 @@ use crate::stats::Cause;
 /// The locked directory of a spool, with its waiting blocks.
 #[derive(Debug)]
 pub(crate) struct Disk {
-    folder: Folder,
+    directory: Folder,
     aside: Aside,
     /// Ordered by number, oldest first.
     pub(crate) segments: VecDeque<Segment>,
@@ -31,18 +31,22 @@ pub(crate) struct Disk {
 impl Disk {
     /// Opens and locks the directory, and loads its segments.
     pub(crate) fn open(settings: &Settings, ledger: &mut Ledger) -> Result<Self, Trouble> {
-        let folder = Folder::open(&settings.folder)?;
-        let names = folder.names().map_err(|errno| folder.trouble("", "list the folder", errno))?;
+        let directory = Folder::open(&settings.directory)?;
+        let names = directory.names().map_err(|errno| directory.trouble("", "list directory", errno))?;
         let mut numbers: Vec<u64> = names.iter().filter_map(|name| segment::number(name)).collect();
         numbers.sort_unstable();
         let unknown = names.iter().filter(|name| *name != ASIDE && segment::number(name).is_none());
         let unknown: Vec<_> = unknown.take(5).collect();
         if !unknown.is_empty() {
-            tracing::warn!(folder = %settings.folder.display(), ?unknown, "spool: files that are not its own are left alone");
+            tracing::warn!(
+                directory = %settings.directory.display(),
+                ?unknown,
+                "spool: unknown files in the directory; ignored"
+            );
         }
         let mut disk = Self {
-            aside: Aside::open(&folder, "spool", settings.max_bytes / 8),
-            folder,
+            aside: Aside::open(&directory, "spool", settings.max_bytes / 8),
+            directory,
             segments: VecDeque::new(),
             current: None,
             next_number: numbers.last().map_or(1, |last| last + 1),
@@ -51,21 +55,21 @@ impl Disk {
         for number in &numbers {
             // a file that fails to load does not affect the others
             if let Err(trouble) = disk.load(*number, numbers.last() == Some(number), ledger) {
-                tracing::warn!(%trouble, "spool: a file is left alone");
+                tracing::warn!(%trouble, "spool: cannot load a file; ignored");
             }
         }
         disk.tidy(ledger);
         if let Err(trouble) = disk.make_room(0, ledger) {
-            tracing::warn!(%trouble, "spool: it is larger than it may be");
+            tracing::warn!(%trouble, "spool exceeds max_bytes");
         }
         Ok(disk)
     }
 
     fn load(&mut self, number: u64, newest: bool, ledger: &mut Ledger) -> Result<(), Trouble> {
         let name = segment::name(number);
-        match Segment::load(&self.folder, number, newest, ledger)? {
+        match Segment::load(&self.directory, number, newest, ledger)? {
             Found::Nothing => {
-                self.folder.remove(&name).map_err(|errno| self.folder.trouble(&name, "delete", errno))
+                self.directory.remove(&name).map_err(|errno| self.directory.trouble(&name, "delete", errno))
             }
             Found::NotASegment(bytes, why) => {
                 if why == NotASegment::Damaged {
@@ -82,7 +86,7 @@ impl Disk {
     }
 
     pub(crate) fn check_still_ours(&mut self) -> Result<(), Trouble> {
-        self.folder.check_still_ours()
+        self.directory.check_still_ours()
     }
 
     pub(crate) fn aside_bytes(&self) -> u64 {
@@ -104,11 +108,11 @@ impl Disk {
         self.make_room(FILE_HEADER_BYTES + record_bytes, ledger)?;
         self.begin_segment_for(record_bytes)?;
         let (Some(segment), Some(file)) = (self.segments.back_mut(), &self.current) else {
-            return Err(self.folder.trouble("", "begin a segment", Errno::BADF));
+            return Err(self.directory.trouble("", "create a segment in", Errno::BADF));
         };
         let candidate = Candidate { id, key: ledger.key_id(block.key) };
         let Err(error) = segment.append(file, candidate, block, self.settings.sync) else { return Ok(()) };
-        let trouble = self.folder.trouble(&segment::name(segment.number), "write", error);
+        let trouble = self.directory.trouble(&segment::name(segment.number), "write", error);
         if file.set_len(segment.length).is_err() {
             self.current = None;
         }
@@ -130,14 +134,14 @@ impl Disk {
         let number = self.next_number;
         // even if creation fails: a remaining partial file is not overwritten
         self.next_number += 1;
-        let (segment, file) = Segment::create(&self.folder, number, self.settings.sync)?;
+        let (segment, file) = Segment::create(&self.directory, number, self.settings.sync)?;
         self.segments.push_back(segment);
         self.current = Some(file);
         Ok(())
     }
 
     fn put_aside(&mut self, name: &str, bytes: u64, why: &str, ledger: &mut Ledger) -> Result<(), Trouble> {
-        let removed = self.aside.take(&self.folder, name, bytes, why)?;
+        let removed = self.aside.take(&self.directory, name, bytes, why)?;
         ledger.damage.set_aside += 1;
         ledger.damage.aside_removed += removed;
         Ok(())
@@ -148,14 +152,16 @@ impl Disk {
         while self.bytes() + bytes > self.settings.max_bytes {
             if let Some(oldest) = self.segments.front() {
                 let name = segment::name(oldest.number);
-                self.folder.remove(&name).map_err(|errno| self.folder.trouble(&name, "delete", errno))?;
+                self.directory
+                    .remove(&name)
+                    .map_err(|errno| self.directory.trouble(&name, "delete", errno))?;
                 if let Some(oldest) = self.forget(0) {
                     oldest.waiting.iter().for_each(|entry| ledger.drop_entry(entry, Cause::DiskFull));
                 }
-            } else if self.aside.remove_oldest(&self.folder) {
+            } else if self.aside.remove_oldest(&self.directory) {
                 ledger.damage.aside_removed += 1;
             } else {
-                return Err(self.folder.trouble(ASIDE, "make room", Errno::NOSPC));
+                return Err(self.directory.trouble(ASIDE, "make room in", Errno::NOSPC));
             }
         }
         Ok(())
@@ -166,25 +172,28 @@ impl Disk {
         let at = self.position(number).ok_or(ReadError::Gone)?;
         let offset = self.segments[at].find(id).ok_or(ReadError::Gone)?.offset;
         let name = segment::name(number);
-        let what = match self.folder.open_to_read(&name) {
+        let what = match self.directory.open_to_read(&name) {
             Ok(file) => match read_record(&file, number, offset) {
                 Ok(Some(block)) => return Ok(block),
-                Ok(None) => "wrong checksum".to_owned(),
+                Ok(None) => "checksum mismatch".to_owned(),
                 Err(error) => error.to_string(),
             },
-            Err(Errno::NOENT | Errno::LOOP) => "the file is gone".to_owned(),
-            Err(errno) => return Err(self.folder.trouble(&name, "open", errno).into()),
+            Err(Errno::NOENT | Errno::LOOP) => "the file was deleted or replaced".to_owned(),
+            Err(errno) => return Err(self.directory.trouble(&name, "open", errno).into()),
         };
         let segment = &mut self.segments[at];
         segment.damaged = true;
         if let Some(entry) = segment.remove(id) {
             ledger.lose(entry.amount(), Cause::Damaged);
-            let path = self.folder.path_of(&name);
-            tracing::warn!(file = %path.display(), offset, events = entry.events, what, "spool: a block cannot be read");
+            let path = self.directory.path_of(&name);
+            tracing::warn!(
+                file = %path.display(), offset, events = entry.events, what,
+                "spool: cannot read a block; its events are lost"
+            );
         }
         // the file has no done mark for it, so that the next reader detects the damage too
         self.settle(at, ledger);
-        Err(ReadError::Damaged { path: self.folder.path_of(&name), what })
+        Err(ReadError::Damaged { path: self.directory.path_of(&name), what })
     }
 
     pub(crate) fn release(&mut self, number: u64, id: BlockId) -> bool {
@@ -238,10 +247,10 @@ impl Disk {
         if segment.waiting.is_empty() {
             let (name, length) = (segment::name(segment.number), segment.length);
             let result = if segment.damaged {
-                let why = "is damaged, what could be read of it was delivered";
+                let why = "is damaged; no readable blocks are left in it";
                 self.put_aside(&name, length, why, ledger)
             } else {
-                self.folder.remove(&name).map_err(|errno| self.folder.trouble(&name, "delete", errno))
+                self.directory.remove(&name).map_err(|errno| self.directory.trouble(&name, "delete", errno))
             };
             if result.is_ok() {
                 self.forget(at);
@@ -250,7 +259,7 @@ impl Disk {
         }
         // a done block must not reappear, even if the file could not be deleted
         if let Some(segment) = self.segments.get_mut(at) {
-            segment.write_marks(&self.folder);
+            segment.write_marks(&self.directory);
         }
     }
 

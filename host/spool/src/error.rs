@@ -9,7 +9,8 @@ use insightd_folder::Trouble;
 pub enum AppendError {
     /// The key or body exceeds the limits of the format.
     #[error(
-        "a block with a key of {key_bytes} and a body of {body_bytes} bytes: at most 64 KiB and 8 MiB; send less in one request"
+        "block too large: key of {key_bytes} bytes (limit 64 KiB), body of {body_bytes} bytes (limit 8 MiB); \
+         send less in one request"
     )]
     Oversized {
         /// Length of the key.
@@ -39,10 +40,13 @@ pub enum AppendError {
 #[derive(Debug, thiserror::Error)]
 pub enum ReadError {
     /// The block was dropped during the lease to satisfy a bound. The lease may be ended in any way.
-    #[error("the block was dropped while it was on lease")]
+    #[error("the block was dropped while it was leased")]
     Gone,
     /// The block is damaged. It is counted as lost and no longer in the spool; ending the lease has no further effect.
-    #[error("{}: {what}; the block is lost, the file is kept in `aside`", path.display())]
+    #[error(
+        "cannot read a block of {}: {what}; the block is lost, and the file will be quarantined",
+        path.display()
+    )]
     Damaged {
         /// Path of the segment.
         path: PathBuf,

@@ -19,11 +19,13 @@ const VERSION: u32 = 1;
 /// Reason why a file is not a readable segment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum NotASegment {
-    #[error("is no segment of a spool")]
+    #[error("is not a spool segment")]
     Foreign,
-    #[error("has format version {0}, this agent reads {VERSION}: the agent that wrote it can deliver it")]
+    #[error(
+        "has format version {0}, this agent reads version {VERSION}; the agent that wrote it can deliver it"
+    )]
     Version(u32),
-    #[error("has a broken header")]
+    #[error("has a damaged header")]
     Damaged,
 }
 

@@ -90,12 +90,12 @@ pub(crate) fn number(name: &str) -> Option<u64> {
 
 impl Segment {
     /// Creates an empty segment.
-    pub(crate) fn create(folder: &Folder, number: u64, sync: Sync) -> Result<(Self, File), Trouble> {
+    pub(crate) fn create(directory: &Folder, number: u64, sync: Sync) -> Result<(Self, File), Trouble> {
         let name = name(number);
-        let file = folder.create(&name).map_err(|errno| folder.trouble(&name, "make the file", errno))?;
+        let file = directory.create(&name).map_err(|errno| directory.trouble(&name, "create", errno))?;
         let mut result = file.write_all_at(&file_header(number), 0);
         if sync == Sync::Always {
-            result = result.and_then(|()| folder.sync().map_err(io::Error::from));
+            result = result.and_then(|()| directory.sync().map_err(io::Error::from));
         }
         match result {
             Ok(()) => {
@@ -110,25 +110,25 @@ impl Segment {
             }
             Err(error) => {
                 // a partial header that remains is deleted when it is loaded
-                let _ = folder.remove(&name);
-                Err(folder.trouble(&name, "write", error))
+                let _ = directory.remove(&name);
+                Err(directory.trouble(&name, "write", error))
             }
         }
     }
 
     /// Loads the segment of this number. A partial record at the end of the newest segment, left by a dying process, is cut off.
     pub(crate) fn load(
-        folder: &Folder,
+        directory: &Folder,
         number: u64,
         newest: bool,
         ledger: &mut Ledger,
     ) -> Result<Found, Trouble> {
         let name = name(number);
         let failed = |action| {
-            let (folder, name) = (folder, &name);
-            move |error: io::Error| folder.trouble(name, action, error)
+            let (directory, name) = (directory, &name);
+            move |error: io::Error| directory.trouble(name, action, error)
         };
-        let file = folder.open_to_write(&name).map_err(|errno| folder.trouble(&name, "open", errno))?;
+        let file = directory.open_to_write(&name).map_err(|errno| directory.trouble(&name, "open", errno))?;
         let length = file.metadata().map_err(failed("open"))?.len();
         if length < FILE_HEADER_BYTES {
             let mut begin = vec![0; length as usize];
@@ -152,14 +152,17 @@ impl Segment {
         for (offset, header, key) in &found.waiting {
             segment.waiting.push_back(Entry::new(ledger.next_id(), *key, *offset, header));
         }
-        let (rest, file_name) = (length - found.end, folder.path_of(&name));
+        let (rest, file_name) = (length - found.end, directory.path_of(&name));
         match found.tail {
             Tail::Clean if rest == 0 => {}
             Tail::Short(_) if newest && length <= MAX_SEGMENT_BYTES => {
-                file.set_len(found.end).map_err(failed("cut half a record off"))?;
+                file.set_len(found.end).map_err(failed("truncate"))?;
                 segment.length = found.end;
                 ledger.damage.torn += 1;
-                tracing::info!(file = %file_name.display(), bytes = rest, "spool: cut off what was never written whole");
+                tracing::info!(
+                    file = %file_name.display(), bytes = rest,
+                    "spool: truncated a partial record"
+                );
             }
             tail => {
                 segment.damaged = true;
@@ -168,7 +171,7 @@ impl Segment {
                 ledger.lose(known.unwrap_or_default(), Cause::Damaged);
                 tracing::warn!(
                     file = %file_name.display(), bytes = rest, known_events = known.map(|known| known.events),
-                    "spool: the rest of a segment cannot be read; the file will be kept in `aside`"
+                    "spool: cannot read the rest of a segment; the file will be quarantined"
                 );
             }
         }
@@ -219,11 +222,11 @@ impl Segment {
     }
 
     /// Marks blocks as done in the file. Marks that cannot be written are kept for the next attempt.
-    pub(crate) fn write_marks(&mut self, folder: &Folder) {
+    pub(crate) fn write_marks(&mut self, directory: &Folder) {
         if self.unmarked.is_empty() {
             return;
         }
-        match folder.open_to_write(&name(self.number)) {
+        match directory.open_to_write(&name(self.number)) {
             Ok(file) => self.unmarked.retain(|offset| file.write_all_at(&DONE, (*offset).into()).is_err()),
             // without its file, no block can reappear
             Err(Errno::NOENT) => self.unmarked.clear(),

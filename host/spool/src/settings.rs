@@ -18,7 +18,7 @@ pub enum Sync {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settings {
     /// The directory, used by this sink alone. It is created if its parent exists.
-    pub folder: PathBuf,
+    pub directory: PathBuf,
     /// Bound on the bytes of all segments and quarantined files.
     pub max_bytes: u64,
     /// Maximum age of a block's events in milliseconds; older blocks are dropped.
@@ -33,9 +33,9 @@ pub struct Settings {
 
 impl Settings {
     /// Returns settings for this directory: 256 MiB, three days, 4 MiB in memory, no fsync.
-    pub fn in_folder(folder: impl Into<PathBuf>) -> Self {
+    pub fn in_folder(directory: impl Into<PathBuf>) -> Self {
         Self {
-            folder: folder.into(),
+            directory: directory.into(),
             max_bytes: 256 << 20,
             max_age_ms: 3 * 24 * 3_600_000,
             segment_bytes: 4 << 20,

@@ -51,7 +51,7 @@ impl Spool {
             settings,
             disk: None,
             ledger: Ledger::default(),
-            trouble: Some("no folder is configured".to_owned()),
+            trouble: Some("no directory is configured".to_owned()),
             has_folder: false,
             may_try: false,
             clock: Clock::new(now_ms),
@@ -171,8 +171,8 @@ impl Spool {
     }
 
     /// Returns the directory, or `None` if none is configured.
-    pub fn folder(&self) -> Option<&Path> {
-        self.has_folder.then_some(&self.settings.folder)
+    pub fn directory(&self) -> Option<&Path> {
+        self.has_folder.then_some(&self.settings.directory)
     }
 
     /// Moves blocks from memory to the disk and closes the directory. Returns the amount that is lost with the process.
@@ -236,10 +236,12 @@ impl Spool {
     /// Stores the reason, and logs only when the mode changes.
     fn set_trouble(&mut self, trouble: Option<Trouble>) {
         self.may_try = false;
-        let folder = self.settings.folder.display();
+        let directory = self.settings.directory.display();
         match (&self.trouble, &trouble) {
-            (None, Some(trouble)) => tracing::warn!(%trouble, "spool: blocks are held in memory"),
-            (Some(_), None) => tracing::info!(%folder, "spool: blocks are kept on disk again"),
+            (None, Some(trouble)) => {
+                tracing::warn!(%trouble, "cannot use the spool directory; blocks are kept in memory");
+            }
+            (Some(_), None) => tracing::info!(%directory, "spool: blocks are kept on disk again"),
             _ => {}
         }
         self.trouble = trouble.map(|trouble| trouble.to_string());
@@ -316,7 +318,7 @@ impl Drop for Spool {
         let events: u64 = self.memory.blocks.iter().map(|held| held.amount().events).sum();
         if events > 0 {
             let reason = self.trouble.as_deref().unwrap_or_default();
-            tracing::warn!(events, reason, "spool: events that were held in memory are lost");
+            tracing::warn!(events, reason, "spool: events in memory lost");
         }
     }
 }

@@ -17,7 +17,7 @@ const MAX_FILE_BYTES: u64 = 256 << 20;
 /// The locked directory of a store.
 #[derive(Debug)]
 pub(crate) struct Disk {
-    folder: Folder,
+    directory: Folder,
     aside: Aside,
     sync: bool,
 }
@@ -33,33 +33,34 @@ pub(crate) struct Found {
 ///
 /// # Errors
 /// Fails if the file cannot be read or is not a valid state file.
-pub fn spaces(folder: &PrivateDir) -> Result<Vec<SpaceId>, Trouble> {
-    let Some(bytes) = folder.read(FILE, MAX_FILE_BYTES)? else { return Ok(Vec::new()) };
+pub fn spaces(directory: &PrivateDir) -> Result<Vec<SpaceId>, Trouble> {
+    let Some(bytes) = directory.read(FILE, MAX_FILE_BYTES)? else { return Ok(Vec::new()) };
     let spaces = format::read(&bytes)
-        .map_err(|why| Trouble::Unusable { path: folder.path_of(FILE), problem: why.to_string() })?;
+        .map_err(|why| Trouble::Unusable { path: directory.path_of(FILE), problem: why.to_string() })?;
     Ok(spaces.into_keys().collect())
 }
 
 impl Disk {
     /// Opens and locks the directory, and loads its state.
     pub(crate) fn open(settings: &Settings) -> Result<(Self, Found), Trouble> {
-        let folder = Folder::open(&settings.folder)?;
-        let aside = Aside::open(&folder, "state", (settings.max_bytes / 8).max(1 << 20));
-        let mut disk = Self { folder, aside, sync: settings.sync };
+        let directory = Folder::open(&settings.directory)?;
+        let aside = Aside::open(&directory, "state", (settings.max_bytes / 8).max(1 << 20));
+        let mut disk = Self { directory, aside, sync: settings.sync };
         // A process that died during a write leaves this file behind.
-        disk.folder.remove(NEW).map_err(|errno| disk.folder.trouble(NEW, "delete", errno))?;
+        disk.directory.remove(NEW).map_err(|errno| disk.directory.trouble(NEW, "delete", errno))?;
         let found = disk.load()?;
         Ok((disk, found))
     }
 
     fn load(&mut self) -> Result<Found, Trouble> {
-        let names = self.folder.names().map_err(|errno| self.folder.trouble("", "list the folder", errno))?;
+        let names =
+            self.directory.names().map_err(|errno| self.directory.trouble("", "list directory", errno))?;
         if !names.iter().any(|name| name == FILE) {
             return Ok(Found::default());
         }
         let file =
-            self.folder.open_to_read(FILE).map_err(|errno| self.folder.trouble(FILE, "open", errno))?;
-        let trouble = |error: io::Error| self.folder.trouble(FILE, "read", error);
+            self.directory.open_to_read(FILE).map_err(|errno| self.directory.trouble(FILE, "open", errno))?;
+        let trouble = |error: io::Error| self.directory.trouble(FILE, "read", error);
         let length = file.metadata().map_err(trouble)?.len();
         let mut bytes = Vec::new();
         if length <= MAX_FILE_BYTES {
@@ -68,7 +69,12 @@ impl Disk {
         match format::read(&bytes) {
             Ok(spaces) => Ok(Found { spaces, set_aside: 0 }),
             Err(why) => {
-                self.aside.take(&self.folder, FILE, length, &format!("{why}; the state begins empty"))?;
+                self.aside.take(
+                    &self.directory,
+                    FILE,
+                    length,
+                    &format!("{why}; starting with empty state"),
+                )?;
                 Ok(Found { spaces: Spaces::new(), set_aside: 1 })
             }
         }
@@ -76,25 +82,25 @@ impl Disk {
 
     /// Replaces the state file. On failure the previous one stays.
     pub(crate) fn write(&mut self, spaces: &Spaces) -> Result<(), Trouble> {
-        self.folder.check_still_ours()?;
+        self.directory.check_still_ours()?;
         let result = self.write_new(spaces);
         if result.is_err() {
             // Frees the space of the partial file, for example on a full disk.
-            let _ = self.folder.remove(NEW);
+            let _ = self.directory.remove(NEW);
         }
         result
     }
 
     fn write_new(&self, spaces: &Spaces) -> Result<(), Trouble> {
-        let folder = &self.folder;
-        folder.remove(NEW).map_err(|errno| folder.trouble(NEW, "delete", errno))?;
-        let file = folder.create(NEW).map_err(|errno| folder.trouble(NEW, "make the file", errno))?;
+        let directory = &self.directory;
+        directory.remove(NEW).map_err(|errno| directory.trouble(NEW, "delete", errno))?;
+        let file = directory.create(NEW).map_err(|errno| directory.trouble(NEW, "create", errno))?;
         let written = format::write(spaces, BufWriter::with_capacity(64 << 10, &file));
         let written = written.and_then(|()| if self.sync { file.sync_data() } else { Ok(()) });
-        written.map_err(|error| folder.trouble(NEW, "write", error))?;
-        folder.replace(FILE, NEW).map_err(|errno| folder.trouble(FILE, "replace", errno))?;
+        written.map_err(|error| directory.trouble(NEW, "write", error))?;
+        directory.replace(FILE, NEW).map_err(|errno| directory.trouble(FILE, "replace", errno))?;
         if self.sync {
-            folder.sync().map_err(|errno| folder.trouble("", "sync the folder", errno))?;
+            directory.sync().map_err(|errno| directory.trouble("", "sync directory", errno))?;
         }
         Ok(())
     }

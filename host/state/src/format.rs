@@ -18,7 +18,7 @@ pub(crate) type Spaces = BTreeMap<SpaceId, Kept>;
 pub(crate) enum NotAState {
     #[error("is damaged")]
     Damaged,
-    #[error("is of version {0} of the format, this agent knows version {VERSION}")]
+    #[error("has format version {0}, this agent reads version {VERSION}")]
     Version(u32),
 }
 

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settings {
     /// The directory, used by this process alone. It is created if its parent exists.
-    pub folder: PathBuf,
+    pub directory: PathBuf,
     /// Bound on all spaces together: bytes of their ids, keys and values. The file is slightly larger; during a write the disk
     /// holds two of them.
     pub max_bytes: u64,
@@ -16,7 +16,7 @@ pub struct Settings {
 
 impl Settings {
     /// Returns settings for this directory: 8 MiB, without fsync.
-    pub fn in_folder(folder: impl Into<PathBuf>) -> Self {
-        Self { folder: folder.into(), max_bytes: 8 << 20, sync: false }
+    pub fn in_folder(directory: impl Into<PathBuf>) -> Self {
+        Self { directory: directory.into(), max_bytes: 8 << 20, sync: false }
     }
 }

@@ -17,8 +17,8 @@ use crate::stats::{Mode, SpaceStats, Stats};
 pub enum CommitError {
     /// All spaces together would exceed the bound.
     #[error(
-        "the state of all transforms would have {bytes} bytes, it may have {max_bytes}; the largest is that of `{largest}`: \
-         raise the bound of all, or lower `state.max_bytes` of a transform"
+        "the state of all transforms would take {bytes} bytes; the limit is {max_bytes}; \
+         the largest is that of `{largest}`: lower `state.max_bytes` of a transform"
     )]
     Full {
         /// Bytes that all spaces would have.
@@ -66,7 +66,7 @@ impl Store {
             max_bytes,
             spaces: Spaces::new(),
             disk: None,
-            trouble: Some("no folder is configured".to_owned()),
+            trouble: Some("no directory is configured".to_owned()),
             unwritten: false,
             cleared: false,
             commits: 0,
@@ -235,7 +235,7 @@ impl Store {
             return Err(CommitError::Full { bytes: after, max_bytes: self.max_bytes, largest });
         }
         for id in victims {
-            tracing::warn!(space = %id, "state: dropped to make room: nobody has asked for it since the start");
+            tracing::warn!(space = %id, "state: unused space dropped to make room");
             self.spaces.remove(&id);
             self.dropped += 1;
         }
@@ -279,8 +279,10 @@ impl Store {
     /// Stores the reason, and logs only when the mode changes.
     fn set_trouble(&mut self, trouble: Option<&Trouble>) {
         match (&self.trouble, trouble) {
-            (None, Some(trouble)) => tracing::warn!(%trouble, "state: it is held in memory alone"),
-            (Some(_), None) => tracing::info!("state: it is kept on disk again"),
+            (None, Some(trouble)) => {
+                tracing::warn!(%trouble, "cannot use the state directory; state is kept in memory only");
+            }
+            (Some(_), None) => tracing::info!("state is kept on disk again"),
             _ => {}
         }
         self.trouble = trouble.map(Trouble::to_string);

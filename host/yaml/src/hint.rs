@@ -11,13 +11,13 @@ pub fn hint(text: &str, at: Position) -> Option<&'static str> {
     // a plain scalar that continues on an indented line fails at its start
     let next = text.lines().nth(at.line).unwrap_or_default();
     if is_indented_by_tab(line) || is_indented_by_tab(next) {
-        Some("a tab cannot indent: use spaces")
+        Some("tabs are not allowed for indentation; use spaces")
     } else if line.contains("{{") || line.contains("{%") {
-        Some("is this a template that nobody filled in?")
+        Some("is this an unrendered template?")
     } else if text.lines().take(LINES).any(is_toml) {
         Some("this looks like TOML: the configuration is YAML, with `key: value`")
     } else if line.contains(" //") || text.lines().take(LINES).any(is_comment_of_c) {
-        Some("a comment begins with `#`")
+        Some("comments begin with `#`")
     } else if text.trim_start().starts_with('{') {
         Some("this looks like JSON: is a comma, a quote or a bracket missing?")
     } else {

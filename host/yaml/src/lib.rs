@@ -248,14 +248,14 @@ mod tests {
     #[test]
     fn what_has_no_place_in_a_configuration_is_refused_where_it_stands() {
         for (text, line, part) in [
-            ("a: 1\nb: 2\na: 3\n", 3, "`a` is here a second time, first in line 1"),
+            ("a: 1\nb: 2\na: 3\n", 3, "duplicate key `a`, first defined in line 1"),
             ("a: 1\n---\nb: 2\n", 3, "a second document"),
             ("a: !!str 1\n", 1, "no tags"),
-            ("a:\n  ? [x]\n  : 1\n", 2, "a key is text"),
+            ("a:\n  ? [x]\n  : 1\n", 2, "a key must be text"),
             ("a: [1, 2\nb: 3\n", 2, ""),
             ("a: *nobody\n", 1, ""),
-            ("a: &x [*x]\n", 1, "inside of the value"),
-            ("b: 1\na: 1\nb: 2\na: 3\n", 3, "`b` is here a second time, first in line 1"),
+            ("a: &x [*x]\n", 1, "recursive alias"),
+            ("b: 1\na: 1\nb: 2\na: 3\n", 3, "duplicate key `b`, first defined in line 1"),
         ] {
             let e = parse(text).expect_err(text);
             assert_eq!(e.at.line, line, "{text:?}: {e}");

@@ -60,7 +60,7 @@ impl<'a> Loader<'a> {
                 Event::StreamEnd => return Ok(root),
                 Event::StreamStart | Event::DocumentStart(_) | Event::DocumentEnd | Event::Nothing => {}
                 event if root.is_none() => root = Some(self.node(event, at, 0)?),
-                _ => return Err(error(at, "a second document: one file holds one configuration")),
+                _ => return Err(error(at, "a second document: a configuration file has only one")),
             }
         }
     }
@@ -69,7 +69,7 @@ impl<'a> Loader<'a> {
         match self.events.next_event() {
             Some(Ok((event, span))) => Ok((event, span.start.into())),
             Some(Err(e)) => Err(error((*e.marker()).into(), e.info())),
-            None => Err(error(Position { line: 1, column: 1 }, "the document ends unexpectedly")),
+            None => Err(error(Position { line: 1, column: 1 }, "unexpected end of the document")),
         }
     }
 
@@ -81,8 +81,8 @@ impl<'a> Loader<'a> {
             true => Err(error(
                 at,
                 format!(
-                    "too large: with {NODE_BYTES} bytes for each value, aliases counted where they are used, all that stands \
-                     before here comes to more than {} MiB",
+                    "document too large: over {} MiB, counting {NODE_BYTES} bytes for each value besides its \
+                     text, with aliases expanded",
                     MAX_BYTES >> 20
                 ),
             )),
@@ -111,12 +111,12 @@ impl<'a> Loader<'a> {
                 (anchor, tag, Data::Mapping(self.mapping(depth)?))
             }
             Event::Alias(id) => return self.alias(id, at, depth),
-            _ => return Err(error(at, "the document ends unexpectedly")),
+            _ => return Err(error(at, "unexpected end of the document")),
         };
         if let Some(tag) = tag {
             return Err(error(
                 at,
-                format!("the tag {}{}: a configuration has no tags", tag.handle, tag.suffix),
+                format!("unsupported tag {}{}: a configuration has no tags", tag.handle, tag.suffix),
             ));
         }
         let node = Node { at, block, data };
@@ -130,7 +130,7 @@ impl<'a> Loader<'a> {
 
     fn alias(&mut self, id: usize, at: Position, depth: usize) -> Result<Node, SyntaxError> {
         let known = self.anchors.get(&id).map(|known| (known.bytes, known.height));
-        let inside = || error(at, "an alias inside of the value that it names");
+        let inside = || error(at, "recursive alias: it is inside the value that it refers to");
         let (bytes, height) = known.ok_or_else(inside)?;
         check_depth(depth + height - 1, at)?;
         self.spend(bytes, at)?;
@@ -155,7 +155,7 @@ impl<'a> Loader<'a> {
                 (event, at) => (event, at),
             };
             let Data::Scalar { text: key, plain } = self.node(event, at, depth + 1)?.data else {
-                return Err(error(at, "a key is text, not a list or a mapping"));
+                return Err(error(at, "a key must be text, not a list or a mapping"));
             };
             if plain && key == "<<" {
                 return Err(error(at, "merge keys are not supported: use anchors on values"));
@@ -180,7 +180,7 @@ fn distinct(entries: &[Entry]) -> Result<(), SyntaxError> {
     match twice.min_by_key(|(_, second)| second.at) {
         None => Ok(()),
         Some((first, second)) => {
-            let message = format!("`{}` is here a second time, first in line {}", second.key, first.at.line);
+            let message = format!("duplicate key `{}`, first defined in line {}", second.key, first.at.line);
             Err(error(second.at, message))
         }
     }

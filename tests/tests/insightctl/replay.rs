@@ -24,9 +24,9 @@ fn good(arguments: &[&str]) -> (String, String) {
     (text(&output.stdout), log)
 }
 
-fn recorded(folder: &Path, node_name: &str, more: &[&str]) -> (PathBuf, String) {
+fn recorded(directory: &Path, node_name: &str, more: &[&str]) -> (PathBuf, String) {
     let (recording, log) = good(&[&["record", "--host-root", &node(node_name)], more].concat());
-    let file = folder.join(format!("{node_name}.jsonl"));
+    let file = directory.join(format!("{node_name}.jsonl"));
     fs::write(&file, recording).expect("can be written");
     (file, log)
 }
@@ -38,9 +38,9 @@ fn batches(recording: &Path) -> Vec<Columns> {
 
 #[test]
 fn a_replay_prints_what_run_prints() {
-    let folder = tempfile::tempdir().expect("a folder");
+    let directory = tempfile::tempdir().expect("a directory");
     for name in NODES {
-        let (recording, log) = recorded(folder.path(), name, &[]);
+        let (recording, log) = recorded(directory.path(), name, &[]);
         assert!(log.contains(" bytes; batches: 1, ticks: 1"), "{log}");
         let (expected, _) = good(&["run", "--host-root", &node(name)]);
         assert!(expected.lines().count() > 10, "{expected}");
@@ -54,10 +54,10 @@ fn a_replay_prints_what_run_prints() {
 
 #[test]
 fn a_replay_names_the_cluster_as_the_configuration_does() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let config = folder.path().join("insightd.yaml");
+    let directory = tempfile::tempdir().expect("a directory");
+    let config = directory.path().join("insightd.yaml");
     fs::write(&config, "node: {cluster_name: another}\n").expect("can be written");
-    let (recording, _) = recorded(folder.path(), "v2-systemd", &[]);
+    let (recording, _) = recorded(directory.path(), "v2-systemd", &[]);
     let (events, _) = good(&["replay", argument(&recording), "--config", argument(&config)]);
     for event in events.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).expect("JSON")) {
         assert_eq!(event["ClusterName"], "another", "{event}");
@@ -67,8 +67,8 @@ fn a_replay_names_the_cluster_as_the_configuration_does() {
 
 #[test]
 fn a_recording_says_what_it_is_and_holds_raw_batches() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let (recording, _) = recorded(folder.path(), "v2-systemd", &[]);
+    let directory = tempfile::tempdir().expect("a directory");
+    let (recording, _) = recorded(directory.path(), "v2-systemd", &[]);
     let text = fs::read_to_string(&recording).expect("a recording");
     let first: serde_json::Value =
         serde_json::from_str(text.lines().next().expect("a first line")).expect("JSON");
@@ -91,10 +91,10 @@ fn a_recording_says_what_it_is_and_holds_raw_batches() {
 
 #[test]
 fn labels_are_redacted_and_owners_still_found() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let (plain, _) = recorded(folder.path(), "v1-cgroupfs", &[]);
+    let directory = tempfile::tempdir().expect("a directory");
+    let (plain, _) = recorded(directory.path(), "v1-cgroupfs", &[]);
     let before = Batch::from_columns(batches(&plain).remove(0));
-    let (redacted, log) = recorded(folder.path(), "v1-cgroupfs", &["--redact"]);
+    let (redacted, log) = recorded(directory.path(), "v1-cgroupfs", &["--redact"]);
     let after = Batch::from_columns(batches(&redacted).remove(0));
     let mut keys = 0;
     for pod in after.pods() {
@@ -120,8 +120,8 @@ fn labels_are_redacted_and_owners_still_found() {
 
 #[test]
 fn recordings_are_bounded_and_overwrite_nothing() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let (host, out) = (node("v2-systemd"), folder.path().join("out.jsonl"));
+    let directory = tempfile::tempdir().expect("a directory");
+    let (host, out) = (node("v2-systemd"), directory.path().join("out.jsonl"));
     let output = run(&["record", "--host-root", &host, "--max-bytes", "1KiB"]);
     let log = text(&output.stderr);
     assert_eq!(output.status.code(), Some(1), "{log}");
@@ -136,36 +136,36 @@ fn recordings_are_bounded_and_overwrite_nothing() {
     let output = run(&arguments);
     let log = text(&output.stderr);
     assert_eq!(output.status.code(), Some(64), "{log}");
-    assert!(log.contains("out.jsonl: exists already, and is not overwritten"), "{log}");
+    assert!(log.contains("out.jsonl: the file exists already and is not overwritten"), "{log}");
 
     // The machine that runs the tests, with two ticks.
     let (recording, log) = good(&["record", "--interval", "200ms", "--ticks", "2"]);
     assert_eq!(recording.lines().count(), 3, "{log}");
-    assert!(log.contains("that is enough: 2 ticks"), "{log}");
+    assert!(log.contains("recording stopped: 2 ticks"), "{log}");
 }
 
 #[test]
 fn what_is_no_recording_is_said_with_its_line() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let (recording, _) = recorded(folder.path(), "v2-systemd", &[]);
+    let directory = tempfile::tempdir().expect("a directory");
+    let (recording, _) = recorded(directory.path(), "v2-systemd", &[]);
     let whole = fs::read_to_string(&recording).expect("a recording");
     fs::write(&recording, &whole[..whole.len() / 2]).expect("can be written");
-    let config = folder.path().join("a.yaml");
+    let config = directory.path().join("a.yaml");
     fs::write(&config, "").expect("can be written");
     let (recording, config) = (argument(&recording), argument(&config));
     for (arguments, part) in [
-        (&["replay", recording][..], ":2: the batch is cut off"),
-        (&["replay", config, "--pipeline", "none"], "there is no pipeline `none`; there are: node, cluster"),
+        (&["replay", recording][..], ":2: the batch is truncated"),
+        (&["replay", config, "--pipeline", "none"], "unknown pipeline `none`; configured: node, cluster"),
         (&["replay", "/nonexistent.jsonl"], "/nonexistent.jsonl: cannot be read: "),
-        (&["replay", "/etc/passwd"], "/etc/passwd:1: is no recording"),
-        (&["record", "--cluster", "--host-root", &node("v2-systemd")], "API server: no API server: "),
-        (&["diff", recording, config, config], ":2: the batch is cut off"),
+        (&["replay", "/etc/passwd"], "/etc/passwd:1: not a recording"),
+        (&["record", "--cluster", "--host-root", &node("v2-systemd")], "no API server configured: "),
+        (&["diff", recording, config, config], ":2: the batch is truncated"),
         (&["diff", recording, config], "<B>"),
         (
             &["diff", recording, config, "--component", "x=y.wasm"],
             "--component x: no pipeline uses builtin:x or file:x",
         ),
-        (&["diff", recording, config, "--component", "emf"], "`emf` is no NAME=FILE"),
+        (&["diff", recording, config, "--component", "emf"], "expected NAME=FILE, such as emf="),
         (
             &["diff", recording, config, "--component", "emf=/nonexistent.wasm"],
             "/nonexistent.wasm: No such file",
@@ -181,10 +181,10 @@ fn what_is_no_recording_is_said_with_its_line() {
 
 #[test]
 fn equal_configurations_make_no_difference_and_others_are_shown() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let (recording, _) = recorded(folder.path(), "v1-cgroupfs", &[]);
+    let directory = tempfile::tempdir().expect("a directory");
+    let (recording, _) = recorded(directory.path(), "v1-cgroupfs", &[]);
     let write = |name: &str, text: &str| {
-        let file = folder.path().join(name);
+        let file = directory.path().join(name);
         fs::write(&file, text).expect("can be written");
         argument(&file).to_owned()
     };
@@ -228,9 +228,9 @@ fn equal_configurations_make_no_difference_and_others_are_shown() {
 
 #[test]
 fn a_component_is_compared_with_another_version_of_it() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let (recording, _) = recorded(folder.path(), "v2-systemd", &[]);
-    let config = folder.path().join("a.yaml");
+    let directory = tempfile::tempdir().expect("a directory");
+    let (recording, _) = recorded(directory.path(), "v2-systemd", &[]);
+    let config = directory.path().join("a.yaml");
     fs::write(&config, "").expect("can be written");
     let transforms = top().join("target/transforms");
     let diff = |component: &str, file: &str| {
@@ -249,7 +249,7 @@ fn a_component_is_compared_with_another_version_of_it() {
     assert!(same.stdout.is_empty());
     let wrong = diff("decorate", "emf.wasm");
     assert_eq!(wrong.status.code(), Some(64));
-    assert!(text(&wrong.stderr).contains("file:decorate is a formatter, here a transform is wanted"));
+    assert!(text(&wrong.stderr).contains("file:decorate is a formatter; this slot requires a transform"));
     // Without `decorate`, events have no `Type`.
     let other = diff("decorate", "utilization.wasm");
     assert_eq!(other.status.code(), Some(1), "{}", text(&other.stderr));
@@ -259,17 +259,17 @@ fn a_component_is_compared_with_another_version_of_it() {
 /// The command of the guide's example, run on a recorded node with one of its pods.
 #[test]
 fn the_example_of_a_golden_case() {
-    let folder = tempfile::tempdir().expect("a folder");
+    let directory = tempfile::tempdir().expect("a directory");
     let guide = fs::read_to_string(top().join("docs/authors.md")).expect("the guide");
     let (_, after) = guide.split_once("<!-- as-case -->").expect("an example");
     let command = after.lines().find(|line| line.starts_with("insightctl replay ")).expect("a command");
-    let (recording, _) = recorded(folder.path(), "v2-systemd", &[]);
+    let (recording, _) = recorded(directory.path(), "v2-systemd", &[]);
     let raw = Batch::from_columns(batches(&recording).remove(0));
     let pod = raw.of_kind("pod").into_iter().find(|pod| !pod.children_of_kind("container").is_empty());
     let name = pod.and_then(|pod| pod.attribute("pod.name")).expect("a pod with containers").to_owned();
-    let config = folder.path().join("insightd.yaml");
+    let config = directory.path().join("insightd.yaml");
     fs::write(&config, "").expect("can be written");
-    let case = folder.path().join("tests/golden/one_pod");
+    let case = directory.path().join("tests/golden/one_pod");
     let arguments: Vec<&str> = command
         .split_whitespace()
         .skip(1)
@@ -297,7 +297,7 @@ fn the_example_of_a_golden_case() {
 
     // The next step of the guide.
     let component = top().join("target/transforms/utilization.wasm");
-    let bless = ["transform", "test", argument(folder.path()), "--wasm", argument(&component), "--bless"];
+    let bless = ["transform", "test", argument(directory.path()), "--wasm", argument(&component), "--bless"];
     let output = run(&bless);
     assert!(output.status.success(), "{}", text_of(&output));
     let expected = fs::read_to_string(case.join("expected.json")).expect("an expectation");
@@ -305,15 +305,19 @@ fn the_example_of_a_golden_case() {
 
     let again = run(&arguments);
     assert_eq!(again.status.code(), Some(64));
-    assert!(text_of(&again).contains("is not empty; nothing is overwritten"), "{}", text_of(&again));
+    assert!(
+        text_of(&again).contains("is not empty; existing files are not overwritten"),
+        "{}",
+        text_of(&again)
+    );
 }
 
 #[test]
 fn cases_of_other_places() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let (recording, _) = recorded(folder.path(), "v2-systemd", &[]);
+    let directory = tempfile::tempdir().expect("a directory");
+    let (recording, _) = recorded(directory.path(), "v2-systemd", &[]);
     let case = |name: &str, until: &str, more: &[&str]| {
-        let at = folder.path().join(name);
+        let at = directory.path().join(name);
         let arguments = ["replay", argument(&recording), "--until", until, "--as-case", argument(&at)];
         (run(&[&arguments[..], more].concat()), at)
     };
@@ -329,22 +333,23 @@ fn cases_of_other_places() {
     assert!(fs::read_to_string(at.join("batch.json")).expect("a batch").contains("pod_cpu_utilization"));
 
     // Two pipelines for batches of a node, each with the shipped components.
-    let (config, pipelines) = (folder.path().join("two.yaml"), ["a", "b"].map(|name| {
+    let (config, pipelines) = (directory.path().join("two.yaml"), ["a", "b"].map(|name| {
         format!("- name: {name}\n  transforms: [{{use: 'builtin:decorate'}}, {{use: 'builtin:utilization'}}]\n  outputs: [{{formatter: {{use: 'builtin:emf'}}, sink: stdout}}]\n")
     }));
     fs::write(&config, format!("pipelines:\n{}", pipelines.concat())).expect("can be written");
     let two = ["--config", argument(&config)];
     let (output, at) = case("two", "utilization", &two);
     assert_eq!(output.status.code(), Some(64), "{}", text_of(&output));
-    let why = "may be any of a/builtin:utilization (a/transform-2), b/builtin:utilization (b/transform-2)";
+    let why =
+        "ambiguous, matches a/builtin:utilization (a/transform-2), b/builtin:utilization (b/transform-2)";
     assert!(text_of(&output).contains(why) && !at.exists(), "{}", text_of(&output));
     let (output, _) = case("two", "b/builtin:utilization", &two);
     assert!(output.status.success(), "{}", text_of(&output));
 
     for (until, more, why) in [
-        ("nothing", &[][..], "there is no such place; there are: "),
+        ("nothing", &[][..], "no such component; known: "),
         ("cluster/output-1", &[][..], "the recording has no batch for the pipeline of `cluster/output-1`"),
-        ("utilization", &["--pod", "nobody"][..], "there is no pod `nobody` in the batch; there are: "),
+        ("utilization", &["--pod", "nobody"][..], "no pod `nobody` in the batch; known: "),
     ] {
         let (output, at) = case("bad", until, more);
         assert_eq!(output.status.code(), Some(64), "{}", text_of(&output));

@@ -17,7 +17,7 @@ pub(crate) const INTERVAL_MS: u64 = 500;
 
 pub(crate) struct Agent {
     pub(crate) process: Child,
-    pub(crate) folder: tempfile::TempDir,
+    pub(crate) directory: tempfile::TempDir,
     pub(crate) port: u16,
     pub(crate) events: Arc<Mutex<Vec<Value>>>,
     pub(crate) log: Arc<Mutex<Vec<String>>>,
@@ -33,7 +33,7 @@ impl Drop for Agent {
 /// Returns a configuration with a test component between the shipped ones. The namespace of the metrics identifies the version
 /// that produced an event.
 pub(crate) fn config(agent: &Agent, version: &str, habit: &str, more: &str) -> String {
-    let transforms = agent.folder.path().join("transforms");
+    let transforms = agent.directory.path().join("transforms");
     let emf = format!("formatter: {{use: 'builtin:emf', config: {{namespace: {version:?}}}}}, sink");
     format!(
         "interval: {INTERVAL_MS}ms
@@ -50,22 +50,22 @@ pipelines:
   transforms: [{{use: 'builtin:decorate'}}, {{use: 'file:subject', config: {{habit: {habit:?}}}}}, {{use: 'builtin:utilization'}}]
   outputs: [{{{emf}: stdout}}, {{{emf}: file}}]
 ",
-        agent.folder.path().join("state"),
+        agent.directory.path().join("state"),
         program("insightd-compile"),
         agent.port,
-        agent.folder.path().join("events"),
+        agent.directory.path().join("events"),
     )
 }
 
 impl Agent {
     /// Starts an agent with a good component.
     pub(crate) fn start() -> Self {
-        let folder = tempfile::tempdir().expect("a folder");
-        fs::create_dir(folder.path().join("transforms")).expect("can be made");
+        let directory = tempfile::tempdir().expect("a directory");
+        fs::create_dir(directory.path().join("transforms")).expect("can be made");
         let port = TcpListener::bind("127.0.0.1:0").and_then(|l| l.local_addr()).expect("a port").port();
         let process = Command::new("true").spawn().expect("true runs");
         let (events, log) = Default::default();
-        let mut agent = Self { process, folder, port, events, log };
+        let mut agent = Self { process, directory, port, events, log };
         agent.put(&guests().join("guest_stage.wasm"));
         agent.configure("v0", "none", "");
         agent.run();
@@ -102,7 +102,7 @@ impl Agent {
     }
 
     pub(crate) fn file(&self) -> PathBuf {
-        self.folder.path().join("insightd.yaml")
+        self.directory.path().join("insightd.yaml")
     }
 
     /// Replaces the configuration file by rename, as an editor does.
@@ -117,7 +117,7 @@ impl Agent {
     }
 
     pub(crate) fn put(&self, wasm: &Path) {
-        let at = self.folder.path().join("transforms/subject.wasm");
+        let at = self.directory.path().join("transforms/subject.wasm");
         let fresh = at.with_extension("new");
         fs::copy(wasm, &fresh).expect("can be copied");
         fs::rename(fresh, at).expect("can be renamed");

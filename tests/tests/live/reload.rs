@@ -44,7 +44,7 @@ fn what_fails_a_check_changes_nothing() {
     agent.configure("bad", "none", "");
     agent.wait("the good one", |agent| agent.last_version().as_deref() == Some("bad"));
     let wasm = fs::read(guests().join("guest_stage.wasm")).expect("was built");
-    let scratch = agent.folder.path().join("scratch");
+    let scratch = agent.directory.path().join("scratch");
     for content in [&b"no component at all"[..], &wasm[..wasm.len() / 2]] {
         fs::write(&scratch, content).expect("can be written");
         agent.put(&scratch);
@@ -52,7 +52,7 @@ fn what_fails_a_check_changes_nothing() {
     }
     agent.put(&guests().join("guest_format.wasm"));
     agent.wait_for_outcome("rejected", "is a formatter");
-    fs::remove_file(agent.folder.path().join("transforms/subject.wasm")).expect("can be removed");
+    fs::remove_file(agent.directory.path().join("transforms/subject.wasm")).expect("can be removed");
     agent.wait_for_outcome("waiting", "No such file");
     fs::write(agent.file(), "pipelines: {").expect("can be written");
     agent.wait_for_outcome("rejected", "insightd.yaml");
@@ -66,7 +66,7 @@ fn what_fails_a_check_changes_nothing() {
 fn what_fails_while_it_runs_is_taken_back_and_remembered() {
     let mut agent = Agent::start();
     agent.wait("a batch to try with", |agent| agent.rollout("running")["set"].is_string());
-    agent.wait("a good set is kept", |agent| agent.folder.path().join("state/last-good/id").exists());
+    agent.wait("a good set is kept", |agent| agent.directory.path().join("state/last-good/id").exists());
     let from = now_ms() + 6 * INTERVAL_MS;
     agent.configure("late", &format!("panic from {from}"), "");
     agent.wait("the new version", |agent| agent.last_version().as_deref() == Some("late"));
@@ -79,7 +79,7 @@ fn what_fails_while_it_runs_is_taken_back_and_remembered() {
     agent.run();
     assert_eq!(agent.last_version().as_deref(), Some("v0"));
     agent.wait("its status", |agent| agent.rollout("running")["origin"] == "last-good");
-    agent.wait_for_outcome("rejected", "taken back");
+    agent.wait_for_outcome("rejected", "rolled back");
     agent.configure("v2", "none", "");
     agent.wait("a good version", |agent| agent.last_version().as_deref() == Some("v2"));
     agent.check_ticks();
@@ -89,7 +89,7 @@ fn what_fails_while_it_runs_is_taken_back_and_remembered() {
 #[test]
 fn what_fails_before_anything_was_proven_does_not_run_again() {
     let mut agent = Agent::start();
-    let state = agent.folder.path().join("state");
+    let state = agent.directory.path().join("state");
     let trial = "rollout: {trial_ticks: 1000}";
     agent.process.kill().expect("can be killed");
     agent.process.wait().expect("ends");
@@ -117,7 +117,7 @@ fn what_fails_before_anything_was_proven_does_not_run_again() {
         agent.run();
         assert_eq!(agent.last_version().as_deref(), Some("v0"));
         agent.wait("its status", |agent| agent.rollout("running")["origin"] == "resumed-trial");
-        agent.wait_for_outcome("rejected", "taken back: node/");
+        agent.wait_for_outcome("rejected", "rolled back: node/");
     }
     agent.configure("v2", "none", trial);
     agent.wait("a good version", |agent| agent.last_version().as_deref() == Some("v2"));
@@ -126,7 +126,7 @@ fn what_fails_before_anything_was_proven_does_not_run_again() {
 #[test]
 fn switch_and_canary_hold_it_back() {
     let agent = Agent::start();
-    agent.wait("a good set is kept", |agent| agent.folder.path().join("state/last-good/id").exists());
+    agent.wait("a good set is kept", |agent| agent.directory.path().join("state/last-good/id").exists());
     agent.configure("v1", "none", "rollout: {enabled: false}");
     agent.wait_for_outcome("held-back", "rollout.enabled");
     agent.configure("v1", "none", "rollout: {canary: 0%}");
@@ -189,7 +189,7 @@ fn a_pinned_component_is_waited_for() {
 #[test]
 fn a_mount_is_swapped() {
     let agent = Agent::start();
-    let transforms = agent.folder.path().join("transforms");
+    let transforms = agent.directory.path().join("transforms");
     // An additional custom section makes it a different file with the same behaviour.
     let fill = |name: &str| {
         fs::create_dir(transforms.join(name)).expect("can be made");

@@ -49,15 +49,15 @@ fn follows(averages: &[(u64, f64, f64)], index: usize) -> bool {
 fn a_broken_pipeline_leaves_the_averages_of_another_alone() {
     let mut agent = Agent::start();
     let put = |from: &std::path::Path, name: &str| {
-        fs::copy(from, agent.folder.path().join("transforms").join(name)).expect("can be copied");
+        fs::copy(from, agent.directory.path().join("transforms").join(name)).expect("can be copied");
     };
     put(&built("transforms/moving-average.wasm"), "average.wasm");
     put(&guests().join("guest_format.wasm"), "broken.wasm");
     // At start-up and without a last good bundle: a running agent would reject it.
     agent.process.kill().expect("can be killed");
-    let state = agent.folder.path().join("state");
+    let state = agent.directory.path().join("state");
     let text = format!("{}{BROKEN}", with_average(&agent, "v1"));
-    let text = text.replace(&format!("{state:?}"), &format!("{:?}", agent.folder.path().join("fresh")));
+    let text = text.replace(&format!("{state:?}"), &format!("{:?}", agent.directory.path().join("fresh")));
     agent.write(&text);
     agent.run();
     agent.wait("averages", |agent| averages(agent).len() >= 8);
@@ -72,7 +72,7 @@ fn a_broken_pipeline_leaves_the_averages_of_another_alone() {
 #[test]
 fn an_average_goes_on_over_a_reload_and_a_kill() {
     let mut agent = Agent::start();
-    let average = agent.folder.path().join("transforms/average.wasm");
+    let average = agent.directory.path().join("transforms/average.wasm");
     fs::copy(built("transforms/moving-average.wasm"), average).expect("can be copied");
     agent.write(&with_average(&agent, "v1"));
     agent.wait("averages", |agent| averages(agent).len() >= 4);
@@ -93,9 +93,9 @@ fn an_average_goes_on_over_a_reload_and_a_kill() {
     let spaces = |agent: &Agent| agent.status().unwrap_or_default()["state"]["spaces"].clone();
     let space = spaces(&agent)[0].clone();
     assert_eq!((&space["transform"], &space["keys"]), (&"node/average".into(), &1.into()), "{space}");
-    let folder = agent.folder.path().join("state").display().to_string();
+    let directory = agent.directory.path().join("state").display().to_string();
     let mut clear = Command::new(program("insightd"));
-    clear.args(["state", "clear", "--state-dir", &folder, "node/average"]);
+    clear.args(["state", "clear", "--state-dir", &directory, "node/average"]);
     assert!(clear.status().expect("it starts").success());
     agent.wait("another beginning", |agent| {
         let now = spaces(agent)[0].clone();

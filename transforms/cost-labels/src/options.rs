@@ -55,7 +55,7 @@ impl Tag {
         if attribute.is_empty() || attribute.contains('.') {
             settings.problem(
                 "attribute",
-                "expected a name without a dot, such as Team: others are not in the event",
+                "expected a name without a dot, such as Team: events have no attributes with a dot",
             );
         }
         let labels = settings.strings("labels").unwrap_or_default();
@@ -78,7 +78,7 @@ impl Tag {
 fn protected(settings: &mut Settings) -> Vec<String> {
     let patterns = settings.strings("drop_attributes").unwrap_or_default();
     if patterns.iter().any(|pattern| Patterns::matches(pattern, "Type")) {
-        settings.problem("drop_attributes", "Type cannot be dropped: without it there is no event");
+        settings.problem("drop_attributes", "Type cannot be dropped: an entity without it produces no event");
     }
     patterns
 }

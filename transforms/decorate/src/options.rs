@@ -86,7 +86,7 @@ fn labels(settings: &mut Settings) -> Labels {
             let keys: Option<_> = items.iter().map(|item| item.as_str().map(String::from)).collect();
             match keys {
                 Some(keys) => return Labels::Listed(Patterns::new(keys)),
-                None => "a list of something else",
+                None => "a list of other values",
             }
         }
         Some(other) => other.kind(),

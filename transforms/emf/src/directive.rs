@@ -90,11 +90,10 @@ fn sets(declarations: &[u32], all: &Declarations, dimensions: &[&str]) -> Vec<Se
             let most = integer_text(limits::SET_KEYS as u64);
             log::warn(
                 &[
-                    "an event has no metrics: ",
+                    "an event has no metrics: it has ",
                     &found,
-                    " attributes cannot be one dimension set, ",
+                    " dimensions, CloudWatch accepts at most ",
                     &most,
-                    " can",
                 ]
                 .concat(),
             );

@@ -175,7 +175,7 @@ fn gauges(fields: &Fields, keys: &Keys<'_>, attributes: &[usize]) -> Vec<usize> 
             || name == BLOB && fields.has_blob
             || attributes.iter().any(|&attribute| fields.attributes[attribute].key == key);
         if taken {
-            log::warn(&["figure ", name, " is left out: the event has an attribute of that name"].concat());
+            log::warn(&["metric ", name, " dropped: the event has another member with this name"].concat());
         }
         !taken
     });

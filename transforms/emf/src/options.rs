@@ -59,7 +59,7 @@ impl Options {
         if disable_metric_extraction && drop_events_without_metrics {
             settings.problem(
                 "drop_events_without_metrics",
-                "with disable_metric_extraction no event has metrics, so that all would be dropped",
+                "cannot be combined with disable_metric_extraction, which leaves no event with metrics",
             );
         }
         Self {
@@ -124,10 +124,7 @@ fn high_resolution(settings: &mut Settings) -> bool {
 fn destinations(settings: &mut Settings, watched: &mut Watched) -> [Destination; 2] {
     let namespace = settings.string("namespace").filter(|text| !text.is_empty());
     if namespace.as_deref().is_some_and(|text| !limits::is_namespace(text)) {
-        settings.problem(
-            "namespace",
-            "CloudWatch takes 1 to 1024 characters of ASCII, not beginning with `:` or `AWS/`",
-        );
+        settings.problem("namespace", "expected 1 to 1024 ASCII characters, not starting with `:` or `AWS/`");
     }
     let log_group = log_name(settings, "log_group", watched);
     let log_stream = log_name(settings, "log_stream", watched);
@@ -166,7 +163,10 @@ fn declarations(settings: &mut Settings, watched: &mut Watched) -> Declarations 
     if settings.value("metric_declarations").is_none() {
         preset::add(enhanced, &mut declarations);
     } else if enhanced {
-        settings.problem("enhanced", "chooses the default declarations, which metric_declarations replaces");
+        settings.problem(
+            "enhanced",
+            "cannot be combined with metric_declarations, which replaces the default declarations",
+        );
     }
     for key in ["metric_declarations", "extra_metric_declarations"] {
         settings.objects(key, |settings, _| {
@@ -197,20 +197,24 @@ fn require(settings: &mut Settings, keys: &[&str]) {
 fn read_sets(settings: &mut Settings, declarations: &mut Declarations) {
     let sets = settings.string_lists("dimensions");
     if sets.as_ref().is_some_and(Vec::is_empty) {
-        settings.problem("dimensions", "at least one set expected; the empty set [] is one");
+        settings.problem("dimensions", "expected at least one dimension set, such as the empty set []");
     }
     for (at, set) in sets.into_iter().flatten().enumerate() {
         let path = || element("dimensions", at);
         if set.len() > limits::SET_KEYS {
             let (found, most) = (integer_text(set.len() as u64), integer_text(limits::SET_KEYS as u64));
-            settings.problem(&path(), [&found, " keys; CloudWatch takes ", &most].concat());
+            settings.problem(&path(), [&found, " keys; CloudWatch accepts at most ", &most].concat());
         }
         for key in &set {
             if !limits::is_dimension_key(key) {
                 settings.problem(
                     &path(),
-                    ["`", key, "` is no dimension key: 1 to 250 characters of ASCII, not beginning with `:`"]
-                        .concat(),
+                    [
+                        "invalid dimension key `",
+                        key,
+                        "`: expected 1 to 250 ASCII characters, not starting with `:`",
+                    ]
+                    .concat(),
                 );
             }
         }
@@ -222,7 +226,7 @@ fn read_selectors(settings: &mut Settings, anchored: bool, declarations: &mut De
     const KEY: &str = "metric_name_selectors";
     let selectors = settings.strings(KEY);
     if selectors.as_ref().is_some_and(Vec::is_empty) {
-        settings.problem(KEY, "at least one expression expected");
+        settings.problem(KEY, "expected at least one expression");
     }
     for (at, text) in selectors.into_iter().flatten().enumerate() {
         match Selector::new(&text, anchored) {
@@ -240,7 +244,7 @@ fn read_matcher(settings: &mut Settings, watched: &mut Watched) -> Option<Matche
     let separator = settings.string("separator").unwrap_or_else(|| ";".into());
     let regex = settings.string("regex");
     if names.as_ref().is_some_and(Vec::is_empty) {
-        settings.problem("label_names", "at least one attribute expected");
+        settings.problem("label_names", "expected at least one attribute");
     }
     let selector = match Selector::new(regex.as_deref().unwrap_or_default(), false) {
         Ok(selector) => Some(selector),
@@ -255,7 +259,7 @@ fn read_matcher(settings: &mut Settings, watched: &mut Watched) -> Option<Matche
 
 fn bad_expression(text: &str, error: &PatternError) -> String {
     let (before, behind) = text.split_at_checked(error.offset).unwrap_or((text, ""));
-    [&error.reason, " in the expression, at `", before, "` <here> `", behind, "`"].concat()
+    ["invalid expression: ", &error.reason, ", at `", before, "` <here> `", behind, "`"].concat()
 }
 
 /// Returns the path of an element of a list.
@@ -272,7 +276,10 @@ fn descriptors(settings: &mut Settings) -> Vec<(String, Unit, bool)> {
         let overwrite = settings.flag("overwrite").unwrap_or(false);
         let parsed = unit.as_deref().filter(|unit| !unit.is_empty()).and_then(Unit::parse);
         if unit.is_some() && parsed.is_none() {
-            settings.problem("unit", "no unit that CloudWatch knows, such as Percent, Bytes or Count/Second");
+            settings.problem(
+                "unit",
+                "unknown CloudWatch unit; expected one such as Percent, Bytes or Count/Second",
+            );
         }
         if let (Some(name), Some(unit)) = (name, parsed) {
             descriptors.push((name, unit, overwrite));

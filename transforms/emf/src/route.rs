@@ -43,7 +43,7 @@ impl Template {
     /// names.
     pub(crate) fn new(text: &str, is_group: bool, watched: &mut Watched) -> Result<Self, &'static str> {
         if is_group && text.starts_with("aws/") {
-            return Err("names that begin with `aws/` are the service's own: write /aws/");
+            return Err("names starting with `aws/` are reserved by AWS: use `/aws/`");
         }
         let mut parts = Vec::new();
         let mut rest = text;
@@ -52,7 +52,7 @@ impl Template {
                 return Err("a placeholder is not closed with `}`");
             };
             if name.is_empty() || name.contains('{') {
-                return Err("a placeholder is the name of an attribute in braces, such as {ClusterName}");
+                return Err("expected the name of an attribute in each placeholder, such as {ClusterName}");
             }
             add_text(&mut parts, before, is_group)?;
             let mut sources = vec![watched.add(name)];
@@ -98,9 +98,9 @@ fn add_text(parts: &mut Vec<Part>, text: &str, is_group: bool) -> Result<(), &'s
     let is_accepted = text.chars().all(|character| is_accepted(character, is_group));
     match is_accepted && text.len() <= limits::LOG_NAME_CHARS {
         true => Ok(()),
-        false => Err(
-            "CloudWatch Logs takes 512 characters, in groups A-Z a-z 0-9 . - _ / #, in streams no : and *",
-        ),
+        false => {
+            Err("expected at most 512 characters: in groups A-Z a-z 0-9 . - _ / #, in streams no `:` or `*`")
+        }
     }
 }
 

@@ -61,19 +61,19 @@ pub(crate) fn run(options: &Options, batch: &Batch, limits: &Limits) -> Payloads
         run.event(&fields);
     }
     if forged > 0 {
-        let text = " events are left out: their Type is one that only batches of the scope cluster may have";
+        let text = " events dropped: their Type is reserved for batches of the scope cluster";
         log::warn(&[&integer_text(forged), text].concat());
     }
     if let Some(first) = run.unrouted.first {
         run.unrouted.warn(
             options.watched.name(first),
-            " is missing, log group or stream has no name: outputs that need it keep them back",
+            " is missing: the log group or stream name is incomplete; outputs that need it do not send them",
         );
     }
     if let Some(first) = run.keys.refused.first {
         run.keys.refused.warn(
             run.keys.key(first as u32).text,
-            " is not ASCII: sets with it are not declared, CloudWatch refuses it",
+            " is not ASCII, which CloudWatch rejects: dimension sets with it are left out",
         );
     }
     run.payloads
@@ -122,7 +122,7 @@ impl<'r> Run<'r> {
             None => {
                 let id = entity.id();
                 log::warn(
-                    &["metric ", id, " is sent without unit: CloudWatch does not know ", unit].concat(),
+                    &["metric ", id, " is sent without a unit: unknown CloudWatch unit ", unit].concat(),
                 );
             }
         }

@@ -49,13 +49,13 @@ fn write_one(run: &mut Run<'_>, mut fields: Fields) {
         Some(&(key, _)) => {
             let name = shown(run.keys.key(key).text);
             log::error(
-                &["figure ", name, " is lost: an event with it alone is larger than ", &limit, " bytes"]
+                &["metric ", name, " dropped: an event with it alone is larger than ", &limit, " bytes"]
                     .concat(),
             );
         }
         None => {
             log::error(
-                &["an event is lost: without any attribute it is larger than ", &limit, " bytes"].concat(),
+                &["event dropped: even without attributes it is larger than ", &limit, " bytes"].concat(),
             );
         }
     }

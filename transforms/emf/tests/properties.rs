@@ -174,7 +174,7 @@ fn members(text: &[u8]) -> Vec<(String, Value)> {
         }
     }
     let parsed: Result<Members, _> = serde_json::from_slice(text);
-    parsed.unwrap_or_else(|error| panic!("no JSON ({error}): {}", String::from_utf8_lossy(text))).0
+    parsed.unwrap_or_else(|error| panic!("not JSON ({error}): {}", String::from_utf8_lossy(text))).0
 }
 
 fn check_directives(event: &BTreeMap<String, Value>) {
@@ -198,7 +198,7 @@ fn check_directives(event: &BTreeMap<String, Value>) {
             assert!(keys.len() <= 30 && keys.is_sorted_by(|left, right| left < right), "{keys:?}");
             for key in keys {
                 let value = event.get(key).and_then(Value::as_str);
-                let value = value.unwrap_or_else(|| panic!("dimension {key} is no string of the event"));
+                let value = value.unwrap_or_else(|| panic!("dimension {key} is not a string of the event"));
                 assert!(!value.trim().is_empty() && value.len() <= 1024 && key.len() <= 250);
                 assert!(
                     value.chars().chain(key.chars()).all(|c| (' '..='~').contains(&c)),
@@ -210,9 +210,12 @@ fn check_directives(event: &BTreeMap<String, Value>) {
         assert!((1..=100).contains(&metrics.len()));
         for metric in metrics {
             let name = metric["Name"].as_str().expect("a name");
-            assert!(event.get(name).is_some_and(Value::is_number), "metric {name} is no number of the event");
+            assert!(
+                event.get(name).is_some_and(Value::is_number),
+                "metric {name} is not a number of the event"
+            );
             assert!(!name.is_empty() && name.chars().count() <= 1024);
-            assert!(listed.insert(name), "metric {name} stands in two directives");
+            assert!(listed.insert(name), "metric {name} is in two directives");
         }
     }
 }
@@ -239,7 +242,7 @@ proptest! {
             }
             let list = members(event.bytes);
             let event: BTreeMap<_, _> = list.iter().cloned().collect();
-            prop_assert_eq!(event.len(), list.len(), "a member stands twice in {:?}", list);
+            prop_assert_eq!(event.len(), list.len(), "duplicate member in {:?}", list);
             check_directives(&event);
         }
     }
@@ -275,7 +278,7 @@ proptest! {
             };
             prop_assert_eq!(bits(&found), bits(&wanted));
         }
-        prop_assert!(events.next().is_none(), "events that nobody asked for");
+        prop_assert!(events.next().is_none(), "unexpected events");
     }
 
     /// The order of rows has no meaning, so it must not affect the output.

@@ -46,7 +46,7 @@ impl Transform for MovingAverage {
         }
         // Logged once. Without state the average would equal the metric itself, so it is not published.
         if let Some(error) = refused {
-            log::warn(&["averages are missing: ", &error].concat());
+            log::warn(&["some averages are not published: ", &error].concat());
         }
         Ok(())
     }

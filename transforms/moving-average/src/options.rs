@@ -25,10 +25,10 @@ impl Options {
         let mut metrics = Vec::new();
         settings.objects("metrics", |item, _| {
             let (name, publish_as) = (item.string("name"), item.string("as"));
-            let Some(name) = name else { return item.problem("name", "expected a metric") };
+            let Some(name) = name else { return item.problem("name", "expected the name of a metric") };
             let publish_as = publish_as.unwrap_or_else(|| [&name, "_avg"].concat());
             if publish_as == name || publish_as.contains('.') {
-                item.problem("as", "expected another name than that of the metric, without a dot");
+                item.problem("as", "expected a name without a dot, other than the name of the metric");
             }
             metrics.push(Metric { name, publish_as });
         });

@@ -22,5 +22,5 @@ fn without_state_nothing_is_published() {
     let averages = batch.entities().into_iter().flat_map(|entity| entity.gauges());
     assert_eq!(averages.filter(|(name, _)| name.ends_with("_avg")).count(), 0);
     assert_eq!(lines.len(), 1);
-    assert!(lines[0].1.contains("averages are missing: no state here"), "{lines:?}");
+    assert!(lines[0].1.contains("some averages are not published: state is not granted"), "{lines:?}");
 }

@@ -81,7 +81,7 @@ impl<'a, 'd> Arguments<'a, 'd> {
     /// Returns a thing; `None` if the argument is absent.
     pub(crate) fn thing<'b>(&self, at: usize, batch: &'b Batch) -> Result<Option<Entity<'b>>, String> {
         let found = |value: &Dynamic| value.as_int().ok().and_then(|number| thing_at(batch, number));
-        self.typed(at, "a thing", found)
+        self.typed(at, "an entity", found)
     }
 
     pub(crate) fn text(&self, at: usize) -> Result<Option<ImmutableString>, String> {
@@ -93,7 +93,7 @@ impl<'a, 'd> Arguments<'a, 'd> {
     }
 
     pub(crate) fn list(&self, at: usize) -> Result<Option<List>, String> {
-        self.typed(at, "a list of things", |value| value.clone().try_cast::<List>())
+        self.typed(at, "a list of entities", |value| value.clone().try_cast::<List>())
     }
 
     /// Returns a text that must be present: a name, kind or pattern.
@@ -135,7 +135,7 @@ pub(crate) fn kind_of(value: &Dynamic) -> &'static str {
     if value.is_unit() {
         "absent"
     } else if value.is_int() {
-        "a thing"
+        "an entity"
     } else if value.is_float() {
         "a number"
     } else if value.is_bool() {
@@ -145,7 +145,7 @@ pub(crate) fn kind_of(value: &Dynamic) -> &'static str {
     } else if value.is::<Names>() {
         "a list of names"
     } else {
-        "a list of things"
+        "a list of entities"
     }
 }
 

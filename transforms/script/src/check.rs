@@ -102,14 +102,14 @@ fn check_kinds(arguments: &[Expr], kinds: &[&str], problems: &mut Vec<String>) {
             && !kinds.contains(&kind.as_str())
         {
             let meant = match nearest(kind, kinds.iter().copied()) {
-                Some(nearest) => ["; is ", nearest, " meant?"].concat(),
+                Some(nearest) => ["; did you mean ", nearest, "?"].concat(),
                 None => String::new(),
             };
             let text = [
-                "there are no things of kind ",
+                "unknown kind of entity ",
                 kind,
                 meant.as_str(),
-                " (kinds that other components make stand in `kinds`)",
+                " (kinds that other components create must be listed in `kinds`)",
             ];
             problems.push(message::at(*at, &text.concat()));
         }
@@ -140,8 +140,8 @@ fn check_publish(call: &FnCallExpr, problems: &mut Vec<String>) {
 /// Returns the error text for an unknown function, with a suggestion if a known name begins alike.
 fn unknown(name: &str) -> String {
     match nearest(name, FUNCTIONS.iter().map(|function| function.name)) {
-        Some(nearest) => ["unknown function ", name, "; is ", nearest, " meant?"].concat(),
-        None => ["unknown function ", name, "; docs/scripting.md has all of them"].concat(),
+        Some(nearest) => ["unknown function ", name, "; did you mean ", nearest, "?"].concat(),
+        None => ["unknown function ", name, "; see docs/scripting.md for all functions"].concat(),
     }
 }
 

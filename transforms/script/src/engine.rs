@@ -117,7 +117,7 @@ fn scope() -> Scope<'static> {
 pub(crate) fn read(engine: &Engine, text: &str, kinds: &[String]) -> Result<AST, Vec<String>> {
     if text.len() > LONGEST_PROGRAM {
         let longest = number_text(LONGEST_PROGRAM as FLOAT);
-        return Err(vec![["longer than ", &longest, " bytes"].concat()]);
+        return Err(vec![["the program is longer than ", &longest, " bytes"].concat()]);
     }
     let program =
         engine.compile_with_scope(&scope(), text).map_err(|error| vec![message::of_parsing(&error, text)])?;

@@ -72,19 +72,20 @@ fn set_gauge(batch: &Batch, given: &Arguments<'_, '_>) -> Answer {
 /// Returns why a metric cannot be published under this name, or `None` if it can.
 pub(crate) fn published_name_problem(name: &str) -> Option<&'static str> {
     if name.is_empty() {
-        return Some("a published name is not empty");
+        return Some("a published name must not be empty");
     }
-    name.contains('.')
-        .then_some("a published name holds no dot; set_gauge sets figures for the stages behind")
+    name.contains('.').then_some(
+        "a published name must not contain a dot; use set_gauge for values that only later stages read",
+    )
 }
 
 /// Returns the error text for an unknown unit.
 #[cold]
 pub(crate) fn unit_problem(unit: &str) -> alloc::string::String {
     [
-        "no unit: ",
+        "unknown unit ",
         unit,
-        "; units are Percent, Count, Bytes, Bytes/Second, Seconds and the others of CloudWatch",
+        "; expected a unit of CloudWatch, such as Percent, Count, Bytes, Bytes/Second or Seconds",
     ]
     .concat()
 }

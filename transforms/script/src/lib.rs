@@ -47,7 +47,7 @@ impl Transform for Script {
     fn configure(settings: &mut Settings) -> Result<Self, ConfigError> {
         let text = settings.string("program");
         if text.is_none() {
-            settings.problem("program", "the program is missing: a text");
+            settings.problem("program", "must be set to the text of the program");
         }
         let kinds = settings.strings("kinds").unwrap_or_default();
         let world = Rc::new(World::new(settings.flag("explain").unwrap_or(false)));
@@ -63,7 +63,7 @@ impl Transform for Script {
     }
 
     fn process(&self, _: &Batch) -> Result<(), String> {
-        Err("the interpreter must own its batch: process_owned".to_string())
+        Err("internal error: process called instead of process_owned".to_string())
     }
 
     fn process_owned(&self, batch: Batch) -> Result<Batch, String> {

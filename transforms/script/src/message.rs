@@ -21,10 +21,9 @@ pub(crate) fn at(place: Position, text: &str) -> String {
 pub(crate) fn of_parsing(error: &ParseError, text: &str) -> String {
     let place = error.position();
     match is_field(place, text) {
-        true => at(
-            place,
-            "things have no fields; facts and figures are asked for: attribute(pod, \"pod.namespace\")",
-        ),
+        true => {
+            at(place, "entities have no fields; use a function, such as attribute(pod, \"pod.namespace\")")
+        }
         false => at(place, &parsing(error.err_type())),
     }
 }
@@ -46,47 +45,47 @@ fn is_field(place: Position, text: &str) -> bool {
 fn parsing(error: &ParseErrorType) -> String {
     use ParseErrorType as Kind;
     match error {
-        Kind::UnexpectedEOF => "the program ends too early".into(),
+        Kind::UnexpectedEOF => "unexpected end of the program".into(),
         Kind::BadInput(error) => lexing(error),
         Kind::UnknownOperator(operator) => ["unknown operator ", operator].concat(),
-        Kind::MissingToken(token, why) => [token, " is missing ", why].concat(),
+        Kind::MissingToken(token, why) => ["missing `", token, "` ", why].concat(),
         Kind::MissingSymbol(why) => why.clone(),
-        Kind::DuplicatedVariable(name) => ["the name ", name, " is there twice"].concat(),
-        Kind::WrongSwitchDefaultCase => "the case _ must be the last and without condition".into(),
-        Kind::PropertyExpected | Kind::VariableExpected => "a name is missing here".into(),
+        Kind::DuplicatedVariable(name) => ["duplicate name ", name].concat(),
+        Kind::WrongSwitchDefaultCase => "the case _ must be the last one and have no condition".into(),
+        Kind::PropertyExpected | Kind::VariableExpected => "expected a name".into(),
         Kind::ForbiddenVariable(name) => [name, " cannot be the name of a variable"].concat(),
-        Kind::Reserved(word) => [word, " is no part of this language"].concat(),
+        Kind::Reserved(word) => [word, " is not part of this language"].concat(),
         Kind::MismatchedType(expected, found) => {
             ["expected ", plain(expected), ", found ", plain(found)].concat()
         }
         Kind::ExprExpected(what) => ["expected ", what].concat(),
         Kind::AssignmentToConstant(name) => [name, " cannot be changed"].concat(),
-        Kind::AssignmentToInvalidLHS(_) => "nothing can be assigned here; == compares".into(),
-        Kind::VariableExists(name) => ["there is a variable ", name, " already"].concat(),
+        Kind::AssignmentToInvalidLHS(_) => "cannot assign to this expression; use == to compare".into(),
+        Kind::VariableExists(name) => ["the variable ", name, " already exists"].concat(),
         Kind::VariableUndefined(name) => {
-            ["unknown variable ", name, "; texts stand in double quotes"].concat()
+            ["unknown variable ", name, "; texts must be in double quotes"].concat()
         }
-        Kind::ExprTooDeep => "too many blocks or brackets inside of each other".into(),
+        Kind::ExprTooDeep => "blocks or brackets are nested too deeply".into(),
         Kind::LiteralTooLarge(..) => "the text is too long".into(),
-        Kind::LoopBreak => "break and continue stand in loops only".into(),
-        _ => "this is no part of this language".into(),
+        Kind::LoopBreak => "break and continue are only allowed in loops".into(),
+        _ => "this is not part of this language".into(),
     }
 }
 
 fn lexing(error: &LexError) -> String {
     match error {
-        LexError::UnterminatedString => "the text does not end: a double quote is missing".into(),
+        LexError::UnterminatedString => "unterminated text: expected a double quote".into(),
         LexError::StringTooLong(_) => "the text is too long".into(),
         LexError::MalformedEscapeSequence(found) => {
-            ["in a text \\ begins a sign such as \\n or \\\", found ", found].concat()
+            ["unknown escape sequence ", found, "; expected one such as \\n or \\\""].concat()
         }
-        LexError::MalformedNumber(found) => ["no number: ", found].concat(),
-        LexError::MalformedChar(_) => "texts stand in double quotes".into(),
-        LexError::MalformedIdentifier(found) => ["no name: ", found].concat(),
+        LexError::MalformedNumber(found) => ["invalid number ", found].concat(),
+        LexError::MalformedChar(_) => "texts must be in double quotes".into(),
+        LexError::MalformedIdentifier(found) => ["invalid name ", found].concat(),
         LexError::UnexpectedInput(found) | LexError::ImproperSymbol(found, _) => {
-            [found, " is no part of this language"].concat()
+            [found, " is not part of this language"].concat()
         }
-        _ => "this is no part of this language".into(),
+        _ => "this is not part of this language".into(),
     }
 }
 
@@ -101,19 +100,19 @@ fn running(error: &EvalAltResult) -> String {
         Kind::ErrorRuntime(text, _) => text
             .as_immutable_string_ref()
             .map(|text| text.as_str().into())
-            .unwrap_or_else(|_| "thrown".into()),
+            .unwrap_or_else(|_| "the program threw an error".into()),
         Kind::ErrorParsing(error, _) => parsing(error),
         Kind::ErrorFunctionNotFound(signature, _) => no_function(signature),
         Kind::ErrorMismatchDataType(expected, found, _)
         | Kind::ErrorMismatchOutputType(expected, found, _) => {
             ["expected ", plain(expected), ", found ", plain(found)].concat()
         }
-        Kind::ErrorFor(_) => "for goes through a list, such as all(\"pod\") or gauges(pod)".into(),
+        Kind::ErrorFor(_) => "for needs a list, such as all(\"pod\") or gauges(pod)".into(),
         Kind::ErrorArithmetic(text, _) => text.clone(),
         Kind::ErrorTooManyOperations(_) => "the program takes too many steps".into(),
         Kind::ErrorTooManyVariables(_) => "too many variables".into(),
-        Kind::ErrorStackOverflow(_) => "too many blocks or brackets inside of each other".into(),
-        Kind::ErrorDataTooLarge(..) => "a text grew too long".into(),
+        Kind::ErrorStackOverflow(_) => "blocks or brackets are nested too deeply".into(),
+        Kind::ErrorDataTooLarge(..) => "a text is longer than 65536 bytes".into(),
         Kind::ErrorVariableNotFound(name, _) => ["unknown variable ", name].concat(),
         Kind::ErrorAssignmentToConstant(name, _) => [name, " cannot be changed"].concat(),
         _ => "the program stopped".into(),
@@ -133,11 +132,11 @@ fn plain(name: &str) -> &str {
         "()" => "absent",
         "bool" => "true or false",
         "f64" | "float" => "a number",
-        "i64" => "a thing",
+        "i64" => "an entity",
         "char" => "a text",
         name if name.contains("str") || name.contains("Str") => "a text",
         name if name.contains("Names") => "a list of names",
-        name if name.contains("List") => "a list of things",
+        name if name.contains("List") => "a list of entities",
         name => name,
     }
 }

@@ -73,7 +73,7 @@ fn replace(given: &Arguments<'_, '_>) -> Answer {
     let whole = given.text(0)?;
     let (part, with) = (given.name(1)?, given.name(2)?);
     if part.is_empty() {
-        return Err("argument 2 must be a text that is not empty".to_string());
+        return Err("argument 2 must not be empty".to_string());
     }
     Ok(whole.map_or(Dynamic::UNIT, |whole| whole.as_str().replace(part.as_str(), &with).into()))
 }

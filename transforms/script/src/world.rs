@@ -62,8 +62,9 @@ impl World {
         let known = names::all(batch);
         for name in missed {
             let nearest = check::nearest(&name, known.iter().copied());
-            let meant = nearest.map(|nearest| ["; is `", nearest, "` meant?"].concat()).unwrap_or_default();
-            log::warn(&["nothing that was asked for `", &name, "` has it", &meant].concat());
+            let meant =
+                nearest.map(|nearest| ["; did you mean `", nearest, "`?"].concat()).unwrap_or_default();
+            log::warn(&["no queried entity has `", &name, "`", &meant].concat());
         }
     }
 }

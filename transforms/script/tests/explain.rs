@@ -48,9 +48,9 @@ fn names_that_nothing_has_are_told_with_the_nearest() {
     assert_eq!(
         told(true),
         [
-            "nothing that was asked for `memory.usage` has it; is `memory.usage_bytes` meant?",
-            "nothing that was asked for `pod.namespce` has it; is `pod.namespace` meant?",
-            "nothing that was asked for `xyz` has it",
+            "no queried entity has `memory.usage`; did you mean `memory.usage_bytes`?",
+            "no queried entity has `pod.namespce`; did you mean `pod.namespace`?",
+            "no queried entity has `xyz`",
         ]
     );
 }

@@ -66,7 +66,7 @@ pub fn check(options: &cli::Check) -> anyhow::Result<()> {
             output::line(format_args!("{name}: pipeline {}: {outcome}", pipeline.name));
         }
     }
-    output::line(format_args!("{name}: ok, set {}", snapshot.id));
+    output::line(format_args!("{name}: ok, bundle {}", snapshot.id));
     Ok(())
 }
 

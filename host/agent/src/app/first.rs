@@ -46,9 +46,9 @@ impl First {
         let held = if !terms.enabled {
             Some("`rollout.enabled` is false".to_owned())
         } else if !is_chosen(node_name, terms.canary) {
-            Some("this node is not among the first of `rollout.canary`".to_owned())
+            Some("this node is not a canary (`rollout.canary`)".to_owned())
         } else {
-            has_failed.map(|(_, why)| format!("the one in the files failed and was taken back: {why}"))
+            has_failed.map(|(_, why)| format!("the configured bundle failed and was rolled back: {why}"))
         };
         let (instead, origin, why) = match (good, held) {
             (Some(good), Some(held)) => (good, SetOrigin::Kept, held),
@@ -56,14 +56,18 @@ impl First {
                 let problem = assemble::problems(&files.config, library).into_iter().next();
                 let why = problem.map(|problem| problem.message);
                 let why =
-                    why.unwrap_or_else(|| "the one in the files has not run on this node yet".to_owned());
+                    why.unwrap_or_else(|| "the configured bundle has not run on this node yet".to_owned());
                 (good, SetOrigin::Kept, why)
             }
             (None, Some(held)) => match kept.read_taken(files.id, environment) {
                 Some(taken) => (taken, SetOrigin::Resumed, held),
                 None => {
                     if let Some((set, why)) = has_failed {
-                        tracing::error!(%set, why, "the set in the files failed on this node before, and no other was kept: it runs");
+                        tracing::error!(
+                            %set,
+                            why,
+                            "starting with a bundle that failed on this node before: no other is stored"
+                        );
                     }
                     return first;
                 }
@@ -71,8 +75,8 @@ impl First {
             (None, None) => return first,
         };
         let message = match origin {
-            SetOrigin::Resumed => "begins with the set that ran before; its trial goes on",
-            _ => "begins with the last good set",
+            SetOrigin::Resumed => "starting with the previous bundle; its probation starts again",
+            _ => "starting with the last good bundle",
         };
         tracing::warn!(set = %instead.id, in_files = %files.id, why, message);
         // Only the pipelines come from the store; everything else is as configured.

@@ -31,9 +31,7 @@ pub fn record(options: &cli::Record) -> anyhow::Result<()> {
     let mut parts = Parts::open(nothing, options.config.as_deref(), None, None, &environment)?;
     let is_recorded = match parts.moments() {
         Some(0 | 1) => {
-            return Err(
-                Usage("the recorded node has no two moments: a tick needs one before it".into()).into()
-            );
+            return Err(Usage("the recording needs at least two frames".into()).into());
         }
         moments => moments.is_some(),
     };
@@ -59,7 +57,7 @@ pub fn record(options: &cli::Record) -> anyhow::Result<()> {
     match result {
         Ok(()) => Ok(()),
         Err(DriveError::Work(RecordEnd::Enough(why))) => {
-            output::complain(format_args!("that is enough: {why}"));
+            output::complain(format_args!("recording stopped: {why}"));
             Ok(())
         }
         Err(error) => Err(error.into()),
@@ -79,7 +77,7 @@ fn bounds(options: &cli::Record) -> Bounds {
 fn target_error(error: RecordEnd) -> anyhow::Error {
     match &error {
         RecordEnd::Write { to, error: cause } if cause.kind() == std::io::ErrorKind::AlreadyExists => {
-            Usage(format!("--out {to}: exists already, and is not overwritten")).into()
+            Usage(format!("--out {to}: the file exists already and is not overwritten")).into()
         }
         _ => error.into(),
     }

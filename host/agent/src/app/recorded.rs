@@ -11,14 +11,11 @@ pub(super) fn check_sinks(config: &Config, told: &[String], is_recorded: bool) -
     let is_known = |name: &&String| config.sinks.iter().any(|sink| sink.name == **name);
     if let Some(unknown) = told.iter().find(|name| !is_known(name)) {
         let known: Vec<&str> = config.sinks.iter().map(|sink| &*sink.name).collect();
-        return Err(Usage(format!(
-            "--sink {unknown}: no sink has this name; there are: {}",
-            known.join(", ")
-        )));
+        return Err(Usage(format!("--sink {unknown}: unknown sink; known sinks: {}", known.join(", "))));
     }
     match told.first() {
         Some(name) if !is_recorded => Err(Usage(format!(
-            "--sink {name} is for recordings: on a live host every output delivers to the sink that it names"
+            "--sink {name}: only valid for a recording; on a live host every output delivers to its own sink"
         ))),
         _ => Ok(()),
     }
@@ -36,7 +33,7 @@ pub(super) fn keep_local(sinks: &mut [Sink], told: &[String]) {
             SinkKind::CloudWatch(_) | SinkKind::File(_) => {
                 tracing::warn!(
                     sink = sink.name,
-                    "a recording is not delivered: events for this sink are printed; `--sink NAME` delivers them"
+                    "events of a recording are printed, not delivered; use `--sink NAME` to deliver them"
                 );
                 sink.kind = SinkKind::Stdout { pretty: When::Auto };
             }

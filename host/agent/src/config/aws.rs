@@ -72,12 +72,12 @@ pub(super) fn read_role(section: &Section<'_>) -> Option<Role> {
         let is_role = matches!(parts.as_slice(), ["arn", partition, "iam", "", account, role]
             if partition.starts_with("aws") && is_account(account) && role.starts_with("role/") && role.len() > 5);
         is_role.then(|| text.to_owned()).ok_or_else(|| {
-            format!("`{text}` is no ARN of a role; write arn:aws:iam::ACCOUNT:role/NAME, ACCOUNT being 12 digits")
+            format!("invalid role ARN `{text}`: expected arn:aws:iam::ACCOUNT:role/NAME, a 12-digit ACCOUNT")
         })
     });
     let external_id = section.text("external_id");
     if external_id.is_some() && section.get("arn").is_none() {
-        section.problem("external_id", "needs `arn`, the role that it is for");
+        section.problem("external_id", "requires `arn`");
     }
     section.finish();
     Some(Role { arn: arn?, external_id })
@@ -116,14 +116,14 @@ pub(super) fn region(text: &str) -> Result<String, String> {
     if is_label {
         Ok(text.into())
     } else {
-        Err(format!("`{text}` is no region; write one such as us-west-2"))
+        Err(format!("invalid region `{text}`: expected a name such as us-west-2"))
     }
 }
 
 pub(super) fn endpoint(text: &str) -> Result<String, String> {
     let host = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://")).unwrap_or_default();
     if host.is_empty() || host.contains(['?', '#', '@', ' ']) {
-        return Err(format!("`{text}` is no address; write https://HOST"));
+        return Err(format!("invalid address `{text}`: expected https://HOST"));
     }
     Ok(text.into())
 }
@@ -173,23 +173,23 @@ mod tests {
     #[test]
     fn mistakes_are_told() {
         for (text, wanted) in [
-            ("aws: {region: 'US West'}", "no region"),
+            ("aws: {region: 'US West'}", "invalid region `US West`"),
             ("aws: {timeout: 0s}", "from 1s to 5m"),
-            ("aws: {role: {arn: name}}", "no ARN of a role"),
-            ("aws: {role: {arn: 'arn:aws:iam::12:role/a'}}", "ACCOUNT being 12 digits"),
-            ("aws: {role: {arn: 'arn:aws:iam::123456789012:role/'}}", "no ARN of a role"),
-            ("sinks: {a: {type: cloudwatch_logs, kms_key: bar}}", "`bar` is no ARN of a KMS key"),
+            ("aws: {role: {arn: name}}", "invalid role ARN"),
+            ("aws: {role: {arn: 'arn:aws:iam::12:role/a'}}", "a 12-digit ACCOUNT"),
+            ("aws: {role: {arn: 'arn:aws:iam::123456789012:role/'}}", "invalid role ARN"),
+            ("sinks: {a: {type: cloudwatch_logs, kms_key: bar}}", "invalid KMS key ARN `bar`"),
             (
                 "sinks: {a: {type: cloudwatch_logs, kms_key: 'arn:aws:kms:x:123456789012:alias/a'}}",
-                "no ARN of a KMS key",
+                "invalid KMS key ARN",
             ),
             ("sinks: {a: {type: cloudwatch_logs, tags: {'aws:x': y}}}", "begin with `aws:`"),
             ("limits: {cpu_time: 1h}", "must be 60s or less"),
             ("limits: {wall_time: 1h}", "must be 10m or less"),
-            ("aws: {role: {external_id: x}}", "needs `arn`"),
+            ("aws: {role: {external_id: x}}", "requires `arn`"),
             ("aws: {endpoint_url: 'https://x'}", "unknown key"),
             ("instance: {refresh: 1s}", "from 1m to 24h"),
-            ("instance: {endpoint_url: ec2.example.org}", "no address"),
+            ("instance: {endpoint_url: ec2.example.org}", "invalid address"),
             ("instance: {enabled: maybe}", "expected one of auto, true, false"),
         ] {
             let report = problem(text);

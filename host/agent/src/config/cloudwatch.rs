@@ -87,7 +87,7 @@ pub(super) fn read(section: &Section<'_>) -> CloudWatchSink {
         let known = RETENTION_DAYS.iter().find(|known| u64::from(**known) == days);
         known.copied().ok_or_else(|| {
             let known: Vec<String> = RETENTION_DAYS.iter().map(u16::to_string).collect();
-            format!("the service keeps events for one of these numbers of days: {}", known.join(", "))
+            format!("invalid retention of {days} days: expected one of {}", known.join(", "))
         })
     });
     CloudWatchSink {
@@ -110,7 +110,9 @@ fn kms_key(text: &str) -> Result<String, String> {
     let is_key = matches!(parts.as_slice(), ["arn", partition, "kms", region, account, key]
         if partition.starts_with("aws") && !region.is_empty() && super::aws::is_account(account) && key.starts_with("key/") && key.len() > 4);
     is_key.then(|| text.to_owned()).ok_or_else(|| {
-        format!("`{text}` is no ARN of a KMS key; write arn:aws:kms:REGION:ACCOUNT:key/ID, ACCOUNT being 12 digits")
+        format!(
+            "invalid KMS key ARN `{text}`: expected arn:aws:kms:REGION:ACCOUNT:key/ID with a 12-digit ACCOUNT"
+        )
     })
 }
 
@@ -120,14 +122,14 @@ fn tags(section: &Section<'_>) -> BTreeMap<String, String> {
     let mut tags = BTreeMap::new();
     for (key, item) in entries {
         if key.chars().count() > 128 {
-            item.problem("the service takes keys of 128 characters at most");
+            item.problem("tag key too long: at most 128 characters are allowed");
         }
         let value = item.value(|text| match text.chars().count() {
             0..=256 => Ok(text.to_string()),
-            _ => Err("the service takes values of 256 characters at most".to_string()),
+            _ => Err("tag value too long: at most 256 characters are allowed".to_string()),
         });
         if key.to_ascii_lowercase().starts_with("aws:") {
-            item.problem("the service keeps keys that begin with `aws:` for itself");
+            item.problem("tag keys that begin with `aws:` are reserved by AWS");
         }
         tags.insert(key.to_string(), value.unwrap_or_default());
     }
@@ -161,6 +163,6 @@ fn max_age(text: &str) -> Result<Duration, String> {
     const HOUR: Duration = Duration::from_secs(3600);
     match values::duration(text)? {
         age if (HOUR..=HOUR * 14 * 24).contains(&age) => Ok(age),
-        _ => Err("must be from 1h to 336h, two weeks".to_string()),
+        _ => Err("must be from 1h to 336h (two weeks)".to_string()),
     }
 }

@@ -26,7 +26,7 @@ pub(super) fn read(path: &Path) -> Result<String, Problem> {
 }
 
 fn too_large(bytes: u64) -> String {
-    format!("has {bytes} bytes or more: a configuration has at most {MAX_BYTES}")
+    format!("file too large: at least {bytes} bytes; the limit is {MAX_BYTES} bytes")
 }
 
 /// Returns the bytes as text, without a byte order mark.
@@ -40,24 +40,24 @@ fn text(mut bytes: Vec<u8>) -> Result<String, (Position, String)> {
         _ => false,
     };
     if is_wide {
-        return wrong(&bytes, 0, "is UTF-16 or UTF-32 text: save the file as UTF-8");
+        return wrong(&bytes, 0, "UTF-16 or UTF-32 text; save the file as UTF-8");
     }
     if bytes.starts_with(&[0x1f, 0x8b]) {
-        return wrong(&bytes, 0, "is compressed: unpack the file first");
+        return wrong(&bytes, 0, "compressed file; decompress it first");
     }
     if bytes.starts_with(BOM) {
         bytes.drain(..BOM.len());
     }
     let is_control = |byte: &u8| byte.is_ascii_control() && !matches!(byte, b'\t' | b'\n' | b'\r');
     if let Some(at) = bytes.iter().position(is_control) {
-        let message = format!("the control character 0x{:02x}: is this a binary file?", bytes[at]);
+        let message = format!("control character 0x{:02x}; is this a binary file?", bytes[at]);
         return wrong(&bytes, at, &message);
     }
     String::from_utf8(bytes).or_else(|error| {
         let at = error.utf8_error().valid_up_to();
         let bytes = error.into_bytes();
         let byte = bytes.get(at).copied().unwrap_or_default();
-        let message = format!("the byte 0x{byte:02x} is not UTF-8 (Latin-1?): save the file as UTF-8");
+        let message = format!("byte 0x{byte:02x} is not valid UTF-8 (Latin-1?); save the file as UTF-8");
         wrong(&bytes, at, &message)
     })
 }
@@ -90,20 +90,20 @@ mod tests {
                     .collect::<Vec<u8>>()
                     .as_slice()
             ),
-            "1:1: is UTF-16 or UTF-32 text: save the file as UTF-8"
+            "1:1: UTF-16 or UTF-32 text; save the file as UTF-8"
         );
-        assert_eq!(wrong(b"\xff\xfea\0"), "1:1: is UTF-16 or UTF-32 text: save the file as UTF-8");
-        assert_eq!(wrong(b"\0a"), "1:1: is UTF-16 or UTF-32 text: save the file as UTF-8");
+        assert_eq!(wrong(b"\xff\xfea\0"), "1:1: UTF-16 or UTF-32 text; save the file as UTF-8");
+        assert_eq!(wrong(b"\0a"), "1:1: UTF-16 or UTF-32 text; save the file as UTF-8");
         assert_eq!(
             wrong(b"a: 1\nb: ol\xe9\n"),
-            "2:6: the byte 0xe9 is not UTF-8 (Latin-1?): save the file as UTF-8"
+            "2:6: byte 0xe9 is not valid UTF-8 (Latin-1?); save the file as UTF-8"
         );
-        assert_eq!(wrong(b"\x7fELF\x02"), "1:1: the control character 0x7f: is this a binary file?");
+        assert_eq!(wrong(b"\x7fELF\x02"), "1:1: control character 0x7f; is this a binary file?");
         assert_eq!(
             wrong("é: 1\nüb: \u{1b}[31m".as_bytes()),
-            "2:5: the control character 0x1b: is this a binary file?"
+            "2:5: control character 0x1b; is this a binary file?"
         );
-        assert_eq!(wrong(b"\x1f\x8b\x08"), "1:1: is compressed: unpack the file first");
+        assert_eq!(wrong(b"\x1f\x8b\x08"), "1:1: compressed file; decompress it first");
     }
 
     #[test]
@@ -116,7 +116,7 @@ mod tests {
         std::fs::write(&path, vec![b'#'; MAX_BYTES as usize + 1]).unwrap();
         assert_eq!(
             read(&path).unwrap_err().message,
-            "has 1048577 bytes or more: a configuration has at most 1048576"
+            "file too large: at least 1048577 bytes; the limit is 1048576 bytes"
         );
         let pipe = directory.path().join("pipe");
         rustix::fs::mknodat(rustix::fs::CWD, &pipe, rustix::fs::FileType::Fifo, rustix::fs::Mode::RUSR, 0)

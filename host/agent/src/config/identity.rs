@@ -50,34 +50,35 @@ fn clean(raw: &str) -> Result<String, String> {
         }
     }
     if name.is_empty() {
-        return Err(format!("{raw:?} is no name: nothing is in it"));
+        return Err(format!("invalid name {raw:?}: it is empty"));
     }
     if UNFILLED.iter().any(|sign| name.contains(sign)) || name.starts_with('<') && name.ends_with('>') {
-        return Err(format!("`{name}` is a template that nobody filled in"));
+        return Err(format!("invalid name `{name}`: it is an unexpanded template placeholder"));
     }
     if let Some(character) = name.chars().find(|character| character.is_control()) {
-        return Err(format!("{name:?} is no name: it holds the control character {character:?}"));
+        return Err(format!("invalid name {name:?}: it contains the control character {character:?}"));
     }
     if let Some(character) = name.chars().find(|character| !character.is_ascii()) {
         return Err(format!(
-            "`{name}` holds {character:?}: it becomes a dimension, and CloudWatch accepts ASCII alone in its values"
+            "invalid name `{name}`: it contains {character:?}, but CloudWatch dimensions accept only ASCII"
         ));
     }
     match name.len() {
         0..=MAX_CHARACTERS => Ok(name.into()),
-        count => Err(format!("has {count} characters: at most {MAX_CHARACTERS} are possible")),
+        count => Err(format!("name too long: {count} characters; at most {MAX_CHARACTERS} are allowed")),
     }
 }
 
 fn remarks(raw: &str, name: &str) -> Vec<String> {
     let mut remarks = Vec::new();
     if raw != name {
-        remarks.push(format!("blanks, newlines and quotes around it are left out: `{name}`"));
+        remarks.push(format!("surrounding whitespace and quotes are ignored: `{name}`"));
     }
     let other = |character: &char| *character == '/' || validate_group(&character.to_string()).is_err();
     if let Some(character) = name.chars().find(other) {
         remarks.push(format!(
-            "holds {character:?}: in names of log groups, `_` takes the place of all but letters, digits, `.`, `-`, `_` and `#`"
+            "contains {character:?}: in log group names, characters other than letters, digits, `.`, `-`, \
+             `_` and `#` are replaced by `_`"
         ));
     }
     remarks
@@ -103,7 +104,7 @@ mod tests {
             assert_eq!((name.as_str(), warnings.len()), ("demo", 1), "{raw:?}");
             assert_eq!(
                 warnings[0],
-                "defaults: K8S_CLUSTER_NAME: warning: blanks, newlines and quotes around it are left out: `demo`"
+                "defaults: K8S_CLUSTER_NAME: warning: surrounding whitespace and quotes are ignored: `demo`"
             );
         }
         let config =
@@ -116,14 +117,14 @@ mod tests {
     #[test]
     fn what_cannot_be_a_name_is_refused_with_the_reason() {
         for (raw, wanted) in [
-            ("{{cluster_name}}", "a template that nobody filled in"),
-            ("${CLUSTER}", "a template that nobody filled in"),
-            ("<my-cluster-name>", "a template that nobody filled in"),
+            ("{{cluster_name}}", "an unexpanded template placeholder"),
+            ("${CLUSTER}", "an unexpanded template placeholder"),
+            ("<my-cluster-name>", "an unexpanded template placeholder"),
             ("a\nb", "the control character '\\n'"),
             ("\u{1b}[31m", "the control character"),
-            ("größe", "CloudWatch accepts ASCII alone"),
-            ("\"\"", "nothing is in it"),
-            (&"c".repeat(600), "has 600 characters: at most 255"),
+            ("größe", "CloudWatch dimensions accept only ASCII"),
+            ("\"\"", "it is empty"),
+            (&"c".repeat(600), "600 characters; at most 255"),
         ] {
             let error = from_environment(raw).unwrap_err();
             assert!(
@@ -133,7 +134,7 @@ mod tests {
             assert_eq!(error.lines().count(), 1, "{error}");
         }
         let error = Config::parse("node: {cluster_name: {{cluster}}}", Some("f"), &Environment::default());
-        assert!(error.unwrap_err().to_string().contains("is this a template that nobody filled in?"));
+        assert!(error.unwrap_err().to_string().contains("is this an unrendered template?"));
         let error = Config::parse("node: {name: \"a\\tb\"}", Some("f"), &Environment::default()).unwrap_err();
         assert!(error.to_string().starts_with("f:1:14: node.name: "), "{error}");
     }
@@ -146,7 +147,7 @@ mod tests {
             let (kept, warnings) = from_environment(name).unwrap();
             assert_eq!((kept.as_str(), warnings.len()), (name, 1));
             assert!(
-                warnings[0].contains(&format!("holds {character:?}: in names of log groups")),
+                warnings[0].contains(&format!("contains {character:?}: in log group names")),
                 "{warnings:?}"
             );
         }

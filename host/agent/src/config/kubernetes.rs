@@ -196,7 +196,7 @@ pub(super) fn read_kubelet(section: &Section<'_>, environment: &Environment) -> 
         _ => Err("must be 1MiB or less".to_string()),
     });
     if enabled == Some(true) && url.is_none() {
-        section.problem("url", "required with `enabled: true` where HOST_IP is not set");
+        section.problem("url", "required with `enabled: true` unless HOST_IP is set");
     }
     section.finish();
     Kubelet {
@@ -216,7 +216,7 @@ pub(super) fn read_kubelet(section: &Section<'_>, environment: &Environment) -> 
 fn address(text: &str) -> Result<String, String> {
     let host = text.strip_prefix("https://").unwrap_or_default().trim_end_matches('/');
     if host.is_empty() || host.contains(['/', '?', '#', '@', ' ']) {
-        return Err(format!("`{text}` is no address of a kubelet; write https://ADDRESS:10250"));
+        return Err(format!("invalid kubelet address `{text}`: expected https://ADDRESS:10250"));
     }
     Ok(format!("https://{host}"))
 }
@@ -262,7 +262,7 @@ pub(super) fn read_leader(section: &Section<'_>, environment: &Environment) -> L
     let kinds = [("configmap", LockKind::ConfigMap), ("lease", LockKind::Lease)];
     let seconds = |text: &str| match values::duration(text)? {
         time if time.subsec_nanos() == 0 && time.as_secs() > 0 => Ok(time),
-        _ => Err("must be whole seconds, 1s or more: the lock counts in seconds".to_string()),
+        _ => Err("must be whole seconds, 1s or more: the lock stores whole seconds".to_string()),
     };
     let kind = section.value("kind", one_of(&kinds));
     let name = section.text("name");
@@ -272,13 +272,16 @@ pub(super) fn read_leader(section: &Section<'_>, environment: &Environment) -> L
     let renew_deadline = section.value("renew_deadline", seconds).unwrap_or(default.renew_deadline);
     let retry_period = section.value("retry_period", seconds).unwrap_or(default.retry_period);
     if lease_duration <= renew_deadline {
-        section.problem("lease_duration", "must be more than `renew_deadline`: else two agents lead at once");
+        section.problem(
+            "lease_duration",
+            "must be more than `renew_deadline`; otherwise two agents may lead at once",
+        );
     }
     // Candidates spread their attempts, so one may come a fifth later than the period.
     if renew_deadline <= retry_period.mul_f64(1.2) {
         section.problem(
             "renew_deadline",
-            "must be more than 1.2 times `retry_period`: else one lost request ends it",
+            "must be more than 1.2 times `retry_period`; otherwise one lost request ends the leadership",
         );
     }
     section.finish();
@@ -330,7 +333,7 @@ mod tests {
     fn addresses_that_cannot_be_a_kubelet_are_refused() {
         for url in ["http://10.0.0.7:10250", "10.0.0.7", "https://", "https://a/pods", "https://u:p@a"] {
             assert!(
-                problem(&format!("kubelet: {{url: '{url}'}}")).contains("no address of a kubelet"),
+                problem(&format!("kubelet: {{url: '{url}'}}")).contains("invalid kubelet address"),
                 "{url}"
             );
         }
@@ -339,8 +342,8 @@ mod tests {
 
     #[test]
     fn times_that_allow_two_leaders_are_refused() {
-        assert!(problem("leader: {lease_duration: 15s}").contains("two agents lead at once"));
-        assert!(problem("leader: {retry_period: 20s}").contains("one lost request ends it"));
+        assert!(problem("leader: {lease_duration: 15s}").contains("two agents may lead at once"));
+        assert!(problem("leader: {retry_period: 20s}").contains("one lost request ends the leadership"));
         assert!(problem("leader: {renew_deadline: 6s, retry_period: 5s}").contains("1.2 times"));
         assert!(problem("leader: {retry_period: 500ms}").contains("whole seconds"));
     }

@@ -57,13 +57,13 @@ pub(super) fn parse(text: &str) -> Result<Level, String> {
         match word.split_once('=') {
             None => {
                 if default.replace(level(word)?).is_some() {
-                    return Err(format!("`{word}` is a second level for all parts; write PART={word}"));
+                    return Err(format!("second default level `{word}`: expected PART={word}"));
                 }
             }
             Some((part, word)) => {
                 let part = part.trim();
                 if part.is_empty() || part.contains(['[', ']', '{', '}', '"']) {
-                    return Err(format!("`{part}` is no part of the agent; write PART={word}"));
+                    return Err(format!("invalid part of the agent `{part}`: expected PART={word}"));
                 }
                 let first = part.split("::").next().unwrap_or_default();
                 let is_library = LIBRARIES.iter().any(|library| first.starts_with(library));
@@ -87,8 +87,8 @@ fn level(word: &str) -> Result<&'static str, String> {
     let meant = synonym.or_else(|| closest(word, LEVELS.into_iter()));
     let meant = meant.map(|level| format!("did you mean {level}? ")).unwrap_or_default();
     Err(format!(
-        "`{word}` is no level; {meant}there are off, error, warn, info, debug and trace, for a part of the agent as in \
-         info,insightd_collect=debug"
+        "invalid level `{word}`; {meant}expected off, error, warn, info, debug or trace; for single parts of \
+         the agent as in info,insightd_collect=debug"
     ))
 }
 
@@ -139,7 +139,7 @@ mod tests {
             error(text);
         }
         assert!(
-            error("loud").contains("`loud` is no level; there are off, error, warn"),
+            error("loud").contains("invalid level `loud`; expected off, error, warn"),
             "{}",
             error("loud")
         );

@@ -30,9 +30,9 @@ fn listen(text: &str) -> Result<Option<SocketAddr>, String> {
     }
     match text.parse::<SocketAddr>() {
         Ok(address) if address.port() > 0 => Ok(Some(address)),
-        Ok(_) => Err("port 0 would be another one at every start: write the port".into()),
+        Ok(_) => Err("port 0 selects another port at every start; configure a fixed port".into()),
         Err(_) => Err(format!(
-            "`{text}` is no address; write an IP address and a port, such as 127.0.0.1:9464 or [::]:9464, or none"
+            "invalid address `{text}`: expected IP:PORT, such as 127.0.0.1:9464 or [::]:9464, or none"
         )),
     }
 }
@@ -72,10 +72,10 @@ mod tests {
     #[test]
     fn mistakes_are_told() {
         for (text, wanted) in [
-            ("listen: 9464", "`9464` is no address"),
-            ("listen: localhost:9464", "is no address"),
+            ("listen: 9464", "invalid address `9464`"),
+            ("listen: localhost:9464", "invalid address"),
             ("listen: 127.0.0.1:0", "port 0"),
-            ("listen: 127.0.0.1:65536", "is no address"),
+            ("listen: 127.0.0.1:65536", "invalid address"),
             ("listen: [127.0.0.1:1]", "expected one value"),
             ("port: 1", "unknown key; known here: listen"),
         ] {

@@ -139,13 +139,13 @@ const MAX_ROUTE_KEYS: usize = 16;
 pub(super) fn read(root: &Section<'_>, sinks: &[Sink], problems: &Problems) -> Vec<Pipeline> {
     let Some(items) = root.list_of("pipelines", MAX_PIPELINES) else { return Pipeline::defaults() };
     if items.is_empty() {
-        root.problem("pipelines", "the list is empty: nothing would run; leave the key out for the default");
+        root.problem("pipelines", "the list is empty: nothing would run; remove the key to use the default");
     }
     let mut pipelines: Vec<Pipeline> = Vec::new();
     for item in &items {
         if let Some(pipeline) = pipeline(item, sinks) {
             if pipelines.iter().any(|other| other.name == pipeline.name) {
-                let message = format!("the name `{}` is taken by a pipeline above", pipeline.name);
+                let message = format!("duplicate pipeline name `{}`", pipeline.name);
                 problems.add(Some(item.node.nearest("name")), format!("{}.name", item.path), message);
             }
             pipelines.push(pipeline);
@@ -160,7 +160,7 @@ fn check_spaces(pipeline: &Pipeline, item: &Item<'_>) {
     for component in pipeline.components().filter(|component| component.state_bytes.is_some()) {
         if seen.contains(&&component.name) {
             item.problem(format!(
-                "two components `{}` with state in one pipeline would share it",
+                "two components named `{}` would share their state; grant state to only one of them",
                 component.name
             ));
         }
@@ -216,7 +216,7 @@ fn output(item: &Item<'_>, sinks: &[Sink]) -> Option<Output> {
         true => Ok(text.to_string()),
         false => {
             let names: Vec<&str> = sinks.iter().map(|sink| sink.name.as_str()).collect();
-            Err(format!("there is no sink `{text}`; there are: {}", names.join(", ")))
+            Err(format!("unknown sink `{text}`; known sinks: {}", names.join(", ")))
         }
     };
     let sink = section.value("sink", known).unwrap_or(default.sink);
@@ -229,7 +229,7 @@ fn output(item: &Item<'_>, sinks: &[Sink]) -> Option<Output> {
     });
     let grants = if has_destinations { grants } else { grants.may_lack_keys() };
     let bytes = section.value("max_bytes_per_tick", |text| match values::size(text)? {
-        0 => Err("0 bytes would drop everything".to_string()),
+        0 => Err("must be 1B or more: 0B would drop every event".to_string()),
         bytes => Ok(bytes),
     });
     let routes = section.value("max_routes_per_tick", |text| match integer(text)? {
@@ -262,10 +262,7 @@ fn check_keys(section: &Section<'_>, keys: &[(&str, Item<'_>)], has_destinations
     for missing in
         LOG_KEYS.iter().filter(|key| has_destinations && !keys.iter().any(|(known, _)| known == *key))
     {
-        section.problem(
-            "routes",
-            format!("`{missing}` is missing: nothing would be granted, every event refused"),
-        );
+        section.problem("routes", format!("`{missing}` is missing: every event would be refused"));
     }
 }
 

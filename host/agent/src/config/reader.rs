@@ -168,7 +168,7 @@ impl<'a> Section<'a> {
 
     fn bound(&self, key: &'static str, count: usize, most: usize) {
         if count > most {
-            self.problem(key, format!("has {count} entries: at most {most} are possible"));
+            self.problem(key, format!("has {count} entries; at most {most} are allowed"));
         }
     }
 

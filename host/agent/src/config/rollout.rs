@@ -106,7 +106,7 @@ fn bound(text: &str) -> Result<f64, String> {
 
 /// Parses a percentage such as `5%`, `0.5%` or `900%` into a share, 1.0 being 100%.
 fn share(text: &str) -> Result<f64, String> {
-    let wrong = || format!("`{text}` is no share; write a number and %, such as 5%");
+    let wrong = || format!("invalid percentage `{text}`: expected a number and %, such as 5%");
     let number = text.strip_suffix('%').ok_or_else(wrong)?.trim_end();
     if !number.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.') {
         return Err(wrong());
@@ -142,10 +142,10 @@ mod tests {
     #[test]
     fn mistakes_are_told() {
         for (text, wanted) in [
-            ("canary: 0.5", "`0.5` is no share; write a number and %, such as 5%"),
+            ("canary: 0.5", "invalid percentage `0.5`: expected a number and %, such as 5%"),
             ("canary: 101%", "must be from 0% to 100%"),
-            ("canary: -1%", "is no share"),
-            ("canary: any", "is no share"),
+            ("canary: -1%", "invalid percentage"),
+            ("canary: any", "invalid percentage"),
             ("bounds: {events: 1%}", "unknown key"),
             ("trial_ticks: 0", "must be from 1 to 1000"),
         ] {

@@ -60,8 +60,7 @@ pub(super) fn read(root: &Section<'_>, problems: &Problems, environment: &Enviro
     let pipelines = pipelines::read(root, &sinks, problems);
     if transforms_dir.is_none() {
         let components = || pipelines.iter().flat_map(Pipeline::components);
-        let needs =
-            |what: &dyn std::fmt::Display| format!("{what} needs `transforms_dir`, the folder it is in");
+        let needs = |what: &dyn std::fmt::Display| format!("{what} requires `transforms_dir`");
         for component in components().filter(|component| component.origin == Origin::File) {
             problems.add(component.settings.at, &component.path, needs(component));
         }
@@ -98,7 +97,7 @@ pub(super) fn read(root: &Section<'_>, problems: &Problems, environment: &Enviro
 /// Warns if a directory of persistent data is relative, since it then depends on the working directory of the agent.
 pub(super) fn warn_if_relative(section: &Section<'_>, key: &'static str) {
     if section.text(key).is_some_and(|path| !path.starts_with('/')) {
-        section.warn(key, "is relative: which directory that is depends on where the agent is started");
+        section.warn(key, "relative path: it depends on the agent's working directory; use an absolute path");
     }
 }
 
@@ -108,10 +107,7 @@ fn read_log(section: &Section<'_>, default: Log) -> Log {
         for target in level.unknown {
             section.warn(
                 "level",
-                format!(
-                    "no part of the agent logs as `{target}`; there are: {}",
-                    log_level::PARTS.join(", ")
-                ),
+                format!("unknown part of the agent `{target}`; known parts: {}", log_level::PARTS.join(", ")),
             );
         }
         Ok(level.targets)

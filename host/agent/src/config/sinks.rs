@@ -89,7 +89,7 @@ pub(super) fn read(root: &Section<'_>) -> Vec<Sink> {
             && let Some(other) =
                 sinks.iter().find(|sink| matches!(&sink.kind, SinkKind::File(f) if f.path == file.path))
         {
-            item.problem(format!("{} is written by the sink `{}` already", file.path.display(), other.name));
+            item.problem(format!("{} is already written by the sink `{}`", file.path.display(), other.name));
         }
         sinks.push(Sink { name: name.into(), kind });
     }
@@ -123,11 +123,11 @@ fn kind(item: &Item<'_>) -> Option<SinkKind> {
 fn file(section: &Section<'_>) -> Option<FileSink> {
     let path = section.text("path").map(PathBuf::from);
     if path.is_none() && section.get("path").is_none() {
-        section.problem("path", "required: the file that is written");
+        section.problem("path", "required: the path of the file");
     }
     let max_bytes = section.value("max_bytes", |text| match values::size(text)? {
         bytes if bytes >= 64 << 10 => Ok(bytes),
-        _ => Err("must be 64KiB or more: an event has to fit".to_string()),
+        _ => Err("must be 64KiB or more: an event must fit".to_string()),
     });
     let max_files = section.value("max_files", |text| match integer(text)? {
         files @ 0..=1000 => Ok(files as usize),

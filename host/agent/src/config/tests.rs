@@ -103,16 +103,13 @@ fn a_text_of_a_component_is_named_by_its_file() {
     assert_eq!((&*texts[0].key, &*texts[0].name, texts[0].at.line), ("program", "team.rhai", 7));
     for name in ["../team.rhai", "/etc/shadow", ".hidden", "a.wasm", "id", "insightd.yaml", "''"] {
         let why = problem(&format!("program: {name}")).unwrap_err();
-        assert!(
-            why.contains("config_files.program: ") && why.contains("is no file of `transforms_dir`"),
-            "{why}"
-        );
+        assert!(why.contains("config_files.program: ") && why.contains("invalid file name `"), "{why}");
     }
     let nowhere = "pipelines:\n- name: a\n  transforms:\n  - {use: 'builtin:script', config_files: {program: a.rhai}}\n  outputs:\n  - formatter: {use: builtin:emf}\n";
     let nowhere = parse(nowhere).unwrap_err().to_string();
-    assert!(nowhere.contains("config_files.program: a.rhai needs `transforms_dir`"), "{nowhere}");
+    assert!(nowhere.contains("config_files.program: a.rhai requires `transforms_dir`"), "{nowhere}");
     let twice = problem("kinds: team.txt").unwrap_err();
-    assert!(twice.contains("`kinds` is also under `config`"), "{twice}");
+    assert!(twice.contains("`kinds` is also set under `config`"), "{twice}");
 }
 
 #[test]
@@ -159,14 +156,14 @@ fn aliases_and_keys_cannot_explode() {
     assert_eq!((report.problems.len(), report.more), (100, 19_900));
     assert!(report.to_string().len() < 100_000);
     let twice = parse(&format!("{many}k7: 2\nk3: 2\n")).unwrap_err().to_string();
-    assert_eq!(twice, "insightd.yaml:20001:1: `k7` is here a second time, first in line 8");
+    assert_eq!(twice, "insightd.yaml:20001:1: duplicate key `k7`, first defined in line 8");
 }
 
 #[test]
 fn lists_of_what_the_agent_makes_are_bounded() {
     let sinks: String = (0..65).map(|sink| format!("  s{sink}: {{type: stdout}}\n")).collect();
     let report = parse(&format!("sinks:\n{sinks}")).unwrap_err().to_string();
-    assert_eq!(report, "insightd.yaml:2:3: sinks: has 65 entries: at most 64 are possible");
+    assert_eq!(report, "insightd.yaml:2:3: sinks: has 65 entries; at most 64 are allowed");
     let stages = "{use: 'builtin:decorate'},".repeat(65);
     let report = parse(&format!(
         "pipelines: [{{name: a, transforms: [{stages}], outputs: [{{formatter: {{use: 'builtin:emf'}}}}]}}]"
@@ -185,11 +182,11 @@ fn what_is_no_yaml_is_told_with_its_place_and_a_hint() {
             "interval = \"60s\"\nlog = 1\n",
             "insightd.yaml:1:1: expected a mapping, found text; this looks like TOML",
         ),
-        ("log:\n\tlevel: info\n", "a tab cannot indent: use spaces"),
-        ("interval: 5s\n\tlog: {}\n", "a tab cannot indent: use spaces"),
-        ("// all\ninterval: 5s\n", "a comment begins with `#`"),
+        ("log:\n\tlevel: info\n", "tabs are not allowed for indentation; use spaces"),
+        ("interval: 5s\n\tlog: {}\n", "tabs are not allowed for indentation; use spaces"),
+        ("// all\ninterval: 5s\n", "comments begin with `#`"),
         ("{\"interval\": \"5s\" \"log\": {}}", "this looks like JSON"),
-        ("{% if x %}\ninterval: 5s\n", "a template that nobody filled in?"),
+        ("{% if x %}\ninterval: 5s\n", "is this an unrendered template?"),
         (
             "a: &x {b: 1}\nlog:\n  <<: *x\n",
             "insightd.yaml:3:3: merge keys are not supported: use anchors on values",

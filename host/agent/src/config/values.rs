@@ -7,7 +7,9 @@ use std::time::Duration;
 /// # Errors
 /// Returns a message that shows the expected form.
 pub fn duration(text: &str) -> Result<Duration, String> {
-    let wrong = || format!("`{text}` is no duration; write a whole number and ms, s, m or h, such as 60s");
+    let wrong = || {
+        format!("invalid duration `{text}`: expected a whole number and a unit (ms, s, m or h), such as 60s")
+    };
     let (number, unit) = split(text).ok_or_else(wrong)?;
     let milliseconds: u64 = match unit {
         "ms" => 1,
@@ -24,7 +26,11 @@ pub fn duration(text: &str) -> Result<Duration, String> {
 /// # Errors
 /// Returns a message that shows the expected form.
 pub fn size(text: &str) -> Result<u64, String> {
-    let wrong = || format!("`{text}` is no size; write a whole number and B, KiB, MiB or GiB, such as 64MiB");
+    let wrong = || {
+        format!(
+            "invalid size `{text}`: expected a whole number and a unit (B, KiB, MiB or GiB), such as 64MiB"
+        )
+    };
     let (number, unit) = split(text).ok_or_else(wrong)?;
     let bytes: u64 = match unit {
         "B" => 1,
@@ -53,7 +59,7 @@ impl Sha256 {
     /// Returns a message that shows the expected form.
     pub fn parse(text: &str) -> Result<Self, String> {
         let wrong =
-            || format!("`{text}` is no SHA-256; write its 64 hexadecimal digits, as sha256sum prints them");
+            || format!("invalid SHA-256 `{text}`: expected 64 hexadecimal digits, as sha256sum prints them");
         if text.len() != 64 || !text.is_ascii() {
             return Err(wrong());
         }

@@ -32,10 +32,10 @@ impl Signals {
             _ = self.int.recv() => SignalKind::interrupt(),
         };
         if self.stopping {
-            tracing::warn!("second signal: stopping at once");
+            tracing::warn!("second signal received; exiting at once");
             std::process::exit(128 + kind.as_raw_value());
         }
-        tracing::info!("stopping: the tick in progress is finished first");
+        tracing::info!("signal received; stopping after the tick in progress");
         self.stopping = true;
     }
 }
@@ -53,7 +53,7 @@ pub fn keep_running(on_hangup: impl Fn() + Send + 'static) -> std::io::Result<()
     }
     tokio::spawn(async move {
         while hangup.recv().await.is_some() {
-            tracing::info!("SIGHUP: looking at the configuration and the components now");
+            tracing::info!("SIGHUP received; scanning the configuration and the components");
             on_hangup();
         }
     });

@@ -22,15 +22,18 @@ pub(super) fn answer<B>(board: &Board, metrics: &Metrics, request: &Request<B>) 
     if !host::is_ours(request, board.node_name()) {
         return say(
             StatusCode::MISDIRECTED_REQUEST,
-            "this agent answers to an IP address, `localhost` and the name of its node, and to no other host name",
+            "unknown host: use an IP address, `localhost` or the node name",
         );
     }
     let path = request.uri().path();
     if !matches!(path, "/healthz" | "/readyz" | "/metrics" | "/status") {
-        return say(StatusCode::NOT_FOUND, "not found; there are /healthz, /readyz, /metrics and /status");
+        return say(
+            StatusCode::NOT_FOUND,
+            "not found; available are /healthz, /readyz, /metrics and /status",
+        );
     }
     if !matches!(*request.method(), Method::GET | Method::HEAD) {
-        let mut answer = say(StatusCode::METHOD_NOT_ALLOWED, "only GET and HEAD");
+        let mut answer = say(StatusCode::METHOD_NOT_ALLOWED, "method not allowed: use GET or HEAD");
         answer.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
         return answer;
     }
@@ -61,7 +64,7 @@ fn readiness(board: &Board) -> Answer {
         board.figures().0.iter().flat_map(|figures| &figures.components).filter(|place| place.down > 0)
     {
         status = StatusCode::SERVICE_UNAVAILABLE;
-        let why = place.stats.last_error.as_deref().unwrap_or("no reason is known");
+        let why = place.stats.last_error.as_deref().unwrap_or("unknown error");
         text.push_str(&format!(
             "\n{}/{} ({}): no version worked for {} batches: {why}",
             place.pipeline, place.place, place.component, place.down
@@ -70,11 +73,11 @@ fn readiness(board: &Board) -> Answer {
     for (scope, source) in board.sources() {
         let state = source.snapshot();
         if state.last_success.is_none() {
-            let why = state.error.as_deref().unwrap_or("it was not asked, or did not answer");
-            text.push_str(&format!("\nnothing yet from {} (scope {scope}): {why}", source.source()));
+            let why = state.error.as_deref().unwrap_or("no request yet, or no response");
+            text.push_str(&format!("\nno data yet from {} (scope {scope}): {why}", source.source()));
         } else if let (Some(error), Some(last)) = (state.error, state.last_success) {
             let (name, age) = (source.source(), last.elapsed().as_secs());
-            text.push_str(&format!("\nnothing for {age} s from {name} (scope {scope}): {error}"));
+            text.push_str(&format!("\nno data for {age} s from {name} (scope {scope}): {error}"));
         }
     }
     say(status, &text)
@@ -83,7 +86,7 @@ fn readiness(board: &Board) -> Answer {
 /// Returns the metrics page. Its text is valid in both formats, so that only the content type depends on `Accept`.
 fn page(metrics: &Metrics, headers: &HeaderMap) -> Answer {
     let Ok(text) = metrics.write() else {
-        return say(StatusCode::INTERNAL_SERVER_ERROR, "the page could not be written");
+        return say(StatusCode::INTERNAL_SERVER_ERROR, "cannot encode the metrics");
     };
     let accepts = |accept: &HeaderValue| {
         accept.to_str().is_ok_and(|accept| accept.contains("application/openmetrics-text"))

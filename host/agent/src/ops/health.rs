@@ -115,7 +115,7 @@ impl fmt::Display for Alive {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.age {
             Some(age) => write!(f, "ok: the last tick ended {} s ago", age.as_secs()),
-            None => f.write_str("ok: the first tick is not over yet"),
+            None => f.write_str("ok: waiting for the first tick"),
         }
     }
 }
@@ -123,15 +123,10 @@ impl fmt::Display for Alive {
 impl fmt::Display for Stuck {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let since = if self.ever { "" } else { " since the start" };
-        write!(
-            f,
-            "no tick ended for {} s{since}, the limit is {} s; ",
-            self.age.as_secs(),
-            self.limit.as_secs()
-        )?;
+        write!(f, "no tick ended for {} s{since} (limit {} s); ", self.age.as_secs(), self.limit.as_secs())?;
         match self.tick {
-            Some(tick) => write!(f, "the present one began {} s ago", tick.as_secs()),
-            None => f.write_str("none is under way"),
+            Some(tick) => write!(f, "the current tick began {} s ago", tick.as_secs()),
+            None => f.write_str("no tick is running"),
         }
     }
 }
@@ -140,14 +135,14 @@ impl fmt::Display for Missing {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Tick { interval } => {
-                write!(f, "missing: the first tick; the interval is {} s", interval.as_secs_f64())
+                write!(f, "not ready: waiting for the first tick (interval {} s)", interval.as_secs_f64())
             }
             Self::Delivery { lost } => {
-                f.write_str("missing: events that were delivered; lost so far:")?;
-                let mut separator = ' ';
+                f.write_str("not ready: no event was delivered; lost so far:")?;
+                let mut separator = " ";
                 for (cause, count) in lost {
-                    write!(f, "{separator}{cause} {count}")?;
-                    separator = ',';
+                    write!(f, "{separator}{cause}: {count}")?;
+                    separator = ", ";
                 }
                 Ok(())
             }
@@ -171,7 +166,7 @@ mod tests {
         let mut progress = Progress::new(start, 60 * SECOND, Duration::ZERO);
         assert_eq!(progress.alive(start + 180 * SECOND), Ok(Alive { age: None }));
         let stuck = progress.alive(start + 181 * SECOND).unwrap_err().to_string();
-        assert_eq!(stuck, "no tick ended for 181 s since the start, the limit is 180 s; none is under way");
+        assert_eq!(stuck, "no tick ended for 181 s since the start (limit 180 s); no tick is running");
 
         progress.begin(start + 181 * SECOND);
         progress.end(start + 182 * SECOND, &ticked());
@@ -181,7 +176,7 @@ mod tests {
 
         progress.begin(start + 242 * SECOND);
         let stuck = progress.alive(start + 363 * SECOND).unwrap_err().to_string();
-        assert_eq!(stuck, "no tick ended for 181 s, the limit is 180 s; the present one began 121 s ago");
+        assert_eq!(stuck, "no tick ended for 181 s (limit 180 s); the current tick began 121 s ago");
     }
 
     #[test]
@@ -244,7 +239,7 @@ mod tests {
         let mut progress = Progress::new(start, 60 * SECOND, Duration::ZERO);
         assert_eq!(
             progress.ready().unwrap_err().to_string(),
-            "missing: the first tick; the interval is 60 s"
+            "not ready: waiting for the first tick (interval 60 s)"
         );
 
         let mut counters = Counters { ticks: 1, batches_unformatted: 1, ..Counters::default() };
@@ -253,7 +248,7 @@ mod tests {
         let missing = progress.ready().unwrap_err().to_string();
         assert_eq!(
             missing,
-            "missing: events that were delivered; lost so far: batches that no formatter could format 1,sink 7"
+            "not ready: no event was delivered; lost so far: batches that no formatter could format: 1, sink: 7"
         );
 
         counters.events = 1;

@@ -78,7 +78,10 @@ fn agent(board: &Board, page: &mut Page<'_>) -> fmt::Result {
         ("arch", std::env::consts::ARCH),
         ("libc", if cfg!(target_env = "musl") { "musl" } else { "gnu" }),
     ];
-    page.states(plain("insightd_build_info", "The agent's program; always 1"), [(build, 1_u64)])?;
+    page.states(
+        plain("insightd_build_info", "Version and platform of the agent; always 1"),
+        [(build, 1_u64)],
+    )?;
     page.state(seconds("insightd_interval", "Configured time between two ticks"), Some(board.interval()))
 }
 
@@ -89,23 +92,26 @@ fn sources(board: &Board, page: &mut Page<'_>) -> fmt::Result {
     let samples =
         || sources.iter().map(|(scope, source, state)| ([("scope", *scope), ("source", *source)], state));
     page.counts(
-        plain("insightd_source_requests", "Requests sent to a peer, such as the kubelet"),
+        plain("insightd_source_requests", "Requests sent to a remote endpoint, such as the kubelet"),
         samples().map(|(labels, state)| (labels, state.requests)),
     )?;
     page.counts(
-        plain("insightd_source_errors", "Requests and streams that failed"),
+        plain("insightd_source_errors", "Failed requests and streams"),
         samples().map(|(labels, state)| (labels, state.errors)),
     )?;
     page.states(
-        plain("insightd_source_failures_in_a_row", "Failures since the last success"),
+        plain("insightd_source_failures_in_a_row", "Consecutive failures since the last success"),
         samples().map(|(labels, state)| (labels, state.failures_in_a_row)),
     )?;
     page.counts(
-        bytes("insightd_source_received", "Bytes of answers"),
+        bytes("insightd_source_received", "Bytes of responses"),
         samples().map(|(labels, state)| (labels, state.bytes)),
     )?;
     page.counts(
-        plain("insightd_source_left_out", "Objects of answers that are malformed or too large and left out"),
+        plain(
+            "insightd_source_left_out",
+            "Objects in responses that are malformed or too large, and were omitted",
+        ),
         samples().map(|(labels, state)| (labels, state.left_out)),
     )?;
     page.states(
@@ -117,16 +123,16 @@ fn sources(board: &Board, page: &mut Page<'_>) -> fmt::Result {
 fn leadership(board: &Board, page: &mut Page<'_>) -> fmt::Result {
     let Some(standing) = board.standing() else { return Ok(()) };
     page.state(
-        plain("insightd_leader", "Whether this agent leads and delivers the cluster's events"),
+        plain("insightd_leader", "1 if this agent is the leader and delivers the cluster's events"),
         Some(standing.is_leader),
     )?;
     page.count(
-        plain("insightd_leader_transitions", "Times that the lock changed hands, as its record says"),
+        plain("insightd_leader_transitions", "Changes of the lock holder, from the lock's record"),
         standing.transitions,
     )?;
     let holder: Option<String> = standing.holder.map(|holder| holder.chars().take(HOLDER_CHARS).collect());
     page.states(
-        plain("insightd_leader_holder_info", "Who holds the lock, as far as this agent knows; always 1"),
+        plain("insightd_leader_holder_info", "Current lock holder; always 1"),
         holder.iter().map(|holder| ([("holder", holder.as_str())], 1_u64)),
     )
 }
@@ -134,22 +140,19 @@ fn leadership(board: &Board, page: &mut Page<'_>) -> fmt::Result {
 fn state(stats: Option<&Stats>, page: &mut Page<'_>) -> fmt::Result {
     let Some(stats) = stats else { return Ok(()) };
     page.state(
-        bytes("insightd_state", "Keys and values that transforms remember, with the names of their spaces"),
+        bytes("insightd_state", "State of transforms: bytes of keys, values and names of spaces"),
         Some(stats.bytes),
     )?;
-    page.state(
-        plain("insightd_state_spaces", "Spaces in which something is remembered"),
-        Some(stats.spaces.len() as u64),
-    )?;
+    page.state(plain("insightd_state_spaces", "Spaces that contain state"), Some(stats.spaces.len() as u64))?;
     page.count(
         plain(
             "insightd_state_ticks_refused",
-            "Ticks whose changes would have gone beyond the bound of all spaces",
+            "Ticks whose state changes were rejected: over the limit of all spaces",
         ),
         stats.refused,
     )?;
     page.state(
-        plain("insightd_state_in_memory", "Whether what is remembered ends with the process"),
+        plain("insightd_state_in_memory", "1 if state is kept in memory only and lost with the process"),
         Some(matches!(stats.mode, Mode::Memory { .. })),
     )
 }
@@ -159,17 +162,17 @@ fn rollout(board: &Board, page: &mut Page<'_>) -> fmt::Result {
     let [taken, rejected, taken_back] = follow.counts();
     let counts = [("taken", taken), ("rejected", rejected), ("taken-back", taken_back)];
     page.counts(
-        plain("insightd_rollout_sets", "New sets of pipelines and components, by what became of them"),
+        plain("insightd_rollout_sets", "New bundles of pipelines and components, by outcome"),
         counts.map(|(outcome, count)| ([("outcome", outcome)], count)),
     )?;
     let latest = follow.latest();
     page.states(
-        plain("insightd_rollout_latest_info", "What became of the set in the files; always 1"),
+        plain("insightd_rollout_latest_info", "Outcome of the bundle in the files; always 1"),
         latest.iter().map(|latest| ([("outcome", latest.outcome.as_str())], 1_u64)),
     )?;
     let running = follow.running().map(|id| id.to_string());
     page.states(
-        plain("insightd_rollout_running_info", "The set that runs; always 1"),
+        plain("insightd_rollout_running_info", "The running bundle; always 1"),
         running.iter().map(|id| ([("set", id.as_str())], 1_u64)),
     )
 }

@@ -51,7 +51,7 @@ async fn bind(listen: SocketAddr) -> TcpListener {
         match TcpListener::bind(listen).await {
             Ok(listener) => {
                 if failed {
-                    tracing::info!(%listen, "operations server: listening now");
+                    tracing::info!(%listen, "operations server: listening");
                 } else {
                     tracing::debug!(%listen, "operations server: listening");
                 }
@@ -61,7 +61,7 @@ async fn bind(listen: SocketAddr) -> TcpListener {
                 failed = true;
                 if complaint.say(Instant::now()).is_some() {
                     let hint = hint(&error);
-                    tracing::error!(%error, %listen, hint, "no operations server: the agent goes on without it and tries again");
+                    tracing::error!(%error, %listen, hint, "cannot start the operations server; will retry");
                 }
             }
         }
@@ -73,13 +73,13 @@ async fn bind(listen: SocketAddr) -> TcpListener {
 fn hint(error: &io::Error) -> &'static str {
     match error.kind() {
         io::ErrorKind::AddrInUse => {
-            "another program on this network has the port: set `operations.listen` to a free one, and the probes with it"
+            "another process uses the port: set `operations.listen` and the probes to a free port"
         }
-        io::ErrorKind::AddrNotAvailable => "the host has no such address: see `operations.listen`",
+        io::ErrorKind::AddrNotAvailable => "the host does not have this address: change `operations.listen`",
         io::ErrorKind::PermissionDenied => {
-            "ports below 1024 need CAP_NET_BIND_SERVICE: see `operations.listen`"
+            "ports below 1024 need CAP_NET_BIND_SERVICE: change `operations.listen`"
         }
-        _ => "see `operations.listen`",
+        _ => "check `operations.listen`",
     }
 }
 

@@ -80,15 +80,14 @@ impl Reader {
                 continue;
             }
             if !self.has_header {
-                let reason =
-                    "is no recording: it does not begin with the line that `insightd record` writes first";
+                let reason = "not a recording of `insightd record`: missing header line";
                 return Err(self.wrong(reason.into()));
             }
             return match Columns::from_json(&line) {
                 Ok(batch) => Ok(Some(batch)),
                 Err(_) if !is_whole => {
                     let reason =
-                        "the batch is cut off: recording ended in the middle of it; delete this line";
+                        "the batch is truncated: recording ended in the middle of it; delete this line";
                     Err(self.wrong(reason.into()))
                 }
                 Err(ReadableError::Json(error)) => {
@@ -109,10 +108,10 @@ impl Reader {
             return Ok(None);
         }
         if line.len() as u64 == MAX_LINE {
-            return Err(self.wrong(format!("is longer than {MAX_LINE} bytes: no batch is")));
+            return Err(self.wrong(format!("line too long: more than {MAX_LINE} bytes")));
         }
         let is_whole = line.ends_with(b"\n");
-        let text = String::from_utf8(line).map_err(|_| self.wrong("is not UTF-8".into()))?;
+        let text = String::from_utf8(line).map_err(|_| self.wrong("not valid UTF-8".into()))?;
         Ok(Some((text, is_whole)))
     }
 
@@ -154,20 +153,17 @@ mod tests {
 
     #[test]
     fn errors_name_the_line() {
-        assert_eq!(
-            read(BATCH).1,
-            "r:1: is no recording: it does not begin with the line that `insightd record` writes first"
-        );
+        assert_eq!(read(BATCH).1, "r:1: not a recording of `insightd record`: missing header line");
         assert_eq!(
             read(&HEADER.replace(":1}", ":2}")).1,
-            "r:1: the recording is of version 2, this agent reads version 1"
+            "r:1: unsupported recording version 2; this program reads version 1"
         );
         let (batches, error) = read(&format!("{HEADER}\n{BATCH}\n{}", &BATCH[..20]));
         assert_eq!(batches, 1);
-        assert!(error.starts_with("r:3: the batch is cut off"), "{error}");
+        assert!(error.starts_with("r:3: the batch is truncated"), "{error}");
         let (_, error) = read(&format!("{HEADER}\n{}\n", &BATCH[..20]));
         assert!(error.starts_with("r:2: column "), "{error}");
         let (_, error) = read(&format!("{HEADER}\n{{\"scope\":\"node\",\"id\":\"n1\"}}\n"));
-        assert_eq!(error, "r:2: the key `time_unix_ms` is missing");
+        assert_eq!(error, "r:2: missing key `time_unix_ms`");
     }
 }

@@ -102,7 +102,7 @@ pub(super) async fn follow(
     loop {
         let leads = leadership.changed().await;
         let holder = leadership.holder();
-        tracing::info!(leads, holder, transitions = leadership.transitions(), "election");
+        tracing::info!(leads, holder, transitions = leadership.transitions(), "leadership changed");
         let next = leads.then(|| ClusterWatch::start(client.clone(), settings.clone()));
         watched.replace(next);
     }

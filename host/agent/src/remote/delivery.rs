@@ -63,7 +63,7 @@ impl Delivery {
     pub(super) async fn end(mut self) -> Ended {
         if tokio::time::timeout(LAST, &mut self.task).await.is_err() {
             tracing::warn!(
-                "requests were given up at the end; they are sent again where the spool has a folder"
+                "delivery stopped with requests in flight; they are resent if the spool has a directory"
             );
             self.task.abort();
         }
@@ -143,7 +143,7 @@ mod tests {
             assert_eq!(
                 (one.accepted, one.waiting, one.lost),
                 (0, 0, 7),
-                "without a folder they are lost: {one:?}"
+                "without a directory they are lost: {one:?}"
             );
         }
     }

@@ -34,10 +34,7 @@ impl Pace {
             return true;
         }
         if let Some(kept_back) = self.complaint.say(now) {
-            tracing::warn!(
-                kept_back,
-                "the files change faster than sets are tried: one a second, the one that is there then"
-            );
+            tracing::warn!(kept_back, "files change too often: rollouts are limited to one per second");
         }
         false
     }

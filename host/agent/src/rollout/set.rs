@@ -104,7 +104,7 @@ impl Snapshot {
                 None => {
                     let limit = MAX_BYTES >> 20;
                     Err(FileError::Unusable(format!(
-                        "is left out: the files of a set have at most {limit} MiB together"
+                        "ignored: the files of a bundle may have at most {limit} MiB in total"
                     )))
                 }
             });
@@ -135,7 +135,7 @@ fn fill_in(config: &mut Config, files: &mut Files) {
             match str::from_utf8(bytes) {
                 Ok(text) => component.settings.set(&wanted.key, text.into()),
                 Err(_) => {
-                    let error = FileError::Unusable("is no text in UTF-8".to_owned());
+                    let error = FileError::Unusable("is not valid UTF-8".to_owned());
                     files.insert(wanted.name.clone(), Err(error));
                 }
             }

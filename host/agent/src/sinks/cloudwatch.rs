@@ -39,13 +39,13 @@ pub struct CloudWatch {
 pub(super) fn outbox(name: &str, sink: &CloudWatchSink) -> io::Result<Outbox> {
     let wanted = &sink.spool;
     // Without a directory nothing is opened, and the spool reports that it holds blocks in memory.
-    let folder = wanted.dir.as_deref().unwrap_or(Path::new("")).join(name);
+    let directory = wanted.dir.as_deref().unwrap_or(Path::new("")).join(name);
     let settings = Settings {
         max_bytes: wanted.max_bytes,
         max_age_ms: u64::try_from(wanted.max_age.as_millis()).unwrap_or(u64::MAX),
         memory_bytes: wanted.memory_max_bytes,
         sync: if wanted.sync { Sync::Always } else { Sync::Never },
-        ..Settings::in_folder(folder)
+        ..Settings::in_folder(directory)
     };
     let (has_folder, memory_bytes) = (wanted.dir.is_some(), settings.memory_bytes);
     // Runs on the spool's own thread, because the disk may not respond even now.
@@ -97,8 +97,7 @@ impl CloudWatch {
                 sink,
                 name = name.escape_debug().to_string(),
                 accepted,
-                "CloudWatch Logs refuses this name of a log group or stream: events go to the one beside it; set `log_group` \
-                 and `log_stream` of the formatter, or the cluster's name"
+                "invalid log group or stream name replaced; set `log_group` and `log_stream` of the formatter"
             );
         }
         accepted.into_owned()

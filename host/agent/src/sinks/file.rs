@@ -77,7 +77,9 @@ impl File {
         delivered.events = self.block.bytes[..whole].iter().filter(|&&byte| byte == b'\n').count() as u64;
         if let Some(error) = failure {
             if written > whole {
-                open.file.set_len(open.length).map_err(|error| self.failed("cut half a line off", error))?;
+                open.file
+                    .set_len(open.length)
+                    .map_err(|error| self.failed("truncate a partial line of", error))?;
             }
             delivered.error = Some(self.failed("write", error));
         }
@@ -190,15 +192,17 @@ impl Open {
             .map_err(failed("open"))?;
         let metadata = file.metadata().map_err(failed("open"))?;
         if !metadata.is_file() {
-            return Err(unusable("is no regular file; name another path"));
+            return Err(unusable("is not a regular file; configure another path"));
         }
         // Two writers would rotate each other's files.
-        flock(&file, FlockOperation::NonBlockingLockExclusive)
-            .map_err(|_| unusable("is written by another process; give each agent a file of its own"))?;
+        flock(&file, FlockOperation::NonBlockingLockExclusive).map_err(|_| {
+            unusable("is written by another process; configure a separate file for each agent")
+        })?;
         let whole = whole_lines(&file, metadata.len()).map_err(failed("read"))?;
-        let length = whole.ok_or_else(|| unusable("holds something other than events; name another path"))?;
+        let length =
+            whole.ok_or_else(|| unusable("contains something other than events; configure another path"))?;
         if length < metadata.len() {
-            file.set_len(length).map_err(failed("cut half a line off"))?;
+            file.set_len(length).map_err(failed("truncate a partial line of"))?;
         }
         Ok(Self { file, length })
     }

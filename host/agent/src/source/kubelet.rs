@@ -99,14 +99,11 @@ impl TrimmedPods {
                 labels = pod.labels_left_out,
                 annotations = pod.annotations_left_out,
                 kept_bytes = Keep::default().label_bytes,
-                "a pod has more labels than its events may carry; the largest are left out of them"
+                "labels of a pod exceed the size limit; the largest are omitted from events"
             );
         }
         if new.len() > LINES {
-            tracing::warn!(
-                pods = new.len() - LINES,
-                "further pods have more labels than their events may carry"
-            );
+            tracing::warn!(pods = new.len() - LINES, "labels of more pods exceed the size limit");
         }
         let lines = new.len().min(LINES);
         self.logged = trimmed().map(|pod| pod.uid.clone()).collect();

@@ -61,7 +61,7 @@ fn answer<T>(
             Ok(answer) => return Some(answer),
             Err(error) => error.to_string(),
         },
-        Ok(None) => format!("{path}: the manifest names it, but there is no such file"),
+        Ok(None) => format!("{path}: named in the manifest, but the file is missing"),
         Err(error) => format!("{path}: {error}"),
     };
     problems.push(problem);

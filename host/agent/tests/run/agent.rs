@@ -52,8 +52,8 @@ pub(crate) fn time_of(event: &Value) -> u64 {
     aws.or_else(|| event["Timestamp"].as_str()?.parse().ok()).unwrap_or_else(|| panic!("no time in {event}"))
 }
 
-pub(crate) fn config(folder: &Path, text: &str) -> String {
-    let file = folder.join("insightd.yaml");
+pub(crate) fn config(directory: &Path, text: &str) -> String {
+    let file = directory.join("insightd.yaml");
     fs::write(&file, text).expect("the configuration can be written");
     file.to_str().expect("UTF-8").into()
 }

@@ -20,17 +20,18 @@ fn compiler() -> Option<PathBuf> {
 fn an_override_that_cannot_be_used_falls_back_loudly_and_a_good_one_runs() {
     let Some(compiler) = compiler() else { return };
     let built = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/transforms/decorate.wasm");
-    let folder = tempfile::tempdir().expect("a folder");
+    let directory = tempfile::tempdir().expect("a directory");
     // An additional empty section makes the file different from the built-in, which would otherwise be used instead.
     let wasm = fs::read(built).expect("`make builtins` leaves decorate.wasm");
-    fs::write(folder.path().join("decorate.wasm"), [&wasm[..], &[0, 1, 0]].concat()).expect("can be written");
-    fs::write(folder.path().join("utilization.wasm"), "no component").expect("can be written");
+    fs::write(directory.path().join("decorate.wasm"), [&wasm[..], &[0, 1, 0]].concat())
+        .expect("can be written");
+    fs::write(directory.path().join("utilization.wasm"), "no component").expect("can be written");
     let text = format!(
         "transforms_dir: {:?}\ncompiler: {compiler:?}\npipelines:\n- name: node\n  transforms: [{{use: file:decorate}}, {{use: \
          file:utilization}}]\n  outputs: [{{formatter: {{use: builtin:emf}}}}]\n",
-        folder.path()
+        directory.path()
     );
-    let mut agent = Agent::start(&["run", "--once", "--config", &config(folder.path(), &text)]);
+    let mut agent = Agent::start(&["run", "--once", "--config", &config(directory.path(), &text)]);
     assert!(agent.stdout().lines().count() > 0);
     let (status, log) = agent.end();
     assert!(status.success(), "{log}");

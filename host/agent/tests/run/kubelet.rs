@@ -69,21 +69,21 @@ fn answer(stream: TcpStream, config: Arc<ServerConfig>) -> std::io::Result<()> {
     }
 }
 
-fn configuration(folder: &tempfile::TempDir) -> String {
-    let token = folder.path().join("token");
+fn configuration(directory: &tempfile::TempDir) -> String {
+    let token = directory.path().join("token");
     std::fs::write(&token, "token").expect("a file");
     let text = format!(
         "interval: {INTERVAL_MS}ms\nkubelet: {{url: \"{}\", token_file: {token:?}, timeout: 3s, insecure: true}}\n\
          instance: {{enabled: false}}\nnode: {{cluster_name: demo}}\n",
         serve()
     );
-    config(folder.path(), &text)
+    config(directory.path(), &text)
 }
 
 #[test]
 fn no_tick_is_left_out() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let mut agent = Agent::start(&["run", "--config", &configuration(&folder)]);
+    let directory = tempfile::tempdir().expect("a directory");
+    let mut agent = Agent::start(&["run", "--config", &configuration(&directory)]);
     let mut times = Vec::new();
     let mut lines = agent.stdout().lines();
     while times.len() < 6 {
@@ -96,7 +96,7 @@ fn no_tick_is_left_out() {
     lines.for_each(drop);
     let (_, log) = agent.end();
     assert!(times.windows(2).all(|pair| pair[1] - pair[0] == INTERVAL_MS), "{times:?} {log}");
-    assert!(!log.contains("a request failed"), "{log}");
+    assert!(!log.contains("request failed"), "{log}");
 }
 
 /// Returns the value of a gauge anywhere in a batch.
@@ -113,8 +113,8 @@ fn gauge(batch: &Value, name: &str) -> Option<f64> {
 
 #[test]
 fn what_comes_late_is_used_with_its_age() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let mut agent = Agent::start(&["record", "--ticks", "6", "--config", &configuration(&folder)]);
+    let directory = tempfile::tempdir().expect("a directory");
+    let mut agent = Agent::start(&["record", "--ticks", "6", "--config", &configuration(&directory)]);
     let lines: Vec<Value> = agent.stdout().lines().map(|line| event(&line.expect("UTF-8"))).collect();
     let (status, log) = agent.end();
     assert!(status.success(), "{log}");

@@ -45,9 +45,14 @@ fn a_reader_that_goes_away_ends_the_agent() {
 
 #[test]
 fn other_signals_end_nothing_and_hangup_looks_at_the_files() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let mut agent =
-        Agent::start(&["run", "--interval", "200ms", "--config", &config(folder.path(), "interval: 1s\n")]);
+    let directory = tempfile::tempdir().expect("a directory");
+    let mut agent = Agent::start(&[
+        "run",
+        "--interval",
+        "200ms",
+        "--config",
+        &config(directory.path(), "interval: 1s\n"),
+    ]);
     let mut lines = agent.stdout().lines();
     let mut next_tick = |before: u64| loop {
         let time = time_of(&event(&lines.next().expect("the agent goes on").expect("UTF-8")));
@@ -64,6 +69,6 @@ fn other_signals_end_nothing_and_hangup_looks_at_the_files() {
     lines.for_each(|line| drop(event(&line.expect("UTF-8"))));
     let (status, log) = agent.end();
     assert_eq!(status.code(), Some(0), "{log}");
-    assert!(log.contains("SIGHUP: looking at the configuration"), "{log}");
+    assert!(log.contains("SIGHUP received; scanning the configuration"), "{log}");
     assert!(log.contains(r#""message":"stopped""#), "{log}");
 }

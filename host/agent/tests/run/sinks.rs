@@ -28,7 +28,7 @@ fn a_run_that_loses_everything_says_so_and_fails() {
             );
         }
     });
-    let folder = tempfile::tempdir().expect("a folder");
+    let directory = tempfile::tempdir().expect("a directory");
     let text = format!(
         "instance: {{enabled: false}}\nkubelet: {{enabled: false}}\naws: {{region: eu-central-1}}\nnode: {{cluster_name: \
          demo}}\nsinks:\n  logs: {{type: cloudwatch_logs, endpoint_url: \"{url}\"}}\npipelines:\n- name: node\n  \
@@ -36,7 +36,7 @@ fn a_run_that_loses_everything_says_so_and_fails() {
          builtin:emf}}, sink: logs}}]\n"
     );
     let mut command = Command::new(env!("CARGO_BIN_EXE_insightd"));
-    command.args(["run", "--once", "--config", &config(folder.path(), &text)]).stdout(Stdio::null());
+    command.args(["run", "--once", "--config", &config(directory.path(), &text)]).stdout(Stdio::null());
     command.env("AWS_ACCESS_KEY_ID", "test").env("AWS_SECRET_ACCESS_KEY", "test");
     let output = command.output().expect("the agent starts");
     let log = String::from_utf8(output.stderr).expect("UTF-8");
@@ -51,14 +51,14 @@ fn a_run_that_loses_everything_says_so_and_fails() {
 
 #[test]
 fn a_file_sink_rotates_and_keeps_whole_events() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let path = folder.path().join("events.json");
+    let directory = tempfile::tempdir().expect("a directory");
+    let path = directory.path().join("events.json");
     let text = format!(
         "interval: 100ms\nsinks:\n  disk: {{type: file, path: {path:?}, max_bytes: 64KiB, max_files: 2}}\npipelines:\n- name: \
          node\n  transforms: [{{use: builtin:decorate}}, {{use: builtin:utilization}}]\n  outputs:\n  - {{formatter: {{use: \
          builtin:emf}}, sink: disk}}\n"
     );
-    let mut agent = Agent::start(&["run", "--config", &config(folder.path(), &text)]);
+    let mut agent = Agent::start(&["run", "--config", &config(directory.path(), &text)]);
     let older = PathBuf::from(format!("{}.1", path.display()));
     let deadline = Instant::now() + Duration::from_secs(120);
     while !older.exists() {
@@ -79,9 +79,9 @@ fn a_file_sink_rotates_and_keeps_whole_events() {
 
 #[test]
 fn a_sink_that_cannot_be_opened_keeps_the_agent_from_starting() {
-    let folder = tempfile::tempdir().expect("a folder");
+    let directory = tempfile::tempdir().expect("a directory");
     let text = "sinks:\n  stdout: {type: file, path: /nonexistent/events}\n";
-    let agent = Agent::start(&["run", "--once", "--config", &config(folder.path(), text)]);
+    let agent = Agent::start(&["run", "--once", "--config", &config(directory.path(), text)]);
     let (status, log) = agent.end();
     assert_eq!(status.code(), Some(1), "{log}");
     assert!(log.contains("sink `stdout`: cannot open /nonexistent/events: No such file"), "{log}");
@@ -89,14 +89,15 @@ fn a_sink_that_cannot_be_opened_keeps_the_agent_from_starting() {
 
 #[test]
 fn routes_that_are_not_granted_are_dropped_counted_and_said() {
-    let folder = tempfile::tempdir().expect("a folder");
+    let directory = tempfile::tempdir().expect("a directory");
     let text = "node: {cluster_name: demo}\npipelines:\n- name: node\n  transforms: [{use: builtin:decorate}, {use: \
                 builtin:utilization}]\n  outputs:\n  - formatter: {use: builtin:emf}\n    routes: {log_group: [/elsewhere], log_stream: ['**']}\n";
-    let mut agent = Agent::start(&["run", "--once", "--config", &config(folder.path(), text)]);
+    let mut agent = Agent::start(&["run", "--once", "--config", &config(directory.path(), text)]);
     assert!(agent.stdout().lines().next().is_none(), "no event is granted");
     let (status, log) = agent.end();
     assert_eq!(status.code(), Some(1), "a run that lost everything is none that succeeded: {log}");
-    assert!(log.contains("events kept back") && log.contains("is not granted to this output"), "{log}");
+    assert!(log.contains("events dropped by the output filter"), "{log}");
+    assert!(log.contains("is not granted to this output"), "{log}");
     let last = event(log.lines().last().expect("a log"));
     assert!(last["lost_route_refused"].as_u64() > Some(0) && last["events"] == 0, "{log}");
 }

@@ -158,6 +158,6 @@ pub(super) fn unopened() -> Stats {
         aside_bytes: 0,
         lost: insightd_spool::Lost::default(),
         damage: insightd_spool::Damage::default(),
-        mode: insightd_spool::Mode::Memory { reason: "the folder is not open yet".to_owned() },
+        mode: insightd_spool::Mode::Memory { reason: "directory not open yet".to_owned() },
     }
 }

@@ -175,11 +175,11 @@ impl Outbox {
         tick.left = tick.left.saturating_sub(start.elapsed());
         if answer.is_some() {
             if std::mem::take(&mut tick.is_stalled) {
-                tracing::info!(sink = self.0.status.source(), "spool: the disk answers again");
+                tracing::info!(sink = self.0.status.source(), "spool: the disk responds again");
             }
         } else {
             tick.is_stalled = true;
-            self.0.status.failed(format!("{STALLED_DISK} in time: new requests wait in memory"));
+            self.0.status.failed(format!("{STALLED_DISK} in time; new requests wait in memory"));
         }
         answer
     }
@@ -233,7 +233,7 @@ impl Outbox {
                     tracing::error!(
                         sink,
                         events,
-                        "events lost: the spool's disk did not answer before the end"
+                        "events lost: the spool's disk did not respond before shutdown"
                     );
                 }
                 events
@@ -283,7 +283,7 @@ impl Outbox {
 }
 
 /// Error text for a stalled disk in statistics and status.
-const STALLED_DISK: &str = "the spool's disk has not answered";
+const STALLED_DISK: &str = "the spool's disk has not responded";
 
 impl Handle {
     /// Locks the tick's wait; it is consistent after every statement, so a poisoned lock is usable.

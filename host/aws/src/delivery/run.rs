@@ -175,7 +175,7 @@ impl<P: Post> Runner<P> {
                 if rejected.total() > 0 {
                     let Rejected { too_old, too_new, expired } = rejected;
                     let destination = destination();
-                    tracing::warn!(destination, too_old, too_new, expired, "the service threw events away");
+                    tracing::warn!(destination, too_old, too_new, expired, "service rejected events");
                 }
                 self.outbox.accepted(lease, events, bytes, rejected);
                 Ended::Settled
@@ -185,12 +185,12 @@ impl<P: Post> Runner<P> {
                 Ended::Settled
             }
             Reply::Created => {
-                let error = format!("{} was created and is still missing", destination());
+                let error = format!("{} was created but is still missing", destination());
                 self.outbox.failed(lease, error);
                 Ended::Destination(super::Trouble::Unavailable)
             }
             Reply::Impossible(error) => {
-                tracing::error!(events, error, "events lost: the service will never take them");
+                tracing::error!(events, error, "events lost: the service rejected the request permanently");
                 self.outbox.impossible(lease, events);
                 Ended::Settled
             }

@@ -92,14 +92,14 @@ struct Agent {
 
 impl Agent {
     fn start(at_once: usize, seed: u64) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let spool = Spool::open(Settings::in_folder(folder.path().join("spool")), START_MS);
+        let directory = tempfile::tempdir().unwrap();
+        let spool = Spool::open(Settings::in_folder(directory.path().join("spool")), START_MS);
         let outbox = Outbox::inline(spool, Arc::new(Status::new("logs")));
         let (stop, stopped) = watch::channel(false);
         let service = Service::default();
         let random = fastrand::Rng::with_seed(seed);
         let run = super::run(outbox.clone(), Arc::new(service.clone()), at_once, random, stopped);
-        Self { outbox, service, stop, task: tokio::spawn(run), _folder: folder }
+        Self { outbox, service, stop, task: tokio::spawn(run), _folder: directory }
     }
 
     fn script(&self) -> std::sync::MutexGuard<'_, Script> {

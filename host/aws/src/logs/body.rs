@@ -19,13 +19,16 @@ const LEVEL: u32 = 3;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Unfit {
     /// The event is longer than the service accepts.
-    #[error("an event has {bytes} bytes, the service takes {}", MAX_EVENT_BYTES - EVENT_OVERHEAD_BYTES)]
+    #[error(
+        "an event has {bytes} bytes; the service accepts at most {}",
+        MAX_EVENT_BYTES - EVENT_OVERHEAD_BYTES
+    )]
     TooLong {
         /// Length of the event, bytes.
         bytes: usize,
     },
     /// The event is not UTF-8; messages are text.
-    #[error("an event is no UTF-8 text")]
+    #[error("an event is not valid UTF-8")]
     NotText,
     /// The event is empty; a message has at least one character.
     #[error("an event is empty")]

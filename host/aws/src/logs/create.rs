@@ -75,7 +75,12 @@ async fn group(client: &Client, group: &str, settings: &GroupSettings) -> Result
         if let Err(error) = request.send().await {
             // The group exists and accepts events; a missing retention is no reason to withhold them.
             let failure = explain(&error, "logs:PutRetentionPolicy", &what);
-            tracing::warn!(group, days, error = failure.words, "the group keeps events for ever");
+            tracing::warn!(
+                group,
+                days,
+                error = failure.words,
+                "cannot set the retention; events never expire"
+            );
         }
     }
     Ok(())

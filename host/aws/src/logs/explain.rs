@@ -46,22 +46,23 @@ where
             let status = context.raw().status().as_u16();
             all(
                 Trouble::Unavailable,
-                format!("{action}: the answer ({status}) cannot be read: {}", causes(error)),
+                format!("{action}: cannot read the response ({status}): {}", causes(error)),
             )
         }
-        SdkError::TimeoutError(_) => all(Trouble::Unavailable, format!("{action}: no answer in time")),
+        SdkError::TimeoutError(_) => all(Trouble::Unavailable, format!("{action}: request timed out")),
         SdkError::DispatchFailure(failure) if failure.is_timeout() => {
-            all(Trouble::Unavailable, format!("{action}: not connected in time: {}", causes(error)))
+            all(Trouble::Unavailable, format!("{action}: connection timed out: {}", causes(error)))
         }
         SdkError::DispatchFailure(failure) if failure.is_io() => {
-            all(Trouble::Unavailable, format!("{action}: the service is not reached: {}", causes(error)))
+            all(Trouble::Unavailable, format!("{action}: service unreachable: {}", causes(error)))
         }
         // Mostly missing credentials.
         _ => all(
             Trouble::Refused,
             format!(
-                "{action}: the request could not be made: {}; the agent looks for credentials in its environment, a profile, \
-                 a web identity (IRSA), a container's (EKS Pod Identity, ECS) and the instance's role",
+                "{action}: cannot create the request: {}; the agent looks for credentials in its \
+                 environment, a profile, a web identity (IRSA), the container (EKS Pod Identity, ECS) and \
+                 the instance's role",
                 causes(error)
             ),
         ),
@@ -88,11 +89,12 @@ fn of_service(
             refused,
             true,
             format!(
-                "{action} on {what} is not allowed: grant it to the agent's role (deploy/iam/); the service says: {said}"
+                "{action} on {what} is not allowed: grant it to the agent's role (deploy/iam/); \
+                 service response: {said}"
             ),
         ),
         Some("ExpiredTokenException" | "ExpiredToken" | "RequestExpired") => {
-            (refused, false, format!("{action}: the credentials have expired and were not renewed: {said}"))
+            (refused, false, format!("{action}: credentials expired and were not renewed: {said}"))
         }
         Some(
             "UnrecognizedClientException"
@@ -101,12 +103,12 @@ fn of_service(
             | "MissingAuthenticationTokenException"
             | "IncompleteSignature"
             | "IncompleteSignatureException",
-        ) => (refused, false, format!("{action}: the credentials are not taken ({shown}): {said}")),
+        ) => (refused, false, format!("{action}: credentials rejected ({shown}): {said}")),
         Some("InvalidSignatureException" | "SignatureDoesNotMatch" | "RequestTimeTooSkewed") => (
             // The SDK takes the service's time from this response and signs the next request with it.
             Some(Trouble::Unavailable),
             false,
-            format!("{action}: the signature is not taken ({shown}): is this node's clock right? {said}"),
+            format!("{action}: signature rejected ({shown}); check this node's clock: {said}"),
         ),
         Some("ResourceNotFoundException") => {
             (refused, true, format!("{action}: {what} does not exist: {said}"))
@@ -116,7 +118,7 @@ fn of_service(
         }
         // The request may have been processed, by the service or by a proxy that rewrites responses.
         None if status < 300 => {
-            (Some(Trouble::Unavailable), false, format!("{action}: the answer ({status}) is no JSON"))
+            (Some(Trouble::Unavailable), false, format!("{action}: the response ({status}) is not JSON"))
         }
         _ if status == 429 => {
             (Some(Trouble::Throttled(after)), false, format!("{action}: throttled ({status}): {said}"))
@@ -126,18 +128,18 @@ fn of_service(
                 Some(after) => Trouble::Throttled(Some(after)),
                 None => Trouble::Unavailable,
             };
-            (Some(trouble), false, format!("{action}: the service fails ({status} {shown}): {said}"))
+            (Some(trouble), false, format!("{action}: service error ({status} {shown}): {said}"))
         }
         _ if status == 403 => (refused, false, format!("{action}: refused ({status} {shown}): {said}")),
         Some("InvalidParameterException" | "SerializationException" | "ValidationException") => {
-            (None, true, format!("{action} on {what}: refused for good ({shown}): {said}"))
+            (None, true, format!("{action} on {what}: rejected permanently ({shown}): {said}"))
         }
         // Not an error of the service but of a wrong endpoint or a proxy: the block is kept and retried.
         _ => (
             refused,
             false,
             format!(
-                "{action}: unexpected answer ({status} {shown}): is `endpoint_url` right, is a proxy between? {said}"
+                "{action}: unexpected response ({status} {shown}); check `endpoint_url` and any proxy: {said}"
             ),
         ),
     };

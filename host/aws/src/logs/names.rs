@@ -29,18 +29,16 @@ pub enum NameError {
     #[error("is empty")]
     Empty,
     /// The name is longer than the service accepts; holds its length in characters.
-    #[error("has {0} characters, CloudWatch Logs accepts {MAX_NAME_CHARACTERS}")]
+    #[error("has {0} characters; CloudWatch Logs accepts at most {MAX_NAME_CHARACTERS}")]
     TooLong(usize),
     /// The name contains a character that group names must not contain.
-    #[error(
-        "has the character {0:?}: log group names have letters and digits of ASCII and `.`, `-`, `_`, `/`, `#`"
-    )]
+    #[error("contains the character {0:?}; expected only ASCII letters, digits, `.`, `-`, `_`, `/` and `#`")]
     GroupCharacter(char),
     /// The name has a prefix that the service reserves.
-    #[error("begins with `aws/`, which CloudWatch Logs reserves: did you mean `/aws/`?")]
+    #[error("begins with `aws/`, which CloudWatch Logs reserves; use `/aws/`")]
     Reserved,
     /// The name contains a character that stream names must not contain.
-    #[error("has the character {0:?}: log stream names have no `:`, no `*` and no control characters")]
+    #[error("contains the character {0:?}; log stream names must not contain `:`, `*` or control characters")]
     StreamCharacter(char),
 }
 

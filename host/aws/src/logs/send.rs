@@ -75,12 +75,12 @@ impl Logs {
 impl Post for Logs {
     async fn send(&self, key: &[u8], events: u32, gzip: Vec<u8>) -> Reply {
         let Some(destination) = Destination::from_key(key) else {
-            return Reply::Impossible("a block in the spool names no log group and stream".to_owned());
+            return Reply::Impossible("a spool block has no log group and stream".to_owned());
         };
         let body = match self.settings.plain {
             true => match unpack(&gzip) {
                 Ok(body) => body,
-                Err(error) => return Reply::Impossible(format!("a block in the spool is no gzip: {error}")),
+                Err(error) => return Reply::Impossible(format!("invalid gzip in a spool block: {error}")),
             },
             false => gzip,
         };

@@ -87,7 +87,7 @@ fn what_no_request_takes_is_said() {
     assert_eq!(message(&vec![b'a'; most + 1]), Err(Unfit::TooLong { bytes: most + 1 }));
     assert_eq!(
         message(&vec![b'a'; most + 1]).unwrap_err().to_string(),
-        "an event has 262119 bytes, the service takes 262118"
+        "an event has 262119 bytes; the service accepts at most 262118"
     );
 }
 

@@ -19,7 +19,11 @@ pub enum RootsError {
         error: ReadError,
     },
     /// The file does not hold valid certificates.
-    #[error("ca_file: {} holds no certificates in PEM form{}", path.display(), error.as_deref().unwrap_or_default())]
+    #[error(
+        "ca_file: {} contains no valid PEM certificates{}",
+        path.display(),
+        error.as_deref().unwrap_or_default()
+    )]
     Pem {
         /// Path of the file.
         path: PathBuf,
@@ -27,7 +31,7 @@ pub enum RootsError {
         error: Option<String>,
     },
     /// TLS could not be set up.
-    #[error("TLS cannot be set up: {0}")]
+    #[error("cannot set up TLS: {0}")]
     Tls(String),
 }
 

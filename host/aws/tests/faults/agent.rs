@@ -77,14 +77,14 @@ impl fmt::Display for Account {
 }
 
 impl Agent {
-    pub(crate) async fn start(name: &str, url: &str, folder: Option<&Path>) -> Self {
-        Self::start_for(destination(name), url, folder).await
+    pub(crate) async fn start(name: &str, url: &str, directory: Option<&Path>) -> Self {
+        Self::start_for(destination(name), url, directory).await
     }
 
-    pub(crate) async fn start_for(there: Destination, url: &str, folder: Option<&Path>) -> Self {
-        let own_folder = folder.is_none().then(|| tempfile::tempdir().unwrap());
-        let folder = folder.or(own_folder.as_ref().map(|own| own.path())).unwrap();
-        let spool = Spool::open(Settings::in_folder(folder.join("logs")), now_ms());
+    pub(crate) async fn start_for(there: Destination, url: &str, directory: Option<&Path>) -> Self {
+        let own_folder = directory.is_none().then(|| tempfile::tempdir().unwrap());
+        let directory = directory.or(own_folder.as_ref().map(|own| own.path())).unwrap();
+        let spool = Spool::open(Settings::in_folder(directory.join("logs")), now_ms());
         let outbox = Outbox::new(spool, Arc::new(Status::new("logs"))).unwrap();
         let logs = Arc::new(Logs::new(&config(url).await, LogsSettings::default()));
         let (stop, stopped) = watch::channel(false);
@@ -158,8 +158,8 @@ pub(crate) struct Child {
 const CHILD: &str = "INSIGHTD_TEST_CHILD";
 
 impl Child {
-    pub(crate) fn start(test: &str, there: &Destination, url: &str, folder: &Path, first: u32) -> Self {
-        let told = format!("{}\n{}\n{url}\n{}\n{first}", there.group, there.stream, folder.display());
+    pub(crate) fn start(test: &str, there: &Destination, url: &str, directory: &Path, first: u32) -> Self {
+        let told = format!("{}\n{}\n{url}\n{}\n{first}", there.group, there.stream, directory.display());
         let process = Command::new(std::env::current_exe().unwrap())
             .args(["--exact", test, "--nocapture", "--test-threads=1"])
             .env(CHILD, told)
@@ -185,9 +185,9 @@ impl Child {
 pub(crate) async fn child() -> bool {
     let Ok(told) = std::env::var(CHILD) else { return false };
     let told: Vec<&str> = told.split('\n').collect();
-    let [group, stream, url, folder, first] = told[..] else { panic!("{told:?}") };
+    let [group, stream, url, directory, first] = told[..] else { panic!("{told:?}") };
     let there = Destination { group: group.into(), stream: stream.into() };
-    let agent = Agent::start_for(there, url, Some(Path::new(folder))).await;
+    let agent = Agent::start_for(there, url, Some(Path::new(directory))).await;
     for number in first.parse::<u32>().unwrap().. {
         agent.put(number);
         println!("\nput {number}");

@@ -22,7 +22,7 @@ pub(crate) struct Wanted<'a> {
     /// The component whose input is written.
     pub(crate) until: &'a str,
     /// The directory of the case; it must be empty or not exist.
-    pub(crate) folder: &'a Path,
+    pub(crate) directory: &'a Path,
     /// The pod that the batch is cut down to, by name or `NAMESPACE/NAME`.
     pub(crate) pod: Option<&'a str>,
 }
@@ -64,23 +64,20 @@ pub(crate) fn write_case(
     let (place, batch) = match places.pop() {
         Some((place, _, Some(batch))) if places.is_empty() => (place, batch),
         None => bail!(Usage(format!("the recording has no batch for the pipeline of `{}`", wanted.until))),
-        _ => bail!(Usage(format!("--until {}: may be any of {names}", wanted.until))),
+        _ => bail!(Usage(format!("--until {}: ambiguous, matches {names}", wanted.until))),
     };
     let mut seen = chains.see(place, batch)?;
     if let Some(pod) = wanted.pod {
         seen.batch = cut::to_pod(seen.batch, pod).map_err(|error| Usage(error.to_string()))?;
     }
-    write(wanted.folder, &seen)
+    write(wanted.directory, &seen)
 }
 
-fn write(folder: &Path, seen: &Seen) -> anyhow::Result<()> {
-    if fs::read_dir(folder).is_ok_and(|mut entries| entries.next().is_some()) {
-        bail!(Usage(format!(
-            "{}: exists already and is not empty; nothing is overwritten",
-            folder.display()
-        )));
+fn write(directory: &Path, seen: &Seen) -> anyhow::Result<()> {
+    if fs::read_dir(directory).is_ok_and(|mut entries| entries.next().is_some()) {
+        bail!(Usage(format!("{} is not empty; existing files are not overwritten", directory.display())));
     }
-    fs::create_dir_all(folder).with_context(|| format!("{}: cannot be made", folder.display()))?;
+    fs::create_dir_all(directory).with_context(|| format!("cannot create {}", directory.display()))?;
     let batch = Outcome::Batch(seen.batch.clone()).text();
     let mut files = vec![("batch.json", batch), ("config.json", pretty(&seen.config))];
     if let Some(Limits { max_event_bytes }) = seen.limits {
@@ -90,17 +87,17 @@ fn write(folder: &Path, seen: &Seen) -> anyhow::Result<()> {
         files.push(("state.json", seen.state.to_json()));
     }
     for (name, text) in &files {
-        let path = folder.join(name);
+        let path = directory.join(name);
         // The files contain names, labels and addresses of a cluster, so they are readable by the owner only.
         let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path);
         file.and_then(|mut file| file.write_all(text.as_bytes()))
-            .with_context(|| format!("{}: cannot be written", path.display()))?;
+            .with_context(|| format!("cannot write {}", path.display()))?;
     }
     let names: Vec<&str> = files.iter().map(|(name, _)| *name).collect();
     output::complain(format_args!(
-        "{}: {} (what `{}` sees of the batch of {}, {} entities). There is no expectation yet: \
-         `insightctl transform test . --bless` in its crate writes what the component makes of it",
-        folder.display(),
+        "{}: wrote {} (input of `{}` for the batch of {}, {} entities). To write the expected output, run \
+         `insightctl transform test . --bless` in the crate of the component",
+        directory.display(),
         names.join(", "),
         seen.place,
         seen.batch.time_unix_ms,

@@ -128,7 +128,7 @@ impl Chains {
             }
         }
         if found.is_empty() {
-            return Err(format!("--until {wanted}: there is no such place; there are: {}", known.join(", ")));
+            return Err(format!("--until {wanted}: no such component; known: {}", known.join(", ")));
         }
         Ok(found)
     }
@@ -154,7 +154,7 @@ impl Chains {
             let state = stage.grant.as_ref().map(|grant| grant.shadow(&batch, &states));
             match component.process_with(config, &batch, state.as_ref()) {
                 Ok((next, _)) => batch = next,
-                Err(error) => bail!("{} fails on this batch: {error}", stage.place),
+                Err(error) => bail!("{} failed on this batch: {error}", stage.place),
             }
         }
         let (place, component, grant, limits) =
@@ -162,11 +162,11 @@ impl Chains {
                 Some(output) => (&output.place, &output.component, &output.grant, Some(output.limits)),
                 None => match chain.stages.get(position.stages_before) {
                     Some(stage) => (&stage.place, &stage.component, &stage.grant, None),
-                    None => bail!("no such place"),
+                    None => bail!("no such component"),
                 },
             };
         let Some((_, config)) = component else {
-            bail!("{place} is given up: it failed on the batches before, as the lines above say");
+            bail!("{place} was disabled after failures; see the messages above");
         };
         let state = grant.as_ref().map(|grant| grant.shadow(&batch, &states).space).unwrap_or_default();
         Ok(Seen { place: place.clone(), config: config.clone(), state, limits, batch })
@@ -186,9 +186,7 @@ impl Chains {
     pub(crate) fn notes(&self) -> Vec<String> {
         let left_out = self.left_out.iter();
         let mut notes: Vec<String> = left_out
-            .map(|(scope, batches)| {
-                format!("{batches} batches left out: no pipeline is for the scope `{scope}`")
-            })
+            .map(|(scope, batches)| format!("{batches} batches skipped: no pipeline has the scope `{scope}`"))
             .collect();
         let lost = self.counters.lost.by_cause();
         let lost = lost.iter().filter(|(_, events)| *events > 0);

@@ -11,7 +11,7 @@ const LISTED: usize = 12;
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(super) enum NoPod {
     /// No pod has the name.
-    #[error("there is no pod `{wanted}` in the batch; there are: {known}")]
+    #[error("no pod `{wanted}` in the batch; known: {known}")]
     Unknown {
         /// The requested name.
         wanted: String,
@@ -19,7 +19,7 @@ pub(super) enum NoPod {
         known: String,
     },
     /// Several pods have the name.
-    #[error("several pods of the batch have the name `{wanted}`: {found}; name one with its namespace")]
+    #[error("several pods have the name `{wanted}`: {found}; use NAMESPACE/NAME")]
     Several {
         /// The requested name.
         wanted: String,
@@ -172,10 +172,7 @@ mod tests {
     #[test]
     fn a_name_that_is_not_one_pod() {
         let error = |wanted| cut(wanted).expect_err("no pod").to_string();
-        assert_eq!(error("r"), "there is no pod `r` in the batch; there are: a/p, b/p, b/q");
-        assert_eq!(
-            error("p"),
-            "several pods of the batch have the name `p`: a/p, b/p; name one with its namespace"
-        );
+        assert_eq!(error("r"), "no pod `r` in the batch; known: a/p, b/p, b/q");
+        assert_eq!(error("p"), "several pods have the name `p`: a/p, b/p; use NAMESPACE/NAME");
     }
 }

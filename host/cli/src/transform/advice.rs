@@ -13,17 +13,17 @@ const NAMED_CRATES: usize = 4;
 
 /// Interfaces that the standard library can import and the agent never grants, with the effect at run time.
 const DENIED: &[(&str, &str)] = &[
+    ("wasi:clocks/", "the component reads a clock (`std::time`), which traps: use `batch.time_unix_ms()`"),
+    ("wasi:filesystem/", "the component opens files (`std::fs`): the sandbox has none, every call fails"),
     (
-        "wasi:clocks/",
-        "it reads a clock (`std::time`), which ends the call with a trap: use `batch.time_unix_ms()`",
+        "wasi:sockets/",
+        "the component opens sockets (`std::net`): the sandbox has no network, every call fails",
     ),
-    ("wasi:filesystem/", "it opens files (`std::fs`): there are none, every call gives an error"),
-    ("wasi:sockets/", "it opens sockets (`std::net`): there is no network, every call gives an error"),
 ];
 
 /// Error text for a component that exports neither world of the contract.
-pub(super) const NO_WORLD: &str = "it exports no world of insights:transform, so that the agent cannot call it: is `insights_sdk::export_transform!(TYPE);` \
-     (or `export_formatter!`) missing in src/lib.rs?";
+pub(super) const NO_WORLD: &str = "the component exports no world of insights:transform; add \
+     `insights_sdk::export_transform!(TYPE);` (or `export_formatter!`) to src/lib.rs";
 
 /// Returns a warning for each problem that an author should know about before deploying the component.
 pub(super) fn warnings(outline: &Outline, bytes: usize, largest: &Largest) -> Vec<String> {
@@ -36,7 +36,7 @@ pub(super) fn warnings(outline: &Outline, bytes: usize, largest: &Largest) -> Ve
     if bytes >= LARGE_BYTES {
         let crates = largest.describe(NAMED_CRATES);
         warnings.push(format!(
-            "it has {} KiB; a ConfigMap holds 1024 KiB for all components of a node{crates}",
+            "the component has {} KiB; a ConfigMap holds 1024 KiB for all components of a node{crates}",
             bytes >> 10
         ));
     }
@@ -79,7 +79,7 @@ mod tests {
         let said = warnings(&loud, 1_055_016, &Largest::default());
         assert_eq!(said.len(), 2, "{said:?}");
         assert!(said[0].contains("use `batch.time_unix_ms()`"), "{said:?}");
-        assert!(said[1].starts_with("it has 1030 KiB; a ConfigMap holds 1024 KiB"), "{said:?}");
+        assert!(said[1].starts_with("the component has 1030 KiB; a ConfigMap holds 1024 KiB"), "{said:?}");
     }
 
     #[test]

@@ -12,12 +12,12 @@ use super::{advice, inspect, load, read, strip};
 use insightd::app::Usage;
 use insightd::output;
 
-/// Builds the crate in `folder`, checks the component as the agent does, and prints its properties.
+/// Builds the crate in `directory`, checks the component as the agent does, and prints its properties.
 ///
 /// # Errors
 /// [`Usage`] if there is no crate; otherwise an error about a missing tool, or about a crate that yields no valid component.
-pub(crate) fn build(folder: &Path) -> anyhow::Result<()> {
-    let Made { file, largest } = make(folder)?;
+pub(crate) fn build(directory: &Path) -> anyhow::Result<()> {
+    let Made { file, largest } = make(directory)?;
     let wasm = read(&file)?;
     let outline = inspect::outline(&wasm).with_context(|| file.display().to_string())?;
     output::print(inspect::outside(&file, &wasm, &outline));
@@ -30,7 +30,7 @@ pub(crate) fn build(folder: &Path) -> anyhow::Result<()> {
     }
     let description = component.description();
     if let Err(error) = serde_json::from_str::<serde_json::Value>(&description.config_schema) {
-        output::complain(format_args!("warning: its config_schema is not JSON: {error}"));
+        output::complain(format_args!("warning: the component's config_schema is not JSON: {error}"));
     }
     output::line(format_args!("ok        {} {} {}", component.kind(), description.name, description.version));
     Ok(())
@@ -45,13 +45,13 @@ pub(super) struct Made {
 }
 
 /// Builds the crate and writes the component.
-pub(super) fn make(folder: &Path) -> anyhow::Result<Made> {
-    let unusable = |error| Usage(format!("{}: {error}", folder.display()));
-    let full = folder.canonicalize().map_err(unusable)?;
+pub(super) fn make(directory: &Path) -> anyhow::Result<Made> {
+    let unusable = |error| Usage(format!("{}: {error}", directory.display()));
+    let full = directory.canonicalize().map_err(unusable)?;
     if !full.join("Cargo.toml").is_file() {
         let message = format!(
-            "{} has no Cargo.toml; name a crate, or make one with `insightctl transform new NAME`",
-            folder.display()
+            "{}: not a crate (no Cargo.toml); create one with `insightctl transform new NAME`",
+            directory.display()
         );
         return Err(Usage(message).into());
     }
@@ -59,11 +59,13 @@ pub(super) fn make(folder: &Path) -> anyhow::Result<Made> {
     let built = cargo::component(&full)?;
     let wasm = fs::read(&built).with_context(|| built.display().to_string())?;
     let largest = Largest::read(&wasm);
-    let Some(wasm) = strip::strip(&wasm) else { bail!("{}: Cargo made no WebAssembly", built.display()) };
+    let Some(wasm) = strip::strip(&wasm) else {
+        bail!("{}: the file that Cargo built is not WebAssembly", built.display())
+    };
     let name = full.file_name().unwrap_or_default();
     let made = full.join("target/transforms").join(name).with_added_extension("wasm");
     fs::create_dir_all(made.parent().unwrap_or(&full))
         .and_then(|()| fs::write(&made, wasm))
-        .with_context(|| format!("{}: cannot be written", made.display()))?;
+        .with_context(|| format!("cannot write {}", made.display()))?;
     Ok(Made { file: made, largest })
 }

@@ -25,11 +25,11 @@ pub(crate) struct Options {
 ///
 /// # Errors
 /// [`Usage`] if there is nothing to test; otherwise the number of failed cases.
-pub(crate) fn test(folder: &Path, wasm: Option<&Path>, options: &Options) -> anyhow::Result<()> {
-    let cases = golden::cases(cases_in(folder)?).map_err(|error| Usage(error.to_string()))?;
+pub(crate) fn test(directory: &Path, wasm: Option<&Path>, options: &Options) -> anyhow::Result<()> {
+    let cases = golden::cases(cases_in(directory)?).map_err(|error| Usage(error.to_string()))?;
     let file = match wasm {
         Some(file) => file.to_path_buf(),
-        None => find::wasm_of(folder).map_err(Usage)?,
+        None => find::wasm_of(directory).map_err(Usage)?,
     };
     let component = load(&file, &read(&file)?)?;
     output::line(format_args!("{} cases against {} ({})", cases.len(), file.display(), component.kind()));
@@ -67,7 +67,7 @@ pub(crate) fn test(folder: &Path, wasm: Option<&Path>, options: &Options) -> any
         }
     }
     if failed > 0 {
-        bail!("{failed} of {} cases failed; --bless makes what came out the expectation", cases.len());
+        bail!("{failed} of {} cases failed; run with --bless to accept the actual output", cases.len());
     }
     Ok(())
 }
@@ -80,13 +80,12 @@ fn print_output(output: &[Line]) {
 }
 
 /// Returns the directory of a component's golden cases.
-pub(super) fn cases_in(folder: &Path) -> Result<PathBuf, Usage> {
-    let cases_in = folder.join("tests/golden");
+pub(super) fn cases_in(directory: &Path) -> Result<PathBuf, Usage> {
+    let cases_in = directory.join("tests/golden");
     if cases_in.is_dir() {
         return Ok(cases_in);
     }
-    let message =
-        format!("{} is no folder; the cases of a component are the folders in it", cases_in.display());
+    let message = format!("{} is not a directory; create it with one directory per case", cases_in.display());
     Err(Usage(message))
 }
 

@@ -22,10 +22,10 @@ pub(super) struct Outline {
 #[derive(Debug, thiserror::Error)]
 pub(super) enum OutlineError {
     /// A core module, which has no interfaces.
-    #[error("is a core WebAssembly module, not a component; build it for the target wasm32-wasip2")]
+    #[error("a core WebAssembly module, not a component; build it for the target wasm32-wasip2")]
     Module,
     /// Not WebAssembly, or damaged.
-    #[error("is no WebAssembly component: {0}")]
+    #[error("not a WebAssembly component: {0}")]
     Broken(String),
 }
 
@@ -39,7 +39,7 @@ impl From<wasmparser::BinaryReaderError> for OutlineError {
 /// Reads the outermost imports and exports. The host does not use nested ones.
 pub(super) fn outline(wasm: &[u8]) -> Result<Outline, OutlineError> {
     if !wasm.starts_with(b"\0asm") {
-        return Err(OutlineError::Broken("it does not begin like one".into()));
+        return Err(OutlineError::Broken("bad magic number".into()));
     }
     let mut outline = Outline::default();
     let mut depth = 0usize;
@@ -101,7 +101,7 @@ fn imports(imports: &[String]) -> Vec<String> {
         imports.iter().cloned().partition(|import| import.starts_with("wasi:"));
     if !wasi.is_empty() {
         own.push(format!(
-            "wasi: {} interfaces of the standard library; the agent grants none of them access to anything",
+            "wasi: {} interfaces of the standard library; none of them gives access to anything",
             wasi.len()
         ));
     }
@@ -119,7 +119,7 @@ pub(super) fn inside(component: &Component) -> String {
     let schema = serde_json::from_str::<serde_json::Value>(&description.config_schema);
     let schema = match schema.and_then(|schema| serde_json::to_string_pretty(&schema)) {
         Ok(schema) => schema,
-        Err(error) => format!("(no JSON: {error}) {}", description.config_schema),
+        Err(error) => format!("(not JSON: {error}) {}", description.config_schema),
     };
     let _ = writeln!(text, "config    {}", schema.replace('\n', "\n          "));
     text

@@ -54,7 +54,7 @@ impl Largest {
     /// Returns `; the largest crates, by code: NAME N KiB, …`, or a hint on how to make the names available.
     pub(super) fn describe(&self, most: usize) -> String {
         if self.0.is_empty() {
-            return "; `strip = \"debuginfo\"` in [profile.release] of Cargo.toml lets this command name the largest crates"
+            return "; set `strip = \"debuginfo\"` in [profile.release] of Cargo.toml to list the largest crates"
                 .to_owned();
         }
         let mut crates: Vec<_> = self.0.iter().collect();

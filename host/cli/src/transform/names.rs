@@ -75,13 +75,15 @@ pub(super) fn check(name: &str) -> Result<(), String> {
     let first = name.chars().next().is_some_and(|c| c.is_ascii_lowercase());
     if !first || name.len() > MAX_CHARS || !name.chars().all(usable) {
         return Err(format!(
-            "`{name}` is no name for a component: a lower case letter, then up to {} lower case letters, digits, `-` and `_`, \
-             such as `cost-labels`",
+            "invalid component name `{name}`: expected a lower case letter, then up to {} lower case \
+             letters, digits, `-` and `_`, such as `cost-labels`",
             MAX_CHARS - 1
         ));
     }
     if TAKEN.contains(&name) {
-        return Err(format!("`{name}` is a word of Rust or of the SDK; add one, such as `{name}-labels`"));
+        return Err(format!(
+            "`{name}` is reserved in Rust or the SDK; choose another name, such as `{name}-labels`"
+        ));
     }
     Ok(())
 }
@@ -96,10 +98,10 @@ mod tests {
             assert_eq!(check(name), Ok(()), "{name}");
         }
         for name in ["", "-a", "2x", "_a", "A", "a b", "a.b", "../a", "ä", &"a".repeat(65)] {
-            assert!(check(name).unwrap_err().contains("is no name"), "{name}");
+            assert!(check(name).unwrap_err().contains("invalid component name"), "{name}");
         }
         for name in ["fn", "std", "insights-sdk", "proc-macro"] {
-            assert!(check(name).unwrap_err().contains("is a word of Rust"), "{name}");
+            assert!(check(name).unwrap_err().contains("is reserved in Rust"), "{name}");
         }
     }
 }

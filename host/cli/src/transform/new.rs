@@ -62,18 +62,18 @@ pub(crate) fn new(wanted: &New<'_>) -> anyhow::Result<()> {
     names::check(wanted.name).map_err(Usage)?;
     let parent = wanted.parent.canonicalize();
     let parent = parent.map_err(|error| Usage(format!("--in {}: {error}", wanted.parent.display())))?;
-    let folder = parent.join(wanted.name);
-    let sdk = wanted.sdk.map(|sdk| found_sdk(sdk, &folder)).transpose().map_err(Usage)?;
-    fs::create_dir(&folder).map_err(|error| match error.kind() {
+    let directory = parent.join(wanted.name);
+    let sdk = wanted.sdk.map(|sdk| found_sdk(sdk, &directory)).transpose().map_err(Usage)?;
+    fs::create_dir(&directory).map_err(|error| match error.kind() {
         io::ErrorKind::AlreadyExists => Usage(format!(
-            "{} exists already: nothing was written; choose another name or --in",
-            folder.display()
+            "{} already exists: nothing was written; choose another name or --in",
+            directory.display()
         )),
-        _ => Usage(format!("{}: cannot be made: {error}", folder.display())),
+        _ => Usage(format!("cannot create {}: {error}", directory.display())),
     })?;
-    if let Err(error) = fill(wanted, &folder, sdk.as_deref()) {
+    if let Err(error) = fill(wanted, &directory, sdk.as_deref()) {
         // An incomplete crate would block the next attempt.
-        let _ = fs::remove_dir_all(&folder);
+        let _ = fs::remove_dir_all(&directory);
         return Err(error);
     }
     let shown = wanted.parent.join(wanted.name);
@@ -88,7 +88,7 @@ fn kind(wanted: &New<'_>) -> &'static str {
     if wanted.formatter { "formatter" } else { "transform" }
 }
 
-fn fill(wanted: &New<'_>, folder: &Path, sdk: Option<&Path>) -> anyhow::Result<()> {
+fn fill(wanted: &New<'_>, directory: &Path, sdk: Option<&Path>) -> anyhow::Result<()> {
     let own_copy = format!("{OWN_COPY}/guest-sdk");
     let krate = sdk.map_or(own_copy, |sdk| sdk.display().to_string());
     let guide = match sdk {
@@ -108,13 +108,13 @@ fn fill(wanted: &New<'_>, folder: &Path, sdk: Option<&Path>) -> anyhow::Result<(
     ];
     for (path, text) in COMMON.iter().chain(if wanted.formatter { FORMATTER } else { TRANSFORM }) {
         let text = values.iter().fold((*text).to_owned(), |text, (key, value)| text.replace(key, value));
-        write(&folder.join(path), &format!("{}\n", text.trim_end()))?;
+        write(&directory.join(path), &format!("{}\n", text.trim_end()))?;
     }
     if sdk.is_none() {
         for (path, text) in sdk::files()? {
             match &*path {
-                sdk::LOCK => write(&folder.join(&path), &locked(wanted.name, &text))?,
-                _ => write(&folder.join(OWN_COPY).join(&path), &text)?,
+                sdk::LOCK => write(&directory.join(&path), &locked(wanted.name, &text))?,
+                _ => write(&directory.join(OWN_COPY).join(&path), &text)?,
             }
         }
     }
@@ -132,11 +132,11 @@ fn write(path: &Path, text: &str) -> anyhow::Result<()> {
     let parent = path.parent().unwrap_or(path);
     fs::create_dir_all(parent)
         .and_then(|()| fs::write(path, text))
-        .with_context(|| format!("{}: cannot be written", path.display()))
+        .with_context(|| format!("cannot write {}", path.display()))
 }
 
-/// Returns the path of the SDK's crate relative to `folder`; `given` is that crate or the checkout that contains it.
-fn found_sdk(given: &Path, folder: &Path) -> Result<PathBuf, String> {
+/// Returns the path of the SDK's crate relative to `directory`; `given` is that crate or the checkout that contains it.
+fn found_sdk(given: &Path, directory: &Path) -> Result<PathBuf, String> {
     let given_full = given.canonicalize().map_err(|error| format!("--sdk {}: {error}", given.display()))?;
     let places = [given_full.join("guest-sdk"), given_full];
     let is_sdk = |place: &&PathBuf| super::find::package_name(place).as_deref() == Some("insights-sdk");
@@ -146,7 +146,7 @@ fn found_sdk(given: &Path, folder: &Path) -> Result<PathBuf, String> {
             given.display()
         ));
     };
-    Ok(relative(sdk, folder))
+    Ok(relative(sdk, directory))
 }
 
 /// Returns `to` relative to the directory `from`; both must be free of `.`, `..` and symbolic links.

@@ -22,28 +22,31 @@ const MAX_READ: u64 = 4 << 20;
 ///
 /// # Errors
 /// [`Usage`](insightd::app::Usage) if there is no directory of golden cases.
-pub(crate) fn watch(folder: &Path, wasm: Option<&Path>, show_output: bool) -> anyhow::Result<()> {
+pub(crate) fn watch(directory: &Path, wasm: Option<&Path>, show_output: bool) -> anyhow::Result<()> {
     let options = Options { bless: false, show_output };
-    golden::cases_in(folder)?;
-    let builds = wasm.is_none() && folder.join("Cargo.toml").is_file();
+    golden::cases_in(directory)?;
+    let builds = wasm.is_none() && directory.join("Cargo.toml").is_file();
     let wasm_file = wasm.map(Path::to_path_buf);
-    let mut seen = Snapshot::of(folder, wasm_file.as_deref());
+    let mut seen = Snapshot::of(directory, wasm_file.as_deref());
     loop {
         let digest = seen.digest();
         let built =
-            if builds { build::make(folder).map(|made| Some(made.file)) } else { Ok(wasm_file.clone()) };
-        let tested = built.and_then(|file| golden::test(folder, file.as_deref(), &options));
+            if builds { build::make(directory).map(|made| Some(made.file)) } else { Ok(wasm_file.clone()) };
+        let tested = built.and_then(|file| golden::test(directory, file.as_deref(), &options));
         if let Err(error) = tested {
             output::complain(format_args!("{error:#}"));
         }
         let what = if builds { "sources and cases" } else { "cases and component" };
-        output::line(format_args!("\nwaiting for a change of {what} in {} (Ctrl-C ends)", folder.display()));
+        output::line(format_args!(
+            "\nwaiting for a change of {what} in {} (stop with Ctrl-C)",
+            directory.display()
+        ));
         if output::is_closed() {
             return Ok(());
         }
         loop {
             thread::sleep(EVERY);
-            let now = Snapshot::of(folder, wasm_file.as_deref());
+            let now = Snapshot::of(directory, wasm_file.as_deref());
             if now == seen {
                 continue;
             }
@@ -60,9 +63,9 @@ pub(crate) fn watch(folder: &Path, wasm: Option<&Path>, show_output: bool) -> an
 struct Snapshot(Vec<(PathBuf, u64, Option<SystemTime>)>);
 
 impl Snapshot {
-    fn of(folder: &Path, wasm: Option<&Path>) -> Self {
+    fn of(directory: &Path, wasm: Option<&Path>) -> Self {
         let mut files = Vec::new();
-        add(folder, &mut files);
+        add(directory, &mut files);
         files.extend(wasm.and_then(stamp));
         files.sort();
         Self(files)
@@ -84,8 +87,8 @@ impl Snapshot {
 }
 
 /// Adds all files except those that builds write, which are `target` and lock files, and hidden files.
-fn add(folder: &Path, files: &mut Vec<(PathBuf, u64, Option<SystemTime>)>) {
-    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+fn add(directory: &Path, files: &mut Vec<(PathBuf, u64, Option<SystemTime>)>) {
+    for entry in fs::read_dir(directory).into_iter().flatten().flatten() {
         let name = entry.file_name();
         if name.as_encoded_bytes().starts_with(b".") || name == "target" || name == "Cargo.lock" {
             continue;

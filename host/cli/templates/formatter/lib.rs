@@ -1,4 +1,4 @@
-//! Writes every published figure of a pod as one line of text.
+//! Writes every published metric of a pod as one line of text.
 
 use insights_sdk::prelude::*;
 
@@ -21,7 +21,7 @@ impl Formatter for Lines {
     fn format(&self, batch: &Batch, _: &Limits) -> Result<Payloads, String> {
         let mut payloads = Payloads::new("text/plain");
         for pod in batch.pods() {
-            // Published names hold no dot; the raw ones, which hold one, are for transforms.
+            // Published names contain no dot; raw names, which contain one, are for transforms.
             for (name, value) in pod
                 .gauges()
                 .into_iter()

@@ -1,4 +1,4 @@
-//! The golden cases, natively. `insightctl transform test` runs the same folders against the component.
+//! Runs the golden cases natively. `insightctl transform test` runs the same cases against the component.
 
 #[test]
 fn golden_cases() {

@@ -1,4 +1,4 @@
-//! Says which team every pod belongs to, by one of its labels.
+//! Adds the team of every pod as an attribute, taken from a label of the pod.
 
 use insights_sdk::prelude::*;
 

@@ -27,9 +27,9 @@ fn can_build() -> bool {
 }
 
 /// Returns a command that builds offline, with a target directory that later runs reuse.
-fn builds(program: impl AsRef<std::ffi::OsStr>, folder: &Path) -> Command {
+fn builds(program: impl AsRef<std::ffi::OsStr>, directory: &Path) -> Command {
     let mut command = Command::new(program);
-    command.env("CARGO_NET_OFFLINE", "true").current_dir(folder);
+    command.env("CARGO_NET_OFFLINE", "true").current_dir(directory);
     command.env("CARGO_TARGET_DIR", Path::new(env!("CARGO_TARGET_TMPDIR")).join("author-target"));
     command
 }
@@ -50,12 +50,13 @@ fn from_nothing_to_a_passing_case(name: &str, options: &[&str], expected: &str) 
         return;
     }
     let Some(insightctl) = installed(name) else { return };
-    let folder = tempfile::tempdir().expect("a folder");
-    let krate = folder.path().join(name);
-    let made = good(&done(builds(&insightctl, folder.path()).args(["transform", "new", name]).args(options)));
+    let directory = tempfile::tempdir().expect("a directory");
+    let krate = directory.path().join(name);
+    let made =
+        good(&done(builds(&insightctl, directory.path()).args(["transform", "new", name]).args(options)));
     assert!(made.contains(&format!("insightctl transform build {name}\n")), "{made}");
 
-    let built = good(&done(builds(&insightctl, folder.path()).args(["transform", "build", name])));
+    let built = good(&done(builds(&insightctl, directory.path()).args(["transform", "build", name])));
     let wasm = krate.join("target/transforms").join(name).with_extension("wasm");
     let bytes = fs::metadata(&wasm).expect("the component is where it is said to be").len();
     for part in
@@ -78,7 +79,7 @@ fn from_nothing_to_a_passing_case(name: &str, options: &[&str], expected: &str) 
     let failed = test(&[]);
     assert_eq!(failed.status.code(), Some(1), "{}", text(&failed.stdout));
     assert!(text(&failed.stdout).contains("FAILED    first"));
-    assert!(text(&failed.stderr).contains("--bless makes what came out the expectation"));
+    assert!(text(&failed.stderr).contains("run with --bless to accept the actual output"));
     assert!(good(&test(&["--bless"])).contains("rewritten first"));
     assert!(good(&test(&[])).contains("ok        first"));
 
@@ -97,7 +98,11 @@ fn from_nothing_to_a_passing_case(name: &str, options: &[&str], expected: &str) 
         fs::write(&source, talkative).expect("can be written");
         let built = done(builds(&insightctl, &krate).args(["transform", "build"]));
         good(&built);
-        assert!(text(&built.stderr).contains("warning: it reads a clock"), "{}", text(&built.stderr));
+        assert!(
+            text(&built.stderr).contains("warning: the component reads a clock"),
+            "{}",
+            text(&built.stderr)
+        );
         assert!(!good(&test(&[])).contains("seen"), "a case that passes is one line");
         let shown = good(&test(&["--show-output"]));
         assert!(
@@ -113,14 +118,14 @@ fn from_nothing_to_a_passing_case(name: &str, options: &[&str], expected: &str) 
     let without = done(builds(&insightctl, &krate).args(["transform", "build"]));
     let log = text(&without.stderr);
     assert_eq!(without.status.code(), Some(1), "{log}");
-    assert!(log.contains("is `insights_sdk::export_transform!(TYPE);`"), "{log}");
+    assert!(log.contains("add `insights_sdk::export_transform!(TYPE);`"), "{log}");
 
     fs::write(&source, "mistake").expect("can be written");
     let broken = done(builds(&insightctl, &krate).args(["transform", "build"]));
     let log = text(&broken.stderr);
     assert_eq!(broken.status.code(), Some(1), "{log}");
     assert!(
-        log.contains("src/lib.rs:1") && log.contains("what Cargo says above has to be put right first"),
+        log.contains("src/lib.rs:1") && log.contains("build failed; fix the errors of Cargo above"),
         "{log}"
     );
 }
@@ -139,14 +144,14 @@ fn from_nothing_to_a_formatter_with_the_sdk_of_a_checkout() {
 
 #[test]
 fn nothing_is_overwritten_and_names_are_checked() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let parent = argument(folder.path());
-    fs::create_dir(folder.path().join("taken")).expect("a folder");
+    let directory = tempfile::tempdir().expect("a directory");
+    let parent = argument(directory.path());
+    fs::create_dir(directory.path().join("taken")).expect("a directory");
     for (arguments, part) in [
-        (&["taken", "--in", parent][..], "taken exists already: nothing was written"),
-        (&["Team", "--in", parent], "`Team` is no name for a component: "),
-        (&["../x", "--in", parent], "`../x` is no name for a component: "),
-        (&["struct", "--in", parent], "`struct` is a word of Rust or of the SDK"),
+        (&["taken", "--in", parent][..], "taken already exists: nothing was written"),
+        (&["Team", "--in", parent], "invalid component name `Team`: "),
+        (&["../x", "--in", parent], "invalid component name `../x`: "),
+        (&["struct", "--in", parent], "`struct` is reserved in Rust or the SDK"),
         (&["a", "--in", "/nonexistent"], "--in /nonexistent: No such file"),
         (&["a", "--in", parent, "--sdk", "/usr"], "--sdk /usr: neither a checkout of insightd"),
     ] {
@@ -155,23 +160,23 @@ fn nothing_is_overwritten_and_names_are_checked() {
         assert_eq!(output.status.code(), Some(64), "{arguments:?}: {log}");
         assert!(log.contains(part), "{arguments:?}: {log}");
     }
-    let left = fs::read_dir(folder.path()).expect("the folder");
-    assert_eq!(left.count(), 1, "nothing but the folder that was there");
-    assert!(fs::read_dir(folder.path().join("taken")).expect("the folder").next().is_none());
+    let left = fs::read_dir(directory.path()).expect("the directory");
+    assert_eq!(left.count(), 1, "nothing but the directory that was there");
+    assert!(fs::read_dir(directory.path().join("taken")).expect("the directory").next().is_none());
 }
 
 #[test]
 fn what_is_missing_for_a_build_is_said_with_what_to_do() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let parent = argument(folder.path());
+    let directory = tempfile::tempdir().expect("a directory");
+    let parent = argument(directory.path());
     let insightctl = env!("CARGO_BIN_EXE_insightctl");
     let no_crate = run(insightctl, &["transform", "build", parent]);
     assert_eq!(no_crate.status.code(), Some(64));
-    assert!(text(&no_crate.stderr).contains("make one with `insightctl transform new NAME`"));
+    assert!(text(&no_crate.stderr).contains("create one with `insightctl transform new NAME`"));
 
     good(&run(insightctl, &["transform", "new", "a", "--in", parent]));
     let script = |name: &str, text: &str| {
-        let file = folder.path().join(name);
+        let file = directory.path().join(name);
         fs::write(&file, format!("#!/bin/sh\n{text}\n")).expect("can be written");
         fs::set_permissions(&file, fs::Permissions::from_mode(0o755)).expect("can be made a program");
         file
@@ -191,14 +196,14 @@ fn what_is_missing_for_a_build_is_said_with_what_to_do() {
             none,
             "the Rust target wasm32-wasip2 is not installed: run `rustup target add wasm32-wasip2`",
         ),
-        (&*old, none, "run `rustup update` (1.95 or newer is needed). It says: error: unknown target"),
+        (&*old, none, "run `rustup update` (1.95 or newer is needed). rustc reports: error: unknown target"),
         (&*here, none, "`/nonexistent/tool` is not installed"),
-        (&*here, &*here, "Cargo made no component; [lib] needs `crate-type"),
+        (&*here, &*here, "Cargo built no component; set `crate-type"),
     ] {
         let mut command = Command::new(insightctl);
         command
             .args(["transform", "build", "a"])
-            .current_dir(folder.path())
+            .current_dir(directory.path())
             .env("RUSTC", rustc)
             .env("CARGO", cargo);
         let output = done(&mut command);
@@ -211,16 +216,16 @@ fn what_is_missing_for_a_build_is_said_with_what_to_do() {
 #[test]
 fn watching_tests_again_after_a_change_until_it_is_ended() {
     let Some(insightctl) = installed("watch") else { return };
-    let folder = tempfile::tempdir().expect("a folder");
-    let case = folder.path().join("tests/golden/case");
-    fs::create_dir_all(&case).expect("a folder");
+    let directory = tempfile::tempdir().expect("a directory");
+    let case = directory.path().join("tests/golden/case");
+    fs::create_dir_all(&case).expect("a directory");
     let batch = r#"{"scope":"node","id":"n1","time_unix_ms":1}"#;
     let wrong = batch.replace("n1", "n2");
     fs::write(case.join("batch.json"), batch).expect("can be written");
     fs::write(case.join("expected.json"), &wrong).expect("can be written");
     let wasm = top().join("target/transforms/utilization.wasm");
     let mut command = Command::new(&insightctl);
-    command.args(["transform", "test", argument(folder.path()), "--wasm", argument(&wasm), "--watch"]);
+    command.args(["transform", "test", argument(directory.path()), "--wasm", argument(&wasm), "--watch"]);
     let mut watching =
         command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the agent starts");
     let mut lines = BufReader::new(watching.stdout.take().expect("a pipe")).lines();

@@ -22,10 +22,10 @@ pub(crate) fn compiler() -> Option<PathBuf> {
 /// Installs `insightctl` with the compiler beside it in a directory of this name. Returns its path.
 pub(crate) fn installed(name: &str) -> Option<PathBuf> {
     let compiler = compiler()?;
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
-    fs::create_dir_all(&folder).expect("a folder");
+    let directory = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+    fs::create_dir_all(&directory).expect("a directory");
     let place = |from: &Path, to: &str| {
-        let to = folder.join(to);
+        let to = directory.join(to);
         let _ = fs::remove_file(&to);
         fs::hard_link(from, &to).or_else(|_| fs::copy(from, &to).map(drop)).expect("a program can be placed");
         to

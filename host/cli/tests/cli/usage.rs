@@ -54,8 +54,8 @@ fn wrong_usage_is_64_and_says_why() {
         (&["frobnicate"][..], "unrecognized subcommand 'frobnicate'"),
         (&["check", "/nonexistent.yaml"], "/nonexistent.yaml: cannot be read: "),
         (&["transform", "inspect", "/nonexistent.wasm"], "/nonexistent.wasm: No such file"),
-        (&["transform", "inspect", "/etc/passwd"], "/etc/passwd: is no WebAssembly component"),
-        (&["transform", "test", "/nonexistent"], "/nonexistent/tests/golden is no folder"),
+        (&["transform", "inspect", "/etc/passwd"], "/etc/passwd: not a WebAssembly component"),
+        (&["transform", "test", "/nonexistent"], "/nonexistent/tests/golden is not a directory"),
         (&["diff", "/nonexistent.jsonl", "/nonexistent.yaml"], "<B>"),
     ] {
         let output = insightctl(arguments);

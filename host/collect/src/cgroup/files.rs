@@ -164,7 +164,7 @@ pub fn cfs_quota(text: &[u8]) -> Result<Option<u64>, ParseError> {
 /// # Errors
 /// If the file is not `QUOTA PERIOD`.
 pub fn cpu_max(text: &[u8]) -> Result<(Option<u64>, u64), ParseError> {
-    let expected = ParseError::new(0, "a quota or `max`, a blank and a period");
+    let expected = ParseError::new(0, "a quota or `max`, a space and a period");
     let mut fields = fields(text.trim_ascii_end());
     let (quota, period) = (fields.next().ok_or(expected)?, fields.next().ok_or(expected)?);
     let quota = if quota == b"max" { None } else { Some(figure(quota).ok_or(expected)?) };

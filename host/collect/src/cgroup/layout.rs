@@ -120,7 +120,7 @@ impl Layout {
             }
         }
         let layout = Self::detect(root, &mounts, problems)?;
-        let error = "no cgroup hierarchy in the mount list; using the ones found here";
+        let error = "no cgroup hierarchy in the mount list; using those found in this directory";
         problems.add("cgroup", || USUAL_POINT.to_owned(), error);
         Some(layout)
     }
@@ -242,8 +242,8 @@ mod tests {
 
     fn tree(folders: &[&str]) -> (tempfile::TempDir, HostRoot) {
         let dir = tempfile::tempdir().unwrap();
-        for folder in folders {
-            std::fs::create_dir_all(dir.path().join(folder)).unwrap();
+        for directory in folders {
+            std::fs::create_dir_all(dir.path().join(directory)).unwrap();
         }
         let root = HostRoot::open(dir.path()).unwrap();
         (dir, root)

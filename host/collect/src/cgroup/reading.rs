@@ -191,7 +191,7 @@ impl Reader<'_> {
     ) -> Found<Parsed<T>> {
         let found = self.file(dir, name, |text| Ok(parse(text)));
         if let Found::Value(At { value: Parsed { skipped: Some(error), .. }, .. }) = &found {
-            self.tell(name, &format_args!("{error}; the row is left out"));
+            self.tell(name, &format_args!("{error}; row skipped"));
         }
         found
     }

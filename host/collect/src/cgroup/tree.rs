@@ -225,17 +225,17 @@ impl Pod {
 }
 
 /// Compares `path` to the path of entry `name` in a directory, without allocating the joined path.
-fn compare(path: &str, folder: &str, name: &str) -> std::cmp::Ordering {
-    let (path, folder) = (path.as_bytes(), folder.as_bytes());
-    let front = path.len().min(folder.len());
-    path[..front].cmp(&folder[..front]).then_with(|| match path.get(folder.len()) {
+fn compare(path: &str, directory: &str, name: &str) -> std::cmp::Ordering {
+    let (path, directory) = (path.as_bytes(), directory.as_bytes());
+    let front = path.len().min(directory.len());
+    path[..front].cmp(&directory[..front]).then_with(|| match path.get(directory.len()) {
         None => std::cmp::Ordering::Less,
-        Some(byte) => byte.cmp(&b'/').then_with(|| path[folder.len() + 1..].cmp(name.as_bytes())),
+        Some(byte) => byte.cmp(&b'/').then_with(|| path[directory.len() + 1..].cmp(name.as_bytes())),
     })
 }
 
-fn join(folder: &str, name: &str) -> String {
-    if folder.is_empty() { name.to_owned() } else { format!("{folder}/{name}") }
+fn join(directory: &str, name: &str) -> String {
+    if directory.is_empty() { name.to_owned() } else { format!("{directory}/{name}") }
 }
 
 #[cfg(test)]

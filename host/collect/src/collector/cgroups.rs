@@ -65,7 +65,7 @@ impl Collector {
         let missing = if left_out == 0 { self.missing(&tree, &hierarchy.point, problems) } else { 0 };
         self.tree = tree;
         if left_out > 0 {
-            let error = format!("{left_out} pods left out: more than {} cgroups", self.settings.max_cgroups);
+            let error = format!("{left_out} pods skipped: more than {} cgroups", self.settings.max_cgroups);
             problems.add("cgroup", || hierarchy.point.clone(), error);
         }
         (read, missing)
@@ -77,7 +77,7 @@ impl Collector {
         let (missing, news) =
             self.expected.found(containers.map(|container| container.id.as_str()), tree.was_searched());
         if let Some((count, id, uid)) = news {
-            let error = format!("{count} running containers have no cgroup here, such as {id} of pod {uid}");
+            let error = format!("{count} running containers without a cgroup, such as {id} of pod {uid}");
             problems.add("cgroup", || point.to_owned(), error);
         }
         missing

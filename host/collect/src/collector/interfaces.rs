@@ -101,7 +101,7 @@ impl Collector {
             emitter.interface(entity, &mut pairing.thing(key, identity), &interface, read_at_ns);
         });
         if let Some(error) = skipped {
-            problems.add("network", problem_path, format_args!("{error}; the row is left out"));
+            problems.add("network", problem_path, format_args!("{error}; row skipped"));
         }
     }
 }

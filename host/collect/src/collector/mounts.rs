@@ -69,7 +69,7 @@ fn from(
     let whole = match result {
         Ok(Some(Parsed { skipped, .. })) => {
             if let Some(error) = skipped {
-                problems.add("proc", name, format_args!("{error}; the row is left out"));
+                problems.add("proc", name, format_args!("{error}; row skipped"));
             }
             true
         }

@@ -54,7 +54,7 @@ impl Collector {
             let found = self.proc_file(&path, problems, |text| Ok(pressure::parse(text)));
             if let Some(at) = found {
                 if let Some(error) = at.value.skipped {
-                    problems.add("proc", || path, format_args!("{error}; the row is left out"));
+                    problems.add("proc", || path, format_args!("{error}; row skipped"));
                 }
                 let mut at = at.map(|parsed| parsed.value);
                 // a whole machine has no such state for CPUs: the kernel writes a row of zeros for compatibility
@@ -143,7 +143,7 @@ impl Collector {
         match count {
             Some(_) => self.processors = super::Processors { count, read_at_ns: Some(now) },
             None if problems.count() == before => {
-                let error = "does not say how many processors there are";
+                let error = "cannot determine the number of processors";
                 problems.add("proc", || "/proc/cpuinfo".to_owned(), error);
             }
             None => {}
@@ -160,7 +160,7 @@ impl Collector {
         let At { value: Parsed { value, skipped }, read_at_ns } =
             self.proc_file(path, problems, |text| Ok(parse(text)))?;
         if let Some(error) = skipped {
-            problems.add("proc", || path.to_owned(), format_args!("{error}; the row is left out"));
+            problems.add("proc", || path.to_owned(), format_args!("{error}; row skipped"));
         }
         Some(At { value, read_at_ns })
     }

@@ -90,7 +90,7 @@ impl Interfaces {
             Ok(()) | Err(_) => self.known.retain(|_, known| known.seen),
         }
         if left_out > 0 {
-            let error = format!("{left_out} interfaces left out: more than {MAX_INTERFACES}");
+            let error = format!("{left_out} interfaces skipped: more than {MAX_INTERFACES}");
             problems.add("sys", || DIRECTORY.to_owned(), error);
         }
         let recording = root.is_recording();
@@ -126,7 +126,7 @@ impl Interfaces {
                 known.age = 0;
             }
             if beyond > 0 {
-                let error = format!("{beyond} interfaces below it left out: more than {MAX_OVER}");
+                let error = format!("{beyond} lower interfaces skipped: more than {MAX_OVER}");
                 problems.add("sys", || path.clone(), error);
             }
             if let Some(error) = failed {
@@ -150,11 +150,11 @@ impl Interfaces {
             }
         };
         if beyond > 0 {
-            let error = format!("{beyond} rows left out: more than {MAX_INTERFACES}");
+            let error = format!("{beyond} rows skipped: more than {MAX_INTERFACES}");
             problems.add("network", || VLANS.to_owned(), error);
         }
         if let Some(error) = skipped {
-            problems.add("network", || VLANS.to_owned(), format_args!("{error}; the row is left out"));
+            problems.add("network", || VLANS.to_owned(), format_args!("{error}; row skipped"));
         }
     }
 

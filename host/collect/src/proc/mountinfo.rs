@@ -84,7 +84,7 @@ pub fn parse(index: usize, line: &[u8]) -> Result<Option<Mount<'_>>, ParseError>
             Ok(Some(Mount { device, root, point, fs_type, source, super_options }))
         }
         _ if root == b"/" && source.starts_with(b"/dev/") => {
-            Err(ParseError::new(index, "a mount whose paths are UTF-8"))
+            Err(ParseError::new(index, "mount paths in valid UTF-8"))
         }
         _ => Ok(None),
     }

@@ -64,7 +64,8 @@ impl ReadBuffer {
                 if filled < MAX_ROW {
                     self.bytes.resize(filled * 2, 0);
                 } else {
-                    parsed.skipped = parsed.skipped.or(Some(ParseError::new(row, "a shorter row")));
+                    parsed.skipped =
+                        parsed.skipped.or(Some(ParseError::new(row, "a row of at most 256 KiB")));
                     (filled, passing) = (0, true);
                 }
             }

@@ -92,16 +92,16 @@ impl Recording {
         let manifest: Manifest = serde_json::from_slice(text).map_err(|error| bad(error.to_string()))?;
         if manifest.format != FORMAT {
             return Err(bad(format!(
-                "`format` is {}, this build reads {FORMAT}; record it again",
+                "unsupported `format` {}: this build reads {FORMAT}; record again",
                 manifest.format
             )));
         }
         if manifest.moments.is_empty() {
-            return Err(bad("`moments` is empty; record at least one".to_owned()));
+            return Err(bad("`moments` is empty: the recording has no frames; record again".to_owned()));
         }
         if let Some(index) = manifest.moments.iter().position(|moment| moment.ticks_per_second == 0) {
             return Err(bad(format!(
-                "`moments[{index}].ticks_per_second` is 0; it is 100 on nearly every kernel"
+                "`moments[{index}].ticks_per_second` must not be 0; nearly every kernel uses 100"
             )));
         }
         let top = root

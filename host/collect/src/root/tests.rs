@@ -32,7 +32,7 @@ fn both(check: impl Fn(&HostRoot)) {
     let dir = host();
     let mut root = HostRoot::open(dir.path().join("host")).unwrap();
     if root.resolver == Resolver::Walk {
-        eprintln!("SKIPPED: openat2 is not to be had here, only our own resolution is tested");
+        eprintln!("SKIPPED: openat2 is not available here; only our own resolution is tested");
     }
     check(&root);
     root.resolver = Resolver::Walk;
@@ -63,7 +63,7 @@ fn what_is_not_there_is_absent() {
         let error = root.read("/loop", &mut buffer).unwrap_err();
         // The error text comes from the C library.
         assert!(error.to_string().to_lowercase().contains("symbolic link"), "{error}");
-        assert!(root.read("/proc", &mut buffer).is_err(), "a folder is no file");
+        assert!(root.read("/proc", &mut buffer).is_err(), "a directory is no file");
     });
 }
 
@@ -143,7 +143,7 @@ fn a_recording_has_moments() {
     assert_eq!(text(&root, "/proc/x").as_deref(), Some("second"));
     assert_eq!((root.now_ns(), root.recorded_inode("/a")), (60_000_000_005, None));
     let error = root.select_moment(2).unwrap_err().to_string();
-    assert!(error.contains("moment 2") && error.contains("only 2"), "{error}");
+    assert!(error.contains("frame 2") && error.contains("has 2 frames"), "{error}");
     assert_eq!(text(&root, "/proc/x").as_deref(), Some("second"), "it stays where it was");
 }
 
@@ -152,11 +152,11 @@ fn a_broken_manifest_says_what_is_wrong() {
     let moment = r#"{"root":"1","time_unix_ns":1,"monotonic_ns":1,"ticks_per_second":100}"#;
     for (text, words) in [
         ("{".to_owned(), "line 1"),
-        (format!(r#"{{"format":2,"moments":[{moment}]}}"#), "`format` is 2"),
+        (format!(r#"{{"format":2,"moments":[{moment}]}}"#), "unsupported `format` 2"),
         (r#"{"format":1,"moments":[]}"#.to_owned(), "`moments` is empty"),
         (r#"{"format":1,"moments":[{"root":"1"}]}"#.to_owned(), "time_unix_ns"),
         (format!(r#"{{"format":1,"moments":[{}]}}"#, moment.replace("100", "0")), "ticks_per_second"),
-        (format!(r#"{{"format":1,"moments":[{}]}}"#, moment.replace(r#""1""#, r#""9""#)), "moment 0"),
+        (format!(r#"{{"format":1,"moments":[{}]}}"#, moment.replace(r#""1""#, r#""9""#)), "frame 0"),
     ] {
         let (_dir, root) = manifest(&text);
         let error = root.unwrap_err().to_string();

@@ -63,11 +63,11 @@ impl Drop for Cgroups {
 }
 
 /// Removes a cgroup tree from the bottom up; the files in a cgroup go with it. A dead process leaves its cgroup with a delay.
-fn remove(folder: &Path) {
-    let below = fs::read_dir(folder).into_iter().flatten().flatten();
+fn remove(directory: &Path) {
+    let below = fs::read_dir(directory).into_iter().flatten().flatten();
     below.map(|entry| entry.path()).filter(|path| path.is_dir()).for_each(|path| remove(&path));
     for _ in 0..200 {
-        if fs::remove_dir(folder).is_ok() || !folder.exists() {
+        if fs::remove_dir(directory).is_ok() || !directory.exists() {
             return;
         }
         std::thread::sleep(Duration::from_millis(5));
@@ -306,19 +306,19 @@ fn v2(test: &str) -> Option<(Cgroups, tempfile::TempDir)> {
     let top = Path::new(point).join(format!("insightd-test-{test}-{}", std::process::id()));
     let mut cgroups = Cgroups::new(vec![top.clone()]);
     let host = tempfile::tempdir().unwrap();
-    let folder = host.path().join("sys/fs/cgroup");
-    fs::create_dir_all(&folder).unwrap();
+    let directory = host.path().join("sys/fs/cgroup");
+    fs::create_dir_all(&directory).unwrap();
     let bound = fs::create_dir(&top).is_ok()
         && Command::new("mount")
             .arg("--bind")
-            .args([&top, &folder])
+            .args([&top, &directory])
             .status()
             .is_ok_and(|status| status.success());
     if !bound {
         eprintln!("SKIPPED: {test}: needs root to make cgroups below {point} and to mount");
         return None;
     }
-    cgroups.mounts.push(folder);
+    cgroups.mounts.push(directory);
     fs::create_dir_all(host.path().join("proc/1/net")).unwrap();
     for file in ["meminfo", "cpuinfo", "1/net/dev"] {
         fs::copy(Path::new("/proc").join(file), host.path().join("proc").join(file)).unwrap();

@@ -283,7 +283,7 @@ fn a_mount_that_cannot_be_seen_below_the_root_is_no_figure() {
     );
     fs::create_dir_all(host.path().join("data")).unwrap();
     let view = sample(&mut collector(host.path()));
-    assert_eq!(view.of_kind("filesystem").len(), 0, "the folder below it is another file system");
+    assert_eq!(view.of_kind("filesystem").len(), 0, "the directory below it is another file system");
     assert!(
         view.report
             .problems
@@ -314,7 +314,7 @@ fn more_cgroups_than_allowed_are_left_out_and_reported() {
     let view = sample(&mut collector);
     assert_eq!(view.report.cgroups, 5);
     assert!(
-        view.report.problems.iter().any(|problem| problem.error.contains("6 pods left out")),
+        view.report.problems.iter().any(|problem| problem.error.contains("6 pods skipped")),
         "{:?}",
         view.report.problems
     );

@@ -68,7 +68,7 @@ fn what_others_may_change_does_not_count() {
     assert_eq!(mode(&path), 0o777, "a directory for everybody stays one");
     assert!(dir.read("file", 10).is_err());
     if !rustix::process::geteuid().is_root() {
-        return println!("SKIPPED: only root gives files to another user");
+        return println!("SKIPPED: only root may change the owner of a file");
     }
     fs::set_permissions(path.join("file"), fs::Permissions::from_mode(0o600)).unwrap();
     assert!(dir.read("file", 10).unwrap().is_some());

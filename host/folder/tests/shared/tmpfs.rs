@@ -18,7 +18,7 @@ impl Tmpfs {
         if command.output().is_ok_and(|output| output.status.success()) {
             return Some(Self(folder));
         }
-        eprintln!("SKIPPED: a file system of its own: cannot mount a tmpfs (run as root)");
+        eprintln!("SKIPPED: cannot mount a tmpfs (run as root)");
         None
     }
 

@@ -36,7 +36,7 @@ enum PageError {
     Incomplete,
     #[error("the response is a document `{found}` instead of `{expected}`")]
     OtherDocument { found: String, expected: String },
-    #[error("the response cannot be read")]
+    #[error("cannot parse the response")]
     Xml(#[from] XmlDecodeError),
 }
 
@@ -77,11 +77,7 @@ fn page<T: Row>(body: &[u8]) -> Result<Page<T>, PageError> {
         }
     }
     if skipped > 0 {
-        tracing::warn!(
-            operation = T::OPERATION,
-            skipped,
-            "skipped rows of an EC2 API response that cannot be read"
-        );
+        tracing::warn!(operation = T::OPERATION, skipped, "skipped malformed rows of an EC2 API response");
     }
     Ok(Page { rows, next_token })
 }

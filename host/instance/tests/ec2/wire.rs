@@ -54,14 +54,14 @@ async fn what_is_no_response_of_ec2_is_an_error() {
     let page =
         "<!DOCTYPE html><html><head><meta charset=utf-8><title>Sorry</title></head><body>&nbsp;<br></html>";
     for (status, body, wanted) in [
-        (200, page, "cannot be read"),
+        (200, page, "cannot parse the response"),
         (200, "<html></html>", "a document `html` instead of `DescribeTagsResponse`"),
         (200, "<DescribeTagsResponse><tagSet><item><key>a</key>", "not a complete XML document"),
         (200, "", "not a complete XML document"),
         (307, "", "ec2:DescribeTags: status 307"),
         (403, page, "ec2:DescribeTags: status 403"),
         (500, page, "ec2:DescribeTags: status 500"),
-        (503, page, "fewer requests than this account sends (503)"),
+        (503, page, "EC2 throttles this account (503)"),
     ] {
         let server = Server::start(move |_| Answer::Reply(status, "", body.into())).await;
         let error = ask(&crate::config(&server.url)).await.unwrap_err().to_string();
@@ -168,5 +168,5 @@ fn a_configuration_that_lacks_something() {
     assert_eq!(error, "the AWS configuration has no region");
     let fips = crate::config("http://e").into_builder().use_fips(true).build();
     let error = Client::new(&fips).unwrap_err().to_string();
-    assert!(error.starts_with("FIPS endpoints exclude an endpoint URL"), "{error}");
+    assert!(error.starts_with("FIPS endpoints cannot be combined with an endpoint URL"), "{error}");
 }

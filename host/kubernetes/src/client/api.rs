@@ -66,7 +66,7 @@ fn in_cluster() -> Result<(kube::Config, Option<Token>), ClientError> {
         let error = std::fs::metadata(path).err()?;
         Some(ClientError::File { path: path.into(), error: error.to_string(), hint })
     };
-    let hint = "the pod needs its service account mounted (automountServiceAccountToken)";
+    let hint = "mount the service account into the pod (automountServiceAccountToken)";
     for path in [service_account::TOKEN, service_account::CA, service_account::NAMESPACE] {
         if let Some(error) = missing(path, hint) {
             return Err(error);
@@ -87,7 +87,7 @@ fn from_kubeconfig(path: &Path) -> Result<(kube::Config, Option<Token>), ClientE
     // The function is async only by its signature.
     let mut config = kube::Config::from_custom_kubeconfig(file, &KubeConfigOptions::default())
         .now_or_never()
-        .ok_or_else(|| wrong("it could not be read at once".into()))?
+        .ok_or_else(|| wrong("it cannot be loaded synchronously".into()))?
         .map_err(|error| wrong(chain(&error)))?;
     if config.proxy_url.is_some() {
         return Err(wrong("`proxy-url` is not supported".into()));

@@ -29,25 +29,25 @@ pub(crate) fn explain_for(peer: Peer, error: &kube::Error, verb: &str, resource:
         let says = says(&status.message);
         return match status.code {
             401 => format!(
-                "{} did not accept the agent's credentials (401) when asked to {verb} {resource}: {}{says}",
+                "cannot {verb} {resource}: {} rejected the agent's credentials (401): {}{says}",
                 peer.name(),
                 match peer {
                     Peer::ApiServer =>
-                        "the token is invalid or has expired; is the service account's token mounted and current?",
+                        "the token is invalid or expired; check that the service account's token is mounted",
                     Peer::Kubelet =>
-                        "it must have webhook authentication on (authentication.webhook.enabled), and `kubelet.token_file` must be current",
+                        "enable its webhook authentication (authentication.webhook.enabled), and check that \
+                         `kubelet.token_file` is current",
                 }
             ),
             403 => format!(
-                "may not {verb} {resource} (403): grant `{verb}` on {} to the agent's service account{says}",
+                "cannot {verb} {resource}: permission denied (403): grant `{verb}` on {} to the agent's \
+                 service account{says}",
                 peer.granted(resource),
             ),
-            404 => format!("{} does not know {resource} (404), asked to {verb}{says}", peer.name()),
-            410 => {
-                format!("{} no longer has the version of {resource} that was asked for (410)", peer.name())
-            }
-            429 => format!("{} has too many requests (429), asked to {verb} {resource}{says}", peer.name()),
-            code => format!("{} failed to {verb} {resource} ({code}){says}", peer.name()),
+            404 => format!("cannot {verb} {resource}: not found by {} (404){says}", peer.name()),
+            410 => format!("cannot {verb} {resource}: {} no longer has this version (410)", peer.name()),
+            429 => format!("cannot {verb} {resource}: {} has too many requests (429){says}", peer.name()),
+            code => format!("cannot {verb} {resource}: {} responded with status {code}{says}", peer.name()),
         };
     }
     format!("cannot {verb} {resource}: {}", cause(peer, error))
@@ -74,12 +74,10 @@ impl Peer {
 
     fn authority(self) -> &'static str {
         match self {
-            Self::ApiServer => {
-                "is it signed by the CA of the service account (ca.crt), or the one that the kubeconfig names?"
-            }
+            Self::ApiServer => "check the CA: ca.crt of the service account, or the CA in the kubeconfig",
             Self::Kubelet => {
-                "set `kubelet.ca_files` to the CA that signs kubelets' serving certificates, or have kubelets request them \
-                 from the cluster (serverTLSBootstrap)"
+                "set `kubelet.ca_files` to the CA that signs the kubelets' serving certificates, or let the \
+                 kubelets request them from the cluster (serverTLSBootstrap)"
             }
         }
     }
@@ -87,10 +85,10 @@ impl Peer {
     fn naming(self) -> &'static str {
         match self {
             Self::ApiServer => {
-                "reach it by a name that its certificate has, or set `tls-server-name` in the kubeconfig"
+                "use an address that is in the certificate, or set `tls-server-name` in the kubeconfig"
             }
             Self::Kubelet => {
-                "set `kubelet.server_name` to a name that it has, or `kubelet.url` to an address that it has"
+                "set `kubelet.server_name` to a name in the certificate, or `kubelet.url` to an address in it"
             }
         }
     }
@@ -104,7 +102,7 @@ pub(super) fn setup(error: &kube::Error) -> String {
 fn says(message: &str) -> String {
     match message.trim() {
         "" => String::new(),
-        message => format!("; it says: {}", shortened(message.to_owned())),
+        message => format!("; response: {}", shortened(message.to_owned())),
     }
 }
 
@@ -134,26 +132,26 @@ fn cause(peer: Peer, error: &kube::Error) -> String {
 
 fn known(peer: Peer, error: &(dyn StdError + 'static)) -> Option<String> {
     if error.is::<NoAnswer>() {
-        return Some(format!("{} does not answer ({error})", peer.name()));
+        return Some(format!("{} does not respond ({error})", peer.name()));
     }
     if let Some(error) = error.downcast_ref::<UnknownName>() {
-        return Some(format!("the name of {} is not known to DNS ({error})", peer.name()));
+        return Some(format!("DNS lookup of {} failed ({error})", peer.name()));
     }
     if let Some(error) = error.downcast_ref::<rustls::Error>() {
         return Some(tls(peer, error));
     }
     // The output of the plugin may contain the credential.
     if let Some(AuthError::AuthExecRun { cmd, out }) = error.downcast_ref::<AuthError>() {
-        return Some(format!("the kubeconfig's command {cmd:?} failed: {}", out.status));
+        return Some(format!("the credential plugin {cmd:?} of the kubeconfig failed: {}", out.status));
     }
     if let Some(error) = error.downcast_ref::<std::io::Error>() {
         let name = peer.name();
         // `get_ref` returns `Some` if the error wraps that of another library, which says more.
         return match (error.kind(), error.get_ref()) {
             (ErrorKind::ConnectionRefused, None) => {
-                Some(format!("nothing listens where {name} should be (connection refused)"))
+                Some(format!("nothing listens at the address of {name} (connection refused)"))
             }
-            (ErrorKind::TimedOut, _) => Some(format!("{name} does not answer (timed out)")),
+            (ErrorKind::TimedOut, _) => Some(format!("{name} does not respond (timed out)")),
             // rustls reports this if the server closed the connection without `close_notify`.
             (ErrorKind::UnexpectedEof, _) => Some(format!("{name} closed the connection")),
             (ErrorKind::HostUnreachable | ErrorKind::NetworkUnreachable, None) => {
@@ -175,18 +173,18 @@ fn tls(peer: Peer, error: &rustls::Error) -> String {
     };
     let (what, hint) = match wrong {
         CertificateError::UnknownIssuer | CertificateError::BadSignature => {
-            ("is not signed by a CA that is trusted".to_owned(), peer.authority())
+            ("is not signed by a trusted CA".to_owned(), peer.authority())
         }
         CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
             (format!("is for another name ({})", shortened(error.to_string())), peer.naming())
         }
         CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
-            ("has expired".to_owned(), "renew it, or mend this machine's clock")
+            ("has expired".to_owned(), "renew it, or correct this machine's clock")
         }
         CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
-            ("is not valid yet".to_owned(), "mend this machine's clock")
+            ("is not valid yet".to_owned(), "correct this machine's clock")
         }
-        other => (format!("is not accepted ({})", shortened(other.to_string())), peer.authority()),
+        other => (format!("is invalid ({})", shortened(other.to_string())), peer.authority()),
     };
     format!("the certificate of {name} {what}: {hint}")
 }
@@ -210,8 +208,9 @@ mod tests {
             api(403, "pods is forbidden: User \"system:serviceaccount:m:insightd\" cannot list resource");
         assert_eq!(
             explain(&forbidden, "list", "pods"),
-            "may not list pods (403): grant `list` on `pods` to the agent's service account; it says: pods is forbidden: \
-             User \"system:serviceaccount:m:insightd\" cannot list resource"
+            "cannot list pods: permission denied (403): grant `list` on `pods` to the agent's service \
+             account; response: pods is forbidden: User \"system:serviceaccount:m:insightd\" cannot list \
+             resource"
         );
         let text = explain_for(Peer::Kubelet, &api(403, "Forbidden"), "get", "/pods");
         assert!(
@@ -225,11 +224,11 @@ mod tests {
     #[test]
     fn codes() {
         for (code, words) in [
-            (401, "did not accept the agent's credentials (401)"),
-            (404, "does not know services (404)"),
+            (401, "rejected the agent's credentials (401)"),
+            (404, "not found by the API server (404)"),
             (410, "(410)"),
             (429, "too many requests (429)"),
-            (503, "failed to watch services (503)"),
+            (503, "the API server responded with status 503"),
         ] {
             let text = explain(&api(code, ""), "watch", "services");
             assert!(text.contains(words) && text.contains("services"), "{text}");
@@ -273,11 +272,11 @@ mod tests {
             assert!(text.contains(words) && text.contains("the API server"), "{text}");
         }
         let text = explain(&kube::Error::Service(Box::new(NoAnswer)), "list", "nodes");
-        assert!(text.contains("does not answer (no answer within 30 s)"), "{text}");
+        assert!(text.contains("does not respond (no response within 30 s)"), "{text}");
         // The text depends on the system's resolver and its language.
         let dns = UnknownName(std::io::Error::other("Name oder Dienst nicht bekannt"));
         let text = explain(&kube::Error::Service(Box::new(dns)), "list", "nodes");
-        assert!(text.contains("not known to DNS"), "{text}");
+        assert!(text.contains("DNS lookup of the API server failed"), "{text}");
         let unknown = explain(&io(std::io::Error::other("odd")), "list", "nodes");
         assert!(unknown.starts_with("cannot list nodes: ") && unknown.contains("odd"), "{unknown}");
     }

@@ -59,17 +59,17 @@ impl Token {
         let wrong = |error: String| ClientError::File {
             path: self.path.clone(),
             error,
-            hint: "it should hold the bearer token of the agent's service account",
+            hint: "expected the bearer token of the agent's service account",
         };
         let bytes = read_regular(&self.path, MAX_BYTES).map_err(|error| wrong(error.to_string()))?;
         let text = String::from_utf8(bytes).map_err(|error| wrong(error.to_string()))?;
         let text = text.trim();
         if text.is_empty() {
-            return Err(wrong("empty".into()));
+            return Err(wrong("the file is empty".into()));
         }
         // The error of an invalid header value does not quote it.
         let mut header = HeaderValue::try_from(format!("Bearer {text}"))
-            .map_err(|_| wrong("no token: it has characters that no header may have".into()))?;
+            .map_err(|_| wrong("invalid token: contains characters not allowed in a header".into()))?;
         header.set_sensitive(true);
         Ok(header)
     }
@@ -81,8 +81,8 @@ mod tests {
 
     #[test]
     fn a_replaced_token_is_seen_when_the_old_one_is_refused() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("token");
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("token");
         let token = Token::new(path.clone());
         let error = token.header().unwrap_err().to_string();
         assert!(error.contains("token") && error.contains("service account"), "{error}");
@@ -104,8 +104,8 @@ mod tests {
 
     #[test]
     fn what_is_no_file_of_a_token_is_not_waited_for() {
-        let folder = tempfile::tempdir().unwrap();
-        let pipe = folder.path().join("token");
+        let directory = tempfile::tempdir().unwrap();
+        let pipe = directory.path().join("token");
         let made = rustix::fs::mknodat(
             rustix::fs::CWD,
             &pipe,
@@ -116,7 +116,7 @@ mod tests {
         made.unwrap();
         let error = Token::new(pipe).header().unwrap_err().to_string();
         assert!(error.contains("not a regular file"), "{error}");
-        let endless = folder.path().join("endless");
+        let endless = directory.path().join("endless");
         std::fs::File::create(&endless).unwrap().set_len(1 << 40).unwrap();
         let error = Token::new(endless).header().unwrap_err().to_string();
         assert!(error.contains("the limit is 65536"), "{error}");
@@ -124,8 +124,8 @@ mod tests {
 
     #[test]
     fn what_is_no_token_is_not_shown() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("token");
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("token");
         for (text, says) in [("", "empty"), ("secret\nsecret", "characters")] {
             std::fs::write(&path, text).unwrap();
             let error = Token::new(path.clone()).header().unwrap_err().to_string();

@@ -51,7 +51,7 @@ impl Traffic {
 
 /// The head of a response did not arrive in time.
 #[derive(Debug, thiserror::Error)]
-#[error("no answer within {} s", HEAD.as_secs())]
+#[error("no response within {} s", HEAD.as_secs())]
 pub(super) struct NoAnswer;
 
 type Http = hyper_util::client::legacy::Client<hyper_rustls::HttpsConnector<HttpConnector<Resolver>>, Body>;
@@ -232,8 +232,8 @@ mod tests {
 
     #[tokio::test]
     async fn a_token_that_was_replaced_is_taken_up_at_once() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("token");
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("token");
         std::fs::write(&path, "old").unwrap();
         let server = Server::start(|_, asked| match asked.header("authorization") {
             Some("Bearer new") => Answer::ok().send("welcome"),
@@ -275,10 +275,7 @@ mod tests {
         assert_eq!(get(&tls(other, None, true)).await.unwrap(), "hello", "as configured");
         let words = |error| explain_for(crate::client::Peer::Kubelet, &error, "get", "/pods");
         let unknown = words(get(&tls(other, None, false)).await.unwrap_err());
-        assert!(
-            unknown.contains("not signed by a CA that is trusted") && unknown.contains("ca_files"),
-            "{unknown}"
-        );
+        assert!(unknown.contains("not signed by a trusted CA") && unknown.contains("ca_files"), "{unknown}");
         let name = words(get(&tls(own, Some("node-b.example"), false)).await.unwrap_err());
         assert!(name.contains("another name") && name.contains("node-b.example"), "{name}");
     }

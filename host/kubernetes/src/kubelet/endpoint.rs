@@ -73,7 +73,7 @@ impl<T> Endpoint<T> {
         let asked = self.ask(client, limits, status, reader);
         let answer = match tokio::time::timeout(limits.timeout, asked).await {
             Ok(answer) => answer,
-            Err(_) => Err(format!("no complete answer within {} s", limits.timeout.as_secs_f32())),
+            Err(_) => Err(format!("no complete response within {} s", limits.timeout.as_secs_f32())),
         };
         self.attempts += 1;
         let taken = answer.and_then(|taken| self.take(taken, status));
@@ -116,7 +116,7 @@ impl<T> Endpoint<T> {
             status.received(data.len() as u64);
             received += data.len();
             if received > limits.max_answer_bytes {
-                return Err(format!("the answer has more than {} bytes", limits.max_answer_bytes));
+                return Err(format!("the response exceeds {} bytes", limits.max_answer_bytes));
             }
             reader.push(data).map_err(|error| error.to_string())?;
         }
@@ -127,14 +127,14 @@ impl<T> Endpoint<T> {
         let Taken { document, pods: elements, malformed, lost, left_out } = taken;
         status.left_out(lost as u64 + left_out);
         if elements == 0 && malformed > 0 {
-            return Err(format!("none of its pods could be read ({malformed} problems)"));
+            return Err(format!("all pods of the response are malformed ({malformed} problems)"));
         }
         // A kubelet that has just started does not know its pods yet, but nodes without pods exist: a second empty list is
         // accepted.
         if elements == 0 && self.elements > 0 && !self.doubted {
             self.doubted = true;
             let before = self.elements;
-            return Err(format!("it names no pods, and {before} before; it may be starting"));
+            return Err(format!("empty pod list, previously {before} pods; the kubelet may be starting"));
         }
         self.doubted = false;
         self.elements = elements;
@@ -143,7 +143,7 @@ impl<T> Endpoint<T> {
                 path = self.path,
                 kept = elements,
                 left_out,
-                "the kubelet names more pods than the agent takes: those that ended are left out first"
+                "the kubelet reports more pods than the agent keeps: pods that have ended are left out first"
             );
         }
         self.left_out = left_out;

@@ -93,13 +93,13 @@ async fn answers_that_cannot_be_right_leave_what_is_known() {
     let odd = json!({"items": [{"metadata": {"name": "a"}}]}).to_string();
     let status = json!({"kind": "Status", "message": "not yet"}).to_string();
     let cases: [(&str, Answer); 9] = [
-        ("the answer is empty", Answer::ok()),
+        ("the document is empty", Answer::ok()),
         ("line 1", Answer::ok().send("<html>")),
         ("line 1", Answer::ok().send(r#"{"items":[{"metadata":"#)),
         ("not yet", Answer::ok().send(status)),
-        ("names no pods, and 2 before", pods(&[])),
-        ("none of its pods could be read", Answer::ok().send(odd)),
-        ("more than 1048576 bytes", Answer::ok().send(vec![b' '; 1 << 20]).send(" ")),
+        ("empty pod list, previously 2 pods", pods(&[])),
+        ("all pods of the response are malformed", Answer::ok().send(odd)),
+        ("exceeds 1048576 bytes", Answer::ok().send(vec![b' '; 1 << 20]).send(" ")),
         ("cannot get /pods", Answer::ok().send(r#"{"items":[]}"#).cut()),
         ("grant `get` on `nodes/pods`", Answer::status(403).send("Forbidden (user=x)")),
     ];
@@ -183,7 +183,7 @@ async fn a_black_hole_is_left_in_time() {
     let data = kubelet(short).0.fetch().await;
     assert!(data.pods.is_none());
     let error = data.error.as_deref().unwrap();
-    assert!(error.contains("no complete answer within 0.05 s"), "{error}");
+    assert!(error.contains("no complete response within 0.05 s"), "{error}");
 }
 
 #[tokio::test]
@@ -254,8 +254,8 @@ async fn the_error_says_since_when() {
 
 #[tokio::test]
 async fn the_token_goes_to_a_verified_kubelet_alone() {
-    let folder = tempfile::tempdir().unwrap();
-    let token_file = folder.path().join("token");
+    let directory = tempfile::tempdir().unwrap();
+    let token_file = directory.path().join("token");
     std::fs::write(&token_file, "old").unwrap();
     let secure = Server::start_tls(|_, asked| match (asked.header("authorization"), asked.path.as_str()) {
         (Some("Bearer new"), "/pods") => pods(&["a"]),
@@ -280,10 +280,7 @@ async fn the_token_goes_to_a_verified_kubelet_alone() {
     let asked = secure.asked().len();
     let (mut wary, _) = kubelet(with_token(&secure.url, OTHER_CA));
     let error = wary.fetch().await.error.clone().unwrap();
-    assert!(
-        error.contains("not signed by a CA that is trusted") && error.contains("kubelet.ca_files"),
-        "{error}"
-    );
+    assert!(error.contains("not signed by a trusted CA") && error.contains("kubelet.ca_files"), "{error}");
     assert_eq!(secure.asked().len(), asked, "no request, no token");
 
     let plain = Server::start(|_, _| pods(&["a"])).await;
@@ -293,8 +290,8 @@ async fn the_token_goes_to_a_verified_kubelet_alone() {
 
 #[tokio::test]
 async fn ca_files_that_were_replaced_are_read_after_a_failure() {
-    let folder = tempfile::tempdir().unwrap();
-    let ca = folder.path().join("ca.pem");
+    let directory = tempfile::tempdir().unwrap();
+    let ca = directory.path().join("ca.pem");
     std::fs::copy(OTHER_CA, &ca).unwrap();
     let server =
         Server::start_tls(|_, asked| if asked.path == "/pods" { pods(&["a"]) } else { summary() }).await;
@@ -334,9 +331,9 @@ async fn settings_that_cannot_work() {
     let empty = tempfile::NamedTempFile::new().unwrap();
     let text =
         wrong(KubeletSettings { ca_files: vec![empty.path().into()], ..settings("https://10.0.0.7:10250") });
-    assert!(text.contains("no certificate in it"), "{text}");
+    assert!(text.contains("contains no certificate"), "{text}");
     for url in ["10.0.0.7:10250", "https://", "ftp://10.0.0.7", "https://fd00::7:10250"] {
         let text = wrong(KubeletSettings { insecure: true, ..settings(url) });
-        assert!(text.contains("is not the address of a kubelet"), "{url}: {text}");
+        assert!(text.contains("invalid address of the kubelet"), "{url}: {text}");
     }
 }

@@ -50,14 +50,14 @@ impl Address {
     /// # Errors
     /// If `url` is not the address of a kubelet.
     pub(super) fn parse(url: &str) -> Result<Self, ClientError> {
-        let wrong = |error: String| ClientError::Url { url: url.to_owned(), of: "a kubelet", error };
+        let wrong = |error: String| ClientError::Url { url: url.to_owned(), of: "the kubelet", error };
         let (text, interface) = match within_brackets(url).map(|host| (host, split_zone(host))) {
             Some((host, (address, Some(zone)))) => {
                 let is_name = (1..=INTERFACE_BYTES).contains(&zone.len())
                     && zone.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'/');
                 if !is_name || zone.bytes().all(|byte| byte.is_ascii_digit()) {
                     return Err(wrong(format!(
-                        "its zone {zone:?} is not the name of an interface, such as eth0"
+                        "invalid zone {zone:?}: expected the name of an interface, such as eth0"
                     )));
                 }
                 (url.replacen(host, address, 1), Some(zone.to_owned()))
@@ -68,7 +68,7 @@ impl Address {
         let is_secure = match (uri.scheme_str(), uri.host()) {
             (Some("https"), Some(_)) => true,
             (Some("http"), Some(_)) => false,
-            _ => return Err(wrong("it should look like https://10.0.0.7:10250".into())),
+            _ => return Err(wrong("expected a URL such as https://10.0.0.7:10250".into())),
         };
         Ok(Self { uri, interface, is_secure })
     }
@@ -123,7 +123,7 @@ mod tests {
             "https://[fe80::1%25averyverylongname]:10250",
         ] {
             let text = Address::parse(url).unwrap_err().to_string();
-            assert!(text.contains("is not the address of a kubelet"), "{url}: {text}");
+            assert!(text.contains("invalid address of the kubelet"), "{url}: {text}");
         }
     }
 }

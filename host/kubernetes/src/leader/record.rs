@@ -77,7 +77,7 @@ impl Record {
             None => Ok(None),
             Some(value) => {
                 let time = value.as_str().and_then(|text| text.parse::<Timestamp>().ok());
-                time.map(Some).ok_or_else(|| format!("`{key}` is {value}, not a time of RFC 3339"))
+                time.map(Some).ok_or_else(|| format!("`{key}` is {value}, not an RFC 3339 time"))
             }
         };
         let holder = match field("holderIdentity") {
@@ -140,7 +140,7 @@ mod tests {
             ("[]", "not a JSON object"),
             (r#"{"holderIdentity":7}"#, "`holderIdentity` is 7, not a string"),
             (r#"{"leaseDurationSeconds":60.5}"#, "`leaseDurationSeconds` is 60.5, not a whole number"),
-            (r#"{"renewTime":"yesterday"}"#, r#"`renewTime` is "yesterday", not a time of RFC 3339"#),
+            (r#"{"renewTime":"yesterday"}"#, r#"`renewTime` is "yesterday", not an RFC 3339 time"#),
         ] {
             assert_eq!(Record::from_annotation(text).unwrap_err(), why);
         }

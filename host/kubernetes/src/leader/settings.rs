@@ -99,7 +99,7 @@ impl LeaderSettings {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum LeaderError {
     /// The namespace or the name is not a valid object name.
-    #[error("{what} of the lock: {name:?} is not a name of lower case letters, digits, `-` and `.`")]
+    #[error("invalid {what} of the lock {name:?}: expected 1 to 253 lower case letters, digits, `-` and `.`")]
     Name {
         /// Name of the setting.
         what: &'static str,
@@ -107,16 +107,16 @@ pub enum LeaderError {
         name: String,
     },
     /// Candidates without an identity cannot be distinguished.
-    #[error("the identity is empty")]
+    #[error("the identity of the candidate is empty")]
     NoIdentity,
     /// The record contains whole seconds.
-    #[error("the lease duration is not a number of whole seconds")]
+    #[error("the lease duration must be a whole number of seconds")]
     LeaseDuration,
     /// Two candidates could hold the lock at the same time.
-    #[error("the renew deadline is not below the lease duration")]
+    #[error("the renew deadline must be less than the lease duration")]
     RenewDeadline,
     /// A single failed attempt would end a term.
-    #[error("the renew deadline is not above 1.2 times the retry period, or the latter is zero")]
+    #[error("the renew deadline must be more than 1.2 times the retry period, which must not be zero")]
     RetryPeriod,
 }
 
@@ -142,15 +142,15 @@ mod tests {
         };
         assert_eq!(
             check(|settings| settings.name = "a/b".into()),
-            r#"name of the lock: "a/b" is not a name of lower case letters, digits, `-` and `.`"#
+            r#"invalid name of the lock "a/b": expected 1 to 253 lower case letters, digits, `-` and `.`"#
         );
-        assert!(check(|settings| settings.namespace.clear()).starts_with("namespace of the lock"));
-        assert_eq!(check(|settings| settings.identity.clear()), "the identity is empty");
+        assert!(check(|settings| settings.namespace.clear()).starts_with("invalid namespace of the lock"));
+        assert_eq!(check(|settings| settings.identity.clear()), "the identity of the candidate is empty");
         let duration = check(|settings| settings.lease_duration = Duration::from_millis(60_500));
-        assert_eq!(duration, "the lease duration is not a number of whole seconds");
+        assert_eq!(duration, "the lease duration must be a whole number of seconds");
         let deadline = check(|settings| settings.renew_deadline = settings.lease_duration);
-        assert_eq!(deadline, "the renew deadline is not below the lease duration");
+        assert_eq!(deadline, "the renew deadline must be less than the lease duration");
         let retry = check(|settings| settings.retry_period = Duration::from_millis(12_500));
-        assert!(retry.starts_with("the renew deadline is not above 1.2 times"), "{retry}");
+        assert!(retry.starts_with("the renew deadline must be more than 1.2 times"), "{retry}");
     }
 }

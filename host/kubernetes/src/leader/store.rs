@@ -27,7 +27,7 @@ pub(crate) struct Store {
 }
 
 /// Holder of a lock with an unreadable record.
-const UNREADABLE: &str = "(a record that cannot be read)";
+const UNREADABLE: &str = "(unreadable record)";
 
 impl Store {
     pub(crate) fn new(client: Client, settings: &LeaderSettings) -> Self {
@@ -156,7 +156,7 @@ impl Store {
                     LockKind::Lease => "`spec`".to_owned(),
                 };
                 let why = format!(
-                    "{self}: {place} is no leader record ({}); it is replaced once nobody has changed it for {seconds} s",
+                    "{self}: {place} is not a leader record ({}); replaced after {seconds} s without change",
                     shortened(why)
                 );
                 let record =
@@ -254,13 +254,13 @@ mod tests {
             assert_eq!((found.record.holder.as_str(), found.record.duration_seconds), (UNREADABLE, 2));
             assert!(!found.raw.is_empty());
             let why = why.unwrap();
-            assert!(why.contains("is no leader record") && why.contains("for 2 s"), "{why}");
+            assert!(why.contains("is not a leader record") && why.contains("after 2 s"), "{why}");
         }
         let (_server, store) = store_of_lease().await;
         for broken in [json!({"renewTime": "yesterday"}), json!("x")] {
             let (found, why) = found(&store, &broken);
             assert_eq!(found.record.holder, UNREADABLE, "{broken}");
-            assert!(why.unwrap().contains("`spec` is no leader record"));
+            assert!(why.unwrap().contains("`spec` is not a leader record"));
         }
     }
 

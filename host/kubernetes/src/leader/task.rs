@@ -104,9 +104,11 @@ impl Candidate {
         self.publish();
         if let Next::Send(request) = next {
             match timeout(limit, self.attempt(request, self.settings.retry_period)).await {
-                Ok(Outcome::Resigned) => info!("{}: given back", self.store),
+                Ok(Outcome::Resigned) => info!(lock = %self.store, "released the lock"),
                 Ok(Outcome::Follows | Outcome::Leads) => {}
-                Ok(Outcome::Failed) | Err(_) => warn!("{}: could not be given back; it expires", self.store),
+                Ok(Outcome::Failed) | Err(_) => {
+                    warn!(lock = %self.store, "cannot release the lock; it will expire");
+                }
             }
         }
     }
@@ -116,7 +118,7 @@ impl Candidate {
             self.shared.status.requested();
             let (answer, error) = match timeout(limit, self.store.ask(request)).await {
                 Ok(answer) => answer,
-                Err(_) => (Answer::Failed, Some(format!("{}: no answer within {limit:?}", self.store))),
+                Err(_) => (Answer::Failed, Some(format!("{}: no response within {limit:?}", self.store))),
             };
             let told = match (&answer, error) {
                 (Answer::Conflict, _) => Told::Conflict,
@@ -156,11 +158,13 @@ impl Candidate {
     fn log(&mut self, outcome: Outcome, answer: &Told) {
         match (outcome, answer) {
             // Two candidates wrote at the same time, and the other one won.
-            (Outcome::Failed, Told::Conflict) => debug!("{}: somebody else was faster", self.store),
+            (Outcome::Failed, Told::Conflict) => {
+                debug!(lock = %self.store, "another candidate took the lock")
+            }
             (Outcome::Failed, told) => {
                 let error = match told {
                     Told::Error(error) => error.clone(),
-                    _ => format!("{}: the record was changed on its way", self.store),
+                    _ => format!("{}: the stored record differs from the one that was sent", self.store),
                 };
                 self.shared.status.failed(error.as_str());
                 self.complain(Some(error));
@@ -169,7 +173,8 @@ impl Candidate {
                 self.shared.status.succeeded();
                 let namesake = self.elector.has_namesake().then(|| {
                     format!(
-                        "{}: another process holds the lock under our name {:?}; give every process its own",
+                        "{}: another process holds the lock with this agent's identity {:?}; give every \
+                         process its own identity",
                         self.store, self.settings.identity
                     )
                 });
@@ -183,8 +188,8 @@ impl Candidate {
         let holder = self.elector.record().map(|record| record.holder.clone());
         if holder != self.holder {
             match holder.as_deref() {
-                None | Some("") => info!("{}: held by nobody", self.store),
-                Some(holder) => info!("{}: held by {holder}", self.store),
+                None | Some("") => info!(lock = %self.store, "the lock is free"),
+                Some(holder) => info!(lock = %self.store, holder, "the lock has a new holder"),
             }
             self.holder = holder;
         }
@@ -193,8 +198,8 @@ impl Candidate {
     /// Logs an error, at debug level if it equals the previous one.
     fn complain(&mut self, error: Option<String>) {
         match &error {
-            Some(error) if self.complaint.as_ref() == Some(error) => debug!("{error}"),
-            Some(error) => warn!("{error}"),
+            Some(error) if self.complaint.as_ref() == Some(error) => debug!(error, "leader election problem"),
+            Some(error) => warn!(error, "leader election problem"),
             None => {}
         }
         self.complaint = error;
@@ -212,9 +217,10 @@ enum Told {
 
 /// Logs and publishes the beginning and the end of each term of this candidate.
 async fn report(mut leadership: Leadership, recorder: Option<Recorder>, lock: Lock, identity: String) {
+    let shown = format!("{} {}/{}", lock.kind.name(), lock.namespace, lock.name);
     while let Some(leads) = leadership.next().await {
         let what = if leads { "became leader" } else { "stopped leading" };
-        info!("{} {}/{}: {identity} {what}", lock.kind.name(), lock.namespace, lock.name);
+        info!(lock = shown, identity, "{what}");
         if let Some(recorder) = &recorder {
             let uid = leadership.shared.seen().uid.clone();
             recorder.publish(Event {

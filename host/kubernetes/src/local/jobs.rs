@@ -122,7 +122,7 @@ pub(super) async fn look_up(
                 sleep(BETWEEN).await;
             }
             other => {
-                let silent = || format!("cannot get jobs.batch: no answer within {} s", TIMEOUT.as_secs());
+                let silent = || format!("cannot get jobs.batch: no response within {} s", TIMEOUT.as_secs());
                 status.failed(other.ok().and_then(Result::err).unwrap_or_else(silent));
                 failed = key;
                 sleep(backoff.next_wait()).await;

@@ -112,9 +112,7 @@ impl Handler for OwnNode {
     fn on_list_end(&mut self) {
         let facts = self.listed.take();
         if facts.is_none() {
-            tracing::warn!(
-                "the API server has no Node of this node's name; is the node name configured right?"
-            );
+            tracing::warn!("no Node object with this node's name; check the configured node name");
         }
         self.set(facts);
     }

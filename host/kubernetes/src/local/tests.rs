@@ -206,7 +206,10 @@ async fn one_job_that_cannot_be_read_does_not_hold_up_the_others() {
     let status = local.statuses().remove(0);
     until(|| status.snapshot().errors > 0).await;
     let error = status.snapshot().error.unwrap();
-    assert!(error.contains("may not get jobs.batch (403): grant `get` on `jobs.batch`"), "{error}");
+    assert!(
+        error.contains("cannot get jobs.batch: permission denied (403): grant `get` on `jobs.batch`"),
+        "{error}"
+    );
     until(|| jobs(&local) == ["n/b CronJob/c", "n/c CronJob/c"]).await;
 }
 

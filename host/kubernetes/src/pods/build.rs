@@ -27,7 +27,7 @@ impl Item for Pod {
         let mut needed = |value: &Option<_>, path: &str| {
             let text = filled(value).map(Box::from);
             if text.is_none() {
-                notes.lost(path, "absent or empty, and a pod is not to be told from others without it");
+                notes.lost(path, "absent or empty, but required to identify the pod");
             }
             text
         };

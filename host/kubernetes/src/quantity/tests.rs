@@ -92,7 +92,7 @@ fn too_large() {
     assert_eq!(millicores("9223372036854775.807"), Ok(Some(i64::MAX as u64)));
     assert_eq!(
         bytes("16Ei").unwrap_err().to_string(),
-        r#""16Ei" is more than 2^63 - 1 bytes"#,
+        r#"quantity "16Ei" exceeds 2^63 - 1 bytes"#,
         "the message names the text and the unit"
     );
 }

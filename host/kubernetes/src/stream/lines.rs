@@ -23,7 +23,7 @@ pub(crate) enum Line<'l> {
 
 /// A line does not end.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
-#[error("an event has more than {} MiB and no end", ENDLESS_BYTES >> 20)]
+#[error("a watch event exceeds {} MiB", ENDLESS_BYTES >> 20)]
 pub(crate) struct Endless;
 
 /// The splitter; holds the beginning of at most one line.

@@ -13,15 +13,15 @@ const LIST_BYTES: u64 = 1 << 30;
 
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum ListError {
-    #[error("the answer is no list")]
+    #[error("the response is not a list")]
     NoList,
-    #[error("the list ends in its middle")]
+    #[error("the list is truncated")]
     Cut,
-    #[error("the list has more than {} MiB", LIST_BYTES >> 20)]
+    #[error("the list exceeds {} MiB", LIST_BYTES >> 20)]
     Endless,
-    #[error("the metadata of the list has more than {} KiB", BESIDE_BYTES >> 10)]
+    #[error("the metadata of the list exceeds {} KiB", BESIDE_BYTES >> 10)]
     LargeMetadata,
-    #[error("the metadata of the list: {0}")]
+    #[error("invalid metadata of the list: {0}")]
     Metadata(String),
 }
 

@@ -224,7 +224,7 @@ impl Splitter {
             (State::AfterValue, b',') => (State::NextKey, 1),
             (State::AfterValue, _) => return Err(Fault::Expected("`,` or `}`")),
             (State::Colon, _) => return Err(Fault::Expected("`:`")),
-            (State::End, _) => return Err(Fault::Expected("nothing after the object")),
+            (State::End, _) => return Err(Fault::Expected("the end of the document")),
             (State::FirstKey | State::NextKey, _) => return Err(Fault::Expected("a key")),
             // Handled by `push`, which reads these in runs of bytes.
             (State::Key | State::Beside | State::Element | State::LargeElement, _) => (self.state, 1),
@@ -407,7 +407,7 @@ mod tests {
             (r#"{"a":}"#, Fault::Expected("a value")),
             (r#"{"a":1,}"#, Fault::Expected("a key")),
             (r"{a:1}", Fault::Expected("a key")),
-            (r#"{"items":null}}"#, Fault::Expected("nothing after the object")),
+            (r#"{"items":null}}"#, Fault::Expected("the end of the document")),
         ] {
             assert_eq!(split([text]).1, Err(fault), "{text}");
             assert_eq!(split(text.as_bytes().chunks(1)).1, Err(fault), "{text}");

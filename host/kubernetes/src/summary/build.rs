@@ -18,7 +18,7 @@ impl Item for PodStats {
             notes.subject = subject;
         }
         let Some(uid) = reference.and_then(|reference| filled(&reference.uid)) else {
-            notes.lost("podRef.uid", "absent or empty, and its figures belong to no pod without it");
+            notes.lost("podRef.uid", "absent or empty, but required to identify the pod");
             return None;
         };
         let mut containers = Vec::new();

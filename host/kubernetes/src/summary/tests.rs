@@ -74,11 +74,11 @@ fn a_broken_figure_costs_that_figure() {
     assert_eq!(
         problems,
         [
+            "pod at index 2 of the list: invalid type: integer `7`, expected an object; the pod is left out",
             "pod n/p: containers[0].logs: invalid type: string \"none\", expected an object; the field is left out",
             "pod n/p: volume[0].usedBytes: not a whole number; the field is left out",
             "pod n/p: volume[1]: invalid type: integer `4`, expected an object; the field is left out",
-            "pod n/q: podRef.uid: absent or empty, and its figures belong to no pod without it; the pod is left out",
-            "pod number 2 of the list: invalid type: integer `7`, expected an object; the pod is left out",
+            "pod n/q: podRef.uid: absent or empty, but required to identify the pod; the pod is left out",
         ]
     );
     assert_eq!(summary.problems.iter().filter(|problem| problem.cost == Cost::Pod).count(), 2);
@@ -106,7 +106,8 @@ fn whole_documents_that_are_not_summaries() {
     let error = parse(br#"{"kind":"PodList","items":[]}"#, "summary.json").unwrap_err();
     assert_eq!(
         error.to_string(),
-        "summary.json: no `pods` in the answer, wanted a summary (the kubelet's /stats/summary); found kind `PodList`"
+        "summary.json: no `pods` in the document: expected a summary (the kubelet's /stats/summary), \
+         found kind `PodList`"
     );
     assert!(matches!(parse(b"{\"pods\": [", "s").unwrap_err(), KubeletError::Syntax { line: 1, .. }));
     assert!(matches!(parse(b"", "s").unwrap_err(), KubeletError::Empty { .. }));

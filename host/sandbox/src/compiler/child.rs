@@ -44,11 +44,11 @@ pub(super) fn run(path: &Path, limits: &CompileLimits, wasm: &[u8]) -> Result<Ve
     let status = child.wait()?;
     let Output { native, stderr, timed_out } = result?;
     if timed_out {
-        return Err(CompileError::Limit(format!("it took more than {:?}", limits.wall_time)));
+        return Err(CompileError::Limit(format!("compiling took more than {:?}", limits.wall_time)));
     }
     if native.len() > limits.max_native_bytes {
         return Err(CompileError::Limit(format!(
-            "it made more than {} bytes of native code",
+            "generated more than {} bytes of native code",
             limits.max_native_bytes
         )));
     }
@@ -69,7 +69,7 @@ fn feed(child: &mut Child, limits: &CompileLimits, wasm: &[u8]) -> Result<Output
     // The child sets the same limits itself, and a system call filter, before it reads its input. These limits are in place
     // before it receives its first byte in any case.
     limit(child, limits)?;
-    let missing = || io::Error::other("a pipe of the child is missing");
+    let missing = || io::Error::other("a pipe to the compiler is missing");
     let stdin = child.stdin.take().ok_or_else(missing)?;
     let stdout = child.stdout.take().ok_or_else(missing)?;
     let stderr = child.stderr.take().ok_or_else(missing)?;
@@ -132,19 +132,54 @@ fn explain(status: ExitStatus, stderr: &str, limits: &CompileLimits) -> CompileE
     match (status.code(), status.signal()) {
         (Some(EXIT_REFUSED), _) => CompileError::Refused(stderr.to_owned()),
         (Some(EXIT_EXHAUSTED), _) => CompileError::Limit(format!(
-            "the component needs more than {} MiB to compile; it is too big, or made to exhaust the compiler",
+            "compiling takes more than {} MiB; the component is too large, or crafted to exhaust the \
+             compiler",
             limits.memory_bytes >> 20
         )),
-        (_, Some(SIGXCPU | SIGKILL)) => CompileError::Limit(format!(
-            "the component needs more than {seconds} s of CPU time to compile; it is too big, or made to exhaust the compiler"
+        (_, Some(SIGXCPU)) => CompileError::Limit(format!(
+            "compiling takes more than {seconds} s of CPU time; the component is too large, or crafted to \
+             exhaust the compiler"
         )),
+        // Not the CPU limit, at which the kernel sends SIGXCPU first: the OOM killer, or another process.
+        (_, Some(SIGKILL)) => CompileError::Killed,
         (_, Some(SIGSEGV)) => {
-            CompileError::Limit("it ran out of stack: is the component nested very deeply?".to_owned())
+            CompileError::Limit("stack overflow; the component may be nested too deeply".to_owned())
         }
-        (_, Some(SIGSYS)) => {
-            CompileError::Died("it made a system call that a compiler does not need".to_owned())
-        }
+        (_, Some(SIGSYS)) => CompileError::Died("it made a forbidden system call".to_owned()),
         _ if stderr.is_empty() => CompileError::Died(status.to_string()),
         _ => CompileError::Died(format!("{status}: {stderr}")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Explains the status of a child that was ended by `signal`.
+    fn ended_by(signal: i32) -> CompileError {
+        explain(ExitStatus::from_raw(signal), "", &CompileLimits::default())
+    }
+
+    #[test]
+    fn only_sigxcpu_means_the_cpu_limit() {
+        let error = ended_by(SIGXCPU);
+        assert!(matches!(error, CompileError::Limit(_)), "{error}");
+        assert!(error.to_string().contains("more than 20 s of CPU time"), "{error}");
+        let error = ended_by(SIGKILL);
+        assert!(matches!(error, CompileError::Killed), "{error}");
+        assert!(error.to_string().contains("memory limit") && !error.to_string().contains("CPU"), "{error}");
+    }
+
+    #[test]
+    fn exit_codes_of_the_compiler() {
+        let exited =
+            |code: i32, stderr| explain(ExitStatus::from_raw(code << 8), stderr, &CompileLimits::default());
+        let error = exited(EXIT_REFUSED, "invalid component: x");
+        assert!(matches!(&error, CompileError::Refused(text) if text == "invalid component: x"), "{error}");
+        let error = exited(EXIT_EXHAUSTED, "");
+        assert!(matches!(error, CompileError::Limit(_)), "{error}");
+        assert!(error.to_string().contains("more than 64 MiB"), "{error}");
+        let error = exited(70, "x");
+        assert!(matches!(error, CompileError::Died(_)) && error.to_string().ends_with(": x"), "{error}");
     }
 }

@@ -15,8 +15,8 @@ const PACKAGE: &str = "insights:transform/";
 const VERSION: &str = "0.1.0";
 /// The types interface: any component may import it, as it has no functions.
 pub(crate) const TYPES: &str = "insights:transform/types@0.1.0";
-const ALLOWED: &str = "insights:transform/log@0.1.0, insights:transform/state@0.1.0, and wasi:…@0.2 of a crate with std, which gets no \
-                       real access";
+const ALLOWED: &str = "insights:transform/log@0.1.0, insights:transform/state@0.1.0, and wasi:…@0.2 for \
+                       crates with std, without real access";
 /// Interfaces of the contract that the host implements.
 const ANSWERED: [&str; 2] = [log::IMPORT, state::IMPORT];
 
@@ -60,7 +60,7 @@ pub(super) fn kind(name: &str, component: &Component, engine: &Engine) -> Result
         (&[], Some((wanted, found))) => Err(LoadError::Version { name: name.to_owned(), wanted, found }),
         _ => Err(LoadError::World {
             name: name.to_owned(),
-            wanted: format!("either {PACKAGE}stage@{VERSION} or {PACKAGE}format@{VERSION}"),
+            wanted: format!("{PACKAGE}stage@{VERSION} and {PACKAGE}format@{VERSION}"),
             found: exports.to_string(),
         }),
     }

@@ -125,7 +125,7 @@ impl Slot {
                 tracing::debug!(
                     slot = self.name(),
                     found = progress.names.len(),
-                    "the search for odd data goes on"
+                    "search for harmful data continues"
                 );
                 self.search = Some(progress);
             }
@@ -143,7 +143,7 @@ impl Slot {
         let (slot, parts) = (&*self.config.name, names.len());
         let data = clip(&names.join(", "), ERROR_BYTES);
         let batches = ASIDE_BATCHES;
-        tracing::warn!(slot, data, parts, batches, "data quarantined: no version works with it");
+        tracing::warn!(slot, data, parts, batches, "data quarantined: no version can process it");
         self.stats.set_aside += names.len() as u64;
         let until = self.stats.batches + ASIDE_BATCHES;
         self.aside.extend(names.into_iter().map(|name| Aside { name, until }));
@@ -184,7 +184,7 @@ impl Slot {
                     if version.health.succeeded(cpu) {
                         stats.recoveries += 1;
                         let (slot, origin) = (&*config.name, version.origin.as_str());
-                        tracing::info!(slot, origin, "component works again after it was given up");
+                        tracing::info!(slot, origin, "suspended component works again");
                     }
                     if version.origin != Origin::Current {
                         stats.fallbacks += 1;

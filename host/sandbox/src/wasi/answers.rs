@@ -216,7 +216,7 @@ fn random(instance: &mut LinkerInstance<'_, Host>, function: &str) -> wasmtime::
             let name = function.to_owned();
             instance.func_wrap(function, move |mut store: Store<'_>, (length,): (u64,)| {
                 if length > MAX_RANDOM_BYTES {
-                    return Err(Denied(format!("{name} of {length} bytes at once")).into());
+                    return Err(Denied(format!("{name} with {length} bytes")).into());
                 }
                 let random = &mut store.data_mut().random;
                 let mut bytes = Vec::with_capacity(length as usize + 7);

@@ -25,7 +25,7 @@ fn configuration_is_checked_without_a_batch() {
     arena.stage.check_config("{}").unwrap();
     let error = arena.stage.check_config("refuse").unwrap_err();
     assert!(matches!(&error, CallError::Config(text) if text == "fruit: expected an apple, found a pear"));
-    assert_eq!(error.to_string(), "refuses its configuration: fruit: expected an apple, found a pear");
+    assert_eq!(error.to_string(), "rejected its configuration: fruit: expected an apple, found a pear");
 }
 
 #[test]
@@ -59,7 +59,7 @@ fn a_transform_may_drop_everything() {
 fn one_place_does_not_take_the_other_kind() {
     let (_serial, arena) = enter();
     let error = arena.format.process("{}", &batch(1)).unwrap_err();
-    assert_eq!(error.to_string(), "it is a formatter, and this place needs a transform");
+    assert_eq!(error.to_string(), "component is a formatter; this slot requires a transform");
     let error = arena.stage.format("{}", &batch(1), &insights_sdk::Limits::default()).unwrap_err();
-    assert_eq!(error.to_string(), "it is a transform, and this place needs a formatter");
+    assert_eq!(error.to_string(), "component is a transform; this slot requires a formatter");
 }

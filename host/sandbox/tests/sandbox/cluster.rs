@@ -17,9 +17,9 @@ const CONFIG: &str = r#"{"enhanced":true}"#;
 
 /// Reads a component from `target/transforms`, or from the directory in `TRANSFORMS`.
 pub(crate) fn shipped(name: &str) -> Vec<u8> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/transforms");
-    let folder = std::env::var_os("TRANSFORMS").map_or(folder, Into::into);
-    let path = folder.join(format!("{name}.wasm"));
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/transforms");
+    let directory = std::env::var_os("TRANSFORMS").map_or(directory, Into::into);
+    let path = directory.join(format!("{name}.wasm"));
     std::fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}; make transforms", path.display()))
 }
 

@@ -35,7 +35,7 @@ fn a_bomb_ends_the_child_under_its_limits() {
     assert!(bomb.len() < 1 << 20, "it must fit a ConfigMap: {} bytes", bomb.len());
     let error = arena.attack("compile bomb", || arena.compiler.compile(&bomb)).unwrap_err();
     assert!(matches!(error, CompileError::Limit(_)), "{error}");
-    assert!(error.to_string().contains("made to exhaust the compiler"), "{error}");
+    assert!(error.to_string().contains("crafted to exhaust the compiler"), "{error}");
 }
 
 /// Independent of the backtraces that the environment requests.
@@ -79,7 +79,7 @@ fn wall_time_is_a_backstop() {
     std::fs::write(&path, "#!/bin/sh\nexec sleep 1000\n").unwrap();
     std::fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
     let error = Compiler::with_limits(&path, limits).compile(b"x").unwrap_err();
-    assert!(error.to_string().contains("it took more than 50ms"), "{error}");
+    assert!(error.to_string().contains("took more than 50ms"), "{error}");
 }
 
 #[test]
@@ -91,11 +91,11 @@ fn what_is_no_component() {
     let at = damaged.len() / 3;
     damaged[at..at + 100].fill(0xff);
     for (name, bytes, words) in [
-        ("empty file", &b""[..], "it is empty"),
-        ("text", b"hello", "does not begin like one"),
-        ("core module", &module, "but a core module: build it for wasm32-wasip2"),
-        ("truncated file", &whole[..whole.len() / 2], "not a valid component"),
-        ("damaged file", &damaged, "not a valid component"),
+        ("empty file", &b""[..], "the file is empty"),
+        ("text", b"hello", "bad magic number"),
+        ("core module", &module, "but a core module; build it for wasm32-wasip2"),
+        ("truncated file", &whole[..whole.len() / 2], "invalid component"),
+        ("damaged file", &damaged, "invalid component"),
     ] {
         let error = arena.attack(name, || arena.compiler.compile(bytes)).unwrap_err();
         assert!(matches!(error, CompileError::Refused(_)), "{name}: {error}");
@@ -134,8 +134,8 @@ fn a_child_that_dies() {
 #[test]
 fn file_and_pipe_give_the_same_code() {
     let (_serial, arena) = enter();
-    let folder = tempfile::tempdir().unwrap();
-    let (wasm, native) = (folder.path().join("format.wasm"), folder.path().join("format.cwasm"));
+    let directory = tempfile::tempdir().unwrap();
+    let (wasm, native) = (directory.path().join("format.wasm"), directory.path().join("format.cwasm"));
     std::fs::write(&wasm, guests::guest("format")).unwrap();
     let status = Command::new(guests::compiler()).arg("--out").arg(&native).arg(&wasm).status().unwrap();
     assert!(status.success());
@@ -181,7 +181,7 @@ fn the_child_has_no_privileges() {
             assert!(lines.contains(line), "{line}: {lines}");
         }
     } else {
-        eprintln!("SKIPPED: the user of the compiler child: these tests may not change users");
+        eprintln!("SKIPPED: user of the compiler child: these tests may not change users");
     }
     let limits = std::fs::read_to_string(format!("/proc/{}/limits", child.id())).unwrap();
     let limit = |name: &str| {
@@ -261,5 +261,5 @@ fn twenty_megabytes_are_refused_or_bounded() {
         wasm
     };
     let error = refusal("20 MB", padded);
-    assert_eq!(error, "the component has 20002993 bytes, the limit is 4194304");
+    assert_eq!(error, "the component has 20002993 bytes; the limit is 4194304");
 }

@@ -64,18 +64,22 @@ fn what_breaks_the_rules_is_refused() {
     let (_serial, arena) = enter();
     let batch = batch(100);
     for (habit, cause, words) in [
-        ("a million routes", Cause::Limit, "memory, the limit is"),
-        ("a million empty routes", Cause::Limit, "more data than its input allows"),
-        ("a route for each event", Cause::Limit, "it named 1003 routes, the limit is 256"),
-        ("a long route", Cause::Output, "route 0 has more than 16 pairs or a text over 1024 bytes"),
+        ("a million routes", Cause::Limit, "memory; the limit is"),
+        ("a million empty routes", Cause::Limit, "output exceeds the limit for this input"),
+        ("a route for each event", Cause::Limit, "returned 1003 routes; the limit is 256"),
+        ("a long route", Cause::Output, "route 0 has more than 16 pairs, or a key or value over 1024 bytes"),
         ("a route of many keys", Cause::Output, "route 0 has more than 16 pairs"),
-        ("no such route", Cause::Output, "column route, row 0: 1073741824 is outside of the 3 routes"),
+        (
+            "no such route",
+            Cause::Output,
+            "column route, row 0: 1073741824 is out of range: there are 3 routes",
+        ),
         ("ends that decrease", Cause::Output, "column ends, row 1"),
         ("ends beyond the body", Cause::Output, "column ends"),
         ("an empty event", Cause::Output, "event 201 has 0 bytes"),
-        ("an event too large", Cause::Output, "the sink takes 1 to 262118"),
+        ("an event too large", Cause::Output, "the sink accepts 1 to 262118"),
         ("column lengths", Cause::Output, "column time-unix-ms has 1 rows"),
-        ("many bytes", Cause::Limit, "more data than its input allows"),
+        ("many bytes", Cause::Limit, "output exceeds the limit for this input"),
     ] {
         let error = arena.attack(habit, || arena.format.format(habit, &batch, &SINK)).unwrap_err();
         assert_eq!(error.cause(), cause, "{habit}: {error}");

@@ -34,8 +34,8 @@ fn endless_loop_in_configure() {
 
 #[test]
 fn four_gib() {
-    expect("allocate 4 GiB", Cause::Limit, &["bytes of memory, the limit is 33554432"]);
-    expect("allocate at once", Cause::Limit, &["bytes of memory, the limit is 33554432"]);
+    expect("allocate 4 GiB", Cause::Limit, &["bytes of memory; the limit is 33554432"]);
+    expect("allocate at once", Cause::Limit, &["bytes of memory; the limit is 33554432"]);
 }
 
 #[test]
@@ -51,7 +51,7 @@ fn panic() {
 
 #[test]
 fn exit() {
-    expect("exit", Cause::Trap, &["it ended itself with exit code"]);
+    expect("exit", Cause::Trap, &["exited with code"]);
 }
 
 #[test]
@@ -81,7 +81,7 @@ fn wrong_indices_in_every_column() {
 #[test]
 fn strings_that_are_none() {
     expect("invalid UTF-8", Cause::Output, &["utf-8"]);
-    expect("half a character", Cause::Output, &["string-ends", "no character boundary"]);
+    expect("half a character", Cause::Output, &["string-ends", "not a character boundary"]);
     expect("ends that decrease", Cause::Output, &["string-ends, row 1"]);
     expect("text without end", Cause::Output, &["string-ends"]);
 }
@@ -106,7 +106,7 @@ fn what_belongs_to_the_tick() {
 
 #[test]
 fn more_output_than_its_input_allows() {
-    expect("more than allowed", Cause::Limit, &["more data than its input allows"]);
+    expect("more than allowed", Cause::Limit, &["output exceeds the limit for this input"]);
 }
 
 #[test]

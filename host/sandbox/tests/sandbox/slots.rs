@@ -340,5 +340,5 @@ fn a_stage_may_not_return_junk_without_end() {
     let (_serial, arena) = enter();
     let error = arena.stage.process("ten times", &batch(5000)).unwrap_err();
     assert_eq!(error.cause(), Cause::Limit);
-    assert!(error.to_string().contains("100010 entities, the limit for this input is 48196"), "{error}");
+    assert!(error.to_string().contains("100010 entities; the limit for this input is 48196"), "{error}");
 }

@@ -57,7 +57,7 @@ fn without_a_grant_its_writes_are_refused_with_what_to_ask_for() {
     let (hoard, batch) = (hoard(arena), batch(2));
     let error = hoard.process("count", &batch).unwrap_err();
     assert!(matches!(error, CallError::Guest(_)), "{error}");
-    assert!(error.to_string().contains("whose configuration grants it: `state: {max_bytes: …}`"), "{error}");
+    assert!(error.to_string().contains("state is not granted: set `state: {max_bytes: …}`"), "{error}");
     assert_eq!(hoard.process("forget", &batch).unwrap(), batch, "there is nothing to forget");
 }
 
@@ -66,7 +66,7 @@ fn there_is_none_while_it_is_described_or_configured() {
     let (_serial, arena) = enter();
     let (hoard, batch) = (hoard(arena), batch(2));
     assert_eq!(hoard.description().name, "hoard");
-    let words = "during `process` and `format`";
+    let words = "only in `process` and `format`";
     let error = hoard.check_config("write in configure").unwrap_err();
     assert!(matches!(error, CallError::Config(_)) && error.to_string().contains(words), "{error}");
     let error = hoard.process_with("write in configure", &batch, Some(&granted(1000))).unwrap_err();
@@ -102,7 +102,7 @@ fn a_formatters_slices_share_what_they_wrote() {
     let error = format("fail at the third slice").unwrap_err();
     assert!(error.to_string().contains("three is enough"), "{error}");
     let error = arena.format.format("count slices", &batch, &limits).unwrap_err();
-    assert!(error.to_string().contains("no state here"), "{error}");
+    assert!(error.to_string().contains("state is not granted"), "{error}");
 }
 
 #[test]
@@ -119,10 +119,10 @@ fn floods_end_at_the_bound() {
     let (hoard, batch) = (hoard(arena), batch(2));
     let state = granted(256 << 10);
     for (habit, words) in [
-        ("many keys", "it holds 8192 keys"),
-        ("many values", "keys and values may have 262144 bytes"),
-        ("huge value", "a value of 1048576 bytes; a value has at most 65536"),
-        ("huge key", "a key of 1048576 bytes; a key has at most 1024"),
+        ("many keys", "the limit is 8192 keys"),
+        ("many values", "keys and values are limited to 262144 bytes"),
+        ("huge value", "a value of 1048576 bytes exceeds the limit of 65536 bytes"),
+        ("huge key", "a key of 1048576 bytes exceeds the limit of 1024 bytes"),
     ] {
         let call = || hoard.process_with(habit, &batch, Some(&state));
         let error = arena.attack(habit, call).unwrap_err();
@@ -196,7 +196,7 @@ fn another_version_of_the_interface() {
     let component = replaced(&component, b"transform/state@0.1.0", b"transform/state@0.2.0");
     let error = arena.sandbox.load("later", &arena.compile(&component)).unwrap_err();
     assert!(matches!(error, LoadError::Version { .. }), "{error}");
-    let words = "wanted insights:transform/state@0.1.0, found insights:transform/state@0.2.0";
+    let words = "expected insights:transform/state@0.1.0, found insights:transform/state@0.2.0";
     assert!(error.to_string().contains(words), "{error}");
 }
 
@@ -251,8 +251,8 @@ fn load_shipped(arena: &Arena, name: &str) -> Component {
 fn the_example_meets_its_golden_cases() {
     let (_serial, arena) = enter();
     let average = load_shipped(arena, "moving-average");
-    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../transforms/moving-average/tests/golden");
-    let cases = golden::cases(folder).unwrap();
+    let directory = concat!(env!("CARGO_MANIFEST_DIR"), "/../../transforms/moving-average/tests/golden");
+    let cases = golden::cases(directory).unwrap();
     assert!(cases.len() >= 9);
     for case in cases {
         let mut after = case.state.clone();

@@ -121,7 +121,7 @@ fn the_world_outside_is_denied_by_name() {
         let error = error(habit);
         assert_eq!(error.cause(), Cause::Trap, "{habit}: {error}");
         assert!(error.to_string().contains(import), "{habit}: {error}");
-        assert!(error.to_string().contains("which no component gets"), "{habit}: {error}");
+        assert!(error.to_string().contains("which components may not use"), "{habit}: {error}");
     }
 }
 

@@ -7,15 +7,15 @@ use crate::help::{append, block, bytes_on_disk, deliver, drain, files, new, open
 
 #[test]
 fn blocks_come_back_in_either_order() {
-    let folder = tempdir().unwrap();
+    let directory = tempdir().unwrap();
     let blocks: Vec<_> = (0..20).map(|n| block(n, 3000)).collect();
     for sync in [Sync::Never, Sync::Always] {
-        let mut settings = settings(folder.path());
+        let mut settings = settings(directory.path());
         settings.sync = sync;
         let mut spool = open(&settings);
         assert_eq!(spool.stats().mode, Mode::Disk);
         blocks.iter().for_each(|block| append(&mut spool, block));
-        assert!(segments(folder.path()).len() > 2, "more than one segment");
+        assert!(segments(directory.path()).len() > 2, "more than one segment");
         assert_eq!(spool.stats().pending.events, (1..=20).sum::<u64>());
         assert_eq!(spool.stats().oldest_time_unix_ms, Some(blocks[0].time_unix_ms));
         assert_eq!(deliver(&mut spool, Order::Newest).as_ref(), blocks.last());
@@ -24,7 +24,7 @@ fn blocks_come_back_in_either_order() {
         assert_eq!(spool.stats().pending.blocks, 0);
         assert_eq!(spool.stats().lost.total().blocks, 0);
         assert_eq!(
-            (spool.stats().disk_bytes, bytes_on_disk(folder.path())),
+            (spool.stats().disk_bytes, bytes_on_disk(directory.path())),
             (0, 0),
             "an idle spool keeps nothing"
         );
@@ -33,8 +33,8 @@ fn blocks_come_back_in_either_order() {
 
 #[test]
 fn the_edges_of_a_block() {
-    let folder = tempdir().unwrap();
-    let mut settings = settings(folder.path());
+    let directory = tempdir().unwrap();
+    let mut settings = settings(directory.path());
     settings.max_bytes = 64 << 20;
     let mut spool = open(&settings);
     let (key, body) = (vec![7; MAX_KEY_BYTES], vec![9; MAX_BODY_BYTES]);
@@ -61,8 +61,8 @@ fn the_edges_of_a_block() {
 
 #[test]
 fn what_is_done_out_of_order_stays_done() {
-    let folder = tempdir().unwrap();
-    let settings = settings(folder.path());
+    let directory = tempdir().unwrap();
+    let settings = settings(directory.path());
     let blocks: Vec<_> = (0..24).map(|n| block(n, 2000)).collect();
     let mut spool = open(&settings);
     blocks.iter().for_each(|block| append(&mut spool, block));
@@ -80,25 +80,25 @@ fn what_is_done_out_of_order_stays_done() {
     assert_eq!(drain(&mut spool), rest);
     drop(spool);
     assert_eq!(drain(&mut open(&settings)), []);
-    assert_eq!(bytes_on_disk(folder.path()), 0);
+    assert_eq!(bytes_on_disk(directory.path()), 0);
 }
 
 #[test]
 fn a_successor_goes_on_in_the_same_segment() {
-    let folder = tempdir().unwrap();
-    let settings = settings(folder.path());
+    let directory = tempdir().unwrap();
+    let settings = settings(directory.path());
     let blocks: Vec<_> = (0..5).map(|n| block(n, 100)).collect();
     for block in &blocks {
         append(&mut open(&settings), block);
     }
-    assert_eq!(segments(folder.path()).len(), 1);
+    assert_eq!(segments(directory.path()).len(), 1);
     assert_eq!(drain(&mut open(&settings)), blocks);
 }
 
 #[test]
 fn a_lease_excludes_and_skips() {
-    let folder = tempdir().unwrap();
-    let mut spool = open(&settings(folder.path()));
+    let directory = tempdir().unwrap();
+    let mut spool = open(&settings(directory.path()));
     let ids: Vec<_> = (0..3).map(|n| spool.append(&new(&block(n, 10))).unwrap()).collect();
     let first = spool.lease(Order::Oldest, |_| false).unwrap();
     assert_eq!(first.id(), ids[0]);
@@ -114,26 +114,26 @@ fn a_lease_excludes_and_skips() {
 #[test]
 fn files_are_private() {
     let parent = tempdir().unwrap();
-    let folder = parent.path().join("made");
-    append(&mut open(&settings(&folder)), &block(0, 10));
+    let directory = parent.path().join("made");
+    append(&mut open(&settings(&directory)), &block(0, 10));
     let mode = |path: &std::path::Path| path.metadata().unwrap().permissions().mode() & 0o7777;
-    assert_eq!(mode(&folder), 0o700);
-    let files = files(&folder);
+    assert_eq!(mode(&directory), 0o700);
+    let files = files(&directory);
     assert_eq!(files.len(), 2);
     files.iter().for_each(|(path, _)| assert_eq!(mode(path), 0o600, "{}", path.display()));
 }
 
 #[test]
 fn destinations_are_known_without_reading_blocks() {
-    let folder = tempdir().unwrap();
-    let settings = settings(folder.path());
+    let directory = tempdir().unwrap();
+    let settings = settings(directory.path());
     let mut spool = open(&settings);
     let to = |key: &str, n: u32| Block { key: key.into(), ..block(n, 100) };
     let blocks = [to("a", 0), to("b", 1), to("a", 2), to("c", 3)];
     blocks.iter().for_each(|block| append(&mut spool, block));
     drop(spool);
     // A successor does not read bodies when it opens: a damaged one is detected when it is read.
-    let file = &segments(folder.path())[0];
+    let file = &segments(directory.path())[0];
     let mut bytes = std::fs::read(file).unwrap();
     let last = bytes.len() - 1;
     bytes[last] ^= 1;

@@ -7,14 +7,14 @@ const STEP_MS: u64 = 5 * 60_000;
 
 #[test]
 fn the_oldest_make_room_and_are_counted() {
-    let folder = tempdir().unwrap();
-    let mut settings = settings(folder.path());
+    let directory = tempdir().unwrap();
+    let mut settings = settings(directory.path());
     settings.max_bytes = 100_000;
     let mut spool = open(&settings);
     for n in 0..200 {
         append(&mut spool, &block(n, 2000));
-        assert!(bytes_on_disk(folder.path()) <= settings.max_bytes);
-        assert_eq!(spool.stats().disk_bytes, bytes_on_disk(folder.path()));
+        assert!(bytes_on_disk(directory.path()) <= settings.max_bytes);
+        assert_eq!(spool.stats().disk_bytes, bytes_on_disk(directory.path()));
     }
     let (lost, pending) = (spool.stats().lost.by(Cause::DiskFull), spool.stats().pending);
     assert!(pending.bytes > 70_000, "no more than a segment too much: {pending:?}");
@@ -27,22 +27,22 @@ fn the_oldest_make_room_and_are_counted() {
 
 #[test]
 fn a_smaller_bound_holds_from_the_start() {
-    let folder = tempdir().unwrap();
-    let mut settings = settings(folder.path());
+    let directory = tempdir().unwrap();
+    let mut settings = settings(directory.path());
     let mut spool = open(&settings);
     (0..50).for_each(|n| append(&mut spool, &block(n, 2000)));
     drop(spool);
     settings.max_bytes = 40_000;
     let spool = open(&settings);
-    assert!(bytes_on_disk(folder.path()) <= 40_000);
+    assert!(bytes_on_disk(directory.path()) <= 40_000);
     assert!(spool.stats().pending.blocks > 0);
     assert_eq!(spool.stats().lost.by(Cause::DiskFull).blocks + spool.stats().pending.blocks, 50);
 }
 
 #[test]
 fn dropped_on_lease_is_lost_only_if_the_delivery_fails() {
-    let folder = tempdir().unwrap();
-    let mut settings = settings(folder.path());
+    let directory = tempdir().unwrap();
+    let mut settings = settings(directory.path());
     settings.max_bytes = 50_000;
     let mut spool = open(&settings);
     append(&mut spool, &block(0, 1000));
@@ -65,8 +65,8 @@ fn dropped_on_lease_is_lost_only_if_the_delivery_fails() {
 
 #[test]
 fn a_block_larger_than_the_spool_is_refused() {
-    let folder = tempdir().unwrap();
-    let mut settings = settings(folder.path());
+    let directory = tempdir().unwrap();
+    let mut settings = settings(directory.path());
     settings.max_bytes = 10_000;
     let mut spool = open(&settings);
     append(&mut spool, &block(0, 5_000));
@@ -78,8 +78,8 @@ fn a_block_larger_than_the_spool_is_refused() {
 
 #[test]
 fn blocks_get_too_old() {
-    let folder = tempdir().unwrap();
-    let mut settings = settings(folder.path());
+    let directory = tempdir().unwrap();
+    let mut settings = settings(directory.path());
     settings.max_age_ms = 3_600_000;
     let mut spool = open(&settings);
     let aged = |n: u32, age_ms: u64| NewBlock {
@@ -105,13 +105,13 @@ fn blocks_get_too_old() {
         spool.maintain(NOW + step * STEP_MS);
     }
     assert_eq!((spool.stats().pending.blocks, spool.stats().lost.by(Cause::Age).events), (0, 2));
-    assert_eq!(bytes_on_disk(folder.path()), 0);
+    assert_eq!(bytes_on_disk(directory.path()), 0);
 }
 
 #[test]
 fn a_clock_that_is_wrong_for_a_while_costs_nothing() {
-    let folder = tempdir().unwrap();
-    let mut settings = settings(folder.path());
+    let directory = tempdir().unwrap();
+    let mut settings = settings(directory.path());
     settings.max_age_ms = 3_600_000;
     let mut spool = open(&settings);
     append(&mut spool, &block(0, 10));
@@ -135,8 +135,8 @@ fn a_clock_that_is_wrong_for_a_while_costs_nothing() {
 
 #[test]
 fn memory_is_bounded_too() {
-    let folder = tempdir().unwrap();
-    let mut settings = settings(&folder.path().join("missing/folder"));
+    let directory = tempdir().unwrap();
+    let mut settings = settings(&directory.path().join("missing/folder"));
     settings.memory_bytes = 10_000;
     let mut spool = open(&settings);
     for n in 0..20 {

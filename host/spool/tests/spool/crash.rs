@@ -11,8 +11,8 @@ use crate::help::{append, block, open, settings};
 const FOLDER: &str = "INSIGHTD_SPOOL_TEST_CRASH";
 const FIRST: &str = "INSIGHTD_SPOOL_TEST_FIRST";
 
-fn roomy(folder: &Path) -> Settings {
-    Settings { max_bytes: 1 << 30, segment_bytes: 100_000, ..settings(folder) }
+fn roomy(directory: &Path) -> Settings {
+    Settings { max_bytes: 1 << 30, segment_bytes: 100_000, ..settings(directory) }
 }
 
 /// Returns sizes large enough that some kills interrupt a write.
@@ -25,13 +25,13 @@ fn bytes(n: u32) -> usize {
 /// done; F, done.
 #[test]
 fn child() {
-    let Some(folder) = std::env::var_os(FOLDER) else { return };
+    let Some(directory) = std::env::var_os(FOLDER) else { return };
     let first: u32 = std::env::var(FIRST).unwrap().parse().unwrap();
     let say = |what: char, n: u32| {
         let mut out = std::io::stdout().lock();
         let _ = write!(out, "\n{what} {n}\n").and_then(|()| out.flush());
     };
-    let mut spool = open(&roomy(Path::new(&folder)));
+    let mut spool = open(&roomy(Path::new(&directory)));
     for n in first.. {
         append(&mut spool, &block(n, bytes(n)));
         say('A', n);
@@ -68,13 +68,13 @@ impl Heard {
 
 #[test]
 fn a_killed_process_leaves_what_it_accepted_and_did_not_finish() {
-    let folder = tempdir().unwrap();
+    let directory = tempdir().unwrap();
     let mut heard = Heard::default();
     let (mut torn, mut most) = (0, 0);
     for round in 0..50 {
         let mut child = Command::new(std::env::current_exe().unwrap())
             .args(["crash::child", "--exact", "--nocapture"])
-            .env(FOLDER, folder.path())
+            .env(FOLDER, directory.path())
             .env(FIRST, (round * 100_000).to_string())
             .stdout(Stdio::piped())
             .spawn()
@@ -90,7 +90,7 @@ fn a_killed_process_leaves_what_it_accepted_and_did_not_finish() {
         lines.for_each(|line| _ = heard.take(&line));
         child.wait().unwrap();
 
-        let mut spool: Spool = open(&roomy(folder.path()));
+        let mut spool: Spool = open(&roomy(directory.path()));
         let stats = spool.stats();
         assert_eq!(
             (stats.lost.total().blocks, stats.damage.unreadable_bytes, stats.damage.set_aside),

@@ -10,8 +10,8 @@ const HEADER: usize = 24;
 const RECORD: usize = 32;
 
 /// Creates a segment of four blocks, of which `done` is done. Returns the offsets of all records and of the end as well.
-fn segment(folder: &Path, done: Option<u32>) -> (PathBuf, Vec<u8>, Vec<Block>, Vec<usize>) {
-    let mut spool = open(&settings(folder));
+fn segment(directory: &Path, done: Option<u32>) -> (PathBuf, Vec<u8>, Vec<Block>, Vec<usize>) {
+    let mut spool = open(&settings(directory));
     let blocks: Vec<_> = (0..4).map(|n| block(n, 5)).collect();
     let ids: Vec<_> = blocks.iter().map(|block| spool.append(&crate::help::new(block)).unwrap()).collect();
     if let Some(done) = done {
@@ -23,7 +23,7 @@ fn segment(folder: &Path, done: Option<u32>) -> (PathBuf, Vec<u8>, Vec<Block>, V
     for block in &blocks {
         places.push(places[places.len() - 1] + RECORD + block.key.len() + block.body.len());
     }
-    let path = segments(folder).remove(0);
+    let path = segments(directory).remove(0);
     let bytes = fs::read(&path).unwrap();
     assert_eq!(bytes.len(), places[4]);
     (path, bytes, blocks, places)
@@ -31,23 +31,23 @@ fn segment(folder: &Path, done: Option<u32>) -> (PathBuf, Vec<u8>, Vec<Block>, V
 
 #[test]
 fn a_torn_last_record_is_cut_off_wherever_it_ends() {
-    let folder = tempdir().unwrap();
-    let (path, bytes, blocks, places) = segment(folder.path(), None);
+    let directory = tempdir().unwrap();
+    let (path, bytes, blocks, places) = segment(directory.path(), None);
     for length in 0..bytes.len() {
         fs::write(&path, &bytes[..length]).unwrap();
         let whole = places[1..].iter().filter(|end| **end <= length).count();
         let torn = u64::from(length > HEADER && !places.contains(&length));
-        let mut spool = open(&settings(folder.path()));
+        let mut spool = open(&settings(directory.path()));
         assert_eq!(spool.stats().damage.torn, torn, "{length}");
         assert_eq!(spool.stats().damage.unreadable_bytes, 0);
         append(&mut spool, &block(9, 5));
         drop(spool);
-        let mut spool = open(&settings(folder.path()));
+        let mut spool = open(&settings(directory.path()));
         let mut expected = blocks[..whole].to_vec();
         expected.push(block(9, 5));
         assert_eq!(drain(&mut spool), expected, "{length}");
         assert_eq!((spool.stats().lost.total().blocks, spool.stats().damage.torn), (0, 0));
-        assert_eq!(bytes_on_disk(folder.path()), 0);
+        assert_eq!(bytes_on_disk(directory.path()), 0);
     }
 }
 
@@ -59,11 +59,11 @@ fn any_broken_byte_costs_what_it_must_and_no_more() {
     let name = path.file_name().unwrap();
     for at in 0..bytes.len() {
         for flip in [0x01, 0x80, 0xff, 0x5a] {
-            let folder = tempdir().unwrap();
+            let directory = tempdir().unwrap();
             let mut broken = bytes.clone();
             broken[at] ^= flip;
-            fs::write(folder.path().join(name), &broken).unwrap();
-            let mut spool = open(&settings(folder.path()));
+            fs::write(directory.path().join(name), &broken).unwrap();
+            let mut spool = open(&settings(directory.path()));
             let read = drain(&mut spool);
             let stats = spool.stats();
             let context = format!("byte {at} ^ {flip:#x}: {stats:?}");
@@ -91,43 +91,43 @@ fn any_broken_byte_costs_what_it_must_and_no_more() {
             assert_eq!(stats.damage.unreadable_bytes, unreadable as u64, "{context}");
             let kept = lost > 0 || unreadable > 0 || record.is_none();
             assert_eq!(stats.damage.set_aside, u64::from(kept), "{context}");
-            assert_eq!(files(folder.path()).len(), 1 + usize::from(kept), "{context}");
-            assert_eq!(stats.aside_bytes, bytes_on_disk(folder.path()), "{context}");
+            assert_eq!(files(directory.path()).len(), 1 + usize::from(kept), "{context}");
+            assert_eq!(stats.aside_bytes, bytes_on_disk(directory.path()), "{context}");
         }
     }
 }
 
 #[test]
 fn a_damaged_segment_goes_aside_after_its_blocks() {
-    let folder = tempdir().unwrap();
-    let (path, mut bytes, blocks, places) = segment(folder.path(), None);
+    let directory = tempdir().unwrap();
+    let (path, mut bytes, blocks, places) = segment(directory.path(), None);
     bytes[places[3] + 10] ^= 1;
     fs::write(&path, &bytes).unwrap();
-    let mut spool = open(&settings(folder.path()));
+    let mut spool = open(&settings(directory.path()));
     append(&mut spool, &block(4, 5));
-    assert_eq!(segments(folder.path()).len(), 2, "nothing is appended to a damaged segment");
+    assert_eq!(segments(directory.path()).len(), 2, "nothing is appended to a damaged segment");
     assert_eq!(deliver(&mut spool, Order::Oldest).unwrap(), blocks[0]);
     assert_eq!(deliver(&mut spool, Order::Oldest).unwrap(), blocks[1]);
     assert!(path.exists());
     assert_eq!(deliver(&mut spool, Order::Oldest).unwrap(), blocks[2]);
     assert!(!path.exists());
-    let aside = folder.path().join("aside/00000001-0000000000000001.blocks");
-    assert!(aside.exists(), "{:?}", files(folder.path()));
-    assert_eq!(spool.stats().disk_bytes, bytes_on_disk(folder.path()));
+    let aside = directory.path().join("aside/00000001-0000000000000001.blocks");
+    assert!(aside.exists(), "{:?}", files(directory.path()));
+    assert_eq!(spool.stats().disk_bytes, bytes_on_disk(directory.path()));
     assert_eq!(drain(&mut spool), [block(4, 5)]);
     drop(spool);
-    let spool = open(&settings(folder.path()));
+    let spool = open(&settings(directory.path()));
     assert_eq!(spool.stats().aside_bytes, bytes.len() as u64);
 }
 
 #[test]
 fn a_short_segment_that_is_not_the_newest_has_lost_what_is_missing() {
-    let folder = tempdir().unwrap();
-    let (path, bytes, blocks, _) = segment(folder.path(), None);
+    let directory = tempdir().unwrap();
+    let (path, bytes, blocks, _) = segment(directory.path(), None);
     fs::write(&path, &bytes[..bytes.len() - 1]).unwrap();
-    let newer = folder.path().join("0000000000000002.blocks");
+    let newer = directory.path().join("0000000000000002.blocks");
     fs::write(&newer, b"").unwrap();
-    let mut spool = open(&settings(folder.path()));
+    let mut spool = open(&settings(directory.path()));
     assert!(!newer.exists(), "a file without its header holds nothing");
     assert_eq!(drain(&mut spool), blocks[..3]);
     assert_eq!((spool.stats().lost.by(Cause::Damaged).events, spool.stats().damage.torn), (4, 0));
@@ -136,10 +136,10 @@ fn a_short_segment_that_is_not_the_newest_has_lost_what_is_missing() {
 
 #[test]
 fn a_block_that_breaks_while_it_waits_is_lost_when_it_is_read() {
-    let folder = tempdir().unwrap();
-    let mut spool = open(&settings(folder.path()));
+    let directory = tempdir().unwrap();
+    let mut spool = open(&settings(directory.path()));
     (0..3).for_each(|n| append(&mut spool, &block(n, 50)));
-    let path = segments(folder.path()).remove(0);
+    let path = segments(directory.path()).remove(0);
     let mut bytes = fs::read(&path).unwrap();
     bytes[HEADER + RECORD + 20] ^= 4;
     fs::write(&path, &bytes).unwrap();
@@ -156,12 +156,12 @@ fn a_block_that_breaks_while_it_waits_is_lost_when_it_is_read() {
 
 #[test]
 fn files_that_vanish_or_change_are_noticed() {
-    let folder = tempdir().unwrap();
-    let mut spool = open(&settings(folder.path()));
+    let directory = tempdir().unwrap();
+    let mut spool = open(&settings(directory.path()));
     append(&mut spool, &block(0, 50));
-    fs::remove_file(segments(folder.path()).remove(0)).unwrap();
+    fs::remove_file(segments(directory.path()).remove(0)).unwrap();
     append(&mut spool, &block(1, 50));
-    let path = segments(folder.path()).remove(0);
+    let path = segments(directory.path()).remove(0);
     fs::OpenOptions::new().append(true).open(&path).unwrap().set_len(60).unwrap();
     append(&mut spool, &block(2, 50));
     assert_eq!(drain(&mut spool), [block(2, 50)], "what was written after is where it can be found");
@@ -171,37 +171,40 @@ fn files_that_vanish_or_change_are_noticed() {
 
 #[test]
 fn a_record_is_bound_to_its_place() {
-    let folder = tempdir().unwrap();
-    let (path, bytes, _, places) = segment(folder.path(), None);
+    let directory = tempdir().unwrap();
+    let (path, bytes, _, places) = segment(directory.path(), None);
     // the same record twice, and a copy of the segment under another number
     let mut twice = bytes[..places[1]].to_vec();
     twice.extend_from_slice(&bytes[places[0]..places[1]]);
     fs::write(&path, &twice).unwrap();
-    fs::write(folder.path().join("0000000000000007.blocks"), &bytes).unwrap();
-    let mut spool = open(&settings(folder.path()));
+    fs::write(directory.path().join("0000000000000007.blocks"), &bytes).unwrap();
+    let mut spool = open(&settings(directory.path()));
     assert_eq!(drain(&mut spool).len(), 1);
     assert_eq!(spool.stats().damage.unreadable_bytes as usize, bytes.len() + places[1] - places[0]);
 }
 
 #[test]
 fn aside_is_bounded() {
-    let folder = tempdir().unwrap();
-    let mut settings = settings(folder.path());
+    let directory = tempdir().unwrap();
+    let mut settings = settings(directory.path());
     settings.max_bytes = 16_000;
     for round in 1..=10 {
         let mut spool: Spool = open(&settings);
         spool.append(&NewBlock { key: b"k", events: 1, time_unix_ms: 0, body: &[1; 700] }).unwrap();
         drop(spool);
-        let path = segments(folder.path()).remove(0);
+        let path = segments(directory.path()).remove(0);
         let mut bytes = fs::read(&path).unwrap();
         bytes[30] ^= 1;
         fs::write(&path, bytes).unwrap();
         let spool = open(&settings);
         let stats = spool.stats();
         assert!(stats.aside_bytes <= settings.max_bytes / 8);
-        assert_eq!((stats.aside_bytes, stats.disk_bytes), (round.min(2) * 757, bytes_on_disk(folder.path())));
+        assert_eq!(
+            (stats.aside_bytes, stats.disk_bytes),
+            (round.min(2) * 757, bytes_on_disk(directory.path()))
+        );
         assert_eq!((stats.damage.set_aside, stats.damage.aside_removed), (1, u64::from(round > 2)));
     }
-    let names: Vec<_> = files(&folder.path().join("aside")).into_iter().map(|(path, _)| path).collect();
+    let names: Vec<_> = files(&directory.path().join("aside")).into_iter().map(|(path, _)| path).collect();
     assert!(names[0].ends_with("00000009-0000000000000001.blocks"), "the latest are kept: {names:?}");
 }

@@ -14,8 +14,8 @@ use crate::tmpfs::Tmpfs;
 #[test]
 fn a_full_disk_loses_nothing() {
     let Some(disk) = Tmpfs::mount("256k") else { return };
-    let folder = disk.path().join("spool");
-    let mut settings = settings(&folder);
+    let directory = disk.path().join("spool");
+    let mut settings = settings(&directory);
     settings.segment_bytes = 64 << 10;
     settings.sync = Sync::Always;
     let mut spool = open(&settings);
@@ -40,7 +40,7 @@ fn a_full_disk_loses_nothing() {
     assert_eq!(deliver(&mut spool, Order::Oldest).unwrap(), blocks[0]);
     assert_eq!(deliver(&mut spool, Order::Newest).unwrap(), blocks[held + 3]);
     // no partial record is left behind
-    let length: u64 = files(&folder).iter().map(|(_, bytes)| bytes).sum();
+    let length: u64 = files(&directory).iter().map(|(_, bytes)| bytes).sum();
     assert_eq!(spool.stats().disk_bytes, length);
     // after a segment's worth of deliveries there is room again
     for expected in &blocks[1..8] {
@@ -120,12 +120,12 @@ struct Frozen<'a>(&'a Path);
 
 impl<'a> Frozen<'a> {
     /// Makes the directory immutable. Returns `None`, with a note on stderr, if that is not possible.
-    fn new(folder: &'a Path) -> Option<Self> {
-        let frozen = Self(folder);
+    fn new(directory: &'a Path) -> Option<Self> {
+        let frozen = Self(directory);
         if frozen.set("+i") {
             return Some(frozen);
         }
-        eprintln!("SKIPPED: files that cannot be changed: chattr +i does not work here (run as root)");
+        eprintln!("SKIPPED: immutable files: chattr +i does not work here (run as root)");
         None
     }
 
@@ -143,20 +143,20 @@ impl Drop for Frozen<'_> {
 
 #[test]
 fn what_is_done_and_cannot_be_written_is_not_forgotten() {
-    let folder = tempdir().unwrap();
-    let mut settings = settings(folder.path());
+    let directory = tempdir().unwrap();
+    let mut settings = settings(directory.path());
     settings.segment_bytes = 500;
     let mut spool = open(&settings);
     (0..6).for_each(|n| append(&mut spool, &block(n, 100)));
-    let Some(frozen) = Frozen::new(folder.path()) else { return };
+    let Some(frozen) = Frozen::new(directory.path()) else { return };
     for n in 0..4 {
         assert_eq!(deliver(&mut spool, Order::Oldest).unwrap(), block(n, 100));
     }
     append(&mut spool, &block(6, 600));
     let said = reason(&spool);
-    let before = files(folder.path());
+    let before = files(directory.path());
     spool.maintain(NOW);
-    let after = files(folder.path());
+    let after = files(directory.path());
     drop(frozen);
     assert!(said.contains("not permitted") && said.contains("give the agent access"), "{said}");
     assert_eq!(before, after);
@@ -170,8 +170,8 @@ fn what_is_done_and_cannot_be_written_is_not_forgotten() {
 #[test]
 fn a_missing_folder_that_comes_later() {
     let parent = tempdir().unwrap();
-    let folder = parent.path().join("later/spool");
-    let settings = settings(&folder);
+    let directory = parent.path().join("later/spool");
+    let settings = settings(&directory);
     let mut spool = open(&settings);
     let said = reason(&spool);
     assert!(
@@ -192,22 +192,22 @@ fn a_missing_folder_that_comes_later() {
 #[test]
 fn a_file_in_place_of_the_folder() {
     let parent = tempdir().unwrap();
-    let folder = parent.path().join("spool");
-    fs::write(&folder, b"x").unwrap();
-    let spool = open(&settings(&folder));
-    assert!(reason(&spool).contains("name a folder"), "{}", reason(&spool));
-    assert_eq!(fs::read(&folder).unwrap(), b"x");
+    let directory = parent.path().join("spool");
+    fs::write(&directory, b"x").unwrap();
+    let spool = open(&settings(&directory));
+    assert!(reason(&spool).contains("configure a directory"), "{}", reason(&spool));
+    assert_eq!(fs::read(&directory).unwrap(), b"x");
 }
 
 #[test]
 fn a_folder_that_is_deleted_is_made_again() {
     let parent = tempdir().unwrap();
-    let folder = parent.path().join("spool");
-    let mut spool = open(&settings(&folder));
+    let directory = parent.path().join("spool");
+    let mut spool = open(&settings(&directory));
     append(&mut spool, &block(0, 100));
     append(&mut spool, &block(1, 100));
     let lease = spool.lease(Order::Oldest, |_| false).unwrap();
-    fs::remove_dir_all(&folder).unwrap();
+    fs::remove_dir_all(&directory).unwrap();
     append(&mut spool, &block(2, 100));
     assert!(matches!(spool.stats().mode, Mode::Memory { .. }));
     spool.maintain(NOW);
@@ -216,21 +216,21 @@ fn a_folder_that_is_deleted_is_made_again() {
     spool.done(lease);
     assert_eq!(spool.stats().lost.by(Cause::Damaged).events, 2, "the other one was delivered");
     drop(spool);
-    assert_eq!(drain(&mut open(&settings(&folder))), [block(2, 100)]);
+    assert_eq!(drain(&mut open(&settings(&directory))), [block(2, 100)]);
 }
 
 #[test]
 fn a_lock_that_is_deleted_is_taken_again() {
-    let folder = tempdir().unwrap();
-    let settings = settings(folder.path());
+    let directory = tempdir().unwrap();
+    let settings = settings(directory.path());
     let mut spool = open(&settings);
     append(&mut spool, &block(0, 100));
     let lease = spool.lease(Order::Oldest, |_| false).unwrap();
-    fs::remove_file(folder.path().join("lock")).unwrap();
+    fs::remove_file(directory.path().join("lock")).unwrap();
     spool.maintain(NOW);
     assert_eq!((spool.stats().mode, spool.stats().pending.blocks), (Mode::Disk, 1));
     assert!(reason(&open(&settings)).contains("another process"));
-    fs::remove_file(folder.path().join("lock")).unwrap();
+    fs::remove_file(directory.path().join("lock")).unwrap();
     let thief = open(&settings);
     assert_eq!(thief.stats().mode, Mode::Disk);
     spool.maintain(NOW);
@@ -244,8 +244,8 @@ const OWNER: &str = "INSIGHTD_SPOOL_TEST_OWNER";
 /// Not a test by itself: the other process of the next test.
 #[test]
 fn owner() {
-    let Some(folder) = std::env::var_os(OWNER) else { return };
-    let mut spool = open(&settings(Path::new(&folder)));
+    let Some(directory) = std::env::var_os(OWNER) else { return };
+    let mut spool = open(&settings(Path::new(&directory)));
     (0..3).for_each(|n| append(&mut spool, &block(n, 100)));
     assert_eq!(deliver(&mut spool, Order::Newest).unwrap(), block(2, 100));
     println!("\nREADY");
@@ -255,19 +255,19 @@ fn owner() {
 
 #[test]
 fn a_successor_waits_for_the_lock_and_delivers_the_rest() {
-    let folder = tempdir().unwrap();
+    let directory = tempdir().unwrap();
     let mut child = Command::new(std::env::current_exe().unwrap())
         .args(["faults::owner", "--exact", "--nocapture"])
-        .env(OWNER, folder.path())
+        .env(OWNER, directory.path())
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn()
         .unwrap();
     let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
     assert!(lines.any(|line| line.unwrap() == "READY"));
-    let mut spool: Spool = open(&settings(folder.path()));
+    let mut spool: Spool = open(&settings(directory.path()));
     let said = reason(&spool);
-    assert!(said.contains(folder.path().to_str().unwrap()) && said.contains("another process"), "{said}");
+    assert!(said.contains(directory.path().to_str().unwrap()) && said.contains("another process"), "{said}");
     append(&mut spool, &block(10, 100));
     append(&mut spool, &block(11, 100));
     assert_eq!(deliver(&mut spool, Order::Newest).unwrap(), block(11, 100));

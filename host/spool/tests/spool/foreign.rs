@@ -8,20 +8,20 @@ use crate::help::{append, block, drain, files, open, segments, settings};
 
 #[test]
 fn files_of_another_version_or_origin_go_aside() {
-    let folder = tempdir().unwrap();
-    append(&mut open(&settings(folder.path())), &block(0, 10));
-    let ours = segments(folder.path()).remove(0);
+    let directory = tempdir().unwrap();
+    append(&mut open(&settings(directory.path())), &block(0, 10));
+    let ours = segments(directory.path()).remove(0);
     let mut newer = fs::read(&ours).unwrap();
     newer[8] = 2;
-    let at = |name: &str| folder.path().join(name);
+    let at = |name: &str| directory.path().join(name);
     fs::write(at("0000000000000005.blocks"), &newer).unwrap();
     fs::write(at("0000000000000006.blocks"), b"somebody's diary, in which there is nothing to see").unwrap();
     fs::write(at("0000000000000007.blocks"), b"short").unwrap();
-    let mut spool = open(&settings(folder.path()));
+    let mut spool = open(&settings(directory.path()));
     assert_eq!(spool.stats().damage.set_aside, 3);
     assert_eq!(spool.stats().damage.unreadable_bytes, 0, "nothing of them was damaged");
     append(&mut spool, &block(1, 10));
-    assert_eq!(segments(folder.path()), [ours, at("0000000000000008.blocks")]);
+    assert_eq!(segments(directory.path()), [ours, at("0000000000000008.blocks")]);
     assert_eq!(drain(&mut spool), [block(0, 10), block(1, 10)]);
     assert_eq!(fs::read(at("aside/00000001-0000000000000005.blocks")).unwrap(), newer);
     assert_eq!(files(&at("aside")).len(), 3);
@@ -29,7 +29,7 @@ fn files_of_another_version_or_origin_go_aside() {
 
 #[test]
 fn unknown_files_are_left_alone() {
-    let folder = tempdir().unwrap();
+    let directory = tempdir().unwrap();
     let names = [
         "README",
         "1.blocks",
@@ -38,52 +38,52 @@ fn unknown_files_are_left_alone() {
         "ffffffffffffffff.blocks",
     ];
     for name in names {
-        fs::write(folder.path().join(name), b"content").unwrap();
+        fs::write(directory.path().join(name), b"content").unwrap();
     }
-    fs::create_dir(folder.path().join("0000000000000002.blocks")).unwrap();
-    fs::create_dir(folder.path().join("sub")).unwrap();
-    let mut spool = open(&settings(folder.path()));
+    fs::create_dir(directory.path().join("0000000000000002.blocks")).unwrap();
+    fs::create_dir(directory.path().join("sub")).unwrap();
+    let mut spool = open(&settings(directory.path()));
     append(&mut spool, &block(0, 10));
-    assert!(folder.path().join("0000000000000003.blocks").exists());
+    assert!(directory.path().join("0000000000000003.blocks").exists());
     assert_eq!(drain(&mut spool), [block(0, 10)]);
     drop(spool);
     for name in names {
-        assert_eq!(fs::read(folder.path().join(name)).unwrap(), b"content");
+        assert_eq!(fs::read(directory.path().join(name)).unwrap(), b"content");
     }
 }
 
 #[test]
 fn links_and_pipes_in_place_of_files_are_not_followed() {
-    let (folder, outside) = (tempdir().unwrap(), tempdir().unwrap());
+    let (directory, outside) = (tempdir().unwrap(), tempdir().unwrap());
     append(&mut open(&settings(outside.path())), &block(7, 10));
     let target = segments(outside.path()).remove(0);
     let before = fs::read(&target).unwrap();
-    symlink(&target, folder.path().join("0000000000000001.blocks")).unwrap();
+    symlink(&target, directory.path().join("0000000000000001.blocks")).unwrap();
     rustix::fs::mknodat(
         rustix::fs::CWD,
-        folder.path().join("0000000000000002.blocks"),
+        directory.path().join("0000000000000002.blocks"),
         rustix::fs::FileType::Fifo,
         rustix::fs::Mode::RWXU,
         0,
     )
     .unwrap();
-    symlink(outside.path(), folder.path().join("aside")).unwrap();
-    fs::write(folder.path().join("0000000000000003.blocks"), b"foreign, but there is no place to keep it")
+    symlink(outside.path(), directory.path().join("aside")).unwrap();
+    fs::write(directory.path().join("0000000000000003.blocks"), b"foreign, but there is no place to keep it")
         .unwrap();
-    let mut spool = open(&settings(folder.path()));
+    let mut spool = open(&settings(directory.path()));
     assert_eq!(spool.stats().pending.blocks, 0);
     append(&mut spool, &block(0, 10));
     assert_eq!(drain(&mut spool), [block(0, 10)]);
     assert_eq!(fs::read(&target).unwrap(), before);
     assert_eq!(files(outside.path()).len(), 2, "nothing came in");
-    assert!(folder.path().join("0000000000000003.blocks").exists());
+    assert!(directory.path().join("0000000000000003.blocks").exists());
 }
 
 #[test]
 fn a_link_in_place_of_the_lock_is_not_followed() {
-    let (folder, outside) = (tempdir().unwrap(), tempdir().unwrap());
-    symlink(outside.path().join("made"), folder.path().join("lock")).unwrap();
-    let spool = open(&settings(folder.path()));
+    let (directory, outside) = (tempdir().unwrap(), tempdir().unwrap());
+    symlink(outside.path().join("made"), directory.path().join("lock")).unwrap();
+    let spool = open(&settings(directory.path()));
     assert!(matches!(spool.stats().mode, Mode::Memory { .. }));
     assert_eq!(files(outside.path()), []);
 }

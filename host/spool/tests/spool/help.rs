@@ -7,12 +7,12 @@ use insightd_spool::{Amount, Block, Mode, NewBlock, Order, Settings, Spool};
 /// A time at which no block is too old.
 pub(crate) const NOW: u64 = 1_800_000_000_000;
 
-pub(crate) fn settings(folder: &Path) -> Settings {
+pub(crate) fn settings(directory: &Path) -> Settings {
     Settings {
         max_bytes: 1 << 20,
         segment_bytes: 16 << 10,
         memory_bytes: 64 << 10,
-        ..Settings::in_folder(folder)
+        ..Settings::in_folder(directory)
     }
 }
 
@@ -62,9 +62,9 @@ pub(crate) fn drain(spool: &mut Spool) -> Vec<Block> {
 }
 
 /// Returns all files below a directory with their lengths, sorted by path.
-pub(crate) fn files(folder: &Path) -> Vec<(PathBuf, u64)> {
+pub(crate) fn files(directory: &Path) -> Vec<(PathBuf, u64)> {
     let mut found = Vec::new();
-    for entry in std::fs::read_dir(folder).unwrap() {
+    for entry in std::fs::read_dir(directory).unwrap() {
         let path = entry.unwrap().path();
         let metadata = path.symlink_metadata().unwrap();
         if metadata.is_dir() {
@@ -78,13 +78,14 @@ pub(crate) fn files(folder: &Path) -> Vec<(PathBuf, u64)> {
 }
 
 /// Returns the paths of the segments in the directory.
-pub(crate) fn segments(folder: &Path) -> Vec<PathBuf> {
-    let top = files(folder).into_iter().map(|(path, _)| path).filter(|path| path.parent() == Some(folder));
+pub(crate) fn segments(directory: &Path) -> Vec<PathBuf> {
+    let top =
+        files(directory).into_iter().map(|(path, _)| path).filter(|path| path.parent() == Some(directory));
     top.filter(|path| path.extension().is_some_and(|extension| extension == "blocks")).collect()
 }
 
-pub(crate) fn bytes_on_disk(folder: &Path) -> u64 {
-    files(folder).iter().map(|(_, bytes)| bytes).sum()
+pub(crate) fn bytes_on_disk(directory: &Path) -> u64 {
+    files(directory).iter().map(|(_, bytes)| bytes).sum()
 }
 
 pub(crate) fn reason(spool: &Spool) -> String {

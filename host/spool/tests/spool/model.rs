@@ -105,7 +105,7 @@ impl Run {
                 self.leases.drain(..).for_each(|(_, lease)| self.spool.release(lease));
                 self.lost += self.spool.stats().lost.total().events;
                 // two spools must not own the directory at once
-                let nowhere = Settings { folder: "/nonexistent/spool".into(), ..self.settings.clone() };
+                let nowhere = Settings { directory: "/nonexistent/spool".into(), ..self.settings.clone() };
                 self.spool = open(&nowhere);
                 self.spool = open(&self.settings);
             }
@@ -119,8 +119,8 @@ proptest! {
     /// Within its bounds, the spool behaves like a list.
     #[test]
     fn it_holds_what_a_list_would_hold(ops in prop::collection::vec(op(), 1..120)) {
-        let folder = tempdir().unwrap();
-        let mut run = Run::new(settings(folder.path()));
+        let directory = tempdir().unwrap();
+        let mut run = Run::new(settings(directory.path()));
         for op in &ops {
             let (before, leased) = (run.leases.len(), run.model.waiting.clone());
             run.apply(op);
@@ -138,7 +138,7 @@ proptest! {
             }
             let stats = run.spool.stats();
             prop_assert_eq!(stats.pending, pending);
-            prop_assert_eq!(stats.disk_bytes, bytes_on_disk(folder.path()));
+            prop_assert_eq!(stats.disk_bytes, bytes_on_disk(directory.path()));
             prop_assert!(pending.blocks > 0 || stats.disk_bytes == 0);
         }
         run.apply(&Op::Reopen);
@@ -149,12 +149,12 @@ proptest! {
     /// At its bounds, each event is delivered, counted as lost, or pending; and the bound holds at all times.
     #[test]
     fn no_event_is_lost_uncounted(ops in prop::collection::vec(op(), 1..120), max_bytes in 9_000_u64..60_000) {
-        let folder = tempdir().unwrap();
-        let mut run = Run::new(Settings { max_bytes, ..settings(folder.path()) });
+        let directory = tempdir().unwrap();
+        let mut run = Run::new(Settings { max_bytes, ..settings(directory.path()) });
         for op in &ops {
             run.apply(op);
-            prop_assert!(bytes_on_disk(folder.path()) <= max_bytes);
-            prop_assert_eq!(run.spool.stats().disk_bytes, bytes_on_disk(folder.path()));
+            prop_assert!(bytes_on_disk(directory.path()) <= max_bytes);
+            prop_assert_eq!(run.spool.stats().disk_bytes, bytes_on_disk(directory.path()));
         }
         run.apply(&Op::Reopen);
         let left: u64 = drain(&mut run.spool).iter().map(|block| u64::from(block.events)).sum();

@@ -7,8 +7,8 @@ use crate::help::{NOW, changes, get, id, open, put, reason};
 
 #[test]
 fn what_was_committed_is_there_after_a_restart() {
-    let folder = tempdir().unwrap();
-    let path = folder.path().join("state");
+    let directory = tempdir().unwrap();
+    let path = directory.path().join("state");
     let (a, b) = (id("a"), SpaceId::new("a", "cluster", "n1"));
     let mut store = open(&path);
     let tick = [
@@ -33,8 +33,8 @@ fn what_was_committed_is_there_after_a_restart() {
 
 #[test]
 fn what_is_not_committed_is_nothing_and_a_snapshot_stays_as_it_is() {
-    let folder = tempdir().unwrap();
-    let mut store = open(folder.path());
+    let directory = tempdir().unwrap();
+    let mut store = open(directory.path());
     let a = id("a");
     put(&mut store, &a, NOW, "k", "1");
     let before = store.snapshot(&a);
@@ -47,13 +47,13 @@ fn what_is_not_committed_is_nothing_and_a_snapshot_stays_as_it_is() {
 
 #[test]
 fn a_tick_without_changes_writes_nothing() {
-    let folder = tempdir().unwrap();
-    let mut store = open(folder.path());
+    let directory = tempdir().unwrap();
+    let mut store = open(directory.path());
     let a = id("a");
     store.commit(NOW, [(a.clone(), Default::default())]).unwrap();
-    assert!(!folder.path().join("state").exists());
+    assert!(!directory.path().join("state").exists());
     put(&mut store, &a, NOW, "k", "1");
-    let modified = || folder.path().join("state").metadata().unwrap().modified().unwrap();
+    let modified = || directory.path().join("state").metadata().unwrap().modified().unwrap();
     let before = modified();
     let same = changes(&mut store, &a, &[("k", Some("1"))]);
     store.commit(NOW, [(a, same)]).unwrap();
@@ -63,8 +63,8 @@ fn a_tick_without_changes_writes_nothing() {
 
 #[test]
 fn beyond_the_bound_nothing_of_the_tick_is_taken() {
-    let folder = tempdir().unwrap();
-    let settings = Settings { max_bytes: 100, ..Settings::in_folder(folder.path()) };
+    let directory = tempdir().unwrap();
+    let settings = Settings { max_bytes: 100, ..Settings::in_folder(directory.path()) };
     let mut store = Store::open(settings.clone());
     let (a, b) = (id("a"), id("b"));
     put(&mut store, &a, NOW, "k", &"x".repeat(51));
@@ -93,8 +93,8 @@ fn beyond_the_bound_nothing_of_the_tick_is_taken() {
 
 #[test]
 fn spaces_that_nobody_asks_for_make_room_the_oldest_first() {
-    let folder = tempdir().unwrap();
-    let settings = Settings { max_bytes: 100, ..Settings::in_folder(folder.path()) };
+    let directory = tempdir().unwrap();
+    let settings = Settings { max_bytes: 100, ..Settings::in_folder(directory.path()) };
     let mut store = Store::open(settings.clone());
     for (at, transform) in ["old", "young", "used"].into_iter().enumerate() {
         put(&mut store, &id(transform), NOW + at as u64, "k", "0123456789");
@@ -113,8 +113,8 @@ fn spaces_that_nobody_asks_for_make_room_the_oldest_first() {
 
 #[test]
 fn cleared_is_cleared_for_good() {
-    let folder = tempdir().unwrap();
-    let mut store = open(folder.path());
+    let directory = tempdir().unwrap();
+    let mut store = open(directory.path());
     let (a, b) = (id("a"), id("b"));
     put(&mut store, &a, NOW, "k", "1");
     put(&mut store, &b, NOW, "k", "2");
@@ -122,11 +122,11 @@ fn cleared_is_cleared_for_good() {
     assert!(!store.clear(NOW, Some(&a)), "there is nothing any more");
     assert_eq!(store.stats().spaces.len(), 1);
     drop(store);
-    let mut store = open(folder.path());
+    let mut store = open(directory.path());
     assert_eq!((get(&mut store, &a, "k"), get(&mut store, &b, "k")), (None, Some("2".into())));
     assert!(store.clear(NOW, None));
     drop(store);
-    assert_eq!(open(folder.path()).stats().spaces, []);
+    assert_eq!(open(directory.path()).stats().spaces, []);
 }
 
 #[test]
@@ -134,5 +134,5 @@ fn in_memory_by_choice() {
     let mut store = Store::in_memory(1000);
     put(&mut store, &id("a"), NOW, "k", "1");
     assert_eq!(get(&mut store, &id("a"), "k").as_deref(), Some("1"));
-    assert_eq!(reason(&store), "no folder is configured");
+    assert_eq!(reason(&store), "no directory is configured");
 }

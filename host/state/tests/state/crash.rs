@@ -21,8 +21,8 @@ fn padding(n: u64) -> String {
 /// Not a test by itself: the child process that the next test kills. It prints each committed tick.
 #[test]
 fn child() {
-    let Some(folder) = std::env::var_os(FOLDER) else { return };
-    let mut store = open(Path::new(&folder));
+    let Some(directory) = std::env::var_os(FOLDER) else { return };
+    let mut store = open(Path::new(&directory));
     let first: u64 = get(&mut store, &id("a"), "n").map_or(0, |n| n.parse().unwrap());
     for n in first + 1.. {
         let (number, padding) = (n.to_string(), padding(n));
@@ -44,12 +44,12 @@ fn child() {
 
 #[test]
 fn a_killed_process_leaves_whole_ticks() {
-    let folder = tempdir().unwrap();
+    let directory = tempdir().unwrap();
     let (mut committed, mut unfinished, mut unheard) = (0, 0, 0);
     for round in 0..60 {
         let mut child = Command::new(std::env::current_exe().unwrap())
             .args(["crash::child", "--exact", "--nocapture"])
-            .env(FOLDER, folder.path())
+            .env(FOLDER, directory.path())
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();
@@ -69,8 +69,8 @@ fn a_killed_process_leaves_whole_ticks() {
         lines.for_each(|line| _ = hear(&line));
         child.wait().unwrap();
 
-        unfinished += u32::from(folder.path().join("state.new").exists());
-        let mut store = open(folder.path());
+        unfinished += u32::from(directory.path().join("state.new").exists());
+        let mut store = open(directory.path());
         assert_eq!((store.stats().mode, store.stats().set_aside), (Mode::Disk, 0));
         let found: u64 = get(&mut store, &id("a"), "n").unwrap().parse().unwrap();
         assert!(
@@ -89,5 +89,5 @@ fn a_killed_process_leaves_whole_ticks() {
         committed = found;
     }
     assert!(committed >= 60, "there was something to find");
-    eprintln!("{committed} ticks, {unfinished} writes cut short, {unheard} committed and not said");
+    eprintln!("{committed} ticks, {unfinished} interrupted writes, {unheard} committed but not reported");
 }

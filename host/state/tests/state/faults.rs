@@ -15,23 +15,23 @@ fn damaged_cut_and_foreign_files_are_put_aside() {
         bytes
     };
     let good = {
-        let folder = tempdir().unwrap();
-        put(&mut open(folder.path()), &id("a"), NOW, "k", "1");
-        fs::read(folder.path().join("state")).unwrap()
+        let directory = tempdir().unwrap();
+        put(&mut open(directory.path()), &id("a"), NOW, "k", "1");
+        fs::read(directory.path().join("state")).unwrap()
     };
     let (mut flipped, cut) = (good.clone(), good[..good.len() - 1].to_vec());
     flipped[30] ^= 1;
     for bad in [flipped, cut, later, Vec::new(), vec![0; 100]] {
-        let folder = tempdir().unwrap();
-        fs::write(folder.path().join("state"), &bad).unwrap();
-        let mut store = open(folder.path());
+        let directory = tempdir().unwrap();
+        fs::write(directory.path().join("state"), &bad).unwrap();
+        let mut store = open(directory.path());
         let stats = store.stats();
         assert_eq!((stats.set_aside, stats.aside_bytes), (1, bad.len() as u64));
         assert_eq!((stats.mode, stats.spaces), (Mode::Disk, vec![]));
-        assert_eq!(fs::read(folder.path().join("aside/00000001-state")).unwrap(), bad, "kept as it was");
+        assert_eq!(fs::read(directory.path().join("aside/00000001-state")).unwrap(), bad, "kept as it was");
         put(&mut store, &id("a"), NOW, "k", "1");
         drop(store);
-        let mut store = open(folder.path());
+        let mut store = open(directory.path());
         assert_eq!((get(&mut store, &id("a"), "k").as_deref(), store.stats().set_aside), (Some("1"), 0));
     }
 }
@@ -39,25 +39,25 @@ fn damaged_cut_and_foreign_files_are_put_aside() {
 /// The partial file of a process killed during a write is ignored, even if its content is valid.
 #[test]
 fn an_unfinished_file_is_nothing() {
-    let folder = tempdir().unwrap();
-    let mut store = open(folder.path());
+    let directory = tempdir().unwrap();
+    let mut store = open(directory.path());
     put(&mut store, &id("a"), NOW, "k", "1");
-    let first = fs::read(folder.path().join("state")).unwrap();
+    let first = fs::read(directory.path().join("state")).unwrap();
     put(&mut store, &id("a"), NOW, "k", "2");
     drop(store);
     for unfinished in [&first[..], &first[..20], &[]] {
-        fs::write(folder.path().join("state.new"), unfinished).unwrap();
-        let mut store = open(folder.path());
+        fs::write(directory.path().join("state.new"), unfinished).unwrap();
+        let mut store = open(directory.path());
         assert_eq!((get(&mut store, &id("a"), "k").as_deref(), store.stats().set_aside), (Some("2"), 0));
-        assert!(!folder.path().join("state.new").exists());
+        assert!(!directory.path().join("state.new").exists());
     }
 }
 
 #[test]
 fn a_missing_folder_that_comes_later() {
     let parent = tempdir().unwrap();
-    let folder = parent.path().join("later/state");
-    let mut store = open(&folder);
+    let directory = parent.path().join("later/state");
+    let mut store = open(&directory);
     let said = reason(&store);
     assert!(
         said.contains("later/state") && said.contains("No such file") && said.contains("parent"),
@@ -69,19 +69,19 @@ fn a_missing_folder_that_comes_later() {
     store.commit(NOW, []).unwrap();
     assert_eq!(store.stats().mode, Mode::Disk);
     drop(store);
-    assert_eq!(get(&mut open(&folder), &id("a"), "k").as_deref(), Some("1"));
+    assert_eq!(get(&mut open(&directory), &id("a"), "k").as_deref(), Some("1"));
 }
 
 /// Another process owns the directory at first: once it ends, the version of each space that was written later is used.
 #[test]
 fn a_folder_of_another_process_is_taken_over() {
-    let folder = tempdir().unwrap();
-    let mut first = open(folder.path());
+    let directory = tempdir().unwrap();
+    let mut first = open(directory.path());
     for transform in ["both", "first", "cleared"] {
         put(&mut first, &id(transform), NOW, "k", "first");
     }
-    let mut second = open(folder.path());
-    assert!(reason(&second).contains("another process uses it"), "{}", reason(&second));
+    let mut second = open(directory.path());
+    assert!(reason(&second).contains("in use by another process"), "{}", reason(&second));
     put(&mut second, &id("both"), NOW + 1, "k", "second");
     put(&mut second, &id("older"), NOW + 1, "k", "second");
     second.clear(NOW + 1, Some(&id("cleared")));
@@ -90,7 +90,7 @@ fn a_folder_of_another_process_is_taken_over() {
     second.commit(NOW + 3, []).unwrap();
     assert_eq!(second.stats().mode, Mode::Disk);
     drop(second);
-    let mut store = open(folder.path());
+    let mut store = open(directory.path());
     let mut of = |transform: &str| get(&mut store, &id(transform), "k");
     assert_eq!(of("both").as_deref(), Some("second"));
     assert_eq!((of("first").as_deref(), of("older").as_deref()), (Some("first"), Some("first")));
@@ -99,31 +99,31 @@ fn a_folder_of_another_process_is_taken_over() {
 
 #[test]
 fn all_cleared_while_the_folder_cannot_be_used() {
-    let folder = tempdir().unwrap();
-    let mut first = open(folder.path());
+    let directory = tempdir().unwrap();
+    let mut first = open(directory.path());
     put(&mut first, &id("a"), NOW, "k", "first");
-    let mut second = open(folder.path());
+    let mut second = open(directory.path());
     second.clear(NOW, None);
     drop(first);
     second.commit(NOW, []).unwrap();
     assert_eq!((second.stats().mode, second.stats().spaces), (Mode::Disk, vec![]));
     drop(second);
-    assert_eq!(open(folder.path()).stats().spaces, []);
+    assert_eq!(open(directory.path()).stats().spaces, []);
 }
 
 #[test]
 fn a_folder_that_is_replaced() {
     let parent = tempdir().unwrap();
-    let (folder, moved) = (parent.path().join("state"), parent.path().join("moved"));
-    let mut store = open(&folder);
+    let (directory, moved) = (parent.path().join("state"), parent.path().join("moved"));
+    let mut store = open(&directory);
     put(&mut store, &id("a"), NOW, "k", "1");
-    fs::rename(&folder, &moved).unwrap();
+    fs::rename(&directory, &moved).unwrap();
     put(&mut store, &id("a"), NOW, "k", "2");
     assert!(reason(&store).contains("deleted, moved or replaced"), "{}", reason(&store));
     put(&mut store, &id("b"), NOW, "k", "3");
     assert_eq!(store.stats().mode, Mode::Disk);
     drop(store);
-    let mut store = open(&folder);
+    let mut store = open(&directory);
     assert_eq!(get(&mut store, &id("a"), "k").as_deref(), Some("2"));
     assert_eq!(get(&mut store, &id("b"), "k").as_deref(), Some("3"));
     assert_eq!(get(&mut open(&moved), &id("a"), "k").as_deref(), Some("1"));
@@ -131,16 +131,16 @@ fn a_folder_that_is_replaced() {
 
 #[test]
 fn no_symbolic_link_is_followed() {
-    let (folder, elsewhere) = (tempdir().unwrap(), tempdir().unwrap());
+    let (directory, elsewhere) = (tempdir().unwrap(), tempdir().unwrap());
     put(&mut open(elsewhere.path()), &id("a"), NOW, "k", "secret");
-    symlink(elsewhere.path().join("state"), folder.path().join("state")).unwrap();
-    let mut store = open(folder.path());
+    symlink(elsewhere.path().join("state"), directory.path().join("state")).unwrap();
+    let mut store = open(directory.path());
     assert_eq!(get(&mut store, &id("a"), "k"), None);
-    assert!(reason(&store).contains("name a folder"), "{}", reason(&store));
+    assert!(reason(&store).contains("configure a directory"), "{}", reason(&store));
     let target = elsewhere.path().join("precious");
     fs::write(&target, "precious").unwrap();
-    fs::remove_file(folder.path().join("state")).unwrap();
-    symlink(&target, folder.path().join("state.new")).unwrap();
+    fs::remove_file(directory.path().join("state")).unwrap();
+    symlink(&target, directory.path().join("state.new")).unwrap();
     put(&mut store, &id("a"), NOW, "k", "1");
     assert_eq!(store.stats().mode, Mode::Disk);
     assert_eq!(fs::read_to_string(target).unwrap(), "precious");

@@ -7,8 +7,8 @@ use insights_sdk::state::{Bounds, Changes, Overlay, State};
 
 pub(crate) const NOW: u64 = 1_800_000_000_000;
 
-pub(crate) fn open(folder: &Path) -> Store {
-    Store::open(Settings::in_folder(folder))
+pub(crate) fn open(directory: &Path) -> Store {
+    Store::open(Settings::in_folder(directory))
 }
 
 pub(crate) fn id(transform: &str) -> SpaceId {

@@ -84,9 +84,9 @@ pub(crate) fn deploy(settings: &Settings, overlay: &Overlay) -> Result<()> {
 
 /// Applies an overlay of `deploy/` without restarts, so that running agents reload it.
 pub(crate) fn apply(settings: &Settings, overlay: &Overlay) -> Result<()> {
-    let folder = write_overlay(settings, overlay)?;
-    let folder = folder.to_str().context("a path in UTF-8")?;
-    cluster::kubectl(&["apply", "--server-side", "--force-conflicts", "-k", folder]).map(|_| ())
+    let directory = write_overlay(settings, overlay)?;
+    let directory = directory.to_str().context("the path is not UTF-8")?;
+    cluster::kubectl(&["apply", "--server-side", "--force-conflicts", "-k", directory]).map(|_| ())
 }
 
 fn list_workloads() -> Result<Vec<String>> {
@@ -108,12 +108,12 @@ fn describe_failure() -> Result<String> {
 
 /// Writes the kustomization, with a copy of `deploy/` beside it: kustomize requires relative paths for bases.
 fn write_overlay(settings: &Settings, overlay: &Overlay) -> Result<PathBuf> {
-    let folder = settings.work.join("overlay");
-    let _ = fs::remove_dir_all(&folder);
-    fs::create_dir_all(&folder)?;
+    let directory = settings.work.join("overlay");
+    let _ = fs::remove_dir_all(&directory);
+    fs::create_dir_all(&directory)?;
     copy(&settings.deploy, &settings.work.join("deploy"))?;
 
-    let (name, tag) = settings.image.rsplit_once(':').context("SUITE_IMAGE has a tag")?;
+    let (name, tag) = settings.image.rsplit_once(':').context("SUITE_IMAGE has no tag")?;
     let cluster_name = format!("K8S_CLUSTER_NAME={CLUSTER}");
     let mut text = format!(
         "apiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\nresources: [../deploy/{}]\n\
@@ -123,7 +123,7 @@ fn write_overlay(settings: &Settings, overlay: &Overlay) -> Result<PathBuf> {
         [&[cluster_name.as_str()], overlay.environment].concat().join(", ")
     );
     for (index, (map, config)) in overlay.configs.iter().enumerate() {
-        fs::write(folder.join(format!("config-{index}.yaml")), config)?;
+        fs::write(directory.join(format!("config-{index}.yaml")), config)?;
         text += &format!(
             "  - {{name: {map}, namespace: {NAMESPACE}, behavior: merge, files: [insightd.yaml=config-{index}.yaml]}}\n"
         );
@@ -134,7 +134,7 @@ fn write_overlay(settings: &Settings, overlay: &Overlay) -> Result<PathBuf> {
                     .iter()
                     .find(|(other, _)| *other == name)
                     .map_or(file, |(_, file)| file);
-                fs::copy(file, folder.join(format!("{name}.wasm")))
+                fs::copy(file, directory.join(format!("{name}.wasm")))
                     .with_context(|| file.display().to_string())?;
                 text += &format!(
                     "  - {{name: insightd-transforms, namespace: {NAMESPACE}, behavior: merge, files: [{name}.wasm]}}\n"
@@ -143,24 +143,24 @@ fn write_overlay(settings: &Settings, overlay: &Overlay) -> Result<PathBuf> {
         }
     }
     text += &overlay.patches;
-    fs::write(folder.join("kustomization.yaml"), text)?;
-    Ok(folder)
+    fs::write(directory.join("kustomization.yaml"), text)?;
+    Ok(directory)
 }
 
 fn copy(from: &Path, to: &Path) -> Result<()> {
     let _ = fs::remove_dir_all(to);
     let status = Command::new("cp").arg("-rL").arg(from).arg(to).status()?;
     if !status.success() {
-        bail!("{} cannot be copied", from.display());
+        bail!("cannot copy {}", from.display());
     }
     Ok(())
 }
 
 /// Removes the agent, and waits until it is gone.
 pub(crate) fn remove(settings: &Settings) -> Result<()> {
-    let folder = settings.work.join("overlay");
-    let folder = folder.to_str().context("a path in UTF-8")?;
-    cluster::kubectl(&["delete", "--ignore-not-found", "--wait", "-k", folder]).map(|_| ())
+    let directory = settings.work.join("overlay");
+    let directory = directory.to_str().context("the path is not UTF-8")?;
+    cluster::kubectl(&["delete", "--ignore-not-found", "--wait", "-k", directory]).map(|_| ())
 }
 
 /// Returns the component's pods that are not being deleted.
@@ -196,10 +196,10 @@ impl AgentPod {
 
     /// Opens the pod's log files: they stay readable after the pod and its files are deleted.
     pub(crate) fn logs(&self, settings: &Settings) -> Result<Logs> {
-        let folder =
+        let directory =
             settings.node_run.join(format!("pod-logs/{NAMESPACE}_{}_{}/insightd", self.name, self.uid));
-        let mut files: Vec<PathBuf> = fs::read_dir(&folder)
-            .with_context(|| folder.display().to_string())?
+        let mut files: Vec<PathBuf> = fs::read_dir(&directory)
+            .with_context(|| directory.display().to_string())?
             .map(|entry| Ok(entry?.path()))
             .collect::<Result<_>>()?;
         files.sort();
@@ -240,7 +240,7 @@ impl AgentPod {
     pub(crate) fn metrics(&self) -> Result<Vec<Sample>> {
         let (status, body) = self.ask("/metrics")?;
         if status != 200 {
-            bail!("/metrics of {} answers {status}", self.name);
+            bail!("/metrics of {} returned {status}", self.name);
         }
         Ok(cadvisor::parse(&body))
     }

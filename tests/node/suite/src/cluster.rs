@@ -28,7 +28,7 @@ pub(crate) fn apply(text: &str, more: &[&str]) -> Result<()> {
 pub(crate) fn get(arguments: &[&str]) -> Result<Value> {
     let mut all = vec!["get", "-o", "json"];
     all.extend(arguments);
-    serde_json::from_str(&kubectl(&all)?).context("kubectl prints JSON")
+    serde_json::from_str(&kubectl(&all)?).context("the output of kubectl is not JSON")
 }
 
 /// Returns the items of a list.
@@ -71,6 +71,6 @@ fn try_once(arguments: &[&str], input: Option<&str>) -> Result<String> {
     if !output.status.success() {
         bail!("{}: {}", what(), String::from_utf8_lossy(&output.stderr).trim());
     }
-    written.map_err(|_| anyhow!("what writes to kubectl panicked"))?.with_context(what)?;
+    written.map_err(|_| anyhow!("the thread that writes to kubectl panicked"))?.with_context(what)?;
     String::from_utf8(output.stdout).with_context(what)
 }

@@ -21,7 +21,9 @@ pub(crate) fn stored(port: u16, group: &str) -> Result<Vec<Event>> {
             let Some(found) = page["events"].as_array().filter(|found| !found.is_empty()) else { break };
             for event in found {
                 let text = event["message"].as_str().context("an event has no message")?;
-                events.push(Event::parse(text).with_context(|| format!("stored is no event: {text}"))?);
+                events.push(
+                    Event::parse(text).with_context(|| format!("stored text is not an event: {text}"))?,
+                );
             }
             token = page["nextForwardToken"].clone();
         }
@@ -42,7 +44,7 @@ fn ask(port: u16, operation: &str, request: &Value) -> Result<Value> {
     )
     .with_context(|| format!("{operation} of the emulator"))?;
     if status != 200 {
-        bail!("{operation} of the emulator answers {status}: {answer}");
+        bail!("{operation} of the emulator returned {status}: {answer}");
     }
     serde_json::from_str(&answer).with_context(|| format!("{operation} of the emulator: {answer}"))
 }

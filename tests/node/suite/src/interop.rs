@@ -22,7 +22,7 @@ const LEASE: Duration = Duration::from_secs(15);
 
 pub(crate) fn run(bench: &mut Bench) -> Result<Verdict> {
     let Some(program) = bench.settings.interop.clone() else {
-        return Ok(Verdict::Skipped("no program that elects with client-go was built"));
+        return Ok(Verdict::Skipped("the client-go candidate was not built"));
     };
     let agent = bench.agent(Profile::Quick)?;
     agent.wait_for_ticks_within(&bench.settings, now_ms(), "Cluster", 1, Duration::from_secs(100))?;
@@ -34,7 +34,7 @@ pub(crate) fn run(bench: &mut Bench) -> Result<Verdict> {
     other.wait_for(&format!("observed {identity}"), Duration::from_secs(20))?;
     thread::sleep(LEASE + Duration::from_secs(5));
     if other.has_said("leading")? {
-        bail!("it leads while we do: our renewals are no renewals to it");
+        bail!("{OTHER} leads at the same time: it does not see our renewals");
     }
     // The agent leaves, and the program takes over.
     delete_daemonset()?;
@@ -44,7 +44,7 @@ pub(crate) fn run(bench: &mut Bench) -> Result<Verdict> {
     if theirs["holderIdentity"] != OTHER
         || theirs["leaderTransitions"].as_u64() <= ours["leaderTransitions"].as_u64()
     {
-        bail!("the lock says {theirs}, and said {ours} before");
+        bail!("unexpected record {theirs} after {ours}");
     }
     // The agent returns, and does not lead.
     let agent = bench.agent(Profile::Quick)?;
@@ -61,10 +61,10 @@ pub(crate) fn run(bench: &mut Bench) -> Result<Verdict> {
     let again = record()?;
     let expected = held["leaderTransitions"].as_u64().map(|count| count + 1);
     if again["holderIdentity"] != agent.name.as_str() || again["leaderTransitions"].as_u64() != expected {
-        bail!("the lock says {again}, and said {held} before");
+        bail!("unexpected record {again} after {held}");
     }
     sound::no_panic(&agent.output(&bench.settings, since)?)?;
-    println!("  {OTHER} took over from us, we from it: {again}");
+    println!("  {OTHER} took over from the agent, and the agent from it: {again}");
     Ok(Verdict::Passed)
 }
 
@@ -72,7 +72,8 @@ pub(crate) fn run(bench: &mut Bench) -> Result<Verdict> {
 fn record() -> Result<Value> {
     let lock = cluster::get(&["-n", NAMESPACE, "configmap", LOCK])?;
     let text = lock["metadata"]["annotations"]["control-plane.alpha.kubernetes.io/leader"].as_str();
-    serde_json::from_str(text.context("the lock has no record")?).context("the record is JSON")
+    serde_json::from_str(text.context("the lock has no record")?)
+        .context("the record of the lock is not JSON")
 }
 
 /// The running program, with its output in a file.

@@ -35,7 +35,7 @@ fn main() -> ExitCode {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
         Err(error) => {
-            eprintln!("the suite could not run: {error:#}");
+            eprintln!("cannot run the suite: {error:#}");
             ExitCode::FAILURE
         }
     }

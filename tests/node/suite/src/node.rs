@@ -86,7 +86,7 @@ pub(crate) fn ask(port: u16, request: &str) -> Result<(u16, String)> {
     let mut answer = String::new();
     stream.read_to_string(&mut answer)?;
     let status =
-        answer.split(' ').nth(1).and_then(|word| word.parse().ok()).context("no status in the answer")?;
+        answer.split(' ').nth(1).and_then(|word| word.parse().ok()).context("the response has no status")?;
     let body = answer.split_once("\r\n\r\n").map_or("", |(_, body)| body);
     Ok((status, body.to_owned()))
 }

@@ -48,7 +48,7 @@ impl Settings {
         let node = match var("SUITE_NODE")?.as_str() {
             "v1" => NodeKind::V1,
             "v2" => NodeKind::V2,
-            other => bail!("SUITE_NODE is {other}, not v1 or v2"),
+            other => bail!("invalid SUITE_NODE {other}: expected v1 or v2"),
         };
         Ok(Self {
             node,
@@ -59,7 +59,11 @@ impl Settings {
             tolerances: var("SUITE_TOLERANCES")?.into(),
             server: var("SUITE_SERVER")?.into(),
             interop: env::var_os("SUITE_INTEROP").map(PathBuf::from),
-            aws_port: env::var("SUITE_AWS").ok().map(|port| port.parse()).transpose().context("SUITE_AWS")?,
+            aws_port: env::var("SUITE_AWS")
+                .ok()
+                .map(|port| port.parse())
+                .transpose()
+                .context("SUITE_AWS is not a port")?,
             node_run: var("NODE_RUN")?.into(),
             work: var("SUITE_WORK")?.into(),
             tries: env::var("SUITE_TRIES")
@@ -87,5 +91,5 @@ impl Settings {
 }
 
 fn var(name: &str) -> Result<String> {
-    env::var(name).with_context(|| format!("the variable {name} is not set"))
+    env::var(name).with_context(|| format!("the environment variable {name} is not set"))
 }

@@ -73,7 +73,7 @@ fn every_tick(output: &Output, interval: Duration, from_ms: u64, to_ms: u64) -> 
         }
     }
     if last < first {
-        bail!("no whole tick between {from_ms} and {to_ms}");
+        bail!("no complete tick between {from_ms} and {to_ms}");
     }
     let count = last - first + 1;
     let left_out = logged_as_left_out(output);

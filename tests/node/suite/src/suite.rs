@@ -35,42 +35,46 @@ const fn also_in_guest(test: Test) -> Test {
 
 /// All tests. Those that need an intact node come before those that break it.
 pub(crate) const TESTS: &[Test] = &[
-    test("deploys", "deploy/ as it is becomes ready, and its first tick has events", checks::deploys::run),
+    test(
+        "deploys",
+        "the unmodified deploy/ becomes ready, and its first tick has events",
+        checks::deploys::run,
+    ),
     also_in_guest(test("types", "events of all types, with their attributes", checks::types::run)),
-    also_in_guest(test("cluster", "cluster events say what the API server says", checks::cluster::run)),
+    also_in_guest(test(
+        "cluster",
+        "cluster events equal the objects of the API server",
+        checks::cluster::run,
+    )),
     also_in_guest(test(
         "identity",
-        "every running container is named from its second tick on",
+        "every running container is identified from its second tick on",
         checks::identity::run,
     )),
-    also_in_guest(test("figures", "counters and gauges against the kubelet's", checks::figures::run)),
-    also_in_guest(test("rates", "published rates are the growth of these counters", checks::rates::run)),
-    test(
-        "recorded",
-        "a recording made beside the agent replays as what the agent said",
-        checks::recorded::run,
-    ),
-    test("container-restarted", "a container is killed and started by the runtime", faults::restart::run),
+    also_in_guest(test("figures", "counters and gauges match the kubelet's", checks::figures::run)),
+    also_in_guest(test("rates", "published rates equal the growth of the counters", checks::rates::run)),
+    test("recorded", "replaying a recording gives the events of the agent beside it", checks::recorded::run),
+    test("container-restarted", "a container is killed and restarted by the runtime", faults::restart::run),
     test("empty-cgroup", "a pod whose cgroups are empty, as under gVisor", faults::sandbox::run),
-    test("pods-replaced", "50 pods deleted and made during ticks", faults::churn::run),
-    test("kubelet-stopped", "the kubelet is stopped and comes back", faults::kubelet::run),
+    test("pods-replaced", "50 pods are deleted and created during ticks", faults::churn::run),
+    test("kubelet-stopped", "the kubelet is stopped and started again", faults::kubelet::run),
     test(
         "delivery-outage",
-        "the service is away, and the agent's pod is deleted meanwhile",
+        "the service is unreachable while the agent's pod is deleted",
         faults::outage::run,
     ),
     test("transforms-replaced", "ConfigMaps are changed under a running agent", faults::reload::run),
-    test("pod-poisoned", "of 105 pods one makes a component fail", faults::poison::run),
-    test("rule-removed", "rights are taken away and given back", faults::rbac::run),
-    test("api-server-stopped", "the API server is away for 2 minutes", faults::api_server::run),
+    test("pod-poisoned", "one of 105 pods makes a component fail", faults::poison::run),
+    test("rule-removed", "permissions are revoked and restored", faults::rbac::run),
+    test("api-server-stopped", "the API server is stopped for 2 minutes", faults::api_server::run),
     test("token-replaced", "the key that signs service account tokens is replaced", faults::token::run),
-    test("interop", "the ConfigMap lock, against client-go", interop::run),
+    test("interop", "the ConfigMap lock is shared with client-go", interop::run),
     test(
         "leader-killed",
-        "of two leaders one is killed: the other within the lease, never both",
+        "the leader of two pods is killed: the other takes over within the lease, never both lead",
         faults::leader::run,
     ),
-    also_in_guest(test("clock-steps", "the wall clock is set forward and back", faults::clock::run)),
+    also_in_guest(test("clock-steps", "the wall clock is stepped forward and back", faults::clock::run)),
 ];
 
 /// Time that other candidates wait after the leader's last renewal, in tests that patch the configuration.

@@ -35,7 +35,7 @@ pub(crate) fn read(file: &Path) -> Result<Vec<Tolerance>> {
 fn row(line: &str) -> Result<Tolerance> {
     let parts: Vec<&str> = line.split('\t').collect();
     let [source, theirs, kind, ours, absolute, relative] = parts[..] else {
-        bail!("not six columns: {line}")
+        bail!("expected six columns: {line}")
     };
     Ok(Tolerance {
         source: source.to_owned(),

@@ -51,7 +51,7 @@ pub(crate) fn wait(settings: &Settings) -> Result<()> {
             NodeKind::V2 => 10,
         };
         if pods.len() < wanted {
-            return Ok(Err(format!("{} pods, not {wanted}", pods.len())));
+            return Ok(Err(format!("{} pods, expected {wanted}", pods.len())));
         }
         Ok(if unready.is_empty() { Ok(()) } else { Err(format!("not settled: {}", unready.join(", "))) })
     })

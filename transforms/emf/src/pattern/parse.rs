@@ -31,7 +31,7 @@ pub(crate) fn parse(text: &str) -> Result<Node, PatternError> {
     let node = parser.alternation()?;
     match parser.peek() {
         None => Ok(node),
-        Some(_) => Err(parser.error("there is no group that this `)` closes")),
+        Some(_) => Err(parser.error("unmatched `)`")),
     }
 }
 
@@ -76,7 +76,7 @@ impl Parser<'_> {
             '[' => self.class()?,
             '(' => return self.group(),
             '\\' => self.escape()?,
-            '*' | '+' | '?' => return Err(self.error_back("there is nothing to repeat")),
+            '*' | '+' | '?' => return Err(self.error_back("nothing to repeat before this character")),
             c => self.literal(c),
         }))
     }
@@ -106,7 +106,7 @@ impl Parser<'_> {
         }
         let node = self.alternation()?;
         if !self.take(')') {
-            return Err(self.error("a group is not closed"));
+            return Err(self.error("a group is not closed with `)`"));
         }
         self.depth -= 1;
         self.flags = outer;
@@ -142,10 +142,10 @@ impl Parser<'_> {
                 ':' => return Ok(true),
                 ')' => return Ok(false),
                 '=' | '!' => return Err(self.error_back("look-ahead is not supported")),
-                _ => return Err(self.error_back("unknown flag of a group")),
+                _ => return Err(self.error_back("unknown group flag")),
             }
         }
-        Err(self.error("a group is not closed"))
+        Err(self.error("a group is not closed with `)`"))
     }
 
     fn repeated(&mut self, atom: Node) -> Result<Node, PatternError> {
@@ -154,7 +154,7 @@ impl Parser<'_> {
         let before = self.position;
         if self.repetition()?.is_some() {
             self.position = before;
-            return Err(self.error("a repetition of a repetition; put a group around the inner one"));
+            return Err(self.error("a repetition cannot be repeated; put it in a group"));
         }
         Ok(Node::Repeat { node: Box::new(atom), min, max })
     }
@@ -193,11 +193,11 @@ impl Parser<'_> {
         if min > MAX_REPEAT || max.is_some_and(|max| max > MAX_REPEAT) {
             return Err(self.error_at(
                 start,
-                &["a repetition has at most ", &integer_text(u64::from(MAX_REPEAT)), " rounds"].concat(),
+                &["a repetition count must not exceed ", &integer_text(u64::from(MAX_REPEAT))].concat(),
             ));
         }
         if max.is_some_and(|max| max < min) {
-            return Err(self.error_at(start, "the bounds of the repetition are the wrong way round"));
+            return Err(self.error_at(start, "the minimum of the repetition exceeds its maximum"));
         }
         Ok(Some((min, max)))
     }
@@ -262,7 +262,9 @@ impl Parser<'_> {
             digits += 1;
         }
         let complete = if braced { digits > 0 && self.take('}') } else { digits == 2 };
-        char::from_u32(value).filter(|_| complete).ok_or_else(|| self.error_at(start, "no character code"))
+        char::from_u32(value)
+            .filter(|_| complete)
+            .ok_or_else(|| self.error_at(start, "invalid character code"))
     }
 
     fn class(&mut self) -> Result<Node, PatternError> {
@@ -296,7 +298,7 @@ impl Parser<'_> {
                 self.next();
                 high = self.class_char()?;
                 if high < low {
-                    return Err(self.error("the bounds of a range are the wrong way round"));
+                    return Err(self.error("the start of the range is after its end"));
                 }
             }
             class.add(low, high);

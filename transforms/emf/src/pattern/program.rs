@@ -49,7 +49,7 @@ impl Program {
     fn compile(&mut self, node: &Node) -> Result<(), PatternError> {
         self.steps += 1;
         if self.steps > MAX_STEPS {
-            let reason = "the repetitions make the expression too large".to_string();
+            let reason = "the expression is too large; reduce its repetitions".to_string();
             return Err(PatternError { offset: 0, reason });
         }
         match node {

@@ -7,39 +7,39 @@ use super::table::{Metric, Table};
 const HEAD: &str = "\
 # Metrics
 
-What `utilization` publishes, by type of event. Made from `tests/metrics/metrics.json` by
+All metrics that `utilization` publishes, by type of event. This page is generated from `tests/metrics/metrics.json` by
 `BLESS=1 cargo test -p insightd-utilization --test formulas`; the same table gives the expected values of the golden cases.
 
-Unit: as CloudWatch spells it; – is none (thousandths of a core have no name there). Kind: `gauge` is of the moment, `rate` needs two
-readings, `delta` is the growth between two ticks. v1, v2: versions of cgroups on which the kernel has the figure. Names in **bold** need
-`enhanced: true`; names with a + are ours, the reference does not have them. A figure that is not known is not there: never 0.
+Unit: as CloudWatch spells it; – means none (CloudWatch has no unit for thousandths of a core). Kind: a `gauge` is a current value, a `rate`
+needs two readings, a `delta` is the growth between two ticks. v1, v2: cgroup versions on which the kernel provides the value. Names in
+**bold** need `enhanced: true`; names with a + do not exist in the Container Insights agents. Unknown values are absent, never 0.
 
-Types up to `InstanceNet` come from every node, the others from the one agent that leads the cluster role.
+Types up to `InstanceNet` come from every node, the others from the agent that is the leader of the cluster role.
 
-## How formulas read
+## How to read the formulas
 
-Names with a dot are raw figures ([raw-metrics.md](raw-metrics.md)): of the entity that the event is about, `node.*` and `kubelet.*` of
-the node (of each node where nodes are counted), `ecs.*` of the instance. Names without a dot are other metrics of the same event. Operations go from left to right, and
-where anything is missing the result is missing.
+Names with a dot are raw values ([raw-metrics.md](raw-metrics.md)): `node.*` and `kubelet.*` of the node (of each node where nodes are
+counted), `ecs.*` of the instance, all others of the entity that the event describes. Names without a dot are other metrics of the same event.
+Operators are evaluated from left to right. If any operand is missing, the result is missing.
 
 | function | value |
 |---|---|
 | `rate(c)` | growth of a counter / nanoseconds between its two readings; missing after a reset, and below 50 µs |
-| `rate_of_sum(c, d)` | the same of both counters together |
-| `delta(c)`, `current(c)` | growth of a counter; its reading |
-| `if_counted(c, x, y)` | `x` where the counter exists, else `y` |
-| `given(x, y)`, `if_said(a, y)` | `y` where figure `x` or attribute `a` is known |
-| `at_most(x, y)` | the lesser of both; `x` where `y` is not known |
-| `at_least_0(x)` | `x`, 0 below it |
-| `above_0(x)`, `from_0(x)` | `x`, missing where it is 0 or less; missing where it is less |
+| `rate_of_sum(c, d)` | the same for the sum of both counters |
+| `delta(c)`, `current(c)` | growth of a counter; its current reading |
+| `if_counted(c, x, y)` | `x` if the counter exists, else `y` |
+| `given(x, y)`, `if_said(a, y)` | `y` if the value `x` or the attribute `a` is known |
+| `at_most(x, y)` | the smaller of both; `x` if `y` is unknown |
+| `at_least_0(x)` | `x`, or 0 if it is negative |
+| `above_0(x)`, `from_0(x)` | `x`, missing if it is 0 or less; `x`, missing if it is negative |
 | `equal(x, y)`, `is(condition)`, `either(x, y)` | 1 or 0 |
-| `differs(x, y)` | 1 where `x` is known and not `y`, else 0 |
-| `where(condition, y)` | `y` where the condition holds |
-| `any_equal(names*, y)` | 1 where one of the figures is `y`, else 0; missing without any |
-| `count(things)`, `sum(things, x)`, `total(things, x)` | over entities below this one that pass the condition in brackets; `sum` is missing where no `x` is known, `total` is then 0 |
-| `interface !~ pod_side` | interfaces that lead out of the node: neither those that carry what pods send (option `pod_interfaces`) nor bridges and tunnels, VLANs and ports of bonds beside what they lie over or belong to |
-| `effective_request(r)` | what the scheduler reserves for the pod: the larger of main containers with sidecars together, and each init container with the sidecars before it; the pod's own request where it has one; and the overhead of its runtime class |
-| `effective_limit(r)` | the same with limits; missing unless every main container and sidecar has one above 0, or the pod itself |
+| `differs(x, y)` | 1 if `x` is known and not equal to `y`, else 0 |
+| `where(condition, y)` | `y` if the condition holds |
+| `any_equal(names*, y)` | 1 if one of the values is `y`, else 0; missing if there are none |
+| `count(things)`, `sum(things, x)`, `total(things, x)` | over the entities below this one that meet the condition in brackets; if no `x` is known, `sum` is missing and `total` is 0 |
+| `interface !~ pod_side` | interfaces that lead out of the node: not those that carry the traffic of pods (option `pod_interfaces`), no bridges and tunnels, and no VLANs and ports of bonds beside the interfaces that they are on top of or part of |
+| `effective_request(r)` | what the scheduler reserves for the pod: the larger of the sum of main containers and sidecars, and of each init container with the sidecars before it; or the pod's own request if it has one; plus the overhead of its runtime class |
+| `effective_limit(r)` | the same with limits; missing unless every main container and sidecar has one above 0, or the pod itself has one |
 ";
 
 /// Returns the text of the page.
@@ -68,7 +68,7 @@ pub(crate) fn document(table: &Table) -> String {
             let formula = formula.replace('|', "\\|");
             let absent = if absent.is_empty() { "never" } else { absent };
             writeln!(page, "| {name} | {unit} | {kind} | `{formula}` |{on} {absent} |")
-                .expect("a string takes everything");
+                .expect("writing to a string cannot fail");
         }
     }
     page

@@ -61,12 +61,12 @@ impl Evaluator<'_> {
     fn call(&self, function: &str, arguments: &[Argument], kind: &str, thing: &Thing) -> Option<f64> {
         let expression = |index: usize| match &arguments[index] {
             Argument::Expression(expression) => expression,
-            other => panic!("{function}: {other:?} is no expression"),
+            other => panic!("{function}: {other:?} is not an expression"),
         };
         let value = |index: usize| self.value(expression(index), kind, thing);
         let name = |index: usize| match expression(index) {
             Expression::Name(name) => name.as_str(),
-            other => panic!("{function}: {other:?} is no name"),
+            other => panic!("{function}: {other:?} is not a name"),
         };
         let counter = |index: usize| thing.counters.get(name(index)).copied();
         match function {
@@ -106,7 +106,7 @@ impl Evaluator<'_> {
             "differs" => Some(if value(0).is_some_and(|found| Some(found) != value(1)) { 1.0 } else { 0.0 }),
             "is" | "where" => {
                 let Argument::Condition(tests) = &arguments[0] else {
-                    panic!("{function}: a condition was expected")
+                    panic!("{function}: expected a condition")
                 };
                 match (self.holds(tests, thing), function) {
                     (true, "where") => value(1),
@@ -125,7 +125,7 @@ impl Evaluator<'_> {
             }
             "effective_request" => self.effective("request", name(0), thing),
             "effective_limit" => self.effective("limit", name(0), thing),
-            _ => panic!("there is no function {function}"),
+            _ => panic!("unknown function {function}"),
         }
     }
 
@@ -176,7 +176,7 @@ impl Evaluator<'_> {
                 "!=" => !is_one(),
                 "~" => found.is_some_and(|found| test.values.iter().any(|value| found.contains(value))),
                 "!~" => !found.is_some_and(|found| fits(self.pod_side, found)),
-                operator => panic!("there is no operator {operator}"),
+                operator => panic!("unknown operator {operator}"),
             }
         })
     }

@@ -63,7 +63,7 @@ pub(crate) fn parse(text: &str) -> Result<Expression, String> {
     let expression = parser.expression().map_err(|error| format!("{text}: {error}"))?;
     match parser.peek() {
         None => Ok(expression),
-        Some(token) => Err(format!("{text}: {token} is too much")),
+        Some(token) => Err(format!("{text}: unexpected {token}")),
     }
 }
 
@@ -96,7 +96,7 @@ fn tokens(text: &str) -> Result<Vec<Token>, String> {
             }
             length
         } else if first == '"' {
-            let length = rest[1..].find('"').ok_or_else(|| format!("{text}: a string without end"))?;
+            let length = rest[1..].find('"').ok_or_else(|| format!("{text}: unterminated string"))?;
             tokens.push(Token::Text(rest[1..=length].to_string()));
             length + 2
         } else {
@@ -120,7 +120,7 @@ impl Parser {
     }
 
     fn next(&mut self) -> Result<Token, String> {
-        let token = self.peek().cloned().ok_or("it ends too early")?;
+        let token = self.peek().cloned().ok_or("unexpected end")?;
         self.at += 1;
         Ok(token)
     }
@@ -136,7 +136,7 @@ impl Parser {
     }
 
     fn expect(&mut self, sign: &str) -> Result<(), String> {
-        if self.take(sign) { Ok(()) } else { Err(format!("{sign} was expected at {:?}", self.peek())) }
+        if self.take(sign) { Ok(()) } else { Err(format!("expected {sign}, found {:?}", self.peek())) }
     }
 
     fn expression(&mut self) -> Result<Expression, String> {
@@ -177,7 +177,7 @@ impl Parser {
                 Ok(Expression::Call(name, arguments))
             }
             Token::Name(name) => Ok(Expression::Name(name)),
-            token => Err(format!("{token} was not expected")),
+            token => Err(format!("unexpected {token}")),
         }
     }
 
@@ -192,7 +192,7 @@ impl Parser {
     fn name(&mut self) -> Result<String, String> {
         match self.next()? {
             Token::Name(name) => Ok(name),
-            token => Err(format!("a name was expected, not {token}")),
+            token => Err(format!("expected a name, found {token}")),
         }
     }
 
@@ -226,7 +226,7 @@ impl Parser {
             _ => match self.next()? {
                 Token::Text(text) => text.split('|').map(String::from).collect(),
                 Token::Name(list) => vec![list],
-                token => return Err(format!("a string was expected, not {token}")),
+                token => return Err(format!("expected a string, found {token}")),
             },
         };
         Ok(Test { attribute, operator: operator.into(), values })

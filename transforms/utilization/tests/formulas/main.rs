@@ -33,14 +33,14 @@ fn is_bless() -> bool {
 /// Returns all cases that do not fail, with their expected results.
 fn expectations(table: &Table) -> Vec<(Case, Expectation)> {
     let cases = golden::cases(CASES).unwrap_or_else(|error| panic!("{error}"));
-    let cases = cases.into_iter().filter(|case| !case.folder.join("expected.error").exists());
+    let cases = cases.into_iter().filter(|case| !case.directory.join("expected.error").exists());
     let read = |text: &str, case: &Case| -> Value {
         serde_json::from_str(text).unwrap_or_else(|error| panic!("{}: {error}", case.name))
     };
     cases
         .map(|case| {
             let text =
-                fs::read_to_string(case.folder.join("batch.json")).expect("the case was loaded from it");
+                fs::read_to_string(case.directory.join("batch.json")).expect("the case was loaded from it");
             let expectation = expect(table, &read(&text, &case), &read(&case.config, &case));
             (case, expectation)
         })
@@ -85,7 +85,7 @@ fn expectations_follow_the_formulas() {
             report.push_str(&format!("\ncase {}: {diff}\n", case.name));
         }
     }
-    assert!(report.is_empty(), "{report}\nBLESS=1 writes what the formulas give");
+    assert!(report.is_empty(), "{report}\nrun with BLESS=1 to write the results of the formulas");
 }
 
 /// Tests that the transform reproduces the worked examples of the Container Insights agents to the last digit.
@@ -175,7 +175,7 @@ fn nothing_else_is_published() {
                     continue;
                 }
                 let Some(kind) = kind else {
-                    wrong.insert(format!("{name} on {entity:?}, which is no event (case {})", case.name));
+                    wrong.insert(format!("{name} on {entity:?}, which is not an event (case {})", case.name));
                     continue;
                 };
                 let Some(metric) = table.of_type(&kind.name).find(|metric| metric.name(kind) == name) else {
@@ -185,7 +185,7 @@ fn nothing_else_is_published() {
                 let descriptor = batch.find("metric", name);
                 let unit = descriptor.map(|descriptor| descriptor.attribute("unit").unwrap_or(""));
                 if unit != Some(&metric.unit) {
-                    wrong.insert(format!("{name}: unit {unit:?}, the table says {:?}", metric.unit));
+                    wrong.insert(format!("{name}: unit {unit:?}, in the table {:?}", metric.unit));
                 }
             }
         }
@@ -211,5 +211,5 @@ fn the_documentation_is_the_table() {
         return;
     }
     let found = fs::read_to_string(PAGE).unwrap_or_default();
-    assert!(found == wanted, "docs/metrics.md is not what the table says; BLESS=1 writes it");
+    assert!(found == wanted, "docs/metrics.md differs from the table; run with BLESS=1 to update it");
 }

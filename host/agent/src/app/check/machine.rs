@@ -51,7 +51,8 @@ pub(super) fn problems(config: &Config, environment: &Environment) -> Vec<Proble
     {
         check.add(
             "aws",
-            "no credentials: no variable of the AWS SDK names any, there is no profile, and `instance.enabled` is false".into(),
+            "no AWS credentials: set an AWS environment variable or `aws.profile`, or enable `instance`"
+                .into(),
         );
     }
     check.0
@@ -77,7 +78,7 @@ impl Check {
     fn writable(&mut self, key: &str, path: Option<&Path>) {
         let Some(path) = path.filter(|path| self.directory(key, Some(path))) else { return };
         if let Err(error) = rustix::fs::access(path, rustix::fs::Access::WRITE_OK) {
-            self.add(key, format!("{} cannot be written: {error}", path.display()));
+            self.add(key, format!("{} is not writable: {error}", path.display()));
         }
     }
 

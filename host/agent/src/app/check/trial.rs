@@ -72,25 +72,23 @@ impl Outcome {
     pub(super) fn problem(&self) -> Option<Problem> {
         let (refused, why) = &self.made.kept_back;
         let is_problem = self.made.events == 0 && *refused > 0 && !self.made.lacks_key;
-        is_problem.then(|| {
-            self.note(format!("all {refused} events of a sample would be refused: {why}; see `routes`"))
-        })
+        is_problem
+            .then(|| self.note(format!("all {refused} sample events would be refused: {why}; see `routes`")))
     }
 
     /// Returns warnings about results that are probably not intended.
     pub(super) fn warnings(&self) -> Vec<Problem> {
         let mut warnings = Vec::new();
         for (place, error) in &self.made.failed {
-            warnings.push(self.note(format!("{place} fails on a sample: {error}")));
+            warnings.push(self.note(format!("{place} fails on the sample: {error}")));
         }
         let (refused, why) = &self.made.kept_back;
         if *refused > 0 && self.problem().is_none() {
             let all = refused + self.made.events;
-            warnings
-                .push(self.note(format!("{refused} of {all} events of a sample would be refused: {why}")));
+            warnings.push(self.note(format!("{refused} of {all} sample events would be refused: {why}")));
         }
         if self.made.events == 0 && *refused == 0 && self.made.failed.is_empty() {
-            warnings.push(self.note("a sample makes no events".into()));
+            warnings.push(self.note("the sample produces no events".into()));
         }
         warnings
     }
@@ -109,10 +107,7 @@ impl fmt::Display for Outcome {
         };
         let Yield { events, kept_back: (refused, _), declared, .. } = &self.made;
         let (sink, metrics) = (&self.output.sink, declared.len());
-        write!(
-            f,
-            "a sample {scope} to {sink}: {events} events out, {refused} refused, {metrics} metrics declared"
-        )
+        write!(f, "sample {scope} to {sink}: {events} events, {refused} refused, {metrics} metrics declared")
     }
 }
 

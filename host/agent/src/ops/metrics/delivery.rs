@@ -27,21 +27,21 @@ pub(super) fn write(outboxes: &[(String, Outbox)], page: &mut Page<'_>) -> fmt::
 fn waiting(all: &[Delivery<'_>], page: &mut Page<'_>) -> fmt::Result {
     let each = |of: fn(&Stats) -> u64| all.iter().map(move |one| (labels(one), of(&one.stats)));
     page.states(
-        plain("insightd_delivery_pending_events", "Events that wait for the service"),
+        plain("insightd_delivery_pending_events", "Events waiting for delivery"),
         each(|s| s.pending.events),
     )?;
     page.states(
-        plain("insightd_delivery_pending_requests", "Requests that wait for the service"),
+        plain("insightd_delivery_pending_requests", "Requests waiting for delivery"),
         each(|s| s.pending.blocks),
     )?;
     page.states(
-        bytes("insightd_delivery_pending", "Bytes of the requests that wait, compressed"),
+        bytes("insightd_delivery_pending", "Compressed bytes of the waiting requests"),
         each(|s| s.pending.bytes),
     )?;
     page.states(
         seconds(
             "insightd_delivery_oldest_timestamp",
-            "Time of the oldest event that waits; absent without any",
+            "Time of the oldest waiting event; absent if none waits",
         ),
         all.iter()
             .filter_map(|one| Some((labels(one), Duration::from_millis(one.stats.oldest_time_unix_ms?)))),
@@ -51,23 +51,23 @@ fn waiting(all: &[Delivery<'_>], page: &mut Page<'_>) -> fmt::Result {
 fn delivered(all: &[Delivery<'_>], page: &mut Page<'_>) -> fmt::Result {
     let each = |of: fn(&Counts) -> u64| all.iter().map(move |one| (labels(one), of(&one.counts)));
     page.counts(
-        plain("insightd_delivery_accepted_events", "Events that the service took and kept"),
+        plain("insightd_delivery_accepted_events", "Events that the service accepted"),
         each(|c| c.accepted_events),
     )?;
     page.counts(
-        plain("insightd_delivery_accepted_requests", "Requests that the service took"),
+        plain("insightd_delivery_accepted_requests", "Requests that the service accepted"),
         each(|c| c.accepted_requests),
     )?;
     page.counts(
-        bytes("insightd_delivery_accepted", "Bytes of the requests that the service took, compressed"),
+        bytes("insightd_delivery_accepted", "Compressed bytes of the accepted requests"),
         each(|c| c.accepted_bytes),
     )?;
     page.counts(
-        plain("insightd_delivery_failed_requests", "Requests that failed and are sent again"),
+        plain("insightd_delivery_failed_requests", "Requests that failed and are retried"),
         each(|c| c.failed_requests),
     )?;
     page.counts(
-        plain("insightd_delivery_events_lost", "Events that were not delivered, by cause"),
+        plain("insightd_delivery_events_lost", "Events not delivered, by cause"),
         all.iter().flat_map(|one| {
             let here = Cause::ALL.map(|cause| (cause.name(), one.stats.lost.by(cause).events));
             let Counts { too_old_events, too_new_events, expired_events, .. } = one.counts;
@@ -84,31 +84,28 @@ fn delivered(all: &[Delivery<'_>], page: &mut Page<'_>) -> fmt::Result {
 fn spool(all: &[Delivery<'_>], page: &mut Page<'_>) -> fmt::Result {
     let each = |of: fn(&Stats) -> u64| all.iter().map(move |one| (labels(one), of(&one.stats)));
     page.states(
-        bytes("insightd_spool_disk", "Bytes of all files of the spool, those put aside included"),
+        bytes("insightd_spool_disk", "Bytes of all spool files, including quarantined ones"),
         each(|s| s.disk_bytes),
     )?;
     page.states(
         plain(
             "insightd_spool_in_memory",
-            "Whether new requests wait in memory, because the folder cannot be used",
+            "1 if new requests wait in memory because the directory is unusable",
         ),
         each(|s| u64::from(matches!(s.mode, Mode::Memory { .. }))),
     )?;
     page.counts(
-        plain("insightd_spool_torn_records", "Records that a process left behind half written when it died"),
+        plain("insightd_spool_torn_records", "Partial records of a crashed process, which were cut off"),
         each(|s| s.damage.torn),
     )?;
     page.counts(
-        bytes(
-            "insightd_spool_unreadable",
-            "Bytes of broken files in which nobody knows how many events were",
-        ),
+        bytes("insightd_spool_unreadable", "Bytes of broken files whose number of events is unknown"),
         each(|s| s.damage.unreadable_bytes),
     )?;
     page.counts(
         plain(
             "insightd_spool_files_set_aside",
-            "Files that were broken or of another version, and put aside",
+            "Files quarantined because they are broken or of another version",
         ),
         each(|s| s.damage.set_aside),
     )

@@ -13,24 +13,27 @@ pub(super) fn ticks(figures: &Figures, page: &mut Page<'_>) -> fmt::Result {
     let (milli, micro) = (|ms| Some(Duration::from_millis(ms)), |us| Some(Duration::from_micros(us)));
     page.count(plain("insightd_ticks", "Ticks that ended"), counters.ticks)?;
     page.count(
-        plain("insightd_ticks_left_out", "Multiples of the interval without a tick, because the one before took too long or the clock was moved"),
+        plain(
+            "insightd_ticks_left_out",
+            "Ticks skipped because the previous one took too long or the clock was changed",
+        ),
         counters.ticks_left_out,
     )?;
     page.state(
-        seconds("insightd_last_tick_timestamp", "Time that the events of the last tick carry"),
+        seconds("insightd_last_tick_timestamp", "Timestamp of the events of the last tick"),
         milli(figures.time_unix_ms),
     )?;
     page.state(
-        seconds("insightd_tick_lateness", "How late the last tick began"),
+        seconds("insightd_tick_lateness", "Delay of the start of the last tick"),
         milli(counters.lateness_ms),
     )?;
     page.state(
-        seconds("insightd_tick_lateness_max", "The latest that any tick began"),
+        seconds("insightd_tick_lateness_max", "Maximum delay of the start of a tick"),
         milli(counters.lateness_max_ms),
     )?;
-    page.state(seconds("insightd_tick_duration", "How long the last tick took"), micro(counters.tick_us))?;
+    page.state(seconds("insightd_tick_duration", "Duration of the last tick"), micro(counters.tick_us))?;
     page.state(
-        seconds("insightd_tick_duration_max", "The longest that any tick took"),
+        seconds("insightd_tick_duration_max", "Maximum duration of a tick"),
         micro(counters.tick_max_us),
     )?;
     page.state(
@@ -38,10 +41,7 @@ pub(super) fn ticks(figures: &Figures, page: &mut Page<'_>) -> fmt::Result {
         micro(counters.spread_us),
     )?;
     page.state(
-        seconds(
-            "insightd_sample_spread_max",
-            "The longest time between the first and the last read of any sample",
-        ),
+        seconds("insightd_sample_spread_max", "Maximum time between the first and the last read of a sample"),
         micro(counters.spread_max_us),
     )?;
     page.state(
@@ -49,13 +49,13 @@ pub(super) fn ticks(figures: &Figures, page: &mut Page<'_>) -> fmt::Result {
         Some(counters.containers_without_cgroup),
     )?;
     page.count(
-        plain("insightd_read_problems", "Things that could not be read; their figures are absent"),
+        plain("insightd_read_problems", "Files and objects that could not be read; their values are absent"),
         counters.read_problems,
     )?;
     page.state(
         plain(
             "insightd_pod_labels_left_out",
-            "Labels and annotations that pods have beyond what is taken over",
+            "Labels and annotations of pods omitted because of the size limit",
         ),
         Some(counters.labels_left_out),
     )
@@ -64,11 +64,11 @@ pub(super) fn ticks(figures: &Figures, page: &mut Page<'_>) -> fmt::Result {
 pub(super) fn components(components: &[ComponentFigures], page: &mut Page<'_>) -> fmt::Result {
     let each = |of: fn(&Stats) -> u64| components.iter().map(move |c| (labels(c), of(&c.stats)));
     page.counts(
-        plain("insightd_component_calls", "Calls of a component, of whichever version"),
+        plain("insightd_component_calls", "Calls of a component, all versions together"),
         each(|s| s.calls),
     )?;
     page.counts(
-        plain("insightd_component_failures", "Calls that failed, by kind of failure"),
+        plain("insightd_component_failures", "Failed calls, by cause"),
         components.iter().flat_map(|c| {
             Cause::ALL
                 .iter()
@@ -80,46 +80,51 @@ pub(super) fn components(components: &[ComponentFigures], page: &mut Page<'_>) -
         components.iter().map(|c| (labels(c), c.stats.cpu_time)),
     )?;
     page.counts(
-        seconds("insightd_component_wall", "Time on the clock of all calls"),
+        seconds("insightd_component_wall", "Wall-clock time of all calls"),
         components.iter().map(|c| (labels(c), c.stats.wall_time)),
     )?;
     page.states(
-        seconds("insightd_component_last_call", "Time on the clock of the last call"),
+        seconds("insightd_component_last_call", "Wall-clock time of the last call"),
         components.iter().map(|c| (labels(c), c.stats.last_call)),
     )?;
     page.states(
-        bytes("insightd_component_memory", "Linear memory of the last call's largest instance"),
+        bytes("insightd_component_memory", "Linear memory of the largest instance in the last call"),
         each(|s| s.last_memory_bytes as u64),
     )?;
     page.states(
-        bytes("insightd_component_memory_peak", "The most linear memory that an instance had in any call"),
+        bytes("insightd_component_memory_peak", "Maximum linear memory of an instance in any call"),
         each(|s| s.peak_memory_bytes as u64),
     )?;
     page.counts(
-        plain("insightd_component_batches", "Batches by what became of them: made by the current version, by one that took over, passed on as they came, ended here"),
-        components.iter().flat_map(|c| outcomes(&c.stats).map(|(outcome, n)| (with(labels(c), ("outcome", outcome)), n))),
+        plain(
+            "insightd_component_batches",
+            "Batches by outcome: current version, fallback version, passed on unchanged, dropped",
+        ),
+        components
+            .iter()
+            .flat_map(|c| outcomes(&c.stats).map(|(outcome, n)| (with(labels(c), ("outcome", outcome)), n))),
     )?;
     page.counts(
         plain(
             "insightd_component_data_set_aside",
-            "Times that the data of one pod was set aside because every version failed on it",
+            "Times that the data of one pod was quarantined because every version failed on it",
         ),
         each(|s| s.set_aside),
     )?;
     page.states(
-        plain("insightd_component_data_aside", "Parts of batches that are set aside at present"),
+        plain("insightd_component_data_aside", "Parts of batches currently in quarantine"),
         components.iter().map(|c| (labels(c), c.aside.len() as u64)),
     )?;
     page.states(
-        plain("insightd_component_down", "Batches in a row for which no version of a component worked"),
+        plain("insightd_component_down", "Consecutive batches for which no version of the component worked"),
         components.iter().map(|c| (labels(c), c.down)),
     )?;
     page.counts(
-        plain("insightd_component_retries", "Times that a version was tried again after it was given up"),
+        plain("insightd_component_retries", "Times that a disabled version was retried"),
         each(|s| s.retries),
     )?;
     page.counts(
-        plain("insightd_component_recoveries", "Times that a version worked again after it was given up"),
+        plain("insightd_component_recoveries", "Times that a disabled version worked again"),
         each(|s| s.recoveries),
     )?;
     versions(components, page)
@@ -130,13 +135,13 @@ fn versions(components: &[ComponentFigures], page: &mut Page<'_>) -> fmt::Result
     page.states(
         plain(
             "insightd_component_bad",
-            "Whether a version failed so often that it is given up; it is tried again later and later",
+            "1 if a version is disabled after repeated failures; it is retried at growing intervals",
         ),
         all().map(|(c, version)| (with(labels(c), ("origin", version.origin)), version.bad)),
     )?;
     let hashes: Vec<String> = all().map(|(_, version)| hex(version)).collect();
     page.states(
-        plain("insightd_component_info", "What can run in a place; always 1"),
+        plain("insightd_component_info", "Versions of a component that can run in a slot; always 1"),
         all().zip(&hashes).map(|((c, version), hash)| {
             let [pipeline, place, component] = labels(c);
             let facts = [("origin", version.origin), ("version", &*version.version), ("sha256", &**hash)];
@@ -151,18 +156,15 @@ pub(super) fn outputs(outputs: &[OutputFigures], page: &mut Page<'_>) -> fmt::Re
         [("pipeline", &output.pipeline), ("place", &output.place), ("sink", &output.sink)]
     }
     page.counts(
-        plain("insightd_output_events", "Events that an output handed to its sink"),
+        plain("insightd_output_events", "Events that an output passed to its sink"),
         outputs.iter().map(|output| (labels(output), output.flow.events)),
     )?;
     page.counts(
-        bytes("insightd_output", "Bytes of the events that an output handed to its sink"),
+        bytes("insightd_output", "Bytes of the events that an output passed to its sink"),
         outputs.iter().map(|output| (labels(output), output.flow.bytes)),
     )?;
     page.counts(
-        plain(
-            "insightd_output_events_lost",
-            "Events that an output kept back, by cause: its routes and bounds say what may go out",
-        ),
+        plain("insightd_output_events_lost", "Events dropped by an output's filter, by cause"),
         outputs.iter().flat_map(|output| {
             // Losses in a sink are counted in the metrics of the sink.
             let causes = output.flow.lost.by_cause().into_iter().filter(|(cause, _)| *cause != "sink");
@@ -195,7 +197,7 @@ pub(super) fn sinks(sinks: &[SinkFigures], page: &mut Page<'_>) -> fmt::Result {
         sinks.iter().map(|sink| (labels(sink), sink.flow.lost.total())),
     )?;
     page.counts(
-        plain("insightd_sink_errors", "Times that a sink failed"),
+        plain("insightd_sink_errors", "Failures of a sink"),
         sinks.iter().map(|sink| (labels(sink), sink.flow.errors)),
     )
 }

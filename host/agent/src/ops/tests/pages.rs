@@ -29,7 +29,7 @@ fn full() -> (Arc<Board>, Vec<Arc<Status>>) {
     board.lead(|| Standing { is_leader: true, transitions: 3, holder: Some("\"\\\n".repeat(1000)) });
     board.count(Count {
         name: "insightd_api_received",
-        help: "Bytes of the API server's answers.",
+        help: "Bytes of responses from the API server.",
         bytes: true,
         read: Arc::new(|| 5),
     });
@@ -102,8 +102,8 @@ fn the_handbook_has_every_metric() {
 #[test]
 fn counters_move_with_the_ticks() {
     let fixture = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/fixtures/nodes/v2-systemd");
-    let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join("events.json");
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("events.json");
     let text = format!(
         "host: {{root: {fixture:?}}}\nsinks: {{events: {{type: file, path: {file:?}, sync: never}}}}\npipelines:\n\
          - name: node\n  transforms: [{{use: builtin:decorate}}, {{use: builtin:utilization}}]\n  outputs: \

@@ -103,7 +103,7 @@ fn health_and_readiness_follow_the_board() {
     let board = board();
     let server = Server::start(&board, LONG);
     let (status, head, body) = server.get("/healthz");
-    assert_eq!((status, &*body), (200, "ok: the first tick is not over yet\n"));
+    assert_eq!((status, &*body), (200, "ok: waiting for the first tick\n"));
     assert!(
         head.contains("content-type: text/plain; charset=utf-8") && head.contains("connection: close"),
         "{head}"
@@ -115,14 +115,14 @@ fn health_and_readiness_follow_the_board() {
     assert_eq!(status, 503);
     assert_eq!(
         body,
-        "missing: the first tick; the interval is 60 s\nnothing yet from kubelet (scope node): connection refused\n"
+        "not ready: waiting for the first tick (interval 60 s)\nno data yet from kubelet (scope node): connection refused\n"
     );
     board.publish(figures());
     kubelet.succeeded();
     assert_eq!(server.get("/readyz?verbose=1").2, "ok\n");
     kubelet.failed("connection refused");
     let (status, _, body) = server.get("/readyz");
-    let (begin, end) = ("ok\nnothing for ", " s from kubelet (scope node): connection refused\n");
+    let (begin, end) = ("ok\nno data for ", " s from kubelet (scope node): connection refused\n");
     assert!(
         status == 200 && body.starts_with(begin) && body.ends_with(end),
         "away, and not waited for: {body}"
@@ -176,7 +176,7 @@ fn only_get_and_head_of_what_is_there() {
     let server = Server::start(&board(), LONG);
     let (status, head, body) = server.ask("HEAD", "/healthz", "");
     assert_eq!((status, &*body), (200, ""));
-    assert!(head.contains("content-length: 35"), "{head}");
+    assert!(head.contains("content-length: 31"), "{head}");
     for method in ["POST", "PUT", "DELETE", "OPTIONS", "PATCH", "TRACE", "BREW"] {
         let (status, head, _) = server.ask(method, "/metrics", "");
         assert_eq!(status, 405, "{method}");
@@ -305,7 +305,7 @@ fn a_page_in_a_browser_gets_nothing() {
         };
         let (status, _, body) = ask("rebound.example:9464");
         assert_eq!(status, 421, "{path}");
-        assert!(body.starts_with("this agent answers to an IP address"), "{body}");
+        assert!(body.starts_with("unknown host: use an IP address"), "{body}");
         for host in ["127.0.0.1:9464", "localhost", "node-1:9464"] {
             assert_ne!(ask(host).0, 421, "{path} of {host}");
         }

@@ -3,10 +3,10 @@ use insights_sdk::Payloads;
 use super::*;
 use crate::config;
 
-fn settings(folder: &Path) -> CloudWatchSink {
+fn settings(directory: &Path) -> CloudWatchSink {
     let text = format!(
         "sinks: {{logs: {{type: cloudwatch_logs, spool: {{dir: {}, max_bytes: 16MiB}}}}}}",
-        folder.display()
+        directory.display()
     );
     let config = config::Config::parse(&text, None, &config::Environment::default()).unwrap();
     match config.sinks.into_iter().find(|sink| sink.name == "logs").unwrap().kind {
@@ -25,8 +25,8 @@ fn payloads(events: &[(&str, &str, &[u8])]) -> Payloads {
 
 #[test]
 fn a_tick_becomes_a_request_for_each_destination() {
-    let folder = tempfile::tempdir().unwrap();
-    let outbox = outbox("logs", &settings(folder.path())).unwrap();
+    let directory = tempfile::tempdir().unwrap();
+    let outbox = outbox("logs", &settings(directory.path())).unwrap();
     let mut sink = CloudWatch::new(outbox.clone());
     let payloads = payloads(&[("g", "a", b"{}"), ("g", "b", b"{}"), ("g", "a", b"{\"n\":1}")]);
     assert_eq!(sink.accept("application/json", &mut payloads.events()).lost, 0);
@@ -40,8 +40,8 @@ fn a_tick_becomes_a_request_for_each_destination() {
 
 #[test]
 fn many_destinations_need_no_more_memory() {
-    let folder = tempfile::tempdir().unwrap();
-    let outbox = outbox("logs", &settings(folder.path())).unwrap();
+    let directory = tempfile::tempdir().unwrap();
+    let outbox = outbox("logs", &settings(directory.path())).unwrap();
     let mut sink = CloudWatch::new(outbox.clone());
     let streams: Vec<String> = (0..20).map(|n| n.to_string()).collect();
     let events: Vec<(&str, &str, &[u8])> = streams.iter().map(|s| ("g", s.as_str(), &b"{}"[..])).collect();
@@ -54,15 +54,15 @@ fn many_destinations_need_no_more_memory() {
 
 #[test]
 fn what_cannot_be_delivered_is_counted_with_its_reason() {
-    let folder = tempfile::tempdir().unwrap();
-    let mut sink = CloudWatch::new(outbox("logs", &settings(folder.path())).unwrap());
+    let directory = tempfile::tempdir().unwrap();
+    let mut sink = CloudWatch::new(outbox("logs", &settings(directory.path())).unwrap());
     let mut lost = |group, stream, body: &[u8]| {
         let payloads = payloads(&[(group, stream, body)]);
         let delivered = sink.accept("application/json", &mut payloads.events());
         assert_eq!(delivered.lost, 1);
         delivered.error.unwrap().to_string()
     };
-    assert_eq!(lost("g", "s", b"\xff"), "an event is no UTF-8 text");
+    assert_eq!(lost("g", "s", b"\xff"), "an event is not valid UTF-8");
     assert_eq!(lost("g", "s", b""), "an event is empty");
     assert!(lost("g", "", b"{}").starts_with("an event's route has no `log_stream`"));
     assert!(lost("g", "s", &vec![b'x'; 300_000]).starts_with("an event has 300000 bytes"));
@@ -80,14 +80,14 @@ fn without_a_folder_events_wait_in_memory() {
     sink.end_tick();
     let stats = outbox.stats();
     assert_eq!((stats.in_memory.events, stats.disk_bytes), (1, 0));
-    assert_eq!(stats.mode, insightd_spool::Mode::Memory { reason: "no folder is configured".into() });
+    assert_eq!(stats.mode, insightd_spool::Mode::Memory { reason: "no directory is configured".into() });
 }
 
 /// Evicts the oldest body when too many are open; bodies that became full in between do not change the order.
 #[test]
 fn the_body_that_was_opened_first_is_finished_first() {
-    let folder = tempfile::tempdir().unwrap();
-    let outbox = outbox("logs", &settings(folder.path())).unwrap();
+    let directory = tempfile::tempdir().unwrap();
+    let outbox = outbox("logs", &settings(directory.path())).unwrap();
     let mut sink = CloudWatch::new(outbox);
     // Four events of this size fill a request.
     let large = vec![b'x'; 250_000];
@@ -101,8 +101,8 @@ fn the_body_that_was_opened_first_is_finished_first() {
 
 #[test]
 fn names_that_the_service_refuses_lose_no_event() {
-    let folder = tempfile::tempdir().unwrap();
-    let outbox = outbox("logs", &settings(folder.path())).unwrap();
+    let directory = tempfile::tempdir().unwrap();
+    let outbox = outbox("logs", &settings(directory.path())).unwrap();
     let mut sink = CloudWatch::new(outbox.clone());
     let payloads = payloads(&[
         ("/aws/x/aws:111122223333:us-west-2:demo/performance", "prod:node-1", b"{}"),

@@ -37,8 +37,8 @@ fn lines(path: &Path) -> Vec<String> {
 
 #[test]
 fn events_are_lines_and_a_second_run_goes_on() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("events");
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("events");
     for run in 0..2 {
         let mut sink = File::open(&settings(&path, 1 << 20, 2)).unwrap();
         let delivered = tick(&mut sink, &numbered_events(run * 3..run * 3 + 3));
@@ -49,8 +49,8 @@ fn events_are_lines_and_a_second_run_goes_on() {
 
 #[test]
 fn files_are_bounded_in_size_and_number_and_no_event_is_lost_between_them() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("events");
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("events");
     let mut sink = File::open(&settings(&path, 1050, 3)).unwrap();
     for start in (0..60).step_by(4) {
         let delivered = tick(&mut sink, &numbered_events(start..start + 4));
@@ -69,18 +69,18 @@ fn files_are_bounded_in_size_and_number_and_no_event_is_lost_between_them() {
 
 #[test]
 fn no_older_files_are_kept_where_none_are_wanted() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("events");
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("events");
     let mut sink = File::open(&settings(&path, 1000, 0)).unwrap();
     tick(&mut sink, &numbered_events(0..12));
     assert_eq!(lines(&path), numbered_events(10..12));
-    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 1);
 }
 
 #[test]
 fn half_a_line_of_a_crash_is_cut_off() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("events");
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("events");
     let filler = "x".repeat(20_000);
     for (before, after) in [
         (format!("{{\"a\":1}}\n{{\"b\":\"{filler}"), "{\"a\":1}\n"),
@@ -95,25 +95,25 @@ fn half_a_line_of_a_crash_is_cut_off() {
 
 #[test]
 fn a_file_of_somebody_else_is_left_alone() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("secret");
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("secret");
     fs::write(&path, "no line end").unwrap();
     let error = File::open(&settings(&path, 1 << 20, 1)).unwrap_err().to_string();
     assert!(error.contains("something other than events"), "{error}");
     assert_eq!(fs::read_to_string(&path).unwrap(), "no line end");
 
-    let error = File::open(&settings(folder.path(), 1 << 20, 1)).unwrap_err().to_string();
+    let error = File::open(&settings(directory.path(), 1 << 20, 1)).unwrap_err().to_string();
     assert!(error.starts_with("cannot open "), "{error}");
     let error = File::open(&settings(Path::new("/dev/null"), 1 << 20, 1)).unwrap_err().to_string();
-    assert_eq!(error, "/dev/null is no regular file; name another path");
-    let error = File::open(&settings(&folder.path().join("no/such"), 1 << 20, 1)).unwrap_err().to_string();
+    assert_eq!(error, "/dev/null is not a regular file; configure another path");
+    let error = File::open(&settings(&directory.path().join("no/such"), 1 << 20, 1)).unwrap_err().to_string();
     assert!(error.contains("No such file"), "{error}");
 }
 
 #[test]
 fn one_file_has_one_writer() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("events");
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("events");
     let first = File::open(&settings(&path, 1 << 20, 1)).unwrap();
     let error = File::open(&settings(&path, 1 << 20, 1)).unwrap_err().to_string();
     assert!(error.contains("written by another process"), "{error}");
@@ -123,15 +123,15 @@ fn one_file_has_one_writer() {
 
 #[test]
 fn a_file_that_was_moved_away_is_made_anew() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("events");
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("events");
     let mut sink = File::open(&settings(&path, 1 << 20, 1)).unwrap();
     tick(&mut sink, &numbered_events(0..2));
-    fs::rename(&path, folder.path().join("taken")).unwrap();
+    fs::rename(&path, directory.path().join("taken")).unwrap();
     tick(&mut sink, &numbered_events(2..4));
     fs::remove_file(&path).unwrap();
     tick(&mut sink, &numbered_events(4..6));
-    assert_eq!(lines(&folder.path().join("taken")), numbered_events(0..2));
+    assert_eq!(lines(&directory.path().join("taken")), numbered_events(0..2));
     assert_eq!(lines(&path), numbered_events(4..6));
 }
 
@@ -140,10 +140,10 @@ struct SmallDisk(tempfile::TempDir);
 
 impl SmallDisk {
     fn new() -> Option<Self> {
-        let folder = tempfile::tempdir().unwrap();
+        let directory = tempfile::tempdir().unwrap();
         let flags = rustix::mount::MountFlags::empty();
-        match rustix::mount::mount("tmpfs", folder.path(), "tmpfs", flags, Some(c"size=64k")) {
-            Ok(()) => Some(Self(folder)),
+        match rustix::mount::mount("tmpfs", directory.path(), "tmpfs", flags, Some(c"size=64k")) {
+            Ok(()) => Some(Self(directory)),
             Err(error) => {
                 eprintln!("SKIPPED: cannot mount a small tmpfs ({error}); run as root");
                 None
@@ -202,8 +202,8 @@ fn a_disk_that_turns_read_only_is_reported_and_recovers() {
 
 #[test]
 fn a_file_that_cannot_be_put_aside_does_not_grow_beyond_its_bound() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("events");
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("events");
     let mut sink = File::open(&settings(&path, 1000, 1)).unwrap();
     // A non-empty directory at the target: renaming over it fails.
     fs::create_dir_all(numbered(&path, 1).join("x")).unwrap();

@@ -8,9 +8,9 @@ use super::super::TICK_WAIT;
 use super::*;
 
 /// Creates a delivery queue whose spool opens once a message is sent.
-fn stalled(folder: &std::path::Path, memory_bytes: u64) -> (Outbox, mpsc::Sender<()>) {
+fn stalled(directory: &std::path::Path, memory_bytes: u64) -> (Outbox, mpsc::Sender<()>) {
     let (go_on, wait) = mpsc::channel();
-    let settings = Settings::in_folder(folder.join("spool"));
+    let settings = Settings::in_folder(directory.join("spool"));
     let open = move || {
         let _ = wait.recv();
         Spool::open(settings, START_MS)
@@ -34,8 +34,8 @@ fn wait_for(outbox: &Outbox, what: impl Fn(&insightd_spool::Stats) -> bool) {
 
 #[test]
 fn what_the_disk_does_not_answer_to_waits_in_memory_and_is_kept() {
-    let folder = tempfile::tempdir().unwrap();
-    let (outbox, go_on) = stalled(folder.path(), 1 << 20);
+    let directory = tempfile::tempdir().unwrap();
+    let (outbox, go_on) = stalled(directory.path(), 1 << 20);
     for number in 1..=10 {
         put(&outbox, number, 100);
         outbox.end_tick(START_MS);
@@ -43,20 +43,20 @@ fn what_the_disk_does_not_answer_to_waits_in_memory_and_is_kept() {
     let stats = outbox.stats();
     assert_eq!((stats.pending.blocks, stats.in_memory.events, stats.lost.total().events), (10, 55, 0));
     assert!(matches!(stats.mode, Mode::Memory { .. }), "{stats:?}");
-    assert!(outbox.status().snapshot().error.unwrap().contains("has not answered"));
+    assert!(outbox.status().snapshot().error.unwrap().contains("has not responded"));
     go_on.send(()).unwrap();
     wait_for(&outbox, |stats| stats.in_memory.blocks == 0 && stats.mode == Mode::Disk);
     put(&outbox, 11, 100);
     assert_eq!(outbox.stats().pending.events, 66);
     drop(outbox);
-    let spool = Spool::open(Settings::in_folder(folder.path().join("spool")), START_MS);
+    let spool = Spool::open(Settings::in_folder(directory.path().join("spool")), START_MS);
     assert_eq!(spool.stats().pending.events, 66, "all of it is on disk");
 }
 
 #[test]
 fn a_full_queue_drops_the_oldest_and_counts_it() {
-    let folder = tempfile::tempdir().unwrap();
-    let (outbox, go_on) = stalled(folder.path(), 10_000);
+    let directory = tempfile::tempdir().unwrap();
+    let (outbox, go_on) = stalled(directory.path(), 10_000);
     // Three of these blocks fit.
     (1..=8).for_each(|number| put(&outbox, number, 3_000));
     let stats = outbox.stats();
@@ -76,8 +76,8 @@ fn a_full_queue_drops_the_oldest_and_counts_it() {
 /// No task of the runtime waits for the disk: calls return at once, and the end is bounded.
 #[tokio::test]
 async fn neither_the_task_nor_the_end_waits_for_the_disk() {
-    let folder = tempfile::tempdir().unwrap();
-    let (outbox, go_on) = stalled(folder.path(), 1 << 20);
+    let directory = tempfile::tempdir().unwrap();
+    let (outbox, go_on) = stalled(directory.path(), 1 << 20);
     let (stop, stopped) = watch::channel(false);
     let run =
         super::super::run(outbox.clone(), Arc::new(Service::default()), 2, fastrand::Rng::new(), stopped);
@@ -106,8 +106,8 @@ async fn neither_the_task_nor_the_end_waits_for_the_disk() {
 
 #[test]
 fn what_comes_after_the_end_is_counted() {
-    let folder = tempfile::tempdir().unwrap();
-    let (outbox, go_on) = stalled(folder.path(), 1 << 20);
+    let directory = tempfile::tempdir().unwrap();
+    let (outbox, go_on) = stalled(directory.path(), 1 << 20);
     go_on.send(()).unwrap();
     put(&outbox, 2, 10);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();

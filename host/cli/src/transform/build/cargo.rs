@@ -22,7 +22,7 @@ enum ToolError {
     #[error("the Rust target {TARGET} is not installed: run `rustup target add {TARGET}` ({} is missing)", .0.display())]
     Target(PathBuf),
     #[error(
-        "this Rust does not know the target {TARGET}: run `rustup update` (1.95 or newer is needed). It says: {0}"
+        "this Rust does not know the target {TARGET}: run `rustup update` (1.95 or newer is needed). rustc reports: {0}"
     )]
     Old(String),
 }
@@ -40,10 +40,10 @@ fn start_error(program: &OsString) -> impl Fn(io::Error) -> ToolError {
 }
 
 /// Checks that the target's standard library is installed: the compiler's own message does not say how to get it.
-pub(super) fn check_target(folder: &Path) -> anyhow::Result<()> {
+pub(super) fn check_target(directory: &Path) -> anyhow::Result<()> {
     let rustc = program("RUSTC", "rustc");
     let mut command = Command::new(&rustc);
-    command.args(["--print", "target-libdir", "--target", TARGET]).current_dir(folder);
+    command.args(["--print", "target-libdir", "--target", TARGET]).current_dir(directory);
     let output = command.output().map_err(start_error(&rustc))?;
     if !output.status.success() {
         let said = String::from_utf8_lossy(&output.stderr);
@@ -56,25 +56,25 @@ pub(super) fn check_target(folder: &Path) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Builds the crate in `folder` with Cargo and returns the path of the component. Compiler messages go to standard error.
+/// Builds the crate in `directory` with Cargo and returns the path of the component. Compiler messages go to standard error.
 ///
 /// The crate type is `cdylib` only: Cargo skips link-time optimisation if the same build also makes an `rlib`.
-pub(super) fn component(folder: &Path) -> anyhow::Result<PathBuf> {
+pub(super) fn component(directory: &Path) -> anyhow::Result<PathBuf> {
     let cargo = program("CARGO", "cargo");
     let mut command = Command::new(&cargo);
     command.args(["rustc", "--release", "--lib", "--crate-type", "cdylib", "--target", TARGET]);
     command.args(["--message-format", "json-render-diagnostics"]);
-    command.current_dir(folder).stdin(Stdio::null()).stderr(Stdio::inherit());
+    command.current_dir(directory).stdin(Stdio::null()).stderr(Stdio::inherit());
     let output = command.output().map_err(start_error(&cargo))?;
     if !output.status.success() {
-        bail!("{}: not built; what Cargo says above has to be put right first", folder.display());
+        bail!("{}: build failed; fix the errors of Cargo above", directory.display());
     }
-    let manifest = folder.join("Cargo.toml");
+    let manifest = directory.join("Cargo.toml");
     let messages = String::from_utf8_lossy(&output.stdout);
     let made = messages.lines().filter_map(|line| artifact(line, &manifest)).next_back();
     made.ok_or_else(|| {
         anyhow::anyhow!(
-            "{}: Cargo made no component; [lib] needs `crate-type = [\"cdylib\", \"rlib\"]`",
+            "{}: Cargo built no component; set `crate-type = [\"cdylib\", \"rlib\"]` in [lib]",
             manifest.display()
         )
     })

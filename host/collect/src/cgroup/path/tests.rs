@@ -62,7 +62,7 @@ fn pods_of_both_drivers() {
 fn containers_of_all_runtimes() {
     let slice = format!("kubepods.slice/kubepods-burstable.slice/kubepods-burstable-pod{UNDERSCORED}.slice");
     let plain = format!("kubepods/burstable/pod{UID}");
-    for (folder, leaf, runtime) in [
+    for (directory, leaf, runtime) in [
         (&plain, ID.to_owned(), None),
         (&plain, format!("crio-{ID}"), Some("cri-o")),
         (&slice, format!("cri-containerd-{ID}.scope"), Some("containerd")),
@@ -70,7 +70,7 @@ fn containers_of_all_runtimes() {
         (&slice, format!("docker-{ID}.scope"), Some("docker")),
         (&slice, format!("other-{ID}.scope"), None),
     ] {
-        let path = format!("{folder}/{leaf}");
+        let path = format!("{directory}/{leaf}");
         assert_eq!(of_container(&path), Some((UID.to_owned(), "burstable", ID, runtime)), "{path}");
         assert_eq!(role(&format!("{path}/init.scope")), None, "what lies in a container is none");
     }

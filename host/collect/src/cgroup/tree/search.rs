@@ -99,12 +99,10 @@ impl Search {
         self.tops.sort_unstable();
         if left == 0 {
             Some(format!(
-                "search for pods ended after {SEARCH_DIRECTORIES} directories: pods elsewhere are left out"
+                "search for pods stopped after {SEARCH_DIRECTORIES} directories; pods elsewhere are missing"
             ))
         } else if depth > 0 && too_deep > 0 {
-            Some(format!(
-                "search for pods left out {too_deep} directories, deeper than {SEARCH_DEPTH} levels"
-            ))
+            Some(format!("search for pods skipped {too_deep} directories below level {SEARCH_DEPTH}"))
         } else {
             None
         }

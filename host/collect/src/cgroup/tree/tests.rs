@@ -6,8 +6,8 @@ use super::*;
 const ID: &str = "3eff94936921c4de5f4ccdd0d67333983ead8d61207da744c5fe839d2eb19787";
 
 fn make(top: &Path, folders: &[&str]) {
-    for folder in folders {
-        std::fs::create_dir_all(top.join("cg").join(folder)).unwrap();
+    for directory in folders {
+        std::fs::create_dir_all(top.join("cg").join(directory)).unwrap();
     }
 }
 
@@ -148,7 +148,7 @@ fn the_bounds_of_a_search_are_said() {
         &mut problems,
     );
     let [problem] = &problems.listed[..] else { panic!("{problems:?}") };
-    assert!(problem.error.contains("left out 1 directories"), "{}", problem.error);
+    assert!(problem.error.contains("skipped 1 directories"), "{}", problem.error);
 }
 
 /// Returns the birth time of each pod and container.
@@ -239,11 +239,11 @@ fn a_pod_that_several_roots_show_counts_once() {
 fn order_is_that_of_joined_paths() {
     let names = ["a", "a/b", "a/b/c", "a-b", "ab", "a0", "b", "a/c"];
     for path in names {
-        for (folder, name) in [("a", "b"), ("a", "c"), ("a/b", "c"), ("a", "0"), ("b", "a")] {
+        for (directory, name) in [("a", "b"), ("a", "c"), ("a/b", "c"), ("a", "0"), ("b", "a")] {
             assert_eq!(
-                compare(path, folder, name),
-                path.cmp(format!("{folder}/{name}").as_str()),
-                "{path} {folder}/{name}"
+                compare(path, directory, name),
+                path.cmp(format!("{directory}/{name}").as_str()),
+                "{path} {directory}/{name}"
             );
         }
     }

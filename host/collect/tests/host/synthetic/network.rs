@@ -146,8 +146,7 @@ fn interfaces_beyond_the_bound_are_said() {
     let mut problems: Vec<(&str, &str)> =
         view.report.problems.iter().map(|problem| (problem.path.as_str(), problem.error.as_str())).collect();
     problems.sort_unstable();
-    let beyond =
-        ["2 interfaces below it left out: more than 64", "6 interfaces below it left out: more than 64"];
+    let beyond = ["2 lower interfaces skipped: more than 64", "6 lower interfaces skipped: more than 64"];
     assert_eq!(problems, [("/sys/class/net/bond", beyond[0]), ("/sys/class/net/team", beyond[1])]);
 }
 

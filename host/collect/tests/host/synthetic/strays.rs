@@ -104,7 +104,7 @@ fn a_listed_container_without_a_cgroup_is_told_once() {
         all.extend(told(&view).into_iter().map(str::to_owned));
         counts.push(view.report.containers_without_cgroup);
     }
-    let expected = format!("1 running containers have no cgroup here, such as {missing} of pod u-1");
+    let expected = format!("1 running containers without a cgroup, such as {missing} of pod u-1");
     assert_eq!(all, [expected]);
     // a container may end, or start, between the kubelet's response and the next tick
     assert_eq!((counts[0], counts[5]), (0, 1));

@@ -30,7 +30,7 @@ pub(super) enum Unreadable {
     #[error(transparent)]
     List(#[from] ListError),
     /// The response cannot be decompressed.
-    #[error("the answer cannot be decompressed: {0}")]
+    #[error("cannot decompress the response: {0}")]
     Encoding(#[from] io::Error),
 }
 
@@ -112,7 +112,7 @@ impl Reflector<'_> {
         match headers.get(CONTENT_ENCODING).map(|encoding| encoding.as_bytes()) {
             None | Some(b"identity") => Ok(None),
             Some(b"gzip") if verb == "list" => Ok(Some(Gunzip::new())),
-            Some(_) => Err(self.failed(verb, "the answer is compressed in a way that was not asked for")),
+            Some(_) => Err(self.failed(verb, "the response has a content encoding that was not requested")),
         }
     }
 }

@@ -128,9 +128,11 @@ impl Reflector<'_> {
     fn words(&self, end: &End, verb: &str) -> String {
         let resource = self.watched.resource;
         match end {
-            End::Timeout | End::Quiet => format!("a {verb} of {resource} was ended by the server at once"),
+            End::Timeout | End::Quiet => {
+                format!("cannot {verb} {resource}: the API server ended the response immediately")
+            }
             End::Gone => {
-                format!("the API server no longer has the version of {resource} that was asked for (410)")
+                format!("cannot {verb} {resource}: the API server no longer has this version (410)")
             }
             End::Failed { words, .. } | End::BrokeOff { words } => words.clone(),
         }
@@ -178,9 +180,8 @@ impl Reflector<'_> {
             let idle = Instant::now() + self.timing.list_idle;
             let Some(piece) = answer.next(idle.min(until)).await else {
                 let seconds = self.timing.list_idle.min(self.timing.list_total).as_secs();
-                return Err(
-                    self.failed("list", format_args!("it did not go on for {seconds} s, or took too long"))
-                );
+                let error = format!("timed out: no data for {seconds} s, or over the total limit");
+                return Err(self.failed("list", error));
             };
             let each = &mut |element: Element<'_>| match element {
                 Element::Whole(object) => left_out.note(sink.listed(object), object),
@@ -280,8 +281,8 @@ impl Reflector<'_> {
             // A watch from this version would deliver the event again and again; a list costs no more than the object
             // itself.
             Err(error) => {
-                let words =
-                    format!("cannot watch {}: {}", self.watched.resource, shortened(error.to_string()));
+                let error = shortened(error.to_string());
+                let words = format!("cannot watch {}: invalid event: {error}", self.watched.resource);
                 return ControlFlow::Break(End::Failed { words, retry_after: None, relist: true });
             }
         };

@@ -42,8 +42,9 @@ impl<'s> LeftOut<'s> {
             self.malformed += 1;
             self.status.left_out(1);
             let begins = String::from_utf8_lossy(&object[..object.len().min(80)]).into_owned();
-            self.first
-                .get_or_insert_with(|| format!("{}; it begins {begins:?}", shortened(error.to_string())));
+            self.first.get_or_insert_with(|| {
+                format!("{}; it begins with {begins:?}", shortened(error.to_string()))
+            });
         }
     }
 
@@ -67,14 +68,7 @@ impl<'s> LeftOut<'s> {
         }
         let Self { resource, malformed, too_large, too_many, .. } = *self;
         let first = self.first.take();
-        tracing::warn!(
-            resource,
-            malformed,
-            too_large,
-            too_many,
-            first,
-            "objects of the API server are left out"
-        );
+        tracing::warn!(resource, malformed, too_large, too_many, first, "skipped objects of the API server");
         (self.malformed, self.too_large, self.too_many) = (0, 0, 0);
         self.said = Some(Instant::now());
     }

@@ -41,7 +41,8 @@ fn a_field_of_a_wrong_type_costs_that_field() {
         "/spec/containers/0/resources/requests/cpu",
         json!("12x"),
         "spec.containers[0].resources.requests.cpu",
-        "\"12x\" is not a quantity: no such suffix (decimal n u m k M G T P E, binary Ki Mi Gi Ti Pi Ei, exponents e3)",
+        "invalid quantity \"12x\": unknown suffix; expected n u m k M G T P E, Ki Mi Gi Ti Pi Ei, or an \
+         exponent such as e3",
     );
     assert_eq!(pod.containers[0].requests, amounts(None, 1));
 
@@ -49,7 +50,7 @@ fn a_field_of_a_wrong_type_costs_that_field() {
         "/spec/containers/0/resources/requests/memory",
         json!("9Ei"),
         "spec.containers[0].resources.requests.memory",
-        "\"9Ei\" is more than 2^63 - 1 bytes",
+        "quantity \"9Ei\" exceeds 2^63 - 1 bytes",
     );
     assert_eq!(pod.containers[0].requests, amounts(1000, None));
 
@@ -143,7 +144,7 @@ fn what_makes_a_pod_unusable_costs_that_pod() {
         problems,
         [
             "pod n/p: metadata.uid: invalid type: integer `7`, expected a string; the field is left out",
-            "pod n/p: metadata.uid: absent or empty, and a pod is not to be told from others without it; the pod is left out",
+            "pod n/p: metadata.uid: absent or empty, but required to identify the pod; the pod is left out",
         ]
     );
 }
@@ -220,7 +221,7 @@ fn a_pod_that_is_too_large_costs_that_pod() {
     let list = read(json!([large, {"metadata": {"name": "q", "namespace": "n", "uid": "v"}}]));
     assert_eq!(&*only(&list).name, "q");
     let problem = list.problems.iter().next().unwrap();
-    assert_eq!(problem.to_string(), "pod number 0 of the list: it has more than 2 MiB; the pod is left out");
+    assert_eq!(problem.to_string(), "pod at index 0 of the list: larger than 2 MiB; the pod is left out");
 }
 
 #[test]
@@ -289,8 +290,8 @@ fn whole_documents_that_are_not_lists() {
     assert!(matches!(error(" \n"), KubeletError::Empty { .. }));
     assert_eq!(
         text("Unauthorized"),
-        "https://10.0.0.7:10250/pods: line 1, column 1: expected an object, wanted a v1 PodList (the kubelet's /pods); \
-         it begins \"Unauthorized\""
+        "https://10.0.0.7:10250/pods: not a v1 PodList (the kubelet's /pods): expected an object at line 1, \
+         column 1; it begins with \"Unauthorized\""
     );
     let cut = error("{\n  \"items\": [\n    {\"metadata\": {\"na");
     assert!(matches!(cut, KubeletError::Syntax { line: 3, column: 21, .. }), "{cut:?}");
@@ -305,8 +306,8 @@ fn whole_documents_that_are_not_lists() {
         text(
             r#"{"kind":"Status","apiVersion":"v1","status":"Failure","message":"pods is forbidden","code":403}"#
         ),
-        "https://10.0.0.7:10250/pods: no `items` in the answer, wanted a v1 PodList (the kubelet's /pods); \
-         found kind `Status`: pods is forbidden"
+        "https://10.0.0.7:10250/pods: no `items` in the document: expected a v1 PodList (the kubelet's \
+         /pods), found kind `Status`: pods is forbidden"
     );
     assert!(text("{}").ends_with("found an object without `kind`"));
     assert!(text(r#"{"kind": 7, "message": [1]}"#).ends_with("found an object without `kind`"));

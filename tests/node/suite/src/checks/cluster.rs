@@ -18,12 +18,12 @@ pub(crate) fn run(bench: &mut Bench) -> Result<Verdict> {
     let settings = bench.settings.clone();
     let limit = settings.interval() * 12;
     // Crashing pods change the objects: a tick counts only if the API server returns the same before and after it.
-    let compared = until(limit, "a tick at which nothing changed", || {
+    let compared = until(limit, "a tick without changes", || {
         let before = expected()?;
         let output = pod.wait_for_ticks(&settings, now_ms(), "Cluster", 2)?;
         let after = expected()?;
         if before != after {
-            return Ok(Err("objects change".to_owned()));
+            return Ok(Err("objects changed".to_owned()));
         }
         let Some((_, events)) = output.ticks().pop_last() else { return Ok(Err("no tick".to_owned())) };
         let ours = published(&events);
@@ -36,9 +36,9 @@ pub(crate) fn run(bench: &mut Bench) -> Result<Verdict> {
         Ok(if differences.is_empty() { Ok(before.len()) } else { Err(differences.join("; ")) })
     })?;
     if compared < 30 {
-        bail!("only {compared} figures were compared");
+        bail!("only {compared} metrics were compared");
     }
-    println!("  {compared} figures of the cluster are equal");
+    println!("  {compared} metrics of the cluster are equal");
     Ok(Verdict::Passed)
 }
 

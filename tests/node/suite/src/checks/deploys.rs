@@ -12,7 +12,7 @@ pub(crate) fn run(bench: &mut Bench) -> Result<Verdict> {
     for path in ["/healthz", "/readyz"] {
         let (status, body) = pod.ask(path)?;
         if status != 200 {
-            bail!("{path} answers {status}: {body}");
+            bail!("{path} returned {status}: {body}");
         }
     }
     // Two intervals of 60 s after the start the event is complete; the pod started a while ago.
@@ -22,7 +22,7 @@ pub(crate) fn run(bench: &mut Bench) -> Result<Verdict> {
     sound::no_negative(&output)?;
     for kind in ["Node", "NodeFS", "NodeNet", "Pod", "Container", "Cluster", "ClusterNamespace"] {
         if output.of_type(kind).next().is_none() {
-            bail!("no event of type {kind} by the tick that has Cluster events");
+            bail!("no event of type {kind} up to the tick with Cluster events");
         }
     }
     Ok(Verdict::Passed)

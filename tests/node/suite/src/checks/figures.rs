@@ -81,15 +81,15 @@ pub(crate) fn run(bench: &mut Bench) -> Result<Verdict> {
     table.print();
     let compared: usize = table.0.values().map(|row| row[0] + row[1]).sum();
     if compared < 300 {
-        bail!("only {compared} figures are bounded on both sides");
+        bail!("only {compared} values are bounded on both sides");
     }
     for needed in ["cpu.usage_ns", "memory.pgfault", "network.rx_bytes"] {
         if !table.0.iter().any(|(metric, row)| metric.contains(needed) && row[0] + row[1] > 0) {
-            bail!("{needed} was compared nowhere");
+            bail!("{needed} was never compared");
         }
     }
     if !wrong.is_empty() {
-        bail!("{} figures are outside: {}", wrong.len(), wrong[..wrong.len().min(12)].join("; "));
+        bail!("{} values are out of bounds: {}", wrong.len(), wrong[..wrong.len().min(12)].join("; "));
     }
     Ok(Verdict::Passed)
 }
@@ -140,7 +140,10 @@ fn compare_counters(
             }
             // cAdvisor reports zeros for values that the kernel does not count.
             if matches!(found, Found::Absent) && value > 0.0 {
-                wrong.push(format!("{} of {}: not there, {value} is theirs", counter.ours, theirs.subject));
+                wrong.push(format!(
+                    "{} of {}: absent, the kubelet reports {value}",
+                    counter.ours, theirs.subject
+                ));
             }
         }
     }
@@ -229,7 +232,7 @@ fn compare_gauges(
             table.count(&format!("{} {}", row.kind, row.ours), found);
             if matches!(found, Found::Outside) {
                 wrong.push(format!(
-                    "{} of {}: {least} to {greatest} are ours, {} is theirs",
+                    "{} of {}: the agent reports {least} to {greatest}, the kubelet {}",
                     row.ours, theirs.subject, theirs.value
                 ));
             }
@@ -293,7 +296,7 @@ impl Table {
     fn print(&self) {
         println!(
             "  {:44} {:>7} {:>8} {:>9} {:>8} {:>7}",
-            "figure", "equal", "between", "one side", "outside", "absent"
+            "metric", "equal", "between", "one side", "outside", "absent"
         );
         for (metric, [equal, between, one_sided, outside, absent]) in &self.0 {
             println!("  {metric:44} {equal:7} {between:8} {one_sided:9} {outside:8} {absent:7}");

@@ -35,7 +35,7 @@ pub(crate) fn run(bench: &mut Bench) -> Result<Verdict> {
     let until = now_ms();
     let after = containers()?;
     let (containers, events) = compare(&before, &after, &output, bench.interval(), since, until)?;
-    println!("  {containers} running containers, {events} events, all named");
+    println!("  {containers} running containers, {events} events, all identified");
     check_host_network(&output, &pod)?;
     Ok(Verdict::Passed)
 }
@@ -63,7 +63,7 @@ fn compare(
         })
         .collect();
     if ticks.len() < 3 {
-        bail!("only {} whole ticks", ticks.len());
+        bail!("only {} complete ticks", ticks.len());
     }
     for known in before.iter().filter(|known| after.contains(known)) {
         containers += 1;
@@ -81,15 +81,11 @@ fn compare(
         }
     }
     if containers < 8 {
-        bail!("only {containers} containers run");
+        bail!("only {containers} containers are running");
     }
     wrong.dedup();
     if !wrong.is_empty() {
-        bail!(
-            "{} of {compared} comparisons are wrong: {}",
-            wrong.len(),
-            wrong[..wrong.len().min(8)].join("; ")
-        );
+        bail!("{} of {compared} comparisons failed: {}", wrong.len(), wrong[..wrong.len().min(8)].join("; "));
     }
     Ok((containers, compared))
 }
@@ -188,14 +184,14 @@ impl Known {
             ("PodName", event.text("PodName"), &self.pod_name()),
         ];
         if let Some((what, ours, theirs)) = pairs.iter().find(|(_, ours, theirs)| ours != theirs) {
-            return Some(format!("{what} is {ours:?}, not {theirs:?}"));
+            return Some(format!("{what} is {ours:?}, expected {theirs:?}"));
         }
         let owners = about["pod_owners"].as_array().cloned().unwrap_or_default();
         let owners_differ = owners.len() != self.owners.len()
             || owners.iter().zip(&self.owners).any(|(ours, theirs)| {
                 ours["owner_kind"] != theirs["owner_kind"] || !is_named(&ours["owner_name"], theirs)
             });
-        owners_differ.then(|| format!("pod_owners are {owners:?}, not {:?}", self.owners))
+        owners_differ.then(|| format!("pod_owners is {owners:?}, expected {:?}", self.owners))
     }
 
     /// Returns the name shared by events of the same workload.
@@ -225,7 +221,7 @@ fn check_host_network(output: &Output, pod: &AgentPod) -> Result<()> {
         .of_type("PodNet")
         .find(|event| event.about("pod_name") == pod.name || event.text("PodName") == "node-web")
     {
-        Some(event) => bail!("interfaces of a pod that has none: {}", event.value),
+        Some(event) => bail!("event for an interface of a pod without interfaces: {}", event.value),
         None => Ok(()),
     }
 }

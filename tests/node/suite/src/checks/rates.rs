@@ -51,14 +51,14 @@ pub(crate) fn run(bench: &mut Bench) -> Result<Verdict> {
             let expected = (now - before) / elapsed * multiplier;
             let value = event.figure(metric);
             if value.is_none_or(|value| (value - expected).abs() > expected.abs() * 1e-12) {
-                bail!("{metric} is {value:?}, not {expected}: {}", event.value);
+                bail!("{metric} is {value:?}, expected {expected}: {}", event.value);
             }
             *compared.entry(metric).or_default() += 1;
         }
     }
     println!("  {compared:?}");
     match RATES.iter().find(|(kind, metric, ..)| *kind != "NodeDiskIO" && !compared.contains_key(metric)) {
-        Some((_, metric, ..)) => bail!("{metric} was compared nowhere"),
+        Some((_, metric, ..)) => bail!("{metric} was never compared"),
         None => Ok(Verdict::Passed),
     }
 }

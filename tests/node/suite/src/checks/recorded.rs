@@ -47,14 +47,14 @@ pub(crate) fn run(bench: &mut Bench) -> Result<Verdict> {
 
     let (replayed, said) = (by_tick(&replay), by_tick(&output));
     if replayed.len() != TICKS {
-        bail!("{} ticks came out of a recording of {TICKS}", replayed.len());
+        bail!("replay gave {} ticks, the recording has {TICKS}", replayed.len());
     }
     let mut figures = 0;
     for (time, ours) in &replayed {
-        let Some(theirs) = said.get(time) else { bail!("the agent said nothing in the tick of {time}") };
+        let Some(theirs) = said.get(time) else { bail!("the agent has no events in tick {time}") };
         let lone = ours.keys().find(|name| !theirs.contains_key(*name));
         if let Some(name) = lone.or_else(|| theirs.keys().find(|name| !ours.contains_key(*name))) {
-            bail!("in the tick of {time} {name} is on one side alone, of the agent and the replay");
+            bail!("in tick {time} only one of agent and replay has {name}");
         }
         for (name, ours) in ours {
             figures += compare(name, ours, theirs[name])?;
@@ -62,11 +62,11 @@ pub(crate) fn run(bench: &mut Bench) -> Result<Verdict> {
     }
     let events: usize = replayed.values().map(BTreeMap::len).sum();
     println!(
-        "  {events} events of {TICKS} ticks alike, in {figures} figures that were set; {} bytes of recording",
+        "  {events} events of {TICKS} ticks and {figures} configured values are equal; {} bytes of recording",
         recording.len()
     );
     if figures < 10 * TICKS {
-        bail!("{figures} requests and limits are too few for the workload");
+        bail!("only {figures} requests and limits were compared, too few for the workload");
     }
     Ok(Verdict::Passed)
 }
@@ -97,7 +97,7 @@ fn compare(name: &str, ours: &Event, theirs: &Event) -> Result<usize> {
             continue;
         }
         if ours != theirs {
-            bail!("{name}: {member} is {ours} in the replay and {theirs} of the agent");
+            bail!("{name}: {member} is {ours} in the replay, {theirs} in the agent");
         }
         figures += usize::from(is_figure);
     }

@@ -155,7 +155,7 @@ pub(crate) fn run(bench: &mut Bench) -> Result<Verdict> {
         let events: Vec<&Event> = output.of_type(kind.name).collect();
         if events.is_empty() {
             if kind.name == "NodeDiskIO" && bench.settings.node == NodeKind::V1 && !counts_disks() {
-                println!("  no NodeDiskIO: no disk of this machine was ever used");
+                println!("  no NodeDiskIO: no disk of this machine was ever read");
                 continue;
             }
             bail!("no event of type {}", kind.name);
@@ -195,7 +195,7 @@ fn check_pods(output: &Output) -> Result<()> {
             bail!("not the pending pod ops/unplaced: {}", event.value);
         }
         if event.value.get("NodeName").is_some() {
-            bail!("a pod without node has a NodeName: {}", event.value);
+            bail!("a pod without a node has a NodeName: {}", event.value);
         }
     }
     Ok(())
@@ -207,7 +207,7 @@ fn check_kind(kind: &Kind, events: &[&Event]) -> Result<()> {
             bail!("ClusterName is {:?}: {}", event.text("ClusterName"), event.value);
         }
         if event.value["Sources"] != json!(kind.sources) {
-            bail!("Sources are not {:?}: {}", kind.sources, event.value);
+            bail!("Sources differ from {:?}: {}", kind.sources, event.value);
         }
         let mut absent = kind.attributes.iter().filter(|name| event.text(name).is_empty());
         if let Some(name) = absent.next() {

@@ -44,7 +44,7 @@ fn while_away(agent: &AgentPod, bench: &Bench, stopped: u64, started: u64) -> Re
         let web = events.iter().find(|event| event.kind() == "Pod" && event.pod().starts_with("shop/web-"));
         let web = web.with_context(|| format!("no Pod event of shop/web at {time}"))?;
         if web.text("Service") != "front" {
-            bail!("the service is lost: {}", web.value);
+            bail!("the service is missing: {}", web.value);
         }
         if events.iter().any(|event| event.kind() == "Cluster") {
             last_cluster = *time;
@@ -52,7 +52,7 @@ fn while_away(agent: &AgentPod, bench: &Bench, stopped: u64, started: u64) -> Re
     }
     let led = last_cluster - stopped;
     if led > LEASE.as_millis() as u64 {
-        bail!("cluster events until {led} ms after the last renewal that can have been");
+        bail!("cluster events until {led} ms after the last possible renewal");
     }
     println!(
         "  {} ticks without API server; cluster events for {led} ms of them",

@@ -49,12 +49,12 @@ pub(crate) fn run(bench: &mut Bench) -> Result<Verdict> {
         if missing + stale == 0 {
             return Ok(());
         }
-        Err(format!("{missing} of {PODS} pods have no event, {stale} have one that are gone"))
+        Err(format!("{missing} of {PODS} pods have no event, {stale} deleted pods still have one"))
     })?;
     cluster::kubectl(&["-n", "batch", "delete", "deployment", "churn", "--cascade=foreground", "--wait"])?;
     settled(bench, &agent, |seen| match second.intersection(seen).count() {
         0 => Ok(()),
-        stale => Err(format!("{stale} pods have an event that are gone")),
+        stale => Err(format!("{stale} deleted pods still have an event")),
     })?;
     let output = agent.output(&bench.settings, since)?;
     let longest =
@@ -62,7 +62,11 @@ pub(crate) fn run(bench: &mut Bench) -> Result<Verdict> {
     let longest = longest.context("no insightd_tick_duration_max_seconds in /metrics")?.value;
     println!("  the longest tick took {longest:.3} s");
     sound::check(&agent, &output, bench.interval(), since, now_ms())?;
-    println!("  {} pods came and went in {} ticks", first.len() + second.len(), output.ticks().len());
+    println!(
+        "  {} pods were created and deleted in {} ticks",
+        first.len() + second.len(),
+        output.ticks().len()
+    );
     Ok(Verdict::Passed)
 }
 
@@ -78,7 +82,7 @@ fn settled(
     until(Duration::from_secs(60), "pods with events", || {
         let output = agent.output(&bench.settings, since)?;
         let Some((_, last)) = output.whole_ticks().pop_last() else {
-            return Ok(Err("no whole tick".to_owned()));
+            return Ok(Err("no complete tick".to_owned()));
         };
         let pods = last.iter().filter(|event| event.kind() == "Pod");
         Ok(is_right(&pods.map(|event| event.about("pod_name").to_owned()).collect()))
@@ -99,6 +103,6 @@ fn running(others: &BTreeSet<String>) -> Result<BTreeSet<String>> {
         let names = pods.iter().filter(|pod| pod["metadata"].get("deletionTimestamp").is_none());
         let names = names.filter_map(|pod| Some(pod["metadata"]["name"].as_str()?.to_owned()));
         let names: BTreeSet<String> = names.filter(|name| !others.contains(name)).collect();
-        Ok(if names.len() == PODS { Ok(names) } else { Err(format!("{} run", names.len())) })
+        Ok(if names.len() == PODS { Ok(names) } else { Err(format!("{} are running", names.len())) })
     })
 }

@@ -16,7 +16,7 @@ const STEP: Duration = Duration::from_secs(600);
 
 pub(crate) fn run(bench: &mut Bench) -> Result<Verdict> {
     if bench.settings.node == NodeKind::V1 {
-        return Ok(Verdict::Skipped("this machine's clock is not ours to set; node v2 does it"));
+        return Ok(Verdict::Skipped("the clock of this machine cannot be changed; node v2 runs this test"));
     }
     let agent = bench.agent(Profile::Quick)?;
     let since = now_ms();
@@ -45,7 +45,7 @@ pub(crate) fn run(bench: &mut Bench) -> Result<Verdict> {
     let future =
         output.of_type("Node").filter(|event| event.time_ms > back + STEP.as_millis() as u64 / 2).count();
     if future == 0 || ahead < back {
-        bail!("no tick in the time that the clock was ahead");
+        bail!("no tick while the clock was ahead");
     }
     Ok(Verdict::Passed)
 }
@@ -63,7 +63,7 @@ fn ticks_since(bench: &Bench, agent: &AgentPod, since: u64) -> Result<usize> {
             return Ok(of("Node"));
         }
     }
-    bail!("no three ticks with Node and two with Cluster events within {} s", 12 * step.as_secs())
+    bail!("fewer than three ticks with Node and two with Cluster events within {} s", 12 * step.as_secs())
 }
 
 fn set_clock(unix_ms: u64) -> Result<()> {

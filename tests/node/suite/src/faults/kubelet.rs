@@ -43,7 +43,7 @@ fn while_away(agent: &AgentPod, bench: &Bench, stopped: u64, started: u64) -> Re
     let step = bench.interval().as_millis() as u64;
     let (mut ages, mut pods) = (Vec::new(), Vec::new());
     for (time, events) in output.ticks().range(stopped + step..started) {
-        let node = events.iter().find(|event| event.kind() == "Node").context("a tick without Node")?;
+        let node = events.iter().find(|event| event.kind() == "Node").context("a tick without Node event")?;
         ages.push(node.figure("node_kubelet_age").unwrap_or(0.0));
         let web = |kind: &str| {
             events.iter().filter(|event| event.kind() == kind && event.pod().starts_with("shop/web-")).count()
@@ -56,10 +56,10 @@ fn while_away(agent: &AgentPod, bench: &Bench, stopped: u64, started: u64) -> Re
     let oldest = ages.iter().copied().fold(0.0, f64::max);
     let half = AWAY.as_millis() as f64 / 2.0;
     if oldest < half {
-        bail!("node_kubelet_age never says that the data is old: {ages:?}");
+        bail!("node_kubelet_age never shows that the data is old: {ages:?}");
     }
     if !mentions(&output) {
-        bail!("the agent's log does not say that the kubelet is away: {:?}", output.log);
+        bail!("the agent's log does not mention the kubelet: {:?}", output.log);
     }
     println!("  {} ticks without kubelet; its data was {oldest} ms old at the end", ages.len());
     Ok(())

@@ -16,14 +16,14 @@ pub(crate) fn run(bench: &mut Bench) -> Result<Verdict> {
     bench.agent(Profile::TwoLeaders)?;
     let pods = agent::pods(Component::Cluster)?;
     if pods.len() != 2 {
-        bail!("{} pods may lead, not 2", pods.len());
+        bail!("{} candidates, expected 2", pods.len());
     }
     let since = now_ms();
     let leader = until(LEASE + RETRY + Duration::from_secs(40), "a leader", || {
         let leading = leading(&pods, bench, since)?;
-        Ok(leading.ok_or_else(|| "nobody prints cluster events".to_owned()))
+        Ok(leading.ok_or_else(|| "no pod prints cluster events".to_owned()))
     })?;
-    let other = pods.iter().find(|pod| pod.uid != leader.uid).context("another pod")?;
+    let other = pods.iter().find(|pod| pod.uid != leader.uid).context("there is no other pod")?;
 
     let before = leader.output(&bench.settings, since)?;
     let killed = now_ms();
@@ -40,7 +40,7 @@ pub(crate) fn run(bench: &mut Bench) -> Result<Verdict> {
         "--wait=false",
     ])?;
     // The first tick with cluster events is up to an interval later, and the new leader has to list the cluster first.
-    let taken = until(LEASE + RETRY + bench.interval() * 2, "the other to lead", || {
+    let taken = until(LEASE + RETRY + bench.interval() * 2, "the takeover by the other pod", || {
         let replacements = agent::pods(Component::Cluster)?;
         let all: Vec<AgentPod> =
             replacements.into_iter().chain([other.clone()]).filter(|pod| pod.uid != leader.uid).collect();
@@ -54,7 +54,7 @@ pub(crate) fn run(bench: &mut Bench) -> Result<Verdict> {
     let (first, successor) = taken;
     let after = successor.wait_for_ticks(&bench.settings, first, "Cluster", 3)?;
     never_both(&[
-        ("the killed one", &before),
+        ("the killed pod", &before),
         ("its successor", &successor.output(&bench.settings, since)?),
     ])?;
     sound::no_panic(&after)?;
@@ -80,7 +80,7 @@ fn never_both(outputs: &[(&str, &Output)]) -> Result<()> {
         times.dedup();
         for time in times {
             if let Some(other) = ticks.insert(time, who) {
-                bail!("cluster events of {time} from {other} and from {who}");
+                bail!("cluster events at {time} from both {other} and {who}");
             }
         }
     }

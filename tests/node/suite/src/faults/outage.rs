@@ -18,19 +18,19 @@ const TICKS: usize = 3;
 
 pub(crate) fn run(bench: &mut Bench) -> Result<Verdict> {
     let Some(target) = bench.settings.aws_port else {
-        return Ok(Verdict::Skipped("there is no emulator of AWS (tests/aws)"));
+        return Ok(Verdict::Skipped("the AWS emulator is missing (tests/aws)"));
     };
     // Only the network of the running agent is needed: it is the node's.
     let before = bench.agent(Profile::Quick)?;
     let process = *node::processes(&before.container_id)?.first().context("the agent has no process")?;
     let gate = Gate::new(process, target)?;
-    let folder = spool(&bench.settings);
-    let _ = fs::remove_dir_all(&folder);
+    let directory = spool(&bench.settings);
+    let _ = fs::remove_dir_all(&directory);
     let result = lose_nothing(bench, &gate, target);
     bench.forget();
     let verdict = result?;
     agent::remove(&bench.settings)?;
-    fs::remove_dir_all(&folder).with_context(|| folder.display().to_string())?;
+    fs::remove_dir_all(&directory).with_context(|| directory.display().to_string())?;
     Ok(verdict)
 }
 
@@ -50,10 +50,10 @@ fn lose_nothing(bench: &mut Bench, gate: &Gate, emulator: u16) -> Result<Verdict
     let waiting = pending(&first)?;
     cluster::kubectl(&["-n", NAMESPACE, "delete", "pod", &first.name])?;
     let mut printed = logs.read(since)?.events;
-    let second = until(Duration::from_secs(90), "its successor", || {
+    let second = until(Duration::from_secs(90), "the pod that replaces it", || {
         let pod = agent::pod()?;
         let runs = pod.uid != first.uid && !node::processes(&pod.container_id)?.is_empty();
-        Ok(if runs && !pod.container_id.is_empty() { Ok(pod) } else { Err("none runs".to_owned()) })
+        Ok(if runs && !pod.container_id.is_empty() { Ok(pod) } else { Err("not running".to_owned()) })
     })?;
     second.wait_for_ticks(&bench.settings, now_ms(), "Node", TICKS)?;
 
@@ -65,12 +65,12 @@ fn lose_nothing(bench: &mut Bench, gate: &Gate, emulator: u16) -> Result<Verdict
     printed.extend(second.output(&bench.settings, since)?.events);
     printed.retain(|event| event.time_ms <= opened);
     let limit = Duration::from_secs(180);
-    let twice = until(limit, "everything printed to be stored", || {
+    let twice = until(limit, "all printed events to be stored", || {
         let stored = emulator::stored(emulator, &group)?;
         Ok(compare(&printed, &stored))
     })?;
     println!(
-        "  {} events printed, all stored, {twice} of them twice; {waiting} waited when the pod was deleted",
+        "  {} events printed, all stored, {twice} twice; {waiting} were pending when the pod was deleted",
         printed.len()
     );
     Ok(Verdict::Passed)
@@ -86,7 +86,7 @@ fn compare(printed: &[Event], stored: &[Event]) -> Result<u64, String> {
     let missing: Vec<&Event> = printed.iter().filter(|event| times(event) == 0).collect();
     match missing.first() {
         Some(event) => {
-            Err(format!("{} of {} are not, such as {}", missing.len(), printed.len(), event.value))
+            Err(format!("{} of {} are not stored, such as {}", missing.len(), printed.len(), event.value))
         }
         None => Ok(printed.iter().map(|event| times(event) - 1).sum()),
     }
@@ -100,11 +100,11 @@ fn pending(agent: &AgentPod) -> Result<f64> {
         sample.map(|sample| sample.value).with_context(|| format!("{name} is not in /metrics"))
     };
     if value("insightd_spool_in_memory")? != 0.0 {
-        bail!("the spool is in memory");
+        bail!("the spool is in memory, expected on disk");
     }
     let pending = value("insightd_delivery_pending_events")?;
     if pending == 0.0 {
-        bail!("nothing waits while the service is away");
+        bail!("no events are pending while the service is unreachable");
     }
     Ok(pending)
 }

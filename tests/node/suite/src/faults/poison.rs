@@ -38,7 +38,7 @@ pub(crate) fn run(bench: &mut Bench) -> Result<Verdict> {
             "app=odd",
         ])?;
         let uid = found.first().and_then(|pod| pod["metadata"]["uid"].as_str());
-        Ok(uid.map(str::to_owned).ok_or_else(|| "does not run".to_owned()))
+        Ok(uid.map(str::to_owned).ok_or_else(|| "not running".to_owned()))
     })?;
     let said = until(Duration::from_secs(30), "data quarantined", || {
         let said = aside(&agent.output(&bench.settings, since)?);
@@ -48,7 +48,7 @@ pub(crate) fn run(bench: &mut Bench) -> Result<Verdict> {
 
     let mut output = agent.output(&bench.settings, since)?;
     if aside(&output).len() != 1 || !said[0].contains(&format!("pod {uid}")) {
-        bail!("said other than once that {uid} is quarantined: {said:?}");
+        bail!("expected one log line about the quarantine of {uid}, found {said:?}");
     }
     for (time, events) in output.whole_ticks() {
         let seen: BTreeSet<&str> = events
@@ -58,7 +58,7 @@ pub(crate) fn run(bench: &mut Bench) -> Result<Verdict> {
             .collect();
         let missing: Vec<&String> = others.iter().filter(|name| !seen.contains(name.as_str())).collect();
         if !missing.is_empty() {
-            bail!("in the tick of {time} {} of the others have no event: {missing:?}", missing.len());
+            bail!("in tick {time} {} of the other pods have no event: {missing:?}", missing.len());
         }
     }
     if output.events.iter().any(|event| event.about("pod_name") == NAME) {
@@ -68,7 +68,7 @@ pub(crate) fn run(bench: &mut Bench) -> Result<Verdict> {
     output.log.retain(|line| !line.contains("hostile"));
     sound::check(&agent, &output, bench.interval(), since, now_ms())?;
     println!(
-        "  1 of {} pods was quarantined, the others reported in each of {} ticks",
+        "  1 of {} pods was quarantined, the others were reported in each of {} ticks",
         others.len() + 1,
         output.whole_ticks().len()
     );

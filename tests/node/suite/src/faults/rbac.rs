@@ -80,27 +80,27 @@ fn says(bench: &Bench, resources: &[&str], verbs: &[&str], loses: bool) -> Resul
     let since = now_ms();
     let words: Vec<&str> = resources.iter().chain(verbs).copied().collect();
     // An Event is sent after several consecutive failures, with increasing backoff between them.
-    let line = until(Duration::from_secs(150), "a message about it", || {
+    let line = until(Duration::from_secs(150), "a message about the missing permission", || {
         let output = agent.output(&bench.settings, begin.saturating_sub(5000))?;
         let line = output.said(&words).map(str::to_owned);
         let line = line.or_else(|| metrics_line(&agent, &words)).or_else(|| told(&agent, &words));
         let log = output.log.iter().filter(|line| !line.contains("component ready")).collect::<Vec<_>>();
         Ok(line.ok_or_else(|| format!("no log, metric or Event with {words:?}; the log is {log:?}")))
     })?;
-    println!("  it says: {line}");
+    println!("  reported: {line}");
     if loses {
         until(Duration::from_secs(60), "no cluster events", || {
             let output = agent.output(&bench.settings, now_ms().saturating_sub(9000))?;
             Ok(if output.of_type("Cluster").next().is_none() {
                 Ok(())
             } else {
-                Err("there are some".to_owned())
+                Err("there are cluster events".to_owned())
             })
         })?;
     }
     agent.wait_for_ticks(&bench.settings, since, "Node", 3)?;
     if agent.output(&bench.settings, since)?.of_type("Pod").filter(|event| is_web(event)).count() == 0 {
-        bail!("no events of pods");
+        bail!("no Pod events of shop/web");
     }
     Ok((agent, since))
 }

@@ -45,7 +45,7 @@ pub(crate) fn run(bench: &mut Bench) -> Result<Verdict> {
         change(bench, &pod, &overlay, "rejected", why)?;
     }
     // A configuration still on probation is not a rollback target: the one before it would be.
-    until(Duration::from_secs(90), "the end of the trial", || {
+    until(Duration::from_secs(90), "the end of the probation", || {
         let left = rollout(&pod)?["running"]["trial_ticks_left"].clone();
         Ok(if left == 0 { Ok(()) } else { Err(left.to_string()) })
     })?;
@@ -64,14 +64,14 @@ pub(crate) fn run(bench: &mut Bench) -> Result<Verdict> {
         let Some(version) = namespace else { continue };
         let known = versions.entry(event.time_ms).or_insert_with(|| version.to_owned());
         if known != version {
-            bail!("the tick of {} has events of {known} and of {version}", event.time_ms);
+            bail!("tick {} has events of both {known} and {version}", event.time_ms);
         }
     }
     if let Some((time, _)) = versions.iter().find(|(_, version)| *version == "bad") {
-        bail!("the tick of {time} is of a version that was rejected");
+        bail!("tick {time} has events of a rejected version");
     }
     sound::check(&pod, &output, bench.interval(), since, now_ms())?;
-    println!("  {} ticks, of versions {:?}", versions.len(), {
+    println!("  {} ticks, versions {:?}", versions.len(), {
         let mut names: Vec<&String> = versions.values().collect();
         names.dedup();
         names
@@ -103,7 +103,7 @@ fn change(bench: &Bench, pod: &AgentPod, overlay: &Overlay, outcome: &str, why: 
 fn rollout(pod: &AgentPod) -> Result<Value> {
     let (status, body) = pod.ask("/status")?;
     if status != 200 {
-        bail!("/status answers {status}");
+        bail!("/status returned {status}");
     }
     let mut answer: Value = serde_json::from_str(&body).context("/status")?;
     Ok(answer["rollout"].take())
@@ -115,7 +115,11 @@ fn wait_for_version(bench: &Bench, pod: &AgentPod, version: &str) -> Result<()> 
         let last = output.events.iter().rev().find_map(|event| {
             event.value["_aws"]["CloudWatchMetrics"][0]["Namespace"].as_str().map(str::to_owned)
         });
-        Ok(if last.as_deref() == Some(version) { Ok(()) } else { Err(format!("the last is of {last:?}")) })
+        Ok(if last.as_deref() == Some(version) {
+            Ok(())
+        } else {
+            Err(format!("the last version is {last:?}"))
+        })
     })
 }
 
@@ -128,10 +132,10 @@ fn timing(bench: &Bench, pod: &AgentPod) -> Result<()> {
     let changed = fs::symlink_metadata(&data).with_context(|| data.display().to_string())?.modified()?;
     let changed_ms = changed.duration_since(UNIX_EPOCH)?.as_millis() as u64;
     let rollout = rollout(pod)?;
-    let ready = rollout["latest"]["at_unix_ms"].as_u64().context("no time")?;
-    let tick = rollout["running"]["since_unix_ms"].as_u64().context("no tick")?;
+    let ready = rollout["latest"]["at_unix_ms"].as_u64().context("latest.at_unix_ms is missing")?;
+    let tick = rollout["running"]["since_unix_ms"].as_u64().context("running.since_unix_ms is missing")?;
     println!(
-        "  ready {} ms after the mount changed, in the tick {} ms after it",
+        "  ready {} ms and in use {} ms after the mount changed",
         ready.saturating_sub(changed_ms),
         tick.saturating_sub(changed_ms)
     );

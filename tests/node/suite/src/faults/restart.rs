@@ -16,13 +16,9 @@ pub(crate) fn run(bench: &mut Bench) -> Result<Verdict> {
     let before = status()?;
     agent.wait_for_ticks(&bench.settings, since, "Node", 2)?;
     node::kill(&before.id)?;
-    let after = until(Duration::from_secs(90), "another container", || {
+    let after = until(Duration::from_secs(90), "a new container", || {
         let after = status()?;
-        Ok(if after.id != before.id && after.is_running {
-            Ok(after)
-        } else {
-            Err("still the old one".to_owned())
-        })
+        Ok(if after.id != before.id && after.is_running { Ok(after) } else { Err("unchanged".to_owned()) })
     })?;
     let output = agent.wait_for_ticks(&bench.settings, now_ms(), "Node", 5)?;
     new_one_counts(&output, &after)?;
@@ -33,7 +29,11 @@ pub(crate) fn run(bench: &mut Bench) -> Result<Verdict> {
     let of_httpd = of_httpd.filter(|event| event.about("container_name") == "httpd");
     let counted: f64 = of_httpd.filter_map(|event| event.figure("number_of_container_restarts")).sum();
     if counted != after.restarts - before.restarts {
-        bail!("{counted} restarts are published, of {} to {}", before.restarts, after.restarts);
+        bail!(
+            "{counted} restarts are published, the count went from {} to {}",
+            before.restarts,
+            after.restarts
+        );
     }
     let events =
         |id: &str| output.of_type("Container").filter(|event| event.container_id() == id).collect::<Vec<_>>();
@@ -42,7 +42,7 @@ pub(crate) fn run(bench: &mut Bench) -> Result<Verdict> {
     // not return.
     let first = new.first().context("the new container has no event")?;
     if let Some(event) = old.iter().find(|event| event.time_ms > first.time_ms) {
-        bail!("the old container is back after the new one: {}", event.value);
+        bail!("an event of the old container follows those of the new one: {}", event.value);
     }
     sound::check(&agent, &output, bench.interval(), since, now_ms())?;
     Ok(Verdict::Passed)

@@ -34,18 +34,18 @@ const ELSEWHERE: &str = "insightd-node-suite";
 
 pub(crate) fn run(bench: &mut Bench) -> Result<Verdict> {
     if bench.settings.node == NodeKind::V2 || !Path::new("/sys/fs/cgroup/cpuacct").exists() {
-        return Ok(Verdict::Skipped("only cgroup version 1 lets used CPU time be written off"));
+        return Ok(Verdict::Skipped("resetting the CPU time of a cgroup needs cgroup version 1"));
     }
     let agent = bench.agent(Profile::Quick)?;
     cluster::apply(POD, &[])?;
     let result = observe(bench, &agent);
     cluster::kubectl(&["-n", "ops", "delete", "pod", "sandboxed", "--grace-period=0", "--force", "--wait"])?;
-    for folder in hierarchies()? {
+    for directory in hierarchies()? {
         // Its processes are still ending.
-        let folder = folder.join(ELSEWHERE);
+        let directory = directory.join(ELSEWHERE);
         until(Duration::from_secs(30), "the cgroup to be empty", || {
-            Ok(if folder.exists() {
-                fs::remove_dir(&folder).map_err(|error| error.to_string())
+            Ok(if directory.exists() {
+                fs::remove_dir(&directory).map_err(|error| error.to_string())
             } else {
                 Ok(())
             })
@@ -76,7 +76,7 @@ fn observe(bench: &Bench, agent: &AgentPod) -> Result<Verdict> {
             bail!("{name} is 0 in a sandbox: {}", event.value);
         }
         if event.figure("pod_cpu_usage_total").or(event.figure("container_cpu_usage_total")).is_some() {
-            bail!("a rate of CPU without a counter: {}", event.value);
+            bail!("a CPU rate without a counter: {}", event.value);
         }
     }
     let kinds: Vec<&str> = events.iter().map(|event| event.kind()).collect();
@@ -110,15 +110,15 @@ fn empty_cgroups(uid: &str) -> Result<()> {
                 fs::write(elsewhere.join(file), fs::read(hierarchy.join(file))?)?;
             }
         }
-        for folder in folders_of(&hierarchy.join("kubepods"), uid)? {
+        for directory in folders_of(&hierarchy.join("kubepods"), uid)? {
             // A process that forks meanwhile leaves a child behind.
             for _ in 0..5 {
-                for pid in fs::read_to_string(folder.join("cgroup.procs"))?.lines() {
+                for pid in fs::read_to_string(directory.join("cgroup.procs"))?.lines() {
                     // The process may have ended.
                     let _ = fs::write(elsewhere.join("cgroup.procs"), pid);
                 }
             }
-            let usage = folder.join("cpuacct.usage");
+            let usage = directory.join("cpuacct.usage");
             if usage.exists() {
                 fs::write(&usage, "0").with_context(|| usage.display().to_string())?;
             }

@@ -38,15 +38,15 @@ pub(crate) fn run(bench: &mut Bench) -> Result<Verdict> {
     node::server(&script, "start", "controller-manager")?;
     node::server(&script, "start", "kubelet")?;
 
-    let replaced = until(Duration::from_secs(180), "another token in the pod", || {
-        Ok(if token(&agent)? == before { Err("still the old one".to_owned()) } else { Ok(now_ms()) })
+    let replaced = until(Duration::from_secs(180), "a new token in the pod", || {
+        Ok(if token(&agent)? == before { Err("unchanged".to_owned()) } else { Ok(now_ms()) })
     })?;
     wait_until_fresh(&agent, bench)?;
     agent.wait_for_ticks_within(&bench.settings, replaced, "Cluster", 2, Duration::from_secs(120))?;
     cluster::kubectl(&["wait", "--for=condition=Ready", "nodes", "--all", "--timeout=90s"])?;
     sound::check(&agent, &agent.output(&bench.settings, since)?, bench.interval(), since, now_ms())?;
     println!(
-        "  the new token was there after {} s, cluster events and fresh pods {} s later",
+        "  the new token arrived after {} s, cluster events and current pods {} s later",
         (replaced - since) / 1000,
         (now_ms() - replaced) / 1000
     );

@@ -46,7 +46,7 @@ pub type Snapshot = (SpaceId, Arc<Space>);
 #[derive(Debug)]
 pub struct States {
     store: Store,
-    folder: Option<PathBuf>,
+    directory: Option<PathBuf>,
     runs: Runs,
     complaint: Complaint,
 }
@@ -67,12 +67,12 @@ impl Grant {
 impl States {
     /// Opens the store in the subdirectory `state` of `state_dir`, or in memory if there is no `state_dir` or it cannot be used.
     pub fn open(state_dir: Option<&Path>) -> Self {
-        let made = state_dir.map(|folder| PrivateDir::make(folder)?.make_subdir(STATE));
-        let folder = match made {
-            Some(Ok(folder)) => Some(folder.path_of("")),
+        let made = state_dir.map(|directory| PrivateDir::make(directory)?.make_subdir(STATE));
+        let directory = match made {
+            Some(Ok(directory)) => Some(directory.path_of("")),
             // The volume may be mounted later: the store retries and reports its mode.
             Some(Err(Trouble::Io { source, .. })) if !is_link(&source) => {
-                state_dir.map(|folder| folder.join(STATE))
+                state_dir.map(|directory| directory.join(STATE))
             }
             Some(Err(trouble)) => {
                 tracing::error!(%trouble, "state_dir unavailable: transform state is kept in memory only");
@@ -80,21 +80,23 @@ impl States {
             }
             None => None,
         };
-        let store = match &folder {
-            Some(folder) => Store::open(Settings { max_bytes: MAX_BYTES, ..Settings::in_folder(folder) }),
+        let store = match &directory {
+            Some(directory) => {
+                Store::open(Settings { max_bytes: MAX_BYTES, ..Settings::in_folder(directory) })
+            }
             None => Store::in_memory(MAX_BYTES),
         };
         let stats = store.stats();
-        if let (Mode::Memory { reason }, Some(_)) = (&stats.mode, &folder) {
-            tracing::warn!(reason, "what transforms remember ends with the agent until that is mended");
+        if let (Mode::Memory { reason }, Some(_)) = (&stats.mode, &directory) {
+            tracing::warn!(reason, "state_dir unavailable: transform state is kept in memory only");
         }
         if stats.set_aside > 0 {
             tracing::error!(
-                folder = folder.as_ref().map(|folder| folder.display().to_string()),
-                "what transforms remembered cannot be read, or is of another version: put aside; they begin anew"
+                directory = directory.as_ref().map(|directory| directory.display().to_string()),
+                "stored state unreadable or of another version: quarantined; transforms start without state"
             );
         }
-        Self { store, folder, runs: Runs::default(), complaint: Complaint::default() }
+        Self { store, directory, runs: Runs::default(), complaint: Complaint::default() }
     }
 
     /// Returns the state for a call, including the changes of earlier calls in this tick.
@@ -168,15 +170,15 @@ impl States {
 
     fn clear_as_wished(&mut self, now_unix_ms: u64) {
         // Opened by path, because the directory may have been replaced.
-        let Some(Ok(folder)) = self.folder.as_deref().map(PrivateDir::open) else { return };
-        let names = match folder.read(WISH, MAX_WISH) {
+        let Some(Ok(directory)) = self.directory.as_deref().map(PrivateDir::open) else { return };
+        let names = match directory.read(WISH, MAX_WISH) {
             Ok(None) => return,
             Ok(Some(names)) => String::from_utf8_lossy(&names).into_owned(),
             Err(trouble) => {
                 if let Some(kept_back) = self.complaint.say(Instant::now()) {
-                    tracing::warn!(%trouble, kept_back, "the clear-state request is not one: it is removed");
+                    tracing::warn!(%trouble, kept_back, "invalid clear-state request; removed");
                 }
-                let _ = folder.remove_all(WISH);
+                let _ = directory.remove_all(WISH);
                 return;
             }
         };
@@ -188,8 +190,8 @@ impl States {
         }
         let wanted: Vec<&str> =
             names.lines().map(str::trim).filter(|name| !name.is_empty()).take(MAX_NAMED).collect();
-        tracing::info!(cleared, wanted = wanted.join(", "), "state was cleared on demand");
-        if let Err(error) = folder.remove_all(WISH)
+        tracing::info!(cleared, wanted = wanted.join(", "), "state cleared on request");
+        if let Err(error) = directory.remove_all(WISH)
             && let Some(kept_back) = self.complaint.say(Instant::now())
         {
             tracing::warn!(%error, kept_back, "cannot delete the clear-state request; state is cleared on every tick");
@@ -317,19 +319,19 @@ mod tests {
 
     #[test]
     fn it_outlives_a_restart_and_is_cleared_on_demand() {
-        let folder = tempfile::tempdir().unwrap();
-        let mut states = States::open(Some(folder.path()));
+        let directory = tempfile::tempdir().unwrap();
+        let mut states = States::open(Some(directory.path()));
         assert_eq!([tick(&mut states, "p/a", true), tick(&mut states, "p/b", true)], [0, 0]);
         drop(states);
-        let mut states = States::open(Some(folder.path()));
+        let mut states = States::open(Some(directory.path()));
         assert_eq!(tick(&mut states, "p/a", true), 1);
-        wish_to_clear(folder.path(), &["p/a".to_owned()]).unwrap();
+        wish_to_clear(directory.path(), &["p/a".to_owned()]).unwrap();
         states.end_tick(2, |_| true);
         assert_eq!([tick(&mut states, "p/a", true), tick(&mut states, "p/b", true)], [0, 1]);
-        wish_to_clear(folder.path(), &[]).unwrap();
+        wish_to_clear(directory.path(), &[]).unwrap();
         states.end_tick(3, |_| true);
         assert_eq!([tick(&mut states, "p/a", true), tick(&mut states, "p/b", true)], [0, 0]);
-        let elsewhere = folder.path().join("elsewhere");
+        let elsewhere = directory.path().join("elsewhere");
         assert!(
             matches!(wish_to_clear(&elsewhere, &[]), Err(ClearError::Nowhere(path)) if path == elsewhere)
         );
@@ -338,20 +340,20 @@ mod tests {
     #[test]
     fn a_pipe_or_a_link_as_request_stops_nothing() {
         use rustix::fs::{CWD, FileType, Mode, mknodat};
-        let folder = tempfile::tempdir().unwrap();
-        let mut states = States::open(Some(folder.path()));
-        let wish = folder.path().join("state/clear");
+        let directory = tempfile::tempdir().unwrap();
+        let mut states = States::open(Some(directory.path()));
+        let wish = directory.path().join("state/clear");
         mknodat(CWD, &wish, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).unwrap();
         assert_eq!(tick(&mut states, "p/a", true), 0);
         assert!(!wish.exists());
-        let victim = folder.path().join("victim");
+        let victim = directory.path().join("victim");
         std::fs::write(&victim, "p/a").unwrap();
         std::os::unix::fs::symlink(&victim, &wish).unwrap();
         assert_eq!([tick(&mut states, "p/a", true), tick(&mut states, "p/a", true)], [1, 2]);
-        std::os::unix::fs::symlink(&victim, folder.path().join("state/clear.new")).unwrap();
-        let error = wish_to_clear(folder.path(), &["p/a".to_owned(), "none".to_owned()]).unwrap_err();
-        assert_eq!(error.to_string(), "nothing is remembered for `none`; there is state of: p/a");
-        assert_eq!(wish_to_clear(folder.path(), &["p/a".to_owned()]).unwrap(), ["p/a"]);
+        std::os::unix::fs::symlink(&victim, directory.path().join("state/clear.new")).unwrap();
+        let error = wish_to_clear(directory.path(), &["p/a".to_owned(), "none".to_owned()]).unwrap_err();
+        assert_eq!(error.to_string(), "no state for `none`; state exists for: p/a");
+        assert_eq!(wish_to_clear(directory.path(), &["p/a".to_owned()]).unwrap(), ["p/a"]);
         assert_eq!(std::fs::read_to_string(victim).unwrap(), "p/a");
     }
 }

@@ -27,13 +27,13 @@ fn main() {
     let manifest = PathBuf::from(env::var_os("CARGO_MANIFEST_DIR").unwrap_or_default());
     let workspace = manifest.ancestors().nth(2).unwrap_or(&manifest);
     let built = workspace.join("target/transforms");
-    let folder = env::var_os(FOLDER).map_or(built, PathBuf::from);
+    let directory = env::var_os(FOLDER).map_or(built, PathBuf::from);
     let mut list = String::from("[\n");
     let out = PathBuf::from(env::var_os("OUT_DIR").unwrap_or_default());
     let plain = NAMES.map(|name| (name, None));
     let packed = PACKED.map(|name| (name, Some(&*out)));
     for (name, packed_in) in plain.into_iter().chain(packed) {
-        match entry(&folder, name, packed_in) {
+        match entry(&directory, name, packed_in) {
             Ok(entry) => list.push_str(&entry),
             Err(problem) => println!("cargo::error={problem}"),
         }
@@ -45,8 +45,8 @@ fn main() {
 }
 
 /// Returns the source text of one `Builtin`. Its native code is compressed into a file in the directory `packed_in`, or embedded as it is.
-fn entry(folder: &Path, name: &str, packed_in: Option<&Path>) -> Result<String, String> {
-    let file = |extension: &str| folder.join(name).with_extension(extension);
+fn entry(directory: &Path, name: &str, packed_in: Option<&Path>) -> Result<String, String> {
+    let file = |extension: &str| directory.join(name).with_extension(extension);
     let (wasm, native) = (file("wasm"), file("cwasm"));
     for path in [&wasm, &native] {
         println!("cargo::rerun-if-changed={}", path.display());

@@ -93,7 +93,7 @@ impl Preparer {
                     self.tell(
                         EventKind::Warning,
                         "SetTakenBack",
-                        format!("set {id} failed, {instead} runs again: {why}"),
+                        format!("bundle {id} failed, rolled back to {instead}: {why}"),
                     );
                 }
             }
@@ -111,7 +111,7 @@ impl Preparer {
         if let Some(kept) = &self.kept
             && let Err(error) = kept.remember_failed(id, why)
         {
-            tracing::warn!(%error, "a restart would try the failed set again");
+            tracing::warn!(%error, "cannot store the failed generation; a restart will retry it");
         }
     }
 
@@ -119,9 +119,9 @@ impl Preparer {
     fn keep(&mut self, id: SetId) {
         let runs = self.exchange.running().is_none_or(|running| running.id == id);
         if runs {
-            tracing::info!(set = %id, "the set is good: its trial is over");
+            tracing::info!(set = %id, "bundle passed its probation");
         } else {
-            tracing::info!(set = %id, "a set was good that runs no longer: its trial was over before the next one began");
+            tracing::info!(set = %id, "bundle passed its probation before the next one was installed");
         }
         self.follow.set_good(Some(id));
         self.good.retain(|other| *other != id);
@@ -135,7 +135,7 @@ impl Preparer {
         if let Some(kept) = &self.kept
             && let Err(error) = kept.keep(id, &self.taken)
         {
-            tracing::warn!(%error, "the last good set is not kept: a restart begins with what is in the files");
+            tracing::warn!(%error, "cannot store the last good bundle; a restart uses the one in the files");
         }
     }
 
@@ -164,7 +164,11 @@ impl Preparer {
                 self.taken.push(snapshot.id);
             }
             Err(error) => {
-                tracing::warn!(%error, set = %snapshot.id, "the set will not be kept: a restart begins with what is in the files");
+                tracing::warn!(
+                    %error,
+                    set = %snapshot.id,
+                    "cannot store the new bundle; a restart uses the one in the files"
+                );
             }
         }
     }
@@ -207,13 +211,13 @@ impl Preparer {
         match prepared {
             Ok(set) => {
                 let took_ms = u64::try_from(start.elapsed().as_millis()).unwrap_or(u64::MAX);
-                tracing::info!(set = %id, took_ms, "a new set is ready: it runs from the next tick on");
+                tracing::info!(set = %id, took_ms, "new bundle ready; it runs from the next tick on");
                 self.exchange.offer(set);
                 // Stored before the first event of its probation is handled.
                 self.write_down(&snapshot);
                 self.follow.count_taken();
                 if self.follow.say(Some(id), Outcome::Taken, "") {
-                    let message = format!("set {id} passed all checks and runs from the next tick on");
+                    let message = format!("bundle {id} passed all checks and runs from the next tick on");
                     self.tell(EventKind::Normal, "SetTaken", message);
                 }
             }
@@ -253,10 +257,7 @@ impl Preparer {
         let keys = restart::keys(&self.started_with, &config);
         if self.follow.set_restart_keys(&keys) && !keys.is_empty() {
             let keys = keys.join(", ");
-            tracing::warn!(
-                keys,
-                "the configuration was changed in sections that take effect when the agent starts again"
-            );
+            tracing::warn!(keys, "changed configuration keys take effect after a restart");
         }
         // Only the sections that apply without a restart; the rest stays as at the start of the agent.
         let Config { pipelines, rollout, .. } = config;
@@ -305,8 +306,9 @@ impl Preparer {
 
     fn try_in_shadow(&self, pipelines: &[Pipeline], snapshot: &Snapshot) -> Result<(), No> {
         let recent = self.exchange.recent();
-        let recent =
-            recent.map_err(|error| No::Rejected(format!("the last batches cannot be read: {error}")))?;
+        let recent = recent.map_err(|error| {
+            No::Rejected(format!("cannot unpack the last batches for the shadow run: {error}"))
+        })?;
         let chains = self.exchange.chains();
         // The batches without the parts that the running bundle has quarantined, which would prevent any comparison.
         let recent: Vec<(Scope, Cow<'_, Columns>)> = recent
@@ -340,7 +342,7 @@ impl Preparer {
                     return;
                 }
                 let why = if why.is_empty() { why } else { format!(": {why}") };
-                (Outcome::Rejected, format!("it ran on this node and was taken back{why}"))
+                (Outcome::Rejected, format!("it failed on this node and was rolled back{why}"))
             }
         };
         if !self.follow.say(id, outcome, &why) {
@@ -348,9 +350,9 @@ impl Preparer {
         }
         let set = id.map(|id| id.to_string());
         if outcome == Outcome::Rejected {
-            tracing::error!(set, why, "the new set is rejected: what runs goes on");
+            tracing::error!(set, why, "bundle rejected; the running bundle stays");
             let set = set.as_deref().unwrap_or("in the files");
-            self.tell(EventKind::Warning, "SetRejected", format!("set {set}: {why}"));
+            self.tell(EventKind::Warning, "SetRejected", format!("bundle {set}: {why}"));
         } else {
             if outcome == Outcome::Waiting {
                 self.tell(EventKind::Warning, "SetWaiting", why.clone());
@@ -359,7 +361,7 @@ impl Preparer {
                 set,
                 why,
                 outcome = outcome.as_str(),
-                "the new set is not taken yet: what runs goes on"
+                "bundle not installed; the running bundle stays"
             );
         }
     }

@@ -24,7 +24,7 @@ const MAX_TEXT_BYTES: u64 = 256 << 10;
 #[derive(Debug)]
 pub struct Library {
     sandbox: Sandbox,
-    folder: PathBuf,
+    directory: PathBuf,
     compiler: Compiler,
     /// Contents of the files of the directory, or why each could not be read.
     files: Files,
@@ -79,7 +79,7 @@ impl From<ReadError> for FileError {
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum LibraryError {
     /// No built-in has this name.
-    #[error("there is no built-in `{name}`; there are: {known}")]
+    #[error("unknown built-in `{name}`; known built-ins: {known}")]
     NoBuiltin {
         /// The requested name.
         name: String,
@@ -87,9 +87,7 @@ pub enum LibraryError {
         known: String,
     },
     /// The embedded code is damaged.
-    #[error(
-        "the built-in `{name}` cannot be unpacked ({error}): the agent's file is damaged; install it anew"
-    )]
+    #[error("cannot unpack the built-in `{name}` ({error}): the agent's executable is damaged; reinstall it")]
     Packed {
         /// Name of the built-in.
         name: String,
@@ -105,7 +103,7 @@ pub enum LibraryError {
         error: FileError,
     },
     /// The content is not the pinned one.
-    #[error("{what} is refused: its SHA-256 is {found}, the configuration wants {wanted}")]
+    #[error("SHA-256 mismatch for {what}: expected {wanted}, found {found}")]
     Hash {
         /// The component.
         what: String,
@@ -126,7 +124,7 @@ pub enum LibraryError {
     #[error("{0}")]
     Load(String),
     /// A transform instead of a formatter, or the other way round.
-    #[error("{what} is a {found}, here a {wanted} is wanted")]
+    #[error("{what} is a {found}; this slot requires a {wanted}")]
     Kind {
         /// The component.
         what: String,
@@ -155,11 +153,11 @@ pub fn compiler_beside() -> PathBuf {
 }
 
 impl Library {
-    /// Creates a library over files that were read from `folder`, which is named in messages. The built-ins are always available.
-    pub fn new(sandbox: Sandbox, folder: Option<PathBuf>, files: Files, compiler: Compiler) -> Self {
-        let folder = folder.unwrap_or_default();
+    /// Creates a library over files that were read from `directory`, which is named in messages. The built-ins are always available.
+    pub fn new(sandbox: Sandbox, directory: Option<PathBuf>, files: Files, compiler: Compiler) -> Self {
+        let directory = directory.unwrap_or_default();
         let (compiled, builtins) = (HashMap::new(), HashMap::new());
-        Self { sandbox, folder, compiler, files, compiled, generation: 0, builtins }
+        Self { sandbox, directory, compiler, files, compiled, generation: 0, builtins }
     }
 
     /// Returns the bounds of every call of its components.
@@ -195,7 +193,7 @@ impl Library {
         let unread =
             wanted.texts.iter().filter_map(|text| Some((text, self.files.get(&text.name)?.as_ref().err()?)));
         let unread: Vec<_> =
-            unread.map(|(text, error)| (error.clone(), unread_text(&self.folder, text, error))).collect();
+            unread.map(|(text, error)| (error.clone(), unread_text(&self.directory, text, error))).collect();
         if !unread.is_empty() {
             // Without its text a component would do something else than intended, even if it accepts the rest of its
             // configuration.
@@ -259,8 +257,8 @@ impl Library {
 
     fn file(&mut self, name: &str, pinned: Option<Sha256>) -> Result<Component, LibraryError> {
         let file = file_of(name);
-        let path = self.folder.join(&file);
-        let missing = Err(FileError::Unusable("was not read: the configuration did not name it".to_owned()));
+        let path = self.directory.join(&file);
+        let missing = Err(FileError::Unusable("not read: the configuration did not refer to it".to_owned()));
         let wasm = self.files.get(&file).cloned().unwrap_or(missing);
         let wasm = wasm.map_err(|error| LibraryError::Read { path: path.clone(), error })?;
         // Checks the pin before anything parses the content.
@@ -304,8 +302,8 @@ pub fn read(path: &Path) -> Result<Vec<u8>, FileError> {
 ///
 /// # Errors
 /// Fails as [`read`] does.
-pub fn read_in(folder: &Path, file: &str) -> Result<Vec<u8>, FileError> {
-    Ok(insightd_folder::read_beneath(folder, file, max_bytes(file))?)
+pub fn read_in(directory: &Path, file: &str) -> Result<Vec<u8>, FileError> {
+    Ok(insightd_folder::read_beneath(directory, file, max_bytes(file))?)
 }
 
 /// Returns the size limit of a file of this name: a component, or a text that a component is configured with.
@@ -341,8 +339,8 @@ fn problem(wanted: &config::Component, error: &LibraryError) -> Problem {
     Problem { at: wanted.settings.at, path: format!("{}.{key}", wanted.path), message: error.to_string() }
 }
 
-fn unread_text(folder: &Path, text: &config::TextFile, error: &FileError) -> Problem {
-    let message = format!("{}: {error}", folder.join(&text.name).display());
+fn unread_text(directory: &Path, text: &config::TextFile, error: &FileError) -> Problem {
+    let message = format!("{}: {error}", directory.join(&text.name).display());
     Problem { at: Some(text.at), path: text.path.clone(), message }
 }
 
@@ -366,7 +364,7 @@ fn in_text(text: &config::TextFile, message: &str) -> Problem {
 fn config_problems(wanted: &config::Component, error: &CallError) -> Vec<Problem> {
     let path = format!("{}.config", wanted.path);
     let CallError::Config(text) = error else {
-        let message = format!("{wanted} cannot take its configuration: it {error}");
+        let message = format!("{wanted}: cannot check the configuration: {error}");
         return vec![Problem { at: wanted.settings.position(""), path, message }];
     };
     let place = |line: &str| {

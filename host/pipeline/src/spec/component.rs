@@ -164,7 +164,7 @@ fn text_file(section: &Section<'_>, key: &str, item: &Item<'_>) -> Option<TextFi
         && let Data::Mapping(entries) = &config.node.data
         && entries.iter().any(|entry| entry.key == key)
     {
-        item.problem(format!("`{key}` is also under `config`: it is one or the other"));
+        item.problem(format!("`{key}` is also set under `config`: remove one of the two"));
     }
     Some(TextFile { key: key.into(), name, at: item.at, path: item.path.clone() })
 }
@@ -173,7 +173,8 @@ fn text_file(section: &Section<'_>, key: &str, item: &Item<'_>) -> Option<TextFi
 fn text_name(text: &str) -> Result<String, String> {
     let wrong = || {
         format!(
-            "`{text}` is no file of `transforms_dir`: letters, digits, `-`, `_` and `.` (not first), and no `.wasm`"
+            "invalid file name `{text}`: expected a text file in `transforms_dir`: letters, digits, `-`, \
+             `_` and `.` (not first); `*.wasm`, `id` and `insightd.yaml` are reserved"
         )
     };
     let name = file_name(text).ok_or_else(wrong)?;
@@ -193,7 +194,7 @@ fn file_name(text: &str) -> Option<&str> {
 
 /// Parses `builtin:NAME` or `file:NAME`. The name is also a file name.
 fn component_name(text: &str) -> Result<(Origin, String), String> {
-    let wrong = || format!("`{text}` names no component; write builtin:NAME or file:NAME");
+    let wrong = || format!("invalid component `{text}`: expected builtin:NAME or file:NAME");
     let (origin, name) = text.split_once(':').ok_or_else(wrong)?;
     let origin = match origin {
         "builtin" => Origin::Builtin,
@@ -201,7 +202,7 @@ fn component_name(text: &str) -> Result<(Origin, String), String> {
         _ => return Err(wrong()),
     };
     let name = file_name(name).ok_or_else(|| {
-        format!("`{name}` is no name of a component: letters, digits, `-`, `_` and `.` (not first)")
+        format!("invalid component name `{name}`: expected letters, digits, `-`, `_` and `.` (not first)")
     })?;
     Ok((origin, name.into()))
 }

@@ -7,16 +7,16 @@ use crate::config::Config;
 const TEXT: &str = "pipelines: [{name: p, scope: node, transforms: [{use: 'file:a'}], outputs: [{formatter: {use: 'builtin:emf'}, sink: stdout}]}]\ntransforms_dir: /nowhere\n";
 
 fn snapshot(content: &[u8]) -> Snapshot {
-    let folder = tempfile::tempdir().unwrap();
-    fs::write(folder.path().join("a.wasm"), content).unwrap();
+    let directory = tempfile::tempdir().unwrap();
+    fs::write(directory.path().join("a.wasm"), content).unwrap();
     let config = Config::parse(TEXT, None, &Environment::default()).unwrap();
-    Snapshot::of(TEXT.into(), config, Some(folder.path()))
+    Snapshot::of(TEXT.into(), config, Some(directory.path()))
 }
 
 #[test]
 fn what_is_kept_is_read_again_and_replaced() {
-    let folder = tempfile::tempdir().unwrap();
-    let kept = Kept::new(&folder.path().join("state"));
+    let directory = tempfile::tempdir().unwrap();
+    let kept = Kept::new(&directory.path().join("state"));
     assert!(kept.read(&Environment::default()).is_none());
     for content in [b"one", b"two"] {
         let snapshot = snapshot(content);
@@ -30,21 +30,21 @@ fn what_is_kept_is_read_again_and_replaced() {
 
 #[test]
 fn half_a_set_is_none() {
-    let folder = tempfile::tempdir().unwrap();
-    let kept = Kept::new(folder.path());
+    let directory = tempfile::tempdir().unwrap();
+    let kept = Kept::new(directory.path());
     let snapshot = snapshot(b"one");
     kept.write_taken(&snapshot, &[], |_, _| true).unwrap();
     kept.keep(snapshot.id, &[]).unwrap();
-    fs::write(folder.path().join("last-good/a.wasm"), b"another").unwrap();
+    fs::write(directory.path().join("last-good/a.wasm"), b"another").unwrap();
     assert!(kept.read(&Environment::default()).is_none());
-    fs::remove_file(folder.path().join("last-good/id")).unwrap();
+    fs::remove_file(directory.path().join("last-good/id")).unwrap();
     assert!(kept.read(&Environment::default()).is_none());
 }
 
 #[test]
 fn sets_on_trial_are_written_down_beside_each_other() {
-    let folder = tempfile::tempdir().unwrap();
-    let kept = Kept::new(folder.path());
+    let directory = tempfile::tempdir().unwrap();
+    let kept = Kept::new(directory.path());
     let [one, two, three] = [b"one".as_slice(), b"two", b"three"].map(snapshot);
     kept.write_taken(&one, &[], |_, _| true).unwrap();
     kept.write_taken(&two, &[one.id], |_, _| true).unwrap();
@@ -58,8 +58,8 @@ fn sets_on_trial_are_written_down_beside_each_other() {
 
 #[test]
 fn the_latest_failures_are_remembered() {
-    let folder = tempfile::tempdir().unwrap();
-    let kept = Kept::new(&folder.path().join("state"));
+    let directory = tempfile::tempdir().unwrap();
+    let kept = Kept::new(&directory.path().join("state"));
     let id = |number: u8| SetId(Sha256([number; 32]));
     for number in 0..30 {
         assert!(!kept.failed().iter().any(|(failed, _)| *failed == id(number)));
@@ -73,13 +73,13 @@ fn the_latest_failures_are_remembered() {
 
 #[test]
 fn a_failed_set_goes_and_the_one_before_it_is_found() {
-    let folder = tempfile::tempdir().unwrap();
-    let kept = Kept::new(&folder.path().join("state"));
+    let directory = tempfile::tempdir().unwrap();
+    let kept = Kept::new(&directory.path().join("state"));
     let [one, two] = [b"one".as_slice(), b"two"].map(snapshot);
     kept.write_taken(&one, &[], |_, _| true).unwrap();
     kept.write_taken(&two, &[one.id], |_, _| true).unwrap();
     kept.remember_failed(two.id, "").unwrap();
-    assert!(!folder.path().join("state").join(taken(two.id)).exists());
+    assert!(!directory.path().join("state").join(taken(two.id)).exists());
     assert_eq!(kept.read_taken(two.id, &Environment::default()).unwrap().id, one.id);
     kept.remember_failed(one.id, "").unwrap();
     assert!(kept.read_taken(two.id, &Environment::default()).is_none());
@@ -87,11 +87,11 @@ fn a_failed_set_goes_and_the_one_before_it_is_found() {
 
 #[test]
 fn what_is_no_component_is_not_written_down() {
-    let folder = tempfile::tempdir().unwrap();
-    let kept = Kept::new(&folder.path().join("state"));
+    let directory = tempfile::tempdir().unwrap();
+    let kept = Kept::new(&directory.path().join("state"));
     let secret = snapshot(b"root:x:0:0");
     kept.write_taken(&secret, &[], |_, _| false).unwrap();
-    let taken = folder.path().join("state").join(taken(secret.id));
+    let taken = directory.path().join("state").join(taken(secret.id));
     let mode = |path: &Path| fs::metadata(path).unwrap().mode() & 0o777;
     assert_eq!((mode(&taken), mode(&taken.join("id"))), (0o700, 0o600));
     assert!(!taken.join("a.wasm").exists());
@@ -103,9 +103,9 @@ fn what_is_no_component_is_not_written_down() {
 #[test]
 fn a_pipe_or_a_link_in_its_place_is_not_followed() {
     use rustix::fs::{CWD, FileType, Mode, mknodat};
-    let folder = tempfile::tempdir().unwrap();
-    let kept = Kept::new(folder.path());
-    let at = |name: &str| folder.path().join(name);
+    let directory = tempfile::tempdir().unwrap();
+    let kept = Kept::new(directory.path());
+    let at = |name: &str| directory.path().join(name);
     fs::create_dir(at("last-good")).unwrap();
     mknodat(CWD, at("last-good/id"), FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).unwrap();
     assert!(kept.read(&Environment::default()).is_none());
@@ -118,19 +118,19 @@ fn a_pipe_or_a_link_in_its_place_is_not_followed() {
 
 #[test]
 fn what_is_left_of_sets_that_were_replaced_goes_and_the_first_is_the_way_back() {
-    let folder = tempfile::tempdir().unwrap();
-    let kept = Kept::new(folder.path());
+    let directory = tempfile::tempdir().unwrap();
+    let kept = Kept::new(directory.path());
     let sets = [b"one".as_slice(), b"two", b"three", b"four"].map(snapshot);
     let ids = sets.each_ref().map(|set| set.id);
     for (index, set) in sets.iter().enumerate() {
         kept.write_taken(set, &ids[..index], |_, _| true).unwrap();
         // Later than the one before, even on a coarse clock.
         let at = std::time::UNIX_EPOCH + std::time::Duration::from_secs(1_000 + index as u64);
-        fs::File::open(folder.path().join(taken(set.id))).unwrap().set_modified(at).unwrap();
+        fs::File::open(directory.path().join(taken(set.id))).unwrap().set_modified(at).unwrap();
     }
     assert_eq!(kept.read_taken(ids[3], &Environment::default()).unwrap().id, ids[0]);
     kept.keep(ids[1], &ids[3..]).unwrap();
-    let names = PrivateDir::open(folder.path()).unwrap().names().unwrap();
+    let names = PrivateDir::open(directory.path()).unwrap().names().unwrap();
     let mut expected = [GOOD.to_owned(), taken(ids[3])];
     expected.sort_unstable();
     assert_eq!(names, expected);
@@ -138,35 +138,35 @@ fn what_is_left_of_sets_that_were_replaced_goes_and_the_first_is_the_way_back() 
 
 #[test]
 fn files_that_are_no_set_take_no_memory_and_no_time() {
-    let folder = tempfile::tempdir().unwrap();
-    let kept = Kept::new(folder.path());
+    let directory = tempfile::tempdir().unwrap();
+    let kept = Kept::new(directory.path());
     let set = snapshot(b"one");
     kept.write_taken(&set, &[], |_, _| true).unwrap();
     kept.keep(set.id, &[]).unwrap();
     for name in ["a.wasm", "insightd.yaml", "id"] {
-        let path = folder.path().join("last-good").join(name);
+        let path = directory.path().join("last-good").join(name);
         let before = fs::read(&path).unwrap();
         fs::OpenOptions::new().write(true).open(&path).unwrap().set_len(20 << 30).unwrap();
         assert!(kept.read(&Environment::default()).is_none(), "{name}");
         fs::write(&path, before).unwrap();
     }
     assert!(kept.read(&Environment::default()).is_some());
-    let failed = fs::File::create(folder.path().join("failed")).unwrap();
+    let failed = fs::File::create(directory.path().join("failed")).unwrap();
     failed.set_len(20 << 30).unwrap();
     assert!(kept.failed().is_empty());
 }
 
 #[test]
 fn texts_of_a_set_are_kept_with_it() {
-    let folder = tempfile::tempdir().unwrap();
-    fs::write(folder.path().join("team.rhai"), "remove(node());").unwrap();
+    let directory = tempfile::tempdir().unwrap();
+    fs::write(directory.path().join("team.rhai"), "remove(node());").unwrap();
     let text = "pipelines: [{name: p, scope: node, transforms: [{use: 'builtin:script', config_files: {program: team.rhai}}], outputs: [{formatter: {use: 'builtin:emf'}, sink: stdout}]}]\ntransforms_dir: /nowhere\n";
     let config = Config::parse(text, None, &Environment::default()).unwrap();
-    let snapshot = Snapshot::of(text.into(), config, Some(folder.path()));
-    let kept = Kept::new(&folder.path().join("state"));
+    let snapshot = Snapshot::of(text.into(), config, Some(directory.path()));
+    let kept = Kept::new(&directory.path().join("state"));
     kept.write_taken(&snapshot, &[], |_, _| true).unwrap();
     kept.keep(snapshot.id, &[]).unwrap();
-    fs::remove_file(folder.path().join("team.rhai")).unwrap();
+    fs::remove_file(directory.path().join("team.rhai")).unwrap();
     let read = kept.read(&Environment::default()).unwrap();
     assert_eq!(read.id, snapshot.id);
     let settings = &read.config.pipelines[0].transforms[0].component.settings;

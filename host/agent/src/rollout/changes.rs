@@ -19,7 +19,7 @@ pub struct Places {
     /// The configuration file.
     pub config: Option<PathBuf>,
     /// The directory of components.
-    pub folder: Option<PathBuf>,
+    pub directory: Option<PathBuf>,
     /// Names of the files in that directory that the configuration names. Other files in it are ignored, however many there are.
     pub names: Vec<String>,
 }
@@ -54,7 +54,7 @@ impl Places {
     pub fn new(file: Option<PathBuf>, config: &Config) -> Self {
         Self {
             config: file,
-            folder: config.transforms_dir.clone(),
+            directory: config.transforms_dir.clone(),
             names: names(config).into_iter().collect(),
         }
     }
@@ -75,7 +75,7 @@ impl Places {
         let of_config = self.config.iter().filter_map(|file| file.parent());
         of_config
             .map(move |path| if here(path) { Path::new(".") } else { path })
-            .chain(self.folder.as_deref())
+            .chain(self.directory.as_deref())
     }
 
     /// Scans the files. For a mount only its one link is examined, because scans go on all the time, at least every two seconds.
@@ -87,12 +87,12 @@ impl Places {
                 None => look.add(file.clone()),
             }
         }
-        if let Some(folder) = &self.folder {
-            match mount(folder) {
+        if let Some(directory) = &self.directory {
+            match mount(directory) {
                 Some(link) => look.files.push(link),
                 None => {
                     look.by_file = true;
-                    self.names.iter().for_each(|name| look.add(folder.join(name)));
+                    self.names.iter().for_each(|name| look.add(directory.join(name)));
                 }
             }
         }
@@ -111,8 +111,8 @@ impl Look {
 }
 
 /// Returns the `..data` link of a directory whose files are replaced at once, or `None` for any other directory.
-fn mount(folder: &Path) -> Option<(PathBuf, Option<Stamp>)> {
-    let link = folder.join("..data");
+fn mount(directory: &Path) -> Option<(PathBuf, Option<Stamp>)> {
+    let link = directory.join("..data");
     let metadata = fs::symlink_metadata(&link).ok().filter(Metadata::is_symlink)?;
     Some((link, Some(stamp(metadata))))
 }
@@ -144,10 +144,7 @@ impl Watch {
         if self.restless >= RESTLESS
             && let Some(kept_back) = self.complaint.say(Instant::now())
         {
-            tracing::warn!(
-                kept_back,
-                "the configuration or its components change all the time: they are read when they stay as they are"
-            );
+            tracing::warn!(kept_back, "files keep changing; waiting until they are stable");
         }
         false
     }
@@ -170,24 +167,24 @@ mod tests {
 
     use super::*;
 
-    fn places(folder: &Path) -> Places {
-        Places { config: None, folder: Some(folder.into()), names: vec!["a.wasm".into()] }
+    fn places(directory: &Path) -> Places {
+        Places { config: None, directory: Some(directory.into()), names: vec!["a.wasm".into()] }
     }
 
     #[test]
     fn of_a_crowd_of_files_those_count_that_are_named() {
-        let folder = tempfile::tempdir().unwrap();
+        let directory = tempfile::tempdir().unwrap();
         for number in 0..10_000 {
-            fs::write(folder.path().join(format!("{number}.wasm")), "x").unwrap();
+            fs::write(directory.path().join(format!("{number}.wasm")), "x").unwrap();
         }
-        let mut places = places(folder.path());
+        let mut places = places(directory.path());
         let mut watch = Watch::new(&places);
-        fs::write(folder.path().join("7.wasm"), "another").unwrap();
+        fs::write(directory.path().join("7.wasm"), "another").unwrap();
         assert!(!watch.changed(&places) && !watch.changed(&places));
         for name in ["a.wasm", "9999.wasm"] {
             places.set_names([name.to_owned()].iter());
             watch.seen = places.look();
-            fs::write(folder.path().join(name), "another").unwrap();
+            fs::write(directory.path().join(name), "another").unwrap();
             assert!(!watch.changed(&places) && watch.changed(&places), "{name}");
         }
         assert!(!places.set_names(["9999.wasm".to_owned()].iter()));
@@ -195,11 +192,11 @@ mod tests {
 
     #[test]
     fn a_file_that_never_rests_is_not_read_and_is_said() {
-        let folder = tempfile::tempdir().unwrap();
-        let places = places(folder.path());
+        let directory = tempfile::tempdir().unwrap();
+        let places = places(directory.path());
         let mut watch = Watch::new(&places);
         for size in 1..100 {
-            fs::write(folder.path().join("a.wasm"), vec![0; size]).unwrap();
+            fs::write(directory.path().join("a.wasm"), vec![0; size]).unwrap();
             assert!(!watch.changed(&places));
         }
         assert!(watch.restless >= RESTLESS && watch.complaint.say(Instant::now()).is_none(), "it was said");
@@ -208,28 +205,28 @@ mod tests {
 
     #[test]
     fn a_file_counts_when_it_stays_as_it_is() {
-        let folder = tempfile::tempdir().unwrap();
-        let places = places(folder.path());
+        let directory = tempfile::tempdir().unwrap();
+        let places = places(directory.path());
         let mut watch = Watch::new(&places);
         assert!(!watch.changed(&places));
-        fs::write(folder.path().join("a.wasm"), "half").unwrap();
+        fs::write(directory.path().join("a.wasm"), "half").unwrap();
         assert!(!watch.changed(&places));
-        fs::write(folder.path().join("a.wasm"), "half and the rest").unwrap();
+        fs::write(directory.path().join("a.wasm"), "half and the rest").unwrap();
         assert!(!watch.changed(&places));
         assert!(watch.changed(&places));
         assert!(!watch.changed(&places));
         // A file that is not a component is ignored.
-        fs::write(folder.path().join("README"), "x").unwrap();
+        fs::write(directory.path().join("README"), "x").unwrap();
         assert!(!watch.changed(&places) && !watch.changed(&places));
-        fs::remove_file(folder.path().join("a.wasm")).unwrap();
+        fs::remove_file(directory.path().join("a.wasm")).unwrap();
         assert!(!watch.changed(&places) && watch.changed(&places));
     }
 
     /// Updates the mount as the kubelet does.
     #[test]
     fn a_mount_counts_at_once() {
-        let folder = tempfile::tempdir().unwrap();
-        let at = |name: &str| folder.path().join(name);
+        let directory = tempfile::tempdir().unwrap();
+        let at = |name: &str| directory.path().join(name);
         let fill = |name: &str, content: &str| {
             fs::create_dir(at(name)).unwrap();
             fs::write(at(name).join("a.wasm"), content).unwrap();
@@ -237,7 +234,7 @@ mod tests {
         fill("..1", "one");
         symlink("..1", at("..data")).unwrap();
         symlink("..data/a.wasm", at("a.wasm")).unwrap();
-        let places = places(folder.path());
+        let places = places(directory.path());
         let mut watch = Watch::new(&places);
         assert!(!watch.changed(&places));
         fill("..2", "two");
@@ -250,8 +247,8 @@ mod tests {
 
     #[test]
     fn a_folder_that_goes_and_comes_back() {
-        let folder = tempfile::tempdir().unwrap();
-        let inner = folder.path().join("inner");
+        let directory = tempfile::tempdir().unwrap();
+        let inner = directory.path().join("inner");
         let places = places(&inner);
         let mut watch = Watch::new(&places);
         assert!(!watch.changed(&places));

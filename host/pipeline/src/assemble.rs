@@ -38,7 +38,7 @@ fn limits(config: &Config) -> sandbox::Limits {
 /// Fails if the WebAssembly runtime does not work on this machine.
 pub fn library(snapshot: &Snapshot) -> anyhow::Result<Library> {
     let config = &snapshot.config;
-    let sandbox = Sandbox::new(limits(config)).context("no component can run")?;
+    let sandbox = Sandbox::new(limits(config)).context("components cannot run")?;
     let compiler: PathBuf = config.compiler.clone().unwrap_or_else(library::compiler_beside);
     let compiler = Compiler::new(compiler);
     Ok(Library::new(sandbox, config.transforms_dir.clone(), snapshot.files.clone(), compiler))
@@ -103,7 +103,8 @@ pub fn warnings(config: &Config, library: &mut Library) -> Vec<Problem> {
             && first < second
         {
             let wanted = &pipeline.transforms[first].component;
-            let message = "`utilization` before `decorate` finds no pods: it works on what that adds";
+            let message =
+                "`utilization` before `decorate` finds no pods: move it after `decorate`, which adds them";
             warnings.push(note(wanted, "use", message.into()));
         }
     }
@@ -124,7 +125,7 @@ fn schema(component: &Component) -> serde_json::Value {
 fn component_warnings(wanted: &config::Component, component: &Component) -> Vec<Problem> {
     let mut warnings = Vec::new();
     if lacks_state(wanted, component) {
-        let message = "the component remembers things and may not: grant it with `state: {max_bytes: 64KiB}` beside `use`";
+        let message = "component uses state but has no grant: add `state: {max_bytes: 64KiB}` beside `use`";
         warnings.push(note(wanted, "state", message.into()));
     }
     let schema = schema(component);
@@ -199,7 +200,12 @@ impl Assembly<'_> {
                 } else {
                     let (pipeline, stage) = (self.pipeline, &wanted.component);
                     let problem = problems.first().map(|problem| &*problem.message);
-                    tracing::error!(pipeline, %stage, problem, "stage left out: nothing can run in its place");
+                    tracing::error!(
+                        pipeline,
+                        %stage,
+                        problem,
+                        "stage skipped: component cannot be used, and no built-in can replace it"
+                    );
                 }
                 None
             }
@@ -208,8 +214,7 @@ impl Assembly<'_> {
 
     fn output(&mut self, wanted: &config::Output, sinks: &[String]) -> Option<Output> {
         let Some(sink) = sinks.iter().position(|name| *name == wanted.sink) else {
-            let message =
-                format!("the sink `{}` is not open: the agent has to be started again", wanted.sink);
+            let message = format!("the sink `{}` is not open: restart the agent to open it", wanted.sink);
             let (at, path) = (wanted.formatter.settings.at, format!("{}.sink", wanted.formatter.path));
             self.fatal.push(Problem { at, path, message });
             return None;
@@ -266,7 +271,7 @@ impl Assembly<'_> {
             tracing::warn!(
                 pipeline,
                 component = component.name(),
-                "the component remembers things and may not: grant it with `state: {{max_bytes: 64KiB}}` beside `use`"
+                "component uses state but has no grant: add `state: {{max_bytes: 64KiB}}` beside `use`"
             );
         }
         let sha256 = config::Sha256(*component.sha256());

@@ -98,7 +98,7 @@ pub enum Apart {
         error: String,
     },
     /// The output filters would drop more events.
-    #[error("{events} events would be kept back: {why}")]
+    #[error("{events} events would be dropped by the output filter: {why}")]
     KeptBack {
         /// Number of events dropped.
         events: u64,
@@ -218,7 +218,7 @@ impl Yield {
             self.lacks_key = matches!(kept_back.refusal, Some(Refusal::Missing(_)));
             let why = kept_back.refusal.map(|refusal| refusal.to_string());
             self.kept_back.0 += kept_back.lost.total();
-            self.kept_back.1 = why.unwrap_or_else(|| "more than the output's bounds let out".into());
+            self.kept_back.1 = why.unwrap_or_else(|| "over the output's byte or route quota".into());
         }
         for event in events {
             self.events += 1;

@@ -40,13 +40,13 @@ const MAX_IDS: u64 = 64 << 10;
 /// The last-good store. Every use opens the directory anew: it may be created or repaired while the agent runs.
 #[derive(Clone, Debug)]
 pub struct Kept {
-    folder: PathBuf,
+    directory: PathBuf,
 }
 
 impl Kept {
     /// Creates a store in `STATE_DIR`.
-    pub fn new(folder: &Path) -> Self {
-        Self { folder: folder.into() }
+    pub fn new(directory: &Path) -> Self {
+        Self { directory: directory.into() }
     }
 
     /// Reads the last good bundle, or returns `None` if there is none or it is incomplete.
@@ -76,7 +76,7 @@ impl Kept {
 
     /// Opens the directory, or returns `None` if it does not exist or cannot be used.
     fn open(&self) -> Option<PrivateDir> {
-        match PrivateDir::open(&self.folder) {
+        match PrivateDir::open(&self.directory) {
             Ok(dir) => Some(dir),
             Err(Trouble::Io { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => None,
             Err(trouble) => {
@@ -97,7 +97,7 @@ impl Kept {
         others: &[SetId],
         is_used: impl Fn(&str, &[u8]) -> bool,
     ) -> Result<(), Trouble> {
-        let dir = PrivateDir::make(&self.folder)?;
+        let dir = PrivateDir::make(&self.directory)?;
         forget_taken_but(&dir, others)?;
         let taken = dir.make_subdir(&taken(snapshot.id))?;
         taken.write("insightd.yaml", snapshot.text.as_bytes())?;
@@ -120,7 +120,7 @@ impl Kept {
     /// # Errors
     /// A file cannot be removed or renamed. The last good bundle is then the previous one or this one.
     pub fn keep(&self, id: SetId, others: &[SetId]) -> Result<(), Trouble> {
-        let dir = PrivateDir::open(&self.folder)?;
+        let dir = PrivateDir::open(&self.directory)?;
         dir.subdir(&taken(id))?;
         dir.remove_all(FRESH)?;
         dir.rename(&taken(id), FRESH)?;
@@ -144,7 +144,7 @@ impl Kept {
     /// # Errors
     /// The file cannot be written, or the bundle cannot be removed.
     pub fn remember_failed(&self, id: SetId, why: &str) -> Result<(), Trouble> {
-        let dir = PrivateDir::make(&self.folder)?;
+        let dir = PrivateDir::make(&self.directory)?;
         let mut ids = failed(&dir);
         ids.retain(|(other, _)| *other != id);
         ids.push((id, why.to_owned()));
@@ -159,22 +159,22 @@ fn taken(id: SetId) -> String {
 }
 
 fn say(trouble: &Trouble) {
-    tracing::warn!(%trouble, "what is kept of earlier sets cannot be read");
+    tracing::warn!(%trouble, "cannot read the stored bundles");
 }
 
 /// Reads a bundle from a directory, or returns `None` if it is incomplete or does not match its generation.
 fn read(dir: &PrivateDir, name: &str, environment: &Environment) -> Option<Snapshot> {
-    let folder = match dir.subdir(name) {
-        Ok(folder) => folder,
+    let directory = match dir.subdir(name) {
+        Ok(directory) => directory,
         Err(Trouble::Io { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => return None,
         Err(trouble) => {
             say(&trouble);
             return None;
         }
     };
-    let not_whole = || tracing::warn!(folder = %folder.path_of("").display(), "a set that was kept is not whole: not used");
+    let not_whole = || tracing::warn!(directory = %directory.path_of("").display(), "stored bundle is incomplete; ignored");
     let text = |name: &str, max_bytes: u64| {
-        let bytes = folder.read(name, max_bytes).inspect_err(say).ok()?;
+        let bytes = directory.read(name, max_bytes).inspect_err(say).ok()?;
         let text = bytes.and_then(|bytes| String::from_utf8(bytes).ok());
         if text.is_none() {
             not_whole();
@@ -187,18 +187,23 @@ fn read(dir: &PrivateDir, name: &str, environment: &Environment) -> Option<Snaps
         return None;
     };
     let here = ids.get(1).copied().unwrap_or(id);
-    let file = folder.path_of("insightd.yaml");
+    let file = directory.path_of("insightd.yaml");
     let text = text("insightd.yaml", config::MAX_FILE_BYTES)?;
     let config = Config::parse(&text, Some(&file.display().to_string()), environment)
         .inspect_err(|report| {
-            tracing::warn!(folder = %folder.path_of("").display(), %report, "a set that was kept cannot be read: not used");
+            tracing::warn!(
+                directory = %directory.path_of("").display(),
+                %report,
+                "cannot read the configuration of a stored bundle; ignored"
+            );
         })
         .ok()?;
-    let snapshot = Snapshot::with(text, config, |name| match folder.read(name, library::max_bytes(name)) {
-        Ok(Some(bytes)) => Ok(Arc::from(bytes)),
-        Ok(None) => Err(FileError::Unusable("was not kept: it could not be used".to_owned())),
-        Err(trouble) => Err(FileError::Unusable(trouble.to_string())),
-    });
+    let snapshot =
+        Snapshot::with(text, config, |name| match directory.read(name, library::max_bytes(name)) {
+            Ok(Some(bytes)) => Ok(Arc::from(bytes)),
+            Ok(None) => Err(FileError::Unusable("was not stored because it was not usable".to_owned())),
+            Err(trouble) => Err(FileError::Unusable(trouble.to_string())),
+        });
     if snapshot.id != here {
         not_whole();
         return None;

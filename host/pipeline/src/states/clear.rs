@@ -11,10 +11,10 @@ use super::{STATE, WISH};
 #[derive(Debug, thiserror::Error)]
 pub enum ClearError {
     /// No agent keeps state in the directory.
-    #[error("{}: no agent keeps state there: see `state_dir` in its configuration, and `--state-dir`", .0.display())]
+    #[error("no transform state in {}: set --state-dir to the `state_dir` of the agent", .0.display())]
     Nowhere(PathBuf),
     /// There is no state under a name.
-    #[error("nothing is remembered for `{name}`; there is state of: {known}")]
+    #[error("no state for `{name}`; state exists for: {known}")]
     Unknown {
         /// The requested name.
         name: String,
@@ -31,7 +31,7 @@ pub enum ClearError {
 /// # Errors
 /// No state exists for a name or in the directory, or the directory cannot be used.
 pub fn wish_to_clear(state_dir: &Path, transforms: &[String]) -> Result<Vec<String>, ClearError> {
-    let folder =
+    let directory =
         PrivateDir::open(state_dir).and_then(|dir| dir.subdir(STATE)).map_err(|trouble| match trouble {
             Trouble::Io { path, source, .. } if source.kind() == ErrorKind::NotFound => {
                 ClearError::Nowhere(path)
@@ -39,14 +39,14 @@ pub fn wish_to_clear(state_dir: &Path, transforms: &[String]) -> Result<Vec<Stri
             trouble => trouble.into(),
         })?;
     let mut known: Vec<String> =
-        insightd_state::spaces(&folder)?.into_iter().map(|space| space.transform).collect();
+        insightd_state::spaces(&directory)?.into_iter().map(|space| space.transform).collect();
     known.sort_unstable();
     known.dedup();
     if let Some(name) = transforms.iter().find(|name| !known.contains(name)) {
-        let known = if known.is_empty() { "nothing".to_owned() } else { known.join(", ") };
+        let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
         return Err(ClearError::Unknown { name: name.clone(), known });
     }
     let text: String = transforms.iter().map(|name| format!("{name}\n")).collect();
-    folder.write(WISH, text.as_bytes())?;
+    directory.write(WISH, text.as_bytes())?;
     Ok(if transforms.is_empty() { known } else { transforms.to_vec() })
 }

@@ -99,7 +99,8 @@ impl Exchange {
         let packed = match Packed::of(batch) {
             Ok(packed) => Arc::new(packed),
             Err(error) => {
-                return tracing::error!(%error, "the last batch is not kept: new sets are tried with the one before");
+                tracing::error!(%error, "cannot store the last batch; shadow runs use the previous one");
+                return;
             }
         };
         let mut state = self.lock();
@@ -190,7 +191,8 @@ impl Sets {
             pipeline.begin(time_unix_ms);
             pipeline.succeed(&self.running.pipelines);
         }
-        tracing::info!(set = %set.id, before = %self.running.id, origin = set.origin.as_str(), "a new set runs from this tick on");
+        let origin = set.origin.as_str();
+        tracing::info!(set = %set.id, before = %self.running.id, origin, "new bundle installed");
         let before = std::mem::replace(&mut self.running, set);
         // A bundle that was itself on probation is not a rollback target; the one before it stays.
         if self.before.is_none() {
@@ -211,7 +213,7 @@ impl Sets {
         self.ticks += 1;
         let failed = self.running.pipelines.iter().find_map(|pipeline| pipeline.failed_place());
         if let Some(slot) = failed {
-            let error = slot.stats().last_error.as_deref().unwrap_or("no reason is known");
+            let error = slot.stats().last_error.as_deref().unwrap_or("unknown error");
             let why = format!("{}: {error}", slot.name());
             return self.take_back(why, time_unix_ms);
         }
@@ -233,7 +235,7 @@ impl Sets {
             pipeline.come_back(&self.running.pipelines);
         }
         let (id, instead) = (self.running.id, before.id);
-        tracing::error!(set = %id, %instead, why, "the new set failed in its trial: what ran before runs again");
+        tracing::error!(set = %id, %instead, why, "bundle failed its probation and was rolled back");
         // The restored bundle resumes its own probation where the replacement interrupted it; the probation may have been over.
         (self.since_unix_ms, self.ticks) = (time_unix_ms, self.ticks_before);
         self.running = before;

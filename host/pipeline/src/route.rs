@@ -27,7 +27,7 @@ pub enum Refusal {
     #[error("route lacks the key `{0}`")]
     Missing(String),
     /// A key that occurs twice.
-    #[error("route has the key `{0}` twice")]
+    #[error("duplicate route key `{0}`")]
     Twice(String),
     /// A value that no pattern matches, that is too long, or that has control characters.
     #[error("{key} `{value}` is not granted to this output")]
@@ -47,7 +47,8 @@ impl Pattern {
     pub fn parse(text: &str) -> Result<Self, String> {
         if text.is_empty() || text.chars().any(char::is_control) {
             return Err(format!(
-                "{text:?} is no pattern; write the value, with `*` for any text without `/`"
+                "invalid pattern {text:?}: expected non-empty text without control characters; `*` matches \
+                 any text without `/`"
             ));
         }
         Ok(Self(text.into()))

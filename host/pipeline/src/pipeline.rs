@@ -175,11 +175,7 @@ impl Output {
             let lost = Lost { lead_lost: events.len() as u64, ..Lost::default() };
             counters.lost.add(lost);
             self.flow.lost.add(lost);
-            tracing::warn!(
-                pipeline,
-                events = lost.lead_lost,
-                "events kept back: another agent may lead by now"
-            );
+            tracing::warn!(pipeline, events = lost.lead_lost, "leadership lost: events not delivered");
             return;
         }
         self.flow.events += events.len() as u64;
@@ -205,7 +201,7 @@ impl Output {
                 too_many_routes = lost.too_many_routes,
                 too_many_bytes = lost.too_many_bytes,
                 kept_back = times_kept_back,
-                "events kept back: the output's routes and bounds say what may go out"
+                "events dropped by the output filter"
             );
         }
     }

@@ -59,7 +59,7 @@ impl Bell {
     pub(super) fn new(ring: Ring) -> Self {
         let inotify = inotify::init(CreateFlags::CLOEXEC | CreateFlags::NONBLOCK);
         let inotify = inotify
-            .inspect_err(|error| tracing::info!(%error, "no inotify: files are looked at more often"))
+            .inspect_err(|error| tracing::info!(%error, "inotify unavailable; files are scanned more often"))
             .ok();
         Self(inotify, ring)
     }
@@ -72,10 +72,10 @@ impl Bell {
             let _ = poll(&mut [PollFd::new(&*self.1.0, PollFlags::IN)], limit.as_ref());
             return self.1.was_rung();
         };
-        for folder in places.folders() {
+        for directory in places.folders() {
             // Every time, because a re-created directory has a new inode; adding the same watch again changes nothing. A missing directory is
             // found by the periodic scan.
-            let _ = inotify::add_watch(inotify, folder, CHANGES);
+            let _ = inotify::add_watch(inotify, directory, CHANGES);
         }
         if settling {
             thread::sleep(SETTLE);
@@ -103,7 +103,7 @@ mod tests {
 
     #[test]
     fn who_asks_for_a_look_gets_one() {
-        let places = Places { config: None, folder: None, names: Vec::new() };
+        let places = Places { config: None, directory: None, names: Vec::new() };
         let ring = Ring::new().unwrap();
         for bell in [Bell::new(ring.clone()), Bell(None, ring.clone())] {
             ring.ring();
@@ -115,11 +115,11 @@ mod tests {
 
     #[test]
     fn a_change_rings_once() {
-        let folder = tempfile::tempdir().unwrap();
-        let places = Places { config: None, folder: Some(folder.path().into()), names: Vec::new() };
+        let directory = tempfile::tempdir().unwrap();
+        let places = Places { config: None, directory: Some(directory.path().into()), names: Vec::new() };
         let bell = Bell::new(Ring::new().unwrap());
         bell.wait(&places, true);
-        fs::write(folder.path().join("a.wasm"), "x").unwrap();
+        fs::write(directory.path().join("a.wasm"), "x").unwrap();
         let inotify = bell.0.as_ref().unwrap();
         let none = Timespec { tv_sec: 0, tv_nsec: 0 };
         assert_eq!(poll(&mut [PollFd::new(inotify, PollFlags::IN)], Some(&none)), Ok(1));
@@ -129,9 +129,9 @@ mod tests {
 
     #[test]
     fn a_folder_that_came_back_is_heard_again() {
-        let folder = tempfile::tempdir().unwrap();
-        let inner = folder.path().join("inner");
-        let places = Places { config: None, folder: Some(inner.clone()), names: Vec::new() };
+        let directory = tempfile::tempdir().unwrap();
+        let inner = directory.path().join("inner");
+        let places = Places { config: None, directory: Some(inner.clone()), names: Vec::new() };
         let bell = Bell::new(Ring::new().unwrap());
         for _ in 0..2 {
             fs::create_dir(&inner).unwrap();
