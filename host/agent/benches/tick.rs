@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use insightd::app;
 use insightd::config::{Config, Environment};
-use insightd::drive::Work;
+use insightd::runtime::TickHandler;
 use rustix::time::{ClockId, clock_gettime};
 use serde_json::{Value, json};
 

@@ -2,50 +2,38 @@
 
 mod check;
 mod first;
+mod parts;
 mod record;
 mod recorded;
 
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
-use insightd_kubernetes::events::Recorder;
+use insightd_pipeline::bundle::Generation;
+use tokio::runtime::Runtime;
 
-use crate::assemble;
 use crate::cli;
-use crate::config::{self, Config, Environment, Orchestrator, Report};
-use crate::drive::{self, Plan};
+use crate::config::{self, Config, Environment, Orchestrator};
+use crate::error::Usage;
 use crate::hardening;
-use crate::library::Library;
 use crate::logging;
-use crate::ops::{self, Board};
-use crate::remote::Remote;
+use crate::ops::{self, StatusRegistry};
 use crate::rollout::{
-    Exchange, Follow, Kept, Places, Preparer, Ring, Rollout, Set, SetId, SetOrigin, Snapshot, is_chosen,
+    ConfigSource, History, LastGoodStore, Preparer, Reporter, Rollout, RolloutHandle, RolloutStatus, WakeUp,
+    WatchedPaths, is_chosen,
 };
-use crate::sinks::{OnStall, SinkSet};
-use crate::source::{self, ClusterSource, Peers, Source};
-use crate::states::States;
+use crate::runtime::{self, Plan};
+use crate::snapshot::Snapshot;
+use crate::sources::Clients;
 use crate::worker::Worker;
 
 pub use check::{check, sample_recording};
-use first::First;
+use parts::{Parts, Purpose};
 pub use record::record;
 
 /// Longest wait of `--once` between the baseline and its tick; the interval if that is shorter.
 const ONCE: Duration = Duration::from_secs(1);
-
-/// A usage or configuration error: exit code 64.
-#[derive(Debug, thiserror::Error)]
-#[error("{0}")]
-pub struct Usage(pub String);
-
-impl From<Report> for Usage {
-    fn from(report: Report) -> Self {
-        Self(report.to_string())
-    }
-}
 
 /// Runs `insightd run`.
 ///
@@ -63,195 +51,120 @@ pub fn run(options: &cli::Run) -> anyhow::Result<()> {
     for warning in &config.warnings.0 {
         tracing::warn!(key = warning.path, remark = warning.message, "questionable configuration value");
     }
-    let kept = config.state_dir.as_deref().filter(|_| !options.once).map(Kept::new);
-    let mut parts =
-        Parts::open(snapshot, options.config.as_deref(), kept.as_ref(), Some(options), &environment)?;
-    let plan = match (parts.moments(), options.once) {
+
+    // In this order: sources, components, sinks and state; then the clients; then rollout and operations endpoints; then the ticks.
+    let store = config.state_dir.as_deref().filter(|_| !options.once).map(LastGoodStore::new);
+    let purpose = if options.once { Purpose::Once } else { Purpose::Agent };
+    let mut parts = Parts::open(snapshot, options, purpose, store.as_ref(), &environment)?;
+    let plan = match (parts.frames(), options.once) {
         (Some(_), once) => Plan::Replay { once },
         (None, true) => Plan::Once(config.interval.min(ONCE)),
         (None, false) => Plan::Every(config.rhythm()),
     };
-    let runtime = drive::runtime()?;
-    let mut remote = match plan {
-        Plan::Replay { .. } => Remote::default(),
-        Plan::Once(_) | Plan::Every(_) => {
-            let is_for_long = matches!(plan, Plan::Every(_));
-            Remote::start(&config, &environment, &parts.node_name, is_for_long, runtime.handle())?
-        }
-    };
-    say_what_is_missing(&config, &remote, plan);
-    parts.connect(&config, &mut remote);
-    remote.deliver(&config.aws, parts.sinks.take_to_deliver(), runtime.handle());
-    remote.tell_operators(runtime.handle());
-    let exchange = Arc::new(Exchange::default());
-    let (preparer, mut worker) =
-        parts.split(&config, &environment, options, kept, &exchange, remote.recorder.clone());
-    let outcome = worker.outcome();
-    let mut rollout = None;
-    let ring = Ring::new()?;
+    let runtime = runtime::create()?;
+    let mut clients = start_clients(&config, &environment, &parts.node_name, plan, &runtime)?;
+    parts.connect(&config, &mut clients);
+    clients.deliver(&config.aws, parts.sinks.take_to_deliver(), runtime.handle());
+    clients.publish_failures(runtime.handle());
+    let wake_up = WakeUp::new()?;
     {
-        let (_context, ring) = (runtime.enter(), ring.clone());
-        drive::keep_running(move || ring.ring())?;
+        let (_context, wake_up) = (runtime.enter(), wake_up.clone());
+        runtime::keep_running(move || wake_up.request_scan())?;
     }
-    if matches!(plan, Plan::Every(_)) {
-        let board = Board::new(config.interval, config.kubelet.timeout).with_node_name(&preparer.node_name);
-        let board = Arc::new(board);
-        remote.show_on(&board);
-        board.follow(Arc::clone(&preparer.follow));
-        worker =
-            worker.with_board(board.clone()).with_recorder(remote.recorder.clone()).with_exchange(exchange);
-        let places = Places::new(options.config.clone(), &config);
-        let started = Rollout::start(preparer, places, ring);
-        rollout = Some(started.context("cannot start the rollout thread")?);
-        if let Some(listen) = config.operations.listen {
-            runtime.spawn(ops::serve(board, listen));
+    let (worker, rollout) = match plan {
+        Plan::Every(_) => {
+            let rollout = Serving { config: &config, options, environment, store, wake_up };
+            rollout.start(parts, &clients, &runtime).map(|(worker, rollout)| (worker, Some(rollout)))?
         }
-    }
-    let result = drive::drive(&runtime, worker, plan);
+        Plan::Replay { .. } | Plan::Once(_) => (parts.into_worker(), None),
+    };
+
+    let outcome = worker.outcome();
+    let result = runtime::run(&runtime, worker, plan);
     drop(rollout);
-    let ended = runtime.block_on(remote.end());
+    let ended = runtime.block_on(clients.end());
     let settled = outcome.get().settle(&ended);
     result?;
     Ok(settled?)
 }
 
-/// The parts of a worker.
-struct Parts {
-    node_name: String,
-    node: Option<Source>,
-    cluster: Option<ClusterSource>,
-    set: Set,
-    /// The content that the bundle was assembled from.
-    snapshot: Snapshot,
-    /// The last good bundle.
-    good: Option<SetId>,
-    components: Library,
-    sinks: SinkSet,
-    states: States,
+/// Starts the clients of remote endpoints; a recording asks none.
+fn start_clients(
+    config: &Config,
+    environment: &Environment,
+    node_name: &str,
+    plan: Plan,
+    runtime: &Runtime,
+) -> anyhow::Result<Clients> {
+    let clients = match plan {
+        Plan::Replay { .. } => Clients::default(),
+        Plan::Once(_) | Plan::Every(_) => {
+            let is_for_long = matches!(plan, Plan::Every(_));
+            Clients::start(config, environment, node_name, is_for_long, runtime.handle())?
+        }
+    };
+    warn_of_missing_cluster_name(config, &clients, plan);
+    Ok(clients)
 }
 
-impl Parts {
-    /// Opens source and sinks, and loads the components. `file` is the configuration file, for messages. `options` name
-    /// the sinks that get the events of a recording; without options every sink stays as configured.
-    fn open(
-        snapshot: Snapshot,
-        file: Option<&Path>,
-        kept: Option<&Kept>,
-        options: Option<&cli::Run>,
-        environment: &Environment,
-    ) -> anyhow::Result<Self> {
-        let usage = |error: source::SourceError| Usage(error.to_string());
-        let config = &snapshot.config.clone();
-        let node = config.role.has_node().then(|| Source::open(config)).transpose().map_err(usage)?;
-        let is_recorded = node.as_ref().and_then(Source::moments).is_some();
-        let told = options.map(|options| &*options.sink);
-        recorded::check_sinks(config, told.unwrap_or_default(), is_recorded)?;
-        // A recording must not use the state of a live agent.
-        let kept = kept.filter(|_| !is_recorded);
-        let node_name = match &node {
-            Some(node) => node.node_name().to_owned(),
-            None => source::name_without_host(config),
-        };
-        let mut library = assemble::library(&snapshot)?;
-        let first = kept.map(|kept| First::choose(&snapshot, kept, &node_name, environment, &mut library));
-        let First { instead, origin, good } = first.unwrap_or_default();
-        // Either bundle may run, so the sinks of both are opened.
-        let uses = |sink: &&config::Sink| {
-            is_used(config, sink) || instead.as_ref().is_some_and(|instead| is_used(&instead.config, sink))
-        };
-        let mut wanted: Vec<config::Sink> = config.sinks.iter().filter(uses).cloned().collect();
-        if let Some(told) = told.filter(|_| is_recorded) {
-            recorded::keep_local(&mut wanted, told);
-        }
-        let is_for_long = !is_recorded && options.is_some_and(|options| !options.once);
-        let on_stall = if is_for_long { OnStall::GoOn } else { OnStall::Wait };
-        let sinks = SinkSet::open(wanted.iter(), on_stall)?;
-        let names: Vec<String> = sinks.limits_by_name().into_iter().map(|(name, _)| name).collect();
-        let mut assembled = |snapshot: Snapshot| {
-            assemble::renew(&mut library, &snapshot)?;
-            let pipelines =
-                assemble::pipelines(&snapshot.config, &mut library, &names).map_err(|problems| {
-                    let file = file.map(|file| file.display().to_string());
-                    Usage::from(Report::new(file, problems))
-                })?;
-            Ok::<_, anyhow::Error>((pipelines, snapshot))
-        };
-        let instead = instead.and_then(|instead| {
-            assembled(instead)
-                .inspect_err(|error| {
-                    tracing::warn!(%error, "last good bundle unusable; starting with the configured one");
-                })
-                .ok()
-        });
-        let in_files = if file.is_some() { SetOrigin::Files } else { SetOrigin::Defaults };
-        let ((pipelines, snapshot), origin) = match instead {
-            Some(instead) => (instead, origin),
-            None => (assembled(snapshot)?, in_files),
-        };
-        let states = States::open(config.state_dir.as_deref().filter(|_| kept.is_some()));
-        say_what_runs(config, &node_name, node.as_ref().and_then(Source::moments));
-        let set =
-            Set { pipelines, id: snapshot.id, origin, trial_ticks: snapshot.config.rollout.trial_ticks };
-        Ok(Self { node_name, node, cluster: None, set, snapshot, good, components: library, sinks, states })
-    }
+/// What the parts of an agent that keeps running are made of, beyond those of a single tick.
+struct Serving<'a> {
+    config: &'a Config,
+    options: &'a cli::Run,
+    environment: Environment,
+    store: Option<LastGoodStore>,
+    wake_up: WakeUp,
+}
 
-    /// Returns the preparer, which loads new bundles, and the worker, which runs them.
-    fn split(
-        self,
-        config: &Config,
-        environment: &Environment,
-        options: &cli::Run,
-        kept: Option<Kept>,
-        exchange: &Arc<Exchange>,
-        recorder: Option<Recorder>,
-    ) -> (Preparer, Worker) {
-        let options = options.clone();
-        exchange.begin(self.set.id);
-        let (terms, follow) = (&config.rollout, Arc::new(Follow::new(Arc::clone(exchange))));
-        follow.set_terms(terms.enabled, terms.canary, is_chosen(&self.node_name, terms.canary));
-        follow.set_good(self.good);
+impl Serving<'_> {
+    /// Starts the rollout thread and the operations endpoints. Returns the worker, which is connected to both.
+    fn start(self, parts: Parts, clients: &Clients, runtime: &Runtime) -> anyhow::Result<(Worker, Rollout)> {
+        let handle = Arc::new(RolloutHandle::default());
+        handle.begin(parts.bundle.id);
+        let status = self.status(&handle, &parts.node_name, parts.good);
+        let registry = StatusRegistry::new(self.config.interval, self.config.kubelet.timeout);
+        let registry = Arc::new(registry.with_node_name(&parts.node_name));
+        clients.show_on(&registry);
+        registry.show_rollout(Arc::clone(&status));
+        let options = self.options.clone();
         let preparer = Preparer {
-            file: options.config.clone(),
-            environment: environment.clone(),
-            adjust: Box::new(move |config| adjust(config, &options)),
-            node_name: self.node_name,
-            started_with: config.clone(),
-            components: self.components,
-            sinks: self.sinks.limits_by_name(),
-            first: Some(self.snapshot),
-            taken: Vec::new(),
-            good: self.good.into_iter().collect(),
-            failed: kept.as_ref().map(Kept::failed).unwrap_or_default(),
-            kept,
-            exchange: Arc::clone(exchange),
-            follow,
-            recorder,
+            source: ConfigSource {
+                file: self.options.config.clone(),
+                environment: self.environment,
+                adjust: Box::new(move |config| adjust(config, &options)),
+                started_with: self.config.clone(),
+            },
+            node_name: parts.node_name,
+            sinks: parts.sinks.limits_by_name(),
+            history: History::new(self.store, parts.snapshot, parts.good),
+            library: parts.library,
+            handle: Arc::clone(&handle),
+            reporter: Reporter { status, recorder: clients.recorder.clone() },
         };
-        (preparer, Worker::new(self.node, self.cluster, self.set, self.sinks, self.states))
-    }
-
-    /// Returns the number of frames of a recording; `None` for a live host.
-    fn moments(&self) -> Option<usize> {
-        self.node.as_ref().and_then(Source::moments)
-    }
-
-    /// Connects the sources to the remote endpoints that are configured.
-    fn connect(&mut self, config: &Config, remote: &mut Remote) {
-        if let Some(node) = &mut self.node {
-            node.ask_peers(Peers {
-                kubelet: remote.kubelet.take(),
-                local: remote.local.clone(),
-                instance: remote.instance.clone(),
-            });
+        let worker = Worker::new(parts.node, parts.cluster, parts.bundle, parts.sinks, parts.states)
+            .with_registry(Arc::clone(&registry))
+            .with_recorder(clients.recorder.clone())
+            .with_rollout(handle);
+        let paths = WatchedPaths::new(self.options.config.clone(), self.config);
+        let rollout =
+            Rollout::start(preparer, paths, self.wake_up).context("cannot start the rollout thread")?;
+        if let Some(listen) = self.config.operations.listen {
+            runtime.spawn(ops::serve(registry, listen));
         }
-        self.cluster = remote.candidacy.as_ref().map(|candidacy| {
-            let (leadership, watched) = (candidacy.leadership.clone(), candidacy.watched.clone());
-            ClusterSource::new(config, &self.node_name, leadership, watched, remote.instance.clone())
-        });
+        Ok((worker, rollout))
     }
 
-    fn into_worker(self) -> Worker {
-        Worker::new(self.node, self.cluster, self.set, self.sinks, self.states)
+    fn status(
+        &self,
+        handle: &Arc<RolloutHandle>,
+        node_name: &str,
+        good: Option<Generation>,
+    ) -> Arc<RolloutStatus> {
+        let terms = &self.config.rollout;
+        let status = RolloutStatus::new(Arc::clone(handle));
+        status.set_terms(terms.enabled, terms.canary, is_chosen(node_name, terms.canary));
+        status.set_good(good);
+        Arc::new(status)
     }
 }
 
@@ -260,8 +173,9 @@ impl Parts {
 /// # Errors
 /// Fails with [`Usage`], or if the agent cannot run.
 pub fn worker(config: &Config) -> anyhow::Result<Worker> {
-    let snapshot = Snapshot::of(String::new(), config.clone(), None);
-    Ok(Parts::open(snapshot, None, None, None, &Environment::default())?.into_worker())
+    let snapshot = Snapshot::new(String::new(), config.clone(), None);
+    let parts = Parts::open(snapshot, &cli::Run::default(), Purpose::Offline, None, &Environment::default())?;
+    Ok(parts.into_worker())
 }
 
 /// Reads the configuration: defaults, environment, file and command line.
@@ -271,7 +185,7 @@ fn snapshot(options: &cli::Run, environment: &Environment) -> Result<Snapshot, U
         None => (String::new(), Config::parse("", None, environment)?),
     };
     adjust(&mut config, options);
-    Ok(Snapshot::of(text, config, None))
+    Ok(Snapshot::new(text, config, None))
 }
 
 fn adjust(config: &mut Config, options: &cli::Run) {
@@ -290,21 +204,10 @@ pub fn is_used(config: &Config, sink: &config::Sink) -> bool {
     config.pipelines.iter().flat_map(|pipeline| &pipeline.outputs).any(|output| output.sink == sink.name)
 }
 
-fn say_what_runs(config: &Config, node: &str, moments: Option<usize>) {
-    let root = config.host.root.display();
-    let interval_ms = u64::try_from(config.interval.as_millis()).unwrap_or(u64::MAX);
-    let offset_ms = u64::try_from(config.rhythm().offset.as_millis()).unwrap_or(u64::MAX);
-    let (version, role) = (env!("CARGO_PKG_VERSION"), config.role.as_str());
-    tracing::info!(version, node, role, host_root = %root, interval_ms, offset_ms, moments, "started");
-    for sink in config.sinks.iter().filter(|sink| !is_used(config, sink) && sink.name != "stdout") {
-        tracing::warn!(sink = sink.name, "no output uses this sink; nothing is written to it");
-    }
-}
-
 /// Warns that the name of the cluster is unknown, unless the tags of the instance are read: that look-up logs its own result.
-fn say_what_is_missing(config: &Config, remote: &Remote, plan: Plan) {
+fn warn_of_missing_cluster_name(config: &Config, clients: &Clients, plan: Plan) {
     let is_kubernetes = config.node.orchestrator != Orchestrator::Ecs;
-    let asks_tags = remote.instance.is_some() && config.instance.tags && is_kubernetes;
+    let asks_tags = clients.instance.is_some() && config.instance.tags && is_kubernetes;
     // With `--once`, the only tick comes before the tags do.
     let asks_tags = asks_tags && matches!(plan, Plan::Every(_));
     if config.node.cluster_name.is_none() && !asks_tags {

@@ -26,21 +26,22 @@ use std::time::Duration;
 
 pub use aws::Discovery;
 pub use cloudwatch::{CloudWatchSink, Create, Spool};
-pub use component::{Component, Origin, Settings, TextFile};
 pub use environment::Environment;
 pub use file::MAX_BYTES as MAX_FILE_BYTES;
 pub use kubernetes::{Api, Cluster, Kubelet, Leader, LockKind, Role};
+pub use log_level::LIBRARIES;
 pub use operations::Operations;
-pub use pipelines::{OnFailure, Output, Pipeline, Scope, Stage};
-pub use report::{MAX_PROBLEMS, Problem, Report};
-pub use rollout::{Bounds, Rollout};
+pub use report::Report;
+pub use rollout::Rollout;
 pub use sections::interval;
 pub use sinks::{FileSink, Sink, SinkKind, Sync, When};
-pub use values::{Sha256, duration, size};
+pub use values::{duration, size};
+
+use insightd_aws::sdk::AwsSettings;
+use insightd_pipeline::{CallLimits, PipelineSpec, Problem};
+use reader::{Problems, Section};
 
 use crate::schedule::Rhythm;
-use insightd_aws::sdk::AwsSettings;
-use reader::{Problems, Section};
 
 /// The agent's configuration. Values are validated; code that reads them does not check again.
 #[derive(Clone, Debug, PartialEq)]
@@ -80,11 +81,11 @@ pub struct Config {
     /// The component compiler; the one beside the agent's executable if absent.
     pub compiler: Option<PathBuf>,
     /// Bounds of every call of a component.
-    pub limits: Limits,
+    pub limits: CallLimits,
     /// Destinations of events; always contains `stdout`.
     pub sinks: Vec<Sink>,
     /// The pipelines.
-    pub pipelines: Vec<Pipeline>,
+    pub pipelines: Vec<PipelineSpec>,
     /// Settings that are valid but probably not intended, for `check` and the start-up log.
     pub warnings: Warnings,
 }
@@ -173,19 +174,6 @@ pub struct Instance {
     pub container_instance_id: Option<String>,
 }
 
-/// Bounds of every call of a component.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Limits {
-    /// Most memory of one instance of a component, bytes.
-    pub memory_bytes: u64,
-    /// Most CPU time of one call.
-    pub cpu_time: Duration,
-    /// Most wall-clock time of one call: a backstop, far above what a throttled node needs.
-    pub wall_time: Duration,
-    /// Consecutive failures after which another version takes over.
-    pub failures: u32,
-}
-
 impl Orchestrator {
     /// Returns the name that batches carry.
     pub fn as_str(self) -> &'static str {
@@ -229,14 +217,14 @@ impl Default for Config {
             state_dir: None,
             rollout: Rollout::default(),
             compiler: None,
-            limits: Limits {
+            limits: CallLimits {
                 memory_bytes: 32 << 20,
                 cpu_time: Duration::from_secs(1),
                 wall_time: Duration::from_secs(30),
                 failures: 3,
             },
             sinks: vec![sinks::stdout()],
-            pipelines: Pipeline::defaults(),
+            pipelines: pipelines::defaults(),
             warnings: Warnings::default(),
         }
     }

@@ -1,5 +1,7 @@
 //! Counters of the agent's own work.
 
+use insightd_pipeline::Lost;
+
 /// Counts since the start. One thread writes them and hands out copies.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Counters {
@@ -27,78 +29,35 @@ pub struct Counters {
     pub labels_left_out: u64,
     /// Failed calls of components.
     pub component_failures: u64,
-    /// Batches that ended at a transform with `on_failure: drop`.
-    pub batches_dropped: u64,
-    /// Batches that no formatter could format.
-    pub batches_unformatted: u64,
-    /// Events written to sinks.
+    /// Counters of the pipelines.
+    pub pipelines: insightd_pipeline::Counters,
+    /// Counters of all sinks together.
+    pub sinks: SinkCounters,
+}
+
+/// Events that sinks were given since the start.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct SinkCounters {
+    /// Events written.
     pub events: u64,
     /// Bytes of these events.
     pub bytes: u64,
-    /// Lost events, by cause.
-    pub lost: Lost,
-}
-
-/// Events that formatters made and no sink delivered.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Lost {
-    /// Events whose route is not granted.
-    pub route_refused: u64,
-    /// Events over the output's limit of routes a tick.
-    pub too_many_routes: u64,
-    /// Events over the output's limit of bytes a tick.
-    pub too_many_bytes: u64,
-    /// Events that the sink could not write.
-    pub sink: u64,
-    /// Cluster events of an agent that lost the lead before they were delivered.
-    pub lead_lost: u64,
-}
-
-/// Traffic of one output or one sink since the start.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Flow {
-    /// Delivered events.
-    pub events: u64,
-    /// Bytes of these events.
-    pub bytes: u64,
-    /// Lost events.
-    pub lost: Lost,
-    /// Errors, with or without loss of events.
-    pub errors: u64,
-}
-
-impl Lost {
-    /// Adds the counts of `other`.
-    pub fn add(&mut self, other: Self) {
-        self.route_refused += other.route_refused;
-        self.too_many_routes += other.too_many_routes;
-        self.too_many_bytes += other.too_many_bytes;
-        self.sink += other.sink;
-        self.lead_lost += other.lead_lost;
-    }
-
-    /// Returns the number of lost events of all causes.
-    pub fn total(&self) -> u64 {
-        self.by_cause().iter().map(|(_, events)| events).sum()
-    }
-
-    /// Returns the count of each cause with its name in metrics.
-    pub fn by_cause(&self) -> [(&'static str, u64); 5] {
-        let Self { route_refused, too_many_routes, too_many_bytes, sink, lead_lost } = *self;
-        [
-            ("route_refused", route_refused),
-            ("too_many_routes", too_many_routes),
-            ("too_many_bytes", too_many_bytes),
-            ("sink", sink),
-            ("lead_lost", lead_lost),
-        ]
-    }
+    /// Events that could not be written.
+    pub lost: u64,
 }
 
 impl Counters {
     /// Returns the number of batches and events that reached no sink for a reason other than the quota of an output.
     pub fn undelivered(&self) -> u64 {
-        self.batches_unformatted + self.batches_dropped + self.lost.lead_lost
+        let pipelines = &self.pipelines;
+        pipelines.batches_unformatted + pipelines.batches_dropped + pipelines.lost.lead_lost
+    }
+
+    /// Returns the lost events of pipelines and sinks, by cause.
+    pub fn lost(&self) -> Lost {
+        let mut lost = self.pipelines.lost;
+        lost.sink += self.sinks.lost;
+        lost
     }
 
     /// Records a tick: its lateness and its duration.
@@ -119,6 +78,7 @@ impl Counters {
 
     /// Logs the counters in one line.
     pub fn log(&self, message: &'static str) {
+        let lost = self.lost();
         tracing::info!(
             ticks = self.ticks,
             ticks_left_out = self.ticks_left_out,
@@ -127,15 +87,15 @@ impl Counters {
             spread_max_us = self.spread_max_us,
             read_problems = self.read_problems,
             component_failures = self.component_failures,
-            batches_dropped = self.batches_dropped,
-            batches_unformatted = self.batches_unformatted,
-            events = self.events,
-            bytes = self.bytes,
-            lost_route_refused = self.lost.route_refused,
-            lost_too_many_routes = self.lost.too_many_routes,
-            lost_too_many_bytes = self.lost.too_many_bytes,
-            lost_sink = self.lost.sink,
-            lost_lead_lost = self.lost.lead_lost,
+            batches_dropped = self.pipelines.batches_dropped,
+            batches_unformatted = self.pipelines.batches_unformatted,
+            events = self.sinks.events,
+            bytes = self.sinks.bytes,
+            lost_route_refused = lost.route_refused,
+            lost_too_many_routes = lost.too_many_routes,
+            lost_too_many_bytes = lost.too_many_bytes,
+            lost_sink = lost.sink,
+            lost_lead_lost = lost.lead_lost,
             "{message}"
         );
     }

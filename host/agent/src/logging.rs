@@ -8,28 +8,8 @@ use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
-use crate::config::{Log, LogFormat};
+use crate::config::{LIBRARIES, Log, LogFormat};
 use crate::visible::{self, Style};
-
-/// Target prefixes of libraries that log every request and retry, for which the agent has messages of its own.
-pub(crate) const LIBRARIES: [&str; 16] = [
-    "aws_config",
-    "aws_credential_types",
-    "aws_runtime",
-    "aws_sdk",
-    "aws_sigv4",
-    "aws_smithy",
-    "aws_types",
-    "cranelift",
-    "h2",
-    "hyper",
-    "kube",
-    "reqwest",
-    "rustls",
-    "tokio",
-    "tower",
-    "wasmtime",
-];
 
 /// Switches libraries off unless the configuration names them: `info,aws_smithy_runtime=debug`.
 fn quiet(targets: Targets) -> Targets {

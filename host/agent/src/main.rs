@@ -4,10 +4,12 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use clap::Parser;
-use insightd::app::{self, Usage};
+use insightd::app;
 use insightd::cli::{Cli, Command, State};
+use insightd::error::Usage;
 use insightd::outcome::NothingLeft;
-use insightd::{output, states, status};
+use insightd::{output, status};
+use insightd_pipeline::states;
 
 /// Exit code for wrong usage or configuration: `EX_USAGE` of sysexits.
 const USAGE: u8 = 64;
@@ -22,7 +24,7 @@ fn command_of_insightctl() -> Option<&'static str> {
 }
 
 fn clear(state_dir: &Path, transforms: &[String]) -> anyhow::Result<()> {
-    let names = states::wish_to_clear(state_dir, transforms).map_err(|error| match error {
+    let names = states::request_clear(state_dir, transforms).map_err(|error| match error {
         states::ClearError::Directory(_) => anyhow::Error::from(error),
         wrong => Usage(wrong.to_string()).into(),
     })?;
@@ -36,7 +38,7 @@ fn main() -> ExitCode {
         Ok(cli) => cli,
         Err(error) => {
             if let Some(command) = command_of_insightctl() {
-                output::complain(format_args!(
+                output::message(format_args!(
                     "`{command}` is a command of `insightctl`: run `insightctl {command} …`"
                 ));
                 return ExitCode::from(USAGE);
@@ -59,7 +61,7 @@ fn main() -> ExitCode {
         // The log has the error, before its last line.
         Err(error) if error.is::<NothingLeft>() => ExitCode::FAILURE,
         Err(error) => {
-            output::complain(format_args!("{error:#}"));
+            output::message(format_args!("{error:#}"));
             ExitCode::from(if error.is::<Usage>() { USAGE } else { 1 })
         }
     }

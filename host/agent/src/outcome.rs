@@ -79,7 +79,7 @@ impl Totals {
             if let Some(ended) = ended.iter().find(|ended| ended.name == sink.name) {
                 let since = ended.lost.saturating_sub(sink.lost_later);
                 sink.flow.lost.sink += since;
-                self.counters.lost.sink += since;
+                self.counters.sinks.lost += since;
                 left = ended.accepted + ended.waiting;
             }
             let lost = sink.flow.lost.total();
@@ -88,8 +88,10 @@ impl Totals {
             }
             left_in_all += left;
         }
-        let (events, batches) =
-            (self.counters.lost.total(), self.counters.undelivered() - self.counters.lost.lead_lost);
+        let (events, batches) = (
+            self.counters.lost().total(),
+            self.counters.undelivered() - self.counters.pipelines.lost.lead_lost,
+        );
         if left_in_all == 0 && events + batches > 0 {
             without = Some(NothingLeft::Everything { events, batches });
         }
@@ -104,7 +106,7 @@ impl Totals {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::counters::{Flow, Lost};
+    use insightd_pipeline::{Counters as PipelineCounters, Flow, Lost};
 
     fn lost(sink: u64) -> Lost {
         Lost { sink, ..Lost::default() }
@@ -116,7 +118,8 @@ mod tests {
             flow: Flow { events, lost: lost(sink), ..Flow::default() },
             lost_later,
         };
-        let counters = Counters { lost: lost_in_all, ..Counters::default() };
+        let pipelines = PipelineCounters { lost: lost_in_all, ..PipelineCounters::default() };
+        let counters = Counters { pipelines, ..Counters::default() };
         Totals { counters, sinks: sinks.iter().map(total).collect() }
     }
 
@@ -153,7 +156,7 @@ mod tests {
         let error = totals(refused, &[("stdout", 0, 0, 0)]).settle(&[]).unwrap_err();
         assert_eq!(error, NothingLeft::Everything { events: 7, batches: 0 });
         let mut unformatted = totals(lost(0), &[("stdout", 0, 0, 0)]);
-        unformatted.counters.batches_unformatted = 2;
+        unformatted.counters.pipelines.batches_unformatted = 2;
         assert_eq!(unformatted.settle(&[]), Err(NothingLeft::Everything { events: 0, batches: 2 }));
     }
 }

@@ -30,7 +30,7 @@ pub fn line(text: impl Display) {
 }
 
 /// Prints a line to standard error. A failed write is ignored: there is nowhere left to report it.
-pub fn complain(text: impl Display) {
+pub fn message(text: impl Display) {
     let _ = writeln!(io::stderr(), "{}", visible::lines(&text.to_string(), Style::Text));
 }
 
@@ -45,7 +45,7 @@ fn settle(written: io::Result<()>) {
         Err(error) if error.kind() == ErrorKind::BrokenPipe => CLOSED.store(true, Ordering::Relaxed),
         // For example a full disk: the output is incomplete, and the exit code of the command would not show it.
         Err(error) => {
-            complain(format_args!("cannot write to standard output: {error}"));
+            message(format_args!("cannot write to standard output: {error}"));
             std::process::exit(1);
         }
     }

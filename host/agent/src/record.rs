@@ -6,15 +6,15 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use insightd_collect::RootError;
+use insightd_pipeline::LogThrottle;
 use insights_sdk::Columns;
 
-use crate::complaint::Complaint;
-use crate::drive::{Work, replay_moments};
 use crate::memory;
 use crate::output;
 use crate::recording::{Header, Redactor};
+use crate::runtime::{TickHandler, replay_frames};
 use crate::schedule::Tick;
-use crate::source::{ClusterSource, Source};
+use crate::sources::{ClusterSource, NodeSource};
 
 /// Limits of a recording; the first one reached ends it.
 #[derive(Clone, Copy, Debug)]
@@ -29,7 +29,7 @@ pub struct Bounds {
 
 /// A tick handler that reads batches from the sources and appends them to a recording.
 pub struct Recorder {
-    node: Option<Source>,
+    node: Option<NodeSource>,
     cluster: Option<ClusterSource>,
     out: Box<dyn Write + Send>,
     /// Name of `out` in messages.
@@ -40,7 +40,7 @@ pub struct Recorder {
     ticks: u64,
     batches: u64,
     bytes: u64,
-    reading: Complaint,
+    reading: LogThrottle,
 }
 
 /// The reason why recording ended.
@@ -85,7 +85,7 @@ impl Recorder {
     /// # Errors
     /// [`RecordEnd::Write`] if the target cannot be created, or exists already.
     pub fn new(
-        node: Option<Source>,
+        node: Option<NodeSource>,
         cluster: Option<ClusterSource>,
         target: &Target,
         redacts: bool,
@@ -105,7 +105,7 @@ impl Recorder {
             }
         };
         let redactor = redacts.then(Redactor::default);
-        let (begun, reading) = (Instant::now(), Complaint::default());
+        let (begun, reading) = (Instant::now(), LogThrottle::default());
         let (ticks, batches, bytes) = (0, 0, 0);
         Ok(Self { node, cluster, out, to, redactor, bounds, begun, ticks, batches, bytes, reading })
     }
@@ -152,7 +152,7 @@ impl Recorder {
     fn sample_node(&mut self, time_unix_ms: u64) -> Option<Columns> {
         let sample = self.node.as_mut()?.sample(time_unix_ms);
         if let Some(first) = sample.first_problem
-            && self.reading.say(Instant::now()).is_some()
+            && self.reading.record(Instant::now()).is_some()
         {
             tracing::warn!(first, problems = sample.problems, "some values could not be read and are absent");
         }
@@ -160,7 +160,7 @@ impl Recorder {
     }
 }
 
-impl Work for Recorder {
+impl TickHandler for Recorder {
     type Error = RecordEnd;
 
     fn prime(&mut self) -> Result<(), RecordEnd> {
@@ -191,20 +191,20 @@ impl Work for Recorder {
     }
 
     fn replay(&mut self, _: bool) -> Result<(), RecordEnd> {
-        let moments = self.node.as_ref().and_then(Source::moments).unwrap_or(0);
-        replay_moments(self, moments, |recorder, index| {
-            Ok(recorder.node.as_mut().map_or(Ok(0), |node| node.select_moment(index))?)
+        let frames = self.node.as_ref().and_then(NodeSource::frames).unwrap_or(0);
+        replay_frames(self, frames, |recorder, index| {
+            Ok(recorder.node.as_mut().map_or(Ok(0), |node| node.select_frame(index))?)
         })
     }
 
     fn finish(&mut self) {
-        output::complain(format_args!(
+        output::message(format_args!(
             "{}: {} bytes; batches: {}, ticks: {}",
             self.to, self.bytes, self.batches, self.ticks
         ));
         if let Some(redactor) = &self.redactor {
             let keys: Vec<&str> = redactor.keys().collect();
-            output::complain(format_args!(
+            output::message(format_args!(
                 "values replaced for: {}",
                 if keys.is_empty() { "no keys".into() } else { keys.join(", ") }
             ));

@@ -2,47 +2,48 @@
 //!
 //! ```text
 //! files change -> read, hashed -> enabled, canary -> compiled, checked, configured -> shadow run -> offered
-//!   (watch)         (set)           (canary)           (assemble, library)             (shadow)     (exchange)
-//! between two ticks the worker installs the whole bundle -> probation -> good, stored for the next start (kept)
+//!  (watcher,      (snapshot)       (canary)           (assemble)                       (on what the worker
+//!   changes)                                                                            captures of its next tick)
+//! between two ticks the worker installs the whole bundle -> probation -> good, stored for the next start (last_good)
 //!                                                                     -> or rolled back
 //! ```
 //!
-//! Everything but the exchange runs on its own thread, so that no tick waits. On any failure the running bundle stays in place, and the
+//! Everything but the handle runs on its own thread, so that no tick waits. On any failure the running bundle stays in place, and the
 //! failure is reported once: in the log, in `/metrics` and `/status`, and as a Kubernetes Event.
 
-mod bell;
 mod canary;
-mod exchange;
-mod follow;
-mod kept;
-mod numbers;
+mod changes;
+mod config_source;
+mod handle;
+mod history;
+mod last_good;
 mod pace;
-mod packed;
-mod prepare;
+mod preparer;
+mod reporter;
 mod restart;
-mod set;
-pub mod shadow;
-mod watch;
+mod status;
+mod watcher;
 
 use std::sync::mpsc::{self, TryRecvError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use bell::Bell;
-pub use bell::Ring;
 pub use canary::is_chosen;
-pub use exchange::{Exchange, News, Running, Sets};
-pub use follow::{Follow, Latest, Outcome};
-pub use kept::Kept;
-pub use numbers::declared;
+pub use changes::{ChangeDetector, WatchedPaths};
+pub use config_source::{Adjust, ConfigSource};
+pub use handle::{Capture, RolloutHandle};
+pub use history::History;
+pub use last_good::LastGoodStore;
 use pace::Pace;
-pub use prepare::{Adjust, Preparer};
-pub use set::{Files, Set, SetId, SetOrigin, Snapshot};
-pub use watch::{Places, Watch};
+pub use preparer::Preparer;
+pub use reporter::Reporter;
+pub use status::{Latest, Outcome, RolloutStatus};
+use watcher::FileWatcher;
+pub use watcher::WakeUp;
 
 /// Retry interval of a rejected or waiting bundle whose files did not change: the cause may be temporary, such as a node without memory
 /// for the compiler.
-const AGAIN: Duration = Duration::from_secs(600);
+const RETRY_INTERVAL: Duration = Duration::from_secs(600);
 
 /// The rollout thread. It ends after this is dropped.
 #[derive(Debug)]
@@ -51,31 +52,32 @@ pub struct Rollout {
 }
 
 impl Rollout {
-    /// Starts the thread. It scans the files after changes, at a fallback interval, and when `ring` is rung.
+    /// Starts the thread. It scans the files after changes, at a fallback interval, and when `wake_up` requests it.
     ///
     /// # Errors
     /// The system cannot create a thread.
-    pub fn start(mut preparer: Preparer, mut places: Places, ring: Ring) -> std::io::Result<Self> {
+    pub fn start(mut preparer: Preparer, mut paths: WatchedPaths, wake_up: WakeUp) -> std::io::Result<Self> {
         let (stop, stopped) = mpsc::channel::<()>();
         // Files may have changed since the running bundle was read, so the first scan counts as a change.
-        let (mut watch, mut pace, mut last) = (Watch::default(), Pace::default(), Instant::now());
+        let (mut changes, mut pace, mut last) = (ChangeDetector::default(), Pace::default(), Instant::now());
         thread::Builder::new().name("rollout".into()).spawn(move || {
-            preparer.begin();
-            let bell = Bell::new(ring);
+            preparer.store_first();
+            let watcher = FileWatcher::new(wake_up);
             let mut is_due = false;
             while stopped.try_recv() == Err(TryRecvError::Empty) {
-                let is_asked = bell.wait(&places, watch.is_settling());
-                preparer.hear();
-                // Before the first tick there is no batch for a shadow run.
-                if !preparer.has_batch() {
+                let is_requested = watcher.wait(&paths, changes.is_settling());
+                preparer.handle_events();
+                // Before the first tick there is nothing to compare a bundle with.
+                if !preparer.has_running_bundle() {
                     continue;
                 }
-                is_due |=
-                    watch.changed(&places) || is_asked || (preparer.is_refused() && last.elapsed() >= AGAIN);
+                is_due |= changes.changed(&paths)
+                    || is_requested
+                    || (preparer.is_refused() && last.elapsed() >= RETRY_INTERVAL);
                 if is_due && pace.allows(Instant::now()) {
                     (is_due, last) = (false, Instant::now());
-                    preparer.consider(&mut places);
-                    pace.took(Instant::now(), last.elapsed());
+                    let waited = preparer.reconcile(&mut paths);
+                    pace.took(Instant::now(), last.elapsed().saturating_sub(waited));
                     crate::memory::give_back();
                 }
             }

@@ -4,6 +4,7 @@
 //! over the network, the sink fills a spool on disk and a separate task empties it.
 
 mod cloudwatch;
+mod delivery;
 mod detached;
 mod file;
 mod line;
@@ -17,6 +18,7 @@ use insightd_aws::delivery::Outbox;
 use insights_sdk::{Event, Limits};
 
 pub use cloudwatch::CloudWatch;
+pub use delivery::Delivery;
 pub use detached::Detached;
 pub use file::File;
 pub use set::{OpenError, SinkSet, SinkTotal};

@@ -13,8 +13,8 @@ use serde_json::Value;
 use tokio::net::TcpStream;
 
 use crate::cli;
-use crate::drive;
 use crate::output;
+use crate::runtime;
 use crate::visible;
 
 /// Time limit from connecting to the last byte of the response.
@@ -28,7 +28,7 @@ const MAX_BYTES: usize = 4 << 20;
 /// No agent responds in time, or the response is not a status.
 pub fn status(options: &cli::Status) -> anyhow::Result<()> {
     let address = options.address;
-    let runtime = drive::runtime()?;
+    let runtime = runtime::create()?;
     let answer = runtime.block_on(async { tokio::time::timeout(TIMEOUT, ask(address)).await });
     let answer = answer.unwrap_or_else(|_| bail!("no response within {} s", TIMEOUT.as_secs()));
     let answer = answer.with_context(|| {

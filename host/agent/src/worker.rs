@@ -5,37 +5,39 @@ use std::time::Instant;
 
 use insightd_collect::RootError;
 use insightd_kubernetes::events::Recorder;
+use insightd_pipeline::bundle::Bundle;
+use insightd_pipeline::probation::Generations;
+use insightd_pipeline::states::States;
+use insightd_pipeline::{Delivery, LogThrottle, Permit, Pipeline, Scope, Sinks, run_scope};
 use insightd_sandbox::Stop;
 use insights_sdk::Columns;
 
-use crate::announce::Announcer;
-use crate::complaint::Complaint;
-use crate::config::Scope;
 use crate::counters::Counters;
-use crate::drive::{Work, replay_moments};
+use crate::events::ComponentEvents;
 use crate::memory;
-use crate::ops::{Board, Figures};
+use crate::ops::{StatusRegistry, TickStats};
 use crate::outcome::{Outcome, Totals};
-use crate::pipeline::{self, Delivery, Permit, Pipeline};
-use crate::rollout::{Exchange, Set, Sets};
+use crate::rollout::{Capture, RolloutHandle};
+use crate::runtime::{TickHandler, replay_frames};
 use crate::schedule::Tick;
 use crate::sinks::SinkSet;
-use crate::source::{ClusterSource, Source};
-use crate::states::States;
+use crate::sources::{ClusterSource, NodeSource};
 
 /// State of the tick loop; lives on the worker thread.
 #[derive(Debug)]
 pub struct Worker {
-    node: Option<Source>,
+    node: Option<NodeSource>,
     cluster: Option<ClusterSource>,
-    sets: Sets,
-    exchange: Option<Arc<Exchange>>,
+    generations: Generations,
+    rollout: Option<Arc<RolloutHandle>>,
+    /// What the rollout thread asked for, while the tick that it asked for runs.
+    capture: Option<Capture>,
     sinks: SinkSet,
     states: States,
     counters: Counters,
-    reading: Complaint,
-    board: Option<Arc<Board>>,
-    announcer: Option<Announcer>,
+    unreadable: LogThrottle,
+    registry: Option<Arc<StatusRegistry>>,
+    component_events: Option<ComponentEvents>,
     outcome: Outcome,
     stop: Stop,
 }
@@ -51,50 +53,51 @@ pub enum WorkError {
     Recording(#[from] RootError),
     /// A recording with fewer than two frames has no rates.
     #[error("the recording needs at least two frames; it has {0}")]
-    TooFewMoments(usize),
+    TooFewFrames(usize),
 }
 
 impl Worker {
     /// Creates a worker that has not read anything yet; it samples the given sources.
     pub fn new(
-        node: Option<Source>,
+        node: Option<NodeSource>,
         cluster: Option<ClusterSource>,
-        set: Set,
+        bundle: Bundle,
         sinks: SinkSet,
         states: States,
     ) -> Self {
         Self {
             node,
             cluster,
-            sets: Sets::new(set),
-            exchange: None,
+            generations: Generations::new(bundle),
+            rollout: None,
+            capture: None,
             sinks,
             states,
             counters: Counters::default(),
-            reading: Complaint::default(),
-            board: None,
-            announcer: None,
+            unreadable: LogThrottle::default(),
+            registry: None,
+            component_events: None,
             outcome: Outcome::default(),
             stop: Stop::default(),
         }
     }
 
-    /// Takes new bundles from `exchange` between two ticks, and publishes there the batches, chains and states for shadow runs.
+    /// Takes new bundles from `rollout` between two ticks, and publishes there the status of the running bundle and what a shadow run needs.
     #[must_use]
-    pub fn with_exchange(self, exchange: Arc<Exchange>) -> Self {
-        Self { exchange: Some(exchange), ..self }
+    pub fn with_rollout(self, rollout: Arc<RolloutHandle>) -> Self {
+        Self { rollout: Some(rollout), ..self }
     }
 
     /// Publishes the stats of every tick to a registry.
     #[must_use]
-    pub fn with_board(self, board: Arc<Board>) -> Self {
-        Self { board: Some(board), ..self }
+    pub fn with_registry(self, registry: Arc<StatusRegistry>) -> Self {
+        Self { registry: Some(registry), ..self }
     }
 
     /// Reports to operators as Kubernetes Events through `recorder`.
     #[must_use]
     pub fn with_recorder(self, recorder: Option<Recorder>) -> Self {
-        Self { announcer: recorder.map(Announcer::new), ..self }
+        Self { component_events: recorder.map(ComponentEvents::new), ..self }
     }
 
     /// Returns the cell that holds the totals after the run has ended.
@@ -103,14 +106,14 @@ impl Worker {
     }
 
     fn begin(&self) {
-        if let Some(board) = &self.board {
-            board.begin();
+        if let Some(registry) = &self.registry {
+            registry.begin();
         }
     }
 
     fn publish(&self, time_unix_ms: u64) {
-        if let Some(board) = &self.board {
-            board.publish(Figures::of(
+        if let Some(registry) = &self.registry {
+            registry.publish(TickStats::of(
                 time_unix_ms,
                 &self.counters,
                 self.pipelines(),
@@ -126,58 +129,58 @@ impl Worker {
         self.counters.labels_left_out = sample.labels_left_out;
         self.counters.containers_without_cgroup = sample.containers_without_cgroup;
         if let Some(first) = sample.first_problem
-            && let Some(kept_back) = self.reading.say(Instant::now())
+            && let Some(suppressed) = self.unreadable.record(Instant::now())
         {
             let problems = sample.problems;
-            tracing::warn!(first, problems, kept_back, "some values could not be read and are absent");
+            tracing::warn!(first, problems, suppressed, "some values could not be read and are absent");
         }
         Some(sample.columns)
     }
 
-    fn select_moment(&mut self, index: usize) -> Result<u64, RootError> {
-        self.node.as_mut().map_or(Ok(0), |node| node.select_moment(index))
+    fn select_frame(&mut self, index: usize) -> Result<u64, RootError> {
+        self.node.as_mut().map_or(Ok(0), |node| node.select_frame(index))
     }
 
     fn pipelines(&self) -> &[Pipeline] {
-        &self.sets.running.pipelines
+        &self.generations.running.pipelines
     }
 
-    /// Installs a new bundle between two ticks if one is ready.
-    fn take_set(&mut self, time_unix_ms: u64) {
-        if let Some(set) = self.exchange.as_ref().and_then(|exchange| exchange.take()) {
-            self.sets.swap(*set, time_unix_ms);
+    /// Installs a new bundle between two ticks if one is ready, and begins a capture if one is requested.
+    fn begin_rollout(&mut self, time_unix_ms: u64) {
+        let Some(rollout) = &self.rollout else { return };
+        if let Some(bundle) = rollout.take() {
+            self.generations.swap(*bundle, time_unix_ms);
+        }
+        self.capture = rollout.is_capture_requested().then(Capture::default);
+    }
+
+    /// Evaluates the probation of the running bundle after a tick, publishes its state to the rollout thread, and hands over the capture.
+    fn end_rollout(&mut self, time_unix_ms: u64) {
+        let Some(rollout) = &self.rollout else { return };
+        if let Some(event) = self.generations.end_tick(time_unix_ms) {
+            rollout.send(event);
+        }
+        rollout.set_running(self.generations.status());
+        if let Some(capture) = self.capture.take() {
+            let limits = |sink| self.sinks.limits(sink);
+            let chains = self.pipelines().iter().map(|pipeline| pipeline.chain(&limits)).collect();
+            rollout.hand_over(Capture { chains, states: self.states.snapshots(), ..capture });
         }
     }
 
-    /// Evaluates the probation of the running bundle after a tick, and publishes its state to the rollout thread.
-    fn judge_set(&mut self, time_unix_ms: u64) {
-        let Some(exchange) = &self.exchange else { return };
-        if let Some(news) = self.sets.judge(time_unix_ms) {
-            exchange.tell(news);
-        }
-        let limits = |sink| self.sinks.limits(sink);
-        let chains = self.pipelines().iter().map(|pipeline| pipeline.chain(&limits)).collect();
-        exchange.runs(self.sets.state(), chains, self.states.snapshots());
-    }
-
-    /// Runs the pipelines of one scope, and keeps the batch for shadow runs.
+    /// Runs the pipelines of one scope.
     fn run(&mut self, scope: Scope, batch: Columns, permit: Permit<'_>) {
-        if let Some(exchange) = &self.exchange {
-            exchange.keep(scope, &batch);
+        if let Some(capture) = &mut self.capture {
+            capture.batches.push((scope, batch.clone()));
         }
-        let pipelines = &mut self.sets.running.pipelines;
-        let (sinks, counters, states) = (&mut self.sinks, &mut self.counters, &mut self.states);
-        pipeline::run_scope(
-            pipelines,
-            scope,
-            batch,
-            permit,
-            &mut Delivery { sinks, counters, states, stop: &self.stop },
-        );
+        let pipelines = &mut self.generations.running.pipelines;
+        let counters = &mut self.counters.pipelines;
+        let (sinks, states, stop) = (&mut self.sinks, &mut self.states, &self.stop);
+        run_scope(pipelines, scope, batch, permit, &mut Delivery { sinks, counters, states, stop });
     }
 }
 
-impl Work for Worker {
+impl TickHandler for Worker {
     type Error = WorkError;
 
     fn stop(&self) -> Stop {
@@ -194,7 +197,7 @@ impl Work for Worker {
     fn tick(&mut self, tick: Tick) -> Result<(), WorkError> {
         let start = Instant::now();
         self.begin();
-        self.take_set(tick.time_unix_ms);
+        self.begin_rollout(tick.time_unix_ms);
         self.counters.ticks_left_out += tick.left_out;
         if tick.left_out > 0 {
             tracing::warn!(
@@ -208,49 +211,48 @@ impl Work for Worker {
         if let Some(cluster) = &mut self.cluster {
             let batch = cluster.sample(tick.time_unix_ms);
             let leadership = cluster.leadership().clone();
-            match (batch, &self.exchange) {
-                (Some(batch), _) => self.run(Scope::Cluster, batch, &|| leadership.is_leader()),
-                // Leadership is lost: without this the last cluster batch would stay in memory for the life of the agent.
-                (None, Some(exchange)) if !leadership.is_leader() => exchange.forget(Scope::Cluster),
-                (None, _) => {}
+            if let Some(batch) = batch {
+                self.run(Scope::Cluster, batch, &|| leadership.is_leader());
             }
         }
-        let open = self.sinks.end_tick(&mut self.counters);
+        let is_open = self.sinks.end_tick();
+        self.counters.sinks = self.sinks.counters();
         let sinks = &self.sinks;
-        self.states.end_tick(tick.time_unix_ms, |sink| sinks.took(sink));
+        self.states.end_tick(tick.time_unix_ms, |sink| sinks.accepted(sink));
         self.counters.component_failures = self.pipelines().iter().map(Pipeline::failures).sum();
         let tick_us = u64::try_from(start.elapsed().as_micros()).unwrap_or(u64::MAX);
         self.counters.ticked(tick.lateness_ms, tick_us);
         self.publish(tick.time_unix_ms);
-        if let Some(announcer) = &mut self.announcer {
-            announcer.look(&self.sets.running.pipelines, &self.counters);
+        if let Some(component_events) = &mut self.component_events {
+            component_events.update(&self.generations.running.pipelines, &self.counters);
         }
-        self.judge_set(tick.time_unix_ms);
+        self.end_rollout(tick.time_unix_ms);
         let counters = &self.counters;
         tracing::debug!(
             time_unix_ms = tick.time_unix_ms,
             lateness_ms = tick.lateness_ms,
             tick_us,
             spread_us = counters.spread_us,
-            events = counters.events,
-            lost = counters.lost.total(),
+            events = counters.sinks.events,
+            lost = counters.lost().total(),
             "tick"
         );
         memory::give_back();
-        if open { Ok(()) } else { Err(WorkError::SinksClosed) }
+        if is_open { Ok(()) } else { Err(WorkError::SinksClosed) }
     }
 
     fn replay(&mut self, once: bool) -> Result<(), WorkError> {
-        let moments = self.node.as_ref().and_then(Source::moments).unwrap_or(0);
-        if moments < 2 {
-            return Err(WorkError::TooFewMoments(moments));
+        let frames = self.node.as_ref().and_then(NodeSource::frames).unwrap_or(0);
+        if frames < 2 {
+            return Err(WorkError::TooFewFrames(frames));
         }
-        let moments = if once { 2 } else { moments };
-        replay_moments(self, moments, |worker, index| Ok(worker.select_moment(index)?))
+        let frames = if once { 2 } else { frames };
+        replay_frames(self, frames, |worker, index| Ok(worker.select_frame(index)?))
     }
 
     fn finish(&mut self) {
-        self.sinks.finish(&mut self.counters);
+        self.sinks.finish();
+        self.counters.sinks = self.sinks.counters();
         self.outcome.set(Totals { counters: self.counters.clone(), sinks: self.sinks.totals() });
     }
 }

@@ -9,7 +9,8 @@ mod transform;
 use std::process::ExitCode;
 
 use clap::Parser;
-use insightd::app::{self, Usage};
+use insightd::app;
+use insightd::error::Usage;
 use insightd::{output, status};
 
 use arguments::{Cli, Command, Script, Transform};
@@ -34,7 +35,7 @@ fn main() -> ExitCode {
     match run(&cli.command) {
         Ok(code) => code,
         Err(error) => {
-            output::complain(format_args!("{error:#}"));
+            output::message(format_args!("{error:#}"));
             ExitCode::from(if error.is::<Usage>() { USAGE } else { failure })
         }
     }

@@ -5,14 +5,16 @@ use std::sync::Arc;
 
 use crate::arguments;
 use crate::replay::{self, Chains, Collect, Shown, Wanted};
-use insightd::app::{Usage, is_used};
+use insightd::app::is_used;
 use insightd::assemble;
-use insightd::config::{self, Config, Environment, Origin, Report, Role, SinkKind, When};
-use insightd::library::{self, FileError};
+use insightd::config::{self, Config, Environment, Report, Role, SinkKind, When};
+use insightd::error::Usage;
 use insightd::logging;
 use insightd::recording::Reader;
-use insightd::rollout::Snapshot;
 use insightd::sinks::{Sink, SinkSet, Stdout};
+use insightd::snapshot::Snapshot;
+use insightd_pipeline::library::{self, FileError};
+use insightd_pipeline::{Origin, checks};
 
 /// Runs `insightctl replay`.
 ///
@@ -102,14 +104,14 @@ pub(super) fn chains(
     for (name, _) in replaced {
         replace(&mut config, name)?;
     }
-    let mut snapshot = Snapshot::of(String::new(), config, None);
+    let mut snapshot = Snapshot::new(String::new(), config, None);
     for (name, file) in replaced {
         snapshot.files.insert(library::file_of(name), content(file));
     }
     let config = &snapshot.config;
     let mut library = assemble::library(&snapshot)?;
     let report = |problems| Usage::from(Report::new(file.map(|file| file.display().to_string()), problems));
-    let problems = assemble::problems(config, &mut library);
+    let problems = checks::faults(&config.pipelines, &mut library).problems;
     if !problems.is_empty() {
         return Err(report(problems).into());
     }

@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::bail;
 
-use insightd::app::Usage;
+use insightd::error::Usage;
 use insightd::output;
 use insightd::recording::Reader;
 
@@ -39,16 +39,16 @@ pub(crate) fn replay(recording: &mut Reader, chains: &mut Chains) -> anyhow::Res
         batches += 1;
     }
     let rate = |time: Duration| batches as f64 / time.as_secs_f64().max(1e-9);
-    output::complain(format_args!(
+    output::message(format_args!(
         "batches: {batches}, events: {}, bytes: {}; in {:.3} s: {:.1} batches a second, {:.1} without reading them",
-        chains.counters().events,
-        chains.counters().bytes,
+        chains.delivered().events,
+        chains.delivered().bytes,
         begun.elapsed().as_secs_f64(),
         rate(begun.elapsed()),
         rate(in_chains)
     ));
     for note in chains.notes() {
-        output::complain(format_args!("{note}"));
+        output::message(format_args!("{note}"));
     }
     match chains.failures() {
         0 => Ok(()),
@@ -77,8 +77,8 @@ pub(crate) fn diff(
     let sides = [&*a, &*b];
     for (side, chains) in ["A", "B"].iter().zip(sides) {
         for note in chains.notes() {
-            output::complain(format_args!("{side}: {note}"));
+            output::message(format_args!("{side}: {note}"));
         }
     }
-    report.finish(batches, sides.map(Chains::failures), sides.map(|side| side.counters().lost.total()))
+    report.finish(batches, sides.map(Chains::failures), sides.map(|side| side.lost().total()))
 }

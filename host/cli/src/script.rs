@@ -9,11 +9,13 @@ use anyhow::bail;
 use crate::arguments;
 use crate::offline::{chains, configuration};
 use crate::replay::{self, Collect, Shown};
-use insightd::app::{Usage, sample_recording};
-use insightd::config::{Component, Config, OnFailure, Settings, Sink, Stage};
+use insightd::app::sample_recording;
+use insightd::config::{Config, Sink};
+use insightd::error::Usage;
 use insightd::logging;
 use insightd::output;
 use insightd::recording::Reader;
+use insightd_pipeline::{ComponentConfig, ComponentSpec, OnFailure, StageSpec};
 
 /// Longest program, bytes. One more byte is read, which is enough for the component to report that it is too long.
 const LONGEST: u64 = 65_535;
@@ -44,7 +46,7 @@ pub(crate) fn try_script(options: &arguments::Try) -> anyhow::Result<()> {
     let (mut a, events_a) = side(&without, options.config.as_deref())?;
     let (mut b, events_b) = side(&with, Some(&options.program))?;
     let shown = if options.all { Shown::All } else { Shown::First };
-    output::complain(format_args!("A is without the program, B with it"));
+    output::message(format_args!("A is without the program, B with it"));
     replay::diff(&mut recording, (&mut a, &events_a), (&mut b, &events_b), shown)?;
     match b.failures() {
         0 => Ok(()),
@@ -75,13 +77,13 @@ fn with_program(config: &Config, text: &str, options: &arguments::Try) -> Result
             Some(before) => names().position(|name| name == before),
         };
         let Some(at) = at else { continue };
-        let mut settings = Settings::of_files(&[("program", text)]);
-        settings.set("explain", true.into());
-        settings.set("kinds", options.kind.clone().into());
+        let mut program = ComponentConfig::from_texts(&[("program", text)]);
+        program.set("explain", true.into());
+        program.set("kinds", options.kind.clone().into());
         let path = format!("pipelines[{place}].transforms[{at}]");
-        let mut component = Component::builtin("script", path);
-        (component.settings, component.state_bytes) = (settings, Some(STATE_BYTES));
-        pipeline.transforms.insert(at, Stage { component, on_failure: OnFailure::Skip });
+        let mut component = ComponentSpec::builtin("script", path);
+        (component.config, component.state_bytes) = (program, Some(STATE_BYTES));
+        pipeline.transforms.insert(at, StageSpec { component, on_failure: OnFailure::Skip });
         found = true;
     }
     match (found, &options.before) {

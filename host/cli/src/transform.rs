@@ -18,9 +18,9 @@ use std::path::Path;
 use anyhow::Context;
 use insightd_sandbox::{Compiler, Component, Limits, Sandbox};
 
-use insightd::app::Usage;
-use insightd::library;
+use insightd::error::Usage;
 use insightd::output;
+use insightd_pipeline::library;
 
 pub(crate) use build::build;
 pub(crate) use golden::{Options, test};

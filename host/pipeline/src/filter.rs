@@ -3,7 +3,7 @@
 use insights_sdk::{Event, Payloads};
 
 use crate::counters::Lost;
-use crate::routes::{Grants, Refusal};
+use crate::route::{Grants, Refusal};
 
 /// The quota of one output for one tick.
 #[derive(Clone, Copy, Debug)]
@@ -16,14 +16,14 @@ pub struct Quota {
 
 /// Events that were rejected, with an example of the reason.
 #[derive(Debug, Default)]
-pub struct KeptBack {
+pub struct Rejected {
     /// Rejected events, by cause.
     pub lost: Lost,
     /// The first refused route.
     pub refusal: Option<Refusal>,
 }
 
-impl KeptBack {
+impl Rejected {
     /// Returns true if any event was rejected.
     pub fn any(&self) -> bool {
         self.lost.total() > 0
@@ -33,8 +33,8 @@ impl KeptBack {
 /// Returns the events that may pass, in their order, and the counts of the others. Each route is checked once, however
 /// many events it has. After the first event over the quota of bytes none passes, so that the delivered events are a
 /// prefix without gaps that depend on sizes.
-pub fn admit<'a>(payloads: &'a Payloads, grants: &Grants, quota: Quota) -> (Vec<Event<'a>>, KeptBack) {
-    let mut kept_back = KeptBack::default();
+pub fn filter<'a>(payloads: &'a Payloads, grants: &Grants, quota: Quota) -> (Vec<Event<'a>>, Rejected) {
+    let mut rejected = Rejected::default();
     let mut verdicts: Vec<Option<Verdict>> = vec![None; payloads.routes.len()];
     let (mut routes, mut bytes) = (0, 0);
     let mut admitted = Vec::with_capacity(payloads.len());
@@ -42,7 +42,7 @@ pub fn admit<'a>(payloads: &'a Payloads, grants: &Grants, quota: Quota) -> (Vec<
         let Some(verdict) = verdicts.get_mut(route as usize) else { continue };
         let verdict = *verdict.get_or_insert_with(|| match grants.check(event.route) {
             Err(refusal) => {
-                kept_back.refusal.get_or_insert(refusal);
+                rejected.refusal.get_or_insert(refusal);
                 Verdict::Refused
             }
             Ok(()) if routes >= quota.routes => Verdict::TooMany,
@@ -52,19 +52,19 @@ pub fn admit<'a>(payloads: &'a Payloads, grants: &Grants, quota: Quota) -> (Vec<
             }
         });
         match verdict {
-            Verdict::Refused => kept_back.lost.route_refused += 1,
-            Verdict::TooMany => kept_back.lost.too_many_routes += 1,
+            Verdict::Refused => rejected.lost.route_refused += 1,
+            Verdict::TooMany => rejected.lost.too_many_routes += 1,
             Verdict::Granted => {
                 bytes += event.bytes.len() as u64;
                 if bytes > quota.bytes {
-                    kept_back.lost.too_many_bytes += 1;
+                    rejected.lost.too_many_bytes += 1;
                 } else {
                     admitted.push(event);
                 }
             }
         }
     }
-    (admitted, kept_back)
+    (admitted, rejected)
 }
 
 #[derive(Clone, Copy)]
@@ -77,7 +77,7 @@ enum Verdict {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::routes::Pattern;
+    use crate::route::Pattern;
 
     fn grants() -> Grants {
         Grants::new(vec![("log_group".into(), vec![Pattern::parse("ours/*").unwrap()])])
@@ -91,37 +91,37 @@ mod tests {
         payloads
     }
 
-    fn admitted(payloads: &Payloads, bytes: u64, routes: usize) -> (String, KeptBack) {
-        let (events, kept_back) = admit(payloads, &grants(), Quota { bytes, routes });
+    fn admitted(payloads: &Payloads, bytes: u64, routes: usize) -> (String, Rejected) {
+        let (events, rejected) = filter(payloads, &grants(), Quota { bytes, routes });
         let bodies = events.iter().map(|event| std::str::from_utf8(event.bytes).unwrap());
-        (bodies.collect::<Vec<_>>().join(","), kept_back)
+        (bodies.collect::<Vec<_>>().join(","), rejected)
     }
 
     #[test]
-    fn what_is_not_granted_is_counted_and_the_rest_goes_out() {
+    fn refused_events_are_counted_and_the_others_pass() {
         let payloads =
             payloads(&[("ours/a", "1"), ("theirs", "2"), ("ours/b", "3"), ("theirs", "4"), ("x", "5")]);
-        let (bodies, kept_back) = admitted(&payloads, 100, 100);
+        let (bodies, rejected) = admitted(&payloads, 100, 100);
         assert_eq!(bodies, "1,3");
-        assert_eq!(kept_back.lost, Lost { route_refused: 3, ..Lost::default() });
-        assert!(kept_back.refusal.unwrap().to_string().contains("`theirs`"), "the first one");
+        assert_eq!(rejected.lost, Lost { route_refused: 3, ..Lost::default() });
+        assert!(rejected.refusal.unwrap().to_string().contains("`theirs`"), "the first one");
     }
 
     #[test]
-    fn the_first_routes_win() {
+    fn routes_beyond_the_quota_are_rejected() {
         let payloads = payloads(&[("ours/a", "1"), ("ours/b", "2"), ("ours/c", "3"), ("ours/a", "4")]);
-        let (bodies, kept_back) = admitted(&payloads, 100, 2);
+        let (bodies, rejected) = admitted(&payloads, 100, 2);
         assert_eq!(bodies, "1,2,4");
-        assert_eq!(kept_back.lost, Lost { too_many_routes: 1, ..Lost::default() });
+        assert_eq!(rejected.lost, Lost { too_many_routes: 1, ..Lost::default() });
     }
 
     #[test]
-    fn bytes_are_bounded_by_a_beginning() {
+    fn events_after_the_byte_quota_are_rejected() {
         let payloads = payloads(&[("ours/a", "11111"), ("ours/a", "2222222"), ("ours/a", "3")]);
-        let (bodies, kept_back) = admitted(&payloads, 10, 2);
+        let (bodies, rejected) = admitted(&payloads, 10, 2);
         assert_eq!(bodies, "11111");
-        assert_eq!(kept_back.lost, Lost { too_many_bytes: 2, ..Lost::default() });
-        assert!(kept_back.any() && kept_back.refusal.is_none());
+        assert_eq!(rejected.lost, Lost { too_many_bytes: 2, ..Lost::default() });
+        assert!(rejected.any() && rejected.refusal.is_none());
         assert!(!admitted(&payloads, 13, 1).1.any());
     }
 }

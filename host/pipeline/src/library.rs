@@ -4,15 +4,25 @@
 //! process; a file with the content of the built-in of that name uses the built-in, which is compiled already. If a
 //! file cannot be used when the agent starts, the built-in of that name runs instead, and the log has an error.
 
-use std::collections::HashMap;
-use std::path::{Path, PathBuf};
+mod error;
+mod problems;
 
-use insightd_folder::ReadError;
-use insightd_sandbox::{CallError, CompileError, Compiler, Component, Kind, Limits, LoadError, Sandbox};
+use std::collections::{BTreeMap, HashMap};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use insightd_sandbox::{Compiler, Component, Kind, Limits, Sandbox};
 
 use crate::builtins;
-use crate::config::{self, Origin, Problem, Sha256};
-use crate::rollout::Files;
+use crate::problem::Problem;
+use crate::sha256::Sha256;
+use crate::spec::{ComponentSpec, Origin};
+use error::compile_error;
+pub use error::{FileError, LibraryError};
+use problems::{config_problems, problem, unread_text};
+
+/// Content of the files that pipelines name, components and texts, by file name; or the reason why a file cannot be read.
+pub type Files = BTreeMap<String, Result<Arc<[u8]>, FileError>>;
 
 /// Largest component file, bytes; the compiler accepts no larger one.
 pub const MAX_BYTES: u64 = 4 << 20;
@@ -29,7 +39,7 @@ pub struct Library {
     /// Contents of the files of the directory, or why each could not be read.
     files: Files,
     compiled: HashMap<(String, Sha256), Compiled>,
-    /// Number of calls of [`Library::offer`].
+    /// Number of calls of [`Library::set_files`].
     generation: u64,
     builtins: HashMap<&'static str, Component>,
 }
@@ -55,97 +65,6 @@ pub struct Found {
     pub is_awaited: bool,
 }
 
-/// Reasons that the file of a component cannot be read.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum FileError {
-    /// The file does not exist. It may still arrive.
-    #[error("{}", ReadError::Missing)]
-    Missing,
-    /// The file exists but cannot be used.
-    #[error("{0}")]
-    Unusable(String),
-}
-
-impl From<ReadError> for FileError {
-    fn from(error: ReadError) -> Self {
-        match error {
-            ReadError::Missing => Self::Missing,
-            error => Self::Unusable(error.to_string()),
-        }
-    }
-}
-
-/// Reasons that a component cannot be used.
-#[derive(Clone, Debug, thiserror::Error)]
-pub enum LibraryError {
-    /// No built-in has this name.
-    #[error("unknown built-in `{name}`; known built-ins: {known}")]
-    NoBuiltin {
-        /// The requested name.
-        name: String,
-        /// Names of the built-ins.
-        known: String,
-    },
-    /// The embedded code is damaged.
-    #[error("cannot unpack the built-in `{name}` ({error}): the agent's executable is damaged; reinstall it")]
-    Packed {
-        /// Name of the built-in.
-        name: String,
-        /// Error text.
-        error: String,
-    },
-    /// The file cannot be read.
-    #[error("{}: {error}", path.display())]
-    Read {
-        /// The file.
-        path: PathBuf,
-        /// The reason.
-        error: FileError,
-    },
-    /// The content is not the pinned one.
-    #[error("SHA-256 mismatch for {what}: expected {wanted}, found {found}")]
-    Hash {
-        /// The component.
-        what: String,
-        /// SHA-256 of the content.
-        found: Sha256,
-        /// The pinned SHA-256.
-        wanted: Sha256,
-    },
-    /// The component does not compile.
-    #[error("{}: {error}", path.display())]
-    Compile {
-        /// The file.
-        path: PathBuf,
-        /// Error text.
-        error: String,
-    },
-    /// The component does not fit the contract or this agent.
-    #[error("{0}")]
-    Load(String),
-    /// A transform instead of a formatter, or the other way round.
-    #[error("{what} is a {found}; this slot requires a {wanted}")]
-    Kind {
-        /// The component.
-        what: String,
-        /// Its kind.
-        found: Kind,
-        /// The required kind.
-        wanted: Kind,
-    },
-}
-
-/// Returns a function that adds the file to an error of the compiler.
-fn compile_error(path: &Path) -> impl Fn(CompileError) -> LibraryError {
-    move |error| LibraryError::Compile { path: path.into(), error: error.to_string() }
-}
-
-impl From<LoadError> for LibraryError {
-    fn from(error: LoadError) -> Self {
-        Self::Load(error.to_string())
-    }
-}
-
 /// Returns the path of the compiler beside the agent's executable.
 pub fn compiler_beside() -> PathBuf {
     let this = std::env::current_exe().unwrap_or_default();
@@ -166,7 +85,7 @@ impl Library {
     }
 
     /// Replaces the files. Drops compiled components that were not requested in either of the last two generations.
-    pub fn offer(&mut self, files: Files) {
+    pub fn set_files(&mut self, files: Files) {
         self.files = files;
         self.generation += 1;
         let oldest = self.generation.saturating_sub(2);
@@ -175,7 +94,7 @@ impl Library {
 
     /// Returns true if this content of a file is in use: it became a component, or it is a text that a component is
     /// configured with.
-    pub fn knows(&self, file: &str, content: &[u8]) -> bool {
+    pub fn uses(&self, file: &str, content: &[u8]) -> bool {
         let Some(name) = component_of(file) else { return true };
         let sha256 = Sha256::of(content);
         self.compiled.contains_key(&(name.to_owned(), sha256))
@@ -188,7 +107,7 @@ impl Library {
     }
 
     /// Finds the component that a configuration names, for a slot of this kind.
-    pub fn find(&mut self, wanted: &config::Component, kind: Kind) -> Found {
+    pub fn find(&mut self, wanted: &ComponentSpec, kind: Kind) -> Found {
         let mut found = self.component(wanted, kind);
         let unread =
             wanted.texts.iter().filter_map(|text| Some((text, self.files.get(&text.name)?.as_ref().err()?)));
@@ -204,7 +123,7 @@ impl Library {
         found
     }
 
-    fn component(&mut self, wanted: &config::Component, kind: Kind) -> Found {
+    fn component(&mut self, wanted: &ComponentSpec, kind: Kind) -> Found {
         let builtin = match self.builtin(&wanted.name) {
             Ok(component) => component,
             Err(error) => {
@@ -212,31 +131,31 @@ impl Library {
                 return Found { component: None, builtin: None, problems, is_awaited: false };
             }
         };
-        let asked = match wanted.origin {
+        let requested = match wanted.origin {
             Origin::Builtin => builtin.clone().ok_or_else(|| LibraryError::NoBuiltin {
                 name: wanted.name.clone(),
                 known: builtins::names().collect::<Vec<_>>().join(", "),
             }),
             Origin::File => self.file(&wanted.name, wanted.sha256),
         };
-        let asked = asked.and_then(|component| fits(wanted, kind, component));
+        let requested = requested.and_then(|component| fits(wanted, kind, component));
         let builtin = builtin.filter(|builtin| builtin.kind() == kind);
         let is_missing = |error: &LibraryError| {
             matches!(error, LibraryError::Hash { .. } | LibraryError::Read { error: FileError::Missing, .. })
         };
-        let is_awaited = wanted.origin == Origin::File && asked.as_ref().is_err_and(is_missing);
-        let (mut component, mut problems) = match asked {
+        let is_awaited = wanted.origin == Origin::File && requested.as_ref().is_err_and(is_missing);
+        let (mut component, mut problems) = match requested {
             Ok(component) => (Some(component), Vec::new()),
             Err(error) => (None, vec![problem(wanted, &error)]),
         };
-        if let Some(asked) = &component
-            && let Err(error) = asked.check_config(&wanted.settings.text)
+        if let Some(requested) = &component
+            && let Err(error) = requested.check_config(&wanted.config.text)
         {
             problems.extend(config_problems(wanted, &error));
             component = None;
         }
         if component.is_none() && wanted.origin == Origin::File {
-            component = builtin.clone().filter(|builtin| builtin.check_config(&wanted.settings.text).is_ok());
+            component = builtin.clone().filter(|builtin| builtin.check_config(&wanted.config.text).is_ok());
         }
         Found { component, builtin, problems, is_awaited }
     }
@@ -322,7 +241,7 @@ pub fn component_of(file: &str) -> Option<&str> {
 }
 
 /// Checks that a component has the required kind and the pinned content.
-fn fits(wanted: &config::Component, kind: Kind, component: Component) -> Result<Component, LibraryError> {
+fn fits(wanted: &ComponentSpec, kind: Kind, component: Component) -> Result<Component, LibraryError> {
     let found = Sha256(*component.sha256());
     if let Some(pinned) = wanted.sha256.filter(|pinned| *pinned != found) {
         return Err(LibraryError::Hash { what: wanted.to_string(), found, wanted: pinned });
@@ -332,60 +251,4 @@ fn fits(wanted: &config::Component, kind: Kind, component: Component) -> Result<
         return Err(LibraryError::Kind { what, found, wanted: kind });
     }
     Ok(component)
-}
-
-fn problem(wanted: &config::Component, error: &LibraryError) -> Problem {
-    let key = if matches!(error, LibraryError::Hash { .. }) { "sha256" } else { "use" };
-    Problem { at: wanted.settings.at, path: format!("{}.{key}", wanted.path), message: error.to_string() }
-}
-
-fn unread_text(directory: &Path, text: &config::TextFile, error: &FileError) -> Problem {
-    let message = format!("{}: {error}", directory.join(&text.name).display());
-    Problem { at: Some(text.at), path: text.path.clone(), message }
-}
-
-/// Splits the position off a component's message about a text of several lines: `line 3, column 7: …`.
-fn place_in_text(message: &str) -> Option<(usize, usize, &str)> {
-    let (line, rest) = message.strip_prefix("line ")?.split_once(", column ")?;
-    let (column, rest) = rest.split_once(": ")?;
-    Some((line.parse().ok()?, column.parse().ok()?, rest))
-}
-
-/// Returns a problem of a text in its own file, with the line and column in that file.
-fn in_text(text: &config::TextFile, message: &str) -> Problem {
-    let message = match place_in_text(message) {
-        Some((line, column, message)) => format!("{}:{line}:{column}: {message}", text.name),
-        None => format!("{}: {message}", text.name),
-    };
-    Problem { at: Some(text.at), path: text.path.clone(), message }
-}
-
-/// Converts the problems that a component reports, one a line as `KEY: MESSAGE`; each gets the position of its key.
-fn config_problems(wanted: &config::Component, error: &CallError) -> Vec<Problem> {
-    let path = format!("{}.config", wanted.path);
-    let CallError::Config(text) = error else {
-        let message = format!("{wanted}: cannot check the configuration: {error}");
-        return vec![Problem { at: wanted.settings.position(""), path, message }];
-    };
-    let place = |line: &str| {
-        let (key, message) = line.split_once(": ").unwrap_or(("", line));
-        match key.is_empty() || key.contains(' ') {
-            true => Problem { at: wanted.settings.position(""), path: path.clone(), message: line.into() },
-            false => {
-                if let Some(text) = wanted.texts.iter().find(|text| text.key == key) {
-                    return in_text(text, message);
-                }
-                let path = format!("{path}.{key}");
-                let within = place_in_text(message).and_then(|(line, column, message)| {
-                    Some((wanted.settings.within(key, line, column)?, message))
-                });
-                match within {
-                    Some((at, message)) => Problem { at: Some(at), path, message: message.into() },
-                    None => Problem { at: wanted.settings.position(key), path, message: message.into() },
-                }
-            }
-        }
-    };
-    // One more than is shown, so that the report says that there are more.
-    text.lines().take(config::MAX_PROBLEMS + 1).map(place).collect()
 }

@@ -70,13 +70,13 @@ impl fmt::Display for Pattern {
 const MAX_VALUE_BYTES: usize = 2048;
 
 /// Position to resume at after a mismatch: in the pattern after a star, and in the value after the bytes the star has consumed.
-type WayBack = Option<(usize, usize)>;
+type Backtrack = Option<(usize, usize)>;
 
 /// Matches greedily with one backtrack position for each kind of star: at most value length squared steps, hence
 /// [`MAX_VALUE_BYTES`].
 fn matches(pattern: &[u8], value: &[u8]) -> bool {
     // Positions after the last `*`, which must not consume `/`, and after the last `**`.
-    let (mut single, mut double): (WayBack, WayBack) = (None, None);
+    let (mut single, mut double): (Backtrack, Backtrack) = (None, None);
     let (mut p, mut v) = (0, 0);
     loop {
         if pattern[p..].starts_with(b"**") {

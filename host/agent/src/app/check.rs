@@ -3,12 +3,14 @@
 mod machine;
 mod trial;
 
-use super::Usage;
+use insightd_pipeline::{ComponentSpec, Origin, PipelineSpec, Problem, checks};
+
 use crate::assemble;
 use crate::cli;
-use crate::config::{Component, Config, Environment, Origin, Pipeline, Problem, Report};
+use crate::config::{Config, Environment, Report};
+use crate::error::Usage;
 use crate::output;
-use crate::rollout::Snapshot;
+use crate::snapshot::Snapshot;
 
 pub use trial::sample_recording;
 
@@ -23,16 +25,19 @@ pub fn check(options: &cli::Check) -> anyhow::Result<()> {
     let variables = Environment::of_process();
     let text = Config::read_text(file).map_err(Usage::from)?;
     let (config, report) = Config::parse_in_part(&text, &variables);
-    let snapshot = Snapshot::of(text, config, None);
+    let snapshot = Snapshot::new(text, config, None);
     let config = &snapshot.config;
     let mut library = assemble::library(&snapshot)?;
 
     let (mut problems, more) = report.map(|report| (report.problems, report.more)).unwrap_or_default();
     problems.extend(
-        assemble::problems(config, &mut library).into_iter().filter(|problem| is_new(config, problem)),
+        checks::faults(&config.pipelines, &mut library)
+            .problems
+            .into_iter()
+            .filter(|problem| is_new(config, problem)),
     );
     let mut warnings = config.warnings.0.clone();
-    warnings.extend(assemble::warnings(config, &mut library));
+    warnings.extend(checks::warnings(&config.pipelines, &mut library));
     if *environment {
         problems.extend(machine::problems(config, &variables));
     }
@@ -73,8 +78,8 @@ pub fn check(options: &cli::Check) -> anyhow::Result<()> {
 /// Returns false for a problem of a `file:` component without `transforms_dir`, which is reported as a problem of the
 /// configuration.
 fn is_new(config: &Config, problem: &Problem) -> bool {
-    let is_of = |component: &Component| problem.path.strip_prefix(&component.path) == Some(".use");
-    let mut components = config.pipelines.iter().flat_map(Pipeline::components);
+    let is_of = |component: &ComponentSpec| problem.path.strip_prefix(&component.path) == Some(".use");
+    let mut components = config.pipelines.iter().flat_map(PipelineSpec::components);
     config.transforms_dir.is_some()
         || !components.any(|component| component.origin == Origin::File && is_of(component))
 }
@@ -82,6 +87,6 @@ fn is_new(config: &Config, problem: &Problem) -> bool {
 /// Prints warnings on standard error. They do not change the exit code.
 fn print_warnings(file: &str, warnings: Vec<Problem>) {
     for warning in Report::new(None, warnings).problems {
-        output::complain(warning.line(file, " warning:"));
+        output::message(warning.line(file, " warning:"));
     }
 }

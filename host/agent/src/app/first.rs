@@ -1,9 +1,12 @@
 //! Choice of the bundle that an agent starts with.
 
-use crate::assemble;
+use insightd_pipeline::bundle::{BundleOrigin, Generation};
+use insightd_pipeline::checks;
+use insightd_pipeline::library::Library;
+
 use crate::config::Environment;
-use crate::library::Library;
-use crate::rollout::{Kept, SetId, SetOrigin, Snapshot, is_chosen};
+use crate::rollout::{LastGoodStore, is_chosen};
+use crate::snapshot::Snapshot;
 
 /// The chosen start-up bundle.
 #[derive(Debug)]
@@ -11,14 +14,14 @@ pub(super) struct First {
     /// The bundle that runs instead of the configured one; `None` if the configured one runs.
     pub(super) instead: Option<Snapshot>,
     /// Origin of that bundle in the last-good store.
-    pub(super) origin: SetOrigin,
+    pub(super) origin: BundleOrigin,
     /// The last good bundle, whether or not it runs.
-    pub(super) good: Option<SetId>,
+    pub(super) good: Option<Generation>,
 }
 
 impl Default for First {
     fn default() -> Self {
-        Self { instead: None, origin: SetOrigin::Kept, good: None }
+        Self { instead: None, origin: BundleOrigin::LastGood, good: None }
     }
 }
 
@@ -29,19 +32,19 @@ impl First {
     /// continues its probation.
     pub(super) fn choose(
         files: &Snapshot,
-        kept: &Kept,
+        store: &LastGoodStore,
         node_name: &str,
         environment: &Environment,
         library: &mut Library,
     ) -> Self {
-        let good = kept.read(environment);
+        let good = store.read(environment);
         let good_id = good.as_ref().map(|good| good.id);
         let first = Self { good: good_id, ..Self::default() };
         if good_id == Some(files.id) {
             return first;
         }
         let terms = &files.config.rollout;
-        let failed = kept.failed();
+        let failed = store.failed();
         let has_failed = failed.iter().find(|(id, _)| *id == files.id);
         let held = if !terms.enabled {
             Some("`rollout.enabled` is false".to_owned())
@@ -51,16 +54,16 @@ impl First {
             has_failed.map(|(_, why)| format!("the configured bundle failed and was rolled back: {why}"))
         };
         let (instead, origin, why) = match (good, held) {
-            (Some(good), Some(held)) => (good, SetOrigin::Kept, held),
+            (Some(good), Some(held)) => (good, BundleOrigin::LastGood, held),
             (Some(good), None) => {
-                let problem = assemble::problems(&files.config, library).into_iter().next();
+                let problem = checks::faults(&files.config.pipelines, library).problems.into_iter().next();
                 let why = problem.map(|problem| problem.message);
                 let why =
                     why.unwrap_or_else(|| "the configured bundle has not run on this node yet".to_owned());
-                (good, SetOrigin::Kept, why)
+                (good, BundleOrigin::LastGood, why)
             }
-            (None, Some(held)) => match kept.read_taken(files.id, environment) {
-                Some(taken) => (taken, SetOrigin::Resumed, held),
+            (None, Some(held)) => match store.read_taken(files.id, environment) {
+                Some(taken) => (taken, BundleOrigin::Resumed, held),
                 None => {
                     if let Some((set, why)) = has_failed {
                         tracing::error!(
@@ -75,7 +78,7 @@ impl First {
             (None, None) => return first,
         };
         let message = match origin {
-            SetOrigin::Resumed => "starting with the previous bundle; its probation starts again",
+            BundleOrigin::Resumed => "starting with the previous bundle; its probation starts again",
             _ => "starting with the last good bundle",
         };
         tracing::warn!(set = %instead.id, in_files = %files.id, why, message);

@@ -2,16 +2,17 @@
 
 use std::time::Duration;
 
-use super::{Parts, Usage, snapshot};
+use super::parts::{Parts, Purpose};
+use super::snapshot;
 use crate::cli;
 use crate::config::Environment;
-use crate::drive::{self, DriveError, Plan};
+use crate::error::Usage;
 use crate::logging;
 use crate::output;
 use crate::record::{Bounds, RecordEnd, Recorder, Target};
-use crate::remote::Remote;
-use crate::rollout::Snapshot;
-use crate::source::ClusterSource;
+use crate::runtime::{self, Plan, RunError};
+use crate::snapshot::Snapshot;
+use crate::sources::{Clients, ClusterSource, watch_cluster};
 
 /// Number of ticks if neither `--ticks` nor `--duration` is given.
 const TICKS: u64 = 5;
@@ -22,42 +23,43 @@ const TICKS: u64 = 5;
 /// Fails with [`Usage`], or if nothing can be recorded.
 pub fn record(options: &cli::Record) -> anyhow::Result<()> {
     let environment = Environment::of_process();
-    let mut config = snapshot(&options.as_run(), &environment)?.config;
+    let run = options.as_run();
+    let mut config = snapshot(&run, &environment)?.config;
     logging::start(&config.log);
     // No component runs, and nothing is delivered.
     config.pipelines.clear();
     config.sinks.clear();
-    let nothing = Snapshot::of(String::new(), config.clone(), None);
-    let mut parts = Parts::open(nothing, options.config.as_deref(), None, None, &environment)?;
-    let is_recorded = match parts.moments() {
+    let nothing = Snapshot::new(String::new(), config.clone(), None);
+    let mut parts = Parts::open(nothing, &run, Purpose::Offline, None, &environment)?;
+    let is_recorded = match parts.frames() {
         Some(0 | 1) => {
             return Err(Usage("the recording needs at least two frames".into()).into());
         }
-        moments => moments.is_some(),
+        frames => frames.is_some(),
     };
     let plan = if is_recorded { Plan::Replay { once: false } } else { Plan::Every(config.interval.into()) };
-    let runtime = drive::runtime()?;
-    let mut remote = match is_recorded {
-        true => Remote::default(),
+    let runtime = runtime::create()?;
+    let mut clients = match is_recorded {
+        true => Clients::default(),
         // Not as a long-running agent: takes no part in the election and publishes no Kubernetes Events.
-        false => Remote::start(&config, &environment, &parts.node_name, false, runtime.handle())?,
+        false => Clients::start(&config, &environment, &parts.node_name, false, runtime.handle())?,
     };
     let wants_cluster = options.cluster || !config.role.has_node();
-    let watch = wants_cluster.then(|| Remote::watch_cluster(&config, runtime.handle())).transpose()?;
-    parts.connect(&config, &mut remote);
+    let watch = wants_cluster.then(|| watch_cluster(&config, runtime.handle())).transpose()?;
+    parts.connect(&config, &mut clients);
     let cluster = watch.map(|(leadership, watched)| {
-        ClusterSource::new(&config, &parts.node_name, leadership, watched, remote.instance.clone())
+        ClusterSource::new(&config, &parts.node_name, leadership, watched, clients.instance.clone())
     });
     let target = options.out.clone().map_or(Target::Stdout, Target::File);
     let mut recorder =
         Recorder::new(parts.node, cluster, &target, options.redact, bounds(options)).map_err(target_error)?;
     recorder.begin(&parts.node_name)?;
-    let result = drive::drive(&runtime, recorder, plan);
-    runtime.block_on(remote.end());
+    let result = runtime::run(&runtime, recorder, plan);
+    runtime.block_on(clients.end());
     match result {
         Ok(()) => Ok(()),
-        Err(DriveError::Work(RecordEnd::Enough(why))) => {
-            output::complain(format_args!("recording stopped: {why}"));
+        Err(RunError::TickHandler(RecordEnd::Enough(why))) => {
+            output::message(format_args!("recording stopped: {why}"));
             Ok(())
         }
         Err(error) => Err(error.into()),

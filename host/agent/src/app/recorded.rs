@@ -1,19 +1,19 @@
 //! Restricts a recording to standard output and the sinks that the command line names.
 
-use super::Usage;
 use crate::config::{Config, Sink, SinkKind, When};
+use crate::error::Usage;
 
 /// Refuses `--sink` without a recording, and unknown sink names.
 ///
 /// # Errors
 /// Returns the reason, with the known names if the name is unknown.
-pub(super) fn check_sinks(config: &Config, told: &[String], is_recorded: bool) -> Result<(), Usage> {
+pub(super) fn check_sinks(config: &Config, named: &[String], is_recorded: bool) -> Result<(), Usage> {
     let is_known = |name: &&String| config.sinks.iter().any(|sink| sink.name == **name);
-    if let Some(unknown) = told.iter().find(|name| !is_known(name)) {
+    if let Some(unknown) = named.iter().find(|name| !is_known(name)) {
         let known: Vec<&str> = config.sinks.iter().map(|sink| &*sink.name).collect();
         return Err(Usage(format!("--sink {unknown}: unknown sink; known sinks: {}", known.join(", "))));
     }
-    match told.first() {
+    match named.first() {
         Some(name) if !is_recorded => Err(Usage(format!(
             "--sink {name}: only valid for a recording; on a live host every output delivers to its own sink"
         ))),
@@ -21,15 +21,15 @@ pub(super) fn check_sinks(config: &Config, told: &[String], is_recorded: bool) -
     }
 }
 
-/// Replaces all sinks but those in `told` with standard output, for the events of a recording. Named CloudWatch sinks
+/// Replaces all sinks but those in `named` with standard output, for the events of a recording. Named CloudWatch sinks
 /// lose their spool directory, so that a recording never touches the spool of a live agent.
-pub(super) fn keep_local(sinks: &mut [Sink], told: &[String]) {
+pub(super) fn keep_local(sinks: &mut [Sink], named: &[String]) {
     for sink in sinks {
-        let is_told = told.contains(&sink.name);
+        let is_named = named.contains(&sink.name);
         match &mut sink.kind {
             SinkKind::Stdout { .. } => {}
-            SinkKind::CloudWatch(wanted) if is_told => wanted.spool.dir = None,
-            SinkKind::File(_) if is_told => {}
+            SinkKind::CloudWatch(wanted) if is_named => wanted.spool.dir = None,
+            SinkKind::File(_) if is_named => {}
             SinkKind::CloudWatch(_) | SinkKind::File(_) => {
                 tracing::warn!(
                     sink = sink.name,

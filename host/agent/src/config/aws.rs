@@ -171,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn mistakes_are_told() {
+    fn mistakes_are_reported() {
         for (text, wanted) in [
             ("aws: {region: 'US West'}", "invalid region `US West`"),
             ("aws: {timeout: 0s}", "from 1s to 5m"),

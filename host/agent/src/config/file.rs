@@ -3,8 +3,7 @@
 use std::path::Path;
 
 use insightd_folder::ReadError;
-
-use super::report::Problem;
+use insightd_pipeline::Problem;
 use insightd_yaml::Position;
 
 /// Largest configuration file, bytes: the limit of a ConfigMap.

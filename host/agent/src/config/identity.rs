@@ -97,7 +97,7 @@ mod tests {
     }
 
     #[test]
-    fn what_stands_around_a_name_is_left_out_and_told() {
+    fn text_around_a_name_is_removed_and_reported() {
         assert_eq!(from_environment("demo"), Ok(("demo".into(), vec![])));
         for raw in ["demo\n", "  demo ", "\"demo\"", "'demo'\r\n", " \" demo \"\t"] {
             let (name, warnings) = from_environment(raw).unwrap();
@@ -140,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_that_log_groups_cannot_have_is_told() {
+    fn a_name_that_log_groups_cannot_have_is_reported() {
         for (name, character) in
             [("arn:aws:eks:us-west-2:111122223333:cluster/demo", ':'), ("my cluster", ' '), ("a/b", '/')]
         {

@@ -4,7 +4,26 @@
 //! everything else off. Here a single word is a level or an error.
 
 use super::reader::closest;
-use crate::logging::LIBRARIES;
+
+/// Target prefixes of libraries that log every request and retry, for which the agent has messages of its own.
+pub const LIBRARIES: [&str; 16] = [
+    "aws_config",
+    "aws_credential_types",
+    "aws_runtime",
+    "aws_sdk",
+    "aws_sigv4",
+    "aws_smithy",
+    "aws_types",
+    "cranelift",
+    "h2",
+    "hyper",
+    "kube",
+    "reqwest",
+    "rustls",
+    "tokio",
+    "tower",
+    "wasmtime",
+];
 
 /// Levels, from least to most verbose.
 const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
@@ -22,7 +41,7 @@ const SYNONYMS: [(&str, &str); 8] = [
 ];
 
 /// Parts of the agent whose level can be set, beside its libraries: its crates, and `transform` for the logs of components.
-pub(super) const PARTS: [&str; 14] = [
+pub(super) const PARTS: [&str; 15] = [
     "insightctl",
     "insightd",
     "insightd_aws",
@@ -32,6 +51,7 @@ pub(super) const PARTS: [&str; 14] = [
     "insightd_instance",
     "insightd_kubernetes",
     "insightd_peer",
+    "insightd_pipeline",
     "insightd_sandbox",
     "insightd_spool",
     "insightd_state",
@@ -146,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn names_that_nothing_logs_under_are_told() {
+    fn unknown_log_targets_are_reported() {
         assert_eq!(
             parse("info,insightd_colect=debug,hyper=warn,aws_runtime=off").unwrap().unknown,
             ["insightd_colect"]

@@ -50,7 +50,7 @@ mod tests {
     }
 
     #[test]
-    fn loopback_unless_told_otherwise() {
+    fn loopback_by_default() {
         for text in ["", "listen:", "listen: ~"] {
             let (operations, report) = read_text(text);
             assert_eq!((operations, report), (Operations::default(), None), "{text}");
@@ -70,7 +70,7 @@ mod tests {
     }
 
     #[test]
-    fn mistakes_are_told() {
+    fn mistakes_are_reported() {
         for (text, wanted) in [
             ("listen: 9464", "invalid address `9464`"),
             ("listen: localhost:9464", "invalid address"),

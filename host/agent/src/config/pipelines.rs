@@ -1,123 +1,41 @@
 //! `pipelines:` the components that run over each scope, and the outputs of their results.
 
-use super::component::{self, Component};
+use insightd_pipeline::route::{Grants, Pattern};
+use insightd_pipeline::{ComponentSpec, OnFailure, OutputSpec, PipelineSpec, Scope, StageSpec};
+use insightd_yaml::Data;
+
+use super::component;
 use super::reader::{Item, Problems, Section, closest, integer, non_empty, one_of};
 use super::sinks::{Sink, SinkKind};
 use super::values;
-use crate::routes::{Grants, Pattern};
-use insightd_yaml::Data;
 
-/// A chain of transforms over one scope, and its outputs.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Pipeline {
-    /// Unique name for logs and counters.
-    pub name: String,
-    /// Scope of the batches of this pipeline.
-    pub scope: Scope,
-    /// Transforms, which run one after the other.
-    pub transforms: Vec<Stage>,
-    /// Outputs, each of which gets the result of the whole chain.
-    pub outputs: Vec<Output>,
+/// Returns the default pipelines: Container Insights events on stdout, of this node, and of the cluster if this agent leads.
+pub(super) fn defaults() -> Vec<PipelineSpec> {
+    vec![shipped(0, "node", Scope::Node), shipped(1, "cluster", Scope::Cluster)]
 }
 
-/// The subject of a batch.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Scope {
-    /// This node with its pods.
-    Node,
-    /// The whole cluster; only the elected agent has such batches.
-    Cluster,
-}
-
-impl Scope {
-    const WORDS: [(&str, Self); 2] = [("node", Self::Node), ("cluster", Self::Cluster)];
-
-    /// Returns the scope that a batch names.
-    pub fn of(word: &str) -> Option<Self> {
-        Self::WORDS.iter().find(|(known, _)| *known == word).map(|(_, scope)| *scope)
+fn shipped(index: usize, name: &str, scope: Scope) -> PipelineSpec {
+    let path = format!("pipelines[{index}]");
+    let stage = |index: usize, name: &str| StageSpec {
+        component: ComponentSpec::builtin(name, format!("{path}.transforms[{index}]")),
+        on_failure: OnFailure::LastGood,
+    };
+    PipelineSpec {
+        name: name.into(),
+        scope,
+        transforms: vec![stage(0, "decorate"), stage(1, "utilization")],
+        outputs: vec![emf("stdout", &path)],
     }
 }
 
-/// One transform of a chain.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Stage {
-    /// The transform.
-    pub component: Component,
-    /// Reaction to a failure of the transform.
-    pub on_failure: OnFailure,
-}
-
-/// Reaction to a failure of a transform.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
-pub enum OnFailure {
-    /// The version that worked last takes over, else the built-in of that name, else the stage is skipped.
-    #[default]
-    LastGood,
-    /// The next stage gets the input of this one.
-    Skip,
-    /// The batch of this scope is dropped for this tick.
-    Drop,
-}
-
-/// Destination and format of a result.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Output {
-    /// Component that converts the batch to bytes.
-    pub formatter: Component,
-    /// Name of the sink.
-    pub sink: String,
-    /// Routes that it may write to.
-    pub grants: Grants,
-    /// Most bytes a tick; further events are dropped and counted.
-    pub max_bytes_per_tick: u64,
-    /// Most distinct routes a tick; events for others are dropped and counted.
-    pub max_routes_per_tick: usize,
-}
-
-impl Pipeline {
-    /// Returns the default pipelines: Container Insights events on stdout, of this node, and of the cluster if this agent leads.
-    pub(super) fn defaults() -> Vec<Self> {
-        vec![Self::shipped(0, "node", Scope::Node), Self::shipped(1, "cluster", Scope::Cluster)]
-    }
-
-    fn shipped(place: usize, name: &str, scope: Scope) -> Self {
-        let path = format!("pipelines[{place}]");
-        let stage = |index: usize, name: &str| Stage {
-            component: Component::builtin(name, format!("{path}.transforms[{index}]")),
-            on_failure: OnFailure::LastGood,
-        };
-        Self {
-            name: name.into(),
-            scope,
-            transforms: vec![stage(0, "decorate"), stage(1, "utilization")],
-            outputs: vec![Output::emf("stdout", &path)],
-        }
-    }
-}
-
-impl Pipeline {
-    /// Returns all components that the pipeline names.
-    pub fn components(&self) -> impl Iterator<Item = &Component> {
-        let stages = self.transforms.iter().map(|stage| &stage.component);
-        stages.chain(self.outputs.iter().map(|output| &output.formatter))
-    }
-
-    /// Returns all components that the pipeline names, mutably.
-    pub fn components_mut(&mut self) -> impl Iterator<Item = &mut Component> {
-        let stages = self.transforms.iter_mut().map(|stage| &mut stage.component);
-        stages.chain(self.outputs.iter_mut().map(|output| &mut output.formatter))
-    }
-}
-
-impl Output {
-    fn emf(sink: &str, path: &str) -> Self {
-        Self {
-            formatter: Component::builtin("emf", format!("{path}.outputs[0].formatter")),
-            sink: sink.into(),
-            grants: default_grants().may_lack_keys(),
-            max_bytes_per_tick: 64 << 20,
-            max_routes_per_tick: 256,
-        }
+/// Returns the default output.
+fn emf(sink: &str, path: &str) -> OutputSpec {
+    OutputSpec {
+        formatter: ComponentSpec::builtin("emf", format!("{path}.outputs[0].formatter")),
+        sink: sink.into(),
+        grants: default_grants().may_lack_keys(),
+        max_bytes_per_tick: 64 << 20,
+        max_routes_per_tick: 256,
     }
 }
 
@@ -136,12 +54,12 @@ const MAX_PARTS: usize = 64;
 const MAX_ROUTE_KEYS: usize = 16;
 
 /// Reads the list of pipelines; returns the default if it is absent.
-pub(super) fn read(root: &Section<'_>, sinks: &[Sink], problems: &Problems) -> Vec<Pipeline> {
-    let Some(items) = root.list_of("pipelines", MAX_PIPELINES) else { return Pipeline::defaults() };
+pub(super) fn read(root: &Section<'_>, sinks: &[Sink], problems: &Problems) -> Vec<PipelineSpec> {
+    let Some(items) = root.list_of("pipelines", MAX_PIPELINES) else { return defaults() };
     if items.is_empty() {
         root.problem("pipelines", "the list is empty: nothing would run; remove the key to use the default");
     }
-    let mut pipelines: Vec<Pipeline> = Vec::new();
+    let mut pipelines: Vec<PipelineSpec> = Vec::new();
     for item in &items {
         if let Some(pipeline) = pipeline(item, sinks) {
             if pipelines.iter().any(|other| other.name == pipeline.name) {
@@ -155,7 +73,7 @@ pub(super) fn read(root: &Section<'_>, sinks: &[Sink], problems: &Problems) -> V
 }
 
 /// Reports components of the same name with state in one pipeline: state is keyed by the pipeline's and the component's name.
-fn check_spaces(pipeline: &Pipeline, item: &Item<'_>) {
+fn check_spaces(pipeline: &PipelineSpec, item: &Item<'_>) {
     let mut seen = Vec::new();
     for component in pipeline.components().filter(|component| component.state_bytes.is_some()) {
         if seen.contains(&&component.name) {
@@ -168,13 +86,13 @@ fn check_spaces(pipeline: &Pipeline, item: &Item<'_>) {
     }
 }
 
-fn pipeline(item: &Item<'_>, sinks: &[Sink]) -> Option<Pipeline> {
+fn pipeline(item: &Item<'_>, sinks: &[Sink]) -> Option<PipelineSpec> {
     let section = item.section();
     let name = section.text("name");
     if name.is_none() {
         section.problem("name", "required");
     }
-    let scope = section.value("scope", one_of(&Scope::WORDS)).unwrap_or(Scope::Node);
+    let scope = section.value("scope", one_of(&Scope::NAMES)).unwrap_or(Scope::Node);
     let transforms = section.list_of("transforms", MAX_PARTS).unwrap_or_default();
     let transforms = transforms.iter().filter_map(stage).collect();
     let outputs = section.list_of("outputs", MAX_PARTS).unwrap_or_default();
@@ -183,22 +101,22 @@ fn pipeline(item: &Item<'_>, sinks: &[Sink]) -> Option<Pipeline> {
     }
     let outputs = outputs.iter().filter_map(|item| output(item, sinks)).collect();
     section.finish();
-    let pipeline = Pipeline { name: name?, scope, transforms, outputs };
+    let pipeline = PipelineSpec { name: name?, scope, transforms, outputs };
     check_spaces(&pipeline, item);
     Some(pipeline)
 }
 
-fn stage(item: &Item<'_>) -> Option<Stage> {
-    let words = [("last-good", OnFailure::LastGood), ("skip", OnFailure::Skip), ("drop", OnFailure::Drop)];
+fn stage(item: &Item<'_>) -> Option<StageSpec> {
+    let names = [("last-good", OnFailure::LastGood), ("skip", OnFailure::Skip), ("drop", OnFailure::Drop)];
     let section = item.section();
     let component = component::read(&section, &item.path);
-    let on_failure = section.value("on_failure", one_of(&words)).unwrap_or_default();
+    let on_failure = section.value("on_failure", one_of(&names)).unwrap_or_default();
     section.finish();
-    Some(Stage { component: component?, on_failure })
+    Some(StageSpec { component: component?, on_failure })
 }
 
-fn output(item: &Item<'_>, sinks: &[Sink]) -> Option<Output> {
-    let default = Output::emf("stdout", "");
+fn output(item: &Item<'_>, sinks: &[Sink]) -> Option<OutputSpec> {
+    let default = emf("stdout", "");
     let section = item.section();
     let formatter = match section.get("formatter") {
         Some(item) => {
@@ -237,7 +155,7 @@ fn output(item: &Item<'_>, sinks: &[Sink]) -> Option<Output> {
         _ => Err("must be from 1 to 100000".to_string()),
     });
     section.finish();
-    Some(Output {
+    Some(OutputSpec {
         formatter: formatter?,
         sink,
         grants,

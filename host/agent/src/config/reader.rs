@@ -2,8 +2,10 @@
 
 use std::cell::{Cell, RefCell};
 
-use super::report::{MAX_PROBLEMS, Problem, Report};
+use insightd_pipeline::{MAX_PROBLEMS, Problem};
 use insightd_yaml::{Data, Entry, Node, Position};
+
+use super::report::{Report, shortened};
 
 /// Problems and warnings of the file so far.
 #[derive(Default)]
@@ -21,7 +23,7 @@ impl Problems {
     pub(super) fn add(&self, at: Option<Position>, path: impl Into<String>, message: impl Into<String>) {
         if !self.is_full() {
             let problem = Problem { at, path: path.into(), message: message.into() };
-            self.found.borrow_mut().push(problem.shortened());
+            self.found.borrow_mut().push(shortened(problem));
         }
     }
 
@@ -39,7 +41,7 @@ impl Problems {
         let mut warnings = self.warnings.borrow_mut();
         if warnings.len() < MAX_PROBLEMS {
             let warning = Problem { at, path: path.into(), message: message.into() };
-            warnings.push(warning.shortened());
+            warnings.push(shortened(warning));
         }
     }
 
@@ -67,7 +69,7 @@ pub(super) struct Section<'a> {
     entries: &'a [Entry],
     at: Option<Position>,
     path: String,
-    asked: RefCell<Vec<&'static str>>,
+    requested: RefCell<Vec<&'static str>>,
     problems: &'a Problems,
 }
 
@@ -83,14 +85,14 @@ impl<'a> Section<'a> {
     /// Returns the whole document.
     pub(super) fn root(node: Option<&'a Node>, problems: &'a Problems) -> Self {
         let absent =
-            Self { entries: &[], at: None, path: String::new(), asked: RefCell::default(), problems };
+            Self { entries: &[], at: None, path: String::new(), requested: RefCell::default(), problems };
         node.map_or(absent, |node| Item { node, at: node.at, path: String::new(), problems }.section())
     }
 
     /// Returns the value of a key. A key without a value (or with `~`) counts as absent.
     pub(super) fn get(&self, key: &'static str) -> Option<Item<'a>> {
-        if !self.asked.borrow().contains(&key) {
-            self.asked.borrow_mut().push(key);
+        if !self.requested.borrow().contains(&key) {
+            self.requested.borrow_mut().push(key);
         }
         let path = join(&self.path, key);
         let Some(entry) = self.entries.iter().find(|entry| entry.key == key) else {
@@ -128,7 +130,7 @@ impl<'a> Section<'a> {
                 entries: &[],
                 at: self.at,
                 path: join(&self.path, key),
-                asked: RefCell::default(),
+                requested: RefCell::default(),
                 problems: self.problems,
             },
         }
@@ -208,14 +210,14 @@ impl<'a> Section<'a> {
 
     /// Reports every key that was not requested.
     pub(super) fn finish(&self) {
-        let asked = self.asked.borrow();
-        for entry in self.entries.iter().filter(|entry| !asked.contains(&entry.key.as_str())) {
+        let requested = self.requested.borrow();
+        for entry in self.entries.iter().filter(|entry| !requested.contains(&entry.key.as_str())) {
             if self.problems.is_full() {
                 continue;
             }
-            let meant = closest(&entry.key, asked.iter().copied());
+            let meant = closest(&entry.key, requested.iter().copied());
             let meant = meant.map(|key| format!("did you mean `{key}`? ")).unwrap_or_default();
-            let message = format!("unknown key; {meant}known here: {}", asked.join(", "));
+            let message = format!("unknown key; {meant}known here: {}", requested.join(", "));
             self.problems.add(Some(entry.at), join(&self.path, &entry.key), message);
         }
     }
@@ -241,7 +243,7 @@ impl<'a> Item<'a> {
             }
         };
         let (path, problems) = (self.path.clone(), self.problems);
-        Section { entries, at: Some(self.at), path, asked: RefCell::default(), problems }
+        Section { entries, at: Some(self.at), path, requested: RefCell::default(), problems }
     }
 
     /// Adds a problem with this value.
@@ -269,12 +271,12 @@ pub(super) fn non_empty(text: &str) -> Result<String, String> {
     if text.is_empty() { Err("must not be empty".into()) } else { Ok(text.into()) }
 }
 
-/// Returns a parser of one of a few words, which suggests the closest word for others.
-pub(super) fn one_of<T: Copy>(words: &[(&str, T)]) -> impl Fn(&str) -> Result<T, String> {
+/// Returns a parser of one of a few names, which suggests the closest word for others.
+pub(super) fn one_of<T: Copy>(names: &[(&str, T)]) -> impl Fn(&str) -> Result<T, String> {
     move |text| {
-        let found = words.iter().find(|(word, _)| *word == text).map(|(_, value)| *value);
+        let found = names.iter().find(|(word, _)| *word == text).map(|(_, value)| *value);
         found.ok_or_else(|| {
-            let known: Vec<&str> = words.iter().map(|(word, _)| *word).collect();
+            let known: Vec<&str> = names.iter().map(|(word, _)| *word).collect();
             let meant = closest(text, known.iter().copied());
             let meant = meant.map(|word| format!("; did you mean `{word}`?")).unwrap_or_default();
             format!("expected one of {}, found `{text}`{meant}", known.join(", "))
@@ -284,13 +286,13 @@ pub(super) fn one_of<T: Copy>(words: &[(&str, T)]) -> impl Fn(&str) -> Result<T,
 
 /// Returns the word of which a text is a likely misspelling: at most two letters wrong, missing, added or swapped with
 /// the next one, and fewer than half of the word's.
-pub(super) fn closest<'w>(text: &str, words: impl Iterator<Item = &'w str>) -> Option<&'w str> {
+pub(super) fn closest<'w>(text: &str, names: impl Iterator<Item = &'w str>) -> Option<&'w str> {
     const MAX_BYTES: usize = 40;
     if text.len() > MAX_BYTES {
         return None;
     }
     let text: Vec<char> = text.chars().flat_map(char::to_lowercase).collect();
-    let near = words.map(|word| (distance(&text, &word.chars().collect::<Vec<_>>()), word));
+    let near = names.map(|word| (distance(&text, &word.chars().collect::<Vec<_>>()), word));
     let near = near.filter(|(slips, word)| *slips <= 2 && slips * 2 < word.chars().count());
     near.min_by_key(|(slips, _)| *slips).map(|(_, word)| word)
 }

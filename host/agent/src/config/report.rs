@@ -2,28 +2,15 @@
 
 use std::fmt;
 
-use crate::visible::is_hidden;
-use insightd_yaml::Position;
+use insightd_pipeline::{MAX_PROBLEMS, Problem};
 
-/// Most problems that are shown; nobody fixes more of them one by one.
-pub const MAX_PROBLEMS: usize = 100;
+use crate::visible::is_hidden;
 
 /// Longest message, characters; the middle of a longer one is left out.
 const MAX_MESSAGE: usize = 800;
 
 /// Longest path of a key, characters.
 const MAX_PATH: usize = 200;
-
-/// A problem.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Problem {
-    /// Position in the file; `None` for a problem without one, such as a missing component.
-    pub at: Option<Position>,
-    /// The key, such as `pipelines[0].outputs[1].sink`; empty for the file as a whole.
-    pub path: String,
-    /// The problem, and the expected value.
-    pub message: String,
-}
 
 /// All problems, one a line: `FILE:LINE:COLUMN: KEY: MESSAGE`.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -36,18 +23,10 @@ pub struct Report {
     pub more: usize,
 }
 
-impl Problem {
-    /// Returns the problem with its texts shortened and escaped to fit a line.
-    pub(super) fn shortened(self) -> Self {
-        Self { at: self.at, path: short(&self.path, MAX_PATH), message: short(&self.message, MAX_MESSAGE) }
-    }
-
-    /// Returns the line of a report; `word` stands before the message.
-    pub fn line(&self, file: &str, word: &str) -> String {
-        let at = self.at.map(|at| format!("{at}:")).unwrap_or_default();
-        let path = if self.path.is_empty() { String::new() } else { format!(" {}:", self.path) };
-        format!("{file}:{at}{path}{word} {}", self.message)
-    }
+/// Returns the problem with its texts shortened and escaped to fit a line.
+pub(super) fn shortened(problem: Problem) -> Problem {
+    let Problem { at, path, message } = problem;
+    Problem { at, path: short(&path, MAX_PATH), message: short(&message, MAX_MESSAGE) }
 }
 
 impl Report {
@@ -56,7 +35,7 @@ impl Report {
         problems.sort_by_key(|problem| problem.at);
         let more = problems.len().saturating_sub(MAX_PROBLEMS);
         problems.truncate(MAX_PROBLEMS);
-        Self { file, problems: problems.into_iter().map(Problem::shortened).collect(), more }
+        Self { file, problems: problems.into_iter().map(shortened).collect(), more }
     }
 }
 
@@ -99,6 +78,8 @@ fn short(text: &str, most: usize) -> String {
 
 #[cfg(test)]
 mod tests {
+    use insightd_yaml::Position;
+
     use super::*;
 
     #[test]

@@ -1,5 +1,7 @@
 //! `rollout:` how a new bundle of pipelines and components is deployed on this node while the agent runs.
 
+use insightd_pipeline::shadow::Bounds;
+
 use super::reader::{Section, flag, integer};
 
 /// Settings for the rollout of new bundles.
@@ -15,55 +17,9 @@ pub struct Rollout {
     pub bounds: Bounds,
 }
 
-/// Bounds of change, as shares of the running bundle's result; infinite means unbounded.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Bounds {
-    /// Fewer events.
-    pub events_less: f64,
-    /// More events.
-    pub events_more: f64,
-    /// More bytes.
-    pub bytes_more: f64,
-    /// Metric names that disappear.
-    pub metrics_less: f64,
-    /// Metric names that appear.
-    pub metrics_more: f64,
-    /// Declared metrics that disappear.
-    pub declared_less: f64,
-    /// More CPU time.
-    pub cpu_more: f64,
-}
-
-impl Bounds {
-    /// No bounds.
-    pub const NONE: Self = Self {
-        events_less: f64::INFINITY,
-        events_more: f64::INFINITY,
-        bytes_more: f64::INFINITY,
-        metrics_less: f64::INFINITY,
-        metrics_more: f64::INFINITY,
-        declared_less: f64::INFINITY,
-        cpu_more: f64::INFINITY,
-    };
-}
-
 impl Default for Rollout {
     fn default() -> Self {
         Self { enabled: true, canary: 1.0, trial_ticks: 10, bounds: Bounds::default() }
-    }
-}
-
-impl Default for Bounds {
-    fn default() -> Self {
-        Self {
-            events_less: 0.5,
-            events_more: 0.5,
-            bytes_more: 1.0,
-            metrics_less: 0.5,
-            metrics_more: 1.0,
-            declared_less: 0.5,
-            cpu_more: 2.0,
-        }
     }
 }
 
@@ -140,7 +96,7 @@ mod tests {
     }
 
     #[test]
-    fn mistakes_are_told() {
+    fn mistakes_are_reported() {
         for (text, wanted) in [
             ("canary: 0.5", "invalid percentage `0.5`: expected a number and %, such as 5%"),
             ("canary: 101%", "must be from 0% to 100%"),

@@ -3,11 +3,10 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use insightd_pipeline::{CallLimits, Origin, PipelineSpec};
+
 use super::reader::{Problems, Section, flag, integer, one_of};
-use super::{
-    Config, Environment, Host, Instance, Limits, Log, LogFormat, Node, Orchestrator, Origin, Pipeline,
-    Warnings,
-};
+use super::{Config, Environment, Host, Instance, Log, LogFormat, Node, Orchestrator, Warnings};
 use super::{aws, identity, kubernetes, log_level, operations, pipelines, rollout, sinks, values};
 
 /// Shortest interval: below it the 10 ms resolution of most counters shows in the rates.
@@ -59,10 +58,10 @@ pub(super) fn read(root: &Section<'_>, problems: &Problems, environment: &Enviro
     let sinks = sinks::read(root);
     let pipelines = pipelines::read(root, &sinks, problems);
     if transforms_dir.is_none() {
-        let components = || pipelines.iter().flat_map(Pipeline::components);
+        let components = || pipelines.iter().flat_map(PipelineSpec::components);
         let needs = |what: &dyn std::fmt::Display| format!("{what} requires `transforms_dir`");
         for component in components().filter(|component| component.origin == Origin::File) {
-            problems.add(component.settings.at, &component.path, needs(component));
+            problems.add(component.config.at, &component.path, needs(component));
         }
         for text in components().flat_map(|component| &component.texts) {
             problems.add(Some(text.at), &text.path, needs(&text.name));
@@ -144,9 +143,9 @@ fn read_node(section: &Section<'_>, default: Node, environment: &Environment, pr
     let name = identity::read(section, "name", name, problems);
     let cluster_name = ("K8S_CLUSTER_NAME", environment.cluster_name.as_deref());
     let cluster_name = identity::read(section, "cluster_name", cluster_name, problems);
-    let words =
+    let names =
         [("eks", Orchestrator::Eks), ("kubernetes", Orchestrator::Kubernetes), ("ecs", Orchestrator::Ecs)];
-    let orchestrator = section.value("orchestrator", one_of(&words)).unwrap_or(default.orchestrator);
+    let orchestrator = section.value("orchestrator", one_of(&names)).unwrap_or(default.orchestrator);
     let below = section.section("instance");
     let instance = Instance {
         id: below.text("id"),
@@ -166,7 +165,7 @@ fn positive_duration(text: &str) -> Result<Duration, String> {
     }
 }
 
-fn read_limits(section: &Section<'_>, default: Limits) -> Limits {
+fn read_limits(section: &Section<'_>, default: CallLimits) -> CallLimits {
     let memory = section.value("memory", |text| match values::size(text)? {
         bytes if (1 << 20..=4 << 30).contains(&bytes) => Ok(bytes),
         _ => Err("must be from 1MiB to 4GiB".to_string()),
@@ -184,7 +183,7 @@ fn read_limits(section: &Section<'_>, default: Limits) -> Limits {
         _ => Err("must be from 1 to 1000".to_string()),
     });
     section.finish();
-    Limits {
+    CallLimits {
         memory_bytes: memory.unwrap_or(default.memory_bytes),
         cpu_time: cpu_time.unwrap_or(default.cpu_time),
         wall_time: wall_time.unwrap_or(default.wall_time),

@@ -1,5 +1,7 @@
 //! Tests of the configuration as a whole: defaults, the example, the report.
 
+use insightd_pipeline::Origin;
+
 use super::*;
 
 fn parse(text: &str) -> Result<Config, Report> {
@@ -37,7 +39,7 @@ fn the_example_documents_every_key() {
     absent.retain(|key| !again.iter().any(|again| key.contains(again)));
     assert_eq!(absent, Vec::<String>::new(), "keys that the example does not show");
     assert_eq!(config.sinks.len(), 3);
-    assert!(config.pipelines.iter().flat_map(Pipeline::components).any(|c| c.origin == Origin::File));
+    assert!(config.pipelines.iter().flat_map(PipelineSpec::components).any(|c| c.origin == Origin::File));
 }
 
 fn uncomment(line: &str) -> String {
@@ -83,12 +85,12 @@ fn the_configuration_of_a_component_reaches_it_as_json() {
                 labels: [app, 'x']\n      deep:\n        number: 5\n        odd: 1.5\n  outputs:\n  - formatter: \
                 {use: builtin:emf}\n";
     let config = parse(text).unwrap();
-    let settings = &config.pipelines[0].transforms[0].component.settings;
+    let settings = &config.pipelines[0].transforms[0].component.config;
     let json: serde_json::Value = serde_json::from_str(&settings.text).unwrap();
     assert_eq!(json, serde_json::json!({"labels": ["app", "x"], "deep": {"number": 5, "odd": 1.5}}));
     assert_eq!(settings.position("deep.odd").unwrap().line, 9);
     assert_eq!(settings.position("").unwrap().line, 6);
-    assert_eq!(config.pipelines[0].outputs[0].formatter.settings.text, "{}");
+    assert_eq!(config.pipelines[0].outputs[0].formatter.config.text, "{}");
 }
 
 #[test]

@@ -42,48 +42,6 @@ pub fn size(text: &str) -> Result<u64, String> {
     number.checked_mul(bytes).ok_or_else(wrong)
 }
 
-/// A SHA-256 hash, displayed as `sha256sum` prints it.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Sha256(pub [u8; 32]);
-
-impl Sha256 {
-    /// Returns the hash of these bytes.
-    pub fn of(bytes: &[u8]) -> Self {
-        use sha2::Digest;
-        Self(sha2::Sha256::digest(bytes).into())
-    }
-
-    /// Parses 64 hexadecimal digits.
-    ///
-    /// # Errors
-    /// Returns a message that shows the expected form.
-    pub fn parse(text: &str) -> Result<Self, String> {
-        let wrong =
-            || format!("invalid SHA-256 `{text}`: expected 64 hexadecimal digits, as sha256sum prints them");
-        if text.len() != 64 || !text.is_ascii() {
-            return Err(wrong());
-        }
-        let mut bytes = [0; 32];
-        for (byte, digits) in bytes.iter_mut().zip(text.as_bytes().chunks_exact(2)) {
-            let digits = std::str::from_utf8(digits).map_err(|_| wrong())?;
-            *byte = u8::from_str_radix(digits, 16).map_err(|_| wrong())?;
-        }
-        Ok(Self(bytes))
-    }
-}
-
-impl std::fmt::Display for Sha256 {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
-    }
-}
-
-impl std::fmt::Debug for Sha256 {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Sha256({self})")
-    }
-}
-
 fn split(text: &str) -> Option<(u64, &str)> {
     let digits = text.bytes().take_while(u8::is_ascii_digit).count();
     let (number, unit) = text.split_at(digits);
@@ -115,15 +73,5 @@ mod tests {
         for wrong in ["64", "64MB", "64M", "1.5MiB", "MiB", "99999999999999GiB"] {
             assert!(size(wrong).is_err(), "{wrong}");
         }
-    }
-
-    #[test]
-    fn hashes() {
-        let text = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
-        assert_eq!(Sha256::parse(text).unwrap(), Sha256::of(b""));
-        assert_eq!(Sha256::of(b"").to_string(), text);
-        assert!(Sha256::parse(&text[1..]).is_err());
-        assert!(Sha256::parse(&text.replace('e', "g")).is_err());
-        assert!(Sha256::parse(&"é".repeat(32)).is_err());
     }
 }

@@ -5,9 +5,9 @@ use hyper::body::Bytes;
 use hyper::header::{ACCEPT, ALLOW, CONTENT_TYPE, HeaderMap, HeaderValue};
 use hyper::{Method, Request, Response, StatusCode};
 
-use super::board::Board;
 use super::host;
 use super::metrics::Metrics;
+use super::registry::StatusRegistry;
 use super::status;
 use crate::visible::{self, Style};
 
@@ -18,8 +18,8 @@ const PLAIN: &str = "text/plain; charset=utf-8";
 const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 const PROMETHEUS: &str = "text/plain; version=0.0.4; charset=utf-8";
 
-pub(super) fn answer<B>(board: &Board, metrics: &Metrics, request: &Request<B>) -> Answer {
-    if !host::is_ours(request, board.node_name()) {
+pub(super) fn answer<B>(registry: &StatusRegistry, metrics: &Metrics, request: &Request<B>) -> Answer {
+    if !host::is_ours(request, registry.node_name()) {
         return say(
             StatusCode::MISDIRECTED_REQUEST,
             "unknown host: use an IP address, `localhost` or the node name",
@@ -38,15 +38,15 @@ pub(super) fn answer<B>(board: &Board, metrics: &Metrics, request: &Request<B>) 
         return answer;
     }
     match path {
-        "/healthz" => match board.alive() {
+        "/healthz" => match registry.alive() {
             Ok(alive) => say(StatusCode::OK, &alive.to_string()),
             Err(stuck) => say(StatusCode::SERVICE_UNAVAILABLE, &stuck.to_string()),
         },
-        "/readyz" => readiness(board),
+        "/readyz" => readiness(registry),
         "/status" => respond(
             StatusCode::OK,
             JSON,
-            format!("{}\n", visible::lines(&status::of(board).to_string(), Style::Json)),
+            format!("{}\n", visible::lines(&status::of(registry).to_string(), Style::Json)),
         ),
         _ => page(metrics, request.headers()),
     }
@@ -54,14 +54,13 @@ pub(super) fn answer<B>(board: &Board, metrics: &Metrics, request: &Request<B>) 
 
 /// Returns 200 once ready, and 503 before that or while a component has no working version. Backends that never responded, or fail
 /// now, are named in the text only: without them the agent delivers the data it has.
-fn readiness(board: &Board) -> Answer {
-    let (mut status, mut text) = match board.ready() {
+fn readiness(registry: &StatusRegistry) -> Answer {
+    let (mut status, mut text) = match registry.ready() {
         Ok(()) => (StatusCode::OK, "ok".to_owned()),
         Err(missing) => (StatusCode::SERVICE_UNAVAILABLE, missing.to_string()),
     };
     // Unlike lost events, which are in the past, this lasts until an operator acts.
-    for place in
-        board.figures().0.iter().flat_map(|figures| &figures.components).filter(|place| place.down > 0)
+    for place in registry.stats().0.iter().flat_map(|stats| &stats.components).filter(|place| place.down > 0)
     {
         status = StatusCode::SERVICE_UNAVAILABLE;
         let why = place.stats.last_error.as_deref().unwrap_or("unknown error");
@@ -70,7 +69,7 @@ fn readiness(board: &Board) -> Answer {
             place.pipeline, place.place, place.component, place.down
         ));
     }
-    for (scope, source) in board.sources() {
+    for (scope, source) in registry.sources() {
         let state = source.snapshot();
         if state.last_success.is_none() {
             let why = state.error.as_deref().unwrap_or("no request yet, or no response");

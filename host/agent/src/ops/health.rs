@@ -103,12 +103,12 @@ fn delivered(counters: &Counters, interval: Duration) -> Result<(), Missing> {
         return Err(Missing::Tick { interval });
     }
     let mut lost = vec![
-        ("batches that no formatter could format", counters.batches_unformatted),
-        ("batches dropped by a transform that failed", counters.batches_dropped),
+        ("batches that no formatter could format", counters.pipelines.batches_unformatted),
+        ("batches dropped by a transform that failed", counters.pipelines.batches_dropped),
     ];
-    lost.extend(counters.lost.by_cause());
+    lost.extend(counters.lost().by_cause());
     lost.retain(|(_, count)| *count > 0);
-    if counters.events > 0 || lost.is_empty() { Ok(()) } else { Err(Missing::Delivery { lost }) }
+    if counters.sinks.events > 0 || lost.is_empty() { Ok(()) } else { Err(Missing::Delivery { lost }) }
 }
 
 impl fmt::Display for Alive {
@@ -153,11 +153,16 @@ impl fmt::Display for Missing {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::counters::SinkCounters;
 
     const SECOND: Duration = Duration::from_secs(1);
 
     fn ticked() -> Counters {
-        Counters { ticks: 1, events: 5, ..Counters::default() }
+        Counters {
+            ticks: 1,
+            sinks: SinkCounters { events: 5, ..SinkCounters::default() },
+            ..Counters::default()
+        }
     }
 
     #[test]
@@ -242,8 +247,9 @@ mod tests {
             "not ready: waiting for the first tick (interval 60 s)"
         );
 
-        let mut counters = Counters { ticks: 1, batches_unformatted: 1, ..Counters::default() };
-        counters.lost.sink = 7;
+        let mut counters = Counters { ticks: 1, ..Counters::default() };
+        counters.pipelines.batches_unformatted = 1;
+        counters.sinks.lost = 7;
         progress.end(start, &counters);
         let missing = progress.ready().unwrap_err().to_string();
         assert_eq!(
@@ -251,11 +257,11 @@ mod tests {
             "not ready: no event was delivered; lost so far: batches that no formatter could format: 1, sink: 7"
         );
 
-        counters.events = 1;
+        counters.sinks.events = 1;
         progress.end(start, &counters);
         assert_eq!(progress.ready(), Ok(()));
         // Readiness is permanent.
-        progress.end(start, &Counters { events: 0, ..counters });
+        progress.end(start, &Counters { sinks: SinkCounters { events: 0, ..counters.sinks }, ..counters });
         assert_eq!(progress.ready(), Ok(()));
     }
 

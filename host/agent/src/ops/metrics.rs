@@ -16,8 +16,8 @@ use prometheus_client::encoding::DescriptorEncoder;
 use prometheus_client::encoding::text;
 use prometheus_client::registry::Registry;
 
-use super::board::Board;
 use super::page::{Page, bytes, plain, seconds};
+use super::registry::StatusRegistry;
 
 /// Maximum characters of a lock holder's name on the page; it comes from an annotation of the lock object, which others may write.
 const HOLDER_CHARS: usize = 128;
@@ -27,13 +27,13 @@ const HOLDER_CHARS: usize = 128;
 pub(super) struct Metrics(Registry);
 
 #[derive(Debug)]
-struct OfBoard(Arc<Board>);
+struct StatusCollector(Arc<StatusRegistry>);
 
 impl Metrics {
-    pub(super) fn new(board: &Arc<Board>) -> Self {
-        let mut registry = Registry::default();
-        registry.register_collector(Box::new(OfBoard(Arc::clone(board))));
-        Self(registry)
+    pub(super) fn new(registry: &Arc<StatusRegistry>) -> Self {
+        let mut metrics = Registry::default();
+        metrics.register_collector(Box::new(StatusCollector(Arc::clone(registry))));
+        Self(metrics)
     }
 
     /// Returns the page with current values.
@@ -44,35 +44,35 @@ impl Metrics {
     }
 }
 
-impl Collector for OfBoard {
+impl Collector for StatusCollector {
     fn encode(&self, encoder: DescriptorEncoder<'_>) -> fmt::Result {
-        let (board, page) = (&*self.0, &mut Page::new(encoder));
-        agent(board, page)?;
-        let (figures, age) = board.figures();
+        let (registry, page) = (&*self.0, &mut Page::new(encoder));
+        agent(registry, page)?;
+        let (stats, age) = registry.stats();
         page.state(
             seconds("insightd_last_tick_age", "Time since the last tick ended, by the monotonic clock"),
             age,
         )?;
-        if let Some(figures) = &figures {
-            work::ticks(figures, page)?;
-            work::components(&figures.components, page)?;
-            work::outputs(&figures.outputs, page)?;
-            work::sinks(&figures.sinks, page)?;
-            state(figures.state.as_ref(), page)?;
+        if let Some(stats) = &stats {
+            work::ticks(stats, page)?;
+            work::components(&stats.components, page)?;
+            work::outputs(&stats.outputs, page)?;
+            work::sinks(&stats.sinks, page)?;
+            state(stats.state.as_ref(), page)?;
         }
-        delivery::write(&board.outboxes(), page)?;
-        sources(board, page)?;
-        leadership(board, page)?;
-        rollout(board, page)?;
-        for count in board.counts() {
+        delivery::write(&registry.outboxes(), page)?;
+        sources(registry, page)?;
+        leadership(registry, page)?;
+        rollout(registry, page)?;
+        for count in registry.counts() {
             let family = if count.bytes { bytes } else { plain };
             page.count(family(count.name, count.help), (count.read)())?;
         }
-        process::write(&board.process, page)
+        process::write(&registry.process, page)
     }
 }
 
-fn agent(board: &Board, page: &mut Page<'_>) -> fmt::Result {
+fn agent(registry: &StatusRegistry, page: &mut Page<'_>) -> fmt::Result {
     let build = [
         ("version", env!("CARGO_PKG_VERSION")),
         ("arch", std::env::consts::ARCH),
@@ -82,11 +82,11 @@ fn agent(board: &Board, page: &mut Page<'_>) -> fmt::Result {
         plain("insightd_build_info", "Version and platform of the agent; always 1"),
         [(build, 1_u64)],
     )?;
-    page.state(seconds("insightd_interval", "Configured time between two ticks"), Some(board.interval()))
+    page.state(seconds("insightd_interval", "Configured time between two ticks"), Some(registry.interval()))
 }
 
-fn sources(board: &Board, page: &mut Page<'_>) -> fmt::Result {
-    let sources = board.sources();
+fn sources(registry: &StatusRegistry, page: &mut Page<'_>) -> fmt::Result {
+    let sources = registry.sources();
     let sources: Vec<_> =
         sources.iter().map(|(scope, status)| (*scope, status.source(), status.snapshot())).collect();
     let samples =
@@ -120,8 +120,8 @@ fn sources(board: &Board, page: &mut Page<'_>) -> fmt::Result {
     )
 }
 
-fn leadership(board: &Board, page: &mut Page<'_>) -> fmt::Result {
-    let Some(standing) = board.standing() else { return Ok(()) };
+fn leadership(registry: &StatusRegistry, page: &mut Page<'_>) -> fmt::Result {
+    let Some(standing) = registry.standing() else { return Ok(()) };
     page.state(
         plain("insightd_leader", "1 if this agent is the leader and delivers the cluster's events"),
         Some(standing.is_leader),
@@ -157,8 +157,8 @@ fn state(stats: Option<&Stats>, page: &mut Page<'_>) -> fmt::Result {
     )
 }
 
-fn rollout(board: &Board, page: &mut Page<'_>) -> fmt::Result {
-    let Some(follow) = board.rollout() else { return Ok(()) };
+fn rollout(registry: &StatusRegistry, page: &mut Page<'_>) -> fmt::Result {
+    let Some(follow) = registry.rollout() else { return Ok(()) };
     let [taken, rejected, taken_back] = follow.counts();
     let counts = [("taken", taken), ("rejected", rejected), ("taken-back", taken_back)];
     page.counts(

@@ -14,14 +14,14 @@ use std::time::{Duration, Instant};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
+use insightd_pipeline::LogThrottle;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::AbortHandle;
 use tokio::time::{sleep, timeout};
 
 use super::answer::answer;
-use super::board::Board;
 use super::metrics::Metrics;
-use crate::complaint::Complaint;
+use super::registry::StatusRegistry;
 
 /// Maximum number of open connections.
 pub(super) const MAX_CONNECTIONS: usize = 16;
@@ -39,13 +39,13 @@ const ACCEPT_AGAIN: Duration = Duration::from_secs(1);
 
 /// Answers requests until it is dropped. Retries as long as the address cannot be bound: the agent's work does not depend on this
 /// server.
-pub async fn serve(board: Arc<Board>, listen: SocketAddr) {
+pub async fn serve(registry: Arc<StatusRegistry>, listen: SocketAddr) {
     let listener = bind(listen).await;
-    accept(&board, &listener, LIFETIME).await;
+    accept(&registry, &listener, LIFETIME).await;
 }
 
 async fn bind(listen: SocketAddr) -> TcpListener {
-    let mut complaint = Complaint::default();
+    let mut throttle = LogThrottle::default();
     let mut failed = false;
     loop {
         match TcpListener::bind(listen).await {
@@ -59,7 +59,7 @@ async fn bind(listen: SocketAddr) -> TcpListener {
             }
             Err(error) => {
                 failed = true;
-                if complaint.say(Instant::now()).is_some() {
+                if throttle.record(Instant::now()).is_some() {
                     let hint = hint(&error);
                     tracing::error!(%error, %listen, hint, "cannot start the operations server; will retry");
                 }
@@ -84,14 +84,14 @@ fn hint(error: &io::Error) -> &'static str {
 }
 
 /// Accepts connections and serves each in its own task.
-pub(super) async fn accept(board: &Arc<Board>, listener: &TcpListener, lifetime: Duration) {
-    let metrics = Arc::new(Metrics::new(board));
+pub(super) async fn accept(registry: &Arc<StatusRegistry>, listener: &TcpListener, lifetime: Duration) {
+    let metrics = Arc::new(Metrics::new(registry));
     let mut connections = Connections::default();
-    let mut complaint = Complaint::default();
+    let mut throttle = LogThrottle::default();
     loop {
         match listener.accept().await {
             Ok((stream, _)) => {
-                let connection = serve_one(Arc::clone(board), Arc::clone(&metrics), stream);
+                let connection = serve_one(Arc::clone(registry), Arc::clone(&metrics), stream);
                 let task = tokio::spawn(async move {
                     // The connection is closed, so there is no client to report an error to.
                     let _ = timeout(lifetime, connection).await;
@@ -101,7 +101,7 @@ pub(super) async fn accept(board: &Arc<Board>, listener: &TcpListener, lifetime:
                 tokio::task::yield_now().await;
             }
             Err(error) => {
-                if complaint.say(Instant::now()).is_some() {
+                if throttle.record(Instant::now()).is_some() {
                     tracing::warn!(%error, "operations server: cannot accept a connection");
                 }
                 sleep(ACCEPT_AGAIN).await;
@@ -110,9 +110,13 @@ pub(super) async fn accept(board: &Arc<Board>, listener: &TcpListener, lifetime:
     }
 }
 
-async fn serve_one(board: Arc<Board>, metrics: Arc<Metrics>, stream: TcpStream) -> hyper::Result<()> {
+async fn serve_one(
+    registry: Arc<StatusRegistry>,
+    metrics: Arc<Metrics>,
+    stream: TcpStream,
+) -> hyper::Result<()> {
     let service = service_fn(move |request| {
-        let answer = answer(&board, &metrics, &request);
+        let answer = answer(&registry, &metrics, &request);
         async move { Ok::<_, Infallible>(answer) }
     });
     http1::Builder::new()

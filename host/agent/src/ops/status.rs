@@ -1,21 +1,21 @@
 //! The `/status` document: JSON that `insightd status` prints for people.
 
+use insightd_pipeline::Sha256;
 use insightd_state::{Mode, SpaceStats, Stats};
 use serde_json::{Value, json};
 
-use super::board::Board;
-use super::figures::{ComponentFigures, VersionFigures};
-use crate::config::Sha256;
+use super::registry::StatusRegistry;
+use super::stats::{ComponentStats, SlotVersion};
 
 /// Returns the document. `rollout`, `state` and `components` are null until they are known.
-pub(super) fn of(board: &Board) -> Value {
-    let (figures, _) = board.figures();
+pub(super) fn of(registry: &StatusRegistry) -> Value {
+    let (stats, _) = registry.stats();
     json!({
         "version": env!("CARGO_PKG_VERSION"),
-        "last_tick_unix_ms": figures.as_ref().map(|figures| figures.time_unix_ms),
-        "rollout": board.rollout().map(|follow| follow.status()),
-        "state": figures.as_ref().and_then(|figures| figures.state.as_ref()).map(state),
-        "components": figures.map(|figures| figures.components.iter().map(component).collect::<Vec<_>>()),
+        "last_tick_unix_ms": stats.as_ref().map(|stats| stats.time_unix_ms),
+        "rollout": registry.rollout().map(|follow| follow.status()),
+        "state": stats.as_ref().and_then(|stats| stats.state.as_ref()).map(state),
+        "components": stats.map(|stats| stats.components.iter().map(component).collect::<Vec<_>>()),
     })
 }
 
@@ -43,7 +43,7 @@ fn state(stats: &Stats) -> Value {
     })
 }
 
-fn component(component: &ComponentFigures) -> Value {
+fn component(component: &ComponentStats) -> Value {
     json!({
         "pipeline": component.pipeline,
         "place": component.place,
@@ -59,7 +59,7 @@ fn component(component: &ComponentFigures) -> Value {
     })
 }
 
-fn version(version: &VersionFigures) -> Value {
+fn version(version: &SlotVersion) -> Value {
     json!({
         "origin": version.origin,
         "version": version.version,

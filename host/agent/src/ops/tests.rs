@@ -9,26 +9,28 @@ use std::time::Duration;
 
 use insightd_sandbox::Stats;
 
-use super::{Board, ComponentFigures, Figures, OutputFigures, SinkFigures, VersionFigures};
-use crate::counters::{Counters, Flow, Lost};
+use super::{ComponentStats, OutputStats, SinkStats, SlotVersion, StatusRegistry, TickStats};
+use insightd_pipeline::{Flow, Lost};
 
-fn board() -> Arc<Board> {
-    Arc::new(Board::new(Duration::from_secs(60), Duration::ZERO))
+use crate::counters::{Counters, SinkCounters};
+
+fn registry() -> Arc<StatusRegistry> {
+    Arc::new(StatusRegistry::new(Duration::from_secs(60), Duration::ZERO))
 }
 
 /// Returns stats after a tick, with names that need escaping.
-fn figures() -> Figures {
+fn stats() -> TickStats {
     let odd = "odd \"name\"\\\nof {it}, }";
     let lost = Lost { route_refused: 1, sink: 4, ..Lost::default() };
     let flow = Flow { events: 10, bytes: 1000, lost, errors: 2 };
-    let version = |origin, bad| VersionFigures {
+    let version = |origin, bad| SlotVersion {
         origin,
         version: odd.into(),
         sha256: [0xab; 32],
         bad,
         retry_in: bad.then_some(6),
     };
-    let component = |place: &str| ComponentFigures {
+    let component = |place: &str| ComponentStats {
         pipeline: "node".into(),
         place: place.into(),
         component: "file:same".into(),
@@ -38,17 +40,23 @@ fn figures() -> Figures {
         down: 0,
         versions: vec![version("current", true), version("builtin", false)],
     };
-    Figures {
+    TickStats {
         time_unix_ms: 1_735_790_400_000,
-        counters: Counters { ticks: 5, events: 10, tick_us: 1500, spread_us: 8000, ..Counters::default() },
+        counters: Counters {
+            ticks: 5,
+            sinks: SinkCounters { events: 10, ..SinkCounters::default() },
+            tick_us: 1500,
+            spread_us: 8000,
+            ..Counters::default()
+        },
         components: vec![component("transform-1"), component("transform-2"), component("output-1")],
-        outputs: vec![OutputFigures {
+        outputs: vec![OutputStats {
             pipeline: "node".into(),
             place: "output-1".into(),
             sink: odd.into(),
             flow,
         }],
-        sinks: vec![SinkFigures { name: odd.into(), flow }],
+        sinks: vec![SinkStats { name: odd.into(), flow }],
         state: None,
     }
 }

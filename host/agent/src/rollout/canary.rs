@@ -1,6 +1,6 @@
 //! Selection of the nodes that take a new bundle first.
 
-use crate::config::Sha256;
+use insightd_pipeline::Sha256;
 
 /// Returns true if a node belongs to the first `share` (0 to 1) of a fleet, by the SHA-256 of its name. A node in a share is in every
 /// larger share too, so a growing rollout never takes a node out again.

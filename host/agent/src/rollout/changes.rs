@@ -9,13 +9,14 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use super::set::names;
-use crate::complaint::Complaint;
+use insightd_pipeline::LogThrottle;
+use insightd_pipeline::bundle::file_names;
+
 use crate::config::Config;
 
 /// Watched paths.
 #[derive(Clone, Debug)]
-pub struct Places {
+pub struct WatchedPaths {
     /// The configuration file.
     pub config: Option<PathBuf>,
     /// The directory of components.
@@ -26,7 +27,7 @@ pub struct Places {
 
 /// File stamps of one scan; equal if nothing changed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Look {
+pub struct FileStamps {
     files: Vec<(PathBuf, Option<Stamp>)>,
     /// `true` if a file or directory is not part of an atomically replaced mount, so that files may change one by one.
     by_file: bool,
@@ -37,25 +38,25 @@ type Stamp = (u64, u64, u64, i128, i128);
 
 /// A change detector that waits until a change is complete.
 #[derive(Debug, Default)]
-pub struct Watch {
-    seen: Look,
+pub struct ChangeDetector {
+    seen: FileStamps,
     /// A scan that differs from `seen` and is not yet confirmed by a second one.
-    unsettled: Option<Look>,
+    unsettled: Option<FileStamps>,
     /// Consecutive scans that each saw another change.
-    restless: u32,
-    complaint: Complaint,
+    unsettled_scans: u32,
+    throttle: LogThrottle,
 }
 
 /// Number of consecutive changes after which a warning is logged: about ten seconds.
-const RESTLESS: u32 = 40;
+const MAX_UNSETTLED_SCANS: u32 = 40;
 
-impl Places {
+impl WatchedPaths {
     /// Returns the paths of the configuration file and of the files that it names.
     pub fn new(file: Option<PathBuf>, config: &Config) -> Self {
         Self {
             config: file,
             directory: config.transforms_dir.clone(),
-            names: names(config).into_iter().collect(),
+            names: file_names(&config.pipelines).into_iter().collect(),
         }
     }
 
@@ -69,7 +70,7 @@ impl Places {
     }
 
     /// Returns the directories to watch for events.
-    pub(super) fn folders(&self) -> impl Iterator<Item = &Path> {
+    pub(super) fn directories(&self) -> impl Iterator<Item = &Path> {
         // A bare file name is in the working directory.
         let here = |path: &'_ Path| path.as_os_str().is_empty();
         let of_config = self.config.iter().filter_map(|file| file.parent());
@@ -79,29 +80,29 @@ impl Places {
     }
 
     /// Scans the files. For a mount only its one link is examined, because scans go on all the time, at least every two seconds.
-    pub fn look(&self) -> Look {
-        let mut look = Look::default();
+    pub fn stamps(&self) -> FileStamps {
+        let mut stamps = FileStamps::default();
         if let Some(file) = &self.config {
             match file.parent().and_then(mount) {
-                Some(link) => look.files.push(link),
-                None => look.add(file.clone()),
+                Some(link) => stamps.files.push(link),
+                None => stamps.add(file.clone()),
             }
         }
         if let Some(directory) = &self.directory {
             match mount(directory) {
-                Some(link) => look.files.push(link),
+                Some(link) => stamps.files.push(link),
                 None => {
-                    look.by_file = true;
-                    self.names.iter().for_each(|name| look.add(directory.join(name)));
+                    stamps.by_file = true;
+                    self.names.iter().for_each(|name| stamps.add(directory.join(name)));
                 }
             }
         }
-        look.files.sort();
-        look
+        stamps.files.sort();
+        stamps
     }
 }
 
-impl Look {
+impl FileStamps {
     /// Adds the stamp of a file that may be half written.
     fn add(&mut self, file: PathBuf) {
         self.by_file = true;
@@ -117,10 +118,10 @@ fn mount(directory: &Path) -> Option<(PathBuf, Option<Stamp>)> {
     Some((link, Some(stamp(metadata))))
 }
 
-impl Watch {
+impl ChangeDetector {
     /// Creates a detector that takes the current files as seen.
-    pub fn new(places: &Places) -> Self {
-        Self { seen: places.look(), ..Self::default() }
+    pub fn new(paths: &WatchedPaths) -> Self {
+        Self { seen: paths.stamps(), ..Self::default() }
     }
 
     /// Returns true if the last scan saw a change that may still be going on.
@@ -129,22 +130,22 @@ impl Watch {
     }
 
     /// Returns true once files changed and stayed the same for one scan; changes of mounts count at once.
-    pub fn changed(&mut self, places: &Places) -> bool {
-        let look = places.look();
-        if look == self.seen {
-            (self.unsettled, self.restless) = (None, 0);
+    pub fn changed(&mut self, paths: &WatchedPaths) -> bool {
+        let stamps = paths.stamps();
+        if stamps == self.seen {
+            (self.unsettled, self.unsettled_scans) = (None, 0);
             return false;
         }
-        if !look.by_file || self.unsettled.as_ref() == Some(&look) {
-            (self.seen, self.unsettled, self.restless) = (look, None, 0);
+        if !stamps.by_file || self.unsettled.as_ref() == Some(&stamps) {
+            (self.seen, self.unsettled, self.unsettled_scans) = (stamps, None, 0);
             return true;
         }
-        self.unsettled = Some(look);
-        self.restless = self.restless.saturating_add(1);
-        if self.restless >= RESTLESS
-            && let Some(kept_back) = self.complaint.say(Instant::now())
+        self.unsettled = Some(stamps);
+        self.unsettled_scans = self.unsettled_scans.saturating_add(1);
+        if self.unsettled_scans >= MAX_UNSETTLED_SCANS
+            && let Some(suppressed) = self.throttle.record(Instant::now())
         {
-            tracing::warn!(kept_back, "files keep changing; waiting until they are stable");
+            tracing::warn!(suppressed, "files keep changing; waiting until they are stable");
         }
         false
     }
@@ -167,59 +168,62 @@ mod tests {
 
     use super::*;
 
-    fn places(directory: &Path) -> Places {
-        Places { config: None, directory: Some(directory.into()), names: vec!["a.wasm".into()] }
+    fn watched(directory: &Path) -> WatchedPaths {
+        WatchedPaths { config: None, directory: Some(directory.into()), names: vec!["a.wasm".into()] }
     }
 
     #[test]
-    fn of_a_crowd_of_files_those_count_that_are_named() {
+    fn files_that_the_configuration_does_not_name_are_ignored() {
         let directory = tempfile::tempdir().unwrap();
         for number in 0..10_000 {
             fs::write(directory.path().join(format!("{number}.wasm")), "x").unwrap();
         }
-        let mut places = places(directory.path());
-        let mut watch = Watch::new(&places);
+        let mut paths = watched(directory.path());
+        let mut watch = ChangeDetector::new(&paths);
         fs::write(directory.path().join("7.wasm"), "another").unwrap();
-        assert!(!watch.changed(&places) && !watch.changed(&places));
+        assert!(!watch.changed(&paths) && !watch.changed(&paths));
         for name in ["a.wasm", "9999.wasm"] {
-            places.set_names([name.to_owned()].iter());
-            watch.seen = places.look();
+            paths.set_names([name.to_owned()].iter());
+            watch.seen = paths.stamps();
             fs::write(directory.path().join(name), "another").unwrap();
-            assert!(!watch.changed(&places) && watch.changed(&places), "{name}");
+            assert!(!watch.changed(&paths) && watch.changed(&paths), "{name}");
         }
-        assert!(!places.set_names(["9999.wasm".to_owned()].iter()));
+        assert!(!paths.set_names(["9999.wasm".to_owned()].iter()));
     }
 
     #[test]
     fn a_file_that_never_rests_is_not_read_and_is_said() {
         let directory = tempfile::tempdir().unwrap();
-        let places = places(directory.path());
-        let mut watch = Watch::new(&places);
+        let paths = watched(directory.path());
+        let mut watch = ChangeDetector::new(&paths);
         for size in 1..100 {
             fs::write(directory.path().join("a.wasm"), vec![0; size]).unwrap();
-            assert!(!watch.changed(&places));
+            assert!(!watch.changed(&paths));
         }
-        assert!(watch.restless >= RESTLESS && watch.complaint.say(Instant::now()).is_none(), "it was said");
-        assert!(watch.changed(&places));
+        assert!(
+            watch.unsettled_scans >= MAX_UNSETTLED_SCANS && watch.throttle.record(Instant::now()).is_none(),
+            "it was said"
+        );
+        assert!(watch.changed(&paths));
     }
 
     #[test]
     fn a_file_counts_when_it_stays_as_it_is() {
         let directory = tempfile::tempdir().unwrap();
-        let places = places(directory.path());
-        let mut watch = Watch::new(&places);
-        assert!(!watch.changed(&places));
+        let paths = watched(directory.path());
+        let mut watch = ChangeDetector::new(&paths);
+        assert!(!watch.changed(&paths));
         fs::write(directory.path().join("a.wasm"), "half").unwrap();
-        assert!(!watch.changed(&places));
+        assert!(!watch.changed(&paths));
         fs::write(directory.path().join("a.wasm"), "half and the rest").unwrap();
-        assert!(!watch.changed(&places));
-        assert!(watch.changed(&places));
-        assert!(!watch.changed(&places));
+        assert!(!watch.changed(&paths));
+        assert!(watch.changed(&paths));
+        assert!(!watch.changed(&paths));
         // A file that is not a component is ignored.
         fs::write(directory.path().join("README"), "x").unwrap();
-        assert!(!watch.changed(&places) && !watch.changed(&places));
+        assert!(!watch.changed(&paths) && !watch.changed(&paths));
         fs::remove_file(directory.path().join("a.wasm")).unwrap();
-        assert!(!watch.changed(&places) && watch.changed(&places));
+        assert!(!watch.changed(&paths) && watch.changed(&paths));
     }
 
     /// Updates the mount as the kubelet does.
@@ -234,28 +238,28 @@ mod tests {
         fill("..1", "one");
         symlink("..1", at("..data")).unwrap();
         symlink("..data/a.wasm", at("a.wasm")).unwrap();
-        let places = places(directory.path());
-        let mut watch = Watch::new(&places);
-        assert!(!watch.changed(&places));
+        let paths = watched(directory.path());
+        let mut watch = ChangeDetector::new(&paths);
+        assert!(!watch.changed(&paths));
         fill("..2", "two");
-        assert!(!watch.changed(&places));
+        assert!(!watch.changed(&paths));
         symlink("..2", at("..data_tmp")).unwrap();
         fs::rename(at("..data_tmp"), at("..data")).unwrap();
-        assert!(watch.changed(&places));
-        assert!(!watch.changed(&places));
+        assert!(watch.changed(&paths));
+        assert!(!watch.changed(&paths));
     }
 
     #[test]
     fn a_folder_that_goes_and_comes_back() {
         let directory = tempfile::tempdir().unwrap();
         let inner = directory.path().join("inner");
-        let places = places(&inner);
-        let mut watch = Watch::new(&places);
-        assert!(!watch.changed(&places));
+        let paths = watched(&inner);
+        let mut watch = ChangeDetector::new(&paths);
+        assert!(!watch.changed(&paths));
         fs::create_dir(&inner).unwrap();
         fs::write(inner.join("a.wasm"), "x").unwrap();
-        assert!(!watch.changed(&places) && watch.changed(&places));
+        assert!(!watch.changed(&paths) && watch.changed(&paths));
         fs::remove_dir_all(&inner).unwrap();
-        assert!(!watch.changed(&places) && watch.changed(&places));
+        assert!(!watch.changed(&paths) && watch.changed(&paths));
     }
 }

@@ -1,303 +1,168 @@
 //! Rollout handle: state shared by the thread that prepares bundles and the worker. Its lock is held only while pointers are swapped.
 
-use std::io;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
+use insightd_pipeline::Scope;
+use insightd_pipeline::bundle::{Bundle, Generation};
+use insightd_pipeline::probation::{BundleEvent, RunningBundle};
+use insightd_pipeline::shadow::Chain;
+use insightd_pipeline::states::Snapshot as StateSnapshot;
 use insights_sdk::Columns;
-
-use super::packed::Packed;
-use super::set::{Set, SetId, SetOrigin};
-use super::shadow::Chain;
-use crate::config::Scope;
-use crate::states::Snapshot;
 
 /// The rollout handle, shared by the two threads.
 #[derive(Debug, Default)]
-pub struct Exchange(Mutex<State>);
+pub struct RolloutHandle {
+    state: Mutex<State>,
+    captured: Condvar,
+}
 
 #[derive(Debug, Default)]
 struct State {
-    offered: Option<Box<Set>>,
+    offered: Option<Box<Bundle>>,
     /// The bundle that the worker took last.
-    installed: Option<SetId>,
-    running: Option<Running>,
-    chains: Vec<Chain>,
-    states: Vec<Snapshot>,
-    recent: Vec<(Scope, Arc<Packed>)>,
-    news: Vec<News>,
+    installed: Option<Generation>,
+    running: Option<RunningBundle>,
+    is_capture_requested: bool,
+    capture: Option<Capture>,
+    events: Vec<BundleEvent>,
 }
 
-/// Status of the running bundle, as reported by the worker.
-#[derive(Clone, Debug)]
-pub struct Running {
-    /// Generation of the bundle.
-    pub id: SetId,
-    /// Source of the bundle.
-    pub origin: SetOrigin,
-    /// Time of the tick since which it runs.
-    pub since_unix_ms: u64,
-    /// Ticks left in its probation.
-    pub trial_left: u32,
-    /// Generation to roll back to if it fails its probation.
-    pub before: Option<SetId>,
+/// Everything of one tick that a shadow run needs.
+#[derive(Debug, Default)]
+pub struct Capture {
+    /// The batch of each scope.
+    pub batches: Vec<(Scope, Columns)>,
+    /// Components in effect in the running bundle after the tick.
+    pub chains: Vec<Chain>,
+    /// State of transforms and formatters after the tick.
+    pub states: Vec<StateSnapshot>,
 }
 
-/// A rollout event.
-#[derive(Clone, Debug)]
-pub enum News {
-    /// A bundle passed its probation.
-    Proven(SetId),
-    /// A bundle was rolled back.
-    TakenBack {
-        /// Generation that failed.
-        id: SetId,
-        /// Generation that runs again.
-        instead: SetId,
-        /// Error text.
-        why: String,
-    },
-}
-
-impl Exchange {
+impl RolloutHandle {
     /// Offers a bundle to be run from the next tick on, replacing one that was offered and not yet taken.
-    pub fn offer(&self, set: Set) {
-        let before = self.lock().offered.replace(Box::new(set));
+    pub fn offer(&self, bundle: Bundle) {
+        let before = self.lock().offered.replace(Box::new(bundle));
         drop(before);
     }
 
     /// Takes the offered bundle, between two ticks.
-    pub fn take(&self) -> Option<Box<Set>> {
+    pub fn take(&self) -> Option<Box<Bundle>> {
         let mut state = self.lock();
-        let set = state.offered.take();
-        if let Some(set) = &set {
-            state.installed = Some(set.id);
+        let bundle = state.offered.take();
+        if let Some(bundle) = &bundle {
+            state.installed = Some(bundle.id);
         }
-        set
+        bundle
     }
 
     /// Withdraws an offered bundle that is not yet taken, unless its generation is `wanted`.
-    pub fn withdraw_unless(&self, wanted: Option<SetId>) {
+    pub fn withdraw_unless(&self, wanted: Option<Generation>) {
         let mut state = self.lock();
-        if state.offered.as_ref().is_some_and(|set| Some(set.id) != wanted) {
+        if state.offered.as_ref().is_some_and(|bundle| Some(bundle.id) != wanted) {
             state.offered = None;
         }
     }
 
     /// Returns true if a bundle will run from the next tick on: it is the offered one or, if none is offered, the running one.
-    pub fn stands(&self, id: SetId) -> bool {
+    pub fn is_current(&self, id: Generation) -> bool {
         let state = self.lock();
-        state.offered.as_ref().map_or(state.installed, |set| Some(set.id)) == Some(id)
+        state.offered.as_ref().map_or(state.installed, |bundle| Some(bundle.id)) == Some(id)
     }
 
     /// Records the generation of the start-up bundle.
-    pub fn begin(&self, id: SetId) {
+    pub fn begin(&self, id: Generation) {
         self.lock().installed = Some(id);
     }
 
-    /// Stores the batch that the pipelines of a scope are about to get. It is compressed, because it stays in memory until the next one.
-    pub fn keep(&self, scope: Scope, batch: &Columns) {
-        let packed = match Packed::of(batch) {
-            Ok(packed) => Arc::new(packed),
-            Err(error) => {
-                tracing::error!(%error, "cannot store the last batch; shadow runs use the previous one");
-                return;
-            }
-        };
+    /// Requests a capture of the next tick, and waits for it. Returns `None` after `timeout`.
+    pub fn capture(&self, timeout: Duration) -> Option<Capture> {
+        let deadline = Instant::now() + timeout;
         let mut state = self.lock();
-        let before = state.recent.iter().position(|(other, _)| *other == scope);
-        let before = before.map(|place| state.recent.swap_remove(place));
-        state.recent.push((scope, packed));
-        drop(state);
-        drop(before);
+        (state.is_capture_requested, state.capture) = (true, None);
+        loop {
+            if let Some(capture) = state.capture.take() {
+                return Some(capture);
+            }
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                state.is_capture_requested = false;
+                return None;
+            }
+            (state, _) = self.captured.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner);
+        }
     }
 
-    /// Drops the stored batch of a scope, for which this agent is no longer responsible.
-    pub fn forget(&self, scope: Scope) {
-        self.lock().recent.retain(|(other, _)| *other != scope);
+    /// Returns true if the worker is to capture the tick that begins.
+    pub fn is_capture_requested(&self) -> bool {
+        self.lock().is_capture_requested
     }
 
-    /// Returns the last batch of each scope.
-    ///
-    /// # Errors
-    /// A batch cannot be decompressed.
-    pub fn recent(&self) -> io::Result<Vec<(Scope, Columns)>> {
-        let recent = self.lock().recent.clone();
-        recent.iter().map(|(scope, packed)| Ok((*scope, packed.unpack()?))).collect()
+    /// Hands a capture to the thread that waits for it.
+    pub fn hand_over(&self, capture: Capture) {
+        let mut state = self.lock();
+        if state.is_capture_requested {
+            (state.is_capture_requested, state.capture) = (false, Some(capture));
+            self.captured.notify_one();
+        }
     }
 
-    /// Publishes the status of the running bundle, the components in effect and the state after a tick.
-    pub fn runs(&self, running: Running, chains: Vec<Chain>, states: Vec<Snapshot>) {
+    /// Publishes the status of the running bundle after a tick.
+    pub fn set_running(&self, running: RunningBundle) {
         let mut state = self.lock();
         state.installed = Some(running.id);
         state.running = Some(running);
-        let before =
-            (std::mem::replace(&mut state.chains, chains), std::mem::replace(&mut state.states, states));
-        drop(state);
-        drop(before);
-    }
-
-    /// Returns the components in effect in the running bundle.
-    pub fn chains(&self) -> Vec<Chain> {
-        self.lock().chains.clone()
     }
 
     /// Returns the status of the running bundle, or `None` before the end of the first tick.
-    pub fn running(&self) -> Option<Running> {
+    pub fn running(&self) -> Option<RunningBundle> {
         self.lock().running.clone()
     }
 
-    /// Returns the state of transforms and formatters after the last tick.
-    pub fn states(&self) -> Vec<Snapshot> {
-        self.lock().states.clone()
+    /// Sends the end of a probation.
+    pub fn send(&self, event: BundleEvent) {
+        self.lock().events.push(event);
     }
 
-    /// Sends a rollout event.
-    pub fn tell(&self, news: News) {
-        self.lock().news.push(news);
-    }
-
-    /// Takes the rollout events sent since the last call.
-    pub fn news(&self) -> Vec<News> {
-        std::mem::take(&mut self.lock().news)
+    /// Takes the events sent since the last call.
+    pub fn take_events(&self) -> Vec<BundleEvent> {
+        std::mem::take(&mut self.lock().events)
     }
 
     /// Locks the state. It is consistent even after a panic of another thread: only whole values are replaced.
     fn lock(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// The bundles of a worker: the running one, and the previous one while a rollback is possible.
-#[derive(Debug)]
-pub struct Sets {
-    /// The running bundle.
-    pub running: Set,
-    before: Option<Set>,
-    /// Ticks of its own probation that `before` had completed.
-    ticks_before: u32,
-    since_unix_ms: u64,
-    ticks: u32,
-}
-
-impl Sets {
-    /// Starts with a bundle.
-    pub fn new(running: Set) -> Self {
-        Self { running, before: None, ticks_before: 0, since_unix_ms: 0, ticks: 0 }
-    }
-
-    /// Installs a bundle. The previous one is kept for a rollback.
-    pub fn swap(&mut self, mut set: Set, time_unix_ms: u64) {
-        for pipeline in &mut set.pipelines {
-            pipeline.begin(time_unix_ms);
-            pipeline.succeed(&self.running.pipelines);
-        }
-        let origin = set.origin.as_str();
-        tracing::info!(set = %set.id, before = %self.running.id, origin, "new bundle installed");
-        let before = std::mem::replace(&mut self.running, set);
-        // A bundle that was itself on probation is not a rollback target; the one before it stays.
-        if self.before.is_none() {
-            (self.before, self.ticks_before) = (Some(before), self.ticks);
-        }
-        (self.since_unix_ms, self.ticks) = (time_unix_ms, 0);
-    }
-
-    /// Evaluates the probation after a tick: rolls back a bundle that failed, and ends the probation after its last tick.
-    pub fn judge(&mut self, time_unix_ms: u64) -> Option<News> {
-        if self.since_unix_ms == 0 {
-            self.since_unix_ms = time_unix_ms;
-            self.running.pipelines.iter_mut().for_each(|pipeline| pipeline.begin(time_unix_ms));
-        }
-        if self.ticks >= self.running.trial_ticks {
-            return None;
-        }
-        self.ticks += 1;
-        let failed = self.running.pipelines.iter().find_map(|pipeline| pipeline.failed_place());
-        if let Some(slot) = failed {
-            let error = slot.stats().last_error.as_deref().unwrap_or("unknown error");
-            let why = format!("{}: {error}", slot.name());
-            return self.take_back(why, time_unix_ms);
-        }
-        if self.ticks == self.running.trial_ticks {
-            // From here on each slot has its own last-good version.
-            self.before = None;
-            return Some(News::Proven(self.running.id));
-        }
-        None
-    }
-
-    fn take_back(&mut self, why: String, time_unix_ms: u64) -> Option<News> {
-        let Some(mut before) = self.before.take() else {
-            // There is no bundle to roll back to: versions fall back slot by slot, and this bundle never becomes good.
-            self.ticks = self.running.trial_ticks;
-            return None;
-        };
-        for pipeline in &mut before.pipelines {
-            pipeline.come_back(&self.running.pipelines);
-        }
-        let (id, instead) = (self.running.id, before.id);
-        tracing::error!(set = %id, %instead, why, "bundle failed its probation and was rolled back");
-        // The restored bundle resumes its own probation where the replacement interrupted it; the probation may have been over.
-        (self.since_unix_ms, self.ticks) = (time_unix_ms, self.ticks_before);
-        self.running = before;
-        Some(News::TakenBack { id, instead, why })
-    }
-
-    /// Returns the status of the running bundle.
-    pub fn state(&self) -> Running {
-        Running {
-            id: self.running.id,
-            origin: self.running.origin,
-            since_unix_ms: self.since_unix_ms,
-            trial_left: self.running.trial_ticks.saturating_sub(self.ticks),
-            before: self.before.as_ref().map(|set| set.id),
-        }
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use insights_sdk::Builder;
 
     use super::*;
-    use crate::config::Sha256;
 
     #[test]
-    fn what_is_kept_of_a_scope_goes_with_the_role() {
-        let exchange = Exchange::default();
-        for (scope, name) in [(Scope::Node, "node"), (Scope::Cluster, "cluster")] {
-            exchange.keep(scope, &Builder::new(name, name, 0, 0).finish());
+    fn a_tick_is_captured_on_request_only() {
+        let handle = Arc::new(RolloutHandle::default());
+        let capture = || {
+            let batch = Builder::new("node", "n", 0, 0).finish();
+            Capture { batches: vec![(Scope::Node, batch)], ..Capture::default() }
+        };
+        assert!(!handle.is_capture_requested());
+        handle.hand_over(capture());
+        assert!(handle.capture(Duration::ZERO).is_none(), "handed over before the request");
+        assert!(!handle.is_capture_requested(), "nobody waits any more");
+        let waiting = std::thread::spawn({
+            let handle = Arc::clone(&handle);
+            move || handle.capture(Duration::from_secs(60))
+        });
+        while !handle.is_capture_requested() {
+            std::thread::yield_now();
         }
-        exchange.forget(Scope::Cluster);
-        let scopes: Vec<Scope> = exchange.recent().unwrap().into_iter().map(|(scope, _)| scope).collect();
-        assert_eq!(scopes, [Scope::Node]);
-    }
-
-    fn set(number: u8) -> Set {
-        let id = SetId(Sha256([number; 32]));
-        Set { pipelines: Vec::new(), id, origin: SetOrigin::Files, trial_ticks: 3 }
-    }
-
-    #[test]
-    fn a_trial_goes_on_after_one_that_failed() {
-        let mut sets = Sets::new(set(1));
-        assert!(sets.judge(1).is_none());
-        sets.swap(set(2), 2);
-        assert!(sets.judge(2).is_none());
-        assert_eq!((sets.state().before, sets.state().trial_left), (Some(set(1).id), 2));
-        sets.swap(set(3), 3);
-        assert_eq!(sets.state().before, Some(set(1).id), "the second was proven no more than the third");
-        let news = sets.take_back("it trapped".into(), 3);
-        assert!(
-            matches!(news, Some(News::TakenBack { id, instead, .. }) if (id, instead) == (set(3).id, set(1).id))
-        );
-        // Two of three ticks are left, and then it becomes the start-up bundle.
-        assert_eq!((sets.state().before, sets.state().trial_left), (None, 2));
-        assert!(sets.judge(4).is_none());
-        assert!(matches!(sets.judge(5), Some(News::Proven(id)) if id == set(1).id));
-        // A bundle that passed its probation does not enter it again.
-        sets.swap(set(4), 6);
-        sets.take_back("it trapped".into(), 6);
-        assert_eq!((sets.running.id, sets.state().trial_left), (set(1).id, 0));
-        assert!(sets.judge(7).is_none());
+        handle.hand_over(capture());
+        assert_eq!(waiting.join().unwrap().unwrap().batches.len(), 1);
+        assert!(!handle.is_capture_requested());
     }
 }

@@ -17,10 +17,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use insightd_folder::{PrivateDir, Trouble};
+use insightd_pipeline::Sha256;
+use insightd_pipeline::bundle::{Generation, generation};
+use insightd_pipeline::library::{self, FileError};
 
-use super::set::{SetId, Snapshot};
-use crate::config::{self, Config, Environment, Sha256};
-use crate::library::{self, FileError};
+use super::history::MAX_GENERATIONS;
+use crate::config::{self, Config, Environment};
+use crate::snapshot::Snapshot;
 
 /// Name prefix of directories with bundles on probation.
 const TAKEN: &str = "taken-";
@@ -30,8 +33,6 @@ const FAILED: &str = "failed";
 
 /// Maximum number of bundles on probation that are read; an agent never leaves as many.
 const MAX_TAKEN: usize = 8;
-/// Maximum number of failed generations that are stored.
-const MAX_FAILED: usize = 20;
 /// Maximum characters of an error text.
 const MAX_WHY: usize = 500;
 /// Maximum bytes of a file of generations.
@@ -39,11 +40,11 @@ const MAX_IDS: u64 = 64 << 10;
 
 /// The last-good store. Every use opens the directory anew: it may be created or repaired while the agent runs.
 #[derive(Clone, Debug)]
-pub struct Kept {
+pub struct LastGoodStore {
     directory: PathBuf,
 }
 
-impl Kept {
+impl LastGoodStore {
     /// Creates a store in `STATE_DIR`.
     pub fn new(directory: &Path) -> Self {
         Self { directory: directory.into() }
@@ -58,10 +59,10 @@ impl Kept {
 
     /// Reads a bundle other than `in_files` that was on probation when the agent ended and did not fail. Of several it returns the one stored
     /// first, which is the rollback target of the others.
-    pub fn read_taken(&self, in_files: SetId, environment: &Environment) -> Option<Snapshot> {
+    pub fn read_taken(&self, in_files: Generation, environment: &Environment) -> Option<Snapshot> {
         let dir = self.open()?;
         let failed = failed(&dir);
-        let is_out = |id: SetId| id == in_files || failed.iter().any(|(other, _)| *other == id);
+        let is_out = |id: Generation| id == in_files || failed.iter().any(|(other, _)| *other == id);
         let names = dir.names().inspect_err(say).ok()?;
         let mut taken: Vec<_> = names
             .iter()
@@ -94,7 +95,7 @@ impl Kept {
     pub fn write_taken(
         &self,
         snapshot: &Snapshot,
-        others: &[SetId],
+        others: &[Generation],
         is_used: impl Fn(&str, &[u8]) -> bool,
     ) -> Result<(), Trouble> {
         let dir = PrivateDir::make(&self.directory)?;
@@ -109,7 +110,7 @@ impl Kept {
             }
         }
         // The generation of the bundle, and that of the stored part if it differs.
-        let here = super::set::id(&snapshot.config.pipelines, &files);
+        let here = generation(&snapshot.config.pipelines, &files);
         let ids = if here == snapshot.id { vec![here] } else { vec![snapshot.id, here] };
         let ids: Vec<String> = ids.iter().map(|id| id.0.to_string()).collect();
         taken.write("id", ids.join("\n").as_bytes())
@@ -119,7 +120,7 @@ impl Kept {
     ///
     /// # Errors
     /// A file cannot be removed or renamed. The last good bundle is then the previous one or this one.
-    pub fn keep(&self, id: SetId, others: &[SetId]) -> Result<(), Trouble> {
+    pub fn keep(&self, id: Generation, others: &[Generation]) -> Result<(), Trouble> {
         let dir = PrivateDir::open(&self.directory)?;
         dir.subdir(&taken(id))?;
         dir.remove_all(FRESH)?;
@@ -135,7 +136,7 @@ impl Kept {
     }
 
     /// Returns the generations that were rolled back, with the error text if it is known.
-    pub fn failed(&self) -> Vec<(SetId, String)> {
+    pub fn failed(&self) -> Vec<(Generation, String)> {
         self.open().map(|dir| failed(&dir)).unwrap_or_default()
     }
 
@@ -143,18 +144,18 @@ impl Kept {
     ///
     /// # Errors
     /// The file cannot be written, or the bundle cannot be removed.
-    pub fn remember_failed(&self, id: SetId, why: &str) -> Result<(), Trouble> {
+    pub fn remember_failed(&self, id: Generation, why: &str) -> Result<(), Trouble> {
         let dir = PrivateDir::make(&self.directory)?;
         let mut ids = failed(&dir);
         ids.retain(|(other, _)| *other != id);
         ids.push((id, why.to_owned()));
-        let first = ids.len().saturating_sub(MAX_FAILED);
+        let first = ids.len().saturating_sub(MAX_GENERATIONS);
         write_failed(&dir, &ids[first..])?;
         dir.remove_all(&taken(id))
     }
 }
 
-fn taken(id: SetId) -> String {
+fn taken(id: Generation) -> String {
     format!("{TAKEN}{}", id.0)
 }
 
@@ -181,7 +182,7 @@ fn read(dir: &PrivateDir, name: &str, environment: &Environment) -> Option<Snaps
         }
         text
     };
-    let ids: Vec<SetId> = text("id", MAX_IDS)?.lines().filter_map(parse_id).collect();
+    let ids: Vec<Generation> = text("id", MAX_IDS)?.lines().filter_map(parse_id).collect();
     let Some(id) = ids.first().copied() else {
         not_whole();
         return None;
@@ -211,18 +212,18 @@ fn read(dir: &PrivateDir, name: &str, environment: &Environment) -> Option<Snaps
     Some(Snapshot { id, ..snapshot })
 }
 
-fn parse_id(line: &str) -> Option<SetId> {
-    Sha256::parse(line.trim()).ok().map(SetId)
+fn parse_id(line: &str) -> Option<Generation> {
+    Sha256::parse(line.trim()).ok().map(Generation)
 }
 
-fn forget_taken_but(dir: &PrivateDir, ids: &[SetId]) -> Result<(), Trouble> {
+fn forget_taken_but(dir: &PrivateDir, ids: &[Generation]) -> Result<(), Trouble> {
     let wanted: Vec<String> = ids.iter().map(|id| taken(*id)).collect();
     let names = dir.names()?;
     let names = names.iter().filter(|name| name.starts_with(TAKEN) && !wanted.contains(name));
     names.into_iter().try_for_each(|name| dir.remove_all(name))
 }
 
-fn failed(dir: &PrivateDir) -> Vec<(SetId, String)> {
+fn failed(dir: &PrivateDir) -> Vec<(Generation, String)> {
     let bytes = dir.read(FAILED, MAX_IDS).inspect_err(say).ok().flatten().unwrap_or_default();
     let text = String::from_utf8_lossy(&bytes);
     let line = |line: &str| {
@@ -232,7 +233,7 @@ fn failed(dir: &PrivateDir) -> Vec<(SetId, String)> {
     text.lines().filter_map(line).collect()
 }
 
-fn write_failed(dir: &PrivateDir, ids: &[(SetId, String)]) -> Result<(), Trouble> {
+fn write_failed(dir: &PrivateDir, ids: &[(Generation, String)]) -> Result<(), Trouble> {
     let mut text = String::new();
     for (id, why) in ids {
         let why: String = why.chars().map(|c| if c.is_control() { ' ' } else { c }).take(MAX_WHY).collect();

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::complaint::Complaint;
+use insightd_pipeline::LogThrottle;
 
 /// Maximum number of bundles that are prepared in a row without a limit.
 const BURST: u32 = 10;
@@ -20,7 +20,7 @@ pub(super) struct Pace {
     /// Start of the current refill interval.
     since: Option<Instant>,
     rests_until: Option<Instant>,
-    complaint: Complaint,
+    throttle: LogThrottle,
 }
 
 impl Pace {
@@ -33,8 +33,8 @@ impl Pace {
         if self.used < BURST {
             return true;
         }
-        if let Some(kept_back) = self.complaint.say(now) {
-            tracing::warn!(kept_back, "files change too often: rollouts are limited to one per second");
+        if let Some(suppressed) = self.throttle.record(now) {
+            tracing::warn!(suppressed, "files change too often: rollouts are limited to one per second");
         }
         false
     }
@@ -87,6 +87,6 @@ mod tests {
             pace.took(now, Duration::ZERO);
         }
         assert!(!pace.allows(now) && pace.allows(now + EVERY));
-        assert!(pace.complaint.say(now).is_none(), "it was said");
+        assert!(pace.throttle.record(now).is_none(), "it was said");
     }
 }

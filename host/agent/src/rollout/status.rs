@@ -4,10 +4,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use insightd_pipeline::bundle::Generation;
 use serde_json::{Value, json};
 
-use super::exchange::Exchange;
-use super::set::SetId;
+use super::handle::RolloutHandle;
 
 /// State of the bundle in the files.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,7 +21,7 @@ pub enum Outcome {
     /// It failed a check.
     Rejected,
     /// It failed on probation and was rolled back.
-    TakenBack,
+    RolledBack,
 }
 
 impl Outcome {
@@ -32,7 +32,7 @@ impl Outcome {
             Self::HeldBack => "held-back",
             Self::Waiting => "waiting",
             Self::Rejected => "rejected",
-            Self::TakenBack => "taken-back",
+            Self::RolledBack => "taken-back",
         }
     }
 }
@@ -41,7 +41,7 @@ impl Outcome {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Latest {
     /// Generation of the bundle; `None` if the configuration cannot be read.
-    pub id: Option<SetId>,
+    pub id: Option<Generation>,
     /// State of the bundle.
     pub outcome: Outcome,
     /// Error text; empty if there is none.
@@ -52,8 +52,8 @@ pub struct Latest {
 
 /// The rollout status.
 #[derive(Debug)]
-pub struct Follow {
-    exchange: Arc<Exchange>,
+pub struct RolloutStatus {
+    handle: Arc<RolloutHandle>,
     state: Mutex<State>,
     taken: AtomicU64,
     rejected: AtomicU64,
@@ -67,14 +67,14 @@ struct State {
     canary: f64,
     is_chosen: bool,
     restart_keys: Vec<String>,
-    good: Option<SetId>,
+    good: Option<Generation>,
 }
 
-impl Follow {
+impl RolloutStatus {
     /// Creates the status of an agent without rollouts so far.
-    pub fn new(exchange: Arc<Exchange>) -> Self {
+    pub fn new(handle: Arc<RolloutHandle>) -> Self {
         let zero = AtomicU64::default;
-        Self { exchange, state: Mutex::default(), taken: zero(), rejected: zero(), taken_back: zero() }
+        Self { handle, state: Mutex::default(), taken: zero(), rejected: zero(), taken_back: zero() }
     }
 
     /// Sets the rollout switch, the canary share, and if this node is a canary.
@@ -92,12 +92,12 @@ impl Follow {
     }
 
     /// Sets the generation of the last good bundle, which the next start would fall back to.
-    pub fn set_good(&self, good: Option<SetId>) {
+    pub fn set_good(&self, good: Option<Generation>) {
         self.lock().good = good;
     }
 
     /// Records the state of a bundle. Returns true if it differs from the state recorded before.
-    pub(super) fn say(&self, id: Option<SetId>, outcome: Outcome, why: &str) -> bool {
+    pub(super) fn record(&self, id: Option<Generation>, outcome: Outcome, why: &str) -> bool {
         let latest = Latest { id, outcome, why: why.to_owned(), at_unix_ms: now_unix_ms() };
         let mut state = self.lock();
         let is_new = state
@@ -108,7 +108,7 @@ impl Follow {
             state.latest = Some(latest);
             let count = match outcome {
                 Outcome::Rejected => &self.rejected,
-                Outcome::TakenBack => &self.taken_back,
+                Outcome::RolledBack => &self.taken_back,
                 Outcome::Taken | Outcome::HeldBack | Outcome::Waiting => return is_new,
             };
             count.fetch_add(1, Ordering::Relaxed);
@@ -127,8 +127,8 @@ impl Follow {
     }
 
     /// Returns the generation of the running bundle, or `None` before the end of the first tick.
-    pub fn running(&self) -> Option<SetId> {
-        self.exchange.running().map(|running| running.id)
+    pub fn running(&self) -> Option<Generation> {
+        self.handle.running().map(|running| running.id)
     }
 
     /// Returns the state of the latest bundle in the files.
@@ -138,7 +138,7 @@ impl Follow {
 
     /// Returns the rollout section of the `/status` document.
     pub fn status(&self) -> Value {
-        let running = self.exchange.running().map(|running| {
+        let running = self.handle.running().map(|running| {
             json!({
                 "set": running.id.0.to_string(),
                 "origin": running.origin.as_str(),

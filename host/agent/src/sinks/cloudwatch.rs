@@ -32,7 +32,7 @@ pub struct CloudWatch {
     /// Names that replaced others that the service would reject.
     replaced: BTreeSet<String>,
     /// Total of the outbox's lost events that the sink has reported so far.
-    told_lost: u64,
+    reported_lost: u64,
 }
 
 /// Opens the spool of a sink of this name.
@@ -59,7 +59,7 @@ pub(super) fn outbox(name: &str, sink: &CloudWatchSink) -> io::Result<Outbox> {
 impl CloudWatch {
     /// Creates a sink that fills `outbox`.
     pub fn new(outbox: Outbox) -> Self {
-        Self { outbox, open: Vec::new(), replaced: BTreeSet::new(), told_lost: 0 }
+        Self { outbox, open: Vec::new(), replaced: BTreeSet::new(), reported_lost: 0 }
     }
 
     fn add(&mut self, event: &Event<'_>, delivered: &mut Delivered) -> Result<(), SinkError> {
@@ -138,7 +138,7 @@ impl Sink for CloudWatch {
         }
         self.outbox.end_tick(now_unix_ms());
         let lost = self.outbox.lost_events();
-        let since = lost - std::mem::replace(&mut self.told_lost, lost);
+        let since = lost - std::mem::replace(&mut self.reported_lost, lost);
         if since > 0 {
             delivered.lost += since;
             delivered.error.get_or_insert(SinkError::Undelivered(since));
@@ -147,7 +147,7 @@ impl Sink for CloudWatch {
     }
 
     fn lost_later(&self) -> u64 {
-        self.told_lost
+        self.reported_lost
     }
 }
 

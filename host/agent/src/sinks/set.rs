@@ -2,30 +2,31 @@
 
 use std::time::Instant;
 
+use insightd_pipeline::{Flow, LogThrottle, Sinks};
 use insights_sdk::{Event, Limits};
 
 use super::{Delivered, OnStall, Sink, SinkError, ToDeliver};
-use crate::complaint::Complaint;
 use crate::config;
-use crate::counters::{Counters, Flow};
+use crate::counters::SinkCounters;
 
 /// All sinks, in the order of the configuration.
 pub struct SinkSet {
     open: Vec<OpenSink>,
+    counters: SinkCounters,
     to_deliver: Vec<ToDeliver>,
 }
 
 struct OpenSink {
     name: String,
     sink: Box<dyn Sink>,
-    complaint: Complaint,
+    throttle: LogThrottle,
     closed: bool,
     flow: Flow,
     /// Events offered in this tick; `refused` is the number of those that it did not accept.
     given: u64,
     refused: u64,
     /// `true` if it accepted at least one event in the last finished tick, or none was offered.
-    took: bool,
+    accepted: bool,
 }
 
 /// Totals of a sink over a whole run.
@@ -70,10 +71,14 @@ impl SinkSet {
     /// Creates a set of sinks that are already open.
     pub fn new(sinks: Vec<(String, Box<dyn Sink>)>) -> Self {
         let open = |(name, sink)| {
-            let (complaint, flow) = (Complaint::default(), Flow::default());
-            OpenSink { name, sink, complaint, closed: false, flow, given: 0, refused: 0, took: true }
+            let (throttle, flow) = (LogThrottle::default(), Flow::default());
+            OpenSink { name, sink, throttle, closed: false, flow, given: 0, refused: 0, accepted: true }
         };
-        Self { open: sinks.into_iter().map(open).collect(), to_deliver: Vec::new() }
+        Self {
+            open: sinks.into_iter().map(open).collect(),
+            counters: SinkCounters::default(),
+            to_deliver: Vec::new(),
+        }
     }
 
     /// Takes the delivery parts of the sinks; later calls return none.
@@ -111,43 +116,26 @@ impl SinkSet {
         self.open.iter().position(|sink| sink.name == name)
     }
 
-    /// Returns the limits of the sink at an index.
-    pub fn limits(&self, index: usize) -> Limits {
-        self.open.get(index).map_or_else(Limits::default, |sink| sink.sink.limits())
-    }
-
-    /// Hands events to the sink at an index. Returns the number of events that it refuses at once.
-    pub fn accept(
-        &mut self,
-        index: usize,
-        content_type: &str,
-        events: &mut dyn Iterator<Item = Event<'_>>,
-        counters: &mut Counters,
-    ) -> u64 {
-        let Some(sink) = self.open.get_mut(index) else { return 0 };
-        let mut given = 0;
-        let delivered = sink.sink.accept(content_type, &mut events.inspect(|_| given += 1));
-        sink.given += given;
-        let refused = sink.note(delivered, counters);
-        sink.refused += refused;
-        refused
+    /// Returns the counters of all sinks together.
+    pub fn counters(&self) -> SinkCounters {
+        self.counters
     }
 
     /// Ends the tick for all sinks. Returns true if at least one of them can still be written to.
-    pub fn end_tick(&mut self, counters: &mut Counters) -> bool {
-        self.end(counters, |sink| sink.end_tick())
+    pub fn end_tick(&mut self) -> bool {
+        self.end(|sink| sink.end_tick())
     }
 
     /// Ends all sinks after the last tick.
-    pub fn finish(&mut self, counters: &mut Counters) {
-        self.end(counters, |sink| sink.finish());
+    pub fn finish(&mut self) {
+        self.end(|sink| sink.finish());
     }
 
-    fn end(&mut self, counters: &mut Counters, end: impl Fn(&mut dyn Sink) -> Delivered) -> bool {
+    fn end(&mut self, end: impl Fn(&mut dyn Sink) -> Delivered) -> bool {
         for sink in &mut self.open {
             let delivered = end(&mut *sink.sink);
-            sink.refused += sink.note(delivered, counters);
-            sink.took = sink.refused == 0 || sink.refused < sink.given;
+            sink.refused += sink.record(delivered, &mut self.counters);
+            sink.accepted = sink.refused == 0 || sink.refused < sink.given;
             (sink.given, sink.refused) = (0, 0);
         }
         self.open.iter().any(|sink| !sink.closed)
@@ -155,17 +143,38 @@ impl SinkSet {
 
     /// Returns false if the sink at an index refused all events offered in the last finished tick. An event that was
     /// accepted and could not be delivered later counts as accepted.
-    pub fn took(&self, index: usize) -> bool {
-        self.open.get(index).is_none_or(|sink| sink.took)
+    pub fn accepted(&self, index: usize) -> bool {
+        self.open.get(index).is_none_or(|sink| sink.accepted)
+    }
+}
+
+impl Sinks for SinkSet {
+    fn limits(&self, sink: usize) -> Limits {
+        self.open.get(sink).map_or_else(Limits::default, |sink| sink.sink.limits())
+    }
+
+    fn accept(
+        &mut self,
+        sink: usize,
+        content_type: &str,
+        events: &mut dyn Iterator<Item = Event<'_>>,
+    ) -> u64 {
+        let Some(sink) = self.open.get_mut(sink) else { return 0 };
+        let mut given = 0;
+        let delivered = sink.sink.accept(content_type, &mut events.inspect(|_| given += 1));
+        sink.given += given;
+        let refused = sink.record(delivered, &mut self.counters);
+        sink.refused += refused;
+        refused
     }
 }
 
 impl OpenSink {
     /// Updates the counters, and logs the error if there is one. Returns the number of refused events.
-    fn note(&mut self, delivered: Delivered, counters: &mut Counters) -> u64 {
+    fn record(&mut self, delivered: Delivered, counters: &mut SinkCounters) -> u64 {
         counters.events += delivered.events;
         counters.bytes += delivered.bytes;
-        counters.lost.sink += delivered.lost;
+        counters.lost += delivered.lost;
         self.flow.events += delivered.events;
         self.flow.bytes += delivered.bytes;
         self.flow.lost.sink += delivered.lost;
@@ -177,9 +186,9 @@ impl OpenSink {
         };
         self.flow.errors += 1;
         self.closed |= matches!(error, SinkError::Closed);
-        if let Some(kept_back) = self.complaint.say(Instant::now()) {
+        if let Some(suppressed) = self.throttle.record(Instant::now()) {
             let lost = delivered.lost;
-            tracing::error!(%error, sink = self.name, lost, kept_back, "sink failed");
+            tracing::error!(%error, sink = self.name, lost, suppressed, "sink failed");
         }
         refused
     }

@@ -161,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn a_reader_that_is_gone_is_told_from_other_errors() {
+    fn a_closed_pipe_is_distinguished_from_other_errors() {
         let (reader, writer) = io::pipe().unwrap();
         drop(reader);
         let mut sink = Stdout::new(writer, false, false);

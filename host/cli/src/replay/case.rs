@@ -12,7 +12,7 @@ use insights_sdk::{Columns, Limits};
 
 use super::chains::{Chains, Position, Seen};
 use super::{Collect, cut};
-use insightd::app::Usage;
+use insightd::error::Usage;
 use insightd::output;
 use insightd::recording::Reader;
 
@@ -94,7 +94,7 @@ fn write(directory: &Path, seen: &Seen) -> anyhow::Result<()> {
             .with_context(|| format!("cannot write {}", path.display()))?;
     }
     let names: Vec<&str> = files.iter().map(|(name, _)| *name).collect();
-    output::complain(format_args!(
+    output::message(format_args!(
         "{}: wrote {} (input of `{}` for the batch of {}, {} entities). To write the expected output, run \
          `insightctl transform test . --bless` in the crate of the component",
         directory.display(),

@@ -7,12 +7,12 @@ use anyhow::bail;
 use insights_sdk::state::Space;
 use insights_sdk::{Batch, Columns, Limits};
 
-use insightd::config::Scope;
-use insightd::counters::Counters;
-use insightd::pipeline::{self, Delivery, Pipeline};
+use insightd::counters::SinkCounters;
 use insightd::sinks::SinkSet;
-use insightd::states::States;
 use insightd::worker::WorkError;
+use insightd_pipeline::Scope;
+use insightd_pipeline::states::States;
+use insightd_pipeline::{Counters, Delivery, Lost, Pipeline, Sinks, SlotRef, run_scope};
 
 /// The parts of a worker without its sources.
 #[derive(Debug)]
@@ -69,7 +69,7 @@ impl Chains {
     /// # Errors
     /// [`WorkError::SinksClosed`] if no sink can be written to any more.
     pub(crate) fn run(&mut self, batch: Columns) -> Result<(), WorkError> {
-        let scope = Scope::of(&batch.scope);
+        let scope = Scope::from_name(&batch.scope);
         let scope = scope.filter(|scope| self.pipelines.iter().any(|pipeline| pipeline.scope == *scope));
         let Some(scope) = scope else {
             *self.left_out.entry(batch.scope).or_default() += 1;
@@ -78,7 +78,7 @@ impl Chains {
         let batch = self.with_name(batch);
         let Self { pipelines, sinks, states, counters, .. } = self;
         let time_unix_ms = batch.time_unix_ms;
-        pipeline::run_scope(
+        run_scope(
             pipelines,
             scope,
             batch,
@@ -87,7 +87,7 @@ impl Chains {
         );
         // State created by a recording lasts from batch to batch, and is dropped at the end.
         states.end_tick(time_unix_ms, |_| true);
-        if sinks.end_tick(counters) { Ok(()) } else { Err(WorkError::SinksClosed) }
+        if sinks.end_tick() { Ok(()) } else { Err(WorkError::SinksClosed) }
     }
 
     fn with_name(&self, batch: Columns) -> Columns {
@@ -106,14 +106,14 @@ impl Chains {
         let mut found = Vec::new();
         let mut known = Vec::new();
         for (index, pipeline) in self.pipelines.iter().enumerate() {
-            for place in pipeline.places() {
-                let (number, stages_before, output) = match place {
-                    pipeline::Place::Stage(number, _) => (format!("transform-{number}"), number - 1, None),
-                    pipeline::Place::Output(number, _) => {
+            for slot in pipeline.slots() {
+                let (number, stages_before, output) = match slot {
+                    SlotRef::Stage(number, _) => (format!("transform-{number}"), number - 1, None),
+                    SlotRef::Output(number, _) => {
                         (format!("output-{number}"), pipeline.stages.len(), Some(number - 1))
                     }
                 };
-                let name = place.slot().name();
+                let name = slot.slot().name();
                 let component = name.strip_prefix(&*pipeline.name).and_then(|rest| rest.strip_prefix('/'));
                 let component = component.unwrap_or(name);
                 let bare = component.split_once(':').map_or(component, |(_, bare)| bare);
@@ -136,7 +136,7 @@ impl Chains {
     /// Returns true if the pipeline of a slot takes batches of this scope.
     pub(super) fn is_for(&self, position: Position, batch: &Columns) -> bool {
         let pipeline = self.pipelines.get(position.pipeline);
-        pipeline.is_some_and(|pipeline| Scope::of(&batch.scope) == Some(pipeline.scope))
+        pipeline.is_some_and(|pipeline| Scope::from_name(&batch.scope) == Some(pipeline.scope))
     }
 
     /// Runs a batch through the stages before a slot. The stages see their state as of the last batch of
@@ -154,14 +154,14 @@ impl Chains {
             let state = stage.grant.as_ref().map(|grant| grant.shadow(&batch, &states));
             match component.process_with(config, &batch, state.as_ref()) {
                 Ok((next, _)) => batch = next,
-                Err(error) => bail!("{} failed on this batch: {error}", stage.place),
+                Err(error) => bail!("{} failed on this batch: {error}", stage.slot),
             }
         }
         let (place, component, grant, limits) =
             match position.output.and_then(|number| chain.outputs.get(number)) {
-                Some(output) => (&output.place, &output.component, &output.grant, Some(output.limits)),
+                Some(output) => (&output.slot, &output.component, &output.grant, Some(output.limits)),
                 None => match chain.stages.get(position.stages_before) {
-                    Some(stage) => (&stage.place, &stage.component, &stage.grant, None),
+                    Some(stage) => (&stage.slot, &stage.component, &stage.grant, None),
                     None => bail!("no such component"),
                 },
             };
@@ -172,9 +172,16 @@ impl Chains {
         Ok(Seen { place: place.clone(), config: config.clone(), state, limits, batch })
     }
 
-    /// Returns the counters.
-    pub(crate) fn counters(&self) -> &Counters {
-        &self.counters
+    /// Returns the counters of the sinks.
+    pub(crate) fn delivered(&self) -> SinkCounters {
+        self.sinks.counters()
+    }
+
+    /// Returns the lost events, by cause.
+    pub(crate) fn lost(&self) -> Lost {
+        let mut lost = self.counters.lost;
+        lost.sink += self.sinks.counters().lost;
+        lost
     }
 
     /// Returns the number of component calls that failed.
@@ -188,7 +195,7 @@ impl Chains {
         let mut notes: Vec<String> = left_out
             .map(|(scope, batches)| format!("{batches} batches skipped: no pipeline has the scope `{scope}`"))
             .collect();
-        let lost = self.counters.lost.by_cause();
+        let lost = self.lost().by_cause();
         let lost = lost.iter().filter(|(_, events)| *events > 0);
         notes.extend(lost.map(|(cause, events)| format!("{events} events lost: {cause}")));
         notes

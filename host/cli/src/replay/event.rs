@@ -79,7 +79,7 @@ impl Parsed {
         let names = sets.flatten().filter_map(Value::as_array).flatten();
         self.dimensions.extend(names.filter_map(|name| name.as_str().map(str::to_owned)));
         let mut declared = Vec::new();
-        insightd::rollout::declared(&declarations, &mut declared);
+        insightd_pipeline::shadow::declared(&declarations, &mut declared);
         self.declared.extend(declared);
         self.declarations = declarations.to_string();
     }

@@ -91,7 +91,7 @@ impl Report {
     pub(super) fn finish(self, batches: u64, failures: [u64; 2], lost: [u64; 2]) -> anyhow::Result<bool> {
         let differs = self.differences() > 0 || failures != [0, 0] || lost[0] != lost[1];
         if !differs {
-            output::complain(format_args!("no difference; batches: {batches}, events: {}", self.same));
+            output::message(format_args!("no difference; batches: {batches}, events: {}", self.same));
             return Ok(true);
         }
         let mut text = String::new();

@@ -9,7 +9,7 @@ use anyhow::{Context, bail};
 
 use super::largest::Largest;
 use super::{advice, inspect, load, read, strip};
-use insightd::app::Usage;
+use insightd::error::Usage;
 use insightd::output;
 
 /// Builds the crate in `directory`, checks the component as the agent does, and prints its properties.
@@ -26,11 +26,11 @@ pub(crate) fn build(directory: &Path) -> anyhow::Result<()> {
     }
     let component = load(&file, &wasm)?;
     for warning in advice::warnings(&outline, wasm.len(), &largest) {
-        output::complain(format_args!("warning: {warning}"));
+        output::message(format_args!("warning: {warning}"));
     }
     let description = component.description();
     if let Err(error) = serde_json::from_str::<serde_json::Value>(&description.config_schema) {
-        output::complain(format_args!("warning: the component's config_schema is not JSON: {error}"));
+        output::message(format_args!("warning: the component's config_schema is not JSON: {error}"));
     }
     output::line(format_args!("ok        {} {} {}", component.kind(), description.name, description.version));
     Ok(())

@@ -9,7 +9,7 @@ use insights_sdk::state::Space;
 
 use super::capture::{Line, capture};
 use super::{advice, find, load, read};
-use insightd::app::Usage;
+use insightd::error::Usage;
 use insightd::output;
 
 /// Options of `insightctl transform test`.

@@ -6,7 +6,7 @@ use std::path::Path;
 use insightd_sandbox::Component;
 use wasmparser::{Encoding, Parser, Payload};
 
-use insightd::config::Sha256;
+use insightd_pipeline::Sha256;
 
 /// Package of the contract, without version.
 pub(super) const PACKAGE: &str = "insights:transform";

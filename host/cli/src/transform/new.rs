@@ -7,7 +7,7 @@ use std::path::{Component, Path, PathBuf};
 use anyhow::Context;
 
 use super::{names, sdk};
-use insightd::app::Usage;
+use insightd::error::Usage;
 use insightd::output;
 
 /// Files of a new crate: the path in the crate, and the text with `{{…}}` placeholders.

@@ -21,7 +21,7 @@ const MAX_READ: u64 = 4 << 20;
 /// standard output has no reader.
 ///
 /// # Errors
-/// [`Usage`](insightd::app::Usage) if there is no directory of golden cases.
+/// [`Usage`](insightd::error::Usage) if there is no directory of golden cases.
 pub(crate) fn watch(directory: &Path, wasm: Option<&Path>, show_output: bool) -> anyhow::Result<()> {
     let options = Options { bless: false, show_output };
     golden::cases_in(directory)?;
@@ -34,7 +34,7 @@ pub(crate) fn watch(directory: &Path, wasm: Option<&Path>, show_output: bool) ->
             if builds { build::make(directory).map(|made| Some(made.file)) } else { Ok(wasm_file.clone()) };
         let tested = built.and_then(|file| golden::test(directory, file.as_deref(), &options));
         if let Err(error) = tested {
-            output::complain(format_args!("{error:#}"));
+            output::message(format_args!("{error:#}"));
         }
         let what = if builds { "sources and cases" } else { "cases and component" };
         output::line(format_args!(

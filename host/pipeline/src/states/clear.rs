@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use insightd_folder::{PrivateDir, Trouble};
 
-use super::{STATE, WISH};
+use super::{REQUEST, STATE};
 
 /// Errors of requesting a clear.
 #[derive(Debug, thiserror::Error)]
@@ -30,7 +30,7 @@ pub enum ClearError {
 ///
 /// # Errors
 /// No state exists for a name or in the directory, or the directory cannot be used.
-pub fn wish_to_clear(state_dir: &Path, transforms: &[String]) -> Result<Vec<String>, ClearError> {
+pub fn request_clear(state_dir: &Path, transforms: &[String]) -> Result<Vec<String>, ClearError> {
     let directory =
         PrivateDir::open(state_dir).and_then(|dir| dir.subdir(STATE)).map_err(|trouble| match trouble {
             Trouble::Io { path, source, .. } if source.kind() == ErrorKind::NotFound => {
@@ -47,6 +47,6 @@ pub fn wish_to_clear(state_dir: &Path, transforms: &[String]) -> Result<Vec<Stri
         return Err(ClearError::Unknown { name: name.clone(), known });
     }
     let text: String = transforms.iter().map(|name| format!("{name}\n")).collect();
-    directory.write(WISH, text.as_bytes())?;
+    directory.write(REQUEST, text.as_bytes())?;
     Ok(if transforms.is_empty() { known } else { transforms.to_vec() })
 }

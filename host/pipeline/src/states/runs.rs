@@ -51,14 +51,14 @@ impl Runs {
     }
 
     /// Returns all changes of a space so far.
-    pub(super) fn of<'a>(&'a self, id: &'a SpaceId) -> impl Iterator<Item = &'a Changes> {
+    pub(super) fn changes<'a>(&'a self, id: &'a SpaceId) -> impl Iterator<Item = &'a Changes> {
         let of_run =
             |run: &'a Run| run.stages.iter().chain(run.outputs.iter().filter_map(|(_, c)| c.as_ref()));
         self.0.iter().flat_map(of_run).filter(move |(other, _)| other == id).map(|(_, changes)| changes)
     }
 
-    /// Ends the tick. `took` returns true if the sink at an index accepted its events.
-    pub(super) fn end(&mut self, took: impl Fn(usize) -> bool) -> Outcome {
+    /// Ends the tick. `accepted` returns true if the sink at an index accepted its events.
+    pub(super) fn end(&mut self, accepted: impl Fn(usize) -> bool) -> Outcome {
         let mut outcome = Outcome::default();
         for run in std::mem::take(&mut self.0) {
             let changed = !run.stages.is_empty() || run.outputs.iter().any(|(_, change)| change.is_some());
@@ -66,7 +66,7 @@ impl Runs {
                 continue;
             }
             let mut changes = run.stages;
-            let mut taken = run.outputs.into_iter().filter(|(sink, _)| took(*sink)).peekable();
+            let mut taken = run.outputs.into_iter().filter(|(sink, _)| accepted(*sink)).peekable();
             if taken.peek().is_none() {
                 outcome.dropped.push(run.pipeline);
                 continue;

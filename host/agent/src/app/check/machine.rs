@@ -3,8 +3,10 @@
 use std::fs::{self, File};
 use std::path::Path;
 
-use crate::config::{Config, Environment, Origin, Pipeline, Problem, SinkKind};
-use crate::library;
+use insightd_pipeline::library;
+use insightd_pipeline::{Origin, PipelineSpec, Problem};
+
+use crate::config::{Config, Environment, SinkKind};
 
 /// Returns a problem for everything that this machine lacks.
 pub(super) fn problems(config: &Config, environment: &Environment) -> Vec<Problem> {
@@ -23,7 +25,7 @@ pub(super) fn problems(config: &Config, environment: &Environment) -> Vec<Proble
     if config
         .pipelines
         .iter()
-        .flat_map(Pipeline::components)
+        .flat_map(PipelineSpec::components)
         .any(|component| component.origin == Origin::File)
     {
         let beside = library::compiler_beside();

@@ -2,13 +2,14 @@
 
 use std::fmt;
 
+use insightd_pipeline::library::Library;
+use insightd_pipeline::shadow::{self, Chain, ShadowResult};
+use insightd_pipeline::{OutputSpec, Problem, Scope};
 use insights_sdk::{Columns, Limits};
 
 use crate::assemble;
-use crate::config::{self, Config, Problem, Role, Scope};
-use crate::library::Library;
+use crate::config::{Config, Role};
 use crate::recording::Header;
-use crate::rollout::shadow::{self, Chain, Yield};
 
 /// The samples, one batch a line in the form of a golden case's batch.json. `"sample"` stands for the name of the cluster.
 const SAMPLE: &str = include_str!("sample.jsonl");
@@ -18,8 +19,8 @@ pub(super) struct Outcome {
     /// Name of the pipeline.
     pub(super) pipeline: String,
     scope: Scope,
-    output: config::Output,
-    made: Yield,
+    output: OutputSpec,
+    made: ShadowResult,
 }
 
 /// Runs the pipelines over the samples. Nothing is delivered.
@@ -49,7 +50,7 @@ pub(super) fn run(config: &Config, library: &mut Library) -> Result<Vec<Outcome>
 fn batches(config: &Config) -> Vec<(Scope, Columns)> {
     let sample = sample(config);
     let batches = sample.lines().filter_map(|line| Columns::from_json(line).ok());
-    batches.filter_map(|batch| Some((Scope::of(&batch.scope)?, batch))).collect()
+    batches.filter_map(|batch| Some((Scope::from_name(&batch.scope)?, batch))).collect()
 }
 
 /// Returns the samples as a recording.
@@ -70,7 +71,7 @@ fn sample(config: &Config) -> String {
 impl Outcome {
     /// Returns a problem if every event of the output would be refused.
     pub(super) fn problem(&self) -> Option<Problem> {
-        let (refused, why) = &self.made.kept_back;
+        let (refused, why) = &self.made.rejected;
         let is_problem = self.made.events == 0 && *refused > 0 && !self.made.lacks_key;
         is_problem
             .then(|| self.note(format!("all {refused} sample events would be refused: {why}; see `routes`")))
@@ -82,7 +83,7 @@ impl Outcome {
         for (place, error) in &self.made.failed {
             warnings.push(self.note(format!("{place} fails on the sample: {error}")));
         }
-        let (refused, why) = &self.made.kept_back;
+        let (refused, why) = &self.made.rejected;
         if *refused > 0 && self.problem().is_none() {
             let all = refused + self.made.events;
             warnings.push(self.note(format!("{refused} of {all} sample events would be refused: {why}")));
@@ -95,7 +96,7 @@ impl Outcome {
 
     fn note(&self, message: String) -> Problem {
         let formatter = &self.output.formatter;
-        Problem { at: formatter.settings.at, path: formatter.path.clone(), message }
+        Problem { at: formatter.config.at, path: formatter.path.clone(), message }
     }
 }
 
@@ -105,7 +106,7 @@ impl fmt::Display for Outcome {
             Scope::Node => "node",
             Scope::Cluster => "cluster",
         };
-        let Yield { events, kept_back: (refused, _), declared, .. } = &self.made;
+        let ShadowResult { events, rejected: (refused, _), declared, .. } = &self.made;
         let (sink, metrics) = (&self.output.sink, declared.len());
         write!(f, "sample {scope} to {sink}: {events} events, {refused} refused, {metrics} metrics declared")
     }
@@ -117,7 +118,7 @@ mod tests {
 
     #[test]
     fn the_samples_are_batches_of_the_configured_cluster() {
-        let environment = config::Environment::default();
+        let environment = crate::config::Environment::default();
         let config = Config::parse("node: {cluster_name: 'a\"b'}", None, &environment).unwrap();
         let batches = batches(&config);
         let scopes: Vec<Scope> = batches.iter().map(|(scope, _)| *scope).collect();

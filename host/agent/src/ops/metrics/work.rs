@@ -5,11 +5,11 @@ use std::time::Duration;
 
 use insightd_sandbox::{Cause, Stats};
 
-use super::super::figures::{ComponentFigures, Figures, OutputFigures, SinkFigures, VersionFigures};
 use super::super::page::{Labels, Page, bytes, plain, seconds};
+use super::super::stats::{ComponentStats, OutputStats, SinkStats, SlotVersion, TickStats};
 
-pub(super) fn ticks(figures: &Figures, page: &mut Page<'_>) -> fmt::Result {
-    let counters = &figures.counters;
+pub(super) fn ticks(stats: &TickStats, page: &mut Page<'_>) -> fmt::Result {
+    let counters = &stats.counters;
     let (milli, micro) = (|ms| Some(Duration::from_millis(ms)), |us| Some(Duration::from_micros(us)));
     page.count(plain("insightd_ticks", "Ticks that ended"), counters.ticks)?;
     page.count(
@@ -21,7 +21,7 @@ pub(super) fn ticks(figures: &Figures, page: &mut Page<'_>) -> fmt::Result {
     )?;
     page.state(
         seconds("insightd_last_tick_timestamp", "Timestamp of the events of the last tick"),
-        milli(figures.time_unix_ms),
+        milli(stats.time_unix_ms),
     )?;
     page.state(
         seconds("insightd_tick_lateness", "Delay of the start of the last tick"),
@@ -61,7 +61,7 @@ pub(super) fn ticks(figures: &Figures, page: &mut Page<'_>) -> fmt::Result {
     )
 }
 
-pub(super) fn components(components: &[ComponentFigures], page: &mut Page<'_>) -> fmt::Result {
+pub(super) fn components(components: &[ComponentStats], page: &mut Page<'_>) -> fmt::Result {
     let each = |of: fn(&Stats) -> u64| components.iter().map(move |c| (labels(c), of(&c.stats)));
     page.counts(
         plain("insightd_component_calls", "Calls of a component, all versions together"),
@@ -130,7 +130,7 @@ pub(super) fn components(components: &[ComponentFigures], page: &mut Page<'_>) -
     versions(components, page)
 }
 
-fn versions(components: &[ComponentFigures], page: &mut Page<'_>) -> fmt::Result {
+fn versions(components: &[ComponentStats], page: &mut Page<'_>) -> fmt::Result {
     let all = || components.iter().flat_map(|c| c.versions.iter().map(move |version| (c, version)));
     page.states(
         plain(
@@ -151,8 +151,8 @@ fn versions(components: &[ComponentFigures], page: &mut Page<'_>) -> fmt::Result
     )
 }
 
-pub(super) fn outputs(outputs: &[OutputFigures], page: &mut Page<'_>) -> fmt::Result {
-    fn labels(output: &OutputFigures) -> Labels<'_, 3> {
+pub(super) fn outputs(outputs: &[OutputStats], page: &mut Page<'_>) -> fmt::Result {
+    fn labels(output: &OutputStats) -> Labels<'_, 3> {
         [("pipeline", &output.pipeline), ("place", &output.place), ("sink", &output.sink)]
     }
     page.counts(
@@ -180,8 +180,8 @@ pub(super) fn outputs(outputs: &[OutputFigures], page: &mut Page<'_>) -> fmt::Re
     )
 }
 
-pub(super) fn sinks(sinks: &[SinkFigures], page: &mut Page<'_>) -> fmt::Result {
-    fn labels(sink: &SinkFigures) -> Labels<'_, 1> {
+pub(super) fn sinks(sinks: &[SinkStats], page: &mut Page<'_>) -> fmt::Result {
+    fn labels(sink: &SinkStats) -> Labels<'_, 1> {
         [("sink", &sink.name)]
     }
     page.counts(
@@ -202,7 +202,7 @@ pub(super) fn sinks(sinks: &[SinkFigures], page: &mut Page<'_>) -> fmt::Result {
     )
 }
 
-fn labels(component: &ComponentFigures) -> Labels<'_, 3> {
+fn labels(component: &ComponentStats) -> Labels<'_, 3> {
     [("pipeline", &component.pipeline), ("place", &component.place), ("component", &component.component)]
 }
 
@@ -220,7 +220,7 @@ fn outcomes(stats: &Stats) -> [(&'static str, u64); 4] {
     ]
 }
 
-fn hex(version: &VersionFigures) -> String {
+fn hex(version: &SlotVersion) -> String {
     let mut text = String::with_capacity(64);
     for byte in version.sha256 {
         // Writing to a `String` cannot fail.

@@ -6,39 +6,43 @@ use std::sync::Arc;
 use insightd_peer::Status;
 
 use super::super::metrics::Metrics;
-use super::super::{Board, Count, Standing};
+use super::super::{Count, LeadershipStatus, StatusRegistry};
 use super::exposition::Exposition;
-use super::{board, figures};
+use super::{registry, stats};
 use crate::config::{Config, Environment};
-use crate::drive::Work;
+use crate::runtime::TickHandler;
 
-fn page(board: &Arc<Board>) -> Exposition {
-    let text = Metrics::new(board).write().unwrap();
+fn page(registry: &Arc<StatusRegistry>) -> Exposition {
+    let text = Metrics::new(registry).write().unwrap();
     Exposition::parse(&text).unwrap_or_else(|error| panic!("{error}\n{text}"))
 }
 
 /// Returns a registry with all data present.
-fn full() -> (Arc<Board>, Vec<Arc<Status>>) {
-    let board = board();
-    board.publish(figures());
+fn full() -> (Arc<StatusRegistry>, Vec<Arc<Status>>) {
+    let registry = registry();
+    registry.publish(stats());
     let statuses: Vec<_> = ["kubelet", "node"].into_iter().map(|name| Arc::new(Status::new(name))).collect();
     for status in &statuses {
-        board.watch("node", status);
-        board.watch("cluster", status);
+        registry.watch("node", status);
+        registry.watch("cluster", status);
     }
-    board.lead(|| Standing { is_leader: true, transitions: 3, holder: Some("\"\\\n".repeat(1000)) });
-    board.count(Count {
+    registry.lead(|| LeadershipStatus {
+        is_leader: true,
+        transitions: 3,
+        holder: Some("\"\\\n".repeat(1000)),
+    });
+    registry.count(Count {
         name: "insightd_api_received",
         help: "Bytes of responses from the API server.",
         bytes: true,
         read: Arc::new(|| 5),
     });
-    (board, statuses)
+    (registry, statuses)
 }
 
 #[test]
 fn an_empty_board_has_a_page() {
-    let page = page(&board());
+    let page = page(&registry());
     assert_eq!(page.value("insightd_interval_seconds"), 60.0);
     assert!(page.value("process_resident_memory_bytes") > 1e6);
     assert!(!page.names.contains("insightd_ticks_total") && !page.names.contains("insightd_leader"));
@@ -46,11 +50,11 @@ fn an_empty_board_has_a_page() {
 
 #[test]
 fn everything_is_on_the_page() {
-    let (board, statuses) = full();
+    let (registry, statuses) = full();
     statuses[0].requested();
     statuses[0].failed("refused");
     statuses[1].succeeded();
-    let page = page(&board);
+    let page = page(&registry);
     assert_eq!(page.value("insightd_ticks_total"), 5.0);
     assert_eq!(page.value("insightd_tick_duration_seconds"), 0.0015);
     assert_eq!(page.value("insightd_last_tick_timestamp_seconds"), 1_735_790_400.0);
@@ -74,27 +78,27 @@ fn everything_is_on_the_page() {
 
 #[test]
 fn a_source_that_nobody_reads_any_more_is_gone() {
-    let board = board();
+    let registry = registry();
     let first = Arc::new(Status::new("pods"));
-    board.watch("cluster", &first);
+    registry.watch("cluster", &first);
     first.requested();
     let requests = r#"insightd_source_requests_total{scope="cluster",source="pods"}"#;
-    assert_eq!(page(&board).value(requests), 1.0);
+    assert_eq!(page(&registry).value(requests), 1.0);
     // The next status replaces the first, even while the first is still held.
     let second = Arc::new(Status::new("pods"));
-    board.watch("cluster", &second);
-    assert_eq!(page(&board).value(requests), 0.0);
+    registry.watch("cluster", &second);
+    assert_eq!(page(&registry).value(requests), 0.0);
     drop((first, second));
-    assert!(!page(&board).samples.contains_key(requests));
+    assert!(!page(&registry).samples.contains_key(requests));
 }
 
 #[test]
 fn the_handbook_has_every_metric() {
-    let (board, statuses) = full();
+    let (registry, statuses) = full();
     statuses.iter().for_each(|status| status.succeeded());
     let handbook = include_str!("../../../../../docs/operations.md");
     let listed = |name: &str| handbook.contains(&format!("`{name}`"));
-    let missing: Vec<_> = page(&board).names.into_iter().filter(|name| !listed(name)).collect();
+    let missing: Vec<_> = page(&registry).names.into_iter().filter(|name| !listed(name)).collect();
     assert!(missing.is_empty(), "not in docs/operations.md: {missing:?}");
 }
 
@@ -110,15 +114,15 @@ fn counters_move_with_the_ticks() {
          [{{formatter: {{use: builtin:emf}}, sink: events}}]\n",
     );
     let config = Config::parse(&text, None, &Environment::default()).unwrap();
-    let board = board();
-    let mut worker = crate::app::worker(&config).unwrap().with_board(board.clone());
-    assert!(board.ready().is_err());
+    let registry = registry();
+    let mut worker = crate::app::worker(&config).unwrap().with_registry(registry.clone());
+    assert!(registry.ready().is_err());
 
     worker.replay(true).unwrap();
-    assert!(board.ready().is_ok() && board.alive().unwrap().age.is_some());
-    let first = page(&board);
+    assert!(registry.ready().is_ok() && registry.alive().unwrap().age.is_some());
+    let first = page(&registry);
     worker.replay(true).unwrap();
-    let second = page(&board);
+    let second = page(&registry);
 
     let events = std::fs::read_to_string(&file).unwrap();
     assert_eq!(second.value(r#"insightd_sink_events_total{sink="events"}"#), events.lines().count() as f64);
@@ -138,8 +142,8 @@ fn counters_move_with_the_ticks() {
         let info = second.samples.keys().find(|key| {
             key.starts_with("insightd_component_info") && key.contains(&format!(r#""builtin:{component}""#))
         });
-        let builtin = crate::builtins::find(component).unwrap();
-        let hash = crate::config::Sha256(builtin.wasm_sha256).to_string();
+        let builtin = insightd_pipeline::builtins::find(component).unwrap();
+        let hash = insightd_pipeline::Sha256(builtin.wasm_sha256).to_string();
         assert!(info.is_some_and(|info| info.contains(&hash)), "{component}: {info:?}");
     }
 }

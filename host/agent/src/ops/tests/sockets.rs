@@ -10,9 +10,9 @@ use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 
 use super::super::server::{MAX_CONNECTIONS, MAX_HEAD_BYTES, accept};
-use super::super::{Board, serve};
+use super::super::{StatusRegistry, serve};
 use super::exposition::Exposition;
-use super::{board, figures};
+use super::{registry, stats};
 
 /// Timeout of every read and write: a connection that never ends fails the test instead of hanging it.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -25,16 +25,16 @@ struct Server {
 }
 
 impl Server {
-    fn start(board: &Arc<Board>, lifetime: Duration) -> Self {
-        let (board, (stop, stopped), (tell, told)) =
-            (board.clone(), oneshot::channel(), std::sync::mpsc::channel());
+    fn start(registry: &Arc<StatusRegistry>, lifetime: Duration) -> Self {
+        let (registry, (stop, stopped), (tell, told)) =
+            (registry.clone(), oneshot::channel(), std::sync::mpsc::channel());
         let thread = std::thread::spawn(move || {
-            let runtime = crate::drive::runtime().unwrap();
+            let runtime = crate::runtime::create().unwrap();
             runtime.block_on(async {
                 let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
                 tell.send(listener.local_addr().unwrap()).unwrap();
                 tokio::select! {
-                    () = accept(&board, &listener, lifetime) => {}
+                    () = accept(&registry, &listener, lifetime) => {}
                     _ = stopped => {}
                 }
             });
@@ -100,8 +100,8 @@ fn split(answer: &str) -> (u16, String, String) {
 
 #[test]
 fn health_and_readiness_follow_the_board() {
-    let board = board();
-    let server = Server::start(&board, LONG);
+    let registry = registry();
+    let server = Server::start(&registry, LONG);
     let (status, head, body) = server.get("/healthz");
     assert_eq!((status, &*body), (200, "ok: waiting for the first tick\n"));
     assert!(
@@ -109,7 +109,7 @@ fn health_and_readiness_follow_the_board() {
         "{head}"
     );
     let kubelet = Arc::new(insightd_peer::Status::new("kubelet"));
-    board.watch("node", &kubelet);
+    registry.watch("node", &kubelet);
     kubelet.failed("connection refused");
     let (status, _, body) = server.get("/readyz");
     assert_eq!(status, 503);
@@ -117,7 +117,7 @@ fn health_and_readiness_follow_the_board() {
         body,
         "not ready: waiting for the first tick (interval 60 s)\nno data yet from kubelet (scope node): connection refused\n"
     );
-    board.publish(figures());
+    registry.publish(stats());
     kubelet.succeeded();
     assert_eq!(server.get("/readyz?verbose=1").2, "ok\n");
     kubelet.failed("connection refused");
@@ -134,8 +134,8 @@ fn health_and_readiness_follow_the_board() {
 
 #[test]
 fn a_place_where_no_version_works_makes_the_agent_unready() {
-    let board = board();
-    let mut down = figures();
+    let registry = registry();
+    let mut down = stats();
     let place = &mut down.components[0];
     place.down = 4;
     place.stats.last_error = Some("trapped: unreachable".into());
@@ -143,20 +143,20 @@ fn a_place_where_no_version_works_makes_the_agent_unready() {
         "ok\nnode/{} ({}): no version worked for 4 batches: trapped: unreachable\n",
         place.place, place.component
     );
-    board.publish(down);
-    let server = Server::start(&board, LONG);
+    registry.publish(down);
+    let server = Server::start(&registry, LONG);
     let (status, _, body) = server.get("/readyz");
     assert_eq!((status, &*body), (503, &*wanted));
     assert_eq!(server.get("/healthz").0, 200, "a restart would not mend it");
-    board.publish(figures());
+    registry.publish(stats());
     assert_eq!(server.get("/readyz").0, 200);
 }
 
 #[test]
 fn metrics_come_under_the_type_that_is_asked_for() {
-    let board = board();
-    board.publish(figures());
-    let server = Server::start(&board, LONG);
+    let registry = registry();
+    registry.publish(stats());
+    let server = Server::start(&registry, LONG);
     let (status, head, body) = server.get("/metrics");
     assert_eq!(status, 200);
     assert!(head.contains("content-type: text/plain; version=0.0.4; charset=utf-8"), "{head}");
@@ -173,7 +173,7 @@ fn metrics_come_under_the_type_that_is_asked_for() {
 
 #[test]
 fn only_get_and_head_of_what_is_there() {
-    let server = Server::start(&board(), LONG);
+    let server = Server::start(&registry(), LONG);
     let (status, head, body) = server.ask("HEAD", "/healthz", "");
     assert_eq!((status, &*body), (200, ""));
     assert!(head.contains("content-length: 31"), "{head}");
@@ -194,7 +194,7 @@ fn only_get_and_head_of_what_is_there() {
 
 #[test]
 fn garbage_is_refused_and_forgotten() {
-    let server = Server::start(&board(), LONG);
+    let server = Server::start(&registry(), LONG);
     let long_name = format!("GET /healthz HTTP/1.1\r\n{}: x\r\n\r\n", "a".repeat(MAX_HEAD_BYTES + 1));
     let garbage: &[&[u8]] = &[
         b"\r\n\r\n\r\n\r\nhello\r\n\r\n",
@@ -214,7 +214,7 @@ fn garbage_is_refused_and_forgotten() {
 
 #[test]
 fn a_head_has_bounds() {
-    let server = Server::start(&board(), LONG);
+    let server = Server::start(&registry(), LONG);
     let fits = format!("X: {}\r\n", "a".repeat(MAX_HEAD_BYTES / 2));
     assert_eq!(server.ask("GET", "/healthz", &fits).0, 200);
     assert_eq!(server.ask("GET", "/healthz", &"A: b\r\n".repeat(100)).0, 431);
@@ -228,7 +228,7 @@ fn a_head_has_bounds() {
 
 #[test]
 fn half_a_request_ends_with_its_time() {
-    let server = Server::start(&board(), Duration::from_millis(100));
+    let server = Server::start(&registry(), Duration::from_millis(100));
     let requests: [&[u8]; 3] = [b"", b"GET /heal", b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n"];
     for request in requests {
         assert_eq!(server.send(request), "");
@@ -242,7 +242,7 @@ fn half_a_request_ends_with_its_time() {
 
 #[test]
 fn whoever_waits_gives_way() {
-    let server = Server::start(&board(), LONG);
+    let server = Server::start(&registry(), LONG);
     let mut waiting: Vec<TcpStream> = (0..10 * MAX_CONNECTIONS)
         .map(|_| {
             let mut stream = server.connect();
@@ -266,9 +266,9 @@ fn whoever_waits_gives_way() {
 
 #[test]
 fn a_reader_that_does_not_read_loses_its_connection() {
-    let board = board();
-    board.publish(figures());
-    let server = Server::start(&board, Duration::from_millis(100));
+    let registry = registry();
+    registry.publish(stats());
+    let server = Server::start(&registry, Duration::from_millis(100));
     let mut stream = server.connect();
     stream.write_all(b"GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n").unwrap();
     assert_eq!(server.get("/healthz").0, 200);
@@ -283,7 +283,7 @@ fn an_address_that_is_taken_is_waited_for() {
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
     runtime.block_on(async {
-        let server = tokio::spawn(serve(board(), address));
+        let server = tokio::spawn(serve(registry(), address));
         // The clock is paused: hours of retries pass at once.
         tokio::time::sleep(LONG).await;
         assert!(!server.is_finished());
@@ -297,8 +297,9 @@ fn an_address_that_is_taken_is_waited_for() {
 
 #[test]
 fn a_page_in_a_browser_gets_nothing() {
-    let board = Arc::new(Board::new(Duration::from_secs(60), Duration::ZERO).with_node_name("node-1"));
-    let server = Server::start(&board, LONG);
+    let registry =
+        Arc::new(StatusRegistry::new(Duration::from_secs(60), Duration::ZERO).with_node_name("node-1"));
+    let server = Server::start(&registry, LONG);
     for path in ["/healthz", "/readyz", "/metrics", "/status", "/"] {
         let ask = |host: &str| {
             split(&server.send(format!("GET {path} HTTP/1.1\r\nHost: {host}\r\n\r\n").as_bytes()))

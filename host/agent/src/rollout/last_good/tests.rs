@@ -10,20 +10,20 @@ fn snapshot(content: &[u8]) -> Snapshot {
     let directory = tempfile::tempdir().unwrap();
     fs::write(directory.path().join("a.wasm"), content).unwrap();
     let config = Config::parse(TEXT, None, &Environment::default()).unwrap();
-    Snapshot::of(TEXT.into(), config, Some(directory.path()))
+    Snapshot::new(TEXT.into(), config, Some(directory.path()))
 }
 
 #[test]
 fn what_is_kept_is_read_again_and_replaced() {
     let directory = tempfile::tempdir().unwrap();
-    let kept = Kept::new(&directory.path().join("state"));
-    assert!(kept.read(&Environment::default()).is_none());
+    let store = LastGoodStore::new(&directory.path().join("state"));
+    assert!(store.read(&Environment::default()).is_none());
     for content in [b"one", b"two"] {
         let snapshot = snapshot(content);
-        kept.write_taken(&snapshot, &[], |_, _| true).unwrap();
-        assert_ne!(kept.read(&Environment::default()).map(|read| read.id), Some(snapshot.id));
-        kept.keep(snapshot.id, &[]).unwrap();
-        let read = kept.read(&Environment::default()).unwrap();
+        store.write_taken(&snapshot, &[], |_, _| true).unwrap();
+        assert_ne!(store.read(&Environment::default()).map(|read| read.id), Some(snapshot.id));
+        store.keep(snapshot.id, &[]).unwrap();
+        let read = store.read(&Environment::default()).unwrap();
         assert_eq!((read.id, &read.files), (snapshot.id, &snapshot.files));
     }
 }
@@ -31,42 +31,42 @@ fn what_is_kept_is_read_again_and_replaced() {
 #[test]
 fn half_a_set_is_none() {
     let directory = tempfile::tempdir().unwrap();
-    let kept = Kept::new(directory.path());
+    let store = LastGoodStore::new(directory.path());
     let snapshot = snapshot(b"one");
-    kept.write_taken(&snapshot, &[], |_, _| true).unwrap();
-    kept.keep(snapshot.id, &[]).unwrap();
+    store.write_taken(&snapshot, &[], |_, _| true).unwrap();
+    store.keep(snapshot.id, &[]).unwrap();
     fs::write(directory.path().join("last-good/a.wasm"), b"another").unwrap();
-    assert!(kept.read(&Environment::default()).is_none());
+    assert!(store.read(&Environment::default()).is_none());
     fs::remove_file(directory.path().join("last-good/id")).unwrap();
-    assert!(kept.read(&Environment::default()).is_none());
+    assert!(store.read(&Environment::default()).is_none());
 }
 
 #[test]
 fn sets_on_trial_are_written_down_beside_each_other() {
     let directory = tempfile::tempdir().unwrap();
-    let kept = Kept::new(directory.path());
+    let store = LastGoodStore::new(directory.path());
     let [one, two, three] = [b"one".as_slice(), b"two", b"three"].map(snapshot);
-    kept.write_taken(&one, &[], |_, _| true).unwrap();
-    kept.write_taken(&two, &[one.id], |_, _| true).unwrap();
-    kept.write_taken(&three, &[two.id], |_, _| true).unwrap();
-    assert!(kept.keep(one.id, &[]).is_err());
-    assert!(kept.read(&Environment::default()).is_none());
-    kept.keep(two.id, &[three.id]).unwrap();
-    kept.keep(three.id, &[]).unwrap();
-    assert_eq!(kept.read(&Environment::default()).unwrap().id, three.id);
+    store.write_taken(&one, &[], |_, _| true).unwrap();
+    store.write_taken(&two, &[one.id], |_, _| true).unwrap();
+    store.write_taken(&three, &[two.id], |_, _| true).unwrap();
+    assert!(store.keep(one.id, &[]).is_err());
+    assert!(store.read(&Environment::default()).is_none());
+    store.keep(two.id, &[three.id]).unwrap();
+    store.keep(three.id, &[]).unwrap();
+    assert_eq!(store.read(&Environment::default()).unwrap().id, three.id);
 }
 
 #[test]
 fn the_latest_failures_are_remembered() {
     let directory = tempfile::tempdir().unwrap();
-    let kept = Kept::new(&directory.path().join("state"));
-    let id = |number: u8| SetId(Sha256([number; 32]));
+    let store = LastGoodStore::new(&directory.path().join("state"));
+    let id = |number: u8| Generation(Sha256([number; 32]));
     for number in 0..30 {
-        assert!(!kept.failed().iter().any(|(failed, _)| *failed == id(number)));
-        kept.remember_failed(id(number), "because\nof it").unwrap();
+        assert!(!store.failed().iter().any(|(failed, _)| *failed == id(number)));
+        store.remember_failed(id(number), "because\nof it").unwrap();
     }
     assert_eq!(
-        kept.failed(),
+        store.failed(),
         (10..30).map(|number| (id(number), "because of it".to_owned())).collect::<Vec<_>>()
     );
 }
@@ -74,62 +74,62 @@ fn the_latest_failures_are_remembered() {
 #[test]
 fn a_failed_set_goes_and_the_one_before_it_is_found() {
     let directory = tempfile::tempdir().unwrap();
-    let kept = Kept::new(&directory.path().join("state"));
+    let store = LastGoodStore::new(&directory.path().join("state"));
     let [one, two] = [b"one".as_slice(), b"two"].map(snapshot);
-    kept.write_taken(&one, &[], |_, _| true).unwrap();
-    kept.write_taken(&two, &[one.id], |_, _| true).unwrap();
-    kept.remember_failed(two.id, "").unwrap();
+    store.write_taken(&one, &[], |_, _| true).unwrap();
+    store.write_taken(&two, &[one.id], |_, _| true).unwrap();
+    store.remember_failed(two.id, "").unwrap();
     assert!(!directory.path().join("state").join(taken(two.id)).exists());
-    assert_eq!(kept.read_taken(two.id, &Environment::default()).unwrap().id, one.id);
-    kept.remember_failed(one.id, "").unwrap();
-    assert!(kept.read_taken(two.id, &Environment::default()).is_none());
+    assert_eq!(store.read_taken(two.id, &Environment::default()).unwrap().id, one.id);
+    store.remember_failed(one.id, "").unwrap();
+    assert!(store.read_taken(two.id, &Environment::default()).is_none());
 }
 
 #[test]
 fn what_is_no_component_is_not_written_down() {
     let directory = tempfile::tempdir().unwrap();
-    let kept = Kept::new(&directory.path().join("state"));
+    let store = LastGoodStore::new(&directory.path().join("state"));
     let secret = snapshot(b"root:x:0:0");
-    kept.write_taken(&secret, &[], |_, _| false).unwrap();
+    store.write_taken(&secret, &[], |_, _| false).unwrap();
     let taken = directory.path().join("state").join(taken(secret.id));
     let mode = |path: &Path| fs::metadata(path).unwrap().mode() & 0o777;
     assert_eq!((mode(&taken), mode(&taken.join("id"))), (0o700, 0o600));
     assert!(!taken.join("a.wasm").exists());
-    let read = kept.read_taken(snapshot(b"another").id, &Environment::default()).unwrap();
+    let read = store.read_taken(snapshot(b"another").id, &Environment::default()).unwrap();
     assert!(read.id == secret.id && read.files["a.wasm"].is_err());
-    assert!(kept.read_taken(secret.id, &Environment::default()).is_none());
+    assert!(store.read_taken(secret.id, &Environment::default()).is_none());
 }
 
 #[test]
 fn a_pipe_or_a_link_in_its_place_is_not_followed() {
     use rustix::fs::{CWD, FileType, Mode, mknodat};
     let directory = tempfile::tempdir().unwrap();
-    let kept = Kept::new(directory.path());
+    let store = LastGoodStore::new(directory.path());
     let at = |name: &str| directory.path().join(name);
     fs::create_dir(at("last-good")).unwrap();
     mknodat(CWD, at("last-good/id"), FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).unwrap();
-    assert!(kept.read(&Environment::default()).is_none());
+    assert!(store.read(&Environment::default()).is_none());
     fs::write(at("victim"), "mine").unwrap();
     symlink(at("victim"), at("failed.new")).unwrap();
-    kept.remember_failed(SetId(Sha256([1; 32])), "it trapped").unwrap();
+    store.remember_failed(Generation(Sha256([1; 32])), "it trapped").unwrap();
     assert_eq!(fs::read_to_string(at("victim")).unwrap(), "mine");
-    assert_eq!(kept.failed(), [(SetId(Sha256([1; 32])), "it trapped".to_owned())]);
+    assert_eq!(store.failed(), [(Generation(Sha256([1; 32])), "it trapped".to_owned())]);
 }
 
 #[test]
 fn what_is_left_of_sets_that_were_replaced_goes_and_the_first_is_the_way_back() {
     let directory = tempfile::tempdir().unwrap();
-    let kept = Kept::new(directory.path());
+    let store = LastGoodStore::new(directory.path());
     let sets = [b"one".as_slice(), b"two", b"three", b"four"].map(snapshot);
     let ids = sets.each_ref().map(|set| set.id);
     for (index, set) in sets.iter().enumerate() {
-        kept.write_taken(set, &ids[..index], |_, _| true).unwrap();
+        store.write_taken(set, &ids[..index], |_, _| true).unwrap();
         // Later than the one before, even on a coarse clock.
         let at = std::time::UNIX_EPOCH + std::time::Duration::from_secs(1_000 + index as u64);
         fs::File::open(directory.path().join(taken(set.id))).unwrap().set_modified(at).unwrap();
     }
-    assert_eq!(kept.read_taken(ids[3], &Environment::default()).unwrap().id, ids[0]);
-    kept.keep(ids[1], &ids[3..]).unwrap();
+    assert_eq!(store.read_taken(ids[3], &Environment::default()).unwrap().id, ids[0]);
+    store.keep(ids[1], &ids[3..]).unwrap();
     let names = PrivateDir::open(directory.path()).unwrap().names().unwrap();
     let mut expected = [GOOD.to_owned(), taken(ids[3])];
     expected.sort_unstable();
@@ -139,21 +139,21 @@ fn what_is_left_of_sets_that_were_replaced_goes_and_the_first_is_the_way_back() 
 #[test]
 fn files_that_are_no_set_take_no_memory_and_no_time() {
     let directory = tempfile::tempdir().unwrap();
-    let kept = Kept::new(directory.path());
+    let store = LastGoodStore::new(directory.path());
     let set = snapshot(b"one");
-    kept.write_taken(&set, &[], |_, _| true).unwrap();
-    kept.keep(set.id, &[]).unwrap();
+    store.write_taken(&set, &[], |_, _| true).unwrap();
+    store.keep(set.id, &[]).unwrap();
     for name in ["a.wasm", "insightd.yaml", "id"] {
         let path = directory.path().join("last-good").join(name);
         let before = fs::read(&path).unwrap();
         fs::OpenOptions::new().write(true).open(&path).unwrap().set_len(20 << 30).unwrap();
-        assert!(kept.read(&Environment::default()).is_none(), "{name}");
+        assert!(store.read(&Environment::default()).is_none(), "{name}");
         fs::write(&path, before).unwrap();
     }
-    assert!(kept.read(&Environment::default()).is_some());
+    assert!(store.read(&Environment::default()).is_some());
     let failed = fs::File::create(directory.path().join("failed")).unwrap();
     failed.set_len(20 << 30).unwrap();
-    assert!(kept.failed().is_empty());
+    assert!(store.failed().is_empty());
 }
 
 #[test]
@@ -162,13 +162,13 @@ fn texts_of_a_set_are_kept_with_it() {
     fs::write(directory.path().join("team.rhai"), "remove(node());").unwrap();
     let text = "pipelines: [{name: p, scope: node, transforms: [{use: 'builtin:script', config_files: {program: team.rhai}}], outputs: [{formatter: {use: 'builtin:emf'}, sink: stdout}]}]\ntransforms_dir: /nowhere\n";
     let config = Config::parse(text, None, &Environment::default()).unwrap();
-    let snapshot = Snapshot::of(text.into(), config, Some(directory.path()));
-    let kept = Kept::new(&directory.path().join("state"));
-    kept.write_taken(&snapshot, &[], |_, _| true).unwrap();
-    kept.keep(snapshot.id, &[]).unwrap();
+    let snapshot = Snapshot::new(text.into(), config, Some(directory.path()));
+    let store = LastGoodStore::new(&directory.path().join("state"));
+    store.write_taken(&snapshot, &[], |_, _| true).unwrap();
+    store.keep(snapshot.id, &[]).unwrap();
     fs::remove_file(directory.path().join("team.rhai")).unwrap();
-    let read = kept.read(&Environment::default()).unwrap();
+    let read = store.read(&Environment::default()).unwrap();
     assert_eq!(read.id, snapshot.id);
-    let settings = &read.config.pipelines[0].transforms[0].component.settings;
+    let settings = &read.config.pipelines[0].transforms[0].component.config;
     assert_eq!(settings.text, r#"{"program":"remove(node());"}"#);
 }

@@ -1,0 +1,145 @@
+//! Tick stats: the data that the worker thread publishes after each tick.
+
+use insightd_pipeline::states::States;
+use insightd_pipeline::{Flow, Pipeline, SlotRef};
+use insightd_sandbox::Stats as SlotStats;
+use insightd_state::Stats;
+
+use crate::counters::Counters;
+use crate::sinks::SinkSet;
+
+/// Stats of the agent after a tick.
+#[derive(Clone, Debug, Default)]
+pub struct TickStats {
+    /// Time of the tick.
+    pub time_unix_ms: u64,
+    /// Counters over all pipelines.
+    pub counters: Counters,
+    /// Stats of every slot.
+    pub components: Vec<ComponentStats>,
+    /// Stats of every output.
+    pub outputs: Vec<OutputStats>,
+    /// Stats of every open sink.
+    pub sinks: Vec<SinkStats>,
+    /// Stats of the state store.
+    pub state: Option<Stats>,
+}
+
+/// Stats of a slot.
+#[derive(Clone, Debug)]
+pub struct ComponentStats {
+    /// Name of the pipeline.
+    pub pipeline: String,
+    /// Name of the slot, `transform-1` or `output-1`: two slots may have the same component.
+    pub place: String,
+    /// Name of the component as in the configuration: `builtin:decorate`.
+    pub component: String,
+    /// Counters of the slot.
+    pub stats: SlotStats,
+    /// Quarantined parts of batches.
+    pub aside: Vec<String>,
+    /// Time of the tick since which the current version is in the slot.
+    pub since_unix_ms: u64,
+    /// Consecutive batches for which no version worked.
+    pub down: u64,
+    /// Versions in the order in which they are tried.
+    pub versions: Vec<SlotVersion>,
+}
+
+/// Stats of one version of a component.
+#[derive(Clone, Debug)]
+pub struct SlotVersion {
+    /// `current`, `last-good` or `builtin`.
+    pub origin: &'static str,
+    /// Version that the component reports.
+    pub version: String,
+    /// SHA-256 of its WebAssembly.
+    pub sha256: [u8; 32],
+    /// `true` while it is given up.
+    pub bad: bool,
+    /// Batches until the next attempt if it is given up.
+    pub retry_in: Option<u64>,
+}
+
+/// Stats of an output of a pipeline.
+#[derive(Clone, Debug)]
+pub struct OutputStats {
+    /// Name of the pipeline.
+    pub pipeline: String,
+    /// Name of the slot of its formatter.
+    pub place: String,
+    /// Name of its sink.
+    pub sink: String,
+    /// Counts of events delivered and lost.
+    pub flow: Flow,
+}
+
+/// Stats of a sink.
+#[derive(Clone, Debug)]
+pub struct SinkStats {
+    /// Name of the sink.
+    pub name: String,
+    /// Counts of events taken and lost.
+    pub flow: Flow,
+}
+
+impl TickStats {
+    /// Collects the stats of these parts of the agent.
+    pub fn of(
+        time_unix_ms: u64,
+        counters: &Counters,
+        pipelines: &[Pipeline],
+        sinks: &SinkSet,
+        states: &States,
+    ) -> Self {
+        let (counters, state) = (counters.clone(), Some(states.stats()));
+        let mut stats = Self { time_unix_ms, counters, state, ..Self::default() };
+        for pipeline in pipelines {
+            for place in pipeline.slots() {
+                let name = place_name(place);
+                if let SlotRef::Output(_, output) = place {
+                    stats.outputs.push(OutputStats {
+                        pipeline: pipeline.name.clone(),
+                        place: name.clone(),
+                        sink: sinks.name(output.sink()).to_owned(),
+                        flow: output.flow(),
+                    });
+                }
+                stats.components.push(component(&pipeline.name, name, place));
+            }
+        }
+        let sink = |(name, flow): (&str, Flow)| SinkStats { name: name.to_owned(), flow };
+        stats.sinks = sinks.flows().map(sink).collect();
+        stats
+    }
+}
+
+fn place_name(place: SlotRef<'_>) -> String {
+    match place {
+        SlotRef::Stage(number, _) => format!("transform-{number}"),
+        SlotRef::Output(number, _) => format!("output-{number}"),
+    }
+}
+
+fn component(pipeline: &str, place: String, at: SlotRef<'_>) -> ComponentStats {
+    let slot = at.slot();
+    // Slots are named `PIPELINE/COMPONENT`, with the component as in the configuration.
+    let name = slot.name().strip_prefix(pipeline).and_then(|name| name.strip_prefix('/'));
+    let version = |version: insightd_sandbox::VersionStats<'_>| SlotVersion {
+        origin: version.origin.as_str(),
+        version: version.component.description().version.clone(),
+        sha256: *version.component.sha256(),
+        bad: version.bad,
+        retry_in: version.retry_in,
+    };
+    ComponentStats {
+        pipeline: pipeline.to_owned(),
+        place,
+        component: name.unwrap_or(slot.name()).to_owned(),
+        stats: slot.stats().clone(),
+        aside: slot.aside().map(str::to_owned).collect(),
+        since_unix_ms: slot.since_unix_ms(),
+        down: slot.down(),
+        versions: slot.versions().map(version).collect(),
+    }
+}

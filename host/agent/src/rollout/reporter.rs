@@ -1,0 +1,91 @@
+//! Reports of the rollout to operators: log, `/status`, `/metrics` and Kubernetes Events.
+
+use std::sync::Arc;
+
+use insightd_kubernetes::events::{About, Event, EventKind, Recorder};
+use insightd_pipeline::bundle::Generation;
+
+use super::status::{Outcome, RolloutStatus};
+
+/// The reason why a bundle is not installed.
+#[derive(Debug)]
+pub(super) enum Refusal {
+    /// Rollout is disabled, or this node is not a canary.
+    HeldBack(String),
+    /// A file that it names may still arrive.
+    Waiting(String),
+    /// It failed a check.
+    Rejected(String),
+    /// It was rolled back on this node.
+    Failed(String),
+}
+
+/// Reports each change once.
+#[derive(Debug)]
+pub struct Reporter {
+    /// Rollout status for the operations endpoints.
+    pub status: Arc<RolloutStatus>,
+    /// Publishes Kubernetes Events.
+    pub recorder: Option<Recorder>,
+}
+
+impl Reporter {
+    /// Reports that a bundle passed all checks.
+    pub(super) fn taken(&self, id: Generation) {
+        self.status.count_taken();
+        if self.status.record(Some(id), Outcome::Taken, "") {
+            let message = format!("bundle {id} passed all checks and runs from the next tick on");
+            self.publish(EventKind::Normal, "SetTaken", message);
+        }
+    }
+
+    /// Reports that a bundle was rolled back.
+    pub(super) fn rolled_back(&self, id: Generation, instead: Generation, why: &str) {
+        self.status.record(Some(id), Outcome::RolledBack, why);
+        let message = format!("bundle {id} failed, rolled back to {instead}: {why}");
+        self.publish(EventKind::Warning, "SetTakenBack", message);
+    }
+
+    /// Reports why a bundle is not installed; `id` is `None` if the configuration cannot be read.
+    pub(super) fn refused(&self, id: Option<Generation>, refusal: Refusal) {
+        let (outcome, why) = match refusal {
+            Refusal::HeldBack(why) => (Outcome::HeldBack, why),
+            Refusal::Waiting(why) => (Outcome::Waiting, why),
+            Refusal::Rejected(why) => (Outcome::Rejected, why),
+            Refusal::Failed(why) => {
+                // The recorded state already has more details.
+                let latest = self.status.latest();
+                if latest.is_some_and(|latest| latest.id == id && latest.outcome == Outcome::RolledBack) {
+                    return;
+                }
+                let why = if why.is_empty() { why } else { format!(": {why}") };
+                (Outcome::Rejected, format!("it failed on this node and was rolled back{why}"))
+            }
+        };
+        if !self.status.record(id, outcome, &why) {
+            return;
+        }
+        let set = id.map(|id| id.to_string());
+        if outcome == Outcome::Rejected {
+            tracing::error!(set, why, "bundle rejected; the running bundle stays");
+            let set = set.as_deref().unwrap_or("in the files");
+            self.publish(EventKind::Warning, "SetRejected", format!("bundle {set}: {why}"));
+        } else {
+            if outcome == Outcome::Waiting {
+                self.publish(EventKind::Warning, "SetWaiting", why.clone());
+            }
+            tracing::info!(
+                set,
+                why,
+                outcome = outcome.as_str(),
+                "bundle not installed; the running bundle stays"
+            );
+        }
+    }
+
+    fn publish(&self, kind: EventKind, reason: &str, message: String) {
+        if let Some(recorder) = &self.recorder {
+            recorder.publish(Event { kind, reason: reason.into(), message, about: About::Pod });
+        }
+    }
+}

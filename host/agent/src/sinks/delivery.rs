@@ -1,0 +1,150 @@
+//! The tasks that deliver the queued events of sinks to a service.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use insightd_aws::delivery::{self, Outbox};
+use insightd_aws::logs::{Create, GroupSettings, Logs, LogsSettings};
+use insightd_aws::sdk::{self, AwsSettings};
+use insightd_peer::{Backoff, Status};
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+use crate::config::{self, CloudWatchSink};
+use crate::ops::StatusRegistry;
+use crate::outcome::Ended;
+
+/// Time limit for sending queued events when the agent ends. The next agent sends the rest if the spool has a directory.
+const LAST: Duration = Duration::from_secs(5);
+
+/// Time limit, after that, for storing the events that wait in memory in the spool directory.
+const STORE: Duration = Duration::from_secs(3);
+
+/// The delivery of one sink to its service.
+#[derive(Debug)]
+pub struct Delivery {
+    name: String,
+    outbox: Outbox,
+    stop: watch::Sender<bool>,
+    task: JoinHandle<()>,
+}
+
+impl Delivery {
+    /// Starts delivering the contents of `outbox`. Must be called within the runtime.
+    pub(crate) fn start(name: String, aws: &AwsSettings, sink: &CloudWatchSink, outbox: Outbox) -> Self {
+        let aws = AwsSettings {
+            region: sink.region.clone().or_else(|| aws.region.clone()),
+            role: sink.role.clone().or_else(|| aws.role.clone()),
+            ..aws.clone()
+        };
+        let (stop, stopped) = watch::channel(false);
+        let task = tokio::spawn(deliver(aws, sink.clone(), outbox.clone(), stopped));
+        Self { name, outbox, stop, task }
+    }
+
+    /// Registers the queue and the connection status with `registry`.
+    pub(crate) fn show_on(&self, registry: &StatusRegistry) {
+        registry.deliver(&self.name, self.outbox.clone());
+        registry.watch("sink", self.outbox.status());
+    }
+
+    /// Returns the connection status of the service.
+    pub(crate) fn status(&self) -> &Arc<Status> {
+        self.outbox.status()
+    }
+
+    /// Tells the task to stop: from then on it sends only what can be sent at once.
+    pub(crate) fn stop(&self) {
+        // An error means that the task has ended already.
+        let _ = self.stop.send(true);
+    }
+
+    /// Waits for the task to end, after [`stop`](Self::stop). Returns the numbers of accepted, waiting and lost events.
+    pub(crate) async fn end(mut self) -> Ended {
+        if tokio::time::timeout(LAST, &mut self.task).await.is_err() {
+            tracing::warn!(
+                "delivery stopped with requests in flight; they are resent if the spool has a directory"
+            );
+            self.task.abort();
+        }
+        let unsaved = self.outbox.close(STORE).await;
+        let waiting = self.outbox.stats().pending.events.saturating_sub(unsaved);
+        Ended {
+            name: self.name,
+            accepted: self.outbox.counts().accepted_events,
+            waiting,
+            lost: self.outbox.lost_events() + unsaved,
+        }
+    }
+}
+
+async fn deliver(
+    settings: AwsSettings,
+    sink: CloudWatchSink,
+    outbox: Outbox,
+    mut stop: watch::Receiver<bool>,
+) {
+    let mut backoff = Backoff::new(Duration::from_secs(5), Duration::from_secs(120));
+    let config = loop {
+        match sdk::load(&settings).await {
+            Ok(config) => break config,
+            Err(error) => outbox.status().failed(error.to_string()),
+        }
+        tokio::select! {
+            () = tokio::time::sleep(backoff.next_wait()) => {}
+            _ = stop.wait_for(|stop| *stop) => return,
+        }
+    };
+    let settings = LogsSettings {
+        endpoint_url: sink.endpoint_url.clone(),
+        plain: !sink.compression,
+        create: match sink.create {
+            config::Create::Group => Create::Group,
+            config::Create::Stream => Create::Stream,
+            config::Create::Nothing => Create::Nothing,
+        },
+        group: GroupSettings {
+            retention_days: sink.retention_days,
+            tags: sink.tags.clone(),
+            kms_key: sink.kms_key.clone(),
+        },
+    };
+    let logs = Arc::new(Logs::new(&config, settings));
+    delivery::run(outbox, logs, sink.concurrency, fastrand::Rng::new(), stop).await;
+}
+
+#[cfg(test)]
+mod tests {
+    use insightd_spool::{NewBlock, Settings, Spool};
+    use tokio::time::Instant;
+
+    use super::*;
+    use crate::sources::Clients;
+
+    /// The time limit for the end does not depend on the number of sinks or on what each of them waits for.
+    #[tokio::test(start_paused = true)]
+    async fn sinks_end_together() {
+        let mut clients = Clients::default();
+        for number in 0..5 {
+            let spool = Spool::in_memory(Settings::in_folder(""), 0);
+            let status = Arc::new(Status::new(format!("sink-{number}")));
+            let outbox = Outbox::new(spool, status).unwrap();
+            outbox.put(&NewBlock { key: b"g\0s", events: 7, time_unix_ms: 1, body: b"x" }).unwrap();
+            let (stop, _) = watch::channel(false);
+            // A request that never gets a response.
+            let task = tokio::spawn(std::future::pending());
+            clients.deliveries.push(Delivery { name: format!("sink-{number}"), outbox, stop, task });
+        }
+        let start = Instant::now();
+        let ended = clients.end().await;
+        assert!(start.elapsed() <= LAST + STORE, "{:?}", start.elapsed());
+        assert_eq!(ended.len(), 5);
+        for one in ended {
+            assert_eq!(
+                (one.accepted, one.waiting, one.lost),
+                (0, 0, 7),
+                "without a directory they are lost: {one:?}"
+            );
+        }
+    }
+}

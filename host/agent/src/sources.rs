@@ -1,0 +1,293 @@
+//! The sources of batches, and the clients of the endpoints that they ask: tasks on the runtime, and handles for the worker thread.
+
+mod cluster;
+mod instance;
+mod kubelet;
+mod node;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context;
+use insightd_aws::sdk::AwsSettings;
+use insightd_instance::InstanceWatch;
+use insightd_kubernetes::client::{self, ApiSettings, Traffic};
+use insightd_kubernetes::events::{PodRef, Recorder, RecorderSettings};
+use insightd_kubernetes::kubelet::{Kubelet, KubeletSettings};
+use insightd_kubernetes::leader::{self, Election, LeaderSettings, Leadership};
+use insightd_kubernetes::local::{Local, LocalSettings};
+use insightd_kubernetes::pods::Keep;
+use insightd_peer::Status;
+use tokio::runtime::Handle;
+use tokio::task::JoinSet;
+
+use crate::config::{Config, Environment, LockKind};
+use crate::error::Usage;
+use crate::ops::{Count, LeadershipStatus, StatusRegistry};
+use crate::outcome::Ended;
+use crate::sinks::{Delivery, ToDeliver};
+
+pub use cluster::{ClusterSource, SharedWatch, watch_cluster};
+pub use kubelet::KubeletHandle;
+pub use node::{Endpoints, NodeSource, Sample, SourceError, name_without_host};
+
+/// Maximum size of one kubelet response, bytes: about ten times the response for 250 busy pods. Responses are parsed
+/// while they arrive; the limit bounds the time that an endless response takes.
+const MAX_KUBELET_RESPONSE_BYTES: usize = 64 << 20;
+
+/// The `User-Agent` header of requests to the API server.
+const USER_AGENT: &str = concat!("insightd/", env!("CARGO_PKG_VERSION"));
+
+/// Maximum random delay before a node agent's first request to the API server. It spreads the requests of a fleet that restarts at once.
+const LOCAL_JITTER: Duration = Duration::from_secs(15);
+
+/// Time limit for releasing the leader lock, and for flushing Kubernetes Events, when the agent ends.
+const RELEASE: Duration = Duration::from_secs(3);
+
+/// The clients of all remote endpoints, which run beside the ticks.
+#[derive(Default)]
+pub struct Clients {
+    /// The kubelet client, if the kubelet is enabled.
+    pub kubelet: Option<KubeletHandle>,
+    /// The client for objects of the own node on the API server, if it is enabled and the role has a node part.
+    pub local: Option<Arc<Local>>,
+    /// The EC2 instance watch, if instance metadata is enabled and needed.
+    pub instance: Option<Arc<InstanceWatch>>,
+    /// Counters of requests to the API server, if it is enabled.
+    pub traffic: Option<Arc<Traffic>>,
+    /// The leader election, if the API server is enabled, the role has a cluster part and the agent keeps running.
+    pub elector: Option<LeaderElector>,
+    /// The recorder of Kubernetes Events, if the API server is enabled and the agent keeps running.
+    pub recorder: Option<Recorder>,
+    /// The deliveries to services, one per sink.
+    pub deliveries: Vec<Delivery>,
+    /// The connection status of every endpoint except the deliveries.
+    pub statuses: Vec<Arc<Status>>,
+}
+
+/// The leader election and the cluster watch that runs while this agent leads.
+#[derive(Debug)]
+pub struct LeaderElector {
+    election: Election,
+    /// The leadership status.
+    pub leadership: Leadership,
+    /// The cluster watch of the leader.
+    pub watched: SharedWatch,
+}
+
+impl Clients {
+    /// Starts the clients that the configuration enables, without waiting for any of them: an endpoint that does not
+    /// respond costs only its own data.
+    ///
+    /// # Errors
+    /// [`Usage`] if a setting is invalid, such as an unreadable certificate or an invalid kubeconfig.
+    pub fn start(
+        config: &Config,
+        environment: &Environment,
+        node_name: &str,
+        is_for_long: bool,
+        runtime: &Handle,
+    ) -> anyhow::Result<Self> {
+        let _context = runtime.enter();
+        let mut clients = Self::default();
+        if config.role.has_node() {
+            clients.start_kubelet(config, runtime)?;
+        }
+        clients.instance = instance::start(config, is_for_long);
+        clients.statuses.extend(clients.instance.iter().flat_map(|instance| instance.statuses()));
+        let uses_api =
+            config.api.enabled.unwrap_or(config.api.kubeconfig.is_some() || client::is_in_cluster());
+        if uses_api {
+            clients.start_api(config, environment, node_name, is_for_long)?;
+        } else if !config.role.has_node() {
+            let message = "`role: cluster` needs the API server: run in a pod, or set `api.kubeconfig`";
+            return Err(Usage(message.into()).into());
+        }
+        Ok(clients)
+    }
+
+    fn start_kubelet(&mut self, config: &Config, runtime: &Handle) -> anyhow::Result<()> {
+        let wanted = &config.kubelet;
+        let Some(url) = wanted.url.clone().filter(|_| wanted.enabled != Some(false)) else { return Ok(()) };
+        let settings = KubeletSettings {
+            url,
+            token_file: Some(wanted.token_file.clone()),
+            ca_files: wanted.ca_files.clone(),
+            server_name: wanted.server_name.clone(),
+            insecure: wanted.insecure,
+            timeout: wanted.timeout,
+            keep: Keep {
+                label_bytes: wanted.label_bytes,
+                annotations: wanted.annotations.clone(),
+                annotation_bytes: wanted.label_bytes,
+            },
+            summary: wanted.summary,
+            max_answer_bytes: MAX_KUBELET_RESPONSE_BYTES,
+        };
+        let status = Arc::new(Status::new("kubelet"));
+        let kubelet =
+            Kubelet::new(settings, status.clone()).map_err(|error| Usage(format!("kubelet: {error}")))?;
+        self.kubelet = Some(KubeletHandle::start(runtime, kubelet, wanted.timeout, config.interval));
+        self.statuses.push(status);
+        Ok(())
+    }
+
+    fn start_api(
+        &mut self,
+        config: &Config,
+        environment: &Environment,
+        node_name: &str,
+        is_for_long: bool,
+    ) -> anyhow::Result<()> {
+        let (client, traffic) = api_client(config)?;
+        self.traffic = Some(traffic);
+        if config.role.has_node() {
+            let settings = LocalSettings {
+                node_name: node_name.into(),
+                watch_node: config.api.node,
+                watch_services: config.api.services,
+                read_jobs: config.api.jobs,
+                start_jitter: LOCAL_JITTER.min(config.interval / 4),
+            };
+            let local = Local::start(client.clone(), settings);
+            self.statuses.extend(local.statuses());
+            self.local = Some(Arc::new(local));
+        }
+        if !is_for_long {
+            return Ok(());
+        }
+        let pod = environment.pod_name.clone().zip(environment.namespace.clone());
+        let pod = pod.map(|(name, namespace)| PodRef { namespace, name, uid: environment.pod_uid.clone() });
+        let component = env!("CARGO_PKG_NAME").into();
+        let recorder =
+            Recorder::new(client.clone(), RecorderSettings { component, node_name: node_name.into(), pod });
+        self.statuses.push(recorder.status());
+        if config.role.has_cluster() {
+            self.start_election(config, node_name, client, recorder.clone())?;
+        }
+        self.recorder = Some(recorder);
+        Ok(())
+    }
+
+    /// Starts publishing Kubernetes Events about failing endpoints. Call it after everything else was started.
+    pub fn publish_failures(&self, runtime: &Handle) {
+        let Some(recorder) = &self.recorder else { return };
+        let watched = self.elector.as_ref().map(|elector| elector.watched.clone());
+        let deliveries = self.deliveries.iter().map(|delivery| Arc::clone(delivery.status()));
+        let statuses = self.statuses.iter().cloned().chain(deliveries).collect();
+        runtime.spawn(crate::events::publish_failures(recorder.clone(), statuses, watched));
+    }
+
+    fn start_election(
+        &mut self,
+        config: &Config,
+        node_name: &str,
+        client: client::Client,
+        recorder: Recorder,
+    ) -> anyhow::Result<()> {
+        let wanted = &config.leader;
+        let settings = LeaderSettings {
+            kind: match wanted.kind {
+                LockKind::ConfigMap => leader::LockKind::ConfigMap,
+                LockKind::Lease => leader::LockKind::Lease,
+            },
+            namespace: wanted.namespace.clone(),
+            name: wanted.name.clone(),
+            identity: wanted.identity.clone().unwrap_or_else(|| node_name.into()),
+            lease_duration: wanted.lease_duration,
+            renew_deadline: wanted.renew_deadline,
+            retry_period: wanted.retry_period,
+        };
+        let election =
+            Election::start(client.clone(), settings, Some(recorder)).context("section `leader`")?;
+        let (leadership, watched) = (election.leadership(), SharedWatch::default());
+        self.statuses.push(election.status());
+        let settings = cluster::settings(config);
+        tokio::spawn(cluster::follow_leadership(election.leadership(), client, settings, watched.clone()));
+        self.elector = Some(LeaderElector { election, leadership, watched });
+        Ok(())
+    }
+
+    /// Starts the delivery of queued sink data.
+    pub fn deliver(&mut self, aws: &AwsSettings, to_deliver: Vec<ToDeliver>, runtime: &Handle) {
+        let _context = runtime.enter();
+        for ToDeliver { name, sink, outbox } in to_deliver {
+            self.deliveries.push(Delivery::start(name, aws, &sink, outbox));
+        }
+    }
+
+    /// Registers the status and the counters of all clients with `registry`.
+    pub fn show_on(&self, registry: &Arc<StatusRegistry>) {
+        for status in &self.statuses {
+            registry.watch("node", status);
+        }
+        for delivery in &self.deliveries {
+            delivery.show_on(registry);
+        }
+        if let Some(traffic) = &self.traffic {
+            let count = |name, help, bytes, read| registry.count(Count { name, help, bytes, read });
+            let (requests, received) = (traffic.clone(), traffic.clone());
+            count(
+                "insightd_api_requests",
+                "Requests to the API server",
+                false,
+                Arc::new(move || requests.requests()),
+            );
+            let help = "Bytes of responses from the API server";
+            count("insightd_api_received", help, true, Arc::new(move || received.received_bytes()));
+        }
+        if let Some(recorder) = &self.recorder {
+            let dropped = recorder.clone();
+            let read = Arc::new(move || dropped.counts().dropped);
+            let help = "Kubernetes Events that were not published";
+            registry.count(Count { name: "insightd_kubernetes_events_dropped", help, bytes: false, read });
+        }
+        if let Some(elector) = &self.elector {
+            let leadership = elector.leadership.clone();
+            registry.lead(move || LeadershipStatus {
+                is_leader: leadership.is_leader(),
+                transitions: leadership.transitions(),
+                holder: leadership.holder(),
+            });
+            elector.watched.show_on(registry);
+            let watched = elector.watched.clone();
+            let read = Arc::new(move || watched.pending_left_out());
+            let help = "Pending pods beyond `cluster.max_pending_pods`, omitted from cluster batches";
+            registry.count(Count { name: "insightd_cluster_pending_left_out", help, bytes: false, read });
+        }
+    }
+
+    /// Shuts down after the last tick: releases the leader lock so that a successor can lead at once, sends what the
+    /// delivery queues hold, and flushes Kubernetes Events. Lock and deliveries end concurrently: the longest time
+    /// limit counts, however many sinks there are. Returns the outcome of each delivery.
+    pub async fn end(self) -> Vec<Ended> {
+        self.deliveries.iter().for_each(Delivery::stop);
+        let elector = self.elector;
+        let release = async move {
+            if let Some(elector) = elector
+                && tokio::time::timeout(RELEASE, elector.election.release()).await.is_err()
+            {
+                tracing::warn!("timed out releasing the lock; it will expire");
+            }
+        };
+        let mut deliveries: JoinSet<Ended> = self.deliveries.into_iter().map(Delivery::end).collect();
+        let deliver = async {
+            let mut all = Vec::new();
+            while let Some(ended) = deliveries.join_next().await {
+                all.extend(ended);
+            }
+            all
+        };
+        let ((), ended) = tokio::join!(release, deliver);
+        if let Some(recorder) = self.recorder {
+            // Best effort: a missing Kubernetes Event is not a loss of data.
+            let _ = tokio::time::timeout(RELEASE, recorder.flush()).await;
+        }
+        ended
+    }
+}
+
+fn api_client(config: &Config) -> Result<(client::Client, Arc<Traffic>), Usage> {
+    let settings = ApiSettings { kubeconfig: config.api.kubeconfig.clone(), user_agent: USER_AGENT.into() };
+    client::api_client(&settings).map_err(|error| Usage(format!("API server: {error}")))
+}

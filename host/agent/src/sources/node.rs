@@ -1,0 +1,193 @@
+//! Collects one batch of raw facts about this node: from the kernel, the kubelet, the API server, instance metadata and the configuration.
+
+mod live;
+mod recorded;
+
+use insightd_collect::{CollectError, Collector, HostRoot, ReadBuffer, RootError, Settings};
+use insights_sdk::{Builder, Columns, EntityId};
+
+use crate::config::{Config, Instance};
+pub use live::Endpoints;
+
+use super::instance::MachineFacts;
+use super::kubelet::{self, KubeletFacts};
+
+/// The source of batches of scope `node`.
+#[derive(Debug)]
+pub struct NodeSource {
+    collector: Collector,
+    kubelet: KubeletFacts,
+    endpoints: Endpoints,
+    node_name: String,
+    instance: Instance,
+    has_cluster_name: bool,
+    finds_volumes: bool,
+    interval_ms: u64,
+}
+
+/// A batch with statistics about reading it.
+#[derive(Debug)]
+pub struct Sample {
+    /// The batch.
+    pub columns: Columns,
+    /// Time between the first and the last read, microseconds.
+    pub spread_us: u64,
+    /// Number of running containers without a cgroup.
+    pub containers_without_cgroup: u64,
+    /// Number of files and objects that could not be read.
+    pub problems: u64,
+    /// Error text of the first of them.
+    pub first_problem: Option<String>,
+    /// Number of pod labels and annotations beyond the size limit, which were left out.
+    pub labels_left_out: u64,
+}
+
+/// Errors of opening a source.
+#[derive(Debug, thiserror::Error)]
+pub enum SourceError {
+    /// The host root cannot be used.
+    #[error(transparent)]
+    Root(#[from] RootError),
+    /// The kernel's files below the root cannot be read.
+    #[error(transparent)]
+    Collect(#[from] CollectError),
+}
+
+impl NodeSource {
+    /// Opens the host root from the configuration.
+    ///
+    /// # Errors
+    /// The root or its `/proc` cannot be read.
+    pub fn open(config: &Config) -> Result<Self, SourceError> {
+        let root = HostRoot::open(&config.host.root)?;
+        let node_name = node_name(config, &root);
+        let settings = Settings {
+            node_name: node_name.clone(),
+            orchestrator: config.node.orchestrator.as_str().into(),
+            cluster_name: config.node.cluster_name.clone(),
+            interface_exclude: config.host.interface_exclude.clone(),
+            disk_exclude: config.host.disk_exclude.clone(),
+            statfs_timeout: config.host.statfs_timeout,
+            pod_network: config.host.pod_network,
+            max_cgroups: config.host.max_cgroups,
+            ..Settings::default()
+        };
+        Ok(Self {
+            kubelet: KubeletFacts::new(&settings),
+            endpoints: Endpoints::default(),
+            collector: Collector::new(root, settings)?,
+            node_name,
+            instance: config.node.instance.clone(),
+            has_cluster_name: config.node.cluster_name.is_some(),
+            finds_volumes: config.instance.enabled != Some(false) && config.instance.volumes,
+            interval_ms: u64::try_from(config.interval.as_millis()).unwrap_or(u64::MAX),
+        })
+    }
+
+    /// Sets the remote endpoints that each sample queries. A recording contains its own responses.
+    pub fn set_endpoints(&mut self, endpoints: Endpoints) {
+        self.endpoints = endpoints;
+    }
+
+    /// Returns the name of the node.
+    pub fn node_name(&self) -> &str {
+        &self.node_name
+    }
+
+    /// Returns the number of frames of a recording, or `None` for a live host.
+    pub fn frames(&self) -> Option<usize> {
+        let root = self.collector.root();
+        root.is_recording().then(|| root.moments().len())
+    }
+
+    /// Selects a frame of a recording. Returns its time, milliseconds since the Unix epoch.
+    ///
+    /// # Errors
+    /// The directory of the frame cannot be opened.
+    pub fn select_frame(&mut self, index: usize) -> Result<u64, RootError> {
+        self.collector.select_moment(index)?;
+        Ok(self.collector.root().clock().unix_ms)
+    }
+
+    /// Reads all facts once.
+    pub fn sample(&mut self, time_unix_ms: u64) -> Sample {
+        self.endpoints.request();
+        let mut builder = Builder::new("node", &self.node_name, time_unix_ms, self.interval_ms);
+        let recorded = recorded::read(self.collector.root());
+        if let Some(recorded) = &recorded {
+            self.collector.expect(recorded.pods.iter().flat_map(kubelet::running));
+        }
+        let report = self.collector.sample(&mut builder);
+        builder.gauge(report.node, "agent.heartbeat", 1.0);
+        let root = self.collector.root();
+        let kubelet = if let Some(recorded) = recorded {
+            add_instance(&self.instance, &self.node_name, report.node, &mut builder);
+            recorded.emit(&mut self.kubelet, root.now_ns(), report.node, &mut builder)
+        } else {
+            let responses = self.endpoints.responses();
+            let machine = self.endpoints.machine();
+            let machine = MachineFacts::new(&self.instance, machine.as_deref(), responses.node());
+            add_instance(&machine.instance, &self.node_name, report.node, &mut builder);
+            if let Some(name) = machine.cluster_name.filter(|_| !self.has_cluster_name) {
+                builder.attribute(report.node, "cluster.name", name);
+            }
+            if self.finds_volumes && machine.add_volumes(&self.collector, &report.devices, &mut builder) {
+                self.endpoints.want_volumes();
+            }
+            let problems = responses.emit(&mut self.kubelet, root, report.node, &mut builder);
+            // For the next sample.
+            self.collector.expect(responses.fresh_pods().into_iter().flat_map(kubelet::running));
+            problems
+        };
+        for problem in &report.problems {
+            let (source, path, error) = (problem.source, &problem.path, &problem.error);
+            tracing::debug!(source, path, error, "cannot read; skipped");
+        }
+        let first = report.problems.first().map(|problem| format!("{}: {}", problem.path, problem.error));
+        Sample {
+            columns: builder.finish(),
+            spread_us: report.spread_ns / 1000,
+            containers_without_cgroup: report.containers_without_cgroup as u64,
+            problems: (report.problems.len() + report.more_problems + kubelet.len()) as u64,
+            first_problem: first.or_else(|| kubelet.into_iter().next()),
+            labels_left_out: self.kubelet.labels_left_out(),
+        }
+    }
+}
+
+fn add_instance(instance: &Instance, node_name: &str, node: EntityId, builder: &mut Builder) {
+    let Instance { id, kind, autoscaling_group, container_instance_id } = instance;
+    let entity = builder.entity("instance", id.as_deref().unwrap_or(node_name), Some(node));
+    for (key, value) in [
+        ("instance.id", id),
+        ("instance.type", kind),
+        ("instance.autoscaling_group", autoscaling_group),
+        ("container_instance.id", container_instance_id),
+    ] {
+        if let Some(value) = value {
+            builder.attribute(entity, key, value);
+        }
+    }
+}
+
+/// Returns the node name for an agent that reads no host files: the configured name, else that of its own kernel.
+pub fn name_without_host(config: &Config) -> String {
+    config.node.name.clone().unwrap_or_else(kernel_name)
+}
+
+fn kernel_name() -> String {
+    rustix::system::uname().nodename().to_string_lossy().into_owned()
+}
+
+/// Returns the node name: from configuration or environment, else the recorded one, else that of the host. In a
+/// container with the host mounted elsewhere, the kernel would return the container's name, so `/etc/hostname` of the host comes first there.
+fn node_name(config: &Config, root: &HostRoot) -> String {
+    let configured = config.node.name.clone().or_else(|| root.recorded_node_name().map(String::from));
+    let elsewhere = || {
+        let mut buffer = ReadBuffer::default();
+        let text = root.read("/etc/hostname", &mut buffer).ok().flatten().filter(|_| root.path() != "/")?;
+        let name = std::str::from_utf8(text).ok()?.trim();
+        (!name.is_empty()).then(|| name.to_owned())
+    };
+    configured.or_else(elsewhere).unwrap_or_else(kernel_name)
+}
