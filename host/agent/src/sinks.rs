@@ -14,7 +14,7 @@ mod stdout;
 
 use std::path::PathBuf;
 
-use insightd_aws::delivery::Outbox;
+use insightd_aws::delivery::DeliveryQueue;
 use insights_sdk::{Event, Limits};
 
 pub use cloudwatch::CloudWatch;
@@ -109,7 +109,7 @@ pub enum SinkError {
     },
     /// The service would reject the event.
     #[error(transparent)]
-    Unfit(#[from] insightd_aws::logs::Unfit),
+    Unfit(#[from] insightd_aws::logs::InvalidEvent),
     /// Neither disk nor memory has room for the block.
     #[error(transparent)]
     Spool(#[from] insightd_spool::AppendError),
@@ -134,7 +134,7 @@ pub struct ToDeliver {
     /// The settings of the destination.
     pub sink: CloudWatchSink,
     /// The queue to deliver.
-    pub outbox: Outbox,
+    pub outbox: DeliveryQueue,
 }
 
 /// Behaviour while a local sink, a stream or a file, is stalled.

@@ -12,12 +12,12 @@ use anyhow::Context;
 use insightd_aws::sdk::AwsSettings;
 use insightd_instance::InstanceWatch;
 use insightd_kubernetes::client::{self, ApiSettings, Traffic};
-use insightd_kubernetes::events::{PodRef, Recorder, RecorderSettings};
+use insightd_kubernetes::events::{EventRecorder, EventRecorderSettings, PodRef};
 use insightd_kubernetes::kubelet::{Kubelet, KubeletSettings};
 use insightd_kubernetes::leader::{self, Election, LeaderSettings, Leadership};
-use insightd_kubernetes::local::{Local, LocalSettings};
-use insightd_kubernetes::pods::Keep;
-use insightd_peer::Status;
+use insightd_kubernetes::local::{LocalSettings, LocalWatch};
+use insightd_kubernetes::pods::MetadataFilter;
+use insightd_upstream::UpstreamStatus;
 use tokio::runtime::Handle;
 use tokio::task::JoinSet;
 
@@ -50,7 +50,7 @@ pub struct Clients {
     /// The kubelet client, if the kubelet is enabled.
     pub kubelet: Option<KubeletHandle>,
     /// The client for objects of the own node on the API server, if it is enabled and the role has a node part.
-    pub local: Option<Arc<Local>>,
+    pub local: Option<Arc<LocalWatch>>,
     /// The EC2 instance watch, if instance metadata is enabled and needed.
     pub instance: Option<Arc<InstanceWatch>>,
     /// Counters of requests to the API server, if it is enabled.
@@ -58,11 +58,11 @@ pub struct Clients {
     /// The leader election, if the API server is enabled, the role has a cluster part and the agent keeps running.
     pub elector: Option<LeaderElector>,
     /// The recorder of Kubernetes Events, if the API server is enabled and the agent keeps running.
-    pub recorder: Option<Recorder>,
+    pub recorder: Option<EventRecorder>,
     /// The deliveries to services, one per sink.
     pub deliveries: Vec<Delivery>,
     /// The connection status of every endpoint except the deliveries.
-    pub statuses: Vec<Arc<Status>>,
+    pub statuses: Vec<Arc<UpstreamStatus>>,
 }
 
 /// The leader election and the cluster watch that runs while this agent leads.
@@ -116,15 +116,15 @@ impl Clients {
             server_name: wanted.server_name.clone(),
             insecure: wanted.insecure,
             timeout: wanted.timeout,
-            keep: Keep {
+            metadata_filter: MetadataFilter {
                 label_bytes: wanted.label_bytes,
                 annotations: wanted.annotations.clone(),
                 annotation_bytes: wanted.label_bytes,
             },
             summary: wanted.summary,
-            max_answer_bytes: MAX_KUBELET_RESPONSE_BYTES,
+            max_response_bytes: MAX_KUBELET_RESPONSE_BYTES,
         };
-        let status = Arc::new(Status::new("kubelet"));
+        let status = Arc::new(UpstreamStatus::new("kubelet"));
         let kubelet =
             Kubelet::new(settings, status.clone()).map_err(|error| Usage(format!("kubelet: {error}")))?;
         self.kubelet = Some(KubeletHandle::start(runtime, kubelet, wanted.timeout, config.interval));
@@ -149,7 +149,7 @@ impl Clients {
                 read_jobs: config.api.jobs,
                 start_jitter: LOCAL_JITTER.min(config.interval / 4),
             };
-            let local = Local::start(client.clone(), settings);
+            let local = LocalWatch::start(client.clone(), settings);
             self.statuses.extend(local.statuses());
             self.local = Some(Arc::new(local));
         }
@@ -159,8 +159,10 @@ impl Clients {
         let pod = environment.pod_name.clone().zip(environment.namespace.clone());
         let pod = pod.map(|(name, namespace)| PodRef { namespace, name, uid: environment.pod_uid.clone() });
         let component = env!("CARGO_PKG_NAME").into();
-        let recorder =
-            Recorder::new(client.clone(), RecorderSettings { component, node_name: node_name.into(), pod });
+        let recorder = EventRecorder::new(
+            client.clone(),
+            EventRecorderSettings { component, node_name: node_name.into(), pod },
+        );
         self.statuses.push(recorder.status());
         if config.role.has_cluster() {
             self.start_election(config, node_name, client, recorder.clone())?;
@@ -183,7 +185,7 @@ impl Clients {
         config: &Config,
         node_name: &str,
         client: client::Client,
-        recorder: Recorder,
+        recorder: EventRecorder,
     ) -> anyhow::Result<()> {
         let wanted = &config.leader;
         let settings = LeaderSettings {

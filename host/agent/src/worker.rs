@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use insightd_collect::RootError;
-use insightd_kubernetes::events::Recorder;
+use insightd_kubernetes::events::EventRecorder;
 use insightd_pipeline::bundle::Bundle;
 use insightd_pipeline::probation::Generations;
 use insightd_pipeline::states::States;
@@ -96,7 +96,7 @@ impl Worker {
 
     /// Reports to operators as Kubernetes Events through `recorder`.
     #[must_use]
-    pub fn with_recorder(self, recorder: Option<Recorder>) -> Self {
+    pub fn with_recorder(self, recorder: Option<EventRecorder>) -> Self {
         Self { component_events: recorder.map(ComponentEvents::new), ..self }
     }
 

@@ -9,6 +9,6 @@ mod send;
 #[cfg(test)]
 mod tests;
 
-pub use body::{Body, Destination, Open, Unfit, message};
+pub use body::{Body, BodyBuilder, Destination, InvalidEvent, validate_message};
 pub use create::{Create, GroupSettings};
 pub use send::{Logs, LogsSettings};

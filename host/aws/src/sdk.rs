@@ -27,7 +27,7 @@ use aws_smithy_runtime_api::client::http::{
     HttpConnectorSettings, SharedHttpClient, SharedHttpConnector, http_client_fn,
 };
 
-use bounded::Bounded;
+pub use bounded::BoundedResponses;
 pub use roots::RootsError;
 
 /// Time limit for establishing a connection.
@@ -36,6 +36,9 @@ const CONNECT: Duration = Duration::from_secs(5);
 /// Idle time after which a connection is closed: longer than the usual tick interval, so that ticks share a connection if the
 /// server keeps it open.
 const IDLE: Duration = Duration::from_secs(90);
+
+/// Maximum size of a response, bytes. The largest expected one is a page of an instance's volumes, some hundred kilobytes.
+const MAX_RESPONSE_BYTES: usize = 4 << 20;
 
 /// Settings of the user; everything else is discovered.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -137,6 +140,6 @@ fn http_client(settings: &AwsSettings) -> Result<SharedHttpClient, RootsError> {
         .tls_provider(Provider::Rustls(CryptoMode::Ring))
         .tls_context(context)
         .build();
-    let connector = SharedHttpConnector::new(Bounded::new(connector));
+    let connector = SharedHttpConnector::new(BoundedResponses::new(connector, MAX_RESPONSE_BYTES));
     Ok(http_client_fn(move |_, _| connector.clone()))
 }

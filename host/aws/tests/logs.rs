@@ -4,39 +4,22 @@
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests")]
 
+mod common;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use aws_sdk_cloudwatchlogs::Client;
-use insightd_aws::delivery::{Outbox, Post, Reply, run};
-use insightd_aws::logs::{Create, Destination, GroupSettings, Logs, LogsSettings, Open};
-use insightd_aws::sdk::{AwsSettings, load};
-use insightd_peer::Status;
+use insightd_aws::delivery::{DeliveryQueue, Reply, Transport, run};
+use insightd_aws::logs::{BodyBuilder, Create, Destination, GroupSettings, Logs, LogsSettings};
 use insightd_spool::{NewBlock, Settings, Spool};
+use insightd_upstream::UpstreamStatus;
 use tokio::sync::watch;
 
-fn emulator() -> Option<String> {
-    let url = std::env::var("INSIGHTD_TEST_AWS").ok();
-    if url.is_none() {
-        eprintln!("SKIPPED: INSIGHTD_TEST_AWS is not set; `make test-aws` starts an emulator and sets it");
-    }
-    url
-}
+use common::{config, emulator, now_ms, stored_events};
 
-async fn config(url: &str) -> aws_config::SdkConfig {
-    let settings = AwsSettings {
-        region: Some("eu-central-1".into()),
-        endpoint_url: Some(url.into()),
-        timeout: Duration::from_secs(10),
-        ..AwsSettings::default()
-    };
-    load(&settings).await.unwrap()
-}
-
-fn now_ms() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis() as u64
-}
+const TIMEOUT: Duration = Duration::from_secs(10);
 
 fn destination(test: &str) -> Destination {
     Destination {
@@ -45,26 +28,11 @@ fn destination(test: &str) -> Destination {
     }
 }
 
-async fn stored(client: &Client, destination: &Destination) -> Vec<(i64, String)> {
-    let (mut events, mut token) = (Vec::new(), None);
-    loop {
-        let request = client.get_log_events().start_from_head(true);
-        let request = request.log_group_name(&destination.group).log_stream_name(&destination.stream);
-        let page = request.set_next_token(token.clone()).send().await.unwrap();
-        let found = page.events();
-        events.extend(found.iter().map(|e| (e.timestamp().unwrap(), e.message().unwrap().to_owned())));
-        if found.is_empty() {
-            return events;
-        }
-        token = page.next_forward_token().map(str::to_owned);
-    }
-}
-
 #[tokio::test]
-async fn events_arrive_as_they_were_produced() {
+async fn stored_events_equal_produced_events() {
     let Some(url) = emulator() else { return };
-    let config = config(&url).await;
-    let there = destination("arrive");
+    let config = config(&url, TIMEOUT).await;
+    let destination = destination("arrive");
     let group = GroupSettings {
         retention_days: Some(7),
         tags: BTreeMap::from([("team".to_owned(), "shop".to_owned())]),
@@ -72,14 +40,14 @@ async fn events_arrive_as_they_were_produced() {
     };
     let settings = LogsSettings { group, ..LogsSettings::default() };
     let directory = tempfile::tempdir().unwrap();
-    let outbox = Outbox::new(
+    let queue = DeliveryQueue::new(
         Spool::open(Settings::in_folder(directory.path().join("logs")), now_ms()),
-        Arc::new(Status::new("logs")),
+        Arc::new(UpstreamStatus::new("logs")),
     )
     .unwrap();
     let (stop, stopped) = watch::channel(false);
     let logs = Arc::new(Logs::new(&config, settings));
-    let task = tokio::spawn(run(outbox.clone(), logs, 2, fastrand::Rng::new(), stopped));
+    let task = tokio::spawn(run(queue.clone(), logs, 2, fastrand::Rng::new(), stopped));
 
     let start = now_ms();
     let mut produced = Vec::new();
@@ -87,60 +55,60 @@ async fn events_arrive_as_they_were_produced() {
         let time = start + tick;
         let event =
             |n: u64| format!(r#"{{"Type":"Pod","n":{n},"text":"ü\" \\ {}"}}"#, "x".repeat(n as usize));
-        let mut open = Open::new(&there, time, &event(0));
+        let mut open = BodyBuilder::new(&destination, time, &event(0));
         produced.push((time as i64, event(0)));
         for n in 1..200 {
             assert!(open.push(time, &event(n)));
             produced.push((time as i64, event(n)));
         }
         let body = open.finish();
-        let key = there.key();
+        let key = destination.key();
         let block = NewBlock { key: &key, events: body.events, time_unix_ms: time, body: &body.gzip };
-        outbox.put(&block).unwrap();
-        outbox.end_tick(time);
+        queue.put(&block).unwrap();
+        queue.end_tick(time);
     }
     for _ in 0..300 {
-        if outbox.is_empty() {
+        if queue.is_empty() {
             break;
         }
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
-    assert!(outbox.is_empty(), "{:?} {:?}", outbox.stats(), outbox.status().snapshot().error);
+    assert!(queue.is_empty(), "{:?} {:?}", queue.stats(), queue.status().snapshot().error);
     stop.send(true).unwrap();
     task.await.unwrap();
 
     let client = Client::new(&config);
-    let mut found = stored(&client, &there).await;
+    let mut found = stored_events(&client, &destination).await;
     found.sort();
     produced.sort();
     assert_eq!(found.len(), 1000);
     assert_eq!(found, produced);
-    let counts = outbox.counts();
+    let counts = queue.counts();
     assert_eq!((counts.accepted_requests, counts.accepted_events), (5, 1000));
-    let groups = client.describe_log_groups().log_group_name_prefix(&there.group).send().await.unwrap();
+    let groups = client.describe_log_groups().log_group_name_prefix(&destination.group).send().await.unwrap();
     assert_eq!(groups.log_groups()[0].retention_in_days(), Some(7));
     let arn = groups.log_groups()[0].arn().unwrap().trim_end_matches(":*").to_owned();
     let tags = client.list_tags_for_resource().resource_arn(arn).send().await.unwrap();
     assert_eq!(tags.tags().and_then(|tags| tags.get("team")).map(String::as_str), Some("shop"));
 }
 
-fn body(there: &Destination, time: u64) -> Vec<u8> {
-    Open::new(there, time, r#"{"a":1}"#).finish().gzip
+fn body(destination: &Destination, time: u64) -> Vec<u8> {
+    BodyBuilder::new(destination, time, r#"{"a":1}"#).finish().gzip
 }
 
 #[tokio::test]
-async fn two_that_create_the_same_stream_both_deliver() {
+async fn concurrent_creations_of_a_stream_all_deliver() {
     let Some(url) = emulator() else { return };
-    let config = config(&url).await;
-    let there = destination("race");
+    let config = config(&url, TIMEOUT).await;
+    let destination = destination("race");
     let mut tasks = Vec::new();
     for n in 0..8 {
         let logs = Logs::new(&config, LogsSettings::default());
-        let there = there.clone();
+        let destination = destination.clone();
         let time = now_ms() + n;
         tasks.push(tokio::spawn(async move {
             for _ in 0..5 {
-                match logs.send(&there.key(), 1, body(&there, time)).await {
+                match logs.send(&destination.key(), 1, body(&destination, time)).await {
                     Reply::Accepted(_) => return,
                     Reply::Created => {}
                     other => panic!("{other:?}"),
@@ -152,19 +120,19 @@ async fn two_that_create_the_same_stream_both_deliver() {
     for task in tasks {
         task.await.unwrap();
     }
-    assert_eq!(stored(&Client::new(&config), &there).await.len(), 8);
+    assert_eq!(stored_events(&Client::new(&config), &destination).await.len(), 8);
 }
 
 #[tokio::test]
-async fn what_may_not_be_created_is_said() {
+async fn a_missing_resource_that_must_not_be_created_is_reported() {
     let Some(url) = emulator() else { return };
-    let config = config(&url).await;
-    let there = destination("missing");
+    let config = config(&url, TIMEOUT).await;
+    let destination = destination("missing");
     for create in [Create::Nothing, Create::Stream] {
         let logs = Logs::new(&config, LogsSettings { create, ..LogsSettings::default() });
-        match logs.send(&there.key(), 1, body(&there, now_ms())).await {
-            Reply::NotNow { only_destination: true, error, .. } => {
-                assert!(error.contains("does not exist") && error.contains(&there.group), "{error}");
+        match logs.send(&destination.key(), 1, body(&destination, now_ms())).await {
+            Reply::Retry { only_destination: true, error, .. } => {
+                assert!(error.contains("does not exist") && error.contains(&destination.group), "{error}");
             }
             other => panic!("{create:?}: {other:?}"),
         }
@@ -172,13 +140,16 @@ async fn what_may_not_be_created_is_said() {
 }
 
 #[tokio::test]
-async fn bodies_also_go_unpacked() {
+async fn bodies_can_be_sent_uncompressed() {
     let Some(url) = emulator() else { return };
-    let config = config(&url).await;
-    let there = destination("plain");
+    let config = config(&url, TIMEOUT).await;
+    let destination = destination("plain");
     let logs = Logs::new(&config, LogsSettings { plain: true, ..LogsSettings::default() });
     let time = now_ms();
-    assert_eq!(logs.send(&there.key(), 1, body(&there, time)).await, Reply::Created);
-    assert!(matches!(logs.send(&there.key(), 1, body(&there, time)).await, Reply::Accepted(_)));
-    assert_eq!(stored(&Client::new(&config), &there).await, [(time as i64, r#"{"a":1}"#.to_owned())]);
+    assert_eq!(logs.send(&destination.key(), 1, body(&destination, time)).await, Reply::Created);
+    assert!(matches!(logs.send(&destination.key(), 1, body(&destination, time)).await, Reply::Accepted(_)));
+    assert_eq!(
+        stored_events(&Client::new(&config), &destination).await,
+        [(time as i64, r#"{"a":1}"#.to_owned())]
+    );
 }

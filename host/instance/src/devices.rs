@@ -19,7 +19,7 @@ pub struct Disk<'d> {
 #[derive(Debug, Default)]
 pub struct Volumes<'d> {
     by_disk: Vec<(&'d str, String)>,
-    unexplained: bool,
+    has_unidentified: bool,
 }
 
 impl<'d> Volumes<'d> {
@@ -38,13 +38,13 @@ impl<'d> Volumes<'d> {
                 volumes.attach(disks, attachment, shorten);
             }
         }
-        volumes.unexplained =
+        volumes.has_unidentified =
             disks.iter().any(|disk| is_named_by_attachment(disk.name) && volumes.get(disk.name).is_none());
         volumes
     }
 
     /// Returns `aws://ZONE/vol-…` for the volume that a device such as `/dev/nvme0n1p1` is on.
-    pub fn of(&self, device: &str) -> Option<&str> {
+    pub fn volume_of(&self, device: &str) -> Option<&str> {
         let name = device.strip_prefix("/dev/")?;
         self.get(name).or_else(|| {
             let found = self.by_disk.iter().find(|(disk, _)| is_partition(name, disk));
@@ -53,8 +53,8 @@ impl<'d> Volumes<'d> {
     }
 
     /// Returns true if a disk may be a volume but its volume is unknown.
-    pub fn has_unexplained(&self) -> bool {
-        self.unexplained
+    pub fn has_unidentified(&self) -> bool {
+        self.has_unidentified
     }
 
     /// Returns true if no disk has a volume.
@@ -72,11 +72,11 @@ impl<'d> Volumes<'d> {
             name = name.trim_end_matches(|c: char| c.is_ascii_digit());
         }
         let letters = ["sd", "xvd", "hd"].iter().find_map(|prefix| name.strip_prefix(prefix));
-        let is_it = |disk: &str| {
+        let matches = |disk: &str| {
             disk == name
                 || letters.is_some_and(|letters| disk.strip_prefix("xvd").is_some_and(|own| own == letters))
         };
-        let Some(disk) = disks.iter().find(|disk| is_it(disk.name)) else { return };
+        let Some(disk) = disks.iter().find(|disk| matches(disk.name)) else { return };
         if self.get(disk.name).is_none() {
             let volume = format!("aws://{}/{}", attachment.zone, attachment.volume_id);
             self.by_disk.push((disk.name, volume));
@@ -120,7 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn nvme_disks_say_it_themselves() {
+    fn nvme_disks_identify_their_volume() {
         let disks = [
             Disk { name: "nvme0n1", serial: Some("vol0abc1234567890def\n") },
             Disk { name: "nvme1n1", serial: Some("AWS1A2B3C4D5E6F7890") },
@@ -129,9 +129,9 @@ mod tests {
             disk("dm-0"),
         ];
         let volumes = Volumes::new(&disks, Some("us-west-2a"), &[]);
-        assert_eq!(volumes.of("/dev/nvme0n1"), Some("aws://us-west-2a/vol-0abc1234567890def"));
-        assert_eq!(volumes.of("/dev/nvme0n1p128"), Some("aws://us-west-2a/vol-0abc1234567890def"));
-        assert_eq!(volumes.of("/dev/nvme10n1"), Some("aws://us-west-2a/vol-0fff1234567890def"));
+        assert_eq!(volumes.volume_of("/dev/nvme0n1"), Some("aws://us-west-2a/vol-0abc1234567890def"));
+        assert_eq!(volumes.volume_of("/dev/nvme0n1p128"), Some("aws://us-west-2a/vol-0abc1234567890def"));
+        assert_eq!(volumes.volume_of("/dev/nvme10n1"), Some("aws://us-west-2a/vol-0fff1234567890def"));
         for none in [
             "/dev/nvme1n1",
             "/dev/nvme1n1p1",
@@ -147,14 +147,14 @@ mod tests {
             "",
             "/dev/",
         ] {
-            assert_eq!(volumes.of(none), None, "{none}");
+            assert_eq!(volumes.volume_of(none), None, "{none}");
         }
-        assert!(!volumes.has_unexplained() && !volumes.is_empty());
+        assert!(!volumes.has_unidentified() && !volumes.is_empty());
         assert!(Volumes::new(&disks, None, &[]).is_empty(), "no zone, no id");
     }
 
     #[test]
-    fn xen_disks_go_by_the_name_they_were_attached_under() {
+    fn xen_disks_are_matched_by_attachment_name() {
         let disks = [disk("xvda"), disk("xvdb"), disk("xvdba"), disk("xvdf"), disk("xvdg")];
         let attachments = [
             attached("/dev/sda1", "vol-a"),
@@ -164,7 +164,8 @@ mod tests {
             attached("/dev/sdz", "vol-z"),
         ];
         let volumes = Volumes::new(&disks, None, &attachments);
-        let of = |device| volumes.of(device).map(|volume| volume.trim_start_matches("aws://us-west-2a/"));
+        let of =
+            |device| volumes.volume_of(device).map(|volume| volume.trim_start_matches("aws://us-west-2a/"));
         assert_eq!(of("/dev/xvda1"), Some("vol-a"));
         assert_eq!(of("/dev/xvdb"), Some("vol-b"));
         assert_eq!(of("/dev/xvdb1"), Some("vol-b"));
@@ -173,7 +174,7 @@ mod tests {
         assert_eq!(of("/dev/xvdf"), Some("vol-f"));
         assert_eq!(of("/dev/xvdg"), None);
         assert_eq!(of("/dev/sdz"), None);
-        assert!(volumes.has_unexplained(), "xvdg");
+        assert!(volumes.has_unidentified(), "xvdg");
     }
 
     /// The order of the attachments must not matter, as it would with a plain prefix match.
@@ -182,36 +183,36 @@ mod tests {
         let disks = [disk("xvdb"), disk("xvdba")];
         for attachments in [[attached("/dev/xvdb", "vol-b")], [attached("/dev/xvdba", "vol-ba")]] {
             let volumes = Volumes::new(&disks, None, &attachments);
-            let found = [volumes.of("/dev/xvdb"), volumes.of("/dev/xvdba")];
+            let found = [volumes.volume_of("/dev/xvdb"), volumes.volume_of("/dev/xvdba")];
             assert_eq!(found.iter().flatten().count(), 1, "{attachments:?}");
         }
     }
 
     #[test]
-    fn a_partition_that_is_a_disk_comes_first() {
+    fn a_disk_named_like_a_partition_takes_precedence() {
         let disks = [disk("xvda1"), disk("xvda2"), disk("xvda")];
         let attachments =
             [attached("/dev/sda", "vol-0"), attached("/dev/sda1", "vol-1"), attached("/dev/sda2", "vol-2")];
         let volumes = Volumes::new(&disks, None, &attachments);
-        assert_eq!(volumes.of("/dev/xvda1"), Some("aws://us-west-2a/vol-1"));
-        assert_eq!(volumes.of("/dev/xvda2"), Some("aws://us-west-2a/vol-2"));
-        assert_eq!(volumes.of("/dev/xvda"), Some("aws://us-west-2a/vol-0"));
-        assert_eq!(volumes.of("/dev/xvda3"), Some("aws://us-west-2a/vol-0"));
+        assert_eq!(volumes.volume_of("/dev/xvda1"), Some("aws://us-west-2a/vol-1"));
+        assert_eq!(volumes.volume_of("/dev/xvda2"), Some("aws://us-west-2a/vol-2"));
+        assert_eq!(volumes.volume_of("/dev/xvda"), Some("aws://us-west-2a/vol-0"));
+        assert_eq!(volumes.volume_of("/dev/xvda3"), Some("aws://us-west-2a/vol-0"));
     }
 
     /// On Nitro the names of attachments are not disk names; the serial number decides.
     #[test]
-    fn names_of_attachments_do_not_touch_nvme_disks() {
+    fn attachment_names_are_ignored_for_nvme_disks() {
         let disks = [Disk { name: "nvme0n1", serial: Some("vol0abc1234567890def") }, disk("nvme1n1")];
         let volumes =
             Volumes::new(&disks, Some("z"), &[attached("/dev/xvda", "vol-x"), attached("/dev/sdf", "vol-y")]);
-        assert_eq!(volumes.of("/dev/nvme0n1p1"), Some("aws://z/vol-0abc1234567890def"));
-        assert_eq!(volumes.of("/dev/nvme1n1"), None);
-        assert!(!volumes.has_unexplained());
+        assert_eq!(volumes.volume_of("/dev/nvme0n1p1"), Some("aws://z/vol-0abc1234567890def"));
+        assert_eq!(volumes.volume_of("/dev/nvme1n1"), None);
+        assert!(!volumes.has_unidentified());
     }
 
     #[test]
-    fn serial_numbers_that_are_no_volumes() {
+    fn other_serial_numbers_are_not_volumes() {
         for serial in
             ["", "vol", "vol-", "vol0", "volume12345678", "vol0abc1234567890deg", "S4EVNX0", "vol-../../etc"]
         {

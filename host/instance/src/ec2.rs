@@ -14,9 +14,9 @@ use aws_config::SdkConfig;
 use aws_smithy_runtime::client::orchestrator::operation::Operation;
 use aws_smithy_runtime_api::client::runtime_plugin::SharedRuntimePlugin;
 use aws_smithy_types::error::ErrorMetadata;
-use insightd_peer::Status;
+use insightd_upstream::UpstreamStatus;
 
-use crate::explain::{AskError, explain};
+use crate::explain::{Ec2Error, explain};
 use page::Page;
 pub(crate) use page::Row;
 pub(crate) use rows::{Tag, Volume};
@@ -58,8 +58,8 @@ impl Client {
     pub(crate) async fn list<T: Row>(
         &self,
         filters: &[(&str, &str)],
-        status: &Status,
-    ) -> Result<Vec<T>, AskError> {
+        status: &UpstreamStatus,
+    ) -> Result<Vec<T>, Ec2Error> {
         let operation = self.operation::<T>();
         let (mut rows, mut token) = (Vec::new(), None);
         for _ in 0..MAX_PAGES {
@@ -72,8 +72,8 @@ impl Client {
                 return Ok(rows);
             }
         }
-        let says = format!("more than {MAX_PAGES} pages of {}", T::NOUN);
-        Err(AskError::Other { action: T::PERMISSION, says })
+        let text = format!("more than {MAX_PAGES} pages of {}", T::NOUN);
+        Err(Ec2Error::Other { action: T::PERMISSION, text })
     }
 
     fn operation<T: Row>(&self) -> Operation<String, Page<T>, ErrorMetadata> {

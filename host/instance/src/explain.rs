@@ -6,44 +6,44 @@ use aws_credential_types::provider::error::CredentialsError;
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::ErrorMetadata;
-use insightd_aws::words::{causes, shortened};
+use insightd_aws::error_text::{causes, shortened};
 
 /// Start of the encoded part of EC2's message, which is left out.
 const ENCODED: &str = " Encoded authorization failure message";
 
 /// An error of an EC2 API call.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum AskError {
+pub enum Ec2Error {
     /// The permission is missing.
     #[error(
-        "permission denied: grant `{action}` to the agent's role; retried within the hour; response: {says}"
+        "permission denied: grant `{action}` to the agent's role; retried within the hour; response: {text}"
     )]
     Denied {
         /// IAM action, such as `ec2:DescribeTags`.
         action: &'static str,
         /// EC2's error message.
-        says: String,
+        text: String,
     },
     /// There are no credentials to sign with.
     #[error(
         "{action}: no credentials found: give the agent a role with EKS Pod Identity, IRSA or an instance \
-         profile: {says}"
+         profile: {text}"
     )]
     NoCredentials {
         /// IAM action, such as `ec2:DescribeTags`.
         action: &'static str,
         /// The SDK's error text.
-        says: String,
+        text: String,
     },
     /// EC2 rejects the credentials or the signature.
-    #[error("{action}: EC2 rejected the agent's credentials ({code}): {says}")]
+    #[error("{action}: EC2 rejected the agent's credentials ({code}): {text}")]
     Credentials {
         /// IAM action, such as `ec2:DescribeTags`.
         action: &'static str,
         /// Error code, such as `AuthFailure`.
         code: String,
         /// EC2's error message.
-        says: String,
+        text: String,
     },
     /// EC2 throttles the account.
     #[error("{action}: EC2 throttles this account ({code}); retried later")]
@@ -55,26 +55,26 @@ pub enum AskError {
     },
     /// The API cannot be reached.
     #[error(
-        "{action}: cannot reach the EC2 API ({says}); a VPC without internet access needs the interface \
+        "{action}: cannot reach the EC2 API ({text}); a VPC without internet access needs the interface \
          endpoint com.amazonaws.REGION.ec2; set `instance.endpoint_url` if that has no private DNS"
     )]
     Unreachable {
         /// IAM action, such as `ec2:DescribeTags`.
         action: &'static str,
         /// Error text of the connection.
-        says: String,
+        text: String,
     },
     /// Any other error.
-    #[error("{action}: {says}")]
+    #[error("{action}: {text}")]
     Other {
         /// IAM action, such as `ec2:DescribeTags`.
         action: &'static str,
         /// Error text.
-        says: String,
+        text: String,
     },
 }
 
-impl AskError {
+impl Ec2Error {
     /// Returns true if the permission is missing, so that an early retry is useless.
     pub fn is_denied(&self) -> bool {
         matches!(self, Self::Denied { .. })
@@ -82,19 +82,19 @@ impl AskError {
 }
 
 /// Explains the failure of a call that needs the permission `action`.
-pub(super) fn explain(error: &SdkError<ErrorMetadata, HttpResponse>, action: &'static str) -> AskError {
-    if let SdkError::ServiceError(answer) = error {
-        let status = answer.raw().status().as_u16();
-        let code = answer.err().code().unwrap_or_default();
-        return of_code(action, code, answer.err().message().unwrap_or_default(), status);
+pub(super) fn explain(error: &SdkError<ErrorMetadata, HttpResponse>, action: &'static str) -> Ec2Error {
+    if let SdkError::ServiceError(response) = error {
+        let status = response.raw().status().as_u16();
+        let code = response.err().code().unwrap_or_default();
+        return from_code(action, code, response.err().message().unwrap_or_default(), status);
     }
-    let says = causes(error);
+    let text = causes(error);
     if cause::<CredentialsError>(error).is_some() {
-        return AskError::NoCredentials { action, says };
+        return Ec2Error::NoCredentials { action, text };
     }
     match error {
-        SdkError::TimeoutError(_) | SdkError::DispatchFailure(_) => AskError::Unreachable { action, says },
-        _ => AskError::Other { action, says },
+        SdkError::TimeoutError(_) | SdkError::DispatchFailure(_) => Ec2Error::Unreachable { action, text },
+        _ => Ec2Error::Other { action, text },
     }
 }
 
@@ -113,12 +113,12 @@ pub(crate) fn cause<'e, E: StdError + 'static>(error: &'e (dyn StdError + 'stati
     None
 }
 
-fn of_code(action: &'static str, code: &str, message: &str, status: u16) -> AskError {
-    let says = message.split(ENCODED).next().unwrap_or_default().trim();
-    let says = shortened(if says.is_empty() { format!("status {status}") } else { says.to_owned() });
+fn from_code(action: &'static str, code: &str, message: &str, status: u16) -> Ec2Error {
+    let text = message.split(ENCODED).next().unwrap_or_default().trim();
+    let text = shortened(if text.is_empty() { format!("status {status}") } else { text.to_owned() });
     match code {
         "UnauthorizedOperation" | "AccessDenied" | "AccessDeniedException" => {
-            AskError::Denied { action, says }
+            Ec2Error::Denied { action, text }
         }
         "AuthFailure"
         | "Blocked"
@@ -128,13 +128,13 @@ fn of_code(action: &'static str, code: &str, message: &str, status: u16) -> AskE
         | "InvalidSecurity"
         | "OptInRequired"
         | "RequestExpired"
-        | "SignatureDoesNotMatch" => AskError::Credentials { action, code: code.into(), says },
+        | "SignatureDoesNotMatch" => Ec2Error::Credentials { action, code: code.into(), text },
         "RequestLimitExceeded" | "Throttling" | "ThrottlingException" | "TooManyRequestsException" => {
-            AskError::Throttled { action, code: code.into() }
+            Ec2Error::Throttled { action, code: code.into() }
         }
-        "" if status == 429 || status == 503 => AskError::Throttled { action, code: status.to_string() },
-        "" => AskError::Other { action, says },
-        code => AskError::Other { action, says: shortened(format!("{code}: {says}")) },
+        "" if status == 429 || status == 503 => Ec2Error::Throttled { action, code: status.to_string() },
+        "" => Ec2Error::Other { action, text },
+        code => Ec2Error::Other { action, text: shortened(format!("{code}: {text}")) },
     }
 }
 
@@ -145,10 +145,10 @@ mod tests {
     const ACTION: &str = "ec2:DescribeTags";
 
     #[test]
-    fn a_missing_right_is_named_and_what_nobody_reads_is_left_out() {
+    fn a_missing_permission_is_named_without_the_encoded_message() {
         let message = "You are not authorized to perform this operation. User: arn:aws:sts::1:assumed-role/r/i-1 is not \
                        authorized to perform: ec2:DescribeTags. Encoded authorization failure message: kW8hZ2x";
-        let error = of_code(ACTION, "UnauthorizedOperation", message, 403);
+        let error = from_code(ACTION, "UnauthorizedOperation", message, 403);
         assert!(error.is_denied());
         let text = error.to_string();
         assert!(text.contains("grant `ec2:DescribeTags`") && text.contains("assumed-role/r"), "{text}");
@@ -156,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn codes() {
+    fn error_codes_are_explained() {
         for (code, status, wanted) in [
             ("AuthFailure", 401, "rejected the agent's credentials (AuthFailure)"),
             ("RequestLimitExceeded", 503, "EC2 throttles this account (RequestLimitExceeded)"),
@@ -164,10 +164,10 @@ mod tests {
             ("InternalError", 500, "InternalError: odd"),
             ("", 500, "ec2:DescribeTags: odd"),
         ] {
-            let text = of_code(ACTION, code, "odd", status).to_string();
+            let text = from_code(ACTION, code, "odd", status).to_string();
             assert!(text.contains(wanted), "{code}: {text}");
         }
-        assert!(of_code(ACTION, "", "", 500).to_string().ends_with("status 500"));
-        assert!(of_code(ACTION, "X", &"é".repeat(9999), 500).to_string().chars().count() < 300);
+        assert!(from_code(ACTION, "", "", 500).to_string().ends_with("status 500"));
+        assert!(from_code(ACTION, "X", &"é".repeat(9999), 500).to_string().chars().count() < 300);
     }
 }

@@ -5,7 +5,7 @@ use std::io::ErrorKind;
 use std::time::Duration;
 
 use aws_config::imds::client::Client;
-use aws_config::imds::client::error::{ImdsError as Raw, TokenError};
+use aws_config::imds::client::error::{ImdsError as SdkImdsError, TokenError};
 use aws_config::provider_config::ProviderConfig;
 use aws_smithy_async::rt::sleep::TokioSleep;
 use aws_smithy_http_client::Connector;
@@ -18,21 +18,21 @@ use http::uri::InvalidUri;
 use serde::Deserialize;
 use tokio::net::TcpStream;
 
-use crate::bounded::Bounded;
 use crate::explain::cause;
-use insightd_aws::words::causes;
+use insightd_aws::error_text::causes;
+use insightd_aws::sdk::BoundedResponses;
 
 /// Path of the identity document.
 const DOCUMENT: &str = "/latest/dynamic/instance-identity/document";
 
 /// Timeout of connecting and of reading; short, because IMDS is one hop away or absent.
-const PATIENCE: Duration = Duration::from_secs(2);
+const STEP_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Timeout of token and document together, because a response may arrive byte by byte.
-const WHOLE: Duration = Duration::from_secs(8);
+const TOTAL_TIMEOUT: Duration = Duration::from_secs(8);
 
 /// Maximum bytes of one response; the document has about 500.
-const ANSWER_BYTES: usize = 64 * 1024;
+const MAX_RESPONSE_BYTES: usize = 64 * 1024;
 
 /// Default addresses: IPv4, and IPv6 if `AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE` is set to it.
 const ADDRESSES: [&str; 2] = ["http://169.254.169.254", "http://[fd00:ec2::254]"];
@@ -123,14 +123,16 @@ impl Imds {
     /// If the endpoint is not a valid address.
     pub fn new(endpoint: Option<&str>) -> Result<Self, ImdsError> {
         let settings =
-            HttpConnectorSettings::builder().connect_timeout(PATIENCE).read_timeout(PATIENCE).build();
+            HttpConnectorSettings::builder().connect_timeout(STEP_TIMEOUT).read_timeout(STEP_TIMEOUT).build();
         let connector = Connector::builder()
             .connector_settings(settings)
             .sleep_impl(TokioSleep::new())
             .proxy_config(ProxyConfig::disabled())
             .build_http();
-        let connector =
-            SharedHttpConnector::new(Bounded::new(SharedHttpConnector::new(connector), ANSWER_BYTES));
+        let connector = SharedHttpConnector::new(BoundedResponses::new(
+            SharedHttpConnector::new(connector),
+            MAX_RESPONSE_BYTES,
+        ));
         let http = http_client_fn(move |_, _| connector.clone());
         let config =
             ProviderConfig::without_region().with_http_client(http).with_sleep_impl(TokioSleep::new());
@@ -148,12 +150,12 @@ impl Imds {
     /// # Errors
     /// If the document cannot be read; the error tells operators what to do.
     pub async fn identity(&self) -> Result<(Identity, usize), ImdsError> {
-        let asked = tokio::time::timeout(WHOLE, self.client.get(DOCUMENT)).await;
-        let document = match asked {
+        let result = tokio::time::timeout(TOTAL_TIMEOUT, self.client.get(DOCUMENT)).await;
+        let document = match result {
             Ok(Ok(document)) => document,
             Ok(Err(error)) => return Err(self.explain(&error).await),
             Err(_) => {
-                let text = format!("no complete response within {} s", WHOLE.as_secs());
+                let text = format!("no complete response within {} s", TOTAL_TIMEOUT.as_secs());
                 return Err(ImdsError::Other(text));
             }
         };
@@ -163,12 +165,12 @@ impl Imds {
 }
 
 /// Returns true if the SDK's variable `AWS_EC2_METADATA_DISABLED` disables instance metadata.
-pub fn is_switched_off() -> bool {
+pub fn is_disabled() -> bool {
     std::env::var("AWS_EC2_METADATA_DISABLED").is_ok_and(|value| value.eq_ignore_ascii_case("true"))
 }
 
 /// Returns true if the SDK's variable `AWS_EC2_METADATA_SERVICE_ENDPOINT` sets the address of instance metadata.
-pub fn is_placed() -> bool {
+pub fn has_custom_endpoint() -> bool {
     std::env::var_os("AWS_EC2_METADATA_SERVICE_ENDPOINT").is_some_and(|value| !value.is_empty())
 }
 
@@ -186,23 +188,23 @@ struct Document {
 ///
 /// # Errors
 /// If it is not JSON, or lacks instance id or region.
-pub fn parse(text: &str) -> Result<Identity, ImdsError> {
+fn parse(text: &str) -> Result<Identity, ImdsError> {
     let document: Document =
         serde_json::from_str(text).map_err(|error| ImdsError::Document(error.to_string()))?;
-    let needed = |name: &str, value: Option<String>| {
-        word(value).ok_or_else(|| ImdsError::Document(format!("missing or invalid `{name}`")))
+    let required = |name: &str, value: Option<String>| {
+        plain_value(value).ok_or_else(|| ImdsError::Document(format!("missing or invalid `{name}`")))
     };
     Ok(Identity {
-        instance_id: needed("instanceId", document.instance_id)?,
-        instance_type: word(document.instance_type),
-        region: needed("region", document.region)?,
-        zone: word(document.availability_zone),
-        account: word(document.account_id),
+        instance_id: required("instanceId", document.instance_id)?,
+        instance_type: plain_value(document.instance_type),
+        region: required("region", document.region)?,
+        zone: plain_value(document.availability_zone),
+        account: plain_value(document.account_id),
     })
 }
 
 /// Drops a value with unexpected length or characters: values become attributes, and parts of host names.
-fn word(value: Option<String>) -> Option<String> {
+fn plain_value(value: Option<String>) -> Option<String> {
     value.filter(|value| {
         (1..=MAX_CHARACTERS).contains(&value.len())
             && value.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.'))
@@ -210,10 +212,10 @@ fn word(value: Option<String>) -> Option<String> {
 }
 
 impl Imds {
-    async fn explain(&self, error: &Raw) -> ImdsError {
+    async fn explain(&self, error: &SdkImdsError) -> ImdsError {
         let status = match error {
-            Raw::ErrorResponse(answer) => Some(answer.response().status().as_u16()),
-            Raw::FailedToLoadToken(_) => token_status(error),
+            SdkImdsError::ErrorResponse(response) => Some(response.response().status().as_u16()),
+            SdkImdsError::FailedToLoadToken(_) => token_status(error),
             _ => None,
         };
         match status {
@@ -225,7 +227,10 @@ impl Imds {
         let connection = cause::<ConnectorError>(error);
         let is_timeout = connection.is_some_and(ConnectorError::is_timeout);
         // The SDK has one type for timeouts of connecting and of reading: another connection distinguishes them.
-        if is_timeout && matches!(error, Raw::FailedToLoadToken(_)) && self.takes_connections().await {
+        if is_timeout
+            && matches!(error, SdkImdsError::FailedToLoadToken(_))
+            && self.accepts_connections().await
+        {
             return ImdsError::NoToken;
         }
         if is_timeout {
@@ -241,10 +246,10 @@ impl Imds {
         ImdsError::Other(causes(error))
     }
 
-    async fn takes_connections(&self) -> bool {
+    async fn accepts_connections(&self) -> bool {
         let host = self.address.host().unwrap_or_default().trim_matches(['[', ']']);
         let connect = TcpStream::connect((host, self.address.port_u16().unwrap_or(80)));
-        tokio::time::timeout(PATIENCE, connect).await.is_ok_and(|connected| connected.is_ok())
+        tokio::time::timeout(STEP_TIMEOUT, connect).await.is_ok_and(|connected| connected.is_ok())
     }
 }
 
@@ -262,11 +267,11 @@ fn address(endpoint: Option<&str>) -> Result<Uri, InvalidUri> {
 }
 
 /// Returns the status of a rejected token request.
-fn token_status(error: &Raw) -> Option<u16> {
+fn token_status(error: &SdkImdsError) -> Option<u16> {
     let refused = error.source()?.downcast_ref::<SdkError<TokenError, HttpResponse>>()?;
     match refused {
-        SdkError::ServiceError(answer) => Some(answer.raw().status().as_u16()),
-        SdkError::ResponseError(answer) => Some(answer.raw().status().as_u16()),
+        SdkError::ServiceError(response) => Some(response.raw().status().as_u16()),
+        SdkError::ResponseError(response) => Some(response.raw().status().as_u16()),
         _ => None,
     }
 }
@@ -276,7 +281,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_document_as_ec2_writes_it() {
+    fn a_documented_identity_document_is_read() {
         let text = r#"{
             "accountId" : "123456789012", "architecture" : "x86_64", "availabilityZone" : "us-west-2b",
             "billingProducts" : null, "devpayProductCodes" : null, "imageId" : "ami-5fb8c835",
@@ -293,7 +298,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_odd_is_absent_and_what_is_needed_is_named() {
+    fn invalid_optional_values_are_absent_and_missing_required_ones_are_named() {
         let odd =
             r#"{"instanceId": "i-1", "region": "eu-west-1", "instanceType": "", "availabilityZone": "a b"}"#;
         let identity = parse(odd).unwrap();

@@ -12,7 +12,6 @@
 //! requests fail. Tags come from the API because instance metadata does not serve keys with a `/`, such as
 //! `kubernetes.io/cluster/NAME`.
 
-mod bounded;
 pub mod devices;
 pub mod ec2;
 mod explain;
@@ -23,24 +22,24 @@ mod task;
 pub mod volumes;
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use aws_config::SdkConfig;
 use insightd_aws::sdk::AwsSettings;
-use insightd_peer::Status;
+use insightd_upstream::{UpstreamStatus, lock};
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 
 pub use ec2::Client;
-pub use explain::AskError;
+pub use explain::Ec2Error;
 pub use imds::Identity;
 pub use volumes::Attachment;
 
 /// Settings of [`InstanceWatch`].
 #[derive(Clone, Debug)]
 pub struct InstanceSettings {
-    /// `true` if this machine is known to be an EC2 instance: then a missing answer is a failure. Otherwise it means that
+    /// `true` if this machine is known to be an EC2 instance: then a missing response is a failure. Otherwise it means that
     /// the machine is not one, which is logged once.
     pub is_certain: bool,
     /// Address of instance metadata; defaults to `AWS_EC2_METADATA_SERVICE_ENDPOINT`, then to the address of EC2.
@@ -85,66 +84,66 @@ pub struct InstanceFacts {
 /// A background task that collects facts about the instance until it is dropped.
 #[derive(Debug)]
 pub struct InstanceWatch {
-    known: Arc<Known>,
+    shared: Arc<SharedState>,
     is_certain: bool,
-    asks_ec2: bool,
+    queries_ec2: bool,
     task: JoinHandle<()>,
 }
 
 /// State shared by the task and its readers.
 #[derive(Debug)]
-struct Known {
+struct SharedState {
     facts: Mutex<Arc<InstanceFacts>>,
-    imds: Arc<Status>,
-    ec2: Arc<Status>,
+    imds: Arc<UpstreamStatus>,
+    ec2: Arc<UpstreamStatus>,
     wants_volumes: AtomicBool,
-    wanted: Notify,
+    volumes_wanted: Notify,
 }
 
 impl InstanceWatch {
     /// Spawns the task. Must be called within the runtime.
     pub fn start(settings: InstanceSettings) -> Self {
-        let known = Arc::new(Known {
+        let shared = Arc::new(SharedState {
             facts: Mutex::default(),
-            imds: Arc::new(Status::new("imds")),
-            ec2: Arc::new(Status::new("ec2")),
+            imds: Arc::new(UpstreamStatus::new("imds")),
+            ec2: Arc::new(UpstreamStatus::new("ec2")),
             wants_volumes: AtomicBool::new(false),
-            wanted: Notify::new(),
+            volumes_wanted: Notify::new(),
         });
         // With volumes alone there may never be a request.
-        let (is_certain, asks_ec2) = (settings.is_certain, settings.tags);
-        let task = tokio::spawn(task::run(Arc::clone(&known), settings));
-        Self { known, is_certain, asks_ec2, task }
+        let (is_certain, queries_ec2) = (settings.is_certain, settings.tags);
+        let task = tokio::spawn(task::run(Arc::clone(&shared), settings));
+        Self { shared, is_certain, queries_ec2, task }
     }
 
     /// Returns the facts known so far.
     pub fn facts(&self) -> Arc<InstanceFacts> {
-        Arc::clone(&self.known.facts())
+        Arc::clone(&self.shared.facts())
     }
 
     /// Requests volumes from now on, because a disk does not identify its volume.
     pub fn want_volumes(&self) {
-        if !self.known.wants_volumes.swap(true, Ordering::Relaxed) {
-            self.known.wanted.notify_one();
+        if !self.shared.wants_volumes.swap(true, Ordering::Relaxed) {
+            self.shared.volumes_wanted.notify_one();
         }
     }
 
     /// Returns the status of instance metadata requests.
-    pub fn imds(&self) -> &Arc<Status> {
-        &self.known.imds
+    pub fn imds(&self) -> &Arc<UpstreamStatus> {
+        &self.shared.imds
     }
 
     /// Returns the status of EC2 API requests.
-    pub fn ec2(&self) -> &Arc<Status> {
-        &self.known.ec2
+    pub fn ec2(&self) -> &Arc<UpstreamStatus> {
+        &self.shared.ec2
     }
 
-    /// Returns the statuses to show to operators: none on a machine that may not be an EC2 instance, where a missing answer
+    /// Returns the statuses to show to operators: none on a machine that may not be an EC2 instance, where a missing response
     /// means nothing.
-    pub fn statuses(&self) -> Vec<Arc<Status>> {
-        let Self { known, asks_ec2, is_certain, .. } = self;
-        let ec2 = asks_ec2.then(|| Arc::clone(&known.ec2));
-        let both = [Some(Arc::clone(&known.imds)), ec2];
+    pub fn statuses(&self) -> Vec<Arc<UpstreamStatus>> {
+        let Self { shared, queries_ec2, is_certain, .. } = self;
+        let ec2 = queries_ec2.then(|| Arc::clone(&shared.ec2));
+        let both = [Some(Arc::clone(&shared.imds)), ec2];
         both.into_iter().flatten().filter(|_| *is_certain).collect()
     }
 }
@@ -155,13 +154,12 @@ impl Drop for InstanceWatch {
     }
 }
 
-impl Known {
-    /// Locks the facts. After a panic elsewhere the pointer is still valid.
+impl SharedState {
     fn facts(&self) -> MutexGuard<'_, Arc<InstanceFacts>> {
-        self.facts.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.facts)
     }
 
-    fn change(&self, change: impl FnOnce(&mut InstanceFacts)) {
-        change(Arc::make_mut(&mut self.facts()));
+    fn update(&self, update: impl FnOnce(&mut InstanceFacts)) {
+        update(Arc::make_mut(&mut self.facts()));
     }
 }

@@ -23,11 +23,11 @@ const HYPERVISOR: &str = "/sys/hypervisor/uuid";
 
 impl Machine {
     /// Detects the machine from files of the host; `read` returns the text of a file by its absolute path.
-    pub fn of(mut read: impl FnMut(&str) -> Option<String>) -> Self {
-        let mut says_anything = false;
+    pub fn detect(mut read: impl FnMut(&str) -> Option<String>) -> Self {
+        let mut has_vendor = false;
         for path in VENDORS {
             let Some(text) = read(path) else { continue };
-            says_anything = true;
+            has_vendor = true;
             if text.contains("Amazon EC2") {
                 return Self::Ec2;
             }
@@ -35,7 +35,7 @@ impl Machine {
         let is_xen = read(BIOS_VERSION).is_some_and(|text| text.trim_end().ends_with(".amazon"))
             || read(HYPERVISOR)
                 .is_some_and(|text| text.get(..3).is_some_and(|id| id.eq_ignore_ascii_case("ec2")));
-        match (is_xen, says_anything) {
+        match (is_xen, has_vendor) {
             (true, _) => Self::Ec2,
             (false, true) => Self::Other,
             (false, false) => Self::Unknown,
@@ -47,22 +47,24 @@ impl Machine {
 mod tests {
     use super::*;
 
-    fn of(files: &[(&str, &str)]) -> Machine {
-        Machine::of(|path| files.iter().find(|(name, _)| *name == path).map(|(_, text)| format!("{text}\n")))
+    fn detect(files: &[(&str, &str)]) -> Machine {
+        Machine::detect(|path| {
+            files.iter().find(|(name, _)| *name == path).map(|(_, text)| format!("{text}\n"))
+        })
     }
 
     #[test]
-    fn firmware_tells() {
-        assert_eq!(of(&[("/sys/class/dmi/id/sys_vendor", "Amazon EC2")]), Machine::Ec2);
+    fn machines_are_detected_by_firmware_data() {
+        assert_eq!(detect(&[("/sys/class/dmi/id/sys_vendor", "Amazon EC2")]), Machine::Ec2);
         let xen =
             [("/sys/class/dmi/id/sys_vendor", "Xen"), ("/sys/class/dmi/id/bios_version", "4.11.amazon")];
-        assert_eq!(of(&xen), Machine::Ec2);
+        assert_eq!(detect(&xen), Machine::Ec2);
         let uuid = "ec2e1916-9099-7caf-fd21-012345abcdef";
-        assert_eq!(of(&[("/sys/hypervisor/uuid", uuid)]), Machine::Ec2);
+        assert_eq!(detect(&[("/sys/hypervisor/uuid", uuid)]), Machine::Ec2);
         let other = [("/sys/class/dmi/id/sys_vendor", "QEMU"), ("/sys/class/dmi/id/bios_version", "1.16.2")];
-        assert_eq!(of(&other), Machine::Other);
-        assert_eq!(of(&[("/sys/class/dmi/id/sys_vendor", "Google")]), Machine::Other);
-        assert_eq!(of(&[]), Machine::Unknown);
-        assert_eq!(of(&[("/sys/hypervisor/uuid", "é")]), Machine::Unknown);
+        assert_eq!(detect(&other), Machine::Other);
+        assert_eq!(detect(&[("/sys/class/dmi/id/sys_vendor", "Google")]), Machine::Other);
+        assert_eq!(detect(&[]), Machine::Unknown);
+        assert_eq!(detect(&[("/sys/hypervisor/uuid", "é")]), Machine::Unknown);
     }
 }

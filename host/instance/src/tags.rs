@@ -1,12 +1,12 @@
 //! Tags of the instance: its Auto Scaling group and its cluster.
 
-use insightd_peer::Status;
+use insightd_upstream::UpstreamStatus;
 
 use super::ec2::{Client, Tag};
-use super::explain::AskError;
+use super::explain::Ec2Error;
 
 /// IAM permission of the request.
-pub const ACTION: &str = "ec2:DescribeTags";
+pub(crate) const ACTION: &str = "ec2:DescribeTags";
 
 const GROUP: &str = "aws:autoscaling:groupName";
 
@@ -17,7 +17,7 @@ const CLUSTER: &str = "kubernetes.io/cluster/";
 const EKS: &str = "aws:eks:cluster-name";
 
 /// Tags set by EKS node groups and by Karpenter, but not protected from others.
-const ALSO_EKS: [&str; 2] = ["eks:cluster-name", "eks:eks-cluster-name"];
+const UNRESERVED_EKS: [&str; 2] = ["eks:cluster-name", "eks:eks-cluster-name"];
 
 /// Values found in the tags.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -44,9 +44,9 @@ pub enum ClusterName {
 ///
 /// The cluster is chosen in this order: the value of the tag reserved for EKS, the only cluster with the value `owned`, the
 /// value of another EKS tag, the only cluster named.
-pub fn read<'t>(tags: impl IntoIterator<Item = (&'t str, &'t str)>) -> Tags {
+fn read<'t>(tags: impl IntoIterator<Item = (&'t str, &'t str)>) -> Tags {
     let mut group = None;
-    let (mut eks, mut also_eks) = (None, None);
+    let (mut eks, mut unreserved_eks) = (None, None);
     let (mut owned, mut named) = (Vec::new(), Vec::new());
     for (key, value) in tags {
         let own = || (!value.is_empty()).then(|| value.to_owned());
@@ -54,20 +54,20 @@ pub fn read<'t>(tags: impl IntoIterator<Item = (&'t str, &'t str)>) -> Tags {
             group = own();
         } else if key == EKS {
             eks = own();
-        } else if ALSO_EKS.contains(&key) {
-            also_eks = also_eks.or_else(own);
+        } else if UNRESERVED_EKS.contains(&key) {
+            unreserved_eks = unreserved_eks.or_else(own);
         } else if let Some(name) = key.strip_prefix(CLUSTER).filter(|name| !name.is_empty()) {
             let list = if value == "owned" { &mut owned } else { &mut named };
             list.push(name.to_owned());
         }
     }
-    Tags { autoscaling_group: group, cluster: choose(eks, owned, also_eks, named) }
+    Tags { autoscaling_group: group, cluster: choose(eks, owned, unreserved_eks, named) }
 }
 
 fn choose(
     eks: Option<String>,
     mut owned: Vec<String>,
-    also_eks: Option<String>,
+    unreserved_eks: Option<String>,
     mut named: Vec<String>,
 ) -> ClusterName {
     if let Some(name) = eks {
@@ -76,7 +76,7 @@ fn choose(
     if owned.len() == 1 {
         return ClusterName::One(owned.remove(0));
     }
-    if let Some(name) = also_eks {
+    if let Some(name) = unreserved_eks {
         return ClusterName::One(name);
     }
     let list = if owned.is_empty() { &mut named } else { &mut owned };
@@ -94,7 +94,7 @@ fn choose(
 ///
 /// # Errors
 /// If a request fails; the error tells operators what to do.
-pub async fn ask(client: &Client, instance_id: &str, status: &Status) -> Result<Tags, AskError> {
+pub async fn describe(client: &Client, instance_id: &str, status: &UpstreamStatus) -> Result<Tags, Ec2Error> {
     let filters = [("resource-type", "instance"), ("resource-id", instance_id)];
     let tags = client.list::<Tag>(&filters, status).await?;
     let own = tags.iter().filter(|tag| tag.resource_id.as_deref().is_none_or(|id| id == instance_id));
@@ -114,7 +114,7 @@ mod tests {
     }
 
     #[test]
-    fn the_owner_is_the_cluster() {
+    fn the_owned_cluster_wins() {
         assert_eq!(cluster(&[("Name", "x"), ("kubernetes.io/cluster/demo", "owned")]), one("demo"));
         assert_eq!(
             cluster(&[("kubernetes.io/cluster/other", "shared"), ("kubernetes.io/cluster/demo", "owned")]),
@@ -127,7 +127,7 @@ mod tests {
     }
 
     #[test]
-    fn without_an_owner_the_only_one() {
+    fn without_an_owned_cluster_the_only_one_wins() {
         assert_eq!(cluster(&[("kubernetes.io/cluster/demo", "shared")]), one("demo"));
         assert_eq!(cluster(&[("kubernetes.io/cluster/demo", "")]), one("demo"));
         let two = [("kubernetes.io/cluster/b", "shared"), ("kubernetes.io/cluster/a", "")];
@@ -135,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn among_several_owners_nobody_guesses_but_eks_knows() {
+    fn several_owned_clusters_are_resolved_only_by_eks_tags() {
         let two = [("kubernetes.io/cluster/b", "owned"), ("kubernetes.io/cluster/a", "owned")];
         assert_eq!(cluster(&two), ClusterName::Several(vec!["a".into(), "b".into()]));
         for key in ["aws:eks:cluster-name", "eks:cluster-name", "eks:eks-cluster-name"] {
@@ -144,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn what_eks_says_itself_comes_first() {
+    fn the_reserved_eks_tag_takes_precedence() {
         let tags =
             [("kubernetes.io/cluster/a", "owned"), ("aws:eks:cluster-name", "b"), ("eks:cluster-name", "c")];
         assert_eq!(cluster(&tags), one("b"));
@@ -153,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn a_group_without_a_name_is_none() {
+    fn an_empty_group_name_is_absent() {
         assert_eq!(read([(GROUP, "blue")]).autoscaling_group.as_deref(), Some("blue"));
         assert_eq!(read([(GROUP, "")]).autoscaling_group, None);
         assert_eq!(read([]), Tags::default());

@@ -5,44 +5,44 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use aws_config::{Region, SdkConfig};
-use insightd_peer::{Backoff, Status, up_to};
+use insightd_upstream::{Backoff, UpstreamStatus, jitter_up_to};
 use tokio::time::{Instant, sleep, sleep_until};
 
 use super::ec2::Client;
-use super::explain::AskError;
+use super::explain::Ec2Error;
 use super::imds::{Identity, Imds};
 use super::tags::ClusterName;
-use super::{Access, InstanceSettings, Known, tags, volumes};
+use super::{Access, InstanceSettings, SharedState, tags, volumes};
 use insightd_aws::sdk::{self, AwsSettings};
 
 /// First and maximum backoff between two attempts.
-const FIRST: Duration = Duration::from_secs(2);
-const MOST: Duration = Duration::from_secs(600);
+const FIRST_BACKOFF: Duration = Duration::from_secs(2);
+const MAX_BACKOFF: Duration = Duration::from_secs(600);
 
 /// Number of failed attempts after which a machine without other evidence is assumed not to be an EC2 instance.
-const QUICK_TRIES: u32 = 5;
+const QUICK_ATTEMPTS: u32 = 5;
 
 /// Interval of rarely repeated requests: tags hardly ever change, and a missing permission is not granted every minute. It
 /// is also the retry interval on a machine that does not seem to be an EC2 instance.
-const SELDOM: Duration = Duration::from_secs(3600);
+const RARE_INTERVAL: Duration = Duration::from_secs(3600);
 
 /// Warning for an unknown cluster name; equal to the agent's own, which it logs if tags are disabled.
-const UNNAMED: &str =
+const UNKNOWN_CLUSTER: &str =
     "the name of the cluster is unknown: set `node.cluster_name` or K8S_CLUSTER_NAME; events lack it";
 
 /// Collects all facts and keeps them current. Returns only if nothing is left to request.
-pub(super) async fn run(known: Arc<Known>, settings: InstanceSettings) {
-    let Some(identity) = identify(&known.imds, &settings).await else { return };
-    known.change(|facts| facts.identity = Some(identity.clone()));
+pub(super) async fn run(shared: Arc<SharedState>, settings: InstanceSettings) {
+    let Some(identity) = identify(&shared.imds, &settings).await else { return };
+    shared.update(|facts| facts.identity = Some(identity.clone()));
     if !settings.tags && !settings.volumes {
         return;
     }
-    sleep(up_to(settings.start_jitter, &mut fastrand::Rng::new())).await;
-    Questions::new(known, settings, identity).ask_for_ever().await;
+    sleep(jitter_up_to(settings.start_jitter, &mut fastrand::Rng::new())).await;
+    Poller::new(shared, settings, identity).run().await;
 }
 
 /// Requests the identity until it arrives; returns `None` if the address of instance metadata is invalid.
-async fn identify(status: &Status, settings: &InstanceSettings) -> Option<Identity> {
+async fn identify(status: &UpstreamStatus, settings: &InstanceSettings) -> Option<Identity> {
     let imds = match Imds::new(settings.imds_endpoint.as_deref()) {
         Ok(imds) => imds,
         Err(error) => {
@@ -50,8 +50,8 @@ async fn identify(status: &Status, settings: &InstanceSettings) -> Option<Identi
             return None;
         }
     };
-    let mut backoff = Backoff::new(FIRST, MOST);
-    let mut tries = 0;
+    let mut backoff = Backoff::new(FIRST_BACKOFF, MAX_BACKOFF);
+    let mut attempts = 0;
     loop {
         status.requested();
         let error = match imds.identity().await {
@@ -64,82 +64,88 @@ async fn identify(status: &Status, settings: &InstanceSettings) -> Option<Identi
             }
             Err(error) => error,
         };
-        tries += 1;
+        attempts += 1;
         if settings.is_certain {
             status.failed(error.to_string());
-        } else if tries == QUICK_TRIES {
+        } else if attempts == QUICK_ATTEMPTS {
             let reason = error.reason();
             tracing::info!(
                 reason,
                 "this does not seem to be an EC2 instance: events lack data from instance metadata and tags"
             );
             if settings.wants_cluster_name {
-                tracing::warn!("{UNNAMED}");
+                tracing::warn!("{UNKNOWN_CLUSTER}");
             }
         }
-        let is_elsewhere = !settings.is_certain && tries >= QUICK_TRIES;
-        sleep(if is_elsewhere { around(SELDOM) } else { backoff.next_wait() }).await;
+        let is_other_machine = !settings.is_certain && attempts >= QUICK_ATTEMPTS;
+        sleep(if is_other_machine { with_jitter(RARE_INTERVAL) } else { backoff.next_wait() }).await;
     }
 }
 
 /// State of the EC2 API requests.
-struct Questions {
-    known: Arc<Known>,
+struct Poller {
+    shared: Arc<SharedState>,
     settings: InstanceSettings,
     identity: Identity,
-    tags: Question,
-    volumes: Question,
+    tags: Schedule,
+    volumes: Schedule,
     /// Cluster name last reported in the log.
-    told: Option<ClusterName>,
+    logged_cluster: Option<ClusterName>,
 }
 
 /// Schedule and state of one kind of request.
-struct Question {
+struct Schedule {
     due: Instant,
     backoff: Backoff,
     /// Interval until the next request while a response is incomplete; it grows.
-    patience: Duration,
-    fails: bool,
+    incomplete_interval: Duration,
+    is_failing: bool,
 }
 
-impl Question {
-    fn new(patience: Duration) -> Self {
-        Self { due: Instant::now(), backoff: Backoff::new(FIRST, MOST), patience, fails: false }
+impl Schedule {
+    fn new(incomplete_interval: Duration) -> Self {
+        Self {
+            due: Instant::now(),
+            backoff: Backoff::new(FIRST_BACKOFF, MAX_BACKOFF),
+            incomplete_interval,
+            is_failing: false,
+        }
     }
 
     /// Schedules the next request after a response.
-    fn answered(&mut self, period: Duration) {
-        self.fails = false;
+    fn on_response(&mut self, period: Duration) {
+        self.is_failing = false;
         self.backoff.reset();
-        self.due = Instant::now() + around(period);
+        self.due = Instant::now() + with_jitter(period);
     }
 
     /// Schedules the next request after a failure.
-    fn failed(&mut self, error: &Failure) {
-        self.fails = true;
-        let is_denied = matches!(error, Failure::Ask(error) if error.is_denied());
-        self.due = Instant::now() + if is_denied { around(SELDOM) } else { self.backoff.next_wait() };
+    fn on_failure(&mut self, error: &Failure) {
+        self.is_failing = true;
+        let is_denied = matches!(error, Failure::Ec2(error) if error.is_denied());
+        self.due =
+            Instant::now() + if is_denied { with_jitter(RARE_INTERVAL) } else { self.backoff.next_wait() };
     }
 }
 
 #[derive(Debug, thiserror::Error)]
 enum Failure {
     #[error(transparent)]
-    Ask(#[from] AskError),
+    Ec2(#[from] Ec2Error),
     #[error("cannot create the client of the EC2 API: {0}")]
     Sdk(String),
 }
 
-impl Questions {
-    fn new(known: Arc<Known>, settings: InstanceSettings, identity: Identity) -> Self {
-        let (tags, volumes) = (Question::new(settings.refresh), Question::new(settings.refresh));
-        Self { known, settings, identity, tags, volumes, told: None }
+impl Poller {
+    fn new(shared: Arc<SharedState>, settings: InstanceSettings, identity: Identity) -> Self {
+        let (tags, volumes) = (Schedule::new(settings.refresh), Schedule::new(settings.refresh));
+        Self { shared, settings, identity, tags, volumes, logged_cluster: None }
     }
 
-    async fn ask_for_ever(mut self) {
+    async fn run(mut self) {
         loop {
-            let asks_volumes = self.settings.volumes && self.known.wants_volumes.load(Ordering::Relaxed);
-            let due = match (self.settings.tags, asks_volumes) {
+            let needs_volumes = self.settings.volumes && self.shared.wants_volumes.load(Ordering::Relaxed);
+            let due = match (self.settings.tags, needs_volumes) {
                 (true, true) => Some(self.tags.due.min(self.volumes.due)),
                 (true, false) => Some(self.tags.due),
                 (false, true) => Some(self.volumes.due),
@@ -147,15 +153,15 @@ impl Questions {
             };
             tokio::select! {
                 () = sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => {}
-                () = self.known.wanted.notified(), if self.settings.volumes => continue,
+                () = self.shared.volumes_wanted.notified(), if self.settings.volumes => continue,
             }
             let now = Instant::now();
             let client = self.client().await;
             if self.settings.tags && self.tags.due <= now {
-                self.ask_tags(client.as_ref()).await;
+                self.poll_tags(client.as_ref()).await;
             }
-            if asks_volumes && self.volumes.due <= now {
-                self.ask_volumes(client.as_ref()).await;
+            if needs_volumes && self.volumes.due <= now {
+                self.poll_volumes(client.as_ref()).await;
             }
         }
     }
@@ -174,88 +180,92 @@ impl Questions {
         Client::new(&config).map_err(|error| error.to_string())
     }
 
-    async fn ask_tags(&mut self, client: Result<&Client, &String>) {
-        let ec2 = Arc::clone(&self.known.ec2);
-        let asked = match client {
-            Ok(client) => tags::ask(client, &self.identity.instance_id, &ec2).await.map_err(Failure::from),
+    async fn poll_tags(&mut self, client: Result<&Client, &String>) {
+        let ec2 = Arc::clone(&self.shared.ec2);
+        let result = match client {
+            Ok(client) => {
+                tags::describe(client, &self.identity.instance_id, &ec2).await.map_err(Failure::from)
+            }
             Err(error) => Err(Failure::Sdk(error.clone())),
         };
-        let found = match asked {
+        let found = match result {
             Ok(found) => found,
             Err(error) => {
                 ec2.failed(error.to_string());
-                return self.tags.failed(&error);
+                return self.tags.on_failure(&error);
             }
         };
         let cluster = match &found.cluster {
             ClusterName::One(name) if self.settings.wants_cluster_name => Some(name.clone()),
             _ => None,
         };
-        self.tell(found.cluster);
+        self.log_cluster(found.cluster);
         let has_cluster = cluster.is_some();
-        self.known.change(|facts| {
+        self.shared.update(|facts| {
             facts.autoscaling_group = found.autoscaling_group;
             // A node does not leave its cluster: a known name is kept.
             facts.cluster_name = cluster.or(facts.cluster_name.take());
         });
         let period = if has_cluster || !self.settings.wants_cluster_name {
-            SELDOM
+            RARE_INTERVAL
         } else {
-            let period = self.tags.patience.min(SELDOM);
-            self.tags.patience = period * 2;
+            let period = self.tags.incomplete_interval.min(RARE_INTERVAL);
+            self.tags.incomplete_interval = period * 2;
             period
         };
-        self.tags.answered(period.max(self.settings.refresh));
+        self.tags.on_response(period.max(self.settings.refresh));
         self.succeeded();
     }
 
-    async fn ask_volumes(&mut self, client: Result<&Client, &String>) {
-        let ec2 = Arc::clone(&self.known.ec2);
-        let asked = match client {
-            Ok(client) => volumes::ask(client, &self.identity.instance_id, &ec2).await.map_err(Failure::from),
+    async fn poll_volumes(&mut self, client: Result<&Client, &String>) {
+        let ec2 = Arc::clone(&self.shared.ec2);
+        let result = match client {
+            Ok(client) => {
+                volumes::describe(client, &self.identity.instance_id, &ec2).await.map_err(Failure::from)
+            }
             Err(error) => Err(Failure::Sdk(error.clone())),
         };
-        match asked {
+        match result {
             Ok(attachments) => {
-                self.known.change(|facts| facts.attachments = attachments);
-                self.volumes.answered(self.settings.refresh);
+                self.shared.update(|facts| facts.attachments = attachments);
+                self.volumes.on_response(self.settings.refresh);
                 self.succeeded();
             }
             Err(error) => {
                 ec2.failed(error.to_string());
-                self.volumes.failed(&error);
+                self.volumes.on_failure(&error);
             }
         }
     }
 
     /// Records a success of the API if neither kind of request fails.
     fn succeeded(&self) {
-        if !self.tags.fails && !self.volumes.fails {
-            self.known.ec2.succeeded();
+        if !self.tags.is_failing && !self.volumes.is_failing {
+            self.shared.ec2.succeeded();
         }
     }
 
     /// Logs once which cluster the tags name.
-    fn tell(&mut self, found: ClusterName) {
-        if !self.settings.wants_cluster_name || self.told.as_ref() == Some(&found) {
+    fn log_cluster(&mut self, found: ClusterName) {
+        if !self.settings.wants_cluster_name || self.logged_cluster.as_ref() == Some(&found) {
             return;
         }
         match &found {
             ClusterName::One(cluster_name) => {
                 tracing::info!(cluster_name, "found the cluster name in the instance's tags");
             }
-            ClusterName::None => tracing::warn!("{UNNAMED}; the instance's tags do not contain it"),
+            ClusterName::None => tracing::warn!("{UNKNOWN_CLUSTER}; the instance's tags do not contain it"),
             ClusterName::Several(names) => {
-                tracing::warn!(?names, "{UNNAMED}; the instance's tags contain several")
+                tracing::warn!(?names, "{UNKNOWN_CLUSTER}; the instance's tags contain several")
             }
         }
-        self.told = Some(found);
+        self.logged_cluster = Some(found);
     }
 }
 
 /// Returns a random time of 80 to 120 % of `period`, so that agents started together drift apart.
-fn around(period: Duration) -> Duration {
-    period * 4 / 5 + up_to(period * 2 / 5, &mut fastrand::Rng::new())
+fn with_jitter(period: Duration) -> Duration {
+    period * 4 / 5 + jitter_up_to(period * 2 / 5, &mut fastrand::Rng::new())
 }
 
 #[cfg(test)]
@@ -263,23 +273,23 @@ mod tests {
     use super::*;
 
     #[test]
-    fn refreshes_of_a_fleet_spread() {
-        let waits: Vec<Duration> = (0..1000).map(|_| around(Duration::from_secs(300))).collect();
+    fn the_refreshes_of_a_fleet_spread() {
+        let waits: Vec<Duration> = (0..1000).map(|_| with_jitter(Duration::from_secs(300))).collect();
         let (least, most) = (waits.iter().min().unwrap(), waits.iter().max().unwrap());
         assert!(*least >= Duration::from_secs(240) && *most <= Duration::from_secs(360));
         assert!(*most - *least > Duration::from_secs(90), "{least:?} to {most:?}");
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_missing_right_is_asked_for_seldom_and_all_else_soon() {
-        let denied = Failure::Ask(AskError::Denied { action: tags::ACTION, says: String::new() });
-        let other = Failure::Ask(AskError::Other { action: tags::ACTION, says: String::new() });
-        let mut question = Question::new(FIRST);
-        question.failed(&other);
-        assert!(question.fails && question.due <= Instant::now() + FIRST);
-        question.failed(&denied);
-        assert!(question.due >= Instant::now() + SELDOM * 4 / 5);
-        question.answered(SELDOM);
-        assert!(!question.fails);
+    async fn a_missing_permission_is_retried_rarely_and_other_errors_soon() {
+        let denied = Failure::Ec2(Ec2Error::Denied { action: tags::ACTION, text: String::new() });
+        let other = Failure::Ec2(Ec2Error::Other { action: tags::ACTION, text: String::new() });
+        let mut schedule = Schedule::new(FIRST_BACKOFF);
+        schedule.on_failure(&other);
+        assert!(schedule.is_failing && schedule.due <= Instant::now() + FIRST_BACKOFF);
+        schedule.on_failure(&denied);
+        assert!(schedule.due >= Instant::now() + RARE_INTERVAL * 4 / 5);
+        schedule.on_response(RARE_INTERVAL);
+        assert!(!schedule.is_failing);
     }
 }

@@ -1,12 +1,12 @@
 //! Volumes of the instance, by the device name of their attachment.
 
-use insightd_peer::Status;
+use insightd_upstream::UpstreamStatus;
 
 use super::ec2::{Client, Volume};
-use super::explain::AskError;
+use super::explain::Ec2Error;
 
 /// IAM permission of the request.
-pub const ACTION: &str = "ec2:DescribeVolumes";
+pub(crate) const ACTION: &str = "ec2:DescribeVolumes";
 
 /// An attached volume.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,7 +23,11 @@ pub struct Attachment {
 ///
 /// # Errors
 /// If a request fails; the error tells operators what to do.
-pub async fn ask(client: &Client, instance_id: &str, status: &Status) -> Result<Vec<Attachment>, AskError> {
+pub async fn describe(
+    client: &Client,
+    instance_id: &str,
+    status: &UpstreamStatus,
+) -> Result<Vec<Attachment>, Ec2Error> {
     let volumes = client.list::<Volume>(&[("attachment.instance-id", instance_id)], status).await?;
     let mut attachments = Vec::new();
     for Volume { id, zone, attachments: all } in volumes {

@@ -13,7 +13,7 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use insightd_kubernetes::client::{ApiSettings, api_client};
-use insightd_kubernetes::events::{Recorder, RecorderSettings};
+use insightd_kubernetes::events::{EventRecorder, EventRecorderSettings};
 use insightd_kubernetes::leader::{Election, LeaderSettings, LockKind};
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -66,9 +66,9 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let api = ApiSettings { kubeconfig: Some(options.kubeconfig), user_agent: "elect".to_owned() };
     let (client, _) = api_client(&api)?;
     let node_name = options.settings.identity.clone();
-    let recorder = Recorder::new(
+    let recorder = EventRecorder::new(
         client.clone(),
-        RecorderSettings { component: "elect".to_owned(), node_name, pod: None },
+        EventRecorderSettings { component: "elect".to_owned(), node_name, pod: None },
     );
     let election = Election::start(client, options.settings, Some(recorder.clone()))?;
 

@@ -2,22 +2,22 @@
 //!
 //! Both use one HTTP/1 client type. Each client has one connection for requests and one for each watch; a connection that
 //! is idle for 90 s is closed. The only request that is retried here is one answered with 401 after the token on disk
-//! changed: every caller has its own backoff, so a failing server is not asked twice for the same reason.
+//! changed: every caller has its own backoff, so a failing server gets no second request for the same reason.
 //!
 //! No error text contains a token or a header.
 
 mod api;
 mod explain;
-pub mod reflect;
+pub(crate) mod reflect;
 #[cfg(test)]
 pub(crate) mod testing;
 mod token;
 mod transport;
 
-pub use api::{ApiSettings, api_client, is_in_cluster, service_account};
-pub use explain::explain;
-pub(crate) use explain::{Peer, explain_for};
-pub(crate) use insightd_peer::{Backoff, up_to};
+pub(crate) use api::service_account;
+pub use api::{ApiSettings, api_client, is_in_cluster};
+pub(crate) use explain::{Upstream, explain, explain_for};
+pub(crate) use insightd_upstream::{Backoff, jitter_up_to, lock};
 pub use kube::Client;
 pub(crate) use token::Token;
 pub use transport::Traffic;
@@ -53,20 +53,20 @@ pub enum ClientError {
         error: String,
     },
     /// A configured address is invalid.
-    #[error("invalid address of {of} {url:?}: {error}")]
+    #[error("invalid address of {server} {url:?}: {error}")]
     Url {
         /// The configured value.
         url: String,
         /// The server whose address it should be.
-        of: &'static str,
+        server: &'static str,
         /// Error text.
         error: String,
     },
     /// A certificate, key, credential or header cannot be used.
-    #[error("cannot create the client of {of}: {error}")]
+    #[error("cannot create the client of {server}: {error}")]
     Setup {
         /// The server.
-        of: String,
+        server: String,
         /// Error text.
         error: String,
     },

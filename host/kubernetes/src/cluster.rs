@@ -51,6 +51,7 @@ mod endpoints;
 mod namespaces;
 mod nodes;
 mod pods;
+mod pods_by_namespace;
 mod store;
 mod table;
 #[cfg(test)]
@@ -64,15 +65,15 @@ use std::time::Duration;
 use insights_sdk::{Builder, EntityId};
 use tokio::task::JoinSet;
 
-use crate::client::reflect::{Paging, WATCH_IDLE, Watched, reflect};
+use crate::client::reflect::{Paging, WATCH_IDLE, WatchSpec, reflect};
 use endpoints::Endpoints;
-use insightd_peer::Status;
+use insightd_upstream::UpstreamStatus;
 use namespaces::Namespaces;
 use nodes::Nodes;
 use pods::Pods;
 use store::Store;
-use table::{Feed, Kind, Table};
-use workloads::{Of, Workloads};
+use table::{Feed, ObjectTable, SharedTable};
+use workloads::{WorkloadKind, Workloads};
 
 /// A watch that is silent for longer than this counts as broken, even without an error: a silent watch is reopened earlier,
 /// which confirms the known objects.
@@ -103,7 +104,7 @@ pub struct ClusterWatch {
 
 #[derive(Debug)]
 struct Source {
-    status: Arc<Status>,
+    status: Arc<UpstreamStatus>,
     table: Arc<dyn Listed>,
 }
 
@@ -112,7 +113,7 @@ trait Listed: Send + Sync + std::fmt::Debug {
     fn is_listed(&self) -> bool;
 }
 
-impl<K: Send + std::fmt::Debug> Listed for Table<K> {
+impl<K: Send + std::fmt::Debug> Listed for SharedTable<K> {
     fn is_listed(&self) -> bool {
         self.read().is_some()
     }
@@ -122,42 +123,49 @@ impl ClusterWatch {
     /// Starts the lists and watches. Returns immediately.
     pub fn start(client: kube::Client, settings: ClusterSettings) -> Self {
         let store = Store::new();
-        let most_pending = if settings.pending_pods { settings.max_pending_pods } else { 0 };
-        let mut starting = Starting { client, settings, sources: Vec::new(), tasks: JoinSet::new() };
-        starting.add("nodes", ask("/api/v1/nodes", "nodes"), &store.nodes, Nodes::default());
-        starting.add(
+        let max_pending = if settings.pending_pods { settings.max_pending_pods } else { 0 };
+        let mut starter = WatchStarter { client, settings, sources: Vec::new(), tasks: JoinSet::new() };
+        starter.add("nodes", params("/api/v1/nodes", "nodes"), &store.nodes, Nodes::default());
+        starter.add(
             "namespaces",
-            Ask { metadata_only: true, ..ask("/api/v1/namespaces", "namespaces") },
+            WatchParams { metadata_only: true, ..params("/api/v1/namespaces", "namespaces") },
             &store.namespaces,
             Namespaces::default(),
         );
-        let running = Ask {
+        let running = WatchParams {
             metadata_only: true,
             field_selector: Some("status.phase=Running"),
-            ..ask("/api/v1/pods", "pods")
+            ..params("/api/v1/pods", "pods")
         };
-        starting.add("pods_running", running, &store.running, Pods::new(0));
-        let others = Ask { field_selector: Some("status.phase!=Running"), ..ask("/api/v1/pods", "pods") };
-        starting.add("pods_other", others, &store.others, Pods::new(most_pending));
-        starting.add(
+        starter.add("pods_running", running, &store.running, Pods::new(0));
+        let others =
+            WatchParams { field_selector: Some("status.phase!=Running"), ..params("/api/v1/pods", "pods") };
+        starter.add("pods_other", others, &store.others, Pods::new(max_pending));
+        starter.add(
             "endpointslices",
-            ask("/apis/discovery.k8s.io/v1/endpointslices", "endpointslices.discovery.k8s.io"),
+            params("/apis/discovery.k8s.io/v1/endpointslices", "endpointslices.discovery.k8s.io"),
             &store.endpoints,
             Endpoints::default(),
         );
-        for (of, table) in &store.workloads {
-            let (name, ask) = match of {
-                Of::Deployment => ("deployments", ask("/apis/apps/v1/deployments", "deployments.apps")),
-                Of::DaemonSet => ("daemonsets", ask("/apis/apps/v1/daemonsets", "daemonsets.apps")),
-                Of::StatefulSet => ("statefulsets", ask("/apis/apps/v1/statefulsets", "statefulsets.apps")),
-                Of::ReplicaSet => {
-                    let all = ask("/apis/apps/v1/replicasets", "replicasets.apps");
-                    ("replicasets", Ask { label_selector: Some("!pod-template-hash"), ..all })
+        for (kind, table) in &store.workloads {
+            let (name, params) = match kind {
+                WorkloadKind::Deployment => {
+                    ("deployments", params("/apis/apps/v1/deployments", "deployments.apps"))
+                }
+                WorkloadKind::DaemonSet => {
+                    ("daemonsets", params("/apis/apps/v1/daemonsets", "daemonsets.apps"))
+                }
+                WorkloadKind::StatefulSet => {
+                    ("statefulsets", params("/apis/apps/v1/statefulsets", "statefulsets.apps"))
+                }
+                WorkloadKind::ReplicaSet => {
+                    let all = params("/apis/apps/v1/replicasets", "replicasets.apps");
+                    ("replicasets", WatchParams { label_selector: Some("!pod-template-hash"), ..all })
                 }
             };
-            starting.add(name, ask, table, Workloads::new(*of));
+            starter.add(name, params, table, Workloads::new(*kind));
         }
-        Self { store, sources: starting.sources, _tasks: starting.tasks }
+        Self { store, sources: starter.sources, _tasks: starter.tasks }
     }
 
     /// Returns true once every kind has been listed, or has failed more than once: a missing permission does not block the
@@ -180,7 +188,7 @@ impl ClusterWatch {
     }
 
     /// Returns the status of each kind.
-    pub fn statuses(&self) -> Vec<Arc<Status>> {
+    pub fn statuses(&self) -> Vec<Arc<UpstreamStatus>> {
         self.sources.iter().map(|source| Arc::clone(&source.status)).collect()
     }
 
@@ -197,7 +205,7 @@ impl ClusterWatch {
 }
 
 /// Parameters of one list and watch.
-struct Ask {
+struct WatchParams {
     path: &'static str,
     resource: &'static str,
     field_selector: Option<&'static str>,
@@ -205,38 +213,38 @@ struct Ask {
     metadata_only: bool,
 }
 
-fn ask(path: &'static str, resource: &'static str) -> Ask {
-    Ask { path, resource, field_selector: None, label_selector: None, metadata_only: false }
+fn params(path: &'static str, resource: &'static str) -> WatchParams {
+    WatchParams { path, resource, field_selector: None, label_selector: None, metadata_only: false }
 }
 
-struct Starting {
+struct WatchStarter {
     client: kube::Client,
     settings: ClusterSettings,
     sources: Vec<Source>,
     tasks: JoinSet<()>,
 }
 
-impl Starting {
-    fn add<K>(&mut self, source: &'static str, ask: Ask, table: &Arc<Table<K>>, empty: K)
+impl WatchStarter {
+    fn add<K>(&mut self, source: &'static str, params: WatchParams, table: &Arc<SharedTable<K>>, empty: K)
     where
-        K: Kind + std::fmt::Debug,
+        K: ObjectTable + std::fmt::Debug,
     {
-        let watched = Watched {
-            path: ask.path.to_owned(),
-            resource: ask.resource,
-            field_selector: ask.field_selector.map(str::to_owned),
-            label_selector: ask.label_selector.map(str::to_owned),
+        let spec = WatchSpec {
+            path: params.path.to_owned(),
+            resource: params.resource,
+            field_selector: params.field_selector.map(str::to_owned),
+            label_selector: params.label_selector.map(str::to_owned),
             paging: match self.settings.page_size {
                 0 => Paging::FromCache,
                 size => Paging::FromCacheElsePages(size),
             },
-            metadata_only: ask.metadata_only,
+            metadata_only: params.metadata_only,
             start_jitter: self.settings.start_jitter,
         };
-        let status = Arc::new(Status::new(source));
+        let status = Arc::new(UpstreamStatus::new(source));
         self.sources
             .push(Source { status: Arc::clone(&status), table: Arc::clone(table) as Arc<dyn Listed> });
         let (client, mut feed) = (self.client.clone(), Feed::new(Arc::clone(table), empty));
-        self.tasks.spawn(async move { match reflect(&client, &watched, &mut feed, &status).await {} });
+        self.tasks.spawn(async move { match reflect(&client, &spec, &mut feed, &status).await {} });
     }
 }

@@ -75,10 +75,16 @@ impl Reader {
         if self.splitter.has_list() {
             return Ok(());
         }
-        let word = |key| serde_json::from_slice::<String>(self.splitter.beside(key)?).ok();
-        let found = word("kind")
+        let string_of = |key| serde_json::from_slice::<String>(self.splitter.beside(key)?).ok();
+        let found = string_of("kind")
             .map_or_else(|| "an object without `kind`".into(), |kind| format!("kind `{}`", shortened(kind)));
-        Err(KubeletError::NoList { source_name, wanted, key, found, message: word("message").map(shortened) })
+        Err(KubeletError::NoList {
+            source_name,
+            wanted,
+            key,
+            found,
+            message: string_of("message").map(shortened),
+        })
     }
 
     fn syntax(&self, error: SplitError) -> KubeletError {
@@ -89,7 +95,7 @@ impl Reader {
             message: match error.fault {
                 Fault::Expected(expected) => format!("expected {expected}"),
                 Fault::SecondList => format!("duplicate field `{}`", self.document.key),
-                Fault::Cut => "unexpected end of the document".into(),
+                Fault::Truncated => "unexpected end of the document".into(),
             },
             wanted: self.document.wanted,
             begins: shortened(String::from_utf8_lossy(&self.begins).chars().take(60).collect()),

@@ -11,7 +11,7 @@ use insightd_collect::{Pairing, Settings};
 use insights_sdk::{Builder, EntityId, StringId};
 
 use crate::facts::LocalState;
-use crate::pods::{Amounts, Container, Pod, PodList, State};
+use crate::pods::{Amounts, Container, ContainerState, Pod, PodList};
 use crate::summary::{FsStats, PodStats, Summary};
 
 use usage::Measured;
@@ -81,7 +81,7 @@ impl Emitter {
     ///
     /// Restart counters are paired under the pod's uid, so a pod that was re-created under the same name starts anew.
     /// `read_at_ns` is the monotonic time at which the pod list was read, not that of the tick: a list that is repeated
-    /// because the kubelet did not answer has the old time, and its counters do not count as new readings.
+    /// because the kubelet did not respond has the old time, and its counters do not count as new readings.
     ///
     /// Pods that are only in `summary` are left out: they ended, or have not been listed yet.
     pub fn emit_facts(
@@ -133,7 +133,7 @@ impl Emitter {
                 }
                 let stats = stats.and_then(|stats| stats.container(&container.name));
                 if let Some(stats) = stats
-                    && container.state == Some(State::Running)
+                    && container.state == Some(ContainerState::Running)
                     && let Some(container_id) = container.id.as_deref()
                     && !measured.has_container(container_id, builder)
                 {

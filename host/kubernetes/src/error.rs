@@ -29,7 +29,7 @@ pub enum KubeletError {
         message: String,
         /// The requested document.
         wanted: &'static str,
-        /// The first characters of the response: proxies and authorizers answer in plain text.
+        /// The first characters of the response: proxies and authorizers respond in plain text.
         begins: String,
     },
     /// The response is an object without the list, usually the API's `Status`, whose `message` gives the reason.

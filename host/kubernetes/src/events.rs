@@ -3,13 +3,17 @@
 //! Events are created in `core/v1` and never changed, so `create` on `events` is the only permission needed, which existing
 //! Container Insights agents have. Events about the node go to the namespace `default`, like those of the kubelet; the
 //! others go to the namespace of their object.
+//!
+//! `kube::runtime::events::Recorder` does not serve here: it needs the crate `kube-runtime`, which nothing else in the agent
+//! uses, writes to `events.k8s.io`, for which existing agents have no permission, and makes its caller wait for the API server.
+//! This recorder is bounded instead: a short queue, a rate limit, and one event with a count for all repetitions of another.
 
-mod gate;
+mod aggregator;
 mod wire;
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
@@ -19,19 +23,19 @@ use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
 use tracing::warn;
 
-use self::gate::{Gate, Times, Verdict};
+use self::aggregator::{Decision, EventAggregator, Occurrences};
 use crate::client::explain;
 use crate::leader::LockKind;
-use insightd_peer::Status;
+use insightd_upstream::{UpstreamStatus, lock};
 
 /// Largest number of events that wait to be sent.
-const QUEUE: usize = 32;
+const MAX_QUEUED: usize = 32;
 
 /// Timeout of one request.
-const REQUEST: Duration = Duration::from_secs(10);
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Waits between attempts; the event is dropped after the last one.
-const TRIES: [Duration; 3] = [Duration::from_secs(2), Duration::from_secs(10), Duration::from_secs(50)];
+const RETRY_WAITS: [Duration; 3] = [Duration::from_secs(2), Duration::from_secs(10), Duration::from_secs(50)];
 
 /// Severity of an event, its `type`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -44,7 +48,7 @@ pub enum EventKind {
 
 /// The lock object of a leader election.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Lock {
+pub struct LockRef {
     /// Kind of the object.
     pub kind: LockKind,
     /// Namespace of the object.
@@ -57,14 +61,14 @@ pub struct Lock {
 
 /// The object that an event is about.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub enum About {
+pub enum InvolvedObject {
     /// The agent's node.
     Node,
     /// The agent's pod; its node if the pod is not known.
     Pod,
     /// The lock of the election. The event's component is then the name of the lock, as with existing Container Insights
     /// agents.
-    Lock(Lock),
+    Lock(LockRef),
 }
 
 /// An event for operators. Anyone who may read events sees its texts: no secrets.
@@ -77,7 +81,7 @@ pub struct Event {
     /// Human-readable message.
     pub message: String,
     /// The object that the event is about.
-    pub about: About,
+    pub involved_object: InvolvedObject,
 }
 
 /// Reference to a pod.
@@ -93,7 +97,7 @@ pub struct PodRef {
 
 /// The reporter of the events.
 #[derive(Clone, Debug)]
-pub struct RecorderSettings {
+pub struct EventRecorderSettings {
     /// Name of the program.
     pub component: String,
     /// Name of the node that it runs on.
@@ -104,7 +108,7 @@ pub struct RecorderSettings {
 
 /// Numbers of events by result.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Counts {
+pub struct EventCounts {
     /// Events accepted by the API server.
     pub published: u64,
     /// Events counted into an equal one.
@@ -116,7 +120,7 @@ pub struct Counts {
 /// A publisher of events. Clones share the queue; when the last one is dropped, unsent events are lost (see
 /// [`flush`](Self::flush)).
 #[derive(Clone, Debug)]
-pub struct Recorder {
+pub struct EventRecorder {
     inner: Arc<Inner>,
     _task: Arc<Task>,
 }
@@ -132,32 +136,33 @@ impl Drop for Task {
 
 #[derive(Debug)]
 struct Inner {
-    state: Mutex<State>,
+    state: Mutex<RecorderState>,
     /// Number of events that wait or are being sent.
     waiting: watch::Sender<usize>,
     published: AtomicU64,
     aggregated: AtomicU64,
     dropped: AtomicU64,
-    status: Arc<Status>,
+    status: Arc<UpstreamStatus>,
 }
 
 #[derive(Debug)]
-struct State {
-    gate: Gate,
-    queue: VecDeque<(Event, Times)>,
+struct RecorderState {
+    aggregator: EventAggregator,
+    queue: VecDeque<(Event, Occurrences)>,
 }
 
-impl Recorder {
+impl EventRecorder {
     /// Starts the task that sends events. Must be called within a runtime.
-    pub fn new(client: Client, settings: RecorderSettings) -> Self {
-        let state = State { gate: Gate::new(Instant::now()), queue: VecDeque::new() };
+    pub fn new(client: Client, settings: EventRecorderSettings) -> Self {
+        let state =
+            RecorderState { aggregator: EventAggregator::new(Instant::now()), queue: VecDeque::new() };
         let inner = Arc::new(Inner {
             state: Mutex::new(state),
             waiting: watch::Sender::new(0),
             published: AtomicU64::new(0),
             aggregated: AtomicU64::new(0),
             dropped: AtomicU64::new(0),
-            status: Arc::new(Status::new("events")),
+            status: Arc::new(UpstreamStatus::new("events")),
         });
         let task = tokio::spawn(run(Arc::clone(&inner), client, settings));
         Self { inner, _task: Arc::new(Task(task)) }
@@ -166,11 +171,11 @@ impl Recorder {
     /// Queues an event, counts it into an equal one of the last ten minutes, or drops it over the rate limit. Never blocks;
     /// may be called from any thread.
     pub fn publish(&self, event: Event) {
-        let mut state = self.inner.state();
-        match state.gate.offer(&event, Instant::now(), Timestamp::now()) {
-            Verdict::Publish(times) => self.inner.queue(&mut state, event, times),
-            Verdict::Aggregated => add(&self.inner.aggregated, 1),
-            Verdict::Dropped => add(&self.inner.dropped, 1),
+        let mut state = lock(&self.inner.state);
+        match state.aggregator.offer(&event, Instant::now(), Timestamp::now()) {
+            Decision::Publish(occurrences) => self.inner.queue(&mut state, event, occurrences),
+            Decision::Aggregated => add(&self.inner.aggregated, 1),
+            Decision::Dropped => add(&self.inner.dropped, 1),
         }
     }
 
@@ -183,8 +188,8 @@ impl Recorder {
     }
 
     /// Returns the numbers of events so far.
-    pub fn counts(&self) -> Counts {
-        Counts {
+    pub fn counts(&self) -> EventCounts {
+        EventCounts {
             published: self.inner.published.load(Ordering::Relaxed),
             aggregated: self.inner.aggregated.load(Ordering::Relaxed),
             dropped: self.inner.dropped.load(Ordering::Relaxed),
@@ -192,7 +197,7 @@ impl Recorder {
     }
 
     /// Returns the status of sending.
-    pub fn status(&self) -> Arc<Status> {
+    pub fn status(&self) -> Arc<UpstreamStatus> {
         Arc::clone(&self.inner.status)
     }
 }
@@ -202,37 +207,33 @@ fn add(counter: &AtomicU64, count: u64) {
 }
 
 impl Inner {
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn queue(&self, state: &mut State, event: Event, times: Times) {
-        if state.queue.len() >= QUEUE {
+    fn queue(&self, state: &mut RecorderState, event: Event, occurrences: Occurrences) {
+        if state.queue.len() >= MAX_QUEUED {
             add(&self.dropped, 1);
             return;
         }
-        state.queue.push_back((event, times));
+        state.queue.push_back((event, occurrences));
         self.waiting.send_modify(|waiting| *waiting += 1);
     }
 
     fn end(&self, now: Option<Instant>) {
-        let mut state = self.state();
-        let (told, dropped) = state.gate.end(now);
+        let mut state = lock(&self.state);
+        let (due, dropped) = state.aggregator.end(now);
         add(&self.dropped, dropped);
-        for (event, times) in told {
-            self.queue(&mut state, event, times);
+        for (event, occurrences) in due {
+            self.queue(&mut state, event, occurrences);
         }
     }
 }
 
-async fn run(inner: Arc<Inner>, client: Client, settings: RecorderSettings) {
+async fn run(inner: Arc<Inner>, client: Client, settings: EventRecorderSettings) {
     let mut waiting = inner.waiting.subscribe();
     loop {
         let (next, ends) = {
-            let mut state = inner.state();
-            (state.queue.pop_front(), state.gate.next())
+            let mut state = lock(&inner.state);
+            (state.queue.pop_front(), state.aggregator.next())
         };
-        let Some((event, times)) = next else {
+        let Some((event, occurrences)) = next else {
             let window = async {
                 match ends {
                     Some(ends) => tokio::time::sleep_until(ends.into()).await,
@@ -246,7 +247,7 @@ async fn run(inner: Arc<Inner>, client: Client, settings: RecorderSettings) {
             }
             continue;
         };
-        match send(&inner.status, &client, &settings, &event, times).await {
+        match send(&inner.status, &client, &settings, &event, occurrences).await {
             Ok(()) => {
                 inner.status.succeeded();
                 add(&inner.published, 1);
@@ -262,29 +263,30 @@ async fn run(inner: Arc<Inner>, client: Client, settings: RecorderSettings) {
 }
 
 async fn send(
-    status: &Status,
+    status: &UpstreamStatus,
     client: &Client,
-    settings: &RecorderSettings,
+    settings: &EventRecorderSettings,
     event: &Event,
-    times: Times,
+    occurrences: Occurrences,
 ) -> Result<(), String> {
-    let object = wire::event(event, times, settings, &format!("{:016x}", fastrand::u64(..)));
-    let mut tries = TRIES.iter();
+    let object = wire::event(event, occurrences, settings, &format!("{:016x}", fastrand::u64(..)));
+    let mut waits = RETRY_WAITS.iter();
     loop {
         status.requested();
-        let (error, again) = match timeout(REQUEST, client.request_text(wire::request(&object)?)).await {
-            Ok(Ok(_)) => return Ok(()),
-            // An earlier attempt succeeded, and its response was lost.
-            Ok(Err(kube::Error::Api(status))) if status.code == 409 => return Ok(()),
-            Ok(Err(error)) => {
-                let again = !matches!(&error, kube::Error::Api(status)
+        let (error, retry) =
+            match timeout(REQUEST_TIMEOUT, client.request_text(wire::request(&object)?)).await {
+                Ok(Ok(_)) => return Ok(()),
+                // An earlier attempt succeeded, and its response was lost.
+                Ok(Err(kube::Error::Api(status))) if status.code == 409 => return Ok(()),
+                Ok(Err(error)) => {
+                    let retry = !matches!(&error, kube::Error::Api(status)
                     if (400..500).contains(&status.code) && status.code != 429);
-                (explain(&error, "create", "events"), again)
-            }
-            Err(_) => (format!("cannot create events: no response within {REQUEST:?}"), true),
-        };
+                    (explain(&error, "create", "events"), retry)
+                }
+                Err(_) => (format!("cannot create events: no response within {REQUEST_TIMEOUT:?}"), true),
+            };
         status.failed(error.as_str());
-        match tries.next().filter(|_| again) {
+        match waits.next().filter(|_| retry) {
             Some(wait) => sleep(wait.mul_f64(0.5 + fastrand::f64())).await,
             None => return Err(error),
         }

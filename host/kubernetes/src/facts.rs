@@ -16,12 +16,13 @@ pub struct LocalState {
     pub node: Option<Arc<NodeFacts>>,
     /// Services of all namespaces.
     pub services: Arc<Services>,
-    /// Owners of the Jobs of local pods, by [`job_key`]; contains only Jobs that have an owner.
+    /// Owners of the Jobs of local pods, by `NAMESPACE/NAME`; contains only Jobs that have an owner.
     pub jobs: Arc<BTreeMap<Box<str>, Owner>>,
 }
 
 /// Returns the key of a Job in [`LocalState::jobs`].
-pub fn job_key(namespace: &str, name: &str) -> String {
+#[cfg(any(test, feature = "client"))]
+pub(crate) fn job_key(namespace: &str, name: &str) -> String {
     format!("{namespace}/{name}")
 }
 
@@ -53,7 +54,8 @@ pub enum ConditionStatus {
 
 impl ConditionStatus {
     /// Parses the text of `status`.
-    pub fn read(status: &str) -> Self {
+    #[cfg(any(test, feature = "client"))]
+    pub(crate) fn parse(status: &str) -> Self {
         match status {
             "True" => Self::True,
             "False" => Self::False,
@@ -170,19 +172,21 @@ impl Services {
     }
 
     /// Returns the services of one namespace.
-    pub fn in_namespace(&self, namespace: &str) -> &[Service] {
+    pub(crate) fn in_namespace(&self, namespace: &str) -> &[Service] {
         let begin = self.0.partition_point(|service| service.namespace() < namespace);
         let after = &self.0[begin..];
         &after[..after.partition_point(|service| service.namespace() == namespace)]
     }
 
     /// Returns the service of this name.
-    pub fn get(&self, namespace: &str, name: &str) -> Option<&Service> {
+    #[cfg(any(test, feature = "client"))]
+    pub(crate) fn get(&self, namespace: &str, name: &str) -> Option<&Service> {
         Some(&self.0[self.find(namespace, name).ok()?])
     }
 
     /// Inserts or replaces a service. Returns true if anything changed.
-    pub fn insert(&mut self, service: Service) -> bool {
+    #[cfg(any(test, feature = "client"))]
+    pub(crate) fn insert(&mut self, service: Service) -> bool {
         match self.find(service.namespace(), service.name()) {
             Ok(at) => {
                 let changed = self.0[at] != service;
@@ -197,12 +201,14 @@ impl Services {
     }
 
     /// Removes a service, if it is there.
-    pub fn remove(&mut self, namespace: &str, name: &str) {
+    #[cfg(any(test, feature = "client"))]
+    pub(crate) fn remove(&mut self, namespace: &str, name: &str) {
         if let Ok(at) = self.find(namespace, name) {
             self.0.remove(at);
         }
     }
 
+    #[cfg(any(test, feature = "client"))]
     fn find(&self, namespace: &str, name: &str) -> Result<usize, usize> {
         self.0.binary_search_by(|service| service.id().cmp(&(namespace, name)))
     }

@@ -5,43 +5,43 @@ use serde_json::Value;
 use serde_path_to_error::Segment;
 
 use crate::problem::{Cost, Problem, Problems, Subject};
-use crate::stream::split::{ELEMENT_BYTES, Element};
-use crate::text::{Object, Text, filled};
+use crate::stream::split::{Element, MAX_ELEMENT_BYTES};
+use crate::text::{Object, Text, non_empty};
 
 /// Largest number of values in a tree. A small object in a tree takes a hundred times the memory of its text.
-const TREE_VALUES: usize = 64 * 1024;
+const MAX_TREE_VALUES: usize = 64 * 1024;
 
 /// Bytes of malformed elements that are walked for one list; each element is walked once for every field removed from it.
-const EFFORT: usize = 64 << 20;
+const REPAIR_BYTES: usize = 64 << 20;
 
 /// At or below this remainder, a field is removed together with its siblings, not alone.
-const LAST_EFFORT: usize = 16 << 20;
+const NEARLY_SPENT_BYTES: usize = 16 << 20;
 
 /// Smallest cost of walking an element.
-const LEAST_EFFORT: usize = 256;
+const MIN_COST: usize = 256;
 
 /// A bound on the time spent on one list, however much of it is malformed.
 #[derive(Debug)]
-pub(crate) struct Effort {
+pub(crate) struct RepairBudget {
     left: usize,
 }
 
-impl Default for Effort {
+impl Default for RepairBudget {
     fn default() -> Self {
-        Self { left: EFFORT }
+        Self { left: REPAIR_BYTES }
     }
 }
 
-impl Effort {
+impl RepairBudget {
     /// Subtracts the cost of walking `bytes` once; returns false if the remainder is too small.
     fn spend(&mut self, bytes: usize) -> bool {
-        let left = self.left.checked_sub(bytes.max(LEAST_EFFORT));
+        let left = self.left.checked_sub(bytes.max(MIN_COST));
         self.left = left.unwrap_or(0);
         left.is_some()
     }
 
     fn is_nearly_spent(&self) -> bool {
-        self.left <= LAST_EFFORT
+        self.left <= NEARLY_SPENT_BYTES
     }
 }
 
@@ -86,12 +86,12 @@ pub(crate) fn read<T: Item>(
     index: usize,
     element: Element<'_>,
     options: &T::Options,
-    effort: &mut Effort,
+    repair_budget: &mut RepairBudget,
     problems: &mut Problems,
 ) -> Option<T> {
     let mut notes = Notes { subject: Subject::Index(index), problems };
     let Element::Whole(bytes) = element else {
-        notes.lost("", format_args!("larger than {} MiB", ELEMENT_BYTES >> 20));
+        notes.lost("", format_args!("larger than {} MiB", MAX_ELEMENT_BYTES >> 20));
         return None;
     };
     // A byte that is not UTF-8 must not cost the whole pod: it becomes U+FFFD.
@@ -100,7 +100,7 @@ pub(crate) fn read<T: Item>(
         Ok(wire) => return T::build(wire.0, options, &mut notes),
         Err(error) => error,
     };
-    if most_values(&text) > TREE_VALUES {
+    if max_values(&text) > MAX_TREE_VALUES {
         notes.lost("", format_args!("{malformed}; too many values to remove only the malformed field"));
         return None;
     }
@@ -121,14 +121,17 @@ pub(crate) fn read<T: Item>(
         };
         let path = error.path().clone();
         let mut path: Vec<&Segment> = path.iter().collect();
-        if !effort.spend(text.len()) {
-            notes.lost(&written(&path), format_args!("{}; too much of the list is malformed", error.inner()));
+        if !repair_budget.spend(text.len()) {
+            notes.lost(
+                &format_path(&path),
+                format_args!("{}; too much of the list is malformed", error.inner()),
+            );
             return None;
         }
-        if effort.is_nearly_spent() {
-            path.truncate(surroundings(&path));
+        if repair_budget.is_nearly_spent() {
+            path.truncate(enclosing_length(&path));
         }
-        let (path, is_removed) = (written(&path), remove(&mut tree, &path));
+        let (path, is_removed) = (format_path(&path), remove(&mut tree, &path));
         if !is_removed {
             notes.lost(&path, error.into_inner());
             return None;
@@ -138,7 +141,7 @@ pub(crate) fn read<T: Item>(
 }
 
 /// Returns an upper bound of the number of values in a JSON text.
-fn most_values(text: &str) -> usize {
+fn max_values(text: &str) -> usize {
     let (mut values, mut in_string, mut is_escaped) = (1, false, false);
     for byte in text.bytes() {
         match byte {
@@ -154,7 +157,7 @@ fn most_values(text: &str) -> usize {
 
 /// Returns the length of the path to the list or the object of maps that contains a field, such as
 /// `status.containerStatuses`.
-fn surroundings(path: &[&Segment]) -> usize {
+fn enclosing_length(path: &[&Segment]) -> usize {
     let list = path.iter().position(|segment| matches!(segment, Segment::Seq { .. }));
     list.filter(|&at| at > 0).unwrap_or(path.len()).min(2)
 }
@@ -166,7 +169,7 @@ fn named(object: Option<&Value>) -> Option<Subject> {
 
 /// Returns the subject named by two texts of the wire form.
 pub(crate) fn subject(namespace: &Option<Text<'_>>, name: &Option<Text<'_>>) -> Option<Subject> {
-    Some(Subject::Pod { namespace: filled(namespace)?.to_owned(), name: filled(name)?.to_owned() })
+    Some(Subject::Pod { namespace: non_empty(namespace)?.to_owned(), name: non_empty(name)?.to_owned() })
 }
 
 /// Removes the value at `path` from its object, or replaces it by null in a list, so that the indexes of later elements
@@ -192,7 +195,7 @@ fn remove(tree: &mut Value, path: &[&Segment]) -> bool {
 
 /// Formats a path such as `spec.containers[0].name`; keys with characters other than letters and digits are quoted in
 /// brackets.
-fn written(path: &[&Segment]) -> String {
+fn format_path(path: &[&Segment]) -> String {
     use std::fmt::Write as _;
 
     let mut text = String::new();

@@ -7,39 +7,37 @@
 //!
 //! Each of the two has its own last response, with its age: a summary that is slow or forbidden affects neither the figures
 //! nor the latency of the pods. A response is kept until a newer one was read; an implausible response never replaces it.
-//! There is no backoff: the caller asks once per tick, so a kubelet that recovered is noticed by the next tick.
+//! There is no backoff: the caller sends requests once per tick, so a kubelet that recovered is noticed by the next tick.
 
+mod authorities;
+mod document;
 mod endpoint;
-mod incoming;
 #[cfg(test)]
 mod tests;
 mod url;
 
-use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use rustls::pki_types::CertificateDer;
-use rustls::pki_types::pem::PemObject;
-
-use crate::client::{ClientError, Token, Traffic, connect_through, service_account};
-use crate::pods::{Keep, PodList, PodReader};
+use crate::client::{ClientError, Token, Traffic, connect_through};
+use crate::pods::{MetadataFilter, PodList, PodReader};
 use crate::summary::{Summary, SummaryReader};
-use insightd_folder::read_regular;
-use insightd_peer::Status;
+use insightd_upstream::{UpstreamStatus, lock};
 
-use endpoint::{Endpoint, Limits};
+use authorities::authorities;
+use endpoint::{Endpoint, ResponseLimits};
 use tokio::sync::{mpsc, watch};
 use url::Address;
-pub use url::url_of;
+pub use url::url_for_host;
 
 /// Timeout of the summary, as a multiple of that of the pods.
-const SUMMARY_PATIENCE: u32 = 3;
+const SUMMARY_TIMEOUT_FACTOR: u32 = 3;
 
 /// Settings of the connection to the kubelet, and of the data to keep from its responses.
 #[derive(Clone, Debug)]
 pub struct KubeletSettings {
-    /// Address such as `https://10.0.0.7:10250`; see [`url_of`]. No token is sent over plain `http`.
+    /// Address such as `https://10.0.0.7:10250`; see [`url_for_host`]. No token is sent over plain `http`.
     pub url: String,
     /// File with the bearer token; without it, no token is sent.
     pub token_file: Option<PathBuf>,
@@ -53,11 +51,11 @@ pub struct KubeletSettings {
     /// Timeout for the pods, from the first byte sent to the last received; the summary may take three times as long.
     pub timeout: Duration,
     /// Labels and annotations to keep.
-    pub keep: Keep,
+    pub metadata_filter: MetadataFilter,
     /// Requests `/stats/summary`.
     pub summary: bool,
     /// Largest response in bytes. The response is not held in memory: this bounds the cost of an endless response.
-    pub max_answer_bytes: usize,
+    pub max_response_bytes: usize,
 }
 
 /// The last data from the kubelet, with its age.
@@ -90,34 +88,29 @@ pub struct Attempts {
 
 /// The client of the kubelet and its last responses.
 pub struct Kubelet {
-    link: Link,
+    connection: Connection,
     pods: Endpoint<PodList>,
     summary: Endpoint<Summary>,
 }
 
 /// The connection and the state of both documents, shared by concurrent requests.
-struct Link {
+struct Connection {
     settings: KubeletSettings,
-    status: Arc<Status>,
-    open: Mutex<Open>,
-    known: Mutex<Known>,
+    status: Arc<UpstreamStatus>,
+    client_state: Mutex<ClientState>,
+    known: Mutex<KnownData>,
 }
 
-struct Open {
+struct ClientState {
     authorities: Vec<Vec<u8>>,
     client: kube::Client,
 }
 
 #[derive(Default)]
-struct Known {
+struct KnownData {
     data: KubeletData,
     pods_error: Option<String>,
     summary_error: Option<String>,
-}
-
-/// Ignores poisoning: a panic elsewhere leaves consistent values.
-fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Kubelet {
@@ -125,7 +118,7 @@ impl Kubelet {
     ///
     /// # Errors
     /// If the address is invalid, or a CA file is missing or contains no certificate.
-    pub fn new(settings: KubeletSettings, status: Arc<Status>) -> Result<Self, ClientError> {
+    pub fn new(settings: KubeletSettings, status: Arc<UpstreamStatus>) -> Result<Self, ClientError> {
         if settings.insecure {
             tracing::warn!(
                 url = settings.url,
@@ -135,9 +128,9 @@ impl Kubelet {
         }
         let authorities = authorities(&settings)?;
         let client = client(&settings, &authorities)?;
-        let open = Mutex::new(Open { authorities, client });
+        let client_state = Mutex::new(ClientState { authorities, client });
         Ok(Self {
-            link: Link { settings, status, open, known: Mutex::default() },
+            connection: Connection { settings, status, client_state, known: Mutex::default() },
             pods: Endpoint::new("/pods"),
             summary: Endpoint::new("/stats/summary"),
         })
@@ -145,40 +138,40 @@ impl Kubelet {
 
     /// Returns true if the summary is requested.
     pub fn has_summary(&self) -> bool {
-        self.link.settings.summary
+        self.connection.settings.summary
     }
 
     /// Requests both documents, one after the other, and returns the data known then. Never fails, and takes at most four
     /// times the timeout.
     pub async fn fetch(&mut self) -> Arc<KubeletData> {
-        self.link.ask_pods(&mut self.pods).await;
-        if self.link.settings.summary {
-            self.link.ask_summary(&mut self.summary).await;
+        self.connection.fetch_pods(&mut self.pods).await;
+        if self.connection.settings.summary {
+            self.connection.fetch_summary(&mut self.summary).await;
         }
-        self.link.data()
+        self.connection.data()
     }
 
-    /// Requests both documents whenever `asked` receives, and publishes the known data after each response, so that the
+    /// Requests both documents whenever `requests` receives, and publishes the known data after each response, so that the
     /// pods never wait for the summary. The summary is requested after the pods, over the same connection, unless an
-    /// earlier request for it is still running. Ends when all senders of `asked` are dropped.
-    pub async fn serve(self, mut asked: mpsc::Receiver<()>, known: watch::Sender<Arc<KubeletData>>) {
-        let Self { link, mut pods, mut summary } = self;
-        let (pods_came, mut summary_asked) = mpsc::channel(1);
+    /// earlier request for it is still running. Ends when all senders of `requests` are dropped.
+    pub async fn serve(self, mut requests: mpsc::Receiver<()>, known: watch::Sender<Arc<KubeletData>>) {
+        let Self { connection, mut pods, mut summary } = self;
+        let (pods_fetched, mut summary_requested) = mpsc::channel(1);
         let lists = async {
             // Dropping it ends the other loop.
-            let pods_came = pods_came;
-            while asked.recv().await.is_some() {
-                link.ask_pods(&mut pods).await;
-                known.send_replace(link.data());
+            let pods_fetched = pods_fetched;
+            while requests.recv().await.is_some() {
+                connection.fetch_pods(&mut pods).await;
+                known.send_replace(connection.data());
                 // If the channel is full, a summary request is running or about to start, and serves this request, too.
-                let _ = pods_came.try_send(());
+                let _ = pods_fetched.try_send(());
             }
         };
         let summaries = async {
-            while summary_asked.recv().await.is_some() {
-                if link.settings.summary {
-                    link.ask_summary(&mut summary).await;
-                    known.send_replace(link.data());
+            while summary_requested.recv().await.is_some() {
+                if connection.settings.summary {
+                    connection.fetch_summary(&mut summary).await;
+                    known.send_replace(connection.data());
                 }
             }
         };
@@ -186,51 +179,55 @@ impl Kubelet {
     }
 }
 
-impl Link {
-    fn limits(&self) -> Limits {
-        Limits { timeout: self.settings.timeout, max_answer_bytes: self.settings.max_answer_bytes }
+impl Connection {
+    fn limits(&self) -> ResponseLimits {
+        ResponseLimits {
+            timeout: self.settings.timeout,
+            max_response_bytes: self.settings.max_response_bytes,
+        }
     }
 
     fn client(&self) -> kube::Client {
-        locked(&self.open).client.clone()
+        lock(&self.client_state).client.clone()
     }
 
-    async fn ask_pods(&self, endpoint: &mut Endpoint<PodList>) {
+    async fn fetch_pods(&self, endpoint: &mut Endpoint<PodList>) {
         let source = format!("{}/pods", self.settings.url);
-        let reader = PodReader::new(&source, &self.settings.keep);
-        let good = endpoint.fetch(&self.client(), self.limits(), &self.status, reader).await;
+        let reader = PodReader::new(&source, &self.settings.metadata_filter);
+        let is_success = endpoint.fetch(&self.client(), self.limits(), &self.status, reader).await;
         {
-            let mut known = locked(&self.known);
+            let mut known = lock(&self.known);
             known.data.pods = endpoint.known.clone();
             known.data.pods_read_at = endpoint.read_at;
             known.data.pods_attempts = Attempts { ended: endpoint.attempts, took: endpoint.took };
             known.pods_error = endpoint.error();
         }
-        self.asked(good);
+        self.record_attempt(is_success);
     }
 
     /// Requests the summary. Kubelets that measure many volumes take longer than an interval. Nothing waits for them, and
     /// the summary is used with its age; with a shorter timeout it would never arrive.
-    async fn ask_summary(&self, endpoint: &mut Endpoint<Summary>) {
+    async fn fetch_summary(&self, endpoint: &mut Endpoint<Summary>) {
         let source = format!("{}/stats/summary", self.settings.url);
-        let pods = locked(&self.known).data.pods.clone();
+        let pods = lock(&self.known).data.pods.clone();
         let reader = SummaryReader::new(&source, pods.as_deref());
-        let limits = Limits { timeout: self.settings.timeout * SUMMARY_PATIENCE, ..self.limits() };
-        let good = endpoint.fetch(&self.client(), limits, &self.status, reader).await;
+        let limits =
+            ResponseLimits { timeout: self.settings.timeout * SUMMARY_TIMEOUT_FACTOR, ..self.limits() };
+        let is_success = endpoint.fetch(&self.client(), limits, &self.status, reader).await;
         {
-            let mut known = locked(&self.known);
+            let mut known = lock(&self.known);
             known.data.summary = endpoint.known.clone();
             known.data.summary_read_at = endpoint.read_at;
             known.data.summary_attempts = Attempts { ended: endpoint.attempts, took: endpoint.took };
             known.summary_error = endpoint.error();
         }
-        self.asked(good);
+        self.record_attempt(is_success);
     }
 
     /// Updates the status after an attempt. The kubelet is healthy if neither document has an error.
-    fn asked(&self, good: bool) {
+    fn record_attempt(&self, is_success: bool) {
         let error = {
-            let mut known = locked(&self.known);
+            let mut known = lock(&self.known);
             let errors: Vec<&str> =
                 [&known.pods_error, &known.summary_error].into_iter().flatten().map(String::as_str).collect();
             let error = (!errors.is_empty()).then(|| errors.join("; "));
@@ -238,9 +235,9 @@ impl Link {
             error
         };
         match error {
-            Some(error) if !good => {
+            Some(error) if !is_success => {
                 self.status.failed(error);
-                self.renew();
+                self.reload_authorities();
             }
             Some(_) => {}
             None => self.status.succeeded(),
@@ -248,56 +245,22 @@ impl Link {
     }
 
     fn data(&self) -> Arc<KubeletData> {
-        Arc::new(locked(&self.known).data.clone())
+        Arc::new(lock(&self.known).data.clone())
     }
 
     /// Creates a new client after a failure if the CA files have been replaced.
-    fn renew(&self) {
+    fn reload_authorities(&self) {
         let Ok(authorities) = authorities(&self.settings) else { return };
-        let mut open = locked(&self.open);
-        if authorities != open.authorities
+        let mut client_state = lock(&self.client_state);
+        if authorities != client_state.authorities
             && let Ok(client) = client(&self.settings, &authorities)
         {
             tracing::info!(
                 url = self.settings.url,
                 "the kubelet's CA files have changed and were loaded again"
             );
-            *open = Open { authorities, client };
+            *client_state = ClientState { authorities, client };
         }
-    }
-}
-
-/// Returns the certificates of the authorities in DER form.
-fn authorities(settings: &KubeletSettings) -> Result<Vec<Vec<u8>>, ClientError> {
-    if settings.insecure || settings.url.starts_with("http://") {
-        return Ok(Vec::new());
-    }
-    let of_pod = [PathBuf::from(service_account::CA)];
-    let files: &[PathBuf] = if settings.ca_files.is_empty() { &of_pod } else { &settings.ca_files };
-    let mut found = Vec::new();
-    for path in files {
-        found.extend(certificates(path)?);
-    }
-    Ok(found)
-}
-
-/// Largest CA file in bytes; the complete trust store of an operating system takes 250 KB.
-const MAX_AUTHORITIES: u64 = 4 << 20;
-
-fn certificates(path: &Path) -> Result<Vec<Vec<u8>>, ClientError> {
-    let wrong = |error: String| ClientError::File {
-        path: path.to_owned(),
-        error,
-        hint: "set `kubelet.ca_files` to PEM files of the CAs that sign the kubelet's certificate, or remove \
-               it to use the CA of the service account",
-    };
-    let pem = read_regular(path, MAX_AUTHORITIES).map_err(|error| wrong(error.to_string()))?;
-    let found: Result<Vec<Vec<u8>>, _> =
-        CertificateDer::pem_slice_iter(&pem).map(|one| one.map(|der| der.to_vec())).collect();
-    match found {
-        Ok(found) if found.is_empty() => Err(wrong("the file contains no certificate".into())),
-        Ok(found) => Ok(found),
-        Err(error) => Err(wrong(error.to_string())),
     }
 }
 

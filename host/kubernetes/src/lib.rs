@@ -31,6 +31,8 @@
 #![forbid(unsafe_code)]
 
 #[cfg(feature = "client")]
+mod budget;
+#[cfg(feature = "client")]
 pub mod client;
 #[cfg(feature = "client")]
 pub mod cluster;
@@ -50,12 +52,10 @@ pub mod kubelet;
 pub mod leader;
 #[cfg(feature = "client")]
 pub mod local;
-mod most;
 pub mod pods;
 mod problem;
-pub mod quantity;
-#[cfg(feature = "client")]
-mod room;
+mod quantity;
+mod selection;
 mod stream;
 pub mod summary;
 mod text;

@@ -14,16 +14,16 @@ mod services;
 #[cfg(test)]
 mod tests;
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use tokio::task::JoinHandle;
 
-use crate::client::reflect::{Handler, Paging, Watched, reflect};
+use crate::client::reflect::{Handler, Paging, WatchSpec, reflect};
 use crate::pods::PodList;
-use insightd_peer::Status;
+use insightd_upstream::{UpstreamStatus, lock};
 
-pub use crate::facts::{ConditionStatus, LocalState, NodeFacts, Service, Services, job_key};
+use crate::facts::{ConditionStatus, LocalState, NodeFacts, Service, Services, job_key};
 
 /// Selection of the facts to read.
 #[derive(Clone, Debug)]
@@ -41,52 +41,56 @@ pub struct LocalSettings {
 }
 
 /// The watches and look-ups; they end when this is dropped.
-pub struct Local {
-    known: Arc<Known>,
-    statuses: Vec<Arc<Status>>,
+pub struct LocalWatch {
+    shared: Arc<SharedFacts>,
+    statuses: Vec<Arc<UpstreamStatus>>,
     tasks: Vec<JoinHandle<()>>,
 }
 
 /// Facts written by the tasks and read by the tick.
 #[derive(Default)]
-struct Known {
+struct SharedFacts {
     state: Mutex<LocalState>,
     jobs: jobs::Jobs,
 }
 
-impl Known {
-    /// Ignores poisoning: a panic elsewhere leaves whole pointers.
+impl SharedFacts {
     fn state(&self) -> MutexGuard<'_, LocalState> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.state)
     }
 }
 
-impl Local {
+impl LocalWatch {
     /// Spawns the tasks. Must be called within the runtime.
     pub fn start(client: kube::Client, settings: LocalSettings) -> Self {
-        let mut local = Self { known: Arc::default(), statuses: Vec::new(), tasks: Vec::new() };
+        let mut local = Self { shared: Arc::default(), statuses: Vec::new(), tasks: Vec::new() };
         if settings.watch_node {
-            let watched = Watched {
+            let watch_spec = WatchSpec {
                 path: "/api/v1/nodes".into(),
                 resource: "nodes",
                 field_selector: Some(format!("metadata.name={}", settings.node_name)),
-                ..watched(settings.start_jitter)
+                ..watch_spec(settings.start_jitter)
             };
-            local.watch("node", &client, watched, node::OwnNode::new(Arc::clone(&local.known)));
+            local.watch("node", &client, watch_spec, node::OwnNode::new(Arc::clone(&local.shared)));
         }
         if settings.watch_services {
-            let watched = Watched {
+            let watch_spec = WatchSpec {
                 path: "/api/v1/services".into(),
                 resource: "services",
-                ..watched(settings.start_jitter)
+                ..watch_spec(settings.start_jitter)
             };
-            local.watch("services", &client, watched, services::AllServices::new(Arc::clone(&local.known)));
+            local.watch(
+                "services",
+                &client,
+                watch_spec,
+                services::AllServices::new(Arc::clone(&local.shared)),
+            );
         }
         if settings.read_jobs {
-            let (status, known) = (Arc::new(Status::new("jobs")), Arc::clone(&local.known));
+            let (status, shared) = (Arc::new(UpstreamStatus::new("jobs")), Arc::clone(&local.shared));
             local.statuses.push(Arc::clone(&status));
             local.tasks.push(tokio::spawn(async move {
-                match jobs::look_up(&client, &known, &status, settings.start_jitter).await {}
+                match jobs::look_up(&client, &shared, &status, settings.start_jitter).await {}
             }));
         }
         local
@@ -96,33 +100,33 @@ impl Local {
         &mut self,
         name: &'static str,
         client: &kube::Client,
-        watched: Watched,
+        watch_spec: WatchSpec,
         mut handler: H,
     ) {
-        let (status, client) = (Arc::new(Status::new(name)), client.clone());
+        let (status, client) = (Arc::new(UpstreamStatus::new(name)), client.clone());
         self.statuses.push(Arc::clone(&status));
         self.tasks.push(tokio::spawn(async move {
-            match reflect(&client, &watched, &mut handler, &status).await {}
+            match reflect(&client, &watch_spec, &mut handler, &status).await {}
         }));
     }
 
     /// Returns the facts known now.
     pub fn state(&self) -> Arc<LocalState> {
-        Arc::new(self.known.state().clone())
+        Arc::new(self.shared.state().clone())
     }
 
     /// Returns the status of each source.
-    pub fn statuses(&self) -> Vec<Arc<Status>> {
+    pub fn statuses(&self) -> Vec<Arc<UpstreamStatus>> {
         self.statuses.clone()
     }
 
     /// Updates the pods of this node: Jobs that own one of them are looked up, those that no longer do are forgotten.
-    pub fn pods_seen(&self, pods: &PodList) {
-        self.known.jobs.pods_seen(pods, &self.known);
+    pub fn update_pods(&self, pods: &PodList) {
+        self.shared.jobs.update_pods(pods, &self.shared);
     }
 }
 
-impl Drop for Local {
+impl Drop for LocalWatch {
     fn drop(&mut self) {
         for task in &self.tasks {
             task.abort();
@@ -130,8 +134,8 @@ impl Drop for Local {
     }
 }
 
-fn watched(start_jitter: Duration) -> Watched {
-    Watched {
+fn watch_spec(start_jitter: Duration) -> WatchSpec {
+    WatchSpec {
         path: String::new(),
         resource: "",
         field_selector: None,

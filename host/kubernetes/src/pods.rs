@@ -5,7 +5,7 @@
 //! dropped.
 
 mod build;
-mod keep;
+mod metadata_filter;
 mod read;
 mod resize;
 #[cfg(test)]
@@ -14,8 +14,8 @@ pub(crate) mod wire;
 
 use crate::problem::Problems;
 
-pub use keep::Keep;
-pub use read::{PodReader, parse, parse_keeping};
+pub use metadata_filter::MetadataFilter;
+pub use read::{PodReader, parse, parse_with};
 
 /// The pods of a node.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -55,13 +55,13 @@ pub struct Pod {
     pub start_unix_ms: Option<i64>,
     /// `status.conditions`: type and status.
     pub conditions: Texts,
-    /// `metadata.labels` by key, within [`Keep::label_bytes`].
+    /// `metadata.labels` by key, within [`MetadataFilter::label_bytes`].
     pub labels: Texts,
-    /// Number of labels that do not fit into [`Keep::label_bytes`]: the largest ones.
+    /// Number of labels that do not fit into [`MetadataFilter::label_bytes`]: the largest ones.
     pub labels_left_out: u32,
-    /// The requested ones of `metadata.annotations`, by key, within [`Keep::annotation_bytes`].
+    /// The requested ones of `metadata.annotations`, by key, within [`MetadataFilter::annotation_bytes`].
     pub annotations: Texts,
-    /// Number of requested annotations that do not fit into [`Keep::annotation_bytes`].
+    /// Number of requested annotations that do not fit into [`MetadataFilter::annotation_bytes`].
     pub annotations_left_out: u32,
     /// `metadata.ownerReferences` in order.
     pub owners: Vec<Owner>,
@@ -100,7 +100,7 @@ pub struct Container {
     /// Name, unique in the pod.
     pub name: Box<str>,
     /// Role of the container in the pod.
-    pub kind: Kind,
+    pub kind: ContainerKind,
     /// Image from the pod's specification, or the running image if the specification has none.
     pub image: Option<Box<str>>,
     /// Runtime, the part of `containerID` before `://`: `containerd`, `cri-o`, `docker`.
@@ -108,7 +108,7 @@ pub struct Container {
     /// Id of the newest container of this name under that runtime; absent before the first start.
     pub id: Option<Box<str>>,
     /// State; absent if the kubelet has no status for it yet.
-    pub state: Option<State>,
+    pub state: Option<ContainerState>,
     /// `lastState.terminated.reason`: the reason why the previous container of this name ended.
     pub last_termination_reason: Option<Box<str>>,
     /// `restartCount`; absent if the kubelet has no status for it yet.
@@ -121,7 +121,7 @@ pub struct Container {
 
 /// Role of a container in its pod.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub enum ContainerKind {
     /// One of `spec.containers`.
     Main,
     /// Runs to completion before the main containers start.
@@ -132,7 +132,7 @@ pub enum Kind {
     Ephemeral,
 }
 
-impl Kind {
+impl ContainerKind {
     /// Returns the value of the attribute `container.kind`.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -146,7 +146,7 @@ impl Kind {
 
 /// State of a container.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum State {
+pub enum ContainerState {
     /// The container runs.
     Running,
     /// The container does not run yet, or not again; with the reason (`CrashLoopBackOff`, `ErrImagePull`), if given.
@@ -155,7 +155,7 @@ pub enum State {
     Terminated(Option<Box<str>>),
 }
 
-impl State {
+impl ContainerState {
     /// Returns the value of the attribute `container.state`.
     pub fn as_str(&self) -> &'static str {
         match self {

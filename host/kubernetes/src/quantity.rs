@@ -16,7 +16,7 @@ const LARGEST: u128 = i64::MAX as u128;
 
 /// An error for a text that is not a quantity, or too large.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum QuantityError {
+pub(crate) enum QuantityError {
     /// A digit is missing, or there are characters other than digits, point and suffix.
     #[error("invalid quantity {0:?}: expected digits and an optional suffix, such as `500m`, `1.5`, `2Gi`")]
     Malformed(String),
@@ -42,7 +42,7 @@ pub enum QuantityError {
 ///
 /// # Errors
 /// If `text` is not a quantity, or too large.
-pub fn millicores(text: &str) -> Result<Option<u64>, QuantityError> {
+pub(crate) fn millicores(text: &str) -> Result<Option<u64>, QuantityError> {
     ceiling(text, 3, "millicores")
 }
 
@@ -52,7 +52,7 @@ pub fn millicores(text: &str) -> Result<Option<u64>, QuantityError> {
 ///
 /// # Errors
 /// If `text` is not a quantity, or too large.
-pub fn bytes(text: &str) -> Result<Option<u64>, QuantityError> {
+pub(crate) fn bytes(text: &str) -> Result<Option<u64>, QuantityError> {
     ceiling(text, 0, "bytes")
 }
 

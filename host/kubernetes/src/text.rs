@@ -164,11 +164,11 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for List<T> {
 }
 
 /// Returns the elements; none if the list is absent.
-pub(crate) fn each<T>(list: &Option<List<T>>) -> std::slice::Iter<'_, T> {
+pub(crate) fn elements<T>(list: &Option<List<T>>) -> std::slice::Iter<'_, T> {
     list.as_ref().map_or(&[] as &[T], |list| list.0.as_slice()).iter()
 }
 
 /// Returns the text unless it is absent or empty: Go's encoder omits unset values or writes them as empty.
-pub(crate) fn filled<'t>(text: &'t Option<Text<'_>>) -> Option<&'t str> {
+pub(crate) fn non_empty<'t>(text: &'t Option<Text<'_>>) -> Option<&'t str> {
     text.as_ref().map(Text::as_str).filter(|text| !text.is_empty())
 }

@@ -82,7 +82,7 @@ fn slice(name: &str, family: &str, endpoints: Value) -> Value {
 }
 
 #[tokio::test]
-async fn a_namespace_comes_changes_and_goes() {
+async fn a_namespace_is_followed_from_creation_to_deletion() {
     let Some(kubeconfig) = std::env::var_os(KUBECONFIG).map(PathBuf::from) else {
         eprintln!("SKIPPED: {KUBECONFIG} names no cluster to test against");
         return;

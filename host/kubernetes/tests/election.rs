@@ -7,7 +7,7 @@
 use std::time::Duration;
 
 use insightd_kubernetes::client::{ApiSettings, api_client};
-use insightd_kubernetes::events::{Recorder, RecorderSettings};
+use insightd_kubernetes::events::{EventRecorder, EventRecorderSettings};
 use insightd_kubernetes::leader::{Election, LeaderSettings, Leadership, LockKind};
 use kube::Client;
 use serde_json::{Value, json};
@@ -44,7 +44,7 @@ fn path(kind: LockKind) -> &'static str {
     }
 }
 
-async fn ask(client: &Client, method: &str, path: &str, body: &Value) -> kube::Result<Value> {
+async fn request(client: &Client, method: &str, path: &str, body: &Value) -> kube::Result<Value> {
     let body = if body.is_null() { Vec::new() } else { body.to_string().into_bytes() };
     let kind = if method == "PATCH" { "application/merge-patch+json" } else { "application/json" };
     let request = http::Request::builder().method(method).uri(path).header("content-type", kind);
@@ -52,11 +52,11 @@ async fn ask(client: &Client, method: &str, path: &str, body: &Value) -> kube::R
 }
 
 async fn get(client: &Client, kind: LockKind, name: &str) -> Value {
-    ask(client, "GET", &format!("{}/{name}", path(kind)), &Value::Null).await.unwrap()
+    request(client, "GET", &format!("{}/{name}", path(kind)), &Value::Null).await.unwrap()
 }
 
 /// Returns a name that no other run has used.
-fn fresh(what: &str) -> String {
+fn unique_name(what: &str) -> String {
     format!("{what}-{:016x}", fastrand::u64(..))
 }
 
@@ -69,9 +69,9 @@ async fn until(what: &str, leadership: &Leadership, is: impl Fn(&Leadership) -> 
     tokio::time::timeout(LIMIT, wait).await.unwrap_or_else(|_| panic!("{what}: not within {LIMIT:?}"));
 }
 
-async fn hand_over(kind: LockKind) {
+async fn check_handover(kind: LockKind) {
     let Some(client) = client() else { return };
-    let name = fresh("handover");
+    let name = unique_name("handover");
     let first = Election::start(client.clone(), settings(kind, &name, "first"), None).unwrap();
     let first_leads = first.leadership();
     until("the only candidate leads", &first_leads, Leadership::is_leader).await;
@@ -106,18 +106,18 @@ async fn hand_over(kind: LockKind) {
 
 #[tokio::test]
 async fn a_config_map_changes_hands() {
-    hand_over(LockKind::ConfigMap).await;
+    check_handover(LockKind::ConfigMap).await;
 }
 
 #[tokio::test]
 async fn a_lease_changes_hands() {
-    hand_over(LockKind::Lease).await;
+    check_handover(LockKind::Lease).await;
 }
 
 #[tokio::test]
-async fn a_dead_holder_is_succeeded_and_what_others_wrote_stays() {
+async fn a_dead_holder_is_succeeded_and_other_content_is_preserved() {
     let Some(client) = client() else { return };
-    let name = fresh("dead");
+    let name = unique_name("dead");
     let record = r#"{"holderIdentity":"dead","leaseDurationSeconds":4,"acquireTime":"2022-10-03T12:46:34Z","renewTime":"2099-10-03T12:46:34Z","leaderTransitions":7,"strategy":"","preferredHolder":"","other":1}"#;
     let object = json!({
         "metadata": {
@@ -128,7 +128,7 @@ async fn a_dead_holder_is_succeeded_and_what_others_wrote_stays() {
         "data": { "key": "value" },
         "binaryData": { "bytes": "AAEC" },
     });
-    ask(&client, "POST", path(LockKind::ConfigMap), &object).await.unwrap();
+    request(&client, "POST", path(LockKind::ConfigMap), &object).await.unwrap();
     let election =
         Election::start(client.clone(), settings(LockKind::ConfigMap, &name, "heir"), None).unwrap();
     let leadership = election.leadership();
@@ -147,11 +147,11 @@ async fn a_dead_holder_is_succeeded_and_what_others_wrote_stays() {
 }
 
 #[tokio::test]
-async fn a_strange_record_is_named_and_left_alone() {
+async fn an_unreadable_record_is_reported_and_kept() {
     let Some(client) = client() else { return };
-    let name = fresh("strange");
+    let name = unique_name("strange");
     let object = json!({ "metadata": { "name": name, "annotations": { ANNOTATION: "node-1" } } });
-    ask(&client, "POST", path(LockKind::ConfigMap), &object).await.unwrap();
+    request(&client, "POST", path(LockKind::ConfigMap), &object).await.unwrap();
     let election = Election::start(client.clone(), settings(LockKind::ConfigMap, &name, "a"), None).unwrap();
     let (leadership, status) = (election.leadership(), election.status());
     until("two attempts fail", &leadership, |_| status.snapshot().failures_in_a_row >= 2).await;
@@ -162,17 +162,18 @@ async fn a_strange_record_is_named_and_left_alone() {
     assert!(error.starts_with(&start), "{error}");
 
     let removal = json!({ "metadata": { "annotations": { ANNOTATION: null } } });
-    ask(&client, "PATCH", &format!("{}/{name}", path(LockKind::ConfigMap)), &removal).await.unwrap();
+    request(&client, "PATCH", &format!("{}/{name}", path(LockKind::ConfigMap)), &removal).await.unwrap();
     until("it leads once the record is gone", &leadership, Leadership::is_leader).await;
     assert!(status.snapshot().error.is_none());
 }
 
 #[tokio::test]
-async fn terms_are_told_as_events() {
+async fn leader_transitions_are_published_as_events() {
     let Some(client) = client() else { return };
-    let name = fresh("told");
-    let speaker = RecorderSettings { component: "insightd".into(), node_name: "node-1".into(), pod: None };
-    let recorder = Recorder::new(client.clone(), speaker);
+    let name = unique_name("told");
+    let settings_of_recorder =
+        EventRecorderSettings { component: "insightd".into(), node_name: "node-1".into(), pod: None };
+    let recorder = EventRecorder::new(client.clone(), settings_of_recorder);
     let settings = settings(LockKind::ConfigMap, &name, "node-1");
     let election = Election::start(client.clone(), settings, Some(recorder.clone())).unwrap();
     until("it leads", &election.leadership(), Leadership::is_leader).await;
@@ -181,7 +182,7 @@ async fn terms_are_told_as_events() {
     assert_eq!((recorder.counts().published, recorder.counts().dropped), (2, 0), "{:?}", recorder.status());
 
     let path = format!("/api/v1/namespaces/default/events?fieldSelector=involvedObject.name={name}");
-    let events = ask(&client, "GET", &path, &Value::Null).await.unwrap();
+    let events = request(&client, "GET", &path, &Value::Null).await.unwrap();
     let uid = &get(&client, LockKind::ConfigMap, &name).await["metadata"]["uid"];
     let mut messages = Vec::new();
     for event in events["items"].as_array().unwrap() {

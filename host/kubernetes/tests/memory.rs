@@ -10,8 +10,8 @@ use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::time::Duration;
 
 use insightd_kubernetes::kubelet::{Kubelet, KubeletData, KubeletSettings};
-use insightd_kubernetes::pods::Keep;
-use insightd_peer::Status;
+use insightd_kubernetes::pods::MetadataFilter;
+use insightd_upstream::UpstreamStatus;
 
 /// A global allocator that counts the allocated bytes and their peak.
 struct Counting {
@@ -48,49 +48,49 @@ const BOUND: usize = 32 * MIB;
 
 /// The response to every request: a beginning, a repeated part, and an end. Written from one small buffer.
 #[derive(Clone, Copy)]
-struct Answer {
+struct Response {
     begin: &'static str,
-    again: &'static [u8],
-    times: usize,
+    repeated: &'static [u8],
+    repetitions: usize,
     end: &'static str,
 }
 
-impl Answer {
+impl Response {
     fn write(self, mut to: impl Write) -> std::io::Result<()> {
         to.write_all(self.begin.as_bytes())?;
-        let at_once = 32 * 1024 / self.again.len();
-        let buffer = self.again.repeat(at_once);
-        for _ in 0..self.times / at_once {
+        let per_write = 32 * 1024 / self.repeated.len();
+        let buffer = self.repeated.repeat(per_write);
+        for _ in 0..self.repetitions / per_write {
             to.write_all(&buffer)?;
         }
-        to.write_all(&self.again.repeat(self.times % at_once))?;
+        to.write_all(&self.repeated.repeat(self.repetitions % per_write))?;
         to.write_all(self.end.as_bytes())
     }
 }
 
 /// Starts a kubelet that returns `pods` and `summary`, each response on a separate connection.
-fn serve(pods: Answer, summary: Answer) -> String {
+fn serve(pods: Response, summary: Response) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
-    let answer = move |mut socket: TcpStream| -> std::io::Result<()> {
+    let response = move |mut socket: TcpStream| -> std::io::Result<()> {
         let mut head = [0; 4096];
         let length = socket.read(&mut head)?;
-        let answer = if head[..length].starts_with(b"GET /pods") { pods } else { summary };
+        let response = if head[..length].starts_with(b"GET /pods") { pods } else { summary };
         socket
             .write_all(b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\nconnection: close\r\n\r\n")?;
-        answer.write(&socket)
+        response.write(&socket)
     };
     std::thread::spawn(move || {
         for socket in listener.incoming().take(2) {
             // The reader may have closed the connection, as it should for an endless response.
-            let _ = answer(socket.unwrap());
+            let _ = response(socket.unwrap());
         }
     });
     url
 }
 
 /// Returns the known data after one round, and the memory that the round took.
-fn ask(pods: Answer, summary: Answer) -> (Arc<KubeletData>, usize) {
+fn fetch(pods: Response, summary: Response) -> (Arc<KubeletData>, usize) {
     let settings = KubeletSettings {
         url: serve(pods, summary),
         token_file: None,
@@ -98,13 +98,13 @@ fn ask(pods: Answer, summary: Answer) -> (Arc<KubeletData>, usize) {
         server_name: None,
         insecure: false,
         timeout: Duration::from_secs(120),
-        keep: Keep::default(),
+        metadata_filter: MetadataFilter::default(),
         summary: true,
-        max_answer_bytes: 64 * MIB,
+        max_response_bytes: 64 * MIB,
     };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
-        let mut kubelet = Kubelet::new(settings, Arc::new(Status::new("kubelet"))).unwrap();
+        let mut kubelet = Kubelet::new(settings, Arc::new(UpstreamStatus::new("kubelet"))).unwrap();
         let before = MEMORY.now.load(Relaxed);
         MEMORY.peak.store(before, Relaxed);
         let data = kubelet.fetch().await;
@@ -112,13 +112,13 @@ fn ask(pods: Answer, summary: Answer) -> (Arc<KubeletData>, usize) {
     })
 }
 
-const FEW: Answer = Answer {
+const FEW: Response = Response {
     begin: r#"{"items":[{"metadata":{"name":"p","namespace":"n","uid":"u"}}]"#,
-    again: b" ",
-    times: 1,
+    repeated: b" ",
+    repetitions: 1,
     end: "}",
 };
-const NO_SUMMARY: Answer = Answer { begin: r#"{"pods":["#, again: b" ", times: 1, end: "]}" };
+const NO_SUMMARY: Response = Response { begin: r#"{"pods":["#, repeated: b" ", repetitions: 1, end: "]}" };
 
 /// Ends a list after a comma, with a valid pod.
 macro_rules! good {
@@ -132,10 +132,11 @@ const POD: &[u8] =
 
 /// There is only one test, because the allocator would also count others in the same process.
 #[test]
-fn no_answer_costs_more_memory_than_there_is() {
-    let list = |begin, again: &'static [u8], times, end| Answer { begin, again, times, end };
+fn no_response_exceeds_the_memory_bound() {
+    let list =
+        |begin, repeated: &'static [u8], repetitions, end| Response { begin, repeated, repetitions, end };
     // Each response with the number of pods that are read from it; `None` if it is not a list.
-    let answers = [
+    let responses = [
         ("invalid UTF-8", list("", b"\xff\xfe", LARGE / 2, ""), None),
         (
             "invalid UTF-8 in a pod",
@@ -185,18 +186,18 @@ fn no_answer_costs_more_memory_than_there_is() {
             Some(2),
         ),
     ];
-    for (what, answer, pods) in answers {
-        let (data, peak) = ask(answer, NO_SUMMARY);
+    for (what, response, pods) in responses {
+        let (data, peak) = fetch(response, NO_SUMMARY);
         assert_eq!(data.pods.as_ref().map(|list| list.pods.len()), pods, "{what}: {:?}", data.error);
         println!("{what}: {} KiB", peak / 1024);
         assert!(peak < BOUND, "{what}: {} KiB", peak / 1024);
     }
     let pod = br#"{"podRef":{"name":"p","namespace":"n","uid":"u"},"volume":[{"name":"v","usedBytes":1}]},"#;
-    for (what, answer, pods) in [
+    for (what, response, pods) in [
         ("pods of a summary", list(r#"{"pods":["#, pod, 100_000, "1]}"), Some(1)),
         ("an endless summary", list(r#"{"pods":["#, pod, usize::MAX, ""), None),
     ] {
-        let (data, peak) = ask(FEW, answer);
+        let (data, peak) = fetch(FEW, response);
         assert_eq!(data.summary.as_ref().map(|summary| summary.pods.len()), pods, "{what}: {:?}", data.error);
         println!("{what}: {} KiB", peak / 1024);
         assert!(peak < BOUND, "{what}: {} KiB", peak / 1024);

@@ -14,7 +14,7 @@ const PODS: &str = include_str!("data/pods.json");
 const SUMMARY: &str = include_str!("data/summary.json");
 
 /// Runs both parsers, and adds their results to a batch.
-fn through(body: &[u8], other: &[u8]) {
+fn parse_and_emit(body: &[u8], other: &[u8]) {
     let Ok(list) = pods::parse(body, "property") else { return };
     let summary = summary::parse(other, "property").ok();
     let mut pairing = Pairing::new(Duration::from_secs(600));
@@ -25,7 +25,7 @@ fn through(body: &[u8], other: &[u8]) {
 }
 
 /// Generates keys that the parsers look for, so that arbitrary documents contain them.
-fn words() -> impl Strategy<Value = String> {
+fn keys() -> impl Strategy<Value = String> {
     prop_oneof![
         4 => prop::sample::select(vec![
             "items", "pods", "kind", "metadata", "spec", "status", "name", "namespace", "uid", "labels", "annotations",
@@ -44,33 +44,33 @@ fn values() -> impl Strategy<Value = Value> {
         any::<bool>().prop_map(Value::from),
         any::<i64>().prop_map(Value::from),
         any::<f64>().prop_map(Value::from),
-        words().prop_map(Value::from),
+        keys().prop_map(Value::from),
         "[0-9]{0,25}[.]?[0-9]{0,3}[eEKMimu]{0,2}".prop_map(Value::from),
     ];
     leaf.prop_recursive(6, 64, 8, |inner| {
         prop_oneof![
             prop::collection::vec(inner.clone(), 0..6).prop_map(Value::from),
-            prop::collection::vec((words(), inner), 0..6)
+            prop::collection::vec((keys(), inner), 0..6)
                 .prop_map(|pairs| Value::Object(pairs.into_iter().collect::<Map<_, _>>())),
         ]
     })
 }
 
 /// Collects the JSON pointers of all values in a document.
-fn places(tree: &Value, at: &str, found: &mut Vec<String>) {
-    let escaped = |key: &str| key.replace('~', "~0").replace('/', "~1");
+fn collect_pointers(tree: &Value, at: &str, found: &mut Vec<String>) {
+    let percent_encoded = |key: &str| key.replace('~', "~0").replace('/', "~1");
     match tree {
         Value::Object(object) => {
             for (key, value) in object {
-                let at = format!("{at}/{}", escaped(key));
-                places(value, &at, found);
+                let at = format!("{at}/{}", percent_encoded(key));
+                collect_pointers(value, &at, found);
                 found.push(at);
             }
         }
         Value::Array(list) => {
             for (index, value) in list.iter().enumerate() {
                 let at = format!("{at}/{index}");
-                places(value, &at, found);
+                collect_pointers(value, &at, found);
                 found.push(at);
             }
         }
@@ -78,10 +78,10 @@ fn places(tree: &Value, at: &str, found: &mut Vec<String>) {
     }
 }
 
-fn all_places(text: &str, below: &str) -> Vec<String> {
+fn all_pointers(text: &str, below: &str) -> Vec<String> {
     let tree: Value = serde_json::from_str(text).unwrap();
     let mut found = Vec::new();
-    places(tree.pointer(below).unwrap(), below, &mut found);
+    collect_pointers(tree.pointer(below).unwrap(), below, &mut found);
     found
 }
 
@@ -89,24 +89,24 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(512))]
 
     #[test]
-    fn any_bytes(body in prop::collection::vec(any::<u8>(), 0..200)) {
-        through(&body, &body);
+    fn arbitrary_bytes_do_not_panic(body in prop::collection::vec(any::<u8>(), 0..200)) {
+        parse_and_emit(&body, &body);
         let _ = summary::parse(&body, "property");
     }
 
     #[test]
-    fn any_json(items in prop::collection::vec(values(), 0..4), pods in prop::collection::vec(values(), 0..4), whole in values()) {
+    fn arbitrary_json_does_not_panic(items in prop::collection::vec(values(), 0..4), pods in prop::collection::vec(values(), 0..4), whole in values()) {
         let list = json!({"kind": "PodList", "items": items}).to_string();
         let summary = json!({"pods": pods}).to_string();
         let read = pods::parse(list.as_bytes(), "property").unwrap();
         prop_assert!(read.pods.len() + read.problems.len() >= items.len());
-        through(list.as_bytes(), summary.as_bytes());
-        through(whole.to_string().as_bytes(), whole.to_string().as_bytes());
+        parse_and_emit(list.as_bytes(), summary.as_bytes());
+        parse_and_emit(whole.to_string().as_bytes(), whole.to_string().as_bytes());
     }
 
     /// Replaces some bytes of a valid document, then truncates it.
     #[test]
-    fn damaged_documents(changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..8), end in any::<prop::sample::Index>()) {
+    fn damaged_documents_do_not_panic(changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..8), end in any::<prop::sample::Index>()) {
         let mut bodies = [PODS, SUMMARY].map(|text| text.as_bytes().to_vec());
         for body in &mut bodies {
             for (at, byte) in &changes {
@@ -114,14 +114,14 @@ proptest! {
                 body[at] = *byte;
             }
         }
-        through(&bodies[0], &bodies[1]);
+        parse_and_emit(&bodies[0], &bodies[1]);
         let cut = end.index(PODS.trim_end().len());
         prop_assert!(pods::parse(&PODS.as_bytes()[..cut], "property").is_err(), "half a list is no list");
     }
 
     /// Replaces one value of one pod by any other; the other pods must not change.
     #[test]
-    fn other_pods_are_untouched(at in prop::sample::select(all_places(PODS, "/items/0")), value in values()) {
+    fn other_pods_are_untouched(at in prop::sample::select(all_pointers(PODS, "/items/0")), value in values()) {
         let good = pods::parse(PODS.as_bytes(), "property").unwrap();
         let mut tree: Value = serde_json::from_str(PODS).unwrap();
         *tree.pointer_mut(&at).unwrap() = value;
@@ -134,7 +134,7 @@ proptest! {
 
     /// The same for a summary.
     #[test]
-    fn other_pods_of_a_summary_are_untouched(at in prop::sample::select(all_places(SUMMARY, "/pods/0")), value in values()) {
+    fn other_pods_of_a_summary_are_untouched(at in prop::sample::select(all_pointers(SUMMARY, "/pods/0")), value in values()) {
         let good = summary::parse(SUMMARY.as_bytes(), "property").unwrap();
         let mut tree: Value = serde_json::from_str(SUMMARY).unwrap();
         *tree.pointer_mut(&at).unwrap() = value;
@@ -147,10 +147,10 @@ proptest! {
     /// Kept labels never exceed the limit, are a subset of the given ones in key order, and no label is dropped that would
     /// fit beside all smaller ones.
     #[test]
-    fn labels_within_their_bound(labels in prop::collection::btree_map("[a-z]{1,6}", "[a-z]{0,12}", 0..20), bound in 0_usize..120) {
+    fn labels_stay_within_their_limit(labels in prop::collection::btree_map("[a-z]{1,6}", "[a-z]{0,12}", 0..20), bound in 0_usize..120) {
         let body = json!({"items": [{"metadata": {"name": "p", "namespace": "n", "uid": "u", "labels": labels}}]}).to_string();
-        let keep = pods::Keep { label_bytes: bound, ..pods::Keep::default() };
-        let list = pods::parse_keeping(body.as_bytes(), "property", &keep).unwrap();
+        let filter = pods::MetadataFilter { label_bytes: bound, ..pods::MetadataFilter::default() };
+        let list = pods::parse_with(body.as_bytes(), "property", &filter).unwrap();
         let kept = &list.pods[0].labels;
         let size = |key: &str, value: &str| key.len() + value.len();
         let total: usize = kept.iter().map(|(key, value)| size(key, value)).sum();

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use insightd_collect::Pairing;
-use insightd_kubernetes::pods::{Kind, PodList, State};
+use insightd_kubernetes::pods::{ContainerKind, ContainerState, PodList};
 use insightd_kubernetes::summary::Summary;
 use insightd_kubernetes::{Emitter, pods, summary};
 use insights_sdk::{Batch, Builder};
@@ -29,7 +29,7 @@ fn recordings() -> Vec<PathBuf> {
     found
 }
 
-struct Moment {
+struct Frame {
     pods: PodList,
     summary: Summary,
     pods_tree: Value,
@@ -37,27 +37,27 @@ struct Moment {
     monotonic_ns: u64,
 }
 
-fn moments(recording: &Path) -> Vec<Moment> {
+fn frames(recording: &Path) -> Vec<Frame> {
     let json = |path: &Path| -> (Vec<u8>, Value) {
         let body = fs::read(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
         let tree = serde_json::from_slice(&body).unwrap();
         (body, tree)
     };
     let (_, manifest) = json(&recording.join("manifest.json"));
-    let moments = manifest["moments"].as_array().unwrap();
-    moments
+    let frames = manifest["moments"].as_array().unwrap();
+    frames
         .iter()
-        .map(|moment| {
-            let root = recording.join(moment["root"].as_str().unwrap());
-            let file = |key: &str| root.join(moment["kubelet"][key].as_str().unwrap());
+        .map(|frame| {
+            let root = recording.join(frame["root"].as_str().unwrap());
+            let file = |key: &str| root.join(frame["kubelet"][key].as_str().unwrap());
             let (pods_body, pods_tree) = json(&file("pods"));
             let (summary_body, summary_tree) = json(&file("summary"));
-            Moment {
+            Frame {
                 pods: pods::parse(&pods_body, &file("pods").display().to_string()).unwrap(),
                 summary: summary::parse(&summary_body, &file("summary").display().to_string()).unwrap(),
                 pods_tree,
                 summary_tree,
-                monotonic_ns: moment["monotonic_ns"].as_u64().unwrap(),
+                monotonic_ns: frame["monotonic_ns"].as_u64().unwrap(),
             }
         })
         .collect()
@@ -68,12 +68,12 @@ fn text(value: &Value) -> Option<String> {
 }
 
 #[test]
-fn every_pod_as_the_document_has_it() {
+fn every_pod_equals_the_document() {
     for recording in recordings() {
-        for moment in moments(&recording) {
-            assert!(moment.pods.problems.is_empty(), "{:?}", moment.pods.problems);
-            let by_uid: BTreeMap<_, _> = moment.pods.pods.iter().map(|pod| (&*pod.uid, pod)).collect();
-            let items = moment.pods_tree["items"].as_array().unwrap();
+        for frame in frames(&recording) {
+            assert!(frame.pods.problems.is_empty(), "{:?}", frame.pods.problems);
+            let by_uid: BTreeMap<_, _> = frame.pods.pods.iter().map(|pod| (&*pod.uid, pod)).collect();
+            let items = frame.pods_tree["items"].as_array().unwrap();
             assert!(!items.is_empty() && by_uid.len() == items.len());
             for item in items {
                 let (metadata, spec, status) = (&item["metadata"], &item["spec"], &item["status"]);
@@ -101,10 +101,10 @@ fn every_pod_as_the_document_has_it() {
                         let container =
                             pod.containers.iter().find(|container| &*container.name == name).unwrap();
                         let kind = match (list, spec["restartPolicy"].as_str()) {
-                            ("containers", _) => Kind::Main,
-                            ("ephemeralContainers", _) => Kind::Ephemeral,
-                            (_, Some("Always")) => Kind::Sidecar,
-                            _ => Kind::Init,
+                            ("containers", _) => ContainerKind::Main,
+                            ("ephemeralContainers", _) => ContainerKind::Ephemeral,
+                            (_, Some("Always")) => ContainerKind::Sidecar,
+                            _ => ContainerKind::Init,
                         };
                         assert_eq!(container.kind, kind, "{name}");
                         let amounts = [
@@ -128,7 +128,7 @@ fn every_pod_as_the_document_has_it() {
                         assert_eq!(ours.map(|(runtime, id)| format!("{runtime}://{id}")), id, "{name}");
                         let state = status.map(|status| status["state"].as_object().unwrap());
                         let key = state.map(|state| state.keys().next().map_or("waiting", String::as_str));
-                        assert_eq!(container.state.as_ref().map(State::as_str), key, "{name}");
+                        assert_eq!(container.state.as_ref().map(ContainerState::as_str), key, "{name}");
                     }
                 }
             }
@@ -137,15 +137,15 @@ fn every_pod_as_the_document_has_it() {
 }
 
 #[test]
-fn every_file_system_as_the_document_has_it() {
+fn every_file_system_equals_the_document() {
     for recording in recordings() {
-        for moment in moments(&recording) {
-            assert!(moment.summary.problems.is_empty(), "{:?}", moment.summary.problems);
-            let pods = moment.summary_tree["pods"].as_array().unwrap();
-            assert!(!pods.is_empty() && moment.summary.pods.len() == pods.len());
+        for frame in frames(&recording) {
+            assert!(frame.summary.problems.is_empty(), "{:?}", frame.summary.problems);
+            let pods = frame.summary_tree["pods"].as_array().unwrap();
+            assert!(!pods.is_empty() && frame.summary.pods.len() == pods.len());
             for tree in pods {
                 let uid = tree["podRef"]["uid"].as_str().unwrap();
-                let pod = moment.summary.pod(uid).unwrap();
+                let pod = frame.summary.pod(uid).unwrap();
                 for tree in tree["containers"].as_array().into_iter().flatten() {
                     let container = pod.container(tree["name"].as_str().unwrap()).unwrap();
                     assert_eq!(container.rootfs.used_bytes, tree["rootfs"]["usedBytes"].as_u64());
@@ -166,16 +166,16 @@ fn every_file_system_as_the_document_has_it() {
 }
 
 #[test]
-fn two_moments_become_two_batches() {
+fn every_frame_becomes_a_batch() {
     for recording in recordings() {
-        let moments = moments(&recording);
+        let frames = frames(&recording);
         let mut pairing = Pairing::new(Duration::from_secs(600));
         let mut emitter = Emitter::new();
         let mut known = BTreeSet::new();
-        for (index, moment) in moments.iter().enumerate() {
+        for (index, frame) in frames.iter().enumerate() {
             let mut builder = Builder::new("node", "recorded", 0, 60_000);
             let node = builder.entity("node", "recorded", None);
-            let Moment { pods, summary, monotonic_ns, .. } = moment;
+            let Frame { pods, summary, monotonic_ns, .. } = frame;
             emitter.emit(pods, Some(summary), node, &mut pairing, *monotonic_ns, &mut builder);
             let columns = builder.finish();
             columns.check().unwrap();
@@ -196,7 +196,7 @@ fn two_moments_become_two_batches() {
                 if seen_before {
                     assert_eq!(
                         restarts.elapsed_ns,
-                        moments[index].monotonic_ns - moments[index - 1].monotonic_ns
+                        frames[index].monotonic_ns - frames[index - 1].monotonic_ns
                     );
                 }
             }

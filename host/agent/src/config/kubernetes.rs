@@ -180,7 +180,7 @@ pub(super) fn read_kubelet(section: &Section<'_>, environment: &Environment) -> 
     let enabled = section.value("enabled", one_of(&ENABLED)).flatten();
     let url = section
         .value("url", address)
-        .or_else(|| environment.host_ip.as_deref().map(insightd_kubernetes::kubelet::url_of));
+        .or_else(|| environment.host_ip.as_deref().map(insightd_kubernetes::kubelet::url_for_host));
     let token_file = section.text("token_file").map(PathBuf::from);
     let ca_files = section.texts("ca_files").map(|files| files.into_iter().map(PathBuf::from).collect());
     let server_name = section.text("server_name");

@@ -50,11 +50,11 @@ pub(super) const PARTS: [&str; 15] = [
     "insightd_folder",
     "insightd_instance",
     "insightd_kubernetes",
-    "insightd_peer",
     "insightd_pipeline",
     "insightd_sandbox",
     "insightd_spool",
     "insightd_state",
+    "insightd_upstream",
     "insightd_yaml",
     "transform",
 ];

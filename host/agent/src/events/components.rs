@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use insightd_kubernetes::events::{About, Event, EventKind, Recorder};
+use insightd_kubernetes::events::{Event, EventKind, EventRecorder, InvolvedObject};
 use insightd_pipeline::Pipeline;
 
 use crate::counters::Counters;
@@ -11,7 +11,7 @@ use crate::counters::Counters;
 /// recorder merges equal events into one with a count.
 #[derive(Debug)]
 pub struct ComponentEvents {
-    recorder: Recorder,
+    recorder: EventRecorder,
     seen: Seen,
 }
 
@@ -26,8 +26,8 @@ struct Seen {
 }
 
 impl ComponentEvents {
-    /// Creates an component_events that publishes through `recorder`.
-    pub fn new(recorder: Recorder) -> Self {
+    /// Creates a publisher that publishes through `recorder`.
+    pub fn new(recorder: EventRecorder) -> Self {
         Self { recorder, seen: Seen::default() }
     }
 
@@ -67,7 +67,7 @@ impl Seen {
             } else {
                 continue;
             };
-            events.push(Event { kind, reason: reason.into(), message, about: About::Pod });
+            events.push(Event { kind, reason: reason.into(), message, involved_object: InvolvedObject::Pod });
         }
         events
     }
@@ -81,7 +81,7 @@ impl Seen {
             kind: EventKind::Warning,
             reason: reason.into(),
             message,
-            about: About::Pod,
+            involved_object: InvolvedObject::Pod,
         };
         let mut events = Vec::new();
         for (name, failures, error) in slots {

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use insightd_kubernetes::events::{About, Event, EventKind, Recorder};
-use insightd_peer::Status;
+use insightd_kubernetes::events::{Event, EventKind, EventRecorder, InvolvedObject};
+use insightd_upstream::UpstreamStatus;
 
 use crate::sources::SharedWatch;
 
@@ -17,8 +17,8 @@ const FAILURES: u64 = 3;
 
 /// Checks the sources periodically, and publishes an Event when one keeps failing and when it has recovered. Never returns.
 pub(crate) async fn publish_failures(
-    recorder: Recorder,
-    sources: Vec<Arc<Status>>,
+    recorder: EventRecorder,
+    sources: Vec<Arc<UpstreamStatus>>,
     watched: Option<SharedWatch>,
 ) {
     let mut failing = Failing::default();
@@ -36,7 +36,7 @@ pub(crate) async fn publish_failures(
 struct Failing(BTreeSet<String>);
 
 impl Failing {
-    fn update<'s>(&mut self, sources: impl Iterator<Item = &'s Arc<Status>>) -> Vec<Event> {
+    fn update<'s>(&mut self, sources: impl Iterator<Item = &'s Arc<UpstreamStatus>>) -> Vec<Event> {
         let mut events = Vec::new();
         for source in sources {
             let (name, state) = (source.source(), source.snapshot());
@@ -59,7 +59,7 @@ impl Failing {
 }
 
 fn event(kind: EventKind, reason: &str, message: String) -> Event {
-    Event { kind, reason: reason.into(), message, about: About::Pod }
+    Event { kind, reason: reason.into(), message, involved_object: InvolvedObject::Pod }
 }
 
 #[cfg(test)]
@@ -68,7 +68,7 @@ mod tests {
 
     #[test]
     fn reported_once_when_it_fails_and_once_when_it_has_recovered() {
-        let sources = [Arc::new(Status::new("kubelet")), Arc::new(Status::new("services"))];
+        let sources = [Arc::new(UpstreamStatus::new("kubelet")), Arc::new(UpstreamStatus::new("services"))];
         let mut failing = Failing::default();
         let mut reported = || -> Vec<String> {
             let events = failing.update(sources.iter());

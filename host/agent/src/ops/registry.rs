@@ -1,11 +1,11 @@
-//! Status registry: the data of all parts of the agent for the operations endpoints.
+//! UpstreamStatus registry: the data of all parts of the agent for the operations endpoints.
 
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
-use insightd_aws::delivery::Outbox;
-use insightd_peer::Status;
+use insightd_aws::delivery::DeliveryQueue;
+use insightd_upstream::UpstreamStatus;
 
 use super::health::{Alive, Missing, Progress, Stuck};
 use super::process::Process;
@@ -32,16 +32,16 @@ struct TickHandler {
 struct Parts {
     sources: Vec<Source>,
     counts: Vec<Count>,
-    outboxes: Vec<(String, Outbox)>,
+    outboxes: Vec<(String, DeliveryQueue)>,
     rollout: Option<Arc<RolloutStatus>>,
     leadership: Option<Arc<dyn Fn() -> LeadershipStatus + Send + Sync>>,
 }
 
-/// Status of a remote endpoint that the agent reads from; gone once its reader drops the status.
+/// UpstreamStatus of a remote endpoint that the agent reads from; gone once its reader drops the status.
 #[derive(Clone)]
 struct Source {
     scope: &'static str,
-    status: Weak<Status>,
+    status: Weak<UpstreamStatus>,
 }
 
 /// A counter kept by another part of the agent.
@@ -105,7 +105,7 @@ impl StatusRegistry {
 
     /// Shows the status of a remote endpoint for as long as its reader holds it. `scope`, `node` or `cluster`, distinguishes sources of
     /// the same name.
-    pub fn watch(&self, scope: &'static str, status: &Arc<Status>) {
+    pub fn watch(&self, scope: &'static str, status: &Arc<UpstreamStatus>) {
         let mut parts = self.parts();
         let name = status.source();
         parts.sources.retain(|source| {
@@ -123,7 +123,7 @@ impl StatusRegistry {
     }
 
     /// Shows the delivery queue of a sink: waiting and delivered events.
-    pub fn deliver(&self, sink: &str, outbox: Outbox) {
+    pub fn deliver(&self, sink: &str, outbox: DeliveryQueue) {
         self.parts().outboxes.push((sink.to_owned(), outbox));
     }
 
@@ -157,7 +157,7 @@ impl StatusRegistry {
     }
 
     /// Returns the sources whose readers still exist, with their scopes.
-    pub(super) fn sources(&self) -> Vec<(&'static str, Arc<Status>)> {
+    pub(super) fn sources(&self) -> Vec<(&'static str, Arc<UpstreamStatus>)> {
         let parts = self.parts();
         parts.sources.iter().filter_map(|s| Some((s.scope, s.status.upgrade()?))).collect()
     }
@@ -166,7 +166,7 @@ impl StatusRegistry {
         self.parts().counts.clone()
     }
 
-    pub(super) fn outboxes(&self) -> Vec<(String, Outbox)> {
+    pub(super) fn outboxes(&self) -> Vec<(String, DeliveryQueue)> {
         self.parts().outboxes.clone()
     }
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use insightd_kubernetes::events::{About, Event, EventKind, Recorder};
+use insightd_kubernetes::events::{Event, EventKind, EventRecorder, InvolvedObject};
 use insightd_pipeline::bundle::Generation;
 
 use super::status::{Outcome, RolloutStatus};
@@ -26,7 +26,7 @@ pub struct Reporter {
     /// Rollout status for the operations endpoints.
     pub status: Arc<RolloutStatus>,
     /// Publishes Kubernetes Events.
-    pub recorder: Option<Recorder>,
+    pub recorder: Option<EventRecorder>,
 }
 
 impl Reporter {
@@ -85,7 +85,12 @@ impl Reporter {
 
     fn publish(&self, kind: EventKind, reason: &str, message: String) {
         if let Some(recorder) = &self.recorder {
-            recorder.publish(Event { kind, reason: reason.into(), message, about: About::Pod });
+            recorder.publish(Event {
+                kind,
+                reason: reason.into(),
+                message,
+                involved_object: InvolvedObject::Pod,
+            });
         }
     }
 }

@@ -7,11 +7,11 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use insightd_aws::delivery::Outbox;
+use insightd_aws::delivery::DeliveryQueue;
 use insightd_aws::logs::names::{sanitize_group, sanitize_stream};
-use insightd_aws::logs::{self, Destination, Open};
-use insightd_peer::Status;
+use insightd_aws::logs::{self, BodyBuilder, Destination};
 use insightd_spool::{NewBlock, Settings, Spool, Sync};
+use insightd_upstream::UpstreamStatus;
 use insights_sdk::Event;
 
 use super::{Delivered, Sink, SinkError};
@@ -26,9 +26,9 @@ const REPLACED_SAID: usize = 32;
 /// A sink that fills the delivery queue of CloudWatch Logs.
 #[derive(Debug)]
 pub struct CloudWatch {
-    outbox: Outbox,
+    outbox: DeliveryQueue,
     /// The bodies being filled, oldest first.
-    open: Vec<(Destination, Open)>,
+    open: Vec<(Destination, BodyBuilder)>,
     /// Names that replaced others that the service would reject.
     replaced: BTreeSet<String>,
     /// Total of the outbox's lost events that the sink has reported so far.
@@ -36,7 +36,7 @@ pub struct CloudWatch {
 }
 
 /// Opens the spool of a sink of this name.
-pub(super) fn outbox(name: &str, sink: &CloudWatchSink) -> io::Result<Outbox> {
+pub(super) fn outbox(name: &str, sink: &CloudWatchSink) -> io::Result<DeliveryQueue> {
     let wanted = &sink.spool;
     // Without a directory nothing is opened, and the spool reports that it holds blocks in memory.
     let directory = wanted.dir.as_deref().unwrap_or(Path::new("")).join(name);
@@ -53,12 +53,12 @@ pub(super) fn outbox(name: &str, sink: &CloudWatchSink) -> io::Result<Outbox> {
         true => Spool::open(settings, now_unix_ms()),
         false => Spool::in_memory(settings, now_unix_ms()),
     };
-    Outbox::open(open, memory_bytes, Arc::new(Status::new(name.to_owned())))
+    DeliveryQueue::open(open, memory_bytes, Arc::new(UpstreamStatus::new(name.to_owned())))
 }
 
 impl CloudWatch {
     /// Creates a sink that fills `outbox`.
-    pub fn new(outbox: Outbox) -> Self {
+    pub fn new(outbox: DeliveryQueue) -> Self {
         Self { outbox, open: Vec::new(), replaced: BTreeSet::new(), reported_lost: 0 }
     }
 
@@ -67,7 +67,7 @@ impl CloudWatch {
             group: self.accepted(value(event.route, "log_group")?, sanitize_group),
             stream: self.accepted(value(event.route, "log_stream")?, sanitize_stream),
         };
-        let message = logs::message(event.bytes).map_err(SinkError::Unfit)?;
+        let message = logs::validate_message(event.bytes).map_err(SinkError::Unfit)?;
         let place = self.open.iter().position(|(open, _)| *open == destination);
         if let Some(place) = place {
             if self.open[place].1.push(event.time_unix_ms, message) {
@@ -80,7 +80,7 @@ impl CloudWatch {
             let (destination, oldest) = self.open.remove(0);
             delivered.add(self.put(&destination, oldest));
         }
-        let open = Open::new(&destination, event.time_unix_ms, message);
+        let open = BodyBuilder::new(&destination, event.time_unix_ms, message);
         self.open.push((destination, open));
         Ok(())
     }
@@ -92,7 +92,7 @@ impl CloudWatch {
             && self.replaced.len() < REPLACED_SAID
             && self.replaced.insert(accepted.clone())
         {
-            let (sink, name) = (self.outbox.status().source(), insightd_aws::words::shortened(name));
+            let (sink, name) = (self.outbox.status().source(), insightd_aws::error_text::shortened(name));
             tracing::warn!(
                 sink,
                 name = name.escape_debug().to_string(),
@@ -103,7 +103,7 @@ impl CloudWatch {
         accepted.into_owned()
     }
 
-    fn put(&self, destination: &Destination, open: Open) -> Delivered {
+    fn put(&self, destination: &Destination, open: BodyBuilder) -> Delivered {
         let body = open.finish();
         let key = destination.key();
         let block =

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use insightd_aws::delivery::{self, Outbox};
+use insightd_aws::delivery::{self, DeliveryQueue};
 use insightd_aws::logs::{Create, GroupSettings, Logs, LogsSettings};
 use insightd_aws::sdk::{self, AwsSettings};
-use insightd_peer::{Backoff, Status};
+use insightd_upstream::{Backoff, UpstreamStatus};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
@@ -24,14 +24,19 @@ const STORE: Duration = Duration::from_secs(3);
 #[derive(Debug)]
 pub struct Delivery {
     name: String,
-    outbox: Outbox,
+    outbox: DeliveryQueue,
     stop: watch::Sender<bool>,
     task: JoinHandle<()>,
 }
 
 impl Delivery {
     /// Starts delivering the contents of `outbox`. Must be called within the runtime.
-    pub(crate) fn start(name: String, aws: &AwsSettings, sink: &CloudWatchSink, outbox: Outbox) -> Self {
+    pub(crate) fn start(
+        name: String,
+        aws: &AwsSettings,
+        sink: &CloudWatchSink,
+        outbox: DeliveryQueue,
+    ) -> Self {
         let aws = AwsSettings {
             region: sink.region.clone().or_else(|| aws.region.clone()),
             role: sink.role.clone().or_else(|| aws.role.clone()),
@@ -49,7 +54,7 @@ impl Delivery {
     }
 
     /// Returns the connection status of the service.
-    pub(crate) fn status(&self) -> &Arc<Status> {
+    pub(crate) fn status(&self) -> &Arc<UpstreamStatus> {
         self.outbox.status()
     }
 
@@ -81,7 +86,7 @@ impl Delivery {
 async fn deliver(
     settings: AwsSettings,
     sink: CloudWatchSink,
-    outbox: Outbox,
+    outbox: DeliveryQueue,
     mut stop: watch::Receiver<bool>,
 ) {
     let mut backoff = Backoff::new(Duration::from_secs(5), Duration::from_secs(120));
@@ -127,8 +132,8 @@ mod tests {
         let mut clients = Clients::default();
         for number in 0..5 {
             let spool = Spool::in_memory(Settings::in_folder(""), 0);
-            let status = Arc::new(Status::new(format!("sink-{number}")));
-            let outbox = Outbox::new(spool, status).unwrap();
+            let status = Arc::new(UpstreamStatus::new(format!("sink-{number}")));
+            let outbox = DeliveryQueue::new(spool, status).unwrap();
             outbox.put(&NewBlock { key: b"g\0s", events: 7, time_unix_ms: 1, body: b"x" }).unwrap();
             let (stop, _) = watch::channel(false);
             // A request that never gets a response.

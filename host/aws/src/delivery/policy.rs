@@ -14,7 +14,7 @@ use std::time::Duration;
 
 /// Retry class of a failure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Trouble {
+pub enum RetryClass {
     /// The service failed or is unreachable.
     Unavailable,
     /// The service asks for fewer requests, with `Retry-After` if it sent one.
@@ -25,40 +25,40 @@ pub enum Trouble {
 
 /// Bounds on the waits of one retry class.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Waits {
+pub(super) struct BackoffBounds {
     /// Longest wait after the first failure.
-    pub first: Duration,
+    pub(super) first: Duration,
     /// Longest wait after any number of failures.
-    pub most: Duration,
+    pub(super) max: Duration,
 }
 
 /// Upper bound on an accepted `Retry-After`; a longer one is considered a mistake.
-const LONGEST_WISH: Duration = Duration::from_secs(900);
+const MAX_RETRY_AFTER: Duration = Duration::from_secs(900);
 
 /// Returns the bounds on the waits of a retry class.
-pub fn waits(trouble: Trouble) -> Waits {
-    let (first, most) = match trouble {
-        Trouble::Unavailable => (1, 60),
-        Trouble::Throttled(_) => (2, 120),
-        Trouble::Refused => (10, 300),
+pub(super) fn bounds(retry_class: RetryClass) -> BackoffBounds {
+    let (first, max) = match retry_class {
+        RetryClass::Unavailable => (1, 60),
+        RetryClass::Throttled(_) => (2, 120),
+        RetryClass::Refused => (10, 300),
     };
-    Waits { first: Duration::from_secs(first), most: Duration::from_secs(most) }
+    BackoffBounds { first: Duration::from_secs(first), max: Duration::from_secs(max) }
 }
 
-/// Returns the wait that the server asks for, bounded by [`LONGEST_WISH`]; zero if it asks for none.
-pub(super) fn wish(trouble: Trouble) -> Duration {
-    match trouble {
-        Trouble::Throttled(Some(wish)) => wish.min(LONGEST_WISH),
+/// Returns the wait that the server asks for, bounded by [`MAX_RETRY_AFTER`]; zero if it asks for none.
+pub(super) fn requested_wait(retry_class: RetryClass) -> Duration {
+    match retry_class {
+        RetryClass::Throttled(Some(wait)) => wait.min(MAX_RETRY_AFTER),
         _ => Duration::ZERO,
     }
 }
 
 /// Draws the wait after `failures` consecutive failures.
-pub fn wait(trouble: Trouble, failures: u32, random: &mut fastrand::Rng) -> Duration {
-    let Waits { first, most } = waits(trouble);
+pub(super) fn draw_wait(retry_class: RetryClass, failures: u32, random: &mut fastrand::Rng) -> Duration {
+    let BackoffBounds { first, max } = bounds(retry_class);
     let factor = 1_u32.checked_shl(failures.saturating_sub(1).min(31)).unwrap_or(u32::MAX);
-    let ceiling = first.saturating_mul(factor).min(most);
-    let drawn = insightd_peer::up_to(ceiling, random);
+    let ceiling = first.saturating_mul(factor).min(max);
+    let drawn = insightd_upstream::jitter_up_to(ceiling, random);
     // In addition to `Retry-After`, because the server sends the same value to all its clients.
-    wish(trouble) + drawn
+    requested_wait(retry_class) + drawn
 }

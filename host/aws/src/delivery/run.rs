@@ -9,65 +9,65 @@ use tokio::sync::{oneshot, watch};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until};
 
-use super::courier::Began;
-use super::queue::Taken;
-use super::{Courier, Ended, Outbox, Post, Rejected, Reply};
+use super::orders::NextBlock;
+use super::scheduler::{Outcome, SendScheduler, SendTicket};
+use super::{DeliveryQueue, RejectedEvents, Reply, Transport};
 
 /// Consecutive creations of a missing resource for one destination before they count as a failure.
-const CREATED_IN_A_ROW: u32 = 3;
+const MAX_CREATIONS: u32 = 3;
 
 /// Upper bound on destinations with such a count; beyond it, counting restarts.
-const MAX_COUNTED: usize = 1024;
+const MAX_COUNTED_DESTINATIONS: usize = 1024;
 
-/// Sends the blocks of the delivery queue with at most `at_once` requests in flight. Once `stop` is true, it returns as soon as
+/// Sends the blocks of the delivery queue with at most `concurrency` requests in flight. Once `stop` is true, it returns as soon as
 /// nothing more can be sent without waiting; blocks in backoff are left to the next process. If this future is dropped, the
 /// blocks of requests in flight are sent again.
-pub async fn run<P: Post>(
-    outbox: Outbox,
-    post: Arc<P>,
-    at_once: usize,
+pub async fn run<P: Transport>(
+    queue: DeliveryQueue,
+    transport: Arc<P>,
+    concurrency: usize,
     random: fastrand::Rng,
     mut stop: watch::Receiver<bool>,
 ) {
     let mut runner = Runner {
-        outbox,
-        post,
-        courier: Courier::new(at_once, random),
+        queue,
+        transport,
+        scheduler: SendScheduler::new(concurrency, random),
         start: Instant::now(),
-        under_way: JoinSet::new(),
-        asked: None,
-        may_have_more: true,
-        created_in_a_row: HashMap::new(),
+        in_flight: JoinSet::new(),
+        requested: None,
+        may_have_blocks: true,
+        creations: HashMap::new(),
     };
     loop {
-        runner.ask();
+        runner.request_block();
         let stopping = *stop.borrow();
-        if stopping && runner.under_way.is_empty() && runner.asked.is_none() {
+        if stopping && runner.in_flight.is_empty() && runner.requested.is_none() {
             return;
         }
         let now = runner.now();
-        let next_look = runner.courier.next_look(now);
+        let next_expiry = runner.scheduler.next_expiry(now);
         let wait = async {
-            match next_look {
+            match next_expiry {
                 Some(time) => sleep_until(runner.start + time).await,
                 None => std::future::pending().await,
             }
         };
         tokio::select! {
-            Some(ended) = runner.under_way.join_next() => {
-                runner.may_have_more = true;
-                match ended {
-                    Ok(sent) => runner.ended(sent),
+            Some(joined) = runner.in_flight.join_next() => {
+                runner.may_have_blocks = true;
+                match joined {
+                    Ok(sent) => runner.on_ended(sent),
                     // A request that panicked has no response: its lease ends with the process.
-                    Err(_) => runner.courier.vanished(),
+                    Err(_) => runner.scheduler.abandon(),
                 }
             }
-            Some(taken) = answer(&mut runner.asked) => {
-                runner.asked = None;
-                runner.taken(taken);
+            Some(block) = next_response(&mut runner.requested) => {
+                runner.requested = None;
+                runner.on_block(block);
             }
-            () = runner.outbox.changed(), if !stopping => runner.may_have_more = true,
-            () = wait, if !stopping => runner.may_have_more = true,
+            () = runner.queue.changed(), if !stopping => runner.may_have_blocks = true,
+            () = wait, if !stopping => runner.may_have_blocks = true,
             // A dropped sender also means the end of the agent.
             _ = stop.wait_for(|stop| *stop), if !stopping => {}
         }
@@ -75,9 +75,9 @@ pub async fn run<P: Post>(
 }
 
 /// Waits for the reply of the spool's thread; returns `None` at once if nothing was requested.
-async fn answer(asked: &mut Option<oneshot::Receiver<Taken>>) -> Option<Option<Taken>> {
-    match asked {
-        Some(asked) => Some(asked.await.ok()),
+async fn next_response(requested: &mut Option<oneshot::Receiver<NextBlock>>) -> Option<Option<NextBlock>> {
+    match requested {
+        Some(requested) => Some(requested.await.ok()),
         None => None,
     }
 }
@@ -85,7 +85,7 @@ async fn answer(asked: &mut Option<oneshot::Receiver<Taken>>) -> Option<Option<T
 /// A request that was sent, with its response.
 struct Sent {
     lease: Lease,
-    began: Began,
+    ticket: SendTicket,
     key: Vec<u8>,
     events: u32,
     bytes: usize,
@@ -93,112 +93,116 @@ struct Sent {
 }
 
 struct Runner<P> {
-    outbox: Outbox,
-    post: Arc<P>,
-    courier: Courier<KeyId>,
+    queue: DeliveryQueue,
+    transport: Arc<P>,
+    scheduler: SendScheduler<KeyId>,
     start: Instant,
-    under_way: JoinSet<Sent>,
+    in_flight: JoinSet<Sent>,
     /// Pending request for a block from the spool's thread.
-    asked: Option<oneshot::Receiver<Taken>>,
+    requested: Option<oneshot::Receiver<NextBlock>>,
     /// `true` if something has changed since no block could be sent.
-    may_have_more: bool,
-    created_in_a_row: HashMap<KeyId, u32>,
+    may_have_blocks: bool,
+    creations: HashMap<KeyId, u32>,
 }
 
-impl<P: Post> Runner<P> {
+impl<P: Transport> Runner<P> {
     fn now(&self) -> Duration {
         self.start.elapsed()
     }
 
     /// Requests a block from the spool's thread if one may be sent.
-    fn ask(&mut self) {
+    fn request_block(&mut self) {
         let now = self.now();
-        if self.asked.is_none() && self.may_have_more && self.courier.may_send(now) {
-            self.asked = Some(self.outbox.take(self.courier.held(now)));
+        if self.requested.is_none() && self.may_have_blocks && self.scheduler.may_send(now) {
+            self.requested = Some(self.queue.take(self.scheduler.in_backoff(now)));
         }
     }
 
     /// Sends the block that was requested if it still may be sent; otherwise returns it to the spool.
-    fn taken(&mut self, taken: Option<Taken>) {
-        match taken {
-            Some(Taken { next: Some((lease, block)), .. }) => {
+    fn on_block(&mut self, next: Option<NextBlock>) {
+        match next {
+            Some(NextBlock { next: Some((lease, block)), .. }) => {
                 let now = self.now();
-                if self.courier.may_send(now) && self.courier.may_send_to(&lease.key(), now) {
+                if self.scheduler.may_send(now) && self.scheduler.may_send_to(&lease.key(), now) {
                     self.send(lease, block);
                 } else {
-                    self.outbox.give_back(lease);
+                    self.queue.give_back(lease);
                 }
             }
-            Some(Taken { next: None, is_empty }) => {
-                self.may_have_more = false;
+            Some(NextBlock { next: None, is_empty }) => {
+                self.may_have_blocks = false;
                 if is_empty {
-                    self.courier.forget(|_| false);
-                    self.created_in_a_row.clear();
+                    self.scheduler.clear_destinations();
+                    self.creations.clear();
                 }
             }
             // The thread has ended.
-            None => self.may_have_more = false,
+            None => self.may_have_blocks = false,
         }
     }
 
     fn send(&mut self, lease: Lease, block: Block) {
-        let began = self.courier.sent();
-        self.outbox.status().requested();
-        let post = Arc::clone(&self.post);
-        self.under_way.spawn(async move {
+        let ticket = self.scheduler.begin();
+        self.queue.status().requested();
+        let transport = Arc::clone(&self.transport);
+        self.in_flight.spawn(async move {
             let bytes = block.body.len();
-            let reply = post.send(&block.key, block.events, block.body).await;
-            Sent { lease, began, key: block.key, events: block.events, bytes, reply }
+            let reply = transport.send(&block.key, block.events, block.body).await;
+            Sent { lease, ticket, key: block.key, events: block.events, bytes, reply }
         });
     }
 
     /// Counts a creation for this destination. Returns false if there were too many in a row.
     fn may_create_again(&mut self, destination: KeyId) -> bool {
-        if self.created_in_a_row.len() >= MAX_COUNTED && !self.created_in_a_row.contains_key(&destination) {
-            self.created_in_a_row.clear();
+        if self.creations.len() >= MAX_COUNTED_DESTINATIONS && !self.creations.contains_key(&destination) {
+            self.creations.clear();
         }
-        let count = self.created_in_a_row.entry(destination).or_default();
+        let count = self.creations.entry(destination).or_default();
         *count = count.saturating_add(1);
-        *count <= CREATED_IN_A_ROW
+        *count <= MAX_CREATIONS
     }
 
-    fn ended(&mut self, sent: Sent) {
-        let Sent { lease, began, key, events, bytes, reply } = sent;
-        let there = lease.key();
+    fn on_ended(&mut self, sent: Sent) {
+        let Sent { lease, ticket, key, events, bytes, reply } = sent;
+        let destination_id = lease.key();
         let now = self.now();
         let destination = || String::from_utf8_lossy(&key).replace('\0', " ");
         if reply != Reply::Created {
-            self.created_in_a_row.remove(&there);
+            self.creations.remove(&destination_id);
         }
-        let ended = match reply {
+        let outcome = match reply {
             Reply::Accepted(rejected) => {
                 if rejected.total() > 0 {
-                    let Rejected { too_old, too_new, expired } = rejected;
+                    let RejectedEvents { too_old, too_new, expired } = rejected;
                     let destination = destination();
                     tracing::warn!(destination, too_old, too_new, expired, "service rejected events");
                 }
-                self.outbox.accepted(lease, events, bytes, rejected);
-                Ended::Settled
+                self.queue.accepted(lease, events, bytes, rejected);
+                Outcome::Settled
             }
-            Reply::Created if self.may_create_again(there) => {
-                self.outbox.give_back(lease);
-                Ended::Settled
+            Reply::Created if self.may_create_again(destination_id) => {
+                self.queue.give_back(lease);
+                Outcome::Settled
             }
             Reply::Created => {
                 let error = format!("{} was created but is still missing", destination());
-                self.outbox.failed(lease, error);
-                Ended::Destination(super::Trouble::Unavailable)
+                self.queue.failed(lease, error);
+                Outcome::Destination(super::RetryClass::Unavailable)
             }
-            Reply::Impossible(error) => {
+            Reply::Undeliverable(error) => {
                 tracing::error!(events, error, "events lost: the service rejected the request permanently");
-                self.outbox.impossible(lease, events);
-                Ended::Settled
+                self.queue.undeliverable(lease, events);
+                Outcome::Settled
             }
-            Reply::NotNow { trouble, only_destination, error } => {
-                self.outbox.failed(lease, error);
-                if only_destination { Ended::Destination(trouble) } else { Ended::Everything(trouble) }
+            Reply::Retry { retry_class, only_destination, error } => {
+                self.queue.failed(lease, error);
+                if only_destination {
+                    Outcome::Destination(retry_class)
+                } else {
+                    Outcome::Service(retry_class)
+                }
             }
         };
-        self.courier.ended(&there, began, ended, now);
+        self.scheduler.finish(&destination_id, ticket, outcome, now);
     }
 }

@@ -1,22 +1,22 @@
 //! Delivery to misbehaving services, on a paused clock.
 
-mod courier;
 mod fleet;
 mod outage;
 mod policy;
+mod scheduler;
 mod stalled;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use insightd_peer::Status;
 use insightd_spool::{NewBlock, Settings, Spool};
+use insightd_upstream::UpstreamStatus;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
-use super::{Outbox, Post, Rejected, Reply, Trouble};
+use super::{DeliveryQueue, RejectedEvents, Reply, RetryClass, Transport};
 
 const START_MS: u64 = 1_790_000_000_000;
 
@@ -29,24 +29,24 @@ struct Script {
     /// Replies in order; afterwards every block is accepted.
     replies: VecDeque<Reply>,
     /// End of an outage, during which every request fails.
-    away_until: Option<Instant>,
+    outage_until: Option<Instant>,
     /// Permanent replies per destination.
-    refuses: BTreeMap<Vec<u8>, Reply>,
+    permanent_replies: BTreeMap<Vec<u8>, Reply>,
     /// Requests, each with time, key and body.
     requests: Vec<(Instant, Vec<u8>, Vec<u8>)>,
     /// Accepted bodies, with the number of times that each was accepted.
-    taken: BTreeMap<Vec<u8>, u32>,
-    under_way: usize,
-    most_under_way: usize,
+    accepted: BTreeMap<Vec<u8>, u32>,
+    in_flight: usize,
+    max_in_flight: usize,
 }
 
-impl Post for Service {
+impl Transport for Service {
     async fn send(&self, key: &[u8], _events: u32, body: Vec<u8>) -> Reply {
         {
             let mut script = self.0.lock().unwrap();
             script.requests.push((Instant::now(), key.to_vec(), body.clone()));
-            script.under_way += 1;
-            script.most_under_way = script.most_under_way.max(script.under_way);
+            script.in_flight += 1;
+            script.max_in_flight = script.max_in_flight.max(script.in_flight);
         }
         tokio::time::sleep(Duration::from_millis(20)).await;
         let reply = self.reply(key, body);
@@ -61,45 +61,45 @@ impl Post for Service {
 impl Service {
     fn reply(&self, key: &[u8], body: Vec<u8>) -> Reply {
         let mut script = self.0.lock().unwrap();
-        script.under_way -= 1;
-        if script.away_until.is_some_and(|until| Instant::now() < until) {
-            return away();
+        script.in_flight -= 1;
+        if script.outage_until.is_some_and(|until| Instant::now() < until) {
+            return unavailable();
         }
-        if let Some(reply) = script.refuses.get(key) {
+        if let Some(reply) = script.permanent_replies.get(key) {
             return reply.clone();
         }
-        let reply = script.replies.pop_front().unwrap_or(Reply::Accepted(Rejected::default()));
+        let reply = script.replies.pop_front().unwrap_or(Reply::Accepted(RejectedEvents::default()));
         if matches!(reply, Reply::Accepted(_)) {
-            *script.taken.entry(body).or_default() += 1;
+            *script.accepted.entry(body).or_default() += 1;
         }
         reply
     }
 }
 
-fn away() -> Reply {
+fn unavailable() -> Reply {
     let error = "connection refused".to_owned();
-    Reply::NotNow { trouble: Trouble::Unavailable, only_destination: false, error }
+    Reply::Retry { retry_class: RetryClass::Unavailable, only_destination: false, error }
 }
 
 /// An agent: a delivery queue in a directory and the task that drains it.
 struct Agent {
-    outbox: Outbox,
+    queue: DeliveryQueue,
     service: Service,
     stop: watch::Sender<bool>,
     task: JoinHandle<()>,
-    _folder: tempfile::TempDir,
+    _directory: tempfile::TempDir,
 }
 
 impl Agent {
-    fn start(at_once: usize, seed: u64) -> Self {
+    fn start(concurrency: usize, seed: u64) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let spool = Spool::open(Settings::in_folder(directory.path().join("spool")), START_MS);
-        let outbox = Outbox::inline(spool, Arc::new(Status::new("logs")));
+        let queue = DeliveryQueue::inline(spool, Arc::new(UpstreamStatus::new("logs")));
         let (stop, stopped) = watch::channel(false);
         let service = Service::default();
         let random = fastrand::Rng::with_seed(seed);
-        let run = super::run(outbox.clone(), Arc::new(service.clone()), at_once, random, stopped);
-        Self { outbox, service, stop, task: tokio::spawn(run), _folder: directory }
+        let run = super::run(queue.clone(), Arc::new(service.clone()), concurrency, random, stopped);
+        Self { queue, service, stop, task: tokio::spawn(run), _directory: directory }
     }
 
     fn script(&self) -> std::sync::MutexGuard<'_, Script> {
@@ -108,29 +108,25 @@ impl Agent {
 
     fn put(&self, key: &[u8], body: &str) {
         let block = NewBlock { key, events: 1, time_unix_ms: START_MS, body: body.as_bytes() };
-        self.outbox.put(&block).unwrap();
+        self.queue.put(&block).unwrap();
     }
 
     fn end_tick(&self) {
-        self.outbox.end_tick(START_MS);
+        self.queue.end_tick(START_MS);
     }
 
-    async fn wait_until_empty(&self, most: Duration) -> Duration {
+    async fn wait_until_empty(&self, max: Duration) -> Duration {
         let start = Instant::now();
-        while !self.outbox.is_empty() {
-            assert!(
-                start.elapsed() < most,
-                "after {most:?} there still is {:?}",
-                self.outbox.stats().pending
-            );
+        while !self.queue.is_empty() {
+            assert!(start.elapsed() < max, "after {max:?} there still is {:?}", self.queue.stats().pending);
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
         start.elapsed()
     }
 
-    async fn end(self) -> Outbox {
+    async fn end(self) -> DeliveryQueue {
         self.stop.send(true).unwrap();
         self.task.await.unwrap();
-        self.outbox
+        self.queue
     }
 }

@@ -17,7 +17,7 @@ const LEVEL: u32 = 3;
 
 /// An event that no request can hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Unfit {
+pub enum InvalidEvent {
     /// The event is longer than the service accepts.
     #[error(
         "an event has {bytes} bytes; the service accepts at most {}",
@@ -51,7 +51,7 @@ impl Destination {
     }
 
     /// Parses a [`key`](Self::key); returns `None` if it is malformed.
-    pub fn from_key(key: &[u8]) -> Option<Self> {
+    pub(super) fn from_key(key: &[u8]) -> Option<Self> {
         let (group, stream) = std::str::from_utf8(key).ok()?.split_once('\0')?;
         let names = !group.is_empty() && !stream.is_empty();
         names.then(|| Self { group: group.to_owned(), stream: stream.to_owned() })
@@ -73,7 +73,7 @@ pub struct Body {
 
 /// A body under construction.
 #[derive(Debug)]
-pub struct Open {
+pub struct BodyBuilder {
     encoder: GzEncoder<Vec<u8>>,
     line: Vec<u8>,
     events: u32,
@@ -86,21 +86,21 @@ pub struct Open {
 ///
 /// # Errors
 /// The event can never be delivered.
-pub fn message(bytes: &[u8]) -> Result<&str, Unfit> {
+pub fn validate_message(bytes: &[u8]) -> Result<&str, InvalidEvent> {
     if bytes.len() + EVENT_OVERHEAD_BYTES > MAX_EVENT_BYTES {
-        return Err(Unfit::TooLong { bytes: bytes.len() });
+        return Err(InvalidEvent::TooLong { bytes: bytes.len() });
     }
     match std::str::from_utf8(bytes) {
-        Ok("") => Err(Unfit::Empty),
+        Ok("") => Err(InvalidEvent::Empty),
         Ok(text) => Ok(text),
-        Err(_) => Err(Unfit::NotText),
+        Err(_) => Err(InvalidEvent::NotText),
     }
 }
 
-impl Open {
+impl BodyBuilder {
     /// Creates a body with one event.
     pub fn new(destination: &Destination, time_unix_ms: u64, message: &str) -> Self {
-        let mut open = Self {
+        let mut builder = Self {
             encoder: GzEncoder::new(Vec::new(), Compression::new(LEVEL)),
             line: Vec::new(),
             events: 0,
@@ -108,13 +108,13 @@ impl Open {
             first_ms: time_unix_ms,
             last_ms: time_unix_ms,
         };
-        open.line.extend_from_slice(br#"{"logGroupName":"#);
-        open.text(&destination.group);
-        open.line.extend_from_slice(br#","logStreamName":"#);
-        open.text(&destination.stream);
-        open.line.extend_from_slice(br#","logEvents":["#);
-        open.write(time_unix_ms, message);
-        open
+        builder.line.extend_from_slice(br#"{"logGroupName":"#);
+        builder.text(&destination.group);
+        builder.line.extend_from_slice(br#","logStreamName":"#);
+        builder.text(&destination.stream);
+        builder.line.extend_from_slice(br#","logEvents":["#);
+        builder.write(time_unix_ms, message);
+        builder
     }
 
     /// Adds an event. Returns false if it needs a new body: this one is full, would span a day, or has later events.

@@ -78,7 +78,7 @@ async fn group(client: &Client, group: &str, settings: &GroupSettings) -> Result
             tracing::warn!(
                 group,
                 days,
-                error = failure.words,
+                error = failure.error,
                 "cannot set the retention; events never expire"
             );
         }

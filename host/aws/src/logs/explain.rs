@@ -6,8 +6,8 @@ use std::time::Duration;
 use aws_sdk_cloudwatchlogs::error::{ProvideErrorMetadata, SdkError};
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 
-use crate::delivery::Trouble;
-use crate::words::{causes, shortened};
+use crate::delivery::RetryClass;
+use crate::error_text::{causes, shortened};
 
 /// A failed request.
 #[derive(Clone, Debug)]
@@ -15,11 +15,11 @@ pub(super) struct Failure {
     /// Error code from the service, if it sent one.
     pub(super) code: Option<String>,
     /// Retry class; `None` if a retry cannot succeed.
-    pub(super) trouble: Option<Trouble>,
+    pub(super) retry_class: Option<RetryClass>,
     /// `true` if the failure concerns only this group and stream.
     pub(super) only_destination: bool,
     /// Error text for the operator.
-    pub(super) words: String,
+    pub(super) error: String,
 }
 
 impl Failure {
@@ -33,32 +33,37 @@ pub(super) fn explain<E>(error: &SdkError<E, HttpResponse>, action: &str, what: 
 where
     E: ProvideErrorMetadata + Error + 'static,
 {
-    let all = |trouble, words| Failure { code: None, trouble: Some(trouble), only_destination: false, words };
+    let all = |retry_class, error| Failure {
+        code: None,
+        retry_class: Some(retry_class),
+        only_destination: false,
+        error,
+    };
     match error {
         SdkError::ServiceError(context) => {
             let (status, after) = (context.raw().status().as_u16(), retry_after(context.raw()));
             let code = context.err().code();
-            let said = context.err().message().unwrap_or("no message");
-            of_service(status, after, code, said, action, what)
+            let message = context.err().message().unwrap_or("no message");
+            service_failure(status, after, code, message, action, what)
         }
         // The status arrived, but the rest is missing or not JSON: the service may have processed the request.
         SdkError::ResponseError(context) => {
             let status = context.raw().status().as_u16();
             all(
-                Trouble::Unavailable,
+                RetryClass::Unavailable,
                 format!("{action}: cannot read the response ({status}): {}", causes(error)),
             )
         }
-        SdkError::TimeoutError(_) => all(Trouble::Unavailable, format!("{action}: request timed out")),
+        SdkError::TimeoutError(_) => all(RetryClass::Unavailable, format!("{action}: request timed out")),
         SdkError::DispatchFailure(failure) if failure.is_timeout() => {
-            all(Trouble::Unavailable, format!("{action}: connection timed out: {}", causes(error)))
+            all(RetryClass::Unavailable, format!("{action}: connection timed out: {}", causes(error)))
         }
         SdkError::DispatchFailure(failure) if failure.is_io() => {
-            all(Trouble::Unavailable, format!("{action}: service unreachable: {}", causes(error)))
+            all(RetryClass::Unavailable, format!("{action}: service unreachable: {}", causes(error)))
         }
         // Mostly missing credentials.
         _ => all(
-            Trouble::Refused,
+            RetryClass::Refused,
             format!(
                 "{action}: cannot create the request: {}; the agent looks for credentials in its \
                  environment, a profile, a web identity (IRSA), the container (EKS Pod Identity, ECS) and \
@@ -69,32 +74,32 @@ where
     }
 }
 
-fn of_service(
+fn service_failure(
     status: u16,
     after: Option<Duration>,
     code: Option<&str>,
-    said: &str,
+    message: &str,
     action: &str,
     what: &str,
 ) -> Failure {
     let name = code.map(|code| code.rsplit('#').next().unwrap_or(code));
-    let refused = Some(Trouble::Refused);
-    let said = shortened(said.trim());
+    let refused = Some(RetryClass::Refused);
+    let message = shortened(message.trim());
     let shown = name.unwrap_or("error");
-    let (trouble, only_destination, words) = match name {
+    let (retry_class, only_destination, error) = match name {
         Some("ThrottlingException" | "Throttling" | "TooManyRequestsException" | "RequestLimitExceeded") => {
-            (Some(Trouble::Throttled(after)), false, format!("{action}: throttled ({status}): {said}"))
+            (Some(RetryClass::Throttled(after)), false, format!("{action}: throttled ({status}): {message}"))
         }
         Some("AccessDeniedException" | "AccessDenied" | "NotAuthorized") => (
             refused,
             true,
             format!(
                 "{action} on {what} is not allowed: grant it to the agent's role (deploy/iam/); \
-                 service response: {said}"
+                 service response: {message}"
             ),
         ),
         Some("ExpiredTokenException" | "ExpiredToken" | "RequestExpired") => {
-            (refused, false, format!("{action}: credentials expired and were not renewed: {said}"))
+            (refused, false, format!("{action}: credentials expired and were not renewed: {message}"))
         }
         Some(
             "UnrecognizedClientException"
@@ -103,47 +108,47 @@ fn of_service(
             | "MissingAuthenticationTokenException"
             | "IncompleteSignature"
             | "IncompleteSignatureException",
-        ) => (refused, false, format!("{action}: credentials rejected ({shown}): {said}")),
+        ) => (refused, false, format!("{action}: credentials rejected ({shown}): {message}")),
         Some("InvalidSignatureException" | "SignatureDoesNotMatch" | "RequestTimeTooSkewed") => (
             // The SDK takes the service's time from this response and signs the next request with it.
-            Some(Trouble::Unavailable),
+            Some(RetryClass::Unavailable),
             false,
-            format!("{action}: signature rejected ({shown}); check this node's clock: {said}"),
+            format!("{action}: signature rejected ({shown}); check this node's clock: {message}"),
         ),
         Some("ResourceNotFoundException") => {
-            (refused, true, format!("{action}: {what} does not exist: {said}"))
+            (refused, true, format!("{action}: {what} does not exist: {message}"))
         }
         Some("OperationAbortedException" | "LimitExceededException") => {
-            (refused, true, format!("{action} on {what}: {shown}: {said}"))
+            (refused, true, format!("{action} on {what}: {shown}: {message}"))
         }
         // The request may have been processed, by the service or by a proxy that rewrites responses.
         None if status < 300 => {
-            (Some(Trouble::Unavailable), false, format!("{action}: the response ({status}) is not JSON"))
+            (Some(RetryClass::Unavailable), false, format!("{action}: the response ({status}) is not JSON"))
         }
         _ if status == 429 => {
-            (Some(Trouble::Throttled(after)), false, format!("{action}: throttled ({status}): {said}"))
+            (Some(RetryClass::Throttled(after)), false, format!("{action}: throttled ({status}): {message}"))
         }
         _ if status >= 500 => {
-            let trouble = match after {
-                Some(after) => Trouble::Throttled(Some(after)),
-                None => Trouble::Unavailable,
+            let retry_class = match after {
+                Some(after) => RetryClass::Throttled(Some(after)),
+                None => RetryClass::Unavailable,
             };
-            (Some(trouble), false, format!("{action}: service error ({status} {shown}): {said}"))
+            (Some(retry_class), false, format!("{action}: service error ({status} {shown}): {message}"))
         }
-        _ if status == 403 => (refused, false, format!("{action}: refused ({status} {shown}): {said}")),
+        _ if status == 403 => (refused, false, format!("{action}: refused ({status} {shown}): {message}")),
         Some("InvalidParameterException" | "SerializationException" | "ValidationException") => {
-            (None, true, format!("{action} on {what}: rejected permanently ({shown}): {said}"))
+            (None, true, format!("{action} on {what}: rejected permanently ({shown}): {message}"))
         }
         // Not an error of the service but of a wrong endpoint or a proxy: the block is kept and retried.
         _ => (
             refused,
             false,
             format!(
-                "{action}: unexpected response ({status} {shown}); check `endpoint_url` and any proxy: {said}"
+                "{action}: unexpected response ({status} {shown}); check `endpoint_url` and any proxy: {message}"
             ),
         ),
     };
-    Failure { code: name.map(str::to_owned), trouble, only_destination, words }
+    Failure { code: name.map(str::to_owned), retry_class, only_destination, error }
 }
 
 /// Returns the seconds in `Retry-After`; `None` for the rare date form, which leaves the usual wait.

@@ -47,7 +47,7 @@ pub enum NameError {
 /// # Errors
 /// The service rejects the name.
 pub fn validate_group(name: &str) -> Result<(), NameError> {
-    if let Some(wrong) = name.chars().find(|&character| !is_of_group(character)) {
+    if let Some(wrong) = name.chars().find(|&character| !is_group_character(character)) {
         return Err(NameError::GroupCharacter(wrong));
     }
     if name.starts_with(RESERVED_PREFIX) {
@@ -60,8 +60,8 @@ pub fn validate_group(name: &str) -> Result<(), NameError> {
 ///
 /// # Errors
 /// The service rejects the name.
-pub fn validate_stream(name: &str) -> Result<(), NameError> {
-    match name.chars().find(|&character| !is_of_stream(character)) {
+pub(crate) fn validate_stream(name: &str) -> Result<(), NameError> {
+    match name.chars().find(|&character| !is_stream_character(character)) {
         Some(wrong) => Err(NameError::StreamCharacter(wrong)),
         None => validate_length(name),
     }
@@ -75,7 +75,7 @@ pub fn sanitize_group(name: &str) -> Cow<'_, str> {
     if name.is_empty() || validate_group(name).is_ok() {
         return Cow::Borrowed(name);
     }
-    let mut clean = replaced(name, is_of_group);
+    let mut clean = replaced(name, is_group_character);
     if clean.starts_with(RESERVED_PREFIX) {
         clean.replace_range(RESERVED_PREFIX.len() - 1..RESERVED_PREFIX.len(), "_");
     }
@@ -87,14 +87,14 @@ pub fn sanitize_stream(name: &str) -> Cow<'_, str> {
     if name.is_empty() || validate_stream(name).is_ok() {
         return Cow::Borrowed(name);
     }
-    Cow::Owned(cut(replaced(name, is_of_stream), name))
+    Cow::Owned(cut(replaced(name, is_stream_character), name))
 }
 
-fn is_of_group(character: char) -> bool {
+fn is_group_character(character: char) -> bool {
     character.is_ascii_alphanumeric() || matches!(character, '.' | '-' | '_' | '/' | '#')
 }
 
-fn is_of_stream(character: char) -> bool {
+fn is_stream_character(character: char) -> bool {
     !matches!(character, ':' | '*') && !character.is_control()
 }
 
@@ -133,7 +133,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_are_accepted_as_the_api_reference_says() {
+    fn validation_follows_the_api_reference() {
         for group in
             ["/aws/containerinsights/prod/performance", "a", "A.b-c_d/e#9", "/aws/x", "awsome/x", "AWS/x"]
         {
@@ -168,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_refused_is_replaced() {
+    fn rejected_characters_are_replaced() {
         assert_eq!(
             sanitize_group("/aws/x/aws:111122223333:us-west-2:demo/p"),
             "/aws/x/aws_111122223333_us-west-2_demo/p"
@@ -180,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn long_names_with_a_common_beginning_stay_apart() {
+    fn long_names_with_a_common_prefix_stay_distinct() {
         let long = "c".repeat(600);
         let (one, other) =
             (sanitize_group(&long).into_owned(), sanitize_group(&format!("{long}/2")).into_owned());
@@ -193,7 +193,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn every_name_becomes_one_that_is_accepted(name in "\\PC{1,40}|[ -~\n\0]{1,40}|[a-z:ö]{500,700}|aws/.{0,9}") {
+        fn every_sanitized_name_is_valid(name in "\\PC{1,40}|[ -~\n\0]{1,40}|[a-z:ö]{500,700}|aws/.{0,9}") {
             prop_assert_eq!(validate_group(&sanitize_group(&name)), Ok(()));
             prop_assert_eq!(validate_stream(&sanitize_stream(&name)), Ok(()));
         }

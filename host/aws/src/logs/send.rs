@@ -12,12 +12,12 @@ use flate2::read::GzDecoder;
 use super::body::Destination;
 use super::create::{Create, GroupSettings, create};
 use super::explain::{Failure, explain};
-use crate::delivery::{Post, Rejected, Reply, Trouble};
+use crate::delivery::{RejectedEvents, Reply, RetryClass, Transport};
 
 /// Header that announces messages in the embedded metric format, including its classic shape.
 const FORMAT_HEADER: (&str, &str) = ("x-amzn-logs-format", "json/emf");
 
-/// Upper bound on an unpacked body, bytes; far above the size of any body of the agent, which unpacks to about 15 times its size.
+/// Maximum size of an uncompressed body, bytes; far above the size of any body of the agent, which unpacks to about 15 times its size.
 const MAX_UNPACKED_BYTES: u64 = 64 << 20;
 
 /// Settings of requests.
@@ -72,25 +72,25 @@ impl Logs {
     }
 }
 
-impl Post for Logs {
+impl Transport for Logs {
     async fn send(&self, key: &[u8], events: u32, gzip: Vec<u8>) -> Reply {
         let Some(destination) = Destination::from_key(key) else {
-            return Reply::Impossible("a spool block has no log group and stream".to_owned());
+            return Reply::Undeliverable("a spool block has no log group and stream".to_owned());
         };
+        let what = format!("log group `{}`, stream `{}`", destination.group, destination.stream);
         let body = match self.settings.plain {
-            true => match unpack(&gzip) {
+            true => match unpack(&gzip, events, &what, MAX_UNPACKED_BYTES) {
                 Ok(body) => body,
-                Err(error) => return Reply::Impossible(format!("invalid gzip in a spool block: {error}")),
+                Err(error) => return Reply::Undeliverable(error),
             },
             false => gzip,
         };
-        let what = format!("log group `{}`, stream `{}`", destination.group, destination.stream);
         let failure = match self.put(&destination, body).await {
             Ok(output) => return Reply::Accepted(rejected(&output, events)),
             Err(error) => explain(&error, "logs:PutLogEvents", &what),
         };
         if failure.is("DataAlreadyAcceptedException") {
-            return Reply::Accepted(Rejected::default());
+            return Reply::Accepted(RejectedEvents::default());
         }
         if !failure.is("ResourceNotFoundException") || self.settings.create == Create::Nothing {
             return reply(failure);
@@ -99,30 +99,30 @@ impl Post for Logs {
             // The send scheduler decides when to send it again: at once.
             Ok(()) => Reply::Created,
             // A problem with the group's settings says nothing about the events, so they are kept.
-            Err(failure) => Reply::NotNow {
-                trouble: failure.trouble.unwrap_or(Trouble::Refused),
+            Err(failure) => Reply::Retry {
+                retry_class: failure.retry_class.unwrap_or(RetryClass::Refused),
                 only_destination: failure.only_destination,
-                error: failure.words,
+                error: failure.error,
             },
         }
     }
 }
 
 fn reply(failure: Failure) -> Reply {
-    match failure.trouble {
-        Some(trouble) => {
-            Reply::NotNow { trouble, only_destination: failure.only_destination, error: failure.words }
+    match failure.retry_class {
+        Some(retry_class) => {
+            Reply::Retry { retry_class, only_destination: failure.only_destination, error: failure.error }
         }
-        None => Reply::Impossible(failure.words),
+        None => Reply::Undeliverable(failure.error),
     }
 }
 
 /// Counts the rejected events: the response gives the indices at which they begin or end.
-fn rejected(output: &PutLogEventsOutput, events: u32) -> Rejected {
-    let Some(info) = output.rejected_log_events_info() else { return Rejected::default() };
+fn rejected(output: &PutLogEventsOutput, events: u32) -> RejectedEvents {
+    let Some(info) = output.rejected_log_events_info() else { return RejectedEvents::default() };
     let index = |index: i32| u32::try_from(index).unwrap_or(0).min(events);
     let too_old = info.too_old_log_event_end_index().map_or(0, index);
-    Rejected {
+    RejectedEvents {
         too_old,
         // Both end indices count from the first event, and events that are too old have expired as well.
         expired: info.expired_log_event_end_index().map_or(0, index).saturating_sub(too_old),
@@ -130,8 +130,44 @@ fn rejected(output: &PutLogEventsOutput, events: u32) -> Rejected {
     }
 }
 
-fn unpack(gzip: &[u8]) -> std::io::Result<Vec<u8>> {
+/// Decompresses the body of a spool block. A body of more than `max_bytes` is an error, because a truncated one is not valid
+/// JSON. `what` names the destination in the error text.
+fn unpack(gzip: &[u8], events: u32, what: &str, max_bytes: u64) -> Result<Vec<u8>, String> {
     let mut body = Vec::new();
-    GzDecoder::new(gzip).take(MAX_UNPACKED_BYTES).read_to_end(&mut body)?;
+    // One byte more distinguishes a longer body from one of exactly `max_bytes`.
+    GzDecoder::new(gzip)
+        .take(max_bytes + 1)
+        .read_to_end(&mut body)
+        .map_err(|error| format!("invalid gzip in a spool block: {error}"))?;
+    if body.len() as u64 > max_bytes {
+        return Err(format!(
+            "a spool block of {events} events for {what} exceeds {max_bytes} bytes uncompressed"
+        ));
+    }
     Ok(body)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use flate2::Compression;
+    use flate2::write::GzEncoder;
+
+    use super::*;
+
+    #[test]
+    fn a_body_is_unpacked_whole_or_its_block_is_named() {
+        let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
+        encoder.write_all(b"0123456789").unwrap();
+        let gzip = encoder.finish().unwrap();
+        let unpack = |gzip: &[u8], max_bytes| unpack(gzip, 7, "log group `shop`, stream `node-1`", max_bytes);
+        assert_eq!(unpack(&gzip, 10).unwrap(), b"0123456789");
+        assert_eq!(
+            unpack(&gzip, 9).unwrap_err(),
+            "a spool block of 7 events for log group `shop`, stream `node-1` exceeds 9 bytes uncompressed"
+        );
+        assert!(unpack(b"no gzip", 10).unwrap_err().starts_with("invalid gzip in a spool block: "));
+        assert!(unpack(&gzip[..gzip.len() - 1], 10).is_err(), "truncated");
+    }
 }

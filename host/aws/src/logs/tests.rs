@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use serde_json::Value;
 
 use super::limits::{EVENT_OVERHEAD_BYTES, MAX_BATCH_BYTES, MAX_EVENT_BYTES, MAX_EVENTS};
-use super::{Body, Destination, Open, Unfit, message};
+use super::{Body, BodyBuilder, Destination, InvalidEvent, validate_message};
 
 fn destination() -> Destination {
     Destination { group: "/aws/containerinsights/prod/performance".into(), stream: "node-1".into() }
@@ -22,19 +22,19 @@ fn json(body: &Body) -> Value {
 /// Builds the bodies of these events as a sink does.
 fn bodies(events: &[(u64, String)]) -> Vec<Body> {
     let mut bodies = Vec::new();
-    let mut open: Option<Open> = None;
+    let mut builder: Option<BodyBuilder> = None;
     for (time, text) in events {
-        if !open.as_mut().is_some_and(|open| open.push(*time, text)) {
-            let full = open.replace(Open::new(&destination(), *time, text));
-            bodies.extend(full.map(Open::finish));
+        if !builder.as_mut().is_some_and(|builder| builder.push(*time, text)) {
+            let full = builder.replace(BodyBuilder::new(&destination(), *time, text));
+            bodies.extend(full.map(BodyBuilder::finish));
         }
     }
-    bodies.extend(open.map(Open::finish));
+    bodies.extend(builder.map(BodyBuilder::finish));
     bodies
 }
 
 #[test]
-fn a_body_is_the_document_of_the_api() {
+fn a_body_is_the_documented_json() {
     let event = r#"{"Type":"Node","text":"a \"quoted\" \\ line\nwith ünïcode \u0007"}"#;
     let bodies = bodies(&[(5, event.into()), (7, "{}".into())]);
     assert_eq!(bodies.len(), 1);
@@ -49,7 +49,7 @@ fn a_body_is_the_document_of_the_api() {
 }
 
 #[test]
-fn events_of_one_tick_shrink_to_a_tenth_at_least() {
+fn events_of_one_tick_compress_to_a_tenth() {
     let event = |pod: u32| {
         format!(
             r#"{{"group":"workers","cluster":"prod","namespace":"shop","pod":"web-{pod}","kind":"Pod","first_figure_of_it":{}.{pod},"second_figure_of_it":{}}}"#,
@@ -79,22 +79,22 @@ fn a_body_ends_at_each_limit_of_the_service() {
 }
 
 #[test]
-fn what_no_request_takes_is_said() {
-    assert_eq!(message(b""), Err(Unfit::Empty));
-    assert_eq!(message(&[b'a', 0xff]), Err(Unfit::NotText));
+fn invalid_events_are_rejected_with_a_reason() {
+    assert_eq!(validate_message(b""), Err(InvalidEvent::Empty));
+    assert_eq!(validate_message(&[b'a', 0xff]), Err(InvalidEvent::NotText));
     let most = MAX_EVENT_BYTES - EVENT_OVERHEAD_BYTES;
-    assert!(message(&vec![b'a'; most]).is_ok());
-    assert_eq!(message(&vec![b'a'; most + 1]), Err(Unfit::TooLong { bytes: most + 1 }));
+    assert!(validate_message(&vec![b'a'; most]).is_ok());
+    assert_eq!(validate_message(&vec![b'a'; most + 1]), Err(InvalidEvent::TooLong { bytes: most + 1 }));
     assert_eq!(
-        message(&vec![b'a'; most + 1]).unwrap_err().to_string(),
+        validate_message(&vec![b'a'; most + 1]).unwrap_err().to_string(),
         "an event has 262119 bytes; the service accepts at most 262118"
     );
 }
 
 #[test]
-fn a_destination_survives_the_spool() {
-    let there = destination();
-    assert_eq!(Destination::from_key(&there.key()), Some(there));
+fn a_destination_round_trips_through_its_key() {
+    let destination = destination();
+    assert_eq!(Destination::from_key(&destination.key()), Some(destination));
     for wrong in [&b""[..], b"group", b"\0stream", b"group\0", b"gr\xffoup\0stream"] {
         assert_eq!(Destination::from_key(wrong), None, "{wrong:?}");
     }
@@ -105,7 +105,7 @@ proptest! {
 
     /// For arbitrary events: each is in exactly one body, in order, and no body exceeds a limit.
     #[test]
-    fn no_event_is_lost_and_no_limit_passed(
+    fn no_event_is_lost_and_no_limit_exceeded(
         events in prop::collection::vec((0_u64..200_000_000, "[ -~é\n]{1,300}"), 1..400)
     ) {
         let bodies = bodies(&events);

@@ -6,49 +6,30 @@ use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 use aws_sdk_cloudwatchlogs::Client;
-use insightd_aws::delivery::{Outbox, run};
-use insightd_aws::logs::{Destination, Logs, LogsSettings, Open};
-use insightd_aws::sdk::{AwsSettings, load};
-use insightd_peer::Status;
+use insightd_aws::delivery::{DeliveryQueue, run};
+use insightd_aws::logs::{BodyBuilder, Destination, Logs, LogsSettings};
 use insightd_spool::{NewBlock, Settings, Spool};
+use insightd_upstream::UpstreamStatus;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-pub(crate) fn emulator() -> Option<String> {
-    let url = std::env::var("INSIGHTD_TEST_AWS").ok();
-    if url.is_none() {
-        eprintln!("SKIPPED: INSIGHTD_TEST_AWS is not set; `make test-aws` starts an emulator and sets it");
-    }
-    url
-}
+use crate::common::{config, now_ms, stored_events};
 
-fn now_ms() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis() as u64
-}
+const TIMEOUT: Duration = Duration::from_secs(2);
 
 pub(crate) fn destination(name: &str) -> Destination {
     Destination { group: format!("/faults/{name}-{}", now_ms()), stream: "node-1".into() }
 }
 
-async fn config(url: &str) -> aws_config::SdkConfig {
-    let settings = AwsSettings {
-        region: Some("eu-central-1".into()),
-        endpoint_url: Some(url.into()),
-        timeout: Duration::from_secs(2),
-        ..AwsSettings::default()
-    };
-    load(&settings).await.unwrap()
-}
-
 pub(crate) struct Agent {
-    there: Destination,
-    outbox: Outbox,
+    destination: Destination,
+    queue: DeliveryQueue,
     stop: watch::Sender<bool>,
     task: JoinHandle<()>,
-    _own_folder: Option<tempfile::TempDir>,
+    _own_directory: Option<tempfile::TempDir>,
 }
 
 /// Numbers of blocks by outcome.
@@ -59,18 +40,18 @@ pub(crate) struct Account {
     /// Distinct blocks that the service has.
     pub(crate) stored: u32,
     /// Surplus copies that the service has.
-    pub(crate) twice: u32,
+    pub(crate) duplicates: u32,
     /// Blocks dropped and counted.
     pub(crate) dropped: u64,
 }
 
 impl fmt::Display for Account {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { produced, accepted, stored, twice, dropped } = self;
+        let Self { produced, accepted, stored, duplicates, dropped } = self;
         let silently = i64::from(*produced) - i64::from(*stored) - *dropped as i64;
         write!(
             f,
-            "produced {produced}, accepted {accepted}, stored {stored}, twice {twice}, dropped and counted {dropped}, \
+            "produced {produced}, accepted {accepted}, stored {stored}, twice {duplicates}, dropped and counted {dropped}, \
              lost silently {silently}"
         )
     }
@@ -81,30 +62,30 @@ impl Agent {
         Self::start_for(destination(name), url, directory).await
     }
 
-    pub(crate) async fn start_for(there: Destination, url: &str, directory: Option<&Path>) -> Self {
-        let own_folder = directory.is_none().then(|| tempfile::tempdir().unwrap());
-        let directory = directory.or(own_folder.as_ref().map(|own| own.path())).unwrap();
+    pub(crate) async fn start_for(destination: Destination, url: &str, directory: Option<&Path>) -> Self {
+        let own_directory = directory.is_none().then(|| tempfile::tempdir().unwrap());
+        let directory = directory.or(own_directory.as_ref().map(|own| own.path())).unwrap();
         let spool = Spool::open(Settings::in_folder(directory.join("logs")), now_ms());
-        let outbox = Outbox::new(spool, Arc::new(Status::new("logs"))).unwrap();
-        let logs = Arc::new(Logs::new(&config(url).await, LogsSettings::default()));
+        let queue = DeliveryQueue::new(spool, Arc::new(UpstreamStatus::new("logs"))).unwrap();
+        let logs = Arc::new(Logs::new(&config(url, TIMEOUT).await, LogsSettings::default()));
         let (stop, stopped) = watch::channel(false);
-        let task = tokio::spawn(run(outbox.clone(), logs, 2, fastrand::Rng::new(), stopped));
-        Self { there, outbox, stop, task, _own_folder: own_folder }
+        let task = tokio::spawn(run(queue.clone(), logs, 2, fastrand::Rng::new(), stopped));
+        Self { destination, queue, stop, task, _own_directory: own_directory }
     }
 
     pub(crate) fn put(&self, number: u32) {
         let time = now_ms();
-        let body = Open::new(&self.there, time, &format!(r#"{{"number":{number}}}"#)).finish();
-        let key = self.there.key();
+        let body = BodyBuilder::new(&self.destination, time, &format!(r#"{{"number":{number}}}"#)).finish();
+        let key = self.destination.key();
         let block = NewBlock { key: &key, events: 1, time_unix_ms: time, body: &body.gzip };
-        self.outbox.put(&block).unwrap();
+        self.queue.put(&block).unwrap();
     }
 
     pub(crate) async fn wait_until_empty(&self, most: Duration) {
         let start = Instant::now();
-        while !self.outbox.is_empty() {
-            let error = self.outbox.status().snapshot().error;
-            assert!(start.elapsed() < most, "{:?} wait: {error:?}", self.outbox.stats().pending);
+        while !self.queue.is_empty() {
+            let error = self.queue.status().snapshot().error;
+            assert!(start.elapsed() < most, "{:?} wait: {error:?}", self.queue.stats().pending);
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     }
@@ -113,18 +94,18 @@ impl Agent {
     pub(crate) async fn end(self) -> Destination {
         self.stop.send(true).unwrap();
         self.task.await.unwrap();
-        self.there
+        self.destination
     }
 
     pub(crate) async fn account(&self, emulator: &str, produced: u32) -> Account {
-        let stored = stored_numbers(emulator, &self.there).await;
-        let counts = self.outbox.counts();
+        let stored = stored_numbers(emulator, &self.destination).await;
+        let counts = self.queue.counts();
         let account = Account {
             produced,
             accepted: counts.accepted_events,
             stored: stored.len() as u32,
-            twice: stored.values().map(|count| count - 1).sum(),
-            dropped: self.outbox.stats().lost.total().events,
+            duplicates: stored.values().map(|count| count - 1).sum(),
+            dropped: self.queue.stats().lost.total().events,
         };
         assert_eq!(u64::from(produced), u64::from(account.stored) + account.dropped, "{account}");
         account
@@ -132,22 +113,14 @@ impl Agent {
 }
 
 /// Returns how many copies of each number the service has.
-pub(crate) async fn stored_numbers(emulator: &str, there: &Destination) -> BTreeMap<u32, u32> {
-    let client = Client::new(&config(emulator).await);
-    let (mut numbers, mut token) = (BTreeMap::new(), None);
-    loop {
-        let request = client.get_log_events().start_from_head(true);
-        let request = request.log_group_name(&there.group).log_stream_name(&there.stream);
-        let page = request.set_next_token(token.clone()).send().await.unwrap();
-        for event in page.events() {
-            let event: serde_json::Value = serde_json::from_str(event.message().unwrap()).unwrap();
-            *numbers.entry(event["number"].as_u64().unwrap() as u32).or_default() += 1;
-        }
-        if page.events().is_empty() {
-            return numbers;
-        }
-        token = page.next_forward_token().map(str::to_owned);
+pub(crate) async fn stored_numbers(emulator: &str, destination: &Destination) -> BTreeMap<u32, u32> {
+    let client = Client::new(&config(emulator, TIMEOUT).await);
+    let mut numbers = BTreeMap::new();
+    for (_, message) in stored_events(&client, destination).await {
+        let event: serde_json::Value = serde_json::from_str(&message).unwrap();
+        *numbers.entry(event["number"].as_u64().unwrap() as u32).or_default() += 1;
     }
+    numbers
 }
 
 /// An agent in a separate process, to be killed.
@@ -158,11 +131,18 @@ pub(crate) struct Child {
 const CHILD: &str = "INSIGHTD_TEST_CHILD";
 
 impl Child {
-    pub(crate) fn start(test: &str, there: &Destination, url: &str, directory: &Path, first: u32) -> Self {
-        let told = format!("{}\n{}\n{url}\n{}\n{first}", there.group, there.stream, directory.display());
+    pub(crate) fn start(
+        test: &str,
+        destination: &Destination,
+        url: &str,
+        directory: &Path,
+        first: u32,
+    ) -> Self {
+        let arguments =
+            format!("{}\n{}\n{url}\n{}\n{first}", destination.group, destination.stream, directory.display());
         let process = Command::new(std::env::current_exe().unwrap())
             .args(["--exact", test, "--nocapture", "--test-threads=1"])
-            .env(CHILD, told)
+            .env(CHILD, arguments)
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .spawn()
@@ -173,8 +153,8 @@ impl Child {
     /// Kills the process and returns the numbers that it had put into its spool.
     pub(crate) fn kill(mut self) -> Vec<u32> {
         self.process.kill().unwrap();
-        let said = BufReader::new(self.process.stdout.take().unwrap());
-        let lines = said.lines().map_while(Result::ok);
+        let output = BufReader::new(self.process.stdout.take().unwrap());
+        let lines = output.lines().map_while(Result::ok);
         let numbers = lines.filter_map(|line| line.strip_prefix("put ")?.parse().ok()).collect();
         self.process.wait().unwrap();
         numbers
@@ -183,11 +163,11 @@ impl Child {
 
 /// Returns false unless this process is such a child, which then puts and delivers blocks until it is killed.
 pub(crate) async fn child() -> bool {
-    let Ok(told) = std::env::var(CHILD) else { return false };
-    let told: Vec<&str> = told.split('\n').collect();
-    let [group, stream, url, directory, first] = told[..] else { panic!("{told:?}") };
-    let there = Destination { group: group.into(), stream: stream.into() };
-    let agent = Agent::start_for(there, url, Some(Path::new(directory))).await;
+    let Ok(arguments) = std::env::var(CHILD) else { return false };
+    let arguments: Vec<&str> = arguments.split('\n').collect();
+    let [group, stream, url, directory, first] = arguments[..] else { panic!("{arguments:?}") };
+    let destination = Destination { group: group.into(), stream: stream.into() };
+    let agent = Agent::start_for(destination, url, Some(Path::new(directory))).await;
     for number in first.parse::<u32>().unwrap().. {
         agent.put(number);
         println!("\nput {number}");

@@ -20,11 +20,11 @@ pub(crate) enum Fault {
     /// This response is returned at once, with `Retry-After` in seconds; the service never sees the request.
     Status(u16, &'static str, Option<u32>),
     /// The service processes the request; its response lacks the last byte.
-    CutAnswer,
+    TruncatedResponse,
     /// The service processes the request; the response is replaced by HTML.
-    GarbledAnswer,
+    GarbledResponse,
     /// The service processes the request; no response is returned.
-    SwallowAnswer,
+    LostResponse,
 }
 
 pub(crate) struct Proxy {
@@ -106,16 +106,16 @@ async fn serve(
         }
         let answer = forward(target, &request).await?;
         match fault {
-            Some(Fault::CutAnswer) => {
+            Some(Fault::TruncatedResponse) => {
                 stream.write_all(&answer[..answer.len() - 1]).await.ok()?;
                 return None;
             }
-            Some(Fault::GarbledAnswer) => {
+            Some(Fault::GarbledResponse) => {
                 let answer =
                     "HTTP/1.1 200 OK\r\ncontent-type: text/html\r\ncontent-length: 13\r\n\r\n<html>hello</";
                 stream.write_all(answer.as_bytes()).await.ok()?;
             }
-            Some(Fault::SwallowAnswer) => std::future::pending::<()>().await,
+            Some(Fault::LostResponse) => std::future::pending::<()>().await,
             _ => stream.write_all(&answer).await.ok()?,
         }
     }

@@ -33,7 +33,7 @@ pub(super) fn url(config: &SdkConfig) -> Result<String, ClientError> {
         };
     }
     let region = config.region().ok_or(ClientError::Missing("region"))?;
-    Ok(of_region(region.as_ref(), fips, dual_stack))
+    Ok(region_url(region.as_ref(), fips, dual_stack))
 }
 
 /// Returns the configured URL. The agent's own setting takes precedence over `AWS_ENDPOINT_URL_EC2` and the profile's `ec2`
@@ -48,7 +48,7 @@ fn configured(config: &SdkConfig) -> Option<String> {
     own.or_else(general)
 }
 
-fn of_region(region: &str, fips: bool, dual_stack: bool) -> String {
+fn region_url(region: &str, fips: bool, dual_stack: bool) -> String {
     let partition = PARTITIONS.iter().find(|(prefix, _)| region.starts_with(prefix));
     let suffix = partition.map_or(AWS, |(_, suffixes)| *suffixes)[usize::from(dual_stack)];
     let is_always_fips = region.starts_with(GOV) && !dual_stack;
@@ -65,7 +65,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_partition() {
+    fn endpoints_of_every_partition() {
         for (region, fips, dual_stack, host) in [
             ("us-west-2", false, false, "ec2.us-west-2.amazonaws.com"),
             ("us-west-2", true, false, "ec2-fips.us-west-2.amazonaws.com"),
@@ -88,7 +88,7 @@ mod tests {
             ("eusc-de-east-1", false, false, "ec2.eusc-de-east-1.amazonaws.eu"),
             ("eusc-de-east-1", false, true, "ec2.eusc-de-east-1.api.amazonwebservices.eu"),
         ] {
-            let url = of_region(region, fips, dual_stack);
+            let url = region_url(region, fips, dual_stack);
             assert_eq!(url, format!("https://{host}"), "FIPS: {fips}, dual-stack: {dual_stack}");
         }
     }
@@ -104,7 +104,7 @@ mod tests {
     }
 
     #[test]
-    fn a_setting_counts_before_the_environment() {
+    fn settings_take_precedence_over_the_environment() {
         let base = || SdkConfig::builder().region(Region::new("us-west-2"));
         assert_eq!(url(&base().build()).unwrap(), "https://ec2.us-west-2.amazonaws.com");
         assert_eq!(url(&base().endpoint_url("http://all").build()).unwrap(), "http://all");
@@ -116,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn contradictions_are_errors() {
+    fn contradicting_settings_are_errors() {
         let base = || SdkConfig::builder().region(Region::new("us-west-2")).endpoint_url("http://e");
         assert_eq!(url(&base().use_fips(true).build()), Err(ClientError::EndpointConflict("FIPS")));
         let dual = base().use_dual_stack(true).build();

@@ -46,7 +46,7 @@ pub(super) fn deserialize<T: Row>(
 ) -> Result<Page<T>, OrchestratorError<ErrorMetadata>> {
     let body = response.body().bytes().unwrap_or_default();
     if !response.status().is_success() {
-        return Err(OrchestratorError::operation(error_of(body)));
+        return Err(OrchestratorError::operation(parse_error(body)));
     }
     page(body).map_err(|error| OrchestratorError::response(error.into()))
 }
@@ -92,7 +92,7 @@ fn is_complete(body: &[u8]) -> Result<bool, XmlDecodeError> {
 }
 
 /// Reads code and message of an error document, if present.
-fn error_of(body: &[u8]) -> ErrorMetadata {
+fn parse_error(body: &[u8]) -> ErrorMetadata {
     let mut error = ErrorMetadata::builder();
     let Ok(mut document) = Document::try_from(body) else { return error.build() };
     while let Some(start) = document.next_start_element() {

@@ -23,7 +23,7 @@ use aws_types::SigningName;
 use aws_types::region::SigningRegion;
 
 use super::ClientError;
-use crate::bounded::Bounded;
+use insightd_aws::sdk::BoundedResponses;
 
 /// Name of the service in signatures and in the user agent.
 pub(super) const SERVICE: &str = "ec2";
@@ -70,7 +70,7 @@ fn components(config: &SdkConfig) -> Result<RuntimeComponentsBuilder, ClientErro
     let credentials = config.credentials_provider().ok_or(ClientError::Missing("credentials provider"))?;
     let signature = StaticAuthSchemeOptionResolver::new(vec![SCHEME_ID]);
     let mut components = RuntimeComponentsBuilder::new(SERVICE)
-        .with_http_client(Some(Bounded::new(http, RESPONSE_BYTES)))
+        .with_http_client(Some(BoundedResponses::new(http, RESPONSE_BYTES)))
         .with_auth_scheme_option_resolver(Some(SharedAuthSchemeOptionResolver::new(signature)))
         .with_auth_scheme(SigV4AuthScheme::new())
         .with_identity_resolver(SCHEME_ID, SharedIdentityResolver::new(credentials))

@@ -10,14 +10,14 @@ use aws_smithy_runtime_api::client::http::{
 };
 use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 use aws_smithy_runtime_api::client::result::ConnectorError;
-use insightd_instance::{AskError, Client, tags};
-use insightd_peer::Status;
+use insightd_instance::{Client, Ec2Error, tags};
+use insightd_upstream::UpstreamStatus;
 
 /// A connector that records the URI of each request and fails it.
 #[derive(Clone, Debug, Default)]
-struct Note(Arc<Mutex<Vec<String>>>);
+struct RecordingConnector(Arc<Mutex<Vec<String>>>);
 
-impl HttpConnector for Note {
+impl HttpConnector for RecordingConnector {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
         self.0.lock().unwrap().push(request.uri().to_owned());
         HttpConnectorFuture::ready(Err(ConnectorError::io("noted".into())))
@@ -25,8 +25,8 @@ impl HttpConnector for Note {
 }
 
 async fn host_of(region: &str, fips: bool) -> String {
-    let note = Note::default();
-    let connector = SharedHttpConnector::new(note.clone());
+    let connector_log = RecordingConnector::default();
+    let connector = SharedHttpConnector::new(connector_log.clone());
     let base = crate::config("http://unused").into_builder();
     let config = base
         .http_client(http_client_fn(move |_, _| connector.clone()))
@@ -35,13 +35,13 @@ async fn host_of(region: &str, fips: bool) -> String {
     let mut config = config.build().into_builder();
     config.set_endpoint_url(None);
     let client = Client::new(&config.build()).unwrap();
-    let _ = tags::ask(&client, "i-1", &Status::new("ec2")).await;
-    let noted = note.0.lock().unwrap();
-    noted.first().unwrap().trim_start_matches("https://").trim_end_matches('/').to_owned()
+    let _ = tags::describe(&client, "i-1", &UpstreamStatus::new("ec2")).await;
+    let requests = connector_log.0.lock().unwrap();
+    requests.first().unwrap().trim_start_matches("https://").trim_end_matches('/').to_owned()
 }
 
 #[tokio::test]
-async fn partitions_and_fips() {
+async fn hosts_follow_partition_and_fips() {
     for (region, fips, host) in [
         ("us-west-2", false, "ec2.us-west-2.amazonaws.com"),
         ("us-west-2", true, "ec2-fips.us-west-2.amazonaws.com"),
@@ -55,9 +55,9 @@ async fn partitions_and_fips() {
 
 /// A provider without credentials.
 #[derive(Debug)]
-struct Nobody;
+struct NoCredentials;
 
-impl ProvideCredentials for Nobody {
+impl ProvideCredentials for NoCredentials {
     fn provide_credentials<'a>(&'a self) -> future::ProvideCredentials<'a>
     where
         Self: 'a,
@@ -68,13 +68,15 @@ impl ProvideCredentials for Nobody {
 }
 
 #[tokio::test]
-async fn who_has_no_credentials_is_told_so_by_the_type_of_the_error() {
-    let provider = SharedCredentialsProvider::new(Nobody);
+async fn missing_credentials_are_detected_by_error_type() {
+    let provider = SharedCredentialsProvider::new(NoCredentials);
     let config = crate::config("http://127.0.0.1:9").into_builder().credentials_provider(provider).build();
-    let error = tags::ask(&Client::new(&config).unwrap(), "i-1", &Status::new("ec2")).await.unwrap_err();
-    assert!(matches!(error, AskError::NoCredentials { .. }), "{error:?}");
+    let error =
+        tags::describe(&Client::new(&config).unwrap(), "i-1", &UpstreamStatus::new("ec2")).await.unwrap_err();
+    assert!(matches!(error, Ec2Error::NoCredentials { .. }), "{error:?}");
     // Nothing listens there, but the credentials are valid.
     let config = crate::config("http://127.0.0.1:9");
-    let error = tags::ask(&Client::new(&config).unwrap(), "i-1", &Status::new("ec2")).await.unwrap_err();
-    assert!(matches!(error, AskError::Unreachable { .. }), "{error:?}");
+    let error =
+        tags::describe(&Client::new(&config).unwrap(), "i-1", &UpstreamStatus::new("ec2")).await.unwrap_err();
+    assert!(matches!(error, Ec2Error::Unreachable { .. }), "{error:?}");
 }

@@ -2,7 +2,7 @@
 
 use insightd_instance::tags::ClusterName;
 use insightd_instance::{Client, tags, volumes};
-use insightd_peer::Status;
+use insightd_upstream::UpstreamStatus;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
@@ -75,7 +75,7 @@ fn text(document: &str, name: &str) -> String {
 }
 
 #[tokio::test]
-async fn tags_of_this_instance_and_of_no_other() {
+async fn only_tags_of_this_instance_are_returned() {
     let Some(moto) = Moto::find() else { return };
     let (own, other) = (moto.run_instance().await, moto.run_instance().await);
     let many: Vec<(String, String)> = (0..40).map(|n| (format!("team-{n}"), "x".repeat(200))).collect();
@@ -84,21 +84,24 @@ async fn tags_of_this_instance_and_of_no_other() {
     moto.tag(&own, &[("aws:autoscaling:groupName", "eks-blue"), ("kubernetes.io/cluster/demo", "owned")])
         .await;
     moto.tag(&other, &[("kubernetes.io/cluster/other", "owned")]).await;
-    let (client, status) = (moto.client(), Status::new("ec2"));
-    let found = tags::ask(&client, &own, &status).await.unwrap();
+    let (client, status) = (moto.client(), UpstreamStatus::new("ec2"));
+    let found = tags::describe(&client, &own, &status).await.unwrap();
     assert_eq!(found.autoscaling_group.as_deref(), Some("eks-blue"));
     assert_eq!(found.cluster, ClusterName::One("demo".into()));
-    let found = tags::ask(&client, &other, &status).await.unwrap();
+    let found = tags::describe(&client, &other, &status).await.unwrap();
     assert_eq!((found.autoscaling_group, found.cluster), (None, ClusterName::One("other".into())));
-    assert_eq!(tags::ask(&client, "i-00000000000000000", &status).await.unwrap().cluster, ClusterName::None);
+    assert_eq!(
+        tags::describe(&client, "i-00000000000000000", &status).await.unwrap().cluster,
+        ClusterName::None
+    );
 }
 
 #[tokio::test]
-async fn volumes_come_and_go() {
+async fn attached_and_detached_volumes_are_followed() {
     let Some(moto) = Moto::find() else { return };
     let (own, other) = (moto.run_instance().await, moto.run_instance().await);
-    let (client, status) = (moto.client(), Status::new("ec2"));
-    let root = volumes::ask(&client, &own, &status).await.unwrap();
+    let (client, status) = (moto.client(), UpstreamStatus::new("ec2"));
+    let root = volumes::describe(&client, &own, &status).await.unwrap();
     let mut made = Vec::new();
     for (instance, device) in [(&own, "/dev/xvdb"), (&own, "/dev/xvdba"), (&other, "/dev/xvdb")] {
         let volume = [("AvailabilityZone", "us-west-2a"), ("Size", "8")];
@@ -106,7 +109,7 @@ async fn volumes_come_and_go() {
         moto.call("AttachVolume", &[("VolumeId", &id), ("InstanceId", instance), ("Device", device)]).await;
         made.push(id);
     }
-    let found = volumes::ask(&client, &own, &status).await.unwrap();
+    let found = volumes::describe(&client, &own, &status).await.unwrap();
     assert_eq!(found.len(), root.len() + 2, "{found:?}");
     let of = |device: &str| {
         found.iter().find(|a| a.device == device).map(|a| (a.zone.as_str(), a.volume_id.as_str()))
@@ -114,6 +117,6 @@ async fn volumes_come_and_go() {
     assert_eq!(of("/dev/xvdb"), Some(("us-west-2a", made[0].as_str())));
     assert_eq!(of("/dev/xvdba"), Some(("us-west-2a", made[1].as_str())));
     moto.call("DetachVolume", &[("VolumeId", &made[0]), ("InstanceId", &own)]).await;
-    let left = volumes::ask(&client, &own, &status).await.unwrap();
+    let left = volumes::describe(&client, &own, &status).await.unwrap();
     assert!(left.iter().all(|a| a.volume_id != made[0]), "{left:?}");
 }

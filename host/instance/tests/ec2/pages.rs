@@ -1,10 +1,10 @@
 //! Tests of paginated responses of the EC2 API, and of its errors.
 
 use insightd_instance::tags::ClusterName;
-use insightd_instance::{AskError, Client, tags, volumes};
-use insightd_peer::Status;
+use insightd_instance::{Client, Ec2Error, tags, volumes};
+use insightd_upstream::UpstreamStatus;
 
-use crate::server::{Answer, Request, Server};
+use crate::server::{Request, Response, Server};
 
 const INSTANCE: &str = "i-1234567890abcdef0";
 
@@ -14,7 +14,13 @@ fn parameter<'r>(request: &'r Request, name: &str) -> Option<&'r str> {
 }
 
 /// Returns a page of `pages`, with the items that `item` returns for its number.
-fn page(request: &Request, action: &str, set: &str, pages: usize, item: impl Fn(usize) -> String) -> Answer {
+fn page(
+    request: &Request,
+    action: &str,
+    set: &str,
+    pages: usize,
+    item: impl Fn(usize) -> String,
+) -> Response {
     assert_eq!(parameter(request, "Action"), Some(action));
     let number: usize = parameter(request, "NextToken").map_or(0, |token| token.parse().unwrap());
     let next =
@@ -24,7 +30,7 @@ fn page(request: &Request, action: &str, set: &str, pages: usize, item: impl Fn(
         "<{action}Response xmlns=\"http://ec2.amazonaws.com/doc/2016-11-15/\"><requestId>r</requestId>\
          <{set}>{item}</{set}>{next}</{action}Response>"
     );
-    Answer::Reply(200, "content-type: text/xml\r\n", body)
+    Response::Reply(200, "content-type: text/xml\r\n", body)
 }
 
 pub(crate) fn tag(key: &str, value: &str) -> String {
@@ -34,7 +40,7 @@ pub(crate) fn tag(key: &str, value: &str) -> String {
     )
 }
 
-pub(crate) fn tag_page(request: &Request) -> Answer {
+pub(crate) fn tag_page(request: &Request) -> Response {
     page(request, "DescribeTags", "tagSet", 3, |number| match number {
         0 => tag("Name", "worker"),
         1 => tag("aws:autoscaling:groupName", "eks-blue"),
@@ -51,12 +57,12 @@ fn volume(device: &str, id: &str) -> String {
     )
 }
 
-pub(crate) fn refusal(status: u16, code: &str, message: &str) -> Answer {
+pub(crate) fn refusal(status: u16, code: &str, message: &str) -> Response {
     let body = format!(
         "<Response><Errors><Error><Code>{code}</Code><Message>{message}</Message></Error></Errors>\
          <RequestID>r</RequestID></Response>"
     );
-    Answer::Reply(status, "content-type: text/xml\r\n", body)
+    Response::Reply(status, "content-type: text/xml\r\n", body)
 }
 
 fn client(server: &Server) -> Client {
@@ -64,10 +70,10 @@ fn client(server: &Server) -> Client {
 }
 
 #[tokio::test]
-async fn all_pages_of_tags() {
+async fn all_pages_of_tags_are_read() {
     let server = Server::start(tag_page).await;
-    let status = Status::new("ec2");
-    let found = tags::ask(&client(&server), INSTANCE, &status).await.unwrap();
+    let status = UpstreamStatus::new("ec2");
+    let found = tags::describe(&client(&server), INSTANCE, &status).await.unwrap();
     assert_eq!(found.autoscaling_group.as_deref(), Some("eks-blue"));
     assert_eq!(found.cluster, ClusterName::One("demo".into()));
     let requests = server.requests();
@@ -81,29 +87,29 @@ async fn all_pages_of_tags() {
 }
 
 #[tokio::test]
-async fn half_an_answer_is_none() {
+async fn a_partial_response_is_an_error() {
     let server = Server::start(|request| match parameter(request, "NextToken") {
         Some("2") => refusal(503, "RequestLimitExceeded", "Request limit exceeded."),
         _ => tag_page(request),
     })
     .await;
-    let error = tags::ask(&client(&server), INSTANCE, &Status::new("ec2")).await.unwrap_err();
-    assert!(matches!(error, AskError::Throttled { .. }), "{error}");
+    let error = tags::describe(&client(&server), INSTANCE, &UpstreamStatus::new("ec2")).await.unwrap_err();
+    assert!(matches!(error, Ec2Error::Throttled { .. }), "{error}");
 }
 
 #[tokio::test]
-async fn pages_without_end_end() {
+async fn the_number_of_pages_is_bounded() {
     let server = Server::start(|request| {
         page(request, "DescribeTags", "tagSet", usize::MAX, |number| tag("Name", &number.to_string()))
     })
     .await;
-    let error = tags::ask(&client(&server), INSTANCE, &Status::new("ec2")).await.unwrap_err();
+    let error = tags::describe(&client(&server), INSTANCE, &UpstreamStatus::new("ec2")).await.unwrap_err();
     assert!(error.to_string().contains("more than 20 pages"), "{error}");
     assert!(server.requests().len() <= 21);
 }
 
 #[tokio::test]
-async fn all_pages_of_volumes_and_only_this_instance() {
+async fn all_pages_of_volumes_are_read_for_this_instance_only() {
     let server = Server::start(|request| {
         page(request, "DescribeVolumes", "volumeSet", 2, |number| match number {
             0 => volume("/dev/xvdba", "vol-0ba"),
@@ -111,7 +117,7 @@ async fn all_pages_of_volumes_and_only_this_instance() {
         })
     })
     .await;
-    let found = volumes::ask(&client(&server), INSTANCE, &Status::new("ec2")).await.unwrap();
+    let found = volumes::describe(&client(&server), INSTANCE, &UpstreamStatus::new("ec2")).await.unwrap();
     let found: Vec<_> =
         found.iter().map(|a| (a.device.as_str(), a.zone.as_str(), a.volume_id.as_str())).collect();
     assert_eq!(found, [("/dev/xvdb", "us-west-2b", "vol-0b"), ("/dev/xvdba", "us-west-2b", "vol-0ba")]);
@@ -119,23 +125,23 @@ async fn all_pages_of_volumes_and_only_this_instance() {
 }
 
 #[tokio::test]
-async fn a_missing_right_is_named() {
+async fn a_missing_permission_is_named() {
     let message = "You are not authorized to perform this operation. User: arn:aws:sts::1:assumed-role/r/i is not authorized \
                    to perform: ec2:DescribeTags. Encoded authorization failure message: abc";
     let server = Server::start(move |_| refusal(403, "UnauthorizedOperation", message)).await;
-    let error = tags::ask(&client(&server), INSTANCE, &Status::new("ec2")).await.unwrap_err();
+    let error = tags::describe(&client(&server), INSTANCE, &UpstreamStatus::new("ec2")).await.unwrap_err();
     assert!(error.is_denied(), "{error:?}");
     assert!(error.to_string().contains("grant `ec2:DescribeTags`"), "{error}");
-    let error = volumes::ask(&client(&server), INSTANCE, &Status::new("ec2")).await.unwrap_err();
+    let error = volumes::describe(&client(&server), INSTANCE, &UpstreamStatus::new("ec2")).await.unwrap_err();
     assert!(error.to_string().contains("grant `ec2:DescribeVolumes`"), "{error}");
 }
 
 #[tokio::test]
-async fn a_vpc_without_a_way_out() {
+async fn an_unreachable_api_names_the_vpc_endpoint() {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     drop(listener);
     let client = Client::new(&crate::config(&url)).unwrap();
-    let error = tags::ask(&client, INSTANCE, &Status::new("ec2")).await.unwrap_err();
+    let error = tags::describe(&client, INSTANCE, &UpstreamStatus::new("ec2")).await.unwrap_err();
     assert!(error.to_string().contains("com.amazonaws.REGION.ec2"), "{error}");
 }

@@ -26,7 +26,7 @@ impl Request {
 }
 
 /// Reaction of the server to a request.
-pub(crate) enum Answer {
+pub(crate) enum Response {
     /// Status, further header lines, body.
     Reply(u16, &'static str, String),
     /// An endless body of JSON white space: so many bytes at a time, with a pause after each.
@@ -44,17 +44,17 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    pub(crate) async fn start(answer: impl Fn(&Request) -> Answer + Send + Sync + 'static) -> Self {
+    pub(crate) async fn start(respond: impl Fn(&Request) -> Response + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let requests = Arc::new(Mutex::new(Vec::new()));
-        let (seen, answer) = (Arc::clone(&requests), Arc::new(answer));
+        let (seen, respond) = (Arc::clone(&requests), Arc::new(respond));
         let task = tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
-                let (seen, answer) = (Arc::clone(&seen), Arc::clone(&answer));
+                let (seen, respond) = (Arc::clone(&seen), Arc::clone(&respond));
                 tokio::spawn(async move {
                     // A client that goes away ends its connection.
-                    let _ = serve(stream, &seen, &*answer).await;
+                    let _ = serve(stream, &seen, &*respond).await;
                 });
             }
         });
@@ -75,17 +75,17 @@ impl Drop for Server {
 async fn serve(
     mut stream: TcpStream,
     seen: &Mutex<Vec<Request>>,
-    answer: &(impl Fn(&Request) -> Answer + Sync),
+    respond: &(impl Fn(&Request) -> Response + Sync),
 ) -> std::io::Result<()> {
     while let Some(request) = read(&mut stream).await? {
         seen.lock().unwrap().push(request.clone());
-        match answer(&request) {
-            Answer::Half(body) => {
+        match respond(&request) {
+            Response::Half(body) => {
                 let length = body.len() * 2;
                 let text = format!("HTTP/1.1 200 X\r\ncontent-length: {length}\r\n\r\n{body}");
                 return stream.write_all(text.as_bytes()).await;
             }
-            Answer::Endless(piece, pause) => {
+            Response::Endless(piece, pause) => {
                 stream
                     .write_all(b"HTTP/1.1 200 X\r\nx-aws-ec2-metadata-token-ttl-seconds: 21600\r\n\r\n")
                     .await?;
@@ -94,8 +94,8 @@ async fn serve(
                     tokio::time::sleep(pause).await;
                 }
             }
-            Answer::Silence => tokio::time::sleep(Duration::from_secs(3600)).await,
-            Answer::Reply(status, head, body) => {
+            Response::Silence => tokio::time::sleep(Duration::from_secs(3600)).await,
+            Response::Reply(status, head, body) => {
                 let length = body.len();
                 let text = format!("HTTP/1.1 {status} X\r\ncontent-length: {length}\r\n{head}\r\n{body}");
                 stream.write_all(text.as_bytes()).await?;

@@ -8,7 +8,7 @@ use insightd_instance::{Access, InstanceFacts, InstanceSettings, InstanceWatch};
 
 use crate::imds::metadata;
 use crate::pages::{refusal, tag_page};
-use crate::server::{Answer, Request, Server};
+use crate::server::{Request, Response, Server};
 
 fn settings(imds: &Server, ec2: &Server) -> InstanceSettings {
     InstanceSettings {
@@ -23,12 +23,12 @@ fn settings(imds: &Server, ec2: &Server) -> InstanceSettings {
     }
 }
 
-/// Waits until the facts satisfy `is_it`.
-async fn until(watch: &InstanceWatch, is_it: impl Fn(&InstanceFacts) -> bool) -> Arc<InstanceFacts> {
+/// Waits until the facts satisfy `is_reached`.
+async fn until(watch: &InstanceWatch, is_reached: impl Fn(&InstanceFacts) -> bool) -> Arc<InstanceFacts> {
     let start = Instant::now();
     loop {
         let facts = watch.facts();
-        if is_it(&facts) {
+        if is_reached(&facts) {
             return facts;
         }
         assert!(start.elapsed() < Duration::from_secs(20), "still {facts:?}");
@@ -36,24 +36,24 @@ async fn until(watch: &InstanceWatch, is_it: impl Fn(&InstanceFacts) -> bool) ->
     }
 }
 
-fn one_volume(request: &Request) -> Answer {
+fn one_volume(request: &Request) -> Response {
     assert!(request.body.contains("DescribeVolumes"), "{}", request.body);
     let body = "<DescribeVolumesResponse><volumeSet><item><volumeId>vol-0a</volumeId>\
                 <availabilityZone>us-west-2b</availabilityZone><attachmentSet><item><instanceId>i-1234567890abcdef0\
                 </instanceId><device>/dev/xvda</device></item></attachmentSet></item></volumeSet>\
                 </DescribeVolumesResponse>";
-    Answer::Reply(200, "", body.into())
+    Response::Reply(200, "", body.into())
 }
 
 #[tokio::test]
-async fn identity_then_tags_and_volumes_only_when_a_disk_needs_them() {
+async fn volumes_are_requested_only_if_a_disk_needs_them() {
     let imds = Server::start(metadata).await;
     let ec2 = Server::start(|request| {
         if request.body.contains("DescribeTags") { tag_page(request) } else { one_volume(request) }
     })
     .await;
     let watch = InstanceWatch::start(settings(&imds, &ec2));
-    assert_eq!(*watch.facts(), InstanceFacts::default(), "nothing is waited for");
+    assert_eq!(*watch.facts(), InstanceFacts::default(), "`start` does not wait");
     let facts = until(&watch, |facts| facts.cluster_name.is_some()).await;
     assert_eq!(facts.identity.as_ref().unwrap().instance_id, "i-1234567890abcdef0");
     assert_eq!(facts.autoscaling_group.as_deref(), Some("eks-blue"));
@@ -64,7 +64,7 @@ async fn identity_then_tags_and_volumes_only_when_a_disk_needs_them() {
     let facts = until(&watch, |facts| !facts.attachments.is_empty()).await;
     assert_eq!(facts.attachments[0].volume_id, "vol-0a");
     tokio::time::sleep(Duration::from_millis(200)).await;
-    assert_eq!((imds.requests().len(), ec2.requests().len()), (2, 4), "known is known");
+    assert_eq!((imds.requests().len(), ec2.requests().len()), (2, 4), "known facts are not requested again");
     for status in watch.statuses() {
         let state = status.snapshot();
         assert!(state.error.is_none() && state.last_success.is_some(), "{}: {state:?}", status.source());
@@ -72,7 +72,7 @@ async fn identity_then_tags_and_volumes_only_when_a_disk_needs_them() {
 }
 
 #[tokio::test]
-async fn what_is_refused_costs_only_itself() {
+async fn a_denied_request_does_not_affect_others() {
     let imds = Server::start(metadata).await;
     let ec2 = Server::start(|request| {
         if request.body.contains("DescribeTags") {
@@ -89,11 +89,11 @@ async fn what_is_refused_costs_only_itself() {
     tokio::time::sleep(Duration::from_millis(500)).await;
     let state = watch.ec2().snapshot();
     assert!(state.error.unwrap().contains("grant `ec2:DescribeTags`"));
-    assert_eq!((state.errors, state.requests), (1, 2), "a refusal is not repeated at once");
+    assert_eq!((state.errors, state.requests), (1, 2), "a denied request is not repeated at once");
 }
 
 #[tokio::test]
-async fn a_name_that_is_configured_is_not_taken_from_tags() {
+async fn a_configured_cluster_name_is_not_read_from_tags() {
     let (imds, ec2) = (Server::start(metadata).await, Server::start(tag_page).await);
     let watch = InstanceWatch::start(InstanceSettings { wants_cluster_name: false, ..settings(&imds, &ec2) });
     let facts = until(&watch, |facts| facts.autoscaling_group.is_some()).await;
@@ -102,10 +102,10 @@ async fn a_name_that_is_configured_is_not_taken_from_tags() {
 
 /// A failure of instance metadata counts only if the machine is known to be an EC2 instance.
 #[tokio::test]
-async fn elsewhere_nothing_is_an_error() {
+async fn failures_on_other_machines_are_not_errors() {
     for is_certain in [true, false] {
-        let imds = Server::start(|_| Answer::Reply(404, "", String::new())).await;
-        let ec2 = Server::start(|_| Answer::Silence).await;
+        let imds = Server::start(|_| Response::Reply(404, "", String::new())).await;
+        let ec2 = Server::start(|_| Response::Silence).await;
         let watch = InstanceWatch::start(InstanceSettings { is_certain, ..settings(&imds, &ec2) });
         let start = Instant::now();
         while imds.requests().len() < 2 && start.elapsed() < Duration::from_secs(20) {
@@ -115,17 +115,17 @@ async fn elsewhere_nothing_is_an_error() {
         assert!(state.requests >= 2, "{state:?}");
         assert_eq!(state.errors > 0, is_certain, "{state:?}");
         assert_eq!(watch.statuses().len(), if is_certain { 2 } else { 0 });
-        assert!(ec2.requests().is_empty(), "without an id there is nothing to ask");
+        assert!(ec2.requests().is_empty(), "no requests without an instance id");
     }
 }
 
 #[tokio::test]
-async fn metadata_that_comes_late_is_taken() {
+async fn late_metadata_is_used() {
     let ready = Arc::new(AtomicBool::new(false));
     let is_ready = Arc::clone(&ready);
     let imds = Server::start(move |request| match is_ready.load(Ordering::Relaxed) {
         true => metadata(request),
-        false => Answer::Reply(503, "", String::new()),
+        false => Response::Reply(503, "", String::new()),
     })
     .await;
     let ec2 = Server::start(tag_page).await;

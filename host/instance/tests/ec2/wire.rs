@@ -8,14 +8,14 @@ use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_smithy_types::retry::RetryConfig;
 use insightd_instance::tags::ClusterName;
-use insightd_instance::{AskError, Client, tags, volumes};
-use insightd_peer::Status;
+use insightd_instance::{Client, Ec2Error, tags, volumes};
+use insightd_upstream::UpstreamStatus;
 
 use crate::pages::{refusal, tag, tag_page};
-use crate::server::{Answer, Server};
+use crate::server::{Response, Server};
 
-async fn ask(config: &SdkConfig) -> Result<tags::Tags, AskError> {
-    tags::ask(&Client::new(config).unwrap(), "i-1234567890abcdef0", &Status::new("ec2")).await
+async fn query(config: &SdkConfig) -> Result<tags::Tags, Ec2Error> {
+    tags::describe(&Client::new(config).unwrap(), "i-1234567890abcdef0", &UpstreamStatus::new("ec2")).await
 }
 
 /// Returns a configuration with two attempts per request.
@@ -33,7 +33,7 @@ async fn requests_are_signed_for_ec2() {
         .credentials_provider(SharedCredentialsProvider::new(credentials))
         .app_name(AppName::new("insightd-test").unwrap())
         .build();
-    ask(&config).await.unwrap();
+    query(&config).await.unwrap();
     let request = &server.requests()[0];
     assert_eq!((request.method.as_str(), request.path.as_str()), ("POST", "/"));
     assert_eq!(request.header("content-type"), Some("application/x-www-form-urlencoded"));
@@ -50,7 +50,7 @@ async fn requests_are_signed_for_ec2() {
 }
 
 #[tokio::test]
-async fn what_is_no_response_of_ec2_is_an_error() {
+async fn responses_of_other_servers_are_errors() {
     let page =
         "<!DOCTYPE html><html><head><meta charset=utf-8><title>Sorry</title></head><body>&nbsp;<br></html>";
     for (status, body, wanted) in [
@@ -63,47 +63,47 @@ async fn what_is_no_response_of_ec2_is_an_error() {
         (500, page, "ec2:DescribeTags: status 500"),
         (503, page, "EC2 throttles this account (503)"),
     ] {
-        let server = Server::start(move |_| Answer::Reply(status, "", body.into())).await;
-        let error = ask(&crate::config(&server.url)).await.unwrap_err().to_string();
+        let server = Server::start(move |_| Response::Reply(status, "", body.into())).await;
+        let error = query(&crate::config(&server.url)).await.unwrap_err().to_string();
         assert!(error.contains(wanted), "{status} {body}: {error}");
     }
 }
 
 #[tokio::test]
-async fn half_a_body_is_an_error() {
+async fn a_truncated_body_is_an_error() {
     let server = Server::start(|request| match tag_page(request) {
-        Answer::Reply(_, _, body) => Answer::Half(body),
+        Response::Reply(_, _, body) => Response::Half(body),
         other => other,
     })
     .await;
-    let error = ask(&crate::config(&server.url)).await.unwrap_err();
-    assert!(matches!(error, AskError::Other { .. }), "{error:?}");
+    let error = query(&crate::config(&server.url)).await.unwrap_err();
+    assert!(matches!(error, Ec2Error::Other { .. }), "{error:?}");
 }
 
 /// The server sends as fast as it can: only a limit of bytes ends this before the timeout of 10 s.
 #[tokio::test]
-async fn a_body_without_end_is_left() {
-    let server = Server::start(|_| Answer::Endless(1 << 20, Duration::ZERO)).await;
-    let error = ask(&crate::config(&server.url)).await.unwrap_err();
+async fn an_endless_body_is_abandoned() {
+    let server = Server::start(|_| Response::Endless(1 << 20, Duration::ZERO)).await;
+    let error = query(&crate::config(&server.url)).await.unwrap_err();
     assert!(error.to_string().contains("length limit exceeded"), "{error}");
 }
 
 #[tokio::test]
-async fn values_with_entities() {
+async fn entities_in_values_are_decoded() {
     let server = Server::start(|_| {
         let set =
             tag("kubernetes.io/cluster/a&amp;b", "owned") + &tag("aws:autoscaling:groupName", "&#x65;ks");
         let body = format!("<DescribeTagsResponse><tagSet>{set}</tagSet></DescribeTagsResponse>");
-        Answer::Reply(200, "", body)
+        Response::Reply(200, "", body)
     })
     .await;
-    let found = ask(&crate::config(&server.url)).await.unwrap();
+    let found = query(&crate::config(&server.url)).await.unwrap();
     assert_eq!(found.cluster, ClusterName::One("a&b".into()));
     assert_eq!(found.autoscaling_group.as_deref(), Some("eks"));
 }
 
 #[tokio::test]
-async fn detached_volumes_are_none() {
+async fn detached_volumes_are_left_out() {
     let server = Server::start(|_| {
         let attachment = |device: &str, status: &str| {
             format!(
@@ -115,17 +115,17 @@ async fn detached_volumes_are_none() {
             "<DescribeVolumesResponse><volumeSet><item><volumeId>vol-1</volumeId><availabilityZone>z</availabilityZone>\
              <attachmentSet>{set}</attachmentSet></item></volumeSet></DescribeVolumesResponse>"
         );
-        Answer::Reply(200, "", body)
+        Response::Reply(200, "", body)
     })
     .await;
     let client = Client::new(&crate::config(&server.url)).unwrap();
-    let found = volumes::ask(&client, "i-1", &Status::new("ec2")).await.unwrap();
+    let found = volumes::describe(&client, "i-1", &UpstreamStatus::new("ec2")).await.unwrap();
     assert_eq!(found.iter().map(|a| a.device.as_str()).collect::<Vec<_>>(), ["/dev/sdg"]);
 }
 
 /// The agent's own configuration has no retries; the client honours a configuration with some.
 #[tokio::test]
-async fn what_passes_is_tried_again_as_configured_and_a_refusal_is_not() {
+async fn transient_errors_are_retried_as_configured_and_denials_are_not() {
     for (status, code, tries) in [
         (503, "RequestLimitExceeded", 2),
         (500, "InternalError", 2),
@@ -133,27 +133,27 @@ async fn what_passes_is_tried_again_as_configured_and_a_refusal_is_not() {
         (401, "AuthFailure", 1),
     ] {
         let server = Server::start(move |_| refusal(status, code, "no")).await;
-        ask(&twice(&server)).await.unwrap_err();
+        query(&twice(&server)).await.unwrap_err();
         assert_eq!(server.requests().len(), tries, "{code}");
         let server = Server::start(move |_| refusal(status, code, "no")).await;
-        ask(&crate::config(&server.url)).await.unwrap_err();
+        query(&crate::config(&server.url)).await.unwrap_err();
         assert_eq!(server.requests().len(), 1, "{code}");
     }
 }
 
 #[tokio::test]
-async fn a_clock_that_is_wrong_is_corrected() {
+async fn clock_skew_is_corrected() {
     let requests = AtomicUsize::new(0);
     let server = Server::start(move |request| {
         let reply = match requests.fetch_add(1, Ordering::Relaxed) {
             0 => refusal(401, "AuthFailure", "AWS was not able to validate the provided access credentials"),
             _ => tag_page(request),
         };
-        let Answer::Reply(status, _, body) = reply else { return reply };
-        Answer::Reply(status, "date: Sat, 01 Jan 2050 12:00:00 GMT\r\n", body)
+        let Response::Reply(status, _, body) = reply else { return reply };
+        Response::Reply(status, "date: Sat, 01 Jan 2050 12:00:00 GMT\r\n", body)
     })
     .await;
-    ask(&twice(&server)).await.unwrap();
+    query(&twice(&server)).await.unwrap();
     let dates: Vec<String> =
         server.requests().iter().map(|request| request.header("x-amz-date").unwrap().to_owned()).collect();
     assert!(!dates[0].starts_with("2050") && dates.len() == 4, "{dates:?}");
@@ -163,7 +163,7 @@ async fn a_clock_that_is_wrong_is_corrected() {
 }
 
 #[test]
-fn a_configuration_that_lacks_something() {
+fn incomplete_configurations_are_errors() {
     let error = Client::new(&SdkConfig::builder().build()).unwrap_err().to_string();
     assert_eq!(error, "the AWS configuration has no region");
     let fips = crate::config("http://e").into_builder().use_fips(true).build();

@@ -19,13 +19,13 @@ pub struct ApiSettings {
 }
 
 /// Files of the service account that is mounted into every pod.
-pub mod service_account {
+pub(crate) mod service_account {
     /// Token of the service account, replaced before it expires.
-    pub const TOKEN: &str = "/var/run/secrets/kubernetes.io/serviceaccount/token";
+    pub(crate) const TOKEN: &str = "/var/run/secrets/kubernetes.io/serviceaccount/token";
     /// CA certificate of the cluster.
-    pub const CA: &str = "/var/run/secrets/kubernetes.io/serviceaccount/ca.crt";
+    pub(crate) const CA: &str = "/var/run/secrets/kubernetes.io/serviceaccount/ca.crt";
     /// Namespace of the pod.
-    pub const NAMESPACE: &str = "/var/run/secrets/kubernetes.io/serviceaccount/namespace";
+    pub(crate) const NAMESPACE: &str = "/var/run/secrets/kubernetes.io/serviceaccount/namespace";
 }
 
 /// Returns true if the process runs in a pod with a service account.
@@ -74,7 +74,7 @@ fn in_cluster() -> Result<(kube::Config, Option<Token>), ClientError> {
     }
     let mut config = kube::Config::incluster_env().map_err(|error| ClientError::Url {
         url: "KUBERNETES_SERVICE_HOST, KUBERNETES_SERVICE_PORT".into(),
-        of: "the API server",
+        server: "the API server",
         error: chain(&error),
     })?;
     config.auth_info = kube::config::AuthInfo::default();

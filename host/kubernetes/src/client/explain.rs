@@ -6,12 +6,12 @@ use std::io::ErrorKind;
 use kube::client::AuthError;
 use rustls::CertificateError;
 
-use super::transport::{NoAnswer, UnknownName};
+use super::transport::{DnsError, NoResponse};
 use crate::problem::shortened;
 
 /// The server that a request was sent to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Peer {
+pub(crate) enum Upstream {
     ApiServer,
     Kubelet,
 }
@@ -20,40 +20,50 @@ pub(crate) enum Peer {
 ///
 /// `verb` and `resource` are those of a role: `list`, `pods`; a resource of an API group is given as
 /// `leases.coordination.k8s.io`.
-pub fn explain(error: &kube::Error, verb: &str, resource: &str) -> String {
-    explain_for(Peer::ApiServer, error, verb, resource)
+pub(crate) fn explain(error: &kube::Error, verb: &str, resource: &str) -> String {
+    explain_for(Upstream::ApiServer, error, verb, resource)
 }
 
-pub(crate) fn explain_for(peer: Peer, error: &kube::Error, verb: &str, resource: &str) -> String {
+pub(crate) fn explain_for(upstream: Upstream, error: &kube::Error, verb: &str, resource: &str) -> String {
     if let kube::Error::Api(status) = error {
-        let says = says(&status.message);
+        let response_suffix = response_suffix(&status.message);
         return match status.code {
             401 => format!(
-                "cannot {verb} {resource}: {} rejected the agent's credentials (401): {}{says}",
-                peer.name(),
-                match peer {
-                    Peer::ApiServer =>
+                "cannot {verb} {resource}: {} rejected the agent's credentials (401): {}{response_suffix}",
+                upstream.name(),
+                match upstream {
+                    Upstream::ApiServer =>
                         "the token is invalid or expired; check that the service account's token is mounted",
-                    Peer::Kubelet =>
+                    Upstream::Kubelet =>
                         "enable its webhook authentication (authentication.webhook.enabled), and check that \
                          `kubelet.token_file` is current",
                 }
             ),
             403 => format!(
                 "cannot {verb} {resource}: permission denied (403): grant `{verb}` on {} to the agent's \
-                 service account{says}",
-                peer.granted(resource),
+                 service account{response_suffix}",
+                upstream.granted(resource),
             ),
-            404 => format!("cannot {verb} {resource}: not found by {} (404){says}", peer.name()),
-            410 => format!("cannot {verb} {resource}: {} no longer has this version (410)", peer.name()),
-            429 => format!("cannot {verb} {resource}: {} has too many requests (429){says}", peer.name()),
-            code => format!("cannot {verb} {resource}: {} responded with status {code}{says}", peer.name()),
+            404 => {
+                format!("cannot {verb} {resource}: not found by {} (404){response_suffix}", upstream.name())
+            }
+            410 => format!("cannot {verb} {resource}: {} no longer has this version (410)", upstream.name()),
+            429 => format!(
+                "cannot {verb} {resource}: {} has too many requests (429){response_suffix}",
+                upstream.name()
+            ),
+            code => {
+                format!(
+                    "cannot {verb} {resource}: {} responded with status {code}{response_suffix}",
+                    upstream.name()
+                )
+            }
         };
     }
-    format!("cannot {verb} {resource}: {}", cause(peer, error))
+    format!("cannot {verb} {resource}: {}", cause(upstream, error))
 }
 
-impl Peer {
+impl Upstream {
     fn name(self) -> &'static str {
         match self {
             Self::ApiServer => "the API server",
@@ -96,10 +106,10 @@ impl Peer {
 
 /// Explains why a client cannot be created.
 pub(super) fn setup(error: &kube::Error) -> String {
-    cause(Peer::ApiServer, error)
+    cause(Upstream::ApiServer, error)
 }
 
-fn says(message: &str) -> String {
+fn response_suffix(message: &str) -> String {
     match message.trim() {
         "" => String::new(),
         message => format!("; response: {}", shortened(message.to_owned())),
@@ -107,12 +117,12 @@ fn says(message: &str) -> String {
 }
 
 /// Returns the text of the deepest known cause, or the whole chain if none is known.
-fn cause(peer: Peer, error: &kube::Error) -> String {
+fn cause(upstream: Upstream, error: &kube::Error) -> String {
     let mut next: Option<&(dyn StdError + 'static)> = Some(error);
     let mut all = String::new();
     while let Some(error) = next {
-        if let Some(words) = known(peer, error) {
-            return words;
+        if let Some(text) = known(upstream, error) {
+            return text;
         }
         let text = error.to_string();
         if !all.contains(&text) {
@@ -130,22 +140,22 @@ fn cause(peer: Peer, error: &kube::Error) -> String {
     shortened(all)
 }
 
-fn known(peer: Peer, error: &(dyn StdError + 'static)) -> Option<String> {
-    if error.is::<NoAnswer>() {
-        return Some(format!("{} does not respond ({error})", peer.name()));
+fn known(upstream: Upstream, error: &(dyn StdError + 'static)) -> Option<String> {
+    if error.is::<NoResponse>() {
+        return Some(format!("{} does not respond ({error})", upstream.name()));
     }
-    if let Some(error) = error.downcast_ref::<UnknownName>() {
-        return Some(format!("DNS lookup of {} failed ({error})", peer.name()));
+    if let Some(error) = error.downcast_ref::<DnsError>() {
+        return Some(format!("DNS lookup of {} failed ({error})", upstream.name()));
     }
     if let Some(error) = error.downcast_ref::<rustls::Error>() {
-        return Some(tls(peer, error));
+        return Some(tls(upstream, error));
     }
     // The output of the plugin may contain the credential.
     if let Some(AuthError::AuthExecRun { cmd, out }) = error.downcast_ref::<AuthError>() {
         return Some(format!("the credential plugin {cmd:?} of the kubeconfig failed: {}", out.status));
     }
     if let Some(error) = error.downcast_ref::<std::io::Error>() {
-        let name = peer.name();
+        let name = upstream.name();
         // `get_ref` returns `Some` if the error wraps that of another library, which says more.
         return match (error.kind(), error.get_ref()) {
             (ErrorKind::ConnectionRefused, None) => {
@@ -166,17 +176,17 @@ fn known(peer: Peer, error: &(dyn StdError + 'static)) -> Option<String> {
     None
 }
 
-fn tls(peer: Peer, error: &rustls::Error) -> String {
-    let name = peer.name();
+fn tls(upstream: Upstream, error: &rustls::Error) -> String {
+    let name = upstream.name();
     let rustls::Error::InvalidCertificate(wrong) = error else {
         return format!("TLS with {name}: {}", shortened(error.to_string()));
     };
     let (what, hint) = match wrong {
         CertificateError::UnknownIssuer | CertificateError::BadSignature => {
-            ("is not signed by a trusted CA".to_owned(), peer.authority())
+            ("is not signed by a trusted CA".to_owned(), upstream.authority())
         }
         CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
-            (format!("is for another name ({})", shortened(error.to_string())), peer.naming())
+            (format!("is for another name ({})", shortened(error.to_string())), upstream.naming())
         }
         CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
             ("has expired".to_owned(), "renew it, or correct this machine's clock")
@@ -184,7 +194,7 @@ fn tls(peer: Peer, error: &rustls::Error) -> String {
         CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
             ("is not valid yet".to_owned(), "correct this machine's clock")
         }
-        other => (format!("is invalid ({})", shortened(other.to_string())), peer.authority()),
+        other => (format!("is invalid ({})", shortened(other.to_string())), upstream.authority()),
     };
     format!("the certificate of {name} {what}: {hint}")
 }
@@ -203,7 +213,7 @@ mod tests {
     }
 
     #[test]
-    fn what_may_not_be_done_is_named_with_what_to_grant() {
+    fn a_missing_permission_is_named_with_the_grant() {
         let forbidden =
             api(403, "pods is forbidden: User \"system:serviceaccount:m:insightd\" cannot list resource");
         assert_eq!(
@@ -212,18 +222,18 @@ mod tests {
              account; response: pods is forbidden: User \"system:serviceaccount:m:insightd\" cannot list \
              resource"
         );
-        let text = explain_for(Peer::Kubelet, &api(403, "Forbidden"), "get", "/pods");
+        let text = explain_for(Upstream::Kubelet, &api(403, "Forbidden"), "get", "/pods");
         assert!(
             text.contains("grant `get` on `nodes/pods` (before Kubernetes 1.33: `nodes/proxy`)"),
             "{text}"
         );
-        let text = explain_for(Peer::Kubelet, &api(403, ""), "get", "/stats/summary");
+        let text = explain_for(Upstream::Kubelet, &api(403, ""), "get", "/stats/summary");
         assert!(text.ends_with("grant `get` on `nodes/stats` to the agent's service account"), "{text}");
     }
 
     #[test]
-    fn codes() {
-        for (code, words) in [
+    fn error_codes_are_explained() {
+        for (code, expected) in [
             (401, "rejected the agent's credentials (401)"),
             (404, "not found by the API server (404)"),
             (410, "(410)"),
@@ -231,10 +241,10 @@ mod tests {
             (503, "the API server responded with status 503"),
         ] {
             let text = explain(&api(code, ""), "watch", "services");
-            assert!(text.contains(words) && text.contains("services"), "{text}");
+            assert!(text.contains(expected) && text.contains("services"), "{text}");
         }
         assert!(
-            explain_for(Peer::Kubelet, &api(401, ""), "get", "/pods")
+            explain_for(Upstream::Kubelet, &api(401, ""), "get", "/pods")
                 .contains("authentication.webhook.enabled")
         );
         let long = explain(&api(500, &"x".repeat(5000)), "watch", "services");
@@ -242,10 +252,10 @@ mod tests {
     }
 
     #[test]
-    fn certificates() {
+    fn certificate_errors_are_explained() {
         let wrong = |error| {
             explain_for(
-                Peer::Kubelet,
+                Upstream::Kubelet,
                 &io(std::io::Error::other(rustls::Error::InvalidCertificate(error))),
                 "get",
                 "/pods",
@@ -260,8 +270,8 @@ mod tests {
     }
 
     #[test]
-    fn connections() {
-        for (kind, words) in [
+    fn connection_errors_are_explained() {
+        for (kind, expected) in [
             (ErrorKind::ConnectionRefused, "refused"),
             (ErrorKind::TimedOut, "timed out"),
             (ErrorKind::HostUnreachable, "no route"),
@@ -269,12 +279,12 @@ mod tests {
             (ErrorKind::UnexpectedEof, "closed the connection"),
         ] {
             let text = explain(&io(kind.into()), "list", "nodes");
-            assert!(text.contains(words) && text.contains("the API server"), "{text}");
+            assert!(text.contains(expected) && text.contains("the API server"), "{text}");
         }
-        let text = explain(&kube::Error::Service(Box::new(NoAnswer)), "list", "nodes");
+        let text = explain(&kube::Error::Service(Box::new(NoResponse)), "list", "nodes");
         assert!(text.contains("does not respond (no response within 30 s)"), "{text}");
         // The text depends on the system's resolver and its language.
-        let dns = UnknownName(std::io::Error::other("Name oder Dienst nicht bekannt"));
+        let dns = DnsError(std::io::Error::other("Name oder Dienst nicht bekannt"));
         let text = explain(&kube::Error::Service(Box::new(dns)), "list", "nodes");
         assert!(text.contains("DNS lookup of the API server failed"), "{text}");
         let unknown = explain(&io(std::io::Error::other("odd")), "list", "nodes");

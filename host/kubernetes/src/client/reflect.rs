@@ -11,7 +11,8 @@
 //! The handler keeps its objects while the server is unreachable. Objects are deserialized one by one from the incoming
 //! bytes into the handler's type; neither a list nor a page of it is held in memory.
 
-mod answer;
+mod end;
+mod response;
 mod run;
 #[cfg(test)]
 mod tests;
@@ -22,10 +23,10 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
-use insightd_peer::Status;
+use insightd_upstream::UpstreamStatus;
 
 use run::Reflector;
-pub(crate) use wire::{escaped, status_of};
+pub(crate) use wire::{percent_encoded, read_status};
 
 /// Longest time between two pieces of a list.
 const LIST_IDLE: Duration = Duration::from_secs(30);
@@ -36,7 +37,7 @@ pub(crate) const WATCH_IDLE: Duration = Duration::from_secs(190);
 
 /// The way a list is requested.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Paging {
+pub(crate) enum Paging {
     /// All objects at once from the server's watch cache, which puts no load on etcd.
     FromCache,
     /// All at once from the watch cache; after a list that broke off, in pages of this many objects. The server ends a
@@ -48,25 +49,25 @@ pub enum Paging {
 
 /// Objects to list and watch.
 #[derive(Clone, Debug)]
-pub struct Watched {
+pub(crate) struct WatchSpec {
     /// Path, such as `/api/v1/services`.
-    pub path: String,
+    pub(crate) path: String,
     /// Name of the resource in a role, for error texts: `services`, `deployments.apps`.
-    pub resource: &'static str,
+    pub(crate) resource: &'static str,
     /// Field selector.
-    pub field_selector: Option<String>,
+    pub(crate) field_selector: Option<String>,
     /// Label selector.
-    pub label_selector: Option<String>,
+    pub(crate) label_selector: Option<String>,
     /// The way to list.
-    pub paging: Paging,
+    pub(crate) paging: Paging,
     /// Requests only the `metadata` of each object.
-    pub metadata_only: bool,
+    pub(crate) metadata_only: bool,
     /// Longest wait before the first list, and before a list after the server no longer has the version (410).
-    pub start_jitter: Duration,
+    pub(crate) start_jitter: Duration,
 }
 
 /// A receiver of the objects. Called on the task that runs [`reflect`]; an implementation must not block.
-pub trait Handler: Send {
+pub(crate) trait Handler: Send {
     /// The type that an object is deserialized into. It may borrow from the response.
     type Item<'a>: Deserialize<'a>;
 
@@ -88,18 +89,18 @@ pub trait Handler: Send {
 }
 
 /// Lists and watches until the future is dropped.
-pub async fn reflect<H: Handler>(
+pub(crate) async fn reflect<H: Handler>(
     client: &kube::Client,
-    watched: &Watched,
+    spec: &WatchSpec,
     handler: &mut H,
-    status: &Status,
+    status: &UpstreamStatus,
 ) -> Infallible {
-    let reflector = Reflector { client, watched, status, timing: Timing::default() };
-    reflector.run(&mut Reading(handler), fastrand::Rng::new()).await
+    let reflector = Reflector { client, spec, status, timing: Timing::default() };
+    reflector.run(&mut TypedSink(handler), fastrand::Rng::new()).await
 }
 
 /// A [`Handler`] without its type parameter, so that the loop is compiled only once.
-pub(crate) trait Sink: Send {
+pub(crate) trait ObjectSink: Send {
     fn restart(&mut self);
     fn listed(&mut self, object: &[u8]) -> Result<(), serde_json::Error>;
     fn list_end(&mut self);
@@ -108,9 +109,9 @@ pub(crate) trait Sink: Send {
     fn left_out(&mut self) -> u64;
 }
 
-pub(crate) struct Reading<'h, H>(pub(crate) &'h mut H);
+pub(crate) struct TypedSink<'h, H>(pub(crate) &'h mut H);
 
-impl<H: Handler> Sink for Reading<'_, H> {
+impl<H: Handler> ObjectSink for TypedSink<'_, H> {
     fn restart(&mut self) {
         self.0.on_restart();
     }
@@ -140,7 +141,7 @@ impl<H: Handler> Sink for Reading<'_, H> {
 #[derive(Clone, Copy)]
 pub(crate) struct Timing {
     pub(crate) first_wait: Duration,
-    pub(crate) most_wait: Duration,
+    pub(crate) max_wait: Duration,
     pub(crate) list_idle: Duration,
     pub(crate) list_total: Duration,
     pub(crate) watch_idle: Duration,
@@ -150,9 +151,9 @@ impl Default for Timing {
     fn default() -> Self {
         Self {
             first_wait: Duration::from_secs(1),
-            most_wait: Duration::from_secs(30),
+            max_wait: Duration::from_secs(30),
             list_idle: LIST_IDLE,
-            list_total: answer::LIST_TOTAL,
+            list_total: response::MAX_LIST_TIME,
             watch_idle: WATCH_IDLE,
         }
     }

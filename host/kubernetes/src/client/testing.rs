@@ -11,14 +11,14 @@ use super::{Token, Traffic, connect};
 
 /// A received request.
 #[derive(Clone, Debug)]
-pub(crate) struct Asked {
+pub(crate) struct Request {
     /// Path with query.
     pub(crate) path: String,
     pub(crate) head: String,
     pub(crate) body: String,
 }
 
-impl Asked {
+impl Request {
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
         self.head.lines().find_map(|line| {
             let (key, value) = line.split_once(':')?;
@@ -39,14 +39,14 @@ enum Step {
 
 /// A response to send.
 #[derive(Clone, Debug)]
-pub(crate) struct Answer {
+pub(crate) struct Response {
     status: u16,
     /// Additional header lines.
     head: String,
     steps: Vec<Step>,
 }
 
-impl Answer {
+impl Response {
     pub(crate) fn ok() -> Self {
         Self::status(200)
     }
@@ -81,11 +81,11 @@ impl Answer {
     }
 }
 
-type Script = Arc<Mutex<dyn FnMut(usize, &Asked) -> Answer + Send>>;
+type Script = Arc<Mutex<dyn FnMut(usize, &Request) -> Response + Send>>;
 
 pub(crate) struct Server {
     pub(crate) url: String,
-    asked: Arc<Mutex<Vec<Asked>>>,
+    requests: Arc<Mutex<Vec<Request>>>,
     connections: Arc<Mutex<usize>>,
     task: JoinHandle<()>,
 }
@@ -98,26 +98,26 @@ impl Drop for Server {
 
 impl Server {
     /// Starts a server. The script gets the number of the request, from 0, and the request.
-    pub(crate) async fn start(script: impl FnMut(usize, &Asked) -> Answer + Send + 'static) -> Self {
+    pub(crate) async fn start(script: impl FnMut(usize, &Request) -> Response + Send + 'static) -> Self {
         Self::listen(None, script).await
     }
 
     /// Starts a TLS server with the certificate of `tests/data/tls`, which is valid for 127.0.0.1 and `node-a.example`.
-    pub(crate) async fn start_tls(script: impl FnMut(usize, &Asked) -> Answer + Send + 'static) -> Self {
+    pub(crate) async fn start_tls(script: impl FnMut(usize, &Request) -> Response + Send + 'static) -> Self {
         Self::listen(Some(acceptor()), script).await
     }
 
     async fn listen(
         tls: Option<tokio_rustls::TlsAcceptor>,
-        script: impl FnMut(usize, &Asked) -> Answer + Send + 'static,
+        script: impl FnMut(usize, &Request) -> Response + Send + 'static,
     ) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let scheme = if tls.is_some() { "https" } else { "http" };
         let url = format!("{scheme}://{}", listener.local_addr().unwrap());
-        let asked = Arc::new(Mutex::new(Vec::new()));
+        let requests = Arc::new(Mutex::new(Vec::new()));
         let connections = Arc::new(Mutex::new(0));
         let script: Script = Arc::new(Mutex::new(script));
-        let (log, count) = (Arc::clone(&asked), Arc::clone(&connections));
+        let (log, count) = (Arc::clone(&requests), Arc::clone(&connections));
         let task = tokio::spawn(async move {
             // Dropped with the server, which closes every connection.
             let mut open = tokio::task::JoinSet::new();
@@ -136,15 +136,15 @@ impl Server {
                 });
             }
         });
-        Self { url, asked, connections, task }
+        Self { url, requests, connections, task }
     }
 
-    pub(crate) fn asked(&self) -> Vec<Asked> {
-        self.asked.lock().unwrap().clone()
+    pub(crate) fn requests(&self) -> Vec<Request> {
+        self.requests.lock().unwrap().clone()
     }
 
     pub(crate) fn paths(&self) -> Vec<String> {
-        self.asked().into_iter().map(|asked| asked.path).collect()
+        self.requests().into_iter().map(|request| request.path).collect()
     }
 
     pub(crate) fn connections(&self) -> usize {
@@ -165,7 +165,7 @@ impl Server {
 async fn serve<S: AsyncRead + AsyncWrite + Unpin>(
     mut socket: S,
     script: Script,
-    log: Arc<Mutex<Vec<Asked>>>,
+    log: Arc<Mutex<Vec<Request>>>,
 ) -> std::io::Result<()> {
     let mut head = Vec::new();
     loop {
@@ -183,21 +183,21 @@ async fn serve<S: AsyncRead + AsyncWrite + Unpin>(
         let text = String::from_utf8_lossy(&head[..end]).into_owned();
         head.drain(..end + 4);
         let path = text.split(' ').nth(1).unwrap_or_default().to_owned();
-        let mut asked = Asked { path, head: text, body: String::new() };
-        let length = asked.header("content-length").map_or(0, |length| length.parse().unwrap());
+        let mut request = Request { path, head: text, body: String::new() };
+        let length = request.header("content-length").map_or(0, |length| length.parse().unwrap());
         while head.len() < length {
             if socket.read_buf(&mut head).await? == 0 {
                 return Ok(());
             }
         }
-        asked.body = String::from_utf8_lossy(&head[..length]).into_owned();
+        request.body = String::from_utf8_lossy(&head[..length]).into_owned();
         head.drain(..length);
         let number = {
             let mut log = log.lock().unwrap();
-            log.push(asked.clone());
+            log.push(request.clone());
             log.len() - 1
         };
-        let Answer { status, head, steps } = (script.lock().unwrap())(number, &asked);
+        let Response { status, head, steps } = (script.lock().unwrap())(number, &request);
         let head = format!(
             "HTTP/1.1 {status} Status\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\n{head}\r\n"
         );
@@ -231,9 +231,9 @@ fn acceptor() -> tokio_rustls::TlsAcceptor {
     tokio_rustls::TlsAcceptor::from(Arc::new(config))
 }
 
-/// Waits until `so` returns true. There is no timeout here: a test that waits forever is ended by its runner.
-pub(crate) async fn until(mut so: impl FnMut() -> bool) {
-    while !so() {
+/// Waits until `is_done` returns true. There is no timeout here: a test that waits forever is ended by its runner.
+pub(crate) async fn until(mut is_done: impl FnMut() -> bool) {
+    while !is_done() {
         tokio::time::sleep(Duration::from_millis(2)).await;
     }
 }

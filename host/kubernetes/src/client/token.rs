@@ -1,17 +1,17 @@
 //! A bearer token in a file that is replaced from time to time.
 
 use std::path::PathBuf;
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use http::HeaderValue;
 use insightd_folder::read_regular;
 
-use super::ClientError;
+use super::{ClientError, lock};
 
 /// Time that a token is cached. The kubelet replaces projected tokens at 80 % of their lifetime, which is at least ten
 /// minutes.
-const KEEP: Duration = Duration::from_secs(60);
+const CACHE_TIME: Duration = Duration::from_secs(60);
 
 /// Largest token file in bytes; service account tokens have about 1 KiB.
 const MAX_BYTES: u64 = 64 << 10;
@@ -32,9 +32,9 @@ impl Token {
     /// # Errors
     /// If the file cannot be read and never could be: a file that is missing for a moment causes no error.
     pub(crate) fn header(&self) -> Result<HeaderValue, ClientError> {
-        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut last = lock(&self.last);
         match &mut *last {
-            Some((header, read_at)) if read_at.elapsed() < KEEP => Ok(header.clone()),
+            Some((header, read_at)) if read_at.elapsed() < CACHE_TIME => Ok(header.clone()),
             known => {
                 let header = match (self.read(), &known) {
                     (Ok(header), _) => header,
@@ -47,10 +47,10 @@ impl Token {
         }
     }
 
-    /// Reads the file and returns its token if it differs from `refused`.
-    pub(crate) fn newer_than(&self, refused: &HeaderValue) -> Option<HeaderValue> {
-        let header = self.read().ok().filter(|header| header != refused)?;
-        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+    /// Reads the file and returns its token if it differs from `rejected`.
+    pub(crate) fn newer_than(&self, rejected: &HeaderValue) -> Option<HeaderValue> {
+        let header = self.read().ok().filter(|header| header != rejected)?;
+        let mut last = lock(&self.last);
         *last = Some((header.clone(), Instant::now()));
         Some(header)
     }
@@ -80,7 +80,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_replaced_token_is_seen_when_the_old_one_is_refused() {
+    fn a_replaced_token_is_read_once_the_old_one_is_rejected() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("token");
         let token = Token::new(path.clone());
@@ -103,7 +103,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_file_of_a_token_is_not_waited_for() {
+    fn pipes_and_huge_files_are_rejected_without_reading_them() {
         let directory = tempfile::tempdir().unwrap();
         let pipe = directory.path().join("token");
         let made = rustix::fs::mknodat(
@@ -123,13 +123,13 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_token_is_not_shown() {
+    fn an_invalid_token_is_not_shown() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("token");
-        for (text, says) in [("", "empty"), ("secret\nsecret", "characters")] {
+        for (text, expected) in [("", "empty"), ("secret\nsecret", "characters")] {
             std::fs::write(&path, text).unwrap();
             let error = Token::new(path.clone()).header().unwrap_err().to_string();
-            assert!(error.contains(says) && !error.contains("secret"), "{error}");
+            assert!(error.contains(expected) && !error.contains("secret"), "{error}");
         }
     }
 }

@@ -52,33 +52,33 @@ impl Traffic {
 /// The head of a response did not arrive in time.
 #[derive(Debug, thiserror::Error)]
 #[error("no response within {} s", HEAD.as_secs())]
-pub(super) struct NoAnswer;
+pub(super) struct NoResponse;
 
 type Http = hyper_util::client::legacy::Client<hyper_rustls::HttpsConnector<HttpConnector<Resolver>>, Body>;
 
 /// A name could not be resolved. A separate type, because the system's error has no kind for it.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
-pub(super) struct UnknownName(pub(super) std::io::Error);
+pub(super) struct DnsError(pub(super) std::io::Error);
 
-/// The system's resolver, with its errors wrapped in [`UnknownName`].
+/// The system's resolver, with its errors wrapped in [`DnsError`].
 #[derive(Clone)]
 struct Resolver(GaiResolver);
 
 impl tower::Service<Name> for Resolver {
     type Response = <GaiResolver as tower::Service<Name>>::Response;
-    type Error = UnknownName;
+    type Error = DnsError;
     type Future = futures_util::future::MapErr<
         <GaiResolver as tower::Service<Name>>::Future,
-        fn(std::io::Error) -> UnknownName,
+        fn(std::io::Error) -> DnsError,
     >;
 
-    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), UnknownName>> {
-        self.0.poll_ready(context).map_err(UnknownName)
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), DnsError>> {
+        self.0.poll_ready(context).map_err(DnsError)
     }
 
     fn call(&mut self, name: Name) -> Self::Future {
-        self.0.call(name).map_err(UnknownName)
+        self.0.call(name).map_err(DnsError)
     }
 }
 
@@ -88,7 +88,7 @@ struct Transport {
     traffic: Arc<Traffic>,
 }
 
-/// Creates a client for the server of `config`. Without `token`, it authenticates as `config` specifies. `of` names the
+/// Creates a client for the server of `config`. Without `token`, it authenticates as `config` specifies. `server` names the
 /// server in errors.
 ///
 /// Must be called within the runtime: `kube::Client` spawns a task.
@@ -99,9 +99,9 @@ pub(crate) fn connect(
     config: &kube::Config,
     token: Option<Token>,
     traffic: Arc<Traffic>,
-    of: &str,
+    server: &str,
 ) -> Result<kube::Client, ClientError> {
-    connect_through(config, token, traffic, of, None)
+    connect_through(config, token, traffic, server, None)
 }
 
 /// Creates a client as [`connect`] does, bound to one network interface: a link-local address does not determine the
@@ -110,11 +110,13 @@ pub(crate) fn connect_through(
     config: &kube::Config,
     token: Option<Token>,
     traffic: Arc<Traffic>,
-    of: &str,
+    server: &str,
     interface: Option<String>,
 ) -> Result<kube::Client, ClientError> {
-    let wrong =
-        |error: kube::Error| ClientError::Setup { of: of.to_owned(), error: super::explain::setup(&error) };
+    let wrong = |error: kube::Error| ClientError::Setup {
+        server: server.to_owned(),
+        error: super::explain::setup(&error),
+    };
     let mut tcp = HttpConnector::new_with_resolver(Resolver(GaiResolver::new()));
     if let Some(interface) = interface {
         tcp.set_interface(interface);
@@ -159,22 +161,22 @@ impl Transport {
         Response<impl hyper::body::Body<Data = hyper::body::Bytes, Error = hyper::Error> + use<>>,
         BoxError,
     > {
-        let Some(token) = &self.token else { return self.once(request).await };
+        let Some(token) = &self.token else { return self.send_once(request).await };
         let header = token.header()?;
-        let again = copy(&request);
-        set(request.headers_mut(), header.clone());
-        let response = self.once(request).await?;
+        let retry = copy_request(&request);
+        set_authorization(request.headers_mut(), header.clone());
+        let response = self.send_once(request).await?;
         if response.status() == StatusCode::UNAUTHORIZED
-            && let Some(mut again) = again
+            && let Some(mut retry) = retry
             && let Some(newer) = token.newer_than(&header)
         {
-            set(again.headers_mut(), newer);
-            return self.once(again).await;
+            set_authorization(retry.headers_mut(), newer);
+            return self.send_once(retry).await;
         }
         Ok(response)
     }
 
-    async fn once(
+    async fn send_once(
         &self,
         request: Request<Body>,
     ) -> Result<
@@ -183,7 +185,7 @@ impl Transport {
     > {
         self.traffic.requests.fetch_add(1, Ordering::Relaxed);
         let response =
-            tokio::time::timeout(HEAD, self.http.request(request)).await.map_err(|_| NoAnswer)??;
+            tokio::time::timeout(HEAD, self.http.request(request)).await.map_err(|_| NoResponse)??;
         let traffic = Arc::clone(&self.traffic);
         Ok(response.map(|body| {
             body.map_frame(move |frame| {
@@ -195,22 +197,22 @@ impl Transport {
     }
 }
 
-fn set(headers: &mut HeaderMap, authorization: HeaderValue) {
+fn set_authorization(headers: &mut HeaderMap, authorization: HeaderValue) {
     headers.insert(AUTHORIZATION, authorization);
 }
 
-fn copy(request: &Request<Body>) -> Option<Request<Body>> {
-    let mut copy = Request::new(request.body().try_clone()?);
-    *copy.method_mut() = request.method().clone();
-    *copy.uri_mut() = request.uri().clone();
-    *copy.headers_mut() = request.headers().clone();
-    Some(copy)
+fn copy_request(request: &Request<Body>) -> Option<Request<Body>> {
+    let mut copy_request = Request::new(request.body().try_clone()?);
+    *copy_request.method_mut() = request.method().clone();
+    *copy_request.uri_mut() = request.uri().clone();
+    *copy_request.headers_mut() = request.headers().clone();
+    Some(copy_request)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::client::testing::{Answer, Server};
+    use crate::client::testing::{Response, Server};
     use crate::client::{explain, explain_for};
 
     async fn get(client: &kube::Client) -> Result<String, kube::Error> {
@@ -219,8 +221,8 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_goes_over_the_wire_is_counted_and_a_connection_is_kept() {
-        let slow = Answer::ok().send("four").pause(Duration::from_millis(5)).send("more");
+    async fn traffic_is_counted_and_the_connection_is_reused() {
+        let slow = Response::ok().send("four").pause(Duration::from_millis(5)).send("more");
         let server = Server::start(move |_, _| slow.clone()).await;
         let (client, traffic) = server.client_with(None);
         for _ in 0..3 {
@@ -231,30 +233,30 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_token_that_was_replaced_is_taken_up_at_once() {
+    async fn a_replaced_token_is_used_at_once() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("token");
         std::fs::write(&path, "old").unwrap();
-        let server = Server::start(|_, asked| match asked.header("authorization") {
-            Some("Bearer new") => Answer::ok().send("welcome"),
-            _ => Answer::status(401).send("Unauthorized"),
+        let server = Server::start(|_, request| match request.header("authorization") {
+            Some("Bearer new") => Response::ok().send("welcome"),
+            _ => Response::status(401).send("Unauthorized"),
         })
         .await;
         let (client, _) = server.client_with(Some(Token::new(path.clone())));
         let error = get(&client).await.unwrap_err();
         let text = explain(&error, "get", "pods");
         assert!(text.contains("401") && !text.contains("old"), "{text}");
-        assert_eq!(server.asked().len(), 1, "the same token is not offered twice");
+        assert_eq!(server.requests().len(), 1, "the same token is not offered twice");
         std::fs::write(&path, "new").unwrap();
         assert_eq!(get(&client).await.unwrap(), "welcome");
-        assert_eq!(server.asked().len(), 3);
+        assert_eq!(server.requests().len(), 3);
         assert_eq!(get(&client).await.unwrap(), "welcome");
-        assert_eq!(server.asked().len(), 4, "and kept");
+        assert_eq!(server.requests().len(), 4, "and kept");
     }
 
     #[tokio::test]
     async fn certificates_are_verified() {
-        let server = Server::start_tls(|_, _| Answer::ok().send("hello")).await;
+        let server = Server::start_tls(|_, _| Response::ok().send("hello")).await;
         let tls = |ca: &'static [u8], name: Option<&str>, insecure| {
             let mut config = kube::Config::new(server.url.parse().unwrap());
             let der =
@@ -273,16 +275,16 @@ mod tests {
         assert_eq!(get(&tls(own, None, false)).await.unwrap(), "hello");
         assert_eq!(get(&tls(own, Some("node-a.example"), false)).await.unwrap(), "hello");
         assert_eq!(get(&tls(other, None, true)).await.unwrap(), "hello", "as configured");
-        let words = |error| explain_for(crate::client::Peer::Kubelet, &error, "get", "/pods");
-        let unknown = words(get(&tls(other, None, false)).await.unwrap_err());
+        let text = |error| explain_for(crate::client::Upstream::Kubelet, &error, "get", "/pods");
+        let unknown = text(get(&tls(other, None, false)).await.unwrap_err());
         assert!(unknown.contains("not signed by a trusted CA") && unknown.contains("ca_files"), "{unknown}");
-        let name = words(get(&tls(own, Some("node-b.example"), false)).await.unwrap_err());
+        let name = text(get(&tls(own, Some("node-b.example"), false)).await.unwrap_err());
         assert!(name.contains("another name") && name.contains("node-b.example"), "{name}");
     }
 
     #[tokio::test]
-    async fn peers_that_are_not_there() {
-        let gone = Server::start(|_, _| Answer::ok()).await;
+    async fn unreachable_servers_are_explained() {
+        let gone = Server::start(|_, _| Response::ok()).await;
         let client = gone.client();
         drop(gone);
         tokio::task::yield_now().await;
@@ -294,7 +296,7 @@ mod tests {
         let text = explain(&get(&client).await.unwrap_err(), "get", "pods");
         assert!(text.contains("DNS"), "{text}");
 
-        let plain = Server::start(|_, _| Answer::ok()).await;
+        let plain = Server::start(|_, _| Response::ok()).await;
         let config = kube::Config::new(plain.url.replace("http:", "https:").parse().unwrap());
         let client = connect(&config, None, Arc::default(), "the test").unwrap();
         let text = explain(&get(&client).await.unwrap_err(), "get", "pods");

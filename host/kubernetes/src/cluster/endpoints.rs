@@ -3,22 +3,22 @@
 use std::collections::{BTreeMap, HashMap};
 use std::hash::RandomState;
 
-use super::table::{ENTRY_BYTES, Key, Kind, TABLE_BYTES};
+use super::table::{ENTRY_BYTES, Key, ObjectTable, TABLE_BYTES};
 use super::wire;
-use crate::room::Room;
-use crate::text::{each, filled};
+use crate::budget::MemoryBudget;
+use crate::text::{elements, non_empty};
 
 /// EndpointSlices. A slice that belongs to no service is left out.
 #[derive(Debug)]
 pub(super) struct Endpoints {
     hasher: RandomState,
     slices: HashMap<Key, Slice>,
-    room: Room,
+    budget: MemoryBudget,
 }
 
 impl Default for Endpoints {
     fn default() -> Self {
-        Self { hasher: RandomState::new(), slices: HashMap::new(), room: Room::new(TABLE_BYTES) }
+        Self { hasher: RandomState::new(), slices: HashMap::new(), budget: MemoryBudget::new(TABLE_BYTES) }
     }
 }
 
@@ -62,42 +62,42 @@ impl Endpoints {
 impl Endpoints {
     fn forget(&mut self, key: Key) {
         let before = self.slices.remove(&key).map_or(0, |slice| slice.bytes());
-        self.room.exchange(before, 0);
+        self.budget.replace(before, 0);
     }
 }
 
-impl Kind for Endpoints {
+impl ObjectTable for Endpoints {
     type Item<'a> = wire::EndpointSlice<'a>;
 
     fn empty(&self) -> Self {
-        Self { hasher: self.hasher.clone(), slices: HashMap::new(), room: self.room.empty() }
+        Self { hasher: self.hasher.clone(), slices: HashMap::new(), budget: self.budget.cleared() }
     }
 
     fn apply(&mut self, item: wire::EndpointSlice<'_>) -> bool {
         let Some(metadata) = item.metadata else { return true };
-        let Some(uid) = filled(&metadata.uid) else { return true };
+        let Some(uid) = non_empty(&metadata.uid) else { return true };
         let key = Key::new(&self.hasher, &[uid]);
-        let service = metadata.labels.as_ref().and_then(|labels| filled(&labels.service));
-        let (Some(namespace), Some(service)) = (filled(&metadata.namespace), service) else {
+        let service = metadata.labels.as_ref().and_then(|labels| non_empty(&labels.service));
+        let (Some(namespace), Some(service)) = (non_empty(&metadata.namespace), service) else {
             self.forget(key);
             return true;
         };
-        let pods = each(&item.endpoints)
+        let pods = elements(&item.endpoints)
             .filter(|endpoint| {
                 // Null means "unknown", which the API tells consumers to treat as ready.
                 endpoint.conditions.as_ref().and_then(|conditions| conditions.ready).unwrap_or(true)
             })
             .filter_map(|endpoint| {
                 let target = endpoint.target_ref.as_deref()?;
-                let name = filled(&target.name).filter(|_| filled(&target.kind) == Some("Pod"))?;
-                let namespace = filled(&target.namespace).unwrap_or(namespace);
+                let name = non_empty(&target.name).filter(|_| non_empty(&target.kind) == Some("Pod"))?;
+                let namespace = non_empty(&target.namespace).unwrap_or(namespace);
                 Some(Key::new(&self.hasher, &[namespace, name]))
             })
             .collect();
         let service = format!("{namespace}/{service}").into();
         let slice = Slice { service, pods };
         let before = self.slices.remove(&key).map_or(0, |slice| slice.bytes());
-        let fits = self.room.exchange(before, slice.bytes());
+        let fits = self.budget.replace(before, slice.bytes());
         if fits {
             self.slices.insert(key, slice);
         }
@@ -105,7 +105,7 @@ impl Kind for Endpoints {
     }
 
     fn remove(&mut self, item: wire::EndpointSlice<'_>) {
-        if let Some(uid) = item.metadata.as_ref().and_then(|metadata| filled(&metadata.uid)) {
+        if let Some(uid) = item.metadata.as_ref().and_then(|metadata| non_empty(&metadata.uid)) {
             self.forget(Key::new(&self.hasher, &[uid]));
         }
     }

@@ -2,21 +2,21 @@
 
 use std::collections::BTreeSet;
 
-use super::table::{ENTRY_BYTES, Kind, TABLE_BYTES};
+use super::table::{ENTRY_BYTES, ObjectTable, TABLE_BYTES};
 use super::wire;
-use crate::room::Room;
-use crate::text::filled;
+use crate::budget::MemoryBudget;
+use crate::text::non_empty;
 
 /// The existing namespaces.
 #[derive(Debug)]
 pub(super) struct Namespaces {
     names: BTreeSet<Box<str>>,
-    room: Room,
+    budget: MemoryBudget,
 }
 
 impl Default for Namespaces {
     fn default() -> Self {
-        Self { names: BTreeSet::new(), room: Room::new(TABLE_BYTES) }
+        Self { names: BTreeSet::new(), budget: MemoryBudget::new(TABLE_BYTES) }
     }
 }
 
@@ -26,19 +26,19 @@ impl Namespaces {
     }
 }
 
-impl Kind for Namespaces {
+impl ObjectTable for Namespaces {
     type Item<'a> = wire::Named<'a>;
 
     fn empty(&self) -> Self {
-        Self { names: BTreeSet::new(), room: self.room.empty() }
+        Self { names: BTreeSet::new(), budget: self.budget.cleared() }
     }
 
     fn apply(&mut self, item: wire::Named<'_>) -> bool {
-        let Some(name) = item.metadata.as_ref().and_then(|names| filled(&names.name)) else { return true };
+        let Some(name) = item.metadata.as_ref().and_then(|names| non_empty(&names.name)) else { return true };
         if self.names.contains(name) {
             return true;
         }
-        let fits = self.room.exchange(0, ENTRY_BYTES + name.len());
+        let fits = self.budget.replace(0, ENTRY_BYTES + name.len());
         if fits {
             self.names.insert(name.into());
         }
@@ -46,10 +46,10 @@ impl Kind for Namespaces {
     }
 
     fn remove(&mut self, item: wire::Named<'_>) {
-        if let Some(name) = item.metadata.as_ref().and_then(|names| filled(&names.name))
+        if let Some(name) = item.metadata.as_ref().and_then(|names| non_empty(&names.name))
             && self.names.remove(name)
         {
-            self.room.exchange(ENTRY_BYTES + name.len(), 0);
+            self.budget.replace(ENTRY_BYTES + name.len(), 0);
         }
     }
 }

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use super::table::{ENTRY_BYTES, Kind, TABLE_BYTES};
+use super::table::{ENTRY_BYTES, ObjectTable, TABLE_BYTES};
 use super::wire;
-use crate::room::Room;
-use crate::text::{Pairs, each, filled};
+use crate::budget::MemoryBudget;
+use crate::text::{Pairs, elements, non_empty};
 
 /// Label with the health of a HyperPod node.
 pub(super) const HEALTH_LABEL: &str = "sagemaker.amazonaws.com/node-health-status";
@@ -33,13 +33,13 @@ pub(super) struct HyperPod {
 pub(super) struct Nodes {
     nodes: BTreeMap<Box<str>, Node>,
     /// Condition types, shared by all nodes: a cluster has a handful of them. A type is removed only by the next list.
-    types: Vec<Box<str>>,
-    room: Room,
+    condition_types: Vec<Box<str>>,
+    budget: MemoryBudget,
 }
 
 impl Default for Nodes {
     fn default() -> Self {
-        Self { nodes: BTreeMap::new(), types: Vec::new(), room: Room::new(TABLE_BYTES) }
+        Self { nodes: BTreeMap::new(), condition_types: Vec::new(), budget: MemoryBudget::new(TABLE_BYTES) }
     }
 }
 
@@ -53,19 +53,20 @@ impl Nodes {
     }
 
     /// Returns the condition types in the order of their indexes.
-    pub(super) fn types(&self) -> impl Iterator<Item = &str> {
-        self.types.iter().map(|kind| &**kind)
+    pub(super) fn condition_types(&self) -> impl Iterator<Item = &str> {
+        self.condition_types.iter().map(|kind| &**kind)
     }
 
-    fn kind(&mut self, name: &str) -> Option<u16> {
-        let known = self.types.iter().position(|kind| **kind == *name);
-        let index = known.unwrap_or(self.types.len());
+    /// Returns the index of a condition type, which is added if it is new; `None` if there is no room for it.
+    fn condition_index(&mut self, name: &str) -> Option<u16> {
+        let known = self.condition_types.iter().position(|kind| **kind == *name);
+        let index = known.unwrap_or(self.condition_types.len());
         let number = u16::try_from(index).ok()?;
         if known.is_none() {
-            if !self.room.exchange(0, ENTRY_BYTES + name.len()) {
+            if !self.budget.replace(0, ENTRY_BYTES + name.len()) {
                 return None;
             }
-            self.types.push(name.into());
+            self.condition_types.push(name.into());
         }
         Some(number)
     }
@@ -86,27 +87,27 @@ impl Node {
     }
 }
 
-impl Kind for Nodes {
+impl ObjectTable for Nodes {
     type Item<'a> = wire::Node<'a>;
 
     fn empty(&self) -> Self {
-        Self { room: self.room.empty(), ..Self::default() }
+        Self { budget: self.budget.cleared(), ..Self::default() }
     }
 
     fn apply(&mut self, item: wire::Node<'_>) -> bool {
         let Some(metadata) = item.metadata else { return true };
-        let Some(name) = filled(&metadata.name) else { return true };
+        let Some(name) = non_empty(&metadata.name) else { return true };
         let conditions = item
             .status
             .iter()
-            .flat_map(|status| each(&status.conditions))
+            .flat_map(|status| elements(&status.conditions))
             .filter_map(|condition| {
-                let value = match filled(&condition.status)? {
+                let value = match non_empty(&condition.status)? {
                     "True" => 1,
                     "False" => 0,
                     _ => -1,
                 };
-                Some((self.kind(filled(&condition.kind)?)?, value))
+                Some((self.condition_index(non_empty(&condition.kind)?)?, value))
             })
             .collect();
         let label = |key| metadata.labels.as_ref().and_then(|labels: &Pairs<'_>| labels.get(key));
@@ -116,7 +117,7 @@ impl Kind for Nodes {
         });
         let node = Node { conditions, hyperpod };
         let before = self.nodes.remove(name).map_or(0, |node| node.bytes(name));
-        let fits = self.room.exchange(before, node.bytes(name));
+        let fits = self.budget.replace(before, node.bytes(name));
         if fits {
             self.nodes.insert(name.into(), node);
         }
@@ -124,9 +125,9 @@ impl Kind for Nodes {
     }
 
     fn remove(&mut self, item: wire::Node<'_>) {
-        if let Some(name) = item.metadata.as_ref().and_then(|metadata| filled(&metadata.name)) {
+        if let Some(name) = item.metadata.as_ref().and_then(|metadata| non_empty(&metadata.name)) {
             let before = self.nodes.remove(name).map_or(0, |node| node.bytes(name));
-            self.room.exchange(before, 0);
+            self.budget.replace(before, 0);
         }
     }
 }

@@ -3,15 +3,15 @@
 use std::collections::HashMap;
 use std::hash::RandomState;
 use std::marker::PhantomData;
-use std::sync::Arc;
 
 use serde::Deserialize;
 
-use super::table::{Key, Kind, TABLE_BYTES};
+use super::pods_by_namespace::{PodNamespaces, PodRecord};
+use super::table::{Key, ObjectTable, TABLE_BYTES};
 use super::wire;
-use crate::pods::{Keep, Owner, Texts};
-use crate::room::Room;
-use crate::text::{Text, each, filled};
+use crate::budget::MemoryBudget;
+use crate::pods::{MetadataFilter, Owner, Texts};
+use crate::text::{Text, elements, non_empty};
 
 /// `status.phase`, in the order of [`PHASES`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,7 +35,7 @@ pub(super) const PHASES: [&str; 5] = [
 ];
 
 impl Phase {
-    fn of(text: Option<&str>) -> Self {
+    fn parse(text: Option<&str>) -> Self {
         match text {
             Some("Pending") => Self::Pending,
             Some("Running") => Self::Running,
@@ -48,7 +48,7 @@ impl Phase {
 
 /// A pod that waits for a node.
 #[derive(Debug)]
-pub(super) struct Pending {
+pub(super) struct PendingPod {
     pub(super) uid: Box<str>,
     pub(super) name: Box<str>,
     pub(super) namespace: Box<str>,
@@ -59,37 +59,37 @@ pub(super) struct Pending {
 }
 
 /// One of the two watches that deliver pods.
-pub(super) trait Stream: Send + 'static {
+pub(super) trait PodStream: Send + 'static {
     type Item<'a>: Deserialize<'a>;
 
     /// Returns the fields that are counted; `None` if the pod has no uid or namespace.
-    fn fact<'i>(item: &'i Self::Item<'_>) -> Option<Fact<'i>>;
+    fn facts<'i>(item: &'i Self::Item<'_>) -> Option<PodFacts<'i>>;
     /// Returns the details to keep in addition to the count.
-    fn details(item: &Self::Item<'_>) -> Option<Pending>;
+    fn details(item: &Self::Item<'_>) -> Option<PendingPod>;
 }
 
-pub(super) struct Fact<'i> {
+pub(super) struct PodFacts<'i> {
     uid: &'i str,
-    namespace: &'i str,
-    phase: Phase,
+    pub(super) namespace: &'i str,
+    pub(super) phase: Phase,
     /// `true` if the pod is pending and no node was chosen for it.
-    waits: bool,
+    pub(super) is_unscheduled: bool,
 }
 
 /// Pods with `status.phase=Running`, which the API server selects; only their metadata is sent.
 #[derive(Debug)]
 pub(super) struct Running;
 
-impl Stream for Running {
+impl PodStream for Running {
     type Item<'a> = wire::Named<'a>;
 
-    fn fact<'i>(item: &'i wire::Named<'_>) -> Option<Fact<'i>> {
+    fn facts<'i>(item: &'i wire::Named<'_>) -> Option<PodFacts<'i>> {
         let names = item.metadata.as_deref()?;
-        let (uid, namespace) = (filled(&names.uid)?, filled(&names.namespace)?);
-        Some(Fact { uid, namespace, phase: Phase::Running, waits: false })
+        let (uid, namespace) = (non_empty(&names.uid)?, non_empty(&names.namespace)?);
+        Some(PodFacts { uid, namespace, phase: Phase::Running, is_unscheduled: false })
     }
 
-    fn details(_: &wire::Named<'_>) -> Option<Pending> {
+    fn details(_: &wire::Named<'_>) -> Option<PendingPod> {
         None
     }
 }
@@ -98,229 +98,143 @@ impl Stream for Running {
 #[derive(Debug)]
 pub(super) struct Others;
 
-impl Stream for Others {
+impl PodStream for Others {
     type Item<'a> = wire::Pod<'a>;
 
-    fn fact<'i>(item: &'i wire::Pod<'_>) -> Option<Fact<'i>> {
+    fn facts<'i>(item: &'i wire::Pod<'_>) -> Option<PodFacts<'i>> {
         let metadata = item.metadata.as_deref()?;
-        let (uid, namespace) = (filled(&metadata.uid)?, filled(&metadata.namespace)?);
-        let phase = Phase::of(item.status.as_ref().and_then(|status| filled(&status.phase)));
-        let bound = item.spec.as_ref().is_some_and(|spec| filled(&spec.node_name).is_some());
-        Some(Fact { uid, namespace, phase, waits: phase == Phase::Pending && !bound })
+        let (uid, namespace) = (non_empty(&metadata.uid)?, non_empty(&metadata.namespace)?);
+        let phase = Phase::parse(item.status.as_ref().and_then(|status| non_empty(&status.phase)));
+        let is_bound = item.spec.as_ref().is_some_and(|spec| non_empty(&spec.node_name).is_some());
+        Some(PodFacts { uid, namespace, phase, is_unscheduled: phase == Phase::Pending && !is_bound })
     }
 
-    fn details(item: &wire::Pod<'_>) -> Option<Pending> {
+    fn details(item: &wire::Pod<'_>) -> Option<PendingPod> {
         let metadata = item.metadata.as_deref()?;
         // The API does not allow longer texts, and `max_pending_pods` limits only the number of pods.
-        let owned =
-            |text: &Option<Text<'_>>| filled(text).filter(|text| text.len() <= TEXT_BYTES).map(Box::from);
+        let owned = |text: &Option<Text<'_>>| {
+            non_empty(text).filter(|text| text.len() <= MAX_TEXT_BYTES).map(Box::from)
+        };
         let status = item.status.as_deref();
-        let labels = metadata.labels.as_ref().map(|all| Keep::default().labels(all).0);
-        Some(Pending {
+        let labels = metadata.labels.as_ref().map(|all| MetadataFilter::default().labels(all).0);
+        Some(PendingPod {
             uid: owned(&metadata.uid)?,
             name: owned(&metadata.name)?,
             namespace: owned(&metadata.namespace)?,
             qos: status.and_then(|status| owned(&status.qos_class)),
             conditions: status
                 .into_iter()
-                .flat_map(|status| each(&status.conditions))
+                .flat_map(|status| elements(&status.conditions))
                 .filter_map(|condition| Some((owned(&condition.kind)?, owned(&condition.status)?)))
-                .take(ENTRIES)
+                .take(MAX_ENTRIES)
                 .collect(),
             labels: labels.unwrap_or_default(),
-            owners: each(&metadata.owner_references)
+            owners: elements(&metadata.owner_references)
                 .filter_map(|owner| Some(Owner { kind: owned(&owner.kind)?, name: owned(&owner.name)? }))
-                .take(ENTRIES)
+                .take(MAX_ENTRIES)
                 .collect(),
         })
     }
 }
 
 /// Approximate memory of a counted pod in bytes.
-const PLACE_BYTES: usize = 2 * size_of::<(Key, Place)>();
-
-/// Largest number of namespaces with pods; a cluster has some ten thousand.
-const NAMESPACES: u32 = 1 << 16;
+const RECORD_BYTES: usize = 2 * size_of::<(Key, PodRecord)>();
 
 /// Longest text of a pending pod in bytes: a condition type is a name with a domain as prefix.
-const TEXT_BYTES: usize = 316;
+const MAX_TEXT_BYTES: usize = 316;
 
 /// Largest number of conditions, and of owners, of a pending pod.
-const ENTRIES: usize = 64;
-
-/// Longest name of any object in bytes.
-const NAME_BYTES: usize = 253;
+const MAX_ENTRIES: usize = 64;
 
 /// The pods of one watch.
 #[derive(Debug)]
 pub(super) struct Pods<S> {
     hasher: RandomState,
-    places: HashMap<Key, Place>,
-    namespaces: Namespaces,
-    waiting: u32,
-    most_pending: usize,
-    pending: HashMap<Key, Pending>,
-    room: Room,
+    records: HashMap<Key, PodRecord>,
+    namespaces: PodNamespaces,
+    unscheduled: u32,
+    max_pending: usize,
+    pending: HashMap<Key, PendingPod>,
+    budget: MemoryBudget,
     stream: PhantomData<fn() -> S>,
 }
 
-/// Number of the namespace (28 bits), the flag that the pod waits for a node (1 bit), and its phase (3 bits).
-#[derive(Clone, Copy, Debug)]
-struct Place(u32);
-
-impl Place {
-    fn new(namespace: u32, fact: &Fact<'_>) -> Self {
-        Self(namespace << 4 | u32::from(fact.waits) << 3 | fact.phase as u32)
-    }
-
-    fn namespace(self) -> u32 {
-        self.0 >> 4
-    }
-
-    fn waits(self) -> bool {
-        self.0 & 8 != 0
-    }
-
-    fn phase(self) -> usize {
-        (self.0 & 7) as usize
-    }
-}
-
-impl<S: Stream> Pods<S> {
-    /// Creates an empty table that keeps the details of at most `most_pending` pods.
-    pub(super) fn new(most_pending: usize) -> Self {
+impl<S: PodStream> Pods<S> {
+    /// Creates an empty table that keeps the details of at most `max_pending` pods.
+    pub(super) fn new(max_pending: usize) -> Self {
         Self {
             hasher: RandomState::new(),
-            places: HashMap::new(),
-            namespaces: Namespaces::default(),
-            waiting: 0,
-            most_pending,
+            records: HashMap::new(),
+            namespaces: PodNamespaces::default(),
+            unscheduled: 0,
+            max_pending,
             pending: HashMap::new(),
-            room: Room::new(TABLE_BYTES),
+            budget: MemoryBudget::new(TABLE_BYTES),
             stream: PhantomData,
         }
     }
 
     pub(super) fn len(&self) -> usize {
-        self.places.len()
+        self.records.len()
     }
 
     /// Returns the namespaces that have pods, and the number of pods in each phase.
     pub(super) fn namespaces(&self) -> impl Iterator<Item = (&str, &[u32; 5])> {
-        self.namespaces.slots.iter().filter(|slot| slot.pods > 0).map(|slot| (&*slot.name, &slot.phases))
+        self.namespaces.iter()
     }
 
     /// Returns the details of pending pods, in no particular order.
-    pub(super) fn pending(&self) -> impl Iterator<Item = &Pending> {
+    pub(super) fn pending(&self) -> impl Iterator<Item = &PendingPod> {
         self.pending.values()
     }
 
     /// Returns the number of pods that wait for a node and have no details here; zero if details were not requested.
     pub(super) fn left_out(&self) -> usize {
-        if self.most_pending == 0 {
+        if self.max_pending == 0 {
             return 0;
         }
-        (self.waiting as usize).saturating_sub(self.pending.len())
+        (self.unscheduled as usize).saturating_sub(self.pending.len())
     }
 
     fn forget(&mut self, key: Key) {
-        if let Some(place) = self.places.remove(&key) {
-            self.room.exchange(PLACE_BYTES, 0);
-            self.namespaces.leave(place);
-            self.waiting -= u32::from(place.waits());
+        if let Some(record) = self.records.remove(&key) {
+            self.budget.replace(RECORD_BYTES, 0);
+            self.namespaces.leave(record);
+            self.unscheduled -= u32::from(record.is_unscheduled());
         }
     }
 }
 
-impl<S: Stream> Kind for Pods<S> {
+impl<S: PodStream> ObjectTable for Pods<S> {
     type Item<'a> = S::Item<'a>;
 
     fn empty(&self) -> Self {
-        Self { hasher: self.hasher.clone(), room: self.room.empty(), ..Self::new(self.most_pending) }
+        Self { hasher: self.hasher.clone(), budget: self.budget.cleared(), ..Self::new(self.max_pending) }
     }
 
     fn apply(&mut self, item: S::Item<'_>) -> bool {
-        let Some(fact) = S::fact(&item) else { return true };
-        let key = Key::new(&self.hasher, &[fact.uid]);
+        let Some(facts) = S::facts(&item) else { return true };
+        let key = Key::new(&self.hasher, &[facts.uid]);
         self.forget(key);
-        let place = self.room.exchange(0, PLACE_BYTES).then(|| self.namespaces.enter(&fact)).flatten();
-        let Some(place) = place else {
+        let record = self.budget.replace(0, RECORD_BYTES).then(|| self.namespaces.enter(&facts)).flatten();
+        let Some(record) = record else {
             self.pending.remove(&key);
             return false;
         };
-        self.places.insert(key, place);
-        self.waiting += u32::from(fact.waits);
+        self.records.insert(key, record);
+        self.unscheduled += u32::from(facts.is_unscheduled);
         let known = self.pending.remove(&key).is_some();
         // A pod that got its node makes room for the details of the next one that changes.
-        if fact.waits && (known || self.pending.len() < self.most_pending) {
+        if facts.is_unscheduled && (known || self.pending.len() < self.max_pending) {
             self.pending.extend(S::details(&item).map(|details| (key, details)));
         }
         true
     }
 
     fn remove(&mut self, item: S::Item<'_>) {
-        let Some(fact) = S::fact(&item) else { return };
-        let key = Key::new(&self.hasher, &[fact.uid]);
+        let Some(facts) = S::facts(&item) else { return };
+        let key = Key::new(&self.hasher, &[facts.uid]);
         self.forget(key);
         self.pending.remove(&key);
-    }
-}
-
-/// Names of namespaces that have pods, by a number that is reused after the last pod left.
-#[derive(Debug, Default)]
-struct Namespaces {
-    numbers: HashMap<Arc<str>, u32>,
-    slots: Vec<Slot>,
-    free: Vec<u32>,
-}
-
-#[derive(Debug)]
-struct Slot {
-    name: Arc<str>,
-    pods: u32,
-    phases: [u32; 5],
-}
-
-impl Namespaces {
-    /// Counts a pod. Returns `None` if there are too many namespaces, or the name is too long for a namespace.
-    fn enter(&mut self, fact: &Fact<'_>) -> Option<Place> {
-        let number = match self.numbers.get(fact.namespace) {
-            Some(&number) => number,
-            None if fact.namespace.len() > NAME_BYTES => return None,
-            None => self.add(fact.namespace)?,
-        };
-        let slot = self.slots.get_mut(number as usize)?;
-        slot.pods += 1;
-        slot.phases[fact.phase as usize] += 1;
-        Some(Place::new(number, fact))
-    }
-
-    fn add(&mut self, name: &str) -> Option<u32> {
-        let name: Arc<str> = name.into();
-        let slot = Slot { name: Arc::clone(&name), pods: 0, phases: [0; 5] };
-        let number = match self.free.pop() {
-            Some(number) => {
-                self.slots[number as usize] = slot;
-                number
-            }
-            None => {
-                let number = u32::try_from(self.slots.len()).ok().filter(|&number| number < NAMESPACES)?;
-                self.slots.push(slot);
-                number
-            }
-        };
-        self.numbers.insert(name, number);
-        Some(number)
-    }
-
-    fn leave(&mut self, place: Place) {
-        let slot = &mut self.slots[place.namespace() as usize];
-        slot.pods -= 1;
-        slot.phases[place.phase()] -= 1;
-        if slot.pods == 0 {
-            self.numbers.remove(&slot.name);
-            slot.name = Arc::default();
-            self.free.push(place.namespace());
-        }
     }
 }

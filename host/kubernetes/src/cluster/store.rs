@@ -8,31 +8,36 @@ use insights_sdk::{Builder, EntityId, StringId};
 use super::endpoints::Endpoints;
 use super::namespaces::Namespaces;
 use super::nodes::{HEALTH_LABEL, Nodes};
-use super::pods::{Others, PHASES, Pending, Pods, Running};
-use super::table::Table;
-use super::workloads::{Of, Workloads};
+use super::pods::{Others, PHASES, PendingPod, Pods, Running};
+use super::table::SharedTable;
+use super::workloads::{WorkloadKind, Workloads};
 
 /// One table for each kind. They are read one after the other: each is consistent in itself, as its watch is.
 #[derive(Debug)]
 pub(super) struct Store {
-    pub(super) nodes: Arc<Table<Nodes>>,
-    pub(super) namespaces: Arc<Table<Namespaces>>,
-    pub(super) running: Arc<Table<Pods<Running>>>,
-    pub(super) others: Arc<Table<Pods<Others>>>,
-    pub(super) endpoints: Arc<Table<Endpoints>>,
-    pub(super) workloads: [(Of, Arc<Table<Workloads>>); 4],
+    pub(super) nodes: Arc<SharedTable<Nodes>>,
+    pub(super) namespaces: Arc<SharedTable<Namespaces>>,
+    pub(super) running: Arc<SharedTable<Pods<Running>>>,
+    pub(super) others: Arc<SharedTable<Pods<Others>>>,
+    pub(super) endpoints: Arc<SharedTable<Endpoints>>,
+    pub(super) workloads: [(WorkloadKind, Arc<SharedTable<Workloads>>); 4],
 }
 
 impl Store {
     pub(super) fn new() -> Self {
-        let kinds = [Of::Deployment, Of::DaemonSet, Of::StatefulSet, Of::ReplicaSet];
+        let kinds = [
+            WorkloadKind::Deployment,
+            WorkloadKind::DaemonSet,
+            WorkloadKind::StatefulSet,
+            WorkloadKind::ReplicaSet,
+        ];
         Self {
-            nodes: Table::new(),
-            namespaces: Table::new(),
-            running: Table::new(),
-            others: Table::new(),
-            endpoints: Table::new(),
-            workloads: kinds.map(|of| (of, Table::new())),
+            nodes: SharedTable::new(),
+            namespaces: SharedTable::new(),
+            running: SharedTable::new(),
+            others: SharedTable::new(),
+            endpoints: SharedTable::new(),
+            workloads: kinds.map(|kind| (kind, SharedTable::new())),
         }
     }
 
@@ -86,7 +91,7 @@ impl Store {
 fn emit_nodes(nodes: &Nodes, builder: &mut Builder, cluster: EntityId) {
     builder.gauge(cluster, "cluster.nodes", nodes.len() as f64);
     let types: Vec<StringId> =
-        nodes.types().map(|kind| builder.intern(&format!("node.condition.{kind}"))).collect();
+        nodes.condition_types().map(|kind| builder.intern(&format!("node.condition.{kind}"))).collect();
     for (name, node) in nodes.iter() {
         let entity = builder.entity("node", name, Some(cluster));
         builder.attribute(entity, "node.name", name);
@@ -138,7 +143,7 @@ fn workload(
 
 fn emit_workloads(workloads: &Workloads, builder: &mut Builder, cluster: EntityId, emitted: &mut Emitted) {
     for (namespace, name, replicas) in workloads.iter() {
-        let kind = workloads.of().as_str();
+        let kind = workloads.kind().as_str();
         let entity = workload([kind, namespace, name], builder, cluster, emitted);
         let mut gauge = |name, value: Option<u32>| {
             if let Some(value) = value {
@@ -157,7 +162,7 @@ fn emit_pending(pods: &Pods<Others>, builder: &mut Builder, cluster: EntityId, e
     if pods.left_out() > 0 {
         builder.gauge(cluster, "cluster.pending_left_out", pods.left_out() as f64);
     }
-    let mut pending: Vec<&Pending> = pods.pending().collect();
+    let mut pending: Vec<&PendingPod> = pods.pending().collect();
     pending.sort_unstable_by_key(|pod| (&pod.namespace, &pod.name, &pod.uid));
     for pod in pending {
         let entity = builder.entity("pod", &pod.uid, Some(cluster));

@@ -1,14 +1,15 @@
 //! The known objects of one kind, replaced as a whole by every list.
 
 use std::hash::{BuildHasher, RandomState};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use serde::Deserialize;
 
+use crate::client::lock;
 use crate::client::reflect::Handler;
 
 /// The stored objects of one kind.
-pub(super) trait Kind: Send + 'static {
+pub(super) trait ObjectTable: Send + 'static {
     /// The type that an object is deserialized into.
     type Item<'a>: Deserialize<'a>;
 
@@ -22,31 +23,31 @@ pub(super) trait Kind: Send + 'static {
 
 /// The known objects of one kind. One task writes them, through a [`Feed`].
 #[derive(Debug)]
-pub(super) struct Table<K> {
+pub(super) struct SharedTable<K> {
     known: Mutex<Option<K>>,
 }
 
-impl<K> Table<K> {
+impl<K> SharedTable<K> {
     pub(super) fn new() -> Arc<Self> {
         Arc::new(Self { known: Mutex::new(None) })
     }
 
     /// Locks the table; it contains `None` until the first list is complete.
     pub(super) fn read(&self) -> MutexGuard<'_, Option<K>> {
-        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.known)
     }
 }
 
 /// The writer of a table. A list is built separately, so that readers never see a partial one.
 pub(super) struct Feed<K> {
-    table: Arc<Table<K>>,
+    table: Arc<SharedTable<K>>,
     building: K,
     left_out: u64,
 }
 
-impl<K: Kind> Feed<K> {
+impl<K: ObjectTable> Feed<K> {
     /// Creates a feed; `empty` is a table without objects.
-    pub(super) fn new(table: Arc<Table<K>>, empty: K) -> Self {
+    pub(super) fn new(table: Arc<SharedTable<K>>, empty: K) -> Self {
         Self { table, building: empty, left_out: 0 }
     }
 
@@ -57,7 +58,7 @@ impl<K: Kind> Feed<K> {
     }
 }
 
-impl<K: Kind> Handler for Feed<K> {
+impl<K: ObjectTable> Handler for Feed<K> {
     type Item<'a> = K::Item<'a>;
 
     fn on_restart(&mut self) {

@@ -1,8 +1,8 @@
 //! Tests with objects as the API server writes them: through a feed into the store, and from it into a batch.
 
+mod budget;
 mod model;
 mod objects;
-mod room;
 mod watch;
 
 use std::sync::Arc;
@@ -15,8 +15,8 @@ use super::namespaces::Namespaces;
 use super::nodes::Nodes;
 use super::pods::{Others, Pods, Running};
 use super::store::Store;
-use super::table::{Feed, Kind};
-use super::workloads::{Of, Workloads};
+use super::table::{Feed, ObjectTable};
+use super::workloads::{WorkloadKind, Workloads};
 use crate::client::reflect::Handler;
 
 /// A store and its feeds.
@@ -31,24 +31,24 @@ struct Cluster {
 }
 
 impl Cluster {
-    fn new(most_pending: usize) -> Self {
+    fn new(max_pending: usize) -> Self {
         let store = Store::new();
         Self {
             nodes: Feed::new(Arc::clone(&store.nodes), Nodes::default()),
             namespaces: Feed::new(Arc::clone(&store.namespaces), Namespaces::default()),
             running: Feed::new(Arc::clone(&store.running), Pods::new(0)),
-            others: Feed::new(Arc::clone(&store.others), Pods::new(most_pending)),
+            others: Feed::new(Arc::clone(&store.others), Pods::new(max_pending)),
             endpoints: Feed::new(Arc::clone(&store.endpoints), Endpoints::default()),
             workloads: store
                 .workloads
                 .each_ref()
-                .map(|(of, table)| Feed::new(Arc::clone(table), Workloads::new(*of))),
+                .map(|(kind, table)| Feed::new(Arc::clone(table), Workloads::new(*kind))),
             store,
         }
     }
 
-    fn of(&mut self, of: Of) -> &mut Feed<Workloads> {
-        let index = self.store.workloads.iter().position(|(kind, _)| *kind == of).unwrap();
+    fn workloads_of(&mut self, kind: WorkloadKind) -> &mut Feed<Workloads> {
+        let index = self.store.workloads.iter().position(|(of, _)| *of == kind).unwrap();
         &mut self.workloads[index]
     }
 
@@ -62,23 +62,23 @@ impl Cluster {
     }
 }
 
-fn restart<K: Kind>(feed: &mut Feed<K>) {
+fn restart<K: ObjectTable>(feed: &mut Feed<K>) {
     feed.on_restart();
 }
 
-fn listed<K: Kind>(feed: &mut Feed<K>, object: &Value) {
+fn listed<K: ObjectTable>(feed: &mut Feed<K>, object: &Value) {
     feed.on_listed(serde_json::from_str(&object.to_string()).unwrap());
 }
 
-fn applied<K: Kind>(feed: &mut Feed<K>, object: &Value) {
+fn applied<K: ObjectTable>(feed: &mut Feed<K>, object: &Value) {
     feed.on_applied(serde_json::from_str(&object.to_string()).unwrap());
 }
 
-fn deleted<K: Kind>(feed: &mut Feed<K>, object: &Value) {
+fn deleted<K: ObjectTable>(feed: &mut Feed<K>, object: &Value) {
     feed.on_deleted(serde_json::from_str(&object.to_string()).unwrap());
 }
 
-fn list<K: Kind>(feed: &mut Feed<K>, objects: &[Value]) {
+fn list<K: ObjectTable>(feed: &mut Feed<K>, objects: &[Value]) {
     restart(feed);
     objects.iter().for_each(|object| listed(feed, object));
     feed.on_list_end();

@@ -2,14 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use super::table::{ENTRY_BYTES, Kind, TABLE_BYTES};
+use super::table::{ENTRY_BYTES, ObjectTable, TABLE_BYTES};
 use super::wire;
-use crate::room::Room;
-use crate::text::{each, filled};
+use crate::budget::MemoryBudget;
+use crate::text::{elements, non_empty};
 
 /// Kinds of workloads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Of {
+pub(super) enum WorkloadKind {
     Deployment,
     DaemonSet,
     StatefulSet,
@@ -17,7 +17,7 @@ pub(super) enum Of {
     ReplicaSet,
 }
 
-impl Of {
+impl WorkloadKind {
     pub(super) fn as_str(self) -> &'static str {
         match self {
             Self::Deployment => "Deployment",
@@ -41,18 +41,18 @@ pub(super) struct Replicas {
 /// The workloads of one kind, by `NAMESPACE/NAME`.
 #[derive(Debug)]
 pub(super) struct Workloads {
-    of: Of,
+    kind: WorkloadKind,
     workloads: BTreeMap<Box<str>, Replicas>,
-    room: Room,
+    budget: MemoryBudget,
 }
 
 impl Workloads {
-    pub(super) fn new(of: Of) -> Self {
-        Self { of, workloads: BTreeMap::new(), room: Room::new(TABLE_BYTES) }
+    pub(super) fn new(kind: WorkloadKind) -> Self {
+        Self { kind, workloads: BTreeMap::new(), budget: MemoryBudget::new(TABLE_BYTES) }
     }
 
-    pub(super) fn of(&self) -> Of {
-        self.of
+    pub(super) fn kind(&self) -> WorkloadKind {
+        self.kind
     }
 
     /// Returns namespace, name and figures of each workload.
@@ -65,7 +65,7 @@ impl Workloads {
 
     fn forget(&mut self, id: &str) {
         if self.workloads.remove(id).is_some() {
-            self.room.exchange(bytes(id), 0);
+            self.budget.replace(bytes(id), 0);
         }
     }
 
@@ -73,7 +73,7 @@ impl Workloads {
         let status = item.status.as_deref().copied().unwrap_or_default();
         // An absent number in a status is zero: Go omits it.
         let or_zero = Option::unwrap_or_default;
-        if self.of == Of::DaemonSet {
+        if self.kind == WorkloadKind::DaemonSet {
             return Replicas {
                 desired: or_zero(status.desired_number_scheduled),
                 ready: or_zero(status.number_ready),
@@ -87,7 +87,8 @@ impl Workloads {
             desired: item.spec.as_ref().and_then(|spec| spec.replicas).unwrap_or(1),
             ready: or_zero(status.ready_replicas),
             available: or_zero(status.available_replicas),
-            unavailable: (self.of == Of::Deployment).then(|| or_zero(status.unavailable_replicas)),
+            unavailable: (self.kind == WorkloadKind::Deployment)
+                .then(|| or_zero(status.unavailable_replicas)),
             scheduled: None,
         }
     }
@@ -99,23 +100,25 @@ fn bytes(id: &str) -> usize {
 
 fn id(item: &wire::Workload<'_>) -> Option<Box<str>> {
     let metadata = item.metadata.as_deref()?;
-    Some(format!("{}/{}", filled(&metadata.namespace)?, filled(&metadata.name)?).into())
+    Some(format!("{}/{}", non_empty(&metadata.namespace)?, non_empty(&metadata.name)?).into())
 }
 
-impl Kind for Workloads {
+impl ObjectTable for Workloads {
     type Item<'a> = wire::Workload<'a>;
 
     fn empty(&self) -> Self {
-        Self { room: self.room.empty(), ..Self::new(self.of) }
+        Self { budget: self.budget.cleared(), ..Self::new(self.kind) }
     }
 
     fn apply(&mut self, item: wire::Workload<'_>) -> bool {
         let Some(id) = id(&item) else { return true };
         let owned = || {
-            item.metadata.as_ref().is_some_and(|metadata| each(&metadata.owner_references).next().is_some())
+            item.metadata
+                .as_ref()
+                .is_some_and(|metadata| elements(&metadata.owner_references).next().is_some())
         };
         // A ReplicaSet may be adopted after its creation.
-        if self.of == Of::ReplicaSet && owned() {
+        if self.kind == WorkloadKind::ReplicaSet && owned() {
             self.forget(&id);
             return true;
         }
@@ -124,7 +127,7 @@ impl Kind for Workloads {
             *known = replicas;
             return true;
         }
-        let fits = self.room.exchange(0, bytes(&id));
+        let fits = self.budget.replace(0, bytes(&id));
         if fits {
             self.workloads.insert(id, replicas);
         }

@@ -8,7 +8,7 @@ use insights_sdk::{Batch, Builder, Columns, Entity};
 use serde_json::json;
 
 use super::Emitter;
-use crate::pods::{self, Keep, PodList};
+use crate::pods::{self, MetadataFilter, PodList};
 use crate::summary::{self, Summary};
 
 const PODS: &[u8] = include_bytes!("../../tests/data/pods.json");
@@ -30,8 +30,9 @@ fn emit(pods: &PodList, summary: Option<&Summary>, pairing: &mut Pairing, read_a
 }
 
 fn example() -> Batch {
-    let keep = Keep { annotations: vec!["team.example/cost-centre".into()], ..Keep::default() };
-    let pods = pods::parse_keeping(PODS, "pods.json", &keep).unwrap();
+    let filter =
+        MetadataFilter { annotations: vec!["team.example/cost-centre".into()], ..MetadataFilter::default() };
+    let pods = pods::parse_with(PODS, "pods.json", &filter).unwrap();
     let summary = summary::parse(SUMMARY, "summary.json").unwrap();
     Batch::from_columns(emit(&pods, Some(&summary), &mut pairing(), SECOND))
 }
@@ -46,7 +47,7 @@ fn container<'a>(batch: &'a Batch, name: &str) -> Entity<'a> {
 }
 
 #[test]
-fn a_pod() {
+fn a_pod_has_its_attributes_and_gauges() {
     let batch = example();
     let node = batch.find("node", "node-a").unwrap();
     let ids: Vec<_> = batch.of_kind("pod").into_iter().map(|pod| pod.id()).collect();
@@ -90,7 +91,7 @@ fn a_pod() {
 }
 
 #[test]
-fn containers() {
+fn containers_have_their_attributes_and_counters() {
     let batch = example();
     let web = batch.find("pod", WEB).unwrap();
     let ids: Vec<_> = web.children_of_kind("container").into_iter().map(|container| container.id()).collect();
@@ -134,7 +135,7 @@ fn containers() {
 }
 
 #[test]
-fn file_systems() {
+fn file_systems_and_volumes_are_emitted() {
     let batch = example();
     let layers = container(&batch, "api").children_of_kind("filesystem");
     assert_eq!(layers.len(), 1);
@@ -222,7 +223,7 @@ fn restarts(uid: &str, count: Option<u32>) -> PodList {
 }
 
 #[test]
-fn restarts_are_paired_with_their_own_pod() {
+fn restarts_are_paired_by_pod_uid() {
     let mut pairing = pairing();
     let mut step = |uid: &str, count: Option<u32>, at_ns: u64| {
         let batch = Batch::from_columns(emit(&restarts(uid, count), None, &mut pairing, at_ns));

@@ -2,25 +2,30 @@
 
 use serde_json::{Value, json};
 
-use super::gate::Times;
-use super::{About, Event, EventKind, RecorderSettings};
+use super::aggregator::Occurrences;
+use super::{Event, EventKind, EventRecorderSettings, InvolvedObject};
 
 /// Limits of the API server, in bytes.
-const MESSAGE: usize = 1024;
-const REASON: usize = 128;
-const NAME: usize = 253;
+const MAX_MESSAGE_BYTES: usize = 1024;
+const MAX_REASON_BYTES: usize = 128;
+const MAX_NAME_BYTES: usize = 253;
 
 /// Returns the Event object; `unique` makes its name unique.
-pub(super) fn event(event: &Event, times: Times, settings: &RecorderSettings, unique: &str) -> Value {
-    let (involved, component) = match (&event.about, &settings.pod) {
-        (About::Lock(lock), _) => (
+pub(super) fn event(
+    event: &Event,
+    occurrences: Occurrences,
+    settings: &EventRecorderSettings,
+    unique: &str,
+) -> Value {
+    let (involved, component) = match (&event.involved_object, &settings.pod) {
+        (InvolvedObject::Lock(lock), _) => (
             json!({
                 "apiVersion": lock.kind.api_version(), "kind": lock.kind.name(),
                 "namespace": lock.namespace, "name": lock.name, "uid": lock.uid,
             }),
             lock.name.as_str(),
         ),
-        (About::Pod, Some(pod)) => (
+        (InvolvedObject::Pod, Some(pod)) => (
             json!({
                 "apiVersion": "v1", "kind": "Pod",
                 "namespace": pod.namespace, "name": pod.name, "uid": pod.uid,
@@ -28,7 +33,7 @@ pub(super) fn event(event: &Event, times: Times, settings: &RecorderSettings, un
             settings.component.as_str(),
         ),
         // The kubelet sets the uid of a node to its name, and kubectl searches for that.
-        (About::Node | About::Pod, _) => (
+        (InvolvedObject::Node | InvolvedObject::Pod, _) => (
             json!({
                 "apiVersion": "v1", "kind": "Node",
                 "name": settings.node_name, "uid": settings.node_name,
@@ -38,7 +43,7 @@ pub(super) fn event(event: &Event, times: Times, settings: &RecorderSettings, un
     };
     let namespace = involved["namespace"].as_str().unwrap_or("default").to_owned();
     let name = involved["name"].as_str().unwrap_or(component);
-    let name = format!("{}.{unique}", cut(name, NAME.saturating_sub(unique.len() + 1)));
+    let name = format!("{}.{unique}", truncated(name, MAX_NAME_BYTES.saturating_sub(unique.len() + 1)));
     let instance = settings.pod.as_ref().map_or(&settings.node_name, |pod| &pod.name);
     json!({
         "apiVersion": "v1",
@@ -49,14 +54,14 @@ pub(super) fn event(event: &Event, times: Times, settings: &RecorderSettings, un
             EventKind::Normal => "Normal",
             EventKind::Warning => "Warning",
         },
-        "reason": cut(&event.reason, REASON),
-        "message": cut(&event.message, MESSAGE),
+        "reason": truncated(&event.reason, MAX_REASON_BYTES),
+        "message": truncated(&event.message, MAX_MESSAGE_BYTES),
         "source": { "component": component, "host": settings.node_name },
         "reportingComponent": component,
         "reportingInstance": instance,
-        "firstTimestamp": format!("{:.0}", times.first),
-        "lastTimestamp": format!("{:.0}", times.last),
-        "count": times.count,
+        "firstTimestamp": format!("{:.0}", occurrences.first),
+        "lastTimestamp": format!("{:.0}", occurrences.last),
+        "count": occurrences.count,
     })
 }
 
@@ -69,18 +74,18 @@ pub(super) fn request(object: &Value) -> Result<http::Request<Vec<u8>>, String> 
         .map_err(|error| error.to_string())
 }
 
-fn cut(text: &str, bytes: usize) -> &str {
+fn truncated(text: &str, bytes: usize) -> &str {
     &text[..text.floor_char_boundary(bytes)]
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::events::{Lock, PodRef};
+    use crate::events::{LockRef, PodRef};
     use crate::leader::LockKind;
 
-    fn made(about: About, message: &str, pod: bool) -> Value {
-        let settings = RecorderSettings {
+    fn formatted(involved_object: InvolvedObject, message: &str, pod: bool) -> Value {
+        let settings = EventRecorderSettings {
             component: "insightd".to_owned(),
             node_name: "node-1".to_owned(),
             pod: pod.then(|| PodRef {
@@ -89,25 +94,25 @@ mod tests {
                 uid: Some("u1".to_owned()),
             }),
         };
-        let made = Event {
+        let published = Event {
             kind: EventKind::Normal,
             reason: "LeaderElection".to_owned(),
             message: message.to_owned(),
-            about,
+            involved_object,
         };
         let second = |second| jiff::Timestamp::from_second(second).unwrap();
-        event(&made, Times { first: second(0), last: second(60), count: 2 }, &settings, "0f")
+        event(&published, Occurrences { first: second(0), last: second(60), count: 2 }, &settings, "0f")
     }
 
     #[test]
-    fn a_transition_looks_as_in_the_reference() {
-        let lock = Lock {
+    fn a_leader_transition_equals_the_reference() {
+        let lock = LockRef {
             kind: LockKind::ConfigMap,
             namespace: "amazon-cloudwatch".to_owned(),
             name: "cwagent-clusterleader".to_owned(),
             uid: Some("u2".to_owned()),
         };
-        let object = made(About::Lock(lock), "node-1 became leader", true);
+        let object = formatted(InvolvedObject::Lock(lock), "node-1 became leader", true);
         let wanted = json!({
             "apiVersion": "v1",
             "kind": "Event",
@@ -132,20 +137,24 @@ mod tests {
     }
 
     #[test]
-    fn the_node_is_where_the_kubelet_puts_it() {
-        for object in [made(About::Node, "m", true), made(About::Pod, "m", false)] {
+    fn node_events_are_in_the_namespace_of_the_kubelets_events() {
+        for object in [formatted(InvolvedObject::Node, "m", true), formatted(InvolvedObject::Pod, "m", false)]
+        {
             assert_eq!(object["involvedObject"]["kind"], "Node");
             assert_eq!(object["involvedObject"]["uid"], "node-1");
             assert_eq!(object["metadata"]["namespace"], "default");
             assert_eq!(object["source"]["component"], "insightd");
         }
-        assert_eq!(made(About::Pod, "m", true)["involvedObject"]["name"], "insightd-x7");
+        assert_eq!(formatted(InvolvedObject::Pod, "m", true)["involvedObject"]["name"], "insightd-x7");
     }
 
     #[test]
-    fn long_texts_are_cut_between_characters() {
-        let object = made(About::Node, &"ä".repeat(1_000), true);
-        assert_eq!(object["message"].as_str().unwrap().len(), MESSAGE);
-        assert_eq!(made(About::Node, &"€".repeat(1_000), true)["message"].as_str().unwrap().len(), 1023);
+    fn long_texts_are_truncated_between_characters() {
+        let object = formatted(InvolvedObject::Node, &"ä".repeat(1_000), true);
+        assert_eq!(object["message"].as_str().unwrap().len(), MAX_MESSAGE_BYTES);
+        assert_eq!(
+            formatted(InvolvedObject::Node, &"€".repeat(1_000), true)["message"].as_str().unwrap().len(),
+            1023
+        );
     }
 }

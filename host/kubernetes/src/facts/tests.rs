@@ -10,7 +10,7 @@ fn pod(namespace: &str, labels: &[(&str, &str)]) -> Pod {
 }
 
 #[test]
-fn a_service_is_what_it_was_made_of() {
+fn a_service_returns_the_texts_it_was_created_from() {
     let shop = service("shop", "web", &[("app", "web"), ("tier", "")]);
     assert_eq!((shop.namespace(), shop.name()), ("shop", "web"));
     assert_eq!(shop.selector().collect::<Vec<_>>(), [("app", "web"), ("tier", "")]);
@@ -20,7 +20,7 @@ fn a_service_is_what_it_was_made_of() {
 }
 
 #[test]
-fn selection() {
+fn a_service_selects_pods_by_all_labels() {
     let labels = [("app", "web"), ("tier", "front"), ("zone", "")];
     for (selector, selects) in [
         (&[("app", "web")] as &[_], true),
@@ -39,7 +39,7 @@ fn selection() {
 }
 
 #[test]
-fn services_by_namespace_and_name() {
+fn services_are_sorted_and_found_by_name() {
     let mut services = Services::new(vec![
         service("b", "x", &[("v", "1")]),
         service("a-b", "y", &[]),
@@ -64,7 +64,7 @@ fn services_by_namespace_and_name() {
 }
 
 #[test]
-fn conditions() {
-    let values = ["True", "False", "Unknown", "odd"].map(|text| ConditionStatus::read(text).value());
+fn condition_statuses_are_parsed() {
+    let values = ["True", "False", "Unknown", "odd"].map(|text| ConditionStatus::parse(text).value());
     assert_eq!(values, [1.0, 0.0, -1.0, -1.0]);
 }

@@ -1,7 +1,7 @@
 use serde_json::{Value, json};
 
 use super::*;
-use crate::client::testing::{Answer, Asked, Server};
+use crate::client::testing::{Request, Response, Server};
 
 const OWN_CA: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/tls/ca.pem");
 const OTHER_CA: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/tls/other-ca.pem");
@@ -14,26 +14,26 @@ fn settings(url: &str) -> KubeletSettings {
         server_name: None,
         insecure: false,
         timeout: Duration::from_secs(20),
-        keep: Keep::default(),
+        metadata_filter: MetadataFilter::default(),
         summary: true,
-        max_answer_bytes: 1 << 20,
+        max_response_bytes: 1 << 20,
     }
 }
 
-fn kubelet(settings: KubeletSettings) -> (Kubelet, Arc<Status>) {
-    let status = Arc::new(Status::new("kubelet"));
+fn kubelet(settings: KubeletSettings) -> (Kubelet, Arc<UpstreamStatus>) {
+    let status = Arc::new(UpstreamStatus::new("kubelet"));
     let kubelet = Kubelet::new(settings, Arc::clone(&status)).unwrap();
     (kubelet, status)
 }
 
-fn pods(names: &[&str]) -> Answer {
+fn pods(names: &[&str]) -> Response {
     let items: Vec<_> =
         names.iter().map(|name| json!({"metadata": {"name": name, "namespace": "n", "uid": name}})).collect();
-    Answer::ok().send(json!({"kind": "PodList", "items": items}).to_string())
+    Response::ok().send(json!({"kind": "PodList", "items": items}).to_string())
 }
 
-fn summary() -> Answer {
-    Answer::ok().send(json!({"pods": [{"podRef": {"uid": "a"}}]}).to_string())
+fn summary() -> Response {
+    Response::ok().send(json!({"pods": [{"podRef": {"uid": "a"}}]}).to_string())
 }
 
 fn names(data: &KubeletData) -> Vec<String> {
@@ -41,13 +41,13 @@ fn names(data: &KubeletData) -> Vec<String> {
     list.unwrap_or_default()
 }
 
-/// A kubelet that answers its `n`-th list request with `answer(n)`, and has good summaries.
-async fn lists(answer: impl Fn(usize) -> Answer + Send + 'static) -> Server {
+/// Starts a kubelet that responds to its `n`-th list request with `response(n)`, and has good summaries.
+async fn lists(response: impl Fn(usize) -> Response + Send + 'static) -> Server {
     let mut list = 0;
-    Server::start(move |_, asked: &Asked| match asked.path.as_str() {
+    Server::start(move |_, request: &Request| match request.path.as_str() {
         "/pods" => {
             list += 1;
-            answer(list - 1)
+            response(list - 1)
         }
         _ => summary(),
     })
@@ -55,7 +55,7 @@ async fn lists(answer: impl Fn(usize) -> Answer + Send + 'static) -> Server {
 }
 
 #[tokio::test]
-async fn one_list_and_one_summary_a_call_over_one_connection() {
+async fn a_fetch_requests_both_documents_over_one_connection() {
     let server = lists(|_| pods(&["a", "b"])).await;
     let (mut kubelet, status) = kubelet(settings(&server.url));
     let before = Instant::now();
@@ -72,14 +72,14 @@ async fn one_list_and_one_summary_a_call_over_one_connection() {
     assert!(snapshot.last_success.is_some() && snapshot.bytes > 200);
 
     let without = KubeletSettings { summary: false, ..settings(&server.url) };
-    let data = Kubelet::new(without, Arc::new(Status::new("kubelet"))).unwrap().fetch().await;
+    let data = Kubelet::new(without, Arc::new(UpstreamStatus::new("kubelet"))).unwrap().fetch().await;
     assert!(data.summary.is_none() && data.pods.is_some());
     assert_eq!(server.paths().len(), 5);
 }
 
-/// Returns the data after a good list, and after `answer` to the next request.
-async fn after_a_good_list(answer: Answer) -> (Arc<KubeletData>, Arc<KubeletData>) {
-    let server = lists(move |list| if list == 0 { pods(&["a", "b"]) } else { answer.clone() }).await;
+/// Returns the data after a good list, and after `response` to the next request.
+async fn after_a_good_list(response: Response) -> (Arc<KubeletData>, Arc<KubeletData>) {
+    let server = lists(move |list| if list == 0 { pods(&["a", "b"]) } else { response.clone() }).await;
     let (mut kubelet, status) = kubelet(settings(&server.url));
     let good = kubelet.fetch().await;
     assert_eq!(good.error, None);
@@ -89,41 +89,41 @@ async fn after_a_good_list(answer: Answer) -> (Arc<KubeletData>, Arc<KubeletData
 }
 
 #[tokio::test]
-async fn answers_that_cannot_be_right_leave_what_is_known() {
+async fn implausible_responses_keep_the_last_data() {
     let odd = json!({"items": [{"metadata": {"name": "a"}}]}).to_string();
     let status = json!({"kind": "Status", "message": "not yet"}).to_string();
-    let cases: [(&str, Answer); 9] = [
-        ("the document is empty", Answer::ok()),
-        ("line 1", Answer::ok().send("<html>")),
-        ("line 1", Answer::ok().send(r#"{"items":[{"metadata":"#)),
-        ("not yet", Answer::ok().send(status)),
+    let cases: [(&str, Response); 9] = [
+        ("the document is empty", Response::ok()),
+        ("line 1", Response::ok().send("<html>")),
+        ("line 1", Response::ok().send(r#"{"items":[{"metadata":"#)),
+        ("not yet", Response::ok().send(status)),
         ("empty pod list, previously 2 pods", pods(&[])),
-        ("all pods of the response are malformed", Answer::ok().send(odd)),
-        ("exceeds 1048576 bytes", Answer::ok().send(vec![b' '; 1 << 20]).send(" ")),
-        ("cannot get /pods", Answer::ok().send(r#"{"items":[]}"#).cut()),
-        ("grant `get` on `nodes/pods`", Answer::status(403).send("Forbidden (user=x)")),
+        ("all pods of the response are malformed", Response::ok().send(odd)),
+        ("exceeds 1048576 bytes", Response::ok().send(vec![b' '; 1 << 20]).send(" ")),
+        ("cannot get /pods", Response::ok().send(r#"{"items":[]}"#).cut()),
+        ("grant `get` on `nodes/pods`", Response::status(403).send("Forbidden (user=x)")),
     ];
-    for (says, answer) in cases {
-        let (good, data) = after_a_good_list(answer).await;
+    for (expected, response) in cases {
+        let (good, data) = after_a_good_list(response).await;
         let error = data.error.as_deref().unwrap_or_default();
         assert!(
-            error.starts_with("kubelet /pods, failing since 2") && error.contains(says),
-            "{says}: {error}"
+            error.starts_with("kubelet /pods, failing since 2") && error.contains(expected),
+            "{expected}: {error}"
         );
-        assert_eq!(names(&data), ["a", "b"], "{says}");
-        assert_eq!(data.pods_read_at, good.pods_read_at, "{says}: as old as it is");
-        assert!(data.summary_read_at > good.summary_read_at, "{says}: costs the summary nothing");
+        assert_eq!(names(&data), ["a", "b"], "{expected}");
+        assert_eq!(data.pods_read_at, good.pods_read_at, "{expected}: unchanged age");
+        assert!(data.summary_read_at > good.summary_read_at, "{expected}: the summary is not affected");
     }
 }
 
 #[tokio::test]
-async fn pods_that_do_not_fit_or_cannot_be_read_are_counted() {
+async fn skipped_pods_are_counted() {
     let server = lists(|_| {
         let mut items: Vec<Value> = (0..2600)
             .map(|number| json!({"metadata": {"name": format!("p{number:04}"), "namespace": "n", "uid": number.to_string()}}))
             .collect();
         items[7] = json!(7);
-        Answer::ok().send(json!({ "items": items }).to_string())
+        Response::ok().send(json!({ "items": items }).to_string())
     })
     .await;
     let (mut kubelet, status) = kubelet(settings(&server.url));
@@ -132,15 +132,15 @@ async fn pods_that_do_not_fit_or_cannot_be_read_are_counted() {
     assert_eq!((list.pods.len(), list.left_out, list.problems.len()), (2500, 99, 1));
     assert_eq!(status.snapshot().left_out, 100);
     kubelet.fetch().await;
-    assert_eq!(status.snapshot().left_out, 200, "once for each answer");
+    assert_eq!(status.snapshot().left_out, 200, "once for each response");
 }
 
 #[tokio::test]
-async fn a_summary_that_fails_costs_the_pods_nothing() {
-    let server = Server::start(|number, asked| match (number, asked.path.as_str()) {
+async fn a_failing_summary_does_not_affect_the_pods() {
+    let server = Server::start(|number, request| match (number, request.path.as_str()) {
         (_, "/pods") => pods(&["a"]),
         (1, _) => summary(),
-        _ => Answer::status(500).send("boom"),
+        _ => Response::status(500).send("boom"),
     })
     .await;
     let (mut kubelet, _) = kubelet(settings(&server.url));
@@ -154,7 +154,7 @@ async fn a_summary_that_fails_costs_the_pods_nothing() {
 }
 
 #[tokio::test]
-async fn a_node_without_pods_is_believed_the_second_time() {
+async fn a_second_empty_list_is_accepted() {
     let server = lists(|list| match list {
         0 | 3 => pods(&["a"]),
         _ => pods(&[]),
@@ -170,15 +170,15 @@ async fn a_node_without_pods_is_believed_the_second_time() {
 }
 
 #[tokio::test]
-async fn a_new_node_without_pods_is_no_error() {
-    let server = lists(|_| Answer::ok().send(r#"{"kind":"PodList","items":null}"#)).await;
+async fn an_empty_first_list_is_accepted() {
+    let server = lists(|_| Response::ok().send(r#"{"kind":"PodList","items":null}"#)).await;
     let data = kubelet(settings(&server.url)).0.fetch().await;
     assert!(data.error.is_none() && data.pods.as_ref().unwrap().pods.is_empty());
 }
 
 #[tokio::test]
-async fn a_black_hole_is_left_in_time() {
-    let server = lists(|_| Answer::ok().send("{").hang()).await;
+async fn a_hanging_response_times_out() {
+    let server = lists(|_| Response::ok().send("{").hang()).await;
     let short = KubeletSettings { timeout: Duration::from_millis(50), ..settings(&server.url) };
     let data = kubelet(short).0.fetch().await;
     assert!(data.pods.is_none());
@@ -187,8 +187,9 @@ async fn a_black_hole_is_left_in_time() {
 }
 
 #[tokio::test]
-async fn a_kubelet_that_is_back_is_seen_by_the_next_call() {
-    let server = lists(|list| if (1..40).contains(&list) { Answer::status(500) } else { pods(&["a"]) }).await;
+async fn a_recovered_kubelet_is_noticed_by_the_next_fetch() {
+    let server =
+        lists(|list| if (1..40).contains(&list) { Response::status(500) } else { pods(&["a"]) }).await;
     let (mut kubelet, status) = kubelet(settings(&server.url));
     for _ in 0..40 {
         kubelet.fetch().await;
@@ -201,48 +202,48 @@ async fn a_kubelet_that_is_back_is_seen_by_the_next_call() {
 
 /// Sends one request per tick, as the agent does.
 #[tokio::test]
-async fn a_summary_that_hangs_holds_up_no_pods() {
-    let server = Server::start(|_, asked| match asked.path.as_str() {
+async fn a_hanging_summary_does_not_delay_the_pods() {
+    let server = Server::start(|_, request| match request.path.as_str() {
         "/pods" => pods(&["a"]),
-        _ => Answer::ok().send("{").hang(),
+        _ => Response::ok().send("{").hang(),
     })
     .await;
     let (kubelet, _) = kubelet(settings(&server.url));
-    let (ask, asked) = mpsc::channel(1);
+    let (trigger, triggers) = mpsc::channel(1);
     let (publish, mut known) = watch::channel(Arc::default());
-    let task = tokio::spawn(kubelet.serve(asked, publish));
+    let task = tokio::spawn(kubelet.serve(triggers, publish));
     for tick in 1..=5 {
-        ask.send(()).await.unwrap();
+        trigger.send(()).await.unwrap();
         let data = known.wait_for(|data: &Arc<KubeletData>| data.pods_attempts.ended == tick).await.unwrap();
         assert!(data.pods.is_some() && data.summary.is_none() && data.summary_attempts.ended == 0);
     }
     let summaries = server.paths().iter().filter(|path| *path == "/stats/summary").count();
     assert!(summaries <= 1, "one at a time");
-    drop(ask);
+    drop(trigger);
     task.abort();
 }
 
 #[tokio::test]
-async fn who_asks_gets_both_and_its_end_ends_the_task() {
+async fn every_request_fetches_both_and_dropping_the_sender_ends_the_task() {
     let server = lists(|_| pods(&["a"])).await;
     let (kubelet, _) = kubelet(settings(&server.url));
-    let (ask, asked) = mpsc::channel(1);
+    let (trigger, triggers) = mpsc::channel(1);
     let (publish, mut known) = watch::channel(Arc::default());
-    let task = tokio::spawn(kubelet.serve(asked, publish));
+    let task = tokio::spawn(kubelet.serve(triggers, publish));
     for tick in 1..=3 {
-        ask.send(()).await.unwrap();
+        trigger.send(()).await.unwrap();
         let both =
             |data: &Arc<KubeletData>| data.pods_attempts.ended == tick && data.summary_attempts.ended == tick;
         assert_eq!(known.wait_for(both).await.unwrap().error, None);
     }
     assert_eq!(server.connections(), 1);
-    drop(ask);
+    drop(trigger);
     task.await.unwrap();
 }
 
 #[tokio::test]
-async fn the_error_says_since_when() {
-    let server = lists(|_| Answer::status(500)).await;
+async fn the_error_contains_the_time_of_the_first_failure() {
+    let server = lists(|_| Response::status(500)).await;
     let (mut kubelet, _) = kubelet(settings(&server.url));
     let since = |data: &KubeletData| {
         let error = data.error.clone().unwrap();
@@ -253,16 +254,17 @@ async fn the_error_says_since_when() {
 }
 
 #[tokio::test]
-async fn the_token_goes_to_a_verified_kubelet_alone() {
+async fn the_token_is_sent_only_to_a_verified_kubelet() {
     let directory = tempfile::tempdir().unwrap();
     let token_file = directory.path().join("token");
     std::fs::write(&token_file, "old").unwrap();
-    let secure = Server::start_tls(|_, asked| match (asked.header("authorization"), asked.path.as_str()) {
-        (Some("Bearer new"), "/pods") => pods(&["a"]),
-        (Some("Bearer new"), _) => summary(),
-        _ => Answer::status(401).send("Unauthorized"),
-    })
-    .await;
+    let secure =
+        Server::start_tls(|_, request| match (request.header("authorization"), request.path.as_str()) {
+            (Some("Bearer new"), "/pods") => pods(&["a"]),
+            (Some("Bearer new"), _) => summary(),
+            _ => Response::status(401).send("Unauthorized"),
+        })
+        .await;
     let with_token = |url: &str, ca: &str| KubeletSettings {
         token_file: Some(token_file.clone()),
         ca_files: vec![ca.into()],
@@ -277,24 +279,24 @@ async fn the_token_goes_to_a_verified_kubelet_alone() {
     std::fs::write(&token_file, "new").unwrap();
     assert_eq!(names(&*trusting.fetch().await), ["a"], "in the same call that was refused with the old one");
 
-    let asked = secure.asked().len();
+    let requests = secure.requests().len();
     let (mut wary, _) = kubelet(with_token(&secure.url, OTHER_CA));
     let error = wary.fetch().await.error.clone().unwrap();
     assert!(error.contains("not signed by a trusted CA") && error.contains("kubelet.ca_files"), "{error}");
-    assert_eq!(secure.asked().len(), asked, "no request, no token");
+    assert_eq!(secure.requests().len(), requests, "no request, no token");
 
     let plain = Server::start(|_, _| pods(&["a"])).await;
     kubelet(with_token(&plain.url, OWN_CA)).0.fetch().await;
-    assert!(plain.asked().iter().all(|asked| asked.header("authorization").is_none()));
+    assert!(plain.requests().iter().all(|request| request.header("authorization").is_none()));
 }
 
 #[tokio::test]
-async fn ca_files_that_were_replaced_are_read_after_a_failure() {
+async fn replaced_ca_files_are_read_after_a_failure() {
     let directory = tempfile::tempdir().unwrap();
     let ca = directory.path().join("ca.pem");
     std::fs::copy(OTHER_CA, &ca).unwrap();
     let server =
-        Server::start_tls(|_, asked| if asked.path == "/pods" { pods(&["a"]) } else { summary() }).await;
+        Server::start_tls(|_, request| if request.path == "/pods" { pods(&["a"]) } else { summary() }).await;
     let (mut kubelet, _) = kubelet(KubeletSettings { ca_files: vec![ca.clone()], ..settings(&server.url) });
     assert!(kubelet.fetch().await.error.is_some());
     std::fs::copy(OWN_CA, &ca).unwrap();
@@ -303,9 +305,9 @@ async fn ca_files_that_were_replaced_are_read_after_a_failure() {
 }
 
 #[tokio::test]
-async fn another_name_and_no_name_at_all() {
+async fn the_certificate_name_is_verified_as_configured() {
     let server =
-        Server::start_tls(|_, asked| if asked.path == "/pods" { pods(&["a"]) } else { summary() }).await;
+        Server::start_tls(|_, request| if request.path == "/pods" { pods(&["a"]) } else { summary() }).await;
     for (name, insecure, good) in [
         (Some("node-a.example"), false, true),
         (Some("node-b.example"), false, false),
@@ -320,9 +322,10 @@ async fn another_name_and_no_name_at_all() {
 }
 
 #[tokio::test]
-async fn settings_that_cannot_work() {
-    let wrong =
-        |settings| Kubelet::new(settings, Arc::new(Status::new("kubelet"))).err().unwrap().to_string();
+async fn invalid_settings_are_errors() {
+    let wrong = |settings| {
+        Kubelet::new(settings, Arc::new(UpstreamStatus::new("kubelet"))).err().unwrap().to_string()
+    };
     let text = wrong(KubeletSettings {
         ca_files: vec!["/nowhere/ca.pem".into()],
         ..settings("https://10.0.0.7:10250")

@@ -14,7 +14,7 @@ const INTERFACE_BYTES: usize = 15;
 
 /// Returns the kubelet's URL on a node with this host name or IP address. An IPv6 address gets brackets, and its zone the
 /// escape of RFC 6874.
-pub fn url_of(host: &str) -> String {
+pub fn url_for_host(host: &str) -> String {
     let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
     let (address, zone) = split_zone(bare);
     if address.parse::<Ipv6Addr>().is_err() {
@@ -50,7 +50,7 @@ impl Address {
     /// # Errors
     /// If `url` is not the address of a kubelet.
     pub(super) fn parse(url: &str) -> Result<Self, ClientError> {
-        let wrong = |error: String| ClientError::Url { url: url.to_owned(), of: "the kubelet", error };
+        let wrong = |error: String| ClientError::Url { url: url.to_owned(), server: "the kubelet", error };
         let (text, interface) = match within_brackets(url).map(|host| (host, split_zone(host))) {
             Some((host, (address, Some(zone)))) => {
                 let is_name = (1..=INTERFACE_BYTES).contains(&zone.len())
@@ -85,7 +85,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn addresses() {
+    fn urls_are_built_from_hosts() {
         for (host, url) in [
             ("10.0.0.7", "https://10.0.0.7:10250"),
             ("fd00::7", "https://[fd00::7]:10250"),
@@ -95,13 +95,13 @@ mod tests {
             ("::ffff:10.0.0.7", "https://[::ffff:10.0.0.7]:10250"),
             ("node-a.example", "https://node-a.example:10250"),
         ] {
-            assert_eq!(url_of(host), url);
+            assert_eq!(url_for_host(host), url);
             assert!(Address::parse(url).is_ok(), "{url}");
         }
     }
 
     #[test]
-    fn a_zone_is_an_interface_and_no_part_of_the_host() {
+    fn a_zone_becomes_the_interface() {
         for url in ["https://[fe80::1%25eth0]:10250", "https://[fe80::1%eth0]:10250"] {
             let address = Address::parse(url).unwrap();
             assert_eq!(address.uri.to_string(), "https://[fe80::1]:10250/");
@@ -111,7 +111,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_address_says_so() {
+    fn invalid_addresses_are_errors() {
         for url in [
             "10.0.0.7:10250",
             "https://",

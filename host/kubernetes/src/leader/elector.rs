@@ -22,86 +22,35 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::clock::Moment;
+use super::boot_time::BootTime;
+use super::protocol::{AttemptOutcome, LockState, NextStep, StoreRequest, StoreResponse};
 use super::record::Record;
 
 /// Largest number of unanswered writes that are remembered. They accumulate only while the store does not respond at all.
-const UNCERTAIN: usize = 64;
+const MAX_UNCONFIRMED: usize = 64;
 
-/// The lock as returned by a store. `T` is the data that the store needs to overwrite exactly this state.
-#[derive(Clone, Debug)]
-pub(crate) struct Found<T> {
-    pub(crate) object: T,
-    /// Bytes of the record; empty if the object has no record.
-    pub(crate) raw: String,
-    pub(crate) record: Record,
-}
-
-/// A request to the store.
-#[derive(Clone, Debug)]
-pub(crate) enum Request<T> {
-    /// Read the lock; unless `exact`, an older state is sufficient.
-    Get { exact: bool },
-    /// Create the lock, unless it exists.
-    Create(Record),
-    /// Write the record, unless the object was changed since it was read.
-    Update(T, Record),
-}
-
-/// A response of the store.
-#[derive(Clone, Debug)]
-pub(crate) enum Answer<T> {
-    /// The lock, as read or as just written.
-    Found(Found<T>),
-    /// The object does not exist.
-    Missing,
-    /// Another client wrote first.
-    Conflict,
-    /// Any other result, including no response: a write may have succeeded nevertheless.
-    Failed,
-}
-
-/// The next step of an attempt.
-#[derive(Clone, Debug)]
-pub(crate) enum Next<T> {
-    Send(Request<T>),
-    Done(Outcome),
-}
-
-/// The result of an attempt.
+/// The request whose response is awaited.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Outcome {
-    /// This candidate holds the lock.
-    Leads,
-    /// Another candidate holds the lock.
-    Follows,
-    /// Unknown; the attempt is repeated.
-    Failed,
-    /// This candidate released the lock.
-    Resigned,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Pending {
+enum PendingRequest {
     Nothing,
     Get {
-        exact: bool,
+        is_consistent: bool,
     },
     /// A renewal without a read before it.
     Renewal,
     Write,
     /// Reading and writing to release the lock.
-    ResigningGet,
-    ResigningWrite,
+    ReleasingGet,
+    ReleasingWrite,
 }
 
 #[derive(Debug)]
-struct Seen {
+struct ObservedRecord {
     raw: String,
     record: Record,
-    at: Moment,
+    at: BootTime,
     /// `true` if the record has this candidate's identity and was written by this process or a previous one.
-    ours: bool,
+    is_own: bool,
 }
 
 /// One candidate.
@@ -110,14 +59,14 @@ pub(crate) struct Elector<T> {
     identity: String,
     lease_seconds: i64,
     renew_deadline: Duration,
-    pending: Pending,
-    sent_at: Moment,
-    valid_until: Option<Moment>,
-    seen: Option<Seen>,
+    pending: PendingRequest,
+    sent_at: BootTime,
+    valid_until: Option<BootTime>,
+    seen: Option<ObservedRecord>,
     object: Option<T>,
-    uncertain: Vec<Record>,
-    exact: bool,
-    namesake: bool,
+    unconfirmed: Vec<Record>,
+    needs_consistent_read: bool,
+    has_duplicate_identity: bool,
 }
 
 impl<T: Clone> Elector<T> {
@@ -126,23 +75,23 @@ impl<T: Clone> Elector<T> {
             identity: identity.to_owned(),
             lease_seconds,
             renew_deadline,
-            pending: Pending::Nothing,
-            sent_at: Moment::default(),
+            pending: PendingRequest::Nothing,
+            sent_at: BootTime::default(),
             valid_until: None,
             seen: None,
             object: None,
-            uncertain: Vec::new(),
-            exact: false,
-            namesake: false,
+            unconfirmed: Vec::new(),
+            needs_consistent_read: false,
+            has_duplicate_identity: false,
         }
     }
 
     /// Returns the time until which this candidate may act as the holder.
-    pub(crate) fn valid_until(&self) -> Option<Moment> {
+    pub(crate) fn valid_until(&self) -> Option<BootTime> {
         self.valid_until
     }
 
-    pub(crate) fn leads(&self, now: Moment) -> bool {
+    pub(crate) fn is_leading(&self, now: BootTime) -> bool {
         self.valid_until.is_some_and(|until| now < until)
     }
 
@@ -157,55 +106,70 @@ impl<T: Clone> Elector<T> {
     }
 
     /// Returns true if another process writes records with the same identity.
-    pub(crate) fn has_namesake(&self) -> bool {
-        self.namesake
+    pub(crate) fn has_duplicate_identity(&self) -> bool {
+        self.has_duplicate_identity
     }
 
     /// Begins an attempt. The request must be sent after `now`.
-    pub(crate) fn begin(&mut self, now: Moment, wall: Timestamp) -> Request<T> {
-        let ours = self.seen.as_ref().is_some_and(|seen| seen.ours);
+    pub(crate) fn begin(&mut self, now: BootTime, wall: Timestamp) -> StoreRequest<T> {
+        let is_own = self.seen.as_ref().is_some_and(|seen| seen.is_own);
         let current = self.seen.as_ref().is_some_and(|seen| !expired(seen, now));
         match &self.object {
-            Some(object) if ours && current => {
-                let request = Request::Update(object.clone(), self.claim(wall));
-                self.send(request, Pending::Renewal, now)
+            Some(object) if is_own && current => {
+                let request = StoreRequest::Update(object.clone(), self.claim(wall));
+                self.send(request, PendingRequest::Renewal, now)
             }
-            _ => self.look(now, self.exact || ours),
+            _ => self.read_lock(now, self.needs_consistent_read || is_own),
         }
     }
 
     /// Begins to release the lock; leadership ends here, independent of the result.
-    pub(crate) fn resign(&mut self, now: Moment) -> Next<T> {
+    pub(crate) fn release(&mut self, now: BootTime) -> NextStep<T> {
         self.valid_until = None;
-        let involved = self.seen.as_ref().is_some_and(|seen| seen.ours) || !self.uncertain.is_empty();
+        let involved = self.seen.as_ref().is_some_and(|seen| seen.is_own) || !self.unconfirmed.is_empty();
         if !involved {
-            self.pending = Pending::Nothing;
-            return Next::Done(Outcome::Follows);
+            self.pending = PendingRequest::Nothing;
+            return NextStep::Done(AttemptOutcome::Following);
         }
-        Next::Send(self.send(Request::Get { exact: true }, Pending::ResigningGet, now))
+        NextStep::Send(self.send(
+            StoreRequest::Get { is_consistent: true },
+            PendingRequest::ReleasingGet,
+            now,
+        ))
     }
 
     /// Processes the response to the last request. A returned request must be sent after `now`.
-    pub(crate) fn answered(&mut self, answer: Answer<T>, now: Moment, wall: Timestamp) -> Next<T> {
-        match (std::mem::replace(&mut self.pending, Pending::Nothing), answer) {
-            (Pending::Get { exact }, Answer::Found(found)) => self.looked(found, exact, now, wall),
-            (Pending::Get { .. }, Answer::Missing) if self.held_by_another(now) => {
+    pub(crate) fn on_response(
+        &mut self,
+        response: StoreResponse<T>,
+        now: BootTime,
+        wall: Timestamp,
+    ) -> NextStep<T> {
+        match (std::mem::replace(&mut self.pending, PendingRequest::Nothing), response) {
+            (PendingRequest::Get { is_consistent }, StoreResponse::Found(found)) => {
+                self.on_read(found, is_consistent, now, wall)
+            }
+            (PendingRequest::Get { .. }, StoreResponse::Missing) if self.held_by_another(now) => {
                 // The lock was deleted while another candidate holds it; the holder re-creates it with its next renewal.
-                Next::Done(Outcome::Follows)
+                NextStep::Done(AttemptOutcome::Following)
             }
-            (Pending::Get { .. }, Answer::Missing) => {
+            (PendingRequest::Get { .. }, StoreResponse::Missing) => {
                 let record = Record { transitions: 0, ..self.fresh(wall) };
-                Next::Send(self.send(Request::Create(record), Pending::Write, now))
+                NextStep::Send(self.send(StoreRequest::Create(record), PendingRequest::Write, now))
             }
-            (Pending::Renewal | Pending::Write, Answer::Found(found)) => self.wrote(found, now),
-            (Pending::Renewal, Answer::Conflict | Answer::Missing) => Next::Send(self.look(now, true)),
-            (Pending::Write, Answer::Conflict | Answer::Missing) => {
-                self.exact = true;
-                Next::Done(Outcome::Failed)
+            (PendingRequest::Renewal | PendingRequest::Write, StoreResponse::Found(found)) => {
+                self.on_written(found, now)
             }
-            (Pending::ResigningGet, Answer::Found(found)) => {
-                if !self.wrote_or_knows(&found) {
-                    return Next::Done(Outcome::Follows);
+            (PendingRequest::Renewal, StoreResponse::Conflict | StoreResponse::Missing) => {
+                NextStep::Send(self.read_lock(now, true))
+            }
+            (PendingRequest::Write, StoreResponse::Conflict | StoreResponse::Missing) => {
+                self.needs_consistent_read = true;
+                NextStep::Done(AttemptOutcome::Failed)
+            }
+            (PendingRequest::ReleasingGet, StoreResponse::Found(found)) => {
+                if !self.is_own_record(&found) {
+                    return NextStep::Done(AttemptOutcome::Following);
                 }
                 let record = Record {
                     holder: String::new(),
@@ -213,90 +177,106 @@ impl<T: Clone> Elector<T> {
                     transitions: found.record.transitions,
                     ..self.fresh(wall)
                 };
-                Next::Send(self.send(Request::Update(found.object, record), Pending::ResigningWrite, now))
+                NextStep::Send(self.send(
+                    StoreRequest::Update(found.object, record),
+                    PendingRequest::ReleasingWrite,
+                    now,
+                ))
             }
-            (Pending::ResigningWrite, Answer::Conflict) => {
+            (PendingRequest::ReleasingWrite, StoreResponse::Conflict) => {
                 // A renewal that was still running came first.
-                Next::Send(self.send(Request::Get { exact: true }, Pending::ResigningGet, now))
+                NextStep::Send(self.send(
+                    StoreRequest::Get { is_consistent: true },
+                    PendingRequest::ReleasingGet,
+                    now,
+                ))
             }
-            (Pending::ResigningGet | Pending::ResigningWrite, Answer::Missing)
-            | (Pending::ResigningWrite, Answer::Found(_)) => {
+            (PendingRequest::ReleasingGet | PendingRequest::ReleasingWrite, StoreResponse::Missing)
+            | (PendingRequest::ReleasingWrite, StoreResponse::Found(_)) => {
                 self.seen = None;
                 self.object = None;
-                Next::Done(Outcome::Resigned)
+                NextStep::Done(AttemptOutcome::Released)
             }
-            (_, Answer::Failed) | (Pending::Get { .. } | Pending::ResigningGet, Answer::Conflict) => {
-                Next::Done(Outcome::Failed)
+            (_, StoreResponse::Failed)
+            | (PendingRequest::Get { .. } | PendingRequest::ReleasingGet, StoreResponse::Conflict) => {
+                NextStep::Done(AttemptOutcome::Failed)
             }
-            (Pending::Nothing, _) => Next::Done(Outcome::Failed),
+            (PendingRequest::Nothing, _) => NextStep::Done(AttemptOutcome::Failed),
         }
     }
 
-    fn looked(&mut self, found: Found<T>, exact: bool, now: Moment, wall: Timestamp) -> Next<T> {
-        let named_us = found.record.holder == self.identity;
-        if named_us && !exact {
+    fn on_read(
+        &mut self,
+        found: LockState<T>,
+        is_consistent: bool,
+        now: BootTime,
+        wall: Timestamp,
+    ) -> NextStep<T> {
+        let has_own_identity = found.record.holder == self.identity;
+        if has_own_identity && !is_consistent {
             // An outdated state may name this candidate long after it lost the lock.
-            return Next::Send(self.look(now, true));
+            return NextStep::Send(self.read_lock(now, true));
         }
-        self.exact = false;
+        self.needs_consistent_read = false;
         if found.raw.is_empty() && self.held_by_another(now) {
             // As for a lock that was deleted.
-            return Next::Done(Outcome::Follows);
+            return NextStep::Done(AttemptOutcome::Following);
         }
         let changed = self.seen.as_ref().is_none_or(|seen| seen.raw != found.raw);
         if changed {
-            let ours = named_us && (self.seen.is_none() || self.uncertain.contains(&found.record));
-            self.namesake = named_us && !ours;
-            if !ours && !found.record.holder.is_empty() {
+            let is_own =
+                has_own_identity && (self.seen.is_none() || self.unconfirmed.contains(&found.record));
+            self.has_duplicate_identity = has_own_identity && !is_own;
+            if !is_own && !found.record.holder.is_empty() {
                 self.valid_until = None;
             }
-            self.seen = Some(Seen { raw: found.raw, record: found.record, at: now, ours });
+            self.seen = Some(ObservedRecord { raw: found.raw, record: found.record, at: now, is_own });
         }
         self.object = Some(found.object.clone());
         if self.held_by_another(now) {
-            return Next::Done(Outcome::Follows);
+            return NextStep::Done(AttemptOutcome::Following);
         }
         let claim = self.claim(wall);
-        Next::Send(self.send(Request::Update(found.object, claim), Pending::Write, now))
+        NextStep::Send(self.send(StoreRequest::Update(found.object, claim), PendingRequest::Write, now))
     }
 
-    fn wrote(&mut self, found: Found<T>, now: Moment) -> Next<T> {
+    fn on_written(&mut self, found: LockState<T>, now: BootTime) -> NextStep<T> {
         if found.record.holder != self.identity {
             // Something between this process and the store changes the written data.
-            return Next::Done(Outcome::Failed);
+            return NextStep::Done(AttemptOutcome::Failed);
         }
         self.valid_until = Some(self.sent_at.after(self.renew_deadline));
-        self.seen = Some(Seen { raw: found.raw, record: found.record, at: now, ours: true });
+        self.seen = Some(ObservedRecord { raw: found.raw, record: found.record, at: now, is_own: true });
         self.object = Some(found.object);
-        self.uncertain.clear();
-        self.exact = false;
-        self.namesake = false;
-        Next::Done(Outcome::Leads)
+        self.unconfirmed.clear();
+        self.needs_consistent_read = false;
+        self.has_duplicate_identity = false;
+        NextStep::Done(AttemptOutcome::Leading)
     }
 
     /// Returns true if the record has this candidate's identity and was written or adopted by this process.
-    fn wrote_or_knows(&self, found: &Found<T>) -> bool {
+    fn is_own_record(&self, found: &LockState<T>) -> bool {
         found.record.holder == self.identity
-            && (self.uncertain.contains(&found.record)
-                || self.seen.as_ref().is_some_and(|seen| seen.ours && seen.raw == found.raw))
+            && (self.unconfirmed.contains(&found.record)
+                || self.seen.as_ref().is_some_and(|seen| seen.is_own && seen.raw == found.raw))
     }
 
-    fn held_by_another(&self, now: Moment) -> bool {
+    fn held_by_another(&self, now: BootTime) -> bool {
         self.seen
             .as_ref()
-            .is_some_and(|seen| !seen.ours && !seen.record.holder.is_empty() && !expired(seen, now))
+            .is_some_and(|seen| !seen.is_own && !seen.record.holder.is_empty() && !expired(seen, now))
     }
 
-    fn look(&mut self, now: Moment, exact: bool) -> Request<T> {
-        self.send(Request::Get { exact }, Pending::Get { exact }, now)
+    fn read_lock(&mut self, now: BootTime, is_consistent: bool) -> StoreRequest<T> {
+        self.send(StoreRequest::Get { is_consistent }, PendingRequest::Get { is_consistent }, now)
     }
 
-    fn send(&mut self, request: Request<T>, pending: Pending, now: Moment) -> Request<T> {
-        if let Request::Create(record) | Request::Update(_, record) = &request {
-            if self.uncertain.len() == UNCERTAIN {
-                self.uncertain.remove(0);
+    fn send(&mut self, request: StoreRequest<T>, pending: PendingRequest, now: BootTime) -> StoreRequest<T> {
+        if let StoreRequest::Create(record) | StoreRequest::Update(_, record) = &request {
+            if self.unconfirmed.len() == MAX_UNCONFIRMED {
+                self.unconfirmed.remove(0);
             }
-            self.uncertain.push(record.clone());
+            self.unconfirmed.push(record.clone());
         }
         self.pending = pending;
         self.sent_at = now;
@@ -308,20 +288,20 @@ impl<T: Clone> Elector<T> {
         let fresh = self.fresh(wall);
         let Some(seen) = &self.seen else { return fresh };
         let old = &seen.record;
-        if !seen.ours {
+        if !seen.is_own {
             return Record { transitions: old.transitions.saturating_add(1), ..fresh };
         }
         let later = old.renewed.and_then(|old| old.checked_add(SignedDuration::from_secs(1)).ok());
         Record {
-            acquired: old.acquired.map(whole),
-            renewed: fresh.renewed.max(later.map(whole)),
+            acquired: old.acquired.map(truncated_to_seconds),
+            renewed: fresh.renewed.max(later.map(truncated_to_seconds)),
             transitions: old.transitions,
             ..fresh
         }
     }
 
     fn fresh(&self, wall: Timestamp) -> Record {
-        let now = Some(whole(wall));
+        let now = Some(truncated_to_seconds(wall));
         Record {
             holder: self.identity.clone(),
             duration_seconds: self.lease_seconds,
@@ -333,11 +313,11 @@ impl<T: Clone> Elector<T> {
 }
 
 /// Truncates to whole seconds. A fraction of a second before the epoch cannot occur in a lock.
-fn whole(time: Timestamp) -> Timestamp {
+fn truncated_to_seconds(time: Timestamp) -> Timestamp {
     Timestamp::from_second(time.as_second()).unwrap_or(time)
 }
 
-fn expired(seen: &Seen, now: Moment) -> bool {
+fn expired(seen: &ObservedRecord, now: BootTime) -> bool {
     let duration = Duration::from_secs(u64::try_from(seen.record.duration_seconds).unwrap_or(0));
     seen.at.after(duration) < now
 }

@@ -111,7 +111,7 @@ mod tests {
     }
 
     #[test]
-    fn an_annotation_is_what_the_reference_writes() {
+    fn annotations_equal_the_reference() {
         let text = r#"{"holderIdentity":"ip-10-0-0-7","leaseDurationSeconds":60,"acquireTime":"2022-10-03T12:46:34Z","renewTime":"2022-10-03T12:47:04Z","leaderTransitions":3}"#;
         assert_eq!(record().to_annotation(), text);
         assert_eq!(Record::from_annotation(text).unwrap(), record());
@@ -122,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_absent_is_zero() {
+    fn absent_fields_are_zero() {
         let empty = Record::default();
         assert_eq!(
             empty.to_annotation(),
@@ -134,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_record_says_why() {
+    fn invalid_records_are_explained() {
         for (text, why) in [
             ("", "not JSON: EOF while parsing a value at line 1 column 0"),
             ("[]", "not a JSON object"),

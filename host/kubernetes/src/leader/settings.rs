@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::task::JITTER;
+use super::candidate::JITTER;
 
 /// Kind of the lock object. Locks of different kinds do not exclude each other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -71,7 +71,7 @@ impl LeaderSettings {
     }
 
     /// Returns an error if an election cannot be held with these settings.
-    pub fn check(&self) -> Result<(), LeaderError> {
+    pub fn validate(&self) -> Result<(), LeaderError> {
         for (what, name) in [("namespace", &self.namespace), ("name", &self.name)] {
             let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-' || c == '.';
             if name.is_empty() || name.len() > 253 || !name.chars().all(allowed) {
@@ -129,28 +129,28 @@ mod tests {
     }
 
     #[test]
-    fn defaults_can_hold_an_election() {
-        assert_eq!(settings().check(), Ok(()));
+    fn default_settings_are_valid() {
+        assert_eq!(settings().validate(), Ok(()));
     }
 
     #[test]
-    fn impossible_settings_are_refused() {
-        let check = |change: fn(&mut LeaderSettings)| {
+    fn invalid_settings_are_rejected() {
+        let error_of = |change: fn(&mut LeaderSettings)| {
             let mut settings = settings();
             change(&mut settings);
-            settings.check().unwrap_err().to_string()
+            settings.validate().unwrap_err().to_string()
         };
         assert_eq!(
-            check(|settings| settings.name = "a/b".into()),
+            error_of(|settings| settings.name = "a/b".into()),
             r#"invalid name of the lock "a/b": expected 1 to 253 lower case letters, digits, `-` and `.`"#
         );
-        assert!(check(|settings| settings.namespace.clear()).starts_with("invalid namespace of the lock"));
-        assert_eq!(check(|settings| settings.identity.clear()), "the identity of the candidate is empty");
-        let duration = check(|settings| settings.lease_duration = Duration::from_millis(60_500));
+        assert!(error_of(|settings| settings.namespace.clear()).starts_with("invalid namespace of the lock"));
+        assert_eq!(error_of(|settings| settings.identity.clear()), "the identity of the candidate is empty");
+        let duration = error_of(|settings| settings.lease_duration = Duration::from_millis(60_500));
         assert_eq!(duration, "the lease duration must be a whole number of seconds");
-        let deadline = check(|settings| settings.renew_deadline = settings.lease_duration);
+        let deadline = error_of(|settings| settings.renew_deadline = settings.lease_duration);
         assert_eq!(deadline, "the renew deadline must be less than the lease duration");
-        let retry = check(|settings| settings.retry_period = Duration::from_millis(12_500));
+        let retry = error_of(|settings| settings.retry_period = Duration::from_millis(12_500));
         assert!(retry.starts_with("the renew deadline must be more than 1.2 times"), "{retry}");
     }
 }

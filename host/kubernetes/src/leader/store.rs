@@ -3,7 +3,7 @@
 use kube::Client;
 use serde_json::{Map, Value, json};
 
-use super::elector::{Answer, Found, Request};
+use super::protocol::{LockState, StoreRequest, StoreResponse};
 use super::record::Record;
 use super::{LeaderSettings, LockKind};
 use crate::client::explain;
@@ -13,7 +13,7 @@ use crate::problem::shortened;
 const ANNOTATION: &str = "control-plane.alpha.kubernetes.io/leader";
 
 /// An object as returned by the API server; it is written back as a whole, which preserves the rest of its content.
-pub(crate) type Object = Map<String, Value>;
+pub(crate) type LockObject = Map<String, Value>;
 
 /// The lock object in the API server.
 #[derive(Clone)]
@@ -41,54 +41,61 @@ impl Store {
     }
 
     /// Sends a request. Returns the response and, if it failed or the record is unreadable, an error text for the operator.
-    pub(crate) async fn ask(&self, request: Request<Object>) -> (Answer<Object>, Option<String>) {
+    pub(crate) async fn send(
+        &self,
+        request: StoreRequest<LockObject>,
+    ) -> (StoreResponse<LockObject>, Option<String>) {
         let verb = match &request {
-            Request::Get { .. } => "get",
-            Request::Create(_) => "create",
-            Request::Update(..) => "update",
+            StoreRequest::Get { .. } => "get",
+            StoreRequest::Create(_) => "create",
+            StoreRequest::Update(..) => "update",
         };
         let http = match self.http(request) {
             Ok(http) => http,
-            Err(error) => return (Answer::Failed, Some(format!("{self}: {error}"))),
+            Err(error) => return (StoreResponse::Failed, Some(format!("{self}: {error}"))),
         };
-        match self.client.request::<Object>(http).await {
+        match self.client.request::<LockObject>(http).await {
             Ok(object) => {
-                let (found, why) = self.found(object);
-                (Answer::Found(found), why)
+                let (lock_state, problem) = self.lock_state(object);
+                (StoreResponse::Found(lock_state), problem)
             }
             Err(error) => {
-                let why = format!("{self}: {}", explain(&error, verb, self.kind.resource()));
-                let answer = match error {
+                let problem = format!("{self}: {}", explain(&error, verb, self.kind.resource()));
+                let response = match error {
                     // A missing namespace is also a 404, but a create cannot fix it, and reports it itself.
-                    kube::Error::Api(status) if status.code == 404 && verb != "create" => Answer::Missing,
-                    kube::Error::Api(status) if status.code == 409 => Answer::Conflict,
-                    _ => Answer::Failed,
+                    kube::Error::Api(status) if status.code == 404 && verb != "create" => {
+                        StoreResponse::Missing
+                    }
+                    kube::Error::Api(status) if status.code == 409 => StoreResponse::Conflict,
+                    _ => StoreResponse::Failed,
                 };
-                (answer, Some(why))
+                (response, Some(problem))
             }
         }
     }
 
-    fn http(&self, request: Request<Object>) -> Result<http::Request<Vec<u8>>, String> {
+    fn http(&self, request: StoreRequest<LockObject>) -> Result<http::Request<Vec<u8>>, String> {
         let Self { namespace, name, .. } = self;
         let all = match self.kind {
             LockKind::ConfigMap => format!("/api/v1/namespaces/{namespace}/configmaps"),
             LockKind::Lease => format!("/apis/coordination.k8s.io/v1/namespaces/{namespace}/leases"),
         };
         let (method, path, body) = match request {
-            Request::Get { exact: true } => ("GET", format!("{all}/{name}"), None),
+            StoreRequest::Get { is_consistent: true } => ("GET", format!("{all}/{name}"), None),
             // Served from the API server's memory: thousands of followers read, and none of these reads reaches etcd.
-            Request::Get { exact: false } => ("GET", format!("{all}/{name}?resourceVersion=0"), None),
-            Request::Create(record) => {
-                let mut object = Object::new();
+            StoreRequest::Get { is_consistent: false } => {
+                ("GET", format!("{all}/{name}?resourceVersion=0"), None)
+            }
+            StoreRequest::Create(record) => {
+                let mut object = LockObject::new();
                 object.insert("apiVersion".into(), self.kind.api_version().into());
                 object.insert("kind".into(), self.kind.name().into());
                 object.insert("metadata".into(), json!({ "name": name, "namespace": namespace }));
-                self.put(&mut object, &record);
+                self.set_record(&mut object, &record);
                 ("POST", all, Some(object))
             }
-            Request::Update(mut object, record) => {
-                self.put(&mut object, &record);
+            StoreRequest::Update(mut object, record) => {
+                self.set_record(&mut object, &record);
                 ("PUT", format!("{all}/{name}"), Some(object))
             }
         };
@@ -104,7 +111,7 @@ impl Store {
             .map_err(|error| error.to_string())
     }
 
-    fn put(&self, object: &mut Object, record: &Record) {
+    fn set_record(&self, object: &mut LockObject, record: &Record) {
         match self.kind {
             LockKind::Lease => {
                 object.insert("spec".into(), record.to_spec());
@@ -123,7 +130,7 @@ impl Store {
     /// An empty record is a free lock, independent of the rest of the object. An unreadable record may belong to a living
     /// holder of a future version: it counts as held until it has not changed for the duration of a lease, in which a
     /// living holder would have changed it several times, and is then replaced.
-    fn found(&self, object: Object) -> (Found<Object>, Option<String>) {
+    fn lock_state(&self, object: LockObject) -> (LockState<LockObject>, Option<String>) {
         let (raw, record) = match self.kind {
             LockKind::ConfigMap => {
                 let annotation =
@@ -142,26 +149,26 @@ impl Store {
                 Some(Value::Object(spec)) => match Record::from_spec(spec) {
                     Ok(record) if record == Record::default() => (String::new(), Ok(record)),
                     Ok(record) => (record.to_spec().to_string(), Ok(record)),
-                    Err(why) => (Value::Object(spec.clone()).to_string(), Err(why)),
+                    Err(problem) => (Value::Object(spec.clone()).to_string(), Err(problem)),
                 },
                 Some(other) => (other.to_string(), Err("not a JSON object".to_owned())),
             },
         };
         match record {
-            Ok(record) => (Found { object, raw, record }, None),
-            Err(why) => {
+            Ok(record) => (LockState { object, raw, record }, None),
+            Err(problem) => {
                 let seconds = self.lease_seconds;
-                let place = match self.kind {
+                let location = match self.kind {
                     LockKind::ConfigMap => format!("annotation `{ANNOTATION}`"),
                     LockKind::Lease => "`spec`".to_owned(),
                 };
-                let why = format!(
-                    "{self}: {place} is not a leader record ({}); replaced after {seconds} s without change",
-                    shortened(why)
+                let problem = format!(
+                    "{self}: {location} is not a leader record ({}); replaced after {seconds} s without change",
+                    shortened(problem)
                 );
                 let record =
                     Record { holder: UNREADABLE.into(), duration_seconds: seconds, ..Record::default() };
-                (Found { object, raw, record }, Some(why))
+                (LockState { object, raw, record }, Some(problem))
             }
         }
     }
@@ -174,7 +181,7 @@ impl std::fmt::Display for Store {
 }
 
 /// Returns the object under this key; inserts it if it is missing.
-fn child<'o>(object: &'o mut Object, key: &str) -> Option<&'o mut Object> {
+fn child<'o>(object: &'o mut LockObject, key: &str) -> Option<&'o mut LockObject> {
     let value = object.entry(key).or_insert(Value::Null);
     if !value.is_object() {
         *value = Value::Object(Map::new());
@@ -183,14 +190,14 @@ fn child<'o>(object: &'o mut Object, key: &str) -> Option<&'o mut Object> {
 }
 
 /// Returns `metadata.uid`.
-pub(crate) fn uid(object: &Object) -> Option<&str> {
+pub(crate) fn uid(object: &LockObject) -> Option<&str> {
     object.get("metadata")?.get("uid")?.as_str()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::client::testing::{Answer as Says, Server, until};
+    use crate::client::testing::{Response, Server, until};
     use crate::leader::Election;
     use std::time::Duration;
 
@@ -211,13 +218,13 @@ mod tests {
     }
 
     async fn store(kind: LockKind) -> (Server, Store) {
-        let server = Server::start(|_, _| Says::ok()).await;
+        let server = Server::start(|_, _| Response::ok()).await;
         let store = Store::new(server.client(), &settings(kind));
         (server, store)
     }
 
-    fn found(store: &Store, record: &Value) -> (Found<Object>, Option<String>) {
-        store.found(object(store.kind, record).as_object().unwrap().clone())
+    fn lock_state(store: &Store, record: &Value) -> (LockState<LockObject>, Option<String>) {
+        store.lock_state(object(store.kind, record).as_object().unwrap().clone())
     }
 
     #[tokio::test]
@@ -231,14 +238,14 @@ mod tests {
             Value::Null,
             json!(r#"{"holderIdentity":""}"#),
         ] {
-            let (found, why) = found(&store, &empty);
-            assert_eq!((found.record.holder.as_str(), why), ("", None), "{empty}");
+            let (lock_state, problem) = lock_state(&store, &empty);
+            assert_eq!((lock_state.record.holder.as_str(), problem), ("", None), "{empty}");
         }
         let (_server, store) = store_of_lease().await;
         for empty in [json!({}), Value::Null, json!({"holderIdentity": ""}), json!({"holderIdentity": null})]
         {
-            let (found, why) = found(&store, &empty);
-            assert_eq!((found.record.holder.as_str(), why), ("", None), "{empty}");
+            let (lock_state, problem) = lock_state(&store, &empty);
+            assert_eq!((lock_state.record.holder.as_str(), problem), ("", None), "{empty}");
         }
     }
 
@@ -247,34 +254,37 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_record_that_cannot_be_read_is_held_and_said() {
+    async fn an_unreadable_record_counts_as_held_and_is_reported() {
         let (_server, store) = store(LockKind::ConfigMap).await;
         for broken in [json!("{"), json!("[]"), json!(r#"{"holderIdentity":7}"#), json!(7)] {
-            let (found, why) = found(&store, &broken);
-            assert_eq!((found.record.holder.as_str(), found.record.duration_seconds), (UNREADABLE, 2));
-            assert!(!found.raw.is_empty());
-            let why = why.unwrap();
-            assert!(why.contains("is not a leader record") && why.contains("after 2 s"), "{why}");
+            let (lock_state, problem) = lock_state(&store, &broken);
+            assert_eq!(
+                (lock_state.record.holder.as_str(), lock_state.record.duration_seconds),
+                (UNREADABLE, 2)
+            );
+            assert!(!lock_state.raw.is_empty());
+            let problem = problem.unwrap();
+            assert!(problem.contains("is not a leader record") && problem.contains("after 2 s"), "{problem}");
         }
         let (_server, store) = store_of_lease().await;
         for broken in [json!({"renewTime": "yesterday"}), json!("x")] {
-            let (found, why) = found(&store, &broken);
-            assert_eq!(found.record.holder, UNREADABLE, "{broken}");
-            assert!(why.unwrap().contains("`spec` is not a leader record"));
+            let (lock_state, problem) = lock_state(&store, &broken);
+            assert_eq!(lock_state.record.holder, UNREADABLE, "{broken}");
+            assert!(problem.unwrap().contains("`spec` is not a leader record"));
         }
     }
 
     /// Over HTTP: an empty record is taken over immediately, and an unreadable one after the duration of a lease.
     #[tokio::test]
-    async fn whoever_stands_alone_comes_to_lead() {
+    async fn the_only_candidate_acquires_empty_and_unreadable_records() {
         for kind in [LockKind::ConfigMap, LockKind::Lease] {
             let empty = if kind == LockKind::Lease { Value::Null } else { json!("") };
             for record in [empty, json!("{")] {
                 let shown = object(kind, &record);
-                let server = Server::start(move |_, asked| match asked.head.starts_with("PUT") {
+                let server = Server::start(move |_, request| match request.head.starts_with("PUT") {
                     // Like the API server, returns the written object.
-                    true => Says::ok().send(asked.body.clone()),
-                    false => Says::ok().send(shown.to_string()),
+                    true => Response::ok().send(request.body.clone()),
+                    false => Response::ok().send(shown.to_string()),
                 })
                 .await;
                 let election = Election::start(server.client(), settings(kind), None).unwrap();

@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use serde::Deserialize;
 
-use super::{ConditionStatus, Known, NodeFacts};
+use super::{ConditionStatus, NodeFacts, SharedFacts};
 use crate::client::reflect::Handler;
 use crate::quantity;
-use crate::text::{List, Object, Pairs, Text, each, filled};
+use crate::text::{List, Object, Pairs, Text, elements, non_empty};
 
 #[derive(Deserialize)]
 pub(super) struct Node<'a> {
@@ -54,16 +54,16 @@ impl Node<'_> {
     fn facts(&self) -> NodeFacts {
         let status = self.status.as_deref();
         let pods = |amounts: Option<&Option<Object<Amounts<'_>>>>| {
-            quantity::bytes(filled(&amounts?.as_ref()?.pods)?).ok()?
+            quantity::bytes(non_empty(&amounts?.as_ref()?.pods)?).ok()?
         };
         let labels = self.metadata.as_ref().and_then(|metadata| metadata.labels.as_ref());
         NodeFacts {
             conditions: status
                 .into_iter()
-                .flat_map(|status| each(&status.conditions))
+                .flat_map(|status| elements(&status.conditions))
                 .filter_map(|condition| {
-                    let status = ConditionStatus::read(filled(&condition.status)?);
-                    Some((filled(&condition.kind)?.into(), status))
+                    let status = ConditionStatus::parse(non_empty(&condition.status)?);
+                    Some((non_empty(&condition.kind)?.into(), status))
                 })
                 .collect(),
             capacity_pods: pods(status.map(|status| &status.capacity)),
@@ -74,23 +74,23 @@ impl Node<'_> {
                     labels.get("node.kubernetes.io/instance-type").or_else(old)
                 })
                 .map(Box::from),
-            provider_id: self.spec.as_ref().and_then(|spec| filled(&spec.provider_id)).map(Box::from),
+            provider_id: self.spec.as_ref().and_then(|spec| non_empty(&spec.provider_id)).map(Box::from),
         }
     }
 }
 
 pub(super) struct OwnNode {
-    known: Arc<Known>,
+    shared: Arc<SharedFacts>,
     listed: Option<NodeFacts>,
 }
 
 impl OwnNode {
-    pub(super) fn new(known: Arc<Known>) -> Self {
-        Self { known, listed: None }
+    pub(super) fn new(shared: Arc<SharedFacts>) -> Self {
+        Self { shared, listed: None }
     }
 
     fn set(&self, facts: Option<NodeFacts>) {
-        let mut state = self.known.state();
+        let mut state = self.shared.state();
         // The kubelet updates the object every five minutes, usually without a change to these facts.
         if state.node.as_deref() != facts.as_ref() {
             state.node = facts.map(Arc::new);

@@ -4,13 +4,13 @@ use std::sync::Arc;
 
 use serde::Deserialize;
 
-use super::{Known, Service, Services};
+use super::{Service, Services, SharedFacts};
+use crate::budget::MemoryBudget;
 use crate::client::reflect::Handler;
-use crate::room::Room;
-use crate::text::{Object, Pairs, Text, filled};
+use crate::text::{Object, Pairs, Text, non_empty};
 
 #[derive(Deserialize)]
-pub(super) struct Wire<'a> {
+pub(super) struct WireService<'a> {
     #[serde(borrow)]
     metadata: Object<Metadata<'a>>,
     spec: Option<Object<Spec<'a>>>,
@@ -31,14 +31,14 @@ struct Spec<'a> {
     kind: Option<Text<'a>>,
 }
 
-impl Wire<'_> {
+impl WireService<'_> {
     fn id(&self) -> (&str, &str) {
         (self.metadata.namespace.as_str(), self.metadata.name.as_str())
     }
 
     /// Returns `None` for services that select no pods: those without a selector, and external names.
     fn service(&self) -> Option<Service> {
-        let spec = self.spec.as_ref().filter(|spec| filled(&spec.kind) != Some("ExternalName"))?;
+        let spec = self.spec.as_ref().filter(|spec| non_empty(&spec.kind) != Some("ExternalName"))?;
         let selector = spec.selector.as_ref()?;
         selector.iter().next()?;
         let (namespace, name) = self.id();
@@ -50,62 +50,62 @@ impl Wire<'_> {
 const SERVICES_BYTES: usize = 8 << 20;
 
 pub(super) struct AllServices {
-    known: Arc<Known>,
+    shared: Arc<SharedFacts>,
     listed: Vec<Service>,
     /// Memory of the published services.
-    room: Room,
+    budget: MemoryBudget,
     /// Memory of the services listed so far.
-    listed_room: Room,
+    listed_budget: MemoryBudget,
     left_out: u64,
 }
 
 impl AllServices {
-    pub(super) fn new(known: Arc<Known>) -> Self {
-        Self::within(known, SERVICES_BYTES)
+    pub(super) fn new(shared: Arc<SharedFacts>) -> Self {
+        Self::within(shared, SERVICES_BYTES)
     }
 
-    fn within(known: Arc<Known>, bytes: usize) -> Self {
-        let room = Room::new(bytes);
-        Self { known, listed: Vec::new(), room, listed_room: room, left_out: 0 }
+    fn within(shared: Arc<SharedFacts>, bytes: usize) -> Self {
+        let budget = MemoryBudget::new(bytes);
+        Self { shared, listed: Vec::new(), budget, listed_budget: budget, left_out: 0 }
     }
 }
 
 impl Handler for AllServices {
-    type Item<'a> = Wire<'a>;
+    type Item<'a> = WireService<'a>;
 
     fn on_restart(&mut self) {
         self.listed = Vec::new();
-        self.listed_room = self.listed_room.empty();
+        self.listed_budget = self.listed_budget.cleared();
     }
 
-    fn on_listed(&mut self, wire: Wire<'_>) {
-        let Some(service) = wire.service() else { return };
-        if !self.listed_room.exchange(0, service.bytes()) {
+    fn on_listed(&mut self, item: WireService<'_>) {
+        let Some(service) = item.service() else { return };
+        if !self.listed_budget.replace(0, service.bytes()) {
             self.left_out += 1;
             return;
         }
         // A new list is usually equal to the last one: reuse its memory.
-        let (namespace, name) = wire.id();
-        let state = self.known.state();
+        let (namespace, name) = item.id();
+        let state = self.shared.state();
         let same = state.services.get(namespace, name).filter(|known| **known == service).cloned();
         self.listed.push(same.unwrap_or(service));
     }
 
     fn on_list_end(&mut self) {
         let services = Services::new(std::mem::take(&mut self.listed));
-        self.known.state().services = Arc::new(services);
-        self.room = self.listed_room;
+        self.shared.state().services = Arc::new(services);
+        self.budget = self.listed_budget;
     }
 
-    fn on_applied(&mut self, wire: Wire<'_>) {
-        let mut state = self.known.state();
-        let (namespace, name) = wire.id();
-        let (service, known) = (wire.service(), state.services.get(namespace, name));
+    fn on_applied(&mut self, item: WireService<'_>) {
+        let mut state = self.shared.state();
+        let (namespace, name) = item.id();
+        let (service, known) = (item.service(), state.services.get(namespace, name));
         if known == service.as_ref() {
             return;
         }
         let before = known.map(Service::bytes);
-        let fits = self.room.exchange(before.unwrap_or(0), service.as_ref().map_or(0, Service::bytes));
+        let fits = self.budget.replace(before.unwrap_or(0), service.as_ref().map_or(0, Service::bytes));
         match service.filter(|_| fits) {
             Some(service) => drop(Arc::make_mut(&mut state.services).insert(service)),
             None if before.is_some() => Arc::make_mut(&mut state.services).remove(namespace, name),
@@ -114,11 +114,11 @@ impl Handler for AllServices {
         self.left_out += u64::from(!fits);
     }
 
-    fn on_deleted(&mut self, wire: Wire<'_>) {
-        let (namespace, name) = wire.id();
-        let mut state = self.known.state();
+    fn on_deleted(&mut self, item: WireService<'_>) {
+        let (namespace, name) = item.id();
+        let mut state = self.shared.state();
         if let Some(service) = state.services.get(namespace, name) {
-            self.room.exchange(service.bytes(), 0);
+            self.budget.replace(service.bytes(), 0);
             Arc::make_mut(&mut state.services).remove(namespace, name);
         }
     }
@@ -138,34 +138,34 @@ mod tests {
             .to_string()
     }
 
-    fn names(known: &Known) -> Vec<String> {
-        known.state().services.iter().map(|service| service.name().to_owned()).collect()
+    fn names(shared: &SharedFacts) -> Vec<String> {
+        shared.state().services.iter().map(|service| service.name().to_owned()).collect()
     }
 
     #[test]
-    fn services_without_room_are_left_out_and_counted() {
-        let known = Arc::new(Known::default());
+    fn services_beyond_the_memory_budget_are_left_out_and_counted() {
+        let shared = Arc::new(SharedFacts::default());
         let one = Service::new("n", "a", [("app", "x")]).unwrap().bytes();
-        let mut services = AllServices::within(Arc::clone(&known), 2 * one);
-        let read = |text: &'static str| serde_json::from_str::<Wire<'_>>(text).unwrap();
+        let mut services = AllServices::within(Arc::clone(&shared), 2 * one);
+        let read = |text: &'static str| serde_json::from_str::<WireService<'_>>(text).unwrap();
         let text = |name, selector| -> &'static str { service(name, selector).leak() };
         services.on_restart();
         for name in ["a", "b", "c"] {
             services.on_listed(read(text(name, "x")));
         }
         services.on_list_end();
-        assert_eq!((names(&known), services.left_out()), (vec!["a".into(), "b".into()], 1));
+        assert_eq!((names(&shared), services.left_out()), (vec!["a".into(), "b".into()], 1));
         services.on_applied(read(text("d", "x")));
-        assert_eq!((names(&known), services.left_out()), (vec!["a".into(), "b".into()], 1));
+        assert_eq!((names(&shared), services.left_out()), (vec!["a".into(), "b".into()], 1));
         services.on_applied(read(text("a", "y")));
         assert_eq!(
-            (names(&known), services.left_out()),
+            (names(&shared), services.left_out()),
             (vec!["a".into(), "b".into()], 0),
-            "in its own place"
+            "in its own memory"
         );
         services.on_applied(read(text("a", "longer than there is room for")));
         assert_eq!(
-            (names(&known), services.left_out()),
+            (names(&shared), services.left_out()),
             (vec!["b".to_owned()], 1),
             "the old one is wrong by now"
         );
@@ -173,9 +173,9 @@ mod tests {
         services.on_applied(read(text("e", "x")));
         services.on_applied(read(text("f", "x")));
         assert_eq!(
-            (names(&known), services.left_out()),
+            (names(&shared), services.left_out()),
             (vec!["e".into(), "f".into()], 0),
-            "their room is free"
+            "their memory is free"
         );
     }
 }

@@ -1,7 +1,7 @@
 use serde_json::{Value, json};
 
 use super::*;
-use crate::client::testing::{Answer, Asked, Server, until};
+use crate::client::testing::{Request, Response, Server, until};
 use crate::pods;
 
 fn settings() -> LocalSettings {
@@ -35,8 +35,8 @@ fn service(name: &str, spec: Value) -> Value {
     json!({"metadata": {"name": name, "namespace": "shop", "resourceVersion": "6"}, "spec": spec})
 }
 
-fn list(items: &[Value]) -> Answer {
-    Answer::ok().send(json!({"metadata": {"resourceVersion": "7"}, "items": items}).to_string())
+fn list(items: &[Value]) -> Response {
+    Response::ok().send(json!({"metadata": {"resourceVersion": "7"}, "items": items}).to_string())
 }
 
 fn event(kind: &str, object: Value) -> String {
@@ -56,32 +56,32 @@ fn owned(pods: &[&str]) -> PodList {
     pods::parse(json!({"items": items}).to_string().as_bytes(), "test").unwrap()
 }
 
-fn job(owners: Value) -> Answer {
-    Answer::ok().send(
+fn job(owners: Value) -> Response {
+    Response::ok().send(
         json!({"kind": "PartialObjectMetadata", "metadata": {"name": "j", "ownerReferences": owners}})
             .to_string(),
     )
 }
 
-fn jobs(local: &Local) -> Vec<String> {
+fn jobs(local: &LocalWatch) -> Vec<String> {
     local.state().jobs.iter().map(|(key, owner)| format!("{key} {}/{}", owner.kind, owner.name)).collect()
 }
 
 #[tokio::test]
-async fn the_own_node() {
+async fn the_own_node_is_listed_and_watched() {
     let mut watches = 0;
-    let server = Server::start(move |_, asked: &Asked| match asked.path.contains("watch=1") {
+    let server = Server::start(move |_, request: &Request| match request.path.contains("watch=1") {
         false => list(&[node("True", "110")]),
         true => {
             watches += 1;
             match watches {
-                1 => Answer::ok().send(event("MODIFIED", node("Unknown", "58"))),
-                _ => Answer::ok().hang(),
+                1 => Response::ok().send(event("MODIFIED", node("Unknown", "58"))),
+                _ => Response::ok().hang(),
             }
         }
     })
     .await;
-    let local = Local::start(
+    let local = LocalWatch::start(
         server.client(),
         LocalSettings { watch_services: false, read_jobs: false, ..settings() },
     );
@@ -110,7 +110,7 @@ async fn the_own_node() {
 }
 
 #[tokio::test]
-async fn services_that_select() {
+async fn services_with_a_selector_are_kept() {
     let web = |selector: Value| service("web", json!({"selector": selector}));
     let server = Server::start(move |number, _| match number {
         0 => list(&[
@@ -121,17 +121,19 @@ async fn services_that_select() {
             service("headless", json!({"clusterIP": "None", "selector": {"app": "db"}})),
             json!({"metadata": {"name": "broken"}}),
         ]),
-        1 => Answer::ok()
+        1 => Response::ok()
             .send(event("MODIFIED", web(json!({"app": "web", "v": "2"}))))
             .send(event("ADDED", service("new", json!({"selector": {"x": "y"}}))))
             .send(event("DELETED", service("headless", json!({"selector": {"app": "db"}}))))
             .send(event("MODIFIED", service("new", json!({})))),
-        _ => Answer::ok().hang(),
+        _ => Response::ok().hang(),
     })
     .await;
-    let local =
-        Local::start(server.client(), LocalSettings { watch_node: false, read_jobs: false, ..settings() });
-    until(|| server.asked().len() == 3).await;
+    let local = LocalWatch::start(
+        server.client(),
+        LocalSettings { watch_node: false, read_jobs: false, ..settings() },
+    );
+    until(|| server.requests().len() == 3).await;
     let state = local.state();
     let services: Vec<String> = state.services.iter().map(|service| format!("{service:?}")).collect();
     assert_eq!(services, [r#"shop/web [("app", "web"), ("v", "2")]"#]);
@@ -139,70 +141,70 @@ async fn services_that_select() {
 }
 
 #[tokio::test]
-async fn a_second_list_takes_the_memory_of_the_first() {
+async fn a_second_list_reuses_the_memory_of_the_first() {
     let server = Server::start(move |number, _| match number {
-        1 => Answer::ok().send(event("ERROR", json!({"code": 410}))),
+        1 => Response::ok().send(event("ERROR", json!({"code": 410}))),
         0 | 2 => list(&[service("web", json!({"selector": {"app": "web"}}))]),
-        _ => Answer::ok().hang(),
+        _ => Response::ok().hang(),
     })
     .await;
     let settings = LocalSettings { watch_node: false, read_jobs: false, ..settings() };
-    let local = Local::start(server.client(), settings);
+    let local = LocalWatch::start(server.client(), settings);
     until(|| local.state().services.iter().count() == 1).await;
     let first = local.state();
     until(|| !Arc::ptr_eq(&first.services, &local.state().services)).await;
-    let place = |state: &LocalState| state.services.get("shop", "web").unwrap().name().as_ptr();
-    assert_eq!(place(&first), place(&local.state()));
+    let address = |state: &LocalState| state.services.get("shop", "web").unwrap().name().as_ptr();
+    assert_eq!(address(&first), address(&local.state()));
 }
 
 #[tokio::test]
-async fn jobs_are_read_once_while_a_local_pod_has_them() {
-    let server = Server::start(|_, asked: &Asked| match asked.path.rsplit('/').next() {
+async fn a_job_is_requested_once_while_a_local_pod_has_it() {
+    let server = Server::start(|_, request: &Request| match request.path.rsplit('/').next() {
         Some("of-cron") => job(json!([
             {"kind": "Other", "name": "o", "controller": false},
             {"kind": "CronJob", "name": "nightly", "controller": true}
         ])),
         Some("alone") => job(json!(null)),
-        _ => Answer::status(404).send(r#"{"code":404}"#),
+        _ => Response::status(404).send(r#"{"code":404}"#),
     })
     .await;
-    let local = Local::start(
+    let local = LocalWatch::start(
         server.client(),
         LocalSettings { watch_node: false, watch_services: false, ..settings() },
     );
     let seen = owned(&["a:of-cron", "b:alone", "c:gone", "d:of-cron"]);
-    local.pods_seen(&seen);
-    until(|| server.asked().len() == 3).await;
+    local.update_pods(&seen);
+    until(|| server.requests().len() == 3).await;
     until(|| jobs(&local) == ["n/of-cron CronJob/nightly"]).await;
-    let asked = server.asked();
-    assert_eq!(asked[0].path, "/apis/batch/v1/namespaces/n/jobs/alone");
+    let requests = server.requests();
+    assert_eq!(requests[0].path, "/apis/batch/v1/namespaces/n/jobs/alone");
     assert_eq!(
-        asked[0].header("accept"),
+        requests[0].header("accept"),
         Some("application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1")
     );
 
-    local.pods_seen(&seen);
-    local.pods_seen(&owned(&["b:alone", "e:new"]));
+    local.update_pods(&seen);
+    local.update_pods(&owned(&["b:alone", "e:new"]));
     assert!(jobs(&local).is_empty(), "no local pod has it");
-    until(|| server.asked().len() == 4).await;
-    assert!(server.paths()[3].ends_with("/new"), "and only what is new was asked for");
+    until(|| server.requests().len() == 4).await;
+    assert!(server.paths()[3].ends_with("/new"), "only the new Job was requested");
     let status = local.statuses().remove(0);
     until(|| status.snapshot().last_success.is_some()).await;
     assert_eq!((status.source(), status.snapshot().errors), ("jobs", 0));
 }
 
 #[tokio::test]
-async fn one_job_that_cannot_be_read_does_not_hold_up_the_others() {
-    let server = Server::start(|_, asked: &Asked| match asked.path.rsplit('/').next() {
-        Some("a") => Answer::status(403).send("{}"),
+async fn a_forbidden_job_does_not_block_the_others() {
+    let server = Server::start(|_, request: &Request| match request.path.rsplit('/').next() {
+        Some("a") => Response::status(403).send("{}"),
         _ => job(json!([{"kind": "CronJob", "name": "c", "controller": true}])),
     })
     .await;
-    let local = Local::start(
+    let local = LocalWatch::start(
         server.client(),
         LocalSettings { watch_node: false, watch_services: false, ..settings() },
     );
-    local.pods_seen(&owned(&["1:a", "2:b", "3:c"]));
+    local.update_pods(&owned(&["1:a", "2:b", "3:c"]));
     let status = local.statuses().remove(0);
     until(|| status.snapshot().errors > 0).await;
     let error = status.snapshot().error.unwrap();
@@ -214,11 +216,11 @@ async fn one_job_that_cannot_be_read_does_not_hold_up_the_others() {
 }
 
 #[tokio::test]
-async fn nothing_is_asked_after_the_end() {
-    let server = Server::start(|_, _| Answer::ok().hang()).await;
-    let local = Local::start(server.client(), settings());
+async fn dropping_the_watch_ends_its_requests() {
+    let server = Server::start(|_, _| Response::ok().hang()).await;
+    let local = LocalWatch::start(server.client(), settings());
     assert_eq!(local.statuses().len(), 3);
-    until(|| server.asked().len() == 2).await;
+    until(|| server.requests().len() == 2).await;
     let watches: Vec<_> = local.tasks.iter().map(JoinHandle::abort_handle).collect();
     drop(local);
     until(|| watches.iter().all(tokio::task::AbortHandle::is_finished)).await;

@@ -3,20 +3,20 @@
 use std::collections::HashMap;
 
 use crate::item::{Item, Notes, subject};
-use crate::text::{List, Object, Pairs, each, filled};
+use crate::text::{List, Object, Pairs, elements, non_empty};
 
 use super::resize::{Reported, is_infeasible};
-use super::{Amounts, Container, Keep, Kind, Owner, Pod, State, Texts, wire};
+use super::{Amounts, Container, ContainerKind, ContainerState, MetadataFilter, Owner, Pod, Texts, wire};
 
 /// Annotation that the kubelet sets on pods from its manifest directory, and on their mirrors in the API server.
 const CONFIG_HASH: &str = "kubernetes.io/config.hash";
 
 impl Item for Pod {
     type Wire<'a> = wire::Pod<'a>;
-    type Options = Keep;
+    type Options = MetadataFilter;
     const NAMED_BY: &'static str = "/metadata";
 
-    fn build(wire: wire::Pod<'_>, keep: &Keep, notes: &mut Notes<'_>) -> Option<Self> {
+    fn build(wire: wire::Pod<'_>, filter: &MetadataFilter, notes: &mut Notes<'_>) -> Option<Self> {
         let Some(metadata) = wire.metadata else {
             notes.lost("metadata", "absent");
             return None;
@@ -25,7 +25,7 @@ impl Item for Pod {
             notes.subject = subject;
         }
         let mut needed = |value: &Option<_>, path: &str| {
-            let text = filled(value).map(Box::from);
+            let text = non_empty(value).map(Box::from);
             if text.is_none() {
                 notes.lost(path, "absent or empty, but required to identify the pod");
             }
@@ -36,9 +36,9 @@ impl Item for Pod {
         let namespace = needed(&metadata.namespace, "metadata.namespace")?;
 
         let nothing = Pairs::default();
-        let (labels, labels_left_out) = keep.labels(metadata.labels.as_ref().unwrap_or(&nothing));
+        let (labels, labels_left_out) = filter.labels(metadata.labels.as_ref().unwrap_or(&nothing));
         let all = metadata.annotations.as_ref().unwrap_or(&nothing);
-        let (annotations, annotations_left_out) = keep.annotations(all);
+        let (annotations, annotations_left_out) = filter.annotations(all);
 
         let mut pod = Pod {
             uid,
@@ -53,9 +53,9 @@ impl Item for Pod {
             ..Pod::default()
         };
         if let Some(status) = &wire.status {
-            pod.phase = filled(&status.phase).map(Box::from);
-            pod.qos = filled(&status.qos_class).map(Box::from);
-            pod.ip = filled(&status.pod_ip).map(Box::from);
+            pod.phase = non_empty(&status.phase).map(Box::from);
+            pod.qos = non_empty(&status.qos_class).map(Box::from);
+            pod.ip = non_empty(&status.pod_ip).map(Box::from);
             pod.start_unix_ms = status.start_time.map(|time| time.0);
             pod.conditions = conditions(&status.conditions);
         }
@@ -80,16 +80,18 @@ impl Item for Pod {
 }
 
 fn owners(references: &Option<List<Object<wire::Owner<'_>>>>) -> Vec<Owner> {
-    each(references)
+    elements(references)
         .filter_map(|owner| {
-            Some(Owner { kind: filled(&owner.kind)?.into(), name: filled(&owner.name)?.into() })
+            Some(Owner { kind: non_empty(&owner.kind)?.into(), name: non_empty(&owner.name)?.into() })
         })
         .collect()
 }
 
 fn conditions(conditions: &Option<List<Object<wire::Condition<'_>>>>) -> Texts {
-    each(conditions)
-        .filter_map(|condition| Some((filled(&condition.kind)?.into(), filled(&condition.status)?.into())))
+    elements(conditions)
+        .filter_map(|condition| {
+            Some((non_empty(&condition.kind)?.into(), non_empty(&condition.status)?.into()))
+        })
         .collect()
 }
 
@@ -110,21 +112,21 @@ fn containers<'w>(
     status: Option<&'w wire::Status<'w>>,
     notes: &mut Notes<'_>,
 ) -> Vec<Container> {
-    let lists: [(Kind, &str, Specs<'w>, Statuses<'w>); 3] = [
+    let lists: [(ContainerKind, &str, Specs<'w>, Statuses<'w>); 3] = [
         (
-            Kind::Main,
+            ContainerKind::Main,
             "containers",
             spec.map(|spec| &spec.containers),
             status.map(|status| &status.container_statuses),
         ),
         (
-            Kind::Init,
+            ContainerKind::Init,
             "initContainers",
             spec.map(|spec| &spec.init_containers),
             status.map(|status| &status.init_container_statuses),
         ),
         (
-            Kind::Ephemeral,
+            ContainerKind::Ephemeral,
             "ephemeralContainers",
             spec.map(|spec| &spec.ephemeral_containers),
             status.map(|status| &status.ephemeral_container_statuses),
@@ -133,34 +135,34 @@ fn containers<'w>(
     let infeasible = status.is_some_and(is_infeasible);
     let mut found: Vec<Container> = Vec::new();
     // The number of containers is limited only by the size of the pod, which allows many thousands.
-    let mut places: HashMap<&str, usize> = HashMap::new();
+    let mut indexes: HashMap<&str, usize> = HashMap::new();
     for (kind, field, specs, statuses) in lists {
         let first = found.len();
-        for spec in specs.into_iter().flat_map(each) {
-            let Some(name) = filled(&spec.name) else {
+        for spec in specs.into_iter().flat_map(elements) {
+            let Some(name) = non_empty(&spec.name) else {
                 notes.field(format!("spec.{field}"), "a container without a name");
                 continue;
             };
-            if places.contains_key(name) {
+            if indexes.contains_key(name) {
                 notes.field(
                     format!("spec.{field}"),
                     format_args!("another container has the same name {name:?}"),
                 );
                 continue;
             }
-            places.insert(name, found.len());
-            let always = filled(&spec.restart_policy) == Some("Always");
-            let kind = if kind == Kind::Init && always { Kind::Sidecar } else { kind };
+            indexes.insert(name, found.len());
+            let always = non_empty(&spec.restart_policy) == Some("Always");
+            let kind = if kind == ContainerKind::Init && always { ContainerKind::Sidecar } else { kind };
             let mut container = nameless(kind);
             container.name = name.into();
-            container.image = filled(&spec.image).map(Box::from);
+            container.image = non_empty(&spec.image).map(Box::from);
             container.requests = amounts(spec.resources.and_then(|resources| resources.requests));
             container.limits = amounts(spec.resources.and_then(|resources| resources.limits));
             found.push(container);
         }
-        for status in statuses.into_iter().flat_map(each) {
-            let Some(name) = filled(&status.name) else { continue };
-            let at = *places.entry(name).or_insert(found.len());
+        for status in statuses.into_iter().flat_map(elements) {
+            let Some(name) = non_empty(&status.name) else { continue };
+            let at = *indexes.entry(name).or_insert(found.len());
             if at == found.len() {
                 found.push(Container { name: name.into(), ..nameless(kind) });
             }
@@ -173,7 +175,7 @@ fn containers<'w>(
     found
 }
 
-fn nameless(kind: Kind) -> Container {
+fn nameless(kind: ContainerKind) -> Container {
     Container {
         name: Box::default(),
         kind,
@@ -194,9 +196,9 @@ fn take_status(container: &mut Container, status: &wire::ContainerStatus<'_>, in
     container.requests = reported.requests(container.requests);
     container.limits = reported.limits(container.limits);
     if container.image.is_none() {
-        container.image = filled(&status.image).map(Box::from);
+        container.image = non_empty(&status.image).map(Box::from);
     }
-    if let Some(id) = filled(&status.container_id) {
+    if let Some(id) = non_empty(&status.container_id) {
         let (runtime, id) = id.split_once("://").map_or((None, id), |(runtime, id)| (Some(runtime), id));
         container.runtime = runtime.filter(|runtime| !runtime.is_empty()).map(Box::from);
         container.id = Some(id).filter(|id| !id.is_empty()).map(Box::from);
@@ -207,16 +209,16 @@ fn take_status(container: &mut Container, status: &wire::ContainerStatus<'_>, in
     container.restarts = status.restart_count;
 }
 
-fn state(state: &wire::State<'_>) -> State {
+fn state(state: &wire::State<'_>) -> ContainerState {
     if state.running.is_some() {
-        State::Running
+        ContainerState::Running
     } else if let (None, Some(terminated)) = (&state.waiting, &state.terminated) {
-        State::Terminated(reason(terminated))
+        ContainerState::Terminated(reason(terminated))
     } else {
-        State::Waiting(state.waiting.as_deref().and_then(reason))
+        ContainerState::Waiting(state.waiting.as_deref().and_then(reason))
     }
 }
 
 fn reason(stopped: &wire::Stopped<'_>) -> Option<Box<str>> {
-    filled(&stopped.reason).map(Box::from)
+    non_empty(&stopped.reason).map(Box::from)
 }

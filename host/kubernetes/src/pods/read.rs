@@ -5,37 +5,33 @@ use std::collections::HashSet;
 
 use crate::document::{Document, Reader};
 use crate::error::KubeletError;
-use crate::item::{self, Effort};
-use crate::most::{Bounds, Kept, Most, READ};
+use crate::item::{self, RepairBudget};
 use crate::problem::{Cost, Problem, Problems, Subject};
+use crate::selection::{MAX_PARSED, POD_BOUNDS, Ranked, RankedSelection};
 
-use super::{Container, Keep, Owner, Pod, PodList, Texts};
+use super::{Container, MetadataFilter, Owner, Pod, PodList, Texts};
 
 const DOCUMENT: Document = Document { wanted: "a v1 PodList (the kubelet's /pods)", key: "items" };
-
-/// Five times the pods of the largest nodes (500, by `maxPods`): the list also contains pods that ended and were not
-/// deleted.
-const BOUNDS: Bounds = Bounds { count: 2500, bytes: 8 << 20 };
 
 /// A reader of a `/pods` response, which is parsed as it arrives. Holds the text of one pod and the kept data of the others.
 #[derive(Debug)]
 pub struct PodReader<'k> {
     document: Reader,
-    keep: &'k Keep,
-    kept: Most<Pod>,
+    filter: &'k MetadataFilter,
+    kept: RankedSelection<Pod>,
     problems: Problems,
-    effort: Effort,
+    repair_budget: RepairBudget,
 }
 
 impl<'k> PodReader<'k> {
     /// Creates a reader; `source` names the server or file in errors.
-    pub fn new(source: &str, keep: &'k Keep) -> Self {
+    pub fn new(source: &str, filter: &'k MetadataFilter) -> Self {
         Self {
             document: Reader::new(DOCUMENT, source),
-            keep,
-            kept: Most::new(BOUNDS),
+            filter,
+            kept: RankedSelection::new(POD_BOUNDS),
             problems: Problems::default(),
-            effort: Effort::default(),
+            repair_budget: RepairBudget::default(),
         }
     }
 
@@ -44,12 +40,12 @@ impl<'k> PodReader<'k> {
     /// # Errors
     /// If they do not belong to a list of pods: not JSON, or another document.
     pub fn push(&mut self, bytes: &[u8]) -> Result<(), KubeletError> {
-        let Self { document, keep, kept, problems, effort } = self;
+        let Self { document, filter, kept, problems, repair_budget } = self;
         document.push(bytes, &mut |index, element| {
-            if index >= READ {
+            if index >= MAX_PARSED {
                 return kept.leave_out();
             }
-            if let Some(pod) = item::read::<Pod>(index, element, keep, effort, problems) {
+            if let Some(pod) = item::read::<Pod>(index, element, filter, repair_budget, problems) {
                 kept.push(index, pod);
             }
         })
@@ -91,15 +87,15 @@ impl<'k> PodReader<'k> {
 /// # Errors
 /// If `body` is not a list of pods: not JSON, cut off, or another document.
 pub fn parse(body: &[u8], source: &str) -> Result<PodList, KubeletError> {
-    parse_keeping(body, source, &Keep::default())
+    parse_with(body, source, &MetadataFilter::default())
 }
 
-/// Parses a response as [`parse`] does, with the limits and annotations of `keep`.
+/// Parses a response as [`parse`] does, with the limits and annotations of `filter`.
 ///
 /// # Errors
 /// As for [`parse`].
-pub fn parse_keeping(body: &[u8], source: &str, keep: &Keep) -> Result<PodList, KubeletError> {
-    let mut reader = PodReader::new(source, keep);
+pub fn parse_with(body: &[u8], source: &str, filter: &MetadataFilter) -> Result<PodList, KubeletError> {
+    let mut reader = PodReader::new(source, filter);
     reader.push(body)?;
     reader.finish()
 }
@@ -108,7 +104,7 @@ fn by_name(left: &Pod, right: &Pod) -> Ordering {
     (&left.namespace, &left.name, &left.uid).cmp(&(&right.namespace, &right.name, &right.uid))
 }
 
-impl Kept for Pod {
+impl Ranked for Pod {
     /// Ranks pods that ended last; Jobs leave thousands of them behind.
     fn rank(&self, other: &Self) -> Ordering {
         let has_ended = |pod: &Self| matches!(pod.phase.as_deref(), Some("Succeeded" | "Failed"));
@@ -117,10 +113,10 @@ impl Kept for Pod {
 
     fn bytes(&self) -> usize {
         let Self { uid, name, namespace, phase, qos, ip, config_hash, .. } = self;
-        let words = [phase, qos, ip, config_hash].into_iter().flatten().chain([uid, name, namespace]);
+        let texts_of_pod = [phase, qos, ip, config_hash].into_iter().flatten().chain([uid, name, namespace]);
         let owners = self.owners.iter().map(|owner| size_of::<Owner>() + owner.kind.len() + owner.name.len());
         size_of::<Self>()
-            + words.map(|word| word.len()).sum::<usize>()
+            + texts_of_pod.map(|text| text.len()).sum::<usize>()
             + [&self.conditions, &self.labels, &self.annotations].into_iter().map(texts).sum::<usize>()
             + owners.sum::<usize>()
             + self.containers.iter().map(container).sum::<usize>()
@@ -133,7 +129,8 @@ fn texts(texts: &Texts) -> usize {
 
 fn container(container: &Container) -> usize {
     let Container { name, image, runtime, id, state, last_termination_reason, .. } = container;
-    let words = [image, runtime, id, last_termination_reason].into_iter().flatten().map(|word| word.len());
+    let texts_of_pod =
+        [image, runtime, id, last_termination_reason].into_iter().flatten().map(|text| text.len());
     let reason = state.as_ref().and_then(|state| state.reason()).map_or(0, str::len);
-    size_of::<Container>() + name.len() + words.sum::<usize>() + reason
+    size_of::<Container>() + name.len() + texts_of_pod.sum::<usize>() + reason
 }

@@ -4,7 +4,7 @@
 //! for each container since Kubernetes 1.27, for pod-level resources since 1.34. A resize that exceeds the node's free
 //! resources stays deferred or infeasible, and the specification then differs from the actual resources for hours.
 
-use crate::text::{Object, each, filled};
+use crate::text::{Object, elements, non_empty};
 
 use super::{Amounts, build::amounts, wire};
 
@@ -20,23 +20,23 @@ pub(super) struct Reported {
 impl Reported {
     /// Returns the limits in force: the applied ones, if the kubelet reports them. Reported resources that have requests
     /// but no limit mean that there is no limit; empty resources come from a kubelet that does not report them.
-    pub(super) fn limits(&self, wished: Amounts) -> Amounts {
+    pub(super) fn limits(&self, desired: Amounts) -> Amounts {
         let limits = amounts(self.resources.and_then(|resources| resources.limits));
         let requests = self.applied_requests();
         let nothing = Amounts::default();
-        if limits == nothing && (requests == nothing || wished == nothing) { wished } else { limits }
+        if limits == nothing && (requests == nothing || desired == nothing) { desired } else { limits }
     }
 
     /// Returns the requests that the scheduler counts: the largest of the desired, granted and applied ones, without the
     /// desired ones if the resize is infeasible.
-    pub(super) fn requests(&self, wished: Amounts) -> Amounts {
-        let held = largest(amounts(self.allocated), self.applied_requests());
+    pub(super) fn requests(&self, desired: Amounts) -> Amounts {
+        let granted = largest(amounts(self.allocated), self.applied_requests());
         if !self.infeasible {
-            return largest(wished, held);
+            return largest(desired, granted);
         }
         Amounts {
-            cpu_millicores: held.cpu_millicores.or(wished.cpu_millicores),
-            memory_bytes: held.memory_bytes.or(wished.memory_bytes),
+            cpu_millicores: granted.cpu_millicores.or(desired.cpu_millicores),
+            memory_bytes: granted.memory_bytes.or(desired.memory_bytes),
         }
     }
 
@@ -49,11 +49,11 @@ impl Reported {
 /// `PodResizePending` since 1.33.
 pub(super) fn is_infeasible(status: &wire::Status<'_>) -> bool {
     let infeasible = Some("Infeasible");
-    filled(&status.resize) == infeasible
-        || each(&status.conditions).any(|condition| {
-            filled(&condition.kind) == Some("PodResizePending")
-                && filled(&condition.status) == Some("True")
-                && filled(&condition.reason) == infeasible
+    non_empty(&status.resize) == infeasible
+        || elements(&status.conditions).any(|condition| {
+            non_empty(&condition.kind) == Some("PodResizePending")
+                && non_empty(&condition.status) == Some("True")
+                && non_empty(&condition.reason) == infeasible
         })
 }
 

@@ -4,7 +4,9 @@ mod resize;
 
 use serde_json::{Value, json};
 
-use super::{Amounts, Container, Keep, Kind, Pod, PodList, State, Texts, parse, parse_keeping};
+use super::{
+    Amounts, Container, ContainerKind, ContainerState, MetadataFilter, Pod, PodList, Texts, parse, parse_with,
+};
 
 const PODS: &str = include_str!("../../tests/data/pods.json");
 
@@ -45,7 +47,7 @@ fn amounts(cpu_millicores: impl Into<Option<u64>>, memory_bytes: impl Into<Optio
 }
 
 #[test]
-fn a_whole_list() {
+fn a_complete_list_is_parsed() {
     let list = parse(PODS.as_bytes(), "pods.json").unwrap();
     assert!(list.problems.is_empty(), "{:?}", list.problems);
     let names: Vec<_> = list.pods.iter().map(|pod| &*pod.name).collect();
@@ -72,7 +74,7 @@ fn a_whole_list() {
             ("pod-template-hash", "6d5f7c9b8")
         ])
     );
-    assert!(web.annotations.is_empty(), "only those asked for");
+    assert!(web.annotations.is_empty(), "only requested ones");
     let owners: Vec<_> = web.owners.iter().map(|owner| (&*owner.kind, &*owner.name)).collect();
     assert_eq!(owners, [("ReplicaSet", "web-6d5f7c9b8"), ("Shop", "main")]);
     assert_eq!(web.overhead, amounts(250, 120 << 20));
@@ -83,11 +85,11 @@ fn a_whole_list() {
     assert_eq!(
         kinds,
         [
-            ("api", Kind::Main),
-            ("log", Kind::Main),
-            ("migrate", Kind::Init),
-            ("proxy", Kind::Sidecar),
-            ("debugger-x", Kind::Ephemeral)
+            ("api", ContainerKind::Main),
+            ("log", ContainerKind::Main),
+            ("migrate", ContainerKind::Init),
+            ("proxy", ContainerKind::Sidecar),
+            ("debugger-x", ContainerKind::Ephemeral)
         ]
     );
     let [api, log, migrate, proxy, debugger] = &web.containers[..] else { unreachable!() };
@@ -95,22 +97,22 @@ fn a_whole_list() {
         *api,
         Container {
             name: "api".into(),
-            kind: Kind::Main,
+            kind: ContainerKind::Main,
             image: Some("registry.example/api:1.2.3".into()),
             runtime: Some("containerd".into()),
             id: Some("bb01".into()),
-            state: Some(State::Running),
+            state: Some(ContainerState::Running),
             last_termination_reason: None,
             restarts: Some(0),
             requests: amounts(200, 192 << 20),
             limits: amounts(400, 384 << 20),
         }
     );
-    assert_eq!(log.state, Some(State::Waiting(Some("CrashLoopBackOff".into()))));
+    assert_eq!(log.state, Some(ContainerState::Waiting(Some("CrashLoopBackOff".into()))));
     assert_eq!(log.last_termination_reason.as_deref(), Some("OOMKilled"));
     assert_eq!(log.restarts, Some(17));
     assert_eq!((log.requests, log.limits), (amounts(None, None), amounts(None, None)), "absent, not zero");
-    assert_eq!(migrate.state, Some(State::Terminated(Some("Completed".into()))));
+    assert_eq!(migrate.state, Some(ContainerState::Terminated(Some("Completed".into()))));
     assert_eq!(migrate.limits, amounts(1000, 64 << 20));
     assert_eq!(proxy.id.as_deref(), Some("aa02"));
     assert_eq!((debugger.runtime.as_deref(), debugger.id.as_deref()), (Some("cri-o"), Some("cc01")));
@@ -131,17 +133,19 @@ fn a_whole_list() {
 }
 
 #[test]
-fn annotations_by_key() {
-    let keep =
-        Keep { annotations: vec!["team.example/cost-centre".into(), "no-such".into()], ..Keep::default() };
-    let list = parse_keeping(PODS.as_bytes(), "pods.json", &keep).unwrap();
+fn requested_annotations_are_kept() {
+    let filter = MetadataFilter {
+        annotations: vec!["team.example/cost-centre".into(), "no-such".into()],
+        ..MetadataFilter::default()
+    };
+    let list = parse_with(PODS.as_bytes(), "pods.json", &filter).unwrap();
     assert_eq!(list.pods[2].annotations, boxed(&[("team.example/cost-centre", "4200")]));
     assert!(list.pods[1].annotations.is_empty());
 }
 
 #[test]
-fn labels_are_bounded_by_dropping_the_largest() {
-    let keep = |label_bytes| Keep { label_bytes, ..Keep::default() };
+fn the_largest_labels_beyond_the_limit_are_dropped() {
+    let filter = |label_bytes| MetadataFilter { label_bytes, ..MetadataFilter::default() };
     let pod = pod_with("/metadata/labels", json!({"a": "12345", "b": "123", "c": "123", "d": "1"}));
     let body = json!({"items": [pod]}).to_string();
     for (bound, expected, dropped) in [
@@ -152,10 +156,10 @@ fn labels_are_bounded_by_dropping_the_largest() {
         (2, boxed(&[("d", "1")]), 3),
         (1, boxed(&[]), 4),
     ] {
-        let list = parse_keeping(body.as_bytes(), "test", &keep(bound)).unwrap();
+        let list = parse_with(body.as_bytes(), "test", &filter(bound)).unwrap();
         assert_eq!(only(&list).labels, expected, "{bound}");
         assert_eq!(left_out(&list), if dropped > 0 { vec![("p", dropped, 0)] } else { vec![] }, "{bound}");
-        assert!(list.problems.is_empty(), "the pod is read as it is meant to be");
+        assert!(list.problems.is_empty(), "dropped labels are not a problem");
     }
 }
 
@@ -166,16 +170,20 @@ fn left_out(list: &PodList) -> Vec<(&str, u32, u32)> {
 }
 
 #[test]
-fn annotations_that_were_asked_for_are_bounded_likewise() {
-    let keep = Keep { annotations: vec!["a".into(), "b".into()], annotation_bytes: 4, ..Keep::default() };
+fn the_largest_annotations_beyond_the_limit_are_dropped() {
+    let filter = MetadataFilter {
+        annotations: vec!["a".into(), "b".into()],
+        annotation_bytes: 4,
+        ..MetadataFilter::default()
+    };
     let pod = pod_with("/metadata/annotations", json!({"a": "12345", "b": "123", "c": "1"}));
-    let list = parse_keeping(json!({"items": [pod]}).to_string().as_bytes(), "test", &keep).unwrap();
+    let list = parse_with(json!({"items": [pod]}).to_string().as_bytes(), "test", &filter).unwrap();
     assert_eq!(only(&list).annotations, boxed(&[("b", "123")]));
     assert_eq!(left_out(&list), [("p", 0, 1)]);
 }
 
 #[test]
-fn the_default_bound_is_8_kib() {
+fn the_default_label_limit_is_8_kib() {
     let list = read(json!([
         pod_with("/metadata/labels", json!({"k": "v".repeat(8191), "l": ""})),
         {"metadata": {"name": "q", "namespace": "n", "uid": "v", "labels": {"k": "v".repeat(8191)}}}
@@ -186,22 +194,25 @@ fn the_default_bound_is_8_kib() {
 }
 
 #[test]
-fn states() {
+fn container_states_are_parsed() {
     for (state, expected) in [
-        (json!({}), State::Waiting(None)),
-        (json!({"waiting": {}}), State::Waiting(None)),
-        (json!({"waiting": {"reason": ""}}), State::Waiting(None)),
-        (json!({"waiting": {"reason": "ErrImagePull"}}), State::Waiting(Some("ErrImagePull".into()))),
-        (json!({"running": {}}), State::Running),
+        (json!({}), ContainerState::Waiting(None)),
+        (json!({"waiting": {}}), ContainerState::Waiting(None)),
+        (json!({"waiting": {"reason": ""}}), ContainerState::Waiting(None)),
+        (
+            json!({"waiting": {"reason": "ErrImagePull"}}),
+            ContainerState::Waiting(Some("ErrImagePull".into())),
+        ),
+        (json!({"running": {}}), ContainerState::Running),
         (
             json!({"running": null, "terminated": {"reason": "Error"}}),
-            State::Terminated(Some("Error".into())),
+            ContainerState::Terminated(Some("Error".into())),
         ),
-        (json!({"terminated": {"exitCode": 0}}), State::Terminated(None)),
-        (json!({"running": {"startedAt": "x"}, "waiting": {"reason": "y"}}), State::Running),
+        (json!({"terminated": {"exitCode": 0}}), ContainerState::Terminated(None)),
+        (json!({"running": {"startedAt": "x"}, "waiting": {"reason": "y"}}), ContainerState::Running),
         (
             json!({"waiting": {"reason": "y"}, "terminated": {"reason": "z"}}),
-            State::Waiting(Some("y".into())),
+            ContainerState::Waiting(Some("y".into())),
         ),
     ] {
         let list =
@@ -212,7 +223,7 @@ fn states() {
 }
 
 #[test]
-fn container_ids() {
+fn container_ids_are_split_into_runtime_and_id() {
     for (text, runtime, id) in [
         ("containerd://ab12", Some("containerd"), Some("ab12")),
         ("cri-o://ab12", Some("cri-o"), Some("ab12")),
@@ -245,7 +256,11 @@ fn a_status_belongs_to_the_container_of_its_kind() {
     let seen: Vec<_> = pod.containers.iter().map(|c| (&*c.name, c.kind, c.restarts)).collect();
     assert_eq!(
         seen,
-        [("a", Kind::Main, Some(1)), ("left-over", Kind::Main, Some(4)), ("b", Kind::Init, Some(2))]
+        [
+            ("a", ContainerKind::Main, Some(1)),
+            ("left-over", ContainerKind::Main, Some(4)),
+            ("b", ContainerKind::Init, Some(2))
+        ]
     );
     assert_eq!(list.problems.len(), 1);
     assert_eq!(
@@ -255,7 +270,7 @@ fn a_status_belongs_to_the_container_of_its_kind() {
 }
 
 #[test]
-fn quantities_as_numbers_and_not_set() {
+fn quantities_may_be_numbers_and_negative_ones_are_absent() {
     let resources = json!({"requests": {"cpu": 0.1, "memory": 1024}, "limits": {"cpu": "-1", "memory": "0"}});
     let list = read(json!([pod_with("/spec/containers/0/resources", resources)]));
     let one = &only(&list).containers[0];
@@ -265,7 +280,7 @@ fn quantities_as_numbers_and_not_set() {
 }
 
 #[test]
-fn two_pods_with_one_uid() {
+fn the_second_pod_with_the_same_uid_is_left_out() {
     let list = read(json!([
         {"metadata": {"name": "b", "namespace": "n", "uid": "u"}},
         {"metadata": {"name": "a", "namespace": "n", "uid": "u"}},
@@ -280,7 +295,7 @@ fn two_pods_with_one_uid() {
 }
 
 #[test]
-fn keys_that_occur_twice_count_as_in_go() {
+fn the_last_of_duplicate_keys_is_used_as_in_go() {
     let read = |body: &str| {
         let list = parse(body.as_bytes(), "test").unwrap();
         assert!(list.problems.is_empty(), "{:?}", list.problems);
@@ -293,7 +308,7 @@ fn keys_that_occur_twice_count_as_in_go() {
 }
 
 #[test]
-fn kinds_by_list_and_restart_policy() {
+fn container_kinds_follow_list_and_restart_policy() {
     let list = read(json!([{
         "metadata": {"name": "p", "namespace": "n", "uid": "u"},
         "spec": {
@@ -307,7 +322,7 @@ fn kinds_by_list_and_restart_policy() {
 }
 
 #[test]
-fn the_image_is_the_one_of_the_spec() {
+fn the_image_of_the_specification_is_preferred() {
     let list = read(json!([{
         "metadata": {"name": "p", "namespace": "n", "uid": "u"},
         "spec": {"containers": [{"name": "a", "image": "repo/a:1"}, {"name": "b", "image": ""}, {"name": "c"}]},
@@ -319,7 +334,7 @@ fn the_image_is_the_one_of_the_spec() {
 }
 
 #[test]
-fn empty_lists() {
+fn empty_lists_are_accepted() {
     for body in [r#"{"items": []}"#, r#"{"kind":"PodList","apiVersion":"v1","metadata":{},"items":null}"#] {
         let list = parse(body.as_bytes(), "test").unwrap();
         assert!(list.pods.is_empty() && list.problems.is_empty());

@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use super::{QuantityError, bytes, millicores};
 
 #[test]
-fn every_suffix() {
+fn every_suffix_is_parsed() {
     for (text, expected) in [
         ("1", 1),
         ("1k", 1_000),
@@ -53,7 +53,7 @@ fn every_suffix() {
 }
 
 #[test]
-fn cpu_in_millicores_rounded_up() {
+fn cpu_is_rounded_up_to_millicores() {
     for (text, expected) in [
         ("0.1", 100),
         ("100m", 100),
@@ -77,7 +77,7 @@ fn negative_counts_as_not_set() {
 }
 
 #[test]
-fn too_large() {
+fn quantities_beyond_64_bits_are_errors() {
     for text in [
         "9223372036854775808",
         "8Ei",
@@ -98,7 +98,7 @@ fn too_large() {
 }
 
 #[test]
-fn malformed() {
+fn malformed_quantities_are_errors() {
     for text in
         ["", "-", "+", ".", "-.", "m", "Ki", "1 ", " 1", "1.2.3", "--1", "+-1", "1,5", "1\u{0665}", "1_000"]
     {
@@ -244,7 +244,7 @@ proptest! {
 
     /// `r` is the exact value rounded up if and only if `(r - 1) × d < n <= r × d`.
     #[test]
-    fn agrees_with_rationals(whole in "[0-9]{0,24}", fraction in "[0-9]{0,40}", suffix in suffixes(), places in prop::sample::select(vec![0, 3])) {
+    fn quantities_agree_with_rational_arithmetic(whole in "[0-9]{0,24}", fraction in "[0-9]{0,40}", suffix in suffixes(), places in prop::sample::select(vec![0, 3])) {
         prop_assume!(!(whole.is_empty() && fraction.is_empty()));
         let point = if fraction.is_empty() { "" } else { "." };
         let text = format!("{whole}{point}{fraction}{suffix}");
@@ -272,13 +272,13 @@ proptest! {
     }
 
     #[test]
-    fn never_panics_on_what_looks_like_one(text in "[-+]?[0-9.]{0,60}[eEinumkKMGTP]{0,2}[-+]?[0-9]{0,20}") {
+    fn never_panics_on_texts_like_quantities(text in "[-+]?[0-9.]{0,60}[eEinumkKMGTP]{0,2}[-+]?[0-9]{0,20}") {
         let _ = (bytes(&text), millicores(&text));
     }
 }
 
 #[test]
-fn the_model_itself() {
+fn the_model_computes_known_values() {
     assert_eq!(Natural::of_digits("0001234567890123456789"), Natural(vec![123_456_789, 234_567_890, 1]));
     assert_eq!(product(u64::MAX, &Natural::from_u64(1)), Natural::of_digits("18446744073709551615"));
     assert_eq!(

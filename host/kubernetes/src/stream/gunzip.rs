@@ -85,7 +85,7 @@ mod tests {
     }
 
     #[test]
-    fn pieces_of_any_size() {
+    fn pieces_of_any_size_are_decoded() {
         let text: Vec<u8> = (0..20_000_u32).flat_map(|number| number.to_string().into_bytes()).collect();
         let packed = compressed(&text);
         for size in [1, 7, 1000, packed.len()] {
@@ -94,7 +94,7 @@ mod tests {
     }
 
     #[test]
-    fn what_expands_far_comes_in_small_pieces() {
+    fn highly_compressed_data_is_decoded_in_small_pieces() {
         let packed = compressed(&vec![b' '; 50 << 20]);
         assert!(packed.len() < 1 << 20, "{}", packed.len());
         let (mut gunzip, mut all, mut largest) = (Gunzip::new(), 0, 0);
@@ -109,7 +109,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_cut_or_no_gzip_is_an_error() {
+    fn truncated_and_invalid_gzip_is_an_error() {
         let packed = compressed(&b"what was said".repeat(100));
         for end in [0, 5, packed.len() / 2, packed.len() - 1] {
             assert!(decoded(&packed[..end], 8).is_err(), "cut at {end}");

@@ -2,28 +2,28 @@
 
 use std::ops::ControlFlow;
 
+use super::RETAINED_BYTES;
+use super::split::MAX_ELEMENT_BYTES;
+
 /// Longest line that is held in bytes: a line is one object with a small envelope.
-const LINE_BYTES: usize = crate::stream::split::ELEMENT_BYTES;
+const MAX_LINE_BYTES: usize = MAX_ELEMENT_BYTES;
 
 /// Longest line that is skipped in bytes. A longer one cannot be an event.
-const ENDLESS_BYTES: usize = 64 << 20;
-
-/// Bytes that stay allocated between lines.
-const KEPT_BYTES: usize = 64 * 1024;
+const MAX_SKIPPED_BYTES: usize = 64 << 20;
 
 /// A line of a watch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Line<'l> {
     /// The whole line, without its end.
     Whole(&'l [u8]),
-    /// The line is longer than [`LINE_BYTES`]; only this line is lost. Reported when the bound is reached, before the line
+    /// The line is longer than [`MAX_LINE_BYTES`]; only this line is lost. Reported when the bound is reached, before the line
     /// has ended.
     TooLong,
 }
 
 /// A line does not end.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
-#[error("a watch event exceeds {} MiB", ENDLESS_BYTES >> 20)]
+#[error("a watch event exceeds {} MiB", MAX_SKIPPED_BYTES >> 20)]
 pub(crate) struct Endless;
 
 /// The splitter; holds the beginning of at most one line.
@@ -51,7 +51,7 @@ impl Lines {
             }
             rest = after;
         }
-        if self.skipped == 0 && self.begun.len() + rest.len() > LINE_BYTES {
+        if self.skipped == 0 && self.begun.len() + rest.len() > MAX_LINE_BYTES {
             self.skipped = self.begun.len();
             self.begun = Vec::new();
             let flow = each(Line::TooLong);
@@ -61,7 +61,11 @@ impl Lines {
         }
         if self.skipped > 0 {
             self.skipped += rest.len();
-            return if self.skipped > ENDLESS_BYTES { Err(Endless) } else { Ok(ControlFlow::Continue(())) };
+            return if self.skipped > MAX_SKIPPED_BYTES {
+                Err(Endless)
+            } else {
+                Ok(ControlFlow::Continue(()))
+            };
         }
         self.begun.extend(rest);
         Ok(ControlFlow::Continue(()))
@@ -77,7 +81,7 @@ impl Lines {
             self.skipped = 0;
             return ControlFlow::Continue(());
         }
-        if self.begun.len() + end.len() > LINE_BYTES {
+        if self.begun.len() + end.len() > MAX_LINE_BYTES {
             self.begun = Vec::new();
             return each(Line::TooLong);
         }
@@ -87,7 +91,7 @@ impl Lines {
         self.begun.extend(end);
         let flow = call(&self.begun, each);
         self.begun.clear();
-        self.begun.shrink_to(KEPT_BYTES);
+        self.begun.shrink_to(RETAINED_BYTES);
         flow
     }
 }
@@ -125,7 +129,7 @@ mod tests {
     }
 
     #[test]
-    fn lines_in_pieces() {
+    fn lines_are_joined_from_pieces() {
         for size in 1..30 {
             let found = read(b"one\r\n\ntwo\nthree\nhalf", size);
             assert_eq!(found, ["one", "two", "three"], "pieces of {size}");
@@ -133,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn a_break_ends_it() {
+    fn a_break_ends_the_push() {
         let mut seen = 0;
         let flow = Lines::default().push(b"a\nb\nc\n", &mut |line| {
             seen += 1;
@@ -143,21 +147,21 @@ mod tests {
     }
 
     #[test]
-    fn a_line_that_is_too_long_costs_itself_alone() {
-        let bytes = [b"a\n", vec![b'x'; LINE_BYTES + 1].as_slice(), b"\nb\n"].concat();
+    fn only_the_line_that_is_too_long_is_skipped() {
+        let bytes = [b"a\n", vec![b'x'; MAX_LINE_BYTES + 1].as_slice(), b"\nb\n"].concat();
         for size in [1 << 20, 65_537, bytes.len()] {
             assert_eq!(read(&bytes, size), ["a", "TOO LONG", "b"], "pieces of {size}");
         }
-        let just = [vec![b'x'; LINE_BYTES].as_slice(), b"\nb\n"].concat();
+        let just = [vec![b'x'; MAX_LINE_BYTES].as_slice(), b"\nb\n"].concat();
         assert_eq!(read(&just, 65_536)[1], "b");
     }
 
     #[test]
-    fn a_line_without_an_end_is_given_up_and_never_held() {
+    fn an_endless_line_is_an_error_and_never_buffered() {
         let (mut lines, piece) = (Lines::default(), vec![b'x'; 1 << 20]);
         let error = (0..100).find_map(|_| {
             let error = lines.push(&piece, &mut |_| ControlFlow::<()>::Continue(())).err();
-            assert!(lines.begun.capacity() <= 2 * LINE_BYTES);
+            assert!(lines.begun.capacity() <= 2 * MAX_LINE_BYTES);
             error
         });
         assert_eq!(error, Some(Endless));

@@ -4,22 +4,22 @@
 
 use serde::Deserialize;
 
-use crate::stream::split::{BESIDE_BYTES, Fault, SplitError, Splitter};
+use crate::stream::split::{Fault, MAX_VALUE_BYTES, SplitError, Splitter};
 
 pub(crate) use crate::stream::split::Element;
 
 /// Largest list in bytes: three times that of 150,000 pods. A longer response cannot be a list.
-const LIST_BYTES: u64 = 1 << 30;
+const MAX_LIST_BYTES: u64 = 1 << 30;
 
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum ListError {
     #[error("the response is not a list")]
-    NoList,
+    NotAList,
     #[error("the list is truncated")]
-    Cut,
-    #[error("the list exceeds {} MiB", LIST_BYTES >> 20)]
+    Truncated,
+    #[error("the list exceeds {} MiB", MAX_LIST_BYTES >> 20)]
     Endless,
-    #[error("the metadata of the list exceeds {} KiB", BESIDE_BYTES >> 10)]
+    #[error("the metadata of the list exceeds {} KiB", MAX_VALUE_BYTES >> 10)]
     LargeMetadata,
     #[error("invalid metadata of the list: {0}")]
     Metadata(String),
@@ -50,7 +50,7 @@ impl ListReader {
     /// Calls `each` with every object that these bytes complete.
     pub(crate) fn push(&mut self, bytes: &[u8], each: &mut dyn FnMut(Element<'_>)) -> Result<(), ListError> {
         self.read += bytes.len() as u64;
-        if self.read > LIST_BYTES {
+        if self.read > MAX_LIST_BYTES {
             return Err(ListError::Endless);
         }
         self.splitter.push(bytes, each)?;
@@ -60,11 +60,11 @@ impl ListReader {
     /// Ends the list after the last bytes, and returns its metadata.
     pub(crate) fn finish(self) -> Result<ListMeta, ListError> {
         if self.splitter.is_blank() {
-            return Err(ListError::NoList);
+            return Err(ListError::NotAList);
         }
         self.splitter.finish()?;
         if !self.splitter.has_list() {
-            return Err(ListError::NoList);
+            return Err(ListError::NotAList);
         }
         let metadata = self.splitter.beside("metadata").unwrap_or_default();
         let meta: ListMeta =
@@ -78,14 +78,14 @@ impl ListReader {
 
 impl From<SplitError> for ListError {
     fn from(error: SplitError) -> Self {
-        if error.fault == Fault::Cut { Self::Cut } else { Self::NoList }
+        if error.fault == Fault::Truncated { Self::Truncated } else { Self::NotAList }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::stream::split::ELEMENT_BYTES;
+    use crate::stream::split::MAX_ELEMENT_BYTES;
     use proptest::prelude::*;
 
     const LIST: &str = r#"{"kind":"PodList","metadata":{"resourceVersion":"7","continue":"abc","x":{"items":[{}]}},
@@ -110,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn wherever_it_is_cut() {
+    fn pieces_of_any_size_give_the_same_elements() {
         let expected = read([LIST]);
         assert_eq!(expected.0, [r#"{"a":"}]\\\"{"}"#, r#"{"b":[{"c":{}}]}"#, "{}"]);
         assert_eq!(expected.1, Ok(ListMeta { resource_version: "7".into(), next: "abc".into() }));
@@ -119,23 +119,23 @@ mod tests {
         }
         for end in 1..LIST.len() {
             let (_, result) = read([&LIST[..end]]);
-            assert_eq!(result, Err(ListError::Cut), "cut at {end}");
+            assert_eq!(result, Err(ListError::Truncated), "cut at {end}");
         }
     }
 
     #[test]
-    fn empty_lists_and_other_documents() {
+    fn empty_lists_are_accepted_and_other_documents_rejected() {
         let meta = r#""metadata":{"resourceVersion":"1"}"#;
         for empty in [format!(r#"{{{meta},"items":[]}}"#), format!(r#"{{"items":null,{meta}}}"#)] {
             let (found, result) = read([&empty]);
             assert!(found.is_empty() && result.is_ok(), "{empty}: {result:?}");
         }
         for (text, error) in [
-            ("", ListError::NoList),
-            ("[]", ListError::NoList),
-            ("Forbidden", ListError::NoList),
-            (r#"{"kind":"Status","metadata":{},"message":"no"}"#, ListError::NoList),
-            ("}", ListError::NoList),
+            ("", ListError::NotAList),
+            ("[]", ListError::NotAList),
+            ("Forbidden", ListError::NotAList),
+            (r#"{"kind":"Status","metadata":{},"message":"no"}"#, ListError::NotAList),
+            ("}", ListError::NotAList),
         ] {
             assert_eq!(read([text]).1, Err(error), "{text}");
         }
@@ -149,8 +149,8 @@ mod tests {
     }
 
     #[test]
-    fn an_object_that_is_too_large_costs_itself_alone() {
-        let large = format!(r#"{{"a":"{}"}}"#, "x".repeat(ELEMENT_BYTES));
+    fn only_the_object_that_is_too_large_is_skipped() {
+        let large = format!(r#"{{"a":"{}"}}"#, "x".repeat(MAX_ELEMENT_BYTES));
         let list =
             format!(r#"{{"items":[{{"b":1}},{large},{{"c":[]}}],"metadata":{{"resourceVersion":"1"}}}}"#);
         for size in [65_537, 1 << 20, list.len()] {
@@ -161,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn what_never_ends_is_given_up_and_never_held() {
+    fn endless_values_are_errors_and_never_buffered() {
         let piece = vec![b'x'; 4 << 20];
         for (begin, error) in [
             (r#"{"items":[{"a":""#, ListError::Endless),
@@ -169,12 +169,12 @@ mod tests {
             (r#"{""#, ListError::Endless),
         ] {
             // Start 20 MiB below the bound: reading a gigabyte takes too long without optimisation.
-            let mut reader = ListReader { read: LIST_BYTES - (20 << 20), ..ListReader::new() };
+            let mut reader = ListReader { read: MAX_LIST_BYTES - (20 << 20), ..ListReader::new() };
             reader.push(begin.as_bytes(), &mut |_| {}).unwrap();
             let found = (0..6).find_map(|_| {
                 let error = reader.push(&piece, &mut |_| {}).err();
                 let held = reader.splitter.held();
-                assert!(held <= 2 * ELEMENT_BYTES, "{begin}: {held}");
+                assert!(held <= 2 * MAX_ELEMENT_BYTES, "{begin}: {held}");
                 error
             });
             assert_eq!(found, Some(error), "{begin}");
@@ -183,7 +183,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_objects_in_any_pieces(objects in prop::collection::vec(".{0,40}", 0..8), size in 1_usize..60) {
+        fn any_objects_are_split_in_any_pieces(objects in prop::collection::vec(".{0,40}", 0..8), size in 1_usize..60) {
             let items: Vec<serde_json::Value> = objects.iter().map(|text| serde_json::json!({"t": text, text: [{}]})).collect();
             let list = serde_json::json!({"metadata": {"resourceVersion": "3"}, "items": items}).to_string();
             let (found, result) = read(list.as_bytes().chunks(size));
@@ -193,7 +193,7 @@ mod tests {
         }
 
         #[test]
-        fn any_bytes(bytes in prop::collection::vec(any::<u8>(), 0..300), size in 1_usize..60) {
+        fn arbitrary_bytes_do_not_panic(bytes in prop::collection::vec(any::<u8>(), 0..300), size in 1_usize..60) {
             let _ = read(bytes.chunks(size));
         }
     }

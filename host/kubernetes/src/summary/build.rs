@@ -1,7 +1,7 @@
 //! Builds the statistics of a pod from their borrowed fields.
 
 use crate::item::{Item, Notes, subject};
-use crate::text::{Object, Text, each, filled};
+use crate::text::{Object, Text, elements, non_empty};
 
 use super::figure::Figure;
 use super::{ContainerStats, FsStats, InterfaceStats, PodStats, UsageStats, VolumeStats, sort, wire};
@@ -17,13 +17,13 @@ impl Item for PodStats {
         {
             notes.subject = subject;
         }
-        let Some(uid) = reference.and_then(|reference| filled(&reference.uid)) else {
+        let Some(uid) = reference.and_then(|reference| non_empty(&reference.uid)) else {
             notes.lost("podRef.uid", "absent or empty, but required to identify the pod");
             return None;
         };
         let mut containers = Vec::new();
-        for (index, container) in each(&wire.containers).enumerate() {
-            let Some(name) = filled(&container.name) else { continue };
+        for (index, container) in elements(&wire.containers).enumerate() {
+            let Some(name) = non_empty(&container.name) else { continue };
             let at = |part: &str| format!("containers[{index}].{part}");
             let rootfs = container.rootfs.map(|fs| file_system(&fs, &at("rootfs"), notes));
             let logs = container.logs.and_then(|logs| logs.used_bytes);
@@ -36,11 +36,11 @@ impl Item for PodStats {
         }
         sort(&mut containers, |container| &container.name);
         let mut volumes = Vec::new();
-        for (index, volume) in each(&wire.volume).enumerate() {
-            let Some(name) = filled(&volume.name) else { continue };
+        for (index, volume) in elements(&wire.volume).enumerate() {
+            let Some(name) = non_empty(&volume.name) else { continue };
             volumes.push(VolumeStats {
                 name: name.into(),
-                claim: volume.pvc_ref.as_ref().and_then(|claim| filled(&claim.name)).map(Box::from),
+                claim: volume.pvc_ref.as_ref().and_then(|claim| non_empty(&claim.name)).map(Box::from),
                 fs: file_system(&volume.fs(), &format!("volume[{index}]"), notes),
             });
         }
@@ -126,13 +126,13 @@ fn traffic(network: &wire::Network<'_>, notes: &mut Notes<'_>) -> Vec<InterfaceS
             tx_errors: read(traffic.tx_errors, "txErrors"),
         });
     };
-    for (index, interface) in each(&network.interfaces).enumerate() {
-        if let Some(name) = filled(&interface.name) {
+    for (index, interface) in elements(&network.interfaces).enumerate() {
+        if let Some(name) = non_empty(&interface.name) {
             add(name, interface.traffic(), &format!("network.interfaces[{index}]"));
         }
     }
-    if each(&network.interfaces).next().is_none()
-        && let Some(name) = filled(&network.name)
+    if elements(&network.interfaces).next().is_none()
+        && let Some(name) = non_empty(&network.name)
     {
         add(name, network.default_interface(), "network");
     }

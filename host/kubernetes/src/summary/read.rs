@@ -5,17 +5,14 @@ use std::collections::HashSet;
 
 use crate::document::{Document, Reader};
 use crate::error::KubeletError;
-use crate::item::{self, Effort};
-use crate::most::{Bounds, Kept, Most, READ};
+use crate::item::{self, RepairBudget};
 use crate::pods::PodList;
 use crate::problem::Problems;
+use crate::selection::{MAX_PARSED, POD_BOUNDS, Ranked, RankedSelection};
 
 use super::{ContainerStats, InterfaceStats, PodStats, Summary, VolumeStats, sort};
 
 const DOCUMENT: Document = Document { wanted: "a summary (the kubelet's /stats/summary)", key: "pods" };
-
-/// The same bounds as for the list of pods.
-const BOUNDS: Bounds = Bounds { count: 2500, bytes: 8 << 20 };
 
 /// A reader of a `/stats/summary` response, which is parsed as it arrives. Holds the text of one pod and the kept data of the others.
 #[derive(Debug)]
@@ -23,13 +20,13 @@ pub struct SummaryReader<'p> {
     document: Reader,
     /// Uids of the known pods, which are kept first.
     known: HashSet<&'p str>,
-    kept: Most<Ranked>,
+    kept: RankedSelection<RankedStats>,
     problems: Problems,
-    effort: Effort,
+    repair_budget: RepairBudget,
 }
 
 #[derive(Debug)]
-struct Ranked {
+struct RankedStats {
     stats: PodStats,
     is_unknown: bool,
 }
@@ -42,9 +39,9 @@ impl<'p> SummaryReader<'p> {
         Self {
             document: Reader::new(DOCUMENT, source),
             known: pods.flat_map(|pod| [Some(&*pod.uid), pod.config_hash.as_deref()]).flatten().collect(),
-            kept: Most::new(BOUNDS),
+            kept: RankedSelection::new(POD_BOUNDS),
             problems: Problems::default(),
-            effort: Effort::default(),
+            repair_budget: RepairBudget::default(),
         }
     }
 
@@ -53,14 +50,14 @@ impl<'p> SummaryReader<'p> {
     /// # Errors
     /// If they do not belong to a summary: not JSON, or another document.
     pub fn push(&mut self, bytes: &[u8]) -> Result<(), KubeletError> {
-        let Self { document, known, kept, problems, effort } = self;
+        let Self { document, known, kept, problems, repair_budget } = self;
         document.push(bytes, &mut |index, element| {
-            if index >= READ {
+            if index >= MAX_PARSED {
                 return kept.leave_out();
             }
-            if let Some(stats) = item::read::<PodStats>(index, element, &(), effort, problems) {
+            if let Some(stats) = item::read::<PodStats>(index, element, &(), repair_budget, problems) {
                 let is_unknown = !known.contains(&*stats.uid);
-                kept.push(index, Ranked { stats, is_unknown });
+                kept.push(index, RankedStats { stats, is_unknown });
             }
         })
     }
@@ -88,7 +85,7 @@ pub fn parse(body: &[u8], source: &str) -> Result<Summary, KubeletError> {
     reader.finish()
 }
 
-impl Kept for Ranked {
+impl Ranked for RankedStats {
     fn rank(&self, other: &Self) -> Ordering {
         (self.is_unknown, &self.stats.uid).cmp(&(other.is_unknown, &other.stats.uid))
     }

@@ -11,7 +11,7 @@ fn read(pods: serde_json::Value) -> Summary {
 }
 
 #[test]
-fn a_whole_summary() {
+fn a_complete_summary_is_parsed() {
     let summary = parse(SUMMARY.as_bytes(), "summary.json").unwrap();
     assert!(summary.problems.is_empty(), "{:?}", summary.problems);
     assert_eq!(summary.pods.len(), 3);
@@ -60,7 +60,7 @@ fn an_empty_cgroup_has_no_usage() {
 }
 
 #[test]
-fn a_broken_figure_costs_that_figure() {
+fn only_malformed_figures_are_left_out() {
     let summary = read(json!([
         {"podRef": {"name": "p", "namespace": "n", "uid": "u"},
          "containers": [{"name": "c", "rootfs": {"usedBytes": -5, "capacityBytes": 7}, "logs": "none"}],
@@ -90,7 +90,7 @@ fn a_broken_figure_costs_that_figure() {
 }
 
 #[test]
-fn of_the_same_name_the_first_counts() {
+fn the_first_of_duplicate_names_is_used() {
     let reference = json!({"uid": "u"});
     let summary = read(json!([
         {"podRef": reference, "containers": [{"name": "c", "logs": {"usedBytes": 1}}, {"name": "c", "logs": {"usedBytes": 2}}]},
@@ -102,7 +102,7 @@ fn of_the_same_name_the_first_counts() {
 }
 
 #[test]
-fn whole_documents_that_are_not_summaries() {
+fn other_documents_are_errors() {
     let error = parse(br#"{"kind":"PodList","items":[]}"#, "summary.json").unwrap_err();
     assert_eq!(
         error.to_string(),
@@ -115,7 +115,7 @@ fn whole_documents_that_are_not_summaries() {
 }
 
 #[test]
-fn where_not_all_fit_those_of_known_pods_are_kept() {
+fn statistics_of_known_pods_are_kept_first() {
     let uids = (0..3000).map(|number| format!("u{number:04}"));
     let all: Vec<_> = uids.map(|uid| json!({"podRef": {"uid": uid}})).collect();
     let body = json!({ "pods": all }).to_string();
@@ -133,7 +133,7 @@ fn where_not_all_fit_those_of_known_pods_are_kept() {
 }
 
 #[test]
-fn sentinels_and_negatives_are_absent_and_no_problem() {
+fn sentinels_and_negative_values_are_absent_without_a_problem() {
     // EFS reports 2^63 - 2^20 bytes minus the used ones as available; 1e20 does not fit into 64 bits.
     let body = r#"{"pods": [{"podRef": {"name": "p", "namespace": "n", "uid": "u"},
         "containers": [{"name": "c",
@@ -164,7 +164,7 @@ fn sentinels_and_negatives_are_absent_and_no_problem() {
 }
 
 #[test]
-fn any_number_of_strange_figures_costs_no_row() {
+fn any_number_of_malformed_figures_keeps_the_volumes() {
     let odd = [json!("5"), json!(1.5), json!(true), json!([1]), json!({"a": 1}), json!(null)];
     let volumes: Vec<_> = (0..60)
         .map(|index| json!({"name": format!("v{index}"), "usedBytes": odd[index % 6], "inodesUsed": index}))
@@ -183,7 +183,7 @@ fn any_number_of_strange_figures_costs_no_row() {
 }
 
 #[test]
-fn a_default_interface_alone() {
+fn the_default_interface_is_used_without_a_list() {
     let summary = read(json!([
         {"podRef": {"uid": "a"}, "network": {"time": "1970-01-01T00:00:01Z", "name": "eth0", "rxBytes": 9, "txErrors": "x"}},
         {"podRef": {"uid": "b"}, "network": {"time": 5, "name": "eth0", "interfaces": [{"name": "net1", "txBytes": 3}, 4]}},

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use insightd_aws::delivery::{Counts, Outbox};
+use insightd_aws::delivery::{DeliveryCounts, DeliveryQueue};
 use insightd_spool::{Cause, Mode, Stats};
 
 use super::super::page::{Labels, Page, bytes, plain, seconds};
@@ -11,10 +11,10 @@ use super::super::page::{Labels, Page, bytes, plain, seconds};
 struct Delivery<'a> {
     sink: &'a str,
     stats: Stats,
-    counts: Counts,
+    counts: DeliveryCounts,
 }
 
-pub(super) fn write(outboxes: &[(String, Outbox)], page: &mut Page<'_>) -> fmt::Result {
+pub(super) fn write(outboxes: &[(String, DeliveryQueue)], page: &mut Page<'_>) -> fmt::Result {
     let all: Vec<Delivery<'_>> = outboxes
         .iter()
         .map(|(sink, outbox)| Delivery { sink, stats: outbox.stats(), counts: outbox.counts() })
@@ -49,7 +49,7 @@ fn waiting(all: &[Delivery<'_>], page: &mut Page<'_>) -> fmt::Result {
 }
 
 fn delivered(all: &[Delivery<'_>], page: &mut Page<'_>) -> fmt::Result {
-    let each = |of: fn(&Counts) -> u64| all.iter().map(move |one| (labels(one), of(&one.counts)));
+    let each = |of: fn(&DeliveryCounts) -> u64| all.iter().map(move |one| (labels(one), of(&one.counts)));
     page.counts(
         plain("insightd_delivery_accepted_events", "Events that the service accepted"),
         each(|c| c.accepted_events),
@@ -70,7 +70,7 @@ fn delivered(all: &[Delivery<'_>], page: &mut Page<'_>) -> fmt::Result {
         plain("insightd_delivery_events_lost", "Events not delivered, by cause"),
         all.iter().flat_map(|one| {
             let here = Cause::ALL.map(|cause| (cause.name(), one.stats.lost.by(cause).events));
-            let Counts { too_old_events, too_new_events, expired_events, .. } = one.counts;
+            let DeliveryCounts { too_old_events, too_new_events, expired_events, .. } = one.counts;
             let there =
                 [("too_old", too_old_events), ("too_new", too_new_events), ("expired", expired_events)];
             here.into_iter().chain(there).map(|(cause, events)| {

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use insightd_peer::Status;
+use insightd_upstream::UpstreamStatus;
 
 use super::super::metrics::Metrics;
 use super::super::{Count, LeadershipStatus, StatusRegistry};
@@ -18,10 +18,11 @@ fn page(registry: &Arc<StatusRegistry>) -> Exposition {
 }
 
 /// Returns a registry with all data present.
-fn full() -> (Arc<StatusRegistry>, Vec<Arc<Status>>) {
+fn full() -> (Arc<StatusRegistry>, Vec<Arc<UpstreamStatus>>) {
     let registry = registry();
     registry.publish(stats());
-    let statuses: Vec<_> = ["kubelet", "node"].into_iter().map(|name| Arc::new(Status::new(name))).collect();
+    let statuses: Vec<_> =
+        ["kubelet", "node"].into_iter().map(|name| Arc::new(UpstreamStatus::new(name))).collect();
     for status in &statuses {
         registry.watch("node", status);
         registry.watch("cluster", status);
@@ -79,13 +80,13 @@ fn everything_is_on_the_page() {
 #[test]
 fn a_source_that_nobody_reads_any_more_is_gone() {
     let registry = registry();
-    let first = Arc::new(Status::new("pods"));
+    let first = Arc::new(UpstreamStatus::new("pods"));
     registry.watch("cluster", &first);
     first.requested();
     let requests = r#"insightd_source_requests_total{scope="cluster",source="pods"}"#;
     assert_eq!(page(&registry).value(requests), 1.0);
     // The next status replaces the first, even while the first is still held.
-    let second = Arc::new(Status::new("pods"));
+    let second = Arc::new(UpstreamStatus::new("pods"));
     registry.watch("cluster", &second);
     assert_eq!(page(&registry).value(requests), 0.0);
     drop((first, second));

@@ -108,7 +108,7 @@ fn health_and_readiness_follow_the_board() {
         head.contains("content-type: text/plain; charset=utf-8") && head.contains("connection: close"),
         "{head}"
     );
-    let kubelet = Arc::new(insightd_peer::Status::new("kubelet"));
+    let kubelet = Arc::new(insightd_upstream::UpstreamStatus::new("kubelet"));
     registry.watch("node", &kubelet);
     kubelet.failed("connection refused");
     let (status, _, body) = server.get("/readyz");

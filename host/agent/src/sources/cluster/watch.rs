@@ -7,7 +7,7 @@ use std::time::Duration;
 use insightd_kubernetes::client::Client;
 use insightd_kubernetes::cluster::{ClusterSettings, ClusterWatch};
 use insightd_kubernetes::leader::Leadership;
-use insightd_peer::Status;
+use insightd_upstream::UpstreamStatus;
 use tokio::runtime::Handle;
 
 use crate::config::Config;
@@ -32,7 +32,7 @@ impl SharedWatch {
     }
 
     /// Returns the connection status of each watched kind; empty while another agent leads.
-    pub fn statuses(&self) -> Vec<Arc<Status>> {
+    pub fn statuses(&self) -> Vec<Arc<UpstreamStatus>> {
         self.with(ClusterWatch::statuses).unwrap_or_default()
     }
 

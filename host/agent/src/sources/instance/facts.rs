@@ -70,12 +70,12 @@ impl<'f> MachineFacts<'f> {
             for &entity in devices {
                 let columns = builder.columns();
                 let device = columns.string(columns.entities.id[entity.index() as usize]);
-                if let Some(volume) = volumes.of(device) {
+                if let Some(volume) = volumes.volume_of(device) {
                     builder.attribute(entity, "volume.ebs_id", volume);
                 }
             }
         }
-        volumes.has_unexplained()
+        volumes.has_unidentified()
     }
 }
 

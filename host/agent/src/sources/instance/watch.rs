@@ -28,8 +28,8 @@ fn is_worth_asking(enabled: Option<bool>, machine: impl FnOnce() -> Machine) -> 
     match enabled {
         Some(true) => Some(true),
         Some(false) => None,
-        None if imds::is_switched_off() => None,
-        None if imds::is_placed() => Some(true),
+        None if imds::is_disabled() => None,
+        None if imds::has_custom_endpoint() => Some(true),
         None => match machine() {
             Machine::Ec2 => Some(true),
             Machine::Unknown => Some(false),
@@ -41,7 +41,7 @@ fn is_worth_asking(enabled: Option<bool>, machine: impl FnOnce() -> Machine) -> 
 fn machine(config: &Config) -> Machine {
     let Ok(root) = HostRoot::open(&config.host.root) else { return Machine::Unknown };
     let mut buffer = ReadBuffer::default();
-    Machine::of(|path| {
+    Machine::detect(|path| {
         let text = root.read(path, &mut buffer).ok().flatten()?;
         std::str::from_utf8(text).ok().map(str::to_owned)
     })

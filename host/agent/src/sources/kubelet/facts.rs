@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use insightd_collect::{Pairing, Settings};
-use insightd_kubernetes::pods::{Keep, Pod, PodList, State};
+use insightd_kubernetes::pods::{ContainerState, MetadataFilter, Pod, PodList};
 use insightd_kubernetes::{Emitter, Facts};
 use insights_sdk::{Builder, EntityId};
 
@@ -29,7 +29,8 @@ pub(in crate::sources) struct ReadAt {
 pub(in crate::sources) fn running(pods: &PodList) -> impl Iterator<Item = (&str, &str)> {
     pods.pods.iter().flat_map(|pod| {
         let uid = pod.config_hash.as_deref().unwrap_or(&pod.uid);
-        let running = pod.containers.iter().filter(|container| container.state == Some(State::Running));
+        let running =
+            pod.containers.iter().filter(|container| container.state == Some(ContainerState::Running));
         running.filter_map(move |container| Some((container.id.as_deref()?, uid)))
     })
 }
@@ -98,7 +99,7 @@ impl TrimmedPods {
                 pod = shown(&pod.name),
                 labels = pod.labels_left_out,
                 annotations = pod.annotations_left_out,
-                kept_bytes = Keep::default().label_bytes,
+                kept_bytes = MetadataFilter::default().label_bytes,
                 "labels of a pod exceed the size limit; the largest are omitted from events"
             );
         }

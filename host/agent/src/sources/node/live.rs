@@ -7,7 +7,7 @@ use insightd_instance::{InstanceFacts, InstanceWatch};
 use insightd_kubernetes::Facts;
 use insightd_kubernetes::facts::{LocalState, NodeFacts};
 use insightd_kubernetes::kubelet::KubeletData;
-use insightd_kubernetes::local::Local;
+use insightd_kubernetes::local::LocalWatch;
 use insightd_kubernetes::pods::PodList;
 use insights_sdk::{Builder, EntityId};
 
@@ -20,7 +20,7 @@ pub struct Endpoints {
     /// The kubelet, if its address is known.
     pub kubelet: Option<KubeletHandle>,
     /// Objects of the own node on the API server.
-    pub local: Option<Arc<Local>>,
+    pub local: Option<Arc<LocalWatch>>,
     /// The EC2 instance, if instance metadata is enabled.
     pub instance: Option<Arc<InstanceWatch>>,
 }
@@ -50,7 +50,7 @@ impl Endpoints {
         let kubelet = self.kubelet.as_mut().map(KubeletHandle::responses);
         let local = self.local.as_ref().map(|local| {
             if let Some(pods) = kubelet.as_ref().and_then(|data| data.pods.as_ref()) {
-                local.pods_seen(pods);
+                local.update_pods(pods);
             }
             local.state()
         });

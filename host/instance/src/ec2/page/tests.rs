@@ -92,7 +92,7 @@ fn a_page_of_volumes() {
 }
 
 #[test]
-fn nothing_found() {
+fn an_empty_set_is_an_empty_page() {
     for set in
         ["", "<tagSet/>", "<tagSet></tagSet>", "<tagSet> </tagSet><nextToken/>", "<nextToken></nextToken>"]
     {
@@ -108,7 +108,7 @@ fn entities_are_decoded() {
 }
 
 #[test]
-fn a_strange_row_costs_itself() {
+fn only_malformed_rows_are_skipped() {
     for strange in [
         "<item/>",
         "<item>text</item>",
@@ -130,7 +130,7 @@ fn a_strange_row_costs_itself() {
 }
 
 #[test]
-fn a_document_that_ends_early_is_none() {
+fn a_truncated_document_is_an_error() {
     for document in [TAGS.trim_end(), VOLUMES] {
         for end in 0..document.len() {
             let found = page::<Tag>(&document.as_bytes()[..end]);
@@ -140,7 +140,7 @@ fn a_document_that_ends_early_is_none() {
 }
 
 #[test]
-fn other_documents_are_refused() {
+fn other_documents_are_rejected() {
     let billion = "<!DOCTYPE x [<!ENTITY a \"aaaa\"><!ENTITY b \"&a;&a;\">]><DescribeTagsResponse>\
                    <tagSet><item><key>&b;</key></item></tagSet></DescribeTagsResponse>";
     assert_eq!(
@@ -169,13 +169,13 @@ fn other_documents_are_refused() {
 }
 
 #[test]
-fn no_byte_makes_it_panic() {
+fn no_changed_byte_causes_a_panic() {
     for document in [TAGS, VOLUMES, REFUSAL] {
         for at in 0..document.len() {
             for byte in [b'<', b'/', b'&', 0xff] {
                 let mut body = document.as_bytes().to_vec();
                 body[at] = byte;
-                let _ = (page::<Tag>(&body), page::<Volume>(&body), error_of(&body));
+                let _ = (page::<Tag>(&body), page::<Volume>(&body), parse_error(&body));
             }
         }
     }
@@ -183,13 +183,13 @@ fn no_byte_makes_it_panic() {
 
 #[test]
 fn errors_have_a_code_and_a_message() {
-    let error = error_of(REFUSAL.as_bytes());
+    let error = parse_error(REFUSAL.as_bytes());
     assert_eq!(error.code(), Some("UnauthorizedOperation"));
     assert_eq!(error.message(), Some("You are not authorized to perform \"this\" operation."));
     for body in
         ["", "Service Unavailable", "<html><body><code>x</code></body></html>", "<Response/>", "\u{0}"]
     {
-        assert_eq!(error_of(body.as_bytes()), ErrorMetadata::builder().build(), "{body}");
+        assert_eq!(parse_error(body.as_bytes()), ErrorMetadata::builder().build(), "{body}");
     }
-    assert_eq!(error_of(b"\xff"), ErrorMetadata::builder().build());
+    assert_eq!(parse_error(b"\xff"), ErrorMetadata::builder().build());
 }

@@ -9,17 +9,17 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use tokio::time::{Instant, sleep};
 
-use super::answer::{Answer, Unreadable};
-use super::wire::{LeftOut, escaped, version_of};
-use super::{Paging, Sink, Timing, Watched};
+use super::end::End;
+use super::response::{ReadError, ResponseStream};
+use super::wire::{SkippedObjects, percent_encoded, resource_version};
+use super::{ObjectSink, Paging, Timing, WatchSpec};
 use crate::client::Backoff;
-use crate::client::explain;
 use crate::problem::shortened;
 use crate::stream::lines::{Line, Lines};
 use crate::stream::list::{Element, ListMeta, ListReader};
 use crate::text::Text;
-use insightd_peer::Status;
-use insightd_peer::up_to;
+use insightd_upstream::UpstreamStatus;
+use insightd_upstream::jitter_up_to;
 
 /// Duration of a watch requested from the server, in seconds: the same as the server's default. Each end costs the server
 /// one request per node.
@@ -29,79 +29,55 @@ const WATCH_SECONDS: std::ops::Range<u64> = 1800..3600;
 const TOO_SHORT: Duration = Duration::from_secs(2);
 
 /// Longest `Retry-After` that is obeyed.
-const MOST_RETRY_AFTER: Duration = Duration::from_secs(300);
+const MAX_RETRY_AFTER: Duration = Duration::from_secs(300);
 
 pub(crate) struct Reflector<'r> {
     pub(crate) client: &'r kube::Client,
-    pub(crate) watched: &'r Watched,
-    pub(crate) status: &'r Status,
+    pub(crate) spec: &'r WatchSpec,
+    pub(crate) status: &'r UpstreamStatus,
     pub(crate) timing: Timing,
 }
 
-/// The reason for the end of a list or a watch.
-pub(super) enum End {
-    /// The server ended the watch at the requested time.
-    Timeout,
-    /// Nothing arrived for too long. Bookmarks come every minute if etcd reports its progress, and never if it does not, so
-    /// this alone is not a failure. The next request shows if the server is reachable.
-    Quiet,
-    /// The server no longer has this version (410).
-    Gone,
-    /// The request failed. If `relist` is set, repeating it from the same version would fail again.
-    Failed { words: String, retry_after: Option<Duration>, relist: bool },
-    /// The response of a list began but did not complete.
-    BrokeOff { words: String },
-}
-
-impl End {
-    fn of_list(self) -> Self {
-        match self {
-            Self::Failed { words, .. } => Self::BrokeOff { words },
-            end => end,
-        }
-    }
-}
-
 impl Reflector<'_> {
-    pub(crate) async fn run(&self, sink: &mut dyn Sink, mut random: fastrand::Rng) -> Infallible {
-        let mut left_out = LeftOut::new(self.watched.resource, self.status);
-        let mut backoff = Backoff::with_random(self.timing.first_wait, self.timing.most_wait, random.fork());
-        let mut jitter = self.watched.start_jitter;
-        let mut paging = self.watched.paging;
+    pub(crate) async fn run(&self, sink: &mut dyn ObjectSink, mut random: fastrand::Rng) -> Infallible {
+        let mut skipped = SkippedObjects::new(self.spec.resource, self.status);
+        let mut backoff = Backoff::with_random(self.timing.first_wait, self.timing.max_wait, random.fork());
+        let mut jitter = self.spec.start_jitter;
+        let mut paging = self.spec.paging;
         loop {
-            sleep(up_to(jitter, &mut random)).await;
+            sleep(jitter_up_to(jitter, &mut random)).await;
             jitter = Duration::ZERO;
-            let mut version = match self.list(paging, sink, &mut left_out).await {
+            let mut version = match self.list(paging, sink, &mut skipped).await {
                 Ok(version) => version,
                 Err(end) => {
                     paging = match (&end, paging) {
                         // Pages took longer than the server keeps a version: a list in one response cannot run into this.
                         (End::Gone, _) => Paging::FromCache,
-                        (End::BrokeOff { .. }, Paging::FromCacheElsePages(limit)) => Paging::Pages(limit),
-                        (End::BrokeOff { .. }, _) => self.watched.paging,
+                        (End::Truncated { .. }, Paging::FromCacheElsePages(limit)) => Paging::Pages(limit),
+                        (End::Truncated { .. }, _) => self.spec.paging,
                         _ => paging,
                     };
                     self.wait_after(end, "list", &mut backoff).await;
                     continue;
                 }
             };
-            paging = self.watched.paging;
+            paging = self.spec.paging;
             self.status.succeeded();
             loop {
-                let began = Instant::now();
+                let started = Instant::now();
                 let seconds = random.u64(WATCH_SECONDS);
-                let (end, lines) = self.watch(&mut version, sink, seconds, &mut left_out).await;
+                let (end, lines) = self.watch(&mut version, sink, seconds, &mut skipped).await;
                 if lines > 0 {
                     backoff.reset();
                 }
                 match end {
-                    End::Timeout if lines > 0 || began.elapsed() >= TOO_SHORT => {}
+                    End::Timeout if lines > 0 || started.elapsed() >= TOO_SHORT => {}
                     // Resume from the known version. A failure of the next request is counted and logged.
-                    End::Quiet => {}
+                    End::Idle => {}
                     // After a restart of the server, all nodes get this at once.
                     End::Gone => {
-                        self.status.failed(self.words(&End::Gone, "watch"));
-                        jitter = self.watched.start_jitter.max(backoff.next_wait());
+                        self.status.failed(self.error_text(&End::Gone, "watch"));
+                        jitter = self.spec.start_jitter.max(backoff.next_wait());
                         break;
                     }
                     end => {
@@ -117,33 +93,20 @@ impl Reflector<'_> {
     }
 
     async fn wait_after(&self, end: End, verb: &str, backoff: &mut Backoff) {
-        self.status.failed(self.words(&end, verb));
-        let asked = match end {
-            End::Failed { retry_after, .. } => retry_after.unwrap_or_default().min(MOST_RETRY_AFTER),
+        self.status.failed(self.error_text(&end, verb));
+        let server_wait = match end {
+            End::Failed { retry_after, .. } => retry_after.unwrap_or_default().min(MAX_RETRY_AFTER),
             _ => Duration::ZERO,
         };
-        sleep(asked + backoff.next_wait()).await;
-    }
-
-    fn words(&self, end: &End, verb: &str) -> String {
-        let resource = self.watched.resource;
-        match end {
-            End::Timeout | End::Quiet => {
-                format!("cannot {verb} {resource}: the API server ended the response immediately")
-            }
-            End::Gone => {
-                format!("cannot {verb} {resource}: the API server no longer has this version (410)")
-            }
-            End::Failed { words, .. } | End::BrokeOff { words } => words.clone(),
-        }
+        sleep(server_wait + backoff.next_wait()).await;
     }
 
     /// Lists all objects and returns the version of the list.
     async fn list(
         &self,
         paging: Paging,
-        sink: &mut dyn Sink,
-        left_out: &mut LeftOut<'_>,
+        sink: &mut dyn ObjectSink,
+        skipped: &mut SkippedObjects<'_>,
     ) -> Result<String, End> {
         let until = Instant::now() + self.timing.list_total;
         let mut next = String::new();
@@ -152,13 +115,13 @@ impl Reflector<'_> {
             let query = match paging {
                 Paging::FromCache | Paging::FromCacheElsePages(_) => "resourceVersion=0".to_owned(),
                 Paging::Pages(limit) if next.is_empty() => format!("limit={limit}"),
-                Paging::Pages(limit) => format!("limit={limit}&continue={}", escaped(&next)),
+                Paging::Pages(limit) => format!("limit={limit}&continue={}", percent_encoded(&next)),
             };
-            let answer = self.ask("list", &query).await?;
-            let read = self.read_list(answer, until, sink, left_out).await;
-            left_out.too_many(sink.left_out());
-            left_out.report();
-            let meta = read.map_err(End::of_list)?;
+            let response = self.request("list", &query).await?;
+            let read = self.read_list(response, until, sink, skipped).await;
+            skipped.too_many(sink.left_out());
+            skipped.report();
+            let meta = read.map_err(End::into_list_end)?;
             if meta.next.is_empty() || !matches!(paging, Paging::Pages(_)) {
                 sink.list_end();
                 return Ok(meta.resource_version);
@@ -169,33 +132,33 @@ impl Reflector<'_> {
 
     async fn read_list(
         &self,
-        mut answer: Answer,
+        mut response: ResponseStream,
         until: Instant,
-        sink: &mut dyn Sink,
-        left_out: &mut LeftOut<'_>,
+        sink: &mut dyn ObjectSink,
+        skipped: &mut SkippedObjects<'_>,
     ) -> Result<ListMeta, End> {
         let mut reader = ListReader::new();
-        let failed = |error: Unreadable| self.failed("list", error);
+        let list_failure = |error: ReadError| self.failure_end("list", error);
         loop {
             let idle = Instant::now() + self.timing.list_idle;
-            let Some(piece) = answer.next(idle.min(until)).await else {
+            let Some(piece) = response.next(idle.min(until)).await else {
                 let seconds = self.timing.list_idle.min(self.timing.list_total).as_secs();
                 let error = format!("timed out: no data for {seconds} s, or over the total limit");
-                return Err(self.failed("list", error));
+                return Err(self.failure_end("list", error));
             };
             let each = &mut |element: Element<'_>| match element {
-                Element::Whole(object) => left_out.note(sink.listed(object), object),
-                Element::TooLarge => left_out.too_large(),
+                Element::Whole(object) => skipped.record(sink.listed(object), object),
+                Element::TooLarge => skipped.too_large(),
             };
-            let push = &mut |bytes: &[u8]| reader.push(bytes, each).map_err(Unreadable::from);
-            match piece.map_err(|error| self.broken("list", &error))? {
+            let push = &mut |bytes: &[u8]| reader.push(bytes, each).map_err(ReadError::from);
+            match piece.map_err(|error| self.connection_end("list", &error))? {
                 Some(bytes) => {
                     self.status.received(bytes.len() as u64);
-                    answer.decode(&bytes, push).map_err(failed)?;
+                    response.decode(&bytes, push).map_err(list_failure)?;
                 }
                 None => {
-                    answer.finish(push).map_err(failed)?;
-                    return reader.finish().map_err(|error| self.failed("list", error));
+                    response.finish(push).map_err(list_failure)?;
+                    return reader.finish().map_err(|error| self.failure_end("list", error));
                 }
             }
         }
@@ -205,12 +168,12 @@ impl Reflector<'_> {
     async fn watch(
         &self,
         version: &mut String,
-        sink: &mut dyn Sink,
+        sink: &mut dyn ObjectSink,
         seconds: u64,
-        left_out: &mut LeftOut<'_>,
+        skipped: &mut SkippedObjects<'_>,
     ) -> (End, u64) {
         let mut lines_seen = 0;
-        let end = match self.watch_lines(version, sink, seconds, left_out, &mut lines_seen).await {
+        let end = match self.watch_lines(version, sink, seconds, skipped, &mut lines_seen).await {
             Ok(()) => End::Timeout,
             Err(end) => end,
         };
@@ -220,39 +183,41 @@ impl Reflector<'_> {
     async fn watch_lines(
         &self,
         version: &mut String,
-        sink: &mut dyn Sink,
+        sink: &mut dyn ObjectSink,
         seconds: u64,
-        left_out: &mut LeftOut<'_>,
+        skipped: &mut SkippedObjects<'_>,
         lines_seen: &mut u64,
     ) -> Result<(), End> {
         let query = format!(
             "watch=1&resourceVersion={}&allowWatchBookmarks=true&timeoutSeconds={seconds}",
-            escaped(version)
+            percent_encoded(version)
         );
-        let mut answer = self.ask("watch", &query).await?;
+        let mut response = self.request("watch", &query).await?;
         self.status.succeeded();
         let mut lines = Lines::default();
         // Extended by lines, not by bytes: an event that arrives byte by byte and never ends counts as silence.
         let mut until = Instant::now() + self.timing.watch_idle;
         loop {
-            let Some(piece) = answer.next(until).await else { return Err(End::Quiet) };
-            let Some(bytes) = piece.map_err(|error| self.broken("watch", &error))? else { return Ok(()) };
+            let Some(piece) = response.next(until).await else { return Err(End::Idle) };
+            let Some(bytes) = piece.map_err(|error| self.connection_end("watch", &error))? else {
+                return Ok(());
+            };
             self.status.received(bytes.len() as u64);
             let seen_before = *lines_seen;
             let flow = lines.push(&bytes, &mut |line| {
                 let flow = match line {
-                    Line::Whole(line) => self.event(line, version, sink, left_out),
+                    Line::Whole(line) => self.event(line, version, sink, skipped),
                     Line::TooLong => {
-                        left_out.too_large();
+                        skipped.too_large();
                         ControlFlow::Continue(())
                     }
                 };
                 *lines_seen += u64::from(flow.is_continue());
                 flow
             });
-            left_out.too_many(sink.left_out());
-            left_out.report();
-            if let ControlFlow::Break(end) = flow.map_err(|error| self.failed("watch", error))? {
+            skipped.too_many(sink.left_out());
+            skipped.report();
+            if let ControlFlow::Break(end) = flow.map_err(|error| self.failure_end("watch", error))? {
                 return Err(end);
             }
             if *lines_seen > seen_before {
@@ -266,8 +231,8 @@ impl Reflector<'_> {
         &self,
         line: &[u8],
         version: &mut String,
-        sink: &mut dyn Sink,
-        left_out: &mut LeftOut<'_>,
+        sink: &mut dyn ObjectSink,
+        skipped: &mut SkippedObjects<'_>,
     ) -> ControlFlow<End> {
         #[derive(Deserialize)]
         struct Event<'a> {
@@ -282,57 +247,24 @@ impl Reflector<'_> {
             // itself.
             Err(error) => {
                 let error = shortened(error.to_string());
-                let words = format!("cannot watch {}: invalid event: {error}", self.watched.resource);
-                return ControlFlow::Break(End::Failed { words, retry_after: None, relist: true });
+                let error_text = format!("cannot watch {}: invalid event: {error}", self.spec.resource);
+                return ControlFlow::Break(End::Failed { error_text, retry_after: None, relist: true });
             }
         };
         let object = event.object.get().as_bytes();
         match event.kind.as_str() {
-            "ADDED" | "MODIFIED" => left_out.note(sink.applied(object), object),
-            "DELETED" => left_out.note(sink.deleted(object), object),
+            "ADDED" | "MODIFIED" => skipped.record(sink.applied(object), object),
+            "DELETED" => skipped.record(sink.deleted(object), object),
             "ERROR" => {
                 let status: ApiStatus = serde_json::from_slice(object).unwrap_or_default();
-                return ControlFlow::Break(self.refused("watch", status, None));
+                return ControlFlow::Break(self.status_end("watch", status, None));
             }
             // "BOOKMARK", and event types of future API versions.
             _ => {}
         }
-        if let Some(newer) = version_of(object) {
+        if let Some(newer) = resource_version(object) {
             *version = newer;
         }
         ControlFlow::Continue(())
     }
-
-    pub(super) fn failed(&self, verb: &str, error: impl std::fmt::Display) -> End {
-        let words = format!("cannot {verb} {}: {}", self.watched.resource, shortened(error.to_string()));
-        End::Failed { words, retry_after: None, relist: false }
-    }
-
-    /// Returns the end for a connection that broke in the middle of a response.
-    fn broken(&self, verb: &str, error: &kube::Error) -> End {
-        let words = explain(error, verb, self.watched.resource);
-        End::Failed { words, retry_after: None, relist: false }
-    }
-
-    /// Returns the end for an error status from the API server.
-    pub(super) fn refused(&self, verb: &str, status: ApiStatus, retry_after: Option<Duration>) -> End {
-        if status.code == 410
-            || status.reason == "Expired"
-            || status.reason == "Gone"
-            || is_of_the_future(&status)
-        {
-            return End::Gone;
-        }
-        // As in client-go: an error that is not about load or permissions would recur on a watch from the same version.
-        let relist = !matches!(status.code, 401 | 403 | 429 | 500..);
-        let words = explain(&kube::Error::Api(status.boxed()), verb, self.watched.resource);
-        End::Failed { words, retry_after, relist }
-    }
-}
-
-/// Returns true if the version is newer than the server's data, as after a restore: repeating the request would always
-/// fail. The cause is `metav1.CauseTypeResourceVersionTooLarge`, which servers send since Kubernetes 1.18.
-fn is_of_the_future(status: &ApiStatus) -> bool {
-    let causes = status.details.iter().flat_map(|details| &details.causes);
-    causes.into_iter().any(|cause| cause.reason == "ResourceVersionTooLarge")
 }

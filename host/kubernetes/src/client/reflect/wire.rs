@@ -12,32 +12,32 @@ use tokio::time::{Instant, timeout_at};
 
 use crate::problem::shortened;
 use crate::text::Text;
-use insightd_peer::Status;
+use insightd_upstream::UpstreamStatus;
 
 /// Bytes that are read of an error response.
 const ERROR_BYTES: usize = 64 * 1024;
 
 /// Interval between two log messages about objects that were left out.
-const SAY_EVERY: Duration = Duration::from_secs(60);
+const LOG_INTERVAL: Duration = Duration::from_secs(60);
 
 /// Objects that could not be read; one broken object does not discard the others.
-pub(super) struct LeftOut<'s> {
+pub(super) struct SkippedObjects<'s> {
     resource: &'static str,
-    status: &'s Status,
+    status: &'s UpstreamStatus,
     malformed: u64,
     too_large: u64,
     too_many: u64,
     first: Option<String>,
-    said: Option<Instant>,
+    logged_at: Option<Instant>,
 }
 
-impl<'s> LeftOut<'s> {
-    pub(super) fn new(resource: &'static str, status: &'s Status) -> Self {
-        Self { resource, status, malformed: 0, too_large: 0, too_many: 0, first: None, said: None }
+impl<'s> SkippedObjects<'s> {
+    pub(super) fn new(resource: &'static str, status: &'s UpstreamStatus) -> Self {
+        Self { resource, status, malformed: 0, too_large: 0, too_many: 0, first: None, logged_at: None }
     }
 
     /// Counts the object if it could not be read.
-    pub(super) fn note(&mut self, result: Result<(), serde_json::Error>, object: &[u8]) {
+    pub(super) fn record(&mut self, result: Result<(), serde_json::Error>, object: &[u8]) {
         if let Err(error) = result {
             self.malformed += 1;
             self.status.left_out(1);
@@ -63,19 +63,19 @@ impl<'s> LeftOut<'s> {
     /// Logs the objects counted since the last message, at most once a minute.
     pub(super) fn report(&mut self) {
         let is_new = self.malformed + self.too_large + self.too_many > 0;
-        if !is_new || self.said.is_some_and(|said| said.elapsed() < SAY_EVERY) {
+        if !is_new || self.logged_at.is_some_and(|logged_at| logged_at.elapsed() < LOG_INTERVAL) {
             return;
         }
         let Self { resource, malformed, too_large, too_many, .. } = *self;
         let first = self.first.take();
         tracing::warn!(resource, malformed, too_large, too_many, first, "skipped objects of the API server");
         (self.malformed, self.too_large, self.too_many) = (0, 0, 0);
-        self.said = Some(Instant::now());
+        self.logged_at = Some(Instant::now());
     }
 }
 
 /// Reads `metadata.resourceVersion`.
-pub(super) fn version_of(object: &[u8]) -> Option<String> {
+pub(super) fn resource_version(object: &[u8]) -> Option<String> {
     #[derive(Deserialize)]
     struct Object<'a> {
         #[serde(borrow)]
@@ -95,12 +95,12 @@ pub(super) fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     headers.get(RETRY_AFTER)?.to_str().ok()?.trim().parse().ok().map(Duration::from_secs)
 }
 
-/// Reads an error response, either the API's `Status` or a proxy's page, within at most `patience` in all.
-pub(crate) async fn status_of(response: Response<Body>, patience: Duration) -> ApiStatus {
+/// Reads an error response, either the API's `Status` or a proxy's page, within at most `limit` in all.
+pub(crate) async fn read_status(response: Response<Body>, limit: Duration) -> ApiStatus {
     let code = response.status().as_u16();
     // Compression was not requested for this text, and an error text is not worth a decoder.
     let is_encoded = response.headers().contains_key(CONTENT_ENCODING);
-    let until = Instant::now() + patience;
+    let until = Instant::now() + limit;
     let mut body = response.into_body();
     let mut bytes = Vec::new();
     while bytes.len() < ERROR_BYTES && !is_encoded {
@@ -118,7 +118,7 @@ pub(crate) async fn status_of(response: Response<Body>, patience: Duration) -> A
 }
 
 /// Percent-encodes a text for a query.
-pub(crate) fn escaped(text: &str) -> String {
+pub(crate) fn percent_encoded(text: &str) -> String {
     use std::fmt::Write as _;
 
     let mut out = String::with_capacity(text.len());

@@ -39,7 +39,7 @@ trait Object: Clone {
 }
 
 /// Applies the same steps to the feed and to a map of whole objects.
-fn play<K: Kind, T: Object>(feed: &mut Feed<K>, steps: &[Step<T>]) -> Option<BTreeMap<T::Id, T>> {
+fn play<K: ObjectTable, T: Object>(feed: &mut Feed<K>, steps: &[Step<T>]) -> Option<BTreeMap<T::Id, T>> {
     let mut known: Option<BTreeMap<T::Id, T>> = None;
     for step in steps {
         match step {
@@ -209,13 +209,13 @@ fn shown(batch: &Batch) -> Counted {
 
 proptest! {
     #[test]
-    fn pods_and_namespaces(
+    fn pods_and_namespaces_equal_the_model(
         namespaces in steps((0..5_u8).prop_map(Namespace)),
         running in steps(pods()),
         others in steps(pods()),
-        most in 1..6_usize,
+        max_pending in 1..6_usize,
     ) {
-        let mut it = Cluster::new(most);
+        let mut it = Cluster::new(max_pending);
         let namespaces = play(&mut it.namespaces, &namespaces);
         let running = play(&mut it.running, &running);
         let others = play(&mut it.others, &others);
@@ -228,7 +228,7 @@ proptest! {
         let waiting: BTreeSet<String> =
             others.iter().flat_map(BTreeMap::values).filter(waits).map(|pod| pod.uid.to_string()).collect();
         let pending = ids(&batch, "pod");
-        prop_assert!(pending.len() <= most);
+        prop_assert!(pending.len() <= max_pending);
         prop_assert!(pending.iter().all(|uid| waiting.contains(*uid)));
         let left_out = gauge(cluster(&batch), "cluster.pending_left_out").unwrap_or_default();
         prop_assert_eq!(pending.len() + left_out as usize, waiting.len());
@@ -254,9 +254,9 @@ proptest! {
     }
 
     #[test]
-    fn replica_sets_without_an_owner(sets in steps(replica_sets())) {
+    fn replica_sets_without_an_owner_equal_the_model(sets in steps(replica_sets())) {
         let mut it = Cluster::new(0);
-        let known = play(it.of(Of::ReplicaSet), &sets);
+        let known = play(it.workloads_of(WorkloadKind::ReplicaSet), &sets);
         let free = known.iter().flat_map(BTreeMap::values).filter(|set| !set.owned);
         let expected: Vec<_> =
             free.map(|set| (format!("ReplicaSet/shop/{}", set.name), f64::from(set.desired))).collect();

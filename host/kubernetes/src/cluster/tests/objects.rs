@@ -13,7 +13,7 @@ fn pod(uid: &str, namespace: &str, phase: &str) -> Value {
 }
 
 #[test]
-fn nothing_is_shown_of_what_was_never_listed() {
+fn kinds_that_were_never_listed_have_no_rows() {
     let mut cluster_ = Cluster::new(10);
     listed(&mut cluster_.nodes, &named("half"));
     applied(&mut cluster_.others, &pod("1", "shop", "Failed"));
@@ -23,7 +23,7 @@ fn nothing_is_shown_of_what_was_never_listed() {
 }
 
 #[test]
-fn what_is_listed_and_empty_is_zero() {
+fn empty_lists_are_reported_as_zero() {
     let mut it = Cluster::new(10);
     list(&mut it.nodes, &[]);
     list(&mut it.running, &[]);
@@ -68,11 +68,11 @@ fn nodes() {
         ]
     );
     assert_eq!(of("a").attribute("node.instance_type"), Some("ml.m5.large"));
-    assert_eq!(attributes(of("c")), [("node.name", "c")], "5,000 rows that nobody reads are left out");
+    assert_eq!(attributes(of("c")), [("node.name", "c")], "rows without a use are left out");
 }
 
 #[test]
-fn a_pod_changes_its_phase_and_its_stream() {
+fn a_pod_that_changes_its_phase_moves_between_the_watches() {
     let mut it = Cluster::new(10);
     list(&mut it.namespaces, &[named("shop"), named("empty")]);
     list(&mut it.running, &[pod("1", "shop", "")]);
@@ -116,7 +116,7 @@ fn a_pod_changes_its_phase_and_its_stream() {
 }
 
 #[test]
-fn a_namespace_without_figures_while_one_half_of_the_pods_is_unknown() {
+fn namespaces_have_no_counts_until_both_pod_watches_have_listed() {
     let mut it = Cluster::new(10);
     list(&mut it.namespaces, &[named("shop")]);
     list(&mut it.running, &[pod("1", "shop", "Running")]);
@@ -126,7 +126,7 @@ fn a_namespace_without_figures_while_one_half_of_the_pods_is_unknown() {
 }
 
 #[test]
-fn a_pending_pod() {
+fn a_pending_pod_is_reported_with_details() {
     let mut it = Cluster::new(10);
     let pending = json!({
         "metadata": {
@@ -144,10 +144,10 @@ fn a_pending_pod() {
     list(&mut it.running, &[]);
     list(&mut it.others, &[pending, bound]);
     let set = json!({"metadata": {"name": "db", "namespace": "shop"}, "spec": {"replicas": 3}});
-    list(it.of(Of::StatefulSet), &[set]);
+    list(it.workloads_of(WorkloadKind::StatefulSet), &[set]);
     let batch = it.batch();
     assert_eq!(gauge(batch.find("namespace", "shop").unwrap(), "pods.phase.pending"), Some(2.0));
-    assert_eq!(ids(&batch, "pod"), ["u1"], "a pod that has a node is its node's to show");
+    assert_eq!(ids(&batch, "pod"), ["u1"], "a scheduled pod is reported by its node");
     assert_eq!(gauge(cluster(&batch), "cluster.pending_left_out"), None);
     let pod = batch.find("pod", "u1").unwrap();
     assert!(pod.parent() == Some(cluster(&batch)));
@@ -170,7 +170,7 @@ fn a_pending_pod() {
 }
 
 #[test]
-fn pending_pods_are_bounded_and_the_others_counted() {
+fn pending_pods_are_bounded_and_the_rest_is_counted() {
     let mut it = Cluster::new(2);
     let waiting: Vec<_> = (0..5).map(|uid| pod(&uid.to_string(), "shop", "Pending")).collect();
     list(&mut it.others, &waiting);
@@ -186,12 +186,12 @@ fn pending_pods_are_bounded_and_the_others_counted() {
     let left_out =
         waiting.iter().find(|pod| !first.contains(&pod["metadata"]["uid"].as_str().unwrap().into()));
     applied(&mut it.others, left_out.unwrap());
-    assert_eq!(shown(&it), (2, Some(2.0)), "the next that something happens to");
+    assert_eq!(shown(&it), (2, Some(2.0)), "the next pod that changes takes the free slot");
     assert_eq!(gauge(it.batch().find("namespace", "shop").unwrap(), "pods.phase.pending"), Some(4.0));
 
     let mut none = Cluster::new(0);
     list(&mut none.others, &waiting);
-    assert_eq!(shown(&none), (0, None), "nobody asked for them");
+    assert_eq!(shown(&none), (0, None), "details were not requested");
 }
 
 #[test]
@@ -214,8 +214,8 @@ fn services() {
         {"addresses": ["10.0.0.8"], "targetRef": {"kind": "Node", "name": "n"}},
         {"addresses": ["10.0.0.7"], "targetRef": {"kind": "Pod", "name": "a"}},
     ]);
-    let nobody = json!({"metadata": {"uid": "n", "name": "n", "namespace": "shop"}, "endpoints": [endpoint("a", true.into())]});
-    list(&mut it.endpoints, &[six.clone(), others.clone(), four, more, slice("b", "bare", bare), nobody]);
+    let unnamed = json!({"metadata": {"uid": "n", "name": "n", "namespace": "shop"}, "endpoints": [endpoint("a", true.into())]});
+    list(&mut it.endpoints, &[six.clone(), others.clone(), four, more, slice("b", "bare", bare), unnamed]);
     let ready = |it: &Cluster| {
         let batch = it.batch();
         let service =
@@ -243,17 +243,20 @@ fn workloads() {
     let workload = |name: &str, spec: Value, status: Value| json!({"metadata": {"name": name, "namespace": "shop"}, "spec": spec, "status": status});
     let status = json!({"replicas": 4, "readyReplicas": 2, "availableReplicas": 1, "unavailableReplicas": 3});
     let new = workload("new", json!({"replicas": 0}), json!({}));
-    list(it.of(Of::Deployment), &[workload("web", json!({"replicas": 4}), status.clone()), new]);
+    list(
+        it.workloads_of(WorkloadKind::Deployment),
+        &[workload("web", json!({"replicas": 4}), status.clone()), new],
+    );
     let daemons = json!({
         "desiredNumberScheduled": 5, "currentNumberScheduled": 4, "numberReady": 3, "numberAvailable": 2,
         "numberUnavailable": 1, "numberMisscheduled": 9,
     });
-    list(it.of(Of::DaemonSet), &[workload("logs", json!({}), daemons)]);
-    list(it.of(Of::StatefulSet), &[workload("db", Value::Null, status.clone())]);
+    list(it.workloads_of(WorkloadKind::DaemonSet), &[workload("logs", json!({}), daemons)]);
+    list(it.workloads_of(WorkloadKind::StatefulSet), &[workload("db", Value::Null, status.clone())]);
     let mut owned = workload("web-abc", json!({"replicas": 4}), status.clone());
     owned["metadata"]["ownerReferences"] = json!([{"kind": "Deployment", "name": "web"}]);
     let free = workload("free", json!({"replicas": 2}), status);
-    list(it.of(Of::ReplicaSet), &[owned, free.clone()]);
+    list(it.workloads_of(WorkloadKind::ReplicaSet), &[owned, free.clone()]);
     let batch = it.batch();
     assert_eq!(
         ids(&batch, "workload"),
@@ -279,7 +282,7 @@ fn workloads() {
     assert_eq!(
         of("DaemonSet/shop/logs"),
         [(available, 2.0), (desired, 5.0), (ready, 3.0), (scheduled, 4.0), (unavailable, 1.0)],
-        "ready are those that are ready, not those that are scheduled"
+        "ready differs from scheduled"
     );
     assert_eq!(of("StatefulSet/shop/db"), [(available, 1.0), (desired, 1.0), (ready, 2.0)]);
     assert_eq!(
@@ -288,14 +291,14 @@ fn workloads() {
     );
     let mut adopted = free.clone();
     adopted["metadata"]["ownerReferences"] = json!([{"kind": "Deployment", "name": "web"}]);
-    applied(it.of(Of::ReplicaSet), &adopted);
+    applied(it.workloads_of(WorkloadKind::ReplicaSet), &adopted);
     assert!(it.batch().find("workload", "ReplicaSet/shop/free").is_none());
-    deleted(it.of(Of::Deployment), &workload("web", Value::Null, Value::Null));
+    deleted(it.workloads_of(WorkloadKind::Deployment), &workload("web", Value::Null, Value::Null));
     assert!(it.batch().find("workload", "Deployment/shop/web").is_none());
 }
 
 #[test]
-fn half_a_list_is_never_seen() {
+fn a_partial_list_is_never_visible() {
     let mut it = Cluster::new(0);
     list(&mut it.nodes, &[named("a"), named("b")]);
     restart(&mut it.nodes);
@@ -309,16 +312,16 @@ fn half_a_list_is_never_seen() {
 }
 
 #[test]
-fn objects_without_a_name_are_nobody() {
+fn objects_without_a_name_are_ignored() {
     let mut it = Cluster::new(1);
-    let nobody =
+    let unnamed =
         [json!({}), json!({"metadata": null}), json!({"metadata": {"labels": {}, "uid": "", "name": null}})];
-    list(&mut it.nodes, &nobody);
-    list(&mut it.namespaces, &nobody);
-    list(&mut it.running, &nobody);
-    list(&mut it.others, &nobody);
-    list(&mut it.endpoints, &nobody);
-    list(it.of(Of::Deployment), &nobody);
-    nobody.iter().for_each(|object| deleted(&mut it.others, object));
+    list(&mut it.nodes, &unnamed);
+    list(&mut it.namespaces, &unnamed);
+    list(&mut it.running, &unnamed);
+    list(&mut it.others, &unnamed);
+    list(&mut it.endpoints, &unnamed);
+    list(it.workloads_of(WorkloadKind::Deployment), &unnamed);
+    unnamed.iter().for_each(|object| deleted(&mut it.others, object));
     assert_eq!(it.batch().entities().len(), 1);
 }

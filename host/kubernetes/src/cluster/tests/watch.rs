@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::*;
-use crate::client::testing::{Answer, Asked, Server, until};
+use crate::client::testing::{Request, Response, Server, until};
 use crate::cluster::{ClusterSettings, ClusterWatch};
 
 const KINDS: usize = 9;
@@ -22,12 +22,12 @@ fn object(name: &str) -> Value {
 }
 
 /// Answers with a list of one object of the kind, and with a watch that stays silent.
-fn one_of_each(asked: &Asked) -> Answer {
-    if asked.path.contains("watch=") {
-        return Answer::ok().send(" \n").hang();
+fn one_of_each(request: &Request) -> Response {
+    if request.path.contains("watch=") {
+        return Response::ok().send(" \n").hang();
     }
     let list = json!({"metadata": {"resourceVersion": "7"}, "items": [object("one")]});
-    Answer::ok().send(list.to_string())
+    Response::ok().send(list.to_string())
 }
 
 fn batch(watch: &ClusterWatch) -> Batch {
@@ -44,16 +44,16 @@ fn error_of(watch: &ClusterWatch, source: &str) -> Option<String> {
 }
 
 #[tokio::test]
-async fn what_is_asked() {
-    let server = Server::start(|_, asked| one_of_each(asked)).await;
+async fn every_kind_is_listed_and_watched_as_documented() {
+    let server = Server::start(|_, request| one_of_each(request)).await;
     let watch = ClusterWatch::start(server.client(), settings());
-    until(|| watch.is_complete() && server.asked().len() >= 2 * KINDS).await;
-    let asked = server.asked();
-    let mut lists: Vec<_> = asked
+    until(|| watch.is_complete() && server.requests().len() >= 2 * KINDS).await;
+    let requests = server.requests();
+    let mut lists: Vec<_> = requests
         .iter()
-        .filter(|asked| !asked.path.contains("watch="))
-        .map(|asked| {
-            (asked.path.as_str(), asked.header("accept").unwrap().contains("PartialObjectMetadataList"))
+        .filter(|request| !request.path.contains("watch="))
+        .map(|request| {
+            (request.path.as_str(), request.header("accept").unwrap().contains("PartialObjectMetadataList"))
         })
         .collect();
     lists.sort_unstable();
@@ -71,11 +71,11 @@ async fn what_is_asked() {
             ("/apis/discovery.k8s.io/v1/endpointslices?resourceVersion=0", false),
         ]
     );
-    let watches = asked.iter().filter(|asked| asked.path.contains("watch=1&resourceVersion=7"));
+    let watches = requests.iter().filter(|request| request.path.contains("watch=1&resourceVersion=7"));
     assert_eq!(watches.count(), KINDS);
-    for asked in &asked {
-        let is_list = !asked.path.contains("watch=");
-        assert_eq!(asked.header("accept-encoding"), is_list.then_some("gzip"), "{}", asked.path);
+    for request in &requests {
+        let is_list = !request.path.contains("watch=");
+        assert_eq!(request.header("accept-encoding"), is_list.then_some("gzip"), "{}", request.path);
     }
     assert_eq!(watch.statuses().len(), KINDS);
     assert_eq!(watch.oldest_age(), std::time::Duration::ZERO);
@@ -86,17 +86,17 @@ async fn what_is_asked() {
 }
 
 #[tokio::test]
-async fn a_right_that_is_missing_costs_one_kind_until_it_is_granted() {
+async fn a_missing_permission_affects_one_kind_until_it_is_granted() {
     let granted = Arc::new(std::sync::atomic::AtomicBool::new(false));
     let may = Arc::clone(&granted);
-    let server = Server::start(move |_, asked| {
-        if asked.path.starts_with("/apis/apps/v1/deployments")
+    let server = Server::start(move |_, request| {
+        if request.path.starts_with("/apis/apps/v1/deployments")
             && !may.load(std::sync::atomic::Ordering::SeqCst)
         {
             let refused = json!({"kind": "Status", "status": "Failure", "reason": "Forbidden", "code": 403});
-            return Answer::status(403).send(refused.to_string());
+            return Response::status(403).send(refused.to_string());
         }
-        one_of_each(asked)
+        one_of_each(request)
     })
     .await;
     let watch = ClusterWatch::start(server.client(), settings());
@@ -104,7 +104,7 @@ async fn a_right_that_is_missing_costs_one_kind_until_it_is_granted() {
     let error = error_of(&watch, "deployments").unwrap();
     assert!(error.contains("list") && error.contains("deployments.apps") && error.contains("403"), "{error}");
     assert_eq!(error_of(&watch, "daemonsets"), None);
-    assert_eq!(watch.oldest_age(), std::time::Duration::ZERO, "of what is not shown there is no age");
+    assert_eq!(watch.oldest_age(), std::time::Duration::ZERO, "kinds that were never listed have no age");
     let kinds = |watch: &ClusterWatch| {
         let batch = batch(watch);
         batch.of_kind("workload").into_iter().map(|workload| workload.id().to_owned()).collect::<Vec<_>>()
@@ -116,12 +116,12 @@ async fn a_right_that_is_missing_costs_one_kind_until_it_is_granted() {
 }
 
 #[tokio::test]
-async fn a_watch_that_is_lost_keeps_what_is_known_and_shows_its_age() {
-    let server = Server::start(|_, asked| {
-        if asked.path.starts_with("/api/v1/nodes?watch=") {
-            return Answer::status(500).send("out of order");
+async fn a_lost_watch_keeps_its_objects_and_reports_their_age() {
+    let server = Server::start(|_, request| {
+        if request.path.starts_with("/api/v1/nodes?watch=") {
+            return Response::status(500).send("out of order");
         }
-        one_of_each(asked)
+        one_of_each(request)
     })
     .await;
     let watch = ClusterWatch::start(server.client(), settings());
@@ -131,8 +131,8 @@ async fn a_watch_that_is_lost_keeps_what_is_known_and_shows_its_age() {
 }
 
 #[tokio::test]
-async fn nothing_is_left_running() {
-    let server = Server::start(|_, asked| one_of_each(asked)).await;
+async fn dropping_the_watch_ends_its_tasks() {
+    let server = Server::start(|_, request| one_of_each(request)).await;
     let watch = ClusterWatch::start(server.client(), settings());
     until(|| watch.is_complete()).await;
     let nodes = Arc::downgrade(&watch.store.nodes);

@@ -39,7 +39,7 @@ fn links(batch: &Batch, kind: &str, id: &str, role: &str) -> Vec<String> {
 }
 
 #[test]
-fn the_own_node_needs_no_pods() {
+fn node_facts_are_emitted_without_pods() {
     let facts = NodeFacts {
         conditions: vec![
             ("Ready".into(), ConditionStatus::True),
@@ -66,7 +66,7 @@ fn the_own_node_needs_no_pods() {
 }
 
 #[test]
-fn services_of_local_pods() {
+fn services_are_linked_to_the_pods_they_select() {
     let pod = |namespace: &str, name: &str, app: &str, phase: &str| {
         json!({
             "metadata": {"name": name, "namespace": namespace, "uid": name, "labels": {"app": app, "tier": "front"}},
@@ -105,7 +105,7 @@ fn services_of_local_pods() {
 }
 
 #[test]
-fn owners_of_jobs() {
+fn jobs_are_linked_to_their_owners() {
     let pod = |namespace: &str, name: &str, kind: &str, owner: &str| {
         json!({"metadata": {"name": name, "namespace": namespace, "uid": format!("{namespace}-{name}"),
             "ownerReferences": [{"kind": kind, "name": owner}]}})
@@ -129,7 +129,7 @@ fn owners_of_jobs() {
     assert_eq!(
         batch.of_kind("workload").len(),
         4,
-        "one CronJob, whoever names it; none of Jobs that no pod has"
+        "one CronJob for all references, and none for Jobs without a local pod"
     );
     let cron = batch.find("workload", "CronJob/n/nightly").unwrap();
     assert_eq!(sorted(cron.attributes()), [("workload.kind", "CronJob"), ("workload.name", "nightly")]);

@@ -43,7 +43,7 @@ fn sample(time: &str, cpu_ns: u64, pairing: &mut Pairing) -> Batch {
 }
 
 #[test]
-fn the_kubelet_speaks_where_the_cgroup_is_silent() {
+fn usage_of_the_kubelet_is_used_if_the_cgroup_has_none() {
     let mut pairing = pairing();
     sample("2026-01-01T00:00:00Z", 5_000_000_000, &mut pairing);
     let batch = sample("2026-01-01T00:00:20Z", 7_000_000_000, &mut pairing);
@@ -74,7 +74,7 @@ fn the_kubelet_speaks_where_the_cgroup_is_silent() {
 }
 
 #[test]
-fn the_same_reading_twice_is_no_rate() {
+fn a_repeated_reading_has_no_previous_value() {
     let mut pairing = pairing();
     let previous =
         |batch: &Batch| batch.find("container", "u/c").unwrap().counter("cpu.usage_ns").unwrap().previous;
@@ -116,7 +116,7 @@ fn traffic(time: &str, rx_bytes: u64, pairing: &mut Pairing) -> Batch {
 }
 
 #[test]
-fn interfaces_of_the_kubelet_where_no_namespace_was_found() {
+fn interfaces_of_the_kubelet_are_used_if_no_namespace_was_found() {
     let mut pairing = pairing();
     traffic("2026-01-01T00:00:00Z", 100, &mut pairing);
     let batch = traffic("2026-01-01T00:00:10Z", 400, &mut pairing);
@@ -131,6 +131,6 @@ fn interfaces_of_the_kubelet_where_no_namespace_was_found() {
         assert_eq!((rx.current, rx.previous, rx.elapsed_ns), (400, Some(100), 10 * SECOND));
         assert_eq!(interface.counter("network.tx_bytes").unwrap().previous, Some(7));
         assert!(interface.counter("network.rx_errors").is_none(), "negative");
-        assert!(interface.counter("network.rx_packets").is_none(), "the kubelet does not tell");
+        assert!(interface.counter("network.rx_packets").is_none(), "not reported by the kubelet");
     }
 }

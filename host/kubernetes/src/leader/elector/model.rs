@@ -11,9 +11,10 @@ use std::time::Duration;
 use jiff::Timestamp;
 use proptest::prelude::*;
 
-use super::super::clock::Moment;
+use super::super::boot_time::BootTime;
+use super::super::protocol::{AttemptOutcome, LockState, NextStep, StoreRequest, StoreResponse};
 use super::super::record::Record;
-use super::{Answer, Elector, Found, Next, Outcome, Request};
+use super::Elector;
 
 const LEASE: i64 = 60;
 const RETRY: u64 = 5_000;
@@ -23,34 +24,34 @@ const SETTLED: u64 = 61_300 + 3 * 11_300;
 
 /// The rule by which a candidate judges its leadership; only the first is that of the implementation.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Belief {
+enum LeadershipRule {
     Honest,
-    FromAnswer,
-    UntilTold,
+    FromResponse,
+    UntilNotified,
 }
 
 #[derive(Clone, Copy, Debug)]
 struct Setup {
     candidates: usize,
     renew_deadline: Duration,
-    belief: Belief,
+    rule: LeadershipRule,
     /// `true` if the store rejects writes over a state that the writer has not seen.
-    careful: bool,
+    is_conditional: bool,
 }
 
 #[derive(Clone, Debug)]
 enum Step {
     Start(usize),
     Wake(usize),
-    Arrive(usize, u64, Request<usize>),
-    Answer(usize, u64, Answer<usize>),
+    Arrive(usize, u64, StoreRequest<usize>),
+    Respond(usize, u64, StoreResponse<usize>),
 }
 
 struct Candidate {
     elector: Elector<usize>,
     alive: bool,
     /// `true` if the candidate ends after its attempt to release the lock, independent of the result.
-    resigns: bool,
+    is_releasing: bool,
     epoch: u64,
     /// Id of the request whose response is awaited.
     awaits: u64,
@@ -59,7 +60,7 @@ struct Candidate {
     offset_ns: u64,
     drift_ppm: i64,
     wall_ms: i64,
-    believes_until: Moment,
+    assumed_until: BootTime,
 }
 
 struct World<'t> {
@@ -95,7 +96,7 @@ impl World<'_> {
             world.candidates.push(Candidate {
                 elector,
                 alive: false,
-                resigns: false,
+                is_releasing: false,
                 epoch: 0,
                 awaits: 0,
                 begun: 0,
@@ -103,7 +104,7 @@ impl World<'_> {
                 offset_ns,
                 drift_ppm,
                 wall_ms,
-                believes_until: Moment::default(),
+                assumed_until: BootTime::default(),
             });
             world.plan(0, Step::Start(index));
         }
@@ -124,16 +125,16 @@ impl World<'_> {
     }
 
     fn plan(&mut self, after: u64, step: Step) {
-        let (Step::Start(who) | Step::Wake(who) | Step::Arrive(who, ..) | Step::Answer(who, ..)) = step;
+        let (Step::Start(who) | Step::Wake(who) | Step::Arrive(who, ..) | Step::Respond(who, ..)) = step;
         let epoch = self.candidates.get(who).map_or(0, |candidate| candidate.epoch);
         self.count += 1;
         self.steps.insert((self.now + after, self.count), (epoch, step));
     }
 
-    fn clock(&self, who: usize) -> Moment {
+    fn clock(&self, who: usize) -> BootTime {
         let candidate = &self.candidates[who];
         let rate = u64::try_from(1_000_000 + candidate.drift_ppm).unwrap();
-        Moment::from_nanos(candidate.offset_ns + self.now * rate)
+        BootTime::from_nanos(candidate.offset_ns + self.now * rate)
     }
 
     fn wall(&self, who: usize) -> Timestamp {
@@ -142,15 +143,17 @@ impl World<'_> {
     }
 
     fn leaders(&self) -> Vec<usize> {
-        let leads = |who: &usize| {
+        let is_leading = |who: &usize| {
             let candidate = &self.candidates[*who];
             candidate.alive
-                && match self.setup.belief {
-                    Belief::Honest => candidate.elector.leads(self.clock(*who)),
-                    Belief::FromAnswer | Belief::UntilTold => self.clock(*who) < candidate.believes_until,
+                && match self.setup.rule {
+                    LeadershipRule::Honest => candidate.elector.is_leading(self.clock(*who)),
+                    LeadershipRule::FromResponse | LeadershipRule::UntilNotified => {
+                        self.clock(*who) < candidate.assumed_until
+                    }
                 }
         };
-        (0..self.candidates.len()).filter(leads).collect()
+        (0..self.candidates.len()).filter(is_leading).collect()
     }
 
     /// Processes the next event; returns false if two candidates lead at the same time.
@@ -164,19 +167,19 @@ impl World<'_> {
                 self.candidates[who].alive = true;
                 self.plan(0, Step::Wake(who));
             }
-            Step::Wake(who) | Step::Answer(who, ..) if self.candidates[who].epoch != epoch => {}
-            Step::Wake(who) | Step::Answer(who, ..) if self.candidates[who].stopped_until > now => {
+            Step::Wake(who) | Step::Respond(who, ..) if self.candidates[who].epoch != epoch => {}
+            Step::Wake(who) | Step::Respond(who, ..) if self.candidates[who].stopped_until > now => {
                 self.plan(self.candidates[who].stopped_until - now, step);
             }
             Step::Wake(who) => self.wake(who),
-            Step::Answer(who, id, answer) => self.answer(who, id, answer),
+            Step::Respond(who, id, response) => self.respond(who, id, response),
         }
         self.leaders().len() < 2
     }
 
     fn wake(&mut self, who: usize) {
-        let fate = self.next() % 64;
-        match fate {
+        let fault = self.next() % 64;
+        match fault {
             // Another client changes another part of the object.
             1 => self.versions.extend(self.versions.last().cloned()),
             2 | 3 => self.candidates[who].wall_ms += i64::from(self.next() % 41) * 5_000 - 150_000,
@@ -185,15 +188,15 @@ impl World<'_> {
         }
         let (now, wall) = (self.clock(who), self.wall(who));
         self.candidates[who].begun = self.now;
-        if fate == 5 {
-            self.candidates[who].believes_until = Moment::default();
-            self.candidates[who].resigns = true;
-            let next = self.candidates[who].elector.resign(now);
-            return self.go_on(who, next);
+        if fault == 5 {
+            self.candidates[who].assumed_until = BootTime::default();
+            self.candidates[who].is_releasing = true;
+            let next = self.candidates[who].elector.release(now);
+            return self.continue_attempt(who, next);
         }
         let request = self.candidates[who].elector.begin(now, wall);
         self.send(who, request);
-        if let 6..=9 = fate {
+        if let 6..=9 = fault {
             self.candidates[who].stopped_until = self.now + self.span();
         }
     }
@@ -201,18 +204,18 @@ impl World<'_> {
     /// Ends the candidate, and restarts it later.
     fn end(&mut self, who: usize) {
         self.candidates[who].alive = false;
-        self.candidates[who].resigns = false;
+        self.candidates[who].is_releasing = false;
         self.candidates[who].awaits = 0;
         self.candidates[who].epoch += 1;
-        self.candidates[who].believes_until = Moment::default();
+        self.candidates[who].assumed_until = BootTime::default();
         let span = self.span();
         self.plan(1_000 + span, Step::Start(who));
     }
 
-    fn send(&mut self, who: usize, request: Request<usize>) {
+    fn send(&mut self, who: usize, request: StoreRequest<usize>) {
         let id = self.count;
         self.candidates[who].awaits = id;
-        self.plan(RETRY, Step::Answer(who, id, Answer::Failed));
+        self.plan(RETRY, Step::Respond(who, id, StoreResponse::Failed));
         let delay = match self.next() % 32 {
             1 => return,
             2 | 3 => self.span(),
@@ -221,21 +224,23 @@ impl World<'_> {
         self.plan(delay, Step::Arrive(who, id, request));
     }
 
-    fn arrive(&mut self, who: usize, id: u64, request: Request<usize>) {
+    fn arrive(&mut self, who: usize, id: u64, request: StoreRequest<usize>) {
         let current = self.versions.len().checked_sub(1);
-        let answer = match (request, current) {
-            (Request::Get { .. } | Request::Update(..), None) => Answer::Missing,
-            (Request::Get { exact }, Some(mut version)) => {
-                if !exact {
+        let response = match (request, current) {
+            (StoreRequest::Get { .. } | StoreRequest::Update(..), None) => StoreResponse::Missing,
+            (StoreRequest::Get { is_consistent }, Some(mut version)) => {
+                if !is_consistent {
                     version = version.saturating_sub(usize::from(self.next() % 4));
                 }
                 self.show(version)
             }
-            (Request::Create(_), Some(_)) => Answer::Conflict,
-            (Request::Update(base, _), Some(current)) if self.setup.careful && base != current => {
-                Answer::Conflict
+            (StoreRequest::Create(_), Some(_)) => StoreResponse::Conflict,
+            (StoreRequest::Update(base, _), Some(current))
+                if self.setup.is_conditional && base != current =>
+            {
+                StoreResponse::Conflict
             }
-            (Request::Create(record) | Request::Update(_, record), _) => {
+            (StoreRequest::Create(record) | StoreRequest::Update(_, record), _) => {
                 self.versions.push(record.to_annotation());
                 self.show(self.versions.len() - 1)
             }
@@ -246,47 +251,47 @@ impl World<'_> {
             4 => self.span(),
             _ => 5,
         };
-        self.plan(delay, Step::Answer(who, id, answer));
+        self.plan(delay, Step::Respond(who, id, response));
     }
 
-    fn show(&self, version: usize) -> Answer<usize> {
+    fn show(&self, version: usize) -> StoreResponse<usize> {
         let raw = self.versions[version].clone();
         let record = Record::from_annotation(&raw).unwrap();
-        Answer::Found(Found { object: version, raw, record })
+        StoreResponse::Found(LockState { object: version, raw, record })
     }
 
-    fn answer(&mut self, who: usize, id: u64, answer: Answer<usize>) {
+    fn respond(&mut self, who: usize, id: u64, response: StoreResponse<usize>) {
         // Other responses are too late, or for a successor of the candidate.
         if self.candidates[who].awaits == id {
             let (now, wall) = (self.clock(who), self.wall(who));
-            let next = self.candidates[who].elector.answered(answer, now, wall);
-            self.go_on(who, next);
+            let next = self.candidates[who].elector.on_response(response, now, wall);
+            self.continue_attempt(who, next);
         }
     }
 
-    fn go_on(&mut self, who: usize, next: Next<usize>) {
+    fn continue_attempt(&mut self, who: usize, next: NextStep<usize>) {
         let outcome = match next {
-            Next::Send(request) => return self.send(who, request),
-            Next::Done(outcome) => outcome,
+            NextStep::Send(request) => return self.send(who, request),
+            NextStep::Done(outcome) => outcome,
         };
         let (now, deadline) = (self.clock(who), self.setup.renew_deadline);
         let candidate = &mut self.candidates[who];
         candidate.awaits = 0;
-        if candidate.resigns {
+        if candidate.is_releasing {
             return self.end(who);
         }
         match outcome {
-            Outcome::Leads => {
+            AttemptOutcome::Leading => {
                 self.terms += 1;
                 let forever = Duration::from_secs(1_000_000);
-                let lasts = if self.setup.belief == Belief::UntilTold { forever } else { deadline };
-                candidate.believes_until = now.after(lasts);
+                let lasts = if self.setup.rule == LeadershipRule::UntilNotified { forever } else { deadline };
+                candidate.assumed_until = now.after(lasts);
                 let since = self.now - candidate.begun;
                 self.plan(RETRY.saturating_sub(since), Step::Wake(who));
             }
-            Outcome::Follows | Outcome::Failed | Outcome::Resigned => {
-                if outcome == Outcome::Follows {
-                    candidate.believes_until = Moment::default();
+            AttemptOutcome::Following | AttemptOutcome::Failed | AttemptOutcome::Released => {
+                if outcome == AttemptOutcome::Following {
+                    candidate.assumed_until = BootTime::default();
                 }
                 let jitter = u64::from(self.next()) * 6_000 / 65_536;
                 self.plan(RETRY + jitter, Step::Wake(who));
@@ -326,8 +331,8 @@ fn setup() -> impl Strategy<Value = Setup> {
     (1_usize..5, prop_oneof![Just(15), Just(30), Just(55)]).prop_map(|(candidates, deadline)| Setup {
         candidates,
         renew_deadline: Duration::from_secs(deadline),
-        belief: Belief::Honest,
-        careful: true,
+        rule: LeadershipRule::Honest,
+        is_conditional: true,
     })
 }
 
@@ -335,7 +340,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn never_two_and_at_last_one(setup in setup(), tape in prop::collection::vec(any::<u16>(), 0..1_500)) {
+    fn there_is_never_more_than_one_leader_and_eventually_one(setup in setup(), tape in prop::collection::vec(any::<u16>(), 0..1_500)) {
         let mut world = World::new(setup, &tape);
         world.run().map_err(TestCaseError::fail)?;
         prop_assert!(world.terms > 0);
@@ -343,7 +348,7 @@ proptest! {
 }
 
 /// Returns true if the model finds a case in which two candidates lead.
-fn finds(setup: Setup) -> bool {
+fn finds_two_leaders(setup: Setup) -> bool {
     (0..20_000).any(|seed| {
         let mut random = fastrand::Rng::with_seed(seed);
         let tape: Vec<u16> = (0..1_500).map(|_| random.u16(..)).collect();
@@ -351,20 +356,24 @@ fn finds(setup: Setup) -> bool {
     })
 }
 
-const HONEST: Setup =
-    Setup { candidates: 3, renew_deadline: Duration::from_secs(15), belief: Belief::Honest, careful: true };
+const HONEST: Setup = Setup {
+    candidates: 3,
+    renew_deadline: Duration::from_secs(15),
+    rule: LeadershipRule::Honest,
+    is_conditional: true,
+};
 
 #[test]
-fn the_model_tells_when_validity_is_counted_from_the_answer() {
-    assert!(finds(Setup { belief: Belief::FromAnswer, ..HONEST }));
+fn the_model_finds_leadership_counted_from_the_response() {
+    assert!(finds_two_leaders(Setup { rule: LeadershipRule::FromResponse, ..HONEST }));
 }
 
 #[test]
-fn the_model_tells_when_nobody_looks_at_the_clock() {
-    assert!(finds(Setup { belief: Belief::UntilTold, ..HONEST }));
+fn the_model_finds_leadership_without_expiry() {
+    assert!(finds_two_leaders(Setup { rule: LeadershipRule::UntilNotified, ..HONEST }));
 }
 
 #[test]
-fn the_model_tells_when_writers_overwrite_each_other() {
-    assert!(finds(Setup { careful: false, ..HONEST }));
+fn the_model_finds_unconditional_writes() {
+    assert!(finds_two_leaders(Setup { is_conditional: false, ..HONEST }));
 }

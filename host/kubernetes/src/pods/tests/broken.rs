@@ -3,11 +3,11 @@
 use serde_json::{Value, json};
 
 use super::{amounts, boxed, only, pod_with, read};
-use crate::pods::{Kind, Pod, parse};
+use crate::pods::{ContainerKind, Pod, parse};
 use crate::{Cost, KubeletError, Subject};
 
 #[test]
-fn a_field_of_a_wrong_type_costs_that_field() {
+fn only_the_field_of_a_wrong_type_is_left_out() {
     let expect = |pointer: &str, value: Value, path: &str, message: &str| -> Pod {
         let list = read(
             json!([{"metadata": {"name": "other", "namespace": "a", "uid": "o"}}, pod_with(pointer, value)]),
@@ -82,7 +82,7 @@ fn a_field_of_a_wrong_type_costs_that_field() {
 
     let pod = expect("/spec", json!("gone"), "spec", "invalid type: string \"gone\", expected an object");
     assert_eq!(pod.containers.len(), 1, "the one with a status");
-    assert_eq!(pod.containers[0].kind, Kind::Main);
+    assert_eq!(pod.containers[0].kind, ContainerKind::Main);
 
     let pod = expect(
         "/spec/containers/0/resources/requests",
@@ -102,7 +102,7 @@ fn a_field_of_a_wrong_type_costs_that_field() {
 }
 
 #[test]
-fn several_broken_fields_are_each_named_by_their_own_place() {
+fn each_malformed_field_is_named_by_its_path() {
     let mut pod = pod_with("/spec/containers/0", json!(1));
     pod["spec"]["containers"][1]["name"] = json!(2);
     pod["status"]["phase"] = json!(3);
@@ -113,7 +113,7 @@ fn several_broken_fields_are_each_named_by_their_own_place() {
 }
 
 #[test]
-fn what_makes_a_pod_unusable_costs_that_pod() {
+fn only_the_unusable_pod_is_left_out() {
     for (pod, path) in [
         (json!(5), ""),
         (json!("x"), ""),
@@ -150,7 +150,7 @@ fn what_makes_a_pod_unusable_costs_that_pod() {
 }
 
 #[test]
-fn however_many_fields_are_broken_each_costs_itself() {
+fn any_number_of_malformed_fields_is_left_out_one_by_one() {
     let statuses: Vec<Value> = (0..1000)
         .map(|number| json!({"name": format!("c{number}"), "image": "i", "restartCount": if number % 2 == 0 { json!("x") } else { json!(number) }}))
         .collect();
@@ -171,7 +171,7 @@ fn however_many_fields_are_broken_each_costs_itself() {
 /// A list in which nothing has the right type is not walked for minutes: the siblings of a broken field are removed with
 /// it.
 #[test]
-fn a_list_that_is_broken_throughout_keeps_its_pods() {
+fn a_thoroughly_malformed_list_keeps_its_pods() {
     let labels: serde_json::Map<String, Value> =
         (0..8000).map(|number| (format!("key-{number}"), json!(1))).collect();
     let mut pod = pod_with("/metadata/labels", Value::Object(labels));
@@ -186,7 +186,7 @@ fn a_list_that_is_broken_throughout_keeps_its_pods() {
 }
 
 #[test]
-fn lists_and_maps_without_end_cost_that_field() {
+fn fields_with_too_many_entries_are_left_out() {
     let many = |count: usize| Value::Array(vec![json!({}); count]);
     for (pointer, value, path) in [
         ("/status/conditions", many(4097), "status.conditions"),
@@ -215,7 +215,7 @@ fn lists_and_maps_without_end_cost_that_field() {
 }
 
 #[test]
-fn a_pod_that_is_too_large_costs_that_pod() {
+fn only_the_pod_that_is_too_large_is_left_out() {
     let mut large = pod_with("/metadata/labels", json!({}));
     large["x"] = json!("x".repeat(2 << 20));
     let list = read(json!([large, {"metadata": {"name": "q", "namespace": "n", "uid": "v"}}]));
@@ -233,7 +233,7 @@ fn problems_are_bounded_but_counted() {
 }
 
 #[test]
-fn null_is_absent_everywhere() {
+fn null_equals_absent_everywhere() {
     let list = read(json!([{
         "metadata": {"name": "p", "namespace": "n", "uid": "u", "labels": null, "annotations": null, "ownerReferences": null},
         "spec": {"containers": [null, {"name": "c", "resources": null, "restartPolicy": null}], "initContainers": null,
@@ -251,7 +251,7 @@ fn null_is_absent_everywhere() {
 }
 
 #[test]
-fn bytes_that_are_not_utf8_cost_no_pod() {
+fn invalid_utf8_is_replaced() {
     let mut body =
         json!({"items": [pod_with("/metadata/labels", json!({"a": "-?-"}))]}).to_string().into_bytes();
     let at = body.iter().position(|&byte| byte == b'?').unwrap();
@@ -261,7 +261,7 @@ fn bytes_that_are_not_utf8_cost_no_pod() {
 }
 
 #[test]
-fn a_lone_surrogate_costs_its_pod_where_it_is_read() {
+fn a_lone_surrogate_costs_the_pod_only_in_a_used_field() {
     let body = r#"{"items": [
         {"metadata": {"name": "p", "namespace": "n", "uid": "u", "labels": {"a": "\ud800"}}},
         {"metadata": {"name": "q", "namespace": "n", "uid": "v"}, "spec": {"ignored": "\ud800"}}]}"#;
@@ -271,7 +271,7 @@ fn a_lone_surrogate_costs_its_pod_where_it_is_read() {
 }
 
 #[test]
-fn nesting_of_what_is_ignored_does_not_matter() {
+fn ignored_fields_may_be_nested_deeply() {
     let deep = "[".repeat(100_000) + &"]".repeat(100_000);
     let body = format!(
         r#"{{"ignored": {deep}, "items": [{{"x": {deep}, "metadata": {{"name": "p", "namespace": "n", "uid": "u"}}}},
@@ -283,7 +283,7 @@ fn nesting_of_what_is_ignored_does_not_matter() {
 }
 
 #[test]
-fn whole_documents_that_are_not_lists() {
+fn other_documents_are_errors() {
     let error = |body: &str| parse(body.as_bytes(), "https://10.0.0.7:10250/pods").unwrap_err();
     let text = |body: &str| error(body).to_string();
 

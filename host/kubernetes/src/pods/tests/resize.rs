@@ -27,15 +27,15 @@ fn requests_and_limits(list: &PodList) -> (Amounts, Amounts) {
 }
 
 #[test]
-fn limits_are_those_applied_and_requests_those_the_scheduler_counts() {
+fn applied_limits_and_scheduled_requests_are_used() {
     let small = json!({"cpu": "500m", "memory": "100Mi"});
     let applied = json!({"allocatedResources": small, "resources": {"requests": small, "limits": small}});
     let pending = |reason: &str| json!([{"type": "PodResizePending", "status": "True", "reason": reason}]);
-    let wished = amounts(1500, 1024 * MIB);
+    let desired = amounts(1500, 1024 * MIB);
     let held = amounts(500, 100 * MIB);
 
     let deferred = list(applied.clone(), pending("Deferred"), json!("Deferred"));
-    assert_eq!(requests_and_limits(&deferred), (wished, held), "the scheduler keeps room for it");
+    assert_eq!(requests_and_limits(&deferred), (desired, held), "the scheduler keeps room for it");
     let infeasible = list(applied.clone(), pending("Infeasible"), json!(null));
     assert_eq!(requests_and_limits(&infeasible), (held, held), "since Kubernetes 1.33");
     let infeasible = list(applied, json!(null), json!("Infeasible"));
@@ -53,24 +53,24 @@ fn limits_are_those_applied_and_requests_those_the_scheduler_counts() {
 }
 
 #[test]
-fn a_status_without_resources_leaves_those_of_the_specification() {
-    let wished = amounts(1500, 1024 * MIB);
+fn a_status_without_resources_keeps_those_of_the_specification() {
+    let desired = amounts(1500, 1024 * MIB);
     for status in [json!({}), json!({"resources": {}}), json!({"resources": null, "allocatedResources": {}})]
     {
         let list = list(status.clone(), json!(null), json!(null));
-        assert_eq!(requests_and_limits(&list), (wished, wished), "{status}");
+        assert_eq!(requests_and_limits(&list), (desired, desired), "{status}");
         assert!(list.problems.is_empty());
     }
     let without = list(json!({"resources": {"requests": {"cpu": "1500m"}}}), json!(null), json!(null));
-    assert_eq!(requests_and_limits(&without), (wished, amounts(None, None)), "no limit is applied yet");
+    assert_eq!(requests_and_limits(&without), (desired, amounts(None, None)), "no limit is applied yet");
     let strange =
         list(json!({"resources": {"limits": {"cpu": [], "memory": "100Mi"}}}), json!(null), json!(7));
-    assert_eq!(requests_and_limits(&strange), (wished, amounts(None, 100 * MIB)));
+    assert_eq!(requests_and_limits(&strange), (desired, amounts(None, 100 * MIB)));
     assert_eq!(strange.problems.len(), 2, "{:?}", strange.problems);
 }
 
 #[test]
-fn pod_level_resources_likewise() {
+fn pod_level_resources_follow_the_same_rules() {
     let list = read(json!([{
         "metadata": {"name": "p", "namespace": "n", "uid": "u"},
         "spec": {"resources": {"requests": {"cpu": "1"}, "limits": {"cpu": "2"}}},

@@ -9,8 +9,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use insightd_aws::delivery::{Post, Reply};
-use insightd_aws::logs::{Destination, Logs, LogsSettings, Open};
+use insightd_aws::delivery::{Reply, Transport};
+use insightd_aws::logs::{BodyBuilder, Destination, Logs, LogsSettings};
 use insightd_aws::sdk::{AwsSettings, load};
 
 /// Starts a server that gives this answer to every request, and counts the bytes that it managed to send.
@@ -51,19 +51,19 @@ async fn send(url: &str) -> Reply {
     let credentials = aws_credential_types::Credentials::new("AKID", "secret", None, None, "test");
     let provider = aws_credential_types::provider::SharedCredentialsProvider::new(credentials);
     let config = config.credentials_provider(provider).build();
-    let there = Destination { group: "g".into(), stream: "s".into() };
-    let body = Open::new(&there, 1, "{}").finish();
-    Logs::new(&config, LogsSettings::default()).send(&there.key(), 1, body.gzip).await
+    let destination = Destination { group: "g".into(), stream: "s".into() };
+    let body = BodyBuilder::new(&destination, 1, "{}").finish();
+    Logs::new(&config, LogsSettings::default()).send(&destination.key(), 1, body.gzip).await
 }
 
 /// Asserts that the block will be retried and that the error text is short.
 fn assert_tried_again(reply: &Reply) {
-    let Reply::NotNow { error, .. } = reply else { panic!("{reply:?}") };
+    let Reply::Retry { error, .. } = reply else { panic!("{reply:?}") };
     assert!(error.len() < 1000, "{error}");
 }
 
 #[tokio::test]
-async fn endless_and_huge_answers_are_not_read_to_their_end() {
+async fn endless_responses_are_not_read_to_the_end() {
     for head in [
         "HTTP/1.1 200 OK\r\ncontent-type: application/x-amz-json-1.1\r\n\r\n",
         "HTTP/1.1 200 OK\r\ncontent-length: 100000000000\r\n\r\n",
@@ -78,7 +78,7 @@ async fn endless_and_huge_answers_are_not_read_to_their_end() {
 }
 
 #[tokio::test]
-async fn garbage_is_tried_again() {
+async fn requests_with_garbage_responses_are_retried() {
     let garbage: [&'static [u8]; 5] = [
         b"\xff\xfe\x00\x01 what\r\n\r\n",
         b"HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\n\xff\xfe\xfd\xfc\x1b[2J{",

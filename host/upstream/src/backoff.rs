@@ -1,39 +1,39 @@
-//! Waiting times after failures.
+//! Backoff after failures.
 
 use std::time::Duration;
 
 /// Exponential backoff with full jitter: after the n-th consecutive failure, a random wait between zero and `first * 2^(n-1)`, capped at
-/// `most`. The whole wait is random, so that thousands of agents that lost the same server return evenly spread.
+/// `max`. The whole wait is random, so that thousands of agents that lost the same server return evenly spread.
 #[derive(Clone, Debug)]
 pub struct Backoff {
     first: Duration,
-    most: Duration,
+    max: Duration,
     failures: u32,
     random: fastrand::Rng,
 }
 
 impl Backoff {
-    /// Creates a backoff whose waits are at most `first` after the first failure, and never more than `most`.
-    pub fn new(first: Duration, most: Duration) -> Self {
-        Self::with_random(first, most, fastrand::Rng::new())
+    /// Creates a backoff whose waits are at most `first` after the first failure, and never more than `max`.
+    pub fn new(first: Duration, max: Duration) -> Self {
+        Self::with_random(first, max, fastrand::Rng::new())
     }
 
     /// Like [`new`](Self::new), with a given random generator, for tests.
-    pub fn with_random(first: Duration, most: Duration, random: fastrand::Rng) -> Self {
-        Self { first, most, failures: 0, random }
+    pub fn with_random(first: Duration, max: Duration, random: fastrand::Rng) -> Self {
+        Self { first, max, failures: 0, random }
     }
 
     /// Counts a failure and returns the time to wait.
     pub fn next_wait(&mut self) -> Duration {
         let ceiling = self.ceiling();
         self.failures = self.failures.saturating_add(1);
-        up_to(ceiling, &mut self.random)
+        jitter_up_to(ceiling, &mut self.random)
     }
 
     /// Returns the upper bound of the next wait.
     pub fn ceiling(&self) -> Duration {
         let factor = 1_u32.checked_shl(self.failures.min(31)).unwrap_or(u32::MAX);
-        self.first.saturating_mul(factor).min(self.most)
+        self.first.saturating_mul(factor).min(self.max)
     }
 
     /// Resets the failure count after a success.
@@ -42,10 +42,10 @@ impl Backoff {
     }
 }
 
-/// Returns a random duration between zero and `most`, both included.
-pub fn up_to(most: Duration, random: &mut fastrand::Rng) -> Duration {
-    let most = u64::try_from(most.as_nanos()).unwrap_or(u64::MAX);
-    Duration::from_nanos(random.u64(0..=most))
+/// Returns a random duration between zero and `max`, both included.
+pub fn jitter_up_to(max: Duration, random: &mut fastrand::Rng) -> Duration {
+    let max = u64::try_from(max.as_nanos()).unwrap_or(u64::MAX);
+    Duration::from_nanos(random.u64(0..=max))
 }
 
 #[cfg(test)]
@@ -59,7 +59,7 @@ mod tests {
     }
 
     #[test]
-    fn the_ceiling_doubles_up_to_the_most() {
+    fn the_ceiling_doubles_up_to_the_maximum() {
         let mut backoff = seeded(1);
         let ceilings: Vec<u64> = (0..40)
             .map(|_| {
@@ -75,7 +75,7 @@ mod tests {
     }
 
     #[test]
-    fn a_fleet_spreads_over_the_whole_time() {
+    fn waits_of_a_fleet_cover_the_whole_range() {
         let waits: Vec<Duration> = (0..1000).map(|seed| seeded(seed).next_wait()).collect();
         for quarter in 0..4 {
             let within = quarter * SECOND / 4..(quarter + 1) * SECOND / 4;
@@ -86,7 +86,7 @@ mod tests {
     }
 
     #[test]
-    fn extremes_do_not_overflow() {
+    fn extreme_durations_do_not_overflow() {
         let mut backoff = Backoff::new(Duration::MAX, Duration::MAX);
         for _ in 0..100 {
             backoff.next_wait();

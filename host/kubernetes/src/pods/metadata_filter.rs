@@ -7,7 +7,7 @@ use super::Texts;
 /// Limits on labels and annotations. Both are written by the pod's author, up to 256 KiB of annotations per pod, and all
 /// that are kept go into every batch and every event of that pod.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Keep {
+pub struct MetadataFilter {
     /// Largest size of the label keys and values of one pod in bytes. The smallest labels are kept first, equally large
     /// ones in key order, until the next one does not fit.
     pub label_bytes: usize,
@@ -17,28 +17,28 @@ pub struct Keep {
     pub annotation_bytes: usize,
 }
 
-impl Default for Keep {
+impl Default for MetadataFilter {
     fn default() -> Self {
         Self { label_bytes: 8 * 1024, annotations: Vec::new(), annotation_bytes: 8 * 1024 }
     }
 }
 
-impl Keep {
+impl MetadataFilter {
     /// Returns the labels that fit, by key, and the number of those that do not.
     pub(crate) fn labels(&self, all: &Pairs<'_>) -> (Texts, u32) {
-        within(self.label_bytes, all.iter().collect())
+        keep_smallest(self.label_bytes, all.iter().collect())
     }
 
     /// Returns the requested annotations that fit, by key, and the number of those that do not.
     pub(super) fn annotations(&self, all: &Pairs<'_>) -> (Texts, u32) {
-        let asked = |key: &str| self.annotations.iter().any(|asked| asked == key);
-        within(self.annotation_bytes, all.iter().filter(|(key, _)| asked(key)).collect())
+        let is_requested = |key: &str| self.annotations.iter().any(|is_requested| is_requested == key);
+        keep_smallest(self.annotation_bytes, all.iter().filter(|(key, _)| is_requested(key)).collect())
     }
 }
 
 /// Drops the largest of `pairs`, which are in key order, until the rest has at most `bound` bytes; of equally large ones
 /// the later ones. The same pod therefore loses the same pairs on every tick and every node.
-fn within(bound: usize, pairs: Vec<(&str, &str)>) -> (Texts, u32) {
+fn keep_smallest(bound: usize, pairs: Vec<(&str, &str)>) -> (Texts, u32) {
     let size = |(key, value): &(&str, &str)| key.len() + value.len();
     let mut order: Vec<usize> = (0..pairs.len()).collect();
     order.sort_by_key(|&index| size(&pairs[index]));

@@ -7,8 +7,8 @@ use crate::cluster::nodes::HEALTH_LABEL;
 
 /// With more objects of a kind than fit, those that fit stay, the others are counted, and freed room is used.
 #[test]
-fn objects_without_room_are_left_out_and_counted() {
-    fn left_out<K: Kind>(feed: &mut Feed<K>) -> u64 {
+fn objects_beyond_the_memory_budget_are_left_out_and_counted() {
+    fn left_out<K: ObjectTable>(feed: &mut Feed<K>) -> u64 {
         feed.left_out()
     }
     let mut cluster = Cluster::new(0);
@@ -26,10 +26,10 @@ fn objects_without_room_are_left_out_and_counted() {
 
     let workload = |name: &str| json!({"metadata": {"name": name, "namespace": "n"}});
     let large = [long.clone() + "1", long.clone() + "2", long.clone() + "3"].map(|name| workload(&name));
-    list(cluster.of(Of::StatefulSet), &large);
-    assert_eq!(left_out(cluster.of(Of::StatefulSet)), 1);
-    applied(cluster.of(Of::StatefulSet), &large[0]);
-    assert_eq!(left_out(cluster.of(Of::StatefulSet)), 0, "it is known");
+    list(cluster.workloads_of(WorkloadKind::StatefulSet), &large);
+    assert_eq!(left_out(cluster.workloads_of(WorkloadKind::StatefulSet)), 1);
+    applied(cluster.workloads_of(WorkloadKind::StatefulSet), &large[0]);
+    assert_eq!(left_out(cluster.workloads_of(WorkloadKind::StatefulSet)), 0, "it is known");
     let names = [long.clone() + "1", long.clone() + "2", long.clone() + "3"];
     list(&mut cluster.namespaces, &names.map(|name| json!({"metadata": {"name": name}})));
     assert_eq!(left_out(&mut cluster.namespaces), 1);
@@ -38,5 +38,5 @@ fn objects_without_room_are_left_out_and_counted() {
     assert_eq!(left_out(&mut cluster.endpoints), 1);
     let pod = json!({"metadata": {"uid": "u", "namespace": "n".repeat(254)}});
     list(&mut cluster.running, &[pod]);
-    assert_eq!(left_out(&mut cluster.running), 1, "no namespace has such a name");
+    assert_eq!(left_out(&mut cluster.running), 1, "the name is too long for a namespace");
 }

@@ -3,40 +3,40 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use insightd_peer::Status;
 use insightd_spool::{
     Amount, Block, BlockId, Candidate, Cause, KeyId, Lease, NewBlock, Order as LeaseOrder, ReadError, Spool,
     Stats,
 };
+use insightd_upstream::UpstreamStatus;
 
-use super::outbox::{Counts, Published};
-use super::queue::{Order, Queue, Taken};
+use super::orders::{NextBlock, Order, OrderQueue};
+use super::queue::{DeliveryCounts, Published};
 
 /// Minimum interval between statistics after single orders, because computing them visits all pending blocks.
-const PUBLISHED_EVERY: Duration = Duration::from_millis(50);
+const PUBLISH_INTERVAL: Duration = Duration::from_millis(50);
 
 /// The spool with the state of its thread.
 #[derive(Debug)]
-pub(super) struct Keeper {
+pub(super) struct SpoolThread {
     spool: Spool,
-    counts: Counts,
+    counts: DeliveryCounts,
     /// First block of this tick. It and later ones are sent before all others.
-    fresh: Option<BlockId>,
+    first_of_tick: Option<BlockId>,
     is_tick_over: bool,
-    status: Arc<Status>,
+    status: Arc<UpstreamStatus>,
 }
 
-impl Keeper {
-    pub(super) fn new(spool: Spool, status: Arc<Status>) -> Self {
-        Self { spool, counts: Counts::default(), fresh: None, is_tick_over: true, status }
+impl SpoolThread {
+    pub(super) fn new(spool: Spool, status: Arc<UpstreamStatus>) -> Self {
+        Self { spool, counts: DeliveryCounts::default(), first_of_tick: None, is_tick_over: true, status }
     }
 
     /// Executes orders until the queue is closed.
-    pub(super) fn run(mut self, queue: &Queue, published: &Published) {
+    pub(super) fn run(mut self, queue: &OrderQueue, published: &Published) {
         self.publish(published);
         let mut is_stale = false;
         loop {
-            let Some(order) = queue.next(is_stale.then_some(PUBLISHED_EVERY)) else {
+            let Some(order) = queue.next(is_stale.then_some(PUBLISH_INTERVAL)) else {
                 self.publish(published);
                 if queue.is_closed() {
                     break;
@@ -53,14 +53,14 @@ impl Keeper {
                     let _ = reply.send(left);
                     return;
                 }
-                order => is_stale = !self.obey(order, queue, published),
+                order => is_stale = !self.execute(order, queue, published),
             }
             queue.done();
         }
     }
 
     /// Executes one order. Returns true if it published statistics.
-    pub(super) fn obey(&mut self, order: Order, queue: &Queue, published: &Published) -> bool {
+    pub(super) fn execute(&mut self, order: Order, queue: &OrderQueue, published: &Published) -> bool {
         match order {
             Order::Append { block, reply } => {
                 let result = self.append(&block);
@@ -78,10 +78,12 @@ impl Keeper {
                 let _ = reply.send(());
                 return true;
             }
-            Order::Take { held, reply } => {
-                let next = self.take(&|key| held.contains(&key));
+            Order::Take { in_backoff, reply } => {
+                let next = self.take(&|key| in_backoff.contains(&key));
                 let is_empty = next.is_none() && self.spool.stats().pending.blocks == 0;
-                if let Err(Taken { next: Some((lease, _)), .. }) = reply.send(Taken { next, is_empty }) {
+                if let Err(NextBlock { next: Some((lease, _)), .. }) =
+                    reply.send(NextBlock { next, is_empty })
+                {
                     self.spool.release(lease);
                 }
             }
@@ -101,7 +103,7 @@ impl Keeper {
             }
             Order::Discard { lease, events } => {
                 self.spool.discard(lease, Cause::Rejected);
-                self.counts.impossible_events += u64::from(events);
+                self.counts.undeliverable_events += u64::from(events);
             }
             Order::Finish { reply } => {
                 let _ = reply.send(Amount::default());
@@ -118,19 +120,19 @@ impl Keeper {
         let Block { events, time_unix_ms, key, body } = block;
         let id = self.spool.append(&NewBlock { key, events: *events, time_unix_ms: *time_unix_ms, body })?;
         if std::mem::take(&mut self.is_tick_over) {
-            self.fresh = Some(id);
+            self.first_of_tick = Some(id);
         }
         Ok(())
     }
 
     /// Leases and reads the next block that may be sent: the newest of this tick, otherwise the oldest.
-    fn take(&mut self, is_held: &dyn Fn(KeyId) -> bool) -> Option<(Lease, Block)> {
+    fn take(&mut self, is_in_backoff: &dyn Fn(KeyId) -> bool) -> Option<(Lease, Block)> {
         loop {
-            let fresh = self.fresh;
-            let skip = |block: &Candidate| is_held(block.key);
-            let lease = fresh
-                .and_then(|fresh| {
-                    self.spool.lease(LeaseOrder::Newest, |block| block.id < fresh || skip(block))
+            let first_of_tick = self.first_of_tick;
+            let skip = |block: &Candidate| is_in_backoff(block.key);
+            let lease = first_of_tick
+                .and_then(|first_of_tick| {
+                    self.spool.lease(LeaseOrder::Newest, |block| block.id < first_of_tick || skip(block))
                 })
                 .or_else(|| self.spool.lease(LeaseOrder::Oldest, skip))?;
             match self.spool.read(&lease) {
@@ -149,7 +151,7 @@ impl Keeper {
 }
 
 /// Statistics of a spool that is not open yet.
-pub(super) fn unopened() -> Stats {
+pub(super) fn stats_before_open() -> Stats {
     Stats {
         pending: Amount::default(),
         in_memory: Amount::default(),

@@ -4,10 +4,10 @@ use std::cmp::Ordering;
 use std::collections::BinaryHeap;
 
 /// Largest number of elements of one list that are read; further elements are only counted.
-pub(crate) const READ: usize = 16_384;
+pub(crate) const MAX_PARSED: usize = 16_384;
 
 /// An element that is kept in memory until the next response.
-pub(crate) trait Kept {
+pub(crate) trait Ranked {
     /// Compares the order in which elements are kept: the least element first.
     fn rank(&self, other: &Self) -> Ordering;
 
@@ -17,17 +17,21 @@ pub(crate) trait Kept {
 
 /// Bounds on the kept elements.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Bounds {
+pub(crate) struct SelectionBounds {
     /// Largest number of elements.
     pub(crate) count: usize,
     /// Largest memory of all of them in bytes.
     pub(crate) bytes: usize,
 }
 
+/// Bounds on the pods of a node. Five times the pods of the largest nodes (500, by `maxPods`): the list also contains pods that
+/// ended and were not deleted.
+pub(crate) const POD_BOUNDS: SelectionBounds = SelectionBounds { count: 2500, bytes: 8 << 20 };
+
 /// The elements kept so far, and the number of those left out.
 #[derive(Debug)]
-pub(crate) struct Most<T> {
-    bounds: Bounds,
+pub(crate) struct RankedSelection<T> {
+    bounds: SelectionBounds,
     heap: BinaryHeap<Entry<T>>,
     bytes: usize,
     /// The first element by rank that did not fit. No element after it is kept, even if it is smaller: the selection must
@@ -44,8 +48,8 @@ struct Entry<T> {
     index: usize,
 }
 
-impl<T: Kept> Most<T> {
-    pub(crate) fn new(bounds: Bounds) -> Self {
+impl<T: Ranked> RankedSelection<T> {
+    pub(crate) fn new(bounds: SelectionBounds) -> Self {
         Self { bounds, heap: BinaryHeap::new(), bytes: 0, first_out: None, left_out: 0 }
     }
 
@@ -77,25 +81,25 @@ impl<T: Kept> Most<T> {
     }
 }
 
-impl<T: Kept> Ord for Entry<T> {
+impl<T: Ranked> Ord for Entry<T> {
     fn cmp(&self, other: &Self) -> Ordering {
         self.item.rank(&other.item).then(self.index.cmp(&other.index))
     }
 }
 
-impl<T: Kept> PartialOrd for Entry<T> {
+impl<T: Ranked> PartialOrd for Entry<T> {
     fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
         Some(self.cmp(other))
     }
 }
 
-impl<T: Kept> PartialEq for Entry<T> {
+impl<T: Ranked> PartialEq for Entry<T> {
     fn eq(&self, other: &Self) -> bool {
         self.cmp(other).is_eq()
     }
 }
 
-impl<T: Kept> Eq for Entry<T> {}
+impl<T: Ranked> Eq for Entry<T> {}
 
 #[cfg(test)]
 mod tests {
@@ -104,7 +108,7 @@ mod tests {
     #[derive(Debug, PartialEq)]
     struct Letter(char, usize);
 
-    impl Kept for Letter {
+    impl Ranked for Letter {
         fn rank(&self, other: &Self) -> Ordering {
             self.0.cmp(&other.0)
         }
@@ -114,8 +118,8 @@ mod tests {
         }
     }
 
-    fn kept(bounds: Bounds, letters: &[(char, usize)]) -> (Vec<Letter>, u64) {
-        let mut most = Most::new(bounds);
+    fn kept(bounds: SelectionBounds, letters: &[(char, usize)]) -> (Vec<Letter>, u64) {
+        let mut most = RankedSelection::new(bounds);
         for (index, &(letter, bytes)) in letters.iter().enumerate() {
             most.push(index, Letter(letter, bytes));
         }
@@ -123,8 +127,8 @@ mod tests {
     }
 
     #[test]
-    fn the_same_ones_in_whatever_order_they_come() {
-        let bounds = Bounds { count: 3, bytes: 100 };
+    fn the_selection_does_not_depend_on_the_order() {
+        let bounds = SelectionBounds { count: 3, bytes: 100 };
         for letters in [[('d', 1), ('a', 1), ('c', 1), ('b', 1)], [('a', 1), ('b', 1), ('c', 1), ('d', 1)]] {
             assert_eq!(kept(bounds, &letters), (vec![Letter('a', 1), Letter('b', 1), Letter('c', 1)], 1));
         }
@@ -136,8 +140,8 @@ mod tests {
     }
 
     #[test]
-    fn of_equal_ones_the_first() {
-        let bounds = Bounds { count: 1, bytes: 100 };
+    fn the_first_of_equal_elements_is_kept() {
+        let bounds = SelectionBounds { count: 1, bytes: 100 };
         assert_eq!(kept(bounds, &[('a', 1), ('a', 2)]), (vec![Letter('a', 1)], 1));
     }
 }

@@ -17,11 +17,11 @@ const REFILL: Duration = Duration::from_secs(30);
 const WINDOW: Duration = Duration::from_secs(600);
 
 /// Largest number of different events that are remembered.
-const WINDOWS: usize = 128;
+const MAX_WINDOWS: usize = 128;
 
 /// Time of the first and the last occurrence, and their number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Times {
+pub(super) struct Occurrences {
     pub(super) first: Timestamp,
     pub(super) last: Timestamp,
     pub(super) count: u32,
@@ -29,8 +29,8 @@ pub(super) struct Times {
 
 /// Result of offering an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Verdict {
-    Publish(Times),
+pub(super) enum Decision {
+    Publish(Occurrences),
     /// Counted, and published with the others when the window ends.
     Aggregated,
     Dropped,
@@ -39,55 +39,55 @@ pub(super) enum Verdict {
 #[derive(Debug)]
 struct Window {
     ends: Instant,
-    repeats: Option<Times>,
+    repeats: Option<Occurrences>,
 }
 
 /// Rate limit and aggregation. It has no clock and no network access.
 #[derive(Debug)]
-pub(super) struct Gate {
+pub(super) struct EventAggregator {
     tokens: u32,
     refilled: Instant,
     windows: HashMap<Event, Window>,
 }
 
-impl Gate {
+impl EventAggregator {
     pub(super) fn new(now: Instant) -> Self {
         Self { tokens: BURST, refilled: now, windows: HashMap::new() }
     }
 
-    pub(super) fn offer(&mut self, event: &Event, now: Instant, wall: Timestamp) -> Verdict {
-        let once = Times { first: wall, last: wall, count: 1 };
+    pub(super) fn offer(&mut self, event: &Event, now: Instant, wall: Timestamp) -> Decision {
+        let once = Occurrences { first: wall, last: wall, count: 1 };
         if let Some(window) = self.windows.get_mut(event)
             && now < window.ends
         {
-            let repeats = window.repeats.get_or_insert(Times { count: 0, ..once });
+            let repeats = window.repeats.get_or_insert(Occurrences { count: 0, ..once });
             repeats.count = repeats.count.saturating_add(1);
             repeats.last = wall;
-            return Verdict::Aggregated;
+            return Decision::Aggregated;
         }
-        if self.windows.len() >= WINDOWS && !self.windows.contains_key(event) || !self.take(now) {
-            return Verdict::Dropped;
+        if self.windows.len() >= MAX_WINDOWS && !self.windows.contains_key(event) || !self.take(now) {
+            return Decision::Dropped;
         }
         let repeats = None;
         self.windows.insert(event.clone(), Window { ends: now + WINDOW, repeats });
-        Verdict::Publish(once)
+        Decision::Publish(once)
     }
 
     /// Ends the windows whose time is over, or all of them. Returns the events counted in them, which are to be published,
     /// and the number of events dropped by the rate limit.
-    pub(super) fn end(&mut self, now: Option<Instant>) -> (Vec<(Event, Times)>, u64) {
+    pub(super) fn end(&mut self, now: Option<Instant>) -> (Vec<(Event, Occurrences)>, u64) {
         let over: Vec<_> =
             self.windows.extract_if(|_, window| now.is_none_or(|now| window.ends <= now)).collect();
-        let (mut told, mut dropped) = (Vec::new(), 0);
+        let (mut due, mut dropped) = (Vec::new(), 0);
         for (event, window) in over {
-            let Some(times) = window.repeats else { continue };
+            let Some(occurrences) = window.repeats else { continue };
             if now.is_none_or(|now| self.take(now)) {
-                told.push((event, times));
+                due.push((event, occurrences));
             } else {
                 dropped += 1;
             }
         }
-        (told, dropped)
+        (due, dropped)
     }
 
     /// Returns the end of the next window to end.
@@ -110,14 +110,14 @@ impl Gate {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::events::{About, EventKind};
+    use crate::events::{EventKind, InvolvedObject};
 
     fn event(message: &str) -> Event {
         Event {
             kind: EventKind::Warning,
             reason: "Failed".to_owned(),
             message: message.to_owned(),
-            about: About::Node,
+            involved_object: InvolvedObject::Node,
         }
     }
 
@@ -126,51 +126,53 @@ mod tests {
     }
 
     #[test]
-    fn equal_ones_are_told_once_and_then_as_a_number() {
+    fn equal_events_are_published_once_and_then_counted() {
         let start = Instant::now();
-        let mut gate = Gate::new(start);
-        let once = Times { first: wall(1), last: wall(1), count: 1 };
-        assert_eq!(gate.offer(&event("a"), start, wall(1)), Verdict::Publish(once));
+        let mut aggregator = EventAggregator::new(start);
+        let once = Occurrences { first: wall(1), last: wall(1), count: 1 };
+        assert_eq!(aggregator.offer(&event("a"), start, wall(1)), Decision::Publish(once));
         for second in 2..=4 {
-            assert_eq!(gate.offer(&event("a"), start, wall(second)), Verdict::Aggregated);
+            assert_eq!(aggregator.offer(&event("a"), start, wall(second)), Decision::Aggregated);
         }
-        assert!(matches!(gate.offer(&event("b"), start, wall(4)), Verdict::Publish(_)));
-        assert_eq!(gate.end(Some(start)), (Vec::new(), 0));
-        assert_eq!(gate.next(), Some(start + WINDOW));
-        let repeats = Times { first: wall(2), last: wall(4), count: 3 };
-        assert_eq!(gate.end(Some(start + WINDOW)), (vec![(event("a"), repeats)], 0));
-        assert_eq!(gate.next(), None);
-        let again = Times { first: wall(700), last: wall(700), count: 1 };
-        assert_eq!(gate.offer(&event("a"), start + WINDOW, wall(700)), Verdict::Publish(again));
+        assert!(matches!(aggregator.offer(&event("b"), start, wall(4)), Decision::Publish(_)));
+        assert_eq!(aggregator.end(Some(start)), (Vec::new(), 0));
+        assert_eq!(aggregator.next(), Some(start + WINDOW));
+        let repeats = Occurrences { first: wall(2), last: wall(4), count: 3 };
+        assert_eq!(aggregator.end(Some(start + WINDOW)), (vec![(event("a"), repeats)], 0));
+        assert_eq!(aggregator.next(), None);
+        let next = Occurrences { first: wall(700), last: wall(700), count: 1 };
+        assert_eq!(aggregator.offer(&event("a"), start + WINDOW, wall(700)), Decision::Publish(next));
     }
 
     #[test]
-    fn a_flood_is_cut_and_ebbs() {
+    fn a_flood_is_limited_and_the_limit_recovers() {
         let start = Instant::now();
-        let mut gate = Gate::new(start);
-        let mut told = 0;
-        let mut flood = |gate: &mut Gate, from: usize, now| {
+        let mut aggregator = EventAggregator::new(start);
+        let mut due = 0;
+        let mut flood = |aggregator: &mut EventAggregator, from: usize, now| {
             for number in from..from + 100 {
-                told += u32::from(gate.offer(&event(&number.to_string()), now, wall(1)) != Verdict::Dropped);
+                due += u32::from(
+                    aggregator.offer(&event(&number.to_string()), now, wall(1)) != Decision::Dropped,
+                );
             }
-            std::mem::take(&mut told)
+            std::mem::take(&mut due)
         };
-        assert_eq!(flood(&mut gate, 0, start), BURST);
-        assert_eq!(flood(&mut gate, 100, start + REFILL * 2), 2);
-        assert_eq!(flood(&mut gate, 200, start + REFILL * 1_000), BURST);
+        assert_eq!(flood(&mut aggregator, 0, start), BURST);
+        assert_eq!(flood(&mut aggregator, 100, start + REFILL * 2), 2);
+        assert_eq!(flood(&mut aggregator, 200, start + REFILL * 1_000), BURST);
     }
 
     #[test]
-    fn what_is_remembered_is_bounded() {
+    fn the_number_of_windows_is_bounded() {
         let start = Instant::now();
-        let mut gate = Gate::new(start);
+        let mut aggregator = EventAggregator::new(start);
         for number in 0..2_000 {
             let now = start + REFILL * number / 4;
-            gate.offer(&event(&number.to_string()), now, wall(1));
-            assert!(gate.windows.len() <= WINDOWS);
+            aggregator.offer(&event(&number.to_string()), now, wall(1));
+            assert!(aggregator.windows.len() <= MAX_WINDOWS);
         }
-        assert_eq!(gate.windows.len(), WINDOWS);
-        let (told, dropped) = gate.end(None);
-        assert_eq!((told.len(), dropped, gate.windows.len()), (0, 0, 0));
+        assert_eq!(aggregator.windows.len(), MAX_WINDOWS);
+        let (due, dropped) = aggregator.end(None);
+        assert_eq!((due.len(), dropped, aggregator.windows.len()), (0, 0, 0));
     }
 }

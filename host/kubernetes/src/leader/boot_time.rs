@@ -7,9 +7,9 @@ use rustix::time::{ClockId, clock_gettime};
 /// A point in time on `CLOCK_BOOTTIME`, which never steps, and continues while the process is stopped and while the machine
 /// is suspended (`std::time::Instant` stops during suspension).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Moment(Duration);
+pub(crate) struct BootTime(Duration);
 
-impl Moment {
+impl BootTime {
     pub(crate) fn now() -> Self {
         let time = clock_gettime(ClockId::Boottime);
         // Neither is negative on this clock.
@@ -42,10 +42,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn time_goes_on() {
-        let (first, second) = (Moment::now(), Moment::now());
-        assert!(first <= second && first > Moment::default());
-        assert_eq!(Moment::from_nanos(first.as_nanos()), first);
+    fn the_clock_is_monotonic() {
+        let (first, second) = (BootTime::now(), BootTime::now());
+        assert!(first <= second && first > BootTime::default());
+        assert_eq!(BootTime::from_nanos(first.as_nanos()), first);
         assert_eq!(first.after(Duration::from_secs(1)).since(first), Duration::from_secs(1));
         assert_eq!(first.since(first.after(Duration::from_secs(1))), Duration::ZERO);
     }

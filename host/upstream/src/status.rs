@@ -1,19 +1,21 @@
 //! Request status of a remote endpoint, for the agent's own metrics.
 
 use std::borrow::Cow;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::Mutex;
 use std::time::Instant;
+
+use crate::lock;
 
 /// Request status of one remote endpoint. One task writes it, others take snapshots.
 #[derive(Debug)]
-pub struct Status {
+pub struct UpstreamStatus {
     source: Cow<'static, str>,
-    state: Mutex<Snapshot>,
+    state: Mutex<UpstreamSnapshot>,
 }
 
 /// Counters and the last error at one moment.
 #[derive(Clone, Debug, Default)]
-pub struct Snapshot {
+pub struct UpstreamSnapshot {
     /// Requests sent.
     pub requests: u64,
     /// Bytes received in responses; of compressed responses, the bytes on the wire.
@@ -30,7 +32,7 @@ pub struct Snapshot {
     pub error: Option<String>,
 }
 
-impl Status {
+impl UpstreamStatus {
     /// Creates the status of a source without requests. The name is a metric label: `kubelet`, `node`, `services`.
     pub fn new(source: impl Into<Cow<'static, str>>) -> Self {
         Self { source: source.into(), state: Mutex::default() }
@@ -43,22 +45,22 @@ impl Status {
 
     /// Counts a request.
     pub fn requested(&self) {
-        self.state().requests += 1;
+        lock(&self.state).requests += 1;
     }
 
     /// Adds received bytes.
     pub fn received(&self, bytes: u64) {
-        self.state().bytes += bytes;
+        lock(&self.state).bytes += bytes;
     }
 
     /// Adds skipped objects of a response.
     pub fn left_out(&self, objects: u64) {
-        self.state().left_out += objects;
+        lock(&self.state).left_out += objects;
     }
 
     /// Records that data was received or confirmed as current. Logs the first success after failures.
     pub fn succeeded(&self) {
-        let mut state = self.state();
+        let mut state = lock(&self.state);
         if state.failures_in_a_row > 0 {
             tracing::info!(
                 source = &*self.source,
@@ -74,7 +76,7 @@ impl Status {
     /// Records a failure. Logs it unless the error text equals that of the previous failure.
     pub fn failed(&self, error: impl Into<String>) {
         let error = error.into();
-        let mut state = self.state();
+        let mut state = lock(&self.state);
         state.errors += 1;
         state.failures_in_a_row += 1;
         if state.error.as_ref() != Some(&error) {
@@ -84,13 +86,8 @@ impl Status {
     }
 
     /// Returns a copy of the current status.
-    pub fn snapshot(&self) -> Snapshot {
-        self.state().clone()
-    }
-
-    /// Locks the status and ignores poisoning: a panic elsewhere leaves valid counters.
-    fn state(&self) -> MutexGuard<'_, Snapshot> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    pub fn snapshot(&self) -> UpstreamSnapshot {
+        lock(&self.state).clone()
     }
 }
 
@@ -99,8 +96,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_success_ends_a_row_of_failures() {
-        let status = Status::new("kubelet");
+    fn a_success_resets_the_consecutive_failures() {
+        let status = UpstreamStatus::new("kubelet");
         status.requested();
         status.failed("connection refused");
         status.failed("timed out");
