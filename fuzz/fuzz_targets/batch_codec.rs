@@ -3,9 +3,8 @@
 
 use std::collections::{HashMap, HashSet};
 
-use insights_sdk::columns::{Attributes, Counters, Entities, Gauges, Links};
-use insights_sdk::{Batch, Columns};
-use libfuzzer_sys::arbitrary::{Result, Unstructured};
+use insights_batch::{Batch, Columns, columns, for_each_column};
+use libfuzzer_sys::arbitrary::{Arbitrary, Result, Unstructured};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|input: &[u8]| {
@@ -110,56 +109,67 @@ fn columns(input: &mut Unstructured<'_>) -> Result<Columns> {
     if input.ratio(1, 16)? {
         columns.string_ends.push(input.arbitrary()?);
     }
-    let strings = columns.string_ends.len() as u32;
-    let entities = input.int_in_range(0..=6)?;
-    columns.entities = Entities {
-        kind: indices(input, entities, strings)?,
-        id: indices(input, entities, strings)?,
-        parent: (0..entities as u32)
-            .map(|at| {
-                Ok(if at == 0 || input.arbitrary()? { u32::MAX } else { input.int_in_range(0..=at)? })
-            })
-            .collect::<Result<_>>()?,
-    };
-    let count = entities as u32;
-    let rows = input.int_in_range(0..=12)?;
-    columns.attributes = Attributes {
-        entity: indices(input, rows, count)?,
-        key: indices(input, rows, strings)?,
-        value: indices(input, rows, strings)?,
-    };
-    let rows = input.int_in_range(0..=12)?;
-    columns.gauges = Gauges {
-        entity: indices(input, rows, count)?,
-        name: indices(input, rows, strings)?,
-        value: (0..rows).map(|_| input.arbitrary()).collect::<Result<_>>()?,
-    };
-    let rows = input.int_in_range(0..=6)?;
-    columns.counters = Counters {
-        entity: indices(input, rows, count)?,
-        name: indices(input, rows, strings)?,
-        current: (0..rows).map(|_| input.arbitrary()).collect::<Result<_>>()?,
-        previous: (0..rows).map(|_| input.arbitrary()).collect::<Result<_>>()?,
-        elapsed_ns: (0..rows).map(|_| input.arbitrary()).collect::<Result<_>>()?,
-    };
-    let rows = input.int_in_range(0..=4)?;
-    columns.links = Links {
-        source: indices(input, rows, count)?,
-        target: indices(input, rows, count)?,
-        role: indices(input, rows, strings)?,
-    };
+    let mut values =
+        Values { strings: columns.string_ends.len() as u32, entities: input.int_in_range(0..=6)?, input };
+    macro_rules! fill {
+        ($(
+            $(#[$doc:meta])*
+            $record:ident: $Record:ident {
+                $($(#[$about:meta])* $column:ident: $type:ty = $role:ident $name:literal,)*
+            }
+        )*) => {
+            $(
+                let rows = values.rows(stringify!($record))?;
+                columns.$record = columns::$Record { $($column: values.$role(rows)?,)* };
+            )*
+        };
+    }
+    for_each_column!(fill);
     Ok(columns)
 }
 
-/// Generates indices, most of them below `bound`.
-fn indices(input: &mut Unstructured<'_>, rows: usize, bound: u32) -> Result<Vec<u32>> {
-    let mut indices = Vec::new();
-    for _ in 0..rows {
-        let wild = bound == 0 || input.ratio(1, 64)?;
-        indices.push(if wild { input.arbitrary()? } else { input.int_in_range(0..=bound - 1)? });
+/// Generates the values of columns by role: small indices, most of them within bounds.
+struct Values<'a, 'b> {
+    input: &'a mut Unstructured<'b>,
+    strings: u32,
+    entities: u32,
+}
+
+impl<'b> Values<'_, 'b> {
+    fn rows(&mut self, record: &str) -> Result<usize> {
+        if record == "entities" { Ok(self.entities as usize) } else { self.input.int_in_range(0..=12) }
     }
-    if input.ratio(1, 128)? {
-        indices.pop();
+
+    fn string(&mut self, rows: usize) -> Result<Vec<u32>> {
+        self.indices(rows, self.strings)
     }
-    Ok(indices)
+
+    fn entity(&mut self, rows: usize) -> Result<Vec<u32>> {
+        self.indices(rows, self.entities)
+    }
+
+    fn parent(&mut self, rows: usize) -> Result<Vec<u32>> {
+        let input = &mut *self.input;
+        let parent =
+            |at| Ok(if at == 0 || input.arbitrary()? { u32::MAX } else { input.int_in_range(0..=at)? });
+        (0..rows as u32).map(parent).collect()
+    }
+
+    fn number<T: Arbitrary<'b>>(&mut self, rows: usize) -> Result<Vec<T>> {
+        (0..rows).map(|_| self.input.arbitrary()).collect()
+    }
+
+    fn indices(&mut self, rows: usize, bound: u32) -> Result<Vec<u32>> {
+        let mut indices = Vec::new();
+        for _ in 0..rows {
+            let wild = bound == 0 || self.input.ratio(1, 64)?;
+            let index =
+                if wild { self.input.arbitrary()? } else { self.input.int_in_range(0..=bound - 1)? };
+            indices.push(index);
+        }
+        if self.input.ratio(1, 128)? {
+            indices.pop();
+        }
+        Ok(indices)
+    }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use insightd_collect::Pairing;
 use insightd_kubernetes::{Emitter, pods};
-use insights_sdk::Builder;
+use insights_batch::Builder;
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|body: &[u8]| {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use insightd_collect::Pairing;
 use insightd_kubernetes::pods::PodList;
 use insightd_kubernetes::{Emitter, pods, summary};
-use insights_sdk::Builder;
+use insights_batch::Builder;
 use libfuzzer_sys::fuzz_target;
 
 static PODS: LazyLock<PodList> = LazyLock::new(|| {

@@ -3,9 +3,8 @@
 use alloc::string::String;
 
 use crate::about::About;
-use crate::batch::Batch;
-use crate::payloads::{Limits, Payloads};
 use crate::settings::{ConfigError, Settings};
+use crate::{Batch, Limits, Payloads};
 
 /// A stage of a chain: adds, drops, renames, computes, relabels. Export it with
 /// [`export_transform!`](crate::export_transform).

@@ -36,7 +36,6 @@
 mod case;
 mod compare;
 mod run;
-mod state;
 
 pub use case::{Case, Expected, GoldenError, cases};
 pub use compare::{Diff, Outcome};

@@ -13,7 +13,6 @@ pub use slot::Slot;
 pub use transform::insights::transform::types;
 
 use crate::component::{self, Formatter, Transform};
-use crate::log::Level;
 use crate::settings::ConfigError;
 
 /// Error of a call before `configure`; the host configures every instance first.
@@ -62,22 +61,6 @@ pub fn format<T: Formatter>(
     let limits = crate::Limits { max_event_bytes: limits.max_event_bytes };
     let answer = slot.with(|component| component.format(&batch, &limits));
     answer.unwrap_or_else(|| Err(NOT_CONFIGURED.to_string())).map(convert::payloads)
-}
-
-pub(crate) mod log {
-    use super::Level;
-    use super::transform::insights::transform::log as host;
-
-    pub(crate) fn write(level: Level, message: &str) {
-        let level = match level {
-            Level::Trace => host::Level::Trace,
-            Level::Debug => host::Level::Debug,
-            Level::Info => host::Level::Info,
-            Level::Warn => host::Level::Warn,
-            Level::Error => host::Level::Error,
-        };
-        host::write(level, message);
-    }
 }
 
 pub(crate) mod state {

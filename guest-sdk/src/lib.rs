@@ -46,47 +46,29 @@
 extern crate alloc;
 
 mod about;
-mod batch;
-mod builder;
-pub mod columns;
 mod component;
-mod counter;
-mod entity;
 mod export;
 #[cfg(feature = "readable")]
 pub mod golden;
 #[cfg(all(feature = "guest", target_family = "wasm"))]
 #[doc(hidden)]
 pub mod guest;
-mod hash;
-mod index;
-pub mod json;
-mod key;
-pub mod log;
 mod patterns;
-mod payloads;
-#[cfg(feature = "readable")]
-pub mod readable;
 mod settings;
 pub mod state;
-mod unit;
-pub mod views;
 
 pub use about::About;
-pub use batch::{Batch, Name};
-pub use builder::{Builder, EntityId, StringId};
-pub use columns::Columns;
 pub use component::{Formatter, Transform, configure};
-pub use counter::Counter;
-pub use entity::Entity;
-pub use hash::FxHasher;
-pub use key::Key;
-pub use patterns::Patterns;
-pub use payloads::{Event, Limits, Payloads};
+#[doc(inline)]
+pub use insights_batch::{
+    Batch, Builder, Columns, Counter, Entity, EntityId, Event, FxHasher, Key, Limits, Name, Payloads,
+    StringId, Unit, columns, json, log, views,
+};
 #[cfg(feature = "readable")]
-pub use readable::ReadableError;
+#[doc(inline)]
+pub use insights_batch::{ReadableError, readable};
+pub use patterns::Patterns;
 pub use settings::{ConfigError, Settings};
-pub use unit::Unit;
 
 /// The author's guide; its code blocks run as doc tests.
 #[cfg(doctest)]

@@ -30,8 +30,6 @@
 //! Natively, each thread has an empty space of its own with the default [`Bounds`]; `state::with` replaces it and returns
 //! the changes. Golden cases set it with `state.json` and compare it with `expected.state.json`.
 
-#[cfg(not(target_family = "wasm"))]
-mod space;
 mod stored;
 
 use alloc::string::String;
@@ -40,7 +38,8 @@ use alloc::vec::Vec;
 use crate::json;
 
 #[cfg(not(target_family = "wasm"))]
-pub use space::{
+#[doc(inline)]
+pub use insights_batch::state::{
     Bounds, Changes, MAX_KEY_BYTES, MAX_VALUE_BYTES, NOT_GRANTED, Overlay, Refused, Space, State,
 };
 pub use stored::Stored;
@@ -109,7 +108,7 @@ mod host {
     use std::string::{String, ToString};
     use std::vec::Vec;
 
-    use super::space::{Changes, NOT_GRANTED, Overlay, State};
+    use insights_batch::state::{Changes, NOT_GRANTED, Overlay, State};
 
     std::thread_local! {
         static OVERLAY: RefCell<Option<Overlay>> = RefCell::new(Some(Overlay::new(State::default())));

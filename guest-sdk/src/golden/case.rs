@@ -7,10 +7,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::compare::{Diff, Outcome};
-use crate::columns::Columns;
-use crate::json;
-use crate::payloads::Limits;
 use crate::state::{Bounds, Space, State};
+use crate::{Columns, Limits, json};
 
 const BATCH: &str = "expected.json";
 const EVENTS: &str = "expected.events";

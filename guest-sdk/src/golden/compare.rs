@@ -4,9 +4,7 @@ use std::fmt::{self, Write};
 
 use similar::TextDiff;
 
-use crate::columns::Columns;
-use crate::payloads::Payloads;
-use crate::readable::{self, Style};
+use crate::{Columns, Payloads};
 
 /// Outcome of a case, native or from the component.
 #[derive(Clone, Debug)]
@@ -78,7 +76,7 @@ impl std::error::Error for Diff {}
 
 /// Returns the same text for equivalent batches, whatever the order of their rows.
 pub(super) fn batch_text(columns: &Columns) -> String {
-    readable::write(columns, Style { indented: true, sorted: true })
+    columns.to_json_sorted()
 }
 
 fn events_text(payloads: &Payloads) -> String {

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::case::{Case, cases};
 use super::compare::Outcome;
-use crate::batch::Batch;
+use crate::Batch;
 use crate::component::{Formatter, Transform, configure};
 use crate::settings::{ConfigError, Settings};
 use crate::state::{self, Space};

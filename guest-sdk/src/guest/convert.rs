@@ -3,33 +3,45 @@
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
+use insights_batch::{Columns, Payloads, columns, for_each_column};
+
 use super::types;
 use crate::about::About;
-use crate::columns::{Attributes, Columns, Counters, Entities, Gauges, Links};
-use crate::payloads::Payloads;
 
-pub(super) fn columns(batch: types::Batch) -> Columns {
-    let types::Batch { entities, attributes, gauges, counters, links, .. } = batch;
-    Columns {
-        scope: batch.scope,
-        scope_id: batch.scope_id,
-        time_unix_ms: batch.time_unix_ms,
-        interval_ms: batch.interval_ms,
-        text: batch.text,
-        string_ends: batch.string_ends,
-        entities: Entities { kind: entities.kind, id: entities.id, parent: entities.parent },
-        attributes: Attributes { entity: attributes.entity, key: attributes.key, value: attributes.value },
-        gauges: Gauges { entity: gauges.entity, name: gauges.name, value: gauges.value },
-        counters: Counters {
-            entity: counters.entity,
-            name: counters.name,
-            current: counters.current,
-            previous: counters.previous,
-            elapsed_ns: counters.elapsed_ns,
-        },
-        links: Links { source: links.source, target: links.target, role: links.role },
-    }
+macro_rules! conversions {
+    ($(
+        $(#[$doc:meta])*
+        $record:ident: $Record:ident {
+            $($(#[$about:meta])* $column:ident: $type:ty = $role:ident $name:literal,)*
+        }
+    )*) => {
+        pub(super) fn columns(batch: types::Batch) -> Columns {
+            Columns {
+                scope: batch.scope,
+                scope_id: batch.scope_id,
+                time_unix_ms: batch.time_unix_ms,
+                interval_ms: batch.interval_ms,
+                text: batch.text,
+                string_ends: batch.string_ends,
+                $($record: columns::$Record { $($column: batch.$record.$column,)* },)*
+            }
+        }
+
+        pub(super) fn batch(columns: Columns) -> types::Batch {
+            types::Batch {
+                scope: columns.scope,
+                scope_id: columns.scope_id,
+                time_unix_ms: columns.time_unix_ms,
+                interval_ms: columns.interval_ms,
+                text: columns.text,
+                string_ends: columns.string_ends,
+                $($record: types::$Record { $($column: columns.$record.$column,)* },)*
+            }
+        }
+    };
 }
+
+for_each_column!(conversions);
 
 pub(super) fn description(about: About) -> types::Description {
     types::Description {
@@ -38,33 +50,6 @@ pub(super) fn description(about: About) -> types::Description {
         config_schema: about.config_schema.to_string(),
         reads: owned(about.reads),
         writes: owned(about.writes),
-    }
-}
-
-pub(super) fn batch(columns: Columns) -> types::Batch {
-    let Columns { entities, attributes, gauges, counters, links, .. } = columns;
-    types::Batch {
-        scope: columns.scope,
-        scope_id: columns.scope_id,
-        time_unix_ms: columns.time_unix_ms,
-        interval_ms: columns.interval_ms,
-        text: columns.text,
-        string_ends: columns.string_ends,
-        entities: types::Entities { kind: entities.kind, id: entities.id, parent: entities.parent },
-        attributes: types::Attributes {
-            entity: attributes.entity,
-            key: attributes.key,
-            value: attributes.value,
-        },
-        gauges: types::Gauges { entity: gauges.entity, name: gauges.name, value: gauges.value },
-        counters: types::Counters {
-            entity: counters.entity,
-            name: counters.name,
-            current: counters.current,
-            previous: counters.previous,
-            elapsed_ns: counters.elapsed_ns,
-        },
-        links: types::Links { source: links.source, target: links.target, role: links.role },
     }
 }
 

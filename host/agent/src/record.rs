@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use insightd_collect::RootError;
 use insightd_pipeline::LogThrottle;
-use insights_sdk::Columns;
+use insights_batch::Columns;
 
 use crate::memory;
 use crate::output;

@@ -15,7 +15,7 @@ mod stdout;
 use std::path::PathBuf;
 
 use insightd_aws::delivery::DeliveryQueue;
-use insights_sdk::{Event, Limits};
+use insights_batch::{Event, Limits};
 
 pub use cloudwatch::CloudWatch;
 pub use delivery::Delivery;

@@ -10,7 +10,7 @@ use insightd_pipeline::probation::Generations;
 use insightd_pipeline::states::States;
 use insightd_pipeline::{Delivery, LogThrottle, Permit, Pipeline, Scope, Sinks, run_scope};
 use insightd_sandbox::Stop;
-use insights_sdk::Columns;
+use insights_batch::Columns;
 
 use crate::counters::Counters;
 use crate::events::ComponentEvents;

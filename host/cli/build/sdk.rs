@@ -13,8 +13,18 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 
 /// Files and directories that are copied unchanged. The guide is part of the SDK's documentation tests.
-const TAKEN: [&str; 5] =
-    ["guest-sdk/Cargo.toml", "guest-sdk/src", "wit", "docs/authors.md", "docs/raw-metrics.md"];
+const TAKEN: [&str; 7] = [
+    "guest-sdk/Cargo.toml",
+    "guest-sdk/src",
+    "guest-sdk/batch/Cargo.toml",
+    "guest-sdk/batch/src",
+    "wit",
+    "docs/authors.md",
+    "docs/raw-metrics.md",
+];
+
+/// Packages and directories of the SDK's crates, which are the members of the copy's workspace.
+const CRATES: [(&str, &str); 2] = [("insights-sdk", "guest-sdk"), ("insights-batch", "guest-sdk/batch")];
 
 fn is_taken(path: &str) -> bool {
     TAKEN
@@ -25,10 +35,13 @@ fn is_taken(path: &str) -> bool {
 /// Writes the archive.
 pub(crate) fn write(workspace: &Path, out: &Path) -> Result<(), String> {
     let manifest = read(&workspace.join("Cargo.toml"))?;
-    let sdk = read(&workspace.join("guest-sdk/Cargo.toml"))?;
+    let mut crates = Vec::new();
+    for (package, directory) in CRATES {
+        crates.push((package, read(&workspace.join(directory).join("Cargo.toml"))?));
+    }
     let mut files = vec![
-        ("Cargo.toml".to_owned(), self::manifest(&manifest, &sdk)),
-        ("Cargo.lock".to_owned(), lock(&read(&workspace.join("Cargo.lock"))?, &sdk)),
+        ("Cargo.toml".to_owned(), self::manifest(&manifest, &crates)),
+        ("Cargo.lock".to_owned(), lock(&read(&workspace.join("Cargo.lock"))?, &crates)),
     ];
     for taken in TAKEN {
         println!("cargo::rerun-if-changed={}", workspace.join(taken).display());
@@ -71,17 +84,18 @@ fn files_of(path: &Path) -> Result<Vec<PathBuf>, String> {
     Ok(nested?.concat())
 }
 
-/// Returns the manifest of a workspace with only the SDK: the parts of this workspace's manifest that the SDK inherits.
-fn manifest(workspace: &str, sdk: &str) -> String {
+/// Returns the manifest of a workspace with only the SDK's crates: the parts of this workspace's manifest that they inherit.
+fn manifest(workspace: &str, crates: &[(&str, String)]) -> String {
     let inherits = |key: &str| {
-        sdk.lines().any(|line| {
+        crates.iter().flat_map(|(_, manifest)| manifest.lines()).any(|line| {
             line.strip_prefix(key).is_some_and(|rest| {
                 rest.starts_with(".workspace")
                     || (rest.starts_with(" = {") && rest.contains("workspace = true"))
             })
         })
     };
-    let mut text = String::from("[workspace]\nresolver = \"3\"\nmembers = [\"guest-sdk\"]\n");
+    let members = CRATES.map(|(_, directory)| format!("\"{directory}\"")).join(", ");
+    let mut text = format!("[workspace]\nresolver = \"3\"\nmembers = [{members}]\n");
     let mut section = "";
     for line in workspace.lines() {
         if line.starts_with('[') {
@@ -106,14 +120,17 @@ fn manifest(workspace: &str, sdk: &str) -> String {
 }
 
 /// Returns the entries of the workspace's lock file that the SDK needs: a new crate builds with the versions that the agent was tested with.
-fn lock(workspace: &str, sdk: &str) -> String {
+fn lock(workspace: &str, crates: &[(&str, String)]) -> String {
     let packages: Vec<&str> = workspace.split("[[package]]\n").skip(1).collect();
     let field = |package: &str, key: &str| {
         let value = package.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix(" = \""))?;
         Some(value.trim_end_matches('"').to_owned())
     };
-    let tests_only = sdk.split("[dev-dependencies]").nth(1).unwrap_or_default();
-    let is_tests_only = |name: &str| tests_only.lines().any(|line| line.starts_with(name));
+    let is_tests_only = |package: &str, dependency: &str| {
+        let manifest = crates.iter().find(|(name, _)| *name == package).map(|(_, manifest)| manifest);
+        let tests = manifest.and_then(|manifest| manifest.split("[dev-dependencies]").nth(1));
+        tests.is_some_and(|tests| tests.lines().any(|line| line.starts_with(dependency)))
+    };
     let mut wanted = vec!["insights-sdk".to_owned()];
     let mut taken: Vec<(usize, String)> = Vec::new();
     while let Some(name) = wanted.pop() {
@@ -125,11 +142,10 @@ fn lock(workspace: &str, sdk: &str) -> String {
                 && version.is_none_or(|version| field(package, "version").as_deref() == Some(version))
         });
         let Some(at) = found.filter(|at| taken.iter().all(|(other, _)| other != at)) else { continue };
-        let is_sdk = name == "insights-sdk";
         let mut text = String::new();
         for line in packages[at].trim_end().lines() {
             if let Some(dependency) = line.strip_prefix(" \"").and_then(|line| line.strip_suffix("\",")) {
-                if is_sdk && is_tests_only(dependency) {
+                if is_tests_only(name, dependency) {
                     continue;
                 }
                 wanted.push(dependency.to_owned());

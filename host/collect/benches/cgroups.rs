@@ -13,7 +13,7 @@ use std::process::{Command, ExitCode};
 use std::time::Duration;
 
 use insightd_collect::{Collector, HostRoot, Settings};
-use insights_sdk::Builder;
+use insights_batch::Builder;
 
 const PODS: usize = 106;
 const CONTAINERS: usize = 3;

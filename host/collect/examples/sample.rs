@@ -2,7 +2,7 @@
 //! Takes two samples, so that counters have previous readings; two frames of a recording if ROOT is one.
 
 use insightd_collect::{Collector, HostRoot, Settings};
-use insights_sdk::{Builder, Columns};
+use insights_batch::{Builder, Columns};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut arguments = std::env::args().skip(1);

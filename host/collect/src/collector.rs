@@ -5,7 +5,7 @@ mod interfaces;
 mod mounts;
 mod node;
 
-use insights_sdk::{Builder, EntityId};
+use insights_batch::{Builder, EntityId};
 use mounts::MountList;
 
 use crate::cgroup::expected::Expected;

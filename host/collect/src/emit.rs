@@ -1,6 +1,6 @@
 //! Writes readings into a batch under the raw metric names.
 
-use insights_sdk::{Builder, EntityId, StringId};
+use insights_batch::{Builder, EntityId, StringId};
 
 use crate::cgroup::files::IoOperations;
 use crate::cgroup::reading::{At, Bounds, PRESSURES, Reading};

@@ -8,7 +8,7 @@
 //! let settings = Settings { node_name: "worker-1".to_owned(), ..Settings::default() };
 //! let mut collector = Collector::new(HostRoot::open("/")?, settings)?;
 //! let clock = collector.root().clock();
-//! let mut builder = insights_sdk::Builder::new("node", "worker-1", clock.unix_ms, 60_000);
+//! let mut builder = insights_batch::Builder::new("node", "worker-1", clock.unix_ms, 60_000);
 //! let report = collector.sample(&mut builder);
 //! println!("{} cgroups, {} files, {} problems", report.cgroups, report.files_read, report.problems.len());
 //! # Ok(())

@@ -18,7 +18,7 @@ use std::collections::HashMap;
 use std::hash::{BuildHasher, BuildHasherDefault, RandomState};
 use std::time::Duration;
 
-use insights_sdk::FxHasher;
+use insights_batch::FxHasher;
 
 /// Readings at most this far apart give no rate, nanoseconds.
 pub const SHORTEST_NS: u64 = 50_000;

@@ -1,6 +1,6 @@
 //! The result of a sample: counts and problems.
 
-use insights_sdk::EntityId;
+use insights_batch::EntityId;
 
 /// Maximum number of problems listed per sample; a broken mount can cause thousands.
 const MAX_PROBLEMS: usize = 32;

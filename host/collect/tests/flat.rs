@@ -6,7 +6,7 @@ use std::fs;
 use std::path::Path;
 
 use insightd_collect::{Collector, HostRoot, Settings};
-use insights_sdk::Builder;
+use insights_batch::Builder;
 
 const CONTAINER: &str = "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";
 

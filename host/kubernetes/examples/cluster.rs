@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use insightd_kubernetes::client::{ApiSettings, api_client};
 use insightd_kubernetes::cluster::{ClusterSettings, ClusterWatch};
-use insights_sdk::{Batch, Builder};
+use insights_batch::{Batch, Builder};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut arguments = std::env::args().skip(1);

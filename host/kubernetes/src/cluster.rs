@@ -62,7 +62,7 @@ mod workloads;
 use std::sync::Arc;
 use std::time::Duration;
 
-use insights_sdk::{Builder, EntityId};
+use insights_batch::{Builder, EntityId};
 use tokio::task::JoinSet;
 
 use crate::client::reflect::{Paging, WATCH_IDLE, WatchSpec, reflect};

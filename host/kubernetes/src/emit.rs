@@ -8,7 +8,7 @@ mod usage;
 use std::collections::HashMap;
 
 use insightd_collect::{Pairing, Settings};
-use insights_sdk::{Builder, EntityId, StringId};
+use insights_batch::{Builder, EntityId, StringId};
 
 use crate::facts::LocalState;
 use crate::pods::{Amounts, Container, ContainerState, Pod, PodList};

@@ -7,7 +7,7 @@
 //! ```
 //! use insightd_collect::Pairing;
 //! use insightd_kubernetes::{Emitter, pods};
-//! use insights_sdk::Builder;
+//! use insights_batch::Builder;
 //!
 //! let body = br#"{"items": [{"metadata": {"name": "web", "namespace": "shop", "uid": "u1"}}]}"#;
 //! let pods = pods::parse(body, "https://10.0.0.7:10250/pods")?;

@@ -12,7 +12,7 @@ use std::time::Duration;
 use http::Request;
 use insightd_kubernetes::client::{ApiSettings, api_client};
 use insightd_kubernetes::cluster::{ClusterSettings, ClusterWatch};
-use insights_sdk::{Batch, Builder};
+use insights_batch::{Batch, Builder};
 use kube::Client;
 use serde_json::{Value, json};
 

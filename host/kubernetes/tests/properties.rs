@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use insightd_collect::Pairing;
 use insightd_kubernetes::{Emitter, pods, summary};
-use insights_sdk::Builder;
+use insights_batch::Builder;
 use proptest::prelude::*;
 use serde_json::{Map, Value, json};
 

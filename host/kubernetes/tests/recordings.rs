@@ -11,7 +11,7 @@ use insightd_collect::Pairing;
 use insightd_kubernetes::pods::{ContainerKind, ContainerState, PodList};
 use insightd_kubernetes::summary::Summary;
 use insightd_kubernetes::{Emitter, pods, summary};
-use insights_sdk::{Batch, Builder};
+use insights_batch::{Batch, Builder};
 use serde_json::Value;
 
 /// Returns the directories of all recordings, and prints a message if there are none.

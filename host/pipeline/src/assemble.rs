@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use insightd_sandbox::{self as sandbox, Kind, OnFailure, Slot, SlotConfig};
-use insights_sdk::state::Bounds;
+use insights_batch::state::Bounds;
 
 use crate::checks::lacks_state;
 use crate::filter::Quota;

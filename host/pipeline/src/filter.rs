@@ -1,6 +1,6 @@
 //! The output filter: lets those events of a formatter pass that have a granted route and are within the quota of the output.
 
-use insights_sdk::{Event, Payloads};
+use insights_batch::{Event, Payloads};
 
 use crate::counters::Lost;
 use crate::route::{Grants, Refusal};

@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use insightd_sandbox::{Budget, Slot, Stop};
-use insights_sdk::{Columns, Event, Limits};
+use insights_batch::{Columns, Event, Limits};
 
 use crate::counters::{Counters, Flow, Lost};
 use crate::filter::{Quota, filter};

@@ -1,7 +1,7 @@
 //! A pipeline: a chain of transforms over the batches of one scope, and its outputs.
 
 use insightd_sandbox::Slot;
-use insights_sdk::Columns;
+use insights_batch::Columns;
 
 use crate::output::{Delivery, Output, Permit};
 use crate::spec::Scope;

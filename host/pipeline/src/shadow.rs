@@ -11,7 +11,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use insightd_sandbox::{CallError, Component, OnFailure, Slot};
-use insights_sdk::{Columns, Limits, Payloads};
+use insights_batch::{Columns, Limits, Payloads};
 
 pub use bounds::Bounds;
 pub use compare::BoundsViolation;
@@ -136,7 +136,7 @@ fn thread_cpu_time() -> Duration {
 
 impl Pipeline {
     /// Returns the components that are in effect now, for a shadow run.
-    pub fn chain(&self, limits: &dyn Fn(usize) -> insights_sdk::Limits) -> Chain {
+    pub fn chain(&self, limits: &dyn Fn(usize) -> insights_batch::Limits) -> Chain {
         let component =
             |slot: &Slot| slot.effective().map(|(component, config)| (component.clone(), config.to_owned()));
         let stage = |stage: &crate::Stage| Stage {

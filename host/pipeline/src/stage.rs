@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use insightd_sandbox::{Budget, Processed, Slot};
-use insights_sdk::Columns;
+use insights_batch::Columns;
 
 use crate::log_throttle::LogThrottle;
 use crate::states::{Grant, States};

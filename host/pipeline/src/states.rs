@@ -9,8 +9,8 @@ use std::time::Instant;
 
 use insightd_folder::{PrivateDir, Trouble};
 use insightd_state::{Mode, Settings, SpaceId, Stats, Store};
-use insights_sdk::Columns;
-use insights_sdk::state::{Bounds, Changes, Space, State};
+use insights_batch::Columns;
+use insights_batch::state::{Bounds, Changes, Space, State};
 
 pub use clear::{ClearError, request_clear};
 

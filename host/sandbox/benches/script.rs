@@ -13,8 +13,9 @@ use std::path::{Path, PathBuf};
 use insightd_decorate::Decorate;
 use insightd_recipes::{CpuThrottled, MemoryShare, Team};
 use insightd_sandbox::{Compiler, Component, Limits, Sandbox};
+use insights_batch::Columns;
+use insights_sdk::Transform;
 use insights_sdk::golden::Outcome;
-use insights_sdk::{Columns, Transform};
 use measure::{median, ms, native, process};
 
 fn main() {

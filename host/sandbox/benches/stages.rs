@@ -15,7 +15,8 @@ use insightd_decorate::Decorate;
 use insightd_emf::Emf;
 use insightd_sandbox::{Compiler, Limits, Sandbox};
 use insightd_utilization::Utilization;
-use insights_sdk::{Batch, Columns, Formatter, Limits as SinkLimits, Payloads};
+use insights_batch::{Batch, Columns, Limits as SinkLimits, Payloads};
+use insights_sdk::Formatter;
 use measure::{ROUNDS, median, ms, native, process};
 
 const CONFIG: &str = r#"{"cluster_name":"bench"}"#;

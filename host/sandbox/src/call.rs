@@ -4,7 +4,7 @@ use std::str::Utf8Error;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use insights_sdk::state::Overlay;
+use insights_batch::state::Overlay;
 use wasmtime::component::{Instance, InstancePre};
 use wasmtime::{Store, Trap};
 

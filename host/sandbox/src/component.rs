@@ -7,8 +7,8 @@ use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use insights_sdk::state::{Changes, Overlay, State};
-use insights_sdk::{Columns, Limits as SinkLimits, Payloads};
+use insights_batch::state::{Changes, Overlay, State};
+use insights_batch::{Columns, Limits as SinkLimits, Payloads};
 use wasmtime::component::InstancePre;
 
 use crate::bindings::{format, stage};

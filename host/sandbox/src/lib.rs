@@ -44,4 +44,4 @@ pub use slot::{OnFailure, Origin, Processed, Slot, SlotConfig, Stats, VersionSta
 pub use text::{clip, is_hidden};
 
 /// Types of a component's persistent state.
-pub use insights_sdk::state::{Bounds, Changes, Space, State};
+pub use insights_batch::state::{Bounds, Changes, Space, State};

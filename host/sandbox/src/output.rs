@@ -1,6 +1,6 @@
 //! Validation of component output against the contract and the host's limits.
 
-use insights_sdk::{Columns, Limits as SinkLimits, Payloads};
+use insights_batch::{Columns, Limits as SinkLimits, Payloads};
 
 use crate::error::CallError;
 use crate::limits::Limits;

@@ -2,8 +2,8 @@
 
 use std::borrow::Cow;
 
-use insights_sdk::Columns;
-use insights_sdk::columns::NO_PARENT;
+use insights_batch::Columns;
+use insights_batch::columns::{NO_PARENT, Renumber};
 
 /// Maximum number of entities in a slice, descriptors not counted.
 pub(crate) const MAX_ENTITIES: usize = 512;
@@ -109,8 +109,19 @@ impl<'a> Cutter<'a> {
     }
 
     fn cut(&mut self, slice: u32) -> Columns {
-        let Self { columns, entities, attributes, gauges, counters, links, entity_index, slice_of, strings } =
-            self;
+        let Self { columns, entities, attributes, gauges, counters, links, .. } = self;
+        for (index, row) in entities.of(slice).enumerate() {
+            self.entity_index[row] = index as u32;
+        }
+        let mut ids = Ids {
+            columns,
+            slice,
+            slice_of: &self.slice_of,
+            entity_index: &self.entity_index,
+            strings: &mut self.strings,
+            text: String::new(),
+            string_ends: Vec::new(),
+        };
         let mut out = Columns {
             scope: columns.scope.clone(),
             scope_id: columns.scope_id.clone(),
@@ -118,74 +129,51 @@ impl<'a> Cutter<'a> {
             interval_ms: columns.interval_ms,
             ..Columns::default()
         };
-        let mut text = Text { columns, known: strings, slice };
-        let inside = |entity: u32| slice_of.get(entity as usize).is_some_and(|&s| s == slice || s == EVERY);
-
-        for (index, row) in entities.of(slice).enumerate() {
-            entity_index[row] = index as u32;
-        }
-        for row in entities.of(slice) {
-            let kind = text.id(&mut out, columns.entities.kind[row]);
-            let id = text.id(&mut out, columns.entities.id[row]);
-            let parent = columns.entities.parent[row];
-            let own = entity_index[row];
-            // Descriptors come first here, so a parent that preceded its child in the batch may now follow it.
-            let parent =
-                if parent != NO_PARENT && inside(parent) { entity_index[parent as usize] } else { NO_PARENT };
-            out.entities.kind.push(kind);
-            out.entities.id.push(id);
-            out.entities.parent.push(if parent < own { parent } else { NO_PARENT });
-        }
-        for row in attributes.of(slice) {
-            let key = text.id(&mut out, columns.attributes.key[row]);
-            let value = text.id(&mut out, columns.attributes.value[row]);
-            out.attributes.entity.push(entity_index[columns.attributes.entity[row] as usize]);
-            out.attributes.key.push(key);
-            out.attributes.value.push(value);
-        }
-        for row in gauges.of(slice) {
-            let name = text.id(&mut out, columns.gauges.name[row]);
-            out.gauges.entity.push(entity_index[columns.gauges.entity[row] as usize]);
-            out.gauges.name.push(name);
-            out.gauges.value.push(columns.gauges.value[row]);
-        }
-        for row in counters.of(slice) {
-            let name = text.id(&mut out, columns.counters.name[row]);
-            out.counters.entity.push(entity_index[columns.counters.entity[row] as usize]);
-            out.counters.name.push(name);
-            out.counters.current.push(columns.counters.current[row]);
-            out.counters.previous.push(columns.counters.previous[row]);
-            out.counters.elapsed_ns.push(columns.counters.elapsed_ns[row]);
-        }
-        for row in links.of(slice) {
-            let target = columns.links.target[row];
-            if inside(target) {
-                let role = text.id(&mut out, columns.links.role[row]);
-                out.links.source.push(entity_index[columns.links.source[row] as usize]);
-                out.links.target.push(entity_index[target as usize]);
-                out.links.role.push(role);
+        out.entities.extend_rows(&columns.entities, entities.of(slice), &mut ids);
+        // Descriptors come first here, so a parent that preceded its child in the batch may now follow it.
+        for (own, parent) in out.entities.parent.iter_mut().enumerate() {
+            if *parent as usize >= own {
+                *parent = NO_PARENT;
             }
         }
+        out.attributes.extend_rows(&columns.attributes, attributes.of(slice), &mut ids);
+        out.gauges.extend_rows(&columns.gauges, gauges.of(slice), &mut ids);
+        out.counters.extend_rows(&columns.counters, counters.of(slice), &mut ids);
+        out.links.extend_rows(&columns.links, links.of(slice), &mut ids);
+        (out.text, out.string_ends) = (ids.text, ids.string_ends);
         out
     }
 }
 
-/// Copies each string used by a slice once.
-struct Text<'a> {
+/// Ids of one slice. Copies each string that the slice uses once; drops links that leave the slice.
+struct Ids<'a> {
     columns: &'a Columns,
-    known: &'a mut [(u32, u32)],
     slice: u32,
+    slice_of: &'a [u32],
+    entity_index: &'a [u32],
+    strings: &'a mut [(u32, u32)],
+    text: String,
+    string_ends: Vec<u32>,
 }
 
-impl Text<'_> {
-    fn id(&mut self, out: &mut Columns, old: u32) -> u32 {
-        let Some(known) = self.known.get_mut(old as usize) else { return 0 };
+impl Renumber for Ids<'_> {
+    fn string(&mut self, id: u32) -> Option<u32> {
+        let Some(known) = self.strings.get_mut(id as usize) else { return Some(0) };
         if known.1 != self.slice {
-            out.text.push_str(self.columns.string(old));
-            out.string_ends.push(out.text.len() as u32);
-            *known = (out.string_ends.len() as u32 - 1, self.slice);
+            self.text.push_str(self.columns.string(id));
+            self.string_ends.push(self.text.len() as u32);
+            *known = (self.string_ends.len() as u32 - 1, self.slice);
         }
-        known.0
+        Some(known.0)
+    }
+
+    fn entity(&mut self, index: u32) -> Option<u32> {
+        let slice = *self.slice_of.get(index as usize)?;
+        (slice == self.slice || slice == EVERY).then(|| self.entity_index[index as usize])
+    }
+
+    fn parent(&mut self, index: u32) -> Option<u32> {
+        Some(self.entity(index).unwrap_or(NO_PARENT))
     }
 }
 

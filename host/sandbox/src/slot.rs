@@ -7,8 +7,8 @@ mod stats;
 
 use std::sync::Arc;
 
-use insights_sdk::state::{Changes, State};
-use insights_sdk::{Columns, Limits as SinkLimits, Payloads};
+use insights_batch::state::{Changes, State};
+use insights_batch::{Columns, Limits as SinkLimits, Payloads};
 
 use crate::budget::{Budget, Stop};
 use crate::component::{Component, Kind};

@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use insights_sdk::state::{Changes, NOT_GRANTED, Overlay};
+use insights_batch::state::{Changes, NOT_GRANTED, Overlay};
 use wasmtime::component::{Linker, WasmList, WasmStr};
 use wasmtime::{Store, StoreContextMut};
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::sync::Arc;
 
-use insights_sdk::state::Space;
+use insights_batch::state::Space;
 
 use crate::space::{Kept, SpaceId};
 

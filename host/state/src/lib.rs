@@ -2,7 +2,7 @@
 //!
 //! ```no_run
 //! use insightd_state::{Settings, SpaceId, Store};
-//! use insights_sdk::state::{Bounds, Changes, State};
+//! use insights_batch::state::{Bounds, Changes, State};
 //!
 //! # let (now_ms, run, deliver) = (0, |_: &State| Changes::default(), || true);
 //! let mut store = Store::open(Settings::in_folder("/var/lib/insightd/state"));

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use insights_sdk::state::Space;
+use insights_batch::state::Space;
 
 /// Id of a space.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

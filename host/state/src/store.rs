@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use insightd_folder::Trouble;
-use insights_sdk::state::{Changes, Space};
+use insights_batch::state::{Changes, Space};
 
 use crate::disk::Disk;
 use crate::format::Spaces;

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Output;
 
-use insights_sdk::{Batch, Columns};
+use insights_batch::{Batch, Columns};
 
 use insightd_tests::top;
 

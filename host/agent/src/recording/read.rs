@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
 use std::path::Path;
 
-use insights_sdk::{Columns, ReadableError};
+use insights_batch::{Columns, ReadableError};
 
 use super::Header;
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use insights_sdk::{Batch, Columns};
+use insights_batch::{Batch, Columns};
 use sha2::{Digest, Sha256};
 
 /// Key prefixes of the attributes that are redacted.

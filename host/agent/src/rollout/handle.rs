@@ -8,7 +8,7 @@ use insightd_pipeline::bundle::{Bundle, Generation};
 use insightd_pipeline::probation::{BundleEvent, RunningBundle};
 use insightd_pipeline::shadow::Chain;
 use insightd_pipeline::states::Snapshot as StateSnapshot;
-use insights_sdk::Columns;
+use insights_batch::Columns;
 
 /// The rollout handle, shared by the two threads.
 #[derive(Debug, Default)]
@@ -139,7 +139,7 @@ impl RolloutHandle {
 mod tests {
     use std::sync::Arc;
 
-    use insights_sdk::Builder;
+    use insights_batch::Builder;
 
     use super::*;
 

@@ -10,7 +10,7 @@ use insightd_pipeline::probation::BundleEvent;
 use insightd_pipeline::shadow::{self, Bounds};
 use insightd_pipeline::{Pipeline, Scope, checks};
 use insightd_sandbox::without;
-use insights_sdk::{Columns, Limits};
+use insights_batch::{Columns, Limits};
 
 use super::canary::is_chosen;
 use super::changes::WatchedPaths;

@@ -12,7 +12,7 @@ use insightd_aws::logs::names::{sanitize_group, sanitize_stream};
 use insightd_aws::logs::{self, BodyBuilder, Destination};
 use insightd_spool::{NewBlock, Settings, Spool, Sync};
 use insightd_upstream::UpstreamStatus;
-use insights_sdk::Event;
+use insights_batch::Event;
 
 use super::{Delivered, Sink, SinkError};
 use crate::config::CloudWatchSink;

@@ -10,7 +10,7 @@ use std::io;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use insights_sdk::{Event, Limits, Payloads};
+use insights_batch::{Event, Limits, Payloads};
 
 use super::{Delivered, Sink, SinkError};
 

@@ -7,7 +7,7 @@ use std::io::{self, Write};
 use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
 use std::path::Path;
 
-use insights_sdk::{Event, Limits};
+use insights_batch::{Event, Limits};
 use rustix::fs::{FlockOperation, flock};
 
 use super::line::Block;

@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use insightd_pipeline::{Flow, LogThrottle, Sinks};
-use insights_sdk::{Event, Limits};
+use insights_batch::{Event, Limits};
 
 use super::{Delivered, OnStall, Sink, SinkError, ToDeliver};
 use crate::config;

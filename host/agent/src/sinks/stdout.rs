@@ -4,7 +4,7 @@ use std::io::{self, IsTerminal, Write};
 use std::os::fd::AsFd;
 use std::time::Duration;
 
-use insights_sdk::Event;
+use insights_batch::Event;
 
 use super::line::{Block, is_json};
 use super::pretty::push_indented;
@@ -109,7 +109,7 @@ fn write_whole(stream: &mut impl Write, mut bytes: &[u8]) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use insights_sdk::Payloads;
+    use insights_batch::Payloads;
 
     use super::*;
 

@@ -4,7 +4,7 @@ mod live;
 mod recorded;
 
 use insightd_collect::{CollectError, Collector, HostRoot, ReadBuffer, RootError, Settings};
-use insights_sdk::{Builder, Columns, EntityId};
+use insights_batch::{Builder, Columns, EntityId};
 
 use crate::config::{Config, Instance};
 pub use live::Endpoints;

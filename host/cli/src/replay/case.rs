@@ -6,9 +6,9 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 use anyhow::{Context, bail};
+use insights_batch::state::Space;
+use insights_batch::{Columns, Limits};
 use insights_sdk::golden::Outcome;
-use insights_sdk::state::Space;
-use insights_sdk::{Columns, Limits};
 
 use super::chains::{Chains, Position, Seen};
 use super::{Collect, cut};

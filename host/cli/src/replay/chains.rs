@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use anyhow::bail;
-use insights_sdk::state::Space;
-use insights_sdk::{Batch, Columns, Limits};
+use insights_batch::state::Space;
+use insights_batch::{Batch, Columns, Limits};
 
 use insightd::counters::SinkCounters;
 use insightd::sinks::SinkSet;

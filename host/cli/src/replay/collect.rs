@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use insights_sdk::Event;
+use insights_batch::Event;
 
 use super::event::Parsed;
 use insightd::sinks::{Delivered, Sink};

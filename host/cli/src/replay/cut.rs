@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use insights_sdk::{Batch, Columns, Entity};
+use insights_batch::{Batch, Columns, Entity};
 
 /// Maximum number of pod names in an error text.
 const LISTED: usize = 12;

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use insights_sdk::Event;
+use insights_batch::Event;
 use serde_json::Value;
 
 /// A parsed event: string fields are attributes, number fields are metrics.

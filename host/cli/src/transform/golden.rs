@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::bail;
 use insightd_sandbox::{CallError, Component, Kind};
+use insights_batch::state::Space;
 use insights_sdk::golden::{self, Case, Expected, Outcome};
-use insights_sdk::state::Space;
 
 use super::capture::{Line, capture};
 use super::{advice, find, load, read};

@@ -1,6 +1,6 @@
 //! Reads and emits pods and containers one after the other, a pod and its containers close together in time.
 
-use insights_sdk::EntityId;
+use insights_batch::EntityId;
 
 use super::Collector;
 use crate::cgroup::layout::Layout;

@@ -1,6 +1,6 @@
 //! Interfaces of the node and of pods.
 
-use insights_sdk::EntityId;
+use insights_batch::EntityId;
 
 use super::Collector;
 use crate::cgroup::tree::Pod;

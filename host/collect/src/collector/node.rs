@@ -1,6 +1,6 @@
 //! The node as a whole: the root cgroup, `/proc`, block devices.
 
-use insights_sdk::EntityId;
+use insights_batch::EntityId;
 
 use super::Collector;
 use crate::cgroup::files::{DeviceIo, DeviceNumber};

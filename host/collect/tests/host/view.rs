@@ -1,7 +1,7 @@
 //! Read access to a batch.
 
 use insightd_collect::{Collector, HostRoot, Report, Settings};
-use insights_sdk::{Builder, Columns};
+use insights_batch::{Builder, Columns};
 
 pub(crate) struct View {
     pub(crate) batch: Columns,
@@ -60,7 +60,7 @@ impl<'v> Seen<'v> {
 
     pub(crate) fn parent(self) -> Option<Seen<'v>> {
         let parent = self.batch.entities.parent[self.index as usize];
-        (parent != insights_sdk::columns::NO_PARENT).then_some(Seen { batch: self.batch, index: parent })
+        (parent != insights_batch::columns::NO_PARENT).then_some(Seen { batch: self.batch, index: parent })
     }
 
     pub(crate) fn children(self, kind: &str) -> Vec<Seen<'v>> {

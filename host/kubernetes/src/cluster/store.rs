@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use insights_sdk::{Builder, EntityId, StringId};
+use insights_batch::{Builder, EntityId, StringId};
 
 use super::endpoints::Endpoints;
 use super::namespaces::Namespaces;

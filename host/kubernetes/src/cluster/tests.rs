@@ -7,7 +7,7 @@ mod watch;
 
 use std::sync::Arc;
 
-use insights_sdk::{Batch, Builder, Entity};
+use insights_batch::{Batch, Builder, Entity};
 use serde_json::Value;
 
 use super::endpoints::Endpoints;

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use insights_sdk::{Builder, EntityId};
+use insights_batch::{Builder, EntityId};
 
 use super::{Emitter, gauge, joined};
 use crate::facts::{NodeFacts, Services};

@@ -4,7 +4,7 @@ mod usage;
 use std::time::Duration;
 
 use insightd_collect::Pairing;
-use insights_sdk::{Batch, Builder, Columns, Entity};
+use insights_batch::{Batch, Builder, Columns, Entity};
 use serde_json::json;
 
 use super::Emitter;

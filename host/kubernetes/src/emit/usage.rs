@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use insightd_collect::{Counters, Pairing, fits};
-use insights_sdk::{Builder, EntityId};
+use insights_batch::{Builder, EntityId};
 
 use super::{SAME, gauge};
 use crate::pods::Pod;

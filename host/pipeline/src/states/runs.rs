@@ -4,7 +4,7 @@
 //! Other pipelines do not matter: otherwise one broken pipeline would freeze the state of all others, and with it their metrics.
 
 use insightd_state::SpaceId;
-use insights_sdk::state::Changes;
+use insights_batch::state::Changes;
 
 /// A space, and the changes that a call made to it.
 pub(super) type Change = (SpaceId, Changes);

@@ -1,4 +1,4 @@
-use insights_sdk::state::Overlay;
+use insights_batch::state::Overlay;
 
 use super::*;
 

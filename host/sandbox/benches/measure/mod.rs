@@ -4,7 +4,8 @@ use std::hint::black_box;
 use std::time::Duration;
 
 use insightd_sandbox::Component;
-use insights_sdk::{Batch, Columns, Transform};
+use insights_batch::{Batch, Columns};
+use insights_sdk::Transform;
 use rustix::time::{ClockId, clock_gettime};
 
 pub(crate) const ROUNDS: usize = 200;

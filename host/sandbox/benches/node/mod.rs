@@ -1,6 +1,6 @@
 //! The batch used by the benchmarks.
 
-use insights_sdk::{Builder, Columns, EntityId};
+use insights_batch::{Builder, Columns, EntityId};
 
 const PODS: u32 = 110;
 const CONTAINERS: u32 = 3;

@@ -1,7 +1,7 @@
 use std::borrow::Cow;
 
-use insights_sdk::columns::NO_PARENT;
-use insights_sdk::{Builder, Columns};
+use insights_batch::columns::NO_PARENT;
+use insights_batch::{Builder, Columns};
 
 use super::{MAX_ENTITIES, slices};
 

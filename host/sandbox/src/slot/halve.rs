@@ -6,8 +6,8 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 
-use insights_sdk::Columns;
-use insights_sdk::columns::NO_PARENT;
+use insights_batch::Columns;
+use insights_batch::columns::NO_PARENT;
 
 use crate::subset::subset;
 use crate::text::{NAME_BYTES, clip};

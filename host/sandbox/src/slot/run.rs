@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::time::Instant;
 
-use insights_sdk::Columns;
+use insights_batch::Columns;
 
 use super::halve::{Found, Parts, without};
 use super::health::Health;

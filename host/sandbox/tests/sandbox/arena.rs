@@ -5,7 +5,7 @@ use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use insightd_sandbox::{Compiler, Component, Limits, NativeCode, Sandbox};
-use insights_sdk::{Builder, Columns};
+use insights_batch::{Builder, Columns};
 
 use crate::guests;
 
@@ -46,7 +46,7 @@ impl Arena {
         let batch = batch(10);
         let result = self.stage.process("{}", &batch).unwrap();
         assert_eq!(result, batch);
-        assert_eq!(self.format.format("{}", &batch, &insights_sdk::Limits::default()).unwrap().len(), 21);
+        assert_eq!(self.format.format("{}", &batch, &insights_batch::Limits::default()).unwrap().len(), 21);
     }
 
     /// Runs an attack, prints its cost, and checks that no memory is left behind.

@@ -60,6 +60,6 @@ fn one_place_does_not_take_the_other_kind() {
     let (_serial, arena) = enter();
     let error = arena.format.process("{}", &batch(1)).unwrap_err();
     assert_eq!(error.to_string(), "component is a formatter; this slot requires a transform");
-    let error = arena.stage.format("{}", &batch(1), &insights_sdk::Limits::default()).unwrap_err();
+    let error = arena.stage.format("{}", &batch(1), &insights_batch::Limits::default()).unwrap_err();
     assert_eq!(error.to_string(), "component is a transform; this slot requires a formatter");
 }

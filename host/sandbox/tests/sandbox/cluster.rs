@@ -4,7 +4,7 @@
 use std::path::Path;
 
 use insightd_sandbox::{Limits, Sandbox};
-use insights_sdk::{Batch, Builder, Columns, EntityId, Limits as SinkLimits};
+use insights_batch::{Batch, Builder, Columns, EntityId, Limits as SinkLimits};
 
 use crate::arena::enter;
 

@@ -1,7 +1,7 @@
 //! Formatters: slices, and limits on their output.
 
 use insightd_sandbox::Cause;
-use insights_sdk::{Builder, Columns, Limits, Payloads};
+use insights_batch::{Builder, Columns, Limits, Payloads};
 
 use crate::arena::{batch, enter};
 

@@ -205,7 +205,7 @@ fn a_list_that_aliases_one_huge_string() {
     let native = arena.compile(&text::component("formatter", &text::format(alias, 300), text::same));
     let alias = arena.sandbox.load("alias", &native).unwrap();
     let batch = batch(100);
-    let format = || alias.format("{}", &batch, &insights_sdk::Limits::default());
+    let format = || alias.format("{}", &batch, &insights_batch::Limits::default());
     let error = arena.attack("a million times 1 MiB (format)", format).unwrap_err();
     assert_eq!(error.cause(), Cause::Limit, "{error}");
 }

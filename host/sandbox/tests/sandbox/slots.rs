@@ -5,7 +5,7 @@ use std::time::Duration;
 use insightd_sandbox::{
     CallError, Cause, Component, Limits, OnFailure, Origin, Processed, Sandbox, Slot, SlotConfig, Stop,
 };
-use insights_sdk::Columns;
+use insights_batch::Columns;
 
 use crate::arena::{Arena, batch, enter};
 use crate::{guests, text};
@@ -156,7 +156,7 @@ fn a_new_version_falls_back_to_the_one_before() {
 fn an_output_has_no_input_to_go_on_with() {
     let (_serial, arena) = enter();
     let mut slot = slot("an empty event", OnFailure::Skip, &arena.format, None);
-    assert!(slot.format(&batch(3), &insights_sdk::Limits::default()).is_none());
+    assert!(slot.format(&batch(3), &insights_batch::Limits::default()).is_none());
     assert_eq!((slot.stats().dropped, slot.stats().failures(Cause::Output)), (1, 1));
 }
 
@@ -261,7 +261,7 @@ fn a_component_that_fails_for_a_time_works_again() {
 #[test]
 fn a_formatters_slices_share_the_time_of_one_call() {
     let (_serial, arena) = enter();
-    let sink = insights_sdk::Limits::default();
+    let sink = insights_batch::Limits::default();
     // One slice, to measure its CPU time on this machine.
     let mut one = slot("work", OnFailure::Drop, &arena.format, None);
     one.format(&batch(10), &sink).unwrap();
@@ -277,7 +277,7 @@ fn a_formatters_slices_share_the_time_of_one_call() {
 #[test]
 fn calls_of_one_batch_share_its_budget() {
     let (_serial, arena) = enter();
-    let sink = insights_sdk::Limits::default();
+    let sink = insights_batch::Limits::default();
     let limits = Limits { cpu_time: Duration::from_millis(200), ..Limits::default() };
     let sandbox = Sandbox::new(limits).unwrap();
     let stage = sandbox.load("stage", &arena.compile(&guests::guest("stage"))).unwrap();
@@ -319,7 +319,7 @@ fn data_that_takes_for_ever_is_quarantined() {
 #[test]
 fn a_storm_costs_no_pod_its_data() {
     let (_serial, arena) = enter();
-    let sink = insights_sdk::Limits::default();
+    let sink = insights_batch::Limits::default();
     let mut one = slot("work", OnFailure::Drop, &arena.format, None);
     one.format(&batch(10), &sink).unwrap();
     let limits = Limits { cpu_time: one.stats().cpu_time * 8, ..Limits::default() };

@@ -95,7 +95,7 @@ fn what_a_failed_call_wrote_is_nothing() {
 fn a_formatters_slices_share_what_they_wrote() {
     let (_serial, arena) = enter();
     // a node, 999 pods and as many containers: four slices
-    let (batch, state, limits) = (batch(999), granted(1000), insights_sdk::Limits::default());
+    let (batch, state, limits) = (batch(999), granted(1000), insights_batch::Limits::default());
     let format = |habit: &str| arena.format.format_with(habit, &batch, &limits, Some(&state));
     let (payloads, changes) = format("count slices").unwrap();
     assert_eq!((payloads.len(), count_in(&after(&state, &changes))), (1999, Some(4)));

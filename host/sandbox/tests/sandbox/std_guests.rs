@@ -56,7 +56,7 @@ fn an_author_prints_and_uses_a_hash_map() {
         gauges.filter(|&(&name, _)| result.string(name) == "same_kind").map(|(_, &v)| v).collect();
     assert_eq!(values, [1.0, 3.0, 3.0, 3.0, 3.0, 3.0, 3.0]);
 
-    let order = |columns: &insights_sdk::Columns| {
+    let order = |columns: &insights_batch::Columns| {
         let row = columns.attributes.key.iter().position(|&key| columns.string(key) == "order").unwrap();
         columns.string(columns.attributes.value[row]).to_owned()
     };

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use insightd_state::{Mode, Settings, SpaceId, Store};
-use insights_sdk::state::{Bounds, Changes, Overlay, State};
+use insights_batch::state::{Bounds, Changes, Overlay, State};
 
 pub(crate) const NOW: u64 = 1_800_000_000_000;
 

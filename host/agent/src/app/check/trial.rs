@@ -5,7 +5,7 @@ use std::fmt;
 use insightd_pipeline::library::Library;
 use insightd_pipeline::shadow::{self, Chain, ShadowResult};
 use insightd_pipeline::{OutputSpec, Problem, Scope};
-use insights_sdk::{Columns, Limits};
+use insights_batch::{Columns, Limits};
 
 use crate::assemble;
 use crate::config::{Config, Role};

@@ -1,4 +1,4 @@
-use insights_sdk::Payloads;
+use insights_batch::Payloads;
 
 use super::*;
 use crate::config;

@@ -1,6 +1,6 @@
 //! Tests of the file sink on real file systems.
 
-use insights_sdk::Payloads;
+use insights_batch::Payloads;
 
 use super::rotate::numbered;
 use super::*;

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use insightd_instance::{InstanceFacts, InstanceWatch};
 use insightd_kubernetes::leader::Leadership;
-use insights_sdk::{Builder, Columns};
+use insights_batch::{Builder, Columns};
 
 use super::SharedWatch;
 use crate::config::Config;

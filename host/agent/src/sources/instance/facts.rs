@@ -6,7 +6,7 @@ use insightd_collect::Collector;
 use insightd_instance::devices::{Disk, Volumes};
 use insightd_instance::{Attachment, InstanceFacts};
 use insightd_kubernetes::facts::NodeFacts;
-use insights_sdk::{Builder, EntityId};
+use insights_batch::{Builder, EntityId};
 
 use crate::config::Instance;
 

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use insightd_collect::{Pairing, Settings};
 use insightd_kubernetes::pods::{ContainerState, MetadataFilter, Pod, PodList};
 use insightd_kubernetes::{Emitter, Facts};
-use insights_sdk::{Builder, EntityId};
+use insights_batch::{Builder, EntityId};
 
 /// Adds the kubelet's facts to batches, and keeps the previous values of its counters.
 #[derive(Debug)]

@@ -9,7 +9,7 @@ use insightd_kubernetes::facts::{LocalState, NodeFacts};
 use insightd_kubernetes::kubelet::KubeletData;
 use insightd_kubernetes::local::LocalWatch;
 use insightd_kubernetes::pods::PodList;
-use insights_sdk::{Builder, EntityId};
+use insights_batch::{Builder, EntityId};
 
 use crate::sources::KubeletHandle;
 use crate::sources::kubelet::{KubeletFacts, ReadAt};

@@ -4,7 +4,7 @@ use insightd_collect::{HostRoot, ReadBuffer};
 use insightd_kubernetes::pods::PodList;
 use insightd_kubernetes::summary::Summary;
 use insightd_kubernetes::{Facts, KubeletError, pods, summary};
-use insights_sdk::{Builder, EntityId};
+use insights_batch::{Builder, EntityId};
 
 use crate::sources::kubelet::{KubeletFacts, ReadAt};
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use insights_sdk::{Batch, Builder};
+use insights_batch::{Batch, Builder};
 use serde_json::json;
 
 use super::{SECOND, pairing, sorted};

@@ -1,7 +1,7 @@
 //! Tests of usage that only the kubelet reports.
 
 use insightd_collect::Pairing;
-use insights_sdk::{Batch, Builder};
+use insights_batch::{Batch, Builder};
 use serde_json::json;
 
 use super::{SECOND, pairing};

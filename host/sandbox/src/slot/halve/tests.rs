@@ -1,4 +1,4 @@
-use insights_sdk::{Builder, Columns};
+use insights_batch::{Builder, Columns};
 
 use super::{Found, Parts, Progress};
 

@@ -2,9 +2,9 @@
 
 use alloc::format;
 use alloc::string::String;
-use alloc::vec::Vec;
 use core::fmt;
 
+use super::table::{Column, Ids};
 use super::{Columns, NO_PARENT};
 
 /// A violated rule of the batch format: column, row and reason.
@@ -36,64 +36,18 @@ impl Columns {
     /// The first violated rule: strings, then entities, then the other columns.
     pub fn check(&self) -> Result<(), ColumnError> {
         self.check_strings()?;
-        let strings = self.string_ends.len();
-        let entities = self.entities.kind.len();
-        let Self { attributes, gauges, counters, links, .. } = self;
-        same_length(&[
-            ("entities.kind", entities),
-            ("entities.id", self.entities.id.len()),
-            ("entities.parent", self.entities.parent.len()),
-        ])?;
-        below(
-            strings,
-            "strings",
-            &[("entities.kind", &self.entities.kind), ("entities.id", &self.entities.id)],
-        )?;
+        let (strings, entities) = (self.string_ends.len(), self.entities.kind.len());
+        let columns = self.all();
+        let own = columns.iter().take_while(|column| column.record == "entities").count();
+        let (of_entities, others) = columns.split_at(own);
+        same_length(of_entities)?;
+        strings_below(strings, of_entities)?;
         self.check_parents()?;
-        same_length(&[
-            ("attributes.entity", attributes.entity.len()),
-            ("attributes.key", attributes.key.len()),
-            ("attributes.value", attributes.value.len()),
-        ])?;
-        same_length(&[
-            ("gauges.entity", gauges.entity.len()),
-            ("gauges.name", gauges.name.len()),
-            ("gauges.value", gauges.value.len()),
-        ])?;
-        same_length(&[
-            ("counters.entity", counters.entity.len()),
-            ("counters.name", counters.name.len()),
-            ("counters.current", counters.current.len()),
-            ("counters.previous", counters.previous.len()),
-            ("counters.elapsed-ns", counters.elapsed_ns.len()),
-        ])?;
-        same_length(&[
-            ("links.source", links.source.len()),
-            ("links.target", links.target.len()),
-            ("links.role", links.role.len()),
-        ])?;
-        below(
-            entities,
-            "entities",
-            &[
-                ("attributes.entity", &attributes.entity),
-                ("gauges.entity", &gauges.entity),
-                ("counters.entity", &counters.entity),
-                ("links.source", &links.source),
-                ("links.target", &links.target),
-            ],
-        )?;
-        below(
-            strings,
-            "strings",
-            &[
-                ("attributes.key", &attributes.key),
-                ("attributes.value", &attributes.value),
-                ("gauges.name", &gauges.name),
-                ("counters.name", &counters.name),
-                ("links.role", &links.role),
-            ],
-        )?;
+        for record in others.chunk_by(|left, right| left.record == right.record) {
+            same_length(record)?;
+        }
+        entities_below(entities, others)?;
+        strings_below(strings, others)?;
         self.check_gauge_values()
     }
 
@@ -150,23 +104,37 @@ fn error(column: &'static str, row: usize, reason: String) -> ColumnError {
 }
 
 /// Checks that all columns of one record have as many rows as the first.
-fn same_length(columns: &[(&'static str, usize)]) -> Result<(), ColumnError> {
-    let wanted = columns.first().map_or(0, |&(_, rows)| rows);
-    match columns.iter().find(|&&(_, rows)| rows != wanted) {
+fn same_length(record: &[Column<'_>]) -> Result<(), ColumnError> {
+    let wanted = record.first().map_or(0, |column| column.rows);
+    match record.iter().find(|column| column.rows != wanted) {
         None => Ok(()),
-        Some(&(column, found)) => {
-            let reason = format!("{found} rows, but the other columns have {wanted}");
-            Err(ColumnError { column, row: None, reason })
+        Some(column) => {
+            let reason = format!("{} rows, but the other columns have {wanted}", column.rows);
+            Err(ColumnError { column: column.name, row: None, reason })
         }
     }
 }
 
-fn below(bound: usize, of: &str, columns: &[(&'static str, &Vec<u32>)]) -> Result<(), ColumnError> {
-    for &(column, values) in columns {
-        if let Some(row) = values.iter().position(|&value| value as usize >= bound) {
+fn strings_below(bound: usize, columns: &[Column<'_>]) -> Result<(), ColumnError> {
+    columns.iter().try_for_each(|column| match column.ids {
+        Ids::Strings(ids) => below(bound, "strings", column.name, ids),
+        _ => Ok(()),
+    })
+}
+
+fn entities_below(bound: usize, columns: &[Column<'_>]) -> Result<(), ColumnError> {
+    columns.iter().try_for_each(|column| match column.ids {
+        Ids::Entities(ids) => below(bound, "entities", column.name, ids),
+        _ => Ok(()),
+    })
+}
+
+fn below(bound: usize, of: &str, column: &'static str, values: &[u32]) -> Result<(), ColumnError> {
+    match values.iter().position(|&value| value as usize >= bound) {
+        None => Ok(()),
+        Some(row) => {
             let reason = format!("index {} is out of range: there are {bound} {of}", values[row]);
-            return Err(error(column, row, reason));
+            Err(error(column, row, reason))
         }
     }
-    Ok(())
 }

@@ -30,7 +30,7 @@ impl fmt::Display for Error {
 impl Error {
     /// Returns the message without the standard library's formatting, which components do not link.
     #[cold]
-    pub(crate) fn text(&self) -> String {
+    pub fn text(&self) -> String {
         let (line, column) = (integer_text(self.line as u64), integer_text(self.column as u64));
         ["line ", &line, ", column ", &column, ": ", &self.reason].concat()
     }

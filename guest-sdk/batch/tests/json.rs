@@ -1,7 +1,7 @@
 //! The JSON reader and writer, compared with `serde_json`.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use insights_sdk::json::{self, Value};
+use insights_batch::json::{self, Value};
 use proptest::prelude::*;
 
 fn number(value: f64) -> String {

@@ -1,8 +1,8 @@
 //! Validation of columns from the other side of the boundary.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use insights_sdk::columns::{Attributes, Columns, Counters, Entities, Gauges, Links};
-use insights_sdk::{Batch, Builder};
+use insights_batch::columns::{Attributes, Columns, Counters, Entities, Gauges, Links};
+use insights_batch::{Batch, Builder};
 use proptest::collection::vec;
 use proptest::prelude::*;
 

@@ -1,8 +1,8 @@
 //! Readable JSON form of batches.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use insights_sdk::columns::{Attributes, Counters, Entities, Gauges};
-use insights_sdk::{Batch, Builder, Columns};
+use insights_batch::columns::{Attributes, Counters, Entities, Gauges};
+use insights_batch::{Batch, Builder, Columns};
 use proptest::prelude::*;
 
 const TEXT: &str = r#"{

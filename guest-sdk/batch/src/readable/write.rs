@@ -11,13 +11,13 @@ use crate::json;
 const DEEPEST_INDENT: usize = 64;
 
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Style {
-    pub(crate) indented: bool,
+pub(super) struct Style {
+    pub(super) indented: bool,
     /// Sorts names, links and siblings, so that equivalent batches have the same text.
-    pub(crate) sorted: bool,
+    pub(super) sorted: bool,
 }
 
-pub(crate) fn write(columns: &Columns, style: Style) -> String {
+pub(super) fn write(columns: &Columns, style: Style) -> String {
     let batch = Batch::from_columns(with_one_id_a_name(columns));
     let order = document_order(&batch, style);
     let occurrences = occurrences(&order);

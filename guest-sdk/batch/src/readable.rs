@@ -1,4 +1,4 @@
-//! Human-readable JSON form of batches, used by golden cases and recordings.
+//! Human-readable JSON form of batches and states, used by golden cases and recordings.
 //!
 //! ```json
 //! {
@@ -24,12 +24,13 @@
 //! the second one in text order. Everything but `scope`, `id`, `time_unix_ms`, `kind` and `id` is optional.
 
 mod read;
+mod state;
 mod write;
 
 use crate::columns::Columns;
 
 pub use read::ReadableError;
-pub(crate) use write::{Style, write};
+use write::{Style, write};
 
 impl Columns {
     /// Parses a batch.
@@ -52,5 +53,10 @@ impl Columns {
     /// Same as [`Columns::to_json`], on a single line without a trailing line break.
     pub fn to_json_line(&self) -> String {
         write(self, Style { indented: false, sorted: false })
+    }
+
+    /// Same as [`Columns::to_json`], with names, links and siblings sorted: equivalent batches have the same text.
+    pub fn to_json_sorted(&self) -> String {
+        write(self, Style { indented: true, sorted: true })
     }
 }

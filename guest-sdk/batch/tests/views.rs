@@ -1,7 +1,6 @@
 //! Typed views over the raw vocabulary.
 
-use insights_sdk::prelude::*;
-use insights_sdk::{Columns, views};
+use insights_batch::{Batch, Columns, Counter, Entity, Unit, views};
 
 const BATCH: &str = r#"{"scope":"node","id":"n1","time_unix_ms":1,"entities":[
   {"kind":"node","id":"n1","attributes":{"node.name":"n1"},

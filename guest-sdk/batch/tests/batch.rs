@@ -1,6 +1,6 @@
 //! Batch editing through the public API.
 
-use insights_sdk::{Batch, Builder, Counter, Unit};
+use insights_batch::{Batch, Builder, Counter, Unit};
 
 fn node_with_pod() -> Batch {
     let mut builder = Builder::new("node", "n1", 1_000, 60_000);
@@ -83,7 +83,7 @@ fn an_entity_does_not_become_a_part_of_itself() {
     let batch = node_with_pod();
     let cgroup = batch.find("cgroup", "/kubepods/pod1").unwrap();
     let interface = batch.find("interface", "eth0").unwrap();
-    let (_, lines) = insights_sdk::log::capture(|| cgroup.set_parent(Some(interface)));
+    let (_, lines) = insights_batch::log::capture(|| cgroup.set_parent(Some(interface)));
     assert_eq!(lines[0].1, "cgroup /kubepods/pod1 cannot be moved below itself; call ignored");
     assert_eq!(cgroup.parent(), batch.find("node", "n1"));
 }
@@ -104,7 +104,7 @@ fn a_closure_may_edit_the_entity_whose_points_it_judges() {
 fn entities_of_another_batch_are_refused() {
     let (batch, other) = (node_with_pod(), node_with_pod());
     let (pod, stranger) = (batch.find("pod", "1").unwrap(), other.add("x", "y", None));
-    let (_, lines) = insights_sdk::log::capture(|| {
+    let (_, lines) = insights_batch::log::capture(|| {
         pod.set_parent(Some(stranger));
         pod.link(stranger, "on");
         pod.move_points_to(stranger);

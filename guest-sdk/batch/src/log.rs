@@ -4,7 +4,7 @@
 //! Natively they go to stderr, or to a test that collects them with [`capture`]. Without `std` and outside of a component
 //! they are discarded.
 
-/// Severity of a log line.
+/// Severity of a log line, in the order of `enum level` in `wit/log.wit`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Level {
     /// Details for the author when debugging.
@@ -52,8 +52,23 @@ pub fn error(message: &str) {
 #[cfg(all(feature = "std", not(target_family = "wasm")))]
 pub use sink::capture;
 
+/// Sink of components: the contract's `log`, as the canonical ABI lowers it. A level is the position of its case.
 #[cfg(all(feature = "guest", target_family = "wasm"))]
-use crate::guest::log as sink;
+#[allow(unsafe_code, reason = "an import is a foreign function")]
+mod sink {
+    use super::Level;
+
+    #[link(wasm_import_module = "insights:transform/log@0.1.0")]
+    unsafe extern "C" {
+        #[link_name = "write"]
+        fn write_line(level: i32, message: *const u8, bytes: usize);
+    }
+
+    pub(super) fn write(level: Level, message: &str) {
+        // SAFETY: the host reads `bytes` bytes from `message` during the call, and keeps no pointer to them.
+        unsafe { write_line(level as i32, message.as_ptr(), message.len()) }
+    }
+}
 
 #[cfg(all(feature = "std", not(all(feature = "guest", target_family = "wasm"))))]
 mod sink {

@@ -35,7 +35,7 @@ pub struct Name(pub(crate) u32);
 /// change the pods:
 ///
 /// ```
-/// # use insights_sdk::{Batch, Columns};
+/// # use insights_batch::{Batch, Columns};
 /// # let batch = Batch::from_columns(Columns::default());
 /// for pod in batch.of_kind("pod") {
 ///     if let Some(namespace) = pod.attribute("pod.namespace") {
