@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::counters::Counters;
-use crate::sinks::SinkTotal;
+use crate::sinks::{Ended, SinkTotal};
 
 /// Cell in which the worker stores its totals at the end of a run. Clones share it.
 #[derive(Clone, Debug, Default)]
@@ -28,19 +28,6 @@ pub struct Totals {
     pub counters: Counters,
     /// Totals of each sink.
     pub sinks: Vec<SinkTotal>,
-}
-
-/// Final delivery counts of a sink that delivers over the network, taken after its delivery task ended.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Ended {
-    /// Name of the sink.
-    pub name: String,
-    /// Events accepted by the service.
-    pub accepted: u64,
-    /// Undelivered events that remain in the spool for the next agent.
-    pub waiting: u64,
-    /// Lost events.
-    pub lost: u64,
 }
 
 /// Error of a run that delivered nothing, or nothing to one of its sinks.

@@ -18,7 +18,7 @@ use insightd_aws::delivery::DeliveryQueue;
 use insights_batch::{Event, Limits};
 
 pub use cloudwatch::CloudWatch;
-pub use delivery::Delivery;
+pub use delivery::{Delivery, Ended};
 pub use detached::Detached;
 pub use file::File;
 pub use set::{OpenError, SinkSet, SinkTotal};
@@ -134,7 +134,7 @@ pub struct ToDeliver {
     /// The settings of the destination.
     pub sink: CloudWatchSink,
     /// The queue to deliver.
-    pub outbox: DeliveryQueue,
+    pub queue: DeliveryQueue,
 }
 
 /// Behaviour while a local sink, a stream or a file, is stalled.
@@ -165,10 +165,10 @@ pub fn open(
         SinkKind::Stdout { pretty } => local(&sink.name, Stdout::of_process(*pretty)?, on_stall)?,
         SinkKind::File(file) => local(&sink.name, File::open(file)?, on_stall)?,
         SinkKind::CloudWatch(wanted) => {
-            let outbox = cloudwatch::outbox(&sink.name, wanted).map_err(SinkError::Thread)?;
+            let queue = cloudwatch::open_queue(&sink.name, wanted).map_err(SinkError::Thread)?;
             let (name, sink) = (sink.name.clone(), (**wanted).clone());
-            to_deliver.push(ToDeliver { name, sink, outbox: outbox.clone() });
-            Box::new(CloudWatch::new(outbox))
+            to_deliver.push(ToDeliver { name, sink, queue: queue.clone() });
+            Box::new(CloudWatch::new(queue))
         }
     })
 }

@@ -24,8 +24,7 @@ use tokio::task::JoinSet;
 use crate::config::{Config, Environment, LockKind};
 use crate::error::Usage;
 use crate::ops::{Count, LeadershipStatus, StatusRegistry};
-use crate::outcome::Ended;
-use crate::sinks::{Delivery, ToDeliver};
+use crate::sinks::{Delivery, Ended, ToDeliver};
 
 pub use cluster::{ClusterSource, SharedWatch, watch_cluster};
 pub use kubelet::KubeletHandle;
@@ -175,9 +174,10 @@ impl Clients {
     pub fn publish_failures(&self, runtime: &Handle) {
         let Some(recorder) = &self.recorder else { return };
         let watched = self.elector.as_ref().map(|elector| elector.watched.clone());
+        let of_cluster = move || watched.as_ref().map(SharedWatch::statuses).unwrap_or_default();
         let deliveries = self.deliveries.iter().map(|delivery| Arc::clone(delivery.status()));
         let statuses = self.statuses.iter().cloned().chain(deliveries).collect();
-        runtime.spawn(crate::events::publish_failures(recorder.clone(), statuses, watched));
+        runtime.spawn(crate::events::publish_failures(recorder.clone(), statuses, of_cluster));
     }
 
     fn start_election(
@@ -213,8 +213,8 @@ impl Clients {
     /// Starts the delivery of queued sink data.
     pub fn deliver(&mut self, aws: &AwsSettings, to_deliver: Vec<ToDeliver>, runtime: &Handle) {
         let _context = runtime.enter();
-        for ToDeliver { name, sink, outbox } in to_deliver {
-            self.deliveries.push(Delivery::start(name, aws, &sink, outbox));
+        for ToDeliver { name, sink, queue } in to_deliver {
+            self.deliveries.push(Delivery::start(name, aws, &sink, queue));
         }
     }
 
@@ -224,7 +224,8 @@ impl Clients {
             registry.watch("node", status);
         }
         for delivery in &self.deliveries {
-            delivery.show_on(registry);
+            registry.show_queue(delivery.name(), delivery.queue().clone());
+            registry.watch("sink", delivery.queue().status());
         }
         if let Some(traffic) = &self.traffic {
             let count = |name, help, bytes, read| registry.count(Count { name, help, bytes, read });

@@ -7,25 +7,23 @@ use std::time::Duration;
 use insightd_kubernetes::events::{Event, EventKind, EventRecorder, InvolvedObject};
 use insightd_upstream::UpstreamStatus;
 
-use crate::sources::SharedWatch;
-
 /// Interval between two checks.
 const EVERY: Duration = Duration::from_secs(15);
 
 /// Consecutive failures before an Event is published. One or two are normal whenever an endpoint restarts.
 const FAILURES: u64 = 3;
 
-/// Checks the sources periodically, and publishes an Event when one keeps failing and when it has recovered. Never returns.
+/// Checks the endpoints periodically, and publishes an Event when one keeps failing and when it has recovered. `changing` returns those
+/// that exist only at times. Never returns.
 pub(crate) async fn publish_failures(
     recorder: EventRecorder,
-    sources: Vec<Arc<UpstreamStatus>>,
-    watched: Option<SharedWatch>,
+    endpoints: Vec<Arc<UpstreamStatus>>,
+    changing: impl Fn() -> Vec<Arc<UpstreamStatus>>,
 ) {
     let mut failing = Failing::default();
     loop {
         tokio::time::sleep(EVERY).await;
-        let cluster = watched.as_ref().map(SharedWatch::statuses).unwrap_or_default();
-        for event in failing.update(sources.iter().chain(&cluster)) {
+        for event in failing.update(endpoints.iter().chain(&changing())) {
             recorder.publish(event);
         }
     }

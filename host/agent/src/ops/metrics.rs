@@ -60,7 +60,7 @@ impl Collector for StatusCollector {
             work::sinks(&stats.sinks, page)?;
             state(stats.state.as_ref(), page)?;
         }
-        delivery::write(&registry.outboxes(), page)?;
+        delivery::write(&registry.queues(), page)?;
         sources(registry, page)?;
         leadership(registry, page)?;
         rollout(registry, page)?;

@@ -32,7 +32,7 @@ struct TickHandler {
 struct Parts {
     sources: Vec<Source>,
     counts: Vec<Count>,
-    outboxes: Vec<(String, DeliveryQueue)>,
+    queues: Vec<(String, DeliveryQueue)>,
     rollout: Option<Arc<RolloutStatus>>,
     leadership: Option<Arc<dyn Fn() -> LeadershipStatus + Send + Sync>>,
 }
@@ -123,8 +123,8 @@ impl StatusRegistry {
     }
 
     /// Shows the delivery queue of a sink: waiting and delivered events.
-    pub fn deliver(&self, sink: &str, outbox: DeliveryQueue) {
-        self.parts().outboxes.push((sink.to_owned(), outbox));
+    pub fn show_queue(&self, sink: &str, queue: DeliveryQueue) {
+        self.parts().queues.push((sink.to_owned(), queue));
     }
 
     /// Shows the rollout status.
@@ -166,8 +166,8 @@ impl StatusRegistry {
         self.parts().counts.clone()
     }
 
-    pub(super) fn outboxes(&self) -> Vec<(String, DeliveryQueue)> {
-        self.parts().outboxes.clone()
+    pub(super) fn queues(&self) -> Vec<(String, DeliveryQueue)> {
+        self.parts().queues.clone()
     }
 
     pub(super) fn rollout(&self) -> Option<Arc<RolloutStatus>> {

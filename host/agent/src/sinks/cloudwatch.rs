@@ -26,17 +26,17 @@ const REPLACED_SAID: usize = 32;
 /// A sink that fills the delivery queue of CloudWatch Logs.
 #[derive(Debug)]
 pub struct CloudWatch {
-    outbox: DeliveryQueue,
+    queue: DeliveryQueue,
     /// The bodies being filled, oldest first.
     open: Vec<(Destination, BodyBuilder)>,
     /// Names that replaced others that the service would reject.
     replaced: BTreeSet<String>,
-    /// Total of the outbox's lost events that the sink has reported so far.
+    /// Total of the queue's lost events that the sink has reported so far.
     reported_lost: u64,
 }
 
 /// Opens the spool of a sink of this name.
-pub(super) fn outbox(name: &str, sink: &CloudWatchSink) -> io::Result<DeliveryQueue> {
+pub(super) fn open_queue(name: &str, sink: &CloudWatchSink) -> io::Result<DeliveryQueue> {
     let wanted = &sink.spool;
     // Without a directory nothing is opened, and the spool reports that it holds blocks in memory.
     let directory = wanted.dir.as_deref().unwrap_or(Path::new("")).join(name);
@@ -57,9 +57,9 @@ pub(super) fn outbox(name: &str, sink: &CloudWatchSink) -> io::Result<DeliveryQu
 }
 
 impl CloudWatch {
-    /// Creates a sink that fills `outbox`.
-    pub fn new(outbox: DeliveryQueue) -> Self {
-        Self { outbox, open: Vec::new(), replaced: BTreeSet::new(), reported_lost: 0 }
+    /// Creates a sink that fills `queue`.
+    pub fn new(queue: DeliveryQueue) -> Self {
+        Self { queue, open: Vec::new(), replaced: BTreeSet::new(), reported_lost: 0 }
     }
 
     fn add(&mut self, event: &Event<'_>, delivered: &mut Delivered) -> Result<(), SinkError> {
@@ -92,7 +92,7 @@ impl CloudWatch {
             && self.replaced.len() < REPLACED_SAID
             && self.replaced.insert(accepted.clone())
         {
-            let (sink, name) = (self.outbox.status().source(), insightd_aws::error_text::shortened(name));
+            let (sink, name) = (self.queue.status().source(), insightd_aws::error_text::shortened(name));
             tracing::warn!(
                 sink,
                 name = name.escape_debug().to_string(),
@@ -109,7 +109,7 @@ impl CloudWatch {
         let block =
             NewBlock { key: &key, events: body.events, time_unix_ms: body.first_ms, body: &body.gzip };
         let events = u64::from(body.events);
-        match self.outbox.put(&block) {
+        match self.queue.put(&block) {
             Ok(()) => Delivered { events, bytes: body.counted_bytes as u64, ..Delivered::default() },
             // The spool counts these events as lost; the end of the tick reports them.
             Err(error) => {
@@ -136,8 +136,8 @@ impl Sink for CloudWatch {
         for (destination, open) in std::mem::take(&mut self.open) {
             delivered.add(self.put(&destination, open));
         }
-        self.outbox.end_tick(now_unix_ms());
-        let lost = self.outbox.lost_events();
+        self.queue.end_tick(now_unix_ms());
+        let lost = self.queue.lost_events();
         let since = lost - std::mem::replace(&mut self.reported_lost, lost);
         if since > 0 {
             delivered.lost += since;

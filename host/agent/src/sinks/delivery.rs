@@ -11,8 +11,6 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use crate::config::{self, CloudWatchSink};
-use crate::ops::StatusRegistry;
-use crate::outcome::Ended;
 
 /// Time limit for sending queued events when the agent ends. The next agent sends the rest if the spool has a directory.
 const LAST: Duration = Duration::from_secs(5);
@@ -24,18 +22,31 @@ const STORE: Duration = Duration::from_secs(3);
 #[derive(Debug)]
 pub struct Delivery {
     name: String,
-    outbox: DeliveryQueue,
+    queue: DeliveryQueue,
     stop: watch::Sender<bool>,
     task: JoinHandle<()>,
 }
 
+/// Final delivery counts of a sink that delivers over the network, taken after its delivery task ended.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Ended {
+    /// Name of the sink.
+    pub name: String,
+    /// Events accepted by the service.
+    pub accepted: u64,
+    /// Undelivered events that remain in the spool for the next agent.
+    pub waiting: u64,
+    /// Lost events.
+    pub lost: u64,
+}
+
 impl Delivery {
-    /// Starts delivering the contents of `outbox`. Must be called within the runtime.
+    /// Starts delivering the contents of `queue`. Must be called within the runtime.
     pub(crate) fn start(
         name: String,
         aws: &AwsSettings,
         sink: &CloudWatchSink,
-        outbox: DeliveryQueue,
+        queue: DeliveryQueue,
     ) -> Self {
         let aws = AwsSettings {
             region: sink.region.clone().or_else(|| aws.region.clone()),
@@ -43,19 +54,23 @@ impl Delivery {
             ..aws.clone()
         };
         let (stop, stopped) = watch::channel(false);
-        let task = tokio::spawn(deliver(aws, sink.clone(), outbox.clone(), stopped));
-        Self { name, outbox, stop, task }
+        let task = tokio::spawn(deliver(aws, sink.clone(), queue.clone(), stopped));
+        Self { name, queue, stop, task }
     }
 
-    /// Registers the queue and the connection status with `registry`.
-    pub(crate) fn show_on(&self, registry: &StatusRegistry) {
-        registry.deliver(&self.name, self.outbox.clone());
-        registry.watch("sink", self.outbox.status());
+    /// Returns the name of the sink.
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Returns the queue.
+    pub(crate) fn queue(&self) -> &DeliveryQueue {
+        &self.queue
     }
 
     /// Returns the connection status of the service.
     pub(crate) fn status(&self) -> &Arc<UpstreamStatus> {
-        self.outbox.status()
+        self.queue.status()
     }
 
     /// Tells the task to stop: from then on it sends only what can be sent at once.
@@ -72,13 +87,13 @@ impl Delivery {
             );
             self.task.abort();
         }
-        let unsaved = self.outbox.close(STORE).await;
-        let waiting = self.outbox.stats().pending.events.saturating_sub(unsaved);
+        let unsaved = self.queue.close(STORE).await;
+        let waiting = self.queue.stats().pending.events.saturating_sub(unsaved);
         Ended {
             name: self.name,
-            accepted: self.outbox.counts().accepted_events,
+            accepted: self.queue.counts().accepted_events,
             waiting,
-            lost: self.outbox.lost_events() + unsaved,
+            lost: self.queue.lost_events() + unsaved,
         }
     }
 }
@@ -86,14 +101,14 @@ impl Delivery {
 async fn deliver(
     settings: AwsSettings,
     sink: CloudWatchSink,
-    outbox: DeliveryQueue,
+    queue: DeliveryQueue,
     mut stop: watch::Receiver<bool>,
 ) {
     let mut backoff = Backoff::new(Duration::from_secs(5), Duration::from_secs(120));
     let config = loop {
         match sdk::load(&settings).await {
             Ok(config) => break config,
-            Err(error) => outbox.status().failed(error.to_string()),
+            Err(error) => queue.status().failed(error.to_string()),
         }
         tokio::select! {
             () = tokio::time::sleep(backoff.next_wait()) => {}
@@ -115,7 +130,7 @@ async fn deliver(
         },
     };
     let logs = Arc::new(Logs::new(&config, settings));
-    delivery::run(outbox, logs, sink.concurrency, fastrand::Rng::new(), stop).await;
+    delivery::run(queue, logs, sink.concurrency, fastrand::Rng::new(), stop).await;
 }
 
 #[cfg(test)]
@@ -133,12 +148,12 @@ mod tests {
         for number in 0..5 {
             let spool = Spool::in_memory(Settings::in_folder(""), 0);
             let status = Arc::new(UpstreamStatus::new(format!("sink-{number}")));
-            let outbox = DeliveryQueue::new(spool, status).unwrap();
-            outbox.put(&NewBlock { key: b"g\0s", events: 7, time_unix_ms: 1, body: b"x" }).unwrap();
+            let queue = DeliveryQueue::new(spool, status).unwrap();
+            queue.put(&NewBlock { key: b"g\0s", events: 7, time_unix_ms: 1, body: b"x" }).unwrap();
             let (stop, _) = watch::channel(false);
             // A request that never gets a response.
             let task = tokio::spawn(std::future::pending());
-            clients.deliveries.push(Delivery { name: format!("sink-{number}"), outbox, stop, task });
+            clients.deliveries.push(Delivery { name: format!("sink-{number}"), queue, stop, task });
         }
         let start = Instant::now();
         let ended = clients.end().await;

@@ -14,10 +14,10 @@ struct Delivery<'a> {
     counts: DeliveryCounts,
 }
 
-pub(super) fn write(outboxes: &[(String, DeliveryQueue)], page: &mut Page<'_>) -> fmt::Result {
-    let all: Vec<Delivery<'_>> = outboxes
+pub(super) fn write(queues: &[(String, DeliveryQueue)], page: &mut Page<'_>) -> fmt::Result {
+    let all: Vec<Delivery<'_>> = queues
         .iter()
-        .map(|(sink, outbox)| Delivery { sink, stats: outbox.stats(), counts: outbox.counts() })
+        .map(|(sink, queue)| Delivery { sink, stats: queue.stats(), counts: queue.counts() })
         .collect();
     waiting(&all, page)?;
     delivered(&all, page)?;

@@ -26,14 +26,14 @@ fn payloads(events: &[(&str, &str, &[u8])]) -> Payloads {
 #[test]
 fn a_tick_becomes_a_request_for_each_destination() {
     let directory = tempfile::tempdir().unwrap();
-    let outbox = outbox("logs", &settings(directory.path())).unwrap();
-    let mut sink = CloudWatch::new(outbox.clone());
+    let queue = open_queue("logs", &settings(directory.path())).unwrap();
+    let mut sink = CloudWatch::new(queue.clone());
     let payloads = payloads(&[("g", "a", b"{}"), ("g", "b", b"{}"), ("g", "a", b"{\"n\":1}")]);
     assert_eq!(sink.accept("application/json", &mut payloads.events()).lost, 0);
-    assert_eq!(outbox.stats().pending.blocks, 0, "a request is whole when the tick is over");
+    assert_eq!(queue.stats().pending.blocks, 0, "a request is whole when the tick is over");
     let delivered = sink.end_tick();
     assert_eq!((delivered.events, delivered.bytes, delivered.lost), (3, 2 + 2 + 7 + 3 * 26, 0));
-    let stats = outbox.stats();
+    let stats = queue.stats();
     assert_eq!((stats.pending.blocks, stats.pending.events), (2, 3));
     assert!(stats.disk_bytes > 0 && stats.mode == insightd_spool::Mode::Disk, "{stats:?}");
 }
@@ -41,21 +41,21 @@ fn a_tick_becomes_a_request_for_each_destination() {
 #[test]
 fn many_destinations_need_no_more_memory() {
     let directory = tempfile::tempdir().unwrap();
-    let outbox = outbox("logs", &settings(directory.path())).unwrap();
-    let mut sink = CloudWatch::new(outbox.clone());
+    let queue = open_queue("logs", &settings(directory.path())).unwrap();
+    let mut sink = CloudWatch::new(queue.clone());
     let streams: Vec<String> = (0..20).map(|n| n.to_string()).collect();
     let events: Vec<(&str, &str, &[u8])> = streams.iter().map(|s| ("g", s.as_str(), &b"{}"[..])).collect();
     let payloads = payloads(&events);
     let delivered = sink.accept("application/json", &mut payloads.events());
     assert_eq!((delivered.events, sink.open.len()), (16, OPEN_BODIES));
     assert_eq!(sink.end_tick().events, 4);
-    assert_eq!(outbox.stats().pending.blocks, 20);
+    assert_eq!(queue.stats().pending.blocks, 20);
 }
 
 #[test]
 fn what_cannot_be_delivered_is_counted_with_its_reason() {
     let directory = tempfile::tempdir().unwrap();
-    let mut sink = CloudWatch::new(outbox("logs", &settings(directory.path())).unwrap());
+    let mut sink = CloudWatch::new(open_queue("logs", &settings(directory.path())).unwrap());
     let mut lost = |group, stream, body: &[u8]| {
         let payloads = payloads(&[(group, stream, body)]);
         let delivered = sink.accept("application/json", &mut payloads.events());
@@ -73,12 +73,12 @@ fn what_cannot_be_delivered_is_counted_with_its_reason() {
 fn without_a_folder_events_wait_in_memory() {
     let mut wanted = settings(Path::new("/nowhere"));
     wanted.spool.dir = None;
-    let outbox = outbox("logs", &wanted).unwrap();
-    let mut sink = CloudWatch::new(outbox.clone());
+    let queue = open_queue("logs", &wanted).unwrap();
+    let mut sink = CloudWatch::new(queue.clone());
     let payloads = payloads(&[("g", "s", b"{}")]);
     sink.accept("application/json", &mut payloads.events());
     sink.end_tick();
-    let stats = outbox.stats();
+    let stats = queue.stats();
     assert_eq!((stats.in_memory.events, stats.disk_bytes), (1, 0));
     assert_eq!(stats.mode, insightd_spool::Mode::Memory { reason: "no directory is configured".into() });
 }
@@ -87,8 +87,8 @@ fn without_a_folder_events_wait_in_memory() {
 #[test]
 fn the_body_that_was_opened_first_is_finished_first() {
     let directory = tempfile::tempdir().unwrap();
-    let outbox = outbox("logs", &settings(directory.path())).unwrap();
-    let mut sink = CloudWatch::new(outbox);
+    let queue = open_queue("logs", &settings(directory.path())).unwrap();
+    let mut sink = CloudWatch::new(queue);
     // Four events of this size fill a request.
     let large = vec![b'x'; 250_000];
     let mut events: Vec<(&str, &str, &[u8])> = vec![("g", "a", &large); 4];
@@ -102,8 +102,8 @@ fn the_body_that_was_opened_first_is_finished_first() {
 #[test]
 fn names_that_the_service_refuses_lose_no_event() {
     let directory = tempfile::tempdir().unwrap();
-    let outbox = outbox("logs", &settings(directory.path())).unwrap();
-    let mut sink = CloudWatch::new(outbox.clone());
+    let queue = open_queue("logs", &settings(directory.path())).unwrap();
+    let mut sink = CloudWatch::new(queue.clone());
     let payloads = payloads(&[
         ("/aws/x/aws:111122223333:us-west-2:demo/performance", "prod:node-1", b"{}"),
         ("aws/demo/performance", "all-*-node-1", b"{}"),
@@ -120,6 +120,6 @@ fn names_that_the_service_refuses_lose_no_event() {
             ("/aws/x/demo_/performance", "node_1"),
         ]
     );
-    assert_eq!((sink.end_tick().events, outbox.stats().pending.blocks), (3, 3));
+    assert_eq!((sink.end_tick().events, queue.stats().pending.blocks), (3, 3));
     assert_eq!(sink.replaced.len(), 6, "said once each");
 }
