@@ -1,7 +1,7 @@
 //! Names and paths of cgroups, which anyone who can create a cgroup chooses.
 #![no_main]
 
-use insightd_collect::cgroup::path::{Role, container, directory, role};
+use insightd_collect::cgroup::path::{Role, container, dir_kind, role};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|path: &str| {
@@ -22,5 +22,5 @@ fuzz_target!(|path: &str| {
         assert_eq!(role(&below), found, "a prefix changes nothing");
     }
     let (parent, name) = path.split_once('/').unwrap_or(("", path));
-    let _ = (directory(parent, name), container(name));
+    let _ = (dir_kind(parent, name), container(name));
 });

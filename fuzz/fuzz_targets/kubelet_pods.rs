@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use insightd_collect::Pairing;
+use insightd_collect::CounterCache;
 use insightd_kubernetes::{Emitter, pods};
 use insights_batch::Builder;
 use libfuzzer_sys::fuzz_target;
@@ -15,7 +15,7 @@ fuzz_target!(|body: &[u8]| {
     );
     let mut builder = Builder::new("node", "n", 0, 60_000);
     let node = builder.entity("node", "n", None);
-    let mut pairing = Pairing::new(Duration::from_secs(600));
-    Emitter::new().emit(&list, None, node, &mut pairing, 1, &mut builder);
+    let mut counter_cache = CounterCache::new(Duration::from_secs(600));
+    Emitter::new().emit(&list, None, node, &mut counter_cache, 1, &mut builder);
     builder.finish().check().expect("a batch of parsed data is well-formed");
 });

@@ -4,7 +4,7 @@
 use std::sync::LazyLock;
 use std::time::Duration;
 
-use insightd_collect::Pairing;
+use insightd_collect::CounterCache;
 use insightd_kubernetes::pods::PodList;
 use insightd_kubernetes::{Emitter, pods, summary};
 use insights_batch::Builder;
@@ -20,7 +20,7 @@ fuzz_target!(|body: &[u8]| {
     assert!(summary.pods.iter().all(|pod| summary.pod(&pod.uid) == Some(pod)));
     let mut builder = Builder::new("node", "n", 0, 60_000);
     let node = builder.entity("node", "n", None);
-    let mut pairing = Pairing::new(Duration::from_secs(600));
-    Emitter::new().emit(&PODS, Some(&summary), node, &mut pairing, 1, &mut builder);
+    let mut counter_cache = CounterCache::new(Duration::from_secs(600));
+    Emitter::new().emit(&PODS, Some(&summary), node, &mut counter_cache, 1, &mut builder);
     builder.finish().check().expect("a batch of parsed data is well-formed");
 });

@@ -71,6 +71,13 @@ fn labels(mut text: &str) -> Option<(BTreeMap<String, String>, &str)> {
     }
 }
 
+/// Returns the container id at the end of a cgroup's path: 64 hexadecimal digits.
+pub fn container_id(cgroup: &str) -> Option<&str> {
+    let last = cgroup.rsplit('/').next()?.trim_end_matches(".scope");
+    let id = last.rsplit('-').next()?;
+    (id.len() == 64 && id.bytes().all(|byte| byte.is_ascii_hexdigit())).then_some(id)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 
-use insightd_tests::cadvisor::Sample;
+use insightd_tests::cadvisor::{Sample, container_id};
 use insightd_tests::{Events, Recorded, events};
 use serde_json::Value;
 
@@ -69,20 +69,13 @@ fn subjects<'a>(samples: &[Sample], events: &'a Events) -> Vec<Subject<'a>> {
                 "{cgroup} is not the container of {event}"
             );
             subjects.push(Subject { event, cgroup, prefix: "container" });
-        } else if !pod.is_empty() && !is_container_cgroup(&cgroup) {
+        } else if !pod.is_empty() && container_id(&cgroup).is_none() {
             let event = events.find("Pod", of_pod);
             let event = event.unwrap_or_else(|| panic!("no event for pod {namespace}/{pod}"));
             subjects.push(Subject { event, cgroup, prefix: "pod" });
         }
     }
     subjects
-}
-
-/// Returns true if the last part of the path names a container: 64 hexadecimal digits.
-fn is_container_cgroup(cgroup: &str) -> bool {
-    let last = cgroup.rsplit('/').next().unwrap_or("").trim_end_matches(".scope");
-    let id = last.rsplit('-').next().unwrap_or("");
-    id.len() == 64 && id.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
 /// Checks that cAdvisor's value lies between the two readings, if its timestamp lies between the two frames. Returns the

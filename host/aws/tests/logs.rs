@@ -41,7 +41,7 @@ async fn stored_events_equal_produced_events() {
     let settings = LogsSettings { group, ..LogsSettings::default() };
     let directory = tempfile::tempdir().unwrap();
     let queue = DeliveryQueue::new(
-        Spool::open(Settings::in_folder(directory.path().join("logs")), now_ms()),
+        Spool::open(Settings::new(directory.path().join("logs")), now_ms()),
         Arc::new(UpstreamStatus::new("logs")),
     )
     .unwrap();

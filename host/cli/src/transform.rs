@@ -16,7 +16,7 @@ mod watch;
 use std::path::Path;
 
 use anyhow::Context;
-use insightd_sandbox::{Compiler, Component, Limits, Sandbox};
+use insightd_sandbox::{CallLimits, Compiler, Component, Sandbox};
 
 use insightd::error::Usage;
 use insightd::output;
@@ -51,7 +51,7 @@ fn read(file: &Path) -> Result<Vec<u8>, Usage> {
 fn load(file: &Path, wasm: &[u8]) -> anyhow::Result<Component> {
     let compiler = Compiler::new(library::compiler_beside());
     let native = compiler.compile(wasm).with_context(|| file.display().to_string())?;
-    let sandbox = Sandbox::new(Limits::default())?;
+    let sandbox = Sandbox::new(CallLimits::default())?;
     let name = file.file_stem().unwrap_or_default().to_string_lossy();
     Ok(sandbox.load(&name, &native)?)
 }

@@ -1,9 +1,14 @@
 //! Benchmark: reads 424 cgroups (106 pods of three containers) into a batch, against a bare open, read and close of the same
 //! files in the same run: `cargo bench -p insightd-collect --bench cgroups`. Prints medians of CPU time and their ratio.
 //!
-//! - `v1`: real cgroups, created for the bench and removed after it; needs root and cgroup v1.
+//! - `v1` or `v2`: real cgroups of this machine's version, created for the bench and removed after it; needs root.
 //! - `v1 files`, `v2 files`: the files of a recorded node, copied into a temporary directory. The file system there is
 //!   many times faster than cgroupfs, so the agent's own share of the time is at its maximum.
+
+#[path = "../tests/shared/cgroups.rs"]
+mod cgroups;
+#[path = "../tests/shared/memory.rs"]
+mod memory;
 
 use std::fs;
 use std::hint::black_box;
@@ -12,13 +17,15 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 use std::time::Duration;
 
+use cgroups_rs::{Cgroup, CgroupPid, hierarchies};
 use insightd_collect::{Collector, HostRoot, Settings};
 use insights_batch::Builder;
+
+use crate::memory::anonymous_kib;
 
 const PODS: usize = 106;
 const CONTAINERS: usize = 3;
 const ROUNDS: usize = 41;
-const CONTROLLERS: [&str; 5] = ["cpuacct", "memory", "cpu", "blkio", "pids"];
 
 type Outcome<T> = Result<T, Box<dyn std::error::Error>>;
 
@@ -31,13 +38,16 @@ fn main() -> ExitCode {
             failed = true;
         }
     };
-    match real_v1() {
-        Ok(Some(tree)) => report("v1", measure("v1", &tree.host)),
-        Ok(None) => println!("SKIPPED: v1: needs root, and cgroup v1 controllers below /sys/fs/cgroup"),
-        Err(error) => report("v1", Err(error)),
+    let version = if hierarchies::auto().v2() { "v2" } else { "v1" };
+    match RealTree::new() {
+        Ok(Some(tree)) => report(version, measure(version, tree.host.path())),
+        Ok(None) => {
+            println!("SKIPPED: {version}: needs root, and the cgroup controllers cpu, memory and pids")
+        }
+        Err(error) => report(version, Err(error)),
     }
     for (name, recording) in [("v1 files", "v1-cgroupfs"), ("v2 files", "v2-systemd")] {
-        let tree = copied(&recordings.join(recording).join("2"));
+        let tree = copied_tree(&recordings.join(recording).join("2"));
         report(name, tree.and_then(|tree| measure(name, tree.path())));
     }
     if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS }
@@ -73,13 +83,6 @@ fn measure(name: &str, host: &Path) -> Outcome<()> {
         ours.as_secs_f64() / bare.as_secs_f64()
     );
     Ok(())
-}
-
-/// Returns `RssAnon` of this process, KiB. Its growth includes the batch, until the allocator returns that memory.
-fn anonymous_kib() -> u64 {
-    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let line = status.lines().find_map(|line| line.strip_prefix("RssAnon:"));
-    line.and_then(|line| line.split_whitespace().next()?.parse().ok()).unwrap_or(0)
 }
 
 fn sample(collector: &mut Collector) -> Outcome<(usize, u64)> {
@@ -197,12 +200,12 @@ fn host_files(host: &Path, mountinfo: &str) -> Outcome<()> {
 }
 
 /// Creates a tree of the bench's size from the cgroups of a recorded frame.
-fn copied(moment: &Path) -> Outcome<tempfile::TempDir> {
+fn copied_tree(frame: &Path) -> Outcome<tempfile::TempDir> {
     let host = tempfile::tempdir()?;
-    host_files(host.path(), &fs::read_to_string(moment.join("proc/1/mountinfo"))?)?;
-    let top = moment.join("sys/fs/cgroup");
+    host_files(host.path(), &fs::read_to_string(frame.join("proc/1/mountinfo"))?)?;
+    let top = frame.join("sys/fs/cgroup");
     let is_v1 = top.join("memory").exists();
-    let controllers: &[&str] = if is_v1 { &CONTROLLERS } else { &[""] };
+    let controllers: &[&str] = if is_v1 { &cgroups::V1_CONTROLLERS } else { &[""] };
     for controller in controllers {
         let from = top.join(controller);
         let pods = pods_below(&from)?;
@@ -253,75 +256,75 @@ fn copy_files(from: &Path, to: &Path) -> Outcome<()> {
     Ok(())
 }
 
-/// Real cgroups below a directory of their own, bind-mounted into a host tree so that nothing else of this machine is read.
+/// Real cgroups below a cgroup of their own, bind-mounted into a host tree so that nothing else of this machine is read.
 struct RealTree {
-    host: PathBuf,
-    _dir: tempfile::TempDir,
-    folders: Vec<PathBuf>,
+    host: tempfile::TempDir,
+    top: Cgroup,
+    mount_points: Vec<PathBuf>,
 }
 
-fn real_v1() -> Outcome<Option<RealTree>> {
-    let mine = format!("insightd-bench-{}", std::process::id());
-    let usable = |controller: &&str| {
-        let directory = Path::new("/sys/fs/cgroup").join(controller);
-        directory.join("cgroup.clone_children").exists() && fs::create_dir(directory.join(&mine)).is_ok()
-    };
-    let controllers: Vec<_> = CONTROLLERS.into_iter().filter(usable).collect();
-    let dir = tempfile::tempdir()?;
-    let mut tree = RealTree { host: dir.path().to_owned(), _dir: dir, folders: Vec::new() };
-    let mut mountinfo = String::new();
-    for (index, controller) in controllers.iter().enumerate() {
-        let from = Path::new("/sys/fs/cgroup").join(controller).join(&mine);
-        let to = tree.host.join("sys/fs/cgroup").join(controller);
+impl RealTree {
+    /// Returns `None` if this user may not create cgroups.
+    fn new() -> Outcome<Option<Self>> {
+        let Some(top) = cgroups::create(&format!("insightd-bench-{}", std::process::id())) else {
+            return Ok(None);
+        };
+        let mut tree = Self { host: tempfile::tempdir()?, top, mount_points: Vec::new() };
+        tree.mount()?;
+        for pod in (0..PODS).map(pod_path) {
+            for at in 0..CONTAINERS {
+                let path = format!("{}/{pod}/{}", tree.top.path(), container_name(at));
+                let container = cgroups::create(&path).ok_or("cannot create a cgroup")?;
+                // this process passes through every container, so that none looks unused
+                container.add_task_by_tgid(this_process())?;
+            }
+        }
+        tree.top.remove_task_by_tgid(this_process())?;
+        Ok(Some(tree))
+    }
+
+    /// Mounts the top cgroup of each hierarchy into the host tree, and writes the mount list.
+    fn mount(&mut self) -> Outcome<()> {
+        let at = self.host.path().join("sys/fs/cgroup");
+        let mut mountinfo = String::new();
+        if self.top.v2() {
+            mountinfo.push_str("0 1 0:0 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw\n");
+            let from = cgroups::directories(&self.top).remove(0);
+            self.bind(&from, at)?;
+        } else {
+            for (index, controller) in cgroups::V1_CONTROLLERS.into_iter().enumerate() {
+                mountinfo.push_str(&format!(
+                    "{index} 1 0:{index} / /sys/fs/cgroup/{controller} rw - cgroup cgroup rw,{controller}\n"
+                ));
+                let from = cgroups::directory(&self.top, controller).ok_or("a controller is missing")?;
+                self.bind(&from, at.join(controller))?;
+            }
+        }
+        host_files(self.host.path(), &mountinfo)
+    }
+
+    fn bind(&mut self, from: &Path, to: PathBuf) -> Outcome<()> {
         fs::create_dir_all(&to)?;
-        tree.folders.push(from.clone());
-        if !Command::new("mount").arg("--bind").args([&from, &to]).status()?.success() {
+        if !Command::new("mount").arg("--bind").args([from, &to]).status()?.success() {
             return Err("mount --bind failed".into());
         }
-        mountinfo.push_str(&format!(
-            "{index} 1 0:{index} / /sys/fs/cgroup/{controller} rw - cgroup cgroup rw,{controller}\n"
-        ));
-        for pod in (0..PODS).map(pod_path) {
-            for at in 0..CONTAINERS {
-                fs::create_dir_all(from.join(&pod).join(container_name(at)))?;
-            }
-        }
+        self.mount_points.push(to);
+        Ok(())
     }
-    if controllers.len() < CONTROLLERS.len() {
-        return Ok(None);
-    }
-    host_files(&tree.host, &mountinfo)?;
-    use_each(&tree)?;
-    Ok(Some(tree))
-}
-
-/// Moves this process through every container, so that none looks unused.
-fn use_each(tree: &RealTree) -> Outcome<()> {
-    let pid = std::process::id().to_string();
-    for directory in tree.folders.iter().filter(|directory| directory.starts_with("/sys/fs/cgroup/cpuacct")) {
-        for pod in (0..PODS).map(pod_path) {
-            for at in 0..CONTAINERS {
-                fs::write(directory.join(&pod).join(container_name(at)).join("cgroup.procs"), &pid)?;
-            }
-        }
-        fs::write("/sys/fs/cgroup/cpuacct/cgroup.procs", &pid)?;
-    }
-    Ok(())
 }
 
 impl Drop for RealTree {
     fn drop(&mut self) {
-        for directory in &self.folders {
-            let controller = directory.parent().and_then(Path::file_name).unwrap_or_default();
-            let _ = Command::new("umount").arg(self.host.join("sys/fs/cgroup").join(controller)).status();
-            remove(directory);
+        let _ = self.top.remove_task_by_tgid(this_process());
+        for point in &self.mount_points {
+            let _ = Command::new("umount").arg(point).status();
+        }
+        for directory in cgroups::directories(&self.top) {
+            cgroups::remove_tree(&directory);
         }
     }
 }
 
-/// Removes a cgroup tree from the bottom up; the files in a cgroup go with it.
-fn remove(directory: &Path) {
-    let below = fs::read_dir(directory).into_iter().flatten().flatten();
-    below.map(|entry| entry.path()).filter(|path| path.is_dir()).for_each(|path| remove(&path));
-    let _ = fs::remove_dir(directory);
+fn this_process() -> CgroupPid {
+    CgroupPid::from(u64::from(std::process::id()))
 }

@@ -11,20 +11,20 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let recording = root.is_recording();
     let node_name = root.recorded_node_name().unwrap_or("here").to_owned();
     let mut collector = Collector::new(root, Settings { node_name, ..Settings::default() })?;
-    for moment in 0..2 {
+    for frame in 0..2 {
         if recording {
-            collector.select_moment(moment)?;
-        } else if moment > 0 {
+            collector.select_frame(frame)?;
+        } else if frame > 0 {
             std::thread::sleep(std::time::Duration::from_secs_f64(seconds));
         }
         let clock = collector.root().clock();
         let mut builder = Builder::new("node", "here", clock.unix_ms, 60_000);
         let report = collector.sample(&mut builder);
-        if moment == 1 {
+        if frame == 1 {
             print(builder.columns());
         }
         eprintln!(
-            "frame {moment}: {} cgroups, {} files in {:.2} ms, {} problems",
+            "frame {frame}: {} cgroups, {} files in {:.2} ms, {} problems",
             report.cgroups,
             report.files_read,
             report.spread_ns as f64 / 1e6,

@@ -46,7 +46,7 @@ fn checked_number(digits: &[u8]) -> Option<u64> {
 /// If the file does not hold exactly one number below 2^63.
 #[inline]
 pub fn single(text: &[u8]) -> Result<u64, ParseError> {
-    figure(text.trim_ascii_end()).ok_or(ParseError::new(0, "a single number"))
+    kernel_number(text.trim_ascii_end()).ok_or(ParseError::new(0, "a single number"))
 }
 
 /// Lowest value that means "unlimited". cgroup v1 writes the largest whole number of pages in 63 bits, which depends on
@@ -70,22 +70,22 @@ pub fn bound(text: &[u8]) -> Result<Option<u64>, ParseError> {
 /// Parses a kernel value: a number below 2^63. 64-bit counters never get there; a larger value is a negative number that
 /// some kernel wrote as unsigned.
 #[inline]
-pub(crate) fn figure(digits: &[u8]) -> Option<u64> {
+pub(crate) fn kernel_number(digits: &[u8]) -> Option<u64> {
     number(digits).filter(|&value| value <= i64::MAX as u64)
 }
 
 /// The value of one row, parsed on demand.
 pub(crate) struct RowValue<'t> {
     digits: &'t [u8],
-    strange: bool,
+    malformed: bool,
 }
 
 impl RowValue<'_> {
     /// Returns the number; returns `None` and marks the row as malformed if it is not one.
     #[inline]
-    pub(crate) fn figure(&mut self) -> Option<u64> {
-        let value = figure(self.digits);
-        self.strange |= value.is_none();
+    pub(crate) fn parse(&mut self) -> Option<u64> {
+        let value = kernel_number(self.digits);
+        self.malformed |= value.is_none();
         value
     }
 }
@@ -98,9 +98,9 @@ pub(crate) fn key_values(text: &[u8], mut set: impl FnMut(&[u8], &mut RowValue<'
     for (index, line) in lines(text) {
         let blank = line.iter().position(|&byte| byte == b' ');
         let (key, digits) = blank.map_or((line, &line[line.len()..]), |at| (&line[..at], &line[at + 1..]));
-        let mut value = RowValue { digits, strange: blank.is_none() };
+        let mut value = RowValue { digits, malformed: blank.is_none() };
         set(key, &mut value);
-        if value.strange && skipped.is_none() {
+        if value.malformed && skipped.is_none() {
             skipped = Some(ParseError::new(index, "a key, a space and a number"));
         }
     }
@@ -114,7 +114,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn numbers_at_the_edges() {
+    fn numbers_are_parsed_up_to_64_bits() {
         assert_eq!(number(b"0"), Some(0));
         assert_eq!(number(b"18446744073709551615"), Some(u64::MAX));
         assert_eq!(number(b"18446744073709551616"), None);
@@ -126,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn lines_end_where_the_text_ends() {
+    fn lines_are_split_with_and_without_a_final_line_end() {
         let of = |text: &'static [u8]| lines(text).map(|(_, line)| line).collect::<Vec<_>>();
         assert_eq!(of(b""), Vec::<&[u8]>::new());
         assert_eq!(of(b"\n"), Vec::<&[u8]>::new());

@@ -12,11 +12,11 @@ use crate::cgroup::expected::Expected;
 use crate::cgroup::layout::Layout;
 use crate::cgroup::reading::Reading;
 use crate::cgroup::tree::Tree;
+use crate::counter_cache::CounterCache;
 use crate::disks::{BlockDevice, Disks};
 use crate::emit::Emitter;
 use crate::filesystems::{self, Filesystem, Sizes};
 use crate::network::{Interfaces, Processes};
-use crate::pairing::Pairing;
 use crate::report::{Problems, Report};
 use crate::root::{FsStat, HostRoot, ReadBuffer};
 use crate::settings::Settings;
@@ -50,7 +50,7 @@ pub struct Collector {
     root: HostRoot,
     settings: Settings,
     buffer: ReadBuffer,
-    pairing: Pairing,
+    counter_cache: CounterCache,
     tree: Tree,
     expected: Expected,
     reading: Reading,
@@ -94,7 +94,7 @@ impl Collector {
             return Err(CollectError::NoProc { path: path.trim_end_matches('/').to_owned(), problem });
         }
         Ok(Self {
-            pairing: Pairing::new(settings.forget_after),
+            counter_cache: CounterCache::new(settings.forget_after),
             prober: Prober::new(settings.statfs_timeout),
             tree: Tree::default(),
             expected: Expected::default(),
@@ -120,17 +120,11 @@ impl Collector {
     ///
     /// # Errors
     /// If there is no such frame.
-    pub fn select_moment(&mut self, index: usize) -> Result<(), crate::root::RootError> {
-        self.root.select_moment(index)?;
+    pub fn select_frame(&mut self, index: usize) -> Result<(), crate::root::RootError> {
+        self.root.select_frame(index)?;
         // its directory handles belong to the previous frame
         self.layout = None;
         Ok(())
-    }
-
-    /// Returns the previous readings, for counters from other sources (the kubelet). [`Collector::sample`] ends the tick, so
-    /// pair them before it.
-    pub fn pairing_mut(&mut self) -> &mut Pairing {
-        &mut self.pairing
     }
 
     /// Sets the running containers reported by the kubelet, each as its id and the uid of its pod. Without this list, a
@@ -149,7 +143,7 @@ impl Collector {
         let mounts = self.mounts(&mut problems);
         if self.layout.is_none() {
             self.layout = Layout::detect(&self.root, &mounts.hierarchies, &mut problems)
-                .or_else(|| Layout::usual(&self.root, &mut problems));
+                .or_else(|| Layout::at_default_mount(&self.root, &mut problems));
         }
         if self.layout.is_none() {
             let nothing = "no cgroup hierarchy found: not mounted, or not visible below the host root";
@@ -169,7 +163,7 @@ impl Collector {
         self.layout = layout;
         let end = self.root.now_ns();
         self.filesystems(&mounts.filesystems, node, &mut emitter, &mut problems);
-        self.pairing.end_of_tick(end);
+        self.counter_cache.end_of_tick(end);
         Report {
             node,
             devices: emitter.devices,
@@ -185,11 +179,6 @@ impl Collector {
     /// Returns the block devices seen by the last sample, including excluded ones.
     pub fn block_devices(&self) -> impl Iterator<Item = BlockDevice<'_>> {
         self.disks.iter()
-    }
-
-    /// Returns the number of file systems that do not respond; each holds a waiting thread.
-    pub fn hanging_filesystems(&self) -> usize {
-        self.prober.waiting()
     }
 
     fn mounts(&mut self, problems: &mut Problems) -> MountList {

@@ -5,7 +5,7 @@ use crate::error::{FileError, ParseError, is_absent};
 use crate::report::Problems;
 use crate::root::{HostRoot, ReadBuffer};
 
-const FOLDER: &str = "/sys/block";
+const DIRECTORY: &str = "/sys/block";
 
 #[derive(Debug)]
 struct Disk {
@@ -39,7 +39,7 @@ impl Disks {
         for disk in known.iter_mut() {
             disk.seen = false;
         }
-        let listed = root.dir(FOLDER).and_then(|dir| {
+        let listed = root.dir(DIRECTORY).and_then(|dir| {
             dir.for_each(|entry| {
                 let inode = if root.is_recording() { 0 } else { entry.inode };
                 match known.iter_mut().find(|disk| disk.name == entry.name && disk.inode == inode) {
@@ -54,12 +54,12 @@ impl Disks {
         match listed {
             Err(errno) if !is_absent(errno) => {
                 // keep the known disks: they may still exist, and their counters continue
-                problems.add("sys", || FOLDER.to_owned(), std::io::Error::from(errno));
+                problems.add("sys", || DIRECTORY.to_owned(), std::io::Error::from(errno));
             }
             Ok(()) | Err(_) => known.retain(|disk| disk.seen),
         }
         for disk in known.iter_mut().filter(|disk| disk.number.is_none()) {
-            let path = format!("{FOLDER}/{}/dev", disk.name);
+            let path = format!("{DIRECTORY}/{}/dev", disk.name);
             let number = match root.read(&path, buffer) {
                 Ok(Some(text)) => {
                     let number = DeviceNumber::parse(text.trim_ascii_end());
@@ -74,7 +74,7 @@ impl Disks {
                 Err(error) => problems.add("sys", || path, error),
             }
             if disk.name.starts_with("nvme") {
-                let path = format!("{FOLDER}/{}/device/serial", disk.name);
+                let path = format!("{DIRECTORY}/{}/device/serial", disk.name);
                 match root.read(&path, buffer) {
                     Ok(text) => {
                         let text = text.and_then(|text| std::str::from_utf8(text.trim_ascii()).ok());

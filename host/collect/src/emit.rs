@@ -3,23 +3,23 @@
 use insights_batch::{Builder, EntityId, StringId};
 
 use crate::cgroup::files::IoOperations;
-use crate::cgroup::reading::{At, Bounds, PRESSURES, Reading};
+use crate::cgroup::reading::{At, CgroupBounds, PRESSURES, Reading};
+use crate::counter_cache::Counters;
 use crate::filesystems::Sizes;
-use crate::pairing::Counters;
 use crate::proc::net_dev::Interface;
 use crate::proc::pressure::Pressure;
 
-macro_rules! figures {
+macro_rules! raw_metrics {
     ($($name:ident = $text:literal,)*) => {
         /// A value with a raw metric name; see docs/raw-metrics.md.
         #[derive(Clone, Copy, Debug)]
-        pub(crate) enum Figure { $($name,)* }
+        pub(crate) enum RawMetric { $($name,)* }
 
         const NAMES: &[&str] = &[$($text,)*];
     };
 }
 
-figures! {
+raw_metrics! {
     CpuUsage = "cpu.usage_ns",
     CpuUser = "cpu.user_ns",
     CpuSystem = "cpu.system_ns",
@@ -81,10 +81,10 @@ figures! {
 }
 
 /// PSI names as (some, full), in the order of [`PRESSURES`].
-const PSI: [(Figure, Figure); PRESSURES.len()] = [
-    (Figure::PsiCpuSome, Figure::PsiCpuFull),
-    (Figure::PsiMemorySome, Figure::PsiMemoryFull),
-    (Figure::PsiIoSome, Figure::PsiIoFull),
+const PSI: [(RawMetric, RawMetric); PRESSURES.len()] = [
+    (RawMetric::PsiCpuSome, RawMetric::PsiCpuFull),
+    (RawMetric::PsiMemorySome, RawMetric::PsiMemoryFull),
+    (RawMetric::PsiIoSome, RawMetric::PsiIoFull),
 ];
 
 /// Appends to one batch. Each name is interned once per batch, and only if it occurs.
@@ -100,58 +100,58 @@ impl<'b> Emitter<'b> {
         Self { builder, devices: Vec::new(), ids: [None; NAMES.len()] }
     }
 
-    fn name(&mut self, figure: Figure) -> StringId {
-        let index = figure as usize;
+    fn name(&mut self, metric: RawMetric) -> StringId {
+        let index = metric as usize;
         *self.ids[index].get_or_insert_with(|| self.builder.intern(NAMES[index]))
     }
 
-    pub(crate) fn gauge(&mut self, entity: EntityId, figure: Figure, value: Option<f64>) {
+    pub(crate) fn gauge(&mut self, entity: EntityId, metric: RawMetric, value: Option<f64>) {
         if let Some(value) = value {
-            let name = self.name(figure);
+            let name = self.name(metric);
             self.builder.gauge_id(entity, name, value);
         }
     }
 
-    fn whole(&mut self, entity: EntityId, figure: Figure, value: Option<u64>) {
-        self.gauge(entity, figure, value.map(|value| value as f64));
+    fn integer_gauge(&mut self, entity: EntityId, metric: RawMetric, value: Option<u64>) {
+        self.gauge(entity, metric, value.map(|value| value as f64));
     }
 
     fn counter(
         &mut self,
         entity: EntityId,
         counters: &mut Counters<'_>,
-        figure: Figure,
+        metric: RawMetric,
         value: Option<At<u64>>,
     ) {
         if let Some(At { value, read_at_ns }) = value {
-            let previous = counters.pair(NAMES[figure as usize], value, read_at_ns);
-            let name = self.name(figure);
+            let previous = counters.record(NAMES[metric as usize], value, read_at_ns);
+            let name = self.name(metric);
             self.builder.counter_id(entity, name, value, previous);
         }
     }
 
     /// Emits a cgroup reading without block I/O.
     pub(crate) fn reading(&mut self, entity: EntityId, counters: &mut Counters<'_>, reading: &Reading) {
-        use Figure as F;
-        self.counter(entity, counters, F::CpuUsage, reading.cpu_usage_ns);
-        self.counter(entity, counters, F::CpuUser, reading.cpu_user_ns);
-        self.counter(entity, counters, F::CpuSystem, reading.cpu_system_ns);
-        self.whole(entity, F::MemoryUsage, reading.memory_usage);
-        self.whole(entity, F::MemoryMaxUsage, reading.memory_max_usage);
+        use RawMetric as M;
+        self.counter(entity, counters, M::CpuUsage, reading.cpu_usage_ns);
+        self.counter(entity, counters, M::CpuUser, reading.cpu_user_ns);
+        self.counter(entity, counters, M::CpuSystem, reading.cpu_system_ns);
+        self.integer_gauge(entity, M::MemoryUsage, reading.memory_usage);
+        self.integer_gauge(entity, M::MemoryMaxUsage, reading.memory_max_usage);
         let (memory, at) = (&reading.memory.value, reading.memory.read_at_ns);
-        self.whole(entity, F::MemoryCache, memory.cache);
-        self.whole(entity, F::MemoryRss, memory.rss);
-        self.whole(entity, F::MemoryMappedFile, memory.mapped_file);
-        self.whole(entity, F::MemorySwap, memory.swap);
-        self.whole(entity, F::MemoryInactiveFile, memory.inactive_file);
-        let mut memory_counter = |figure, value: Option<u64>| {
-            self.counter(entity, counters, figure, value.map(|value| At { value, read_at_ns: at }));
+        self.integer_gauge(entity, M::MemoryCache, memory.cache);
+        self.integer_gauge(entity, M::MemoryRss, memory.rss);
+        self.integer_gauge(entity, M::MemoryMappedFile, memory.mapped_file);
+        self.integer_gauge(entity, M::MemorySwap, memory.swap);
+        self.integer_gauge(entity, M::MemoryInactiveFile, memory.inactive_file);
+        let mut memory_counter = |metric, value: Option<u64>| {
+            self.counter(entity, counters, metric, value.map(|value| At { value, read_at_ns: at }));
         };
-        memory_counter(F::MemoryPgfault, memory.pgfault);
-        memory_counter(F::MemoryPgmajfault, memory.pgmajfault);
-        memory_counter(F::MemoryHierarchicalPgfault, memory.hierarchical_pgfault);
-        memory_counter(F::MemoryHierarchicalPgmajfault, memory.hierarchical_pgmajfault);
-        self.counter(entity, counters, F::MemoryFailcnt, reading.memory_failcnt);
+        memory_counter(M::MemoryPgfault, memory.pgfault);
+        memory_counter(M::MemoryPgmajfault, memory.pgmajfault);
+        memory_counter(M::MemoryHierarchicalPgfault, memory.hierarchical_pgfault);
+        memory_counter(M::MemoryHierarchicalPgmajfault, memory.hierarchical_pgmajfault);
+        self.counter(entity, counters, M::MemoryFailcnt, reading.memory_failcnt);
         for ((some, full), pressure) in PSI.into_iter().zip(reading.pressure) {
             self.pressure(entity, counters, (some, full), pressure);
         }
@@ -159,21 +159,21 @@ impl<'b> Emitter<'b> {
 
     /// Emits the values that only pod and container cgroups have.
     pub(crate) fn cgroup_only(&mut self, entity: EntityId, counters: &mut Counters<'_>, reading: &Reading) {
-        use Figure as F;
-        self.counter(entity, counters, F::CpuPeriods, reading.cpu_periods);
-        self.counter(entity, counters, F::CpuThrottledPeriods, reading.cpu_throttled_periods);
-        self.counter(entity, counters, F::CpuThrottled, reading.cpu_throttled_ns);
-        self.counter(entity, counters, F::MemoryOomKills, reading.oom_kills);
-        self.whole(entity, F::PidsCurrent, reading.pids);
+        use RawMetric as M;
+        self.counter(entity, counters, M::CpuPeriods, reading.cpu_periods);
+        self.counter(entity, counters, M::CpuThrottledPeriods, reading.cpu_throttled_periods);
+        self.counter(entity, counters, M::CpuThrottled, reading.cpu_throttled_ns);
+        self.counter(entity, counters, M::MemoryOomKills, reading.oom_kills);
+        self.integer_gauge(entity, M::PidsCurrent, reading.pids);
     }
 
-    pub(crate) fn bounds(&mut self, entity: EntityId, bounds: &Bounds) {
-        self.gauge(entity, Figure::CpuQuota, bounds.cpu_quota_millicores);
-        self.whole(entity, Figure::CpuShares, bounds.cpu_shares);
-        self.whole(entity, Figure::CpuWeight, bounds.cpu_weight);
-        self.whole(entity, Figure::MemoryLimit, bounds.memory_limit);
-        self.whole(entity, Figure::MemorySoftLimit, bounds.memory_soft_limit);
-        self.whole(entity, Figure::PidsLimit, bounds.pids);
+    pub(crate) fn bounds(&mut self, entity: EntityId, bounds: &CgroupBounds) {
+        self.gauge(entity, RawMetric::CpuQuota, bounds.cpu_quota_millicores);
+        self.integer_gauge(entity, RawMetric::CpuShares, bounds.cpu_shares);
+        self.integer_gauge(entity, RawMetric::CpuWeight, bounds.cpu_weight);
+        self.integer_gauge(entity, RawMetric::MemoryLimit, bounds.memory_limit);
+        self.integer_gauge(entity, RawMetric::MemorySoftLimit, bounds.memory_soft_limit);
+        self.integer_gauge(entity, RawMetric::PidsLimit, bounds.pids);
     }
 
     /// Emits bytes of one device or of the sum over all devices.
@@ -184,9 +184,9 @@ impl<'b> Emitter<'b> {
         bytes: &IoOperations,
         read_at_ns: u64,
     ) {
-        use Figure as F;
-        let figures = [F::IoReadBytes, F::IoWriteBytes, F::IoSyncBytes, F::IoAsyncBytes, F::IoTotalBytes];
-        self.operations(entity, counters, figures, bytes, read_at_ns);
+        use RawMetric as M;
+        let metrics = [M::IoReadBytes, M::IoWriteBytes, M::IoSyncBytes, M::IoAsyncBytes, M::IoTotalBytes];
+        self.operations(entity, counters, metrics, bytes, read_at_ns);
     }
 
     /// Emits request counts, as [`Emitter::io_bytes`] does bytes.
@@ -197,22 +197,22 @@ impl<'b> Emitter<'b> {
         requests: &IoOperations,
         read_at_ns: u64,
     ) {
-        use Figure as F;
-        let figures = [F::IoReads, F::IoWrites, F::IoSyncs, F::IoAsyncs, F::IoTotalOps];
-        self.operations(entity, counters, figures, requests, read_at_ns);
+        use RawMetric as M;
+        let metrics = [M::IoReads, M::IoWrites, M::IoSyncs, M::IoAsyncs, M::IoTotalOps];
+        self.operations(entity, counters, metrics, requests, read_at_ns);
     }
 
     fn operations(
         &mut self,
         entity: EntityId,
         counters: &mut Counters<'_>,
-        figures: [Figure; 5],
+        metrics: [RawMetric; 5],
         operations: &IoOperations,
         read_at_ns: u64,
     ) {
         let IoOperations { read, write, sync, r#async, total } = *operations;
-        for (figure, value) in figures.into_iter().zip([read, write, sync, r#async, total]) {
-            self.counter(entity, counters, figure, value.map(|value| At { value, read_at_ns }));
+        for (metric, value) in metrics.into_iter().zip([read, write, sync, r#async, total]) {
+            self.counter(entity, counters, metric, value.map(|value| At { value, read_at_ns }));
         }
     }
 
@@ -223,34 +223,34 @@ impl<'b> Emitter<'b> {
         interface: &Interface<'_>,
         read_at_ns: u64,
     ) {
-        use Figure as F;
-        for (figure, value) in [
-            (F::RxBytes, interface.rx_bytes),
-            (F::RxPackets, interface.rx_packets),
-            (F::RxErrors, interface.rx_errors),
-            (F::RxDropped, interface.rx_dropped),
-            (F::TxBytes, interface.tx_bytes),
-            (F::TxPackets, interface.tx_packets),
-            (F::TxErrors, interface.tx_errors),
-            (F::TxDropped, interface.tx_dropped),
+        use RawMetric as M;
+        for (metric, value) in [
+            (M::RxBytes, interface.rx_bytes),
+            (M::RxPackets, interface.rx_packets),
+            (M::RxErrors, interface.rx_errors),
+            (M::RxDropped, interface.rx_dropped),
+            (M::TxBytes, interface.tx_bytes),
+            (M::TxPackets, interface.tx_packets),
+            (M::TxErrors, interface.tx_errors),
+            (M::TxDropped, interface.tx_dropped),
         ] {
-            self.counter(entity, counters, figure, Some(At { value, read_at_ns }));
+            self.counter(entity, counters, metric, Some(At { value, read_at_ns }));
         }
     }
 
     pub(crate) fn filesystem(&mut self, entity: EntityId, sizes: &Sizes) {
-        self.whole(entity, Figure::FsCapacity, sizes.capacity);
-        self.whole(entity, Figure::FsFree, sizes.free);
-        self.whole(entity, Figure::FsAvailable, sizes.available);
-        self.whole(entity, Figure::FsInodes, sizes.inodes);
-        self.whole(entity, Figure::FsInodesFree, sizes.inodes_free);
+        self.integer_gauge(entity, RawMetric::FsCapacity, sizes.capacity);
+        self.integer_gauge(entity, RawMetric::FsFree, sizes.free);
+        self.integer_gauge(entity, RawMetric::FsAvailable, sizes.available);
+        self.integer_gauge(entity, RawMetric::FsInodes, sizes.inodes);
+        self.integer_gauge(entity, RawMetric::FsInodesFree, sizes.inodes_free);
     }
 
     fn pressure(
         &mut self,
         entity: EntityId,
         counters: &mut Counters<'_>,
-        (some, full): (Figure, Figure),
+        (some, full): (RawMetric, RawMetric),
         pressure: Option<At<Pressure>>,
     ) {
         if let Some(pressure) = pressure {

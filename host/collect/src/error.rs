@@ -27,7 +27,7 @@ pub struct Parsed<T> {
     pub skipped: Option<ParseError>,
 }
 
-/// A file that exists but yielded nothing usable. A missing file is not an error: see [`is_absent`].
+/// A file that exists but yielded nothing usable. A missing file is not an error.
 #[derive(Debug, thiserror::Error)]
 pub enum FileError {
     /// The kernel returned an error.
@@ -46,7 +46,7 @@ pub enum FileError {
 /// `ENOENT`: no such file on this kernel, or its owner ended. `ENODEV`: the cgroup was removed after its file was opened.
 /// `ESRCH`: the process ended after its file was opened. `EOPNOTSUPP`: the file exists but the feature is off (pressure
 /// with `psi=0`). `ENOTDIR`: a parent is not a directory.
-pub fn is_absent(errno: Errno) -> bool {
+pub(crate) fn is_absent(errno: Errno) -> bool {
     matches!(errno, Errno::NOENT | Errno::NODEV | Errno::SRCH | Errno::OPNOTSUPP | Errno::NOTDIR)
 }
 

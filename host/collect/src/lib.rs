@@ -22,12 +22,12 @@
 mod bytes;
 pub mod cgroup;
 mod collector;
+mod counter_cache;
 mod disks;
 mod emit;
 mod error;
 mod filesystems;
 mod network;
-pub mod pairing;
 pub mod proc;
 mod report;
 mod root;
@@ -35,9 +35,9 @@ mod settings;
 mod statfs;
 
 pub use collector::{CollectError, Collector};
+pub use counter_cache::{CounterCache, Counters};
 pub use disks::BlockDevice;
-pub use error::{FileError, ParseError, Parsed, is_absent};
-pub use pairing::{Counters, Pairing};
+pub use error::{FileError, ParseError, Parsed};
 pub use report::{Problem, Report};
-pub use root::{Clock, Dir, Entry, FsStat, HostRoot, KubeletFiles, Moment, ReadBuffer, RootError};
-pub use settings::{Settings, fits};
+pub use root::{Clock, Frame, FsStat, HostRoot, KubeletFiles, ReadBuffer, RootError};
+pub use settings::{Settings, matches_any};

@@ -12,7 +12,7 @@ use crate::bytes::number;
 use crate::error::{FileError, is_absent};
 use crate::root::{HostRoot, ReadBuffer};
 
-pub(crate) use process::{Found, Processes};
+pub(crate) use process::{PodProcess, Processes};
 pub(crate) use relations::Interfaces;
 
 /// Returns a number that identifies the network namespace of a process. It is only meaningful for equality.

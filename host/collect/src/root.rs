@@ -16,9 +16,10 @@ use rustix::fs::{CWD, Mode, OFlags};
 use rustix::io::Errno;
 use rustix::time::ClockId;
 
-pub use dir::{Dir, Entry, ReadBuffer};
+pub use dir::ReadBuffer;
+pub(crate) use dir::{Dir, Entry};
 use recording::Recording;
-pub use recording::{FsStat, KubeletFiles, Moment};
+pub use recording::{Frame, FsStat, KubeletFiles};
 use resolve::Resolver;
 
 use crate::error::{FileError, ParseError, Parsed, is_absent};
@@ -44,16 +45,16 @@ pub enum RootError {
     },
     /// There is no such frame.
     #[error(
-        "recording {}: frame {asked} out of range: the recording has {moments} frames, counted from 0",
+        "recording {}: frame {requested} out of range: the recording has {frames} frames, counted from 0",
         path.display()
     )]
-    NoMoment {
+    NoSuchFrame {
         /// Path of the recording.
         path: PathBuf,
         /// Requested index.
-        asked: usize,
+        requested: usize,
         /// Number of frames in the recording.
-        moments: usize,
+        frames: usize,
     },
 }
 
@@ -91,7 +92,7 @@ impl HostRoot {
         let recording = if root.path == Path::new("/") { None } else { Recording::load(&root)? };
         if let Some(recording) = recording {
             root.recording = Some(recording);
-            root.select_moment(0)?;
+            root.select_frame(0)?;
         }
         Ok(root)
     }
@@ -107,8 +108,8 @@ impl HostRoot {
     }
 
     /// Returns the frames of a recording, oldest first; empty for a live host.
-    pub fn moments(&self) -> &[Moment] {
-        self.recording.as_ref().map_or(&[], |recording| &recording.moments)
+    pub fn frames(&self) -> &[Frame] {
+        self.recording.as_ref().map_or(&[], |recording| &recording.frames)
     }
 
     /// Returns the name of the recorded node, if this is a recording that has one.
@@ -120,14 +121,14 @@ impl HostRoot {
     ///
     /// # Errors
     /// If there is no such frame or its directory cannot be opened; the selection is then unchanged.
-    pub fn select_moment(&mut self, index: usize) -> Result<(), RootError> {
-        let moments = self.moments().len();
-        let missing = RootError::NoMoment { path: self.path.clone(), asked: index, moments };
+    pub fn select_frame(&mut self, index: usize) -> Result<(), RootError> {
+        let frames = self.frames().len();
+        let missing = RootError::NoSuchFrame { path: self.path.clone(), requested: index, frames };
         let Some(recording) = &mut self.recording else { return Err(missing) };
-        let Some(moment) = recording.moments.get(index) else { return Err(missing) };
+        let Some(frame) = recording.frames.get(index) else { return Err(missing) };
         let flags = OFlags::PATH | OFlags::DIRECTORY;
-        let dir = self.resolver.open(&recording.top, &moment.root, flags).map_err(|errno| {
-            let path = self.path.join(&moment.root);
+        let dir = self.resolver.open(&recording.top, &frame.root, flags).map_err(|errno| {
+            let path = self.path.join(&frame.root);
             let error = std::io::Error::from(errno);
             let problem = format!("cannot open the directory of frame {index}: {error}; record again");
             RootError::Manifest { path, problem }
@@ -138,15 +139,15 @@ impl HostRoot {
     }
 
     /// Returns the selected frame of a recording, `None` for a live host.
-    pub fn moment(&self) -> Option<&Moment> {
-        self.recording.as_ref().and_then(|recording| recording.moments.get(recording.selected))
+    pub fn frame(&self) -> Option<&Frame> {
+        self.recording.as_ref().and_then(|recording| recording.frames.get(recording.selected))
     }
 
     /// Returns the host's clocks: now, or at the time of the selected frame.
     pub fn clock(&self) -> Clock {
-        match self.moment() {
-            Some(moment) => {
-                Clock { unix_ms: moment.time_unix_ns / 1_000_000, monotonic_ns: moment.monotonic_ns }
+        match self.frame() {
+            Some(frame) => {
+                Clock { unix_ms: frame.time_unix_ns / 1_000_000, monotonic_ns: frame.monotonic_ns }
             }
             None => {
                 let wall = rustix::time::clock_gettime(ClockId::Realtime);
@@ -166,15 +167,15 @@ impl HostRoot {
     }
 
     /// Returns USER_HZ of the host, the unit of `cpuacct.stat`.
-    pub fn ticks_per_second(&self) -> u64 {
-        self.moment().map_or_else(rustix::param::clock_ticks_per_second, |moment| moment.ticks_per_second)
+    pub(crate) fn ticks_per_second(&self) -> u64 {
+        self.frame().map_or_else(rustix::param::clock_ticks_per_second, |frame| frame.ticks_per_second)
     }
 
     /// Opens a directory by its absolute path on the host.
     ///
     /// # Errors
-    /// The kernel's error; see [`is_absent`].
-    pub fn dir(&self, path: &str) -> Result<Dir, Errno> {
+    /// The kernel's error.
+    pub(crate) fn dir(&self, path: &str) -> Result<Dir, Errno> {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NONBLOCK;
         self.resolver.open(&self.dir, path, flags).map(Dir::new)
     }
@@ -182,8 +183,8 @@ impl HostRoot {
     /// Opens a file for reading, by its absolute path on the host.
     ///
     /// # Errors
-    /// The kernel's error; see [`is_absent`].
-    pub fn file(&self, path: &str) -> Result<OwnedFd, Errno> {
+    /// The kernel's error.
+    pub(crate) fn file(&self, path: &str) -> Result<OwnedFd, Errno> {
         // NONBLOCK: opening a FIFO at this path must not hang
         self.resolver.open(&self.dir, path, OFlags::RDONLY | OFlags::NONBLOCK)
     }
@@ -228,7 +229,7 @@ impl HostRoot {
     ///
     /// # Errors
     /// If the link exists and cannot be read.
-    pub fn link(&self, path: &str) -> Result<Option<String>, Errno> {
+    pub(crate) fn link(&self, path: &str) -> Result<Option<String>, Errno> {
         let found = self
             .resolver
             .open(&self.dir, path, OFlags::PATH | OFlags::NOFOLLOW)
@@ -242,8 +243,8 @@ impl HostRoot {
     }
 
     /// Returns the recorded inode number of a path. Returns `None` for a live host too: query its files directly.
-    pub fn recorded_inode(&self, path: &str) -> Option<u64> {
-        self.moment().and_then(|moment| moment.inodes.get(path).copied())
+    pub(crate) fn recorded_inode(&self, path: &str) -> Option<u64> {
+        self.frame().and_then(|frame| frame.inodes.get(path).copied())
     }
 }
 

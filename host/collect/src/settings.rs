@@ -48,7 +48,7 @@ impl Default for Settings {
 }
 
 /// Returns true if one of the patterns (a name, or a prefix and `*`) matches `name`, ignoring ASCII case.
-pub fn fits(patterns: &[String], name: &str) -> bool {
+pub fn matches_any(patterns: &[String], name: &str) -> bool {
     patterns.iter().any(|pattern| match pattern.strip_suffix('*') {
         // interface names are arbitrary bytes to the kernel, so `get` guards the character boundary
         Some(start) => name.get(..start.len()).is_some_and(|front| front.eq_ignore_ascii_case(start)),
@@ -64,10 +64,10 @@ mod tests {
     fn patterns() {
         let patterns = Settings::default().interface_exclude;
         for out in ["lo", "LO", "veth", "veth12", "VETH1", "docker0", "nerdctl0"] {
-            assert!(fits(&patterns, out), "{out}");
+            assert!(matches_any(&patterns, out), "{out}");
         }
         for stays in ["lo0", "eth0", "vet", "éth", "cni0", ""] {
-            assert!(!fits(&patterns, stays), "{stays}");
+            assert!(!matches_any(&patterns, stays), "{stays}");
         }
     }
 }

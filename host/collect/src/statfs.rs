@@ -10,22 +10,22 @@ use std::time::{Duration, Instant};
 /// Maximum number of threads that wait at the same time.
 const MAX_THREADS: usize = 16;
 /// Time limit of the first wait; slower file systems are waited for together at the end.
-const PATIENCE: Duration = Duration::from_millis(100);
+const FIRST_WAIT: Duration = Duration::from_millis(100);
 /// Stack size of a helper thread, which only opens a path and calls `statfs`.
 const STACK_BYTES: usize = 64 * 1024;
 
 /// A query; runs on a helper thread.
-pub(crate) type Question<T> = Box<dyn FnOnce() -> T + Send>;
+pub(crate) type Query<T> = Box<dyn FnOnce() -> T + Send>;
 
 /// Outcome of a query.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Outcome<T> {
     /// The response.
-    Answer(T),
+    Response(T),
     /// No response in time; the thread stays blocked.
     Late,
     /// Not queried: an earlier query about the same object is still without a response.
-    StillWaiting,
+    StillBlocked,
     /// Not queried: too many queries are without a response, or no thread could be created.
     NoThread,
 }
@@ -39,57 +39,57 @@ pub(crate) struct Prober<T> {
 
 #[derive(Debug)]
 struct Helper<T> {
-    questions: SyncSender<Question<T>>,
-    answers: Receiver<T>,
+    queries: SyncSender<Query<T>>,
+    responses: Receiver<T>,
     /// Object of the query without a response, `None` for an idle helper.
-    about: Option<String>,
+    object: Option<String>,
 }
 
 impl<T: Send + 'static> Prober<T> {
-    /// Creates a prober. `timeout` limits all queries of one [`Prober::ask`] together.
+    /// Creates a prober. `timeout` limits all queries of one [`Prober::run`] together.
     pub(crate) fn new(timeout: Duration) -> Self {
         Self { helpers: Vec::new(), timeout }
     }
 
     /// Runs the queries, each with the name of its object. Returns the outcomes in the same order.
-    pub(crate) fn ask(&mut self, questions: Vec<(String, Question<T>)>) -> Vec<Outcome<T>> {
+    pub(crate) fn run(&mut self, queries: Vec<(String, Query<T>)>) -> Vec<Outcome<T>> {
         let end = Instant::now() + self.timeout;
-        self.welcome_back();
-        let mut outcomes = Vec::with_capacity(questions.len());
+        self.collect_late_responses();
+        let mut outcomes = Vec::with_capacity(queries.len());
         let mut late: Vec<(usize, String)> = Vec::new();
-        for (about, question) in questions {
-            if self.helpers.iter().any(|helper| helper.about.as_ref() == Some(&about)) {
-                outcomes.push(Outcome::StillWaiting);
+        for (object, query) in queries {
+            if self.helpers.iter().any(|helper| helper.object.as_ref() == Some(&object)) {
+                outcomes.push(Outcome::StillBlocked);
                 continue;
             }
             let Some(helper) = self.idle() else {
                 outcomes.push(Outcome::NoThread);
                 continue;
             };
-            if helper.questions.send(question).is_err() {
+            if helper.queries.send(query).is_err() {
                 outcomes.push(Outcome::NoThread);
                 continue;
             }
-            let patience = PATIENCE.min(end.saturating_duration_since(Instant::now()));
-            match helper.answers.recv_timeout(patience) {
-                Ok(answer) => outcomes.push(Outcome::Answer(answer)),
+            let wait = FIRST_WAIT.min(end.saturating_duration_since(Instant::now()));
+            match helper.responses.recv_timeout(wait) {
+                Ok(response) => outcomes.push(Outcome::Response(response)),
                 Err(_) => {
-                    helper.about = Some(about.clone());
-                    late.push((outcomes.len(), about));
+                    helper.object = Some(object.clone());
+                    late.push((outcomes.len(), object));
                     outcomes.push(Outcome::Late);
                 }
             }
         }
-        for (index, about) in late {
-            let Some(helper) = self.helpers.iter_mut().find(|helper| helper.about.as_ref() == Some(&about))
+        for (index, object) in late {
+            let Some(helper) = self.helpers.iter_mut().find(|helper| helper.object.as_ref() == Some(&object))
             else {
                 continue;
             };
             let rest = end.saturating_duration_since(Instant::now());
-            match helper.answers.recv_timeout(rest) {
-                Ok(answer) => {
-                    helper.about = None;
-                    outcomes[index] = Outcome::Answer(answer);
+            match helper.responses.recv_timeout(rest) {
+                Ok(response) => {
+                    helper.object = None;
+                    outcomes[index] = Outcome::Response(response);
                 }
                 Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {}
             }
@@ -99,15 +99,16 @@ impl<T: Send + 'static> Prober<T> {
     }
 
     /// Returns the number of threads that are still blocked.
-    pub(crate) fn waiting(&self) -> usize {
-        self.helpers.iter().filter(|helper| helper.about.is_some()).count()
+    #[cfg(test)]
+    fn blocked(&self) -> usize {
+        self.helpers.iter().filter(|helper| helper.object.is_some()).count()
     }
 
-    fn welcome_back(&mut self) {
-        self.helpers.retain_mut(|helper| match helper.answers.try_recv() {
+    fn collect_late_responses(&mut self) {
+        self.helpers.retain_mut(|helper| match helper.responses.try_recv() {
             // the response to a query of an earlier tick is outdated
             Ok(_) => {
-                helper.about = None;
+                helper.object = None;
                 true
             }
             Err(TryRecvError::Empty) => true,
@@ -116,7 +117,7 @@ impl<T: Send + 'static> Prober<T> {
     }
 
     fn idle(&mut self) -> Option<&mut Helper<T>> {
-        let idle = self.helpers.iter().position(|helper| helper.about.is_none());
+        let idle = self.helpers.iter().position(|helper| helper.object.is_none());
         let index = match idle {
             Some(index) => index,
             None if self.helpers.len() < MAX_THREADS => {
@@ -131,29 +132,29 @@ impl<T: Send + 'static> Prober<T> {
     fn keep_one_idle(&mut self) {
         let mut idle = 0;
         self.helpers.retain(|helper| {
-            idle += usize::from(helper.about.is_none());
-            helper.about.is_some() || idle == 1
+            idle += usize::from(helper.object.is_none());
+            helper.object.is_some() || idle == 1
         });
     }
 }
 
 impl<T: Send + 'static> Helper<T> {
     fn start() -> Option<Self> {
-        let (questions, inbox) = sync_channel::<Question<T>>(1);
-        let (outbox, answers) = sync_channel(1);
+        let (queries, inbox) = sync_channel::<Query<T>>(1);
+        let (outbox, responses) = sync_channel(1);
         std::thread::Builder::new()
             .name("statfs".to_owned())
             .stack_size(STACK_BYTES)
             .spawn(move || {
                 // ends once the prober drops the other ends of the channels
-                while let Ok(question) = inbox.recv() {
-                    if outbox.send(question()).is_err() {
+                while let Ok(query) = inbox.recv() {
+                    if outbox.send(query()).is_err() {
                         return;
                     }
                 }
             })
             .ok()?;
-        Some(Self { questions, answers, about: None })
+        Some(Self { queries, responses, object: None })
     }
 }
 
@@ -163,52 +164,52 @@ mod tests {
 
     use super::*;
 
-    fn quick(about: &str, answer: u32) -> (String, Question<u32>) {
-        (about.to_owned(), Box::new(move || answer))
+    fn quick(object: &str, response: u32) -> (String, Query<u32>) {
+        (object.to_owned(), Box::new(move || response))
     }
 
-    fn hanging(about: &str, until: &Arc<Barrier>) -> (String, Question<u32>) {
+    fn hanging(object: &str, until: &Arc<Barrier>) -> (String, Query<u32>) {
         let until = Arc::clone(until);
         let wait = move || {
             until.wait();
             99
         };
-        (about.to_owned(), Box::new(wait))
+        (object.to_owned(), Box::new(wait))
     }
 
     #[test]
-    fn a_hanging_one_costs_the_others_nothing_and_is_not_asked_again() {
+    fn a_blocked_query_delays_no_others_and_is_not_repeated() {
         let mut prober = Prober::new(Duration::from_millis(300));
-        let gate = Arc::new(Barrier::new(2));
-        let outcomes = prober.ask(vec![quick("a", 1), hanging("nfs", &gate), quick("b", 2)]);
-        assert_eq!(outcomes, [Outcome::Answer(1), Outcome::Late, Outcome::Answer(2)]);
-        assert_eq!(prober.waiting(), 1);
+        let barrier = Arc::new(Barrier::new(2));
+        let outcomes = prober.run(vec![quick("a", 1), hanging("nfs", &barrier), quick("b", 2)]);
+        assert_eq!(outcomes, [Outcome::Response(1), Outcome::Late, Outcome::Response(2)]);
+        assert_eq!(prober.blocked(), 1);
         assert_eq!(prober.helpers.len(), 2);
 
-        let outcomes = prober.ask(vec![quick("a", 3), quick("nfs", 4)]);
-        assert_eq!(outcomes, [Outcome::Answer(3), Outcome::StillWaiting]);
+        let outcomes = prober.run(vec![quick("a", 3), quick("nfs", 4)]);
+        assert_eq!(outcomes, [Outcome::Response(3), Outcome::StillBlocked]);
         assert_eq!(prober.helpers.len(), 2);
 
-        gate.wait();
+        barrier.wait();
         // the thread needs a moment to hand over a response that is no longer awaited
         let back = (0..1000).any(|_| {
             std::thread::sleep(Duration::from_millis(5));
-            prober.ask(vec![quick("nfs", 5)]) == [Outcome::Answer(5)]
+            prober.run(vec![quick("nfs", 5)]) == [Outcome::Response(5)]
         });
         assert!(back);
-        assert_eq!(prober.waiting(), 0);
+        assert_eq!(prober.blocked(), 0);
         assert_eq!(prober.helpers.len(), 1);
     }
 
     #[test]
-    fn threads_are_bounded() {
+    fn the_number_of_threads_is_bounded() {
         let mut prober = Prober::new(Duration::ZERO);
-        let gate = Arc::new(Barrier::new(MAX_THREADS + 1));
-        let questions = (0..MAX_THREADS + 3).map(|index| hanging(&index.to_string(), &gate)).collect();
-        let outcomes = prober.ask(questions);
+        let barrier = Arc::new(Barrier::new(MAX_THREADS + 1));
+        let queries = (0..MAX_THREADS + 3).map(|index| hanging(&index.to_string(), &barrier)).collect();
+        let outcomes = prober.run(queries);
         assert_eq!(outcomes.iter().filter(|outcome| **outcome == Outcome::Late).count(), MAX_THREADS);
         assert_eq!(outcomes.iter().filter(|outcome| **outcome == Outcome::NoThread).count(), 3);
-        assert_eq!(prober.waiting(), MAX_THREADS);
-        gate.wait();
+        assert_eq!(prober.blocked(), MAX_THREADS);
+        barrier.wait();
     }
 }

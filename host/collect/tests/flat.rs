@@ -2,11 +2,15 @@
 //! because other tests open files too.
 #![allow(clippy::unwrap_used, reason = "tests")]
 
+#[path = "shared/memory.rs"]
+mod memory;
+
 use std::fs;
 use std::path::Path;
 
 use insightd_collect::{Collector, HostRoot, Settings};
 use insights_batch::Builder;
+use memory::anonymous_kib;
 
 const CONTAINER: &str = "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";
 
@@ -15,12 +19,6 @@ const KEPT: usize = 5;
 
 fn pod(host: &Path, tick: usize) -> std::path::PathBuf {
     host.join(format!("sys/fs/cgroup/kubepods/pod{tick}"))
-}
-
-fn anonymous_kib() -> u64 {
-    let status = fs::read_to_string("/proc/self/status").unwrap();
-    let line = status.lines().find(|line| line.starts_with("RssAnon:")).unwrap();
-    line.split_whitespace().nth(1).unwrap().parse().unwrap()
 }
 
 #[test]

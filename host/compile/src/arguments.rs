@@ -92,7 +92,7 @@ mod tests {
     }
 
     #[test]
-    fn build_step() {
+    fn the_arguments_of_the_build_step_are_parsed() {
         let Ok(Request::Compile(arguments)) = request(&["--out", "a.cwasm", "--memory-mib", "32", "a.wasm"])
         else {
             panic!("refused");
@@ -103,7 +103,7 @@ mod tests {
     }
 
     #[test]
-    fn mistakes_are_named() {
+    fn invalid_arguments_are_named() {
         assert_eq!(request(&["--fast"]).unwrap_err(), "unknown option --fast");
         assert_eq!(request(&["--out"]).unwrap_err(), "--out needs a value");
         assert_eq!(request(&["a", "b"]).unwrap_err(), "more than one input file");

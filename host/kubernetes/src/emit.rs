@@ -7,7 +7,7 @@ mod usage;
 
 use std::collections::HashMap;
 
-use insightd_collect::{Pairing, Settings};
+use insightd_collect::{CounterCache, Settings};
 use insights_batch::{Builder, EntityId, StringId};
 
 use crate::facts::LocalState;
@@ -68,12 +68,12 @@ impl Emitter {
         pods: &PodList,
         summary: Option<&Summary>,
         node: EntityId,
-        pairing: &mut Pairing,
+        counter_cache: &mut CounterCache,
         read_at_ns: u64,
         builder: &mut Builder,
     ) {
         let facts = Facts { pods: Some(pods), summary, local: None };
-        self.emit_facts(&facts, node, pairing, read_at_ns, builder);
+        self.emit_facts(&facts, node, counter_cache, read_at_ns, builder);
     }
 
     /// Adds pods, containers, volumes and owners to `builder`, below the entity `node`; with facts from the API server also
@@ -88,7 +88,7 @@ impl Emitter {
         &mut self,
         facts: &Facts<'_>,
         node: EntityId,
-        pairing: &mut Pairing,
+        counter_cache: &mut CounterCache,
         read_at_ns: u64,
         builder: &mut Builder,
     ) {
@@ -111,12 +111,12 @@ impl Emitter {
                 && runs
             {
                 if !measured.has_pod(pod, builder) {
-                    let key = pairing.key("pod usage", &pod.uid);
-                    usage::emit(&stats.usage, pairing.thing(key, SAME), entity, builder);
+                    let key = counter_cache.key("pod usage", &pod.uid);
+                    usage::emit(&stats.usage, counter_cache.owner(key, SAME), entity, builder);
                 }
                 if !stats.interfaces.is_empty() && !pod.host_network && !measured.has_network(pod, builder) {
                     let excluded = &self.interface_exclude;
-                    usage::interfaces(stats, (entity, &pod.uid), excluded, pairing, builder);
+                    usage::interfaces(stats, (entity, &pod.uid), excluded, counter_cache, builder);
                 }
             }
             for container in &pod.containers {
@@ -124,7 +124,7 @@ impl Emitter {
                 let below = builder.entity("container", id, Some(entity));
                 describe_container(container, below, builder);
                 if let Some(restarts) = container.restarts {
-                    let previous = pairing.thing(pairing.key("container", id), SAME).pair(
+                    let previous = counter_cache.owner(counter_cache.key("container", id), SAME).record(
                         "container.restarts",
                         restarts,
                         read_at_ns,
@@ -137,8 +137,8 @@ impl Emitter {
                     && let Some(container_id) = container.id.as_deref()
                     && !measured.has_container(container_id, builder)
                 {
-                    let key = pairing.key("container usage", container_id);
-                    usage::emit(&stats.usage, pairing.thing(key, SAME), below, builder);
+                    let key = counter_cache.key("container usage", container_id);
+                    usage::emit(&stats.usage, counter_cache.owner(key, SAME), below, builder);
                 }
                 if let Some(stats) = stats
                     && (stats.rootfs != FsStats::default() || stats.logs_used_bytes.is_some())

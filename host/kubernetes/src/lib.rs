@@ -5,7 +5,7 @@
 //! Nothing is joined with cgroups or aggregated here: that is the task of transforms.
 //!
 //! ```
-//! use insightd_collect::Pairing;
+//! use insightd_collect::CounterCache;
 //! use insightd_kubernetes::{Emitter, pods};
 //! use insights_batch::Builder;
 //!
@@ -15,10 +15,10 @@
 //!     eprintln!("{problem}");
 //! }
 //!
-//! let mut pairing = Pairing::new(std::time::Duration::from_secs(600));
+//! let mut counter_cache = CounterCache::new(std::time::Duration::from_secs(600));
 //! let mut builder = Builder::new("node", "worker-1", 1_735_790_400_000, 60_000);
 //! let node = builder.entity("node", "worker-1", None);
-//! Emitter::new().emit(&pods, None, node, &mut pairing, 1, &mut builder);
+//! Emitter::new().emit(&pods, None, node, &mut counter_cache, 1, &mut builder);
 //! assert_eq!(builder.columns().entity_count(), 2);
 //! # Ok::<(), insightd_kubernetes::KubeletError>(())
 //! ```

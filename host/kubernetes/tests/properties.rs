@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use insightd_collect::Pairing;
+use insightd_collect::CounterCache;
 use insightd_kubernetes::{Emitter, pods, summary};
 use insights_batch::Builder;
 use proptest::prelude::*;
@@ -17,10 +17,10 @@ const SUMMARY: &str = include_str!("data/summary.json");
 fn parse_and_emit(body: &[u8], other: &[u8]) {
     let Ok(list) = pods::parse(body, "property") else { return };
     let summary = summary::parse(other, "property").ok();
-    let mut pairing = Pairing::new(Duration::from_secs(600));
+    let mut counter_cache = CounterCache::new(Duration::from_secs(600));
     let mut builder = Builder::new("node", "n", 0, 60_000);
     let node = builder.entity("node", "n", None);
-    Emitter::new().emit(&list, summary.as_ref(), node, &mut pairing, 1, &mut builder);
+    Emitter::new().emit(&list, summary.as_ref(), node, &mut counter_cache, 1, &mut builder);
     builder.finish().check().unwrap();
 }
 

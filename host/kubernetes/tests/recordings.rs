@@ -7,7 +7,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use insightd_collect::Pairing;
+use insightd_collect::CounterCache;
 use insightd_kubernetes::pods::{ContainerKind, ContainerState, PodList};
 use insightd_kubernetes::summary::Summary;
 use insightd_kubernetes::{Emitter, pods, summary};
@@ -169,14 +169,14 @@ fn every_file_system_equals_the_document() {
 fn every_frame_becomes_a_batch() {
     for recording in recordings() {
         let frames = frames(&recording);
-        let mut pairing = Pairing::new(Duration::from_secs(600));
+        let mut counter_cache = CounterCache::new(Duration::from_secs(600));
         let mut emitter = Emitter::new();
         let mut known = BTreeSet::new();
         for (index, frame) in frames.iter().enumerate() {
             let mut builder = Builder::new("node", "recorded", 0, 60_000);
             let node = builder.entity("node", "recorded", None);
             let Frame { pods, summary, monotonic_ns, .. } = frame;
-            emitter.emit(pods, Some(summary), node, &mut pairing, *monotonic_ns, &mut builder);
+            emitter.emit(pods, Some(summary), node, &mut counter_cache, *monotonic_ns, &mut builder);
             let columns = builder.finish();
             columns.check().unwrap();
             let batch = Batch::from_columns(columns);

@@ -31,13 +31,13 @@ pub struct CallLimits {
 
 impl CallLimits {
     /// Returns the limits for the sandbox that runs these pipelines.
-    pub fn for_sandbox(&self, pipelines: &[PipelineSpec]) -> sandbox::Limits {
+    pub fn for_sandbox(&self, pipelines: &[PipelineSpec]) -> sandbox::CallLimits {
         let outputs = || pipelines.iter().flat_map(|pipeline| &pipeline.outputs);
         let routes = outputs().map(|output| output.max_routes_per_tick).max().unwrap_or(0);
         let bytes = outputs().map(|output| output.max_bytes_per_tick).max().unwrap_or(0);
         let bytes = usize::try_from(bytes).unwrap_or(usize::MAX);
-        let default = sandbox::Limits::default();
-        sandbox::Limits {
+        let default = sandbox::CallLimits::default();
+        sandbox::CallLimits {
             memory_bytes: usize::try_from(self.memory_bytes).unwrap_or(usize::MAX),
             cpu_time: self.cpu_time,
             wall_time: self.wall_time,

@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use insightd_sandbox::{Compiler, Component, Kind, Limits, Sandbox};
+use insightd_sandbox::{CallLimits, Compiler, Component, Kind, Sandbox};
 
 use crate::builtins;
 use crate::problem::Problem;
@@ -80,7 +80,7 @@ impl Library {
     }
 
     /// Returns the bounds of every call of its components.
-    pub fn limits(&self) -> &Limits {
+    pub fn limits(&self) -> &CallLimits {
         self.sandbox.limits()
     }
 
@@ -214,7 +214,7 @@ impl Library {
 /// # Errors
 /// Fails if the file is missing, too large, not a regular file or cannot be read.
 pub fn read(path: &Path) -> Result<Vec<u8>, FileError> {
-    Ok(insightd_folder::read_regular(path, MAX_BYTES)?)
+    Ok(insightd_files::read_regular(path, MAX_BYTES)?)
 }
 
 /// Reads a file of this name in the directory of components. Symbolic links are followed only within the directory.
@@ -222,7 +222,7 @@ pub fn read(path: &Path) -> Result<Vec<u8>, FileError> {
 /// # Errors
 /// Fails as [`read`] does.
 pub fn read_in(directory: &Path, file: &str) -> Result<Vec<u8>, FileError> {
-    Ok(insightd_folder::read_beneath(directory, file, max_bytes(file))?)
+    Ok(insightd_files::read_beneath(directory, file, max_bytes(file))?)
 }
 
 /// Returns the size limit of a file of this name: a component, or a text that a component is configured with.

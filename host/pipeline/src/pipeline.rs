@@ -67,12 +67,12 @@ impl Pipeline {
     /// Replaces the pipeline of the same name in `before`: in each slot, the version that worked there becomes the fallback if the new
     /// version fails, and counters go on.
     pub fn replace(&mut self, before: &[Self]) {
-        self.for_each_pair(before, Slot::succeed);
+        self.for_each_pair(before, Slot::replace);
     }
 
     /// Restores this pipeline after a rollback, keeping the counters of its replacement in `others`.
     pub fn restore(&mut self, others: &[Self]) {
-        self.for_each_pair(others, Slot::go_on_counting);
+        self.for_each_pair(others, Slot::continue_stats);
     }
 
     /// Calls `act` for each slot and the slot of the same component in the pipeline of the same name. Outputs must have the same sink too.

@@ -158,7 +158,7 @@ impl Pipeline {
             scope: self.scope,
             stages: self.stages.iter().map(stage).collect(),
             outputs: self.outputs.iter().map(output).collect(),
-            quarantined: self.slots().flat_map(|slot| slot.slot().aside()).map(str::to_owned).collect(),
+            quarantined: self.slots().flat_map(|slot| slot.slot().quarantined()).map(str::to_owned).collect(),
         }
     }
 }

@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
 
-use insightd_folder::{PrivateDir, Trouble};
-use insightd_state::{Mode, Settings, SpaceId, Stats, Store};
+use insightd_files::{DirError, PrivateDir};
+use insightd_state::{Settings, SpaceId, Stats, StorageMode, Store};
 use insights_batch::Columns;
 use insights_batch::state::{Bounds, Changes, Space, State};
 
@@ -70,7 +70,7 @@ impl States {
         let directory = match made {
             Some(Ok(directory)) => Some(directory.path_of("")),
             // The volume may be mounted later: the store retries and reports its mode.
-            Some(Err(Trouble::Io { source, .. })) if !is_link(&source) => {
+            Some(Err(DirError::Io { source, .. })) if !is_link(&source) => {
                 state_dir.map(|directory| directory.join(STATE))
             }
             Some(Err(trouble)) => {
@@ -80,16 +80,14 @@ impl States {
             None => None,
         };
         let store = match &directory {
-            Some(directory) => {
-                Store::open(Settings { max_bytes: MAX_BYTES, ..Settings::in_folder(directory) })
-            }
+            Some(directory) => Store::open(Settings { max_bytes: MAX_BYTES, ..Settings::new(directory) }),
             None => Store::in_memory(MAX_BYTES),
         };
         let stats = store.stats();
-        if let (Mode::Memory { reason }, Some(_)) = (&stats.mode, &directory) {
+        if let (StorageMode::Memory { reason }, Some(_)) = (&stats.mode, &directory) {
             tracing::warn!(reason, "state_dir unavailable: transform state is kept in memory only");
         }
-        if stats.set_aside > 0 {
+        if stats.quarantined > 0 {
             tracing::error!(
                 directory = directory.as_ref().map(|directory| directory.display().to_string()),
                 "stored state unreadable or of another version: quarantined; transforms start without state"

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 
 use insightd_decorate::Decorate;
 use insightd_recipes::{CpuThrottled, MemoryShare, Team};
-use insightd_sandbox::{Compiler, Component, Limits, Sandbox};
+use insightd_sandbox::{CallLimits, Compiler, Component, Sandbox};
 use insights_batch::Columns;
 use insights_sdk::Transform;
 use insights_sdk::golden::Outcome;
@@ -25,7 +25,7 @@ fn main() {
         |variable: &str, path: &str| std::env::var_os(variable).map_or(target.join(path), PathBuf::from);
     let transforms = from("TRANSFORMS", "transforms");
     let compiler = Compiler::new(from("INSIGHTD_COMPILE", "release/insightd-compile"));
-    let sandbox = Sandbox::new(Limits::default()).unwrap();
+    let sandbox = Sandbox::new(CallLimits::default()).unwrap();
     let load = |path: PathBuf| {
         let wasm = std::fs::read(&path)
             .unwrap_or_else(|error| panic!("{}: {error}; make transforms recipes", path.display()));

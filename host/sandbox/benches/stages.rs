@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use insightd_decorate::Decorate;
 use insightd_emf::Emf;
-use insightd_sandbox::{Compiler, Limits, Sandbox};
+use insightd_sandbox::{CallLimits, Compiler, Sandbox};
 use insightd_utilization::Utilization;
 use insights_batch::{Batch, Columns, Limits as SinkLimits, Payloads};
 use insights_sdk::Formatter;
@@ -27,7 +27,7 @@ fn main() {
         |variable: &str, path: &str| std::env::var_os(variable).map_or(target.join(path), PathBuf::from);
     let transforms = from("TRANSFORMS", "transforms");
     let compiler = Compiler::new(from("INSIGHTD_COMPILE", "release/insightd-compile"));
-    let sandbox = Sandbox::new(Limits::default()).unwrap();
+    let sandbox = Sandbox::new(CallLimits::default()).unwrap();
     let load = |name: &str| {
         let path = transforms.join(format!("{name}.wasm"));
         let wasm =

@@ -7,15 +7,15 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use crate::deadline::{TimeUp, thread_cpu_time};
-use crate::limits::Limits;
+use crate::deadline::{DeadlineExceeded, thread_cpu_time};
+use crate::limits::CallLimits;
 
 /// CPU time of a budget, as a multiple of the CPU time of a single call.
-const CALLS: u32 = 2;
+const CALLS_PER_BUDGET: u32 = 2;
 /// CPU time for which a call may continue after a shutdown request.
 const GRACE: Duration = Duration::from_millis(250);
 /// Minimum CPU and wall time of a call: with less, a call would be stopped whatever it does.
-const LEAST: Duration = Duration::from_millis(5);
+const MIN_CALL_TIME: Duration = Duration::from_millis(5);
 
 /// A shared request to stop soon. Cheap to clone.
 #[derive(Clone, Debug, Default)]
@@ -45,22 +45,22 @@ pub struct Budget {
 
 impl Budget {
     /// Creates a budget that begins now, on this thread: twice the CPU time of a single call, and the wall time of one.
-    pub fn new(limits: &Limits, stop: &Stop) -> Self {
-        let cpu = limits.cpu_time.saturating_mul(CALLS);
+    pub fn new(limits: &CallLimits, stop: &Stop) -> Self {
+        let cpu = limits.cpu_time.saturating_mul(CALLS_PER_BUDGET);
         Self {
             cpu_end: thread_cpu_time().saturating_add(cpu),
-            wall_end: later(limits.wall_time),
+            wall_end: instant_after(limits.wall_time),
             stop: stop.clone(),
         }
     }
 
     /// Returns the deadline of a call that begins now and may use at most `cpu`.
-    pub(crate) fn call(&self, limits: &Limits, cpu: Duration) -> Deadline {
+    pub(crate) fn call(&self, limits: &CallLimits, cpu: Duration) -> Deadline {
         let half = self.cpu_left() / 2;
         let wall = self.wall_end.saturating_duration_since(Instant::now()) / 2;
         Deadline::new(
-            cpu.min(limits.cpu_time).min(half).max(LEAST),
-            limits.wall_time.min(wall).max(LEAST),
+            cpu.min(limits.cpu_time).min(half).max(MIN_CALL_TIME),
+            limits.wall_time.min(wall).max(MIN_CALL_TIME),
             &self.stop,
         )
     }
@@ -77,12 +77,12 @@ impl Budget {
 
     /// Returns true if no time is left for optional work.
     pub(crate) fn is_spent(&self) -> bool {
-        self.cpu_left() <= LEAST || self.wall_end <= Instant::now() || self.is_stopped()
+        self.cpu_left() <= MIN_CALL_TIME || self.wall_end <= Instant::now() || self.is_stopped()
     }
 }
 
 /// Returns the instant after `duration`, or one in a year if that overflows.
-fn later(duration: Duration) -> Instant {
+fn instant_after(duration: Duration) -> Instant {
     const FAR: Duration = Duration::from_secs(365 * 24 * 3600);
     Instant::now().checked_add(duration).unwrap_or_else(|| Instant::now() + FAR)
 }
@@ -112,27 +112,27 @@ impl Deadline {
     }
 
     /// Returns the deadline of a single call outside of any budget.
-    pub(crate) fn of_call(limits: &Limits) -> Self {
+    pub(crate) fn for_single_call(limits: &CallLimits) -> Self {
         Self::new(limits.cpu_time, limits.wall_time, &Stop::default())
     }
 
     /// Fails if the deadline is exceeded.
-    pub(crate) fn check(&mut self) -> Result<(), TimeUp> {
+    pub(crate) fn check(&mut self) -> Result<(), DeadlineExceeded> {
         self.check_at(thread_cpu_time().saturating_sub(self.cpu_start), self.wall_start.elapsed())
     }
 
     /// Fails if the deadline is exceeded after `used` CPU time and `took` wall time.
-    fn check_at(&mut self, used: Duration, took: Duration) -> Result<(), TimeUp> {
+    fn check_at(&mut self, used: Duration, took: Duration) -> Result<(), DeadlineExceeded> {
         let mut limit = self.cpu_limit;
         if self.stop.is_requested() {
             let since = *self.stopped_at.get_or_insert(used);
             limit = limit.min(since.saturating_add(GRACE));
         }
         if used > limit {
-            return Err(TimeUp::Cpu { used, limit });
+            return Err(DeadlineExceeded::Cpu { used, limit });
         }
         if took > self.wall_limit {
-            return Err(TimeUp::Wall { took, limit: self.wall_limit });
+            return Err(DeadlineExceeded::Wall { took, limit: self.wall_limit });
         }
         Ok(())
     }
@@ -143,21 +143,21 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_call_gets_at_most_half_of_what_is_left() {
-        let limits = Limits { cpu_time: Duration::from_secs(1000), ..Limits::default() };
+    fn each_call_gets_at_most_half_of_the_remaining_time() {
+        let limits = CallLimits { cpu_time: Duration::from_secs(1000), ..CallLimits::default() };
         let budget = Budget::new(&limits, &Stop::default());
         let call = budget.call(&limits, limits.cpu_time);
         assert!(call.cpu_limit <= Duration::from_secs(1000) && call.cpu_limit > Duration::from_secs(900));
         assert!(call.wall_limit <= limits.wall_time / 2);
         assert_eq!(budget.call(&limits, Duration::from_secs(3)).cpu_limit, Duration::from_secs(3));
         assert!(!budget.is_spent());
-        let nothing = Limits { cpu_time: Duration::ZERO, ..Limits::default() };
+        let nothing = CallLimits { cpu_time: Duration::ZERO, ..CallLimits::default() };
         assert!(Budget::new(&nothing, &Stop::default()).is_spent());
     }
 
     #[test]
-    fn a_shutdown_ends_it() {
-        let (limits, stop) = (Limits::default(), Stop::default());
+    fn a_shutdown_ends_a_budget() {
+        let (limits, stop) = (CallLimits::default(), Stop::default());
         let budget = Budget::new(&limits, &stop);
         let mut call = budget.call(&limits, limits.cpu_time);
         let ms = Duration::from_millis;
@@ -168,7 +168,7 @@ mod tests {
         assert!(call.check_at(ms(500), ms(500)).is_ok());
         assert!(call.check_at(ms(750), ms(750)).is_ok());
         let error = call.check_at(ms(751), ms(751)).unwrap_err();
-        assert!(matches!(error, TimeUp::Cpu { limit, .. } if limit == ms(750)), "{error:?}");
+        assert!(matches!(error, DeadlineExceeded::Cpu { limit, .. } if limit == ms(750)), "{error:?}");
         // Without a shutdown only the limit of the call applies.
         let mut call = Budget::new(&limits, &Stop::default()).call(&limits, limits.cpu_time);
         assert!(call.check_at(ms(900), ms(900)).is_ok() && call.check_at(ms(1001), ms(1001)).is_err());

@@ -9,10 +9,10 @@ use wasmtime::component::{Instance, InstancePre};
 use wasmtime::{Store, Trap};
 
 use crate::budget::Deadline;
-use crate::deadline::{self, TimeUp};
+use crate::deadline::{self, DeadlineExceeded};
 use crate::error::CallError;
 use crate::limits::{Limiter, OverLimit};
-use crate::log::{Budget, CallLog};
+use crate::log::{CallLog, LogQuota};
 use crate::sandbox::Shared;
 use crate::text::{ERROR_BYTES, clip};
 use crate::wasi::{Denied, Exit, Random};
@@ -27,21 +27,21 @@ pub(crate) struct Host {
 }
 
 impl Shared {
-    /// Creates an instance and calls `work` with it. `input` is the size of the component's input in bytes, which scales the
+    /// Creates an instance and calls `run` with it. `input` is the size of the component's input in bytes, which scales the
     /// output limit. Raises `peak` to the linear memory of the instance in bytes if that is larger.
     #[expect(clippy::too_many_arguments, reason = "what a call is made of; one caller for each kind of call")]
-    pub(crate) fn call<T, E: From<CallError> + Explain>(
+    pub(crate) fn call<T, E: From<CallError> + AddStderr>(
         &self,
         pre: &InstancePre<Host>,
-        budget: &Arc<Budget>,
+        log_quota: &Arc<LogQuota>,
         peak: &AtomicUsize,
         deadline: &Deadline,
         input: usize,
         seed: u64,
-        work: impl FnOnce(&mut Store<Host>, &Instance) -> Result<T, E>,
+        run: impl FnOnce(&mut Store<Host>, &Instance) -> Result<T, E>,
     ) -> Result<T, E> {
         let limits = &self.limits;
-        let log = CallLog::new(Arc::clone(budget), limits);
+        let log = CallLog::new(Arc::clone(log_quota), limits);
         let host = Host { limiter: Limiter::new(limits), log, random: Random::new(seed), state: None };
         let mut store = Store::new(&self.engine, host);
         store.limiter(|host| &mut host.limiter);
@@ -51,37 +51,37 @@ impl Shared {
         let _running = self.ticker.run();
         let result = pre
             .instantiate(&mut store)
-            .map_err(|error| E::from(failure(&error)))
-            .and_then(|instance| work(&mut store, &instance));
+            .map_err(|error| E::from(classify(&error)))
+            .and_then(|instance| run(&mut store, &instance));
         peak.fetch_max(store.data().limiter.memory(), Ordering::Relaxed);
-        let last_words = store.data_mut().log.finish();
-        result.map_err(|error| match last_words {
-            Some(words) => error.explained(&words),
+        let stderr_line = store.data_mut().log.finish();
+        result.map_err(|error| match stderr_line {
+            Some(line) => error.with_stderr(&line),
             None => error,
         })
     }
 }
 
 /// Errors that the component's last line on standard error can explain.
-pub(crate) trait Explain {
-    /// Adds `words`, the last line that the component wrote to standard error, such as a panic message.
+pub(crate) trait AddStderr {
+    /// Adds `line`, the last line that the component wrote to standard error, such as a panic message.
     #[must_use]
-    fn explained(self, words: &str) -> Self;
+    fn with_stderr(self, line: &str) -> Self;
 }
 
-impl Explain for CallError {
-    fn explained(self, words: &str) -> Self {
+impl AddStderr for CallError {
+    fn with_stderr(self, line: &str) -> Self {
         match self {
-            Self::Trap(reason) => Self::Trap(format!("{reason}: {words}")),
+            Self::Trap(reason) => Self::Trap(format!("{reason}: {line}")),
             other => other,
         }
     }
 }
 
 /// Classifies an error of the runtime.
-pub(crate) fn failure(error: &wasmtime::Error) -> CallError {
-    if let Some(time_up) = error.downcast_ref::<TimeUp>() {
-        return timed_out(time_up);
+pub(crate) fn classify(error: &wasmtime::Error) -> CallError {
+    if let Some(exceeded) = error.downcast_ref::<DeadlineExceeded>() {
+        return timed_out(exceeded);
     }
     if let Some(OverLimit(reason)) = error.downcast_ref() {
         return CallError::Limit(reason.clone());
@@ -112,9 +112,9 @@ pub(crate) fn failure(error: &wasmtime::Error) -> CallError {
 }
 
 /// Returns the error of a call that exceeded its deadline.
-pub(crate) fn timed_out(time_up: &TimeUp) -> CallError {
-    match *time_up {
-        TimeUp::Cpu { used, limit } => CallError::CpuTime { used, limit },
-        TimeUp::Wall { took, limit } => CallError::WallTime { took, limit },
+pub(crate) fn timed_out(exceeded: &DeadlineExceeded) -> CallError {
+    match *exceeded {
+        DeadlineExceeded::Cpu { used, limit } => CallError::CpuTime { used, limit },
+        DeadlineExceeded::Wall { took, limit } => CallError::WallTime { took, limit },
     }
 }

@@ -13,10 +13,10 @@ use wasmtime::component::InstancePre;
 
 use crate::bindings::{format, stage};
 use crate::budget::Deadline;
-use crate::call::{Host, failure, timed_out};
+use crate::call::{Host, classify, timed_out};
 use crate::error::CallError;
-use crate::limits::Limits;
-use crate::log::Budget;
+use crate::limits::CallLimits;
+use crate::log::LogQuota;
 use crate::sandbox::Shared;
 use crate::text::{ERROR_BYTES, clip, clip_lines};
 use crate::{convert, output, slice, state as memory};
@@ -68,7 +68,7 @@ struct Inner {
     exports: Exports,
     uses_state: bool,
     description: Description,
-    budget: Arc<Budget>,
+    log_quota: Arc<LogQuota>,
     /// Maximum linear memory of a call since the value was last taken, bytes.
     peak_memory: AtomicUsize,
 }
@@ -117,7 +117,7 @@ impl Component {
     }
 
     /// Returns the limits of its calls.
-    pub(crate) fn limits(&self) -> &Limits {
+    pub(crate) fn limits(&self) -> &CallLimits {
         &self.0.shared.limits
     }
 
@@ -134,18 +134,18 @@ impl Component {
         let inner = &*self.0;
         inner.shared.call(
             &inner.pre,
-            &inner.budget,
+            &inner.log_quota,
             &inner.peak_memory,
-            &Deadline::of_call(&inner.shared.limits),
+            &Deadline::for_single_call(&inner.shared.limits),
             config.len(),
             seed(&[config]),
             |store, instance| match &inner.exports {
                 Exports::Stage(exports) => {
-                    let guest = exports.load(&mut *store, instance).map_err(|error| failure(&error))?;
+                    let guest = exports.load(&mut *store, instance).map_err(|error| classify(&error))?;
                     configured(guest.call_configure(store, config))
                 }
                 Exports::Format(exports) => {
-                    let guest = exports.load(&mut *store, instance).map_err(|error| failure(&error))?;
+                    let guest = exports.load(&mut *store, instance).map_err(|error| classify(&error))?;
                     configured(guest.call_configure(store, config))
                 }
             },
@@ -172,7 +172,7 @@ impl Component {
         columns: &Columns,
         state: Option<&State>,
     ) -> Result<(Columns, Changes), CallError> {
-        self.process_until(config, columns, state, &Deadline::of_call(self.limits()))
+        self.process_until(config, columns, state, &Deadline::for_single_call(self.limits()))
     }
 
     /// Like [`Component::process_with`], with a given deadline.
@@ -189,13 +189,13 @@ impl Component {
         };
         let (result, changes) = inner.shared.call(
             &inner.pre,
-            &inner.budget,
+            &inner.log_quota,
             &inner.peak_memory,
             deadline,
             convert::size(columns),
             batch_seed(columns),
             |store, instance| {
-                let guest = exports.load(&mut *store, instance).map_err(|error| failure(&error))?;
+                let guest = exports.load(&mut *store, instance).map_err(|error| classify(&error))?;
                 configured(guest.call_configure(&mut *store, config))?;
                 store.data_mut().state = state.cloned().map(Overlay::new);
                 let result = returned(guest.call_process(&mut *store, convert::batch(columns)))?;
@@ -234,7 +234,7 @@ impl Component {
         limits: &SinkLimits,
         state: Option<&State>,
     ) -> Result<(Payloads, Changes), CallError> {
-        self.format_until(config, columns, limits, state, &Deadline::of_call(self.limits()))
+        self.format_until(config, columns, limits, state, &Deadline::for_single_call(self.limits()))
     }
 
     /// Like [`Component::format_with`], with a given deadline.
@@ -255,17 +255,17 @@ impl Component {
         let mut deadline = deadline.clone();
         for part in slice::slices(columns) {
             // A short slice may end before compiled code checks the epoch.
-            deadline.check().map_err(|time_up| timed_out(&time_up))?;
+            deadline.check().map_err(|exceeded| timed_out(&exceeded))?;
             let part = part.as_ref();
             let payloads = inner.shared.call(
                 &inner.pre,
-                &inner.budget,
+                &inner.log_quota,
                 &inner.peak_memory,
                 &deadline,
                 convert::size(part),
                 batch_seed(part),
                 |store, instance| {
-                    let guest = exports.load(&mut *store, instance).map_err(|error| failure(&error))?;
+                    let guest = exports.load(&mut *store, instance).map_err(|error| classify(&error))?;
                     configured(guest.call_configure(&mut *store, config))?;
                     store.data_mut().state = overlay.take();
                     let limits = convert::limits(*limits);
@@ -283,13 +283,13 @@ impl Component {
 /// Converts the result of `configure`.
 fn configured(result: wasmtime::Result<Result<(), String>>) -> Result<(), CallError> {
     let refused = |text: String| CallError::Config(clip_lines(&text, ERROR_BYTES));
-    result.map_err(|error| failure(&error))?.map_err(refused)
+    result.map_err(|error| classify(&error))?.map_err(refused)
 }
 
 /// Converts the result of `process` or `format`.
 fn returned<T>(result: wasmtime::Result<Result<T, String>>) -> Result<T, CallError> {
     let failed = |text: String| CallError::Guest(clip(&text, ERROR_BYTES));
-    result.map_err(|error| failure(&error))?.map_err(failed)
+    result.map_err(|error| classify(&error))?.map_err(failed)
 }
 
 /// Returns the random seed of a batch: equal batches give equal random numbers, and thus equal output.

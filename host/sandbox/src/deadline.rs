@@ -23,7 +23,7 @@ pub(crate) fn thread_cpu_time() -> Duration {
 
 /// Error of a call that exceeded its deadline.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum TimeUp {
+pub(crate) enum DeadlineExceeded {
     #[error("CPU time")]
     Cpu { used: Duration, limit: Duration },
     #[error("wall time")]
@@ -43,18 +43,18 @@ pub(crate) fn arm<T>(store: &mut Store<T>, deadline: &Deadline) {
 /// Advances the engine's epoch while calls run. Between calls its thread sleeps without wake-ups.
 #[derive(Debug)]
 pub(crate) struct Ticker {
-    shared: Arc<Shared>,
+    shared: Arc<TickerShared>,
     thread: Option<JoinHandle<()>>,
 }
 
 #[derive(Debug, Default)]
-struct Shared {
-    state: Mutex<State>,
+struct TickerShared {
+    state: Mutex<TickerState>,
     changed: Condvar,
 }
 
 #[derive(Debug, Default)]
-struct State {
+struct TickerState {
     running: usize,
     stop: bool,
 }
@@ -62,7 +62,7 @@ struct State {
 impl Ticker {
     /// Starts the thread.
     pub(crate) fn new(engine: &Engine) -> std::io::Result<Self> {
-        let shared = Arc::new(Shared::default());
+        let shared = Arc::new(TickerShared::default());
         let (engine, state) = (engine.weak(), Arc::clone(&shared));
         let thread = thread::Builder::new()
             .name("epoch".to_owned())
@@ -95,7 +95,7 @@ impl Drop for Ticker {
 }
 
 /// Guard of a running call.
-pub(crate) struct Running<'a>(&'a Shared);
+pub(crate) struct Running<'a>(&'a TickerShared);
 
 impl Drop for Running<'_> {
     fn drop(&mut self) {
@@ -103,8 +103,8 @@ impl Drop for Running<'_> {
     }
 }
 
-impl Shared {
-    fn lock(&self) -> MutexGuard<'_, State> {
+impl TickerShared {
+    fn lock(&self) -> MutexGuard<'_, TickerState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

@@ -96,7 +96,7 @@ pub enum LoadError {
 
 /// Classes of failed calls, for counters and policies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Cause {
+pub enum FailureCause {
     /// The component rejected its configuration, or is of the wrong kind for its slot.
     Config,
     /// The component returned an error.
@@ -111,8 +111,8 @@ pub enum Cause {
     Output,
 }
 
-impl Cause {
-    /// All causes, in the order of [`Cause::index`].
+impl FailureCause {
+    /// All causes, in the order of [`FailureCause::index`].
     pub const ALL: [Self; 6] =
         [Self::Config, Self::Guest, Self::Trap, Self::Timeout, Self::Limit, Self::Output];
 
@@ -128,13 +128,13 @@ impl Cause {
         }
     }
 
-    /// Returns the position in [`Cause::ALL`].
+    /// Returns the position in [`FailureCause::ALL`].
     pub fn index(self) -> usize {
         self as usize
     }
 }
 
-impl fmt::Display for Cause {
+impl fmt::Display for FailureCause {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
     }
@@ -186,14 +186,14 @@ pub enum CallError {
 
 impl CallError {
     /// Returns the class of the error, for counters and policies.
-    pub fn cause(&self) -> Cause {
+    pub fn cause(&self) -> FailureCause {
         match self {
-            Self::Kind { .. } | Self::Config(_) => Cause::Config,
-            Self::Guest(_) => Cause::Guest,
-            Self::Trap(_) => Cause::Trap,
-            Self::CpuTime { .. } | Self::WallTime { .. } => Cause::Timeout,
-            Self::Limit(_) => Cause::Limit,
-            Self::Output(_) => Cause::Output,
+            Self::Kind { .. } | Self::Config(_) => FailureCause::Config,
+            Self::Guest(_) => FailureCause::Guest,
+            Self::Trap(_) => FailureCause::Trap,
+            Self::CpuTime { .. } | Self::WallTime { .. } => FailureCause::Timeout,
+            Self::Limit(_) => FailureCause::Limit,
+            Self::Output(_) => FailureCause::Output,
         }
     }
 }

@@ -2,8 +2,9 @@
 
 use std::fmt;
 
-/// Displays bytes as lowercase hexadecimal digits.
-pub(crate) struct Hex<'a>(pub(crate) &'a [u8]);
+/// Displays bytes as lowercase hexadecimal digits, such as the SHA-256 of a component.
+#[derive(Clone, Copy, Debug)]
+pub struct Hex<'a>(pub &'a [u8]);
 
 impl fmt::Display for Hex<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -36,12 +36,13 @@ mod wasi;
 pub use budget::{Budget, Stop};
 pub use compiler::{CompileError, CompileLimits, Compiler};
 pub use component::{Component, Description, Kind};
-pub use error::{CallError, Cause, LoadError};
-pub use limits::Limits;
+pub use error::{CallError, FailureCause, LoadError};
+pub use hex::Hex;
+pub use limits::CallLimits;
 pub use native::NativeCode;
 pub use sandbox::{Sandbox, SandboxError};
-pub use slot::{OnFailure, Origin, Processed, Slot, SlotConfig, Stats, VersionStats, without};
-pub use text::{clip, is_hidden};
+pub use slot::{OnFailure, Origin, Processed, Slot, SlotConfig, SlotStats, VersionStats, without_parts};
+pub use text::is_hidden;
 
 /// Types of a component's persistent state.
 pub use insights_batch::state::{Bounds, Changes, Space, State};

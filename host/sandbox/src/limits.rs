@@ -6,7 +6,7 @@ use wasmtime::ResourceLimiter;
 
 /// Limits of every call. The defaults exceed the needs of a node with 110 pods about tenfold.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Limits {
+pub struct CallLimits {
     /// Size of all linear memories of an instance together, bytes.
     pub memory_bytes: usize,
     /// CPU time of the calling thread in one call, including `configure`; a formatter's slices are one call. A batch has
@@ -38,7 +38,7 @@ pub struct Limits {
     pub log_line_bytes: usize,
 }
 
-impl Default for Limits {
+impl Default for CallLimits {
     fn default() -> Self {
         Self {
             memory_bytes: 32 << 20,
@@ -58,15 +58,13 @@ impl Default for Limits {
     }
 }
 
-impl Limits {
+impl CallLimits {
     /// Returns the output limit in bytes for an input of `input` bytes.
     pub(crate) fn output_bytes(&self, input: usize) -> usize {
         let scaled = input.saturating_mul(self.output_per_input_byte);
         self.output_base_bytes.saturating_add(scaled).min(self.memory_bytes)
     }
-}
 
-impl Limits {
     /// Returns the limit on entities of a stage's output for an input of `input` entities.
     pub(crate) fn output_entities(&self, input: usize) -> usize {
         input.saturating_mul(self.output_per_input_entity).saturating_add(self.output_base_entities)
@@ -99,7 +97,7 @@ pub(crate) struct Limiter {
 }
 
 impl Limiter {
-    pub(crate) fn new(limits: &Limits) -> Self {
+    pub(crate) fn new(limits: &CallLimits) -> Self {
         Self { limit: limits.memory_bytes, memory: 0 }
     }
 

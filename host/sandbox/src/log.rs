@@ -1,14 +1,14 @@
 //! Log output of components: the `log` import, standard output and standard error. Its volume is bounded per call, per minute
 //! and per line, because a component that floods the agent's log can hide in it and fill a disk.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use wasmtime::StoreContextMut;
 use wasmtime::component::{ComponentType, Lift, Linker, WasmStr};
 
 use crate::call::Host;
-use crate::limits::Limits;
+use crate::limits::CallLimits;
 use crate::text::clip;
 
 /// Interface of the contract that this module implements.
@@ -39,7 +39,7 @@ pub(crate) fn add_to_linker(linker: &mut Linker<Host>) -> wasmtime::Result<()> {
     let mut instance = linker.instance(IMPORT)?;
     instance.func_wrap("write", |mut store: StoreContextMut<'_, Host>, (level, message): (Level, WasmStr)| {
         // Checked before the text is read: a dropped line costs only a counter.
-        if store.data_mut().log.admit() {
+        if store.data_mut().log.take_line() {
             let max = store.data().log.line_bytes;
             let line = clip(&message.to_str(&store)?, max);
             store.data().log.write(level, &line);
@@ -50,7 +50,7 @@ pub(crate) fn add_to_linker(linker: &mut Linker<Host>) -> wasmtime::Result<()> {
 
 /// Log quota of one component per minute, over all its calls.
 #[derive(Debug)]
-pub(crate) struct Budget {
+pub(crate) struct LogQuota {
     name: Arc<str>,
     per_minute: u32,
     window: Mutex<Window>,
@@ -65,26 +65,30 @@ struct Window {
     reported: bool,
 }
 
-impl Budget {
-    pub(crate) fn new(name: Arc<str>, limits: &Limits) -> Self {
+impl LogQuota {
+    pub(crate) fn new(name: Arc<str>, limits: &CallLimits) -> Self {
         let window = Mutex::new(Window { started: Instant::now(), lines: 0, dropped: 0, reported: false });
         Self { name, per_minute: limits.log_lines_per_minute, window }
     }
 
+    fn window(&self) -> MutexGuard<'_, Window> {
+        self.window.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Takes one line from the quota. Returns true if the line may be written.
-    fn admit(&self) -> bool {
-        let mut window = self.window.lock().unwrap_or_else(PoisonError::into_inner);
+    fn take_line(&self) -> bool {
+        let mut window = self.window();
         if window.started.elapsed() >= MINUTE {
             *window = Window { started: Instant::now(), lines: 0, dropped: window.dropped, reported: false };
         }
-        let admitted = window.lines < self.per_minute;
-        window.lines += u32::from(admitted);
-        admitted
+        let is_granted = window.lines < self.per_minute;
+        window.lines += u32::from(is_granted);
+        is_granted
     }
 
     /// Counts dropped lines. Logs a warning at most once a minute, with all lines dropped since the previous one.
-    fn dropped(&self, lines: u64) {
-        let mut window = self.window.lock().unwrap_or_else(PoisonError::into_inner);
+    fn report_dropped(&self, lines: u64) {
+        let mut window = self.window();
         window.dropped += lines;
         if !window.reported {
             window.reported = true;
@@ -97,7 +101,7 @@ impl Budget {
 /// Log output of one call.
 #[derive(Debug)]
 pub(crate) struct CallLog {
-    budget: Arc<Budget>,
+    quota: Arc<LogQuota>,
     lines_left: u32,
     line_bytes: usize,
     dropped: u64,
@@ -119,9 +123,9 @@ pub(crate) enum Stream {
 }
 
 impl CallLog {
-    pub(crate) fn new(budget: Arc<Budget>, limits: &Limits) -> Self {
+    pub(crate) fn new(quota: Arc<LogQuota>, limits: &CallLimits) -> Self {
         Self {
-            budget,
+            quota,
             lines_left: limits.log_lines_per_call,
             line_bytes: limits.log_line_bytes,
             dropped: 0,
@@ -132,18 +136,18 @@ impl CallLog {
     }
 
     /// Takes one line from the quotas of the call and of the minute. Returns false, and counts the line, if none is left.
-    fn admit(&mut self) -> bool {
-        let admitted = self.lines_left > 0 && self.budget.admit();
-        if admitted {
+    fn take_line(&mut self) -> bool {
+        let is_granted = self.lines_left > 0 && self.quota.take_line();
+        if is_granted {
             self.lines_left -= 1;
         } else {
             self.dropped += 1;
         }
-        admitted
+        is_granted
     }
 
     fn write(&self, level: Level, line: &str) {
-        let transform = &*self.budget.name;
+        let transform = &*self.quota.name;
         match level {
             Level::Trace => tracing::trace!(target: "transform", transform, "{line}"),
             Level::Debug => tracing::debug!(target: "transform", transform, "{line}"),
@@ -182,20 +186,20 @@ impl CallLog {
         if bytes.is_empty() {
             return;
         }
-        let admitted = self.admit();
-        if admitted || stream == Stream::Err {
+        let is_granted = self.take_line();
+        if is_granted || stream == Stream::Err {
             let line = clip(&String::from_utf8_lossy(&bytes), self.line_bytes);
-            if admitted {
+            if is_granted {
                 self.write(level, &line);
             }
             if stream == Stream::Err {
-                self.keep(line);
+                self.keep_explanation(line);
             }
         }
     }
 
     /// Keeps the line that explains a failure: a panic's message is joined with its location on the preceding line.
-    fn keep(&mut self, line: String) {
+    fn keep_explanation(&mut self, line: String) {
         const HINT: &str = "note: ";
         if line.starts_with(HINT) {
             return;
@@ -213,7 +217,7 @@ impl CallLog {
         self.end_line(Stream::Out);
         self.end_line(Stream::Err);
         if self.dropped > 0 {
-            self.budget.dropped(self.dropped);
+            self.quota.report_dropped(self.dropped);
         }
         self.last_error.take()
     }

@@ -3,7 +3,7 @@
 use insights_batch::{Columns, Limits as SinkLimits, Payloads};
 
 use crate::error::CallError;
-use crate::limits::Limits;
+use crate::limits::CallLimits;
 use crate::slice::DESCRIPTOR;
 use crate::text::{ERROR_BYTES, clip};
 
@@ -13,7 +13,7 @@ const ROUTE_TEXT_BYTES: usize = 1024;
 const CONTENT_TYPE_BYTES: usize = 128;
 
 /// Validates the result of a transform. `input` is the batch it was called with.
-pub(crate) fn check_columns(limits: &Limits, input: &Columns, output: &Columns) -> Result<(), CallError> {
+pub(crate) fn check_columns(limits: &CallLimits, input: &Columns, output: &Columns) -> Result<(), CallError> {
     let same = input.scope == output.scope
         && input.scope_id == output.scope_id
         && input.time_unix_ms == output.time_unix_ms
@@ -27,7 +27,7 @@ pub(crate) fn check_columns(limits: &Limits, input: &Columns, output: &Columns) 
 }
 
 /// Bounds entities and descriptors: each costs formatters time, a descriptor once per slice.
-fn check_count(limits: &Limits, input: &Columns, output: &Columns) -> Result<(), CallError> {
+fn check_count(limits: &CallLimits, input: &Columns, output: &Columns) -> Result<(), CallError> {
     let over = |what: &str, count: usize, max: usize| {
         Err(CallError::Limit(format!("returned {count} {what}; the limit for this input is {max}")))
     };
@@ -51,13 +51,13 @@ fn descriptors(columns: &Columns) -> usize {
 
 /// Payloads of all slices of a batch, validated slice by slice.
 pub(crate) struct Collected<'a> {
-    limits: &'a Limits,
+    limits: &'a CallLimits,
     sink: SinkLimits,
     all: Payloads,
 }
 
 impl<'a> Collected<'a> {
-    pub(crate) fn new(limits: &'a Limits, sink: SinkLimits) -> Self {
+    pub(crate) fn new(limits: &'a CallLimits, sink: SinkLimits) -> Self {
         Self { limits, sink, all: Payloads::default() }
     }
 

@@ -8,7 +8,7 @@ use crate::component::{self, Component};
 use crate::deadline::Ticker;
 use crate::engine;
 use crate::error::LoadError;
-use crate::limits::Limits;
+use crate::limits::CallLimits;
 use crate::native::NativeCode;
 
 /// Loads and runs components. Cheap to clone; one per process is enough.
@@ -17,7 +17,7 @@ pub struct Sandbox(Arc<Shared>);
 
 pub(crate) struct Shared {
     pub(crate) engine: Engine,
-    pub(crate) limits: Limits,
+    pub(crate) limits: CallLimits,
     pub(crate) ticker: Ticker,
 }
 
@@ -37,14 +37,14 @@ impl Sandbox {
     ///
     /// # Errors
     /// Fails if the runtime does not work on this machine.
-    pub fn new(limits: Limits) -> Result<Self, SandboxError> {
+    pub fn new(limits: CallLimits) -> Result<Self, SandboxError> {
         let engine = engine::engine().map_err(|error| SandboxError::Engine(format!("{error:#}")))?;
         let ticker = Ticker::new(&engine)?;
         Ok(Self(Arc::new(Shared { engine, limits, ticker })))
     }
 
     /// Returns the limits of every call.
-    pub fn limits(&self) -> &Limits {
+    pub fn limits(&self) -> &CallLimits {
         &self.0.limits
     }
 

@@ -1,6 +1,6 @@
 //! A pipeline slot: the configured component, its fallback versions, and their statistics.
 
-mod halve;
+mod bisect;
 mod health;
 mod run;
 mod stats;
@@ -12,13 +12,13 @@ use insights_batch::{Columns, Limits as SinkLimits, Payloads};
 
 use crate::budget::{Budget, Stop};
 use crate::component::{Component, Kind};
-use crate::limits::Limits;
+use crate::limits::CallLimits;
 
-use halve::Progress;
-pub use halve::without;
+use bisect::SearchProgress;
+pub use bisect::without_parts;
 use health::Health;
-use run::Aside;
-pub use stats::{Stats, VersionStats};
+use run::QuarantinedPart;
+pub use stats::{SlotStats, VersionStats};
 
 /// Policy for a batch on which a component fails.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -64,12 +64,12 @@ pub struct Slot {
     config: SlotConfig,
     /// Newest first. A suspended version is marked, not removed: its status stays visible, and it is retried.
     versions: Vec<Version>,
-    aside: Vec<Aside>,
+    quarantined: Vec<QuarantinedPart>,
     /// An unfinished search for offending data.
-    search: Option<Progress>,
-    stats: Stats,
+    search: Option<SearchProgress>,
+    stats: SlotStats,
     /// Consecutive batches for which no version succeeded.
-    down: u64,
+    failed_batches: u64,
     since_unix_ms: u64,
 }
 
@@ -102,12 +102,12 @@ struct Version {
     config: Arc<str>,
     origin: Origin,
     health: Health,
-    proven: bool,
+    has_succeeded: bool,
 }
 
 impl Version {
     fn new(component: Component, config: Arc<str>, origin: Origin) -> Self {
-        Self { component, config, origin, health: Health::default(), proven: false }
+        Self { component, config, origin, health: Health::default(), has_succeeded: false }
     }
 }
 
@@ -118,14 +118,22 @@ impl Slot {
         let text: Arc<str> = config.config.as_str().into();
         let mut versions = vec![Version::new(component, Arc::clone(&text), Origin::Current)];
         versions.extend(builtin.map(|builtin| Version::new(builtin, text, Origin::Builtin)));
-        let stats = Stats::default();
-        Self { config, versions, aside: Vec::new(), search: None, stats, down: 0, since_unix_ms: 0 }
+        let stats = SlotStats::default();
+        Self {
+            config,
+            versions,
+            quarantined: Vec::new(),
+            search: None,
+            stats,
+            failed_batches: 0,
+            since_unix_ms: 0,
+        }
     }
 
     /// Replaces the slot `before`: its last version that worked takes over if this slot's version fails, with the configuration
     /// it had there. Statistics are continued; quarantined data is tried again.
-    pub fn succeed(&mut self, before: &Self) {
-        self.go_on_counting(before);
+    pub fn replace(&mut self, before: &Self) {
+        self.continue_stats(before);
         let Some(current) = self.versions.first() else { return };
         let is_same = |version: &&Version| {
             version.component.sha256() == current.component.sha256() && version.config == current.config
@@ -133,8 +141,10 @@ impl Slot {
         if before.versions.first().is_some_and(|version| is_same(&version)) {
             self.since_unix_ms = before.since_unix_ms;
         }
-        let mut good =
-            before.versions.iter().filter(|v| v.proven && !v.health.is_bad() && v.origin != Origin::Builtin);
+        let mut good = before
+            .versions
+            .iter()
+            .filter(|v| v.has_succeeded && !v.health.is_suspended() && v.origin != Origin::Builtin);
         if let Some(good) = good.find(|version| !is_same(version)) {
             let good = Version::new(good.component.clone(), Arc::clone(&good.config), Origin::LastGood);
             self.versions.retain(|version| version.origin != Origin::LastGood);
@@ -153,7 +163,7 @@ impl Slot {
     }
 
     /// Takes over the statistics of `other` and abandons an unfinished search.
-    pub fn go_on_counting(&mut self, other: &Self) {
+    pub fn continue_stats(&mut self, other: &Self) {
         self.stats = other.stats.clone();
         self.search = None;
     }
@@ -174,19 +184,19 @@ impl Slot {
     }
 
     /// Returns the statistics since the slot was created, including those taken over from a preceding slot.
-    pub fn stats(&self) -> &Stats {
+    pub fn stats(&self) -> &SlotStats {
         &self.stats
     }
 
     /// Returns the first version that is not suspended, and its configuration.
     pub fn effective(&self) -> Option<(&Component, &str)> {
-        let version = self.versions.iter().find(|version| !version.health.is_bad())?;
+        let version = self.versions.iter().find(|version| !version.health.is_suspended())?;
         Some((&version.component, &version.config))
     }
 
     /// Returns true if the current version is suspended.
     pub fn has_failed(&self) -> bool {
-        self.versions.first().is_some_and(|version| version.health.is_bad())
+        self.versions.first().is_some_and(|version| version.health.is_suspended())
     }
 
     /// Returns the versions in the order in which they are tried, with their status.
@@ -194,7 +204,7 @@ impl Slot {
         self.versions.iter().map(|version| VersionStats {
             component: &version.component,
             origin: version.origin,
-            bad: version.health.is_bad(),
+            suspended: version.health.is_suspended(),
             failures: version.health.failures(),
             retry_in: version.health.retry_in(self.stats.batches),
         })
@@ -270,26 +280,18 @@ impl Slot {
 
     /// Returns a budget for a batch that begins now, from the limits of the slot's components.
     pub fn budget(&self, stop: &Stop) -> Budget {
-        let default = Limits::default();
+        let default = CallLimits::default();
         let limits = self.versions.first().map_or(&default, |version| version.component.limits());
         Budget::new(limits, stop)
     }
 
     /// Returns the number of consecutive batches for which no version succeeded; 0 if the last one succeeded.
-    pub fn down(&self) -> u64 {
-        self.down
-    }
-
-    /// Returns true if the first version that is not suspended imports `state`.
-    pub fn uses_state(&self) -> bool {
-        self.versions
-            .iter()
-            .find(|version| !version.health.is_bad())
-            .is_some_and(|version| version.component.uses_state())
+    pub fn failed_batches(&self) -> u64 {
+        self.failed_batches
     }
 
     /// Returns the names of quarantined parts: `pod UID`, or kind and id of an entity below the node.
-    pub fn aside(&self) -> impl Iterator<Item = &str> {
-        self.aside.iter().map(|aside| &*aside.name)
+    pub fn quarantined(&self) -> impl Iterator<Item = &str> {
+        self.quarantined.iter().map(|part| &*part.name)
     }
 }

@@ -12,7 +12,7 @@ pub(crate) const NAME_BYTES: usize = 256;
 ///
 /// Every text from a component, or from a file that claims to be one, is clipped before it enters a log message, an error, a
 /// status page, an event or a label.
-pub fn clip(text: &str, max: usize) -> String {
+pub(crate) fn clip(text: &str, max: usize) -> String {
     let text = text.trim_end();
     let mut line = String::with_capacity(text.len().min(max));
     for c in text.chars() {
@@ -59,21 +59,21 @@ mod tests {
     use super::{clip, clip_lines};
 
     #[test]
-    fn lines_stay_lines_and_the_bound_is_for_all() {
+    fn lines_are_clipped_within_a_common_bound() {
         assert_eq!(clip_lines("a: \u{7}x\nb: y\n", 100), "a:  x\nb: y");
         assert_eq!(clip_lines("abcdef\nghi\njkl", 10), "abcdef\nghi");
         assert_eq!(clip_lines("abcdef\nghi", 3), "abc…");
     }
 
     #[test]
-    fn control_characters_and_length() {
+    fn control_characters_are_replaced_and_length_is_bounded() {
         assert_eq!(clip("a\nb\u{1b}[31mc\n", 100), "a b [31mc");
         assert_eq!(clip("äöü", 3), "ä…");
         assert_eq!(clip("äöü", 6), "äöü");
     }
 
     #[test]
-    fn what_cannot_be_seen_is_written_out() {
+    fn invisible_characters_are_escaped() {
         assert_eq!(clip("a\u{202e}b\u{200b}c\u{feff}", 100), r"a\u{202e}b\u{200b}c\u{feff}");
         assert_eq!(clip("a\u{2028}b\u{85}c", 100), r"a\u{2028}b c");
         // The bound applies to the escaped text.

@@ -4,7 +4,7 @@
 //! messages, random numbers are a function of the batch, the environment is empty, and there are no files. Any other function
 //! fails the call with the import's name. There is no clock: the time is part of the batch.
 
-mod answers;
+mod functions;
 mod resources;
 
 use wasmtime::Engine;
@@ -15,7 +15,7 @@ use crate::call::Host;
 use crate::text::{NAME_BYTES, clip};
 
 /// Returns true if `import` is a `wasi:` interface of a version implemented here (0.2).
-pub(crate) fn answers(import: &str) -> bool {
+pub(crate) fn is_implemented(import: &str) -> bool {
     import.starts_with("wasi:")
         && import.split_once('@').is_some_and(|(_, version)| version.starts_with("0.2."))
 }
@@ -60,11 +60,11 @@ pub(crate) fn add_to_linker(
     for (name, external) in interface.exports(engine) {
         match external.ty {
             ComponentItem::Resource(_) => {
-                instance.resource(name, resources::of(name), |_, _| Ok(()))?;
+                instance.resource(name, resources::resource_type(name), |_, _| Ok(()))?;
             }
             ComponentItem::ComponentFunc(_) => {
-                let answered = answers::define(&mut instance, base, name)?;
-                if !answered {
+                let is_defined = functions::define(&mut instance, base, name)?;
+                if !is_defined {
                     let denied = clip(&format!("{import}#{name}"), NAME_BYTES);
                     instance.func_new(name, move |_, _, _, _| Err(Denied(denied.clone()).into()))?;
                 }

@@ -30,7 +30,7 @@ mod tests {
     use super::{Clock, STEP_MS};
 
     #[test]
-    fn a_clock_is_believed_after_ten_minutes_without_a_step() {
+    fn a_clock_is_steady_after_ten_minutes_without_a_step() {
         let start = 1_000_000_000;
         let mut clock = Clock::new(start);
         assert!(!clock.is_steady(start));

@@ -3,23 +3,23 @@
 use std::collections::VecDeque;
 use std::fs::File;
 
-use insightd_folder::{ASIDE, Aside, Folder, Trouble};
+use insightd_files::{DirError, OwnedDir, QUARANTINE_DIR, Quarantine};
 use rustix::io::Errno;
 
 use crate::block::{Block, BlockId, Candidate, NewBlock};
 use crate::error::ReadError;
-use crate::format::{FILE_HEADER_BYTES, NotASegment, RECORD_HEADER_BYTES};
+use crate::format::{FILE_HEADER_BYTES, InvalidSegment, RECORD_HEADER_BYTES};
 use crate::ledger::Ledger;
 use crate::scan::read_record;
-use crate::segment::{self, Entry, Found, Segment};
+use crate::segment::{self, Entry, Loaded, Segment};
 use crate::settings::Settings;
 use crate::stats::Cause;
 
 /// The locked directory of a spool, with its waiting blocks.
 #[derive(Debug)]
 pub(crate) struct Disk {
-    directory: Folder,
-    aside: Aside,
+    directory: OwnedDir,
+    quarantine: Quarantine,
     /// Ordered by number, oldest first.
     pub(crate) segments: VecDeque<Segment>,
     /// File of the last segment, while blocks may be appended to it.
@@ -30,12 +30,12 @@ pub(crate) struct Disk {
 
 impl Disk {
     /// Opens and locks the directory, and loads its segments.
-    pub(crate) fn open(settings: &Settings, ledger: &mut Ledger) -> Result<Self, Trouble> {
-        let directory = Folder::open(&settings.directory)?;
-        let names = directory.names().map_err(|errno| directory.trouble("", "list directory", errno))?;
+    pub(crate) fn open(settings: &Settings, ledger: &mut Ledger) -> Result<Self, DirError> {
+        let directory = OwnedDir::open(&settings.directory)?;
+        let names = directory.names().map_err(|errno| directory.io_error("", "list directory", errno))?;
         let mut numbers: Vec<u64> = names.iter().filter_map(|name| segment::number(name)).collect();
         numbers.sort_unstable();
-        let unknown = names.iter().filter(|name| *name != ASIDE && segment::number(name).is_none());
+        let unknown = names.iter().filter(|name| *name != QUARANTINE_DIR && segment::number(name).is_none());
         let unknown: Vec<_> = unknown.take(5).collect();
         if !unknown.is_empty() {
             tracing::warn!(
@@ -45,7 +45,7 @@ impl Disk {
             );
         }
         let mut disk = Self {
-            aside: Aside::open(&directory, "spool", settings.max_bytes / 8),
+            quarantine: Quarantine::open(&directory, "spool", settings.max_bytes / 8),
             directory,
             segments: VecDeque::new(),
             current: None,
@@ -54,30 +54,30 @@ impl Disk {
         };
         for number in &numbers {
             // a file that fails to load does not affect the others
-            if let Err(trouble) = disk.load(*number, numbers.last() == Some(number), ledger) {
-                tracing::warn!(%trouble, "spool: cannot load a file; ignored");
+            if let Err(error) = disk.load(*number, numbers.last() == Some(number), ledger) {
+                tracing::warn!(%error, "spool: cannot load a file; ignored");
             }
         }
-        disk.tidy(ledger);
-        if let Err(trouble) = disk.make_room(0, ledger) {
-            tracing::warn!(%trouble, "spool exceeds max_bytes");
+        disk.retry_failed(ledger);
+        if let Err(error) = disk.make_room(0, ledger) {
+            tracing::warn!(%error, "spool exceeds max_bytes");
         }
         Ok(disk)
     }
 
-    fn load(&mut self, number: u64, newest: bool, ledger: &mut Ledger) -> Result<(), Trouble> {
+    fn load(&mut self, number: u64, newest: bool, ledger: &mut Ledger) -> Result<(), DirError> {
         let name = segment::name(number);
         match Segment::load(&self.directory, number, newest, ledger)? {
-            Found::Nothing => {
-                self.directory.remove(&name).map_err(|errno| self.directory.trouble(&name, "delete", errno))
+            Loaded::Nothing => {
+                self.directory.remove(&name).map_err(|errno| self.directory.io_error(&name, "delete", errno))
             }
-            Found::NotASegment(bytes, why) => {
-                if why == NotASegment::Damaged {
+            Loaded::InvalidSegment(bytes, why) => {
+                if why == InvalidSegment::Damaged {
                     ledger.damage.unreadable_bytes += bytes;
                 }
-                self.put_aside(&name, bytes, &why.to_string(), ledger)
+                self.quarantine(&name, bytes, &why.to_string(), ledger)
             }
-            Found::Segment(segment, file) => {
+            Loaded::Segment(segment, file) => {
                 self.current = (newest && !segment.damaged).then_some(file);
                 self.segments.push_back(segment);
                 Ok(())
@@ -85,45 +85,47 @@ impl Disk {
         }
     }
 
-    pub(crate) fn check_still_ours(&mut self) -> Result<(), Trouble> {
-        self.directory.check_still_ours()
+    pub(crate) fn check_ownership(&mut self) -> Result<(), DirError> {
+        self.directory.check_ownership()
     }
 
-    pub(crate) fn aside_bytes(&self) -> u64 {
-        self.aside.bytes()
+    pub(crate) fn quarantine_bytes(&self) -> u64 {
+        self.quarantine.bytes()
     }
 
     pub(crate) fn bytes(&self) -> u64 {
-        self.aside.bytes() + self.segments.iter().map(|segment| segment.length).sum::<u64>()
+        self.quarantine.bytes() + self.segments.iter().map(|segment| segment.length).sum::<u64>()
     }
 
-    /// Appends a block to the last segment. On failure the content on disk is unchanged, apart from segments dropped to make room.
+    /// Appends a block to the last segment. On failure no block was added, and segments may have been dropped to make room. A partial
+    /// record that cannot be cut off now is cut off by [`retry_failed`](Self::retry_failed), and nothing is appended behind it.
     pub(crate) fn append(
         &mut self,
         id: BlockId,
         block: &NewBlock<'_>,
         ledger: &mut Ledger,
-    ) -> Result<(), Trouble> {
+    ) -> Result<(), DirError> {
         let record_bytes = record_bytes(block);
         self.make_room(FILE_HEADER_BYTES + record_bytes, ledger)?;
         self.begin_segment_for(record_bytes)?;
         let (Some(segment), Some(file)) = (self.segments.back_mut(), &self.current) else {
-            return Err(self.directory.trouble("", "create a segment in", Errno::BADF));
+            return Err(self.directory.io_error("", "create a segment in", Errno::BADF));
         };
         let candidate = Candidate { id, key: ledger.key_id(block.key) };
         let Err(error) = segment.append(file, candidate, block, self.settings.sync) else { return Ok(()) };
-        let trouble = self.directory.trouble(&segment::name(segment.number), "write", error);
+        let error = self.directory.io_error(&segment::name(segment.number), "write", error);
         if file.set_len(segment.length).is_err() {
+            segment.has_partial_record = true;
             self.current = None;
         }
         if segment.waiting.is_empty() {
-            self.settle(self.segments.len() - 1, ledger);
+            self.delete_or_mark(self.segments.len() - 1, ledger);
         }
-        Err(trouble)
+        Err(error)
     }
 
     /// Makes sure that the last segment is open and has room for a record.
-    fn begin_segment_for(&mut self, record_bytes: u64) -> Result<(), Trouble> {
+    fn begin_segment_for(&mut self, record_bytes: u64) -> Result<(), DirError> {
         if let (Some(file), Some(last)) = (&self.current, self.segments.back()) {
             let has_room = last.length + record_bytes <= self.settings.segment_bytes();
             if (has_room || last.length == FILE_HEADER_BYTES) && last.is_intact(file) {
@@ -140,28 +142,28 @@ impl Disk {
         Ok(())
     }
 
-    fn put_aside(&mut self, name: &str, bytes: u64, why: &str, ledger: &mut Ledger) -> Result<(), Trouble> {
-        let removed = self.aside.take(&self.directory, name, bytes, why)?;
-        ledger.damage.set_aside += 1;
-        ledger.damage.aside_removed += removed;
+    fn quarantine(&mut self, name: &str, bytes: u64, why: &str, ledger: &mut Ledger) -> Result<(), DirError> {
+        let removed = self.quarantine.take(&self.directory, name, bytes, why)?;
+        ledger.damage.quarantined += 1;
+        ledger.damage.quarantine_evicted += removed;
         Ok(())
     }
 
     /// Deletes the oldest segments until this many bytes fit, then quarantined files.
-    fn make_room(&mut self, bytes: u64, ledger: &mut Ledger) -> Result<(), Trouble> {
+    fn make_room(&mut self, bytes: u64, ledger: &mut Ledger) -> Result<(), DirError> {
         while self.bytes() + bytes > self.settings.max_bytes {
             if let Some(oldest) = self.segments.front() {
                 let name = segment::name(oldest.number);
                 self.directory
                     .remove(&name)
-                    .map_err(|errno| self.directory.trouble(&name, "delete", errno))?;
-                if let Some(oldest) = self.forget(0) {
+                    .map_err(|errno| self.directory.io_error(&name, "delete", errno))?;
+                if let Some(oldest) = self.remove_segment(0) {
                     oldest.waiting.iter().for_each(|entry| ledger.drop_entry(entry, Cause::DiskFull));
                 }
-            } else if self.aside.remove_oldest(&self.directory) {
-                ledger.damage.aside_removed += 1;
+            } else if self.quarantine.remove_oldest(&self.directory) {
+                ledger.damage.quarantine_evicted += 1;
             } else {
-                return Err(self.directory.trouble(ASIDE, "make room in", Errno::NOSPC));
+                return Err(self.directory.io_error(QUARANTINE_DIR, "make room in", Errno::NOSPC));
             }
         }
         Ok(())
@@ -172,14 +174,14 @@ impl Disk {
         let at = self.position(number).ok_or(ReadError::Gone)?;
         let offset = self.segments[at].find(id).ok_or(ReadError::Gone)?.offset;
         let name = segment::name(number);
-        let what = match self.directory.open_to_read(&name) {
+        let problem = match self.directory.open_to_read(&name) {
             Ok(file) => match read_record(&file, number, offset) {
                 Ok(Some(block)) => return Ok(block),
                 Ok(None) => "checksum mismatch".to_owned(),
                 Err(error) => error.to_string(),
             },
             Err(Errno::NOENT | Errno::LOOP) => "the file was deleted or replaced".to_owned(),
-            Err(errno) => return Err(self.directory.trouble(&name, "open", errno).into()),
+            Err(errno) => return Err(self.directory.io_error(&name, "open", errno).into()),
         };
         let segment = &mut self.segments[at];
         segment.damaged = true;
@@ -187,13 +189,13 @@ impl Disk {
             ledger.lose(entry.amount(), Cause::Damaged);
             let path = self.directory.path_of(&name);
             tracing::warn!(
-                file = %path.display(), offset, events = entry.events, what,
+                file = %path.display(), offset, events = entry.events, problem,
                 "spool: cannot read a block; its events are lost"
             );
         }
         // the file has no done mark for it, so that the next reader detects the damage too
-        self.settle(at, ledger);
-        Err(ReadError::Damaged { path: self.directory.path_of(&name), what })
+        self.delete_or_mark(at, ledger);
+        Err(ReadError::Damaged { path: self.directory.path_of(&name), problem })
     }
 
     pub(crate) fn release(&mut self, number: u64, id: BlockId) -> bool {
@@ -207,7 +209,7 @@ impl Disk {
         let segment = &mut self.segments[at];
         let entry = segment.remove(id)?;
         segment.unmarked.push(entry.offset);
-        self.settle(at, ledger);
+        self.delete_or_mark(at, ledger);
         Some(entry)
     }
 
@@ -224,14 +226,14 @@ impl Disk {
                 }
                 keep
             });
-            self.settle(at, ledger);
+            self.delete_or_mark(at, ledger);
         }
     }
 
     /// Retries writes and deletions that failed.
-    pub(crate) fn tidy(&mut self, ledger: &mut Ledger) {
+    pub(crate) fn retry_failed(&mut self, ledger: &mut Ledger) {
         for at in (0..self.segments.len()).rev() {
-            self.settle(at, ledger);
+            self.delete_or_mark(at, ledger);
         }
     }
 
@@ -241,24 +243,26 @@ impl Disk {
         waiting.for_each(|entry| ledger.drop_entry(entry, Cause::Damaged));
     }
 
-    /// Deletes or quarantines a segment without waiting blocks; in any other segment, marks the blocks that are done.
-    fn settle(&mut self, at: usize, ledger: &mut Ledger) {
+    /// Deletes or quarantines a segment without waiting blocks; in any other segment, marks the blocks that are done and cuts off a
+    /// partial record.
+    fn delete_or_mark(&mut self, at: usize, ledger: &mut Ledger) {
         let Some(segment) = self.segments.get(at) else { return };
         if segment.waiting.is_empty() {
             let (name, length) = (segment::name(segment.number), segment.length);
             let result = if segment.damaged {
                 let why = "is damaged; no readable blocks are left in it";
-                self.put_aside(&name, length, why, ledger)
+                self.quarantine(&name, length, why, ledger)
             } else {
-                self.directory.remove(&name).map_err(|errno| self.directory.trouble(&name, "delete", errno))
+                self.directory.remove(&name).map_err(|errno| self.directory.io_error(&name, "delete", errno))
             };
             if result.is_ok() {
-                self.forget(at);
+                self.remove_segment(at);
                 return;
             }
         }
-        // a done block must not reappear, even if the file could not be deleted
         if let Some(segment) = self.segments.get_mut(at) {
+            segment.cut_off_partial_record(&self.directory);
+            // a done block must not reappear, even if the file could not be deleted
             segment.write_marks(&self.directory);
         }
     }
@@ -267,7 +271,7 @@ impl Disk {
         self.segments.binary_search_by_key(&number, |segment| segment.number).ok()
     }
 
-    fn forget(&mut self, at: usize) -> Option<Segment> {
+    fn remove_segment(&mut self, at: usize) -> Option<Segment> {
         if at + 1 == self.segments.len() {
             self.current = None;
         }

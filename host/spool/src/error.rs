@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use insightd_folder::Trouble;
+use insightd_files::DirError;
 
 /// Reason why a block was not accepted. The block is counted as lost.
 #[derive(Debug, thiserror::Error)]
@@ -44,16 +44,16 @@ pub enum ReadError {
     Gone,
     /// The block is damaged. It is counted as lost and no longer in the spool; ending the lease has no further effect.
     #[error(
-        "cannot read a block of {}: {what}; the block is lost, and the file will be quarantined",
+        "cannot read a block of {}: {problem}; the block is lost, and the file will be quarantined",
         path.display()
     )]
     Damaged {
         /// Path of the segment.
         path: PathBuf,
         /// Description of the damage.
-        what: String,
+        problem: String,
     },
     /// The file cannot be opened now. The block still waits: release the lease.
     #[error(transparent)]
-    Unavailable(#[from] Trouble),
+    Unavailable(#[from] DirError),
 }

@@ -18,7 +18,7 @@ const VERSION: u32 = 1;
 
 /// Reason why a file is not a readable segment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum NotASegment {
+pub(crate) enum InvalidSegment {
     #[error("is not a spool segment")]
     Foreign,
     #[error(
@@ -42,16 +42,16 @@ pub(crate) fn file_header(segment: u64) -> [u8; FILE_HEADER_BYTES as usize] {
 pub(crate) fn check_file_header(
     bytes: &[u8; FILE_HEADER_BYTES as usize],
     segment: u64,
-) -> Result<(), NotASegment> {
+) -> Result<(), InvalidSegment> {
     if *bytes == file_header(segment) {
         return Ok(());
     }
     if bytes[..8] != MAGIC {
-        return Err(NotASegment::Foreign);
+        return Err(InvalidSegment::Foreign);
     }
     match u32_at(bytes, 8) {
-        VERSION => Err(NotASegment::Damaged),
-        other => Err(NotASegment::Version(other)),
+        VERSION => Err(InvalidSegment::Damaged),
+        other => Err(InvalidSegment::Version(other)),
     }
 }
 

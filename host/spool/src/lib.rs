@@ -4,7 +4,7 @@
 //! use insightd_spool::{NewBlock, Order, Settings, Spool};
 //!
 //! # let (now_ms, deliver) = (0, |_: insightd_spool::Block| true);
-//! let mut spool = Spool::open(Settings::in_folder("/var/lib/insightd/spool/logs"), now_ms);
+//! let mut spool = Spool::open(Settings::new("/var/lib/insightd/spool/logs"), now_ms);
 //! let block = NewBlock { key: b"group/stream", events: 2, time_unix_ms: now_ms, body: b"..." };
 //! spool.append(&block)?;
 //! while let Some(lease) = spool.lease(Order::Newest, |_| false) {
@@ -98,9 +98,9 @@ mod stats;
 pub use block::{Block, BlockId, Candidate, KeyId, Lease, NewBlock, Order};
 pub use error::{AppendError, ReadError};
 pub use format::{MAX_BODY_BYTES, MAX_KEY_BYTES};
-pub use insightd_folder::Trouble;
+pub use insightd_files::{DirError, StorageMode};
 #[doc(hidden)]
 pub use scan::read_segment;
 pub use settings::{Settings, Sync};
 pub use spool::Spool;
-pub use stats::{Amount, Cause, Damage, Lost, Mode, Stats};
+pub use stats::{Amount, Cause, Damage, Lost, Stats};

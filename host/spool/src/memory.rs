@@ -8,14 +8,14 @@ use crate::stats::{Amount, Cause};
 
 /// A block held in memory.
 #[derive(Debug)]
-pub(crate) struct Held {
+pub(crate) struct MemoryBlock {
     pub(crate) id: BlockId,
     pub(crate) key: KeyId,
     pub(crate) block: Block,
     pub(crate) leased: bool,
 }
 
-impl Held {
+impl MemoryBlock {
     pub(crate) fn candidate(&self) -> Candidate {
         Candidate { id: self.id, key: self.key }
     }
@@ -28,7 +28,7 @@ impl Held {
 /// All blocks held in memory, oldest first.
 #[derive(Debug)]
 pub(crate) struct Memory {
-    pub(crate) blocks: VecDeque<Held>,
+    pub(crate) blocks: VecDeque<MemoryBlock>,
     bytes: u64,
     max_bytes: u64,
 }
@@ -57,21 +57,21 @@ impl Memory {
             key: new.key.to_vec(),
             body: new.body.to_vec(),
         };
-        self.blocks.push_back(Held { id, key: ledger.key_id(new.key), block, leased: false });
+        self.blocks.push_back(MemoryBlock { id, key: ledger.key_id(new.key), block, leased: false });
         self.bytes += needed;
         true
     }
 
-    pub(crate) fn find(&mut self, id: BlockId) -> Option<&mut Held> {
+    pub(crate) fn find(&mut self, id: BlockId) -> Option<&mut MemoryBlock> {
         self.blocks.iter_mut().find(|held| held.id == id)
     }
 
-    pub(crate) fn remove(&mut self, id: BlockId) -> Option<Held> {
+    pub(crate) fn remove(&mut self, id: BlockId) -> Option<MemoryBlock> {
         let at = self.blocks.iter().position(|held| held.id == id)?;
         self.remove_at(at)
     }
 
-    pub(crate) fn remove_at(&mut self, at: usize) -> Option<Held> {
+    pub(crate) fn remove_at(&mut self, at: usize) -> Option<MemoryBlock> {
         let held = self.blocks.remove(at)?;
         self.bytes -= held.amount().bytes;
         Some(held)
@@ -79,7 +79,7 @@ impl Memory {
 
     /// Drops blocks older than `oldest_ms` that are not on lease.
     pub(crate) fn expire(&mut self, oldest_ms: u64, ledger: &mut Ledger) {
-        let old = |held: &Held| held.block.time_unix_ms < oldest_ms && !held.leased;
+        let old = |held: &MemoryBlock| held.block.time_unix_ms < oldest_ms && !held.leased;
         while let Some(at) = self.blocks.iter().position(old) {
             if let Some(held) = self.remove_at(at) {
                 ledger.lose(held.amount(), Cause::Age);

@@ -4,8 +4,8 @@ use std::io;
 
 use crate::block::{Block, KeyId};
 use crate::format::{
-    FILE_HEADER_BYTES, MAX_SEGMENT_BYTES, NotASegment, RECORD_HEADER_BYTES, RecordHeader, check_file_header,
-    payload_crc,
+    FILE_HEADER_BYTES, InvalidSegment, MAX_SEGMENT_BYTES, RECORD_HEADER_BYTES, RecordHeader,
+    check_file_header, payload_crc,
 };
 
 /// Reads exactly `buffer.len()` bytes at an offset, or fails.
@@ -58,7 +58,7 @@ pub(crate) fn scan(
     segment: u64,
     length: u64,
     key_id: &impl Fn(&[u8]) -> KeyId,
-) -> io::Result<Result<Scan, NotASegment>> {
+) -> io::Result<Result<Scan, InvalidSegment>> {
     let mut header = [0; FILE_HEADER_BYTES as usize];
     source.read_at(&mut header, 0)?;
     if let Err(why) = check_file_header(&header, segment) {

@@ -5,19 +5,18 @@ use std::fs::File;
 use std::io;
 use std::os::unix::fs::{FileExt, MetadataExt};
 
+use insightd_files::{DirError, OwnedDir};
 use rustix::io::Errno;
 
 use crate::block::{BlockId, Candidate, KeyId, NewBlock};
 use crate::format::{
-    DONE, FILE_HEADER_BYTES, MAX_SEGMENT_BYTES, NotASegment, RECORD_HEADER_BYTES, RecordHeader, file_header,
-    payload_crc,
+    DONE, FILE_HEADER_BYTES, InvalidSegment, MAX_SEGMENT_BYTES, RECORD_HEADER_BYTES, RecordHeader,
+    file_header, payload_crc,
 };
 use crate::ledger::Ledger;
 use crate::scan::{Tail, scan};
 use crate::settings::Sync;
 use crate::stats::{Amount, Cause};
-use insightd_folder::Folder;
-use insightd_folder::Trouble;
 
 /// A waiting block on disk.
 #[derive(Clone, Copy, Debug)]
@@ -65,13 +64,15 @@ pub(crate) struct Segment {
     pub(crate) damaged: bool,
     /// Offsets of blocks that are done but not yet marked so in the file.
     pub(crate) unmarked: Vec<u32>,
+    /// `true` if a failed append left bytes behind the last record that could not be cut off.
+    pub(crate) has_partial_record: bool,
 }
 
 /// Result of loading a file with the name of a segment.
-pub(crate) enum Found {
+pub(crate) enum Loaded {
     Segment(Segment, File),
     /// A file to quarantine: its length, and the reason.
-    NotASegment(u64, NotASegment),
+    InvalidSegment(u64, InvalidSegment),
     /// A partial file header, left by a process that died: no blocks.
     Nothing,
 }
@@ -90,9 +91,9 @@ pub(crate) fn number(name: &str) -> Option<u64> {
 
 impl Segment {
     /// Creates an empty segment.
-    pub(crate) fn create(directory: &Folder, number: u64, sync: Sync) -> Result<(Self, File), Trouble> {
+    pub(crate) fn create(directory: &OwnedDir, number: u64, sync: Sync) -> Result<(Self, File), DirError> {
         let name = name(number);
-        let file = directory.create(&name).map_err(|errno| directory.trouble(&name, "create", errno))?;
+        let file = directory.create(&name).map_err(|errno| directory.io_error(&name, "create", errno))?;
         let mut result = file.write_all_at(&file_header(number), 0);
         if sync == Sync::Always {
             result = result.and_then(|()| directory.sync().map_err(io::Error::from));
@@ -105,59 +106,66 @@ impl Segment {
                     waiting: VecDeque::new(),
                     damaged: false,
                     unmarked: Vec::new(),
+                    has_partial_record: false,
                 };
                 Ok((empty, file))
             }
             Err(error) => {
                 // a partial header that remains is deleted when it is loaded
                 let _ = directory.remove(&name);
-                Err(directory.trouble(&name, "write", error))
+                Err(directory.io_error(&name, "write", error))
             }
         }
     }
 
     /// Loads the segment of this number. A partial record at the end of the newest segment, left by a dying process, is cut off.
     pub(crate) fn load(
-        directory: &Folder,
+        directory: &OwnedDir,
         number: u64,
         newest: bool,
         ledger: &mut Ledger,
-    ) -> Result<Found, Trouble> {
+    ) -> Result<Loaded, DirError> {
         let name = name(number);
         let failed = |action| {
             let (directory, name) = (directory, &name);
-            move |error: io::Error| directory.trouble(name, action, error)
+            move |error: io::Error| directory.io_error(name, action, error)
         };
-        let file = directory.open_to_write(&name).map_err(|errno| directory.trouble(&name, "open", errno))?;
+        let file =
+            directory.open_to_write(&name).map_err(|errno| directory.io_error(&name, "open", errno))?;
         let length = file.metadata().map_err(failed("open"))?.len();
         if length < FILE_HEADER_BYTES {
             let mut begin = vec![0; length as usize];
             file.read_exact_at(&mut begin, 0).map_err(failed("read"))?;
             let ours = file_header(number).starts_with(&begin);
-            return Ok(if ours { Found::Nothing } else { Found::NotASegment(length, NotASegment::Foreign) });
+            return Ok(if ours {
+                Loaded::Nothing
+            } else {
+                Loaded::InvalidSegment(length, InvalidSegment::Foreign)
+            });
         }
         let key_id = |key: &[u8]| ledger.key_id(key);
-        let found = scan(&file, number, length.min(MAX_SEGMENT_BYTES), &key_id).map_err(failed("read"))?;
-        let found = match found {
-            Ok(found) => found,
-            Err(why) => return Ok(Found::NotASegment(length, why)),
+        let scanned = scan(&file, number, length.min(MAX_SEGMENT_BYTES), &key_id).map_err(failed("read"))?;
+        let scanned = match scanned {
+            Ok(scanned) => scanned,
+            Err(why) => return Ok(Loaded::InvalidSegment(length, why)),
         };
         let mut segment = Self {
             number,
             length,
-            waiting: VecDeque::with_capacity(found.waiting.len()),
+            waiting: VecDeque::with_capacity(scanned.waiting.len()),
             damaged: false,
             unmarked: Vec::new(),
+            has_partial_record: false,
         };
-        for (offset, header, key) in &found.waiting {
+        for (offset, header, key) in &scanned.waiting {
             segment.waiting.push_back(Entry::new(ledger.next_id(), *key, *offset, header));
         }
-        let (rest, file_name) = (length - found.end, directory.path_of(&name));
-        match found.tail {
+        let (rest, file_name) = (length - scanned.end, directory.path_of(&name));
+        match scanned.tail {
             Tail::Clean if rest == 0 => {}
             Tail::Short(_) if newest && length <= MAX_SEGMENT_BYTES => {
-                file.set_len(found.end).map_err(failed("truncate"))?;
-                segment.length = found.end;
+                file.set_len(scanned.end).map_err(failed("truncate"))?;
+                segment.length = scanned.end;
                 ledger.damage.torn += 1;
                 tracing::info!(
                     file = %file_name.display(), bytes = rest,
@@ -175,7 +183,7 @@ impl Segment {
                 );
             }
         }
-        Ok(Found::Segment(segment, file))
+        Ok(Loaded::Segment(segment, file))
     }
 
     /// Returns true if `file` is still linked and has the length of this segment.
@@ -221,8 +229,18 @@ impl Segment {
         self.waiting.remove(at)
     }
 
+    /// Cuts off what a failed append left behind the last record. Without that, an agent that loads the segment later would count the
+    /// block, which is in memory or in another segment, as damaged.
+    pub(crate) fn cut_off_partial_record(&mut self, directory: &OwnedDir) {
+        if self.has_partial_record
+            && let Ok(file) = directory.open_to_write(&name(self.number))
+        {
+            self.has_partial_record = file.set_len(self.length).is_err();
+        }
+    }
+
     /// Marks blocks as done in the file. Marks that cannot be written are kept for the next attempt.
-    pub(crate) fn write_marks(&mut self, directory: &Folder) {
+    pub(crate) fn write_marks(&mut self, directory: &OwnedDir) {
         if self.unmarked.is_empty() {
             return;
         }

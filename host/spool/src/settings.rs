@@ -33,7 +33,7 @@ pub struct Settings {
 
 impl Settings {
     /// Returns settings for this directory: 256 MiB, three days, 4 MiB in memory, no fsync.
-    pub fn in_folder(directory: impl Into<PathBuf>) -> Self {
+    pub fn new(directory: impl Into<PathBuf>) -> Self {
         Self {
             directory: directory.into(),
             max_bytes: 256 << 20,

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use insightd_folder::Trouble;
+use insightd_files::{DirError, Storage, StorageChange};
 
 use crate::age::Clock;
 use crate::block::{Block, BlockId, Candidate, Lease, NewBlock, Order};
@@ -12,7 +12,7 @@ use crate::format::{FILE_HEADER_BYTES, MAX_BODY_BYTES, MAX_KEY_BYTES};
 use crate::ledger::Ledger;
 use crate::memory::Memory;
 use crate::settings::Settings;
-use crate::stats::{Amount, Cause, Mode, Stats};
+use crate::stats::{Amount, Cause, Stats};
 
 /// A queue of blocks that wait for delivery.
 #[derive(Debug)]
@@ -21,12 +21,12 @@ pub struct Spool {
     disk: Option<Disk>,
     memory: Memory,
     ledger: Ledger,
-    /// Reason why new blocks go to memory.
-    trouble: Option<String>,
+    /// Place of new blocks.
+    storage: Storage,
     /// `true` if a directory is configured.
-    has_folder: bool,
-    /// `true` if the next append may try the disk despite `trouble`: once after each `maintain`.
-    may_try: bool,
+    has_directory: bool,
+    /// `true` if the next append may try the disk although it failed before: once after each `maintain`.
+    may_retry_disk: bool,
     clock: Clock,
 }
 
@@ -34,8 +34,8 @@ impl Spool {
     /// Opens the directory. If that fails, blocks are held in memory until `maintain` can open it.
     pub fn open(settings: Settings, now_ms: u64) -> Self {
         let mut spool = Self::without_disk(settings, now_ms);
-        spool.has_folder = true;
-        spool.trouble = None;
+        spool.has_directory = true;
+        spool.storage = Storage::default();
         spool.open_disk();
         spool
     }
@@ -51,9 +51,9 @@ impl Spool {
             settings,
             disk: None,
             ledger: Ledger::default(),
-            trouble: Some("no directory is configured".to_owned()),
-            has_folder: false,
-            may_try: false,
+            storage: Storage::without_directory(),
+            has_directory: false,
+            may_retry_disk: false,
             clock: Clock::new(now_ms),
         }
     }
@@ -68,10 +68,10 @@ impl Spool {
             return Err(error);
         }
         let id = self.ledger.next_id();
-        if let Some(disk) = self.disk.as_mut().filter(|_| self.trouble.is_none() || self.may_try) {
+        if let Some(disk) = self.disk.as_mut().filter(|_| self.storage.is_on_disk() || self.may_retry_disk) {
             let result = disk.append(id, block, &mut self.ledger);
             let on_disk = result.is_ok();
-            self.set_trouble(result.err());
+            self.update_storage(result.err().as_ref());
             if on_disk {
                 return Ok(id);
             }
@@ -80,7 +80,7 @@ impl Spool {
             return Ok(id);
         }
         self.lose_new(block, Cause::MemoryFull);
-        let reason = self.trouble.clone().unwrap_or_default();
+        let reason = self.storage.reason().to_owned();
         Err(AppendError::NoRoom { bytes: block.key.len() + block.body.len(), reason })
     }
 
@@ -135,27 +135,27 @@ impl Spool {
 
     /// Retries failed opens, writes and deletions, and drops blocks that are too old. To be called regularly.
     pub fn maintain(&mut self, now_ms: u64) {
-        match self.disk.as_mut().map(Disk::check_still_ours) {
-            Some(Err(trouble @ Trouble::Replaced { .. })) => {
+        match self.disk.as_mut().map(Disk::check_ownership) {
+            Some(Err(error @ DirError::Replaced { .. })) => {
                 if let Some(disk) = self.disk.take() {
                     disk.abandon(&mut self.ledger);
                 }
-                self.set_trouble(Some(trouble));
+                self.update_storage(Some(&error));
             }
             // the new owner delivers the waiting blocks
-            Some(Err(trouble @ Trouble::InUse { .. })) => {
+            Some(Err(error @ DirError::InUse { .. })) => {
                 self.disk = None;
-                self.set_trouble(Some(trouble));
+                self.update_storage(Some(&error));
             }
             _ => {}
         }
-        if self.disk.is_none() && self.has_folder {
+        if self.disk.is_none() && self.has_directory {
             self.open_disk();
         }
         if let Some(disk) = &mut self.disk {
-            disk.tidy(&mut self.ledger);
+            disk.retry_failed(&mut self.ledger);
         }
-        self.write_held_blocks();
+        self.move_memory_to_disk();
         if self.clock.is_steady(now_ms) {
             let oldest_ms = now_ms.saturating_sub(self.settings.max_age_ms);
             self.memory.expire(oldest_ms, &mut self.ledger);
@@ -172,12 +172,12 @@ impl Spool {
 
     /// Returns the directory, or `None` if none is configured.
     pub fn directory(&self) -> Option<&Path> {
-        self.has_folder.then_some(&self.settings.directory)
+        self.has_directory.then_some(&self.settings.directory)
     }
 
     /// Moves blocks from memory to the disk and closes the directory. Returns the amount that is lost with the process.
     pub fn close(mut self) -> Amount {
-        self.save();
+        self.save_memory();
         let mut left = Amount::default();
         self.memory.blocks.iter().for_each(|held| left += held.amount());
         left
@@ -203,10 +203,10 @@ impl Spool {
             in_memory,
             oldest_time_unix_ms: oldest,
             disk_bytes: self.disk.as_ref().map_or(0, Disk::bytes),
-            aside_bytes: self.disk.as_ref().map_or(0, Disk::aside_bytes),
+            quarantine_bytes: self.disk.as_ref().map_or(0, Disk::quarantine_bytes),
             lost: self.ledger.lost,
             damage: self.ledger.damage,
-            mode: self.trouble.clone().map_or(Mode::Disk, |reason| Mode::Memory { reason }),
+            mode: self.storage.mode(),
         }
     }
 
@@ -227,24 +227,26 @@ impl Spool {
         match Disk::open(&self.settings, &mut self.ledger) {
             Ok(disk) => {
                 self.disk = Some(disk);
-                self.set_trouble(None);
+                self.update_storage(None);
             }
-            Err(trouble) => self.set_trouble(Some(trouble)),
+            Err(error) => self.update_storage(Some(&error)),
         }
     }
 
-    /// Stores the reason, and logs only when the mode changes.
-    fn set_trouble(&mut self, trouble: Option<Trouble>) {
-        self.may_try = false;
-        let directory = self.settings.directory.display();
-        match (&self.trouble, &trouble) {
-            (None, Some(trouble)) => {
-                tracing::warn!(%trouble, "cannot use the spool directory; blocks are kept in memory");
+    /// Takes the result of the last use of the directory, and logs a change.
+    fn update_storage(&mut self, error: Option<&DirError>) {
+        self.may_retry_disk = false;
+        match self.storage.update(error) {
+            Some(StorageChange::Lost) => {
+                let error = self.storage.reason();
+                tracing::warn!(%error, "cannot use the spool directory; blocks are kept in memory");
             }
-            (Some(_), None) => tracing::info!(%directory, "spool: blocks are kept on disk again"),
-            _ => {}
+            Some(StorageChange::Restored) => {
+                let directory = self.settings.directory.display();
+                tracing::info!(%directory, "spool: blocks are kept on disk again");
+            }
+            None => {}
         }
-        self.trouble = trouble.map(|trouble| trouble.to_string());
     }
 
     fn lease_on_disk(&mut self, order: Order, skip: &mut dyn FnMut(&Candidate) -> bool) -> Option<Lease> {
@@ -265,7 +267,7 @@ impl Spool {
     }
 
     fn lease_in_memory(&mut self, order: Order, skip: &mut dyn FnMut(&Candidate) -> bool) -> Option<Lease> {
-        let mut free = |held: &&mut crate::memory::Held| !held.leased && !skip(&held.candidate());
+        let mut free = |held: &&mut crate::memory::MemoryBlock| !held.leased && !skip(&held.candidate());
         let held = match order {
             Order::Oldest => self.memory.blocks.iter_mut().find(free),
             Order::Newest => self.memory.blocks.iter_mut().rfind(&mut free),
@@ -286,17 +288,17 @@ impl Spool {
     }
 
     /// Tries the disk a last time. Leased blocks are included, because the end of their leases will not be known.
-    fn save(&mut self) {
+    fn save_memory(&mut self) {
         self.memory.blocks.iter_mut().for_each(|held| held.leased = false);
-        self.write_held_blocks();
+        self.move_memory_to_disk();
     }
 
     /// Moves blocks that are not on lease from memory to the disk.
-    fn write_held_blocks(&mut self) {
+    fn move_memory_to_disk(&mut self) {
         if self.disk.is_none() {
             return;
         }
-        self.may_try = true;
+        self.may_retry_disk = true;
         while let Some(at) = self.memory.blocks.iter().position(|held| !held.leased) {
             let (held, Some(disk)) = (&self.memory.blocks[at], &mut self.disk) else { return };
             let result = disk.append(held.id, &held.block.as_new(), &mut self.ledger);
@@ -304,7 +306,7 @@ impl Spool {
                 self.memory.remove_at(at);
             }
             let failed = result.is_err();
-            self.set_trouble(result.err());
+            self.update_storage(result.err().as_ref());
             if failed {
                 return;
             }
@@ -314,10 +316,10 @@ impl Spool {
 
 impl Drop for Spool {
     fn drop(&mut self) {
-        self.save();
+        self.save_memory();
         let events: u64 = self.memory.blocks.iter().map(|held| held.amount().events).sum();
         if events > 0 {
-            let reason = self.trouble.as_deref().unwrap_or_default();
+            let reason = self.storage.reason();
             tracing::warn!(events, reason, "spool: events in memory lost");
         }
     }

@@ -2,6 +2,8 @@
 
 use std::ops::{AddAssign, SubAssign};
 
+use insightd_files::StorageMode;
+
 /// Number of blocks, events and bytes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Amount {
@@ -102,22 +104,10 @@ pub struct Damage {
     pub torn: u64,
     /// Bytes after a damaged header, with an unknown number of events.
     pub unreadable_bytes: u64,
-    /// Files quarantined in `aside`.
-    pub set_aside: u64,
-    /// Quarantined files that were deleted because `aside` was full.
-    pub aside_removed: u64,
-}
-
-/// Destination of new blocks.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Mode {
-    /// The directory.
-    Disk,
-    /// Memory.
-    Memory {
-        /// The file or directory concerned, the problem, and what to do.
-        reason: String,
-    },
+    /// Files quarantined.
+    pub quarantined: u64,
+    /// Quarantined files that were deleted because the quarantine was full.
+    pub quarantine_evicted: u64,
 }
 
 /// Statistics of a spool.
@@ -132,11 +122,11 @@ pub struct Stats {
     /// Bytes of all segments and quarantined files.
     pub disk_bytes: u64,
     /// Bytes of the quarantined files.
-    pub aside_bytes: u64,
+    pub quarantine_bytes: u64,
     /// Amounts lost, by cause.
     pub lost: Lost,
     /// Damage found.
     pub damage: Damage,
     /// Destination of new blocks.
-    pub mode: Mode,
+    pub mode: StorageMode,
 }

@@ -6,16 +6,16 @@ use std::sync::Arc;
 
 use insights_batch::state::Space;
 
-use crate::space::{Kept, SpaceId};
+use crate::space::{SpaceId, StoredSpace};
 
 const MAGIC: &[u8; 8] = b"insstate";
 const VERSION: u32 = 1;
 
-pub(crate) type Spaces = BTreeMap<SpaceId, Kept>;
+pub(crate) type Spaces = BTreeMap<SpaceId, StoredSpace>;
 
 /// Reason why bytes are not a valid state file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum NotAState {
+pub(crate) enum InvalidState {
     #[error("is damaged")]
     Damaged,
     #[error("has format version {0}, this agent reads version {VERSION}")]
@@ -25,17 +25,17 @@ pub(crate) enum NotAState {
 /// Writes all non-empty spaces.
 pub(crate) fn write(spaces: &Spaces, out: impl Write) -> io::Result<()> {
     let mut out = Summed { out, sum: crc32fast::Hasher::new() };
-    let filled = || spaces.iter().filter(|(_, kept)| !kept.space.is_empty());
+    let filled = || spaces.iter().filter(|(_, stored)| !stored.space.is_empty());
     out.write_all(MAGIC)?;
     out.number(VERSION)?;
     out.length(filled().count())?;
-    for (id, kept) in filled() {
+    for (id, stored) in filled() {
         out.text(id.transform.as_bytes())?;
         out.text(id.scope.as_bytes())?;
-        out.write_all(&kept.since_ms.to_le_bytes())?;
-        out.write_all(&kept.written_ms.to_le_bytes())?;
-        out.length(kept.space.len())?;
-        for (key, value) in kept.space.iter() {
+        out.write_all(&stored.since_ms.to_le_bytes())?;
+        out.write_all(&stored.written_ms.to_le_bytes())?;
+        out.length(stored.space.len())?;
+        for (key, value) in stored.space.iter() {
             out.text(key.as_bytes())?;
             out.text(value)?;
         }
@@ -79,13 +79,13 @@ impl<W: Write> Write for Summed<W> {
 }
 
 /// Parses the bytes that [`write`] wrote.
-pub(crate) fn read(bytes: &[u8]) -> Result<Spaces, NotAState> {
-    let damaged = NotAState::Damaged;
+pub(crate) fn read(bytes: &[u8]) -> Result<Spaces, InvalidState> {
+    let damaged = InvalidState::Damaged;
     let rest = bytes.strip_prefix(MAGIC).ok_or(damaged)?;
     let (version, _) = rest.split_first_chunk().ok_or(damaged)?;
     // Checked before the checksum, whose position another version may change.
     if u32::from_le_bytes(*version) != VERSION {
-        return Err(NotAState::Version(u32::from_le_bytes(*version)));
+        return Err(InvalidState::Version(u32::from_le_bytes(*version)));
     }
     let (summed, sum) = bytes.split_last_chunk().ok_or(damaged)?;
     if crc32fast::hash(summed) != u32::from_le_bytes(*sum) {
@@ -116,7 +116,7 @@ impl<'a> Reader<'a> {
             for _ in 0..self.number()? {
                 space.insert(self.string()?, self.text()?.into());
             }
-            spaces.insert(id, Kept { space: Arc::new(space), since_ms, written_ms, used: false });
+            spaces.insert(id, StoredSpace { space: Arc::new(space), since_ms, written_ms, used: false });
         }
         Some(spaces)
     }

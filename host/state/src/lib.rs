@@ -5,7 +5,7 @@
 //! use insights_batch::state::{Bounds, Changes, State};
 //!
 //! # let (now_ms, run, deliver) = (0, |_: &State| Changes::default(), || true);
-//! let mut store = Store::open(Settings::in_folder("/var/lib/insightd/state"));
+//! let mut store = Store::open(Settings::new("/var/lib/insightd/state"));
 //! // at each tick, for each transform with state access
 //! let id = SpaceId::new("smooth", "node", "n1");
 //! let state = State { space: store.snapshot(&id), bounds: Bounds::of_bytes(65_536) };
@@ -62,7 +62,8 @@ mod store;
 pub use disk::spaces;
 #[doc(hidden)]
 pub use format::rewrite;
+pub use insightd_files::StorageMode;
 pub use settings::Settings;
 pub use space::SpaceId;
-pub use stats::{Mode, SpaceStats, Stats};
+pub use stats::{SpaceStats, Stats};
 pub use store::{CommitError, Store};

@@ -16,7 +16,7 @@ pub struct Settings {
 
 impl Settings {
     /// Returns settings for this directory: 8 MiB, without fsync.
-    pub fn in_folder(directory: impl Into<PathBuf>) -> Self {
+    pub fn new(directory: impl Into<PathBuf>) -> Self {
         Self { directory: directory.into(), max_bytes: 8 << 20, sync: false }
     }
 }

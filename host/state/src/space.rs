@@ -33,7 +33,7 @@ impl fmt::Display for SpaceId {
 
 /// A stored space.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Kept {
+pub(crate) struct StoredSpace {
     pub(crate) space: Arc<Space>,
     /// Times of the first and last commit, milliseconds since the Unix epoch.
     pub(crate) since_ms: u64,

@@ -1,18 +1,8 @@
 //! Statistics of a store.
 
-use crate::space::SpaceId;
+use insightd_files::StorageMode;
 
-/// Location of the state.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Mode {
-    /// On disk, in the configured directory.
-    Disk,
-    /// Only in memory; the state is lost when the process ends.
-    Memory {
-        /// The file or directory concerned, the problem, and what to do.
-        reason: String,
-    },
-}
+use crate::space::SpaceId;
 
 /// Statistics of one space.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -45,9 +35,9 @@ pub struct Stats {
     /// Spaces dropped to make room since the store was opened.
     pub dropped: u64,
     /// Files quarantined as damaged or of another format version since the store was opened.
-    pub set_aside: u64,
+    pub quarantined: u64,
     /// Bytes of the quarantined files.
-    pub aside_bytes: u64,
+    pub quarantine_bytes: u64,
     /// Location of the state.
-    pub mode: Mode,
+    pub mode: StorageMode,
 }

@@ -3,14 +3,14 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use insightd_folder::Trouble;
+use insightd_files::{DirError, Storage, StorageChange};
 use insights_batch::state::{Changes, Space};
 
 use crate::disk::Disk;
 use crate::format::Spaces;
 use crate::settings::Settings;
-use crate::space::{Kept, SpaceId};
-use crate::stats::{Mode, SpaceStats, Stats};
+use crate::space::{SpaceId, StoredSpace};
+use crate::stats::{SpaceStats, Stats};
 
 /// Reason why a commit was refused. Nothing of it is applied.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -38,8 +38,8 @@ pub struct Store {
     max_bytes: u64,
     spaces: Spaces,
     disk: Option<Disk>,
-    /// Reason why the state is only in memory.
-    trouble: Option<String>,
+    /// Place of the state.
+    storage: Storage,
     /// `true` while memory has changes that the file lacks.
     unwritten: bool,
     /// `true` if the spaces in a directory opened later must be discarded.
@@ -47,14 +47,14 @@ pub struct Store {
     commits: u64,
     refused: u64,
     dropped: u64,
-    set_aside: u64,
+    quarantined: u64,
 }
 
 impl Store {
     /// Opens the directory. If that fails, state is held in memory and opening is retried at each commit.
     pub fn open(settings: Settings) -> Self {
         let mut store = Self::in_memory(settings.max_bytes);
-        (store.settings, store.trouble) = (Some(settings), None);
+        (store.settings, store.storage) = (Some(settings), Storage::default());
         store.open_disk();
         store
     }
@@ -66,22 +66,22 @@ impl Store {
             max_bytes,
             spaces: Spaces::new(),
             disk: None,
-            trouble: Some("no directory is configured".to_owned()),
+            storage: Storage::without_directory(),
             unwritten: false,
             cleared: false,
             commits: 0,
             refused: 0,
             dropped: 0,
-            set_aside: 0,
+            quarantined: 0,
         }
     }
 
     /// Returns an immutable snapshot of a space, empty if the space does not exist, and marks the space as used.
     pub fn snapshot(&mut self, id: &SpaceId) -> Arc<Space> {
         match self.spaces.get_mut(id) {
-            Some(kept) => {
-                kept.used = true;
-                Arc::clone(&kept.space)
+            Some(stored) => {
+                stored.used = true;
+                Arc::clone(&stored.space)
             }
             None => Arc::default(),
         }
@@ -89,8 +89,8 @@ impl Store {
 
     /// Returns snapshots of all non-empty spaces, without marking them as used.
     pub fn all(&self) -> Vec<(SpaceId, Arc<Space>)> {
-        let filled = self.spaces.iter().filter(|(_, kept)| !kept.space.is_empty());
-        filled.map(|(id, kept)| (id.clone(), Arc::clone(&kept.space))).collect()
+        let filled = self.spaces.iter().filter(|(_, stored)| !stored.space.is_empty());
+        filled.map(|(id, stored)| (id.clone(), Arc::clone(&stored.space))).collect()
     }
 
     /// Applies the changes of one tick to all its spaces, then writes the state to disk. Empty changes only retry a failed open or
@@ -104,7 +104,7 @@ impl Store {
         changes: impl IntoIterator<Item = (SpaceId, Changes)>,
     ) -> Result<(), CommitError> {
         self.open_disk();
-        self.take(now_ms, changes)?;
+        self.apply(now_ms, changes)?;
         self.write();
         Ok(())
     }
@@ -119,7 +119,7 @@ impl Store {
         self.open_disk();
         let mut errors = Vec::new();
         for (number, changes) in groups.into_iter().enumerate() {
-            if let Err(error) = self.take(now_ms, changes) {
+            if let Err(error) = self.apply(now_ms, changes) {
                 errors.push((number, error));
             }
         }
@@ -128,7 +128,7 @@ impl Store {
     }
 
     /// Applies changes in memory.
-    fn take(
+    fn apply(
         &mut self,
         now_ms: u64,
         changes: impl IntoIterator<Item = (SpaceId, Changes)>,
@@ -146,9 +146,12 @@ impl Store {
         self.unwritten |= !tick.is_empty();
         self.commits += u64::from(!tick.is_empty());
         for (id, changes) in tick {
-            let kept = self.spaces.entry(id).or_insert_with(|| Kept { since_ms: now_ms, ..Kept::default() });
-            Arc::make_mut(&mut kept.space).apply(&changes);
-            (kept.written_ms, kept.used) = (now_ms, true);
+            let stored = self
+                .spaces
+                .entry(id)
+                .or_insert_with(|| StoredSpace { since_ms: now_ms, ..StoredSpace::default() });
+            Arc::make_mut(&mut stored.space).apply(&changes);
+            (stored.written_ms, stored.used) = (now_ms, true);
         }
         Ok(())
     }
@@ -157,15 +160,20 @@ impl Store {
     pub fn clear(&mut self, now_ms: u64, which: Option<&SpaceId>) -> bool {
         self.open_disk();
         let mut found = false;
-        for (id, kept) in &mut self.spaces {
+        for (id, stored) in &mut self.spaces {
             if which.is_none_or(|which| which == id) {
-                found |= !kept.space.is_empty();
+                found |= !stored.space.is_empty();
                 // The empty space carries the current time, so that it wins over an older one in a directory that cannot be opened now.
-                *kept = Kept { since_ms: now_ms, written_ms: now_ms, used: kept.used, ..Kept::default() };
+                *stored = StoredSpace {
+                    since_ms: now_ms,
+                    written_ms: now_ms,
+                    used: stored.used,
+                    ..StoredSpace::default()
+                };
             }
         }
         if let Some(which) = which.filter(|which| self.disk.is_none() && !self.spaces.contains_key(which)) {
-            let empty = Kept { since_ms: now_ms, written_ms: now_ms, ..Kept::default() };
+            let empty = StoredSpace { since_ms: now_ms, written_ms: now_ms, ..StoredSpace::default() };
             self.spaces.insert(which.clone(), empty);
         }
         self.cleared |= which.is_none() && self.disk.is_none();
@@ -176,13 +184,13 @@ impl Store {
 
     /// Returns the statistics of the store.
     pub fn stats(&self) -> Stats {
-        let filled = self.spaces.iter().filter(|(_, kept)| !kept.space.is_empty());
-        let spaces = filled.map(|(id, kept)| SpaceStats {
+        let filled = self.spaces.iter().filter(|(_, stored)| !stored.space.is_empty());
+        let spaces = filled.map(|(id, stored)| SpaceStats {
             id: id.clone(),
-            bytes: kept.space.bytes(),
-            keys: kept.space.len(),
-            since_ms: kept.since_ms,
-            written_ms: kept.written_ms,
+            bytes: stored.space.bytes(),
+            keys: stored.space.len(),
+            since_ms: stored.since_ms,
+            written_ms: stored.written_ms,
         });
         Stats {
             spaces: spaces.collect(),
@@ -191,14 +199,14 @@ impl Store {
             commits: self.commits,
             refused: self.refused,
             dropped: self.dropped,
-            set_aside: self.set_aside,
-            aside_bytes: self.disk.as_ref().map_or(0, Disk::aside_bytes),
-            mode: self.trouble.clone().map_or(Mode::Disk, |reason| Mode::Memory { reason }),
+            quarantined: self.quarantined,
+            quarantine_bytes: self.disk.as_ref().map_or(0, Disk::quarantine_bytes),
+            mode: self.storage.mode(),
         }
     }
 
     fn bytes(&self) -> u64 {
-        self.spaces.iter().map(|(id, kept)| bytes(id, kept)).sum()
+        self.spaces.iter().map(|(id, stored)| bytes(id, stored)).sum()
     }
 
     /// Makes sure that the changes fit, and drops unused spaces if necessary.
@@ -207,34 +215,34 @@ impl Store {
         let mut after = before;
         let mut sizes = BTreeMap::new();
         for (id, changes) in tick {
-            let empty = Kept::default();
-            let kept = self.spaces.get(id).unwrap_or(&empty);
-            let new = id.bytes() + kept.space.bytes_with(changes);
-            after = after - bytes(id, kept) + new;
+            let empty = StoredSpace::default();
+            let stored = self.spaces.get(id).unwrap_or(&empty);
+            let new = id.bytes() + stored.space.bytes_with(changes);
+            after = after - bytes(id, stored) + new;
             sizes.insert(id, new);
         }
         if after <= self.max_bytes || after <= before {
             return Ok(());
         }
         let mut unused: Vec<_> =
-            self.spaces.iter().filter(|(id, kept)| !kept.used && !tick.contains_key(id)).collect();
-        unused.sort_by_key(|(_, kept)| kept.written_ms);
-        let mut victims = Vec::new();
-        for (id, kept) in unused {
+            self.spaces.iter().filter(|(id, stored)| !stored.used && !tick.contains_key(id)).collect();
+        unused.sort_by_key(|(_, stored)| stored.written_ms);
+        let mut dropped = Vec::new();
+        for (id, stored) in unused {
             if after <= self.max_bytes {
                 break;
             }
-            after -= bytes(id, kept);
-            victims.push(id.clone());
+            after -= bytes(id, stored);
+            dropped.push(id.clone());
         }
         if after > self.max_bytes {
-            let kept = self.spaces.iter().filter(|(id, _)| !tick.contains_key(id));
-            let all = kept.map(|(id, kept)| (id, bytes(id, kept))).chain(sizes);
+            let stored = self.spaces.iter().filter(|(id, _)| !tick.contains_key(id));
+            let all = stored.map(|(id, stored)| (id, bytes(id, stored))).chain(sizes);
             let largest = all.max_by_key(|(_, bytes)| *bytes).map(|(id, _)| id.clone());
             let largest = largest.unwrap_or_else(|| SpaceId::new("", "", ""));
             return Err(CommitError::Full { bytes: after, max_bytes: self.max_bytes, largest });
         }
-        for id in victims {
+        for id in dropped {
             tracing::warn!(space = %id, "state: unused space dropped to make room");
             self.spaces.remove(&id);
             self.dropped += 1;
@@ -247,20 +255,20 @@ impl Store {
         let Some(settings) = self.settings.as_ref().filter(|_| self.disk.is_none()) else { return };
         match Disk::open(settings) {
             Ok((disk, found)) => {
-                self.set_aside += found.set_aside;
+                self.quarantined += found.quarantined;
                 self.unwritten |= !self.spaces.is_empty() || self.cleared;
                 if !std::mem::take(&mut self.cleared) {
-                    for (id, kept) in found.spaces {
-                        let ours = self.spaces.entry(id).or_insert_with(|| kept.clone());
-                        if kept.written_ms > ours.written_ms {
-                            *ours = Kept { used: ours.used, ..kept };
+                    for (id, stored) in found.spaces {
+                        let ours = self.spaces.entry(id).or_insert_with(|| stored.clone());
+                        if stored.written_ms > ours.written_ms {
+                            *ours = StoredSpace { used: ours.used, ..stored };
                         }
                     }
                 }
                 self.disk = Some(disk);
-                self.set_trouble(None);
+                self.update_storage(None);
             }
-            Err(trouble) => self.set_trouble(Some(&trouble)),
+            Err(error) => self.update_storage(Some(&error)),
         }
     }
 
@@ -270,26 +278,26 @@ impl Store {
         match &result {
             Ok(()) => self.unwritten = false,
             // The directory or its lock belongs to someone else; the next commit opens the path again.
-            Err(Trouble::Replaced { .. } | Trouble::InUse { .. }) => self.disk = None,
+            Err(DirError::Replaced { .. } | DirError::InUse { .. }) => self.disk = None,
             Err(_) => {}
         }
-        self.set_trouble(result.err().as_ref());
+        self.update_storage(result.err().as_ref());
     }
 
-    /// Stores the reason, and logs only when the mode changes.
-    fn set_trouble(&mut self, trouble: Option<&Trouble>) {
-        match (&self.trouble, trouble) {
-            (None, Some(trouble)) => {
-                tracing::warn!(%trouble, "cannot use the state directory; state is kept in memory only");
+    /// Takes the result of the last use of the directory, and logs a change.
+    fn update_storage(&mut self, error: Option<&DirError>) {
+        match self.storage.update(error) {
+            Some(StorageChange::Lost) => {
+                let error = self.storage.reason();
+                tracing::warn!(%error, "cannot use the state directory; state is kept in memory only");
             }
-            (Some(_), None) => tracing::info!("state is kept on disk again"),
-            _ => {}
+            Some(StorageChange::Restored) => tracing::info!("state is kept on disk again"),
+            None => {}
         }
-        self.trouble = trouble.map(Trouble::to_string);
     }
 }
 
 /// Returns the bytes that a space counts toward the bound: id, keys and values; 0 if it is empty.
-fn bytes(id: &SpaceId, kept: &Kept) -> u64 {
-    if kept.space.is_empty() { 0 } else { id.bytes() + kept.space.bytes() }
+fn bytes(id: &SpaceId, stored: &StoredSpace) -> u64 {
+    if stored.space.is_empty() { 0 } else { id.bytes() + stored.space.bytes() }
 }

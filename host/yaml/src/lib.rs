@@ -65,7 +65,7 @@ pub enum Data {
 /// A key with its value.
 #[derive(Clone, Debug)]
 pub struct Entry {
-    /// Start of the key.
+    /// The key.
     pub key: String,
     /// Start of the key.
     pub at: Position,
@@ -199,7 +199,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_node_knows_where_it_stands() {
+    fn every_node_has_its_position() {
         let root = parse("# first\ninterval: 60s\nlist:\n  - a: 1\n    bé: [x, 'y']\n").unwrap().unwrap();
         assert_eq!(root.nearest("interval"), Position { line: 2, column: 1 });
         assert_eq!(root.nearest("list[0].bé"), Position { line: 5, column: 5 });
@@ -228,7 +228,7 @@ mod tests {
     }
 
     #[test]
-    fn scalars_become_what_the_core_schema_says() {
+    fn scalars_are_converted_by_the_core_schema() {
         let text =
             "{a: 1, b: -2.5, c: true, d: ~, e: yes, f: '1', g: 1e3, h: 12ab, i: , j: .inf, k: \"x\\ny\"}";
         let json = parse(text).unwrap().unwrap().to_json();
@@ -240,13 +240,13 @@ mod tests {
     }
 
     #[test]
-    fn nothing_but_comments_is_an_empty_configuration() {
+    fn comments_alone_are_an_empty_configuration() {
         assert!(parse("# nothing\n").unwrap().is_none());
         assert!(parse("").unwrap().is_none());
     }
 
     #[test]
-    fn what_has_no_place_in_a_configuration_is_refused_where_it_stands() {
+    fn unsupported_features_are_refused_with_their_position() {
         for (text, line, part) in [
             ("a: 1\nb: 2\na: 3\n", 3, "duplicate key `a`, first defined in line 1"),
             ("a: 1\n---\nb: 2\n", 3, "a second document"),
@@ -264,7 +264,7 @@ mod tests {
     }
 
     #[test]
-    fn anchors_work_and_cannot_explode() {
+    fn anchors_are_expanded_within_a_bound() {
         let json = parse("a: &x {b: 1}\nc: *x\n").unwrap().unwrap().to_json();
         assert_eq!(json, serde_json::json!({"a": {"b": 1}, "c": {"b": 1}}));
 

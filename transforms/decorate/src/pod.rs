@@ -111,7 +111,7 @@ impl<'m> Marker<'m> {
     fn event(&self, pod: Entity<'_>) {
         set_all(pod, &self.headers.pod);
         set_all(pod, &self.identity);
-        copy(pod, self.keys.raw_pod_phase, self.keys.pod_status);
+        copy(pod, self.keys.raw_pod_phase, pod, self.keys.pod_status);
     }
 
     /// Collects the attributes that identify the pod.
@@ -252,7 +252,7 @@ fn set_device(layer: Entity<'_>, disks: &[Disk<'_>], keys: &Keys) {
     });
     match (same.next(), same.next()) {
         (Some(disk), None) => {
-            copy_between(disk.entity, layer, keys.device);
+            copy(disk.entity, keys.device, layer, keys.device);
             set_fstype(layer, disk.entity, keys);
             set_volume(layer, disk.entity, false, keys);
         }
@@ -260,15 +260,9 @@ fn set_device(layer: Entity<'_>, disks: &[Disk<'_>], keys: &Keys) {
     }
 }
 
-fn copy(entity: Entity<'_>, from: Name, to: Name) {
-    if let Some(value) = value(entity, from) {
-        set(entity, to, value);
-    }
-}
-
-fn copy_between(from: Entity<'_>, to: Entity<'_>, key: Name) {
+fn copy(from: Entity<'_>, key: Name, to: Entity<'_>, new_key: Name) {
     if let Some(value) = value(from, key) {
-        set(to, key, value);
+        set(to, new_key, value);
     }
 }
 

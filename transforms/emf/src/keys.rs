@@ -204,7 +204,7 @@ mod tests {
     use super::number;
 
     #[test]
-    fn names_have_numbers_of_their_own() {
+    fn each_name_has_its_own_number() {
         let batch = Batch::new("node", "n", 0, 0);
         let numbers: Vec<_> = ["a", "b", "c", "a"].map(|text| number(batch.name(text))).into();
         assert_eq!(numbers, [0, 1, 2, 0]);

@@ -58,7 +58,7 @@ fn directives(config: &Value, declarations: &[Value], kind: &str) -> Value {
 }
 
 #[test]
-fn the_files_say_what_the_defaults_are() {
+fn defaults_match_the_documented_files() {
     for (text, enhanced) in [
         (include_str!("../../../deploy/metric-declarations/basic.yaml"), false),
         (include_str!("../../../deploy/metric-declarations/enhanced.yaml"), true),

@@ -10,7 +10,7 @@ use serde_json::Value;
 const TIME: u64 = 1_735_689_630_412;
 
 #[derive(Clone, Debug)]
-struct Thing {
+struct TestEntity {
     attributes: Vec<(String, String)>,
     gauges: Vec<(String, f64)>,
 }
@@ -84,7 +84,7 @@ fn figure() -> impl Strategy<Value = f64> {
     prop_oneof![any::<f64>(), (0_u64..10_000).prop_map(|value| value as f64), Just(f64::NAN), Just(-0.0)]
 }
 
-fn thing() -> impl Strategy<Value = Thing> {
+fn test_entity() -> impl Strategy<Value = TestEntity> {
     let attributes = prop::collection::vec((key(), value()), 0..14);
     let gauges = prop_oneof![
         8 => prop::collection::vec((name(), figure()), 0..20),
@@ -95,7 +95,7 @@ fn thing() -> impl Strategy<Value = Thing> {
             attributes.push(("Type".into(), "Pod".into()));
             attributes.push(("ClusterName".into(), "c".into()));
         }
-        Thing { attributes, gauges }
+        TestEntity { attributes, gauges }
     })
 }
 
@@ -127,14 +127,14 @@ fn config() -> impl Strategy<Value = String> {
 }
 
 /// Builds rows without the checks of the SDK: a host's mistake must not result in invalid JSON either.
-fn columns(things: &[Thing]) -> Columns {
+fn columns(entities: &[TestEntity]) -> Columns {
     let mut builder = Builder::new("node", "n", TIME, 60_000);
-    for (at, thing) in things.iter().enumerate() {
+    for (at, test_entity) in entities.iter().enumerate() {
         let entity = builder.entity("thing", &at.to_string(), None);
-        for (key, value) in &thing.attributes {
+        for (key, value) in &test_entity.attributes {
             builder.attribute(entity, key, value);
         }
-        for (name, value) in &thing.gauges {
+        for (name, value) in &test_entity.gauges {
             builder.gauge(entity, name, *value);
         }
     }
@@ -225,9 +225,9 @@ proptest! {
 
     #[test]
     fn every_event_can_be_taken(
-        things in prop::collection::vec(thing(), 0..5), config in config(), max in prop_oneof![20_u32..3000, Just(262_118)],
+        entities in prop::collection::vec(test_entity(), 0..5), config in config(), max in prop_oneof![20_u32..3000, Just(262_118)],
     ) {
-        let payloads = run(&config, columns(&things), max);
+        let payloads = run(&config, columns(&entities), max);
         for event in payloads.events() {
             prop_assert!(event.bytes.len() <= max as usize);
             prop_assert!(!event.bytes.contains(&b'\n'));
@@ -249,16 +249,16 @@ proptest! {
 
     /// Given enough room, no gauge is lost, and every number reads back with the same bits.
     #[test]
-    fn every_figure_arrives(things in prop::collection::vec(thing(), 0..4), config in config(), max in prop_oneof![Just(40_000_u32), Just(262_118)]) {
-        let payloads = run(&config, columns(&things), max);
+    fn every_value_is_emitted(entities in prop::collection::vec(test_entity(), 0..4), config in config(), max in prop_oneof![Just(40_000_u32), Just(262_118)]) {
+        let payloads = run(&config, columns(&entities), max);
         let mut events = payloads.events().map(|event| members(event.bytes)).peekable();
-        for thing in &things {
-            let attributes: BTreeMap<_, _> = thing.attributes.iter().cloned().collect();
+        for test_entity in &entities {
+            let attributes: BTreeMap<_, _> = test_entity.attributes.iter().cloned().collect();
             if !attributes.contains_key("Type") {
                 continue;
             }
             let figures: BTreeMap<_, _> =
-                thing.gauges.iter().filter(|(_, value)| value.is_finite()).map(|(name, value)| (name.clone(), *value)).collect();
+                test_entity.gauges.iter().filter(|(_, value)| value.is_finite()).map(|(name, value)| (name.clone(), *value)).collect();
             let mut found = BTreeMap::new();
             let mut parts = 0;
             // Parts of one entity are adjacent; the last part holds its last gauge.
@@ -283,22 +283,22 @@ proptest! {
 
     /// The order of rows has no meaning, so it must not affect the output.
     #[test]
-    fn the_order_of_rows_does_not_show(things in prop::collection::vec(thing(), 1..4), config in config(), turn in 0_usize..50) {
+    fn the_order_of_rows_does_not_change_the_output(entities in prop::collection::vec(test_entity(), 1..4), config in config(), turn in 0_usize..50) {
         // Of two rows with one name the last is used: only unambiguous rows may be reordered.
-        let unique = |thing: &Thing| Thing {
-            attributes: thing.attributes.iter().cloned().collect::<BTreeMap<_, _>>().into_iter().collect(),
-            gauges: thing.gauges.iter().map(|(name, value)| (name.clone(), *value)).filter(|(_, value)| value.is_finite())
+        let unique = |test_entity: &TestEntity| TestEntity {
+            attributes: test_entity.attributes.iter().cloned().collect::<BTreeMap<_, _>>().into_iter().collect(),
+            gauges: test_entity.gauges.iter().map(|(name, value)| (name.clone(), *value)).filter(|(_, value)| value.is_finite())
                 .collect::<BTreeMap<_, _>>().into_iter().collect(),
         };
-        let things: Vec<Thing> = things.iter().map(unique).collect();
-        let turned: Vec<Thing> = things.iter().map(|thing| {
-            let mut thing = thing.clone();
-            let attributes = thing.attributes.len();
-            thing.attributes.rotate_left(turn % attributes.max(1));
-            thing.gauges.reverse();
-            thing
+        let entities: Vec<TestEntity> = entities.iter().map(unique).collect();
+        let turned: Vec<TestEntity> = entities.iter().map(|test_entity| {
+            let mut test_entity = test_entity.clone();
+            let attributes = test_entity.attributes.len();
+            test_entity.attributes.rotate_left(turn % attributes.max(1));
+            test_entity.gauges.reverse();
+            test_entity
         }).collect();
-        let (left, right) = (run(&config, columns(&things), 4000), run(&config, columns(&turned), 4000));
+        let (left, right) = (run(&config, columns(&entities), 4000), run(&config, columns(&turned), 4000));
         prop_assert_eq!(String::from_utf8_lossy(&left.body), String::from_utf8_lossy(&right.body));
     }
 
@@ -332,7 +332,7 @@ fn by_the_rule(value: f64) -> String {
 }
 
 #[test]
-fn one_text_under_two_string_ids_is_one_name() {
+fn equal_texts_with_different_ids_are_one_name() {
     let text = |columns: &mut Columns, text: &str| {
         columns.text.push_str(text);
         columns.string_ends.push(columns.text.len() as u32);

@@ -95,7 +95,7 @@ proptest! {
 }
 
 #[test]
-fn syntax_is_that_of_go() {
+fn syntax_matches_go_regular_expressions() {
     // Texts that other engines read differently: a brace that is not a repetition, a bracket in a class, characters beyond
     // ASCII.
     for (expression, text, matches) in [
@@ -121,7 +121,7 @@ fn syntax_is_that_of_go() {
 }
 
 #[test]
-fn expressions_that_cannot_be_used_are_refused() {
+fn unsupported_expressions_are_refused() {
     for expression in [
         "(",
         ")",
@@ -166,7 +166,7 @@ fn expressions_that_cannot_be_used_are_refused() {
 }
 
 #[test]
-fn time_does_not_explode() {
+fn matching_time_is_linear() {
     // Exponential in backtracking engines.
     let expression = format!("(?:{}){}", "a?".repeat(28), "a".repeat(28));
     assert_eq!(selector_matches(&expression, true, &"a".repeat(28)), Some(true));

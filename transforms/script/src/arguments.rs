@@ -1,4 +1,4 @@
-//! Values of a program: things, texts, numbers, booleans, lists of things or of names, and `absent`.
+//! Values of a program: entities, texts, numbers, booleans, lists of entities or of names, and `absent`.
 
 use alloc::borrow::ToOwned;
 use alloc::rc::Rc;
@@ -8,20 +8,20 @@ use alloc::vec::Vec;
 use insights_sdk::{Batch, Entity, json};
 use rhai::{Dynamic, FLOAT, INT, ImmutableString};
 
-/// A list of things, as they were when the list was made.
+/// A list of entities, as they were when the list was made.
 ///
-/// A thing is an integer, its index in the batch: programs have no other integers, because the parser turns integer literals
+/// An entity is an integer, its index in the batch: programs have no other integers, because the parser turns integer literals
 /// into decimal numbers.
 #[derive(Clone)]
 pub(crate) struct List(Rc<[INT]>);
 
 impl List {
-    pub(crate) fn of<'b>(things: impl IntoIterator<Item = Entity<'b>>) -> Dynamic {
-        Dynamic::from(Self(things.into_iter().map(|thing| INT::from(thing.index())).collect()))
+    pub(crate) fn of<'b>(entities: impl IntoIterator<Item = Entity<'b>>) -> Dynamic {
+        Dynamic::from(Self(entities.into_iter().map(|entity| INT::from(entity.index())).collect()))
     }
 
-    pub(crate) fn things<'b>(&self, batch: &'b Batch) -> impl Iterator<Item = Entity<'b>> {
-        self.0.iter().filter_map(|&number| thing_at(batch, number)).filter(|thing| thing.is_live())
+    pub(crate) fn entities<'b>(&self, batch: &'b Batch) -> impl Iterator<Item = Entity<'b>> {
+        self.0.iter().filter_map(|&number| entity_at(batch, number)).filter(|entity| entity.is_live())
     }
 }
 
@@ -34,7 +34,7 @@ impl IntoIterator for List {
     }
 }
 
-/// A list of names of attributes, gauges or counters of a thing, as they were when the list was made.
+/// A list of names of attributes, gauges or counters of an entity, as they were when the list was made.
 #[derive(Clone)]
 pub(crate) struct Names(Rc<[ImmutableString]>);
 
@@ -78,9 +78,9 @@ impl<'a, 'd> Arguments<'a, 'd> {
         self.values.get(at).map_or(Dynamic::UNIT, |value| (**value).clone())
     }
 
-    /// Returns a thing; `None` if the argument is absent.
-    pub(crate) fn thing<'b>(&self, at: usize, batch: &'b Batch) -> Result<Option<Entity<'b>>, String> {
-        let found = |value: &Dynamic| value.as_int().ok().and_then(|number| thing_at(batch, number));
+    /// Returns an entity; `None` if the argument is absent.
+    pub(crate) fn entity<'b>(&self, at: usize, batch: &'b Batch) -> Result<Option<Entity<'b>>, String> {
+        let found = |value: &Dynamic| value.as_int().ok().and_then(|number| entity_at(batch, number));
         self.typed(at, "an entity", found)
     }
 
@@ -156,9 +156,9 @@ pub(crate) fn number_text(number: FLOAT) -> String {
     String::from_utf8(text).unwrap_or_default()
 }
 
-/// Converts a thing to a value; `None` becomes absent.
-pub(crate) fn thing(found: Option<Entity<'_>>) -> Dynamic {
-    found.map_or(Dynamic::UNIT, |thing| Dynamic::from_int(INT::from(thing.index())))
+/// Converts an entity to a value; `None` becomes absent.
+pub(crate) fn entity(found: Option<Entity<'_>>) -> Dynamic {
+    found.map_or(Dynamic::UNIT, |entity| Dynamic::from_int(INT::from(entity.index())))
 }
 
 /// Converts a text to a value; `None` becomes absent.
@@ -171,6 +171,6 @@ pub(crate) fn number(found: Option<FLOAT>) -> Dynamic {
     found.filter(|number| number.is_finite()).map_or(Dynamic::UNIT, Dynamic::from_float)
 }
 
-fn thing_at(batch: &Batch, number: INT) -> Option<Entity<'_>> {
+fn entity_at(batch: &Batch, number: INT) -> Option<Entity<'_>> {
     u32::try_from(number).ok().and_then(|number| batch.entity_at(number))
 }

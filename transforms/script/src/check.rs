@@ -7,14 +7,14 @@ use core::cmp::Reverse;
 use insights_sdk::{Unit, json};
 use rhai::{AST, ASTNode, Expr, FnCallExpr, Position, Stmt};
 
-use crate::figures::{published_name_problem, unit_problem};
 use crate::functions::{self, Does, FUNCTIONS, Function};
 use crate::message;
+use crate::values::{published_name_problem, unit_problem};
 
 /// Minimum length of the common prefix for suggesting a known name.
 const LEAST_ALIKE: usize = 2;
 
-/// Kinds of things in batches, as listed in docs/raw-metrics.md.
+/// Kinds of entities in batches, as listed in docs/raw-metrics.md.
 const KINDS: [&str; 14] = [
     "cgroup",
     "cluster",
@@ -32,7 +32,7 @@ const KINDS: [&str; 14] = [
     "workload",
 ];
 
-/// Returns all problems, each with line and column. `kinds` are those of things that other components make.
+/// Returns all problems, each with line and column. `kinds` are those of entities that other components make.
 pub(crate) fn problems(program: &AST, kinds: &[String]) -> Vec<String> {
     let mut known: Vec<&str> = KINDS.into_iter().chain(kinds.iter().map(String::as_str)).collect();
     let calls = calls(program);

@@ -11,7 +11,7 @@ use rhai::{AST, Dynamic, Engine, EvalAltResult, FLOAT, ImmutableString, Position
 use crate::arguments::{Arguments, List, Names, number_text};
 use crate::functions::{Does, FUNCTIONS, MOST};
 use crate::world::World;
-use crate::{check, facts, figures, memory, message, names, texts, things};
+use crate::{check, entities, facts, memory, message, names, texts, values};
 
 /// Maximum steps of one run; a step takes some hundred nanoseconds. It is reached before the sandbox's limit of CPU time,
 /// which reports no line.
@@ -73,9 +73,9 @@ fn register_functions(engine: &mut Engine, world: &Rc<World>) {
 fn call(world: &World, does: Does, given: &Arguments<'_, '_>) -> Result<Dynamic, String> {
     let about_batch = world.with(|batch| {
         world.note(|| names::asked(does, batch, given));
-        things::call(does, batch, given)
+        entities::call(does, batch, given)
             .or_else(|| facts::call(does, batch, given))
-            .or_else(|| figures::call(does, batch, given))
+            .or_else(|| values::call(does, batch, given))
             .or_else(|| names::call(does, batch, given))
             .or_else(|| memory::call(does, batch, given))
     });
@@ -110,7 +110,7 @@ fn scope() -> Scope<'static> {
     scope
 }
 
-/// Parses and checks a program. `kinds` are those of things that other components make.
+/// Parses and checks a program. `kinds` are those of entities that other components make.
 ///
 /// # Errors
 /// All problems found, each with line and column.

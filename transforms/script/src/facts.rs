@@ -1,4 +1,4 @@
-//! Functions for attributes of things.
+//! Functions for attributes of entities.
 
 use alloc::string::String;
 
@@ -24,7 +24,7 @@ pub(crate) fn call(does: Does, batch: &Batch, given: &Arguments<'_, '_>) -> Opti
 }
 
 fn fact(batch: &Batch, given: &Arguments<'_, '_>, prefix: &str) -> Answer {
-    let found = given.thing(0, batch)?;
+    let found = given.entity(0, batch)?;
     let key = given.name(1)?;
     let value = found.and_then(|found| match prefix {
         "" => found.attribute(key.as_str()),
@@ -34,7 +34,7 @@ fn fact(batch: &Batch, given: &Arguments<'_, '_>, prefix: &str) -> Answer {
 }
 
 fn set(batch: &Batch, given: &Arguments<'_, '_>) -> Answer {
-    let found = given.thing(0, batch)?;
+    let found = given.entity(0, batch)?;
     let key = given.name(1)?;
     let value = given.value(2);
     let Some(found) = found else { return Ok(Dynamic::UNIT) };
@@ -53,7 +53,7 @@ fn set(batch: &Batch, given: &Arguments<'_, '_>) -> Answer {
 }
 
 fn keep_labels(batch: &Batch, given: &Arguments<'_, '_>) -> Answer {
-    let found = given.thing(0, batch)?;
+    let found = given.entity(0, batch)?;
     let kept = Patterns::new(given.names(1)?);
     if let Some(found) = found {
         remove_attributes(found, |key| key.strip_prefix(LABEL).is_some_and(|label| !kept.has(label)));
@@ -63,7 +63,7 @@ fn keep_labels(batch: &Batch, given: &Arguments<'_, '_>) -> Answer {
 
 /// Renames attributes, gauges and counters with the name.
 fn rename(batch: &Batch, given: &Arguments<'_, '_>) -> Answer {
-    let found = given.thing(0, batch)?;
+    let found = given.entity(0, batch)?;
     let (from, to) = (given.name(1)?, given.name(2)?);
     if let Some(found) = found {
         found.rename_attribute(from.as_str(), to.as_str());
@@ -75,7 +75,7 @@ fn rename(batch: &Batch, given: &Arguments<'_, '_>) -> Answer {
 
 /// Drops attributes, gauges and counters with one of the names.
 fn drop(batch: &Batch, given: &Arguments<'_, '_>) -> Answer {
-    let found = given.thing(0, batch)?;
+    let found = given.entity(0, batch)?;
     let names = given.names(1)?;
     let Some(found) = found else { return Ok(Dynamic::UNIT) };
     if names.iter().all(|name: &String| !name.ends_with('*')) {

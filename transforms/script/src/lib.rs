@@ -11,14 +11,14 @@ extern crate alloc;
 mod arguments;
 mod check;
 mod engine;
+mod entities;
 mod facts;
-mod figures;
 mod functions;
 mod memory;
 mod message;
 mod names;
 mod texts;
-mod things;
+mod values;
 mod world;
 
 use alloc::rc::Rc;

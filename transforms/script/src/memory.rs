@@ -1,6 +1,6 @@
-//! Values that a program stores for a thing from tick to tick.
+//! Values that a program stores for an entity from tick to tick.
 //!
-//! A value is stored under its name and the path of the thing in the batch, and deleted when the thing is gone: a program
+//! A value is stored under its name and the path of the entity in the batch, and deleted when the entity is gone: a program
 //! cannot fill the space with values that are never read again.
 
 use alloc::collections::BTreeSet;
@@ -22,7 +22,7 @@ pub(crate) fn call(does: Does, batch: &Batch, given: &Arguments<'_, '_>) -> Opti
 }
 
 fn recall(batch: &Batch, given: &Arguments<'_, '_>) -> Answer {
-    let found = given.thing(0, batch)?;
+    let found = given.entity(0, batch)?;
     let name = name(given)?;
     let stored = found.and_then(|found| state::get_bytes(&key(found, &name)));
     let Some(value) = stored.as_deref().and_then(|bytes| json::parse(core::str::from_utf8(bytes).ok()?).ok())
@@ -38,7 +38,7 @@ fn recall(batch: &Batch, given: &Arguments<'_, '_>) -> Answer {
 
 /// Stores a value; an absent value deletes the stored one.
 fn remember(batch: &Batch, given: &Arguments<'_, '_>) -> Answer {
-    let found = given.thing(0, batch)?;
+    let found = given.entity(0, batch)?;
     let name = name(given)?;
     let value = given.value(2);
     let Some(found) = found else { return Ok(Dynamic::UNIT) };
@@ -60,7 +60,7 @@ fn remember(batch: &Batch, given: &Arguments<'_, '_>) -> Answer {
     stored.map(|()| Dynamic::UNIT)
 }
 
-/// Deletes the stored values of things that are not in the batch.
+/// Deletes the stored values of entities that are not in the batch.
 pub(crate) fn forget_gone(batch: &Batch) {
     let live: BTreeSet<String> = batch.entities().into_iter().map(path).collect();
     state::retain("", |key| key.split_once(' ').is_some_and(|(_, path)| live.contains(path)));
@@ -71,7 +71,7 @@ fn key(found: Entity<'_>, name: &str) -> String {
     [name, " ", &path(found)].concat()
 }
 
-/// Returns kind and id of a thing and its parents, such as `pod=u1/container=u1/app`: ids such as `eth0` and `rootfs` occur once
+/// Returns kind and id of an entity and its parents, such as `pod=u1/container=u1/app`: ids such as `eth0` and `rootfs` occur once
 /// per pod. Node and cluster are left out, because they are above everything.
 fn path(found: Entity<'_>) -> String {
     let mut path = [found.kind(), "=", found.id()].concat();

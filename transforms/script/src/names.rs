@@ -1,4 +1,4 @@
-//! Functions for the names of a thing's attributes, gauges and counters, filtered by pattern.
+//! Functions for the names of an entity's attributes, gauges and counters, filtered by pattern.
 
 use alloc::borrow::ToOwned;
 use alloc::collections::BTreeSet;
@@ -26,22 +26,22 @@ fn of<T>(rows: Vec<(&str, T)>) -> Vec<&str> {
     rows.into_iter().map(|(name, _)| name).collect()
 }
 
-/// Returns the names that match one of the patterns, or all without a pattern. The list is empty if the thing is absent.
+/// Returns the names that match one of the patterns, or all without a pattern. The list is empty if the entity is absent.
 fn names<'b>(
     batch: &'b Batch,
     given: &Arguments<'_, '_>,
     all: impl FnOnce(Entity<'b>) -> Vec<&'b str>,
 ) -> Answer {
-    let found = given.thing(0, batch)?;
+    let found = given.entity(0, batch)?;
     let patterns: Vec<String> = given.names(1)?;
     let fits = |name: &str| patterns.is_empty() || patterns.iter().any(|pattern| like(name, pattern));
     Ok(Names::of(found.map(all).unwrap_or_default().into_iter().filter(|name| fits(name))))
 }
 
-/// Returns the name that a function requests of a thing, and whether the thing has it; `None` if the function requests none
-/// or the thing is absent. A counter counts as present even if its rate is not known yet.
+/// Returns the name that a function requests of an entity, and whether the entity has it; `None` if the function requests none
+/// or the entity is absent. A counter counts as present even if its rate is not known yet.
 pub(crate) fn asked(does: Does, batch: &Batch, given: &Arguments<'_, '_>) -> Option<(String, bool)> {
-    let found = given.thing(0, batch).ok().flatten()?;
+    let found = given.entity(0, batch).ok().flatten()?;
     let name = given.name(1).ok()?;
     let name = name.as_str();
     Some(match does {

@@ -44,7 +44,7 @@ fn told(explain: bool) -> Vec<String> {
 }
 
 #[test]
-fn names_that_nothing_has_are_told_with_the_nearest() {
+fn unknown_names_are_reported_with_the_nearest_one() {
     assert_eq!(
         told(true),
         [
@@ -56,6 +56,6 @@ fn names_that_nothing_has_are_told_with_the_nearest() {
 }
 
 #[test]
-fn nothing_is_told_without_being_asked() {
+fn unknown_names_are_reported_only_on_request() {
     assert!(told(false).is_empty());
 }

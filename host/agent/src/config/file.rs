@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use insightd_folder::ReadError;
+use insightd_files::ReadError;
 use insightd_pipeline::Problem;
 use insightd_yaml::Position;
 
@@ -14,7 +14,7 @@ pub const MAX_BYTES: u64 = 1 << 20;
 /// # Errors
 /// Fails if it cannot be read, is not a regular file, is too large, or is not UTF-8 text.
 pub(super) fn read(path: &Path) -> Result<String, Problem> {
-    let bytes = insightd_folder::read_regular(path, MAX_BYTES).map_err(|error| {
+    let bytes = insightd_files::read_regular(path, MAX_BYTES).map_err(|error| {
         let message = match error {
             ReadError::TooLarge { bytes, .. } => too_large(bytes),
             error => format!("cannot be read: {error}"),

@@ -47,7 +47,7 @@ pub(super) const PARTS: [&str; 15] = [
     "insightd_aws",
     "insightd_collect",
     "insightd_compile",
-    "insightd_folder",
+    "insightd_files",
     "insightd_instance",
     "insightd_kubernetes",
     "insightd_pipeline",

@@ -42,10 +42,9 @@ impl ComponentEvents {
             self.recorder.publish(event);
         }
         let slots = pipelines.iter().flat_map(Pipeline::slots).map(|slot| slot.slot());
-        for event in self
-            .seen
-            .update_down(slots.map(|slot| (slot.name(), slot.down() > 0, slot.stats().last_error.as_deref())))
-        {
+        for event in self.seen.update_down(
+            slots.map(|slot| (slot.name(), slot.failed_batches() > 0, slot.stats().last_error.as_deref())),
+        ) {
             self.recorder.publish(event);
         }
     }

@@ -10,7 +10,7 @@ mod work;
 use std::fmt;
 use std::sync::Arc;
 
-use insightd_state::{Mode, Stats};
+use insightd_state::{Stats, StorageMode};
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::DescriptorEncoder;
 use prometheus_client::encoding::text;
@@ -153,7 +153,7 @@ fn state(stats: Option<&Stats>, page: &mut Page<'_>) -> fmt::Result {
     )?;
     page.state(
         plain("insightd_state_in_memory", "1 if state is kept in memory only and lost with the process"),
-        Some(matches!(stats.mode, Mode::Memory { .. })),
+        Some(matches!(stats.mode, StorageMode::Memory { .. })),
     )
 }
 

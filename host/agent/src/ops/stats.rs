@@ -2,7 +2,7 @@
 
 use insightd_pipeline::states::States;
 use insightd_pipeline::{Flow, Pipeline, SlotRef};
-use insightd_sandbox::Stats as SlotStats;
+use insightd_sandbox::SlotStats;
 use insightd_state::Stats;
 
 use crate::counters::Counters;
@@ -56,7 +56,7 @@ pub struct SlotVersion {
     /// SHA-256 of its WebAssembly.
     pub sha256: [u8; 32],
     /// `true` while it is given up.
-    pub bad: bool,
+    pub suspended: bool,
     /// Batches until the next attempt if it is given up.
     pub retry_in: Option<u64>,
 }
@@ -129,7 +129,7 @@ fn component(pipeline: &str, place: String, at: SlotRef<'_>) -> ComponentStats {
         origin: version.origin.as_str(),
         version: version.component.description().version.clone(),
         sha256: *version.component.sha256(),
-        bad: version.bad,
+        suspended: version.suspended,
         retry_in: version.retry_in,
     };
     ComponentStats {
@@ -137,9 +137,9 @@ fn component(pipeline: &str, place: String, at: SlotRef<'_>) -> ComponentStats {
         place,
         component: name.unwrap_or(slot.name()).to_owned(),
         stats: slot.stats().clone(),
-        aside: slot.aside().map(str::to_owned).collect(),
+        aside: slot.quarantined().map(str::to_owned).collect(),
         since_unix_ms: slot.since_unix_ms(),
-        down: slot.down(),
+        down: slot.failed_batches(),
         versions: slot.versions().map(version).collect(),
     }
 }

@@ -1,7 +1,7 @@
 //! The `/status` document: JSON that `insightd status` prints for people.
 
 use insightd_pipeline::Sha256;
-use insightd_state::{Mode, SpaceStats, Stats};
+use insightd_state::{SpaceStats, Stats, StorageMode};
 use serde_json::{Value, json};
 
 use super::registry::StatusRegistry;
@@ -31,8 +31,8 @@ fn state(stats: &Stats) -> Value {
         })
     };
     let trouble = match &stats.mode {
-        Mode::Disk => None,
-        Mode::Memory { reason } => Some(reason),
+        StorageMode::Disk => None,
+        StorageMode::Memory { reason } => Some(reason),
     };
     json!({
         "spaces": stats.spaces.iter().map(space).collect::<Vec<_>>(),
@@ -64,7 +64,7 @@ fn version(version: &SlotVersion) -> Value {
         "origin": version.origin,
         "version": version.version,
         "sha256": Sha256(version.sha256).to_string(),
-        "given_up": version.bad,
+        "given_up": version.suspended,
         "retry_in_batches": version.retry_in,
     })
 }

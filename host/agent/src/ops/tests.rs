@@ -7,7 +7,7 @@ mod sockets;
 use std::sync::Arc;
 use std::time::Duration;
 
-use insightd_sandbox::Stats;
+use insightd_sandbox::SlotStats;
 
 use super::{ComponentStats, OutputStats, SinkStats, SlotVersion, StatusRegistry, TickStats};
 use insightd_pipeline::{Flow, Lost};
@@ -23,18 +23,24 @@ fn stats() -> TickStats {
     let odd = "odd \"name\"\\\nof {it}, }";
     let lost = Lost { route_refused: 1, sink: 4, ..Lost::default() };
     let flow = Flow { events: 10, bytes: 1000, lost, errors: 2 };
-    let version = |origin, bad| SlotVersion {
+    let version = |origin, suspended: bool| SlotVersion {
         origin,
         version: odd.into(),
         sha256: [0xab; 32],
-        bad,
-        retry_in: bad.then_some(6),
+        suspended,
+        retry_in: suspended.then_some(6),
     };
     let component = |place: &str| ComponentStats {
         pipeline: "node".into(),
         place: place.into(),
         component: "file:same".into(),
-        stats: Stats { batches: 5, calls: 7, failures: [0, 1, 0, 1, 0, 0], fallbacks: 1, ..Stats::default() },
+        stats: SlotStats {
+            batches: 5,
+            calls: 7,
+            failures: [0, 1, 0, 1, 0, 0],
+            fallbacks: 1,
+            ..SlotStats::default()
+        },
         aside: vec!["pod uid-7".into()],
         since_unix_ms: 1_735_790_340_000,
         down: 0,

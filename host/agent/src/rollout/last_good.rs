@@ -16,7 +16,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use insightd_folder::{PrivateDir, Trouble};
+use insightd_files::{DirError, PrivateDir};
 use insightd_pipeline::Sha256;
 use insightd_pipeline::bundle::{Generation, generation};
 use insightd_pipeline::library::{self, FileError};
@@ -79,7 +79,7 @@ impl LastGoodStore {
     fn open(&self) -> Option<PrivateDir> {
         match PrivateDir::open(&self.directory) {
             Ok(dir) => Some(dir),
-            Err(Trouble::Io { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => None,
+            Err(DirError::Io { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => None,
             Err(trouble) => {
                 say(&trouble);
                 None
@@ -97,7 +97,7 @@ impl LastGoodStore {
         snapshot: &Snapshot,
         others: &[Generation],
         is_used: impl Fn(&str, &[u8]) -> bool,
-    ) -> Result<(), Trouble> {
+    ) -> Result<(), DirError> {
         let dir = PrivateDir::make(&self.directory)?;
         forget_taken_but(&dir, others)?;
         let taken = dir.make_subdir(&taken(snapshot.id))?;
@@ -120,7 +120,7 @@ impl LastGoodStore {
     ///
     /// # Errors
     /// A file cannot be removed or renamed. The last good bundle is then the previous one or this one.
-    pub fn keep(&self, id: Generation, others: &[Generation]) -> Result<(), Trouble> {
+    pub fn keep(&self, id: Generation, others: &[Generation]) -> Result<(), DirError> {
         let dir = PrivateDir::open(&self.directory)?;
         dir.subdir(&taken(id))?;
         dir.remove_all(FRESH)?;
@@ -144,7 +144,7 @@ impl LastGoodStore {
     ///
     /// # Errors
     /// The file cannot be written, or the bundle cannot be removed.
-    pub fn remember_failed(&self, id: Generation, why: &str) -> Result<(), Trouble> {
+    pub fn remember_failed(&self, id: Generation, why: &str) -> Result<(), DirError> {
         let dir = PrivateDir::make(&self.directory)?;
         let mut ids = failed(&dir);
         ids.retain(|(other, _)| *other != id);
@@ -159,7 +159,7 @@ fn taken(id: Generation) -> String {
     format!("{TAKEN}{}", id.0)
 }
 
-fn say(trouble: &Trouble) {
+fn say(trouble: &DirError) {
     tracing::warn!(%trouble, "cannot read the stored bundles");
 }
 
@@ -167,7 +167,7 @@ fn say(trouble: &Trouble) {
 fn read(dir: &PrivateDir, name: &str, environment: &Environment) -> Option<Snapshot> {
     let directory = match dir.subdir(name) {
         Ok(directory) => directory,
-        Err(Trouble::Io { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => return None,
+        Err(DirError::Io { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => return None,
         Err(trouble) => {
             say(&trouble);
             return None;
@@ -216,7 +216,7 @@ fn parse_id(line: &str) -> Option<Generation> {
     Sha256::parse(line.trim()).ok().map(Generation)
 }
 
-fn forget_taken_but(dir: &PrivateDir, ids: &[Generation]) -> Result<(), Trouble> {
+fn forget_taken_but(dir: &PrivateDir, ids: &[Generation]) -> Result<(), DirError> {
     let wanted: Vec<String> = ids.iter().map(|id| taken(*id)).collect();
     let names = dir.names()?;
     let names = names.iter().filter(|name| name.starts_with(TAKEN) && !wanted.contains(name));
@@ -233,7 +233,7 @@ fn failed(dir: &PrivateDir) -> Vec<(Generation, String)> {
     text.lines().filter_map(line).collect()
 }
 
-fn write_failed(dir: &PrivateDir, ids: &[(Generation, String)]) -> Result<(), Trouble> {
+fn write_failed(dir: &PrivateDir, ids: &[(Generation, String)]) -> Result<(), DirError> {
     let mut text = String::new();
     for (id, why) in ids {
         let why: String = why.chars().map(|c| if c.is_control() { ' ' } else { c }).take(MAX_WHY).collect();

@@ -9,7 +9,7 @@ use insightd_pipeline::library::Library;
 use insightd_pipeline::probation::BundleEvent;
 use insightd_pipeline::shadow::{self, Bounds};
 use insightd_pipeline::{Pipeline, Scope, checks};
-use insightd_sandbox::without;
+use insightd_sandbox::without_parts;
 use insights_batch::{Columns, Limits};
 
 use super::canary::is_chosen;
@@ -229,7 +229,10 @@ impl Preparer {
             .iter()
             .map(|(scope, batch)| {
                 let chains = chains.iter().filter(|chain| chain.scope == *scope);
-                (*scope, without(batch, chains.flat_map(|chain| &chain.quarantined).map(String::as_str)))
+                (
+                    *scope,
+                    without_parts(batch, chains.flat_map(|chain| &chain.quarantined).map(String::as_str)),
+                )
             })
             .collect();
         let batches: Vec<(Scope, &Columns)> =

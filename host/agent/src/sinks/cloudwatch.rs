@@ -45,7 +45,7 @@ pub(super) fn open_queue(name: &str, sink: &CloudWatchSink) -> io::Result<Delive
         max_age_ms: u64::try_from(wanted.max_age.as_millis()).unwrap_or(u64::MAX),
         memory_bytes: wanted.memory_max_bytes,
         sync: if wanted.sync { Sync::Always } else { Sync::Never },
-        ..Settings::in_folder(directory)
+        ..Settings::new(directory)
     };
     let (has_folder, memory_bytes) = (wanted.dir.is_some(), settings.memory_bytes);
     // Runs on the spool's own thread, because the disk may not respond even now.

@@ -146,7 +146,7 @@ mod tests {
     async fn sinks_end_together() {
         let mut clients = Clients::default();
         for number in 0..5 {
-            let spool = Spool::in_memory(Settings::in_folder(""), 0);
+            let spool = Spool::in_memory(Settings::new(""), 0);
             let status = Arc::new(UpstreamStatus::new(format!("sink-{number}")));
             let queue = DeliveryQueue::new(spool, status).unwrap();
             queue.put(&NewBlock { key: b"g\0s", events: 7, time_unix_ms: 1, body: b"x" }).unwrap();

@@ -97,7 +97,7 @@ impl NodeSource {
     /// Returns the number of frames of a recording, or `None` for a live host.
     pub fn frames(&self) -> Option<usize> {
         let root = self.collector.root();
-        root.is_recording().then(|| root.moments().len())
+        root.is_recording().then(|| root.frames().len())
     }
 
     /// Selects a frame of a recording. Returns its time, milliseconds since the Unix epoch.
@@ -105,7 +105,7 @@ impl NodeSource {
     /// # Errors
     /// The directory of the frame cannot be opened.
     pub fn select_frame(&mut self, index: usize) -> Result<u64, RootError> {
-        self.collector.select_moment(index)?;
+        self.collector.select_frame(index)?;
         Ok(self.collector.root().clock().unix_ms)
     }
 

@@ -6,7 +6,7 @@ use std::io;
 use std::sync::{Arc, Mutex, mpsc};
 use std::time::{Duration, Instant};
 
-use insightd_spool::{AppendError, Block, Cause, KeyId, Lease, Mode, NewBlock, Spool, Stats};
+use insightd_spool::{AppendError, Block, Cause, KeyId, Lease, NewBlock, Spool, Stats, StorageMode};
 use insightd_upstream::{UpstreamStatus, lock};
 use tokio::sync::{Notify, oneshot};
 
@@ -202,7 +202,7 @@ impl DeliveryQueue {
             stats.lost.add(cause, waiting.lost.by(cause));
         }
         if let Some(time) = waiting.stalled_for {
-            stats.mode = Mode::Memory { reason: format!("{STALLED_DISK} for {} s", time.as_secs()) };
+            stats.mode = StorageMode::Memory { reason: format!("{STALLED_DISK} for {} s", time.as_secs()) };
         }
         stats
     }

@@ -157,9 +157,9 @@ pub(super) fn stats_before_open() -> Stats {
         in_memory: Amount::default(),
         oldest_time_unix_ms: None,
         disk_bytes: 0,
-        aside_bytes: 0,
+        quarantine_bytes: 0,
         lost: insightd_spool::Lost::default(),
         damage: insightd_spool::Damage::default(),
-        mode: insightd_spool::Mode::Memory { reason: "directory not open yet".to_owned() },
+        mode: insightd_spool::StorageMode::Memory { reason: "directory not open yet".to_owned() },
     }
 }

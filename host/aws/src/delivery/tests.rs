@@ -93,7 +93,7 @@ struct Agent {
 impl Agent {
     fn start(concurrency: usize, seed: u64) -> Self {
         let directory = tempfile::tempdir().unwrap();
-        let spool = Spool::open(Settings::in_folder(directory.path().join("spool")), START_MS);
+        let spool = Spool::open(Settings::new(directory.path().join("spool")), START_MS);
         let queue = DeliveryQueue::inline(spool, Arc::new(UpstreamStatus::new("logs")));
         let (stop, stopped) = watch::channel(false);
         let service = Service::default();

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use aws_smithy_http_client::tls::TrustStore;
-use insightd_folder::{ReadError, read_regular};
+use insightd_files::{ReadError, read_regular};
 use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject;
 

@@ -65,7 +65,7 @@ impl Agent {
     pub(crate) async fn start_for(destination: Destination, url: &str, directory: Option<&Path>) -> Self {
         let own_directory = directory.is_none().then(|| tempfile::tempdir().unwrap());
         let directory = directory.or(own_directory.as_ref().map(|own| own.path())).unwrap();
-        let spool = Spool::open(Settings::in_folder(directory.join("logs")), now_ms());
+        let spool = Spool::open(Settings::new(directory.join("logs")), now_ms());
         let queue = DeliveryQueue::new(spool, Arc::new(UpstreamStatus::new("logs"))).unwrap();
         let logs = Arc::new(Logs::new(&config(url, TIMEOUT).await, LogsSettings::default()));
         let (stop, stopped) = watch::channel(false);

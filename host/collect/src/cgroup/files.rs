@@ -6,7 +6,7 @@
 
 mod io;
 
-use crate::bytes::{fields, figure, key_values, lines, number};
+use crate::bytes::{fields, kernel_number, key_values, lines, number};
 use crate::error::{ParseError, Parsed};
 
 pub use crate::bytes::{bound, single};
@@ -35,13 +35,13 @@ pub fn cpu_stat(text: &[u8]) -> Parsed<CpuStat> {
     let mut stat = CpuStat::default();
     let nanoseconds = |microseconds: Option<u64>| microseconds.and_then(|value| value.checked_mul(1000));
     let skipped = key_values(text, |key, value| match key {
-        b"usage_usec" => stat.usage_ns = nanoseconds(value.figure()),
-        b"user_usec" => stat.user_ns = nanoseconds(value.figure()),
-        b"system_usec" => stat.system_ns = nanoseconds(value.figure()),
-        b"nr_periods" => stat.periods = value.figure(),
-        b"nr_throttled" => stat.throttled_periods = value.figure(),
-        b"throttled_time" => stat.throttled_ns = value.figure(),
-        b"throttled_usec" => stat.throttled_ns = nanoseconds(value.figure()),
+        b"usage_usec" => stat.usage_ns = nanoseconds(value.parse()),
+        b"user_usec" => stat.user_ns = nanoseconds(value.parse()),
+        b"system_usec" => stat.system_ns = nanoseconds(value.parse()),
+        b"nr_periods" => stat.periods = value.parse(),
+        b"nr_throttled" => stat.throttled_periods = value.parse(),
+        b"throttled_time" => stat.throttled_ns = value.parse(),
+        b"throttled_usec" => stat.throttled_ns = nanoseconds(value.parse()),
         _ => {}
     });
     Parsed { value: stat, skipped }
@@ -53,8 +53,8 @@ pub fn cpuacct_stat(text: &[u8], ticks_per_second: u64) -> Parsed<(Option<u64>, 
     let tick_ns = 1_000_000_000 / ticks_per_second.max(1);
     let nanoseconds = |ticks: Option<u64>| ticks.and_then(|value| value.checked_mul(tick_ns));
     let skipped = key_values(text, |key, value| match key {
-        b"user" => user = nanoseconds(value.figure()),
-        b"system" => system = nanoseconds(value.figure()),
+        b"user" => user = nanoseconds(value.parse()),
+        b"system" => system = nanoseconds(value.parse()),
         _ => {}
     });
     Parsed { value: (user, system), skipped }
@@ -91,18 +91,18 @@ pub fn memory_stat_v1(text: &[u8], hierarchical: bool) -> Parsed<MemoryStat> {
             // most lines are not needed; the first byte rules them out
             match key.first() {
                 Some(b't') => match key {
-                    b"total_cache" => stat.cache = value.figure(),
-                    b"total_rss" => stat.rss = value.figure(),
-                    b"total_mapped_file" => stat.mapped_file = value.figure(),
-                    b"total_swap" => stat.swap = value.figure(),
-                    b"total_inactive_file" => stat.inactive_file = value.figure(),
-                    b"total_pgfault" => stat.hierarchical_pgfault = value.figure(),
-                    b"total_pgmajfault" => stat.hierarchical_pgmajfault = value.figure(),
+                    b"total_cache" => stat.cache = value.parse(),
+                    b"total_rss" => stat.rss = value.parse(),
+                    b"total_mapped_file" => stat.mapped_file = value.parse(),
+                    b"total_swap" => stat.swap = value.parse(),
+                    b"total_inactive_file" => stat.inactive_file = value.parse(),
+                    b"total_pgfault" => stat.hierarchical_pgfault = value.parse(),
+                    b"total_pgmajfault" => stat.hierarchical_pgmajfault = value.parse(),
                     _ => {}
                 },
                 Some(b'p') => match key {
-                    b"pgfault" => stat.pgfault = value.figure(),
-                    b"pgmajfault" => stat.pgmajfault = value.figure(),
+                    b"pgfault" => stat.pgfault = value.parse(),
+                    b"pgmajfault" => stat.pgmajfault = value.parse(),
                     _ => {}
                 },
                 _ => {}
@@ -110,13 +110,13 @@ pub fn memory_stat_v1(text: &[u8], hierarchical: bool) -> Parsed<MemoryStat> {
         })
     } else {
         key_values(text, |key, value| match key {
-            b"cache" => stat.cache = value.figure(),
-            b"rss" => stat.rss = value.figure(),
-            b"mapped_file" => stat.mapped_file = value.figure(),
-            b"swap" => stat.swap = value.figure(),
-            b"inactive_file" => stat.inactive_file = value.figure(),
-            b"pgfault" => stat.pgfault = value.figure(),
-            b"pgmajfault" => stat.pgmajfault = value.figure(),
+            b"cache" => stat.cache = value.parse(),
+            b"rss" => stat.rss = value.parse(),
+            b"mapped_file" => stat.mapped_file = value.parse(),
+            b"swap" => stat.swap = value.parse(),
+            b"inactive_file" => stat.inactive_file = value.parse(),
+            b"pgfault" => stat.pgfault = value.parse(),
+            b"pgmajfault" => stat.pgmajfault = value.parse(),
             _ => {}
         })
     };
@@ -127,12 +127,12 @@ pub fn memory_stat_v1(text: &[u8], hierarchical: bool) -> Parsed<MemoryStat> {
 pub fn memory_stat_v2(text: &[u8]) -> Parsed<MemoryStat> {
     let mut stat = MemoryStat::default();
     let skipped = key_values(text, |key, value| match key {
-        b"file" => stat.cache = value.figure(),
-        b"anon" => stat.rss = value.figure(),
-        b"file_mapped" => stat.mapped_file = value.figure(),
-        b"inactive_file" => stat.inactive_file = value.figure(),
-        b"pgfault" => stat.pgfault = value.figure(),
-        b"pgmajfault" => stat.pgmajfault = value.figure(),
+        b"file" => stat.cache = value.parse(),
+        b"anon" => stat.rss = value.parse(),
+        b"file_mapped" => stat.mapped_file = value.parse(),
+        b"inactive_file" => stat.inactive_file = value.parse(),
+        b"pgfault" => stat.pgfault = value.parse(),
+        b"pgmajfault" => stat.pgmajfault = value.parse(),
         _ => {}
     });
     stat.hierarchical_pgfault = stat.pgfault;
@@ -145,7 +145,7 @@ pub fn oom_kills(text: &[u8]) -> Parsed<Option<u64>> {
     let mut kills = None;
     let skipped = key_values(text, |key, value| {
         if key == b"oom_kill" {
-            kills = value.figure();
+            kills = value.parse();
         }
     });
     Parsed { value: kills, skipped }
@@ -167,8 +167,8 @@ pub fn cpu_max(text: &[u8]) -> Result<(Option<u64>, u64), ParseError> {
     let expected = ParseError::new(0, "a quota or `max`, a space and a period");
     let mut fields = fields(text.trim_ascii_end());
     let (quota, period) = (fields.next().ok_or(expected)?, fields.next().ok_or(expected)?);
-    let quota = if quota == b"max" { None } else { Some(figure(quota).ok_or(expected)?) };
-    let period = figure(period).filter(|&period| period > 0).ok_or(expected)?;
+    let quota = if quota == b"max" { None } else { Some(kernel_number(quota).ok_or(expected)?) };
+    let period = kernel_number(period).filter(|&period| period > 0).ok_or(expected)?;
     Ok((quota, period))
 }
 

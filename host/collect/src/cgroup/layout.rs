@@ -1,6 +1,6 @@
 //! The mounted cgroup hierarchies.
 
-use super::reading::{Reader, Reading, Remembered};
+use super::reading::{CachedFacts, Reader, Reading};
 use super::{v1, v2};
 use crate::error::is_absent;
 use crate::proc::mountinfo::Mount;
@@ -8,7 +8,7 @@ use crate::report::Problems;
 use crate::root::{Dir, HostRoot};
 
 /// Directory where systemd, and every container runtime after it, mounts the hierarchies.
-const USUAL_POINT: &str = "/sys/fs/cgroup";
+const DEFAULT_MOUNT: &str = "/sys/fs/cgroup";
 
 /// Hierarchies in the mount list.
 #[derive(Debug, Default)]
@@ -22,17 +22,17 @@ pub(crate) struct Mounts {
 const CONTROLLERS: [&str; 5] = ["cpuacct", "memory", "cpu", "blkio", "pids"];
 
 impl Mounts {
-    pub(crate) fn see(&mut self, mount: &Mount<'_>) {
+    pub(crate) fn add(&mut self, mount: &Mount<'_>) {
         match mount.fs_type {
             "cgroup" => {
-                for (controller, place) in CONTROLLERS.iter().zip(&mut self.v1) {
-                    if place.is_none() && mount.has_option(controller) {
-                        *place = Some(mount.point.clone().into_owned());
+                for (controller, mount_point) in CONTROLLERS.iter().zip(&mut self.v1) {
+                    if mount_point.is_none() && mount.has_option(controller) {
+                        *mount_point = Some(mount.point.clone().into_owned());
                     }
                 }
             }
             // a hybrid host has its v2 hierarchy elsewhere, without controllers
-            "cgroup2" if self.v2.is_none() || mount.point == USUAL_POINT => {
+            "cgroup2" if self.v2.is_none() || mount.point == DEFAULT_MOUNT => {
                 self.v2 = Some(mount.point.clone().into_owned());
             }
             _ => {}
@@ -78,9 +78,9 @@ impl Layout {
                 None
             }
         };
-        let usual_v2 = mounts.v2.as_deref() == Some(USUAL_POINT);
+        let is_v2_at_default = mounts.v2.as_deref() == Some(DEFAULT_MOUNT);
         let any_v1 = mounts.v1.iter().any(Option::is_some);
-        if let Some(point) = mounts.v2.as_deref().filter(|_| usual_v2 || !any_v1) {
+        if let Some(point) = mounts.v2.as_deref().filter(|_| is_v2_at_default || !any_v1) {
             return open(point).map(|hierarchy| Self::V2 { hierarchy });
         }
         let mut hierarchies: Vec<Hierarchy> = Vec::new();
@@ -99,12 +99,12 @@ impl Layout {
 
     /// Opens the hierarchies at the usual mount point, for a mount list without them: it cannot be read, or belongs to another
     /// mount namespace. Reports that as a problem.
-    pub(crate) fn usual(root: &HostRoot, problems: &mut Problems) -> Option<Self> {
-        let dir = root.dir(USUAL_POINT).ok()?;
+    pub(crate) fn at_default_mount(root: &HostRoot, problems: &mut Problems) -> Option<Self> {
+        let dir = root.dir(DEFAULT_MOUNT).ok()?;
         let mut mounts = Mounts::default();
         // the directory above the v1 hierarchies is a file system without files
         if [c"cgroup.controllers", c"cgroup.procs", c"cpu.stat"].iter().any(|name| dir.file(name).is_ok()) {
-            mounts.v2 = Some(USUAL_POINT.to_owned());
+            mounts.v2 = Some(DEFAULT_MOUNT.to_owned());
         } else {
             let mut found = Vec::new();
             dir.for_each(|entry| found.extend(entry.is_dir.then(|| entry.name.to_owned()))).ok()?;
@@ -114,14 +114,14 @@ impl Layout {
                 dir.dir(name).is_ok_and(|dir| dir.for_each(|_| entries += 1).is_ok()) && entries > 0
             });
             found.sort_unstable();
-            for (controller, place) in CONTROLLERS.iter().zip(&mut mounts.v1) {
+            for (controller, mount_point) in CONTROLLERS.iter().zip(&mut mounts.v1) {
                 let name = found.iter().find(|name| name.split(',').any(|part| part == *controller));
-                *place = name.map(|name| format!("{USUAL_POINT}/{name}"));
+                *mount_point = name.map(|name| format!("{DEFAULT_MOUNT}/{name}"));
             }
         }
         let layout = Self::detect(root, &mounts, problems)?;
         let error = "no cgroup hierarchy in the mount list; using those found in this directory";
-        problems.add("cgroup", || USUAL_POINT.to_owned(), error);
+        problems.add("cgroup", || DEFAULT_MOUNT.to_owned(), error);
         Some(layout)
     }
 
@@ -142,7 +142,7 @@ impl Layout {
     }
 
     /// Opens the directories of one cgroup. Returns `None` if it does not exist (any more) in any hierarchy.
-    pub(crate) fn open(&self, path: &str, reader: &mut Reader<'_>) -> Option<Folders> {
+    pub(crate) fn open(&self, path: &str, reader: &mut Reader<'_>) -> Option<CgroupDirs> {
         let mut dirs = [const { None }; CONTROLLERS.len()];
         for (hierarchy, dir) in self.hierarchies().iter().zip(&mut dirs) {
             match hierarchy.dir.dir(path) {
@@ -154,24 +154,24 @@ impl Layout {
                 }
             }
         }
-        dirs.iter().any(Option::is_some).then_some(Folders { dirs })
+        dirs.iter().any(Option::is_some).then_some(CgroupDirs { by_hierarchy: dirs })
     }
 
     /// Reads the values that change from tick to tick. `io_settled`: the v1 block I/O file groups to read, `None` for all.
     pub(crate) fn read(
         &self,
-        folders: &Folders,
+        dirs: &CgroupDirs,
         reader: &mut Reader<'_>,
-        known: &Remembered,
+        known: &CachedFacts,
         io_settled: Option<u8>,
         into: &mut Reading,
     ) {
         match self {
             Self::V1 { controllers, .. } => {
-                v1::read(&folders.of(*controllers), reader, known, io_settled, into)
+                v1::read(&dirs.with_controllers(*controllers), reader, known, io_settled, into)
             }
             Self::V2 { .. } => {
-                if let [Some(dir), ..] = &folders.dirs {
+                if let [Some(dir), ..] = &dirs.by_hierarchy {
                     v2::read(dir, reader, into);
                 }
             }
@@ -179,31 +179,33 @@ impl Layout {
     }
 
     /// Reads the values that rarely change.
-    pub(crate) fn remember(&self, folders: &Folders, reader: &mut Reader<'_>) -> Remembered {
+    pub(crate) fn read_cached_facts(&self, dirs: &CgroupDirs, reader: &mut Reader<'_>) -> CachedFacts {
         match self {
-            Self::V1 { controllers, .. } => v1::remember(&folders.of(*controllers), reader),
-            Self::V2 { .. } => match &folders.dirs {
-                [Some(dir), ..] => v2::remember(dir, reader),
-                _ => Remembered::default(),
+            Self::V1 { controllers, .. } => {
+                v1::read_cached_facts(&dirs.with_controllers(*controllers), reader)
+            }
+            Self::V2 { .. } => match &dirs.by_hierarchy {
+                [Some(dir), ..] => v2::read_cached_facts(dir, reader),
+                _ => CachedFacts::default(),
             },
         }
     }
 
     /// Reads the CPU time of one cgroup, nanoseconds.
     pub(crate) fn cpu_usage(&self, path: &str, reader: &mut Reader<'_>) -> Option<u64> {
-        let folders = self.open(path, reader)?;
+        let dirs = self.open(path, reader)?;
         match self {
-            Self::V1 { controllers, .. } => v1::cpu_usage(&folders.of(*controllers), reader),
-            Self::V2 { .. } => v2::cpu_usage(folders.dirs.first()?.as_ref()?, reader),
+            Self::V1 { controllers, .. } => v1::cpu_usage(&dirs.with_controllers(*controllers), reader),
+            Self::V2 { .. } => v2::cpu_usage(dirs.by_hierarchy.first()?.as_ref()?, reader),
         }
     }
 
     /// Reads the root cgroup, which represents the whole machine.
     pub(crate) fn read_root(&self, reader: &mut Reader<'_>, into: &mut Reading) {
         // opens each directory again instead of using the hierarchy's handle; there are few
-        if let Some(folders) = self.open(".", reader) {
-            let known = self.remember(&folders, reader);
-            self.read(&folders, reader, &known, None, into);
+        if let Some(dirs) = self.open(".", reader) {
+            let known = self.read_cached_facts(&dirs, reader);
+            self.read(&dirs, reader, &known, None, into);
             // the root of v2 has no `memory.current`: use anonymous memory plus page cache
             if matches!(self, Self::V2 { .. }) && into.memory_usage.is_none() {
                 let stat = &into.memory.value;
@@ -215,13 +217,13 @@ impl Layout {
 
 /// The directories of one cgroup, in the order of the hierarchies.
 #[derive(Debug)]
-pub(crate) struct Folders {
-    dirs: [Option<Dir>; CONTROLLERS.len()],
+pub(crate) struct CgroupDirs {
+    by_hierarchy: [Option<Dir>; CONTROLLERS.len()],
 }
 
-impl Folders {
-    fn of(&self, controllers: Controllers) -> v1::Folders<'_> {
-        v1::Folders { dirs: &self.dirs, controllers }
+impl CgroupDirs {
+    fn with_controllers(&self, controllers: Controllers) -> v1::ControllerDirs<'_> {
+        v1::ControllerDirs { by_hierarchy: &self.by_hierarchy, controllers }
     }
 }
 
@@ -232,7 +234,7 @@ mod tests {
 
     fn mounts(text: &str) -> Mounts {
         let mut mounts = Mounts::default();
-        assert_eq!(mountinfo::each(text.as_bytes(), |mount| mounts.see(&mount)), None);
+        assert_eq!(mountinfo::each(text.as_bytes(), |mount| mounts.add(&mount)), None);
         mounts
     }
 
@@ -240,9 +242,9 @@ mod tests {
         Layout::detect(root, &mounts(text), &mut Problems::default())
     }
 
-    fn tree(folders: &[&str]) -> (tempfile::TempDir, HostRoot) {
+    fn tree(directories: &[&str]) -> (tempfile::TempDir, HostRoot) {
         let dir = tempfile::tempdir().unwrap();
-        for directory in folders {
+        for directory in directories {
             std::fs::create_dir_all(dir.path().join(directory)).unwrap();
         }
         let root = HostRoot::open(dir.path()).unwrap();
@@ -256,7 +258,7 @@ mod tests {
         41 31 0:38 / /sys/fs/cgroup/unified rw - cgroup2 cgroup2 rw\n";
 
     #[test]
-    fn hybrid_is_v1() {
+    fn a_hybrid_host_is_v1() {
         let (_dir, root) =
             tree(&["sys/fs/cgroup/cpu,cpuacct", "sys/fs/cgroup/memory", "sys/fs/cgroup/unified"]);
         let layout = detect(&root, HYBRID).unwrap();
@@ -269,28 +271,28 @@ mod tests {
     }
 
     #[test]
-    fn unified_is_v2() {
+    fn a_unified_host_is_v2() {
         let (_dir, root) = tree(&["sys/fs/cgroup"]);
         let text = "41 31 0:38 / /run/other rw - cgroup2 cgroup2 rw\n31 23 0:28 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw\n";
         assert_eq!(detect(&root, text).unwrap().version(), "2");
     }
 
     #[test]
-    fn nothing_mounted_is_nothing() {
+    fn no_hierarchy_is_detected_without_mounts() {
         let (_dir, root) = tree(&["sys"]);
         assert!(detect(&root, "").is_none());
         assert!(detect(&root, HYBRID).is_none(), "none of the points can be reached");
     }
 
     #[test]
-    fn hierarchies_are_found_where_they_always_are() {
-        let usual = |folders: &[&str]| {
-            let (_dir, root) = tree(folders);
+    fn hierarchies_are_found_at_the_default_mount_point() {
+        let detect = |directories: &[&str]| {
+            let (_dir, root) = tree(directories);
             let mut problems = Problems::default();
-            let layout = Layout::usual(&root, &mut problems);
+            let layout = Layout::at_default_mount(&root, &mut problems);
             (layout, problems.listed)
         };
-        let (layout, problems) = usual(&["sys/fs/cgroup/cgroup.controllers", "sys/fs/cgroup/kubepods"]);
+        let (layout, problems) = detect(&["sys/fs/cgroup/cgroup.controllers", "sys/fs/cgroup/kubepods"]);
         assert_eq!(layout.unwrap().version(), "2");
         assert_eq!(problems.len(), 1, "said");
         let v1 = [
@@ -300,12 +302,12 @@ mod tests {
             // nothing is mounted there
             "sys/fs/cgroup/pids",
         ];
-        let Some(Layout::V1 { hierarchies, controllers }) = usual(&v1).0 else { panic!() };
+        let Some(Layout::V1 { hierarchies, controllers }) = detect(&v1).0 else { panic!() };
         assert_eq!(hierarchies.len(), 2);
         assert_eq!(hierarchies[controllers.cpu.unwrap()].point, "/sys/fs/cgroup/cpu,cpuacct");
         assert_eq!(controllers.pids, None);
-        let (layout, problems) = usual(&["sys/fs/cgroup/systemd/x"]);
+        let (layout, problems) = detect(&["sys/fs/cgroup/systemd/x"]);
         assert!(layout.is_none() && problems.is_empty());
-        assert!(usual(&["sys"]).0.is_none());
+        assert!(detect(&["sys"]).0.is_none());
     }
 }

@@ -33,7 +33,7 @@ impl Qos {
 
 /// Role of one directory of a cgroup tree, from its own name and its parent's.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Folder<'a> {
+pub enum DirKind<'a> {
     /// Parent of the pods of a kubelet: `kubepods`, `kubepods.slice`, `…-kubepods.slice`.
     Kubepods,
     /// A QoS class directory below `Kubepods`.
@@ -70,26 +70,26 @@ pub struct ContainerName<'a> {
 }
 
 /// Returns the role of the directory `name` inside the directory `parent`.
-pub fn folder<'a>(parent: &str, name: &'a str) -> Folder<'a> {
+pub fn dir_kind<'a>(parent: &str, name: &'a str) -> DirKind<'a> {
     if name == "kubepods" || name.strip_suffix(".slice").is_some_and(|slice| is_kubepods(slice, "kubepods")) {
-        return Folder::Kubepods;
+        return DirKind::Kubepods;
     }
     if parent == "kubepods" && matches!(name, "burstable" | "besteffort") {
-        return Folder::QosClass;
+        return DirKind::QosClass;
     }
     if let Some(slice) = name.strip_suffix(".slice") {
         let class = is_kubepods(slice, "kubepods-burstable") || is_kubepods(slice, "kubepods-besteffort");
-        return if class { Folder::QosClass } else { slice_pod(slice).map_or(Folder::Other, Folder::Pod) };
+        return if class { DirKind::QosClass } else { slice_pod(slice).map_or(DirKind::Other, DirKind::Pod) };
     }
     let qos = match parent {
         "kubepods" => Qos::Guaranteed,
         "burstable" => Qos::Burstable,
         "besteffort" => Qos::BestEffort,
-        _ => return Folder::Other,
+        _ => return DirKind::Other,
     };
     match name.strip_prefix("pod").filter(|uid| is_uid(uid)) {
-        Some(raw_uid) => Folder::Pod(PodName { raw_uid, underscores: false, qos }),
-        None => Folder::Other,
+        Some(raw_uid) => DirKind::Pod(PodName { raw_uid, underscores: false, qos }),
+        None => DirKind::Other,
     }
 }
 
@@ -148,7 +148,7 @@ fn runtime_of(prefix: &str) -> Option<&'static str> {
 
 /// Parses a name of the form `SLICE:RUNTIME:ID` outside all pods. The kubelet passes such paths to a runtime that leaves
 /// cgroups to systemd; a runtime that creates cgroups itself uses the path as a name below its own service.
-pub fn stray(name: &str) -> Option<(PodName<'_>, ContainerName<'_>)> {
+pub(crate) fn stray(name: &str) -> Option<(PodName<'_>, ContainerName<'_>)> {
     let mut parts = name.split(':');
     let (slice, runtime, id) = (parts.next()?, parts.next()?, parts.next()?);
     let pod = slice_pod(slice.strip_suffix(".slice")?)?;
@@ -173,11 +173,11 @@ pub fn role(path: &str) -> Option<Role<'_>> {
         return Some(Role::Container(pod, container));
     }
     let parent = parts.next()?;
-    if let Folder::Pod(pod) = folder(parent, last) {
+    if let DirKind::Pod(pod) = dir_kind(parent, last) {
         return Some(Role::Pod(pod));
     }
-    match folder(parts.next()?, parent) {
-        Folder::Pod(pod) => container(last).map(|container| Role::Container(pod, container)),
+    match dir_kind(parts.next()?, parent) {
+        DirKind::Pod(pod) => container(last).map(|container| Role::Container(pod, container)),
         _ => None,
     }
 }

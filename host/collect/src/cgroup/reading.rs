@@ -79,17 +79,17 @@ impl IoReading {
     }
 }
 
-fn add(sum: &mut IoOperations, one: &IoOperations) {
-    let add = |sum: &mut Option<u64>, one: Option<u64>| {
-        if let Some(one) = one {
-            *sum = Some(sum.unwrap_or(0).wrapping_add(one));
+fn add(sum: &mut IoOperations, value: &IoOperations) {
+    let add = |sum: &mut Option<u64>, value: Option<u64>| {
+        if let Some(value) = value {
+            *sum = Some(sum.unwrap_or(0).wrapping_add(value));
         }
     };
-    add(&mut sum.read, one.read);
-    add(&mut sum.write, one.write);
-    add(&mut sum.sync, one.sync);
-    add(&mut sum.r#async, one.r#async);
-    add(&mut sum.total, one.total);
+    add(&mut sum.read, value.read);
+    add(&mut sum.write, value.write);
+    add(&mut sum.sync, value.sync);
+    add(&mut sum.r#async, value.r#async);
+    add(&mut sum.total, value.total);
 }
 
 impl Reading {
@@ -109,7 +109,7 @@ impl Reading {
 
 /// Configured bounds; `None` if there is no bound, or no such file.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub(crate) struct Bounds {
+pub(crate) struct CgroupBounds {
     pub(crate) cpu_quota_millicores: Option<f64>,
     pub(crate) cpu_shares: Option<u64>,
     pub(crate) cpu_weight: Option<u64>,
@@ -120,8 +120,8 @@ pub(crate) struct Bounds {
 
 /// Facts of a cgroup kept from tick to tick.
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Remembered {
-    pub(crate) bounds: Bounds,
+pub(crate) struct CachedFacts {
+    pub(crate) bounds: CgroupBounds,
     /// v1 `memory.use_hierarchy`, which cannot change while there are processes; since 5.11 it is always 1.
     pub(crate) hierarchical: bool,
     /// v1: bit set of the block I/O file groups that named a device.
@@ -130,7 +130,7 @@ pub(crate) struct Remembered {
 
 /// Result of reading one file.
 #[derive(Debug)]
-pub(crate) enum Found<T> {
+pub(crate) enum FileResult<T> {
     Value(At<T>),
     /// No such file, or the cgroup is gone.
     Absent,
@@ -138,7 +138,7 @@ pub(crate) enum Found<T> {
     Broken,
 }
 
-impl<T> Found<T> {
+impl<T> FileResult<T> {
     pub(crate) fn value(self) -> Option<At<T>> {
         match self {
             Self::Value(at) => Some(at),
@@ -161,75 +161,75 @@ pub(crate) struct Reader<'r> {
 impl Reader<'_> {
     /// Reads one file of one cgroup.
     #[inline]
-    pub(crate) fn file<T>(
+    pub(crate) fn read_file<T>(
         &mut self,
         dir: &Dir,
         name: &CStr,
         parse: impl FnOnce(&[u8]) -> Result<T, ParseError>,
-    ) -> Found<T> {
+    ) -> FileResult<T> {
         let parsed = match dir.read(name, self.buffer) {
             Ok(Some(text)) => parse(text).map_err(FileError::from),
-            Ok(None) => return Found::Absent,
+            Ok(None) => return FileResult::Absent,
             Err(error) => Err(error),
         };
         match parsed {
-            Ok(value) => Found::Value(At { value, read_at_ns: self.root.now_ns() }),
+            Ok(value) => FileResult::Value(At { value, read_at_ns: self.root.now_ns() }),
             Err(error) => {
-                self.tell(name, &error);
-                Found::Broken
+                self.report(name, &error);
+                FileResult::Broken
             }
         }
     }
 
-    /// Reads a file of rows, as [`Reader::file`]; a malformed row is reported and loses only itself.
+    /// Reads a file of rows, as [`Reader::read_file`]; a malformed row is reported and loses only itself.
     #[inline]
-    pub(crate) fn rows_file<T>(
+    pub(crate) fn read_rows_file<T>(
         &mut self,
         dir: &Dir,
         name: &CStr,
         parse: impl FnOnce(&[u8]) -> Parsed<T>,
-    ) -> Found<Parsed<T>> {
-        let found = self.file(dir, name, |text| Ok(parse(text)));
-        if let Found::Value(At { value: Parsed { skipped: Some(error), .. }, .. }) = &found {
-            self.tell(name, &format_args!("{error}; row skipped"));
+    ) -> FileResult<Parsed<T>> {
+        let found = self.read_file(dir, name, |text| Ok(parse(text)));
+        if let FileResult::Value(At { value: Parsed { skipped: Some(error), .. }, .. }) = &found {
+            self.report(name, &format_args!("{error}; row skipped"));
         }
         found
     }
 
-    /// Reads one file, as [`Reader::file`]. Returns `None` if it is absent or broken; a broken one is reported.
+    /// Reads one file, as [`Reader::read_file`]. Returns `None` if it is absent or broken; a broken one is reported.
     #[inline]
-    pub(crate) fn take<T>(
+    pub(crate) fn read<T>(
         &mut self,
         dir: &Dir,
         name: &CStr,
         parse: impl FnOnce(&[u8]) -> Result<T, ParseError>,
     ) -> Option<At<T>> {
-        self.file(dir, name, parse).value()
+        self.read_file(dir, name, parse).value()
     }
 
-    /// Reads a file of rows, as [`Reader::rows_file`], without the difference between absent and broken.
+    /// Reads a file of rows, as [`Reader::read_rows_file`], without the difference between absent and broken.
     #[inline]
-    pub(crate) fn take_rows<T>(
+    pub(crate) fn read_rows<T>(
         &mut self,
         dir: &Dir,
         name: &CStr,
         parse: impl FnOnce(&[u8]) -> Parsed<T>,
     ) -> Option<At<T>> {
-        self.rows_file(dir, name, parse).value().map(|at| at.map(|parsed| parsed.value))
+        self.read_rows_file(dir, name, parse).value().map(|at| at.map(|parsed| parsed.value))
     }
 
-    /// Reads one file, as [`Reader::take`], for a value that the kernel may omit from the file.
-    pub(crate) fn take_some<T>(
+    /// Reads one file, as [`Reader::read`], for a value that the kernel may omit from the file.
+    pub(crate) fn read_optional<T>(
         &mut self,
         dir: &Dir,
         name: &CStr,
         parse: impl FnOnce(&[u8]) -> Result<Option<T>, ParseError>,
     ) -> Option<At<T>> {
-        self.take(dir, name, parse).and_then(At::transpose)
+        self.read(dir, name, parse).and_then(At::transpose)
     }
 
     #[cold]
-    fn tell(&mut self, name: &CStr, error: &dyn std::fmt::Display) {
+    fn report(&mut self, name: &CStr, error: &dyn std::fmt::Display) {
         let Self { point, path, .. } = self;
         let slash = if path.is_empty() { "" } else { "/" };
         self.problems.add("cgroup", || format!("{point}/{path}{slash}{}", name.to_string_lossy()), error);

@@ -12,16 +12,16 @@ pub(crate) struct Part {
     device: DeviceNumber,
     group: u8,
     /// Bit set of the values that are present.
-    figures: u8,
+    values: u8,
 }
 
 impl Part {
     /// Creates a part. Returns `None` if no value is present.
     pub(crate) fn new(device: DeviceNumber, group: u8, operations: &IoOperations) -> Option<Self> {
         let IoOperations { read, write, sync, r#async, total } = operations;
-        let figures = [read, write, sync, r#async, total];
-        let figures = figures.iter().fold(0, |bits, figure| bits << 1 | u8::from(figure.is_some()));
-        (figures != 0).then_some(Self { device, group, figures })
+        let values = [read, write, sync, r#async, total];
+        let values = values.iter().fold(0, |bits, value| bits << 1 | u8::from(value.is_some()));
+        (values != 0).then_some(Self { device, group, values })
     }
 }
 
@@ -92,16 +92,16 @@ mod tests {
     }
 
     #[test]
-    fn goes_on_over_the_same_devices() {
+    fn a_sum_continues_over_the_same_devices() {
         let mut sum = DeviceSum::default();
         assert_eq!(advance(&mut sum, &[part(0, 0)], 1, 10), (0, Some(7)), "the cgroup is new");
-        assert_eq!(advance(&mut sum, &[part(0, 0)], 0, 20), (0, None), "a strange row beside it");
+        assert_eq!(advance(&mut sum, &[part(0, 0)], 0, 20), (0, None), "a malformed row beside it");
         assert_eq!(advance(&mut sum, &[part(0, 0)], 1, 30), (0, None));
         assert_eq!(advance(&mut sum, &[part(0, 0), part(1, 0)], 1, 40), (0, None), "a device began at 0");
     }
 
     #[test]
-    fn a_device_that_was_left_out_is_no_work_when_it_comes_back() {
+    fn a_device_missing_for_a_tick_restarts_the_sum() {
         let mut sum = DeviceSum::default();
         advance(&mut sum, &[part(0, 0), part(1, 0)], 1, 10);
         assert_eq!(advance(&mut sum, &[part(0, 0)], 0, 20), (1, None));
@@ -115,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn a_sum_over_nothing_was_zero_when_the_file_was_clean() {
+    fn a_clean_file_without_devices_is_a_sum_of_zero() {
         let mut sum = DeviceSum::default();
         advance(&mut sum, &[], 1, 10);
         assert_eq!(advance(&mut sum, &[part(0, 0)], 1, 20), (0, Some(10)));

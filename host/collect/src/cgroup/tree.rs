@@ -1,18 +1,18 @@
 //! The cgroups of pods and containers, from tick to tick.
 
 mod duplicates;
-mod homes;
 mod listing;
 mod search;
+mod strays;
 
 use rustix::io::Errno;
 
-pub(crate) use self::homes::Lone;
 use self::listing::{Listed, Listing};
 use self::search::Search;
+pub(crate) use self::strays::Orphan;
 use super::expected::Expected;
 use super::path::{self, Qos};
-use super::reading::Remembered;
+use super::reading::CachedFacts;
 use super::sum::DeviceSum;
 use crate::error::is_absent;
 use crate::report::Problems;
@@ -20,12 +20,12 @@ use crate::root::{Dir, HostRoot};
 
 /// State of one cgroup.
 #[derive(Debug)]
-pub(crate) struct Known {
+pub(crate) struct KnownCgroup {
     /// Path below the hierarchy's root, without a leading slash.
     pub(crate) path: String,
     /// Inode of its directory; 0 if unknown.
     pub(crate) inode: u64,
-    pub(crate) remembered: Option<Remembered>,
+    pub(crate) cached: Option<CachedFacts>,
     /// Ticks since the bounds were read.
     pub(crate) bounds_age: u32,
     /// Block I/O sums: bytes and requests.
@@ -36,12 +36,12 @@ pub(crate) struct Known {
     seen: bool,
 }
 
-impl Known {
+impl KnownCgroup {
     fn new(path: String, inode: u64, born_ns: Option<u64>) -> Self {
         Self {
             path,
             inode,
-            remembered: None,
+            cached: None,
             bounds_age: 0,
             io_bytes: DeviceSum::default(),
             io_requests: DeviceSum::default(),
@@ -51,7 +51,7 @@ impl Known {
     }
 
     /// Updates after the same name was listed again: the same cgroup, or a new one.
-    fn see(&mut self, inode: u64, listed_ns: Option<u64>) {
+    fn update(&mut self, inode: u64, listed_ns: Option<u64>) {
         self.seen = true;
         self.born_ns = None;
         if self.inode != inode {
@@ -60,12 +60,20 @@ impl Known {
             *self = Self::new(std::mem::take(&mut self.path), inode, born_ns);
         }
     }
+
+    /// Keeps the cgroup if it is below a directory that could not be listed: it may still exist.
+    fn keep_unlisted(&mut self, directory: &str) {
+        let is_below = self.path.strip_prefix(directory).is_some_and(|rest| rest.starts_with('/'));
+        if is_below && !self.seen {
+            (self.seen, self.born_ns) = (true, None);
+        }
+    }
 }
 
 /// The cgroup of a container.
 #[derive(Debug)]
 pub(crate) struct Container {
-    pub(crate) cgroup: Known,
+    pub(crate) cgroup: KnownCgroup,
     pub(crate) id: String,
     pub(crate) runtime: Option<&'static str>,
     /// `true` if its cgroup is not below its pod's.
@@ -75,7 +83,7 @@ pub(crate) struct Container {
 /// The cgroup of a pod, and its containers.
 #[derive(Debug)]
 pub(crate) struct Pod {
-    pub(crate) cgroup: Known,
+    pub(crate) cgroup: KnownCgroup,
     pub(crate) uid: String,
     pub(crate) qos: Qos,
     /// Containers, sorted by path.
@@ -96,18 +104,18 @@ pub(crate) struct Tree {
     listed: Listed,
     pub(crate) pods: Vec<Pod>,
     /// Containers whose pods have no cgroup.
-    pub(crate) lone: Vec<Lone>,
+    pub(crate) orphans: Vec<Orphan>,
 }
 
 /// The hierarchy that is walked.
 #[derive(Clone, Copy)]
-pub(crate) struct Walked<'w> {
+pub(crate) struct WalkedHierarchy<'w> {
     pub(crate) root: &'w HostRoot,
     pub(crate) point: &'w str,
     pub(crate) dir: &'w Dir,
 }
 
-impl Walked<'_> {
+impl WalkedHierarchy<'_> {
     /// Returns the identity of a directory: the listed inode on a live host, the inode in the manifest for a recording.
     fn inode(&self, path: &str, listed: u64) -> u64 {
         if self.root.is_recording() {
@@ -131,12 +139,12 @@ impl Tree {
     /// Updates the list of pods. Their containers are listed by [`Pod::list`], right before they are read.
     pub(crate) fn update(
         &mut self,
-        walked: Walked<'_>,
+        walked: WalkedHierarchy<'_>,
         now_ns: u64,
         expected: &Expected,
         problems: &mut Problems,
     ) {
-        let Self { search, listed, pods, lone } = self;
+        let Self { search, listed, pods, orphans } = self;
         search.update(walked, now_ns, expected, problems);
         for pod in pods.iter_mut() {
             pod.cgroup.seen = false;
@@ -145,7 +153,7 @@ impl Tree {
                 container.cgroup.seen = false;
             }
         }
-        lone.iter_mut().for_each(|lone| lone.container.cgroup.seen = false);
+        orphans.iter_mut().for_each(|orphan| orphan.container.cgroup.seen = false);
         let mut listing = Listing { walked, before: listed, listed: Listed::new(), pods, now_ns };
         let mut gone = Vec::new();
         for top in &search.tops {
@@ -153,19 +161,21 @@ impl Tree {
                 gone.push(top.clone());
             }
         }
-        search.homes.retain(|home| listing.home(home, lone, expected, problems));
+        search
+            .stray_parents
+            .retain(|parent_path| listing.stray_parent(parent_path, orphans, expected, problems));
         *listed = listing.listed;
         search.forget(&gone, now_ns);
         pods.retain(|pod| pod.cgroup.seen);
         for pod in pods.iter_mut() {
             pod.containers.retain(|container| container.cgroup.seen || !container.is_stray);
         }
-        lone.retain(|lone| lone.container.cgroup.seen);
+        orphans.retain(|orphan| orphan.container.cgroup.seen);
     }
 }
 
 impl Pod {
-    fn new(cgroup: Known, uid: String, qos: Qos) -> Self {
+    fn new(cgroup: KnownCgroup, uid: String, qos: Qos) -> Self {
         Self {
             cgroup,
             uid,
@@ -180,7 +190,7 @@ impl Pod {
 
     /// Updates the list of containers below this pod's cgroup; `dir` is the pod's directory in the walked hierarchy. On errors
     /// other than absence, the known containers are kept.
-    pub(crate) fn list(&mut self, walked: Walked<'_>, dir: &Dir, now_ns: u64) -> Result<(), Errno> {
+    pub(crate) fn list(&mut self, walked: WalkedHierarchy<'_>, dir: &Dir, now_ns: u64) -> Result<(), Errno> {
         let Self { cgroup, containers, listed_ns, listed_before_ns, .. } = self;
         for container in containers.iter_mut().filter(|container| !container.is_stray) {
             container.cgroup.seen = false;
@@ -196,7 +206,7 @@ impl Pod {
             match known {
                 Ok(index) => {
                     let inode = walked.inode(&containers[index].cgroup.path, entry.inode);
-                    containers[index].cgroup.see(inode, base_ns);
+                    containers[index].cgroup.update(inode, base_ns);
                 }
                 Err(index) => {
                     let Some(name) = path::container(entry.name) else { return };
@@ -205,7 +215,7 @@ impl Pod {
                     let renamed = |known: &Container| inode != 0 && known.cgroup.inode == inode;
                     let born_ns = base_ns.filter(|_| !containers.iter().any(renamed));
                     let (id, runtime) = (name.id.to_owned(), name.runtime);
-                    let cgroup = Known::new(path, inode, born_ns);
+                    let cgroup = KnownCgroup::new(path, inode, born_ns);
                     containers.insert(index, Container { cgroup, id, runtime, is_stray: false });
                 }
             }

@@ -6,7 +6,7 @@ use super::files::{
     BlkioFile, blkio, bound, cfs_quota, cpu_stat, cpuacct_stat, memory_stat_v1, oom_kills, single,
 };
 use super::layout::Controllers;
-use super::reading::{At, Found, Reader, Reading, Remembered};
+use super::reading::{At, CachedFacts, FileResult, Reader, Reading};
 use crate::root::Dir;
 
 /// Groups of block I/O files, by scheduler and kernel version. For each device, the first group that names it counts: the
@@ -22,62 +22,62 @@ const BLKIO: [(&CStr, &CStr); 4] = [
 const LAST_RECURSIVE: usize = 2;
 
 /// The directories of one cgroup: one per hierarchy, `None` if the cgroup does not exist in it.
-pub(super) struct Folders<'d> {
-    pub(super) dirs: &'d [Option<Dir>],
+pub(super) struct ControllerDirs<'d> {
+    pub(super) by_hierarchy: &'d [Option<Dir>],
     pub(super) controllers: Controllers,
 }
 
-impl Folders<'_> {
-    fn of(&self, index: Option<usize>) -> Option<&Dir> {
-        self.dirs.get(index?)?.as_ref()
+impl ControllerDirs<'_> {
+    fn get(&self, index: Option<usize>) -> Option<&Dir> {
+        self.by_hierarchy.get(index?)?.as_ref()
     }
 }
 
 /// Reads the values that change from tick to tick. `settled`: the block I/O file groups to read, `None` for all.
 pub(super) fn read(
-    folders: &Folders<'_>,
+    dirs: &ControllerDirs<'_>,
     reader: &mut Reader<'_>,
-    known: &Remembered,
+    known: &CachedFacts,
     settled: Option<u8>,
     into: &mut Reading,
 ) {
-    let Controllers { cpuacct, memory, cpu, blkio, pids } = folders.controllers;
-    if let Some(dir) = folders.of(cpuacct) {
+    let Controllers { cpuacct, memory, cpu, blkio, pids } = dirs.controllers;
+    if let Some(dir) = dirs.get(cpuacct) {
         let ticks = reader.root.ticks_per_second();
-        into.cpu_usage_ns = reader.take(dir, c"cpuacct.usage", single);
-        if let Some(stat) = reader.take_rows(dir, c"cpuacct.stat", |text| cpuacct_stat(text, ticks)) {
+        into.cpu_usage_ns = reader.read(dir, c"cpuacct.usage", single);
+        if let Some(stat) = reader.read_rows(dir, c"cpuacct.stat", |text| cpuacct_stat(text, ticks)) {
             into.cpu_user_ns = stat.map(|(user, _)| user).transpose();
             into.cpu_system_ns = stat.map(|(_, system)| system).transpose();
         }
     }
-    if let Some(dir) = folders.of(memory) {
-        into.memory_usage = reader.take(dir, c"memory.usage_in_bytes", single).map(|at| at.value);
+    if let Some(dir) = dirs.get(memory) {
+        into.memory_usage = reader.read(dir, c"memory.usage_in_bytes", single).map(|at| at.value);
         into.memory = reader
-            .take_rows(dir, c"memory.stat", |text| memory_stat_v1(text, known.hierarchical))
+            .read_rows(dir, c"memory.stat", |text| memory_stat_v1(text, known.hierarchical))
             .unwrap_or_default();
-        into.memory_max_usage = reader.take(dir, c"memory.max_usage_in_bytes", single).map(|at| at.value);
-        into.memory_failcnt = reader.take(dir, c"memory.failcnt", single);
-        into.oom_kills = reader.take_rows(dir, c"memory.oom_control", oom_kills).and_then(At::transpose);
+        into.memory_max_usage = reader.read(dir, c"memory.max_usage_in_bytes", single).map(|at| at.value);
+        into.memory_failcnt = reader.read(dir, c"memory.failcnt", single);
+        into.oom_kills = reader.read_rows(dir, c"memory.oom_control", oom_kills).and_then(At::transpose);
     }
-    if let Some(dir) = folders.of(cpu)
-        && let Some(stat) = reader.take_rows(dir, c"cpu.stat", cpu_stat)
+    if let Some(dir) = dirs.get(cpu)
+        && let Some(stat) = reader.read_rows(dir, c"cpu.stat", cpu_stat)
     {
         into.cpu_periods = stat.map(|stat| stat.periods).transpose();
         into.cpu_throttled_periods = stat.map(|stat| stat.throttled_periods).transpose();
         into.cpu_throttled_ns = stat.map(|stat| stat.throttled_ns).transpose();
     }
-    if let Some(dir) = folders.of(blkio) {
+    if let Some(dir) = dirs.get(blkio) {
         read_blkio(dir, reader, settled, known.io_groups, into);
     }
-    if let Some(dir) = folders.of(pids) {
-        into.pids = reader.take(dir, c"pids.current", single).map(|at| at.value);
+    if let Some(dir) = dirs.get(pids) {
+        into.pids = reader.read(dir, c"pids.current", single).map(|at| at.value);
     }
 }
 
 /// Reads the CPU time of one cgroup, nanoseconds.
-pub(super) fn cpu_usage(folders: &Folders<'_>, reader: &mut Reader<'_>) -> Option<u64> {
-    let dir = folders.of(folders.controllers.cpuacct)?;
-    reader.take(dir, c"cpuacct.usage", single).map(|at| at.value)
+pub(super) fn cpu_usage(dirs: &ControllerDirs<'_>, reader: &mut Reader<'_>) -> Option<u64> {
+    let dir = dirs.get(dirs.controllers.cpuacct)?;
+    reader.read(dir, c"cpuacct.usage", single).map(|at| at.value)
 }
 
 /// Reads each device from the first file group that names it. `settled`: the groups to read, if a parent cgroup or an
@@ -105,10 +105,10 @@ fn read_blkio(dir: &Dir, reader: &mut Reader<'_>, settled: Option<u8>, before: u
             break;
         }
         let found =
-            reader.rows_file(dir, bytes, |text| blkio(text, number, BlkioFile::Bytes, &mut io.devices));
+            reader.read_rows_file(dir, bytes, |text| blkio(text, number, BlkioFile::Bytes, &mut io.devices));
         let named = match found {
-            Found::Absent => continue,
-            Found::Broken => {
+            FileResult::Absent => continue,
+            FileResult::Broken => {
                 io.broken |= bit;
                 covered = true;
                 if before & bit != 0 {
@@ -118,7 +118,7 @@ fn read_blkio(dir: &Dir, reader: &mut Reader<'_>, settled: Option<u8>, before: u
                 }
                 continue;
             }
-            Found::Value(At { value, read_at_ns }) => {
+            FileResult::Value(At { value, read_at_ns }) => {
                 io.bytes_at_ns = Some(read_at_ns);
                 io.bytes_clean |= if value.skipped.is_none() { bit } else { 0 };
                 value.value
@@ -132,41 +132,41 @@ fn read_blkio(dir: &Dir, reader: &mut Reader<'_>, settled: Option<u8>, before: u
             continue;
         }
         io.named |= bit;
-        let found =
-            reader.rows_file(dir, requests, |text| blkio(text, number, BlkioFile::Requests, &mut io.devices));
+        let found = reader
+            .read_rows_file(dir, requests, |text| blkio(text, number, BlkioFile::Requests, &mut io.devices));
         match found {
-            Found::Value(At { value, read_at_ns }) => {
+            FileResult::Value(At { value, read_at_ns }) => {
                 io.requests_at_ns = Some(read_at_ns);
                 io.requests_clean |= if value.skipped.is_none() { bit } else { 0 };
             }
-            Found::Absent => {}
-            Found::Broken => io.requests_whole = false,
+            FileResult::Absent => {}
+            FileResult::Broken => io.requests_whole = false,
         }
     }
 }
 
 /// Reads the values that rarely change.
-pub(super) fn remember(folders: &Folders<'_>, reader: &mut Reader<'_>) -> Remembered {
-    let Controllers { memory, cpu, pids, .. } = folders.controllers;
-    let mut known = Remembered { hierarchical: true, ..Remembered::default() };
-    if let Some(dir) = folders.of(cpu) {
-        let quota = reader.take_some(dir, c"cpu.cfs_quota_us", cfs_quota).map(|at| at.value);
+pub(super) fn read_cached_facts(dirs: &ControllerDirs<'_>, reader: &mut Reader<'_>) -> CachedFacts {
+    let Controllers { memory, cpu, pids, .. } = dirs.controllers;
+    let mut known = CachedFacts { hierarchical: true, ..CachedFacts::default() };
+    if let Some(dir) = dirs.get(cpu) {
+        let quota = reader.read_optional(dir, c"cpu.cfs_quota_us", cfs_quota).map(|at| at.value);
         if let Some(quota) = quota {
-            let period = reader.take(dir, c"cpu.cfs_period_us", single).map(|at| at.value);
+            let period = reader.read(dir, c"cpu.cfs_period_us", single).map(|at| at.value);
             known.bounds.cpu_quota_millicores =
                 period.filter(|&period| period > 0).map(|period| quota as f64 / period as f64 * 1000.0);
         }
-        known.bounds.cpu_shares = reader.take(dir, c"cpu.shares", single).map(|at| at.value);
+        known.bounds.cpu_shares = reader.read(dir, c"cpu.shares", single).map(|at| at.value);
     }
-    if let Some(dir) = folders.of(memory) {
+    if let Some(dir) = dirs.get(memory) {
         let value = |at: At<u64>| at.value;
-        known.hierarchical = reader.take(dir, c"memory.use_hierarchy", single).is_none_or(|at| at.value == 1);
-        known.bounds.memory_limit = reader.take_some(dir, c"memory.limit_in_bytes", bound).map(value);
+        known.hierarchical = reader.read(dir, c"memory.use_hierarchy", single).is_none_or(|at| at.value == 1);
+        known.bounds.memory_limit = reader.read_optional(dir, c"memory.limit_in_bytes", bound).map(value);
         known.bounds.memory_soft_limit =
-            reader.take_some(dir, c"memory.soft_limit_in_bytes", bound).map(value);
+            reader.read_optional(dir, c"memory.soft_limit_in_bytes", bound).map(value);
     }
-    if let Some(dir) = folders.of(pids) {
-        known.bounds.pids = reader.take_some(dir, c"pids.max", bound).map(|at| at.value);
+    if let Some(dir) = dirs.get(pids) {
+        known.bounds.pids = reader.read_optional(dir, c"pids.max", bound).map(|at| at.value);
     }
     known
 }

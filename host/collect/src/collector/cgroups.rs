@@ -5,12 +5,12 @@ use insights_batch::EntityId;
 use super::Collector;
 use crate::cgroup::layout::Layout;
 use crate::cgroup::path::Qos;
-use crate::cgroup::reading::{Reader, Reading, Remembered};
+use crate::cgroup::reading::{CachedFacts, Reader, Reading};
 use crate::cgroup::sum::Part;
-use crate::cgroup::tree::{Container, Known, Pod, Tree, Walked};
+use crate::cgroup::tree::{Container, KnownCgroup, Pod, Tree, WalkedHierarchy};
+use crate::counter_cache::CounterCache;
 use crate::emit::Emitter;
 use crate::error::is_absent;
-use crate::pairing::Pairing;
 use crate::report::Problems;
 use crate::root::{HostRoot, ReadBuffer};
 
@@ -26,13 +26,13 @@ impl Collector {
     ) -> (usize, usize) {
         let Some(hierarchy) = layout.hierarchies().first() else { return (0, 0) };
         let now = self.root.now_ns();
-        self.tree.update(walked(&self.root, layout), now, &self.expected, problems);
+        self.tree.update(walked_hierarchy(&self.root, layout), now, &self.expected, problems);
         self.processes.start_of_tick();
         let mut read = 0;
         let mut left_out = 0;
         // taken out to allow calls of `&mut self` methods beside it
         let mut tree: Tree = std::mem::take(&mut self.tree);
-        tree.hide_duplicates(|path| self.one(layout, problems).is_used(path));
+        tree.hide_duplicates(|path| self.cgroup_context(layout, problems).is_used(path));
         for pod in tree.pods.iter_mut().filter(|pod| !pod.hidden) {
             if read >= self.settings.max_cgroups {
                 left_out += 1;
@@ -50,14 +50,14 @@ impl Collector {
                 }
             }
         }
-        for lone in &mut tree.lone {
+        for orphan in &mut tree.orphans {
             if read >= self.settings.max_cgroups {
                 left_out += 1;
                 continue;
             }
-            let mut one = self.one(layout, problems);
-            if one.read(&mut lone.container.cgroup, None).is_some() {
-                one.emit_container(&mut lone.container, (&lone.uid, lone.qos), node, emitter);
+            let mut context = self.cgroup_context(layout, problems);
+            if context.read(&mut orphan.container.cgroup, None).is_some() {
+                context.emit_container(&mut orphan.container, (&orphan.uid, orphan.qos), node, emitter);
                 read += 1;
             }
         }
@@ -73,10 +73,10 @@ impl Collector {
 
     fn missing(&mut self, tree: &Tree, point: &str, problems: &mut Problems) -> usize {
         let in_pods = tree.pods.iter().flat_map(|pod| &pod.containers);
-        let containers = in_pods.chain(tree.lone.iter().map(|lone| &lone.container));
-        let (missing, news) =
-            self.expected.found(containers.map(|container| container.id.as_str()), tree.was_searched());
-        if let Some((count, id, uid)) = news {
+        let containers = in_pods.chain(tree.orphans.iter().map(|orphan| &orphan.container));
+        let (missing, unreported) =
+            self.expected.update(containers.map(|container| container.id.as_str()), tree.was_searched());
+        if let Some((count, id, uid)) = unreported {
             let error = format!("{count} running containers without a cgroup, such as {id} of pod {uid}");
             problems.add("cgroup", || point.to_owned(), error);
         }
@@ -92,18 +92,18 @@ impl Collector {
         emitter: &mut Emitter<'_>,
         problems: &mut Problems,
     ) -> usize {
-        if let Err(errno) = pod.list(walked(&self.root, layout), dir, now_ns)
+        if let Err(errno) = pod.list(walked_hierarchy(&self.root, layout), dir, now_ns)
             && !is_absent(errno)
         {
             problems.add("cgroup", || pod.cgroup.path.clone(), std::io::Error::from(errno));
         }
-        let mut one = self.one(layout, problems);
-        let Some(io) = one.read(&mut pod.cgroup, None) else { return 0 };
-        let entity = one.emit(&mut pod.cgroup, "pod", (&pod.uid, Some(pod.qos)), node, emitter);
+        let mut context = self.cgroup_context(layout, problems);
+        let Some(io) = context.read(&mut pod.cgroup, None) else { return 0 };
+        let entity = context.emit(&mut pod.cgroup, "pod", (&pod.uid, Some(pod.qos)), node, emitter);
         let mut read = 1;
         for container in &mut pod.containers {
-            let Some(_) = one.read(&mut container.cgroup, Some(io)) else { continue };
-            one.emit_container(container, (&pod.uid, Some(pod.qos)), entity, emitter);
+            let Some(_) = context.read(&mut container.cgroup, Some(io)) else { continue };
+            context.emit_container(container, (&pod.uid, Some(pod.qos)), entity, emitter);
             read += 1;
         }
         if self.settings.pod_network {
@@ -113,32 +113,32 @@ impl Collector {
         read
     }
 
-    fn one<'c>(&'c mut self, layout: &'c Layout, problems: &'c mut Problems) -> One<'c> {
-        let Self { root, buffer, reading, pairing, settings, root_io_groups, .. } = self;
+    fn cgroup_context<'c>(&'c mut self, layout: &'c Layout, problems: &'c mut Problems) -> CgroupContext<'c> {
+        let Self { root, buffer, reading, counter_cache, settings, root_io_groups, .. } = self;
         let (bounds_every, root_groups) = (settings.bounds_every, *root_io_groups);
-        One { layout, root, buffer, reading, pairing, problems, bounds_every, root_groups }
+        CgroupContext { layout, root, buffer, reading, counter_cache, problems, bounds_every, root_groups }
     }
 }
 
-fn walked<'w>(root: &'w HostRoot, layout: &'w Layout) -> Walked<'w> {
+fn walked_hierarchy<'w>(root: &'w HostRoot, layout: &'w Layout) -> WalkedHierarchy<'w> {
     let hierarchy = &layout.hierarchies()[0];
-    Walked { root, point: &hierarchy.point, dir: &hierarchy.dir }
+    WalkedHierarchy { root, point: &hierarchy.point, dir: &hierarchy.dir }
 }
 
 /// The state needed to read and emit one cgroup.
-struct One<'c> {
+struct CgroupContext<'c> {
     layout: &'c Layout,
     root: &'c HostRoot,
     buffer: &'c mut ReadBuffer,
     reading: &'c mut Reading,
-    pairing: &'c mut Pairing,
+    counter_cache: &'c mut CounterCache,
     problems: &'c mut Problems,
     bounds_every: u32,
     /// Bit set of v1 block I/O file groups that name a device in the root cgroup.
     root_groups: u8,
 }
 
-impl One<'_> {
+impl CgroupContext<'_> {
     /// Returns true if a process ever ran in the cgroup at `path`: its CPU time is above 0.
     fn is_used(&mut self, path: &str) -> bool {
         let Self { layout, root, buffer, problems, .. } = self;
@@ -148,45 +148,45 @@ impl One<'_> {
 
     /// Reads the cgroup into the current reading. `above`: the block I/O file groups settled by the parent cgroup.
     /// Returns the groups that are settled for the child cgroups, or `None` if the cgroup is gone.
-    fn read(&mut self, cgroup: &mut Known, above: Option<u8>) -> Option<u8> {
+    fn read(&mut self, cgroup: &mut KnownCgroup, above: Option<u8>) -> Option<u8> {
         let Self { layout, root, buffer, reading, problems, .. } = self;
         reading.clear();
         let path = &cgroup.path;
         let mut reader = Reader { root, buffer, problems, point: &layout.hierarchies()[0].point, path };
-        let folders = layout.open(path, &mut reader)?;
-        let before = cgroup.remembered.unwrap_or_default();
-        let fresh = cgroup.remembered.filter(|_| cgroup.bounds_age + 1 < self.bounds_every);
-        let mut known = match fresh {
+        let dirs = layout.open(path, &mut reader)?;
+        let before = cgroup.cached.unwrap_or_default();
+        let current = cgroup.cached.filter(|_| cgroup.bounds_age + 1 < self.bounds_every);
+        let mut known = match current {
             Some(known) => {
                 cgroup.bounds_age += 1;
                 known
             }
             None => {
                 cgroup.bounds_age = 0;
-                Remembered { io_groups: before.io_groups, ..layout.remember(&folders, &mut reader) }
+                CachedFacts { io_groups: before.io_groups, ..layout.read_cached_facts(&dirs, &mut reader) }
             }
         };
         // a disk with another scheduler may come into use at any time, so all groups are re-read as often as the bounds
         let settled = above.or_else(|| {
-            (fresh.is_some() && known.io_groups != 0).then_some(known.io_groups | self.root_groups)
+            (current.is_some() && known.io_groups != 0).then_some(known.io_groups | self.root_groups)
         });
-        layout.read(&folders, &mut reader, &known, settled, reading);
+        layout.read(&dirs, &mut reader, &known, settled, reading);
         let io = &reading.io;
         let whole = settled.is_none() && io.broken == 0;
         known.io_groups = if whole { io.named } else { known.io_groups | io.named };
         let below = io.named | io.broken | if io.broken == 0 { 0 } else { known.io_groups };
-        cgroup.remembered = Some(known);
+        cgroup.cached = Some(known);
         Some(below)
     }
 
     fn emit_container(
         &mut self,
         container: &mut Container,
-        of: (&str, Option<Qos>),
+        pod: (&str, Option<Qos>),
         parent: EntityId,
         emitter: &mut Emitter<'_>,
     ) {
-        let entity = self.emit(&mut container.cgroup, "container", of, parent, emitter);
+        let entity = self.emit(&mut container.cgroup, "container", pod, parent, emitter);
         emitter.builder.attribute(entity, "container.id", &container.id);
         if let Some(runtime) = container.runtime {
             emitter.builder.attribute(entity, "container.runtime", runtime);
@@ -195,7 +195,7 @@ impl One<'_> {
 
     fn emit(
         &mut self,
-        cgroup: &mut Known,
+        cgroup: &mut KnownCgroup,
         role: &'static str,
         (uid, qos): (&str, Option<Qos>),
         parent: EntityId,
@@ -211,11 +211,11 @@ impl One<'_> {
         if self.reading.is_unused() {
             return entity;
         }
-        let key = self.pairing.key("cgroup", &cgroup.path);
-        let mut counters = self.pairing.thing(key, cgroup.inode).zero_at(cgroup.born_ns);
+        let key = self.counter_cache.key("cgroup", &cgroup.path);
+        let mut counters = self.counter_cache.owner(key, cgroup.inode).zero_at(cgroup.born_ns);
         emitter.reading(entity, &mut counters, self.reading);
         emitter.cgroup_only(entity, &mut counters, self.reading);
-        if let Some(known) = &cgroup.remembered {
+        if let Some(known) = &cgroup.cached {
             emitter.bounds(entity, &known.bounds);
         }
         self.emit_io(cgroup, entity, emitter);
@@ -223,8 +223,8 @@ impl One<'_> {
     }
 
     /// Emits the sums over all devices.
-    fn emit_io(&mut self, cgroup: &mut Known, entity: EntityId, emitter: &mut Emitter<'_>) {
-        let Self { pairing, reading, .. } = self;
+    fn emit_io(&mut self, cgroup: &mut KnownCgroup, entity: EntityId, emitter: &mut Emitter<'_>) {
+        let Self { counter_cache, reading, .. } = self;
         let (io, born_ns) = (&reading.io, cgroup.born_ns);
         let sum = io.sum();
         let identity = |generation: u64| cgroup.inode.rotate_left(8) ^ generation;
@@ -232,15 +232,15 @@ impl One<'_> {
         if let Some(at) = io.bytes_at_ns {
             let parts = parts.clone().filter_map(|io| Part::new(io.device, io.group, &io.bytes));
             let next = cgroup.io_bytes.advance(parts, io.bytes_clean, at, born_ns);
-            let key = pairing.key("cgroup io", &cgroup.path);
-            let counters = pairing.thing(key, identity(next.generation));
+            let key = counter_cache.key("cgroup io", &cgroup.path);
+            let counters = counter_cache.owner(key, identity(next.generation));
             emitter.io_bytes(entity, &mut counters.zero_at(next.zero_at_ns), &sum.bytes, at);
         }
         if let Some(at) = io.requests_at_ns.filter(|_| io.requests_whole) {
             let parts = parts.filter_map(|io| Part::new(io.device, io.group, &io.requests));
             let next = cgroup.io_requests.advance(parts, io.requests_clean, at, born_ns);
-            let key = pairing.key("cgroup io requests", &cgroup.path);
-            let counters = pairing.thing(key, identity(next.generation));
+            let key = counter_cache.key("cgroup io requests", &cgroup.path);
+            let counters = counter_cache.owner(key, identity(next.generation));
             emitter.io_requests(entity, &mut counters.zero_at(next.zero_at_ns), &sum.requests, at);
         }
     }

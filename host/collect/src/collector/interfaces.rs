@@ -5,11 +5,11 @@ use insights_batch::EntityId;
 use super::Collector;
 use crate::cgroup::tree::Pod;
 use crate::emit::Emitter;
-use crate::network::{self, Found, Interfaces};
+use crate::network::{self, Interfaces, PodProcess};
 use crate::proc::net_dev;
 use crate::report::Problems;
 use crate::root::Dir;
-use crate::settings::fits;
+use crate::settings::matches_any;
 
 impl Collector {
     /// Emits the node's interfaces. Returns its network namespace, if known.
@@ -20,7 +20,7 @@ impl Collector {
         problems: &mut Problems,
     ) -> Option<u64> {
         let Self { root, settings, buffer, node_interfaces, .. } = self;
-        node_interfaces.update(root, |name| fits(&settings.interface_exclude, name), buffer, problems);
+        node_interfaces.update(root, |name| matches_any(&settings.interface_exclude, name), buffer, problems);
         let path = || "/proc/1/net/dev".to_owned();
         let file = match network::open(&self.root, 1) {
             Ok(Some(file)) => file,
@@ -48,8 +48,8 @@ impl Collector {
         emitter: &mut Emitter<'_>,
         problems: &mut Problems,
     ) {
-        let Found { process, namespace, file } =
-            match self.processes.of(&self.root, pod, top, &mut self.buffer) {
+        let PodProcess { process, namespace, file } =
+            match self.processes.find(&self.root, pod, top, &mut self.buffer) {
                 Ok(Some(found)) => found,
                 Ok(None) => return,
                 Err((path, error)) => {
@@ -73,7 +73,7 @@ impl Collector {
         emitter: &mut Emitter<'_>,
         problems: &mut Problems,
     ) {
-        let Self { root, settings, buffer, pairing, node_interfaces, .. } = self;
+        let Self { root, settings, buffer, counter_cache, node_interfaces, .. } = self;
         let problem_path = || format!("/proc/{process}/net/dev");
         let text = match buffer.read_all(file) {
             Ok(Some(text)) => text,
@@ -85,7 +85,7 @@ impl Collector {
         };
         let read_at_ns = root.now_ns();
         let skipped = net_dev::each(text, |interface| {
-            if fits(&settings.interface_exclude, interface.name) {
+            if matches_any(&settings.interface_exclude, interface.name) {
                 return;
             }
             let entity = emitter.builder.entity("interface", interface.name, Some(owner));
@@ -97,8 +97,8 @@ impl Collector {
             } else {
                 (path, namespace)
             };
-            let key = pairing.key(kind, interface.name);
-            emitter.interface(entity, &mut pairing.thing(key, identity), &interface, read_at_ns);
+            let key = counter_cache.key(kind, interface.name);
+            emitter.interface(entity, &mut counter_cache.owner(key, identity), &interface, read_at_ns);
         });
         if let Some(error) = skipped {
             problems.add("network", problem_path, format_args!("{error}; row skipped"));

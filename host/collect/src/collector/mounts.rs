@@ -61,8 +61,8 @@ fn from(
             return Ok(());
         }
         rows += 1;
-        selection.see(&mount);
-        hierarchies.see(&mount);
+        selection.add(&mount);
+        hierarchies.add(&mount);
         Ok(())
     });
     let name = || path.to_owned();

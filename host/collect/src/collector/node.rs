@@ -6,12 +6,12 @@ use super::Collector;
 use crate::cgroup::files::{DeviceIo, DeviceNumber};
 use crate::cgroup::layout::Layout;
 use crate::cgroup::reading::{At, PRESSURES, Reader};
-use crate::emit::{Emitter, Figure};
+use crate::emit::{Emitter, RawMetric};
 use crate::error::{FileError, ParseError, Parsed};
 use crate::filesystems::Filesystem;
 use crate::proc::{cpuinfo, diskstats, meminfo, pressure};
 use crate::report::Problems;
-use crate::settings::fits;
+use crate::settings::matches_any;
 
 /// Interval between counts of the processors, 10 minutes. They may go online and offline while the machine runs.
 const PROCESSORS_NS: u64 = 600 * 1_000_000_000;
@@ -32,11 +32,11 @@ impl Collector {
             emitter.builder.attribute(node, "cluster.name", name);
         }
         self.count_processors(problems);
-        emitter.gauge(node, Figure::CpuCount, self.processors.count.map(|count| count as f64));
+        emitter.gauge(node, RawMetric::CpuCount, self.processors.count.map(|count| count as f64));
         let memory =
             self.rows("/proc/meminfo", problems, meminfo::parse).map(|at| at.value).unwrap_or_default();
-        emitter.gauge(node, Figure::MemoryTotal, memory.total.map(|bytes| bytes as f64));
-        emitter.gauge(node, Figure::MemoryAvailable, memory.available.map(|bytes| bytes as f64));
+        emitter.gauge(node, RawMetric::MemoryTotal, memory.total.map(|bytes| bytes as f64));
+        emitter.gauge(node, RawMetric::MemoryAvailable, memory.available.map(|bytes| bytes as f64));
 
         self.reading.clear();
         if let Some(layout) = layout {
@@ -64,8 +64,8 @@ impl Collector {
                 self.reading.pressure[index] = Some(at);
             }
         }
-        let key = self.pairing.key("node", &self.settings.node_name);
-        emitter.reading(node, &mut self.pairing.thing(key, 0), &self.reading);
+        let key = self.counter_cache.key("node", &self.settings.node_name);
+        emitter.reading(node, &mut self.counter_cache.owner(key, 0), &self.reading);
         node
     }
 
@@ -98,17 +98,19 @@ impl Collector {
         };
         for device in &io.devices {
             let known = self.disks.find(device.device);
-            if known.is_some_and(|(name, _)| fits(&self.settings.disk_exclude, name)) || is_idle(device) {
+            if known.is_some_and(|(name, _)| matches_any(&self.settings.disk_exclude, name))
+                || is_idle(device)
+            {
                 continue;
             }
             let name = name(device.device, known.map(|(name, _)| name), filesystems);
             let entity = emitter.builder.entity("disk", &name, Some(node));
             emitter.builder.attribute(entity, "device", &name);
             emitter.devices.push(entity);
-            let key = self.pairing.key("disk", &format!("{source} {}", device.device));
+            let key = self.counter_cache.key("disk", &format!("{source} {}", device.device));
             let identity = known.map_or(0, |(_, identity)| identity);
             let identity = identity.rotate_left(8) ^ u64::from(device.group);
-            let mut counters = self.pairing.thing(key, identity);
+            let mut counters = self.counter_cache.owner(key, identity);
             if let Some(at) = io.bytes_at_ns {
                 emitter.io_bytes(entity, &mut counters, &device.bytes, at);
             }

@@ -55,12 +55,12 @@ pub(crate) struct Selection {
 }
 
 impl Selection {
-    pub(crate) fn see(&mut self, mount: &Mount<'_>) {
+    pub(crate) fn add(&mut self, mount: &Mount<'_>) {
         self.hide(&mount.point);
-        if !counts(mount) {
+        if !is_selected(mount) {
             return;
         }
-        match self.groups.iter().position(|group| group.is_of(mount)) {
+        match self.groups.iter().position(|group| group.contains(mount)) {
             Some(index) => self.groups[index].add(mount),
             None if self.groups.len() < MAX_FILESYSTEMS => {
                 self.groups.push(Group { mounts: vec![Candidate::new(mount)] });
@@ -93,7 +93,7 @@ impl Selection {
 impl Group {
     /// Returns true for another mount of this file system. A device may have several names, and several file systems
     /// (subvolumes of btrfs, each with a number of its own) may share one.
-    fn is_of(&self, mount: &Mount<'_>) -> bool {
+    fn contains(&self, mount: &Mount<'_>) -> bool {
         self.mounts.iter().any(|known| {
             known.device == mount.source
                 || (known.number == mount.device
@@ -141,17 +141,17 @@ fn rank(point: &str, whole: bool) -> (bool, bool, usize, &str) {
     (point != "/", !whole, point.len(), point)
 }
 
-fn counts(mount: &Mount<'_>) -> bool {
+fn is_selected(mount: &Mount<'_>) -> bool {
     let on_device = mount.source.starts_with("/dev/")
         && (mount.fs_type.starts_with("ext") || matches!(mount.fs_type, "xfs" | "btrfs" | "zfs"));
     // a name with `@` is a snapshot
     let dataset = mount.fs_type == "zfs" && !mount.source.contains('@');
-    let at_top = mount.point == "/" && can_be_top(mount);
-    ((on_device || dataset) && !is_layer(&mount.point)) || at_top
+    let at_root = mount.point == "/" && can_be_root(mount);
+    ((on_device || dataset) && !is_layer(&mount.point)) || at_root
 }
 
 /// Returns false for mounts at `/` that do not store data: an initial RAM disk has no size, an image has no free space.
-fn can_be_top(mount: &Mount<'_>) -> bool {
+fn can_be_root(mount: &Mount<'_>) -> bool {
     match mount.fs_type {
         "rootfs" | "ramfs" | "squashfs" | "erofs" | "cramfs" | "romfs" | "iso9660" | "udf" => false,
         // without an upper layer: composefs, or stacked images
@@ -175,7 +175,7 @@ mod tests {
 
     fn select(text: &str) -> Vec<(String, String, Vec<String>)> {
         let mut selection = Selection::default();
-        assert_eq!(mountinfo::each(text.as_bytes(), |mount| selection.see(&mount)), None);
+        assert_eq!(mountinfo::each(text.as_bytes(), |mount| selection.add(&mount)), None);
         let found = selection.finish();
         found.into_iter().map(|found| (found.device, found.fs_type, found.points)).collect()
     }
@@ -185,7 +185,7 @@ mod tests {
     }
 
     #[test]
-    fn a_plain_machine() {
+    fn the_root_of_a_plain_machine_is_selected() {
         let found = select(
             "23 27 0:22 / /sys rw - sysfs sysfs rw\n25 24 0:23 / /dev/shm rw - tmpfs tmpfs rw\n\
             27 1 254:0 / / rw - ext4 /dev/vda rw\n29 26 0:26 / /run rw - tmpfs tmpfs rw\n\
@@ -195,7 +195,7 @@ mod tests {
     }
 
     #[test]
-    fn a_kubernetes_node_with_volumes_and_layers() {
+    fn volumes_are_selected_and_container_layers_are_not() {
         let found = select(
             "1 0 259:1 / / rw - xfs /dev/nvme0n1p1 rw\n\
             2 1 259:4 / /var/lib/kubelet/plugins/kubernetes.io/csi/pv/x/globalmount rw - ext4 /dev/nvme1n1 rw\n\
@@ -222,7 +222,7 @@ mod tests {
     }
 
     #[test]
-    fn a_container_has_its_overlay() {
+    fn the_overlay_of_a_container_is_selected() {
         let found = select(
             "1 0 0:44 / / rw - overlay overlay rw,lowerdir=/a,upperdir=/b,workdir=/c\n\
             2 1 259:1 /var/lib/docker/containers/x/hosts /etc/hosts rw - ext4 /dev/nvme0n1p1 rw\n",
@@ -234,7 +234,7 @@ mod tests {
     }
 
     #[test]
-    fn whole_before_bound_and_order_of_mounts_does_not_matter() {
+    fn a_whole_file_system_precedes_bind_mounts_in_any_order() {
         let lines = [
             "2 1 8:17 /sub /a rw - xfs /dev/sdb1 rw",
             "3 1 8:17 / /mnt/very/long rw - xfs /dev/sdb1 rw",
@@ -247,7 +247,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_hidden_does_not_count() {
+    fn hidden_mounts_are_not_selected() {
         let found = select(
             "1 0 0:2 / / rw - rootfs rootfs rw\n2 1 8:1 / / rw - ext4 /dev/sda1 rw\n\
             3 2 8:17 / /data rw - ext4 /dev/sdb1 rw\n4 3 0:9 / /data rw - tmpfs tmpfs rw\n",
@@ -256,14 +256,14 @@ mod tests {
     }
 
     #[test]
-    fn btrfs_subvolumes_are_one() {
+    fn btrfs_subvolumes_are_one_file_system() {
         let found =
             select("1 0 0:30 /@ / rw - btrfs /dev/sda2 rw\n2 1 0:30 /@home /home rw - btrfs /dev/sda2 rw\n");
         assert_eq!(found, [expect("/dev/sda2", "btrfs", &["/", "/home"])]);
     }
 
     #[test]
-    fn images_are_no_file_systems_of_the_node() {
+    fn read_only_images_are_not_selected() {
         let data = "2 1 259:1 / /local rw - ext4 /dev/nvme0n1p1 rw\n";
         let expected = [expect("/dev/nvme0n1p1", "ext4", &["/local"])];
         for root in [
@@ -278,7 +278,7 @@ mod tests {
     }
 
     #[test]
-    fn datasets_count_but_not_snapshots_and_layers() {
+    fn zfs_datasets_are_selected_without_snapshots_and_layers() {
         let found = select(
             "1 0 0:27 / / rw - zfs rpool/ROOT/a rw,xattr\n2 1 0:41 / /srv rw - zfs tank/srv rw\n\
             3 1 0:42 / /srv/.zfs/snapshot/x ro - zfs tank/srv@x ro\n4 1 0:41 /data /mnt rw - zfs tank/srv rw\n\
@@ -298,7 +298,7 @@ mod tests {
     }
 
     #[test]
-    fn the_bound_counts_file_systems_and_not_binds() {
+    fn the_bound_counts_file_systems_not_bind_mounts() {
         let mut text = String::from("1 0 259:1 / / rw - xfs /dev/nvme0n1p1 rw\n");
         for index in 0..2000 {
             text.push_str(&format!("2 1 259:1 /d/{index} /mnt/{index} rw - xfs /dev/nvme0n1p1 rw\n"));
@@ -311,18 +311,18 @@ mod tests {
     }
 
     #[test]
-    fn more_file_systems_than_the_bound_are_counted() {
+    fn file_systems_beyond_the_bound_are_counted() {
         let mut selection = Selection::default();
         for index in 0..MAX_FILESYSTEMS + 3 {
             let row = format!("2 1 8:{index} / /v/{index} rw - ext4 /dev/sd{index} rw");
-            selection.see(&mountinfo::parse(0, row.as_bytes()).unwrap().unwrap());
+            selection.add(&mountinfo::parse(0, row.as_bytes()).unwrap().unwrap());
         }
         assert_eq!(selection.left_out(), 3);
         assert_eq!(selection.finish().len(), MAX_FILESYSTEMS);
     }
 
     #[test]
-    fn hidden_mounts_make_room_for_the_next_best() {
+    fn the_best_visible_mount_represents_a_file_system() {
         let found = select(
             "1 0 8:1 / /a rw - ext4 /dev/sda1 rw\n2 0 8:1 / /bb rw - ext4 /dev/sda1 ro\n3 0 0:9 / /a rw - tmpfs t rw\n",
         );

@@ -53,14 +53,14 @@ mod tests {
     };
 
     #[test]
-    fn plain_figures_stay() {
+    fn valid_sizes_are_unchanged() {
         let (capacity, free, available) = (Some(4_096_000), Some(81_920), Some(40_960));
         let expected = Sizes { capacity, free, available, inodes: Some(500), inodes_free: Some(400) };
         assert_eq!(Sizes::from(&PLAIN), expected);
     }
 
     #[test]
-    fn reserved_blocks_in_use_leave_nothing() {
+    fn used_reserved_blocks_leave_no_available_space() {
         let sizes = Sizes::from(&FsStat { blocks_available: 0u64.wrapping_sub(30), ..PLAIN });
         assert_eq!((sizes.free, sizes.available), (Some(81_920), Some(0)));
     }
@@ -81,7 +81,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_no_size() {
+    fn a_file_system_without_blocks_has_no_sizes() {
         let nothing =
             FsStat { blocks: 0, blocks_free: 0, blocks_available: 0, files: 0, files_free: 0, ..PLAIN };
         assert_eq!(Sizes::from(&nothing), Sizes::default());

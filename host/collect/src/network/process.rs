@@ -12,7 +12,7 @@ use std::collections::hash_map::DefaultHasher;
 use std::hash::{Hash, Hasher};
 use std::os::fd::OwnedFd;
 
-use self::search::{Search, is_of};
+use self::search::{Search, belongs_to};
 use crate::cgroup::files::processes;
 use crate::cgroup::tree::Pod;
 use crate::error::FileError;
@@ -38,15 +38,15 @@ struct Choice {
 
 impl Choice {
     /// Opens the process again. Returns `None` if it no longer represents the pod: it ended, its pid was reused, or it moved to another namespace.
-    fn look(self, root: &HostRoot, uid: &str, buffer: &mut ReadBuffer) -> Option<Found> {
-        let found = look(root, self.process, buffer).ok().flatten()?;
-        (found.namespace == self.namespace && is_of(root, self.process, uid, buffer)).then_some(found)
+    fn reopen(self, root: &HostRoot, uid: &str, buffer: &mut ReadBuffer) -> Option<PodProcess> {
+        let found = open_process(root, self.process, buffer).ok().flatten()?;
+        (found.namespace == self.namespace && belongs_to(root, self.process, uid, buffer)).then_some(found)
     }
 }
 
 /// A live process of a pod.
 #[derive(Debug)]
-pub(crate) struct Found {
+pub(crate) struct PodProcess {
     pub(crate) process: u32,
     pub(crate) namespace: Option<u64>,
     /// Interface list of the process.
@@ -64,11 +64,11 @@ pub(crate) struct Processes {
     chosen: HashMap<String, Choice>,
     search: Search,
     /// `true` if the host's `/proc` belongs to another pid namespace than the agent; `None` until it is first checked.
-    elsewhere: Option<bool>,
+    other_pid_namespace: Option<bool>,
 }
 
 #[derive(Debug, Default)]
-struct Seen {
+struct CgroupProcesses {
     processes: Vec<u32>,
     /// `true` if there are processes without a pid in the agent's pid namespace.
     hidden: bool,
@@ -80,12 +80,12 @@ pub(crate) type Failed = (String, FileError);
 /// Namespaces and their numbers of votes, in the order of their first vote.
 #[derive(Debug, Default)]
 struct Votes {
-    found: Vec<(Found, usize)>,
+    found: Vec<(PodProcess, usize)>,
     failed: Option<Failed>,
 }
 
 impl Votes {
-    fn add(&mut self, found: Found) {
+    fn add(&mut self, found: PodProcess) {
         match self.found.iter_mut().find(|(known, _)| known.namespace == found.namespace) {
             Some((_, count)) => *count += 1,
             None => self.found.push((found, 1)),
@@ -93,16 +93,16 @@ impl Votes {
     }
 
     /// Returns the namespace with the most votes, the first one in case of a tie.
-    fn most(self) -> (Option<Found>, Option<Failed>) {
+    fn winner(self) -> (Option<PodProcess>, Option<Failed>) {
         let most = self.found.into_iter().rev().max_by_key(|(_, count)| *count);
         (most.map(|(found, _)| found), self.failed)
     }
 
     /// Adds one vote for the namespace of most of these processes. A process that has ended does not count.
-    fn container(&mut self, root: &HostRoot, processes: &[u32], buffer: &mut ReadBuffer) {
+    fn add_container(&mut self, root: &HostRoot, processes: &[u32], buffer: &mut ReadBuffer) {
         let mut votes = Self::default();
         for &process in processes.iter().take(MAX_PROCESSES) {
-            match look(root, process, buffer) {
+            match open_process(root, process, buffer) {
                 Ok(Some(found)) => votes.add(found),
                 Ok(None) => {}
                 Err(error) => {
@@ -110,7 +110,7 @@ impl Votes {
                 }
             }
         }
-        let (most, failed) = votes.most();
+        let (most, failed) = votes.winner();
         self.failed = self.failed.take().or(failed);
         if let Some(found) = most {
             self.add(found);
@@ -129,22 +129,22 @@ impl Processes {
     ///
     /// # Errors
     /// If there are processes and none can be read; holds the first file that failed.
-    pub(crate) fn of(
+    pub(crate) fn find(
         &mut self,
         root: &HostRoot,
         pod: &Pod,
         top: &Dir,
         buffer: &mut ReadBuffer,
-    ) -> Result<Option<Found>, Failed> {
+    ) -> Result<Option<PodProcess>, Failed> {
         let containers = containers_hash(pod);
         let before = self.chosen.get(&pod.uid).copied();
-        let kept = before.and_then(|choice| choice.look(root, &pod.uid, buffer));
+        let kept = before.and_then(|choice| choice.reopen(root, &pod.uid, buffer));
         let found = match kept {
             Some(found) if before.is_some_and(|choice| choice.containers == containers) => Some(found),
             Some(found) => self.vote(root, pod, top, buffer).ok().flatten().or(Some(found)),
             None => self.vote(root, pod, top, buffer)?,
         };
-        if let Some(Found { process, namespace, .. }) = found {
+        if let Some(PodProcess { process, namespace, .. }) = found {
             let choice = Choice { process, namespace, containers, is_used: true };
             match self.chosen.get_mut(&pod.uid) {
                 Some(known) => *known = choice,
@@ -160,47 +160,47 @@ impl Processes {
         pod: &Pod,
         top: &Dir,
         buffer: &mut ReadBuffer,
-    ) -> Result<Option<Found>, Failed> {
+    ) -> Result<Option<PodProcess>, Failed> {
         // inode numbers increase: the oldest cgroup is the sandbox's
         let mut order: Vec<_> = pod.containers.iter().collect();
         order.sort_by_key(|container| container.cgroup.inode);
         let mut votes = Votes::default();
-        let mut hidden = *self.elsewhere.get_or_insert_with(|| is_elsewhere(root));
+        let mut hidden = *self.other_pid_namespace.get_or_insert_with(|| is_other_pid_namespace(root));
         // the list of the agent's own container has pids that mean other processes on the host
         if !hidden {
             for container in &order {
                 let seen = shallowest(top, &container.cgroup.path, DEPTH, buffer);
                 hidden |= seen.hidden;
-                votes.container(root, &seen.processes, buffer);
+                votes.add_container(root, &seen.processes, buffer);
             }
             // a runtime that runs the whole pod in one virtual machine keeps all processes in the pod's own cgroup
             if votes.found.is_empty() {
                 let seen = shallowest(top, &pod.cgroup.path, 0, buffer);
                 hidden |= seen.hidden;
-                votes.container(root, &seen.processes, buffer);
+                votes.add_container(root, &seen.processes, buffer);
             }
         }
         if hidden && votes.found.is_empty() {
             let found = self.search.pod(root, &pod.uid, buffer)?;
-            let of = |id: &str| found.iter().find(|shallowest| shallowest.container == id);
+            let by_container = |id: &str| found.iter().find(|shallowest| shallowest.container == id);
             for container in &order {
-                if let Some(shallowest) = of(&container.id) {
-                    votes.container(root, &shallowest.processes, buffer);
+                if let Some(shallowest) = by_container(&container.id) {
+                    votes.add_container(root, &shallowest.processes, buffer);
                 }
             }
             // then containers created since the cgroups were listed, and last the pod's own cgroup
             if votes.found.is_empty() {
                 for shallowest in found.iter().filter(|shallowest| !shallowest.container.is_empty()) {
-                    votes.container(root, &shallowest.processes, buffer);
+                    votes.add_container(root, &shallowest.processes, buffer);
                 }
             }
             if votes.found.is_empty()
-                && let Some(own) = of("")
+                && let Some(own) = by_container("")
             {
-                votes.container(root, &own.processes, buffer);
+                votes.add_container(root, &own.processes, buffer);
             }
         }
-        match votes.most() {
+        match votes.winner() {
             (None, Some(failed)) => Err(failed),
             (found, _) => Ok(found),
         }
@@ -208,10 +208,14 @@ impl Processes {
 }
 
 /// Opens the interface list of a process. Returns `None` if the process has ended.
-fn look(root: &HostRoot, process: u32, buffer: &mut ReadBuffer) -> Result<Option<Found>, FileError> {
+fn open_process(
+    root: &HostRoot,
+    process: u32,
+    buffer: &mut ReadBuffer,
+) -> Result<Option<PodProcess>, FileError> {
     let Some(file) = super::open(root, process)? else { return Ok(None) };
     let namespace = super::namespace(root, process, &file, buffer);
-    Ok(Some(Found { process, namespace, file }))
+    Ok(Some(PodProcess { process, namespace, file }))
 }
 
 fn containers_hash(pod: &Pod) -> u64 {
@@ -223,14 +227,14 @@ fn containers_hash(pod: &Pod) -> u64 {
 }
 
 /// Returns true if this process is in another pid namespace than the host's `/proc`, which then has another pid for it.
-fn is_elsewhere(root: &HostRoot) -> bool {
+fn is_other_pid_namespace(root: &HostRoot) -> bool {
     let number = std::process::id().to_string();
     !root.is_recording() && root.link("/proc/self").is_ok_and(|link| link.is_some_and(|link| link != number))
 }
 
 /// Returns the processes of a cgroup or, if it has none of its own, of the nearest level below it that has any.
-fn shallowest(top: &Dir, path: &str, depth: usize, buffer: &mut ReadBuffer) -> Seen {
-    let mut seen = Seen::default();
+fn shallowest(top: &Dir, path: &str, depth: usize, buffer: &mut ReadBuffer) -> CgroupProcesses {
+    let mut seen = CgroupProcesses::default();
     let Ok(dir) = top.dir(path) else { return seen };
     let mut level = vec![dir];
     for depth in (0..=depth).rev() {

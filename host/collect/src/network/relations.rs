@@ -16,9 +16,9 @@ use crate::root::{Dir, HostRoot, ReadBuffer};
 const DIRECTORY: &str = "/sys/class/net";
 const VLANS: &str = "/proc/1/net/vlan/config";
 /// Interval, in ticks, at which a known interface is re-read: ports come and go.
-const EVERY_TICKS: u32 = 10;
+const REREAD_TICKS: u32 = 10;
 /// Maximum number of known interfaces re-read in one tick.
-const MAX_AGAIN: usize = 32;
+const MAX_REREAD: usize = 32;
 /// Maximum number of known interfaces; a node has at least one per pod.
 const MAX_INTERFACES: usize = 2048;
 /// Maximum number of lower interfaces of one interface, and of ports of a bond; ports of a bridge are not listed.
@@ -42,7 +42,7 @@ pub(crate) struct Relation {
 }
 
 #[derive(Debug)]
-struct Known {
+struct KnownInterface {
     /// Inode of its entry in sysfs; 0 in a recording.
     identity: u64,
     seen: bool,
@@ -51,7 +51,7 @@ struct Known {
     age: u32,
 }
 
-impl Known {
+impl KnownInterface {
     fn new(identity: u64) -> Self {
         Self { identity, seen: true, relation: None, age: 0 }
     }
@@ -60,17 +60,17 @@ impl Known {
 /// The node's interfaces, by name. One that was removed and created again restarts its counters under the old name.
 #[derive(Debug, Default)]
 pub(crate) struct Interfaces {
-    known: HashMap<String, Known>,
+    known: HashMap<String, KnownInterface>,
     /// VLANs and their lower interfaces, from `/proc/net/vlan/config`.
     vlans: Vec<(String, String)>,
 }
 
 impl Interfaces {
-    /// Lists all interfaces with their identities, and reads the new and due ones, except those that match `is_left_out`.
+    /// Lists all interfaces with their identities, and reads the new and due ones, except those that match `is_excluded`.
     pub(crate) fn update(
         &mut self,
         root: &HostRoot,
-        is_left_out: impl Fn(&str) -> bool,
+        is_excluded: impl Fn(&str) -> bool,
         buffer: &mut ReadBuffer,
         problems: &mut Problems,
     ) {
@@ -79,7 +79,7 @@ impl Interfaces {
         let listed = root.dir(DIRECTORY).and_then(|dir| {
             dir.for_each(|entry| {
                 let identity = if root.is_recording() { 0 } else { entry.inode };
-                left_out += usize::from(!self.see(entry.name, identity));
+                left_out += usize::from(!self.mark_seen(entry.name, identity));
             })
         });
         match listed {
@@ -95,10 +95,10 @@ impl Interfaces {
         }
         let recording = root.is_recording();
         let mut due: Vec<(u32, String)> = Vec::new();
-        for (name, known) in self.known.iter_mut().filter(|(name, _)| !is_left_out(name)) {
+        for (name, known) in self.known.iter_mut().filter(|(name, _)| !is_excluded(name)) {
             known.age = known.age.saturating_add(1);
             let is_new = known.relation.is_none() || recording;
-            if is_new || known.age >= EVERY_TICKS {
+            if is_new || known.age >= REREAD_TICKS {
                 due.push((if is_new { u32::MAX } else { known.age }, name.clone()));
             }
         }
@@ -108,12 +108,12 @@ impl Interfaces {
         due.sort_unstable_by(|a, b| b.cmp(a));
         let is_new = |(age, _): &(u32, String)| *age == u32::MAX;
         let count = due.partition_point(is_new);
-        for (_, name) in due.into_iter().take(count + MAX_AGAIN) {
+        for (_, name) in due.into_iter().take(count + MAX_REREAD) {
             // the entries of a live sysfs are symbolic links
             let path = format!("{DIRECTORY}/{name}");
-            let (mut failed, mut beyond) = (None, 0);
+            let (mut failed, mut skipped_lower) = (None, 0);
             let relation = match root.dir(&path) {
-                Ok(dir) => Some(read(&dir, buffer, &mut failed, &mut beyond)),
+                Ok(dir) => Some(read(&dir, buffer, &mut failed, &mut skipped_lower)),
                 // it was removed, or is a file such as bonding_masters
                 Err(errno) if is_absent(errno) => Some(Relation::default()),
                 Err(errno) => {
@@ -125,8 +125,8 @@ impl Interfaces {
                 known.relation = relation.or(known.relation.take()).or(Some(Relation::default()));
                 known.age = 0;
             }
-            if beyond > 0 {
-                let error = format!("{beyond} lower interfaces skipped: more than {MAX_OVER}");
+            if skipped_lower > 0 {
+                let error = format!("{skipped_lower} lower interfaces skipped: more than {MAX_OVER}");
                 problems.add("sys", || path.clone(), error);
             }
             if let Some(error) = failed {
@@ -134,11 +134,11 @@ impl Interfaces {
             }
         }
         self.vlans.clear();
-        let mut beyond = 0;
+        let mut skipped_rows = 0;
         let skipped = match root.read(VLANS, buffer) {
             Ok(Some(text)) => vlan::each(text, |vlan, over| {
                 if self.vlans.len() >= MAX_INTERFACES {
-                    beyond += 1;
+                    skipped_rows += 1;
                 } else if is_name(vlan) && is_name(over) {
                     self.vlans.push((vlan.to_owned(), over.to_owned()));
                 }
@@ -149,8 +149,8 @@ impl Interfaces {
                 None
             }
         };
-        if beyond > 0 {
-            let error = format!("{beyond} rows skipped: more than {MAX_INTERFACES}");
+        if skipped_rows > 0 {
+            let error = format!("{skipped_rows} rows skipped: more than {MAX_INTERFACES}");
             problems.add("network", || VLANS.to_owned(), error);
         }
         if let Some(error) = skipped {
@@ -159,12 +159,12 @@ impl Interfaces {
     }
 
     /// Marks an interface as seen. Returns false if there are too many.
-    fn see(&mut self, name: &str, identity: u64) -> bool {
+    fn mark_seen(&mut self, name: &str, identity: u64) -> bool {
         let has_room = self.known.len() < MAX_INTERFACES;
         match self.known.get_mut(name) {
             Some(known) if known.identity == identity => known.seen = true,
-            Some(known) => *known = Known::new(identity),
-            None if has_room => _ = self.known.insert(name.to_owned(), Known::new(identity)),
+            Some(known) => *known = KnownInterface::new(identity),
+            None if has_room => _ = self.known.insert(name.to_owned(), KnownInterface::new(identity)),
             None => return false,
         }
         true
@@ -180,7 +180,7 @@ impl Interfaces {
         let known = self.known.get(name).and_then(|known| known.relation.clone());
         let mut relation = known.unwrap_or_default();
         if relation.master.is_none() {
-            let has_port = |known: &Known| {
+            let has_port = |known: &KnownInterface| {
                 known.relation.as_ref().is_some_and(|relation| relation.ports.iter().any(|port| port == name))
             };
             let master = self.known.iter().find(|(_, known)| has_port(known));
@@ -196,9 +196,14 @@ impl Interfaces {
     }
 }
 
-/// Reads one interface. Facts that cannot be read stay unset; `failed` takes the error of the first such file, `beyond` the
+/// Reads one interface. Facts that cannot be read stay unset; `failed` takes the error of the first such file, `skipped_lower` the
 /// number of lower interfaces left out.
-fn read(dir: &Dir, buffer: &mut ReadBuffer, failed: &mut Option<FileError>, beyond: &mut usize) -> Relation {
+fn read(
+    dir: &Dir,
+    buffer: &mut ReadBuffer,
+    failed: &mut Option<FileError>,
+    skipped_lower: &mut usize,
+) -> Relation {
     let mut relation = Relation::default();
     let (mut hardware, mut kind, mut has_master) = (false, None, false);
     let listed = dir.for_each(|entry| match entry.name {
@@ -238,23 +243,23 @@ fn read(dir: &Dir, buffer: &mut ReadBuffer, failed: &mut Option<FileError>, beyo
                 let ports = text(&dir, c"slaves");
                 let names = ports.split_ascii_whitespace().filter(|name| is_name(name));
                 relation.ports = names.map(str::to_owned).collect();
-                *beyond += cut(&mut relation.ports);
+                *skipped_lower += cut(&mut relation.ports);
             }
         }
         // its ports have a `master` link themselves, and there may be one per pod
         Some("bridge") => relation.over.clear(),
         _ => {}
     }
-    *beyond += cut(&mut relation.over);
+    *skipped_lower += cut(&mut relation.over);
     relation
 }
 
 /// Sorts names and truncates them to [`MAX_OVER`]. Returns the number of dropped names.
 fn cut(names: &mut Vec<String>) -> usize {
     names.sort_unstable();
-    let beyond = names.len().saturating_sub(MAX_OVER);
+    let dropped = names.len().saturating_sub(MAX_OVER);
     names.truncate(MAX_OVER);
-    beyond
+    dropped
 }
 
 fn devtype(uevent: &str) -> Option<String> {

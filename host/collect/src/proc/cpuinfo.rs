@@ -51,7 +51,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn counts_records() {
+    fn processor_records_are_counted() {
         let amd = b"processor\t: 0\nvendor_id\t: AuthenticAMD\ncpu cores\t: 2\npower management:\n\nprocessor\t: 1\n\n";
         assert_eq!(processors(amd), Some(2));
         let arm =
@@ -69,7 +69,7 @@ mod tests {
     }
 
     #[test]
-    fn mainframes_write_rows_and_records() {
+    fn s390_and_sparc_formats_are_counted() {
         let rows = "vendor_id       : IBM/S390\n# processors    : 2\nbogomips per cpu: 3033.00\nfeatures\t: esan3 zarch\n\
             processor 0: version = FF,  identification = 0133E8,  machine = 2964\n\
             processor 1: version = FF,  identification = 0133E8,  machine = 2964\n";
@@ -83,20 +83,20 @@ mod tests {
     }
 
     #[test]
-    fn a_strange_row_costs_itself() {
+    fn a_malformed_row_is_skipped() {
         assert_eq!(processors(b"processor : 0\n\xff\xff\nprocessor : x\nprocessor : 2\n"), Some(2));
         assert_eq!(processors(b"# processors : -1\n"), None);
         assert_eq!(processors(b"# processors : 18446744073709551615\n"), None);
     }
 
     #[test]
-    fn nothing_is_not_zero_processors() {
+    fn a_text_without_processors_has_no_count() {
         assert_eq!(processors(b""), None);
         assert_eq!(processors(b"processor\nmodel name : processor\n"), None);
     }
 
     #[test]
-    fn ranges_of_a_list() {
+    fn ranges_of_processors_are_counted() {
         assert_eq!(listed(b"0-3\n"), Some(4));
         assert_eq!(listed(b"0\n"), Some(1));
         assert_eq!(listed(b"0,2-3,8-11\n"), Some(7));

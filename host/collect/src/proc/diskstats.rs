@@ -1,6 +1,6 @@
 //! `/proc/diskstats`: I/O counters of the block layer for each device, over all of its users.
 
-use crate::bytes::{fields, lines, number};
+use crate::bytes::{fields, kernel_number, lines, number};
 use crate::cgroup::files::{DeviceIo, DeviceNumber};
 use crate::error::ParseError;
 
@@ -30,7 +30,7 @@ fn row(line: &[u8]) -> Option<DeviceIo> {
     parts.next()?;
     let mut columns = [0u64; 7];
     for column in &mut columns {
-        *column = parts.next().and_then(number).filter(|&value| value <= i64::MAX as u64)?;
+        *column = parts.next().and_then(kernel_number)?;
     }
     let [reads, _, sectors_read, _, writes, _, sectors_written] = columns;
     let mut io = DeviceIo { device: DeviceNumber { major, minor }, ..DeviceIo::default() };
@@ -46,7 +46,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn reads_a_real_line() {
+    fn a_real_row_is_parsed() {
         let text = b" 254       0 vda 162926 33087 8634802 71262 103223 123518 22188032 52578 0 25776 127177 18818 10 6797400 2570 19137 765\n";
         let mut devices = Vec::new();
         assert_eq!(parse(text, &mut devices), None);
@@ -61,7 +61,7 @@ mod tests {
     }
 
     #[test]
-    fn a_strange_row_is_named_and_costs_itself() {
+    fn a_malformed_row_is_reported_and_skipped() {
         for bad in [
             "254 0 vda 1 2 3",
             "x 0 vda 1 2 3 4 5 6 7",

@@ -20,7 +20,7 @@ pub fn parse(text: &[u8]) -> Parsed<MemInfo> {
     let (mut swap_total, mut swap_free) = (None, None);
     for (index, line) in lines(text) {
         let mut parts = fields(line);
-        let place = match parts.next() {
+        let target = match parts.next() {
             Some(b"MemTotal:") => &mut parsed.value.total,
             Some(b"MemAvailable:") => &mut parsed.value.available,
             Some(b"SwapTotal:") => &mut swap_total,
@@ -33,7 +33,7 @@ pub fn parse(text: &[u8]) -> Parsed<MemInfo> {
         if value.is_none() {
             parsed.skipped = parsed.skipped.or(Some(ParseError::new(index, "a number and `kB`")));
         }
-        *place = value;
+        *target = value;
     }
     parsed.value.swap_used =
         swap_total.zip(swap_free).and_then(|(total, free): (u64, u64)| total.checked_sub(free));
@@ -45,7 +45,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn reads_a_real_one() {
+    fn a_real_file_is_parsed() {
         let text = b"MemTotal:       24684096 kB\nMemFree:        24273196 kB\nMemAvailable:   24294268 kB\n\
             Buffers:            1440 kB\nSwapTotal:       2097148 kB\nSwapFree:        2000000 kB\nHugePages_Total:       0\n";
         let info = parse(text).value;
@@ -55,12 +55,12 @@ mod tests {
     }
 
     #[test]
-    fn what_is_missing_is_absent() {
+    fn missing_values_are_absent() {
         assert_eq!(parse(b"MemFree: 1 kB\nSwapTotal: 4 kB\n"), Parsed::default());
     }
 
     #[test]
-    fn a_strange_row_is_named_and_costs_its_key() {
+    fn a_malformed_row_is_reported_and_loses_its_key() {
         for bad in [
             "MemTotal: lots kB",
             "MemTotal: 5",

@@ -121,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn reads_real_lines() {
+    fn real_rows_are_parsed() {
         let found = all("27 1 254:0 / / rw,relatime shared:1 - ext4 /dev/vda rw,discard,resuid=65534\n\
             35 31 0:32 / /sys/fs/cgroup/memory rw,relatime - cgroup cgroup rw,memory\n\
             90 27 0:41 /k8s/x /mnt/a\\040b\\134c rw master:2 propagate_from:1 - tmpfs  rw\n");
@@ -133,13 +133,13 @@ mod tests {
     }
 
     #[test]
-    fn an_odd_backslash_stays() {
+    fn an_invalid_escape_is_kept() {
         assert_eq!(unescape(b"a\\9\\04").as_deref(), Some("a\\9\\04"));
         assert_eq!(unescape(b"\\377"), None);
     }
 
     #[test]
-    fn points_below_a_root_are_named_from_there() {
+    fn mount_points_are_relative_to_the_host_root() {
         for (point, expected) in [
             ("/rootfs", Some("/")),
             ("/rootfs/sys/fs/cgroup", Some("/sys/fs/cgroup")),
@@ -155,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn a_strange_row_is_named_and_costs_itself() {
+    fn a_malformed_row_is_reported_and_skipped() {
         let good = "27 1 254:0 / / rw - ext4 /dev/vda rw\n";
         for bad in [
             &b"27 1 254 / / rw - ext4 /dev/vda rw"[..],

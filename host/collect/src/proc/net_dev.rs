@@ -1,6 +1,6 @@
 //! `/proc/PID/net/dev`: the interfaces of the network namespace of a process.
 
-use crate::bytes::{fields, lines, number};
+use crate::bytes::{fields, kernel_number, lines};
 use crate::error::ParseError;
 
 /// Counters of one interface since its creation.
@@ -49,7 +49,7 @@ fn row(line: &[u8]) -> Option<Interface<'_>> {
     let mut found = 0;
     for field in fields(&line[colon + 1..]) {
         let column = columns.get_mut(found)?;
-        *column = number(field).filter(|&value| value <= i64::MAX as u64)?;
+        *column = kernel_number(field)?;
         found += 1;
     }
     if found != columns.len() {
@@ -86,7 +86,7 @@ mod tests {
     }
 
     #[test]
-    fn columns_are_the_right_ones() {
+    fn columns_are_mapped_to_their_fields() {
         let text = format!("{HEADER}  eth0: 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16\n");
         let mut found = None;
         let _ = each(text.as_bytes(), |interface| {
@@ -100,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn no_blank_behind_the_colon() {
+    fn a_name_without_a_blank_after_its_colon_is_parsed() {
         assert_eq!(
             all(
                 "eth0:508738292   19631    0    0    0     0          0         0  1270468   13709    0    0    0     0       0          0\n"
@@ -110,13 +110,13 @@ mod tests {
     }
 
     #[test]
-    fn a_namespace_without_interfaces_is_no_error() {
+    fn a_namespace_without_interfaces_is_valid() {
         assert_eq!(all(""), (0, None));
         assert_eq!(each(b"", |_| {}), None);
     }
 
     #[test]
-    fn a_strange_row_is_named_and_costs_itself() {
+    fn a_malformed_row_is_reported_and_skipped() {
         let good = " lo: 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16\n";
         for bad in [
             "eth0: 1 2 3",

@@ -1,6 +1,6 @@
 //! `/proc/pressure/*` and the `*.pressure` files of cgroup v2.
 
-use crate::bytes::{fields, figure, lines};
+use crate::bytes::{fields, kernel_number, lines};
 use crate::error::{ParseError, Parsed};
 
 /// Stall time for a resource since boot or since the creation of the cgroup, microseconds.
@@ -17,14 +17,14 @@ pub fn parse(text: &[u8]) -> Parsed<Pressure> {
     let mut parsed = Parsed::<Pressure>::default();
     for (index, line) in lines(text) {
         let mut parts = fields(line);
-        let place = match parts.next() {
+        let target = match parts.next() {
             Some(b"some") => &mut parsed.value.some_us,
             Some(b"full") => &mut parsed.value.full_us,
             _ => continue,
         };
         let total = parts.find_map(|field| field.strip_prefix(b"total="));
-        *place = total.and_then(figure);
-        if place.is_none() && parsed.skipped.is_none() {
+        *target = total.and_then(kernel_number);
+        if target.is_none() && parsed.skipped.is_none() {
             parsed.skipped = Some(ParseError::new(index, "`total=` and a number"));
         }
     }
@@ -36,7 +36,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn reads_a_real_one() {
+    fn a_real_file_is_parsed() {
         let text = b"some avg10=0.81 avg60=0.39 avg300=0.16 total=8326669\nfull avg10=0.44 avg60=0.23 avg300=0.10 total=6244121\n";
         let value = Pressure { some_us: Some(8_326_669), full_us: Some(6_244_121) };
         assert_eq!(parse(text), Parsed { value, skipped: None });
@@ -50,7 +50,7 @@ mod tests {
     }
 
     #[test]
-    fn a_row_without_total_is_named_and_costs_itself() {
+    fn a_row_without_total_is_reported_and_loses_its_value() {
         let parsed = parse(b"some avg10=0.00 total=5\nfull avg10=0.00\n");
         assert_eq!((parsed.value.some_us, parsed.value.full_us), (Some(5), None));
         assert_eq!(parsed.skipped.unwrap().line, 2);

@@ -44,7 +44,7 @@ mod tests {
     }
 
     #[test]
-    fn vlans_and_what_they_lie_over() {
+    fn vlans_are_listed_with_their_lower_interfaces() {
         let (found, skipped) = all("bond0.100      | 100  | bond0\nstorage        | 7    | ens5\n");
         let expected = [("bond0.100", "bond0"), ("storage", "ens5")];
         assert_eq!(found, expected.map(|(vlan, over)| (vlan.to_owned(), over.to_owned())));
@@ -53,7 +53,7 @@ mod tests {
     }
 
     #[test]
-    fn a_strange_row_costs_itself() {
+    fn a_malformed_row_is_skipped() {
         for bad in ["", "a | 1", "a | x | b", "a | 4096 | b", "a b | 1 | c", " | 1 | c", "a | 1 | b | c"] {
             let (found, skipped) = all(&format!("v1 | 1 | e\n{bad}\nv2 | 2 | e\n"));
             assert_eq!((found.len(), skipped), (2, Some(4)), "{bad}");

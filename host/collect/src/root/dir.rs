@@ -36,7 +36,7 @@ impl ReadBuffer {
     ///
     /// # Errors
     /// If it cannot be read or is larger than 8 MiB.
-    pub fn read_all(&mut self, file: &OwnedFd) -> Result<Option<&[u8]>, FileError> {
+    pub(crate) fn read_all(&mut self, file: &OwnedFd) -> Result<Option<&[u8]>, FileError> {
         self.fill(file, true)
     }
 
@@ -58,7 +58,7 @@ impl ReadBuffer {
         let mut parsed = Parsed::default();
         let (mut filled, mut row, mut total) = (0, 0, 0);
         // true inside a row that is too long
-        let mut passing = false;
+        let mut skipping = false;
         loop {
             if filled == self.bytes.len() {
                 if filled < MAX_ROW {
@@ -66,7 +66,7 @@ impl ReadBuffer {
                 } else {
                     parsed.skipped =
                         parsed.skipped.or(Some(ParseError::new(row, "a row of at most 256 KiB")));
-                    (filled, passing) = (0, true);
+                    (filled, skipping) = (0, true);
                 }
             }
             let read = match rustix::io::read(file, &mut self.bytes[filled..]) {
@@ -86,7 +86,7 @@ impl ReadBuffer {
                 None => continue,
             };
             for line in self.bytes[..whole].split_inclusive(|&byte| byte == b'\n') {
-                if !std::mem::take(&mut passing)
+                if !std::mem::take(&mut skipping)
                     && let Err(error) = visit(row, line.strip_suffix(b"\n").unwrap_or(line))
                 {
                     parsed.skipped = parsed.skipped.or(Some(error));
@@ -133,18 +133,18 @@ impl ReadBuffer {
 
 /// An entry of a directory.
 #[derive(Clone, Copy, Debug)]
-pub struct Entry<'a> {
+pub(crate) struct Entry<'a> {
     /// Name of the entry.
-    pub name: &'a str,
+    pub(crate) name: &'a str,
     /// Inode number in the directory listing.
-    pub inode: u64,
+    pub(crate) inode: u64,
     /// `true` for a directory, but not for a link to one.
-    pub is_dir: bool,
+    pub(crate) is_dir: bool,
 }
 
 /// An open directory of the host.
 #[derive(Debug)]
-pub struct Dir {
+pub(crate) struct Dir {
     fd: OwnedFd,
 }
 
@@ -157,7 +157,7 @@ impl Dir {
     ///
     /// # Errors
     /// The kernel's error.
-    pub fn dir(&self, path: &str) -> Result<Self, Errno> {
+    pub(crate) fn dir(&self, path: &str) -> Result<Self, Errno> {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC | OFlags::NOFOLLOW;
         if !path.contains('/') && path != ".." {
             return Ok(Self { fd: rustix::fs::openat(&self.fd, path, flags, Mode::empty())? });
@@ -186,30 +186,13 @@ impl Dir {
     /// # Errors
     /// If the file exists and cannot be read.
     #[inline]
-    pub fn read<'b>(&self, name: &CStr, buffer: &'b mut ReadBuffer) -> Result<Option<&'b [u8]>, FileError> {
-        self.read_file(name, buffer, false)
-    }
-
-    /// Reads a file of many records (process lists, `/proc/PID/net/dev`) up to its end; otherwise as [`Dir::read`].
-    ///
-    /// # Errors
-    /// If the file exists and cannot be read.
-    pub fn read_records<'b>(
+    pub(crate) fn read<'b>(
         &self,
         name: &CStr,
         buffer: &'b mut ReadBuffer,
-    ) -> Result<Option<&'b [u8]>, FileError> {
-        self.read_file(name, buffer, true)
-    }
-
-    fn read_file<'b>(
-        &self,
-        name: &CStr,
-        buffer: &'b mut ReadBuffer,
-        to_the_end: bool,
     ) -> Result<Option<&'b [u8]>, FileError> {
         match self.file(name) {
-            Ok(file) => buffer.fill(&file, to_the_end),
+            Ok(file) => buffer.fill(&file, false),
             Err(errno) if is_absent(errno) => Ok(None),
             Err(errno) => Err(errno.into()),
         }
@@ -220,7 +203,7 @@ impl Dir {
     /// # Errors
     /// The kernel's error.
     #[inline]
-    pub fn file(&self, name: &CStr) -> Result<OwnedFd, Errno> {
+    pub(crate) fn file(&self, name: &CStr) -> Result<OwnedFd, Errno> {
         let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
         rustix::fs::openat(&self.fd, name, flags, Mode::empty())
     }
@@ -229,24 +212,16 @@ impl Dir {
     ///
     /// # Errors
     /// The kernel's error; `ILSEQ` if the target is not UTF-8.
-    pub fn link(&self, name: &CStr) -> Result<String, Errno> {
+    pub(crate) fn link(&self, name: &CStr) -> Result<String, Errno> {
         let target = rustix::fs::readlinkat(&self.fd, name, Vec::new())?;
         target.into_string().map_err(|_| Errno::ILSEQ)
-    }
-
-    /// Returns the inode number of the directory itself.
-    ///
-    /// # Errors
-    /// The kernel's error.
-    pub fn inode(&self) -> Result<u64, Errno> {
-        rustix::fs::fstat(&self.fd).map(|stat| stat.st_ino)
     }
 
     /// Calls `visit` for each entry whose name is UTF-8, except `.` and `..`.
     ///
     /// # Errors
     /// If the directory cannot be listed; entries before the error were visited.
-    pub fn for_each(&self, mut visit: impl FnMut(Entry<'_>)) -> Result<(), Errno> {
+    pub(crate) fn for_each(&self, mut visit: impl FnMut(Entry<'_>)) -> Result<(), Errno> {
         let mut space = [MaybeUninit::uninit(); 8 * 1024];
         let mut listing = RawDir::new(&self.fd, &mut space);
         while let Some(entry) = listing.next() {

@@ -42,7 +42,7 @@ pub struct KubeletFiles {
 
 /// One frame of a recorded host.
 #[derive(Clone, Debug, Deserialize)]
-pub struct Moment {
+pub struct Frame {
     /// Directory with the files, relative to the recording.
     pub root: String,
     /// Wall clock, nanoseconds since the Unix epoch.
@@ -67,14 +67,15 @@ struct Manifest {
     format: u32,
     #[serde(default)]
     node_name: Option<String>,
-    moments: Vec<Moment>,
+    #[serde(rename = "moments")]
+    frames: Vec<Frame>,
 }
 
 #[derive(Debug)]
 pub(super) struct Recording {
     pub(super) top: OwnedFd,
     pub(super) node_name: Option<String>,
-    pub(super) moments: Vec<Moment>,
+    pub(super) frames: Vec<Frame>,
     pub(super) selected: usize,
 }
 
@@ -96,10 +97,10 @@ impl Recording {
                 manifest.format
             )));
         }
-        if manifest.moments.is_empty() {
+        if manifest.frames.is_empty() {
             return Err(bad("`moments` is empty: the recording has no frames; record again".to_owned()));
         }
-        if let Some(index) = manifest.moments.iter().position(|moment| moment.ticks_per_second == 0) {
+        if let Some(index) = manifest.frames.iter().position(|frame| frame.ticks_per_second == 0) {
             return Err(bad(format!(
                 "`moments[{index}].ticks_per_second` must not be 0; nearly every kernel uses 100"
             )));
@@ -108,7 +109,7 @@ impl Recording {
             .resolver
             .open(&root.dir, ".", OFlags::PATH | OFlags::DIRECTORY)
             .map_err(|errno| RootError::Open { path: root.path.clone(), source: errno.into() })?;
-        let Manifest { node_name, moments, .. } = manifest;
-        Ok(Some(Self { top, node_name, moments, selected: 0 }))
+        let Manifest { node_name, frames, .. } = manifest;
+        Ok(Some(Self { top, node_name, frames, selected: 0 }))
     }
 }

@@ -40,7 +40,7 @@ fn both(check: impl Fn(&HostRoot)) {
 }
 
 #[test]
-fn links_stay_inside() {
+fn symbolic_links_stay_below_the_root() {
     both(|root| {
         assert_eq!(text(root, "/proc/meminfo").as_deref(), Some("inside"));
         assert_eq!(text(root, "proc//./meminfo").as_deref(), Some("inside"));
@@ -53,7 +53,7 @@ fn links_stay_inside() {
 }
 
 #[test]
-fn what_is_not_there_is_absent() {
+fn missing_files_are_absent() {
     both(|root| {
         assert_eq!(text(root, "/proc/pressure/cpu"), None);
         assert_eq!(text(root, "/proc/meminfo/x"), None);
@@ -68,7 +68,7 @@ fn what_is_not_there_is_absent() {
 }
 
 #[test]
-fn links_can_be_read() {
+fn the_target_of_a_link_is_read() {
     both(|root| {
         assert_eq!(root.link("/sys/block/vda").unwrap().as_deref(), Some("../devices/vda"));
         assert_eq!(root.link("/sys/none").unwrap(), None);
@@ -77,7 +77,7 @@ fn links_can_be_read() {
 }
 
 #[test]
-fn folders_list_and_open_what_is_in_them() {
+fn a_directory_lists_and_opens_its_entries() {
     both(|root| {
         let sys = root.dir("/sys").unwrap();
         let mut names = Vec::new();
@@ -100,7 +100,7 @@ fn folders_list_and_open_what_is_in_them() {
 }
 
 #[test]
-fn large_files_are_read_whole_and_endless_ones_refused() {
+fn large_files_are_read_and_endless_ones_are_errors() {
     let dir = tempfile::tempdir().unwrap();
     let large: Vec<u8> = (0..100_000u32).flat_map(|index| index.to_string().into_bytes()).collect();
     fs::write(dir.path().join("large"), &large).unwrap();
@@ -125,7 +125,7 @@ fn manifest(text: &str) -> (tempfile::TempDir, Result<HostRoot, RootError>) {
 }
 
 #[test]
-fn a_recording_has_moments() {
+fn a_recording_has_frames() {
     let (_dir, root) = manifest(
         r#"{"format":1,"node_name":"n1","cgroup_version":2,"moments":[
         {"root":"1","time_unix_ns":1700000000123456789,"monotonic_ns":5,"ticks_per_second":250,"inodes":{"/a":7},
@@ -134,29 +134,29 @@ fn a_recording_has_moments() {
     );
     let mut root = root.unwrap();
     assert!(root.is_recording());
-    assert_eq!((root.moments().len(), root.recorded_node_name()), (2, Some("n1")));
+    assert_eq!((root.frames().len(), root.recorded_node_name()), (2, Some("n1")));
     assert_eq!(root.clock(), Clock { unix_ms: 1_700_000_000_123, monotonic_ns: 5 });
     assert_eq!((root.ticks_per_second(), root.recorded_inode("/a")), (250, Some(7)));
-    assert_eq!(root.moments()[0].kubelet.pods.as_deref(), Some("kubelet/pods.json"));
+    assert_eq!(root.frames()[0].kubelet.pods.as_deref(), Some("kubelet/pods.json"));
     assert_eq!(text(&root, "/proc/x").as_deref(), Some("first"));
-    root.select_moment(1).unwrap();
+    root.select_frame(1).unwrap();
     assert_eq!(text(&root, "/proc/x").as_deref(), Some("second"));
     assert_eq!((root.now_ns(), root.recorded_inode("/a")), (60_000_000_005, None));
-    let error = root.select_moment(2).unwrap_err().to_string();
+    let error = root.select_frame(2).unwrap_err().to_string();
     assert!(error.contains("frame 2") && error.contains("has 2 frames"), "{error}");
     assert_eq!(text(&root, "/proc/x").as_deref(), Some("second"), "it stays where it was");
 }
 
 #[test]
-fn a_broken_manifest_says_what_is_wrong() {
-    let moment = r#"{"root":"1","time_unix_ns":1,"monotonic_ns":1,"ticks_per_second":100}"#;
+fn errors_of_a_manifest_name_the_problem() {
+    let frame = r#"{"root":"1","time_unix_ns":1,"monotonic_ns":1,"ticks_per_second":100}"#;
     for (text, words) in [
         ("{".to_owned(), "line 1"),
-        (format!(r#"{{"format":2,"moments":[{moment}]}}"#), "unsupported `format` 2"),
+        (format!(r#"{{"format":2,"moments":[{frame}]}}"#), "unsupported `format` 2"),
         (r#"{"format":1,"moments":[]}"#.to_owned(), "`moments` is empty"),
         (r#"{"format":1,"moments":[{"root":"1"}]}"#.to_owned(), "time_unix_ns"),
-        (format!(r#"{{"format":1,"moments":[{}]}}"#, moment.replace("100", "0")), "ticks_per_second"),
-        (format!(r#"{{"format":1,"moments":[{}]}}"#, moment.replace(r#""1""#, r#""9""#)), "frame 0"),
+        (format!(r#"{{"format":1,"moments":[{}]}}"#, frame.replace("100", "0")), "ticks_per_second"),
+        (format!(r#"{{"format":1,"moments":[{}]}}"#, frame.replace(r#""1""#, r#""9""#)), "frame 0"),
     ] {
         let (_dir, root) = manifest(&text);
         let error = root.unwrap_err().to_string();
@@ -166,16 +166,16 @@ fn a_broken_manifest_says_what_is_wrong() {
 }
 
 #[test]
-fn a_missing_root_is_named() {
+fn the_error_for_a_missing_root_names_its_path() {
     let error = HostRoot::open("/nonexistent/root").unwrap_err().to_string();
     assert!(error.contains("/nonexistent/root"), "{error}");
 }
 
 #[test]
-fn a_live_host_has_clocks_and_no_moments() {
+fn a_live_host_has_clocks_and_no_frames() {
     let mut root = HostRoot::open("/").unwrap();
-    assert!(!root.is_recording() && root.moments().is_empty());
-    assert!(root.select_moment(0).is_err());
+    assert!(!root.is_recording() && root.frames().is_empty());
+    assert!(root.select_frame(0).is_err());
     let (before, wall) = (root.now_ns(), std::time::SystemTime::now());
     let clock = root.clock();
     assert!(clock.monotonic_ns >= before);

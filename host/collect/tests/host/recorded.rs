@@ -5,18 +5,18 @@ use std::path::{Path, PathBuf};
 
 use insightd_collect::{Collector, HostRoot};
 
-use crate::view::{Seen, View, sample, settings};
+use crate::view::{EntityView, View, sample, settings};
 
 fn recording(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/fixtures/nodes").join(name)
 }
 
 /// Returns the samples of both frames of a recording.
-fn moments(name: &str) -> [View; 2] {
+fn frames(name: &str) -> [View; 2] {
     let root = HostRoot::open(recording(name)).unwrap();
     let mut collector = Collector::new(root, settings()).unwrap();
     [0, 1].map(|index| {
-        collector.select_moment(index).unwrap();
+        collector.select_frame(index).unwrap();
         let view = sample(&mut collector);
         view.no_problems();
         view
@@ -46,7 +46,7 @@ fn expected_cgroups(top: &Path) -> Vec<String> {
     found
 }
 
-fn ids<'v>(seen: &[Seen<'v>]) -> Vec<&'v str> {
+fn ids<'v>(seen: &[EntityView<'v>]) -> Vec<&'v str> {
     let mut ids: Vec<_> = seen.iter().map(|entity| entity.id()).collect();
     ids.sort_unstable();
     ids
@@ -64,14 +64,14 @@ fn keyed(path: PathBuf, key: &str) -> Option<u64> {
 
 fn elapsed(name: &str) -> u64 {
     let root = HostRoot::open(recording(name)).unwrap();
-    root.moments()[1].monotonic_ns - root.moments()[0].monotonic_ns
+    root.frames()[1].monotonic_ns - root.frames()[0].monotonic_ns
 }
 
 #[test]
-fn v1_every_cgroup_with_the_figures_of_its_files() {
-    let [before, after] = moments("v1-cgroupfs");
-    let top = |moment: &str, controller: &str| {
-        recording("v1-cgroupfs").join(moment).join("sys/fs/cgroup").join(controller)
+fn v1_cgroups_have_the_values_of_their_recorded_files() {
+    let [before, after] = frames("v1-cgroupfs");
+    let top = |frame: &str, controller: &str| {
+        recording("v1-cgroupfs").join(frame).join("sys/fs/cgroup").join(controller)
     };
     let expected = expected_cgroups(&top("2", "cpuacct"));
     assert!(expected.len() > 20);
@@ -127,9 +127,9 @@ fn v1_every_cgroup_with_the_figures_of_its_files() {
 }
 
 #[test]
-fn v2_every_cgroup_with_the_figures_of_its_files() {
-    let [before, after] = moments("v2-systemd");
-    let top = |moment: &str| recording("v2-systemd").join(moment).join("sys/fs/cgroup");
+fn v2_cgroups_have_the_values_of_their_recorded_files() {
+    let [before, after] = frames("v2-systemd");
+    let top = |frame: &str| recording("v2-systemd").join(frame).join("sys/fs/cgroup");
     let expected = expected_cgroups(&top("2"));
     assert!(expected.len() > 20);
     assert_eq!(ids(&after.of_kind("cgroup")), expected);
@@ -138,7 +138,7 @@ fn v2_every_cgroup_with_the_figures_of_its_files() {
         let id = cgroup.id();
         let now = |name: &str| top("2").join(id).join(name);
         let usage =
-            |moment: &str| keyed(top(moment).join(id).join("cpu.stat"), "usage_usec").map(|usec| usec * 1000);
+            |frame: &str| keyed(top(frame).join(id).join("cpu.stat"), "usage_usec").map(|usec| usec * 1000);
         let (current, previous) = cgroup.counter("cpu.usage_ns").unwrap();
         assert_eq!(Some(current), usage("2"), "{id}");
         let (previous, between) = previous.unwrap();
@@ -168,9 +168,9 @@ fn v2_every_cgroup_with_the_figures_of_its_files() {
 }
 
 #[test]
-fn node_figures_of_both() {
+fn node_values_of_both_versions() {
     for (name, version) in [("v1-cgroupfs", "1"), ("v2-systemd", "2")] {
-        let [_, after] = moments(name);
+        let [_, after] = frames(name);
         let node = after.node();
         let proc = recording(name).join("2/proc");
         assert_eq!(node.attribute("cgroup.version"), Some(version));
@@ -188,7 +188,7 @@ fn node_figures_of_both() {
         assert_eq!(filesystems.len(), 1, "{name}");
         assert_eq!(filesystems[0].attribute("mount.point"), Some("/"));
         let manifest = HostRoot::open(recording(name)).unwrap();
-        let stat = manifest.moments()[1].statfs["/"];
+        let stat = manifest.frames()[1].statfs["/"];
         assert_eq!(filesystems[0].gauge("fs.capacity_bytes"), Some((stat.blocks * stat.block_size) as f64));
         assert_eq!(
             filesystems[0].gauge("fs.available_bytes"),
@@ -199,8 +199,8 @@ fn node_figures_of_both() {
 }
 
 #[test]
-fn networks_of_pods() {
-    let [_, after] = moments("v2-systemd");
+fn recorded_pods_have_their_interfaces() {
+    let [_, after] = frames("v2-systemd");
     let pods: Vec<_> = after
         .of_kind("cgroup")
         .into_iter()

@@ -82,7 +82,7 @@ fn container(id: &str) -> String {
 }
 
 #[test]
-fn a_node_a_pod_and_its_containers() {
+fn a_node_with_a_pod_and_containers_is_emitted() {
     let host = Host::v2();
     let view = sample(&mut collector(host.path()));
     view.no_problems();
@@ -108,19 +108,19 @@ fn a_node_a_pod_and_its_containers() {
 }
 
 #[test]
-fn a_container_without_any_cpu_time_has_no_figures() {
+fn a_container_without_cpu_time_has_no_values() {
     let host = Host::v2();
     host.cgroup(&container(A), "0");
     let view = sample(&mut collector(host.path()));
     view.no_problems();
     let empty = view.find("cgroup", &container(A)).unwrap();
-    assert_eq!(empty.figures(), [""; 0]);
+    assert_eq!(empty.value_names(), [""; 0]);
     assert_eq!(empty.attribute("container.id"), Some(A));
     assert!(view.find("cgroup", &container(B)).unwrap().current("cpu.usage_ns").is_some());
 }
 
 #[test]
-fn one_strange_row_costs_its_figure_and_no_others() {
+fn a_malformed_row_loses_only_its_own_value() {
     let host = Host::v2();
     host.file(
         &format!("sys/fs/cgroup/{}/memory.stat", container(A)),
@@ -151,7 +151,7 @@ fn problems_are_bounded() {
 }
 
 #[test]
-fn counters_have_previous_readings_of_the_same_cgroup_only() {
+fn counters_are_paired_only_with_the_same_cgroup() {
     let host = Host::v2();
     let mut collector = collector(host.path());
     let usage = |view: &View| {
@@ -174,7 +174,7 @@ fn counters_have_previous_readings_of_the_same_cgroup_only() {
 }
 
 #[test]
-fn a_file_that_is_missing_for_a_tick_has_the_longer_time() {
+fn a_file_missing_for_a_tick_lengthens_the_interval() {
     let host = Host::v2();
     let mut collector = collector(host.path());
     sample(&mut collector);
@@ -196,7 +196,7 @@ fn a_file_that_is_missing_for_a_tick_has_the_longer_time() {
 }
 
 #[test]
-fn cgroups_that_end_are_gone() {
+fn removed_cgroups_are_not_emitted() {
     let host = Host::v2();
     let mut collector = collector(host.path());
     assert_eq!(sample(&mut collector).report.cgroups, 3);
@@ -211,7 +211,7 @@ fn cgroups_that_end_are_gone() {
 }
 
 #[test]
-fn changed_bounds_show_after_a_few_ticks() {
+fn changed_limits_show_after_a_few_ticks() {
     let host = Host::v2();
     let mut collector = collector(host.path());
     sample(&mut collector);
@@ -234,7 +234,7 @@ fn the_root_of_v2_has_memory_from_its_statistics_and_swap_from_meminfo() {
 }
 
 #[test]
-fn v1_reads_the_group_of_files_that_counts() {
+fn v1_block_io_is_read_from_the_file_group_with_devices() {
     let host = Host::bare(
         "32 31 0:29 / /sys/fs/cgroup/cpuacct rw - cgroup cgroup rw,cpuacct\n36 31 0:33 / /sys/fs/cgroup/blkio rw - cgroup cgroup rw,blkio\n",
     );
@@ -266,7 +266,7 @@ fn v1_reads_the_group_of_files_that_counts() {
 }
 
 #[test]
-fn a_host_without_cgroups_says_so_and_gives_the_rest() {
+fn a_host_without_cgroups_is_reported_and_still_read() {
     let host = Host::bare("");
     let view = sample(&mut collector(host.path()));
     assert_eq!(view.node().gauge("node.memory_total_bytes"), Some(1_024_000.0));
@@ -275,7 +275,7 @@ fn a_host_without_cgroups_says_so_and_gives_the_rest() {
 }
 
 #[test]
-fn a_mount_that_cannot_be_seen_below_the_root_is_no_figure() {
+fn a_mount_hidden_below_the_root_is_reported() {
     let host = Host::v2();
     host.file(
         "proc/1/mountinfo",
@@ -293,7 +293,7 @@ fn a_mount_that_cannot_be_seen_below_the_root_is_no_figure() {
 }
 
 #[test]
-fn what_cannot_be_read_at_all_is_refused() {
+fn an_unreadable_host_is_refused() {
     let empty = tempfile::tempdir().unwrap();
     let error = Collector::new(HostRoot::open(empty.path()).unwrap(), settings()).unwrap_err().to_string();
     assert!(error.contains("proc/meminfo") && error.contains("mounted"), "{error}");
@@ -304,7 +304,7 @@ fn what_cannot_be_read_at_all_is_refused() {
 }
 
 #[test]
-fn more_cgroups_than_allowed_are_left_out_and_reported() {
+fn cgroups_beyond_the_bound_are_skipped_and_reported() {
     let host = Host::v2();
     for index in 0..10 {
         host.cgroup(&format!("kubepods.slice/kubepods-podp{index}.slice"), "5");
@@ -321,7 +321,7 @@ fn more_cgroups_than_allowed_are_left_out_and_reported() {
 }
 
 #[test]
-fn a_pod_born_since_the_last_tick_has_rates_from_zero() {
+fn a_pod_created_since_the_last_tick_has_rates_from_zero() {
     let host = Host::v2();
     let mut collector = collector(host.path());
     sample(&mut collector);
@@ -348,7 +348,7 @@ fn a_pod_born_since_the_last_tick_has_rates_from_zero() {
 }
 
 #[test]
-fn what_was_not_read_at_its_birth_has_no_rate_from_zero() {
+fn a_cgroup_not_read_when_it_was_new_has_no_rate_from_zero() {
     let host = Host::v2();
     let settings = Settings { max_cgroups: 3, ..settings() };
     let mut collector = Collector::new(HostRoot::open(host.path()).unwrap(), settings).unwrap();
@@ -376,7 +376,7 @@ fn what_was_not_read_at_its_birth_has_no_rate_from_zero() {
 }
 
 #[test]
-fn pods_below_two_roots_and_a_mount_list_that_cannot_be_read() {
+fn pods_below_two_roots_are_read_once_without_a_mount_list() {
     let host = Host::v2();
     let id = "dddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddd";
     let far = format!("docker/{id}/kubepods.slice/kubepods-podx.slice");
@@ -388,11 +388,11 @@ fn pods_below_two_roots_and_a_mount_list_that_cannot_be_read() {
     let view = sample(&mut collector);
     assert_eq!(view.report.cgroups, 3);
     assert!(view.find("cgroup", &far).is_none());
-    let said = |view: &View| {
+    let problem_paths = |view: &View| {
         let paths: Vec<_> = view.report.problems.iter().map(|problem| problem.path.clone()).collect();
         paths.join(" ")
     };
-    assert_eq!(said(&view), "/proc/1/mountinfo /sys/fs/cgroup");
+    assert_eq!(problem_paths(&view), "/proc/1/mountinfo /sys/fs/cgroup");
     let view = sample(&mut collector);
-    assert_eq!((view.report.cgroups, said(&view).as_str()), (3, "/proc/1/mountinfo"));
+    assert_eq!((view.report.cgroups, problem_paths(&view).as_str()), (3, "/proc/1/mountinfo"));
 }

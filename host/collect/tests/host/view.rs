@@ -10,7 +10,7 @@ pub(crate) struct View {
 
 /// One entity of a batch, by its position.
 #[derive(Clone, Copy)]
-pub(crate) struct Seen<'v> {
+pub(crate) struct EntityView<'v> {
     batch: &'v Columns,
     index: u32,
 }
@@ -31,16 +31,17 @@ pub(crate) fn sample(collector: &mut Collector) -> View {
 }
 
 impl View {
-    pub(crate) fn of_kind<'v>(&'v self, kind: &str) -> Vec<Seen<'v>> {
-        let seen = (0..self.batch.entity_count() as u32).map(|index| Seen { batch: &self.batch, index });
+    pub(crate) fn of_kind<'v>(&'v self, kind: &str) -> Vec<EntityView<'v>> {
+        let seen =
+            (0..self.batch.entity_count() as u32).map(|index| EntityView { batch: &self.batch, index });
         seen.filter(|entity| entity.kind() == kind).collect()
     }
 
-    pub(crate) fn find(&self, kind: &str, id: &str) -> Option<Seen<'_>> {
+    pub(crate) fn find(&self, kind: &str, id: &str) -> Option<EntityView<'_>> {
         self.of_kind(kind).into_iter().find(|entity| entity.id() == id)
     }
 
-    pub(crate) fn node(&self) -> Seen<'_> {
+    pub(crate) fn node(&self) -> EntityView<'_> {
         self.find("node", "n1").unwrap()
     }
 
@@ -49,7 +50,7 @@ impl View {
     }
 }
 
-impl<'v> Seen<'v> {
+impl<'v> EntityView<'v> {
     pub(crate) fn kind(self) -> &'v str {
         self.batch.string(self.batch.entities.kind[self.index as usize])
     }
@@ -58,14 +59,15 @@ impl<'v> Seen<'v> {
         self.batch.string(self.batch.entities.id[self.index as usize])
     }
 
-    pub(crate) fn parent(self) -> Option<Seen<'v>> {
+    pub(crate) fn parent(self) -> Option<EntityView<'v>> {
         let parent = self.batch.entities.parent[self.index as usize];
-        (parent != insights_batch::columns::NO_PARENT).then_some(Seen { batch: self.batch, index: parent })
+        (parent != insights_batch::columns::NO_PARENT)
+            .then_some(EntityView { batch: self.batch, index: parent })
     }
 
-    pub(crate) fn children(self, kind: &str) -> Vec<Seen<'v>> {
-        let all = (0..self.batch.entity_count() as u32).map(|index| Seen { batch: self.batch, index });
-        let below = |one: &Seen<'_>| one.parent().is_some_and(|parent| parent.index == self.index);
+    pub(crate) fn children(self, kind: &str) -> Vec<EntityView<'v>> {
+        let all = (0..self.batch.entity_count() as u32).map(|index| EntityView { batch: self.batch, index });
+        let below = |one: &EntityView<'_>| one.parent().is_some_and(|parent| parent.index == self.index);
         all.filter(|one| below(one) && one.kind() == kind).collect()
     }
 
@@ -97,7 +99,7 @@ impl<'v> Seen<'v> {
     }
 
     /// Returns the names of all values.
-    pub(crate) fn figures(self) -> Vec<&'v str> {
+    pub(crate) fn value_names(self) -> Vec<&'v str> {
         let (gauges, counters) = (&self.batch.gauges, &self.batch.counters);
         let of = |entities: &[u32], names: &[u32]| {
             let rows = entities.iter().zip(names).filter(|(entity, _)| **entity == self.index);

@@ -5,7 +5,7 @@ use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use http::HeaderValue;
-use insightd_folder::read_regular;
+use insightd_files::read_regular;
 
 use super::{ClientError, lock};
 

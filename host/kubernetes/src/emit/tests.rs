@@ -3,7 +3,7 @@ mod usage;
 
 use std::time::Duration;
 
-use insightd_collect::Pairing;
+use insightd_collect::CounterCache;
 use insights_batch::{Batch, Builder, Columns, Entity};
 use serde_json::json;
 
@@ -16,14 +16,19 @@ const SUMMARY: &[u8] = include_bytes!("../../tests/data/summary.json");
 const WEB: &str = "3c1a9b52-6f0e-4d7a-9a43-5f2b8f0c7d11";
 const SECOND: u64 = 1_000_000_000;
 
-fn pairing() -> Pairing {
-    Pairing::new(Duration::from_secs(600))
+fn counter_cache() -> CounterCache {
+    CounterCache::new(Duration::from_secs(600))
 }
 
-fn emit(pods: &PodList, summary: Option<&Summary>, pairing: &mut Pairing, read_at_ns: u64) -> Columns {
+fn emit(
+    pods: &PodList,
+    summary: Option<&Summary>,
+    counter_cache: &mut CounterCache,
+    read_at_ns: u64,
+) -> Columns {
     let mut builder = Builder::new("node", "node-a", 1_735_790_400_000, 60_000);
     let node = builder.entity("node", "node-a", None);
-    Emitter::new().emit(pods, summary, node, pairing, read_at_ns, &mut builder);
+    Emitter::new().emit(pods, summary, node, counter_cache, read_at_ns, &mut builder);
     let columns = builder.finish();
     columns.check().unwrap();
     columns
@@ -34,7 +39,7 @@ fn example() -> Batch {
         MetadataFilter { annotations: vec!["team.example/cost-centre".into()], ..MetadataFilter::default() };
     let pods = pods::parse_with(PODS, "pods.json", &filter).unwrap();
     let summary = summary::parse(SUMMARY, "summary.json").unwrap();
-    Batch::from_columns(emit(&pods, Some(&summary), &mut pairing(), SECOND))
+    Batch::from_columns(emit(&pods, Some(&summary), &mut counter_cache(), SECOND))
 }
 
 fn sorted<T: PartialOrd + Copy>(mut rows: Vec<(&str, T)>) -> Vec<(&str, T)> {
@@ -181,7 +186,7 @@ fn file_systems_and_volumes_are_emitted() {
 #[test]
 fn without_a_summary_there_are_no_file_systems() {
     let pods = pods::parse(PODS, "pods.json").unwrap();
-    let batch = Batch::from_columns(emit(&pods, None, &mut pairing(), SECOND));
+    let batch = Batch::from_columns(emit(&pods, None, &mut counter_cache(), SECOND));
     assert!(batch.of_kind("filesystem").is_empty() && batch.of_kind("volume").is_empty());
     assert_eq!(batch.of_kind("container").len(), 7);
 }
@@ -195,7 +200,7 @@ fn owners_are_shared_and_linked_in_order() {
         {"metadata": {"name": "c", "namespace": "other", "uid": "c", "ownerReferences": [{"kind": "Shop", "name": "s"}]}}
     ]});
     let pods = pods::parse(body.to_string().as_bytes(), "test").unwrap();
-    let batch = Batch::from_columns(emit(&pods, None, &mut pairing(), SECOND));
+    let batch = Batch::from_columns(emit(&pods, None, &mut counter_cache(), SECOND));
     let owners = |uid: &str| -> Vec<String> {
         batch
             .find("pod", uid)
@@ -224,11 +229,11 @@ fn restarts(uid: &str, count: Option<u32>) -> PodList {
 
 #[test]
 fn restarts_are_paired_by_pod_uid() {
-    let mut pairing = pairing();
+    let mut counter_cache = counter_cache();
     let mut step = |uid: &str, count: Option<u32>, at_ns: u64| {
-        let batch = Batch::from_columns(emit(&restarts(uid, count), None, &mut pairing, at_ns));
+        let batch = Batch::from_columns(emit(&restarts(uid, count), None, &mut counter_cache, at_ns));
         let counter = batch.find("container", &format!("{uid}/c")).unwrap().counter("container.restarts");
-        pairing.end_of_tick(at_ns);
+        counter_cache.end_of_tick(at_ns);
         counter.map(|counter| (counter.current, counter.previous, counter.elapsed_ns))
     };
     assert_eq!(step("u1", Some(3), SECOND), Some((3, None, 0)), "first sight");
@@ -257,7 +262,7 @@ fn the_summary_of_a_static_pod_is_found_by_its_hash() {
         "test",
     )
     .unwrap();
-    let batch = Batch::from_columns(emit(&pods, Some(&summary), &mut pairing(), SECOND));
+    let batch = Batch::from_columns(emit(&pods, Some(&summary), &mut counter_cache(), SECOND));
     assert_eq!(
         batch.find("filesystem", "rootfs").unwrap().gauges(),
         [("fs.used_bytes", 0.0)],
@@ -269,11 +274,11 @@ fn the_summary_of_a_static_pod_is_found_by_its_hash() {
 #[test]
 fn one_emitter_serves_many_batches() {
     let pods = pods::parse(PODS, "pods.json").unwrap();
-    let (mut emitter, mut pairing) = (Emitter::new(), pairing());
+    let (mut emitter, mut counter_cache) = (Emitter::new(), counter_cache());
     let mut tick = |emitter: &mut Emitter, at_ns: u64| {
         let mut builder = Builder::new("node", "node-a", 0, 60_000);
         let node = builder.entity("node", "node-a", None);
-        emitter.emit(&pods, None, node, &mut pairing, at_ns, &mut builder);
+        emitter.emit(&pods, None, node, &mut counter_cache, at_ns, &mut builder);
         builder.finish()
     };
     let first = tick(&mut emitter, SECOND);

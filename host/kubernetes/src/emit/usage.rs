@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use insightd_collect::{Counters, Pairing, fits};
+use insightd_collect::{CounterCache, Counters, matches_any};
 use insights_batch::{Builder, EntityId};
 
 use super::{SAME, gauge};
@@ -100,13 +100,13 @@ pub(super) fn interfaces(
     stats: &PodStats,
     (pod, uid): (EntityId, &str),
     excluded: &[String],
-    pairing: &mut Pairing,
+    counter_cache: &mut CounterCache,
     builder: &mut Builder,
 ) {
-    for interface in stats.interfaces.iter().filter(|interface| !fits(excluded, &interface.name)) {
+    for interface in stats.interfaces.iter().filter(|interface| !matches_any(excluded, &interface.name)) {
         let entity = builder.entity("interface", &interface.name, Some(pod));
         builder.attribute(entity, "interface", &interface.name);
-        let mut counters = pairing.thing(pairing.key(uid, &interface.name), SAME);
+        let mut counters = counter_cache.owner(counter_cache.key(uid, &interface.name), SAME);
         for (name, current) in [
             ("network.rx_bytes", interface.rx_bytes),
             ("network.rx_errors", interface.rx_errors),
@@ -114,7 +114,7 @@ pub(super) fn interfaces(
             ("network.tx_errors", interface.tx_errors),
         ] {
             let Some(current) = current else { continue };
-            let previous = stats.network_read_at_ns.and_then(|at_ns| counters.pair(name, current, at_ns));
+            let previous = stats.network_read_at_ns.and_then(|at_ns| counters.record(name, current, at_ns));
             builder.counter(entity, name, current, previous);
         }
     }
@@ -125,7 +125,7 @@ pub(super) fn interfaces(
 /// previous reading.
 pub(super) fn emit(usage: &UsageStats, mut counters: Counters<'_>, entity: EntityId, builder: &mut Builder) {
     if let Some(current) = usage.cpu_usage_ns {
-        let previous = usage.cpu_read_at_ns.and_then(|at_ns| counters.pair("cpu.usage_ns", current, at_ns));
+        let previous = usage.cpu_read_at_ns.and_then(|at_ns| counters.record("cpu.usage_ns", current, at_ns));
         builder.counter(entity, "cpu.usage_ns", current, previous);
     }
     gauge(builder, entity, "cpu.usage_nanocores", usage.cpu_nanocores);

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use insightd_folder::read_regular;
+use insightd_files::read_regular;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use insightd_folder::ReadError;
+use insightd_files::ReadError;
 use insightd_sandbox::{CompileError, Kind, LoadError};
 
 use crate::sha256::Sha256;

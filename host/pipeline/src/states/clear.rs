@@ -3,7 +3,7 @@
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-use insightd_folder::{PrivateDir, Trouble};
+use insightd_files::{DirError, PrivateDir};
 
 use super::{REQUEST, STATE};
 
@@ -23,7 +23,7 @@ pub enum ClearError {
     },
     /// The directory cannot be used.
     #[error(transparent)]
-    Directory(#[from] Trouble),
+    Directory(#[from] DirError),
 }
 
 /// Writes the clear request for the agent. Returns the names of the transforms that it covers.
@@ -33,7 +33,7 @@ pub enum ClearError {
 pub fn request_clear(state_dir: &Path, transforms: &[String]) -> Result<Vec<String>, ClearError> {
     let directory =
         PrivateDir::open(state_dir).and_then(|dir| dir.subdir(STATE)).map_err(|trouble| match trouble {
-            Trouble::Io { path, source, .. } if source.kind() == ErrorKind::NotFound => {
+            DirError::Io { path, source, .. } if source.kind() == ErrorKind::NotFound => {
                 ClearError::Nowhere(path)
             }
             trouble => trouble.into(),

@@ -36,7 +36,7 @@ pub(super) fn run(path: &Path, limits: &CompileLimits, wasm: &[u8]) -> Result<Ve
         .stderr(Stdio::piped())
         .spawn()
         .map_err(|error| CompileError::Start { path: path.to_owned(), error })?;
-    let result = feed(&mut child, limits, wasm);
+    let result = exchange(&mut child, limits, wasm);
     if result.is_err() {
         // The child may have exited already.
         let _ = child.kill();
@@ -53,7 +53,7 @@ pub(super) fn run(path: &Path, limits: &CompileLimits, wasm: &[u8]) -> Result<Ve
         )));
     }
     if !status.success() {
-        return Err(explain(status, &stderr, limits));
+        return Err(classify_exit(status, &stderr, limits));
     }
     Ok(native)
 }
@@ -65,10 +65,10 @@ struct Output {
 }
 
 /// Sets the child's limits, writes the component and reads the output, up to the wall-clock limit.
-fn feed(child: &mut Child, limits: &CompileLimits, wasm: &[u8]) -> Result<Output, CompileError> {
+fn exchange(child: &mut Child, limits: &CompileLimits, wasm: &[u8]) -> Result<Output, CompileError> {
     // The child sets the same limits itself, and a system call filter, before it reads its input. These limits are in place
     // before it receives its first byte in any case.
-    limit(child, limits)?;
+    set_limits(child, limits)?;
     let missing = || io::Error::other("a pipe to the compiler is missing");
     let stdin = child.stdin.take().ok_or_else(missing)?;
     let stdout = child.stdout.take().ok_or_else(missing)?;
@@ -101,7 +101,7 @@ fn feed(child: &mut Child, limits: &CompileLimits, wasm: &[u8]) -> Result<Output
     })
 }
 
-fn limit(child: &Child, limits: &CompileLimits) -> io::Result<()> {
+fn set_limits(child: &Child, limits: &CompileLimits) -> io::Result<()> {
     let pid = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
     let both = |value: u64| Rlimit { current: Some(value), maximum: Some(value) };
     // `RLIMIT_CPU` has whole seconds; SIGXCPU is sent at the soft limit, SIGKILL at the hard limit.
@@ -127,7 +127,7 @@ fn read_stderr(mut stderr: ChildStderr) -> String {
 }
 
 /// Converts the status of a failed child to an error.
-fn explain(status: ExitStatus, stderr: &str, limits: &CompileLimits) -> CompileError {
+fn classify_exit(status: ExitStatus, stderr: &str, limits: &CompileLimits) -> CompileError {
     let seconds = limits.cpu_time.as_secs().max(1);
     match (status.code(), status.signal()) {
         (Some(EXIT_REFUSED), _) => CompileError::Refused(stderr.to_owned()),
@@ -157,7 +157,7 @@ mod tests {
 
     /// Explains the status of a child that was ended by `signal`.
     fn ended_by(signal: i32) -> CompileError {
-        explain(ExitStatus::from_raw(signal), "", &CompileLimits::default())
+        classify_exit(ExitStatus::from_raw(signal), "", &CompileLimits::default())
     }
 
     #[test]
@@ -171,9 +171,10 @@ mod tests {
     }
 
     #[test]
-    fn exit_codes_of_the_compiler() {
-        let exited =
-            |code: i32, stderr| explain(ExitStatus::from_raw(code << 8), stderr, &CompileLimits::default());
+    fn exit_codes_of_the_compiler_are_classified() {
+        let exited = |code: i32, stderr| {
+            classify_exit(ExitStatus::from_raw(code << 8), stderr, &CompileLimits::default())
+        };
         let error = exited(EXIT_REFUSED, "invalid component: x");
         assert!(matches!(&error, CompileError::Refused(text) if text == "invalid component: x"), "{error}");
         let error = exited(EXIT_EXHAUSTED, "");

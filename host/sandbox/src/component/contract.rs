@@ -18,7 +18,7 @@ pub(crate) const TYPES: &str = "insights:transform/types@0.1.0";
 const ALLOWED: &str = "insights:transform/log@0.1.0, insights:transform/state@0.1.0, and wasi:…@0.2 for \
                        crates with std, without real access";
 /// Interfaces of the contract that the host implements.
-const ANSWERED: [&str; 2] = [log::IMPORT, state::IMPORT];
+const IMPLEMENTED: [&str; 2] = [log::IMPORT, state::IMPORT];
 
 /// An interface name as used in components: `package/interface@version`.
 struct Interface<'a> {
@@ -40,7 +40,7 @@ impl<'a> Interface<'a> {
 pub(super) fn kind(name: &str, component: &Component, engine: &Engine) -> Result<Kind, LoadError> {
     let mut kinds = Vec::new();
     let mut other_version = None;
-    let mut exports = List::default();
+    let mut exports = NameList::default();
     for (export, _) in component.exports(engine) {
         exports.add(export);
         let Interface { base, version } = Interface::parse(export);
@@ -80,15 +80,17 @@ pub(super) enum Import {
 /// # Errors
 /// Returns [`LoadError::Import`] or [`LoadError::Version`].
 pub(super) fn import(name: &str, import: &str, item: &ComponentItem) -> Result<Import, LoadError> {
-    if ANSWERED.contains(&import) || import == TYPES {
+    if IMPLEMENTED.contains(&import) || import == TYPES {
         return Ok(Import::Known);
     }
     let base = Interface::parse(import).base;
-    if let Some(wanted) = ANSWERED.into_iter().find(|answered| Interface::parse(answered).base == base) {
+    if let Some(wanted) =
+        IMPLEMENTED.into_iter().find(|implemented| Interface::parse(implemented).base == base)
+    {
         let (wanted, found) = (wanted.to_owned(), clip(import, NAME_BYTES));
         return Err(LoadError::Version { name: name.to_owned(), wanted, found });
     }
-    if wasi::answers(import) && matches!(item, ComponentItem::ComponentInstance(_)) {
+    if wasi::is_implemented(import) && matches!(item, ComponentItem::ComponentInstance(_)) {
         return Ok(Import::Wasi);
     }
     Err(LoadError::Import { name: name.to_owned(), import: clip(import, NAME_BYTES), allowed: ALLOWED })
@@ -96,12 +98,12 @@ pub(super) fn import(name: &str, import: &str, item: &ComponentItem) -> Result<I
 
 /// The first names of a list supplied by a component, each clipped.
 #[derive(Default)]
-struct List {
+struct NameList {
     shown: Vec<String>,
     more: usize,
 }
 
-impl List {
+impl NameList {
     const SHOWN: usize = 8;
 
     fn add(&mut self, name: &str) {
@@ -113,7 +115,7 @@ impl List {
     }
 }
 
-impl fmt::Display for List {
+impl fmt::Display for NameList {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.shown.is_empty() {
             return f.write_str("none");
@@ -128,11 +130,11 @@ impl fmt::Display for List {
 
 #[cfg(test)]
 mod tests {
-    use super::List;
+    use super::NameList;
 
     #[test]
-    fn long_and_many_names_make_a_short_text() {
-        let mut list = List::default();
+    fn long_lists_of_long_names_are_bounded() {
+        let mut list = NameList::default();
         for _ in 0..100_000 {
             list.add(&"x\u{1b}[2J".repeat(10_000));
         }

@@ -11,9 +11,9 @@ use super::{Component, Description, Exports, Inner, Kind};
 use crate::bindings::insights::transform::types;
 use crate::bindings::{format, stage};
 use crate::budget::Deadline;
-use crate::call::{Explain, Host, failure};
+use crate::call::{AddStderr, Host, classify};
 use crate::error::{CallError, LoadError};
-use crate::log::{self, Budget};
+use crate::log::{self, LogQuota};
 use crate::native::NativeCode;
 use crate::sandbox::Shared;
 use crate::state;
@@ -36,8 +36,8 @@ pub(crate) fn load(shared: &Arc<Shared>, name: &str, native: &NativeCode) -> Res
         Kind::Formatter => Exports::Format(format::GuestIndices::new(&pre).map_err(types)?),
     };
     let name: Arc<str> = Arc::from(name);
-    let budget = Arc::new(Budget::new(Arc::clone(&name), &shared.limits));
-    let description = describe(shared, &name, &pre, &exports, &budget)?;
+    let log_quota = Arc::new(LogQuota::new(Arc::clone(&name), &shared.limits));
+    let description = describe(shared, &name, &pre, &exports, &log_quota)?;
     let (sha256, shared) = (*native.sha256(), Arc::clone(shared));
     let peak_memory = AtomicUsize::new(0);
     Ok(Component(Arc::new(Inner {
@@ -48,7 +48,7 @@ pub(crate) fn load(shared: &Arc<Shared>, name: &str, native: &NativeCode) -> Res
         exports,
         uses_state,
         description,
-        budget,
+        log_quota,
         peak_memory,
     })))
 }
@@ -99,21 +99,21 @@ fn types_error(name: &str, error: &wasmtime::Error) -> LoadError {
 }
 
 /// Reason why `describe` could not be called or failed: export types that differ from the contract's, or a failed call.
-enum Refusal {
+enum DescribeError {
     Types(wasmtime::Error),
     Call(CallError),
 }
 
-impl From<CallError> for Refusal {
+impl From<CallError> for DescribeError {
     fn from(error: CallError) -> Self {
         Self::Call(error)
     }
 }
 
-impl Explain for Refusal {
-    fn explained(self, words: &str) -> Self {
+impl AddStderr for DescribeError {
+    fn with_stderr(self, line: &str) -> Self {
         match self {
-            Self::Call(error) => Self::Call(error.explained(words)),
+            Self::Call(error) => Self::Call(error.with_stderr(line)),
             types @ Self::Types(_) => types,
         }
     }
@@ -124,32 +124,32 @@ fn describe(
     name: &str,
     pre: &InstancePre<Host>,
     exports: &Exports,
-    budget: &Arc<Budget>,
+    log_quota: &Arc<LogQuota>,
 ) -> Result<Description, LoadError> {
     let described = shared.call(
         pre,
-        budget,
+        log_quota,
         &AtomicUsize::new(0),
-        &Deadline::of_call(&shared.limits),
+        &Deadline::for_single_call(&shared.limits),
         0,
         0,
         |store, instance| {
             let description = match exports {
                 Exports::Stage(exports) => {
-                    let guest = exports.load(&mut *store, instance).map_err(Refusal::Types)?;
+                    let guest = exports.load(&mut *store, instance).map_err(DescribeError::Types)?;
                     guest.call_describe(store)
                 }
                 Exports::Format(exports) => {
-                    let guest = exports.load(&mut *store, instance).map_err(Refusal::Types)?;
+                    let guest = exports.load(&mut *store, instance).map_err(DescribeError::Types)?;
                     guest.call_describe(store)
                 }
             };
-            Ok(bounded(description.map_err(|error| failure(&error))?))
+            Ok(bounded(description.map_err(|error| classify(&error))?))
         },
     );
-    described.map_err(|refusal| match refusal {
-        Refusal::Types(error) => types_error(name, &error),
-        Refusal::Call(error) => LoadError::Describe { name: name.to_owned(), error },
+    described.map_err(|error| match error {
+        DescribeError::Types(error) => types_error(name, &error),
+        DescribeError::Call(error) => LoadError::Describe { name: name.to_owned(), error },
     })
 }
 

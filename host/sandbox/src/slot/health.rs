@@ -8,11 +8,11 @@ use std::time::Duration;
 /// Batches until the first retry of a suspended version; doubled after each failed retry.
 const FIRST_BACKOFF: u64 = 3;
 /// Maximum backoff in batches: an hour of 60 s ticks.
-const LONGEST_BACKOFF: u64 = 60;
+const MAX_BACKOFF: u64 = 60;
 /// Consecutive successful batches after which the backoff is reset.
-const FORGIVEN: u64 = 60;
+const RESET_AFTER: u64 = 60;
 /// Divisor of a call's CPU time for an early retry: it gets a quarter, or twice the last successful call if that is more.
-const TRIAL_SHARE: u32 = 4;
+const RETRY_TIME_SHARE: u32 = 4;
 
 /// Health of one version.
 #[derive(Clone, Copy, Debug, Default)]
@@ -31,7 +31,7 @@ pub(super) struct Health {
 
 impl Health {
     /// Returns true while the version is suspended.
-    pub(super) fn is_bad(&self) -> bool {
+    pub(super) fn is_suspended(&self) -> bool {
         self.retry_at.is_some()
     }
 
@@ -50,17 +50,17 @@ impl Health {
     }
 
     /// Returns true if the version may use the whole CPU time of a call: it is not suspended, or the backoff is at its maximum.
-    pub(super) fn deserves_all(&self) -> bool {
-        !self.is_bad() || self.backoff >= LONGEST_BACKOFF
+    pub(super) fn may_use_full_time(&self) -> bool {
+        !self.is_suspended() || self.backoff >= MAX_BACKOFF
     }
 
     /// Returns the CPU time of the next call, of `all` that a call may use.
     pub(super) fn cpu_time(&self, all: Duration) -> Duration {
-        if self.deserves_all() {
+        if self.may_use_full_time() {
             return all;
         }
         // Twice the time of its last success: for an expensive component a fixed share might never suffice.
-        self.cpu_time.saturating_mul(2).max(all / TRIAL_SHARE).min(all)
+        self.cpu_time.saturating_mul(2).max(all / RETRY_TIME_SHARE).min(all)
     }
 
     /// Records a successful call and its CPU time. Returns true if the version was suspended before.
@@ -68,7 +68,7 @@ impl Health {
         self.cpu_time = cpu_time;
         self.failures = 0;
         self.good += 1;
-        if self.good >= FORGIVEN {
+        if self.good >= RESET_AFTER {
             self.backoff = 0;
         }
         self.retry_at.take().is_some()
@@ -78,8 +78,8 @@ impl Health {
     pub(super) fn failed(&mut self, batch: u64, at_once: bool, max_failures: u32) {
         self.failures = self.failures.saturating_add(1);
         self.good = 0;
-        if at_once || self.is_bad() || self.failures >= max_failures {
-            self.backoff = (self.backoff * 2).clamp(FIRST_BACKOFF, LONGEST_BACKOFF);
+        if at_once || self.is_suspended() || self.failures >= max_failures {
+            self.backoff = (self.backoff * 2).clamp(FIRST_BACKOFF, MAX_BACKOFF);
             self.retry_at = Some(batch + self.backoff);
         }
     }
@@ -103,24 +103,24 @@ mod tests {
     }
 
     #[test]
-    fn waits_double_up_to_an_hour_of_ticks() {
+    fn backoff_doubles_up_to_an_hour_of_ticks() {
         assert_eq!(called(250), [1, 2, 3, 6, 12, 24, 48, 96, 156, 216]);
     }
 
     #[test]
-    fn one_good_call_is_enough_and_flapping_waits_longer() {
+    fn one_success_ends_a_suspension_and_flapping_backs_off() {
         let mut health = Health::default();
         health.failed(1, true, 3);
-        assert!(health.is_bad() && !health.may_run(3) && health.may_run(4));
+        assert!(health.is_suspended() && !health.may_run(3) && health.may_run(4));
         assert_eq!(
             (health.retry_in(2), health.cpu_time(Duration::from_secs(1))),
             (Some(2), Duration::from_millis(250))
         );
-        assert!(health.succeeded(Duration::from_millis(200)) && !health.is_bad());
+        assert!(health.succeeded(Duration::from_millis(200)) && !health.is_suspended());
         assert_eq!(health.cpu_time(Duration::from_secs(1)), Duration::from_secs(1));
         health.failed(5, true, 3);
         assert_eq!(health.retry_in(5), Some(6));
-        for _ in 0..FORGIVEN {
+        for _ in 0..RESET_AFTER {
             health.succeeded(Duration::from_millis(200));
         }
         health.failed(100, true, 3);

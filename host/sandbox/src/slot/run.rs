@@ -5,28 +5,28 @@ use std::time::Instant;
 
 use insights_batch::Columns;
 
-use super::halve::{Found, Parts, without};
+use super::bisect::{Parts, SearchOutcome, without_parts};
 use super::health::Health;
 use super::{OnFailure, Origin, Slot, SlotConfig, Version};
 use crate::budget::{Budget, Deadline};
 use crate::component::Component;
 use crate::deadline::thread_cpu_time;
-use crate::error::{CallError, Cause};
+use crate::error::{CallError, FailureCause};
 use crate::hex::Hex;
 use crate::text::{ERROR_BYTES, clip};
 
 /// Batches until quarantined data is tried again: an hour of 60 s ticks.
-const ASIDE_BATCHES: u64 = 60;
+const QUARANTINE_BATCHES: u64 = 60;
 /// Maximum number of quarantined parts of a slot. If more fail, the data is not the reason.
-pub(super) const MAX_ASIDE: usize = 32;
+pub(super) const MAX_QUARANTINED: usize = 32;
 /// Batches over which one search may continue. Until it ends, no component is blamed.
 const SEARCH_BATCHES: u32 = 8;
 /// Divisor of a search's time for one probe, if versions exceed their time because of the data.
-const TRIES: u32 = 16;
+const PROBES: u32 = 16;
 
 /// A quarantined part of the batch, on which all versions failed.
 #[derive(Debug)]
-pub(super) struct Aside {
+pub(super) struct QuarantinedPart {
     pub(super) name: String,
     /// First batch with which it is tried again.
     until: u64,
@@ -41,13 +41,13 @@ impl Slot {
     pub(super) fn run<T>(&mut self, columns: &Columns, budget: &Budget, call: Call<'_, T>) -> Option<T> {
         self.stats.batches += 1;
         let output = self.run_batch(columns, budget, call);
-        self.down = if output.is_some() { 0 } else { self.down.saturating_add(1) };
+        self.failed_batches = if output.is_some() { 0 } else { self.failed_batches.saturating_add(1) };
         output
     }
 
     fn run_batch<T>(&mut self, columns: &Columns, budget: &Budget, call: Call<'_, T>) -> Option<T> {
-        let columns = self.without_aside(columns);
-        let marks: Vec<Health> = self.versions.iter().map(|version| version.health).collect();
+        let columns = self.without_quarantined(columns);
+        let health_before: Vec<Health> = self.versions.iter().map(|version| version.health).collect();
         let tried = self
             .try_versions(budget, |component, config, deadline| call(component, config, &columns, deadline));
         let (error, is_slow) = match tried {
@@ -61,28 +61,28 @@ impl Slot {
             Tried::None => return None,
         };
         // A rejected configuration does not depend on the data, and errors during a shutdown are not the fault of data.
-        if self.config.on_failure != OnFailure::LastGood || error.cause() == Cause::Config {
+        if self.config.on_failure != OnFailure::LastGood || error.cause() == FailureCause::Config {
             return None;
         }
-        let found = self.search(&columns, is_slow, &marks, budget, call);
-        if !matches!(found, Found::Nobody) {
+        let found = self.search(&columns, is_slow, &health_before, budget, call);
+        if !matches!(found, SearchOutcome::NotFound) {
             // The data is the reason, so the versions keep their previous health.
-            for (version, health) in self.versions.iter_mut().zip(marks) {
+            for (version, health) in self.versions.iter_mut().zip(health_before) {
                 version.health = health;
             }
         }
         match found {
-            Found::Result(output) => Some(output),
-            Found::Nobody | Found::Unfinished => None,
+            SearchOutcome::Output(output) => Some(output),
+            SearchOutcome::NotFound | SearchOutcome::Unfinished => None,
         }
     }
 
     /// Returns the batch without parts that are still quarantined, and without those found by an unfinished search.
-    fn without_aside<'a>(&mut self, columns: &'a Columns) -> Cow<'a, Columns> {
+    fn without_quarantined<'a>(&mut self, columns: &'a Columns) -> Cow<'a, Columns> {
         let batch = self.stats.batches;
-        self.aside.retain(|aside| aside.until > batch);
+        self.quarantined.retain(|part| part.until > batch);
         let found = self.search.iter().flat_map(|search| &search.names).map(String::as_str);
-        without(columns, self.aside().chain(found))
+        without_parts(columns, self.quarantined().chain(found))
     }
 
     /// Searches for the data that makes a version fail, the first one that was healthy before this batch. Returns the output of
@@ -92,35 +92,35 @@ impl Slot {
         &mut self,
         columns: &Columns,
         is_slow: bool,
-        marks: &[Health],
+        health_before: &[Health],
         budget: &Budget,
         call: Call<'_, T>,
-    ) -> Found<T> {
+    ) -> SearchOutcome<T> {
         let mut progress = self.search.take().unwrap_or_default();
-        let room = MAX_ASIDE.saturating_sub(self.aside.len() + progress.names.len());
-        let version = self.versions.iter().zip(marks).find(|(_, health)| health.deserves_all());
-        let Some((version, _)) = version.filter(|_| room > 0) else { return Found::Nobody };
+        let max_parts = MAX_QUARANTINED.saturating_sub(self.quarantined.len() + progress.names.len());
+        let version = self.versions.iter().zip(health_before).find(|(_, health)| health.may_use_full_time());
+        let Some((version, _)) = version.filter(|_| max_parts > 0) else { return SearchOutcome::NotFound };
         let (component, config) = (&version.component, &*version.config);
         let limits = component.limits();
         let time = budget.cpu_left() / 2;
-        let patient = || !budget.is_spent() && budget.cpu_left() > time;
+        let has_time = || !budget.is_spent() && budget.cpu_left() > time;
         // One endless probe must not use the time of all others; probes that fail for another reason fail quickly.
-        let probe_time = if is_slow { time / TRIES } else { limits.cpu_time };
+        let probe_time = if is_slow { time / PROBES } else { limits.cpu_time };
         let probe = |part: &Columns| {
-            patient().then(|| call(component, config, part, &budget.call(limits, probe_time)).is_err())
+            has_time().then(|| call(component, config, part, &budget.call(limits, probe_time)).is_err())
         };
         let whole = |part: &Columns| {
-            patient().then(|| call(component, config, part, &budget.call(limits, limits.cpu_time)).ok())
+            has_time().then(|| call(component, config, part, &budget.call(limits, limits.cpu_time)).ok())
         };
         let parts = Parts::new(columns);
         let found = if is_slow {
-            parts.find_slow(&mut progress, room, probe, whole)
+            parts.find_slow(&mut progress, max_parts, probe, whole)
         } else {
-            parts.find(&mut progress, room, probe, whole)
+            parts.find(&mut progress, max_parts, probe, whole)
         };
         match found {
-            Found::Result(_) => self.quarantine(progress.names),
-            Found::Unfinished if progress.batches < SEARCH_BATCHES => {
+            SearchOutcome::Output(_) => self.quarantine(progress.names),
+            SearchOutcome::Unfinished if progress.batches < SEARCH_BATCHES => {
                 progress.batches += 1;
                 tracing::debug!(
                     slot = self.name(),
@@ -129,8 +129,8 @@ impl Slot {
                 );
                 self.search = Some(progress);
             }
-            Found::Unfinished => return Found::Nobody,
-            Found::Nobody => {}
+            SearchOutcome::Unfinished => return SearchOutcome::NotFound,
+            SearchOutcome::NotFound => {}
         }
         found
     }
@@ -142,11 +142,11 @@ impl Slot {
         }
         let (slot, parts) = (&*self.config.name, names.len());
         let data = clip(&names.join(", "), ERROR_BYTES);
-        let batches = ASIDE_BATCHES;
+        let batches = QUARANTINE_BATCHES;
         tracing::warn!(slot, data, parts, batches, "data quarantined: no version can process it");
-        self.stats.set_aside += names.len() as u64;
-        let until = self.stats.batches + ASIDE_BATCHES;
-        self.aside.extend(names.into_iter().map(|name| Aside { name, until }));
+        self.stats.quarantined += names.len() as u64;
+        let until = self.stats.batches + QUARANTINE_BATCHES;
+        self.quarantined.extend(names.into_iter().map(|name| QuarantinedPart { name, until }));
     }
 
     /// Tries the versions in order. At most one suspended version is retried per batch.
@@ -165,11 +165,11 @@ impl Slot {
         let mut tried = Tried::None;
         let mut is_slow = false;
         for version in versions.iter_mut().take(candidates) {
-            let was_bad = version.health.is_bad();
-            if !version.health.may_run(batch) || (was_bad && std::mem::replace(&mut retried, true)) {
+            let was_suspended = version.health.is_suspended();
+            if !version.health.may_run(batch) || (was_suspended && std::mem::replace(&mut retried, true)) {
                 continue;
             }
-            stats.retries += u64::from(was_bad);
+            stats.retries += u64::from(was_suspended);
             // Resets the peak: other slots may call the same component, and so does a search.
             version.component.take_peak_memory();
             let (started, cpu) = (Instant::now(), thread_cpu_time());
@@ -180,7 +180,7 @@ impl Slot {
             stats.called(took, cpu, version.component.take_peak_memory());
             match result {
                 Ok(output) => {
-                    version.proven = true;
+                    version.has_succeeded = true;
                     if version.health.succeeded(cpu) {
                         stats.recoveries += 1;
                         let (slot, origin) = (&*config.name, version.origin.as_str());
@@ -197,11 +197,12 @@ impl Slot {
                     if !budget.is_stopped() {
                         version.failed(&error, config, batch);
                     }
-                    is_slow |= error.cause() == Cause::Timeout;
+                    is_slow |= error.cause() == FailureCause::Timeout;
                     // A rejected configuration of another version does not explain why this one failed on the data.
                     tried = match tried {
                         Tried::Failed { error: first, .. }
-                            if error.cause() == Cause::Config && first.cause() != Cause::Config =>
+                            if error.cause() == FailureCause::Config
+                                && first.cause() != FailureCause::Config =>
                         {
                             Tried::Failed { error: first, is_slow }
                         }
@@ -228,17 +229,17 @@ enum Tried<T> {
 
 impl Version {
     fn failed(&mut self, error: &CallError, config: &SlotConfig, batch: u64) {
-        let was_bad = self.health.is_bad();
-        self.proven = false;
+        let was_suspended = self.health.is_suspended();
+        self.has_succeeded = false;
         let trap = matches!(error, CallError::Trap(_));
         self.health.failed(batch, trap, config.max_failures.max(1));
-        let (failures, bad) = (self.health.failures(), self.health.is_bad());
+        let (failures, bad) = (self.health.failures(), self.health.is_suspended());
         let (version, sha256) = (&self.component.description().version, Hex(&self.component.sha256()[..6]));
         let (slot, origin) = (&*config.name, self.origin.as_str());
         let (cause, retry_in) = (error.cause().as_str(), self.health.retry_in(batch));
         // Logs a warning for the first failure, for the suspension, and for each failed retry, which becomes rare.
         if failures == 1 || bad {
-            let again = was_bad;
+            let again = was_suspended;
             tracing::warn!(%error, cause, slot, version, %sha256, origin, failures, bad, again, retry_in, "component failed");
         } else {
             tracing::debug!(%error, cause, slot, version, %sha256, origin, failures, bad, "component failed");

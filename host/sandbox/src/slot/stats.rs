@@ -4,17 +4,17 @@ use std::time::Duration;
 
 use super::Origin;
 use crate::component::Component;
-use crate::error::{CallError, Cause};
+use crate::error::{CallError, FailureCause};
 
 /// Counters since the slot was created.
 #[derive(Clone, Debug, Default)]
-pub struct Stats {
+pub struct SlotStats {
     /// Incoming batches.
     pub batches: u64,
     /// Calls of all versions; a formatter's slices are one call.
     pub calls: u64,
-    /// Failed calls, in the order of [`Cause::ALL`].
-    pub failures: [u64; Cause::ALL.len()],
+    /// Failed calls, in the order of [`FailureCause::ALL`].
+    pub failures: [u64; FailureCause::ALL.len()],
     /// Batches processed by a version other than the current one.
     pub fallbacks: u64,
     /// Batches passed on unchanged.
@@ -26,7 +26,7 @@ pub struct Stats {
     /// Retries that succeeded.
     pub recoveries: u64,
     /// Parts of batches quarantined because every version failed on them.
-    pub set_aside: u64,
+    pub quarantined: u64,
     /// CPU time of the calling thread in all calls.
     pub cpu_time: Duration,
     /// Wall-clock time of all calls.
@@ -41,7 +41,7 @@ pub struct Stats {
     pub last_error: Option<String>,
 }
 
-impl Stats {
+impl SlotStats {
     pub(super) fn called(&mut self, took: Duration, cpu: Duration, memory_bytes: usize) {
         self.calls += 1;
         self.cpu_time += cpu;
@@ -57,7 +57,7 @@ impl Stats {
     }
 
     /// Returns the number of failed calls of one class.
-    pub fn failures(&self, cause: Cause) -> u64 {
+    pub fn failures(&self, cause: FailureCause) -> u64 {
         self.failures[cause.index()]
     }
 }
@@ -70,7 +70,7 @@ pub struct VersionStats<'a> {
     /// Origin of the version.
     pub origin: Origin,
     /// `true` while the version is suspended.
-    pub bad: bool,
+    pub suspended: bool,
     /// Batches until the next retry; `None` unless the version is suspended.
     pub retry_in: Option<u64>,
     /// Consecutive failures.

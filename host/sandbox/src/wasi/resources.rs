@@ -10,7 +10,7 @@ macro_rules! resources {
         )*
 
         /// Returns the type of the resource with this name. All resources that no guest can obtain share one type.
-        pub(super) fn of(name: &str) -> ResourceType {
+        pub(super) fn resource_type(name: &str) -> ResourceType {
             match name {
                 $($name => ResourceType::host::<$type>(),)*
                 _ => ResourceType::host::<()>(),

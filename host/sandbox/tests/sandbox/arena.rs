@@ -4,7 +4,7 @@ use std::io::Write as _;
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
-use insightd_sandbox::{Compiler, Component, Limits, NativeCode, Sandbox};
+use insightd_sandbox::{CallLimits, Compiler, Component, NativeCode, Sandbox};
 use insights_batch::{Builder, Columns};
 
 use crate::guests;
@@ -28,7 +28,7 @@ pub(crate) fn enter() -> (MutexGuard<'static, ()>, &'static Arena) {
     let guard = SERIAL.lock().unwrap_or_else(PoisonError::into_inner);
     let arena = ARENA.get_or_init(|| {
         let compiler = Compiler::new(guests::compiler());
-        let sandbox = Sandbox::new(Limits::default()).unwrap();
+        let sandbox = Sandbox::new(CallLimits::default()).unwrap();
         let load = |name: &str| sandbox.load(name, &compiler.compile(&guests::guest(name)).unwrap()).unwrap();
         let (stage, format) = (load("stage"), load("format"));
         Arena { sandbox, compiler, stage, format }

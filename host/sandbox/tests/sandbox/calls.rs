@@ -6,7 +6,7 @@ use crate::arena::{batch, enter};
 use crate::guests;
 
 #[test]
-fn a_batch_comes_back_as_it_went() {
+fn a_batch_round_trips_unchanged() {
     let (_serial, arena) = enter();
     let batch = batch(100);
     assert_eq!(arena.stage.process("{}", &batch).unwrap(), batch);
@@ -29,7 +29,7 @@ fn configuration_is_checked_without_a_batch() {
 }
 
 #[test]
-fn errors_are_in_the_components_words_on_one_bounded_line() {
+fn errors_have_the_components_text_on_one_bounded_line() {
     let (_serial, arena) = enter();
     let error = arena.stage.process("fail", &batch(1)).unwrap_err();
     assert!(matches!(&error, CallError::Guest(text) if text == "no pods to be seen"));
@@ -40,7 +40,7 @@ fn errors_are_in_the_components_words_on_one_bounded_line() {
 }
 
 #[test]
-fn nothing_reaches_the_next_call() {
+fn no_memory_survives_a_call() {
     let (_serial, arena) = enter();
     let refused = arena.stage.process("refuse", &batch(1));
     assert!(matches!(refused, Err(CallError::Config(_))));
@@ -56,7 +56,7 @@ fn a_transform_may_drop_everything() {
 }
 
 #[test]
-fn one_place_does_not_take_the_other_kind() {
+fn a_component_of_the_wrong_kind_is_refused() {
     let (_serial, arena) = enter();
     let error = arena.format.process("{}", &batch(1)).unwrap_err();
     assert_eq!(error.to_string(), "component is a formatter; this slot requires a transform");

@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use insightd_sandbox::{Limits, Sandbox};
+use insightd_sandbox::{CallLimits, Sandbox};
 use insights_batch::{Batch, Builder, Columns, EntityId, Limits as SinkLimits};
 
 use crate::arena::enter;
@@ -113,7 +113,7 @@ fn entity(
 #[test]
 fn a_large_cluster_fits_the_default_limits() {
     let (_serial, arena) = enter();
-    let mut limits = Limits::default();
+    let mut limits = CallLimits::default();
     // All slices of the formatter share the time of a call, and most of it is spent in the host, which takes many times as long
     // in an unoptimized build.
     if cfg!(debug_assertions) {

@@ -29,7 +29,7 @@ fn bomb(count: u32) -> Vec<u8> {
 }
 
 #[test]
-fn a_bomb_ends_the_child_under_its_limits() {
+fn a_component_that_exhausts_the_compiler_is_stopped() {
     let (_serial, arena) = enter();
     let bomb = bomb(40_000);
     assert!(bomb.len() < 1 << 20, "it must fit a ConfigMap: {} bytes", bomb.len());
@@ -40,7 +40,7 @@ fn a_bomb_ends_the_child_under_its_limits() {
 
 /// Independent of the backtraces that the environment requests.
 #[test]
-fn memory_that_runs_out_has_an_exit_code_of_its_own() {
+fn exhausted_memory_has_its_own_exit_code() {
     let (_serial, _) = enter();
     for backtrace in ["0", "1", "full"] {
         let mut child = Command::new(guests::compiler())
@@ -59,7 +59,7 @@ fn memory_that_runs_out_has_an_exit_code_of_its_own() {
 }
 
 #[test]
-fn cpu_time_is_limited_too() {
+fn cpu_time_of_the_compiler_is_limited() {
     let (_serial, arena) = enter();
     let limits =
         CompileLimits { memory_bytes: 8 << 30, cpu_time: Duration::from_secs(1), ..CompileLimits::default() };
@@ -70,7 +70,7 @@ fn cpu_time_is_limited_too() {
 }
 
 #[test]
-fn wall_time_is_a_backstop() {
+fn wall_time_of_the_compiler_is_limited() {
     let (_serial, _) = enter();
     let limits = CompileLimits { wall_time: Duration::from_millis(50), ..CompileLimits::default() };
     // A compiler that never responds.
@@ -83,7 +83,7 @@ fn wall_time_is_a_backstop() {
 }
 
 #[test]
-fn what_is_no_component() {
+fn invalid_components_are_refused_by_the_compiler() {
     let (_serial, arena) = enter();
     let whole = guests::guest("format");
     let module = wat::parse_str("(module)").unwrap();
@@ -104,7 +104,7 @@ fn what_is_no_component() {
 }
 
 #[test]
-fn sizes_are_limited() {
+fn sizes_of_input_and_output_are_limited() {
     let (_serial, _) = enter();
     let compiler = Compiler::new(guests::compiler());
     let error = compiler.compile(&vec![0; (4 << 20) + 1]).unwrap_err();
@@ -116,7 +116,7 @@ fn sizes_are_limited() {
 }
 
 #[test]
-fn a_compiler_that_is_not_there() {
+fn a_missing_compiler_is_reported() {
     let (_serial, _) = enter();
     let error = Compiler::new("/nowhere/insightd-compile").compile(b"x").unwrap_err();
     assert!(matches!(error, CompileError::Start { .. }));
@@ -124,7 +124,7 @@ fn a_compiler_that_is_not_there() {
 }
 
 #[test]
-fn a_child_that_dies() {
+fn a_crashed_compiler_is_reported() {
     let (_serial, _) = enter();
     let error = Compiler::new("/bin/false").compile(b"x").unwrap_err();
     assert!(matches!(error, CompileError::Died(_)), "{error}");
@@ -132,7 +132,7 @@ fn a_child_that_dies() {
 
 /// The build step's file equals the code that the agent receives over the pipe.
 #[test]
-fn file_and_pipe_give_the_same_code() {
+fn files_and_pipes_give_the_same_code() {
     let (_serial, arena) = enter();
     let directory = tempfile::tempdir().unwrap();
     let (wasm, native) = (directory.path().join("format.wasm"), directory.path().join("format.cwasm"));
@@ -220,7 +220,7 @@ fn refusal(name: &str, wasm: impl FnOnce() -> Vec<u8>) -> String {
 }
 
 #[test]
-fn exports_by_the_hundred_thousand_are_one_short_message() {
+fn a_huge_number_of_exports_is_one_short_message() {
     let error = refusal("100,000 exports", || exporting((0..100_000).map(|number| format!("a{number}"))));
     println!("100,000 exports: {error}");
     let error = refusal("1,000 exports", || exporting((0..1000).map(|number| format!("a{number}"))));
@@ -228,7 +228,7 @@ fn exports_by_the_hundred_thousand_are_one_short_message() {
 }
 
 #[test]
-fn endless_names_are_cut() {
+fn long_names_are_clipped() {
     // Seven names of almost the maximum length that a component may have, and one that exceeds it.
     let long = |number: u32, length: usize| format!("a{number}{}", "x".repeat(length));
     {

@@ -33,7 +33,7 @@ fn signal(receiver: u32) -> ExitStatus {
 }
 
 #[test]
-fn no_signal_reaches_another_process() {
+fn the_compiler_cannot_signal_other_processes() {
     assert_eq!(signal(std::process::id()).signal(), Some(libc::SIGSYS));
     assert_eq!(signal(1).signal(), Some(libc::SIGSYS));
     // A signal to the process itself is allowed, because `abort` needs it.

@@ -19,7 +19,7 @@ fn native(bytes: Vec<u8>) -> NativeCode {
 }
 
 #[test]
-fn raw_webassembly() {
+fn raw_webassembly_is_refused() {
     let (_serial, arena) = enter();
     let error = refused(arena, "raw WebAssembly", &native(guests::guest("stage")));
     assert!(matches!(error, LoadError::Raw { .. }));
@@ -29,7 +29,7 @@ fn raw_webassembly() {
 }
 
 #[test]
-fn neither_native_code_nor_webassembly() {
+fn arbitrary_bytes_are_refused() {
     let (_serial, arena) = enter();
     let mut elf = std::fs::read(std::env::current_exe().unwrap()).unwrap();
     elf.truncate(64 * 1024);
@@ -45,7 +45,7 @@ fn neither_native_code_nor_webassembly() {
 }
 
 #[test]
-fn native_code_of_another_engine() {
+fn native_code_of_another_engine_is_refused() {
     let (_serial, arena) = enter();
     let whole = arena.compile(&guests::guest("format"));
     // The engine's section begins with a zero, the length of the version's text, and the text, such as `48`.
@@ -68,7 +68,7 @@ fn native_code_of_another_engine() {
 }
 
 #[test]
-fn native_code_for_other_settings() {
+fn native_code_for_other_settings_is_refused() {
     let (_serial, arena) = enter();
     // Native code of an engine without deadlines: `insightd-compile` has no option for that, so the settings are changed in
     // its output. They are in the order of wasmtime's structure; the relevant byte is found by trying.
@@ -88,7 +88,7 @@ fn native_code_for_other_settings() {
 }
 
 #[test]
-fn another_version_of_the_contract() {
+fn another_version_of_the_contract_is_refused() {
     let (_serial, arena) = enter();
     let later = |text: &str| text.replace("@0.1.0", "@0.2.0");
     let core = text::stage(text::ZERO, text::ZERO, "", "0.2.0");
@@ -110,7 +110,7 @@ fn another_version_of_the_contract() {
 }
 
 #[test]
-fn a_wrong_world() {
+fn a_wrong_world_is_refused() {
     let (_serial, arena) = enter();
     let world = |text: &str| match text.contains("world transform") {
         true => format!("{text}\ninterface cake {{ bake: func(); }}\nworld bakery {{ export cake; }}"),
@@ -127,7 +127,7 @@ fn a_wrong_world() {
 }
 
 #[test]
-fn changed_types_under_the_same_name() {
+fn changed_types_under_the_same_name_are_refused() {
     let (_serial, arena) = enter();
     let types =
         |text: &str| text.replace("configure: func(text: string)", "configure: func(text: u32, more: u32)");
@@ -137,7 +137,7 @@ fn changed_types_under_the_same_name() {
 }
 
 #[test]
-fn an_import_outside_of_the_contract() {
+fn an_import_outside_of_the_contract_is_refused() {
     let (_serial, arena) = enter();
     for (package, interface) in
         [("secret", "interface secret { read: func(); }"), ("log2", "interface log2 { read: func(); }")]
@@ -160,7 +160,7 @@ fn an_import_outside_of_the_contract() {
 }
 
 #[test]
-fn wasi_of_another_version() {
+fn wasi_of_another_version_is_refused() {
     let (_serial, arena) = enter();
     let component = |version: &str| {
         wat::parse_str(format!(r#"(component (import "wasi:cli/exit@{version}" (instance)))"#)).unwrap()

@@ -1,6 +1,6 @@
 //! Formatters: slices, and limits on their output.
 
-use insightd_sandbox::Cause;
+use insightd_sandbox::FailureCause;
 use insights_batch::{Builder, Columns, Limits, Payloads};
 
 use crate::arena::{batch, enter};
@@ -53,33 +53,37 @@ fn a_large_batch_comes_in_slices_with_all_descriptors() {
 }
 
 #[test]
-fn an_empty_batch_is_formatted_too() {
+fn an_empty_batch_is_formatted() {
     let (_serial, arena) = enter();
     let empty = Builder::new("node", "n", 1, 1).finish();
     assert!(arena.format.format("{}", &empty, &SINK).unwrap().is_empty());
 }
 
 #[test]
-fn what_breaks_the_rules_is_refused() {
+fn invalid_payloads_are_refused() {
     let (_serial, arena) = enter();
     let batch = batch(100);
     for (habit, cause, words) in [
-        ("a million routes", Cause::Limit, "memory; the limit is"),
-        ("a million empty routes", Cause::Limit, "output exceeds the limit for this input"),
-        ("a route for each event", Cause::Limit, "returned 1003 routes; the limit is 256"),
-        ("a long route", Cause::Output, "route 0 has more than 16 pairs, or a key or value over 1024 bytes"),
-        ("a route of many keys", Cause::Output, "route 0 has more than 16 pairs"),
+        ("a million routes", FailureCause::Limit, "memory; the limit is"),
+        ("a million empty routes", FailureCause::Limit, "output exceeds the limit for this input"),
+        ("a route for each event", FailureCause::Limit, "returned 1003 routes; the limit is 256"),
+        (
+            "a long route",
+            FailureCause::Output,
+            "route 0 has more than 16 pairs, or a key or value over 1024 bytes",
+        ),
+        ("a route of many keys", FailureCause::Output, "route 0 has more than 16 pairs"),
         (
             "no such route",
-            Cause::Output,
+            FailureCause::Output,
             "column route, row 0: 1073741824 is out of range: there are 3 routes",
         ),
-        ("ends that decrease", Cause::Output, "column ends, row 1"),
-        ("ends beyond the body", Cause::Output, "column ends"),
-        ("an empty event", Cause::Output, "event 201 has 0 bytes"),
-        ("an event too large", Cause::Output, "the sink accepts 1 to 262118"),
-        ("column lengths", Cause::Output, "column time-unix-ms has 1 rows"),
-        ("many bytes", Cause::Limit, "output exceeds the limit for this input"),
+        ("ends that decrease", FailureCause::Output, "column ends, row 1"),
+        ("ends beyond the body", FailureCause::Output, "column ends"),
+        ("an empty event", FailureCause::Output, "event 201 has 0 bytes"),
+        ("an event too large", FailureCause::Output, "the sink accepts 1 to 262118"),
+        ("column lengths", FailureCause::Output, "column time-unix-ms has 1 rows"),
+        ("many bytes", FailureCause::Limit, "output exceeds the limit for this input"),
     ] {
         let error = arena.attack(habit, || arena.format.format(habit, &batch, &SINK)).unwrap_err();
         assert_eq!(error.cause(), cause, "{habit}: {error}");

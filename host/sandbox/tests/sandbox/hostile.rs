@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use insightd_sandbox::{CallError, Cause, Limits, LoadError, Sandbox};
+use insightd_sandbox::{CallError, CallLimits, FailureCause, LoadError, Sandbox};
 
 use crate::arena::{batch, enter};
 use crate::{guests, text};
@@ -14,7 +14,7 @@ fn habit(habit: &str) -> CallError {
     arena.attack(habit, || arena.stage.process(habit, &batch)).unwrap_err()
 }
 
-fn expect(name: &str, cause: Cause, words: &[&str]) {
+fn expect(name: &str, cause: FailureCause, words: &[&str]) {
     let error = habit(name);
     assert_eq!(error.cause(), cause, "{name}: {error}");
     for words in words {
@@ -23,39 +23,39 @@ fn expect(name: &str, cause: Cause, words: &[&str]) {
 }
 
 #[test]
-fn endless_loop() {
-    expect("spin", Cause::Timeout, &["CPU time", "the limit is 1s"]);
+fn an_endless_loop_is_stopped() {
+    expect("spin", FailureCause::Timeout, &["CPU time", "the limit is 1s"]);
 }
 
 #[test]
-fn endless_loop_in_configure() {
-    expect("spin in configure", Cause::Timeout, &["CPU time"]);
+fn an_endless_loop_in_configure_is_stopped() {
+    expect("spin in configure", FailureCause::Timeout, &["CPU time"]);
 }
 
 #[test]
-fn four_gib() {
-    expect("allocate 4 GiB", Cause::Limit, &["bytes of memory; the limit is 33554432"]);
-    expect("allocate at once", Cause::Limit, &["bytes of memory; the limit is 33554432"]);
+fn memory_growth_to_four_gib_is_refused() {
+    expect("allocate 4 GiB", FailureCause::Limit, &["bytes of memory; the limit is 33554432"]);
+    expect("allocate at once", FailureCause::Limit, &["bytes of memory; the limit is 33554432"]);
 }
 
 #[test]
-fn deep_recursion() {
-    expect("recurse", Cause::Trap, &[]);
+fn deep_recursion_traps() {
+    expect("recurse", FailureCause::Trap, &[]);
 }
 
 #[test]
 fn panic() {
-    expect("panic", Cause::Trap, &["the third pod from the left"]);
-    expect("panic in configure", Cause::Trap, &["no configuration is good enough"]);
+    expect("panic", FailureCause::Trap, &["the third pod from the left"]);
+    expect("panic in configure", FailureCause::Trap, &["no configuration is good enough"]);
 }
 
 #[test]
 fn exit() {
-    expect("exit", Cause::Trap, &["exited with code"]);
+    expect("exit", FailureCause::Trap, &["exited with code"]);
 }
 
 #[test]
-fn wrong_indices_in_every_column() {
+fn wrong_indices_in_any_column_are_refused() {
     for column in [
         "string-ends",
         "entities.kind",
@@ -72,45 +72,45 @@ fn wrong_indices_in_every_column() {
         "links.target",
         "links.role",
     ] {
-        expect(&format!("index of {column}"), Cause::Output, &[&format!("column {column}, row")]);
+        expect(&format!("index of {column}"), FailureCause::Output, &[&format!("column {column}, row")]);
         // A column that is too short makes its neighbours look too long.
-        expect(&format!("length of {column}"), Cause::Output, &["column"]);
+        expect(&format!("length of {column}"), FailureCause::Output, &["column"]);
     }
 }
 
 #[test]
-fn strings_that_are_none() {
-    expect("invalid UTF-8", Cause::Output, &["utf-8"]);
-    expect("half a character", Cause::Output, &["string-ends", "not a character boundary"]);
-    expect("ends that decrease", Cause::Output, &["string-ends, row 1"]);
-    expect("text without end", Cause::Output, &["string-ends"]);
+fn invalid_strings_are_refused() {
+    expect("invalid UTF-8", FailureCause::Output, &["utf-8"]);
+    expect("half a character", FailureCause::Output, &["string-ends", "not a character boundary"]);
+    expect("ends that decrease", FailureCause::Output, &["string-ends, row 1"]);
+    expect("text without end", FailureCause::Output, &["string-ends"]);
 }
 
 #[test]
-fn figures_that_are_none() {
+fn invalid_numbers_are_refused() {
     for value in ["NaN", "infinity", "negative infinity"] {
-        expect(value, Cause::Output, &["column gauges.value, row 0", "not a finite number"]);
+        expect(value, FailureCause::Output, &["column gauges.value, row 0", "not a finite number"]);
     }
 }
 
 #[test]
-fn child_before_parent() {
-    expect("child before parent", Cause::Output, &["entities.parent, row 0"]);
+fn a_child_before_its_parent_is_refused() {
+    expect("child before parent", FailureCause::Output, &["entities.parent, row 0"]);
 }
 
 #[test]
-fn what_belongs_to_the_tick() {
-    expect("time travel", Cause::Output, &["belong to the tick"]);
-    expect("another scope", Cause::Output, &["belong to the tick"]);
+fn fields_of_the_tick_must_not_change() {
+    expect("time travel", FailureCause::Output, &["belong to the tick"]);
+    expect("another scope", FailureCause::Output, &["belong to the tick"]);
 }
 
 #[test]
-fn more_output_than_its_input_allows() {
-    expect("more than allowed", Cause::Limit, &["output exceeds the limit for this input"]);
+fn output_beyond_the_limit_for_its_input_is_refused() {
+    expect("more than allowed", FailureCause::Limit, &["output exceeds the limit for this input"]);
 }
 
 #[test]
-fn floods_of_the_log() {
+fn log_output_is_bounded() {
     let (_serial, arena) = enter();
     let batch = batch(10);
     for flood in ["log flood", "log at length", "print flood", "print at length"] {
@@ -119,7 +119,7 @@ fn floods_of_the_log() {
 }
 
 #[test]
-fn what_only_text_can_write() {
+fn errors_of_handwritten_components_are_classified() {
     let (_serial, arena) = enter();
     let batch = batch(10);
     let component = |core: &str| text::component("transform", core, text::same);
@@ -127,19 +127,19 @@ fn what_only_text_can_write() {
     let unknown = arena.compile(&component(&text::stage(text::ZERO, text::ZERO, "", "0.1.0")));
     let nothing = arena.sandbox.load("nothing", &unknown).unwrap();
     let error = arena.attack("zeros", || nothing.process("{}", &batch)).unwrap_err();
-    assert_eq!(error.cause(), Cause::Output, "{error}");
+    assert_eq!(error.cause(), FailureCause::Output, "{error}");
 
     let outside = text::stage(text::ZERO, "(i32.const -8)", "", "0.1.0");
     let outside = arena.sandbox.load("outside", &arena.compile(&component(&outside))).unwrap();
     let error = arena.attack("result outside of memory", || outside.process("{}", &batch)).unwrap_err();
-    assert_eq!(error.cause(), Cause::Output, "{error}");
+    assert_eq!(error.cause(), FailureCause::Output, "{error}");
 
     // Discriminant of a result that is neither ok nor err.
     let neither =
         text::stage(text::ZERO, "(i32.store8 (i32.const 2048) (i32.const 7)) (i32.const 2048)", "", "0.1.0");
     let neither = arena.sandbox.load("neither", &arena.compile(&component(&neither))).unwrap();
     let error = arena.attack("neither ok nor err", || neither.process("{}", &batch)).unwrap_err();
-    assert_eq!(error.cause(), Cause::Output, "{error}");
+    assert_eq!(error.cause(), FailureCause::Output, "{error}");
 
     let start = r#"(func $start (loop $again (br $again))) (start $start)"#;
     let start = arena.compile(&component(&text::stage(text::ZERO, text::ZERO, start, "0.1.0")));
@@ -164,7 +164,7 @@ fn what_only_text_can_write() {
 
 /// A list of a million strings that are all the same 1 MiB: a terabyte if the host copied it.
 #[test]
-fn a_list_that_aliases_one_huge_string() {
+fn a_list_that_repeats_one_huge_string_is_bounded() {
     let (_serial, arena) = enter();
     // Grows to 10 MiB, points a million (pointer, length) pairs from 2 MiB on at the first 1 MiB, and names them `reads`.
     let alias = r#"
@@ -207,17 +207,17 @@ fn a_list_that_aliases_one_huge_string() {
     let batch = batch(100);
     let format = || alias.format("{}", &batch, &insights_batch::Limits::default());
     let error = arena.attack("a million times 1 MiB (format)", format).unwrap_err();
-    assert_eq!(error.cause(), Cause::Limit, "{error}");
+    assert_eq!(error.cause(), FailureCause::Limit, "{error}");
 }
 
 /// If the CPU is busy elsewhere, wall time passes without CPU time; it ends a call only at a distant limit.
 #[test]
-fn the_clock_is_a_backstop() {
+fn wall_time_limits_a_call_that_waits() {
     let (_serial, arena) = enter();
-    let limits = Limits {
+    let limits = CallLimits {
         cpu_time: Duration::from_secs(3600),
         wall_time: Duration::from_millis(100),
-        ..Limits::default()
+        ..CallLimits::default()
     };
     let sandbox = Sandbox::new(limits).unwrap();
     let stage = sandbox.load("stage", &arena.compile(&guests::guest("stage"))).unwrap();
@@ -227,7 +227,7 @@ fn the_clock_is_a_backstop() {
 }
 
 #[test]
-fn calls_on_many_threads() {
+fn calls_run_on_many_threads() {
     let (_serial, arena) = enter();
     let batch = batch(50);
     std::thread::scope(|scope| {

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use insightd_sandbox::{
-    Bounds, CallError, Cause, Changes, Component, LoadError, OnFailure, Processed, Slot, SlotConfig, Space,
-    State,
+    Bounds, CallError, Changes, Component, FailureCause, LoadError, OnFailure, Processed, Slot, SlotConfig,
+    Space, State,
 };
 
 use insights_sdk::golden::{self, Outcome};
@@ -33,7 +33,7 @@ fn count_in(state: &State) -> Option<u64> {
 }
 
 #[test]
-fn it_goes_from_call_to_call_through_the_host_alone() {
+fn state_passes_between_calls_only_through_the_host() {
     let (_serial, arena) = enter();
     let (hoard, batch) = (hoard(arena), batch(2));
     let mut state = granted(1000);
@@ -52,7 +52,7 @@ fn it_goes_from_call_to_call_through_the_host_alone() {
 }
 
 #[test]
-fn without_a_grant_its_writes_are_refused_with_what_to_ask_for() {
+fn writes_without_a_grant_are_refused_with_advice() {
     let (_serial, arena) = enter();
     let (hoard, batch) = (hoard(arena), batch(2));
     let error = hoard.process("count", &batch).unwrap_err();
@@ -62,7 +62,7 @@ fn without_a_grant_its_writes_are_refused_with_what_to_ask_for() {
 }
 
 #[test]
-fn there_is_none_while_it_is_described_or_configured() {
+fn describe_and_configure_have_no_state() {
     let (_serial, arena) = enter();
     let (hoard, batch) = (hoard(arena), batch(2));
     assert_eq!(hoard.description().name, "hoard");
@@ -74,14 +74,14 @@ fn there_is_none_while_it_is_described_or_configured() {
 }
 
 #[test]
-fn what_a_failed_call_wrote_is_nothing() {
+fn changes_of_a_failed_call_are_dropped() {
     let (_serial, arena) = enter();
     let (hoard, batch) = (hoard(arena), batch(2));
     let state = granted(1000);
     for (habit, cause) in [
-        ("count and panic", Cause::Trap),
-        ("count and fail", Cause::Guest),
-        ("count and spin", Cause::Timeout),
+        ("count and panic", FailureCause::Trap),
+        ("count and fail", FailureCause::Guest),
+        ("count and spin", FailureCause::Timeout),
     ] {
         let call = || hoard.process_with(habit, &batch, Some(&state));
         assert_eq!(arena.attack(habit, call).unwrap_err().cause(), cause);
@@ -92,7 +92,7 @@ fn what_a_failed_call_wrote_is_nothing() {
 
 /// All slices of a batch are one call with respect to the state.
 #[test]
-fn a_formatters_slices_share_what_they_wrote() {
+fn slices_of_a_formatter_share_their_changes() {
     let (_serial, arena) = enter();
     // a node, 999 pods and as many containers: four slices
     let (batch, state, limits) = (batch(999), granted(1000), insights_batch::Limits::default());
@@ -106,7 +106,7 @@ fn a_formatters_slices_share_what_they_wrote() {
 }
 
 #[test]
-fn whoever_imports_it_is_known() {
+fn components_that_import_state_are_recognised() {
     let (_serial, arena) = enter();
     assert!(hoard(arena).uses_state());
     assert!(!arena.stage.uses_state());
@@ -114,7 +114,7 @@ fn whoever_imports_it_is_known() {
 
 /// Each flood ends at its bound, and the error text names the bound.
 #[test]
-fn floods_end_at_the_bound() {
+fn writes_beyond_the_bound_are_refused() {
     let (_serial, arena) = enter();
     let (hoard, batch) = (hoard(arena), batch(2));
     let state = granted(256 << 10);
@@ -145,17 +145,17 @@ fn floods_end_at_the_bound() {
 
 /// Host calls count toward the time of the call, and their results toward its memory.
 #[test]
-fn calls_without_end_run_into_the_limits_of_the_call() {
+fn endless_state_calls_exceed_the_limits_of_the_call() {
     let (_serial, arena) = enter();
     let (hoard, batch) = (hoard(arena), batch(2));
     let state = granted(16 << 20);
     for (habit, cause) in [
-        ("many calls", Cause::Timeout),
-        ("many refusals", Cause::Timeout),
-        ("list for ever", Cause::Timeout),
-        ("list and keep", Cause::Limit),
+        ("many calls", FailureCause::Timeout),
+        ("many refusals", FailureCause::Timeout),
+        ("list for ever", FailureCause::Timeout),
+        ("list and keep", FailureCause::Limit),
         // more than a call may hand over at all
-        ("colossal value", Cause::Limit),
+        ("colossal value", FailureCause::Limit),
     ] {
         let error = arena.attack(habit, || hoard.process_with(habit, &batch, Some(&state))).unwrap_err();
         assert_eq!(error.cause(), cause, "{habit}: {error}");
@@ -164,7 +164,7 @@ fn calls_without_end_run_into_the_limits_of_the_call() {
 
 /// Pointers that only text can express: outside of memory, and invalid UTF-8.
 #[test]
-fn keys_and_values_outside_of_its_memory() {
+fn keys_and_values_outside_of_memory_trap() {
     let (_serial, arena) = enter();
     let batch = batch(2);
     let set = r#"(import "insights:transform/state@0.1.0" "set" (func $set (param i32 i32 i32 i32 i32)))"#;
@@ -188,7 +188,7 @@ fn keys_and_values_outside_of_its_memory() {
 }
 
 #[test]
-fn another_version_of_the_interface() {
+fn another_version_of_the_state_interface_is_refused() {
     let (_serial, arena) = enter();
     let import = r#"(import "insights:transform/state@0.1.0" "delete" (func (param i32 i32)))"#;
     let core = text::stage(text::ZERO, text::ZERO, import, "0.1.0");
@@ -210,7 +210,7 @@ fn replaced(bytes: &[u8], from: &[u8], to: &[u8]) -> Vec<u8> {
 
 /// The changes are those of the version that took over, not of the one that failed halfway.
 #[test]
-fn a_slot_gives_the_changes_of_the_version_whose_result_it_is() {
+fn a_slot_returns_the_changes_of_the_version_that_succeeded() {
     let (_serial, arena) = enter();
     let (hoard, batch) = (hoard(arena), batch(2));
     let config = |habit: &str| SlotConfig {
@@ -221,7 +221,6 @@ fn a_slot_gives_the_changes_of_the_version_whose_result_it_is() {
     };
     let state = granted(1000);
     let mut slot = Slot::new(config("count"), hoard.clone(), None);
-    assert!(slot.uses_state());
     let (processed, changes) = slot.process_with(batch.clone(), Some(&state));
     assert!(matches!(processed, Processed::Done(_)));
     assert_eq!(count_in(&after(&state, &changes)), Some(1));
@@ -234,7 +233,7 @@ fn a_slot_gives_the_changes_of_the_version_whose_result_it_is() {
 
 /// A component that does not use state does not import it.
 #[test]
-fn the_default_chain_imports_none() {
+fn the_default_chain_does_not_import_state() {
     let (_serial, arena) = enter();
     for name in ["decorate", "utilization", "emf"] {
         assert!(!load_shipped(arena, name).uses_state(), "{name}");
@@ -248,7 +247,7 @@ fn load_shipped(arena: &Arena, name: &str) -> Component {
 
 /// Runs the golden cases of the example against its component, with the state before and after.
 #[test]
-fn the_example_meets_its_golden_cases() {
+fn the_example_with_state_passes_its_golden_cases() {
     let (_serial, arena) = enter();
     let average = load_shipped(arena, "moving-average");
     let directory = concat!(env!("CARGO_MANIFEST_DIR"), "/../../transforms/moving-average/tests/golden");

@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 use std::sync::{Arc, Mutex};
 
-use insightd_sandbox::{CallError, Cause};
+use insightd_sandbox::{CallError, FailureCause};
 use tracing_subscriber::fmt::MakeWriter;
 
 use crate::arena::{batch, enter};
@@ -45,7 +45,7 @@ impl<'a> MakeWriter<'a> for Lines {
 }
 
 #[test]
-fn an_author_prints_and_uses_a_hash_map() {
+fn a_std_component_can_print_and_use_a_hash_map() {
     let (_serial, arena) = enter();
     let author = arena.sandbox.load("author", &arena.compile(&guests::guest("author"))).unwrap();
     let (result, log) = Lines::of(|| author.process("{}", &batch(3)).unwrap());
@@ -85,7 +85,7 @@ fn log_lines_have_level_and_name_and_cannot_be_forged() {
 }
 
 #[test]
-fn floods_are_cut_and_counted() {
+fn excess_log_lines_are_dropped_and_counted() {
     let (_serial, arena) = enter();
     // A separate component each: the limit per minute covers all calls of a component.
     let native = arena.compile(&guests::guest("stage"));
@@ -109,7 +109,7 @@ fn floods_are_cut_and_counted() {
 }
 
 #[test]
-fn the_world_outside_is_denied_by_name() {
+fn denied_imports_are_named() {
     let (_serial, arena) = enter();
     let error = |habit: &str| arena.stage.process(habit, &batch(1)).unwrap_err();
     for (habit, import) in [
@@ -119,14 +119,14 @@ fn the_world_outside_is_denied_by_name() {
         ("network", "wasi:sockets/"),
     ] {
         let error = error(habit);
-        assert_eq!(error.cause(), Cause::Trap, "{habit}: {error}");
+        assert_eq!(error.cause(), FailureCause::Trap, "{habit}: {error}");
         assert!(error.to_string().contains(import), "{habit}: {error}");
         assert!(error.to_string().contains("which components may not use"), "{habit}: {error}");
     }
 }
 
 #[test]
-fn harmless_answers() {
+fn harmless_wasi_functions_work() {
     let (_serial, arena) = enter();
     let error = |habit: &str| match arena.stage.process(habit, &batch(1)).unwrap_err() {
         CallError::Guest(text) => text,

@@ -1,19 +1,21 @@
 use std::os::unix::fs::PermissionsExt;
 
-use insightd_spool::{AppendError, Block, Cause, MAX_BODY_BYTES, MAX_KEY_BYTES, Mode, NewBlock, Order, Sync};
+use insightd_spool::{
+    AppendError, Block, Cause, MAX_BODY_BYTES, MAX_KEY_BYTES, NewBlock, Order, StorageMode, Sync,
+};
 use tempfile::tempdir;
 
-use crate::help::{append, block, bytes_on_disk, deliver, drain, files, new, open, segments, settings};
+use crate::common::{append, block, bytes_on_disk, deliver, drain, files, new, open, segments, settings};
 
 #[test]
-fn blocks_come_back_in_either_order() {
+fn blocks_are_leased_in_either_order() {
     let directory = tempdir().unwrap();
     let blocks: Vec<_> = (0..20).map(|n| block(n, 3000)).collect();
     for sync in [Sync::Never, Sync::Always] {
         let mut settings = settings(directory.path());
         settings.sync = sync;
         let mut spool = open(&settings);
-        assert_eq!(spool.stats().mode, Mode::Disk);
+        assert_eq!(spool.stats().mode, StorageMode::Disk);
         blocks.iter().for_each(|block| append(&mut spool, block));
         assert!(segments(directory.path()).len() > 2, "more than one segment");
         assert_eq!(spool.stats().pending.events, (1..=20).sum::<u64>());
@@ -32,7 +34,7 @@ fn blocks_come_back_in_either_order() {
 }
 
 #[test]
-fn the_edges_of_a_block() {
+fn blocks_of_the_smallest_and_largest_sizes_are_accepted() {
     let directory = tempdir().unwrap();
     let mut settings = settings(directory.path());
     settings.max_bytes = 64 << 20;
@@ -60,7 +62,7 @@ fn the_edges_of_a_block() {
 }
 
 #[test]
-fn what_is_done_out_of_order_stays_done() {
+fn blocks_done_out_of_order_stay_done_after_a_restart() {
     let directory = tempdir().unwrap();
     let settings = settings(directory.path());
     let blocks: Vec<_> = (0..24).map(|n| block(n, 2000)).collect();
@@ -84,7 +86,7 @@ fn what_is_done_out_of_order_stays_done() {
 }
 
 #[test]
-fn a_successor_goes_on_in_the_same_segment() {
+fn a_restarted_spool_appends_to_the_same_segment() {
     let directory = tempdir().unwrap();
     let settings = settings(directory.path());
     let blocks: Vec<_> = (0..5).map(|n| block(n, 100)).collect();
@@ -96,7 +98,7 @@ fn a_successor_goes_on_in_the_same_segment() {
 }
 
 #[test]
-fn a_lease_excludes_and_skips() {
+fn a_leased_or_skipped_block_is_not_leased_again() {
     let directory = tempdir().unwrap();
     let mut spool = open(&settings(directory.path()));
     let ids: Vec<_> = (0..3).map(|n| spool.append(&new(&block(n, 10))).unwrap()).collect();

@@ -1,12 +1,12 @@
 use insightd_spool::{AppendError, Cause, NewBlock, Order, ReadError};
 use tempfile::tempdir;
 
-use crate::help::{NOW, append, block, bytes_on_disk, drain, new, open, settings};
+use crate::common::{NOW, append, block, bytes_on_disk, drain, new, open, settings};
 
 const STEP_MS: u64 = 5 * 60_000;
 
 #[test]
-fn the_oldest_make_room_and_are_counted() {
+fn a_full_spool_drops_its_oldest_blocks_and_counts_them() {
     let directory = tempdir().unwrap();
     let mut settings = settings(directory.path());
     settings.max_bytes = 100_000;
@@ -26,7 +26,7 @@ fn the_oldest_make_room_and_are_counted() {
 }
 
 #[test]
-fn a_smaller_bound_holds_from_the_start() {
+fn a_lowered_bound_is_enforced_at_open() {
     let directory = tempdir().unwrap();
     let mut settings = settings(directory.path());
     let mut spool = open(&settings);
@@ -40,7 +40,7 @@ fn a_smaller_bound_holds_from_the_start() {
 }
 
 #[test]
-fn dropped_on_lease_is_lost_only_if_the_delivery_fails() {
+fn a_block_dropped_while_leased_is_lost_only_if_its_delivery_fails() {
     let directory = tempdir().unwrap();
     let mut settings = settings(directory.path());
     settings.max_bytes = 50_000;
@@ -77,7 +77,7 @@ fn a_block_larger_than_the_spool_is_refused() {
 }
 
 #[test]
-fn blocks_get_too_old() {
+fn blocks_older_than_the_maximum_age_are_dropped() {
     let directory = tempdir().unwrap();
     let mut settings = settings(directory.path());
     settings.max_age_ms = 3_600_000;
@@ -109,7 +109,7 @@ fn blocks_get_too_old() {
 }
 
 #[test]
-fn a_clock_that_is_wrong_for_a_while_costs_nothing() {
+fn a_temporarily_wrong_clock_loses_no_blocks() {
     let directory = tempdir().unwrap();
     let mut settings = settings(directory.path());
     settings.max_age_ms = 3_600_000;
@@ -134,7 +134,7 @@ fn a_clock_that_is_wrong_for_a_while_costs_nothing() {
 }
 
 #[test]
-fn memory_is_bounded_too() {
+fn memory_is_bounded() {
     let directory = tempdir().unwrap();
     let mut settings = settings(&directory.path().join("missing/folder"));
     settings.memory_bytes = 10_000;

@@ -6,9 +6,9 @@ use std::process::{Command, Stdio};
 use insightd_spool::{Order, Settings, Spool};
 use tempfile::tempdir;
 
-use crate::help::{append, block, open, settings};
+use crate::common::{append, block, open, settings};
 
-const FOLDER: &str = "INSIGHTD_SPOOL_TEST_CRASH";
+const DIRECTORY: &str = "INSIGHTD_SPOOL_TEST_CRASH";
 const FIRST: &str = "INSIGHTD_SPOOL_TEST_FIRST";
 
 fn roomy(directory: &Path) -> Settings {
@@ -25,7 +25,7 @@ fn bytes(n: u32) -> usize {
 /// done; F, done.
 #[test]
 fn child() {
-    let Some(directory) = std::env::var_os(FOLDER) else { return };
+    let Some(directory) = std::env::var_os(DIRECTORY) else { return };
     let first: u32 = std::env::var(FIRST).unwrap().parse().unwrap();
     let say = |what: char, n: u32| {
         let mut out = std::io::stdout().lock();
@@ -67,14 +67,14 @@ impl Heard {
 }
 
 #[test]
-fn a_killed_process_leaves_what_it_accepted_and_did_not_finish() {
+fn a_killed_process_leaves_exactly_its_accepted_and_unfinished_blocks() {
     let directory = tempdir().unwrap();
     let mut heard = Heard::default();
     let (mut torn, mut most) = (0, 0);
     for round in 0..50 {
         let mut child = Command::new(std::env::current_exe().unwrap())
             .args(["crash::child", "--exact", "--nocapture"])
-            .env(FOLDER, directory.path())
+            .env(DIRECTORY, directory.path())
             .env(FIRST, (round * 100_000).to_string())
             .stdout(Stdio::piped())
             .spawn()
@@ -93,7 +93,7 @@ fn a_killed_process_leaves_what_it_accepted_and_did_not_finish() {
         let mut spool: Spool = open(&roomy(directory.path()));
         let stats = spool.stats();
         assert_eq!(
-            (stats.lost.total().blocks, stats.damage.unreadable_bytes, stats.damage.set_aside),
+            (stats.lost.total().blocks, stats.damage.unreadable_bytes, stats.damage.quarantined),
             (0, 0, 0)
         );
         torn += stats.damage.torn;

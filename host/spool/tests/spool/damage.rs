@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use insightd_spool::{Block, Cause, NewBlock, Order, ReadError, Spool};
 use tempfile::tempdir;
 
-use crate::help::{append, block, bytes_on_disk, deliver, drain, files, open, segments, settings};
+use crate::common::{append, block, bytes_on_disk, deliver, drain, files, open, segments, settings};
 
 const HEADER: usize = 24;
 const RECORD: usize = 32;
@@ -13,7 +13,7 @@ const RECORD: usize = 32;
 fn segment(directory: &Path, done: Option<u32>) -> (PathBuf, Vec<u8>, Vec<Block>, Vec<usize>) {
     let mut spool = open(&settings(directory));
     let blocks: Vec<_> = (0..4).map(|n| block(n, 5)).collect();
-    let ids: Vec<_> = blocks.iter().map(|block| spool.append(&crate::help::new(block)).unwrap()).collect();
+    let ids: Vec<_> = blocks.iter().map(|block| spool.append(&crate::common::new(block)).unwrap()).collect();
     if let Some(done) = done {
         let lease = spool.lease(Order::Oldest, |block| block.id != ids[done as usize]).unwrap();
         spool.done(lease);
@@ -30,7 +30,7 @@ fn segment(directory: &Path, done: Option<u32>) -> (PathBuf, Vec<u8>, Vec<Block>
 }
 
 #[test]
-fn a_torn_last_record_is_cut_off_wherever_it_ends() {
+fn a_partial_last_record_is_cut_off_at_any_length() {
     let directory = tempdir().unwrap();
     let (path, bytes, blocks, places) = segment(directory.path(), None);
     for length in 0..bytes.len() {
@@ -52,7 +52,7 @@ fn a_torn_last_record_is_cut_off_wherever_it_ends() {
 }
 
 #[test]
-fn any_broken_byte_costs_what_it_must_and_no_more() {
+fn a_damaged_byte_loses_only_the_records_that_depend_on_it() {
     let original = tempdir().unwrap();
     let done = 2;
     let (path, bytes, blocks, places) = segment(original.path(), Some(done));
@@ -90,15 +90,15 @@ fn any_broken_byte_costs_what_it_must_and_no_more() {
             assert_eq!(stats.lost.total().blocks, lost, "{context}");
             assert_eq!(stats.damage.unreadable_bytes, unreadable as u64, "{context}");
             let kept = lost > 0 || unreadable > 0 || record.is_none();
-            assert_eq!(stats.damage.set_aside, u64::from(kept), "{context}");
+            assert_eq!(stats.damage.quarantined, u64::from(kept), "{context}");
             assert_eq!(files(directory.path()).len(), 1 + usize::from(kept), "{context}");
-            assert_eq!(stats.aside_bytes, bytes_on_disk(directory.path()), "{context}");
+            assert_eq!(stats.quarantine_bytes, bytes_on_disk(directory.path()), "{context}");
         }
     }
 }
 
 #[test]
-fn a_damaged_segment_goes_aside_after_its_blocks() {
+fn a_damaged_segment_is_quarantined_after_its_readable_blocks_are_done() {
     let directory = tempdir().unwrap();
     let (path, mut bytes, blocks, places) = segment(directory.path(), None);
     bytes[places[3] + 10] ^= 1;
@@ -117,11 +117,11 @@ fn a_damaged_segment_goes_aside_after_its_blocks() {
     assert_eq!(drain(&mut spool), [block(4, 5)]);
     drop(spool);
     let spool = open(&settings(directory.path()));
-    assert_eq!(spool.stats().aside_bytes, bytes.len() as u64);
+    assert_eq!(spool.stats().quarantine_bytes, bytes.len() as u64);
 }
 
 #[test]
-fn a_short_segment_that_is_not_the_newest_has_lost_what_is_missing() {
+fn a_truncated_older_segment_counts_its_missing_block_as_lost() {
     let directory = tempdir().unwrap();
     let (path, bytes, blocks, _) = segment(directory.path(), None);
     fs::write(&path, &bytes[..bytes.len() - 1]).unwrap();
@@ -131,11 +131,11 @@ fn a_short_segment_that_is_not_the_newest_has_lost_what_is_missing() {
     assert!(!newer.exists(), "a file without its header holds nothing");
     assert_eq!(drain(&mut spool), blocks[..3]);
     assert_eq!((spool.stats().lost.by(Cause::Damaged).events, spool.stats().damage.torn), (4, 0));
-    assert_eq!(spool.stats().damage.set_aside, 1);
+    assert_eq!(spool.stats().damage.quarantined, 1);
 }
 
 #[test]
-fn a_block_that_breaks_while_it_waits_is_lost_when_it_is_read() {
+fn a_block_damaged_while_it_waits_is_counted_as_lost_on_read() {
     let directory = tempdir().unwrap();
     let mut spool = open(&settings(directory.path()));
     (0..3).for_each(|n| append(&mut spool, &block(n, 50)));
@@ -151,11 +151,11 @@ fn a_block_that_breaks_while_it_waits_is_lost_when_it_is_read() {
     spool.done(lease);
     assert_eq!(spool.stats().lost.by(Cause::Damaged).events, 1);
     assert_eq!(drain(&mut spool), [block(1, 50), block(2, 50)]);
-    assert_eq!(spool.stats().damage.set_aside, 1);
+    assert_eq!(spool.stats().damage.quarantined, 1);
 }
 
 #[test]
-fn files_that_vanish_or_change_are_noticed() {
+fn deleted_and_truncated_segments_are_detected() {
     let directory = tempdir().unwrap();
     let mut spool = open(&settings(directory.path()));
     append(&mut spool, &block(0, 50));
@@ -170,7 +170,7 @@ fn files_that_vanish_or_change_are_noticed() {
 }
 
 #[test]
-fn a_record_is_bound_to_its_place() {
+fn a_record_is_valid_only_at_its_own_offset_and_segment() {
     let directory = tempdir().unwrap();
     let (path, bytes, _, places) = segment(directory.path(), None);
     // the same record twice, and a copy of the segment under another number
@@ -184,7 +184,7 @@ fn a_record_is_bound_to_its_place() {
 }
 
 #[test]
-fn aside_is_bounded() {
+fn the_quarantine_is_bounded() {
     let directory = tempdir().unwrap();
     let mut settings = settings(directory.path());
     settings.max_bytes = 16_000;
@@ -198,12 +198,12 @@ fn aside_is_bounded() {
         fs::write(&path, bytes).unwrap();
         let spool = open(&settings);
         let stats = spool.stats();
-        assert!(stats.aside_bytes <= settings.max_bytes / 8);
+        assert!(stats.quarantine_bytes <= settings.max_bytes / 8);
         assert_eq!(
-            (stats.aside_bytes, stats.disk_bytes),
+            (stats.quarantine_bytes, stats.disk_bytes),
             (round.min(2) * 757, bytes_on_disk(directory.path()))
         );
-        assert_eq!((stats.damage.set_aside, stats.damage.aside_removed), (1, u64::from(round > 2)));
+        assert_eq!((stats.damage.quarantined, stats.damage.quarantine_evicted), (1, u64::from(round > 2)));
     }
     let names: Vec<_> = files(&directory.path().join("aside")).into_iter().map(|(path, _)| path).collect();
     assert!(names[0].ends_with("00000009-0000000000000001.blocks"), "the latest are kept: {names:?}");

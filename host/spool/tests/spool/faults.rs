@@ -5,10 +5,10 @@ use std::process::{Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use insightd_spool::{Cause, Mode, Order, Spool, Sync};
+use insightd_spool::{Cause, Order, Spool, StorageMode, Sync};
 use tempfile::tempdir;
 
-use crate::help::{NOW, append, block, deliver, drain, files, open, reason, settings};
+use crate::common::{NOW, append, block, deliver, drain, files, open, reason, segments, settings};
 use crate::tmpfs::Tmpfs;
 
 #[test]
@@ -52,7 +52,7 @@ fn a_full_disk_loses_nothing() {
         spool.maintain(NOW);
         thread::sleep(Duration::from_millis(10));
     }
-    assert_eq!((spool.stats().mode, spool.stats().in_memory.blocks), (Mode::Disk, 0));
+    assert_eq!((spool.stats().mode, spool.stats().in_memory.blocks), (StorageMode::Disk, 0));
     drop(spool);
     let mut spool = open(&settings);
     assert_eq!(spool.stats().damage, insightd_spool::Damage::default());
@@ -60,7 +60,7 @@ fn a_full_disk_loses_nothing() {
 }
 
 #[test]
-fn a_disk_too_full_to_begin_a_segment() {
+fn a_disk_too_full_for_a_new_segment_falls_back_to_memory() {
     let Some(disk) = Tmpfs::mount("16k") else { return };
     let settings = settings(&disk.path().join("spool"));
     let filler = disk.path().join("filler");
@@ -73,13 +73,13 @@ fn a_disk_too_full_to_begin_a_segment() {
     assert!(reason(&spool).contains("No space left"), "{}", reason(&spool));
     fs::remove_file(filler).unwrap();
     spool.maintain(NOW);
-    assert_eq!((spool.stats().mode, spool.stats().in_memory.blocks), (Mode::Disk, 0));
+    assert_eq!((spool.stats().mode, spool.stats().in_memory.blocks), (StorageMode::Disk, 0));
     drop(spool);
     assert_eq!(drain(&mut open(&settings)), [block(0, 100), block(1, 100), block(2, 100)]);
 }
 
 #[test]
-fn a_disk_that_becomes_read_only() {
+fn a_read_only_disk_falls_back_to_memory_until_it_is_writable() {
     let Some(disk) = Tmpfs::mount("1m") else { return };
     let settings = settings(disk.path());
     let mut spool = open(&settings);
@@ -100,7 +100,7 @@ fn a_disk_that_becomes_read_only() {
     let held = spool.lease(Order::Oldest, |_| false).unwrap();
     disk.remount("rw");
     spool.maintain(NOW);
-    assert_eq!(spool.stats().mode, Mode::Disk);
+    assert_eq!(spool.stats().mode, StorageMode::Disk);
     assert_eq!(
         (spool.stats().pending.blocks, spool.stats().in_memory.blocks),
         (4, 1),
@@ -114,41 +114,85 @@ fn a_disk_that_becomes_read_only() {
     assert_eq!(drain(&mut open(&settings)), rest);
 }
 
-/// A directory made immutable with all its files until this is dropped. On some file systems, files that are already open stay
-/// writable.
-struct Frozen<'a>(&'a Path);
+/// An inode attribute set on a file, or on a directory with all its files, until this is dropped.
+struct Attribute<'a> {
+    path: &'a Path,
+    letter: char,
+}
 
-impl<'a> Frozen<'a> {
-    /// Makes the directory immutable. Returns `None`, with a note on stderr, if that is not possible.
-    fn new(directory: &'a Path) -> Option<Self> {
-        let frozen = Self(directory);
-        if frozen.set("+i") {
-            return Some(frozen);
+impl<'a> Attribute<'a> {
+    /// Makes a directory and its files immutable. On some file systems, files that are already open stay writable.
+    fn immutable(path: &'a Path) -> Option<Self> {
+        Self::set(path, 'i')
+    }
+
+    /// Makes a file append-only: it cannot be truncated, not even by a process that opened it before.
+    fn append_only(path: &'a Path) -> Option<Self> {
+        Self::set(path, 'a')
+    }
+
+    /// Returns `None`, with a note on stderr, if the attribute cannot be set.
+    fn set(path: &'a Path, letter: char) -> Option<Self> {
+        let attribute = Self { path, letter };
+        if attribute.change('+') {
+            return Some(attribute);
         }
-        eprintln!("SKIPPED: immutable files: chattr +i does not work here (run as root)");
+        eprintln!("SKIPPED: chattr +{letter} does not work here (run as root)");
         None
     }
 
-    fn set(&self, flag: &str) -> bool {
-        let output = Command::new("chattr").args(["-R", flag]).arg(self.0).output();
+    fn change(&self, sign: char) -> bool {
+        let flag = format!("{sign}{}", self.letter);
+        let output = Command::new("chattr").args(["-R", &flag]).arg(self.path).output();
         output.is_ok_and(|output| output.status.success())
     }
 }
 
-impl Drop for Frozen<'_> {
+impl Drop for Attribute<'_> {
     fn drop(&mut self) {
-        self.set("-i");
+        self.change('-');
     }
 }
 
+/// A disk that is full in the middle of a record, and a file that cannot be truncated.
 #[test]
-fn what_is_done_and_cannot_be_written_is_not_forgotten() {
+fn a_partial_record_that_cannot_be_cut_off_is_cut_off_later() {
+    let Some(disk) = Tmpfs::mount("48k") else { return };
+    let mut settings = settings(&disk.path().join("spool"));
+    settings.segment_bytes = 64 << 10;
+    let mut spool = open(&settings);
+    append(&mut spool, &block(0, 100));
+    let segment = segments(&settings.directory).remove(0);
+    let length = fs::metadata(&segment).unwrap().len();
+    let Some(append_only) = Attribute::append_only(&segment) else { return };
+    append(&mut spool, &block(1, 60_000));
+    let partial = fs::metadata(&segment).unwrap().len();
+    assert!(partial > length, "{partial}");
+    assert_eq!((spool.stats().in_memory.blocks, spool.stats().pending.blocks), (1, 2));
+    // a restarted agent reads the records before it
+    let copy = tempdir().unwrap();
+    let name = segment.file_name().unwrap();
+    fs::copy(&segment, copy.path().join(name)).unwrap();
+    fs::write(copy.path().join("00000000000000ff.blocks"), b"").unwrap();
+    let mut restarted = open(&crate::common::settings(copy.path()));
+    assert_eq!(drain(&mut restarted), [block(0, 100)]);
+    spool.maintain(NOW);
+    assert_eq!(fs::metadata(&segment).unwrap().len(), partial, "still append-only");
+    drop(append_only);
+    spool.maintain(NOW);
+    assert_eq!(fs::metadata(&segment).unwrap().len(), length);
+    assert_eq!(drain(&mut spool), [block(0, 100), block(1, 60_000)]);
+    assert_eq!(spool.stats().lost.total().blocks, 0);
+}
+
+#[test]
+fn done_marks_that_cannot_be_written_are_retried() {
     let directory = tempdir().unwrap();
     let mut settings = settings(directory.path());
     settings.segment_bytes = 500;
     let mut spool = open(&settings);
     (0..6).for_each(|n| append(&mut spool, &block(n, 100)));
-    let Some(frozen) = Frozen::new(directory.path()) else { return };
+    let Some(frozen) = Attribute::immutable(directory.path()) else { return };
     for n in 0..4 {
         assert_eq!(deliver(&mut spool, Order::Oldest).unwrap(), block(n, 100));
     }
@@ -162,13 +206,13 @@ fn what_is_done_and_cannot_be_written_is_not_forgotten() {
     assert_eq!(before, after);
     assert_eq!((spool.stats().pending.blocks, spool.stats().in_memory.blocks), (3, 1));
     spool.maintain(NOW);
-    assert_eq!((spool.stats().mode, spool.stats().in_memory.blocks), (Mode::Disk, 0));
+    assert_eq!((spool.stats().mode, spool.stats().in_memory.blocks), (StorageMode::Disk, 0));
     drop(spool);
     assert_eq!(drain(&mut open(&settings)), [block(4, 100), block(5, 100), block(6, 600)]);
 }
 
 #[test]
-fn a_missing_folder_that_comes_later() {
+fn a_missing_directory_is_used_once_it_can_be_created() {
     let parent = tempdir().unwrap();
     let directory = parent.path().join("later/spool");
     let settings = settings(&directory);
@@ -184,13 +228,13 @@ fn a_missing_folder_that_comes_later() {
     assert_eq!(reason(&spool), said);
     fs::create_dir(parent.path().join("later")).unwrap();
     spool.maintain(NOW);
-    assert_eq!((spool.stats().mode, spool.stats().in_memory.blocks), (Mode::Disk, 0));
+    assert_eq!((spool.stats().mode, spool.stats().in_memory.blocks), (StorageMode::Disk, 0));
     drop(spool);
     assert_eq!(drain(&mut open(&settings)), [block(0, 100), block(1, 100)]);
 }
 
 #[test]
-fn a_file_in_place_of_the_folder() {
+fn a_file_in_place_of_the_directory_is_reported() {
     let parent = tempdir().unwrap();
     let directory = parent.path().join("spool");
     fs::write(&directory, b"x").unwrap();
@@ -200,7 +244,7 @@ fn a_file_in_place_of_the_folder() {
 }
 
 #[test]
-fn a_folder_that_is_deleted_is_made_again() {
+fn a_deleted_directory_is_created_again() {
     let parent = tempdir().unwrap();
     let directory = parent.path().join("spool");
     let mut spool = open(&settings(&directory));
@@ -209,9 +253,9 @@ fn a_folder_that_is_deleted_is_made_again() {
     let lease = spool.lease(Order::Oldest, |_| false).unwrap();
     fs::remove_dir_all(&directory).unwrap();
     append(&mut spool, &block(2, 100));
-    assert!(matches!(spool.stats().mode, Mode::Memory { .. }));
+    assert!(matches!(spool.stats().mode, StorageMode::Memory { .. }));
     spool.maintain(NOW);
-    assert_eq!(spool.stats().mode, Mode::Disk);
+    assert_eq!(spool.stats().mode, StorageMode::Disk);
     assert_eq!(spool.stats().lost.by(Cause::Damaged).events, 2, "{:?}", spool.stats());
     spool.done(lease);
     assert_eq!(spool.stats().lost.by(Cause::Damaged).events, 2, "the other one was delivered");
@@ -220,7 +264,7 @@ fn a_folder_that_is_deleted_is_made_again() {
 }
 
 #[test]
-fn a_lock_that_is_deleted_is_taken_again() {
+fn a_deleted_lock_file_is_locked_again() {
     let directory = tempdir().unwrap();
     let settings = settings(directory.path());
     let mut spool = open(&settings);
@@ -228,11 +272,11 @@ fn a_lock_that_is_deleted_is_taken_again() {
     let lease = spool.lease(Order::Oldest, |_| false).unwrap();
     fs::remove_file(directory.path().join("lock")).unwrap();
     spool.maintain(NOW);
-    assert_eq!((spool.stats().mode, spool.stats().pending.blocks), (Mode::Disk, 1));
+    assert_eq!((spool.stats().mode, spool.stats().pending.blocks), (StorageMode::Disk, 1));
     assert!(reason(&open(&settings)).contains("another process"));
     fs::remove_file(directory.path().join("lock")).unwrap();
     let thief = open(&settings);
-    assert_eq!(thief.stats().mode, Mode::Disk);
+    assert_eq!(thief.stats().mode, StorageMode::Disk);
     spool.maintain(NOW);
     assert!(reason(&spool).contains("another process"));
     spool.done(lease);
@@ -254,7 +298,7 @@ fn owner() {
 }
 
 #[test]
-fn a_successor_waits_for_the_lock_and_delivers_the_rest() {
+fn a_successor_waits_for_the_lock_and_delivers_the_remaining_blocks() {
     let directory = tempdir().unwrap();
     let mut child = Command::new(std::env::current_exe().unwrap())
         .args(["faults::owner", "--exact", "--nocapture"])
@@ -276,6 +320,6 @@ fn a_successor_waits_for_the_lock_and_delivers_the_rest() {
     child.kill().unwrap();
     child.wait().unwrap();
     spool.maintain(NOW);
-    assert_eq!((spool.stats().mode, spool.stats().in_memory.blocks), (Mode::Disk, 0));
+    assert_eq!((spool.stats().mode, spool.stats().in_memory.blocks), (StorageMode::Disk, 0));
     assert_eq!(drain(&mut spool), [block(0, 100), block(1, 100), block(10, 100)]);
 }

@@ -1,13 +1,13 @@
 use std::fs;
 use std::os::unix::fs::symlink;
 
-use insightd_spool::Mode;
+use insightd_spool::StorageMode;
 use tempfile::tempdir;
 
-use crate::help::{append, block, drain, files, open, segments, settings};
+use crate::common::{append, block, drain, files, open, segments, settings};
 
 #[test]
-fn files_of_another_version_or_origin_go_aside() {
+fn files_of_another_version_or_origin_are_quarantined() {
     let directory = tempdir().unwrap();
     append(&mut open(&settings(directory.path())), &block(0, 10));
     let ours = segments(directory.path()).remove(0);
@@ -18,7 +18,7 @@ fn files_of_another_version_or_origin_go_aside() {
     fs::write(at("0000000000000006.blocks"), b"somebody's diary, in which there is nothing to see").unwrap();
     fs::write(at("0000000000000007.blocks"), b"short").unwrap();
     let mut spool = open(&settings(directory.path()));
-    assert_eq!(spool.stats().damage.set_aside, 3);
+    assert_eq!(spool.stats().damage.quarantined, 3);
     assert_eq!(spool.stats().damage.unreadable_bytes, 0, "nothing of them was damaged");
     append(&mut spool, &block(1, 10));
     assert_eq!(segments(directory.path()), [ours, at("0000000000000008.blocks")]);
@@ -84,6 +84,6 @@ fn a_link_in_place_of_the_lock_is_not_followed() {
     let (directory, outside) = (tempdir().unwrap(), tempdir().unwrap());
     symlink(outside.path().join("made"), directory.path().join("lock")).unwrap();
     let spool = open(&settings(directory.path()));
-    assert!(matches!(spool.stats().mode, Mode::Memory { .. }));
+    assert!(matches!(spool.stats().mode, StorageMode::Memory { .. }));
     assert_eq!(files(outside.path()), []);
 }

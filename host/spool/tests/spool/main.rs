@@ -3,11 +3,11 @@
 
 mod basics;
 mod bounds;
+mod common;
 mod crash;
 mod damage;
 mod faults;
 mod foreign;
-mod help;
 mod model;
-#[path = "../../../folder/tests/shared/tmpfs.rs"]
+#[path = "../../../files/tests/shared/tmpfs.rs"]
 mod tmpfs;

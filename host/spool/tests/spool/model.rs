@@ -4,7 +4,7 @@ use insightd_spool::{Amount, Cause, Lease, Order, Settings, Spool};
 use proptest::prelude::*;
 use tempfile::tempdir;
 
-use crate::help::{NOW, append, block, bytes_on_disk, drain, open, settings};
+use crate::common::{NOW, append, block, bytes_on_disk, drain, open, settings};
 
 #[derive(Clone, Debug)]
 enum Op {
@@ -118,7 +118,7 @@ proptest! {
 
     /// Within its bounds, the spool behaves like a list.
     #[test]
-    fn it_holds_what_a_list_would_hold(ops in prop::collection::vec(op(), 1..120)) {
+    fn the_spool_behaves_like_a_list(ops in prop::collection::vec(op(), 1..120)) {
         let directory = tempdir().unwrap();
         let mut run = Run::new(settings(directory.path()));
         for op in &ops {
@@ -148,7 +148,7 @@ proptest! {
 
     /// At its bounds, each event is delivered, counted as lost, or pending; and the bound holds at all times.
     #[test]
-    fn no_event_is_lost_uncounted(ops in prop::collection::vec(op(), 1..120), max_bytes in 9_000_u64..60_000) {
+    fn every_lost_event_is_counted(ops in prop::collection::vec(op(), 1..120), max_bytes in 9_000_u64..60_000) {
         let directory = tempdir().unwrap();
         let mut run = Run::new(Settings { max_bytes, ..settings(directory.path()) });
         for op in &ops {

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use proptest::collection::{btree_map, vec};
 use proptest::prelude::{ProptestConfig, any, proptest};
 
-use super::{NotAState, Spaces, read, write};
-use crate::space::{Kept, SpaceId};
+use super::{InvalidState, Spaces, read, write};
+use crate::space::{SpaceId, StoredSpace};
 
 fn bytes(spaces: &Spaces) -> Vec<u8> {
     let mut out = Vec::new();
@@ -15,7 +15,7 @@ fn bytes(spaces: &Spaces) -> Vec<u8> {
 }
 
 fn some() -> Spaces {
-    let kept = |entries: &[(&str, &str)]| Kept {
+    let kept = |entries: &[(&str, &str)]| StoredSpace {
         space: Arc::new(entries.iter().map(|(key, value)| ((*key).to_owned(), (*value).into())).collect()),
         since_ms: 1,
         written_ms: 0x0102_0304_0506,
@@ -29,7 +29,7 @@ fn some() -> Spaces {
 }
 
 #[test]
-fn each_byte_as_the_documentation_has_it() {
+fn the_encoding_matches_the_documentation_byte_for_byte() {
     let mut expected = b"insstate\x01\0\0\0\x01\0\0\0\x01\0\0\0a\x06\0\0\0node/n".to_vec();
     expected.extend(b"\x01\0\0\0\0\0\0\0\x06\x05\x04\x03\x02\x01\0\0\x02\0\0\0");
     expected.extend(b"\0\0\0\0\0\0\0\0\x01\0\0\0k\x01\0\0\0v");
@@ -42,18 +42,18 @@ fn each_byte_as_the_documentation_has_it() {
 }
 
 #[test]
-fn every_changed_byte_and_every_cut_is_seen() {
+fn every_changed_byte_and_every_truncation_is_detected() {
     let good = bytes(&some());
     for at in 0..good.len() {
         let mut bad = good.clone();
         bad[at] ^= 0x41;
         let error = read(&bad).unwrap_err();
-        assert_eq!(error == NotAState::Damaged, !(8..12).contains(&at), "byte {at}: {error}");
-        assert_eq!(read(&good[..at]).unwrap_err(), NotAState::Damaged, "cut at {at}");
+        assert_eq!(error == InvalidState::Damaged, !(8..12).contains(&at), "byte {at}: {error}");
+        assert_eq!(read(&good[..at]).unwrap_err(), InvalidState::Damaged, "cut at {at}");
     }
     let mut longer = good;
     longer.push(0);
-    assert_eq!(read(&longer).unwrap_err(), NotAState::Damaged);
+    assert_eq!(read(&longer).unwrap_err(), InvalidState::Damaged);
 }
 
 proptest! {
@@ -61,7 +61,7 @@ proptest! {
 
     /// The checksum is valid here, so that the parser sees wrong lengths.
     #[test]
-    fn no_bytes_are_too_odd(at in 12_usize..80, to in vec(any::<u8>(), 1..8), cut in 0_usize..90) {
+    fn arbitrary_bytes_never_panic(at in 12_usize..80, to in vec(any::<u8>(), 1..8), cut in 0_usize..90) {
         let mut bad = bytes(&some());
         bad.truncate(bad.len() - 4);
         let end = bad.len().min(at + to.len());
@@ -75,8 +75,8 @@ proptest! {
     }
 
     #[test]
-    fn what_was_written_is_read(entries in btree_map(".{0,9}", vec(any::<u8>(), 0..30), 1..9)) {
-        let kept = Kept { space: Arc::new(entries.into_iter().collect()), ..Kept::default() };
+    fn written_spaces_are_read_back(entries in btree_map(".{0,9}", vec(any::<u8>(), 0..30), 1..9)) {
+        let kept = StoredSpace { space: Arc::new(entries.into_iter().collect()), ..StoredSpace::default() };
         let spaces = Spaces::from([(SpaceId::new("ä", "node", ""), kept)]);
         assert_eq!(read(&bytes(&spaces)).unwrap(), spaces);
     }

@@ -1,12 +1,12 @@
 use std::sync::Arc;
 
-use insightd_state::{CommitError, Mode, Settings, SpaceId, SpaceStats, Store};
+use insightd_state::{CommitError, Settings, SpaceId, SpaceStats, StorageMode, Store};
 use tempfile::tempdir;
 
-use crate::help::{NOW, changes, get, id, open, put, reason};
+use crate::common::{NOW, changes, get, id, open, put, reason};
 
 #[test]
-fn what_was_committed_is_there_after_a_restart() {
+fn committed_changes_survive_a_restart() {
     let directory = tempdir().unwrap();
     let path = directory.path().join("state");
     let (a, b) = (id("a"), SpaceId::new("a", "cluster", "n1"));
@@ -24,7 +24,7 @@ fn what_was_committed_is_there_after_a_restart() {
     assert_eq!((get(&mut store, &a, "k"), get(&mut store, &a, "l")), (Some("3".into()), None));
     assert_eq!(get(&mut store, &b, "k").as_deref(), Some("other"));
     let stats = store.stats();
-    assert_eq!((&stats.mode, stats.set_aside, stats.commits), (&Mode::Disk, 0, 0));
+    assert_eq!((&stats.mode, stats.quarantined, stats.commits), (&StorageMode::Disk, 0, 0));
     let space = |id: SpaceId, bytes, written_ms| SpaceStats { id, bytes, keys: 1, since_ms: NOW, written_ms };
     assert_eq!(stats.spaces, [space(b, 6, NOW), space(a, 2, NOW + 60_000)]);
     // ids count as well: `a` and `cluster/n1`, `a` and `node/n1`
@@ -32,7 +32,7 @@ fn what_was_committed_is_there_after_a_restart() {
 }
 
 #[test]
-fn what_is_not_committed_is_nothing_and_a_snapshot_stays_as_it_is() {
+fn uncommitted_changes_are_lost_and_snapshots_are_immutable() {
     let directory = tempdir().unwrap();
     let mut store = open(directory.path());
     let a = id("a");
@@ -62,9 +62,9 @@ fn a_tick_without_changes_writes_nothing() {
 }
 
 #[test]
-fn beyond_the_bound_nothing_of_the_tick_is_taken() {
+fn a_tick_beyond_the_bound_is_refused_as_a_whole() {
     let directory = tempdir().unwrap();
-    let settings = Settings { max_bytes: 100, ..Settings::in_folder(directory.path()) };
+    let settings = Settings { max_bytes: 100, ..Settings::new(directory.path()) };
     let mut store = Store::open(settings.clone());
     let (a, b) = (id("a"), id("b"));
     put(&mut store, &a, NOW, "k", &"x".repeat(51));
@@ -92,9 +92,9 @@ fn beyond_the_bound_nothing_of_the_tick_is_taken() {
 }
 
 #[test]
-fn spaces_that_nobody_asks_for_make_room_the_oldest_first() {
+fn unused_spaces_make_room_oldest_first() {
     let directory = tempdir().unwrap();
-    let settings = Settings { max_bytes: 100, ..Settings::in_folder(directory.path()) };
+    let settings = Settings { max_bytes: 100, ..Settings::new(directory.path()) };
     let mut store = Store::open(settings.clone());
     for (at, transform) in ["old", "young", "used"].into_iter().enumerate() {
         put(&mut store, &id(transform), NOW + at as u64, "k", "0123456789");
@@ -112,7 +112,7 @@ fn spaces_that_nobody_asks_for_make_room_the_oldest_first() {
 }
 
 #[test]
-fn cleared_is_cleared_for_good() {
+fn cleared_spaces_stay_cleared_after_a_restart() {
     let directory = tempdir().unwrap();
     let mut store = open(directory.path());
     let (a, b) = (id("a"), id("b"));
@@ -130,7 +130,7 @@ fn cleared_is_cleared_for_good() {
 }
 
 #[test]
-fn in_memory_by_choice() {
+fn a_store_without_a_directory_is_in_memory() {
     let mut store = Store::in_memory(1000);
     put(&mut store, &id("a"), NOW, "k", "1");
     assert_eq!(get(&mut store, &id("a"), "k").as_deref(), Some("1"));

@@ -2,12 +2,12 @@ use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use insightd_state::{Mode, SpaceId};
+use insightd_state::{SpaceId, StorageMode};
 use tempfile::tempdir;
 
-use crate::help::{NOW, changes, get, id, open};
+use crate::common::{NOW, changes, get, id, open};
 
-const FOLDER: &str = "INSIGHTD_STATE_TEST_CRASH";
+const DIRECTORY: &str = "INSIGHTD_STATE_TEST_CRASH";
 
 fn spaces() -> [SpaceId; 3] {
     [id("a"), id("b"), SpaceId::new("a", "cluster", "c")]
@@ -21,7 +21,7 @@ fn padding(n: u64) -> String {
 /// Not a test by itself: the child process that the next test kills. It prints each committed tick.
 #[test]
 fn child() {
-    let Some(directory) = std::env::var_os(FOLDER) else { return };
+    let Some(directory) = std::env::var_os(DIRECTORY) else { return };
     let mut store = open(Path::new(&directory));
     let first: u64 = get(&mut store, &id("a"), "n").map_or(0, |n| n.parse().unwrap());
     for n in first + 1.. {
@@ -36,20 +36,20 @@ fn child() {
             (space, changes)
         });
         store.commit(NOW + n, tick).unwrap();
-        assert_eq!(store.stats().mode, Mode::Disk);
+        assert_eq!(store.stats().mode, StorageMode::Disk);
         let mut out = std::io::stdout().lock();
         let _ = write!(out, "\nC {n}\n").and_then(|()| out.flush());
     }
 }
 
 #[test]
-fn a_killed_process_leaves_whole_ticks() {
+fn a_killed_process_leaves_complete_ticks() {
     let directory = tempdir().unwrap();
     let (mut committed, mut unfinished, mut unheard) = (0, 0, 0);
     for round in 0..60 {
         let mut child = Command::new(std::env::current_exe().unwrap())
             .args(["crash::child", "--exact", "--nocapture"])
-            .env(FOLDER, directory.path())
+            .env(DIRECTORY, directory.path())
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();
@@ -71,7 +71,7 @@ fn a_killed_process_leaves_whole_ticks() {
 
         unfinished += u32::from(directory.path().join("state.new").exists());
         let mut store = open(directory.path());
-        assert_eq!((store.stats().mode, store.stats().set_aside), (Mode::Disk, 0));
+        assert_eq!((store.stats().mode, store.stats().quarantined), (StorageMode::Disk, 0));
         let found: u64 = get(&mut store, &id("a"), "n").unwrap().parse().unwrap();
         assert!(
             found == committed || found == committed + 1,

@@ -1,14 +1,14 @@
 use std::fs;
 use std::os::unix::fs::symlink;
 
-use insightd_state::Mode;
+use insightd_state::StorageMode;
 use tempfile::tempdir;
 
-use crate::help::{NOW, get, id, open, put, reason};
+use crate::common::{NOW, get, id, open, put, reason};
 use crate::tmpfs::Tmpfs;
 
 #[test]
-fn damaged_cut_and_foreign_files_are_put_aside() {
+fn damaged_truncated_and_foreign_files_are_quarantined() {
     let later = {
         let mut bytes = b"insstate".to_vec();
         bytes.extend([2, 0, 0, 0, 7, 7, 7]);
@@ -26,19 +26,19 @@ fn damaged_cut_and_foreign_files_are_put_aside() {
         fs::write(directory.path().join("state"), &bad).unwrap();
         let mut store = open(directory.path());
         let stats = store.stats();
-        assert_eq!((stats.set_aside, stats.aside_bytes), (1, bad.len() as u64));
-        assert_eq!((stats.mode, stats.spaces), (Mode::Disk, vec![]));
+        assert_eq!((stats.quarantined, stats.quarantine_bytes), (1, bad.len() as u64));
+        assert_eq!((stats.mode, stats.spaces), (StorageMode::Disk, vec![]));
         assert_eq!(fs::read(directory.path().join("aside/00000001-state")).unwrap(), bad, "kept as it was");
         put(&mut store, &id("a"), NOW, "k", "1");
         drop(store);
         let mut store = open(directory.path());
-        assert_eq!((get(&mut store, &id("a"), "k").as_deref(), store.stats().set_aside), (Some("1"), 0));
+        assert_eq!((get(&mut store, &id("a"), "k").as_deref(), store.stats().quarantined), (Some("1"), 0));
     }
 }
 
 /// The partial file of a process killed during a write is ignored, even if its content is valid.
 #[test]
-fn an_unfinished_file_is_nothing() {
+fn a_partially_written_file_is_ignored() {
     let directory = tempdir().unwrap();
     let mut store = open(directory.path());
     put(&mut store, &id("a"), NOW, "k", "1");
@@ -48,13 +48,13 @@ fn an_unfinished_file_is_nothing() {
     for unfinished in [&first[..], &first[..20], &[]] {
         fs::write(directory.path().join("state.new"), unfinished).unwrap();
         let mut store = open(directory.path());
-        assert_eq!((get(&mut store, &id("a"), "k").as_deref(), store.stats().set_aside), (Some("2"), 0));
+        assert_eq!((get(&mut store, &id("a"), "k").as_deref(), store.stats().quarantined), (Some("2"), 0));
         assert!(!directory.path().join("state.new").exists());
     }
 }
 
 #[test]
-fn a_missing_folder_that_comes_later() {
+fn a_missing_directory_is_used_once_it_can_be_created() {
     let parent = tempdir().unwrap();
     let directory = parent.path().join("later/state");
     let mut store = open(&directory);
@@ -64,17 +64,17 @@ fn a_missing_folder_that_comes_later() {
         "{said}"
     );
     put(&mut store, &id("a"), NOW, "k", "1");
-    assert!(matches!(store.stats().mode, Mode::Memory { .. }));
+    assert!(matches!(store.stats().mode, StorageMode::Memory { .. }));
     fs::create_dir(parent.path().join("later")).unwrap();
     store.commit(NOW, []).unwrap();
-    assert_eq!(store.stats().mode, Mode::Disk);
+    assert_eq!(store.stats().mode, StorageMode::Disk);
     drop(store);
     assert_eq!(get(&mut open(&directory), &id("a"), "k").as_deref(), Some("1"));
 }
 
 /// Another process owns the directory at first: once it ends, the version of each space that was written later is used.
 #[test]
-fn a_folder_of_another_process_is_taken_over() {
+fn a_directory_is_taken_over_when_its_owner_ends() {
     let directory = tempdir().unwrap();
     let mut first = open(directory.path());
     for transform in ["both", "first", "cleared"] {
@@ -88,7 +88,7 @@ fn a_folder_of_another_process_is_taken_over() {
     put(&mut first, &id("older"), NOW + 2, "k", "first");
     drop(first);
     second.commit(NOW + 3, []).unwrap();
-    assert_eq!(second.stats().mode, Mode::Disk);
+    assert_eq!(second.stats().mode, StorageMode::Disk);
     drop(second);
     let mut store = open(directory.path());
     let mut of = |transform: &str| get(&mut store, &id(transform), "k");
@@ -98,7 +98,7 @@ fn a_folder_of_another_process_is_taken_over() {
 }
 
 #[test]
-fn all_cleared_while_the_folder_cannot_be_used() {
+fn clearing_all_spaces_applies_to_a_directory_opened_later() {
     let directory = tempdir().unwrap();
     let mut first = open(directory.path());
     put(&mut first, &id("a"), NOW, "k", "first");
@@ -106,13 +106,13 @@ fn all_cleared_while_the_folder_cannot_be_used() {
     second.clear(NOW, None);
     drop(first);
     second.commit(NOW, []).unwrap();
-    assert_eq!((second.stats().mode, second.stats().spaces), (Mode::Disk, vec![]));
+    assert_eq!((second.stats().mode, second.stats().spaces), (StorageMode::Disk, vec![]));
     drop(second);
     assert_eq!(open(directory.path()).stats().spaces, []);
 }
 
 #[test]
-fn a_folder_that_is_replaced() {
+fn a_replaced_directory_is_opened_again() {
     let parent = tempdir().unwrap();
     let (directory, moved) = (parent.path().join("state"), parent.path().join("moved"));
     let mut store = open(&directory);
@@ -121,7 +121,7 @@ fn a_folder_that_is_replaced() {
     put(&mut store, &id("a"), NOW, "k", "2");
     assert!(reason(&store).contains("deleted, moved or replaced"), "{}", reason(&store));
     put(&mut store, &id("b"), NOW, "k", "3");
-    assert_eq!(store.stats().mode, Mode::Disk);
+    assert_eq!(store.stats().mode, StorageMode::Disk);
     drop(store);
     let mut store = open(&directory);
     assert_eq!(get(&mut store, &id("a"), "k").as_deref(), Some("2"));
@@ -142,12 +142,12 @@ fn no_symbolic_link_is_followed() {
     fs::remove_file(directory.path().join("state")).unwrap();
     symlink(&target, directory.path().join("state.new")).unwrap();
     put(&mut store, &id("a"), NOW, "k", "1");
-    assert_eq!(store.stats().mode, Mode::Disk);
+    assert_eq!(store.stats().mode, StorageMode::Disk);
     assert_eq!(fs::read_to_string(target).unwrap(), "precious");
 }
 
 #[test]
-fn a_disk_that_is_full_for_a_while() {
+fn a_full_disk_keeps_the_last_complete_tick() {
     let Some(disk) = Tmpfs::mount("32k") else { return };
     let mut store = open(disk.path());
     put(&mut store, &id("a"), NOW, "k", "1");
@@ -164,13 +164,13 @@ fn a_disk_that_is_full_for_a_while() {
         (Some("1"), None)
     );
     put(&mut store, &id("a"), NOW, "l", "short");
-    assert_eq!(store.stats().mode, Mode::Disk);
+    assert_eq!(store.stats().mode, StorageMode::Disk);
     drop(store);
     assert_eq!(get(&mut open(disk.path()), &id("a"), "l").as_deref(), Some("short"));
 }
 
 #[test]
-fn a_disk_that_is_read_only_for_a_while() {
+fn a_read_only_disk_is_used_once_it_is_writable() {
     let Some(disk) = Tmpfs::mount("1m") else { return };
     put(&mut open(disk.path()), &id("a"), NOW, "k", "1");
     disk.remount("ro");
@@ -179,7 +179,7 @@ fn a_disk_that_is_read_only_for_a_while() {
     put(&mut store, &id("b"), NOW, "k", "2");
     disk.remount("rw");
     store.commit(NOW, []).unwrap();
-    assert_eq!(store.stats().mode, Mode::Disk);
+    assert_eq!(store.stats().mode, StorageMode::Disk);
     assert_eq!(get(&mut store, &id("a"), "k").as_deref(), Some("1"), "found when it could be");
     drop(store);
     assert_eq!(get(&mut open(disk.path()), &id("b"), "k").as_deref(), Some("2"));

@@ -2,8 +2,8 @@
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 mod basics;
+mod common;
 mod crash;
 mod faults;
-mod help;
-#[path = "../../../folder/tests/shared/tmpfs.rs"]
+#[path = "../../../files/tests/shared/tmpfs.rs"]
 mod tmpfs;

@@ -1,6 +1,6 @@
 //! Mapping of cAdvisor's counters to the agent's, and of samples to their subjects.
 
-use insightd_tests::cadvisor::Sample;
+use insightd_tests::cadvisor::{Sample, container_id};
 
 use crate::event::Event;
 
@@ -107,13 +107,6 @@ pub(crate) fn subject_of(event: &Event) -> String {
         kind @ "Pod" => format!("{kind} {}", event.pod()),
         kind => kind.to_owned(),
     }
-}
-
-/// Returns the container id at the end of a cgroup's path: 64 hexadecimal digits.
-fn container_id(cgroup: &str) -> Option<&str> {
-    let last = cgroup.rsplit('/').next()?.trim_end_matches(".scope");
-    let id = last.rsplit('-').next()?;
-    (id.len() == 64 && id.bytes().all(|byte| byte.is_ascii_hexdigit())).then_some(id)
 }
 
 #[cfg(test)]

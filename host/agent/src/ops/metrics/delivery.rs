@@ -4,7 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use insightd_aws::delivery::{DeliveryCounts, DeliveryQueue};
-use insightd_spool::{Cause, Mode, Stats};
+use insightd_spool::{Cause, Stats, StorageMode};
 
 use super::super::page::{Labels, Page, bytes, plain, seconds};
 
@@ -92,7 +92,7 @@ fn spool(all: &[Delivery<'_>], page: &mut Page<'_>) -> fmt::Result {
             "insightd_spool_in_memory",
             "1 if new requests wait in memory because the directory is unusable",
         ),
-        each(|s| u64::from(matches!(s.mode, Mode::Memory { .. }))),
+        each(|s| u64::from(matches!(s.mode, StorageMode::Memory { .. }))),
     )?;
     page.counts(
         plain("insightd_spool_torn_records", "Partial records of a crashed process, which were cut off"),
@@ -107,7 +107,7 @@ fn spool(all: &[Delivery<'_>], page: &mut Page<'_>) -> fmt::Result {
             "insightd_spool_files_set_aside",
             "Files quarantined because they are broken or of another version",
         ),
-        each(|s| s.damage.set_aside),
+        each(|s| s.damage.quarantined),
     )
 }
 

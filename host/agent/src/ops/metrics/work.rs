@@ -3,7 +3,7 @@
 use std::fmt::{self, Write as _};
 use std::time::Duration;
 
-use insightd_sandbox::{Cause, Stats};
+use insightd_sandbox::{FailureCause, SlotStats};
 
 use super::super::page::{Labels, Page, bytes, plain, seconds};
 use super::super::stats::{ComponentStats, OutputStats, SinkStats, SlotVersion, TickStats};
@@ -62,7 +62,7 @@ pub(super) fn ticks(stats: &TickStats, page: &mut Page<'_>) -> fmt::Result {
 }
 
 pub(super) fn components(components: &[ComponentStats], page: &mut Page<'_>) -> fmt::Result {
-    let each = |of: fn(&Stats) -> u64| components.iter().map(move |c| (labels(c), of(&c.stats)));
+    let each = |of: fn(&SlotStats) -> u64| components.iter().map(move |c| (labels(c), of(&c.stats)));
     page.counts(
         plain("insightd_component_calls", "Calls of a component, all versions together"),
         each(|s| s.calls),
@@ -70,7 +70,7 @@ pub(super) fn components(components: &[ComponentStats], page: &mut Page<'_>) -> 
     page.counts(
         plain("insightd_component_failures", "Failed calls, by cause"),
         components.iter().flat_map(|c| {
-            Cause::ALL
+            FailureCause::ALL
                 .iter()
                 .map(|&cause| (with(labels(c), ("cause", cause.as_str())), c.stats.failures(cause)))
         }),
@@ -109,7 +109,7 @@ pub(super) fn components(components: &[ComponentStats], page: &mut Page<'_>) -> 
             "insightd_component_data_set_aside",
             "Times that the data of one pod was quarantined because every version failed on it",
         ),
-        each(|s| s.set_aside),
+        each(|s| s.quarantined),
     )?;
     page.states(
         plain("insightd_component_data_aside", "Parts of batches currently in quarantine"),
@@ -137,7 +137,7 @@ fn versions(components: &[ComponentStats], page: &mut Page<'_>) -> fmt::Result {
             "insightd_component_bad",
             "1 if a version is disabled after repeated failures; it is retried at growing intervals",
         ),
-        all().map(|(c, version)| (with(labels(c), ("origin", version.origin)), version.bad)),
+        all().map(|(c, version)| (with(labels(c), ("origin", version.origin)), version.suspended)),
     )?;
     let hashes: Vec<String> = all().map(|(_, version)| hex(version)).collect();
     page.states(
@@ -210,7 +210,7 @@ fn with<'a>([a, b, c]: Labels<'a, 3>, label: (&'static str, &'a str)) -> Labels<
     [a, b, c, label]
 }
 
-fn outcomes(stats: &Stats) -> [(&'static str, u64); 4] {
+fn outcomes(stats: &SlotStats) -> [(&'static str, u64); 4] {
     let other = stats.fallbacks + stats.skipped + stats.dropped;
     [
         ("current", stats.batches.saturating_sub(other)),

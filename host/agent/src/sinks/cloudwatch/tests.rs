@@ -35,7 +35,7 @@ fn a_tick_becomes_a_request_for_each_destination() {
     assert_eq!((delivered.events, delivered.bytes, delivered.lost), (3, 2 + 2 + 7 + 3 * 26, 0));
     let stats = queue.stats();
     assert_eq!((stats.pending.blocks, stats.pending.events), (2, 3));
-    assert!(stats.disk_bytes > 0 && stats.mode == insightd_spool::Mode::Disk, "{stats:?}");
+    assert!(stats.disk_bytes > 0 && stats.mode == insightd_spool::StorageMode::Disk, "{stats:?}");
 }
 
 #[test]
@@ -80,7 +80,10 @@ fn without_a_folder_events_wait_in_memory() {
     sink.end_tick();
     let stats = queue.stats();
     assert_eq!((stats.in_memory.events, stats.disk_bytes), (1, 0));
-    assert_eq!(stats.mode, insightd_spool::Mode::Memory { reason: "no directory is configured".into() });
+    assert_eq!(
+        stats.mode,
+        insightd_spool::StorageMode::Memory { reason: "no directory is configured".into() }
+    );
 }
 
 /// Evicts the oldest body when too many are open; bodies that became full in between do not change the order.

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use insightd_collect::{Pairing, Settings};
+use insightd_collect::{CounterCache, Settings};
 use insightd_kubernetes::pods::{ContainerState, MetadataFilter, Pod, PodList};
 use insightd_kubernetes::{Emitter, Facts};
 use insights_batch::{Builder, EntityId};
@@ -12,7 +12,7 @@ use insights_batch::{Builder, EntityId};
 pub(in crate::sources) struct KubeletFacts {
     emitter: Emitter,
     /// Separate from the collector's cache, whose tick ends before the `node` entity exists that pods belong to.
-    pairing: Pairing,
+    counter_cache: CounterCache,
     trimmed: TrimmedPods,
 }
 
@@ -40,7 +40,11 @@ impl KubeletFacts {
         let excluded =
             if settings.pod_network { settings.interface_exclude.clone() } else { vec!["*".into()] };
         let emitter = Emitter::with_interface_exclude(excluded);
-        Self { emitter, pairing: Pairing::new(settings.forget_after), trimmed: TrimmedPods::default() }
+        Self {
+            emitter,
+            counter_cache: CounterCache::new(settings.forget_after),
+            trimmed: TrimmedPods::default(),
+        }
     }
 
     /// Returns the number of labels and annotations left out of the last pods.
@@ -65,9 +69,9 @@ impl KubeletFacts {
             builder.gauge(node, "kubelet.age_ms", age_ms as f64);
         }
         let at_ns = read.map_or(0, |read| read.at_ns);
-        self.emitter.emit_facts(facts, node, &mut self.pairing, at_ns, builder);
+        self.emitter.emit_facts(facts, node, &mut self.counter_cache, at_ns, builder);
         if let Some(read) = read {
-            self.pairing.end_of_tick(read.now_ns);
+            self.counter_cache.end_of_tick(read.now_ns);
         }
     }
 }

@@ -18,7 +18,7 @@ pub(super) struct Recorded {
 
 /// Reads the responses of the root's current frame. Returns `None` for a live host.
 pub(super) fn read(root: &HostRoot) -> Option<Recorded> {
-    let files = &root.moment()?.kubelet;
+    let files = &root.frame()?.kubelet;
     let mut problems = Vec::new();
     let pods = response(root, files.pods.as_deref(), pods::parse, &mut problems);
     let summary = response(root, files.summary.as_deref(), summary::parse, &mut problems);

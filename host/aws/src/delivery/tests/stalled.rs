@@ -2,7 +2,7 @@
 
 use std::sync::mpsc;
 
-use insightd_spool::{Cause, Mode};
+use insightd_spool::{Cause, StorageMode};
 
 use super::super::queue::TICK_WAIT;
 use super::*;
@@ -10,7 +10,7 @@ use super::*;
 /// Creates a delivery queue whose spool opens once a message is sent.
 fn stalled(directory: &std::path::Path, memory_bytes: u64) -> (DeliveryQueue, mpsc::Sender<()>) {
     let (unblock, wait) = mpsc::channel();
-    let settings = Settings::in_folder(directory.join("spool"));
+    let settings = Settings::new(directory.join("spool"));
     let open = move || {
         let _ = wait.recv();
         Spool::open(settings, START_MS)
@@ -42,14 +42,14 @@ fn blocks_wait_in_memory_while_the_disk_is_stalled() {
     }
     let stats = queue.stats();
     assert_eq!((stats.pending.blocks, stats.in_memory.events, stats.lost.total().events), (10, 55, 0));
-    assert!(matches!(stats.mode, Mode::Memory { .. }), "{stats:?}");
+    assert!(matches!(stats.mode, StorageMode::Memory { .. }), "{stats:?}");
     assert!(queue.status().snapshot().error.unwrap().contains("has not responded"));
     unblock.send(()).unwrap();
-    wait_for(&queue, |stats| stats.in_memory.blocks == 0 && stats.mode == Mode::Disk);
+    wait_for(&queue, |stats| stats.in_memory.blocks == 0 && stats.mode == StorageMode::Disk);
     put(&queue, 11, 100);
     assert_eq!(queue.stats().pending.events, 66);
     drop(queue);
-    let spool = Spool::open(Settings::in_folder(directory.path().join("spool")), START_MS);
+    let spool = Spool::open(Settings::new(directory.path().join("spool")), START_MS);
     assert_eq!(spool.stats().pending.events, 66, "everything is on disk");
 }
 
@@ -69,7 +69,7 @@ fn a_full_queue_drops_and_counts_the_oldest_blocks() {
     put(&queue, 9, 20_000);
     assert_eq!((queue.stats().pending.events, queue.lost_events()), (9, 36));
     unblock.send(()).unwrap();
-    wait_for(&queue, |stats| stats.in_memory.blocks == 0 && stats.mode == Mode::Disk);
+    wait_for(&queue, |stats| stats.in_memory.blocks == 0 && stats.mode == StorageMode::Disk);
     assert_eq!((queue.stats().pending.events, queue.lost_events()), (9, 36));
 }
 

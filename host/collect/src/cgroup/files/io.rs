@@ -1,6 +1,6 @@
 //! Block I/O of one cgroup by device: v2 `io.stat`, v1 `blkio.*`.
 
-use crate::bytes::{fields, figure, lines, number};
+use crate::bytes::{fields, kernel_number, lines, number};
 use crate::error::{ParseError, Parsed};
 
 /// Device number of a block device.
@@ -113,7 +113,7 @@ fn blkio_row(
         BlkioFile::Bytes => &mut io.bytes,
         BlkioFile::Requests => &mut io.requests,
     };
-    let place = match operation {
+    let target = match operation {
         b"Read" => &mut operations.read,
         b"Write" => &mut operations.write,
         b"Sync" => &mut operations.sync,
@@ -121,8 +121,8 @@ fn blkio_row(
         b"Total" => &mut operations.total,
         _ => return Some(()),
     };
-    *place = parts.next().and_then(figure).filter(|_| parts.next().is_none());
-    place.map(|_| ())
+    *target = parts.next().and_then(kernel_number).filter(|_| parts.next().is_none());
+    target.map(|_| ())
 }
 
 /// Parses v2 `io.stat`: rows `MAJ:MIN key=number …`. A device without I/O may have a row with nothing after its number. A row
@@ -140,10 +140,10 @@ pub fn io_stat(text: &[u8], devices: &mut Vec<DeviceIo>) -> Parsed<()> {
 fn io_stat_row(line: &[u8], devices: &mut Vec<DeviceIo>) -> Option<()> {
     let mut parts = fields(line);
     let device = parts.next().and_then(DeviceNumber::parse)?;
-    let (mut row, mut known, mut strange) = (DeviceIo::default(), false, false);
+    let (mut row, mut known, mut malformed) = (DeviceIo::default(), false, false);
     for pair in parts {
         let equals = pair.iter().position(|&byte| byte == b'=')?;
-        let place = match &pair[..equals] {
+        let target = match &pair[..equals] {
             b"rbytes" => &mut row.bytes.read,
             b"wbytes" => &mut row.bytes.write,
             b"rios" => &mut row.requests.read,
@@ -152,8 +152,8 @@ fn io_stat_row(line: &[u8], devices: &mut Vec<DeviceIo>) -> Option<()> {
             _ => continue,
         };
         known = true;
-        *place = figure(&pair[equals + 1..]);
-        strange |= place.is_none();
+        *target = kernel_number(&pair[equals + 1..]);
+        malformed |= target.is_none();
     }
     if known {
         let index = position(devices, device).unwrap_or_else(|| add(devices, device, 0));
@@ -161,5 +161,5 @@ fn io_stat_row(line: &[u8], devices: &mut Vec<DeviceIo>) -> Option<()> {
             (io.bytes, io.requests) = (row.bytes, row.requests);
         }
     }
-    (!strange).then_some(())
+    (!malformed).then_some(())
 }

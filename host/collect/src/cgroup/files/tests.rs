@@ -13,7 +13,7 @@ inactive_anon 151552\nactive_anon 4096\ninactive_file 524288\nactive_file 12288\
 pgmajfault 2\npgrefill 0\nthp_fault_alloc 0\n";
 
 #[test]
-fn memory_stat_of_v1_covers_what_is_below() {
+fn memory_stat_of_v1_includes_child_cgroups() {
     let stat = memory_stat_v1(MEMORY_STAT_V1, true).value;
     assert_eq!(
         stat,
@@ -59,7 +59,7 @@ fn memory_stat_of_v2() {
 }
 
 #[test]
-fn a_strange_row_is_named_and_costs_its_own_key() {
+fn a_malformed_row_is_reported_and_loses_its_own_key() {
     let rows = b"anon 1\nfile\nfile_mapped -4096\ninactive_file 18446744073709551616\npgfault 5\n";
     let parsed = memory_stat_v2(rows);
     let expected =
@@ -109,7 +109,7 @@ fn cpu_stat_of_both_versions() {
 }
 
 #[test]
-fn cpuacct_stat_counts_ticks() {
+fn cpuacct_stat_is_converted_from_ticks() {
     assert_eq!(
         cpuacct_stat(b"user 48518\nsystem 16948\n", 100).value,
         (Some(485_180_000_000), Some(169_480_000_000))
@@ -119,7 +119,7 @@ fn cpuacct_stat_counts_ticks() {
 }
 
 #[test]
-fn bounds_and_no_bounds() {
+fn limits_and_their_absence_are_parsed() {
     assert_eq!(bound(b"9223372036854771712\n"), Ok(None), "4 KiB pages");
     assert_eq!(bound(b"9223372036854710272\n"), Ok(None), "64 KiB pages");
     assert_eq!(bound(b"134217728\n"), Ok(Some(134_217_728)));
@@ -136,7 +136,7 @@ fn bounds_and_no_bounds() {
 }
 
 #[test]
-fn single_numbers() {
+fn a_single_number_is_parsed() {
     assert_eq!(single(b"654677166133\n"), Ok(654_677_166_133));
     for bad in [&b""[..], b"\n", b"1 2\n", b"max\n", b"-1\n", b"18446744073709551615\n"] {
         assert_eq!(single(bad).unwrap_err().line, 1, "{bad:?}");
@@ -155,7 +155,7 @@ fn bytes_of(text: &[u8], devices: &mut Vec<DeviceIo>) -> Parsed<bool> {
 }
 
 #[test]
-fn blkio_by_device() {
+fn blkio_is_parsed_by_device() {
     let bytes = b"254:0 Read 4096\n254:0 Write 8192\n254:0 Sync 12288\n254:0 Async 0\n254:0 Discard 0\n254:0 Total 12288\n\
         7:1 Read 512\nTotal 12800\n";
     let mut devices = Vec::new();
@@ -174,7 +174,7 @@ fn blkio_by_device() {
 }
 
 #[test]
-fn blkio_of_a_second_group_adds_the_devices_that_the_first_does_not_name() {
+fn a_second_blkio_group_adds_only_new_devices() {
     let mut devices = Vec::new();
     bytes_of(b"8:0 Read 10\n8:0 Write x\nTotal 10\n", &mut devices);
     let second = b"8:0 Read 99\n8:0 Write 99\n259:0 Read 5\nTotal 203\n";
@@ -190,7 +190,7 @@ fn blkio_of_a_second_group_adds_the_devices_that_the_first_does_not_name() {
 }
 
 #[test]
-fn blkio_that_says_nothing() {
+fn blkio_without_devices_is_empty() {
     let mut devices = Vec::new();
     assert_eq!(bytes_of(b"Total 0\n", &mut devices), Parsed { value: false, skipped: None });
     assert_eq!(bytes_of(b"", &mut devices), Parsed { value: false, skipped: None });
@@ -198,7 +198,7 @@ fn blkio_that_says_nothing() {
 }
 
 #[test]
-fn a_strange_row_of_blkio_costs_itself() {
+fn a_malformed_row_of_blkio_is_skipped() {
     for bad in
         ["8:0 Read", "8 Read 1", "8:0 Read -1", "(unknown) Read 1", "8:0 259:3 Read 1", "", "8:0 Read 1 2"]
     {
@@ -214,18 +214,18 @@ fn a_strange_row_of_blkio_costs_itself() {
 }
 
 #[test]
-fn io_stat_by_device() {
+fn io_stat_is_parsed_by_device() {
     let text = b"254:0 rbytes=536495104 wbytes=186667008 rios=6342 wios=10514 dbytes=0 dios=0\n7:1 \n\
         8:0 rbytes=1 wbytes=2 rios=3 wios=4 cost.usage=1.5 x=max\n";
     let mut devices = Vec::new();
     assert_eq!(io_stat(text, &mut devices).skipped, None);
-    assert_eq!(devices.len(), 2, "a device without figures is none");
+    assert_eq!(devices.len(), 2, "a device without values is none");
     assert_eq!((devices[0].bytes.read, devices[0].bytes.write), (Some(536_495_104), Some(186_667_008)));
     assert_eq!((devices[1].requests.read, devices[1].requests.write), (Some(3), Some(4)));
 }
 
 #[test]
-fn a_strange_row_of_io_stat_costs_itself() {
+fn a_malformed_row_of_io_stat_is_skipped() {
     for bad in [
         "(unknown) rbytes=9 wbytes=9",
         "7:7 7:6 8:0 rbytes=9",
@@ -249,7 +249,7 @@ fn a_strange_row_of_io_stat_costs_itself() {
 }
 
 #[test]
-fn processes_that_can_be_seen() {
+fn processes_outside_the_pid_namespace_are_skipped() {
     let all = |text| processes(text).collect::<Vec<_>>();
     assert_eq!(
         all(b"4242

@@ -24,7 +24,7 @@ fn of_container(path: &str) -> Option<(String, &'static str, &str, Option<&'stat
 }
 
 #[test]
-fn pods_of_both_drivers() {
+fn pods_of_both_cgroup_drivers_are_parsed() {
     let is = |path: String, uid: &str, qos: &'static str| {
         assert_eq!(pod(&path), Some((uid.to_owned(), qos)), "{path}");
         // a cgroup root, a kubelet in a container
@@ -59,7 +59,7 @@ fn pods_of_both_drivers() {
 }
 
 #[test]
-fn containers_of_all_runtimes() {
+fn containers_of_all_runtimes_are_parsed() {
     let slice = format!("kubepods.slice/kubepods-burstable.slice/kubepods-burstable-pod{UNDERSCORED}.slice");
     let plain = format!("kubepods/burstable/pod{UID}");
     for (directory, leaf, runtime) in [
@@ -77,7 +77,7 @@ fn containers_of_all_runtimes() {
 }
 
 #[test]
-fn what_is_no_container() {
+fn names_of_other_cgroups_are_not_containers() {
     for leaf in [
         format!("crio-conmon-{ID}.scope"),
         format!("libpod-conmon-{ID}.scope"),
@@ -94,7 +94,7 @@ fn what_is_no_container() {
 }
 
 #[test]
-fn what_is_no_pod() {
+fn names_of_other_cgroups_are_not_pods() {
     for path in [
         "",
         "/",
@@ -120,14 +120,14 @@ fn tops() {
     for (parent, name) in
         [("", "kubepods"), ("kubelet", "kubepods"), ("", "kubepods.slice"), ("a.slice", "a-kubepods.slice")]
     {
-        assert_eq!(folder(parent, name), Folder::Kubepods, "{name}");
+        assert_eq!(dir_kind(parent, name), DirKind::Kubepods, "{name}");
     }
     for name in ["kubepods2", "akubepods.slice", "kubepods.service", "kubepods-x.slice"] {
-        assert_eq!(folder("", name), Folder::Other, "{name}");
+        assert_eq!(dir_kind("", name), DirKind::Other, "{name}");
     }
-    assert_eq!(folder("kubepods", "burstable"), Folder::QosClass);
-    assert_eq!(folder("x", "burstable"), Folder::Other);
-    assert_eq!(folder("kubepods.slice", "kubepods-besteffort.slice"), Folder::QosClass);
+    assert_eq!(dir_kind("kubepods", "burstable"), DirKind::QosClass);
+    assert_eq!(dir_kind("x", "burstable"), DirKind::Other);
+    assert_eq!(dir_kind("kubepods.slice", "kubepods-besteffort.slice"), DirKind::QosClass);
 }
 
 proptest! {
@@ -145,7 +145,7 @@ proptest! {
 }
 
 #[test]
-fn names_that_a_runtime_made_of_a_path() {
+fn paths_used_as_names_are_parsed() {
     let found = |name: &str| {
         stray(name).map(|(pod, container)| (pod.uid(), pod.qos, container.id.to_owned(), container.runtime))
     };

@@ -7,8 +7,8 @@ use std::collections::HashMap;
 
 use rustix::io::Errno;
 
-use super::{Known, Pod, Walked, compare, join};
-use crate::cgroup::path::{self, Folder};
+use super::{KnownCgroup, Pod, WalkedHierarchy, compare, join};
+use crate::cgroup::path::{self, DirKind};
 use crate::error::is_absent;
 use crate::report::Problems;
 use crate::root::Entry;
@@ -18,7 +18,7 @@ pub(super) type Listed = HashMap<String, Option<u64>>;
 
 /// One pass over all directories that hold pods.
 pub(super) struct Listing<'l> {
-    pub(super) walked: Walked<'l>,
+    pub(super) walked: WalkedHierarchy<'l>,
     /// Listings of the previous tick.
     pub(super) before: &'l Listed,
     pub(super) listed: Listed,
@@ -32,10 +32,10 @@ impl Listing<'_> {
         let parent = top.rsplit('/').next().unwrap_or(top);
         let mut classes = Vec::new();
         let base_ns = self.before.get(top).copied().flatten();
-        let outcome = self.directory(top, |listing, entry| match path::folder(parent, entry.name) {
-            Folder::QosClass => classes.push(join(top, entry.name)),
-            Folder::Pod(name) => listing.see(top, entry, &name, base_ns),
-            Folder::Kubepods | Folder::Other => {}
+        let outcome = self.directory(top, |listing, entry| match path::dir_kind(parent, entry.name) {
+            DirKind::QosClass => classes.push(join(top, entry.name)),
+            DirKind::Pod(name) => listing.record_pod(top, entry, &name, base_ns),
+            DirKind::Kubepods | DirKind::Other => {}
         });
         let gone = outcome.err().is_some_and(is_absent);
         self.finish(top, outcome, problems);
@@ -44,8 +44,8 @@ impl Listing<'_> {
             // the content of a new class directory is as new as the directory
             let base_ns = self.before.get(&class).map_or(base_ns, |listed| *listed);
             let outcome = self.directory(&class, |listing, entry| {
-                if let Folder::Pod(pod) = path::folder(name, entry.name) {
-                    listing.see(&class, entry, &pod, base_ns);
+                if let DirKind::Pod(pod) = path::dir_kind(name, entry.name) {
+                    listing.record_pod(&class, entry, &pod, base_ns);
                 }
             });
             self.finish(&class, outcome, problems);
@@ -74,22 +74,24 @@ impl Listing<'_> {
                 let path = || format!("{}/{directory}", self.walked.point);
                 problems.add("cgroup", path, std::io::Error::from(errno));
                 self.listed.insert(directory.to_owned(), None);
-                let below =
-                    |path: &str| path.strip_prefix(directory).is_some_and(|rest| rest.starts_with('/'));
-                for pod in self.pods.iter_mut().filter(|pod| !pod.cgroup.seen && below(&pod.cgroup.path)) {
-                    (pod.cgroup.seen, pod.cgroup.born_ns) = (true, None);
-                }
+                self.pods.iter_mut().for_each(|pod| pod.cgroup.keep_unlisted(directory));
             }
         }
     }
 
-    fn see(&mut self, directory: &str, entry: Entry<'_>, name: &path::PodName<'_>, base_ns: Option<u64>) {
+    fn record_pod(
+        &mut self,
+        directory: &str,
+        entry: Entry<'_>,
+        name: &path::PodName<'_>,
+        base_ns: Option<u64>,
+    ) {
         let Self { walked, pods, .. } = self;
         let known = pods.binary_search_by(|pod| compare(&pod.cgroup.path, directory, entry.name));
         match known {
             Ok(index) => {
                 let inode = walked.inode(&pods[index].cgroup.path, entry.inode);
-                pods[index].cgroup.see(inode, base_ns);
+                pods[index].cgroup.update(inode, base_ns);
             }
             Err(index) => {
                 let path = join(directory, entry.name);
@@ -98,7 +100,7 @@ impl Listing<'_> {
                 // the same pod below another root, or a renamed directory, is not new
                 let known = |pod: &Pod| pod.uid == uid || inode != 0 && pod.cgroup.inode == inode;
                 let born_ns = base_ns.filter(|_| !pods.iter().any(known));
-                pods.insert(index, Pod::new(Known::new(path, inode, born_ns), uid, qos));
+                pods.insert(index, Pod::new(KnownCgroup::new(path, inode, born_ns), uid, qos));
             }
         }
     }

@@ -1,9 +1,9 @@
 //! Search for the `Kubepods` directories of a node.
 
-use super::homes::Stray;
-use super::{Walked, join};
+use super::strays::Stray;
+use super::{WalkedHierarchy, join};
 use crate::cgroup::expected::Expected;
-use crate::cgroup::path::{self, Folder};
+use crate::cgroup::path::{self, DirKind};
 use crate::report::Problems;
 
 /// Interval between searches of the whole hierarchy, 300 s: a kubelet may start late, or a second one inside a container.
@@ -20,11 +20,11 @@ const SEARCH_DIRECTORIES: usize = 20_000;
 pub(super) struct Search {
     pub(super) tops: Vec<String>,
     /// Directories outside all pods that hold containers of pods.
-    pub(super) homes: Vec<String>,
+    pub(super) stray_parents: Vec<String>,
     /// `true` if the whole hierarchy was searched at this tick.
     pub(super) searched: bool,
     /// Time of the last search requested because of missing containers.
-    asked_ns: Option<u64>,
+    requested_ns: Option<u64>,
     due_ns: Option<u64>,
     pause_ns: u64,
 }
@@ -33,9 +33,9 @@ impl Default for Search {
     fn default() -> Self {
         Self {
             tops: Vec::new(),
-            homes: Vec::new(),
+            stray_parents: Vec::new(),
             searched: false,
-            asked_ns: None,
+            requested_ns: None,
             due_ns: None,
             pause_ns: FIRST_PAUSE_NS,
         }
@@ -47,7 +47,7 @@ impl Search {
     /// most kubelets create the top directory.
     pub(super) fn update(
         &mut self,
-        walked: Walked<'_>,
+        walked: WalkedHierarchy<'_>,
         now_ns: u64,
         expected: &Expected,
         problems: &mut Problems,
@@ -55,20 +55,20 @@ impl Search {
         // a due time beyond the longest pause comes from another clock, such as another recording
         let due = self.due_ns.is_none_or(|at| now_ns >= at || at - now_ns > SEARCH_NS);
         // rate limit: containers without a cgroup may come and go all the time
-        let is_rested = self.asked_ns.is_none_or(|at| now_ns.saturating_sub(at) >= FIRST_PAUSE_NS);
-        let asked = is_rested && expected.is_search_due();
-        self.searched = due || asked;
+        let is_pause_over = self.requested_ns.is_none_or(|at| now_ns.saturating_sub(at) >= FIRST_PAUSE_NS);
+        let requested = is_pause_over && expected.is_search_due();
+        self.searched = due || requested;
         if !self.searched {
             if self.tops.is_empty() {
                 self.walk(walked, 0, expected);
             }
             return;
         }
-        if asked {
-            self.asked_ns = Some(now_ns);
+        if requested {
+            self.requested_ns = Some(now_ns);
         }
         self.tops.clear();
-        self.homes.clear();
+        self.stray_parents.clear();
         if let Some(left_out) = self.walk(walked, SEARCH_DEPTH, expected) {
             problems.add("cgroup", || walked.point.to_owned(), left_out);
         }
@@ -91,9 +91,9 @@ impl Search {
     }
 
     /// Walks the hierarchy. Returns the error text if a bound was reached.
-    fn walk(&mut self, walked: Walked<'_>, depth: usize, expected: &Expected) -> Option<String> {
-        let Self { tops, homes, .. } = self;
-        let mut walk = Walk { walked, expected, left: SEARCH_DIRECTORIES, too_deep: 0, tops, homes };
+    fn walk(&mut self, walked: WalkedHierarchy<'_>, depth: usize, expected: &Expected) -> Option<String> {
+        let Self { tops, stray_parents, .. } = self;
+        let mut walk = Walk { walked, expected, left: SEARCH_DIRECTORIES, too_deep: 0, tops, stray_parents };
         walk.directory("", depth);
         let (left, too_deep) = (walk.left, walk.too_deep);
         self.tops.sort_unstable();
@@ -110,12 +110,12 @@ impl Search {
 }
 
 struct Walk<'w> {
-    walked: Walked<'w>,
+    walked: WalkedHierarchy<'w>,
     left: usize,
     too_deep: usize,
     expected: &'w Expected,
     tops: &'w mut Vec<String>,
-    homes: &'w mut Vec<String>,
+    stray_parents: &'w mut Vec<String>,
 }
 
 impl Walk<'_> {
@@ -124,21 +124,21 @@ impl Walk<'_> {
         let Ok(dir) = self.walked.open(path) else { return };
         let parent = path.rsplit('/').next().unwrap_or(path);
         let mut deeper = Vec::new();
-        let mut is_home = false;
+        let mut has_strays = false;
         let listed = dir.for_each(|entry| {
             if !entry.is_dir || self.left == 0 {
                 return;
             }
             self.left -= 1;
-            match path::folder(parent, entry.name) {
-                Folder::Kubepods => self.tops.push(join(path, entry.name)),
-                Folder::Pod(_) | Folder::QosClass => {}
-                Folder::Other if Stray::parse(entry.name, self.expected).is_some() => is_home = true,
-                Folder::Other => deeper.push(join(path, entry.name)),
+            match path::dir_kind(parent, entry.name) {
+                DirKind::Kubepods => self.tops.push(join(path, entry.name)),
+                DirKind::Pod(_) | DirKind::QosClass => {}
+                DirKind::Other if Stray::parse(entry.name, self.expected).is_some() => has_strays = true,
+                DirKind::Other => deeper.push(join(path, entry.name)),
             }
         });
-        if is_home && !self.homes.iter().any(|home| home == path) {
-            self.homes.push(path.to_owned());
+        if has_strays && !self.stray_parents.iter().any(|parent_path| parent_path == path) {
+            self.stray_parents.push(path.to_owned());
         }
         if listed.is_err() {
             return;

@@ -14,7 +14,7 @@ fn make(top: &Path, folders: &[&str]) {
 /// Returns the paths of pods, with the names of their containers.
 fn list(tree: &mut Tree, root: &HostRoot, now_ns: u64) -> Vec<(String, Vec<String>)> {
     let dir = root.dir("/cg").unwrap();
-    let walked = Walked { root, point: "/cg", dir: &dir };
+    let walked = WalkedHierarchy { root, point: "/cg", dir: &dir };
     let mut problems = Problems::default();
     tree.update(walked, now_ns, &Expected::default(), &mut problems);
     assert_eq!(problems.listed, []);
@@ -33,7 +33,7 @@ fn paths(tree: &mut Tree, root: &HostRoot, now_ns: u64) -> Vec<String> {
 }
 
 #[test]
-fn finds_pods_wherever_they_are() {
+fn pods_are_found_at_any_place_in_the_hierarchy() {
     let top = tempfile::tempdir().unwrap();
     let nested = format!("docker/{ID}/kubelet.slice/kubelet-kubepods.slice/kubelet-kubepods-podnested.slice");
     make(
@@ -63,7 +63,7 @@ fn finds_pods_wherever_they_are() {
 }
 
 #[test]
-fn follows_what_comes_and_goes() {
+fn created_and_removed_cgroups_are_followed() {
     let top = tempfile::tempdir().unwrap();
     make(top.path(), &["kubepods/burstable/poda", "kubepods/burstable/podb"]);
     let root = HostRoot::open(top.path()).unwrap();
@@ -85,22 +85,22 @@ fn a_new_inode_is_a_new_cgroup() {
     let mut tree = Tree::default();
     paths(&mut tree, &root, 0);
     let before = tree.pods[0].cgroup.inode;
-    tree.pods[0].cgroup.remembered = Some(Remembered::default());
+    tree.pods[0].cgroup.cached = Some(CachedFacts::default());
     paths(&mut tree, &root, 1);
-    assert!(tree.pods[0].cgroup.remembered.is_some());
+    assert!(tree.pods[0].cgroup.cached.is_some());
     let pod = top.path().join("cg/kubepods/poda");
     // another directory in between keeps the file system from reusing the inode number
     std::fs::rename(&pod, top.path().join("cg/gone")).unwrap();
     std::fs::create_dir(&pod).unwrap();
     paths(&mut tree, &root, 2);
     assert_ne!(tree.pods[0].cgroup.inode, before);
-    assert!(tree.pods[0].cgroup.remembered.is_none());
+    assert!(tree.pods[0].cgroup.cached.is_none());
 }
 
 const SECOND: u64 = 1_000_000_000;
 
 #[test]
-fn a_second_top_is_found_when_a_search_is_due() {
+fn a_second_top_directory_is_found_by_the_next_search() {
     let top = tempfile::tempdir().unwrap();
     make(top.path(), &["system.slice"]);
     let root = HostRoot::open(top.path()).unwrap();
@@ -114,7 +114,7 @@ fn a_second_top_is_found_when_a_search_is_due() {
 }
 
 #[test]
-fn searches_that_find_nothing_come_ever_less_often() {
+fn searches_without_result_back_off() {
     let top = tempfile::tempdir().unwrap();
     make(top.path(), &["a"]);
     let root = HostRoot::open(top.path()).unwrap();
@@ -135,14 +135,14 @@ fn searches_that_find_nothing_come_ever_less_often() {
 }
 
 #[test]
-fn the_bounds_of_a_search_are_said() {
+fn reaching_a_bound_of_the_search_is_reported() {
     let top = tempfile::tempdir().unwrap();
     make(top.path(), &["1/2/3/4/5/6/7/8/9/10/11/12"]);
     let root = HostRoot::open(top.path()).unwrap();
     let dir = root.dir("/cg").unwrap();
     let mut problems = Problems::default();
     Tree::default().update(
-        Walked { root: &root, point: "/cg", dir: &dir },
+        WalkedHierarchy { root: &root, point: "/cg", dir: &dir },
         0,
         &Expected::default(),
         &mut problems,
@@ -161,7 +161,7 @@ fn births(tree: &mut Tree, root: &HostRoot, now_ns: u64) -> Vec<(String, Option<
 }
 
 #[test]
-fn a_cgroup_that_the_last_listing_did_not_show_was_born() {
+fn a_cgroup_missing_in_the_last_listing_is_new() {
     let top = tempfile::tempdir().unwrap();
     make(top.path(), &[&format!("kubepods/poda/{ID}")]);
     let root = HostRoot::open(top.path()).unwrap();
@@ -192,7 +192,7 @@ fn a_cgroup_that_the_last_listing_did_not_show_was_born() {
 }
 
 #[test]
-fn a_cgroup_that_merely_was_not_seen_was_not_born() {
+fn a_cgroup_not_seen_before_is_not_necessarily_new() {
     let top = tempfile::tempdir().unwrap();
     make(top.path(), &[&format!("kubepods/poda/{ID}")]);
     let root = HostRoot::open(top.path()).unwrap();
@@ -200,7 +200,7 @@ fn a_cgroup_that_merely_was_not_seen_was_not_born() {
     births(&mut tree, &root, 10);
     // a tick at which the pod was beyond a bound: listed, but its containers were not
     let dir = root.dir("/cg").unwrap();
-    let walked = Walked { root: &root, point: "/cg", dir: &dir };
+    let walked = WalkedHierarchy { root: &root, point: "/cg", dir: &dir };
     tree.update(walked, 20, &Expected::default(), &mut Problems::default());
     make(top.path(), &[&format!("kubepods/poda/{}", ID.replace('3', "4"))]);
     assert_eq!(births(&mut tree, &root, 30)[2].1, None);
@@ -216,7 +216,7 @@ fn a_cgroup_that_merely_was_not_seen_was_not_born() {
 }
 
 #[test]
-fn a_pod_that_several_roots_show_counts_once() {
+fn a_pod_below_several_roots_is_read_once() {
     let top = tempfile::tempdir().unwrap();
     make(top.path(), &["kubepods/poda", "docker/x/kubepods/poda", "docker/x/kubepods/podb"]);
     let root = HostRoot::open(top.path()).unwrap();
@@ -236,7 +236,7 @@ fn a_pod_that_several_roots_show_counts_once() {
 }
 
 #[test]
-fn order_is_that_of_joined_paths() {
+fn comparison_equals_that_of_joined_paths() {
     let names = ["a", "a/b", "a/b/c", "a-b", "ab", "a0", "b", "a/c"];
     for path in names {
         for (directory, name) in [("a", "b"), ("a", "c"), ("a/b", "c"), ("a", "0"), ("b", "a")] {
@@ -249,6 +249,6 @@ fn order_is_that_of_joined_paths() {
     }
 }
 
-fn name(cgroup: &Known) -> String {
+fn name(cgroup: &KnownCgroup) -> String {
     cgroup.path.rsplit('/').next().unwrap().to_owned()
 }

@@ -111,7 +111,7 @@ impl Search {
 }
 
 /// Returns true if the process is in that pod.
-pub(super) fn is_of(root: &HostRoot, process: u32, uid: &str, buffer: &mut ReadBuffer) -> bool {
+pub(super) fn belongs_to(root: &HostRoot, process: u32, uid: &str, buffer: &mut ReadBuffer) -> bool {
     owner_of(root, process, buffer).ok().flatten().is_some_and(|(owner, ..)| owner == uid)
 }
 
@@ -150,7 +150,7 @@ mod tests {
     const ID: &str = "cccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccc";
 
     #[test]
-    fn a_path_says_whose_process_it_is() {
+    fn the_path_of_a_cgroup_tells_the_owner_of_a_process() {
         let container = format!("/kubepods.slice/kubepods-podx.slice/crio-{ID}.scope");
         let uid = "x".to_owned();
         assert_eq!(owner(&container), Some((uid.clone(), ID, 0)));

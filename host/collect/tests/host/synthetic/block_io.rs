@@ -33,7 +33,7 @@ fn blkio(host: &Host, name: &str, text: &str) {
 }
 
 #[test]
-fn an_unknown_row_at_one_tick_changes_no_rate() {
+fn an_unknown_row_in_one_tick_changes_no_rate() {
     let host = Host::v2();
     let cgroup = container(A);
     let mut collector = collector(host.path());
@@ -47,13 +47,13 @@ fn an_unknown_row_at_one_tick_changes_no_rate() {
     tick("8:0 rbytes=1000\n");
     let pair = |now, before| Some((now, Some(before)));
     assert_eq!(tick("8:0 rbytes=1100\n"), (pair(1100, 1000), pair(1100, 1000), 0));
-    let strange = "8:0 rbytes=1200\n(unknown) rbytes=7\n";
-    assert_eq!(tick(strange), (pair(1200, 1100), pair(1200, 1100), 2), "said of both files");
+    let malformed = "8:0 rbytes=1200\n(unknown) rbytes=7\n";
+    assert_eq!(tick(malformed), (pair(1200, 1100), pair(1200, 1100), 2), "said of both files");
     assert_eq!(tick("8:0 rbytes=1300\n"), (pair(1300, 1200), pair(1300, 1200), 0));
 }
 
 #[test]
-fn a_device_that_a_strange_row_hid_is_no_work_when_it_is_back() {
+fn a_device_hidden_by_a_malformed_row_adds_no_io_when_it_returns() {
     let host = Host::v2();
     let cgroup = container(A);
     let mut collector = collector(host.path());
@@ -74,7 +74,7 @@ fn a_device_that_a_strange_row_hid_is_no_work_when_it_is_back() {
 }
 
 #[test]
-fn a_cgroup_whose_first_request_comes_late_began_at_zero() {
+fn a_late_first_request_is_counted_from_zero() {
     let host = Host::v2();
     let cgroup = container(B);
     let mut collector = collector(host.path());
@@ -87,7 +87,7 @@ fn a_cgroup_whose_first_request_comes_late_began_at_zero() {
 }
 
 #[test]
-fn every_device_comes_from_the_best_file_that_names_it() {
+fn each_device_is_read_from_the_preferred_file_that_names_it() {
     let host = v1();
     let mut collector = collector(host.path());
     let mut tick = |step: u64| {
@@ -128,7 +128,7 @@ fn mends(host: &Host, name: &str, text: &str) {
 }
 
 #[test]
-fn a_broken_recursive_file_is_not_replaced_by_one_that_leaves_out_what_is_below() {
+fn a_broken_recursive_file_is_not_replaced_by_a_non_recursive_one() {
     let host = v1();
     let (recursive, own) = ("blkio.throttle.io_service_bytes_recursive", "blkio.throttle.io_service_bytes");
     blkio(&host, recursive, "8:0 Read 900\nTotal 900\n");
@@ -151,7 +151,7 @@ fn a_broken_recursive_file_is_not_replaced_by_one_that_leaves_out_what_is_below(
 }
 
 #[test]
-fn a_broken_file_of_a_scheduler_in_use_costs_one_tick() {
+fn a_broken_file_of_the_scheduler_in_use_loses_one_tick() {
     let host = v1();
     let bfq = "blkio.bfq.io_service_bytes_recursive";
     blkio(&host, bfq, "8:0 Read 100\n");
@@ -166,7 +166,7 @@ fn a_broken_file_of_a_scheduler_in_use_costs_one_tick() {
 }
 
 #[test]
-fn a_broken_file_of_a_scheduler_that_never_named_a_device_is_passed_over() {
+fn a_broken_file_of_an_unused_scheduler_is_skipped() {
     let host = v1();
     blkio(&host, "blkio.bfq.io_service_bytes_recursive", "Total 0\n");
     blkio(&host, "blkio.throttle.io_service_bytes_recursive", "8:0 Read 40\n");

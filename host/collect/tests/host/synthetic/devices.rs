@@ -7,7 +7,7 @@ use super::{A, B, Host, container};
 use crate::view::{View, collector, sample};
 
 #[test]
-fn interfaces_by_name() {
+fn interfaces_are_filtered_by_name() {
     let host = Host::v2();
     let view = sample(&mut collector(host.path()));
     let names: Vec<_> = view.of_kind("interface").iter().map(|interface| interface.id()).collect();
@@ -41,7 +41,7 @@ fn the_network_of_a_pod_is_that_of_its_oldest_container() {
 }
 
 #[test]
-fn a_pod_in_the_nodes_network_says_so_and_has_no_interfaces() {
+fn a_pod_in_the_host_network_is_marked_and_has_no_interfaces() {
     let host = Host::v2();
     // the same inode for both: the same namespace
     fs::create_dir_all(host.path().join("proc/40/net")).unwrap();
@@ -94,7 +94,7 @@ fn processes_of_another_pid_namespace_are_found_by_their_cgroup() {
 }
 
 #[test]
-fn devices_by_name_and_number() {
+fn devices_are_named_and_excluded_by_name() {
     let host = Host::v2();
     for (name, number) in [("vda", "254:0"), ("loop0", "7:0"), ("dm-0", "253:0")] {
         host.file(&format!("sys/block/{name}/dev"), &format!("{number}\n"));
@@ -115,7 +115,7 @@ fn devices_by_name_and_number() {
 }
 
 #[test]
-fn without_devices_in_the_root_cgroup_the_block_layer_answers() {
+fn without_devices_in_the_root_cgroup_diskstats_is_used() {
     let host = Host::v2();
     host.file("sys/block/vda/dev", "254:0\n");
     host.file("proc/diskstats", " 254 0 vda 5 0 16 0 7 0 32 0 0 0 0\n 254 1 vda1 5 0 16 0 7 0 32 0 0 0 0\n");
@@ -149,7 +149,7 @@ fn pressure_of_the_machine_has_no_full_cpu() {
 
 /// Creates the tree as in sysfs: the disk is a symbolic link, and so is its controller.
 #[test]
-fn nvme_disks_have_serial_numbers_and_no_link_leads_out_of_the_host() {
+fn nvme_disks_have_serial_numbers_and_links_stay_below_the_root() {
     let host = Host::v2();
     host.file("sys/devices/pci0/nvme/nvme0/serial", "vol0abc1234567890def\n");
     host.file("sys/devices/pci0/nvme/nvme0/nvme0n1/dev", "259:0\n");
@@ -172,7 +172,7 @@ fn nvme_disks_have_serial_numbers_and_no_link_leads_out_of_the_host() {
 
 /// Everything but the malformed row is present, and the row is reported once.
 #[test]
-fn a_strange_row_of_any_file_costs_that_row() {
+fn a_malformed_row_of_any_file_loses_only_that_row() {
     let host = Host::v2();
     host.file("sys/block/sda/dev", "8:0\n");
     host.file("sys/block/sdb/dev", "8:16\n");
@@ -202,7 +202,7 @@ fn a_strange_row_of_any_file_costs_that_row() {
 }
 
 #[test]
-fn processors_are_counted_wherever_the_kernel_names_them() {
+fn processors_are_counted_from_either_kernel_file() {
     let count = |host: &Host| {
         let view = sample(&mut collector(host.path()));
         (view.node().gauge("node.cpu_count"), view.report.problems.len())
@@ -217,7 +217,7 @@ fn processors_are_counted_wherever_the_kernel_names_them() {
 }
 
 #[test]
-fn a_listing_that_fails_makes_no_disk_or_interface_start_anew() {
+fn a_failed_listing_resets_no_counters() {
     let host = Host::v2();
     host.file("sys/block/sda/dev", "8:0\n");
     host.file("sys/devices/x/eth0/uevent", "DEVTYPE=wlan\n");
@@ -243,7 +243,7 @@ fn a_listing_that_fails_makes_no_disk_or_interface_start_anew() {
 }
 
 #[test]
-fn a_device_whose_number_cannot_be_read_is_told() {
+fn an_unreadable_device_number_is_reported() {
     let host = Host::v2();
     host.file("sys/block/sda/dev", "8:0\n");
     host.file("sys/block/sdb/dev", "(unknown)\n");

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::fs;
 
 use super::Host;
-use crate::view::{Seen, View, collector, sample};
+use crate::view::{EntityView, View, collector, sample};
 
 /// Row of the mount list for the cgroup v2 hierarchy.
 const CGROUP2: &str = "31 23 0:28 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw\n";
@@ -28,11 +28,11 @@ fn recorded(mounts: &str, statfs: &[(&str, &str)]) -> (Host, View) {
 }
 
 fn devices(view: &View) -> Vec<&str> {
-    view.of_kind("filesystem").into_iter().map(Seen::id).collect()
+    view.of_kind("filesystem").into_iter().map(EntityView::id).collect()
 }
 
 #[test]
-fn a_read_only_image_at_the_top_is_left_out() {
+fn a_read_only_image_at_the_root_is_skipped() {
     let full = r#"{"block_size":4096,"blocks":700,"blocks_free":0,"blocks_available":0,"files":18446744073709551615,"files_free":18446744073709551615}"#;
     let data = "2 1 259:1 / /data rw - ext4 /dev/nvme0n1p1 rw\n";
     for root in ["erofs /dev/root ro", "squashfs /dev/loop0 ro", "overlay composefs ro,lowerdir=/a"] {
@@ -44,7 +44,7 @@ fn a_read_only_image_at_the_top_is_left_out() {
 }
 
 #[test]
-fn a_verified_root_is_an_image_and_a_disk_mounted_read_only_is_not() {
+fn a_verified_root_is_an_image_but_a_read_only_disk_is_not() {
     let mounts =
         "1 0 254:0 / / ro - ext4 /dev/dm-0 ro\n2 1 8:1 / /data rw - ext4 /dev/sda1 ro,errors=remount-ro\n";
     let host = Host::v2();
@@ -60,7 +60,7 @@ fn a_verified_root_is_an_image_and_a_disk_mounted_read_only_is_not() {
 }
 
 #[test]
-fn reserved_blocks_in_use_are_no_space_and_sentinels_no_figures() {
+fn used_reserved_blocks_and_sentinels_are_no_sizes() {
     let stat = r#"{"block_size":4096,"blocks":1000,"blocks_free":20,"blocks_available":18446744073709551611,"files":18446744073709551615,"files_free":18446744073709551615}"#;
     let (_host, view) = recorded("1 0 8:1 / / rw - ext4 /dev/sda1 rw\n", &[("/", stat)]);
     let root = view.find("filesystem", "/dev/sda1").unwrap();
@@ -70,14 +70,14 @@ fn reserved_blocks_in_use_are_no_space_and_sentinels_no_figures() {
 }
 
 #[test]
-fn each_dataset_is_a_file_system() {
+fn each_zfs_dataset_is_a_file_system() {
     let mounts = "1 0 0:27 / / rw - zfs rpool/root rw\n2 1 0:41 / /srv rw - zfs tank/srv rw\n3 1 0:41 /a /mnt rw - zfs tank/srv rw\n";
     let (_host, view) = recorded(mounts, &[("/", PLAIN), ("/srv", PLAIN), ("/mnt", PLAIN)]);
     assert_eq!(devices(&view), ["rpool/root", "tank/srv"]);
 }
 
 #[test]
-fn a_table_of_many_megabytes_is_read_to_its_end() {
+fn a_mount_table_of_many_megabytes_is_read_completely() {
     let mut mounts = String::new();
     for index in 0..40_000 {
         let layers = "/var/lib/containerd/snapshots/1/fs:".repeat(7);
@@ -96,11 +96,11 @@ fn a_table_of_many_megabytes_is_read_to_its_end() {
 }
 
 #[test]
-fn a_strange_row_costs_itself() {
+fn a_malformed_row_is_skipped() {
     let long = "x".repeat(300 * 1024);
-    for strange in ["this is no mount", "9 1 0:1 / /x rw", long.as_str(), ""] {
+    for malformed in ["this is no mount", "9 1 0:1 / /x rw", long.as_str(), ""] {
         let mounts = format!(
-            "{strange}\n1 0 8:1 / / rw - ext4 /dev/sda1 rw\n{strange}\n2 1 8:16 / /v rw - xfs /dev/sdb rw\n"
+            "{malformed}\n1 0 8:1 / / rw - ext4 /dev/sda1 rw\n{malformed}\n2 1 8:16 / /v rw - xfs /dev/sdb rw\n"
         );
         let (_host, view) = recorded(&mounts, &[("/", PLAIN), ("/v", PLAIN)]);
         assert_eq!(devices(&view), ["/dev/sda1", "/dev/sdb"]);
@@ -111,7 +111,7 @@ fn a_strange_row_costs_itself() {
 }
 
 #[test]
-fn without_a_mount_list_cgroups_are_looked_for_where_they_always_are() {
+fn without_a_mount_list_the_default_mount_point_is_used() {
     for unreadable in [true, false] {
         let host = Host::v2();
         host.file("sys/fs/cgroup/cgroup.controllers", "cpu memory\n");

@@ -67,7 +67,7 @@ fn received(view: &View) -> Option<u64> {
 }
 
 #[test]
-fn interfaces_say_what_they_are_and_what_they_lie_over() {
+fn interfaces_have_a_kind_and_lower_interfaces() {
     let host = Host::v2();
     host.interfaces(&["ens1", "ens2", "agg", "agg.5", "lan", "vpn", "ip0", "plain", "vethx"]);
     host.file("sys/class/net/bonding_masters", "agg\n");
@@ -103,7 +103,7 @@ fn interfaces_say_what_they_are_and_what_they_lie_over() {
 }
 
 #[test]
-fn what_becomes_of_an_interface_shows_after_a_few_ticks() {
+fn changed_relations_of_an_interface_show_after_a_few_ticks() {
     let host = Host::v2();
     host.interfaces(&["ens1"]);
     host.device("ens1", &[], &[]);
@@ -115,7 +115,7 @@ fn what_becomes_of_an_interface_shows_after_a_few_ticks() {
 }
 
 #[test]
-fn vlans_that_only_their_own_list_knows() {
+fn vlans_are_found_in_their_own_list() {
     let host = Host::v2();
     host.interfaces(&["eth0", "storage", "other"]);
     host.file(
@@ -132,7 +132,7 @@ fn vlans_that_only_their_own_list_knows() {
 }
 
 #[test]
-fn interfaces_beyond_the_bound_are_said() {
+fn interfaces_beyond_the_bound_are_reported() {
     let host = Host::v2();
     host.interfaces(&["team"]);
     let lower: Vec<String> = (0..70).map(|number| format!("lower_ens{number:02}")).collect();
@@ -152,7 +152,7 @@ fn interfaces_beyond_the_bound_are_said() {
 
 /// A process of docker-in-docker comes first in the list of processes.
 #[test]
-fn a_nested_namespace_is_not_the_pods() {
+fn a_nested_namespace_does_not_represent_the_pod() {
     for hidden in [false, true] {
         let host = Host::v2();
         host.apart(30, 1);
@@ -174,7 +174,7 @@ fn a_nested_namespace_is_not_the_pods() {
 }
 
 #[test]
-fn most_processes_at_the_top_of_a_container_decide() {
+fn the_majority_of_a_containers_topmost_processes_decides() {
     let host = Host::v2();
     host.remove(&format!("sys/fs/cgroup/{}", container(B)));
     host.apart(30, 1);
@@ -187,7 +187,7 @@ fn most_processes_at_the_top_of_a_container_decide() {
 }
 
 #[test]
-fn most_containers_decide_and_the_oldest_where_they_are_at_odds() {
+fn the_majority_of_containers_decides_and_the_oldest_breaks_ties() {
     let host = Host::v2();
     // inode numbers of real cgroups increase; those of a file system may come in any order
     let inode = |id: &str| fs::metadata(host.path().join("sys/fs/cgroup").join(container(id))).unwrap().ino();
@@ -208,7 +208,7 @@ fn most_containers_decide_and_the_oldest_where_they_are_at_odds() {
 }
 
 #[test]
-fn the_choice_stays_while_its_process_does() {
+fn the_choice_is_kept_while_its_process_lives() {
     let host = Host::v2();
     host.apart(30, 1);
     host.apart(500, 100);
@@ -228,7 +228,7 @@ fn the_choice_stays_while_its_process_does() {
 }
 
 #[test]
-fn a_list_that_cannot_be_read_costs_that_process_only() {
+fn an_unreadable_list_affects_only_its_process() {
     let host = Host::v2();
     host.apart(500, 100);
     // even root cannot read a directory, or open a symbolic link to itself

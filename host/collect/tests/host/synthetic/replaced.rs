@@ -13,7 +13,7 @@ use crate::view::{collector, sample};
 type Case<'a> = (&'a str, &'a dyn Fn(&Path));
 
 #[test]
-fn what_is_no_file_any_more_costs_its_own_figure() {
+fn an_unreadable_file_affects_only_its_own_values() {
     let pipe = |path: &Path| assert!(Command::new("mkfifo").arg(path).status().unwrap().success());
     let directory = |path: &Path| fs::create_dir(path).unwrap();
     let link = |path: &Path| symlink("/proc/self/stat", path).unwrap();
@@ -45,7 +45,7 @@ fn what_is_no_file_any_more_costs_its_own_figure() {
 
 /// The writer truncates, fills and replaces a file; a value is either correct or absent.
 #[test]
-fn a_file_that_changes_while_it_is_read_gives_its_figures_or_none() {
+fn a_file_changed_during_a_read_gives_correct_values_or_none() {
     let host = Host::v2();
     let dir = host.path().join("sys/fs/cgroup").join(container(A));
     let done = AtomicBool::new(false);

@@ -66,7 +66,7 @@ fn a_container_below_the_runtimes_service_belongs_to_its_pod() {
 }
 
 #[test]
-fn the_kubelet_tells_bare_ids_from_those_of_nobody() {
+fn bare_container_ids_need_the_list_of_the_kubelet() {
     let host = host();
     let kata = format!("kata_{B}");
     host.cgroup(A, "600");
@@ -92,7 +92,7 @@ fn the_kubelet_tells_bare_ids_from_those_of_nobody() {
 }
 
 #[test]
-fn a_listed_container_without_a_cgroup_is_told_once() {
+fn a_listed_container_without_a_cgroup_is_reported_once() {
     let host = Host::v2();
     let missing = "d".repeat(64);
     let mut collector = collector(host.path());

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use insights_batch::{Batch, Builder};
 use serde_json::json;
 
-use super::{SECOND, pairing, sorted};
+use super::{SECOND, counter_cache, sorted};
 use crate::emit::{Emitter, Facts};
 use crate::facts::{ConditionStatus, LocalState, NodeFacts, Service, Services};
 use crate::pods::{self, Owner, PodList};
@@ -28,7 +28,7 @@ fn with_local(pods: Option<&PodList>, local: &LocalState) -> Batch {
     let mut builder = Builder::new("node", "node-a", 1_735_790_400_000, 60_000);
     let node = builder.entity("node", "node-a", None);
     let facts = Facts { pods, summary: None, local: Some(local) };
-    Emitter::new().emit_facts(&facts, node, &mut pairing(), SECOND, &mut builder);
+    Emitter::new().emit_facts(&facts, node, &mut counter_cache(), SECOND, &mut builder);
     let columns = builder.finish();
     columns.check().unwrap();
     Batch::from_columns(columns)

@@ -1,15 +1,15 @@
 //! Tests of usage that only the kubelet reports.
 
-use insightd_collect::Pairing;
+use insightd_collect::CounterCache;
 use insights_batch::{Batch, Builder};
 use serde_json::json;
 
-use super::{SECOND, pairing};
+use super::{SECOND, counter_cache};
 use crate::{Emitter, pods, summary};
 
 /// Emits a pod with containers `a` (its cgroup has used something), `b` (its cgroup is empty), `c` (without a cgroup) and
 /// `d` (waiting, with the statistics of its previous run).
-fn sample(time: &str, cpu_ns: u64, pairing: &mut Pairing) -> Batch {
+fn sample(time: &str, cpu_ns: u64, counter_cache: &mut CounterCache) -> Batch {
     let status = |name: &str, state: &str| json!({"name": name, "containerID": format!("containerd://id-{name}"), "state": {state: {}}});
     let pods = json!({"items": [{
         "metadata": {"name": "p", "namespace": "n", "uid": "u"},
@@ -38,15 +38,15 @@ fn sample(time: &str, cpu_ns: u64, pairing: &mut Pairing) -> Batch {
         builder.counter(cgroup, "cpu.usage_ns", cpu, None);
         builder.gauge(cgroup, "memory.usage_bytes", cpu as f64);
     }
-    Emitter::new().emit(&pods, Some(&summary), node, pairing, SECOND, &mut builder);
+    Emitter::new().emit(&pods, Some(&summary), node, counter_cache, SECOND, &mut builder);
     Batch::from_columns(builder.finish())
 }
 
 #[test]
 fn usage_of_the_kubelet_is_used_if_the_cgroup_has_none() {
-    let mut pairing = pairing();
-    sample("2026-01-01T00:00:00Z", 5_000_000_000, &mut pairing);
-    let batch = sample("2026-01-01T00:00:20Z", 7_000_000_000, &mut pairing);
+    let mut counter_cache = counter_cache();
+    sample("2026-01-01T00:00:00Z", 5_000_000_000, &mut counter_cache);
+    let batch = sample("2026-01-01T00:00:20Z", 7_000_000_000, &mut counter_cache);
     let points = |id: &str| {
         let entity = batch.find("container", id).unwrap();
         let mut gauges = entity.gauges();
@@ -75,19 +75,19 @@ fn usage_of_the_kubelet_is_used_if_the_cgroup_has_none() {
 
 #[test]
 fn a_repeated_reading_has_no_previous_value() {
-    let mut pairing = pairing();
+    let mut counter_cache = counter_cache();
     let previous =
         |batch: &Batch| batch.find("container", "u/c").unwrap().counter("cpu.usage_ns").unwrap().previous;
-    assert_eq!(previous(&sample("2026-01-01T00:00:00Z", 5, &mut pairing)), None);
-    assert_eq!(previous(&sample("2026-01-01T00:00:00Z", 5, &mut pairing)), None);
-    assert_eq!(previous(&sample("2026-01-01T00:01:00Z", 9, &mut pairing)), Some(5));
-    assert_eq!(previous(&sample("2026-01-01T00:00:30Z", 10, &mut pairing)), None, "time went back");
-    assert_eq!(previous(&sample("yesterday", 11, &mut pairing)), None);
+    assert_eq!(previous(&sample("2026-01-01T00:00:00Z", 5, &mut counter_cache)), None);
+    assert_eq!(previous(&sample("2026-01-01T00:00:00Z", 5, &mut counter_cache)), None);
+    assert_eq!(previous(&sample("2026-01-01T00:01:00Z", 9, &mut counter_cache)), Some(5));
+    assert_eq!(previous(&sample("2026-01-01T00:00:30Z", 10, &mut counter_cache)), None, "time went back");
+    assert_eq!(previous(&sample("yesterday", 11, &mut counter_cache)), None);
 }
 
 /// Emits pods `a` (an interface in its cgroup), `b` (in the node's network, according to the kernel), `c` (neither) and `d`
 /// (in the node's network, according to its specification).
-fn traffic(time: &str, rx_bytes: u64, pairing: &mut Pairing) -> Batch {
+fn traffic(time: &str, rx_bytes: u64, counter_cache: &mut CounterCache) -> Batch {
     let pods = ["a", "b", "c", "d"].map(|uid| {
         json!({"metadata": {"name": uid, "namespace": "n", "uid": uid},
             "spec": {"hostNetwork": uid == "d"}, "status": {"phase": "Running"}})
@@ -111,15 +111,15 @@ fn traffic(time: &str, rx_bytes: u64, pairing: &mut Pairing) -> Batch {
             builder.attribute(cgroup, "network.host", "true");
         }
     }
-    Emitter::new().emit(&pods, Some(&summary), node, pairing, SECOND, &mut builder);
+    Emitter::new().emit(&pods, Some(&summary), node, counter_cache, SECOND, &mut builder);
     Batch::from_columns(builder.finish())
 }
 
 #[test]
 fn interfaces_of_the_kubelet_are_used_if_no_namespace_was_found() {
-    let mut pairing = pairing();
-    traffic("2026-01-01T00:00:00Z", 100, &mut pairing);
-    let batch = traffic("2026-01-01T00:00:10Z", 400, &mut pairing);
+    let mut counter_cache = counter_cache();
+    traffic("2026-01-01T00:00:00Z", 100, &mut counter_cache);
+    let batch = traffic("2026-01-01T00:00:10Z", 400, &mut counter_cache);
     let interfaces = |uid: &str| batch.find("pod", uid).unwrap().children_of_kind("interface");
     for uid in ["a", "b", "d"] {
         assert!(interfaces(uid).is_empty(), "{uid}");

@@ -1,6 +1,6 @@
 use insights_batch::{Builder, Columns};
 
-use super::{Found, Parts, Progress};
+use super::{Parts, SearchOutcome, SearchProgress};
 
 /// Builds a node with pods, each with a container, and beside it the cgroup of the same UID.
 fn batch(pods: u32) -> Columns {
@@ -26,7 +26,7 @@ fn contains(columns: &Columns, id: &str) -> bool {
 }
 
 #[test]
-fn parts_are_pods_with_all_that_is_known_of_them() {
+fn a_part_has_everything_about_one_pod() {
     let columns = batch(3);
     let parts = Parts::new(&columns);
     let part = parts.find_name("pod uid-1").unwrap();
@@ -48,52 +48,52 @@ fn is_too_slow(columns: &Columns, slow: &[u32]) -> bool {
 }
 
 #[test]
-fn parts_that_are_slow_by_themselves_are_found_among_many_that_are_not() {
+fn slow_parts_are_found_among_many_fast_ones() {
     let columns = batch(110);
     for slow in [&[0][..], &[109], &[54, 55], &[3, 40, 41, 100]] {
-        let mut progress = Progress::default();
+        let mut progress = SearchProgress::default();
         let found = Parts::new(&columns).find_slow(
             &mut progress,
             8,
             |part| Some(is_too_slow(part, slow)),
             |part| Some((!poisoned(part, slow)).then_some(())),
         );
-        assert_eq!((found, progress.names), (Found::Result(()), names(slow)));
+        assert_eq!((found, progress.names), (SearchOutcome::Output(()), names(slow)));
     }
-    let mut progress = Progress::default();
+    let mut progress = SearchProgress::default();
     let nine = [1, 2, 3, 4, 5, 6, 7, 8, 9];
-    let search = |progress: &mut Progress, slow: &[u32]| {
+    let search = |progress: &mut SearchProgress, slow: &[u32]| {
         let probe = |part: &Columns| Some(is_too_slow(part, slow));
         Parts::new(&columns).find_slow(progress, 8, probe, |part| Some((!poisoned(part, slow)).then_some(())))
     };
-    assert_eq!(search(&mut progress, &nine), Found::Nobody);
+    assert_eq!(search(&mut progress, &nine), SearchOutcome::NotFound);
 }
 
 #[test]
-fn a_storm_is_nobodys_fault() {
+fn many_fast_parts_are_not_offending() {
     let columns = batch(110);
-    let mut progress = Progress::default();
+    let mut progress = SearchProgress::default();
     let found = Parts::new(&columns).find_slow(
         &mut progress,
         8,
         |part| Some(is_too_slow(part, &[])),
         |_| -> Option<Option<()>> { panic!("there is nothing to leave out") },
     );
-    assert_eq!((found, progress.names), (Found::Nobody, vec![]));
+    assert_eq!((found, progress.names), (SearchOutcome::NotFound, vec![]));
 }
 
 #[test]
-fn a_search_for_slow_parts_goes_on_with_the_next_batch() {
+fn a_search_for_slow_parts_continues_with_the_next_batch() {
     let slow = [5, 70, 71];
-    for patience in 1..8_usize {
-        let mut progress = Progress::default();
+    for probes_left in 1..8_usize {
+        let mut progress = SearchProgress::default();
         let found = (0..100).find_map(|_| {
             let columns = batch(110);
-            let columns = super::without(&columns, progress.names.iter().map(String::as_str));
+            let columns = super::without_parts(&columns, progress.names.iter().map(String::as_str));
             if !poisoned(&columns, &slow) {
-                return Some(Found::Result(()));
+                return Some(SearchOutcome::Output(()));
             }
-            let left = std::cell::Cell::new(patience);
+            let left = std::cell::Cell::new(probes_left);
             let spend = || left.get().checked_sub(1).map(|rest| left.set(rest));
             let found = Parts::new(&columns).find_slow(
                 &mut progress,
@@ -101,45 +101,45 @@ fn a_search_for_slow_parts_goes_on_with_the_next_batch() {
                 |part| spend().map(|()| is_too_slow(part, &slow)),
                 |part| spend().map(|()| (!poisoned(part, &slow)).then_some(())),
             );
-            (found != Found::Unfinished).then_some(found)
+            (found != SearchOutcome::Unfinished).then_some(found)
         });
         progress.names.sort();
         assert_eq!(
             (found, progress.names),
-            (Some(Found::Result(())), names(&slow)),
-            "{patience} tries a batch"
+            (Some(SearchOutcome::Output(())), names(&slow)),
+            "{probes_left} probes a batch"
         );
     }
 }
 
-/// Searches over as many batches as needed, with `patience` probes each. Returns the offending names and the number of probes.
+/// Searches over as many batches as needed, with `probes_left` probes each. Returns the offending names and the number of probes.
 fn search(
     columns: &Columns,
-    room: usize,
-    patience: usize,
+    max_parts: usize,
+    probes_left: usize,
     fails: impl Fn(&Columns) -> bool,
 ) -> (Option<Vec<String>>, usize) {
-    let mut progress = Progress::default();
+    let mut progress = SearchProgress::default();
     let mut tries = 0;
     for _ in 0..100 {
-        let columns = super::without(columns, progress.names.iter().map(String::as_str));
+        let columns = super::without_parts(columns, progress.names.iter().map(String::as_str));
         if !fails(&columns) {
             return (Some(progress.names), tries);
         }
         let parts = Parts::new(&columns);
-        let left = std::cell::Cell::new(patience);
+        let left = std::cell::Cell::new(probes_left);
         let spend = || left.get().checked_sub(1).map(|rest| left.set(rest));
         let found = parts.find(
             &mut progress,
-            room,
+            max_parts,
             |part| spend().map(|()| fails(part)),
             |part| spend().map(|()| (!fails(part)).then_some(())),
         );
-        tries += patience - left.get();
+        tries += probes_left - left.get();
         match found {
-            Found::Result(()) => return (Some(progress.names), tries),
-            Found::Nobody => return (None, tries),
-            Found::Unfinished => {}
+            SearchOutcome::Output(()) => return (Some(progress.names), tries),
+            SearchOutcome::NotFound => return (None, tries),
+            SearchOutcome::Unfinished => {}
         }
     }
     panic!("no end of it")
@@ -154,7 +154,7 @@ fn names(numbers: &[u32]) -> Vec<String> {
 }
 
 #[test]
-fn each_pod_is_found() {
+fn each_offending_pod_is_found() {
     let columns = batch(110);
     for number in [0, 1, 54, 55, 108, 109] {
         let (found, tries) = search(&columns, 8, 1000, |part| poisoned(part, &[number]));
@@ -164,12 +164,12 @@ fn each_pod_is_found() {
 }
 
 #[test]
-fn several_pods_are_found_up_to_the_bound() {
+fn several_offending_pods_are_found_up_to_the_bound() {
     let columns = batch(110);
-    for (numbers, room) in
+    for (numbers, max_parts) in
         [(&[3, 4][..], 8), (&[0, 109], 8), (&[7, 20, 21, 60, 100], 8), (&[1, 2, 3, 4, 5, 6, 7, 8], 8)]
     {
-        let (found, tries) = search(&columns, room, 1000, |part| poisoned(part, numbers));
+        let (found, tries) = search(&columns, max_parts, 1000, |part| poisoned(part, numbers));
         assert_eq!(found, Some(names(numbers)));
         assert!(tries <= 1 + 8 * numbers.len(), "{tries}");
     }
@@ -177,7 +177,7 @@ fn several_pods_are_found_up_to_the_bound() {
 }
 
 #[test]
-fn what_fails_only_together_loses_one_of_them() {
+fn of_parts_that_fail_only_together_one_is_left_out() {
     let columns = batch(110);
     let both = |part: &Columns| poisoned(part, &[20]) && poisoned(part, &[90]);
     assert_eq!(search(&columns, 8, 1000, both).0, Some(names(&[90])));
@@ -187,7 +187,7 @@ fn what_fails_only_together_loses_one_of_them() {
 }
 
 #[test]
-fn what_always_fails_is_nobodys_fault() {
+fn a_batch_that_always_fails_has_no_offending_part() {
     assert_eq!(search(&batch(110), 8, 1000, |_| true), (None, 1));
     assert_eq!(search(&batch(0), 8, 1000, |_| true), (None, 1));
     let root = |part: &Columns| contains(part, "n1");
@@ -195,23 +195,23 @@ fn what_always_fails_is_nobodys_fault() {
 }
 
 #[test]
-fn a_search_without_time_goes_on_with_the_next_batch() {
+fn a_search_without_time_continues_with_the_next_batch() {
     let columns = batch(110);
-    for patience in 1..6 {
-        let (found, _) = search(&columns, 8, patience, |part| poisoned(part, &[5, 70, 71]));
+    for probes_left in 1..6 {
+        let (found, _) = search(&columns, 8, probes_left, |part| poisoned(part, &[5, 70, 71]));
         let mut found = found.unwrap();
         found.sort();
-        assert_eq!(found, names(&[5, 70, 71]), "{patience} tries a batch");
+        assert_eq!(found, names(&[5, 70, 71]), "{probes_left} probes a batch");
     }
 }
 
 #[test]
-fn names_of_parts_can_be_shown() {
+fn names_of_parts_are_bounded_and_printable() {
     let mut builder = Builder::new("node", "n1", 1, 1);
     let node = builder.entity("node", "n1", None);
     builder.entity("pod", &"\u{1b}[2J".repeat(100_000), Some(node));
     let columns = builder.finish();
     let parts = Parts::new(&columns);
     assert!(parts.name(0).len() < 300 && !parts.name(0).contains('\u{1b}'));
-    assert_eq!(super::without(&columns, [parts.name(0)]).entity_count(), 1);
+    assert_eq!(super::without_parts(&columns, [parts.name(0)]).entity_count(), 1);
 }

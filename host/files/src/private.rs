@@ -10,11 +10,11 @@ use std::time::SystemTime;
 use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, Stat};
 use rustix::io::Errno;
 
-use crate::folder::{PRIVATE, PRIVATE_FOLDER, SAFE, gone, list};
-use crate::trouble::Trouble;
+use crate::error::{DirError, entry_path};
+use crate::owned::{PRIVATE_DIR, PRIVATE_FILE, SAFE, ignore_missing, list};
 
 /// Directories for which a warning is logged at most; see `is_first`.
-const MAX_SAID: usize = 64;
+const MAX_WARNED: usize = 64;
 /// Nested directories that [`PrivateDir::remove_all`] descends into.
 const MAX_DEPTH: u32 = 4;
 
@@ -33,21 +33,21 @@ impl PrivateDir {
     ///
     /// # Errors
     /// Fails if a system call fails, or the directory belongs to another user.
-    pub fn open(path: &Path) -> Result<Self, Trouble> {
+    pub fn open(path: &Path) -> Result<Self, DirError> {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NONBLOCK | OFlags::CLOEXEC;
         let dir = rustix::fs::openat(CWD, path, flags, Mode::empty());
-        Self::checked(path.into(), dir.map_err(|errno| trouble(path, "open directory", errno))?)
+        Self::checked(path.into(), dir.map_err(|errno| DirError::io(path, "", "open directory", errno))?)
     }
 
     /// Creates the directory and its missing parents with mode 0700, then opens it like [`open`](Self::open).
     ///
     /// # Errors
     /// Fails like [`open`](Self::open), or if a directory cannot be created.
-    pub fn make(path: &Path) -> Result<Self, Trouble> {
+    pub fn make(path: &Path) -> Result<Self, DirError> {
         use std::os::unix::fs::DirBuilderExt;
-        let made = std::fs::DirBuilder::new().recursive(true).mode(PRIVATE_FOLDER.bits()).create(path);
+        let made = std::fs::DirBuilder::new().recursive(true).mode(PRIVATE_DIR.bits()).create(path);
         match Self::open(path) {
-            Err(Trouble::Io { .. }) if made.is_err() => Err(Trouble::Io {
+            Err(DirError::Io { .. }) if made.is_err() => Err(DirError::Io {
                 path: path.into(),
                 action: "create directory",
                 source: made.err().unwrap_or_else(|| Errno::IO.into()),
@@ -56,17 +56,18 @@ impl PrivateDir {
         }
     }
 
-    fn checked(path: PathBuf, dir: OwnedFd) -> Result<Self, Trouble> {
-        let found = rustix::fs::fstat(&dir).map_err(|errno| trouble(&path, "examine directory", errno))?;
+    fn checked(path: PathBuf, dir: OwnedFd) -> Result<Self, DirError> {
+        let found =
+            rustix::fs::fstat(&dir).map_err(|errno| DirError::io(&path, "", "examine directory", errno))?;
         if !is_trusted(&found) {
-            return Err(Trouble::Foreign {
+            return Err(DirError::Foreign {
                 path,
                 owner: found.st_uid,
                 ours: rustix::process::geteuid().as_raw(),
             });
         }
-        if is_open_to_others(&found) {
-            close_to_others(&path, &dir, Mode::from_raw_mode(found.st_mode));
+        if is_writable_by_others(&found) {
+            revoke_write_permission(&path, &dir, Mode::from_raw_mode(found.st_mode));
         }
         Ok(Self { path, dir })
     }
@@ -75,11 +76,11 @@ impl PrivateDir {
     ///
     /// # Errors
     /// Fails like [`open`](Self::open).
-    pub fn subdir(&self, name: &str) -> Result<Self, Trouble> {
+    pub fn subdir(&self, name: &str) -> Result<Self, DirError> {
         let path = self.path.join(name);
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | SAFE;
         let dir = rustix::fs::openat(&self.dir, name, flags, Mode::empty());
-        let dir = dir.map_err(|errno| trouble(&path, "open directory", errno))?;
+        let dir = dir.map_err(|errno| DirError::io(&path, "", "open directory", errno))?;
         Self::checked(path, dir)
     }
 
@@ -87,10 +88,10 @@ impl PrivateDir {
     ///
     /// # Errors
     /// Fails like [`open`](Self::open), or if the subdirectory cannot be created.
-    pub fn make_subdir(&self, name: &str) -> Result<Self, Trouble> {
-        match rustix::fs::mkdirat(&self.dir, name, PRIVATE_FOLDER) {
+    pub fn make_subdir(&self, name: &str) -> Result<Self, DirError> {
+        match rustix::fs::mkdirat(&self.dir, name, PRIVATE_DIR) {
             Ok(()) | Err(Errno::EXIST) => self.subdir(name),
-            Err(errno) => Err(self.trouble(name, "create directory", errno)),
+            Err(errno) => Err(self.io_error(name, "create directory", errno)),
         }
     }
 
@@ -98,8 +99,8 @@ impl PrivateDir {
     ///
     /// # Errors
     /// Fails if the directory cannot be listed.
-    pub fn names(&self) -> Result<Vec<String>, Trouble> {
-        list(&self.dir).map_err(|errno| self.trouble("", "list directory", errno))
+    pub fn names(&self) -> Result<Vec<String>, DirError> {
+        list(&self.dir).map_err(|errno| self.io_error("", "list directory", errno))
     }
 
     /// Returns the modification time of an entry: a write to a file, or a name added or removed in a directory. `None` if it cannot be read.
@@ -111,19 +112,19 @@ impl PrivateDir {
     ///
     /// # Errors
     /// Fails if it is not a regular file, belongs to another user, is writable by others, is larger, or cannot be read.
-    pub fn read(&self, name: &str, max_bytes: u64) -> Result<Option<Vec<u8>>, Trouble> {
-        let unusable = |problem: String| Trouble::Unusable { path: self.path.join(name), problem };
+    pub fn read(&self, name: &str, max_bytes: u64) -> Result<Option<Vec<u8>>, DirError> {
+        let unusable = |problem: String| DirError::Unusable { path: self.path.join(name), problem };
         let file = match rustix::fs::openat(&self.dir, name, OFlags::RDONLY | SAFE, Mode::empty()) {
             Ok(file) => file,
             Err(Errno::NOENT) => return Ok(None),
             Err(Errno::LOOP) => return Err(unusable("is a symbolic link".into())),
-            Err(errno) => return Err(self.trouble(name, "open", errno)),
+            Err(errno) => return Err(self.io_error(name, "open", errno)),
         };
-        let found = rustix::fs::fstat(&file).map_err(|errno| self.trouble(name, "examine", errno))?;
+        let found = rustix::fs::fstat(&file).map_err(|errno| self.io_error(name, "examine", errno))?;
         if FileType::from_raw_mode(found.st_mode) != FileType::RegularFile {
             return Err(unusable("is not a regular file".into()));
         }
-        if !is_trusted(&found) || is_open_to_others(&found) {
+        if !is_trusted(&found) || is_writable_by_others(&found) {
             return Err(unusable("belongs to another user or is writable by other users".into()));
         }
         let too_large = || unusable(format!("has more than {max_bytes} bytes"));
@@ -132,7 +133,7 @@ impl PrivateDir {
         }
         let mut bytes = Vec::new();
         let read = File::from(file).take(max_bytes.saturating_add(1)).read_to_end(&mut bytes);
-        read.map_err(|error| self.trouble(name, "read", error))?;
+        read.map_err(|error| self.io_error(name, "read", error))?;
         if bytes.len() as u64 > max_bytes { Err(too_large()) } else { Ok(Some(bytes)) }
     }
 
@@ -140,51 +141,47 @@ impl PrivateDir {
     ///
     /// # Errors
     /// Fails if a system call fails. The previous file is then still there, unless only the final fsync of the directory failed.
-    pub fn write(&self, name: &str, content: &[u8]) -> Result<(), Trouble> {
-        let fresh = format!("{name}.new");
+    pub fn write(&self, name: &str, content: &[u8]) -> Result<(), DirError> {
+        let temporary = format!("{name}.new");
         // A leftover under this name is removed, never written through: it may be a link.
-        self.remove_all(&fresh)?;
+        self.remove_all(&temporary)?;
         let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | SAFE;
-        let file = rustix::fs::openat(&self.dir, &fresh, flags, PRIVATE);
-        let mut file = file.map(File::from).map_err(|errno| self.trouble(&fresh, "create", errno))?;
+        let file = rustix::fs::openat(&self.dir, &temporary, flags, PRIVATE_FILE);
+        let mut file = file.map(File::from).map_err(|errno| self.io_error(&temporary, "create", errno))?;
         let written = file.write_all(content).and_then(|()| file.sync_all());
         if let Err(error) = written {
-            let _ = rustix::fs::unlinkat(&self.dir, &fresh, AtFlags::empty());
-            return Err(self.trouble(&fresh, "write", error));
+            let _ = rustix::fs::unlinkat(&self.dir, &temporary, AtFlags::empty());
+            return Err(self.io_error(&temporary, "write", error));
         }
-        self.rename(&fresh, name)
+        self.rename(&temporary, name)
     }
 
     /// Renames an entry and syncs the directory. Replaces a file, or an empty directory, of the new name.
     ///
     /// # Errors
     /// Fails if `renameat` or `fsync` fails.
-    pub fn rename(&self, from: &str, to: &str) -> Result<(), Trouble> {
+    pub fn rename(&self, from: &str, to: &str) -> Result<(), DirError> {
         rustix::fs::renameat(&self.dir, from, &self.dir, to)
             .and_then(|()| rustix::fs::fsync(&self.dir))
-            .map_err(|errno| self.trouble(from, "rename", errno))
+            .map_err(|errno| self.io_error(from, "rename", errno))
     }
 
     /// Removes a file, a link, or a directory with its contents. A missing entry is not an error.
     ///
     /// # Errors
     /// Fails if a system call fails, or directories are nested deeper than the agent ever creates.
-    pub fn remove_all(&self, name: &str) -> Result<(), Trouble> {
-        remove_all(&self.dir, name, MAX_DEPTH).map_err(|errno| self.trouble(name, "remove", errno))
+    pub fn remove_all(&self, name: &str) -> Result<(), DirError> {
+        remove_all(&self.dir, name, MAX_DEPTH).map_err(|errno| self.io_error(name, "remove", errno))
     }
 
     /// Returns the path of an entry, or of the directory itself for an empty name.
     pub fn path_of(&self, name: &str) -> PathBuf {
-        if name.is_empty() { self.path.clone() } else { self.path.join(name) }
+        entry_path(&self.path, name)
     }
 
-    fn trouble(&self, name: &str, action: &'static str, source: impl Into<io::Error>) -> Trouble {
-        Trouble::Io { path: self.path_of(name), action, source: source.into() }
+    fn io_error(&self, name: &str, action: &'static str, source: impl Into<io::Error>) -> DirError {
+        DirError::io(&self.path, name, action, source)
     }
-}
-
-fn trouble(path: &Path, action: &'static str, errno: Errno) -> Trouble {
-    Trouble::Io { path: path.into(), action, source: errno.into() }
 }
 
 /// Returns true if this user or root is the owner.
@@ -192,12 +189,12 @@ fn is_trusted(found: &Stat) -> bool {
     found.st_uid == rustix::process::geteuid().as_raw() || found.st_uid == 0
 }
 
-fn is_open_to_others(found: &Stat) -> bool {
+fn is_writable_by_others(found: &Stat) -> bool {
     Mode::from_raw_mode(found.st_mode).intersects(Mode::WGRP | Mode::WOTH)
 }
 
 /// Removes write permission of group and others. A directory with the sticky bit, such as `/tmp`, is left unchanged.
-fn close_to_others(path: &Path, dir: &OwnedFd, mode: Mode) {
+fn revoke_write_permission(path: &Path, dir: &OwnedFd, mode: Mode) {
     let changed = match mode.contains(Mode::SVTX) {
         true => Err(Errno::PERM),
         false => rustix::fs::fchmod(dir, mode.difference(Mode::WGRP | Mode::WOTH)),
@@ -220,13 +217,13 @@ fn close_to_others(path: &Path, dir: &OwnedFd, mode: Mode) {
     }
 }
 
-/// Returns true for a path seen for the first time, for at most `MAX_SAID` paths. Some directories are opened at every tick.
+/// Returns true for a path seen for the first time, for at most `MAX_WARNED` paths. Some directories are opened at every tick.
 fn is_first(path: &Path) -> bool {
-    static SAID: Mutex<Vec<PathBuf>> = Mutex::new(Vec::new());
-    let mut said = SAID.lock().unwrap_or_else(PoisonError::into_inner);
-    let is_first = said.len() < MAX_SAID && !said.iter().any(|other| other == path);
+    static WARNED: Mutex<Vec<PathBuf>> = Mutex::new(Vec::new());
+    let mut warned = WARNED.lock().unwrap_or_else(PoisonError::into_inner);
+    let is_first = warned.len() < MAX_WARNED && !warned.iter().any(|other| other == path);
     if is_first {
-        said.push(path.into());
+        warned.push(path.into());
     }
     is_first
 }
@@ -235,7 +232,7 @@ fn remove_all(dir: &OwnedFd, name: &str, depth: u32) -> Result<(), Errno> {
     match rustix::fs::unlinkat(dir, name, AtFlags::empty()) {
         // `unlinkat` of a directory returns `EISDIR` on Linux, `EPERM` under POSIX.
         Err(Errno::ISDIR | Errno::PERM) => {}
-        other => return gone(other),
+        other => return ignore_missing(other),
     }
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | SAFE;
     let inner = match rustix::fs::openat(dir, name, flags, Mode::empty()) {
@@ -245,7 +242,7 @@ fn remove_all(dir: &OwnedFd, name: &str, depth: u32) -> Result<(), Errno> {
     };
     let deeper = depth.checked_sub(1).ok_or(Errno::LOOP)?;
     list(&inner)?.iter().try_for_each(|name| remove_all(&inner, name, deeper))?;
-    gone(rustix::fs::unlinkat(dir, name, AtFlags::REMOVEDIR))
+    ignore_missing(rustix::fs::unlinkat(dir, name, AtFlags::REMOVEDIR))
 }
 
 #[cfg(test)]

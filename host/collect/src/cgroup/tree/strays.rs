@@ -6,7 +6,7 @@
 //! every tick.
 
 use super::listing::Listing;
-use super::{Container, Known, compare, join};
+use super::{Container, KnownCgroup, compare, join};
 use crate::cgroup::expected::Expected;
 use crate::cgroup::path::{self, ContainerName, Qos};
 use crate::error::is_absent;
@@ -15,7 +15,7 @@ use crate::root::Entry;
 
 /// A container whose pod has no cgroup.
 #[derive(Debug)]
-pub(crate) struct Lone {
+pub(crate) struct Orphan {
     pub(crate) container: Container,
     pub(crate) uid: String,
     /// QoS class, `None` if the name does not have it.
@@ -43,40 +43,36 @@ impl<'n> Stray<'n> {
 
 impl Listing<'_> {
     /// Lists a directory that held containers of pods. Returns false if it is gone or has none any more.
-    pub(super) fn home(
+    pub(super) fn stray_parent(
         &mut self,
-        home: &str,
-        lone: &mut Vec<Lone>,
+        parent_path: &str,
+        orphans: &mut Vec<Orphan>,
         expected: &Expected,
         problems: &mut Problems,
     ) -> bool {
-        let base_ns = self.before.get(home).copied().flatten();
+        let base_ns = self.before.get(parent_path).copied().flatten();
         let mut any = false;
-        let outcome = self.directory(home, |listing, entry| {
+        let outcome = self.directory(parent_path, |listing, entry| {
             if let Some(stray) = Stray::parse(entry.name, expected) {
                 any = true;
-                listing.see_stray(home, entry, stray, lone, base_ns);
+                listing.record_stray(parent_path, entry, stray, orphans, base_ns);
             }
         });
         match outcome {
-            Ok(()) => _ = self.listed.insert(home.to_owned(), Some(self.now_ns)),
+            Ok(()) => _ = self.listed.insert(parent_path.to_owned(), Some(self.now_ns)),
             Err(errno) if is_absent(errno) => return false,
             Err(errno) => {
                 problems.add(
                     "cgroup",
-                    || format!("{}/{home}", self.walked.point),
+                    || format!("{}/{parent_path}", self.walked.point),
                     std::io::Error::from(errno),
                 );
-                self.listed.insert(home.to_owned(), None);
+                self.listed.insert(parent_path.to_owned(), None);
                 // keep the known containers below it: they may still exist
                 let strays = self.pods.iter_mut().flat_map(|pod| &mut pod.containers);
                 let known = strays.filter(|container| container.is_stray);
-                for container in known.chain(lone.iter_mut().map(|lone| &mut lone.container)) {
-                    let cgroup = &mut container.cgroup;
-                    let below = cgroup.path.strip_prefix(home).is_some_and(|rest| rest.starts_with('/'));
-                    if below && !cgroup.seen {
-                        (cgroup.seen, cgroup.born_ns) = (true, None);
-                    }
+                for container in known.chain(orphans.iter_mut().map(|orphan| &mut orphan.container)) {
+                    container.cgroup.keep_unlisted(parent_path);
                 }
                 return true;
             }
@@ -84,29 +80,29 @@ impl Listing<'_> {
         any
     }
 
-    fn see_stray(
+    fn record_stray(
         &mut self,
-        home: &str,
+        parent_path: &str,
         entry: Entry<'_>,
         stray: Stray<'_>,
-        lone: &mut Vec<Lone>,
+        orphans: &mut Vec<Orphan>,
         base_ns: Option<u64>,
     ) {
         let Stray { uid, qos, container: name } = stray;
-        let path = join(home, entry.name);
+        let path = join(parent_path, entry.name);
         let inode = self.walked.inode(&path, entry.inode);
         let new = |born_ns| Container {
-            cgroup: Known::new(path.clone(), inode, born_ns),
+            cgroup: KnownCgroup::new(path.clone(), inode, born_ns),
             id: name.id.to_owned(),
             runtime: name.runtime,
             is_stray: true,
         };
-        let known = lone.iter_mut().find(|known| known.container.cgroup.path == path);
-        let is_lone = known.is_some();
+        let known = orphans.iter_mut().find(|known| known.container.cgroup.path == path);
+        let was_orphan = known.is_some();
         let Some(pod) = self.pods.iter_mut().find(|pod| pod.uid == uid && pod.cgroup.seen) else {
             match known {
-                Some(known) => known.container.cgroup.see(inode, base_ns),
-                None => lone.push(Lone { container: new(base_ns), uid, qos }),
+                Some(known) => known.container.cgroup.update(inode, base_ns),
+                None => orphans.push(Orphan { container: new(base_ns), uid, qos }),
             }
             return;
         };
@@ -114,9 +110,9 @@ impl Listing<'_> {
         if pod.containers.iter().any(|known| known.id == name.id && !known.is_stray) {
             return;
         }
-        match pod.containers.binary_search_by(|known| compare(&known.cgroup.path, home, entry.name)) {
-            Ok(index) => pod.containers[index].cgroup.see(inode, base_ns),
-            Err(index) => pod.containers.insert(index, new(base_ns.filter(|_| !is_lone))),
+        match pod.containers.binary_search_by(|known| compare(&known.cgroup.path, parent_path, entry.name)) {
+            Ok(index) => pod.containers[index].cgroup.update(inode, base_ns),
+            Err(index) => pod.containers.insert(index, new(base_ns.filter(|_| !was_orphan))),
         }
     }
 }

@@ -8,31 +8,30 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{AtFlags, CWD, Dir, FileType, FlockOperation, Mode, OFlags, Stat};
 use rustix::io::Errno;
 
-use crate::trouble::Trouble;
+use crate::error::{DirError, entry_path};
 
 const LOCK: &str = "lock";
 /// Open flags for every file. Without `O_NONBLOCK`, opening a FIFO placed there would block forever.
 pub(crate) const SAFE: OFlags = OFlags::NOFOLLOW.union(OFlags::NONBLOCK).union(OFlags::CLOEXEC);
-pub(crate) const PRIVATE: Mode = Mode::RUSR.union(Mode::WUSR);
-pub(crate) const PRIVATE_FOLDER: Mode = Mode::RWXU;
+pub(crate) const PRIVATE_FILE: Mode = Mode::RUSR.union(Mode::WUSR);
+pub(crate) const PRIVATE_DIR: Mode = Mode::RWXU;
 
 /// A directory that this process owns.
 #[derive(Debug)]
-pub struct Folder {
+pub struct OwnedDir {
     path: PathBuf,
     dir: OwnedFd,
     lock: OwnedFd,
 }
 
-impl Folder {
+impl OwnedDir {
     /// Opens and locks the directory, and creates it if only its last component is missing.
     ///
     /// # Errors
     /// Fails if a system call fails or another process holds the lock.
-    pub fn open(path: &Path) -> Result<Self, Trouble> {
-        let failed =
-            |action| move |errno: Errno| Trouble::Io { path: path.into(), action, source: errno.into() };
-        match rustix::fs::mkdir(path, PRIVATE_FOLDER) {
+    pub fn open(path: &Path) -> Result<Self, DirError> {
+        let failed = |action| move |errno: Errno| DirError::io(path, "", action, errno);
+        match rustix::fs::mkdir(path, PRIVATE_DIR) {
             // Syncs the parent so that the new name survives a power failure. A failure is ignored: later syncs report it.
             Ok(()) => drop(path.parent().map(|parent| File::open(parent).and_then(|dir| dir.sync_all()))),
             // `mkdir` can fail although the directory exists, for example on a read-only file system.
@@ -42,10 +41,10 @@ impl Folder {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let dir = rustix::fs::openat(CWD, path, flags, Mode::empty()).map_err(failed("open directory"))?;
         let lock = lock(path, &dir)?;
-        let mut folder = Self { path: path.into(), dir, lock };
+        let mut owned = Self { path: path.into(), dir, lock };
         // The previous owner's file may have been replaced between the open and the lock.
-        folder.check_still_ours()?;
-        Ok(folder)
+        owned.check_ownership()?;
+        Ok(owned)
     }
 
     /// Verifies that the path still names this directory, and locks again if the lock file was deleted or replaced.
@@ -54,15 +53,15 @@ impl Folder {
     ///
     /// # Errors
     /// Fails if the directory was replaced, another process holds the lock, or the path cannot be examined.
-    pub fn check_still_ours(&mut self) -> Result<(), Trouble> {
+    pub fn check_ownership(&mut self) -> Result<(), DirError> {
         let same = |a: Stat, b: Stat| (a.st_dev, a.st_ino) == (b.st_dev, b.st_ino);
         let named = rustix::fs::stat(&self.path);
         match named.and_then(|named| Ok(same(named, rustix::fs::fstat(&self.dir)?))) {
             Ok(true) => {}
             Ok(false) | Err(Errno::NOENT | Errno::NOTDIR) => {
-                return Err(Trouble::Replaced { path: self.path.clone() });
+                return Err(DirError::Replaced { path: self.path.clone() });
             }
-            Err(errno) => return Err(self.trouble("", "examine directory", errno)),
+            Err(errno) => return Err(self.io_error("", "examine directory", errno)),
         }
         let named = rustix::fs::statat(&self.dir, LOCK, AtFlags::SYMLINK_NOFOLLOW);
         if !named.is_ok_and(|named| rustix::fs::fstat(&self.lock).is_ok_and(|ours| same(named, ours))) {
@@ -73,12 +72,12 @@ impl Folder {
 
     /// Returns the path of a file in the directory, or of the directory itself for an empty name.
     pub fn path_of(&self, name: &str) -> PathBuf {
-        if name.is_empty() { self.path.clone() } else { self.path.join(name) }
+        entry_path(&self.path, name)
     }
 
-    /// Builds a [`Trouble::Io`] from a file in the directory, the action that failed, and its error.
-    pub fn trouble(&self, name: &str, action: &'static str, source: impl Into<io::Error>) -> Trouble {
-        Trouble::Io { path: self.path_of(name), action, source: source.into() }
+    /// Builds a [`DirError::Io`] from a file in the directory, the action that failed, and its error.
+    pub fn io_error(&self, name: &str, action: &'static str, source: impl Into<io::Error>) -> DirError {
+        DirError::io(&self.path, name, action, source)
     }
 
     /// Returns the sorted names of all entries except the lock.
@@ -121,7 +120,7 @@ impl Folder {
     /// Returns the error of `openat`, such as `EEXIST` if the name is taken.
     pub fn create(&self, name: &str) -> Result<File, Errno> {
         let flags = OFlags::RDWR | OFlags::CREATE | OFlags::EXCL | SAFE;
-        rustix::fs::openat(&self.dir, name, flags, PRIVATE).map(File::from)
+        rustix::fs::openat(&self.dir, name, flags, PRIVATE_FILE).map(File::from)
     }
 
     /// Deletes a file. A missing file is not an error.
@@ -129,7 +128,7 @@ impl Folder {
     /// # Errors
     /// Returns the error of `unlinkat`.
     pub fn remove(&self, name: &str) -> Result<(), Errno> {
-        gone(rustix::fs::unlinkat(&self.dir, name, AtFlags::empty()))
+        ignore_missing(rustix::fs::unlinkat(&self.dir, name, AtFlags::empty()))
     }
 
     /// Syncs the directory, so that the names of new files are on disk.
@@ -144,63 +143,62 @@ impl Folder {
     ///
     /// # Errors
     /// Returns the error of `openat`.
-    pub fn subfolder(&self, name: &str) -> Result<Subfolder, Errno> {
+    pub fn subdir(&self, name: &str) -> Result<Subdir, Errno> {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | SAFE;
-        rustix::fs::openat(&self.dir, name, flags, Mode::empty()).map(Subfolder)
+        rustix::fs::openat(&self.dir, name, flags, Mode::empty()).map(Subdir)
     }
 
     /// Opens a subdirectory, and creates it with mode 0700 if it is missing.
     ///
     /// # Errors
     /// Returns the error of `mkdirat` or `openat`.
-    pub fn make_subfolder(&self, name: &str) -> Result<Subfolder, Errno> {
-        match rustix::fs::mkdirat(&self.dir, name, PRIVATE_FOLDER) {
-            Ok(()) | Err(Errno::EXIST) => self.subfolder(name),
+    pub fn make_subdir(&self, name: &str) -> Result<Subdir, Errno> {
+        match rustix::fs::mkdirat(&self.dir, name, PRIVATE_DIR) {
+            Ok(()) | Err(Errno::EXIST) => self.subdir(name),
             Err(errno) => Err(errno),
         }
     }
 
-    /// Renames `by` to `name` and replaces the file of that name atomically: a reader sees the old file or the new one.
+    /// Renames `replacement` to `name` and replaces the file of that name atomically: a reader sees the old file or the new one.
     ///
     /// # Errors
     /// Returns the error of `renameat`.
-    pub fn replace(&self, name: &str, by: &str) -> Result<(), Errno> {
-        rustix::fs::renameat(&self.dir, by, &self.dir, name)
+    pub fn replace(&self, name: &str, replacement: &str) -> Result<(), Errno> {
+        rustix::fs::renameat(&self.dir, replacement, &self.dir, name)
     }
 
     /// Moves a file into a subdirectory under a new name. A missing file is not an error.
     ///
     /// # Errors
     /// Returns the error of `renameat`.
-    pub fn move_into(&self, name: &str, target: &Subfolder, new_name: &str) -> Result<(), Errno> {
-        gone(rustix::fs::renameat(&self.dir, name, &target.0, new_name))
+    pub fn move_into(&self, name: &str, target: &Subdir, new_name: &str) -> Result<(), Errno> {
+        ignore_missing(rustix::fs::renameat(&self.dir, name, &target.0, new_name))
     }
 }
 
-impl Drop for Folder {
+impl Drop for OwnedDir {
     /// Unlocks explicitly: a child process being started by another thread holds a copy of the lock's descriptor until `execve`.
     fn drop(&mut self) {
         let _ = rustix::fs::flock(&self.lock, FlockOperation::Unlock);
     }
 }
 
-fn lock(path: &Path, dir: &OwnedFd) -> Result<OwnedFd, Trouble> {
-    let failed =
-        |action| move |errno: Errno| Trouble::Io { path: path.join(LOCK), action, source: errno.into() };
-    let lock = rustix::fs::openat(dir, LOCK, OFlags::RDWR | OFlags::CREATE | SAFE, PRIVATE)
+fn lock(path: &Path, dir: &OwnedFd) -> Result<OwnedFd, DirError> {
+    let failed = |action| move |errno: Errno| DirError::io(path, LOCK, action, errno);
+    let lock = rustix::fs::openat(dir, LOCK, OFlags::RDWR | OFlags::CREATE | SAFE, PRIVATE_FILE)
         .map_err(failed("open lock"))?;
     match rustix::fs::flock(&lock, FlockOperation::NonBlockingLockExclusive) {
         Ok(()) => Ok(lock),
-        Err(Errno::WOULDBLOCK) => Err(Trouble::InUse { path: path.into() }),
+        Err(Errno::WOULDBLOCK) => Err(DirError::InUse { path: path.into() }),
         Err(errno) => Err(failed("lock")(errno)),
     }
 }
 
-/// A subdirectory of a [`Folder`].
+/// A subdirectory of a [`OwnedDir`].
 #[derive(Debug)]
-pub struct Subfolder(OwnedFd);
+pub struct Subdir(OwnedFd);
 
-impl Subfolder {
+impl Subdir {
     /// Returns names and lengths in bytes of all entries except directories.
     ///
     /// # Errors
@@ -208,8 +206,8 @@ impl Subfolder {
     pub fn files(&self) -> Result<Vec<(String, u64)>, Errno> {
         let with_length = |name: String| {
             let found = rustix::fs::statat(&self.0, &name, AtFlags::SYMLINK_NOFOLLOW).ok()?;
-            let is_folder = FileType::from_raw_mode(found.st_mode) == FileType::Directory;
-            (!is_folder).then(|| (name, u64::try_from(found.st_size).unwrap_or(0)))
+            let is_directory = FileType::from_raw_mode(found.st_mode) == FileType::Directory;
+            (!is_directory).then(|| (name, u64::try_from(found.st_size).unwrap_or(0)))
         };
         Ok(list(&self.0)?.into_iter().filter_map(with_length).collect())
     }
@@ -219,7 +217,7 @@ impl Subfolder {
     /// # Errors
     /// Returns the error of `unlinkat`.
     pub fn remove(&self, name: &str) -> Result<(), Errno> {
-        gone(rustix::fs::unlinkat(&self.0, name, AtFlags::empty()))
+        ignore_missing(rustix::fs::unlinkat(&self.0, name, AtFlags::empty()))
     }
 }
 
@@ -235,7 +233,7 @@ pub(crate) fn list(dir: &OwnedFd) -> Result<Vec<String>, Errno> {
     Ok(names)
 }
 
-pub(crate) fn gone(result: Result<(), Errno>) -> Result<(), Errno> {
+pub(crate) fn ignore_missing(result: Result<(), Errno>) -> Result<(), Errno> {
     match result {
         Err(Errno::NOENT) => Ok(()),
         other => other,

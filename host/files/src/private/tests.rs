@@ -8,9 +8,9 @@ fn mode(path: &Path) -> u32 {
 }
 
 #[test]
-fn files_are_the_owners_alone() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("one/two");
+fn files_and_directories_are_accessible_to_their_owner_only() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("one/two");
     let dir = PrivateDir::make(&path).unwrap();
     dir.make_subdir("inner").unwrap().write("file", b"content").unwrap();
     assert_eq!(
@@ -29,11 +29,11 @@ fn files_are_the_owners_alone() {
 }
 
 #[test]
-fn what_is_no_regular_file_is_refused_without_waiting() {
-    let folder = tempfile::tempdir().unwrap();
-    let dir = PrivateDir::open(folder.path()).unwrap();
-    let at = |name: &str| folder.path().join(name);
-    rustix::fs::mknodat(CWD, at("pipe"), FileType::Fifo, PRIVATE, 0).unwrap();
+fn only_regular_files_are_read_and_opening_never_blocks() {
+    let directory = tempfile::tempdir().unwrap();
+    let dir = PrivateDir::open(directory.path()).unwrap();
+    let at = |name: &str| directory.path().join(name);
+    rustix::fs::mknodat(CWD, at("pipe"), FileType::Fifo, PRIVATE_FILE, 0).unwrap();
     fs::write(at("target"), "mine").unwrap();
     symlink(at("target"), at("link")).unwrap();
     fs::create_dir(at("dir")).unwrap();
@@ -54,9 +54,9 @@ fn what_is_no_regular_file_is_refused_without_waiting() {
 }
 
 #[test]
-fn what_others_may_change_does_not_count() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("open");
+fn files_that_others_may_change_are_rejected() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("open");
     fs::create_dir(&path).unwrap();
     fs::write(path.join("file"), "x").unwrap();
     fs::set_permissions(path.join("file"), fs::Permissions::from_mode(0o666)).unwrap();
@@ -75,5 +75,5 @@ fn what_others_may_change_does_not_count() {
     std::os::unix::fs::chown(path.join("file"), Some(1234), None).unwrap();
     assert!(dir.read("file", 10).is_err());
     std::os::unix::fs::chown(&path, Some(1234), None).unwrap();
-    assert!(matches!(PrivateDir::open(&path), Err(Trouble::Foreign { owner: 1234, .. })));
+    assert!(matches!(PrivateDir::open(&path), Err(DirError::Foreign { owner: 1234, .. })));
 }

@@ -11,9 +11,9 @@ use rustix::io::Errno;
 /// Open flags for reading: opening never blocks, and a terminal does not become the controlling one.
 const READ: OFlags = OFlags::RDONLY.union(OFlags::NONBLOCK).union(OFlags::NOCTTY).union(OFlags::CLOEXEC);
 /// Open flags for examining (`O_PATH`): nothing is opened. Opening a device can have effects, such as arming a watchdog.
-const LOOK: OFlags = OFlags::PATH.union(OFlags::CLOEXEC);
+const EXAMINE: OFlags = OFlags::PATH.union(OFlags::CLOEXEC);
 /// Attempts to resolve a path while parts of it are being renamed.
-const MAX_TRIES: usize = 16;
+const MAX_ATTEMPTS: usize = 16;
 
 /// Reason why a file was not read.
 #[derive(Debug, thiserror::Error)]
@@ -65,12 +65,12 @@ pub fn read_regular(path: &Path, max_bytes: u64) -> Result<Vec<u8>, ReadError> {
 /// # Errors
 /// Fails like [`read_regular`], and if the file is outside of the directory.
 pub fn read_beneath(directory: &Path, name: &str, max_bytes: u64) -> Result<Vec<u8>, ReadError> {
-    let here = if directory.as_os_str().is_empty() { Path::new(".") } else { directory };
-    let within = openat(CWD, here, LOOK | OFlags::DIRECTORY, Mode::empty())?;
+    let directory = if directory.as_os_str().is_empty() { Path::new(".") } else { directory };
+    let within = openat(CWD, directory, EXAMINE | OFlags::DIRECTORY, Mode::empty())?;
     let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_MAGICLINKS;
     let open = |flags| {
         let mut opened = Err(Errno::AGAIN);
-        for _ in 0..MAX_TRIES {
+        for _ in 0..MAX_ATTEMPTS {
             opened = openat2(&within, name, flags, Mode::empty(), resolve);
             // `openat2` returns `EAGAIN` if a component was renamed during the lookup.
             if !matches!(opened, Err(Errno::AGAIN | Errno::INTR)) {
@@ -81,20 +81,22 @@ pub fn read_beneath(directory: &Path, name: &str, max_bytes: u64) -> Result<Vec<
     };
     match read(open, max_bytes) {
         // `openat2` needs Linux 5.6 (`ENOSYS`), and some container runtimes reject unknown system calls (`EPERM`).
-        Err(ReadError::Io(error)) if is_refused(&error) => read_beneath_by_path(here, name, max_bytes),
+        Err(ReadError::Io(error)) if is_openat2_unavailable(&error) => {
+            read_beneath_by_path(directory, name, max_bytes)
+        }
         read => read,
     }
 }
 
-fn is_refused(error: &io::Error) -> bool {
+fn is_openat2_unavailable(error: &io::Error) -> bool {
     matches!(Errno::from_io_error(error), Some(Errno::NOSYS | Errno::PERM))
 }
 
 /// Fallback for kernels without `openat2`: compares canonical paths. A link exchanged between the check and the open is not detected.
 fn read_beneath_by_path(directory: &Path, name: &str, max_bytes: u64) -> Result<Vec<u8>, ReadError> {
-    let real = |path: &Path| path.canonicalize().map_err(from_io);
-    let path = real(&directory.join(name))?;
-    match path.starts_with(real(directory)?) {
+    let canonical = |path: &Path| path.canonicalize().map_err(from_io);
+    let path = canonical(&directory.join(name))?;
+    match path.starts_with(canonical(directory)?) {
         true => read(|flags| openat(CWD, &path, flags | OFlags::NOFOLLOW, Mode::empty()), max_bytes),
         false => Err(ReadError::LeadsOut),
     }
@@ -109,9 +111,9 @@ fn from_io(error: io::Error) -> ReadError {
 
 /// Checks the file type before the file is opened for reading, and again on the opened file.
 fn read(open: impl Fn(OFlags) -> Result<OwnedFd, Errno>, max_bytes: u64) -> Result<Vec<u8>, ReadError> {
-    regular(&open(LOOK)?)?;
+    regular_size(&open(EXAMINE)?)?;
     let file = open(READ)?;
-    let bytes = regular(&file)?;
+    let bytes = regular_size(&file)?;
     if bytes > max_bytes {
         return Err(ReadError::TooLarge { bytes, limit: max_bytes });
     }
@@ -124,7 +126,7 @@ fn read(open: impl Fn(OFlags) -> Result<OwnedFd, Errno>, max_bytes: u64) -> Resu
 }
 
 /// Returns the size of a regular file, or `NotRegular`.
-fn regular(file: &OwnedFd) -> Result<u64, ReadError> {
+fn regular_size(file: &OwnedFd) -> Result<u64, ReadError> {
     let found = fstat(file)?;
     match FileType::from_raw_mode(found.st_mode) {
         FileType::RegularFile => Ok(u64::try_from(found.st_size).unwrap_or(0)),
@@ -142,24 +144,24 @@ mod tests {
     use super::*;
 
     type ReadIn = fn(&Path, &str, u64) -> Result<Vec<u8>, ReadError>;
-    const BOTH: [ReadIn; 2] = [read_beneath, read_beneath_by_path];
+    const IMPLEMENTATIONS: [ReadIn; 2] = [read_beneath, read_beneath_by_path];
 
     #[test]
-    fn a_mount_of_links_is_read_and_what_leads_out_of_it_is_not() {
-        let folder = tempfile::tempdir().unwrap();
-        let mount = folder.path().join("mount");
+    fn links_are_followed_only_within_the_directory() {
+        let directory = tempfile::tempdir().unwrap();
+        let mount = directory.path().join("mount");
         let at = |name: &str| mount.join(name);
         fs::create_dir_all(at("..2026_11_29")).unwrap();
         fs::write(at("..2026_11_29/a"), "content").unwrap();
         symlink("..2026_11_29", at("..data")).unwrap();
         symlink("..data/a", at("a")).unwrap();
-        fs::write(folder.path().join("secret"), "secret").unwrap();
+        fs::write(directory.path().join("secret"), "secret").unwrap();
         symlink("../secret", at("out")).unwrap();
-        symlink(folder.path().join("secret"), at("absolute")).unwrap();
-        symlink(folder.path(), at("above")).unwrap();
+        symlink(directory.path().join("secret"), at("absolute")).unwrap();
+        symlink(directory.path(), at("above")).unwrap();
         symlink("/proc/self/environ", at("environ")).unwrap();
         symlink("loop", at("loop")).unwrap();
-        for read in BOTH {
+        for read in IMPLEMENTATIONS {
             assert_eq!(read(&mount, "a", 7).unwrap(), b"content");
             assert!(matches!(read(&mount, "a", 6), Err(ReadError::TooLarge { bytes: 7, limit: 6 })));
             assert!(matches!(read(&mount, "none", 7), Err(ReadError::Missing)));
@@ -175,16 +177,16 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_regular_file_is_refused_without_waiting() {
-        let folder = tempfile::tempdir().unwrap();
-        let at = |name: &str| folder.path().join(name);
+    fn only_regular_files_are_read_and_opening_never_blocks() {
+        let directory = tempfile::tempdir().unwrap();
+        let at = |name: &str| directory.path().join(name);
         mknodat(CWD, at("pipe"), FileType::Fifo, Mode::RUSR, 0).unwrap();
         let _socket = std::os::unix::net::UnixListener::bind(at("socket")).unwrap();
         fs::create_dir(at("directory")).unwrap();
         fs::File::create(at("sparse")).unwrap().set_len(20 << 30).unwrap();
         for name in ["pipe", "socket", "directory", "sparse"] {
-            for read in BOTH {
-                let result = read(folder.path(), name, 1 << 20);
+            for read in IMPLEMENTATIONS {
+                let result = read(directory.path(), name, 1 << 20);
                 assert!(
                     matches!(result, Err(ReadError::NotRegular | ReadError::TooLarge { .. })),
                     "{name}: {result:?}"

@@ -1,13 +1,13 @@
 //! Errors of a directory or a file in it.
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use rustix::io::Errno;
 
 /// Reason why a directory or a file in it cannot be used.
 #[derive(Debug, thiserror::Error)]
-pub enum Trouble {
+pub enum DirError {
     /// A system call failed.
     #[error("cannot {action} {}: {source}; {}", path.display(), advice(source))]
     Io {
@@ -52,6 +52,25 @@ pub enum Trouble {
         /// The directory.
         path: PathBuf,
     },
+}
+
+impl DirError {
+    /// Builds a [`DirError::Io`] from the entry `name` of a directory (empty for the directory itself), the action that failed, and
+    /// its error.
+    pub(crate) fn io(
+        directory: &Path,
+        name: &str,
+        action: &'static str,
+        source: impl Into<io::Error>,
+    ) -> Self {
+        Self::Io { path: entry_path(directory, name), action, source: source.into() }
+    }
+}
+
+/// Returns the path of an entry, or of the directory itself for an empty name.
+pub(crate) fn entry_path(directory: &Path, name: &str) -> PathBuf {
+    // `join` of an empty name would add a slash.
+    if name.is_empty() { directory.to_owned() } else { directory.join(name) }
 }
 
 fn advice(error: &io::Error) -> &'static str {

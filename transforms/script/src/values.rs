@@ -1,4 +1,4 @@
-//! Functions for gauges and counters of things.
+//! Functions for gauges and counters of entities.
 
 use insights_sdk::{Batch, Counter, Unit};
 use rhai::Dynamic;
@@ -21,28 +21,28 @@ pub(crate) fn call(does: Does, batch: &Batch, given: &Arguments<'_, '_>) -> Opti
 }
 
 fn gauge(batch: &Batch, given: &Arguments<'_, '_>) -> Answer {
-    let found = given.thing(0, batch)?;
+    let found = given.entity(0, batch)?;
     let name = given.name(1)?;
     Ok(number(found.and_then(|found| found.gauge(name.as_str()))))
 }
 
 fn counter(batch: &Batch, given: &Arguments<'_, '_>, figure: impl FnOnce(&Counter) -> Option<f64>) -> Answer {
-    let found = given.thing(0, batch)?;
+    let found = given.entity(0, batch)?;
     let name = given.name(1)?;
     Ok(number(found.and_then(|found| found.counter(name.as_str())).and_then(|counter| figure(&counter))))
 }
 
-/// Sums a gauge over the things that have it; absent if none has.
+/// Sums a gauge over the entities that have it; absent if none has.
 fn sum(batch: &Batch, given: &Arguments<'_, '_>) -> Answer {
     let Some(list) = given.list(0)? else { return Ok(Dynamic::UNIT) };
     let name = batch.name(&given.name(1)?);
-    let figures = list.things(batch).filter_map(|found| found.gauge(name));
-    Ok(number(figures.reduce(|sum, figure| sum + figure)))
+    let values = list.entities(batch).filter_map(|found| found.gauge(name));
+    Ok(number(values.reduce(|sum, figure| sum + figure)))
 }
 
 /// Publishes a gauge. An absent value removes what was published under the name before.
 fn publish(batch: &Batch, given: &Arguments<'_, '_>) -> Answer {
-    let found = given.thing(0, batch)?;
+    let found = given.entity(0, batch)?;
     let name = given.name(1)?;
     let value = given.number(2)?;
     let unit = given.text(3)?;
@@ -60,7 +60,7 @@ fn publish(batch: &Batch, given: &Arguments<'_, '_>) -> Answer {
 }
 
 fn set_gauge(batch: &Batch, given: &Arguments<'_, '_>) -> Answer {
-    let found = given.thing(0, batch)?;
+    let found = given.entity(0, batch)?;
     let name = given.name(1)?;
     let value = given.number(2)?;
     if let Some(found) = found {

@@ -89,50 +89,50 @@ impl<'a> Parts<'a> {
     /// Searches for the parts that make the batch fail. The whole batch is known to fail.
     ///
     /// The shortest failing prefix of the parts ends with an offending part, which fails alone or together with earlier ones.
-    /// Without that part the search is repeated, until the rest passes or `room` parts are found. Each takes about
+    /// Without that part the search is repeated, until the rest passes or `max_parts` parts are found. Each takes about
     /// log2(parts) + 1 probes. `probe` returns true if a batch fails, `whole` returns the output or `Some(None)` on failure; both
     /// return `None` if no time is left.
     pub(super) fn find<T>(
         &self,
-        progress: &mut Progress,
-        room: usize,
+        progress: &mut SearchProgress,
+        max_parts: usize,
         mut probe: impl FnMut(&Columns) -> Option<bool>,
         mut whole: impl FnMut(&Columns) -> Option<Option<T>>,
-    ) -> Found<T> {
+    ) -> SearchOutcome<T> {
         let count = self.count();
-        if let Some(found) = self.without_parts(progress, &mut probe) {
+        if let Some(found) = self.probe_roots(progress, &mut probe) {
             return found;
         }
         let mut passes = self.end(progress.passes.as_ref()).unwrap_or(0);
         let mut fails = self.end(progress.fails.as_ref()).filter(|&fails| fails > passes).unwrap_or(count);
-        let mut culprits: Vec<u32> = Vec::new();
-        while culprits.len() < room && passes < count {
+        let mut offending: Vec<u32> = Vec::new();
+        while offending.len() < max_parts && passes < count {
             while fails - passes > 1 {
                 let middle = passes + (fails - passes) / 2;
-                match probe(&self.with(|part| part < middle && !culprits.contains(&part))) {
+                match probe(&self.with(|part| part < middle && !offending.contains(&part))) {
                     None => {
                         (progress.passes, progress.fails) =
-                            (self.last(passes, &culprits), self.last(fails, &culprits));
-                        progress.names.extend(culprits.iter().map(|&part| self.name(part).to_owned()));
-                        return Found::Unfinished;
+                            (self.last(passes, &offending), self.last(fails, &offending));
+                        progress.names.extend(offending.iter().map(|&part| self.name(part).to_owned()));
+                        return SearchOutcome::Unfinished;
                     }
                     Some(true) => fails = middle,
                     Some(false) => passes = middle,
                 }
             }
-            culprits.push(passes);
+            offending.push(passes);
             // Without the offending part this prefix equals the preceding one, which passes.
             (passes, fails) = (fails, count);
-            match whole(&self.with(|part| !culprits.contains(&part))) {
+            match whole(&self.with(|part| !offending.contains(&part))) {
                 Some(None) => {}
                 outcome => {
-                    progress.names.extend(culprits.iter().map(|&part| self.name(part).to_owned()));
+                    progress.names.extend(offending.iter().map(|&part| self.name(part).to_owned()));
                     (progress.passes, progress.fails) = (None, None);
-                    return outcome.flatten().map_or(Found::Unfinished, Found::Result);
+                    return outcome.flatten().map_or(SearchOutcome::Unfinished, SearchOutcome::Output);
                 }
             }
         }
-        Found::Nobody
+        SearchOutcome::NotFound
     }
 
     /// Like [`find`](Self::find), for a batch that fails because it takes too long.
@@ -142,16 +142,16 @@ impl<'a> Parts<'a> {
     /// take too long.
     pub(super) fn find_slow<T>(
         &self,
-        progress: &mut Progress,
-        room: usize,
+        progress: &mut SearchProgress,
+        max_parts: usize,
         mut probe: impl FnMut(&Columns) -> Option<bool>,
         mut whole: impl FnMut(&Columns) -> Option<Option<T>>,
-    ) -> Found<T> {
+    ) -> SearchOutcome<T> {
         let count = self.count();
-        if let Some(found) = self.without_parts(progress, &mut probe) {
+        if let Some(found) = self.probe_roots(progress, &mut probe) {
             return found;
         }
-        let mut culprits: Vec<u32> = Vec::new();
+        let mut offending: Vec<u32> = Vec::new();
         let from = self.end(progress.passes.as_ref()).unwrap_or(0);
         let to = self.end(progress.fails.as_ref()).filter(|&to| to > from).unwrap_or(count);
         let mut ranges = vec![(to, count), (from, to)];
@@ -166,47 +166,47 @@ impl<'a> Parts<'a> {
             match fails {
                 None => {
                     (progress.passes, progress.fails) =
-                        (self.last(from, &culprits), self.last(to, &culprits));
-                    progress.names.extend(culprits.iter().map(|&part| self.name(part).to_owned()));
-                    return Found::Unfinished;
+                        (self.last(from, &offending), self.last(to, &offending));
+                    progress.names.extend(offending.iter().map(|&part| self.name(part).to_owned()));
+                    return SearchOutcome::Unfinished;
                 }
                 Some(false) => {}
                 Some(true) if length > 1 => {
                     let middle = from + length / 2;
                     ranges.extend([(middle, to), (from, middle)]);
                 }
-                Some(true) if culprits.len() < room => culprits.push(from),
-                Some(true) => return Found::Nobody,
+                Some(true) if offending.len() < max_parts => offending.push(from),
+                Some(true) => return SearchOutcome::NotFound,
             }
         }
         // Each part alone is fast enough: there are too many parts, and none is to blame.
-        if culprits.is_empty() && progress.names.is_empty() {
-            return Found::Nobody;
+        if offending.is_empty() && progress.names.is_empty() {
+            return SearchOutcome::NotFound;
         }
-        let outcome = whole(&self.with(|part| !culprits.contains(&part)));
-        progress.names.extend(culprits.iter().map(|&part| self.name(part).to_owned()));
+        let outcome = whole(&self.with(|part| !offending.contains(&part)));
+        progress.names.extend(offending.iter().map(|&part| self.name(part).to_owned()));
         match outcome {
-            Some(Some(result)) => Found::Result(result),
-            Some(None) => Found::Nobody,
+            Some(Some(result)) => SearchOutcome::Output(result),
+            Some(None) => SearchOutcome::NotFound,
             None => {
-                (progress.passes, progress.fails) = (self.last(count, &culprits), None);
-                Found::Unfinished
+                (progress.passes, progress.fails) = (self.last(count, &offending), None);
+                SearchOutcome::Unfinished
             }
         }
     }
 
     /// Probes the roots alone at the start of a search: if they fail, the parts are not to blame.
-    fn without_parts<T>(
+    fn probe_roots<T>(
         &self,
-        progress: &mut Progress,
+        progress: &mut SearchProgress,
         probe: &mut impl FnMut(&Columns) -> Option<bool>,
-    ) -> Option<Found<T>> {
+    ) -> Option<SearchOutcome<T>> {
         if progress.roots_pass {
             return None;
         }
         match probe(&self.with(|_| false)) {
-            None => Some(Found::Unfinished),
-            Some(true) => Some(Found::Nobody),
+            None => Some(SearchOutcome::Unfinished),
+            Some(true) => Some(SearchOutcome::NotFound),
             Some(false) => {
                 progress.roots_pass = true;
                 None
@@ -220,15 +220,15 @@ impl<'a> Parts<'a> {
     }
 
     /// Returns the name of the last part before `end` that remains in the next batch.
-    fn last(&self, end: u32, culprits: &[u32]) -> Option<String> {
-        let last = (0..end).rev().find(|part| !culprits.contains(part))?;
+    fn last(&self, end: u32, offending: &[u32]) -> Option<String> {
+        let last = (0..end).rev().find(|part| !offending.contains(part))?;
         Some(self.name(last).to_owned())
     }
 }
 
 /// Progress of a search that ran out of time.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Progress {
+pub(super) struct SearchProgress {
     /// Names of the offending parts found so far.
     pub(super) names: Vec<String>,
     /// `true` if the batch without any part is known to pass.
@@ -243,17 +243,20 @@ pub(super) struct Progress {
 
 /// Outcome of a search.
 #[derive(Debug, PartialEq)]
-pub(super) enum Found<T> {
+pub(super) enum SearchOutcome<T> {
     /// Output of the batch without the offending parts.
-    Result(T),
+    Output(T),
     /// No part is to blame, or too many are.
-    Nobody,
+    NotFound,
     /// No time is left; the search continues with the next batch.
     Unfinished,
 }
 
-/// Returns a batch without the parts of these names, as returned by [`Slot::aside`](super::Slot::aside).
-pub fn without<'a, 'n>(columns: &'a Columns, names: impl IntoIterator<Item = &'n str>) -> Cow<'a, Columns> {
+/// Returns a batch without the parts of these names, as returned by [`Slot::quarantined`](super::Slot::quarantined).
+pub fn without_parts<'a, 'n>(
+    columns: &'a Columns,
+    names: impl IntoIterator<Item = &'n str>,
+) -> Cow<'a, Columns> {
     let mut names = names.into_iter().peekable();
     if names.peek().is_none() {
         return Cow::Borrowed(columns);

@@ -1,30 +1,30 @@
-//! Functions to find, add and remove things.
+//! Functions to find, add and remove entities.
 
 use alloc::vec::Vec;
 
 use insights_sdk::{Batch, Entity};
 use rhai::Dynamic;
 
-use crate::arguments::{Answer, Arguments, List, Names, number, text, thing};
+use crate::arguments::{Answer, Arguments, List, Names, entity, number, text};
 use crate::functions::Does;
 
-/// Calls a function for things; returns `None` if `does` is something else.
+/// Calls a function for entities; returns `None` if `does` is something else.
 pub(crate) fn call(does: Does, batch: &Batch, given: &Arguments<'_, '_>) -> Option<Answer> {
     Some(match does {
         Does::All => all(batch, given),
-        Does::Node => Ok(thing(batch.node().map(|node| *node))),
-        Does::Cluster => Ok(thing(batch.cluster().map(|cluster| *cluster))),
+        Does::Node => Ok(entity(batch.node().map(|node| *node))),
+        Does::Cluster => Ok(entity(batch.cluster().map(|cluster| *cluster))),
         Does::Parent => parent(batch, given),
         Does::Children => children(batch, given),
         Does::Links => links(batch, given),
         Does::Find => find(batch, given),
         Does::Add => add(batch, given),
-        Does::Remove => given.thing(0, batch).map(|found| {
+        Does::Remove => given.entity(0, batch).map(|found| {
             found.into_iter().for_each(Entity::remove);
             Dynamic::UNIT
         }),
-        Does::Kind => given.thing(0, batch).map(|found| text(found.map(Entity::kind))),
-        Does::Id => given.thing(0, batch).map(|found| text(found.map(Entity::id))),
+        Does::Kind => given.entity(0, batch).map(|found| text(found.map(Entity::kind))),
+        Does::Id => given.entity(0, batch).map(|found| text(found.map(Entity::id))),
         Does::Count => count(batch, given),
         _ => return None,
     })
@@ -34,7 +34,7 @@ fn count(batch: &Batch, given: &Arguments<'_, '_>) -> Answer {
     if let Some(names) = given.value(0).try_cast::<Names>() {
         return Ok(number(Some(names.len() as f64)));
     }
-    Ok(number(given.list(0)?.map(|list| list.things(batch).count() as f64)))
+    Ok(number(given.list(0)?.map(|list| list.entities(batch).count() as f64)))
 }
 
 fn all(batch: &Batch, given: &Arguments<'_, '_>) -> Answer {
@@ -49,15 +49,15 @@ fn all(batch: &Batch, given: &Arguments<'_, '_>) -> Answer {
 }
 
 fn parent(batch: &Batch, given: &Arguments<'_, '_>) -> Answer {
-    let above = given.thing(0, batch)?.and_then(Entity::parent);
+    let above = given.entity(0, batch)?.and_then(Entity::parent);
     if given.len() == 1 {
-        return Ok(thing(above));
+        return Ok(entity(above));
     }
     let kind = given.name(1)?;
     let mut next = above;
     while let Some(found) = next {
         if found.kind() == kind.as_str() {
-            return Ok(thing(Some(found)));
+            return Ok(entity(Some(found)));
         }
         next = found.parent();
     }
@@ -65,7 +65,7 @@ fn parent(batch: &Batch, given: &Arguments<'_, '_>) -> Answer {
 }
 
 fn children(batch: &Batch, given: &Arguments<'_, '_>) -> Answer {
-    let Some(above) = given.thing(0, batch)? else { return Ok(List::of(Vec::new())) };
+    let Some(above) = given.entity(0, batch)? else { return Ok(List::of(Vec::new())) };
     Ok(match given.len() {
         1 => List::of(above.children()),
         _ => List::of(above.children_of_kind(&given.name(1)?)),
@@ -73,7 +73,7 @@ fn children(batch: &Batch, given: &Arguments<'_, '_>) -> Answer {
 }
 
 fn links(batch: &Batch, given: &Arguments<'_, '_>) -> Answer {
-    let from = given.thing(0, batch)?;
+    let from = given.entity(0, batch)?;
     let role = given.name(1)?;
     Ok(List::of(from.map(|from| from.links(&role)).unwrap_or_default()))
 }
@@ -81,12 +81,12 @@ fn links(batch: &Batch, given: &Arguments<'_, '_>) -> Answer {
 fn find(batch: &Batch, given: &Arguments<'_, '_>) -> Answer {
     let kind = given.name(0)?;
     let id = given.text(1)?;
-    Ok(thing(id.and_then(|id| batch.find(&kind, &id))))
+    Ok(entity(id.and_then(|id| batch.find(&kind, &id))))
 }
 
-/// Returns the thing with this kind and id, and adds it if missing: a loop may call it repeatedly.
+/// Returns the entity with this kind and id, and adds it if missing: a loop may call it repeatedly.
 fn add(batch: &Batch, given: &Arguments<'_, '_>) -> Answer {
     let (kind, id) = (given.name(0)?, given.name(1)?);
-    let parent = given.thing(2, batch)?;
-    Ok(thing(Some(batch.find(&kind, &id).unwrap_or_else(|| batch.add(&kind, &id, parent)))))
+    let parent = given.entity(2, batch)?;
+    Ok(entity(Some(batch.find(&kind, &id).unwrap_or_else(|| batch.add(&kind, &id, parent)))))
 }

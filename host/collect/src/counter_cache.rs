@@ -21,14 +21,14 @@ use std::time::Duration;
 use insights_batch::FxHasher;
 
 /// Readings at most this far apart give no rate, nanoseconds.
-pub const SHORTEST_NS: u64 = 50_000;
+pub(crate) const MIN_INTERVAL_NS: u64 = 50_000;
 /// Minimum number of ticks an owner is kept, regardless of `forget_after`: the interval may be longer than that time.
-const TICKS_KEPT: u64 = 3;
+const MIN_TICKS_KEPT: u64 = 3;
 
 /// The previous readings, by owner and counter.
 #[derive(Debug)]
-pub struct Pairing {
-    things: HashMap<u64, Thing, BuildHasherDefault<FxHasher>>,
+pub struct CounterCache {
+    owners: HashMap<u64, CounterOwner, BuildHasherDefault<FxHasher>>,
     names: Vec<&'static str>,
     hasher: RandomState,
     forget_after_ns: u64,
@@ -36,25 +36,25 @@ pub struct Pairing {
 }
 
 #[derive(Debug)]
-struct Thing {
+struct CounterOwner {
     identity: u64,
     seen_tick: u64,
     seen_ns: u64,
-    slots: Vec<Slot>,
+    readings: Vec<LastReading>,
 }
 
 #[derive(Clone, Copy, Debug)]
-struct Slot {
+struct LastReading {
     counter: u16,
     current: u64,
     read_at_ns: u64,
 }
 
-impl Pairing {
+impl CounterCache {
     /// Creates an empty cache that drops owners not seen for `forget_after` and for three ticks.
     pub fn new(forget_after: Duration) -> Self {
         Self {
-            things: HashMap::default(),
+            owners: HashMap::default(),
             names: Vec::new(),
             hasher: RandomState::new(),
             forget_after_ns: u64::try_from(forget_after.as_nanos()).unwrap_or(u64::MAX),
@@ -62,72 +62,73 @@ impl Pairing {
         }
     }
 
-    /// Returns the key of an owner, from its kind and its id within the kind, for [`Pairing::thing`]. Keys are valid for this `Pairing` only.
+    /// Returns the key of an owner, from its kind and its id within the kind, for [`CounterCache::owner`]. Keys are valid for this `CounterCache` only.
     pub fn key(&self, kind: &str, id: &str) -> u64 {
         self.hasher.hash_one((kind, id))
     }
 
     /// Returns the counters of one owner. All of them are reset if the identity differs from the previous one.
-    pub fn thing(&mut self, key: u64, identity: u64) -> Counters<'_> {
-        let Self { things, names, tick, .. } = self;
-        let thing = things.entry(key).or_insert_with(|| Thing {
+    pub fn owner(&mut self, key: u64, identity: u64) -> Counters<'_> {
+        let Self { owners, names, tick, .. } = self;
+        let owner = owners.entry(key).or_insert_with(|| CounterOwner {
             identity,
             seen_tick: *tick,
             seen_ns: 0,
-            slots: Vec::new(),
+            readings: Vec::new(),
         });
-        if thing.identity != identity {
-            thing.identity = identity;
-            thing.slots.clear();
+        if owner.identity != identity {
+            owner.identity = identity;
+            owner.readings.clear();
         }
-        thing.seen_tick = *tick;
-        Counters { thing, names, next: 0, zero_at_ns: None }
+        owner.seen_tick = *tick;
+        Counters { owner, names, next: 0, zero_at_ns: None }
     }
 
     /// Records the current reading of one counter. Returns the previous reading and the nanoseconds in between, if there is a
-    /// valid one. For many counters of one owner, [`Pairing::thing`] is faster.
-    pub fn pair(
+    /// valid one. For many counters of one owner, [`CounterCache::owner`] is faster.
+    pub fn record(
         &mut self,
-        thing: &str,
+        owner: &str,
         identity: u64,
         counter: &'static str,
         current: u64,
         read_at_ns: u64,
     ) -> Option<(u64, u64)> {
-        let key = self.key("", thing);
-        self.thing(key, identity).pair(counter, current, read_at_ns)
+        let key = self.key("", owner);
+        self.owner(key, identity).record(counter, current, read_at_ns)
     }
 
     /// Drops owners that were not seen for long. Call it once at the end of each tick.
     pub fn end_of_tick(&mut self, now_ns: u64) {
-        let Self { things, tick, forget_after_ns, .. } = self;
+        let Self { owners, tick, forget_after_ns, .. } = self;
         *tick += 1;
-        things.retain(|_, thing| {
-            if thing.seen_tick + 1 == *tick {
-                thing.seen_ns = now_ns;
+        owners.retain(|_, owner| {
+            if owner.seen_tick + 1 == *tick {
+                owner.seen_ns = now_ns;
             }
-            thing.seen_tick + TICKS_KEPT >= *tick || now_ns.saturating_sub(thing.seen_ns) < *forget_after_ns
+            owner.seen_tick + MIN_TICKS_KEPT >= *tick
+                || now_ns.saturating_sub(owner.seen_ns) < *forget_after_ns
         });
-        if things.capacity() > 4 * things.len().max(64) {
-            things.shrink_to(2 * things.len());
+        if owners.capacity() > 4 * owners.len().max(64) {
+            owners.shrink_to(2 * owners.len());
         }
     }
 
     /// Returns the number of known owners.
     pub fn len(&self) -> usize {
-        self.things.len()
+        self.owners.len()
     }
 
     /// Returns true if no owner is known.
     pub fn is_empty(&self) -> bool {
-        self.things.is_empty()
+        self.owners.is_empty()
     }
 }
 
 /// The counters of one owner.
 #[derive(Debug)]
 pub struct Counters<'p> {
-    thing: &'p mut Thing,
+    owner: &'p mut CounterOwner,
     names: &'p mut Vec<&'static str>,
     next: usize,
     zero_at_ns: Option<u64>,
@@ -141,46 +142,46 @@ impl Counters<'_> {
         self
     }
 
-    /// Records one reading, as [`Pairing::pair`], for this owner.
+    /// Records one reading, as [`CounterCache::record`], for this owner.
     #[inline]
-    pub fn pair(&mut self, counter: &'static str, current: u64, read_at_ns: u64) -> Option<(u64, u64)> {
-        let index = self.slot(counter);
-        let Some(slot) = self.thing.slots.get_mut(index) else {
+    pub fn record(&mut self, counter: &'static str, current: u64, read_at_ns: u64) -> Option<(u64, u64)> {
+        let index = self.position(counter);
+        let Some(reading) = self.owner.readings.get_mut(index) else {
             let counter = self.id(counter)?;
             // grows in small steps: owners of a kind have the same counters, and there are thousands of owners
-            if self.thing.slots.len() == self.thing.slots.capacity() {
-                self.thing.slots.reserve_exact(8);
+            if self.owner.readings.len() == self.owner.readings.capacity() {
+                self.owner.readings.reserve_exact(8);
             }
-            self.thing.slots.push(Slot { counter, current, read_at_ns });
+            self.owner.readings.push(LastReading { counter, current, read_at_ns });
             let elapsed = read_at_ns.checked_sub(self.zero_at_ns?)?;
-            return (elapsed > SHORTEST_NS).then_some((0, elapsed));
+            return (elapsed > MIN_INTERVAL_NS).then_some((0, elapsed));
         };
-        let (previous, elapsed) = (slot.current, read_at_ns.checked_sub(slot.read_at_ns));
+        let (previous, elapsed) = (reading.current, read_at_ns.checked_sub(reading.read_at_ns));
         match elapsed {
-            Some(elapsed) if current >= previous && elapsed <= SHORTEST_NS => None,
+            Some(elapsed) if current >= previous && elapsed <= MIN_INTERVAL_NS => None,
             Some(elapsed) if current >= previous => {
-                *slot = Slot { current, read_at_ns, ..*slot };
+                *reading = LastReading { current, read_at_ns, ..*reading };
                 Some((previous, elapsed))
             }
             _ => {
-                *slot = Slot { current, read_at_ns, ..*slot };
+                *reading = LastReading { current, read_at_ns, ..*reading };
                 None
             }
         }
     }
 
-    /// Returns the index of a counter's slot, or the length of the list. Counters come in the same order every tick, so the first try hits.
+    /// Returns the index of a counter's reading, or the length of the list. Counters come in the same order every tick, so the first try hits.
     #[inline]
-    fn slot(&mut self, counter: &'static str) -> usize {
-        let Self { thing, names, next, .. } = self;
-        let is = |slot: &Slot| {
+    fn position(&mut self, counter: &'static str) -> usize {
+        let Self { owner, names, next, .. } = self;
+        let is = |reading: &LastReading| {
             names
-                .get(usize::from(slot.counter))
+                .get(usize::from(reading.counter))
                 .is_some_and(|name| std::ptr::eq(*name, counter) || *name == counter)
         };
-        let found = match thing.slots.get(*next) {
-            Some(slot) if is(slot) => *next,
-            _ => thing.slots.iter().position(is).unwrap_or(thing.slots.len()),
+        let found = match owner.readings.get(*next) {
+            Some(reading) if is(reading) => *next,
+            _ => owner.readings.iter().position(is).unwrap_or(owner.readings.len()),
         };
         *next = found + 1;
         found

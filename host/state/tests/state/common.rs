@@ -2,13 +2,13 @@
 
 use std::path::Path;
 
-use insightd_state::{Mode, Settings, SpaceId, Store};
+use insightd_state::{Settings, SpaceId, StorageMode, Store};
 use insights_batch::state::{Bounds, Changes, Overlay, State};
 
 pub(crate) const NOW: u64 = 1_800_000_000_000;
 
 pub(crate) fn open(directory: &Path) -> Store {
-    Store::open(Settings::in_folder(directory))
+    Store::open(Settings::new(directory))
 }
 
 pub(crate) fn id(transform: &str) -> SpaceId {
@@ -40,7 +40,7 @@ pub(crate) fn get(store: &mut Store, id: &SpaceId, key: &str) -> Option<String> 
 
 pub(crate) fn reason(store: &Store) -> String {
     match store.stats().mode {
-        Mode::Memory { reason } => reason,
-        Mode::Disk => String::new(),
+        StorageMode::Memory { reason } => reason,
+        StorageMode::Disk => String::new(),
     }
 }

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use insightd_spool::{Amount, Block, Mode, NewBlock, Order, Settings, Spool};
+use insightd_spool::{Amount, Block, NewBlock, Order, Settings, Spool, StorageMode};
 
 /// A time at which no block is too old.
 pub(crate) const NOW: u64 = 1_800_000_000_000;
@@ -12,7 +12,7 @@ pub(crate) fn settings(directory: &Path) -> Settings {
         max_bytes: 1 << 20,
         segment_bytes: 16 << 10,
         memory_bytes: 64 << 10,
-        ..Settings::in_folder(directory)
+        ..Settings::new(directory)
     }
 }
 
@@ -90,7 +90,7 @@ pub(crate) fn bytes_on_disk(directory: &Path) -> u64 {
 
 pub(crate) fn reason(spool: &Spool) -> String {
     match spool.stats().mode {
-        Mode::Memory { reason } => reason,
-        Mode::Disk => String::new(),
+        StorageMode::Memory { reason } => reason,
+        StorageMode::Disk => String::new(),
     }
 }

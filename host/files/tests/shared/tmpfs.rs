@@ -11,12 +11,12 @@ pub(crate) struct Tmpfs(TempDir);
 impl Tmpfs {
     /// Mounts a tmpfs of this size. Returns `None`, with a note on stderr, if this user may not mount.
     pub(crate) fn mount(size: &str) -> Option<Self> {
-        let folder = tempdir().unwrap();
+        let directory = tempdir().unwrap();
         let options = format!("size={size},mode=700");
         let mut command = Command::new("mount");
-        command.args(["-t", "tmpfs", "-o", &options, "tmpfs"]).arg(folder.path());
+        command.args(["-t", "tmpfs", "-o", &options, "tmpfs"]).arg(directory.path());
         if command.output().is_ok_and(|output| output.status.success()) {
-            return Some(Self(folder));
+            return Some(Self(directory));
         }
         eprintln!("SKIPPED: cannot mount a tmpfs (run as root)");
         None
@@ -26,9 +26,7 @@ impl Tmpfs {
         let option = format!("remount,{option}");
         assert!(Command::new("mount").args(["-o", &option]).arg(self.0.path()).status().unwrap().success());
     }
-}
 
-impl Tmpfs {
     pub(crate) fn path(&self) -> &Path {
         self.0.path()
     }
