@@ -76,19 +76,19 @@ pub fn cases(directory: impl AsRef<Path>) -> Result<Vec<Case>, GoldenError> {
         return Ok(vec![Case::load(directory)?]);
     }
     let entries = fs::read_dir(directory).map_err(|error| failed(directory, &error))?;
-    let mut folders = Vec::new();
+    let mut directories = Vec::new();
     for entry in entries {
         let path = entry.map_err(|error| failed(directory, &error))?.path();
         if path.is_dir() {
-            folders.push(path);
+            directories.push(path);
         }
     }
-    folders.sort();
-    if folders.is_empty() {
+    directories.sort();
+    if directories.is_empty() {
         let reason = "no cases found: a case is a directory with a batch.json".into();
         return Err(GoldenError { path: directory.into(), reason });
     }
-    folders.iter().map(Case::load).collect()
+    directories.iter().map(Case::load).collect()
 }
 
 impl Case {

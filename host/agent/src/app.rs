@@ -107,7 +107,7 @@ fn start_clients(
     Ok(clients)
 }
 
-/// What the parts of an agent that keeps running are made of, beyond those of a single tick.
+/// Inputs of the parts that only an agent that keeps running has.
 struct Serving<'a> {
     config: &'a Config,
     options: &'a cli::Run,

@@ -30,7 +30,7 @@ pub struct Worker {
     cluster: Option<ClusterSource>,
     generations: Generations,
     rollout: Option<Arc<RolloutHandle>>,
-    /// What the rollout thread asked for, while the tick that it asked for runs.
+    /// The capture that the rollout thread requested, while its tick runs.
     capture: Option<Capture>,
     sinks: SinkSet,
     states: States,

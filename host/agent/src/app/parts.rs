@@ -17,7 +17,7 @@ use crate::sources::Clients;
 use crate::sources::{self, ClusterSource, Endpoints, NodeSource};
 use crate::worker::Worker;
 
-/// What the parts are opened for.
+/// The purpose that parts are opened for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Purpose {
     /// An agent that keeps running.

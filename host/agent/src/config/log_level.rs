@@ -59,12 +59,18 @@ pub(super) const PARTS: [&str; 15] = [
     "transform",
 ];
 
+/// Parts that were renamed. The old name is accepted, with a warning, until version 0.3.
+const RENAMED: [(&str, &str); 2] =
+    [("insightd_folder", "insightd_files"), ("insightd_peer", "insightd_upstream")];
+
 /// A parsed log level.
 pub(super) struct Level {
     /// Filter directives, the first of which is the level of everything that is not named.
     pub(super) targets: String,
     /// Targets that nothing logs to.
     pub(super) unknown: Vec<String>,
+    /// Targets with an old name, and the new one.
+    pub(super) renamed: Vec<(&'static str, &'static str)>,
 }
 
 /// Parses `info`, or `info,insightd_collect=debug`. Parts that are not named have the level `info` if no level stands alone.
@@ -73,6 +79,7 @@ pub(super) struct Level {
 /// Fails on a word that is not a level, a second level for all parts, or an invalid name of a part.
 pub(super) fn parse(text: &str) -> Result<Level, String> {
     let (mut default, mut parts, mut unknown) = (None, Vec::new(), Vec::new());
+    let mut renamed = Vec::new();
     for word in text.split(',').map(str::trim) {
         match word.split_once('=') {
             None => {
@@ -86,6 +93,11 @@ pub(super) fn parse(text: &str) -> Result<Level, String> {
                     return Err(format!("invalid part of the agent `{part}`: expected PART={word}"));
                 }
                 let first = part.split("::").next().unwrap_or_default();
+                if let Some((old, new)) = RENAMED.into_iter().find(|(old, _)| *old == first) {
+                    renamed.push((old, new));
+                    parts.push(format!("{new}={}", level(word.trim())?));
+                    continue;
+                }
                 let is_library = LIBRARIES.iter().any(|library| first.starts_with(library));
                 if !PARTS.contains(&first) && !is_library {
                     unknown.push(part.to_owned());
@@ -95,7 +107,7 @@ pub(super) fn parse(text: &str) -> Result<Level, String> {
         }
     }
     parts.insert(0, default.unwrap_or("info").to_owned());
-    Ok(Level { targets: parts.join(","), unknown })
+    Ok(Level { targets: parts.join(","), unknown, renamed })
 }
 
 fn level(word: &str) -> Result<&'static str, String> {
@@ -132,6 +144,10 @@ mod tests {
         assert_eq!(
             targets(" insightd_collect::cgroup = Trace , error "),
             "error,insightd_collect::cgroup=trace"
+        );
+        assert_eq!(
+            targets("insightd_folder=debug,insightd_peer=warn"),
+            "info,insightd_files=debug,insightd_upstream=warn"
         );
         // The rest of the agent is not silenced.
         assert_eq!(targets("insightd_aws=debug"), "info,insightd_aws=debug");

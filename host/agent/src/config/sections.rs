@@ -103,6 +103,9 @@ pub(super) fn warn_if_relative(section: &Section<'_>, key: &'static str) {
 fn read_log(section: &Section<'_>, default: Log) -> Log {
     let level = section.value("level", |text| {
         let level = log_level::parse(text)?;
+        for (old, new) in level.renamed {
+            section.warn("level", format!("`{old}` is now `{new}`; the old name works until version 0.3"));
+        }
         for target in level.unknown {
             section.warn(
                 "level",

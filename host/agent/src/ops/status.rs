@@ -30,7 +30,7 @@ fn state(stats: &Stats) -> Value {
             "written_unix_ms": space.written_ms,
         })
     };
-    let trouble = match &stats.mode {
+    let error = match &stats.mode {
         StorageMode::Disk => None,
         StorageMode::Memory { reason } => Some(reason),
     };
@@ -39,7 +39,7 @@ fn state(stats: &Stats) -> Value {
         "bytes": stats.bytes,
         "max_bytes": stats.max_bytes,
         "refused_ticks": stats.refused,
-        "in_memory": trouble,
+        "in_memory": error,
     })
 }
 

@@ -80,8 +80,8 @@ impl LastGoodStore {
         match PrivateDir::open(&self.directory) {
             Ok(dir) => Some(dir),
             Err(DirError::Io { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => None,
-            Err(trouble) => {
-                say(&trouble);
+            Err(error) => {
+                say(&error);
                 None
             }
         }
@@ -159,8 +159,8 @@ fn taken(id: Generation) -> String {
     format!("{TAKEN}{}", id.0)
 }
 
-fn say(trouble: &DirError) {
-    tracing::warn!(%trouble, "cannot read the stored bundles");
+fn say(error: &DirError) {
+    tracing::warn!(%error, "cannot read the stored bundles");
 }
 
 /// Reads a bundle from a directory, or returns `None` if it is incomplete or does not match its generation.
@@ -168,8 +168,8 @@ fn read(dir: &PrivateDir, name: &str, environment: &Environment) -> Option<Snaps
     let directory = match dir.subdir(name) {
         Ok(directory) => directory,
         Err(DirError::Io { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => return None,
-        Err(trouble) => {
-            say(&trouble);
+        Err(error) => {
+            say(&error);
             return None;
         }
     };
@@ -203,7 +203,7 @@ fn read(dir: &PrivateDir, name: &str, environment: &Environment) -> Option<Snaps
         Snapshot::with(text, config, |name| match directory.read(name, library::max_bytes(name)) {
             Ok(Some(bytes)) => Ok(Arc::from(bytes)),
             Ok(None) => Err(FileError::Unusable("was not stored because it was not usable".to_owned())),
-            Err(trouble) => Err(FileError::Unusable(trouble.to_string())),
+            Err(error) => Err(FileError::Unusable(error.to_string())),
         });
     if snapshot.id != here {
         not_whole();

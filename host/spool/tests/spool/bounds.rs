@@ -136,7 +136,7 @@ fn a_temporarily_wrong_clock_loses_no_blocks() {
 #[test]
 fn memory_is_bounded() {
     let directory = tempdir().unwrap();
-    let mut settings = settings(&directory.path().join("missing/folder"));
+    let mut settings = settings(&directory.path().join("missing/directory"));
     settings.memory_bytes = 10_000;
     let mut spool = open(&settings);
     for n in 0..20 {
@@ -149,7 +149,7 @@ fn memory_is_bounded() {
     // leased blocks are not dropped to make room
     let leases: Vec<_> = std::iter::from_fn(|| spool.lease(Order::Oldest, |_| false)).collect();
     let error = spool.append(&new(&block(20, 2000))).unwrap_err();
-    assert!(error.to_string().contains("missing/folder"), "{error}");
+    assert!(error.to_string().contains("missing/directory"), "{error}");
     assert_eq!(spool.stats().lost.by(Cause::MemoryFull).events, lost.events + 21);
     leases.into_iter().for_each(|lease| spool.release(lease));
     append(&mut spool, &block(21, 2000));

@@ -5,8 +5,8 @@ use super::*;
 
 const ID: &str = "3eff94936921c4de5f4ccdd0d67333983ead8d61207da744c5fe839d2eb19787";
 
-fn make(top: &Path, folders: &[&str]) {
-    for directory in folders {
+fn make(top: &Path, directories: &[&str]) {
+    for directory in directories {
         std::fs::create_dir_all(top.join("cg").join(directory)).unwrap();
     }
 }
