@@ -1,6 +1,6 @@
-# Sourced by what needs an emulator of AWS.
+# Sourced by scripts that need an emulator of AWS.
 
-# start_emulator SERVER PORT LOG [COMMAND...]: in the background, by COMMAND; sets $emulator to its process, and returns when it listens
+# start_emulator SERVER PORT LOG [COMMAND...]: starts it in the background, through COMMAND; sets $emulator to its pid; returns when it listens
 start_emulator() {
   local server=$1 port=$2 log=$3
   shift 3

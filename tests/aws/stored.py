@@ -1,4 +1,4 @@
-"""stored.py URL GROUP: what an emulator of CloudWatch Logs has stored in a group: a line `TIME_MS EVENTS` for each tick."""
+"""stored.py URL GROUP: prints what an emulator of CloudWatch Logs has stored in a group: a line `TIME_MS EVENTS` for each tick."""
 
 import collections
 import sys

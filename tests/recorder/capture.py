@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""Records one moment of this node: what a collector would read from the host, and the kubelet's answers right after.
+"""Records one frame of this node: the files that a collector reads from the host, and the kubelet's answers right after.
 
 Everything is read into memory first, host files before the kubelet, then trimmed and written below OUT/MOMENT.
-OUT/manifest.json gets what a folder cannot hold: inodes, answers of statfs, clocks. See README.md.
+OUT/manifest.json gets the data that files cannot hold: inodes, results of statfs, clocks. See README.md.
 """
 import argparse
 import http.client
@@ -51,7 +51,7 @@ def clocks():
 
 
 def read(path):
-    """The bytes of a file whose size the kernel does not tell, None where it is missing or cannot be read."""
+    """Returns the bytes of a file whose size the kernel does not report; None if it is missing or cannot be read."""
     try:
         fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     except OSError:
@@ -84,7 +84,7 @@ def mounts():
 
 
 def below(top):
-    """`top` and every folder in it, parents first, siblings in order of name."""
+    """Yields `top` and every directory below it, parents first, siblings in order of name."""
     if not os.path.isdir(top):
         return
     yield top
@@ -128,7 +128,7 @@ class Moment:
         for controller, top in tops.items():
             self.cgroup(top, V1[controller], root=True)
         names = {f[len(top):] for top in tops.values() for pods in PODS for f in below(f"{top}/{pods}")}
-        # all controllers of one cgroup together, so that its figures belong to one moment
+        # all controllers of one cgroup together, so that its values are from the same time
         for name in sorted(names):
             for controller, top in tops.items():
                 if os.path.isdir(top + name):
@@ -173,7 +173,7 @@ class Moment:
 
 
 class Kubelet:
-    """One open, authorised connection: made before the moment, so that no handshake stands inside it."""
+    """An open, authorised connection, made before the frame, so that reading includes no handshake."""
 
     def __init__(self, address, token):
         # the certificate of a kubelet is often its own; what is recorded is looked at by a person before it is kept

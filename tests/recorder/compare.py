@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
-"""Sets the host files of a recording against the kubelet's cAdvisor figures of the same recording.
+"""Compares the host files of a recording with the kubelet's cAdvisor values in the same recording.
 
 compare.py RECORDING [--all]: one line per metric: how many pairs are equal, how many counters lie where the clock puts
 them, how many gauges moved. --all prints every pair that is not equal. Exit status 1 when a counter lies outside its
-bounds, or a gauge differs although it is the same in both moments and nothing ran in its cgroup.
+bounds, or a gauge differs although it is the same in both frames and nothing ran in its cgroup.
 
 cAdvisor reads each cgroup every 10-30 s by itself and stamps each figure; the host files are read all at once and before
-the kubelet is asked. So its counter of moment 2 lies between ours of moment 1 and ours of moment 2 wherever its stamp does.
+the kubelet is queried. So its counter of frame 2 lies between ours of frame 1 and ours of frame 2 whenever its stamp does.
 """
 import argparse
 import json
@@ -21,7 +21,7 @@ NEAR_MS = 100
 
 
 class Files:
-    """The files of one moment."""
+    """The files of one frame."""
 
     def __init__(self, recording, moment, version):
         self.root = recording / moment["root"]
@@ -202,7 +202,7 @@ def host_figure(files, family, labels):
 
 
 def idle(first, second, cgroup):
-    """Whether nothing ran in `cgroup` from one moment to the next: then only reclaim moves its gauges."""
+    """Returns whether nothing ran in `cgroup` between the frames: then only reclaim changes its gauges."""
     used = [host_figure(f, "container_cpu_usage_seconds_total", {"id": cgroup})[0] for f in (first, second)]
     return used[0] is not None and used[0] == used[1]
 

@@ -38,7 +38,7 @@ pub use sinks::{FileSink, Sink, SinkKind, Sync, When};
 pub use values::{duration, size};
 
 use insightd_aws::sdk::AwsSettings;
-use insightd_pipeline::{CallLimits, PipelineSpec, Problem};
+use insightd_pipeline::{ComponentLimits, PipelineSpec, Problem};
 use reader::{Problems, Section};
 
 use crate::schedule::Rhythm;
@@ -81,7 +81,7 @@ pub struct Config {
     /// The component compiler; the one beside the agent's executable if absent.
     pub compiler: Option<PathBuf>,
     /// Bounds of every call of a component.
-    pub limits: CallLimits,
+    pub limits: ComponentLimits,
     /// Destinations of events; always contains `stdout`.
     pub sinks: Vec<Sink>,
     /// The pipelines.
@@ -217,7 +217,7 @@ impl Default for Config {
             state_dir: None,
             rollout: Rollout::default(),
             compiler: None,
-            limits: CallLimits {
+            limits: ComponentLimits {
                 memory_bytes: 32 << 20,
                 cpu_time: Duration::from_secs(1),
                 wall_time: Duration::from_secs(30),

@@ -18,7 +18,7 @@ use crate::states::Grant;
 
 /// Bounds of every call of a component, as configured.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct CallLimits {
+pub struct ComponentLimits {
     /// Most memory of one instance of a component, bytes.
     pub memory_bytes: u64,
     /// Most CPU time of one call.
@@ -29,7 +29,7 @@ pub struct CallLimits {
     pub failures: u32,
 }
 
-impl CallLimits {
+impl ComponentLimits {
     /// Returns the limits for the sandbox that runs these pipelines.
     pub fn for_sandbox(&self, pipelines: &[PipelineSpec]) -> sandbox::CallLimits {
         let outputs = || pipelines.iter().flat_map(|pipeline| &pipeline.outputs);
@@ -58,7 +58,7 @@ impl CallLimits {
 /// sink that is not open.
 pub fn assemble<'a>(
     specs: impl IntoIterator<Item = &'a PipelineSpec>,
-    limits: &CallLimits,
+    limits: &ComponentLimits,
     library: &mut Library,
     sinks: &[String],
 ) -> Result<Vec<Pipeline>, Vec<Problem>> {

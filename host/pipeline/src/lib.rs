@@ -30,7 +30,7 @@ mod spec;
 mod stage;
 pub mod states;
 
-pub use assemble::{CallLimits, assemble};
+pub use assemble::{ComponentLimits, assemble};
 pub use counters::{Counters, Flow, Lost};
 pub use insightd_sandbox::OnFailure;
 pub use log_throttle::LogThrottle;

@@ -52,14 +52,14 @@ impl Generations {
     }
 
     /// Installs a bundle. The previous one is kept for a rollback.
-    pub fn swap(&mut self, mut set: Bundle, time_unix_ms: u64) {
-        for pipeline in &mut set.pipelines {
+    pub fn swap(&mut self, mut bundle: Bundle, time_unix_ms: u64) {
+        for pipeline in &mut bundle.pipelines {
             pipeline.begin(time_unix_ms);
             pipeline.replace(&self.running.pipelines);
         }
-        let origin = set.origin.as_str();
-        tracing::info!(set = %set.id, before = %self.running.id, origin, "new bundle installed");
-        let before = std::mem::replace(&mut self.running, set);
+        let origin = bundle.origin.as_str();
+        tracing::info!(set = %bundle.id, before = %self.running.id, origin, "new bundle installed");
+        let before = std::mem::replace(&mut self.running, bundle);
         // A bundle that was itself on probation is not a rollback target; the one before it stays.
         if self.before.is_none() {
             (self.before, self.ticks_before) = (Some(before), self.ticks);

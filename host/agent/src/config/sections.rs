@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use insightd_pipeline::{CallLimits, Origin, PipelineSpec};
+use insightd_pipeline::{ComponentLimits, Origin, PipelineSpec};
 
 use super::reader::{Problems, Section, flag, integer, one_of};
 use super::{Config, Environment, Host, Instance, Log, LogFormat, Node, Orchestrator, Warnings};
@@ -168,7 +168,7 @@ fn positive_duration(text: &str) -> Result<Duration, String> {
     }
 }
 
-fn read_limits(section: &Section<'_>, default: CallLimits) -> CallLimits {
+fn read_limits(section: &Section<'_>, default: ComponentLimits) -> ComponentLimits {
     let memory = section.value("memory", |text| match values::size(text)? {
         bytes if (1 << 20..=4 << 30).contains(&bytes) => Ok(bytes),
         _ => Err("must be from 1MiB to 4GiB".to_string()),
@@ -186,7 +186,7 @@ fn read_limits(section: &Section<'_>, default: CallLimits) -> CallLimits {
         _ => Err("must be from 1 to 1000".to_string()),
     });
     section.finish();
-    CallLimits {
+    ComponentLimits {
         memory_bytes: memory.unwrap_or(default.memory_bytes),
         cpu_time: cpu_time.unwrap_or(default.cpu_time),
         wall_time: wall_time.unwrap_or(default.wall_time),
