@@ -24,4 +24,5 @@ pub mod snapshot;
 pub mod sources;
 pub mod status;
 pub mod visible;
+pub mod wall_clock;
 pub mod worker;

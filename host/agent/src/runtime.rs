@@ -8,13 +8,14 @@ mod signals;
 
 use std::sync::mpsc;
 use std::thread::{self, JoinHandle};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use insightd_sandbox::Stop;
 use tokio::runtime::Runtime;
 use tokio::sync::oneshot;
 
 use crate::schedule::{Rhythm, Schedule, Tick};
+use crate::wall_clock::now_unix_ms;
 use signals::Signals;
 pub use signals::keep_running;
 
@@ -147,7 +148,7 @@ impl<E: Send + 'static> Driver<E> {
                 if self.signals.stopping() {
                     return Ok(());
                 }
-                let tick = Tick { time_unix_ms: unix_ms(), lateness_ms: 0, left_out: 0 };
+                let tick = Tick { time_unix_ms: now_unix_ms(), lateness_ms: 0, left_out: 0 };
                 self.order(Order::Tick(tick)).await
             }
             Plan::Every(rhythm) => {
@@ -160,15 +161,15 @@ impl<E: Send + 'static> Driver<E> {
     async fn every(&mut self, rhythm: Rhythm) -> Result<(), RunError<E>> {
         let mut schedule = Schedule::new(rhythm);
         let baseline = u64::try_from(rhythm.interval.min(BASELINE).as_millis()).unwrap_or(0);
-        let mut earliest = unix_ms().saturating_add(baseline);
+        let mut earliest = now_unix_ms().saturating_add(baseline);
         while !self.signals.stopping() {
-            let now = unix_ms();
+            let now = now_unix_ms();
             let planned = schedule.next(now.max(earliest));
             self.sleep(Duration::from_millis(planned.saturating_sub(now))).await;
             if self.signals.stopping() {
                 break;
             }
-            if let Some(tick) = schedule.due(planned, unix_ms()) {
+            if let Some(tick) = schedule.due(planned, now_unix_ms()) {
                 self.order(Order::Tick(tick)).await?;
             }
             // After the first tick the clock may be set back without making the agent wait for the earlier time.
@@ -247,11 +248,6 @@ impl<E: Send + 'static> Worker<E> {
             let _ = thread.join();
         }
     }
-}
-
-fn unix_ms() -> u64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]

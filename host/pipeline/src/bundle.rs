@@ -3,6 +3,8 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
+use insightd_sandbox::Hex;
+
 use crate::library::{self, FileError, Files};
 use crate::pipeline::Pipeline;
 use crate::sha256::Sha256;
@@ -14,7 +16,7 @@ pub struct Generation(pub Sha256);
 
 impl fmt::Display for Generation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.0[..6].iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+        Hex(&self.0.0[..6]).fmt(f)
     }
 }
 

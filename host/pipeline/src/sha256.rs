@@ -1,5 +1,7 @@
 //! SHA-256 hashes of components, texts and bundles.
 
+use insightd_sandbox::Hex;
+
 /// A SHA-256 hash, displayed as `sha256sum` prints it.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Sha256(pub [u8; 32]);
@@ -32,7 +34,7 @@ impl Sha256 {
 
 impl std::fmt::Display for Sha256 {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+        Hex(&self.0).fmt(f)
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use insightd_sandbox::Hex;
 use insights_batch::{Batch, Columns};
 use sha2::{Digest, Sha256};
 
@@ -51,7 +52,7 @@ impl Redactor {
 
 fn hash(value: &str) -> String {
     let digest = Sha256::digest(value);
-    digest.iter().take(6).map(|byte| format!("{byte:02x}")).collect()
+    Hex(&digest[..6]).to_string()
 }
 
 #[cfg(test)]

@@ -2,12 +2,12 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use insightd_pipeline::bundle::Generation;
 use serde_json::{Value, json};
 
 use super::handle::RolloutHandle;
+use crate::wall_clock::now_unix_ms;
 
 /// State of the bundle in the files.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -173,9 +173,4 @@ impl RolloutStatus {
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-fn now_unix_ms() -> u64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
 }

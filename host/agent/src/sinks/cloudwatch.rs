@@ -5,7 +5,6 @@ use std::collections::BTreeSet;
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use insightd_aws::delivery::DeliveryQueue;
 use insightd_aws::logs::names::{sanitize_group, sanitize_stream};
@@ -16,6 +15,7 @@ use insights_batch::Event;
 
 use super::{Delivered, Sink, SinkError};
 use crate::config::CloudWatchSink;
+use crate::wall_clock::now_unix_ms;
 
 /// Maximum number of bodies filled at a time: each has a compressor of some hundred kilobytes.
 const OPEN_BODIES: usize = 4;
@@ -155,11 +155,6 @@ impl Sink for CloudWatch {
 fn value<'r>(route: &'r [(String, String)], key: &'static str) -> Result<&'r str, SinkError> {
     let found = route.iter().find(|(found, value)| found == key && !value.is_empty());
     found.map(|(_, value)| value.as_str()).ok_or(SinkError::Route(key))
-}
-
-fn now_unix_ms() -> u64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]

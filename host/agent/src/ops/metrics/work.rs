@@ -1,9 +1,9 @@
 //! Metrics of the worker thread: ticks, components, outputs, sinks.
 
-use std::fmt::{self, Write as _};
+use std::fmt;
 use std::time::Duration;
 
-use insightd_sandbox::{FailureCause, SlotStats};
+use insightd_sandbox::{FailureCause, Hex, SlotStats};
 
 use super::super::page::{Labels, Page, bytes, plain, seconds};
 use super::super::stats::{ComponentStats, OutputStats, SinkStats, SlotVersion, TickStats};
@@ -221,10 +221,5 @@ fn outcomes(stats: &SlotStats) -> [(&'static str, u64); 4] {
 }
 
 fn hex(version: &SlotVersion) -> String {
-    let mut text = String::with_capacity(64);
-    for byte in version.sha256 {
-        // Writing to a `String` cannot fail.
-        let _ = write!(text, "{byte:02x}");
-    }
-    text
+    Hex(&version.sha256).to_string()
 }
