@@ -42,7 +42,7 @@ fn main() {
         // Both frames are sampled, so a bare round reads every file twice, too.
         bare.push(timed(|| (0..2).for_each(|_| files.iter().for_each(|file| read_bare(file, &mut buffer)))));
         let mut worker = app::worker(&config).expect("the agent starts");
-        ours.push(timed(|| worker.replay(true).expect("the recording has two moments")));
+        ours.push(timed(|| worker.replay(true).expect("the recording has two frames")));
     }
     let events = fs::read_to_string(directory.path().join("events.json")).expect("events are written");
     let (bare, ours) = (median(&mut bare), median(&mut ours));

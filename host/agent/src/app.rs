@@ -174,7 +174,7 @@ impl Serving<'_> {
 /// Fails with [`Usage`], or if the agent cannot run.
 pub fn worker(config: &Config) -> anyhow::Result<Worker> {
     let snapshot = Snapshot::new(String::new(), config.clone(), None);
-    let parts = Parts::open(snapshot, &cli::Run::default(), Purpose::Offline, None, &Environment::default())?;
+    let parts = Parts::open(snapshot, &cli::Run::default(), Purpose::Bare, None, &Environment::default())?;
     Ok(parts.into_worker())
 }
 

@@ -35,7 +35,7 @@ pub struct Counters {
     pub sinks: SinkCounters,
 }
 
-/// Events that sinks were given since the start.
+/// Events that sinks wrote or lost since the start.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct SinkCounters {
     /// Events written.

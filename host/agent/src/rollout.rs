@@ -29,8 +29,9 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 pub use canary::is_chosen;
-pub use changes::{ChangeDetector, WatchedPaths};
-pub use config_source::{Adjust, ConfigSource};
+use changes::ChangeDetector;
+pub use changes::WatchedPaths;
+pub use config_source::ConfigSource;
 pub use handle::{Capture, RolloutHandle};
 pub use history::History;
 pub use last_good::LastGoodStore;

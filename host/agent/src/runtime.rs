@@ -93,7 +93,7 @@ pub enum RunError<E> {
     Start(#[from] std::io::Error),
     /// The work failed.
     #[error(transparent)]
-    TickHandler(E),
+    Work(E),
     /// The thread ended without a result.
     #[error("the worker thread ended unexpectedly")]
     Gone,
@@ -192,7 +192,7 @@ impl<E: Send + 'static> Driver<E> {
         loop {
             tokio::select! {
                 answer = &mut answer => {
-                    return answer.map_err(|_| RunError::Gone)?.map_err(RunError::TickHandler);
+                    return answer.map_err(|_| RunError::Gone)?.map_err(RunError::Work);
                 }
                 () = self.signals.first() => self.stop.request(),
             }

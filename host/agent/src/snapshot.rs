@@ -6,7 +6,7 @@ use std::sync::Arc;
 use insightd_pipeline::bundle::{Generation, file_names, fill_in_texts, generation};
 use insightd_pipeline::library::{self, FileError, Files};
 
-use crate::config::{Config, Environment, Report};
+use crate::config::Config;
 
 /// Maximum bytes of all files of a bundle together: they are in memory until they are compiled.
 const MAX_BYTES: usize = 32 << 20;
@@ -25,23 +25,6 @@ pub struct Snapshot {
 }
 
 impl Snapshot {
-    /// Reads the configuration, or the defaults if `file` is `None`, and the files that it names. `directory` overrides the `transforms_dir` of
-    /// the configuration.
-    ///
-    /// # Errors
-    /// The configuration cannot be read or is invalid. Errors of the other files are in [`files`](Self::files).
-    pub fn read(
-        file: Option<&Path>,
-        directory: Option<&Path>,
-        environment: &Environment,
-    ) -> Result<Self, Report> {
-        let (text, config) = match file {
-            Some(file) => Config::read(file, environment)?,
-            None => (String::new(), Config::parse("", None, environment)?),
-        };
-        Ok(Self::new(text, config, directory))
-    }
-
     /// Reads the files that a configuration names, from `directory` or its `transforms_dir`.
     pub fn new(text: String, config: Config, directory: Option<&Path>) -> Self {
         let directory =
@@ -81,6 +64,7 @@ impl Snapshot {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::Environment;
 
     fn snapshot(directory: &Path, text: &str) -> Snapshot {
         let text = format!("transforms_dir: {}\n{text}", directory.display());

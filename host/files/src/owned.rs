@@ -194,7 +194,7 @@ fn lock(path: &Path, dir: &OwnedFd) -> Result<OwnedFd, DirError> {
     }
 }
 
-/// A subdirectory of a [`OwnedDir`].
+/// A subdirectory of an [`OwnedDir`].
 #[derive(Debug)]
 pub struct Subdir(OwnedFd);
 

@@ -7,7 +7,7 @@ pub struct Counters {
     pub batches_dropped: u64,
     /// Batches that no formatter could format.
     pub batches_unformatted: u64,
-    /// Events that were lost before a sink got them, by cause.
+    /// Events that were lost before a sink got them, by cause; `sink` stays 0, and the owner of the sinks adds it.
     pub lost: Lost,
 }
 

@@ -52,7 +52,13 @@ pub struct Delivery<'a> {
 
 impl Output {
     /// Creates an output that formats with `formatter` for the sink with index `sink`; `grant` allows the formatter to keep state.
-    pub fn new(formatter: Slot, grant: Option<Grant>, sink: usize, grants: Grants, quota: Quota) -> Self {
+    pub(crate) fn new(
+        formatter: Slot,
+        grant: Option<Grant>,
+        sink: usize,
+        grants: Grants,
+        quota: Quota,
+    ) -> Self {
         let (rejected, unformatted) = (LogThrottle::default(), LogThrottle::default());
         Self { formatter, grant, sink, grants, quota, rejected, unformatted, flow: Flow::default() }
     }

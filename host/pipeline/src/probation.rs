@@ -115,7 +115,7 @@ impl Generations {
             origin: self.running.origin,
             since_unix_ms: self.since_unix_ms,
             trial_left: self.running.trial_ticks.saturating_sub(self.ticks),
-            before: self.before.as_ref().map(|set| set.id),
+            before: self.before.as_ref().map(|bundle| bundle.id),
         }
     }
 }

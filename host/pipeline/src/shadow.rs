@@ -1,4 +1,4 @@
-//! Shadow runs: runs a new bundle and the running one over the same last batches, and compares the results.
+//! Shadow runs: runs a new bundle and the running one over the same batches, and compares the results.
 //!
 //! A trap shows at once; wrong numbers do not. Without knowing what the numbers mean, the number of events, their size and their names can
 //! be compared: the members of JSON events that are numbers. No event of a shadow run is delivered.
@@ -93,7 +93,7 @@ pub struct ShadowResult {
     pub failed: Vec<(String, String)>,
 }
 
-/// Runs chains over the last batch of their scope. Skips scopes without a batch. State starts as in `states`, and its changes are
+/// Runs chains over the batch of their scope. Skips scopes without a batch. State starts as in `states`, and its changes are
 /// discarded.
 pub fn run(chains: &[Chain], batches: &[(Scope, &Columns)], states: &[Snapshot]) -> ShadowResult {
     let mut outcome = ShadowResult::default();

@@ -18,7 +18,7 @@ pub struct Stage {
 
 impl Stage {
     /// Creates a stage that runs the component in `slot`; `grant` allows it to keep state.
-    pub fn new(slot: Slot, grant: Option<Grant>) -> Self {
+    pub(crate) fn new(slot: Slot, grant: Option<Grant>) -> Self {
         Self { slot, grant, throttle: LogThrottle::default() }
     }
 

@@ -15,14 +15,27 @@ pub(crate) fn subset(columns: &Columns, keep: &[bool]) -> Columns {
         }
     }
 
-    let Columns { entities, attributes, gauges, counters, links, .. } = columns;
+    // Every field is named: a record that is added to the contract cannot be left out.
+    let Columns {
+        scope,
+        scope_id,
+        time_unix_ms,
+        interval_ms,
+        text,
+        string_ends,
+        entities,
+        attributes,
+        gauges,
+        counters,
+        links,
+    } = columns;
     let mut out = Columns {
-        scope: columns.scope.clone(),
-        scope_id: columns.scope_id.clone(),
-        time_unix_ms: columns.time_unix_ms,
-        interval_ms: columns.interval_ms,
-        text: columns.text.clone(),
-        string_ends: columns.string_ends.clone(),
+        scope: scope.clone(),
+        scope_id: scope_id.clone(),
+        time_unix_ms: *time_unix_ms,
+        interval_ms: *interval_ms,
+        text: text.clone(),
+        string_ends: string_ends.clone(),
         ..Columns::default()
     };
     let all = (0..entities.kind.len()).filter(|&entity| keep.get(entity) == Some(&true));

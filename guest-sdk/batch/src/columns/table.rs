@@ -4,8 +4,9 @@ use alloc::vec::Vec;
 
 use super::Columns;
 
-/// Calls the macro `$make` with all columns of a batch: the one list of them in Rust. A column that is added to
-/// `wit/types.wit` is added here, and nothing that copies, checks or converts columns can leave it out.
+/// Calls the macro `$make` with all columns of a batch. A column that is added to a record of `wit/types.wit` is added
+/// here; the structs, `check`, `extend_rows` and the conversions of host and guests follow. A new record also needs a field
+/// of [`Columns`], and code in slices, subsets, `Batch` and `Builder`.
 ///
 /// A row is `column: type = role "name"`. The name is that in `wit/types.wit`. The role says what the values are:
 ///

@@ -29,7 +29,7 @@ impl First {
     /// Chooses the start-up bundle: the last good one if the configured one differs. The configured one is then tried
     /// at the first batch, as without a restart, unless it failed before, cannot be used, or is held back from this
     /// node. If no bundle is proven yet and the configured one may not run here, the bundle that ran before the restart
-    /// continues its probation.
+    /// runs again, and its probation starts again.
     pub(super) fn choose(
         files: &Snapshot,
         store: &LastGoodStore,

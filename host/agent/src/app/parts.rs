@@ -24,8 +24,8 @@ pub(super) enum Purpose {
     Agent,
     /// A single tick of an agent.
     Once,
-    /// No delivery: every sink stays as configured.
-    Offline,
+    /// Not the command `run`: every sink stays as configured, also for a recording.
+    Bare,
 }
 
 /// The parts of a worker.
@@ -122,7 +122,7 @@ fn open_sinks(
         is_used(config, sink) || instead.is_some_and(|instead| is_used(&instead.config, sink))
     };
     let mut wanted: Vec<config::Sink> = config.sinks.iter().filter(uses).cloned().collect();
-    if is_recorded && purpose != Purpose::Offline {
+    if is_recorded && purpose != Purpose::Bare {
         recorded::keep_local(&mut wanted, &options.sink);
     }
     let is_for_long = !is_recorded && purpose == Purpose::Agent;

@@ -30,7 +30,7 @@ pub fn record(options: &cli::Record) -> anyhow::Result<()> {
     config.pipelines.clear();
     config.sinks.clear();
     let nothing = Snapshot::new(String::new(), config.clone(), None);
-    let mut parts = Parts::open(nothing, &run, Purpose::Offline, None, &environment)?;
+    let mut parts = Parts::open(nothing, &run, Purpose::Bare, None, &environment)?;
     let is_recorded = match parts.frames() {
         Some(0 | 1) => {
             return Err(Usage("the recording needs at least two frames".into()).into());
@@ -58,7 +58,7 @@ pub fn record(options: &cli::Record) -> anyhow::Result<()> {
     runtime.block_on(clients.end());
     match result {
         Ok(()) => Ok(()),
-        Err(RunError::TickHandler(RecordEnd::Enough(why))) => {
+        Err(RunError::Work(RecordEnd::Enough(why))) => {
             output::message(format_args!("recording stopped: {why}"));
             Ok(())
         }

@@ -95,7 +95,7 @@ pub(super) fn parse(text: &str) -> Result<Level, String> {
                 let first = part.split("::").next().unwrap_or_default();
                 if let Some((old, new)) = RENAMED.into_iter().find(|(old, _)| *old == first) {
                     renamed.push((old, new));
-                    parts.push(format!("{new}={}", level(word.trim())?));
+                    parts.push(format!("{}={}", part.replacen(old, new, 1), level(word.trim())?));
                     continue;
                 }
                 let is_library = LIBRARIES.iter().any(|library| first.starts_with(library));
@@ -146,8 +146,8 @@ mod tests {
             "error,insightd_collect::cgroup=trace"
         );
         assert_eq!(
-            targets("insightd_folder=debug,insightd_peer=warn"),
-            "info,insightd_files=debug,insightd_upstream=warn"
+            targets("insightd_folder=debug,insightd_peer::status=warn"),
+            "info,insightd_files=debug,insightd_upstream::status=warn"
         );
         // The rest of the agent is not silenced.
         assert_eq!(targets("insightd_aws=debug"), "info,insightd_aws=debug");

@@ -158,19 +158,19 @@ fn state(stats: Option<&Stats>, page: &mut Page<'_>) -> fmt::Result {
 }
 
 fn rollout(registry: &StatusRegistry, page: &mut Page<'_>) -> fmt::Result {
-    let Some(follow) = registry.rollout() else { return Ok(()) };
-    let [taken, rejected, taken_back] = follow.counts();
+    let Some(rollout) = registry.rollout() else { return Ok(()) };
+    let [taken, rejected, taken_back] = rollout.counts();
     let counts = [("taken", taken), ("rejected", rejected), ("taken-back", taken_back)];
     page.counts(
         plain("insightd_rollout_sets", "New bundles of pipelines and components, by outcome"),
         counts.map(|(outcome, count)| ([("outcome", outcome)], count)),
     )?;
-    let latest = follow.latest();
+    let latest = rollout.latest();
     page.states(
         plain("insightd_rollout_latest_info", "Outcome of the bundle in the files; always 1"),
         latest.iter().map(|latest| ([("outcome", latest.outcome.as_str())], 1_u64)),
     )?;
-    let running = follow.running().map(|id| id.to_string());
+    let running = rollout.running().map(|id| id.to_string());
     page.states(
         plain("insightd_rollout_running_info", "The running bundle; always 1"),
         running.iter().map(|id| ([("set", id.as_str())], 1_u64)),

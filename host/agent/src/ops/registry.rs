@@ -1,4 +1,4 @@
-//! UpstreamStatus registry: the data of all parts of the agent for the operations endpoints.
+//! Status registry: the data of all parts of the agent for the operations endpoints.
 
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
@@ -17,12 +17,12 @@ pub struct StatusRegistry {
     interval: Duration,
     node_name: String,
     pub(super) process: Process,
-    work: Mutex<TickHandler>,
+    work: Mutex<TickData>,
     parts: Mutex<Parts>,
 }
 
 /// Data changed by the worker thread.
-struct TickHandler {
+struct TickData {
     progress: Progress,
     stats: Option<Arc<TickStats>>,
 }
@@ -37,7 +37,7 @@ struct Parts {
     leadership: Option<Arc<dyn Fn() -> LeadershipStatus + Send + Sync>>,
 }
 
-/// UpstreamStatus of a remote endpoint that the agent reads from; gone once its reader drops the status.
+/// Status of a remote endpoint that the agent reads from; gone once its reader drops the status.
 #[derive(Clone)]
 struct Source {
     scope: &'static str,
@@ -73,7 +73,7 @@ impl StatusRegistry {
     /// kubelet's; during that wait the agent counts as alive.
     pub fn new(interval: Duration, longest_wait: Duration) -> Self {
         let progress = Progress::new(Instant::now(), interval, longest_wait);
-        let work = Mutex::new(TickHandler { progress, stats: None });
+        let work = Mutex::new(TickData { progress, stats: None });
         let node_name = String::new();
         Self { interval, node_name, process: Process::new(), work, parts: Mutex::default() }
     }
@@ -180,7 +180,7 @@ impl StatusRegistry {
         Some(ask())
     }
 
-    fn work(&self) -> MutexGuard<'_, TickHandler> {
+    fn work(&self) -> MutexGuard<'_, TickData> {
         self.work.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

@@ -37,11 +37,11 @@ pub struct ComponentStats {
     /// Counters of the slot.
     pub stats: SlotStats,
     /// Quarantined parts of batches.
-    pub aside: Vec<String>,
+    pub quarantined: Vec<String>,
     /// Time of the tick since which the current version is in the slot.
     pub since_unix_ms: u64,
     /// Consecutive batches for which no version worked.
-    pub down: u64,
+    pub failed_batches: u64,
     /// Versions in the order in which they are tried.
     pub versions: Vec<SlotVersion>,
 }
@@ -137,9 +137,9 @@ fn component(pipeline: &str, place: String, at: SlotRef<'_>) -> ComponentStats {
         place,
         component: name.unwrap_or(slot.name()).to_owned(),
         stats: slot.stats().clone(),
-        aside: slot.quarantined().map(str::to_owned).collect(),
+        quarantined: slot.quarantined().map(str::to_owned).collect(),
         since_unix_ms: slot.since_unix_ms(),
-        down: slot.failed_batches(),
+        failed_batches: slot.failed_batches(),
         versions: slot.versions().map(version).collect(),
     }
 }

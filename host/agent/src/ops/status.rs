@@ -13,7 +13,7 @@ pub(super) fn of(registry: &StatusRegistry) -> Value {
     json!({
         "version": env!("CARGO_PKG_VERSION"),
         "last_tick_unix_ms": stats.as_ref().map(|stats| stats.time_unix_ms),
-        "rollout": registry.rollout().map(|follow| follow.status()),
+        "rollout": registry.rollout().map(|rollout| rollout.status()),
         "state": stats.as_ref().and_then(|stats| stats.state.as_ref()).map(state),
         "components": stats.map(|stats| stats.components.iter().map(component).collect::<Vec<_>>()),
     })
@@ -53,8 +53,8 @@ fn component(component: &ComponentStats) -> Value {
         "fallbacks": component.stats.fallbacks,
         "last_error": component.stats.last_error,
         "since_unix_ms": component.since_unix_ms,
-        "set_aside": component.aside,
-        "down_batches": component.down,
+        "set_aside": component.quarantined,
+        "down_batches": component.failed_batches,
         "versions": component.versions.iter().map(version).collect::<Vec<_>>(),
     })
 }

@@ -41,9 +41,9 @@ fn stats() -> TickStats {
             fallbacks: 1,
             ..SlotStats::default()
         },
-        aside: vec!["pod uid-7".into()],
+        quarantined: vec!["pod uid-7".into()],
         since_unix_ms: 1_735_790_340_000,
-        down: 0,
+        failed_batches: 0,
         versions: vec![version("current", true), version("builtin", false)],
     };
     TickStats {

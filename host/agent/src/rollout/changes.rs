@@ -38,7 +38,7 @@ type Stamp = (u64, u64, u64, i128, i128);
 
 /// A change detector that waits until a change is complete.
 #[derive(Debug, Default)]
-pub struct ChangeDetector {
+pub(super) struct ChangeDetector {
     seen: FileStamps,
     /// A scan that differs from `seen` and is not yet confirmed by a second one.
     unsettled: Option<FileStamps>,
@@ -120,7 +120,8 @@ fn mount(directory: &Path) -> Option<(PathBuf, Option<Stamp>)> {
 
 impl ChangeDetector {
     /// Creates a detector that takes the current files as seen.
-    pub fn new(paths: &WatchedPaths) -> Self {
+    #[cfg(test)]
+    fn new(paths: &WatchedPaths) -> Self {
         Self { seen: paths.stamps(), ..Self::default() }
     }
 
@@ -130,7 +131,7 @@ impl ChangeDetector {
     }
 
     /// Returns true once files changed and stayed the same for one scan; changes of mounts count at once.
-    pub fn changed(&mut self, paths: &WatchedPaths) -> bool {
+    pub(super) fn changed(&mut self, paths: &WatchedPaths) -> bool {
         let stamps = paths.stamps();
         if stamps == self.seen {
             (self.unsettled, self.unsettled_scans) = (None, 0);
@@ -179,14 +180,14 @@ mod tests {
             fs::write(directory.path().join(format!("{number}.wasm")), "x").unwrap();
         }
         let mut paths = watched(directory.path());
-        let mut watch = ChangeDetector::new(&paths);
+        let mut changes = ChangeDetector::new(&paths);
         fs::write(directory.path().join("7.wasm"), "another").unwrap();
-        assert!(!watch.changed(&paths) && !watch.changed(&paths));
+        assert!(!changes.changed(&paths) && !changes.changed(&paths));
         for name in ["a.wasm", "9999.wasm"] {
             paths.set_names([name.to_owned()].iter());
-            watch.seen = paths.stamps();
+            changes.seen = paths.stamps();
             fs::write(directory.path().join(name), "another").unwrap();
-            assert!(!watch.changed(&paths) && watch.changed(&paths), "{name}");
+            assert!(!changes.changed(&paths) && changes.changed(&paths), "{name}");
         }
         assert!(!paths.set_names(["9999.wasm".to_owned()].iter()));
     }
@@ -195,35 +196,36 @@ mod tests {
     fn a_file_that_never_rests_is_not_read_and_is_said() {
         let directory = tempfile::tempdir().unwrap();
         let paths = watched(directory.path());
-        let mut watch = ChangeDetector::new(&paths);
+        let mut changes = ChangeDetector::new(&paths);
         for size in 1..100 {
             fs::write(directory.path().join("a.wasm"), vec![0; size]).unwrap();
-            assert!(!watch.changed(&paths));
+            assert!(!changes.changed(&paths));
         }
         assert!(
-            watch.unsettled_scans >= MAX_UNSETTLED_SCANS && watch.throttle.record(Instant::now()).is_none(),
+            changes.unsettled_scans >= MAX_UNSETTLED_SCANS
+                && changes.throttle.record(Instant::now()).is_none(),
             "it was said"
         );
-        assert!(watch.changed(&paths));
+        assert!(changes.changed(&paths));
     }
 
     #[test]
     fn a_file_counts_when_it_stays_as_it_is() {
         let directory = tempfile::tempdir().unwrap();
         let paths = watched(directory.path());
-        let mut watch = ChangeDetector::new(&paths);
-        assert!(!watch.changed(&paths));
+        let mut changes = ChangeDetector::new(&paths);
+        assert!(!changes.changed(&paths));
         fs::write(directory.path().join("a.wasm"), "half").unwrap();
-        assert!(!watch.changed(&paths));
+        assert!(!changes.changed(&paths));
         fs::write(directory.path().join("a.wasm"), "half and the rest").unwrap();
-        assert!(!watch.changed(&paths));
-        assert!(watch.changed(&paths));
-        assert!(!watch.changed(&paths));
+        assert!(!changes.changed(&paths));
+        assert!(changes.changed(&paths));
+        assert!(!changes.changed(&paths));
         // A file that is not a component is ignored.
         fs::write(directory.path().join("README"), "x").unwrap();
-        assert!(!watch.changed(&paths) && !watch.changed(&paths));
+        assert!(!changes.changed(&paths) && !changes.changed(&paths));
         fs::remove_file(directory.path().join("a.wasm")).unwrap();
-        assert!(!watch.changed(&paths) && watch.changed(&paths));
+        assert!(!changes.changed(&paths) && changes.changed(&paths));
     }
 
     /// Updates the mount as the kubelet does.
@@ -239,14 +241,14 @@ mod tests {
         symlink("..1", at("..data")).unwrap();
         symlink("..data/a.wasm", at("a.wasm")).unwrap();
         let paths = watched(directory.path());
-        let mut watch = ChangeDetector::new(&paths);
-        assert!(!watch.changed(&paths));
+        let mut changes = ChangeDetector::new(&paths);
+        assert!(!changes.changed(&paths));
         fill("..2", "two");
-        assert!(!watch.changed(&paths));
+        assert!(!changes.changed(&paths));
         symlink("..2", at("..data_tmp")).unwrap();
         fs::rename(at("..data_tmp"), at("..data")).unwrap();
-        assert!(watch.changed(&paths));
-        assert!(!watch.changed(&paths));
+        assert!(changes.changed(&paths));
+        assert!(!changes.changed(&paths));
     }
 
     #[test]
@@ -254,12 +256,12 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let inner = directory.path().join("inner");
         let paths = watched(&inner);
-        let mut watch = ChangeDetector::new(&paths);
-        assert!(!watch.changed(&paths));
+        let mut changes = ChangeDetector::new(&paths);
+        assert!(!changes.changed(&paths));
         fs::create_dir(&inner).unwrap();
         fs::write(inner.join("a.wasm"), "x").unwrap();
-        assert!(!watch.changed(&paths) && watch.changed(&paths));
+        assert!(!changes.changed(&paths) && changes.changed(&paths));
         fs::remove_dir_all(&inner).unwrap();
-        assert!(!watch.changed(&paths) && watch.changed(&paths));
+        assert!(!changes.changed(&paths) && changes.changed(&paths));
     }
 }

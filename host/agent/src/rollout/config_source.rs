@@ -9,7 +9,7 @@ use crate::config::{Config, Environment, Report};
 use crate::snapshot::Snapshot;
 
 /// Applies the command line to a configuration.
-pub type Adjust = Box<dyn Fn(&mut Config) + Send>;
+type Adjust = Box<dyn Fn(&mut Config) + Send>;
 
 /// Reads the configuration again while the agent runs.
 pub struct ConfigSource {

@@ -59,9 +59,10 @@ impl RolloutHandle {
     /// Withdraws an offered bundle that is not yet taken, unless its generation is `wanted`.
     pub fn withdraw_unless(&self, wanted: Option<Generation>) {
         let mut state = self.lock();
-        if state.offered.as_ref().is_some_and(|bundle| Some(bundle.id) != wanted) {
-            state.offered = None;
-        }
+        let is_outdated = state.offered.as_ref().is_some_and(|bundle| Some(bundle.id) != wanted);
+        let outdated = if is_outdated { state.offered.take() } else { None };
+        drop(state);
+        drop(outdated);
     }
 
     /// Returns true if a bundle will run from the next tick on: it is the offered one or, if none is offered, the running one.

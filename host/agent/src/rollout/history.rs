@@ -5,8 +5,10 @@ use insightd_pipeline::bundle::Generation;
 use super::last_good::LastGoodStore;
 use crate::snapshot::Snapshot;
 
-/// Maximum number of good, and of failed, generations that are remembered.
-pub(super) const MAX_GENERATIONS: usize = 20;
+/// Maximum number of good generations in memory.
+const MAX_GOOD: usize = 20;
+/// Maximum number of failed generations in memory.
+const MAX_FAILED: usize = 40;
 
 /// The generations that ran on this node.
 #[derive(Debug, Default)]
@@ -49,7 +51,7 @@ impl History {
     pub(super) fn record_failed(&mut self, id: Generation, why: &str) {
         self.failed.retain(|(other, _)| *other != id);
         self.failed.push((id, why.to_owned()));
-        if self.failed.len() > MAX_GENERATIONS {
+        if self.failed.len() > MAX_FAILED {
             self.failed.remove(0);
         }
         self.on_probation.retain(|other| *other != id);
@@ -65,7 +67,7 @@ impl History {
         self.good.retain(|other| *other != id);
         self.good.push(id);
         self.failed.retain(|(other, _)| *other != id);
-        if self.good.len() > MAX_GENERATIONS {
+        if self.good.len() > MAX_GOOD {
             self.good.remove(0);
         }
         let Some(index) = self.on_probation.iter().position(|stored| *stored == id) else { return };

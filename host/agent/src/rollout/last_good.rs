@@ -21,7 +21,6 @@ use insightd_pipeline::Sha256;
 use insightd_pipeline::bundle::{Generation, generation};
 use insightd_pipeline::library::{self, FileError};
 
-use super::history::MAX_GENERATIONS;
 use crate::config::{self, Config, Environment};
 use crate::snapshot::Snapshot;
 
@@ -33,6 +32,8 @@ const FAILED: &str = "failed";
 
 /// Maximum number of bundles on probation that are read; an agent never leaves as many.
 const MAX_TAKEN: usize = 8;
+/// Maximum number of failed generations that are stored.
+const MAX_FAILED: usize = 20;
 /// Maximum characters of an error text.
 const MAX_WHY: usize = 500;
 /// Maximum bytes of a file of generations.
@@ -149,7 +150,7 @@ impl LastGoodStore {
         let mut ids = failed(&dir);
         ids.retain(|(other, _)| *other != id);
         ids.push((id, why.to_owned()));
-        let first = ids.len().saturating_sub(MAX_GENERATIONS);
+        let first = ids.len().saturating_sub(MAX_FAILED);
         write_failed(&dir, &ids[first..])?;
         dir.remove_all(&taken(id))
     }

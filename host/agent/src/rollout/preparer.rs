@@ -69,7 +69,7 @@ impl Preparer {
         }
     }
 
-    /// Stores the start-up bundle.
+    /// Stores the start-up bundle, and forgets the contents of its files.
     pub(super) fn store_first(&mut self) {
         if let Some(first) = self.history.take_first() {
             self.store_on_probation(&first);
@@ -117,6 +117,12 @@ impl Preparer {
         let prepared = self.prepare(&snapshot, chosen, &mut waited);
         // The compiled components are all that is needed from here on.
         self.library.forget_files();
+        // Probations may have ended while this waited for a tick.
+        self.handle_events();
+        if self.handle.is_current(id) {
+            self.reporter.status.record(Some(id), Outcome::Taken, "");
+            return waited;
+        }
         match prepared {
             Ok(bundle) => {
                 let ms = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);

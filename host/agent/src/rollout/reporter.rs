@@ -12,7 +12,7 @@ use super::status::{Outcome, RolloutStatus};
 pub(super) enum Refusal {
     /// Rollout is disabled, or this node is not a canary.
     HeldBack(String),
-    /// A file that it names may still arrive.
+    /// A file that it names may still arrive, or no tick ended to compare it with.
     Waiting(String),
     /// It failed a check.
     Rejected(String),

@@ -16,7 +16,7 @@ pub enum Outcome {
     Taken,
     /// Rollout is disabled, or this node is not a canary.
     HeldBack,
-    /// It names a file that does not exist yet.
+    /// It names a file that does not exist yet, or no tick ended to compare it with.
     Waiting,
     /// It failed a check.
     Rejected,

@@ -50,14 +50,14 @@ fn every_plan_ends_with_finish() {
     assert_eq!((notes.len(), &*notes[0], &*notes[2]), (3, "prime", "finish"));
     let (notes, result) = drive_notes(Plan::Once(Duration::from_secs(3600)), 1);
     assert_eq!(notes, ["prime", "finish"]);
-    assert!(matches!(result, Err(RunError::TickHandler("enough"))));
+    assert!(matches!(result, Err(RunError::Work("enough"))));
 }
 
 #[test]
 fn ticks_carry_multiples_of_the_interval() {
     let (notes, result) = drive_notes(Plan::Every(Duration::from_millis(100).into()), 4);
     assert_eq!(notes, ["prime", "tick 0", "tick 0", "tick 0", "finish"]);
-    assert!(matches!(result, Err(RunError::TickHandler("enough"))));
+    assert!(matches!(result, Err(RunError::Work("enough"))));
 }
 
 struct Panics;

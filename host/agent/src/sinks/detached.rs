@@ -45,7 +45,7 @@ struct Shared {
 
 #[derive(Debug, Default)]
 struct State {
-    waiting: VecDeque<TickHandler>,
+    waiting: VecDeque<WorkItem>,
     waiting_bytes: usize,
     /// Number of events in the work item being processed; `None` if the thread is idle.
     in_hand: Option<u64>,
@@ -55,7 +55,7 @@ struct State {
 }
 
 #[derive(Debug)]
-enum TickHandler {
+enum WorkItem {
     Events(Payloads),
     EndTick,
 }
@@ -90,7 +90,7 @@ impl Detached {
             };
         }
         state.waiting_bytes += block.body.len();
-        self.shared.put(state, TickHandler::Events(block), &mut self.patience);
+        self.shared.put(state, WorkItem::Events(block), &mut self.patience);
         Delivered::default()
     }
 }
@@ -120,7 +120,7 @@ impl Sink for Detached {
 
     fn end_tick(&mut self) -> Delivered {
         let mut delivered = self.hand_over();
-        self.shared.put(self.shared.lock(), TickHandler::EndTick, &mut self.patience);
+        self.shared.put(self.shared.lock(), WorkItem::EndTick, &mut self.patience);
         self.patience = PATIENCE;
         delivered.add(self.shared.take_delivered());
         delivered
@@ -148,7 +148,7 @@ impl Drop for Detached {
     }
 }
 
-impl TickHandler {
+impl WorkItem {
     fn events(&self) -> u64 {
         match self {
             Self::Events(events) => events.len() as u64,
@@ -170,12 +170,10 @@ impl Shared {
     }
 
     /// Adds work, and waits up to `patience` for it if the thread was idle.
-    fn put(&self, mut state: MutexGuard<'_, State>, work: TickHandler, patience: &mut Duration) {
+    fn put(&self, mut state: MutexGuard<'_, State>, work: WorkItem, patience: &mut Duration) {
         let keeps_up = state.is_idle();
         // A sink that stalls for hours must process one end of a tick afterwards, not thousands.
-        if !(matches!(work, TickHandler::EndTick)
-            && matches!(state.waiting.back(), Some(TickHandler::EndTick)))
-        {
+        if !(matches!(work, WorkItem::EndTick) && matches!(state.waiting.back(), Some(WorkItem::EndTick))) {
             state.waiting.push_back(work);
         }
         self.changed.notify_all();
@@ -201,12 +199,12 @@ impl Shared {
         let come = self.changed.wait_while(self.lock(), waits);
         let mut state = come.unwrap_or_else(PoisonError::into_inner);
         let Some(work) = state.waiting.pop_front() else { return false };
-        let bytes = if let TickHandler::Events(events) = &work { events.body.len() } else { 0 };
+        let bytes = if let WorkItem::Events(events) = &work { events.body.len() } else { 0 };
         state.in_hand = Some(work.events());
         drop(state);
         let delivered = match &work {
-            TickHandler::Events(events) => sink.accept(&events.content_type, &mut events.events()),
-            TickHandler::EndTick => sink.end_tick(),
+            WorkItem::Events(events) => sink.accept(&events.content_type, &mut events.events()),
+            WorkItem::EndTick => sink.end_tick(),
         };
         let mut state = self.lock();
         state.waiting_bytes -= bytes;

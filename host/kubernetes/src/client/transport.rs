@@ -202,11 +202,11 @@ fn set_authorization(headers: &mut HeaderMap, authorization: HeaderValue) {
 }
 
 fn copy_request(request: &Request<Body>) -> Option<Request<Body>> {
-    let mut copy_request = Request::new(request.body().try_clone()?);
-    *copy_request.method_mut() = request.method().clone();
-    *copy_request.uri_mut() = request.uri().clone();
-    *copy_request.headers_mut() = request.headers().clone();
-    Some(copy_request)
+    let mut copy = Request::new(request.body().try_clone()?);
+    *copy.method_mut() = request.method().clone();
+    *copy.uri_mut() = request.uri().clone();
+    *copy.headers_mut() = request.headers().clone();
+    Some(copy)
 }
 
 #[cfg(test)]

@@ -17,7 +17,7 @@ impl BootTime {
         Self(Duration::new(seconds.unwrap_or(0), nanos.unwrap_or(0)))
     }
 
-    /// Creates a moment from nanoseconds since boot, as stored in an atomic.
+    /// Creates a point in time from nanoseconds since boot, as stored in an atomic.
     pub(crate) const fn from_nanos(nanos: u64) -> Self {
         Self(Duration::from_nanos(nanos))
     }

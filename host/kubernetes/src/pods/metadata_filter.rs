@@ -31,7 +31,7 @@ impl MetadataFilter {
 
     /// Returns the requested annotations that fit, by key, and the number of those that do not.
     pub(super) fn annotations(&self, all: &Pairs<'_>) -> (Texts, u32) {
-        let is_requested = |key: &str| self.annotations.iter().any(|is_requested| is_requested == key);
+        let is_requested = |key: &str| self.annotations.iter().any(|requested| requested == key);
         keep_smallest(self.annotation_bytes, all.iter().filter(|(key, _)| is_requested(key)).collect())
     }
 }

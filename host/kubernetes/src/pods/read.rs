@@ -129,8 +129,8 @@ fn texts(texts: &Texts) -> usize {
 
 fn container(container: &Container) -> usize {
     let Container { name, image, runtime, id, state, last_termination_reason, .. } = container;
-    let texts_of_pod =
+    let text_bytes =
         [image, runtime, id, last_termination_reason].into_iter().flatten().map(|text| text.len());
     let reason = state.as_ref().and_then(|state| state.reason()).map_or(0, str::len);
-    size_of::<Container>() + name.len() + texts_of_pod.sum::<usize>() + reason
+    size_of::<Container>() + name.len() + text_bytes.sum::<usize>() + reason
 }

@@ -113,11 +113,11 @@ pub(super) fn components(components: &[ComponentStats], page: &mut Page<'_>) -> 
     )?;
     page.states(
         plain("insightd_component_data_aside", "Parts of batches currently in quarantine"),
-        components.iter().map(|c| (labels(c), c.aside.len() as u64)),
+        components.iter().map(|c| (labels(c), c.quarantined.len() as u64)),
     )?;
     page.states(
         plain("insightd_component_down", "Consecutive batches for which no version of the component worked"),
-        components.iter().map(|c| (labels(c), c.down)),
+        components.iter().map(|c| (labels(c), c.failed_batches)),
     )?;
     page.counts(
         plain("insightd_component_retries", "Times that a disabled version was retried"),

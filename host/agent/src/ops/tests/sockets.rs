@@ -137,7 +137,7 @@ fn a_place_where_no_version_works_makes_the_agent_unready() {
     let registry = registry();
     let mut down = stats();
     let place = &mut down.components[0];
-    place.down = 4;
+    place.failed_batches = 4;
     place.stats.last_error = Some("trapped: unreachable".into());
     let wanted = format!(
         "ok\nnode/{} ({}): no version worked for 4 batches: trapped: unreachable\n",
