@@ -17,17 +17,17 @@ const NAMES: [&str; 3] = ["decorate", "utilization", "emf"];
 const PACKED: [&str; 1] = ["script"];
 
 /// Environment variable with the directory of the components, if they were built elsewhere.
-const FOLDER: &str = "INSIGHTD_BUILTINS";
+const DIRECTORY_VARIABLE: &str = "INSIGHTD_BUILTINS";
 
 fn main() {
-    println!("cargo::rerun-if-env-changed={FOLDER}");
+    println!("cargo::rerun-if-env-changed={DIRECTORY_VARIABLE}");
     println!("cargo::rerun-if-changed=build.rs");
     // The workspace is two directories up. Read at run time, not when this script was compiled, because target
     // directories are moved and shared.
     let manifest = PathBuf::from(env::var_os("CARGO_MANIFEST_DIR").unwrap_or_default());
     let workspace = manifest.ancestors().nth(2).unwrap_or(&manifest);
     let built = workspace.join("target/transforms");
-    let directory = env::var_os(FOLDER).map_or(built, PathBuf::from);
+    let directory = env::var_os(DIRECTORY_VARIABLE).map_or(built, PathBuf::from);
     let mut list = String::from("[\n");
     let out = PathBuf::from(env::var_os("OUT_DIR").unwrap_or_default());
     let plain = NAMES.map(|name| (name, None));

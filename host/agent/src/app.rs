@@ -137,7 +137,7 @@ impl Serving<'_> {
             node_name: parts.node_name,
             sinks: parts.sinks.limits_by_name(),
             history: History::new(self.store, parts.snapshot, parts.good),
-            library: parts.library,
+            components: parts.components,
             handle: Arc::clone(&handle),
             reporter: Reporter { status, recorder: clients.recorder.clone() },
         };

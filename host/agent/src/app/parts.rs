@@ -38,7 +38,7 @@ pub(super) struct Parts {
     pub(super) snapshot: Snapshot,
     /// The last good bundle.
     pub(super) good: Option<Generation>,
-    pub(super) library: Library,
+    pub(super) components: Library,
     pub(super) sinks: SinkSet,
     pub(super) states: States,
 }
@@ -68,11 +68,12 @@ impl Parts {
         // A recording must not use the state of a live agent.
         let store = store.filter(|_| frames.is_none());
 
-        let mut library = assemble::library(&snapshot)?;
-        let first = store.map(|store| First::choose(&snapshot, store, &node_name, environment, &mut library));
+        let mut components = assemble::library(&snapshot)?;
+        let first =
+            store.map(|store| First::choose(&snapshot, store, &node_name, environment, &mut components));
         let First { instead, origin, good } = first.unwrap_or_default();
         let sinks = open_sinks(config, instead.as_ref(), options, purpose, frames.is_some())?;
-        let mut start = Start { options, library: &mut library, sinks: &sinks };
+        let mut start = Start { options, components: &mut components, sinks: &sinks };
         let stored = instead.and_then(|instead| start.stored(instead, origin));
         let (bundle, snapshot) = match stored {
             Some(stored) => stored,
@@ -80,7 +81,7 @@ impl Parts {
         };
         let states = States::open(config.state_dir.as_deref().filter(|_| store.is_some()));
         log_start(config, &node_name, frames);
-        Ok(Self { node_name, node, cluster: None, bundle, snapshot, good, library, sinks, states })
+        Ok(Self { node_name, node, cluster: None, bundle, snapshot, good, components, sinks, states })
     }
 
     /// Returns the number of frames of a recording; `None` for a live host.
@@ -133,7 +134,7 @@ fn open_sinks(
 /// Assembles the start-up bundle.
 struct Start<'a> {
     options: &'a cli::Run,
-    library: &'a mut Library,
+    components: &'a mut Library,
     sinks: &'a SinkSet,
 }
 
@@ -154,12 +155,13 @@ impl Start<'_> {
     }
 
     fn bundle(&mut self, snapshot: &Snapshot, origin: BundleOrigin) -> anyhow::Result<Bundle> {
-        assemble::renew(self.library, snapshot)?;
+        assemble::renew(self.components, snapshot)?;
         let sinks: Vec<String> = self.sinks.limits_by_name().into_iter().map(|(name, _)| name).collect();
-        let pipelines = assemble::pipelines(&snapshot.config, self.library, &sinks).map_err(|problems| {
-            let file = self.options.config.as_ref().map(|file| file.display().to_string());
-            Usage::from(Report::new(file, problems))
-        })?;
+        let pipelines =
+            assemble::pipelines(&snapshot.config, self.components, &sinks).map_err(|problems| {
+                let file = self.options.config.as_ref().map(|file| file.display().to_string());
+                Usage::from(Report::new(file, problems))
+            })?;
         let trial_ticks = snapshot.config.rollout.trial_ticks;
         Ok(Bundle { pipelines, id: snapshot.id, origin, trial_ticks })
     }

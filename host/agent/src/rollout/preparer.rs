@@ -33,7 +33,7 @@ pub struct Preparer {
     /// Name of this node.
     pub node_name: String,
     /// Components, including the running ones.
-    pub library: Library,
+    pub components: Library,
     /// Limits of the open sinks by name, in the order of the sinks.
     pub sinks: Vec<(String, Limits)>,
     /// The generations that ran on this node.
@@ -74,15 +74,15 @@ impl Preparer {
         if let Some(first) = self.history.take_first() {
             self.store_on_probation(&first);
         }
-        self.library.forget_files();
+        self.components.forget_files();
     }
 
     fn store_on_probation(&mut self, snapshot: &Snapshot) {
         let running = self.handle.running();
         let in_use: Vec<Generation> =
             running.iter().flat_map(|running| [Some(running.id), running.before]).flatten().collect();
-        let library = &self.library;
-        self.history.store_on_probation(snapshot, &in_use, |name, bytes| library.uses(name, bytes));
+        let components = &self.components;
+        self.history.store_on_probation(snapshot, &in_use, |name, bytes| components.uses(name, bytes));
     }
 
     /// Returns true if there is a running bundle to compare with, which is so after the first tick.
@@ -116,7 +116,7 @@ impl Preparer {
         }
         let prepared = self.prepare(&snapshot, chosen, &mut waited);
         // The compiled components are all that is needed from here on.
-        self.library.forget_files();
+        self.components.forget_files();
         // Probations may have ended while this waited for a tick.
         self.handle_events();
         if self.handle.is_current(id) {
@@ -200,15 +200,15 @@ impl Preparer {
 
     /// Builds the pipelines as at the start, but without fallbacks for components that cannot be used.
     fn assemble(&mut self, snapshot: &Snapshot) -> Result<Vec<Pipeline>, Refusal> {
-        assemble::renew(&mut self.library, snapshot)
+        assemble::renew(&mut self.components, snapshot)
             .map_err(|error| Refusal::Rejected(one_line(&format!("{error:#}"))))?;
-        let faults = checks::faults(&snapshot.config.pipelines, &mut self.library);
+        let faults = checks::faults(&snapshot.config.pipelines, &mut self.components);
         if !faults.problems.is_empty() {
             let why = self.source.describe(faults.problems);
             return Err(if faults.is_awaited { Refusal::Waiting(why) } else { Refusal::Rejected(why) });
         }
         let sinks: Vec<String> = self.sinks.iter().map(|(name, _)| name.clone()).collect();
-        assemble::pipelines(&snapshot.config, &mut self.library, &sinks)
+        assemble::pipelines(&snapshot.config, &mut self.components, &sinks)
             .map_err(|problems| Refusal::Rejected(self.source.describe(problems)))
     }
 

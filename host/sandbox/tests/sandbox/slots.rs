@@ -309,9 +309,9 @@ fn data_that_takes_too_long_is_quarantined() {
         _ => None,
     });
     let result = found.unwrap();
-    let mut aside: Vec<&str> = slot.quarantined().collect();
-    aside.sort_unstable();
-    assert_eq!(aside, ["pod uid-7", "pod uid-70"]);
+    let mut quarantined: Vec<&str> = slot.quarantined().collect();
+    quarantined.sort_unstable();
+    assert_eq!(quarantined, ["pod uid-7", "pod uid-70"]);
     assert_eq!(result.entity_count(), batch(110).entity_count() - 4);
     assert!(!slot.has_failed());
 }

@@ -111,8 +111,8 @@ fn a_damaged_segment_is_quarantined_after_its_readable_blocks_are_done() {
     assert!(path.exists());
     assert_eq!(deliver(&mut spool, Order::Oldest).unwrap(), blocks[2]);
     assert!(!path.exists());
-    let aside = directory.path().join("aside/00000001-0000000000000001.blocks");
-    assert!(aside.exists(), "{:?}", files(directory.path()));
+    let moved = directory.path().join("aside/00000001-0000000000000001.blocks");
+    assert!(moved.exists(), "{:?}", files(directory.path()));
     assert_eq!(spool.stats().disk_bytes, bytes_on_disk(directory.path()));
     assert_eq!(drain(&mut spool), [block(4, 5)]);
     drop(spool);
