@@ -82,6 +82,9 @@ pub(crate) const LEASE: Duration = Duration::from_secs(20);
 /// Maximum time until a candidate tries again.
 pub(crate) const RETRY: Duration = Duration::from_secs(6);
 
+/// Number of an agent's warnings that are printed when a test failed.
+const SHOWN_WARNINGS: usize = 20;
+
 /// Configuration of the agent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Profile {
@@ -134,6 +137,20 @@ impl Bench {
         Ok(())
     }
 
+    /// Prints the last warnings and errors of the agent's pods, which explain most failures.
+    fn print_warnings(&self) {
+        for component in [agent::Component::Node, agent::Component::Cluster] {
+            for pod in agent::pods(component).unwrap_or_default() {
+                let Ok(output) = pod.output(&self.settings, 0) else { continue };
+                let is_warning = |line: &&String| line.contains("\"WARN\"") || line.contains("\"ERROR\"");
+                let warnings: Vec<&String> = output.log.iter().filter(is_warning).collect();
+                for line in &warnings[warnings.len().saturating_sub(SHOWN_WARNINGS)..] {
+                    println!("  {}: {line}", pod.name);
+                }
+            }
+        }
+    }
+
     /// Forgets the deployed configuration after the agent's pods were removed or changed; the next test deploys them again.
     pub(crate) fn forget(&mut self) {
         self.profile = None;
@@ -168,6 +185,7 @@ pub(crate) fn run(filters: &[String]) -> Result<bool> {
         for _ in 1..tries {
             let Err(error) = &result else { break };
             println!("FAILED {}, tried again: {error:#} ({} s)", test.name, start.elapsed().as_secs());
+            bench.print_warnings();
             again.push(test.name);
             result = (test.run)(&mut bench);
         }
@@ -183,6 +201,7 @@ pub(crate) fn run(filters: &[String]) -> Result<bool> {
             }
             Err(error) => {
                 println!("FAILED {}: {error:#} ({took} s)", test.name);
+                bench.print_warnings();
                 failed.push(test.name);
             }
         }

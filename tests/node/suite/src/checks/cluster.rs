@@ -16,7 +16,7 @@ type Figures = BTreeMap<String, f64>;
 pub(crate) fn run(bench: &mut Bench) -> Result<Verdict> {
     let pod = bench.agent(Profile::Quick)?;
     let settings = bench.settings.clone();
-    let limit = settings.interval() * 12;
+    let limit = settings.interval() * 12 * settings.patience();
     // Crashing pods change the objects: a tick counts only if the API server returns the same before and after it.
     let compared = until(limit, "a tick without changes", || {
         let before = expected()?;

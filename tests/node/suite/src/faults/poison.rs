@@ -19,8 +19,8 @@ const STEADY_TICKS: usize = 4;
 const NAME: &str = "odd-one";
 
 pub(crate) fn run(bench: &mut Bench) -> Result<Verdict> {
-    // Left by a failed attempt, it would already be quarantined and logged.
-    cluster::kubectl(&["-n", "batch", "delete", "pod/odd-one", "--ignore-not-found", "--wait"])?;
+    // Left by a failed attempt, the pod would already be quarantined and logged, and the crowd would be counted as the pods beside it.
+    remove()?;
     let agent = bench.agent(Profile::Tripping(NAME))?;
     let there = steady(bench, &agent, 1)?.len();
     cluster::apply(&crowd(OTHERS.saturating_sub(there)), &[])?;
@@ -72,22 +72,22 @@ pub(crate) fn run(bench: &mut Bench) -> Result<Verdict> {
         others.len() + 1,
         output.whole_ticks().len()
     );
-    cluster::kubectl(&[
-        "-n",
-        "batch",
-        "delete",
-        "pod/odd-one",
-        "deployment/crowd",
-        "--cascade=foreground",
-        "--wait",
-    ])?;
+    remove()?;
     Ok(Verdict::Passed)
 }
 
-/// Waits until `count` pods have an event in each of the last ticks, and returns their names.
+/// Deletes the pods of this test, and waits until they are gone.
+fn remove() -> Result<()> {
+    let names = [&format!("pod/{NAME}"), "deployment/crowd"];
+    let how = ["--ignore-not-found", "--cascade=foreground", "--wait"];
+    cluster::kubectl(&[&["-n", "batch", "delete"], &names[..], &how[..]].concat()).map(|_| ())
+}
+
+/// Waits until `count` pods have an event in each of the last ticks from now on, and returns their names.
 fn steady(bench: &Bench, agent: &AgentPod, count: usize) -> Result<BTreeSet<String>> {
+    let since = now_ms();
     until(Duration::from_secs(400), &format!("{count} pods"), || {
-        let output = agent.output(&bench.settings, 0)?;
+        let output = agent.output(&bench.settings, since)?;
         let ticks = output.whole_ticks();
         if ticks.len() < STEADY_TICKS {
             return Ok(Err(format!("{} ticks so far", ticks.len())));
