@@ -26,7 +26,7 @@ AGENT := $(PROGRAMS)/insightd
 # Arguments of `make run`.
 RUN ?= run --interval 5s
 
-.PHONY: help build programs tests run test transforms recipes compiler builtins agent cli deploy-transforms image image-arm64 images test-arm64 fmt lint doc deny unit test-node test-aws node-suite resident footprint footprint-hour footprint-cluster bench FORCE
+.PHONY: help build programs tests run test transforms recipes compiler builtins agent cli deploy-transforms image image-arm64 images test-arm64 fmt lint doc deny unit test-all test-node test-aws node-suite resident footprint footprint-hour footprint-cluster bench FORCE
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "%-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -131,6 +131,8 @@ deny: ## Check licences, duplicate and banned crates, sources, advisories
 
 test-node: ## Test the agent on two real Kubernetes nodes, as root (tests/node/README.md; ONLY="figures" for tests of that name)
 	@tests/node/run $(ONLY)
+
+test-all: test test-aws test-node ## All tests, also those that the gate runs only if their subject has changed: an hour or two
 
 test-aws: ## Test the agent's AWS clients against an emulator of the service, and through a proxy that injects faults (tests/aws)
 	@tests/aws/run

@@ -41,11 +41,7 @@ pub(crate) const TESTS: &[Test] = &[
         checks::deploys::run,
     ),
     also_in_guest(test("types", "events of all types, with their attributes", checks::types::run)),
-    also_in_guest(test(
-        "cluster",
-        "cluster events equal the objects of the API server",
-        checks::cluster::run,
-    )),
+    test("cluster", "cluster events equal the objects of the API server", checks::cluster::run),
     also_in_guest(test(
         "identity",
         "every running container is identified from its second tick on",
@@ -336,4 +332,34 @@ pub(crate) fn delete_daemonset() -> Result<()> {
         "--cascade=foreground",
     ])
     .map(|_| ())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn scope_tsv_has_a_row_for_each_test_of_each_node() {
+        let rows = include_str!("../../scope.tsv").lines().map(|row| {
+            let cells: Vec<&str> = row.split('\t').collect();
+            assert_eq!(cells.len(), 3, "{row}");
+            (cells[0], cells[1])
+        });
+        let on = |node| {
+            TESTS.iter().filter(move |test| node == "v1" || test.in_guest).map(move |test| (node, test.name))
+        };
+        assert_eq!(rows.collect::<BTreeSet<_>>(), on("v1").chain(on("v2")).collect());
+    }
+
+    #[test]
+    fn paths_of_scope_tsv_exist() {
+        let top = concat!(env!("CARGO_MANIFEST_DIR"), "/../../..");
+        for row in include_str!("../../scope.tsv").lines() {
+            for path in row.rsplit('\t').next().unwrap().split_whitespace() {
+                assert!(std::path::Path::new(top).join(path).exists(), "{path}");
+            }
+        }
+    }
 }
