@@ -1,6 +1,6 @@
 //! Names and serial numbers of block devices.
 
-use crate::cgroup::files::DeviceNumber;
+use crate::device::DeviceNumber;
 use crate::error::{FileError, ParseError, is_absent};
 use crate::report::Problems;
 use crate::root::{HostRoot, ReadBuffer};

@@ -2,9 +2,9 @@
 
 use insights_batch::{Builder, EntityId, StringId};
 
-use crate::cgroup::files::IoOperations;
 use crate::cgroup::reading::{At, CgroupBounds, PRESSURES, Reading};
 use crate::counter_cache::Counters;
+use crate::device::IoOperations;
 use crate::filesystems::Sizes;
 use crate::proc::net_dev::Interface;
 use crate::proc::pressure::Pressure;

@@ -8,7 +8,7 @@ use std::os::fd::AsFd;
 use rustix::fs::{FileType, makedev};
 use rustix::io::Errno;
 
-use crate::cgroup::files::DeviceNumber;
+use crate::device::DeviceNumber;
 use crate::error::is_absent;
 use crate::report::Problems;
 use crate::root::{FsStat, HostRoot, Opener, ReadBuffer};

@@ -23,6 +23,7 @@ mod bytes;
 pub mod cgroup;
 mod collector;
 mod counter_cache;
+pub mod device;
 mod disks;
 mod emit;
 mod error;

@@ -10,7 +10,7 @@ use crate::bytes::{fields, kernel_number, key_values, lines, number};
 use crate::error::{ParseError, Parsed};
 
 pub use crate::bytes::{bound, single};
-pub use io::{BlkioFile, DeviceIo, DeviceNumber, IoOperations, blkio, io_stat};
+pub use io::{BlkioFile, blkio, io_stat};
 
 /// v1 `cpu.stat` and v2 `cpu.stat`. A value is `None` if the kernel does not write its key (v2 without the cpu controller
 /// has no periods).

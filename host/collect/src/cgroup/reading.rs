@@ -2,7 +2,8 @@
 
 use std::ffi::CStr;
 
-use super::files::{DeviceIo, IoOperations, MemoryStat};
+use super::files::MemoryStat;
+use crate::device::{DeviceIo, IoOperations};
 use crate::error::{FileError, ParseError, Parsed};
 use crate::proc::pressure::Pressure;
 use crate::report::Problems;

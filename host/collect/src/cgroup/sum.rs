@@ -4,7 +4,7 @@
 //! comes back later would look like I/O done in between. A new device in a file that was read cleanly before started at 0,
 //! and the sum continues with it.
 
-use super::files::{DeviceNumber, IoOperations};
+use crate::device::{DeviceNumber, IoOperations};
 
 /// One device of a sum.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -3,9 +3,9 @@
 use insights_batch::EntityId;
 
 use super::Collector;
-use crate::cgroup::files::{DeviceIo, DeviceNumber};
 use crate::cgroup::layout::Layout;
 use crate::cgroup::reading::{At, PRESSURES, Reader};
+use crate::device::{DeviceIo, DeviceNumber};
 use crate::emit::{Emitter, RawMetric};
 use crate::error::{FileError, ParseError, Parsed};
 use crate::filesystems::Filesystem;

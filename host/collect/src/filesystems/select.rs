@@ -8,7 +8,7 @@
 //! One device is selected once, regardless of the number of its bind mounts. It is represented by the mount at `/`, else by
 //! one of the whole file system (a bind-mounted directory may have a quota of its own), else by the shortest path.
 
-use crate::cgroup::files::DeviceNumber;
+use crate::device::DeviceNumber;
 use crate::proc::mountinfo::Mount;
 
 /// Maximum number of mount points kept per file system, in case the first cannot be reached.

@@ -1,7 +1,7 @@
 //! `/proc/diskstats`: I/O counters of the block layer for each device, over all of its users.
 
 use crate::bytes::{fields, kernel_number, lines, number};
-use crate::cgroup::files::{DeviceIo, DeviceNumber};
+use crate::device::{DeviceIo, DeviceNumber};
 use crate::error::ParseError;
 
 /// Bytes of a sector in this file; the block layer counts in 512-byte sectors for every device.

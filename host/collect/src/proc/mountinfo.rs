@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use crate::bytes::{fields, lines};
-use crate::cgroup::files::DeviceNumber;
+use crate::device::DeviceNumber;
 use crate::error::ParseError;
 
 /// One mount.

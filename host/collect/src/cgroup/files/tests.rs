@@ -1,6 +1,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::device::{DeviceIo, DeviceNumber, IoOperations};
 
 const MEMORY_STAT_V1: &[u8] = b"cache 9158656\nrss 12296192\nrss_huge 0\nshmem 8998912\nmapped_file 7573504\ndirty 24576\n\
 workingset_refault_file 1273\nswap 11\npgpgin 40877\npgpgout 35639\npgfault 45169\npgmajfault 3\ninactive_anon 0\n\
