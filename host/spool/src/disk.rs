@@ -7,11 +7,12 @@ use insightd_files::{DirError, OwnedDir, QUARANTINE_DIR, Quarantine};
 use rustix::io::Errno;
 
 use crate::block::{Block, BlockId, Candidate, NewBlock};
+use crate::entry::Entry;
 use crate::error::ReadError;
 use crate::format::{FILE_HEADER_BYTES, InvalidSegment, RECORD_HEADER_BYTES};
 use crate::ledger::Ledger;
 use crate::scan::read_record;
-use crate::segment::{self, Entry, Loaded, Segment};
+use crate::segment::{self, Loaded, Segment};
 use crate::settings::Settings;
 use crate::stats::Cause;
 

@@ -3,7 +3,7 @@
 use std::hash::{BuildHasher, RandomState};
 
 use crate::block::{BlockId, KeyId};
-use crate::segment::Entry;
+use crate::entry::Entry;
 use crate::stats::{Amount, Cause, Damage, Lost};
 
 /// Loss counters since the spool was opened, and blocks dropped while their delivery is in progress.

@@ -85,6 +85,7 @@
 mod age;
 mod block;
 mod disk;
+mod entry;
 mod error;
 mod format;
 mod ledger;

@@ -8,7 +8,8 @@ use std::os::unix::fs::{FileExt, MetadataExt};
 use insightd_files::{DirError, OwnedDir};
 use rustix::io::Errno;
 
-use crate::block::{BlockId, Candidate, KeyId, NewBlock};
+use crate::block::{BlockId, Candidate, NewBlock};
+use crate::entry::Entry;
 use crate::format::{
     DONE, FILE_HEADER_BYTES, InvalidSegment, MAX_SEGMENT_BYTES, RECORD_HEADER_BYTES, RecordHeader,
     file_header, payload_crc,
@@ -16,41 +17,7 @@ use crate::format::{
 use crate::ledger::Ledger;
 use crate::scan::{Tail, scan};
 use crate::settings::Sync;
-use crate::stats::{Amount, Cause};
-
-/// A waiting block on disk.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Entry {
-    pub(crate) id: BlockId,
-    pub(crate) key: KeyId,
-    pub(crate) time_unix_ms: u64,
-    pub(crate) offset: u32,
-    pub(crate) events: u32,
-    pub(crate) payload_bytes: u32,
-    pub(crate) leased: bool,
-}
-
-impl Entry {
-    fn new(id: BlockId, key: KeyId, offset: u32, header: &RecordHeader) -> Self {
-        Self {
-            id,
-            key,
-            time_unix_ms: header.time_unix_ms,
-            offset,
-            events: header.events,
-            payload_bytes: header.key_bytes + header.body_bytes,
-            leased: false,
-        }
-    }
-
-    pub(crate) fn candidate(&self) -> Candidate {
-        Candidate { id: self.id, key: self.key }
-    }
-
-    pub(crate) fn amount(&self) -> Amount {
-        Amount::block(self.events, self.payload_bytes as usize)
-    }
-}
+use crate::stats::Cause;
 
 /// A segment.
 #[derive(Debug)]

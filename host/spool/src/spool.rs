@@ -256,7 +256,7 @@ impl Spool {
             segment.waiting.iter_mut().map(move |entry| (number, entry))
         });
         let mut free =
-            |(_, entry): &(u64, &mut crate::segment::Entry)| !entry.leased && !skip(&entry.candidate());
+            |(_, entry): &(u64, &mut crate::entry::Entry)| !entry.leased && !skip(&entry.candidate());
         let (segment, entry) = match order {
             Order::Oldest => entries.find(free),
             Order::Newest => entries.rfind(&mut free),
