@@ -25,8 +25,9 @@ use tracing::warn;
 
 use self::aggregator::{Decision, EventAggregator, Occurrences};
 use crate::client::explain;
-use crate::leader::LockKind;
 use insightd_upstream::{UpstreamStatus, lock};
+
+pub use crate::lock_object::LockRef;
 
 /// Largest number of events that wait to be sent.
 const MAX_QUEUED: usize = 32;
@@ -44,19 +45,6 @@ pub enum EventKind {
     Normal,
     /// A problem.
     Warning,
-}
-
-/// The lock object of a leader election.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct LockRef {
-    /// Kind of the object.
-    pub kind: LockKind,
-    /// Namespace of the object.
-    pub namespace: String,
-    /// Name of the object.
-    pub name: String,
-    /// Uid of the object, once it has been read.
-    pub uid: Option<String>,
 }
 
 /// The object that an event is about.

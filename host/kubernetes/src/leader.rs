@@ -27,6 +27,7 @@ mod record;
 mod settings;
 mod store;
 
+pub use crate::lock_object::LockKind;
 pub use election::Election;
 pub use leadership::Leadership;
-pub use settings::{LeaderError, LeaderSettings, LockKind};
+pub use settings::{LeaderError, LeaderSettings};

@@ -52,6 +52,8 @@ pub mod kubelet;
 pub mod leader;
 #[cfg(feature = "client")]
 pub mod local;
+#[cfg(feature = "client")]
+mod lock_object;
 pub mod pods;
 mod problem;
 mod quantity;

@@ -81,8 +81,8 @@ fn truncated(text: &str, bytes: usize) -> &str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::events::{LockRef, PodRef};
-    use crate::leader::LockKind;
+    use crate::events::PodRef;
+    use crate::lock_object::{LockKind, LockRef};
 
     fn formatted(involved_object: InvolvedObject, message: &str, pod: bool) -> Value {
         let settings = EventRecorderSettings {

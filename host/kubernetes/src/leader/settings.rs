@@ -3,39 +3,7 @@
 use std::time::Duration;
 
 use super::candidate::JITTER;
-
-/// Kind of the lock object. Locks of different kinds do not exclude each other.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum LockKind {
-    /// A record in an annotation of a ConfigMap, as used by existing Container Insights agents.
-    ConfigMap,
-    /// A Lease of `coordination.k8s.io/v1`.
-    Lease,
-}
-
-impl LockKind {
-    /// Returns `kind` of the object.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::ConfigMap => "ConfigMap",
-            Self::Lease => "Lease",
-        }
-    }
-
-    pub(crate) fn api_version(self) -> &'static str {
-        match self {
-            Self::ConfigMap => "v1",
-            Self::Lease => "coordination.k8s.io/v1",
-        }
-    }
-
-    pub(super) fn resource(self) -> &'static str {
-        match self {
-            Self::ConfigMap => "configmaps",
-            Self::Lease => "leases.coordination.k8s.io",
-        }
-    }
-}
+use crate::lock_object::LockKind;
 
 /// The lock object and the timing of the election.
 #[derive(Clone, Debug)]
