@@ -3,35 +3,16 @@
 //! Without it a component could extend a tick at will: a stage by the number of entities it returns, a formatter by the
 //! duration of each slice. All CPU times are those of the thread that created the budget.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use crate::deadline::{DeadlineExceeded, thread_cpu_time};
+use crate::deadline::{Deadline, thread_cpu_time};
 use crate::limits::CallLimits;
+use crate::stop::Stop;
 
 /// CPU time of a budget, as a multiple of the CPU time of a single call.
 const CALLS_PER_BUDGET: u32 = 2;
-/// CPU time for which a call may continue after a shutdown request.
-const GRACE: Duration = Duration::from_millis(250);
 /// Minimum CPU and wall time of a call: with less, a call would be stopped whatever it does.
 const MIN_CALL_TIME: Duration = Duration::from_millis(5);
-
-/// A shared request to stop soon. Cheap to clone.
-#[derive(Clone, Debug, Default)]
-pub struct Stop(Arc<AtomicBool>);
-
-impl Stop {
-    /// Requests the stop. Running calls end within a fraction of a second.
-    pub fn request(&self) {
-        self.0.store(true, Ordering::Relaxed);
-    }
-
-    /// Returns true if a stop was requested.
-    pub fn is_requested(&self) -> bool {
-        self.0.load(Ordering::Relaxed)
-    }
-}
 
 /// CPU and wall time of one batch in one pipeline.
 ///
@@ -87,57 +68,6 @@ fn instant_after(duration: Duration) -> Instant {
     Instant::now().checked_add(duration).unwrap_or_else(|| Instant::now() + FAR)
 }
 
-/// Deadline of one call, including all its slices.
-#[derive(Clone, Debug)]
-pub(crate) struct Deadline {
-    cpu_start: Duration,
-    cpu_limit: Duration,
-    wall_start: Instant,
-    wall_limit: Duration,
-    stop: Stop,
-    /// CPU time of the call when it noticed the shutdown.
-    stopped_at: Option<Duration>,
-}
-
-impl Deadline {
-    fn new(cpu_limit: Duration, wall_limit: Duration, stop: &Stop) -> Self {
-        Self {
-            cpu_start: thread_cpu_time(),
-            cpu_limit,
-            wall_start: Instant::now(),
-            wall_limit,
-            stop: stop.clone(),
-            stopped_at: None,
-        }
-    }
-
-    /// Returns the deadline of a single call outside of any budget.
-    pub(crate) fn for_single_call(limits: &CallLimits) -> Self {
-        Self::new(limits.cpu_time, limits.wall_time, &Stop::default())
-    }
-
-    /// Fails if the deadline is exceeded.
-    pub(crate) fn check(&mut self) -> Result<(), DeadlineExceeded> {
-        self.check_at(thread_cpu_time().saturating_sub(self.cpu_start), self.wall_start.elapsed())
-    }
-
-    /// Fails if the deadline is exceeded after `used` CPU time and `took` wall time.
-    fn check_at(&mut self, used: Duration, took: Duration) -> Result<(), DeadlineExceeded> {
-        let mut limit = self.cpu_limit;
-        if self.stop.is_requested() {
-            let since = *self.stopped_at.get_or_insert(used);
-            limit = limit.min(since.saturating_add(GRACE));
-        }
-        if used > limit {
-            return Err(DeadlineExceeded::Cpu { used, limit });
-        }
-        if took > self.wall_limit {
-            return Err(DeadlineExceeded::Wall { took, limit: self.wall_limit });
-        }
-        Ok(())
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -159,18 +89,8 @@ mod tests {
     fn a_shutdown_ends_a_budget() {
         let (limits, stop) = (CallLimits::default(), Stop::default());
         let budget = Budget::new(&limits, &stop);
-        let mut call = budget.call(&limits, limits.cpu_time);
-        let ms = Duration::from_millis;
-        assert!(call.check_at(ms(400), ms(400)).is_ok() && !budget.is_spent());
+        assert!(!budget.is_spent());
         stop.request();
         assert!(budget.is_spent());
-        // The grace period starts when the request is noticed.
-        assert!(call.check_at(ms(500), ms(500)).is_ok());
-        assert!(call.check_at(ms(750), ms(750)).is_ok());
-        let error = call.check_at(ms(751), ms(751)).unwrap_err();
-        assert!(matches!(error, DeadlineExceeded::Cpu { limit, .. } if limit == ms(750)), "{error:?}");
-        // Without a shutdown only the limit of the call applies.
-        let mut call = Budget::new(&limits, &Stop::default()).call(&limits, limits.cpu_time);
-        assert!(call.check_at(ms(900), ms(900)).is_ok() && call.check_at(ms(1001), ms(1001)).is_err());
     }
 }

@@ -8,14 +8,13 @@ use insights_batch::state::Overlay;
 use wasmtime::component::{Instance, InstancePre};
 use wasmtime::{Store, Trap};
 
-use crate::budget::Deadline;
-use crate::deadline::{self, DeadlineExceeded};
+use crate::deadline::{self, Deadline, DeadlineExceeded};
 use crate::error::CallError;
 use crate::limits::{Limiter, OverLimit};
 use crate::log::{CallLog, LogQuota};
-use crate::sandbox::Shared;
+use crate::random::Random;
+use crate::shared::Shared;
 use crate::text::{ERROR_BYTES, clip};
-use crate::wasi::{Denied, Exit, Random};
 
 /// Host state of one call.
 pub(crate) struct Host {
@@ -61,6 +60,16 @@ impl Shared {
         })
     }
 }
+
+/// A call of a function that no component may use.
+#[derive(Debug, thiserror::Error)]
+#[error("{0} is not available")]
+pub(crate) struct Denied(pub(crate) String);
+
+/// A call of `exit`, with the exit code.
+#[derive(Debug, thiserror::Error)]
+#[error("exit code {0}")]
+pub(crate) struct Exit(pub(crate) u8);
 
 /// Errors that the component's last line on standard error can explain.
 pub(crate) trait AddStderr {

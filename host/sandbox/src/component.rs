@@ -12,49 +12,18 @@ use insights_batch::{Columns, Limits as SinkLimits, Payloads};
 use wasmtime::component::InstancePre;
 
 use crate::bindings::{format, stage};
-use crate::budget::Deadline;
 use crate::call::{Host, classify, timed_out};
+use crate::deadline::Deadline;
+use crate::description::{Description, Kind};
 use crate::error::CallError;
+use crate::imports::state as memory;
 use crate::limits::CallLimits;
 use crate::log::LogQuota;
-use crate::sandbox::Shared;
+use crate::shared::Shared;
 use crate::text::{ERROR_BYTES, clip, clip_lines};
-use crate::{convert, output, slice, state as memory};
+use crate::{convert, output, slice};
 
 pub(crate) use load::load;
-
-/// Kind of a component.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
-    /// A stage of a pipeline: batch in, batch out.
-    Transform,
-    /// The end of a pipeline: batch in, bytes out.
-    Formatter,
-}
-
-impl fmt::Display for Kind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Transform => "transform",
-            Self::Formatter => "formatter",
-        })
-    }
-}
-
-/// Self-description of a component; see `record description` in `wit/types.wit`. All texts are bounded.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Description {
-    /// Short name, such as `utilization`.
-    pub name: String,
-    /// Version of the component.
-    pub version: String,
-    /// JSON schema of its configuration.
-    pub config_schema: String,
-    /// Names of the values that it reads.
-    pub reads: Vec<String>,
-    /// Names of the values that it writes.
-    pub writes: Vec<String>,
-}
 
 /// A component ready to be called. Cheap to clone. Each call configures and runs a fresh instance, and drops it.
 #[derive(Clone)]

@@ -3,17 +3,16 @@
 //! A node agent shares the CPU with the workload that it measures. On a busy or throttled node a good component may wait seconds for a
 //! CPU, which must not count as its failure. A call is therefore stopped by the CPU time it used.
 
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::thread::{self, JoinHandle};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rustix::time::{ClockId, clock_gettime};
-use wasmtime::{Engine, EngineWeak, Store, UpdateDeadline};
+use wasmtime::{Store, UpdateDeadline};
 
-use crate::budget::Deadline;
+use crate::limits::CallLimits;
+use crate::stop::Stop;
 
-/// Interval at which running code checks its deadline: the precision of the limits.
-const TICK: Duration = Duration::from_millis(10);
+/// CPU time for which a call may continue after a shutdown request.
+const GRACE: Duration = Duration::from_millis(250);
 
 /// Returns the CPU time of the calling thread (`CLOCK_THREAD_CPUTIME_ID`).
 pub(crate) fn thread_cpu_time() -> Duration {
@@ -30,6 +29,57 @@ pub(crate) enum DeadlineExceeded {
     Wall { took: Duration, limit: Duration },
 }
 
+/// Deadline of one call, including all its slices.
+#[derive(Clone, Debug)]
+pub(crate) struct Deadline {
+    cpu_start: Duration,
+    pub(crate) cpu_limit: Duration,
+    wall_start: Instant,
+    pub(crate) wall_limit: Duration,
+    stop: Stop,
+    /// CPU time of the call when it noticed the shutdown.
+    stopped_at: Option<Duration>,
+}
+
+impl Deadline {
+    pub(crate) fn new(cpu_limit: Duration, wall_limit: Duration, stop: &Stop) -> Self {
+        Self {
+            cpu_start: thread_cpu_time(),
+            cpu_limit,
+            wall_start: Instant::now(),
+            wall_limit,
+            stop: stop.clone(),
+            stopped_at: None,
+        }
+    }
+
+    /// Returns the deadline of a single call outside of any budget.
+    pub(crate) fn for_single_call(limits: &CallLimits) -> Self {
+        Self::new(limits.cpu_time, limits.wall_time, &Stop::default())
+    }
+
+    /// Fails if the deadline is exceeded.
+    pub(crate) fn check(&mut self) -> Result<(), DeadlineExceeded> {
+        self.check_at(thread_cpu_time().saturating_sub(self.cpu_start), self.wall_start.elapsed())
+    }
+
+    /// Fails if the deadline is exceeded after `used` CPU time and `took` wall time.
+    fn check_at(&mut self, used: Duration, took: Duration) -> Result<(), DeadlineExceeded> {
+        let mut limit = self.cpu_limit;
+        if self.stop.is_requested() {
+            let since = *self.stopped_at.get_or_insert(used);
+            limit = limit.min(since.saturating_add(GRACE));
+        }
+        if used > limit {
+            return Err(DeadlineExceeded::Cpu { used, limit });
+        }
+        if took > self.wall_limit {
+            return Err(DeadlineExceeded::Wall { took, limit: self.wall_limit });
+        }
+        Ok(())
+    }
+}
+
 /// Stops the calls of a store at the deadline. They must run on the thread that created the deadline.
 pub(crate) fn arm<T>(store: &mut Store<T>, deadline: &Deadline) {
     let mut deadline = deadline.clone();
@@ -40,89 +90,24 @@ pub(crate) fn arm<T>(store: &mut Store<T>, deadline: &Deadline) {
     });
 }
 
-/// Advances the engine's epoch while calls run. Between calls its thread sleeps without wake-ups.
-#[derive(Debug)]
-pub(crate) struct Ticker {
-    shared: Arc<TickerShared>,
-    thread: Option<JoinHandle<()>>,
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-#[derive(Debug, Default)]
-struct TickerShared {
-    state: Mutex<TickerState>,
-    changed: Condvar,
-}
-
-#[derive(Debug, Default)]
-struct TickerState {
-    running: usize,
-    stop: bool,
-}
-
-impl Ticker {
-    /// Starts the thread.
-    pub(crate) fn new(engine: &Engine) -> std::io::Result<Self> {
-        let shared = Arc::new(TickerShared::default());
-        let (engine, state) = (engine.weak(), Arc::clone(&shared));
-        let thread = thread::Builder::new()
-            .name("epoch".to_owned())
-            // The thread only locks, waits and increments a counter.
-            .stack_size(64 * 1024)
-            .spawn(move || state.tick(&engine))?;
-        Ok(Self { shared, thread: Some(thread) })
-    }
-
-    /// Keeps the epoch advancing until the guard is dropped.
-    pub(crate) fn run(&self) -> Running<'_> {
-        let mut state = self.shared.lock();
-        state.running += 1;
-        if state.running == 1 {
-            self.shared.changed.notify_one();
-        }
-        Running(&self.shared)
-    }
-}
-
-impl Drop for Ticker {
-    fn drop(&mut self) {
-        self.shared.lock().stop = true;
-        self.shared.changed.notify_one();
-        if let Some(thread) = self.thread.take() {
-            // The thread cannot have panicked: it calls nothing that panics.
-            let _ = thread.join();
-        }
-    }
-}
-
-/// Guard of a running call.
-pub(crate) struct Running<'a>(&'a TickerShared);
-
-impl Drop for Running<'_> {
-    fn drop(&mut self) {
-        self.0.lock().running -= 1;
-    }
-}
-
-impl TickerShared {
-    fn lock(&self) -> MutexGuard<'_, TickerState> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn tick(&self, engine: &EngineWeak) {
-        let mut state = self.lock();
-        loop {
-            if state.stop {
-                return;
-            }
-            if state.running == 0 {
-                state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
-                continue;
-            }
-            state = self.changed.wait_timeout(state, TICK).unwrap_or_else(PoisonError::into_inner).0;
-            match engine.upgrade() {
-                Some(engine) => engine.increment_epoch(),
-                None => return,
-            }
-        }
+    #[test]
+    fn a_shutdown_leaves_a_call_a_grace_period() {
+        let ms = Duration::from_millis;
+        let stop = Stop::default();
+        let mut call = Deadline::new(ms(1000), ms(10_000), &stop);
+        assert!(call.check_at(ms(400), ms(400)).is_ok());
+        stop.request();
+        // The grace period starts when the request is noticed.
+        assert!(call.check_at(ms(500), ms(500)).is_ok());
+        assert!(call.check_at(ms(750), ms(750)).is_ok());
+        let error = call.check_at(ms(751), ms(751)).unwrap_err();
+        assert!(matches!(error, DeadlineExceeded::Cpu { limit, .. } if limit == ms(750)), "{error:?}");
+        // Without a shutdown only the limit of the call applies.
+        let mut call = Deadline::new(ms(1000), ms(10_000), &Stop::default());
+        assert!(call.check_at(ms(900), ms(900)).is_ok() && call.check_at(ms(1001), ms(1001)).is_err());
     }
 }

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use crate::component::Kind;
+use crate::description::Kind;
 
 /// Reason why a component could not be loaded. None of its functions ran except `describe`.
 #[derive(Debug, thiserror::Error)]

@@ -1,18 +1,13 @@
-//! Log output of components: the `log` import, standard output and standard error. Its volume is bounded per call, per minute
+//! Log output of components: `log` calls, standard output and standard error. Its volume is bounded per call, per minute
 //! and per line, because a component that floods the agent's log can hide in it and fill a disk.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use wasmtime::StoreContextMut;
-use wasmtime::component::{ComponentType, Lift, Linker, WasmStr};
+use wasmtime::component::{ComponentType, Lift};
 
-use crate::call::Host;
 use crate::limits::CallLimits;
 use crate::text::clip;
-
-/// Interface of the contract that this module implements.
-pub(crate) const IMPORT: &str = "insights:transform/log@0.1.0";
 
 const MINUTE: Duration = Duration::from_secs(60);
 
@@ -32,20 +27,6 @@ pub(crate) enum Level {
     Warn,
     #[component(name = "error")]
     Error,
-}
-
-/// Adds the function of the `log` import.
-pub(crate) fn add_to_linker(linker: &mut Linker<Host>) -> wasmtime::Result<()> {
-    let mut instance = linker.instance(IMPORT)?;
-    instance.func_wrap("write", |mut store: StoreContextMut<'_, Host>, (level, message): (Level, WasmStr)| {
-        // Checked before the text is read: a dropped line costs only a counter.
-        if store.data_mut().log.take_line() {
-            let max = store.data().log.line_bytes;
-            let line = clip(&message.to_str(&store)?, max);
-            store.data().log.write(level, &line);
-        }
-        Ok(())
-    })
 }
 
 /// Log quota of one component per minute, over all its calls.
@@ -103,7 +84,7 @@ impl LogQuota {
 pub(crate) struct CallLog {
     quota: Arc<LogQuota>,
     lines_left: u32,
-    line_bytes: usize,
+    pub(crate) line_bytes: usize,
     dropped: u64,
     out: Partial,
     err: Partial,
@@ -136,7 +117,7 @@ impl CallLog {
     }
 
     /// Takes one line from the quotas of the call and of the minute. Returns false, and counts the line, if none is left.
-    fn take_line(&mut self) -> bool {
+    pub(crate) fn take_line(&mut self) -> bool {
         let is_granted = self.lines_left > 0 && self.quota.take_line();
         if is_granted {
             self.lines_left -= 1;
@@ -146,7 +127,8 @@ impl CallLog {
         is_granted
     }
 
-    fn write(&self, level: Level, line: &str) {
+    /// Writes a line for which [`take_line`](Self::take_line) returned true.
+    pub(crate) fn write(&self, level: Level, line: &str) {
         let transform = &*self.quota.name;
         match level {
             Level::Trace => tracing::trace!(target: "transform", transform, "{line}"),

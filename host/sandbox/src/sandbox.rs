@@ -1,25 +1,18 @@
-//! The engine and limits shared by all components.
+//! The entry point of this crate: creates the engine and loads components.
 
 use std::sync::Arc;
 
-use wasmtime::Engine;
-
 use crate::component::{self, Component};
-use crate::deadline::Ticker;
 use crate::engine;
 use crate::error::LoadError;
 use crate::limits::CallLimits;
 use crate::native::NativeCode;
+use crate::shared::Shared;
+use crate::ticker::Ticker;
 
 /// Loads and runs components. Cheap to clone; one per process is enough.
 #[derive(Clone)]
 pub struct Sandbox(Arc<Shared>);
-
-pub(crate) struct Shared {
-    pub(crate) engine: Engine,
-    pub(crate) limits: CallLimits,
-    pub(crate) ticker: Ticker,
-}
 
 /// Reason why the sandbox could not be created.
 #[derive(Debug, thiserror::Error)]

@@ -10,9 +10,11 @@ use std::sync::Arc;
 use insights_batch::state::{Changes, State};
 use insights_batch::{Columns, Limits as SinkLimits, Payloads};
 
-use crate::budget::{Budget, Stop};
-use crate::component::{Component, Kind};
+use crate::budget::Budget;
+use crate::component::Component;
+use crate::description::Kind;
 use crate::limits::CallLimits;
+use crate::stop::Stop;
 
 use bisect::SearchProgress;
 pub use bisect::without_parts;

@@ -5,10 +5,10 @@ use std::fmt;
 use wasmtime::Engine;
 use wasmtime::component::types::{Component, ComponentItem};
 
-use super::Kind;
+use crate::description::Kind;
 use crate::error::LoadError;
+use crate::imports::{log, state, wasi};
 use crate::text::{NAME_BYTES, clip};
-use crate::{log, state, wasi};
 
 /// Package and version of the contract that this host supports.
 const PACKAGE: &str = "insights:transform/";

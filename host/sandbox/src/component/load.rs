@@ -7,18 +7,18 @@ use wasmtime::component::{self, InstancePre, Linker};
 use wasmtime::{Engine, Precompiled};
 
 use super::contract::{self, Import};
-use super::{Component, Description, Exports, Inner, Kind};
+use super::{Component, Exports, Inner};
 use crate::bindings::insights::transform::types;
 use crate::bindings::{format, stage};
-use crate::budget::Deadline;
 use crate::call::{AddStderr, Host, classify};
+use crate::deadline::Deadline;
+use crate::description::{Description, Kind};
 use crate::error::{CallError, LoadError};
-use crate::log::{self, LogQuota};
+use crate::imports::{log, state, wasi};
+use crate::log::LogQuota;
 use crate::native::NativeCode;
-use crate::sandbox::Shared;
-use crate::state;
+use crate::shared::Shared;
 use crate::text::{ERROR_BYTES, clip};
-use crate::wasi;
 
 /// First bytes of WebAssembly, of modules and components alike.
 const WASM_MAGIC: &[u8] = b"\0asm";

@@ -11,41 +11,13 @@ use wasmtime::Engine;
 use wasmtime::component::Linker;
 use wasmtime::component::types::{ComponentInstance, ComponentItem};
 
-use crate::call::Host;
+use crate::call::{Denied, Host};
 use crate::text::{NAME_BYTES, clip};
 
 /// Returns true if `import` is a `wasi:` interface of a version implemented here (0.2).
 pub(crate) fn is_implemented(import: &str) -> bool {
     import.starts_with("wasi:")
         && import.split_once('@').is_some_and(|(_, version)| version.starts_with("0.2."))
-}
-
-/// A call of a function that no component may use.
-#[derive(Debug, thiserror::Error)]
-#[error("{0} is not available")]
-pub(crate) struct Denied(pub(crate) String);
-
-/// A call of `exit`, with the exit code.
-#[derive(Debug, thiserror::Error)]
-#[error("exit code {0}")]
-pub(crate) struct Exit(pub(crate) u8);
-
-/// Random numbers that depend only on the batch (splitmix64).
-#[derive(Debug)]
-pub(crate) struct Random(u64);
-
-impl Random {
-    pub(crate) fn new(seed: u64) -> Self {
-        Self(seed)
-    }
-
-    pub(crate) fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
 }
 
 /// Adds all functions of one imported interface: harmless implementations where they exist, the others fail the call.

@@ -7,8 +7,7 @@ use super::resources::{
     Descriptor, InputStream, IoError, OutputStream, Pollable, STDERR, STDOUT, TerminalInput, TerminalOutput,
     any,
 };
-use super::{Denied, Exit};
-use crate::call::Host;
+use crate::call::{Denied, Exit, Host};
 use crate::log::Stream;
 
 type Store<'a> = StoreContextMut<'a, Host>;
