@@ -2,7 +2,7 @@
 //!
 //! One world exports both interfaces, so that the records are generated once. A component need not export both: each
 //! interface is looked up separately (`component.rs`). Records passed to a component borrow: the host's columns are
-//! written to the component's memory without an intermediate copy. Imports are not generated: `log.rs`, `state.rs` and `wasi.rs`
+//! written to the component's memory without an intermediate copy. Imports are not generated: the modules in `imports`
 //! read their arguments in place from the component's memory, which generated traits cannot do.
 
 #![allow(missing_docs, unreachable_pub, reason = "generated from wit/, which documents everything")]

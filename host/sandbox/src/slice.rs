@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use insights_batch::Columns;
-use insights_batch::columns::{NO_PARENT, Renumber};
+use insights_batch::columns::{Attributes, Counters, Entities, Gauges, Links, NO_PARENT, Renumber};
 
 /// Maximum number of entities in a slice, descriptors not counted.
 pub(crate) const MAX_ENTITIES: usize = 512;
@@ -109,8 +109,8 @@ impl<'a> Cutter<'a> {
     }
 
     fn cut(&mut self, slice: u32) -> Columns {
-        let Self { columns, entities, attributes, gauges, counters, links, .. } = self;
-        for (index, row) in entities.of(slice).enumerate() {
+        let columns = self.columns;
+        for (index, row) in self.entities.of(slice).enumerate() {
             self.entity_index[row] = index as u32;
         }
         let mut ids = Ids {
@@ -122,26 +122,35 @@ impl<'a> Cutter<'a> {
             text: String::new(),
             string_ends: Vec::new(),
         };
-        let mut out = Columns {
-            scope: columns.scope.clone(),
-            scope_id: columns.scope_id.clone(),
-            time_unix_ms: columns.time_unix_ms,
-            interval_ms: columns.interval_ms,
-            ..Columns::default()
-        };
-        out.entities.extend_rows(&columns.entities, entities.of(slice), &mut ids);
+        let mut entities = Entities::default();
+        entities.extend_rows(&columns.entities, self.entities.of(slice), &mut ids);
         // Descriptors come first here, so a parent that preceded its child in the batch may now follow it.
-        for (own, parent) in out.entities.parent.iter_mut().enumerate() {
+        for (own, parent) in entities.parent.iter_mut().enumerate() {
             if *parent as usize >= own {
                 *parent = NO_PARENT;
             }
         }
-        out.attributes.extend_rows(&columns.attributes, attributes.of(slice), &mut ids);
-        out.gauges.extend_rows(&columns.gauges, gauges.of(slice), &mut ids);
-        out.counters.extend_rows(&columns.counters, counters.of(slice), &mut ids);
-        out.links.extend_rows(&columns.links, links.of(slice), &mut ids);
-        (out.text, out.string_ends) = (ids.text, ids.string_ends);
-        out
+        let mut attributes = Attributes::default();
+        attributes.extend_rows(&columns.attributes, self.attributes.of(slice), &mut ids);
+        let mut gauges = Gauges::default();
+        gauges.extend_rows(&columns.gauges, self.gauges.of(slice), &mut ids);
+        let mut counters = Counters::default();
+        counters.extend_rows(&columns.counters, self.counters.of(slice), &mut ids);
+        let mut links = Links::default();
+        links.extend_rows(&columns.links, self.links.of(slice), &mut ids);
+        Columns {
+            scope: columns.scope.clone(),
+            scope_id: columns.scope_id.clone(),
+            time_unix_ms: columns.time_unix_ms,
+            interval_ms: columns.interval_ms,
+            text: ids.text,
+            string_ends: ids.string_ends,
+            entities,
+            attributes,
+            gauges,
+            counters,
+            links,
+        }
     }
 }
 

@@ -5,7 +5,7 @@ use insightd_pipeline::checks;
 use insightd_pipeline::library::Library;
 
 use crate::config::Environment;
-use crate::rollout::{LastGoodStore, is_chosen};
+use crate::rollout::{LastGoodStore, held_back, is_chosen};
 use crate::snapshot::Snapshot;
 
 /// The chosen start-up bundle.
@@ -46,13 +46,9 @@ impl First {
         let terms = &files.config.rollout;
         let failed = store.failed();
         let has_failed = failed.iter().find(|(id, _)| *id == files.id);
-        let held = if !terms.enabled {
-            Some("`rollout.enabled` is false".to_owned())
-        } else if !is_chosen(node_name, terms.canary) {
-            Some("this node is not a canary (`rollout.canary`)".to_owned())
-        } else {
+        let held = held_back(terms, is_chosen(node_name, terms.canary)).or_else(|| {
             has_failed.map(|(_, why)| format!("the configured bundle failed and was rolled back: {why}"))
-        };
+        });
         let (instead, origin, why) = match (good, held) {
             (Some(good), Some(held)) => (good, BundleOrigin::LastGood, held),
             (Some(good), None) => {

@@ -2,6 +2,8 @@
 
 use insightd_pipeline::Sha256;
 
+use crate::config::Rollout;
+
 /// Returns true if a node belongs to the first `share` (0 to 1) of a fleet, by the SHA-256 of its name. A node in a share is in every
 /// larger share too, so a growing rollout never takes a node out again.
 pub fn is_chosen(node_name: &str, share: f64) -> bool {
@@ -9,6 +11,19 @@ pub fn is_chosen(node_name: &str, share: f64) -> bool {
     let [a, b, c, d, ..] = hash;
     let place = f64::from(u32::from_be_bytes([a, b, c, d])) / (f64::from(u32::MAX) + 1.0);
     place < share
+}
+
+/// Returns the reason why a node keeps its bundle instead of taking a new one: the rollout is disabled, or the node is not a
+/// canary (see [`is_chosen`]).
+pub fn held_back(terms: &Rollout, is_canary: bool) -> Option<String> {
+    if !terms.enabled {
+        Some("`rollout.enabled` is false".to_owned())
+    } else if !is_canary {
+        let share = terms.canary * 100.0;
+        Some(format!("this node is not among the first {share}% (`rollout.canary`)"))
+    } else {
+        None
+    }
 }
 
 #[cfg(test)]
@@ -27,5 +42,15 @@ mod tests {
         assert!((390..=610).contains(&few.len()), "{}", few.len());
         assert!((4750..=5250).contains(&more.len()), "{}", more.len());
         assert!(few.iter().all(|name| more.contains(name)));
+    }
+
+    #[test]
+    fn the_reason_of_a_node_that_is_held_back() {
+        let terms = |enabled| Rollout { enabled, canary: 0.25, ..Rollout::default() };
+        assert_eq!(held_back(&terms(true), true), None);
+        let reason = held_back(&terms(true), false);
+        assert_eq!(reason.as_deref(), Some("this node is not among the first 25% (`rollout.canary`)"));
+        let reason = held_back(&terms(false), true);
+        assert_eq!(reason.as_deref(), Some("`rollout.enabled` is false"));
     }
 }

@@ -12,7 +12,7 @@ use insightd_pipeline::{Pipeline, Scope, checks};
 use insightd_sandbox::without_parts;
 use insights_batch::{Columns, Limits};
 
-use super::canary::is_chosen;
+use super::canary::{held_back, is_chosen};
 use super::changes::WatchedPaths;
 use super::config_source::{ConfigSource, one_line};
 use super::handle::{Capture, RolloutHandle};
@@ -178,14 +178,8 @@ impl Preparer {
         waited: &mut Duration,
     ) -> Result<Bundle, Refusal> {
         let terms = &snapshot.config.rollout;
-        if !terms.enabled {
-            return Err(Refusal::HeldBack("`rollout.enabled` is false".into()));
-        }
-        if !chosen {
-            let share = terms.canary * 100.0;
-            return Err(Refusal::HeldBack(format!(
-                "this node is not among the first {share}% (`rollout.canary`)"
-            )));
+        if let Some(why) = held_back(terms, chosen) {
+            return Err(Refusal::HeldBack(why));
         }
         if let Some(why) = self.history.failure(snapshot.id) {
             return Err(Refusal::Failed(why.to_owned()));
