@@ -120,9 +120,9 @@ fn check_rates(recorded: &Recorded, subject: &Subject<'_>, samples: &[Sample], t
     let elapsed_ns = recorded.elapsed_ns() as f64;
     let cgroup = &subject.cgroup;
     let read = |which: &str| {
-        [0, 1].map(|moment| match which {
-            "pgfault" | "pgmajfault" => recorded.memory_stat(moment, cgroup, which, which),
-            which => recorded.cpu_ns(moment, cgroup, which),
+        [0, 1].map(|frame| match which {
+            "pgfault" | "pgmajfault" => recorded.memory_stat(frame, cgroup, which, which),
+            which => recorded.cpu_ns(frame, cgroup, which),
         })
     };
     let rates: [(&str, &str, &[Label]); 5] = [
@@ -181,17 +181,17 @@ fn check_memory(recorded: &Recorded, subject: &Subject<'_>, samples: &[Sample], 
     ] {
         let metric = format!("{}_{suffix}", subject.prefix);
         let what = format!("{metric} of {cgroup}");
-        let read = |moment: usize| match suffix {
-            "memory_usage" => memory_usage(recorded, moment, cgroup),
+        let read = |frame: usize| match suffix {
+            "memory_usage" => memory_usage(recorded, frame, cgroup),
             "memory_working_set" => {
-                let inactive = recorded.memory_stat(moment, cgroup, "total_inactive_file", "inactive_file");
-                Some(memory_usage(recorded, moment, cgroup)?.saturating_sub(inactive?))
+                let inactive = recorded.memory_stat(frame, cgroup, "total_inactive_file", "inactive_file");
+                Some(memory_usage(recorded, frame, cgroup)?.saturating_sub(inactive?))
             }
             "memory_max_usage" => {
                 let file = if recorded.is_v2() { "memory.peak" } else { "memory.max_usage_in_bytes" };
-                recorded.cgroup_number(moment, "memory", cgroup, file)
+                recorded.cgroup_number(frame, "memory", cgroup, file)
             }
-            _ => recorded.memory_stat(moment, cgroup, v1, v2),
+            _ => recorded.memory_stat(frame, cgroup, v1, v2),
         };
         let Some(ours) = read(1) else {
             assert!(subject.event[&metric].is_null(), "{what} has no source and is published");
@@ -210,11 +210,11 @@ fn check_memory(recorded: &Recorded, subject: &Subject<'_>, samples: &[Sample], 
     }
 }
 
-fn memory_usage(recorded: &Recorded, moment: usize, cgroup: &str) -> Option<u64> {
+fn memory_usage(recorded: &Recorded, frame: usize, cgroup: &str) -> Option<u64> {
     let file = if recorded.is_v2() { "memory.current" } else { "memory.usage_in_bytes" };
-    recorded.cgroup_number(moment, "memory", cgroup, file).or_else(|| {
+    recorded.cgroup_number(frame, "memory", cgroup, file).or_else(|| {
         // The root cgroup of v2 has no `memory.current`.
-        let stat = |key| recorded.memory_stat(moment, cgroup, key, key);
+        let stat = |key| recorded.memory_stat(frame, cgroup, key, key);
         Some(stat("anon")? + stat("file")?)
     })
 }

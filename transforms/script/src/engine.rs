@@ -84,14 +84,14 @@ fn call(world: &World, does: Does, given: &Arguments<'_, '_>) -> Result<Dynamic,
 
 /// Registers operators: an absent operand makes the result absent, and `+` of a text and a number joins their texts.
 fn register_operators(engine: &mut Engine) {
-    let (absent, figure, text) = (TypeId::of::<()>(), TypeId::of::<FLOAT>(), TypeId::of::<ImmutableString>());
+    let (absent, float, text) = (TypeId::of::<()>(), TypeId::of::<FLOAT>(), TypeId::of::<ImmutableString>());
     for operator in ["+", "-", "*", "/", "%"] {
-        for pair in [[absent, figure], [figure, absent], [absent, absent]] {
+        for pair in [[absent, float], [float, absent], [absent, absent]] {
             engine.register_raw_fn(operator, pair, |_, _: &mut [&mut Dynamic]| Ok(Dynamic::UNIT));
         }
     }
     engine.register_raw_fn("-", [absent], |_, _: &mut [&mut Dynamic]| Ok(Dynamic::UNIT));
-    for pair in [[text, figure], [figure, text]] {
+    for pair in [[text, float], [float, text]] {
         engine.register_raw_fn("+", pair, |_, values: &mut [&mut Dynamic]| {
             let parts = values.iter().map(|value| match value.as_float() {
                 Ok(number) => number_text(number),

@@ -26,10 +26,10 @@ fn gauge(batch: &Batch, given: &Arguments<'_, '_>) -> Answer {
     Ok(number(found.and_then(|found| found.gauge(name.as_str()))))
 }
 
-fn counter(batch: &Batch, given: &Arguments<'_, '_>, figure: impl FnOnce(&Counter) -> Option<f64>) -> Answer {
+fn counter(batch: &Batch, given: &Arguments<'_, '_>, value: impl FnOnce(&Counter) -> Option<f64>) -> Answer {
     let found = given.entity(0, batch)?;
     let name = given.name(1)?;
-    Ok(number(found.and_then(|found| found.counter(name.as_str())).and_then(|counter| figure(&counter))))
+    Ok(number(found.and_then(|found| found.counter(name.as_str())).and_then(|counter| value(&counter))))
 }
 
 /// Sums a gauge over the entities that have it; absent if none has.
@@ -37,7 +37,7 @@ fn sum(batch: &Batch, given: &Arguments<'_, '_>) -> Answer {
     let Some(list) = given.list(0)? else { return Ok(Dynamic::UNIT) };
     let name = batch.name(&given.name(1)?);
     let values = list.entities(batch).filter_map(|found| found.gauge(name));
-    Ok(number(values.reduce(|sum, figure| sum + figure)))
+    Ok(number(values.reduce(|sum, value| sum + value)))
 }
 
 /// Publishes a gauge. An absent value removes what was published under the name before.

@@ -66,8 +66,8 @@ impl Transform for TopK {
 /// Orders pods by the metric, highest first; pods without it come last. Names break ties, so that the same pods are kept on
 /// every tick.
 fn busiest_first(left: &(Option<f64>, Entity<'_>), right: &(Option<f64>, Entity<'_>)) -> Ordering {
-    let figures = right.0.partial_cmp(&left.0).unwrap_or(Ordering::Equal);
-    figures.then_with(|| {
+    let values = right.0.partial_cmp(&left.0).unwrap_or(Ordering::Equal);
+    values.then_with(|| {
         let name = |key| left.1.attribute(key).cmp(&right.1.attribute(key));
         name("pod.namespace").then_with(|| name("pod.name")).then_with(|| left.1.id().cmp(right.1.id()))
     })

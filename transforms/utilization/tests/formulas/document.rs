@@ -36,7 +36,7 @@ Operators are evaluated from left to right. If any operand is missing, the resul
 | `differs(x, y)` | 1 if `x` is known and not equal to `y`, else 0 |
 | `where(condition, y)` | `y` if the condition holds |
 | `any_equal(names*, y)` | 1 if one of the values is `y`, else 0; missing if there are none |
-| `count(things)`, `sum(things, x)`, `total(things, x)` | over the entities below this one that meet the condition in brackets; if no `x` is known, `sum` is missing and `total` is 0 |
+| `count(entities)`, `sum(entities, x)`, `total(entities, x)` | over the entities below this one that meet the condition in brackets; if no `x` is known, `sum` is missing and `total` is 0 |
 | `interface !~ pod_side` | interfaces that lead out of the node: not those that carry the traffic of pods (option `pod_interfaces`), no bridges and tunnels, and no VLANs and ports of bonds beside the interfaces that they are on top of or part of |
 | `effective_request(r)` | what the scheduler reserves for the pod: the larger of the sum of main containers and sidecars, and of each init container with the sidecars before it; or the pod's own request if it has one; plus the overhead of its runtime class |
 | `effective_limit(r)` | the same with limits; missing unless every main container and sidecar has one above 0, or the pod itself has one |
