@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 const CONFIG_MAP_BYTES: usize = 1 << 20;
 
 /// The directories that operators apply, and an example of their own.
-const DIRECTORIES: [&str; 5] =
+const FOLDERS: [&str; 5] =
     ["base", "overlays/cluster-role", "overlays/own-transform", "overlays/old", "overlays/cloudwatch"];
 
 /// Renders all directories once; returns `None`, with a message, without kubectl.
@@ -41,7 +41,7 @@ fn render(kubectl: &Path) -> [Manifests; 5] {
     fs::create_dir(&old).expect("can be made");
     let text = "resources: [../../base]\ncomponents: [../../components/kubelet-before-1.33]\n";
     fs::write(old.join("kustomization.yaml"), text).expect("can be written");
-    DIRECTORIES.map(|directory| Manifests::render(kubectl, &deploy.join(directory)))
+    FOLDERS.map(|directory| Manifests::render(kubectl, &deploy.join(directory)))
 }
 
 /// Returns kind, namespace and name of every object that another object references.

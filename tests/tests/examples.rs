@@ -63,7 +63,7 @@ fn the_chain_with_all_examples() {
         let mut sets: Vec<f64> =
             plain.of_type("Pod").map(|pod| number(pod, "pod_memory_working_set")).collect();
         sets.sort_by(|left, right| right.total_cmp(left));
-        assert!(sets.len() > 2, "{name} has {} pods with figures", sets.len());
+        assert!(sets.len() > 2, "{name} has {} pods with metrics", sets.len());
         let mut left: Vec<f64> =
             found.of_type("Pod").map(|pod| number(pod, "pod_memory_working_set")).collect();
         left.sort_by(|left, right| right.total_cmp(left));

@@ -13,7 +13,7 @@ const TICKS: usize = 4;
 fn resident_kib(agent: &Child) -> u64 {
     let status = fs::read_to_string(format!("/proc/{}/status", agent.id())).expect("the agent lives");
     let line = status.lines().find(|line| line.starts_with("VmRSS:")).expect("a process has a size");
-    line.split_whitespace().nth(1).and_then(|figure| figure.parse().ok()).expect("a figure in KiB")
+    line.split_whitespace().nth(1).and_then(|number| number.parse().ok()).expect("a number of KiB")
 }
 
 /// Runs the agent with the hostile component between `decorate` and `utilization`; returns its log and its resident memory

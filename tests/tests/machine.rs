@@ -17,16 +17,16 @@ fn number(event: &Value, name: &str) -> f64 {
 fn meminfo(key: &str) -> f64 {
     let text = fs::read_to_string("/proc/meminfo").expect("/proc/meminfo");
     let line = text.lines().find(|line| line.starts_with(&format!("{key}:"))).expect("the key is there");
-    line.split_whitespace().nth(1).and_then(|word| word.parse::<f64>().ok()).expect("a figure in kB") * 1024.0
+    line.split_whitespace().nth(1).and_then(|word| word.parse::<f64>().ok()).expect("a number of kB") * 1024.0
 }
 
 fn statfs(path: &str) -> libc::statfs {
     let path = CString::new(path).expect("no NUL in a mount point");
-    let mut answer = MaybeUninit::uninit();
-    // SAFETY: `path` is a C string and `answer` has room for the structure that the call fills.
-    assert_eq!(unsafe { libc::statfs(path.as_ptr(), answer.as_mut_ptr()) }, 0, "statfs answers");
+    let mut stat = MaybeUninit::uninit();
+    // SAFETY: `path` is a C string and `stat` has room for the structure that the call fills.
+    assert_eq!(unsafe { libc::statfs(path.as_ptr(), stat.as_mut_ptr()) }, 0, "statfs succeeds");
     // SAFETY: the call succeeded, so the structure is filled.
-    unsafe { answer.assume_init() }
+    unsafe { stat.assume_init() }
 }
 
 /// Returns the bytes received by each interface, as printed by the kernel.
@@ -35,15 +35,15 @@ fn rx_bytes() -> Vec<(String, f64)> {
     let text = text.expect("net/dev is readable");
     let lines = text.lines().skip(2).filter_map(|line| line.split_once(':'));
     lines
-        .map(|(name, figures)| {
-            let bytes = figures.split_whitespace().next().and_then(|word| word.parse().ok());
+        .map(|(name, value)| {
+            let bytes = value.split_whitespace().next().and_then(|word| word.parse().ok());
             (name.trim().to_owned(), bytes.expect("the first column is a number"))
         })
         .collect()
 }
 
 #[test]
-fn node_figures_agree_with_proc() {
+fn node_metrics_agree_with_proc() {
     let before = meminfo("MemAvailable");
     let events = events(&["run", "--once"]);
     let after = meminfo("MemAvailable");
@@ -77,13 +77,13 @@ fn file_systems_agree_with_statfs() {
         }) else {
             continue;
         };
-        let answer = statfs(point);
-        let unit = answer.f_frsize as f64;
-        let capacity = answer.f_blocks as f64 * unit;
+        let stat = statfs(point);
+        let unit = stat.f_frsize as f64;
+        let capacity = stat.f_blocks as f64 * unit;
         assert_eq!(number(event, "node_filesystem_capacity"), capacity, "{device} at {point}");
-        assert_eq!(number(event, "node_filesystem_inodes"), answer.f_files as f64, "{device} at {point}");
+        assert_eq!(number(event, "node_filesystem_inodes"), stat.f_files as f64, "{device} at {point}");
         // Other processes write meanwhile: a thousandth of the capacity is far more than they write in a second.
-        let usage = capacity - answer.f_bfree as f64 * unit;
+        let usage = capacity - stat.f_bfree as f64 * unit;
         let found = number(event, "node_filesystem_usage");
         assert!((found - usage).abs() <= capacity / 1000.0, "{device}: usage {found}, statfs says {usage}");
         let utilization = number(event, "node_filesystem_utilization");

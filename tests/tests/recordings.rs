@@ -272,11 +272,11 @@ fn check_filesystems(recorded: &Recorded, events: &Events, samples: &[Sample], t
         }
     }
     let root = recorded.statfs(1, "/");
-    let figure = |key: &str| root[key].as_f64().expect("statfs of the root is recorded");
-    let capacity = figure("block_size") * figure("blocks");
+    let number = |key: &str| root[key].as_f64().expect("statfs of the root is recorded");
+    let capacity = number("block_size") * number("blocks");
     let found = events.find("NodeFS", |event| event["node_filesystem_capacity"].as_f64() == Some(capacity));
     let event = found.expect("the root file system has its event");
-    let used = capacity - figure("block_size") * figure("blocks_free");
+    let used = capacity - number("block_size") * number("blocks_free");
     assert_eq!(event["node_filesystem_usage"].as_f64(), Some(used));
 }
 

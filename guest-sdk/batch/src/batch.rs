@@ -94,8 +94,8 @@ impl Batch {
         };
         let gauges = {
             let columns = gauges;
-            let figure = |row| columns.value.get(row).copied();
-            Table::from_rows(count, strings, &columns.entity, &columns.name, figure)
+            let value = |row| columns.value.get(row).copied();
+            Table::from_rows(count, strings, &columns.entity, &columns.name, value)
         };
         let counters = {
             let columns = counters;
@@ -260,10 +260,10 @@ impl Batch {
 
     /// Drops the gauges and counters of all entities whose name `keep` rejects. `keep` is called once for each name.
     pub fn retain_points(&self, mut keep: impl FnMut(&str) -> bool) {
-        let mut answers = vec![None; self.strings.count()];
+        let mut decisions = vec![None; self.strings.count()];
         for entity in self.entities() {
-            entity.retain_point_names(|name| match answers.get_mut(name.0 as usize) {
-                Some(answer) => *answer.get_or_insert_with(|| keep(self.text(name))),
+            entity.retain_point_names(|name| match decisions.get_mut(name.0 as usize) {
+                Some(decision) => *decision.get_or_insert_with(|| keep(self.text(name))),
                 None => keep(self.text(name)),
             });
         }

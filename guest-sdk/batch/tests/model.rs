@@ -31,7 +31,7 @@ enum Edit {
 }
 
 #[derive(Clone, Debug, Default, PartialEq)]
-struct Thing {
+struct ModelEntity {
     parent: Option<String>,
     attributes: BTreeMap<String, String>,
     gauges: BTreeMap<String, f64>,
@@ -39,17 +39,17 @@ struct Thing {
     links: Vec<String>,
 }
 
-/// Model of a batch: things by id; ids are never reused.
+/// Model of a batch: entities by id; ids are never reused.
 #[derive(Clone, Debug, Default, PartialEq)]
 struct Model {
-    things: BTreeMap<String, Thing>,
-    /// Ids in order of creation, including those of removed things.
+    entities: BTreeMap<String, ModelEntity>,
+    /// Ids in order of creation, including those of removed entities.
     order: Vec<String>,
 }
 
 impl Model {
     fn pick(&self, number: usize) -> Option<String> {
-        let live: Vec<_> = self.order.iter().filter(|id| self.things.contains_key(*id)).collect();
+        let live: Vec<_> = self.order.iter().filter(|id| self.entities.contains_key(*id)).collect();
         (!live.is_empty()).then(|| live[number % live.len()].clone())
     }
 
@@ -59,17 +59,17 @@ impl Model {
             if id == top {
                 return true;
             }
-            next = self.things[&id].parent.clone();
+            next = self.entities[&id].parent.clone();
         }
         false
     }
 
     fn remove(&mut self, top: &str) {
-        let gone: Vec<_> = self.things.keys().filter(|id| self.is_below(id, top)).cloned().collect();
+        let gone: Vec<_> = self.entities.keys().filter(|id| self.is_below(id, top)).cloned().collect();
         for id in gone {
-            self.things.remove(&id);
-            for thing in self.things.values_mut() {
-                thing.links.retain(|target| *target != id);
+            self.entities.remove(&id);
+            for model_entity in self.entities.values_mut() {
+                model_entity.links.retain(|target| *target != id);
             }
         }
     }
@@ -78,16 +78,16 @@ impl Model {
         let mut model = Self::default();
         for entity in batch.entities() {
             let owned = |text: &str| text.to_owned();
-            let thing = Thing {
+            let model_entity = ModelEntity {
                 parent: entity.parent().map(|parent| owned(parent.id())),
                 attributes: entity.attributes().into_iter().map(|(k, v)| (owned(k), owned(v))).collect(),
                 gauges: entity.gauges().into_iter().map(|(name, value)| (owned(name), value)).collect(),
                 counters: entity.counters().into_iter().map(|(name, c)| (owned(name), c.current)).collect(),
                 links: entity.links("role").into_iter().map(|target| owned(target.id())).collect(),
             };
-            assert_eq!(thing.attributes.len(), entity.attributes().len(), "a key twice");
-            assert_eq!(thing.gauges.len(), entity.gauges().len(), "a gauge twice");
-            assert_eq!(thing.counters.len(), entity.counters().len(), "a counter twice");
+            assert_eq!(model_entity.attributes.len(), entity.attributes().len(), "a key twice");
+            assert_eq!(model_entity.gauges.len(), entity.gauges().len(), "a gauge twice");
+            assert_eq!(model_entity.counters.len(), entity.counters().len(), "a counter twice");
             for target in entity.links("role") {
                 assert!(target.linked_from("role").contains(&entity), "a link without a way back");
             }
@@ -96,7 +96,7 @@ impl Model {
             }
             assert_eq!(batch.find("thing", entity.id()), Some(entity));
             model.order.push(owned(entity.id()));
-            model.things.insert(owned(entity.id()), thing);
+            model.entities.insert(owned(entity.id()), model_entity);
         }
         model
     }
@@ -117,7 +117,7 @@ fn apply(batch: Batch, model: &mut Model, edit: &Edit) -> Batch {
                 let id = format!("thing-{}", model.order.len());
                 let parent = parent.and_then(|number| model.pick(number));
                 batch.add("thing", &id, parent.as_deref().map(entity));
-                model.things.insert(id.clone(), Thing { parent, ..Thing::default() });
+                model.entities.insert(id.clone(), ModelEntity { parent, ..ModelEntity::default() });
                 model.order.push(id);
             }
             Edit::Remove(number) => {
@@ -131,7 +131,7 @@ fn apply(batch: Batch, model: &mut Model, edit: &Edit) -> Batch {
                     let parent = parent.and_then(|number| model.pick(number));
                     insights_batch::log::capture(|| entity(&id).set_parent(parent.as_deref().map(entity)));
                     if !parent.as_deref().is_some_and(|parent| model.is_below(parent, &id)) {
-                        model.things.get_mut(&id).unwrap().parent = parent;
+                        model.entities.get_mut(&id).unwrap().parent = parent;
                     }
                 }
             }
@@ -139,10 +139,10 @@ fn apply(batch: Batch, model: &mut Model, edit: &Edit) -> Batch {
                 if let (Some(from), Some(to)) = (model.pick(from), model.pick(to)) {
                     entity(&from).move_points_to(entity(&to));
                     if from != to {
-                        let source = model.things.get_mut(&from).unwrap();
+                        let source = model.entities.get_mut(&from).unwrap();
                         let (gauges, counters) =
                             (std::mem::take(&mut source.gauges), std::mem::take(&mut source.counters));
-                        let target = model.things.get_mut(&to).unwrap();
+                        let target = model.entities.get_mut(&to).unwrap();
                         target.gauges.extend(gauges);
                         target.counters.extend(counters);
                     }
@@ -151,39 +151,39 @@ fn apply(batch: Batch, model: &mut Model, edit: &Edit) -> Batch {
             Edit::Link(from, to) => {
                 if let (Some(from), Some(to)) = (model.pick(from), model.pick(to)) {
                     entity(&from).link(entity(&to), "role");
-                    model.things.get_mut(&from).unwrap().links.push(to);
+                    model.entities.get_mut(&from).unwrap().links.push(to);
                 }
             }
             Edit::RetainAllPoints(keep) => {
                 batch.retain_points(|name| name.ends_with(&keep.to_string()));
-                for thing in model.things.values_mut() {
-                    thing.gauges.retain(|name, _| name.ends_with(&keep.to_string()));
-                    thing.counters.retain(|name, _| name.ends_with(&keep.to_string()));
+                for model_entity in model.entities.values_mut() {
+                    model_entity.gauges.retain(|name, _| name.ends_with(&keep.to_string()));
+                    model_entity.counters.retain(|name, _| name.ends_with(&keep.to_string()));
                 }
             }
             Edit::SetAttribute(number, key, value) => {
                 if let Some(id) = model.pick(number) {
                     entity(&id).set_attribute(&name(key), &name(value));
-                    model.things.get_mut(&id).unwrap().attributes.insert(name(key), name(value));
+                    model.entities.get_mut(&id).unwrap().attributes.insert(name(key), name(value));
                 }
             }
             Edit::RemoveAttribute(number, key) => {
                 if let Some(id) = model.pick(number) {
-                    let there = model.things.get_mut(&id).unwrap().attributes.remove(&name(key)).is_some();
+                    let there = model.entities.get_mut(&id).unwrap().attributes.remove(&name(key)).is_some();
                     assert_eq!(entity(&id).remove_attribute(&name(key)), there);
                 }
             }
             Edit::RenameAttribute(number, from, to) => {
                 if let Some(id) = model.pick(number) {
                     let there =
-                        rename(&mut model.things.get_mut(&id).unwrap().attributes, &name(from), &name(to));
+                        rename(&mut model.entities.get_mut(&id).unwrap().attributes, &name(from), &name(to));
                     assert_eq!(entity(&id).rename_attribute(&name(from), &name(to)), there);
                 }
             }
             Edit::SetGauge(number, key, value) => {
                 if let Some(id) = model.pick(number) {
                     entity(&id).set_gauge(&name(key), value);
-                    let gauges = &mut model.things.get_mut(&id).unwrap().gauges;
+                    let gauges = &mut model.entities.get_mut(&id).unwrap().gauges;
                     match value.is_finite() {
                         true => gauges.insert(name(key), value),
                         false => gauges.remove(&name(key)),
@@ -193,42 +193,42 @@ fn apply(batch: Batch, model: &mut Model, edit: &Edit) -> Batch {
             }
             Edit::RemoveGauge(number, key) => {
                 if let Some(id) = model.pick(number) {
-                    let there = model.things.get_mut(&id).unwrap().gauges.remove(&name(key)).is_some();
+                    let there = model.entities.get_mut(&id).unwrap().gauges.remove(&name(key)).is_some();
                     assert_eq!(entity(&id).remove_gauge(batch.name(&name(key))), there);
                 }
             }
             Edit::RenameGauge(number, from, to) => {
                 if let Some(id) = model.pick(number) {
                     let there =
-                        rename(&mut model.things.get_mut(&id).unwrap().gauges, &name(from), &name(to));
+                        rename(&mut model.entities.get_mut(&id).unwrap().gauges, &name(from), &name(to));
                     assert_eq!(entity(&id).rename_gauge(&name(from), &name(to)), there);
                 }
             }
             Edit::SetCounter(number, key, value) => {
                 if let Some(id) = model.pick(number) {
                     entity(&id).set_counter(&name(key), Counter::first(value));
-                    model.things.get_mut(&id).unwrap().counters.insert(name(key), value);
+                    model.entities.get_mut(&id).unwrap().counters.insert(name(key), value);
                 }
             }
             Edit::RemoveCounter(number, key) => {
                 if let Some(id) = model.pick(number) {
-                    let there = model.things.get_mut(&id).unwrap().counters.remove(&name(key)).is_some();
+                    let there = model.entities.get_mut(&id).unwrap().counters.remove(&name(key)).is_some();
                     assert_eq!(entity(&id).remove_counter(&name(key)), there);
                 }
             }
             Edit::RenameCounter(number, from, to) => {
                 if let Some(id) = model.pick(number) {
                     let there =
-                        rename(&mut model.things.get_mut(&id).unwrap().counters, &name(from), &name(to));
+                        rename(&mut model.entities.get_mut(&id).unwrap().counters, &name(from), &name(to));
                     assert_eq!(entity(&id).rename_counter(&name(from), &name(to)), there);
                 }
             }
             Edit::RetainPoints(number, keep) => {
                 if let Some(id) = model.pick(number) {
                     entity(&id).retain_points(|name| name.ends_with(&keep.to_string()));
-                    let thing = model.things.get_mut(&id).unwrap();
-                    thing.gauges.retain(|name, _| name.ends_with(&keep.to_string()));
-                    thing.counters.retain(|name, _| name.ends_with(&keep.to_string()));
+                    let model_entity = model.entities.get_mut(&id).unwrap();
+                    model_entity.gauges.retain(|name, _| name.ends_with(&keep.to_string()));
+                    model_entity.counters.retain(|name, _| name.ends_with(&keep.to_string()));
                 }
             }
             Edit::Stage => {}
@@ -243,27 +243,27 @@ fn apply(batch: Batch, model: &mut Model, edit: &Edit) -> Batch {
 }
 
 fn edit() -> impl Strategy<Value = Edit> {
-    let thing = || 0..40usize;
-    // Few distinct names, so that edits of a thing often meet an existing name. Those of the first two ranges collide in
+    let index = || 0..40usize;
+    // Few distinct names, so that edits of an entity often meet an existing name. Those of the first two ranges collide in
     // pairs in the filter of a table: see `with_all_names`.
     let name = || prop_oneof![3 => 0..6u8, 3 => 128..134u8, 1 => 60..70u8];
     prop_oneof![
-        6 => proptest::option::of(thing()).prop_map(|parent| Edit::Add { parent }),
-        1 => thing().prop_map(Edit::Remove),
-        2 => (thing(), proptest::option::of(thing())).prop_map(|(a, b)| Edit::SetParent(a, b)),
-        4 => (thing(), name(), name()).prop_map(|(a, b, c)| Edit::SetAttribute(a, b, c)),
-        1 => (thing(), name()).prop_map(|(a, b)| Edit::RemoveAttribute(a, b)),
-        1 => (thing(), name(), name()).prop_map(|(a, b, c)| Edit::RenameAttribute(a, b, c)),
-        5 => (thing(), name(), any::<f64>()).prop_map(|(a, b, c)| Edit::SetGauge(a, b, c)),
-        1 => (thing(), name()).prop_map(|(a, b)| Edit::RemoveGauge(a, b)),
-        2 => (thing(), name(), name()).prop_map(|(a, b, c)| Edit::RenameGauge(a, b, c)),
-        5 => (thing(), name(), any::<u64>()).prop_map(|(a, b, c)| Edit::SetCounter(a, b, c)),
-        1 => (thing(), name()).prop_map(|(a, b)| Edit::RemoveCounter(a, b)),
-        1 => (thing(), name(), name()).prop_map(|(a, b, c)| Edit::RenameCounter(a, b, c)),
-        3 => (thing(), thing()).prop_map(|(a, b)| Edit::MovePoints(a, b)),
-        1 => (thing(), 0..6u8).prop_map(|(a, b)| Edit::RetainPoints(a, b)),
+        6 => proptest::option::of(index()).prop_map(|parent| Edit::Add { parent }),
+        1 => index().prop_map(Edit::Remove),
+        2 => (index(), proptest::option::of(index())).prop_map(|(a, b)| Edit::SetParent(a, b)),
+        4 => (index(), name(), name()).prop_map(|(a, b, c)| Edit::SetAttribute(a, b, c)),
+        1 => (index(), name()).prop_map(|(a, b)| Edit::RemoveAttribute(a, b)),
+        1 => (index(), name(), name()).prop_map(|(a, b, c)| Edit::RenameAttribute(a, b, c)),
+        5 => (index(), name(), any::<f64>()).prop_map(|(a, b, c)| Edit::SetGauge(a, b, c)),
+        1 => (index(), name()).prop_map(|(a, b)| Edit::RemoveGauge(a, b)),
+        2 => (index(), name(), name()).prop_map(|(a, b, c)| Edit::RenameGauge(a, b, c)),
+        5 => (index(), name(), any::<u64>()).prop_map(|(a, b, c)| Edit::SetCounter(a, b, c)),
+        1 => (index(), name()).prop_map(|(a, b)| Edit::RemoveCounter(a, b)),
+        1 => (index(), name(), name()).prop_map(|(a, b, c)| Edit::RenameCounter(a, b, c)),
+        3 => (index(), index()).prop_map(|(a, b)| Edit::MovePoints(a, b)),
+        1 => (index(), 0..6u8).prop_map(|(a, b)| Edit::RetainPoints(a, b)),
         1 => (0..6u8).prop_map(Edit::RetainAllPoints),
-        2 => (thing(), thing()).prop_map(|(a, b)| Edit::Link(a, b)),
+        2 => (index(), index()).prop_map(|(a, b)| Edit::Link(a, b)),
         1 => Just(Edit::Stage),
     ]
 }
@@ -287,13 +287,13 @@ proptest! {
             batch = apply(batch, &mut model, edit);
         }
         // `order` keeps removed ids, because it numbers new ones; the batch only shows live entities.
-        model.order.retain(|id| model.things.contains_key(id));
-        prop_assert_eq!(&Model::of(&batch).things, &model.things);
+        model.order.retain(|id| model.entities.contains_key(id));
+        prop_assert_eq!(&Model::of(&batch).entities, &model.entities);
 
         let columns = batch.into_columns();
         prop_assert!(columns.check().is_ok(), "{:?}", columns.check());
         let again = Batch::from_columns(columns.clone());
-        prop_assert_eq!(&Model::of(&again).things, &model.things);
+        prop_assert_eq!(&Model::of(&again).entities, &model.entities);
         prop_assert_eq!(again.into_columns(), columns);
     }
 }

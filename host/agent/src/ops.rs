@@ -1,16 +1,16 @@
 //! The operations endpoints: liveness, readiness, metrics and status of the agent.
 //!
-//! The worker thread publishes [`TickStats`] after every tick, and tasks register their counters; [`serve`] answers
+//! The worker thread publishes [`TickStats`] after every tick, and tasks register their counters; [`serve`] responds to
 //! requests from the [`StatusRegistry`] that holds both. Nothing here can delay a tick: the locks of the registry are held only
 //! while a pointer is swapped.
 
-mod answer;
 mod health;
 mod host;
 mod metrics;
 mod page;
 mod process;
 mod registry;
+mod response;
 mod server;
 mod stats;
 mod status;

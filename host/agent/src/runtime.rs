@@ -188,11 +188,11 @@ impl<E: Send + 'static> Driver<E> {
 
     /// Sends an order to the thread and waits until it is done, whatever signals come.
     async fn order(&mut self, order: Order) -> Result<(), RunError<E>> {
-        let mut answer = self.worker.send(order).ok_or(RunError::Gone)?;
+        let mut result = self.worker.send(order).ok_or(RunError::Gone)?;
         loop {
             tokio::select! {
-                answer = &mut answer => {
-                    return answer.map_err(|_| RunError::Gone)?.map_err(RunError::Work);
+                result = &mut result => {
+                    return result.map_err(|_| RunError::Gone)?.map_err(RunError::Work);
                 }
                 () = self.signals.first() => self.stop.request(),
             }
@@ -207,18 +207,19 @@ enum Order {
     Finish,
 }
 
-type Answer<E> = oneshot::Sender<Result<(), E>>;
+/// The sender of an order's result.
+type ResultSender<E> = oneshot::Sender<Result<(), E>>;
 
 struct Worker<E> {
-    orders: mpsc::Sender<(Order, Answer<E>)>,
+    orders: mpsc::Sender<(Order, ResultSender<E>)>,
     thread: Option<JoinHandle<()>>,
 }
 
 impl<E: Send + 'static> Worker<E> {
     fn start(mut work: impl TickHandler<Error = E>) -> std::io::Result<Self> {
-        let (orders, inbox) = mpsc::channel::<(Order, Answer<E>)>();
+        let (orders, inbox) = mpsc::channel::<(Order, ResultSender<E>)>();
         let thread = thread::Builder::new().name("tick".into()).spawn(move || {
-            for (order, answer) in inbox {
+            for (order, sender) in inbox {
                 let result = match order {
                     Order::Prime => work.prime(),
                     Order::Tick(tick) => work.tick(tick),
@@ -229,15 +230,15 @@ impl<E: Send + 'static> Worker<E> {
                     }
                 };
                 // The receiver is gone only when the process is about to end.
-                let _ = answer.send(result);
+                let _ = sender.send(result);
             }
         })?;
         Ok(Self { orders, thread: Some(thread) })
     }
 
     fn send(&self, order: Order) -> Option<oneshot::Receiver<Result<(), E>>> {
-        let (answer, receiver) = oneshot::channel();
-        self.orders.send((order, answer)).ok()?;
+        let (sender, receiver) = oneshot::channel();
+        self.orders.send((order, sender)).ok()?;
         Some(receiver)
     }
 

@@ -10,7 +10,7 @@
 //! | pods, `status.phase=Running` | metadata only | nearly all pods, and nearly all changes of pods |
 //! | pods, `status.phase!=Running` | whole | their phase is counted; of pending ones also labels, owners, conditions |
 //! | namespaces | metadata only | names |
-//! | nodes, EndpointSlices, Deployments, DaemonSets, StatefulSets | whole | the figures are in `spec` and `status` |
+//! | nodes, EndpointSlices, Deployments, DaemonSets, StatefulSets | whole | the counts are in `spec` and `status` |
 //! | ReplicaSets without the label `pod-template-hash` | whole | every Deployment keeps up to eleven, which are not counted |
 //!
 //! Each is listed from the API server's watch cache (`resourceVersion=0`). CPU time of the API server and bytes sent, for

@@ -2,11 +2,11 @@
 //! sandboxed pods.
 //!
 //! Only the kubelet knows the file systems of containers and volumes without walking them. CPU, memory and traffic are read
-//! from the kernel at the moment of the tick, whereas the kubelet's figures are some seconds old: they are used for pods
+//! from the kernel at the moment of the tick, whereas the kubelet's values are some seconds old: they are used for pods
 //! and containers that the kernel does not measure, those of sandboxed runtimes (gVisor, Kata).
 
 mod build;
-mod figure;
+mod number;
 mod read;
 #[cfg(test)]
 mod tests;
@@ -77,7 +77,7 @@ pub struct ContainerStats {
 /// CPU and memory as reported by the runtime; absent if it does not report them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct UsageStats {
-    /// `cpu.time`: time at which the runtime read the two CPU figures, nanoseconds since the Unix epoch.
+    /// `cpu.time`: time at which the runtime read the two CPU values, nanoseconds since the Unix epoch.
     pub cpu_read_at_ns: Option<u64>,
     /// `cpu.usageCoreNanoSeconds`: CPU time since the start, nanoseconds.
     pub cpu_usage_ns: Option<u64>,

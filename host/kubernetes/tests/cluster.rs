@@ -51,7 +51,7 @@ fn gauge(watch: &ClusterWatch, kind: &str, id: &str, name: &str) -> Option<f64> 
     gauges.into_iter().find(|(key, _)| *key == name).map(|(_, value)| value)
 }
 
-/// Waits until a figure has this value; prints the values seen meanwhile.
+/// Waits until a gauge has this value; prints the values seen meanwhile.
 async fn until(watch: &ClusterWatch, [kind, id, name]: [&str; 3], value: Option<f64>) {
     let mut seen = None;
     loop {

@@ -231,7 +231,7 @@ fn many_reloads_leave_nothing_behind() {
     let resident_kib = || -> u64 {
         let smaps = fs::read_to_string(format!("/proc/{process}/smaps_rollup")).expect("the agent lives");
         let line = smaps.lines().find(|line| line.starts_with("Rss:")).expect("a process has a size");
-        line.split_whitespace().nth(1).and_then(|kib| kib.parse().ok()).expect("a figure in KiB")
+        line.split_whitespace().nth(1).and_then(|kib| kib.parse().ok()).expect("a number of KiB")
     };
     agent.wait("a first set", |agent| agent.rollout("running")["set"].is_string());
     let reload = |version: &str| {

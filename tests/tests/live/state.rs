@@ -23,11 +23,11 @@ fn with_average(agent: &Agent, version: &str) -> String {
 /// Returns time, metric and average of the Node events so far.
 fn averages(agent: &Agent) -> Vec<(u64, f64, f64)> {
     let events = agent.events.lock().expect("no panic");
-    let figures = |event: &Value| {
-        let figure = event["node_memory_utilization"].as_f64()?;
-        Some((time_of(event), figure, event["node_memory_utilization_avg"].as_f64()?))
+    let values = |event: &Value| {
+        let value = event["node_memory_utilization"].as_f64()?;
+        Some((time_of(event), value, event["node_memory_utilization_avg"].as_f64()?))
     };
-    events.iter().filter(|event| event["Type"] == "Node").filter_map(figures).collect()
+    events.iter().filter(|event| event["Type"] == "Node").filter_map(values).collect()
 }
 
 /// A pipeline whose formatter traps at every tick.
@@ -37,10 +37,10 @@ const BROKEN: &str =
 /// Returns true if the average follows from one of the two before it: the last tick printed before a kill may not have been
 /// committed.
 fn follows(averages: &[(u64, f64, f64)], index: usize) -> bool {
-    let (time, figure, average) = averages[index];
+    let (time, value, average) = averages[index];
     averages[index.saturating_sub(2)..index].iter().any(|&(before, _, mean)| {
         let ticks = (time - before) as f64 / INTERVAL_MS as f64;
-        let expected = figure + (mean - figure) * (1.0 - 2.0 / (TICKS + 1.0)).powf(ticks);
+        let expected = value + (mean - value) * (1.0 - 2.0 / (TICKS + 1.0)).powf(ticks);
         (expected - average).abs() < 1e-9 * expected.abs()
     })
 }

@@ -80,15 +80,15 @@ fn name() -> impl Strategy<Value = String> {
     ]
 }
 
-fn figure() -> impl Strategy<Value = f64> {
+fn gauge_value() -> impl Strategy<Value = f64> {
     prop_oneof![any::<f64>(), (0_u64..10_000).prop_map(|value| value as f64), Just(f64::NAN), Just(-0.0)]
 }
 
 fn test_entity() -> impl Strategy<Value = TestEntity> {
     let attributes = prop::collection::vec((key(), value()), 0..14);
     let gauges = prop_oneof![
-        8 => prop::collection::vec((name(), figure()), 0..20),
-        1 => prop::collection::vec((name(), figure()), 200..300),
+        8 => prop::collection::vec((name(), gauge_value()), 0..20),
+        1 => prop::collection::vec((name(), gauge_value()), 200..300),
     ];
     (attributes, gauges, prop::bool::weighted(0.9)).prop_map(|(mut attributes, gauges, typed)| {
         if typed {
@@ -257,12 +257,12 @@ proptest! {
             if !attributes.contains_key("Type") {
                 continue;
             }
-            let figures: BTreeMap<_, _> =
+            let values: BTreeMap<_, _> =
                 test_entity.gauges.iter().filter(|(_, value)| value.is_finite()).map(|(name, value)| (name.clone(), *value)).collect();
             let mut found = BTreeMap::new();
             let mut parts = 0;
             // Parts of one entity are adjacent; the last part holds its last gauge.
-            let wanted: BTreeMap<_, _> = figures.into_iter().filter(|(name, _)| {
+            let wanted: BTreeMap<_, _> = values.into_iter().filter(|(name, _)| {
                 !attributes.contains_key(name) && !["Timestamp", "Version", "_aws", "CloudWatchMetrics", "kubernetes"].contains(&name.as_str())
             }).collect();
             while parts == 0 || found.len() < wanted.len() {
@@ -273,8 +273,8 @@ proptest! {
                     Some((name, number))
                 }));
             }
-            let bits = |figures: &BTreeMap<String, f64>| -> Vec<_> {
-                figures.iter().map(|(name, value)| (name.clone(), value.to_bits())).collect()
+            let bits = |values: &BTreeMap<String, f64>| -> Vec<_> {
+                values.iter().map(|(name, value)| (name.clone(), value.to_bits())).collect()
             };
             prop_assert_eq!(bits(&found), bits(&wanted));
         }

@@ -58,7 +58,7 @@ impl IntoIterator for Names {
 }
 
 /// Result of a function: its value, or an error text.
-pub(crate) type Answer = Result<Dynamic, String>;
+pub(crate) type CallResult = Result<Dynamic, String>;
 
 /// Arguments of a call. Positions count from 0 here and from 1 in messages.
 pub(crate) struct Arguments<'a, 'd> {

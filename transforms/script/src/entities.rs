@@ -5,11 +5,11 @@ use alloc::vec::Vec;
 use insights_sdk::{Batch, Entity};
 use rhai::Dynamic;
 
-use crate::arguments::{Answer, Arguments, List, Names, entity, number, text};
+use crate::arguments::{Arguments, CallResult, List, Names, entity, number, text};
 use crate::functions::Does;
 
 /// Calls a function for entities; returns `None` if `does` is something else.
-pub(crate) fn call(does: Does, batch: &Batch, given: &Arguments<'_, '_>) -> Option<Answer> {
+pub(crate) fn call(does: Does, batch: &Batch, given: &Arguments<'_, '_>) -> Option<CallResult> {
     Some(match does {
         Does::All => all(batch, given),
         Does::Node => Ok(entity(batch.node().map(|node| *node))),
@@ -30,14 +30,14 @@ pub(crate) fn call(does: Does, batch: &Batch, given: &Arguments<'_, '_>) -> Opti
     })
 }
 
-fn count(batch: &Batch, given: &Arguments<'_, '_>) -> Answer {
+fn count(batch: &Batch, given: &Arguments<'_, '_>) -> CallResult {
     if let Some(names) = given.value(0).try_cast::<Names>() {
         return Ok(number(Some(names.len() as f64)));
     }
     Ok(number(given.list(0)?.map(|list| list.entities(batch).count() as f64)))
 }
 
-fn all(batch: &Batch, given: &Arguments<'_, '_>) -> Answer {
+fn all(batch: &Batch, given: &Arguments<'_, '_>) -> CallResult {
     let kinds = given.names(0)?;
     Ok(match &*kinds {
         [] => List::of(batch.entities()),
@@ -48,7 +48,7 @@ fn all(batch: &Batch, given: &Arguments<'_, '_>) -> Answer {
     })
 }
 
-fn parent(batch: &Batch, given: &Arguments<'_, '_>) -> Answer {
+fn parent(batch: &Batch, given: &Arguments<'_, '_>) -> CallResult {
     let above = given.entity(0, batch)?.and_then(Entity::parent);
     if given.len() == 1 {
         return Ok(entity(above));
@@ -64,7 +64,7 @@ fn parent(batch: &Batch, given: &Arguments<'_, '_>) -> Answer {
     Ok(Dynamic::UNIT)
 }
 
-fn children(batch: &Batch, given: &Arguments<'_, '_>) -> Answer {
+fn children(batch: &Batch, given: &Arguments<'_, '_>) -> CallResult {
     let Some(above) = given.entity(0, batch)? else { return Ok(List::of(Vec::new())) };
     Ok(match given.len() {
         1 => List::of(above.children()),
@@ -72,20 +72,20 @@ fn children(batch: &Batch, given: &Arguments<'_, '_>) -> Answer {
     })
 }
 
-fn links(batch: &Batch, given: &Arguments<'_, '_>) -> Answer {
+fn links(batch: &Batch, given: &Arguments<'_, '_>) -> CallResult {
     let from = given.entity(0, batch)?;
     let role = given.name(1)?;
     Ok(List::of(from.map(|from| from.links(&role)).unwrap_or_default()))
 }
 
-fn find(batch: &Batch, given: &Arguments<'_, '_>) -> Answer {
+fn find(batch: &Batch, given: &Arguments<'_, '_>) -> CallResult {
     let kind = given.name(0)?;
     let id = given.text(1)?;
     Ok(entity(id.and_then(|id| batch.find(&kind, &id))))
 }
 
 /// Returns the entity with this kind and id, and adds it if missing: a loop may call it repeatedly.
-fn add(batch: &Batch, given: &Arguments<'_, '_>) -> Answer {
+fn add(batch: &Batch, given: &Arguments<'_, '_>) -> CallResult {
     let (kind, id) = (given.name(0)?, given.name(1)?);
     let parent = given.entity(2, batch)?;
     Ok(entity(Some(batch.find(&kind, &id).unwrap_or_else(|| batch.add(&kind, &id, parent)))))

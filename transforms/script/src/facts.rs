@@ -5,13 +5,13 @@ use alloc::string::String;
 use insights_sdk::{Batch, Entity, Patterns};
 use rhai::Dynamic;
 
-use crate::arguments::{Answer, Arguments, kind_of, number_text, text};
+use crate::arguments::{Arguments, CallResult, kind_of, number_text, text};
 use crate::functions::Does;
 
 pub(crate) const LABEL: &str = "label.";
 
 /// Calls a function for attributes; returns `None` if `does` is something else.
-pub(crate) fn call(does: Does, batch: &Batch, given: &Arguments<'_, '_>) -> Option<Answer> {
+pub(crate) fn call(does: Does, batch: &Batch, given: &Arguments<'_, '_>) -> Option<CallResult> {
     Some(match does {
         Does::Attribute => fact(batch, given, ""),
         Does::Label => fact(batch, given, LABEL),
@@ -23,7 +23,7 @@ pub(crate) fn call(does: Does, batch: &Batch, given: &Arguments<'_, '_>) -> Opti
     })
 }
 
-fn fact(batch: &Batch, given: &Arguments<'_, '_>, prefix: &str) -> Answer {
+fn fact(batch: &Batch, given: &Arguments<'_, '_>, prefix: &str) -> CallResult {
     let found = given.entity(0, batch)?;
     let key = given.name(1)?;
     let value = found.and_then(|found| match prefix {
@@ -33,7 +33,7 @@ fn fact(batch: &Batch, given: &Arguments<'_, '_>, prefix: &str) -> Answer {
     Ok(text(value))
 }
 
-fn set(batch: &Batch, given: &Arguments<'_, '_>) -> Answer {
+fn set(batch: &Batch, given: &Arguments<'_, '_>) -> CallResult {
     let found = given.entity(0, batch)?;
     let key = given.name(1)?;
     let value = given.value(2);
@@ -52,7 +52,7 @@ fn set(batch: &Batch, given: &Arguments<'_, '_>) -> Answer {
     Ok(Dynamic::UNIT)
 }
 
-fn keep_labels(batch: &Batch, given: &Arguments<'_, '_>) -> Answer {
+fn keep_labels(batch: &Batch, given: &Arguments<'_, '_>) -> CallResult {
     let found = given.entity(0, batch)?;
     let kept = Patterns::new(given.names(1)?);
     if let Some(found) = found {
@@ -62,7 +62,7 @@ fn keep_labels(batch: &Batch, given: &Arguments<'_, '_>) -> Answer {
 }
 
 /// Renames attributes, gauges and counters with the name.
-fn rename(batch: &Batch, given: &Arguments<'_, '_>) -> Answer {
+fn rename(batch: &Batch, given: &Arguments<'_, '_>) -> CallResult {
     let found = given.entity(0, batch)?;
     let (from, to) = (given.name(1)?, given.name(2)?);
     if let Some(found) = found {
@@ -74,7 +74,7 @@ fn rename(batch: &Batch, given: &Arguments<'_, '_>) -> Answer {
 }
 
 /// Drops attributes, gauges and counters with one of the names.
-fn drop(batch: &Batch, given: &Arguments<'_, '_>) -> Answer {
+fn drop(batch: &Batch, given: &Arguments<'_, '_>) -> CallResult {
     let found = given.entity(0, batch)?;
     let names = given.names(1)?;
     let Some(found) = found else { return Ok(Dynamic::UNIT) };

@@ -9,11 +9,11 @@ use alloc::string::String;
 use insights_sdk::{Batch, Entity, json, state};
 use rhai::{Dynamic, ImmutableString};
 
-use crate::arguments::{Answer, Arguments, kind_of, number, text};
+use crate::arguments::{Arguments, CallResult, kind_of, number, text};
 use crate::functions::Does;
 
 /// Calls a function for stored values; returns `None` if `does` is something else.
-pub(crate) fn call(does: Does, batch: &Batch, given: &Arguments<'_, '_>) -> Option<Answer> {
+pub(crate) fn call(does: Does, batch: &Batch, given: &Arguments<'_, '_>) -> Option<CallResult> {
     Some(match does {
         Does::Recall => recall(batch, given),
         Does::Remember => remember(batch, given),
@@ -21,7 +21,7 @@ pub(crate) fn call(does: Does, batch: &Batch, given: &Arguments<'_, '_>) -> Opti
     })
 }
 
-fn recall(batch: &Batch, given: &Arguments<'_, '_>) -> Answer {
+fn recall(batch: &Batch, given: &Arguments<'_, '_>) -> CallResult {
     let found = given.entity(0, batch)?;
     let name = name(given)?;
     let stored = found.and_then(|found| state::get_bytes(&key(found, &name)));
@@ -37,7 +37,7 @@ fn recall(batch: &Batch, given: &Arguments<'_, '_>) -> Answer {
 }
 
 /// Stores a value; an absent value deletes the stored one.
-fn remember(batch: &Batch, given: &Arguments<'_, '_>) -> Answer {
+fn remember(batch: &Batch, given: &Arguments<'_, '_>) -> CallResult {
     let found = given.entity(0, batch)?;
     let name = name(given)?;
     let value = given.value(2);

@@ -7,13 +7,13 @@ use alloc::vec::Vec;
 
 use insights_sdk::{Batch, Entity};
 
-use crate::arguments::{Answer, Arguments, Names};
+use crate::arguments::{Arguments, CallResult, Names};
 use crate::facts::LABEL;
 use crate::functions::Does;
 use crate::texts::like;
 
 /// Calls a function for names; returns `None` if `does` is something else.
-pub(crate) fn call(does: Does, batch: &Batch, given: &Arguments<'_, '_>) -> Option<Answer> {
+pub(crate) fn call(does: Does, batch: &Batch, given: &Arguments<'_, '_>) -> Option<CallResult> {
     Some(match does {
         Does::Attributes => names(batch, given, |found| of(found.attributes())),
         Does::Gauges => names(batch, given, |found| of(found.gauges())),
@@ -31,7 +31,7 @@ fn names<'b>(
     batch: &'b Batch,
     given: &Arguments<'_, '_>,
     all: impl FnOnce(Entity<'b>) -> Vec<&'b str>,
-) -> Answer {
+) -> CallResult {
     let found = given.entity(0, batch)?;
     let patterns: Vec<String> = given.names(1)?;
     let fits = |name: &str| patterns.is_empty() || patterns.iter().any(|pattern| like(name, pattern));

@@ -5,14 +5,14 @@ use alloc::string::{String, ToString};
 use insights_sdk::{json, log};
 use rhai::{Dynamic, FLOAT};
 
-use crate::arguments::{Answer, Arguments, number, number_text, text};
+use crate::arguments::{Arguments, CallResult, number, number_text, text};
 use crate::functions::Does;
 
 /// Maximum number of decimal places of `round`.
 const MOST_PLACES: FLOAT = 15.0;
 
 /// Calls a function that needs no batch.
-pub(crate) fn call(does: Does, given: &Arguments<'_, '_>) -> Answer {
+pub(crate) fn call(does: Does, given: &Arguments<'_, '_>) -> CallResult {
     match does {
         Does::StartsWith => test(given, |text, part| text.starts_with(part)),
         Does::EndsWith => test(given, |text, part| text.ends_with(part)),
@@ -39,7 +39,7 @@ pub(crate) fn call(does: Does, given: &Arguments<'_, '_>) -> Answer {
 }
 
 /// Applies a test to two texts; the result is false if the first is absent.
-fn test(given: &Arguments<'_, '_>, holds: impl FnOnce(&str, &str) -> bool) -> Answer {
+fn test(given: &Arguments<'_, '_>, holds: impl FnOnce(&str, &str) -> bool) -> CallResult {
     let whole = given.text(0)?;
     let part = given.name(1)?;
     Ok(whole.is_some_and(|whole| holds(&whole, &part)).into())
@@ -59,17 +59,17 @@ pub(crate) fn like(text: &str, pattern: &str) -> bool {
     rest.ends_with(last)
 }
 
-fn cut(given: &Arguments<'_, '_>, keep: impl for<'t> FnOnce(&'t str, &str) -> &'t str) -> Answer {
+fn cut(given: &Arguments<'_, '_>, keep: impl for<'t> FnOnce(&'t str, &str) -> &'t str) -> CallResult {
     let whole = given.text(0)?;
     let part = given.name(1)?;
     Ok(text(whole.as_deref().map(|whole| keep(whole, &part))))
 }
 
-fn made(given: &Arguments<'_, '_>, make: impl FnOnce(&str) -> String) -> Answer {
+fn made(given: &Arguments<'_, '_>, make: impl FnOnce(&str) -> String) -> CallResult {
     Ok(given.text(0)?.map_or(Dynamic::UNIT, |text| make(&text).into()))
 }
 
-fn replace(given: &Arguments<'_, '_>) -> Answer {
+fn replace(given: &Arguments<'_, '_>) -> CallResult {
     let whole = given.text(0)?;
     let (part, with) = (given.name(1)?, given.name(2)?);
     if part.is_empty() {
@@ -78,7 +78,7 @@ fn replace(given: &Arguments<'_, '_>) -> Answer {
     Ok(whole.map_or(Dynamic::UNIT, |whole| whole.as_str().replace(part.as_str(), &with).into()))
 }
 
-fn as_text(given: &Arguments<'_, '_>) -> Answer {
+fn as_text(given: &Arguments<'_, '_>) -> CallResult {
     let value = given.value(0);
     if let Ok(number) = value.as_float() {
         return Ok(number_text(number).into());
@@ -95,13 +95,13 @@ fn parse(text: &str) -> Option<FLOAT> {
     json::parse(text.strip_prefix('+').unwrap_or(text)).ok()?.as_f64()
 }
 
-fn pair(given: &Arguments<'_, '_>, choose: impl FnOnce(FLOAT, FLOAT) -> FLOAT) -> Answer {
+fn pair(given: &Arguments<'_, '_>, choose: impl FnOnce(FLOAT, FLOAT) -> FLOAT) -> CallResult {
     let (left, right) = (given.number(0)?, given.number(1)?);
     Ok(number(left.zip(right).map(|(left, right)| choose(left, right))))
 }
 
 /// Rounds to a number of decimal places, halves away from zero.
-fn round(given: &Arguments<'_, '_>) -> Answer {
+fn round(given: &Arguments<'_, '_>) -> CallResult {
     let (value, places) = (given.number(0)?, given.number(1)?.unwrap_or(0.0));
     if !(0.0..=MOST_PLACES).contains(&places) {
         return Err("argument 2 must be a number from 0 to 15".to_string());

@@ -3,11 +3,11 @@
 use insights_sdk::{Batch, Counter, Unit};
 use rhai::Dynamic;
 
-use crate::arguments::{Answer, Arguments, number};
+use crate::arguments::{Arguments, CallResult, number};
 use crate::functions::Does;
 
 /// Calls a function for gauges and counters; returns `None` if `does` is something else.
-pub(crate) fn call(does: Does, batch: &Batch, given: &Arguments<'_, '_>) -> Option<Answer> {
+pub(crate) fn call(does: Does, batch: &Batch, given: &Arguments<'_, '_>) -> Option<CallResult> {
     Some(match does {
         Does::Gauge => gauge(batch, given),
         Does::Counter => counter(batch, given, |counter| Some(counter.current as f64)),
@@ -20,20 +20,24 @@ pub(crate) fn call(does: Does, batch: &Batch, given: &Arguments<'_, '_>) -> Opti
     })
 }
 
-fn gauge(batch: &Batch, given: &Arguments<'_, '_>) -> Answer {
+fn gauge(batch: &Batch, given: &Arguments<'_, '_>) -> CallResult {
     let found = given.entity(0, batch)?;
     let name = given.name(1)?;
     Ok(number(found.and_then(|found| found.gauge(name.as_str()))))
 }
 
-fn counter(batch: &Batch, given: &Arguments<'_, '_>, value: impl FnOnce(&Counter) -> Option<f64>) -> Answer {
+fn counter(
+    batch: &Batch,
+    given: &Arguments<'_, '_>,
+    value: impl FnOnce(&Counter) -> Option<f64>,
+) -> CallResult {
     let found = given.entity(0, batch)?;
     let name = given.name(1)?;
     Ok(number(found.and_then(|found| found.counter(name.as_str())).and_then(|counter| value(&counter))))
 }
 
 /// Sums a gauge over the entities that have it; absent if none has.
-fn sum(batch: &Batch, given: &Arguments<'_, '_>) -> Answer {
+fn sum(batch: &Batch, given: &Arguments<'_, '_>) -> CallResult {
     let Some(list) = given.list(0)? else { return Ok(Dynamic::UNIT) };
     let name = batch.name(&given.name(1)?);
     let values = list.entities(batch).filter_map(|found| found.gauge(name));
@@ -41,7 +45,7 @@ fn sum(batch: &Batch, given: &Arguments<'_, '_>) -> Answer {
 }
 
 /// Publishes a gauge. An absent value removes what was published under the name before.
-fn publish(batch: &Batch, given: &Arguments<'_, '_>) -> Answer {
+fn publish(batch: &Batch, given: &Arguments<'_, '_>) -> CallResult {
     let found = given.entity(0, batch)?;
     let name = given.name(1)?;
     let value = given.number(2)?;
@@ -59,7 +63,7 @@ fn publish(batch: &Batch, given: &Arguments<'_, '_>) -> Answer {
     Ok(Dynamic::UNIT)
 }
 
-fn set_gauge(batch: &Batch, given: &Arguments<'_, '_>) -> Answer {
+fn set_gauge(batch: &Batch, given: &Arguments<'_, '_>) -> CallResult {
     let found = given.entity(0, batch)?;
     let name = given.name(1)?;
     let value = given.number(2)?;

@@ -32,13 +32,13 @@ impl Batch {
             columns.entities.parent.push(position.get(node.parent as usize).copied().unwrap_or(NO_PARENT));
         }
         // One table at a time: each is freed before the next is copied.
-        let Columns { attributes: texts, gauges: figures, counters: readings, links, .. } = &mut columns;
+        let Columns { attributes: texts, gauges: values, counters: readings, links, .. } = &mut columns;
         let table = self.attributes.into_inner();
         texts.reserve(table.capacity());
         copy(table, &order, &mut texts.entity, &mut texts.key, |value| texts.value.push(value));
         let table = self.gauges.into_inner();
-        figures.reserve(table.capacity());
-        copy(table, &order, &mut figures.entity, &mut figures.name, |value| figures.value.push(value));
+        values.reserve(table.capacity());
+        copy(table, &order, &mut values.entity, &mut values.name, |value| values.value.push(value));
         let table = self.counters.into_inner();
         readings.reserve(table.capacity());
         copy(table, &order, &mut readings.entity, &mut readings.name, |counter| {

@@ -19,9 +19,9 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::task::AbortHandle;
 use tokio::time::{sleep, timeout};
 
-use super::answer::answer;
 use super::metrics::Metrics;
 use super::registry::StatusRegistry;
+use super::response::respond;
 
 /// Maximum number of open connections.
 pub(super) const MAX_CONNECTIONS: usize = 16;
@@ -37,7 +37,7 @@ const BIND_AGAIN: Duration = Duration::from_secs(10);
 /// Pause after `accept` fails, for example because no file descriptors are left.
 const ACCEPT_AGAIN: Duration = Duration::from_secs(1);
 
-/// Answers requests until it is dropped. Retries as long as the address cannot be bound: the agent's work does not depend on this
+/// Responds to requests until it is dropped. Retries as long as the address cannot be bound: the agent's work does not depend on this
 /// server.
 pub async fn serve(registry: Arc<StatusRegistry>, listen: SocketAddr) {
     let listener = bind(listen).await;
@@ -116,8 +116,8 @@ async fn serve_one(
     stream: TcpStream,
 ) -> hyper::Result<()> {
     let service = service_fn(move |request| {
-        let answer = answer(&registry, &metrics, &request);
-        async move { Ok::<_, Infallible>(answer) }
+        let response = respond(&registry, &metrics, &request);
+        async move { Ok::<_, Infallible>(response) }
     });
     http1::Builder::new()
         .keep_alive(false)

@@ -87,22 +87,22 @@ fn a_thread_that_is_gone_is_an_error_not_a_hang() {
 }
 
 /// Requests a number from a task of the runtime before every tick, as the worker requests the kubelet's data.
-struct Asks {
+struct Requests {
     handle: tokio::runtime::Handle,
-    questions: tokio::sync::mpsc::Sender<oneshot::Sender<u32>>,
-    answers: Arc<Mutex<Vec<u32>>>,
+    requests: tokio::sync::mpsc::Sender<oneshot::Sender<u32>>,
+    responses: Arc<Mutex<Vec<u32>>>,
 }
 
-impl TickHandler for Asks {
+impl TickHandler for Requests {
     type Error = &'static str;
 
     fn prime(&mut self) -> Result<(), Self::Error> {
-        let (answer, receiver) = oneshot::channel();
-        let answer = self.handle.block_on(async {
-            self.questions.send(answer).await.map_err(|_| "nobody is asked")?;
-            receiver.await.map_err(|_| "no answer")
+        let (sender, receiver) = oneshot::channel();
+        let response = self.handle.block_on(async {
+            self.requests.send(sender).await.map_err(|_| "nobody is asked")?;
+            receiver.await.map_err(|_| "no response")
         })?;
-        self.answers.lock().unwrap().push(answer);
+        self.responses.lock().unwrap().push(response);
         Ok(())
     }
 
@@ -120,16 +120,16 @@ impl TickHandler for Asks {
 #[test]
 fn tasks_run_while_the_worker_waits_for_them() {
     let runtime = create().unwrap();
-    let (questions, mut asked) = tokio::sync::mpsc::channel::<oneshot::Sender<u32>>(1);
+    let (requests, mut inbox) = tokio::sync::mpsc::channel::<oneshot::Sender<u32>>(1);
     runtime.spawn(async move {
         for number in 1.. {
-            let Some(question) = asked.recv().await else { break };
+            let Some(request) = inbox.recv().await else { break };
             tokio::task::yield_now().await;
-            let _ = question.send(number);
+            let _ = request.send(number);
         }
     });
-    let answers = Arc::new(Mutex::new(Vec::new()));
-    let asks = Asks { handle: runtime.handle().clone(), questions, answers: answers.clone() };
+    let responses = Arc::new(Mutex::new(Vec::new()));
+    let asks = Requests { handle: runtime.handle().clone(), requests, responses: responses.clone() };
     run(&runtime, asks, Plan::Once(Duration::from_millis(1))).unwrap();
-    assert_eq!(*answers.lock().unwrap(), [1, 2]);
+    assert_eq!(*responses.lock().unwrap(), [1, 2]);
 }

@@ -47,13 +47,13 @@ pub(super) fn to_pod(batch: Columns, wanted: &str) -> Result<Columns, NoPod> {
             kept.entity(instance);
         }
     }
-    let mut figures = HashSet::new();
+    let mut metrics = HashSet::new();
     for entity in batch.entities().into_iter().filter(|entity| kept.0.contains(&entity.index())) {
-        figures.extend(entity.gauges().into_iter().map(|(name, _)| name));
-        figures.extend(entity.counters().into_iter().map(|(name, _)| name));
+        metrics.extend(entity.gauges().into_iter().map(|(name, _)| name));
+        metrics.extend(entity.counters().into_iter().map(|(name, _)| name));
     }
     for entity in batch.entities() {
-        let is_descriptor = entity.kind() == "metric" && figures.contains(entity.id());
+        let is_descriptor = entity.kind() == "metric" && metrics.contains(entity.id());
         if !is_descriptor && !kept.0.contains(&entity.index()) {
             entity.remove();
         }

@@ -28,7 +28,7 @@ impl WorkloadKind {
     }
 }
 
-/// Figures of a workload.
+/// Replica counts of a workload.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Replicas {
     pub(super) desired: u32,
@@ -55,7 +55,7 @@ impl Workloads {
         self.kind
     }
 
-    /// Returns namespace, name and figures of each workload.
+    /// Returns namespace, name and replica counts of each workload.
     pub(super) fn iter(&self) -> impl Iterator<Item = (&str, &str, &Replicas)> {
         self.workloads.iter().filter_map(|(id, replicas)| {
             let (namespace, name) = id.split_once('/')?;

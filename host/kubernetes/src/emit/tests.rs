@@ -266,7 +266,7 @@ fn the_summary_of_a_static_pod_is_found_by_its_hash() {
     assert_eq!(
         batch.find("filesystem", "rootfs").unwrap().gauges(),
         [("fs.used_bytes", 0.0)],
-        "0 is a figure"
+        "0 is a value"
     );
     assert_eq!(batch.find("filesystem", "rootfs").unwrap().parent().unwrap().id(), "mirror/c");
 }

@@ -120,7 +120,7 @@ pub(super) fn interfaces(
     }
 }
 
-/// Adds the figures of `usage` to `entity`. CPU time is paired by the time at which the runtime read it: the kubelet
+/// Adds the values of `usage` to `entity`. CPU time is paired by the time at which the runtime read it: the kubelet
 /// repeats the same reading for some ticks, and its clock is not that of the tick. Without that time, the counter has no
 /// previous reading.
 pub(super) fn emit(usage: &UsageStats, mut counters: Counters<'_>, entity: EntityId, builder: &mut Builder) {

@@ -127,7 +127,7 @@ fn a_complete_list_is_parsed() {
     assert_eq!(
         (&container.state, container.restarts, &container.id),
         (&None, None, &None),
-        "no status, no figures"
+        "no status, no values"
     );
     assert_eq!(pending.start_unix_ms, None);
 }

@@ -3,7 +3,7 @@
 use crate::item::{Item, Notes, subject};
 use crate::text::{Object, Text, elements, non_empty};
 
-use super::figure::Figure;
+use super::number::Number;
 use super::{ContainerStats, FsStats, InterfaceStats, PodStats, UsageStats, VolumeStats, sort, wire};
 
 impl Item for PodStats {
@@ -31,7 +31,7 @@ impl Item for PodStats {
                 name: name.into(),
                 usage: usage(&container.cpu, container.memory, &at, notes),
                 rootfs: rootfs.unwrap_or_default(),
-                logs_used_bytes: figure(logs, &at("logs"), "usedBytes", notes),
+                logs_used_bytes: whole_number(logs, &at("logs"), "usedBytes", notes),
             });
         }
         sort(&mut containers, |container| &container.name);
@@ -53,19 +53,19 @@ impl Item for PodStats {
     }
 }
 
-/// Returns the value of a figure; records a problem if it is not a whole number.
-fn figure(figure: Option<Figure>, path: &str, name: &str, notes: &mut Notes<'_>) -> Option<u64> {
-    let figure = figure?;
-    if figure == Figure::Malformed {
+/// Returns the value of a number; records a problem if it is not a whole number.
+fn whole_number(number: Option<Number>, path: &str, name: &str, notes: &mut Notes<'_>) -> Option<u64> {
+    let number = number?;
+    if number == Number::Malformed {
         notes.field(format!("{path}.{name}"), "not a whole number");
     }
-    figure.value()
+    number.value()
 }
 
-/// Returns the figures of a file system. A capacity of 0 bytes means that the driver does not know the capacity, nor the
+/// Returns the sizes of a file system. A capacity of 0 bytes means that the driver does not know the capacity, nor the
 /// free space. A file system without a fixed number of inodes (btrfs, EFS) reports 0 of them.
 fn file_system(fs: &wire::Fs, path: &str, notes: &mut Notes<'_>) -> FsStats {
-    let mut read = |value, name| figure(value, path, name, notes);
+    let mut read = |value, name| whole_number(value, path, name, notes);
     let mut stats = FsStats {
         capacity_bytes: read(fs.capacity_bytes, "capacityBytes"),
         available_bytes: read(fs.available_bytes, "availableBytes"),
@@ -93,12 +93,12 @@ fn usage(
     if let Some(cpu) = cpu {
         let path = at("cpu");
         usage.cpu_read_at_ns = read_at(&cpu.time, &path, notes);
-        usage.cpu_usage_ns = figure(cpu.usage_core_nano_seconds, &path, "usageCoreNanoSeconds", notes);
-        usage.cpu_nanocores = figure(cpu.usage_nano_cores, &path, "usageNanoCores", notes);
+        usage.cpu_usage_ns = whole_number(cpu.usage_core_nano_seconds, &path, "usageCoreNanoSeconds", notes);
+        usage.cpu_nanocores = whole_number(cpu.usage_nano_cores, &path, "usageNanoCores", notes);
     }
     if let Some(memory) = memory {
         let path = at("memory");
-        let mut read = |value, name| figure(value, &path, name, notes);
+        let mut read = |value, name| whole_number(value, &path, name, notes);
         usage.memory_bytes = read(memory.usage_bytes, "usageBytes");
         usage.working_set_bytes = read(memory.working_set_bytes, "workingSetBytes");
         usage.rss_bytes = read(memory.rss_bytes, "rssBytes");
@@ -117,7 +117,7 @@ fn usage(
 fn traffic(network: &wire::Network<'_>, notes: &mut Notes<'_>) -> Vec<InterfaceStats> {
     let mut interfaces = Vec::new();
     let mut add = |name: &str, traffic: wire::Traffic, path: &str| {
-        let mut read = |value, field| figure(value, path, field, notes);
+        let mut read = |value, field| whole_number(value, path, field, notes);
         interfaces.push(InterfaceStats {
             name: name.into(),
             rx_bytes: read(traffic.rx_bytes, "rxBytes"),

@@ -55,7 +55,7 @@ fn an_empty_cgroup_has_no_usage() {
     assert_eq!(pod.usage, UsageStats::default());
     assert_eq!(pod.container("c").unwrap().usage, UsageStats::default());
     let running = pod.container("d").unwrap().usage;
-    assert_eq!((running.cpu_usage_ns, running.cpu_nanocores), (Some(5), Some(0)), "a rate of 0 is a figure");
+    assert_eq!((running.cpu_usage_ns, running.cpu_nanocores), (Some(5), Some(0)), "a rate of 0 is a value");
     assert_eq!((running.memory_bytes, running.working_set_bytes, running.rss_bytes), (None, None, None));
 }
 
@@ -160,7 +160,7 @@ fn sentinels_and_negative_values_are_absent_without_a_problem() {
         inodes_free: Some(0),
         ..only_used(1000)
     };
-    assert_eq!(pod.volumes[2].fs, real, "nothing free is a figure");
+    assert_eq!(pod.volumes[2].fs, real, "nothing free is a value");
 }
 
 #[test]
@@ -175,7 +175,7 @@ fn any_number_of_malformed_figures_keeps_the_volumes() {
     assert!(
         pod.volumes.iter().all(|volume| volume.fs.used_bytes.is_none() && volume.fs.inodes_used.is_some())
     );
-    assert_eq!(summary.problems.len(), 50, "null is an absent figure");
+    assert_eq!(summary.problems.len(), 50, "null is an absent number");
     assert_eq!(
         summary.problems.iter().next().unwrap().to_string(),
         "pod n/p: volume[0].usedBytes: not a whole number; the field is left out"

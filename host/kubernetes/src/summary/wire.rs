@@ -4,7 +4,7 @@ use serde::Deserialize;
 
 use crate::text::{List, Object, Text};
 
-use super::figure::Figure;
+use super::number::Number;
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -25,10 +25,10 @@ pub(super) struct Network<'a> {
     #[serde(borrow)]
     pub(super) time: Option<Text<'a>>,
     pub(super) name: Option<Text<'a>>,
-    rx_bytes: Option<Figure>,
-    rx_errors: Option<Figure>,
-    tx_bytes: Option<Figure>,
-    tx_errors: Option<Figure>,
+    rx_bytes: Option<Number>,
+    rx_errors: Option<Number>,
+    tx_bytes: Option<Number>,
+    tx_errors: Option<Number>,
     pub(super) interfaces: Option<List<Object<Interface<'a>>>>,
 }
 
@@ -44,10 +44,10 @@ impl Network<'_> {
 pub(super) struct Interface<'a> {
     #[serde(borrow)]
     pub(super) name: Option<Text<'a>>,
-    rx_bytes: Option<Figure>,
-    rx_errors: Option<Figure>,
-    tx_bytes: Option<Figure>,
-    tx_errors: Option<Figure>,
+    rx_bytes: Option<Number>,
+    rx_errors: Option<Number>,
+    tx_bytes: Option<Number>,
+    tx_errors: Option<Number>,
 }
 
 impl Interface<'_> {
@@ -59,10 +59,10 @@ impl Interface<'_> {
 
 /// Counters of an interface, as in the document.
 pub(super) struct Traffic {
-    pub(super) rx_bytes: Option<Figure>,
-    pub(super) rx_errors: Option<Figure>,
-    pub(super) tx_bytes: Option<Figure>,
-    pub(super) tx_errors: Option<Figure>,
+    pub(super) rx_bytes: Option<Number>,
+    pub(super) rx_errors: Option<Number>,
+    pub(super) tx_bytes: Option<Number>,
+    pub(super) tx_errors: Option<Number>,
 }
 
 #[derive(Deserialize)]
@@ -88,27 +88,27 @@ pub(super) struct Container<'a> {
 pub(super) struct Cpu<'a> {
     #[serde(borrow)]
     pub(super) time: Option<Text<'a>>,
-    pub(super) usage_nano_cores: Option<Figure>,
-    pub(super) usage_core_nano_seconds: Option<Figure>,
+    pub(super) usage_nano_cores: Option<Number>,
+    pub(super) usage_core_nano_seconds: Option<Number>,
 }
 
 #[derive(Clone, Copy, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Memory {
-    pub(super) usage_bytes: Option<Figure>,
-    pub(super) working_set_bytes: Option<Figure>,
-    pub(super) rss_bytes: Option<Figure>,
+    pub(super) usage_bytes: Option<Number>,
+    pub(super) working_set_bytes: Option<Number>,
+    pub(super) rss_bytes: Option<Number>,
 }
 
 #[derive(Clone, Copy, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Fs {
-    pub(super) capacity_bytes: Option<Figure>,
-    pub(super) available_bytes: Option<Figure>,
-    pub(super) used_bytes: Option<Figure>,
-    pub(super) inodes: Option<Figure>,
-    pub(super) inodes_free: Option<Figure>,
-    pub(super) inodes_used: Option<Figure>,
+    pub(super) capacity_bytes: Option<Number>,
+    pub(super) available_bytes: Option<Number>,
+    pub(super) used_bytes: Option<Number>,
+    pub(super) inodes: Option<Number>,
+    pub(super) inodes_free: Option<Number>,
+    pub(super) inodes_used: Option<Number>,
 }
 
 /// A volume; its figures are in the same object as its name. (Not flattened: serde would collect the object into a tree.)
@@ -118,12 +118,12 @@ pub(super) struct Volume<'a> {
     #[serde(borrow)]
     pub(super) name: Option<Text<'a>>,
     pub(super) pvc_ref: Option<Object<Claim<'a>>>,
-    capacity_bytes: Option<Figure>,
-    available_bytes: Option<Figure>,
-    used_bytes: Option<Figure>,
-    inodes: Option<Figure>,
-    inodes_free: Option<Figure>,
-    inodes_used: Option<Figure>,
+    capacity_bytes: Option<Number>,
+    available_bytes: Option<Number>,
+    used_bytes: Option<Number>,
+    inodes: Option<Number>,
+    inodes_free: Option<Number>,
+    inodes_used: Option<Number>,
 }
 
 impl Volume<'_> {

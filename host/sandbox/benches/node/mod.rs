@@ -14,7 +14,7 @@ pub(crate) fn raw() -> Columns {
     }
     builder.gauge(node, "node.cpu_count", 8.0);
     builder.gauge(node, "node.memory_total_bytes", 32e9);
-    figures(&mut builder, node, 1);
+    add_values(&mut builder, node, 1);
     for number in 0..PODS {
         pod(&mut builder, node, number);
     }
@@ -45,7 +45,7 @@ fn pod(builder: &mut Builder, node: EntityId, number: u32) {
     for (key, value) in [("cgroup.role", "pod"), ("pod.uid", &*uid), ("pod.qos", "burstable")] {
         builder.attribute(cgroup, key, value);
     }
-    figures(builder, cgroup, number);
+    add_values(builder, cgroup, number);
     let interface = builder.entity("interface", "eth0", Some(cgroup));
     builder.attribute(interface, "interface", "eth0");
     for direction in ["rx", "tx"] {
@@ -80,12 +80,12 @@ fn pod(builder: &mut Builder, node: EntityId, number: u32) {
         ] {
             builder.attribute(cgroup, key, value);
         }
-        figures(builder, cgroup, number + index);
+        add_values(builder, cgroup, number + index);
     }
 }
 
 /// Adds the values of a cgroup.
-fn figures(builder: &mut Builder, entity: EntityId, seed: u32) {
+fn add_values(builder: &mut Builder, entity: EntityId, seed: u32) {
     for name in [
         "cpu.usage_ns",
         "cpu.user_ns",

@@ -60,8 +60,8 @@ fn cluster() -> Columns {
     for number in 0..WORKLOADS {
         let kind = ["Deployment", "DaemonSet", "StatefulSet", "ReplicaSet"][number as usize % 4];
         let workload = workload(&mut builder, cluster, kind, number, &format!("payments-backend-{number}"));
-        for figure in ["desired", "ready", "available", "unavailable"] {
-            builder.gauge(workload, &format!("replicas.{figure}"), 7.0);
+        for count in ["desired", "ready", "available", "unavailable"] {
+            builder.gauge(workload, &format!("replicas.{count}"), 7.0);
         }
     }
     for number in 0..PENDING {

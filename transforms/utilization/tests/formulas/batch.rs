@@ -6,7 +6,7 @@ use serde_json::Value;
 
 /// An entity.
 #[derive(Debug)]
-pub(crate) struct Thing {
+pub(crate) struct Entity {
     pub(crate) kind: String,
     pub(crate) attributes: BTreeMap<String, String>,
     pub(crate) gauges: BTreeMap<String, f64>,
@@ -17,16 +17,16 @@ pub(crate) struct Thing {
 
 /// All entities, parents before their children.
 #[derive(Debug, Default)]
-pub(crate) struct Things(pub(crate) Vec<Thing>);
+pub(crate) struct Entities(pub(crate) Vec<Entity>);
 
-impl Things {
+impl Entities {
     /// Reads a batch.
     pub(crate) fn read(batch: &Value) -> Self {
-        let mut things = Self::default();
+        let mut entities = Self::default();
         for entity in list(&batch["entities"]) {
-            things.add(entity);
+            entities.add(entity);
         }
-        things
+        entities
     }
 
     fn add(&mut self, entity: &Value) -> usize {
@@ -40,7 +40,7 @@ impl Things {
             let previous = (list(value).len() == 3).then(|| (at(1), at(2)));
             (key.clone(), (at(0), previous))
         });
-        self.0.push(Thing {
+        self.0.push(Entity {
             kind: entity["kind"].as_str().expect("an entity has a kind").to_string(),
             attributes: attributes.collect(),
             gauges: gauges.collect(),
@@ -55,8 +55,8 @@ impl Things {
     }
 
     /// Returns the first entity of a kind.
-    pub(crate) fn first(&self, kind: &str) -> Option<&Thing> {
-        self.0.iter().find(|thing| thing.kind == kind)
+    pub(crate) fn first(&self, kind: &str) -> Option<&Entity> {
+        self.0.iter().find(|entity| entity.kind == kind)
     }
 }
 

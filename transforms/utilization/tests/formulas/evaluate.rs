@@ -1,13 +1,13 @@
 //! Evaluation of metrics by the formulas of the table.
 
-use super::batch::{Thing, Things};
+use super::batch::{Entities, Entity};
 use super::expression::{self, Argument, Expression, Test};
 use super::table::Table;
 
 /// Context for the evaluation of formulas.
 pub(crate) struct Evaluator<'e> {
     pub(crate) table: &'e Table,
-    pub(crate) things: &'e Things,
+    pub(crate) entities: &'e Entities,
     /// Name patterns of the node's interfaces that carry traffic of pods.
     pub(crate) pod_side: &'e [String],
     /// `true` if names identify further bridges and tunnels.
@@ -25,19 +25,19 @@ fn fits(patterns: &[String], name: &str) -> bool {
 const SHORTEST_SPAN_NS: u64 = 50_000;
 
 impl Evaluator<'_> {
-    /// Returns the value of `formula` for an event of type `kind` about `thing`, or `None` if any input is missing.
-    pub(crate) fn value(&self, formula: &Expression, kind: &str, thing: &Thing) -> Option<f64> {
+    /// Returns the value of `formula` for an event of type `kind` about `entity`, or `None` if any input is missing.
+    pub(crate) fn value(&self, formula: &Expression, kind: &str, entity: &Entity) -> Option<f64> {
         match formula {
             Expression::Number(number) => Some(*number),
             Expression::Name(name) if name.contains('.') => {
-                self.holder(name, thing)?.gauges.get(name).copied()
+                self.holder(name, entity)?.gauges.get(name).copied()
             }
             Expression::Name(name) => {
                 let metric = self.table.metric(name, kind).unwrap_or_else(|| panic!("{kind} has no {name}"));
-                self.value(&metric.expression, kind, thing)
+                self.value(&metric.expression, kind, entity)
             }
             Expression::Operation(left, operator, right) => {
-                let (left, right) = (self.value(left, kind, thing)?, self.value(right, kind, thing)?);
+                let (left, right) = (self.value(left, kind, entity)?, self.value(right, kind, entity)?);
                 Some(match operator {
                     '+' => left + right,
                     '-' => left - right,
@@ -45,30 +45,30 @@ impl Evaluator<'_> {
                     _ => left / right,
                 })
             }
-            Expression::Call(function, arguments) => self.call(function, arguments, kind, thing),
+            Expression::Call(function, arguments) => self.call(function, arguments, kind, entity),
         }
     }
 
     /// Returns the entity that has the raw name: the first part of the name identifies it.
-    fn holder<'t>(&'t self, name: &str, thing: &'t Thing) -> Option<&'t Thing> {
+    fn holder<'t>(&'t self, name: &str, entity: &'t Entity) -> Option<&'t Entity> {
         match name.split('.').next() {
-            Some("node" | "kubelet") if thing.kind != "node" => self.things.first("node"),
-            Some("ecs") => self.things.first("instance"),
-            _ => Some(thing),
+            Some("node" | "kubelet") if entity.kind != "node" => self.entities.first("node"),
+            Some("ecs") => self.entities.first("instance"),
+            _ => Some(entity),
         }
     }
 
-    fn call(&self, function: &str, arguments: &[Argument], kind: &str, thing: &Thing) -> Option<f64> {
+    fn call(&self, function: &str, arguments: &[Argument], kind: &str, entity: &Entity) -> Option<f64> {
         let expression = |index: usize| match &arguments[index] {
             Argument::Expression(expression) => expression,
             other => panic!("{function}: {other:?} is not an expression"),
         };
-        let value = |index: usize| self.value(expression(index), kind, thing);
+        let value = |index: usize| self.value(expression(index), kind, entity);
         let name = |index: usize| match expression(index) {
             Expression::Name(name) => name.as_str(),
             other => panic!("{function}: {other:?} is not a name"),
         };
-        let counter = |index: usize| thing.counters.get(name(index)).copied();
+        let counter = |index: usize| entity.counters.get(name(index)).copied();
         match function {
             "rate" => rate(counter(0)?),
             "rate_of_sum" => {
@@ -89,12 +89,12 @@ impl Evaluator<'_> {
             }
             "first" => value(0).or_else(|| value(1)),
             "given" => value(0).and_then(|_| value(1)),
-            "if_said" => thing.attributes.get(name(0)).and_then(|_| value(1)),
+            "if_said" => entity.attributes.get(name(0)).and_then(|_| value(1)),
             "either" => Some(if value(0)? + value(1)? > 0.0 { 1.0 } else { 0.0 }),
             "equal" => Some(if value(0)? == value(1)? { 1.0 } else { 0.0 }),
             "any_equal" => {
                 let start = name(0).trim_end_matches('*');
-                let found: Vec<f64> = thing
+                let found: Vec<f64> = entity
                     .gauges
                     .iter()
                     .filter(|(name, _)| name.starts_with(start))
@@ -108,46 +108,47 @@ impl Evaluator<'_> {
                 let Argument::Condition(tests) = &arguments[0] else {
                     panic!("{function}: expected a condition")
                 };
-                match (self.holds(tests, thing), function) {
+                match (self.holds(tests, entity), function) {
                     (true, "where") => value(1),
                     (false, "where") => None,
                     (holds, _) => Some(if holds { 1.0 } else { 0.0 }),
                 }
             }
-            "count" => Some(self.below(&arguments[0], thing).len() as f64),
+            "count" => Some(self.below(&arguments[0], entity).len() as f64),
             "sum" | "total" => {
-                let of = |thing: &Thing| self.value(expression(1), kind, thing);
+                let of = |entity: &Entity| self.value(expression(1), kind, entity);
                 let mut sum = (function == "total").then_some(0.0);
-                for value in self.below(&arguments[0], thing).into_iter().filter_map(of) {
+                for value in self.below(&arguments[0], entity).into_iter().filter_map(of) {
                     sum = Some(sum.map_or(value, |sum| sum + value));
                 }
                 sum
             }
-            "effective_request" => self.effective("request", name(0), thing),
-            "effective_limit" => self.effective("limit", name(0), thing),
+            "effective_request" => self.effective("request", name(0), entity),
+            "effective_limit" => self.effective("limit", name(0), entity),
             _ => panic!("unknown function {function}"),
         }
     }
 
-    fn below<'t>(&'t self, argument: &Argument, thing: &'t Thing) -> Vec<&'t Thing> {
-        let Argument::Things(things) = argument else { panic!("{argument:?} names no entities") };
-        let mut found = vec![thing];
-        for kind in &things.path {
-            let children = found.iter().flat_map(|thing| &thing.children).map(|&child| &self.things.0[child]);
+    fn below<'t>(&'t self, argument: &Argument, entity: &'t Entity) -> Vec<&'t Entity> {
+        let Argument::Selection(selection) = argument else { panic!("{argument:?} names no entities") };
+        let mut found = vec![entity];
+        for kind in &selection.path {
+            let children =
+                found.iter().flat_map(|entity| &entity.children).map(|&child| &self.entities.0[child]);
             found = children.filter(|child| child.kind == *kind).collect();
         }
         let all = found.clone();
-        let leads_out = |thing: &Thing| {
-            let tests = things.tests.iter();
-            tests.filter(|test| test.operator == "!~").all(|_| self.leads_out(thing, &all))
+        let leads_out = |entity: &Entity| {
+            let tests = selection.tests.iter();
+            tests.filter(|test| test.operator == "!~").all(|_| self.leads_out(entity, &all))
         };
-        found.into_iter().filter(|thing| self.holds(&things.tests, thing) && leads_out(thing)).collect()
+        found.into_iter().filter(|entity| self.holds(&selection.tests, entity) && leads_out(entity)).collect()
     }
 
     /// Returns true for the one interface that is counted among those that the same bytes pass: the bond among a bond and
     /// its ports, the lower one among an interface and those over it, the ports among a bridge and its ports.
-    fn leads_out(&self, thing: &Thing, all: &[&Thing]) -> bool {
-        let said = |key: &str| thing.attributes.get(key).map(String::as_str);
+    fn leads_out(&self, entity: &Entity, all: &[&Entity]) -> bool {
+        let said = |key: &str| entity.attributes.get(key).map(String::as_str);
         let named = |name: &str| all.iter().copied().find(|other| other.attributes["interface"] == name);
         let name = said("interface").expect("interfaces have names");
         let kind = said("interface.kind");
@@ -166,9 +167,9 @@ impl Evaluator<'_> {
         !is_software && !is_above && !has_master
     }
 
-    fn holds(&self, tests: &[Test], thing: &Thing) -> bool {
+    fn holds(&self, tests: &[Test], entity: &Entity) -> bool {
         tests.iter().all(|test| {
-            let found = thing.attributes.get(&test.attribute);
+            let found = entity.attributes.get(&test.attribute);
             let is_one = || found.is_some_and(|found| test.values.contains(found));
             match test.operator.as_str() {
                 "" => found.is_some(),
@@ -184,7 +185,7 @@ impl Evaluator<'_> {
     /// Returns the effective request or limit of a pod. A pod goes through phases: each init container beside the sidecars
     /// started before it, then all main containers beside all sidecars. It needs the maximum over the phases, plus the
     /// overhead of its sandbox.
-    fn effective(&self, what: &str, resource: &str, pod: &Thing) -> Option<f64> {
+    fn effective(&self, what: &str, resource: &str, pod: &Entity) -> Option<f64> {
         let unit = if resource == "cpu" { "cpu_millicores" } else { "memory_bytes" };
         let is_limit = what == "limit";
         let container = format!("container.{what}_{unit}");
@@ -193,7 +194,7 @@ impl Evaluator<'_> {
         let mut unlimited = false;
         let mut any_main = false;
         for &child in &pod.children {
-            let child = &self.things.0[child];
+            let child = &self.entities.0[child];
             let value = child.gauges.get(&container).copied().filter(|&value| !is_limit || value > 0.0);
             match child.attributes.get("container.kind").map(String::as_str) {
                 Some("main") => {

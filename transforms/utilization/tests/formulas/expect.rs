@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
-use super::batch::Things;
+use super::batch::Entities;
 use super::evaluate::Evaluator;
 use super::table::Table;
 
@@ -20,7 +20,7 @@ pub(crate) struct Expectation {
 
 /// Computes the expected output of `utilization` for a batch.
 pub(crate) fn expect(table: &Table, batch: &Value, config: &Value) -> Expectation {
-    let things = Things::read(batch);
+    let entities = Entities::read(batch);
     let configured: Option<Vec<String>> = config["pod_interfaces"]
         .as_array()
         .map(|list| list.iter().filter_map(|value| value.as_str().map(String::from)).collect());
@@ -29,8 +29,8 @@ pub(crate) fn expect(table: &Table, batch: &Value, config: &Value) -> Expectatio
     let mut worked = Worked {
         table,
         scope,
-        evaluator: Evaluator { table, things: &things, pod_side, names_software: configured.is_none() },
-        things: &things,
+        evaluator: Evaluator { table, entities: &entities, pod_side, names_software: configured.is_none() },
+        entities: &entities,
         is_enhanced: config["enhanced"] == true,
         keeps_raw: config["keep_raw"] == true,
         units: BTreeMap::new(),
@@ -46,7 +46,7 @@ pub(crate) fn expect(table: &Table, batch: &Value, config: &Value) -> Expectatio
         unit => json!({"kind": "metric", "id": name, "attributes": {"unit": unit}}),
     });
     batch["entities"].as_array_mut().expect("a batch has entities").extend(descriptors);
-    let version = things.first("node").and_then(|node| node.attributes.get("cgroup.version"));
+    let version = entities.first("node").and_then(|node| node.attributes.get("cgroup.version"));
     let version = version.and_then(|version| version.parse().ok());
     let cgroup = if scope == "node" { version.expect("the node says cgroup.version") } else { 0 };
     Expectation { batch, published: worked.published, cgroup }
@@ -56,7 +56,7 @@ struct Worked<'w> {
     table: &'w Table,
     scope: &'w str,
     evaluator: Evaluator<'w>,
-    things: &'w Things,
+    entities: &'w Entities,
     is_enhanced: bool,
     keeps_raw: bool,
     units: BTreeMap<String, String>,
@@ -67,9 +67,9 @@ struct Worked<'w> {
 
 impl Worked<'_> {
     fn entity(&mut self, entity: &mut Value) {
-        let thing = &self.things.0[self.next];
+        let input = &self.entities.0[self.next];
         self.next += 1;
-        if let Some(event) = thing.attributes.get("Type") {
+        if let Some(event) = input.attributes.get("Type") {
             let known = self.table.kind(self.scope, event);
             let mut gauges = Map::new();
             for metric in known.into_iter().flat_map(|kind| self.table.of_type(&kind.name)) {
@@ -77,20 +77,20 @@ impl Worked<'_> {
                     continue;
                 }
                 let Some(kind) = known else { continue };
-                if let Some(value) = self.evaluator.value(&metric.expression, &kind.name, thing) {
+                if let Some(value) = self.evaluator.value(&metric.expression, &kind.name, input) {
                     let name = metric.name(kind);
                     self.units.insert(name.clone(), metric.unit.clone());
                     self.published.push((kind.name.clone(), metric.suffix.clone()));
                     gauges.insert(name, json!(value));
                 }
             }
-            let others = thing.gauges.iter().filter(|(name, _)| !name.contains('.'));
+            let others = input.gauges.iter().filter(|(name, _)| !name.contains('.'));
             gauges.extend(others.map(|(name, value)| (name.clone(), json!(value))));
             if gauges.is_empty() && known.is_some() {
                 entity["attributes"].as_object_mut().expect("it has a type").remove("Type");
             } else {
                 if self.keeps_raw {
-                    let raw = thing.gauges.iter().filter(|(name, _)| name.contains('.'));
+                    let raw = input.gauges.iter().filter(|(name, _)| name.contains('.'));
                     gauges.extend(raw.map(|(name, value)| (name.clone(), json!(value))));
                 } else {
                     entity.as_object_mut().expect("an entity is an object").remove("counters");

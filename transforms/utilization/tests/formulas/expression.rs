@@ -4,8 +4,8 @@
 //! expression   term (("+" | "-") term)*
 //! term         factor (("*" | "/") factor)*
 //! factor       NUMBER | "(" expression ")" | NAME | NAME "(" argument ("," argument)* ")"
-//! argument     expression | things | condition
-//! things       KIND ("/" KIND)* ["[" condition "]"]
+//! argument     expression | selection | condition
+//! selection    KIND ("/" KIND)* ["[" condition "]"]
 //! condition    test ("and" test)*
 //! test         ATTRIBUTE [("=" | "!=" | "~" | "!~") (STRING | LIST)]
 //! ```
@@ -28,13 +28,13 @@ pub(crate) enum Expression {
 #[derive(Clone, Debug)]
 pub(crate) enum Argument {
     Expression(Expression),
-    Things(Things),
+    Selection(Selection),
     Condition(Vec<Test>),
 }
 
 /// Entities below the one that the formula is about.
 #[derive(Clone, Debug)]
-pub(crate) struct Things {
+pub(crate) struct Selection {
     pub(crate) path: Vec<String>,
     pub(crate) tests: Vec<Test>,
 }
@@ -183,7 +183,7 @@ impl Parser {
 
     fn argument(&mut self, function: &str, position: usize) -> Result<Argument, String> {
         match (function, position) {
-            ("sum" | "total" | "count", 0) => self.things().map(Argument::Things),
+            ("sum" | "total" | "count", 0) => self.selection().map(Argument::Selection),
             ("is" | "where", 0) => self.condition().map(Argument::Condition),
             _ => self.expression().map(Argument::Expression),
         }
@@ -196,7 +196,7 @@ impl Parser {
         }
     }
 
-    fn things(&mut self) -> Result<Things, String> {
+    fn selection(&mut self) -> Result<Selection, String> {
         let mut path = vec![self.name()?];
         while self.take("/") {
             path.push(self.name()?);
@@ -206,7 +206,7 @@ impl Parser {
             tests = self.condition()?;
             self.expect("]")?;
         }
-        Ok(Things { path, tests })
+        Ok(Selection { path, tests })
     }
 
     fn condition(&mut self) -> Result<Vec<Test>, String> {

@@ -110,8 +110,8 @@ fn worked_examples() {
         let mut events = batch.entities().into_iter();
         let event = events.find(|entity| entity.attribute("Type") == Some(text("type")));
         let event = event.expect("the case has an event of that type");
-        let Some(json::Value::Object(figures)) = example.get("figures") else { panic!("figures by name") };
-        for (name, value) in figures {
+        let Some(json::Value::Object(metrics)) = example.get("figures") else { panic!("metrics by name") };
+        for (name, value) in metrics {
             let (wanted, found) = (value.as_f64(), event.gauge(name));
             checked += 1;
             if found != wanted {

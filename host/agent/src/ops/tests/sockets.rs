@@ -91,8 +91,8 @@ fn read_to_end(stream: &mut TcpStream) -> String {
 }
 
 /// Splits a response into status, head and body.
-fn split(answer: &str) -> (u16, String, String) {
-    let (head, body) = answer.split_once("\r\n\r\n").unwrap_or_else(|| panic!("no answer: {answer:?}"));
+fn split(response: &str) -> (u16, String, String) {
+    let (head, body) = response.split_once("\r\n\r\n").unwrap_or_else(|| panic!("no response: {response:?}"));
     let status = head.strip_prefix("HTTP/1.1 ").and_then(|head| head.get(..3)?.parse().ok());
     let status = status.unwrap_or_else(|| panic!("no status: {head:?}"));
     (status, head.to_ascii_lowercase(), body.to_owned())
@@ -206,8 +206,8 @@ fn garbage_is_refused_and_forgotten() {
         long_name.as_bytes(),
     ];
     for bytes in garbage {
-        let answer = server.send(bytes);
-        assert!(answer.is_empty() || answer.starts_with("HTTP/1.1 4"), "{answer:?}");
+        let response = server.send(bytes);
+        assert!(response.is_empty() || response.starts_with("HTTP/1.1 4"), "{response:?}");
     }
     assert_eq!(server.get("/healthz").0, 200);
 }

@@ -1,4 +1,4 @@
-//! Property tests: after any changes in any order, the figures equal those counted from the objects themselves.
+//! Property tests: after any changes in any order, the counts equal those counted from the objects themselves.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -11,7 +11,7 @@ const SENTINELS: u64 = 1 << 62;
 
 /// A number as in the document. Deserializing never fails, so an invalid number costs only itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Figure {
+pub(super) enum Number {
     /// A plausible whole number.
     Value(u64),
     /// A negative number, or a sentinel for "unknown".
@@ -20,7 +20,7 @@ pub(super) enum Figure {
     Malformed,
 }
 
-impl Figure {
+impl Number {
     /// Returns the number, if it is plausible.
     pub(super) fn value(self) -> Option<u64> {
         match self {
@@ -30,7 +30,7 @@ impl Figure {
     }
 }
 
-impl<'de> Deserialize<'de> for Figure {
+impl<'de> Deserialize<'de> for Number {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_any(Reading)
     }
@@ -39,43 +39,43 @@ impl<'de> Deserialize<'de> for Figure {
 struct Reading;
 
 impl<'de> Visitor<'de> for Reading {
-    type Value = Figure;
+    type Value = Number;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a whole number")
     }
 
-    fn visit_u64<E>(self, number: u64) -> Result<Figure, E> {
-        Ok(if number < SENTINELS { Figure::Value(number) } else { Figure::Sentinel })
+    fn visit_u64<E>(self, number: u64) -> Result<Number, E> {
+        Ok(if number < SENTINELS { Number::Value(number) } else { Number::Sentinel })
     }
 
-    fn visit_i64<E>(self, number: i64) -> Result<Figure, E> {
-        Ok(u64::try_from(number).map_or(Figure::Sentinel, |number| {
-            if number < SENTINELS { Figure::Value(number) } else { Figure::Sentinel }
+    fn visit_i64<E>(self, number: i64) -> Result<Number, E> {
+        Ok(u64::try_from(number).map_or(Number::Sentinel, |number| {
+            if number < SENTINELS { Number::Value(number) } else { Number::Sentinel }
         }))
     }
 
     /// Also called for whole numbers beyond 64 bits.
-    fn visit_f64<E>(self, number: f64) -> Result<Figure, E> {
+    fn visit_f64<E>(self, number: f64) -> Result<Number, E> {
         let is_sentinel = number < 0.0 || number >= SENTINELS as f64;
-        Ok(if is_sentinel { Figure::Sentinel } else { Figure::Malformed })
+        Ok(if is_sentinel { Number::Sentinel } else { Number::Malformed })
     }
 
-    fn visit_bool<E>(self, _: bool) -> Result<Figure, E> {
-        Ok(Figure::Malformed)
+    fn visit_bool<E>(self, _: bool) -> Result<Number, E> {
+        Ok(Number::Malformed)
     }
 
-    fn visit_str<E>(self, _: &str) -> Result<Figure, E> {
-        Ok(Figure::Malformed)
+    fn visit_str<E>(self, _: &str) -> Result<Number, E> {
+        Ok(Number::Malformed)
     }
 
-    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Figure, A::Error> {
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Number, A::Error> {
         while seq.next_element::<IgnoredAny>()?.is_some() {}
-        Ok(Figure::Malformed)
+        Ok(Number::Malformed)
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Figure, A::Error> {
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Number, A::Error> {
         while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
-        Ok(Figure::Malformed)
+        Ok(Number::Malformed)
     }
 }

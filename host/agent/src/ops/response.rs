@@ -11,39 +11,41 @@ use super::registry::StatusRegistry;
 use super::status;
 use crate::visible::{self, Style};
 
-pub(super) type Answer = Response<Full<Bytes>>;
+/// A response with its whole body.
+pub(super) type FullResponse = Response<Full<Bytes>>;
 
 const JSON: &str = "application/json";
 const PLAIN: &str = "text/plain; charset=utf-8";
 const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 const PROMETHEUS: &str = "text/plain; version=0.0.4; charset=utf-8";
 
-pub(super) fn answer<B>(registry: &StatusRegistry, metrics: &Metrics, request: &Request<B>) -> Answer {
+/// Returns the response to a request.
+pub(super) fn respond<B>(registry: &StatusRegistry, metrics: &Metrics, request: &Request<B>) -> FullResponse {
     if !host::is_ours(request, registry.node_name()) {
-        return say(
+        return plain(
             StatusCode::MISDIRECTED_REQUEST,
             "unknown host: use an IP address, `localhost` or the node name",
         );
     }
     let path = request.uri().path();
     if !matches!(path, "/healthz" | "/readyz" | "/metrics" | "/status") {
-        return say(
+        return plain(
             StatusCode::NOT_FOUND,
             "not found; available are /healthz, /readyz, /metrics and /status",
         );
     }
     if !matches!(*request.method(), Method::GET | Method::HEAD) {
-        let mut answer = say(StatusCode::METHOD_NOT_ALLOWED, "method not allowed: use GET or HEAD");
-        answer.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
-        return answer;
+        let mut response = plain(StatusCode::METHOD_NOT_ALLOWED, "method not allowed: use GET or HEAD");
+        response.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
+        return response;
     }
     match path {
         "/healthz" => match registry.alive() {
-            Ok(alive) => say(StatusCode::OK, &alive.to_string()),
-            Err(stuck) => say(StatusCode::SERVICE_UNAVAILABLE, &stuck.to_string()),
+            Ok(alive) => plain(StatusCode::OK, &alive.to_string()),
+            Err(stuck) => plain(StatusCode::SERVICE_UNAVAILABLE, &stuck.to_string()),
         },
         "/readyz" => readiness(registry),
-        "/status" => respond(
+        "/status" => response(
             StatusCode::OK,
             JSON,
             format!("{}\n", visible::lines(&status::of(registry).to_string(), Style::Json)),
@@ -54,7 +56,7 @@ pub(super) fn answer<B>(registry: &StatusRegistry, metrics: &Metrics, request: &
 
 /// Returns 200 once ready, and 503 before that or while a component has no working version. Backends that never responded, or fail
 /// now, are named in the text only: without them the agent delivers the data it has.
-fn readiness(registry: &StatusRegistry) -> Answer {
+fn readiness(registry: &StatusRegistry) -> FullResponse {
     let (mut status, mut text) = match registry.ready() {
         Ok(()) => (StatusCode::OK, "ok".to_owned()),
         Err(missing) => (StatusCode::SERVICE_UNAVAILABLE, missing.to_string()),
@@ -80,28 +82,28 @@ fn readiness(registry: &StatusRegistry) -> Answer {
             text.push_str(&format!("\nno data for {age} s from {name} (scope {scope}): {error}"));
         }
     }
-    say(status, &text)
+    plain(status, &text)
 }
 
 /// Returns the metrics page. Its text is valid in both formats, so that only the content type depends on `Accept`.
-fn page(metrics: &Metrics, headers: &HeaderMap) -> Answer {
+fn page(metrics: &Metrics, headers: &HeaderMap) -> FullResponse {
     let Ok(text) = metrics.write() else {
-        return say(StatusCode::INTERNAL_SERVER_ERROR, "cannot encode the metrics");
+        return plain(StatusCode::INTERNAL_SERVER_ERROR, "cannot encode the metrics");
     };
     let accepts = |accept: &HeaderValue| {
         accept.to_str().is_ok_and(|accept| accept.contains("application/openmetrics-text"))
     };
     let open = headers.get_all(ACCEPT).iter().any(accepts);
-    respond(StatusCode::OK, if open { OPEN_METRICS } else { PROMETHEUS }, text)
+    response(StatusCode::OK, if open { OPEN_METRICS } else { PROMETHEUS }, text)
 }
 
-fn say(status: StatusCode, text: &str) -> Answer {
-    respond(status, PLAIN, format!("{}\n", visible::lines(text, Style::Text)))
+fn plain(status: StatusCode, text: &str) -> FullResponse {
+    response(status, PLAIN, format!("{}\n", visible::lines(text, Style::Text)))
 }
 
-fn respond(status: StatusCode, content_type: &'static str, text: String) -> Answer {
-    let mut answer = Response::new(Full::new(Bytes::from(text)));
-    *answer.status_mut() = status;
-    answer.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
-    answer
+fn response(status: StatusCode, content_type: &'static str, text: String) -> FullResponse {
+    let mut response = Response::new(Full::new(Bytes::from(text)));
+    *response.status_mut() = status;
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+    response
 }
