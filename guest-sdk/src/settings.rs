@@ -26,7 +26,7 @@ pub struct Settings {
 struct Field {
     key: String,
     value: Value,
-    asked: bool,
+    is_read: bool,
 }
 
 impl Settings {
@@ -44,7 +44,7 @@ impl Settings {
     }
 
     fn new(prefix: String, fields: Vec<(String, Value)>) -> Self {
-        let fields = fields.into_iter().map(|(key, value)| Field { key, value, asked: false }).collect();
+        let fields = fields.into_iter().map(|(key, value)| Field { key, value, is_read: false }).collect();
         Self { prefix, fields, known: Vec::new(), problems: Vec::new() }
     }
 
@@ -163,7 +163,7 @@ impl Settings {
             self.known.push(String::from(key));
         }
         let field = self.fields.iter_mut().find(|field| field.key == key)?;
-        field.asked = true;
+        field.is_read = true;
         (!matches!(field.value, Value::Null)).then_some(field)
     }
 
@@ -188,7 +188,7 @@ impl Settings {
     #[cold]
     fn report_unknown(&mut self) {
         let unknown: Vec<_> =
-            self.fields.iter().filter(|field| !field.asked).map(|field| field.key.clone()).collect();
+            self.fields.iter().filter(|field| !field.is_read).map(|field| field.key.clone()).collect();
         for key in unknown {
             let message = match self.known.is_empty() {
                 true => String::from("unknown key; this object has no keys"),

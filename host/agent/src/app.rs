@@ -88,7 +88,7 @@ pub fn run(options: &cli::Run) -> anyhow::Result<()> {
     Ok(settled?)
 }
 
-/// Starts the clients of remote endpoints; a recording asks none.
+/// Starts the clients of remote endpoints; a recording has none.
 fn start_clients(
     config: &Config,
     environment: &Environment,
@@ -168,7 +168,7 @@ impl Serving<'_> {
     }
 }
 
-/// Creates a worker that reads the host alone and asks no remote endpoint.
+/// Creates a worker that reads the host alone and queries no remote endpoint.
 ///
 /// # Errors
 /// Fails with [`Usage`], or if the agent cannot run.

@@ -1,4 +1,4 @@
-//! The sources of batches, and the clients of the endpoints that they ask: tasks on the runtime, and handles for the worker thread.
+//! The sources of batches, and the clients of the endpoints that they query: tasks on the runtime, and handles for the worker thread.
 
 mod cluster;
 mod instance;

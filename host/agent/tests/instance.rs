@@ -32,13 +32,13 @@ fn serve() -> String {
     std::thread::spawn(move || {
         for stream in listener.incoming().flatten() {
             // The thread ends when the client closes the connection.
-            std::thread::spawn(move || answer(stream));
+            std::thread::spawn(move || respond(stream));
         }
     });
     url
 }
 
-fn answer(mut stream: TcpStream) -> std::io::Result<()> {
+fn respond(mut stream: TcpStream) -> std::io::Result<()> {
     let mut reader = BufReader::new(stream.try_clone()?);
     loop {
         let (mut first, mut length) = (String::new(), 0);

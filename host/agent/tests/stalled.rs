@@ -128,9 +128,9 @@ impl Agent {
         let mut stream = TcpStream::connect(&self.address).ok()?;
         stream.set_read_timeout(Some(LONG)).ok()?;
         write!(stream, "GET {path} HTTP/1.1\r\nhost: {}\r\nconnection: close\r\n\r\n", self.address).ok()?;
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).ok()?;
-        Some(answer)
+        let mut response = String::new();
+        stream.read_to_string(&mut response).ok()?;
+        Some(response)
     }
 
     fn metric(&self, name: &str) -> Option<f64> {
@@ -166,7 +166,7 @@ fn probes_ticks_and_signals_go_on_and_what_is_lost_is_counted() {
     let ticks = agent.metric("insightd_ticks_total").expect("ticks");
     let pending = agent.metric("insightd_delivery_pending_events").expect("events wait");
     agent.wait_until("ticks go on", |agent| agent.metric("insightd_ticks_total") > Some(ticks + 3.0));
-    assert!(agent.get("/healthz").is_some_and(|answer| answer.starts_with("HTTP/1.1 200")));
+    assert!(agent.get("/healthz").is_some_and(|response| response.starts_with("HTTP/1.1 200")));
     assert!(agent.metric("insightd_delivery_pending_events") > Some(pending), "new events wait in memory");
     assert_eq!(agent.metric("insightd_delivery_events_lost_total"), Some(0.0));
     // The volume is still frozen when the agent ends: events in memory are lost and counted.

@@ -13,18 +13,18 @@ use insightd_aws::delivery::{Reply, Transport};
 use insightd_aws::logs::{BodyBuilder, Destination, Logs, LogsSettings};
 use insightd_aws::sdk::{AwsSettings, load};
 
-/// Starts a server that gives this answer to every request, and counts the bytes that it managed to send.
-fn server(answer: impl Fn(&mut TcpStream, &AtomicU64) + Send + Sync + 'static) -> (String, Arc<AtomicU64>) {
+/// Starts a server that responds to every request with this function, and counts the bytes that it managed to send.
+fn server(respond: impl Fn(&mut TcpStream, &AtomicU64) + Send + Sync + 'static) -> (String, Arc<AtomicU64>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
-    let (sent, answer) = (Arc::new(AtomicU64::new(0)), Arc::new(answer));
+    let (sent, respond) = (Arc::new(AtomicU64::new(0)), Arc::new(respond));
     let count = Arc::clone(&sent);
     std::thread::spawn(move || {
         for stream in listener.incoming() {
-            let (mut stream, answer, count) = (stream.unwrap(), Arc::clone(&answer), Arc::clone(&count));
+            let (mut stream, respond, count) = (stream.unwrap(), Arc::clone(&respond), Arc::clone(&count));
             std::thread::spawn(move || {
                 let _ = stream.read(&mut [0; 64 << 10]);
-                answer(&mut stream, &count);
+                respond(&mut stream, &count);
             });
         }
     });
@@ -73,7 +73,7 @@ async fn endless_responses_are_not_read_to_the_end() {
         assert_tried_again(&send(&url).await);
         let sent = sent.load(Ordering::Relaxed);
         // The bound plus the socket buffers of both sides.
-        assert!(sent < 40 << 20, "{sent} bytes of an endless answer were taken");
+        assert!(sent < 40 << 20, "{sent} bytes of an endless response were taken");
     }
 }
 
@@ -86,9 +86,9 @@ async fn requests_with_garbage_responses_are_retried() {
         b"HTTP/1.1 302 Found\r\nlocation: http://169.254.169.254/\r\ncontent-length: 0\r\n\r\n",
         b"HTTP/1.1 999 \r\ncontent-length: 2\r\n\r\n{}",
     ];
-    for answer in garbage {
+    for response in garbage {
         let (url, _) = server(move |stream, _| {
-            let _ = stream.write_all(answer);
+            let _ = stream.write_all(response);
         });
         assert_tried_again(&send(&url).await);
     }

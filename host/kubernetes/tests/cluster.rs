@@ -31,7 +31,7 @@ async fn send(client: &Client, method: &str, path: String, body: Value) -> Value
     let request = Request::builder().method(method).uri(&path).header("content-type", kind);
     let request = request.body(body.to_string().into_bytes()).unwrap();
     match client.request(request).await {
-        Ok(answer) => answer,
+        Ok(response) => response,
         Err(error) => panic!("{method} {path}: {error}"),
     }
 }

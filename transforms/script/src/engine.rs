@@ -72,7 +72,7 @@ fn register_functions(engine: &mut Engine, world: &Rc<World>) {
 
 fn call(world: &World, does: Does, given: &Arguments<'_, '_>) -> Result<Dynamic, String> {
     let about_batch = world.with(|batch| {
-        world.note(|| names::asked(does, batch, given));
+        world.note(|| names::requested(does, batch, given));
         entities::call(does, batch, given)
             .or_else(|| facts::call(does, batch, given))
             .or_else(|| values::call(does, batch, given))

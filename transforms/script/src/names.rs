@@ -40,7 +40,7 @@ fn names<'b>(
 
 /// Returns the name that a function requests of an entity, and whether the entity has it; `None` if the function requests none
 /// or the entity is absent. A counter counts as present even if its rate is not known yet.
-pub(crate) fn asked(does: Does, batch: &Batch, given: &Arguments<'_, '_>) -> Option<(String, bool)> {
+pub(crate) fn requested(does: Does, batch: &Batch, given: &Arguments<'_, '_>) -> Option<(String, bool)> {
     let found = given.entity(0, batch).ok().flatten()?;
     let name = given.name(1).ok()?;
     let name = name.as_str();

@@ -16,13 +16,13 @@ const MOST_NAMES: usize = 256;
 pub(crate) struct World {
     batch: RefCell<Option<Batch>>,
     /// Names that the program requested, and whether something had them; `None` unless `explain` is set.
-    asked: Option<RefCell<BTreeMap<String, bool>>>,
+    requested: Option<RefCell<BTreeMap<String, bool>>>,
 }
 
 impl World {
     /// Creates a world without a batch; with `explains` it records the requested names.
     pub(crate) fn new(explains: bool) -> Self {
-        Self { batch: RefCell::default(), asked: explains.then(RefCell::default) }
+        Self { batch: RefCell::default(), requested: explains.then(RefCell::default) }
     }
 
     /// Makes the batch available to the functions while `run` runs, and returns it afterwards.
@@ -44,18 +44,18 @@ impl World {
 
     /// Records a requested name and whether it was found. `what` is called only if `explain` is set.
     pub(crate) fn note(&self, what: impl FnOnce() -> Option<(String, bool)>) {
-        let Some(mut asked) = self.asked.as_ref().map(RefCell::borrow_mut) else { return };
+        let Some(mut requested) = self.requested.as_ref().map(RefCell::borrow_mut) else { return };
         let Some((name, found)) = what() else { return };
-        if asked.len() < MOST_NAMES || asked.contains_key(&name) {
-            *asked.entry(name).or_default() |= found;
+        if requested.len() < MOST_NAMES || requested.contains_key(&name) {
+            *requested.entry(name).or_default() |= found;
         }
     }
 
     /// Logs the requested names that were never found, each with the nearest name in `batch`.
     pub(crate) fn explain(&self, batch: &Batch) {
-        let Some(asked) = self.asked.as_ref().map(RefCell::take) else { return };
+        let Some(requested) = self.requested.as_ref().map(RefCell::take) else { return };
         let missed: Vec<String> =
-            asked.into_iter().filter(|(_, found)| !found).map(|(name, _)| name).collect();
+            requested.into_iter().filter(|(_, found)| !found).map(|(name, _)| name).collect();
         if missed.is_empty() {
             return;
         }

@@ -48,7 +48,7 @@ impl Role {
 /// Access to the kubelet of this node.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Kubelet {
-    /// `true` or `false` if configured; if absent, the kubelet is asked if its address is known.
+    /// `true` or `false` if configured; if absent, the kubelet is queried if its address is known.
     pub enabled: Option<bool>,
     /// Address, such as `https://10.0.0.7:10250`; derived from `HOST_IP` if absent.
     pub url: Option<String>,
@@ -73,7 +73,7 @@ pub struct Kubelet {
 /// Access to the API server.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Api {
-    /// `true` or `false` if configured; if absent, the API server is asked if the agent runs in a cluster or has a kubeconfig.
+    /// `true` or `false` if configured; if absent, the API server is queried if the agent runs in a cluster or has a kubeconfig.
     pub enabled: Option<bool>,
     /// A kubeconfig instead of the service account of the pod.
     pub kubeconfig: Option<PathBuf>,

@@ -224,7 +224,7 @@ mod tests {
 
     use super::*;
 
-    /// Processes a work item only when told to.
+    /// Processes a work item only on request.
     struct Held {
         go: Receiver<()>,
         taken: Arc<Mutex<Vec<String>>>,

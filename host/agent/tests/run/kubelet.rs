@@ -29,7 +29,7 @@ fn serve() -> String {
         for stream in listener.incoming().flatten() {
             let config = Arc::clone(&config);
             // The thread ends when the client closes the connection.
-            std::thread::spawn(move || answer(stream, config));
+            std::thread::spawn(move || respond(stream, config));
         }
     });
     url
@@ -44,7 +44,7 @@ fn tls() -> ServerConfig {
     config.with_single_cert(vec![chain], key).expect("they belong together")
 }
 
-fn answer(stream: TcpStream, config: Arc<ServerConfig>) -> std::io::Result<()> {
+fn respond(stream: TcpStream, config: Arc<ServerConfig>) -> std::io::Result<()> {
     let connection = ServerConnection::new(config).map_err(std::io::Error::other)?;
     let mut stream = BufReader::new(StreamOwned::new(connection, stream));
     loop {

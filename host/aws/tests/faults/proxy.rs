@@ -95,28 +95,28 @@ async fn serve(
             Some(Fault::Status(status, body, after)) => {
                 let after = after.map(|after| format!("retry-after: {after}\r\n")).unwrap_or_default();
                 let length = body.len();
-                let answer = format!(
+                let response = format!(
                     "HTTP/1.1 {status} X\r\ncontent-type: application/x-amz-json-1.1\r\n{after}content-length: {length}\r\n\r\n{body}"
                 );
-                stream.write_all(answer.as_bytes()).await.ok()?;
+                stream.write_all(response.as_bytes()).await.ok()?;
                 continue;
             }
             Some(Fault::Slow(time)) => tokio::time::sleep(time).await,
             _ => {}
         }
-        let answer = forward(target, &request).await?;
+        let response = forward(target, &request).await?;
         match fault {
             Some(Fault::TruncatedResponse) => {
-                stream.write_all(&answer[..answer.len() - 1]).await.ok()?;
+                stream.write_all(&response[..response.len() - 1]).await.ok()?;
                 return None;
             }
             Some(Fault::GarbledResponse) => {
-                let answer =
+                let response =
                     "HTTP/1.1 200 OK\r\ncontent-type: text/html\r\ncontent-length: 13\r\n\r\n<html>hello</";
-                stream.write_all(answer.as_bytes()).await.ok()?;
+                stream.write_all(response.as_bytes()).await.ok()?;
             }
             Some(Fault::LostResponse) => std::future::pending::<()>().await,
-            _ => stream.write_all(&answer).await.ok()?,
+            _ => stream.write_all(&response).await.ok()?,
         }
     }
 }

@@ -1,4 +1,4 @@
-//! A server that answers with a given function.
+//! A server that responds with a given function.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;

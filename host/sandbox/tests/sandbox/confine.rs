@@ -21,8 +21,8 @@ fn confined() {
     // SAFETY: system calls that touch no memory of this process.
     unsafe {
         let thread = if receiver == libc::getpid() { libc::gettid() } else { receiver };
-        let answer = libc::syscall(libc::SYS_tgkill, receiver, thread, 0);
-        libc::_exit(i32::from(answer != 0));
+        let result = libc::syscall(libc::SYS_tgkill, receiver, thread, 0);
+        libc::_exit(i32::from(result != 0));
     }
 }
 

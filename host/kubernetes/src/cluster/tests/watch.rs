@@ -21,7 +21,7 @@ fn object(name: &str) -> Value {
     json!({"metadata": {"uid": name, "name": name, "namespace": "shop", "resourceVersion": "7"}})
 }
 
-/// Answers with a list of one object of the kind, and with a watch that stays silent.
+/// Responds with a list of one object of the kind, and with a watch that stays silent.
 fn one_of_each(request: &Request) -> Response {
     if request.path.contains("watch=") {
         return Response::ok().send(" \n").hang();
