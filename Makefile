@@ -160,6 +160,10 @@ bench: build transforms recipes ## Benchmark readers, the three stages, scripts 
 	$(CARGO) bench --quiet -p insightd-sandbox --bench script
 	$(CARGO) bench --quiet -p insightd --bench tick
 
+.PHONY: docs
+docs: ## The documentation as a book: target/book/index.html (needs mdbook)
+	@docs/build
+
 # The compiler's own tests use the dependencies that it was built with.
 unit: tests transforms deploy-transforms ## Run all tests of the workspace
 	INSIGHTD_COMPILE=$(CURDIR)/$(COMPILER) $(STATICALLY) $(CARGO) test --profile $(PROFILE) --workspace --target-dir target

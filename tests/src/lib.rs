@@ -100,3 +100,8 @@ pub fn events(arguments: &[&str]) -> Events {
 pub fn skipped(test: &str, reason: &str) {
     eprintln!("SKIPPED: {test}: {reason}");
 }
+
+/// The front page; its transform is compiled as a documentation test.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+pub struct FrontPage;
