@@ -92,9 +92,9 @@ tests: $(NATIVE)
 # Copies a static program to the path of the dynamic one, where tests and users expect it; does nothing without STATIC.
 installed = [ -z "$(STATIC)" ] || cmp -s target/$(BUILT)$(PROFILE)/$(1) $(PROGRAMS)/$(1) || install target/$(BUILT)$(PROFILE)/$(1) $(PROGRAMS)/$(1)
 
-deploy-transforms: $(COMPONENTS) ## Copy the shipped components into the manifests: deploy/base/transforms
-	@mkdir -p deploy/base/transforms
-	@for wasm in $(COMPONENTS); do cmp -s $$wasm deploy/base/transforms/$${wasm##*/} || cp $$wasm deploy/base/transforms/; done
+deploy-transforms: $(COMPONENTS) ## Copy the shipped components into the manifests and the chart: deploy/transforms
+	@for directory in deploy/transforms deploy/helm/insightd/transforms; do mkdir -p $$directory; \
+		for wasm in $(COMPONENTS); do cmp -s $$wasm $$directory/$${wasm##*/} || cp $$wasm $$directory/; done; done
 
 image: $(NATIVE) deploy-transforms ## Container image for amd64, no Docker needed: target/image/insightd-amd64.tar (deploy/README.md)
 	@deploy/image/build amd64

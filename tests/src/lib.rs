@@ -3,6 +3,7 @@
 //! The tests run the programs and components that `make test` builds under `target/`; with `INSIGHTD_PROFILE=release`, those of `make build`.
 
 pub mod cadvisor;
+pub mod deploy;
 pub mod events;
 pub mod manifests;
 pub mod recorded;

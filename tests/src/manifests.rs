@@ -33,8 +33,17 @@ impl Manifests {
         let output = Command::new(kubectl).arg("kustomize").arg(directory).output().expect("kubectl starts");
         let error = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success(), "{}: {error}", directory.display());
-        let text = String::from_utf8(output.stdout).expect("YAML is UTF-8");
-        Self(serde_saphyr::from_multiple(&text).expect("kustomize writes YAML"))
+        Self::parse(&String::from_utf8(output.stdout).expect("YAML is UTF-8"))
+    }
+
+    /// Parses rendered YAML; skips empty documents.
+    ///
+    /// # Panics
+    /// If it is not valid.
+    pub fn parse(text: &str) -> Self {
+        let mut objects: Vec<Value> = serde_saphyr::from_multiple(text).expect("renderers write YAML");
+        objects.retain(|object| !object.is_null());
+        Self(objects)
     }
 
     /// Returns all objects.

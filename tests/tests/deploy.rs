@@ -1,12 +1,12 @@
 //! Tests of the manifests of `deploy/`, without a cluster: the rendered objects are consistent, request only the declared
 //! permissions, and contain a configuration that the agent accepts.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
-use std::process::Command;
 use std::sync::OnceLock;
 
+use insightd_tests::deploy::{IMAGE_NAME, Mounted, copy, plain_copy};
 use insightd_tests::manifests::{Manifests, files, kubectl, list, text};
 use insightd_tests::{built, program, skipped, top};
 use serde_json::{Value, json};
@@ -14,13 +14,15 @@ use serde_json::{Value, json};
 /// Maximum bytes of a ConfigMap's data.
 const CONFIG_MAP_BYTES: usize = 1 << 20;
 
-/// The directories that operators apply, and an example of their own.
-const FOLDERS: [&str; 5] =
-    ["base", "overlays/cluster-role", "overlays/own-transform", "overlays/old", "overlays/cloudwatch"];
+/// The directories that render without a built component.
+const PLAIN: [&str; 3] = ["base", "overlays/cluster-role", "overlays/cloudwatch"];
+/// Those that hold components, and an example of an operator's own.
+const OTHERS: [&str; 4] =
+    ["overlays/transforms", "overlays/cloudwatch-transforms", "overlays/own-transform", "overlays/old"];
 
 /// Renders all directories once; returns `None`, with a message, without kubectl.
-fn rendered(test: &str) -> Option<&'static [Manifests; 5]> {
-    static RENDERED: OnceLock<Option<[Manifests; 5]>> = OnceLock::new();
+fn rendered(test: &str) -> Option<&'static BTreeMap<&'static str, Manifests>> {
+    static RENDERED: OnceLock<Option<BTreeMap<&str, Manifests>>> = OnceLock::new();
     let rendered = RENDERED.get_or_init(|| kubectl().map(|kubectl| render(&kubectl))).as_ref();
     if rendered.is_none() {
         skipped(test, "no kubectl: put one on the path, name it in KUBECTL, or run tests/node/build");
@@ -28,11 +30,9 @@ fn rendered(test: &str) -> Option<&'static [Manifests; 5]> {
     rendered
 }
 
-fn render(kubectl: &Path) -> [Manifests; 5] {
-    let copy = tempfile::tempdir().expect("a directory");
+fn render(kubectl: &Path) -> BTreeMap<&'static str, Manifests> {
+    let copy = copy();
     let deploy = copy.path().join("deploy");
-    let status = Command::new("cp").arg("-r").arg(top().join("deploy")).arg(&deploy).status();
-    assert!(status.expect("cp starts").success());
     // A component of the operator; any component will do.
     let team = deploy.join("overlays/own-transform/transforms");
     fs::create_dir_all(&team).expect("can be made");
@@ -41,7 +41,49 @@ fn render(kubectl: &Path) -> [Manifests; 5] {
     fs::create_dir(&old).expect("can be made");
     let text = "resources: [../../base]\ncomponents: [../../components/kubelet-before-1.33]\n";
     fs::write(old.join("kustomization.yaml"), text).expect("can be written");
-    FOLDERS.map(|directory| Manifests::render(kubectl, &deploy.join(directory)))
+    let directories = PLAIN.into_iter().chain(OTHERS);
+    directories.map(|directory| (directory, Manifests::render(kubectl, &deploy.join(directory)))).collect()
+}
+
+#[test]
+fn a_plain_checkout_renders() {
+    let Some(all) = rendered("a_plain_checkout_renders") else { return };
+    let kubectl = kubectl().expect("rendered before");
+    let copy = plain_copy();
+    for directory in PLAIN {
+        let manifests = Manifests::render(&kubectl, &copy.path().join("deploy").join(directory));
+        assert_eq!(manifests.objects(), all[directory].objects(), "{directory}");
+        for (name, data) in manifests.of_kind("ConfigMap").flat_map(files) {
+            assert!(!String::from_utf8_lossy(&data).contains("use: file:"), "{directory}: {name}");
+        }
+    }
+}
+
+#[test]
+fn only_the_namespace_component_has_a_namespace() {
+    let Some(all) = rendered("only_the_namespace_component_has_a_namespace") else { return };
+    for (directory, manifests) in all {
+        assert_eq!(manifests.of_kind("Namespace").count(), 0, "{directory}");
+    }
+    let kubectl = kubectl().expect("rendered before");
+    let namespace = Manifests::render(&kubectl, &top().join("deploy/components/namespace"));
+    assert_eq!(namespace.objects().len(), 1);
+    let labels = &namespace.get("Namespace", "amazon-cloudwatch")["metadata"]["labels"];
+    assert_eq!(labels, &json!({"pod-security.kubernetes.io/enforce": "privileged"}));
+}
+
+#[test]
+fn configurations_with_files_name_the_same_components() {
+    for (built_in, with_files) in [
+        ("base/insightd.yaml", "overlays/transforms/insightd.yaml"),
+        ("overlays/cloudwatch/insightd.yaml", "overlays/cloudwatch-transforms/insightd.yaml"),
+    ] {
+        let read = |path: &str| -> Value {
+            let text = fs::read_to_string(top().join("deploy").join(path)).expect("can be read");
+            serde_saphyr::from_str(&text.replace("builtin:", "file:")).expect("is YAML")
+        };
+        assert_eq!(read(built_in), read(with_files), "{with_files}");
+    }
 }
 
 /// Returns kind, namespace and name of every object that another object references.
@@ -62,8 +104,8 @@ fn references(manifests: &Manifests) -> Vec<(&'static str, Value, Value)> {
         let mut maps: Vec<Value> = Vec::new();
         for volume in list(&pod["volumes"]) {
             maps.extend(volume.pointer("/configMap/name").cloned());
-            let sources = list(&volume["projected"]["sources"]).iter();
-            maps.extend(sources.filter_map(|source| source.pointer("/configMap/name").cloned()));
+            let sources = list(&volume["projected"]["sources"]).iter().map(|source| &source["configMap"]);
+            maps.extend(sources.filter(|map| map["optional"] != true).map(|map| map["name"].clone()));
         }
         for container in list(&pod["containers"]) {
             let sources = list(&container["envFrom"]).iter();
@@ -76,7 +118,7 @@ fn references(manifests: &Manifests) -> Vec<(&'static str, Value, Value)> {
 
 #[test]
 fn what_is_named_is_there() {
-    for manifests in rendered("what_is_named_is_there").into_iter().flatten() {
+    for manifests in rendered("what_is_named_is_there").into_iter().flat_map(BTreeMap::values) {
         let named = references(manifests);
         assert!(named.len() > 10, "{named:?}");
         for (kind, namespace, name) in named {
@@ -93,81 +135,43 @@ fn what_is_named_is_there() {
 #[test]
 fn config_maps_fit_and_the_agent_takes_the_configuration() {
     let Some(all) = rendered("config_maps_fit_and_the_agent_takes_the_configuration") else { return };
-    for manifests in all {
-        let directory = tempfile::tempdir().expect("a directory");
-        let transforms = directory.path().join("transforms");
-        fs::create_dir(&transforms).expect("can be made");
-        let mut configurations = Vec::new();
+    for (directory, manifests) in all {
         for map in manifests.of_kind("ConfigMap") {
-            let files = files(map);
-            let bytes: usize = files.iter().map(|(name, data)| name.len() + data.len()).sum();
-            assert!(bytes <= CONFIG_MAP_BYTES, "{}: {bytes} bytes", map["metadata"]["name"]);
-            for (name, data) in files {
-                match name.rsplit('.').next() {
-                    Some("wasm") => fs::write(transforms.join(name), data).expect("can be written"),
-                    Some("yaml") => configurations.push(String::from_utf8(data).expect("UTF-8")),
-                    _ => {}
-                }
-            }
+            let bytes: usize = files(map).iter().map(|(name, data)| name.len() + data.len()).sum();
+            assert!(bytes <= CONFIG_MAP_BYTES, "{directory}: {}: {bytes} bytes", map["metadata"]["name"]);
         }
-        assert!(!configurations.is_empty());
-        for configuration in configurations {
-            check(directory.path(), &configuration);
+        let mounted = Mounted::new(manifests);
+        assert!(!mounted.configurations().is_empty());
+        for configuration in mounted.configurations() {
+            let (said, error) = mounted.check(configuration, &program("insightd-compile"));
+            let formatter = if directory.ends_with("transforms") { "file:emf" } else { "builtin:emf" };
+            assert!(said.contains(formatter) && said.contains(": ok, bundle "), "{directory}: {said}{error}");
         }
     }
-}
-
-/// Runs `insightd check` with the components of the ConfigMaps mounted as in the pod.
-fn check(directory: &Path, configuration: &str) {
-    let compiler = program("insightd-compile");
-    let (said, error) = run_check(directory, configuration, &compiler);
-    assert!(said.contains("file:emf") && said.contains(": ok, bundle "), "{said}{error}\n{configuration}");
 }
 
 #[test]
 fn shipped_components_need_no_compiler() {
-    let Some([base, ..]) = rendered("shipped_components_need_no_compiler") else { return };
-    let directory = tempfile::tempdir().expect("a directory");
-    let transforms = directory.path().join("transforms");
-    fs::create_dir(&transforms).expect("can be made");
-    let mut configuration = String::new();
-    for (name, data) in base.of_kind("ConfigMap").flat_map(files) {
-        match name.ends_with(".wasm") {
-            true => fs::write(transforms.join(name), data).expect("can be written"),
-            false if name == "insightd.yaml" => configuration = String::from_utf8(data).expect("UTF-8"),
-            false => {}
-        }
-    }
-    let none = directory.path().join("no-compiler");
-    let (said, error) = run_check(directory.path(), &configuration, &none);
+    let Some(all) = rendered("shipped_components_need_no_compiler") else { return };
+    let mounted = Mounted::new(&all["overlays/transforms"]);
+    let [configuration] = mounted.configurations() else { panic!("not one configuration") };
+    let none = mounted.transforms().join("no-compiler");
+    let (said, error) = mounted.check(configuration, &none);
     assert!(said.contains(": ok, bundle "), "{said}{error}");
     // An additional empty custom section makes it a different file.
-    let emf = transforms.join("emf.wasm");
+    let emf = mounted.transforms().join("emf.wasm");
     let shipped = fs::read(&emf).expect("is there");
     fs::write(&emf, [&shipped[..], &[0, 1, 0]].concat()).expect("can be written");
-    let (_, error) = run_check(directory.path(), &configuration, &none);
+    let (_, error) = mounted.check(configuration, &none);
     assert!(error.contains("no-compiler"), "{error}");
-}
-
-/// Runs `insightd check`; returns its standard output and standard error.
-fn run_check(directory: &Path, configuration: &str, compiler: &Path) -> (String, String) {
-    let mounted = "transforms_dir: /etc/insightd/transforms\n";
-    assert!(configuration.contains(mounted), "{configuration}");
-    let here = format!("transforms_dir: {:?}\ncompiler: {:?}\n", directory.join("transforms"), compiler);
-    let file = directory.join("insightd.yaml");
-    fs::write(&file, configuration.replace(mounted, &here)).expect("can be written");
-    let mut agent = Command::new(program("insightd"));
-    let output = agent.arg("check").arg(&file).env_clear().output().expect("the agent starts");
-    let said = String::from_utf8_lossy(&output.stdout).into_owned();
-    (said, String::from_utf8_lossy(&output.stderr).into_owned())
 }
 
 #[test]
 fn images_have_the_version_of_the_workspace() {
-    for manifests in rendered("images_have_the_version_of_the_workspace").into_iter().flatten() {
+    let image = format!("{IMAGE_NAME}:{}", env!("CARGO_PKG_VERSION"));
+    for manifests in rendered("images_have_the_version_of_the_workspace").into_iter().flat_map(BTreeMap::values) {
         for (what, pod) in manifests.pod_templates() {
             for container in list(&pod["containers"]) {
-                let image = concat!("docker.io/library/insightd:", env!("CARGO_PKG_VERSION"));
                 assert_eq!(container["image"], image, "{what}");
             }
         }
@@ -176,7 +180,7 @@ fn images_have_the_version_of_the_workspace() {
 
 #[test]
 fn pods_have_no_more_than_they_need() {
-    for manifests in rendered("pods_have_no_more_than_they_need").into_iter().flatten() {
+    for manifests in rendered("pods_have_no_more_than_they_need").into_iter().flat_map(BTreeMap::values) {
         for (what, pod) in manifests.pod_templates() {
             assert_eq!(pod["securityContext"]["seccompProfile"]["type"], "RuntimeDefault", "{what}");
             assert!(pod["hostPID"] != true && pod["hostIPC"] != true, "{what}");
@@ -225,7 +229,8 @@ fn rights(manifests: &Manifests, account: &str) -> BTreeSet<String> {
 
 #[test]
 fn rights_are_those_that_are_used() {
-    let Some([base, split, _, old, _]) = rendered("rights_are_those_that_are_used") else { return };
+    let Some(all) = rendered("rights_are_those_that_are_used") else { return };
+    let (base, split, old) = (&all["base"], &all["overlays/cluster-role"], &all["overlays/old"]);
     let set = |lines: &[&str]| lines.iter().map(ToString::to_string).collect::<BTreeSet<_>>();
     let node = set(&[
         "create events",

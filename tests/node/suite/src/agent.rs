@@ -20,6 +20,8 @@ use crate::wait::until;
 pub(crate) const NAMESPACE: &str = "amazon-cloudwatch";
 /// Name of the cluster in every event.
 pub(crate) const CLUSTER: &str = "node-tests";
+/// Name of the image in the manifests.
+const IMAGE_NAME: &str = include_str!("../../../../deploy/image/name").trim_ascii();
 /// Port of `/metrics` in the default configuration.
 const OPERATIONS_PORT: u16 = 9464;
 
@@ -41,7 +43,8 @@ impl Component {
     }
 }
 
-/// Changes of an operator's kustomization to `deploy/`. The image and the cluster name are always set.
+/// Changes of an operator's kustomization to `deploy/`. Namespace, image and cluster name are always set; configurations with
+/// `file:` components get the ConfigMap with the shipped ones.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Overlay {
     /// The applied resource: `base`, or a directory of `overlays`.
@@ -115,9 +118,12 @@ fn write_overlay(settings: &Settings, overlay: &Overlay) -> Result<PathBuf> {
 
     let (name, tag) = settings.image.rsplit_once(':').context("SUITE_IMAGE has no tag")?;
     let cluster_name = format!("K8S_CLUSTER_NAME={CLUSTER}");
+    let has_files = overlay.configs.iter().any(|(_, config)| config.contains("file:"));
+    let transforms = if has_files { ", ../deploy/transforms" } else { "" };
     let mut text = format!(
-        "apiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\nresources: [../deploy/{}]\n\
-         images: [{{name: docker.io/library/insightd, newName: {name}, newTag: \"{tag}\"}}]\n\
+        "apiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\nresources: [../deploy/{}{transforms}]\n\
+         components: [../deploy/components/namespace]\n\
+         images: [{{name: {IMAGE_NAME}, newName: {name}, newTag: \"{tag}\"}}]\n\
          configMapGenerator:\n  - {{name: insightd-environment, namespace: {NAMESPACE}, behavior: merge, literals: [{}]}}\n",
         overlay.resource,
         [&[cluster_name.as_str()], overlay.environment].concat().join(", ")

@@ -19,7 +19,7 @@ pub(crate) enum NodeKind {
 pub(crate) struct Settings {
     /// `SUITE_NODE`: `v1` or `v2`.
     pub(crate) node: NodeKind,
-    /// `SUITE_DEPLOY`: the directory `deploy/`, with the components built into its base.
+    /// `SUITE_DEPLOY`: the directory `deploy/`, with the shipped components in `transforms`.
     pub(crate) deploy: PathBuf,
     /// `SUITE_IMAGE`: the agent's image as `NAME:TAG`, present on the node.
     pub(crate) image: String,

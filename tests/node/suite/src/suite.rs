@@ -84,9 +84,9 @@ const SHOWN_WARNINGS: usize = 20;
 /// Configuration of the agent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Profile {
-    /// `deploy/base`, unchanged.
+    /// `deploy/base`, unchanged: built-in components, and no ConfigMap with others.
     Shipped,
-    /// `deploy/base` with a short interval and lease, enhanced metrics, and a second pipeline that writes raw counters.
+    /// `deploy/base` with the shipped components in a ConfigMap, a short interval and lease, enhanced metrics, and a second pipeline that writes raw counters.
     Quick,
     /// `deploy/overlays/cluster-role` with a short interval and lease. Its two replicas may share the only node.
     TwoLeaders,

@@ -36,7 +36,7 @@ pub(crate) fn run(bench: &mut Bench) -> Result<Verdict> {
         fs::write(&path, content)?;
         Ok(path)
     };
-    let formatter = bench.settings.deploy.join("base/transforms/emf.wasm");
+    let formatter = bench.settings.deploy.join("transforms/emf.wasm");
     let half = fs::read(&bench.settings.hostile)?;
     let corrupt = file("corrupt.wasm", half[..half.len() / 2].to_vec())?;
     for (component, why) in [(corrupt, "hostile"), (formatter, "is a formatter")] {
