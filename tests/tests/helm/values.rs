@@ -111,21 +111,21 @@ fn a_changed_environment_replaces_the_pods() {
 fn wrong_values_are_rejected() {
     let Some(tools) = tools("wrong_values_are_rejected") else { return };
     for (values, named) in [
-        ("nonsense: 1", "nonsense"),
-        ("image: {name: insightd}", "name"),
+        ("nonsense: 1", "additional properties 'nonsense'"),
+        ("image: {name: insightd}", "/image': additional properties 'name'"),
         ("image: {tag: 1.0}", "/image/tag"),
         ("image: {digest: sha256:short}", "/image/digest"),
         ("delivery: s3", "/delivery"),
         ("clusterName: 5", "/clusterName"),
         ("config: []", "/config"),
-        ("config: {pipeline: []}", "pipeline"),
+        ("config: {pipeline: []}", "/config': additional properties 'pipeline'"),
         ("transforms: {shipped: always}", "/transforms/shipped"),
         ("transforms: {extra: {team: \"not base64!\"}}", "/transforms/extra/team"),
         ("tolerations: {operator: Exists}", "/tolerations"),
         ("clusterRole: {enabled: \"yes\"}", "/clusterRole/enabled"),
         ("clusterRole: {replicas: 0}", "/clusterRole/replicas"),
-        ("environment: {AWS_REGION: us-west-2}", "AWS_REGION"),
-        ("serviceAccount: {annotation: {}}", "annotation"),
+        ("environment: {AWS_REGION: us-west-2}", "/environment/AWS_REGION"),
+        ("serviceAccount: {annotation: {}}", "/serviceAccount': additional properties 'annotation'"),
     ] {
         let output = tools.template(true, values);
         let error = String::from_utf8_lossy(&output.stderr);

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use insightd_tests::cadvisor::{self, Sample};
+use insightd_tests::deploy::IMAGE_NAME;
 use serde_json::Value;
 
 use crate::cluster;
@@ -20,8 +21,6 @@ use crate::wait::until;
 pub(crate) const NAMESPACE: &str = "amazon-cloudwatch";
 /// Name of the cluster in every event.
 pub(crate) const CLUSTER: &str = "node-tests";
-/// Name of the image in the manifests.
-const IMAGE_NAME: &str = include_str!("../../../../deploy/image/name").trim_ascii();
 /// Port of `/metrics` in the default configuration.
 const OPERATIONS_PORT: u16 = 9464;
 
