@@ -68,7 +68,8 @@ impl Mounted {
     /// # Panics
     /// If a file cannot be written.
     pub fn new(manifests: &Manifests) -> Self {
-        let mounted = Self { directory: tempfile::tempdir().expect("a directory"), configurations: Vec::new() };
+        let mounted =
+            Self { directory: tempfile::tempdir().expect("a directory"), configurations: Vec::new() };
         fs::create_dir(mounted.transforms()).expect("can be made");
         manifests.of_kind("ConfigMap").flat_map(files).fold(mounted, |mut mounted, (name, data)| {
             match name.rsplit('.').next() {

@@ -169,7 +169,9 @@ fn shipped_components_need_no_compiler() {
 #[test]
 fn images_have_the_version_of_the_workspace() {
     let image = format!("{IMAGE_NAME}:{}", env!("CARGO_PKG_VERSION"));
-    for manifests in rendered("images_have_the_version_of_the_workspace").into_iter().flat_map(BTreeMap::values) {
+    for manifests in
+        rendered("images_have_the_version_of_the_workspace").into_iter().flat_map(BTreeMap::values)
+    {
         for (what, pod) in manifests.pod_templates() {
             for container in list(&pod["containers"]) {
                 assert_eq!(container["image"], image, "{what}");

@@ -142,8 +142,7 @@ fn a_component_of_a_team() {
         "transforms": {"shipped": false, "existingConfigMaps": ["insightd-team"]},
         "config": {"pipelines": config["pipelines"]},
     });
-    let mut kustomize =
-        from_kustomize(&tools.kustomize("team", "resources: [../overlays/own-transform]"));
+    let mut kustomize = from_kustomize(&tools.kustomize("team", "resources: [../overlays/own-transform]"));
     let team = ("ConfigMap".to_owned(), "amazon-cloudwatch".to_owned(), "insightd-team".to_owned());
     assert!(kustomize.remove(&team).is_some());
     assert_equal(&kustomize, &from_helm(&tools.render(&values.to_string())), "own-transform");
