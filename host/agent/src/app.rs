@@ -25,7 +25,7 @@ use crate::rollout::{
 };
 use crate::runtime::{self, Plan};
 use crate::snapshot::Snapshot;
-use crate::sources::Clients;
+use crate::sources::{Clients, unknown_cluster_name};
 use crate::worker::Worker;
 
 pub use check::{check, sample_recording};
@@ -211,8 +211,6 @@ fn warn_of_missing_cluster_name(config: &Config, clients: &Clients, plan: Plan) 
     // With `--once`, the only tick comes before the tags do.
     let asks_tags = asks_tags && matches!(plan, Plan::Every(_));
     if config.node.cluster_name.is_none() && !asks_tags {
-        tracing::warn!(
-            "the name of the cluster is unknown: set `node.cluster_name` or K8S_CLUSTER_NAME; events lack it"
-        );
+        tracing::warn!("{}", unknown_cluster_name(config));
     }
 }

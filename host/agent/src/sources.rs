@@ -3,6 +3,7 @@
 mod cluster;
 mod instance;
 mod kubelet;
+mod missing;
 mod node;
 
 use std::sync::Arc;
@@ -28,6 +29,7 @@ use crate::sinks::{Delivery, Ended, ToDeliver};
 
 pub use cluster::{ClusterSource, SharedWatch, watch_cluster};
 pub use kubelet::KubeletHandle;
+pub use missing::unknown_cluster_name;
 pub use node::{Endpoints, NodeSource, Sample, SourceError, name_without_host};
 
 /// Maximum size of one kubelet response, bytes: about ten times the response for 250 busy pods. Responses are parsed
@@ -102,6 +104,7 @@ impl Clients {
             let message = "`role: cluster` needs the API server: run in a pod, or set `api.kubeconfig`";
             return Err(Usage(message.into()).into());
         }
+        missing::warn(config, uses_api, is_for_long);
         Ok(clients)
     }
 

@@ -36,6 +36,10 @@ pub use explain::Ec2Error;
 pub use imds::Identity;
 pub use volumes::Attachment;
 
+/// Message about a machine that is not an EC2 instance.
+pub const NOT_EC2: &str = "this does not seem to be an EC2 instance: events lack AutoScalingGroupName and EBS volumes, and \
+                           InstanceId and InstanceType unless the Node object has them; set `node.instance` if you need them";
+
 /// Settings of [`InstanceWatch`].
 #[derive(Clone, Debug)]
 pub struct InstanceSettings {
@@ -50,6 +54,8 @@ pub struct InstanceSettings {
     pub tags: bool,
     /// Enables reading the cluster name from the tags.
     pub wants_cluster_name: bool,
+    /// Warning for a cluster name that the tags do not contain either.
+    pub unknown_cluster_name: &'static str,
     /// Enables requests for volumes if a disk does not identify its volume.
     pub volumes: bool,
     /// Time between two requests for volumes.

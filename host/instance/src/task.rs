@@ -12,7 +12,7 @@ use super::ec2::Client;
 use super::explain::Ec2Error;
 use super::imds::{Identity, Imds};
 use super::tags::ClusterName;
-use super::{Access, InstanceSettings, SharedState, tags, volumes};
+use super::{Access, InstanceSettings, NOT_EC2, SharedState, tags, volumes};
 use insightd_aws::sdk::{self, AwsSettings};
 
 /// First and maximum backoff between two attempts.
@@ -25,10 +25,6 @@ const QUICK_ATTEMPTS: u32 = 5;
 /// Interval of rarely repeated requests: tags hardly ever change, and a missing permission is not granted every minute. It
 /// is also the retry interval on a machine that does not seem to be an EC2 instance.
 const RARE_INTERVAL: Duration = Duration::from_secs(3600);
-
-/// Warning for an unknown cluster name; equal to the agent's own, which it logs if tags are disabled.
-const UNKNOWN_CLUSTER: &str =
-    "the name of the cluster is unknown: set `node.cluster_name` or K8S_CLUSTER_NAME; events lack it";
 
 /// Collects all facts and keeps them current. Returns only if nothing is left to request.
 pub(super) async fn run(shared: Arc<SharedState>, settings: InstanceSettings) {
@@ -69,12 +65,9 @@ async fn identify(status: &UpstreamStatus, settings: &InstanceSettings) -> Optio
             status.failed(error.to_string());
         } else if attempts == QUICK_ATTEMPTS {
             let reason = error.reason();
-            tracing::info!(
-                reason,
-                "this does not seem to be an EC2 instance: events lack data from instance metadata and tags"
-            );
+            tracing::info!(reason, "{NOT_EC2}");
             if settings.wants_cluster_name {
-                tracing::warn!("{UNKNOWN_CLUSTER}");
+                tracing::warn!("{}", settings.unknown_cluster_name);
             }
         }
         let is_other_machine = !settings.is_certain && attempts >= QUICK_ATTEMPTS;
@@ -250,13 +243,14 @@ impl Poller {
         if !self.settings.wants_cluster_name || self.logged_cluster.as_ref() == Some(&found) {
             return;
         }
+        let unknown = self.settings.unknown_cluster_name;
         match &found {
             ClusterName::One(cluster_name) => {
                 tracing::info!(cluster_name, "found the cluster name in the instance's tags");
             }
-            ClusterName::None => tracing::warn!("{UNKNOWN_CLUSTER}; the instance's tags do not contain it"),
+            ClusterName::None => tracing::warn!("{unknown}; the instance's tags do not contain it"),
             ClusterName::Several(names) => {
-                tracing::warn!(?names, "{UNKNOWN_CLUSTER}; the instance's tags contain several")
+                tracing::warn!(?names, "{unknown}; the instance's tags contain several")
             }
         }
         self.logged_cluster = Some(found);

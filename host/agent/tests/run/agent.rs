@@ -23,6 +23,7 @@ impl Agent {
         let mut command = Command::new(env!("CARGO_BIN_EXE_insightd"));
         command.args(arguments).stdout(Stdio::piped()).stderr(Stdio::piped());
         command.env_remove("K8S_NODE_NAME").env_remove("HOST_NAME").env_remove("K8S_CLUSTER_NAME");
+        command.env_remove("HOST_IP").env_remove("KUBERNETES_SERVICE_HOST");
         Self(command.spawn().expect("the agent starts"))
     }
 

@@ -14,7 +14,13 @@ fn one_tick_of_this_machine() {
     let events: Vec<Value> = agent.stdout().lines().map(|line| event(&line.expect("UTF-8"))).collect();
     let (status, log) = agent.end();
     assert!(status.success(), "{log}");
-    assert!(log.contains("the name of the cluster is unknown"), "{log}");
+    for warning in [
+        "no CloudWatch metrics will be made: the cluster name is unknown; set `node.cluster_name` or K8S_CLUSTER_NAME",
+        "no events of pods and containers will be made: the address of the kubelet is unknown; set `kubelet.url` or HOST_IP",
+        "there is no API server; run in a pod, or set `api.kubeconfig`",
+    ] {
+        assert_eq!(log.matches(warning).count(), 1, "{warning}\n{log}");
+    }
 
     let of_type = |kind: &str| events.iter().filter(|event| event["Type"] == kind).collect::<Vec<_>>();
     let [node] = of_type("Node")[..] else { panic!("one Node event, found {}", of_type("Node").len()) };

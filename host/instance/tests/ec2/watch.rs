@@ -17,6 +17,7 @@ fn settings(imds: &Server, ec2: &Server) -> InstanceSettings {
         access: Access::Ready(Box::new(crate::config(&ec2.url))),
         tags: true,
         wants_cluster_name: true,
+        unknown_cluster_name: "unknown",
         volumes: true,
         refresh: Duration::from_secs(300),
         start_jitter: Duration::ZERO,

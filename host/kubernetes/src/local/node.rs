@@ -112,7 +112,10 @@ impl Handler for OwnNode {
     fn on_list_end(&mut self) {
         let facts = self.listed.take();
         if facts.is_none() {
-            tracing::warn!("no Node object with this node's name; check the configured node name");
+            tracing::warn!(
+                "no Node object has this node's name: events lack its conditions and its capacity for pods; set `node.name` or \
+                 K8S_NODE_NAME"
+            );
         }
         self.set(facts);
     }

@@ -6,9 +6,10 @@ use std::time::Duration;
 use insightd_aws::sdk::AwsSettings;
 use insightd_collect::{HostRoot, ReadBuffer};
 use insightd_instance::machine::Machine;
-use insightd_instance::{Access, InstanceSettings, InstanceWatch, imds};
+use insightd_instance::{Access, InstanceSettings, InstanceWatch, NOT_EC2, imds};
 
 use crate::config::{Config, Orchestrator};
+use crate::sources::missing::unknown_cluster_name;
 
 /// Maximum random delay before the first request to the EC2 API, which allows about 20 requests per second for a whole account.
 const JITTER: Duration = Duration::from_secs(30);
@@ -17,8 +18,14 @@ const JITTER: Duration = Duration::from_secs(30);
 /// configuration already contains everything that is needed.
 pub(in crate::sources) fn start(config: &Config, is_for_long: bool) -> Option<Arc<InstanceWatch>> {
     let machine = || machine(config);
-    let is_certain = is_worth_asking(config.instance.enabled, machine)?;
-    let settings = settings(config, is_certain, is_for_long)?;
+    let is_certain = is_worth_asking(config.instance.enabled, machine);
+    let settings = settings(config, is_certain.unwrap_or(false), is_for_long)?;
+    if is_certain.is_none() {
+        if config.instance.enabled.is_none() && !imds::is_disabled() {
+            tracing::info!("{NOT_EC2}");
+        }
+        return None;
+    }
     Some(Arc::new(InstanceWatch::start(settings)))
 }
 
@@ -68,6 +75,7 @@ fn settings(config: &Config, is_certain: bool, is_for_long: bool) -> Option<Inst
         }),
         tags: wanted.tags && (wants_cluster_name || wants_group),
         wants_cluster_name,
+        unknown_cluster_name: unknown_cluster_name(config),
         volumes: wanted.volumes && has_node,
         refresh: wanted.refresh,
         start_jitter: if is_for_long { JITTER.min(config.interval / 2) } else { Duration::ZERO },
