@@ -189,6 +189,9 @@ fn snapshot(options: &cli::Run, environment: &Environment) -> Result<Snapshot, U
 }
 
 fn adjust(config: &mut Config, options: &cli::Run) {
+    if let Some(level) = &options.log_level {
+        config.set_log_level(level);
+    }
     if let Some(interval) = options.interval {
         config.interval = interval;
         // The configured offset belongs to the configured interval and may not fit into this one.

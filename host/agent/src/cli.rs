@@ -50,6 +50,9 @@ pub enum Command {
     /// Manage the state of transforms
     #[command(subcommand)]
     State(State),
+    /// Print the default configuration, or the schema of configuration files
+    #[command(subcommand)]
+    Config(Config),
     /// Record the data of the sources, before any component processes it
     ///
     /// Writes one JSON value a line: a header, then batches in the form of batch.json of a golden case. Reads the same
@@ -62,9 +65,12 @@ pub enum Command {
 /// Options of `run`. They take precedence over the configuration file, which takes precedence over the environment.
 #[derive(Clone, Debug, Default, Args)]
 pub struct Run {
-    /// Configuration file [default: the settings of deploy/insightd.yaml]
-    #[arg(long, value_name = "FILE")]
+    /// Configuration file [default: the settings that `insightd config default` prints]
+    #[arg(short, long, value_name = "FILE")]
     pub config: Option<PathBuf>,
+    /// Log level, in place of `log.level` of the configuration: `debug`, or `info,insightd_collect=debug`
+    #[arg(long, value_name = "LEVEL", value_parser = crate::config::log_level)]
+    pub log_level: Option<String>,
     /// Stop after one tick
     ///
     /// The first sample is the baseline of the rates; the tick follows one second later (or after the interval, if that
@@ -89,8 +95,12 @@ pub struct Run {
 /// Options of `check`.
 #[derive(Clone, Debug, Args)]
 pub struct Check {
-    /// Configuration file
-    pub file: PathBuf,
+    /// Configuration file; `-` reads standard input
+    #[arg(required_unless_present = "config")]
+    pub file: Option<PathBuf>,
+    /// Same as FILE
+    #[arg(short, long, value_name = "FILE", conflicts_with = "file")]
+    pub config: Option<PathBuf>,
     /// Also check the files, directories and credentials that the configuration needs on this machine
     #[arg(long)]
     pub environment: bool,
@@ -109,12 +119,31 @@ pub enum State {
     },
 }
 
+/// Subcommands of `config`.
+#[derive(Clone, Copy, Debug, Subcommand)]
+pub enum Config {
+    /// Print every key with its default and its effect, as a configuration file that changes nothing
+    Default,
+    /// Print the JSON Schema (draft 2020-12) of configuration files, for editors and linters
+    Schema,
+}
+
+impl Config {
+    /// Returns the text to print.
+    pub fn text(self) -> &'static str {
+        match self {
+            Self::Default => crate::config::DEFAULT,
+            Self::Schema => crate::config::SCHEMA,
+        }
+    }
+}
+
 /// Options of `status`.
 #[derive(Clone, Debug, Args)]
 pub struct Status {
-    /// Address of the running agent: its `operations.listen`
-    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:9464")]
-    pub address: std::net::SocketAddr,
+    /// Address of the running agent, that of its `operations.listen`: localhost:9464, 10.0.0.7:9464 or [::1]:9464
+    #[arg(long, value_name = "HOST:PORT", value_parser = crate::status::address, default_value = "127.0.0.1:9464")]
+    pub address: String,
     /// Print JSON
     #[arg(long)]
     pub json: bool,
@@ -124,8 +153,11 @@ pub struct Status {
 #[derive(Debug, Args)]
 pub struct Record {
     /// Configuration file of the agent on the node
-    #[arg(long, value_name = "FILE")]
+    #[arg(short, long, value_name = "FILE")]
     pub config: Option<PathBuf>,
+    /// Log level, in place of `log.level` of the configuration: `debug`, or `info,insightd_collect=debug`
+    #[arg(long, value_name = "LEVEL", value_parser = crate::config::log_level)]
+    pub log_level: Option<String>,
     /// Stop after this number of ticks [default: 5, or as many as fit into --duration]
     #[arg(long, value_name = "N")]
     pub ticks: Option<NonZero<u64>>,
@@ -160,9 +192,10 @@ pub struct Record {
 impl Record {
     /// Returns the options that `run` has as well.
     pub fn as_run(&self) -> Run {
-        let Self { config, interval, host_root, .. } = self;
+        let Self { config, log_level, interval, host_root, .. } = self;
         Run {
             config: config.clone(),
+            log_level: log_level.clone(),
             once: false,
             interval: *interval,
             host_root: host_root.clone(),
@@ -194,5 +227,9 @@ mod tests {
         assert_eq!(run.interval, Some(Duration::from_millis(500)));
         let error = Cli::try_parse_from(["insightd", "run", "--interval", "2"]).unwrap_err().to_string();
         assert!(error.contains("invalid duration `2`"), "{error}");
+        let arguments = ["insightd", "run", "-c", "a.yaml", "--log-level", "info,transform=debug"];
+        let Command::Run(run) = Cli::try_parse_from(arguments).unwrap().command else { panic!() };
+        assert_eq!(run.config.as_deref(), Some(std::path::Path::new("a.yaml")));
+        assert_eq!(run.log_level.as_deref(), Some("info,transform=debug"));
     }
 }

@@ -9,6 +9,7 @@ mod cloudwatch;
 mod component;
 mod environment;
 mod file;
+mod hidden;
 mod identity;
 mod kubernetes;
 mod log_level;
@@ -19,6 +20,7 @@ mod report;
 mod rollout;
 mod sections;
 mod sinks;
+mod substitute;
 mod values;
 
 use std::path::{Path, PathBuf};
@@ -26,10 +28,10 @@ use std::time::Duration;
 
 pub use aws::Discovery;
 pub use cloudwatch::{CloudWatchSink, Create, Spool};
-pub use environment::Environment;
+pub use environment::{Environment, Variables};
 pub use file::MAX_BYTES as MAX_FILE_BYTES;
 pub use kubernetes::{Api, Cluster, Kubelet, Leader, LockKind, Role};
-pub use log_level::LIBRARIES;
+pub use log_level::{LIBRARIES, log_level};
 pub use operations::Operations;
 pub use report::Report;
 pub use rollout::Rollout;
@@ -42,6 +44,15 @@ use insightd_pipeline::{ComponentLimits, PipelineSpec, Problem};
 use reader::{Problems, Section};
 
 use crate::schedule::Rhythm;
+
+/// The default configuration with a description of every key: a configuration file that changes nothing.
+pub const DEFAULT: &str = include_str!("../../../deploy/insightd.yaml");
+
+/// The JSON Schema of configuration files, which a test makes of [`DEFAULT`] and the parser's errors.
+pub const SCHEMA: &str = include_str!("config/schema.json");
+
+/// Name of standard input in messages about a configuration.
+pub const STDIN: &str = "<stdin>";
 
 /// The agent's configuration. Values are validated; code that reads them does not check again.
 #[derive(Clone, Debug, PartialEq)]
@@ -86,6 +97,8 @@ pub struct Config {
     pub sinks: Vec<Sink>,
     /// The pipelines.
     pub pipelines: Vec<PipelineSpec>,
+    /// Names of the environment variables that values refer to.
+    pub variables: Vec<String>,
     /// Settings that are valid but probably not intended, for `check` and the start-up log.
     pub warnings: Warnings,
 }
@@ -225,6 +238,7 @@ impl Default for Config {
             },
             sinks: vec![sinks::stdout()],
             pipelines: pipelines::defaults(),
+            variables: Vec::new(),
             warnings: Warnings::default(),
         }
     }
@@ -261,6 +275,23 @@ impl Config {
     /// Fails if the file cannot be read, is not a regular file, is larger than [`MAX_FILE_BYTES`], or is not UTF-8 text.
     pub fn read_text(path: &Path) -> Result<String, Report> {
         file::read(path).map_err(|problem| Report::new(Some(path.display().to_string()), vec![problem]))
+    }
+
+    /// Reads the text of a configuration file from standard input.
+    ///
+    /// # Errors
+    /// Fails as [`read_text`](Self::read_text) does.
+    pub fn read_stdin() -> Result<String, Report> {
+        file::read_from(std::io::stdin().lock())
+            .map_err(|problem| Report::new(Some(STDIN.into()), vec![problem]))
+    }
+
+    /// Replaces the level of the log by one of the command line, which [`log_level()`] has validated.
+    pub fn set_log_level(&mut self, text: &str) {
+        let Ok(level) = log_level::parse(text) else { return };
+        let warning = |message| Problem { at: None, path: "--log-level".into(), message };
+        self.warnings.0.extend(level.remarks().into_iter().map(warning));
+        self.log.level = level.targets;
     }
 
     /// Parses the text of a configuration file; `file` is its name in messages. Empty text gives the defaults.
@@ -304,7 +335,10 @@ impl Config {
             let hint = insightd_yaml::hint(text, node.at).map(|hint| format!("; {hint}")).unwrap_or_default();
             problems.add(Some(node.at), "", format!("expected a mapping, found {}{hint}", node.kind()));
         }
-        let config = sections::read(&Section::root(root.as_ref(), &problems), &problems, environment);
+        let substituted =
+            root.as_mut().map(|root| substitute::substitute(root, &environment.variables, &problems));
+        let mut config = sections::read(&Section::root(root.as_ref(), &problems), &problems, environment);
+        config.variables = substituted.unwrap_or_default();
         let absent = problems.absent();
         (config, problems.into_report(file), absent)
     }

@@ -15,7 +15,7 @@ use insightd_pipeline::states;
 const USAGE: u8 = 64;
 
 /// Commands that `insightctl` has and this program has not.
-const COMMANDS_OF_INSIGHTCTL: [&str; 4] = ["diff", "replay", "script", "transform"];
+const COMMANDS_OF_INSIGHTCTL: [&str; 5] = ["completions", "diff", "replay", "script", "transform"];
 
 /// Returns the command where it is one of `insightctl`.
 fn command_of_insightctl() -> Option<&'static str> {
@@ -54,6 +54,10 @@ fn main() -> ExitCode {
         Command::Check(options) => app::check(options),
         Command::Status(options) => status::status(options),
         Command::State(State::Clear { state_dir, transforms }) => clear(state_dir, transforms),
+        Command::Config(command) => {
+            output::print(command.text());
+            Ok(())
+        }
         Command::Record(options) => app::record(options),
     };
     match result {

@@ -27,9 +27,11 @@ const MAX_BYTES: usize = 4 << 20;
 /// # Errors
 /// No agent responds in time, or the response is not a status.
 pub fn status(options: &cli::Status) -> anyhow::Result<()> {
-    let address = options.address;
+    let address = &options.address;
     let runtime = runtime::create()?;
     let answer = runtime.block_on(async { tokio::time::timeout(TIMEOUT, ask(address)).await });
+    // Does not wait for the resolver, whose time limits are longer.
+    runtime.shutdown_background();
     let answer = answer.unwrap_or_else(|_| bail!("no response within {} s", TIMEOUT.as_secs()));
     let answer = answer.with_context(|| {
         format!("cannot query the agent at {address} (is it running, and is this its `operations.listen`?)")
@@ -42,11 +44,26 @@ pub fn status(options: &cli::Status) -> anyhow::Result<()> {
     Ok(())
 }
 
-async fn ask(address: SocketAddr) -> anyhow::Result<Value> {
+/// Checks an address of the command line: a host name or IP address, and a port.
+pub(crate) fn address(text: &str) -> Result<String, String> {
+    let is_host = |host: &str| !host.is_empty() && !host.contains([':', '/', '[', ']', '@', ' ']);
+    let is_port = |port: &str| port.parse::<u16>().is_ok_and(|port| port > 0);
+    let is_named = || text.rsplit_once(':').is_some_and(|(host, port)| is_host(host) && is_port(port));
+    let is_address = text.parse::<SocketAddr>().is_ok_and(|address| address.port() > 0);
+    match is_address || is_named() {
+        true => Ok(text.into()),
+        false => Err("expected HOST:PORT, such as localhost:9464 or [::1]:9464".into()),
+    }
+}
+
+async fn ask(address: &str) -> anyhow::Result<Value> {
+    // Tries all addresses of a name: an agent that listens on 127.0.0.1 is not at the ::1 of `localhost`.
     let stream = TcpStream::connect(address).await?;
+    // The agent answers requests for IP addresses, whatever name it was found by.
+    let host = stream.peer_addr()?.to_string();
     let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
     tokio::spawn(connection);
-    let request = Request::get("/status").header("host", address.to_string()).body(Empty::<Bytes>::new())?;
+    let request = Request::get("/status").header("host", host).body(Empty::<Bytes>::new())?;
     let answer = sender.send_request(request).await?;
     if answer.status() != StatusCode::OK {
         bail!("unexpected status {}; agents before 0.1.0 have no /status", answer.status());
@@ -162,6 +179,35 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    #[test]
+    fn addresses_are_hosts_with_ports() {
+        for right in [
+            "localhost:9464",
+            "127.0.0.1:1",
+            "[::1]:9464",
+            "[fe80::1%2]:9464",
+            "ip-10-0-0-1.ec2.internal:65535",
+        ] {
+            assert_eq!(address(right).as_deref(), Ok(right));
+        }
+        for wrong in [
+            "",
+            "localhost",
+            ":9464",
+            "localhost:",
+            "localhost:0",
+            "localhost:65536",
+            "::1",
+            "::1:9464",
+            "[::1]",
+            "127.0.0.1:0",
+            "http://localhost:9464",
+            "a b:1",
+        ] {
+            assert!(address(wrong).is_err(), "{wrong}");
+        }
+    }
 
     #[test]
     fn a_page_for_people() {

@@ -1,5 +1,8 @@
 //! The command line as a user sees it: help, mistakes, checks. Golden texts are rewritten with `BLESS=1`.
 
+#[path = "cli/explains.rs"]
+mod explains;
+
 use std::path::Path;
 use std::process::{Command, Output};
 
@@ -37,6 +40,7 @@ fn help_says_what_there_is() {
         ("record.txt", &["record", "--help"]),
         ("status.txt", &["status", "--help"]),
         ("state-clear.txt", &["state", "clear", "--help"]),
+        ("config.txt", &["config", "--help"]),
     ] {
         let output = insightd(arguments);
         assert_eq!((output.status.code(), text(&output.stderr)), (Some(0), String::new()), "{arguments:?}");
@@ -71,7 +75,7 @@ fn wrong_usage_is_64_and_says_why() {
 
 #[test]
 fn commands_of_insightctl_are_named() {
-    for command in ["replay", "diff", "script", "transform"] {
+    for command in ["completions", "replay", "diff", "script", "transform"] {
         let output = insightd(&[command, "--all"]);
         assert_eq!(output.status.code(), Some(64));
         let expected = format!("`{command}` is a command of `insightctl`: run `insightctl {command} …`\n");

@@ -2,8 +2,9 @@
 
 use std::path::PathBuf;
 
-use clap::{Parser, Subcommand};
-use insightd::cli::{Check, Status};
+use clap::{Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
+use insightd::cli::{Check, Config, Status};
 
 /// Meaning of the exit codes; part of the help text.
 const EXIT_CODES: &str = "\
@@ -19,6 +20,13 @@ Exit codes:
   1   they differ
   2   they could not be compared
   64  wrong usage or wrong configuration";
+
+/// Examples of `completions`; part of the help text.
+const COMPLETIONS_EXAMPLE: &str = "\
+For this shell, and for all later ones:
+  source <(insightctl completions bash)
+  insightctl completions bash > ~/.local/share/bash-completion/completions/insightctl
+  insightctl completions zsh insightd > ~/.zfunc/_insightd";
 
 /// Develop components for insightd, and replay and compare recordings
 ///
@@ -61,6 +69,29 @@ pub(crate) enum Command {
     ///
     /// Queries the operations server of the agent. The exit code is 1 if it does not answer.
     Status(Status),
+    /// Print the default configuration, or the schema of configuration files
+    #[command(subcommand)]
+    Config(Config),
+    /// Print a script that completes the commands of `insightctl` or `insightd` in a shell
+    #[command(after_help = COMPLETIONS_EXAMPLE)]
+    Completions(Completions),
+}
+
+/// Options of `completions`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Completions {
+    /// Shell that runs the script
+    pub(crate) shell: Shell,
+    /// Program whose commands are completed
+    #[arg(default_value = "insightctl")]
+    pub(crate) program: Program,
+}
+
+/// The programs that have completions.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum Program {
+    Insightctl,
+    Insightd,
 }
 
 /// Options of `replay`.
@@ -69,8 +100,11 @@ pub(crate) struct Replay {
     /// Recording of `insightd record`; `-` reads standard input
     pub(crate) recording: PathBuf,
     /// Configuration file [default: the built-in pipelines]
-    #[arg(long, value_name = "FILE")]
+    #[arg(short, long, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
+    /// Log level, in place of `log.level` of the configuration: `debug`, or `warn,transform=info`
+    #[arg(long, value_name = "LEVEL", value_parser = insightd::config::log_level)]
+    pub(crate) log_level: Option<String>,
     /// Use this file for a component: replaces every `builtin:NAME` and `file:NAME` of the configuration; may be repeated
     #[arg(long, value_name = "NAME=FILE", value_parser = component)]
     pub(crate) component: Vec<(String, PathBuf)>,
@@ -106,6 +140,9 @@ pub(crate) struct Diff {
     /// Only run the pipeline of this name
     #[arg(long, value_name = "NAME")]
     pub(crate) pipeline: Option<String>,
+    /// Log level, in place of `log.level` of the configuration: `debug`, or `warn,transform=info`
+    #[arg(long, value_name = "LEVEL", value_parser = insightd::config::log_level)]
+    pub(crate) log_level: Option<String>,
     /// Show every difference instead of only the first ones
     #[arg(long)]
     pub(crate) all: bool,
@@ -130,8 +167,11 @@ pub(crate) struct Try {
     /// Recording of `insightd record`; `-` reads standard input [default: a sample node and a sample cluster]
     pub(crate) recording: Option<PathBuf>,
     /// Configuration file [default: the built-in pipelines]
-    #[arg(long, value_name = "FILE")]
+    #[arg(short, long, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
+    /// Log level, in place of `log.level` of the configuration: `debug`, or `warn,transform=info`
+    #[arg(long, value_name = "LEVEL", value_parser = insightd::config::log_level)]
+    pub(crate) log_level: Option<String>,
     /// Only run the pipeline of this name
     #[arg(long, value_name = "NAME")]
     pub(crate) pipeline: Option<String>,

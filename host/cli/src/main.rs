@@ -1,6 +1,7 @@
 //! `insightctl`: dispatches the subcommand and maps errors to exit codes.
 
 mod arguments;
+mod completions;
 mod offline;
 mod replay;
 mod script;
@@ -52,6 +53,8 @@ fn run(command: &Command) -> anyhow::Result<ExitCode> {
         Command::Transform(command) => transform(command)?,
         Command::Check(options) => app::check(options)?,
         Command::Status(options) => status::status(options)?,
+        Command::Config(command) => output::print(command.text()),
+        Command::Completions(options) => completions::print(options),
     }
     Ok(ExitCode::SUCCESS)
 }

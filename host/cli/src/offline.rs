@@ -14,6 +14,7 @@ use insightd::recording::Reader;
 use insightd::sinks::{Sink, SinkSet, Stdout};
 use insightd::snapshot::Snapshot;
 use insightd_pipeline::library::{self, FileError};
+use insightd_pipeline::suggest::did_you_mean;
 use insightd_pipeline::{Origin, checks};
 
 /// Runs `insightctl replay`.
@@ -21,7 +22,8 @@ use insightd_pipeline::{Origin, checks};
 /// # Errors
 /// Fails with [`Usage`], if a component fails, or if standard output is closed.
 pub(crate) fn replay(options: &arguments::Replay) -> anyhow::Result<()> {
-    let config = configuration(options.config.as_deref(), options.pipeline.as_deref())?;
+    let level = options.log_level.as_deref();
+    let config = configuration(options.config.as_deref(), options.pipeline.as_deref(), level)?;
     logging::start(&config.log);
     if let (Some(until), Some(directory)) = (&options.until, &options.as_case) {
         let events = Collect::default();
@@ -48,10 +50,10 @@ pub(crate) fn replay(options: &arguments::Replay) -> anyhow::Result<()> {
 /// # Errors
 /// Fails with [`Usage`], or if the two cannot be compared.
 pub(crate) fn diff(options: &arguments::Diff) -> anyhow::Result<bool> {
-    let pipeline = options.pipeline.as_deref();
+    let (pipeline, level) = (options.pipeline.as_deref(), options.log_level.as_deref());
     let b = options.b.as_deref().unwrap_or(&options.a);
     let (config_a, config_b) =
-        (configuration(Some(&options.a), pipeline)?, configuration(Some(b), pipeline)?);
+        (configuration(Some(&options.a), pipeline, level)?, configuration(Some(b), pipeline, level)?);
     logging::start(&config_a.log);
     let side = |config: &Config, file: &Path, replaced: &[(String, PathBuf)]| {
         let events = Collect::default();
@@ -69,9 +71,13 @@ fn usage(error: impl std::fmt::Display) -> Usage {
     Usage(error.to_string())
 }
 
-/// Loads a configuration, reduced to the pipeline of the given name if any. Its role is `all`, so that it has pipelines
+/// Loads a configuration, reduced to the pipeline of the given name if any. `level` replaces its log level. Its role is `all`, so that it has pipelines
 /// of every scope.
-pub(super) fn configuration(file: Option<&Path>, pipeline: Option<&str>) -> Result<Config, Usage> {
+pub(super) fn configuration(
+    file: Option<&Path>,
+    pipeline: Option<&str>,
+    level: Option<&str>,
+) -> Result<Config, Usage> {
     let environment = Environment::of_process();
     let mut config = match file {
         Some(file) => Config::load(file, &environment)?,
@@ -79,14 +85,20 @@ pub(super) fn configuration(file: Option<&Path>, pipeline: Option<&str>) -> Resu
     };
     config.role = Role::All;
     // Hides messages that only matter when an agent starts; keeps those that components write.
-    if config.log.level == "info" {
-        config.log.level = "warn,transform=info".into();
+    match level {
+        Some(level) => config.set_log_level(level),
+        None if config.log.level == "info" => config.log.level = "warn,transform=info".into(),
+        None => {}
     }
     if let Some(wanted) = pipeline {
         let known: Vec<String> = config.pipelines.iter().map(|pipeline| pipeline.name.clone()).collect();
         config.pipelines.retain(|pipeline| pipeline.name == wanted);
         if config.pipelines.is_empty() {
-            return Err(Usage(format!("unknown pipeline `{wanted}`; configured: {}", known.join(", "))));
+            let meant = did_you_mean(wanted, known.iter().map(String::as_str));
+            return Err(Usage(format!(
+                "unknown pipeline `{wanted}`; {meant}configured: {}",
+                known.join(", ")
+            )));
         }
     }
     Ok(config)

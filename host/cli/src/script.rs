@@ -30,7 +30,8 @@ const STATE_BYTES: u64 = 1 << 20;
 pub(crate) fn try_script(options: &arguments::Try) -> anyhow::Result<()> {
     let text = program(&options.program)
         .map_err(|error| Usage(format!("{}: {error}", options.program.display())))?;
-    let without = configuration(options.config.as_deref(), options.pipeline.as_deref())?;
+    let without =
+        configuration(options.config.as_deref(), options.pipeline.as_deref(), options.log_level.as_deref())?;
     logging::start(&without.log);
     let with = with_program(&without, &text, options)?;
     let mut recording = match &options.recording {

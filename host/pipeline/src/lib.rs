@@ -29,6 +29,7 @@ pub mod shadow;
 mod spec;
 mod stage;
 pub mod states;
+pub mod suggest;
 
 pub use assemble::{ComponentLimits, assemble};
 pub use counters::{Counters, Flow, Lost};

@@ -12,6 +12,8 @@ pub fn hint(text: &str, at: Position) -> Option<&'static str> {
     let next = text.lines().nth(at.line).unwrap_or_default();
     if is_indented_by_tab(line) || is_indented_by_tab(next) {
         Some("tabs are not allowed for indentation; use spaces")
+    } else if line.contains("${") {
+        Some("quote a value with `${…}` inside `{…}` or `[…]`")
     } else if line.contains("{{") || line.contains("{%") {
         Some("is this an unrendered template?")
     } else if text.lines().take(LINES).any(is_toml) {

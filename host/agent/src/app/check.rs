@@ -3,11 +3,13 @@
 mod machine;
 mod trial;
 
+use std::path::{Path, PathBuf};
+
 use insightd_pipeline::{ComponentSpec, Origin, PipelineSpec, Problem, checks};
 
 use crate::assemble;
 use crate::cli;
-use crate::config::{Config, Environment, Report};
+use crate::config::{Config, Environment, Report, STDIN};
 use crate::error::Usage;
 use crate::output;
 use crate::snapshot::Snapshot;
@@ -20,10 +22,12 @@ pub use trial::sample_recording;
 /// # Errors
 /// Fails with [`Usage`] and every problem.
 pub fn check(options: &cli::Check) -> anyhow::Result<()> {
-    let cli::Check { file, environment } = options;
-    let name = file.display().to_string();
+    let cli::Check { file, config, environment } = options;
+    let file = file.as_ref().or(config.as_ref()).map(PathBuf::as_path).unwrap_or(Path::new("-"));
+    let is_stdin = file == Path::new("-");
+    let name = if is_stdin { STDIN.to_owned() } else { file.display().to_string() };
     let variables = Environment::of_process();
-    let text = Config::read_text(file).map_err(Usage::from)?;
+    let text = if is_stdin { Config::read_stdin() } else { Config::read_text(file) }.map_err(Usage::from)?;
     let (config, report) = Config::parse_in_part(&text, &variables);
     let snapshot = Snapshot::new(text, config, None);
     let config = &snapshot.config;
@@ -56,6 +60,9 @@ pub fn check(options: &cli::Check) -> anyhow::Result<()> {
     if !problems.is_empty() {
         let report = Report::new(Some(name), problems);
         return Err(Usage::from(Report { more: report.more + more, ..report }).into());
+    }
+    if !config.variables.is_empty() {
+        output::line(format_args!("{name}: uses the environment variables {}", config.variables.join(", ")));
     }
     for pipeline in &config.pipelines {
         let chain: Vec<String> =

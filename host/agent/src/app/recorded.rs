@@ -1,5 +1,7 @@
 //! Restricts a recording to standard output and the sinks that the command line names.
 
+use insightd_pipeline::suggest::did_you_mean;
+
 use crate::config::{Config, Sink, SinkKind, When};
 use crate::error::Usage;
 
@@ -11,7 +13,11 @@ pub(super) fn check_sinks(config: &Config, named: &[String], is_recorded: bool) 
     let is_known = |name: &&String| config.sinks.iter().any(|sink| sink.name == **name);
     if let Some(unknown) = named.iter().find(|name| !is_known(name)) {
         let known: Vec<&str> = config.sinks.iter().map(|sink| &*sink.name).collect();
-        return Err(Usage(format!("--sink {unknown}: unknown sink; known sinks: {}", known.join(", "))));
+        let meant = did_you_mean(unknown, known.iter().copied());
+        return Err(Usage(format!(
+            "--sink {unknown}: unknown sink; {meant}known sinks: {}",
+            known.join(", ")
+        )));
     }
     match named.first() {
         Some(name) if !is_recorded => Err(Usage(format!(

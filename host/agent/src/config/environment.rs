@@ -1,5 +1,9 @@
-//! Environment variables of the agent's configuration. Its AWS and Kubernetes clients and `insightctl transform` read
-//! variables of their own.
+//! Environment variables of the agent's configuration: those with a meaning of their own, and those that values refer
+//! to. Its AWS and Kubernetes clients and `insightctl transform` read variables of their own.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::fmt;
 
 /// Variables with the node name; the manifests of Container Insights set them from `spec.nodeName`.
 const NODE_NAMES: [&str; 2] = ["K8S_NODE_NAME", "HOST_NAME"];
@@ -41,12 +45,44 @@ pub struct Environment {
     pub pod_uid: Option<String>,
     /// `true` if any variable tells the AWS SDK where credentials are.
     pub has_credentials: bool,
+    /// All variables, for the references in values.
+    pub variables: Variables,
+}
+
+/// Environment variables by name. Their values may be secrets: the debug format has only names.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct Variables(BTreeMap<String, String>);
+
+impl Variables {
+    /// Returns the value of a variable; one that is empty counts as absent.
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.0.get(name).map(String::as_str).filter(|value| !value.is_empty())
+    }
+}
+
+impl FromIterator<(String, String)> for Variables {
+    fn from_iter<T: IntoIterator<Item = (String, String)>>(variables: T) -> Self {
+        Self(variables.into_iter().collect())
+    }
+}
+
+impl fmt::Debug for Variables {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(self.0.keys()).finish()
+    }
 }
 
 impl Environment {
     /// Reads the environment of this process.
     pub fn of_process() -> Self {
-        Self::from_lookup(|name| std::env::var(name).ok())
+        let all = std::env::vars_os();
+        let text =
+            |(name, value): (OsString, OsString)| Some((name.into_string().ok()?, value.into_string().ok()?));
+        let variables: Variables = all.filter_map(text).collect();
+        Self {
+            variables: variables.clone(),
+            ..Self::from_lookup(|name| variables.get(name).map(str::to_owned))
+        }
     }
 
     /// Reads variables through `variable`, which returns the value of a name.
@@ -64,6 +100,7 @@ impl Environment {
             pod_name,
             pod_uid,
             has_credentials: CREDENTIALS.iter().any(|name| variable(name).is_some()),
+            variables: Variables::default(),
         }
     }
 }

@@ -1,5 +1,6 @@
 //! Reading of the configuration file, bounded in size and checked to be text.
 
+use std::io::Read;
 use std::path::Path;
 
 use insightd_files::ReadError;
@@ -21,6 +22,25 @@ pub(super) fn read(path: &Path) -> Result<String, Problem> {
         };
         Problem { at: None, path: String::new(), message }
     })?;
+    to_text(bytes)
+}
+
+/// Returns the text of a stream.
+///
+/// # Errors
+/// Fails as [`read`] does.
+pub(super) fn read_from(stream: impl Read) -> Result<String, Problem> {
+    let problem = |message| Problem { at: None, path: String::new(), message };
+    let mut bytes = Vec::new();
+    let read = stream.take(MAX_BYTES + 1).read_to_end(&mut bytes);
+    read.map_err(|error| problem(format!("cannot be read: {error}")))?;
+    match bytes.len() as u64 {
+        0..=MAX_BYTES => to_text(bytes),
+        count => Err(problem(too_large(count))),
+    }
+}
+
+fn to_text(bytes: Vec<u8>) -> Result<String, Problem> {
     text(bytes).map_err(|(at, message)| Problem { at: Some(at), path: String::new(), message })
 }
 
@@ -117,6 +137,8 @@ mod tests {
             read(&path).unwrap_err().message,
             "file too large: at least 1048577 bytes; the limit is 1048576 bytes"
         );
+        assert_eq!(read_from(std::io::repeat(b'#')).unwrap_err().message, read(&path).unwrap_err().message);
+        assert_eq!(read_from(&b"\xef\xbb\xbfa: 1\n"[..]).unwrap(), "a: 1\n");
         let pipe = directory.path().join("pipe");
         rustix::fs::mknodat(rustix::fs::CWD, &pipe, rustix::fs::FileType::Fifo, rustix::fs::Mode::RUSR, 0)
             .unwrap();

@@ -3,7 +3,7 @@
 //! The parser of the filter takes any single word as the name of a part, so that a misspelled level would turn
 //! everything else off. Here a single word is a level or an error.
 
-use super::reader::closest;
+use insightd_pipeline::suggest::{closest, did_you_mean};
 
 /// Target prefixes of libraries that log every request and retry, for which the agent has messages of its own.
 pub const LIBRARIES: [&str; 16] = [
@@ -41,7 +41,7 @@ const SYNONYMS: [(&str, &str); 8] = [
 ];
 
 /// Parts of the agent whose level can be set, beside its libraries: its crates, and `transform` for the logs of components.
-pub(super) const PARTS: [&str; 15] = [
+const PARTS: [&str; 15] = [
     "insightctl",
     "insightd",
     "insightd_aws",
@@ -71,6 +71,28 @@ pub(super) struct Level {
     pub(super) unknown: Vec<String>,
     /// Targets with an old name, and the new one.
     pub(super) renamed: Vec<(&'static str, &'static str)>,
+}
+
+impl Level {
+    /// Returns what is probably not intended.
+    pub(super) fn remarks(&self) -> Vec<String> {
+        let renamed = |(old, new): &(&str, &str)| {
+            format!("`{old}` is now `{new}`; the old name works until version 0.3")
+        };
+        let unknown = |target: &String| {
+            let meant = did_you_mean(target, PARTS.into_iter());
+            format!("unknown part of the agent `{target}`; {meant}known parts: {}", PARTS.join(", "))
+        };
+        self.renamed.iter().map(renamed).chain(self.unknown.iter().map(unknown)).collect()
+    }
+}
+
+/// Checks a level of the command line, and returns it as it is.
+///
+/// # Errors
+/// Fails with the reason, as `log.level` of the configuration does.
+pub fn log_level(text: &str) -> Result<String, String> {
+    parse(text).map(|_| text.to_owned())
 }
 
 /// Parses `info`, or `info,insightd_collect=debug`. Parts that are not named have the level `info` if no level stands alone.

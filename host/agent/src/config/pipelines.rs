@@ -1,11 +1,12 @@
 //! `pipelines:` the components that run over each scope, and the outputs of their results.
 
 use insightd_pipeline::route::{Grants, Pattern};
+use insightd_pipeline::suggest::{closest, did_you_mean};
 use insightd_pipeline::{ComponentSpec, OnFailure, OutputSpec, PipelineSpec, Scope, StageSpec};
 use insightd_yaml::Data;
 
 use super::component;
-use super::reader::{Item, Problems, Section, closest, integer, non_empty, one_of};
+use super::reader::{Item, Problems, Section, integer, non_empty, one_of};
 use super::sinks::{Sink, SinkKind};
 use super::values;
 
@@ -134,7 +135,8 @@ fn output(item: &Item<'_>, sinks: &[Sink]) -> Option<OutputSpec> {
         true => Ok(text.to_string()),
         false => {
             let names: Vec<&str> = sinks.iter().map(|sink| sink.name.as_str()).collect();
-            Err(format!("unknown sink `{text}`; known sinks: {}", names.join(", ")))
+            let meant = did_you_mean(text, names.iter().copied());
+            Err(format!("unknown sink `{text}`; {meant}known sinks: {}", names.join(", ")))
         }
     };
     let sink = section.value("sink", known).unwrap_or(default.sink);

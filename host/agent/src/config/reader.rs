@@ -2,9 +2,11 @@
 
 use std::cell::{Cell, RefCell};
 
+use insightd_pipeline::suggest::{closest, did_you_mean};
 use insightd_pipeline::{MAX_PROBLEMS, Problem};
 use insightd_yaml::{Data, Entry, Node, Position};
 
+use super::hidden::Hidden;
 use super::report::{Report, shortened};
 
 /// Problems and warnings of the file so far.
@@ -17,12 +19,14 @@ pub(super) struct Problems {
     warnings: RefCell<Vec<Problem>>,
     /// Keys that were requested and are not in the file, for the test of the example.
     absent: RefCell<Vec<String>>,
+    /// Values of environment variables, which no message shows.
+    pub(super) hidden: Hidden,
 }
 
 impl Problems {
     pub(super) fn add(&self, at: Option<Position>, path: impl Into<String>, message: impl Into<String>) {
         if !self.is_full() {
-            let problem = Problem { at, path: path.into(), message: message.into() };
+            let problem = Problem { at, path: path.into(), message: self.hidden.filter(at, message.into()) };
             self.found.borrow_mut().push(shortened(problem));
         }
     }
@@ -40,7 +44,7 @@ impl Problems {
     pub(super) fn warn(&self, at: Option<Position>, path: impl Into<String>, message: impl Into<String>) {
         let mut warnings = self.warnings.borrow_mut();
         if warnings.len() < MAX_PROBLEMS {
-            let warning = Problem { at, path: path.into(), message: message.into() };
+            let warning = Problem { at, path: path.into(), message: self.hidden.filter(at, message.into()) };
             warnings.push(shortened(warning));
         }
     }
@@ -215,8 +219,7 @@ impl<'a> Section<'a> {
             if self.problems.is_full() {
                 continue;
             }
-            let meant = closest(&entry.key, requested.iter().copied());
-            let meant = meant.map(|key| format!("did you mean `{key}`? ")).unwrap_or_default();
+            let meant = did_you_mean(&entry.key, requested.iter().copied());
             let message = format!("unknown key; {meant}known here: {}", requested.join(", "));
             self.problems.add(Some(entry.at), join(&self.path, &entry.key), message);
         }
@@ -282,39 +285,6 @@ pub(super) fn one_of<T: Copy>(names: &[(&str, T)]) -> impl Fn(&str) -> Result<T,
             format!("expected one of {}, found `{text}`{meant}", known.join(", "))
         })
     }
-}
-
-/// Returns the word of which a text is a likely misspelling: at most two letters wrong, missing, added or swapped with
-/// the next one, and fewer than half of the word's.
-pub(super) fn closest<'w>(text: &str, names: impl Iterator<Item = &'w str>) -> Option<&'w str> {
-    const MAX_BYTES: usize = 40;
-    if text.len() > MAX_BYTES {
-        return None;
-    }
-    let text: Vec<char> = text.chars().flat_map(char::to_lowercase).collect();
-    let near = names.map(|word| (distance(&text, &word.chars().collect::<Vec<_>>()), word));
-    let near = near.filter(|(slips, word)| *slips <= 2 && slips * 2 < word.chars().count());
-    near.min_by_key(|(slips, _)| *slips).map(|(_, word)| word)
-}
-
-/// Returns the number of letters to insert, delete, replace, or swap with the next one (optimal string alignment), by
-/// dynamic programming.
-fn distance(left: &[char], right: &[char]) -> usize {
-    let mut before = Vec::new();
-    let mut last: Vec<usize> = (0..=right.len()).collect();
-    for (i, a) in left.iter().enumerate() {
-        let mut row = vec![i + 1];
-        for (j, b) in right.iter().enumerate() {
-            let replaced = last[j] + usize::from(a != b);
-            let swapped = match (i.checked_sub(1), j.checked_sub(1)) {
-                (Some(p), Some(q)) if *a == right[q] && left[p] == *b => before[q] + 1,
-                _ => usize::MAX,
-            };
-            row.push(replaced.min(last[j + 1] + 1).min(row[j] + 1).min(swapped));
-        }
-        before = std::mem::replace(&mut last, row);
-    }
-    last.last().copied().unwrap_or_default()
 }
 
 fn join(path: &str, key: &str) -> String {

@@ -89,6 +89,7 @@ pub(super) fn read(root: &Section<'_>, problems: &Problems, environment: &Enviro
         limits,
         sinks,
         pipelines,
+        variables: Vec::new(),
         warnings: Warnings(problems.take_warnings()),
     }
 }
@@ -103,14 +104,8 @@ pub(super) fn warn_if_relative(section: &Section<'_>, key: &'static str) {
 fn read_log(section: &Section<'_>, default: Log) -> Log {
     let level = section.value("level", |text| {
         let level = log_level::parse(text)?;
-        for (old, new) in level.renamed {
-            section.warn("level", format!("`{old}` is now `{new}`; the old name works until version 0.3"));
-        }
-        for target in level.unknown {
-            section.warn(
-                "level",
-                format!("unknown part of the agent `{target}`; known parts: {}", log_level::PARTS.join(", ")),
-            );
+        for remark in level.remarks() {
+            section.warn("level", remark);
         }
         Ok(level.targets)
     });

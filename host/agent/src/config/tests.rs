@@ -1,16 +1,13 @@
 //! Tests of the configuration as a whole: defaults, the example, the report.
 
+mod schema;
+
 use insightd_pipeline::Origin;
 
 use super::*;
 
 fn parse(text: &str) -> Result<Config, Report> {
     Config::parse(text, Some("insightd.yaml"), &Environment::default())
-}
-
-fn example() -> String {
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../deploy/insightd.yaml");
-    std::fs::read_to_string(path).unwrap()
 }
 
 #[test]
@@ -22,15 +19,13 @@ fn no_text_is_the_default() {
 
 #[test]
 fn the_example_states_the_defaults() {
-    assert_eq!(parse(&example()), Ok(Config::default()));
+    assert_eq!(parse(DEFAULT), Ok(Config::default()));
 }
 
 /// In the example, a `#` directly before a key is a disabled setting; a `#` and a space is prose.
 #[test]
 fn the_example_documents_every_key() {
-    // These keys are there twice: without a value as the default, with one as the example.
-    let example = example().replacen("transforms_dir:\n", "", 1).replacen("state_dir:\n", "", 1);
-    let switched_on: String = example.lines().map(|line| uncomment(line) + "\n").collect();
+    let switched_on = switched_on();
     let (config, mut absent) =
         Config::parse_with(&switched_on, Some("insightd.yaml"), &Environment::default());
     let config = config.map_err(|report| report.to_string()).unwrap();
@@ -40,6 +35,13 @@ fn the_example_documents_every_key() {
     assert_eq!(absent, Vec::<String>::new(), "keys that the example does not show");
     assert_eq!(config.sinks.len(), 3);
     assert!(config.pipelines.iter().flat_map(PipelineSpec::components).any(|c| c.origin == Origin::File));
+}
+
+/// Returns the example with all its disabled settings.
+fn switched_on() -> String {
+    // These keys are there twice: without a value as the default, with one as the example.
+    let example = DEFAULT.replacen("transforms_dir:\n", "", 1).replacen("state_dir:\n", "", 1);
+    example.lines().map(|line| uncomment(line) + "\n").collect()
 }
 
 fn uncomment(line: &str) -> String {
@@ -223,14 +225,21 @@ fn document(name: &str) -> String {
     std::fs::read_to_string(path).unwrap()
 }
 
+/// Returns an environment with the variables that the documentation refers to.
+fn of_documentation() -> Environment {
+    let variables = [("TEAM".to_owned(), "shop".to_owned())].into_iter().collect();
+    Environment { variables, ..Environment::default() }
+}
+
 #[test]
 fn the_documentation_names_keys_that_exist() {
     let text = document("configuration.md");
     let blocks: Vec<&str> =
         text.split("```yaml\n").skip(1).filter_map(|rest| rest.split("```").next()).collect();
     assert!(blocks.len() >= 2);
+    let environment = of_documentation();
     for block in blocks {
-        if let Err(report) = parse(block) {
+        if let Err(report) = Config::parse(block, None, &environment) {
             panic!("{block}\n{report}");
         }
     }

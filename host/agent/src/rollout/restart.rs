@@ -26,6 +26,7 @@ pub(super) fn keys(started_with: &Config, now: &Config) -> Vec<String> {
         limits,
         sinks,
         pipelines: _,
+        variables: _,
         warnings: _,
     } = now;
     let before = started_with;

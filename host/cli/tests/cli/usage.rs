@@ -35,6 +35,8 @@ fn help_says_what_there_is() {
         ("transform-build.txt", &["transform", "build", "--help"]),
         ("transform-test.txt", &["transform", "test", "--help"]),
         ("transform-inspect.txt", &["transform", "inspect", "--help"]),
+        ("config.txt", &["config", "--help"]),
+        ("completions.txt", &["completions", "--help"]),
     ] {
         let output = insightctl(arguments);
         assert_eq!((output.status.code(), text(&output.stderr)), (Some(0), String::new()), "{arguments:?}");
@@ -57,11 +59,36 @@ fn wrong_usage_is_64_and_says_why() {
         (&["transform", "inspect", "/etc/passwd"], "/etc/passwd: not a WebAssembly component"),
         (&["transform", "test", "/nonexistent"], "/nonexistent/tests/golden is not a directory"),
         (&["diff", "/nonexistent.jsonl", "/nonexistent.yaml"], "<B>"),
+        (&["replya"], "a similar subcommand exists: 'replay'"),
+        (&["replay", "a.jsonl", "--log-level", "debgu"], "did you mean debug?"),
+        (&["completions", "tcsh"], "[possible values: bash, elvish, fish, powershell, zsh]"),
     ] {
         let output = insightctl(arguments);
         let error = text(&output.stderr);
         assert_eq!(output.status.code(), Some(64), "{arguments:?}: {error}");
         assert!(error.contains(part), "{arguments:?}: {error}");
         assert!(output.stdout.is_empty(), "{arguments:?}");
+    }
+}
+
+#[test]
+fn both_programs_have_completions() {
+    for shell in ["bash", "elvish", "fish", "powershell", "zsh"] {
+        for (program, commands) in
+            [(None, ["replay", "transform"]), (Some("insightd"), ["record", "--log-level"])]
+        {
+            let arguments: Vec<&str> = ["completions", shell].into_iter().chain(program).collect();
+            let output = insightctl(&arguments);
+            assert_eq!(
+                (output.status.code(), text(&output.stderr)),
+                (Some(0), String::new()),
+                "{arguments:?}"
+            );
+            let script = text(&output.stdout);
+            let words = [program.unwrap_or("insightctl"), commands[0], commands[1].trim_start_matches('-')];
+            for word in words {
+                assert!(script.contains(word), "{arguments:?}: {word} is not in\n{script}");
+            }
+        }
     }
 }

@@ -31,10 +31,12 @@ impl From<ReadError> for FileError {
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum LibraryError {
     /// No built-in has this name.
-    #[error("unknown built-in `{name}`; known built-ins: {known}")]
+    #[error("unknown built-in `{name}`; {meant}known built-ins: {known}")]
     NoBuiltin {
         /// The requested name.
         name: String,
+        /// A suggestion followed by a space, or empty.
+        meant: String,
         /// Names of the built-ins.
         known: String,
     },

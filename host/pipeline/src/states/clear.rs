@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use insightd_files::{DirError, PrivateDir};
 
 use super::{REQUEST, STATE};
+use crate::suggest::did_you_mean;
 
 /// Errors of requesting a clear.
 #[derive(Debug, thiserror::Error)]
@@ -14,10 +15,12 @@ pub enum ClearError {
     #[error("no transform state in {}: set --state-dir to the `state_dir` of the agent", .0.display())]
     Nowhere(PathBuf),
     /// There is no state under a name.
-    #[error("no state for `{name}`; state exists for: {known}")]
+    #[error("no state for `{name}`; {meant}state exists for: {known}")]
     Unknown {
         /// The requested name.
         name: String,
+        /// A suggestion followed by a space, or empty.
+        meant: String,
         /// The existing names.
         known: String,
     },
@@ -43,8 +46,9 @@ pub fn request_clear(state_dir: &Path, transforms: &[String]) -> Result<Vec<Stri
     known.sort_unstable();
     known.dedup();
     if let Some(name) = transforms.iter().find(|name| !known.contains(name)) {
+        let meant = did_you_mean(name, known.iter().map(String::as_str));
         let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
-        return Err(ClearError::Unknown { name: name.clone(), known });
+        return Err(ClearError::Unknown { name: name.clone(), meant, known });
     }
     let text: String = transforms.iter().map(|name| format!("{name}\n")).collect();
     directory.write(REQUEST, text.as_bytes())?;
