@@ -1,5 +1,7 @@
-//! Embeds the SDK's sources, which `insightctl transform new` writes into a new crate.
+//! Embeds the SDK's sources, which `insightctl transform new` writes into a new crate, and the recording of `insightctl demo`.
 
+#[path = "build/demo.rs"]
+mod demo;
 #[path = "build/sdk.rs"]
 mod sdk;
 
@@ -13,7 +15,12 @@ fn main() {
     let manifest = PathBuf::from(env::var_os("CARGO_MANIFEST_DIR").unwrap_or_default());
     let workspace = manifest.ancestors().nth(2).unwrap_or(&manifest);
     let out = PathBuf::from(env::var_os("OUT_DIR").unwrap_or_default());
-    if let Err(problem) = sdk::write(workspace, &out.join("sdk.gz")) {
-        println!("cargo::error={problem}");
+    for written in [
+        sdk::write(workspace, &out.join("sdk.gz")),
+        demo::write(&manifest.join("demo/node.jsonl"), &out.join("demo.gz")),
+    ] {
+        if let Err(problem) = written {
+            println!("cargo::error={problem}");
+        }
     }
 }

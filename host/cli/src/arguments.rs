@@ -42,6 +42,12 @@ pub(crate) struct Cli {
 /// The subcommands.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    /// Show the pods, events and metrics of an embedded recording of a node; needs no cluster
+    ///
+    /// Runs the recording of a Kubernetes node through the pipelines, as `replay` does, and prints a summary: the node,
+    /// its pods, the events of each type with the CloudWatch metrics that they declare, and their destinations. Sends no
+    /// request and delivers nothing.
+    Demo(Demo),
     /// Develop a component: create, build, test or inspect it
     #[command(subcommand)]
     Transform(Transform),
@@ -94,6 +100,26 @@ pub(crate) enum Program {
     Insightd,
 }
 
+/// Options of `demo`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Demo {
+    /// Print the events, one JSON object per line, instead of the summary
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Only events of this type, such as Pod. Without --json, lists all metrics that they declare
+    #[arg(long = "type", value_name = "TYPE")]
+    pub(crate) kind: Option<String>,
+    /// Declare the enhanced set of metrics instead of the basic one
+    #[arg(long)]
+    pub(crate) enhanced: bool,
+    /// Configuration file [default: the built-in pipelines]
+    #[arg(long, value_name = "FILE", conflicts_with = "enhanced")]
+    pub(crate) config: Option<PathBuf>,
+    /// Write the recording to a new file, for `replay`, `diff` and `script try`, and print nothing else
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["json", "kind", "enhanced", "config"])]
+    pub(crate) save: Option<PathBuf>,
+}
+
 /// Options of `replay`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Replay {
@@ -111,6 +137,9 @@ pub(crate) struct Replay {
     /// Only run the pipeline of this name
     #[arg(long, value_name = "NAME")]
     pub(crate) pipeline: Option<String>,
+    /// Print a summary of the newest batch of each node and cluster instead of events: nodes, pods, metrics
+    #[arg(long, conflicts_with = "until")]
+    pub(crate) summary: bool,
     /// Write the input of this component for the last batch as a golden case, instead of events. `utilization`,
     /// `builtin:utilization`, `transform-2` or `output-1`, prefixed with PIPELINE/ if several pipelines have one
     #[arg(long, value_name = "PLACE", requires = "as_case")]

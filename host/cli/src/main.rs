@@ -2,6 +2,7 @@
 
 mod arguments;
 mod completions;
+mod demo;
 mod offline;
 mod replay;
 mod script;
@@ -44,6 +45,7 @@ fn main() -> ExitCode {
 
 fn run(command: &Command) -> anyhow::Result<ExitCode> {
     match command {
+        Command::Demo(options) => demo::demo(options)?,
         Command::Replay(options) => offline::replay(options)?,
         Command::Diff(options) => {
             let is_same = offline::diff(options)?;

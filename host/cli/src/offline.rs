@@ -10,6 +10,7 @@ use insightd::assemble;
 use insightd::config::{self, Config, Environment, Report, Role, SinkKind, When};
 use insightd::error::Usage;
 use insightd::logging;
+use insightd::output;
 use insightd::recording::Reader;
 use insightd::sinks::{Sink, SinkSet, Stdout};
 use insightd::snapshot::Snapshot;
@@ -26,12 +27,16 @@ pub(crate) fn replay(options: &arguments::Replay) -> anyhow::Result<()> {
     let config = configuration(options.config.as_deref(), options.pipeline.as_deref(), level)?;
     logging::start(&config.log);
     if let (Some(until), Some(directory)) = (&options.until, &options.as_case) {
-        let events = Collect::default();
-        let sink = |_: &config::Sink| -> anyhow::Result<Box<dyn Sink>> { Ok(Box::new(events.clone())) };
-        let mut chains = chains(&config, options.config.as_deref(), &options.component, sink)?;
+        let (mut chains, events) = collecting(&config, options.config.as_deref(), &options.component)?;
         let mut recording = Reader::open(&options.recording).map_err(usage)?;
         let wanted = Wanted { until, directory, pod: options.pod.as_deref() };
         return replay::write_case(&mut recording, &mut chains, &events, &wanted);
+    }
+    if options.summary {
+        let (mut chains, events) = collecting(&config, options.config.as_deref(), &options.component)?;
+        let mut recording = Reader::open(&options.recording).map_err(usage)?;
+        output::print(replay::summarize(&mut recording, &mut chains, &events)?.text());
+        return replay::finish(&chains);
     }
     let stdout = |sink: &config::Sink| -> anyhow::Result<Box<dyn Sink>> {
         let pretty = match sink.kind {
@@ -55,13 +60,8 @@ pub(crate) fn diff(options: &arguments::Diff) -> anyhow::Result<bool> {
     let (config_a, config_b) =
         (configuration(Some(&options.a), pipeline, level)?, configuration(Some(b), pipeline, level)?);
     logging::start(&config_a.log);
-    let side = |config: &Config, file: &Path, replaced: &[(String, PathBuf)]| {
-        let events = Collect::default();
-        let sink = |_: &config::Sink| -> anyhow::Result<Box<dyn Sink>> { Ok(Box::new(events.clone())) };
-        Ok::<_, anyhow::Error>((chains(config, Some(file), replaced, sink)?, events.clone()))
-    };
-    let (mut a, events_a) = side(&config_a, &options.a, &[])?;
-    let (mut b, events_b) = side(&config_b, b, &options.component)?;
+    let (mut a, events_a) = collecting(&config_a, Some(&options.a), &[])?;
+    let (mut b, events_b) = collecting(&config_b, Some(b), &options.component)?;
     let mut recording = Reader::open(&options.recording).map_err(usage)?;
     let shown = if options.all { Shown::All } else { Shown::First };
     replay::diff(&mut recording, (&mut a, &events_a), (&mut b, &events_b), shown)
@@ -102,6 +102,17 @@ pub(super) fn configuration(
         }
     }
     Ok(config)
+}
+
+/// Assembles the pipelines of a configuration over sinks that collect the events.
+pub(super) fn collecting(
+    config: &Config,
+    file: Option<&Path>,
+    replaced: &[(String, PathBuf)],
+) -> anyhow::Result<(Chains, Collect)> {
+    let events = Collect::default();
+    let chains = chains(config, file, replaced, |_| Ok(Box::new(events.clone())))?;
+    Ok((chains, events))
 }
 
 /// Assembles the pipelines of a configuration over sinks that `sink` creates. A component that cannot be used is an

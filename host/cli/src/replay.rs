@@ -8,6 +8,7 @@ mod event;
 mod lines;
 mod matching;
 mod report;
+mod summary;
 mod tally;
 
 use std::time::{Duration, Instant};
@@ -22,6 +23,7 @@ pub(crate) use case::{Wanted, write_case};
 pub(crate) use chains::Chains;
 pub(crate) use collect::Collect;
 pub(crate) use report::Shown;
+pub(crate) use summary::{Summary, unknown_type};
 
 use report::Report;
 
@@ -47,6 +49,33 @@ pub(crate) fn replay(recording: &mut Reader, chains: &mut Chains) -> anyhow::Res
         rate(begun.elapsed()),
         rate(in_chains)
     ));
+    finish(chains)
+}
+
+/// Runs a recording through chains whose sinks are `events`, and summarizes the events of the newest batches.
+///
+/// # Errors
+/// [`Usage`] if the recording is invalid.
+pub(crate) fn summarize(
+    recording: &mut Reader,
+    chains: &mut Chains,
+    events: &Collect,
+) -> anyhow::Result<Summary> {
+    let mut summary = Summary::default();
+    while let Some(batch) = recording.next_batch().map_err(|error| Usage(error.to_string()))? {
+        let scope = (batch.scope.clone(), batch.scope_id.clone());
+        let time_unix_ms = batch.time_unix_ms;
+        chains.run(batch)?;
+        summary.add(scope, time_unix_ms, events.take());
+    }
+    Ok(summary)
+}
+
+/// Prints notes about batches and events that were left out or lost, on standard error.
+///
+/// # Errors
+/// An error if component calls failed.
+pub(crate) fn finish(chains: &Chains) -> anyhow::Result<()> {
     for note in chains.notes() {
         output::message(format_args!("{note}"));
     }

@@ -8,7 +8,7 @@ use serde_json::Value;
 /// A parsed event: string fields are attributes, number fields are metrics.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Parsed {
-    pub(super) route: String,
+    pub(super) route: Vec<(String, String)>,
     pub(super) time_unix_ms: u64,
     pub(super) bytes: u64,
     /// String fields, nested ones by their path, and other non-number fields as JSON. An event that is not a JSON
@@ -25,9 +25,8 @@ pub(super) struct Parsed {
 
 impl Parsed {
     pub(super) fn of(event: &Event<'_>) -> Self {
-        let route: Vec<String> = event.route.iter().map(|(key, value)| format!("{key}={value}")).collect();
         let mut parsed = Self {
-            route: route.join(" "),
+            route: event.route.to_vec(),
             time_unix_ms: event.time_unix_ms,
             bytes: event.bytes.len() as u64,
             ..Self::default()
@@ -84,6 +83,11 @@ impl Parsed {
         self.declarations = declarations.to_string();
     }
 
+    /// Returns the type of the event, such as `Pod`.
+    pub(super) fn kind(&self) -> Option<&str> {
+        self.attributes.get("Type").map(String::as_str)
+    }
+
     /// Returns the attributes among `keys` as an identity.
     pub(super) fn identity(&self, keys: &BTreeSet<String>) -> Vec<(String, String)> {
         let chosen = self.attributes.iter().filter(|(key, _)| keys.contains(*key));
@@ -111,7 +115,7 @@ pub(super) mod tests {
         assert_eq!((&new.declared, &old.declared), (&["m".to_owned()].into(), &["m".to_owned()].into()));
         assert_eq!(new.metrics, [("m".to_owned(), 1.5)].into());
         assert_eq!(new.attributes["Sources"], r#"["cadvisor"]"#);
-        assert_eq!(new.route, "log_group=g");
+        assert_eq!(new.route, [("log_group".to_owned(), "g".to_owned())]);
         let nested = event(r#"{"kubernetes":{"container_name":"app","labels":{"a":"b"},"n":1}}"#);
         let flat =
             [("kubernetes.container_name", "app"), ("kubernetes.labels.a", "b"), ("kubernetes.n", "1")];

@@ -51,3 +51,14 @@ pub(crate) fn text(bytes: &[u8]) -> String {
 pub(crate) fn argument(path: &Path) -> &str {
     path.to_str().expect("the path is UTF-8")
 }
+
+/// Compares a text with the golden file below `tests/`; `BLESS=1` rewrites it.
+#[track_caller]
+pub(crate) fn golden(name: &str, found: &str) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests").join(name);
+    if std::env::var_os("BLESS").is_some_and(|value| value == "1") {
+        fs::write(&path, found).expect("golden text can be written");
+    }
+    let expected = fs::read_to_string(&path).unwrap_or_default();
+    assert!(expected == found, "{} differs; BLESS=1 accepts this:\n{found}", path.display());
+}

@@ -2,4 +2,5 @@
 
 mod author;
 mod common;
+mod demo;
 mod usage;

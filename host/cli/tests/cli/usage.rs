@@ -1,9 +1,8 @@
 //! Help and mistakes. Golden texts are rewritten with `BLESS=1`.
 
-use std::path::Path;
 use std::process::{Command, Output};
 
-use crate::common::text;
+use crate::common::{golden, text};
 
 fn insightctl(arguments: &[&str]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_insightctl"));
@@ -11,21 +10,12 @@ fn insightctl(arguments: &[&str]) -> Output {
     command.env("COLUMNS", "100").args(arguments).output().expect("the program starts")
 }
 
-#[track_caller]
-fn golden(name: &str, found: &str) {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/help").join(name);
-    if std::env::var_os("BLESS").is_some_and(|value| value == "1") {
-        std::fs::write(&path, found).expect("golden text can be written");
-    }
-    let expected = std::fs::read_to_string(&path).unwrap_or_default();
-    assert!(expected == found, "{} differs; BLESS=1 accepts this:\n{found}", path.display());
-}
-
 #[test]
 fn help_says_what_there_is() {
     for (name, arguments) in [
         ("insightctl.txt", &["--help"][..]),
         ("check.txt", &["check", "--help"]),
+        ("demo.txt", &["demo", "--help"]),
         ("diff.txt", &["diff", "--help"]),
         ("replay.txt", &["replay", "--help"]),
         ("script-try.txt", &["script", "try", "--help"]),
@@ -40,7 +30,7 @@ fn help_says_what_there_is() {
     ] {
         let output = insightctl(arguments);
         assert_eq!((output.status.code(), text(&output.stderr)), (Some(0), String::new()), "{arguments:?}");
-        golden(name, &text(&output.stdout));
+        golden(&format!("help/{name}"), &text(&output.stdout));
     }
 }
 
