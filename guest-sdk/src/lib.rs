@@ -70,11 +70,6 @@ pub use insights_batch::{ReadableError, readable};
 pub use patterns::Patterns;
 pub use settings::{ConfigError, Settings};
 
-/// The author's guide; its code blocks run as doc tests.
-#[cfg(doctest)]
-#[doc = include_str!("../../docs/authors.md")]
-pub struct AuthorsGuide;
-
 /// Items that the export macros refer to; not part of the API.
 #[doc(hidden)]
 pub mod __private {

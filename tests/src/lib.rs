@@ -17,6 +17,11 @@ use serde_json::Value;
 pub use events::Events;
 pub use recorded::Recorded;
 
+/// The author's guide, whose code blocks run as doc tests.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/authors.md")]
+pub struct AuthorsGuide;
+
 /// Returns the top directory of the checkout.
 pub fn top() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the tests crate is a directory of the checkout")

@@ -14,7 +14,7 @@
 /// Bindings of the world `transform`.
 pub mod transform {
     wit_bindgen::generate!({
-        path: "../wit",
+        path: "wit",
         world: "transform",
         pub_export_macro: true,
         export_macro_name: "export_world_transform",
@@ -26,7 +26,7 @@ pub mod transform {
 /// Bindings of the world `formatter`, which reuses the types of the world `transform`.
 pub mod formatter {
     wit_bindgen::generate!({
-        path: "../wit",
+        path: "wit",
         world: "formatter",
         with: {
             "insights:transform/types@0.1.0": crate::guest::transform::insights::transform::types,

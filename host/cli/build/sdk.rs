@@ -12,13 +12,15 @@ use std::path::{Path, PathBuf};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 
-/// Files and directories that are copied unchanged. The guide is part of the SDK's documentation tests.
-const TAKEN: [&str; 7] = [
+/// Files and directories that are copied unchanged. `guest-sdk/wit` is a link to the contract; the copy has the files.
+const TAKEN: [&str; 9] = [
     "guest-sdk/Cargo.toml",
+    "guest-sdk/README.md",
     "guest-sdk/src",
+    "guest-sdk/wit",
     "guest-sdk/batch/Cargo.toml",
+    "guest-sdk/batch/README.md",
     "guest-sdk/batch/src",
-    "wit",
     "docs/authors.md",
     "docs/raw-metrics.md",
 ];

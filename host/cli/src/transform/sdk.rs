@@ -42,7 +42,7 @@ mod tests {
         assert!(!text("Cargo.toml").contains("tokio"), "only what the SDK inherits");
         assert!(text("guest-sdk/src/lib.rs").starts_with("//! Write insightd transforms"));
         assert!(text("guest-sdk/batch/src/lib.rs").starts_with("//! The data model"));
-        assert!(text("wit/transform.wit").contains("package insights:transform"));
+        assert!(text("guest-sdk/wit/transform.wit").contains("package insights:transform"));
         assert!(text(LOCK).contains("name = \"wit-bindgen\"\n"));
         assert!(text(LOCK).contains("name = \"insights-batch\"\n"));
         assert!(!text(LOCK).contains("name = \"tokio\"\n") && !text(LOCK).contains("proptest"));
