@@ -13,7 +13,8 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 
 /// Files and directories that are copied unchanged. `guest-sdk/wit` is a link to the contract; the copy has the files.
-const TAKEN: [&str; 9] = [
+const TAKEN: [&str; 10] = [
+    "LICENSE",
     "guest-sdk/Cargo.toml",
     "guest-sdk/README.md",
     "guest-sdk/src",
