@@ -26,7 +26,7 @@ AGENT := $(PROGRAMS)/insightd
 # Arguments of `make run`.
 RUN ?= run --interval 5s
 
-.PHONY: help build programs tests run test transforms recipes compiler builtins agent cli deploy-transforms image image-arm64 images test-arm64 fmt lint doc deny unit test-all test-node test-aws node-suite resident footprint footprint-hour footprint-cluster bench FORCE
+.PHONY: help build programs tests run test transforms recipes compiler builtins agent cli deploy-transforms image image-arm64 images test-arm64 fmt lint doc deny unit test-all test-node test-aws node-suite resident footprint footprint-hour footprint-cluster bench docs release FORCE
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "%-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -160,9 +160,11 @@ bench: build transforms recipes ## Benchmark readers, the three stages, scripts 
 	$(CARGO) bench --quiet -p insightd-sandbox --bench script
 	$(CARGO) bench --quiet -p insightd --bench tick
 
-.PHONY: docs
 docs: ## The documentation as a book: target/book/index.html (needs mdbook)
 	@docs/build
+
+release: ## Build the files of a release from the current commit: target/release-VERSION/ (docs/releasing.md; an hour)
+	@deploy/release
 
 # The compiler's own tests use the dependencies that it was built with.
 unit: tests transforms deploy-transforms ## Run all tests of the workspace
