@@ -96,7 +96,7 @@ impl Settings {
 
     /// Reads a value of any type.
     pub fn value(&mut self, key: &str) -> Option<Value> {
-        self.ask(key).map(|field| field.value.clone())
+        self.field(key).map(|field| field.value.clone())
     }
 
     /// Reads a list of objects: calls `read` with each of them and its position, from 0. The list can be read only once: a
@@ -147,7 +147,7 @@ impl Settings {
         expected: &str,
         convert: impl FnOnce(&Value) -> Option<T>,
     ) -> Option<T> {
-        let value = &self.ask(key)?.value;
+        let value = &self.field(key)?.value;
         let converted = convert(value);
         if converted.is_none() {
             let found = found(value, expected);
@@ -158,7 +158,7 @@ impl Settings {
 
     /// Returns the field of a key that is set, and marks the key as read.
     #[cold]
-    fn ask(&mut self, key: &str) -> Option<&mut Field> {
+    fn field(&mut self, key: &str) -> Option<&mut Field> {
         if !self.known.iter().any(|known| known == key) {
             self.known.push(String::from(key));
         }
@@ -169,7 +169,7 @@ impl Settings {
 
     /// Takes the value of a key out of its field: objects can be read only once.
     fn take(&mut self, key: &str) -> Option<Value> {
-        self.ask(key).map(|field| core::mem::replace(&mut field.value, Value::Null))
+        self.field(key).map(|field| core::mem::replace(&mut field.value, Value::Null))
     }
 
     #[cold]

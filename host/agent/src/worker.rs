@@ -113,7 +113,7 @@ impl Worker {
 
     fn publish(&self, time_unix_ms: u64) {
         if let Some(registry) = &self.registry {
-            registry.publish(TickStats::of(
+            registry.publish(TickStats::collect(
                 time_unix_ms,
                 &self.counters,
                 self.pipelines(),

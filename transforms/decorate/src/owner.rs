@@ -16,7 +16,7 @@ pub(crate) struct Owner<'b> {
 
 impl<'b> Owner<'b> {
     /// Resolves a `workload` that owns `pod`; returns `None` if kind or name is missing.
-    pub(crate) fn of(
+    pub(crate) fn resolve(
         pod: Entity<'b>,
         workload: Entity<'b>,
         keys: &Keys,

@@ -132,7 +132,7 @@ impl<'m> Marker<'m> {
         let mut pod_name = None;
         let workloads = pod.links("owned-by").into_iter();
         for (position, owner) in
-            workloads.filter_map(|workload| Owner::of(pod, workload, keys, full)).enumerate()
+            workloads.filter_map(|workload| Owner::resolve(pod, workload, keys, full)).enumerate()
         {
             let (kind, name) = self.owner_keys(batch, position);
             self.identity.push((kind, batch.name(owner.kind)));

@@ -30,7 +30,7 @@ pub(crate) struct Counts {
 }
 
 impl Counts {
-    pub(crate) fn of(containers: &[Entity<'_>], raw: &Raw) -> Self {
+    pub(crate) fn new(containers: &[Entity<'_>], raw: &Raw) -> Self {
         let mut counts = Self::default();
         for &container in containers {
             match attribute(container, raw.container_kind) {

@@ -15,7 +15,7 @@ pub(crate) struct Demand {
 
 impl Demand {
     /// Computes the demand of a pod with these containers, in the order of its specification.
-    pub(crate) fn of(pod: Entity<'_>, containers: &[Entity<'_>], raw: &Raw) -> Self {
+    pub(crate) fn new(pod: Entity<'_>, containers: &[Entity<'_>], raw: &Raw) -> Self {
         let request = |container, whole, overhead| {
             let of_containers = peak(containers, container, raw, false);
             let sum = gauge(pod, whole).or(of_containers);

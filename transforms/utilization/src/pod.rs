@@ -30,8 +30,8 @@ pub(crate) fn all<'b>(batch: &'b Batch, raw: &Raw) -> Vec<Pod<'b>> {
         Pod {
             entity,
             phase: attribute(entity, raw.phase),
-            demand: Demand::of(entity, &containers, raw),
-            counts: Counts::of(&containers, raw),
+            demand: Demand::new(entity, &containers, raw),
+            counts: Counts::new(&containers, raw),
         }
     })
     .collect()

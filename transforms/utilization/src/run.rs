@@ -21,7 +21,7 @@ pub(crate) fn run(options: &Options, batch: &Batch) {
         });
     } else if let Some(node) = batch.node() {
         // Other scopes have no node, so there is nothing to publish.
-        let capacity = Capacity::of(*node);
+        let capacity = Capacity::new(*node);
         let pods = pod::all(batch, &raw);
         run_events(options, batch, &raw, &|out, entity, kind| {
             publish(out, entity, kind, &pods, &raw, capacity, options)

@@ -15,7 +15,7 @@ pub(crate) struct Capacity {
 }
 
 impl Capacity {
-    pub(crate) fn of(node: Entity<'_>) -> Self {
+    pub(crate) fn new(node: Entity<'_>) -> Self {
         let known = |name: &str| node.gauge(name).filter(|&value| value > 0.0);
         Self {
             cpu: known("node.cpu_count").map(|cores| cores * 1000.0),

@@ -48,7 +48,7 @@ pub(super) fn respond<B>(registry: &StatusRegistry, metrics: &Metrics, request: 
         "/status" => response(
             StatusCode::OK,
             JSON,
-            format!("{}\n", visible::lines(&status::of(registry).to_string(), Style::Json)),
+            format!("{}\n", visible::lines(&status::to_json(registry).to_string(), Style::Json)),
         ),
         _ => page(metrics, request.headers()),
     }

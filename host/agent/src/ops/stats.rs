@@ -85,7 +85,7 @@ pub struct SinkStats {
 
 impl TickStats {
     /// Collects the stats of these parts of the agent.
-    pub fn of(
+    pub fn collect(
         time_unix_ms: u64,
         counters: &Counters,
         pipelines: &[Pipeline],

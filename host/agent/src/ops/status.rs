@@ -8,7 +8,7 @@ use super::registry::StatusRegistry;
 use super::stats::{ComponentStats, SlotVersion};
 
 /// Returns the document. `rollout`, `state` and `components` are null until they are known.
-pub(super) fn of(registry: &StatusRegistry) -> Value {
+pub(super) fn to_json(registry: &StatusRegistry) -> Value {
     let (stats, _) = registry.stats();
     json!({
         "version": env!("CARGO_PKG_VERSION"),

@@ -82,7 +82,7 @@ impl LastGoodStore {
             Ok(dir) => Some(dir),
             Err(DirError::Io { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => None,
             Err(error) => {
-                say(&error);
+                log_error(&error);
                 None
             }
         }
@@ -160,7 +160,7 @@ fn taken(id: Generation) -> String {
     format!("{TAKEN}{}", id.0)
 }
 
-fn say(error: &DirError) {
+fn log_error(error: &DirError) {
     tracing::warn!(%error, "cannot read the stored bundles");
 }
 
@@ -170,7 +170,7 @@ fn read(dir: &PrivateDir, name: &str, environment: &Environment) -> Option<Snaps
         Ok(directory) => directory,
         Err(DirError::Io { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => return None,
         Err(error) => {
-            say(&error);
+            log_error(&error);
             return None;
         }
     };
