@@ -44,7 +44,7 @@ pub(crate) fn demo(options: &arguments::Demo) -> anyhow::Result<()> {
     if let Some(file) = &options.save {
         return save(file);
     }
-    let mut config = configuration(options.config.as_deref(), None)?;
+    let mut config = configuration(options.config.as_deref(), None, None)?;
     if options.enhanced {
         declare_enhanced(&mut config);
     }

@@ -64,7 +64,7 @@ impl LastGoodStore {
         let dir = self.open()?;
         let failed = failed(&dir);
         let is_out = |id: Generation| id == in_files || failed.iter().any(|(other, _)| *other == id);
-        let names = dir.names().inspect_err(say).ok()?;
+        let names = dir.names().inspect_err(log_error).ok()?;
         let mut taken: Vec<_> = names
             .iter()
             .filter(|name| name.starts_with(TAKEN))
@@ -176,7 +176,7 @@ fn read(dir: &PrivateDir, name: &str, environment: &Environment) -> Option<Snaps
     };
     let not_whole = || tracing::warn!(directory = %directory.path_of("").display(), "stored bundle is incomplete; ignored");
     let text = |name: &str, max_bytes: u64| {
-        let bytes = directory.read(name, max_bytes).inspect_err(say).ok()?;
+        let bytes = directory.read(name, max_bytes).inspect_err(log_error).ok()?;
         let text = bytes.and_then(|bytes| String::from_utf8(bytes).ok());
         if text.is_none() {
             not_whole();
@@ -225,7 +225,7 @@ fn forget_taken_but(dir: &PrivateDir, ids: &[Generation]) -> Result<(), DirError
 }
 
 fn failed(dir: &PrivateDir) -> Vec<(Generation, String)> {
-    let bytes = dir.read(FAILED, MAX_IDS).inspect_err(say).ok().flatten().unwrap_or_default();
+    let bytes = dir.read(FAILED, MAX_IDS).inspect_err(log_error).ok().flatten().unwrap_or_default();
     let text = String::from_utf8_lossy(&bytes);
     let line = |line: &str| {
         let (id, why) = line.trim().split_once(' ').unwrap_or((line, ""));
