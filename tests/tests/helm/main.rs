@@ -31,7 +31,7 @@ fn chart_and_image_have_the_version_of_the_workspace() {
     assert_eq!(values["image"]["tag"], "");
 }
 
-/// If this fails because the configuration has a new section: add it to `config` in values.schema.json.
+/// Fails if the configuration has a new section: add it to `config` in values.schema.json.
 #[test]
 fn schema_knows_every_section_of_the_configuration() {
     let text = fs::read_to_string(top().join("deploy/insightd.yaml")).expect("can be read");

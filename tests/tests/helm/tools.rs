@@ -18,11 +18,16 @@ pub(crate) struct Tools {
     plain: TempDir,
 }
 
-/// Returns the programs, or `None` with a message if one is missing.
-pub(crate) fn tools(test: &str) -> Option<&'static Tools> {
-    static TOOLS: OnceLock<Result<Tools, String>> = OnceLock::new();
-    match TOOLS.get_or_init(find) {
-        Ok(tools) => Some(tools),
+/// Returns the programs, with copies for one test, or `None` with a message if a program is missing.
+pub(crate) fn tools(test: &str) -> Option<Tools> {
+    static PROGRAMS: OnceLock<Result<(PathBuf, PathBuf), String>> = OnceLock::new();
+    match PROGRAMS.get_or_init(programs) {
+        Ok((helm, kubectl)) => Some(Tools {
+            helm: helm.clone(),
+            kubectl: kubectl.clone(),
+            with_components: deploy::copy(),
+            plain: deploy::plain_copy(),
+        }),
         Err(reason) => {
             skipped(test, reason);
             None
@@ -30,11 +35,10 @@ pub(crate) fn tools(test: &str) -> Option<&'static Tools> {
     }
 }
 
-fn find() -> Result<Tools, String> {
+fn programs() -> Result<(PathBuf, PathBuf), String> {
     let kubectl =
         kubectl().ok_or("no kubectl: put one on the path, name it in KUBECTL, or run tests/node/build")?;
-    let helm = helm()?;
-    Ok(Tools { helm, kubectl, with_components: deploy::copy(), plain: deploy::plain_copy() })
+    Ok((helm()?, kubectl))
 }
 
 /// Returns `$HELM`, or the one that `tests/helm/build` builds from its Go module.

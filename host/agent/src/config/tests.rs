@@ -46,7 +46,9 @@ fn switched_on() -> String {
 
 fn uncomment(line: &str) -> String {
     match line.find('#') {
-        Some(at) if line[..at].trim().is_empty() && !line[at + 1..].starts_with([' ', '#']) => {
+        Some(at)
+            if line[..at].trim().is_empty() && line[at + 1..].starts_with(|c: char| c != ' ' && c != '#') =>
+        {
             format!("{}{}", &line[..at], &line[at + 1..])
         }
         _ => line.into(),
