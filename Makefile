@@ -21,12 +21,20 @@ ifneq ($(STATIC),)
 STATICALLY := deploy/image/for $(STATIC)
 BUILT := $(if $(filter arm64,$(STATIC)),aarch64,x86_64)-unknown-linux-musl/
 endif
+# FIRST=yes: the build of `make run` and `make demo`, ready in minutes: hardly optimised, and without the AWS clients and `builtin:script`, which a first
+# look does not need. Most dependencies are built as for the tests, so that a later build finds them.
+ifeq ($(FIRST),yes)
+NATIVE := $(TRANSFORMS:%=target/transforms/%.cwasm)
+SLIM := --no-default-features
+UNOPTIMISED := --config profile.quick.opt-level=0
+UNOPTIMISED_COMPILER := $(UNOPTIMISED) --config profile.quick.package.cranelift-codegen.opt-level=0
+endif
 STRIP := target/guest/strip
 AGENT := $(PROGRAMS)/insightd
 # Arguments of `make run`.
 RUN ?= run --interval 5s
 
-.PHONY: help build programs tests run test transforms recipes compiler builtins agent cli deploy-transforms image image-arm64 images test-arm64 fmt lint doc deny unit test-all test-node test-aws node-suite resident footprint footprint-hour footprint-cluster bench docs release FORCE
+.PHONY: help build programs tests run demo toolchain test transforms recipes compiler builtins agent cli deploy-transforms image image-arm64 images test-arm64 fmt lint doc deny unit test-all test-node test-aws node-suite resident footprint footprint-hour footprint-cluster bench docs release FORCE
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "%-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -36,14 +44,24 @@ build: ## Optimised programs and components: target/release/insightd, insightd-c
 
 programs: agent cli deploy-transforms $(EXAMPLE_COMPONENTS)
 
-run: agent deploy-transforms ## Run the agent on this machine: one JSON event per line (RUN="run --once" for one tick)
+run: ## Run the agent on this machine: one JSON event per line (RUN="run --once" for one tick)
+	@$(MAKE) --no-print-directory FIRST=yes agent
 	@$(AGENT) $(RUN)
+
+demo: ## Show what insightd makes of a recorded Kubernetes node: pods, events, metrics (DEMO=--json for the events)
+	@$(MAKE) --no-print-directory FIRST=yes cli
+	@$(PROGRAMS)/insightctl demo $(DEMO)
 
 test: lint unit ## Check format, lints, docs and licences, and run all tests of the workspace
 
 transforms: $(COMPONENTS) $(EXAMPLE_COMPONENTS) ## All components of transforms/: target/transforms/*.wasm
 compiler: $(COMPILER)
-builtins: $(NATIVE) ## The shipped components, as wasm and as native code for the agent to embed
+# The compiler is built beside the components.
+builtins: ## The shipped components, as wasm and as native code for the agent to embed
+	@$(MAKE) --no-print-directory --jobs=2 $(NATIVE)
+
+toolchain:
+	@transforms/toolchain
 
 # Fixed instead of random seeds for the hash tables of `script`: the same source gives the same bytes.
 target/transforms/script.wasm: export CONST_RANDOM_SEED := insightd
@@ -55,18 +73,18 @@ target/transforms/emf.wasm: export CARGO_PROFILE_GUEST_OPT_LEVEL := z
 
 # As a cdylib only: Cargo skips link-time optimisation if the same build also makes an rlib.
 # Cargo decides what is out of date; files are replaced only if they changed, to avoid needless rebuilds.
-target/transforms/%.wasm: FORCE $(STRIP)
+target/transforms/%.wasm: FORCE $(STRIP) | toolchain
 	@$(CARGO) rustc --quiet --profile guest --target wasm32-wasip2 -p insightd-$* --crate-type cdylib --target-dir target/guest
 	@mkdir -p target/transforms
 	@$(STRIP) target/guest/wasm32-wasip2/guest/insightd_$(subst -,_,$*).wasm $@.new
 	@if cmp -s $@.new $@; then rm $@.new; else mv $@.new $@; fi
 
-$(STRIP): transforms/strip.rs host/cli/src/transform/strip.rs
+$(STRIP): transforms/strip.rs host/cli/src/transform/strip.rs | toolchain
 	@mkdir -p $(@D)
 	@rustc --edition 2024 -O -D warnings -o $@ $<
 
-$(COMPILER): FORCE
-	@$(STATICALLY) $(CARGO) build --quiet --profile $(PROFILE) --manifest-path host/compile/Cargo.toml --target-dir target/compile
+$(COMPILER): FORCE | toolchain
+	@$(STATICALLY) $(CARGO) build --quiet --profile $(PROFILE) $(UNOPTIMISED_COMPILER) --manifest-path host/compile/Cargo.toml --target-dir target/compile
 	@mkdir -p $(@D)
 	@cmp -s target/compile/$(BUILT)$(PROFILE)/$(@F) $@ || install target/compile/$(BUILT)$(PROFILE)/$(@F) $@
 
@@ -74,17 +92,17 @@ target/transforms/%.cwasm: target/transforms/%.wasm $(COMPILER)
 	@$(COMPILER) --out $@.new $<
 	@if cmp -s $@.new $@; then rm $@.new; touch $@; else mv $@.new $@; fi
 
-agent: $(NATIVE)
-	@$(STATICALLY) $(CARGO) build --profile $(PROFILE) -p insightd --target-dir target
+agent: builtins
+	@$(STATICALLY) $(CARGO) build --profile $(PROFILE) $(UNOPTIMISED) -p insightd $(SLIM) --target-dir target
 	@$(call installed,insightd)
 
 # Only insightd runs on nodes; insightctl is for machines of authors and operators.
-cli: $(NATIVE)
-	@$(STATICALLY) $(CARGO) build --profile $(PROFILE) -p insightctl --target-dir target
+cli: builtins
+	@$(STATICALLY) $(CARGO) build --profile $(PROFILE) $(UNOPTIMISED) -p insightctl $(SLIM) --target-dir target
 	@$(call installed,insightctl)
 
 # Programs and tests of the whole workspace in one build: built separately, each would need its dependencies with other features.
-tests: $(NATIVE)
+tests: builtins
 	@$(STATICALLY) $(CARGO) build --profile $(PROFILE) --workspace --bins --tests --target-dir target
 	@$(call installed,insightd)
 	@$(call installed,insightctl)
@@ -96,13 +114,13 @@ deploy-transforms: $(COMPONENTS) ## Copy the shipped components into the manifes
 	@for directory in deploy/transforms deploy/helm/insightd/transforms; do mkdir -p $$directory; \
 		for wasm in $(COMPONENTS); do cmp -s $$wasm $$directory/$${wasm##*/} || cp $$wasm $$directory/; done; done
 
-image: $(NATIVE) deploy-transforms ## Container image for amd64, no Docker needed: target/image/insightd-amd64.tar (deploy/README.md)
+image: builtins deploy-transforms ## Container image for amd64, no Docker needed: target/image/insightd-amd64.tar (deploy/README.md)
 	@deploy/image/build amd64
 
-image-arm64: $(NATIVE) ## Container image for arm64, cross-built: target/image/insightd-arm64.tar
+image-arm64: builtins ## Container image for arm64, cross-built: target/image/insightd-arm64.tar
 	@deploy/image/build arm64
 
-images: $(NATIVE) deploy-transforms ## Both images, and one image for both architectures: target/image/insightd.tar
+images: builtins deploy-transforms ## Both images, and one image for both architectures: target/image/insightd.tar
 	@deploy/image/build amd64 arm64
 
 test-arm64: build ## Run tests and a whole tick as arm64 programs under qemu's user emulation (needs qemu-user, gcc-aarch64-linux-gnu)
@@ -123,6 +141,7 @@ lint: builtins deny
 	$(CARGO) fmt --all --check --manifest-path tests/guests/Cargo.toml
 	$(STATICALLY) $(CARGO) clippy --profile $(PROFILE) --workspace --all-targets --target-dir target -- -D warnings
 	$(STATICALLY) $(CARGO) clippy --profile $(PROFILE) --manifest-path host/compile/Cargo.toml --target-dir target/compile -- -D warnings
+	$(STATICALLY) $(CARGO) clippy --profile $(PROFILE) --manifest-path fuzz/Cargo.toml --no-default-features --target-dir target -- -D warnings
 	for t in $(TRANSFORMS) $(EXAMPLES); do $(CARGO) clippy --quiet --profile guest --target wasm32-wasip2 -p insightd-$$t --target-dir target/guest -- -D warnings; done
 	RUSTDOCFLAGS="-D warnings" $(STATICALLY) $(CARGO) doc --profile $(PROFILE) --workspace --no-deps --quiet --target-dir target
 
