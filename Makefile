@@ -34,7 +34,7 @@ AGENT := $(PROGRAMS)/insightd
 # Arguments of `make run`.
 RUN ?= run --interval 5s
 
-.PHONY: help build programs tests run demo toolchain test transforms recipes compiler builtins agent cli deploy-transforms image image-arm64 images test-arm64 fmt lint doc deny unit test-all test-node test-aws node-suite resident footprint footprint-hour footprint-cluster bench docs release FORCE
+.PHONY: help bindings build programs tests run demo toolchain test transforms recipes compiler builtins agent cli deploy-transforms image image-arm64 images test-arm64 fmt lint doc deny unit test-all test-node test-aws node-suite resident footprint footprint-hour footprint-cluster bench docs release FORCE
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "%-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -126,12 +126,16 @@ images: builtins deploy-transforms ## Both images, and one image for both archit
 test-arm64: build ## Run tests and a whole tick as arm64 programs under qemu's user emulation (needs qemu-user, gcc-aarch64-linux-gnu)
 	@tests/arm64
 
+bindings: ## Generate the SDK's bindings from the contract in wit/ (after a change of it, or of the generator)
+	BLESS=1 $(CARGO) test --quiet --manifest-path tests/bindings/Cargo.toml --target-dir target/bindings
+
 fmt: ## Format all Rust code
 	$(CARGO) fmt --all
 	rustfmt --edition 2024 transforms/strip.rs
 	$(CARGO) fmt --all --manifest-path host/compile/Cargo.toml
 	$(CARGO) fmt --all --manifest-path fuzz/Cargo.toml
 	$(CARGO) fmt --all --manifest-path tests/guests/Cargo.toml
+	$(CARGO) fmt --all --manifest-path tests/bindings/Cargo.toml
 
 lint: builtins deny
 	$(CARGO) fmt --all --check
@@ -139,6 +143,7 @@ lint: builtins deny
 	$(CARGO) fmt --all --check --manifest-path host/compile/Cargo.toml
 	$(CARGO) fmt --all --check --manifest-path fuzz/Cargo.toml
 	$(CARGO) fmt --all --check --manifest-path tests/guests/Cargo.toml
+	$(CARGO) fmt --all --check --manifest-path tests/bindings/Cargo.toml
 	$(STATICALLY) $(CARGO) clippy --profile $(PROFILE) --workspace --all-targets --target-dir target -- -D warnings
 	$(STATICALLY) $(CARGO) clippy --profile $(PROFILE) --manifest-path host/compile/Cargo.toml --target-dir target/compile -- -D warnings
 	$(STATICALLY) $(CARGO) clippy --profile $(PROFILE) --manifest-path fuzz/Cargo.toml --no-default-features --target-dir target -- -D warnings

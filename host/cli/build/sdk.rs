@@ -5,6 +5,7 @@
 #[path = "links.rs"]
 mod links;
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -44,7 +45,7 @@ pub(crate) fn write(workspace: &Path, out: &Path) -> Result<(), String> {
     }
     let mut files = vec![
         ("Cargo.toml".to_owned(), self::manifest(&manifest, &crates)),
-        ("Cargo.lock".to_owned(), lock(&read(&workspace.join("Cargo.lock"))?, &crates)),
+        ("Cargo.lock".to_owned(), lock(&read(&workspace.join("Cargo.lock"))?, &crates)?),
     ];
     for taken in TAKEN {
         println!("cargo::rerun-if-changed={}", workspace.join(taken).display());
@@ -122,43 +123,43 @@ fn manifest(workspace: &str, crates: &[(&str, String)]) -> String {
     text
 }
 
-/// Returns the entries of the workspace's lock file that the SDK needs: a new crate builds with the versions that the agent was tested with.
-fn lock(workspace: &str, crates: &[(&str, String)]) -> String {
-    let packages: Vec<&str> = workspace.split("[[package]]\n").skip(1).collect();
-    let field = |package: &str, key: &str| {
-        let value = package.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix(" = \""))?;
-        Some(value.trim_end_matches('"').to_owned())
-    };
+/// Returns the packages of the workspace's lock file that the SDK needs: a new crate builds with the versions that the agent was tested with.
+fn lock(workspace: &str, crates: &[(&str, String)]) -> Result<String, String> {
+    let packages: Vec<&str> = workspace.split("\n[[package]]\n").skip(1).collect();
     let is_tests_only = |package: &str, dependency: &str| {
         let manifest = crates.iter().find(|(name, _)| *name == package).map(|(_, manifest)| manifest);
         let tests = manifest.and_then(|manifest| manifest.split("[dev-dependencies]").nth(1));
         tests.is_some_and(|tests| tests.lines().any(|line| line.starts_with(dependency)))
     };
     let mut wanted = vec!["insights-sdk".to_owned()];
-    let mut taken: Vec<(usize, String)> = Vec::new();
-    while let Some(name) = wanted.pop() {
-        // `NAME`, or `NAME VERSION` where there are several.
-        let (name, version) =
-            name.split_once(' ').map_or((&*name, None), |(name, version)| (name, Some(version)));
-        let found = packages.iter().position(|package| {
-            field(package, "name").as_deref() == Some(name)
-                && version.is_none_or(|version| field(package, "version").as_deref() == Some(version))
-        });
-        let Some(at) = found.filter(|at| taken.iter().all(|(other, _)| other != at)) else { continue };
-        let mut text = String::new();
-        for line in packages[at].trim_end().lines() {
-            if let Some(dependency) = line.strip_prefix(" \"").and_then(|line| line.strip_suffix("\",")) {
-                if is_tests_only(name, dependency) {
-                    continue;
-                }
-                wanted.push(dependency.to_owned());
+    let mut taken: BTreeMap<String, (&str, String)> = BTreeMap::new();
+    while let Some(dependency) = wanted.pop() {
+        // `NAME`, or `NAME VERSION` if the workspace has several versions. A new crate has one.
+        let (name, start) = match dependency.split_once(' ') {
+            Some((name, version)) => (name, format!("name = \"{name}\"\nversion = \"{version}\"\n")),
+            None => (&*dependency, format!("name = \"{dependency}\"\n")),
+        };
+        let found = packages.iter().find(|package| package.starts_with(&start));
+        let package = *found.ok_or_else(|| format!("Cargo.lock has no package {dependency}"))?;
+        if let Some((other, _)) = taken.get(name) {
+            if *other != package {
+                return Err(format!("Cargo.lock has two versions of {name}, and the SDK needs both"));
             }
-            text.push_str(line);
-            text.push('\n');
+            continue;
         }
-        taken.push((at, text));
+        let mut text = "\n[[package]]\n".to_owned();
+        for line in package.trim_end().lines() {
+            if let Some(dependency) = line.strip_prefix(" \"").and_then(|line| line.strip_suffix("\",")) {
+                let other = dependency.split(' ').next().unwrap_or(dependency);
+                if !is_tests_only(name, other) {
+                    wanted.push(dependency.to_owned());
+                    text += &format!(" \"{other}\",\n");
+                }
+            } else {
+                text += &format!("{line}\n");
+            }
+        }
+        taken.insert(name.to_owned(), (package, text));
     }
-    taken.sort();
-    let blocks: Vec<String> = taken.into_iter().map(|(_, text)| format!("\n[[package]]\n{text}")).collect();
-    blocks.concat()
+    Ok(taken.into_values().map(|(_, text)| text).collect())
 }

@@ -56,6 +56,11 @@ fn from_nothing_to_a_passing_case(name: &str, options: &[&str], expected: &str) 
         good(&done(builds(&insightctl, directory.path()).args(["transform", "new", name]).args(options)));
     assert!(made.contains(&format!("insightctl transform build {name}\n")), "{made}");
 
+    let lock_file = krate.join("Cargo.lock");
+    let locked = fs::read_to_string(&lock_file).ok();
+    if locked.is_some() {
+        good(&done(builds("cargo", &krate).args(["metadata", "--quiet", "--locked", "--format-version=1"])));
+    }
     let built = good(&done(builds(&insightctl, directory.path()).args(["transform", "build", name])));
     let wasm = krate.join("target/transforms").join(name).with_extension("wasm");
     let bytes = fs::metadata(&wasm).expect("the component is where it is said to be").len();
@@ -71,6 +76,9 @@ fn from_nothing_to_a_passing_case(name: &str, options: &[&str], expected: &str) 
     assert!(good(&test(&[])).contains("ok        first"));
     good(&done(builds("cargo", &krate).args(["test", "--quiet"])));
     good(&done(builds("cargo", &krate).args(["fmt", "--check"])));
+    if locked.is_some() {
+        assert_eq!(fs::read_to_string(&lock_file).ok(), locked, "Cargo keeps the lock file as it is");
+    }
 
     let expectation = krate.join("tests/golden/first").join(expected);
     let right = fs::read_to_string(&expectation).expect("the case has an expectation");

@@ -3,10 +3,10 @@
 
 use std::sync::Mutex;
 
-wit_bindgen::generate!({ path: "../../../wit", world: "formatter", generate_all });
-
-use exports::insights::transform::format::{Batch, Description, Guest, Limits, Payloads};
-use insights::transform::state;
+use insights_sdk::guest::formatter::exports::insights::transform::format::{
+    Batch, Description, Guest, Limits, Payloads,
+};
+use insights_sdk::guest::transform::insights::transform::state;
 
 struct Format;
 
@@ -138,4 +138,4 @@ fn push(payloads: &mut Payloads, group: &str, time: u64, event: &[u8]) {
     payloads.ends.push(payloads.body.len() as u32);
 }
 
-export!(Format);
+insights_sdk::guest::formatter::export_world_formatter!(Format with_types_in insights_sdk::guest::formatter);

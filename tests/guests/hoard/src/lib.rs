@@ -3,10 +3,8 @@
 
 use std::sync::Mutex;
 
-wit_bindgen::generate!({ path: "../../../wit", world: "transform", generate_all });
-
-use exports::insights::transform::stage::{Batch, Description, Guest};
-use insights::transform::state;
+use insights_sdk::guest::transform::exports::insights::transform::stage::{Batch, Description, Guest};
+use insights_sdk::guest::transform::insights::transform::state;
 
 struct Hoard;
 
@@ -117,4 +115,4 @@ fn hoard(habit: &str) -> Result<(), String> {
     Ok(())
 }
 
-export!(Hoard);
+insights_sdk::guest::transform::export_world_transform!(Hoard with_types_in insights_sdk::guest::transform);

@@ -3,10 +3,8 @@
 
 use std::sync::Mutex;
 
-wit_bindgen::generate!({ path: "../../../wit", world: "transform", generate_all });
-
-use exports::insights::transform::stage::{Batch, Description, Guest};
-use insights::transform::log::{Level, write};
+use insights_sdk::guest::transform::exports::insights::transform::stage::{Batch, Description, Guest};
+use insights_sdk::guest::transform::insights::transform::log::{Level, write};
 
 struct Stage;
 
@@ -212,7 +210,9 @@ fn misbehave(habit: &str, mut batch: Batch) -> Result<Batch, String> {
 }
 
 fn empty() -> Batch {
-    use insights::transform::types::{Attributes, Counters, Entities, Gauges, Links};
+    use insights_sdk::guest::transform::insights::transform::types::{
+        Attributes, Counters, Entities, Gauges, Links,
+    };
     Batch {
         scope: String::new(),
         scope_id: String::new(),
@@ -254,4 +254,4 @@ fn column_of<'a>(batch: &'a mut Batch, column: &str) -> Result<&'a mut Vec<u32>,
     })
 }
 
-export!(Stage);
+insights_sdk::guest::transform::export_world_transform!(Stage with_types_in insights_sdk::guest::transform);
