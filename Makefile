@@ -156,7 +156,11 @@ deny: ## Check licences, duplicate and banned crates, sources, advisories
 test-node: ## Test the agent on two real Kubernetes nodes, as root (tests/node/README.md; ONLY="figures" for tests of that name)
 	@tests/node/run $(ONLY)
 
-test-all: test test-aws test-node ## All tests, also those that the gate runs only if their subject has changed: an hour or two
+test-all: ## All tests, also those that the gate runs only if their subject has changed: an hour or two
+	tests/helm/build
+	$(MAKE) test
+	tests/node/changed --record helm chart
+	$(MAKE) test-aws test-node
 
 test-aws: ## Test the agent's AWS clients against an emulator of the service, and through a proxy that injects faults (tests/aws)
 	@tests/aws/run

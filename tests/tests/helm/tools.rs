@@ -41,17 +41,16 @@ fn programs() -> Result<(PathBuf, PathBuf), String> {
     Ok((helm()?, kubectl))
 }
 
-/// Returns `$HELM`, or the one that `tests/helm/build` builds from its Go module.
+/// Returns `$HELM`, or the one that `tests/helm/build` has built from its Go module, which takes minutes.
 fn helm() -> Result<PathBuf, String> {
     if let Some(helm) = std::env::var_os("HELM") {
         return Ok(helm.into());
     }
-    let output = Command::new(top().join("tests/helm/build")).output().expect("tests/helm/build starts");
-    let reason = String::from_utf8_lossy(&output.stderr).trim().to_owned();
-    match output.status.code() {
-        Some(0) => Ok(top().join("target/helm/bin/helm")),
-        Some(77) => Err(format!("no Helm: name one in HELM; tests/helm/build: {reason}")),
-        _ => panic!("tests/helm/build failed: {reason}"),
+    let built = top().join("target/helm/bin/helm");
+    if built.exists() {
+        Ok(built)
+    } else {
+        Err("no Helm: run tests/helm/build, or name one in HELM".to_owned())
     }
 }
 
