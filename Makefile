@@ -34,7 +34,7 @@ AGENT := $(PROGRAMS)/insightd
 # Arguments of `make run`.
 RUN ?= run --interval 5s
 
-.PHONY: help bindings build programs tests run demo toolchain test transforms recipes compiler builtins agent cli deploy-transforms image image-arm64 images test-arm64 fmt lint doc deny unit test-all test-node test-aws node-suite resident footprint footprint-hour footprint-cluster bench docs release FORCE
+.PHONY: help bindings build programs tests run demo toolchain test transforms recipes compiler builtins ahead agent cli deploy-transforms image image-arm64 images test-arm64 fmt lint doc deny unit test-all test-node test-aws node-suite resident footprint footprint-hour footprint-cluster bench docs release FORCE
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "%-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -56,9 +56,13 @@ test: lint unit ## Check format, lints, docs and licences, and run all tests of 
 
 transforms: $(COMPONENTS) $(EXAMPLE_COMPONENTS) ## All components of transforms/: target/transforms/*.wasm
 compiler: $(COMPILER)
-# The compiler is built beside the components.
+# Components and their compiler are built side by side; the first time also what is wanted next ($(AHEAD)), as far as it needs neither: much of the
+# compiler's build keeps one processor busy.
 builtins: ## The shipped components, as wasm and as native code for the agent to embed
-	@$(MAKE) --no-print-directory --jobs=2 $(NATIVE)
+	@$(MAKE) --no-print-directory --jobs=3 AHEAD="$(AHEAD)" $(NATIVE) $(if $(AHEAD),ahead)
+
+ahead: | toolchain
+	@[ -e $(lastword $(NATIVE)) ] || $(STATICALLY) $(CARGO) build --profile $(PROFILE) $(UNOPTIMISED) $(AHEAD) --keep-going --target-dir target >/dev/null 2>&1 || true
 
 toolchain:
 	@transforms/toolchain
@@ -92,18 +96,21 @@ target/transforms/%.cwasm: target/transforms/%.wasm $(COMPILER)
 	@$(COMPILER) --out $@.new $<
 	@if cmp -s $@.new $@; then rm $@.new; touch $@; else mv $@.new $@; fi
 
+agent: AHEAD := -p insightd $(SLIM)
 agent: builtins
-	@$(STATICALLY) $(CARGO) build --profile $(PROFILE) $(UNOPTIMISED) -p insightd $(SLIM) --target-dir target
+	@$(STATICALLY) $(CARGO) build --profile $(PROFILE) $(UNOPTIMISED) $(AHEAD) --target-dir target
 	@$(call installed,insightd)
 
 # Only insightd runs on nodes; insightctl is for machines of authors and operators.
+cli: AHEAD := -p insightctl $(SLIM)
 cli: builtins
-	@$(STATICALLY) $(CARGO) build --profile $(PROFILE) $(UNOPTIMISED) -p insightctl $(SLIM) --target-dir target
+	@$(STATICALLY) $(CARGO) build --profile $(PROFILE) $(UNOPTIMISED) $(AHEAD) --target-dir target
 	@$(call installed,insightctl)
 
 # Programs and tests of the whole workspace in one build: built separately, each would need its dependencies with other features.
+tests: AHEAD := --workspace --bins --tests
 tests: builtins
-	@$(STATICALLY) $(CARGO) build --profile $(PROFILE) --workspace --bins --tests --target-dir target
+	@$(STATICALLY) $(CARGO) build --profile $(PROFILE) $(AHEAD) --target-dir target
 	@$(call installed,insightd)
 	@$(call installed,insightctl)
 
