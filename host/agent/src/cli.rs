@@ -141,7 +141,7 @@ impl Config {
 /// Options of `status`.
 #[derive(Clone, Debug, Args)]
 pub struct Status {
-    /// Address of the running agent, that of its `operations.listen`: localhost:9464, 10.0.0.7:9464 or [::1]:9464
+    /// Address of the running agent, that of its `operations.listen`: `localhost:9464`, `10.0.0.7:9464` or `[::1]:9464`
     #[arg(long, value_name = "HOST:PORT", value_parser = crate::status::address, default_value = "127.0.0.1:9464")]
     pub address: String,
     /// Print JSON
