@@ -13,7 +13,7 @@ use sha2::{Digest, Sha256};
 
 /// Components in every default pipeline; their native code is embedded as it is.
 const NAMES: [&str; 3] = ["decorate", "utilization", "emf"];
-/// Components in few pipelines; compressed to a third of the size.
+/// Components in few pipelines, each embedded only with the feature of its name; compressed to a third of the size.
 const PACKED: [&str; 1] = ["script"];
 
 /// Environment variable with the directory of the components, if they were built elsewhere.
@@ -28,10 +28,11 @@ fn main() {
     let workspace = manifest.ancestors().nth(2).unwrap_or(&manifest);
     let built = workspace.join("target/transforms");
     let directory = env::var_os(DIRECTORY_VARIABLE).map_or(built, PathBuf::from);
-    let mut list = String::from("[\n");
+    let mut list = String::from("&[\n");
     let out = PathBuf::from(env::var_os("OUT_DIR").unwrap_or_default());
     let plain = NAMES.map(|name| (name, None));
-    let packed = PACKED.map(|name| (name, Some(&*out)));
+    let is_enabled = |name: &&str| env::var_os(format!("CARGO_FEATURE_{}", name.to_uppercase())).is_some();
+    let packed = PACKED.into_iter().filter(is_enabled).map(|name| (name, Some(&*out)));
     for (name, packed_in) in plain.into_iter().chain(packed) {
         match entry(&directory, name, packed_in) {
             Ok(entry) => list.push_str(&entry),
@@ -57,15 +58,15 @@ fn entry(directory: &Path, name: &str, packed_in: Option<&Path>) -> Result<Strin
     let bytes = fs::read(&wasm).map_err(|error| missing(&wasm, error))?;
     let native = fs::canonicalize(&native).map_err(|error| missing(&native, error))?;
     let digest: [u8; 32] = Sha256::digest(&bytes).into();
-    let (code, file) = match packed_in {
-        None => ("Plain", native),
-        Some(out) => ("Packed", pack(&native, &out.join(name).with_extension("cwasm.z"))?),
+    let (unpack, file) = match packed_in {
+        None => ("None", native),
+        Some(out) => ("Some(packed::unpack)", pack(&native, &out.join(name).with_extension("cwasm.z"))?),
     };
     let mut entry = String::new();
     // Writing to a string does not fail.
     let _ = writeln!(
         entry,
-        "Builtin {{ name: {name:?}, wasm_bytes: {}, wasm_sha256: {digest:?}, native: Native::{code}(include_bytes!({file:?})) }},",
+        "Builtin {{ name: {name:?}, wasm_bytes: {}, wasm_sha256: {digest:?}, native: include_bytes!({file:?}), unpack: {unpack} }},",
         bytes.len(),
     );
     Ok(entry)

@@ -16,6 +16,7 @@ use tokio::runtime::Runtime;
 use crate::cli;
 use crate::config::{self, Config, Environment, Orchestrator};
 use crate::error::Usage;
+use crate::features;
 use crate::hardening;
 use crate::logging;
 use crate::ops::{self, StatusRegistry};
@@ -45,6 +46,7 @@ pub fn run(options: &cli::Run) -> anyhow::Result<()> {
     let snapshot = snapshot(options, &environment)?;
     let config = snapshot.config.clone();
     logging::start(&config.log);
+    features::log_left_out();
     if let Err(error) = private {
         tracing::warn!(%error, "cannot disable core dumps; a crash may write the agent's memory to disk");
     }

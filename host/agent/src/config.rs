@@ -39,7 +39,7 @@ pub use sections::interval;
 pub use sinks::{FileSink, Sink, SinkKind, Sync, When};
 pub use values::{duration, size};
 
-use insightd_aws::sdk::AwsSettings;
+use insightd_aws::settings::AwsSettings;
 use insightd_pipeline::{ComponentLimits, PipelineSpec, Problem};
 use reader::{Problems, Section};
 

@@ -8,6 +8,7 @@ pub mod config;
 pub mod counters;
 pub mod error;
 pub mod events;
+pub mod features;
 pub mod hardening;
 pub mod logging;
 pub mod memory;

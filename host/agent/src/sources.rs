@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
-use insightd_aws::sdk::AwsSettings;
+use insightd_aws::settings::AwsSettings;
 use insightd_instance::InstanceWatch;
 use insightd_kubernetes::client::{self, ApiSettings, Traffic};
 use insightd_kubernetes::events::{EventRecorder, EventRecorderSettings, PodRef};

@@ -12,7 +12,8 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use aws_sdk_cloudwatchlogs::Client;
-use insightd_aws::sdk::{AwsSettings, load};
+use insightd_aws::sdk::load;
+use insightd_aws::settings::AwsSettings;
 use serde_json::Value;
 
 fn emulator() -> Option<String> {

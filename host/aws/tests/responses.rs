@@ -11,7 +11,8 @@ use std::time::Duration;
 
 use insightd_aws::delivery::{Reply, Transport};
 use insightd_aws::logs::{BodyBuilder, Destination, Logs, LogsSettings};
-use insightd_aws::sdk::{AwsSettings, load};
+use insightd_aws::sdk::load;
+use insightd_aws::settings::AwsSettings;
 
 /// Starts a server that responds to every request with this function, and counts the bytes that it managed to send.
 fn server(respond: impl Fn(&mut TcpStream, &AtomicU64) + Send + Sync + 'static) -> (String, Arc<AtomicU64>) {

@@ -19,6 +19,7 @@ use serde::Deserialize;
 use tokio::net::TcpStream;
 
 use crate::explain::cause;
+use crate::facts::Identity;
 use insightd_aws::error_text::causes;
 use insightd_aws::sdk::BoundedResponses;
 
@@ -39,21 +40,6 @@ const ADDRESSES: [&str; 2] = ["http://169.254.169.254", "http://[fd00:ec2::254]"
 
 /// Maximum length of an accepted value; those of AWS have about 20 characters.
 const MAX_CHARACTERS: usize = 128;
-
-/// Identity of the instance.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Identity {
-    /// Instance id, such as `i-0123456789abcdef0`.
-    pub instance_id: String,
-    /// Instance type, such as `m5.large`.
-    pub instance_type: Option<String>,
-    /// Region, such as `us-west-2`.
-    pub region: String,
-    /// Availability zone, such as `us-west-2a`.
-    pub zone: Option<String>,
-    /// Id of the account that owns the instance.
-    pub account: Option<String>,
-}
 
 /// An error of instance metadata.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]

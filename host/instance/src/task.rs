@@ -1,19 +1,23 @@
 //! The background task: schedule of the requests, and handling of their results.
 
-use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use aws_config::{Region, SdkConfig};
 use insightd_upstream::{Backoff, UpstreamStatus, jitter_up_to};
+use tokio::sync::Notify;
 use tokio::time::{Instant, sleep, sleep_until};
 
 use super::ec2::Client;
 use super::explain::Ec2Error;
-use super::imds::{Identity, Imds};
+use super::facts::{Identity, InstanceFacts};
+use super::imds::Imds;
+use super::settings::{Access, InstanceSettings};
 use super::tags::ClusterName;
-use super::{Access, InstanceSettings, NOT_EC2, SharedState, tags, volumes};
-use insightd_aws::sdk::{self, AwsSettings};
+use super::{InstanceWatch, NOT_EC2, SharedState, tags, volumes};
+use insightd_aws::sdk;
+use insightd_aws::settings::AwsSettings;
 
 /// First and maximum backoff between two attempts.
 const FIRST_BACKOFF: Duration = Duration::from_secs(2);
@@ -26,8 +30,31 @@ const QUICK_ATTEMPTS: u32 = 5;
 /// is also the retry interval on a machine that does not seem to be an EC2 instance.
 const RARE_INTERVAL: Duration = Duration::from_secs(3600);
 
+impl InstanceWatch {
+    /// Spawns the task. Must be called within the runtime.
+    pub fn start(settings: InstanceSettings) -> Self {
+        let shared = Arc::new(SharedState {
+            facts: Mutex::default(),
+            imds: Arc::new(UpstreamStatus::new("imds")),
+            ec2: Arc::new(UpstreamStatus::new("ec2")),
+            wants_volumes: AtomicBool::new(false),
+            volumes_wanted: Notify::new(),
+        });
+        // With volumes alone there may never be a request.
+        let (is_certain, queries_ec2) = (settings.is_certain, settings.tags);
+        let task = tokio::spawn(run(Arc::clone(&shared), settings));
+        Self { shared, is_certain, queries_ec2, task }
+    }
+}
+
+impl SharedState {
+    fn update(&self, update: impl FnOnce(&mut InstanceFacts)) {
+        update(Arc::make_mut(&mut self.facts()));
+    }
+}
+
 /// Collects all facts and keeps them current. Returns only if nothing is left to request.
-pub(super) async fn run(shared: Arc<SharedState>, settings: InstanceSettings) {
+async fn run(shared: Arc<SharedState>, settings: InstanceSettings) {
     let Some(identity) = identify(&shared.imds, &settings).await else { return };
     shared.update(|facts| facts.identity = Some(identity.clone()));
     if !settings.tags && !settings.volumes {

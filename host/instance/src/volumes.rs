@@ -4,20 +4,10 @@ use insightd_upstream::UpstreamStatus;
 
 use super::ec2::{Client, Volume};
 use super::explain::Ec2Error;
+use super::facts::Attachment;
 
 /// IAM permission of the request.
 pub(crate) const ACTION: &str = "ec2:DescribeVolumes";
-
-/// An attached volume.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Attachment {
-    /// Device name given when the volume was attached, such as `/dev/sdf`; the kernel may use another name.
-    pub device: String,
-    /// Availability zone of the volume.
-    pub zone: String,
-    /// Volume id, such as `vol-0123456789abcdef0`.
-    pub volume_id: String,
-}
 
 /// Requests the volumes of an instance.
 ///

@@ -2,11 +2,16 @@
 
 #![allow(unsafe_code, reason = "native code is trusted by promise; see `Builtin::native_code`")]
 
-use std::borrow::Cow;
-use std::io::Read as _;
+#[cfg(feature = "script")]
+mod packed;
 
-use flate2::read::ZlibDecoder;
+use std::borrow::Cow;
+use std::io;
+
 use insightd_sandbox::NativeCode;
+
+/// Built-ins that a build may leave out: those with a cargo feature of their name.
+const OPTIONAL: [&str; 1] = ["script"];
 
 /// A component that is embedded in the agent.
 #[derive(Debug)]
@@ -17,32 +22,22 @@ pub struct Builtin {
     pub wasm_bytes: usize,
     /// SHA-256 of that WebAssembly.
     pub wasm_sha256: [u8; 32],
-    native: Native,
+    native: &'static [u8],
+    /// Unpacks `native` if it is compressed.
+    unpack: Option<fn(&[u8]) -> io::Result<Vec<u8>>>,
 }
 
-/// Embedded native code.
-#[derive(Debug)]
-enum Native {
-    Plain(&'static [u8]),
-    /// Compressed (zlib): for a component that few configurations use.
-    Packed(&'static [u8]),
-}
-
-static ALL: [Builtin; 4] = include!(concat!(env!("OUT_DIR"), "/builtins.rs"));
+static ALL: &[Builtin] = include!(concat!(env!("OUT_DIR"), "/builtins.rs"));
 
 impl Builtin {
     /// Returns the native code for the sandbox.
     ///
     /// # Errors
     /// Fails if the compressed code cannot be unpacked: the agent's executable is damaged.
-    pub fn native_code(&self) -> std::io::Result<NativeCode> {
-        let code = match self.native {
-            Native::Plain(code) => Cow::Borrowed(code),
-            Native::Packed(packed) => {
-                let mut code = Vec::new();
-                ZlibDecoder::new(packed).read_to_end(&mut code)?;
-                Cow::Owned(code)
-            }
+    pub fn native_code(&self) -> io::Result<NativeCode> {
+        let code = match self.unpack {
+            None => Cow::Borrowed(self.native),
+            Some(unpack) => Cow::Owned(unpack(self.native)?),
         };
         // SAFETY: the build script embeds the output of `insightd-compile` for this build, unchanged or compressed with
         // a checksum; nothing else creates a `Builtin`.
@@ -58,4 +53,9 @@ pub fn find(name: &str) -> Option<&'static Builtin> {
 /// Returns the names of all built-ins, for messages.
 pub fn names() -> impl Iterator<Item = &'static str> {
     ALL.iter().map(|builtin| builtin.name)
+}
+
+/// Returns true if there is a built-in of this name, but this build leaves it out.
+pub fn is_left_out(name: &str) -> bool {
+    OPTIONAL.contains(&name) && find(name).is_none()
 }

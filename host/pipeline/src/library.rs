@@ -17,7 +17,6 @@ use crate::builtins;
 use crate::problem::Problem;
 use crate::sha256::Sha256;
 use crate::spec::{ComponentSpec, Origin};
-use crate::suggest::did_you_mean;
 use error::compile_error;
 pub use error::{FileError, LibraryError};
 use problems::{config_problems, problem, unread_text};
@@ -133,11 +132,7 @@ impl Library {
             }
         };
         let requested = match wanted.origin {
-            Origin::Builtin => builtin.clone().ok_or_else(|| LibraryError::NoBuiltin {
-                name: wanted.name.clone(),
-                meant: did_you_mean(&wanted.name, builtins::names()),
-                known: builtins::names().collect::<Vec<_>>().join(", "),
-            }),
+            Origin::Builtin => builtin.clone().ok_or_else(|| LibraryError::no_builtin(&wanted.name)),
             Origin::File => self.file(&wanted.name, wanted.sha256),
         };
         let requested = requested.and_then(|component| fits(wanted, kind, component));

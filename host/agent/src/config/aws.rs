@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use insightd_aws::sdk::{AwsSettings, Role};
+use insightd_aws::settings::{AwsSettings, Role};
 
 use super::kubernetes::ENABLED;
 use super::reader::{Section, flag, one_of};

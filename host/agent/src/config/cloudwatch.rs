@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use insightd_aws::logs::limits::RETENTION_DAYS;
-use insightd_aws::sdk::Role;
+use insightd_aws::settings::Role;
 
 use super::reader::{Section, integer, one_of};
 use super::values;

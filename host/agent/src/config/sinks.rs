@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use super::cloudwatch::{self, CloudWatchSink};
 use super::reader::{Item, Section, integer, one_of};
 use super::values;
+use crate::features;
 
 /// A sink with the name that outputs refer to.
 #[derive(Clone, Debug, PartialEq)]
@@ -108,7 +109,12 @@ fn kind(item: &Item<'_>) -> Option<SinkKind> {
             Some(SinkKind::Stdout { pretty })
         }
         Some(Type::File) => file(&section).map(SinkKind::File),
-        Some(Type::CloudWatch) => Some(SinkKind::CloudWatch(Box::new(cloudwatch::read(&section)))),
+        Some(Type::CloudWatch) => {
+            if let Err(error) = check_clients(features::HAS_AWS) {
+                section.problem("type", error);
+            }
+            Some(SinkKind::CloudWatch(Box::new(cloudwatch::read(&section))))
+        }
         None => {
             if section.get("type").is_none() {
                 section.problem("type", "required: stdout, file or cloudwatch_logs");
@@ -118,6 +124,11 @@ fn kind(item: &Item<'_>) -> Option<SinkKind> {
     };
     section.finish();
     sink
+}
+
+/// Checks that a sink of AWS can deliver.
+fn check_clients(has_aws: bool) -> Result<(), &'static str> {
+    if has_aws { Ok(()) } else { Err(features::NO_AWS_CLIENTS) }
 }
 
 fn file(section: &Section<'_>) -> Option<FileSink> {
@@ -140,4 +151,15 @@ fn file(section: &Section<'_>) -> Option<FileSink> {
         max_files: max_files.unwrap_or(4),
         sync: sync.unwrap_or(Sync::Tick),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_build_without_clients_rejects_sinks_of_aws() {
+        assert_eq!(check_clients(true), Ok(()));
+        assert_eq!(check_clients(false), Err("this build has no AWS clients: build with `make build`"));
+    }
 }

@@ -1,16 +1,21 @@
 //! The tasks that deliver the queued events of sinks to a service.
 
+#[cfg(feature = "aws")]
+mod client;
+#[cfg(not(feature = "aws"))]
+#[path = "delivery/no_client.rs"]
+mod client;
+
 use std::sync::Arc;
 use std::time::Duration;
 
-use insightd_aws::delivery::{self, DeliveryQueue};
-use insightd_aws::logs::{Create, GroupSettings, Logs, LogsSettings};
-use insightd_aws::sdk::{self, AwsSettings};
-use insightd_upstream::{Backoff, UpstreamStatus};
+use insightd_aws::delivery::DeliveryQueue;
+use insightd_aws::settings::AwsSettings;
+use insightd_upstream::UpstreamStatus;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-use crate::config::{self, CloudWatchSink};
+use crate::config::CloudWatchSink;
 
 /// Time limit for sending queued events when the agent ends. The next agent sends the rest if the spool has a directory.
 const LAST: Duration = Duration::from_secs(5);
@@ -54,7 +59,7 @@ impl Delivery {
             ..aws.clone()
         };
         let (stop, stopped) = watch::channel(false);
-        let task = tokio::spawn(deliver(aws, sink.clone(), queue.clone(), stopped));
+        let task = tokio::spawn(client::deliver(aws, sink.clone(), queue.clone(), stopped));
         Self { name, queue, stop, task }
     }
 
@@ -96,41 +101,6 @@ impl Delivery {
             lost: self.queue.lost_events() + unsaved,
         }
     }
-}
-
-async fn deliver(
-    settings: AwsSettings,
-    sink: CloudWatchSink,
-    queue: DeliveryQueue,
-    mut stop: watch::Receiver<bool>,
-) {
-    let mut backoff = Backoff::new(Duration::from_secs(5), Duration::from_secs(120));
-    let config = loop {
-        match sdk::load(&settings).await {
-            Ok(config) => break config,
-            Err(error) => queue.status().failed(error.to_string()),
-        }
-        tokio::select! {
-            () = tokio::time::sleep(backoff.next_wait()) => {}
-            _ = stop.wait_for(|stop| *stop) => return,
-        }
-    };
-    let settings = LogsSettings {
-        endpoint_url: sink.endpoint_url.clone(),
-        plain: !sink.compression,
-        create: match sink.create {
-            config::Create::Group => Create::Group,
-            config::Create::Stream => Create::Stream,
-            config::Create::Nothing => Create::Nothing,
-        },
-        group: GroupSettings {
-            retention_days: sink.retention_days,
-            tags: sink.tags.clone(),
-            kms_key: sink.kms_key.clone(),
-        },
-    };
-    let logs = Arc::new(Logs::new(&config, settings));
-    delivery::run(queue, logs, sink.concurrency, fastrand::Rng::new(), stop).await;
 }
 
 #[cfg(test)]

@@ -51,7 +51,7 @@ impl Destination {
     }
 
     /// Parses a [`key`](Self::key); returns `None` if it is malformed.
-    pub(super) fn from_key(key: &[u8]) -> Option<Self> {
+    pub fn from_key(key: &[u8]) -> Option<Self> {
         let (group, stream) = std::str::from_utf8(key).ok()?.split_once('\0')?;
         let names = !group.is_empty() && !stream.is_empty();
         names.then(|| Self { group: group.to_owned(), stream: stream.to_owned() })

@@ -4,7 +4,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use aws_sdk_cloudwatchlogs::Client;
 use insightd_aws::logs::Destination;
-use insightd_aws::sdk::{AwsSettings, load};
+use insightd_aws::sdk::load;
+use insightd_aws::settings::AwsSettings;
 
 /// Returns the emulator's address, or `None` with a message if there is none.
 pub(crate) fn emulator() -> Option<String> {

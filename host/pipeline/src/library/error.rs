@@ -5,7 +5,9 @@ use std::path::{Path, PathBuf};
 use insightd_files::ReadError;
 use insightd_sandbox::{CompileError, Kind, LoadError};
 
+use crate::builtins;
 use crate::sha256::Sha256;
+use crate::suggest::did_you_mean;
 
 /// Reasons that the file of a component cannot be read.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -39,6 +41,12 @@ pub enum LibraryError {
         meant: String,
         /// Names of the built-ins.
         known: String,
+    },
+    /// The built-in is an optional part of the agent, which this build leaves out.
+    #[error("this build leaves out the built-in `{name}`: build with `make build`")]
+    LeftOut {
+        /// The requested name.
+        name: String,
     },
     /// The embedded code is damaged.
     #[error("cannot unpack the built-in `{name}` ({error}): the agent's executable is damaged; reinstall it")]
@@ -89,6 +97,21 @@ pub enum LibraryError {
     },
 }
 
+impl LibraryError {
+    /// Returns the error for a name that no embedded built-in has.
+    pub(super) fn no_builtin(name: &str) -> Self {
+        let name = name.to_owned();
+        if builtins::is_left_out(&name) {
+            return Self::LeftOut { name };
+        }
+        Self::NoBuiltin {
+            meant: did_you_mean(&name, builtins::names()),
+            known: builtins::names().collect::<Vec<_>>().join(", "),
+            name,
+        }
+    }
+}
+
 /// Returns a function that adds the file to an error of the compiler.
 pub(super) fn compile_error(path: &Path) -> impl Fn(CompileError) -> LibraryError {
     move |error| LibraryError::Compile { path: path.into(), error: error.to_string() }
@@ -97,5 +120,24 @@ pub(super) fn compile_error(path: &Path) -> impl Fn(CompileError) -> LibraryErro
 impl From<LoadError> for LibraryError {
     fn from(error: LoadError) -> Self {
         Self::Load(error.to_string())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Holds with and without the feature: then the name is left out instead of unknown.
+    #[test]
+    fn a_builtin_is_either_embedded_or_left_out() {
+        assert_eq!(builtins::is_left_out("script"), !cfg!(feature = "script"));
+        assert_eq!(builtins::find("script").is_some(), cfg!(feature = "script"));
+        assert!(!builtins::is_left_out("emf") && !builtins::is_left_out("scirpt"));
+        let error = LibraryError::no_builtin("em").to_string();
+        assert!(error.starts_with("unknown built-in `em`; did you mean `emf`?"), "{error}");
+        assert_eq!(
+            LibraryError::LeftOut { name: "script".into() }.to_string(),
+            "this build leaves out the built-in `script`: build with `make build`"
+        );
     }
 }

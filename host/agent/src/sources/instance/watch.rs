@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use insightd_aws::sdk::AwsSettings;
+use insightd_aws::settings::AwsSettings;
 use insightd_collect::{HostRoot, ReadBuffer};
 use insightd_instance::machine::Machine;
 use insightd_instance::{Access, InstanceSettings, InstanceWatch, NOT_EC2, imds};
