@@ -24,8 +24,10 @@ pub struct Builtin {
     pub wasm_sha256: [u8; 32],
     native: &'static [u8],
     /// Unpacks `native` if it is compressed.
-    unpack: Option<fn(&[u8]) -> io::Result<Vec<u8>>>,
+    unpack: Option<Unpack>,
 }
+
+type Unpack = fn(&[u8]) -> io::Result<Vec<u8>>;
 
 static ALL: &[Builtin] = include!(concat!(env!("OUT_DIR"), "/builtins.rs"));
 

@@ -41,7 +41,8 @@ struct Walk<'a> {
 }
 
 impl<'a> Walk<'a> {
-    fn node(&mut self, node: &mut Node) {
+    /// Replaces the references in a node. Returns false for a value with an invalid reference.
+    fn node(&mut self, node: &mut Node) -> bool {
         let length = self.path.len();
         match &mut node.data {
             Data::Mapping(entries) => {
@@ -57,21 +58,28 @@ impl<'a> Walk<'a> {
                 }
             }
             Data::Sequence(items) => {
-                for (index, item) in items.iter_mut().enumerate() {
+                // An element cannot be absent: an invalid one is removed.
+                let mut index = 0;
+                items.retain_mut(|item| {
                     self.path.push_str(&format!("[{index}]"));
-                    self.node(item);
+                    let is_valid = self.node(item);
                     self.path.truncate(length);
-                }
+                    index += 1;
+                    is_valid
+                });
             }
             Data::Scalar { text, plain } => {
                 if !text.contains(OPEN) {
-                    return;
+                    return true;
                 }
-                let expanded = self.expand(text).unwrap_or_else(|message| {
-                    self.problems.add(Some(node.at), &*self.path, message);
-                    *plain = true;
-                    String::new()
-                });
+                let expanded = match self.expand(text) {
+                    Ok(expanded) => expanded,
+                    Err(message) => {
+                        self.problems.add(Some(node.at), &*self.path, message);
+                        (*text, *plain) = (String::new(), true);
+                        return false;
+                    }
+                };
                 self.problems.hidden.add(node.at, &expanded, text);
                 // Without quotes, an empty value is an absent one; `null` from a variable is text.
                 *plain = *plain && expanded.is_empty();
@@ -79,6 +87,7 @@ impl<'a> Walk<'a> {
                 node.block = None;
             }
         }
+        true
     }
 
     /// Returns the text with its references replaced; `$${` stands for `${`.

@@ -71,7 +71,7 @@ fn environment_variables_are_named_but_not_shown() {
 #[test]
 fn slips_are_answered_with_what_was_meant() {
     for (arguments, part) in [
-        (&["statsu"][..], "a similar subcommand exists: 'status'"),
+        (&["statsu"][..], "some similar subcommands exist: 'state', 'status'"),
         (&["run", "--confg", "a"], "a similar argument exists: '--config'"),
         (&["run", "--log-level", "debgu"], "invalid level `debgu`; did you mean debug?"),
         (&["record", "--log-level", "verbose"], "did you mean debug?"),
