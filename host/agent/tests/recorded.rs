@@ -137,7 +137,10 @@ fn a_sink_that_is_not_there_is_wrong_usage() {
     let machine = Machine::new();
     let (code, events, log) = machine.run(&["--once", "--sink", "disc"]);
     assert_eq!((code, &*events), (Some(64), ""), "{log}");
-    assert!(log.contains("--sink disc: unknown sink; did you mean `disk`? known sinks: stdout, disk, logs"), "{log}");
+    assert!(
+        log.contains("--sink disc: unknown sink; did you mean `disk`? known sinks: stdout, disk, logs"),
+        "{log}"
+    );
     let output = run(&["run", "--once", "--config", argument(&machine.config), "--sink", "disk"]);
     assert_eq!(output.status.code(), Some(64));
     assert!(
