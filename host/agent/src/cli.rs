@@ -1,5 +1,7 @@
 //! The command line.
 
+mod address;
+
 use std::num::NonZero;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -142,7 +144,7 @@ impl Config {
 #[derive(Clone, Debug, Args)]
 pub struct Status {
     /// Address of the running agent, that of its `operations.listen`: `localhost:9464`, `10.0.0.7:9464` or `[::1]:9464`
-    #[arg(long, value_name = "HOST:PORT", value_parser = crate::status::address, default_value = "127.0.0.1:9464")]
+    #[arg(long, value_name = "HOST:PORT", value_parser = address::address, default_value = "127.0.0.1:9464")]
     pub address: String,
     /// Print JSON
     #[arg(long)]

@@ -1,6 +1,5 @@
 //! `insightd status`: queries a running agent and prints its status.
 
-use std::net::SocketAddr;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
@@ -42,18 +41,6 @@ pub fn status(options: &cli::Status) -> anyhow::Result<()> {
         output::print(describe(&answer));
     }
     Ok(())
-}
-
-/// Checks an address of the command line: a host name or IP address, and a port.
-pub(crate) fn address(text: &str) -> Result<String, String> {
-    let is_host = |host: &str| !host.is_empty() && !host.contains([':', '/', '[', ']', '@', ' ']);
-    let is_port = |port: &str| port.parse::<u16>().is_ok_and(|port| port > 0);
-    let is_named = || text.rsplit_once(':').is_some_and(|(host, port)| is_host(host) && is_port(port));
-    let is_address = text.parse::<SocketAddr>().is_ok_and(|address| address.port() > 0);
-    match is_address || is_named() {
-        true => Ok(text.into()),
-        false => Err("expected HOST:PORT, such as localhost:9464 or [::1]:9464".into()),
-    }
 }
 
 async fn ask(address: &str) -> anyhow::Result<Value> {
@@ -179,35 +166,6 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-
-    #[test]
-    fn addresses_are_hosts_with_ports() {
-        for right in [
-            "localhost:9464",
-            "127.0.0.1:1",
-            "[::1]:9464",
-            "[fe80::1%2]:9464",
-            "ip-10-0-0-1.ec2.internal:65535",
-        ] {
-            assert_eq!(address(right).as_deref(), Ok(right));
-        }
-        for wrong in [
-            "",
-            "localhost",
-            ":9464",
-            "localhost:",
-            "localhost:0",
-            "localhost:65536",
-            "::1",
-            "::1:9464",
-            "[::1]",
-            "127.0.0.1:0",
-            "http://localhost:9464",
-            "a b:1",
-        ] {
-            assert!(address(wrong).is_err(), "{wrong}");
-        }
-    }
 
     #[test]
     fn a_page_for_people() {

@@ -155,7 +155,10 @@ fn what_is_no_recording_is_said_with_its_line() {
     let (recording, config) = (argument(&recording), argument(&config));
     for (arguments, part) in [
         (&["replay", recording][..], ":2: the batch is truncated"),
-        (&["replay", config, "--pipeline", "none"], "unknown pipeline `none`; configured: node, cluster"),
+        (
+            &["replay", config, "--pipeline", "none"],
+            "unknown pipeline `none`; did you mean `node`? configured: node, cluster",
+        ),
         (&["replay", "/nonexistent.jsonl"], "/nonexistent.jsonl: cannot be read: "),
         (&["replay", "/etc/passwd"], "/etc/passwd:1: not a recording"),
         (&["record", "--cluster", "--host-root", &node("v2-systemd")], "no API server configured: "),
