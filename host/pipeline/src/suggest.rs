@@ -46,7 +46,7 @@ mod tests {
     fn a_close_word_is_suggested() {
         let words = || ["decorate", "emf"].into_iter();
         assert_eq!(did_you_mean("decorat", words()), "did you mean `decorate`? ");
-        assert_eq!(did_you_mean("fem", words()), "did you mean `emf`? ");
+        assert_eq!(did_you_mean("efm", words()), "did you mean `emf`? ");
         assert_eq!(did_you_mean("nobody", words()), "");
         assert_eq!(did_you_mean(&"decorate".repeat(6), words()), "", "a long text is no slip");
     }
