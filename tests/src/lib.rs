@@ -8,6 +8,7 @@ pub mod events;
 pub mod manifests;
 pub mod recorded;
 
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::OnceLock;
@@ -104,7 +105,7 @@ pub fn events(arguments: &[&str]) -> Events {
 
 /// Prints that a test was skipped, and the reason.
 pub fn skipped(test: &str, reason: &str) {
-    eprintln!("SKIPPED: {test}: {reason}");
+    let _ = writeln!(std::io::stderr(), "SKIPPED: {test}: {reason}");
 }
 
 /// The front page; its transform is compiled as a documentation test.

@@ -19,7 +19,10 @@ use serde_json::Value;
 fn emulator() -> Option<String> {
     let url = std::env::var("INSIGHTD_TEST_AWS").ok();
     if url.is_none() {
-        eprintln!("SKIPPED: INSIGHTD_TEST_AWS is not set; `make test-aws` starts an emulator and sets it");
+        let _ = writeln!(
+            std::io::stderr(),
+            "SKIPPED: INSIGHTD_TEST_AWS is not set; `make test-aws` starts an emulator and sets it"
+        );
     }
     url
 }

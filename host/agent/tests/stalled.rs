@@ -30,12 +30,12 @@ impl Volume {
         let made = run("mkfs.ext4", &[&["-q".as_ref()], &paths[..1]].concat())
             .and_then(|()| run("mount", &[&["-o".as_ref(), "loop".as_ref()], &paths[..]].concat()));
         if let Err(why) = made {
-            eprintln!("SKIPPED: a volume that stalls: {why}");
+            let _ = writeln!(std::io::stderr(), "SKIPPED: a volume that stalls: {why}");
             return None;
         }
         let volume = Self { point };
         if let Err(why) = volume.freeze().and_then(|()| volume.thaw()) {
-            eprintln!("SKIPPED: a volume that stalls: {why}");
+            let _ = writeln!(std::io::stderr(), "SKIPPED: a volume that stalls: {why}");
             return None;
         }
         Some(volume)

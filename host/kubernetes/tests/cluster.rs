@@ -6,6 +6,7 @@
 #![cfg(feature = "client")]
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails there")]
 
+use std::io::Write as _;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -84,7 +85,7 @@ fn slice(name: &str, family: &str, endpoints: Value) -> Value {
 #[tokio::test]
 async fn a_namespace_is_followed_from_creation_to_deletion() {
     let Some(kubeconfig) = std::env::var_os(KUBECONFIG).map(PathBuf::from) else {
-        eprintln!("SKIPPED: {KUBECONFIG} names no cluster to test against");
+        let _ = writeln!(std::io::stderr(), "SKIPPED: {KUBECONFIG} names no cluster to test against");
         return;
     };
     let settings = ApiSettings { kubeconfig: Some(kubeconfig), user_agent: "insightd-test".into() };

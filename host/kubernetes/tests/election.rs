@@ -4,6 +4,7 @@
 #![cfg(feature = "client")]
 #![allow(clippy::unwrap_used, reason = "helpers of tests")]
 
+use std::io::Write as _;
 use std::time::{Duration, Instant};
 
 use insightd_kubernetes::client::{ApiSettings, api_client};
@@ -19,7 +20,10 @@ const LIMIT: Duration = Duration::from_secs(120);
 
 fn client() -> Option<Client> {
     let Some(file) = std::env::var_os("INSIGHTD_TEST_KUBECONFIG") else {
-        println!("SKIPPED: INSIGHTD_TEST_KUBECONFIG does not name an API server to hold an election in");
+        let _ = writeln!(
+            std::io::stderr(),
+            "SKIPPED: INSIGHTD_TEST_KUBECONFIG does not name an API server to hold an election in"
+        );
         return None;
     };
     let settings = ApiSettings { kubeconfig: Some(file.into()), user_agent: "election-test".to_owned() };

@@ -4,6 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -24,7 +25,7 @@ fn recordings() -> Vec<PathBuf> {
         .filter(|path| path.join("manifest.json").exists())
         .collect();
     if found.is_empty() {
-        eprintln!("SKIPPED: no recorded nodes in {}", nodes.display());
+        let _ = writeln!(std::io::stderr(), "SKIPPED: no recorded nodes in {}", nodes.display());
     }
     found
 }

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io::BufRead;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use crate::agent::{Agent, config, event};
@@ -11,7 +12,7 @@ fn compiler() -> Option<PathBuf> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/quick/insightd-compile");
     let found = path.canonicalize().ok();
     if found.is_none() {
-        eprintln!("SKIPPED: {} is missing; run `make programs`", path.display());
+        let _ = writeln!(std::io::stderr(), "SKIPPED: {} is missing; run `make programs`", path.display());
     }
     found
 }

@@ -1,5 +1,6 @@
 //! Access to the emulator of the service, shared by the tests that need it.
 
+use std::io::Write as _;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use aws_sdk_cloudwatchlogs::Client;
@@ -11,7 +12,10 @@ use insightd_aws::settings::AwsSettings;
 pub(crate) fn emulator() -> Option<String> {
     let url = std::env::var("INSIGHTD_TEST_AWS").ok();
     if url.is_none() {
-        eprintln!("SKIPPED: INSIGHTD_TEST_AWS is not set; `make test-aws` starts an emulator and sets it");
+        let _ = writeln!(
+            std::io::stderr(),
+            "SKIPPED: INSIGHTD_TEST_AWS is not set; `make test-aws` starts an emulator and sets it"
+        );
     }
     url
 }

@@ -1,6 +1,7 @@
 //! Helpers shared by the tests of several commands.
 
 use std::fs;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
@@ -14,7 +15,7 @@ pub(crate) fn compiler() -> Option<PathBuf> {
     let path = top().join("target/quick/insightd-compile");
     let found = path.canonicalize().ok();
     if found.is_none() {
-        eprintln!("SKIPPED: {} is missing; run `make programs`", path.display());
+        let _ = writeln!(std::io::stderr(), "SKIPPED: {} is missing; run `make programs`", path.display());
     }
     found
 }

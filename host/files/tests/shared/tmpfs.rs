@@ -1,5 +1,6 @@
 //! A tmpfs of a few pages, for tests of full and read-only disks. Test crates of several packages include this file.
 
+use std::io::Write as _;
 use std::path::Path;
 use std::process::Command;
 
@@ -18,7 +19,7 @@ impl Tmpfs {
         if command.output().is_ok_and(|output| output.status.success()) {
             return Some(Self(directory));
         }
-        eprintln!("SKIPPED: cannot mount a tmpfs (run as root)");
+        let _ = writeln!(std::io::stderr(), "SKIPPED: cannot mount a tmpfs (run as root)");
         None
     }
 

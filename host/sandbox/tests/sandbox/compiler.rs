@@ -181,7 +181,10 @@ fn the_child_has_no_privileges() {
             assert!(lines.contains(line), "{line}: {lines}");
         }
     } else {
-        eprintln!("SKIPPED: user of the compiler child: these tests may not change users");
+        let _ = writeln!(
+            std::io::stderr(),
+            "SKIPPED: user of the compiler child: these tests may not change users"
+        );
     }
     let limits = std::fs::read_to_string(format!("/proc/{}/limits", child.id())).unwrap();
     let limit = |name: &str| {

@@ -1,4 +1,5 @@
 use std::fs;
+use std::io::Write as _;
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -137,7 +138,7 @@ impl<'a> Attribute<'a> {
         if attribute.change('+') {
             return Some(attribute);
         }
-        eprintln!("SKIPPED: chattr +{letter} does not work here (run as root)");
+        let _ = writeln!(std::io::stderr(), "SKIPPED: chattr +{letter} does not work here (run as root)");
         None
     }
 

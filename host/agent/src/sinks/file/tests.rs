@@ -1,6 +1,7 @@
 //! Tests of the file sink on real file systems.
 
 use insights_batch::Payloads;
+use std::io::Write as _;
 
 use super::rotate::numbered;
 use super::*;
@@ -145,7 +146,8 @@ impl SmallDisk {
         match rustix::mount::mount("tmpfs", directory.path(), "tmpfs", flags, Some(c"size=64k")) {
             Ok(()) => Some(Self(directory)),
             Err(error) => {
-                eprintln!("SKIPPED: cannot mount a small tmpfs ({error}); run as root");
+                let _ =
+                    writeln!(std::io::stderr(), "SKIPPED: cannot mount a small tmpfs ({error}); run as root");
                 None
             }
         }

@@ -1,6 +1,7 @@
 //! Cgroups of one test, and independent reads of their files.
 
 use std::fs;
+use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::{Child, Command};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -23,7 +24,10 @@ impl TestCgroups {
     pub(super) fn new(test: &str) -> Option<Self> {
         let top = create(&format!("insightd-test-{test}-{}", std::process::id()));
         if top.is_none() {
-            eprintln!("SKIPPED: {test}: needs root, and the cgroup controllers cpu, memory and pids");
+            let _ = writeln!(
+                std::io::stderr(),
+                "SKIPPED: {test}: needs root, and the cgroup controllers cpu, memory and pids"
+            );
         }
         Some(Self { top: top?, uid: pod_uid(), children: Vec::new() })
     }

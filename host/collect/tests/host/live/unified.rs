@@ -1,6 +1,7 @@
 //! Cgroup v2 on a machine whose controllers belong to v1: its v2 hierarchy, mounted into a host tree as if it were the only one.
 
 use std::fs;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command};
 
@@ -55,7 +56,10 @@ impl UnifiedHost {
         let row = mounts.lines().find(|line| line.contains(" - cgroup2 "));
         let (Some(point), false) = (row.and_then(|row| row.split(' ').nth(4)), hierarchies::auto().v2())
         else {
-            eprintln!("SKIPPED: {test}: needs a cgroup v2 hierarchy beside those of v1");
+            let _ = writeln!(
+                std::io::stderr(),
+                "SKIPPED: {test}: needs a cgroup v2 hierarchy beside those of v1"
+            );
             return None;
         };
         let top = Path::new(point).join(format!("insightd-test-{test}-{}", std::process::id()));
@@ -65,7 +69,10 @@ impl UnifiedHost {
         let mut mount = Command::new("mount");
         mount.arg("--bind").args([&top, &mount_point]);
         if fs::create_dir(&top).is_err() || !mount.status().is_ok_and(|status| status.success()) {
-            eprintln!("SKIPPED: {test}: needs root to create cgroups below {point} and to mount");
+            let _ = writeln!(
+                std::io::stderr(),
+                "SKIPPED: {test}: needs root to create cgroups below {point} and to mount"
+            );
             return None;
         }
         let host = Self { tree, hierarchy: Unified(top), mount_point, child: None };
