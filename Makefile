@@ -152,6 +152,7 @@ lint: builtins deny
 	$(CARGO) fmt --all --check --manifest-path tests/guests/Cargo.toml
 	$(CARGO) fmt --all --check --manifest-path tests/bindings/Cargo.toml
 	$(STATICALLY) $(CARGO) clippy --profile $(PROFILE) --workspace --all-targets --target-dir target -- -D warnings
+	$(STATICALLY) $(CARGO) clippy --profile $(PROFILE) -p insightd -p insightctl --no-default-features --target-dir target -- -D warnings
 	$(STATICALLY) $(CARGO) clippy --profile $(PROFILE) --manifest-path host/compile/Cargo.toml --target-dir target/compile -- -D warnings
 	$(STATICALLY) $(CARGO) clippy --profile $(PROFILE) --manifest-path fuzz/Cargo.toml --no-default-features --target-dir target -- -D warnings
 	for t in $(TRANSFORMS) $(EXAMPLES); do $(CARGO) clippy --quiet --profile guest --target wasm32-wasip2 -p insightd-$$t --target-dir target/guest -- -D warnings; done
