@@ -57,12 +57,12 @@ test: lint unit ## Check format, lints, docs and licences, and run all tests of 
 transforms: $(COMPONENTS) $(EXAMPLE_COMPONENTS) ## All components of transforms/: target/transforms/*.wasm
 compiler: $(COMPILER)
 # Components and their compiler are built side by side; the first time also what is wanted next ($(AHEAD)), as far as it needs neither: much of the
-# compiler's build keeps one processor busy.
+# compiler's build keeps one processor busy. Each cargo has its own jobs: MAKEFLAGS would offer it those of make, which only recipes with `+` can use.
 builtins: ## The shipped components, as wasm and as native code for the agent to embed
 	@$(MAKE) --no-print-directory --jobs=3 AHEAD="$(AHEAD)" $(NATIVE) $(if $(AHEAD),ahead)
 
 ahead: | toolchain
-	@[ -e $(lastword $(NATIVE)) ] || $(STATICALLY) $(CARGO) build --profile $(PROFILE) $(UNOPTIMISED) $(AHEAD) --keep-going --target-dir target >/dev/null 2>&1 || true
+	@[ -e $(lastword $(NATIVE)) ] || MAKEFLAGS= $(STATICALLY) $(CARGO) build --profile $(PROFILE) $(UNOPTIMISED) $(AHEAD) --keep-going --target-dir target >/dev/null 2>&1 || true
 
 toolchain:
 	@transforms/toolchain
@@ -78,7 +78,7 @@ target/transforms/emf.wasm: export CARGO_PROFILE_GUEST_OPT_LEVEL := z
 # As a cdylib only: Cargo skips link-time optimisation if the same build also makes an rlib.
 # Cargo decides what is out of date; files are replaced only if they changed, to avoid needless rebuilds.
 target/transforms/%.wasm: FORCE $(STRIP) | toolchain
-	@$(CARGO) rustc --quiet --profile guest --target wasm32-wasip2 -p insightd-$* --crate-type cdylib --target-dir target/guest
+	@MAKEFLAGS= $(CARGO) rustc --quiet --profile guest --target wasm32-wasip2 -p insightd-$* --crate-type cdylib --target-dir target/guest
 	@mkdir -p target/transforms
 	@$(STRIP) target/guest/wasm32-wasip2/guest/insightd_$(subst -,_,$*).wasm $@.new
 	@if cmp -s $@.new $@; then rm $@.new; else mv $@.new $@; fi
@@ -88,7 +88,7 @@ $(STRIP): transforms/strip.rs host/cli/src/transform/strip.rs | toolchain
 	@rustc --edition 2024 -O -D warnings -o $@ $<
 
 $(COMPILER): FORCE | toolchain
-	@$(STATICALLY) $(CARGO) build --quiet --profile $(PROFILE) $(UNOPTIMISED_COMPILER) --manifest-path host/compile/Cargo.toml --target-dir target/compile
+	@MAKEFLAGS= $(STATICALLY) $(CARGO) build --quiet --profile $(PROFILE) $(UNOPTIMISED_COMPILER) --manifest-path host/compile/Cargo.toml --target-dir target/compile
 	@mkdir -p $(@D)
 	@cmp -s target/compile/$(BUILT)$(PROFILE)/$(@F) $@ || install target/compile/$(BUILT)$(PROFILE)/$(@F) $@
 
