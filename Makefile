@@ -65,7 +65,7 @@ ahead: | toolchain
 	@[ -e $(lastword $(NATIVE)) ] || MAKEFLAGS= $(STATICALLY) $(CARGO) build --profile $(PROFILE) $(UNOPTIMISED) $(AHEAD) --keep-going --target-dir target >/dev/null 2>&1 || true
 
 toolchain:
-	@transforms/toolchain
+	@MAKEFLAGS= transforms/toolchain
 
 # Fixed instead of random seeds for the hash tables of `script`: the same source gives the same bytes.
 target/transforms/script.wasm: export CONST_RANDOM_SEED := insightd
@@ -85,7 +85,7 @@ target/transforms/%.wasm: FORCE $(STRIP) | toolchain
 
 $(STRIP): transforms/strip.rs host/cli/src/transform/strip.rs | toolchain
 	@mkdir -p $(@D)
-	@rustc --edition 2024 -O -D warnings -o $@ $<
+	@MAKEFLAGS= rustc --edition 2024 -O -D warnings -o $@ $<
 
 $(COMPILER): FORCE | toolchain
 	@MAKEFLAGS= $(STATICALLY) $(CARGO) build --quiet --profile $(PROFILE) $(UNOPTIMISED_COMPILER) --manifest-path host/compile/Cargo.toml --target-dir target/compile
