@@ -108,21 +108,21 @@ class Moment:
             self.files[path] = data
         return data
 
-    def cgroup(self, folder, names, root=False):
-        self.inodes[folder] = os.stat(folder).st_ino
+    def cgroup(self, directory, names, root=False):
+        self.inodes[directory] = os.stat(directory).st_ino
         for name in names:
             # the root's list is that of the whole machine, and no part of any pod
             if root and name == "cgroup.procs":
                 continue
-            data = self.take(f"{folder}/{name}")
+            data = self.take(f"{directory}/{name}")
             if name == "cgroup.procs" and data:
                 self.pids += [int(p) for p in data.split() if p != b"0"]
 
     def cgroups_v2(self, top):
         self.cgroup(top, V2 + ["cgroup.subtree_control"], root=True)
         for pods in PODS:
-            for folder in below(f"{top}/{pods}"):
-                self.cgroup(folder, V2)
+            for directory in below(f"{top}/{pods}"):
+                self.cgroup(directory, V2)
 
     def cgroups_v1(self, tops):
         for controller, top in tops.items():
