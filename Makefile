@@ -145,6 +145,7 @@ fmt: ## Format all Rust code
 	$(CARGO) fmt --all --manifest-path tests/bindings/Cargo.toml
 
 lint: builtins deny
+	@transforms/toolchain fmt clippy
 	$(CARGO) fmt --all --check
 	rustfmt --edition 2024 --check transforms/strip.rs
 	$(CARGO) fmt --all --check --manifest-path host/compile/Cargo.toml
