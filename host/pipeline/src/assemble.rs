@@ -67,7 +67,7 @@ pub fn assemble<'a>(
     for wanted in specs {
         let mut assembly = Assembly {
             max_failures: limits.failures,
-            library: &mut *library,
+            components: &mut *library,
             pipeline: &wanted.name,
             fatal: &mut fatal,
         };
@@ -81,7 +81,7 @@ pub fn assemble<'a>(
 /// State for the assembly of one pipeline.
 struct Assembly<'a> {
     max_failures: u32,
-    library: &'a mut Library,
+    components: &'a mut Library,
     pipeline: &'a str,
     /// Problems that keep the agent from starting.
     fatal: &'a mut Vec<Problem>,
@@ -89,7 +89,7 @@ struct Assembly<'a> {
 
 impl Assembly<'_> {
     fn stage(&mut self, wanted: &StageSpec) -> Option<Stage> {
-        let found = self.library.find(&wanted.component, Kind::Transform);
+        let found = self.components.find(&wanted.component, Kind::Transform);
         match self.slot(&wanted.component, wanted.on_failure, found) {
             Ok(slot) => Some(Stage::new(slot, self.grant(&wanted.component))),
             Err(problems) => {
@@ -118,7 +118,7 @@ impl Assembly<'_> {
             self.fatal.push(Problem { at, path, message });
             return None;
         };
-        let found = self.library.find(&wanted.formatter, Kind::Formatter);
+        let found = self.components.find(&wanted.formatter, Kind::Formatter);
         match self.slot(&wanted.formatter, OnFailure::LastGood, found) {
             Ok(slot) => {
                 let quota = Quota { bytes: wanted.max_bytes_per_tick, routes: wanted.max_routes_per_tick };
