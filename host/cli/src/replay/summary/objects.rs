@@ -1,95 +1,101 @@
-//! The tables of nodes and pods, from the names that `decorate` and `utilization` publish.
+//! The tables of nodes and pods. Which metrics they show is a table beside the components that publish them.
 
 use super::quantity::{byte_rate, bytes, millicores, percent};
 use super::table::{Align, Table};
 use crate::replay::event::Parsed;
 
-/// Returns the table of nodes; empty if no event describes a node.
-pub(super) fn nodes(events: &[&Parsed]) -> String {
-    let mut table = Table::new(&[
-        ("NODE", Align::Left),
-        ("CPU", Align::Left),
-        ("MEMORY", Align::Left),
-        ("NETWORK IN", Align::Right),
-        ("OUT", Align::Right),
-        ("DISK USED", Align::Right),
-        ("DISK I/O", Align::Right),
-        ("PODS", Align::Right),
-        ("CONTAINERS", Align::Right),
-    ]);
-    let mut has_rows = false;
-    for event in of_type(events, "Node") {
-        let name = event.attributes.get("NodeName");
-        let metric = |name: &str| event.metrics.get(name).copied();
-        let whole = |name: &str| metric(name).map(|count| count.to_string());
-        // The fullest file system and the busiest device: sums would count devices below others twice.
-        let largest = |kind: &str, metric: &str| {
-            let parts = of_type(events, kind).filter(|part| part.attributes.get("NodeName") == name);
-            parts.filter_map(|part| part.metrics.get(metric).copied()).reduce(f64::max)
-        };
-        let cores = metric("node_cpu_limit").map(|limit| format!("{} cores", limit / 1000.0));
-        table.row([
-            name.cloned(),
-            share(metric("node_cpu_utilization"), cores),
-            share(metric("node_memory_utilization"), metric("node_memory_limit").map(bytes)),
-            metric("node_network_rx_bytes").map(byte_rate),
-            metric("node_network_tx_bytes").map(byte_rate),
-            largest("NodeFS", "node_filesystem_utilization").map(percent),
-            largest("NodeDiskIO", "node_diskio_io_service_bytes_total").map(byte_rate),
-            whole("node_number_of_running_pods"),
-            whole("node_number_of_running_containers"),
-        ]);
-        has_rows = true;
-    }
-    if has_rows { table.to_string() } else { String::new() }
+/// The columns; the file describes its format.
+const COLUMNS: &str = include_str!("../../../../../transforms/summary.tsv");
+
+/// A column of the table of one type of event.
+struct Column {
+    title: &'static str,
+    align: Align,
+    format: &'static str,
+    names: Vec<&'static str>,
 }
 
-/// Formats a share, with the whole if known.
-fn share(share: Option<f64>, whole: Option<String>) -> Option<String> {
-    let share = percent(share?);
-    Some(whole.map_or_else(|| share.clone(), |whole| format!("{share} of {whole}")))
+/// Returns the columns of the table for a type of event.
+fn columns(kind: &str) -> Vec<Column> {
+    let rows = COLUMNS.lines().filter(|row| !row.starts_with('#')).map(|row| row.split('\t'));
+    let parse = |mut cells: std::str::Split<'static, char>| {
+        let (of, title, side, format) = (cells.next()?, cells.next()?, cells.next()?, cells.next()?);
+        let align = if side == "left" { Align::Left } else { Align::Right };
+        (of == kind).then(|| Column {
+            title,
+            align,
+            format,
+            names: cells.flat_map(|names| names.split(' ')).collect(),
+        })
+    };
+    rows.filter_map(parse).collect()
+}
+
+impl Column {
+    /// Returns the cell for an event, or `None` if a value is unknown.
+    fn cell(&self, event: &Parsed, events: &[&Parsed]) -> Option<String> {
+        if self.format == "text" {
+            return self.names.iter().find_map(|key| event.attributes.get(*key)).cloned();
+        }
+        let value = |index: usize| metric(event, events, self.names.get(index)?);
+        let first = value(0)?;
+        Some(match self.format {
+            "percent" => percent(first),
+            "bytes" => bytes(first),
+            "bytes/s" => byte_rate(first),
+            "millicores" => millicores(first),
+            "count of count" => format!("{first}/{}", value(1)?),
+            "share of cores" => share(first, value(1).map(|limit| format!("{} cores", limit / 1000.0))),
+            "share of bytes" => share(first, value(1).map(bytes)),
+            _ => first.to_string(),
+        })
+    }
+}
+
+/// Returns a metric of the event. `TYPE/METRIC` is the largest of the events of another type of the same node: a sum would
+/// count devices below others twice.
+fn metric(event: &Parsed, events: &[&Parsed], name: &str) -> Option<f64> {
+    let Some((kind, name)) = name.split_once('/') else { return event.metrics.get(name).copied() };
+    let node = |event: &Parsed| event.attributes.get("NodeName").cloned();
+    let parts = of_type(events, kind).filter(|part| node(part) == node(event));
+    parts.filter_map(|part| part.metrics.get(name).copied()).reduce(f64::max)
+}
+
+/// Returns the table of all events of a type; empty if there is none. With `sorted`, rows are in the order of their first two cells.
+fn table(events: &[&Parsed], kind: &str, sorted: bool) -> String {
+    let columns = columns(kind);
+    let cells = |event| columns.iter().map(|column| column.cell(event, events)).collect::<Vec<_>>();
+    let mut rows: Vec<Vec<Option<String>>> = of_type(events, kind).map(cells).collect();
+    if rows.is_empty() {
+        return String::new();
+    }
+    if sorted {
+        rows.sort_by(|left, right| left.iter().take(2).cmp(right.iter().take(2)));
+    }
+    let titles: Vec<(&str, Align)> = columns.iter().map(|column| (column.title, column.align)).collect();
+    let mut table = Table::new(&titles);
+    for row in rows {
+        table.row(row);
+    }
+    table.to_string()
+}
+
+/// Returns the table of nodes; empty if no event describes a node.
+pub(super) fn nodes(events: &[&Parsed]) -> String {
+    table(events, "Node", false)
+}
+
+/// Formats a share in percent, with the whole if known.
+fn share(share: f64, whole: Option<String>) -> String {
+    let share = percent(share);
+    whole.map_or_else(|| share.clone(), |whole| format!("{share} of {whole}"))
 }
 
 /// Returns the table of pods, by namespace and name, and the number of containers; empty if no event describes a pod.
 pub(super) fn pods(events: &[&Parsed]) -> String {
-    let mut pods: Vec<&Parsed> = of_type(events, "Pod").collect();
-    if pods.is_empty() {
-        return String::new();
-    }
-    // `PodName` is the name of the workload.
-    let name = |pod: &Parsed| {
-        let name = ["kubernetes.pod_name", "PodName"].into_iter().find_map(|key| pod.attributes.get(key));
-        name.cloned()
-    };
-    let namespace = |pod: &Parsed| pod.attributes.get("Namespace").cloned();
-    pods.sort_by_key(|pod| (namespace(pod), name(pod)));
-    let mut table = Table::new(&[
-        ("NAMESPACE", Align::Left),
-        ("POD", Align::Left),
-        ("STATUS", Align::Left),
-        ("RUNNING", Align::Right),
-        ("RESTARTS", Align::Right),
-        ("CPU", Align::Right),
-        ("MEMORY", Align::Right),
-        ("NETWORK IN", Align::Right),
-        ("OUT", Align::Right),
-    ]);
-    for pod in pods {
-        let metric = |name: &str| pod.metrics.get(name).copied();
-        let [running, containers] =
-            ["pod_number_of_running_containers", "pod_number_of_containers"].map(metric);
-        let running = running.zip(containers).map(|(running, all)| format!("{running}/{all}"));
-        table.row([
-            namespace(pod),
-            name(pod),
-            pod.attributes.get("pod_status").cloned(),
-            running,
-            metric("pod_number_of_container_restarts").map(|restarts| restarts.to_string()),
-            metric("pod_cpu_usage_total").map(millicores),
-            metric("pod_memory_working_set").map(bytes),
-            metric("pod_network_rx_bytes").map(byte_rate),
-            metric("pod_network_tx_bytes").map(byte_rate),
-        ]);
+    let table = table(events, "Pod", true);
+    if table.is_empty() {
+        return table;
     }
     let containers = of_type(events, "Container").count();
     format!(
@@ -106,6 +112,26 @@ mod tests {
     use crate::replay::event::tests::event;
 
     use super::*;
+
+    #[test]
+    fn the_file_of_columns_is_complete() {
+        let rows = COLUMNS.lines().filter(|row| !row.starts_with('#'));
+        assert_eq!(columns("Node").len() + columns("Pod").len(), rows.count());
+        let formats = [
+            "text",
+            "count",
+            "percent",
+            "bytes",
+            "bytes/s",
+            "millicores",
+            "count of count",
+            "share of cores",
+            "share of bytes",
+        ];
+        for column in columns("Node").into_iter().chain(columns("Pod")) {
+            assert!(formats.contains(&column.format) && !column.names.is_empty(), "{}", column.title);
+        }
+    }
 
     #[test]
     fn unknown_values_are_dashes_and_columns_stay_aligned() {
