@@ -7,7 +7,7 @@
 #[allow(dead_code, clippy::all)]
 pub mod insights {
     pub mod transform {
-        /// What every component may do besides computing.
+        /// The service that every component may use besides computing.
         #[allow(dead_code, async_fn_in_trait, unused_imports, clippy::all)]
         pub mod log {
             #[used]
@@ -75,13 +75,13 @@ pub mod insights {
                 }
             }
         }
-        /// What a component remembers from tick to tick: a small key-value space for each transform (or output) and scope.
+        /// The memory of a component from tick to tick: a small key-value space for each transform (or output) and scope.
         ///
         /// It is there during `process` and `format`, for a component whose configuration grants it (`state: {max_bytes: …}`).
         /// Without a grant, and during `describe` and `configure`, there is nothing to read and `set` answers an error that says
         /// so. A component that does not import this interface has no state.
         ///
-        /// What a call writes it reads back; over all slices of a batch, for a formatter. For anybody else it counts once the
+        /// A call reads back its own writes; over all slices of a batch, for a formatter. For anybody else it counts once the
         /// outputs of the tick are accepted. A call that fails, traps or runs out of time has written nothing, and neither has a
         /// tick whose outputs were refused. Another version of the component finds what the one before it wrote.
         #[allow(dead_code, async_fn_in_trait, unused_imports, clippy::all)]
@@ -445,7 +445,7 @@ pub mod insights {
                         .finish()
                 }
             }
-            /// What one call works on: the whole of one scope, never a part of it.
+            /// The input of one call: the whole of one scope, never a part of it.
             #[derive(Clone)]
             pub struct Batch {
                 /// Kind of scope: `node`, later `cluster`, `fargate-node`, `ecs-task`.
@@ -488,7 +488,7 @@ pub mod insights {
                         .finish()
                 }
             }
-            /// What the destination can take; told to a formatter on every call.
+            /// The limits of the destination; told to a formatter on every call.
             #[repr(C)]
             #[derive(Clone, Copy)]
             pub struct Limits {
@@ -539,7 +539,7 @@ pub mod insights {
                         .finish()
                 }
             }
-            /// What a component says of itself. Read by `insightd check`, `insightctl transform inspect` and the documentation.
+            /// The description of a component. Read by `insightd check`, `insightctl transform inspect` and the documentation.
             #[derive(Clone)]
             pub struct Description {
                 /// Short name, such as `utilization`.
