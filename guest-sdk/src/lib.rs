@@ -82,7 +82,7 @@ pub mod prelude {
     pub use crate::{
         About, Batch, ConfigError, Counter, Entity, Formatter, Key, Limits, Name, Patterns, Payloads,
         Settings, Transform, Unit, json, log, state, stored,
-        views::{Cluster, Container, Instance, Namespace, Node, Pod, Service, Volume, Workload},
+        views::{Cluster, Container, Instance, Namespace, Node, Pod, Service, Task, Volume, Workload},
     };
     pub use alloc::{
         borrow::ToOwned,

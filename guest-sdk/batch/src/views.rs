@@ -9,6 +9,7 @@ mod instance;
 mod node;
 mod pod;
 mod service;
+mod task;
 mod volume;
 
 pub use cluster::{Cluster, Namespace};
@@ -17,6 +18,7 @@ pub use instance::Instance;
 pub use node::Node;
 pub use pod::{Pod, Workload};
 pub use service::Service;
+pub use task::Task;
 pub use volume::Volume;
 
 use alloc::vec::Vec;
@@ -113,7 +115,12 @@ impl Batch {
         Pod::all(self.of_kind(Pod::KIND))
     }
 
-    /// Returns all containers of all pods.
+    /// Returns all ECS tasks: those of the node, or the agent's own.
+    pub fn tasks(&self) -> Vec<Task<'_>> {
+        Task::all(self.of_kind(Task::KIND))
+    }
+
+    /// Returns all containers of all pods and tasks.
     pub fn containers(&self) -> Vec<Container<'_>> {
         Container::all(self.of_kind(Container::KIND))
     }

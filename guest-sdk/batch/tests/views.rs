@@ -6,7 +6,7 @@ const BATCH: &str = r#"{"scope":"node","id":"n1","time_unix_ms":1,"entities":[
   {"kind":"node","id":"n1","attributes":{"node.name":"n1"},
    "gauges":{"node.cpu_count":2,"node.condition.Ready":1},
    "counters":{"cpu.usage_ns":[3000000000,1000000000,60000000000]},"children":[
-    {"kind":"instance","id":"i-1","attributes":{"instance.type":"m5.large"},"gauges":{"ecs.tasks_running":3}},
+    {"kind":"instance","id":"i-1","attributes":{"instance.type":"m5.large","container_instance.id":"ci"}},
     {"kind":"pod","id":"u1",
      "attributes":{"pod.uid":"u1","pod.name":"web","pod.host_network":"true","pod.condition.Ready":"True",
                    "label.app":"web","label.a.b/c":"x","annotation.note":"n"},
@@ -27,7 +27,7 @@ fn views_read_the_raw_names() {
     assert_eq!((node.condition("Ready"), node.condition("DiskPressure")), (Some(1.0), None));
     assert_eq!(node.cpu_usage_ns().unwrap().delta(), Some(2e9));
     let instance = batch.instance().unwrap();
-    assert_eq!((instance.instance_type(), instance.tasks_running()), (Some("m5.large"), Some(3.0)));
+    assert_eq!((instance.instance_type(), instance.container_instance_id()), (Some("m5.large"), Some("ci")));
 
     let pod = node.pods()[0];
     assert_eq!(batch.pods(), [pod]);
@@ -54,6 +54,30 @@ fn views_read_the_raw_names() {
     pod.set_parent(Some(*instance));
     assert_eq!(Entity::from(pod).parent(), Some(*instance));
     assert_eq!(views::Volume::of(*pod), None);
+}
+
+const TASKS: &str = r#"{"scope":"node","id":"n1","time_unix_ms":1,"entities":[
+  {"kind":"node","id":"n1","gauges":{"ecs.age_ms":0},"children":[
+    {"kind":"task","id":"t1","attributes":{"task.id":"t1","task.family":"web","task.status":"RUNNING","task.tag.team":"shop"},
+     "gauges":{"task.limit_cpu_millicores":250},"children":[
+      {"kind":"container","id":"t1/app",
+       "attributes":{"container.name":"app","container.kind":"main","container.health":"HEALTHY","network.mode":"bridge"},
+       "gauges":{"container.limit_cpu_shares":128}}]}]}]}"#;
+
+#[test]
+fn tasks_have_containers() {
+    let batch = Batch::from_columns(Columns::from_json(TASKS).unwrap());
+    let node = batch.node().unwrap();
+    assert_eq!((node.ecs_age_ms(), node.ecs_error()), (Some(0.0), None));
+    let task = node.tasks()[0];
+    assert_eq!(batch.tasks(), [task]);
+    assert_eq!((task.task_id(), task.family(), task.service()), (Some("t1"), Some("web"), None));
+    assert_eq!((task.status(), task.cpu_limit_millicores()), (Some("RUNNING"), Some(250.0)));
+    assert_eq!((task.tag("team"), task.tag("cost")), (Some("shop"), None));
+    let container = task.containers()[0];
+    assert_eq!((container.task(), container.pod()), (Some(task), None));
+    assert_eq!((container.health(), container.network_mode()), (Some("HEALTHY"), Some("bridge")));
+    assert_eq!((container.status(), container.cpu_limit_shares()), (None, Some(128.0)));
 }
 
 const CLUSTER: &str = r#"{"scope":"cluster","id":"c1","time_unix_ms":1,"entities":[

@@ -7,15 +7,20 @@ use insights_sdk::{Batch, Entity};
 
 use crate::keys::{Keys, attribute};
 
-/// Pods and containers that have usage metrics, by entity index: from a cgroup, or from the kubelet if there is no cgroup.
+/// Pods, tasks and containers that have usage metrics, by entity index: from a cgroup, or from the kubelet if there is no cgroup.
 pub(crate) struct Joined(Vec<bool>);
 
 impl Joined {
+    pub(crate) fn new(batch: &Batch) -> Self {
+        let count = batch.entities().last().map_or(0, |last| last.index() as usize + 1);
+        Self(vec![false; count])
+    }
+
     pub(crate) fn has(&self, entity: Entity<'_>) -> bool {
         self.0.get(entity.index() as usize).copied().unwrap_or(false)
     }
 
-    fn note(&mut self, entity: Entity<'_>) {
+    pub(crate) fn note(&mut self, entity: Entity<'_>) {
         if let Some(slot) = self.0.get_mut(entity.index() as usize) {
             *slot = true;
         }
@@ -26,8 +31,7 @@ impl Joined {
 /// dropped with their metrics: sandboxes, containers from before a restart, pods that the kubelet does not list (yet).
 pub(crate) fn join(batch: &Batch, keys: &Keys) -> Joined {
     let pods = Pods::new(batch);
-    let count = batch.entities().last().map_or(0, |last| last.index() as usize + 1);
-    let mut joined = Joined(vec![false; count]);
+    let mut joined = Joined::new(batch);
     let cgroups = batch.of_kind("cgroup");
     // Containers follow their pod, so the pod of the previous cgroup nearly always matches.
     let mut last: Option<(&str, Option<Entity<'_>>)> = None;
@@ -78,13 +82,13 @@ pub(crate) fn join(batch: &Batch, keys: &Keys) -> Joined {
 
 /// Moves the metrics of a cgroup unless the kubelet's are present: the cgroups of a sandboxed pod's containers may exist and
 /// stay empty, and their zeros are not measurements.
-fn move_points(cgroup: Entity<'_>, to: Entity<'_>, keys: &Keys) {
+pub(crate) fn move_points(cgroup: Entity<'_>, to: Entity<'_>, keys: &Keys) {
     if !has_usage(to, keys) {
         cgroup.move_points_to(to);
     }
 }
 
-fn has_usage(entity: Entity<'_>, keys: &Keys) -> bool {
+pub(crate) fn has_usage(entity: Entity<'_>, keys: &Keys) -> bool {
     entity.counter(keys.cpu_usage).is_some()
         || [keys.cpu_nanocores, keys.memory_usage, keys.memory_working_set]
             .iter()

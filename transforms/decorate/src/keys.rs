@@ -96,3 +96,17 @@ pub(crate) fn value(entity: Entity<'_>, key: Name) -> Option<Name> {
 pub(crate) fn set(entity: Entity<'_>, key: Name, value: Name) {
     entity.set_attribute_name(key, value);
 }
+
+/// Copies an attribute, if it is there.
+pub(crate) fn copy(from: Entity<'_>, key: Name, to: Entity<'_>, new_key: Name) {
+    if let Some(value) = value(from, key) {
+        set(to, new_key, value);
+    }
+}
+
+/// Copies an attribute unless it is missing or empty.
+pub(crate) fn copy_text(from: Entity<'_>, key: Name, to: Entity<'_>, new_key: Name) {
+    if let Some(value) = value(from, key).filter(|&value| !from.batch().text(value).is_empty()) {
+        set(to, new_key, value);
+    }
+}

@@ -1,8 +1,8 @@
-//! `decorate`: joins kernel counters with the metadata of the kubelet and the cloud provider.
+//! `decorate`: joins kernel counters with the metadata of the kubelet, of ECS and of the cloud provider.
 //!
-//! Moves cgroup metrics onto the pod or container whose uid or id the cgroup path names. Every entity that becomes an event
-//! gets the attribute `Type` and its identity: cluster, node, instance, namespace, pod, owner, service, container. The
-//! README of this crate describes the options.
+//! Moves cgroup metrics onto the pod, task or container whose uid or id the cgroup path names. Every entity that becomes an
+//! event gets the attribute `Type` and its identity: cluster, node, instance, namespace, pod, owner, service, task,
+//! container. The README of this crate describes the options.
 #![cfg_attr(target_family = "wasm", no_std)]
 #![forbid(unsafe_code)]
 
@@ -18,6 +18,7 @@ mod node;
 mod options;
 mod owner;
 mod pod;
+mod task;
 
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -59,23 +60,40 @@ impl Transform for Decorate {
             "pod.*",
             "replicas.desired",
             "service.*",
+            "task.*",
             "volume.*",
             "workload.*",
         ])
         .writes(&[
+            "AccountID",
             "AutoScalingGroupName",
+            "AvailabilityZone",
             "ClusterName",
             "ContainerInstanceId",
+            "ContainerKnownStatus",
             "ContainerName",
+            "CreatedAt",
             "EBSVolumeId",
+            "EC2InstanceId",
             "FullPodName",
+            "Image",
             "InstanceId",
             "InstanceType",
+            "KnownStatus",
+            "LaunchType",
             "Namespace",
             "NodeName",
             "PodName",
+            "PullStartedAt",
+            "PullStoppedAt",
+            "Region",
             "Service",
+            "ServiceName",
             "Sources",
+            "StartedAt",
+            "TaskDefinitionFamily",
+            "TaskDefinitionRevision",
+            "TaskId",
             "Type",
             "container.*",
             "container_last_termination_reason",
@@ -94,6 +112,7 @@ impl Transform for Decorate {
             "pod.*",
             "pod_status",
             "service.name",
+            "task.id",
         ]);
 
     fn configure(settings: &mut Settings) -> Result<Self, ConfigError> {
@@ -106,9 +125,20 @@ impl Transform for Decorate {
             cluster::mark(&self.options, batch, &keys);
             return Ok(());
         }
+        if batch.scope() == task::KIND {
+            task::mark_own(&self.options, batch, &keys);
+            return Ok(());
+        }
         // Other scopes have no node, so there is nothing to decorate.
         let Some(node) = batch.node() else { return Ok(()) };
         let facts = node::facts(&self.options, *node, &keys);
+        if facts.is_ecs {
+            let tasks = batch.of_kind(task::KIND);
+            if !tasks.is_empty() {
+                let joined = task::join(batch, &tasks, &keys);
+                task::mark(&self.options, &tasks, &facts, &keys, &joined);
+            }
+        }
         let joined = join::join(batch, &keys);
         let mut disks = Vec::new();
         node::mark(*node, &facts, &keys, &mut disks);

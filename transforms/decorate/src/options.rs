@@ -23,9 +23,10 @@ pub(crate) struct Options {
     pub(crate) enhanced: bool,
     pub(crate) pods_without_cgroup: bool,
     pub(crate) labels: Labels,
+    pub(crate) task_tags: Labels,
 }
 
-/// Selection of the pod labels that events carry.
+/// Selection of the pod labels or task tags that events carry.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Labels {
     All,
@@ -47,13 +48,14 @@ impl Options {
             service: settings.flag("add_service_as_attribute").unwrap_or(true),
             enhanced,
             pods_without_cgroup: settings.flag("pods_without_cgroup").unwrap_or(false),
-            labels: labels(settings),
+            labels: selection(settings, "labels", "label").unwrap_or(Labels::All),
+            task_tags: selection(settings, "task_tags", "tag").unwrap_or(Labels::Listed(Patterns::default())),
         }
     }
 }
 
 impl Labels {
-    /// Returns true if events carry the label `key`.
+    /// Returns true if events carry the label or tag `key`.
     pub(crate) fn has(&self, key: &str) -> bool {
         match self {
             Self::All => true,
@@ -78,19 +80,20 @@ fn orchestrator(settings: &mut Settings) -> Option<bool> {
     Some(orchestrator == "ecs")
 }
 
-fn labels(settings: &mut Settings) -> Labels {
-    let found = match settings.value("labels") {
-        None | Some(Value::Bool(true)) => return Labels::All,
-        Some(Value::Bool(false)) => return Labels::Listed(Patterns::default()),
-        Some(Value::Array(items)) => {
+/// Reads a selection of keys. Returns `None` if it is not configured or invalid.
+fn selection(settings: &mut Settings, option: &str, what: &str) -> Option<Labels> {
+    let found = match settings.value(option)? {
+        Value::Bool(true) => return Some(Labels::All),
+        Value::Bool(false) => return Some(Labels::Listed(Patterns::default())),
+        Value::Array(items) => {
             let keys: Option<_> = items.iter().map(|item| item.as_str().map(String::from)).collect();
             match keys {
-                Some(keys) => return Labels::Listed(Patterns::new(keys)),
+                Some(keys) => return Some(Labels::Listed(Patterns::new(keys))),
                 None => "a list of other values",
             }
         }
-        Some(other) => other.kind(),
+        other => other.kind(),
     };
-    settings.problem("labels", ["expected true, false or a list of label keys, found ", found].concat());
-    Labels::All
+    settings.problem(option, ["expected true, false or a list of ", what, " keys, found ", found].concat());
+    None
 }

@@ -7,7 +7,7 @@ use insights_sdk::{Batch, Entity, Name};
 
 use crate::event::{EventType, Facts, Pairs, header, set_all};
 use crate::join::Joined;
-use crate::keys::{Keys, attribute, set, value};
+use crate::keys::{Keys, attribute, copy, copy_text, set, value};
 use crate::labels;
 use crate::node::{Disk, set_fstype, set_volume, size};
 use crate::options::Options;
@@ -257,18 +257,5 @@ fn set_device(layer: Entity<'_>, disks: &[Disk<'_>], keys: &Keys) {
             set_volume(layer, disk.entity, false, keys);
         }
         _ => set_fstype(layer, layer, keys),
-    }
-}
-
-fn copy(from: Entity<'_>, key: Name, to: Entity<'_>, new_key: Name) {
-    if let Some(value) = value(from, key) {
-        set(to, new_key, value);
-    }
-}
-
-/// Copies a text unless it is missing or empty.
-fn copy_text(from: Entity<'_>, key: Name, to: Entity<'_>, new_key: Name) {
-    if let Some(value) = value(from, key).filter(|&value| !from.batch().text(value).is_empty()) {
-        set(to, new_key, value);
     }
 }

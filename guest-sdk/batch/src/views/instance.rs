@@ -14,11 +14,4 @@ view! {
     text autoscaling_group = "instance.autoscaling_group";
     /// Id of the ECS container instance.
     text container_instance_id = "container_instance.id";
-
-    /// Number of running ECS tasks.
-    gauge tasks_running = "ecs.tasks_running";
-    /// CPU reserved by running tasks, 1024ths of a core.
-    gauge reserved_cpu_shares = "ecs.reserved_cpu_shares";
-    /// Memory reserved by running tasks, bytes.
-    gauge reserved_memory_bytes = "ecs.reserved_memory_bytes";
 }

@@ -2,7 +2,7 @@
 
 use alloc::vec::Vec;
 
-use super::{Pod, view};
+use super::{Pod, Task, view};
 
 view! {
     /// A node: the agent's own, described by the machine and the root cgroup, or one of the nodes in the batch of a cluster.
@@ -18,6 +18,8 @@ view! {
     text cgroup_version = "cgroup.version";
     /// Reason why the kubelet's data is missing or old.
     text kubelet_error = "kubelet.error";
+    /// Reason why the ECS agent's list of tasks is missing or old.
+    text ecs_error = "ecs.error";
 
     /// Number of CPUs.
     gauge cpu_count = "node.cpu_count";
@@ -29,6 +31,8 @@ view! {
     gauge memory_usage_bytes = "memory.usage_bytes";
     /// Age of the kubelet's data, milliseconds; 0 if fresh.
     gauge kubelet_age_ms = "kubelet.age_ms";
+    /// Age of the ECS agent's list of tasks, milliseconds; 0 if fresh.
+    gauge ecs_age_ms = "ecs.age_ms";
     /// Pod capacity of the node.
     gauge capacity_pods = "node.capacity_pods";
     /// Number of pods that may be scheduled onto the node.
@@ -51,5 +55,10 @@ impl<'a> Node<'a> {
     /// Returns the pods on this node.
     pub fn pods(self) -> Vec<Pod<'a>> {
         Pod::all(self.children_of_kind(Pod::KIND))
+    }
+
+    /// Returns the ECS tasks on this node.
+    pub fn tasks(self) -> Vec<Task<'a>> {
+        Task::all(self.children_of_kind(Task::KIND))
     }
 }
