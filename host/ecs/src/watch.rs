@@ -1,0 +1,90 @@
+//! Background tasks that poll the endpoints, and the handles through which a worker thread reads their data.
+
+mod handle;
+mod instance;
+
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use insightd_upstream::{UpstreamStatus, lock};
+
+use crate::facts::{Instance, TaskList};
+use crate::introspection::{Introspection, IntrospectionError, IntrospectionSettings};
+use handle::Handle;
+use instance::InstanceSource;
+
+/// Settings of [`EcsWatch`].
+#[derive(Clone, Debug)]
+pub struct EcsSettings {
+    /// The introspection API.
+    pub introspection: IntrospectionSettings,
+    /// Time between two ticks. A tick waits for at most a quarter of it.
+    pub interval: Duration,
+}
+
+/// The last data from the ECS agent, and the errors since.
+#[derive(Clone, Debug, Default)]
+pub struct EcsData {
+    /// The container instance.
+    pub instance: Instance,
+    /// Error of the last request for the container instance.
+    pub instance_error: Option<String>,
+    /// The tasks; absent until they were read once.
+    pub tasks: Option<Arc<TaskList>>,
+    /// Time at which the tasks were read.
+    pub tasks_read_at: Option<Instant>,
+    /// Reason why the tasks are missing or old, with the time of the first failure.
+    pub tasks_error: Option<String>,
+}
+
+/// A background task that polls the ECS agent of this instance until it is dropped.
+#[derive(Debug)]
+pub struct EcsWatch {
+    handle: Handle<EcsData>,
+    status: Arc<UpstreamStatus>,
+    addresses: Arc<Mutex<Vec<IpAddr>>>,
+}
+
+impl EcsWatch {
+    /// Spawns the task. Must be called within the runtime.
+    ///
+    /// # Errors
+    /// If the configured endpoint is not a valid address.
+    pub fn start(settings: EcsSettings) -> Result<Self, IntrospectionError> {
+        let EcsSettings { introspection, interval } = settings;
+        let status = Arc::new(UpstreamStatus::new("ecs"));
+        let addresses = Arc::new(Mutex::new(introspection.addresses.clone()));
+        let timeout = introspection.timeout;
+        let client = Introspection::new(introspection)?;
+        let source = InstanceSource::new(client, Arc::clone(&status), Arc::clone(&addresses));
+        Ok(Self { handle: Handle::start(source, timeout, interval), status, addresses })
+    }
+
+    /// Requests new data. If an earlier request is still queued, its response serves this one, too.
+    pub fn request(&self) {
+        self.handle.request();
+    }
+
+    /// Waits for the response to [`request`](Self::request) within bounds, and returns the data known then. A response that
+    /// takes longer is used by a later tick. Must not be called within the runtime.
+    pub fn wait(&self) -> Option<Arc<EcsData>> {
+        self.handle.wait();
+        self.data()
+    }
+
+    /// Returns the known data without waiting; `None` until the first poll has ended.
+    pub fn data(&self) -> Option<Arc<EcsData>> {
+        self.handle.data()
+    }
+
+    /// Replaces the private addresses of the instance, which are tried if no other address responds.
+    pub fn set_addresses(&self, addresses: Vec<IpAddr>) {
+        *lock(&self.addresses) = addresses;
+    }
+
+    /// Returns the status of the requests.
+    pub fn status(&self) -> &Arc<UpstreamStatus> {
+        &self.status
+    }
+}
