@@ -10,6 +10,7 @@ use mounts::MountList;
 
 use crate::cgroup::expected::Expected;
 use crate::cgroup::layout::Layout;
+use crate::cgroup::path::PodKind;
 use crate::cgroup::reading::Reading;
 use crate::cgroup::tree::Tree;
 use crate::counter_cache::CounterCache;
@@ -127,11 +128,11 @@ impl Collector {
         Ok(())
     }
 
-    /// Sets the running containers reported by the kubelet, each as its id and the uid of its pod. Without this list, a
-    /// cgroup outside its pod's that is named by the bare container id is not found. A listed container without a cgroup is
-    /// reported. An empty list expects no containers.
-    pub fn expect<'i>(&mut self, running: impl IntoIterator<Item = (&'i str, &'i str)>) {
-        self.expected.set(running.into_iter(), self.settings.max_cgroups);
+    /// Sets the running containers reported by the kubelet, or by the agent of ECS, each as its id and the uid of its pod or
+    /// id of its task. Without this list, a cgroup outside its pod's that is named by the bare container id is not found. A
+    /// listed container without a cgroup is reported. An empty list expects no containers.
+    pub fn expect<'i>(&mut self, kind: PodKind, running: impl IntoIterator<Item = (&'i str, &'i str)>) {
+        self.expected.set(running.into_iter(), kind, self.settings.max_cgroups);
     }
 
     /// Reads everything once and appends it to `builder`. Never fails as a whole: values that cannot be read are absent and

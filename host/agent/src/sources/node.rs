@@ -3,6 +3,7 @@
 mod live;
 mod recorded;
 
+use insightd_collect::cgroup::path::PodKind;
 use insightd_collect::{CollectError, Collector, HostRoot, ReadBuffer, RootError, Settings};
 use insights_batch::{Builder, Columns, EntityId};
 
@@ -115,7 +116,7 @@ impl NodeSource {
         let mut builder = Builder::new("node", &self.node_name, time_unix_ms, self.interval_ms);
         let recorded = recorded::read(self.collector.root());
         if let Some(recorded) = &recorded {
-            self.collector.expect(recorded.pods.iter().flat_map(kubelet::running));
+            self.collector.expect(PodKind::Pod(None), recorded.pods.iter().flat_map(kubelet::running));
         }
         let report = self.collector.sample(&mut builder);
         builder.gauge(report.node, "agent.heartbeat", 1.0);
@@ -136,7 +137,7 @@ impl NodeSource {
             }
             let problems = responses.emit(&mut self.kubelet, root, report.node, &mut builder);
             // For the next sample.
-            self.collector.expect(responses.fresh_pods().into_iter().flat_map(kubelet::running));
+            self.collector.expect(PodKind::Pod(None), responses.fresh_pods().into_iter().flat_map(kubelet::running));
             problems
         };
         for problem in &report.problems {

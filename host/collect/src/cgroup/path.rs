@@ -1,11 +1,15 @@
 //! Parses the path of a cgroup into pod and container.
 //!
-//! | driver | pod | container |
+//! | orchestrator, driver | pod | container |
 //! |---|---|---|
-//! | cgroupfs | `kubepods[/QOS]/pod<uid>` | `<64 hex>`, `crio-<64 hex>` |
-//! | systemd | `kubepods.slice[/kubepods-QOS.slice]/kubepods[-QOS]-pod<uid_>.slice` | `RUNTIME-<64 hex>.scope` |
+//! | Kubernetes, cgroupfs | `kubepods[/QOS]/pod<uid>` | `<64 hex>`, `crio-<64 hex>` |
+//! | Kubernetes, systemd | `kubepods.slice[/kubepods-QOS.slice]/kubepods[-QOS]-pod<uid_>.slice` | `RUNTIME-<64 hex>.scope` |
+//! | ECS, cgroupfs | `ecs[/CLUSTER]/<task id>` | `<64 hex>` |
+//! | ECS, systemd | `ecstasks.slice/ecstasks-<task id>.slice` | `docker-<64 hex>.scope` |
 //!
-//! A `--cgroup-root` or a kubelet inside a container adds parent directories and, with systemd, their names as a prefix of
+//! The cgroup of an ECS task is to its containers what that of a pod is to its own, so a task counts as a pod here.
+//!
+//! In Kubernetes, a `--cgroup-root` or a kubelet inside a container adds parent directories and, with systemd, their names as a prefix of
 //! every slice (`kubelet-kubepods-burstable-pod….slice`). Systemd separates levels by dashes, so the dashes of a uid are
 //! underscores there.
 
@@ -31,13 +35,41 @@ impl Qos {
     }
 }
 
+/// The orchestrator that a group of containers belongs to, and its term for such a group.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum PodKind {
+    /// A pod of Kubernetes, and its quality of service class if the path has it.
+    Pod(Option<Qos>),
+    /// A task of ECS.
+    Task,
+}
+
+impl PodKind {
+    /// Returns the value of attribute `cgroup.role`.
+    pub fn role(self) -> &'static str {
+        match self {
+            Self::Pod(_) => "pod",
+            Self::Task => "task",
+        }
+    }
+
+    /// Returns the attribute for the id.
+    pub fn id_attribute(self) -> &'static str {
+        match self {
+            Self::Pod(_) => "pod.uid",
+            Self::Task => "task.id",
+        }
+    }
+}
+
 /// Role of one directory of a cgroup tree, from its own name and its parent's.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum DirKind<'a> {
-    /// Parent of the pods of a kubelet: `kubepods`, `kubepods.slice`, `…-kubepods.slice`.
-    Kubepods,
-    /// A QoS class directory below `Kubepods`.
-    QosClass,
+    /// Parent of the pods of a kubelet, or of the tasks of ECS: `kubepods`, `kubepods.slice`, `…-kubepods.slice`, `ecs`,
+    /// `ecstasks.slice`.
+    Top,
+    /// A QoS class directory of Kubernetes, or a directory of a cluster that older agents of ECS create, below `Top`.
+    Class,
     /// The directory of a pod.
     Pod(PodName<'a>),
     /// Any other directory.
@@ -49,12 +81,12 @@ pub enum DirKind<'a> {
 pub struct PodName<'a> {
     raw_uid: &'a str,
     underscores: bool,
-    /// QoS class of the pod.
-    pub qos: Qos,
+    /// The orchestrator's term for it.
+    pub kind: PodKind,
 }
 
 impl PodName<'_> {
-    /// Returns the uid with its dashes. Static pods have 32 hex digits without any.
+    /// Returns the uid of a pod with its dashes (static pods have 32 hex digits without any), or the id of a task.
     pub fn uid(&self) -> String {
         if self.underscores { self.raw_uid.replace('_', "-") } else { self.raw_uid.to_owned() }
     }
@@ -69,17 +101,29 @@ pub struct ContainerName<'a> {
     pub runtime: Option<&'static str>,
 }
 
+/// Top directory of the tasks of ECS, and with systemd.
+const ECS: &str = "ecs";
+const ECS_SLICE: &str = "ecstasks.slice";
+
 /// Returns the role of the directory `name` inside the directory `parent`.
+///
+/// For a directory below [`DirKind::Class`], see [`in_class`].
 pub fn dir_kind<'a>(parent: &str, name: &'a str) -> DirKind<'a> {
+    match (parent, name) {
+        (ECS, _) => return task(name).map_or(DirKind::Class, DirKind::Pod),
+        (ECS_SLICE, _) => return slice_task(name).map_or(DirKind::Other, DirKind::Pod),
+        (_, ECS | ECS_SLICE) => return DirKind::Top,
+        _ => {}
+    }
     if name == "kubepods" || name.strip_suffix(".slice").is_some_and(|slice| is_kubepods(slice, "kubepods")) {
-        return DirKind::Kubepods;
+        return DirKind::Top;
     }
     if parent == "kubepods" && matches!(name, "burstable" | "besteffort") {
-        return DirKind::QosClass;
+        return DirKind::Class;
     }
     if let Some(slice) = name.strip_suffix(".slice") {
         let class = is_kubepods(slice, "kubepods-burstable") || is_kubepods(slice, "kubepods-besteffort");
-        return if class { DirKind::QosClass } else { slice_pod(slice).map_or(DirKind::Other, DirKind::Pod) };
+        return if class { DirKind::Class } else { slice_pod(slice).map_or(DirKind::Other, DirKind::Pod) };
     }
     let qos = match parent {
         "kubepods" => Qos::Guaranteed,
@@ -88,8 +132,42 @@ pub fn dir_kind<'a>(parent: &str, name: &'a str) -> DirKind<'a> {
         _ => return DirKind::Other,
     };
     match name.strip_prefix("pod").filter(|uid| is_uid(uid)) {
-        Some(raw_uid) => DirKind::Pod(PodName { raw_uid, underscores: false, qos }),
+        Some(raw_uid) => DirKind::Pod(PodName { raw_uid, underscores: false, kind: PodKind::Pod(Some(qos)) }),
         None => DirKind::Other,
+    }
+}
+
+/// Returns the pod with the directory `name` inside the directory `class` of the directory `top`.
+pub fn in_class<'a>(top: &str, class: &str, name: &'a str) -> Option<PodName<'a>> {
+    if top == ECS {
+        return task(name);
+    }
+    match dir_kind(class, name) {
+        DirKind::Pod(pod) => Some(pod),
+        _ => None,
+    }
+}
+
+/// Parses the name of a task's directory.
+fn task(name: &str) -> Option<PodName<'_>> {
+    is_task_id(name).then_some(PodName { raw_uid: name, underscores: false, kind: PodKind::Task })
+}
+
+/// Parses the name of a task's slice.
+fn slice_task(name: &str) -> Option<PodName<'_>> {
+    task(name.strip_prefix("ecstasks-")?.strip_suffix(".slice")?)
+}
+
+/// Returns true for an id of an ECS task: 32 hex digits, or a UUID as before 2019.
+fn is_task_id(text: &str) -> bool {
+    let is_hex = |byte: u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
+    match text.len() {
+        32 => text.bytes().all(is_hex),
+        36 => text.bytes().enumerate().all(|(at, byte)| match at {
+            8 | 13 | 18 | 23 => byte == b'-',
+            _ => is_hex(byte),
+        }),
+        _ => false,
     }
 }
 
@@ -108,7 +186,7 @@ fn slice_pod(slice: &str) -> Option<PodName<'_>> {
         ("kubepods-besteffort", Qos::BestEffort),
     ];
     let (_, qos) = classes.into_iter().find(|(wanted, _)| is_kubepods(front, wanted))?;
-    Some(PodName { raw_uid, underscores: true, qos })
+    Some(PodName { raw_uid, underscores: true, kind: PodKind::Pod(Some(qos)) })
 }
 
 /// Returns true for a valid uid. The API server creates UUIDs, the kubelet hashes for static pods; a static pod may set any uid itself.
@@ -172,13 +250,19 @@ pub fn role(path: &str) -> Option<Role<'_>> {
     if let Some((pod, container)) = stray(last) {
         return Some(Role::Container(pod, container));
     }
-    let parent = parts.next()?;
-    if let DirKind::Pod(pod) = dir_kind(parent, last) {
+    let above = [parts.next()?, parts.next().unwrap_or_default(), parts.next().unwrap_or_default()];
+    if let Some(pod) = pod_below([above[0], above[1]], last) {
         return Some(Role::Pod(pod));
     }
-    match dir_kind(parts.next()?, parent) {
-        DirKind::Pod(pod) => container(last).map(|container| Role::Container(pod, container)),
-        _ => None,
+    let pod = pod_below([above[1], above[2]], above[0])?;
+    container(last).map(|container| Role::Container(pod, container))
+}
+
+/// Parses the directory `name` of a pod below its parent and the parent's parent.
+fn pod_below<'a>([parent, top]: [&str; 2], name: &'a str) -> Option<PodName<'a>> {
+    match dir_kind(parent, name) {
+        DirKind::Pod(pod) => Some(pod),
+        _ => in_class(top, parent, name).filter(|pod| pod.kind == PodKind::Task),
     }
 }
 

@@ -11,7 +11,7 @@ use self::listing::{Listed, Listing};
 use self::search::Search;
 pub(crate) use self::strays::Orphan;
 use super::expected::Expected;
-use super::path::{self, Qos};
+use super::path::{self, PodKind};
 use super::reading::CachedFacts;
 use super::sum::DeviceSum;
 use crate::error::is_absent;
@@ -80,12 +80,13 @@ pub(crate) struct Container {
     is_stray: bool,
 }
 
-/// The cgroup of a pod, and its containers.
+/// The cgroup of a pod of Kubernetes or of a task of ECS, and its containers.
 #[derive(Debug)]
 pub(crate) struct Pod {
     pub(crate) cgroup: KnownCgroup,
+    /// Uid of the pod, or id of the task.
     pub(crate) uid: String,
-    pub(crate) qos: Qos,
+    pub(crate) kind: PodKind,
     /// Containers, sorted by path.
     pub(crate) containers: Vec<Container>,
     /// `true` if another cgroup represents this pod.
@@ -175,11 +176,11 @@ impl Tree {
 }
 
 impl Pod {
-    fn new(cgroup: KnownCgroup, uid: String, qos: Qos) -> Self {
+    fn new(cgroup: KnownCgroup, uid: String, kind: PodKind) -> Self {
         Self {
             cgroup,
             uid,
-            qos,
+            kind,
             containers: Vec::new(),
             hidden: false,
             chosen: false,

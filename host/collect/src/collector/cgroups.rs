@@ -4,7 +4,7 @@ use insights_batch::EntityId;
 
 use super::Collector;
 use crate::cgroup::layout::Layout;
-use crate::cgroup::path::Qos;
+use crate::cgroup::path::PodKind;
 use crate::cgroup::reading::{CachedFacts, Reader, Reading};
 use crate::cgroup::sum::Part;
 use crate::cgroup::tree::{Container, KnownCgroup, Pod, Tree, WalkedHierarchy};
@@ -57,8 +57,15 @@ impl Collector {
             }
             let mut context = self.cgroup_context(layout, problems);
             if context.read(&mut orphan.container.cgroup, None).is_some() {
-                context.emit_container(&mut orphan.container, (&orphan.uid, orphan.qos), node, emitter);
+                let owner = (orphan.uid.as_str(), orphan.kind);
+                orphan.entity = Some(context.emit_container(&mut orphan.container, owner, node, emitter));
                 read += 1;
+            }
+        }
+        if self.settings.pod_network {
+            let top = &hierarchy.dir;
+            for task in tree.tasks_without_cgroup() {
+                self.task_interfaces(task, top, node_namespace, emitter, problems);
             }
         }
         // containers of left-out pods were not listed; all of them would count as missing
@@ -76,8 +83,8 @@ impl Collector {
         let containers = in_pods.chain(tree.orphans.iter().map(|orphan| &orphan.container));
         let (missing, unreported) =
             self.expected.update(containers.map(|container| container.id.as_str()), tree.was_searched());
-        if let Some((count, id, uid)) = unreported {
-            let error = format!("{count} running containers without a cgroup, such as {id} of pod {uid}");
+        if let Some((count, id, owner)) = unreported {
+            let error = format!("{count} running containers without a cgroup, such as {id} of {owner}");
             problems.add("cgroup", || point.to_owned(), error);
         }
         missing
@@ -99,16 +106,25 @@ impl Collector {
         }
         let mut context = self.cgroup_context(layout, problems);
         let Some(io) = context.read(&mut pod.cgroup, None) else { return 0 };
-        let entity = context.emit(&mut pod.cgroup, "pod", (&pod.uid, Some(pod.qos)), node, emitter);
-        let mut read = 1;
+        let entity = context.emit(&mut pod.cgroup, pod.kind.role(), (&pod.uid, pod.kind), node, emitter);
+        let mut entities = Vec::with_capacity(pod.containers.len());
         for container in &mut pod.containers {
-            let Some(_) = context.read(&mut container.cgroup, Some(io)) else { continue };
-            context.emit_container(container, (&pod.uid, Some(pod.qos)), entity, emitter);
-            read += 1;
+            let is_read = context.read(&mut container.cgroup, Some(io)).is_some();
+            let owner = (pod.uid.as_str(), pod.kind);
+            entities.push(is_read.then(|| context.emit_container(container, owner, entity, emitter)));
         }
+        let read = 1 + entities.iter().flatten().count();
         if self.settings.pod_network {
             let top = &layout.hierarchies()[0].dir;
-            self.pod_interfaces((pod, top), entity, node_namespace, emitter, problems);
+            match pod.kind {
+                PodKind::Pod(_) => self.pod_interfaces((pod, top), entity, node_namespace, emitter, problems),
+                PodKind::Task => {
+                    let containers = std::iter::zip(&pod.containers, entities);
+                    let emitted = containers.filter_map(|(container, entity)| Some((container, entity?)));
+                    let task = (pod.uid.as_str(), emitted.collect());
+                    self.task_interfaces(task, top, node_namespace, emitter, problems);
+                }
+            }
         }
         read
     }
@@ -182,30 +198,31 @@ impl CgroupContext<'_> {
     fn emit_container(
         &mut self,
         container: &mut Container,
-        pod: (&str, Option<Qos>),
+        pod: (&str, PodKind),
         parent: EntityId,
         emitter: &mut Emitter<'_>,
-    ) {
+    ) -> EntityId {
         let entity = self.emit(&mut container.cgroup, "container", pod, parent, emitter);
         emitter.builder.attribute(entity, "container.id", &container.id);
         if let Some(runtime) = container.runtime {
             emitter.builder.attribute(entity, "container.runtime", runtime);
         }
+        entity
     }
 
     fn emit(
         &mut self,
         cgroup: &mut KnownCgroup,
         role: &'static str,
-        (uid, qos): (&str, Option<Qos>),
+        (uid, kind): (&str, PodKind),
         parent: EntityId,
         emitter: &mut Emitter<'_>,
     ) -> EntityId {
         let builder = &mut emitter.builder;
         let entity = builder.entity("cgroup", &cgroup.path, Some(parent));
         builder.attribute(entity, "cgroup.role", role);
-        builder.attribute(entity, "pod.uid", uid);
-        if let Some(qos) = qos {
+        builder.attribute(entity, kind.id_attribute(), uid);
+        if let PodKind::Pod(Some(qos)) = kind {
             builder.attribute(entity, "pod.qos", qos.as_str());
         }
         if self.reading.is_unused() {

@@ -3,7 +3,7 @@
 use insights_batch::EntityId;
 
 use super::Collector;
-use crate::cgroup::tree::Pod;
+use crate::cgroup::tree::{Container, Pod};
 use crate::emit::Emitter;
 use crate::network::{self, Interfaces, PodProcess};
 use crate::proc::net_dev;
@@ -63,6 +63,40 @@ impl Collector {
         }
         let owner = (entity, pod.cgroup.path.as_str(), namespace.unwrap_or(0));
         self.interfaces(&file, process, owner, emitter, problems);
+    }
+
+    /// Emits the interfaces of a task's containers, each network namespace once, below the oldest container in it: the pause
+    /// container of a task with a network of its own, each container of a task in bridge mode. A container in the node's own
+    /// network has none and gets the attribute `network.host`.
+    pub(super) fn task_interfaces(
+        &mut self,
+        (uid, mut containers): (&str, Vec<(&Container, EntityId)>),
+        top: &Dir,
+        node_namespace: Option<u64>,
+        emitter: &mut Emitter<'_>,
+        problems: &mut Problems,
+    ) {
+        // inode numbers increase
+        containers.sort_by_key(|(container, _)| container.cgroup.inode);
+        let mut seen: Vec<Option<u64>> = Vec::new();
+        for (container, entity) in containers {
+            let found = self.processes.find_in_container(&self.root, (uid, container), top, &mut self.buffer);
+            let PodProcess { process, namespace, file } = match found {
+                Ok(Some(found)) => found,
+                Ok(None) => continue,
+                Err((path, error)) => {
+                    problems.add("network", || path, error);
+                    continue;
+                }
+            };
+            if namespace.is_some() && namespace == node_namespace {
+                emitter.builder.attribute(entity, "network.host", "true");
+            } else if !seen.contains(&namespace) {
+                seen.push(namespace);
+                let owner = (entity, container.cgroup.path.as_str(), namespace.unwrap_or(0));
+                self.interfaces(&file, process, owner, emitter, problems);
+            }
+        }
     }
 
     fn interfaces(

@@ -14,7 +14,7 @@ use std::os::fd::OwnedFd;
 
 use self::search::{Search, belongs_to};
 use crate::cgroup::files::processes;
-use crate::cgroup::tree::Pod;
+use crate::cgroup::tree::{Container, Pod};
 use crate::error::FileError;
 use crate::root::{Dir, HostRoot, ReadBuffer};
 
@@ -152,6 +152,37 @@ impl Processes {
             }
         }
         Ok(found)
+    }
+
+    /// Returns a live process in the network namespace of most processes at the top level of a container of the pod `uid`;
+    /// `top` is the root of the walked hierarchy.
+    ///
+    /// # Errors
+    /// If there are processes and none can be read; holds the first file that failed.
+    pub(crate) fn find_in_container(
+        &mut self,
+        root: &HostRoot,
+        (uid, container): (&str, &Container),
+        top: &Dir,
+        buffer: &mut ReadBuffer,
+    ) -> Result<Option<PodProcess>, Failed> {
+        let mut hidden = *self.other_pid_namespace.get_or_insert_with(|| is_other_pid_namespace(root));
+        let mut votes = Votes::default();
+        if !hidden {
+            let seen = shallowest(top, &container.cgroup.path, DEPTH, buffer);
+            hidden |= seen.hidden;
+            votes.add_container(root, &seen.processes, buffer);
+        }
+        if hidden && votes.found.is_empty() {
+            let found = self.search.pod(root, uid, buffer)?;
+            if let Some(shallowest) = found.iter().find(|shallowest| shallowest.container == container.id) {
+                votes.add_container(root, &shallowest.processes, buffer);
+            }
+        }
+        match votes.winner() {
+            (None, Some(failed)) => Err(failed),
+            (found, _) => Ok(found),
+        }
     }
 
     fn vote(

@@ -6,6 +6,7 @@ mod mounts;
 mod network;
 mod replaced;
 mod strays;
+mod tasks;
 
 use std::fs;
 use std::path::Path;

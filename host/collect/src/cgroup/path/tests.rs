@@ -7,9 +7,17 @@ const UID: &str = "86cf2660-2f85-4de8-b937-cadccd0b0183";
 const UNDERSCORED: &str = "86cf2660_2f85_4de8_b937_cadccd0b0183";
 const STATIC: &str = "e6b94935e8824ff263304c72ae83e780";
 
+/// Returns the QoS class of a pod, or `task`.
+fn class(pod: &PodName<'_>) -> &'static str {
+    match pod.kind {
+        PodKind::Pod(qos) => qos.unwrap().as_str(),
+        PodKind::Task => "task",
+    }
+}
+
 fn pod(path: &str) -> Option<(String, &'static str)> {
     match role(path) {
-        Some(Role::Pod(pod)) => Some((pod.uid(), pod.qos.as_str())),
+        Some(Role::Pod(pod)) => Some((pod.uid(), class(&pod))),
         _ => None,
     }
 }
@@ -17,7 +25,7 @@ fn pod(path: &str) -> Option<(String, &'static str)> {
 fn of_container(path: &str) -> Option<(String, &'static str, &str, Option<&'static str>)> {
     match role(path) {
         Some(Role::Container(pod, container)) => {
-            Some((pod.uid(), pod.qos.as_str(), container.id, container.runtime))
+            Some((pod.uid(), class(&pod), container.id, container.runtime))
         }
         _ => None,
     }
@@ -120,14 +128,14 @@ fn tops() {
     for (parent, name) in
         [("", "kubepods"), ("kubelet", "kubepods"), ("", "kubepods.slice"), ("a.slice", "a-kubepods.slice")]
     {
-        assert_eq!(dir_kind(parent, name), DirKind::Kubepods, "{name}");
+        assert_eq!(dir_kind(parent, name), DirKind::Top, "{name}");
     }
     for name in ["kubepods2", "akubepods.slice", "kubepods.service", "kubepods-x.slice"] {
         assert_eq!(dir_kind("", name), DirKind::Other, "{name}");
     }
-    assert_eq!(dir_kind("kubepods", "burstable"), DirKind::QosClass);
+    assert_eq!(dir_kind("kubepods", "burstable"), DirKind::Class);
     assert_eq!(dir_kind("x", "burstable"), DirKind::Other);
-    assert_eq!(dir_kind("kubepods.slice", "kubepods-besteffort.slice"), DirKind::QosClass);
+    assert_eq!(dir_kind("kubepods.slice", "kubepods-besteffort.slice"), DirKind::Class);
 }
 
 proptest! {
@@ -147,12 +155,13 @@ proptest! {
 #[test]
 fn paths_used_as_names_are_parsed() {
     let found = |name: &str| {
-        stray(name).map(|(pod, container)| (pod.uid(), pod.qos, container.id.to_owned(), container.runtime))
+        stray(name)
+            .map(|(pod, container)| (pod.uid(), class(&pod), container.id.to_owned(), container.runtime))
     };
     let id = "0123456789abcdef".repeat(4);
     let uid = "11111111-2222-3333-4444-555555555555".to_owned();
     let slice = "kubepods-burstable-pod11111111_2222_3333_4444_555555555555.slice";
-    let expected = |runtime| Some((uid.clone(), Qos::Burstable, id.clone(), runtime));
+    let expected = |runtime| Some((uid.clone(), "burstable", id.clone(), runtime));
     assert_eq!(found(&format!("{slice}:cri-containerd:{id}")), expected(Some("containerd")));
     assert_eq!(found(&format!("{slice}:crio:{id}")), expected(Some("cri-o")));
     assert_eq!(found(&format!("{slice}:other:{id}")), expected(None));
@@ -172,4 +181,50 @@ fn paths_used_as_names_are_parsed() {
     assert!(
         matches!(role(&path), Some(Role::Container(pod, container)) if pod.uid() == uid && container.id == id)
     );
+}
+
+const TASK: &str = "158d1c8083dd49d6b527399fd6414f5c";
+const OLD_TASK: &str = "0e7a51c9-0c1c-4a80-a7ae-2d0bbb0e9d44";
+
+#[test]
+fn tasks_of_ecs_are_parsed() {
+    for path in [
+        format!("ecs/{TASK}"),
+        format!("/ecs/demo-cluster/{TASK}"),
+        format!("ecstasks.slice/ecstasks-{TASK}.slice"),
+    ] {
+        assert_eq!(pod(&path), Some((TASK.to_owned(), "task")), "{path}");
+        let runtime = if path.contains("slice") { Some("docker") } else { None };
+        let name = if path.contains("slice") { format!("docker-{ID}.scope") } else { ID.to_owned() };
+        let expected = Some((TASK.to_owned(), "task", ID, runtime));
+        assert_eq!(of_container(&format!("{path}/{name}")), expected, "{path}");
+    }
+    assert_eq!(pod(&format!("ecs/{OLD_TASK}")), Some((OLD_TASK.to_owned(), "task")));
+    assert_eq!(pod(&format!("ecs/demo/{OLD_TASK}")), Some((OLD_TASK.to_owned(), "task")));
+}
+
+#[test]
+fn directories_beside_tasks_are_not_tasks() {
+    for path in [
+        "ecs".to_owned(),
+        "ecs/demo".to_owned(),
+        format!("ecs/{TASK}0"),
+        format!("ecs/{}", TASK.to_uppercase()),
+        format!("ecs/{}", OLD_TASK.replace('-', "_")),
+        format!("ecs/a/b/{TASK}"),
+        format!("other/{TASK}"),
+        format!("ecstasks.slice/{TASK}.slice"),
+        format!("ecstasks.slice/ecstasks-{TASK}"),
+        format!("system.slice/ecstasks-{TASK}.slice"),
+        format!("docker/{ID}"),
+    ] {
+        assert_eq!(role(&path), None, "{path}");
+    }
+    assert_eq!(dir_kind("", "ecs"), DirKind::Top);
+    assert_eq!(dir_kind("", "ecstasks.slice"), DirKind::Top);
+    assert_eq!(dir_kind("docker", "ecs"), DirKind::Top, "an agent in a container");
+    assert_eq!(dir_kind("ecs", "ecs"), DirKind::Class, "a cluster of that name");
+    assert_eq!(dir_kind("ecs", "demo"), DirKind::Class);
+    assert_eq!(in_class("ecs", "demo", TASK).map(|task| task.uid()).as_deref(), Some(TASK));
+    assert_eq!(in_class("kubepods", "burstable", TASK), None);
 }

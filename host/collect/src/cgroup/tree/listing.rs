@@ -27,15 +27,15 @@ pub(super) struct Listing<'l> {
 }
 
 impl Listing<'_> {
-    /// Lists a `Kubepods` directory and its QoS class directories. Returns false if it is gone.
+    /// Lists a top directory and its class directories. Returns false if it is gone.
     pub(super) fn top(&mut self, top: &str, problems: &mut Problems) -> bool {
         let parent = top.rsplit('/').next().unwrap_or(top);
         let mut classes = Vec::new();
         let base_ns = self.before.get(top).copied().flatten();
         let outcome = self.directory(top, |listing, entry| match path::dir_kind(parent, entry.name) {
-            DirKind::QosClass => classes.push(join(top, entry.name)),
+            DirKind::Class => classes.push(join(top, entry.name)),
             DirKind::Pod(name) => listing.record_pod(top, entry, &name, base_ns),
-            DirKind::Kubepods | DirKind::Other => {}
+            DirKind::Top | DirKind::Other => {}
         });
         let gone = outcome.err().is_some_and(is_absent);
         self.finish(top, outcome, problems);
@@ -44,7 +44,7 @@ impl Listing<'_> {
             // the content of a new class directory is as new as the directory
             let base_ns = self.before.get(&class).map_or(base_ns, |listed| *listed);
             let outcome = self.directory(&class, |listing, entry| {
-                if let DirKind::Pod(pod) = path::dir_kind(name, entry.name) {
+                if let Some(pod) = path::in_class(parent, name, entry.name) {
                     listing.record_pod(&class, entry, &pod, base_ns);
                 }
             });
@@ -96,11 +96,11 @@ impl Listing<'_> {
             Err(index) => {
                 let path = join(directory, entry.name);
                 let inode = walked.inode(&path, entry.inode);
-                let (uid, qos) = (name.uid(), name.qos);
+                let (uid, kind) = (name.uid(), name.kind);
                 // the same pod below another root, or a renamed directory, is not new
                 let known = |pod: &Pod| pod.uid == uid || inode != 0 && pod.cgroup.inode == inode;
                 let born_ns = base_ns.filter(|_| !pods.iter().any(known));
-                pods.insert(index, Pod::new(KnownCgroup::new(path, inode, born_ns), uid, qos));
+                pods.insert(index, Pod::new(KnownCgroup::new(path, inode, born_ns), uid, kind));
             }
         }
     }

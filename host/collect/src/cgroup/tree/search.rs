@@ -1,4 +1,4 @@
-//! Search for the `Kubepods` directories of a node.
+//! Search for the directories of a node that hold pods.
 
 use super::strays::Stray;
 use super::{WalkedHierarchy, join};
@@ -131,8 +131,8 @@ impl Walk<'_> {
             }
             self.left -= 1;
             match path::dir_kind(parent, entry.name) {
-                DirKind::Kubepods => self.tops.push(join(path, entry.name)),
-                DirKind::Pod(_) | DirKind::QosClass => {}
+                DirKind::Top => self.tops.push(join(path, entry.name)),
+                DirKind::Pod(_) | DirKind::Class => {}
                 DirKind::Other if Stray::parse(entry.name, self.expected).is_some() => has_strays = true,
                 DirKind::Other => deeper.push(join(path, entry.name)),
             }

@@ -2,13 +2,16 @@
 //!
 //! A runtime configured for another cgroup driver than the kubelet uses `SLICE:RUNTIME:ID` as a name and creates the
 //! container below its own service. Others create containers at the top under their bare ids, which only the kubelet's list
-//! distinguishes from containers without a pod. The search records the directories with such containers; they are listed at
+//! distinguishes from containers without a pod. Docker creates the
+//! containers of ECS tasks there if the agent of ECS does not limit tasks. The search records the directories with such containers; they are listed at
 //! every tick.
 
+use insights_batch::EntityId;
+
 use super::listing::Listing;
-use super::{Container, KnownCgroup, compare, join};
+use super::{Container, KnownCgroup, Tree, compare, join};
 use crate::cgroup::expected::Expected;
-use crate::cgroup::path::{self, ContainerName, Qos};
+use crate::cgroup::path::{self, ContainerName, PodKind};
 use crate::error::is_absent;
 use crate::report::Problems;
 use crate::root::Entry;
@@ -17,27 +20,46 @@ use crate::root::Entry;
 #[derive(Debug)]
 pub(crate) struct Orphan {
     pub(crate) container: Container,
+    /// Uid of its pod, or id of its task.
     pub(crate) uid: String,
-    /// QoS class, `None` if the name does not have it.
-    pub(crate) qos: Option<Qos>,
+    pub(crate) kind: PodKind,
+    /// Its entity in the batch of the current tick.
+    pub(crate) entity: Option<EntityId>,
 }
 
 /// Parsed name of a container outside all pods, and its pod.
 #[derive(Debug)]
 pub(super) struct Stray<'n> {
     uid: String,
-    qos: Option<Qos>,
+    kind: PodKind,
     container: ContainerName<'n>,
 }
 
 impl<'n> Stray<'n> {
-    /// Parses a name. Returns `None` if it is not a container's, or the kubelet does not list the container.
+    /// Parses a name. Returns `None` if it is not a container's, or the orchestrator does not list the container.
     pub(super) fn parse(name: &'n str, expected: &Expected) -> Option<Self> {
         if let Some((pod, container)) = path::stray(name) {
-            return Some(Self { uid: pod.uid(), qos: Some(pod.qos), container });
+            return Some(Self { uid: pod.uid(), kind: pod.kind, container });
         }
         let container = path::container(name).or_else(|| path::container(name.strip_prefix("kata_")?))?;
-        Some(Self { uid: expected.uid(container.id)?.to_owned(), qos: None, container })
+        let (uid, kind) = expected.owner(container.id)?;
+        Some(Self { uid: uid.to_owned(), kind, container })
+    }
+}
+
+impl Tree {
+    /// Returns the emitted containers of each task that has no cgroup, and forgets their entities.
+    pub(crate) fn tasks_without_cgroup(&mut self) -> Vec<(&str, Vec<(&Container, EntityId)>)> {
+        let mut tasks: Vec<(&str, Vec<(&Container, EntityId)>)> = Vec::new();
+        for orphan in self.orphans.iter_mut().filter(|orphan| orphan.kind == PodKind::Task) {
+            let Some(entity) = orphan.entity.take() else { continue };
+            let container = (&orphan.container, entity);
+            match tasks.iter_mut().find(|(id, _)| *id == orphan.uid) {
+                Some((_, containers)) => containers.push(container),
+                None => tasks.push((&orphan.uid, vec![container])),
+            }
+        }
+        tasks
     }
 }
 
@@ -88,7 +110,7 @@ impl Listing<'_> {
         orphans: &mut Vec<Orphan>,
         base_ns: Option<u64>,
     ) {
-        let Stray { uid, qos, container: name } = stray;
+        let Stray { uid, kind, container: name } = stray;
         let path = join(parent_path, entry.name);
         let inode = self.walked.inode(&path, entry.inode);
         let new = |born_ns| Container {
@@ -102,7 +124,7 @@ impl Listing<'_> {
         let Some(pod) = self.pods.iter_mut().find(|pod| pod.uid == uid && pod.cgroup.seen) else {
             match known {
                 Some(known) => known.container.cgroup.update(inode, base_ns),
-                None => orphans.push(Orphan { container: new(base_ns), uid, qos }),
+                None => orphans.push(Orphan { container: new(base_ns), uid, kind, entity: None }),
             }
             return;
         };

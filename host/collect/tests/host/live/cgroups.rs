@@ -83,6 +83,11 @@ pub(super) fn pod_uid() -> String {
     format!("0a1b2c3d-{count:04x}-4000-8000-{:012x}", std::process::id())
 }
 
+/// Returns the id of a task that no other test has.
+pub(super) fn task_id() -> String {
+    pod_uid().replace('-', "")
+}
+
 /// Removes a cgroup in all hierarchies once its processes have left it.
 pub(super) fn remove(cgroup: &Cgroup) {
     directories(cgroup).iter().for_each(|directory| remove_tree(directory));

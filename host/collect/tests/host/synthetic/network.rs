@@ -34,18 +34,18 @@ impl Host {
     }
 
     /// Creates a process in the network namespace of another one.
-    fn joins(&self, process: u32, other: u32) {
+    pub(super) fn joins(&self, process: u32, other: u32) {
         fs::create_dir_all(self.path().join(format!("proc/{process}/net"))).unwrap();
         let dev = |process| self.path().join(format!("proc/{process}/net/dev"));
         fs::hard_link(dev(other), dev(process)).unwrap();
     }
 
     /// Creates a process in a namespace of its own, with this number of received bytes.
-    fn apart(&self, process: u32, bytes: u32) {
+    pub(super) fn apart(&self, process: u32, bytes: u32) {
         self.net(process, &format!("eth0:{bytes} 1 0 0 0 0 0 0 8 2 0 0 0 0 0 0\n"));
     }
 
-    fn processes(&self, cgroup: &str, processes: &str) {
+    pub(super) fn processes(&self, cgroup: &str, processes: &str) {
         self.file(&format!("sys/fs/cgroup/{cgroup}/cgroup.procs"), processes);
         for process in processes.split_whitespace().filter(|process| *process != "0") {
             self.file(&format!("proc/{process}/cgroup"), &format!("0::/{cgroup}\n"));

@@ -1,6 +1,7 @@
 //! Containers whose cgroups are not below their pods'.
 
 use insightd_collect::Collector;
+use insightd_collect::cgroup::path::PodKind;
 
 use super::{A, B, Host};
 use crate::view::{View, collector, sample};
@@ -74,7 +75,7 @@ fn bare_container_ids_need_the_list_of_the_kubelet() {
     host.cgroup(&"c".repeat(64), "800");
     let mut collector = collector(host.path());
     assert_eq!(sample(&mut collector).report.cgroups, 1);
-    collector.expect([(A, "x"), (B, "y")]);
+    collector.expect(PodKind::Pod(None), [(A, "x"), (B, "y")]);
     let found = |collector: &mut Collector| {
         let view = sample(collector);
         (usage(&view, A), usage(&view, &kata), view.report.containers_without_cgroup, told(&view).len())
@@ -96,7 +97,7 @@ fn a_listed_container_without_a_cgroup_is_reported_once() {
     let host = Host::v2();
     let missing = "d".repeat(64);
     let mut collector = collector(host.path());
-    collector.expect([(A, "x"), (missing.as_str(), "u-1")]);
+    collector.expect(PodKind::Pod(None), [(A, "x"), (missing.as_str(), "u-1")]);
     let mut all = Vec::new();
     let mut counts = Vec::new();
     for _ in 0..6 {
@@ -108,6 +109,6 @@ fn a_listed_container_without_a_cgroup_is_reported_once() {
     assert_eq!(all, [expected]);
     // a container may end, or start, between the kubelet's response and the next tick
     assert_eq!((counts[0], counts[5]), (0, 1));
-    collector.expect([]);
+    collector.expect(PodKind::Pod(None), []);
     assert_eq!(sample(&mut collector).report.containers_without_cgroup, 0);
 }
