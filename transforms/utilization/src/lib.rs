@@ -22,6 +22,7 @@ mod raw;
 mod run;
 mod status;
 mod sweep;
+mod task;
 mod uplink;
 mod usage;
 
@@ -43,10 +44,11 @@ impl Transform for Utilization {
         .reads(&[
             "Type",
             "agent.heartbeat",
+            "cgroup.version",
             "cluster.*",
             "container.*",
             "cpu.*",
-            "ecs.*",
+            "ecs.age_ms",
             "endpoints.ready",
             "fs.*",
             "interface",
@@ -59,9 +61,28 @@ impl Transform for Utilization {
             "pod.*",
             "pods.phase.running",
             "replicas.*",
+            "task.*",
         ])
         .writes(&[
+            "ContainerCpu*",
+            "ContainerMemory*",
+            "ContainerNetwork*",
+            "ContainerStorage*",
+            "CpuReserved",
+            "CpuUtilized",
+            "EphemeralStorage*",
+            "MemoryReserved",
+            "MemoryUtilized",
+            "NetworkRx*",
+            "NetworkTx*",
+            "RestartCount",
+            "StorageReadBytes",
+            "StorageWriteBytes",
+            "TaskCpuUtilization",
+            "TaskEphemeralStorageUtilization",
+            "TaskMemoryUtilization",
             "Type",
+            "UnHealthyContainerHealthStatus",
             "cluster_*",
             "container_*",
             "hyperpod_*",

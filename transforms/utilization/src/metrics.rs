@@ -20,11 +20,15 @@ pub(crate) enum Prefix {
     Namespace,
     Service,
     HyperPod,
+    /// Ratios of an ECS task.
+    EcsTask,
+    /// Metrics of an ECS container under the names of enhanced Container Insights.
+    EcsContainer,
     /// No prefix.
     Bare,
 }
 
-const PREFIXES: [&str; 12] = [
+const PREFIXES: [&str; 14] = [
     "node_",
     "node_interface_",
     "instance_",
@@ -36,6 +40,8 @@ const PREFIXES: [&str; 12] = [
     "namespace_",
     "service_",
     "hyperpod_node_health_status_",
+    "Task",
+    "Container",
     "",
 ];
 
@@ -154,6 +160,27 @@ metrics! {
     Unschedulable = "unschedulable" Count,
     PendingReplacement = "unschedulable_pending_replacement" Count,
     PendingReboot = "unschedulable_pending_reboot" Count,
+    EcsCpuUtilized = "CpuUtilized" None,
+    EcsCpuReserved = "CpuReserved" None,
+    EcsCpuUtilization = "CpuUtilization" Percent,
+    EcsMemoryUtilized = "MemoryUtilized" Megabytes,
+    EcsMemoryReserved = "MemoryReserved" Megabytes,
+    EcsMemoryUtilization = "MemoryUtilization" Percent,
+    EcsStorageReadBytes = "StorageReadBytes" Bytes,
+    EcsStorageWriteBytes = "StorageWriteBytes" Bytes,
+    EcsEphemeralStorageReserved = "EphemeralStorageReserved" Gigabytes,
+    EcsEphemeralStorageUtilized = "EphemeralStorageUtilized" Gigabytes,
+    EcsEphemeralStorageUtilization = "EphemeralStorageUtilization" Percent,
+    EcsNetworkRxBytes = "NetworkRxBytes" BytesPerSecond,
+    EcsNetworkRxPackets = "NetworkRxPackets" CountPerSecond,
+    EcsNetworkRxErrors = "NetworkRxErrors" CountPerSecond,
+    EcsNetworkRxDropped = "NetworkRxDropped" CountPerSecond,
+    EcsNetworkTxBytes = "NetworkTxBytes" BytesPerSecond,
+    EcsNetworkTxPackets = "NetworkTxPackets" CountPerSecond,
+    EcsNetworkTxErrors = "NetworkTxErrors" CountPerSecond,
+    EcsNetworkTxDropped = "NetworkTxDropped" CountPerSecond,
+    EcsRestartCount = "RestartCount" Count,
+    EcsUnhealthy = "UnHealthyContainerHealthStatus" Count,
 }
 
 /// A publisher of metrics; each name is built when it is first needed.

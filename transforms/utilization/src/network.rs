@@ -35,6 +35,18 @@ const UPLINK_METRICS: [Metric; COUNT] = [
     Metric::UplinkTotalBytes,
 ];
 
+/// The same metrics under the names of the ECS agent, which has no total.
+const TASK_METRICS: [Metric; COUNT - 1] = [
+    Metric::EcsNetworkRxBytes,
+    Metric::EcsNetworkRxPackets,
+    Metric::EcsNetworkRxErrors,
+    Metric::EcsNetworkRxDropped,
+    Metric::EcsNetworkTxBytes,
+    Metric::EcsNetworkTxPackets,
+    Metric::EcsNetworkTxErrors,
+    Metric::EcsNetworkTxDropped,
+];
+
 /// Bytes, packets, errors and drops per second, received then sent, and bytes of both directions.
 type Rates = [Option<f64>; COUNT];
 
@@ -66,6 +78,24 @@ pub(crate) fn publish(out: &mut Publisher<'_>, interface: Entity<'_>, prefix: Pr
 pub(crate) fn publish_sum(out: &mut Publisher<'_>, entity: Entity<'_>, prefix: Prefix, raw: &Raw) {
     let interfaces = entity.children_of_kind("interface");
     publish_all(out, entity, prefix, &METRICS, &sum(&interfaces, raw, |_| true));
+}
+
+/// Publishes the traffic of an ECS task or container, summed over `interfaces`. With the prefix of enhanced metrics, only
+/// the bytes are published.
+pub(crate) fn publish_task_sum(
+    out: &mut Publisher<'_>,
+    entity: Entity<'_>,
+    prefix: Prefix,
+    interfaces: &[Entity<'_>],
+    raw: &Raw,
+) {
+    let rates = sum(interfaces, raw, |_| true);
+    for (at, (&metric, &rate)) in TASK_METRICS.iter().zip(&rates).enumerate() {
+        // Bytes come first of each direction.
+        if prefix == Prefix::Bare || at % (TASK_METRICS.len() / 2) == 0 {
+            out.publish(entity, prefix, metric, rate);
+        }
+    }
 }
 
 /// Publishes the sum over a node's interfaces, and separately over those that lead out of the node.

@@ -1,6 +1,6 @@
 //! Metrics of nodes and of ECS instances.
 
-use insights_sdk::{Batch, Entity};
+use insights_sdk::Entity;
 
 use crate::demand::capped;
 use crate::metrics::{Metric, Prefix, Publisher, percent};
@@ -9,6 +9,7 @@ use crate::options::Options;
 use crate::pod::Pod;
 use crate::raw::{Raw, gauge};
 use crate::status;
+use crate::task::Tasks;
 use crate::usage::{self, Capacity, Faults};
 
 /// ECS counts a core as 1024 CPU shares, CPU limits count it as 1000 millicores.
@@ -53,20 +54,23 @@ pub(crate) fn publish(
 pub(crate) fn publish_instance(
     out: &mut Publisher<'_>,
     node: Entity<'_>,
-    batch: &Batch,
+    tasks: Option<&Tasks<'_, '_>>,
     raw: &Raw,
     capacity: Capacity,
     options: &Options,
 ) {
     let prefix = Prefix::Instance;
     publish_machine(out, node, prefix, raw, capacity, options);
-    let ecs =
-        |name: &str| batch.instance().and_then(|instance| instance.gauge(name)).or_else(|| node.gauge(name));
+    // Without the ECS agent's list the number of tasks is unknown, not 0.
+    if node.gauge("ecs.age_ms").is_none() {
+        return;
+    }
+    let (count, cpu, memory) = tasks.map(Tasks::running).unwrap_or_default();
     let shares = capacity.cpu.map(|millicores| millicores * SHARES_A_MILLICORE);
     for (metric, value) in [
-        (Metric::CpuReservedCapacity, percent(ecs("ecs.reserved_cpu_shares"), shares)),
-        (Metric::MemoryReservedCapacity, percent(ecs("ecs.reserved_memory_bytes"), capacity.memory)),
-        (Metric::RunningTasks, ecs("ecs.tasks_running")),
+        (Metric::CpuReservedCapacity, percent(Some(cpu), shares)),
+        (Metric::MemoryReservedCapacity, percent(Some(memory), capacity.memory)),
+        (Metric::RunningTasks, Some(count)),
     ] {
         out.publish(node, prefix, metric, value);
     }

@@ -2,14 +2,15 @@
 
 use insights_sdk::{Batch, Counter, Entity, Name};
 
+/// Defines a struct of handles.
 macro_rules! raw {
-    ($($field:ident = $text:literal,)*) => {
-        /// Handles of raw names.
-        pub(crate) struct Raw {
+    ($(#[$doc:meta])* $raw:ident: $($field:ident = $text:literal,)*) => {
+        $(#[$doc])*
+        pub(crate) struct $raw {
             $(pub(crate) $field: Name,)*
         }
 
-        impl Raw {
+        impl $raw {
             pub(crate) fn new(batch: &Batch) -> Self {
                 Self { $($field: batch.name($text),)* }
             }
@@ -18,6 +19,8 @@ macro_rules! raw {
 }
 
 raw! {
+    /// Handles of raw names.
+    Raw:
     kind = "Type",
     interface = "interface",
     interface_kind = "interface.kind",
@@ -89,6 +92,24 @@ raw! {
     replicas_ready = "replicas.ready",
     replicas_available = "replicas.available",
     replicas_unavailable = "replicas.unavailable",
+}
+
+raw! {
+    /// Handles of the raw names that only tasks of ECS use.
+    TaskRaw:
+    status = "task.status",
+    limit_cpu = "task.limit_cpu_millicores",
+    limit_memory = "task.limit_memory_bytes",
+    storage_reserved = "task.ephemeral_storage_reserved_bytes",
+    storage_used = "task.ephemeral_storage_used_bytes",
+    container_limit_cpu = "container.limit_cpu_shares",
+    container_health = "container.health",
+    network_mode = "network.mode",
+    cpu_quota = "cpu.quota_millicores",
+    cpu_shares = "cpu.shares",
+    cpu_weight = "cpu.weight",
+    memory_limit = "memory.limit_bytes",
+    memory_soft_limit = "memory.soft_limit_bytes",
 }
 
 // Each lookup walks a chain of rows. As separate functions the lookups are in the component once instead of at each of the

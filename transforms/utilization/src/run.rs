@@ -9,6 +9,7 @@ use crate::options::Options;
 use crate::pod::{self, Pod};
 use crate::raw::{Raw, attribute};
 use crate::sweep::Sweep;
+use crate::task::{self, Tasks};
 use crate::usage::Capacity;
 use crate::{cluster, disk, filesystem, network, node};
 
@@ -19,12 +20,20 @@ pub(crate) fn run(options: &Options, batch: &Batch) {
         run_events(options, batch, &raw, &|out, entity, kind| {
             cluster::publish(out, entity, kind, &raw, options)
         });
+    } else if batch.scope() == task::KIND {
+        let tasks = Tasks::new(batch, &raw);
+        run_events(options, batch, &raw, &|out, entity, kind| {
+            tasks.as_ref().is_some_and(|tasks| tasks.publish(out, entity, kind, options.enhanced))
+        });
     } else if let Some(node) = batch.node() {
         // Other scopes have no node, so there is nothing to publish.
-        let capacity = Capacity::new(*node);
-        let pods = pod::all(batch, &raw);
+        let parts = Parts {
+            pods: pod::all(batch, &raw),
+            tasks: Tasks::new(batch, &raw),
+            capacity: Capacity::new(*node),
+        };
         run_events(options, batch, &raw, &|out, entity, kind| {
-            publish(out, entity, kind, &pods, &raw, capacity, options)
+            publish(out, entity, kind, &parts, &raw, options)
         });
     }
 }
@@ -53,22 +62,32 @@ fn run_events(options: &Options, batch: &Batch, raw: &Raw, publish: Publish<'_>)
     }
 }
 
+/// Facts about a node that its events share.
+struct Parts<'b, 'r> {
+    pods: Vec<Pod<'b>>,
+    tasks: Option<Tasks<'b, 'r>>,
+    capacity: Capacity,
+}
+
 /// Publishes the metrics of an event of a node. Returns true if the type has metrics here; custom types are left alone.
 fn publish(
     out: &mut Publisher<'_>,
     entity: Entity<'_>,
     kind: &str,
-    pods: &[Pod<'_>],
+    parts: &Parts<'_, '_>,
     raw: &Raw,
-    capacity: Capacity,
     options: &Options,
 ) -> bool {
+    let (pods, tasks, capacity) = (&*parts.pods, parts.tasks.as_ref(), parts.capacity);
+    if tasks.is_some_and(|tasks| tasks.publish(out, entity, kind, options.enhanced)) {
+        return true;
+    }
     match kind {
         "Node" => node::publish(out, entity, pods, raw, capacity, options),
         "NodeFS" => filesystem::publish(out, entity, Prefix::Node, raw),
         "NodeDiskIO" => disk::publish(out, entity, Prefix::Node, raw),
         "NodeNet" => network::publish(out, entity, Prefix::NodeInterface, raw),
-        "Instance" => node::publish_instance(out, entity, entity.batch(), raw, capacity, options),
+        "Instance" => node::publish_instance(out, entity, tasks, raw, capacity, options),
         "InstanceFS" => filesystem::publish(out, entity, Prefix::Instance, raw),
         "InstanceDiskIO" => disk::publish(out, entity, Prefix::Instance, raw),
         "InstanceNet" => network::publish(out, entity, Prefix::InstanceInterface, raw),

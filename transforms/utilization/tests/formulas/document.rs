@@ -14,12 +14,14 @@ Unit: as CloudWatch spells it; – means none (CloudWatch has no unit for thousa
 needs two readings, a `delta` is the growth between two ticks. v1, v2: cgroup versions on which the kernel provides the value. Names in
 **bold** need `enhanced: true`; names with a + do not exist in the Container Insights agents. Unknown values are absent, never 0.
 
-Types up to `InstanceNet` come from every node, the others from the agent that is the leader of the cluster role.
+Types up to `Container of a task` come from every node, those `in a sidecar` from an agent that runs beside the containers of an ECS task, the others from
+the agent that is the leader of the cluster role. Metrics of tasks have the names of the ECS agent, whose megabyte is 2^20 bytes and
+whose gigabyte of ephemeral storage is 10^9 bytes. Metrics of instances and tasks go to the namespace `ECS/ContainerInsights`.
 
 ## How to read the formulas
 
-Names with a dot are raw values ([raw-metrics.md](raw-metrics.md)): `node.*` and `kubelet.*` of the node (of each node where nodes are
-counted), `ecs.*` of the instance, all others of the entity that the event describes. Names without a dot are other metrics of the same event.
+Names with a dot are raw values ([raw-metrics.md](raw-metrics.md)): `node.*`, `kubelet.*` and `ecs.*` of the node (of each node where nodes are
+counted), all others of the entity that the event describes. Names without a dot are other metrics of the same event.
 Operators are evaluated from left to right. If any operand is missing, the result is missing.
 
 | function | value |
@@ -40,6 +42,10 @@ Operators are evaluated from left to right. If any operand is missing, the resul
 | `interface !~ pod_side` | interfaces that lead out of the node: not those that carry the traffic of pods (option `pod_interfaces`), no bridges and tunnels, and no VLANs and ports of bonds beside the interfaces that they are on top of or part of |
 | `effective_request(r)` | what the scheduler reserves for the pod: the larger of the sum of main containers and sidecars, and of each init container with the sidecars before it; or the pod's own request if it has one; plus the overhead of its runtime class |
 | `effective_limit(r)` | the same with limits; missing unless every main container and sidecar has one above 0, or the pod itself has one |
+| `x or y/z` | of entities: those of kind `x`, and those of kind `z` below those of kind `y` |
+| `without_cache(x)` | `x` without file pages, as the ECS agent counts: less `memory.inactive_file_bytes` on cgroup v2, less `memory.cache_bytes` on v1 (the former if the latter is unknown); at least 0 |
+| `reserved(cpu)` | 1024ths of a vCPU. On an instance, of a task: `cpu.quota_millicores` rounded up, else its `cpu.shares` (v2: derived from `cpu.weight`), else, if it has no cgroup, the sum over its containers; of a container: its shares. Shares of 2 or less mean that nothing is reserved, and the value is missing. In a sidecar: `task.limit_cpu_millicores`, else the sum of `container.limit_cpu_shares` above 2; of a container the latter |
+| `reserved(memory)` | bytes. On an instance, of a task: `memory.limit_bytes`, else the sum over its containers; of a container: `memory.soft_limit_bytes`, else `memory.limit_bytes`. In a sidecar: `task.limit_memory_bytes`, else the sum of `container.limit_memory_bytes`; of a container the latter |
 ";
 
 /// Returns the text of the page.

@@ -52,8 +52,7 @@ impl Evaluator<'_> {
     /// Returns the entity that has the raw name: the first part of the name identifies it.
     fn holder<'t>(&'t self, name: &str, entity: &'t Entity) -> Option<&'t Entity> {
         match name.split('.').next() {
-            Some("node" | "kubelet") if entity.kind != "node" => self.entities.first("node"),
-            Some("ecs") => self.entities.first("instance"),
+            Some("node" | "kubelet" | "ecs") if entity.kind != "node" => self.entities.first("node"),
             _ => Some(entity),
         }
     }
@@ -125,18 +124,24 @@ impl Evaluator<'_> {
             }
             "effective_request" => self.effective("request", name(0), entity),
             "effective_limit" => self.effective("limit", name(0), entity),
+            "reserved" => self.reserved(name(0), entity),
+            "without_cache" => self.without_cache(value(0)?, entity),
             _ => panic!("unknown function {function}"),
         }
     }
 
     fn below<'t>(&'t self, argument: &Argument, entity: &'t Entity) -> Vec<&'t Entity> {
         let Argument::Selection(selection) = argument else { panic!("{argument:?} names no entities") };
-        let mut found = vec![entity];
-        for kind in &selection.path {
-            let children =
-                found.iter().flat_map(|entity| &entity.children).map(|&child| &self.entities.0[child]);
-            found = children.filter(|child| child.kind == *kind).collect();
-        }
+        let along = |path: &Vec<String>| {
+            let mut found = vec![entity];
+            for kind in path {
+                let children =
+                    found.iter().flat_map(|entity| &entity.children).map(|&child| &self.entities.0[child]);
+                found = children.filter(|child| child.kind == *kind).collect();
+            }
+            found
+        };
+        let found: Vec<&Entity> = selection.paths.iter().flat_map(along).collect();
         let all = found.clone();
         let leads_out = |entity: &Entity| {
             let tests = selection.tests.iter();

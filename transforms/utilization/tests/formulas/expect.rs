@@ -39,7 +39,7 @@ pub(crate) fn expect(table: &Table, batch: &Value, config: &Value) -> Expectatio
     };
     let mut batch = batch.clone();
     for entity in batch["entities"].as_array_mut().expect("a batch has entities") {
-        worked.entity(entity);
+        worked.entity(entity, "");
     }
     let descriptors = worked.units.iter().map(|(name, unit)| match unit.as_str() {
         "" => json!({"kind": "metric", "id": name}),
@@ -66,11 +66,12 @@ struct Worked<'w> {
 }
 
 impl Worked<'_> {
-    fn entity(&mut self, entity: &mut Value) {
+    /// Computes the events of an entity, whose parent has the kind `parent`, and of all entities below it.
+    fn entity(&mut self, entity: &mut Value, parent: &str) {
         let input = &self.entities.0[self.next];
         self.next += 1;
         if let Some(event) = input.attributes.get("Type") {
-            let known = self.table.kind(self.scope, event);
+            let known = self.table.kind(self.scope, event, parent);
             let mut gauges = Map::new();
             for metric in known.into_iter().flat_map(|kind| self.table.of_type(&kind.name)) {
                 if metric.mode == "enhanced" && !self.is_enhanced {
@@ -99,7 +100,7 @@ impl Worked<'_> {
             }
         }
         for child in entity.get_mut("children").and_then(Value::as_array_mut).into_iter().flatten() {
-            self.entity(child);
+            self.entity(child, &input.kind);
         }
     }
 }

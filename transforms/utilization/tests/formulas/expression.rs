@@ -5,7 +5,8 @@
 //! term         factor (("*" | "/") factor)*
 //! factor       NUMBER | "(" expression ")" | NAME | NAME "(" argument ("," argument)* ")"
 //! argument     expression | selection | condition
-//! selection    KIND ("/" KIND)* ["[" condition "]"]
+//! selection    path ("or" path)* ["[" condition "]"]
+//! path         KIND ("/" KIND)*
 //! condition    test ("and" test)*
 //! test         ATTRIBUTE [("=" | "!=" | "~" | "!~") (STRING | LIST)]
 //! ```
@@ -35,7 +36,8 @@ pub(crate) enum Argument {
 /// Entities below the one that the formula is about.
 #[derive(Clone, Debug)]
 pub(crate) struct Selection {
-    pub(crate) path: Vec<String>,
+    /// Kinds from level to level; the entities of the first path come first.
+    pub(crate) paths: Vec<Vec<String>>,
     pub(crate) tests: Vec<Test>,
 }
 
@@ -135,6 +137,12 @@ impl Parser {
         found
     }
 
+    fn take_word(&mut self, word: &str) -> bool {
+        let found = matches!(self.peek(), Some(Token::Name(found)) if found == word);
+        self.at += usize::from(found);
+        found
+    }
+
     fn expect(&mut self, sign: &str) -> Result<(), String> {
         if self.take(sign) { Ok(()) } else { Err(format!("expected {sign}, found {:?}", self.peek())) }
     }
@@ -197,22 +205,29 @@ impl Parser {
     }
 
     fn selection(&mut self) -> Result<Selection, String> {
-        let mut path = vec![self.name()?];
-        while self.take("/") {
-            path.push(self.name()?);
+        let mut paths = vec![self.path()?];
+        while self.take_word("or") {
+            paths.push(self.path()?);
         }
         let mut tests = Vec::new();
         if self.take("[") {
             tests = self.condition()?;
             self.expect("]")?;
         }
-        Ok(Selection { path, tests })
+        Ok(Selection { paths, tests })
+    }
+
+    fn path(&mut self) -> Result<Vec<String>, String> {
+        let mut path = vec![self.name()?];
+        while self.take("/") {
+            path.push(self.name()?);
+        }
+        Ok(path)
     }
 
     fn condition(&mut self) -> Result<Vec<Test>, String> {
         let mut tests = vec![self.test()?];
-        while self.peek() == Some(&Token::Name("and".into())) {
-            self.at += 1;
+        while self.take_word("and") {
             tests.push(self.test()?);
         }
         Ok(tests)

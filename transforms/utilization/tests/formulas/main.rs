@@ -10,6 +10,7 @@ mod evaluate;
 mod expect;
 mod expression;
 mod table;
+mod task;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -169,7 +170,8 @@ fn nothing_else_is_published() {
         };
         let batch = Batch::from_columns(columns);
         for entity in batch.entities() {
-            let kind = entity.attribute("Type").and_then(|kind| table.kind(batch.scope(), kind));
+            let parent = entity.parent().map_or("", |parent| parent.kind());
+            let kind = entity.attribute("Type").and_then(|kind| table.kind(batch.scope(), kind, parent));
             for (name, _) in entity.gauges() {
                 if name.contains('.') || before.contains(&(entity.index(), name.to_string())) {
                     continue;

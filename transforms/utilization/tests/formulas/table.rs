@@ -30,6 +30,8 @@ pub(crate) struct Type {
     pub(crate) event: String,
     /// Scope of the batches that contain it.
     pub(crate) scope: String,
+    /// Kind of the parent of its entities, if another type with the same value of `Type` has other parents.
+    pub(crate) parent: Option<String>,
     pub(crate) prefix: String,
     pub(crate) sources: Vec<String>,
 }
@@ -71,6 +73,7 @@ impl Table {
             name: text_of(&value["type"]),
             event: text_of(value.get("event").unwrap_or(&value["type"])),
             scope: value["scope"].as_str().unwrap_or("node").to_string(),
+            parent: value["parent"].as_str().map(String::from),
             prefix: text_of(&value["prefix"]),
             sources: texts(&value["sources"]),
         });
@@ -106,9 +109,13 @@ impl Table {
         self.metrics.iter().filter(move |metric| metric.on.iter().any(|on| on == kind))
     }
 
-    /// Returns the type of events with this `Type` in batches of this scope.
-    pub(crate) fn kind(&self, scope: &str, event: &str) -> Option<&Type> {
-        self.types.iter().find(|kind| kind.scope == scope && kind.event == event)
+    /// Returns the type of events with this `Type` in batches of this scope, on entities below one of the kind `parent`.
+    pub(crate) fn kind(&self, scope: &str, event: &str, parent: &str) -> Option<&Type> {
+        let of = |wanted: Option<&str>| {
+            let mut types = self.types.iter();
+            types.find(|kind| kind.scope == scope && kind.event == event && kind.parent.as_deref() == wanted)
+        };
+        of(Some(parent)).or_else(|| of(None))
     }
 }
 
