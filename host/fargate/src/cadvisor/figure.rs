@@ -1,0 +1,184 @@
+//! The raw figures of a cgroup, and the cAdvisor metrics that they come from.
+
+/// Kind of a raw metric.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    Counter,
+    Gauge,
+}
+
+macro_rules! figures {
+    ($($figure:ident = $name:literal $kind:ident,)*) => {
+        /// A raw metric of a cgroup; see docs/raw-metrics.md.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub(super) enum Figure { $($figure,)* }
+
+        /// All figures, in the order of their emission, with raw name and kind.
+        pub(super) const FIGURES: &[(Figure, &str, Kind)] = &[$((Figure::$figure, $name, Kind::$kind),)*];
+    };
+}
+
+figures! {
+    CpuUsage = "cpu.usage_ns" Counter,
+    CpuUser = "cpu.user_ns" Counter,
+    CpuSystem = "cpu.system_ns" Counter,
+    CpuPeriods = "cpu.periods" Counter,
+    CpuThrottledPeriods = "cpu.throttled_periods" Counter,
+    CpuThrottled = "cpu.throttled_ns" Counter,
+    CpuShares = "cpu.shares" Gauge,
+    MemoryUsage = "memory.usage_bytes" Gauge,
+    MemoryWorkingSet = "memory.working_set_bytes" Gauge,
+    MemoryMaxUsage = "memory.max_usage_bytes" Gauge,
+    MemoryFailcnt = "memory.failcnt" Counter,
+    MemoryCache = "memory.cache_bytes" Gauge,
+    MemoryRss = "memory.rss_bytes" Gauge,
+    MemoryMappedFile = "memory.mapped_file_bytes" Gauge,
+    MemorySwap = "memory.swap_bytes" Gauge,
+    MemoryInactiveFile = "memory.inactive_file_bytes" Gauge,
+    MemoryPgfault = "memory.pgfault" Counter,
+    MemoryPgmajfault = "memory.pgmajfault" Counter,
+    MemoryHierarchicalPgfault = "memory.hierarchical_pgfault" Counter,
+    MemoryHierarchicalPgmajfault = "memory.hierarchical_pgmajfault" Counter,
+    MemoryLimit = "memory.limit_bytes" Gauge,
+    MemorySoftLimit = "memory.soft_limit_bytes" Gauge,
+    MemoryOomKills = "memory.oom_kills" Counter,
+    IoReadBytes = "io.read_bytes" Counter,
+    IoWriteBytes = "io.write_bytes" Counter,
+    IoReads = "io.reads" Counter,
+    IoWrites = "io.writes" Counter,
+    PsiCpuSome = "psi.cpu.some_us" Counter,
+    PsiCpuFull = "psi.cpu.full_us" Counter,
+    PsiMemorySome = "psi.memory.some_us" Counter,
+    PsiMemoryFull = "psi.memory.full_us" Counter,
+    PsiIoSome = "psi.io.some_us" Counter,
+    PsiIoFull = "psi.io.full_us" Counter,
+    PidsCurrent = "pids.current" Gauge,
+    PidsLimit = "pids.limit" Gauge,
+}
+
+/// Unit of a cAdvisor metric, and the meaning of a zero.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Unit {
+    /// Seconds, as nanoseconds.
+    Nanoseconds,
+    /// Seconds, as microseconds.
+    Microseconds,
+    /// A number of bytes or events.
+    Number,
+    /// A number; 0 means that there is no bound, or no value.
+    Positive,
+}
+
+/// Values from here on are unlimited or unknown, bytes: no machine has that much, and the kernel writes the largest number of
+/// pages for "no limit".
+const UNKNOWN: f64 = (1_u64 << 62) as f64;
+
+impl Unit {
+    /// Converts a sample's value. Returns `None` if it stands for an unknown or unlimited one.
+    pub(super) fn convert(self, value: f64) -> Option<f64> {
+        let factor = match self {
+            Self::Nanoseconds => 1e9,
+            Self::Microseconds => 1e6,
+            Self::Number | Self::Positive => 1.0,
+        };
+        // The kernel's values are whole numbers; cAdvisor divides those of time.
+        let value = (value * factor).round();
+        let is_known = (0.0..UNKNOWN).contains(&value) && (self != Self::Positive || value > 0.0);
+        is_known.then_some(value)
+    }
+}
+
+/// Returns the figure of a metric whose row has one value for each cgroup.
+///
+/// `pids.current` counts tasks in the kernel, which are threads; `container_processes` counts processes.
+pub(super) fn single(metric: &str) -> Option<(Figure, Unit)> {
+    use Unit::{Microseconds, Nanoseconds, Number, Positive};
+
+    Some(match metric {
+        "container_cpu_user_seconds_total" => (Figure::CpuUser, Nanoseconds),
+        "container_cpu_system_seconds_total" => (Figure::CpuSystem, Nanoseconds),
+        "container_cpu_cfs_periods_total" => (Figure::CpuPeriods, Number),
+        "container_cpu_cfs_throttled_periods_total" => (Figure::CpuThrottledPeriods, Number),
+        "container_cpu_cfs_throttled_seconds_total" => (Figure::CpuThrottled, Nanoseconds),
+        "container_spec_cpu_shares" => (Figure::CpuShares, Positive),
+        "container_memory_usage_bytes" => (Figure::MemoryUsage, Number),
+        "container_memory_working_set_bytes" => (Figure::MemoryWorkingSet, Number),
+        "container_memory_max_usage_bytes" => (Figure::MemoryMaxUsage, Positive),
+        "container_memory_failcnt" => (Figure::MemoryFailcnt, Number),
+        "container_memory_cache" => (Figure::MemoryCache, Number),
+        "container_memory_rss" => (Figure::MemoryRss, Number),
+        "container_memory_mapped_file" => (Figure::MemoryMappedFile, Number),
+        "container_memory_swap" => (Figure::MemorySwap, Number),
+        "container_memory_total_inactive_file_bytes" => (Figure::MemoryInactiveFile, Number),
+        "container_spec_memory_limit_bytes" => (Figure::MemoryLimit, Positive),
+        "container_spec_memory_reservation_limit_bytes" => (Figure::MemorySoftLimit, Positive),
+        "container_oom_events_total" => (Figure::MemoryOomKills, Number),
+        "container_pressure_cpu_waiting_seconds_total" => (Figure::PsiCpuSome, Microseconds),
+        "container_pressure_cpu_stalled_seconds_total" => (Figure::PsiCpuFull, Microseconds),
+        "container_pressure_memory_waiting_seconds_total" => (Figure::PsiMemorySome, Microseconds),
+        "container_pressure_memory_stalled_seconds_total" => (Figure::PsiMemoryFull, Microseconds),
+        "container_pressure_io_waiting_seconds_total" => (Figure::PsiIoSome, Microseconds),
+        "container_pressure_io_stalled_seconds_total" => (Figure::PsiIoFull, Microseconds),
+        "container_threads" => (Figure::PidsCurrent, Number),
+        "container_threads_max" => (Figure::PidsLimit, Positive),
+        _ => return None,
+    })
+}
+
+/// Returns the figure of a metric with one row for each part of a cgroup, and the label that names the part. The figure is the
+/// sum.
+pub(super) fn summed(metric: &str) -> Option<(Figure, Unit, &'static str)> {
+    Some(match metric {
+        "container_cpu_usage_seconds_total" => (Figure::CpuUsage, Unit::Nanoseconds, "cpu"),
+        "container_fs_reads_bytes_total" => (Figure::IoReadBytes, Unit::Number, "device"),
+        "container_fs_writes_bytes_total" => (Figure::IoWriteBytes, Unit::Number, "device"),
+        "container_fs_reads_total" => (Figure::IoReads, Unit::Number, "device"),
+        "container_fs_writes_total" => (Figure::IoWrites, Unit::Number, "device"),
+        _ => return None,
+    })
+}
+
+/// Returns the figure of a row of `container_memory_failures_total`.
+pub(super) fn failures(failure_type: &str, scope: &str) -> Option<Figure> {
+    match (failure_type, scope) {
+        ("pgfault", "container") => Some(Figure::MemoryPgfault),
+        ("pgmajfault", "container") => Some(Figure::MemoryPgmajfault),
+        ("pgfault", "hierarchy") => Some(Figure::MemoryHierarchicalPgfault),
+        ("pgmajfault", "hierarchy") => Some(Figure::MemoryHierarchicalPgmajfault),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_raw_name_is_documented() {
+        let page = include_str!("../../../../docs/raw-metrics.md");
+        for (_, name, _) in FIGURES {
+            let is_listed = page.contains(&format!("`{name}`"));
+            // The page abbreviates the names of one row.
+            let is_abbreviated = name.starts_with("psi.") && page.contains("`psi.memory.…`, `psi.io.…`");
+            assert!(is_listed || is_abbreviated, "{name}");
+        }
+    }
+
+    #[test]
+    fn figures_are_in_the_order_of_their_enum() {
+        assert!(FIGURES.iter().enumerate().all(|(index, (figure, ..))| *figure as usize == index));
+    }
+
+    #[test]
+    fn values_are_converted_to_whole_units() {
+        assert_eq!(Unit::Nanoseconds.convert(37.994478), Some(37_994_478_000.0));
+        assert_eq!(Unit::Microseconds.convert(0.000003), Some(3.0));
+        assert_eq!(Unit::Number.convert(0.0), Some(0.0));
+        assert_eq!(Unit::Positive.convert(0.0), None);
+        for unit in [Unit::Nanoseconds, Unit::Number, Unit::Positive] {
+            for unknown in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY, -1.0, 9.223372036854772e18] {
+                assert_eq!(unit.convert(unknown), None, "{unknown}");
+            }
+        }
+    }
+}
