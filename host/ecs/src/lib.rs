@@ -2,21 +2,25 @@
 //!
 //! ```text
 //! introspection   the ECS agent of this instance: cluster, container instance, tasks, containers
+//! metadata        the task metadata endpoint v4 of the agent's own task: limits, tags, Docker's statistics
 //! ```
 //!
-//! [`EcsWatch`] sends the requests in the background; a tick asks for a refresh and waits for it within bounds.
+//! [`EcsWatch`] and [`TaskWatch`] send the requests in the background. A tick requests new data, waits for it within bounds,
+//! and passes it to an emitter of [`emit`], which adds it to a batch under raw names.
 //!
-//! The endpoint is plain HTTP without authentication, and any process of the host's network may answer in its place.
+//! The endpoints are plain HTTP without authentication, and any process of the host's network may answer in their place.
 //! Responses are therefore bounded in bytes, rows and lengths, and a value of another type than the documented one costs
 //! only its field, at worst its row.
 
 #![forbid(unsafe_code)]
 
 mod arn;
+pub mod emit;
 mod facts;
 mod fetch;
 pub mod introspection;
 mod json;
+pub mod metadata;
 pub mod watch;
 mod wire;
 
@@ -26,4 +30,4 @@ pub use facts::{
 };
 pub use fetch::UrlError;
 pub use json::{JsonError, Problems};
-pub use watch::{EcsData, EcsSettings, EcsWatch};
+pub use watch::{EcsData, EcsSettings, EcsWatch, TaskData, TaskSettings, TaskWatch};

@@ -48,12 +48,13 @@ impl Record for InstanceRecord {
         let Self { is_metadata, instance } = self;
         match key.lower() {
             "cluster" => {
-                instance.cluster = value.text_as(MAX_LONG_TEXT_BYTES, "a cluster", arn::cluster_name)?;
+                let name = |text: &str| arn::cluster_name(text).map(Box::from);
+                instance.cluster = value.parsed(MAX_LONG_TEXT_BYTES, "a cluster", name)?;
             }
             "containerinstancearn" => {
                 const NOUN: &str = "the ARN of a container instance";
-                instance.container_instance_id =
-                    value.text_as(MAX_LONG_TEXT_BYTES, NOUN, |arn| arn::id(arn, "container-instance"))?;
+                let id = |text: &str| arn::id(text, "container-instance").map(Box::from);
+                instance.container_instance_id = value.parsed(MAX_LONG_TEXT_BYTES, NOUN, id)?;
             }
             "version" => instance.agent_version = value.text(MAX_TEXT_BYTES)?,
             _ => return Ok(()),

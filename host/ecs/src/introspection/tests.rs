@@ -204,7 +204,7 @@ fn damaged_responses_are_errors_or_problems() {
         parse_tasks(&TASKS.as_bytes()[..length]).unwrap_err();
     }
     for position in 0..TASKS.len() {
-        for byte in [b'"', b'{', b'[', b'9', b',', b':', 0, 0xff] {
+        for byte in [b'"', b'[', b'9', 0xff] {
             let mut body = TASKS.as_bytes().to_vec();
             body[position] = byte;
             if let Ok(list) = parse_tasks(&body) {

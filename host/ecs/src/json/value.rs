@@ -26,20 +26,20 @@ impl<'v, 'de, A: MapAccess<'de>> Value<'v, A> {
         Ok(text(found, max_bytes, notes))
     }
 
-    /// Reads a string of at most `max_bytes`, and the part of it that `part` returns; `noun` names the expected content.
-    pub(crate) fn text_as(
+    /// Reads a string of at most `max_bytes`, and parses it; `noun` names the expected content.
+    pub(crate) fn parsed<T>(
         self,
         max_bytes: usize,
         noun: &str,
-        part: impl Fn(&str) -> Option<&str>,
-    ) -> Result<Option<Box<str>>, A::Error> {
+        parse: impl FnOnce(&str) -> Option<T>,
+    ) -> Result<Option<T>, A::Error> {
         let (found, notes) = self.scalar(max_bytes)?;
         let Some(text) = text(found, max_bytes, notes) else { return Ok(None) };
-        let part = part(&text);
-        if part.is_none() {
+        let parsed = parse(&text);
+        if parsed.is_none() {
             notes.field(format_args!("`{text}` is not {noun}"));
         }
-        Ok(part.map(Box::from))
+        Ok(parsed)
     }
 
     /// Reads a number.

@@ -1,7 +1,8 @@
-//! Tests of the ECS agent's introspection API over real connections, against a server that follows the documented shapes.
+//! Tests of the endpoints over real connections, against a server that follows the documented shapes.
 #![allow(clippy::unwrap_used, reason = "tests")]
 
-mod client;
+mod introspection;
+mod metadata;
 mod server;
 mod watch;
 
