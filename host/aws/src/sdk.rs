@@ -8,6 +8,7 @@
 //! All clients share one connector, and so one connection pool and one set of root certificates. The SDK's retries are
 //! disabled: callers decide about retries, because they know what a request is worth.
 
+mod access;
 mod bounded;
 mod roots;
 
@@ -28,6 +29,7 @@ use aws_smithy_runtime_api::client::http::{
 
 use crate::settings::AwsSettings;
 
+pub use access::Access;
 pub use bounded::BoundedResponses;
 pub use roots::RootsError;
 

@@ -15,6 +15,18 @@ pub(crate) fn id<'a>(arn: &'a str, kind: &str) -> Option<&'a str> {
     (cluster.is_none_or(is_id) && is_id(id)).then_some(id)
 }
 
+/// Returns the region and the cluster of the ARN of a task; no cluster in ARNs of the old format.
+#[cfg(feature = "client")]
+pub(crate) fn region_and_cluster(arn: &str) -> Option<(&str, Option<&str>)> {
+    let region = arn.split(':').nth(3)?;
+    // It becomes part of a host name.
+    let is_region = !region.is_empty()
+        && region.len() <= 32
+        && region.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
+    let cluster = resource(arn, "task")?.split_once('/').map(|(cluster, _)| cluster);
+    is_region.then_some((region, cluster))
+}
+
 /// Returns the short name of a cluster, which is given as a name or as an ARN.
 pub(crate) fn cluster_name(cluster: &str) -> Option<&str> {
     let name = if cluster.starts_with("arn:") { resource(cluster, "cluster")? } else { cluster };
@@ -85,6 +97,22 @@ mod tests {
         }
         let long = format!("arn:aws:ecs:r:1:task/{}", "a".repeat(MAX_ID_CHARACTERS + 1));
         assert_eq!(id(&long, "task"), None);
+    }
+
+    #[cfg(feature = "client")]
+    #[test]
+    fn a_region_is_part_of_a_host_name() {
+        let of = |arn: &'static str| region_and_cluster(arn);
+        assert_eq!(of("arn:aws:ecs:us-west-2:1:task/c/t"), Some(("us-west-2", Some("c"))));
+        assert_eq!(of("arn:aws:ecs:us-west-2:1:task/t"), Some(("us-west-2", None)));
+        for arn in [
+            "arn:aws:ecs:evil.example/:1:task/c/t",
+            "arn:aws:ecs::1:task/c/t",
+            "arn:aws:ecs:r:1:service/s",
+            "",
+        ] {
+            assert_eq!(of(arn), None, "{arn}");
+        }
     }
 
     #[test]

@@ -14,6 +14,8 @@ use crate::facts::{Instance, TaskList};
 use crate::introspection::{Introspection, IntrospectionError, IntrospectionSettings};
 use crate::metadata::{Metadata, MetadataError, MetadataSettings, TaskMetadata, TaskStats};
 use handle::Handle;
+#[cfg(feature = "client")]
+pub(crate) use handle::Updates;
 use instance::InstanceSource;
 use task::TaskSource;
 
@@ -79,6 +81,12 @@ impl EcsWatch {
     /// Returns the known data without waiting; `None` until the first poll has ended.
     pub fn data(&self) -> Option<Arc<EcsData>> {
         self.handle.data()
+    }
+
+    /// Returns a receiver of the data of each poll.
+    #[cfg(feature = "client")]
+    pub(crate) fn updates(&self) -> Updates<EcsData> {
+        self.handle.updates()
     }
 
     /// Replaces the private addresses of the instance, which are tried if no other address responds.

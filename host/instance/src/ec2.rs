@@ -1,22 +1,18 @@
 //! A client of the EC2 API for the two operations that the agent calls: DescribeTags and DescribeVolumes.
 //!
-//! Credentials, signing, timeouts, retries and clock skew correction come from the SDK's runtime, which its generated clients
-//! use too. This module adds the parts that are otherwise generated: endpoints, requests and responses. The generated client
-//! has 700 more operations and takes minutes to compile (docs/decisions/027).
+//! This module adds requests and responses to a client on the SDK's runtime ([`insightd_aws::operation`]).
 
-mod endpoint;
 mod page;
 mod request;
 mod rows;
-mod runtime;
 
 use aws_config::SdkConfig;
 use aws_smithy_runtime::client::orchestrator::operation::Operation;
-use aws_smithy_runtime_api::client::runtime_plugin::SharedRuntimePlugin;
 use aws_smithy_types::error::ErrorMetadata;
+use insightd_aws::operation::{ApiError, OperationClient, Service};
 use insightd_upstream::UpstreamStatus;
 
-use crate::explain::{Ec2Error, explain};
+pub use insightd_aws::operation::ClientError;
 use page::Page;
 pub(crate) use page::Row;
 pub(crate) use rows::{Tag, Volume};
@@ -24,23 +20,21 @@ pub(crate) use rows::{Tag, Volume};
 /// Maximum number of pages of one list; an instance has about 60 tags and at most a few hundred volumes.
 const MAX_PAGES: usize = 20;
 
-/// An AWS configuration without the parts that a client needs.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum ClientError {
-    /// A required part of the configuration is missing.
-    #[error("the AWS configuration has no {0}")]
-    Missing(&'static str),
-    /// Two settings contradict each other.
-    #[error("{0} endpoints cannot be combined with an endpoint URL: remove one of the two settings")]
-    EndpointConflict(&'static str),
-}
+static EC2: Service = Service {
+    noun: "EC2",
+    name: "ec2",
+    id: "EC2",
+    is_fips_in_gov: true,
+    // A page has at most 1000 tags or 500 volumes, of about 1 KB each.
+    max_response_bytes: 2 << 20,
+    credentials_advice: "give the agent a role with EKS Pod Identity, IRSA or an instance profile",
+    endpoint_advice: "a VPC without internet access needs the interface endpoint com.amazonaws.REGION.ec2; set \
+                      `instance.endpoint_url` if that has no private DNS",
+};
 
 /// A client of the EC2 API.
 #[derive(Clone, Debug)]
-pub struct Client {
-    endpoint: String,
-    runtime: SharedRuntimePlugin,
-}
+pub struct Client(OperationClient);
 
 impl Client {
     /// Creates a client from the configuration that all AWS clients share.
@@ -48,7 +42,7 @@ impl Client {
     /// # Errors
     /// If the configuration lacks a part, or its settings contradict each other.
     pub fn new(config: &SdkConfig) -> Result<Self, ClientError> {
-        Ok(Self { endpoint: endpoint::url(config)?, runtime: runtime::plugin(config)? })
+        OperationClient::new(&EC2, config).map(Self)
     }
 
     /// Lists all rows that match the filters, which are pairs of name and value; counts the requests in `status`.
@@ -59,13 +53,13 @@ impl Client {
         &self,
         filters: &[(&str, &str)],
         status: &UpstreamStatus,
-    ) -> Result<Vec<T>, Ec2Error> {
+    ) -> Result<Vec<T>, ApiError> {
         let operation = self.operation::<T>();
         let (mut rows, mut token) = (Vec::new(), None);
         for _ in 0..MAX_PAGES {
             status.requested();
             let form = request::form::<T>(filters, token.as_deref());
-            let page = operation.invoke(form).await.map_err(|error| explain(&error, T::PERMISSION))?;
+            let page = operation.invoke(form).await.map_err(|error| EC2.explain(&error, T::PERMISSION))?;
             rows.extend(page.rows);
             token = page.next_token;
             if token.is_none() {
@@ -73,15 +67,12 @@ impl Client {
             }
         }
         let text = format!("more than {MAX_PAGES} pages of {}", T::NOUN);
-        Err(Ec2Error::Other { action: T::PERMISSION, text })
+        Err(ApiError::Other { action: T::PERMISSION, text })
     }
 
     fn operation<T: Row>(&self) -> Operation<String, Page<T>, ErrorMetadata> {
-        Operation::builder()
-            .service_name(runtime::SERVICE)
-            .operation_name(T::OPERATION)
-            .endpoint_url(&self.endpoint)
-            .runtime_plugin(self.runtime.clone())
+        self.0
+            .operation(T::OPERATION)
             .serializer(request::serialize)
             .deserializer(page::deserialize::<T>)
             .build()

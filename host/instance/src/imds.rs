@@ -18,9 +18,8 @@ use http::uri::InvalidUri;
 use serde::Deserialize;
 use tokio::net::TcpStream;
 
-use crate::explain::cause;
 use crate::facts::Identity;
-use insightd_aws::error_text::causes;
+use insightd_aws::error_text::{cause, causes};
 use insightd_aws::sdk::BoundedResponses;
 
 /// Path of the identity document.

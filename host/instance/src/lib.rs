@@ -17,8 +17,6 @@
 pub mod devices;
 #[cfg(feature = "client")]
 pub mod ec2;
-#[cfg(feature = "client")]
-mod explain;
 mod facts;
 #[cfg(feature = "client")]
 pub mod imds;
@@ -41,11 +39,13 @@ use tokio::task::JoinHandle;
 
 #[cfg(feature = "client")]
 pub use ec2::Client;
-#[cfg(feature = "client")]
-pub use explain::Ec2Error;
 pub use facts::{Attachment, Identity, InstanceFacts};
 #[cfg(feature = "client")]
-pub use settings::{Access, InstanceSettings};
+pub use insightd_aws::operation::ApiError as Ec2Error;
+#[cfg(feature = "client")]
+pub use insightd_aws::sdk::Access;
+#[cfg(feature = "client")]
+pub use settings::InstanceSettings;
 
 /// Message about a machine that is not an EC2 instance.
 pub const NOT_EC2: &str = "this does not seem to be an EC2 instance: events lack AutoScalingGroupName and EBS volumes, and \

@@ -2,8 +2,7 @@
 
 use std::time::Duration;
 
-use aws_config::SdkConfig;
-use insightd_aws::settings::AwsSettings;
+use insightd_aws::sdk::Access;
 
 /// Settings of [`InstanceWatch`](crate::InstanceWatch).
 #[derive(Clone, Debug)]
@@ -13,7 +12,7 @@ pub struct InstanceSettings {
     pub is_certain: bool,
     /// Address of instance metadata; defaults to `AWS_EC2_METADATA_SERVICE_ENDPOINT`, then to the address of EC2.
     pub imds_endpoint: Option<String>,
-    /// Access to the EC2 API.
+    /// Access to the EC2 API. Its region is always that of the instance.
     pub access: Access,
     /// Enables requests for tags.
     pub tags: bool,
@@ -27,14 +26,4 @@ pub struct InstanceSettings {
     pub refresh: Duration,
     /// Maximum delay of the first EC2 API request, which spreads the requests of a restarting fleet.
     pub start_jitter: Duration,
-}
-
-/// Access to the EC2 API. Its region is always that of the instance.
-#[derive(Clone, Debug)]
-pub enum Access {
-    /// Settings for a client that is created for each round of requests and dropped afterwards: requests are so rare that
-    /// connections, certificates and credentials are not worth keeping.
-    Load(AwsSettings),
-    /// A given configuration.
-    Ready(Box<SdkConfig>),
 }

@@ -1,9 +1,9 @@
 //! Tags of the instance: its Auto Scaling group and its cluster.
 
+use insightd_aws::operation::ApiError;
 use insightd_upstream::UpstreamStatus;
 
 use super::ec2::{Client, Tag};
-use super::explain::Ec2Error;
 
 /// IAM permission of the request.
 pub(crate) const ACTION: &str = "ec2:DescribeTags";
@@ -94,7 +94,7 @@ fn choose(
 ///
 /// # Errors
 /// If a request fails; the error tells operators what to do.
-pub async fn describe(client: &Client, instance_id: &str, status: &UpstreamStatus) -> Result<Tags, Ec2Error> {
+pub async fn describe(client: &Client, instance_id: &str, status: &UpstreamStatus) -> Result<Tags, ApiError> {
     let filters = [("resource-type", "instance"), ("resource-id", instance_id)];
     let tags = client.list::<Tag>(&filters, status).await?;
     let own = tags.iter().filter(|tag| tag.resource_id.as_deref().is_none_or(|id| id == instance_id));

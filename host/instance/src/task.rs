@@ -4,20 +4,17 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use aws_config::{Region, SdkConfig};
 use insightd_upstream::{Backoff, UpstreamStatus, jitter_up_to};
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep, sleep_until};
 
 use super::ec2::Client;
-use super::explain::Ec2Error;
 use super::facts::{Identity, InstanceFacts};
 use super::imds::Imds;
-use super::settings::{Access, InstanceSettings};
+use super::settings::InstanceSettings;
 use super::tags::ClusterName;
 use super::{InstanceWatch, NOT_EC2, SharedState, tags, volumes};
-use insightd_aws::sdk;
-use insightd_aws::settings::AwsSettings;
+use insightd_aws::operation::ApiError;
 
 /// First and maximum backoff between two attempts.
 const FIRST_BACKOFF: Duration = Duration::from_secs(2);
@@ -151,7 +148,7 @@ impl Schedule {
 #[derive(Debug, thiserror::Error)]
 enum Failure {
     #[error(transparent)]
-    Ec2(#[from] Ec2Error),
+    Ec2(#[from] ApiError),
     #[error("cannot create the client of the EC2 API: {0}")]
     Sdk(String),
 }
@@ -188,15 +185,8 @@ impl Poller {
 
     /// Creates a client for the instance's own region.
     async fn client(&self) -> Result<Client, String> {
-        let region = &self.identity.region;
-        let config: SdkConfig = match &self.settings.access {
-            Access::Ready(config) => SdkConfig::clone(config),
-            Access::Load(settings) => {
-                let settings = AwsSettings { region: Some(region.clone()), ..settings.clone() };
-                sdk::load(&settings).await.map_err(|error| error.to_string())?
-            }
-        };
-        let config = config.into_builder().region(Region::new(region.clone())).build();
+        let config = self.settings.access.config(&self.identity.region).await;
+        let config = config.map_err(|error| error.to_string())?;
         Client::new(&config).map_err(|error| error.to_string())
     }
 
@@ -303,8 +293,8 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_missing_permission_is_retried_rarely_and_other_errors_soon() {
-        let denied = Failure::Ec2(Ec2Error::Denied { action: tags::ACTION, text: String::new() });
-        let other = Failure::Ec2(Ec2Error::Other { action: tags::ACTION, text: String::new() });
+        let denied = Failure::Ec2(ApiError::Denied { action: tags::ACTION, text: String::new() });
+        let other = Failure::Ec2(ApiError::Other { action: tags::ACTION, text: String::new() });
         let mut schedule = Schedule::new(FIRST_BACKOFF);
         schedule.on_failure(&other);
         assert!(schedule.is_failing && schedule.due <= Instant::now() + FIRST_BACKOFF);

@@ -1,9 +1,9 @@
 //! Volumes of the instance, by the device name of their attachment.
 
+use insightd_aws::operation::ApiError;
 use insightd_upstream::UpstreamStatus;
 
 use super::ec2::{Client, Volume};
-use super::explain::Ec2Error;
 use super::facts::Attachment;
 
 /// IAM permission of the request.
@@ -17,7 +17,7 @@ pub async fn describe(
     client: &Client,
     instance_id: &str,
     status: &UpstreamStatus,
-) -> Result<Vec<Attachment>, Ec2Error> {
+) -> Result<Vec<Attachment>, ApiError> {
     let volumes = client.list::<Volume>(&[("attachment.instance-id", instance_id)], status).await?;
     let mut attachments = Vec::new();
     for Volume { id, zone, attachments: all } in volumes {

@@ -102,6 +102,34 @@ impl<T: Send + Sync + 'static> Handle<T> {
     pub(super) fn data(&self) -> Option<Arc<T>> {
         self.known.borrow().data.clone()
     }
+
+    #[cfg(feature = "client")]
+    pub(super) fn updates(&self) -> Updates<T> {
+        Updates(self.known.clone())
+    }
+}
+
+/// A receiver of the data of each poll, for another task.
+#[cfg(feature = "client")]
+#[derive(Debug)]
+pub(crate) struct Updates<T>(watch::Receiver<Known<T>>);
+
+#[cfg(feature = "client")]
+impl<T> Updates<T> {
+    /// Waits for a poll that was not received yet; `None` once the polling task has ended.
+    pub(crate) async fn next(&mut self) -> Option<Arc<T>> {
+        loop {
+            self.0.changed().await.ok()?;
+            if let Some(data) = self.latest() {
+                return Some(data);
+            }
+        }
+    }
+
+    /// Returns the data of the last poll.
+    pub(crate) fn latest(&mut self) -> Option<Arc<T>> {
+        self.0.borrow_and_update().data.clone()
+    }
 }
 
 impl<T> Drop for Handle<T> {

@@ -70,7 +70,7 @@ impl Server {
         Self { url, requests, task }
     }
 
-    /// Returns the heads of all requests.
+    /// Returns heads and bodies of all requests.
     pub(crate) fn requests(&self) -> Vec<String> {
         self.requests.lock().unwrap().clone()
     }
@@ -94,6 +94,15 @@ fn path(head: &str) -> &str {
 async fn serve(mut stream: TcpStream, script: &Script, seen: &Mutex<Vec<String>>) -> std::io::Result<()> {
     let mut head = Vec::new();
     while !head.windows(4).any(|four| four == b"\r\n\r\n") {
+        if stream.read_buf(&mut head).await? == 0 {
+            return Ok(());
+        }
+    }
+    let end = head.windows(4).position(|four| four == b"\r\n\r\n").unwrap() + 4;
+    let text = String::from_utf8_lossy(&head[..end]).to_ascii_lowercase();
+    let length = text.lines().find_map(|line| line.strip_prefix("content-length: "));
+    let length: usize = length.map_or(0, |length| length.parse().unwrap());
+    while head.len() < end + length {
         if stream.read_buf(&mut head).await? == 0 {
             return Ok(());
         }

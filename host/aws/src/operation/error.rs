@@ -1,19 +1,19 @@
-//! Translation of EC2 API errors into messages for operators.
-
-use std::error::Error as StdError;
+//! Translation of API errors into messages for operators.
 
 use aws_credential_types::provider::error::CredentialsError;
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::ErrorMetadata;
-use insightd_aws::error_text::{causes, shortened};
 
-/// Start of the encoded part of EC2's message, which is left out.
+use super::Service;
+use crate::error_text::{cause, causes, shortened};
+
+/// Start of the encoded part of messages of EC2, which is left out.
 const ENCODED: &str = " Encoded authorization failure message";
 
-/// An error of an EC2 API call.
+/// An error of an API call.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Ec2Error {
+pub enum ApiError {
     /// The permission is missing.
     #[error(
         "permission denied: grant `{action}` to the agent's role; retried within the hour; response: {text}"
@@ -21,44 +21,46 @@ pub enum Ec2Error {
     Denied {
         /// IAM action, such as `ec2:DescribeTags`.
         action: &'static str,
-        /// EC2's error message.
+        /// The service's error message.
         text: String,
     },
     /// There are no credentials to sign with.
-    #[error(
-        "{action}: no credentials found: give the agent a role with EKS Pod Identity, IRSA or an instance \
-         profile: {text}"
-    )]
+    #[error("{action}: no credentials found: {}: {text}", .service.credentials_advice)]
     NoCredentials {
+        /// The service.
+        service: &'static Service,
         /// IAM action, such as `ec2:DescribeTags`.
         action: &'static str,
         /// The SDK's error text.
         text: String,
     },
-    /// EC2 rejects the credentials or the signature.
-    #[error("{action}: EC2 rejected the agent's credentials ({code}): {text}")]
+    /// The service rejects the credentials or the signature.
+    #[error("{action}: {} rejected the agent's credentials ({code}): {text}", .service.noun)]
     Credentials {
+        /// The service.
+        service: &'static Service,
         /// IAM action, such as `ec2:DescribeTags`.
         action: &'static str,
         /// Error code, such as `AuthFailure`.
         code: String,
-        /// EC2's error message.
+        /// The service's error message.
         text: String,
     },
-    /// EC2 throttles the account.
-    #[error("{action}: EC2 throttles this account ({code}); retried later")]
+    /// The service throttles the account.
+    #[error("{action}: {} throttles this account ({code}); retried later", .service.noun)]
     Throttled {
+        /// The service.
+        service: &'static Service,
         /// IAM action, such as `ec2:DescribeTags`.
         action: &'static str,
         /// Error code, such as `RequestLimitExceeded`.
         code: String,
     },
     /// The API cannot be reached.
-    #[error(
-        "{action}: cannot reach the EC2 API ({text}); a VPC without internet access needs the interface \
-         endpoint com.amazonaws.REGION.ec2; set `instance.endpoint_url` if that has no private DNS"
-    )]
+    #[error("{action}: cannot reach the {} API ({text}); {}", .service.noun, .service.endpoint_advice)]
     Unreachable {
+        /// The service.
+        service: &'static Service,
         /// IAM action, such as `ec2:DescribeTags`.
         action: &'static str,
         /// Error text of the connection.
@@ -74,67 +76,74 @@ pub enum Ec2Error {
     },
 }
 
-impl Ec2Error {
+impl ApiError {
     /// Returns true if the permission is missing, so that an early retry is useless.
     pub fn is_denied(&self) -> bool {
         matches!(self, Self::Denied { .. })
     }
 }
 
-/// Explains the failure of a call that needs the permission `action`.
-pub(super) fn explain(error: &SdkError<ErrorMetadata, HttpResponse>, action: &'static str) -> Ec2Error {
-    if let SdkError::ServiceError(response) = error {
-        let status = response.raw().status().as_u16();
-        let code = response.err().code().unwrap_or_default();
-        return from_code(action, code, response.err().message().unwrap_or_default(), status);
-    }
-    let text = causes(error);
-    if cause::<CredentialsError>(error).is_some() {
-        return Ec2Error::NoCredentials { action, text };
-    }
-    match error {
-        SdkError::TimeoutError(_) | SdkError::DispatchFailure(_) => Ec2Error::Unreachable { action, text },
-        _ => Ec2Error::Other { action, text },
-    }
-}
-
-/// Returns the first cause of type `E`. Also searches the inner error of an I/O error, which its `source` skips.
-pub(crate) fn cause<'e, E: StdError + 'static>(error: &'e (dyn StdError + 'static)) -> Option<&'e E> {
-    let mut next = Some(error);
-    while let Some(error) = next {
-        if let Some(found) = error.downcast_ref::<E>() {
-            return Some(found);
+impl Service {
+    /// Explains the failure of a call that needs the permission `action`.
+    pub fn explain(
+        &'static self,
+        error: &SdkError<ErrorMetadata, HttpResponse>,
+        action: &'static str,
+    ) -> ApiError {
+        let service = self;
+        if let SdkError::ServiceError(response) = error {
+            let status = response.raw().status().as_u16();
+            let code = response.err().code().unwrap_or_default();
+            let message = response.err().message().unwrap_or_default();
+            return from_code(service, action, code, message, status);
         }
-        next = match error.downcast_ref::<std::io::Error>() {
-            Some(error) => error.get_ref().map(|inner| inner as _).or_else(|| error.source()),
-            None => error.source(),
-        };
+        let text = causes(error);
+        if cause::<CredentialsError>(error).is_some() {
+            return ApiError::NoCredentials { service, action, text };
+        }
+        match error {
+            SdkError::TimeoutError(_) | SdkError::DispatchFailure(_) => {
+                ApiError::Unreachable { service, action, text }
+            }
+            _ => ApiError::Other { action, text },
+        }
     }
-    None
 }
 
-fn from_code(action: &'static str, code: &str, message: &str, status: u16) -> Ec2Error {
+fn from_code(
+    service: &'static Service,
+    action: &'static str,
+    code: &str,
+    message: &str,
+    status: u16,
+) -> ApiError {
     let text = message.split(ENCODED).next().unwrap_or_default().trim();
     let text = shortened(if text.is_empty() { format!("status {status}") } else { text.to_owned() });
     match code {
         "UnauthorizedOperation" | "AccessDenied" | "AccessDeniedException" => {
-            Ec2Error::Denied { action, text }
+            ApiError::Denied { action, text }
         }
         "AuthFailure"
         | "Blocked"
         | "ExpiredToken"
+        | "ExpiredTokenException"
         | "IncompleteSignature"
         | "InvalidClientTokenId"
         | "InvalidSecurity"
+        | "InvalidSignatureException"
+        | "MissingAuthenticationTokenException"
         | "OptInRequired"
         | "RequestExpired"
-        | "SignatureDoesNotMatch" => Ec2Error::Credentials { action, code: code.into(), text },
+        | "SignatureDoesNotMatch"
+        | "UnrecognizedClientException" => ApiError::Credentials { service, action, code: code.into(), text },
         "RequestLimitExceeded" | "Throttling" | "ThrottlingException" | "TooManyRequestsException" => {
-            Ec2Error::Throttled { action, code: code.into() }
+            ApiError::Throttled { service, action, code: code.into() }
         }
-        "" if status == 429 || status == 503 => Ec2Error::Throttled { action, code: status.to_string() },
-        "" => Ec2Error::Other { action, text },
-        code => Ec2Error::Other { action, text: shortened(format!("{code}: {text}")) },
+        "" if status == 429 || status == 503 => {
+            ApiError::Throttled { service, action, code: status.to_string() }
+        }
+        "" => ApiError::Other { action, text },
+        code => ApiError::Other { action, text: shortened(format!("{code}: {text}")) },
     }
 }
 
@@ -144,11 +153,21 @@ mod tests {
 
     const ACTION: &str = "ec2:DescribeTags";
 
+    static EC2: Service = Service {
+        noun: "EC2",
+        name: "ec2",
+        id: "EC2",
+        is_fips_in_gov: true,
+        max_response_bytes: 1,
+        credentials_advice: "use a role",
+        endpoint_advice: "add an interface endpoint",
+    };
+
     #[test]
     fn a_missing_permission_is_named_without_the_encoded_message() {
         let message = "You are not authorized to perform this operation. User: arn:aws:sts::1:assumed-role/r/i-1 is not \
                        authorized to perform: ec2:DescribeTags. Encoded authorization failure message: kW8hZ2x";
-        let error = from_code(ACTION, "UnauthorizedOperation", message, 403);
+        let error = from_code(&EC2, ACTION, "UnauthorizedOperation", message, 403);
         assert!(error.is_denied());
         let text = error.to_string();
         assert!(text.contains("grant `ec2:DescribeTags`") && text.contains("assumed-role/r"), "{text}");
@@ -164,10 +183,10 @@ mod tests {
             ("InternalError", 500, "InternalError: odd"),
             ("", 500, "ec2:DescribeTags: odd"),
         ] {
-            let text = from_code(ACTION, code, "odd", status).to_string();
+            let text = from_code(&EC2, ACTION, code, "odd", status).to_string();
             assert!(text.contains(wanted), "{code}: {text}");
         }
-        assert!(from_code(ACTION, "", "", 500).to_string().ends_with("status 500"));
-        assert!(from_code(ACTION, "X", &"é".repeat(9999), 500).to_string().chars().count() < 300);
+        assert!(from_code(&EC2, ACTION, "", "", 500).to_string().ends_with("status 500"));
+        assert!(from_code(&EC2, ACTION, "X", &"é".repeat(9999), 500).to_string().chars().count() < 300);
     }
 }

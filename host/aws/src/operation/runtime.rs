@@ -1,4 +1,4 @@
-//! Configuration of the SDK's runtime for EC2.
+//! Configuration of the SDK's runtime for a service.
 
 use aws_config::SdkConfig;
 use aws_runtime::auth::SigV4OperationSigningConfig;
@@ -22,31 +22,28 @@ use aws_smithy_types::error::ErrorMetadata;
 use aws_types::SigningName;
 use aws_types::region::SigningRegion;
 
-use super::ClientError;
-use insightd_aws::sdk::BoundedResponses;
-
-/// Name of the service in signatures and in the user agent.
-pub(super) const SERVICE: &str = "ec2";
-
-/// Maximum bytes of a response: a page has at most 1000 tags or 500 volumes, of about 1 KB each.
-const RESPONSE_BYTES: usize = 2 << 20;
+use super::{ClientError, Service};
+use crate::sdk::BoundedResponses;
 
 /// Returns the settings and components that all requests of a client share.
-pub(super) fn plugin(config: &SdkConfig) -> Result<SharedRuntimePlugin, ClientError> {
+pub(super) fn plugin(
+    service: &'static Service,
+    config: &SdkConfig,
+) -> Result<SharedRuntimePlugin, ClientError> {
     let plugin = StaticRuntimePlugin::new()
-        .with_config(settings(config)?)
-        .with_runtime_components(components(config)?);
+        .with_config(settings(service, config)?)
+        .with_runtime_components(components(service, config)?);
     Ok(SharedRuntimePlugin::new(plugin))
 }
 
-fn settings(config: &SdkConfig) -> Result<FrozenLayer, ClientError> {
+fn settings(service: &'static Service, config: &SdkConfig) -> Result<FrozenLayer, ClientError> {
     let region = config.region().ok_or(ClientError::Missing("region"))?;
-    let mut layer = Layer::new(SERVICE);
+    let mut layer = Layer::new(service.name);
     layer.store_put(AuthSchemeOptionResolverParams::new(()));
     layer.store_put(SigV4OperationSigningConfig::default());
-    layer.store_put(SigningName::from_static(SERVICE));
+    layer.store_put(SigningName::from_static(service.name));
     layer.store_put(SigningRegion::from(region.clone()));
-    layer.store_put(ApiMetadata::new(SERVICE, env!("CARGO_PKG_VERSION")));
+    layer.store_put(ApiMetadata::new(service.name, env!("CARGO_PKG_VERSION")));
     if let Some(name) = config.app_name() {
         layer.store_put(name.clone());
     }
@@ -65,12 +62,15 @@ fn settings(config: &SdkConfig) -> Result<FrozenLayer, ClientError> {
     Ok(layer.freeze())
 }
 
-fn components(config: &SdkConfig) -> Result<RuntimeComponentsBuilder, ClientError> {
+fn components(
+    service: &'static Service,
+    config: &SdkConfig,
+) -> Result<RuntimeComponentsBuilder, ClientError> {
     let http = config.http_client().ok_or(ClientError::Missing("HTTP client"))?;
     let credentials = config.credentials_provider().ok_or(ClientError::Missing("credentials provider"))?;
     let signature = StaticAuthSchemeOptionResolver::new(vec![SCHEME_ID]);
-    let mut components = RuntimeComponentsBuilder::new(SERVICE)
-        .with_http_client(Some(BoundedResponses::new(http, RESPONSE_BYTES)))
+    let mut components = RuntimeComponentsBuilder::new(service.name)
+        .with_http_client(Some(BoundedResponses::new(http, service.max_response_bytes)))
         .with_auth_scheme_option_resolver(Some(SharedAuthSchemeOptionResolver::new(signature)))
         .with_auth_scheme(SigV4AuthScheme::new())
         .with_identity_resolver(SCHEME_ID, SharedIdentityResolver::new(credentials))
