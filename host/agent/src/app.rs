@@ -14,12 +14,13 @@ use insightd_pipeline::bundle::Generation;
 use tokio::runtime::Runtime;
 
 use crate::cli;
-use crate::config::{self, Config, Environment, Orchestrator};
+use crate::config::{self, Config, Environment, Orchestrator, Role};
 use crate::error::Usage;
 use crate::features;
 use crate::hardening;
 use crate::logging;
 use crate::ops::{self, StatusRegistry};
+use crate::orchestrator;
 use crate::rollout::{
     ConfigSource, History, LastGoodStore, Preparer, Reporter, Rollout, RolloutHandle, RolloutStatus, WakeUp,
     WatchedPaths, is_chosen,
@@ -43,12 +44,15 @@ const ONCE: Duration = Duration::from_secs(1);
 pub fn run(options: &cli::Run) -> anyhow::Result<()> {
     let private = hardening::keep_memory_private();
     let environment = Environment::of_process();
-    let snapshot = snapshot(options, &environment)?;
+    let (snapshot, evidence) = snapshot(options, &environment)?;
     let config = snapshot.config.clone();
     logging::start(&config.log);
     features::log_left_out();
     if let Err(error) = private {
         tracing::warn!(%error, "cannot disable core dumps; a crash may write the agent's memory to disk");
+    }
+    if let Some(reason) = evidence {
+        tracing::info!(orchestrator = config.node.orchestrator.as_str(), reason, "orchestrator detected");
     }
     for warning in &config.warnings.0 {
         tracing::warn!(key = warning.path, remark = warning.message, "questionable configuration value");
@@ -120,7 +124,13 @@ struct Serving<'a> {
 
 impl Serving<'_> {
     /// Starts the rollout thread and the operations endpoints. Returns the worker, which is connected to both.
-    fn start(self, parts: Parts, clients: &Clients, runtime: &Runtime) -> anyhow::Result<(Worker, Rollout)> {
+    fn start(
+        self,
+        mut parts: Parts,
+        clients: &Clients,
+        runtime: &Runtime,
+    ) -> anyhow::Result<(Worker, Rollout)> {
+        let sources = parts.take_sources();
         let handle = Arc::new(RolloutHandle::default());
         handle.begin(parts.bundle.id);
         let status = self.status(&handle, &parts.node_name, parts.good);
@@ -128,12 +138,18 @@ impl Serving<'_> {
         let registry = Arc::new(registry.with_node_name(&parts.node_name));
         clients.show_on(&registry);
         registry.show_rollout(Arc::clone(&status));
-        let options = self.options.clone();
+        let (options, detected) = (self.options.clone(), self.config.node.orchestrator);
+        let adjust = move |config: &mut Config| {
+            adjust(config, &options);
+            if config.node.orchestrator == Orchestrator::Auto {
+                config.node.orchestrator = detected;
+            }
+        };
         let preparer = Preparer {
             source: ConfigSource {
                 file: self.options.config.clone(),
                 environment: self.environment,
-                adjust: Box::new(move |config| adjust(config, &options)),
+                adjust: Box::new(adjust),
                 started_with: self.config.clone(),
             },
             node_name: parts.node_name,
@@ -143,7 +159,7 @@ impl Serving<'_> {
             handle: Arc::clone(&handle),
             reporter: Reporter { status, recorder: clients.recorder.clone() },
         };
-        let worker = Worker::new(parts.node, parts.cluster, parts.bundle, parts.sinks, parts.states)
+        let worker = Worker::new(sources, parts.bundle, parts.sinks, parts.states)
             .with_registry(Arc::clone(&registry))
             .with_recorder(clients.recorder.clone())
             .with_rollout(handle);
@@ -175,21 +191,29 @@ impl Serving<'_> {
 /// # Errors
 /// Fails with [`Usage`], or if the agent cannot run.
 pub fn worker(config: &Config) -> anyhow::Result<Worker> {
-    let snapshot = Snapshot::new(String::new(), config.clone(), None);
+    let mut config = config.clone();
+    orchestrator::resolve(&mut config, &Environment::default());
+    let snapshot = Snapshot::new(String::new(), config, None);
     let parts = Parts::open(snapshot, &cli::Run::default(), Purpose::Bare, None, &Environment::default())?;
     Ok(parts.into_worker())
 }
 
-/// Reads the configuration: defaults, environment, file and command line.
-fn snapshot(options: &cli::Run, environment: &Environment) -> Result<Snapshot, Usage> {
+/// Reads the configuration: defaults, environment, file and command line. Also returns the evidence for the orchestrator
+/// that was detected.
+fn snapshot(
+    options: &cli::Run,
+    environment: &Environment,
+) -> Result<(Snapshot, Option<&'static str>), Usage> {
     let (text, mut config) = match &options.config {
         Some(file) => Config::read(file, environment)?,
         None => (String::new(), Config::parse("", None, environment)?),
     };
     adjust(&mut config, options);
-    Ok(Snapshot::new(text, config, None))
+    let evidence = orchestrator::resolve(&mut config, environment);
+    Ok((Snapshot::new(text, config, None), evidence))
 }
 
+/// Applies the command line.
 fn adjust(config: &mut Config, options: &cli::Run) {
     if let Some(level) = &options.log_level {
         config.set_log_level(level);
@@ -211,8 +235,12 @@ pub fn is_used(config: &Config, sink: &config::Sink) -> bool {
 
 /// Warns that the name of the cluster is unknown, unless the tags of the instance are read: that look-up logs its own result.
 fn warn_of_missing_cluster_name(config: &Config, clients: &Clients, plan: Plan) {
-    let is_kubernetes = config.node.orchestrator != Orchestrator::Ecs;
-    let asks_tags = clients.instance.is_some() && config.instance.tags && is_kubernetes;
+    // The agent of ECS knows the name.
+    let is_ecs = config.node.orchestrator == Orchestrator::Ecs || config.role == Role::Task;
+    if is_ecs && config.ecs.enabled != Some(false) {
+        return;
+    }
+    let asks_tags = clients.instance.is_some() && config.instance.tags;
     // With `--once`, the only tick comes before the tags do.
     let asks_tags = asks_tags && matches!(plan, Plan::Every(_));
     if config.node.cluster_name.is_none() && !asks_tags {

@@ -7,6 +7,7 @@
 mod aws;
 mod cloudwatch;
 mod component;
+mod ecs;
 mod environment;
 mod file;
 mod hidden;
@@ -28,6 +29,7 @@ use std::time::Duration;
 
 pub use aws::Discovery;
 pub use cloudwatch::{CloudWatchSink, Create, Spool};
+pub use ecs::Ecs;
 pub use environment::{Environment, Variables};
 pub use file::MAX_BYTES as MAX_FILE_BYTES;
 pub use kubernetes::{Api, Cluster, Kubelet, Leader, LockKind, Role};
@@ -75,6 +77,8 @@ pub struct Config {
     pub instance: Discovery,
     /// Access to the kubelet of this node.
     pub kubelet: Kubelet,
+    /// Access to the agent of ECS on this instance.
+    pub ecs: Ecs,
     /// Access to the API server.
     pub api: Api,
     /// Cluster data that the elected agent reads.
@@ -166,12 +170,16 @@ pub struct Node {
 /// The container orchestrator.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Orchestrator {
+    /// The one that is found at start ([`crate::orchestrator`]).
+    Auto,
     /// Amazon EKS.
     Eks,
     /// Any other Kubernetes.
     Kubernetes,
     /// Amazon ECS.
     Ecs,
+    /// None: a host by itself.
+    Host,
 }
 
 /// Identity of the machine, as far as it is configured.
@@ -188,13 +196,20 @@ pub struct Instance {
 }
 
 impl Orchestrator {
-    /// Returns the name that batches carry.
+    /// Returns the value of the configuration, which batches carry.
     pub fn as_str(self) -> &'static str {
         match self {
+            Self::Auto => "auto",
             Self::Eks => "eks",
             Self::Kubernetes => "kubernetes",
             Self::Ecs => "ecs",
+            Self::Host => "host",
         }
+    }
+
+    /// Returns true if nodes have a kubelet and an API server.
+    pub fn is_kubernetes(self) -> bool {
+        matches!(self, Self::Eks | Self::Kubernetes)
     }
 }
 
@@ -216,12 +231,13 @@ impl Default for Config {
             node: Node {
                 name: None,
                 cluster_name: None,
-                orchestrator: Orchestrator::Eks,
+                orchestrator: Orchestrator::Auto,
                 instance: Instance::default(),
             },
             aws: aws::defaults(),
             instance: Discovery::default(),
             kubelet: Kubelet::default(),
+            ecs: Ecs::default(),
             api: Api::default(),
             cluster: Cluster::default(),
             leader: Leader::default(),

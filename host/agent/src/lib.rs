@@ -13,6 +13,7 @@ pub mod hardening;
 pub mod logging;
 pub mod memory;
 pub mod ops;
+pub mod orchestrator;
 pub mod outcome;
 pub mod output;
 pub mod record;

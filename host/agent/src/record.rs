@@ -14,7 +14,7 @@ use crate::output;
 use crate::recording::{Header, Redactor};
 use crate::runtime::{TickHandler, replay_frames};
 use crate::schedule::Tick;
-use crate::sources::{ClusterSource, NodeSource};
+use crate::sources::{HostReading, Sample, Sources};
 
 /// Limits of a recording; the first one reached ends it.
 #[derive(Clone, Copy, Debug)]
@@ -29,8 +29,7 @@ pub struct Bounds {
 
 /// A tick handler that reads batches from the sources and appends them to a recording.
 pub struct Recorder {
-    node: Option<NodeSource>,
-    cluster: Option<ClusterSource>,
+    sources: Sources,
     out: Box<dyn Write + Send>,
     /// Name of `out` in messages.
     to: String,
@@ -84,13 +83,7 @@ impl Recorder {
     ///
     /// # Errors
     /// [`RecordEnd::Write`] if the target cannot be created, or exists already.
-    pub fn new(
-        node: Option<NodeSource>,
-        cluster: Option<ClusterSource>,
-        target: &Target,
-        redacts: bool,
-        bounds: Bounds,
-    ) -> Result<Self, RecordEnd> {
+    pub fn new(sources: Sources, target: &Target, redacts: bool, bounds: Bounds) -> Result<Self, RecordEnd> {
         let (out, to): (Box<dyn Write + Send>, _) = match target {
             Target::Stdout => (Box::new(io::stdout()), "standard output".to_owned()),
             Target::File(path) => {
@@ -107,7 +100,7 @@ impl Recorder {
         let redactor = redacts.then(Redactor::default);
         let (begun, reading) = (Instant::now(), LogThrottle::default());
         let (ticks, batches, bytes) = (0, 0, 0);
-        Ok(Self { node, cluster, out, to, redactor, bounds, begun, ticks, batches, bytes, reading })
+        Ok(Self { sources, out, to, redactor, bounds, begun, ticks, batches, bytes, reading })
     }
 
     /// Writes the header line.
@@ -149,14 +142,35 @@ impl Recorder {
         Ok(())
     }
 
-    fn sample_node(&mut self, time_unix_ms: u64) -> Option<Columns> {
-        let sample = self.node.as_mut()?.sample(time_unix_ms);
-        if let Some(first) = sample.first_problem
+    /// Samples every source, and writes its batches.
+    fn record_sources(&mut self, time_unix_ms: u64) -> Result<(), RecordEnd> {
+        // taken out to allow calls of `&mut self` methods beside it
+        let mut sources = std::mem::take(&mut self.sources);
+        let mut outcome = Ok(());
+        for source in sources.iter_mut() {
+            source.sample(time_unix_ms, &mut |Sample { columns, reading }| {
+                if let Some(reading) = reading {
+                    self.warn_of_problems(reading);
+                }
+                if outcome.is_ok() {
+                    outcome = self.take(columns);
+                }
+            });
+        }
+        self.sources = sources;
+        outcome
+    }
+
+    fn warn_of_problems(&mut self, reading: HostReading) {
+        if let Some(first) = reading.first_problem
             && self.reading.record(Instant::now()).is_some()
         {
-            tracing::warn!(first, problems = sample.problems, "some values could not be read and are absent");
+            tracing::warn!(
+                first,
+                problems = reading.problems,
+                "some values could not be read and are absent"
+            );
         }
-        Some(sample.columns)
     }
 }
 
@@ -164,21 +178,14 @@ impl TickHandler for Recorder {
     type Error = RecordEnd;
 
     fn prime(&mut self) -> Result<(), RecordEnd> {
-        self.sample_node(0);
+        self.sources.prime();
         self.begun = Instant::now();
         memory::give_back();
         Ok(())
     }
 
     fn tick(&mut self, tick: Tick) -> Result<(), RecordEnd> {
-        if let Some(batch) = self.sample_node(tick.time_unix_ms) {
-            self.take(batch)?;
-        }
-        if let Some(cluster) = &mut self.cluster
-            && let Some(batch) = cluster.sample(tick.time_unix_ms)
-        {
-            self.take(batch)?;
-        }
+        self.record_sources(tick.time_unix_ms)?;
         memory::give_back();
         self.ticks += 1;
         if self.ticks >= self.bounds.ticks {
@@ -191,10 +198,8 @@ impl TickHandler for Recorder {
     }
 
     fn replay(&mut self, _: bool) -> Result<(), RecordEnd> {
-        let frames = self.node.as_ref().and_then(NodeSource::frames).unwrap_or(0);
-        replay_frames(self, frames, |recorder, index| {
-            Ok(recorder.node.as_mut().map_or(Ok(0), |node| node.select_frame(index))?)
-        })
+        let frames = self.sources.frames().unwrap_or(0);
+        replay_frames(self, frames, |recorder, index| Ok(recorder.sources.select_frame(index)?))
     }
 
     fn finish(&mut self) {

@@ -1,16 +1,20 @@
 //! The sources of batches, and the clients of the endpoints that they query: tasks on the runtime, and handles for the worker thread.
 
 mod cluster;
+mod ecs;
 mod instance;
 mod kubelet;
 mod missing;
 mod node;
+mod source;
+mod task;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
 use insightd_aws::settings::AwsSettings;
+use insightd_ecs::{EcsWatch, TaskWatch};
 use insightd_instance::InstanceWatch;
 use insightd_kubernetes::client::{self, ApiSettings, Traffic};
 use insightd_kubernetes::events::{EventRecorder, EventRecorderSettings, PodRef};
@@ -22,7 +26,7 @@ use insightd_upstream::UpstreamStatus;
 use tokio::runtime::Handle;
 use tokio::task::JoinSet;
 
-use crate::config::{Config, Environment, LockKind};
+use crate::config::{Config, Environment, LockKind, Role};
 use crate::error::Usage;
 use crate::ops::{Count, LeadershipStatus, StatusRegistry};
 use crate::sinks::{Delivery, Ended, ToDeliver};
@@ -30,7 +34,9 @@ use crate::sinks::{Delivery, Ended, ToDeliver};
 pub use cluster::{ClusterSource, SharedWatch, watch_cluster};
 pub use kubelet::KubeletHandle;
 pub use missing::unknown_cluster_name;
-pub use node::{Endpoints, NodeSource, Sample, SourceError, name_without_host};
+pub use node::{Endpoints, NodeSource, SourceError, name_without_host};
+pub use source::{HostReading, Sample, Source, Sources};
+pub use task::TaskSource;
 
 /// Maximum size of one kubelet response, bytes: about ten times the response for 250 busy pods. Responses are parsed
 /// while they arrive; the limit bounds the time that an endless response takes.
@@ -50,6 +56,10 @@ const RELEASE: Duration = Duration::from_secs(3);
 pub struct Clients {
     /// The kubelet client, if the kubelet is enabled.
     pub kubelet: Option<KubeletHandle>,
+    /// The client of the ECS agent, if the orchestrator is ECS.
+    pub ecs: Option<Arc<EcsWatch>>,
+    /// The client of the task metadata endpoint, if the role is the agent's own task.
+    pub task: Option<Arc<TaskWatch>>,
     /// The client for objects of the own node on the API server, if it is enabled and the role has a node part.
     pub local: Option<Arc<LocalWatch>>,
     /// The EC2 instance watch, if instance metadata is enabled and needed.
@@ -93,14 +103,21 @@ impl Clients {
         let mut clients = Self::default();
         if config.role.has_node() {
             clients.start_kubelet(config, runtime)?;
+            clients.ecs = ecs::start(config)?;
+            clients.statuses.extend(clients.ecs.iter().map(|ecs| Arc::clone(ecs.status())));
+        }
+        if config.role == Role::Task {
+            let task = task::start(config, environment)?;
+            clients.statuses.push(Arc::clone(task.status()));
+            clients.task = Some(task);
         }
         clients.instance = instance::start(config, is_for_long);
         clients.statuses.extend(clients.instance.iter().flat_map(|instance| instance.statuses()));
         let uses_api =
             config.api.enabled.unwrap_or(config.api.kubeconfig.is_some() || client::is_in_cluster());
-        if uses_api {
+        if uses_api && config.role != Role::Task {
             clients.start_api(config, environment, node_name, is_for_long)?;
-        } else if !config.role.has_node() {
+        } else if config.role == Role::Cluster {
             let message = "`role: cluster` needs the API server: run in a pod, or set `api.kubeconfig`";
             return Err(Usage(message.into()).into());
         }

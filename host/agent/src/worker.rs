@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use insightd_collect::RootError;
 use insightd_kubernetes::events::EventRecorder;
+use insightd_kubernetes::leader::Leadership;
 use insightd_pipeline::bundle::Bundle;
 use insightd_pipeline::probation::Generations;
 use insightd_pipeline::states::States;
@@ -21,13 +22,12 @@ use crate::rollout::{Capture, RolloutHandle};
 use crate::runtime::{TickHandler, replay_frames};
 use crate::schedule::Tick;
 use crate::sinks::SinkSet;
-use crate::sources::{ClusterSource, NodeSource};
+use crate::sources::{HostReading, Sources};
 
 /// State of the tick loop; lives on the worker thread.
 #[derive(Debug)]
 pub struct Worker {
-    node: Option<NodeSource>,
-    cluster: Option<ClusterSource>,
+    sources: Sources,
     generations: Generations,
     rollout: Option<Arc<RolloutHandle>>,
     /// The capture that the rollout thread requested, while its tick runs.
@@ -58,16 +58,9 @@ pub enum WorkError {
 
 impl Worker {
     /// Creates a worker that has not read anything yet; it samples the given sources.
-    pub fn new(
-        node: Option<NodeSource>,
-        cluster: Option<ClusterSource>,
-        bundle: Bundle,
-        sinks: SinkSet,
-        states: States,
-    ) -> Self {
+    pub fn new(sources: Sources, bundle: Bundle, sinks: SinkSet, states: States) -> Self {
         Self {
-            node,
-            cluster,
+            sources,
             generations: Generations::new(bundle),
             rollout: None,
             capture: None,
@@ -123,22 +116,34 @@ impl Worker {
         }
     }
 
-    fn sample_node(&mut self, time_unix_ms: u64) -> Option<Columns> {
-        let sample = self.node.as_mut()?.sample(time_unix_ms);
-        self.counters.sampled(sample.spread_us, sample.problems);
-        self.counters.labels_left_out = sample.labels_left_out;
-        self.counters.containers_without_cgroup = sample.containers_without_cgroup;
-        if let Some(first) = sample.first_problem
-            && let Some(suppressed) = self.unreadable.record(Instant::now())
-        {
-            let problems = sample.problems;
-            tracing::warn!(first, problems, suppressed, "some values could not be read and are absent");
+    /// Samples every source, and runs the pipelines on each batch.
+    fn run_sources(&mut self, time_unix_ms: u64) {
+        // taken out to allow calls of `&mut self` methods beside it
+        let mut sources = std::mem::take(&mut self.sources);
+        for source in sources.iter_mut() {
+            let (scope, leadership) = (source.scope(), source.leadership().cloned());
+            let permit = || leadership.as_ref().is_none_or(Leadership::is_leader);
+            source.sample(time_unix_ms, &mut |sample| {
+                if let Some(reading) = sample.reading {
+                    self.count(reading);
+                }
+                self.run(scope, sample.columns, &permit);
+            });
         }
-        Some(sample.columns)
+        self.sources = sources;
     }
 
-    fn select_frame(&mut self, index: usize) -> Result<u64, RootError> {
-        self.node.as_mut().map_or(Ok(0), |node| node.select_frame(index))
+    /// Counts what could not be read.
+    fn count(&mut self, reading: HostReading) {
+        self.counters.sampled(reading.spread_us, reading.problems);
+        self.counters.labels_left_out = reading.labels_left_out;
+        self.counters.containers_without_cgroup = reading.containers_without_cgroup;
+        if let Some(first) = reading.first_problem
+            && let Some(suppressed) = self.unreadable.record(Instant::now())
+        {
+            let problems = reading.problems;
+            tracing::warn!(first, problems, suppressed, "some values could not be read and are absent");
+        }
     }
 
     fn pipelines(&self) -> &[Pipeline] {
@@ -189,7 +194,7 @@ impl TickHandler for Worker {
 
     fn prime(&mut self) -> Result<(), WorkError> {
         self.begin();
-        self.sample_node(0);
+        self.sources.prime();
         memory::give_back();
         Ok(())
     }
@@ -205,16 +210,7 @@ impl TickHandler for Worker {
                 "ticks skipped: the previous tick took too long, or the clock was changed"
             );
         }
-        if let Some(batch) = self.sample_node(tick.time_unix_ms) {
-            self.run(Scope::Node, batch, &|| true);
-        }
-        if let Some(cluster) = &mut self.cluster {
-            let batch = cluster.sample(tick.time_unix_ms);
-            let leadership = cluster.leadership().clone();
-            if let Some(batch) = batch {
-                self.run(Scope::Cluster, batch, &|| leadership.is_leader());
-            }
-        }
+        self.run_sources(tick.time_unix_ms);
         let is_open = self.sinks.end_tick();
         self.counters.sinks = self.sinks.counters();
         let sinks = &self.sinks;
@@ -242,12 +238,12 @@ impl TickHandler for Worker {
     }
 
     fn replay(&mut self, once: bool) -> Result<(), WorkError> {
-        let frames = self.node.as_ref().and_then(NodeSource::frames).unwrap_or(0);
+        let frames = self.sources.frames().unwrap_or(0);
         if frames < 2 {
             return Err(WorkError::TooFewFrames(frames));
         }
         let frames = if once { 2 } else { frames };
-        replay_frames(self, frames, |worker, index| Ok(worker.select_frame(index)?))
+        replay_frames(self, frames, |worker, index| Ok(worker.sources.select_frame(index)?))
     }
 
     fn finish(&mut self) {

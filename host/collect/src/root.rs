@@ -171,6 +171,11 @@ impl HostRoot {
         self.frame().map_or_else(rustix::param::clock_ticks_per_second, |frame| frame.ticks_per_second)
     }
 
+    /// Returns true if the host has a directory at that path that can be opened.
+    pub fn has_dir(&self, path: &str) -> bool {
+        self.dir(path).is_ok()
+    }
+
     /// Opens a directory by its absolute path on the host.
     ///
     /// # Errors

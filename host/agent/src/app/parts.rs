@@ -14,7 +14,7 @@ use crate::rollout::LastGoodStore;
 use crate::sinks::{OnStall, SinkSet};
 use crate::snapshot::Snapshot;
 use crate::sources::Clients;
-use crate::sources::{self, ClusterSource, Endpoints, NodeSource};
+use crate::sources::{self, ClusterSource, Endpoints, NodeSource, Source, Sources, TaskSource};
 use crate::worker::Worker;
 
 /// The purpose that parts are opened for.
@@ -31,8 +31,10 @@ pub(super) enum Purpose {
 /// The parts of a worker.
 pub(super) struct Parts {
     pub(super) node_name: String,
-    pub(super) node: Option<NodeSource>,
-    pub(super) cluster: Option<ClusterSource>,
+    /// The source of this node, which is opened before the clients of its endpoints.
+    node: Option<NodeSource>,
+    /// All other sources.
+    others: Sources,
     pub(super) bundle: Bundle,
     /// The content that the bundle was assembled from.
     pub(super) snapshot: Snapshot,
@@ -59,7 +61,7 @@ impl Parts {
         let config = &snapshot.config.clone();
         let usage = |error: sources::SourceError| Usage(error.to_string());
         let node = config.role.has_node().then(|| NodeSource::open(config)).transpose().map_err(usage)?;
-        let frames = node.as_ref().and_then(NodeSource::frames);
+        let frames = node.as_ref().and_then(Source::frames);
         recorded::check_sinks(config, &options.sink, frames.is_some())?;
         let node_name = match &node {
             Some(node) => node.node_name().to_owned(),
@@ -81,12 +83,22 @@ impl Parts {
         };
         let states = States::open(config.state_dir.as_deref().filter(|_| store.is_some()));
         log_start(config, &node_name, frames);
-        Ok(Self { node_name, node, cluster: None, bundle, snapshot, good, components, sinks, states })
+        Ok(Self {
+            node_name,
+            node,
+            others: Sources::default(),
+            bundle,
+            snapshot,
+            good,
+            components,
+            sinks,
+            states,
+        })
     }
 
     /// Returns the number of frames of a recording; `None` for a live host.
     pub(super) fn frames(&self) -> Option<usize> {
-        self.node.as_ref().and_then(NodeSource::frames)
+        self.node.as_ref().and_then(Source::frames)
     }
 
     /// Connects the sources to the remote endpoints that are configured.
@@ -94,19 +106,39 @@ impl Parts {
         if let Some(node) = &mut self.node {
             node.set_endpoints(Endpoints {
                 kubelet: clients.kubelet.take(),
+                ecs: clients.ecs.clone(),
                 local: clients.local.clone(),
                 instance: clients.instance.clone(),
             });
         }
-        self.cluster = clients.elector.as_ref().map(|elector| {
+        if let Some(task) = clients.task.clone() {
+            self.add(TaskSource::new(config, task));
+        }
+        if let Some(elector) = &clients.elector {
             let (leadership, watched) = (elector.leadership.clone(), elector.watched.clone());
-            ClusterSource::new(config, &self.node_name, leadership, watched, clients.instance.clone())
-        });
+            let instance = clients.instance.clone();
+            self.add(ClusterSource::new(config, &self.node_name, leadership, watched, instance));
+        }
+    }
+
+    /// Adds a source, which each tick calls after those that were added before.
+    pub(super) fn add(&mut self, source: impl Source + 'static) {
+        self.others.add(source);
+    }
+
+    /// Takes all sources; the node's is the first.
+    pub(super) fn take_sources(&mut self) -> Sources {
+        let mut sources = Sources::default();
+        if let Some(node) = self.node.take() {
+            sources.add(node);
+        }
+        sources.append(std::mem::take(&mut self.others));
+        sources
     }
 
     /// Returns a worker of these parts.
-    pub(super) fn into_worker(self) -> Worker {
-        Worker::new(self.node, self.cluster, self.bundle, self.sinks, self.states)
+    pub(super) fn into_worker(mut self) -> Worker {
+        Worker::new(self.take_sources(), self.bundle, self.sinks, self.states)
     }
 }
 

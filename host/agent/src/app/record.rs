@@ -24,7 +24,7 @@ const TICKS: u64 = 5;
 pub fn record(options: &cli::Record) -> anyhow::Result<()> {
     let environment = Environment::of_process();
     let run = options.as_run();
-    let mut config = snapshot(&run, &environment)?.config;
+    let mut config = snapshot(&run, &environment)?.0.config;
     logging::start(&config.log);
     // No component runs, and nothing is delivered.
     config.pipelines.clear();
@@ -47,12 +47,13 @@ pub fn record(options: &cli::Record) -> anyhow::Result<()> {
     let wants_cluster = options.cluster || !config.role.has_node();
     let watch = wants_cluster.then(|| watch_cluster(&config, runtime.handle())).transpose()?;
     parts.connect(&config, &mut clients);
-    let cluster = watch.map(|(leadership, watched)| {
-        ClusterSource::new(&config, &parts.node_name, leadership, watched, clients.instance.clone())
-    });
+    if let Some((leadership, watched)) = watch {
+        let instance = clients.instance.clone();
+        parts.add(ClusterSource::new(&config, &parts.node_name, leadership, watched, instance));
+    }
     let target = options.out.clone().map_or(Target::Stdout, Target::File);
-    let mut recorder =
-        Recorder::new(parts.node, cluster, &target, options.redact, bounds(options)).map_err(target_error)?;
+    let mut recorder = Recorder::new(parts.take_sources(), &target, options.redact, bounds(options))
+        .map_err(target_error)?;
     recorder.begin(&parts.node_name)?;
     let result = runtime::run(&runtime, recorder, plan);
     runtime.block_on(clients.end());

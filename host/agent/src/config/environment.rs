@@ -17,6 +17,12 @@ const HOST_IP: &str = "HOST_IP";
 /// Variables with the namespace, name and UID of the agent's pod.
 const POD: [&str; 3] = ["K8S_NAMESPACE", "POD_NAME", "POD_UID"];
 
+/// Variable that Kubernetes sets in every pod.
+const IN_POD: &str = "KUBERNETES_SERVICE_HOST";
+
+/// Variable that ECS sets in every container of a task: the address of the task metadata endpoint.
+const IN_TASK: &str = "ECS_CONTAINER_METADATA_URI_V4";
+
 /// Variables from which the AWS SDK gets credentials, beside files and instance metadata.
 const CREDENTIALS: [&str; 6] = [
     "AWS_ACCESS_KEY_ID",
@@ -43,6 +49,10 @@ pub struct Environment {
     pub pod_name: Option<String>,
     /// `POD_UID`.
     pub pod_uid: Option<String>,
+    /// `true` if the agent runs in a pod of Kubernetes.
+    pub is_in_pod: bool,
+    /// `ECS_CONTAINER_METADATA_URI_V4`, if the agent runs in a task of ECS.
+    pub task_metadata: Option<String>,
     /// `true` if any variable tells the AWS SDK where credentials are.
     pub has_credentials: bool,
     /// All variables, for the references in values.
@@ -99,6 +109,8 @@ impl Environment {
             namespace,
             pod_name,
             pod_uid,
+            is_in_pod: variable(IN_POD).is_some(),
+            task_metadata: trimmed(IN_TASK),
             has_credentials: CREDENTIALS.iter().any(|name| variable(name).is_some()),
             variables: Variables::default(),
         }

@@ -22,6 +22,8 @@ pub enum Role {
     Node,
     /// Only the cluster, while elected.
     Cluster,
+    /// The ECS task that this agent is a container of.
+    Task,
 }
 
 impl Role {
@@ -31,17 +33,18 @@ impl Role {
             Self::All => "all",
             Self::Node => "node",
             Self::Cluster => "cluster",
+            Self::Task => "task",
         }
     }
 
     /// Returns true if the agent reads a node.
     pub fn has_node(self) -> bool {
-        self != Self::Cluster
+        matches!(self, Self::All | Self::Node)
     }
 
     /// Returns true if the agent takes part in the leader election.
     pub fn has_cluster(self) -> bool {
-        self != Self::Node
+        matches!(self, Self::All | Self::Cluster)
     }
 }
 
@@ -172,7 +175,8 @@ pub(super) const ENABLED: [(&str, Option<bool>); 3] =
     [("auto", None), ("true", Some(true)), ("false", Some(false))];
 
 pub(super) fn role(text: &str) -> Result<Role, String> {
-    one_of(&[("all", Role::All), ("node", Role::Node), ("cluster", Role::Cluster)])(text)
+    let all = [Role::All, Role::Node, Role::Cluster, Role::Task];
+    one_of(&all.map(|role| (role.as_str(), role)))(text)
 }
 
 pub(super) fn read_kubelet(section: &Section<'_>, environment: &Environment) -> Kubelet {
@@ -350,12 +354,13 @@ mod tests {
 
     #[test]
     fn roles() {
-        for role in ["all", "node", "cluster"] {
+        for role in ["all", "node", "cluster", "task"] {
             assert_eq!(config(&format!("role: {role}")).role.as_str(), role);
         }
         assert!(Role::All.has_node() && Role::All.has_cluster());
         assert!(Role::Node.has_node() && !Role::Node.has_cluster());
         assert!(!Role::Cluster.has_node() && Role::Cluster.has_cluster());
-        assert!(problem("role: leader").contains("expected one of all, node, cluster"));
+        assert!(!Role::Task.has_node() && !Role::Task.has_cluster());
+        assert!(problem("role: leader").contains("expected one of all, node, cluster, task"));
     }
 }

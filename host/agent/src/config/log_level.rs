@@ -41,12 +41,15 @@ const SYNONYMS: [(&str, &str); 8] = [
 ];
 
 /// Parts of the agent whose level can be set, beside its libraries: its crates, and `transform` for the logs of components.
-const PARTS: [&str; 15] = [
+const PARTS: [&str; 18] = [
     "insightctl",
     "insightd",
     "insightd_aws",
     "insightd_collect",
     "insightd_compile",
+    "insightd_ecs",
+    "insightd_exposition",
+    "insightd_fargate",
     "insightd_files",
     "insightd_instance",
     "insightd_kubernetes",

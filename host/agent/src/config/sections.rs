@@ -7,7 +7,7 @@ use insightd_pipeline::{ComponentLimits, Origin, PipelineSpec};
 
 use super::reader::{Problems, Section, flag, integer, one_of};
 use super::{Config, Environment, Host, Instance, Log, LogFormat, Node, Orchestrator, Warnings};
-use super::{aws, identity, kubernetes, log_level, operations, pipelines, rollout, sinks, values};
+use super::{aws, ecs, identity, kubernetes, log_level, operations, pipelines, rollout, sinks, values};
 
 /// Shortest interval: below it the 10 ms resolution of most counters shows in the rates.
 const MIN_INTERVAL: Duration = Duration::from_millis(100);
@@ -45,6 +45,7 @@ pub(super) fn read(root: &Section<'_>, problems: &Problems, environment: &Enviro
     let aws = aws::read_aws(&root.section("aws"));
     let instance = aws::read_instance(&root.section("instance"));
     let kubelet = kubernetes::read_kubelet(&root.section("kubelet"), environment);
+    let ecs = ecs::read(&root.section("ecs"));
     let api = kubernetes::read_api(&root.section("api"));
     let cluster = kubernetes::read_cluster(&root.section("cluster"));
     let leader = kubernetes::read_leader(&root.section("leader"), environment);
@@ -78,6 +79,7 @@ pub(super) fn read(root: &Section<'_>, problems: &Problems, environment: &Enviro
         aws,
         instance,
         kubelet,
+        ecs,
         api,
         cluster,
         leader,
@@ -141,8 +143,14 @@ fn read_node(section: &Section<'_>, default: Node, environment: &Environment, pr
     let name = identity::read(section, "name", name, problems);
     let cluster_name = ("K8S_CLUSTER_NAME", environment.cluster_name.as_deref());
     let cluster_name = identity::read(section, "cluster_name", cluster_name, problems);
-    let names =
-        [("eks", Orchestrator::Eks), ("kubernetes", Orchestrator::Kubernetes), ("ecs", Orchestrator::Ecs)];
+    const ALL: [Orchestrator; 5] = [
+        Orchestrator::Auto,
+        Orchestrator::Eks,
+        Orchestrator::Kubernetes,
+        Orchestrator::Ecs,
+        Orchestrator::Host,
+    ];
+    let names = ALL.map(|orchestrator| (orchestrator.as_str(), orchestrator));
     let orchestrator = section.value("orchestrator", one_of(&names)).unwrap_or(default.orchestrator);
     let below = section.section("instance");
     let instance = Instance {

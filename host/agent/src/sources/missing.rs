@@ -4,7 +4,7 @@
 use insightd_pipeline::{ComponentSpec, PipelineSpec};
 use insightd_yaml::Data;
 
-use crate::config::{Config, Orchestrator};
+use crate::config::Config;
 
 /// Warns of the absence of a kubelet and of an API server, unless the configuration switches them off.
 pub(super) fn warn(config: &Config, uses_api: bool, is_for_long: bool) {
@@ -65,16 +65,20 @@ fn has_default_declarations(formatter: &ComponentSpec) -> bool {
 }
 
 fn is_kubernetes(config: &Config) -> bool {
-    config.node.orchestrator != Orchestrator::Ecs
+    config.node.orchestrator.is_kubernetes()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::Environment;
+    use crate::config::{Environment, Orchestrator};
 
     fn config(text: &str) -> Config {
-        Config::parse(text, None, &Environment::default()).unwrap()
+        let mut config = Config::parse(text, None, &Environment::default()).unwrap();
+        if config.node.orchestrator == Orchestrator::Auto {
+            config.node.orchestrator = Orchestrator::Eks;
+        }
+        config
     }
 
     #[test]
@@ -85,6 +89,7 @@ mod tests {
             "kubelet: {url: 'https://a'}",
             "role: cluster",
             "node: {orchestrator: ecs}",
+            "node: {orchestrator: host}",
         ] {
             assert_eq!(without_kubelet(&config(text)), None, "{text}");
         }

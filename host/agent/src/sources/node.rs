@@ -3,44 +3,33 @@
 mod live;
 mod recorded;
 
+use std::time::Instant;
+
 use insightd_collect::cgroup::path::PodKind;
 use insightd_collect::{CollectError, Collector, HostRoot, ReadBuffer, RootError, Settings};
-use insights_batch::{Builder, Columns, EntityId};
+use insightd_ecs::emit::NodeEmitter;
+use insightd_pipeline::Scope;
+use insights_batch::{Builder, EntityId};
 
 use crate::config::{Config, Instance};
 pub use live::Endpoints;
 
 use super::instance::MachineFacts;
 use super::kubelet::{self, KubeletFacts};
+use super::{HostReading, Sample, Source};
 
 /// The source of batches of scope `node`.
 #[derive(Debug)]
 pub struct NodeSource {
     collector: Collector,
     kubelet: KubeletFacts,
+    tasks: NodeEmitter,
     endpoints: Endpoints,
     node_name: String,
     instance: Instance,
     has_cluster_name: bool,
     finds_volumes: bool,
     interval_ms: u64,
-}
-
-/// A batch with statistics about reading it.
-#[derive(Debug)]
-pub struct Sample {
-    /// The batch.
-    pub columns: Columns,
-    /// Time between the first and the last read, microseconds.
-    pub spread_us: u64,
-    /// Number of running containers without a cgroup.
-    pub containers_without_cgroup: u64,
-    /// Number of files and objects that could not be read.
-    pub problems: u64,
-    /// Error text of the first of them.
-    pub first_problem: Option<String>,
-    /// Number of pod labels and annotations beyond the size limit, which were left out.
-    pub labels_left_out: u64,
 }
 
 /// Errors of opening a source.
@@ -75,6 +64,7 @@ impl NodeSource {
         };
         Ok(Self {
             kubelet: KubeletFacts::new(&settings),
+            tasks: NodeEmitter::new(config.ecs.tags.clone()),
             endpoints: Endpoints::default(),
             collector: Collector::new(root, settings)?,
             node_name,
@@ -95,23 +85,9 @@ impl NodeSource {
         &self.node_name
     }
 
-    /// Returns the number of frames of a recording, or `None` for a live host.
-    pub fn frames(&self) -> Option<usize> {
-        let root = self.collector.root();
-        root.is_recording().then(|| root.frames().len())
-    }
-
-    /// Selects a frame of a recording. Returns its time, milliseconds since the Unix epoch.
-    ///
-    /// # Errors
-    /// The directory of the frame cannot be opened.
-    pub fn select_frame(&mut self, index: usize) -> Result<u64, RootError> {
-        self.collector.select_frame(index)?;
-        Ok(self.collector.root().clock().unix_ms)
-    }
-
     /// Reads all facts once.
-    pub fn sample(&mut self, time_unix_ms: u64) -> Sample {
+    fn read(&mut self, time_unix_ms: u64) -> Sample {
+        let requested_at = Instant::now();
         self.endpoints.request();
         let mut builder = Builder::new("node", &self.node_name, time_unix_ms, self.interval_ms);
         let recorded = recorded::read(self.collector.root());
@@ -121,23 +97,35 @@ impl NodeSource {
         let report = self.collector.sample(&mut builder);
         builder.gauge(report.node, "agent.heartbeat", 1.0);
         let root = self.collector.root();
-        let kubelet = if let Some(recorded) = recorded {
+        let problems = if let Some(recorded) = recorded {
             add_instance(&self.instance, &self.node_name, report.node, &mut builder);
             recorded.emit(&mut self.kubelet, root.now_ns(), report.node, &mut builder)
         } else {
             let responses = self.endpoints.responses();
             let machine = self.endpoints.machine();
             let machine = MachineFacts::new(&self.instance, machine.as_deref(), responses.node());
-            add_instance(&machine.instance, &self.node_name, report.node, &mut builder);
-            if let Some(name) = machine.cluster_name.filter(|_| !self.has_cluster_name) {
+            let instance = add_instance(&machine.instance, &self.node_name, report.node, &mut builder);
+            let tasks = self.endpoints.tasks(requested_at);
+            let cluster_name = machine.cluster_name.or_else(|| tasks.as_ref()?.cluster_name());
+            if let Some(name) = cluster_name.filter(|_| !self.has_cluster_name) {
                 builder.attribute(report.node, "cluster.name", name);
             }
             if self.finds_volumes && machine.add_volumes(&self.collector, &report.devices, &mut builder) {
                 self.endpoints.want_volumes();
             }
-            let problems = responses.emit(&mut self.kubelet, root, report.node, &mut builder);
-            // For the next sample.
-            self.collector.expect(PodKind::Pod(None), responses.fresh_pods().into_iter().flat_map(kubelet::running));
+            let mut problems = responses.emit(&mut self.kubelet, root, report.node, &mut builder);
+            // What is running, for the next sample.
+            match tasks {
+                Some(tasks) => {
+                    let instance = Some(instance).filter(|_| self.instance.container_instance_id.is_none());
+                    problems.extend(tasks.emit(&mut self.tasks, report.node, instance, &mut builder));
+                    self.collector.expect(PodKind::Task, tasks.running());
+                }
+                None => {
+                    let running = responses.fresh_pods().into_iter().flat_map(kubelet::running);
+                    self.collector.expect(PodKind::Pod(None), running);
+                }
+            }
             problems
         };
         for problem in &report.problems {
@@ -145,18 +133,43 @@ impl NodeSource {
             tracing::debug!(source, path, error, "cannot read; skipped");
         }
         let first = report.problems.first().map(|problem| format!("{}: {}", problem.path, problem.error));
-        Sample {
-            columns: builder.finish(),
+        let reading = HostReading {
             spread_us: report.spread_ns / 1000,
             containers_without_cgroup: report.containers_without_cgroup as u64,
-            problems: (report.problems.len() + report.more_problems + kubelet.len()) as u64,
-            first_problem: first.or_else(|| kubelet.into_iter().next()),
+            problems: (report.problems.len() + report.more_problems + problems.len()) as u64,
+            first_problem: first.or_else(|| problems.into_iter().next()),
             labels_left_out: self.kubelet.labels_left_out(),
-        }
+        };
+        Sample { columns: builder.finish(), reading: Some(reading) }
     }
 }
 
-fn add_instance(instance: &Instance, node_name: &str, node: EntityId, builder: &mut Builder) {
+impl Source for NodeSource {
+    fn scope(&self) -> Scope {
+        Scope::Node
+    }
+
+    fn prime(&mut self) {
+        self.read(0);
+    }
+
+    fn sample(&mut self, time_unix_ms: u64, take: &mut dyn FnMut(Sample)) {
+        take(self.read(time_unix_ms));
+    }
+
+    fn frames(&self) -> Option<usize> {
+        let root = self.collector.root();
+        root.is_recording().then(|| root.frames().len())
+    }
+
+    fn select_frame(&mut self, index: usize) -> Result<u64, RootError> {
+        self.collector.select_frame(index)?;
+        Ok(self.collector.root().clock().unix_ms)
+    }
+}
+
+/// Adds the entity of the machine.
+fn add_instance(instance: &Instance, node_name: &str, node: EntityId, builder: &mut Builder) -> EntityId {
     let Instance { id, kind, autoscaling_group, container_instance_id } = instance;
     let entity = builder.entity("instance", id.as_deref().unwrap_or(node_name), Some(node));
     for (key, value) in [
@@ -169,6 +182,7 @@ fn add_instance(instance: &Instance, node_name: &str, node: EntityId, builder: &
             builder.attribute(entity, key, value);
         }
     }
+    entity
 }
 
 /// Returns the node name for an agent that reads no host files: the configured name, else that of its own kernel.

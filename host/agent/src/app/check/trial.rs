@@ -8,7 +8,7 @@ use insightd_pipeline::{OutputSpec, Problem, Scope};
 use insights_batch::{Columns, Limits};
 
 use crate::assemble;
-use crate::config::{Config, Role};
+use crate::config::{Config, Orchestrator, Role};
 use crate::recording::Header;
 
 /// The samples, one batch a line in the form of a golden case's batch.json. `"sample"` stands for the name of the cluster.
@@ -64,7 +64,11 @@ pub fn sample_recording(config: &Config) -> String {
 fn sample(config: &Config) -> String {
     let cluster = config.node.cluster_name.as_deref().unwrap_or("sample");
     let cluster = serde_json::Value::from(cluster).to_string();
-    let orchestrator = serde_json::Value::from(config.node.orchestrator.as_str()).to_string();
+    let orchestrator = match config.node.orchestrator {
+        Orchestrator::Auto => Orchestrator::Eks.as_str(),
+        configured => configured.as_str(),
+    };
+    let orchestrator = serde_json::Value::from(orchestrator).to_string();
     SAMPLE.replace("\"eks\"", &orchestrator).replace("\"sample\"", &cluster)
 }
 

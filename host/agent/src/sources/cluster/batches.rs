@@ -5,10 +5,12 @@ use std::time::{Duration, Instant};
 
 use insightd_instance::{InstanceFacts, InstanceWatch};
 use insightd_kubernetes::leader::Leadership;
+use insightd_pipeline::Scope;
 use insights_batch::{Builder, Columns};
 
 use super::SharedWatch;
 use crate::config::Config;
+use crate::sources::{Sample, Source};
 
 /// The entity id of a cluster whose name is unknown.
 const UNNAMED: &str = "cluster";
@@ -52,13 +54,8 @@ impl ClusterSource {
         }
     }
 
-    /// Returns the leadership status: only the leader emits batches of the cluster.
-    pub fn leadership(&self) -> &Leadership {
-        &self.leadership
-    }
-
     /// Returns a batch of the known objects. Returns `None` while another agent leads, and until every kind was listed or has had time for it.
-    pub fn sample(&mut self, time_unix_ms: u64) -> Option<Columns> {
+    fn read(&mut self, time_unix_ms: u64) -> Option<Columns> {
         if !self.leadership.is_leader() {
             self.waiting_since = None;
             return None;
@@ -91,5 +88,21 @@ impl ClusterSource {
                 Some(builder.finish())
             })
             .flatten()
+    }
+}
+
+impl Source for ClusterSource {
+    fn scope(&self) -> Scope {
+        Scope::Cluster
+    }
+
+    fn sample(&mut self, time_unix_ms: u64, take: &mut dyn FnMut(Sample)) {
+        if let Some(columns) = self.read(time_unix_ms) {
+            take(Sample { columns, reading: None });
+        }
+    }
+
+    fn leadership(&self) -> Option<&Leadership> {
+        Some(&self.leadership)
     }
 }

@@ -109,6 +109,7 @@ mod tests {
         let both = of("node: {cluster_name: demo, instance: {autoscaling_group: blue}}").unwrap();
         assert!(!both.tags && both.volumes);
         assert!(!of("node: {orchestrator: ecs}").unwrap().wants_cluster_name);
+        assert!(of("node: {orchestrator: host}").unwrap().wants_cluster_name);
         assert!(!of("instance: {tags: false}").unwrap().wants_cluster_name);
         let cluster = of("role: cluster").unwrap();
         assert!(cluster.wants_cluster_name && !cluster.volumes);

@@ -1,8 +1,10 @@
 //! Current data of the kubelet, the API server and the instance.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use insightd_collect::HostRoot;
+use insightd_ecs::EcsWatch;
 use insightd_instance::{InstanceFacts, InstanceWatch};
 use insightd_kubernetes::Facts;
 use insightd_kubernetes::facts::{LocalState, NodeFacts};
@@ -12,6 +14,7 @@ use insightd_kubernetes::pods::PodList;
 use insights_batch::{Builder, EntityId};
 
 use crate::sources::KubeletHandle;
+use crate::sources::ecs::Tasks;
 use crate::sources::kubelet::{KubeletFacts, ReadAt};
 
 /// The remote endpoints that provide data about a live node.
@@ -19,6 +22,8 @@ use crate::sources::kubelet::{KubeletFacts, ReadAt};
 pub struct Endpoints {
     /// The kubelet, if its address is known.
     pub kubelet: Option<KubeletHandle>,
+    /// The agent of ECS, if that is the orchestrator.
+    pub ecs: Option<Arc<EcsWatch>>,
     /// Objects of the own node on the API server.
     pub local: Option<Arc<LocalWatch>>,
     /// The EC2 instance, if instance metadata is enabled.
@@ -31,6 +36,14 @@ impl Endpoints {
         if let Some(kubelet) = &mut self.kubelet {
             kubelet.request();
         }
+        if let Some(ecs) = &self.ecs {
+            ecs.request();
+        }
+    }
+
+    /// Takes the tasks of ECS, after [`request`](Self::request) at `requested_at`. Returns `None` for other orchestrators.
+    pub(super) fn tasks(&self, requested_at: Instant) -> Option<Tasks> {
+        self.ecs.as_deref().map(|watch| Tasks::wait(watch, requested_at))
     }
 
     /// Returns the known facts about the instance.
