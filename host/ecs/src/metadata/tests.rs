@@ -17,7 +17,7 @@ const EC2: &str = r#"{"Cluster":"default","TaskARN":"arn:aws:ecs:us-west-2:11112
   "Limits":{"CPU":10,"Memory":128},"Type":"NORMAL","Health":{"status":"HEALTHY","statusSince":"2020-10-02T00:43:07Z"},
   "Networks":[{"NetworkMode":"awsvpc","IPv4Addresses":["10.0.2.61"]}]}]}"#;
 
-/// What differs on Fargate, with the values that AWS documents.
+/// The differences on Fargate, with the values that AWS documents.
 const FARGATE: &str = r#"{"Cluster":"arn:aws:ecs:us-east-1:123456789012:cluster/MyEmptyCluster",
  "TaskARN":"arn:aws:ecs:us-east-1:123456789012:task/MyEmptyCluster/bfa2636268144d039771334145e490c5",
  "Family":"sample-fargate","Revision":"5","DesiredStatus":"RUNNING","KnownStatus":"RUNNING",

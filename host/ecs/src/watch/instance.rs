@@ -47,10 +47,11 @@ impl InstanceSource {
         }
     }
 
-    fn is_instance_due(&self) -> bool {
+    fn is_instance_due(&self, now: Instant) -> bool {
         let Instance { cluster, container_instance_id, .. } = &self.data.instance;
         let is_known = cluster.is_some() && container_instance_id.is_some();
-        !is_known || self.instance_read_at.is_none_or(|read_at| read_at.elapsed() >= INSTANCE_PERIOD)
+        let age = |read_at| now.saturating_duration_since(read_at);
+        !is_known || self.instance_read_at.is_none_or(|read_at| age(read_at) >= INSTANCE_PERIOD)
     }
 
     fn set_instance(&mut self, result: Result<(Instance, Problems), IntrospectionError>) {
@@ -78,7 +79,7 @@ impl InstanceSource {
                 container_instance_id,
                 agent_version,
                 problem = problems.first,
-                "the ECS agent describes its container instance"
+                "identified the container instance"
             );
             self.data.instance = instance;
         }
@@ -115,7 +116,7 @@ impl Source for InstanceSource {
 
     async fn poll(&mut self) -> EcsData {
         self.client.set_addresses(lock(&self.addresses).clone());
-        if self.is_instance_due() {
+        if self.is_instance_due(Instant::now()) {
             let result = self.client.instance(&self.status).await;
             self.set_instance(result);
         }
@@ -128,5 +129,49 @@ impl Source for InstanceSource {
             None => self.status.succeeded(),
         }
         self.data.clone()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::introspection::IntrospectionSettings;
+
+    fn source() -> InstanceSource {
+        let client = Introspection::new(IntrospectionSettings::default()).unwrap();
+        InstanceSource::new(client, Arc::new(UpstreamStatus::new("ecs")), Arc::default())
+    }
+
+    fn instance(cluster: Option<&str>, id: Option<&str>) -> Instance {
+        Instance {
+            cluster: cluster.map(Box::from),
+            container_instance_id: id.map(Box::from),
+            ..Instance::default()
+        }
+    }
+
+    #[test]
+    fn a_known_instance_is_requested_every_ten_minutes() {
+        let mut source = source();
+        assert!(source.is_instance_due(Instant::now()));
+        source.set_instance(Ok((instance(Some("c"), None), Problems::default())));
+        assert!(source.is_instance_due(Instant::now()), "not registered yet");
+        source.set_instance(Ok((instance(Some("c"), Some("1")), Problems::default())));
+        let read_at = source.instance_read_at.unwrap();
+        assert!(!source.is_instance_due(read_at + INSTANCE_PERIOD - Duration::from_secs(1)));
+        assert!(source.is_instance_due(read_at + INSTANCE_PERIOD));
+    }
+
+    #[test]
+    fn an_instance_keeps_its_id_until_it_has_another() {
+        let mut source = source();
+        for (read, id) in [(Some("1"), "1"), (None, "1"), (Some("2"), "2")] {
+            source.set_instance(Ok((instance(Some("c"), read), Problems::default())));
+            assert_eq!(source.data.instance, instance(Some("c"), Some(id)));
+        }
+        let error = IntrospectionError::NoResponse { path: "/v1/metadata", attempts: "refused".into() };
+        source.set_instance(Err(error));
+        assert_eq!(source.data.instance, instance(Some("c"), Some("2")));
+        assert!(source.data.instance_error.as_deref().unwrap().contains("refused"));
     }
 }
