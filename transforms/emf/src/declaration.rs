@@ -9,6 +9,7 @@ use alloc::vec::Vec;
 use insights_sdk::Batch;
 
 use crate::order::sorted;
+use crate::origin::Origin;
 use crate::selector::Selector;
 use crate::watch::Values;
 
@@ -35,10 +36,22 @@ pub(crate) struct Declarations {
 #[derive(Debug, Default)]
 struct Declaration {
     sets: Vec<Set>,
-    /// Applies only to batches that may contain cluster events.
-    of_cluster: bool,
+    only: Only,
     /// Conditions; unless empty, at least one has to match.
     matchers: Vec<Matcher>,
+}
+
+/// Events that a default declaration is restricted to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Only {
+    #[default]
+    Any,
+    /// Events of batches that may contain cluster events.
+    Cluster,
+    /// Tasks of ECS. Their containers have metrics of the same names.
+    Tasks,
+    /// Containers of ECS tasks.
+    Containers,
 }
 
 /// A condition on attributes of the event.
@@ -57,10 +70,10 @@ impl Declarations {
         self.list.push(Declaration::default());
     }
 
-    /// Restricts the last declaration to batches that may contain cluster events.
-    pub(crate) fn only_of_cluster(&mut self) {
+    /// Restricts the last declaration to some events.
+    pub(crate) fn only(&mut self, only: Only) {
         if let Some(declaration) = self.list.last_mut() {
-            declaration.of_cluster = true;
+            declaration.only = only;
         }
     }
 
@@ -118,9 +131,20 @@ impl Declarations {
         let mut found: Vec<u32> = same.map(|&(_, declaration)| declaration).collect();
         let selected = self.selectors.iter().filter(|(selector, _)| selector.matches(name));
         found.extend(selected.map(|&(_, declaration)| declaration));
-        let holds = |at: u32| self.list.get(at as usize).is_some_and(|found| may_speak || !found.of_cluster);
+        let holds = |at: u32| {
+            self.list.get(at as usize).is_some_and(|found| may_speak || found.only != Only::Cluster)
+        };
         found.retain(|&declaration| holds(declaration));
         sorted(found, &Ord::cmp)
+    }
+
+    /// Returns true if a declaration is meant for events of this origin.
+    pub(crate) fn is_for(&self, declaration: u32, origin: Origin) -> bool {
+        match self.list.get(declaration as usize).map(|declaration| declaration.only) {
+            Some(Only::Tasks) => origin == Origin::EcsTask,
+            Some(Only::Containers) => origin == Origin::EcsContainer,
+            _ => true,
+        }
     }
 
     pub(crate) fn sets(&self, declaration: u32) -> &[Set] {

@@ -11,6 +11,7 @@ use crate::keys::Keys;
 use crate::limits;
 use crate::options::{Options, Rollup};
 use crate::order::sorted;
+use crate::origin::Origin;
 use crate::text::{write_string, write_strings};
 
 /// Metrics with the same declarations, hence the same dimension sets.
@@ -27,6 +28,7 @@ pub(crate) struct Request<'r> {
     pub(crate) dimensions: &'r [&'r str],
     /// Bit set of the declarations that do not apply; empty if all apply.
     pub(crate) excluded: &'r [u32],
+    pub(crate) origin: Origin,
     /// Key numbers of the gauges, in the order of their names.
     pub(crate) gauges: &'r [u32],
 }
@@ -59,7 +61,7 @@ fn groups(request: &Request<'_>, keys: &mut Keys<'_>, options: &Options) -> Vec<
     let mut groups: Vec<(Vec<u32>, Group)> = Vec::new();
     let holds = |declaration: &u32| {
         let word = request.excluded.get(*declaration as usize / 32).copied().unwrap_or(0);
-        word >> (declaration % 32) & 1 == 0
+        word >> (declaration % 32) & 1 == 0 && options.declarations.is_for(*declaration, request.origin)
     };
     for &gauge in request.gauges {
         if !limits::is_metric_name(keys.key(gauge).text) {

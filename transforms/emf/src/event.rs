@@ -3,13 +3,14 @@
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use insights_sdk::{Batch, Entity, Name};
+use insights_sdk::{Entity, Name};
 
 use crate::blob::Blob;
 use crate::json::JsonTexts;
 use crate::keys::{Keys, Role};
 use crate::limits;
 use crate::options::Options;
+use crate::origin::Origin;
 
 /// Fields of an event, as read from its entity.
 #[derive(Clone, Debug, Default)]
@@ -23,6 +24,7 @@ pub(crate) struct Fields {
     pub(crate) excluded: Vec<u32>,
     /// Value of `Type`.
     pub(crate) kind: Option<Name>,
+    pub(crate) origin: Origin,
     /// Values of the watched attributes, by position.
     pub(crate) watched: Vec<Option<Name>>,
 }
@@ -60,6 +62,7 @@ impl Fields {
         self.attributes.clear();
         self.blob.clear();
         self.kind = None;
+        let mut has_task = false;
         self.watched.clear();
         self.watched.resize(options.watched.len(), None);
         for (name, value) in entity.attribute_names() {
@@ -70,6 +73,10 @@ impl Fields {
             }
             let is_json = match key.role {
                 Role::Hidden => continue,
+                Role::TaskId => {
+                    has_task = true;
+                    continue;
+                }
                 Role::Blob(member) => {
                     self.blob.set(member, id, value);
                     continue;
@@ -93,10 +100,10 @@ impl Fields {
             };
             self.attributes.push(Attribute { key: id, value, form });
         }
-        if self.kind.is_none() {
-            return false;
-        }
-        self.has_blob = self.blob.finish(batch, keys);
+        let Some(kind) = self.kind else { return false };
+        self.origin = Origin::new(batch.text(kind), has_task, batch.scope());
+        // Containers of ECS have raw attributes of containers, but nothing of them is about Kubernetes.
+        self.has_blob = !has_task && self.blob.finish(batch, keys);
         options.declarations.excluded(batch, &self.watched, &mut self.excluded, scratch);
         self.gauges.clear();
         let gauges = entity.gauge_names().into_iter().filter(|(_, value)| value.is_finite());
@@ -105,17 +112,12 @@ impl Fields {
     }
 
     /// Writes everything that the layout of the event depends on to `out`.
-    pub(crate) fn signature(&self, batch: &Batch, out: &mut Vec<u32>) {
+    pub(crate) fn signature(&self, out: &mut Vec<u32>) {
         out.clear();
-        out.push(u32::from(self.has_blob) << 1 | u32::from(self.is_ecs(batch)));
+        out.push(u32::from(self.has_blob) << 2 | self.origin as u32);
         out.push(self.attributes.len() as u32);
         out.extend(self.attributes.iter().map(|attribute| attribute.key << 2 | attribute.form as u32));
         out.extend_from_slice(&self.excluded);
         out.extend(self.gauges.iter().map(|&(key, _)| key));
-    }
-
-    /// Returns true if the event is about an ECS instance; all others are about Kubernetes.
-    pub(crate) fn is_ecs(&self, batch: &Batch) -> bool {
-        self.kind.is_some_and(|kind| batch.text(kind).starts_with("Instance"))
     }
 }

@@ -10,6 +10,7 @@ use crate::blob::Member;
 use crate::cluster;
 use crate::limits;
 use crate::options::Options;
+use crate::origin::TASK_ID;
 
 /// A name that the batch uses for an attribute or a gauge.
 #[derive(Debug)]
@@ -36,6 +37,8 @@ pub(crate) enum Role {
     Type,
     /// Part of the `kubernetes` object.
     Blob(Member),
+    /// Id of the ECS task that the event is about; not written.
+    TaskId,
     /// A raw attribute, or a reserved name; not written.
     Hidden,
 }
@@ -123,7 +126,7 @@ impl<'b> Keys<'b> {
             text,
             role,
             watched: options.watched.position(text).map(|position| position as u32),
-            dimension: role != Role::Hidden
+            dimension: !matches!(role, Role::Hidden | Role::TaskId)
                 && options.declarations.is_dimension(text)
                 && limits::is_dimension_key(text),
             unit: None,
@@ -165,6 +168,8 @@ impl<'b> Keys<'b> {
 fn role(text: &str, options: &Options) -> Role {
     if text == "Type" {
         Role::Type
+    } else if text == TASK_ID {
+        Role::TaskId
     } else if text.contains('.') {
         Member::of(text).map_or(Role::Hidden, Role::Blob)
     } else if RESERVED.contains(&text) {

@@ -77,6 +77,7 @@ impl Layout {
                 namespace: frame.namespace,
                 dimensions: &names,
                 excluded: &fields.excluded,
+                origin: fields.origin,
                 gauges: &gauge_keys,
             };
             measured = directive::write(&request, keys, options, &mut directives);

@@ -19,6 +19,7 @@ mod layout;
 mod limits;
 mod options;
 mod order;
+mod origin;
 mod pattern;
 mod route;
 mod run;
@@ -56,6 +57,7 @@ impl Formatter for Emf {
             "pod.uid",
             "service.name",
             "service.namespace",
+            "task.id",
         ]);
 
     fn configure(settings: &mut Settings) -> Result<Self, ConfigError> {

@@ -37,6 +37,8 @@ pub(crate) struct Options {
     pub(crate) version: Version,
     pub(crate) kubernetes: Destination,
     pub(crate) ecs: Destination,
+    /// Destination of the events of a sidecar, which knows its task but not the container instance.
+    pub(crate) sidecar: Destination,
     pub(crate) declarations: Declarations,
     pub(crate) rollup: Rollup,
     /// Metric name, unit, and whether this unit overrides the one that the metric was published with.
@@ -52,7 +54,7 @@ impl Options {
     /// Reads all keys; problems are recorded in `settings`.
     pub(crate) fn read(settings: &mut Settings) -> Self {
         let mut watched = Watched::default();
-        let [kubernetes, ecs] = destinations(settings, &mut watched);
+        let [kubernetes, ecs, sidecar] = destinations(settings, &mut watched);
         let declarations = declarations(settings, &mut watched);
         let disable_metric_extraction = settings.flag("disable_metric_extraction").unwrap_or(false);
         let drop_events_without_metrics = settings.flag("drop_events_without_metrics").unwrap_or(false);
@@ -66,6 +68,7 @@ impl Options {
             version: version(settings),
             kubernetes,
             ecs,
+            sidecar,
             declarations,
             rollup: rollup(settings),
             descriptors: descriptors(settings),
@@ -120,8 +123,10 @@ fn high_resolution(settings: &mut Settings) -> bool {
     }
 }
 
-/// Reads the destinations of Kubernetes events and of ECS events.
-fn destinations(settings: &mut Settings, watched: &mut Watched) -> [Destination; 2] {
+const ECS_GROUP: &str = "/aws/ecs/containerinsights/{ClusterName}/performance";
+
+/// Reads the destinations of Kubernetes events, of ECS events and of a sidecar's events.
+fn destinations(settings: &mut Settings, watched: &mut Watched) -> [Destination; 3] {
     let namespace = settings.string("namespace").filter(|text| !text.is_empty());
     if namespace.as_deref().is_some_and(|text| !limits::is_namespace(text)) {
         settings.problem("namespace", "expected 1 to 1024 ASCII characters, not starting with `:` or `AWS/`");
@@ -132,17 +137,16 @@ fn destinations(settings: &mut Settings, watched: &mut Watched) -> [Destination;
         let is_group = default.starts_with('/');
         set.clone().or_else(|| Template::new(default, is_group, watched).ok()).unwrap_or_default()
     };
-    let kubernetes = Destination {
-        namespace: namespace.clone().unwrap_or_else(|| "ContainerInsights".into()),
-        log_group: or_default(&log_group, "/aws/containerinsights/{ClusterName}/performance"),
-        log_stream: or_default(&log_stream, "{NodeName}"),
-    };
-    let ecs = Destination {
-        namespace: namespace.unwrap_or_else(|| "ECS/ContainerInsights".into()),
-        log_group: or_default(&log_group, "/aws/ecs/containerinsights/{ClusterName}/performance"),
-        log_stream: or_default(&log_stream, "NodeTelemetry-{ContainerInstanceId}"),
-    };
-    [kubernetes, ecs]
+    [
+        ("ContainerInsights", "/aws/containerinsights/{ClusterName}/performance", "{NodeName}"),
+        ("ECS/ContainerInsights", ECS_GROUP, "NodeTelemetry-{ContainerInstanceId}"),
+        ("ECS/ContainerInsights", ECS_GROUP, "{TaskId}"),
+    ]
+    .map(|(default_namespace, group, stream)| Destination {
+        namespace: namespace.clone().unwrap_or_else(|| default_namespace.into()),
+        log_group: or_default(&log_group, group),
+        log_stream: or_default(&log_stream, stream),
+    })
 }
 
 fn log_name(settings: &mut Settings, key: &str, watched: &mut Watched) -> Option<Template> {

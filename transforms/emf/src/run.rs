@@ -13,6 +13,8 @@ use crate::json::JsonTexts;
 use crate::keys::{Keys, Tally, number};
 use crate::layout::{Frame, Layout, Value};
 use crate::options::Options;
+use crate::origin::{Origin, SIDECAR_SCOPE};
+use crate::route::Destination;
 use crate::split;
 use crate::text::{is_clean, write_clean, write_string};
 
@@ -130,7 +132,7 @@ impl<'r> Run<'r> {
 
     fn event(&mut self, fields: &Fields) {
         let mut layouts = core::mem::take(&mut self.layouts);
-        let layout = layouts.find(fields, self.batch, || self.lay_out(fields));
+        let layout = layouts.find(fields, || self.lay_out(fields));
         if layout.has_metrics || !self.options.drop_events_without_metrics {
             self.route(fields);
             if !self.try_write(fields, layout) {
@@ -141,16 +143,22 @@ impl<'r> Run<'r> {
     }
 
     pub(crate) fn lay_out(&mut self, fields: &Fields) -> Layout {
-        let is_ecs = fields.is_ecs(self.batch);
-        let destination = if is_ecs { &self.options.ecs } else { &self.options.kubernetes };
-        let frame = Frame { options: self.options, time: &self.time, namespace: &destination.namespace };
+        let namespace = &self.destination(fields).namespace;
+        let frame = Frame { options: self.options, time: &self.time, namespace };
         Layout::new(fields, &mut self.keys, &frame)
+    }
+
+    fn destination(&self, fields: &Fields) -> &'r Destination {
+        match fields.origin {
+            Origin::Kubernetes => &self.options.kubernetes,
+            _ if self.batch.scope() == SIDECAR_SCOPE => &self.options.sidecar,
+            _ => &self.options.ecs,
+        }
     }
 
     /// Expands the destination of the next events.
     fn route(&mut self, fields: &Fields) {
-        let is_ecs = fields.is_ecs(self.batch);
-        let destination = if is_ecs { &self.options.ecs } else { &self.options.kubernetes };
+        let destination = self.destination(fields);
         let group = destination.log_group.expand(self.batch, &fields.watched, &mut self.log_group);
         let stream = destination.log_stream.expand(self.batch, &fields.watched, &mut self.log_stream);
         self.missing = [group, stream];
@@ -233,8 +241,8 @@ struct Layouts {
 const MAX_LAYOUTS: usize = 256;
 
 impl Layouts {
-    fn find(&mut self, fields: &Fields, batch: &Batch, make: impl FnOnce() -> Layout) -> &Layout {
-        fields.signature(batch, &mut self.signature);
+    fn find(&mut self, fields: &Fields, make: impl FnOnce() -> Layout) -> &Layout {
+        fields.signature(&mut self.signature);
         let mut hasher = FxHasher::default();
         self.signature.iter().for_each(|&word| hasher.write_u32(word));
         let hash = hasher.finish();

@@ -1,10 +1,10 @@
-//! Declarations of the Container Insights agents: basic and enhanced EKS, ECS instances.
+//! Declarations of the Container Insights agents: basic and enhanced EKS, ECS instances, tasks and containers.
 //!
 //! Excluded are names that nothing publishes, and names of accelerators and volumes, which no shipped transform produces.
 
 use alloc::borrow::Cow;
 
-use super::Declarations;
+use super::{Declarations, Only};
 
 struct Preset {
     sets: &'static [&'static [&'static str]],
@@ -21,6 +21,14 @@ const SERVICE: &[&str] = &["ClusterName", "Namespace", "Service"];
 const CONTAINER: &[&str] = &["ClusterName", "ContainerName", "Namespace", "PodName"];
 const FULL_CONTAINER: &[&str] = &["ClusterName", "ContainerName", "FullPodName", "Namespace", "PodName"];
 const INSTANCE: &[&str] = &["ClusterName", "ContainerInstanceId", "InstanceId"];
+const FAMILY: &[&str] = &["ClusterName", "TaskDefinitionFamily"];
+const ECS_SERVICE: &[&str] = &["ClusterName", "ServiceName"];
+const FAMILY_TASK: &[&str] = &["ClusterName", "TaskDefinitionFamily", "TaskId"];
+const SERVICE_TASK: &[&str] = &["ClusterName", "ServiceName", "TaskId"];
+const FAMILY_CONTAINER: &[&str] = &["ClusterName", "ContainerName", "TaskDefinitionFamily"];
+const SERVICE_CONTAINER: &[&str] = &["ClusterName", "ContainerName", "ServiceName"];
+const FAMILY_TASK_CONTAINER: &[&str] = &["ClusterName", "ContainerName", "TaskDefinitionFamily", "TaskId"];
+const SERVICE_TASK_CONTAINER: &[&str] = &["ClusterName", "ContainerName", "ServiceName", "TaskId"];
 
 const POD_USAGE: &str = "pod_* cpu_utilization cpu_utilization_over_pod_limit memory_utilization \
     memory_utilization_over_pod_limit network_rx_bytes network_tx_bytes";
@@ -106,15 +114,62 @@ const ECS: &[Preset] = &[
     },
 ];
 
-/// Adds the declarations used if none are configured. The names of EKS and ECS do not overlap, so both sets can be active
+const TASKS: &[Preset] = &[Preset {
+    sets: &[CLUSTER, FAMILY, ECS_SERVICE],
+    metrics: "CpuReserved CpuUtilized EphemeralStorageReserved EphemeralStorageUtilized MemoryReserved MemoryUtilized \
+              NetworkRxBytes NetworkTxBytes StorageReadBytes StorageWriteBytes",
+}];
+
+const ENHANCED_TASKS: &[Preset] = &[Preset {
+    sets: &[CLUSTER, FAMILY, ECS_SERVICE, SERVICE_TASK, FAMILY_TASK],
+    metrics: "CpuReserved CpuUtilized EphemeralStorageReserved EphemeralStorageUtilized MemoryReserved MemoryUtilized \
+              NetworkRxBytes NetworkTxBytes StorageReadBytes StorageWriteBytes Task* CpuUtilization \
+              EphemeralStorageUtilization MemoryUtilization",
+}];
+
+const ENHANCED_CONTAINERS: &[Preset] = &[
+    Preset {
+        sets: &[CLUSTER, SERVICE_TASK_CONTAINER, FAMILY_TASK_CONTAINER, FAMILY_CONTAINER, SERVICE_CONTAINER],
+        metrics: "Container* CpuReserved CpuUtilization CpuUtilized MemoryReserved MemoryUtilization MemoryUtilized \
+                  StorageReadBytes StorageWriteBytes * UnHealthyContainerHealthStatus",
+    },
+    Preset {
+        sets: &[CLUSTER, FAMILY, ECS_SERVICE, SERVICE_TASK, FAMILY_TASK],
+        metrics: "Container* NetworkRxBytes NetworkTxBytes",
+    },
+    Preset {
+        sets: &[
+            CLUSTER,
+            ECS_SERVICE,
+            FAMILY,
+            SERVICE_TASK,
+            FAMILY_TASK,
+            SERVICE_CONTAINER,
+            SERVICE_TASK_CONTAINER,
+            FAMILY_CONTAINER,
+            FAMILY_TASK_CONTAINER,
+        ],
+        metrics: "RestartCount",
+    },
+];
+
+/// Adds the declarations used if none are configured. The names of EKS and ECS do not overlap, so all can be active
 /// together.
 pub(crate) fn add(enhanced: bool, declarations: &mut Declarations) {
-    for list in [if enhanced { ENHANCED } else { BASIC }, ECS] {
+    let lists: [(&[Preset], Only); 4] = match enhanced {
+        true => [
+            (ENHANCED, Only::Any),
+            (ECS, Only::Any),
+            (ENHANCED_TASKS, Only::Tasks),
+            (ENHANCED_CONTAINERS, Only::Containers),
+        ],
+        false => [(BASIC, Only::Any), (ECS, Only::Any), (TASKS, Only::Tasks), (&[], Only::Containers)],
+    };
+    for (list, only) in lists {
         for preset in list {
             declarations.begin();
-            if OF_CLUSTER.iter().any(|start| preset.metrics.starts_with(start)) {
-                declarations.only_of_cluster();
-            }
+            let is_of_cluster = OF_CLUSTER.iter().any(|start| preset.metrics.starts_with(start));
+            declarations.only(if is_of_cluster { Only::Cluster } else { only });
             for set in preset.sets {
                 declarations.add_set(set.iter().copied().map(Cow::Borrowed).collect());
             }
