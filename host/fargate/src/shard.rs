@@ -27,7 +27,7 @@
 //!   half an interval and all have the same interval.
 //! - **No node is left out** in a tick in which all replicas of the plan run and have read it in this tick or the one before.
 //!
-//! What happens otherwise:
+//! Otherwise:
 //!
 //! - A replica that cannot read the StatefulSet for two ticks pauses: its nodes have a gap. They have one anyway, since nodes
 //!   are read through the same API server.

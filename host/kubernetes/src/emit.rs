@@ -32,6 +32,8 @@ pub struct Emitter {
     workloads: HashMap<StringId, EntityId>,
     /// Entities of the pods, in the order of the list.
     pods: Vec<EntityId>,
+    /// Entities of their containers.
+    containers: Vec<EntityId>,
 }
 
 /// The known facts of a node at one moment; each may be missing.
@@ -59,7 +61,13 @@ impl Emitter {
 
     /// Creates an emitter that leaves out the interfaces with these names; a name that ends in `*` matches as a prefix.
     pub fn with_interface_exclude(interface_exclude: Vec<String>) -> Self {
-        Self { interface_exclude, text: String::new(), workloads: HashMap::new(), pods: Vec::new() }
+        Self {
+            interface_exclude,
+            text: String::new(),
+            workloads: HashMap::new(),
+            pods: Vec::new(),
+            containers: Vec::new(),
+        }
     }
 
     /// Calls [`emit_facts`](Self::emit_facts) without facts from the API server.
@@ -94,6 +102,7 @@ impl Emitter {
     ) {
         self.workloads.clear();
         self.pods.clear();
+        self.containers.clear();
         let Facts { pods, summary, local } = *facts;
         let pods = pods.map_or(&[] as &[Pod], |list| &list.pods);
         let measured = if summary.is_some() { Measured::new(builder) } else { Measured::default() };
@@ -122,6 +131,7 @@ impl Emitter {
             for container in &pod.containers {
                 let id = joined(&mut self.text, &[&pod.uid, &container.name]);
                 let below = builder.entity("container", id, Some(entity));
+                self.containers.push(below);
                 describe_container(container, below, builder);
                 if let Some(restarts) = container.restarts {
                     let previous = counter_cache.owner(counter_cache.key("container", id), SAME).record(
@@ -159,6 +169,13 @@ impl Emitter {
             self.jobs(&local.jobs, pods, node, builder);
             self.services(&local.services, pods, node, builder);
         }
+    }
+
+    /// Returns the entities of the containers that the last call emitted for `pods`, by container id.
+    #[cfg(feature = "client")]
+    pub(crate) fn containers<'p>(&self, pods: &'p PodList) -> impl Iterator<Item = (&'p str, EntityId)> {
+        let containers = pods.pods.iter().flat_map(|pod| &pod.containers).zip(&self.containers);
+        containers.filter_map(|(container, entity)| Some((container.id.as_deref()?, *entity)))
     }
 
     fn describe(&mut self, pod: &Pod, entity: EntityId, builder: &mut Builder) {

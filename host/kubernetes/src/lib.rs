@@ -42,6 +42,8 @@ mod error;
 #[cfg(feature = "client")]
 pub mod events;
 pub mod facts;
+#[cfg(feature = "client")]
+pub mod fargate;
 #[cfg(feature = "fuzzing")]
 #[doc(hidden)]
 pub mod fuzzing;

@@ -14,6 +14,8 @@ mod services;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use node::Node;
+
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 

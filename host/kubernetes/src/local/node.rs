@@ -10,7 +10,7 @@ use crate::quantity;
 use crate::text::{List, Object, Pairs, Text, elements, non_empty};
 
 #[derive(Deserialize)]
-pub(super) struct Node<'a> {
+pub(crate) struct Node<'a> {
     #[serde(borrow)]
     metadata: Option<Object<Metadata<'a>>>,
     spec: Option<Object<Spec<'a>>>,
@@ -20,6 +20,7 @@ pub(super) struct Node<'a> {
 #[derive(Deserialize)]
 struct Metadata<'a> {
     #[serde(borrow)]
+    name: Option<Text<'a>>,
     labels: Option<Pairs<'a>>,
 }
 
@@ -51,7 +52,15 @@ struct Amounts<'a> {
 }
 
 impl Node<'_> {
-    fn facts(&self) -> NodeFacts {
+    pub(crate) fn name(&self) -> Option<&str> {
+        non_empty(&self.metadata.as_ref()?.name)
+    }
+
+    pub(crate) fn label(&self, key: &str) -> Option<&str> {
+        self.metadata.as_ref()?.labels.as_ref()?.get(key)
+    }
+
+    pub(crate) fn facts(&self) -> NodeFacts {
         let status = self.status.as_deref();
         let pods = |amounts: Option<&Option<Object<Amounts<'_>>>>| {
             quantity::bytes(non_empty(&amounts?.as_ref()?.pods)?).ok()?
