@@ -206,7 +206,7 @@ fn snapshot(
 ) -> Result<(Snapshot, Option<&'static str>), Usage> {
     let (text, mut config) = match &options.config {
         Some(file) => Config::read(file, environment)?,
-        None => (String::new(), Config::parse("", None, environment)?),
+        None => Config::without_file(environment)?,
     };
     adjust(&mut config, options);
     let evidence = orchestrator::resolve(&mut config, environment);

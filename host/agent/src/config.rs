@@ -285,6 +285,20 @@ impl Config {
         Ok((text, config))
     }
 
+    /// Returns the configuration of an agent without a file, and its text: that in the variable `INSIGHTD_CONFIG_CONTENT`,
+    /// else the defaults.
+    ///
+    /// # Errors
+    /// Returns every problem of the text.
+    pub fn without_file(environment: &Environment) -> Result<(String, Self), Report> {
+        match environment.variables.get(environment::CONFIG_CONTENT) {
+            Some(text) => {
+                Ok((text.into(), Self::parse(text, Some(environment::CONFIG_CONTENT), environment)?))
+            }
+            None => Ok((String::new(), Self::parse("", None, environment)?)),
+        }
+    }
+
     /// Reads the text of a configuration file.
     ///
     /// # Errors

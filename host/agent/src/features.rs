@@ -19,9 +19,11 @@ pub(crate) fn log_left_out() {
 fn left_out(has_aws: bool, has_script: bool) -> Option<&'static str> {
     match (has_aws, has_script) {
         (true, true) => None,
-        (false, true) => Some("sinks of type cloudwatch_logs, instance metadata"),
+        (false, true) => Some("sinks of type cloudwatch_logs, instance metadata, services of ECS tasks"),
         (true, false) => Some("builtin:script"),
-        (false, false) => Some("sinks of type cloudwatch_logs, instance metadata, builtin:script"),
+        (false, false) => {
+            Some("sinks of type cloudwatch_logs, instance metadata, services of ECS tasks, builtin:script")
+        }
     }
 }
 

@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use insightd_aws::settings::AwsSettings;
-use insightd_ecs::{EcsWatch, TaskWatch};
+use insightd_ecs::TaskWatch;
 use insightd_instance::InstanceWatch;
 use insightd_kubernetes::client::{self, ApiSettings, Traffic};
 use insightd_kubernetes::events::{EventRecorder, EventRecorderSettings, PodRef};
@@ -32,6 +32,7 @@ use crate::ops::{Count, LeadershipStatus, StatusRegistry};
 use crate::sinks::{Delivery, Ended, ToDeliver};
 
 pub use cluster::{ClusterSource, SharedWatch, watch_cluster};
+pub use ecs::EcsClients;
 pub use kubelet::KubeletHandle;
 pub use missing::unknown_cluster_name;
 pub use node::{Endpoints, NodeSource, SourceError, name_without_host};
@@ -56,8 +57,8 @@ const RELEASE: Duration = Duration::from_secs(3);
 pub struct Clients {
     /// The kubelet client, if the kubelet is enabled.
     pub kubelet: Option<KubeletHandle>,
-    /// The client of the ECS agent, if the orchestrator is ECS.
-    pub ecs: Option<Arc<EcsWatch>>,
+    /// The clients of the ECS agent and the ECS API, if the orchestrator is ECS.
+    pub ecs: Option<Arc<EcsClients>>,
     /// The client of the task metadata endpoint, if the role is the agent's own task.
     pub task: Option<Arc<TaskWatch>>,
     /// The client for objects of the own node on the API server, if it is enabled and the role has a node part.
@@ -103,8 +104,8 @@ impl Clients {
         let mut clients = Self::default();
         if config.role.has_node() {
             clients.start_kubelet(config, runtime)?;
-            clients.ecs = ecs::start(config)?;
-            clients.statuses.extend(clients.ecs.iter().map(|ecs| Arc::clone(ecs.status())));
+            clients.ecs = ecs::start(config, is_for_long)?;
+            clients.statuses.extend(clients.ecs.iter().flat_map(|ecs| ecs.statuses()));
         }
         if config.role == Role::Task {
             let task = task::start(config, environment)?;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::kubernetes::ENABLED;
-use super::reader::{Section, one_of};
+use super::reader::{Section, flag, one_of};
 use super::values;
 
 /// Maximum number of tags of a resource in AWS.
@@ -18,13 +18,24 @@ pub struct Ecs {
     pub endpoint: Option<String>,
     /// Time limit of one response.
     pub timeout: Duration,
+    /// `true` to request the services of tasks from the ECS API.
+    pub services: bool,
+    /// Address of the ECS API; that of the region if absent.
+    pub services_endpoint_url: Option<String>,
     /// Keys of the tags of tasks that are collected.
     pub tags: Vec<String>,
 }
 
 impl Default for Ecs {
     fn default() -> Self {
-        Self { enabled: None, endpoint: None, timeout: Duration::from_secs(1), tags: Vec::new() }
+        Self {
+            enabled: None,
+            endpoint: None,
+            timeout: Duration::from_secs(1),
+            services: true,
+            services_endpoint_url: None,
+            tags: Vec::new(),
+        }
     }
 }
 
@@ -39,6 +50,8 @@ pub(super) fn read(section: &Section<'_>) -> Ecs {
         enabled: section.value("enabled", one_of(&ENABLED)).flatten(),
         endpoint: section.text("endpoint"),
         timeout: section.value("timeout", timeout).unwrap_or(default.timeout),
+        services: section.value("services", flag).unwrap_or(default.services),
+        services_endpoint_url: section.text("services_endpoint_url"),
         tags,
     };
     section.finish();

@@ -33,6 +33,9 @@ const CREDENTIALS: [&str; 6] = [
     "AWS_CONTAINER_CREDENTIALS_FULL_URI",
 ];
 
+/// Variable with a whole configuration, for tasks of ECS, which cannot mount one.
+pub(super) const CONFIG_CONTENT: &str = "INSIGHTD_CONFIG_CONTENT";
+
 /// Values of the environment variables. A variable that is empty or not UTF-8 counts as absent. All but the names of
 /// node and cluster are trimmed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

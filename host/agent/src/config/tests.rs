@@ -318,6 +318,20 @@ proptest::proptest! {
 }
 
 #[test]
+fn the_environment_may_have_a_whole_configuration() {
+    let with = |text: &str| {
+        let variables = [("INSIGHTD_CONFIG_CONTENT".to_owned(), text.to_owned())];
+        let environment =
+            Environment { variables: variables.into_iter().collect(), ..Environment::default() };
+        Config::without_file(&environment).map(|(text, config)| (text, config.interval.as_secs()))
+    };
+    assert_eq!(with("interval: 7s\n"), Ok(("interval: 7s\n".into(), 7)));
+    assert_eq!(with(""), Ok((String::new(), 60)));
+    let report = with("interval: 7\n").unwrap_err().to_string();
+    assert!(report.starts_with("INSIGHTD_CONFIG_CONTENT:1:11: interval: "), "{report}");
+}
+
+#[test]
 fn the_offset_is_within_the_interval() {
     let offset = |text: &str| parse(text).unwrap().rhythm().offset;
     assert_eq!(offset(""), Duration::from_secs(25));

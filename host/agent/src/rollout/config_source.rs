@@ -13,7 +13,7 @@ type Adjust = Box<dyn Fn(&mut Config) + Send>;
 
 /// Reads the configuration again while the agent runs.
 pub struct ConfigSource {
-    /// Path of the configuration file; the defaults if absent.
+    /// Path of the configuration file; the environment or the defaults if absent.
     pub file: Option<PathBuf>,
     /// Environment variables, the defaults of settings that the file does not set.
     pub environment: Environment,
@@ -37,7 +37,7 @@ impl ConfigSource {
     pub(super) fn read(&self) -> Result<(Snapshot, Vec<String>), Report> {
         let (text, mut config) = match &self.file {
             Some(file) => Config::read(file, &self.environment)?,
-            None => (String::new(), Config::parse("", None, &self.environment)?),
+            None => Config::without_file(&self.environment)?,
         };
         (self.adjust)(&mut config);
         let keys = restart::keys(&self.started_with, &config);

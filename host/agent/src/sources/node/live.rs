@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use insightd_collect::HostRoot;
-use insightd_ecs::EcsWatch;
 use insightd_instance::{InstanceFacts, InstanceWatch};
 use insightd_kubernetes::Facts;
 use insightd_kubernetes::facts::{LocalState, NodeFacts};
@@ -13,9 +12,9 @@ use insightd_kubernetes::local::LocalWatch;
 use insightd_kubernetes::pods::PodList;
 use insights_batch::{Builder, EntityId};
 
-use crate::sources::KubeletHandle;
 use crate::sources::ecs::Tasks;
 use crate::sources::kubelet::{KubeletFacts, ReadAt};
+use crate::sources::{EcsClients, KubeletHandle};
 
 /// The remote endpoints that provide data about a live node.
 #[derive(Default)]
@@ -23,7 +22,7 @@ pub struct Endpoints {
     /// The kubelet, if its address is known.
     pub kubelet: Option<KubeletHandle>,
     /// The agent of ECS, if that is the orchestrator.
-    pub ecs: Option<Arc<EcsWatch>>,
+    pub ecs: Option<Arc<EcsClients>>,
     /// Objects of the own node on the API server.
     pub local: Option<Arc<LocalWatch>>,
     /// The EC2 instance, if instance metadata is enabled.
@@ -43,7 +42,7 @@ impl Endpoints {
 
     /// Takes the tasks of ECS, after [`request`](Self::request) at `requested_at`. Returns `None` for other orchestrators.
     pub(super) fn tasks(&self, requested_at: Instant) -> Option<Tasks> {
-        self.ecs.as_deref().map(|watch| Tasks::wait(watch, requested_at))
+        self.ecs.as_deref().map(|ecs| ecs.tasks(requested_at))
     }
 
     /// Returns the known facts about the instance.

@@ -1,0 +1,5 @@
+//! Tests of the agent on ECS: an instance with real cgroups, processes and networks, and a task beside which the agent runs.
+
+mod endpoint;
+mod instance;
+mod sidecar;
