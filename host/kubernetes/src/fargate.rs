@@ -36,6 +36,7 @@ use insightd_fargate::cadvisor::{NodeIdentity, NodeReading, ReadingLimits};
 use insightd_fargate::shard::Unassigned;
 use insightd_upstream::UpstreamStatus;
 use insights_batch::{Builder, EntityId};
+use tokio::time::Instant;
 
 use crate::emit::{Emitter, Facts};
 use crate::facts::LocalState;
@@ -163,6 +164,7 @@ impl Fargate {
 
     /// Reads the nodes of this replica in the tick of `tick_unix_ms`. Takes at most eleven twelfths of the interval.
     pub async fn round(&mut self, tick_unix_ms: u64) -> Round {
+        let begin = Instant::now();
         let mut nodes = self.watch.nodes();
         if let Some(replicas) = &mut self.replicas {
             match replicas.replicas_in(tick_unix_ms / 1000).await {
@@ -174,7 +176,7 @@ impl Fargate {
         }
         self.watch.expect_jobs_of(&nodes);
         let mut round = Round { nodes: Vec::new(), errors: Vec::new(), unassigned: None };
-        for (name, result) in self.scraper.round(nodes).await {
+        for (name, result) in self.scraper.round(nodes, begin).await {
             match result {
                 Ok(reading) => round.nodes.extend(self.node(name, reading)),
                 Err(error) => round.errors.push(error),
@@ -195,6 +197,11 @@ impl Fargate {
     /// work on after SIGTERM until this is false.
     pub fn is_member(&self, tick_unix_ms: u64) -> bool {
         self.replicas.as_ref().is_none_or(|replicas| replicas.is_member(tick_unix_ms / 1000))
+    }
+
+    /// Returns the number of Fargate nodes in the cluster, those of other replicas included.
+    pub fn known_nodes(&self) -> usize {
+        self.watch.nodes().len()
     }
 
     /// Returns the counters of rounds and requests.

@@ -43,6 +43,11 @@ impl NodeReading {
         self.cgroups.len() - self.pods()
     }
 
+    /// Returns true if the answer had rows neither of the machine nor of a pod, so that it is not cAdvisor's.
+    pub fn is_empty(&self) -> bool {
+        self.cpu_count.is_none() && self.memory_total_bytes.is_none() && self.cgroups.is_empty()
+    }
+
     /// Returns the number of rows of pods that were left out: beyond a limit, or with a path that names no pod.
     pub fn left_out(&self) -> u64 {
         self.left_out

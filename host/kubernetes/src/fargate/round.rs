@@ -1,9 +1,9 @@
 //! A round: one request to each node, a few at a time.
 //!
 //! Each node has a fixed time within the jitter, by a hash of its name, so that its readings are equally far apart and the API
-//! server's load is even. Nodes whose last request failed have their turn after the jitter, those that waited longest first:
-//! dead nodes take slots only when no other node needs them. Nodes that die within the round can keep slots busy up to the
-//! deadline once, and are last in the next round.
+//! server's load is even. Nodes whose last request failed have their turn after the jitter: first those that failed once, last
+//! those that failed often, and of these the one that waited longest. Dead nodes take slots only when no other node needs
+//! them. Nodes that die within the round can keep slots busy up to the deadline once, and are last in the next rounds.
 
 use std::collections::{HashMap, VecDeque};
 use std::hash::{BuildHasher, BuildHasherDefault};
@@ -22,6 +22,9 @@ use super::scrape::{ScrapeError, ScrapeLimits, path_of, scrape};
 
 /// Number of failing nodes that are logged one by one in a round.
 const LOGGED: usize = 3;
+
+/// Number of failures in a row from which nodes take equal turns.
+const OFTEN: u32 = 3;
 
 /// Counts of rounds and requests since the start.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -104,11 +107,11 @@ impl Scraper {
         Arc::clone(&self.status)
     }
 
-    /// Reads the nodes. Returns one result for each.
-    pub(super) async fn round(&mut self, nodes: Vec<Arc<str>>) -> Vec<NodeResult> {
+    /// Reads the nodes, in a round that began at `round_begin`. Returns one result for each.
+    pub(super) async fn round(&mut self, nodes: Vec<Arc<str>>, round_begin: Instant) -> Vec<NodeResult> {
         let begin = Instant::now();
         // Leaves time for the transforms before the next tick.
-        let end = begin + self.interval * 11 / 12;
+        let end = round_begin + self.interval * 11 / 12;
         self.rounds += 1;
         let mut known = std::mem::take(&mut self.history);
         self.history = nodes
@@ -153,14 +156,14 @@ impl Scraper {
     /// Returns the nodes with the times of their turns, in order.
     fn queue(&self) -> VecDeque<(Duration, Arc<str>)> {
         let hasher = BuildHasherDefault::<FxHasher>::default();
-        let mut turns: Vec<(bool, u64, Duration, Arc<str>)> = self
+        let mut turns: Vec<(u32, u64, Duration, Arc<str>)> = self
             .history
             .iter()
             .map(|(node, history)| {
                 let share = f64::from((hasher.hash_one(&**node) >> 32) as u32) / f64::from(u32::MAX);
                 match history.failures {
-                    0 => (false, 0, self.jitter.mul_f64(share), Arc::clone(node)),
-                    _ => (true, history.last_turn, self.jitter, Arc::clone(node)),
+                    0 => (0, 0, self.jitter.mul_f64(share), Arc::clone(node)),
+                    failures => (failures.min(OFTEN), history.last_turn, self.jitter, Arc::clone(node)),
                 }
             })
             .collect();

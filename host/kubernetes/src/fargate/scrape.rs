@@ -57,9 +57,9 @@ pub enum ScrapeError {
         /// The error of the decoder.
         error: std::io::Error,
     },
-    /// The answer contains no rows of pods: the kubelet has just started, or another server answered.
+    /// The answer contains rows neither of the machine nor of pods: another server answered.
     #[error(
-        "node {node}: GET {path}: no rows of pods among {samples} samples{}; the kubelet may have just started",
+        "node {node}: GET {path}: no rows of cAdvisor among {samples} samples{}; check what answers at this path",
         first_malformed.as_deref().map(|line| format!(" ({line})")).unwrap_or_default()
     )]
     Empty {
@@ -208,7 +208,7 @@ impl Scrape<'_> {
         }
         let report = reader.finish().map_err(|error| self.rejected(ReadError::Answer(error)))?;
         let reading = node.finish();
-        if reading.pods() == 0 {
+        if reading.is_empty() {
             return Err(ScrapeError::Empty {
                 node: self.node.to_owned(),
                 path: self.path.clone(),

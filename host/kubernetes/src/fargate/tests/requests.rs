@@ -39,6 +39,13 @@ async fn a_malformed_line_does_not_cost_the_node() {
     assert_eq!(read(Response::ok().send(broken), limits()).await.unwrap().pods(), 1);
 }
 
+/// Until its pod runs, a Fargate node has only rows of the machine.
+#[tokio::test]
+async fn a_node_without_its_pod_is_no_failure() {
+    let machine = Response::ok().send("machine_cpu_cores{} 2\nmachine_memory_bytes{} 4e+09\n");
+    assert_eq!(read(machine, limits()).await.unwrap().pods(), 0);
+}
+
 #[tokio::test]
 async fn errors_name_the_node_the_path_and_the_remedy() {
     let path = "GET /api/v1/nodes/fargate-1/proxy/metrics/cadvisor: ";
@@ -63,8 +70,8 @@ async fn errors_name_the_node_the_path_and_the_remedy() {
         ("the answer is cut off after", Response::ok().send(cut_line), limits()),
         ("more than 3 samples", rows(), few),
         ("exceeds 1000 bytes", rows(), short),
-        ("no rows of pods among 0 samples (line 1: ", Response::ok().send("<html>\n"), limits()),
-        ("no rows of pods among 1 samples;", Response::ok().send("up 1\n"), limits()),
+        ("no rows of cAdvisor among 0 samples (line 1: ", Response::ok().send("<html>\n"), limits()),
+        ("no rows of cAdvisor among 1 samples;", Response::ok().send("up 1\n"), limits()),
         ("no complete answer within 0.05 s", Response::ok().send(ROWS).hang(), soon),
         ("not requested", Response::ok().header("content-encoding", "br").send("x"), limits()),
     ] {

@@ -7,6 +7,13 @@ async fn metrics(mut answer: impl FnMut(&str) -> Response + Send + 'static) -> S
     Server::start(move |_, request| answer(&scraped(request).unwrap())).await
 }
 
+async fn round(
+    scraper: &mut Scraper,
+    nodes: &[Arc<str>],
+) -> Vec<(Arc<str>, Result<NodeReading, ScrapeError>)> {
+    scraper.round(nodes.to_vec(), Instant::now()).await
+}
+
 /// Returns the nodes that were read, and those with an error, by name.
 fn outcome(results: Vec<(Arc<str>, Result<NodeReading, ScrapeError>)>) -> (Vec<String>, Vec<String>) {
     let (read, failed): (Vec<_>, Vec<_>) = results.into_iter().partition(|(_, result)| result.is_ok());
@@ -24,13 +31,13 @@ async fn a_dead_node_costs_only_itself_and_is_last_in_the_next_round() {
     let settings = FargateSettings { deadline: Duration::from_secs(3), concurrency: 2, ..settings() };
     let mut scraper = Scraper::new(server.client(), &settings);
     let nodes = names(&["a", "b", "c", "d", "dead"]);
-    let (read, failed) = outcome(scraper.round(nodes.clone()).await);
+    let (read, failed) = outcome(round(&mut scraper, &nodes).await);
     assert_eq!((read.len(), failed), (4, vec!["dead".to_owned()]));
     let totals = scraper.counters().totals();
     assert_eq!((totals.scraped, totals.failed, totals.late), (4, 0, 1));
     assert_eq!(scraper.status().snapshot().errors, 0, "the source works");
     tokio::select! {
-        _ = scraper.round(nodes) => {}
+        _ = round(&mut scraper, &nodes) => {}
         () = until(|| server.paths().len() == 10) => {}
     }
     let paths = server.paths();
@@ -44,7 +51,7 @@ async fn failing_nodes_wait_for_the_others_and_take_turns() {
     let mut scraper = Scraper::new(server.client(), &settings);
     let nodes = names(&["bad-1", "bad-2", "good-1", "good-2"]);
     for _ in 0..2 {
-        let (read, failed) = outcome(scraper.round(nodes.clone()).await);
+        let (read, failed) = outcome(round(&mut scraper, &nodes).await);
         assert_eq!(
             (read, failed),
             (vec!["good-1".into(), "good-2".into()], vec!["bad-1".into(), "bad-2".into()])
@@ -54,6 +61,26 @@ async fn failing_nodes_wait_for_the_others_and_take_turns() {
     assert_eq!(second, [true, true, false, false]);
     let totals = scraper.counters().totals();
     assert_eq!((totals.rounds, totals.scraped, totals.failed, totals.late), (2, 4, 4, 0));
+}
+
+#[tokio::test]
+async fn a_node_that_failed_once_is_tried_before_those_that_failed_often() {
+    let mut asked = 0;
+    let server = metrics(move |node| {
+        asked += 1;
+        // The last round but one.
+        let is_blip = node == "z" && (8..12).contains(&asked);
+        if node == "z" && !is_blip { rows() } else { Response::status(503) }
+    })
+    .await;
+    let settings = FargateSettings { concurrency: 1, ..settings() };
+    let mut scraper = Scraper::new(server.client(), &settings);
+    for _ in 0..4 {
+        round(&mut scraper, &names(&["a", "b", "c", "z"])).await;
+    }
+    let paths = server.paths();
+    let order: Vec<bool> = paths[12..].iter().map(|path| path.contains("/z/")).collect();
+    assert_eq!(order, [true, false, false, false], "{paths:?}");
 }
 
 #[tokio::test]
@@ -75,7 +102,7 @@ async fn requests_are_bounded_by_the_concurrency() {
     let settings = FargateSettings { concurrency: 3, deadline, ..settings() };
     let mut scraper = Scraper::new(server.client(), &settings);
     tokio::select! {
-        _ = scraper.round(nodes) => panic!("no node answers"),
+        _ = round(&mut scraper, &nodes) => panic!("no node answers"),
         () = async {
             until(|| *open.lock().unwrap() == 3).await;
             // Time for requests that should not be sent.
@@ -93,7 +120,7 @@ async fn a_round_ends_before_the_next_tick() {
     assert_eq!(settings.effective_deadline(), Duration::from_millis(400), "two thirds of the interval");
     let mut scraper = Scraper::new(server.client(), &settings);
     // The first node takes 400 ms, the second the rest, and there is none for the others.
-    let results = scraper.round(names(&["a", "b", "c", "d"])).await;
+    let results = round(&mut scraper, &names(&["a", "b", "c", "d"])).await;
     assert_eq!(results.len(), 4);
     let without_turn = results.iter().filter(|(_, result)| matches!(result, Err(ScrapeError::NoTurn { .. })));
     assert!(without_turn.count() >= 2);
@@ -110,7 +137,7 @@ async fn nodes_have_fixed_turns_within_the_jitter() {
     let mut scraper = Scraper::new(server.client(), &settings);
     let nodes = names(&["a", "b", "c", "d", "e", "f"]);
     for _ in 0..2 {
-        assert_eq!(outcome(scraper.round(nodes.clone()).await).0.len(), 6);
+        assert_eq!(outcome(round(&mut scraper, &nodes).await).0.len(), 6);
     }
     let paths = server.paths();
     assert_eq!(paths[..6], paths[6..]);
@@ -120,6 +147,6 @@ async fn nodes_have_fixed_turns_within_the_jitter() {
 async fn a_round_without_nodes_is_a_success() {
     let server = metrics(|_| rows()).await;
     let mut scraper = Scraper::new(server.client(), &settings());
-    assert!(scraper.round(Vec::new()).await.is_empty());
+    assert!(round(&mut scraper, &[]).await.is_empty());
     assert!(scraper.status().snapshot().last_success.is_some());
 }
