@@ -15,7 +15,7 @@ use crate::values::{published_name_problem, unit_problem};
 const LEAST_ALIKE: usize = 2;
 
 /// Kinds of entities in batches, as listed in docs/raw-metrics.md.
-const KINDS: [&str; 14] = [
+const KINDS: [&str; 15] = [
     "cgroup",
     "cluster",
     "container",
@@ -28,6 +28,7 @@ const KINDS: [&str; 14] = [
     "node",
     "pod",
     "service",
+    "task",
     "volume",
     "workload",
 ];
