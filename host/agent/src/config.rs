@@ -9,6 +9,7 @@ mod cloudwatch;
 mod component;
 mod ecs;
 mod environment;
+mod fargate;
 mod file;
 mod hidden;
 mod identity;
@@ -31,6 +32,7 @@ pub use aws::Discovery;
 pub use cloudwatch::{CloudWatchSink, Create, Spool};
 pub use ecs::Ecs;
 pub use environment::{Environment, Variables};
+pub use fargate::Fargate;
 pub use file::MAX_BYTES as MAX_FILE_BYTES;
 pub use kubernetes::{Api, Cluster, Kubelet, Leader, LockKind, Role};
 pub use log_level::{LIBRARIES, log_level};
@@ -85,6 +87,8 @@ pub struct Config {
     pub cluster: Cluster,
     /// The leader election.
     pub leader: Leader,
+    /// The nodes of EKS Fargate.
+    pub fargate: Fargate,
     /// The operations server.
     pub operations: Operations,
     /// Directory of `file:` components.
@@ -241,6 +245,7 @@ impl Default for Config {
             api: Api::default(),
             cluster: Cluster::default(),
             leader: Leader::default(),
+            fargate: Fargate::default(),
             operations: Operations::default(),
             transforms_dir: None,
             state_dir: None,

@@ -2,6 +2,7 @@
 
 mod cluster;
 mod ecs;
+mod fargate;
 mod instance;
 mod kubelet;
 mod missing;
@@ -33,6 +34,7 @@ use crate::sinks::{Delivery, Ended, ToDeliver};
 
 pub use cluster::{ClusterSource, SharedWatch, watch_cluster};
 pub use ecs::EcsClients;
+pub use fargate::{FargateHandle, FargateSource};
 pub use kubelet::KubeletHandle;
 pub use missing::unknown_cluster_name;
 pub use node::{Endpoints, NodeSource, SourceError, name_without_host};
@@ -69,6 +71,8 @@ pub struct Clients {
     pub traffic: Option<Arc<Traffic>>,
     /// The leader election, if the API server is enabled, the role has a cluster part and the agent keeps running.
     pub elector: Option<LeaderElector>,
+    /// The client of the Fargate nodes, if the role is to read them.
+    pub fargate: Option<FargateHandle>,
     /// The recorder of Kubernetes Events, if the API server is enabled and the agent keeps running.
     pub recorder: Option<EventRecorder>,
     /// The deliveries to services, one per sink.
@@ -118,9 +122,11 @@ impl Clients {
             config.api.enabled.unwrap_or(config.api.kubeconfig.is_some() || client::is_in_cluster());
         if uses_api && config.role != Role::Task {
             clients.start_api(config, environment, node_name, is_for_long)?;
-        } else if config.role == Role::Cluster {
-            let message = "`role: cluster` needs the API server: run in a pod, or set `api.kubeconfig`";
-            return Err(Usage(message.into()).into());
+        } else if matches!(config.role, Role::Cluster | Role::Fargate) {
+            let role = config.role.as_str();
+            let message =
+                format!("`role: {role}` needs the API server: run in a pod, or set `api.kubeconfig`");
+            return Err(Usage(message).into());
         }
         missing::warn(config, uses_api, is_for_long);
         Ok(clients)
@@ -172,6 +178,11 @@ impl Clients {
             let local = LocalWatch::start(client.clone(), settings);
             self.statuses.extend(local.statuses());
             self.local = Some(Arc::new(local));
+        }
+        if config.role == Role::Fargate {
+            let fargate = FargateHandle::start(config, environment, client.clone(), is_for_long)?;
+            self.statuses.extend(fargate.statuses());
+            self.fargate = Some(fargate);
         }
         if !is_for_long {
             return Ok(());
@@ -259,6 +270,9 @@ impl Clients {
             );
             let help = "Bytes of responses from the API server";
             count("insightd_api_received", help, true, Arc::new(move || received.received_bytes()));
+        }
+        if let Some(fargate) = &self.fargate {
+            fargate::show_on(&fargate.counters(), registry);
         }
         if let Some(recorder) = &self.recorder {
             let dropped = recorder.clone();

@@ -10,7 +10,7 @@ use cgroups_rs::cpu::CpuController;
 use cgroups_rs::memory::MemController;
 use cgroups_rs::{Cgroup, CgroupPid, hierarchies};
 use insightd_tests::{Events, insightctl, insightd, skipped};
-use insights_batch::{Batch, Entity};
+use insights_batch::{Batch, Columns, Entity};
 use serde_json::{Value, json};
 
 use crate::endpoint::Endpoint;
@@ -219,7 +219,8 @@ fn every_figure_of_an_instance_is_that_of_the_kernel() {
     let after = number(&web, "cpuacct", "cpuacct.usage");
 
     let lines = fs::read_to_string(recording).expect("a recording");
-    let batch = Batch::from_json(lines.lines().nth(1).expect("a batch")).expect("a readable batch");
+    let columns = Columns::from_json(lines.lines().nth(1).expect("a batch")).expect("a readable batch");
+    let batch = Batch::from_columns(columns);
     let busy_cgroup = cgroup_of(&batch, "container", "container.id", &limited.containers[1].1);
     let usage = busy_cgroup.counter("cpu.usage_ns").expect("CPU time");
     assert!(before <= usage.current && usage.current <= after, "{before} {usage:?} {after}");

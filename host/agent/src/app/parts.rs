@@ -14,7 +14,9 @@ use crate::rollout::LastGoodStore;
 use crate::sinks::{OnStall, SinkSet};
 use crate::snapshot::Snapshot;
 use crate::sources::Clients;
-use crate::sources::{self, ClusterSource, Endpoints, NodeSource, Source, Sources, TaskSource};
+use crate::sources::{
+    self, ClusterSource, Endpoints, FargateSource, NodeSource, Source, Sources, TaskSource,
+};
 use crate::worker::Worker;
 
 /// The purpose that parts are opened for.
@@ -113,6 +115,9 @@ impl Parts {
         }
         if let Some(task) = clients.task.clone() {
             self.add(TaskSource::new(config, task));
+        }
+        if let Some(fargate) = clients.fargate.take() {
+            self.add(FargateSource::new(config, fargate));
         }
         if let Some(elector) = &clients.elector {
             let (leadership, watched) = (elector.leadership.clone(), elector.watched.clone());

@@ -24,6 +24,8 @@ pub enum Role {
     Cluster,
     /// The ECS task that this agent is a container of.
     Task,
+    /// The EKS Fargate nodes of the cluster, shared among the replicas of a StatefulSet.
+    Fargate,
 }
 
 impl Role {
@@ -34,6 +36,7 @@ impl Role {
             Self::Node => "node",
             Self::Cluster => "cluster",
             Self::Task => "task",
+            Self::Fargate => "fargate",
         }
     }
 
@@ -175,7 +178,7 @@ pub(super) const ENABLED: [(&str, Option<bool>); 3] =
     [("auto", None), ("true", Some(true)), ("false", Some(false))];
 
 pub(super) fn role(text: &str) -> Result<Role, String> {
-    let all = [Role::All, Role::Node, Role::Cluster, Role::Task];
+    let all = [Role::All, Role::Node, Role::Cluster, Role::Task, Role::Fargate];
     one_of(&all.map(|role| (role.as_str(), role)))(text)
 }
 
@@ -354,13 +357,15 @@ mod tests {
 
     #[test]
     fn roles() {
-        for role in ["all", "node", "cluster", "task"] {
+        for role in ["all", "node", "cluster", "task", "fargate"] {
             assert_eq!(config(&format!("role: {role}")).role.as_str(), role);
         }
         assert!(Role::All.has_node() && Role::All.has_cluster());
         assert!(Role::Node.has_node() && !Role::Node.has_cluster());
         assert!(!Role::Cluster.has_node() && Role::Cluster.has_cluster());
-        assert!(!Role::Task.has_node() && !Role::Task.has_cluster());
-        assert!(problem("role: leader").contains("expected one of all, node, cluster, task"));
+        for role in [Role::Task, Role::Fargate] {
+            assert!(!role.has_node() && !role.has_cluster());
+        }
+        assert!(problem("role: leader").contains("expected one of all, node, cluster, task, fargate"));
     }
 }

@@ -7,7 +7,9 @@ use insightd_pipeline::{ComponentLimits, Origin, PipelineSpec};
 
 use super::reader::{Problems, Section, flag, integer, one_of};
 use super::{Config, Environment, Host, Instance, Log, LogFormat, Node, Orchestrator, Warnings};
-use super::{aws, ecs, identity, kubernetes, log_level, operations, pipelines, rollout, sinks, values};
+use super::{
+    aws, ecs, fargate, identity, kubernetes, log_level, operations, pipelines, rollout, sinks, values,
+};
 
 /// Shortest interval: below it the 10 ms resolution of most counters shows in the rates.
 const MIN_INTERVAL: Duration = Duration::from_millis(100);
@@ -49,6 +51,7 @@ pub(super) fn read(root: &Section<'_>, problems: &Problems, environment: &Enviro
     let api = kubernetes::read_api(&root.section("api"));
     let cluster = kubernetes::read_cluster(&root.section("cluster"));
     let leader = kubernetes::read_leader(&root.section("leader"), environment);
+    let fargate = fargate::read(&root.section("fargate"));
     let operations = operations::read(&root.section("operations"));
     let transforms_dir = root.text("transforms_dir").map(PathBuf::from);
     let state_dir = root.text("state_dir").map(PathBuf::from);
@@ -83,6 +86,7 @@ pub(super) fn read(root: &Section<'_>, problems: &Problems, environment: &Enviro
         api,
         cluster,
         leader,
+        fargate,
         operations,
         transforms_dir,
         state_dir,

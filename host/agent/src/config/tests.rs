@@ -212,8 +212,9 @@ fn a_slip_in_a_word_is_told_and_relative_directories_are_warned_about() {
         "{report}"
     );
     assert!(
-        report
-            .contains("role: expected one of all, node, cluster, task, found `nodes`; did you mean `node`?"),
+        report.contains(
+            "role: expected one of all, node, cluster, task, fargate, found `nodes`; did you mean `node`?"
+        ),
         "{report}"
     );
     let text = "state_dir: state\nlog: {level: 'info,insightd_aw=debug'}\nsinks: {c: {type: cloudwatch_logs, spool: {dir: spool}}}\n";

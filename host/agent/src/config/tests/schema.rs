@@ -29,7 +29,7 @@ fn the_schema_is_that_of_the_parser() {
     // Values that the generation must find in errors of the parser.
     for (path, wanted) in [
         ("/properties/interval/default", json!("60s")),
-        ("/properties/role/anyOf/0/enum", json!(["all", "node", "cluster", "task", null])),
+        ("/properties/role/anyOf/0/enum", json!(["all", "node", "cluster", "task", "fargate", null])),
         (
             "/properties/kubelet/properties/enabled/anyOf/0/enum",
             json!(["auto", "true", "false", true, false, null]),
