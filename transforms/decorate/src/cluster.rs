@@ -3,10 +3,10 @@
 
 use alloc::vec::Vec;
 
-use insights_sdk::{Batch, Entity, Name};
+use insights_sdk::{Batch, Entity};
 
 use crate::event::{API_SERVER, Pairs, set_all, start};
-use crate::keys::{Keys, attribute, value};
+use crate::keys::{Keys, attribute, copy, value};
 use crate::options::Options;
 use crate::pod;
 
@@ -31,8 +31,9 @@ pub(crate) fn mark(options: &Options, batch: &Batch, keys: &Keys) {
     let name = known(&options.cluster_name, keys.raw_cluster_name).map(|name| (keys.cluster_name, name));
     let with = |key| -> Pairs { name.into_iter().chain(leader.map(|leader| (key, leader))).collect() };
     let shared = with(keys.node_name);
-    let headers = NAMED.map(|(_, _, event)| start(batch, event, API_SERVER, &shared, keys));
-    set_all(cluster, &start(batch, "Cluster", API_SERVER, &shared, keys));
+    let mut header = start(batch, "Cluster", API_SERVER, &shared, keys);
+    set_all(cluster, &header);
+    let types = NAMED.map(|(_, _, event)| batch.name(event));
     // The events are about the cluster, not about the leader's node.
     cluster.remove_attribute(keys.raw_node_name);
     cluster.rename_attribute("orchestrator", "node.orchestrator");
@@ -58,20 +59,18 @@ pub(crate) fn mark(options: &Options, batch: &Batch, keys: &Keys) {
             "workload" if entity.gauge(desired).is_none() => {}
             _ => {
                 let workload = attribute(entity, keys.workload_kind).unwrap_or_default();
-                let mut named = NAMED.iter().zip(&headers);
-                if let Some((_, header)) = named.find(|(known, _)| (known.0, known.1) == (kind, workload)) {
-                    set_all(entity, header);
-                    set_all(entity, &values(entity, &copied));
+                let mut named = NAMED.iter().zip(types);
+                if let Some((_, event)) = named.find(|(known, _)| (known.0, known.1) == (kind, workload)) {
+                    header[0].1 = event;
+                    set_all(entity, &header);
+                    for (from, to) in copied {
+                        copy(entity, from, entity, to);
+                    }
                 }
             }
         }
     }
     pod::mark_unbound(options, keys, unbound, &pods);
-}
-
-/// Returns the value of the first name of each pair, keyed by the second; names that the entity does not have are left out.
-fn values(entity: Entity<'_>, pairs: &[(Name, Name)]) -> Pairs {
-    pairs.iter().filter_map(|&(from, to)| Some((to, value(entity, from)?))).collect()
 }
 
 fn mark_hyper_pod(node: Entity<'_>, header: &Pairs, keys: &Keys) {

@@ -7,7 +7,7 @@ use insights_sdk::{Batch, Entity};
 
 use crate::keys::{Keys, attribute};
 
-/// Pods, tasks and containers that have usage metrics, by entity index: from a cgroup, or from the kubelet if there is no cgroup.
+/// Pods, tasks and containers that have a cgroup, by entity index.
 pub(crate) struct Joined(Vec<bool>);
 
 impl Joined {
@@ -16,8 +16,10 @@ impl Joined {
         Self(vec![false; count])
     }
 
-    pub(crate) fn has(&self, entity: Entity<'_>) -> bool {
-        self.0.get(entity.index() as usize).copied().unwrap_or(false)
+    /// Returns true for an entity with usage metrics: from a cgroup, or from another source if there is no cgroup.
+    #[inline(never)]
+    pub(crate) fn has(&self, entity: Entity<'_>, keys: &Keys) -> bool {
+        self.0.get(entity.index() as usize).copied().unwrap_or(false) || has_usage(entity, keys)
     }
 
     pub(crate) fn note(&mut self, entity: Entity<'_>) {
@@ -67,16 +69,6 @@ pub(crate) fn join(batch: &Batch, keys: &Keys) -> Joined {
             cgroup.remove();
         }
     }
-    for pod in batch.of_kind("pod") {
-        if !joined.has(pod) && has_usage(pod, keys) {
-            joined.note(pod);
-        }
-        for container in pod.children_of_kind("container") {
-            if !joined.has(container) && has_usage(container, keys) {
-                joined.note(container);
-            }
-        }
-    }
     joined
 }
 
@@ -88,7 +80,7 @@ pub(crate) fn move_points(cgroup: Entity<'_>, to: Entity<'_>, keys: &Keys) {
     }
 }
 
-pub(crate) fn has_usage(entity: Entity<'_>, keys: &Keys) -> bool {
+fn has_usage(entity: Entity<'_>, keys: &Keys) -> bool {
     entity.counter(keys.cpu_usage).is_some()
         || [keys.cpu_nanocores, keys.memory_usage, keys.memory_working_set]
             .iter()

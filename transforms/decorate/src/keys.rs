@@ -11,7 +11,14 @@ macro_rules! keys {
 
         impl Keys {
             pub(crate) fn new(batch: &Batch) -> Self {
-                Self { $($field: batch.name($text),)* }
+                // A loop over a table takes half of the code of a call for each name.
+                const TEXTS: &[&str] = &[$($text,)*];
+                let mut names = [batch.name(TEXTS[0]); TEXTS.len()];
+                for (name, text) in names.iter_mut().zip(TEXTS) {
+                    *name = batch.name(text);
+                }
+                let [$($field,)*] = names;
+                Self { $($field,)* }
             }
         }
     };

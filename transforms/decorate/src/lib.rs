@@ -133,11 +133,7 @@ impl Transform for Decorate {
         let Some(node) = batch.node() else { return Ok(()) };
         let facts = node::facts(&self.options, *node, &keys);
         if facts.is_ecs {
-            let tasks = batch.of_kind(task::KIND);
-            if !tasks.is_empty() {
-                let joined = task::join(batch, &tasks, &keys);
-                task::mark(&self.options, &tasks, &facts, &keys, &joined);
-            }
+            task::mark(&self.options, &batch.of_kind(task::KIND), &facts.shared, &keys);
         }
         let joined = join::join(batch, &keys);
         let mut disks = Vec::new();

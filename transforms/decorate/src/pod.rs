@@ -86,7 +86,8 @@ impl<'m> Marker<'m> {
         let keys = self.keys;
         self.identify(pod);
         let is_pending = || attribute(pod, keys.raw_pod_phase) == Some("Pending");
-        if joined.has(pod) || self.options.pods_without_cgroup || self.options.enhanced && is_pending() {
+        if joined.has(pod, keys) || self.options.pods_without_cgroup || self.options.enhanced && is_pending()
+        {
             self.event(pod);
         }
         for child in pod.children() {
@@ -167,7 +168,7 @@ impl<'m> Marker<'m> {
     fn container(&mut self, container: Entity<'_>, joined: &Joined) {
         let keys = self.keys;
         let name = value(container, keys.raw_container_name).filter(|_| self.options.container_name);
-        if joined.has(container) {
+        if joined.has(container, keys) {
             set_all(container, &self.headers.container);
             set_all(container, &self.identity);
             set_all(container, &self.copied);
@@ -178,8 +179,8 @@ impl<'m> Marker<'m> {
         }
         // The kubelet's statistics lag behind its list of pods: they still contain layers of containers that ended.
         let is_running = || attribute(container, keys.raw_container_state) == Some("running");
-        let is_there =
-            joined.has(container) || is_running() && container.parent().is_some_and(|pod| joined.has(pod));
+        let is_there = joined.has(container, keys)
+            || is_running() && container.parent().is_some_and(|pod| joined.has(pod, keys));
         for layer in container.children_of_kind("filesystem").into_iter().filter(|_| is_there) {
             set_all(layer, &self.headers.filesystem);
             set_all(layer, &self.identity);

@@ -2,33 +2,27 @@
 
 mod join;
 
-pub(crate) use join::join;
-
-use alloc::string::String;
 use alloc::vec::Vec;
 
 use insights_sdk::{Batch, Entity, Name};
 
-use crate::event::{Facts, Pairs, set_all, start};
-use crate::join::{Joined, has_usage};
+use crate::event::{Pairs, set_all, start};
+use crate::join::Joined;
 use crate::keys::{Keys, attribute, copy_text, set, value};
 use crate::options::{Labels, Options};
 
-/// Kind of the entities.
+/// Kind of the entities, and scope of the batch of a sidecar.
 pub(crate) const KIND: &str = "task";
 
 /// Start of the names of tags.
 const TAG: &str = "task.tag.";
 
-/// Attributes of a task that its containers' events carry too: raw name, and the name in events of the ECS agent.
-const SHARED: [(&str, &str); 3] = [
+/// Attributes with the names that they have in events of the ECS agent. The first ones are those of a task that its
+/// containers' events carry too.
+const NAMES: [(&str, &str); 13] = [
     ("task.family", "TaskDefinitionFamily"),
     ("task.revision", "TaskDefinitionRevision"),
     ("task.service", "ServiceName"),
-];
-
-/// Attributes of the task alone.
-const OF_TASK: [(&str, &str); 7] = [
     ("task.zone", "AvailabilityZone"),
     ("task.status", "KnownStatus"),
     ("task.launch_type", "LaunchType"),
@@ -36,47 +30,63 @@ const OF_TASK: [(&str, &str); 7] = [
     ("task.pull_stopped_at", "PullStoppedAt"),
     ("task.created_at", "CreatedAt"),
     ("task.started_at", "StartedAt"),
-];
-
-/// Attributes of a container alone.
-const OF_CONTAINER: [(&str, &str); 3] = [
     ("container.name", "ContainerName"),
     ("container.image", "Image"),
     ("container.status", "ContainerKnownStatus"),
 ];
+/// Position in [`NAMES`] of the first attribute that only the task has.
+const OF_TASK: usize = 3;
+/// Position of the first attribute of a container.
+const OF_CONTAINER: usize = 10;
 
-/// Turns the tasks of a container instance that have a cgroup or usage values, and their containers, into events.
-pub(crate) fn mark(options: &Options, tasks: &[Entity<'_>], facts: &Facts, keys: &Keys, joined: &Joined) {
-    let Some(batch) = tasks.first().map(|task| task.batch()) else { return };
-    let of_node = |key: Name| facts.shared.iter().find(|(known, _)| *known == key).map(|&(_, value)| value);
-    let shared = [
-        (keys.cluster_name, of_node(keys.cluster_name)),
-        (keys.container_instance_id, of_node(keys.container_instance_id)),
-        (batch.name("EC2InstanceId"), of_node(keys.instance_id)),
-    ];
-    let shared: Pairs = shared.into_iter().filter_map(|(key, value)| Some((key, value?))).collect();
-    let mut marker = Marker::new(batch, options, keys, joined, &shared);
-    tasks.iter().for_each(|&task| marker.task(task));
+/// Turns all tasks that have a cgroup or usage values, and their containers, into events. `shared` holds what is known of
+/// the node.
+pub(crate) fn mark(options: &Options, tasks: &[Entity<'_>], shared: &[(Name, Name)], keys: &Keys) {
+    let Some(&first) = tasks.first() else { return };
+    let batch = first.batch();
+    let mut of_node = Vec::new();
+    for (key, name) in [
+        (keys.cluster_name, keys.cluster_name),
+        (keys.container_instance_id, keys.container_instance_id),
+        (keys.instance_id, batch.name("EC2InstanceId")),
+    ] {
+        if let Some(&(_, value)) = shared.iter().find(|(known, _)| *known == key) {
+            of_node.push((name, value));
+        }
+    }
+    let mut marker = Marker {
+        tags: &options.task_tags,
+        keys,
+        names: NAMES.iter().map(|&(raw, name)| (batch.name(raw), batch.name(name))).collect(),
+        joined: join::join(batch, tasks, keys),
+        of_task: start(batch, "Task", "", &of_node, keys),
+        of_container: start(batch, "Container", "", &of_node, keys),
+        identity: Vec::new(),
+        tagged: Vec::new(),
+    };
+    for &task in tasks {
+        marker.task(task);
+    }
 }
 
-/// Turns the only task of a batch of scope `task`, and its containers, into events. Their values are already on them.
+/// Turns the task of a batch of scope `task`, and its containers, into events. Their values are already on them.
 pub(crate) fn mark_own(options: &Options, batch: &Batch, keys: &Keys) {
-    let joined = Joined::new(batch);
-    for task in batch.of_kind(KIND) {
-        let cluster = options.cluster_name.as_deref().map(|name| batch.name(name));
-        let cluster = cluster.or_else(|| value(task, keys.raw_cluster_name));
-        let shared: Pairs = cluster.into_iter().map(|cluster| (keys.cluster_name, cluster)).collect();
-        // Without a dot in its name it would become a member of the event.
-        task.rename_attribute("orchestrator", "node.orchestrator");
-        Marker::new(batch, options, keys, &joined, &shared).task(task);
-    }
+    let tasks = batch.of_kind(KIND);
+    let Some(&task) = tasks.first() else { return };
+    let cluster = options.cluster_name.as_deref().map(|name| batch.name(name));
+    let cluster = cluster.or_else(|| value(task, keys.raw_cluster_name));
+    let shared = cluster.map(|cluster| (keys.cluster_name, cluster));
+    mark(options, &tasks, shared.as_slice(), keys);
+    // Without a dot in its name it would become a member of the event.
+    task.rename_attribute("orchestrator", "node.orchestrator");
 }
 
 struct Marker<'m> {
     tags: &'m Labels,
     keys: &'m Keys,
-    names: Names,
-    joined: &'m Joined,
+    /// Handles of [`NAMES`].
+    names: Pairs,
+    joined: Joined,
     of_task: Pairs,
     of_container: Pairs,
     /// Attributes set on the task and all its containers.
@@ -85,137 +95,68 @@ struct Marker<'m> {
     tagged: Pairs,
 }
 
-/// Handles of the names that only tasks use.
-struct Names {
-    raw_id: Name,
-    id: Name,
-    arn: Name,
-    account: Name,
-    region: Name,
-    ephemeral_storage_used: Name,
-    shared: [(Name, Name); SHARED.len()],
-    of_task: [(Name, Name); OF_TASK.len()],
-    of_container: [(Name, Name); OF_CONTAINER.len()],
-}
-
-impl Names {
-    fn new(batch: &Batch) -> Self {
-        let pair = |(raw, name): (&str, &str)| (batch.name(raw), batch.name(name));
-        Self {
-            raw_id: batch.name(join::TASK_ID),
-            id: batch.name("TaskId"),
-            arn: batch.name("task.arn"),
-            account: batch.name("AccountID"),
-            region: batch.name("Region"),
-            ephemeral_storage_used: batch.name("task.ephemeral_storage_used_bytes"),
-            shared: SHARED.map(pair),
-            of_task: OF_TASK.map(pair),
-            of_container: OF_CONTAINER.map(pair),
-        }
-    }
-}
-
-impl<'m> Marker<'m> {
-    fn new(
-        batch: &Batch,
-        options: &'m Options,
-        keys: &'m Keys,
-        joined: &'m Joined,
-        shared: &[(Name, Name)],
-    ) -> Self {
-        Self {
-            tags: &options.task_tags,
-            keys,
-            names: Names::new(batch),
-            joined,
-            of_task: start(batch, "Task", "", shared, keys),
-            of_container: start(batch, "Container", "", shared, keys),
-            identity: Vec::new(),
-            tagged: Vec::new(),
-        }
-    }
-
+impl Marker<'_> {
     fn task(&mut self, task: Entity<'_>) {
         let containers = task.children_of_kind("container");
-        let has_storage = || task.gauge(self.names.ephemeral_storage_used).is_some();
-        if !self.is_there(task)
-            && !has_storage()
-            && !containers.iter().any(|&container| self.is_there(container))
-        {
+        let has_usage = |entity: Entity<'_>| self.joined.has(entity, self.keys);
+        let is_event = has_usage(task)
+            || task.gauge("task.ephemeral_storage_used_bytes").is_some()
+            || containers.iter().any(|&container| has_usage(container));
+        if !is_event {
             return;
         }
+        let batch = task.batch();
         self.identify(task);
-        set_all(task, &self.of_task);
-        set_all(task, &self.identity);
-        copy_all(task, &self.names.of_task);
-        if let Some((region, account)) = attribute(task, self.names.arn).and_then(region_and_account) {
-            let batch = task.batch();
-            set(task, self.names.region, batch.name(region));
-            set(task, self.names.account, batch.name(account));
+        self.event(task, &self.of_task, OF_TASK..OF_CONTAINER);
+        // `arn:PARTITION:ecs:REGION:ACCOUNT:task/CLUSTER/ID`
+        let mut parts = task.attribute("task.arn").unwrap_or_default().split(':').skip(3);
+        for name in ["Region", "AccountID"] {
+            if let Some(part) = parts.next().filter(|part| !part.is_empty()) {
+                task.set_attribute_name(batch.name(name), batch.name(part));
+            }
         }
-        self.add_tags(task);
         for container in containers {
             let is_internal = attribute(container, self.keys.raw_container_kind) == Some("internal");
-            if !is_internal && self.is_there(container) {
-                set_all(container, &self.of_container);
-                set_all(container, &self.identity);
-                copy_all(container, &self.names.of_container);
-                self.add_tags(container);
+            if !is_internal && self.joined.has(container, self.keys) {
+                self.event(container, &self.of_container, OF_CONTAINER..NAMES.len());
             }
         }
     }
 
-    /// Returns true for a task or container with a cgroup or usage values.
-    fn is_there(&self, entity: Entity<'_>) -> bool {
-        self.joined.has(entity) || has_usage(entity, self.keys)
-    }
-
-    /// Collects the attributes that identify the task.
-    fn identify(&mut self, task: Entity<'_>) {
-        let (batch, names) = (task.batch(), &self.names);
-        self.identity.clear();
-        self.tagged.clear();
-        let id = value(task, names.raw_id).unwrap_or_else(|| batch.name(task.id()));
-        // The raw id stays: formatters recognize events of tasks by it.
-        self.identity.push((names.raw_id, id));
-        self.identity.push((names.id, id));
-        for &(raw, name) in &names.shared {
-            if let Some(value) = value(task, raw).filter(|&value| !batch.text(value).is_empty()) {
-                self.identity.push((name, value));
-            }
+    /// Turns a task, or a container of the task of the last [`Marker::identify`] call, into an event.
+    #[inline(never)]
+    fn event(&self, entity: Entity<'_>, header: &[(Name, Name)], own: core::ops::Range<usize>) {
+        set_all(entity, header);
+        set_all(entity, &self.identity);
+        for &(raw, name) in self.names.get(own).unwrap_or_default() {
+            copy_text(entity, raw, entity, name);
         }
-        for (key, value) in task.attribute_names() {
-            let Some(tag) = batch.text(key).strip_prefix(TAG).filter(|tag| self.tags.has(tag)) else {
-                continue;
-            };
-            self.tagged.push((batch.name(&without_dots(tag)), value));
-        }
-    }
-
-    fn add_tags(&self, entity: Entity<'_>) {
         for &(key, tag) in &self.tagged {
             if value(entity, key).is_none() {
                 set(entity, key, tag);
             }
         }
     }
-}
 
-fn copy_all(entity: Entity<'_>, names: &[(Name, Name)]) {
-    for &(raw, name) in names {
-        copy_text(entity, raw, entity, name);
+    /// Collects the attributes that identify the task, and its tags.
+    fn identify(&mut self, task: Entity<'_>) {
+        let batch = task.batch();
+        self.identity.clear();
+        self.tagged.clear();
+        let id = batch.name(task.id());
+        // Formatters recognize events of tasks by the raw id.
+        for name in [join::TASK_ID, "TaskId"] {
+            self.identity.push((batch.name(name), id));
+        }
+        for &(raw, name) in self.names.iter().take(OF_TASK) {
+            if let Some(value) = value(task, raw).filter(|&value| !batch.text(value).is_empty()) {
+                self.identity.push((name, value));
+            }
+        }
+        for (key, value) in task.attribute_names() {
+            if let Some(tag) = batch.text(key).strip_prefix(TAG).filter(|tag| self.tags.has(tag)) {
+                self.tagged.push((batch.name(tag), value));
+            }
+        }
     }
-}
-
-/// Returns the name of the attribute of a tag: names with a dot are raw, and formatters leave them out.
-fn without_dots(tag: &str) -> String {
-    tag.chars().map(|character| if character == '.' { '_' } else { character }).collect()
-}
-
-/// Returns region and account of an ARN, `arn:PARTITION:SERVICE:REGION:ACCOUNT:RESOURCE`; `None` if one is missing.
-fn region_and_account(arn: &str) -> Option<(&str, &str)> {
-    let mut parts = arn.strip_prefix("arn:")?.split(':').skip(2);
-    let (region, account) = (parts.next()?, parts.next()?);
-    parts.next().filter(|_| !region.is_empty() && !account.is_empty())?;
-    Some((region, account))
 }

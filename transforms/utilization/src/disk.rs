@@ -7,20 +7,21 @@ use crate::raw::{Raw, counter, per_second};
 
 /// Publishes reads and writes of one device.
 pub(crate) fn publish(out: &mut Publisher<'_>, disk: Entity<'_>, prefix: Prefix, raw: &Raw) {
-    for (metric, rate) in [
-        (Metric::IoBytesRead, per_second(disk, raw.read_bytes)),
-        (Metric::IoBytesWrite, per_second(disk, raw.write_bytes)),
-        (Metric::IoBytesSync, per_second(disk, raw.sync_bytes)),
-        (Metric::IoBytesAsync, per_second(disk, raw.async_bytes)),
-        (Metric::IoBytesTotal, total(disk, raw.total_bytes, [raw.read_bytes, raw.write_bytes])),
-        (Metric::IoServicedRead, per_second(disk, raw.reads)),
-        (Metric::IoServicedWrite, per_second(disk, raw.writes)),
-        (Metric::IoServicedSync, per_second(disk, raw.syncs)),
-        (Metric::IoServicedAsync, per_second(disk, raw.asyncs)),
-        (Metric::IoServicedTotal, total(disk, raw.total_ops, [raw.reads, raw.writes])),
+    for (metric, name) in [
+        (Metric::IoBytesRead, raw.read_bytes),
+        (Metric::IoBytesWrite, raw.write_bytes),
+        (Metric::IoBytesSync, raw.sync_bytes),
+        (Metric::IoBytesAsync, raw.async_bytes),
+        (Metric::IoServicedRead, raw.reads),
+        (Metric::IoServicedWrite, raw.writes),
+        (Metric::IoServicedSync, raw.syncs),
+        (Metric::IoServicedAsync, raw.asyncs),
     ] {
-        out.publish(disk, prefix, metric, rate);
+        out.publish(disk, prefix, metric, per_second(disk, name));
     }
+    let bytes = total(disk, raw.total_bytes, [raw.read_bytes, raw.write_bytes]);
+    let operations = total(disk, raw.total_ops, [raw.reads, raw.writes]);
+    out.publish_each(disk, prefix, &[Metric::IoBytesTotal, Metric::IoServicedTotal], &[bytes, operations]);
 }
 
 /// Returns the total rate. cgroup v1 has a counter for it; on v2 it is the sum of reads and writes.

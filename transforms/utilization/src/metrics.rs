@@ -205,6 +205,20 @@ impl<'b> Publisher<'b> {
         self.count += 1;
     }
 
+    /// Publishes `values`, each under the metric at the same position; unknown values are left out.
+    #[inline(never)]
+    pub(crate) fn publish_each(
+        &mut self,
+        entity: Entity<'_>,
+        prefix: Prefix,
+        metrics: &[Metric],
+        values: &[Option<f64>],
+    ) {
+        for (&metric, &value) in metrics.iter().zip(values) {
+            self.publish(entity, prefix, metric, value);
+        }
+    }
+
     fn name(&mut self, prefix: Prefix, metric: Metric) -> Name {
         let slot = &mut self.names[prefix as usize * METRICS.len() + metric as usize];
         let (scratch, batch) = (&mut self.text, self.batch);

@@ -71,30 +71,29 @@ fn rates(interface: Entity<'_>, raw: &Raw) -> Rates {
 
 /// Publishes the traffic of one interface.
 pub(crate) fn publish(out: &mut Publisher<'_>, interface: Entity<'_>, prefix: Prefix, raw: &Raw) {
-    publish_all(out, interface, prefix, &METRICS, &rates(interface, raw));
+    out.publish_each(interface, prefix, &METRICS, &rates(interface, raw));
 }
 
 /// Publishes the traffic summed over all interfaces of `entity`. An interface without a rate yet is left out of the sum.
 pub(crate) fn publish_sum(out: &mut Publisher<'_>, entity: Entity<'_>, prefix: Prefix, raw: &Raw) {
     let interfaces = entity.children_of_kind("interface");
-    publish_all(out, entity, prefix, &METRICS, &sum(&interfaces, raw, |_| true));
+    out.publish_each(entity, prefix, &METRICS, &sum(&interfaces, raw, |_| true));
 }
 
-/// Publishes the traffic of an ECS task or container, summed over `interfaces`. With the prefix of enhanced metrics, only
-/// the bytes are published.
+/// Publishes the traffic of an ECS task or container, summed over `interfaces`; with `enhanced` also the bytes under the names
+/// of enhanced Container Insights.
 pub(crate) fn publish_task_sum(
     out: &mut Publisher<'_>,
     entity: Entity<'_>,
-    prefix: Prefix,
     interfaces: &[Entity<'_>],
     raw: &Raw,
+    enhanced: bool,
 ) {
     let rates = sum(interfaces, raw, |_| true);
-    for (at, (&metric, &rate)) in TASK_METRICS.iter().zip(&rates).enumerate() {
-        // Bytes come first of each direction.
-        if prefix == Prefix::Bare || at % (TASK_METRICS.len() / 2) == 0 {
-            out.publish(entity, prefix, metric, rate);
-        }
+    out.publish_each(entity, Prefix::Bare, &TASK_METRICS, &rates);
+    if enhanced {
+        let metrics = [Metric::EcsNetworkRxBytes, Metric::EcsNetworkTxBytes];
+        out.publish_each(entity, Prefix::EcsContainer, &metrics, &[rates[0], rates[4]]);
     }
 }
 
@@ -107,10 +106,10 @@ pub(crate) fn publish_node_sum(
     options: &Options,
 ) {
     let interfaces = node.children_of_kind("interface");
-    publish_all(out, node, prefix, &METRICS, &sum(&interfaces, raw, |_| true));
+    out.publish_each(node, prefix, &METRICS, &sum(&interfaces, raw, |_| true));
     let uplink = Uplink { interfaces: &interfaces, raw, options };
     let rates = sum(&interfaces, raw, |interface| uplink.counts(interface));
-    publish_all(out, node, prefix, &UPLINK_METRICS, &rates);
+    out.publish_each(node, prefix, &UPLINK_METRICS, &rates);
 }
 
 fn sum<'b>(interfaces: &[Entity<'b>], raw: &Raw, counts: impl Fn(Entity<'b>) -> bool) -> Rates {
@@ -125,16 +124,4 @@ fn sum<'b>(interfaces: &[Entity<'b>], raw: &Raw, counts: impl Fn(Entity<'b>) -> 
         }
     }
     sum
-}
-
-fn publish_all(
-    out: &mut Publisher<'_>,
-    entity: Entity<'_>,
-    prefix: Prefix,
-    metrics: &[Metric; COUNT],
-    rates: &Rates,
-) {
-    for (&metric, &rate) in metrics.iter().zip(rates) {
-        out.publish(entity, prefix, metric, rate);
-    }
 }

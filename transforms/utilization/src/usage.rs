@@ -71,10 +71,9 @@ fn publish_cpu(
     let total = millicores(raw.cpu_usage).or_else(of_kubelet);
     let user = millicores(raw.cpu_user);
     let system = millicores(raw.cpu_system);
-    out.publish(entity, prefix, Metric::CpuUsageTotal, total);
-    out.publish(entity, prefix, Metric::CpuUsageUser, user);
-    out.publish(entity, prefix, Metric::CpuUsageSystem, system);
-    out.publish(entity, prefix, Metric::CpuUtilization, percent(total, capacity.cpu));
+    let metrics =
+        [Metric::CpuUsageTotal, Metric::CpuUsageUser, Metric::CpuUsageSystem, Metric::CpuUtilization];
+    out.publish_each(entity, prefix, &metrics, &[total, user, system, percent(total, capacity.cpu)]);
     total
 }
 
@@ -90,19 +89,20 @@ fn publish_memory(
     // The two values are read one after the other: inactive memory may have been freed in between.
     let working_set = usage.zip(inactive).map(|(usage, inactive)| (usage - inactive).max(0.0));
     let working_set = working_set.or_else(|| gauge(entity, raw.memory_working_set));
-    for (metric, value) in [
-        (Metric::MemoryUsage, usage),
-        (Metric::MemoryCache, gauge(entity, raw.memory_cache)),
-        (Metric::MemoryRss, gauge(entity, raw.memory_rss)),
-        (Metric::MemoryMaxUsage, gauge(entity, raw.memory_max_usage)),
-        (Metric::MemorySwap, gauge(entity, raw.memory_swap)),
-        (Metric::MemoryMappedFile, gauge(entity, raw.memory_mapped_file)),
-        (Metric::MemoryFailcnt, counter(entity, raw.memory_failcnt).map(|failcnt| failcnt.current as f64)),
-        (Metric::MemoryWorkingSet, working_set),
-        (Metric::MemoryUtilization, percent(working_set, capacity.memory)),
+    for (metric, name) in [
+        (Metric::MemoryCache, raw.memory_cache),
+        (Metric::MemoryRss, raw.memory_rss),
+        (Metric::MemoryMaxUsage, raw.memory_max_usage),
+        (Metric::MemorySwap, raw.memory_swap),
+        (Metric::MemoryMappedFile, raw.memory_mapped_file),
     ] {
-        out.publish(entity, prefix, metric, value);
+        out.publish(entity, prefix, metric, gauge(entity, name));
     }
+    let failcnt = counter(entity, raw.memory_failcnt).map(|failcnt| failcnt.current as f64);
+    let metrics =
+        [Metric::MemoryUsage, Metric::MemoryFailcnt, Metric::MemoryWorkingSet, Metric::MemoryUtilization];
+    let utilization = percent(working_set, capacity.memory);
+    out.publish_each(entity, prefix, &metrics, &[usage, failcnt, working_set, utilization]);
     working_set
 }
 

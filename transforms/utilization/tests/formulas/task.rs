@@ -14,17 +14,19 @@ impl Evaluator<'_> {
         let is_sidecar = self.entities.first("node").is_none();
         let own = match (resource, is_sidecar) {
             ("cpu", true) if is_task => {
-                gauge("task.limit_cpu_millicores").map(|limit| limit * 1024.0 / 1000.0)
+                gauge("task.limit_cpu_millicores").map(|limit| (limit * 1024.0 / 1000.0 - 1e-6).ceil())
             }
             ("cpu", true) => gauge("container.limit_cpu_shares").filter(|&shares| shares > 2.0),
             ("cpu", false) => {
                 let quota = gauge("cpu.quota_millicores").filter(|_| is_task);
+                let of_quota = |quota: f64| (quota * 1024.0 / 1000.0 - 1e-6).ceil();
                 let of_weight = |weight: f64| (2.0 + (weight - 1.0) * 262_142.0 / 9999.0).round();
                 let shares = gauge("cpu.shares").or(gauge("cpu.weight").map(of_weight));
-                if quota.is_none() && shares.is_some_and(|shares| shares <= 2.0) {
+                let units = quota.map(of_quota).or(shares);
+                if units.is_some_and(|units| units <= 2.0) {
                     return None;
                 }
-                quota.map(|quota| (quota * 1024.0 / 1000.0 - 1e-6).ceil()).or(shares)
+                units
             }
             ("memory", true) if is_task => gauge("task.limit_memory_bytes"),
             ("memory", true) => gauge("container.limit_memory_bytes"),
