@@ -39,7 +39,7 @@ pub(crate) struct Tasks<'b, 'r> {
     list: Vec<Task<'b>>,
     raw: &'r Raw,
     names: TaskRaw,
-    /// `true` on cgroup v2.
+    /// `true` on a node with cgroup v2.
     is_v2: bool,
     /// `true` in the batch of a sidecar, which knows the task's limits but not its cgroups.
     is_sidecar: bool,
@@ -49,9 +49,8 @@ impl<'b, 'r> Tasks<'b, 'r> {
     /// Returns the tasks, or `None` if the batch has none.
     pub(crate) fn new(batch: &'b Batch, raw: &'r Raw) -> Option<Self> {
         let entities = batch.of_kind(KIND);
-        let first = *entities.first()?;
-        let root = batch.node().map_or(first, |node| *node);
-        let is_v2 = root.attribute("cgroup.version") == Some("2");
+        entities.first()?;
+        let is_v2 = batch.node().and_then(|node| node.attribute("cgroup.version")) == Some("2");
         let is_sidecar = batch.scope() == KIND;
         let mut tasks = Self { list: Vec::new(), raw, names: TaskRaw::new(batch), is_v2, is_sidecar };
         for entity in entities {

@@ -60,12 +60,15 @@ impl Tasks<'_, '_> {
     }
 
     /// Returns the used memory as the ECS agent counts it: without inactive file pages on cgroup v2, without the page cache
-    /// on v1.
+    /// on v1. A sidecar does not know the version, but Docker's statistics have a maximum only on v1.
     fn memory_used(&self, entity: Entity<'_>) -> Option<f64> {
         let usage = gauge(entity, self.raw.memory_usage)?;
-        let cache = if self.is_v2 { None } else { gauge(entity, self.raw.memory_cache) };
-        // Docker's statistics on v2 have no page cache, and a sidecar may not know the version.
-        let unused = cache.or_else(|| gauge(entity, self.raw.memory_inactive_file))?;
+        let is_v1 = match self.is_sidecar {
+            true => gauge(entity, self.raw.memory_max_usage).is_some(),
+            false => !self.is_v2,
+        };
+        let name = if is_v1 { self.raw.memory_cache } else { self.raw.memory_inactive_file };
+        let unused = gauge(entity, name)?;
         // The two values are read one after the other: pages may have been freed in between.
         Some((usage - unused).max(0.0) / MEGABYTE)
     }

@@ -43,7 +43,7 @@ Operators are evaluated from left to right. If any operand is missing, the resul
 | `effective_request(r)` | what the scheduler reserves for the pod: the larger of the sum of main containers and sidecars, and of each init container with the sidecars before it; or the pod's own request if it has one; plus the overhead of its runtime class |
 | `effective_limit(r)` | the same with limits; missing unless every main container and sidecar has one above 0, or the pod itself has one |
 | `x or y/z` | of entities: those of kind `x`, and those of kind `z` below those of kind `y` |
-| `without_cache(x)` | `x` without file pages, as the ECS agent counts: less `memory.inactive_file_bytes` on cgroup v2, less `memory.cache_bytes` on v1 (the former if the latter is unknown); at least 0 |
+| `without_cache(x)` | `x` without file pages, as the ECS agent counts: less `memory.inactive_file_bytes` on cgroup v2, less `memory.cache_bytes` on v1 (in a sidecar: where the runtime reports `memory.max_usage_bytes`); at least 0 |
 | `reserved(cpu)` | 1024ths of a vCPU, rounded up. On an instance, of a task: `cpu.quota_millicores`, else its `cpu.shares` (v2: derived from `cpu.weight`), else, if it has no cgroup, the sum over its containers; of a container: its shares. 2 or less mean that nothing is reserved, and the value is missing. In a sidecar: `task.limit_cpu_millicores`, else the sum of `container.limit_cpu_shares`; of a container the latter |
 | `reserved(memory)` | bytes. On an instance, of a task: `memory.limit_bytes`, else the sum over its containers; of a container: `memory.soft_limit_bytes`, else `memory.limit_bytes`. In a sidecar: `task.limit_memory_bytes`, else the sum of `container.limit_memory_bytes`; of a container the latter |
 ";

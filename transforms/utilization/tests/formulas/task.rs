@@ -46,10 +46,12 @@ impl Evaluator<'_> {
 
     /// Returns used memory without the file pages that the ECS agent leaves out.
     pub(crate) fn without_cache(&self, used: f64, entity: &Entity) -> Option<f64> {
-        let root = self.entities.first("node").or(self.entities.first("task"))?;
-        let is_v2 = root.attributes.get("cgroup.version").is_some_and(|version| version == "2");
-        let cache = entity.gauges.get("memory.cache_bytes").filter(|_| !is_v2);
-        let pages = cache.or(entity.gauges.get("memory.inactive_file_bytes"))?;
+        let is_v2 = match self.entities.first("node") {
+            Some(node) => node.attributes.get("cgroup.version").is_some_and(|version| version == "2"),
+            None => !entity.gauges.contains_key("memory.max_usage_bytes"),
+        };
+        let pages =
+            entity.gauges.get(if is_v2 { "memory.inactive_file_bytes" } else { "memory.cache_bytes" })?;
         Some((used - pages).max(0.0))
     }
 }
