@@ -54,7 +54,8 @@ pub fn pipelines(
 /// Returns true if an agent of this role can have batches of that scope.
 fn serves(role: Role, scope: Scope) -> bool {
     match scope {
-        Scope::Node => role.has_node(),
+        // Tasks and Fargate nodes are small nodes to the pipelines.
+        Scope::Node => role != Role::Cluster,
         Scope::Cluster => role.has_cluster(),
     }
 }

@@ -206,7 +206,7 @@ fn every_figure_of_an_instance_is_that_of_the_kernel() {
     let config = directory.path().join("insightd.yaml");
     let text = format!(
         "interval: 1s\nnode: {{orchestrator: ecs}}\necs: {{endpoint: '{}', timeout: 5s}}\ninstance: {{enabled: false}}\n\
-         operations: {{listen: 'off'}}\nhost: {{interface_exclude: []}}\n",
+         operations: {{listen: none}}\nhost: {{interface_exclude: []}}\n",
         endpoint.url()
     );
     fs::write(&config, text).expect("written");

@@ -71,7 +71,7 @@ fn a_task_on_fargate_is_measured_from_its_metadata() {
     });
     let directory = tempfile::tempdir().expect("a directory");
     let config = directory.path().join("insightd.yaml");
-    fs::write(&config, "interval: 60s\nrole: task\noperations: {listen: 'off'}\necs: {timeout: 5s}\n")
+    fs::write(&config, "interval: 60s\nrole: task\noperations: {listen: none}\necs: {timeout: 5s}\n")
         .expect("written");
     let run = |variable: Option<String>| {
         let mut command = Command::new(program("insightd"));
@@ -88,6 +88,7 @@ fn a_task_on_fargate_is_measured_from_its_metadata() {
     let lines = String::from_utf8(output.stdout).expect("UTF-8");
     let events =
         Events::new(lines.lines().map(|line| serde_json::from_str(line).expect("an event")).collect());
+    assert_eq!(events.of_type("Task").count(), 1, "{log}");
     let event = events.only("Task");
     for (key, value) in [
         ("ClusterName", "shop"),

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::parts::{Parts, Purpose};
 use super::snapshot;
 use crate::cli;
-use crate::config::Environment;
+use crate::config::{Environment, Role};
 use crate::error::Usage;
 use crate::logging;
 use crate::output;
@@ -44,7 +44,7 @@ pub fn record(options: &cli::Record) -> anyhow::Result<()> {
         // Not as a long-running agent: takes no part in the election and publishes no Kubernetes Events.
         false => Clients::start(&config, &environment, &parts.node_name, false, runtime.handle())?,
     };
-    let wants_cluster = options.cluster || !config.role.has_node();
+    let wants_cluster = options.cluster || config.role == Role::Cluster;
     let watch = wants_cluster.then(|| watch_cluster(&config, runtime.handle())).transpose()?;
     parts.connect(&config, &mut clients);
     if let Some((leadership, watched)) = watch {

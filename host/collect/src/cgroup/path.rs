@@ -262,8 +262,19 @@ pub fn role(path: &str) -> Option<Role<'_>> {
 fn pod_below<'a>([parent, top]: [&str; 2], name: &'a str) -> Option<PodName<'a>> {
     match dir_kind(parent, name) {
         DirKind::Pod(pod) => Some(pod),
+        _ if parent == ".." => beside(name),
         _ => in_class(top, parent, name).filter(|pod| pod.kind == PodKind::Task),
     }
+}
+
+/// Parses the name of a pod beside the agent's own. In a cgroup namespace of its own, the agent sees the paths of other
+/// processes from its own cgroup: `/../../podUID/…`, without the directories that both are in.
+fn beside(name: &str) -> Option<PodName<'_>> {
+    let pod = || {
+        let raw_uid = name.strip_prefix("pod").filter(|uid| is_uid(uid))?;
+        Some(PodName { raw_uid, underscores: false, kind: PodKind::Pod(None) })
+    };
+    slice_task(name).or_else(|| task(name)).or_else(pod)
 }
 
 #[cfg(test)]

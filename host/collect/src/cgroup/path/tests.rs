@@ -204,6 +204,22 @@ fn tasks_of_ecs_are_parsed() {
 }
 
 #[test]
+fn paths_from_the_agents_own_cgroup_are_parsed() {
+    let scope = format!("docker-{ID}.scope");
+    let task = Some((TASK.to_owned(), "task", ID, Some("docker")));
+    assert_eq!(of_container(&format!("/../../ecstasks-{TASK}.slice/{scope}")), task);
+    assert_eq!(of_container(&format!("/../../{TASK}/{ID}")), Some((TASK.to_owned(), "task", ID, None)));
+    // the class is not in the path
+    let path = format!("/../../pod{UID}/{ID}");
+    let Some(Role::Container(pod, container)) = role(&path) else { panic!("no container in {path}") };
+    assert_eq!((pod.uid(), pod.kind, container.id), (UID.to_owned(), PodKind::Pod(None), ID));
+    let slice = format!("/../../kubepods-burstable-pod{UNDERSCORED}.slice/cri-containerd-{ID}.scope");
+    assert_eq!(of_container(&slice), Some((UID.to_owned(), "burstable", ID, Some("containerd"))));
+    assert_eq!(role(&format!("/../{scope}")), None, "a container of the agent's own pod");
+    assert_eq!(role("/../../init.scope"), None);
+}
+
+#[test]
 fn directories_beside_tasks_are_not_tasks() {
     for path in [
         "ecs".to_owned(),
