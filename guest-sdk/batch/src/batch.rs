@@ -154,14 +154,17 @@ impl Batch {
 
     /// Returns all entities, in batch order.
     pub fn entities(&self) -> Vec<Entity<'_>> {
-        self.tree.borrow().live().map(|(index, _)| self.entity(index)).collect()
+        let tree = self.tree.borrow();
+        let mut live = tree.live();
+        self.collect(&mut || live.next().map(|(index, _)| index))
     }
 
     /// Returns all entities of one kind, in batch order.
     pub fn of_kind(&self, kind: &str) -> Vec<Entity<'_>> {
         let Some(kind) = self.strings.find(kind) else { return Vec::new() };
         let tree = self.tree.borrow();
-        tree.live().filter(|(_, node)| node.kind == kind).map(|(index, _)| self.entity(index)).collect()
+        let mut live = tree.live();
+        self.collect(&mut || live.find(|(_, node)| node.kind == kind).map(|(index, _)| index))
     }
 
     /// Returns the first entity with that kind and id. Ids are unique below one parent. Ids of pods, containers and
@@ -267,6 +270,17 @@ impl Batch {
                 None => keep(self.text(name)),
             });
         }
+    }
+
+    /// Collects handles of the entities whose indexes `next` returns. One function for all callers: a collecting iterator
+    /// for each of them makes components several kilobytes larger.
+    #[inline(never)]
+    pub(crate) fn collect(&self, next: &mut dyn FnMut() -> Option<u32>) -> Vec<Entity<'_>> {
+        let mut entities = Vec::new();
+        while let Some(index) = next() {
+            entities.push(self.entity(index));
+        }
+        entities
     }
 
     pub(crate) fn entity(&self, index: u32) -> Entity<'_> {

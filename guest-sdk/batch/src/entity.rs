@@ -69,15 +69,16 @@ impl<'a> Entity<'a> {
     /// Returns the direct children.
     pub fn children(self) -> Vec<Entity<'a>> {
         let tree = self.batch.tree.borrow();
-        tree.children(self.index).map(|child| self.batch.entity(child)).collect()
+        let mut children = tree.children(self.index);
+        self.batch.collect(&mut || children.next())
     }
 
     /// Returns the direct children of one kind.
     pub fn children_of_kind(self, kind: &str) -> Vec<Entity<'a>> {
         let Some(kind) = self.batch.find_name(kind) else { return Vec::new() };
         let tree = self.batch.tree.borrow();
-        let children = tree.children(self.index).filter(|&child| tree.node(child).kind == kind.0);
-        children.map(|child| self.batch.entity(child)).collect()
+        let mut children = tree.children(self.index);
+        self.batch.collect(&mut || children.find(|&child| tree.node(child).kind == kind.0))
     }
 
     /// Returns the targets of outgoing links with that role: `pod.links("owned-by")` returns the pod's owners.
@@ -179,8 +180,9 @@ impl<'a> Entity<'a> {
     fn related(self, links: &core::cell::RefCell<crate::batch::Table<u32>>, role: &str) -> Vec<Entity<'a>> {
         let Some(role) = self.batch.find_name(role) else { return Vec::new() };
         let (links, tree) = (links.borrow(), self.batch.tree.borrow());
-        let ends = links.iter(self.index).filter(|&(found, end)| found == role.0 && tree.node(end).live);
-        ends.map(|(_, end)| self.batch.entity(end)).collect()
+        let mut ends = links.iter(self.index);
+        let mut next = || ends.find(|&(found, end)| found == role.0 && tree.node(end).live);
+        self.batch.collect(&mut || next().map(|(_, end)| end))
     }
 }
 
