@@ -40,6 +40,10 @@ fn key() -> impl Strategy<Value = String> {
         "owner.0.name",
         "service.name",
         "unknown.raw",
+        "task.id",
+        "TaskId",
+        "TaskDefinitionFamily",
+        "ServiceName",
         "pod_cpu_limit",
     ];
     prop_oneof![4 => prop::sample::select(known.to_vec()).prop_map(str::to_owned), 1 => ".{0,12}"]
@@ -70,6 +74,8 @@ fn name() -> impl Strategy<Value = String> {
         "pod_cpu_limit",
         "pod_number_of_container_restarts",
         "node_cpu_limit",
+        "CpuUtilized",
+        "RestartCount",
         "Type",
         "Version",
     ];
@@ -92,7 +98,8 @@ fn test_entity() -> impl Strategy<Value = TestEntity> {
     ];
     (attributes, gauges, prop::bool::weighted(0.9)).prop_map(|(mut attributes, gauges, typed)| {
         if typed {
-            attributes.push(("Type".into(), "Pod".into()));
+            let is_task = attributes.iter().any(|(key, _)| key == "task.id");
+            attributes.push(("Type".into(), if is_task { "Task" } else { "Pod" }.into()));
             attributes.push(("ClusterName".into(), "c".into()));
         }
         TestEntity { attributes, gauges }
