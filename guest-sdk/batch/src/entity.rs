@@ -153,7 +153,11 @@ impl<'a> Entity<'a> {
     /// Returns key and value of all attributes as handles.
     pub fn attribute_names(self) -> Vec<(Name, Name)> {
         let attributes = self.batch.attributes.borrow();
-        attributes.iter(self.index).map(|(key, value)| (Name(key), Name(value))).collect()
+        let mut names = Vec::new();
+        for (key, value) in attributes.iter(self.index) {
+            names.push((Name(key), Name(value)));
+        }
+        names
     }
 
     /// Removes the entity from the batch, with all its descendants and the links from and to them. Handles to it remain

@@ -59,8 +59,8 @@ pub(crate) fn mark(options: &Options, tasks: &[Entity<'_>], shared: &[(Name, Nam
         keys,
         names: NAMES.iter().map(|&(raw, name)| (batch.name(raw), batch.name(name))).collect(),
         joined: join::join(batch, tasks, keys),
-        of_task: start(batch, "Task", "", &of_node, keys),
-        of_container: start(batch, "Container", "", &of_node, keys),
+        header: start(batch, "Task", "", &of_node, keys),
+        types: [batch.name("Task"), batch.name("Container")],
         identity: Vec::new(),
         tagged: Vec::new(),
     };
@@ -87,8 +87,10 @@ struct Marker<'m> {
     /// Handles of [`NAMES`].
     names: Pairs,
     joined: Joined,
-    of_task: Pairs,
-    of_container: Pairs,
+    /// `Type`, first, and what is known of the node.
+    header: Pairs,
+    /// Values of `Type` for tasks and containers.
+    types: [Name; 2],
     /// Attributes set on the task and all its containers.
     identity: Pairs,
     /// Attributes from tags; they never replace another attribute of the event.
@@ -107,7 +109,7 @@ impl Marker<'_> {
         }
         let batch = task.batch();
         self.identify(task);
-        self.event(task, &self.of_task, OF_TASK..OF_CONTAINER);
+        self.event(task, self.types[0], OF_TASK..OF_CONTAINER);
         // `arn:PARTITION:ecs:REGION:ACCOUNT:task/CLUSTER/ID`
         let mut parts = task.attribute("task.arn").unwrap_or_default().split(':').skip(3);
         for name in ["Region", "AccountID"] {
@@ -118,15 +120,16 @@ impl Marker<'_> {
         for container in containers {
             let is_internal = attribute(container, self.keys.raw_container_kind) == Some("internal");
             if !is_internal && self.joined.has(container, self.keys) {
-                self.event(container, &self.of_container, OF_CONTAINER..NAMES.len());
+                self.event(container, self.types[1], OF_CONTAINER..NAMES.len());
             }
         }
     }
 
     /// Turns a task, or a container of the task of the last [`Marker::identify`] call, into an event.
     #[inline(never)]
-    fn event(&self, entity: Entity<'_>, header: &[(Name, Name)], own: core::ops::Range<usize>) {
-        set_all(entity, header);
+    fn event(&self, entity: Entity<'_>, kind: Name, own: core::ops::Range<usize>) {
+        set_all(entity, &self.header);
+        set(entity, self.keys.kind, kind);
         set_all(entity, &self.identity);
         for &(raw, name) in self.names.get(own).unwrap_or_default() {
             copy_text(entity, raw, entity, name);

@@ -57,15 +57,17 @@ fn publish_cluster(out: &mut Publisher<'_>, cluster: Entity<'_>, raw: &Raw) {
     let namespaces = batch.of_kind("namespace").into_iter();
     let sum = namespaces.fold(0.0, |sum, namespace| sum + running(namespace));
     let running = cluster.gauge("cluster.pods").map(|_| sum);
-    for (metric, value) in [
-        (Metric::Heartbeat, gauge(cluster, raw.heartbeat)),
-        (Metric::ApiAge, cluster.gauge("cluster.age_ms")),
-        (Metric::Nodes, nodes.map(|nodes| nodes.len() as f64)),
-        (Metric::FailedNodes, failed),
-        (Metric::RunningPods, running),
-    ] {
-        out.publish(cluster, Prefix::Cluster, metric, value);
-    }
+    out.publish_all(
+        cluster,
+        Prefix::Cluster,
+        &[
+            (Metric::Heartbeat, gauge(cluster, raw.heartbeat)),
+            (Metric::ApiAge, cluster.gauge("cluster.age_ms")),
+            (Metric::Nodes, nodes.map(|nodes| nodes.len() as f64)),
+            (Metric::FailedNodes, failed),
+            (Metric::RunningPods, running),
+        ],
+    );
 }
 
 /// Counts the `nodes` with a condition that a healthy node does not have.

@@ -13,6 +13,7 @@ mod counts;
 mod demand;
 mod disk;
 mod filesystem;
+mod joined;
 mod metrics;
 mod network;
 mod node;

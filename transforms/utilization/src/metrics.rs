@@ -6,6 +6,8 @@ use alloc::vec::Vec;
 
 use insights_sdk::{Batch, Entity, Name, Unit};
 
+use crate::joined;
+
 /// First part of a metric's name: its subject.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Prefix {
@@ -54,7 +56,7 @@ macro_rules! metrics {
         /// Names of all metrics in one text: a table of them takes four times the space.
         const TEXT: &str = concat!($($text),*);
         /// End of each name in [`TEXT`].
-        const ENDS: &[u16] = &ends(&[$($text.len(),)*]);
+        const ENDS: &[u16] = &joined::ends(&[$($text.len(),)*]);
         const UNITS: &[Unit] = &[$(Unit::$unit,)*];
     };
 }
@@ -187,26 +189,6 @@ metrics! {
     EcsUnhealthy = "UnHealthyContainerHealthStatus" Count,
 }
 
-/// Returns the ends of texts with these lengths that lie one behind the other.
-const fn ends<const COUNT: usize>(lengths: &[usize; COUNT]) -> [u16; COUNT] {
-    let mut ends = [0; COUNT];
-    let (mut at, mut end) = (0, 0);
-    while at < COUNT {
-        end += lengths[at];
-        ends[at] = end as u16;
-        at += 1;
-    }
-    ends
-}
-
-/// Returns the name of a metric without the prefix.
-fn text(metric: Metric) -> &'static str {
-    let at = metric as usize;
-    let start = at.checked_sub(1).and_then(|before| ENDS.get(before)).copied().unwrap_or(0);
-    let end = ENDS.get(at).copied().unwrap_or(0);
-    TEXT.get(usize::from(start)..usize::from(end)).unwrap_or_default()
-}
-
 /// A publisher of metrics; each name is built when it is first needed.
 pub(crate) struct Publisher<'b> {
     batch: &'b Batch,
@@ -229,6 +211,19 @@ impl<'b> Publisher<'b> {
         self.count += 1;
     }
 
+    /// Publishes metrics with their values; unknown values are left out.
+    #[inline(never)]
+    pub(crate) fn publish_all(
+        &mut self,
+        entity: Entity<'_>,
+        prefix: Prefix,
+        values: &[(Metric, Option<f64>)],
+    ) {
+        for &(metric, value) in values {
+            self.publish(entity, prefix, metric, value);
+        }
+    }
+
     /// Publishes `values`, each under the metric at the same position; unknown values are left out.
     #[inline(never)]
     pub(crate) fn publish_each(
@@ -249,7 +244,7 @@ impl<'b> Publisher<'b> {
         *slot.get_or_insert_with(|| {
             scratch.clear();
             scratch.push_str(PREFIXES[prefix as usize]);
-            scratch.push_str(text(metric));
+            scratch.push_str(joined::part(TEXT, ENDS, metric as usize));
             batch.name(scratch)
         })
     }

@@ -34,16 +34,18 @@ pub(crate) fn publish(
         let containers: u32 = pods.iter().map(|pod| pod.counts.running).sum();
         let cpu = requests(pods, capacity.cpu, |pod| pod.demand.cpu_request);
         let memory = requests(pods, capacity.memory, |pod| pod.demand.memory_request);
-        for (metric, value) in [
-            (Metric::RunningPods, Some(pods.iter().filter(running).count() as f64)),
-            (Metric::RunningContainers, Some(f64::from(containers))),
-            (Metric::CpuRequest, cpu),
-            (Metric::CpuReservedCapacity, percent(cpu, capacity.cpu)),
-            (Metric::MemoryRequest, memory),
-            (Metric::MemoryReservedCapacity, percent(memory, capacity.memory)),
-        ] {
-            out.publish(node, prefix, metric, value);
-        }
+        out.publish_all(
+            node,
+            prefix,
+            &[
+                (Metric::RunningPods, Some(pods.iter().filter(running).count() as f64)),
+                (Metric::RunningContainers, Some(f64::from(containers))),
+                (Metric::CpuRequest, cpu),
+                (Metric::CpuReservedCapacity, percent(cpu, capacity.cpu)),
+                (Metric::MemoryRequest, memory),
+                (Metric::MemoryReservedCapacity, percent(memory, capacity.memory)),
+            ],
+        );
     }
     if options.enhanced {
         status::publish_node(out, node);
@@ -67,13 +69,15 @@ pub(crate) fn publish_instance(
     }
     let (count, cpu, memory) = tasks.map(Tasks::running).unwrap_or_default();
     let shares = capacity.cpu.map(|millicores| millicores * SHARES_A_MILLICORE);
-    for (metric, value) in [
-        (Metric::CpuReservedCapacity, percent(Some(cpu), shares)),
-        (Metric::MemoryReservedCapacity, percent(Some(memory), capacity.memory)),
-        (Metric::RunningTasks, Some(count)),
-    ] {
-        out.publish(node, prefix, metric, value);
-    }
+    out.publish_all(
+        node,
+        prefix,
+        &[
+            (Metric::CpuReservedCapacity, percent(Some(cpu), shares)),
+            (Metric::MemoryReservedCapacity, percent(Some(memory), capacity.memory)),
+            (Metric::RunningTasks, Some(count)),
+        ],
+    );
 }
 
 fn publish_machine(

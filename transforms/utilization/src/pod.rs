@@ -54,21 +54,23 @@ pub(crate) fn publish(
     let cpu_limit = known(pod.demand.cpu_limit, capacity.cpu);
     let memory_request = known(pod.demand.memory_request, capacity.memory);
     let memory_limit = known(pod.demand.memory_limit, capacity.memory);
-    for (metric, value) in [
-        (Metric::CpuRequest, cpu_request),
-        (Metric::CpuLimit, cpu_limit),
-        (Metric::CpuReservedCapacity, percent(cpu_request, capacity.cpu)),
-        (Metric::CpuOverPodLimit, percent(usage.cpu, cpu_limit)),
-        (Metric::MemoryRequest, memory_request),
-        (Metric::MemoryLimit, memory_limit),
-        (Metric::MemoryReservedCapacity, percent(memory_request, capacity.memory)),
-        (Metric::MemoryOverPodLimit, percent(usage.working_set, memory_limit)),
-        (Metric::Containers, Some(f64::from(pod.counts.all))),
-        (Metric::RunningContainers, Some(f64::from(pod.counts.running))),
-        (Metric::Restarts, pod.counts.restarts),
-    ] {
-        out.publish(entity, prefix, metric, value);
-    }
+    out.publish_all(
+        entity,
+        prefix,
+        &[
+            (Metric::CpuRequest, cpu_request),
+            (Metric::CpuLimit, cpu_limit),
+            (Metric::CpuReservedCapacity, percent(cpu_request, capacity.cpu)),
+            (Metric::CpuOverPodLimit, percent(usage.cpu, cpu_limit)),
+            (Metric::MemoryRequest, memory_request),
+            (Metric::MemoryLimit, memory_limit),
+            (Metric::MemoryReservedCapacity, percent(memory_request, capacity.memory)),
+            (Metric::MemoryOverPodLimit, percent(usage.working_set, memory_limit)),
+            (Metric::Containers, Some(f64::from(pod.counts.all))),
+            (Metric::RunningContainers, Some(f64::from(pod.counts.running))),
+            (Metric::Restarts, pod.counts.restarts),
+        ],
+    );
     if options.enhanced {
         status::publish_phase(out, entity, raw);
         status::publish_containers(out, pod);
@@ -87,14 +89,16 @@ pub(crate) fn publish_container(
     let usage = usage::publish(out, container, prefix, raw, capacity, Faults::Own);
     let cpu_limit = gauge(container, raw.container_limit_cpu);
     let memory_limit = gauge(container, raw.container_limit_memory);
-    for (metric, value) in [
-        (Metric::CpuRequest, gauge(container, raw.container_request_cpu)),
-        (Metric::CpuLimit, cpu_limit),
-        (Metric::MemoryRequest, gauge(container, raw.container_request_memory)),
-        (Metric::MemoryLimit, memory_limit),
-    ] {
-        out.publish(container, prefix, metric, value);
-    }
+    out.publish_all(
+        container,
+        prefix,
+        &[
+            (Metric::CpuRequest, gauge(container, raw.container_request_cpu)),
+            (Metric::CpuLimit, cpu_limit),
+            (Metric::MemoryRequest, gauge(container, raw.container_request_memory)),
+            (Metric::MemoryLimit, memory_limit),
+        ],
+    );
     let restarts = counter(container, raw.restarts).and_then(|restarts| restarts.delta());
     out.publish(container, Prefix::Bare, Metric::Restarts, restarts);
     if options.enhanced {

@@ -2,6 +2,8 @@
 
 use insights_sdk::{Batch, Counter, Entity, Name};
 
+use crate::joined;
+
 /// Defines a struct of handles.
 macro_rules! raw {
     ($(#[$doc:meta])* $raw:ident: $($field:ident = $text:literal,)*) => {
@@ -13,10 +15,11 @@ macro_rules! raw {
         impl $raw {
             pub(crate) fn new(batch: &Batch) -> Self {
                 // A loop over a table takes half of the code of a call for each name.
-                const TEXTS: &[&str] = &[$($text,)*];
-                let mut names = [batch.name(TEXTS[0]); TEXTS.len()];
-                for (name, text) in names.iter_mut().zip(TEXTS) {
-                    *name = batch.name(text);
+                const TEXT: &str = concat!($($text),*);
+                const ENDS: &[u16] = &joined::ends(&[$($text.len(),)*]);
+                let mut names = [batch.name(joined::part(TEXT, ENDS, 0)); ENDS.len()];
+                for (at, name) in names.iter_mut().enumerate() {
+                    *name = batch.name(joined::part(TEXT, ENDS, at));
                 }
                 let [$($field,)*] = names;
                 Self { $($field,)* }

@@ -53,7 +53,11 @@ impl<'a> Entity<'a> {
     /// Returns name and value of all gauges, names as handles.
     pub fn gauge_names(self) -> Vec<(Name, f64)> {
         let gauges = self.batch.gauges.borrow();
-        gauges.iter(self.index).map(|(name, value)| (Name(name), value)).collect()
+        let mut names = Vec::new();
+        for (name, value) in gauges.iter(self.index) {
+            names.push((Name(name), value));
+        }
+        names
     }
 
     /// Returns the readings of a counter.
