@@ -13,15 +13,17 @@
 //! Let ticks be numbered by the wall clock, in units of the interval:
 //!
 //! 1. Every replica reads the StatefulSet at the beginning of each tick, from storage and not from a cache.
-//! 2. Ordinal 0 announces a new number in tick `a` for tick `a + 3`, unless an announced change is still to come. A smaller
-//!    number is that of `spec.replicas`; a larger one also waits until as many replicas are ready, so that nodes are not
-//!    given to a replica that cannot start.
-//! 3. A read and the write that follows from it end, one way or the other, within half an interval.
+//! 2. Ordinal 0 announces a new number in tick `a` for tick `a + 3`, if the change before took place in tick `a - 1` or
+//!    earlier. A smaller number is that of `spec.replicas`; a larger one also waits until as many replicas are ready, so that
+//!    nodes are not given to a replica that cannot start.
+//! 3. A read and the write that follows from it end, one way or the other, within half an interval. The write fails if the
+//!    object has changed since the read.
 //! 4. A replica takes part in tick `t` only if it has read a plan in tick `t` or `t - 1` ([`ShardView::replicas_at`]).
 //!
 //! A plan is therefore stored before tick `a + 2` begins, and a replica that takes part in tick `a + 3` or later has read it in
 //! tick `a + 2` or later: it knows the change. Before tick `a + 3`, replicas that know the plan and those that do not use the
-//! same number. In every tick all replicas that take part use the same number, hence:
+//! same number: the one of the change before, which is in the past even for a clock that is behind. In every tick all
+//! replicas that take part use the same number, hence:
 //!
 //! - **No node is read twice in a tick**, whatever reads and writes fail, as long as the clocks of replicas differ by less than
 //!   half an interval and all have the same interval.
@@ -34,7 +36,7 @@
 //! - A replica that is restarted leaves a gap of the ticks that it misses.
 //! - On a scale-down, the StatefulSet's controller ends the last replicas at once. Their nodes have no gap if they work on until
 //!   the plan excludes them ([`ShardView::is_member`]), for which `terminationGracePeriodSeconds` must be at least four
-//!   intervals, and seven if one change follows another. Else the gap lasts until the tick of the change.
+//!   intervals, and eight if one change follows another. Else the gap lasts until the tick of the change.
 //! - Without ordinal 0, no change takes place: new replicas wait, and the nodes of removed ones have a gap.
 //! - Without a plan, at the first start and after the annotation was removed, ordinal 0 writes one for tick `a + 3`, and nobody
 //!   reads until then. At the first start it reads all nodes itself until the other replicas are ready.

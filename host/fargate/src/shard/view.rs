@@ -123,9 +123,10 @@ mod tests {
         assert_eq!(view.read(None, ENOUGH, 605), Some(first));
         assert_eq!(view.plan(), None, "until it is stored");
         assert_eq!(view.read(Some(first), ENOUGH, 665), None);
-        let second = Plan { before: 1, replicas: 3, from_unix_s: 960 };
-        assert_eq!(view.read(Some(first), ENOUGH, 785), Some(second));
+        assert_eq!(view.read(Some(first), ENOUGH, 785), None, "in the tick of the change");
         assert_eq!(view.replicas_at(780), Ok(1));
+        let second = Plan { before: 1, replicas: 3, from_unix_s: 1020 };
+        assert_eq!(view.read(Some(first), ENOUGH, 845), Some(second));
     }
 
     #[test]
