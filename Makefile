@@ -72,8 +72,8 @@ target/transforms/script.wasm: export CONST_RANDOM_SEED := insightd
 target/transforms/script.wasm: export RHAI_HASHING_SEED := [1,2,3,4]
 # The interpreter is large: "z" makes it a tenth smaller than "s".
 target/transforms/script.wasm: export CARGO_PROFILE_GUEST_OPT_LEVEL := z
-# Also smaller, at the same speed: the components of the default chain must stay below 300 KiB together.
-target/transforms/emf.wasm: export CARGO_PROFILE_GUEST_OPT_LEVEL := z
+# Also smaller: the components of the default chain must stay below 300 KiB together.
+target/transforms/decorate.wasm target/transforms/emf.wasm: export CARGO_PROFILE_GUEST_OPT_LEVEL := z
 
 # As a cdylib only: Cargo skips link-time optimisation if the same build also makes an rlib.
 # Cargo decides what is out of date; files are replaced only if they changed, to avoid needless rebuilds.
