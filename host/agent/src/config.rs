@@ -174,7 +174,7 @@ pub struct Node {
 /// The container orchestrator.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Orchestrator {
-    /// The one that is found at start ([`crate::orchestrator`]).
+    /// The one that is detected at start.
     Auto,
     /// Amazon EKS.
     Eks,

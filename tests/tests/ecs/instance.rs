@@ -185,8 +185,8 @@ fn every_figure_of_an_instance_is_that_of_the_kernel() {
     for name in ["a", "b"] {
         let cgroup = bridge.add(name);
         cgroup.controller_of::<MemController>().expect("memory").set_limit(64 << 20).expect("a limit");
-        let process = bridge.run(&cgroup, "unshare", &["--net", "sleep", "1000"]);
-        wait_for(|| namespace(process) != ours);
+        let process = bridge.run(&cgroup, "unshare", &["--net", "sh", "-c", "while sleep 0.05; do :; done"]);
+        wait_for(|| namespace(process) != ours && number(&cgroup, "cpuacct", "cpuacct.usage") > 0);
     }
     wait_for(|| number(&web, "cpuacct", "cpuacct.usage") > 300_000_000);
 

@@ -14,13 +14,9 @@ fn one_tick_of_this_machine() {
     let events: Vec<Value> = agent.stdout().lines().map(|line| event(&line.expect("UTF-8"))).collect();
     let (status, log) = agent.end();
     assert!(status.success(), "{log}");
-    for warning in [
-        "no CloudWatch metrics will be made: the cluster name is unknown; set `node.cluster_name` or K8S_CLUSTER_NAME",
-        "no events of pods and containers will be made: the address of the kubelet is unknown; set `kubelet.url` or HOST_IP",
-        "there is no API server; run in a pod, or set `api.kubeconfig`",
-    ] {
-        assert_eq!(log.matches(warning).count(), 1, "{warning}\n{log}");
-    }
+    let warning = "no CloudWatch metrics will be made: the cluster name is unknown; set `node.cluster_name` or K8S_CLUSTER_NAME";
+    assert_eq!(log.matches(warning).count(), 1, "{log}");
+    assert_eq!(log.matches("\"orchestrator detected\"").count(), 1, "{log}");
 
     let of_type = |kind: &str| events.iter().filter(|event| event["Type"] == kind).collect::<Vec<_>>();
     let [node] = of_type("Node")[..] else { panic!("one Node event, found {}", of_type("Node").len()) };
@@ -44,6 +40,21 @@ fn one_tick_of_this_machine() {
     }
     let times: Vec<u64> = events.iter().map(time_of).collect();
     assert!(times.iter().all(|time| *time == times[0]), "all events of a tick carry its time");
+}
+
+#[test]
+fn a_node_of_kubernetes_misses_its_endpoints_once_each() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let config = directory.path().join("insightd.yaml");
+    fs::write(&config, "node: {orchestrator: eks}\n").expect("written");
+    let (status, log) = Agent::start(&["run", "--once", "--config", config.to_str().expect("UTF-8")]).end();
+    assert!(status.success(), "{log}");
+    for warning in [
+        "no events of pods and containers will be made: the address of the kubelet is unknown; set `kubelet.url` or HOST_IP",
+        "there is no API server; run in a pod, or set `api.kubeconfig`",
+    ] {
+        assert_eq!(log.matches(warning).count(), 1, "{warning}\n{log}");
+    }
 }
 
 #[test]
