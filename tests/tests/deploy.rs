@@ -15,7 +15,10 @@ use serde_json::{Value, json};
 const CONFIG_MAP_BYTES: usize = 1 << 20;
 
 /// The directories that render without a built component.
-const PLAIN: [&str; 3] = ["base", "overlays/cluster-role", "overlays/cloudwatch"];
+const PLAIN: [&str; 5] =
+    ["base", "overlays/cluster-role", "overlays/cloudwatch", "fargate", "overlays/fargate-cloudwatch"];
+/// Those of them that are about Fargate nodes, with a StatefulSet in place of the DaemonSet.
+const FARGATE: [&str; 2] = ["fargate", "overlays/fargate-cloudwatch"];
 /// Those that hold components, and an example of an operator's own.
 const OTHERS: [&str; 4] =
     ["overlays/transforms", "overlays/cloudwatch-transforms", "overlays/own-transform", "overlays/old"];
@@ -118,9 +121,10 @@ fn references(manifests: &Manifests) -> Vec<(&'static str, Value, Value)> {
 
 #[test]
 fn what_is_named_is_there() {
-    for manifests in rendered("what_is_named_is_there").into_iter().flat_map(BTreeMap::values) {
+    for (directory, manifests) in rendered("what_is_named_is_there").into_iter().flatten() {
         let named = references(manifests);
-        assert!(named.len() > 10, "{named:?}");
+        let is_fargate = FARGATE.contains(directory);
+        assert!(named.len() > if is_fargate { 6 } else { 10 }, "{named:?}");
         for (kind, namespace, name) in named {
             let metadata = &manifests.get(kind, text(&name))["metadata"];
             assert_eq!(metadata["namespace"], namespace, "{kind} {name}");
@@ -128,7 +132,11 @@ fn what_is_named_is_there() {
         let namespaces: BTreeSet<&str> =
             manifests.objects().iter().map(|object| text(&object["metadata"]["namespace"])).collect();
         // The namespace of events about nodes, and the namespace of everything else.
-        assert_eq!(namespaces, BTreeSet::from(["", "amazon-cloudwatch", "default"]));
+        let mut expected = BTreeSet::from(["", "amazon-cloudwatch", "default"]);
+        if is_fargate {
+            expected.remove("default");
+        }
+        assert_eq!(namespaces, expected, "{directory}");
     }
 }
 
@@ -188,6 +196,12 @@ fn pods_have_no_more_than_they_need() {
             assert!(pod["hostPID"] != true && pod["hostIPC"] != true, "{what}");
             let paths: Vec<&Value> =
                 list(&pod["volumes"]).iter().filter(|volume| volume["hostPath"].is_object()).collect();
+            // The spool of a pod without directories of its node.
+            let own: Vec<&Value> = list(&pod["volumes"])
+                .iter()
+                .filter(|volume| volume["emptyDir"].is_object())
+                .map(|volume| &volume["name"])
+                .collect();
             for container in list(&pod["containers"]) {
                 let context = &container["securityContext"];
                 assert_eq!(context["capabilities"], json!({"drop": ["ALL"]}), "{what}");
@@ -198,7 +212,9 @@ fn pods_have_no_more_than_they_need() {
                     let volume = paths.iter().find(|volume| volume["name"] == mount["name"]);
                     let path = volume.map_or("", |volume| text(&volume["hostPath"]["path"]));
                     // Only one directory of the host is writable, and mounts added later to the host's root are visible.
-                    assert!(mount["readOnly"] == true || path == "/var/lib/insightd", "{what}: {mount}");
+                    let is_spool = mount["mountPath"] == "/var/lib/insightd"
+                        && (path == "/var/lib/insightd" || own.contains(&&mount["name"]));
+                    assert!(mount["readOnly"] == true || is_spool, "{what}: {mount}");
                     assert!(path != "/" || mount["mountPropagation"] == "HostToContainer", "{what}: {mount}");
                 }
             }
@@ -272,4 +288,84 @@ fn rights_are_those_that_are_used() {
     assert_eq!(rights(split, "insightd"), node);
     assert_eq!(rights(split, "insightd-cluster"), &cluster | &set(&["create events"]));
     assert_eq!(rights(old, "insightd"), &(&node | &cluster) | &set(&["get nodes/proxy"]));
+    for directory in FARGATE {
+        assert_eq!(
+            rights(&all[directory], "insightd-fargate"),
+            set(&[
+                "create events",
+                "get jobs",
+                "get nodes/proxy",
+                "get statefulsets insightd-fargate",
+                "list nodes",
+                "list pods",
+                "list services",
+                "patch statefulsets insightd-fargate",
+                "watch nodes",
+                "watch pods",
+                "watch services",
+            ])
+        );
+    }
+}
+
+/// Returns the selected labels and the template of a StatefulSet's pods.
+fn stateful_set(manifests: &Manifests) -> (&Value, &Value) {
+    let spec = &manifests.get("StatefulSet", "insightd-fargate")["spec"];
+    (&spec["selector"]["matchLabels"], &spec["template"])
+}
+
+#[test]
+fn the_stateful_set_runs_on_fargate() {
+    let Some(all) = rendered("the_stateful_set_runs_on_fargate") else { return };
+    for directory in FARGATE {
+        let (selected, template) = stateful_set(&all[directory]);
+        let pod = &template["spec"];
+        assert_eq!(&template["metadata"]["labels"], selected);
+        // Neither directories of the node nor its network; the size of a Fargate node follows from the requests.
+        assert!(pod["hostNetwork"] != true && pod["priorityClassName"].is_null());
+        assert!(list(&pod["volumes"]).iter().all(|volume| volume["hostPath"].is_null()));
+        assert_eq!(pod["securityContext"]["runAsNonRoot"], true);
+        for container in list(&pod["containers"]) {
+            assert_eq!(container["resources"]["requests"], container["resources"]["limits"]);
+            assert!(list(&container["ports"]).iter().all(|port| port["hostPort"].is_null()));
+            // The agent's StatefulSet is found by the name of the pod.
+            let names: Vec<&str> =
+                list(&container["env"]).iter().map(|variable| text(&variable["name"])).collect();
+            assert!(["POD_NAME", "K8S_NAMESPACE"].iter().all(|name| names.contains(name)), "{names:?}");
+        }
+        let service = &all[directory].get("Service", "insightd-fargate")["spec"];
+        assert_eq!(&service["selector"], selected);
+    }
+}
+
+#[test]
+fn the_fargate_profile_selects_only_the_stateful_set() {
+    let Some(all) = rendered("the_fargate_profile_selects_only_the_stateful_set") else { return };
+    let profile = fs::read(top().join("deploy/fargate/fargate-profile.json")).expect("can be read");
+    let profile: Value = serde_json::from_slice(&profile).expect("is JSON");
+    let [selector] = list(&profile["selectors"]) else { panic!("not one selector") };
+    let wanted = selector["labels"].as_object().expect("labels");
+    let selects = |object: &Value| {
+        let labels = &object["spec"]["template"]["metadata"]["labels"];
+        object["metadata"]["namespace"] == selector["namespace"]
+            && wanted.iter().all(|(key, value)| labels[key] == *value)
+    };
+    for (directory, manifests) in all {
+        let workloads = manifests.objects().iter().filter(|object| object["spec"]["template"].is_object());
+        for workload in workloads {
+            let is_ours = FARGATE.contains(directory) && workload["kind"] == "StatefulSet";
+            assert_eq!(selects(workload), is_ours, "{directory}: {}", workload["metadata"]["name"]);
+        }
+        // A pod of the DaemonSet on a Fargate node would wait forever.
+        for daemon_set in manifests.of_kind("DaemonSet") {
+            let terms = "/spec/template/spec/affinity/nodeAffinity/requiredDuringSchedulingIgnoredDuringExecution/nodeSelectorTerms";
+            let terms = list(daemon_set.pointer(terms).expect("node affinity"));
+            let excludes =
+                json!({"key": "eks.amazonaws.com/compute-type", "operator": "NotIn", "values": ["fargate"]});
+            assert!(
+                terms.iter().all(|term| list(&term["matchExpressions"]).contains(&excludes)),
+                "{directory}"
+            );
+        }
+    }
 }
