@@ -31,6 +31,8 @@ pub(crate) enum Component {
     Node,
     /// A pod of the Deployment that watches the cluster.
     Cluster,
+    /// A pod of the StatefulSet that reads Fargate nodes.
+    Fargate,
 }
 
 impl Component {
@@ -38,6 +40,7 @@ impl Component {
         match self {
             Self::Node => "app.kubernetes.io/name=insightd,app.kubernetes.io/component=node",
             Self::Cluster => "app.kubernetes.io/name=insightd,app.kubernetes.io/component=cluster",
+            Self::Fargate => "app.kubernetes.io/name=insightd,app.kubernetes.io/component=fargate",
         }
     }
 }

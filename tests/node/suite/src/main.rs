@@ -10,6 +10,7 @@ mod cluster;
 mod counters;
 mod emulator;
 mod event;
+mod fargate;
 mod faults;
 mod gate;
 mod interop;

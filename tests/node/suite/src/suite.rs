@@ -7,7 +7,7 @@ use anyhow::Result;
 
 use crate::agent::{self, AgentPod, NAMESPACE, Overlay};
 use crate::settings::{NodeKind, Settings};
-use crate::{checks, faults, interop, workload};
+use crate::{checks, fargate, faults, interop, workload};
 
 /// Result of a test that did not fail.
 #[derive(Debug)]
@@ -50,6 +50,11 @@ pub(crate) const TESTS: &[Test] = &[
     also_in_guest(test("figures", "counters and gauges match the kubelet's", checks::figures::run)),
     also_in_guest(test("rates", "published rates equal the growth of the counters", checks::rates::run)),
     test("recorded", "replaying a recording gives the events of the agent beside it", checks::recorded::run),
+    test(
+        "fargate",
+        "nodes of EKS Fargate, read through the API server, equal the kubelet's text",
+        fargate::run,
+    ),
     test("container-restarted", "a container is killed and restarted by the runtime", faults::restart::run),
     test("empty-cgroup", "a pod whose cgroups are empty, as under gVisor", faults::sandbox::run),
     test("pods-replaced", "50 pods are deleted and created during ticks", faults::churn::run),
@@ -135,7 +140,7 @@ impl Bench {
 
     /// Prints the last warnings and errors of the agent's pods, which explain most failures.
     fn print_warnings(&self) {
-        for component in [agent::Component::Node, agent::Component::Cluster] {
+        for component in [agent::Component::Node, agent::Component::Cluster, agent::Component::Fargate] {
             for pod in agent::pods(component).unwrap_or_default() {
                 let Ok(output) = pod.output(&self.settings, 0) else { continue };
                 let is_warning = |line: &&String| line.contains("\"WARN\"") || line.contains("\"ERROR\"");
