@@ -76,6 +76,7 @@ pub(crate) fn start(batch: &Batch, kind: &str, sources: &str, shared: &[(Name, N
 #[derive(Debug)]
 pub(crate) struct Facts {
     pub(crate) is_ecs: bool,
+    pub(crate) is_fargate: bool,
     /// Attributes of cluster, node and instance.
     pub(crate) shared: Pairs,
 }

@@ -34,6 +34,7 @@ keys! {
     instance_type = "InstanceType",
     autoscaling_group = "AutoScalingGroupName",
     container_instance_id = "ContainerInstanceId",
+    launch_type = "LaunchType",
     raw_node_name = "node.name",
     stream_node_name = "k8s.node.name",
     raw_instance_type = "node.instance_type",

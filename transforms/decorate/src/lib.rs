@@ -54,6 +54,7 @@ impl Transform for Decorate {
             "memory.working_set_bytes",
             "namespace.name",
             "network.host",
+            "node.compute_type",
             "node.instance_type",
             "node.name",
             "orchestrator",
@@ -137,7 +138,10 @@ impl Transform for Decorate {
         }
         let joined = join::join(batch, &keys);
         let mut disks = Vec::new();
-        node::mark(*node, &facts, &keys, &mut disks);
+        // The machine below a Fargate pod is not the user's.
+        if !facts.is_fargate {
+            node::mark(*node, &facts, &keys, &mut disks);
+        }
         if !facts.is_ecs {
             pod::mark(&self.options, batch, &facts, &keys, &joined, &disks);
         }

@@ -34,6 +34,8 @@ pub(crate) fn facts(options: &Options, node: Entity<'_>, keys: &Keys) -> Facts {
     // An ECS instance is identified by its container instance id; it has a node name only if one is configured.
     let node_names = if is_ecs { (configured, None) } else { (Some(node_name), Some(node_name)) };
 
+    let launch_type = node.attribute_name("node.compute_type");
+
     let shared = [
         (keys.cluster_name, cluster),
         (keys.node_name, node_names.0),
@@ -42,9 +44,10 @@ pub(crate) fn facts(options: &Options, node: Entity<'_>, keys: &Keys) -> Facts {
         (keys.instance_type, of_instance("instance.type")),
         (keys.autoscaling_group, of_instance("instance.autoscaling_group")),
         (keys.container_instance_id, of_instance("container_instance.id").filter(|_| is_ecs)),
+        (keys.launch_type, launch_type),
     ];
     let shared = shared.into_iter().filter_map(|(key, value)| Some((key, value?))).collect();
-    Facts { is_ecs, shared }
+    Facts { is_ecs, is_fargate: launch_type.is_some(), shared }
 }
 
 /// Turns the node and its direct children into events, and appends the node's file systems to `disks`.

@@ -30,6 +30,7 @@ pub(crate) fn mark(
         filesystem: of(EventType::ContainerFs),
     };
     let mut marker = Marker::new(options, keys, headers, disks);
+    marker.is_fargate = facts.is_fargate;
     for pod in batch.of_kind("pod") {
         marker.pod(pod, joined);
     }
@@ -58,6 +59,8 @@ struct Marker<'m> {
     keys: &'m Keys,
     headers: Headers,
     disks: &'m [Disk<'m>],
+    /// `true` if every `PodName` is the pod's own name, as in the Fargate pipeline of ADOT.
+    is_fargate: bool,
     /// Keys of kind and name, by position of the owner.
     owner_keys: Vec<(Name, Name)>,
     /// Attributes set on the pod and all its children.
@@ -75,6 +78,7 @@ impl<'m> Marker<'m> {
             keys,
             headers,
             disks,
+            is_fargate: false,
             owner_keys: Vec::new(),
             identity: Vec::new(),
             copied: Vec::new(),
@@ -130,7 +134,7 @@ impl<'m> Marker<'m> {
         }
         let own_name = attribute(pod, keys.raw_pod_name);
         let full = self.options.prefer_full_pod_name;
-        let mut pod_name = None;
+        let mut pod_name = own_name.filter(|_| self.is_fargate);
         let workloads = pod.links("owned-by").into_iter();
         for (position, owner) in
             workloads.filter_map(|workload| Owner::resolve(pod, workload, keys, full)).enumerate()

@@ -46,6 +46,10 @@ struct Declaration {
 pub(crate) enum Only {
     #[default]
     Any,
+    /// All events except those of Fargate.
+    Others,
+    /// Events of Fargate.
+    Fargate,
     /// Events of batches that may contain cluster events.
     Cluster,
     /// Tasks of ECS. Their containers have metrics of the same names.
@@ -141,6 +145,8 @@ impl Declarations {
     /// Returns true if a declaration is meant for events of this origin.
     pub(crate) fn is_for(&self, declaration: u32, origin: Origin) -> bool {
         match self.list.get(declaration as usize).map(|declaration| declaration.only) {
+            Some(Only::Others) => origin != Origin::Fargate,
+            Some(Only::Fargate) => origin == Origin::Fargate,
             Some(Only::Tasks) => origin == Origin::EcsTask,
             Some(Only::Containers) => origin == Origin::EcsContainer,
             _ => true,

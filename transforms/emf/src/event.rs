@@ -10,7 +10,7 @@ use crate::json::JsonTexts;
 use crate::keys::{Keys, Role};
 use crate::limits;
 use crate::options::Options;
-use crate::origin::Origin;
+use crate::origin::{FARGATE, Origin};
 
 /// Fields of an event, as read from its entity.
 #[derive(Clone, Debug, Default)]
@@ -62,7 +62,7 @@ impl Fields {
         self.attributes.clear();
         self.blob.clear();
         self.kind = None;
-        let mut has_task = false;
+        let (mut has_task, mut is_fargate) = (false, false);
         self.watched.clear();
         self.watched.resize(options.watched.len(), None);
         for (name, value) in entity.attribute_names() {
@@ -87,6 +87,10 @@ impl Fields {
                     self.kind = Some(value);
                     false
                 }
+                Role::LaunchType => {
+                    is_fargate = batch.text(value) == FARGATE;
+                    false
+                }
             };
             let form = if is_json {
                 Form::Json
@@ -101,7 +105,7 @@ impl Fields {
             self.attributes.push(Attribute { key: id, value, form });
         }
         let Some(kind) = self.kind else { return false };
-        self.origin = Origin::new(batch.text(kind), has_task, batch.scope());
+        self.origin = Origin::new(batch.text(kind), has_task, is_fargate, batch.scope());
         // Containers of ECS have raw attributes of containers, but nothing of them is about Kubernetes.
         self.has_blob = !has_task && self.blob.finish(batch, keys);
         options.declarations.excluded(batch, &self.watched, &mut self.excluded, scratch);
@@ -114,7 +118,7 @@ impl Fields {
     /// Writes everything that the layout of the event depends on to `out`.
     pub(crate) fn signature(&self, out: &mut Vec<u32>) {
         out.clear();
-        out.push(u32::from(self.has_blob) << 2 | self.origin as u32);
+        out.push(u32::from(self.has_blob) << 3 | self.origin as u32);
         out.push(self.attributes.len() as u32);
         out.extend(self.attributes.iter().map(|attribute| attribute.key << 2 | attribute.form as u32));
         out.extend_from_slice(&self.excluded);

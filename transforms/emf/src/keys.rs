@@ -10,7 +10,7 @@ use crate::blob::Member;
 use crate::cluster;
 use crate::limits;
 use crate::options::Options;
-use crate::origin::TASK_ID;
+use crate::origin::{LAUNCH_TYPE, TASK_ID};
 
 /// A name that the batch uses for an attribute or a gauge.
 #[derive(Debug)]
@@ -35,6 +35,8 @@ pub(crate) enum Role {
     Json,
     /// `Type`, which makes the entity an event. Written like a field.
     Type,
+    /// `LaunchType`, which marks events of Fargate. Written like a field.
+    LaunchType,
     /// Part of the `kubernetes` object.
     Blob(Member),
     /// Id of the ECS task that the event is about; not written.
@@ -168,6 +170,8 @@ impl<'b> Keys<'b> {
 fn role(text: &str, options: &Options) -> Role {
     if text == "Type" {
         Role::Type
+    } else if text == LAUNCH_TYPE {
+        Role::LaunchType
     } else if text == TASK_ID {
         Role::TaskId
     } else if text.contains('.') {

@@ -44,6 +44,7 @@ impl Formatter for Emf {
     const ABOUT: About = About::new("emf", env!("CARGO_PKG_VERSION"))
         .config_schema(include_str!("config.schema.json"))
         .reads(&[
+            "LaunchType",
             "Type",
             "container.id",
             "container.name",

@@ -35,10 +35,9 @@ pub(crate) enum Rollup {
 #[derive(Debug)]
 pub(crate) struct Options {
     pub(crate) version: Version,
-    pub(crate) kubernetes: Destination,
-    pub(crate) ecs: Destination,
-    /// Destination of the events of a sidecar, which knows its task but not the container instance.
-    pub(crate) sidecar: Destination,
+    /// Destinations of the events of Kubernetes, Fargate, ECS, and an ECS sidecar, which knows its task but not the container
+    /// instance.
+    pub(crate) destinations: [Destination; 4],
     pub(crate) declarations: Declarations,
     pub(crate) rollup: Rollup,
     /// Metric name, unit, and whether this unit overrides the one that the metric was published with.
@@ -54,7 +53,7 @@ impl Options {
     /// Reads all keys; problems are recorded in `settings`.
     pub(crate) fn read(settings: &mut Settings) -> Self {
         let mut watched = Watched::default();
-        let [kubernetes, ecs, sidecar] = destinations(settings, &mut watched);
+        let destinations = destinations(settings, &mut watched);
         let declarations = declarations(settings, &mut watched);
         let disable_metric_extraction = settings.flag("disable_metric_extraction").unwrap_or(false);
         let drop_events_without_metrics = settings.flag("drop_events_without_metrics").unwrap_or(false);
@@ -66,9 +65,7 @@ impl Options {
         }
         Self {
             version: version(settings),
-            kubernetes,
-            ecs,
-            sidecar,
+            destinations,
             declarations,
             rollup: rollup(settings),
             descriptors: descriptors(settings),
@@ -125,8 +122,10 @@ fn high_resolution(settings: &mut Settings) -> bool {
 
 const ECS_GROUP: &str = "/aws/ecs/containerinsights/{ClusterName}/performance";
 
-/// Reads the destinations of Kubernetes events, of ECS events and of a sidecar's events.
-fn destinations(settings: &mut Settings, watched: &mut Watched) -> [Destination; 3] {
+const EKS_GROUP: &str = "/aws/containerinsights/{ClusterName}/performance";
+
+/// Reads [`Options::destinations`].
+fn destinations(settings: &mut Settings, watched: &mut Watched) -> [Destination; 4] {
     let namespace = settings.string("namespace").filter(|text| !text.is_empty());
     if namespace.as_deref().is_some_and(|text| !limits::is_namespace(text)) {
         settings.problem("namespace", "expected 1 to 1024 ASCII characters, not starting with `:` or `AWS/`");
@@ -138,7 +137,8 @@ fn destinations(settings: &mut Settings, watched: &mut Watched) -> [Destination;
         set.clone().or_else(|| Template::new(default, is_group, watched).ok()).unwrap_or_default()
     };
     [
-        ("ContainerInsights", "/aws/containerinsights/{ClusterName}/performance", "{NodeName}"),
+        ("ContainerInsights", EKS_GROUP, "{NodeName}"),
+        ("ContainerInsights", EKS_GROUP, "{PodName}"),
         ("ECS/ContainerInsights", ECS_GROUP, "NodeTelemetry-{ContainerInstanceId}"),
         ("ECS/ContainerInsights", ECS_GROUP, "{TaskId}"),
     ]

@@ -149,10 +149,12 @@ impl<'r> Run<'r> {
     }
 
     fn destination(&self, fields: &Fields) -> &'r Destination {
+        let [kubernetes, fargate, ecs, sidecar] = &self.options.destinations;
         match fields.origin {
-            Origin::Kubernetes => &self.options.kubernetes,
-            _ if self.batch.scope() == SIDECAR_SCOPE => &self.options.sidecar,
-            _ => &self.options.ecs,
+            Origin::Kubernetes => kubernetes,
+            Origin::Fargate => fargate,
+            _ if self.batch.scope() == SIDECAR_SCOPE => sidecar,
+            _ => ecs,
         }
     }
 

@@ -42,6 +42,7 @@ fn key() -> impl Strategy<Value = String> {
         "unknown.raw",
         "task.id",
         "TaskId",
+        "LaunchType",
         "TaskDefinitionFamily",
         "ServiceName",
         "pod_cpu_limit",
@@ -59,6 +60,7 @@ fn value() -> impl Strategy<Value = String> {
         r#"["a",{"b":1e400}]"#,
         r#"{"z":1,"a":[true,null]}"#,
         "containerd",
+        "fargate",
     ];
     prop_oneof![
         3 => prop::sample::select(known.to_vec()).prop_map(str::to_owned),
@@ -72,6 +74,7 @@ fn name() -> impl Strategy<Value = String> {
     let known = [
         "pod_cpu_utilization",
         "pod_cpu_limit",
+        "pod_memory_limit",
         "pod_number_of_container_restarts",
         "node_cpu_limit",
         "CpuUtilized",

@@ -24,15 +24,17 @@ pub(crate) struct Pod<'b> {
 
 /// Returns all pods that the kubelet lists, in the order of their entities.
 pub(crate) fn all<'b>(batch: &'b Batch, raw: &Raw) -> Vec<Pod<'b>> {
+    let is_fargate = batch.node().is_some_and(|node| node.attribute("node.compute_type").is_some());
     let pods = batch.of_kind("pod").into_iter();
     pods.map(|entity| {
         let containers = entity.children_of_kind("container");
-        Pod {
-            entity,
-            phase: attribute(entity, raw.phase),
-            demand: Demand::new(entity, &containers, raw),
-            counts: Counts::new(&containers, raw),
+        let mut demand = Demand::new(entity, &containers, raw);
+        if is_fargate {
+            // The bounds of the pod's cgroup, as in the Fargate pipeline of ADOT.
+            demand.cpu_limit = gauge(entity, raw.cpu_quota).or(demand.cpu_limit);
+            demand.memory_limit = gauge(entity, raw.memory_limit).or(demand.memory_limit);
         }
+        Pod { entity, phase: attribute(entity, raw.phase), demand, counts: Counts::new(&containers, raw) }
     })
     .collect()
 }

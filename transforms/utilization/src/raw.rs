@@ -40,6 +40,7 @@ raw! {
     cpu_nanocores = "cpu.usage_nanocores",
     cpu_user = "cpu.user_ns",
     cpu_system = "cpu.system_ns",
+    cpu_quota = "cpu.quota_millicores",
     memory_usage = "memory.usage_bytes",
     memory_max_usage = "memory.max_usage_bytes",
     memory_failcnt = "memory.failcnt",
@@ -49,6 +50,7 @@ raw! {
     memory_swap = "memory.swap_bytes",
     memory_working_set = "memory.working_set_bytes",
     memory_inactive_file = "memory.inactive_file_bytes",
+    memory_limit = "memory.limit_bytes",
     pgfault = "memory.pgfault",
     pgmajfault = "memory.pgmajfault",
     hierarchical_pgfault = "memory.hierarchical_pgfault",
@@ -115,10 +117,8 @@ raw! {
     container_limit_cpu = "container.limit_cpu_shares",
     container_health = "container.health",
     network_mode = "network.mode",
-    cpu_quota = "cpu.quota_millicores",
     cpu_shares = "cpu.shares",
     cpu_weight = "cpu.weight",
-    memory_limit = "memory.limit_bytes",
     memory_soft_limit = "memory.soft_limit_bytes",
 }
 

@@ -1,34 +1,70 @@
-//! Declarations of the Container Insights agents: basic and enhanced EKS, ECS instances, tasks and containers.
+//! Declarations of the Container Insights agents: basic and enhanced EKS, EKS on Fargate, ECS instances, tasks and
+//! containers.
 //!
 //! Excluded are names that nothing publishes, and names of accelerators and volumes, which no shipped transform produces.
 
 use alloc::borrow::Cow;
+use alloc::vec::Vec;
 
 use super::{Declarations, Only};
 
 struct Preset {
-    sets: &'static [&'static [&'static str]],
+    /// Masks of [`DIMENSIONS`].
+    sets: &'static [u16],
     /// Names separated by blanks. A word that ends in `*` is the prefix of all names up to the next such word.
     metrics: &'static str,
 }
 
-const CLUSTER: &[&str] = &["ClusterName"];
-const NAMESPACE: &[&str] = &["ClusterName", "Namespace"];
-const NODE: &[&str] = &["ClusterName", "InstanceId", "NodeName"];
-const POD: &[&str] = &["ClusterName", "Namespace", "PodName"];
-const FULL_POD: &[&str] = &["ClusterName", "FullPodName", "Namespace", "PodName"];
-const SERVICE: &[&str] = &["ClusterName", "Namespace", "Service"];
-const CONTAINER: &[&str] = &["ClusterName", "ContainerName", "Namespace", "PodName"];
-const FULL_CONTAINER: &[&str] = &["ClusterName", "ContainerName", "FullPodName", "Namespace", "PodName"];
-const INSTANCE: &[&str] = &["ClusterName", "ContainerInstanceId", "InstanceId"];
-const FAMILY: &[&str] = &["ClusterName", "TaskDefinitionFamily"];
-const ECS_SERVICE: &[&str] = &["ClusterName", "ServiceName"];
-const FAMILY_TASK: &[&str] = &["ClusterName", "TaskDefinitionFamily", "TaskId"];
-const SERVICE_TASK: &[&str] = &["ClusterName", "ServiceName", "TaskId"];
-const FAMILY_CONTAINER: &[&str] = &["ClusterName", "ContainerName", "TaskDefinitionFamily"];
-const SERVICE_CONTAINER: &[&str] = &["ClusterName", "ContainerName", "ServiceName"];
-const FAMILY_TASK_CONTAINER: &[&str] = &["ClusterName", "ContainerName", "TaskDefinitionFamily", "TaskId"];
-const SERVICE_TASK_CONTAINER: &[&str] = &["ClusterName", "ContainerName", "ServiceName", "TaskId"];
+/// The dimensions in use, in byte order. A set of them is a bit mask of positions.
+const DIMENSIONS: [&str; 13] = [
+    "ClusterName",
+    "ContainerInstanceId",
+    "ContainerName",
+    "FullPodName",
+    "InstanceId",
+    "LaunchType",
+    "Namespace",
+    "NodeName",
+    "PodName",
+    "Service",
+    "ServiceName",
+    "TaskDefinitionFamily",
+    "TaskId",
+];
+
+const CLUSTER: u16 = 1;
+const CONTAINER_INSTANCE_ID: u16 = 1 << 1;
+const CONTAINER_NAME: u16 = 1 << 2;
+const FULL_POD_NAME: u16 = 1 << 3;
+const INSTANCE_ID: u16 = 1 << 4;
+const LAUNCH_TYPE: u16 = 1 << 5;
+const NAMESPACE_NAME: u16 = 1 << 6;
+const NODE_NAME: u16 = 1 << 7;
+const POD_NAME: u16 = 1 << 8;
+const SERVICE_NAME: u16 = 1 << 9;
+const ECS_SERVICE_NAME: u16 = 1 << 10;
+const FAMILY_NAME: u16 = 1 << 11;
+const TASK_ID: u16 = 1 << 12;
+
+const NAMESPACE: u16 = CLUSTER | NAMESPACE_NAME;
+const NODE: u16 = CLUSTER | INSTANCE_ID | NODE_NAME;
+const POD: u16 = NAMESPACE | POD_NAME;
+const FULL_POD: u16 = POD | FULL_POD_NAME;
+const SERVICE: u16 = NAMESPACE | SERVICE_NAME;
+const CONTAINER: u16 = POD | CONTAINER_NAME;
+const FULL_CONTAINER: u16 = FULL_POD | CONTAINER_NAME;
+const INSTANCE: u16 = CLUSTER | CONTAINER_INSTANCE_ID | INSTANCE_ID;
+const LAUNCH: u16 = CLUSTER | LAUNCH_TYPE;
+const LAUNCH_NAMESPACE: u16 = NAMESPACE | LAUNCH_TYPE;
+const LAUNCH_POD: u16 = POD | LAUNCH_TYPE;
+const FAMILY: u16 = CLUSTER | FAMILY_NAME;
+const ECS_SERVICE: u16 = CLUSTER | ECS_SERVICE_NAME;
+const FAMILY_TASK: u16 = FAMILY | TASK_ID;
+const SERVICE_TASK: u16 = ECS_SERVICE | TASK_ID;
+const FAMILY_CONTAINER: u16 = FAMILY | CONTAINER_NAME;
+const SERVICE_CONTAINER: u16 = ECS_SERVICE | CONTAINER_NAME;
+const FAMILY_TASK_CONTAINER: u16 = FAMILY_TASK | CONTAINER_NAME;
+const SERVICE_TASK_CONTAINER: u16 = SERVICE_TASK | CONTAINER_NAME;
 
 const POD_USAGE: &str = "pod_* cpu_utilization cpu_utilization_over_pod_limit memory_utilization \
     memory_utilization_over_pod_limit network_rx_bytes network_tx_bytes";
@@ -102,6 +138,12 @@ const ENHANCED: &[Preset] = &[
     },
 ];
 
+const FARGATE: &[Preset] = &[Preset {
+    sets: &[LAUNCH, LAUNCH_NAMESPACE, LAUNCH_POD],
+    metrics: "pod_* cpu_limit cpu_usage_total cpu_utilization_over_pod_limit memory_limit \
+              memory_utilization_over_pod_limit memory_working_set network_rx_bytes network_tx_bytes",
+}];
+
 const ECS: &[Preset] = &[
     Preset {
         sets: &[INSTANCE, CLUSTER],
@@ -156,22 +198,29 @@ const ENHANCED_CONTAINERS: &[Preset] = &[
 /// Adds the declarations used if none are configured. The names of EKS and ECS do not overlap, so all can be active
 /// together.
 pub(crate) fn add(enhanced: bool, declarations: &mut Declarations) {
-    let lists: [(&[Preset], Only); 4] = match enhanced {
-        true => [
-            (ENHANCED, Only::Any),
-            (ECS, Only::Any),
-            (ENHANCED_TASKS, Only::Tasks),
-            (ENHANCED_CONTAINERS, Only::Containers),
-        ],
-        false => [(BASIC, Only::Any), (ECS, Only::Any), (TASKS, Only::Tasks), (&[], Only::Containers)],
+    let (pods, tasks, containers) = match enhanced {
+        true => (ENHANCED, ENHANCED_TASKS, ENHANCED_CONTAINERS),
+        false => (BASIC, TASKS, &[][..]),
     };
-    for (list, only) in lists {
+    for (list, only) in [
+        (pods, Only::Others),
+        (ECS, Only::Others),
+        (FARGATE, Only::Fargate),
+        (tasks, Only::Tasks),
+        (containers, Only::Containers),
+    ] {
         for preset in list {
             declarations.begin();
             let is_of_cluster = OF_CLUSTER.iter().any(|start| preset.metrics.starts_with(start));
             declarations.only(if is_of_cluster { Only::Cluster } else { only });
-            for set in preset.sets {
-                declarations.add_set(set.iter().copied().map(Cow::Borrowed).collect());
+            for &set in preset.sets {
+                let mut names = Vec::new();
+                for (at, &name) in DIMENSIONS.iter().enumerate() {
+                    if set >> at & 1 == 1 {
+                        names.push(Cow::Borrowed(name));
+                    }
+                }
+                declarations.add_set(names);
             }
             let mut prefix = "";
             for word in preset.metrics.split(' ') {

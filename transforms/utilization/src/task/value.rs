@@ -79,8 +79,8 @@ impl Tasks<'_, '_> {
         let [first, second] = match (self.is_sidecar, entity.kind() == KIND) {
             (true, true) => [names.limit_memory; 2],
             (true, false) => [self.raw.container_limit_memory; 2],
-            (false, true) => [names.memory_limit; 2],
-            (false, false) => [names.memory_soft_limit, names.memory_limit],
+            (false, true) => [self.raw.memory_limit; 2],
+            (false, false) => [names.memory_soft_limit, self.raw.memory_limit],
         };
         let bytes = positive(entity, first).or_else(|| positive(entity, second))?;
         Some(bytes / MEGABYTE)
@@ -92,7 +92,7 @@ impl Tasks<'_, '_> {
         let names = &self.names;
         let (size, shares) = match self.is_sidecar {
             true => (names.limit_cpu, names.container_limit_cpu),
-            false => (names.cpu_quota, names.cpu_shares),
+            false => (self.raw.cpu_quota, names.cpu_shares),
         };
         let size = if entity.kind() == KIND { positive(entity, size) } else { None };
         if let Some(millicores) = size {

@@ -36,7 +36,7 @@ Operators are evaluated from left to right. If any operand is missing, the resul
 | `above_0(x)`, `from_0(x)` | `x`, missing if it is 0 or less; `x`, missing if it is negative |
 | `equal(x, y)`, `is(condition)`, `either(x, y)` | 1 or 0 |
 | `differs(x, y)` | 1 if `x` is known and not equal to `y`, else 0 |
-| `where(condition, y)` | `y` if the condition holds |
+| `where(condition, y)` | `y` if the condition holds; only nodes of EKS on Fargate have `node.compute_type` |
 | `any_equal(names*, y)` | 1 if one of the values is `y`, else 0; missing if there are none |
 | `count(entities)`, `sum(entities, x)`, `total(entities, x)` | over the entities below this one that meet the condition in brackets; if no `x` is known, `sum` is missing and `total` is 0 |
 | `interface !~ pod_side` | interfaces that lead out of the node: not those that carry the traffic of pods (option `pod_interfaces`), no bridges and tunnels, and no VLANs and ports of bonds beside the interfaces that they are on top of or part of |

@@ -174,7 +174,8 @@ impl Evaluator<'_> {
 
     fn holds(&self, tests: &[Test], entity: &Entity) -> bool {
         tests.iter().all(|test| {
-            let found = entity.attributes.get(&test.attribute);
+            let holder = self.holder(&test.attribute, entity);
+            let found = holder.and_then(|holder| holder.attributes.get(&test.attribute));
             let is_one = || found.is_some_and(|found| test.values.contains(found));
             match test.operator.as_str() {
                 "" => found.is_some(),
