@@ -85,9 +85,10 @@ impl FargateHandle {
         }
         let _ = self.requests.try_send(tick_unix_ms);
         let rounds = &mut self.rounds;
-        // An error means that the round does not end in time, or that the runtime shuts down.
-        let _ = self.runtime.block_on(async { tokio::time::timeout(patience, rounds.changed()).await });
-        self.take()
+        // The first error means that the round does not end in time, the second that the runtime shuts down.
+        let changed = self.runtime.block_on(async { tokio::time::timeout(patience, rounds.changed()).await });
+        changed.ok()?.ok()?;
+        self.rounds.borrow_and_update().clone()
     }
 
     fn take(&mut self) -> Option<Arc<Finished>> {

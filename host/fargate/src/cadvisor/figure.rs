@@ -61,7 +61,7 @@ figures! {
 pub(super) enum Unit {
     /// Seconds, as nanoseconds.
     Nanoseconds,
-    /// Seconds, as microseconds.
+    /// Seconds, as microseconds; 0 means no value: cAdvisor also writes it where the kernel does not measure pressure.
     Microseconds,
     /// A number of bytes or events.
     Number,
@@ -83,7 +83,8 @@ impl Unit {
         };
         // The kernel's values are whole numbers; cAdvisor divides those of time.
         let value = (value * factor).round();
-        let is_known = (0.0..UNKNOWN).contains(&value) && (self != Self::Positive || value > 0.0);
+        let has_zero = matches!(self, Self::Nanoseconds | Self::Number);
+        let is_known = (0.0..UNKNOWN).contains(&value) && (has_zero || value > 0.0);
         is_known.then_some(value)
     }
 }
@@ -104,7 +105,7 @@ pub(super) fn single(metric: &str) -> Option<(Figure, Unit)> {
         "container_memory_usage_bytes" => (Figure::MemoryUsage, Number),
         "container_memory_working_set_bytes" => (Figure::MemoryWorkingSet, Number),
         "container_memory_max_usage_bytes" => (Figure::MemoryMaxUsage, Positive),
-        "container_memory_failcnt" => (Figure::MemoryFailcnt, Number),
+        "container_memory_failcnt" => (Figure::MemoryFailcnt, Positive),
         "container_memory_cache" => (Figure::MemoryCache, Number),
         "container_memory_rss" => (Figure::MemoryRss, Number),
         "container_memory_mapped_file" => (Figure::MemoryMappedFile, Number),

@@ -172,7 +172,6 @@ fn figures_have_raw_names_and_units() {
             ("cpu.periods", 600),
             ("cpu.throttled_periods", 30),
             ("cpu.throttled_ns", 1_500_000_000),
-            ("memory.failcnt", 0),
             ("memory.pgfault", 10),
             ("memory.pgmajfault", 1),
             ("memory.hierarchical_pgfault", 2_000),
