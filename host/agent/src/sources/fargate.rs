@@ -211,10 +211,10 @@ impl FargateSource {
     }
 
     fn log_failures(&mut self, round: &Round) {
-        let first = round.errors.first().map(ToString::to_string);
-        let Some(reason) = first.or_else(|| round.unassigned.map(|reason| reason.to_string())) else {
-            return;
-        };
+        if let Some(reason) = round.unassigned {
+            tracing::info!(%reason, "no Fargate nodes are read in this tick");
+        }
+        let Some(reason) = round.errors.first().map(ToString::to_string) else { return };
         if let Some(suppressed) = self.failures.record(std::time::Instant::now()) {
             let failed = round.errors.len();
             tracing::warn!(
