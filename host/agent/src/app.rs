@@ -27,7 +27,7 @@ use crate::rollout::{
 };
 use crate::runtime::{self, Plan};
 use crate::snapshot::Snapshot;
-use crate::sources::{Clients, unknown_cluster_name};
+use crate::sources::{Clients, FargateHandle, unknown_cluster_name};
 use crate::worker::Worker;
 
 pub use check::{check, sample_recording};
@@ -69,6 +69,7 @@ pub fn run(options: &cli::Run) -> anyhow::Result<()> {
     };
     let runtime = runtime::create()?;
     let mut clients = start_clients(&config, &environment, &parts.node_name, plan, &runtime)?;
+    let removal = clients.fargate.as_ref().and_then(FargateHandle::removal);
     parts.connect(&config, &mut clients);
     clients.deliver(&config.aws, parts.sinks.take_to_deliver(), runtime.handle());
     clients.publish_failures(runtime.handle());
@@ -86,7 +87,11 @@ pub fn run(options: &cli::Run) -> anyhow::Result<()> {
     };
 
     let outcome = worker.outcome();
-    let result = runtime::run(&runtime, worker, plan);
+    let may_end = async || match &removal {
+        Some(removal) => !removal.is_early().await,
+        None => true,
+    };
+    let result = runtime::run_until(&runtime, worker, plan, may_end);
     drop(rollout);
     let ended = runtime.block_on(clients.end());
     let settled = outcome.get().settle(&ended);

@@ -6,6 +6,7 @@
 
 mod signals;
 
+use std::ops::ControlFlow;
 use std::sync::mpsc;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
@@ -122,9 +123,23 @@ pub fn create() -> std::io::Result<Runtime> {
 /// # Errors
 /// See [`RunError`].
 pub fn run<W: TickHandler>(runtime: &Runtime, work: W, plan: Plan) -> Result<(), RunError<W::Error>> {
+    run_until(runtime, work, plan, async || true)
+}
+
+/// Runs the plan like [`run()`], but after the signal, ticks go on until `may_end` returns true. It is called when the signal
+/// comes and after each later tick.
+///
+/// # Errors
+/// See [`RunError`].
+pub fn run_until<W: TickHandler>(
+    runtime: &Runtime,
+    work: W,
+    plan: Plan,
+    may_end: impl AsyncFn() -> bool,
+) -> Result<(), RunError<W::Error>> {
     runtime.block_on(async {
         let stop = work.stop();
-        let mut driver = Driver { stop, worker: Worker::start(work)?, signals: Signals::listen()? };
+        let mut driver = Driver { stop, worker: Worker::start(work)?, signals: Signals::listen()?, may_end };
         let result = driver.run(plan).await;
         let finished = driver.order(Order::Finish).await;
         driver.worker.join();
@@ -132,20 +147,20 @@ pub fn run<W: TickHandler>(runtime: &Runtime, work: W, plan: Plan) -> Result<(),
     })
 }
 
-struct Driver<E> {
+struct Driver<E, F> {
     worker: Worker<E>,
     signals: Signals,
     stop: Stop,
+    may_end: F,
 }
 
-impl<E: Send + 'static> Driver<E> {
+impl<E: Send + 'static, F: AsyncFn() -> bool> Driver<E, F> {
     async fn run(&mut self, plan: Plan) -> Result<(), RunError<E>> {
         match plan {
             Plan::Replay { once } => self.order(Order::Replay(once)).await,
             Plan::Once(wait) => {
                 self.order(Order::Prime).await?;
-                self.sleep(wait).await;
-                if self.signals.stopping() {
+                if self.sleep(wait).await.is_break() {
                     return Ok(());
                 }
                 let tick = Tick { time_unix_ms: now_unix_ms(), lateness_ms: 0, left_out: 0 };
@@ -162,12 +177,11 @@ impl<E: Send + 'static> Driver<E> {
         let mut schedule = Schedule::new(rhythm);
         let baseline = u64::try_from(rhythm.interval.min(BASELINE).as_millis()).unwrap_or(0);
         let mut earliest = now_unix_ms().saturating_add(baseline);
-        while !self.signals.stopping() {
+        while !(self.signals.stopping() && (self.may_end)().await) {
             let now = now_unix_ms();
             let planned = schedule.next(now.max(earliest));
-            self.sleep(Duration::from_millis(planned.saturating_sub(now))).await;
-            if self.signals.stopping() {
-                break;
+            if self.sleep(Duration::from_millis(planned.saturating_sub(now))).await.is_break() {
+                continue;
             }
             if let Some(tick) = schedule.due(planned, now_unix_ms()) {
                 self.order(Order::Tick(tick)).await?;
@@ -178,11 +192,11 @@ impl<E: Send + 'static> Driver<E> {
         Ok(())
     }
 
-    /// Sleeps for `duration`, or until a signal comes.
-    async fn sleep(&mut self, duration: Duration) {
+    /// Sleeps for `duration`, or until a signal comes, which is a break.
+    async fn sleep(&mut self, duration: Duration) -> ControlFlow<()> {
         tokio::select! {
-            () = tokio::time::sleep(duration) => {}
-            () = self.signals.first() => {}
+            () = tokio::time::sleep(duration) => ControlFlow::Continue(()),
+            () = self.signals.first() => ControlFlow::Break(()),
         }
     }
 
@@ -194,7 +208,11 @@ impl<E: Send + 'static> Driver<E> {
                 result = &mut result => {
                     return result.map_err(|_| RunError::Gone)?.map_err(RunError::Work);
                 }
-                () = self.signals.first() => self.stop.request(),
+                () = self.signals.first() => {
+                    if (self.may_end)().await {
+                        self.stop.request();
+                    }
+                }
             }
         }
     }

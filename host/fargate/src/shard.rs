@@ -34,9 +34,9 @@
 //! - A replica that cannot read the StatefulSet for two ticks pauses: its nodes have a gap. They have one anyway, since nodes
 //!   are read through the same API server.
 //! - A replica that is restarted leaves a gap of the ticks that it misses.
-//! - On a scale-down, the StatefulSet's controller ends the last replicas at once. Their nodes have no gap if they work on until
-//!   the plan excludes them ([`ShardView::is_member`]), for which `terminationGracePeriodSeconds` must be at least four
-//!   intervals, and eight if one change follows another. Else the gap lasts until the tick of the change.
+//! - On a scale-down, the StatefulSet's controller ends the last replicas at once. They work on after SIGTERM until the plan
+//!   excludes them ([`Plan::includes`]) and leave no gap, for which `terminationGracePeriodSeconds` must be at least five
+//!   intervals, and nine if one change follows another. Else the gap lasts until the tick of the change.
 //! - Without ordinal 0, no change takes place: new replicas wait, and the nodes of removed ones have a gap.
 //! - Without a plan, at the first start and after the annotation was removed, ordinal 0 writes one for tick `a + 3`, and nobody
 //!   reads until then. At the first start it reads all nodes itself until the other replicas are ready.

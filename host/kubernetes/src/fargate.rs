@@ -20,9 +20,11 @@
 
 mod nodes;
 mod pods;
+mod removal;
 mod replicas;
 mod round;
 mod scrape;
+mod stateful_set;
 #[cfg(test)]
 mod tests;
 mod watch;
@@ -42,11 +44,13 @@ use crate::emit::{Emitter, Facts};
 use crate::facts::LocalState;
 use crate::pods::{MetadataFilter, PodList};
 
+pub use removal::Removal;
 use replicas::Replicas;
-pub use replicas::{ReplicaSettings, StatefulSetPod};
 use round::Scraper;
 pub use round::{ScrapeCounters, ScrapeTotals};
 pub use scrape::ScrapeError;
+use stateful_set::StatefulSetClient;
+pub use stateful_set::{ReplicaSettings, StatefulSetPod};
 use watch::FargateWatch;
 
 /// Label selector of Fargate nodes, which EKS sets.
@@ -119,6 +123,7 @@ impl FargateSettings {
 /// The source of batches of Fargate nodes. Its watches end when it is dropped.
 pub struct Fargate {
     watch: FargateWatch,
+    stateful_set: Option<Arc<StatefulSetClient>>,
     replicas: Option<Replicas>,
     scraper: Scraper,
     interface_exclude: Arc<[String]>,
@@ -151,12 +156,14 @@ pub struct FargateNode {
 impl Fargate {
     /// Starts the watches. Must be called within the runtime.
     pub fn start(client: kube::Client, settings: &FargateSettings) -> Self {
+        let stateful_set = settings
+            .replicas
+            .clone()
+            .map(|replicas| Arc::new(StatefulSetClient::new(client.clone(), replicas, settings.interval)));
         Self {
             watch: FargateWatch::start(&client, settings),
-            replicas: settings
-                .replicas
-                .as_ref()
-                .map(|replicas| Replicas::new(client.clone(), replicas.clone(), settings.interval)),
+            replicas: stateful_set.clone().map(|client| Replicas::new(client, settings.interval)),
+            stateful_set,
             scraper: Scraper::new(client, settings),
             interface_exclude: settings.interface_exclude.clone().into(),
         }
@@ -193,10 +200,9 @@ impl Fargate {
         Some(FargateNode { name, compute_type, reading, pods, facts, interface_exclude })
     }
 
-    /// Returns true if this replica has nodes in the tick or a later one, as far as it knows. On a scale-down, a replica should
-    /// work on after SIGTERM until this is false.
-    pub fn is_member(&self, tick_unix_ms: u64) -> bool {
-        self.replicas.as_ref().is_none_or(|replicas| replicas.is_member(tick_unix_ms / 1000))
+    /// Returns the check of a replica that SIGTERM asks to end; `None` if the nodes are not shared.
+    pub fn removal(&self) -> Option<Removal> {
+        self.stateful_set.clone().map(Removal::new)
     }
 
     /// Returns the number of Fargate nodes in the cluster, those of other replicas included.
@@ -213,7 +219,7 @@ impl Fargate {
     pub fn statuses(&self) -> Vec<Arc<UpstreamStatus>> {
         let mut statuses = self.watch.statuses();
         statuses.push(self.scraper.status());
-        statuses.extend(self.replicas.as_ref().map(Replicas::status));
+        statuses.extend(self.stateful_set.as_ref().map(|client| client.status()));
         statuses
     }
 }

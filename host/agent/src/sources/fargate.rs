@@ -10,7 +10,7 @@ use insightd_collect::{CounterCache, Settings};
 use insightd_kubernetes::Emitter;
 use insightd_kubernetes::client::Client;
 use insightd_kubernetes::fargate::{
-    Fargate, FargateSettings, ReplicaSettings, Round, ScrapeCounters, ScrapeTotals, StatefulSetPod,
+    Fargate, FargateSettings, Removal, ReplicaSettings, Round, ScrapeCounters, ScrapeTotals, StatefulSetPod,
 };
 use insightd_kubernetes::pods::MetadataFilter;
 use insightd_pipeline::{LogThrottle, Scope};
@@ -33,6 +33,7 @@ pub struct FargateHandle {
     runtime: Handle,
     statuses: Vec<Arc<UpstreamStatus>>,
     counters: ScrapeCounters,
+    removal: Option<Removal>,
     is_for_long: bool,
 }
 
@@ -57,16 +58,21 @@ impl FargateHandle {
         is_for_long: bool,
     ) -> Result<Self, Usage> {
         let fargate = Fargate::start(client, &settings(config, environment)?);
-        let (statuses, counters) = (fargate.statuses(), fargate.counters());
+        let (statuses, counters, removal) = (fargate.statuses(), fargate.counters(), fargate.removal());
         let (requests, inbox) = mpsc::channel(1);
         let (publish, rounds) = watch::channel(None);
         tokio::spawn(serve(fargate, inbox, publish));
-        Ok(Self { requests, rounds, runtime: Handle::current(), statuses, counters, is_for_long })
+        Ok(Self { requests, rounds, runtime: Handle::current(), statuses, counters, removal, is_for_long })
     }
 
     /// Returns the status of each endpoint.
     pub(super) fn statuses(&self) -> Vec<Arc<UpstreamStatus>> {
         self.statuses.clone()
+    }
+
+    /// Returns the check of a replica that SIGTERM asks to end; `None` if the nodes are not shared.
+    pub fn removal(&self) -> Option<Removal> {
+        self.removal.clone()
     }
 
     /// Returns the counters of rounds and nodes.

@@ -20,10 +20,15 @@ impl Drop for Agent {
 
 impl Agent {
     pub(crate) fn start(arguments: &[&str]) -> Self {
+        Self::start_with(arguments, &[])
+    }
+
+    pub(crate) fn start_with(arguments: &[&str], environment: &[(&str, &str)]) -> Self {
         let mut command = Command::new(env!("CARGO_BIN_EXE_insightd"));
         command.args(arguments).stdout(Stdio::piped()).stderr(Stdio::piped());
         command.env_remove("K8S_NODE_NAME").env_remove("HOST_NAME").env_remove("K8S_CLUSTER_NAME");
         command.env_remove("HOST_IP").env_remove("KUBERNETES_SERVICE_HOST");
+        command.envs(environment.iter().copied());
         Self(command.spawn().expect("the agent starts"))
     }
 

@@ -1,6 +1,6 @@
 //! A kubelet whose summary takes longer than an interval: it delays no tick, and is used when it arrives, with its age.
 
-use std::io::{BufRead, BufReader, Write};
+use std::io::BufRead;
 use std::net::{TcpListener, TcpStream};
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,6 +12,7 @@ use rustls::{ServerConfig, ServerConnection, StreamOwned};
 use serde_json::Value;
 
 use crate::agent::{Agent, config, event, time_of};
+use crate::http;
 
 const PODS: &str =
     r#"{"items":[{"metadata":{"name":"p","namespace":"n","uid":"u"},"status":{"phase":"Running"}}]}"#;
@@ -46,27 +47,13 @@ fn tls() -> ServerConfig {
 
 fn respond(stream: TcpStream, config: Arc<ServerConfig>) -> std::io::Result<()> {
     let connection = ServerConnection::new(config).map_err(std::io::Error::other)?;
-    let mut stream = BufReader::new(StreamOwned::new(connection, stream));
-    loop {
-        let mut first = String::new();
-        if stream.read_line(&mut first)? == 0 {
-            return Ok(());
+    http::respond(StreamOwned::new(connection, stream), |target| {
+        if target == "/pods" {
+            return PODS.to_owned();
         }
-        let mut line = String::new();
-        while line != "\r\n" {
-            line.clear();
-            stream.read_line(&mut line)?;
-        }
-        let body = if first.starts_with("GET /pods ") {
-            PODS
-        } else {
-            std::thread::sleep(SLOW);
-            SUMMARY
-        };
-        let to = stream.get_mut();
-        write!(to, "HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n{body}", body.len())?;
-        to.flush()?;
-    }
+        std::thread::sleep(SLOW);
+        SUMMARY.to_owned()
+    })
 }
 
 fn configuration(directory: &tempfile::TempDir) -> String {

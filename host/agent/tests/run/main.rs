@@ -2,6 +2,8 @@
 
 mod agent;
 mod components;
+mod fargate;
+mod http;
 mod kubelet;
 mod signals;
 mod sinks;

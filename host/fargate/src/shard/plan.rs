@@ -33,6 +33,12 @@ impl Plan {
         if tick_unix_s >= self.from_unix_s { self.replicas } else { self.before }
     }
 
+    /// Returns true if the replica has nodes at a time or later, in seconds since the Unix epoch. A replica that is being removed
+    /// works on until then.
+    pub fn includes(&self, ordinal: u32, unix_s: u64) -> bool {
+        ordinal < self.replicas || unix_s < self.from_unix_s && ordinal < self.before
+    }
+
     /// Returns the plan that ordinal 0 writes in the tick that begins at `tick_unix_s`; `None` if the stored one stands.
     ///
     /// `known` is the last plan that this replica has read, `stored` the one in the object now.
@@ -112,6 +118,14 @@ mod tests {
     fn the_number_changes_at_its_tick() {
         let plan = plan(2, 3, 600);
         assert_eq!([0, 540, 600, 660].map(|tick| plan.replicas_at(tick)), [2, 2, 3, 3]);
+    }
+
+    #[test]
+    fn a_removed_replica_is_included_until_the_change() {
+        let plan = plan(3, 2, 600);
+        assert_eq!([0, 599, 600].map(|unix_s| plan.includes(2, unix_s)), [true, true, false]);
+        assert_eq!([0, 599, 600].map(|unix_s| plan.includes(1, unix_s)), [true; 3]);
+        assert!(!plan.includes(3, 0));
     }
 
     #[test]

@@ -144,7 +144,8 @@ fn run(seed: u64, faults: Faults) -> Vec<Vec<(usize, u32)>> {
                 if let Ok(replicas) = replica.view.replicas_at(tick * INTERVAL_S) {
                     taking_part[tick as usize].push((ordinal, replicas));
                 }
-                if replica.is_ending && !replica.view.is_member(tick * INTERVAL_S) {
+                let is_included = |plan: Plan| plan.includes(ordinal as u32, tick * INTERVAL_S);
+                if replica.is_ending && !replica.view.plan().is_some_and(is_included) {
                     *slot = None;
                 }
             }

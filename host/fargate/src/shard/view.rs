@@ -79,14 +79,6 @@ impl ShardView {
     pub fn plan(&self) -> Option<Plan> {
         self.plan
     }
-
-    /// Returns true if this replica has nodes in this tick or a later one, as far as it knows. A replica that is being
-    /// removed works on until then.
-    pub fn is_member(&self, tick_unix_s: u64) -> bool {
-        self.plan.is_some_and(|plan| {
-            self.ordinal < plan.replicas || tick_unix_s < plan.from_unix_s && self.ordinal < plan.before
-        })
-    }
 }
 
 #[cfg(test)]
@@ -127,13 +119,5 @@ mod tests {
         assert_eq!(view.replicas_at(780), Ok(1));
         let second = Plan { before: 1, replicas: 3, from_unix_s: 1020 };
         assert_eq!(view.read(Some(first), ENOUGH, 845), Some(second));
-    }
-
-    #[test]
-    fn a_removed_replica_is_a_member_until_the_change() {
-        let mut view = ShardView::new(2, 60);
-        let plan = Plan { before: 3, replicas: 2, from_unix_s: 780 };
-        view.read(Some(plan), ENOUGH, 605);
-        assert_eq!([600, 720, 780].map(|tick| view.is_member(tick)), [true, true, false]);
     }
 }

@@ -21,8 +21,12 @@ fn stateful_set(plan: Option<&str>, replicas: u32, ready: u32) -> Value {
     })
 }
 
+fn client(server: &Server, number: u32) -> Arc<StatefulSetClient> {
+    Arc::new(StatefulSetClient::new(server.client(), replica(number), INTERVAL).with_clock(|| TICK + 5))
+}
+
 fn replicas(server: &Server, number: u32) -> Replicas {
-    Replicas::new(server.client(), replica(number), INTERVAL).with_clock(|| TICK + 5)
+    Replicas::new(client(server, number), INTERVAL)
 }
 
 #[test]
@@ -56,7 +60,7 @@ async fn ordinal_0_announces_a_change_and_others_do_not() {
         "metadata": {"resourceVersion": "12", "annotations": {ANNOTATION: format!("before=2,replicas=3,from={from}")}}
     });
     assert_eq!(serde_json::from_str::<Value>(&written.body).unwrap(), expected);
-    assert_eq!(first.status().snapshot().error, None);
+    assert_eq!(first.stateful_set.status().snapshot().error, None);
 }
 
 #[tokio::test]
@@ -70,7 +74,12 @@ async fn the_first_number_of_the_pods_is_subtracted() {
     let mut below = replicas(&server, 4);
     assert_eq!(below.replicas_in(TICK).await, Err(Unassigned::NoPlan));
     assert!(
-        below.status().snapshot().error.is_some_and(|error| error.contains("below spec.ordinals.start 5"))
+        below
+            .stateful_set
+            .status()
+            .snapshot()
+            .error
+            .is_some_and(|error| error.contains("below spec.ordinals.start 5"))
     );
 }
 
@@ -86,7 +95,7 @@ async fn a_replica_pauses_when_the_plan_cannot_be_read() {
     assert_eq!(replicas.replicas_in(TICK).await, Ok(2));
     assert_eq!(replicas.replicas_in(TICK + 60).await, Ok(2), "read in the tick before");
     assert_eq!(replicas.replicas_in(TICK + 120).await, Err(Unassigned::Outdated { ticks: 2 }));
-    let error = replicas.status().snapshot().error.unwrap();
+    let error = replicas.stateful_set.status().snapshot().error.unwrap();
     assert!(error.contains(PATH) && error.contains("grant `get` on `statefulsets.apps`"), "{error}");
 }
 
@@ -105,7 +114,7 @@ async fn failed_writes_and_invalid_plans_are_explained() {
         .await;
         let mut replicas = replicas(&server, number);
         assert_eq!(replicas.replicas_in(TICK).await, Err(Unassigned::NoPlan));
-        let error = replicas.status().snapshot().error.unwrap();
+        let error = replicas.stateful_set.status().snapshot().error.unwrap();
         assert!(error.contains(expected), "{error}");
     }
 }
@@ -124,9 +133,37 @@ async fn replicas_share_the_nodes() {
         let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
         let round = fargate.round(now.as_millis() as u64).await;
         assert!(!round.nodes.is_empty() && round.errors.is_empty());
-        assert!(fargate.is_member(now.as_millis() as u64));
         read.extend(round.nodes.iter().map(|node| node.name.to_string()));
     }
     read.sort();
     assert_eq!(read, nodes, "each node once");
+}
+
+#[tokio::test]
+async fn a_removed_replica_ends_when_the_others_have_its_nodes() {
+    let (earlier, later) = ("before=3,replicas=2,from=1795256400", "before=3,replicas=2,from=1795256460");
+    for (plan, wanted, number, is_early, case) in [
+        (Some("before=3,replicas=3,from=0"), 2, 2, true, "the change is not announced yet"),
+        (Some(later), 2, 2, true, "in the last tick before the change"),
+        (Some(earlier), 2, 2, false, "in the tick of the change"),
+        (Some(later), 2, 1, false, "a replica that stays is restarted"),
+        (Some(later), 3, 2, false, "a replica that comes back is restarted"),
+        (Some("before=3,replicas=3,from=0"), 0, 2, false, "no replica remains"),
+        (None, 2, 2, false, "nobody has nodes without a plan"),
+        (Some("many"), 2, 2, false, "an invalid plan"),
+    ] {
+        let object = stateful_set(plan, wanted, 3);
+        let server = Server::start(move |_, _| Response::ok().send(object.to_string())).await;
+        assert_eq!(Removal::new(client(&server, number)).is_early().await, is_early, "{case}");
+    }
+    let mut object = stateful_set(Some(later), 2, 3);
+    object["metadata"]["deletionTimestamp"] = json!("2026-11-30T12:00:00Z");
+    let server = Server::start(move |number, _| match number {
+        0 => Response::ok().send(object.to_string()),
+        _ => Response::status(403).send("Forbidden"),
+    })
+    .await;
+    let removal = Removal::new(client(&server, 2));
+    assert!(!removal.is_early().await, "the StatefulSet is being deleted");
+    assert!(!removal.is_early().await, "the StatefulSet cannot be read");
 }
