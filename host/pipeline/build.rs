@@ -1,6 +1,6 @@
-//! Embeds the shipped components, as native code with size and digest of their WebAssembly, and the SDK's sources.
+//! Embeds the shipped components, as compressed native code with size and digest of their WebAssembly.
 //!
-//! The components are built by `make builtins` (see docs/decisions/001); this script only embeds the files.
+//! The components are built by `make builtins` (see docs/decisions/001); this script only compresses and embeds the files.
 
 use std::fmt::Write as _;
 use std::io::Write as _;
@@ -11,10 +11,10 @@ use flate2::Compression;
 use flate2::write::ZlibEncoder;
 use sha2::{Digest, Sha256};
 
-/// Components in every default pipeline; their native code is embedded as it is.
+/// Components in every default pipeline.
 const NAMES: [&str; 3] = ["decorate", "utilization", "emf"];
-/// Components in few pipelines, each embedded only with the feature of its name; compressed to a third of the size.
-const PACKED: [&str; 1] = ["script"];
+/// Components in few pipelines, each embedded only with the feature of its name.
+const OPTIONAL: [&str; 1] = ["script"];
 
 /// Environment variable with the directory of the components, if they were built elsewhere.
 const DIRECTORY_VARIABLE: &str = "INSIGHTD_BUILTINS";
@@ -30,11 +30,9 @@ fn main() {
     let directory = env::var_os(DIRECTORY_VARIABLE).map_or(built, PathBuf::from);
     let mut list = String::from("&[\n");
     let out = PathBuf::from(env::var_os("OUT_DIR").unwrap_or_default());
-    let plain = NAMES.map(|name| (name, None));
     let is_enabled = |name: &&str| env::var_os(format!("CARGO_FEATURE_{}", name.to_uppercase())).is_some();
-    let packed = PACKED.into_iter().filter(is_enabled).map(|name| (name, Some(&*out)));
-    for (name, packed_in) in plain.into_iter().chain(packed) {
-        match entry(&directory, name, packed_in) {
+    for name in NAMES.into_iter().chain(OPTIONAL.into_iter().filter(is_enabled)) {
+        match entry(&directory, name, &out) {
             Ok(entry) => list.push_str(&entry),
             Err(problem) => println!("cargo::error={problem}"),
         }
@@ -45,39 +43,31 @@ fn main() {
     }
 }
 
-/// Returns the source text of one `Builtin`. Its native code is compressed into a file in the directory `packed_in`, or embedded as it is.
-fn entry(directory: &Path, name: &str, packed_in: Option<&Path>) -> Result<String, String> {
-    let file = |extension: &str| directory.join(name).with_extension(extension);
-    let (wasm, native) = (file("wasm"), file("cwasm"));
-    for path in [&wasm, &native] {
+/// Compresses one component's native code into a file in the directory `out`, and returns the source text of its `Builtin`.
+fn entry(directory: &Path, name: &str, out: &Path) -> Result<String, String> {
+    let read = |extension: &str| {
+        let path = directory.join(name).with_extension(extension);
         println!("cargo::rerun-if-changed={}", path.display());
-    }
-    let missing = |path: &Path, error| {
-        format!("the built-in component {} is missing ({error}): run `make builtins`", path.display())
+        fs::read(&path).map_err(|error| {
+            format!("the built-in component {} is missing ({error}): run `make builtins`", path.display())
+        })
     };
-    let bytes = fs::read(&wasm).map_err(|error| missing(&wasm, error))?;
-    let native = fs::canonicalize(&native).map_err(|error| missing(&native, error))?;
-    let digest: [u8; 32] = Sha256::digest(&bytes).into();
-    let (unpack, file) = match packed_in {
-        None => ("None", native),
-        Some(out) => ("Some(packed::unpack)", pack(&native, &out.join(name).with_extension("cwasm.z"))?),
-    };
+    let (wasm, native) = (read("wasm")?, read("cwasm")?);
+    let digest: [u8; 32] = Sha256::digest(&wasm).into();
+    let packed = out.join(name).with_extension("cwasm.z");
+    let mut encoder = ZlibEncoder::new(Vec::new(), Compression::best());
+    encoder
+        .write_all(&native)
+        .and_then(|()| encoder.finish())
+        .and_then(|bytes| fs::write(&packed, bytes))
+        .map_err(|error| format!("{}: {error}", packed.display()))?;
     let mut entry = String::new();
     // Writing to a string does not fail.
     let _ = writeln!(
         entry,
-        "Builtin {{ name: {name:?}, wasm_bytes: {}, wasm_sha256: {digest:?}, native: include_bytes!({file:?}), unpack: {unpack} }},",
-        bytes.len(),
+        "Builtin {{ name: {name:?}, wasm_bytes: {}, wasm_sha256: {digest:?}, native_bytes: {}, packed: include_bytes!({packed:?}) }},",
+        wasm.len(),
+        native.len(),
     );
     Ok(entry)
-}
-
-fn pack(native: &Path, packed: &Path) -> Result<PathBuf, String> {
-    let told = |path: &Path, error: std::io::Error| format!("{}: {error}", path.display());
-    let code = fs::read(native).map_err(|error| told(native, error))?;
-    let mut encoder = ZlibEncoder::new(Vec::new(), Compression::best());
-    let bytes =
-        encoder.write_all(&code).and_then(|()| encoder.finish()).map_err(|error| told(native, error))?;
-    fs::write(packed, bytes).map_err(|error| told(packed, error))?;
-    Ok(packed.to_owned())
 }

@@ -2,12 +2,9 @@
 
 #![allow(unsafe_code, reason = "native code is trusted by promise; see `Builtin::native_code`")]
 
-#[cfg(feature = "script")]
-mod packed;
+use std::io::{self, Read as _};
 
-use std::borrow::Cow;
-use std::io;
-
+use flate2::read::ZlibDecoder;
 use insightd_sandbox::NativeCode;
 
 /// Built-ins that a build may leave out: those with a cargo feature of their name.
@@ -22,27 +19,24 @@ pub struct Builtin {
     pub wasm_bytes: usize,
     /// SHA-256 of that WebAssembly.
     pub wasm_sha256: [u8; 32],
-    native: &'static [u8],
-    /// Unpacks `native` if it is compressed.
-    unpack: Option<Unpack>,
+    /// Its native code, compressed (zlib) to less than half: it is read once.
+    packed: &'static [u8],
+    /// Size of the native code, bytes.
+    native_bytes: usize,
 }
-
-type Unpack = fn(&[u8]) -> io::Result<Vec<u8>>;
 
 static ALL: &[Builtin] = include!(concat!(env!("OUT_DIR"), "/builtins.rs"));
 
 impl Builtin {
-    /// Returns the native code for the sandbox.
+    /// Unpacks the native code for the sandbox.
     ///
     /// # Errors
-    /// Fails if the compressed code cannot be unpacked: the agent's executable is damaged.
+    /// Fails if the checksum of the compressed code is wrong: the agent's executable is damaged.
     pub fn native_code(&self) -> io::Result<NativeCode> {
-        let code = match self.unpack {
-            None => Cow::Borrowed(self.native),
-            Some(unpack) => Cow::Owned(unpack(self.native)?),
-        };
-        // SAFETY: the build script embeds the output of `insightd-compile` for this build, unchanged or compressed with
-        // a checksum; nothing else creates a `Builtin`.
+        let mut code = Vec::with_capacity(self.native_bytes);
+        ZlibDecoder::new(self.packed).read_to_end(&mut code)?;
+        // SAFETY: the build script embeds the output of `insightd-compile` for this build, compressed with a checksum;
+        // nothing else creates a `Builtin`.
         Ok(unsafe { NativeCode::embedded(code, self.wasm_sha256) })
     }
 }

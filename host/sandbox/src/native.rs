@@ -1,13 +1,12 @@
 //! Native code of a component, and its trusted sources.
 
-use std::borrow::Cow;
 use std::fmt;
 
 /// Native code that the agent may run. It is trusted like the agent itself: whoever controls its bytes controls the agent.
 /// It therefore has only two sources: code built into the agent, and the agent's own compiler child.
 #[derive(Clone)]
 pub struct NativeCode {
-    bytes: Cow<'static, [u8]>,
+    bytes: Vec<u8>,
     sha256: [u8; 32],
 }
 
@@ -18,13 +17,13 @@ impl NativeCode {
     /// `bytes` must be the unchanged output of `insightd-compile`. The loader detects other engines and truncated files, but not
     /// modified machine code, which then runs outside of the sandbox.
     #[expect(unsafe_code, reason = "the trust that cannot be checked is the caller's promise")]
-    pub unsafe fn embedded(bytes: impl Into<Cow<'static, [u8]>>, sha256: [u8; 32]) -> Self {
-        Self { bytes: bytes.into(), sha256 }
+    pub unsafe fn embedded(bytes: Vec<u8>, sha256: [u8; 32]) -> Self {
+        Self { bytes, sha256 }
     }
 
     /// Wraps the output of the compiler child.
     pub(crate) fn compiled(bytes: Vec<u8>, sha256: [u8; 32]) -> Self {
-        Self { bytes: Cow::Owned(bytes), sha256 }
+        Self { bytes, sha256 }
     }
 
     /// Returns the code, in wasmtime's serialized format.
