@@ -1,6 +1,7 @@
 //! Tests of the requests to the ECS API, against a server that follows the documented shapes.
 #![allow(clippy::unwrap_used, reason = "tests")]
 
+mod moto;
 #[path = "../endpoints/server.rs"]
 #[allow(dead_code, reason = "shared with the tests of the endpoints")]
 mod server;
@@ -26,12 +27,12 @@ use server::{Response, Server};
 const LONG: Duration = Duration::from_secs(30);
 
 /// Returns a configuration for a server on this machine, without environment and TLS.
-fn config(server: &Server) -> SdkConfig {
+fn config(url: &str) -> SdkConfig {
     let credentials = Credentials::new("AKIATEST", "secret", None, None, "test");
     SdkConfig::builder()
         .behavior_version(BehaviorVersion::latest())
         .region(Region::new("eu-central-1"))
-        .endpoint_url(&server.url)
+        .endpoint_url(url)
         .credentials_provider(SharedCredentialsProvider::new(credentials))
         .http_client(Builder::new().build_http())
         .sleep_impl(SharedAsyncSleep::new(TokioSleep::new()))
@@ -78,7 +79,7 @@ async fn agent(tasks: impl Fn(usize) -> String + Send + 'static) -> (Server, Ecs
 }
 
 fn start(api: &Server, watch: &EcsWatch, min_interval: Duration) -> ServiceWatch {
-    let access = Access::Ready(Box::new(config(api)));
+    let access = Access::Ready(Box::new(config(&api.url)));
     ServiceWatch::start(ServiceSettings { access, min_interval, start_jitter: Duration::ZERO }, watch)
 }
 
@@ -92,7 +93,7 @@ async fn until(mut is_done: impl FnMut() -> bool) {
 #[tokio::test]
 async fn a_request_follows_the_protocol() {
     let api = Server::start(|_| Response::ok(described(0..1))).await;
-    let client = Client::new(&config(&api)).unwrap();
+    let client = Client::new(&config(&api.url)).unwrap();
     let status = UpstreamStatus::new("ecs-api");
     let found = client.describe("shop", &[&arn(0), &arn(1)], &status).await.unwrap();
     assert_eq!(found.len(), 1);
@@ -122,7 +123,7 @@ async fn errors_are_explained() {
         (Response::Endless, "length limit exceeded"),
     ] {
         let api = Server::start(move |_| response.clone()).await;
-        let base = config(&api).into_builder();
+        let base = config(&api.url).into_builder();
         let config = base.retry_config(aws_config::retry::RetryConfig::disabled()).build();
         let client = Client::new(&config).unwrap();
         let error = client.describe("shop", &["a"], &UpstreamStatus::new("ecs-api")).await.unwrap_err();
@@ -183,7 +184,7 @@ async fn failures_are_repeated_and_denials_are_not() {
     for (code, is_repeated) in [("ThrottlingException", true), ("AccessDeniedException", false)] {
         let (_server, watch) = agent(|_| listed(0..1, &[])).await;
         let api = Server::start(move |_| refusal(code)).await;
-        let base = config(&api).into_builder();
+        let base = config(&api.url).into_builder();
         let config = base.retry_config(aws_config::retry::RetryConfig::disabled()).build();
         let settings = ServiceSettings {
             access: Access::Ready(Box::new(config)),
