@@ -9,17 +9,17 @@ use rustix::io::Errno;
 #[derive(Debug, thiserror::Error)]
 pub enum DirError {
     /// A system call failed.
-    #[error("cannot {action} {}: {source}; {}", path.display(), advice(source))]
+    #[error("cannot {action} {}: {source}; {}", path.display(), advice(action, source))]
     Io {
         /// File or directory.
         path: PathBuf,
-        /// Action that failed, such as `open`; it precedes the path.
+        /// Action that failed, such as `open`; it precedes the path. Actions on a directory end in `directory`.
         action: &'static str,
         /// Error of the system call.
         source: io::Error,
     },
     /// A file fails the checks and is not read.
-    #[error("{} {problem}; the file is ignored, remove it", path.display())]
+    #[error("{} {problem}; the file is not read, remove it", path.display())]
     Unusable {
         /// The file.
         path: PathBuf,
@@ -65,6 +65,11 @@ impl DirError {
     ) -> Self {
         Self::Io { path: entry_path(directory, name), action, source: source.into() }
     }
+
+    /// Returns true if a system call failed because the file or directory does not exist.
+    pub fn is_missing(&self) -> bool {
+        matches!(self, Self::Io { source, .. } if source.kind() == io::ErrorKind::NotFound)
+    }
 }
 
 /// Returns the path of an entry, or of the directory itself for an empty name.
@@ -73,14 +78,31 @@ pub(crate) fn entry_path(directory: &Path, name: &str) -> PathBuf {
     if name.is_empty() { directory.to_owned() } else { directory.join(name) }
 }
 
-fn advice(error: &io::Error) -> &'static str {
+fn advice(action: &str, error: &io::Error) -> &'static str {
+    let is_directory = action.ends_with("directory");
     match error.raw_os_error().map(Errno::from_raw_os_error) {
         Some(Errno::NOSPC | Errno::DQUOT | Errno::FBIG) => "free disk space, or lower max_bytes",
         Some(Errno::ROFS) => "mount it writable",
         Some(Errno::ACCESS | Errno::PERM) => "give the agent access to it",
-        Some(Errno::NOENT) => "create its parent directory, or configure another",
-        Some(Errno::NOTDIR | Errno::LOOP) => "configure a directory",
+        Some(Errno::NOENT) if is_directory => "create its parent directory, or configure another",
+        Some(Errno::NOENT) => "do not delete files of the directory while the agent runs",
+        Some(Errno::NOTDIR | Errno::LOOP) if is_directory => "configure a directory",
+        Some(Errno::LOOP | Errno::ISDIR) => "remove it: it must be a regular file",
         Some(Errno::MFILE | Errno::NFILE) => "raise the limit of open files",
         _ => "check the disk",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn advice_depends_on_whether_a_file_or_the_directory_is_concerned() {
+        let text = |name, action, errno: Errno| DirError::io(Path::new("/d"), name, action, errno).to_string();
+        assert!(text("", "open directory", Errno::NOENT).ends_with("create its parent directory, or configure another"));
+        assert!(text("", "open directory", Errno::LOOP).ends_with("configure a directory"));
+        assert!(text("f", "open", Errno::NOENT).ends_with("do not delete files of the directory while the agent runs"));
+        assert!(text("lock", "open lock", Errno::LOOP).ends_with("remove it: it must be a regular file"));
     }
 }

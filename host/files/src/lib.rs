@@ -1,7 +1,7 @@
 //! Safe access of a privileged process to files that other users may have prepared.
 //!
-//! - [`OwnedDir`]: a directory locked by one process, base of the spool and the state store. No file in it is reached through a
-//!   symbolic link, and only regular files are read.
+//! - [`OwnedDir`]: a directory locked by one process, base of the spool and the state store. Its owner and mode are checked. No file
+//!   in it is reached through a symbolic link, and only regular files of this user or root are read.
 //! - [`PrivateDir`]: a directory without a lock, whose owner and mode are checked.
 //! - [`read_regular`], [`read_beneath`]: reads of files that others provide, which never block on a pipe or a device.
 //! - [`Quarantine`]: broken files of an [`OwnedDir`], kept for inspection within a bound.
@@ -15,6 +15,7 @@ mod private;
 mod quarantine;
 mod read;
 mod storage;
+mod trust;
 
 pub use error::DirError;
 pub use owned::{OwnedDir, Subdir};

@@ -9,6 +9,7 @@ use rustix::fs::{AtFlags, CWD, Dir, FileType, FlockOperation, Mode, OFlags, Stat
 use rustix::io::Errno;
 
 use crate::error::{DirError, entry_path};
+use crate::trust::{check_directory, is_trusted};
 
 const LOCK: &str = "lock";
 /// Open flags for every file. Without `O_NONBLOCK`, opening a FIFO placed there would block forever.
@@ -25,10 +26,11 @@ pub struct OwnedDir {
 }
 
 impl OwnedDir {
-    /// Opens and locks the directory, and creates it if only its last component is missing.
+    /// Opens and locks the directory, and creates it if only its last component is missing. Removes write permission of group and
+    /// others if this user may change its mode.
     ///
     /// # Errors
-    /// Fails if a system call fails or another process holds the lock.
+    /// Fails if a system call fails, the directory belongs to another user, or another process holds the lock.
     pub fn open(path: &Path) -> Result<Self, DirError> {
         let failed = |action| move |errno: Errno| DirError::io(path, "", action, errno);
         match rustix::fs::mkdir(path, PRIVATE_DIR) {
@@ -40,6 +42,8 @@ impl OwnedDir {
         }
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let dir = rustix::fs::openat(CWD, path, flags, Mode::empty()).map_err(failed("open directory"))?;
+        // Whoever can write to the directory could place files in it that the agent would read and send.
+        check_directory(path, &dir)?;
         let lock = lock(path, &dir)?;
         let mut owned = Self { path: path.into(), dir, lock };
         // The previous owner's file may have been replaced between the open and the lock.
@@ -90,28 +94,39 @@ impl OwnedDir {
         Ok(names)
     }
 
-    /// Opens a regular file for reading. Returns `ELOOP` for a symbolic link or any other file type.
+    /// Opens a regular file of this user or root for reading.
     ///
     /// # Errors
-    /// Returns the error of `openat` or `fstat`.
-    pub fn open_to_read(&self, name: &str) -> Result<File, Errno> {
+    /// Returns [`DirError::Unusable`] for a symbolic link, any other file type, or a file of another user, and [`DirError::Io`] if
+    /// `openat` or `fstat` fails.
+    pub fn open_to_read(&self, name: &str) -> Result<File, DirError> {
         self.open_regular(name, OFlags::RDONLY)
     }
 
     /// Opens a regular file for reading and writing; otherwise like [`open_to_read`](Self::open_to_read).
     ///
     /// # Errors
-    /// Returns the error of `openat` or `fstat`.
-    pub fn open_to_write(&self, name: &str) -> Result<File, Errno> {
+    /// Fails like [`open_to_read`](Self::open_to_read).
+    pub fn open_to_write(&self, name: &str) -> Result<File, DirError> {
         self.open_regular(name, OFlags::RDWR)
     }
 
-    fn open_regular(&self, name: &str, access: OFlags) -> Result<File, Errno> {
-        let file = rustix::fs::openat(&self.dir, name, access | SAFE, Mode::empty())?;
-        match FileType::from_raw_mode(rustix::fs::fstat(&file)?.st_mode) {
-            FileType::RegularFile => Ok(file.into()),
-            _ => Err(Errno::LOOP),
+    fn open_regular(&self, name: &str, access: OFlags) -> Result<File, DirError> {
+        let unusable =
+            |problem: &str| DirError::Unusable { path: self.path_of(name), problem: problem.to_owned() };
+        let file = match rustix::fs::openat(&self.dir, name, access | SAFE, Mode::empty()) {
+            Ok(file) => file,
+            Err(Errno::LOOP) => return Err(unusable("is a symbolic link")),
+            Err(errno) => return Err(self.io_error(name, "open", errno)),
+        };
+        let found = rustix::fs::fstat(&file).map_err(|errno| self.io_error(name, "examine", errno))?;
+        if FileType::from_raw_mode(found.st_mode) != FileType::RegularFile {
+            return Err(unusable("is not a regular file"));
         }
+        if !is_trusted(&found) {
+            return Err(unusable("belongs to another user"));
+        }
+        Ok(file.into())
     }
 
     /// Creates a new file with mode 0600 and opens it for reading and writing.
@@ -239,3 +254,6 @@ pub(crate) fn ignore_missing(result: Result<(), Errno>) -> Result<(), Errno> {
         other => other,
     }
 }
+
+#[cfg(test)]
+mod tests;

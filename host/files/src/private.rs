@@ -4,17 +4,15 @@ use std::fs::File;
 use std::io::{self, Read, Write};
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
 use std::time::SystemTime;
 
-use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, Stat};
+use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags};
 use rustix::io::Errno;
 
 use crate::error::{DirError, entry_path};
 use crate::owned::{PRIVATE_DIR, PRIVATE_FILE, SAFE, ignore_missing, list};
+use crate::trust::{check_directory, is_trusted, is_writable_by_others};
 
-/// Directories for which a warning is logged at most; see `is_first`.
-const MAX_WARNED: usize = 64;
 /// Nested directories that [`PrivateDir::remove_all`] descends into.
 const MAX_DEPTH: u32 = 4;
 
@@ -57,18 +55,7 @@ impl PrivateDir {
     }
 
     fn checked(path: PathBuf, dir: OwnedFd) -> Result<Self, DirError> {
-        let found =
-            rustix::fs::fstat(&dir).map_err(|errno| DirError::io(&path, "", "examine directory", errno))?;
-        if !is_trusted(&found) {
-            return Err(DirError::Foreign {
-                path,
-                owner: found.st_uid,
-                ours: rustix::process::geteuid().as_raw(),
-            });
-        }
-        if is_writable_by_others(&found) {
-            revoke_write_permission(&path, &dir, Mode::from_raw_mode(found.st_mode));
-        }
+        check_directory(&path, &dir)?;
         Ok(Self { path, dir })
     }
 
@@ -182,50 +169,6 @@ impl PrivateDir {
     fn io_error(&self, name: &str, action: &'static str, source: impl Into<io::Error>) -> DirError {
         DirError::io(&self.path, name, action, source)
     }
-}
-
-/// Returns true if this user or root is the owner.
-fn is_trusted(found: &Stat) -> bool {
-    found.st_uid == rustix::process::geteuid().as_raw() || found.st_uid == 0
-}
-
-fn is_writable_by_others(found: &Stat) -> bool {
-    Mode::from_raw_mode(found.st_mode).intersects(Mode::WGRP | Mode::WOTH)
-}
-
-/// Removes write permission of group and others. A directory with the sticky bit, such as `/tmp`, is left unchanged.
-fn revoke_write_permission(path: &Path, dir: &OwnedFd, mode: Mode) {
-    let changed = match mode.contains(Mode::SVTX) {
-        true => Err(Errno::PERM),
-        false => rustix::fs::fchmod(dir, mode.difference(Mode::WGRP | Mode::WOTH)),
-    };
-    let path_shown = path.display();
-    match changed {
-        Ok(()) => {
-            tracing::warn!(
-                path = %path_shown,
-                "directory was writable by other users; write permission removed"
-            );
-        }
-        Err(_) if !is_first(path) => {}
-        Err(_) => {
-            tracing::warn!(
-                path = %path_shown,
-                "directory is writable by other users; use one with mode 0700"
-            );
-        }
-    }
-}
-
-/// Returns true for a path seen for the first time, for at most `MAX_WARNED` paths. Some directories are opened at every tick.
-fn is_first(path: &Path) -> bool {
-    static WARNED: Mutex<Vec<PathBuf>> = Mutex::new(Vec::new());
-    let mut warned = WARNED.lock().unwrap_or_else(PoisonError::into_inner);
-    let is_first = warned.len() < MAX_WARNED && !warned.iter().any(|other| other == path);
-    if is_first {
-        warned.push(path.into());
-    }
-    is_first
 }
 
 fn remove_all(dir: &OwnedFd, name: &str, depth: u32) -> Result<(), Errno> {

@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::fs::File;
+use std::io;
 
 use insightd_files::{DirError, OwnedDir, QUARANTINE_DIR, Quarantine};
 use rustix::io::Errno;
@@ -110,7 +111,7 @@ impl Disk {
         self.make_room(FILE_HEADER_BYTES + record_bytes, ledger)?;
         self.begin_segment_for(record_bytes)?;
         let (Some(segment), Some(file)) = (self.segments.back_mut(), &self.current) else {
-            return Err(self.directory.io_error("", "create a segment in", Errno::BADF));
+            return Err(self.directory.io_error("", "append to", io::Error::other("no segment is open")));
         };
         let candidate = Candidate { id, key: ledger.key_id(block.key) };
         let Err(error) = segment.append(file, candidate, block, self.settings.sync) else { return Ok(()) };
@@ -181,8 +182,9 @@ impl Disk {
                 Ok(None) => "checksum mismatch".to_owned(),
                 Err(error) => error.to_string(),
             },
-            Err(Errno::NOENT | Errno::LOOP) => "the file was deleted or replaced".to_owned(),
-            Err(errno) => return Err(self.directory.io_error(&name, "open", errno).into()),
+            Err(DirError::Unusable { problem, .. }) => format!("the file was replaced: it {problem}"),
+            Err(error) if error.is_missing() => "the file was deleted".to_owned(),
+            Err(error) => return Err(error.into()),
         };
         let segment = &mut self.segments[at];
         segment.damaged = true;

@@ -6,7 +6,6 @@ use std::io;
 use std::os::unix::fs::{FileExt, MetadataExt};
 
 use insightd_files::{DirError, OwnedDir};
-use rustix::io::Errno;
 
 use crate::block::{BlockId, Candidate, NewBlock};
 use crate::entry::Entry;
@@ -97,8 +96,7 @@ impl Segment {
             let (directory, name) = (directory, &name);
             move |error: io::Error| directory.io_error(name, action, error)
         };
-        let file =
-            directory.open_to_write(&name).map_err(|errno| directory.io_error(&name, "open", errno))?;
+        let file = directory.open_to_write(&name)?;
         let length = file.metadata().map_err(failed("open"))?.len();
         if length < FILE_HEADER_BYTES {
             let mut begin = vec![0; length as usize];
@@ -214,7 +212,7 @@ impl Segment {
         match directory.open_to_write(&name(self.number)) {
             Ok(file) => self.unmarked.retain(|offset| file.write_all_at(&DONE, (*offset).into()).is_err()),
             // without its file, no block can reappear
-            Err(Errno::NOENT) => self.unmarked.clear(),
+            Err(error) if error.is_missing() => self.unmarked.clear(),
             Err(_) => {}
         }
     }

@@ -58,10 +58,7 @@ impl Disk {
         if !names.iter().any(|name| name == FILE) {
             return Ok(LoadedState::default());
         }
-        let file = self
-            .directory
-            .open_to_read(FILE)
-            .map_err(|errno| self.directory.io_error(FILE, "open", errno))?;
+        let file = self.directory.open_to_read(FILE)?;
         let failed = |error: io::Error| self.directory.io_error(FILE, "read", error);
         let length = file.metadata().map_err(failed)?.len();
         let mut bytes = Vec::new();
