@@ -253,7 +253,6 @@ fn rights_are_those_that_are_used() {
     let node = set(&[
         "create events",
         "get jobs",
-        "get nodes",
         "get nodes/pods",
         "get nodes/stats",
         "list nodes",
