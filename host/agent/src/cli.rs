@@ -23,10 +23,10 @@ From a node of a cluster to a file:
     --config /etc/insightd/config/insightd.yaml > node.jsonl
 Both programs share the container's memory limit.";
 
-/// Container Insights agent for Kubernetes nodes
+/// CloudWatch Container Insights for Kubernetes and ECS
 ///
-/// Reads kernel and kubelet data, runs it through sandboxed components, and delivers the events that they produce.
-/// Without a configuration file it prints the events of this machine to standard output.
+/// Reads data of the kernel, Kubernetes and ECS, runs it through sandboxed components, and delivers the events that they
+/// produce. Without a configuration file it prints the events of this machine to standard output.
 #[derive(Debug, Parser)]
 #[command(name = "insightd", version, after_help = EXIT_CODES, disable_help_subcommand = true)]
 pub struct Cli {
@@ -58,8 +58,8 @@ pub enum Command {
     /// Record the data of the sources, before any component processes it
     ///
     /// Writes one JSON value a line: a header, then batches in the form of batch.json of a golden case. Reads the same
-    /// host, kubelet and API server as `run` with the same configuration; runs no component, delivers nothing, and
-    /// takes no part in the leader election. Messages go to standard error.
+    /// sources as `run` with the same configuration; runs no component, delivers nothing, and takes no part in the
+    /// leader election. Messages go to standard error.
     #[command(after_help = RECORD_EXAMPLE)]
     Record(Record),
 }
