@@ -2,17 +2,14 @@
 
 use std::fs;
 use std::os::unix::fs::MetadataExt as _;
-use std::path::PathBuf;
 use std::process::{Child, Command};
-use std::time::Duration;
+use std::rc::Rc;
 
-use cgroups_rs::cpu::CpuController;
-use cgroups_rs::memory::MemController;
-use cgroups_rs::{Cgroup, CgroupPid, hierarchies};
 use insightd_tests::{Events, insightctl, insightd, skipped};
 use insights_batch::{Batch, Columns, Entity};
 use serde_json::{Value, json};
 
+use crate::cgroups::{Group, wait_for};
 use crate::endpoint::Endpoint;
 
 const CLUSTER: &str = "insightd-test";
@@ -21,34 +18,28 @@ const INSTANCE: &str = "5d7b5d2b1f634a1aa2d2b6a4f4a0e1c2";
 /// A task in cgroups of its own; dropping it ends its processes and removes the cgroups.
 struct Task {
     id: String,
-    cgroup: Cgroup,
-    containers: Vec<(String, String, Cgroup)>,
+    group: Group,
+    containers: Vec<(String, String, Rc<Group>)>,
     processes: Vec<Child>,
 }
 
 impl Task {
-    /// Creates the cgroup of a task. Returns `None` if this user may not, or the machine has cgroup v2.
+    /// Creates the cgroup of a task. Returns `None` if this user may not, or the machine has cgroup v2 without systemd.
     fn new(number: u32) -> Option<Self> {
         let id = format!("{number:08x}{:024x}", std::process::id());
-        let cgroup = create(&format!("ecs/{id}"))?;
-        Some(Self { id, cgroup, containers: Vec::new(), processes: Vec::new() })
+        let group = Group::task(&id)?;
+        Some(Self { id, group, containers: Vec::new(), processes: Vec::new() })
     }
 
-    /// Adds a container, and returns its cgroup.
-    fn add(&mut self, name: &str) -> Cgroup {
+    /// Adds a container with a process. Returns its cgroup and the process.
+    fn add(&mut self, name: &str, program: &str, arguments: &[&str]) -> (Rc<Group>, u32) {
         let docker_id = format!("{:02x}{:030x}{}", self.containers.len(), std::process::id(), self.id);
-        let cgroup = create(&format!("ecs/{}/{docker_id}", self.id)).expect("a cgroup below the task's");
-        self.containers.push((name.into(), docker_id, cgroup.clone()));
-        cgroup
-    }
-
-    /// Starts a process in a cgroup.
-    fn run(&mut self, cgroup: &Cgroup, program: &str, arguments: &[&str]) -> u32 {
-        let child = Command::new(program).args(arguments).spawn().expect("the process starts");
-        cgroup.add_task_by_tgid(CgroupPid::from(&child)).expect("the process enters the cgroup");
+        let group = Rc::new(self.group.container(&self.id, &docker_id));
+        self.containers.push((name.into(), docker_id, Rc::clone(&group)));
+        let child = group.run(program, arguments);
         let process = child.id();
         self.processes.push(child);
-        process
+        (group, process)
     }
 
     /// Returns the task as the introspection API shows it.
@@ -72,52 +63,9 @@ impl Drop for Task {
             let _ = child.kill();
             let _ = child.wait();
         }
-        for cgroup in self.containers.iter().map(|(.., cgroup)| cgroup).chain([&self.cgroup]) {
-            // a dead process leaves its cgroup with a delay
-            let _ = (0..200).find(|_| {
-                std::thread::sleep(Duration::from_millis(5));
-                cgroup.delete().is_ok() && !cgroup.exists()
-            });
-        }
+        self.containers.iter().for_each(|(.., group)| group.remove());
+        self.group.remove();
     }
-}
-
-fn create(path: &str) -> Option<Cgroup> {
-    let hierarchy = hierarchies::auto();
-    if hierarchy.v2() {
-        return None;
-    }
-    let controllers = ["cpuacct", "memory", "cpu", "blkio", "pids"].map(str::to_owned).to_vec();
-    let cgroup = Cgroup::new_with_specified_controllers(hierarchy, path, Some(controllers)).ok()?;
-    file(&cgroup, "memory", "cgroup.procs").exists().then_some(cgroup)
-}
-
-fn file(cgroup: &Cgroup, controller: &str, name: &str) -> PathBuf {
-    let subsystems = cgroup.subsystems();
-    let subsystem = subsystems.iter().find(|subsystem| subsystem.controller_name() == controller);
-    subsystem.map(|subsystem| subsystem.to_controller().path().join(name)).unwrap_or_default()
-}
-
-fn number(cgroup: &Cgroup, controller: &str, name: &str) -> u64 {
-    let text = fs::read_to_string(file(cgroup, controller, name)).expect("the kernel's file");
-    text.trim().parse().expect("a number")
-}
-
-/// Returns usage and cache in bytes.
-fn memory(cgroup: &Cgroup) -> (u64, u64) {
-    let text = fs::read_to_string(file(cgroup, "memory", "memory.stat")).expect("memory.stat");
-    let cache = text.lines().find_map(|line| line.strip_prefix("total_cache ")?.parse().ok());
-    (number(cgroup, "memory", "memory.usage_in_bytes"), cache.expect("total_cache"))
-}
-
-fn wait_for(is_reached: impl Fn() -> bool) {
-    let reached = (0..6000).any(|_| {
-        is_reached() || {
-            std::thread::sleep(Duration::from_millis(5));
-            false
-        }
-    });
-    assert!(reached, "did not happen within 30 s");
 }
 
 fn freeze(process: u32) {
@@ -164,31 +112,29 @@ fn cgroup_of<'b>(batch: &'b Batch, role: &str, key: &str, id: &str) -> Entity<'b
 #[test]
 fn every_figure_of_an_instance_is_that_of_the_kernel() {
     let Some(mut limited) = Task::new(1) else {
-        return skipped("ecs", "needs root, and a machine with cgroup v1");
+        return skipped("ecs", "needs root, and a machine with cgroup v1 or with systemd");
     };
     let mut bridge = Task::new(2).expect("a second cgroup");
     // half a vCPU and 256 MiB, as in a task definition
-    limited.cgroup.controller_of::<CpuController>().expect("cpu").set_cfs_quota(50_000).expect("a quota");
-    limited.cgroup.controller_of::<MemController>().expect("memory").set_limit(256 << 20).expect("a limit");
-    let pause = limited.add("~internal~ecs~pause");
-    let web = limited.add("web");
-    web.controller_of::<CpuController>().expect("cpu").set_shares(256).expect("shares");
-    let pausing = limited.run(&pause, "unshare", &["--net", "sleep", "1000"]);
+    limited.group.set_cpu_percent(50);
+    limited.group.set_memory_mib(256);
+    let (_, pausing) = limited.add("~internal~ecs~pause", "unshare", &["--net", "sleep", "1000"]);
     let ours = namespace(std::process::id());
     wait_for(|| namespace(pausing) != ours);
     let target = format!("--net=/proc/{pausing}/ns/net");
     let work =
         "x=$(head -c 5000000 /dev/zero | tr '\\0' a); ip link set lo up 2>/dev/null; while :; do :; done";
-    let busy = limited.run(&web, "nsenter", &[&target, "sh", "-c", work]);
+    let (web, busy) = limited.add("web", "nsenter", &[&target, "sh", "-c", work]);
+    web.set_cpu_shares(256);
     // shares, and limits of the containers
-    bridge.cgroup.controller_of::<CpuController>().expect("cpu").set_shares(512).expect("shares");
+    bridge.group.set_cpu_shares(512);
     for name in ["a", "b"] {
-        let cgroup = bridge.add(name);
-        cgroup.controller_of::<MemController>().expect("memory").set_limit(64 << 20).expect("a limit");
-        let process = bridge.run(&cgroup, "unshare", &["--net", "sh", "-c", "while sleep 0.05; do :; done"]);
-        wait_for(|| namespace(process) != ours && number(&cgroup, "cpuacct", "cpuacct.usage") > 0);
+        let loops = ["--net", "sh", "-c", "while sleep 0.05; do :; done"];
+        let (group, process) = bridge.add(name, "unshare", &loops);
+        group.set_memory_mib(64);
+        wait_for(|| namespace(process) != ours && group.cpu_ns() > 0);
     }
-    wait_for(|| number(&web, "cpuacct", "cpuacct.usage") > 300_000_000);
+    wait_for(|| web.cpu_ns() > 300_000_000);
 
     let endpoint = Endpoint::start();
     endpoint.set(
@@ -213,10 +159,10 @@ fn every_figure_of_an_instance_is_that_of_the_kernel() {
     let recording = directory.path().join("recording");
     let (config, recording) = (config.to_str().expect("UTF-8"), recording.to_str().expect("UTF-8"));
     let arguments = ["record", "--config", config, "--ticks", "1", "--out", recording];
-    let before = number(&web, "cpuacct", "cpuacct.usage");
+    let before = web.cpu_ns();
     let output = insightd(&arguments);
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    let after = number(&web, "cpuacct", "cpuacct.usage");
+    let after = web.cpu_ns();
 
     let lines = fs::read_to_string(recording).expect("a recording");
     let columns = Columns::from_json(lines.lines().nth(1).expect("a batch")).expect("a readable batch");
@@ -234,7 +180,7 @@ fn every_figure_of_an_instance_is_that_of_the_kernel() {
         (counter.current - previous) as f64 / elapsed_ns as f64 * 1024.0
     };
     assert_near(gauge(web_event, "CpuUtilized"), shares(usage), "CpuUtilized of web");
-    assert_eq!(gauge(web_event, "CpuReserved"), 256.0);
+    assert_eq!(gauge(web_event, "CpuReserved"), web.visible_shares(256.0, 238.0));
     let event = task_event(&events, &limited);
     let task_usage =
         cgroup_of(&batch, "task", "task.id", &limited.id).counter("cpu.usage_ns").expect("CPU time");
@@ -245,19 +191,20 @@ fn every_figure_of_an_instance_is_that_of_the_kernel() {
     assert_eq!(event["ClusterName"], CLUSTER);
     assert_eq!(event["ContainerInstanceId"], INSTANCE);
     let other = task_event(&events, &bridge);
-    assert_eq!((gauge(other, "CpuReserved"), gauge(other, "MemoryReserved")), (512.0, 128.0));
+    let shares_of_bridge = bridge.group.visible_shares(512.0, 500.0);
+    assert_eq!((gauge(other, "CpuReserved"), gauge(other, "MemoryReserved")), (shares_of_bridge, 128.0));
     let pause_event = events.find("Container", |event| event["ContainerName"] == "~internal~ecs~pause");
     assert_eq!(pause_event, None, "a container of the platform is no event");
     let instance = events.only("Instance");
     assert!(gauge(instance, "instance_number_of_running_tasks") == 2.0, "{instance}");
-    let reserved = (512.0 + 512.0) / (gauge(instance, "instance_cpu_limit") * 1.024) * 100.0;
+    let reserved = (512.0 + shares_of_bridge) / (gauge(instance, "instance_cpu_limit") * 1.024) * 100.0;
     assert_near(gauge(instance, "instance_cpu_reserved_capacity"), reserved, "reserved CPU");
     let reserved = f64::from((256 + 128) << 20) / gauge(instance, "instance_memory_limit") * 100.0;
     assert_near(gauge(instance, "instance_memory_reserved_capacity"), reserved, "reserved memory");
 
     // at rest, every figure is exactly the kernel's
     freeze(busy);
-    let at_rest = || (memory(&limited.cgroup), memory(&web), number(&web, "cpuacct", "cpuacct.usage"));
+    let at_rest = || (limited.group.memory(), web.memory(), web.cpu_ns());
     let events = (0..20).find_map(|_| {
         let before = at_rest();
         let output = insightd(&["run", "--once", "--config", config]);
