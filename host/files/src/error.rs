@@ -99,10 +99,17 @@ mod tests {
 
     #[test]
     fn advice_depends_on_whether_a_file_or_the_directory_is_concerned() {
-        let text = |name, action, errno: Errno| DirError::io(Path::new("/d"), name, action, errno).to_string();
-        assert!(text("", "open directory", Errno::NOENT).ends_with("create its parent directory, or configure another"));
+        let text =
+            |name, action, errno: Errno| DirError::io(Path::new("/d"), name, action, errno).to_string();
+        assert!(
+            text("", "open directory", Errno::NOENT)
+                .ends_with("create its parent directory, or configure another")
+        );
         assert!(text("", "open directory", Errno::LOOP).ends_with("configure a directory"));
-        assert!(text("f", "open", Errno::NOENT).ends_with("do not delete files of the directory while the agent runs"));
+        assert!(
+            text("f", "open", Errno::NOENT)
+                .ends_with("do not delete files of the directory while the agent runs")
+        );
         assert!(text("lock", "open lock", Errno::LOOP).ends_with("remove it: it must be a regular file"));
     }
 }

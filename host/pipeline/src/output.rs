@@ -6,7 +6,7 @@ use insightd_sandbox::{Budget, Slot, Stop};
 use insights_batch::{Columns, Event, Limits};
 
 use crate::counters::{Counters, Flow, Lost};
-use crate::filter::{Quota, filter};
+use crate::filter::{Quota, Rejected, filter};
 use crate::log_throttle::LogThrottle;
 use crate::route::Grants;
 use crate::states::{Grant, States};
@@ -101,6 +101,9 @@ impl Output {
             return;
         };
         let (events, rejected) = filter(&payloads, &self.grants, self.quota);
+        if rejected.any() {
+            self.count_rejected(pipeline, &rejected, counters);
+        }
         if !permit() {
             let lost = Lost { lead_lost: events.len() as u64, ..Lost::default() };
             counters.lost.add(lost);
@@ -116,17 +119,18 @@ impl Output {
             let scope = (&*batch.scope, &*batch.scope_id);
             states.delivered(self.sink, self.grant.as_ref(), scope, changes);
         }
-        if !rejected.any() {
-            return;
-        }
-        counters.lost.add(rejected.lost);
-        self.flow.lost.add(rejected.lost);
+    }
+
+    /// Counts the events dropped by the output filter, and logs them.
+    fn count_rejected(&mut self, pipeline: &str, rejected: &Rejected, counters: &mut Counters) {
+        let lost = rejected.lost;
+        counters.lost.add(lost);
+        self.flow.lost.add(lost);
         if let Some(suppressed) = self.rejected.record(Instant::now()) {
-            let lost = rejected.lost;
             tracing::warn!(
                 pipeline,
                 formatter = self.formatter.name(),
-                refused = rejected.refusal.map(|refusal| refusal.to_string()),
+                refused = rejected.refusal.as_ref().map(ToString::to_string),
                 route_refused = lost.route_refused,
                 too_many_routes = lost.too_many_routes,
                 too_many_bytes = lost.too_many_bytes,

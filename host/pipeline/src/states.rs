@@ -47,7 +47,16 @@ pub struct States {
     store: Store,
     directory: Option<PathBuf>,
     runs: Runs,
-    throttle: LogThrottle,
+    throttles: Throttles,
+}
+
+/// A throttle for each message, so that a frequent one does not suppress the others.
+#[derive(Debug, Default)]
+struct Throttles {
+    undelivered: LogThrottle,
+    refused: LogThrottle,
+    invalid_request: LogThrottle,
+    undeletable_request: LogThrottle,
 }
 
 impl Grant {
@@ -73,8 +82,8 @@ impl States {
             Some(Err(DirError::Io { source, .. })) if !is_link(&source) => {
                 state_dir.map(|directory| directory.join(STATE))
             }
-            Some(Err(trouble)) => {
-                tracing::error!(%trouble, "state_dir unavailable: transform state is kept in memory only");
+            Some(Err(error)) => {
+                tracing::error!(%error, "state_dir unavailable: transform state is kept in memory only");
                 None
             }
             None => None,
@@ -93,7 +102,7 @@ impl States {
                 "stored state unreadable or of another version: quarantined; transforms start without state"
             );
         }
-        Self { store, directory, runs: Runs::default(), throttle: LogThrottle::default() }
+        Self { store, directory, runs: Runs::default(), throttles: Throttles::default() }
     }
 
     /// Returns the state for a call, including the changes of earlier calls in this tick.
@@ -134,9 +143,9 @@ impl States {
     }
 
     fn commit(&mut self, now_unix_ms: u64, outcome: Outcome) {
-        let Outcome { counts, dropped } = outcome;
+        let Outcome { to_commit, dropped } = outcome;
         if !dropped.is_empty()
-            && let Some(suppressed) = self.throttle.record(Instant::now())
+            && let Some(suppressed) = self.throttles.undelivered.record(Instant::now())
         {
             let pipelines = dropped.join(", ");
             tracing::warn!(
@@ -146,9 +155,9 @@ impl States {
             );
         }
         // The changes of one pipeline may exceed the limit of all spaces together. Those of the others are committed.
-        let (pipelines, changes): (Vec<_>, Vec<_>) = counts.into_iter().unzip();
+        let (pipelines, changes): (Vec<_>, Vec<_>) = to_commit.into_iter().unzip();
         for (number, error) in self.store.commit_groups(now_unix_ms, changes) {
-            if let Some(suppressed) = self.throttle.record(Instant::now()) {
+            if let Some(suppressed) = self.throttles.refused.record(Instant::now()) {
                 let pipeline = pipelines.get(number);
                 tracing::error!(%error, pipeline, suppressed, "state changes of this tick are dropped");
             }
@@ -166,30 +175,32 @@ impl States {
     }
 
     fn clear_on_request(&mut self, now_unix_ms: u64) {
+        // The request is for the agent that holds the lock of the directory: it has the state.
+        if !self.store.holds_directory() {
+            return;
+        }
         // Opened by path, because the directory may have been replaced.
         let Some(Ok(directory)) = self.directory.as_deref().map(PrivateDir::open) else { return };
         let names = match directory.read(REQUEST, MAX_REQUEST_BYTES) {
             Ok(None) => return,
             Ok(Some(names)) => String::from_utf8_lossy(&names).into_owned(),
-            Err(trouble) => {
-                if let Some(suppressed) = self.throttle.record(Instant::now()) {
-                    tracing::warn!(%trouble, suppressed, "invalid clear-state request; removed");
+            Err(error) => {
+                if let Some(suppressed) = self.throttles.invalid_request.record(Instant::now()) {
+                    tracing::warn!(%error, suppressed, "invalid clear-state request; removed");
                 }
                 let _ = directory.remove_all(REQUEST);
                 return;
             }
         };
-        let spaces: Vec<SpaceId> = self.store.stats().spaces.into_iter().map(|space| space.id).collect();
-        let mut cleared = 0;
-        for id in spaces {
-            let is_wanted = names.trim().is_empty() || names.lines().any(|name| name.trim() == id.transform);
-            cleared += usize::from(is_wanted && self.store.clear(now_unix_ms, Some(&id)));
-        }
+        let is_all = names.trim().is_empty();
+        let cleared = self
+            .store
+            .clear(now_unix_ms, |id| is_all || names.lines().any(|name| name.trim() == id.transform));
         let wanted: Vec<&str> =
             names.lines().map(str::trim).filter(|name| !name.is_empty()).take(MAX_NAMED).collect();
         tracing::info!(cleared, wanted = wanted.join(", "), "state cleared on request");
         if let Err(error) = directory.remove_all(REQUEST)
-            && let Some(suppressed) = self.throttle.record(Instant::now())
+            && let Some(suppressed) = self.throttles.undeletable_request.record(Instant::now())
         {
             tracing::warn!(%error, suppressed, "cannot delete the clear-state request; state is cleared on every tick");
         }

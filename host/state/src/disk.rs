@@ -103,8 +103,4 @@ impl Disk {
         }
         Ok(())
     }
-
-    pub(crate) fn quarantine_bytes(&self) -> u64 {
-        self.quarantine.bytes()
-    }
 }

@@ -116,7 +116,8 @@ impl<'a> Reader<'a> {
             for _ in 0..self.number()? {
                 space.insert(self.string()?, self.text()?.into());
             }
-            spaces.insert(id, StoredSpace { space: Arc::new(space), since_ms, written_ms, used: false });
+            let space = Arc::new(space);
+            spaces.insert(id, StoredSpace { space, since_ms, written_ms, ..StoredSpace::default() });
         }
         Some(spaces)
     }

@@ -12,23 +12,24 @@
 //! let changes = run(&state);
 //! // only after all outputs of the tick are accepted
 //! if deliver() {
-//!     store.commit(now_ms, [(id, changes)])?;
+//!     for (_, error) in store.commit_groups(now_ms, [[(id, changes)]]) {
+//!         eprintln!("state of this tick is dropped: {error}");
+//!     }
 //! }
-//! # Ok::<(), insightd_state::CommitError>(())
 //! ```
 //!
 //! A snapshot is immutable: a shadow run is a call with a snapshot whose changes are dropped.
 //!
 //! # Guarantees
 //!
-//! - A commit covers all spaces of a tick and is atomic: for readers, for a process killed at any point, and, with
+//! - A commit covers all spaces of a tick, in groups that are accepted or refused as a whole. It is atomic: for readers, for a process killed at any point, and, with
 //!   [`Settings::sync`], for a power failure. Without `sync`, a power failure may lose the last commits; the remaining state
 //!   is consistent.
 //! - State that cannot be written is held in memory, and [`Stats::mode`] gives the reason. As soon as the directory is usable,
 //!   all of it is written. If a space exists in memory and on disk, the version written later is used.
 //! - A file that is damaged or of another format version is quarantined and counted, and the state begins empty.
-//! - [`Settings::max_bytes`] bounds all spaces together. A commit beyond it first drops spaces that were not requested since the
-//!   store was opened, those written longest ago first; if that is not enough, the whole commit is refused.
+//! - [`Settings::max_bytes`] bounds all spaces together. Changes beyond it first drop spaces that were not used for an hour,
+//!   or not since the store was opened, those written longest ago first; if that is not enough, their group is refused.
 //!
 //! # The directory
 //!

@@ -38,6 +38,9 @@ pub(crate) struct StoredSpace {
     /// Times of the first and last commit, milliseconds since the Unix epoch.
     pub(crate) since_ms: u64,
     pub(crate) written_ms: u64,
-    /// `true` if the space was requested or changed since the store was opened.
-    pub(crate) used: bool,
+    /// Time of the last tick that requested or changed the space, milliseconds since the Unix epoch; `None` if there was none since
+    /// the store was opened. Not stored.
+    pub(crate) used_ms: Option<u64>,
+    /// `true` if the space was requested since the last commit. Not stored.
+    pub(crate) is_requested: bool,
 }

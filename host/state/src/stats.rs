@@ -28,16 +28,12 @@ pub struct Stats {
     pub bytes: u64,
     /// Bound on `bytes`.
     pub max_bytes: u64,
-    /// Commits with changes since the store was opened.
-    pub commits: u64,
-    /// Commits refused since the store was opened.
-    pub refused: u64,
+    /// Ticks since the store was opened in which changes were refused.
+    pub refused_ticks: u64,
     /// Spaces dropped to make room since the store was opened.
     pub dropped: u64,
     /// Files quarantined as damaged or of another format version since the store was opened.
     pub quarantined: u64,
-    /// Bytes of the quarantined files.
-    pub quarantine_bytes: u64,
     /// Location of the state.
     pub mode: StorageMode,
 }

@@ -30,6 +30,10 @@ pub enum CommitError {
     },
 }
 
+/// Time after which an unused space may be dropped to make room, milliseconds. A node that leaves and returns earlier, or a bundle
+/// that is rolled back, finds its state.
+const UNUSED_MS: u64 = 60 * 60 * 1000;
+
 /// The state of all transforms.
 #[derive(Debug)]
 pub struct Store {
@@ -38,14 +42,11 @@ pub struct Store {
     max_bytes: u64,
     spaces: Spaces,
     disk: Option<Disk>,
-    /// Place of the state.
+    /// Storage mode and its changes.
     storage: Storage,
     /// `true` while memory has changes that the file lacks.
     unwritten: bool,
-    /// `true` if the spaces in a directory opened later must be discarded.
-    cleared: bool,
-    commits: u64,
-    refused: u64,
+    refused_ticks: u64,
     dropped: u64,
     quarantined: u64,
 }
@@ -68,9 +69,7 @@ impl Store {
             disk: None,
             storage: Storage::without_directory(),
             unwritten: false,
-            cleared: false,
-            commits: 0,
-            refused: 0,
+            refused_ticks: 0,
             dropped: 0,
             quarantined: 0,
         }
@@ -80,7 +79,7 @@ impl Store {
     pub fn snapshot(&mut self, id: &SpaceId) -> Arc<Space> {
         match self.spaces.get_mut(id) {
             Some(stored) => {
-                stored.used = true;
+                stored.is_requested = true;
                 Arc::clone(&stored.space)
             }
             None => Arc::default(),
@@ -93,36 +92,26 @@ impl Store {
         filled.map(|(id, stored)| (id.clone(), Arc::clone(&stored.space))).collect()
     }
 
-    /// Applies the changes of one tick to all its spaces, then writes the state to disk. Empty changes only retry a failed open or
-    /// write.
+    /// Applies groups of changes of one tick, each accepted or refused as a whole, then writes the state to disk once. A tick without
+    /// changes only retries a failed open or write. An unusable directory is not an error: see [`Stats::mode`].
     ///
-    /// # Errors
-    /// Fails if all spaces together would exceed their bound. An unusable directory is not an error: see [`Stats::mode`].
-    pub fn commit(
-        &mut self,
-        now_ms: u64,
-        changes: impl IntoIterator<Item = (SpaceId, Changes)>,
-    ) -> Result<(), CommitError> {
-        self.open_disk();
-        self.apply(now_ms, changes)?;
-        self.write();
-        Ok(())
-    }
-
-    /// Applies groups of changes of one tick, each accepted or refused on its own, then writes the state once; otherwise like
-    /// [`Store::commit`]. Returns each error with the index of its group.
+    /// Returns the error of each group that would exceed the bound of all spaces together, with the index of the group.
     pub fn commit_groups<G: IntoIterator<Item = (SpaceId, Changes)>>(
         &mut self,
         now_ms: u64,
         groups: impl IntoIterator<Item = G>,
     ) -> Vec<(usize, CommitError)> {
         self.open_disk();
+        for stored in self.spaces.values_mut().filter(|stored| stored.is_requested) {
+            (stored.is_requested, stored.used_ms) = (false, Some(now_ms));
+        }
         let mut errors = Vec::new();
         for (number, changes) in groups.into_iter().enumerate() {
             if let Err(error) = self.apply(now_ms, changes) {
                 errors.push((number, error));
             }
         }
+        self.refused_ticks += u64::from(!errors.is_empty());
         self.write();
         errors
     }
@@ -139,47 +128,38 @@ impl Store {
                 tick.entry(id).or_default().merge(changes);
             }
         }
-        if let Err(error) = self.make_room(&tick) {
-            self.refused += 1;
-            return Err(error);
-        }
+        self.make_room(now_ms, &tick)?;
         self.unwritten |= !tick.is_empty();
-        self.commits += u64::from(!tick.is_empty());
         for (id, changes) in tick {
             let stored = self
                 .spaces
                 .entry(id)
                 .or_insert_with(|| StoredSpace { since_ms: now_ms, ..StoredSpace::default() });
             Arc::make_mut(&mut stored.space).apply(&changes);
-            (stored.written_ms, stored.used) = (now_ms, true);
+            (stored.written_ms, stored.used_ms) = (now_ms, Some(now_ms));
         }
         Ok(())
     }
 
-    /// Clears one space, or all of them if `which` is `None`. Returns true if any key was removed.
-    pub fn clear(&mut self, now_ms: u64, which: Option<&SpaceId>) -> bool {
+    /// Returns true if this store holds the lock of its directory.
+    pub fn holds_directory(&self) -> bool {
+        self.disk.is_some()
+    }
+
+    /// Clears the spaces for which `is_wanted` returns true, then writes the state once. Returns the number of cleared spaces that
+    /// were not empty.
+    pub fn clear(&mut self, now_ms: u64, is_wanted: impl Fn(&SpaceId) -> bool) -> usize {
         self.open_disk();
-        let mut found = false;
-        for (id, stored) in &mut self.spaces {
-            if which.is_none_or(|which| which == id) {
-                found |= !stored.space.is_empty();
-                // The empty space carries the current time, so that it wins over an older one in a directory that cannot be opened now.
-                *stored = StoredSpace {
-                    since_ms: now_ms,
-                    written_ms: now_ms,
-                    used: stored.used,
-                    ..StoredSpace::default()
-                };
-            }
+        let mut cleared = 0;
+        for (_, stored) in self.spaces.iter_mut().filter(|(id, _)| is_wanted(id)) {
+            cleared += usize::from(!stored.space.is_empty());
+            // The empty space carries the current time, so that it wins over an older one in a directory that cannot be opened now.
+            stored.space = Arc::default();
+            (stored.since_ms, stored.written_ms) = (now_ms, now_ms);
+            self.unwritten = true;
         }
-        if let Some(which) = which.filter(|which| self.disk.is_none() && !self.spaces.contains_key(which)) {
-            let empty = StoredSpace { since_ms: now_ms, written_ms: now_ms, ..StoredSpace::default() };
-            self.spaces.insert(which.clone(), empty);
-        }
-        self.cleared |= which.is_none() && self.disk.is_none();
-        self.unwritten = true;
         self.write();
-        found
+        cleared
     }
 
     /// Returns the statistics of the store.
@@ -196,11 +176,9 @@ impl Store {
             spaces: spaces.collect(),
             bytes: self.bytes(),
             max_bytes: self.max_bytes,
-            commits: self.commits,
-            refused: self.refused,
+            refused_ticks: self.refused_ticks,
             dropped: self.dropped,
             quarantined: self.quarantined,
-            quarantine_bytes: self.disk.as_ref().map_or(0, Disk::quarantine_bytes),
             mode: self.storage.mode(),
         }
     }
@@ -209,8 +187,9 @@ impl Store {
         self.spaces.iter().map(|(id, stored)| bytes(id, stored)).sum()
     }
 
-    /// Makes sure that the changes fit, and drops unused spaces if necessary.
-    fn make_room(&mut self, tick: &BTreeMap<SpaceId, Changes>) -> Result<(), CommitError> {
+    /// Makes sure that the changes fit, and drops unused spaces if necessary: those not used for an hour, and those not used since
+    /// the store was opened.
+    fn make_room(&mut self, now_ms: u64, tick: &BTreeMap<SpaceId, Changes>) -> Result<(), CommitError> {
         let before = self.bytes();
         let mut after = before;
         let mut sizes = BTreeMap::new();
@@ -224,8 +203,14 @@ impl Store {
         if after <= self.max_bytes || after <= before {
             return Ok(());
         }
-        let mut unused: Vec<_> =
-            self.spaces.iter().filter(|(id, stored)| !stored.used && !tick.contains_key(id)).collect();
+        let is_unused = |stored: &StoredSpace| {
+            stored.used_ms.is_none_or(|used_ms| now_ms.saturating_sub(used_ms) >= UNUSED_MS)
+        };
+        let mut unused: Vec<_> = self
+            .spaces
+            .iter()
+            .filter(|(id, stored)| is_unused(stored) && !stored.is_requested && !tick.contains_key(id))
+            .collect();
         unused.sort_by_key(|(_, stored)| stored.written_ms);
         let mut dropped = Vec::new();
         for (id, stored) in unused {
@@ -256,13 +241,12 @@ impl Store {
         match Disk::open(settings) {
             Ok((disk, found)) => {
                 self.quarantined += found.quarantined;
-                self.unwritten |= !self.spaces.is_empty() || self.cleared;
-                if !std::mem::take(&mut self.cleared) {
-                    for (id, stored) in found.spaces {
-                        let ours = self.spaces.entry(id).or_insert_with(|| stored.clone());
-                        if stored.written_ms > ours.written_ms {
-                            *ours = StoredSpace { used: ours.used, ..stored };
-                        }
+                self.unwritten |= !self.spaces.is_empty();
+                for (id, stored) in found.spaces {
+                    let ours = self.spaces.entry(id).or_insert_with(|| stored.clone());
+                    if stored.written_ms > ours.written_ms {
+                        let (used_ms, is_requested) = (ours.used_ms, ours.is_requested);
+                        *ours = StoredSpace { used_ms, is_requested, ..stored };
                     }
                 }
                 self.disk = Some(disk);

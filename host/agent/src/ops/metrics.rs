@@ -121,16 +121,16 @@ fn sources(registry: &StatusRegistry, page: &mut Page<'_>) -> fmt::Result {
 }
 
 fn leadership(registry: &StatusRegistry, page: &mut Page<'_>) -> fmt::Result {
-    let Some(standing) = registry.standing() else { return Ok(()) };
+    let Some(status) = registry.leadership_status() else { return Ok(()) };
     page.state(
         plain("insightd_leader", "1 if this agent is the leader and delivers the cluster's events"),
-        Some(standing.is_leader),
+        Some(status.is_leader),
     )?;
     page.count(
         plain("insightd_leader_transitions", "Changes of the lock holder, from the lock's record"),
-        standing.transitions,
+        status.transitions,
     )?;
-    let holder: Option<String> = standing.holder.map(|holder| holder.chars().take(HOLDER_CHARS).collect());
+    let holder: Option<String> = status.holder.map(|holder| holder.chars().take(HOLDER_CHARS).collect());
     page.states(
         plain("insightd_leader_holder_info", "Current lock holder; always 1"),
         holder.iter().map(|holder| ([("holder", holder.as_str())], 1_u64)),
@@ -149,7 +149,11 @@ fn state(stats: Option<&Stats>, page: &mut Page<'_>) -> fmt::Result {
             "insightd_state_ticks_refused",
             "Ticks whose state changes were rejected: over the limit of all spaces",
         ),
-        stats.refused,
+        stats.refused_ticks,
+    )?;
+    page.count(
+        plain("insightd_state_spaces_dropped", "Unused spaces dropped to make room for others"),
+        stats.dropped,
     )?;
     page.state(
         plain("insightd_state_in_memory", "1 if state is kept in memory only and lost with the process"),

@@ -1,11 +1,11 @@
 //! Status registry: the data of all parts of the agent for the operations endpoints.
 
 use std::fmt;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, Weak};
 use std::time::{Duration, Instant};
 
 use insightd_aws::delivery::DeliveryQueue;
-use insightd_upstream::UpstreamStatus;
+use insightd_upstream::{UpstreamStatus, lock};
 
 use super::health::{Alive, Missing, Progress, Stuck};
 use super::process::Process;
@@ -133,8 +133,8 @@ impl StatusRegistry {
     }
 
     /// Shows the leadership status.
-    pub fn lead(&self, standing: impl Fn() -> LeadershipStatus + Send + Sync + 'static) {
-        self.parts().leadership = Some(Arc::new(standing));
+    pub fn lead(&self, leadership_status: impl Fn() -> LeadershipStatus + Send + Sync + 'static) {
+        self.parts().leadership = Some(Arc::new(leadership_status));
     }
 
     /// Returns the time between two ticks.
@@ -174,18 +174,18 @@ impl StatusRegistry {
         self.parts().rollout.clone()
     }
 
-    pub(super) fn standing(&self) -> Option<LeadershipStatus> {
+    pub(super) fn leadership_status(&self) -> Option<LeadershipStatus> {
         // Called without the lock: it is code of another part.
         let ask = self.parts().leadership.clone()?;
         Some(ask())
     }
 
     fn work(&self) -> MutexGuard<'_, TickData> {
-        self.work.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.work)
     }
 
     fn parts(&self) -> MutexGuard<'_, Parts> {
-        self.parts.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.parts)
     }
 }
 

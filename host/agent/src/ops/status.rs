@@ -38,7 +38,7 @@ fn state(stats: &Stats) -> Value {
         "spaces": stats.spaces.iter().map(space).collect::<Vec<_>>(),
         "bytes": stats.bytes,
         "max_bytes": stats.max_bytes,
-        "refused_ticks": stats.refused,
+        "refused_ticks": stats.refused_ticks,
         "in_memory": error,
     })
 }

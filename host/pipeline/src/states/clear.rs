@@ -35,11 +35,11 @@ pub enum ClearError {
 /// No state exists for a name or in the directory, or the directory cannot be used.
 pub fn request_clear(state_dir: &Path, transforms: &[String]) -> Result<Vec<String>, ClearError> {
     let directory =
-        PrivateDir::open(state_dir).and_then(|dir| dir.subdir(STATE)).map_err(|trouble| match trouble {
+        PrivateDir::open(state_dir).and_then(|dir| dir.subdir(STATE)).map_err(|error| match error {
             DirError::Io { path, source, .. } if source.kind() == ErrorKind::NotFound => {
                 ClearError::Nowhere(path)
             }
-            trouble => trouble.into(),
+            error => error.into(),
         })?;
     let mut known: Vec<String> =
         insightd_state::spaces(&directory)?.into_iter().map(|space| space.transform).collect();

@@ -26,7 +26,7 @@ pub(super) struct Runs(Vec<Run>);
 #[derive(Debug, Default)]
 pub(super) struct Outcome {
     /// Changes to commit, with the name of their pipeline.
-    pub(super) counts: Vec<(String, Vec<Change>)>,
+    pub(super) to_commit: Vec<(String, Vec<Change>)>,
     /// Pipelines without an accepted output whose changes are dropped.
     pub(super) dropped: Vec<String>,
 }
@@ -72,7 +72,7 @@ impl Runs {
                 continue;
             }
             changes.extend(taken.filter_map(|(_, change)| change));
-            outcome.counts.push((run.pipeline, changes));
+            outcome.to_commit.push((run.pipeline, changes));
         }
         outcome
     }

@@ -127,6 +127,21 @@ fn state_survives_a_restart_and_is_cleared_on_request() {
 }
 
 #[test]
+fn a_clear_request_is_left_to_the_owner_of_the_directory() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut owner = States::open(Some(directory.path()));
+    assert_eq!(tick(&mut owner, "p/a", true), 0);
+    let mut other = States::open(Some(directory.path()));
+    assert_eq!(tick(&mut other, "p/a", true), 0, "the other agent keeps its state in memory");
+    request_clear(directory.path(), &[]).unwrap();
+    assert_eq!(tick(&mut other, "p/a", true), 1);
+    assert!(directory.path().join("state/clear").exists());
+    owner.end_tick(2, |_| true);
+    assert_eq!(tick(&mut owner, "p/a", true), 0);
+    assert!(!directory.path().join("state/clear").exists());
+}
+
+#[test]
 fn a_fifo_or_symlink_as_request_is_ignored() {
     use rustix::fs::{CWD, FileType, Mode, mknodat};
     let directory = tempfile::tempdir().unwrap();

@@ -19,7 +19,7 @@ fn some() -> Spaces {
         space: Arc::new(entries.iter().map(|(key, value)| ((*key).to_owned(), (*value).into())).collect()),
         since_ms: 1,
         written_ms: 0x0102_0304_0506,
-        used: false,
+        ..StoredSpace::default()
     };
     [
         (SpaceId::new("a", "node", "n"), kept(&[("k", "v"), ("", "")])),

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use insightd_state::{Settings, SpaceId, StorageMode, Store};
+use insightd_state::{CommitError, Settings, SpaceId, StorageMode, Store};
 use insights_batch::state::{Bounds, Changes, Overlay, State};
 
 pub(crate) const NOW: u64 = 1_800_000_000_000;
@@ -28,10 +28,20 @@ pub(crate) fn changes(store: &mut Store, id: &SpaceId, keys: &[(&str, Option<&st
     overlay.into_changes()
 }
 
+/// Commits a tick with one group of changes.
+pub(crate) fn commit(
+    store: &mut Store,
+    now_ms: u64,
+    changes: impl IntoIterator<Item = (SpaceId, Changes)>,
+) -> Result<(), CommitError> {
+    let mut errors = store.commit_groups(now_ms, [changes]);
+    errors.pop().map_or(Ok(()), |(_, error)| Err(error))
+}
+
 /// Commits a tick that sets one key.
 pub(crate) fn put(store: &mut Store, id: &SpaceId, now_ms: u64, key: &str, value: &str) {
     let changes = changes(store, id, &[(key, Some(value))]);
-    store.commit(now_ms, [(id.clone(), changes)]).unwrap();
+    commit(store, now_ms, [(id.clone(), changes)]).unwrap();
 }
 
 pub(crate) fn get(store: &mut Store, id: &SpaceId, key: &str) -> Option<String> {

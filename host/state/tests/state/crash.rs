@@ -5,7 +5,7 @@ use std::process::{Command, Stdio};
 use insightd_state::{SpaceId, StorageMode};
 use tempfile::tempdir;
 
-use crate::common::{NOW, changes, get, id, open};
+use crate::common::{NOW, changes, commit, get, id, open};
 
 const DIRECTORY: &str = "INSIGHTD_STATE_TEST_CRASH";
 
@@ -35,7 +35,7 @@ fn child() {
             let changes = changes(&mut store, &space, &keys);
             (space, changes)
         });
-        store.commit(NOW + n, tick).unwrap();
+        commit(&mut store, NOW + n, tick).unwrap();
         assert_eq!(store.stats().mode, StorageMode::Disk);
         let mut out = std::io::stdout().lock();
         let _ = write!(out, "\nC {n}\n").and_then(|()| out.flush());

@@ -108,6 +108,10 @@ fn spool(all: &[Delivery<'_>], page: &mut Page<'_>) -> fmt::Result {
             "Files quarantined because they are broken or of another version",
         ),
         each(|s| s.damage.quarantined),
+    )?;
+    page.counts(
+        plain("insightd_spool_files_evicted", "Quarantined files deleted because the quarantine was full"),
+        each(|s| s.damage.quarantine_evicted),
     )
 }
 
