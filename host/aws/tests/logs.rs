@@ -68,12 +68,12 @@ async fn stored_events_equal_produced_events() {
         queue.end_tick(time);
     }
     for _ in 0..300 {
-        if queue.is_empty() {
+        if queue.stats().pending.blocks == 0 {
             break;
         }
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
-    assert!(queue.is_empty(), "{:?} {:?}", queue.stats(), queue.status().snapshot().error);
+    assert!(queue.stats().pending.blocks == 0, "{:?} {:?}", queue.stats(), queue.status().snapshot().error);
     stop.send(true).unwrap();
     task.await.unwrap();
 

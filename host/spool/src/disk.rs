@@ -91,10 +91,6 @@ impl Disk {
         self.directory.check_ownership()
     }
 
-    pub(crate) fn quarantine_bytes(&self) -> u64 {
-        self.quarantine.bytes()
-    }
-
     pub(crate) fn bytes(&self) -> u64 {
         self.quarantine.bytes() + self.segments.iter().map(|segment| segment.length).sum::<u64>()
     }

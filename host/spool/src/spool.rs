@@ -1,7 +1,5 @@
 //! The spool: appends and leases blocks.
 
-use std::path::Path;
-
 use insightd_files::{DirError, Storage, StorageChange};
 
 use crate::age::Clock;
@@ -21,7 +19,7 @@ pub struct Spool {
     disk: Option<Disk>,
     memory: Memory,
     ledger: Ledger,
-    /// Place of new blocks.
+    /// Storage mode and its changes.
     storage: Storage,
     /// `true` if a directory is configured.
     has_directory: bool,
@@ -170,11 +168,6 @@ impl Spool {
         self.settings.memory_bytes
     }
 
-    /// Returns the directory, or `None` if none is configured.
-    pub fn directory(&self) -> Option<&Path> {
-        self.has_directory.then_some(&self.settings.directory)
-    }
-
     /// Moves blocks from memory to the disk and closes the directory. Returns the amount that is lost with the process.
     pub fn close(mut self) -> Amount {
         self.save_memory();
@@ -203,7 +196,6 @@ impl Spool {
             in_memory,
             oldest_time_unix_ms: oldest,
             disk_bytes: self.disk.as_ref().map_or(0, Disk::bytes),
-            quarantine_bytes: self.disk.as_ref().map_or(0, Disk::quarantine_bytes),
             lost: self.ledger.lost,
             damage: self.ledger.damage,
             mode: self.storage.mode(),

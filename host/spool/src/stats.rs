@@ -121,8 +121,6 @@ pub struct Stats {
     pub oldest_time_unix_ms: Option<u64>,
     /// Bytes of all segments and quarantined files.
     pub disk_bytes: u64,
-    /// Bytes of the quarantined files.
-    pub quarantine_bytes: u64,
     /// Amounts lost, by cause.
     pub lost: Lost,
     /// Damage found.

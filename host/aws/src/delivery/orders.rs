@@ -66,6 +66,17 @@ struct QueueState {
     has_ended: bool,
 }
 
+/// Result of waiting for an order.
+#[derive(Debug)]
+pub(super) enum NextOrder {
+    /// The next order.
+    Order(Order),
+    /// No order arrived in time. The queue may have been closed since, with further orders in it.
+    TimedOut,
+    /// The queue is closed and empty.
+    Closed,
+}
+
 /// Blocks that have not reached the spool.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct WaitingBlocks {
@@ -110,8 +121,8 @@ impl OrderQueue {
         self.changed.notify_all();
     }
 
-    /// Returns the next order for the thread; `None` if none arrived within `wait`, or if the queue is closed and empty.
-    pub(super) fn next(&self, wait: Option<Duration>) -> Option<Order> {
+    /// Waits at most `wait` for the next order for the thread. A closed queue still returns its remaining orders.
+    pub(super) fn next(&self, wait: Option<Duration>) -> NextOrder {
         let mut state = lock(&self.state);
         let deadline = wait.map(|wait| Instant::now() + wait);
         loop {
@@ -122,17 +133,17 @@ impl OrderQueue {
                     state.waiting -= amount;
                     state.writing = amount;
                 }
-                return Some(order);
+                return NextOrder::Order(order);
             }
             if state.is_closed {
-                return None;
+                return NextOrder::Closed;
             }
             state = match deadline {
                 None => self.changed.wait(state).unwrap_or_else(PoisonError::into_inner),
                 Some(deadline) => {
                     let left = deadline.saturating_duration_since(Instant::now());
                     if left.is_zero() {
-                        return None;
+                        return NextOrder::TimedOut;
                     }
                     self.changed.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0
                 }
@@ -147,11 +158,15 @@ impl OrderQueue {
         state.writing = Amount::default();
     }
 
-    /// Marks the thread as ended; remaining orders stay in the queue.
+    /// Marks the thread as ended. Remaining orders are dropped, and their blocks are counted as lost.
     pub(super) fn ended(&self) {
         let mut state = lock(&self.state);
         state.is_closed = true;
         state.has_ended = true;
+        while state.waiting.blocks > 0 {
+            state.drop_oldest();
+        }
+        state.orders.clear();
         drop(state);
         self.changed.notify_all();
     }
@@ -201,4 +216,36 @@ impl QueueState {
 
 fn amount(block: &Block) -> Amount {
     Amount::block(block.events, block.key.len() + block.body.len())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn append(events: u32) -> (Order, mpsc::Receiver<Result<(), AppendError>>) {
+        let (reply, response) = mpsc::sync_channel(1);
+        let block = Block { events, time_unix_ms: 1, key: b"k".to_vec(), body: b"x".to_vec() };
+        (Order::Append { block, reply }, response)
+    }
+
+    #[test]
+    fn a_queue_closed_after_a_timeout_returns_its_orders_first() {
+        let queue = OrderQueue::new(1 << 20);
+        assert!(matches!(queue.next(Some(Duration::ZERO)), NextOrder::TimedOut));
+        queue.push(append(3).0);
+        queue.push(Order::Finish { reply: oneshot::channel().0 });
+        assert!(matches!(queue.next(None), NextOrder::Order(Order::Append { .. })));
+        assert!(matches!(queue.next(None), NextOrder::Order(Order::Finish { .. })));
+        assert!(matches!(queue.next(None), NextOrder::Closed));
+    }
+
+    #[test]
+    fn blocks_left_by_a_thread_that_ended_are_counted_as_lost() {
+        let queue = OrderQueue::new(1 << 20);
+        let (order, response) = append(3);
+        queue.push(order);
+        queue.ended();
+        assert_eq!((queue.waiting().amount.events, queue.waiting().lost.total().events), (0, 3));
+        assert!(response.recv().is_err(), "nobody waits for a reply");
+    }
 }

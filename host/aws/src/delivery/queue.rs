@@ -212,11 +212,6 @@ impl DeliveryQueue {
         &self.0.status
     }
 
-    /// Returns true if no blocks are pending.
-    pub fn is_empty(&self) -> bool {
-        self.stats().pending.blocks == 0
-    }
-
     /// Ends the thread, which moves blocks in memory to the disk, and waits for it at most `wait`. Returns the number of events
     /// that are not on disk and are lost when the process ends.
     pub async fn close(&self, wait: Duration) -> u64 {

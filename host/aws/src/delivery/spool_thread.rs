@@ -9,7 +9,7 @@ use insightd_spool::{
 };
 use insightd_upstream::UpstreamStatus;
 
-use super::orders::{NextBlock, Order, OrderQueue};
+use super::orders::{NextBlock, NextOrder, Order, OrderQueue};
 use super::queue::{DeliveryCounts, Published};
 
 /// Minimum interval between statistics after single orders, because computing them visits all pending blocks.
@@ -36,13 +36,17 @@ impl SpoolThread {
         self.publish(published);
         let mut is_stale = false;
         loop {
-            let Some(order) = queue.next(is_stale.then_some(PUBLISH_INTERVAL)) else {
-                self.publish(published);
-                if queue.is_closed() {
+            let order = match queue.next(is_stale.then_some(PUBLISH_INTERVAL)) {
+                NextOrder::Order(order) => order,
+                NextOrder::TimedOut => {
+                    self.publish(published);
+                    is_stale = false;
+                    continue;
+                }
+                NextOrder::Closed => {
+                    self.publish(published);
                     break;
                 }
-                is_stale = false;
-                continue;
             };
             match order {
                 Order::Finish { reply } => {
@@ -157,7 +161,6 @@ pub(super) fn stats_before_open() -> Stats {
         in_memory: Amount::default(),
         oldest_time_unix_ms: None,
         disk_bytes: 0,
-        quarantine_bytes: 0,
         lost: insightd_spool::Lost::default(),
         damage: insightd_spool::Damage::default(),
         mode: insightd_spool::StorageMode::Memory { reason: "directory not open yet".to_owned() },

@@ -82,7 +82,9 @@ fn service_failure(
     action: &str,
     what: &str,
 ) -> Failure {
-    let name = code.map(|code| code.rsplit('#').next().unwrap_or(code));
+    // Whatever answers at the endpoint wrote the code, like the message.
+    let code = code.map(|code| shortened(code.rsplit('#').next().unwrap_or(code)));
+    let name = code.as_deref();
     let refused = Some(RetryClass::Refused);
     let message = shortened(message.trim());
     let shown = name.unwrap_or("error");
@@ -148,10 +150,25 @@ fn service_failure(
             ),
         ),
     };
-    Failure { code: name.map(str::to_owned), retry_class, only_destination, error }
+    Failure { code, retry_class, only_destination, error }
 }
 
 /// Returns the seconds in `Retry-After`; `None` for the rare date form, which leaves the usual wait.
 fn retry_after(response: &HttpResponse) -> Option<Duration> {
     response.headers().get("retry-after")?.trim().parse().ok().map(Duration::from_secs)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_error_code_is_shortened() {
+        let code = "x".repeat(100_000);
+        for status in [400, 403, 503] {
+            let failure = service_failure(status, None, Some(&code), "message", "logs:PutLogEvents", "group");
+            assert!(failure.error.len() < 1000, "{status}: {} bytes", failure.error.len());
+            assert!(failure.code.is_some_and(|code| code.len() < 1000));
+        }
+    }
 }

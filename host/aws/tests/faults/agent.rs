@@ -83,7 +83,7 @@ impl Agent {
 
     pub(crate) async fn wait_until_empty(&self, most: Duration) {
         let start = Instant::now();
-        while !self.queue.is_empty() {
+        while self.queue.stats().pending.blocks > 0 {
             let error = self.queue.status().snapshot().error;
             assert!(start.elapsed() < most, "{:?} wait: {error:?}", self.queue.stats().pending);
             tokio::time::sleep(Duration::from_millis(20)).await;
