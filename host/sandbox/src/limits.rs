@@ -28,7 +28,7 @@ pub struct CallLimits {
     pub output_base_descriptors: usize,
     /// Distinct routes of one `format`, over all slices of a batch.
     pub max_routes: usize,
-    /// Bytes of events returned by one `format`, over all slices of a batch.
+    /// Bytes of events returned by one `format`, over all slices of a batch: their bodies, and 16 bytes of columns per event.
     pub max_payload_bytes: usize,
     /// Log lines of one call.
     pub log_lines_per_call: u32,

@@ -7,10 +7,13 @@ use crate::limits::CallLimits;
 use crate::slice::DESCRIPTOR;
 use crate::text::{ERROR_BYTES, clip};
 
-/// Bounds of a route, which has a few keys of the sink. CloudWatch Logs accepts names of at most 512 bytes.
+/// Bounds of a route, which has a few keys of the sink. CloudWatch Logs accepts names of at most 512 characters, each up to 4
+/// bytes in UTF-8.
 const ROUTE_PAIRS: usize = 16;
-const ROUTE_TEXT_BYTES: usize = 1024;
+const ROUTE_TEXT_BYTES: usize = 4 * 512;
 const CONTENT_TYPE_BYTES: usize = 128;
+/// Bytes of an event beside its body: a row of the columns `route` (4), `time_unix_ms` (8) and `ends` (4).
+const EVENT_BYTES: usize = 16;
 
 /// Validates the result of a transform. `input` is the batch it was called with.
 pub(crate) fn check_columns(limits: &CallLimits, input: &Columns, output: &Columns) -> Result<(), CallError> {
@@ -47,6 +50,11 @@ fn check_count(limits: &CallLimits, input: &Columns, output: &Columns) -> Result
 
 fn descriptors(columns: &Columns) -> usize {
     columns.entities.kind.iter().filter(|&&kind| columns.string(kind) == DESCRIPTOR).count()
+}
+
+/// Returns the size of the events: without their columns, many tiny events would cost almost nothing.
+fn payload_bytes(payloads: &Payloads) -> usize {
+    payloads.body.len().saturating_add(payloads.ends.len().saturating_mul(EVENT_BYTES))
 }
 
 /// Payloads of all slices of a batch, validated slice by slice.
@@ -98,7 +106,7 @@ impl<'a> Collected<'a> {
         if part.routes.len() > max {
             return over(format!("returned {} routes; the limit is {max}", part.routes.len()));
         }
-        let bytes = self.all.body.len().saturating_add(part.body.len());
+        let bytes = payload_bytes(&self.all).saturating_add(payload_bytes(part));
         let max = self.limits.max_payload_bytes.min(u32::MAX as usize);
         if bytes > max {
             return over(format!("returned events of {bytes} bytes; the limit for a batch is {max}"));
@@ -154,5 +162,31 @@ impl<'a> Collected<'a> {
             return Err(CallError::Limit(format!("returned {routes} routes; the limit is {max}")));
         }
         Ok(indices)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Collects two slices of `events` events of one byte each.
+    fn collect(events: usize, max_payload_bytes: usize) -> Result<Payloads, CallError> {
+        let limits = CallLimits { max_payload_bytes, ..CallLimits::default() };
+        let mut collected = Collected::new(&limits, SinkLimits::default());
+        for _ in 0..2 {
+            let mut part = Payloads::new("text/plain");
+            (0..events).for_each(|_| part.push(&[("log_group", "/g")], 1, b"x"));
+            collected.add(part)?;
+        }
+        Ok(collected.finish())
+    }
+
+    #[test]
+    fn columns_of_tiny_events_count_towards_the_bound_of_a_batch() {
+        assert_eq!(collect(100, 3400).unwrap().len(), 200);
+        let error = collect(100, 3399).unwrap_err();
+        assert!(matches!(error, CallError::Limit(_)), "{error}");
+        let words = "returned events of 3400 bytes; the limit for a batch is 3399";
+        assert!(error.to_string().contains(words), "{error}");
     }
 }

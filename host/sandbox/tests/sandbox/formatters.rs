@@ -70,7 +70,7 @@ fn invalid_payloads_are_refused() {
         (
             "a long route",
             FailureCause::Output,
-            "route 0 has more than 16 pairs, or a key or value over 1024 bytes",
+            "route 0 has more than 16 pairs, or a key or value over 2048 bytes",
         ),
         ("a route of many keys", FailureCause::Output, "route 0 has more than 16 pairs"),
         (
