@@ -6,6 +6,7 @@ use std::path::Path;
 use std::process::{Child, ChildStderr, ChildStdin, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
+use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Resource, Rlimit, prlimit};
 
@@ -21,6 +22,9 @@ const SIGKILL: i32 = 9;
 const SIGSEGV: i32 = 11;
 const SIGXCPU: i32 = 24;
 const SIGSYS: i32 = 31;
+
+/// Interval at which the end of the child is polled after its output ended: usually it has exited by then.
+const POLL: Duration = Duration::from_millis(1);
 
 /// Compiles `wasm` to native code in a new child.
 pub(super) fn run(path: &Path, limits: &CompileLimits, wasm: &[u8]) -> Result<Vec<u8>, CompileError> {
@@ -64,8 +68,10 @@ struct Output {
     timed_out: bool,
 }
 
-/// Sets the child's limits, writes the component and reads the output, up to the wall-clock limit.
+/// Sets the child's limits, writes the component, reads the output and waits for the exit, up to the wall-clock limit. A
+/// child that does not exit by then, or whose output is too large, is killed.
 fn exchange(child: &mut Child, limits: &CompileLimits, wasm: &[u8]) -> Result<Output, CompileError> {
+    let end = Instant::now() + limits.wall_time;
     // The child sets the same limits itself, and a system call filter, before it reads its input. These limits are in place
     // before it receives its first byte in any case.
     set_limits(child, limits)?;
@@ -84,21 +90,34 @@ fn exchange(child: &mut Child, limits: &CompileLimits, wasm: &[u8]) -> Result<Ou
             // The receiver waits until the thread is done or the time is up.
             let _ = done.send(result);
         });
-        let native = match native.recv_timeout(limits.wall_time) {
-            Ok(native) => Some(native?),
+        let native = match native.recv_timeout(end.saturating_duration_since(Instant::now())) {
+            Ok(native) => Some(native),
             Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => None,
         };
-        let timed_out = native.is_none();
-        if timed_out || native.as_ref().is_some_and(|native| native.len() as u64 == max) {
+        let is_complete = matches!(&native, Some(Ok(bytes)) if (bytes.len() as u64) < max);
+        // A child that closed its output may run on and keep its other pipes open, for which the threads below would wait.
+        let has_exited = is_complete && exits(child, end);
+        if !has_exited {
             // Ends the other threads too, because their pipes close.
             let _ = child.kill();
         }
         Ok(Output {
-            native: native.unwrap_or_default(),
+            timed_out: native.is_none() || is_complete && !has_exited,
+            native: native.transpose()?.unwrap_or_default(),
             stderr: stderr.join().unwrap_or_default(),
-            timed_out,
         })
     })
+}
+
+/// Waits for the child's exit; returns false if it is still running at `end`.
+fn exits(child: &mut Child, end: Instant) -> bool {
+    loop {
+        match child.try_wait() {
+            Ok(Some(_)) => return true,
+            Ok(None) if Instant::now() < end => thread::sleep(POLL),
+            Ok(None) | Err(_) => return false,
+        }
+    }
 }
 
 fn set_limits(child: &Child, limits: &CompileLimits) -> io::Result<()> {

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::io::Write as _;
 use std::process::{Command, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use insightd_sandbox::{CompileError, CompileLimits, Compiler};
 
@@ -69,17 +69,31 @@ fn cpu_time_of_the_compiler_is_limited() {
     assert!(error.to_string().contains("more than 1 s of CPU time"), "{error}");
 }
 
+/// Returns the error of a shell script in place of the compiler, with a wall-clock limit of 50 ms.
+fn error_of_script(text: &str) -> CompileError {
+    let limits = CompileLimits { wall_time: Duration::from_millis(50), ..CompileLimits::default() };
+    let script = tempfile::tempdir().unwrap();
+    let path = script.path().join("compiler");
+    std::fs::write(&path, format!("#!/bin/sh\n{text}\n")).unwrap();
+    std::fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    Compiler::with_limits(&path, limits).compile(b"x").unwrap_err()
+}
+
 #[test]
 fn wall_time_of_the_compiler_is_limited() {
     let (_serial, _) = enter();
-    let limits = CompileLimits { wall_time: Duration::from_millis(50), ..CompileLimits::default() };
     // A compiler that never responds.
-    let script = tempfile::tempdir().unwrap();
-    let path = script.path().join("compiler");
-    std::fs::write(&path, "#!/bin/sh\nexec sleep 1000\n").unwrap();
-    std::fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
-    let error = Compiler::with_limits(&path, limits).compile(b"x").unwrap_err();
+    let error = error_of_script("exec sleep 1000");
     assert!(error.to_string().contains("took more than 50ms"), "{error}");
+}
+
+#[test]
+fn a_compiler_that_closes_its_output_and_runs_on_is_stopped() {
+    let (_serial, _) = enter();
+    let start = Instant::now();
+    let error = error_of_script("exec >&-\nexec sleep 60");
+    assert!(error.to_string().contains("took more than 50ms"), "{error}");
+    assert!(start.elapsed() < Duration::from_secs(30), "{:?}", start.elapsed());
 }
 
 #[test]
