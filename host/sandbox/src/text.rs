@@ -40,13 +40,15 @@ pub fn is_hidden(c: char) -> bool {
         | '\u{e0000}'..='\u{e0fff}')
 }
 
-/// Clips each line of a text like [`clip`], for texts with one problem per line. `max` bounds the sum of all lines.
+/// Clips each line of a text like [`clip`], for texts with one problem per line. `max` bounds the sum of all
+/// lines, with hidden characters escaped.
 pub(crate) fn clip_lines(text: &str, max: usize) -> String {
     let mut left = max;
     let mut lines: Vec<String> = Vec::new();
     for line in text.trim_end().lines() {
-        lines.push(clip(line, left));
+        let line = clip(line, left);
         left = left.saturating_sub(line.len() + 1);
+        lines.push(line);
         if left == 0 {
             break;
         }
@@ -63,6 +65,8 @@ mod tests {
         assert_eq!(clip_lines("a: \u{7}x\nb: y\n", 100), "a:  x\nb: y");
         assert_eq!(clip_lines("abcdef\nghi\njkl", 10), "abcdef\nghi");
         assert_eq!(clip_lines("abcdef\nghi", 3), "abc…");
+        // The bound applies to the escaped text.
+        assert_eq!(clip_lines(&"\u{202e}\n".repeat(100), 18), "\\u{202e}\n\\u{202e}");
     }
 
     #[test]
