@@ -22,13 +22,19 @@ pub(crate) struct Metric {
 impl Options {
     /// Reads all keys; problems are recorded in `settings`.
     pub(crate) fn read(settings: &mut Settings) -> Self {
-        let mut metrics = Vec::new();
+        let mut metrics: Vec<Metric> = Vec::new();
         settings.objects("metrics", |item, _| {
             let (name, publish_as) = (item.string("name"), item.string("as"));
             let Some(name) = name else { return item.problem("name", "expected the name of a metric") };
             let publish_as = publish_as.unwrap_or_else(|| [&name, "_avg"].concat());
             if publish_as == name || publish_as.contains('.') {
                 item.problem("as", "expected a name without a dot, other than the name of the metric");
+            }
+            // The state has one average for each metric, and an entity one gauge for each name.
+            if metrics.iter().any(|known| known.name == name) {
+                item.problem("name", "the metric is listed twice");
+            } else if metrics.iter().any(|known| known.publish_as == publish_as) {
+                item.problem("as", "the metric is listed twice");
             }
             metrics.push(Metric { name, publish_as });
         });
