@@ -222,6 +222,12 @@ impl Batch {
         self.describe_name(self.name(metric), unit);
     }
 
+    /// Returns the unit in which a metric was published; [`Unit::None`] if it has none or was not published.
+    pub fn unit(&self, metric: &str) -> Unit {
+        let descriptor = self.find(DESCRIPTOR, metric);
+        descriptor.and_then(|found| found.attribute("unit")).and_then(Unit::parse).unwrap_or(Unit::None)
+    }
+
     pub(crate) fn describe_name(&self, metric: Name, unit: Unit) {
         {
             let mut described = self.described.borrow_mut();

@@ -52,6 +52,7 @@ fn publishing_describes_the_figure_once() {
     assert_eq!(descriptors.len(), 1);
     assert_eq!((descriptors[0].id(), descriptors[0].attribute("unit")), ("pod_x", Some("Bytes/Second")));
     assert_eq!(pod.gauge("pod_nan"), None);
+    assert_eq!((batch.unit("pod_x"), batch.unit("pod_nan")), (Unit::BytesPerSecond, Unit::None));
 }
 
 #[test]

@@ -8,7 +8,6 @@
 mod memory;
 mod options;
 
-use insights_sdk::Unit;
 use insights_sdk::prelude::*;
 
 use memory::Memory;
@@ -34,7 +33,7 @@ impl Transform for MovingAverage {
         let memory = Memory::read(&self.options, batch);
         let mut refused = None;
         for metric in &self.options.metrics {
-            let (name, unit) = (batch.name(&metric.name), unit(batch, &metric.name));
+            let (name, unit) = (batch.name(&metric.name), batch.unit(&metric.name));
             let publish_as = batch.name(&metric.publish_as);
             for entity in batch.entities() {
                 let Some(value) = entity.gauge(name) else { continue };
@@ -50,12 +49,6 @@ impl Transform for MovingAverage {
         }
         Ok(())
     }
-}
-
-/// Returns the unit in which a metric was published.
-fn unit(batch: &Batch, metric: &str) -> Unit {
-    let descriptor = batch.find("metric", metric);
-    descriptor.and_then(|found| found.attribute("unit")).and_then(Unit::parse).unwrap_or(Unit::None)
 }
 
 insights_sdk::export_transform!(MovingAverage);

@@ -67,8 +67,7 @@ impl<'a, 'b> Rest<'a, 'b> {
         let text = self.batch.text(name);
         let sum = self.options.sum.has(text).then(|| {
             let sum = [PREFIX, text].concat();
-            let unit = self.batch.find("metric", text).and_then(|metric| metric.attribute("unit"));
-            self.batch.describe(&sum, unit.and_then(Unit::parse).unwrap_or(Unit::None));
+            self.batch.describe(&sum, self.batch.unit(text));
             self.batch.name(&sum)
         });
         self.names.push((name, sum));

@@ -90,12 +90,6 @@ impl<'a> Entity<'a> {
         counters.iter(self.index).map(|(name, counter)| (self.batch.strings.get(name), counter)).collect()
     }
 
-    /// Returns name and readings of all counters, names as handles.
-    pub fn counter_names(self) -> Vec<(Name, Counter)> {
-        let counters = self.batch.counters.borrow();
-        counters.iter(self.index).map(|(name, counter)| (Name(name), counter)).collect()
-    }
-
     /// Sets a gauge that is meant for dashboards and passes its unit to the formatters. Published names must not contain a
     /// dot: formatters treat such a name as a raw metric and leave it out, and a warning is logged. A value that is not
     /// finite is not published.
