@@ -27,10 +27,23 @@ pub struct TopK {
 impl Transform for TopK {
     const ABOUT: About = About::new("topk", env!("CARGO_PKG_VERSION"))
         .config_schema(include_str!("config.schema.json"))
-        .reads(&["ClusterName", "InstanceId", "Namespace", "NodeName", "Type", "node.name", "pod.*", "pod_*"])
-        .writes(&[
+        .reads(&[
+            "AutoScalingGroupName",
             "ClusterName",
             "InstanceId",
+            "InstanceType",
+            "Namespace",
+            "NodeName",
+            "Type",
+            "node.name",
+            "pod.*",
+            "pod_*",
+        ])
+        .writes(&[
+            "AutoScalingGroupName",
+            "ClusterName",
+            "InstanceId",
+            "InstanceType",
             "Namespace",
             "NodeName",
             "Type",
