@@ -67,7 +67,7 @@ fn mistakes_have_the_lines_of_the_file() {
     let log = text(&output.stderr);
     assert_eq!(output.status.code(), Some(1), "{log}");
     assert!(
-        log.contains("line 1, column 1: set: argument 3 must be a text, found a list of entities"),
+        log.contains("line 1, column 1: set: argument 3 must be a text, a number, true or false, found a list of entities"),
         "{log}"
     );
     assert!(log.contains("batches on which the program failed: 1;"), "{log}");

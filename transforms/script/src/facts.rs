@@ -47,7 +47,8 @@ fn set(batch: &Batch, given: &Arguments<'_, '_>) -> CallResult {
     } else if let Ok(value) = value.as_immutable_string_ref() {
         found.set_attribute(key.as_str(), &value);
     } else {
-        return Err(["argument 3 must be a text, found ", kind_of(&value)].concat());
+        let found = kind_of(&value);
+        return Err(["argument 3 must be a text, a number, true or false, found ", found].concat());
     }
     Ok(Dynamic::UNIT)
 }
