@@ -48,7 +48,7 @@ fn run_events(options: &Options, batch: &Batch, raw: &Raw, publish: Publish<'_>)
         let Some(kind) = attribute(entity, raw.kind) else { continue };
         let before = out.count();
         let is_known = publish(&mut out, entity, kind);
-        if is_known && out.count() == before && !has_figure(entity) {
+        if is_known && out.count() == before && !has_published_metric(entity) {
             // An event without metrics is useless: first tick of an interface, or a cgroup that is gone.
             entity.remove_attribute(raw.kind);
         } else {
@@ -105,6 +105,6 @@ fn publish(
 }
 
 /// Returns true if the entity has a metric published by another transform.
-fn has_figure(entity: Entity<'_>) -> bool {
+fn has_published_metric(entity: Entity<'_>) -> bool {
     entity.gauges().into_iter().any(|(name, _)| !name.contains('.'))
 }
