@@ -21,20 +21,20 @@ use seccompiler::{
 
 /// Closes all file descriptors except the standard streams. Call it before any file is opened.
 pub(crate) fn close_other_files() -> io::Result<()> {
-    // a raw system call: not every C library has a function for it
+    // This is a raw system call, because not every C library has a function for it.
     // SAFETY: no Rust object owns a descriptor from 3 on yet.
     if unsafe { libc::syscall(libc::SYS_close_range, 3, libc::c_uint::MAX, 0) } == 0 {
         return Ok(());
     }
     let error = io::Error::last_os_error();
-    // kernels before 5.9 lack this call; the agent opens its descriptors with CLOEXEC anyway
+    // Kernels before 5.9 lack this call; the agent opens its descriptors with CLOEXEC anyway.
     if error.raw_os_error() == Some(libc::ENOSYS) { Ok(()) } else { Err(error) }
 }
 
 /// Limits address space and CPU time, and disables core dumps. Existing lower limits stay.
 pub(crate) fn limit(memory_bytes: u64, cpu_seconds: u64) -> io::Result<()> {
     set(Resource::As, memory_bytes, memory_bytes)?;
-    // SIGXCPU at the first value, SIGKILL at the second
+    // The kernel sends SIGXCPU at the first value and SIGKILL at the second.
     set(Resource::Cpu, cpu_seconds, cpu_seconds + 1)?;
     set(Resource::Core, 0, 0)
 }
@@ -55,12 +55,12 @@ const COMPILER_ID: u32 = 65_533;
 pub(crate) fn drop_privileges() -> Result<(), String> {
     let text = |error: rustix::io::Errno| error.to_string();
     become_nobody().map_err(text)?;
-    // no process of the same user may trace this one or write to its memory: the agent runs its output
+    // No process of the same user may trace this one or write to its memory: the agent runs its output.
     set_dumpable_behavior(DumpableBehavior::NotDumpable).map_err(text)?;
-    // must follow the change of user, which clears it
+    // This must follow the change of user, which clears it.
     set_parent_process_death_signal(Some(Signal::KILL)).map_err(text)?;
     set_no_new_privs(true).map_err(text)?;
-    // kernels before 4.3 have no ambient capabilities to clear
+    // Kernels before 4.3 have no ambient capabilities to clear.
     let _ = clear_ambient_capability_set();
     let none = CapabilitySet::empty();
     set_capabilities(None, CapabilitySets { effective: none, permitted: none, inheritable: none })
@@ -85,7 +85,7 @@ fn become_nobody() -> rustix::io::Result<()> {
         set_thread_uid(Uid::from_raw(COMPILER_ID))
     })();
     match result {
-        // the user namespace does not map this user, or forbids setting groups: continue as without the capability
+        // The user namespace does not map this user, or forbids setting groups: continue as without the capability.
         Err(rustix::io::Errno::INVAL | rustix::io::Errno::PERM) => Ok(()),
         other => other,
     }
@@ -117,10 +117,10 @@ fn filter() -> Result<BpfProgram, seccompiler::BackendError> {
         libc::SYS_restart_syscall,
         libc::SYS_exit,
         libc::SYS_exit_group,
-        // for the `tgkill` of `abort`, below
+        // `abort` needs these two for its `tgkill`, below.
         libc::SYS_getpid,
         libc::SYS_gettid,
-        // reading a file queries its size
+        // Reading a file queries its size.
         libc::SYS_fstat,
         libc::SYS_statx,
         libc::SYS_lseek,

@@ -27,7 +27,7 @@ const MAX_INPUT: u64 = 16 << 20;
 static ALLOCATOR: exhaustion::ExitWhenExhausted = exhaustion::ExitWhenExhausted;
 
 fn main() -> ExitCode {
-    // the standard hook may print a backtrace, with system calls that the filter forbids
+    // The standard hook may print a backtrace, with system calls that the filter forbids.
     std::panic::set_hook(Box::new(|panic| eprintln!("{panic}")));
     let request = match arguments::parse(std::env::args_os().skip(1)) {
         Ok(request) => request,
