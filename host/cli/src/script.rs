@@ -17,7 +17,7 @@ use insightd::output;
 use insightd::recording::Reader;
 use insightd_pipeline::{ComponentConfig, ComponentSpec, OnFailure, StageSpec};
 
-/// Longest program, bytes. One more byte is read, which is enough for the component to report that it is too long.
+/// Longest program of the component, bytes. One more byte is read, to notice a longer one.
 const LONGEST: u64 = 65_535;
 /// Most bytes of state that a program may keep between batches.
 const STATE_BYTES: u64 = 1 << 20;
@@ -58,12 +58,16 @@ pub(crate) fn try_script(options: &arguments::Try) -> anyhow::Result<()> {
 }
 
 fn program(file: &Path) -> io::Result<String> {
-    let mut text = String::new();
+    let mut bytes = Vec::new();
     match file.to_str() {
-        Some("-") => io::stdin().take(LONGEST + 1).read_to_string(&mut text)?,
-        _ => File::open(file)?.take(LONGEST + 1).read_to_string(&mut text)?,
+        Some("-") => io::stdin().take(LONGEST + 1).read_to_end(&mut bytes)?,
+        _ => File::open(file)?.take(LONGEST + 1).read_to_end(&mut bytes)?,
     };
-    Ok(text)
+    // The length comes first: a cut within a character is not UTF-8 either.
+    if bytes.len() as u64 > LONGEST {
+        return Err(io::Error::other(format!("the program is longer than {LONGEST} bytes")));
+    }
+    String::from_utf8(bytes).map_err(|_| io::Error::other("the program is not UTF-8"))
 }
 
 /// Returns the configuration with the program in each of its pipelines, or only in those with the transform that

@@ -41,6 +41,23 @@ fn the_version_is_the_crates() {
 }
 
 #[test]
+fn unreadable_programs_are_64_and_say_why() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let file = directory.path().join("program.rhai");
+    // 65,535 is odd: the bound is within a character of two bytes.
+    for (program, part) in [
+        ("ä".repeat(40_000).into_bytes(), "the program is longer than 65535 bytes"),
+        (b"\xff".to_vec(), "the program is not UTF-8"),
+    ] {
+        std::fs::write(&file, program).expect("can be written");
+        let output = insightctl(&["script", "try", file.to_str().expect("UTF-8")]);
+        let error = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(64), "{error}");
+        assert!(error.contains(part), "{error}");
+    }
+}
+
+#[test]
 fn wrong_usage_is_64_and_says_why() {
     for (arguments, part) in [
         (&["frobnicate"][..], "unrecognized subcommand 'frobnicate'"),
