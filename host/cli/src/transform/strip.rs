@@ -1,6 +1,8 @@
 //! Drops the custom sections of a component: names of its parts and of the tools that made it, more than a kilobyte
 //! that is never read. The linker has no option for this. `transforms/strip.rs` does the same as a program, for the Makefile.
 
+/// First bytes of components and core modules.
+const MAGIC: &[u8] = b"\0asm";
 /// Length of the magic number and version before the first section, in components and core modules.
 const HEADER: usize = 8;
 const CUSTOM: u8 = 0;
@@ -11,6 +13,9 @@ const LAYER: usize = 6;
 
 /// Returns the component without custom sections, or `None` if the bytes are not WebAssembly.
 pub(super) fn strip(wasm: &[u8]) -> Option<Vec<u8>> {
+    if !wasm.starts_with(MAGIC) {
+        return None;
+    }
     let is_component = *wasm.get(LAYER)? == 1;
     let mut kept = wasm.get(..HEADER)?.to_vec();
     let mut rest = &wasm[HEADER..];
@@ -72,6 +77,7 @@ mod tests {
         let kept = component(&[section(CORE_MODULE, &module(&types)), section(7, b"x")].concat());
         assert_eq!(strip(&whole), Some(kept.clone()));
         assert_eq!(strip(&kept), Some(kept));
+        assert_eq!(strip(b"garbage!"), None);
         for end in 0..whole.len() {
             // A truncated component is rejected or becomes shorter, without a panic.
             assert!(strip(&whole[..end]).is_none_or(|stripped| stripped.len() <= end));
