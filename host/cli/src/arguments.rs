@@ -16,9 +16,9 @@ Exit codes:
 /// Meaning of the exit codes of `diff`, which are those of the program diff(1).
 const DIFF_EXIT_CODES: &str = "\
 Exit codes:
-  0   the events say the same
-  1   they differ
-  2   they could not be compared
+  0   no difference
+  1   the events differ
+  2   the events could not be compared
   64  wrong usage or wrong configuration";
 
 /// Examples of `completions`; part of the help text.
@@ -142,7 +142,7 @@ pub(crate) struct Replay {
     pub(crate) summary: bool,
     /// Write the input of this component for the last batch as a golden case, instead of events. `utilization`,
     /// `builtin:utilization`, `transform-2` or `output-1`, prefixed with PIPELINE/ if several pipelines have one
-    #[arg(long, value_name = "PLACE", requires = "as_case")]
+    #[arg(long, value_name = "SLOT", requires = "as_case")]
     pub(crate) until: Option<String>,
     /// Directory of the golden case: batch.json, config.json and, if not empty, state.json and limits.json
     #[arg(long, value_name = "DIR", requires = "until")]

@@ -1,4 +1,4 @@
-//! `insightctl replay --until PLACE --as-case DIR`: writes the batch that a component receives as a golden case directory.
+//! `insightctl replay --until SLOT --as-case DIR`: writes the batch that a component receives as a golden case directory.
 
 use std::fs::{self, OpenOptions};
 use std::io::Write;
@@ -10,7 +10,7 @@ use insights_batch::state::Space;
 use insights_batch::{Columns, Limits};
 use insights_sdk::golden::Outcome;
 
-use super::chains::{Chains, Position, Seen};
+use super::chains::{Chains, Position, SlotInput};
 use super::{Collect, cut};
 use insightd::error::Usage;
 use insightd::output;
@@ -39,16 +39,16 @@ pub(crate) fn write_case(
     events: &Collect,
     wanted: &Wanted<'_>,
 ) -> anyhow::Result<()> {
-    let mut places: Vec<(Position, String, Option<Columns>)> = chains
+    let mut slots: Vec<(Position, String, Option<Columns>)> = chains
         .find(wanted.until)
         .map_err(Usage)?
         .into_iter()
-        .map(|(place, name)| (place, name, None))
+        .map(|(slot, name)| (slot, name, None))
         .collect();
     while let Some(batch) = recording.next_batch().map_err(|error| Usage(error.to_string()))? {
         let mut before = None;
-        for (place, _, last) in &mut places {
-            if chains.is_for(*place, &batch) {
+        for (slot, _, last) in &mut slots {
+            if chains.is_for(*slot, &batch) {
                 before = last.replace(batch.clone());
             }
         }
@@ -58,33 +58,33 @@ pub(crate) fn write_case(
             events.take();
         }
     }
-    places.retain(|(_, _, last)| last.is_some());
-    let names: Vec<&str> = places.iter().map(|(_, name, _)| &**name).collect();
+    slots.retain(|(_, _, last)| last.is_some());
+    let names: Vec<&str> = slots.iter().map(|(_, name, _)| &**name).collect();
     let names = names.join(", ");
-    let (place, batch) = match places.pop() {
-        Some((place, _, Some(batch))) if places.is_empty() => (place, batch),
+    let (slot, batch) = match slots.pop() {
+        Some((slot, _, Some(batch))) if slots.is_empty() => (slot, batch),
         None => bail!(Usage(format!("the recording has no batch for the pipeline of `{}`", wanted.until))),
         _ => bail!(Usage(format!("--until {}: ambiguous, matches {names}", wanted.until))),
     };
-    let mut seen = chains.see(place, batch)?;
+    let mut input = chains.input_of(slot, batch)?;
     if let Some(pod) = wanted.pod {
-        seen.batch = cut::to_pod(seen.batch, pod).map_err(|error| Usage(error.to_string()))?;
+        input.batch = cut::to_pod(input.batch, pod).map_err(|error| Usage(error.to_string()))?;
     }
-    write(wanted.directory, &seen)
+    write(wanted.directory, &input)
 }
 
-fn write(directory: &Path, seen: &Seen) -> anyhow::Result<()> {
+fn write(directory: &Path, input: &SlotInput) -> anyhow::Result<()> {
     if fs::read_dir(directory).is_ok_and(|mut entries| entries.next().is_some()) {
         bail!(Usage(format!("{} is not empty; existing files are not overwritten", directory.display())));
     }
     fs::create_dir_all(directory).with_context(|| format!("cannot create {}", directory.display()))?;
-    let batch = Outcome::Batch(seen.batch.clone()).text();
-    let mut files = vec![("batch.json", batch), ("config.json", pretty(&seen.config))];
-    if let Some(Limits { max_event_bytes }) = seen.limits {
+    let batch = Outcome::Batch(input.batch.clone()).text();
+    let mut files = vec![("batch.json", batch), ("config.json", pretty(&input.config))];
+    if let Some(Limits { max_event_bytes }) = input.limits {
         files.push(("limits.json", format!("{{\"max_event_bytes\": {max_event_bytes}}}\n")));
     }
-    if !Space::is_empty(&seen.state) {
-        files.push(("state.json", seen.state.to_json()));
+    if !Space::is_empty(&input.state) {
+        files.push(("state.json", input.state.to_json()));
     }
     for (name, text) in &files {
         let path = directory.join(name);
@@ -99,9 +99,9 @@ fn write(directory: &Path, seen: &Seen) -> anyhow::Result<()> {
          `insightctl transform test . --bless` in the crate of the component",
         directory.display(),
         names.join(", "),
-        seen.place,
-        seen.batch.time_unix_ms,
-        seen.batch.entity_count()
+        input.slot,
+        input.batch.time_unix_ms,
+        input.batch.entity_count()
     ));
     Ok(())
 }

@@ -38,9 +38,9 @@ pub(super) struct Position {
 
 /// The input of a component.
 #[derive(Debug)]
-pub(super) struct Seen {
+pub(super) struct SlotInput {
     /// Name of the slot, as in `insightd status`.
-    pub(super) place: String,
+    pub(super) slot: String,
     /// The batch.
     pub(super) batch: Columns,
     /// The configuration of the component.
@@ -139,12 +139,12 @@ impl Chains {
         pipeline.is_some_and(|pipeline| Scope::from_name(&batch.scope) == Some(pipeline.scope))
     }
 
-    /// Runs a batch through the stages before a slot. The stages see their state as of the last batch of
-    /// [`run`](Self::run); it is not modified.
+    /// Returns the input of a slot: runs a batch through the stages before it. The stages see their state as of the last
+    /// batch of [`run`](Self::run); it is not modified.
     ///
     /// # Errors
     /// A stage before the slot fails or ends the batch, or the component was disabled after earlier failures.
-    pub(super) fn see(&self, position: Position, batch: Columns) -> anyhow::Result<Seen> {
+    pub(super) fn input_of(&self, position: Position, batch: Columns) -> anyhow::Result<SlotInput> {
         let mut batch = self.with_name(batch);
         let states = self.states.snapshots();
         let Some(pipeline) = self.pipelines.get(position.pipeline) else { bail!("no such pipeline") };
@@ -157,7 +157,7 @@ impl Chains {
                 Err(error) => bail!("{} failed on this batch: {error}", stage.slot),
             }
         }
-        let (place, component, grant, limits) =
+        let (slot, component, grant, limits) =
             match position.output.and_then(|number| chain.outputs.get(number)) {
                 Some(output) => (&output.slot, &output.component, &output.grant, Some(output.limits)),
                 None => match chain.stages.get(position.stages_before) {
@@ -166,10 +166,10 @@ impl Chains {
                 },
             };
         let Some((_, config)) = component else {
-            bail!("{place} was disabled after failures; see the messages above");
+            bail!("{slot} was disabled after failures; see the messages above");
         };
         let state = grant.as_ref().map(|grant| grant.shadow(&batch, &states).space).unwrap_or_default();
-        Ok(Seen { place: place.clone(), config: config.clone(), state, limits, batch })
+        Ok(SlotInput { slot: slot.clone(), config: config.clone(), state, limits, batch })
     }
 
     /// Returns the counters of the sinks.

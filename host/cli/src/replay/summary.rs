@@ -137,8 +137,8 @@ fn types(events: &[&Parsed]) -> String {
     let (count, metrics) = (events.len().to_string(), declared.metrics().to_string());
     table.row([Some("total".into()), Some(count), Some(metrics), Some(String::new())]);
     format!(
-        "What would be metrics: in CloudWatch, a metric is a name with the values of a set of dimensions that an event\n\
-         declares. The figures of all other events can be queried with Logs Insights.\n\n{table}"
+        "CloudWatch metrics that the events declare: one per name and set of dimension values.\n\
+         Gauges that are not declared can be queried with Logs Insights.\n\n{table}"
     )
 }
 

@@ -60,7 +60,7 @@ impl Declared {
             .filter_map(|set| list(set).map(|key| dimension(event, key)).collect())
             .collect();
         for metric in list(&directive["Metrics"]) {
-            let Some(name) = metric["Name"].as_str().filter(|name| has_figure(event, name)) else { continue };
+            let Some(name) = metric["Name"].as_str().filter(|name| has_metric(event, name)) else { continue };
             let unit = metric["Unit"].as_str();
             for set in &sets {
                 let dimensions: Vec<String> = set.keys().map(|key| (*key).to_owned()).collect();
@@ -102,7 +102,7 @@ fn dimension<'e>(event: &'e Parsed, key: &'e Value) -> Option<(&'e str, &'e str)
 }
 
 /// Returns true if the event has a number, or a list of numbers, of this name.
-fn has_figure(event: &Parsed, name: &str) -> bool {
+fn has_metric(event: &Parsed, name: &str) -> bool {
     event.metrics.contains_key(name) || event.attributes.get(name).is_some_and(|value| value.starts_with('['))
 }
 
