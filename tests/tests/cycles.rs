@@ -20,13 +20,37 @@ fn sources(directory: &Path) -> Vec<PathBuf> {
     found
 }
 
-/// Returns the top-level modules that a file names in paths `crate::MODULE`, in imports, code and links of docs; its tests do not count.
+/// Returns the top-level modules that a file names in paths `crate::MODULE` or `crate::{MODULE, …}`, in imports, code and links of docs;
+/// its tests do not count.
 fn imports(text: &str) -> BTreeSet<String> {
     let code = text.split("#[cfg(test)]\nmod ").next().unwrap_or_default();
+    let name = |path: &str| {
+        let path = path.trim_start();
+        path.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_')).next().map(str::to_owned)
+    };
     let paths = code.split("crate::").skip(1);
-    let name =
-        |path: &str| path.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_')).next().map(str::to_owned);
-    paths.filter_map(name).collect()
+    let items = paths.flat_map(|path| match path.strip_prefix('{') {
+        Some(group) => grouped(group),
+        None => vec![path.to_owned()],
+    });
+    items.filter_map(|item| name(&item)).filter(|name| !name.is_empty()).collect()
+}
+
+/// Returns the items of a grouped import up to its closing brace, without the groups in them.
+fn grouped(group: &str) -> Vec<String> {
+    let mut items = vec![String::new()];
+    let mut depth = 0;
+    for c in group.chars() {
+        match c {
+            '{' => depth += 1,
+            '}' if depth == 0 => break,
+            '}' => depth -= 1,
+            ',' if depth == 0 => items.push(String::new()),
+            c if depth == 0 => items.last_mut().expect("one item at least").push(c),
+            _ => {}
+        }
+    }
+    items
 }
 
 fn read(source: &Path) -> Imports {
@@ -90,4 +114,7 @@ fn a_cycle_is_found() {
         imports("use crate::a::B;\nfn f() { crate::c::g() }\n#[cfg(test)]\nmod tests {\nuse crate::d;"),
         used(&["a", "c"])
     );
+    let grouped = imports("use crate::{a::{B, c}, d, self_, e::f::G as H};\nuse std::{x, y};");
+    assert_eq!(grouped, used(&["a", "d", "self_", "e"]));
+    assert_eq!(imports("use crate::{\n    a::B,\n    c,\n};"), used(&["a", "c"]));
 }

@@ -9,6 +9,8 @@ use insightd_tests::{events, guests, program, recording};
 use serde_json::Value;
 
 const TICKS: usize = 4;
+/// Bound on the resident memory of the agent, KiB: the memory limit of the container in the manifests.
+const MAX_RESIDENT_KIB: u64 = 128 * 1024;
 
 fn resident_kib(agent: &Child) -> u64 {
     let status = fs::read_to_string(format!("/proc/{}/status", agent.id())).expect("the agent lives");
@@ -69,6 +71,7 @@ fn unharmed(habit: &str, fails: bool) {
         stopped["component_failures"]
     );
     assert_eq!(stopped["message"], "stopped", "{stopped}");
+    assert!(resident < MAX_RESIDENT_KIB, "{habit}: resident {resident} KiB");
     assert_eq!(stopped["batches_dropped"], 0, "{habit}: {stopped}");
     assert_eq!(stopped["component_failures"].as_u64() > Some(0), fails, "{habit}: {stopped}");
     if fails {
