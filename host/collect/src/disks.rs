@@ -33,7 +33,7 @@ pub(crate) struct Disks {
 }
 
 impl Disks {
-    /// Updates the list; a device's numbers are read once.
+    /// Updates the list; a device's number and serial number are read at each update until they are known.
     pub(crate) fn update(&mut self, root: &HostRoot, buffer: &mut ReadBuffer, problems: &mut Problems) {
         let Self { known } = self;
         for disk in known.iter_mut() {
@@ -73,15 +73,15 @@ impl Disks {
                 Ok(number) => disk.number = number,
                 Err(error) => problems.add("sys", || path, error),
             }
-            if disk.name.starts_with("nvme") {
-                let path = format!("{DIRECTORY}/{}/device/serial", disk.name);
-                match root.read(&path, buffer) {
-                    Ok(text) => {
-                        let text = text.and_then(|text| std::str::from_utf8(text.trim_ascii()).ok());
-                        disk.serial = text.filter(|text| !text.is_empty()).map(str::to_owned);
-                    }
-                    Err(error) => problems.add("sys", || path, error),
+        }
+        for disk in known.iter_mut().filter(|disk| disk.serial.is_none() && disk.name.starts_with("nvme")) {
+            let path = format!("{DIRECTORY}/{}/device/serial", disk.name);
+            match root.read(&path, buffer) {
+                Ok(text) => {
+                    let text = text.and_then(|text| std::str::from_utf8(text.trim_ascii()).ok());
+                    disk.serial = text.filter(|text| !text.is_empty()).map(str::to_owned);
                 }
+                Err(error) => problems.add("sys", || path, error),
             }
         }
     }

@@ -13,7 +13,7 @@ use crate::error::{FileError, is_absent};
 use crate::root::{HostRoot, ReadBuffer};
 
 pub(crate) use process::{PodProcess, Processes};
-pub(crate) use relations::Interfaces;
+pub(crate) use relations::{Interfaces, MAX_INTERFACES};
 
 /// Returns a number that identifies the network namespace of a process. It is only meaningful for equality.
 ///

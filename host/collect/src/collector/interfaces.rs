@@ -5,11 +5,15 @@ use insights_batch::EntityId;
 use super::Collector;
 use crate::cgroup::tree::{Container, Pod};
 use crate::emit::Emitter;
-use crate::network::{self, Interfaces, PodProcess};
+use crate::network::{self, Interfaces, MAX_INTERFACES, PodProcess};
 use crate::proc::net_dev;
 use crate::report::Problems;
 use crate::root::Dir;
 use crate::settings::matches_any;
+
+/// Maximum number of interfaces emitted for a network namespace below a pod or container: a container with `NET_ADMIN` can create
+/// thousands, and each is an entity with counters that are kept for minutes after it is gone.
+const MAX_POD_INTERFACES: usize = 64;
 
 impl Collector {
     /// Emits the node's interfaces. Returns its network namespace, if known.
@@ -118,10 +122,17 @@ impl Collector {
             }
         };
         let read_at_ns = root.now_ns();
+        let max = if path.is_empty() { MAX_INTERFACES } else { MAX_POD_INTERFACES };
+        let (mut emitted, mut left_out) = (0, 0);
         let skipped = net_dev::each(text, |interface| {
             if matches_any(&settings.interface_exclude, interface.name) {
                 return;
             }
+            if emitted == max {
+                left_out += 1;
+                return;
+            }
+            emitted += 1;
             let entity = emitter.builder.entity("interface", interface.name, Some(owner));
             emitter.builder.attribute(entity, "interface", interface.name);
             // sysfs shows the node's interfaces only; a pod's interfaces come and go with its namespace
@@ -134,6 +145,10 @@ impl Collector {
             let key = counter_cache.key(kind, interface.name);
             emitter.interface(entity, &mut counter_cache.owner(key, identity), &interface, read_at_ns);
         });
+        if left_out > 0 {
+            let error = format_args!("{left_out} interfaces skipped: more than {max}");
+            problems.add("network", problem_path, error);
+        }
         if let Some(error) = skipped {
             problems.add("network", problem_path, format_args!("{error}; row skipped"));
         }

@@ -20,7 +20,7 @@ const REREAD_TICKS: u32 = 10;
 /// Maximum number of known interfaces re-read in one tick.
 const MAX_REREAD: usize = 32;
 /// Maximum number of known interfaces; a node has at least one per pod.
-const MAX_INTERFACES: usize = 2048;
+pub(crate) const MAX_INTERFACES: usize = 2048;
 /// Maximum number of lower interfaces of one interface, and of ports of a bond; ports of a bridge are not listed.
 const MAX_OVER: usize = 64;
 /// Hardware types (`ARPHRD_…`) of IP in IP, IPv6 tunnels, SIT, GRE and GRE over IPv6.
@@ -74,6 +74,20 @@ impl Interfaces {
         buffer: &mut ReadBuffer,
         problems: &mut Problems,
     ) {
+        self.list(root, problems);
+        let recording = root.is_recording();
+        let due = self.due(is_excluded, recording);
+        if due.is_empty() && !recording {
+            return;
+        }
+        for name in due {
+            self.reread(&name, root, buffer, problems);
+        }
+        self.read_vlans(root, buffer, problems);
+    }
+
+    /// Lists all interfaces with their identities.
+    fn list(&mut self, root: &HostRoot, problems: &mut Problems) {
         let mut left_out = 0;
         self.known.values_mut().for_each(|known| known.seen = false);
         let listed = root.dir(DIRECTORY).and_then(|dir| {
@@ -93,7 +107,11 @@ impl Interfaces {
             let error = format!("{left_out} interfaces skipped: more than {MAX_INTERFACES}");
             problems.add("sys", || DIRECTORY.to_owned(), error);
         }
-        let recording = root.is_recording();
+    }
+
+    /// Returns the interfaces to read in this tick: all new ones, and [`MAX_REREAD`] of those read longest ago. In a recording all
+    /// are new, since its frames may be far apart.
+    fn due(&mut self, is_excluded: impl Fn(&str) -> bool, recording: bool) -> Vec<String> {
         let mut due: Vec<(u32, String)> = Vec::new();
         for (name, known) in self.known.iter_mut().filter(|(name, _)| !is_excluded(name)) {
             known.age = known.age.saturating_add(1);
@@ -102,37 +120,41 @@ impl Interfaces {
                 due.push((if is_new { u32::MAX } else { known.age }, name.clone()));
             }
         }
-        if due.is_empty() && !recording {
-            return;
-        }
         due.sort_unstable_by(|a, b| b.cmp(a));
-        let is_new = |(age, _): &(u32, String)| *age == u32::MAX;
-        let count = due.partition_point(is_new);
-        for (_, name) in due.into_iter().take(count + MAX_REREAD) {
-            // the entries of a live sysfs are symbolic links
-            let path = format!("{DIRECTORY}/{name}");
-            let (mut failed, mut skipped_lower) = (None, 0);
-            let relation = match root.dir(&path) {
-                Ok(dir) => Some(read(&dir, buffer, &mut failed, &mut skipped_lower)),
-                // it was removed, or is a file such as bonding_masters
-                Err(errno) if is_absent(errno) => Some(Relation::default()),
-                Err(errno) => {
-                    failed = Some(errno.into());
-                    None
-                }
-            };
-            if let Some(known) = self.known.get_mut(&name) {
-                known.relation = relation.or(known.relation.take()).or(Some(Relation::default()));
-                known.age = 0;
+        let count = due.partition_point(|(age, _)| *age == u32::MAX);
+        due.truncate(count + MAX_REREAD);
+        due.into_iter().map(|(_, name)| name).collect()
+    }
+
+    /// Reads the relations of one interface. After an error, the known ones are kept.
+    fn reread(&mut self, name: &str, root: &HostRoot, buffer: &mut ReadBuffer, problems: &mut Problems) {
+        // the entries of a live sysfs are symbolic links
+        let path = format!("{DIRECTORY}/{name}");
+        let (mut failed, mut skipped_lower) = (None, 0);
+        let relation = match root.dir(&path) {
+            Ok(dir) => Some(read(&dir, buffer, &mut failed, &mut skipped_lower)),
+            // it was removed, or is a file such as bonding_masters
+            Err(errno) if is_absent(errno) => Some(Relation::default()),
+            Err(errno) => {
+                failed = Some(errno.into());
+                None
             }
-            if skipped_lower > 0 {
-                let error = format!("{skipped_lower} lower interfaces skipped: more than {MAX_OVER}");
-                problems.add("sys", || path.clone(), error);
-            }
-            if let Some(error) = failed {
-                problems.add("sys", || path, error);
-            }
+        };
+        if let Some(known) = self.known.get_mut(name) {
+            known.relation = relation.or(known.relation.take()).or(Some(Relation::default()));
+            known.age = 0;
         }
+        if skipped_lower > 0 {
+            let error = format!("{skipped_lower} lower interfaces skipped: more than {MAX_OVER}");
+            problems.add("sys", || path.clone(), error);
+        }
+        if let Some(error) = failed {
+            problems.add("sys", || path, error);
+        }
+    }
+
+    /// Reads the list of VLANs.
+    fn read_vlans(&mut self, root: &HostRoot, buffer: &mut ReadBuffer, problems: &mut Problems) {
         self.vlans.clear();
         let mut skipped_rows = 0;
         let skipped = match root.read(VLANS, buffer) {

@@ -170,6 +170,18 @@ fn nvme_disks_have_serial_numbers_and_links_stay_below_the_root() {
     assert_eq!(found, [("nvme0n1", Some("vol0abc1234567890def")), ("nvme9n1", None), ("xvda", None)]);
 }
 
+#[test]
+fn a_serial_number_that_cannot_be_read_is_read_later() {
+    let host = Host::v2();
+    host.file("sys/block/nvme0n1/dev", "259:0\n");
+    let mut collector = collector(host.path());
+    sample(&mut collector);
+    host.file("sys/block/nvme0n1/device/serial", "vol0abc\n");
+    sample(&mut collector);
+    let serials: Vec<_> = collector.block_devices().map(|disk| disk.serial).collect();
+    assert_eq!(serials, [Some("vol0abc")]);
+}
+
 /// Everything but the malformed row is present, and the row is reported once.
 #[test]
 fn a_malformed_row_of_any_file_loses_only_that_row() {

@@ -150,6 +150,26 @@ fn interfaces_beyond_the_bound_are_reported() {
     assert_eq!(problems, [("/sys/class/net/bond", beyond[0]), ("/sys/class/net/team", beyond[1])]);
 }
 
+#[test]
+fn a_pod_has_at_most_64_interfaces_and_the_node_2048() {
+    let host = Host::v2();
+    let rows =
+        |count: usize| (0..count).map(|number| format!("dummy{number}:{COUNTS}\n")).collect::<String>();
+    // an excluded interface takes no place
+    host.net(40, &format!("lo:{COUNTS}\n{}", rows(70)));
+    host.net(1, &rows(2050));
+    host.processes(&container(A), "40\n");
+    let view = sample(&mut collector(host.path()));
+    let pod = view.find("cgroup", POD).unwrap();
+    let interfaces = pod.children("interface");
+    assert_eq!((interfaces.len(), interfaces[63].id()), (64, "dummy63"));
+    assert_eq!(view.node().children("interface").len(), 2048);
+    let problems: Vec<(&str, &str)> =
+        view.report.problems.iter().map(|problem| (problem.path.as_str(), problem.error.as_str())).collect();
+    let of_node = ("/proc/1/net/dev", "2 interfaces skipped: more than 2048");
+    assert_eq!(problems, [of_node, ("/proc/40/net/dev", "6 interfaces skipped: more than 64")]);
+}
+
 /// A process of docker-in-docker comes first in the list of processes.
 #[test]
 fn a_nested_namespace_does_not_represent_the_pod() {
