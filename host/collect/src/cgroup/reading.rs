@@ -3,6 +3,7 @@
 use std::ffi::CStr;
 
 use super::files::MemoryStat;
+use super::layout::Hierarchy;
 use crate::device::{DeviceIo, IoOperations};
 use crate::error::{FileError, ParseError, Parsed};
 use crate::proc::pressure::Pressure;
@@ -154,12 +155,23 @@ pub(crate) struct Reader<'r> {
     pub(crate) root: &'r HostRoot,
     pub(crate) buffer: &'r mut ReadBuffer,
     pub(crate) problems: &'r mut Problems,
-    /// Mount point and path of the cgroup that is read, for error text.
-    pub(crate) point: &'r str,
+    /// The hierarchies, the index of the one whose files are read, and the path of the cgroup, for error text.
+    pub(crate) hierarchies: &'r [Hierarchy],
+    pub(crate) hierarchy: usize,
     pub(crate) path: &'r str,
 }
 
-impl Reader<'_> {
+impl<'r> Reader<'r> {
+    /// Creates a reader of the cgroup at `path`, which begins in the first hierarchy.
+    pub(crate) fn new(
+        (root, buffer): (&'r HostRoot, &'r mut ReadBuffer),
+        problems: &'r mut Problems,
+        hierarchies: &'r [Hierarchy],
+        path: &'r str,
+    ) -> Self {
+        Self { root, buffer, problems, hierarchies, hierarchy: 0, path }
+    }
+
     /// Reads one file of one cgroup.
     #[inline]
     pub(crate) fn read_file<T>(
@@ -231,7 +243,8 @@ impl Reader<'_> {
 
     #[cold]
     fn report(&mut self, name: &CStr, error: &dyn std::fmt::Display) {
-        let Self { point, path, .. } = self;
+        let Self { path, .. } = self;
+        let point = self.hierarchies.get(self.hierarchy).map_or("", |hierarchy| &hierarchy.point);
         let slash = if path.is_empty() { "" } else { "/" };
         self.problems.add("cgroup", || format!("{point}/{path}{slash}{}", name.to_string_lossy()), error);
     }

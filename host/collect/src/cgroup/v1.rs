@@ -28,8 +28,11 @@ pub(super) struct ControllerDirs<'d> {
 }
 
 impl ControllerDirs<'_> {
-    fn get(&self, index: Option<usize>) -> Option<&Dir> {
-        self.by_hierarchy.get(index?)?.as_ref()
+    /// Returns the directory in a controller's hierarchy, and makes it the one that the reader names in problems.
+    fn get(&self, index: Option<usize>, reader: &mut Reader<'_>) -> Option<&Dir> {
+        let index = index?;
+        reader.hierarchy = index;
+        self.by_hierarchy.get(index)?.as_ref()
     }
 }
 
@@ -42,7 +45,7 @@ pub(super) fn read(
     into: &mut Reading,
 ) {
     let Controllers { cpuacct, memory, cpu, blkio, pids } = dirs.controllers;
-    if let Some(dir) = dirs.get(cpuacct) {
+    if let Some(dir) = dirs.get(cpuacct, reader) {
         let ticks = reader.root.ticks_per_second();
         into.cpu_usage_ns = reader.read(dir, c"cpuacct.usage", single);
         if let Some(stat) = reader.read_rows(dir, c"cpuacct.stat", |text| cpuacct_stat(text, ticks)) {
@@ -50,7 +53,7 @@ pub(super) fn read(
             into.cpu_system_ns = stat.map(|(_, system)| system).transpose();
         }
     }
-    if let Some(dir) = dirs.get(memory) {
+    if let Some(dir) = dirs.get(memory, reader) {
         into.memory_usage = reader.read(dir, c"memory.usage_in_bytes", single).map(|at| at.value);
         into.memory = reader
             .read_rows(dir, c"memory.stat", |text| memory_stat_v1(text, known.hierarchical))
@@ -59,24 +62,24 @@ pub(super) fn read(
         into.memory_failcnt = reader.read(dir, c"memory.failcnt", single);
         into.oom_kills = reader.read_rows(dir, c"memory.oom_control", oom_kills).and_then(At::transpose);
     }
-    if let Some(dir) = dirs.get(cpu)
+    if let Some(dir) = dirs.get(cpu, reader)
         && let Some(stat) = reader.read_rows(dir, c"cpu.stat", cpu_stat)
     {
         into.cpu_periods = stat.map(|stat| stat.periods).transpose();
         into.cpu_throttled_periods = stat.map(|stat| stat.throttled_periods).transpose();
         into.cpu_throttled_ns = stat.map(|stat| stat.throttled_ns).transpose();
     }
-    if let Some(dir) = dirs.get(blkio) {
+    if let Some(dir) = dirs.get(blkio, reader) {
         read_blkio(dir, reader, settled, known.io_groups, into);
     }
-    if let Some(dir) = dirs.get(pids) {
+    if let Some(dir) = dirs.get(pids, reader) {
         into.pids = reader.read(dir, c"pids.current", single).map(|at| at.value);
     }
 }
 
 /// Reads the CPU time of one cgroup, nanoseconds.
 pub(super) fn cpu_usage(dirs: &ControllerDirs<'_>, reader: &mut Reader<'_>) -> Option<u64> {
-    let dir = dirs.get(dirs.controllers.cpuacct)?;
+    let dir = dirs.get(dirs.controllers.cpuacct, reader)?;
     reader.read(dir, c"cpuacct.usage", single).map(|at| at.value)
 }
 
@@ -149,7 +152,7 @@ fn read_blkio(dir: &Dir, reader: &mut Reader<'_>, settled: Option<u8>, before: u
 pub(super) fn read_cached_facts(dirs: &ControllerDirs<'_>, reader: &mut Reader<'_>) -> CachedFacts {
     let Controllers { memory, cpu, pids, .. } = dirs.controllers;
     let mut known = CachedFacts { hierarchical: true, ..CachedFacts::default() };
-    if let Some(dir) = dirs.get(cpu) {
+    if let Some(dir) = dirs.get(cpu, reader) {
         let quota = reader.read_optional(dir, c"cpu.cfs_quota_us", cfs_quota).map(|at| at.value);
         if let Some(quota) = quota {
             let period = reader.read(dir, c"cpu.cfs_period_us", single).map(|at| at.value);
@@ -158,14 +161,14 @@ pub(super) fn read_cached_facts(dirs: &ControllerDirs<'_>, reader: &mut Reader<'
         }
         known.bounds.cpu_shares = reader.read(dir, c"cpu.shares", single).map(|at| at.value);
     }
-    if let Some(dir) = dirs.get(memory) {
+    if let Some(dir) = dirs.get(memory, reader) {
         let value = |at: At<u64>| at.value;
         known.hierarchical = reader.read(dir, c"memory.use_hierarchy", single).is_none_or(|at| at.value == 1);
         known.bounds.memory_limit = reader.read_optional(dir, c"memory.limit_in_bytes", bound).map(value);
         known.bounds.memory_soft_limit =
             reader.read_optional(dir, c"memory.soft_limit_in_bytes", bound).map(value);
     }
-    if let Some(dir) = dirs.get(pids) {
+    if let Some(dir) = dirs.get(pids, reader) {
         known.bounds.pids = reader.read_optional(dir, c"pids.max", bound).map(|at| at.value);
     }
     known

@@ -102,7 +102,8 @@ impl Collector {
         if let Err(errno) = pod.list(walked_hierarchy(&self.root, layout), dir, now_ns)
             && !is_absent(errno)
         {
-            problems.add("cgroup", || pod.cgroup.path.clone(), std::io::Error::from(errno));
+            let path = || format!("{}/{}", layout.hierarchies()[0].point, pod.cgroup.path);
+            problems.add("cgroup", path, std::io::Error::from(errno));
         }
         let mut context = self.cgroup_context(layout, problems);
         let Some(io) = context.read(&mut pod.cgroup, None) else { return 0 };
@@ -158,7 +159,7 @@ impl CgroupContext<'_> {
     /// Returns true if a process ever ran in the cgroup at `path`: its CPU time is above 0.
     fn is_used(&mut self, path: &str) -> bool {
         let Self { layout, root, buffer, problems, .. } = self;
-        let mut reader = Reader { root, buffer, problems, point: &layout.hierarchies()[0].point, path };
+        let mut reader = Reader::new((root, buffer), problems, layout.hierarchies(), path);
         layout.cpu_usage(path, &mut reader).is_some_and(|usage_ns| usage_ns > 0)
     }
 
@@ -168,7 +169,7 @@ impl CgroupContext<'_> {
         let Self { layout, root, buffer, reading, problems, .. } = self;
         reading.clear();
         let path = &cgroup.path;
-        let mut reader = Reader { root, buffer, problems, point: &layout.hierarchies()[0].point, path };
+        let mut reader = Reader::new((root, buffer), problems, layout.hierarchies(), path);
         let dirs = layout.open(path, &mut reader)?;
         let before = cgroup.cached.unwrap_or_default();
         let current = cgroup.cached.filter(|_| cgroup.bounds_age + 1 < self.bounds_every);

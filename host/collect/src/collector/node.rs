@@ -42,8 +42,7 @@ impl Collector {
         if let Some(layout) = layout {
             emitter.builder.attribute(node, "cgroup.version", layout.version());
             let Self { root, buffer, reading, .. } = self;
-            let point = &layout.hierarchies()[0].point;
-            let mut reader = Reader { root, buffer, problems, point, path: "" };
+            let mut reader = Reader::new((root, buffer), problems, layout.hierarchies(), "");
             layout.read_root(&mut reader, reading);
             if matches!(layout, Layout::V2 { .. }) && reading.memory.value.swap.is_none() {
                 reading.memory.value.swap = memory.swap_used;

@@ -267,6 +267,21 @@ fn v1_block_io_is_read_from_the_file_group_with_devices() {
 }
 
 #[test]
+fn problems_of_v1_name_the_hierarchy_of_the_file() {
+    let host = Host::bare(
+        "32 31 0:29 / /sys/fs/cgroup/cpuacct rw - cgroup cgroup rw,cpuacct\n36 31 0:33 / /sys/fs/cgroup/memory rw - cgroup cgroup rw,memory\n",
+    );
+    let pod = "kubepods/burstable/podx";
+    host.file(&format!("sys/fs/cgroup/cpuacct/{pod}/cpuacct.usage"), "10");
+    host.file(&format!("sys/fs/cgroup/memory/{pod}/memory.usage_in_bytes"), "lots");
+    host.file("sys/fs/cgroup/memory/memory.usage_in_bytes", "lots");
+    let view = sample(&mut collector(host.path()));
+    let paths: Vec<&str> = view.report.problems.iter().map(|problem| problem.path.as_str()).collect();
+    let of_pod = format!("/sys/fs/cgroup/memory/{pod}/memory.usage_in_bytes");
+    assert_eq!(paths, ["/sys/fs/cgroup/memory/memory.usage_in_bytes", &of_pod]);
+}
+
+#[test]
 fn a_host_without_cgroups_is_reported_and_still_read() {
     let host = Host::bare("");
     let view = sample(&mut collector(host.path()));
