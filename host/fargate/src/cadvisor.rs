@@ -11,15 +11,15 @@
 //! | other | `pod` is empty: the root and its slices | nothing |
 //! | machine | no labels | gauges of the `node` |
 //!
-//! [`NodeReader`] collects the samples of one answer into a [`NodeReading`], which is emitted once the answer is complete.
+//! [`NodeReader`] collects the samples of one response into a [`NodeReading`], which is emitted once the response is complete.
 //!
 //! Counters follow the rules of the cgroup reader. The time between two readings is that of cAdvisor's timestamps, since
 //! cAdvisor reads each cgroup at its own intervals: a repeated timestamp gives no rate and keeps the earlier reading as the
 //! baseline. A row without a timestamp has no previous reading. A changed start time is another cgroup under the same path.
 
 mod emit;
-mod figure;
 mod network;
+mod raw_metric;
 mod reader;
 mod reading;
 mod rows;

@@ -54,3 +54,6 @@ pub use view::{ShardView, Unassigned};
 
 /// Number of ticks from the announcement of a change to the change.
 pub const LEAD_TICKS: u64 = 3;
+
+/// Largest number of replicas that share the nodes: each is weighed for each node in each tick.
+pub const MAX_REPLICAS: u32 = 1000;

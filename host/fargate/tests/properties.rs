@@ -28,7 +28,7 @@ fn emit(reading: &NodeReading, counter_cache: &mut CounterCache) -> Columns {
 }
 
 /// Generates the rows of a node with lines that were removed, repeated, or swapped, and bytes that were changed.
-fn answers() -> impl Strategy<Value = Vec<u8>> {
+fn responses() -> impl Strategy<Value = Vec<u8>> {
     let rows: Vec<&str> = include_str!("data/fargate-node.txt").lines().collect();
     let lines = prop::collection::vec(prop::sample::select(rows), 0..300);
     let changes = prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..20);
@@ -44,8 +44,8 @@ fn answers() -> impl Strategy<Value = Vec<u8>> {
 
 proptest! {
     #[test]
-    fn batches_are_well_formed_whatever_the_rows_are(answer in answers()) {
-        let reading = read(&answer);
+    fn batches_are_well_formed_whatever_the_rows_are(response in responses()) {
+        let reading = read(&response);
         prop_assert!(reading.pods() + reading.containers() <= LIMITS.cgroups);
         let mut counter_cache = CounterCache::new(Duration::from_secs(600));
         let first = emit(&reading, &mut counter_cache);

@@ -5,8 +5,8 @@ use std::collections::HashMap;
 use insightd_collect::{CounterCache, Counters, matches_any};
 use insights_batch::{Builder, EntityId};
 
-use super::figure::{FIGURES, Kind};
 use super::network::{FILESYSTEM, NETWORK};
+use super::raw_metric::{Kind, RAW_METRICS};
 use super::reading::{At, CgroupReading, NodeReading};
 use crate::fnv::fnv1a;
 
@@ -116,17 +116,40 @@ fn emit_cgroup(
     let identity = cgroup.started.map_or(0, |started| started.value as u64);
     let key = counter_cache.key(node_name, &cgroup.path);
     let mut counters = counter_cache.owner(key, identity);
-    for ((_, name, kind), value) in FIGURES.iter().zip(cgroup.values) {
+    for ((metric, name, kind), value) in RAW_METRICS.iter().zip(cgroup.values) {
+        let is_sum = cgroup.sums.iter().any(|sum| sum.metric == *metric);
         match (kind, value) {
             (_, None) => {}
             (Kind::Gauge, Some(value)) => builder.gauge(entity, name, value.value),
+            (Kind::Counter, Some(_)) if is_sum => {}
             (Kind::Counter, Some(value)) => emit_counter(entity, name, value, &mut counters, builder),
         }
     }
+    emit_sums(cgroup, entity, node_name, counter_cache, builder);
     if let Some((quota, period)) = cgroup.quota_us.zip(cgroup.period_us) {
         builder.gauge(entity, "cpu.quota_millicores", quota.value / period.value * 1000.0);
     }
     entity
+}
+
+/// Emits the counters that are sums over parts. Each has an owner of its own, which other parts reset: without the row of a device
+/// in one reading, the next one would count all that the device did in its life.
+fn emit_sums(
+    cgroup: &CgroupReading,
+    entity: EntityId,
+    node_name: &str,
+    counter_cache: &mut CounterCache,
+    builder: &mut Builder,
+) {
+    let started = cgroup.started.map_or(0, |started| started.value as u64);
+    for sum in &cgroup.sums {
+        let found = RAW_METRICS.iter().find(|(metric, ..)| *metric == sum.metric);
+        let (Some((_, name, _)), Some(value)) = (found, cgroup.get(sum.metric)) else { continue };
+        // No interface has a blank in its name, so that this is none of their keys.
+        let key = counter_cache.key(node_name, &format!("{}\nsum {name}", cgroup.path));
+        let mut counters = counter_cache.owner(key, started.rotate_left(32) ^ sum.parts_hash);
+        emit_counter(entity, name, value, &mut counters, builder);
+    }
 }
 
 fn emit_interfaces(

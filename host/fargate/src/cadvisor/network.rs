@@ -1,6 +1,6 @@
 //! Metrics of network interfaces and of file systems, which have a row for each.
 
-use super::figure::Unit;
+use super::raw_metric::Unit;
 
 /// Raw names of an interface's counters, in the order of emission.
 pub(super) const NETWORK: [&str; 8] = [

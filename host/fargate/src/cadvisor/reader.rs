@@ -1,13 +1,13 @@
-//! Collects the samples of one answer.
+//! Collects the samples of one response.
 
 use insightd_exposition::Sample;
 
-use super::figure::{self, Figure, Unit};
 use super::network::{FILESYSTEM, NETWORK, filesystem, network};
+use super::raw_metric::{self, RawMetric, Unit};
 use super::reading::{At, CgroupReading, FilesystemReading, InterfaceReading, NodeReading, Part, store};
 use super::rows::{Row, Rows};
 
-/// Bounds on what is kept of one answer.
+/// Bounds on what is kept of one response.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ReadingLimits {
     /// Largest number of pods and containers. A Fargate node has one pod.
@@ -35,8 +35,8 @@ pub struct NodeReader {
 
 /// The use of a metric's samples.
 enum Use {
-    Single(Figure, Unit),
-    Summed(Figure, Unit, &'static str),
+    Single(RawMetric, Unit),
+    Summed(RawMetric, Unit, &'static str),
     Failures,
     Quota,
     Period,
@@ -47,7 +47,7 @@ enum Use {
 
 impl Use {
     fn new(metric: &str) -> Option<Self> {
-        // Most of an answer are metrics that are not used.
+        // Most of a response are metrics that are not used.
         let rest = metric.strip_prefix("container_")?;
         Some(match rest {
             "memory_failures_total" => Self::Failures,
@@ -56,9 +56,9 @@ impl Use {
             "start_time_seconds" => Self::Started,
             _ if rest.starts_with("network_") => Self::Network(network(metric)?),
             _ => {
-                let single = figure::single(metric).map(|(figure, unit)| Self::Single(figure, unit));
+                let single = raw_metric::single(metric).map(|(raw, unit)| Self::Single(raw, unit));
                 let summed =
-                    || figure::summed(metric).map(|(figure, unit, label)| Self::Summed(figure, unit, label));
+                    || raw_metric::summed(metric).map(|(raw, unit, label)| Self::Summed(raw, unit, label));
                 let of_device = || filesystem(metric).map(|(index, unit)| Self::Filesystem(index, unit));
                 single.or_else(summed).or_else(of_device)?
             }
@@ -91,7 +91,7 @@ impl NodeReader {
         }
     }
 
-    /// Returns the reading, after the last sample of a complete answer.
+    /// Returns the reading, after the last sample of a complete response.
     pub fn finish(self) -> NodeReading {
         let Self { rows, cpu_count, memory_total_bytes, left_out, .. } = self;
         let mut cgroups = rows.cgroups;
@@ -128,30 +128,32 @@ fn keep(cgroup: &mut CgroupReading, used: &Use, sample: Sample<'_>, max_parts: u
     let label = |name: &str| sample.labels.get(name).unwrap_or_default();
     let at = |unit: Unit| Some(At { value: unit.convert(sample.value)?, at_ms: sample.timestamp_ms });
     match *used {
-        Use::Single(figure, unit) => {
+        Use::Single(raw, unit) => {
             if let Some(value) = at(unit) {
-                cgroup.set(figure, value);
+                cgroup.set(raw, value);
             }
         }
         Use::Failures => {
-            let figure = figure::failures(label("failure_type"), label("scope"));
-            if let Some((figure, value)) = figure.zip(at(Unit::Number)) {
-                cgroup.set(figure, value);
+            let raw = raw_metric::failures(label("failure_type"), label("scope"));
+            if let Some((raw, value)) = raw.zip(at(Unit::Number)) {
+                cgroup.set(raw, value);
             }
         }
-        Use::Summed(figure, unit, name) => {
+        Use::Summed(raw, unit, name) => {
             let Some(value) = at(unit) else { return true };
             let name = label(name);
             // cAdvisor writes one row for all CPUs unless it is told to write one for each.
-            if figure == Figure::CpuUsage && name == "total" {
-                cgroup.set(figure, value);
+            if raw == RawMetric::CpuUsage && name == "total" {
+                cgroup.set(raw, value);
                 return true;
             }
             let parts = &mut cgroup.parts;
-            let is_same = |part: &Part| part.figure == figure && &*part.name == name;
-            let Some(index) =
-                find_or_add(parts, max_parts, is_same, || Part { figure, name: name.into(), value: None })
-            else {
+            let is_same = |part: &Part| part.metric == raw && &*part.name == name;
+            let Some(index) = find_or_add(parts, max_parts, is_same, || Part {
+                metric: raw,
+                name: name.into(),
+                value: None,
+            }) else {
                 return false;
             };
             store(&mut parts[index].value, value);

@@ -1,9 +1,10 @@
-//! The kept values of one answer.
+//! The kept values of one response.
 
 use insightd_collect::cgroup::path::Qos;
 
-use super::figure::{FIGURES, Figure};
 use super::network::{FILESYSTEM, NETWORK};
+use super::raw_metric::{RAW_METRICS, RawMetric};
+use crate::fnv::fnv1a;
 
 /// A value and the time of cAdvisor's reading in milliseconds since the Unix epoch.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -12,7 +13,7 @@ pub(super) struct At {
     pub(super) at_ms: Option<i64>,
 }
 
-/// Stores a value, unless the same series was already read at the same time or later: families may occur twice in an answer.
+/// Stores a value, unless the same series was already read at the same time or later: families may occur twice in a response.
 pub(super) fn store(slot: &mut Option<At>, value: At) {
     if slot.is_none_or(|known| known.at_ms < value.at_ms) {
         *slot = Some(value);
@@ -43,7 +44,7 @@ impl NodeReading {
         self.cgroups.len() - self.pods()
     }
 
-    /// Returns true if the answer had rows neither of the machine nor of a pod, so that it is not cAdvisor's.
+    /// Returns true if the response had rows neither of the machine nor of a pod, so that it is not cAdvisor's.
     pub fn is_empty(&self) -> bool {
         self.cpu_count.is_none() && self.memory_total_bytes.is_none() && self.cgroups.is_empty()
     }
@@ -67,9 +68,11 @@ pub(super) struct CgroupReading {
     pub(super) started: Option<At>,
     pub(super) quota_us: Option<At>,
     pub(super) period_us: Option<At>,
-    pub(super) values: [Option<At>; FIGURES.len()],
+    pub(super) values: [Option<At>; RAW_METRICS.len()],
     /// Values that are summed.
     pub(super) parts: Vec<Part>,
+    /// The values that are sums of parts.
+    pub(super) sums: Vec<Sum>,
     /// File systems of a container.
     pub(super) filesystems: Vec<FilesystemReading>,
     /// Interfaces of a pod.
@@ -85,9 +88,17 @@ pub(super) struct ContainerIdentity {
 /// The value of one CPU or device.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Part {
-    pub(super) figure: Figure,
+    pub(super) metric: RawMetric,
     pub(super) name: Box<str>,
     pub(super) value: Option<At>,
+}
+
+/// A value that is the sum of parts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Sum {
+    pub(super) metric: RawMetric,
+    /// Hash of the sorted names of the parts: a sum continues only over the same parts.
+    pub(super) parts_hash: u64,
 }
 
 /// A file system, as the container sees it.
@@ -121,39 +132,53 @@ impl CgroupReading {
             started: None,
             quota_us: None,
             period_us: None,
-            values: [None; FIGURES.len()],
+            values: [None; RAW_METRICS.len()],
             parts: Vec::new(),
+            sums: Vec::new(),
             filesystems: Vec::new(),
             interfaces: Vec::new(),
         }
     }
 
-    pub(super) fn set(&mut self, figure: Figure, value: At) {
-        if let Some(slot) = self.values.get_mut(figure as usize) {
+    pub(super) fn set(&mut self, metric: RawMetric, value: At) {
+        if let Some(slot) = self.values.get_mut(metric as usize) {
             store(slot, value);
         }
     }
 
-    pub(super) fn get(&self, figure: Figure) -> Option<At> {
-        self.values.get(figure as usize).copied().flatten()
+    pub(super) fn get(&self, metric: RawMetric) -> Option<At> {
+        self.values.get(metric as usize).copied().flatten()
     }
 
-    /// Sets each figure that has parts to their sum, at the time of the newest part. A total that cAdvisor reported itself is
+    /// Sets each raw metric that has parts to their sum, at the time of the newest part. A total that cAdvisor reported itself is
     /// kept.
     pub(super) fn sum_parts(&mut self) {
-        for part in std::mem::take(&mut self.parts) {
-            let (Some(slot), Some(value)) = (self.values.get_mut(part.figure as usize), part.value) else {
+        let mut parts = std::mem::take(&mut self.parts);
+        parts.sort_by(|left, right| {
+            let key = |part: &Part| part.metric as usize;
+            key(left).cmp(&key(right)).then_with(|| left.name.cmp(&right.name))
+        });
+        for parts in parts.chunk_by(|left, right| left.metric == right.metric) {
+            let Some(metric) = parts.first().map(|part| part.metric) else { continue };
+            let Some(slot) = self.values.get_mut(metric as usize).filter(|slot| slot.is_none()) else {
                 continue;
             };
-            let sum = slot.get_or_insert(At { value: 0.0, at_ms: value.at_ms });
-            sum.value += value.value;
-            sum.at_ms = sum.at_ms.max(value.at_ms);
+            let mut names = String::new();
+            for part in parts {
+                let Some(value) = part.value else { continue };
+                let sum = slot.get_or_insert(At { value: 0.0, at_ms: value.at_ms });
+                sum.value += value.value;
+                sum.at_ms = sum.at_ms.max(value.at_ms);
+                names.push_str(&part.name);
+                names.push('\n');
+            }
+            self.sums.push(Sum { metric, parts_hash: fnv1a(names.as_bytes()) });
         }
     }
 
     /// Returns true if no process ever ran in the cgroup, as the cgroup reader does: a sandboxed runtime leaves it empty, and
     /// its zeros are not the container's values.
     pub(super) fn is_unused(&self) -> bool {
-        self.get(Figure::CpuUsage).is_some_and(|usage| usage.value == 0.0)
+        self.get(RawMetric::CpuUsage).is_some_and(|usage| usage.value == 0.0)
     }
 }

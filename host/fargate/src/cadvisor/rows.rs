@@ -1,4 +1,4 @@
-//! The cgroups of an answer, by the path in the label `id`.
+//! The cgroups of a response, by the path in the label `id`.
 
 use std::collections::HashMap;
 
@@ -52,11 +52,13 @@ impl Rows {
         if let Some(row) = self.by_path.get(path) {
             return Some(*row);
         }
-        let row = self.add(path, container);
-        // Twice the number of cgroups: sandboxes and paths without a pod are remembered as well.
-        if self.by_path.len() < 2 * self.max_cgroups {
-            self.by_path.insert(path.into(), row);
+        // Twice the number of cgroups: sandboxes and paths without a pod are remembered as well. A cgroup that is not remembered would
+        // be added again for each of its rows.
+        if self.by_path.len() >= 2 * self.max_cgroups {
+            return Some(Row::LeftOut);
         }
+        let row = self.add(path, container);
+        self.by_path.insert(path.into(), row);
         Some(row)
     }
 

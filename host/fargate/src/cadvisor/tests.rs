@@ -14,7 +14,7 @@ const SANDBOX: &str = "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb
 const AT: i64 = 1_795_256_420_000;
 
 /// The rows of a Fargate node as cAdvisor documents them, at a time in milliseconds.
-fn answer() -> String {
+fn response() -> String {
     include_str!("../../tests/data/fargate-node.txt").to_owned()
 }
 
@@ -108,7 +108,7 @@ fn map<V: Clone>(pairs: &[(&str, V)]) -> BTreeMap<String, V> {
 
 #[test]
 fn rows_become_the_entities_of_the_cgroup_reader() {
-    let reading = read(&answer());
+    let reading = read(&response());
     assert_eq!((reading.pods(), reading.containers(), reading.left_out()), (1, 1, 0));
     let emitted = emit(&reading, &mut cache());
     assert_eq!(emitted.names, ["node fargate-1".to_owned(), pod(), "interface eth0".to_owned(), app()]);
@@ -140,8 +140,8 @@ fn rows_become_the_entities_of_the_cgroup_reader() {
 }
 
 #[test]
-fn figures_have_raw_names_and_units() {
-    let emitted = emit(&read(&answer()), &mut cache());
+fn raw_metrics_have_names_and_units() {
+    let emitted = emit(&read(&response()), &mut cache());
     let first = |pairs: &[(&str, u64)]| {
         map(&pairs.iter().map(|&(name, current)| (name, (current, 0, 0))).collect::<Vec<_>>())
     };
@@ -210,7 +210,7 @@ fn figures_have_raw_names_and_units() {
 
 #[test]
 fn file_systems_are_below_the_container_of_the_pod_list() {
-    let reading = read(&answer());
+    let reading = read(&response());
     let mut builder = Builder::new("node", "fargate-1", AT as u64, 60_000);
     let container = builder.entity("container", "uid/app", None);
     reading.emit_filesystems([(APP, container), (SANDBOX, container)], &mut builder);
@@ -240,10 +240,13 @@ fn usage(cpu_s: f64, at_s: i64, started: u64) -> String {
     )
 }
 
-/// Returns the CPU time that is emitted for one answer after the other.
-fn usages(answers: &[String]) -> Vec<(u64, u64, u64)> {
+/// Returns the CPU time that is emitted for one response after the other.
+fn usages(responses: &[String]) -> Vec<(u64, u64, u64)> {
     let mut cache = cache();
-    answers.iter().map(|answer| emit(&read(answer), &mut cache).counters(&pod())["cpu.usage_ns"]).collect()
+    responses
+        .iter()
+        .map(|response| emit(&read(response), &mut cache).counters(&pod())["cpu.usage_ns"])
+        .collect()
 }
 
 const SECOND: u64 = 1_000_000_000;
@@ -304,9 +307,47 @@ fn another_sandbox_resets_the_interfaces_of_a_pod() {
     assert_eq!(emitted(&[&*both[1], &*row(APP, 25, 1180)].concat()), (25, 20, 60 * SECOND));
 }
 
+/// Rows of the pod with the bytes that were read from each device, at a time in seconds.
+fn devices(bytes: &[(&str, u64)], at_s: i64) -> String {
+    let row = |(device, bytes): &(&str, u64)| {
+        let labels = format!("container=\"\",device=\"{device}\",id=\"{POD}\",pod=\"p\"");
+        format!("container_fs_reads_bytes_total{{{labels}}} {bytes} {}\n", at_s * 1000)
+    };
+    bytes.iter().map(row).collect()
+}
+
+#[test]
+fn other_devices_restart_only_their_sum() {
+    let responses = [
+        devices(&[("a", 10), ("b", 1000)], 1000) + &usage(1.0, 1000, 1),
+        devices(&[("b", 1001), ("a", 20)], 1060) + &usage(2.0, 1060, 1),
+        // The row of one device is malformed.
+        devices(&[("a", 5000)], 1120) + &usage(3.0, 1120, 1),
+        devices(&[("a", 5001), ("b", 1002)], 1180) + &usage(4.0, 1180, 1),
+        devices(&[("a", 5002), ("b", 1002)], 1240) + &usage(5.0, 1240, 1),
+    ];
+    let mut cache = cache();
+    let counters = responses.map(|response| emit(&read(&response), &mut cache).counters(&pod()));
+    assert_eq!(
+        counters.each_ref().map(|counters| counters["io.read_bytes"]),
+        [(1010, 0, 0), (1021, 1010, 60 * SECOND), (5000, 0, 0), (6003, 0, 0), (6004, 6003, 60 * SECOND)]
+    );
+    let of_cpu = counters.map(|counters| counters["cpu.usage_ns"].1);
+    assert_eq!(of_cpu, [0, SECOND, 2 * SECOND, 3 * SECOND, 4 * SECOND]);
+}
+
+#[test]
+fn a_reported_total_is_not_added_to_its_parts() {
+    let of_cpu = usage(3.0, 1000, 1).replace("total\"", "cpu00\"");
+    let total = usage(10.0, 1000, 1);
+    for text in [format!("{total}{of_cpu}"), format!("{of_cpu}{total}")] {
+        assert_eq!(usages(&[text]), [(10 * SECOND, 0, 0)]);
+    }
+}
+
 #[test]
 fn duplicate_families_are_not_added_up() {
-    let text = answer();
+    let text = response();
     assert_eq!(read(&format!("{text}{text}")), read(&text));
     // A newer row of the same series replaces an older one, in any order.
     let (older, newer) = (usage(10.0, 1000, 1), usage(20.0, 1060, 1));
@@ -346,16 +387,17 @@ fn unknown_values_are_absent() {
 #[test]
 fn what_does_not_fit_is_left_out_and_counted() {
     let limits = ReadingLimits { cgroups: 1, parts: 1 };
-    let text = answer();
+    let text = response();
     let reading = read_within(&text, limits);
     assert_eq!((reading.pods(), reading.containers()), (1, 0));
     let rows = |is_left_out: fn(&str) -> bool| text.lines().filter(|line| is_left_out(line)).count() as u64;
     let of_app = rows(|line| line.contains("container=\"app\"") && !line.contains("container_last_seen"));
     let of_devices =
         rows(|line| ["container_fs_reads", "container_fs_writes"].iter().any(|name| line.starts_with(name)));
-    let of_lo = rows(|line| line.contains("interface=\"lo\""));
+    // Paths of the pod and of its container were remembered, and none of the sandbox.
+    let of_sandbox = rows(|line| line.contains(SANDBOX));
     // The first row of a device was kept.
-    assert_eq!(reading.left_out(), of_app + (of_devices - 1) + of_lo);
+    assert_eq!(reading.left_out(), of_app + (of_devices - 1) + of_sandbox);
 }
 
 #[test]
@@ -364,4 +406,13 @@ fn rows_whose_path_names_no_pod_are_left_out() {
         "container_memory_rss{id=\"/ecs/some\",pod=\"p\"} 1\ncontainer_memory_rss{id=\"/\",pod=\"\"} 1\n",
     );
     assert_eq!((reading.pods(), reading.left_out()), (0, 1));
+}
+
+#[test]
+fn a_path_that_cannot_be_remembered_is_left_out() {
+    let row = |id: &str| format!("container_memory_rss{{container=\"\",id=\"{id}\",pod=\"p\"}} 1\n");
+    let others: String = (0..4).map(|number| row(&format!("/ecs/{number}"))).collect();
+    let limits = ReadingLimits { cgroups: 2, parts: 1 };
+    let reading = read_within(&format!("{others}{}{}", row(POD), row(POD)), limits);
+    assert_eq!((reading.pods(), reading.left_out()), (0, 6));
 }

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use super::LEAD_TICKS;
+use super::{LEAD_TICKS, MAX_REPLICAS};
 
 /// The number of replicas that share the nodes, with its last or next change.
 ///
@@ -39,7 +39,8 @@ impl Plan {
         ordinal < self.replicas || unix_s < self.from_unix_s && ordinal < self.before
     }
 
-    /// Returns the plan that ordinal 0 writes in the tick that begins at `tick_unix_s`; `None` if the stored one stands.
+    /// Returns the plan that ordinal 0 writes in the tick that begins at `tick_unix_s`; `None` if the stored one stands. Replicas beyond
+    /// [`MAX_REPLICAS`] get no nodes.
     ///
     /// `known` is the last plan that this replica has read, `stored` the one in the object now.
     pub fn next(
@@ -61,6 +62,7 @@ impl Plan {
             return None;
         }
         let Observed { wanted, ready } = observed;
+        let wanted = wanted.min(MAX_REPLICAS);
         let is_smaller = (1..plan.replicas).contains(&wanted);
         let is_larger = wanted > plan.replicas && ready >= wanted;
         (is_smaller || is_larger).then_some(Self { before: plan.replicas, replicas: wanted, from_unix_s })
@@ -76,7 +78,10 @@ impl fmt::Display for Plan {
 
 /// The text of a plan is invalid.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("invalid plan {text:?}: expected a text such as before=2,replicas=3,from=1795256580; remove it")]
+#[error(
+    "invalid plan {text:?}: expected a text such as before=2,replicas=3,from=1795256580, with at most {MAX_REPLICAS} replicas; \
+     remove it"
+)]
 pub struct PlanError {
     /// The first 80 characters of the text.
     pub text: String,
@@ -94,7 +99,8 @@ impl FromStr for Plan {
                 replicas: field("replicas")?.parse().ok()?,
                 from_unix_s: field("from")?.parse().ok()?,
             };
-            fields.next().is_none().then_some(plan)
+            let is_valid = fields.next().is_none() && plan.before.max(plan.replicas) <= MAX_REPLICAS;
+            is_valid.then_some(plan)
         };
         parse().ok_or_else(|| PlanError { text: text.chars().take(80).collect() })
     }
@@ -140,6 +146,8 @@ mod tests {
             "before=2,replicas=3,from=5,",
             "before=-1,replicas=3,from=5",
             "replicas=3,before=2,from=5",
+            "before=2,replicas=1001,from=5",
+            "before=4294967295,replicas=1,from=5",
         ] {
             let error = wrong.parse::<Plan>().unwrap_err();
             assert!(error.to_string().contains("remove it"), "{error}");
@@ -158,6 +166,15 @@ mod tests {
         assert_eq!(next(stored, observed(0, 0), 660), None, "nobody is left to follow it");
         assert_eq!(next(stored, observed(3, 3), 540), None, "a change is still to come");
         assert_eq!(next(stored, observed(3, 3), 600), None, "for others it is still to come");
+    }
+
+    #[test]
+    fn replicas_beyond_the_bound_get_no_nodes() {
+        let next = |stored, observed| Plan::next(Some(stored), Some(stored), observed, 660, INTERVAL_S);
+        let stored = plan(1, 2, 600);
+        assert_eq!(next(stored, observed(5000, 4000)), Some(plan(2, 1000, 840)));
+        assert_eq!(next(plan(2, 1000, 600), observed(5000, 5000)), None);
+        assert_eq!(plan(2, 1000, 840).to_string().parse(), Ok(plan(2, 1000, 840)));
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! The raw figures of a cgroup, and the cAdvisor metrics that they come from.
+//! The raw metrics of a cgroup, and the cAdvisor metrics that they come from.
 
 /// Kind of a raw metric.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -7,18 +7,18 @@ pub(super) enum Kind {
     Gauge,
 }
 
-macro_rules! figures {
-    ($($figure:ident = $name:literal $kind:ident,)*) => {
+macro_rules! raw_metrics {
+    ($($variant:ident = $name:literal $kind:ident,)*) => {
         /// A raw metric of a cgroup; see docs/raw-metrics.md.
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-        pub(super) enum Figure { $($figure,)* }
+        pub(super) enum RawMetric { $($variant,)* }
 
-        /// All figures, in the order of their emission, with raw name and kind.
-        pub(super) const FIGURES: &[(Figure, &str, Kind)] = &[$((Figure::$figure, $name, Kind::$kind),)*];
+        /// All raw metrics, in the order of their emission, with raw name and kind.
+        pub(super) const RAW_METRICS: &[(RawMetric, &str, Kind)] = &[$((RawMetric::$variant, $name, Kind::$kind),)*];
     };
 }
 
-figures! {
+raw_metrics! {
     CpuUsage = "cpu.usage_ns" Counter,
     CpuUser = "cpu.user_ns" Counter,
     CpuSystem = "cpu.system_ns" Counter,
@@ -89,63 +89,63 @@ impl Unit {
     }
 }
 
-/// Returns the figure of a metric whose row has one value for each cgroup.
+/// Returns the raw metric of a cAdvisor metric whose row has one value for each cgroup.
 ///
 /// `pids.current` counts tasks in the kernel, which are threads; `container_processes` counts processes.
-pub(super) fn single(metric: &str) -> Option<(Figure, Unit)> {
+pub(super) fn single(metric: &str) -> Option<(RawMetric, Unit)> {
     use Unit::{Microseconds, Nanoseconds, Number, Positive};
 
     Some(match metric {
-        "container_cpu_user_seconds_total" => (Figure::CpuUser, Nanoseconds),
-        "container_cpu_system_seconds_total" => (Figure::CpuSystem, Nanoseconds),
-        "container_cpu_cfs_periods_total" => (Figure::CpuPeriods, Number),
-        "container_cpu_cfs_throttled_periods_total" => (Figure::CpuThrottledPeriods, Number),
-        "container_cpu_cfs_throttled_seconds_total" => (Figure::CpuThrottled, Nanoseconds),
-        "container_spec_cpu_shares" => (Figure::CpuShares, Positive),
-        "container_memory_usage_bytes" => (Figure::MemoryUsage, Number),
-        "container_memory_working_set_bytes" => (Figure::MemoryWorkingSet, Number),
-        "container_memory_max_usage_bytes" => (Figure::MemoryMaxUsage, Positive),
-        "container_memory_failcnt" => (Figure::MemoryFailcnt, Positive),
-        "container_memory_cache" => (Figure::MemoryCache, Number),
-        "container_memory_rss" => (Figure::MemoryRss, Number),
-        "container_memory_mapped_file" => (Figure::MemoryMappedFile, Number),
-        "container_memory_swap" => (Figure::MemorySwap, Number),
-        "container_memory_total_inactive_file_bytes" => (Figure::MemoryInactiveFile, Number),
-        "container_spec_memory_limit_bytes" => (Figure::MemoryLimit, Positive),
-        "container_spec_memory_reservation_limit_bytes" => (Figure::MemorySoftLimit, Positive),
-        "container_oom_events_total" => (Figure::MemoryOomKills, Number),
-        "container_pressure_cpu_waiting_seconds_total" => (Figure::PsiCpuSome, Microseconds),
-        "container_pressure_cpu_stalled_seconds_total" => (Figure::PsiCpuFull, Microseconds),
-        "container_pressure_memory_waiting_seconds_total" => (Figure::PsiMemorySome, Microseconds),
-        "container_pressure_memory_stalled_seconds_total" => (Figure::PsiMemoryFull, Microseconds),
-        "container_pressure_io_waiting_seconds_total" => (Figure::PsiIoSome, Microseconds),
-        "container_pressure_io_stalled_seconds_total" => (Figure::PsiIoFull, Microseconds),
-        "container_threads" => (Figure::PidsCurrent, Number),
-        "container_threads_max" => (Figure::PidsLimit, Positive),
+        "container_cpu_user_seconds_total" => (RawMetric::CpuUser, Nanoseconds),
+        "container_cpu_system_seconds_total" => (RawMetric::CpuSystem, Nanoseconds),
+        "container_cpu_cfs_periods_total" => (RawMetric::CpuPeriods, Number),
+        "container_cpu_cfs_throttled_periods_total" => (RawMetric::CpuThrottledPeriods, Number),
+        "container_cpu_cfs_throttled_seconds_total" => (RawMetric::CpuThrottled, Nanoseconds),
+        "container_spec_cpu_shares" => (RawMetric::CpuShares, Positive),
+        "container_memory_usage_bytes" => (RawMetric::MemoryUsage, Number),
+        "container_memory_working_set_bytes" => (RawMetric::MemoryWorkingSet, Number),
+        "container_memory_max_usage_bytes" => (RawMetric::MemoryMaxUsage, Positive),
+        "container_memory_failcnt" => (RawMetric::MemoryFailcnt, Positive),
+        "container_memory_cache" => (RawMetric::MemoryCache, Number),
+        "container_memory_rss" => (RawMetric::MemoryRss, Number),
+        "container_memory_mapped_file" => (RawMetric::MemoryMappedFile, Number),
+        "container_memory_swap" => (RawMetric::MemorySwap, Number),
+        "container_memory_total_inactive_file_bytes" => (RawMetric::MemoryInactiveFile, Number),
+        "container_spec_memory_limit_bytes" => (RawMetric::MemoryLimit, Positive),
+        "container_spec_memory_reservation_limit_bytes" => (RawMetric::MemorySoftLimit, Positive),
+        "container_oom_events_total" => (RawMetric::MemoryOomKills, Number),
+        "container_pressure_cpu_waiting_seconds_total" => (RawMetric::PsiCpuSome, Microseconds),
+        "container_pressure_cpu_stalled_seconds_total" => (RawMetric::PsiCpuFull, Microseconds),
+        "container_pressure_memory_waiting_seconds_total" => (RawMetric::PsiMemorySome, Microseconds),
+        "container_pressure_memory_stalled_seconds_total" => (RawMetric::PsiMemoryFull, Microseconds),
+        "container_pressure_io_waiting_seconds_total" => (RawMetric::PsiIoSome, Microseconds),
+        "container_pressure_io_stalled_seconds_total" => (RawMetric::PsiIoFull, Microseconds),
+        "container_threads" => (RawMetric::PidsCurrent, Number),
+        "container_threads_max" => (RawMetric::PidsLimit, Positive),
         _ => return None,
     })
 }
 
-/// Returns the figure of a metric with one row for each part of a cgroup, and the label that names the part. The figure is the
-/// sum.
-pub(super) fn summed(metric: &str) -> Option<(Figure, Unit, &'static str)> {
+/// Returns the raw metric of a cAdvisor metric with one row for each part of a cgroup, and the label that names the part. The value
+/// of the raw metric is the sum.
+pub(super) fn summed(metric: &str) -> Option<(RawMetric, Unit, &'static str)> {
     Some(match metric {
-        "container_cpu_usage_seconds_total" => (Figure::CpuUsage, Unit::Nanoseconds, "cpu"),
-        "container_fs_reads_bytes_total" => (Figure::IoReadBytes, Unit::Number, "device"),
-        "container_fs_writes_bytes_total" => (Figure::IoWriteBytes, Unit::Number, "device"),
-        "container_fs_reads_total" => (Figure::IoReads, Unit::Number, "device"),
-        "container_fs_writes_total" => (Figure::IoWrites, Unit::Number, "device"),
+        "container_cpu_usage_seconds_total" => (RawMetric::CpuUsage, Unit::Nanoseconds, "cpu"),
+        "container_fs_reads_bytes_total" => (RawMetric::IoReadBytes, Unit::Number, "device"),
+        "container_fs_writes_bytes_total" => (RawMetric::IoWriteBytes, Unit::Number, "device"),
+        "container_fs_reads_total" => (RawMetric::IoReads, Unit::Number, "device"),
+        "container_fs_writes_total" => (RawMetric::IoWrites, Unit::Number, "device"),
         _ => return None,
     })
 }
 
-/// Returns the figure of a row of `container_memory_failures_total`.
-pub(super) fn failures(failure_type: &str, scope: &str) -> Option<Figure> {
+/// Returns the raw metric of a row of `container_memory_failures_total`.
+pub(super) fn failures(failure_type: &str, scope: &str) -> Option<RawMetric> {
     match (failure_type, scope) {
-        ("pgfault", "container") => Some(Figure::MemoryPgfault),
-        ("pgmajfault", "container") => Some(Figure::MemoryPgmajfault),
-        ("pgfault", "hierarchy") => Some(Figure::MemoryHierarchicalPgfault),
-        ("pgmajfault", "hierarchy") => Some(Figure::MemoryHierarchicalPgmajfault),
+        ("pgfault", "container") => Some(RawMetric::MemoryPgfault),
+        ("pgmajfault", "container") => Some(RawMetric::MemoryPgmajfault),
+        ("pgfault", "hierarchy") => Some(RawMetric::MemoryHierarchicalPgfault),
+        ("pgmajfault", "hierarchy") => Some(RawMetric::MemoryHierarchicalPgmajfault),
         _ => None,
     }
 }
@@ -157,7 +157,7 @@ mod tests {
     #[test]
     fn every_raw_name_is_documented() {
         let page = include_str!("../../../../docs/raw-metrics.md");
-        for (_, name, _) in FIGURES {
+        for (_, name, _) in RAW_METRICS {
             let is_listed = page.contains(&format!("`{name}`"));
             // The page abbreviates the names of one row.
             let is_abbreviated = name.starts_with("psi.") && page.contains("`psi.memory.…`, `psi.io.…`");
@@ -166,8 +166,8 @@ mod tests {
     }
 
     #[test]
-    fn figures_are_in_the_order_of_their_enum() {
-        assert!(FIGURES.iter().enumerate().all(|(index, (figure, ..))| *figure as usize == index));
+    fn raw_metrics_are_in_the_order_of_their_enum() {
+        assert!(RAW_METRICS.iter().enumerate().all(|(index, (metric, ..))| *metric as usize == index));
     }
 
     #[test]
