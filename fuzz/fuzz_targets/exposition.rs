@@ -1,4 +1,4 @@
-//! Prometheus text in chunks: split at any point, the samples and counts equal those of the whole answer.
+//! Prometheus text in chunks: split at any point, the samples and counts equal those of the whole response.
 #![no_main]
 
 use insightd_exposition::{ExpositionError, Format, Limits, Reader, Report};
@@ -8,10 +8,10 @@ use libfuzzer_sys::fuzz_target;
 type Sample = (String, Vec<(String, String)>, u64, Option<i64>);
 
 fuzz_target!(|input: (u8, bool, &[u8])| {
-    let (size, is_open, answer) = input;
+    let (size, is_open, response) = input;
     let format = if is_open { Format::OpenMetrics } else { Format::Prometheus };
-    let (samples, report) = read(answer.chunks(usize::from(size) + 1), format);
-    let whole = read(std::iter::once(answer), format);
+    let (samples, report) = read(response.chunks(usize::from(size) + 1), format);
+    let whole = read(std::iter::once(response), format);
     assert_eq!((&samples, &report), (&whole.0, &whole.1));
     if let Ok(report) = report {
         assert_eq!(report.samples, samples.len() as u64);

@@ -1,4 +1,4 @@
-//! Rows of a Fargate node: the batch follows the rules, and the same answer again gives no rate.
+//! Rows of a Fargate node: the batch follows the rules, and the same response again gives no rate.
 #![no_main]
 
 use std::time::Duration;
@@ -12,10 +12,10 @@ use libfuzzer_sys::fuzz_target;
 /// Limits that small inputs reach.
 const LIMITS: ReadingLimits = ReadingLimits { cgroups: 4, parts: 3 };
 
-fuzz_target!(|answer: &[u8]| {
+fuzz_target!(|response: &[u8]| {
     let mut reader = Reader::new(Format::Prometheus, Limits::default());
     let mut node = NodeReader::new(LIMITS);
-    if reader.push(answer, &mut |sample| node.sample(sample)).is_err() {
+    if reader.push(response, &mut |sample| node.sample(sample)).is_err() {
         return;
     }
     let reading = node.finish();

@@ -1,32 +1,32 @@
-//! Errors of a whole answer, and the reasons why single lines are malformed.
+//! Errors of a whole response, and the reasons why single lines are malformed.
 
 use std::fmt;
 
 /// Number of characters of a malformed line that are shown.
 const SHOWN: usize = 120;
 
-/// An error that makes a whole answer unusable.
+/// An error that makes a whole response unusable.
 ///
-/// Samples that were reported before it are part of an incomplete answer: sums over them, or a comparison with the answer
+/// Samples that were reported before it are part of an incomplete response: sums over them, or a comparison with the response
 /// before, would be wrong.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ExpositionError {
-    /// The answer ended inside a line, or without the `# EOF` of OpenMetrics.
-    #[error("the answer is cut off after {bytes} bytes, in line {line}")]
+    /// The response ended inside a line, or without the `# EOF` of OpenMetrics.
+    #[error("the response is cut off after {bytes} bytes, in line {line}")]
     Truncated {
         /// Number of bytes received.
         bytes: u64,
         /// Number of the line that is incomplete, from 1.
         line: u64,
     },
-    /// The answer has more samples than the limit.
-    #[error("the answer has more than {limit} samples")]
+    /// The response has more samples than the limit.
+    #[error("the response has more than {limit} samples")]
     TooManySamples {
         /// The limit.
         limit: u64,
     },
-    /// The answer is longer than the limit.
-    #[error("the answer exceeds {limit} bytes")]
+    /// The response is longer than the limit.
+    #[error("the response exceeds {limit} bytes")]
     TooLong {
         /// The limit.
         limit: u64,
@@ -63,7 +63,7 @@ pub enum Reason {
     /// Text follows the timestamp.
     #[error("unexpected text after the timestamp")]
     Trailing,
-    /// The line follows `# EOF`, which ends an OpenMetrics answer.
+    /// The line follows `# EOF`, which ends an OpenMetrics response.
     #[error("text after # EOF")]
     AfterEnd,
 }

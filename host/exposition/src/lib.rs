@@ -1,7 +1,7 @@
-//! Parses answers in the Prometheus text format 0.0.4, or in OpenMetrics 1.0, while they arrive.
+//! Parses responses in the Prometheus text format 0.0.4, or in OpenMetrics 1.0, while they arrive.
 //!
 //! A [`Reader`] takes chunks of bytes of any size and calls back for each sample. It holds at most one line, whatever the
-//! length of the answer, and every quantity that the other side chooses has a bound ([`Limits`]).
+//! length of the response, and every quantity that the other side chooses has a bound ([`Limits`]).
 //!
 //! ```
 //! use insightd_exposition::{Format, Limits, Reader};
@@ -21,7 +21,7 @@
 //! ```
 //!
 //! A malformed line costs only itself: it is counted, and the first one is reported with its number, reason and beginning.
-//! An answer that ends inside a line is an error, because its last line may look whole: `1.5` is a prefix of `1.57`.
+//! A response that ends inside a line is an error, because its last line may look whole: `1.5` is a prefix of `1.57`.
 //!
 //! Families are not interpreted. `# TYPE` and `# HELP` lines are skipped, and a family or series that occurs twice is
 //! reported twice: the receiver knows which of the two it wants.
@@ -37,7 +37,7 @@ pub use error::{ExpositionError, MalformedLine, Reason};
 pub use reader::{Limits, Reader, Report};
 pub use sample::{Labels, Sample};
 
-/// Text format of an answer.
+/// Text format of a response.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Format {
     /// `text/plain; version=0.0.4`: timestamps in milliseconds, and no mark at the end.

@@ -1,4 +1,4 @@
-//! Splits the chunks of an answer into lines, and counts what it contains.
+//! Splits the chunks of a response into lines, and counts what it contains.
 
 #[cfg(test)]
 mod tests;
@@ -8,16 +8,16 @@ use crate::error::{ExpositionError, MalformedLine, Reason};
 use crate::line::{self, Line};
 use crate::sample::{LabelBuffer, Sample};
 
-/// Bounds on an answer.
+/// Bounds on a response.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
     /// Largest length of a line in bytes. A longer line is skipped and counted as malformed.
     pub line_bytes: usize,
     /// Largest number of labels of a sample. A sample with more is counted as malformed.
     pub labels: usize,
-    /// Largest number of samples. An answer with more is an error.
+    /// Largest number of samples. A response with more is an error.
     pub samples: u64,
-    /// Largest number of bytes. A longer answer is an error.
+    /// Largest number of bytes. A longer response is an error.
     pub bytes: u64,
 }
 
@@ -27,7 +27,7 @@ impl Default for Limits {
     }
 }
 
-/// Counts of an answer.
+/// Counts of a response.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Report {
     /// Number of bytes.
@@ -42,7 +42,7 @@ pub struct Report {
     pub first_malformed: Option<MalformedLine>,
 }
 
-/// A reader of one answer. Holds the beginning of at most one line.
+/// A reader of one response. Holds the beginning of at most one line.
 #[derive(Debug)]
 pub struct Reader {
     format: Format,
@@ -71,10 +71,10 @@ impl Reader {
         }
     }
 
-    /// Reads the next bytes of the answer, and calls `each` for every sample that they complete.
+    /// Reads the next bytes of the response, and calls `each` for every sample that they complete.
     ///
     /// # Errors
-    /// If the answer exceeds a limit. The reader must not be used any more.
+    /// If the response exceeds a limit. The reader must not be used any more.
     pub fn push(&mut self, chunk: &[u8], each: &mut dyn FnMut(Sample<'_>)) -> Result<(), ExpositionError> {
         self.report.bytes = self.report.bytes.saturating_add(chunk.len() as u64);
         if self.report.bytes > self.limits.bytes {
@@ -110,7 +110,7 @@ impl Reader {
     /// Returns the counts, after the last bytes.
     ///
     /// # Errors
-    /// If the answer is cut off: it does not end with a line feed, or in OpenMetrics not with `# EOF`.
+    /// If the response is cut off: it does not end with a line feed, or in OpenMetrics not with `# EOF`.
     pub fn finish(self) -> Result<Report, ExpositionError> {
         let is_whole = self.begun.is_empty() && !self.skipping;
         if is_whole && (self.ended || self.format == Format::Prometheus) {

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-/// A sample of an answer. Valid only during the call that receives it.
+/// A sample of a response. Valid only during the call that receives it.
 #[derive(Clone, Copy, Debug)]
 pub struct Sample<'a> {
     /// Metric name.
@@ -39,16 +39,6 @@ impl<'a> Labels<'a> {
                 text.get(span.value.clone()).unwrap_or_default(),
             )
         })
-    }
-
-    /// Returns the number of labels.
-    pub fn len(&self) -> usize {
-        self.parsed.spans.len()
-    }
-
-    /// Returns true if there are no labels.
-    pub fn is_empty(&self) -> bool {
-        self.parsed.spans.is_empty()
     }
 }
 

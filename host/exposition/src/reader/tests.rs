@@ -10,7 +10,7 @@ fn owned(sample: Sample<'_>) -> Owned {
     (sample.name.to_owned(), labels, sample.value.to_bits(), sample.timestamp_ms)
 }
 
-/// Reads an answer in chunks; returns the samples that were reported before the end or the error.
+/// Reads a response in chunks; returns the samples that were reported before the end or the error.
 fn read<'c>(
     chunks: impl IntoIterator<Item = &'c [u8]>,
     format: Format,
@@ -80,7 +80,7 @@ fn a_line_beyond_its_limit_is_skipped() {
 }
 
 #[test]
-fn answers_beyond_a_limit_are_errors() {
+fn responses_beyond_a_limit_are_errors() {
     let limits = Limits { samples: 2, ..Limits::default() };
     let (samples, report) = read_whole("a 1\nb 1\n# c\nc 1\n", limits);
     assert_eq!((samples.len(), report), (2, Err(ExpositionError::TooManySamples { limit: 2 })));
@@ -91,9 +91,9 @@ fn answers_beyond_a_limit_are_errors() {
     assert_eq!((samples.len(), report), (0, Err(ExpositionError::TooLong { limit: 8 })));
 }
 
-/// An answer of 100 MB, and a line of 100 MB.
+/// A response of 100 MB, and a line of 100 MB.
 #[test]
-fn memory_does_not_depend_on_the_length_of_an_answer() {
+fn memory_does_not_depend_on_the_length_of_a_response() {
     let help = format!("# HELP container_tasks_state {}\n", "Number of tasks. ".repeat(100));
     let sample = "container_tasks_state{id=\"/a\",state=\"running\"} 1.5e+03 1795256423349\n";
     let block = format!("{help}{sample}").repeat(1000);
@@ -120,8 +120,8 @@ fn memory_does_not_depend_on_the_length_of_an_answer() {
     assert_eq!((report.samples, report.malformed, report.lines), (1, 1, 2));
 }
 
-/// Generates answers: well-formed lines with labels and escapes, malformed ones, and any bytes.
-fn answers() -> impl Strategy<Value = Vec<u8>> {
+/// Generates responses: well-formed lines with labels and escapes, malformed ones, and any bytes.
+fn responses() -> impl Strategy<Value = Vec<u8>> {
     let line = prop_oneof![
         4 => r#"[a-z_:]{1,8}(\{[a-z]{1,3}="([a-z }{,#=é]|\\\\|\\"|\\n|\\x){0,8}",?\})? -?[0-9]{1,4}(\.[0-9]e[+-]?[0-9])?( [0-9]{1,13})?"#,
         1 => r#"[a-z]\{a="[^"\n]{0,6}",b="x"\} (NaN|\+Inf|-Inf|x)"#,
@@ -139,22 +139,22 @@ fn answers() -> impl Strategy<Value = Vec<u8>> {
 proptest! {
     #[test]
     fn any_chunking_gives_the_same_samples(
-        answer in answers(),
+        response in responses(),
         cuts in prop::collection::vec(any::<prop::sample::Index>(), 0..8),
         line_bytes in prop_oneof![Just(64_usize << 10), 0..40_usize],
         is_open in any::<bool>(),
     ) {
         let format = if is_open { Format::OpenMetrics } else { Format::Prometheus };
         let limits = Limits { line_bytes, labels: 2, samples: 12, ..Limits::default() };
-        let mut cuts: Vec<usize> = cuts.iter().map(|cut| cut.index(answer.len() + 1)).collect();
+        let mut cuts: Vec<usize> = cuts.iter().map(|cut| cut.index(response.len() + 1)).collect();
         cuts.sort_unstable();
         let mut chunks = Vec::new();
         let mut begin = 0;
-        for cut in cuts.into_iter().chain([answer.len()]) {
-            chunks.push(&answer[begin..cut]);
+        for cut in cuts.into_iter().chain([response.len()]) {
+            chunks.push(&response[begin..cut]);
             begin = cut;
         }
-        prop_assert_eq!(read(chunks, format, limits), read([answer.as_slice()], format, limits));
+        prop_assert_eq!(read(chunks, format, limits), read([response.as_slice()], format, limits));
     }
 
     #[test]
