@@ -18,17 +18,17 @@ pub use task::{TaskMetadata, parse_task};
 /// Variable that ECS sets in every container, with the address of the endpoint.
 pub const URI_VARIABLE: &str = "ECS_CONTAINER_METADATA_URI_V4";
 
-/// Default time limit of a response.
-pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(2);
-
 /// Maximum bytes of a response. The statistics of a container have about 4 KB.
 const MAX_RESPONSE_BYTES: usize = 5 << 20;
 
 /// Time after which known tags are requested again. Each request calls the ECS API, which throttles a whole account.
 const TAGS_PERIOD: Duration = Duration::from_secs(3600);
 
-/// Time after which tags are requested again if they were not available.
+/// Time after which tags are requested again if the ECS API did not return them: a missing permission is not granted every minute.
 const TAGS_RETRY: Duration = Duration::from_secs(600);
+
+/// Time after which tags are requested again if there was no response.
+const RESPONSE_RETRY: Duration = Duration::from_secs(60);
 
 /// Settings of the client.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -73,7 +73,40 @@ pub struct Metadata {
 struct Tags {
     known: Vec<(Box<str>, Box<str>)>,
     due: Instant,
-    is_failing: bool,
+    failure: Option<TagsFailure>,
+}
+
+/// Reason why the last request for tags returned none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum TagsFailure {
+    /// The response has an error of the ECS API in place of the tags.
+    Refused,
+    /// There is no usable response.
+    Unreadable,
+}
+
+impl Tags {
+    /// Schedules the next request after a failure, and logs it unless the last one failed in the same way.
+    fn on_failure(&mut self, failure: TagsFailure, error: &str) {
+        let is_logged = self.failure.replace(failure) == Some(failure);
+        match failure {
+            TagsFailure::Refused => {
+                self.due = Instant::now() + TAGS_RETRY;
+                if !is_logged {
+                    tracing::warn!(
+                        error,
+                        "the tags of the task are not available: grant ecs:ListTagsForResource to the task or instance role"
+                    );
+                }
+            }
+            TagsFailure::Unreadable => {
+                self.due = Instant::now() + RESPONSE_RETRY;
+                if !is_logged {
+                    tracing::warn!(error, "cannot read the tags of the task; retrying");
+                }
+            }
+        }
+    }
 }
 
 impl Metadata {
@@ -83,11 +116,12 @@ impl Metadata {
     /// If the address is invalid.
     pub fn new(settings: &MetadataSettings) -> Result<Self, MetadataError> {
         let MetadataSettings { uri, timeout, tags } = settings;
-        let tags = tags.then(|| Tags { known: Vec::new(), due: Instant::now(), is_failing: false });
+        let tags = tags.then(|| Tags { known: Vec::new(), due: Instant::now(), failure: None });
         Ok(Self { base: BaseUrl::parse(uri)?, timeout: *timeout, tags })
     }
 
-    /// Requests the task. Counts requests and bytes in `status`. Tags that are not available are absent, and logged once.
+    /// Requests the task. Counts requests and bytes in `status`. Tags that are not available are absent; the reason is logged
+    /// when it changes.
     ///
     /// # Errors
     /// If there is no usable response.
@@ -118,25 +152,18 @@ impl Metadata {
     async fn task_with_tags(&mut self, status: &UpstreamStatus) -> Option<TaskMetadata> {
         let result = self.get("/taskWithTags", status, parse_task).await;
         let tags = self.tags.as_mut()?;
-        let error = match result {
-            Ok(TaskMetadata { tags_error: Some(error), .. }) => error,
+        let (failure, error) = match result {
+            Ok(TaskMetadata { tags_error: Some(error), .. }) => (TagsFailure::Refused, error.to_string()),
             Ok(metadata) => {
                 status.left_out(metadata.problems.rows);
                 tags.due = Instant::now() + TAGS_PERIOD;
-                tags.is_failing = false;
+                tags.failure = None;
                 tags.known.clone_from(&metadata.task.tags);
                 return Some(metadata);
             }
-            Err(error) => error.to_string(),
+            Err(error) => (TagsFailure::Unreadable, error.to_string()),
         };
-        tags.due = Instant::now() + TAGS_RETRY;
-        if !tags.is_failing {
-            tags.is_failing = true;
-            tracing::warn!(
-                error,
-                "the tags of the task are not available: grant ecs:ListTagsForResource to the task or instance role"
-            );
-        }
+        tags.on_failure(failure, &error);
         None
     }
 

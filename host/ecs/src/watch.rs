@@ -114,8 +114,6 @@ pub struct TaskSettings {
 pub struct TaskData {
     /// The task; absent until it was read once.
     pub metadata: Option<Arc<TaskMetadata>>,
-    /// Time at which the task was read.
-    pub metadata_read_at: Option<Instant>,
     /// Error of the last request for the task.
     pub metadata_error: Option<String>,
     /// The statistics; absent after a failed request, because they change all the time.

@@ -123,8 +123,19 @@ fn other_documents_are_errors() {
 
 #[test]
 fn the_address_is_checked() {
-    let settings = |uri: &str| MetadataSettings { uri: uri.into(), timeout: DEFAULT_TIMEOUT, tags: false };
+    let settings =
+        |uri: &str| MetadataSettings { uri: uri.into(), timeout: Duration::from_secs(2), tags: false };
     Metadata::new(&settings("http://169.254.170.2/v4/158d1c80")).unwrap();
     let error = Metadata::new(&settings("169.254.170.2/v4")).unwrap_err().to_string();
     assert!(error.starts_with("task metadata: invalid address `169.254.170.2/v4`"), "{error}");
+}
+
+#[test]
+fn tags_without_a_response_are_requested_again_soon() {
+    let mut tags = Tags { known: Vec::new(), due: Instant::now(), failure: None };
+    tags.on_failure(TagsFailure::Unreadable, "status 500");
+    assert!(tags.due <= Instant::now() + Duration::from_secs(60));
+    tags.on_failure(TagsFailure::Refused, "AccessDeniedException");
+    assert!(tags.due > Instant::now() + Duration::from_secs(300));
+    assert_eq!(tags.failure, Some(TagsFailure::Refused));
 }

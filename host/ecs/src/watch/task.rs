@@ -1,7 +1,6 @@
 //! The task metadata endpoint as a source.
 
 use std::sync::Arc;
-use std::time::Instant;
 
 use insightd_upstream::UpstreamStatus;
 
@@ -50,7 +49,6 @@ impl Source for TaskSource {
         data.stats_error = stats.as_ref().err().map(ToString::to_string);
         if let Ok(metadata) = metadata {
             data.metadata = Some(Arc::new(metadata));
-            data.metadata_read_at = Some(Instant::now());
         }
         data.stats = stats.ok().map(Arc::new);
         match data.metadata_error.as_ref().or(data.stats_error.as_ref()) {

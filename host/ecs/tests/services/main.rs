@@ -40,7 +40,12 @@ fn config(url: &str) -> SdkConfig {
 }
 
 fn arn(id: usize) -> String {
-    format!("arn:aws:ecs:us-west-2:111122223333:task/shop/{id}")
+    format!("arn:aws:ecs:us-west-2:111122223333:task/shop/{}", task_id(id))
+}
+
+/// Returns a task id as those of ECS: 32 hexadecimal digits.
+fn task_id(id: usize) -> String {
+    format!("{id:032x}")
 }
 
 /// Returns a list of tasks as the ECS agent does; the tasks of `stopped` have ended.
@@ -97,7 +102,7 @@ async fn a_request_follows_the_protocol() {
     let status = UpstreamStatus::new("ecs-api");
     let found = client.describe("shop", &[&arn(0), &arn(1)], &status).await.unwrap();
     assert_eq!(found.len(), 1);
-    assert_eq!(found["0"].service.as_deref(), Some("s0"));
+    assert_eq!(found[&*task_id(0)].service.as_deref(), Some("s0"));
     let requests = api.requests();
     let (head, body) = requests[0].split_once("\r\n\r\n").unwrap();
     assert!(head.starts_with("POST / HTTP/1.1\r\n"), "{head}");
@@ -143,20 +148,44 @@ async fn each_running_task_is_requested_once() {
     })
     .await;
     let services = start(&api, &watch, Duration::from_millis(1));
-    until(|| services.origins().len() == 150).await;
+    // The API may know a task later than the agent that starts it.
+    until(|| {
+        watch.request();
+        services.origins().len() == 150
+    })
+    .await;
     let origins = services.origins();
-    assert_eq!(origins["150"].service.as_deref(), Some("s150"));
-    assert_eq!((&origins["5"].service, origins.get("7")), (&None, None));
+    assert_eq!(origins[&*task_id(150)].service.as_deref(), Some("s150"));
+    assert_eq!((&origins[&*task_id(5)].service, origins.get(&*task_id(7))), (&None, None));
     let batches: Vec<usize> =
         api.requests().iter().map(|request| request.matches("task/shop/").count()).collect();
-    assert_eq!(batches, [100, 50]);
-    assert!(!api.requests().concat().contains("task/shop/7\""), "it has ended");
+    assert_eq!(batches, [100, 50, 1, 1, 1, 1]);
+    assert!(!api.requests().concat().contains(&arn(7)), "it has ended");
     // Further polls have no unknown tasks.
-    for polls in 2..5 {
+    for _ in 0..3 {
+        let polls = watch.status().snapshot().requests;
         watch.request();
-        until(|| watch.status().snapshot().requests >= 2 * polls).await;
+        until(|| watch.status().snapshot().requests >= polls + 2).await;
     }
-    assert_eq!(services.status().snapshot().requests, 2);
+    assert_eq!(services.status().snapshot().requests, 6);
+}
+
+#[tokio::test]
+async fn a_rejected_request_does_not_keep_back_the_others() {
+    let (_server, watch) = agent(|_| listed(0..250, &[])).await;
+    let requests = AtomicUsize::new(0);
+    let api = Server::start(move |_| match requests.fetch_add(1, Ordering::Relaxed) {
+        1 => Response::ok(described(100..200)),
+        2 => Response::ok(described(200..250)),
+        _ => refusal("InvalidParameterException"),
+    })
+    .await;
+    let services = start(&api, &watch, LONG);
+    until(|| services.status().snapshot().errors == 1).await;
+    assert_eq!(services.origins().len(), 150);
+    let snapshot = services.status().snapshot();
+    assert!(snapshot.error.is_some_and(|error| error.contains("InvalidParameterException")));
+    assert_eq!(snapshot.requests, 3);
 }
 
 #[tokio::test]
@@ -172,11 +201,11 @@ async fn tasks_that_are_gone_are_forgotten_and_new_ones_requested() {
     let services = start(&api, &watch, Duration::from_millis(1));
     until(|| services.origins().len() == 2).await;
     watch.request();
-    until(|| services.origins().contains_key("2")).await;
+    until(|| services.origins().contains_key(&*task_id(2))).await;
     let mut ids: Vec<String> = services.origins().keys().map(|id| id.to_string()).collect();
     ids.sort();
-    assert_eq!(ids, ["1", "2"]);
-    assert!(!api.requests()[1].contains("task/shop/1\""), "known");
+    assert_eq!(ids, [task_id(1), task_id(2)]);
+    assert!(!api.requests()[1].contains(&arn(1)), "known");
 }
 
 #[tokio::test]
