@@ -24,8 +24,6 @@ pub struct Identity {
     pub region: String,
     /// Availability zone, such as `us-west-2a`.
     pub zone: Option<String>,
-    /// Id of the account that owns the instance.
-    pub account: Option<String>,
 }
 
 /// An attached volume.

@@ -166,7 +166,6 @@ struct Document {
     instance_type: Option<String>,
     region: Option<String>,
     availability_zone: Option<String>,
-    account_id: Option<String>,
 }
 
 /// Reads an identity document.
@@ -184,7 +183,6 @@ fn parse(text: &str) -> Result<Identity, ImdsError> {
         instance_type: plain_value(document.instance_type),
         region: required("region", document.region)?,
         zone: plain_value(document.availability_zone),
-        account: plain_value(document.account_id),
     })
 }
 
@@ -279,7 +277,6 @@ mod tests {
         assert_eq!(identity.instance_type.as_deref(), Some("t2.micro"));
         assert_eq!(identity.region, "us-west-2");
         assert_eq!(identity.zone.as_deref(), Some("us-west-2b"));
-        assert_eq!(identity.account.as_deref(), Some("123456789012"));
     }
 
     #[test]
@@ -287,7 +284,7 @@ mod tests {
         let odd =
             r#"{"instanceId": "i-1", "region": "eu-west-1", "instanceType": "", "availabilityZone": "a b"}"#;
         let identity = parse(odd).unwrap();
-        assert_eq!((identity.instance_type, identity.zone, identity.account), (None, None, None));
+        assert_eq!((identity.instance_type, identity.zone), (None, None));
         for (text, wanted) in [
             ("", "invalid identity document"),
             ("<html>", "invalid identity document"),

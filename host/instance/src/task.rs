@@ -210,13 +210,15 @@ impl Poller {
             _ => None,
         };
         self.log_cluster(found.cluster);
-        let has_cluster = cluster.is_some();
+        // A node group tags an instance only some time after it has started.
+        let is_complete =
+            found.autoscaling_group.is_some() && (cluster.is_some() || !self.settings.wants_cluster_name);
         self.shared.update(|facts| {
             facts.autoscaling_group = found.autoscaling_group;
             // A node does not leave its cluster: a known name is kept.
             facts.cluster_name = cluster.or(facts.cluster_name.take());
         });
-        let period = if has_cluster || !self.settings.wants_cluster_name {
+        let period = if is_complete {
             RARE_INTERVAL
         } else {
             let period = self.tags.incomplete_interval.min(RARE_INTERVAL);

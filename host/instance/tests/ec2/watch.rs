@@ -1,7 +1,7 @@
 //! Tests of the background task: the facts it collects, the order of its requests, and the requests it avoids.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use insightd_instance::{Access, InstanceFacts, InstanceSettings, InstanceWatch};
@@ -99,6 +99,25 @@ async fn a_configured_cluster_name_is_not_read_from_tags() {
     let watch = InstanceWatch::start(InstanceSettings { wants_cluster_name: false, ..settings(&imds, &ec2) });
     let facts = until(&watch, |facts| facts.autoscaling_group.is_some()).await;
     assert_eq!(facts.cluster_name, None);
+}
+
+#[tokio::test]
+async fn a_missing_group_is_requested_again_soon() {
+    let imds = Server::start(metadata).await;
+    let requests = AtomicUsize::new(0);
+    let ec2 = Server::start(move |request| match requests.fetch_add(1, Ordering::Relaxed) {
+        0 => Response::Reply(200, "", "<DescribeTagsResponse><tagSet/></DescribeTagsResponse>".into()),
+        _ => tag_page(request),
+    })
+    .await;
+    let refresh = Duration::from_millis(10);
+    let watch = InstanceWatch::start(InstanceSettings {
+        wants_cluster_name: false,
+        refresh,
+        ..settings(&imds, &ec2)
+    });
+    let facts = until(&watch, |facts| facts.autoscaling_group.is_some()).await;
+    assert_eq!(facts.autoscaling_group.as_deref(), Some("eks-blue"));
 }
 
 /// A failure of instance metadata counts only if the machine is known to be an EC2 instance.

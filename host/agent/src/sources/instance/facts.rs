@@ -104,7 +104,6 @@ mod tests {
                 instance_type: Some("c5.large".into()),
                 region: "us-west-2".into(),
                 zone: Some("us-west-2b".into()),
-                account: None,
             }),
             autoscaling_group: Some("blue".into()),
             cluster_name: Some("demo".into()),
