@@ -9,6 +9,7 @@
 mod api;
 mod explain;
 pub(crate) mod reflect;
+mod request;
 #[cfg(test)]
 pub(crate) mod testing;
 mod token;
@@ -19,6 +20,7 @@ pub use api::{ApiSettings, api_client, is_in_cluster};
 pub(crate) use explain::{Upstream, explain, explain_for};
 pub(crate) use insightd_upstream::{Backoff, jitter_up_to, lock};
 pub use kube::Client;
+pub(crate) use request::{send, send_for_object};
 pub(crate) use token::Token;
 pub use transport::Traffic;
 pub(crate) use transport::{connect, connect_through};

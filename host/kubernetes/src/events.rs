@@ -24,7 +24,7 @@ use tokio::time::{sleep, timeout};
 use tracing::warn;
 
 use self::aggregator::{Decision, EventAggregator, Occurrences};
-use crate::client::explain;
+use crate::client;
 use insightd_upstream::{UpstreamStatus, lock};
 
 pub use crate::lock_object::LockRef;
@@ -262,14 +262,14 @@ async fn send(
     loop {
         status.requested();
         let (error, retry) =
-            match timeout(REQUEST_TIMEOUT, client.request_text(wire::request(&object)?)).await {
+            match timeout(REQUEST_TIMEOUT, client::send(client, wire::request(&object)?)).await {
                 Ok(Ok(_)) => return Ok(()),
                 // An earlier attempt succeeded, and its response was lost.
                 Ok(Err(kube::Error::Api(status))) if status.code == 409 => return Ok(()),
                 Ok(Err(error)) => {
                     let retry = !matches!(&error, kube::Error::Api(status)
                     if (400..500).contains(&status.code) && status.code != 429);
-                    (explain(&error, "create", "events"), retry)
+                    (client::explain(&error, "create", "events"), retry)
                 }
                 Err(_) => (format!("cannot create events: no response within {REQUEST_TIMEOUT:?}"), true),
             };

@@ -8,7 +8,7 @@
 //! round    GET /api/v1/nodes/NAME/proxy/metrics/cadvisor of each node that this replica owns
 //! ```
 //!
-//! Answers are parsed as they arrive ([`insightd_exposition`]), and only the used figures of a node are kept until the round
+//! Responses are parsed as they arrive ([`insightd_exposition`]), and only the used values of a node are kept until the round
 //! ends ([`insightd_fargate::cadvisor`]). A node that is slow, dead or broken costs only itself: every request has a
 //! deadline, and nodes that failed before have their turn after all others. The nodes are divided among replicas by the rule
 //! of [`insightd_fargate::shard`].
@@ -83,9 +83,9 @@ pub struct FargateSettings {
     /// Time over which the requests of a round are spread. Each node has a fixed share of it, so its readings are equally far
     /// apart.
     pub jitter: Duration,
-    /// Bounds on one answer.
+    /// Bounds on one response.
     pub limits: Limits,
-    /// Bounds on what is kept of one answer.
+    /// Bounds on what is kept of one response.
     pub reading_limits: ReadingLimits,
     /// Names of interfaces to leave out; a name that ends in `*` matches as a prefix.
     pub interface_exclude: Vec<String>,
@@ -205,11 +205,6 @@ impl Fargate {
         self.stateful_set.clone().map(Removal::new)
     }
 
-    /// Returns the number of Fargate nodes in the cluster, those of other replicas included.
-    pub fn known_nodes(&self) -> usize {
-        self.watch.nodes().len()
-    }
-
     /// Returns the counters of rounds and requests.
     pub fn counters(&self) -> ScrapeCounters {
         self.scraper.counters()
@@ -244,10 +239,5 @@ impl FargateNode {
         emitter.emit_facts(&facts, node, counter_cache, read_at_ns, builder);
         self.reading.emit_filesystems(emitter.containers(&self.pods), builder);
         node
-    }
-
-    /// Returns the pods of the node, as the API server reports them.
-    pub fn pods(&self) -> &PodList {
-        &self.pods
     }
 }

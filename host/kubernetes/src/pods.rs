@@ -29,6 +29,9 @@ pub struct PodList {
     pub left_out: u64,
 }
 
+/// Largest number of conditions, and of owners, that are kept of a pod: each owner that is a Job costs a request.
+pub(crate) const MAX_ENTRIES: usize = 64;
+
 /// Pairs of key and value.
 pub type Texts = Vec<(Box<str>, Box<str>)>;
 

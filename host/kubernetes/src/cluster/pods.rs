@@ -10,7 +10,7 @@ use super::pods_by_namespace::{PodNamespaces, PodRecord};
 use super::table::{Key, ObjectTable, TABLE_BYTES};
 use super::wire;
 use crate::budget::MemoryBudget;
-use crate::pods::{MetadataFilter, Owner, Texts};
+use crate::pods::{MAX_ENTRIES, MetadataFilter, Owner, Texts};
 use crate::text::{Text, elements, non_empty};
 
 /// `status.phase`, in the order of [`PHASES`].
@@ -143,9 +143,6 @@ const RECORD_BYTES: usize = 2 * size_of::<(Key, PodRecord)>();
 /// Longest text of a pending pod in bytes: a condition type is a name with a domain as prefix.
 const MAX_TEXT_BYTES: usize = 316;
 
-/// Largest number of conditions, and of owners, of a pending pod.
-const MAX_ENTRIES: usize = 64;
-
 /// The pods of one watch.
 #[derive(Debug)]
 pub(super) struct Pods<S> {
@@ -196,6 +193,18 @@ impl<S: PodStream> Pods<S> {
         (self.unscheduled as usize).saturating_sub(self.pending.len())
     }
 
+    /// Counts a pod. Returns `None` if there is no room for it.
+    fn enter(&mut self, facts: &PodFacts<'_>) -> Option<PodRecord> {
+        if !self.budget.replace(0, RECORD_BYTES) {
+            return None;
+        }
+        let record = self.namespaces.enter(facts);
+        if record.is_none() {
+            self.budget.replace(RECORD_BYTES, 0);
+        }
+        record
+    }
+
     fn forget(&mut self, key: Key) {
         if let Some(record) = self.records.remove(&key) {
             self.budget.replace(RECORD_BYTES, 0);
@@ -216,8 +225,7 @@ impl<S: PodStream> ObjectTable for Pods<S> {
         let Some(facts) = S::facts(&item) else { return true };
         let key = Key::new(&self.hasher, &[facts.uid]);
         self.forget(key);
-        let record = self.budget.replace(0, RECORD_BYTES).then(|| self.namespaces.enter(&facts)).flatten();
-        let Some(record) = record else {
+        let Some(record) = self.enter(&facts) else {
             self.pending.remove(&key);
             return false;
         };
@@ -236,5 +244,25 @@ impl<S: PodStream> ObjectTable for Pods<S> {
         let key = Key::new(&self.hasher, &[facts.uid]);
         self.forget(key);
         self.pending.remove(&key);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn apply(pods: &mut Pods<Running>, uid: &str, namespace: &str) -> bool {
+        let pod = json!({"metadata": {"uid": uid, "namespace": namespace}}).to_string();
+        pods.apply(serde_json::from_str(&pod).unwrap())
+    }
+
+    #[test]
+    fn a_pod_without_a_record_takes_no_memory() {
+        let mut pods = Pods { budget: MemoryBudget::new(RECORD_BYTES), ..Pods::new(0) };
+        assert!(!apply(&mut pods, "a", &"n".repeat(254)), "the name is too long for a namespace");
+        assert!(apply(&mut pods, "b", "n"));
+        assert!(!apply(&mut pods, "c", "n"));
     }
 }

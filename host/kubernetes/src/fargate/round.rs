@@ -33,13 +33,13 @@ pub struct ScrapeTotals {
     pub rounds: u64,
     /// Nodes that were read.
     pub scraped: u64,
-    /// Nodes with an error or a bad answer.
+    /// Nodes with an error or a bad response.
     pub failed: u64,
-    /// Nodes without a complete answer at the deadline, or without a turn.
+    /// Nodes without a complete response at the deadline, or without a turn.
     pub late: u64,
-    /// Samples in the answers.
+    /// Samples in the responses.
     pub samples: u64,
-    /// Malformed lines in the answers.
+    /// Malformed lines in the responses.
     pub malformed_lines: u64,
     /// Rows of pods that were left out.
     pub left_out: u64,
@@ -89,7 +89,7 @@ impl Scraper {
             jitter: settings.jitter.min(settings.interval / 2),
             limits: ScrapeLimits {
                 deadline: settings.effective_deadline(),
-                answer: settings.limits,
+                response: settings.limits,
                 reading: settings.reading_limits,
             },
             status: Arc::new(UpstreamStatus::new("fargate")),
@@ -173,8 +173,7 @@ impl Scraper {
 
     /// Reads one node, within the time that is left of the round.
     async fn turn(&self, node: Arc<str>, left: Duration) -> NodeResult {
-        let limits = ScrapeLimits { deadline: self.limits.deadline.min(left), ..self.limits };
-        let result = scrape(&self.client, &node, limits, &self.status).await.map(|(reading, report)| {
+        let result = scrape(&self.client, &node, self.limits, left, &self.status).await.map(|(reading, report)| {
             if let Some(line) = &report.first_malformed {
                 tracing::debug!(node = &*node, malformed = report.malformed, %line, "malformed lines skipped");
             }
@@ -188,11 +187,10 @@ impl Scraper {
     }
 
     /// Counts the results of a round, and updates the status: the source fails if no node could be read.
-    fn record(&mut self, results: &[NodeResult]) {
+    pub(super) fn record(&mut self, results: &[NodeResult]) {
         let mut totals = self.counters.totals();
         totals.rounds += 1;
         let (mut newly_failing, mut recovered) = (0, 0);
-        let mut first_error: Option<&ScrapeError> = None;
         for (node, result) in results {
             let Some(history) = self.history.get_mut(node) else { continue };
             if !matches!(result, Err(ScrapeError::NoTurn { .. })) {
@@ -219,7 +217,6 @@ impl Scraper {
                     if !matches!(error, ScrapeError::NoTurn { .. }) {
                         history.failures = history.failures.saturating_add(1);
                     }
-                    first_error.get_or_insert(error);
                 }
             }
         }
@@ -229,7 +226,7 @@ impl Scraper {
         if recovered > 0 {
             tracing::info!(nodes = recovered, "Fargate nodes can be read again");
         }
-        match first_error {
+        match shown_error(results) {
             Some(error) if results.iter().all(|(_, result)| result.is_err()) => {
                 self.status.failed(error.to_string());
             }
@@ -237,4 +234,13 @@ impl Scraper {
         }
         *lock(&self.counters.0) = totals;
     }
+}
+
+/// Returns the error of the first node by name, of those that had a turn if there are any. The order of the results differs from round
+/// to round, and a changed error is logged again.
+fn shown_error(results: &[NodeResult]) -> Option<&ScrapeError> {
+    let errors = results.iter().filter_map(|(node, result)| Some((node, result.as_ref().err()?)));
+    let first =
+        errors.min_by_key(|(node, error)| (matches!(error, ScrapeError::NoTurn { .. }), Arc::clone(node)));
+    first.map(|(_, error)| error)
 }

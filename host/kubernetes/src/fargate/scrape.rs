@@ -33,21 +33,19 @@ pub enum ScrapeError {
         /// Explanation of the error.
         error_text: String,
     },
-    /// The answer is not complete, or exceeds a limit.
-    #[error(
-        "node {node}: GET {path}: {error}; the node is left out of this tick, raise the limit if that is the cause"
-    )]
-    Answer {
+    /// The response is not complete, or exceeds a limit.
+    #[error("node {node}: GET {path}: {error}; the node is left out of this tick")]
+    Response {
         /// Name of the node.
         node: String,
         /// Path of the URL.
         path: String,
-        /// The defect of the answer.
+        /// The defect of the response.
         error: ExpositionError,
     },
-    /// The answer cannot be decompressed.
+    /// The response cannot be decompressed.
     #[error(
-        "node {node}: GET {path}: cannot decompress the answer: {error}; the node is left out of this tick"
+        "node {node}: GET {path}: cannot decompress the response: {error}; the node is left out of this tick"
     )]
     Encoding {
         /// Name of the node.
@@ -57,9 +55,9 @@ pub enum ScrapeError {
         /// The error of the decoder.
         error: std::io::Error,
     },
-    /// The answer contains rows neither of the machine nor of pods: another server answered.
+    /// The response contains rows neither of the machine nor of pods: another server responded.
     #[error(
-        "node {node}: GET {path}: no rows of cAdvisor among {samples} samples{}; check what answers at this path",
+        "node {node}: GET {path}: no rows of cAdvisor among {samples} samples{}; check what responds at this path",
         first_malformed.as_deref().map(|line| format!(" ({line})")).unwrap_or_default()
     )]
     Empty {
@@ -67,14 +65,14 @@ pub enum ScrapeError {
         node: String,
         /// Path of the URL.
         path: String,
-        /// Number of samples in the answer.
+        /// Number of samples in the response.
         samples: u64,
         /// The first malformed line.
         first_malformed: Option<String>,
     },
-    /// The answer was not complete at the deadline.
+    /// The response was not complete at the deadline.
     #[error(
-        "node {node}: GET {path}: no complete answer within {} s; the node or the API server is slow, raise the deadline or \
+        "node {node}: GET {path}: no complete response within {} s or before the end of the round; the node or the API server is slow, raise the deadline or \
          the interval",
         deadline.as_secs_f32()
     )]
@@ -83,7 +81,7 @@ pub enum ScrapeError {
         node: String,
         /// Path of the URL.
         path: String,
-        /// Time that the request had.
+        /// Configured time for one node.
         deadline: Duration,
     },
     /// The round ended before the node had its turn.
@@ -100,7 +98,7 @@ pub enum ScrapeError {
 }
 
 impl ScrapeError {
-    /// Returns true if the node had too little time, rather than a bad answer.
+    /// Returns true if the node had too little time, rather than a bad response.
     pub fn is_late(&self) -> bool {
         matches!(self, Self::Late { .. } | Self::NoTurn { .. })
     }
@@ -109,7 +107,7 @@ impl ScrapeError {
     pub fn node(&self) -> &str {
         match self {
             Self::Request { node, .. }
-            | Self::Answer { node, .. }
+            | Self::Response { node, .. }
             | Self::Encoding { node, .. }
             | Self::Empty { node, .. }
             | Self::Late { node, .. }
@@ -122,7 +120,7 @@ impl ScrapeError {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct ScrapeLimits {
     pub(super) deadline: Duration,
-    pub(super) answer: Limits,
+    pub(super) response: Limits,
     pub(super) reading: ReadingLimits,
 }
 
@@ -131,15 +129,17 @@ pub(super) fn path_of(node: &str) -> String {
     format!("/api/v1/nodes/{}/proxy/metrics/cadvisor", percent_encoded(node))
 }
 
-/// Reads the metrics of a node, within the deadline. The report counts the samples and malformed lines of the answer.
+/// Reads the metrics of a node, within the deadline and the time that is `left` of the round. The report counts the samples and
+/// malformed lines of the response.
 pub(super) async fn scrape(
     client: &kube::Client,
     node: &str,
     limits: ScrapeLimits,
+    left: Duration,
     status: &UpstreamStatus,
 ) -> Result<(NodeReading, Report), ScrapeError> {
     let scrape = Scrape { node, path: path_of(node), limits, status };
-    match tokio::time::timeout(limits.deadline, scrape.request(client)).await {
+    match tokio::time::timeout(limits.deadline.min(left), scrape.request(client)).await {
         Ok(result) => result,
         Err(_) => {
             Err(ScrapeError::Late { node: node.to_owned(), path: scrape.path, deadline: limits.deadline })
@@ -154,9 +154,9 @@ struct Scrape<'s> {
     status: &'s UpstreamStatus,
 }
 
-/// The reason why bytes of the answer are rejected.
+/// The reason why bytes of the response are rejected.
 enum ReadError {
-    Answer(ExpositionError),
+    Response(ExpositionError),
     Encoding(std::io::Error),
 }
 
@@ -186,11 +186,11 @@ impl Scrape<'_> {
     async fn read(&self, response: Response<Body>) -> Result<(NodeReading, Report), ScrapeError> {
         let headers = response.headers();
         let content_type = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
-        let mut reader = Reader::new(Format::from_content_type(content_type), self.limits.answer);
+        let mut reader = Reader::new(Format::from_content_type(content_type), self.limits.response);
         let mut node = NodeReader::new(self.limits.reading);
         let mut gunzip = self.gunzip(headers)?;
         let push = &mut |bytes: &[u8]| {
-            reader.push(bytes, &mut |sample| node.sample(sample)).map_err(ReadError::Answer)
+            reader.push(bytes, &mut |sample| node.sample(sample)).map_err(ReadError::Response)
         };
         let mut body = response.into_body();
         while let Some(frame) = body.frame().await {
@@ -206,7 +206,7 @@ impl Scrape<'_> {
         if let Some(gunzip) = gunzip {
             gunzip.finish(push).map_err(|error| self.rejected(error))?;
         }
-        let report = reader.finish().map_err(|error| self.rejected(ReadError::Answer(error)))?;
+        let report = reader.finish().map_err(|error| self.rejected(ReadError::Response(error)))?;
         let reading = node.finish();
         if reading.is_empty() {
             return Err(ScrapeError::Empty {
@@ -238,7 +238,7 @@ impl Scrape<'_> {
     fn rejected(&self, error: ReadError) -> ScrapeError {
         let (node, path) = (self.node.to_owned(), self.path.clone());
         match error {
-            ReadError::Answer(error) => ScrapeError::Answer { node, path, error },
+            ReadError::Response(error) => ScrapeError::Response { node, path, error },
             ReadError::Encoding(error) => ScrapeError::Encoding { node, path, error },
         }
     }

@@ -12,7 +12,7 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 use serde_json::json;
 
-use crate::client::explain;
+use crate::client::{explain, send_for_object};
 
 /// Annotation of the StatefulSet with the plan.
 const ANNOTATION: &str = "insightd/fargate-replicas";
@@ -208,7 +208,7 @@ impl StatefulSetClient {
         let error_text = |error: &kube::Error| format!("{}: {}", self.path(), explain(error, verb, RESOURCE));
         let request = request.map_err(|error| error_text(&kube::Error::HttpError(error)))?;
         self.status.requested();
-        match tokio::time::timeout(self.timeout, self.client.request(request)).await {
+        match tokio::time::timeout(self.timeout, send_for_object(&self.client, request)).await {
             Ok(result) => result.map_err(|error| error_text(&error)),
             Err(_) => Err(format!("{}: no response within {} s", self.path(), self.timeout.as_secs_f32())),
         }

@@ -139,7 +139,7 @@ async fn nodes_are_selected_by_label_and_read_through_the_proxy() {
 }
 
 #[tokio::test]
-async fn a_batch_has_the_figures_of_cgroups_and_the_facts_of_the_api_server() {
+async fn a_batch_has_the_values_of_cgroups_and_the_facts_of_the_api_server() {
     let server = api_server(&["fargate-1"], |_| rows(), no_other).await;
     let mut fargate = Fargate::start(server.client(), &settings());
     listed(&fargate, 1).await;

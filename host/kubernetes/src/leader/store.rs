@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 use super::protocol::{LockState, StoreRequest, StoreResponse};
 use super::record::Record;
 use super::{LeaderSettings, LockKind};
-use crate::client::explain;
+use crate::client::{explain, send_for_object};
 use crate::problem::shortened;
 
 /// Annotation in which existing Container Insights agents keep the record.
@@ -54,7 +54,7 @@ impl Store {
             Ok(http) => http,
             Err(error) => return (StoreResponse::Failed, Some(format!("{self}: {error}"))),
         };
-        match self.client.request::<LockObject>(http).await {
+        match send_for_object::<LockObject>(&self.client, http).await {
             Ok(object) => {
                 let (lock_state, problem) = self.lock_state(object);
                 (StoreResponse::Found(lock_state), problem)

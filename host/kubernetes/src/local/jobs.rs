@@ -7,23 +7,19 @@ use std::time::Duration;
 
 use http::Request;
 use http::header::ACCEPT;
-use http_body_util::{BodyExt, Limited};
 use kube::client::Body;
 use serde::Deserialize;
 use tokio::sync::Notify;
 use tokio::time::{sleep, timeout};
 
 use super::{SharedFacts, job_key};
-use crate::client::reflect::{percent_encoded, read_status};
-use crate::client::{Backoff, explain, jitter_up_to};
+use crate::client::reflect::percent_encoded;
+use crate::client::{Backoff, explain, jitter_up_to, send};
 use crate::pods::{Owner, PodList};
 use crate::text::{List, Object, Text, elements, non_empty};
 use insightd_upstream::{UpstreamStatus, lock};
 
 const TIMEOUT: Duration = Duration::from_secs(30);
-
-/// Largest response in bytes; the metadata may contain 256 KiB of annotations.
-const MAX_RESPONSE_BYTES: usize = 2 << 20;
 
 /// Pause between two look-ups: a node full of new Jobs sends ten requests per second.
 const PAUSE: Duration = Duration::from_millis(100);
@@ -162,16 +158,11 @@ async fn owner(client: &kube::Client, key: &str, status: &UpstreamStatus) -> Res
     .header(ACCEPT, "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1")
     .body(Body::empty())
     .map_err(|error| error_text(&kube::Error::HttpError(error)))?;
-    let response = client.send(request).await.map_err(|error| error_text(&error))?;
-    if response.status() == http::StatusCode::NOT_FOUND {
-        return Ok(None);
-    }
-    if !response.status().is_success() {
-        let refused = read_status(response, TIMEOUT).await;
-        return Err(error_text(&kube::Error::Api(refused.boxed())));
-    }
-    let body = Limited::new(response.into_body(), MAX_RESPONSE_BYTES).collect().await;
-    let body = body.map_err(|error| error_text(&kube::Error::Service(error)))?.to_bytes();
+    let body = match send(client, request).await {
+        Ok(body) => body,
+        Err(kube::Error::Api(status)) if status.code == 404 => return Ok(None),
+        Err(error) => return Err(error_text(&error)),
+    };
     status.received(body.len() as u64);
     let job: Job<'_> =
         serde_json::from_slice(&body).map_err(|error| error_text(&kube::Error::SerdeError(error)))?;

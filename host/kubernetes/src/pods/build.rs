@@ -6,7 +6,9 @@ use crate::item::{Item, Notes, subject};
 use crate::text::{List, Object, Pairs, elements, non_empty};
 
 use super::resize::{Reported, is_infeasible};
-use super::{Amounts, Container, ContainerKind, ContainerState, MetadataFilter, Owner, Pod, Texts, wire};
+use super::{
+    Amounts, Container, ContainerKind, ContainerState, MAX_ENTRIES, MetadataFilter, Owner, Pod, Texts, wire,
+};
 
 /// Annotation that the kubelet sets on pods from its manifest directory, and on their mirrors in the API server.
 const CONFIG_HASH: &str = "kubernetes.io/config.hash";
@@ -84,6 +86,7 @@ fn owners(references: &Option<List<Object<wire::Owner<'_>>>>) -> Vec<Owner> {
         .filter_map(|owner| {
             Some(Owner { kind: non_empty(&owner.kind)?.into(), name: non_empty(&owner.name)?.into() })
         })
+        .take(MAX_ENTRIES)
         .collect()
 }
 
@@ -92,6 +95,7 @@ fn conditions(conditions: &Option<List<Object<wire::Condition<'_>>>>) -> Texts {
         .filter_map(|condition| {
             Some((non_empty(&condition.kind)?.into(), non_empty(&condition.status)?.into()))
         })
+        .take(MAX_ENTRIES)
         .collect()
 }
 

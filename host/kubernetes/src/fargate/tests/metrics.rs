@@ -1,4 +1,4 @@
-//! The published metrics of a Fargate pod, from two answers to the components' result.
+//! The published metrics of a Fargate pod, from two responses to the components' result.
 
 use insightd_decorate::Decorate;
 use insightd_utilization::Utilization;
@@ -18,7 +18,7 @@ fn process<T: Transform>(batch: &Batch) {
     T::configure(&mut Settings::parse("{}").unwrap()).unwrap().process(batch).unwrap();
 }
 
-/// The eight metrics of the reference, from figures that are the same for any agent.
+/// The eight metrics of the reference, from values that are the same for any agent.
 #[tokio::test]
 async fn the_components_publish_the_metrics_of_the_reference() {
     let mut round = 0;

@@ -1,24 +1,24 @@
-//! Answers of single nodes.
+//! Responses of single nodes.
 
 use std::io::Write as _;
 
 use super::*;
 use crate::fargate::scrape::{ScrapeLimits, scrape};
 
-/// Bounds that no answer of a test exceeds by accident.
+/// Bounds that no response of a test exceeds by accident.
 fn limits() -> ScrapeLimits {
-    let answer = Limits { samples: 500, bytes: 1 << 20, ..Limits::default() };
-    ScrapeLimits { deadline: Duration::from_secs(20), answer, reading: ReadingLimits::default() }
+    let response = Limits { samples: 500, bytes: 1 << 20, ..Limits::default() };
+    ScrapeLimits { deadline: Duration::from_secs(20), response, reading: ReadingLimits::default() }
 }
 
 async fn read(response: Response, limits: ScrapeLimits) -> Result<NodeReading, ScrapeError> {
     let server = Server::start(move |_, _| response.clone()).await;
     let status = UpstreamStatus::new("fargate");
-    scrape(&server.client(), "fargate-1", limits, &status).await.map(|(reading, _)| reading)
+    scrape(&server.client(), "fargate-1", limits, INTERVAL, &status).await.map(|(reading, _)| reading)
 }
 
 #[tokio::test]
-async fn answers_are_read_in_pieces_and_decompressed() {
+async fn responses_are_read_in_pieces_and_decompressed() {
     let whole = read(rows(), limits()).await.unwrap();
     assert_eq!((whole.pods(), whole.containers()), (1, 1));
     let (begin, end) = ROWS.split_at(ROWS.len() / 2);
@@ -49,8 +49,8 @@ async fn a_node_without_its_pod_is_no_failure() {
 #[tokio::test]
 async fn errors_name_the_node_the_path_and_the_remedy() {
     let path = "GET /api/v1/nodes/fargate-1/proxy/metrics/cadvisor: ";
-    let few = ScrapeLimits { answer: Limits { samples: 3, ..Limits::default() }, ..limits() };
-    let short = ScrapeLimits { answer: Limits { bytes: 1000, ..Limits::default() }, ..limits() };
+    let few = ScrapeLimits { response: Limits { samples: 3, ..Limits::default() }, ..limits() };
+    let short = ScrapeLimits { response: Limits { bytes: 1000, ..Limits::default() }, ..limits() };
     let soon = ScrapeLimits { deadline: Duration::from_millis(50), ..limits() };
     let unreachable = json!({
         "kind": "Status", "code": 503,
@@ -65,14 +65,14 @@ async fn errors_name_the_node_the_path_and_the_remedy() {
             limits(),
         ),
         ("kubectl get node fargate-1", Response::status(404).send("{}"), limits()),
-        // The API server is restarted while it passes the answer on.
+        // The API server is restarted while it passes the response on.
         ("cannot get nodes/proxy", Response::ok().send(ROWS).cut(), limits()),
-        ("the answer is cut off after", Response::ok().send(cut_line), limits()),
+        ("the response is cut off after", Response::ok().send(cut_line), limits()),
         ("more than 3 samples", rows(), few),
         ("exceeds 1000 bytes", rows(), short),
         ("no rows of cAdvisor among 0 samples (line 1: ", Response::ok().send("<html>\n"), limits()),
         ("no rows of cAdvisor among 1 samples;", Response::ok().send("up 1\n"), limits()),
-        ("no complete answer within 0.05 s", Response::ok().send(ROWS).hang(), soon),
+        ("no complete response within 0.05 s", Response::ok().send(ROWS).hang(), soon),
         ("not requested", Response::ok().header("content-encoding", "br").send("x"), limits()),
     ] {
         let error = read(response, limits).await.unwrap_err();

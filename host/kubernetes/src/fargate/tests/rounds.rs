@@ -3,8 +3,8 @@
 use super::*;
 
 /// Starts a server for metrics only.
-async fn metrics(mut answer: impl FnMut(&str) -> Response + Send + 'static) -> Server {
-    Server::start(move |_, request| answer(&scraped(request).unwrap())).await
+async fn metrics(mut respond: impl FnMut(&str) -> Response + Send + 'static) -> Server {
+    Server::start(move |_, request| respond(&scraped(request).unwrap())).await
 }
 
 async fn round(
@@ -89,7 +89,7 @@ async fn requests_are_bounded_by_the_concurrency() {
     let nodes: Vec<Arc<str>> = nodes.iter().map(|name| name.as_str().into()).collect();
     let (open, most) = (Arc::new(Mutex::new(0_usize)), Arc::new(Mutex::new(0_usize)));
     let (opened, highest) = (Arc::clone(&open), Arc::clone(&most));
-    // No node answers: each request keeps its place until the deadline.
+    // No node responds: each request keeps its place until the deadline.
     let server = metrics(move |_| {
         let mut open = opened.lock().unwrap();
         *open += 1;
@@ -102,7 +102,7 @@ async fn requests_are_bounded_by_the_concurrency() {
     let settings = FargateSettings { concurrency: 3, deadline, ..settings() };
     let mut scraper = Scraper::new(server.client(), &settings);
     tokio::select! {
-        _ = round(&mut scraper, &nodes) => panic!("no node answers"),
+        _ = round(&mut scraper, &nodes) => panic!("no node responds"),
         () = async {
             until(|| *open.lock().unwrap() == 3).await;
             // Time for requests that should not be sent.
@@ -127,7 +127,25 @@ async fn a_round_ends_before_the_next_tick() {
     let totals = scraper.counters().totals();
     assert_eq!((totals.late, totals.failed), (4, 0));
     let error = scraper.status().snapshot().error.unwrap_or_default();
-    assert!(error.contains("no complete answer"), "no node was read: {error}");
+    assert!(error.contains("no complete response within 0.4 s"), "no node was read: {error}");
+}
+
+#[tokio::test]
+async fn the_shown_error_does_not_depend_on_the_order_of_the_results() {
+    let late = |name: &str| {
+        let (node, path) = (name.to_owned(), String::new());
+        (name.into(), Err(ScrapeError::Late { node, path, deadline: Duration::from_secs(40) }))
+    };
+    let no_turn = |name: &str| {
+        let (node, path) = (name.to_owned(), String::new());
+        (name.into(), Err(ScrapeError::NoTurn { node, path }))
+    };
+    for results in [[late("c"), no_turn("a"), late("b")], [late("b"), late("c"), no_turn("a")]] {
+        let mut scraper = Scraper::new(metrics(|_| rows()).await.client(), &settings());
+        scraper.record(&results);
+        let error = scraper.status().snapshot().error.unwrap();
+        assert!(error.starts_with("node b: ") && error.contains("within 40 s"), "{error}");
+    }
 }
 
 #[tokio::test]

@@ -68,3 +68,18 @@ fn the_first_of_two_pods_with_the_same_uid_is_kept() {
     let list = read(json!([pod("b"), pod("a")]));
     assert_eq!((&*list.pods[0].name, list.pods.len(), list.problems.len()), ("a", 1, 1));
 }
+
+#[test]
+fn owners_and_conditions_beyond_the_bound_are_left_out() {
+    let owners: Vec<_> =
+        (0..100).map(|number| json!({"kind": "Job", "name": format!("j{number}")})).collect();
+    let conditions: Vec<_> =
+        (0..100).map(|number| json!({"type": format!("c{number}"), "status": "True"})).collect();
+    let list = read(json!([{
+        "metadata": {"name": "p", "namespace": "n", "uid": "u", "ownerReferences": owners},
+        "status": {"conditions": conditions}
+    }]));
+    let pod = &list.pods[0];
+    assert_eq!((pod.owners.len(), pod.conditions.len()), (64, 64));
+    assert_eq!((&*pod.owners[63].name, &*pod.conditions[63].0), ("j63", "c63"));
+}
