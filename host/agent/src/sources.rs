@@ -1,5 +1,6 @@
 //! The sources of batches, and the clients of the endpoints that they query: tasks on the runtime, and handles for the worker thread.
 
+mod api;
 mod cluster;
 mod ecs;
 mod fargate;
@@ -13,21 +14,20 @@ mod task;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::Context;
 use insightd_aws::settings::AwsSettings;
 use insightd_ecs::TaskWatch;
 use insightd_instance::InstanceWatch;
-use insightd_kubernetes::client::{self, ApiSettings, Traffic};
-use insightd_kubernetes::events::{EventRecorder, EventRecorderSettings, PodRef};
+use insightd_kubernetes::client::{self, Traffic};
+use insightd_kubernetes::events::EventRecorder;
 use insightd_kubernetes::kubelet::{Kubelet, KubeletSettings};
-use insightd_kubernetes::leader::{self, Election, LeaderSettings, Leadership};
-use insightd_kubernetes::local::{LocalSettings, LocalWatch};
+use insightd_kubernetes::leader::{Election, Leadership};
+use insightd_kubernetes::local::LocalWatch;
 use insightd_kubernetes::pods::MetadataFilter;
 use insightd_upstream::UpstreamStatus;
 use tokio::runtime::Handle;
 use tokio::task::JoinSet;
 
-use crate::config::{Config, Environment, LockKind, Role};
+use crate::config::{Config, Environment, Role};
 use crate::error::Usage;
 use crate::ops::{Count, LeadershipStatus, StatusRegistry};
 use crate::sinks::{Delivery, Ended, ToDeliver};
@@ -44,12 +44,6 @@ pub use task::TaskSource;
 /// Maximum size of one kubelet response, bytes: about ten times the response for 250 busy pods. Responses are parsed
 /// while they arrive; the limit bounds the time that an endless response takes.
 const MAX_KUBELET_RESPONSE_BYTES: usize = 64 << 20;
-
-/// The `User-Agent` header of requests to the API server.
-const USER_AGENT: &str = concat!("insightd/", env!("CARGO_PKG_VERSION"));
-
-/// Maximum random delay before a node agent's first request to the API server. It spreads the requests of a fleet that restarts at once.
-const LOCAL_JITTER: Duration = Duration::from_secs(15);
 
 /// Time limit for releasing the leader lock, and for flushing Kubernetes Events, when the agent ends.
 const RELEASE: Duration = Duration::from_secs(3);
@@ -158,88 +152,18 @@ impl Clients {
         Ok(())
     }
 
-    fn start_api(
-        &mut self,
-        config: &Config,
-        environment: &Environment,
-        node_name: &str,
-        is_for_long: bool,
-    ) -> anyhow::Result<()> {
-        let (client, traffic) = api_client(config)?;
-        self.traffic = Some(traffic);
-        if config.role.has_node() {
-            let settings = LocalSettings {
-                node_name: node_name.into(),
-                watch_node: config.api.node,
-                watch_services: config.api.services,
-                read_jobs: config.api.jobs,
-                start_jitter: LOCAL_JITTER.min(config.interval / 4),
-            };
-            let local = LocalWatch::start(client.clone(), settings);
-            self.statuses.extend(local.statuses());
-            self.local = Some(Arc::new(local));
-        }
-        if config.role == Role::Fargate {
-            let fargate = FargateHandle::start(config, environment, client.clone(), is_for_long)?;
-            self.statuses.extend(fargate.statuses());
-            self.fargate = Some(fargate);
-        }
-        if !is_for_long {
-            return Ok(());
-        }
-        let pod = environment.pod_name.clone().zip(environment.namespace.clone());
-        let pod = pod.map(|(name, namespace)| PodRef { namespace, name, uid: environment.pod_uid.clone() });
-        let component = env!("CARGO_PKG_NAME").into();
-        let recorder = EventRecorder::new(
-            client.clone(),
-            EventRecorderSettings { component, node_name: node_name.into(), pod },
-        );
-        self.statuses.push(recorder.status());
-        if config.role.has_cluster() {
-            self.start_election(config, node_name, client, recorder.clone())?;
-        }
-        self.recorder = Some(recorder);
-        Ok(())
-    }
-
     /// Starts publishing Kubernetes Events about failing endpoints. Call it after everything else was started.
     pub fn publish_failures(&self, runtime: &Handle) {
         let Some(recorder) = &self.recorder else { return };
         let watched = self.elector.as_ref().map(|elector| elector.watched.clone());
-        let of_cluster = move || watched.as_ref().map(SharedWatch::statuses).unwrap_or_default();
-        let deliveries = self.deliveries.iter().map(|delivery| Arc::clone(delivery.status()));
-        let statuses = self.statuses.iter().cloned().chain(deliveries).collect();
-        runtime.spawn(crate::events::publish_failures(recorder.clone(), statuses, of_cluster));
-    }
-
-    fn start_election(
-        &mut self,
-        config: &Config,
-        node_name: &str,
-        client: client::Client,
-        recorder: EventRecorder,
-    ) -> anyhow::Result<()> {
-        let wanted = &config.leader;
-        let settings = LeaderSettings {
-            kind: match wanted.kind {
-                LockKind::ConfigMap => leader::LockKind::ConfigMap,
-                LockKind::Lease => leader::LockKind::Lease,
-            },
-            namespace: wanted.namespace.clone(),
-            name: wanted.name.clone(),
-            identity: wanted.identity.clone().unwrap_or_else(|| node_name.into()),
-            lease_duration: wanted.lease_duration,
-            renew_deadline: wanted.renew_deadline,
-            retry_period: wanted.retry_period,
+        let of_cluster = move || {
+            let statuses = watched.as_ref().map(SharedWatch::statuses).unwrap_or_default();
+            statuses.into_iter().map(|status| ("cluster", status)).collect()
         };
-        let election =
-            Election::start(client.clone(), settings, Some(recorder)).context("section `leader`")?;
-        let (leadership, watched) = (election.leadership(), SharedWatch::default());
-        self.statuses.push(election.status());
-        let settings = cluster::settings(config);
-        tokio::spawn(cluster::follow_leadership(election.leadership(), client, settings, watched.clone()));
-        self.elector = Some(LeaderElector { election, leadership, watched });
-        Ok(())
+        let deliveries = self.deliveries.iter().map(|delivery| ("sink", Arc::clone(delivery.status())));
+        let statuses =
+            self.statuses.iter().map(|status| ("node", Arc::clone(status))).chain(deliveries).collect();
+        runtime.spawn(crate::events::publish_failures(recorder.clone(), statuses, of_cluster));
     }
 
     /// Starts the delivery of queued sink data.
@@ -323,9 +247,4 @@ impl Clients {
         }
         ended
     }
-}
-
-fn api_client(config: &Config) -> Result<(client::Client, Arc<Traffic>), Usage> {
-    let settings = ApiSettings { kubeconfig: config.api.kubeconfig.clone(), user_agent: USER_AGENT.into() };
-    client::api_client(&settings).map_err(|error| Usage(format!("API server: {error}")))
 }

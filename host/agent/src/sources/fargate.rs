@@ -107,8 +107,8 @@ impl FargateHandle {
 
 /// Registers the counters of rounds and nodes with `registry`.
 pub(super) fn show_on(counters: &ScrapeCounters, registry: &StatusRegistry) {
-    type Figure = fn(&ScrapeTotals) -> u64;
-    let figures: [(&'static str, &'static str, Figure); 6] = [
+    type Reader = fn(&ScrapeTotals) -> u64;
+    let metrics: [(&'static str, &'static str, Reader); 6] = [
         ("insightd_fargate_nodes_read", "Fargate nodes that were read", |totals| totals.scraped),
         ("insightd_fargate_nodes_failed", "Fargate nodes with an error or an unusable response", |totals| {
             totals.failed
@@ -122,9 +122,9 @@ pub(super) fn show_on(counters: &ScrapeCounters, registry: &StatusRegistry) {
             totals.left_out
         }),
     ];
-    for (name, help, figure) in figures {
+    for (name, help, reader) in metrics {
         let counters = counters.clone();
-        let read = Arc::new(move || figure(&counters.totals()));
+        let read = Arc::new(move || reader(&counters.totals()));
         registry.count(Count { name, help, bytes: false, read });
     }
 }

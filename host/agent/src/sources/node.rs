@@ -63,7 +63,7 @@ impl NodeSource {
             ..Settings::default()
         };
         Ok(Self {
-            kubelet: KubeletFacts::new(&settings),
+            kubelet: KubeletFacts::new(&settings, config.kubelet.label_bytes),
             tasks: NodeEmitter::new(config.ecs.tags.clone()),
             endpoints: Endpoints::default(),
             collector: Collector::new(root, settings)?,

@@ -73,7 +73,7 @@ impl SharedWatch {
 /// [`Usage`](crate::error::Usage) if the API server client cannot be configured.
 pub fn watch_cluster(config: &Config, runtime: &Handle) -> anyhow::Result<(Leadership, SharedWatch)> {
     let _context = runtime.enter();
-    let (client, _) = super::super::api_client(config)?;
+    let (client, _) = super::super::api::api_client(config)?;
     let (leadership, watched) = (Leadership::unopposed(), SharedWatch::default());
     runtime.spawn(follow_leadership(leadership.clone(), client, settings(config), watched.clone()));
     Ok((leadership, watched))

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use insightd_collect::{CounterCache, Settings};
-use insightd_kubernetes::pods::{ContainerState, MetadataFilter, Pod, PodList};
+use insightd_kubernetes::pods::{ContainerState, Pod, PodList};
 use insightd_kubernetes::{Emitter, Facts};
 use insights_batch::{Builder, EntityId};
 
@@ -36,14 +36,15 @@ pub(in crate::sources) fn running(pods: &PodList) -> impl Iterator<Item = (&str,
 }
 
 impl KubeletFacts {
-    pub(in crate::sources) fn new(settings: &Settings) -> Self {
+    /// Creates the facts for pods with labels of up to `label_bytes`.
+    pub(in crate::sources) fn new(settings: &Settings, label_bytes: usize) -> Self {
         let excluded =
             if settings.pod_network { settings.interface_exclude.clone() } else { vec!["*".into()] };
         let emitter = Emitter::with_interface_exclude(excluded);
         Self {
             emitter,
             counter_cache: CounterCache::new(settings.forget_after),
-            trimmed: TrimmedPods::default(),
+            trimmed: TrimmedPods { label_bytes, ..TrimmedPods::default() },
         }
     }
 
@@ -85,6 +86,8 @@ const NAME_CHARACTERS: usize = 253;
 /// Pods with left-out labels; each is logged once.
 #[derive(Debug, Default)]
 struct TrimmedPods {
+    /// `kubelet.label_bytes`.
+    label_bytes: usize,
     /// Uids of the pods that were logged and are still listed.
     logged: HashSet<Box<str>>,
     left_out: u64,
@@ -103,12 +106,15 @@ impl TrimmedPods {
                 pod = shown(&pod.name),
                 labels = pod.labels_left_out,
                 annotations = pod.annotations_left_out,
-                kept_bytes = MetadataFilter::default().label_bytes,
-                "labels of a pod exceed the size limit; the largest are omitted from events"
+                kept_bytes = self.label_bytes,
+                "labels of a pod exceed the size limit; the largest are omitted from events; raise `kubelet.label_bytes`"
             );
         }
         if new.len() > LINES {
-            tracing::warn!(pods = new.len() - LINES, "labels of more pods exceed the size limit");
+            tracing::warn!(
+                pods = new.len() - LINES,
+                "labels of more pods exceed the size limit; raise `kubelet.label_bytes`"
+            );
         }
         let lines = new.len().min(LINES);
         self.logged = trimmed().map(|pod| pod.uid.clone()).collect();
