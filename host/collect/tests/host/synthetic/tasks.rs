@@ -157,3 +157,27 @@ fn a_listed_container_without_a_cgroup_names_its_task() {
     let [problem] = &all[..] else { panic!("{all:?}") };
     assert_eq!(problem.error, format!("1 running containers without a cgroup, such as {A} of task {TASK}"));
 }
+
+#[test]
+fn a_task_may_stop_and_a_container_id_may_be_reused_between_two_reads() {
+    let host = host();
+    host.cgroup(&slice(TASK), "900000");
+    host.cgroup(&scope(TASK, A), "600000");
+    host.cgroup(&slice(OTHER), "5000");
+    let mut collector = collector(host.path());
+    sample(&mut collector);
+    host.remove(&format!("sys/fs/cgroup/{}", slice(OTHER)));
+    // The old directory stays, so that the new one has another inode number.
+    let directory = |path: &str| host.path().join("sys/fs/cgroup").join(path);
+    std::fs::rename(directory(&scope(TASK, A)), host.path().join("old")).unwrap();
+    host.cgroup(&scope(TASK, A), "700000");
+    host.cgroup(&slice(TASK), "950000");
+    let view = sample(&mut collector);
+    view.no_problems();
+    assert!(view.find("cgroup", &slice(OTHER)).is_none(), "it has stopped");
+    let previous = |path: &str| {
+        cgroup(&view, path).counter("cpu.usage_ns").and_then(|(_, previous)| previous).map(|(value, _)| value)
+    };
+    assert_eq!(previous(&scope(TASK, A)), Some(0), "another container with the same id");
+    assert_eq!(previous(&slice(TASK)), Some(900_000_000));
+}
