@@ -1,6 +1,8 @@
 //! The result of a run: its final totals, the last log line, and an error if every event was lost.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
+
+use insightd_upstream::lock;
 
 use crate::counters::Counters;
 use crate::sinks::{Ended, SinkTotal};
@@ -12,12 +14,12 @@ pub struct Outcome(Arc<Mutex<Totals>>);
 impl Outcome {
     /// Stores the totals.
     pub fn set(&self, totals: Totals) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = totals;
+        *lock(&self.0) = totals;
     }
 
     /// Returns the totals stored last; the default before the first [`set`](Self::set).
     pub fn get(&self) -> Totals {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        lock(&self.0).clone()
     }
 }
 

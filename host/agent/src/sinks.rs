@@ -57,10 +57,12 @@ pub struct Delivered {
     pub events: u64,
     /// Bytes of these events, as written.
     pub bytes: u64,
-    /// Number of events lost.
+    /// Number of events that the sink did not accept or could not write.
     pub lost: u64,
-    /// Number of events that the spool rejected. The spool also counts them among the lost events that it reports later.
+    /// Number of events that the spool rejected. The spool also counts them among `lost_later`.
     pub untaken: u64,
+    /// Number of events lost in the sink's delivery queue. All but those in `untaken` had been accepted, in this tick or before.
+    pub lost_later: u64,
     /// The first error since the previous report, such as the reason for lost events.
     pub error: Option<SinkError>,
 }
@@ -72,6 +74,7 @@ impl Delivered {
         self.bytes += other.bytes;
         self.lost += other.lost;
         self.untaken += other.untaken;
+        self.lost_later += other.lost_later;
         self.error = self.error.take().or(other.error);
     }
 }

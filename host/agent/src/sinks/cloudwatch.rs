@@ -21,7 +21,7 @@ use crate::wall_clock::now_unix_ms;
 const OPEN_BODIES: usize = 4;
 
 /// Maximum number of replaced names that are logged; each is logged once.
-const REPLACED_SAID: usize = 32;
+const MAX_LOGGED_NAMES: usize = 32;
 
 /// A sink that fills the delivery queue of CloudWatch Logs.
 #[derive(Debug)]
@@ -47,9 +47,9 @@ pub(super) fn open_queue(name: &str, sink: &CloudWatchSink) -> io::Result<Delive
         sync: if wanted.sync { Sync::Always } else { Sync::Never },
         ..Settings::new(directory)
     };
-    let (has_folder, memory_bytes) = (wanted.dir.is_some(), settings.memory_bytes);
+    let (has_directory, memory_bytes) = (wanted.dir.is_some(), settings.memory_bytes);
     // Runs on the spool's own thread, because the disk may not respond even now.
-    let open = move || match has_folder {
+    let open = move || match has_directory {
         true => Spool::open(settings, now_unix_ms()),
         false => Spool::in_memory(settings, now_unix_ms()),
     };
@@ -89,7 +89,7 @@ impl CloudWatch {
     fn accepted(&mut self, name: &str, sanitize: fn(&str) -> Cow<'_, str>) -> String {
         let accepted = sanitize(name);
         if let Cow::Owned(accepted) = &accepted
-            && self.replaced.len() < REPLACED_SAID
+            && self.replaced.len() < MAX_LOGGED_NAMES
             && self.replaced.insert(accepted.clone())
         {
             let (sink, name) = (self.queue.status().source(), insightd_aws::error_text::shortened(name));
@@ -140,7 +140,7 @@ impl Sink for CloudWatch {
         let lost = self.queue.lost_events();
         let since = lost - std::mem::replace(&mut self.reported_lost, lost);
         if since > 0 {
-            delivered.lost += since;
+            delivered.lost_later += since;
             delivered.error.get_or_insert(SinkError::Undelivered(since));
         }
         delivered

@@ -10,6 +10,7 @@ use std::io;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use insightd_upstream::lock;
 use insights_batch::{Event, Limits, Payloads};
 
 use super::{Delivered, Sink, SinkError};
@@ -47,8 +48,12 @@ struct Shared {
 struct State {
     waiting: VecDeque<WorkItem>,
     waiting_bytes: usize,
-    /// Number of events in the work item being processed; `None` if the thread is idle.
-    in_hand: Option<u64>,
+    /// `true` while the thread processes a work item.
+    is_busy: bool,
+    /// Events that the thread took and the sink has not reported yet: they are being processed, or buffered in the sink.
+    unreported: u64,
+    /// `true` once `finish` has counted the unreported events as lost: later reports of the sink do not count.
+    is_given_up: bool,
     delivered: Delivered,
     /// `true` if no more work will be added.
     is_over: bool,
@@ -129,7 +134,8 @@ impl Sink for Detached {
     fn finish(&mut self) -> Delivered {
         let mut delivered = self.end_tick();
         let mut state = self.shared.wait(self.shared.lock(), LAST_PATIENCE);
-        let mut lost = state.in_hand.take().unwrap_or(0);
+        let mut lost = std::mem::take(&mut state.unreported);
+        state.is_given_up = true;
         lost += state.waiting.drain(..).map(|work| work.events()).sum::<u64>();
         if lost > 0 {
             let error = Some(SinkError::Stalled { waiting_bytes: state.waiting_bytes });
@@ -159,14 +165,13 @@ impl WorkItem {
 
 impl State {
     fn is_idle(&self) -> bool {
-        self.waiting.is_empty() && self.in_hand.is_none()
+        self.waiting.is_empty() && !self.is_busy
     }
 }
 
 impl Shared {
-    /// Locks the state. Poisoning is ignored: no code under the lock can leave an inconsistent state.
     fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.state)
     }
 
     /// Adds work, and waits up to `patience` for it if the thread was idle.
@@ -200,7 +205,8 @@ impl Shared {
         let mut state = come.unwrap_or_else(PoisonError::into_inner);
         let Some(work) = state.waiting.pop_front() else { return false };
         let bytes = if let WorkItem::Events(events) = &work { events.body.len() } else { 0 };
-        state.in_hand = Some(work.events());
+        state.is_busy = true;
+        state.unreported += work.events();
         drop(state);
         let delivered = match &work {
             WorkItem::Events(events) => sink.accept(&events.content_type, &mut events.events()),
@@ -208,8 +214,9 @@ impl Shared {
         };
         let mut state = self.lock();
         state.waiting_bytes -= bytes;
-        // `finish` takes `in_hand` when it gives up, and has then counted these events as lost.
-        if state.in_hand.take().is_some() {
+        state.is_busy = false;
+        if !state.is_given_up {
+            state.unreported = state.unreported.saturating_sub(delivered.events + delivered.lost);
             state.delivered.add(delivered);
         }
         drop(state);
@@ -304,6 +311,33 @@ mod tests {
         let ended = sink.finish();
         assert_eq!((ended.events, ended.lost), (0, 2));
         assert!(matches!(ended.error, Some(SinkError::Stalled { .. })));
+        drop(go);
+    }
+
+    /// Buffers events, and flushes at the end of a tick only on request.
+    struct StalledFlush(Receiver<()>);
+
+    impl Sink for StalledFlush {
+        fn accept(&mut self, _: &str, _: &mut dyn Iterator<Item = Event<'_>>) -> Delivered {
+            Delivered::default()
+        }
+
+        fn end_tick(&mut self) -> Delivered {
+            let _ = self.0.recv();
+            Delivered { events: 1, ..Delivered::default() }
+        }
+    }
+
+    #[test]
+    fn events_buffered_in_a_sink_that_stalls_at_the_end_of_a_tick_are_lost_and_counted() {
+        let (go, wait) = channel();
+        let mut sink = Detached::new("test", StalledFlush(wait)).unwrap();
+        go.send(()).unwrap();
+        give(&mut sink, "one");
+        assert_eq!(sink.end_tick().events, 1);
+        give(&mut sink, "two");
+        let ended = sink.finish();
+        assert_eq!((ended.events, ended.lost), (0, 1));
         drop(go);
     }
 }

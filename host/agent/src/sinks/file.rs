@@ -8,7 +8,8 @@ use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
 use std::path::Path;
 
 use insights_batch::{Event, Limits};
-use rustix::fs::{FlockOperation, flock};
+use rustix::fs::{FlockOperation, OFlags, flock};
+use rustix::io::Errno;
 
 use super::line::Block;
 use super::{Delivered, Sink, SinkError};
@@ -123,7 +124,7 @@ impl File {
     fn still_there(&self) -> bool {
         let Some(open) = &self.open else { return false };
         let same = |a: fs::Metadata, b: fs::Metadata| (a.dev(), a.ino()) == (b.dev(), b.ino());
-        match (open.file.metadata(), fs::metadata(&self.settings.path)) {
+        match (open.file.metadata(), fs::symlink_metadata(&self.settings.path)) {
             (Ok(ours), Ok(theirs)) => ours.len() == open.length && same(ours, theirs),
             _ => false,
         }
@@ -180,8 +181,8 @@ impl Open {
     fn new(path: &Path) -> Result<Self, SinkError> {
         let failed = |action| move |source| SinkError::File { action, path: path.into(), source };
         let unusable = |problem| SinkError::Unusable { path: path.into(), problem };
-        // Non-blocking: opening a FIFO or a device must not block.
-        let flags = (rustix::fs::OFlags::NONBLOCK | rustix::fs::OFlags::CLOEXEC).bits() as i32;
+        // Opening a FIFO or a device must not block. A link that another user placed would have the agent write elsewhere.
+        let flags = (OFlags::NONBLOCK | OFlags::NOFOLLOW | OFlags::CLOEXEC).bits() as i32;
         let file = fs::OpenOptions::new()
             .read(true)
             .append(true)
@@ -189,7 +190,10 @@ impl Open {
             .mode(0o640)
             .custom_flags(flags)
             .open(path)
-            .map_err(failed("open"))?;
+            .map_err(|error| match Errno::from_io_error(&error) {
+                Some(Errno::LOOP) => unusable("is a symbolic link; configure the path of the file itself"),
+                _ => failed("open")(error),
+            })?;
         let metadata = file.metadata().map_err(failed("open"))?;
         if !metadata.is_file() {
             return Err(unusable("is not a regular file; configure another path"));

@@ -111,11 +111,6 @@ impl SinkSet {
         self.open.get(index).map_or("", |sink| &sink.name)
     }
 
-    /// Returns the index of a sink.
-    pub fn position(&self, name: &str) -> Option<usize> {
-        self.open.iter().position(|sink| sink.name == name)
-    }
-
     /// Returns the counters of all sinks together.
     pub fn counters(&self) -> SinkCounters {
         self.counters
@@ -174,20 +169,17 @@ impl OpenSink {
     fn record(&mut self, delivered: Delivered, counters: &mut SinkCounters) -> u64 {
         counters.events += delivered.events;
         counters.bytes += delivered.bytes;
-        counters.lost += delivered.lost;
+        let lost = delivered.lost + delivered.lost_later;
+        counters.lost += lost;
         self.flow.events += delivered.events;
         self.flow.bytes += delivered.bytes;
-        self.flow.lost.sink += delivered.lost;
-        let Some(error) = delivered.error else { return delivered.lost };
-        // The spool counts the events that it rejected itself.
-        let refused = match error {
-            SinkError::Undelivered(_) | SinkError::Spool(_) => delivered.untaken,
-            _ => delivered.lost,
-        };
+        self.flow.lost.sink += lost;
+        // Events that were accepted and lost later are not refused.
+        let refused = delivered.lost + delivered.untaken;
+        let Some(error) = delivered.error else { return refused };
         self.flow.errors += 1;
         self.closed |= matches!(error, SinkError::Closed);
         if let Some(suppressed) = self.throttle.record(Instant::now()) {
-            let lost = delivered.lost;
             tracing::error!(%error, sink = self.name, lost, suppressed, "sink failed");
         }
         refused
@@ -197,5 +189,60 @@ impl OpenSink {
 impl std::fmt::Debug for SinkSet {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_list().entries(self.open.iter().map(|sink| &sink.name)).finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use insights_batch::Payloads;
+
+    use super::*;
+
+    /// Reports the same outcome at the end of every tick, and nothing before.
+    struct Reports(fn() -> Delivered);
+
+    impl Sink for Reports {
+        fn accept(&mut self, _: &str, events: &mut dyn Iterator<Item = Event<'_>>) -> Delivered {
+            events.for_each(drop);
+            Delivered::default()
+        }
+
+        fn end_tick(&mut self) -> Delivered {
+            (self.0)()
+        }
+    }
+
+    /// Offers two events to a sink that reports this outcome. Returns whether it accepted any, and its lost events.
+    fn tick(report: fn() -> Delivered) -> (bool, u64) {
+        let mut sinks = SinkSet::new(vec![("s".into(), Box::new(Reports(report)))]);
+        let mut payloads = Payloads::new("application/json");
+        payloads.push(&[], 1, b"{}");
+        payloads.push(&[], 1, b"{}");
+        sinks.accept(0, "application/json", &mut payloads.events());
+        sinks.end_tick();
+        (sinks.accepted(0), sinks.counters().lost)
+    }
+
+    #[test]
+    fn refused_events_do_not_depend_on_which_error_came_first() {
+        let lost = || Delivered { lost: 2, ..Delivered::default() };
+        let rejected = || Delivered { untaken: 2, lost_later: 2, ..Delivered::default() };
+        let of_before = || Delivered { events: 2, lost_later: 5, ..Delivered::default() };
+        assert_eq!((tick(lost), tick(rejected), tick(of_before)), ((false, 2), (false, 2), (true, 5)));
+        let lost = || Delivered { lost: 2, error: Some(SinkError::Undelivered(5)), ..Delivered::default() };
+        let rejected = || Delivered {
+            untaken: 2,
+            lost_later: 2,
+            error: Some(SinkError::Route("log_group")),
+            ..Delivered::default()
+        };
+        let of_before = || Delivered {
+            events: 1,
+            lost: 1,
+            lost_later: 5,
+            error: Some(SinkError::Route("log_group")),
+            ..Delivered::default()
+        };
+        assert_eq!((tick(lost), tick(rejected), tick(of_before)), ((false, 2), (false, 2), (true, 6)));
     }
 }

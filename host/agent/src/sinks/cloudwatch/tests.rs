@@ -70,7 +70,7 @@ fn what_cannot_be_delivered_is_counted_with_its_reason() {
 }
 
 #[test]
-fn without_a_folder_events_wait_in_memory() {
+fn without_a_directory_events_wait_in_memory() {
     let mut wanted = settings(Path::new("/nowhere"));
     wanted.spool.dir = None;
     let queue = open_queue("logs", &wanted).unwrap();

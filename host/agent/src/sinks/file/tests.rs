@@ -112,6 +112,23 @@ fn a_file_of_somebody_else_is_left_alone() {
 }
 
 #[test]
+fn a_symbolic_link_is_not_followed() {
+    let directory = tempfile::tempdir().unwrap();
+    let at = |name: &str| directory.path().join(name);
+    fs::write(at("target"), "").unwrap();
+    std::os::unix::fs::symlink(at("target"), at("link")).unwrap();
+    let error = File::open(&settings(&at("link"), 1 << 20, 1)).unwrap_err().to_string();
+    assert!(error.ends_with("link is a symbolic link; configure the path of the file itself"), "{error}");
+    // A link that takes the place of the open file, even if it leads there.
+    let mut sink = File::open(&settings(&at("events"), 1 << 20, 1)).unwrap();
+    tick(&mut sink, &numbered_events(0..2));
+    fs::rename(at("events"), at("moved")).unwrap();
+    std::os::unix::fs::symlink(at("moved"), at("events")).unwrap();
+    assert_eq!(tick(&mut sink, &numbered_events(2..4)).lost, 2);
+    assert_eq!(lines(&at("moved")), numbered_events(0..2));
+}
+
+#[test]
 fn one_file_has_one_writer() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("events");
