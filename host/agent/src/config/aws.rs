@@ -120,6 +120,7 @@ pub(super) fn region(text: &str) -> Result<String, String> {
     }
 }
 
+/// Checks that the text is the address of an API: a scheme and a host.
 pub(super) fn endpoint(text: &str) -> Result<String, String> {
     let host = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://")).unwrap_or_default();
     if host.is_empty() || host.contains(['?', '#', '@', ' ']) {
@@ -190,6 +191,7 @@ mod tests {
             ("aws: {endpoint_url: 'https://x'}", "unknown key"),
             ("instance: {refresh: 1s}", "from 1m to 24h"),
             ("instance: {endpoint_url: ec2.example.org}", "invalid address"),
+            ("ecs: {services_endpoint_url: ecs.example.org}", "invalid address"),
             ("instance: {enabled: maybe}", "expected one of auto, true, false"),
         ] {
             let report = problem(text);

@@ -51,7 +51,7 @@ pub(super) fn read(section: &Section<'_>) -> Ecs {
         endpoint: section.text("endpoint"),
         timeout: section.value("timeout", timeout).unwrap_or(default.timeout),
         services: section.value("services", flag).unwrap_or(default.services),
-        services_endpoint_url: section.text("services_endpoint_url"),
+        services_endpoint_url: section.value("services_endpoint_url", super::aws::endpoint),
         tags,
     };
     section.finish();

@@ -74,6 +74,9 @@ pub enum Sync {
 /// Most sinks, since each has a spool, a connection or a file of its own.
 const MAX_SINKS: usize = 64;
 
+/// Maximum length of a sink's name.
+const MAX_NAME: usize = 64;
+
 const PRETTY: [(&str, When); 3] = [("auto", When::Auto), ("always", When::Always), ("never", When::Never)];
 
 /// Returns the sink that needs no configuration.
@@ -85,6 +88,11 @@ pub(super) fn stdout() -> Sink {
 pub(super) fn read(root: &Section<'_>) -> Vec<Sink> {
     let mut sinks: Vec<Sink> = Vec::new();
     for (name, item) in root.named_of("sinks", MAX_SINKS).unwrap_or_default() {
+        if !is_name(name) {
+            item.problem(format!(
+                "invalid sink name `{name}`: expected 1 to {MAX_NAME} letters, digits, `-`, `_` and `.` (not first)"
+            ));
+        }
         let Some(kind) = kind(&item) else { continue };
         if let SinkKind::File(file) = &kind
             && let Some(other) =
@@ -98,6 +106,12 @@ pub(super) fn read(root: &Section<'_>) -> Vec<Sink> {
         sinks.insert(0, stdout());
     }
     sinks
+}
+
+/// Returns true for a valid name of a sink: it becomes the name of a spool directory and of a thread.
+fn is_name(name: &str) -> bool {
+    let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
+    (1..=MAX_NAME).contains(&name.len()) && !name.starts_with('.') && name.bytes().all(is_allowed)
 }
 
 fn kind(item: &Item<'_>) -> Option<SinkKind> {
@@ -155,7 +169,27 @@ fn file(section: &Section<'_>) -> Option<FileSink> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::{Config, Environment};
     use super::*;
+
+    #[test]
+    fn names_that_are_no_directory_names_are_rejected() {
+        let parse = |name: &str| {
+            let text = format!("sinks: {{{name:?}: {{type: stdout}}}}");
+            Config::parse(&text, None, &Environment::default()).map_err(|error| error.to_string())
+        };
+        let long = "x".repeat(64);
+        for name in ["logs", "a-b_c.d", "1", &long] {
+            assert!(parse(name).is_ok(), "{name}");
+        }
+        for name in ["", ".", "..", ".a", "/abs", "a/b", "a b", "a\0b", "ä", &format!("{long}x")] {
+            let error = parse(name).unwrap_err();
+            assert!(
+                error.contains("expected 1 to 64 letters, digits, `-`, `_` and `.` (not first)"),
+                "{error}"
+            );
+        }
+    }
 
     #[test]
     fn a_build_without_clients_rejects_sinks_of_aws() {

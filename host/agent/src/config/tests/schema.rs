@@ -160,6 +160,7 @@ fn the_schema_refuses_only_what_the_parser_refuses() {
         "role: nodes",
         "log: []",
         "sinks: {a: {type: file, pathh: x}}",
+        "sinks: {'..': {type: stdout}}",
         "pipelines: [{nam: x}]",
     ] {
         assert!(problem_of(&schema, &parse(text)).is_some(), "{text}");

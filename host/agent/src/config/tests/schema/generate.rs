@@ -187,7 +187,12 @@ impl Source {
         } else {
             json!(true)
         };
-        json!({"type": ["object", "null"], "additionalProperties": value})
+        let mut schema = json!({"type": ["object", "null"], "additionalProperties": value});
+        let error = self.error_of_key(path, "..", Some(scalar("x"))).unwrap_or_default();
+        if error.starts_with("invalid sink name") {
+            schema["propertyNames"] = json!({"pattern": "^[A-Za-z0-9_-][A-Za-z0-9._-]{0,63}$"});
+        }
+        schema
     }
 
     fn scalar(&self, path: &[Step]) -> Value {

@@ -62,6 +62,10 @@ fn problem(root: &Value, schema: &Value, value: &Value, path: &str) -> Option<St
                 let is_known = keywords.get("properties").is_some_and(|known| known.get(key).is_some());
                 if is_known { None } else { problem(root, wanted, value, &format!("{path}.{key}")) }
             }),
+            "propertyNames" => value
+                .as_object()?
+                .keys()
+                .find_map(|key| problem(root, wanted, &Value::from(key.as_str()), &format!("{path}.{key}"))),
             _ => panic!("{keyword} is not implemented"),
         }
     })
