@@ -66,7 +66,7 @@ pub enum RecordEnd {
     },
     /// A frame of a recorded node is missing.
     #[error(transparent)]
-    Moment(#[from] RootError),
+    Frame(#[from] RootError),
 }
 
 /// The destination of a recording.

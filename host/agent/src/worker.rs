@@ -176,7 +176,7 @@ impl Worker {
     /// Runs the pipelines of one scope.
     fn run(&mut self, scope: Scope, batch: Columns, permit: Permit<'_>) {
         if let Some(capture) = &mut self.capture {
-            capture.batches.push((scope, batch.clone()));
+            capture.add(scope, &batch);
         }
         let pipelines = &mut self.generations.running.pipelines;
         let counters = &mut self.counters.pipelines;

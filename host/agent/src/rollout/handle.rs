@@ -8,6 +8,7 @@ use insightd_pipeline::bundle::{Bundle, Generation};
 use insightd_pipeline::probation::{BundleEvent, RunningBundle};
 use insightd_pipeline::shadow::Chain;
 use insightd_pipeline::states::Snapshot as StateSnapshot;
+use insightd_upstream::lock;
 use insights_batch::Columns;
 
 /// The rollout handle, shared by the two threads.
@@ -31,12 +32,22 @@ struct State {
 /// Everything of one tick that a shadow run needs.
 #[derive(Debug, Default)]
 pub struct Capture {
-    /// The batch of each scope.
+    /// The first batch of each scope.
     pub batches: Vec<(Scope, Columns)>,
     /// Components in effect in the running bundle after the tick.
     pub chains: Vec<Chain>,
     /// State of transforms and formatters after the tick.
     pub states: Vec<StateSnapshot>,
+}
+
+impl Capture {
+    /// Adds a copy of a batch unless there is one of its scope: a shadow run uses one batch of each. A tick may have a batch for each
+    /// of many Fargate nodes.
+    pub fn add(&mut self, scope: Scope, batch: &Columns) {
+        if !self.batches.iter().any(|(other, _)| *other == scope) {
+            self.batches.push((scope, batch.clone()));
+        }
+    }
 }
 
 impl RolloutHandle {
@@ -130,9 +141,8 @@ impl RolloutHandle {
         std::mem::take(&mut self.lock().events)
     }
 
-    /// Locks the state. It is consistent even after a panic of another thread: only whole values are replaced.
     fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.state)
     }
 }
 
@@ -143,6 +153,16 @@ mod tests {
     use insights_batch::Builder;
 
     use super::*;
+
+    #[test]
+    fn a_capture_has_the_first_batch_of_each_scope() {
+        let mut capture = Capture::default();
+        for (scope, id) in [(Scope::Node, "a"), (Scope::Node, "b"), (Scope::Cluster, "c")] {
+            capture.add(scope, &Builder::new("node", id, 0, 0).finish());
+        }
+        let ids: Vec<&str> = capture.batches.iter().map(|(_, batch)| &*batch.scope_id).collect();
+        assert_eq!(ids, ["a", "c"]);
+    }
 
     #[test]
     fn a_tick_is_captured_on_request_only() {

@@ -1,9 +1,10 @@
 //! Rollout status, for the operations endpoints.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use insightd_pipeline::bundle::Generation;
+use insightd_upstream::lock;
 use serde_json::{Value, json};
 
 use super::handle::RolloutHandle;
@@ -171,6 +172,6 @@ impl RolloutStatus {
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.state)
     }
 }
