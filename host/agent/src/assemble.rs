@@ -59,3 +59,36 @@ fn serves(role: Role, scope: Scope) -> bool {
         Scope::Cluster => role.has_cluster(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use insightd_pipeline::states::States;
+    use insightd_pipeline::{Counters, Delivery, run_scope};
+    use insightd_sandbox::Stop;
+    use insights_batch::Columns;
+
+    use super::*;
+    use crate::config::Environment;
+    use crate::sinks::SinkSet;
+
+    #[test]
+    fn events_that_the_filter_rejects_count_even_if_leadership_is_lost() {
+        let text = "pipelines: [{name: node, transforms: [{use: builtin:decorate}], outputs: [{formatter: \
+                    {use: builtin:emf}, sink: stdout, routes: {log_group: [none], log_stream: ['*']}}]}]";
+        let config = Config::parse(text, None, &Environment::default()).unwrap();
+        let mut library = library(&Snapshot::new(text.into(), config.clone(), None)).unwrap();
+        let mut pipelines = pipelines(&config, &mut library, &["stdout".into()]).unwrap();
+        let sample = include_str!("app/check/sample.jsonl").lines().next().unwrap();
+        let (mut counters, mut states) = (Counters::default(), States::open(None));
+        let mut delivery = Delivery {
+            sinks: &mut SinkSet::new(Vec::new()),
+            counters: &mut counters,
+            states: &mut states,
+            stop: &Stop::default(),
+        };
+        let batch = Columns::from_json(sample).unwrap();
+        run_scope(&mut pipelines, Scope::Node, batch, &|| false, &mut delivery);
+        assert!(counters.lost.route_refused > 0, "{counters:?}");
+        assert_eq!(counters.lost.total(), counters.lost.route_refused);
+    }
+}
