@@ -19,6 +19,7 @@ use insightd_ecs::TaskWatch;
 use insightd_instance::InstanceWatch;
 use insightd_kubernetes::client::{self, Traffic};
 use insightd_kubernetes::events::EventRecorder;
+use insightd_kubernetes::fargate::ScrapeCounters;
 use insightd_kubernetes::kubelet::{Kubelet, KubeletSettings};
 use insightd_kubernetes::leader::{Election, Leadership};
 use insightd_kubernetes::local::LocalWatch;
@@ -67,6 +68,8 @@ pub struct Clients {
     pub elector: Option<LeaderElector>,
     /// The client of the Fargate nodes, if the role is to read them.
     pub fargate: Option<FargateHandle>,
+    /// The counters of Fargate nodes, if the role is to read them. The source takes the client before the counters are shown.
+    pub fargate_counters: Option<ScrapeCounters>,
     /// The recorder of Kubernetes Events, if the API server is enabled and the agent keeps running.
     pub recorder: Option<EventRecorder>,
     /// The deliveries to services, one per sink.
@@ -195,8 +198,8 @@ impl Clients {
             let help = "Bytes of responses from the API server";
             count("insightd_api_received", help, true, Arc::new(move || received.received_bytes()));
         }
-        if let Some(fargate) = &self.fargate {
-            fargate::show_on(&fargate.counters(), registry);
+        if let Some(counters) = &self.fargate_counters {
+            fargate::show_on(counters, registry);
         }
         if let Some(recorder) = &self.recorder {
             let dropped = recorder.clone();

@@ -48,6 +48,7 @@ impl Clients {
         if config.role == Role::Fargate {
             let fargate = FargateHandle::start(config, environment, client.clone(), is_for_long)?;
             self.statuses.extend(fargate.statuses());
+            self.fargate_counters = Some(fargate.counters());
             self.fargate = Some(fargate);
         }
         if !is_for_long {

@@ -1,6 +1,8 @@
-//! The end of a replica that reads Fargate nodes: at once if it is restarted, later if a scale-down removes it.
+//! A replica that reads Fargate nodes: its end, which is at once if it is restarted and later if a scale-down removes it, and its
+//! counters.
 
-use std::net::TcpListener;
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -72,6 +74,11 @@ fn stateful_set(wanted: u32, plan: &str) -> Value {
 
 /// Starts the second of two replicas, and waits until it knows the plan.
 fn start(directory: &tempfile::TempDir, server: &ApiServer) -> Agent {
+    start_with(directory, server, "")
+}
+
+/// Starts the second of two replicas, with further lines of its configuration, and waits until it knows the plan.
+fn start_with(directory: &tempfile::TempDir, server: &ApiServer, further: &str) -> Agent {
     let kubeconfig = directory.path().join("kubeconfig");
     let text = json!({
         "apiVersion": "v1", "kind": "Config", "current-context": "c",
@@ -82,7 +89,7 @@ fn start(directory: &tempfile::TempDir, server: &ApiServer) -> Agent {
     std::fs::write(&kubeconfig, text.to_string()).expect("a file");
     let text = format!(
         "role: fargate\ninterval: 1s\napi: {{kubeconfig: {kubeconfig:?}}}\ninstance: {{enabled: false}}\n\
-         node: {{cluster_name: demo}}\n"
+         node: {{cluster_name: demo}}\n{further}"
     );
     let environment = [("POD_NAME", "insightd-fargate-1"), ("K8S_NAMESPACE", "monitoring")];
     let agent = Agent::start_with(&["run", "--config", &config(directory.path(), &text)], &environment);
@@ -116,4 +123,26 @@ fn a_replica_that_is_restarted_ends_at_once() {
     let (status, log) = agent.end();
     assert_eq!(status.code(), Some(0), "{log}");
     assert!(!log.contains("a scale-down removes this replica"), "{log}");
+}
+
+#[test]
+fn the_counters_of_nodes_are_on_the_operations_port() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let server = ApiServer::start(stateful_set(2, "before=2,replicas=2,from=0"));
+    // The port is free until the agent takes it.
+    let address = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr());
+    let address = address.expect("a port").to_string();
+    let agent = start_with(&directory, &server, &format!("operations: {{listen: \"{address}\"}}\n"));
+    let mut stream = TcpStream::connect(&address).expect("the operations port");
+    write!(stream, "GET /metrics HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\r\n")
+        .expect("a request");
+    let mut page = String::new();
+    stream.read_to_string(&mut page).expect("a response");
+    for name in ["nodes_read", "nodes_failed", "nodes_late", "samples", "malformed_lines", "left_out"] {
+        let line = format!("\ninsightd_fargate_{name}_total 0\n");
+        assert!(page.contains(&line), "{name}: {page}");
+    }
+    agent.signal(Signal::TERM);
+    let (status, log) = agent.end();
+    assert_eq!(status.code(), Some(0), "{log}");
 }
