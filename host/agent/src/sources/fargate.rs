@@ -182,6 +182,9 @@ pub struct FargateSource {
     counter_cache: CounterCache,
     cluster_name: Option<String>,
     interval: Duration,
+    /// Time of the round that `prime` began. It is the baseline of the counters and is not published: the first tick may be in
+    /// the same interval of the wall clock, which would then have two events of each pod.
+    baseline_unix_ms: Option<u64>,
     started: Instant,
     failures: LogThrottle,
 }
@@ -195,6 +198,7 @@ impl FargateSource {
             counter_cache: CounterCache::new(Settings::default().forget_after),
             cluster_name: config.node.cluster_name.clone(),
             interval: config.interval,
+            baseline_unix_ms: None,
             started: Instant::now(),
             failures: LogThrottle::default(),
         }
@@ -247,6 +251,7 @@ impl Source for FargateSource {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let patience = self.patience();
         let now_ms = u64::try_from(now.as_millis()).unwrap_or(u64::MAX);
+        self.baseline_unix_ms = Some(now_ms);
         if let Some(finished) = self.handle.next(now_ms, patience) {
             self.emit(&finished, &mut |_| ());
         }
@@ -254,7 +259,10 @@ impl Source for FargateSource {
 
     fn sample(&mut self, time_unix_ms: u64, take: &mut dyn FnMut(Sample)) {
         let patience = self.patience();
-        if let Some(finished) = self.handle.next(time_unix_ms, patience) {
+        let Some(finished) = self.handle.next(time_unix_ms, patience) else { return };
+        if Some(finished.tick_unix_ms) == self.baseline_unix_ms {
+            self.emit(&finished, &mut |_| ());
+        } else {
             self.emit(&finished, take);
         }
     }
