@@ -34,7 +34,7 @@ AGENT := $(PROGRAMS)/insightd
 # Arguments of `make run`.
 RUN ?= run --interval 5s
 
-.PHONY: help bindings build programs tests run demo toolchain test transforms recipes compiler builtins ahead agent cli deploy-transforms image image-arm64 images test-arm64 fmt lint doc deny unit test-all test-node test-aws node-suite resident footprint footprint-hour footprint-cluster bench docs release FORCE
+.PHONY: help bindings build programs tests run demo toolchain test transforms recipes compiler builtins ahead agent cli deploy-transforms image image-arm64 images test-arm64 fmt lint doc deny unit test-all test-node test-aws node-suite resident footprint footprint-hour footprint-cluster footprint-fargate bench docs release FORCE
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "%-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -189,6 +189,9 @@ footprint-hour: image ## Run an hour with 105 pods, restarts of servers and repl
 
 footprint-cluster: build ## Measure the cost of the cluster role with 5,000 nodes and 150,000 pods, 100 changes per second (20 minutes, 12 GB)
 	tests/footprint/cluster
+
+footprint-fargate: build ## Measure role fargate with 200 nodes and 1,000 pods, and check that 2, 5 and 3 replicas share the nodes, as root (15 minutes)
+	tests/footprint/fargate
 
 recipes: target/transforms/recipes.wasm
 bench: build transforms recipes ## Benchmark readers, the three stages, scripts and the whole tick, relative to plain code for the same work (docs/performance.md)
