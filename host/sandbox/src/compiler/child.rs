@@ -4,7 +4,7 @@ use std::io::{self, Read, Write};
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::process::{Child, ChildStderr, ChildStdin, Command, ExitStatus, Stdio};
-use std::sync::mpsc::{self, RecvTimeoutError};
+use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -90,10 +90,7 @@ fn exchange(child: &mut Child, limits: &CompileLimits, wasm: &[u8]) -> Result<Ou
             // The receiver waits until the thread is done or the time is up.
             let _ = done.send(result);
         });
-        let native = match native.recv_timeout(end.saturating_duration_since(Instant::now())) {
-            Ok(native) => Some(native),
-            Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => None,
-        };
+        let native = native.recv_timeout(end.saturating_duration_since(Instant::now())).ok();
         let is_complete = matches!(&native, Some(Ok(bytes)) if (bytes.len() as u64) < max);
         // A child that closed its output may run on and keep its other pipes open, for which the threads below would wait.
         let has_exited = is_complete && exits(child, end);
