@@ -22,9 +22,9 @@
 //!
 //! # Guarantees
 //!
-//! - A commit covers all spaces of a tick, in groups that are accepted or refused as a whole. It is atomic: for readers, for a process killed at any point, and, with
-//!   [`Settings::sync`], for a power failure. Without `sync`, a power failure may lose the last commits; the remaining state
-//!   is consistent.
+//! - A commit covers all spaces of a tick, in groups that are accepted or refused as a whole. It is atomic: for readers, for a
+//!   process killed at any point, and, with [`Settings::sync`], for a power failure. Without `sync`, a power failure may lose
+//!   the last commits; the remaining state is consistent.
 //! - State that cannot be written is held in memory, and [`Stats::mode`] gives the reason. As soon as the directory is usable,
 //!   all of it is written. If a space exists in memory and on disk, the version written later is used.
 //! - A file that is damaged or of another format version is quarantined and counted, and the state begins empty.
