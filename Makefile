@@ -26,8 +26,10 @@ endif
 ifeq ($(FIRST),yes)
 NATIVE := $(TRANSFORMS:%=target/transforms/%.cwasm)
 SLIM := --no-default-features
-UNOPTIMISED := --config profile.quick.opt-level=0
-UNOPTIMISED_COMPILER := $(UNOPTIMISED) --config profile.quick.package.cranelift-codegen.opt-level=0
+# The level of a package comes before that of the profile; these take longest to optimise.
+LARGE := insightd-collect insightd-pipeline insightd-sandbox insights-batch tokio wasmtime
+UNOPTIMISED := --config profile.quick.opt-level=0 $(LARGE:%=--config profile.quick.package.%.opt-level=0)
+UNOPTIMISED_COMPILER := --config profile.quick.opt-level=0 --config profile.quick.package.cranelift-codegen.opt-level=0
 endif
 STRIP := target/guest/strip
 AGENT := $(PROGRAMS)/insightd
