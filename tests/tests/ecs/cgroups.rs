@@ -54,12 +54,14 @@ impl Group {
                 child
             }
             Self::Systemd { unit, slice } => {
-                // The command takes the place of systemd-run, once the scope exists.
+                // The command takes the place of systemd-run in its process, once that is in the scope.
                 let mut command = Command::new("systemd-run");
                 command.args(["--scope", "--quiet", "--collect", "--unit", unit, "--slice", slice, program]);
                 let child = command.args(arguments).spawn().expect("systemd-run starts");
-                let file = format!("/proc/{}/comm", child.id());
-                wait_for(|| fs::read_to_string(&file).is_ok_and(|comm| comm.trim() != "systemd-run"));
+                let (procs, process) = (self.v2_file("cgroup.procs"), child.id().to_string());
+                wait_for(|| {
+                    fs::read_to_string(&procs).is_ok_and(|text| text.lines().any(|line| line == process))
+                });
                 child
             }
         }
