@@ -127,16 +127,17 @@ impl Group {
         }
     }
 
-    /// Returns usage and cache in bytes.
+    /// Returns the usage and the file pages that the ECS agent subtracts from it: all on cgroup v1, inactive ones on cgroup v2. Bytes.
     pub(crate) fn memory(&self) -> (u64, u64) {
         match self {
             Self::V1(cgroup) => (
                 number(&v1_file(cgroup, "memory", "memory.usage_in_bytes")),
                 field(&v1_file(cgroup, "memory", "memory.stat"), "total_cache "),
             ),
-            Self::Systemd { .. } => {
-                (number(&self.v2_file("memory.current")), field(&self.v2_file("memory.stat"), "file "))
-            }
+            Self::Systemd { .. } => (
+                number(&self.v2_file("memory.current")),
+                field(&self.v2_file("memory.stat"), "inactive_file "),
+            ),
         }
     }
 

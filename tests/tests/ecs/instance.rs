@@ -214,7 +214,7 @@ fn every_figure_of_an_instance_is_that_of_the_kernel() {
         (at_rest() == before).then_some((before, Events::new(events)))
     });
     let ((task_memory, web_memory, _), events) = events.expect("at rest within 20 runs");
-    let used = |(usage, cache): (u64, u64)| (usage - cache) as f64 / f64::from(1 << 20);
+    let used = |(usage, file_pages): (u64, u64)| (usage - file_pages) as f64 / f64::from(1 << 20);
     let event = task_event(&events, &limited);
     assert_eq!(gauge(event, "MemoryUtilized"), used(task_memory));
     assert_eq!(gauge(event, "CpuUtilized"), 0.0);
