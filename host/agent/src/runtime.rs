@@ -177,7 +177,7 @@ impl<E: Send + 'static, F: AsyncFn() -> bool> Driver<E, F> {
         let mut schedule = Schedule::new(rhythm);
         let baseline = u64::try_from(rhythm.interval.min(BASELINE).as_millis()).unwrap_or(0);
         let mut earliest = now_unix_ms().saturating_add(baseline);
-        while !(self.signals.stopping() && (self.may_end)().await) {
+        while !(self.signals.stopping() && self.may_end().await) {
             let now = now_unix_ms();
             let planned = schedule.next(now.max(earliest));
             if self.sleep(Duration::from_millis(planned.saturating_sub(now))).await.is_break() {
@@ -190,6 +190,14 @@ impl<E: Send + 'static, F: AsyncFn() -> bool> Driver<E, F> {
             earliest = 0;
         }
         Ok(())
+    }
+
+    /// Returns true if the run may end. A second signal ends the process meanwhile.
+    async fn may_end(&mut self) -> bool {
+        tokio::select! {
+            may_end = (self.may_end)() => may_end,
+            () = self.signals.first() => true,
+        }
     }
 
     /// Sleeps for `duration`, or until a signal comes, which is a break.
@@ -209,7 +217,7 @@ impl<E: Send + 'static, F: AsyncFn() -> bool> Driver<E, F> {
                     return result.map_err(|_| RunError::Gone)?.map_err(RunError::Work);
                 }
                 () = self.signals.first() => {
-                    if (self.may_end)().await {
+                    if self.may_end().await {
                         self.stop.request();
                     }
                 }
