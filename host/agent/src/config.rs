@@ -16,12 +16,14 @@ mod identity;
 mod kubernetes;
 mod log_level;
 mod operations;
+mod otlp;
 mod pipelines;
 mod reader;
 mod report;
 mod rollout;
 mod sections;
 mod sinks;
+mod spool;
 mod substitute;
 mod values;
 
@@ -29,7 +31,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 pub use aws::Discovery;
-pub use cloudwatch::{CloudWatchSink, Create, Spool};
+pub use cloudwatch::{CloudWatchSink, Create};
 pub use ecs::Ecs;
 pub use environment::{Environment, Variables};
 pub use fargate::Fargate;
@@ -37,10 +39,12 @@ pub use file::MAX_BYTES as MAX_FILE_BYTES;
 pub use kubernetes::{Api, Cluster, Kubelet, Leader, LockKind, Role};
 pub use log_level::{LIBRARIES, log_level};
 pub use operations::Operations;
+pub use otlp::{OtlpSink, SigV4};
 pub use report::Report;
 pub use rollout::Rollout;
 pub use sections::interval;
 pub use sinks::{FileSink, Sink, SinkKind, Sync, When};
+pub use spool::Spool;
 pub use values::{duration, size};
 
 use insightd_aws::settings::AwsSettings;

@@ -19,11 +19,13 @@ pub(crate) fn log_left_out() {
 fn left_out(has_aws: bool, has_script: bool) -> Option<&'static str> {
     match (has_aws, has_script) {
         (true, true) => None,
-        (false, true) => Some("sinks of type cloudwatch_logs, instance metadata, services of ECS tasks"),
-        (true, false) => Some("builtin:script"),
-        (false, false) => {
-            Some("sinks of type cloudwatch_logs, instance metadata, services of ECS tasks, builtin:script")
+        (false, true) => {
+            Some("sinks of type cloudwatch_logs, `sigv4`, instance metadata, services of ECS tasks")
         }
+        (true, false) => Some("builtin:script"),
+        (false, false) => Some(
+            "sinks of type cloudwatch_logs, `sigv4`, instance metadata, services of ECS tasks, builtin:script",
+        ),
     }
 }
 

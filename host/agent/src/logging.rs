@@ -110,7 +110,7 @@ mod tests {
         ] {
             for level in ["info", "debug", "trace"] {
                 assert!(!shown(level, library, Level::WARN), "{library} at {level}");
-                assert!(shown(level, "insightd_aws::delivery", Level::WARN));
+                assert!(shown(level, "insightd_delivery", Level::WARN));
             }
         }
         assert!(shown("debug", "insightd::worker", Level::DEBUG));

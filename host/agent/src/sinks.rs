@@ -8,23 +8,27 @@ mod delivery;
 mod detached;
 mod file;
 mod line;
+mod otlp;
 mod pretty;
+mod queued;
 mod set;
 mod stdout;
 
 use std::path::PathBuf;
 
-use insightd_aws::delivery::DeliveryQueue;
+use insightd_delivery::DeliveryQueue;
+use insightd_push::Encoding;
 use insights_batch::{Event, Limits};
 
 pub use cloudwatch::CloudWatch;
 pub use delivery::{Delivery, Ended};
 pub use detached::Detached;
 pub use file::File;
+pub use otlp::Otlp;
 pub use set::{OpenError, SinkSet, SinkTotal};
 pub use stdout::Stdout;
 
-use crate::config::{self, CloudWatchSink, SinkKind};
+use crate::config::{self, CloudWatchSink, OtlpSink, SinkKind};
 
 /// A destination of events. Used by one thread.
 pub trait Sink: Send {
@@ -101,6 +105,22 @@ pub enum SinkError {
     /// The route of an event lacks a required key.
     #[error("an event's route has no `{0}`: set it in the formatter's configuration")]
     Route(&'static str),
+    /// The sink does not take events of this media type.
+    #[error("an event has the media type `{found}`, but the sink takes {expected}: set another `formatter`")]
+    MediaType {
+        /// Media type of the event.
+        found: String,
+        /// What the sink takes.
+        expected: &'static str,
+    },
+    /// The event is longer than the sink takes.
+    #[error("an event has {bytes} bytes; the sink takes at most {max_bytes}")]
+    TooLong {
+        /// Length of the event, bytes.
+        bytes: usize,
+        /// Limit of the sink, bytes.
+        max_bytes: u32,
+    },
     /// The operating system cannot create the thread of the sink or of its spool.
     #[error("cannot start a thread: {0}")]
     Thread(std::io::Error),
@@ -134,10 +154,19 @@ pub enum SinkError {
 pub struct ToDeliver {
     /// Name of the sink.
     pub name: String,
-    /// The settings of the destination.
-    pub sink: CloudWatchSink,
+    /// The destination.
+    pub destination: Destination,
     /// The queue to deliver.
     pub queue: DeliveryQueue,
+}
+
+/// The destination of a sink that delivers over the network.
+#[derive(Clone, Debug)]
+pub enum Destination {
+    /// CloudWatch Logs.
+    CloudWatch(Box<CloudWatchSink>),
+    /// A receiver of OTLP.
+    Otlp(Box<OtlpSink>),
 }
 
 /// Behaviour while a local sink, a stream or a file, is stalled.
@@ -168,10 +197,16 @@ pub fn open(
         SinkKind::Stdout { pretty } => local(&sink.name, Stdout::of_process(*pretty)?, on_stall)?,
         SinkKind::File(file) => local(&sink.name, File::open(file)?, on_stall)?,
         SinkKind::CloudWatch(wanted) => {
-            let queue = cloudwatch::open_queue(&sink.name, wanted).map_err(SinkError::Thread)?;
-            let (name, sink) = (sink.name.clone(), (**wanted).clone());
-            to_deliver.push(ToDeliver { name, sink, queue: queue.clone() });
+            let queue = queued::open(&sink.name, &wanted.spool).map_err(SinkError::Thread)?;
+            let (name, destination) = (sink.name.clone(), Destination::CloudWatch(wanted.clone()));
+            to_deliver.push(ToDeliver { name, destination, queue: queue.clone() });
             Box::new(CloudWatch::new(queue))
+        }
+        SinkKind::Otlp(wanted) => {
+            let queue = queued::open(&sink.name, &wanted.spool).map_err(SinkError::Thread)?;
+            let (name, destination) = (sink.name.clone(), Destination::Otlp(wanted.clone()));
+            to_deliver.push(ToDeliver { name, destination, queue: queue.clone() });
+            Box::new(Otlp::new(queue, if wanted.compression { Encoding::Gzip } else { Encoding::Identity }))
         }
     })
 }

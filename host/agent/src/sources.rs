@@ -172,8 +172,8 @@ impl Clients {
     /// Starts the delivery of queued sink data.
     pub fn deliver(&mut self, aws: &AwsSettings, to_deliver: Vec<ToDeliver>, runtime: &Handle) {
         let _context = runtime.enter();
-        for ToDeliver { name, sink, queue } in to_deliver {
-            self.deliveries.push(Delivery::start(name, aws, &sink, queue));
+        for ToDeliver { name, destination, queue } in to_deliver {
+            self.deliveries.push(Delivery::start(name, aws, destination, queue));
         }
     }
 

@@ -10,28 +10,29 @@
 
 mod access;
 mod bounded;
-mod roots;
 
 use std::time::Duration;
 
+pub use aws_config::SdkConfig;
 use aws_config::retry::RetryConfig;
 use aws_config::stalled_stream_protection::StalledStreamProtectionConfig;
 use aws_config::sts::AssumeRoleProvider;
 use aws_config::timeout::TimeoutConfig;
-use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_config::{BehaviorVersion, Region};
 use aws_smithy_async::rt::sleep::TokioSleep;
 use aws_smithy_http_client::Connector;
 use aws_smithy_http_client::proxy::ProxyConfig;
-use aws_smithy_http_client::tls::{Provider, TlsContext, rustls_provider::CryptoMode};
+use aws_smithy_http_client::tls::{Provider, TlsContext, TrustStore, rustls_provider::CryptoMode};
 use aws_smithy_runtime_api::client::http::{
     HttpConnectorSettings, SharedHttpClient, SharedHttpConnector, http_client_fn,
 };
+use insightd_upstream::roots::{self, RootsError};
+use rustls_pki_types::CertificateDer;
 
 use crate::settings::AwsSettings;
 
 pub use access::Access;
 pub use bounded::BoundedResponses;
-pub use roots::RootsError;
 
 /// Time limit for establishing a connection.
 const CONNECT: Duration = Duration::from_secs(5);
@@ -49,6 +50,9 @@ pub enum SdkError {
     /// The certificate file is unusable.
     #[error(transparent)]
     Roots(#[from] RootsError),
+    /// TLS could not be set up.
+    #[error("cannot set up TLS: {0}")]
+    Tls(String),
     /// No source provides a region.
     #[error(
         "no AWS region configured: set `region` of the sink or AWS_REGION; instance metadata did not provide \
@@ -100,10 +104,13 @@ pub async fn load(settings: &AwsSettings) -> Result<SdkConfig, SdkError> {
     Ok(config.into_builder().credentials_provider(provider).build())
 }
 
-fn http_client(settings: &AwsSettings) -> Result<SharedHttpClient, RootsError> {
-    let roots = roots::trust_store(settings.ca_file.as_deref())?;
+fn http_client(settings: &AwsSettings) -> Result<SharedHttpClient, SdkError> {
+    let mut roots = TrustStore::empty();
+    for der in roots::load(settings.ca_file.as_deref())? {
+        roots.add_pem_certificate(pem(&der));
+    }
     let context = TlsContext::builder().with_trust_store(roots).build();
-    let context = context.map_err(|error| RootsError::Tls(error.to_string()))?;
+    let context = context.map_err(|error| SdkError::Tls(error.to_string()))?;
     let timeouts =
         HttpConnectorSettings::builder().connect_timeout(CONNECT).read_timeout(settings.timeout).build();
     let connector = Connector::builder()
@@ -117,4 +124,12 @@ fn http_client(settings: &AwsSettings) -> Result<SharedHttpClient, RootsError> {
         .build();
     let connector = SharedHttpConnector::new(BoundedResponses::new(connector, MAX_RESPONSE_BYTES));
     Ok(http_client_fn(move |_, _| connector.clone()))
+}
+
+/// Encodes a certificate as PEM, the only form that the connector accepts.
+fn pem(der: &CertificateDer<'_>) -> String {
+    let text = aws_smithy_types::base64::encode(der);
+    let lines: Vec<&str> =
+        text.as_bytes().chunks(64).filter_map(|line| std::str::from_utf8(line).ok()).collect();
+    format!("-----BEGIN CERTIFICATE-----\n{}\n-----END CERTIFICATE-----\n", lines.join("\n"))
 }

@@ -11,8 +11,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use aws_sdk_cloudwatchlogs::Client;
-use insightd_aws::delivery::{DeliveryQueue, Reply, Transport, run};
 use insightd_aws::logs::{BodyBuilder, Create, Destination, GroupSettings, Logs, LogsSettings};
+use insightd_delivery::{DeliveryQueue, Reply, Transport, run};
 use insightd_spool::{NewBlock, Settings, Spool};
 use insightd_upstream::UpstreamStatus;
 use tokio::sync::watch;

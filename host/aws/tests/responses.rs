@@ -9,10 +9,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use insightd_aws::delivery::{Reply, Transport};
 use insightd_aws::logs::{BodyBuilder, Destination, Logs, LogsSettings};
 use insightd_aws::sdk::load;
 use insightd_aws::settings::AwsSettings;
+use insightd_delivery::{Reply, Transport};
 
 /// Starts a server that responds to every request with this function, and counts the bytes that it managed to send.
 fn server(respond: impl Fn(&mut TcpStream, &AtomicU64) + Send + Sync + 'static) -> (String, Arc<AtomicU64>) {

@@ -19,8 +19,8 @@ use serde::Deserialize;
 use tokio::net::TcpStream;
 
 use crate::facts::Identity;
-use insightd_aws::error_text::{cause, causes};
 use insightd_aws::sdk::BoundedResponses;
+use insightd_upstream::error_text::{cause, causes};
 
 /// Path of the identity document.
 const DOCUMENT: &str = "/latest/dynamic/instance-identity/document";

@@ -27,7 +27,7 @@ pub(super) fn check_sinks(config: &Config, named: &[String], is_recorded: bool) 
     }
 }
 
-/// Replaces all sinks but those in `named` with standard output, for the events of a recording. Named CloudWatch sinks
+/// Replaces all sinks but those in `named` with standard output, for the events of a recording. Named sinks with a spool
 /// lose their spool directory, so that a recording never touches the spool of a live agent.
 pub(super) fn keep_local(sinks: &mut [Sink], named: &[String]) {
     for sink in sinks {
@@ -35,8 +35,9 @@ pub(super) fn keep_local(sinks: &mut [Sink], named: &[String]) {
         match &mut sink.kind {
             SinkKind::Stdout { .. } => {}
             SinkKind::CloudWatch(wanted) if is_named => wanted.spool.dir = None,
+            SinkKind::Otlp(wanted) if is_named => wanted.spool.dir = None,
             SinkKind::File(_) if is_named => {}
-            SinkKind::CloudWatch(_) | SinkKind::File(_) => {
+            SinkKind::CloudWatch(_) | SinkKind::Otlp(_) | SinkKind::File(_) => {
                 tracing::warn!(
                     sink = sink.name,
                     "events of a recording are printed, not delivered; use `--sink NAME` to deliver them"

@@ -41,12 +41,13 @@ const SYNONYMS: [(&str, &str); 8] = [
 ];
 
 /// Parts of the agent whose level can be set, beside its libraries: its crates, and `transform` for the logs of components.
-const PARTS: [&str; 18] = [
+const PARTS: [&str; 20] = [
     "insightctl",
     "insightd",
     "insightd_aws",
     "insightd_collect",
     "insightd_compile",
+    "insightd_delivery",
     "insightd_ecs",
     "insightd_exposition",
     "insightd_fargate",
@@ -54,6 +55,7 @@ const PARTS: [&str; 18] = [
     "insightd_instance",
     "insightd_kubernetes",
     "insightd_pipeline",
+    "insightd_push",
     "insightd_sandbox",
     "insightd_spool",
     "insightd_state",

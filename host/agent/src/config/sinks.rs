@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use super::cloudwatch::{self, CloudWatchSink};
+use super::otlp::{self, OtlpSink};
 use super::reader::{Item, Section, integer, one_of};
 use super::values;
 use crate::features;
@@ -28,6 +29,8 @@ pub enum SinkKind {
     File(FileSink),
     /// CloudWatch Logs.
     CloudWatch(Box<CloudWatchSink>),
+    /// A receiver of OTLP over HTTP.
+    Otlp(Box<OtlpSink>),
 }
 
 /// The values of `type`.
@@ -36,6 +39,7 @@ enum Type {
     Stdout,
     File,
     CloudWatch,
+    Otlp,
 }
 
 /// When to use a format for people instead of programs.
@@ -116,7 +120,12 @@ fn is_name(name: &str) -> bool {
 
 fn kind(item: &Item<'_>) -> Option<SinkKind> {
     let section = item.section();
-    let types = [("stdout", Type::Stdout), ("file", Type::File), ("cloudwatch_logs", Type::CloudWatch)];
+    let types = [
+        ("stdout", Type::Stdout),
+        ("file", Type::File),
+        ("cloudwatch_logs", Type::CloudWatch),
+        ("otlp_http", Type::Otlp),
+    ];
     let sink = match section.value("type", one_of(&types)) {
         Some(Type::Stdout) => {
             let pretty = section.value("pretty", one_of(&PRETTY)).unwrap_or(When::Auto);
@@ -129,9 +138,10 @@ fn kind(item: &Item<'_>) -> Option<SinkKind> {
             }
             Some(SinkKind::CloudWatch(Box::new(cloudwatch::read(&section))))
         }
+        Some(Type::Otlp) => Some(SinkKind::Otlp(Box::new(otlp::read(&section)))),
         None => {
             if section.get("type").is_none() {
-                section.problem("type", "required: stdout, file or cloudwatch_logs");
+                section.problem("type", "required: stdout, file, cloudwatch_logs or otlp_http");
             }
             return None;
         }

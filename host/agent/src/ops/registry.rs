@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, Weak};
 use std::time::{Duration, Instant};
 
-use insightd_aws::delivery::DeliveryQueue;
+use insightd_delivery::DeliveryQueue;
 use insightd_upstream::{UpstreamStatus, lock};
 
 use super::health::{Alive, Missing, Progress, Stuck};

@@ -2,20 +2,15 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
-use std::io;
-use std::path::Path;
-use std::sync::Arc;
 
-use insightd_aws::delivery::DeliveryQueue;
 use insightd_aws::logs::names::{sanitize_group, sanitize_stream};
 use insightd_aws::logs::{self, BodyBuilder, Destination};
-use insightd_spool::{NewBlock, Settings, Spool, Sync};
-use insightd_upstream::UpstreamStatus;
+use insightd_delivery::DeliveryQueue;
+use insightd_spool::NewBlock;
 use insights_batch::Event;
 
+use super::queued::Queued;
 use super::{Delivered, Sink, SinkError};
-use crate::config::CloudWatchSink;
-use crate::wall_clock::now_unix_ms;
 
 /// Maximum number of bodies filled at a time: each has a compressor of some hundred kilobytes.
 const OPEN_BODIES: usize = 4;
@@ -26,40 +21,17 @@ const MAX_LOGGED_NAMES: usize = 32;
 /// A sink that fills the delivery queue of CloudWatch Logs.
 #[derive(Debug)]
 pub struct CloudWatch {
-    queue: DeliveryQueue,
+    queued: Queued,
     /// The bodies being filled, oldest first.
     open: Vec<(Destination, BodyBuilder)>,
     /// Names that replaced others that the service would reject.
     replaced: BTreeSet<String>,
-    /// Total of the queue's lost events that the sink has reported so far.
-    reported_lost: u64,
-}
-
-/// Opens the spool of a sink of this name.
-pub(super) fn open_queue(name: &str, sink: &CloudWatchSink) -> io::Result<DeliveryQueue> {
-    let wanted = &sink.spool;
-    // Without a directory nothing is opened, and the spool reports that it holds blocks in memory.
-    let directory = wanted.dir.as_deref().unwrap_or(Path::new("")).join(name);
-    let settings = Settings {
-        max_bytes: wanted.max_bytes,
-        max_age_ms: u64::try_from(wanted.max_age.as_millis()).unwrap_or(u64::MAX),
-        memory_bytes: wanted.memory_max_bytes,
-        sync: if wanted.sync { Sync::Always } else { Sync::Never },
-        ..Settings::new(directory)
-    };
-    let (has_directory, memory_bytes) = (wanted.dir.is_some(), settings.memory_bytes);
-    // Runs on the spool's own thread, because the disk may not respond even now.
-    let open = move || match has_directory {
-        true => Spool::open(settings, now_unix_ms()),
-        false => Spool::in_memory(settings, now_unix_ms()),
-    };
-    DeliveryQueue::open(open, memory_bytes, Arc::new(UpstreamStatus::new(name.to_owned())))
 }
 
 impl CloudWatch {
     /// Creates a sink that fills `queue`.
     pub fn new(queue: DeliveryQueue) -> Self {
-        Self { queue, open: Vec::new(), replaced: BTreeSet::new(), reported_lost: 0 }
+        Self { queued: Queued::new(queue), open: Vec::new(), replaced: BTreeSet::new() }
     }
 
     fn add(&mut self, event: &Event<'_>, delivered: &mut Delivered) -> Result<(), SinkError> {
@@ -92,7 +64,7 @@ impl CloudWatch {
             && self.replaced.len() < MAX_LOGGED_NAMES
             && self.replaced.insert(accepted.clone())
         {
-            let (sink, name) = (self.queue.status().source(), insightd_aws::error_text::shortened(name));
+            let (sink, name) = (self.queued.name(), insightd_upstream::error_text::shortened(name));
             tracing::warn!(
                 sink,
                 name = name.escape_debug().to_string(),
@@ -108,14 +80,7 @@ impl CloudWatch {
         let key = destination.key();
         let block =
             NewBlock { key: &key, events: body.events, time_unix_ms: body.first_ms, body: &body.gzip };
-        let events = u64::from(body.events);
-        match self.queue.put(&block) {
-            Ok(()) => Delivered { events, bytes: body.counted_bytes as u64, ..Delivered::default() },
-            // The spool counts these events as lost; the end of the tick reports them.
-            Err(error) => {
-                Delivered { untaken: events, error: Some(SinkError::Spool(error)), ..Delivered::default() }
-            }
-        }
+        self.queued.put(&block, body.counted_bytes as u64)
     }
 }
 
@@ -136,18 +101,12 @@ impl Sink for CloudWatch {
         for (destination, open) in std::mem::take(&mut self.open) {
             delivered.add(self.put(&destination, open));
         }
-        self.queue.end_tick(now_unix_ms());
-        let lost = self.queue.lost_events();
-        let since = lost - std::mem::replace(&mut self.reported_lost, lost);
-        if since > 0 {
-            delivered.lost_later += since;
-            delivered.error.get_or_insert(SinkError::Undelivered(since));
-        }
+        delivered.add(self.queued.end_tick());
         delivered
     }
 
     fn lost_later(&self) -> u64 {
-        self.reported_lost
+        self.queued.reported_lost()
     }
 }
 

@@ -1,21 +1,22 @@
 //! The tasks that deliver the queued events of sinks to a service.
 
 #[cfg(feature = "aws")]
-mod client;
+mod clients;
 #[cfg(not(feature = "aws"))]
-#[path = "delivery/no_client.rs"]
-mod client;
+#[path = "delivery/no_clients.rs"]
+mod clients;
+mod otlp;
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use insightd_aws::delivery::DeliveryQueue;
-use insightd_aws::settings::AwsSettings;
+use insightd_aws::settings::{AwsSettings, Role};
+use insightd_delivery::DeliveryQueue;
 use insightd_upstream::UpstreamStatus;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-use crate::config::CloudWatchSink;
+use super::Destination;
 
 /// Time limit for sending queued events when the agent ends. The next agent sends the rest if the spool has a directory.
 const LAST: Duration = Duration::from_secs(5);
@@ -50,16 +51,22 @@ impl Delivery {
     pub(crate) fn start(
         name: String,
         aws: &AwsSettings,
-        sink: &CloudWatchSink,
+        destination: Destination,
         queue: DeliveryQueue,
     ) -> Self {
-        let aws = AwsSettings {
-            region: sink.region.clone().or_else(|| aws.region.clone()),
-            role: sink.role.clone().or_else(|| aws.role.clone()),
-            ..aws.clone()
-        };
         let (stop, stopped) = watch::channel(false);
-        let task = tokio::spawn(client::deliver(aws, sink.clone(), queue.clone(), stopped));
+        let task = match destination {
+            Destination::CloudWatch(sink) => {
+                let aws = of_sink(aws, sink.region.as_ref(), sink.role.as_ref());
+                tokio::spawn(clients::deliver_logs(aws, *sink, queue.clone(), stopped))
+            }
+            Destination::Otlp(sink) => {
+                let sigv4 = sink.sigv4.as_ref();
+                let region = sigv4.and_then(|sigv4| sigv4.region.as_ref());
+                let aws = of_sink(aws, region, sigv4.and_then(|sigv4| sigv4.role.as_ref()));
+                tokio::spawn(otlp::deliver(aws, *sink, queue.clone(), stopped))
+            }
+        };
         Self { name, queue, stop, task }
     }
 
@@ -100,6 +107,15 @@ impl Delivery {
             waiting,
             lost: self.queue.lost_events() + unsaved,
         }
+    }
+}
+
+/// Returns the settings of AWS clients with those of a sink, which come first.
+fn of_sink(aws: &AwsSettings, region: Option<&String>, role: Option<&Role>) -> AwsSettings {
+    AwsSettings {
+        region: region.or(aws.region.as_ref()).cloned(),
+        role: role.or(aws.role.as_ref()).cloned(),
+        ..aws.clone()
     }
 }
 

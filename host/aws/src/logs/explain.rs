@@ -6,8 +6,8 @@ use std::time::Duration;
 use aws_sdk_cloudwatchlogs::error::{ProvideErrorMetadata, SdkError};
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 
-use crate::delivery::RetryClass;
-use crate::error_text::{causes, shortened};
+use insightd_delivery::RetryClass;
+use insightd_upstream::error_text::{causes, shortened};
 
 /// A failed request.
 #[derive(Clone, Debug)]

@@ -12,7 +12,7 @@ use flate2::read::GzDecoder;
 use super::body::Destination;
 use super::create::{Create, GroupSettings, create};
 use super::explain::{Failure, explain};
-use crate::delivery::{RejectedEvents, Reply, RetryClass, Transport};
+use insightd_delivery::{RejectedEvents, Reply, RetryClass, Transport};
 
 /// Header that announces messages in the embedded metric format, including its classic shape.
 const FORMAT_HEADER: (&str, &str) = ("x-amzn-logs-format", "json/emf");
@@ -127,6 +127,7 @@ fn rejected(output: &PutLogEventsOutput, events: u32) -> RejectedEvents {
         // Both end indices count from the first event, and events that are too old have expired as well.
         expired: info.expired_log_event_end_index().map_or(0, index).saturating_sub(too_old),
         too_new: info.too_new_log_event_start_index().map_or(0, |start| events - index(start)),
+        points: 0,
     }
 }
 

@@ -6,7 +6,7 @@ use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::ErrorMetadata;
 
 use super::Service;
-use crate::error_text::{cause, causes, shortened};
+use insightd_upstream::error_text::{cause, causes, shortened};
 
 /// Start of the encoded part of messages of EC2, which is left out.
 const ENCODED: &str = " Encoded authorization failure message";

@@ -9,8 +9,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use aws_sdk_cloudwatchlogs::Client;
-use insightd_aws::delivery::{DeliveryQueue, run};
 use insightd_aws::logs::{BodyBuilder, Destination, Logs, LogsSettings};
+use insightd_delivery::{DeliveryQueue, run};
 use insightd_spool::{NewBlock, Settings, Spool};
 use insightd_upstream::UpstreamStatus;
 use tokio::sync::watch;

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use insightd_pipeline::library;
 use insightd_pipeline::{Origin, PipelineSpec, Problem};
+use insightd_push::HeaderSource;
 
 use crate::config::{Config, Environment, SinkKind};
 
@@ -43,6 +44,20 @@ pub(super) fn problems(config: &Config, environment: &Environment) -> Vec<Proble
             SinkKind::CloudWatch(cloudwatch) => {
                 check.writable(&format!("{key}.spool.dir"), cloudwatch.spool.dir.as_deref());
                 delivers = true;
+            }
+            SinkKind::Otlp(otlp) => {
+                check.writable(&format!("{key}.spool.dir"), otlp.spool.dir.as_deref());
+                check.file(&format!("{key}.tls.ca_file"), otlp.tls.ca_file.as_deref());
+                if let Some(identity) = &otlp.tls.identity {
+                    check.file(&format!("{key}.tls.cert_file"), Some(&identity.cert_file));
+                    check.file(&format!("{key}.tls.key_file"), Some(&identity.key_file));
+                }
+                for (name, source) in &otlp.headers {
+                    if let HeaderSource::File { path, .. } = source {
+                        check.file(&format!("{key}: header `{name}`"), Some(path));
+                    }
+                }
+                delivers |= otlp.sigv4.is_some();
             }
         }
     }

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use insightd_aws::delivery::{DeliveryCounts, DeliveryQueue};
+use insightd_delivery::{DeliveryCounts, DeliveryQueue};
 use insightd_spool::{Cause, Stats, StorageMode};
 
 use super::super::page::{Labels, Page, bytes, plain, seconds};
@@ -65,6 +65,13 @@ fn delivered(all: &[Delivery<'_>], page: &mut Page<'_>) -> fmt::Result {
     page.counts(
         plain("insightd_delivery_failed_requests", "Requests that failed and are retried"),
         each(|c| c.failed_requests),
+    )?;
+    page.counts(
+        plain(
+            "insightd_delivery_rejected_points",
+            "Data points that the service rejected out of accepted requests",
+        ),
+        each(|c| c.rejected_points),
     )?;
     page.counts(
         plain("insightd_delivery_events_lost", "Events not delivered, by cause"),

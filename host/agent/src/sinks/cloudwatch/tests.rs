@@ -1,16 +1,19 @@
+use std::path::Path;
+
 use insights_batch::Payloads;
 
+use super::super::queued;
 use super::*;
 use crate::config;
 
-fn settings(directory: &Path) -> CloudWatchSink {
+fn settings(directory: &Path) -> Box<config::CloudWatchSink> {
     let text = format!(
         "sinks: {{logs: {{type: cloudwatch_logs, spool: {{dir: {}, max_bytes: 16MiB}}}}}}",
         directory.display()
     );
     let config = config::Config::parse(&text, None, &config::Environment::default()).unwrap();
     match config.sinks.into_iter().find(|sink| sink.name == "logs").unwrap().kind {
-        config::SinkKind::CloudWatch(sink) => *sink,
+        config::SinkKind::CloudWatch(sink) => sink,
         other => panic!("{other:?}"),
     }
 }
@@ -26,7 +29,7 @@ fn payloads(events: &[(&str, &str, &[u8])]) -> Payloads {
 #[test]
 fn a_tick_becomes_a_request_for_each_destination() {
     let directory = tempfile::tempdir().unwrap();
-    let queue = open_queue("logs", &settings(directory.path())).unwrap();
+    let queue = queued::open("logs", &settings(directory.path()).spool).unwrap();
     let mut sink = CloudWatch::new(queue.clone());
     let payloads = payloads(&[("g", "a", b"{}"), ("g", "b", b"{}"), ("g", "a", b"{\"n\":1}")]);
     assert_eq!(sink.accept("application/json", &mut payloads.events()).lost, 0);
@@ -41,7 +44,7 @@ fn a_tick_becomes_a_request_for_each_destination() {
 #[test]
 fn many_destinations_need_no_more_memory() {
     let directory = tempfile::tempdir().unwrap();
-    let queue = open_queue("logs", &settings(directory.path())).unwrap();
+    let queue = queued::open("logs", &settings(directory.path()).spool).unwrap();
     let mut sink = CloudWatch::new(queue.clone());
     let streams: Vec<String> = (0..20).map(|n| n.to_string()).collect();
     let events: Vec<(&str, &str, &[u8])> = streams.iter().map(|s| ("g", s.as_str(), &b"{}"[..])).collect();
@@ -55,7 +58,7 @@ fn many_destinations_need_no_more_memory() {
 #[test]
 fn what_cannot_be_delivered_is_counted_with_its_reason() {
     let directory = tempfile::tempdir().unwrap();
-    let mut sink = CloudWatch::new(open_queue("logs", &settings(directory.path())).unwrap());
+    let mut sink = CloudWatch::new(queued::open("logs", &settings(directory.path()).spool).unwrap());
     let mut lost = |group, stream, body: &[u8]| {
         let payloads = payloads(&[(group, stream, body)]);
         let delivered = sink.accept("application/json", &mut payloads.events());
@@ -73,7 +76,7 @@ fn what_cannot_be_delivered_is_counted_with_its_reason() {
 fn without_a_directory_events_wait_in_memory() {
     let mut wanted = settings(Path::new("/nowhere"));
     wanted.spool.dir = None;
-    let queue = open_queue("logs", &wanted).unwrap();
+    let queue = queued::open("logs", &wanted.spool).unwrap();
     let mut sink = CloudWatch::new(queue.clone());
     let payloads = payloads(&[("g", "s", b"{}")]);
     sink.accept("application/json", &mut payloads.events());
@@ -90,7 +93,7 @@ fn without_a_directory_events_wait_in_memory() {
 #[test]
 fn the_body_that_was_opened_first_is_finished_first() {
     let directory = tempfile::tempdir().unwrap();
-    let queue = open_queue("logs", &settings(directory.path())).unwrap();
+    let queue = queued::open("logs", &settings(directory.path()).spool).unwrap();
     let mut sink = CloudWatch::new(queue);
     // Four events of this size fill a request.
     let large = vec![b'x'; 250_000];
@@ -105,7 +108,7 @@ fn the_body_that_was_opened_first_is_finished_first() {
 #[test]
 fn names_that_the_service_refuses_lose_no_event() {
     let directory = tempfile::tempdir().unwrap();
-    let queue = open_queue("logs", &settings(directory.path())).unwrap();
+    let queue = queued::open("logs", &settings(directory.path()).spool).unwrap();
     let mut sink = CloudWatch::new(queue.clone());
     let payloads = payloads(&[
         ("/aws/x/aws:111122223333:us-west-2:demo/performance", "prod:node-1", b"{}"),

@@ -10,7 +10,7 @@ use insightd_spool::{Amount, AppendError, Block, Cause, KeyId, Lease, Lost};
 use insightd_upstream::lock;
 use tokio::sync::oneshot;
 
-use super::RejectedEvents;
+use crate::transport::RejectedEvents;
 
 /// Duration of a single order after which the disk counts as stalled and callers stop waiting for it.
 pub(super) const STALLED: Duration = Duration::from_secs(2);

@@ -1,24 +1,8 @@
-//! Delivery that survives failures of the service, the process and the node: blocks stay in a spool until the service accepts
-//! them.
-//!
-//! A thread of its own owns the spool: a [`DeliveryQueue`] passes orders to it, so that no other thread waits for the disk without a
-//! bound. `policy` defines the waits, `scheduler` decides when a request may be sent, and [`run`] sends it. A [`Transport`] implements
-//! the wire format and interprets responses.
-
-mod orders;
-mod policy;
-mod queue;
-mod run;
-mod scheduler;
-mod spool_thread;
-#[cfg(test)]
-mod tests;
+//! The interface between delivery and the wire format of a service.
 
 use std::future::Future;
 
-pub use policy::RetryClass;
-pub use queue::{DeliveryCounts, DeliveryQueue};
-pub use run::run;
+use crate::policy::RetryClass;
 
 /// Response of the service to a block.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,7 +24,7 @@ pub enum Reply {
     },
 }
 
-/// Events that the service rejected out of an accepted request.
+/// What the service rejected out of an accepted request.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct RejectedEvents {
     /// Events that are too old for the service.
@@ -49,6 +33,8 @@ pub struct RejectedEvents {
     pub too_new: u32,
     /// Events that are older than the retention of the log group.
     pub expired: u32,
+    /// Parts of accepted events that the service rejected: data points of OTLP.
+    pub points: u64,
 }
 
 impl RejectedEvents {

@@ -10,9 +10,9 @@ use insightd_spool::{AppendError, Block, Cause, KeyId, Lease, NewBlock, Spool, S
 use insightd_upstream::{UpstreamStatus, lock};
 use tokio::sync::{Notify, oneshot};
 
-use super::RejectedEvents;
 use super::orders::{NextBlock, Order, OrderQueue, STALLED};
 use super::spool_thread::{SpoolThread, stats_before_open};
+use crate::transport::RejectedEvents;
 
 /// Upper bound on the time that one tick waits for the disk, for all its blocks together.
 pub(super) const TICK_WAIT: Duration = STALLED;
@@ -37,6 +37,8 @@ pub struct DeliveryCounts {
     pub too_new_events: u64,
     /// Events that the service rejected as older than the retention of their log group.
     pub expired_events: u64,
+    /// Data points that the service rejected out of accepted events.
+    pub rejected_points: u64,
     /// Events of requests that the service will never accept.
     pub undeliverable_events: u64,
 }

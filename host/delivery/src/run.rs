@@ -11,7 +11,8 @@ use tokio::time::{Instant, sleep_until};
 
 use super::orders::NextBlock;
 use super::scheduler::{Outcome, SendScheduler, SendTicket};
-use super::{DeliveryQueue, RejectedEvents, Reply, Transport};
+use crate::queue::DeliveryQueue;
+use crate::transport::{RejectedEvents, Reply, Transport};
 
 /// Consecutive creations of a missing resource for one destination before they count as a failure.
 const MAX_CREATIONS: u32 = 3;
@@ -173,7 +174,7 @@ impl<P: Transport> Runner<P> {
         let outcome = match reply {
             Reply::Accepted(rejected) => {
                 if rejected.total() > 0 {
-                    let RejectedEvents { too_old, too_new, expired } = rejected;
+                    let RejectedEvents { too_old, too_new, expired, .. } = rejected;
                     let destination = destination();
                     tracing::warn!(destination, too_old, too_new, expired, "service rejected events");
                 }
@@ -187,7 +188,7 @@ impl<P: Transport> Runner<P> {
             Reply::Created => {
                 let error = format!("{} was created but is still missing", destination());
                 self.queue.failed(lease, error);
-                Outcome::Destination(super::RetryClass::Unavailable)
+                Outcome::Destination(crate::policy::RetryClass::Unavailable)
             }
             Reply::Undeliverable(error) => {
                 tracing::error!(events, error, "events lost: the service rejected the request permanently");

@@ -100,6 +100,7 @@ impl SpoolThread {
                 counts.too_old_events += u64::from(rejected.too_old);
                 counts.too_new_events += u64::from(rejected.too_new);
                 counts.expired_events += u64::from(rejected.expired);
+                counts.rejected_points += rejected.points;
             }
             Order::Release { lease, failed } => {
                 self.spool.release(lease);

@@ -16,7 +16,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
-use super::{DeliveryQueue, RejectedEvents, Reply, RetryClass, Transport};
+use crate::{DeliveryQueue, RejectedEvents, Reply, RetryClass, Transport};
 
 const START_MS: u64 = 1_790_000_000_000;
 
