@@ -45,3 +45,8 @@ fn topk_as_wasm() {
 fn cost_labels_as_wasm() {
     check("cost-labels");
 }
+
+#[test]
+fn prometheus_as_wasm() {
+    check("prometheus");
+}

@@ -1,0 +1,161 @@
+//! Nodes, their devices, and the workloads of a cluster.
+
+use super::*;
+
+pub(in crate::table) static FAMILIES: &[Family<'static>] = &[
+    counter("k8s.node.cpu.time", SECONDS, NODE, CPU_TIME, "CPU time consumed by the node."),
+    gauge(
+        "k8s.node.cpu.usage",
+        CPUS,
+        NODE,
+        CPU_USAGE,
+        "CPUs that the node used, averaged over the interval.",
+    ),
+    gauge("k8s.node.memory.usage", BYTES, NODE, MEMORY_USAGE, "Memory usage of the node."),
+    up_down("k8s.node.memory.rss", BYTES, NODE, MEMORY_RSS, "Anonymous memory of the node."),
+    up_down("k8s.node.memory.working_set", BYTES, NODE, WORKING_SET, "Working set of the node."),
+    up_down(
+        "k8s.node.pod.allocatable",
+        PODS,
+        &[On::KubeNode],
+        &[one(Gauge("node.allocatable_pods", 1.0))],
+        "Pods that the node accepts.",
+    ),
+    Family {
+        rows: Rows::Conditions { kind: "k8s.node.condition.type", status: "k8s.node.condition.status" },
+        ..up_down(
+            "k8s.node.condition.status",
+            NODES,
+            &[On::ClusterNode],
+            &[],
+            "Condition of a node of the cluster: 1 for the current state.",
+        )
+    },
+    up_down(
+        "system.cpu.logical.count",
+        CPUS,
+        NODE,
+        &[one(Gauge("node.cpu_count", 1.0))],
+        "Number of logical CPUs.",
+    ),
+    counter(
+        "system.cpu.time",
+        SECONDS,
+        NODE,
+        &[
+            row(Counter("cpu.user_ns", 1e9), &[("cpu.mode", "user")]),
+            row(Counter("cpu.system_ns", 1e9), &[("cpu.mode", "system")]),
+        ],
+        "CPU time of all processes by mode.",
+    ),
+    up_down(
+        "system.memory.limit",
+        BYTES,
+        NODE,
+        &[one(Gauge("node.memory_total_bytes", 1.0))],
+        "Memory of the machine.",
+    ),
+    up_down(
+        "system.memory.linux.available",
+        BYTES,
+        NODE,
+        &[one(Gauge("node.memory_available_bytes", 1.0))],
+        "Memory available to new programs without swapping.",
+    ),
+    counter("system.disk.io", BYTES, &[On::NodeDisk], DISK_IO, "Disk bytes transferred."),
+    counter(
+        "system.disk.operations",
+        "{operation}",
+        &[On::NodeDisk],
+        &[row(Counter("io.reads", 1.0), READ), row(Counter("io.writes", 1.0), WRITE)],
+        "Disk operations.",
+    ),
+    up_down("system.filesystem.limit", BYTES, &[On::NodeFs], CAPACITY, "Size of the file system."),
+    up_down(
+        "system.filesystem.usage",
+        BYTES,
+        &[On::NodeFs],
+        &[
+            row(Difference("fs.capacity_bytes", "fs.free_bytes"), &[("system.filesystem.state", "used")]),
+            row(Gauge("fs.available_bytes", 1.0), &[("system.filesystem.state", "free")]),
+            row(
+                Difference("fs.free_bytes", "fs.available_bytes"),
+                &[("system.filesystem.state", "reserved")],
+            ),
+        ],
+        "Space of the file system by state.",
+    ),
+    counter("system.network.io", BYTES, &[On::NodeInterface], NETWORK_IO, "Bytes received and transmitted."),
+    counter(
+        "system.network.packet.count",
+        "{packet}",
+        &[On::NodeInterface],
+        &[
+            row(Counter("network.rx_packets", 1.0), RECEIVE),
+            row(Counter("network.tx_packets", 1.0), TRANSMIT),
+        ],
+        "Packets received and transmitted.",
+    ),
+    counter(
+        "system.network.packet.dropped",
+        "{packet}",
+        &[On::NodeInterface],
+        &[
+            row(Counter("network.rx_dropped", 1.0), RECEIVE),
+            row(Counter("network.tx_dropped", 1.0), TRANSMIT),
+        ],
+        "Packets dropped.",
+    ),
+    counter("system.network.errors", "{error}", &[On::NodeInterface], NETWORK_ERRORS, "Network errors."),
+    up_down(
+        "k8s.deployment.pod.desired",
+        PODS,
+        &[On::Deployment],
+        DESIRED,
+        "Desired pods of the deployment.",
+    ),
+    up_down(
+        "k8s.deployment.pod.available",
+        PODS,
+        &[On::Deployment],
+        POD_AVAILABLE,
+        "Available pods of the deployment.",
+    ),
+    up_down(
+        "k8s.replicaset.pod.desired",
+        PODS,
+        &[On::ReplicaSet],
+        DESIRED,
+        "Desired pods of the replica set.",
+    ),
+    up_down(
+        "k8s.replicaset.pod.available",
+        PODS,
+        &[On::ReplicaSet],
+        POD_AVAILABLE,
+        "Available pods of the replica set.",
+    ),
+    up_down(
+        "k8s.statefulset.pod.desired",
+        PODS,
+        &[On::StatefulSet],
+        DESIRED,
+        "Desired pods of the stateful set.",
+    ),
+    up_down("k8s.statefulset.pod.ready", PODS, &[On::StatefulSet], READY, "Ready pods of the stateful set."),
+    up_down(
+        "k8s.daemonset.node.desired_scheduled",
+        NODES,
+        &[On::DaemonSet],
+        DESIRED,
+        "Nodes that should run the daemon pod.",
+    ),
+    up_down(
+        "k8s.daemonset.node.current_scheduled",
+        NODES,
+        &[On::DaemonSet],
+        &[one(Gauge("replicas.scheduled", 1.0))],
+        "Nodes that run the daemon pod and should.",
+    ),
+    up_down("k8s.daemonset.node.ready", NODES, &[On::DaemonSet], READY, "Nodes whose daemon pod is ready."),
+];
