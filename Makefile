@@ -6,7 +6,7 @@ SHELL := /bin/bash
 CARGO ?= cargo
 TRANSFORMS := decorate utilization emf
 # Built with the rest, but not part of the manifests: users add them. `script` is nevertheless embedded in the agent.
-EXAMPLES := script topk cost-labels moving-average prometheus
+EXAMPLES := script topk cost-labels moving-average prometheus otlp
 COMPONENTS := $(TRANSFORMS:%=target/transforms/%.wasm)
 EXAMPLE_COMPONENTS := $(EXAMPLES:%=target/transforms/%.wasm)
 NATIVE := $(TRANSFORMS:%=target/transforms/%.cwasm) target/transforms/script.cwasm

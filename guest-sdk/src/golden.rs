@@ -13,7 +13,8 @@
 //! ```
 //!
 //! In `expected.events` each event takes two lines: `# KEY=VALUE … time_unix_ms=T` with the pairs of its route in order,
-//! then its bytes. Batches are compared by meaning: the order of names, links and siblings does not matter.
+//! then its bytes. Events of the type `application/x-protobuf` are shown field by field, as `protoc --decode_raw` does:
+//! numbers of fields, texts in quotes, nested messages in braces. Batches are compared by meaning: the order of names, links and siblings does not matter.
 //!
 //! The state files hold each value of [`crate::state`] as JSON; `{"bytes": "00ff"}` holds bytes that are not JSON as the SDK
 //! writes it. A call that returns an error leaves the state unchanged. Every call has state, within the default bounds.
@@ -35,6 +36,7 @@
 
 mod case;
 mod compare;
+mod protobuf;
 mod run;
 
 pub use case::{Case, Expected, GoldenError, cases};

@@ -50,3 +50,8 @@ fn cost_labels_as_wasm() {
 fn prometheus_as_wasm() {
     check("prometheus");
 }
+
+#[test]
+fn otlp_as_wasm() {
+    check("otlp");
+}

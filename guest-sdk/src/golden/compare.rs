@@ -4,7 +4,11 @@ use std::fmt::{self, Write};
 
 use similar::TextDiff;
 
+use super::protobuf;
 use crate::{Columns, Payloads};
+
+/// Media type of events that are shown field by field.
+const PROTOBUF: &str = "application/x-protobuf";
 
 /// Outcome of a case, native or from the component.
 #[derive(Clone, Debug)]
@@ -88,6 +92,10 @@ fn events_text(payloads: &Payloads) -> String {
             let _ = write!(text, " {key}={value}");
         }
         let _ = writeln!(text, " time_unix_ms={}", event.time_unix_ms);
+        if payloads.content_type == PROTOBUF {
+            text.push_str(&protobuf::text(event.bytes));
+            continue;
+        }
         text.push_str(&String::from_utf8_lossy(event.bytes));
         text.push('\n');
     }

@@ -28,7 +28,7 @@ impl Formatter for Prometheus {
         .reads(insightd_series::READS);
 
     fn configure(settings: &mut Settings) -> Result<Self, ConfigError> {
-        let selection = Selection::read(settings, &[]);
+        let selection = Selection::read(settings, &[]).with_labels_on_points();
         Ok(Self { selection, timestamps: settings.flag("timestamps").unwrap_or(false) })
     }
 

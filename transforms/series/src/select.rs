@@ -18,6 +18,8 @@ pub struct Selection {
     namespaces: Patterns,
     labels: Patterns,
     published: Patterns,
+    /// Pod labels become labels of points, with names that Prometheus accepts.
+    pub(crate) labels_on_points: bool,
 }
 
 impl Selection {
@@ -34,7 +36,14 @@ impl Selection {
             namespaces: list("namespaces"),
             labels: Patterns::new(labels),
             published: list("published"),
+            labels_on_points: false,
         }
+    }
+
+    /// Makes pod labels part of each point: at most 64 with the others, with different names once characters are replaced as
+    /// [`push_sanitized`](crate::push_sanitized) does.
+    pub fn with_labels_on_points(self) -> Self {
+        Self { labels_on_points: true, ..self }
     }
 
     /// Returns true if the family of that name is selected: included, or nothing is, and not excluded.

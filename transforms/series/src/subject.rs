@@ -177,15 +177,16 @@ impl<'b> Finder<'_, 'b> {
             let at = labels.partition_point(|known| known.key < key);
             labels.insert(at, label);
         }
+        if !self.selection.labels_on_points {
+            return labels;
+        }
         let before = labels.len();
-        if self.scheme == Scheme::Prometheus {
-            let mut at = 1;
-            while at < labels.len() {
-                if labels[..at].iter().any(|known| sanitized(known.key).eq(sanitized(labels[at].key))) {
-                    labels.remove(at);
-                } else {
-                    at += 1;
-                }
+        let mut at = 1;
+        while at < labels.len() {
+            if labels[..at].iter().any(|known| sanitized(known.key).eq(sanitized(labels[at].key))) {
+                labels.remove(at);
+            } else {
+                at += 1;
             }
         }
         labels.truncate(MAX_LABELS.saturating_sub(others + FAMILY_LABELS));

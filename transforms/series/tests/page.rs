@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use insightd_series::{PROMETHEUS, Table, page};
+use insightd_series::{PROMETHEUS, SEMCONV, Table, page};
 
 const BEGIN: &str = "<!-- begin of the table: BLESS=1 cargo test -p insightd-series --test page -->";
 const END: &str = "<!-- end of the table -->";
@@ -25,4 +25,9 @@ fn check(file: &str, table: &Table) {
 #[test]
 fn the_page_of_prometheus_has_the_table() {
     check("prometheus.md", &PROMETHEUS);
+}
+
+#[test]
+fn the_page_of_otlp_has_the_table() {
+    check("otlp.md", &SEMCONV);
 }

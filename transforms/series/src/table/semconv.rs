@@ -104,7 +104,7 @@ pub(super) static FAMILIES: &[Family<'static>] = &[
     ),
     counter("k8s.pod.cpu.time", SECONDS, POD, CPU_TIME, "CPU time consumed by the pod."),
     gauge("k8s.pod.cpu.usage", CPUS, POD, CPU_USAGE, "CPUs that the pod used, averaged over the interval."),
-    gauge("k8s.pod.memory.usage", BYTES, POD, MEMORY_USAGE, "Memory usage of the pod."),
+    up_down("k8s.pod.memory.usage", BYTES, POD, MEMORY_USAGE, "Memory usage of the pod."),
     up_down(
         "k8s.pod.memory.available",
         BYTES,
@@ -114,7 +114,7 @@ pub(super) static FAMILIES: &[Family<'static>] = &[
     ),
     up_down("k8s.pod.memory.rss", BYTES, POD, MEMORY_RSS, "Anonymous memory of the pod."),
     up_down("k8s.pod.memory.working_set", BYTES, POD, WORKING_SET, "Working set of the pod."),
-    counter("k8s.pod.memory.paging.faults", "{fault}", POD, FAULTS, "Page faults of the pod."),
+    counter("k8s.pod.paging.faults", "{fault}", POD, FAULTS, "Page faults of the pod."),
     counter("k8s.pod.network.io", BYTES, &[On::PodInterface], NETWORK_IO, "Network bytes of the pod."),
     counter(
         "k8s.pod.network.errors",
@@ -185,7 +185,7 @@ pub(super) static FAMILIES: &[Family<'static>] = &[
     ),
     up_down("container.memory.rss", BYTES, CONTAINER, MEMORY_RSS, "Anonymous memory of the container."),
     up_down("container.memory.working_set", BYTES, CONTAINER, WORKING_SET, "Working set of the container."),
-    counter("container.memory.paging.faults", "{fault}", CONTAINER, FAULTS, "Page faults of the container."),
+    counter("container.paging.faults", "{fault}", CONTAINER, FAULTS, "Page faults of the container."),
     counter("container.disk.io", BYTES, CONTAINER, DISK_IO, "Disk bytes of the container."),
     up_down(
         "container.filesystem.capacity",

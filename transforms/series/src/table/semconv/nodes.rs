@@ -11,9 +11,10 @@ pub(in crate::table) static FAMILIES: &[Family<'static>] = &[
         CPU_USAGE,
         "CPUs that the node used, averaged over the interval.",
     ),
-    gauge("k8s.node.memory.usage", BYTES, NODE, MEMORY_USAGE, "Memory usage of the node."),
+    up_down("k8s.node.memory.usage", BYTES, NODE, MEMORY_USAGE, "Memory usage of the node."),
     up_down("k8s.node.memory.rss", BYTES, NODE, MEMORY_RSS, "Anonymous memory of the node."),
     up_down("k8s.node.memory.working_set", BYTES, NODE, WORKING_SET, "Working set of the node."),
+    counter("k8s.node.paging.faults", "{fault}", NODE, FAULTS, "Page faults of the node."),
     up_down(
         "k8s.node.pod.allocatable",
         PODS,
