@@ -37,7 +37,7 @@ AGENT := $(PROGRAMS)/insightd
 # Arguments of `make run`.
 RUN ?= run --interval 5s
 
-.PHONY: help bindings build programs tests run demo toolchain test transforms recipes compiler builtins ahead agent cli deploy-transforms image image-arm64 images test-arm64 fmt lint doc deny unit test-all test-node test-aws node-suite resident footprint footprint-hour footprint-cluster footprint-fargate bench docs release FORCE
+.PHONY: help bindings build programs tests run demo toolchain test transforms recipes compiler builtins ahead agent cli deploy-transforms image image-arm64 images test-arm64 fmt lint doc deny unit test-all test-node test-aws test-receivers node-suite resident footprint footprint-hour footprint-cluster footprint-fargate bench docs release FORCE
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "%-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -172,10 +172,13 @@ test-all: ## All tests, also those that the gate runs only if their subject has 
 	tests/helm/build
 	$(MAKE) test
 	tests/node/changed --record helm chart
-	$(MAKE) test-aws test-node
+	$(MAKE) test-aws test-receivers test-node
 
 test-aws: ## Test the agent's AWS clients against an emulator of the service, and through a proxy that injects faults (tests/aws)
 	@tests/aws/run
+
+test-receivers: ## Test the delivery of OTLP to a real OpenTelemetry collector and a real Prometheus server (tests/receivers)
+	@tests/receivers/run
 
 node-suite: tests ## Build the program that test-node runs on the nodes, and its components
 	@$(CARGO) rustc --quiet --profile guest --target wasm32-wasip2 -p insightd-node-figures --crate-type cdylib --target-dir target/guest

@@ -1,0 +1,130 @@
+//! The processes of a test: receivers on free ports of loopback, and the agent that delivers to them.
+
+use std::fs::{self, File};
+use std::io::{Read, Write};
+use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+/// Time within which a receiver must start. The machine may be busy.
+const START: Duration = Duration::from_secs(60);
+
+/// Returns the directory of the receivers; `None`, with a line SKIPPED, if they were not built.
+pub(crate) fn receivers(test: &str) -> Option<PathBuf> {
+    let directory = std::env::var_os("INSIGHTD_TEST_RECEIVERS");
+    if directory.is_none() {
+        insightd_tests::skipped(
+            test,
+            "INSIGHTD_TEST_RECEIVERS is not set; `make test-receivers` builds receivers and sets it",
+        );
+    }
+    directory.map(PathBuf::from)
+}
+
+/// A child process that ends with the test.
+pub(crate) struct Process {
+    child: Child,
+    log: PathBuf,
+    /// Port that it listens on.
+    pub(crate) port: u16,
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+impl Process {
+    fn start(mut command: Command, directory: &Path, name: &str, port: u16) -> Self {
+        let log = directory.join(format!("{name}.log"));
+        let output = File::create(&log).unwrap();
+        command.stdin(Stdio::null()).stdout(output.try_clone().unwrap()).stderr(output);
+        let mut process = Self { child: command.spawn().unwrap(), log, port };
+        let start = Instant::now();
+        while TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_err() {
+            let ended = process.child.try_wait().unwrap();
+            let log = fs::read_to_string(&process.log).unwrap_or_default();
+            assert!(ended.is_none() && start.elapsed() < START, "{name} does not listen: {log}");
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        process
+    }
+
+    /// Ends the process as an operator would, so that it writes what it holds.
+    pub(crate) fn terminate(mut self) {
+        let id = i32::try_from(self.child.id()).unwrap();
+        // SAFETY: sends a signal to a child that was not waited for, so the id is still its own.
+        let sent = unsafe { libc::kill(id, libc::SIGTERM) };
+        assert_eq!(sent, 0);
+        self.child.wait().unwrap();
+    }
+}
+
+/// Starts an OpenTelemetry collector that writes what it receives to `received.json` in `directory`.
+pub(crate) fn collector(programs: &Path, directory: &Path) -> Process {
+    let port = free_port();
+    let config = format!(
+        "receivers:\n  otlp: {{protocols: {{http: {{endpoint: '127.0.0.1:{port}'}}}}}}\n\
+         exporters:\n  file: {{path: {}}}\n\
+         service:\n  telemetry: {{metrics: {{level: none}}}}\n  pipelines:\n    metrics: {{receivers: [otlp], exporters: [file]}}\n",
+        directory.join("received.json").display()
+    );
+    let file = directory.join("collector.yaml");
+    fs::write(&file, config).unwrap();
+    let mut command = Command::new(programs.join("collector"));
+    command.arg("--config").arg(&file);
+    Process::start(command, directory, "collector", port)
+}
+
+/// Starts a Prometheus server that receives OTLP and remote write at its API.
+pub(crate) fn prometheus(programs: &Path, directory: &Path) -> Process {
+    let port = free_port();
+    let file = directory.join("prometheus.yml");
+    let config = "otlp: {translation_strategy: NoTranslation, promote_all_resource_attributes: true}\n\
+                  storage: {tsdb: {out_of_order_time_window: 1h}}\n";
+    fs::write(&file, config).unwrap();
+    let mut command = Command::new(programs.join("prometheus"));
+    command
+        .arg(format!("--config.file={}", file.display()))
+        .arg(format!("--storage.tsdb.path={}", directory.join("tsdb").display()))
+        .arg("--storage.tsdb.retention.time=100y")
+        .arg(format!("--web.listen-address=127.0.0.1:{port}"))
+        .args(["--web.enable-otlp-receiver", "--web.enable-remote-write-receiver"]);
+    Process::start(command, directory, "prometheus", port)
+}
+
+/// Returns the result of an instant query at a time.
+pub(crate) fn query(prometheus: &Process, query: &str, time_unix_ms: u64) -> Vec<Value> {
+    let encoded: String = query
+        .bytes()
+        .map(|byte| match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'_' | b'.' => char::from(byte).to_string(),
+            _ => format!("%{byte:02X}"),
+        })
+        .collect();
+    let seconds = format!("{}.{:03}", time_unix_ms / 1000, time_unix_ms % 1000);
+    let response = get(prometheus.port, &format!("/api/v1/query?query={encoded}&time={seconds}"));
+    let response: Value = serde_json::from_str(&response).unwrap_or_else(|_| panic!("{response}"));
+    assert_eq!(response["status"], "success", "{query}: {response}");
+    response["data"]["result"].as_array().unwrap().clone()
+}
+
+/// Returns the body of a response with status 200.
+fn get(port: u16, path: &str) -> String {
+    let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).unwrap();
+    // HTTP/1.0: no chunks, and the end of the body is the end of the connection.
+    write!(stream, "GET {path} HTTP/1.0\r\nHost: localhost\r\n\r\n").unwrap();
+    let mut response = String::new();
+    stream.read_to_string(&mut response).unwrap();
+    let (_, body) = response.split_once("\r\n\r\n").unwrap_or_else(|| panic!("{response}"));
+    body.to_owned()
+}
+
+fn free_port() -> u16 {
+    TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap().port()
+}
