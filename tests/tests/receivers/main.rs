@@ -127,6 +127,8 @@ fn check_events(delivered: &Delivered) {
     let Delivered { recorded, events, points, prometheus, .. } = delivered;
     let time = points[0].time_unix_ms;
     let elapsed_s = recorded.elapsed_ns() as f64 / 1e9;
+    // Says which cgroup a container has.
+    let cadvisor = recorded.cadvisor(1);
     let mut compared = BTreeMap::from([("memory", 0), ("cpu", 0)]);
     for event in events.of_type("Container") {
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
@@ -145,7 +147,14 @@ fn check_events(delivered: &Delivered) {
         // Millicores, from the kernel's file of the first frame and the cumulative counter of the second.
         if let Some(expected) = event["container_cpu_usage_total"].as_f64() {
             let total = only("container_cpu_usage_seconds_total");
-            let Some(before) = cpu_seconds(recorded, total["metric"]["id"].as_str().unwrap()) else {
+            let of_cadvisor = cadvisor.iter().find(|sample| {
+                sample.name == "container_cpu_usage_seconds_total"
+                    && [("namespace", &namespace), ("pod", &pod), ("container", &container)]
+                        .iter()
+                        .all(|(key, value)| sample.label(key) == **value)
+            });
+            let Some(before) = of_cadvisor.and_then(|sample| cpu_seconds(recorded, sample.label("id")))
+            else {
                 continue;
             };
             let used = value(&total) - before;
