@@ -11,7 +11,7 @@ use aws_sigv4::sign::v4;
 use aws_smithy_runtime_api::client::identity::Identity;
 use aws_smithy_types::date_time::{DateTime, Format};
 use http::{HeaderName, HeaderValue};
-use insightd_push::{SignError, SignFuture, Signer, Unsigned};
+use insightd_push::{SignError, SignFuture, Signature, Signer, Unsigned};
 use insightd_upstream::error_text::causes;
 use insightd_upstream::lock;
 
@@ -35,6 +35,8 @@ struct State {
     credentials: Option<Credentials>,
     /// Offset of the server's clock.
     skew: Skew,
+    /// Counts the changes of both.
+    revision: u64,
 }
 
 /// Offset of the server's clock from this node's.
@@ -123,17 +125,26 @@ impl Signer for SigV4 {
     fn sign<'r>(&'r self, request: Unsigned<'r>) -> SignFuture<'r> {
         Box::pin(async move {
             let credentials = self.credentials().await?;
-            let skew = lock(&self.state).skew;
+            let (skew, revision) = {
+                let state = lock(&self.state);
+                (state.skew, state.revision)
+            };
             let now = SystemTime::now();
             let time = if skew.is_behind { now.checked_sub(skew.by) } else { now.checked_add(skew.by) };
-            self.sign_with(credentials, time.unwrap_or(now), &request)
+            let headers = self.sign_with(credentials, time.unwrap_or(now), &request)?;
+            Ok(Signature { headers, revision })
         })
     }
 
-    fn rejected(&self, server_date: Option<&str>) -> bool {
+    fn rejected(&self, revision: u64, server_date: Option<&str>) -> bool {
         let mut state = lock(&self.state);
+        // The response to another request in flight has changed it already.
+        if revision != state.revision {
+            return true;
+        }
         // Temporary credentials may have been revoked or replaced; fixed ones come back unchanged.
         let was_temporary = state.credentials.take().is_some_and(|known| known.expiry().is_some());
+        state.revision += u64::from(was_temporary);
         let server = server_date.and_then(|date| DateTime::from_str(date, Format::HttpDate).ok());
         let Some(server) = server.and_then(|time| SystemTime::try_from(time).ok()) else {
             return was_temporary;
@@ -153,6 +164,7 @@ impl Signer for SigV4 {
             "clock differs from that of the server; signatures use the server's: check time synchronization of this node"
         );
         state.skew = skew;
+        state.revision += 1;
         true
     }
 }
@@ -201,17 +213,20 @@ mod tests {
         let uri = "https://example.com/v1/metrics".parse().unwrap();
         let sign = async || {
             let request = Unsigned { uri: &uri, headers: &[("host", "example.com")], body: b"x" };
-            signer.sign(request).await.unwrap()
+            let Signature { headers, revision } = signer.sign(request).await.unwrap();
+            (headers, revision)
         };
-        let headers = sign().await;
+        let (headers, first) = sign().await;
         assert_eq!(header(&headers, "x-amz-security-token"), "token");
-        assert!(!signer.rejected(None), "nothing would change");
-        assert!(signer.rejected(Some("Tue, 01 Jan 2030 00:00:00 GMT")));
-        assert!(header(&sign().await, "x-amz-date").starts_with("20300101T000"));
-        assert!(!signer.rejected(Some("Tue, 01 Jan 2030 00:00:10 GMT")), "as before");
-        assert!(!signer.rejected(Some("yesterday")));
+        assert!(!signer.rejected(first, None), "nothing would change");
+        assert!(signer.rejected(first, Some("Tue, 01 Jan 2030 00:00:00 GMT")));
+        assert!(signer.rejected(first, None), "a request that was in flight at the time");
+        let (headers, second) = sign().await;
+        assert!(header(&headers, "x-amz-date").starts_with("20300101T000"));
+        assert!(!signer.rejected(second, Some("Tue, 01 Jan 2030 00:00:10 GMT")), "as before");
+        assert!(!signer.rejected(second, Some("yesterday")));
         let now = DateTime::from(SystemTime::now()).fmt(Format::HttpDate).unwrap();
-        assert!(signer.rejected(Some(&now)), "the clocks agree again");
+        assert!(signer.rejected(second, Some(&now)), "the clocks agree again");
     }
 
     #[tokio::test]
@@ -219,7 +234,7 @@ mod tests {
         let expired = SystemTime::now() - Duration::from_secs(1);
         let old = signer(Credentials::new("A", "s", None, Some(expired), "test"));
         old.credentials().await.unwrap();
-        assert!(old.rejected(None), "temporary credentials are asked for again");
+        assert!(old.rejected(0, None), "temporary credentials are asked for again");
         #[derive(Debug)]
         struct Failing;
         impl ProvideCredentials for Failing {

@@ -21,4 +21,4 @@ pub use body::{BodyKind, Encoding};
 pub use push::Push;
 pub use response::Protocol;
 pub use settings::{HeaderSource, Identity, PushSettings, TlsSettings};
-pub use sign::{SignError, SignFuture, Signer, Unsigned};
+pub use sign::{SignError, SignFuture, Signature, Signer, Unsigned};

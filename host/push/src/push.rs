@@ -12,7 +12,7 @@ use insightd_upstream::error_text::causes;
 use insightd_upstream::lock;
 
 use crate::body::{BodyKind, Encoding};
-use crate::client::ClientCache;
+use crate::client::{ClientCache, HttpClient};
 use crate::headers;
 use crate::otlp::PartialSuccess;
 use crate::response::{Protocol, Received};
@@ -34,13 +34,15 @@ pub struct Push {
     clients: ClientCache,
     /// Address of the endpoint for error texts.
     what: String,
-    /// The last message of a partial success, so that it is logged once.
-    partial: Mutex<String>,
+    /// Message of the last response if it was a partial success, so that each is logged once.
+    partial: Mutex<Option<String>>,
 }
 
 /// A request without a response.
 #[derive(Debug, thiserror::Error)]
 enum SendError {
+    #[error("{0}")]
+    Request(String),
     #[error("request timed out after {0} s")]
     Timeout(u64),
     #[error("server unreachable: {0}")]
@@ -51,6 +53,16 @@ enum SendError {
     Response { status: u16, error: String },
 }
 
+impl SendError {
+    fn retry_class(&self) -> RetryClass {
+        match self {
+            // Credentials or files have to be mended first.
+            Self::Request(_) => RetryClass::Refused,
+            _ => RetryClass::Unavailable,
+        }
+    }
+}
+
 impl Push {
     /// Creates a transport to the endpoint of `settings`. `signer` signs each request.
     pub fn new(settings: PushSettings, protocol: Protocol, signer: Option<Box<dyn Signer>>) -> Self {
@@ -58,14 +70,14 @@ impl Push {
         Self { settings, protocol, signer, clients: ClientCache::new(), what, partial: Mutex::default() }
     }
 
-    /// Returns the request.
+    /// Returns the request, and the revision of its signature.
     ///
     /// # Errors
     /// The text of an unusable header, credential or address.
-    async fn request(&self, kind: &BodyKind, body: Bytes) -> Result<Request<Full<Bytes>>, String> {
+    async fn request(&self, kind: &BodyKind, body: Bytes) -> Result<(Request<Full<Bytes>>, u64), String> {
         let endpoint = &self.settings.endpoint;
         let host = endpoint.authority().map_or("", |authority| authority.as_str());
-        let mut headers = HeaderMap::new();
+        let (mut headers, mut revision) = (HeaderMap::new(), 0);
         let value = |text: &str| HeaderValue::from_str(text).map_err(|error| error.to_string());
         headers.insert(HOST, value(host)?);
         headers.insert(CONTENT_TYPE, value(&kind.content_type)?);
@@ -79,7 +91,8 @@ impl Push {
                 .collect();
             let unsigned = Unsigned { uri: endpoint, headers: &signed, body: &body };
             let signature = signer.sign(unsigned).await.map_err(|error| error.to_string())?;
-            headers.extend(signature);
+            headers.extend(signature.headers);
+            revision = signature.revision;
         }
         headers.insert(USER_AGENT, HeaderValue::from_static(AGENT));
         headers::add(&mut headers, &self.settings.headers).map_err(|error| error.to_string())?;
@@ -87,33 +100,48 @@ impl Push {
         *request.method_mut() = Method::POST;
         *request.uri_mut() = endpoint.clone();
         *request.headers_mut() = headers;
-        Ok(request)
+        Ok((request, revision))
     }
 
+    /// Sends one request and reads its response, within the time limit. Also returns the revision of its signature.
     async fn exchange(
         &self,
-        client: &crate::client::HttpClient,
-        request: Request<Full<Bytes>>,
-    ) -> Result<Received, SendError> {
-        let response = client.send(request).await.map_err(|error| {
-            let text = causes(&error);
-            if error.is_connect() { SendError::Connect(text) } else { SendError::Lost(text) }
-        })?;
-        let (head, body) = response.into_parts();
-        let body = Limited::new(body, MAX_RESPONSE_BYTES).collect().await.map_err(|error| {
-            let error: &(dyn Error + 'static) = &*error;
-            SendError::Response { status: head.status.as_u16(), error: causes(error) }
-        })?;
-        Ok(Received { status: head.status, headers: head.headers, body: body.to_bytes().to_vec() })
+        client: &HttpClient,
+        kind: &BodyKind,
+        body: Bytes,
+    ) -> Result<(Received, u64), SendError> {
+        let (request, revision) = self.request(kind, body).await.map_err(SendError::Request)?;
+        let timeout = self.settings.timeout;
+        let received = tokio::time::timeout(timeout, receive(client, request)).await;
+        Ok((received.unwrap_or(Err(SendError::Timeout(timeout.as_secs())))?, revision))
     }
 
-    /// Logs what the server did not accept, unless it gave the same message before.
+    /// Sends a body; once more if the server rejected its signature and the next one will be another.
+    async fn send_signed(
+        &self,
+        client: &HttpClient,
+        kind: &BodyKind,
+        body: Bytes,
+    ) -> Result<Received, SendError> {
+        let (response, revision) = self.exchange(client, kind, body.clone()).await?;
+        let Some(signer) = self.signer.as_ref().filter(|_| matches!(response.status.as_u16(), 401 | 403))
+        else {
+            return Ok(response);
+        };
+        let date = Some(response.header(DATE)).filter(|date| !date.is_empty());
+        if !signer.rejected(revision, date) {
+            return Ok(response);
+        }
+        Ok(self.exchange(client, kind, body).await?.0)
+    }
+
+    /// Logs what the server did not accept, unless it gave the same message in its last response.
     fn log_partial(&self, partial: &PartialSuccess) {
+        let message = (partial.rejected > 0 || !partial.message.is_empty()).then(|| partial.message.clone());
         let mut last = lock(&self.partial);
-        if *last == partial.message && (partial.rejected == 0 || !last.is_empty()) {
+        if std::mem::replace(&mut *last, message.clone()) == message || message.is_none() {
             return;
         }
-        last.clone_from(&partial.message);
         tracing::warn!(
             endpoint = self.what,
             rejected_points = partial.rejected,
@@ -136,27 +164,25 @@ impl Transport for Push {
             Ok(client) => client,
             Err(error) => return self.retry(RetryClass::Refused, &error),
         };
-        let request = match self.request(&kind, Bytes::from(body)).await {
-            Ok(request) => request,
-            Err(error) => return self.retry(RetryClass::Refused, &error),
-        };
-        let timeout = self.settings.timeout;
-        let exchanged = tokio::time::timeout(timeout, self.exchange(&client, request)).await;
-        let response = match exchanged.unwrap_or(Err(SendError::Timeout(timeout.as_secs()))) {
+        let response = match self.send_signed(&client, &kind, Bytes::from(body)).await {
             Ok(response) => response,
-            Err(error) => return self.retry(RetryClass::Unavailable, &error),
+            Err(failure) => return self.retry(failure.retry_class(), &failure),
         };
         let (reply, partial) = self.protocol.interpret(&self.what, &response);
-        if partial.rejected > 0 || !partial.message.is_empty() {
-            self.log_partial(&partial);
-        }
-        if matches!(response.status.as_u16(), 401 | 403)
-            && let Some(signer) = &self.signer
-            && signer.rejected(Some(response.header(DATE)).filter(|date| !date.is_empty()))
-            && let Reply::Retry { only_destination, error, .. } = reply
-        {
-            return Reply::Retry { retry_class: RetryClass::Unavailable, only_destination, error };
-        }
+        self.log_partial(&partial);
         reply
     }
+}
+
+async fn receive(client: &HttpClient, request: Request<Full<Bytes>>) -> Result<Received, SendError> {
+    let response = client.send(request).await.map_err(|error| {
+        let text = causes(&error);
+        if error.is_connect() { SendError::Connect(text) } else { SendError::Lost(text) }
+    })?;
+    let (head, body) = response.into_parts();
+    let body = Limited::new(body, MAX_RESPONSE_BYTES).collect().await.map_err(|error| {
+        let error: &(dyn Error + 'static) = &*error;
+        SendError::Response { status: head.status.as_u16(), error: causes(error) }
+    })?;
+    Ok(Received { status: head.status, headers: head.headers, body: body.to_bytes().to_vec() })
 }

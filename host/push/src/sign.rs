@@ -16,9 +16,17 @@ pub struct Unsigned<'r> {
     pub body: &'r [u8],
 }
 
-/// The headers of a signature.
-pub type SignFuture<'r> =
-    Pin<Box<dyn Future<Output = Result<Vec<(HeaderName, HeaderValue)>, SignError>> + Send + 'r>>;
+/// A signature.
+#[derive(Debug)]
+pub struct Signature {
+    /// Headers to add to the request.
+    pub headers: Vec<(HeaderName, HeaderValue)>,
+    /// Revision of what it was made with: credentials and clock.
+    pub revision: u64,
+}
+
+/// The result of signing.
+pub type SignFuture<'r> = Pin<Box<dyn Future<Output = Result<Signature, SignError>> + Send + 'r>>;
 
 /// A request that cannot be signed, for example without credentials. Holds the error text.
 #[derive(Debug, thiserror::Error)]
@@ -27,10 +35,10 @@ pub struct SignError(pub String);
 
 /// Signs requests.
 pub trait Signer: std::fmt::Debug + Send + Sync + 'static {
-    /// Returns the headers to add.
+    /// Returns the signature of a request.
     fn sign<'r>(&'r self, request: Unsigned<'r>) -> SignFuture<'r>;
 
-    /// Called when the server rejected a signed request (401 or 403), with the header `Date` of the response. Returns true if the
-    /// next signature will be another one, because the clocks differ or the credentials are renewed.
-    fn rejected(&self, server_date: Option<&str>) -> bool;
+    /// Called when the server rejected a request (401 or 403) whose signature had this `revision`, with the header `Date` of the response.
+    /// Returns true if the next signature will have another one: the clocks differ, or the credentials are renewed.
+    fn rejected(&self, revision: u64, server_date: Option<&str>) -> bool;
 }
