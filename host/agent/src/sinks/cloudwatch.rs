@@ -9,7 +9,7 @@ use std::sync::Arc;
 use insightd_aws::delivery::DeliveryQueue;
 use insightd_aws::logs::names::{sanitize_group, sanitize_stream};
 use insightd_aws::logs::{self, BodyBuilder, Destination};
-use insightd_spool::{NewBlock, Settings, Spool, Sync};
+use insightd_spool::{Block, Settings, Spool, Sync};
 use insightd_upstream::UpstreamStatus;
 use insights_batch::Event;
 
@@ -105,12 +105,15 @@ impl CloudWatch {
 
     fn put(&self, destination: &Destination, open: BodyBuilder) -> Delivered {
         let body = open.finish();
-        let key = destination.key();
-        let block =
-            NewBlock { key: &key, events: body.events, time_unix_ms: body.first_ms, body: &body.gzip };
-        let events = u64::from(body.events);
-        match self.queue.put(&block) {
-            Ok(()) => Delivered { events, bytes: body.counted_bytes as u64, ..Delivered::default() },
+        let (events, bytes) = (u64::from(body.events), body.counted_bytes as u64);
+        let block = Block {
+            events: body.events,
+            time_unix_ms: body.first_ms,
+            key: destination.key(),
+            body: body.gzip,
+        };
+        match self.queue.put(block) {
+            Ok(()) => Delivered { events, bytes, ..Delivered::default() },
             // The spool counts these events as lost; the end of the tick reports them.
             Err(error) => {
                 Delivered { untaken: events, error: Some(SinkError::Spool(error)), ..Delivered::default() }
