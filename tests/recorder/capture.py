@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Records one frame of this node: the files that a collector reads from the host, and the kubelet's answers right after.
 
-Everything is read into memory first, host files before the kubelet, then trimmed and written below OUT/MOMENT.
+Everything is read into memory first, host files before the kubelet, then trimmed and written below OUT/FRAME.
 OUT/manifest.json gets the data that files cannot hold: inodes, results of statfs, clocks. See README.md.
 """
 import argparse
@@ -93,7 +93,7 @@ def below(top):
             yield from below(entry.path)
 
 
-class Moment:
+class Frame:
     """What was read, by absolute path on the host."""
 
     def __init__(self):
@@ -192,22 +192,22 @@ class Kubelet:
 
 
 def record(kubelet):
-    moment = Moment()
+    frame = Frame()
     listed = mounts()
     v2 = ("/sys/fs/cgroup", "cgroup2") in [(point, kind) for point, kind, _ in listed]
     start = clocks()
     if v2:
-        moment.cgroups_v2("/sys/fs/cgroup")
+        frame.cgroups_v2("/sys/fs/cgroup")
     else:
         tops = {c: p for p, kind, options in reversed(listed) if kind == "cgroup" for c in V1 if c in options}
-        moment.cgroups_v1({c: tops[c] for c in V1 if c in tops})
+        frame.cgroups_v1({c: tops[c] for c in V1 if c in tops})
         for point, kind, _ in listed:
             if kind == "cgroup2":
-                moment.cgroup(point, ["cgroup.controllers"], root=True)
-    moment.processes()
+                frame.cgroup(point, ["cgroup.controllers"], root=True)
+    frame.processes()
     for name in PROC:
-        moment.take(f"/proc/{name}")
-    moment.devices()
+        frame.take(f"/proc/{name}")
+    frame.devices()
     end = clocks()
     # cAdvisor's figures first: they are what the cgroup files are compared with
     answers, spans = {}, {}
@@ -215,8 +215,8 @@ def record(kubelet):
         before = clocks()
         answers[name] = kubelet.get(path)
         spans[name] = {"start": before, "end": clocks()}
-    moment.filesystems(listed)
-    return moment, v2, {"host": {"start": start, "end": end}, "kubelet": spans}, answers
+    frame.filesystems(listed)
+    return frame, v2, {"host": {"start": start, "end": end}, "kubelet": spans}, answers
 
 
 def write(path, data):
@@ -227,7 +227,7 @@ def write(path, data):
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=pathlib.Path, required=True)
-    parser.add_argument("--moment", required=True, help="1 or 2")
+    parser.add_argument("--frame", required=True, help="1 or 2")
     parser.add_argument("--node", required=True, help="name of the node")
     parser.add_argument("--kubelet", required=True, help="HOST:PORT; the token is in KUBELET_TOKEN")
     parser.add_argument("--driver", required=True, choices=["cgroupfs", "systemd"])
@@ -236,36 +236,36 @@ def main():
     options = parser.parse_args()
     cleaner = trim.Cleaner([tuple(r.split("=", 1)) for r in options.rename], options.forget)
 
-    moment, v2, spans, answers = record(Kubelet(options.kubelet, os.environ["KUBELET_TOKEN"]))
-    root = options.out / options.moment
-    for path, data in moment.files.items():
+    frame, v2, spans, answers = record(Kubelet(options.kubelet, os.environ["KUBELET_TOKEN"]))
+    root = options.out / options.frame
+    for path, data in frame.files.items():
         write(root / cleaner.path(path).lstrip("/"), cleaner.host_file(path, data))
     for name, data in cleaner.kubelet(answers, pressure=v2).items():
         write(root / "kubelet" / name, data)
 
     manifest_path = options.out / "manifest.json"
-    manifest = json.loads(manifest_path.read_text()) if manifest_path.exists() else {"format": 1, "moments": []}
+    manifest = json.loads(manifest_path.read_text()) if manifest_path.exists() else {"format": 1, "frames": []}
     manifest |= {
         "node_name": options.node,
         "kernel": os.uname().release,
         "cgroup_version": 2 if v2 else 1,
         "driver": options.driver,
     }
-    others = [m for m in manifest.pop("moments") if m["root"] != options.moment]
+    others = [m for m in manifest.pop("frames") if m["root"] != options.frame]
     this = {
-        "root": options.moment,
+        "root": options.frame,
         "time_unix_ns": spans["host"]["start"]["unix_ns"],
         "monotonic_ns": spans["host"]["start"]["monotonic_ns"],
         "ticks_per_second": os.sysconf("SC_CLK_TCK"),
         "read": spans,
         "kubelet": {"pods": "kubelet/pods.json", "summary": "kubelet/summary.json", "cadvisor": "kubelet/cadvisor.txt"},
-        "statfs": {cleaner.path(p): s for p, s in moment.statfs.items() if not cleaner.forgets(p)},
-        "inodes": {cleaner.path(p): i for p, i in sorted(moment.inodes.items())},
+        "statfs": {cleaner.path(p): s for p, s in frame.statfs.items() if not cleaner.forgets(p)},
+        "inodes": {cleaner.path(p): i for p, i in sorted(frame.inodes.items())},
     }
-    manifest["moments"] = sorted([*others, this], key=lambda m: m["root"])
+    manifest["frames"] = sorted([*others, this], key=lambda m: m["root"])
     manifest_path.write_text(json.dumps(manifest, indent=1) + "\n")
     took = (spans["host"]["end"]["monotonic_ns"] - spans["host"]["start"]["monotonic_ns"]) / 1e6
-    print(f"moment {options.moment}: {len(moment.files)} host files in {took:.0f} ms")
+    print(f"frame {options.frame}: {len(frame.files)} host files in {took:.0f} ms")
 
 
 if __name__ == "__main__":

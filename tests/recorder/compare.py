@@ -23,12 +23,12 @@ NEAR_MS = 100
 class Files:
     """The files of one frame."""
 
-    def __init__(self, recording, moment, version):
-        self.root = recording / moment["root"]
+    def __init__(self, recording, frame, version):
+        self.root = recording / frame["root"]
         self.version = version
-        self.moment = moment
-        self.start_ms = moment["read"]["host"]["start"]["unix_ns"] / 1e6
-        self.end_ms = moment["read"]["host"]["end"]["unix_ns"] / 1e6
+        self.frame = frame
+        self.start_ms = frame["read"]["host"]["start"]["unix_ns"] / 1e6
+        self.end_ms = frame["read"]["host"]["end"]["unix_ns"] / 1e6
 
     def text(self, path):
         try:
@@ -125,7 +125,7 @@ def host_figure(files, family, labels):
             return usage, 1e9, True
         case "cpu_user_seconds_total" | "cpu_system_seconds_total":
             key = "user" if "user" in family else "system"
-            ticks = 10**9 // files.moment["ticks_per_second"]
+            ticks = 10**9 // files.frame["ticks_per_second"]
             used = cpu_stat(key + "_usec", 1000) if v2 else files.field("cpuacct", cgroup, "cpuacct.stat", key, ticks)
             return used, 1e9, True
         case "cpu_cfs_periods_total":
@@ -165,7 +165,7 @@ def host_figure(files, family, labels):
             return files.io(cgroup, figure, "Read" if "reads" in family else "Write").get(device), 1, True
         case "fs_limit_bytes" | "fs_usage_bytes" | "fs_inodes_total" | "fs_inodes_free":
             point = "/" if labels["device"] in files.disks() else labels["device"]
-            s = files.moment["statfs"].get(point)
+            s = files.frame["statfs"].get(point)
             if s is None:
                 return None, 1, False
             figures = {
@@ -229,7 +229,7 @@ def main():
     parser.add_argument("--all", action="store_true")
     options = parser.parse_args()
     manifest = json.loads((options.recording / "manifest.json").read_text())
-    first, second = (Files(options.recording, m, manifest["cgroup_version"]) for m in manifest["moments"])
+    first, second = (Files(options.recording, m, manifest["cgroup_version"]) for m in manifest["frames"])
     kinds = ["equal", "between", "moved", "outside", "no host figure"]
     counts = defaultdict(lambda: defaultdict(int))
     ages, gap = [], defaultdict(float)
@@ -245,8 +245,8 @@ def main():
             at = f" at {stamp - second.start_ms:+.0f} ms" if stamp else ""
             print(f"{kind:15} {family} {part} {labels.get('id', '')[-90:]}: host {ours}, cAdvisor {theirs}{at}")
     apart = (second.start_ms - first.start_ms) / 1000
-    print(f"{manifest['node_name']}, cgroup v{manifest['cgroup_version']}, moments {apart:.1f} s apart;", end=" ")
-    print(f"cAdvisor's figures of moment 2 are {min(ages) / 1000:.1f} to {max(ages) / 1000:.1f} s older than ours")
+    print(f"{manifest['node_name']}, cgroup v{manifest['cgroup_version']}, frames {apart:.1f} s apart;", end=" ")
+    print(f"cAdvisor's figures of frame 2 are {min(ages) / 1000:.1f} to {max(ages) / 1000:.1f} s older than ours")
     print(f"{'metric':52}" + "".join(f"{k:>15}" for k in kinds) + f"{'widest gap':>15}")
     for family, found in sorted(counts.items()):
         print(f"{family:52}" + "".join(f"{found[k] or '':>15}" for k in kinds) + f"{gap[family] or '':>15}")

@@ -42,7 +42,7 @@ impl Recorded {
 
     /// Returns when reading the host files of a frame (0 or 1) began and ended, in milliseconds since the Unix epoch.
     pub fn read_unix_ms(&self, frame: usize) -> (u64, u64) {
-        let read = &self.manifest["moments"][frame]["read"]["host"];
+        let read = &self.manifest["frames"][frame]["read"]["host"];
         let at = |end: &str| {
             read[end]["unix_ns"].as_u64().expect("the manifest has the times of reading") / 1_000_000
         };
@@ -50,12 +50,12 @@ impl Recorded {
     }
 
     fn frame_clock(&self, frame: usize, clock: &str) -> u64 {
-        self.manifest["moments"][frame][clock].as_u64().expect("each frame has its clocks")
+        self.manifest["frames"][frame][clock].as_u64().expect("each frame has its clocks")
     }
 
     /// Returns a file of a frame (0 or 1), by its path on the recorded host or below `kubelet/`.
     pub fn file(&self, frame: usize, path: &str) -> Option<String> {
-        let root = self.manifest["moments"][frame]["root"].as_str().expect("each frame has its root");
+        let root = self.manifest["frames"][frame]["root"].as_str().expect("each frame has its root");
         fs::read_to_string(self.directory.join(root).join(path.trim_start_matches('/'))).ok()
     }
 
@@ -71,7 +71,7 @@ impl Recorded {
 
     /// Returns the result of statfs for a mount point in a frame.
     pub fn statfs(&self, frame: usize, mount_point: &str) -> &Value {
-        &self.manifest["moments"][frame]["statfs"][mount_point]
+        &self.manifest["frames"][frame]["statfs"][mount_point]
     }
 
     /// Returns a file of a cgroup; `controller` is its hierarchy on cgroup v1.

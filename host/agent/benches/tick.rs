@@ -106,10 +106,10 @@ fn recording(fixture: &Path, to: &Path) -> Vec<PathBuf> {
     fs::write(&pods, json!({"kind": "PodList", "apiVersion": "v1", "items": items}).to_string())
         .expect("can be written");
 
-    let moments = manifest["moments"].as_array_mut().expect("a manifest has moments");
-    for moment in moments {
-        moment["root"] = "1".into();
-        moment["kubelet"] = json!({"pods": "kubelet/pods.json"});
+    let frames = manifest["frames"].as_array_mut().expect("a manifest has frames");
+    for frame in frames {
+        frame["root"] = "1".into();
+        frame["kubelet"] = json!({"pods": "kubelet/pods.json"});
     }
     fs::write(to.join("manifest.json"), manifest.to_string()).expect("can be written");
     let mut files = Vec::new();

@@ -28,7 +28,7 @@ use std::sync::mpsc::{self, TryRecvError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-pub use canary::{held_back, is_chosen};
+pub use canary::{hold_reason, is_chosen};
 use changes::ChangeDetector;
 pub use changes::WatchedPaths;
 pub use config_source::ConfigSource;

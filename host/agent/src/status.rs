@@ -28,17 +28,17 @@ const MAX_BYTES: usize = 4 << 20;
 pub fn status(options: &cli::Status) -> anyhow::Result<()> {
     let address = &options.address;
     let runtime = runtime::create()?;
-    let answer = runtime.block_on(async { tokio::time::timeout(TIMEOUT, ask(address)).await });
+    let response = runtime.block_on(async { tokio::time::timeout(TIMEOUT, ask(address)).await });
     // Does not wait for the resolver, whose time limits are longer.
     runtime.shutdown_background();
-    let answer = answer.unwrap_or_else(|_| bail!("no response within {} s", TIMEOUT.as_secs()));
-    let answer = answer.with_context(|| {
+    let response = response.unwrap_or_else(|_| bail!("no response within {} s", TIMEOUT.as_secs()));
+    let response = response.with_context(|| {
         format!("cannot query the agent at {address} (is it running, and is this its `operations.listen`?)")
     })?;
     if options.json {
-        output::json(answer);
+        output::json(response);
     } else {
-        output::print(describe(&answer));
+        output::print(describe(&response));
     }
     Ok(())
 }
@@ -51,30 +51,34 @@ async fn ask(address: &str) -> anyhow::Result<Value> {
     let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
     tokio::spawn(connection);
     let request = Request::get("/status").header("host", host).body(Empty::<Bytes>::new())?;
-    let answer = sender.send_request(request).await?;
-    if answer.status() != StatusCode::OK {
-        bail!("unexpected status {}; agents before 0.1.0 have no /status", answer.status());
+    let response = sender.send_request(request).await?;
+    if response.status() != StatusCode::OK {
+        bail!("unexpected status {}; agents before 0.1.0 have no /status", response.status());
     }
-    let body = Limited::new(answer.into_body(), MAX_BYTES).collect().await;
+    let body = Limited::new(response.into_body(), MAX_BYTES).collect().await;
     let body = body.map_err(|error| anyhow::anyhow!("{error}"))?.to_bytes();
     serde_json::from_slice(&body).context("invalid JSON in the response")
 }
 
 /// Formats the status for people.
-fn describe(answer: &Value) -> String {
+fn describe(response: &Value) -> String {
     let mut text = String::new();
     let mut line = |name: &str, value: String| text.push_str(&format!("{name:<12}{value}\n"));
-    line("version", word(&answer["version"]));
-    line("last tick", time(&answer["last_tick_unix_ms"]));
-    let rollout = &answer["rollout"];
+    line("version", word(&response["version"]));
+    line("last tick", time(&response["last_tick_unix_ms"]));
+    let rollout = &response["rollout"];
     let running = &rollout["running"];
     if running.is_object() {
-        let left = running["trial_ticks_left"].as_u64().unwrap_or(0);
-        let trial = if left > 0 { format!(", {left} probation ticks left") } else { String::new() };
+        let left = running["probation_ticks_left"].as_u64().unwrap_or(0);
+        let probation = if left > 0 { format!(", {left} probation ticks left") } else { String::new() };
         let since = time(&running["since_unix_ms"]);
         line(
             "bundle",
-            format!("{} from {} since {since}{trial}", short(&running["set"]), word(&running["origin"])),
+            format!(
+                "{} from {} since {since}{probation}",
+                short(&running["bundle"]),
+                word(&running["origin"])
+            ),
         );
     }
     if rollout["good"].is_string() {
@@ -82,13 +86,13 @@ fn describe(answer: &Value) -> String {
     }
     let latest = &rollout["latest"];
     // An agent without configuration files has nothing to report about them.
-    let has_files = running["origin"] != "defaults" || latest["set"] != running["set"];
+    let has_files = running["origin"] != "defaults" || latest["bundle"] != running["bundle"];
     if latest.is_object() && has_files {
         let why = word(&latest["why"]);
         let why = if why.is_empty() { why } else { format!(": {why}") };
-        let (set, outcome, at) =
-            (short(&latest["set"]), word(&latest["outcome"]), time(&latest["at_unix_ms"]));
-        line("in files", format!("{set} {outcome} at {at}{why}"));
+        let (bundle, state, at) =
+            (short(&latest["bundle"]), word(&latest["state"]), time(&latest["at_unix_ms"]));
+        line("in files", format!("{bundle} {state} at {at}{why}"));
     }
     if rollout.is_object() {
         let canary = &rollout["canary"];
@@ -100,7 +104,7 @@ fn describe(answer: &Value) -> String {
             "new bundles",
             format!(
                 "{} installed, {} rejected, {} rolled back",
-                rollout["taken"], rollout["rejected"], rollout["taken_back"]
+                rollout["installed"], rollout["rejected"], rollout["rolled_back"]
             ),
         );
         if rollout["needs_restart"] == true {
@@ -109,7 +113,7 @@ fn describe(answer: &Value) -> String {
             line("restart", format!("needed for changes of {}", keys.join(", ")));
         }
     }
-    for space in answer["state"]["spaces"].as_array().into_iter().flatten() {
+    for space in response["state"]["spaces"].as_array().into_iter().flatten() {
         let (transform, scope) = (word(&space["transform"]), word(&space["scope"]));
         let since = time(&space["since_unix_ms"]);
         line(
@@ -120,10 +124,10 @@ fn describe(answer: &Value) -> String {
             ),
         );
     }
-    for component in answer["components"].as_array().into_iter().flatten() {
-        let place = format!("{} {}", word(&component["pipeline"]), word(&component["place"]));
+    for component in response["components"].as_array().into_iter().flatten() {
+        let slot = format!("{} {}", word(&component["pipeline"]), word(&component["slot"]));
         text.push_str(&format!(
-            "\n{place}: {} since {}, {} batches, {} failed calls, {} by another version\n",
+            "\n{slot}: {} since {}, {} batches, {} failed calls, {} by another version\n",
             word(&component["component"]),
             time(&component["since_unix_ms"]),
             component["batches"],
@@ -135,7 +139,7 @@ fn describe(answer: &Value) -> String {
             let (origin, number) = (word(&version["origin"]), word(&version["version"]));
             text.push_str(&format!("  {origin:<10}{number:<10}{}{given_up}\n", word(&version["sha256"])));
         }
-        for part in component["set_aside"].as_array().into_iter().flatten() {
+        for part in component["quarantined"].as_array().into_iter().flatten() {
             text.push_str(&format!("  quarantined: {}\n", word(part)));
         }
         if component["last_error"].is_string() {
@@ -169,23 +173,23 @@ mod tests {
 
     #[test]
     fn a_page_for_people() {
-        let answer = json!({
+        let response = json!({
             "version": "0.1.0",
             "last_tick_unix_ms": 1_795_269_720_000_i64,
             "rollout": {
-                "running": {"set": "aa".repeat(32), "origin": "files", "since_unix_ms": 1_795_269_660_000_i64, "trial_ticks_left": 3},
-                "latest": {"set": "bb".repeat(32), "outcome": "rejected", "why": "events: 0 instead of 5", "at_unix_ms": 1_795_269_700_000_i64},
+                "running": {"bundle": "aa".repeat(32), "origin": "files", "since_unix_ms": 1_795_269_660_000_i64, "probation_ticks_left": 3},
+                "latest": {"bundle": "bb".repeat(32), "state": "rejected", "why": "events: 0 instead of 5", "at_unix_ms": 1_795_269_700_000_i64},
                 "enabled": true, "canary": {"share": 0.05, "this_node": false}, "needs_restart": false,
-                "taken": 1, "rejected": 1, "taken_back": 0,
+                "installed": 1, "rejected": 1, "rolled_back": 0,
                 "good": "dd".repeat(32),
             },
             "components": [{
-                "pipeline": "node", "place": "transform-1", "component": "file:decorate", "batches": 7, "failures": 1,
-                "fallbacks": 1, "last_error": "trapped", "set_aside": ["pod uid-7"], "since_unix_ms": 1_795_269_660_000_i64,
+                "pipeline": "node", "slot": "transform-1", "component": "file:decorate", "batches": 7, "failures": 1,
+                "fallbacks": 1, "last_error": "trapped", "quarantined": ["pod uid-7"], "since_unix_ms": 1_795_269_660_000_i64,
                 "versions": [{"origin": "current", "version": "0.1.0", "sha256": "cc".repeat(32), "given_up": true}],
             }],
         });
-        let text = describe(&answer);
+        let text = describe(&response);
         for wanted in [
             "bundle      aaaaaaaaaaaa from files since 2026-11-21T",
             "3 probation ticks left",
@@ -203,17 +207,17 @@ mod tests {
 
     #[test]
     fn a_page_tells_what_is_there_and_no_more() {
-        let set = "aa".repeat(32);
+        let bundle = "aa".repeat(32);
         let text = describe(&json!({
             "version": "0.1.0",
             "rollout": {
-                "running": {"set": set, "origin": "defaults"},
-                "latest": {"set": set, "outcome": "taken", "why": ""},
+                "running": {"bundle": bundle, "origin": "defaults"},
+                "latest": {"bundle": bundle, "state": "installed", "why": ""},
                 "enabled": true, "canary": {"share": 1.0, "this_node": true},
                 "needs_restart": true, "restart_keys": ["interval", "sinks.logs"],
-                "taken": 0, "rejected": 0, "taken_back": 0,
+                "installed": 0, "rejected": 0, "rolled_back": 0,
             },
-            "components": [{"set_aside": ["pod a\u{1b}[2J\nlast tick   now\u{202e}"], "last_error": "x\ny"}],
+            "components": [{"quarantined": ["pod a\u{1b}[2J\nlast tick   now\u{202e}"], "last_error": "x\ny"}],
         }));
         assert!(text.contains("bundle      aaaaaaaaaaaa from defaults since"), "{text}");
         assert!(!text.contains("in files") && !text.contains("last good"), "{text}");

@@ -13,7 +13,7 @@ use std::time::Duration;
 use aws_sdk_cloudwatchlogs::Client;
 use insightd_aws::logs::{BodyBuilder, Create, Destination, GroupSettings, Logs, LogsSettings};
 use insightd_delivery::{DeliveryQueue, Reply, Transport, run};
-use insightd_spool::{NewBlock, Settings, Spool};
+use insightd_spool::{Block, Settings, Spool};
 use insightd_upstream::UpstreamStatus;
 use tokio::sync::watch;
 
@@ -63,8 +63,7 @@ async fn stored_events_equal_produced_events() {
         }
         let body = open.finish();
         let key = destination.key();
-        let block = NewBlock { key: &key, events: body.events, time_unix_ms: time, body: &body.gzip };
-        queue.put(&block).unwrap();
+        queue.put(Block { events: body.events, time_unix_ms: time, key, body: body.gzip }).unwrap();
         queue.end_tick(time);
     }
     for _ in 0..300 {

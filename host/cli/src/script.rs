@@ -75,7 +75,7 @@ fn program(file: &Path) -> io::Result<String> {
 fn with_program(config: &Config, text: &str, options: &arguments::Try) -> Result<Config, Usage> {
     let mut with = config.clone();
     let mut found = false;
-    for (place, pipeline) in with.pipelines.iter_mut().enumerate() {
+    for (index, pipeline) in with.pipelines.iter_mut().enumerate() {
         let names = || pipeline.transforms.iter().map(|stage| stage.component.name.as_str());
         let at = match &options.before {
             None => Some(pipeline.transforms.len()),
@@ -85,7 +85,7 @@ fn with_program(config: &Config, text: &str, options: &arguments::Try) -> Result
         let mut program = ComponentConfig::from_texts(&[("program", text)]);
         program.set("explain", true.into());
         program.set("kinds", options.kind.clone().into());
-        let path = format!("pipelines[{place}].transforms[{at}]");
+        let path = format!("pipelines[{index}].transforms[{at}]");
         let mut component = ComponentSpec::builtin("script", path);
         (component.config, component.state_bytes) = (program, Some(STATE_BYTES));
         pipeline.transforms.insert(at, StageSpec { component, on_failure: OnFailure::Skip });

@@ -112,6 +112,11 @@ impl HostRoot {
         self.recording.as_ref().map_or(&[], |recording| &recording.frames)
     }
 
+    /// Returns true if the manifest has the deprecated key `moments` instead of `frames`.
+    pub fn has_old_manifest(&self) -> bool {
+        self.recording.as_ref().is_some_and(|recording| recording.has_old_key)
+    }
+
     /// Returns the name of the recorded node, if this is a recording that has one.
     pub fn recorded_node_name(&self) -> Option<&str> {
         self.recording.as_ref().and_then(|recording| recording.node_name.as_deref())

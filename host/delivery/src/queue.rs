@@ -6,7 +6,7 @@ use std::io;
 use std::sync::{Arc, Mutex, mpsc};
 use std::time::{Duration, Instant};
 
-use insightd_spool::{AppendError, Block, Cause, KeyId, Lease, NewBlock, Spool, Stats, StorageMode};
+use insightd_spool::{AppendError, Block, Cause, KeyId, Lease, Spool, Stats, StorageMode};
 use insightd_upstream::{UpstreamStatus, lock};
 use tokio::sync::{Notify, oneshot};
 
@@ -146,9 +146,7 @@ impl DeliveryQueue {
     ///
     /// # Errors
     /// The block is lost and counted.
-    pub fn put(&self, block: &NewBlock<'_>) -> Result<(), AppendError> {
-        let NewBlock { key, events, time_unix_ms, body } = *block;
-        let block = Block { events, time_unix_ms, key: key.to_vec(), body: body.to_vec() };
+    pub fn put(&self, block: Block) -> Result<(), AppendError> {
         let (reply, response) = mpsc::sync_channel(1);
         self.order(Order::Append { block, reply });
         self.0.wake.notify_one();

@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use insightd_spool::{NewBlock, Settings, Spool};
+use insightd_spool::{Block, Settings, Spool};
 use insightd_upstream::UpstreamStatus;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -107,8 +107,8 @@ impl Agent {
     }
 
     fn put(&self, key: &[u8], body: &str) {
-        let block = NewBlock { key, events: 1, time_unix_ms: START_MS, body: body.as_bytes() };
-        self.queue.put(&block).unwrap();
+        let (key, body) = (key.to_vec(), body.as_bytes().to_vec());
+        self.queue.put(Block { events: 1, time_unix_ms: START_MS, key, body }).unwrap();
     }
 
     fn end_tick(&self) {

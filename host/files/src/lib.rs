@@ -20,6 +20,6 @@ mod trust;
 pub use error::DirError;
 pub use owned::{OwnedDir, Subdir};
 pub use private::PrivateDir;
-pub use quarantine::{QUARANTINE_DIR, Quarantine};
+pub use quarantine::Quarantine;
 pub use read::{ReadError, read_beneath, read_regular};
 pub use storage::{Storage, StorageChange, StorageMode};

@@ -182,6 +182,14 @@ impl OwnedDir {
         rustix::fs::renameat(&self.dir, replacement, &self.dir, name)
     }
 
+    /// Deletes an empty subdirectory. A missing one is not an error.
+    ///
+    /// # Errors
+    /// Returns the error of `unlinkat`, such as `ENOTEMPTY`.
+    pub fn remove_subdir(&self, name: &str) -> Result<(), Errno> {
+        ignore_missing(rustix::fs::unlinkat(&self.dir, name, AtFlags::REMOVEDIR))
+    }
+
     /// Moves a file into a subdirectory under a new name. A missing file is not an error.
     ///
     /// # Errors
@@ -225,6 +233,14 @@ impl Subdir {
             (!is_directory).then(|| (name, u64::try_from(found.st_size).unwrap_or(0)))
         };
         Ok(list(&self.0)?.into_iter().filter_map(with_length).collect())
+    }
+
+    /// Moves a file into another subdirectory under a new name. A missing file is not an error.
+    ///
+    /// # Errors
+    /// Returns the error of `renameat`.
+    pub fn move_into(&self, name: &str, target: &Self, new_name: &str) -> Result<(), Errno> {
+        ignore_missing(rustix::fs::renameat(&self.0, name, &target.0, new_name))
     }
 
     /// Deletes a file. A missing file is not an error.

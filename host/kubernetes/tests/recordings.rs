@@ -45,7 +45,7 @@ fn frames(recording: &Path) -> Vec<Frame> {
         (body, tree)
     };
     let (_, manifest) = json(&recording.join("manifest.json"));
-    let frames = manifest["moments"].as_array().unwrap();
+    let frames = manifest["frames"].as_array().unwrap();
     frames
         .iter()
         .map(|frame| {

@@ -12,7 +12,7 @@ pub struct RunningBundle {
     /// Time of the tick since which it runs.
     pub since_unix_ms: u64,
     /// Ticks left in its probation.
-    pub trial_left: u32,
+    pub probation_left: u32,
     /// Generation to roll back to if it fails its probation.
     pub before: Option<Generation>,
 }
@@ -58,7 +58,7 @@ impl Generations {
             pipeline.replace(&self.running.pipelines);
         }
         let origin = bundle.origin.as_str();
-        tracing::info!(set = %bundle.id, before = %self.running.id, origin, "new bundle installed");
+        tracing::info!(bundle = %bundle.id, before = %self.running.id, origin, "new bundle installed");
         let before = std::mem::replace(&mut self.running, bundle);
         // A bundle that was itself on probation is not a rollback target; the one before it stays.
         if self.before.is_none() {
@@ -101,7 +101,7 @@ impl Generations {
             pipeline.restore(&self.running.pipelines);
         }
         let (id, instead) = (self.running.id, before.id);
-        tracing::error!(set = %id, %instead, why, "bundle failed its probation and was rolled back");
+        tracing::error!(bundle = %id, %instead, why, "bundle failed its probation and was rolled back");
         // The restored bundle resumes its own probation where the replacement interrupted it; the probation may have been over.
         (self.since_unix_ms, self.ticks) = (time_unix_ms, self.ticks_before);
         self.running = before;
@@ -114,7 +114,7 @@ impl Generations {
             id: self.running.id,
             origin: self.running.origin,
             since_unix_ms: self.since_unix_ms,
-            trial_left: self.running.trial_ticks.saturating_sub(self.ticks),
+            probation_left: self.running.trial_ticks.saturating_sub(self.ticks),
             before: self.before.as_ref().map(|bundle| bundle.id),
         }
     }
@@ -136,7 +136,10 @@ mod tests {
         assert!(generations.end_tick(1).is_none());
         generations.swap(bundle(2), 2);
         assert!(generations.end_tick(2).is_none());
-        assert_eq!((generations.status().before, generations.status().trial_left), (Some(bundle(1).id), 2));
+        assert_eq!(
+            (generations.status().before, generations.status().probation_left),
+            (Some(bundle(1).id), 2)
+        );
         generations.swap(bundle(3), 3);
         assert_eq!(
             generations.status().before,
@@ -148,13 +151,13 @@ mod tests {
             matches!(event, Some(BundleEvent::RolledBack { id, instead, .. }) if (id, instead) == (bundle(3).id, bundle(1).id))
         );
         // Two of three ticks are left, and then it becomes the start-up bundle.
-        assert_eq!((generations.status().before, generations.status().trial_left), (None, 2));
+        assert_eq!((generations.status().before, generations.status().probation_left), (None, 2));
         assert!(generations.end_tick(4).is_none());
         assert!(matches!(generations.end_tick(5), Some(BundleEvent::Proven(id)) if id == bundle(1).id));
         // A bundle that passed its probation does not enter it again.
         generations.swap(bundle(4), 6);
         generations.roll_back("it trapped".into(), 6);
-        assert_eq!((generations.running.id, generations.status().trial_left), (bundle(1).id, 0));
+        assert_eq!((generations.running.id, generations.status().probation_left), (bundle(1).id, 0));
         assert!(generations.end_tick(7).is_none());
     }
 }

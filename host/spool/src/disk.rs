@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::fs::File;
 use std::io;
 
-use insightd_files::{DirError, OwnedDir, QUARANTINE_DIR, Quarantine};
+use insightd_files::{DirError, OwnedDir, Quarantine};
 use rustix::io::Errno;
 
 use crate::block::{Block, BlockId, Candidate, NewBlock};
@@ -34,10 +34,12 @@ impl Disk {
     /// Opens and locks the directory, and loads its segments.
     pub(crate) fn open(settings: &Settings, ledger: &mut Ledger) -> Result<Self, DirError> {
         let directory = OwnedDir::open(&settings.directory)?;
+        let quarantine = Quarantine::open(&directory, "spool", settings.max_bytes / 8);
         let names = directory.names().map_err(|errno| directory.io_error("", "list directory", errno))?;
         let mut numbers: Vec<u64> = names.iter().filter_map(|name| segment::number(name)).collect();
         numbers.sort_unstable();
-        let unknown = names.iter().filter(|name| *name != QUARANTINE_DIR && segment::number(name).is_none());
+        let is_known = |name: &str| name == quarantine.dir_name() || segment::number(name).is_some();
+        let unknown = names.iter().filter(|name| !is_known(name));
         let unknown: Vec<_> = unknown.take(5).collect();
         if !unknown.is_empty() {
             tracing::warn!(
@@ -47,7 +49,7 @@ impl Disk {
             );
         }
         let mut disk = Self {
-            quarantine: Quarantine::open(&directory, "spool", settings.max_bytes / 8),
+            quarantine,
             directory,
             segments: VecDeque::new(),
             current: None,
@@ -161,7 +163,11 @@ impl Disk {
             } else if self.quarantine.remove_oldest(&self.directory) {
                 ledger.damage.quarantine_evicted += 1;
             } else {
-                return Err(self.directory.io_error(QUARANTINE_DIR, "make room in", Errno::NOSPC));
+                return Err(self.directory.io_error(
+                    self.quarantine.dir_name(),
+                    "make room in",
+                    Errno::NOSPC,
+                ));
             }
         }
         Ok(())

@@ -50,7 +50,7 @@
 //! |---|---|
 //! | `lock` | empty; locked by the owner |
 //! | `NNNNNNNNNNNNNNNN.blocks` | segment N, sixteen lowercase hexadecimal digits; below 2^63; a higher N is newer |
-//! | `aside/MMMMMMMM-NNNNNNNNNNNNNNNN.blocks` | a quarantined segment, damaged or of another version; a higher M is later |
+//! | `quarantine/MMMMMMMM-NNNNNNNNNNNNNNNN.blocks` | a quarantined segment, damaged or of another version; a higher M is later |
 //!
 //! A segment is a file header, then records without gaps. File header, 24 bytes:
 //!
@@ -78,7 +78,7 @@
 //!
 //! A reader parses record after record. A header with a wrong CRC or length ends the segment: the rest is unreadable. A
 //! wrong CRC of key and body affects only that record. A record that exceeds the end of the newest segment was never
-//! accepted and is cut off. A segment is deleted when all its blocks are done; a damaged one is moved to `aside` instead.
+//! accepted and is cut off. A segment is deleted when all its blocks are done; a damaged one is moved to `quarantine` instead.
 //! A segment is at most 64 MiB long.
 #![forbid(unsafe_code)]
 

@@ -34,7 +34,7 @@
 //! # The directory
 //!
 //! One process owns it, by an exclusive `flock` on the file `lock`. It also contains the file `state` with all spaces;
-//! `state.new` during a write, which is then renamed to `state`; and `aside/MMMMMMMM-state`, quarantined files that are damaged
+//! `state.new` during a write, which is then renamed to `state`; and `quarantine/MMMMMMMM-state`, quarantined files that are damaged
 //! or of another version (at most an eighth of `max_bytes`, and at least 1 MiB).
 //!
 //! # The format, version 1

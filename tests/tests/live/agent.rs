@@ -152,7 +152,7 @@ impl Agent {
     pub(crate) fn wait_for_outcome(&self, outcome: &str, why: &str) {
         self.wait(&format!("{outcome}: {why}"), |agent| {
             let latest = agent.rollout("latest");
-            latest["outcome"] == outcome && latest["why"].as_str().is_some_and(|text| text.contains(why))
+            latest["state"] == outcome && latest["why"].as_str().is_some_and(|text| text.contains(why))
         });
     }
 

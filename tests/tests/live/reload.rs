@@ -16,19 +16,19 @@ fn a_changed_configuration_runs_from_the_next_tick_on() {
     let agent = Agent::start();
     agent.configure("v1", "none", "");
     agent.wait("the new version", |agent| agent.last_version().as_deref() == Some("v1"));
-    agent.wait_for_outcome("taken", "");
+    agent.wait_for_outcome("installed", "");
     // The same content again gives the same bundle.
-    let taken = agent.rollout("taken");
+    let installed = agent.rollout("installed");
     agent.configure("v1", "none", "# a remark");
     thread::sleep(Duration::from_millis(4 * INTERVAL_MS));
-    assert_eq!(agent.rollout("taken"), taken);
+    assert_eq!(agent.rollout("installed"), installed);
     agent.check_ticks();
 }
 
 #[test]
 fn what_fails_a_check_changes_nothing() {
     let agent = Agent::start();
-    agent.wait("a batch to try with", |agent| agent.rollout("running")["set"].is_string());
+    agent.wait("a batch to try with", |agent| agent.rollout("running")["bundle"].is_string());
     for (habit, why) in [
         ("panic", "fails on the last batch"),
         ("spin", "fails on the last batch"),
@@ -56,21 +56,21 @@ fn what_fails_a_check_changes_nothing() {
     agent.wait_for_outcome("waiting", "No such file");
     fs::write(agent.file(), "pipelines: {").expect("can be written");
     agent.wait_for_outcome("rejected", "insightd.yaml");
-    assert_eq!(agent.rollout("taken_back"), 0);
+    assert_eq!(agent.rollout("rolled_back"), 0);
     agent.check_ticks();
     let versions = agent.last_version();
     assert_eq!(versions.as_deref(), Some("bad"), "the last good one, by its name");
 }
 
 #[test]
-fn what_fails_while_it_runs_is_taken_back_and_remembered() {
+fn what_fails_while_it_runs_is_rolled_back_and_remembered() {
     let mut agent = Agent::start();
-    agent.wait("a batch to try with", |agent| agent.rollout("running")["set"].is_string());
-    agent.wait("a good set is kept", |agent| agent.directory.path().join("state/last-good/id").exists());
+    agent.wait("a batch to try with", |agent| agent.rollout("running")["bundle"].is_string());
+    agent.wait("a good bundle is stored", |agent| agent.directory.path().join("state/last-good/id").exists());
     let from = now_ms() + 6 * INTERVAL_MS;
     agent.configure("late", &format!("panic from {from}"), "");
     agent.wait("the new version", |agent| agent.last_version().as_deref() == Some("late"));
-    agent.wait_for_outcome("taken-back", "subject");
+    agent.wait_for_outcome("rolled-back", "subject");
     agent.wait("the old version", |agent| agent.last_version().as_deref() == Some("v0"));
     agent.check_ticks();
     // The bad bundle is still configured. The next agent starts with the last good one.
@@ -96,11 +96,11 @@ fn what_fails_before_anything_was_proven_does_not_run_again() {
     fs::remove_dir_all(&state).expect("can be removed");
     agent.configure("v0", "none", trial);
     agent.run();
-    agent.wait("a batch to try with", |agent| agent.rollout("running")["set"].is_string());
+    agent.wait("a batch to try with", |agent| agent.rollout("running")["bundle"].is_string());
     let from = now_ms() + 6 * INTERVAL_MS;
     agent.configure("late", &format!("panic from {from}"), trial);
     agent.wait("the new version", |agent| agent.last_version().as_deref() == Some("late"));
-    agent.wait_for_outcome("taken-back", "subject");
+    agent.wait_for_outcome("rolled-back", "subject");
     let why = agent.rollout("latest")["why"].clone();
     agent.configure("late", &format!("panic from {from}"), &format!("# a remark\n{trial}"));
     agent.wait("the old version", |agent| agent.last_version().as_deref() == Some("v0"));
@@ -110,7 +110,7 @@ fn what_fails_before_anything_was_proven_does_not_run_again() {
         let names = fs::read_dir(&state).expect("a directory").flatten().map(|entry| entry.file_name());
         names.filter(|name| name.to_string_lossy().starts_with("taken-")).count()
     };
-    assert_eq!(taken(), 1, "that of the set that failed is gone");
+    assert_eq!(taken(), 1, "that of the bundle that failed is gone");
     for _ in 0..2 {
         agent.process.kill().expect("can be killed");
         agent.events.lock().expect("no panic").clear();
@@ -124,13 +124,13 @@ fn what_fails_before_anything_was_proven_does_not_run_again() {
 }
 
 #[test]
-fn switch_and_canary_hold_it_back() {
+fn switch_and_canary_hold_it() {
     let agent = Agent::start();
-    agent.wait("a good set is kept", |agent| agent.directory.path().join("state/last-good/id").exists());
+    agent.wait("a good bundle is stored", |agent| agent.directory.path().join("state/last-good/id").exists());
     agent.configure("v1", "none", "rollout: {enabled: false}");
-    agent.wait_for_outcome("held-back", "rollout.enabled");
+    agent.wait_for_outcome("held", "rollout.enabled");
     agent.configure("v1", "none", "rollout: {canary: 0%}");
-    agent.wait_for_outcome("held-back", "rollout.canary");
+    agent.wait_for_outcome("held", "rollout.canary");
     agent.configure("v1", "ten times", "rollout: {canary: 100%}");
     agent.wait_for_outcome("rejected", "events_more");
     assert_eq!(agent.last_version().as_deref(), Some("v0"));
@@ -154,11 +154,11 @@ fn what_behaves_on_the_canary_alone_is_rejected_elsewhere() {
         agent.process.kill().expect("can be killed");
         agent.events.lock().expect("no panic").clear();
         agent.run();
-        agent.wait("a batch to try with", |agent| agent.rollout("running")["set"].is_string());
+        agent.wait("a batch to try with", |agent| agent.rollout("running")["bundle"].is_string());
         agent.configure("v1", "trip over another", &node);
         if is_canary {
             agent.wait("the new version", |agent| agent.last_version().as_deref() == Some("v1"));
-            agent.wait_for_outcome("taken", "");
+            agent.wait_for_outcome("installed", "");
         } else {
             agent.wait_for_outcome("rejected", "fails on the last batch");
             assert_eq!(agent.last_version().as_deref(), Some("v0"));
@@ -206,11 +206,11 @@ fn a_mount_is_swapped() {
     std::os::unix::fs::symlink("..data/subject.wasm", &link).expect("can be made");
     fs::rename(link, transforms.join("subject.wasm")).expect("can be renamed");
     thread::sleep(Duration::from_millis(2 * INTERVAL_MS));
-    let before = agent.rollout("running")["set"].clone();
+    let before = agent.rollout("running")["bundle"].clone();
     fill("..2");
     agent.wait("the new component", |agent| {
-        let set = agent.rollout("running")["set"].clone();
-        set.is_string() && set != before
+        let bundle = agent.rollout("running")["bundle"].clone();
+        bundle.is_string() && bundle != before
     });
     agent.check_ticks();
 }
@@ -233,12 +233,11 @@ fn many_reloads_leave_nothing_behind() {
         let line = smaps.lines().find(|line| line.starts_with("Rss:")).expect("a process has a size");
         line.split_whitespace().nth(1).and_then(|kib| kib.parse().ok()).expect("a number of KiB")
     };
-    agent.wait("a first set", |agent| agent.rollout("running")["set"].is_string());
+    agent.wait("a first bundle", |agent| agent.rollout("running")["bundle"].is_string());
     let reload = |version: &str| {
         // The point within a tick varies with this, and with the duration of the previous reload.
-        let moment =
-            version.bytes().fold(7_u64, |hash, byte| hash.wrapping_mul(31).wrapping_add(byte.into()));
-        thread::sleep(Duration::from_millis(moment % INTERVAL_MS));
+        let point = version.bytes().fold(7_u64, |hash, byte| hash.wrapping_mul(31).wrapping_add(byte.into()));
+        thread::sleep(Duration::from_millis(point % INTERVAL_MS));
         agent.configure(version, "none", "");
         agent.wait("the new version", |agent| agent.last_version().as_deref() == Some(version));
     };

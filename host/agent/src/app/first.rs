@@ -5,7 +5,7 @@ use insightd_pipeline::checks;
 use insightd_pipeline::library::Library;
 
 use crate::config::Environment;
-use crate::rollout::{LastGoodStore, held_back, is_chosen};
+use crate::rollout::{LastGoodStore, hold_reason, is_chosen};
 use crate::snapshot::Snapshot;
 
 /// The chosen start-up bundle.
@@ -27,7 +27,7 @@ impl Default for First {
 
 impl First {
     /// Chooses the start-up bundle: the last good one if the configured one differs. The configured one is then tried
-    /// at the first batch, as without a restart, unless it failed before, cannot be used, or is held back from this
+    /// at the first batch, as without a restart, unless it failed before, cannot be used, or is held on this
     /// node. If no bundle is proven yet and the configured one may not run here, the bundle that ran before the restart
     /// runs again, and its probation starts again.
     pub(super) fn choose(
@@ -46,7 +46,7 @@ impl First {
         let terms = &files.config.rollout;
         let failed = store.failed();
         let has_failed = failed.iter().find(|(id, _)| *id == files.id);
-        let held = held_back(terms, is_chosen(node_name, terms.canary)).or_else(|| {
+        let held = hold_reason(terms, is_chosen(node_name, terms.canary)).or_else(|| {
             has_failed.map(|(_, why)| format!("the configured bundle failed and was rolled back: {why}"))
         });
         let (instead, origin, why) = match (good, held) {
@@ -61,9 +61,9 @@ impl First {
             (None, Some(held)) => match store.read_taken(files.id, environment) {
                 Some(taken) => (taken, BundleOrigin::Resumed, held),
                 None => {
-                    if let Some((set, why)) = has_failed {
+                    if let Some((bundle, why)) = has_failed {
                         tracing::error!(
-                            %set,
+                            %bundle,
                             why,
                             "starting with a bundle that failed on this node before: no other is stored"
                         );
@@ -77,7 +77,7 @@ impl First {
             BundleOrigin::Resumed => "starting with the previous bundle; its probation starts again",
             _ => "starting with the last good bundle",
         };
-        tracing::warn!(set = %instead.id, in_files = %files.id, why, message);
+        tracing::warn!(bundle = %instead.id, in_files = %files.id, why, message);
         // Only the pipelines come from the store; everything else is as configured.
         let mut config = files.config.clone();
         config.pipelines.clone_from(&instead.config.pipelines);

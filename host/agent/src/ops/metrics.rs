@@ -18,6 +18,7 @@ use prometheus_client::registry::Registry;
 
 use super::page::{Page, bytes, plain, seconds};
 use super::registry::StatusRegistry;
+use crate::rollout::Outcome;
 
 /// Maximum characters of a lock holder's name on the page; it comes from an annotation of the lock object, which others may write.
 const HOLDER_CHARS: usize = 128;
@@ -163,20 +164,30 @@ fn state(stats: Option<&Stats>, page: &mut Page<'_>) -> fmt::Result {
 
 fn rollout(registry: &StatusRegistry, page: &mut Page<'_>) -> fmt::Result {
     let Some(rollout) = registry.rollout() else { return Ok(()) };
-    let [taken, rejected, taken_back] = rollout.counts();
-    let counts = [("taken", taken), ("rejected", rejected), ("taken-back", taken_back)];
+    let counts =
+        [Outcome::Installed, Outcome::Rejected, Outcome::RolledBack].into_iter().zip(rollout.counts());
     page.counts(
-        plain("insightd_rollout_sets", "New bundles of pipelines and components, by outcome"),
-        counts.map(|(outcome, count)| ([("outcome", outcome)], count)),
+        plain("insightd_rollout_bundles", "New bundles of pipelines and components, by outcome"),
+        counts.clone().map(|(outcome, count)| ([("outcome", outcome.as_str())], count)),
     )?;
-    let latest = rollout.latest();
+    page.counts(
+        plain("insightd_rollout_sets", "Deprecated: use insightd_rollout_bundles_total"),
+        counts.map(|(outcome, count)| ([("outcome", outcome.as_deprecated_str())], count)),
+    )?;
+    let latest = rollout.latest().map(|latest| latest.outcome);
+    let deprecated = latest.map(Outcome::as_deprecated_str);
+    let outcomes =
+        [latest.map(Outcome::as_str), deprecated.filter(|_| latest.is_some_and(Outcome::is_renamed))];
     page.states(
-        plain("insightd_rollout_latest_info", "Outcome of the bundle in the files; always 1"),
-        latest.iter().map(|latest| ([("outcome", latest.outcome.as_str())], 1_u64)),
+        plain(
+            "insightd_rollout_latest_info",
+            "Outcome of the bundle in the files; always 1. Deprecated outcomes: taken, held-back, taken-back",
+        ),
+        outcomes.into_iter().flatten().map(|outcome| ([("outcome", outcome)], 1_u64)),
     )?;
     let running = rollout.running().map(|id| id.to_string());
     page.states(
-        plain("insightd_rollout_running_info", "The running bundle; always 1"),
-        running.iter().map(|id| ([("set", id.as_str())], 1_u64)),
+        plain("insightd_rollout_running_info", "The running bundle; always 1. Deprecated label: set"),
+        running.iter().map(|id| ([("bundle", id.as_str()), ("set", id.as_str())], 1_u64)),
     )
 }

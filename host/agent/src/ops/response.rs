@@ -62,14 +62,14 @@ fn readiness(registry: &StatusRegistry) -> FullResponse {
         Err(missing) => (StatusCode::SERVICE_UNAVAILABLE, missing.to_string()),
     };
     // Unlike lost events, which are in the past, this lasts until an operator acts.
-    for place in
-        registry.stats().0.iter().flat_map(|stats| &stats.components).filter(|place| place.failed_batches > 0)
+    for slot in
+        registry.stats().0.iter().flat_map(|stats| &stats.components).filter(|slot| slot.failed_batches > 0)
     {
         status = StatusCode::SERVICE_UNAVAILABLE;
-        let why = place.stats.last_error.as_deref().unwrap_or("unknown error");
+        let why = slot.stats.last_error.as_deref().unwrap_or("unknown error");
         text.push_str(&format!(
             "\n{}/{} ({}): no version worked for {} batches: {why}",
-            place.pipeline, place.place, place.component, place.failed_batches
+            slot.pipeline, slot.slot, slot.component, slot.failed_batches
         ));
     }
     for (scope, source) in registry.sources() {

@@ -31,7 +31,7 @@ pub struct ComponentStats {
     /// Name of the pipeline.
     pub pipeline: String,
     /// Name of the slot, `transform-1` or `output-1`: two slots may have the same component.
-    pub place: String,
+    pub slot: String,
     /// Name of the component as in the configuration: `builtin:decorate`.
     pub component: String,
     /// Counters of the slot.
@@ -67,7 +67,7 @@ pub struct OutputStats {
     /// Name of the pipeline.
     pub pipeline: String,
     /// Name of the slot of its formatter.
-    pub place: String,
+    pub slot: String,
     /// Name of its sink.
     pub sink: String,
     /// Counts of events delivered and lost.
@@ -79,7 +79,7 @@ pub struct OutputStats {
 pub struct SinkStats {
     /// Name of the sink.
     pub name: String,
-    /// Counts of events taken and lost.
+    /// Counts of events accepted and lost.
     pub flow: Flow,
 }
 
@@ -95,17 +95,17 @@ impl TickStats {
         let (counters, state) = (counters.clone(), Some(states.stats()));
         let mut stats = Self { time_unix_ms, counters, state, ..Self::default() };
         for pipeline in pipelines {
-            for place in pipeline.slots() {
-                let name = place_name(place);
-                if let SlotRef::Output(_, output) = place {
+            for slot in pipeline.slots() {
+                let name = slot_name(slot);
+                if let SlotRef::Output(_, output) = slot {
                     stats.outputs.push(OutputStats {
                         pipeline: pipeline.name.clone(),
-                        place: name.clone(),
+                        slot: name.clone(),
                         sink: sinks.name(output.sink()).to_owned(),
                         flow: output.flow(),
                     });
                 }
-                stats.components.push(component(&pipeline.name, name, place));
+                stats.components.push(component(&pipeline.name, name, slot));
             }
         }
         let sink = |(name, flow): (&str, Flow)| SinkStats { name: name.to_owned(), flow };
@@ -114,14 +114,14 @@ impl TickStats {
     }
 }
 
-fn place_name(place: SlotRef<'_>) -> String {
-    match place {
+fn slot_name(slot: SlotRef<'_>) -> String {
+    match slot {
         SlotRef::Stage(number, _) => format!("transform-{number}"),
         SlotRef::Output(number, _) => format!("output-{number}"),
     }
 }
 
-fn component(pipeline: &str, place: String, at: SlotRef<'_>) -> ComponentStats {
+fn component(pipeline: &str, slot_name: String, at: SlotRef<'_>) -> ComponentStats {
     let slot = at.slot();
     // Slots are named `PIPELINE/COMPONENT`, with the component as in the configuration.
     let name = slot.name().strip_prefix(pipeline).and_then(|name| name.strip_prefix('/'));
@@ -134,7 +134,7 @@ fn component(pipeline: &str, place: String, at: SlotRef<'_>) -> ComponentStats {
     };
     ComponentStats {
         pipeline: pipeline.to_owned(),
-        place,
+        slot: slot_name,
         component: name.unwrap_or(slot.name()).to_owned(),
         stats: slot.stats().clone(),
         quarantined: slot.quarantined().map(str::to_owned).collect(),

@@ -8,6 +8,8 @@ use super::registry::StatusRegistry;
 use super::stats::{ComponentStats, SlotVersion};
 
 /// Returns the document. `rollout`, `state` and `components` are null until they are known.
+///
+/// The keys `place` and `set_aside` are deprecated: `slot` and `quarantined` have replaced them.
 pub(super) fn to_json(registry: &StatusRegistry) -> Value {
     let (stats, _) = registry.stats();
     json!({
@@ -46,16 +48,18 @@ fn state(stats: &Stats) -> Value {
 fn component(component: &ComponentStats) -> Value {
     json!({
         "pipeline": component.pipeline,
-        "place": component.place,
+        "slot": component.slot,
         "component": component.component,
         "batches": component.stats.batches,
         "failures": component.stats.failures.iter().sum::<u64>(),
         "fallbacks": component.stats.fallbacks,
         "last_error": component.stats.last_error,
         "since_unix_ms": component.since_unix_ms,
-        "set_aside": component.quarantined,
+        "quarantined": component.quarantined,
         "down_batches": component.failed_batches,
         "versions": component.versions.iter().map(version).collect::<Vec<_>>(),
+        "place": component.slot,
+        "set_aside": component.quarantined,
     })
 }
 

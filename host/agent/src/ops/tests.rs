@@ -30,9 +30,9 @@ fn stats() -> TickStats {
         suspended,
         retry_in: suspended.then_some(6),
     };
-    let component = |place: &str| ComponentStats {
+    let component = |slot: &str| ComponentStats {
         pipeline: "node".into(),
-        place: place.into(),
+        slot: slot.into(),
         component: "file:same".into(),
         stats: SlotStats {
             batches: 5,
@@ -58,7 +58,7 @@ fn stats() -> TickStats {
         components: vec![component("transform-1"), component("transform-2"), component("output-1")],
         outputs: vec![OutputStats {
             pipeline: "node".into(),
-            place: "output-1".into(),
+            slot: "output-1".into(),
             sink: odd.into(),
             flow,
         }],

@@ -1,4 +1,4 @@
-//! Selection of the nodes that take a new bundle first.
+//! Selection of the nodes that install a new bundle first.
 
 use insightd_pipeline::Sha256;
 
@@ -9,13 +9,13 @@ use crate::config::Rollout;
 pub fn is_chosen(node_name: &str, share: f64) -> bool {
     let hash = Sha256::of(node_name.as_bytes()).0;
     let [a, b, c, d, ..] = hash;
-    let place = f64::from(u32::from_be_bytes([a, b, c, d])) / (f64::from(u32::MAX) + 1.0);
-    place < share
+    let position = f64::from(u32::from_be_bytes([a, b, c, d])) / (f64::from(u32::MAX) + 1.0);
+    position < share
 }
 
-/// Returns the reason why a node keeps its bundle instead of taking a new one: the rollout is disabled, or the node is not a
+/// Returns the reason why a node keeps its bundle instead of installing a new one: the rollout is disabled, or the node is not a
 /// canary (see [`is_chosen`]).
-pub fn held_back(terms: &Rollout, is_canary: bool) -> Option<String> {
+pub fn hold_reason(terms: &Rollout, is_canary: bool) -> Option<String> {
     if !terms.enabled {
         Some("`rollout.enabled` is false".to_owned())
     } else if !is_canary {
@@ -45,12 +45,12 @@ mod tests {
     }
 
     #[test]
-    fn the_reason_of_a_node_that_is_held_back() {
+    fn the_reason_of_a_node_that_is_held() {
         let terms = |enabled| Rollout { enabled, canary: 0.25, ..Rollout::default() };
-        assert_eq!(held_back(&terms(true), true), None);
-        let reason = held_back(&terms(true), false);
+        assert_eq!(hold_reason(&terms(true), true), None);
+        let reason = hold_reason(&terms(true), false);
         assert_eq!(reason.as_deref(), Some("this node is not among the first 25% (`rollout.canary`)"));
-        let reason = held_back(&terms(false), true);
+        let reason = hold_reason(&terms(false), true);
         assert_eq!(reason.as_deref(), Some("`rollout.enabled` is false"));
     }
 }

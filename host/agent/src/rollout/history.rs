@@ -99,7 +99,7 @@ impl History {
             Err(error) => {
                 tracing::warn!(
                     %error,
-                    set = %snapshot.id,
+                    bundle = %snapshot.id,
                     "cannot store the new bundle; a restart uses the one in the files"
                 );
             }

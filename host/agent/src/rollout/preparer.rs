@@ -12,7 +12,7 @@ use insightd_pipeline::{Pipeline, Scope, checks};
 use insightd_sandbox::without_parts;
 use insights_batch::{Columns, Limits};
 
-use super::canary::{held_back, is_chosen};
+use super::canary::{hold_reason, is_chosen};
 use super::changes::WatchedPaths;
 use super::config_source::{ConfigSource, one_line};
 use super::handle::{Capture, RolloutHandle};
@@ -52,9 +52,9 @@ impl Preparer {
                 BundleEvent::Proven(id) => {
                     let runs = self.handle.running().is_none_or(|running| running.id == id);
                     if runs {
-                        tracing::info!(set = %id, "bundle passed its probation");
+                        tracing::info!(bundle = %id, "bundle passed its probation");
                     } else {
-                        tracing::info!(set = %id, "bundle passed its probation before the next one was installed");
+                        tracing::info!(bundle = %id, "bundle passed its probation before the next one was installed");
                     }
                     self.reporter.status.set_good(Some(id));
                     self.history.record_good(id);
@@ -111,7 +111,7 @@ impl Preparer {
         // An offered bundle is outdated unless it is this one.
         self.handle.withdraw_unless(Some(id).filter(|_| terms.enabled && chosen));
         if self.handle.is_current(id) {
-            self.reporter.status.record(Some(id), Outcome::Taken, "");
+            self.reporter.status.record(Some(id), Outcome::Installed, "");
             return waited;
         }
         let prepared = self.prepare(&snapshot, chosen, &mut waited);
@@ -120,18 +120,18 @@ impl Preparer {
         // Probations may have ended while this waited for a tick.
         self.handle_events();
         if self.handle.is_current(id) {
-            self.reporter.status.record(Some(id), Outcome::Taken, "");
+            self.reporter.status.record(Some(id), Outcome::Installed, "");
             return waited;
         }
         match prepared {
             Ok(bundle) => {
                 let ms = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
                 let (took_ms, waited_ms) = (ms(start.elapsed()), ms(waited));
-                tracing::info!(set = %id, took_ms, waited_ms, "new bundle ready; it runs from the next tick on");
+                tracing::info!(bundle = %id, took_ms, waited_ms, "new bundle ready; it runs from the next tick on");
                 self.handle.offer(bundle);
                 // Stored before the first event of its probation is handled.
                 self.store_on_probation(&snapshot);
-                self.reporter.taken(id);
+                self.reporter.installed(id);
             }
             Err(refusal) => self.reporter.refused(Some(id), refusal),
         }
@@ -178,8 +178,8 @@ impl Preparer {
         waited: &mut Duration,
     ) -> Result<Bundle, Refusal> {
         let terms = &snapshot.config.rollout;
-        if let Some(why) = held_back(terms, chosen) {
-            return Err(Refusal::HeldBack(why));
+        if let Some(why) = hold_reason(terms, chosen) {
+            return Err(Refusal::Held(why));
         }
         if let Some(why) = self.history.failure(snapshot.id) {
             return Err(Refusal::Failed(why.to_owned()));

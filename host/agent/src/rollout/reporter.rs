@@ -11,7 +11,7 @@ use super::status::{Outcome, RolloutStatus};
 #[derive(Debug)]
 pub(super) enum Refusal {
     /// Rollout is disabled, or this node is not a canary.
-    HeldBack(String),
+    Held(String),
     /// A file that it names may still arrive, or no tick ended to compare it with.
     Waiting(String),
     /// It failed a check.
@@ -31,11 +31,11 @@ pub struct Reporter {
 
 impl Reporter {
     /// Reports that a bundle passed all checks.
-    pub(super) fn taken(&self, id: Generation) {
-        self.status.count_taken();
-        if self.status.record(Some(id), Outcome::Taken, "") {
+    pub(super) fn installed(&self, id: Generation) {
+        self.status.count_installed();
+        if self.status.record(Some(id), Outcome::Installed, "") {
             let message = format!("bundle {id} passed all checks and runs from the next tick on");
-            self.publish(EventKind::Normal, "SetTaken", message);
+            self.publish(EventKind::Normal, "BundleInstalled", message);
         }
     }
 
@@ -43,13 +43,13 @@ impl Reporter {
     pub(super) fn rolled_back(&self, id: Generation, instead: Generation, why: &str) {
         self.status.record(Some(id), Outcome::RolledBack, why);
         let message = format!("bundle {id} failed, rolled back to {instead}: {why}");
-        self.publish(EventKind::Warning, "SetTakenBack", message);
+        self.publish(EventKind::Warning, "BundleRolledBack", message);
     }
 
     /// Reports why a bundle is not installed; `id` is `None` if the configuration cannot be read.
     pub(super) fn refused(&self, id: Option<Generation>, refusal: Refusal) {
         let (outcome, why) = match refusal {
-            Refusal::HeldBack(why) => (Outcome::HeldBack, why),
+            Refusal::Held(why) => (Outcome::Held, why),
             Refusal::Waiting(why) => (Outcome::Waiting, why),
             Refusal::Rejected(why) => (Outcome::Rejected, why),
             Refusal::Failed(why) => {
@@ -65,17 +65,17 @@ impl Reporter {
         if !self.status.record(id, outcome, &why) {
             return;
         }
-        let set = id.map(|id| id.to_string());
+        let bundle = id.map(|id| id.to_string());
         if outcome == Outcome::Rejected {
-            tracing::error!(set, why, "bundle rejected; the running bundle stays");
-            let set = set.as_deref().unwrap_or("in the files");
-            self.publish(EventKind::Warning, "SetRejected", format!("bundle {set}: {why}"));
+            tracing::error!(bundle, why, "bundle rejected; the running bundle stays");
+            let bundle = bundle.as_deref().unwrap_or("in the files");
+            self.publish(EventKind::Warning, "BundleRejected", format!("bundle {bundle}: {why}"));
         } else {
             if outcome == Outcome::Waiting {
-                self.publish(EventKind::Warning, "SetWaiting", why.clone());
+                self.publish(EventKind::Warning, "BundleWaiting", why.clone());
             }
             tracing::info!(
-                set,
+                bundle,
                 why,
                 outcome = outcome.as_str(),
                 "bundle not installed; the running bundle stays"

@@ -14,9 +14,9 @@ use crate::wall_clock::now_unix_ms;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
     /// It is running, or will run from the next tick on.
-    Taken,
+    Installed,
     /// Rollout is disabled, or this node is not a canary.
-    HeldBack,
+    Held,
     /// It names a file that does not exist yet, or no tick ended to compare it with.
     Waiting,
     /// It failed a check.
@@ -29,11 +29,26 @@ impl Outcome {
     /// Returns the value for logs, metrics and status.
     pub fn as_str(self) -> &'static str {
         match self {
-            Self::Taken => "taken",
-            Self::HeldBack => "held-back",
+            Self::Installed => "installed",
+            Self::Held => "held",
             Self::Waiting => "waiting",
             Self::Rejected => "rejected",
+            Self::RolledBack => "rolled-back",
+        }
+    }
+
+    /// Returns true if there is a deprecated value besides.
+    pub fn is_renamed(self) -> bool {
+        self.as_str() != self.as_deprecated_str()
+    }
+
+    /// Returns the deprecated value for metrics and status.
+    pub fn as_deprecated_str(self) -> &'static str {
+        match self {
+            Self::Installed => "taken",
+            Self::Held => "held-back",
             Self::RolledBack => "taken-back",
+            Self::Waiting | Self::Rejected => self.as_str(),
         }
     }
 }
@@ -56,9 +71,9 @@ pub struct Latest {
 pub struct RolloutStatus {
     handle: Arc<RolloutHandle>,
     state: Mutex<State>,
-    taken: AtomicU64,
+    installed: AtomicU64,
     rejected: AtomicU64,
-    taken_back: AtomicU64,
+    rolled_back: AtomicU64,
 }
 
 #[derive(Debug, Default)]
@@ -75,7 +90,7 @@ impl RolloutStatus {
     /// Creates the status of an agent without rollouts so far.
     pub fn new(handle: Arc<RolloutHandle>) -> Self {
         let zero = AtomicU64::default;
-        Self { handle, state: Mutex::default(), taken: zero(), rejected: zero(), taken_back: zero() }
+        Self { handle, state: Mutex::default(), installed: zero(), rejected: zero(), rolled_back: zero() }
     }
 
     /// Sets the rollout switch, the canary share, and if this node is a canary.
@@ -98,7 +113,7 @@ impl RolloutStatus {
     }
 
     /// Records the state of a bundle. Returns true if it differs from the state recorded before.
-    pub(super) fn record(&self, id: Option<Generation>, outcome: Outcome, why: &str) -> bool {
+    pub(crate) fn record(&self, id: Option<Generation>, outcome: Outcome, why: &str) -> bool {
         let latest = Latest { id, outcome, why: why.to_owned(), at_unix_ms: now_unix_ms() };
         let mut state = self.lock();
         let is_new = state
@@ -109,8 +124,8 @@ impl RolloutStatus {
             state.latest = Some(latest);
             let count = match outcome {
                 Outcome::Rejected => &self.rejected,
-                Outcome::RolledBack => &self.taken_back,
-                Outcome::Taken | Outcome::HeldBack | Outcome::Waiting => return is_new,
+                Outcome::RolledBack => &self.rolled_back,
+                Outcome::Installed | Outcome::Held | Outcome::Waiting => return is_new,
             };
             count.fetch_add(1, Ordering::Relaxed);
         }
@@ -118,13 +133,13 @@ impl RolloutStatus {
     }
 
     /// Counts a bundle that was offered to the worker.
-    pub(super) fn count_taken(&self) {
-        self.taken.fetch_add(1, Ordering::Relaxed);
+    pub(super) fn count_installed(&self) {
+        self.installed.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Returns the numbers of bundles taken, rejected and rolled back.
+    /// Returns the numbers of bundles installed, rejected and rolled back.
     pub fn counts(&self) -> [u64; 3] {
-        [&self.taken, &self.rejected, &self.taken_back].map(|count| count.load(Ordering::Relaxed))
+        [&self.installed, &self.rejected, &self.rolled_back].map(|count| count.load(Ordering::Relaxed))
     }
 
     /// Returns the generation of the running bundle, or `None` before the end of the first tick.
@@ -137,24 +152,28 @@ impl RolloutStatus {
         self.lock().latest.clone()
     }
 
-    /// Returns the rollout section of the `/status` document.
+    /// Returns the rollout section of the `/status` document. Keys after the others are deprecated: `docs/versioning.md` has their successors.
     pub fn status(&self) -> Value {
         let running = self.handle.running().map(|running| {
             json!({
-                "set": running.id.0.to_string(),
+                "bundle": running.id.0.to_string(),
                 "origin": running.origin.as_str(),
                 "since_unix_ms": running.since_unix_ms,
-                "trial_ticks_left": running.trial_left,
+                "probation_ticks_left": running.probation_left,
+                "set": running.id.0.to_string(),
+                "trial_ticks_left": running.probation_left,
             })
         });
-        let [taken, rejected, taken_back] = self.counts();
+        let [installed, rejected, rolled_back] = self.counts();
         let state = self.lock();
         let latest = state.latest.as_ref().map(|latest| {
             json!({
-                "set": latest.id.map(|id| id.0.to_string()),
-                "outcome": latest.outcome.as_str(),
+                "bundle": latest.id.map(|id| id.0.to_string()),
+                "state": latest.outcome.as_str(),
                 "why": latest.why,
                 "at_unix_ms": latest.at_unix_ms,
+                "set": latest.id.map(|id| id.0.to_string()),
+                "outcome": latest.outcome.as_deprecated_str(),
             })
         });
         json!({
@@ -165,9 +184,11 @@ impl RolloutStatus {
             "needs_restart": !state.restart_keys.is_empty(),
             "restart_keys": state.restart_keys,
             "good": state.good.map(|id| id.0.to_string()),
-            "taken": taken,
+            "installed": installed,
             "rejected": rejected,
-            "taken_back": taken_back,
+            "rolled_back": rolled_back,
+            "taken": installed,
+            "taken_back": rolled_back,
         })
     }
 

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use insightd_aws::logs::names::{sanitize_group, sanitize_stream};
 use insightd_aws::logs::{self, BodyBuilder, Destination};
 use insightd_delivery::DeliveryQueue;
-use insightd_spool::NewBlock;
+use insightd_spool::Block;
 use insights_batch::Event;
 
 use super::queued::Queued;
@@ -77,10 +77,13 @@ impl CloudWatch {
 
     fn put(&self, destination: &Destination, open: BodyBuilder) -> Delivered {
         let body = open.finish();
-        let key = destination.key();
-        let block =
-            NewBlock { key: &key, events: body.events, time_unix_ms: body.first_ms, body: &body.gzip };
-        self.queued.put(&block, body.counted_bytes as u64)
+        let block = Block {
+            events: body.events,
+            time_unix_ms: body.first_ms,
+            key: destination.key(),
+            body: body.gzip,
+        };
+        self.queued.put(block, body.counted_bytes as u64)
     }
 }
 

@@ -121,7 +121,7 @@ fn of_sink(aws: &AwsSettings, region: Option<&String>, role: Option<&Role>) -> A
 
 #[cfg(test)]
 mod tests {
-    use insightd_spool::{NewBlock, Settings, Spool};
+    use insightd_spool::{Block, Settings, Spool};
     use tokio::time::Instant;
 
     use super::*;
@@ -135,7 +135,8 @@ mod tests {
             let spool = Spool::in_memory(Settings::new(""), 0);
             let status = Arc::new(UpstreamStatus::new(format!("sink-{number}")));
             let queue = DeliveryQueue::new(spool, status).unwrap();
-            queue.put(&NewBlock { key: b"g\0s", events: 7, time_unix_ms: 1, body: b"x" }).unwrap();
+            let (key, body) = (b"g\0s".to_vec(), b"x".to_vec());
+            queue.put(Block { events: 7, time_unix_ms: 1, key, body }).unwrap();
             let (stop, _) = watch::channel(false);
             // A request that never gets a response.
             let task = tokio::spawn(std::future::pending());

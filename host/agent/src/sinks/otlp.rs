@@ -7,7 +7,7 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use insightd_delivery::DeliveryQueue;
 use insightd_push::{BodyKind, Encoding};
-use insightd_spool::NewBlock;
+use insightd_spool::Block;
 use insights_batch::{Event, Limits};
 
 use super::queued::Queued;
@@ -47,16 +47,12 @@ impl Otlp {
             return Err(SinkError::TooLong { bytes, max_bytes: MAX_REQUEST_BYTES });
         }
         let kind = BodyKind { content_type: content_type.to_owned(), encoding: self.encoding };
-        let compressed;
         let body = match self.encoding {
-            Encoding::Identity => event.bytes,
-            Encoding::Gzip => {
-                compressed = gzip(event.bytes);
-                &compressed
-            }
+            Encoding::Identity => event.bytes.to_vec(),
+            Encoding::Gzip => gzip(event.bytes),
         };
-        let block = NewBlock { key: &kind.key(), events: 1, time_unix_ms: event.time_unix_ms, body };
-        Ok(self.queued.put(&block, bytes as u64))
+        let block = Block { events: 1, time_unix_ms: event.time_unix_ms, key: kind.key(), body };
+        Ok(self.queued.put(block, bytes as u64))
     }
 }
 

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use insightd_delivery::DeliveryQueue;
-use insightd_spool::{NewBlock, Settings, Spool, Sync};
+use insightd_spool::{Block, Settings, Spool, Sync};
 use insightd_upstream::UpstreamStatus;
 
 use super::{Delivered, SinkError};
@@ -51,7 +51,7 @@ impl Queued {
     }
 
     /// Stores a block. `bytes` is the size of its events, for the report.
-    pub(super) fn put(&self, block: &NewBlock<'_>, bytes: u64) -> Delivered {
+    pub(super) fn put(&self, block: Block, bytes: u64) -> Delivered {
         let events = u64::from(block.events);
         match self.queue.put(block) {
             Ok(()) => Delivered { events, bytes, ..Delivered::default() },

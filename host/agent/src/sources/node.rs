@@ -50,6 +50,10 @@ impl NodeSource {
     /// The root or its `/proc` cannot be read.
     pub fn open(config: &Config) -> Result<Self, SourceError> {
         let root = HostRoot::open(&config.host.root)?;
+        if root.has_old_manifest() {
+            let manifest = root.path().join("manifest.json");
+            tracing::warn!(manifest = %manifest.display(), "key `moments` is deprecated; rename it to `frames`");
+        }
         let node_name = node_name(config, &root);
         let settings = Settings {
             node_name: node_name.clone(),

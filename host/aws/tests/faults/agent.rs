@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use aws_sdk_cloudwatchlogs::Client;
 use insightd_aws::logs::{BodyBuilder, Destination, Logs, LogsSettings};
 use insightd_delivery::{DeliveryQueue, run};
-use insightd_spool::{NewBlock, Settings, Spool};
+use insightd_spool::{Block, Settings, Spool};
 use insightd_upstream::UpstreamStatus;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -77,8 +77,7 @@ impl Agent {
         let time = now_ms();
         let body = BodyBuilder::new(&self.destination, time, &format!(r#"{{"number":{number}}}"#)).finish();
         let key = self.destination.key();
-        let block = NewBlock { key: &key, events: 1, time_unix_ms: time, body: &body.gzip };
-        self.queue.put(&block).unwrap();
+        self.queue.put(Block { events: 1, time_unix_ms: time, key, body: body.gzip }).unwrap();
     }
 
     pub(crate) async fn wait_until_empty(&self, most: Duration) {

@@ -67,8 +67,11 @@ struct Manifest {
     format: u32,
     #[serde(default)]
     node_name: Option<String>,
-    #[serde(rename = "moments")]
+    #[serde(default)]
     frames: Vec<Frame>,
+    /// The frames of a recording of an earlier version.
+    #[serde(default)]
+    moments: Vec<Frame>,
 }
 
 #[derive(Debug)]
@@ -76,6 +79,8 @@ pub(super) struct Recording {
     pub(super) top: OwnedFd,
     pub(super) node_name: Option<String>,
     pub(super) frames: Vec<Frame>,
+    /// The manifest names the frames `moments`.
+    pub(super) has_old_key: bool,
     pub(super) selected: usize,
 }
 
@@ -97,19 +102,23 @@ impl Recording {
                 manifest.format
             )));
         }
-        if manifest.frames.is_empty() {
-            return Err(bad("`moments` is empty: the recording has no frames; record again".to_owned()));
+        let Manifest { node_name, frames, moments, .. } = manifest;
+        let has_old_key = frames.is_empty() && !moments.is_empty();
+        let frames = if has_old_key { moments } else { frames };
+        if frames.is_empty() {
+            return Err(bad(
+                "`frames` is missing or empty: the recording has no frames; record again".to_owned()
+            ));
         }
-        if let Some(index) = manifest.frames.iter().position(|frame| frame.ticks_per_second == 0) {
+        if let Some(index) = frames.iter().position(|frame| frame.ticks_per_second == 0) {
             return Err(bad(format!(
-                "`moments[{index}].ticks_per_second` must not be 0; nearly every kernel uses 100"
+                "`frames[{index}].ticks_per_second` must not be 0; nearly every kernel uses 100"
             )));
         }
         let top = root
             .resolver
             .open(&root.dir, ".", OFlags::PATH | OFlags::DIRECTORY)
             .map_err(|errno| RootError::Open { path: root.path.clone(), source: errno.into() })?;
-        let Manifest { node_name, frames, .. } = manifest;
-        Ok(Some(Self { top, node_name, frames, selected: 0 }))
+        Ok(Some(Self { top, node_name, frames, has_old_key, selected: 0 }))
     }
 }

@@ -131,13 +131,13 @@ fn manifest(text: &str) -> (tempfile::TempDir, Result<HostRoot, RootError>) {
 #[test]
 fn a_recording_has_frames() {
     let (_dir, root) = manifest(
-        r#"{"format":1,"node_name":"n1","cgroup_version":2,"moments":[
+        r#"{"format":1,"node_name":"n1","cgroup_version":2,"frames":[
         {"root":"1","time_unix_ns":1700000000123456789,"monotonic_ns":5,"ticks_per_second":250,"inodes":{"/a":7},
          "kubelet":{"pods":"kubelet/pods.json"},"read":{}},
         {"root":"2","time_unix_ns":1700000060000000000,"monotonic_ns":60000000005,"ticks_per_second":100}]}"#,
     );
     let mut root = root.unwrap();
-    assert!(root.is_recording());
+    assert!(root.is_recording() && !root.has_old_manifest());
     assert_eq!((root.frames().len(), root.recorded_node_name()), (2, Some("n1")));
     assert_eq!(root.clock(), Clock { unix_ms: 1_700_000_000_123, monotonic_ns: 5 });
     assert_eq!((root.ticks_per_second(), root.recorded_inode("/a")), (250, Some(7)));
@@ -152,15 +152,25 @@ fn a_recording_has_frames() {
 }
 
 #[test]
+fn a_manifest_with_the_old_key_is_read() {
+    let frame = r#"{"root":"2","time_unix_ns":1,"monotonic_ns":1,"ticks_per_second":100}"#;
+    let (_dir, root) = manifest(&format!(r#"{{"format":1,"moments":[{frame}]}}"#));
+    let root = root.unwrap();
+    assert!(root.has_old_manifest());
+    assert_eq!((root.frames().len(), text(&root, "/proc/x").as_deref()), (1, Some("second")));
+}
+
+#[test]
 fn errors_of_a_manifest_name_the_problem() {
     let frame = r#"{"root":"1","time_unix_ns":1,"monotonic_ns":1,"ticks_per_second":100}"#;
     for (text, words) in [
         ("{".to_owned(), "line 1"),
-        (format!(r#"{{"format":2,"moments":[{frame}]}}"#), "unsupported `format` 2"),
-        (r#"{"format":1,"moments":[]}"#.to_owned(), "`moments` is empty"),
-        (r#"{"format":1,"moments":[{"root":"1"}]}"#.to_owned(), "time_unix_ns"),
-        (format!(r#"{{"format":1,"moments":[{}]}}"#, frame.replace("100", "0")), "ticks_per_second"),
-        (format!(r#"{{"format":1,"moments":[{}]}}"#, frame.replace(r#""1""#, r#""9""#)), "frame 0"),
+        (format!(r#"{{"format":2,"frames":[{frame}]}}"#), "unsupported `format` 2"),
+        (r#"{"format":1}"#.to_owned(), "`frames` is missing or empty"),
+        (r#"{"format":1,"frames":[]}"#.to_owned(), "`frames` is missing or empty"),
+        (r#"{"format":1,"frames":[{"root":"1"}]}"#.to_owned(), "time_unix_ns"),
+        (format!(r#"{{"format":1,"frames":[{}]}}"#, frame.replace("100", "0")), "ticks_per_second"),
+        (format!(r#"{{"format":1,"frames":[{}]}}"#, frame.replace(r#""1""#, r#""9""#)), "frame 0"),
     ] {
         let (_dir, root) = manifest(&text);
         let error = root.unwrap_err().to_string();

@@ -21,8 +21,8 @@ fn stalled(directory: &std::path::Path, memory_bytes: u64) -> (DeliveryQueue, mp
 
 fn put(queue: &DeliveryQueue, number: u32, bytes: usize) {
     let body = vec![b'x'; bytes];
-    let block = NewBlock { key: b"g\0s", events: number, time_unix_ms: START_MS, body: &body };
-    queue.put(&block).unwrap();
+    let key = b"g\0s".to_vec();
+    queue.put(Block { events: number, time_unix_ms: START_MS, key, body }).unwrap();
 }
 
 /// Waits until the published statistics satisfy `is_expected`.

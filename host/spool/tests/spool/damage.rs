@@ -111,7 +111,7 @@ fn a_damaged_segment_is_quarantined_after_its_readable_blocks_are_done() {
     assert!(path.exists());
     assert_eq!(deliver(&mut spool, Order::Oldest).unwrap(), blocks[2]);
     assert!(!path.exists());
-    let moved = directory.path().join("aside/00000001-0000000000000001.blocks");
+    let moved = directory.path().join("quarantine/00000001-0000000000000001.blocks");
     assert!(moved.exists(), "{:?}", files(directory.path()));
     assert_eq!(spool.stats().disk_bytes, bytes_on_disk(directory.path()));
     assert_eq!(drain(&mut spool), [block(4, 5)]);
@@ -198,11 +198,12 @@ fn the_quarantine_is_bounded() {
         fs::write(&path, bytes).unwrap();
         let spool = open(&settings);
         let stats = spool.stats();
-        let quarantined = bytes_on_disk(&directory.path().join("aside"));
+        let quarantined = bytes_on_disk(&directory.path().join("quarantine"));
         assert!(quarantined <= settings.max_bytes / 8);
         assert_eq!((quarantined, stats.disk_bytes), (round.min(2) * 757, bytes_on_disk(directory.path())));
         assert_eq!((stats.damage.quarantined, stats.damage.quarantine_evicted), (1, u64::from(round > 2)));
     }
-    let names: Vec<_> = files(&directory.path().join("aside")).into_iter().map(|(path, _)| path).collect();
+    let names: Vec<_> =
+        files(&directory.path().join("quarantine")).into_iter().map(|(path, _)| path).collect();
     assert!(names[0].ends_with("00000009-0000000000000001.blocks"), "the latest are kept: {names:?}");
 }

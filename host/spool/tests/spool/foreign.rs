@@ -23,8 +23,8 @@ fn files_of_another_version_or_origin_are_quarantined() {
     append(&mut spool, &block(1, 10));
     assert_eq!(segments(directory.path()), [ours, at("0000000000000008.blocks")]);
     assert_eq!(drain(&mut spool), [block(0, 10), block(1, 10)]);
-    assert_eq!(fs::read(at("aside/00000001-0000000000000005.blocks")).unwrap(), newer);
-    assert_eq!(files(&at("aside")).len(), 3);
+    assert_eq!(fs::read(at("quarantine/00000001-0000000000000005.blocks")).unwrap(), newer);
+    assert_eq!(files(&at("quarantine")).len(), 3);
 }
 
 #[test]
@@ -67,7 +67,7 @@ fn links_and_pipes_in_place_of_files_are_not_followed() {
         0,
     )
     .unwrap();
-    symlink(outside.path(), directory.path().join("aside")).unwrap();
+    symlink(outside.path(), directory.path().join("quarantine")).unwrap();
     fs::write(directory.path().join("0000000000000003.blocks"), b"foreign, but there is no place to keep it")
         .unwrap();
     let mut spool = open(&settings(directory.path()));
@@ -86,4 +86,15 @@ fn a_link_in_place_of_the_lock_is_not_followed() {
     let spool = open(&settings(directory.path()));
     assert!(matches!(spool.stats().mode, StorageMode::Memory { .. }));
     assert_eq!(files(outside.path()), []);
+}
+
+/// Earlier versions named the quarantine `aside`.
+#[test]
+fn the_quarantine_of_an_earlier_version_counts() {
+    let directory = tempdir().unwrap();
+    fs::create_dir(directory.path().join("aside")).unwrap();
+    fs::write(directory.path().join("aside/00000001-0000000000000005.blocks"), [7; 100]).unwrap();
+    let spool = open(&settings(directory.path()));
+    assert_eq!(spool.stats().disk_bytes, 100);
+    assert!(directory.path().join("quarantine/00000001-0000000000000005.blocks").exists());
 }

@@ -28,7 +28,11 @@ fn damaged_truncated_and_foreign_files_are_quarantined() {
         let stats = store.stats();
         assert_eq!(stats.quarantined, 1);
         assert_eq!((stats.mode, stats.spaces), (StorageMode::Disk, vec![]));
-        assert_eq!(fs::read(directory.path().join("aside/00000001-state")).unwrap(), bad, "kept as it was");
+        assert_eq!(
+            fs::read(directory.path().join("quarantine/00000001-state")).unwrap(),
+            bad,
+            "kept as it was"
+        );
         put(&mut store, &id("a"), NOW, "k", "1");
         drop(store);
         let mut store = open(directory.path());

@@ -36,8 +36,8 @@ pub(super) fn run(config: &Config, library: &mut Library) -> Result<Vec<Outcome>
     let mut outcomes = Vec::new();
     for (wanted, pipeline) in config.pipelines.iter().zip(&pipelines) {
         let chain = pipeline.chain(&|_| Limits::default());
-        for (output, place) in wanted.outputs.iter().zip(&chain.outputs) {
-            let chain = Chain { outputs: vec![place.clone()], ..chain.clone() };
+        for (output, slot) in wanted.outputs.iter().zip(&chain.outputs) {
+            let chain = Chain { outputs: vec![slot.clone()], ..chain.clone() };
             let made = shadow::run(&[chain], &batches, &[]);
             let (pipeline, scope) = (wanted.name.clone(), wanted.scope);
             outcomes.push(Outcome { pipeline, scope, output: output.clone(), made });
@@ -84,8 +84,8 @@ impl Outcome {
     /// Returns warnings about results that are probably not intended.
     pub(super) fn warnings(&self) -> Vec<Problem> {
         let mut warnings = Vec::new();
-        for (place, error) in &self.made.failed {
-            warnings.push(self.note(format!("{place} fails on the sample: {error}")));
+        for (slot, error) in &self.made.failed {
+            warnings.push(self.note(format!("{slot} fails on the sample: {error}")));
         }
         let (refused, why) = &self.made.rejected;
         if *refused > 0 && self.problem().is_none() {

@@ -111,9 +111,13 @@ fn spool(all: &[Delivery<'_>], page: &mut Page<'_>) -> fmt::Result {
     )?;
     page.counts(
         plain(
-            "insightd_spool_files_set_aside",
+            "insightd_spool_files_quarantined",
             "Files quarantined because they are broken or of another version",
         ),
+        each(|s| s.damage.quarantined),
+    )?;
+    page.counts(
+        plain("insightd_spool_files_set_aside", "Deprecated: use insightd_spool_files_quarantined_total"),
         each(|s| s.damage.quarantined),
     )?;
     page.counts(

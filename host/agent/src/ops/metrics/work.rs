@@ -106,14 +106,26 @@ pub(super) fn components(components: &[ComponentStats], page: &mut Page<'_>) -> 
     )?;
     page.counts(
         plain(
-            "insightd_component_data_set_aside",
+            "insightd_component_data_quarantined",
             "Times that the data of one pod was quarantined because every version failed on it",
         ),
         each(|s| s.quarantined),
     )?;
+    page.counts(
+        plain(
+            "insightd_component_data_set_aside",
+            "Deprecated: use insightd_component_data_quarantined_total",
+        ),
+        each(|s| s.quarantined),
+    )?;
+    let in_quarantine = || components.iter().map(|c| (labels(c), c.quarantined.len() as u64));
     page.states(
-        plain("insightd_component_data_aside", "Parts of batches currently in quarantine"),
-        components.iter().map(|c| (labels(c), c.quarantined.len() as u64)),
+        plain("insightd_component_data_in_quarantine", "Parts of batches currently in quarantine"),
+        in_quarantine(),
+    )?;
+    page.states(
+        plain("insightd_component_data_aside", "Deprecated: use insightd_component_data_in_quarantine"),
+        in_quarantine(),
     )?;
     page.states(
         plain("insightd_component_down", "Consecutive batches for which no version of the component worked"),
@@ -143,17 +155,18 @@ fn versions(components: &[ComponentStats], page: &mut Page<'_>) -> fmt::Result {
     page.states(
         plain("insightd_component_info", "Versions of a component that can run in a slot; always 1"),
         all().zip(&hashes).map(|((c, version), hash)| {
-            let [pipeline, place, component] = labels(c);
+            let [pipeline, slot, place, component] = labels(c);
             let facts = [("origin", version.origin), ("version", &*version.version), ("sha256", &**hash)];
             let [origin, version, sha256] = facts;
-            ([pipeline, place, component, origin, version, sha256], 1_u64)
+            ([pipeline, slot, place, component, origin, version, sha256], 1_u64)
         }),
     )
 }
 
 pub(super) fn outputs(outputs: &[OutputStats], page: &mut Page<'_>) -> fmt::Result {
-    fn labels(output: &OutputStats) -> Labels<'_, 3> {
-        [("pipeline", &output.pipeline), ("place", &output.place), ("sink", &output.sink)]
+    fn labels(output: &OutputStats) -> Labels<'_, 4> {
+        let [slot, place] = slot_labels(&output.slot);
+        [("pipeline", &output.pipeline), slot, place, ("sink", &output.sink)]
     }
     page.counts(
         plain("insightd_output_events", "Events that an output passed to its sink"),
@@ -169,8 +182,8 @@ pub(super) fn outputs(outputs: &[OutputStats], page: &mut Page<'_>) -> fmt::Resu
             // Losses in a sink are counted in the metrics of the sink.
             let causes = output.flow.lost.by_cause().into_iter().filter(|(cause, _)| *cause != "sink");
             causes.map(move |(cause, events)| {
-                let [pipeline, place, sink] = labels(output);
-                ([pipeline, place, sink, ("cause", cause)], events)
+                let [pipeline, slot, place, sink] = labels(output);
+                ([pipeline, slot, place, sink, ("cause", cause)], events)
             })
         }),
     )?;
@@ -202,12 +215,18 @@ pub(super) fn sinks(sinks: &[SinkStats], page: &mut Page<'_>) -> fmt::Result {
     )
 }
 
-fn labels(component: &ComponentStats) -> Labels<'_, 3> {
-    [("pipeline", &component.pipeline), ("place", &component.place), ("component", &component.component)]
+fn labels(component: &ComponentStats) -> Labels<'_, 4> {
+    let [slot, place] = slot_labels(&component.slot);
+    [("pipeline", &component.pipeline), slot, place, ("component", &component.component)]
 }
 
-fn with<'a>([a, b, c]: Labels<'a, 3>, label: (&'static str, &'a str)) -> Labels<'a, 4> {
-    [a, b, c, label]
+/// The name of a slot as label `slot`, and as the deprecated label `place`.
+fn slot_labels(name: &str) -> Labels<'_, 2> {
+    [("slot", name), ("place", name)]
+}
+
+fn with<'a>([a, b, c, d]: Labels<'a, 4>, label: (&'static str, &'a str)) -> Labels<'a, 5> {
+    [a, b, c, d, label]
 }
 
 fn outcomes(stats: &SlotStats) -> [(&'static str, u64); 4] {

@@ -7,6 +7,8 @@ pub(super) struct Exposition {
     pub(super) samples: BTreeMap<String, f64>,
     /// Names of the samples.
     pub(super) names: BTreeSet<String>,
+    /// Those of them whose help begins with `Deprecated:`.
+    pub(super) deprecated: BTreeSet<String>,
 }
 
 impl Exposition {
@@ -14,6 +16,7 @@ impl Exposition {
         let body = text.strip_suffix("# EOF\n").ok_or("does not end with # EOF")?;
         let mut families: BTreeMap<&str, (&str, usize)> = BTreeMap::new();
         let (mut samples, mut names) = (BTreeMap::new(), BTreeSet::new());
+        let mut deprecated = BTreeSet::new();
         let mut lines = body.lines().peekable();
         while let Some(line) = lines.next() {
             let (name, help) = keyword(line, "HELP")?;
@@ -44,6 +47,9 @@ impl Exposition {
                 "counter" => format!("{name}_total"),
                 _ => return Err(format!("{name} is a {kind}")),
             };
+            if help.starts_with("Deprecated:") {
+                deprecated.insert(sample_name.clone());
+            }
             let mut any = false;
             while let Some(line) = lines.next_if(|line| !line.starts_with('#')) {
                 let (key, value) = sample(line, &sample_name)?;
@@ -60,7 +66,7 @@ impl Exposition {
             }
             names.insert(sample_name);
         }
-        Ok(Self { samples, names })
+        Ok(Self { samples, names, deprecated })
     }
 
     pub(super) fn value(&self, sample: &str) -> f64 {

@@ -3,6 +3,9 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use insightd_pipeline::Sha256;
+use insightd_pipeline::bundle::{BundleOrigin, Generation};
+use insightd_pipeline::probation::RunningBundle;
 use insightd_upstream::UpstreamStatus;
 
 use super::super::metrics::Metrics;
@@ -10,11 +13,29 @@ use super::super::{Count, LeadershipStatus, StatusRegistry};
 use super::exposition::Exposition;
 use super::{registry, stats};
 use crate::config::{Config, Environment};
+use crate::rollout::{Outcome, RolloutHandle, RolloutStatus};
 use crate::runtime::TickHandler;
 
 fn page(registry: &Arc<StatusRegistry>) -> Exposition {
     let text = Metrics::new(registry).write().unwrap();
     Exposition::parse(&text).unwrap_or_else(|error| panic!("{error}\n{text}"))
+}
+
+/// Returns the status of an agent on which a bundle runs and another one is held.
+fn rollout() -> Arc<RolloutStatus> {
+    let id = |number: u8| Generation(Sha256([number; 32]));
+    let handle = Arc::new(RolloutHandle::default());
+    handle.set_running(RunningBundle {
+        id: id(0xab),
+        origin: BundleOrigin::Files,
+        since_unix_ms: 1,
+        probation_left: 3,
+        before: None,
+    });
+    let status = RolloutStatus::new(handle);
+    status.record(Some(id(1)), Outcome::Rejected, "no events");
+    status.record(Some(id(2)), Outcome::Held, "not a canary");
+    Arc::new(status)
 }
 
 /// Returns a registry with all data present.
@@ -32,6 +53,7 @@ fn full() -> (Arc<StatusRegistry>, Vec<Arc<UpstreamStatus>>) {
         transitions: 3,
         holder: Some("\"\\\n".repeat(1000)),
     });
+    registry.show_rollout(rollout());
     registry.count(Count {
         name: "insightd_api_received",
         help: "Bytes of responses from the API server.",
@@ -65,16 +87,65 @@ fn everything_is_on_the_page() {
     let ages: Vec<_> = page.samples.keys().filter(|key| key.starts_with("insightd_source_age")).collect();
     assert_eq!(ages.len(), 2, "{ages:?}");
     assert!(ages.iter().all(|key| key.contains(r#"source="node""#)), "{ages:?}");
-    let place = r#"{pipeline="node",place="output-1",component="file:same""#;
-    assert_eq!(page.value(&format!("insightd_component_calls_total{place}}}")), 7.0);
-    assert_eq!(page.value(&format!("insightd_component_failures_total{place},cause=\"guest\"}}")), 1.0);
-    assert_eq!(page.value(&format!("insightd_component_batches_total{place},outcome=\"current\"}}")), 4.0);
-    assert_eq!(page.value(&format!("insightd_component_bad{place},origin=\"current\"}}")), 1.0);
+    // The label `place` is deprecated and equals `slot`.
+    let labels = r#"{pipeline="node",slot="output-1",place="output-1",component="file:same""#;
+    assert_eq!(page.value(&format!("insightd_component_calls_total{labels}}}")), 7.0);
+    assert_eq!(page.value(&format!("insightd_component_failures_total{labels},cause=\"guest\"}}")), 1.0);
+    assert_eq!(page.value(&format!("insightd_component_batches_total{labels},outcome=\"current\"}}")), 4.0);
+    assert_eq!(page.value(&format!("insightd_component_bad{labels},origin=\"current\"}}")), 1.0);
+    for name in ["insightd_component_data_in_quarantine", "insightd_component_data_aside"] {
+        assert_eq!(page.value(&format!("{name}{labels}}}")), 1.0);
+    }
     assert_eq!(page.value("insightd_leader_transitions_total"), 3.0);
     assert_eq!(page.value("insightd_api_received_bytes_total"), 5.0);
     // The holder's name is truncated before it is escaped.
     let holder = page.samples.keys().find(|key| key.starts_with("insightd_leader_holder_info")).unwrap();
     assert!(holder.len() < 400, "{}", holder.len());
+}
+
+/// The old names of the rollout's metrics have the values of the new ones.
+#[test]
+fn the_rollout_has_new_and_deprecated_names() {
+    let page = page(&full().0);
+    for (name, outcomes) in [
+        ("insightd_rollout_bundles_total", ["installed", "rejected", "rolled-back"]),
+        ("insightd_rollout_sets_total", ["taken", "rejected", "taken-back"]),
+    ] {
+        let values = outcomes.map(|outcome| page.value(&format!(r#"{name}{{outcome="{outcome}"}}"#)));
+        assert_eq!(values, [0.0, 1.0, 0.0], "{name}");
+    }
+    let latest: Vec<_> =
+        page.samples.keys().filter(|key| key.starts_with("insightd_rollout_latest")).collect();
+    assert_eq!(
+        latest,
+        [
+            r#"insightd_rollout_latest_info{outcome="held"}"#,
+            r#"insightd_rollout_latest_info{outcome="held-back"}"#
+        ]
+    );
+    let id = "ab".repeat(6);
+    let running = format!(r#"insightd_rollout_running_info{{bundle="{id}",set="{id}"}}"#);
+    assert_eq!(page.value(&running), 1.0);
+}
+
+#[test]
+fn the_status_has_new_and_deprecated_keys() {
+    let (registry, _) = full();
+    let status = super::super::status::to_json(&registry);
+    let (rollout, id) = (&status["rollout"], "ab".repeat(32));
+    let running = &rollout["running"];
+    assert_eq!((running["bundle"].as_str(), running["set"].as_str()), (Some(&*id), Some(&*id)));
+    assert_eq!((&running["probation_ticks_left"], &running["trial_ticks_left"]), (&3.into(), &3.into()));
+    let latest = &rollout["latest"];
+    assert_eq!((latest["state"].as_str(), latest["outcome"].as_str()), (Some("held"), Some("held-back")));
+    assert!(latest["bundle"].is_string() && latest["bundle"] == latest["set"]);
+    for (new, old) in [("installed", "taken"), ("rolled_back", "taken_back")] {
+        assert!(rollout[new].is_u64() && rollout[new] == rollout[old], "{new}");
+    }
+    let component = &status["components"][0];
+    assert!(component["slot"] == "transform-1" && component["place"] == component["slot"]);
+    assert_eq!(component["quarantined"][0], "pod uid-7");
+    assert_eq!(component["quarantined"], component["set_aside"]);
 }
 
 #[test]
@@ -98,9 +169,11 @@ fn the_handbook_has_every_metric() {
     let (registry, statuses) = full();
     statuses.iter().for_each(|status| status.succeeded());
     let handbook = include_str!("../../../../../docs/operations.md");
-    let listed = |name: &str| handbook.contains(&format!("`{name}`"));
-    let missing: Vec<_> = page(&registry).names.into_iter().filter(|name| !listed(name)).collect();
-    assert!(missing.is_empty(), "not in docs/operations.md: {missing:?}");
+    let versions = include_str!("../../../../../docs/versioning.md");
+    let Exposition { names, deprecated, .. } = page(&registry);
+    let text = |name: &String| if deprecated.contains(name) { versions } else { handbook };
+    let missing: Vec<_> = names.iter().filter(|name| !text(name).contains(&format!("`{name}`"))).collect();
+    assert!(missing.is_empty(), "not in docs/operations.md, or not in docs/versioning.md: {missing:?}");
 }
 
 /// Runs a real recording through the real components, twice.
@@ -128,14 +201,15 @@ fn counters_move_with_the_ticks() {
     let events = std::fs::read_to_string(&file).unwrap();
     assert_eq!(second.value(r#"insightd_sink_events_total{sink="events"}"#), events.lines().count() as f64);
     assert_eq!(second.value(r#"insightd_sink_bytes_total{sink="events"}"#), events.len() as f64);
-    let output = r#"{pipeline="node",place="output-1",sink="events"}"#;
+    let output = r#"{pipeline="node",slot="output-1",place="output-1",sink="events"}"#;
     let handed = second.value(&format!("insightd_output_events_total{output}"));
     assert_eq!(handed, events.lines().count() as f64);
     assert_eq!((first.value("insightd_ticks_total"), second.value("insightd_ticks_total")), (1.0, 2.0));
-    for (place, component) in
+    for (slot, component) in
         [("transform-1", "decorate"), ("transform-2", "utilization"), ("output-1", "emf")]
     {
-        let labels = format!(r#"{{pipeline="node",place="{place}",component="builtin:{component}"}}"#);
+        let labels =
+            format!(r#"{{pipeline="node",slot="{slot}",place="{slot}",component="builtin:{component}"}}"#);
         let of = |page: &Exposition, name: &str| page.value(&format!("insightd_component_{name}{labels}"));
         assert_eq!((of(&first, "calls_total"), of(&second, "calls_total")), (1.0, 2.0), "{component}");
         assert!(of(&second, "cpu_seconds_total") > of(&first, "cpu_seconds_total"), "{component}");

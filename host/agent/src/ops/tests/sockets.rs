@@ -133,15 +133,15 @@ fn health_and_readiness_follow_the_board() {
 }
 
 #[test]
-fn a_place_where_no_version_works_makes_the_agent_unready() {
+fn a_slot_where_no_version_works_makes_the_agent_unready() {
     let registry = registry();
     let mut down = stats();
-    let place = &mut down.components[0];
-    place.failed_batches = 4;
-    place.stats.last_error = Some("trapped: unreachable".into());
+    let slot = &mut down.components[0];
+    slot.failed_batches = 4;
+    slot.stats.last_error = Some("trapped: unreachable".into());
     let wanted = format!(
         "ok\nnode/{} ({}): no version worked for 4 batches: trapped: unreachable\n",
-        place.place, place.component
+        slot.slot, slot.component
     );
     registry.publish(down);
     let server = Server::start(&registry, LONG);

@@ -29,7 +29,7 @@ fn what_is_kept_is_read_again_and_replaced() {
 }
 
 #[test]
-fn half_a_set_is_none() {
+fn half_a_bundle_is_none() {
     let directory = tempfile::tempdir().unwrap();
     let store = LastGoodStore::new(directory.path());
     let snapshot = snapshot(b"one");
@@ -72,7 +72,7 @@ fn the_latest_failures_are_remembered() {
 }
 
 #[test]
-fn a_failed_set_goes_and_the_one_before_it_is_found() {
+fn a_failed_bundle_goes_and_the_one_before_it_is_found() {
     let directory = tempfile::tempdir().unwrap();
     let store = LastGoodStore::new(&directory.path().join("state"));
     let [one, two] = [b"one".as_slice(), b"two"].map(snapshot);
@@ -117,16 +117,16 @@ fn a_pipe_or_a_link_in_its_place_is_not_followed() {
 }
 
 #[test]
-fn what_is_left_of_sets_that_were_replaced_goes_and_the_first_is_the_way_back() {
+fn what_is_left_of_bundles_that_were_replaced_goes_and_the_first_is_the_way_back() {
     let directory = tempfile::tempdir().unwrap();
     let store = LastGoodStore::new(directory.path());
-    let sets = [b"one".as_slice(), b"two", b"three", b"four"].map(snapshot);
-    let ids = sets.each_ref().map(|set| set.id);
-    for (index, set) in sets.iter().enumerate() {
-        store.write_taken(set, &ids[..index], |_, _| true).unwrap();
+    let bundles = [b"one".as_slice(), b"two", b"three", b"four"].map(snapshot);
+    let ids = bundles.each_ref().map(|bundle| bundle.id);
+    for (index, bundle) in bundles.iter().enumerate() {
+        store.write_taken(bundle, &ids[..index], |_, _| true).unwrap();
         // Later than the one before, even on a coarse clock.
         let at = std::time::UNIX_EPOCH + std::time::Duration::from_secs(1_000 + index as u64);
-        fs::File::open(directory.path().join(taken(set.id))).unwrap().set_modified(at).unwrap();
+        fs::File::open(directory.path().join(taken(bundle.id))).unwrap().set_modified(at).unwrap();
     }
     assert_eq!(store.read_taken(ids[3], &Environment::default()).unwrap().id, ids[0]);
     store.keep(ids[1], &ids[3..]).unwrap();
@@ -137,12 +137,12 @@ fn what_is_left_of_sets_that_were_replaced_goes_and_the_first_is_the_way_back() 
 }
 
 #[test]
-fn files_that_are_no_set_take_no_memory_and_no_time() {
+fn files_that_are_no_bundle_take_no_memory_and_no_time() {
     let directory = tempfile::tempdir().unwrap();
     let store = LastGoodStore::new(directory.path());
-    let set = snapshot(b"one");
-    store.write_taken(&set, &[], |_, _| true).unwrap();
-    store.keep(set.id, &[]).unwrap();
+    let bundle = snapshot(b"one");
+    store.write_taken(&bundle, &[], |_, _| true).unwrap();
+    store.keep(bundle.id, &[]).unwrap();
     for name in ["a.wasm", "insightd.yaml", "id"] {
         let path = directory.path().join("last-good").join(name);
         let before = fs::read(&path).unwrap();
@@ -157,7 +157,7 @@ fn files_that_are_no_set_take_no_memory_and_no_time() {
 }
 
 #[test]
-fn texts_of_a_set_are_kept_with_it() {
+fn texts_of_a_bundle_are_kept_with_it() {
     let directory = tempfile::tempdir().unwrap();
     fs::write(directory.path().join("team.rhai"), "remove(node());").unwrap();
     let text = "pipelines: [{name: p, scope: node, transforms: [{use: 'builtin:script', config_files: {program: team.rhai}}], outputs: [{formatter: {use: 'builtin:emf'}, sink: stdout}]}]\ntransforms_dir: /nowhere\n";

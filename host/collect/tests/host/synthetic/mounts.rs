@@ -19,7 +19,7 @@ fn recorded(mounts: &str, statfs: &[(&str, &str)]) -> (Host, View) {
     host.file(
         "manifest.json",
         &format!(
-            r#"{{"format":1,"moments":[{{"root":".","time_unix_ns":1,"monotonic_ns":1,"ticks_per_second":100,"statfs":{{{}}}}}]}}"#,
+            r#"{{"format":1,"frames":[{{"root":".","time_unix_ns":1,"monotonic_ns":1,"ticks_per_second":100,"statfs":{{{}}}}}]}}"#,
             statfs.join(",")
         ),
     );
@@ -53,7 +53,7 @@ fn a_verified_root_is_an_image_but_a_read_only_disk_is_not() {
     host.file("proc/1/mountinfo", &format!("{CGROUP2}{mounts}"));
     host.file(
         "manifest.json",
-        &format!(r#"{{"format":1,"moments":[{{"root":".","time_unix_ns":1,"monotonic_ns":1,"ticks_per_second":100,"statfs":{{"/":{PLAIN},"/data":{PLAIN}}}}}]}}"#),
+        &format!(r#"{{"format":1,"frames":[{{"root":".","time_unix_ns":1,"monotonic_ns":1,"ticks_per_second":100,"statfs":{{"/":{PLAIN},"/data":{PLAIN}}}}}]}}"#),
     );
     let view = sample(&mut collector(host.path()));
     assert_eq!(devices(&view), ["/dev/sda1"]);

@@ -41,13 +41,13 @@ pub(crate) fn run(bench: &mut Bench) -> Result<Verdict> {
         Ok(uid.map(str::to_owned).ok_or_else(|| "not running".to_owned()))
     })?;
     let said = until(Duration::from_secs(30), "data quarantined", || {
-        let said = aside(&agent.output(&bench.settings, since)?);
+        let said = quarantine_lines(&agent.output(&bench.settings, since)?);
         Ok(if said.is_empty() { Err("nothing was quarantined".to_owned()) } else { Ok(said) })
     })?;
     agent.wait_for_ticks(&bench.settings, now_ms(), "Node", 3)?;
 
     let mut output = agent.output(&bench.settings, since)?;
-    if aside(&output).len() != 1 || !said[0].contains(&format!("pod {uid}")) {
+    if quarantine_lines(&output).len() != 1 || !said[0].contains(&format!("pod {uid}")) {
         bail!("expected one log line about the quarantine of {uid}, found {said:?}");
     }
     for (time, events) in output.whole_ticks() {
@@ -102,7 +102,7 @@ fn steady(bench: &Bench, agent: &AgentPod, count: usize) -> Result<BTreeSet<Stri
 }
 
 /// Returns the log lines about quarantined data.
-fn aside(output: &Output) -> Vec<String> {
+fn quarantine_lines(output: &Output) -> Vec<String> {
     output.log.iter().filter(|line| line.contains("data quarantined")).cloned().collect()
 }
 

@@ -20,7 +20,7 @@ pub(crate) fn run(bench: &mut Bench) -> Result<Verdict> {
     let since = now_ms();
     pod.wait_for_ticks(&bench.settings, since, "Node", 2)?;
 
-    change(bench, &pod, &reloading(&bench.settings, "second", "none"), "taken", "")?;
+    change(bench, &pod, &reloading(&bench.settings, "second", "none"), "installed", "")?;
     wait_for_version(bench, &pod, "second")?;
     timing(bench, &pod)?;
     for (habit, why) in [
@@ -46,13 +46,13 @@ pub(crate) fn run(bench: &mut Bench) -> Result<Verdict> {
     }
     // A configuration still on probation is not a rollback target: the one before it would be.
     until(Duration::from_secs(90), "the end of the probation", || {
-        let left = rollout(&pod)?["running"]["trial_ticks_left"].clone();
+        let left = rollout(&pod)?["running"]["probation_ticks_left"].clone();
         Ok(if left == 0 { Ok(()) } else { Err(left.to_string()) })
     })?;
     // Passes every check, and fails on its third tick.
     let from = now_ms() + 3 * bench.interval().as_millis() as u64 + 8_000;
     let late = reloading(&bench.settings, "late", &format!("panic from {from}"));
-    change(bench, &pod, &late, "taken-back", "hostile")?;
+    change(bench, &pod, &late, "rolled-back", "hostile")?;
     wait_for_version(bench, &pod, "second")?;
 
     let mut output = pod.output(&bench.settings, since)?;
@@ -81,7 +81,7 @@ pub(crate) fn run(bench: &mut Bench) -> Result<Verdict> {
 
 /// Applies an overlay, makes the kubelet update the volume at once, and waits for the outcome.
 fn change(bench: &Bench, pod: &AgentPod, overlay: &Overlay, outcome: &str, why: &str) -> Result<()> {
-    let before = rollout(pod)?["latest"]["set"].clone();
+    let before = rollout(pod)?["latest"]["bundle"].clone();
     agent::apply(&bench.settings, overlay)?;
     let mut looked = None;
     until(Duration::from_secs(180), &format!("{outcome}: {why}"), || {
@@ -93,9 +93,9 @@ fn change(bench: &Bench, pod: &AgentPod, overlay: &Overlay, outcome: &str, why: 
             cluster::kubectl(&["-n", NAMESPACE, "annotate", "--overwrite", "pod", &pod.name, &bump])?;
         }
         let latest = &rollout(pod)?["latest"];
-        let is_new = outcome != "taken" || latest["set"] != before;
+        let is_new = outcome != "installed" || latest["bundle"] != before;
         let is_it =
-            latest["outcome"] == outcome && latest["why"].as_str().is_some_and(|text| text.contains(why));
+            latest["state"] == outcome && latest["why"].as_str().is_some_and(|text| text.contains(why));
         Ok(if is_new && is_it { Ok(()) } else { Err(latest.to_string()) })
     })
 }
