@@ -12,12 +12,16 @@ use insights_sdk::{Batch, Columns, Formatter, Transform, configure};
 
 /// Returns the recorded node as text: decorated, then formatted in one slice.
 fn recorded(config: &str) -> String {
+    text(config, &decorated("{}"))
+}
+
+/// Returns the recorded node after `decorate`.
+fn decorated(config: &str) -> Batch {
     let recording = fs::read_to_string(top().join("host/cli/demo/node.jsonl")).expect("the recording");
     let line = recording.lines().nth(1).expect("a frame");
     let batch = Batch::from_columns(Columns::from_json(line).expect("a batch"));
-    let decorate = configure("{}", Decorate::configure).expect("defaults");
-    let batch = decorate.process_owned(batch).expect("a decorated batch");
-    text(config, &batch)
+    let decorate = configure(config, Decorate::configure).expect("a valid configuration");
+    decorate.process_owned(batch).expect("a decorated batch")
 }
 
 fn text(config: &str, batch: &Batch) -> String {
@@ -54,6 +58,16 @@ fn our_own_parser_reads_every_sample() {
         let unique: BTreeSet<_> = samples.iter().map(|(name, labels, _)| (name, labels)).collect();
         assert_eq!(unique.len(), samples.len(), "a series occurs twice");
     }
+}
+
+/// Slices of a batch lack the parents of their entities. With `identify_all`, no series depends on them.
+#[test]
+fn series_do_not_depend_on_parents() {
+    let config = r#"{"labels": ["*"]}"#;
+    let batch = decorated(r#"{"identify_all": true}"#);
+    let whole = text(config, &batch);
+    batch.entities().iter().for_each(|entity| entity.set_parent(None));
+    assert_eq!(text(config, &batch), whole);
 }
 
 #[test]

@@ -31,7 +31,7 @@ impl Joined {
 
 /// Moves metrics and interfaces of cgroups to their pods and containers, and drops all cgroups. Cgroups without a match are
 /// dropped with their metrics: sandboxes, containers from before a restart, pods that the kubelet does not list (yet).
-pub(crate) fn join(batch: &Batch, keys: &Keys) -> Joined {
+pub(crate) fn join(batch: &Batch, keys: &Keys, keep_paths: bool) -> Joined {
     let pods = Pods::new(batch);
     let mut joined = Joined::new(batch);
     let cgroups = batch.of_kind("cgroup");
@@ -45,23 +45,25 @@ pub(crate) fn join(batch: &Batch, keys: &Keys) -> Joined {
         };
         last = Some((uid, pod));
         let Some(pod) = pod else { continue };
-        match attribute(cgroup, keys.cgroup_role) {
+        let to = match attribute(cgroup, keys.cgroup_role) {
             Some("pod") => {
-                move_points(cgroup, pod, keys);
                 take_interfaces(cgroup, pod, keys);
-                joined.note(pod);
+                pod
             }
             Some("container") => {
                 let Some(id) = attribute(cgroup, keys.raw_container_id) else { continue };
                 let mut containers = pod.children_of_kind("container").into_iter();
-                if let Some(container) =
-                    containers.find(|container| attribute(*container, keys.raw_container_id) == Some(id))
-                {
-                    move_points(cgroup, container, keys);
-                    joined.note(container);
+                match containers.find(|container| attribute(*container, keys.raw_container_id) == Some(id)) {
+                    Some(container) => container,
+                    None => continue,
                 }
             }
-            _ => {}
+            _ => continue,
+        };
+        move_points(cgroup, to, keys);
+        joined.note(to);
+        if keep_paths {
+            to.set_attribute(keys.cgroup_path, cgroup.id());
         }
     }
     for cgroup in cgroups {

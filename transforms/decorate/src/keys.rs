@@ -62,6 +62,7 @@ keys! {
     raw_host_network = "pod.host_network",
     network_host = "network.host",
     cgroup_role = "cgroup.role",
+    cgroup_path = "cgroup.path",
     cpu_usage = "cpu.usage_ns",
     cpu_nanocores = "cpu.usage_nanocores",
     memory_usage = "memory.usage_bytes",

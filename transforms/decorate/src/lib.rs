@@ -96,6 +96,7 @@ impl Transform for Decorate {
             "TaskDefinitionRevision",
             "TaskId",
             "Type",
+            "cgroup.path",
             "container.*",
             "container_last_termination_reason",
             "container_status",
@@ -136,7 +137,7 @@ impl Transform for Decorate {
         if facts.is_ecs {
             task::mark(&self.options, &batch.of_kind(task::KIND), &facts.shared, &keys);
         }
-        let joined = join::join(batch, &keys);
+        let joined = join::join(batch, &keys, self.options.identify_all);
         let mut disks = Vec::new();
         // The machine below a Fargate pod is not the user's.
         if !facts.is_fargate {

@@ -22,6 +22,8 @@ pub(crate) struct Options {
     /// Enables events of pods that wait for their first container, and the reason of an ended container on its pod.
     pub(crate) enhanced: bool,
     pub(crate) pods_without_cgroup: bool,
+    /// Identifies every pod, container and volume, and keeps the paths of cgroups.
+    pub(crate) identify_all: bool,
     pub(crate) labels: Labels,
     pub(crate) task_tags: Labels,
 }
@@ -48,6 +50,7 @@ impl Options {
             service: settings.flag("add_service_as_attribute").unwrap_or(true),
             enhanced,
             pods_without_cgroup: settings.flag("pods_without_cgroup").unwrap_or(false),
+            identify_all: settings.flag("identify_all").unwrap_or(false),
             labels: selection(settings, "labels", "label").unwrap_or(Labels::All),
             task_tags: selection(settings, "task_tags", "tag").unwrap_or(Labels::Listed(Patterns::default())),
         }

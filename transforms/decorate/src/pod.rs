@@ -28,6 +28,7 @@ pub(crate) fn mark(
         interface: of(EventType::PodNet),
         container: of(EventType::Container),
         filesystem: of(EventType::ContainerFs),
+        volume: facts.shared.clone(),
     };
     let mut marker = Marker::new(options, keys, headers, disks);
     marker.is_fargate = facts.is_fargate;
@@ -52,6 +53,8 @@ struct Headers {
     interface: Pairs,
     container: Pairs,
     filesystem: Pairs,
+    /// Attributes of the node. Volumes are no events.
+    volume: Pairs,
 }
 
 struct Marker<'m> {
@@ -90,17 +93,15 @@ impl<'m> Marker<'m> {
         let keys = self.keys;
         self.identify(pod);
         let is_pending = || attribute(pod, keys.raw_pod_phase) == Some("Pending");
-        if joined.has(pod, keys) || self.options.pods_without_cgroup || self.options.enhanced && is_pending()
-        {
+        let all = self.options.identify_all;
+        let is_wanted = all || self.options.pods_without_cgroup;
+        if joined.has(pod, keys) || is_wanted || self.options.enhanced && is_pending() {
             self.event(pod);
         }
         for child in pod.children() {
             match child.kind() {
-                "interface" => {
-                    set_all(child, &self.headers.interface);
-                    set_all(child, &self.identity);
-                    set_all(child, &self.copied);
-                }
+                "interface" => self.identified(child, &self.headers.interface),
+                "volume" if all => self.identified(child, &self.headers.volume),
                 "container" => {
                     self.container(child, joined);
                     if self.options.enhanced {
@@ -160,6 +161,14 @@ impl<'m> Marker<'m> {
         labels::select(pod, &self.options.labels, &mut self.copied);
     }
 
+    /// Sets a header and the identity of the pod on something below the pod.
+    #[inline(never)]
+    fn identified(&self, entity: Entity<'_>, header: &Pairs) {
+        set_all(entity, header);
+        set_all(entity, &self.identity);
+        set_all(entity, &self.copied);
+    }
+
     fn owner_keys(&mut self, batch: &Batch, position: usize) -> (Name, Name) {
         while self.owner_keys.len() <= position {
             let number = integer_text(self.owner_keys.len() as u64);
@@ -172,10 +181,8 @@ impl<'m> Marker<'m> {
     fn container(&mut self, container: Entity<'_>, joined: &Joined) {
         let keys = self.keys;
         let name = value(container, keys.raw_container_name).filter(|_| self.options.container_name);
-        if joined.has(container, keys) {
-            set_all(container, &self.headers.container);
-            set_all(container, &self.identity);
-            set_all(container, &self.copied);
+        if self.options.identify_all || joined.has(container, keys) {
+            self.identified(container, &self.headers.container);
             if let Some(name) = name {
                 set(container, keys.container_name, name);
             }
@@ -186,9 +193,7 @@ impl<'m> Marker<'m> {
         let is_there = joined.has(container, keys)
             || is_running() && container.parent().is_some_and(|pod| joined.has(pod, keys));
         for layer in container.children_of_kind("filesystem").into_iter().filter(|_| is_there) {
-            set_all(layer, &self.headers.filesystem);
-            set_all(layer, &self.identity);
-            set_all(layer, &self.copied);
+            self.identified(layer, &self.headers.filesystem);
             self.pair.clear();
             for key in [keys.raw_container_name, keys.raw_container_id, keys.raw_container_runtime] {
                 if let Some(value) = value(container, key) {

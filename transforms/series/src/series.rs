@@ -144,7 +144,10 @@ impl<'b> Series<'b> {
         let LeftOut { orphans, duplicates, labels } = self.left_out;
         let reasons = [
             (self.refused, " published names left out: invalid, names of other metrics, or more than 512"),
-            (orphans, " entities left out: their pod is in another slice of the batch"),
+            (
+                orphans,
+                " entities left out: their pod is in another slice of the batch; set `identify_all` of `decorate`",
+            ),
             (duplicates, " objects left out: another one has the same labels"),
             (labels, " pod labels left out: more than 64, or the same name once characters are replaced"),
         ];

@@ -105,7 +105,10 @@ impl<'b> Finder<'_, 'b> {
             "interface" if is_of_node(entity) => self.add(On::NodeInterface, entity, None),
             "interface" => self.add_of_pod(On::PodInterface, entity),
             "filesystem" if is_of_node(entity) => self.add(On::NodeFs, entity, None),
-            "filesystem" => self.add_of_pod(On::ContainerFs, entity),
+            // Without an identity of its own it is the layer of a container that has ended.
+            "filesystem" if entity.attribute("pod.name").is_some() => {
+                self.add_of_pod(On::ContainerFs, entity)
+            }
             "disk" => self.add(On::NodeDisk, entity, None),
             "volume" => self.add_of_pod(On::Volume, entity),
             "namespace" => self.add(On::Namespace, entity, None),
