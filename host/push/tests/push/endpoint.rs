@@ -1,9 +1,5 @@
 //! Requests to a real HTTP server on loopback: content, headers, certificates, and responses that no receiver should give.
 
-#![allow(clippy::unwrap_used, reason = "helpers of tests")]
-
-mod server;
-
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -13,7 +9,8 @@ use insightd_push::{
     BodyKind, Encoding, HeaderSource, Identity, Protocol, Push, PushSettings, SignError, SignFuture,
     Signature, Signer, TlsSettings, Unsigned,
 };
-use server::{Script, Server};
+
+use crate::server::{Script, Server};
 
 fn settings(url: &str) -> PushSettings {
     PushSettings {

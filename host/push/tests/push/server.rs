@@ -24,6 +24,8 @@ pub(crate) enum Script {
     Endless,
     /// Bytes that are not HTTP.
     Garbage,
+    /// These responses in turn, with this header each, then 200.
+    Sequence(&'static [u16], &'static str),
 }
 
 /// A received request.
@@ -123,8 +125,18 @@ async fn serve(
 ) -> std::io::Result<()> {
     let mut socket = BufReader::new(socket);
     while let Some(request) = read(&mut socket).await? {
-        log.lock().unwrap().requests.push(request);
+        let number = {
+            let mut log = log.lock().unwrap();
+            log.requests.push(request);
+            log.requests.len()
+        };
         match script {
+            Script::Sequence(statuses, header) => {
+                let status = statuses.get(number - 1).copied().unwrap_or(200);
+                let head = format!("HTTP/1.1 {status} x\r\n{header}\r\ncontent-length: 0\r\n\r\n");
+                socket.write_all(head.as_bytes()).await?;
+                socket.flush().await?;
+            }
             Script::Status(status, content_type, body) => {
                 let head = format!(
                     "HTTP/1.1 {status} x\r\ncontent-type: {content_type}\r\ncontent-length: {}\r\ndate: Tue, 01 Jan 2030 00:00:00 GMT\r\n\r\n",
