@@ -102,10 +102,12 @@ fn of_kubelet(frame: u32) -> String {
     fs::read_to_string(top().join(path)).expect("the recorded response")
 }
 
-/// Labels that identify a series in both texts. cAdvisor's devices are summed up in ours.
+/// Labels that identify a series in both texts. cAdvisor's devices are summed up in ours, and its interfaces are those of a
+/// sandbox, ours of a pod.
 fn identity(sample: &Sample) -> (String, Vec<String>) {
-    let keys = ["namespace", "pod", "container", "interface", "cpu", "failure_type", "scope"];
-    (sample.name.clone(), keys.iter().map(|key| sample.label(key).to_owned()).collect())
+    let keys = ["namespace", "pod", "container", "interface", "cpu", "failure_type", "scope", "id"];
+    let count = keys.len() - usize::from(sample.name.starts_with("container_network_"));
+    (sample.name.clone(), keys[..count].iter().map(|key| sample.label(key).to_owned()).collect())
 }
 
 /// Returns cAdvisor's samples of pods and containers: not those of sandboxes, except their interfaces.
@@ -126,7 +128,7 @@ fn of_cadvisor(frame: u32) -> BTreeMap<(String, Vec<String>), f64> {
 
 #[test]
 fn names_types_and_values_are_those_of_cadvisor() {
-    let text = recorded(r#"{"include": ["container_*"]}"#);
+    let text = text(r#"{"include": ["container_*"]}"#, &decorated(r#"{"identify_all": true}"#));
     let kinds = |text: &str| -> BTreeMap<String, String> {
         let lines = text.lines().filter_map(|line| line.strip_prefix("# TYPE "));
         lines

@@ -63,7 +63,8 @@ pub(crate) fn join(batch: &Batch, keys: &Keys, keep_paths: bool) -> Joined {
         move_points(cgroup, to, keys);
         joined.note(to);
         if keep_paths {
-            to.set_attribute(keys.cgroup_path, cgroup.id());
+            // As cAdvisor writes it.
+            to.set_attribute(keys.cgroup_path, &["/", cgroup.id().trim_start_matches('/')].concat());
         }
     }
     for cgroup in cgroups {
