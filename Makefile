@@ -26,12 +26,15 @@ endif
 ifeq ($(FIRST),yes)
 NATIVE := $(TRANSFORMS:%=target/transforms/%.cwasm)
 SLIM := --no-default-features
-# The level of a package comes before that of the profile. Without unwinding, there is a tenth less code.
+# The level of a package comes before that of the profile. The first paragraph of the list is that of the agent's crates; the compiler shares
+# some, and would take minutes without any optimisation. Without unwinding, there is a tenth less code.
 OPTIMISED := $(shell sed -n '/^\[profile.quick.package\]/,/^$$/ s/\.opt-level.*//p' Cargo.toml)
 FASTER := --config profile.quick.opt-level=0 --config 'profile.quick.panic="abort"'
 UNOPTIMISED := $(FASTER) $(OPTIMISED:%=--config profile.quick.package.%.opt-level=0)
-UNOPTIMISED_COMPILER := $(FASTER) --config profile.quick.package.cranelift-codegen.opt-level=0
+UNOPTIMISED_COMPILER := $(FASTER) $(patsubst %,--config profile.quick.package.%.opt-level=0,$(filter-out hashbrown,$(OPTIMISED)) cranelift-codegen)
 endif
+# All crates but the compiler: cargo unifies features over the packages of one build, and the agent must not contain a compiler.
+ALL := --workspace --exclude insightd-compile
 STRIP := target/guest/strip
 AGENT := $(PROGRAMS)/insightd
 # Arguments of `make run`.
@@ -91,7 +94,7 @@ $(STRIP): transforms/strip.rs host/cli/src/transform/strip.rs | toolchain
 	@MAKEFLAGS= rustc --edition 2024 -O -D warnings -o $@ $<
 
 $(COMPILER): FORCE | toolchain
-	@MAKEFLAGS= $(STATICALLY) $(CARGO) build --quiet --profile $(PROFILE) $(UNOPTIMISED_COMPILER) --manifest-path host/compile/Cargo.toml --target-dir target/compile
+	@MAKEFLAGS= $(STATICALLY) $(CARGO) build --quiet --profile $(PROFILE) $(UNOPTIMISED_COMPILER) -p insightd-compile --target-dir target/compile
 	@mkdir -p $(@D)
 	@cmp -s target/compile/$(BUILT)$(PROFILE)/$(@F) $@ || install target/compile/$(BUILT)$(PROFILE)/$(@F) $@
 
@@ -110,8 +113,8 @@ cli: builtins
 	@$(STATICALLY) $(CARGO) build --profile $(PROFILE) $(UNOPTIMISED) $(AHEAD) --target-dir target
 	@$(call installed,insightctl)
 
-# Programs and tests of the whole workspace in one build: built separately, each would need its dependencies with other features.
-tests: AHEAD := --workspace --bins --tests
+# Programs and tests of the whole workspace, without the compiler, in one build: built separately, each would need its dependencies with other features.
+tests: AHEAD := $(ALL) --bins --tests
 tests: builtins
 	@$(STATICALLY) $(CARGO) build --profile $(PROFILE) $(AHEAD) --target-dir target
 	@$(call installed,insightd)
@@ -142,7 +145,6 @@ bindings: ## Generate the SDK's bindings from the contract in wit/ (after a chan
 fmt: ## Format all Rust code
 	$(CARGO) fmt --all
 	rustfmt --edition 2024 transforms/strip.rs
-	$(CARGO) fmt --all --manifest-path host/compile/Cargo.toml
 	$(CARGO) fmt --all --manifest-path fuzz/Cargo.toml
 	$(CARGO) fmt --all --manifest-path tests/guests/Cargo.toml
 	$(CARGO) fmt --all --manifest-path tests/bindings/Cargo.toml
@@ -151,16 +153,15 @@ lint: builtins deny
 	@transforms/toolchain fmt clippy
 	$(CARGO) fmt --all --check
 	rustfmt --edition 2024 --check transforms/strip.rs
-	$(CARGO) fmt --all --check --manifest-path host/compile/Cargo.toml
 	$(CARGO) fmt --all --check --manifest-path fuzz/Cargo.toml
 	$(CARGO) fmt --all --check --manifest-path tests/guests/Cargo.toml
 	$(CARGO) fmt --all --check --manifest-path tests/bindings/Cargo.toml
-	$(STATICALLY) $(CARGO) clippy --profile $(PROFILE) --workspace --all-targets --target-dir target -- -D warnings
+	$(STATICALLY) $(CARGO) clippy --profile $(PROFILE) $(ALL) --all-targets --target-dir target -- -D warnings
 	$(STATICALLY) $(CARGO) clippy --profile $(PROFILE) -p insightd -p insightctl --no-default-features --target-dir target -- -D warnings
-	$(STATICALLY) $(CARGO) clippy --profile $(PROFILE) --manifest-path host/compile/Cargo.toml --target-dir target/compile -- -D warnings
+	$(STATICALLY) $(CARGO) clippy --profile $(PROFILE) -p insightd-compile --all-targets --target-dir target/compile -- -D warnings
 	$(STATICALLY) $(CARGO) clippy --profile $(PROFILE) --manifest-path fuzz/Cargo.toml --no-default-features --target-dir target -- -D warnings
 	for t in $(TRANSFORMS) $(EXAMPLES); do $(CARGO) clippy --quiet --profile guest --target wasm32-wasip2 -p insightd-$$t --target-dir target/guest -- -D warnings; done
-	RUSTDOCFLAGS="-D warnings" $(STATICALLY) $(CARGO) doc --profile $(PROFILE) --workspace --no-deps --quiet --target-dir target
+	RUSTDOCFLAGS="-D warnings" $(STATICALLY) $(CARGO) doc --profile $(PROFILE) $(ALL) --no-deps --quiet --target-dir target
 
 deny: ## Check licences, duplicate and banned crates, sources, advisories
 	@tests/deny
@@ -214,5 +215,5 @@ release: ## Build the files of a release from the current commit: target/release
 
 # The compiler's own tests use the dependencies that it was built with.
 unit: tests transforms deploy-transforms ## Run all tests of the workspace
-	INSIGHTD_COMPILE=$(CURDIR)/$(COMPILER) $(STATICALLY) $(CARGO) test --profile $(PROFILE) --workspace --target-dir target
-	$(STATICALLY) $(CARGO) test --quiet --profile $(PROFILE) --manifest-path host/compile/Cargo.toml --target-dir target/compile
+	INSIGHTD_COMPILE=$(CURDIR)/$(COMPILER) $(STATICALLY) $(CARGO) test --profile $(PROFILE) $(ALL) --target-dir target
+	$(STATICALLY) $(CARGO) test --quiet --profile $(PROFILE) -p insightd-compile --target-dir target/compile

@@ -8,12 +8,8 @@ use std::process::Command;
 use insightd_tests::{built, skipped, top};
 use serde_json::Value;
 
-/// The programs that are shipped, with the manifests of their workspaces.
-const PROGRAMS: [(&str, &str); 3] = [
-    ("insightd", "Cargo.toml"),
-    ("insightctl", "Cargo.toml"),
-    ("insightd-compile", "host/compile/Cargo.toml"),
-];
+/// The programs that are shipped.
+const PROGRAMS: [&str; 3] = ["insightd", "insightctl", "insightd-compile"];
 
 /// Runs a program in the checkout and returns its standard output.
 fn run(program: &str, arguments: &[&str]) -> String {
@@ -90,6 +86,35 @@ fn packages_of_the_sdk_are_whole() {
 }
 
 #[test]
+fn only_the_compiler_contains_a_compiler() {
+    let contains = |package: &str| {
+        let inside = tree(package, "x86_64-unknown-linux-musl", "normal");
+        assert!(inside.iter().any(|name| name.starts_with("wasmtime ")), "{package}: {inside:?}");
+        inside.iter().any(|name| name.starts_with("cranelift-codegen "))
+    };
+    for program in PROGRAMS {
+        assert_eq!(contains(program), program == "insightd-compile", "{program}");
+    }
+}
+
+#[test]
+fn builds_without_a_named_package_leave_out_the_compiler() {
+    let metadata = cargo(&["metadata", "--locked", "--offline", "--no-deps", "--format-version", "1"]);
+    let metadata: Value = serde_json::from_str(&metadata).expect("JSON");
+    let names = |key: &str| {
+        let ids = metadata[key].as_array().unwrap_or_else(|| panic!("no {key}: {metadata}"));
+        let name = |id: &Value| {
+            let package = metadata["packages"].as_array()?.iter().find(|package| package["id"] == *id)?;
+            package["name"].as_str().map(str::to_owned)
+        };
+        ids.iter().map(|id| name(id).expect("a package")).collect::<BTreeSet<String>>()
+    };
+    let (mut members, default) = (names("workspace_members"), names("workspace_default_members"));
+    assert!(members.remove("insightd-compile"), "{members:?}");
+    assert_eq!(members, default, "`default-members` of Cargo.toml are `members` without host/compile");
+}
+
+#[test]
 fn versions_agree() {
     if !can_release("versions_agree") {
         return;
@@ -98,8 +123,8 @@ fn versions_agree() {
 }
 
 /// Returns the packages that a shipped package is built from, as `NAME VERSION`.
-fn tree(package: &str, manifest: &str, target: &str, edges: &str) -> BTreeSet<String> {
-    let arguments = ["tree", "--locked", "--prefix", "none", "--format", "{p}", "--manifest-path", manifest];
+fn tree(package: &str, target: &str, edges: &str) -> BTreeSet<String> {
+    let arguments = ["tree", "--locked", "--prefix", "none", "--format", "{p}"];
     let text =
         cargo(&[&arguments[..], &["--package", package, "--target", target, "--edges", edges]].concat());
     let parts = text.lines().filter_map(|line| {
@@ -109,9 +134,9 @@ fn tree(package: &str, manifest: &str, target: &str, edges: &str) -> BTreeSet<St
     parts.collect()
 }
 
-/// Returns the checksums of a lock file by `NAME VERSION`.
-fn checksums(lock: &str) -> BTreeMap<String, String> {
-    let text = fs::read_to_string(top().join(lock)).expect("a lock file");
+/// Returns the checksums of the lock file by `NAME VERSION`.
+fn checksums() -> BTreeMap<String, String> {
+    let text = fs::read_to_string(top().join("Cargo.lock")).expect("a lock file");
     let field = |package: &str, key: &str| {
         package
             .lines()
@@ -151,17 +176,16 @@ fn the_bill_of_materials_lists_what_is_shipped() {
         .map(|entry| format!("insightd-{}", entry.file_name().display()))
         .collect();
     assert!(components.len() >= 9, "{components:?}");
-    let mut shipped: Vec<(&str, &str, &str)> =
-        components.iter().map(|name| (&**name, "Cargo.toml", "wasm32-wasip2")).collect();
+    let mut shipped: Vec<(&str, &str)> = components.iter().map(|name| (&**name, "wasm32-wasip2")).collect();
     for target in ["x86_64-unknown-linux-musl", "aarch64-unknown-linux-musl"] {
-        shipped.extend(PROGRAMS.map(|(program, manifest)| (program, manifest, target)));
+        shipped.extend(PROGRAMS.map(|program| (program, target)));
     }
     let mut built_from = BTreeSet::new();
-    for (package, manifest, target) in shipped {
-        for name in tree(package, manifest, target, "normal") {
+    for (package, target) in shipped {
+        for name in tree(package, target, "normal") {
             assert!(listed.contains_key(&name), "{name} of {package} for {target} is missing");
         }
-        let inside = tree(package, manifest, target, "normal,no-proc-macro");
+        let inside = tree(package, target, "normal,no-proc-macro");
         for name in &inside {
             let part = listed[name];
             assert_eq!(part["scope"], "required", "{part}");
@@ -171,8 +195,7 @@ fn the_bill_of_materials_lists_what_is_shipped() {
         }
         built_from.extend(inside);
     }
-    let mut sums = checksums("Cargo.lock");
-    sums.extend(checksums("host/compile/Cargo.lock"));
+    let sums = checksums();
     for (name, part) in listed {
         if part["scope"] == "required" && part["name"] != "rust-std" {
             assert!(built_from.contains(&name), "{name} is in nothing that is shipped");

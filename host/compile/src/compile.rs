@@ -47,3 +47,15 @@ fn is_exhaustion(error: &wasmtime::Error) -> bool {
     };
     error.is::<OutOfMemory>() || error.chain().any(refused)
 }
+
+#[cfg(test)]
+mod tests {
+    use insightd_sandbox::engine;
+
+    /// The agent's build fails if this is true of it: it must be able to tell.
+    #[test]
+    fn the_sandbox_knows_that_this_build_has_a_compiler() {
+        let has_compiler = engine::HAS_COMPILER;
+        assert!(has_compiler);
+    }
+}

@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use insightd_sandbox::{CallLimits, Compiler, Component, Kind, Sandbox};
+use insightd_sandbox::{CallLimits, Compiler, Component, Kind, Sandbox, engine};
 
 use crate::builtins;
 use crate::problem::Problem;
@@ -71,9 +71,24 @@ pub fn compiler_beside() -> PathBuf {
     this.with_file_name("insightd-compile")
 }
 
+/// Fails the build of a program that runs pipelines and contains a compiler: only the compiler process may have one.
+///
+/// Generic, because constants of a generic function are evaluated for generated code only: `cargo check --workspace`, which editors run,
+/// still works.
+fn refuse_compiler<T>() {
+    const {
+        assert!(
+            !engine::HAS_COMPILER,
+            "this build would put a compiler into the agent: build insightd-compile separately, and the rest with \
+             `--workspace --exclude insightd-compile` (docs/decisions/038)"
+        )
+    }
+}
+
 impl Library {
     /// Creates a library over files that were read from `directory`, which is named in messages. The built-ins are always available.
     pub fn new(sandbox: Sandbox, directory: Option<PathBuf>, files: Files, compiler: Compiler) -> Self {
+        refuse_compiler::<Self>();
         let directory = directory.unwrap_or_default();
         let (compiled, builtins) = (HashMap::new(), HashMap::new());
         Self { sandbox, directory, compiler, files, compiled, generation: 0, builtins }

@@ -5,6 +5,22 @@
 
 use wasmtime::{Config, Engine};
 
+/// True if wasmtime contains a compiler in this build: it has the type `CodeBuilder` only then.
+///
+/// This crate does not ask for one, but cargo unifies features over the packages of one build, and `insightd-compile` does.
+pub const HAS_COMPILER: bool = {
+    #[allow(
+        unused_imports,
+        reason = "without a compiler there is no such name, and the one below is meant"
+    )]
+    use wasmtime::*;
+    size_of::<CodeBuilder>() != 0
+};
+
+/// The meaning of the name where wasmtime does not have it: an import in a block comes before the items around it.
+#[allow(dead_code, reason = "with a compiler, wasmtime's type is meant")]
+struct CodeBuilder;
+
 /// Native target of this agent and default target of the compiler: the architecture's baseline. The code is the same for
 /// glibc and musl, but the engine requires the triple that it was built for.
 pub const TARGET: &str = match (cfg!(target_arch = "aarch64"), cfg!(target_env = "musl")) {

@@ -8,7 +8,7 @@
 //! A call receives the persistent state of a component as a [`State`] and returns its modifications as [`Changes`]; nothing
 //! else survives a call.
 //!
-//! This crate contains no compiler: raw WebAssembly is rejected.
+//! This crate contains no compiler: raw WebAssembly is rejected. [`engine::HAS_COMPILER`] says whether the build added one.
 #![deny(unsafe_code)]
 
 mod bindings;

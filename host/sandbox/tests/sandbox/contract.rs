@@ -29,6 +29,12 @@ fn raw_webassembly_is_refused() {
 }
 
 #[test]
+fn the_build_has_no_compiler() {
+    let has_compiler = insightd_sandbox::engine::HAS_COMPILER;
+    assert!(!has_compiler, "wasmtime has the features of insightd-compile");
+}
+
+#[test]
 fn arbitrary_bytes_are_refused() {
     let (_serial, arena) = enter();
     let mut elf = std::fs::read(std::env::current_exe().unwrap()).unwrap();

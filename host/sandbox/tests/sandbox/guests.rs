@@ -8,7 +8,7 @@ fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize().unwrap()
 }
 
-/// Runs cargo on another workspace, without the variables that the outer build sets for its own crates.
+/// Builds a package or workspace in a target directory of its own, without the variables that the outer build sets for its own crates.
 fn cargo(manifest: &str, target_dir: &str, arguments: &[&str]) -> PathBuf {
     let target_dir = root().join(target_dir);
     let mut command = Command::new(std::env::var_os("CARGO").unwrap_or("cargo".into()));
