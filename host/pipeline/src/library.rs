@@ -71,11 +71,11 @@ pub fn compiler_beside() -> PathBuf {
     this.with_file_name("insightd-compile")
 }
 
-/// Fails the build of a program that runs pipelines and contains a compiler: only the compiler process may have one.
+/// Returns `value`; fails the build of a program that runs pipelines and contains a compiler, which only the compiler process may.
 ///
 /// Generic, because constants of a generic function are evaluated for generated code only: `cargo check --workspace`, which editors run,
 /// still works.
-fn refuse_compiler<T>() {
+fn without_compiler<T>(value: T) -> T {
     const {
         assert!(
             !engine::HAS_COMPILER,
@@ -83,15 +83,15 @@ fn refuse_compiler<T>() {
              `--workspace --exclude insightd-compile` (docs/decisions/038)"
         )
     }
+    value
 }
 
 impl Library {
     /// Creates a library over files that were read from `directory`, which is named in messages. The built-ins are always available.
     pub fn new(sandbox: Sandbox, directory: Option<PathBuf>, files: Files, compiler: Compiler) -> Self {
-        refuse_compiler::<Self>();
         let directory = directory.unwrap_or_default();
         let (compiled, builtins) = (HashMap::new(), HashMap::new());
-        Self { sandbox, directory, compiler, files, compiled, generation: 0, builtins }
+        without_compiler(Self { sandbox, directory, compiler, files, compiled, generation: 0, builtins })
     }
 
     /// Returns the bounds of every call of its components.
