@@ -93,12 +93,15 @@ fn value(result: &Value) -> f64 {
     result["value"][1].as_str().unwrap().parse().unwrap()
 }
 
+/// Values of one metric at one time, by labels.
+type Series = BTreeMap<BTreeMap<String, String>, f64>;
+
 fn check_points(delivered: &Delivered) {
     let Delivered { points, prometheus, .. } = delivered;
     let times: BTreeSet<u64> = points.iter().map(|point| point.time_unix_ms).collect();
     assert_eq!(times.len(), 1, "the first frame of a recording is the baseline of the rates");
     assert!(points.len() > 500, "only {} points", points.len());
-    let mut series: BTreeMap<(u64, &str), BTreeMap<BTreeMap<String, String>, f64>> = BTreeMap::new();
+    let mut series: BTreeMap<(u64, &str), Series> = BTreeMap::new();
     for point in points {
         let all = series.entry((point.time_unix_ms, &point.name)).or_default();
         let earlier = all.insert(point.attributes.clone(), point.value);
@@ -106,7 +109,7 @@ fn check_points(delivered: &Delivered) {
     }
     for ((time, name), expected) in series {
         let found = query(prometheus, &format!("{{__name__=\"{name}\"}}"), time);
-        let found: BTreeMap<_, _> = found.iter().map(|result| (labels(result), value(result))).collect();
+        let found: Series = found.iter().map(|result| (labels(result), value(result))).collect();
         assert_eq!(found, expected, "{name} at {time}");
     }
 }
