@@ -5,7 +5,7 @@ use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
 use crate::family::{Family, Kind, On, Rows, Source, Text};
-use crate::identity::{self, Scheme};
+use crate::identity;
 use crate::table::Table;
 use crate::value::Value;
 
@@ -161,12 +161,5 @@ fn describe(value: &Value) -> String {
         Value::Is(key, _) | Value::IfSet(key) => format!("`{key}`"),
         Value::IfReason(key, wanted, _) => format!("`{key}` = `{wanted}`"),
         Value::One => "1".to_string(),
-    }
-}
-
-impl Table {
-    /// Returns true for the table with the names of the Prometheus world.
-    pub fn is_prometheus(&self) -> bool {
-        self.scheme == Scheme::Prometheus
     }
 }

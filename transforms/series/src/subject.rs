@@ -12,6 +12,8 @@ use crate::text::{cut, sanitized};
 
 /// Maximum number of labels of a point, those of the family included.
 const MAX_LABELS: usize = 64;
+/// Maximum number of labels of a pod that are examined, the first by key.
+const MAX_POD_LABELS: usize = 256;
 /// Labels that a family can add to those of its objects.
 const FAMILY_LABELS: usize = 6;
 /// Pod labels that change with every rollout; never part of a series.
@@ -147,21 +149,32 @@ impl<'b> Finder<'_, 'b> {
             return;
         }
         let Some(labels) = identity::labels(on, entity, pod, self.scheme) else { return };
-        if self.scheme == Scheme::Prometheus {
-            let hash = hash(on, &labels);
-            match self.hashes.binary_search(&hash) {
-                Ok(_) => {
-                    let is_same = |other: &Subject<'_>| other.on == on && other.labels == labels;
-                    if self.found.iter().any(is_same) {
-                        self.out.duplicates += 1;
-                        return;
-                    }
-                }
-                Err(at) => self.hashes.insert(at, hash),
+        let known = if self.scheme == Scheme::Prometheus { self.known(on, &labels) } else { None };
+        if let Some(known) = known {
+            self.out.duplicates += 1;
+            // A pod that has ended may still be listed beside the next one of its name.
+            if has_usage(self.found[known].entity) || !has_usage(entity) {
+                return;
             }
         }
         let pod_labels = pod.map(|pod| self.pod_labels(pod, labels.len())).unwrap_or_default();
-        self.found.push(Subject { on, entity, pod, labels, pod_labels });
+        let subject = Subject { on, entity, pod, labels, pod_labels };
+        match known {
+            Some(known) => self.found[known] = subject,
+            None => self.found.push(subject),
+        }
+    }
+
+    /// Returns the position of an object with the same labels; remembers the labels if there is none.
+    fn known(&mut self, on: On, labels: &[(&'static str, &'b str)]) -> Option<usize> {
+        let hash = hash(on, labels);
+        match self.hashes.binary_search(&hash) {
+            Ok(_) => self.found.iter().position(|other| other.on == on && other.labels == labels),
+            Err(at) => {
+                self.hashes.insert(at, hash);
+                None
+            }
+        }
     }
 
     fn pod_labels(&mut self, pod: Entity<'b>, others: usize) -> Vec<PodLabel<'b>> {
@@ -179,6 +192,10 @@ impl<'b> Finder<'_, 'b> {
             // Insertion keeps them sorted: they are few.
             let at = labels.partition_point(|known| known.key < key);
             labels.insert(at, label);
+            if labels.len() > MAX_POD_LABELS {
+                labels.pop();
+                self.out.labels += 1;
+            }
         }
         if !self.selection.labels_on_points {
             return labels;
@@ -214,6 +231,10 @@ fn belongs_elsewhere(entity: Entity<'_>) -> bool {
             matches!(parent.kind(), "task" | "cgroup")
                 || parent.kind() == "container" && parent.parent().is_some_and(|top| top.kind() == "task")
         })
+}
+
+fn has_usage(entity: Entity<'_>) -> bool {
+    entity.counter("cpu.usage_ns").is_some() || entity.gauge("memory.usage_bytes").is_some()
 }
 
 fn hash(on: On, labels: &[(&str, &str)]) -> u64 {
