@@ -220,7 +220,7 @@ fn a_disk_that_turns_read_only_is_reported_and_recovers() {
 }
 
 #[test]
-fn a_file_that_cannot_be_put_aside_does_not_grow_beyond_its_bound() {
+fn a_file_that_cannot_be_rotated_does_not_grow_beyond_its_bound() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("events");
     let mut sink = File::open(&settings(&path, 1000, 1)).unwrap();
