@@ -9,6 +9,7 @@ mod detached;
 mod file;
 mod line;
 mod pretty;
+mod prometheus;
 mod set;
 mod stdout;
 
@@ -21,8 +22,11 @@ pub use cloudwatch::CloudWatch;
 pub use delivery::{Delivery, Ended};
 pub use detached::Detached;
 pub use file::File;
+pub use prometheus::{InvalidFamily, InvalidReason, Prometheus, ServedPage, ToServe};
 pub use set::{OpenError, SinkSet, SinkTotal};
 pub use stdout::Stdout;
+
+pub(crate) use prometheus::serve;
 
 use crate::config::{self, CloudWatchSink, SinkKind};
 
@@ -127,6 +131,49 @@ pub enum SinkError {
         /// Error text: the problem and the remedy.
         problem: &'static str,
     },
+    /// The events are in another format than the one that the sink serves.
+    #[error(
+        "events of content type `{found}` cannot be served to Prometheus: use a formatter of `text/plain; version=0.0.4`, \
+         such as `prometheus`"
+    )]
+    ContentType {
+        /// Content type of the events.
+        found: String,
+    },
+    /// An event would make a page for Prometheus invalid.
+    #[error(transparent)]
+    Exposition(InvalidFamily),
+    /// The page for Prometheus has no room for the event.
+    #[error(
+        "the page would exceed {max_bytes} bytes: raise `max_bytes` of the sink, or deliver fewer metrics to it"
+    )]
+    PageFull {
+        /// Maximum size of the page.
+        max_bytes: u64,
+    },
+    /// The page for Prometheus has too many families.
+    #[error("the page has {max} families of metrics already: a formatter must not make names from data")]
+    TooManyFamilies {
+        /// Maximum number of families.
+        max: usize,
+    },
+    /// Two events of a tick disagree on the type of a family.
+    #[error("the family `{family}` is a {known} in an earlier event of the tick: the formatters must agree")]
+    OtherKind {
+        /// Name of the family.
+        family: String,
+        /// Its type in the earlier event.
+        known: &'static str,
+    },
+    /// Two samples of a tick have the same name and labels.
+    #[error(
+        "duplicate series `{series}`: of the samples of a tick, only the first is served; check for two outputs with the \
+         same metrics, or for missing labels"
+    )]
+    DuplicateSeries {
+        /// Name and labels.
+        series: String,
+    },
 }
 
 /// The delivery part of a sink, for a task on the runtime.
@@ -149,7 +196,7 @@ pub enum OnStall {
     GoOn,
 }
 
-/// Opens a sink; a network sink adds its delivery part to `to_deliver`.
+/// Opens a sink; a network sink adds its delivery part to `to_deliver`, one that others read from its server part to `to_serve`.
 ///
 /// # Errors
 /// The stream or file cannot be opened, or a thread cannot be created.
@@ -157,6 +204,7 @@ pub fn open(
     sink: &config::Sink,
     on_stall: OnStall,
     to_deliver: &mut Vec<ToDeliver>,
+    to_serve: &mut Vec<ToServe>,
 ) -> Result<Box<dyn Sink>, SinkError> {
     fn local(name: &str, sink: impl Sink + 'static, on_stall: OnStall) -> Result<Box<dyn Sink>, SinkError> {
         Ok(match on_stall {
@@ -172,6 +220,11 @@ pub fn open(
             let (name, sink) = (sink.name.clone(), (**wanted).clone());
             to_deliver.push(ToDeliver { name, sink, queue: queue.clone() });
             Box::new(CloudWatch::new(queue))
+        }
+        SinkKind::Prometheus(settings) => {
+            let (filled, page) = Prometheus::new(settings);
+            to_serve.push(ToServe { name: sink.name.clone(), settings: settings.clone(), page });
+            Box::new(filled)
         }
     })
 }
