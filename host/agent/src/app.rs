@@ -26,6 +26,7 @@ use crate::rollout::{
     WatchedPaths, is_chosen,
 };
 use crate::runtime::{self, Plan};
+use crate::sinks;
 use crate::snapshot::Snapshot;
 use crate::sources::{Clients, FargateHandle, unknown_cluster_name};
 use crate::worker::Worker;
@@ -135,7 +136,8 @@ impl Serving<'_> {
         clients: &Clients,
         runtime: &Runtime,
     ) -> anyhow::Result<(Worker, Rollout)> {
-        let sources = parts.take_sources();
+        let (sources, to_serve, node_name) =
+            (parts.take_sources(), parts.sinks.take_to_serve(), parts.node_name.clone());
         let handle = Arc::new(RolloutHandle::default());
         handle.begin(parts.bundle.id);
         let status = self.status(&handle, &parts.node_name, parts.good);
@@ -171,6 +173,11 @@ impl Serving<'_> {
         let paths = WatchedPaths::new(self.options.config.clone(), self.config);
         let rollout =
             Rollout::start(preparer, paths, self.wake_up).context("cannot start the rollout thread")?;
+        for to_serve in to_serve {
+            registry.show_page(&to_serve.name, Arc::clone(&to_serve.page));
+            let (interval, node_name) = (self.config.interval, node_name.clone());
+            runtime.spawn(async move { sinks::serve(to_serve, interval, &node_name).await });
+        }
         if let Some(listen) = self.config.operations.listen {
             runtime.spawn(ops::serve(registry, listen));
         }

@@ -21,6 +21,7 @@ pub mod recording;
 pub mod rollout;
 pub mod runtime;
 pub mod schedule;
+mod server;
 pub mod sinks;
 pub mod snapshot;
 pub mod sources;

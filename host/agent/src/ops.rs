@@ -5,7 +5,6 @@
 //! while a pointer is swapped.
 
 mod health;
-mod host;
 mod metrics;
 mod page;
 mod process;

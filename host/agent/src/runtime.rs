@@ -104,7 +104,7 @@ pub enum RunError<E> {
 /// counters only now and then; over less time their rates mean little.
 const BASELINE: Duration = Duration::from_secs(1);
 
-/// Threads for blocking calls, of which name resolution is the only kind.
+/// Threads for blocking calls: name resolution, and one page that is compressed.
 const BLOCKING_THREADS: usize = 2;
 
 /// Creates the runtime. Tasks that are spawned in it (inside of [`Runtime::enter`]) run while [`run()`] does; meanwhile

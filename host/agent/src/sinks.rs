@@ -10,6 +10,7 @@ mod file;
 mod line;
 mod otlp;
 mod pretty;
+mod prometheus;
 mod queued;
 mod set;
 mod stdout;
@@ -25,8 +26,11 @@ pub use delivery::{Delivery, Ended};
 pub use detached::Detached;
 pub use file::File;
 pub use otlp::Otlp;
+pub use prometheus::{InvalidFamily, InvalidReason, Prometheus, ServedPage, ToServe};
 pub use set::{OpenError, SinkSet, SinkTotal};
 pub use stdout::Stdout;
+
+pub(crate) use prometheus::serve;
 
 use crate::config::{self, CloudWatchSink, OtlpSink, SinkKind};
 
@@ -105,10 +109,12 @@ pub enum SinkError {
     /// The route of an event lacks a required key.
     #[error("an event's route has no `{0}`: set it in the formatter's configuration")]
     Route(&'static str),
-    /// The sink does not take events of this media type.
-    #[error("an event has the media type `{found}`, but the sink takes {expected}: set another `formatter`")]
-    MediaType {
-        /// Media type of the event.
+    /// The sink does not take events of this content type.
+    #[error(
+        "an event has the content type `{found}`, but the sink takes {expected}: set another `formatter`"
+    )]
+    ContentType {
+        /// Content type of the event.
         found: String,
         /// What the sink takes.
         expected: &'static str,
@@ -147,6 +153,31 @@ pub enum SinkError {
         /// Error text: the problem and the remedy.
         problem: &'static str,
     },
+    /// An event would make a page for Prometheus invalid.
+    #[error(transparent)]
+    Exposition(InvalidFamily),
+    /// The page for Prometheus has no room for the event.
+    #[error(
+        "the page would exceed {max_bytes} bytes: raise `max_bytes` of the sink, or deliver fewer metrics to it"
+    )]
+    PageFull {
+        /// Maximum size of the page.
+        max_bytes: u64,
+    },
+    /// The page for Prometheus has too many families.
+    #[error("the page has {max} families of metrics already: a formatter must not make names from data")]
+    TooManyFamilies {
+        /// Maximum number of families.
+        max: usize,
+    },
+    /// Two events of a tick disagree on the type of a family.
+    #[error("the family `{family}` is a {known} in an earlier event of the tick: the formatters must agree")]
+    OtherKind {
+        /// Name of the family.
+        family: String,
+        /// Its type in the earlier event.
+        known: &'static str,
+    },
 }
 
 /// The delivery part of a sink, for a task on the runtime.
@@ -178,7 +209,7 @@ pub enum OnStall {
     GoOn,
 }
 
-/// Opens a sink; a network sink adds its delivery part to `to_deliver`.
+/// Opens a sink; a network sink adds its delivery part to `to_deliver`, one that others read from its server part to `to_serve`.
 ///
 /// # Errors
 /// The stream or file cannot be opened, or a thread cannot be created.
@@ -186,6 +217,7 @@ pub fn open(
     sink: &config::Sink,
     on_stall: OnStall,
     to_deliver: &mut Vec<ToDeliver>,
+    to_serve: &mut Vec<ToServe>,
 ) -> Result<Box<dyn Sink>, SinkError> {
     fn local(name: &str, sink: impl Sink + 'static, on_stall: OnStall) -> Result<Box<dyn Sink>, SinkError> {
         Ok(match on_stall {
@@ -207,6 +239,11 @@ pub fn open(
             let (name, destination) = (sink.name.clone(), Destination::Otlp(wanted.clone()));
             to_deliver.push(ToDeliver { name, destination, queue: queue.clone() });
             Box::new(Otlp::new(queue, if wanted.compression { Encoding::Gzip } else { Encoding::Identity }))
+        }
+        SinkKind::Prometheus(settings) => {
+            let (filled, page) = Prometheus::new(settings);
+            to_serve.push(ToServe { name: sink.name.clone(), settings: settings.clone(), page });
+            Box::new(filled)
         }
     })
 }

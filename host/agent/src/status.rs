@@ -113,6 +113,14 @@ fn describe(response: &Value) -> String {
             line("restart", format!("needed for changes of {}", keys.join(", ")));
         }
     }
+    for page in response["pages"].as_array().into_iter().flatten() {
+        let (sink, listen, scrapes) = (word(&page["sink"]), word(&page["listen"]), &page["scrapes"]);
+        let content = match (page["series"].as_u64(), page["bytes"].as_u64()) {
+            (Some(series), Some(bytes)) => format!("{series} series, {bytes} bytes"),
+            _ => "waiting for the first tick".to_owned(),
+        };
+        line("page", format!("sink {sink} at {listen}: {content}, {scrapes} scrapes"));
+    }
     for space in response["state"]["spaces"].as_array().into_iter().flatten() {
         let (transform, scope) = (word(&space["transform"]), word(&space["scope"]));
         let since = time(&space["since_unix_ms"]);
@@ -183,6 +191,10 @@ mod tests {
                 "installed": 1, "rejected": 1, "rolled_back": 0,
                 "good": "dd".repeat(32),
             },
+            "pages": [
+                {"sink": "scrape", "listen": "0.0.0.0:9465", "series": 2500, "bytes": 400_000, "scrapes": 7},
+                {"sink": "other", "listen": "[::]:1", "series": null, "bytes": null, "scrapes": 0},
+            ],
             "components": [{
                 "pipeline": "node", "slot": "transform-1", "component": "file:decorate", "batches": 7, "failures": 1,
                 "fallbacks": 1, "last_error": "trapped", "quarantined": ["pod uid-7"], "since_unix_ms": 1_795_269_660_000_i64,
@@ -197,6 +209,8 @@ mod tests {
             "in files    bbbbbbbbbbbb rejected at 2026-11-21T",
             ": events: 0 instead of 5",
             "on, 5% of the nodes, not including this node",
+            "page        sink scrape at 0.0.0.0:9465: 2500 series, 400000 bytes, 7 scrapes\n",
+            "page        sink other at [::]:1: waiting for the first tick, 0 scrapes\n",
             "node transform-1: file:decorate since 2026-11-21T14:01:00Z, 7 batches, 1 failed calls",
             "quarantined: pod uid-7",
             "disabled\n  quarantined: pod uid-7\n  last error: trapped",

@@ -163,6 +163,9 @@ fn open_sinks(
     if is_recorded && purpose != Purpose::Bare {
         recorded::keep_local(&mut wanted, &options.sink);
     }
+    if purpose == Purpose::Once {
+        recorded::print_pages(&mut wanted);
+    }
     let is_for_long = !is_recorded && purpose == Purpose::Agent;
     let on_stall = if is_for_long { OnStall::GoOn } else { OnStall::Wait };
     Ok(SinkSet::open(wanted.iter(), on_stall)?)

@@ -1,11 +1,11 @@
-//! Restricts a recording to standard output and the sinks that the command line names.
+//! Restricts a recording to standard output and the sinks that the command line names, and a single tick to sinks that take it.
 
 use insightd_pipeline::suggest::did_you_mean;
 
 use crate::config::{Config, Sink, SinkKind, When};
 use crate::error::Usage;
 
-/// Refuses `--sink` without a recording, and unknown sink names.
+/// Refuses `--sink` without a recording, unknown sink names, and sinks that only serve pages.
 ///
 /// # Errors
 /// Returns the reason, with the known names if the name is unknown.
@@ -17,6 +17,12 @@ pub(super) fn check_sinks(config: &Config, named: &[String], is_recorded: bool) 
         return Err(Usage(format!(
             "--sink {unknown}: unknown sink; {meant}known sinks: {}",
             known.join(", ")
+        )));
+    }
+    let serves = |sink: &&Sink| named.contains(&sink.name) && matches!(sink.kind, SinkKind::Prometheus(_));
+    if let Some(Sink { name, .. }) = config.sinks.iter().find(serves).filter(|_| is_recorded) {
+        return Err(Usage(format!(
+            "--sink {name}: a sink of type prometheus delivers nothing, and a recording has ended before it can be scraped"
         )));
     }
     match named.first() {
@@ -37,7 +43,7 @@ pub(super) fn keep_local(sinks: &mut [Sink], named: &[String]) {
             SinkKind::CloudWatch(wanted) if is_named => wanted.spool.dir = None,
             SinkKind::Otlp(wanted) if is_named => wanted.spool.dir = None,
             SinkKind::File(_) if is_named => {}
-            SinkKind::CloudWatch(_) | SinkKind::Otlp(_) | SinkKind::File(_) => {
+            SinkKind::CloudWatch(_) | SinkKind::Otlp(_) | SinkKind::File(_) | SinkKind::Prometheus(_) => {
                 tracing::warn!(
                     sink = sink.name,
                     "events of a recording are printed, not delivered; use `--sink NAME` to deliver them"
@@ -45,5 +51,13 @@ pub(super) fn keep_local(sinks: &mut [Sink], named: &[String]) {
                 sink.kind = SinkKind::Stdout { pretty: When::Auto };
             }
         }
+    }
+}
+
+/// Replaces sinks that serve pages with standard output, for a run that has ended before anything can scrape them.
+pub(super) fn print_pages(sinks: &mut [Sink]) {
+    for sink in sinks.iter_mut().filter(|sink| matches!(sink.kind, SinkKind::Prometheus(_))) {
+        tracing::warn!(sink = sink.name, "a single tick cannot be scraped: its events are printed");
+        sink.kind = SinkKind::Stdout { pretty: When::Auto };
     }
 }

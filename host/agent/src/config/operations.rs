@@ -28,11 +28,16 @@ fn listen(text: &str) -> Result<Option<SocketAddr>, String> {
     if text == "none" {
         return Ok(None);
     }
+    address(text, 9464, ", or none").map(Some)
+}
+
+/// Parses an address with a fixed port. The error shows `port` in its examples, and then `others`, the values other than addresses.
+pub(super) fn address(text: &str, port: u16, others: &str) -> Result<SocketAddr, String> {
     match text.parse::<SocketAddr>() {
-        Ok(address) if address.port() > 0 => Ok(Some(address)),
+        Ok(address) if address.port() > 0 => Ok(address),
         Ok(_) => Err("port 0 selects another port at every start; configure a fixed port".into()),
         Err(_) => Err(format!(
-            "invalid address `{text}`: expected IP:PORT, such as 127.0.0.1:9464 or [::]:9464, or none"
+            "invalid address `{text}`: expected IP:PORT, such as 127.0.0.1:{port} or [::]:{port}{others}"
         )),
     }
 }

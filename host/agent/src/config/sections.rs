@@ -59,7 +59,7 @@ pub(super) fn read(root: &Section<'_>, problems: &Problems, environment: &Enviro
     let rollout = rollout::read(&root.section("rollout"));
     let compiler = root.text("compiler").map(PathBuf::from);
     let limits = read_limits(&root.section("limits"), default.limits);
-    let sinks = sinks::read(root);
+    let sinks = sinks::read(root, interval, &operations);
     let pipelines = pipelines::read(root, &sinks, problems);
     if transforms_dir.is_none() {
         let components = || pipelines.iter().flat_map(PipelineSpec::components);

@@ -1,11 +1,13 @@
 //! `sinks:` destinations of events.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use super::cloudwatch::{self, CloudWatchSink};
 use super::otlp::{self, OtlpSink};
+use super::prometheus::{self, PrometheusSink};
 use super::reader::{Item, Section, integer, one_of};
-use super::values;
+use super::{Operations, values};
 use crate::features;
 
 /// A sink with the name that outputs refer to.
@@ -31,6 +33,8 @@ pub enum SinkKind {
     CloudWatch(Box<CloudWatchSink>),
     /// A receiver of OTLP over HTTP.
     Otlp(Box<OtlpSink>),
+    /// A page for Prometheus.
+    Prometheus(PrometheusSink),
 }
 
 /// The values of `type`.
@@ -40,6 +44,7 @@ enum Type {
     File,
     CloudWatch,
     Otlp,
+    Prometheus,
 }
 
 /// When to use a format for people instead of programs.
@@ -88,8 +93,9 @@ pub(super) fn stdout() -> Sink {
     Sink { name: "stdout".into(), kind: SinkKind::Stdout { pretty: When::Auto } }
 }
 
-/// Reads the mapping of sinks. The result always contains `stdout`.
-pub(super) fn read(root: &Section<'_>) -> Vec<Sink> {
+/// Reads the mapping of sinks. The result always contains `stdout`. `interval` and `operations` are other settings that those of a sink
+/// must fit.
+pub(super) fn read(root: &Section<'_>, interval: Duration, operations: &Operations) -> Vec<Sink> {
     let mut sinks: Vec<Sink> = Vec::new();
     for (name, item) in root.named_of("sinks", MAX_SINKS).unwrap_or_default() {
         if !is_name(name) {
@@ -97,12 +103,17 @@ pub(super) fn read(root: &Section<'_>) -> Vec<Sink> {
                 "invalid sink name `{name}`: expected 1 to {MAX_NAME} letters, digits, `-`, `_` and `.` (not first)"
             ));
         }
-        let Some(kind) = kind(&item) else { continue };
+        let Some(kind) = kind(&item, interval) else { continue };
         if let SinkKind::File(file) = &kind
             && let Some(other) =
                 sinks.iter().find(|sink| matches!(&sink.kind, SinkKind::File(f) if f.path == file.path))
         {
             item.problem(format!("{} is already written by the sink `{}`", file.path.display(), other.name));
+        }
+        if let SinkKind::Prometheus(page) = &kind
+            && let Some(other) = listener(page, &sinks, operations)
+        {
+            item.problem(format!("the address {} is already used by {other}", page.listen));
         }
         sinks.push(Sink { name: name.into(), kind });
     }
@@ -112,19 +123,33 @@ pub(super) fn read(root: &Section<'_>) -> Vec<Sink> {
     sinks
 }
 
+/// Returns the server that listens on an address of the sink already, if there is one.
+fn listener(page: &PrometheusSink, sinks: &[Sink], operations: &Operations) -> Option<String> {
+    let of_operations = operations.listen.filter(|listen| prometheus::overlap(*listen, page.listen));
+    of_operations.map(|listen| format!("`operations.listen` ({listen})")).or_else(|| {
+        sinks.iter().find_map(|sink| match &sink.kind {
+            SinkKind::Prometheus(other) if prometheus::overlap(other.listen, page.listen) => {
+                Some(format!("the sink `{}` ({})", sink.name, other.listen))
+            }
+            _ => None,
+        })
+    })
+}
+
 /// Returns true for a valid name of a sink: it becomes the name of a spool directory and of a thread.
 fn is_name(name: &str) -> bool {
     let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
     (1..=MAX_NAME).contains(&name.len()) && !name.starts_with('.') && name.bytes().all(is_allowed)
 }
 
-fn kind(item: &Item<'_>) -> Option<SinkKind> {
+fn kind(item: &Item<'_>, interval: Duration) -> Option<SinkKind> {
     let section = item.section();
     let types = [
         ("stdout", Type::Stdout),
         ("file", Type::File),
         ("cloudwatch_logs", Type::CloudWatch),
         ("otlp_http", Type::Otlp),
+        ("prometheus", Type::Prometheus),
     ];
     let sink = match section.value("type", one_of(&types)) {
         Some(Type::Stdout) => {
@@ -139,9 +164,10 @@ fn kind(item: &Item<'_>) -> Option<SinkKind> {
             Some(SinkKind::CloudWatch(Box::new(cloudwatch::read(&section))))
         }
         Some(Type::Otlp) => Some(SinkKind::Otlp(Box::new(otlp::read(&section)))),
+        Some(Type::Prometheus) => Some(SinkKind::Prometheus(prometheus::read(&section, interval))),
         None => {
             if section.get("type").is_none() {
-                section.problem("type", "required: stdout, file, cloudwatch_logs or otlp_http");
+                section.problem("type", "required: stdout, file, cloudwatch_logs, otlp_http or prometheus");
             }
             return None;
         }

@@ -5,6 +5,7 @@
 
 mod delivery;
 mod process;
+mod served;
 mod work;
 
 use std::fmt;
@@ -62,6 +63,7 @@ impl Collector for StatusCollector {
             state(stats.state.as_ref(), page)?;
         }
         delivery::write(&registry.queues(), page)?;
+        served::write(&registry.pages(), page)?;
         sources(registry, page)?;
         leadership(registry, page)?;
         rollout(registry, page)?;

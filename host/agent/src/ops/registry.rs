@@ -11,6 +11,7 @@ use super::health::{Alive, Missing, Progress, Stuck};
 use super::process::Process;
 use super::stats::TickStats;
 use crate::rollout::RolloutStatus;
+use crate::sinks::ServedPage;
 
 /// The status registry. An agent has one, shared by all of its parts.
 pub struct StatusRegistry {
@@ -33,6 +34,7 @@ struct Parts {
     sources: Vec<Source>,
     counts: Vec<Count>,
     queues: Vec<(String, DeliveryQueue)>,
+    pages: Vec<(String, Arc<ServedPage>)>,
     rollout: Option<Arc<RolloutStatus>>,
     leadership: Option<Arc<dyn Fn() -> LeadershipStatus + Send + Sync>>,
 }
@@ -127,6 +129,11 @@ impl StatusRegistry {
         self.parts().queues.push((sink.to_owned(), queue));
     }
 
+    /// Shows the page of a Prometheus sink.
+    pub fn show_page(&self, sink: &str, page: Arc<ServedPage>) {
+        self.parts().pages.push((sink.to_owned(), page));
+    }
+
     /// Shows the rollout status.
     pub fn show_rollout(&self, status: Arc<RolloutStatus>) {
         self.parts().rollout = Some(status);
@@ -168,6 +175,10 @@ impl StatusRegistry {
 
     pub(super) fn queues(&self) -> Vec<(String, DeliveryQueue)> {
         self.parts().queues.clone()
+    }
+
+    pub(super) fn pages(&self) -> Vec<(String, Arc<ServedPage>)> {
+        self.parts().pages.clone()
     }
 
     pub(super) fn rollout(&self) -> Option<Arc<RolloutStatus>> {

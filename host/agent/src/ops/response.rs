@@ -2,30 +2,24 @@
 
 use http_body_util::Full;
 use hyper::body::Bytes;
-use hyper::header::{ACCEPT, ALLOW, CONTENT_TYPE, HeaderMap, HeaderValue};
+use hyper::header::{ACCEPT, HeaderMap};
 use hyper::{Method, Request, Response, StatusCode};
 
-use super::host;
 use super::metrics::Metrics;
 use super::registry::StatusRegistry;
 use super::status;
+use crate::server::{self, OPEN_METRICS, PROMETHEUS, plain, response};
 use crate::visible::{self, Style};
 
 /// A response with its whole body.
 pub(super) type FullResponse = Response<Full<Bytes>>;
 
 const JSON: &str = "application/json";
-const PLAIN: &str = "text/plain; charset=utf-8";
-const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
-const PROMETHEUS: &str = "text/plain; version=0.0.4; charset=utf-8";
 
 /// Returns the response to a request.
 pub(super) fn respond<B>(registry: &StatusRegistry, metrics: &Metrics, request: &Request<B>) -> FullResponse {
-    if !host::is_ours(request, registry.node_name()) {
-        return plain(
-            StatusCode::MISDIRECTED_REQUEST,
-            "unknown host: use an IP address, `localhost` or the node name",
-        );
+    if !server::is_ours(request, registry.node_name()) {
+        return server::unknown_host();
     }
     let path = request.uri().path();
     if !matches!(path, "/healthz" | "/readyz" | "/metrics" | "/status") {
@@ -35,9 +29,7 @@ pub(super) fn respond<B>(registry: &StatusRegistry, metrics: &Metrics, request: 
         );
     }
     if !matches!(*request.method(), Method::GET | Method::HEAD) {
-        let mut response = plain(StatusCode::METHOD_NOT_ALLOWED, "method not allowed: use GET or HEAD");
-        response.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
-        return response;
+        return server::method_not_allowed();
     }
     match path {
         "/healthz" => match registry.alive() {
@@ -90,20 +82,6 @@ fn page(metrics: &Metrics, headers: &HeaderMap) -> FullResponse {
     let Ok(text) = metrics.write() else {
         return plain(StatusCode::INTERNAL_SERVER_ERROR, "cannot encode the metrics");
     };
-    let accepts = |accept: &HeaderValue| {
-        accept.to_str().is_ok_and(|accept| accept.contains("application/openmetrics-text"))
-    };
-    let open = headers.get_all(ACCEPT).iter().any(accepts);
-    response(StatusCode::OK, if open { OPEN_METRICS } else { PROMETHEUS }, text)
-}
-
-fn plain(status: StatusCode, text: &str) -> FullResponse {
-    response(status, PLAIN, format!("{}\n", visible::lines(text, Style::Text)))
-}
-
-fn response(status: StatusCode, content_type: &'static str, text: String) -> FullResponse {
-    let mut response = Response::new(Full::new(Bytes::from(text)));
-    *response.status_mut() = status;
-    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
-    response
+    let is_open = server::accepts(headers, ACCEPT, "application/openmetrics-text");
+    response(StatusCode::OK, if is_open { OPEN_METRICS } else { PROMETHEUS }, text)
 }

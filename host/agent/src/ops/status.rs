@@ -6,8 +6,10 @@ use serde_json::{Value, json};
 
 use super::registry::StatusRegistry;
 use super::stats::{ComponentStats, SlotVersion};
+use crate::sinks::ServedPage;
 
-/// Returns the document. `rollout`, `state` and `components` are null until they are known.
+/// Returns the document. `rollout`, `state` and `components` are null until they are known; `pages` are those of
+/// Prometheus sinks.
 ///
 /// The keys `place` and `set_aside` are deprecated: `slot` and `quarantined` have replaced them.
 pub(super) fn to_json(registry: &StatusRegistry) -> Value {
@@ -17,7 +19,18 @@ pub(super) fn to_json(registry: &StatusRegistry) -> Value {
         "last_tick_unix_ms": stats.as_ref().map(|stats| stats.time_unix_ms),
         "rollout": registry.rollout().map(|rollout| rollout.status()),
         "state": stats.as_ref().and_then(|stats| stats.state.as_ref()).map(state),
+        "pages": registry.pages().iter().map(|(sink, served)| page(sink, served)).collect::<Vec<_>>(),
         "components": stats.map(|stats| stats.components.iter().map(component).collect::<Vec<_>>()),
+    })
+}
+
+fn page(sink: &str, served: &ServedPage) -> Value {
+    json!({
+        "sink": sink,
+        "listen": served.listen().to_string(),
+        "series": served.series(),
+        "bytes": served.bytes(),
+        "scrapes": served.scrapes(),
     })
 }
 

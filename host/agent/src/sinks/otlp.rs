@@ -16,8 +16,8 @@ use super::{Delivered, Sink, SinkError};
 /// Largest request before compression, bytes: the limit of CloudWatch. Collectors accept more.
 const MAX_REQUEST_BYTES: u32 = 1_000_000;
 
-/// Media types of OTLP: both forms of the same request.
-const MEDIA_TYPES: [&str; 2] = ["application/x-protobuf", "application/json"];
+/// Content types of OTLP: both forms of the same request.
+const CONTENT_TYPES: [&str; 2] = ["application/x-protobuf", "application/json"];
 
 /// Compression level, as for CloudWatch Logs: CPU time on every node costs more than bytes.
 const LEVEL: u32 = 3;
@@ -36,9 +36,9 @@ impl Otlp {
     }
 
     fn add(&self, content_type: &str, event: &Event<'_>) -> Result<Delivered, SinkError> {
-        if !MEDIA_TYPES.contains(&content_type) {
-            return Err(SinkError::MediaType {
-                found: insightd_upstream::error_text::shortened(content_type),
+        if !CONTENT_TYPES.contains(&content_type) {
+            return Err(SinkError::ContentType {
+                found: insightd_upstream::error_text::shortened(content_type).escape_debug().to_string(),
                 expected: "OTLP metrics (application/x-protobuf or application/json)",
             });
         }
@@ -134,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn each_event_is_a_compressed_request_with_its_media_type() {
+    fn each_event_is_a_compressed_request_with_its_content_type() {
         let (delivered, blocks) = tick("application/x-protobuf", Encoding::Gzip, &[b"one", b"two"]);
         assert_eq!((delivered.events, delivered.bytes, delivered.lost), (2, 6, 0));
         let mut bodies = Vec::new();

@@ -5,7 +5,7 @@ use std::time::Instant;
 use insightd_pipeline::{Flow, LogThrottle, Sinks};
 use insights_batch::{Event, Limits};
 
-use super::{Delivered, OnStall, Sink, SinkError, ToDeliver};
+use super::{Delivered, OnStall, Sink, SinkError, ToDeliver, ToServe};
 use crate::config;
 use crate::counters::SinkCounters;
 
@@ -14,6 +14,7 @@ pub struct SinkSet {
     open: Vec<OpenSink>,
     counters: SinkCounters,
     to_deliver: Vec<ToDeliver>,
+    to_serve: Vec<ToServe>,
 }
 
 struct OpenSink {
@@ -59,13 +60,14 @@ impl SinkSet {
         sinks: impl Iterator<Item = &'a config::Sink>,
         on_stall: OnStall,
     ) -> Result<Self, OpenError> {
-        let mut to_deliver = Vec::new();
-        let mut open = |sink: &config::Sink| match super::open(sink, on_stall, &mut to_deliver) {
+        let (mut to_deliver, mut to_serve) = (Vec::new(), Vec::new());
+        let mut open = |sink: &config::Sink| match super::open(sink, on_stall, &mut to_deliver, &mut to_serve)
+        {
             Ok(open) => Ok((sink.name.clone(), open)),
             Err(error) => Err(OpenError { name: sink.name.clone(), error }),
         };
         let open = sinks.map(&mut open).collect::<Result<_, _>>()?;
-        Ok(Self { to_deliver, ..Self::new(open) })
+        Ok(Self { to_deliver, to_serve, ..Self::new(open) })
     }
 
     /// Creates a set of sinks that are already open.
@@ -78,12 +80,18 @@ impl SinkSet {
             open: sinks.into_iter().map(open).collect(),
             counters: SinkCounters::default(),
             to_deliver: Vec::new(),
+            to_serve: Vec::new(),
         }
     }
 
     /// Takes the delivery parts of the sinks; later calls return none.
     pub fn take_to_deliver(&mut self) -> Vec<ToDeliver> {
         std::mem::take(&mut self.to_deliver)
+    }
+
+    /// Takes the server parts of the sinks; later calls return none.
+    pub fn take_to_serve(&mut self) -> Vec<ToServe> {
+        std::mem::take(&mut self.to_serve)
     }
 
     /// Returns the totals of each sink at the end of a run, before delivery ends.

@@ -5,6 +5,7 @@ mod components;
 mod fargate;
 mod http;
 mod kubelet;
+mod prometheus;
 mod signals;
 mod sinks;
 mod ticks;

@@ -36,7 +36,7 @@ pub(super) fn problems(config: &Config, environment: &Environment) -> Vec<Proble
     for sink in config.sinks.iter().filter(|sink| super::super::is_used(config, sink)) {
         let key = format!("sinks.{}", sink.name);
         match &sink.kind {
-            SinkKind::Stdout { .. } => {}
+            SinkKind::Stdout { .. } | SinkKind::Prometheus(_) => {}
             SinkKind::File(file) => {
                 let parent = file.path.parent().filter(|parent| !parent.as_os_str().is_empty());
                 check.writable(&format!("{key}.path"), Some(parent.unwrap_or(Path::new("."))));

@@ -7,14 +7,16 @@ use insightd_pipeline::Sha256;
 use insightd_pipeline::bundle::{BundleOrigin, Generation};
 use insightd_pipeline::probation::RunningBundle;
 use insightd_upstream::UpstreamStatus;
+use insights_batch::Payloads;
 
 use super::super::metrics::Metrics;
 use super::super::{Count, LeadershipStatus, StatusRegistry};
 use super::exposition::Exposition;
 use super::{registry, stats};
-use crate::config::{Config, Environment};
+use crate::config::{Config, Environment, SinkKind};
 use crate::rollout::{Outcome, RolloutHandle, RolloutStatus};
 use crate::runtime::TickHandler;
+use crate::sinks::{Prometheus, ServedPage, Sink};
 
 fn page(registry: &Arc<StatusRegistry>) -> Exposition {
     let text = Metrics::new(registry).write().unwrap();
@@ -60,7 +62,24 @@ fn full() -> (Arc<StatusRegistry>, Vec<Arc<UpstreamStatus>>) {
         bytes: true,
         read: Arc::new(|| 5),
     });
+    registry.show_page("scrape", scraped());
     (registry, statuses)
+}
+
+/// Returns the page of a sink after a tick with two samples, of which one is a duplicate.
+fn scraped() -> Arc<ServedPage> {
+    let config = "sinks: {scrape: {type: prometheus}}";
+    let config = Config::parse(config, None, &Environment::default()).unwrap();
+    let settings = config.sinks.iter().find_map(|sink| match &sink.kind {
+        SinkKind::Prometheus(settings) => Some(settings),
+        _ => None,
+    });
+    let (mut sink, page) = Prometheus::new(settings.unwrap());
+    let mut payloads = Payloads::new("text/plain; version=0.0.4");
+    payloads.push(&[], 1, b"# TYPE a gauge\na 1\na 2\n");
+    sink.accept(&payloads.content_type, &mut payloads.events());
+    sink.end_tick();
+    page
 }
 
 #[test]
@@ -98,6 +117,10 @@ fn everything_is_on_the_page() {
     }
     assert_eq!(page.value("insightd_leader_transitions_total"), 3.0);
     assert_eq!(page.value("insightd_api_received_bytes_total"), 5.0);
+    let of_page = |metric: &str| page.value(&format!("insightd_prometheus_{metric}{{sink=\"scrape\"}}"));
+    assert_eq!(of_page("page_bytes"), 19.0, "the lines of the type and of one sample");
+    let counts = ["series", "scrapes_total", "duplicates_total"].map(of_page);
+    assert_eq!(counts, [1.0, 0.0, 1.0]);
     // The holder's name is truncated before it is escaped.
     let holder = page.samples.keys().find(|key| key.starts_with("insightd_leader_holder_info")).unwrap();
     assert!(holder.len() < 400, "{}", holder.len());

@@ -9,10 +9,11 @@ use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 
-use super::super::server::{MAX_CONNECTIONS, MAX_HEAD_BYTES, accept};
+use super::super::server::{endpoint, responder};
 use super::super::{StatusRegistry, serve};
 use super::exposition::Exposition;
 use super::{registry, stats};
+use crate::server::{Endpoint, MAX_CONNECTIONS, MAX_HEAD_BYTES, accept};
 
 /// Timeout of every read and write: a connection that never ends fails the test instead of hanging it.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -32,9 +33,11 @@ impl Server {
             let runtime = crate::runtime::create().unwrap();
             runtime.block_on(async {
                 let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
-                tell.send(listener.local_addr().unwrap()).unwrap();
+                let address = listener.local_addr().unwrap();
+                tell.send(address).unwrap();
+                let endpoint = Endpoint { lifetime, ..endpoint(address) };
                 tokio::select! {
-                    () = accept(&registry, &listener, lifetime) => {}
+                    () = accept(&endpoint, &listener, responder(&registry)) => {}
                     _ = stopped => {}
                 }
             });
