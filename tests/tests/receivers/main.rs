@@ -8,6 +8,7 @@
 
 mod points;
 mod process;
+mod scrape;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -67,7 +68,7 @@ fn deliver(test: &str, recording: &str) -> Option<Delivered> {
     let programs = receivers(test)?;
     let directory = tempfile::tempdir().unwrap();
     let collector = collector(&programs, directory.path());
-    let prometheus = prometheus(&programs, directory.path());
+    let prometheus = prometheus(&programs, directory.path(), None);
     let config = config(directory.path(), &collector, &prometheus);
     let recorded = Recorded::open(recording);
     let arguments = ["run", "--config", &config, "--host-root", recorded.directory()];

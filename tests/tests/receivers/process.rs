@@ -65,6 +65,23 @@ impl Process {
     }
 }
 
+/// Starts the agent with a configuration file; it listens on `port`.
+pub(crate) fn agent(directory: &Path, config: &Path, port: u16) -> Process {
+    let mut command = Command::new(insightd_tests::program("insightd"));
+    command.args(["run", "--interval", "1s", "--config"]).arg(config);
+    Process::start(command, directory, "insightd", port)
+}
+
+/// Runs `promtool check metrics` on a page. Returns its report, empty if it has no objection.
+pub(crate) fn promtool(programs: &Path, page: &str) -> String {
+    let mut promtool = Command::new(programs.join("promtool"));
+    promtool.args(["check", "metrics"]).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut promtool = promtool.spawn().unwrap();
+    promtool.stdin.take().unwrap().write_all(page.as_bytes()).unwrap();
+    let output = promtool.wait_with_output().unwrap();
+    format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
+}
+
 /// Starts an OpenTelemetry collector that writes what it receives to `received.json` in `directory`.
 pub(crate) fn collector(programs: &Path, directory: &Path) -> Process {
     let port = free_port();
@@ -81,12 +98,19 @@ pub(crate) fn collector(programs: &Path, directory: &Path) -> Process {
     Process::start(command, directory, "collector", port)
 }
 
-/// Starts a Prometheus server that receives OTLP and remote write at its API.
-pub(crate) fn prometheus(programs: &Path, directory: &Path) -> Process {
+/// Starts a Prometheus server that receives OTLP and remote write at its API, and scrapes the page of an agent on `target`.
+pub(crate) fn prometheus(programs: &Path, directory: &Path, target: Option<u16>) -> Process {
     let port = free_port();
     let file = directory.join("prometheus.yml");
-    let config = "otlp: {translation_strategy: NoTranslation, promote_all_resource_attributes: true}\n\
-                  storage: {tsdb: {out_of_order_time_window: 1h}}\n";
+    let mut config = "otlp: {translation_strategy: NoTranslation, promote_all_resource_attributes: true}\n\
+                      storage: {tsdb: {out_of_order_time_window: 1h}}\n"
+        .to_owned();
+    if let Some(target) = target {
+        config.push_str(&format!(
+            "scrape_configs: [{{job_name: insightd, scrape_interval: 1s, metrics_path: /metrics/workloads, \
+             static_configs: [{{targets: ['127.0.0.1:{target}']}}]}}]\n"
+        ));
+    }
     fs::write(&file, config).unwrap();
     let mut command = Command::new(programs.join("prometheus"));
     command
@@ -108,23 +132,23 @@ pub(crate) fn query(prometheus: &Process, query: &str, time_unix_ms: u64) -> Vec
         })
         .collect();
     let seconds = format!("{}.{:03}", time_unix_ms / 1000, time_unix_ms % 1000);
-    let response = get(prometheus.port, &format!("/api/v1/query?query={encoded}&time={seconds}"));
+    let (_, response) = get(prometheus.port, &format!("/api/v1/query?query={encoded}&time={seconds}"));
     let response: Value = serde_json::from_str(&response).unwrap_or_else(|_| panic!("{response}"));
     assert_eq!(response["status"], "success", "{query}: {response}");
     response["data"]["result"].as_array().unwrap().clone()
 }
 
-/// Returns the body of a response with status 200.
-fn get(port: u16, path: &str) -> String {
+/// Returns the status line and the body of a response.
+pub(crate) fn get(port: u16, path: &str) -> (String, String) {
     let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).unwrap();
     // HTTP/1.0: no chunks, and the end of the body is the end of the connection.
     write!(stream, "GET {path} HTTP/1.0\r\nHost: localhost\r\n\r\n").unwrap();
     let mut response = String::new();
     stream.read_to_string(&mut response).unwrap();
-    let (_, body) = response.split_once("\r\n\r\n").unwrap_or_else(|| panic!("{response}"));
-    body.to_owned()
+    let (head, body) = response.split_once("\r\n\r\n").unwrap_or_else(|| panic!("{response}"));
+    (head.lines().next().unwrap_or_default().to_owned(), body.to_owned())
 }
 
-fn free_port() -> u16 {
+pub(crate) fn free_port() -> u16 {
     TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap().port()
 }
