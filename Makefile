@@ -40,7 +40,7 @@ AGENT := $(PROGRAMS)/insightd
 # Arguments of `make run`.
 RUN ?= run --interval 5s
 
-.PHONY: help bindings build programs tests run demo toolchain test transforms recipes compiler builtins ahead agent cli deploy-transforms image image-arm64 images test-arm64 fmt lint doc deny unit test-all test-node test-aws test-receivers node-suite resident footprint footprint-hour footprint-cluster footprint-fargate bench docs release FORCE
+.PHONY: help bindings build programs tests run demo toolchain test transforms recipes compiler builtins ahead agent cli deploy-transforms image image-arm64 images test-arm64 fmt lint doc deny unit test-all test-node test-aws test-receivers node-suite resident footprint footprint-hour footprint-cluster footprint-fargate footprint-sidecar bench docs release FORCE
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "%-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -187,6 +187,9 @@ node-suite: tests ## Build the program that test-node runs on the nodes, and its
 
 resident: build ## Measure the agent's resident memory on this machine over 5 minutes at a 2 s interval
 	tests/footprint/resident 300 2s
+
+footprint-sidecar: build ## Measure the memory of the sidecar of a task with ten containers, delivering over HTTP and over TLS (5 minutes)
+	tests/footprint/sidecar
 
 footprint: image ## Measure the cost on a node with 105 pods against its bounds, as root: memory, CPU, kubelet, 1,000 ticks (half an hour)
 	tests/footprint/node

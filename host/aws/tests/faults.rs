@@ -17,10 +17,13 @@ use agent::{Account, Agent, stored_numbers};
 use common::emulator;
 use proxy::{Fault, Proxy};
 
+/// Operation in the header of the requests that meet faults, in lower case.
+const PUT: &str = "logs_20140328.putlogevents";
+
 /// Delivers fifty blocks while the first requests after the stream exists meet these faults.
 async fn through(name: &str, faults: Vec<Fault>) -> Option<Account> {
     let emulator = emulator()?;
-    let proxy = Proxy::start(&emulator).await;
+    let proxy = Proxy::start(&emulator, PUT).await;
     let agent = Agent::start(name, &proxy.url(), None).await;
     // Create the stream before anything breaks.
     agent.put(0);
@@ -128,7 +131,7 @@ async fn no_block_is_lost_when_the_agent_is_killed() {
         return;
     }
     let Some(emulator) = emulator() else { return };
-    let proxy = Proxy::start(&emulator).await;
+    let proxy = Proxy::start(&emulator, PUT).await;
     proxy.breaks(vec![Fault::Slow(Duration::from_millis(15)); 100_000]);
     let directory = tempfile::tempdir().unwrap();
     let destination = agent::destination("killed");

@@ -24,12 +24,17 @@ pub struct ServiceSettings {
     pub access: Access,
     /// Minimum time between two rounds of requests; [`MIN_INTERVAL`] by default.
     pub min_interval: Duration,
+    /// Minimum time until a denied request is repeated, to which up to a fifth is added; [`DENIED_INTERVAL`] by default.
+    pub denied_interval: Duration,
     /// Maximum delay of the first request, which spreads the requests of a restarting fleet.
     pub start_jitter: Duration,
 }
 
 /// Default time between two rounds of requests. The ECS API throttles a whole account.
 pub const MIN_INTERVAL: Duration = Duration::from_secs(60);
+
+/// Default time after which a denied request is repeated: a missing permission is not granted every minute.
+pub const DENIED_INTERVAL: Duration = Duration::from_secs(3600);
 
 /// A background task that requests the origins of the tasks of an [`EcsWatch`] until it is dropped.
 #[derive(Debug)]

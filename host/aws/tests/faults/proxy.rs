@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
-/// A fault of one `PutLogEvents` request.
+/// A fault of one request.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Fault {
     /// The connection is closed after the request was read.
@@ -35,7 +35,8 @@ pub(crate) struct Proxy {
 }
 
 impl Proxy {
-    pub(crate) async fn start(emulator: &str) -> Self {
+    /// Starts a proxy that injects faults into requests of one operation: its header `x-amz-target`, in lower case.
+    pub(crate) async fn start(emulator: &str, operation: &'static str) -> Self {
         let target = emulator.trim_start_matches("http://").to_owned();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
@@ -47,7 +48,9 @@ impl Proxy {
             while let Ok((stream, _)) = listener.accept().await {
                 let (target, faults, requests) = (target.clone(), Arc::clone(&broken), Arc::clone(&counted));
                 let seen = Arc::clone(&seen);
-                tokio::spawn(async move { serve(stream, &target, &faults, &requests, &seen).await });
+                tokio::spawn(
+                    async move { serve(stream, &target, operation, &faults, &requests, &seen).await },
+                );
             }
         });
         Self { port, requests, faults, heads }
@@ -62,12 +65,12 @@ impl Proxy {
         format!("http://127.0.0.1:{}", self.port)
     }
 
-    /// Headers of the `PutLogEvents` requests, in lower case.
+    /// Headers of the requests of the operation, in lower case.
     pub(crate) fn heads(&self) -> Vec<String> {
         self.heads.lock().unwrap().clone()
     }
 
-    /// Number of `PutLogEvents` requests received.
+    /// Number of requests of the operation received.
     pub(crate) fn requests(&self) -> usize {
         self.requests.load(Ordering::Relaxed)
     }
@@ -76,6 +79,7 @@ impl Proxy {
 async fn serve(
     mut stream: TcpStream,
     target: &str,
+    operation: &str,
     faults: &Mutex<VecDeque<Fault>>,
     requests: &AtomicUsize,
     heads: &Mutex<Vec<String>>,
@@ -83,9 +87,9 @@ async fn serve(
     loop {
         let request = read_message(&mut stream).await?;
         let head = String::from_utf8_lossy(&request[..request.len().min(2000)]).to_lowercase();
-        let is_put = head.contains("logs_20140328.putlogevents");
-        let fault = if is_put { faults.lock().unwrap().pop_front() } else { None };
-        if is_put {
+        let is_of_operation = head.contains(operation);
+        let fault = if is_of_operation { faults.lock().unwrap().pop_front() } else { None };
+        if is_of_operation {
             requests.fetch_add(1, Ordering::Relaxed);
             heads.lock().unwrap().push(head.split("\r\n\r\n").next().unwrap_or_default().to_owned());
         }

@@ -20,9 +20,6 @@ const MAX_REQUESTS: usize = 10;
 /// Maximum backoff after failures.
 const MAX_BACKOFF: Duration = Duration::from_secs(1800);
 
-/// Time after which a request is repeated that was denied: a missing permission is not granted every minute.
-const DENIED_INTERVAL: Duration = Duration::from_secs(3600);
-
 /// Number of rounds after which a task that the API does not return gets the default origin. The API knows a task a little later than
 /// the ECS agent that starts it.
 const MAX_MISSES: u32 = 5;
@@ -153,7 +150,8 @@ impl Poller {
         self.status.failed(failure.to_string());
         match failure {
             Failure::Api(error) if error.is_denied() => {
-                DENIED_INTERVAL + jitter_up_to(DENIED_INTERVAL / 5, &mut fastrand::Rng::new())
+                let wait = self.settings.denied_interval;
+                wait + jitter_up_to(wait / 5, &mut fastrand::Rng::new())
             }
             _ => self.settings.min_interval + self.backoff.next_wait(),
         }

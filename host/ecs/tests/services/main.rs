@@ -1,7 +1,10 @@
-//! Tests of the requests to the ECS API, against a server that follows the documented shapes.
+//! Tests of the requests to the ECS API, against a server that follows the documented shapes, and against moto.
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 mod moto;
+#[path = "../../../aws/tests/faults/proxy.rs"]
+#[allow(dead_code, reason = "shared with the tests of delivery")]
+mod proxy;
 #[path = "../endpoints/server.rs"]
 #[allow(dead_code, reason = "shared with the tests of the endpoints")]
 mod server;
@@ -9,6 +12,7 @@ mod server;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use aws_config::retry::RetryConfig;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
@@ -84,8 +88,22 @@ async fn agent(tasks: impl Fn(usize) -> String + Send + 'static) -> (Server, Ecs
 }
 
 fn start(api: &Server, watch: &EcsWatch, min_interval: Duration) -> ServiceWatch {
-    let access = Access::Ready(Box::new(config(&api.url)));
-    ServiceWatch::start(ServiceSettings { access, min_interval, start_jitter: Duration::ZERO }, watch)
+    ServiceWatch::start(ServiceSettings { min_interval, ..settings(config(&api.url)) }, watch)
+}
+
+/// Returns settings that repeat requests at once, except denied ones.
+fn settings(config: SdkConfig) -> ServiceSettings {
+    ServiceSettings {
+        access: Access::Ready(Box::new(config)),
+        min_interval: Duration::from_millis(1),
+        denied_interval: LONG,
+        start_jitter: Duration::ZERO,
+    }
+}
+
+/// Returns the configuration with each request sent once, so that the SDK does not repeat it.
+fn without_retries(config: SdkConfig) -> SdkConfig {
+    config.into_builder().retry_config(RetryConfig::disabled()).build()
 }
 
 /// Waits until `is_done` returns true. There is no timeout here: a test that waits forever is ended by its runner.
@@ -128,9 +146,7 @@ async fn errors_are_explained() {
         (Response::Endless, "length limit exceeded"),
     ] {
         let api = Server::start(move |_| response.clone()).await;
-        let base = config(&api.url).into_builder();
-        let config = base.retry_config(aws_config::retry::RetryConfig::disabled()).build();
-        let client = Client::new(&config).unwrap();
+        let client = Client::new(&without_retries(config(&api.url))).unwrap();
         let error = client.describe("shop", &["a"], &UpstreamStatus::new("ecs-api")).await.unwrap_err();
         assert!(error.to_string().contains(wanted), "{wanted}: {error}");
         assert_eq!(error.is_denied(), matches!(error, ApiError::Denied { .. }));
@@ -213,14 +229,7 @@ async fn failures_are_repeated_and_denials_are_not() {
     for (code, is_repeated) in [("ThrottlingException", true), ("AccessDeniedException", false)] {
         let (_server, watch) = agent(|_| listed(0..1, &[])).await;
         let api = Server::start(move |_| refusal(code)).await;
-        let base = config(&api.url).into_builder();
-        let config = base.retry_config(aws_config::retry::RetryConfig::disabled()).build();
-        let settings = ServiceSettings {
-            access: Access::Ready(Box::new(config)),
-            min_interval: Duration::from_millis(1),
-            start_jitter: Duration::ZERO,
-        };
-        let services = ServiceWatch::start(settings, &watch);
+        let services = ServiceWatch::start(settings(without_retries(config(&api.url))), &watch);
         let errors = || services.status().snapshot().errors;
         until(|| errors() == 1).await;
         if is_repeated {

@@ -1,52 +1,92 @@
 //! Requests to the ECS API of moto, which knows clusters, task definitions and tasks.
 
-use std::time::Duration;
+mod denied;
+mod throttled;
 
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use insightd_aws::sdk::Access;
-use insightd_ecs::services::{ServiceSettings, ServiceWatch};
+use insightd_ecs::EcsWatch;
+use insightd_ecs::services::ServiceWatch;
 
-use crate::{agent, config, until};
+use crate::server::Server;
+use crate::{agent, config, settings, until};
 
-/// Returns the address of moto's server; `None`, with a message, if none is configured.
-fn server() -> Option<String> {
-    let url = std::env::var("INSIGHTD_TEST_AWS").ok().filter(|url| !url.is_empty());
+/// The cluster of the instance that the ECS agent describes: tasks of others are not requested.
+const CLUSTER: &str = "shop";
+
+/// Returns the address of a moto server from the environment; `None`, with a message, if none is configured.
+fn server(variable: &str) -> Option<String> {
+    let url = std::env::var(variable).ok().filter(|url| !url.is_empty());
     if url.is_none() {
-        eprintln!("SKIPPED: INSIGHTD_TEST_AWS has no address of a moto server (`make test-aws` starts one)");
+        eprintln!("SKIPPED: {variable} has no address of a moto server (`make test-aws` starts one)");
     }
     url
 }
 
-/// Calls an operation of the API. moto takes service and region from the signature, and does not verify it.
-async fn call(url: &str, operation: &str, body: &Value) -> Value {
+/// Sends a request and returns the body of its response.
+async fn post(url: &str, path: &str, head: &str, body: &str) -> String {
     let host = url.trim_start_matches("http://").trim_end_matches('/');
-    let body = body.to_string();
+    let length = body.len();
     let request = format!(
-        "POST / HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n\
-         authorization: AWS4-HMAC-SHA256 Credential=AKIATEST/20260101/eu-central-1/ecs/aws4_request, \
-         SignedHeaders=host, Signature=0\r\n\
-         x-amz-target: AmazonEC2ContainerServiceV20141113.{operation}\r\n\
-         content-type: application/x-amz-json-1.1\r\ncontent-length: {}\r\n\r\n{body}",
-        body.len()
+        "POST {path} HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n{head}content-length: {length}\r\n\r\n{body}"
     );
     let mut stream = TcpStream::connect(host).await.unwrap();
     stream.write_all(request.as_bytes()).await.unwrap();
     let mut response = String::new();
     stream.read_to_string(&mut response).await.unwrap();
     let (head, body) = response.split_once("\r\n\r\n").unwrap();
-    assert!(head.starts_with("HTTP/1.1 200 "), "{operation}: {response}");
-    serde_json::from_str(body).unwrap()
+    assert!(head.starts_with("HTTP/1.1 200 "), "{request}: {response}");
+    body.to_owned()
+}
+
+/// Returns a header with a signature. moto takes service and region from it, and verifies it only if it enforces IAM.
+fn signature(service: &str) -> String {
+    format!(
+        "authorization: AWS4-HMAC-SHA256 Credential=AKIATEST/20260101/eu-central-1/{service}/aws4_request, \
+         SignedHeaders=host, Signature=0\r\n"
+    )
+}
+
+/// Calls an operation of the ECS API.
+async fn call(url: &str, operation: &str, body: &Value) -> Value {
+    let head = format!(
+        "{}x-amz-target: AmazonEC2ContainerServiceV20141113.{operation}\r\ncontent-type: application/x-amz-json-1.1\r\n",
+        signature("ecs")
+    );
+    serde_json::from_str(&post(url, "/", &head, &body.to_string()).await).unwrap()
+}
+
+/// Creates the cluster and a task definition.
+async fn create_cluster(url: &str) {
+    call(url, "CreateCluster", &json!({"clusterName": CLUSTER})).await;
+    let definition = json!({
+        "family": "shop",
+        "containerDefinitions": [{"name": "app", "image": "busybox", "memory": 64}],
+    });
+    call(url, "RegisterTaskDefinition", &definition).await;
+}
+
+/// Starts the watch of an ECS agent that lists these tasks as running.
+async fn watch_of<'a>(arns: impl IntoIterator<Item = &'a String>) -> (Server, EcsWatch) {
+    let tasks: Vec<Value> =
+        arns.into_iter().map(|arn| json!({"Arn": arn, "KnownStatus": "RUNNING"})).collect();
+    let listed = json!({"Tasks": tasks}).to_string();
+    agent(move |_| listed.clone()).await
+}
+
+/// Returns the service of a task, if the ECS API has been asked.
+fn service(services: &ServiceWatch, arn: &str) -> Option<String> {
+    services.origins().get(arn.rsplit('/').next().unwrap())?.service.as_deref().map(str::to_owned)
 }
 
 /// Starts tasks of the group, and returns their ARNs. The API starts at most ten at a time.
-async fn run_tasks(url: &str, cluster: &str, group: &str, count: usize) -> Vec<String> {
+async fn run_tasks(url: &str, group: &str, count: usize) -> Vec<String> {
     let mut arns = Vec::new();
     while arns.len() < count {
         let request = json!({
-            "cluster": cluster, "taskDefinition": "shop", "launchType": "FARGATE", "group": group,
+            "cluster": CLUSTER, "taskDefinition": "shop", "launchType": "FARGATE", "group": group,
             "count": (count - arns.len()).min(10),
         });
         let response = call(url, "RunTask", &request).await;
@@ -59,34 +99,17 @@ async fn run_tasks(url: &str, cluster: &str, group: &str, count: usize) -> Vec<S
 
 #[tokio::test]
 async fn the_services_of_all_tasks_are_found() {
-    let Some(url) = server() else { return };
-    call(&url, "CreateCluster", &json!({"clusterName": "shop"})).await;
-    let definition = json!({
-        "family": "shop",
-        "containerDefinitions": [{"name": "app", "image": "busybox", "memory": 64}],
-    });
-    call(&url, "RegisterTaskDefinition", &definition).await;
-    let web = run_tasks(&url, "shop", "service:web", 103).await;
-    let alone = run_tasks(&url, "shop", "family:shop", 1).await;
+    let Some(url) = server("INSIGHTD_TEST_AWS") else { return };
+    create_cluster(&url).await;
+    let web = run_tasks(&url, "service:web", 103).await;
+    let alone = run_tasks(&url, "family:shop", 1).await;
     let (unknown, _) = alone[0].rsplit_once('/').unwrap();
     let unknown = format!("{unknown}/{}", "0".repeat(32));
-    let tasks: Vec<Value> = web
-        .iter()
-        .chain(&alone)
-        .chain([&unknown])
-        .map(|arn| json!({"Arn": arn, "KnownStatus": "RUNNING"}))
-        .collect();
-    let listed = json!({"Tasks": tasks}).to_string();
-    let (_server, watch) = agent(move |_| listed.clone()).await;
-    let access = Access::Ready(Box::new(config(&url)));
-    let min_interval = Duration::from_millis(1);
-    let settings = ServiceSettings { access, min_interval, start_jitter: Duration::ZERO };
-    let services = ServiceWatch::start(settings, &watch);
+    let (_server, watch) = watch_of(web.iter().chain(&alone).chain([&unknown])).await;
+    let services = ServiceWatch::start(settings(config(&url)), &watch);
     until(|| services.status().snapshot().requests >= 2).await;
     until(|| services.origins().len() >= web.len() + alone.len()).await;
-    let origins = services.origins();
-    let service = |arn: &String| origins[arn.rsplit('/').next().unwrap()].service.clone();
-    assert!(web.iter().all(|arn| service(arn).as_deref() == Some("web")));
-    assert_eq!(service(&alone[0]), None, "no service started it");
+    assert!(web.iter().all(|arn| service(&services, arn).as_deref() == Some("web")));
+    assert_eq!(service(&services, &alone[0]), None, "no service started it");
     assert_eq!(services.status().snapshot().error, None);
 }

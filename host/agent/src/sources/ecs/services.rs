@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use insightd_aws::sdk::Access;
 use insightd_aws::settings::AwsSettings;
-use insightd_ecs::services::{MIN_INTERVAL, ServiceSettings, ServiceWatch};
+use insightd_ecs::services::{DENIED_INTERVAL, MIN_INTERVAL, ServiceSettings, ServiceWatch};
 use insightd_ecs::{EcsWatch, TaskOrigins};
 use insightd_upstream::UpstreamStatus;
 
@@ -31,7 +31,12 @@ impl Services {
             ..config.aws.clone()
         });
         let start_jitter = if is_for_long { JITTER.min(config.interval / 2) } else { Duration::ZERO };
-        let settings = ServiceSettings { access, min_interval: MIN_INTERVAL, start_jitter };
+        let settings = ServiceSettings {
+            access,
+            min_interval: MIN_INTERVAL,
+            denied_interval: DENIED_INTERVAL,
+            start_jitter,
+        };
         Self(Some(ServiceWatch::start(settings, watch)))
     }
 
