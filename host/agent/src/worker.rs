@@ -3,10 +3,10 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use insightd_collect::RootError;
+use insightd_collect::{OptionalFacts, RootError};
 use insightd_kubernetes::events::EventRecorder;
 use insightd_kubernetes::leader::Leadership;
-use insightd_pipeline::bundle::Bundle;
+use insightd_pipeline::bundle::{Bundle, Generation};
 use insightd_pipeline::probation::Generations;
 use insightd_pipeline::states::States;
 use insightd_pipeline::{Delivery, LogThrottle, Permit, Pipeline, Scope, Sinks, run_scope};
@@ -29,6 +29,8 @@ use crate::sources::{HostReading, Sources};
 pub struct Worker {
     sources: Sources,
     generations: Generations,
+    /// The generation whose optional facts the sources read.
+    wanted: Option<Generation>,
     rollout: Option<Arc<RolloutHandle>>,
     /// The capture that the rollout thread requested, while its tick runs.
     capture: Option<Capture>,
@@ -62,6 +64,7 @@ impl Worker {
         Self {
             sources,
             generations: Generations::new(bundle),
+            wanted: None,
             rollout: None,
             capture: None,
             sinks,
@@ -146,6 +149,16 @@ impl Worker {
         }
     }
 
+    /// Tells the sources which optional facts the running bundle needs, if it is another one than before.
+    fn want(&mut self) {
+        let running = &self.generations.running;
+        if self.wanted == Some(running.id) {
+            return;
+        }
+        self.sources.want(|scope| OptionalFacts::from_reads(running.reads(scope)));
+        self.wanted = Some(running.id);
+    }
+
     fn pipelines(&self) -> &[Pipeline] {
         &self.generations.running.pipelines
     }
@@ -194,6 +207,7 @@ impl TickHandler for Worker {
 
     fn prime(&mut self) -> Result<(), WorkError> {
         self.begin();
+        self.want();
         self.sources.prime();
         memory::give_back();
         Ok(())
@@ -203,6 +217,7 @@ impl TickHandler for Worker {
         let start = Instant::now();
         self.begin();
         self.begin_rollout(tick.time_unix_ms);
+        self.want();
         self.counters.ticks_left_out += tick.left_out;
         if tick.left_out > 0 {
             tracing::warn!(
@@ -252,3 +267,6 @@ impl TickHandler for Worker {
         self.outcome.set(Totals { counters: self.counters.clone(), sinks: self.sinks.totals() });
     }
 }
+
+#[cfg(test)]
+mod tests;

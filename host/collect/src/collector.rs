@@ -4,9 +4,11 @@ mod cgroups;
 mod interfaces;
 mod mounts;
 mod node;
+mod optional;
 
 use insights_batch::{Builder, EntityId};
 use mounts::MountList;
+use optional::HighestTimes;
 
 use crate::cgroup::expected::Expected;
 use crate::cgroup::layout::Layout;
@@ -18,6 +20,7 @@ use crate::disks::{BlockDevice, Disks};
 use crate::emit::Emitter;
 use crate::filesystems::{self, Filesystem, Sizes};
 use crate::network::{Interfaces, Processes};
+use crate::optional::{Group, OptionalFacts};
 use crate::report::{Problems, Report};
 use crate::root::{FsStat, HostRoot, ReadBuffer};
 use crate::settings::Settings;
@@ -62,6 +65,8 @@ pub struct Collector {
     prober: Prober<Result<Option<(usize, FsStat)>, rustix::io::Errno>>,
     processors: Processors,
     layout: Option<Layout>,
+    wanted: OptionalFacts,
+    highest_times: HighestTimes,
 }
 
 /// Cached processor count. `/proc/cpuinfo` is large and, on some machines, slow to generate; the count rarely changes.
@@ -106,6 +111,8 @@ impl Collector {
             processes: Processes::default(),
             processors: Processors::default(),
             layout: None,
+            wanted: OptionalFacts::default(),
+            highest_times: HighestTimes::default(),
             root,
             settings,
             buffer,
@@ -126,6 +133,14 @@ impl Collector {
         // its directory handles belong to the previous frame
         self.layout = None;
         Ok(())
+    }
+
+    /// Sets the groups of facts that the next samples read in addition; none at first.
+    pub fn want(&mut self, facts: OptionalFacts) {
+        if !facts.has(Group::CpuTime) {
+            self.highest_times = HighestTimes::default();
+        }
+        self.wanted = facts;
     }
 
     /// Sets the running containers reported by the kubelet, or by the agent of ECS, each as its id and the uid of its pod or
@@ -158,6 +173,7 @@ impl Collector {
         if let Some(layout) = &layout {
             self.disks(layout, &mounts.filesystems, node, &mut emitter, &mut problems);
         }
+        self.optional(node, &mut emitter, &mut problems);
         let (cgroups, containers_without_cgroup) = layout
             .as_ref()
             .map_or((0, 0), |layout| self.cgroups(layout, namespace, node, &mut emitter, &mut problems));

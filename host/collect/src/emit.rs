@@ -1,5 +1,7 @@
 //! Writes readings into a batch under the raw metric names.
 
+mod optional;
+
 use insights_batch::{Builder, EntityId, StringId};
 
 use crate::cgroup::reading::{At, CgroupBounds, PRESSURES, Reading};
@@ -78,6 +80,35 @@ raw_metrics! {
     PsiIoFull = "psi.io.full_us",
     PidsCurrent = "pids.current",
     PidsLimit = "pids.limit",
+    CpuTimeUser = "cputime.user_ns",
+    CpuTimeNice = "cputime.nice_ns",
+    CpuTimeSystem = "cputime.system_ns",
+    CpuTimeIdle = "cputime.idle_ns",
+    CpuTimeIowait = "cputime.iowait_ns",
+    CpuTimeIrq = "cputime.irq_ns",
+    CpuTimeSoftirq = "cputime.softirq_ns",
+    CpuTimeSteal = "cputime.steal_ns",
+    DiskReadsCompleted = "diskstats.reads_completed",
+    DiskReadsMerged = "diskstats.reads_merged",
+    DiskReadBytes = "diskstats.read_bytes",
+    DiskReadTime = "diskstats.read_time_ms",
+    DiskWritesCompleted = "diskstats.writes_completed",
+    DiskWritesMerged = "diskstats.writes_merged",
+    DiskWriteBytes = "diskstats.write_bytes",
+    DiskWriteTime = "diskstats.write_time_ms",
+    DiskIoNow = "diskstats.io_now",
+    DiskIoTime = "diskstats.io_time_ms",
+    DiskIoTimeWeighted = "diskstats.io_time_weighted_ms",
+    DiskDiscardsCompleted = "diskstats.discards_completed",
+    DiskDiscardsMerged = "diskstats.discards_merged",
+    DiskDiscardBytes = "diskstats.discard_bytes",
+    DiskDiscardTime = "diskstats.discard_time_ms",
+    DiskFlushesCompleted = "diskstats.flushes_completed",
+    DiskFlushTime = "diskstats.flush_time_ms",
+    Load1 = "load.1m",
+    Load5 = "load.5m",
+    Load15 = "load.15m",
+    StartBoot = "start.boot_unix_ms",
 }
 
 /// PSI names as (some, full), in the order of [`PRESSURES`].

@@ -7,7 +7,7 @@ mod usage;
 
 use std::collections::HashMap;
 
-use insightd_collect::{CounterCache, Settings};
+use insightd_collect::{CounterCache, Group, OptionalFacts, Settings};
 use insights_batch::{Builder, EntityId, StringId};
 
 use crate::facts::LocalState;
@@ -28,6 +28,7 @@ const SAME: u64 = 0;
 pub struct Emitter {
     /// Names of interfaces to leave out.
     interface_exclude: Vec<String>,
+    wanted: OptionalFacts,
     text: String,
     workloads: HashMap<StringId, EntityId>,
     /// Entities of the pods, in the order of the list.
@@ -63,11 +64,17 @@ impl Emitter {
     pub fn with_interface_exclude(interface_exclude: Vec<String>) -> Self {
         Self {
             interface_exclude,
+            wanted: OptionalFacts::default(),
             text: String::new(),
             workloads: HashMap::new(),
             pods: Vec::new(),
             containers: Vec::new(),
         }
+    }
+
+    /// Sets the groups of facts that the next batches have in addition; none at first.
+    pub fn want(&mut self, facts: OptionalFacts) {
+        self.wanted = facts;
     }
 
     /// Calls [`emit_facts`](Self::emit_facts) without facts from the API server.
@@ -133,6 +140,9 @@ impl Emitter {
                 let below = builder.entity("container", id, Some(entity));
                 self.containers.push(below);
                 describe_container(container, below, builder);
+                if let Some(start) = container.started_unix_ms.filter(|_| self.wanted.has(Group::Start)) {
+                    builder.gauge(below, "start.container_unix_ms", start as f64);
+                }
                 if let Some(restarts) = container.restarts {
                     let previous = counter_cache.owner(counter_cache.key("container", id), SAME).record(
                         "container.restarts",

@@ -112,6 +112,8 @@ pub struct Container {
     pub id: Option<Box<str>>,
     /// State; absent if the kubelet has no status for it yet.
     pub state: Option<ContainerState>,
+    /// `state.running.startedAt` in milliseconds since the Unix epoch.
+    pub started_unix_ms: Option<i64>,
     /// `lastState.terminated.reason`: the reason why the previous container of this name ended.
     pub last_termination_reason: Option<Box<str>>,
     /// `restartCount`; absent if the kubelet has no status for it yet.

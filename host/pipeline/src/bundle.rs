@@ -8,7 +8,7 @@ use insightd_sandbox::Hex;
 use crate::library::{self, FileError, Files};
 use crate::pipeline::Pipeline;
 use crate::sha256::Sha256;
-use crate::spec::{Origin, PipelineSpec};
+use crate::spec::{Origin, PipelineSpec, Scope};
 
 /// Generation of a bundle: the hash of its content. Equal content is the same generation, wherever it was read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,6 +56,16 @@ pub struct Bundle {
     pub origin: BundleOrigin,
     /// Length of its probation in ticks, during which it may be rolled back.
     pub trial_ticks: u32,
+}
+
+impl Bundle {
+    /// Returns the names of the values that components of the pipelines of a scope read, as their descriptions say. Versions
+    /// that may take over count as well.
+    pub fn reads(&self, scope: Scope) -> impl Iterator<Item = &str> {
+        let pipelines = self.pipelines.iter().filter(move |pipeline| pipeline.scope == scope);
+        let versions = pipelines.flat_map(Pipeline::slots).flat_map(|slot| slot.slot().versions());
+        versions.flat_map(|version| &version.component.description().reads).map(String::as_str)
+    }
 }
 
 /// Returns the names of the files that pipelines name.

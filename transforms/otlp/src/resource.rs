@@ -45,7 +45,9 @@ impl<'b> Resource<'b> {
         let mut resource = Self::default();
         let entity = subject.entity;
         // The pod has what `decorate` sets on events; for all other objects, the entity itself.
-        let holder = subject.pod.unwrap_or(entity);
+        // CPUs are no events; what `decorate` knows is on their node.
+        let node = entity.parent().filter(|_| subject.on == On::NodeCpu);
+        let holder = subject.pod.or(node).unwrap_or(entity);
         let in_cluster = batch.scope() == "cluster";
 
         let of_batch = in_cluster.then(|| batch.scope_id()).filter(|id| *id != "cluster");

@@ -5,7 +5,7 @@ use crate::value::Value;
 /// A metric family: name, meaning, and how its points are computed.
 #[derive(Clone, Copy, Debug)]
 pub struct Family<'a> {
-    /// Name of the metric, valid in the dialect of its table.
+    /// Name of the metric, valid in the dialect of its table. Ends in `NAME` if it stands for several.
     pub name: &'a str,
     /// One sentence about the meaning.
     pub help: &'a str,
@@ -74,6 +74,8 @@ pub enum On {
     NodeFs,
     /// A block device of a node.
     NodeDisk,
+    /// A CPU of a node.
+    NodeCpu,
     /// A Node object, seen from the node itself.
     KubeNode,
     /// A pod, for its state.
@@ -121,7 +123,10 @@ pub enum Rows<'a> {
         status: &'static str,
     },
     /// The gauge of that name.
-    Published(&'a str),
+    Named(&'a str),
+    /// Stands for a family for each gauge whose name begins so: the rest of the gauge's name takes the place of `NAME` at the
+    /// end of the family's. Names that the table has already are left out.
+    Each(&'static str),
 }
 
 /// A point of an object.

@@ -16,6 +16,9 @@ pub(crate) enum Scheme {
     Conventions,
 }
 
+/// In place of an attribute: the id of the entity.
+const ID: &str = "";
+
 /// A label: its name, and the attribute that it is copied from.
 type Copied = (&'static str, &'static str);
 
@@ -41,6 +44,7 @@ const VOLUME: [Copied; 2] = [("namespace", "pod.namespace"), ("persistentvolumec
 const NODE_INTERFACE: [Copied; 1] = [("device", "interface")];
 const NODE_FS: [Copied; 3] = [("device", "device"), ("fstype", "fs.type"), ("mountpoint", "mount.point")];
 const NODE_DISK: [Copied; 1] = [("device", "device")];
+const NODE_CPU: [Copied; 1] = [("cpu", ID)];
 const KUBE_NODE: [Copied; 1] = [("node", "node.name")];
 const KUBE_POD: [Copied; 3] = [("namespace", "pod.namespace"), ("pod", "pod.name"), ("uid", "pod.uid")];
 const KUBE_CONTAINER: [Copied; 4] = [
@@ -79,6 +83,7 @@ fn copied(on: On, scheme: Scheme) -> &'static [Copied] {
         (Scheme::Prometheus, On::NodeInterface) => &NODE_INTERFACE,
         (Scheme::Prometheus, On::NodeFs) => &NODE_FS,
         (Scheme::Prometheus, On::NodeDisk) => &NODE_DISK,
+        (Scheme::Prometheus, On::NodeCpu) => &NODE_CPU,
         (Scheme::Prometheus, On::KubeNode | On::ClusterNode) => &KUBE_NODE,
         (Scheme::Prometheus, On::KubePod) => &KUBE_POD,
         (Scheme::Prometheus, On::KubeContainer | On::KubeInitContainer) => &KUBE_CONTAINER,
@@ -111,6 +116,7 @@ pub(crate) fn labels<'b>(
         let value = match attribute {
             "pod.namespace" | "pod.name" | "pod.uid" => pod.and_then(|pod| pod.attribute(attribute)),
             "container.name" | "container.id" => of_container(entity, attribute),
+            ID => Some(entity.id()),
             "node.name" => Some(entity.attribute(attribute).unwrap_or(entity.id())),
             _ => entity.attribute(attribute),
         };

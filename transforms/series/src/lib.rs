@@ -12,6 +12,7 @@
 
 extern crate alloc;
 
+mod each;
 mod family;
 mod identity;
 #[cfg(not(target_family = "wasm"))]
@@ -32,7 +33,7 @@ pub use table::{PROMETHEUS, SEMCONV, Table};
 pub use text::{is_metric_name, push_sanitized, unit_of};
 pub use value::Value;
 
-/// Raw and other names that the tables read.
+/// Raw and other names that the tables read. Some belong to groups that the host reads only because they are named here.
 pub const READS: &[&str] = &[
     "ClusterName",
     "InstanceId",
@@ -41,11 +42,15 @@ pub const READS: &[&str] = &[
     "cgroup.*",
     "container.*",
     "cpu.*",
+    "cputime.*",
     "device",
+    "diskstats.*",
     "fs.*",
     "interface",
     "io.*",
     "label.*",
+    "load.*",
+    "meminfo.*",
     "memory.*",
     "mount.point",
     "namespace.name",
@@ -56,6 +61,7 @@ pub const READS: &[&str] = &[
     "pod.*",
     "psi.*",
     "replicas.*",
+    "start.*",
     "volume.*",
     "workload.*",
 ];

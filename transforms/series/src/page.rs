@@ -21,7 +21,14 @@ pub fn markdown(table: &Table) -> String {
                 "\n### {title}\n\n| family | type | unit | labels | from |\n|---|---|---|---|---|\n"
             );
         }
-        let unit = if family.unit.is_empty() { String::new() } else { format!("`{}`", family.unit) };
+        let by_suffix = matches!(family.rows, Rows::Each(_));
+        let unit = if by_suffix {
+            "by suffix".to_string()
+        } else if family.unit.is_empty() {
+            String::new()
+        } else {
+            format!("`{}`", family.unit)
+        };
         let kind = match family.kind {
             Kind::Counter => "counter",
             Kind::Gauge => "gauge",
@@ -77,6 +84,7 @@ fn object(on: On) -> &'static str {
         On::NodeInterface => "interface of the node",
         On::NodeFs => "file system of the node",
         On::NodeDisk => "disk",
+        On::NodeCpu => "CPU",
         On::KubeNode => "Node, in scope `node`",
         On::KubePod => "pod (state)",
         On::KubeContainer => "main container (state)",
@@ -105,7 +113,7 @@ fn labels(family: &Family<'_>) -> String {
             }
         }
         Rows::Conditions { kind, status } => names.extend([format!("`{kind}`"), format!("`{status}`")]),
-        Rows::Published(_) => {}
+        Rows::Named(_) | Rows::Each(_) => {}
     }
     let objects = objects.join(", ");
     if names.is_empty() { objects } else { format!("{objects}; {}", names.join(", ")) }
@@ -123,7 +131,8 @@ fn from(family: &Family<'_>) -> String {
             }
         }
         Rows::Conditions { .. } => parts.push("`node.condition.TYPE`".to_string()),
-        Rows::Published(name) => parts.push(format!("`{name}`")),
+        Rows::Named(name) => parts.push(format!("`{name}`")),
+        Rows::Each(prefix) => parts.push(format!("`{prefix}NAME`")),
     }
     for (_, text) in family.attributes {
         let part = match text {
@@ -145,6 +154,14 @@ fn describe(value: &Value) -> String {
     match *value {
         Value::Counter(name, divisor) | Value::Gauge(name, divisor) => divided(name, divisor),
         Value::Throttle(name, divisor) => format!("{}, with `cpu.quota_millicores`", divided(name, divisor)),
+        Value::CounterElse(name, other, divisor) | Value::GaugeElse(name, other, divisor) => {
+            format!("{}, else {}", divided(name, divisor), divided(other, divisor))
+        }
+        Value::CounterSum(one, other, divisor) => format!("(`{one}` + `{other}`) / {divisor:e}"),
+        Value::Remainder(from, less) => {
+            let less: Vec<_> = less.iter().map(|name| format!(" - `{name}`")).collect();
+            format!("`{from}`{}", less.concat())
+        }
         Value::CounterDifference(one, other) | Value::Difference(one, other) => {
             format!("`{one}` - `{other}`")
         }

@@ -68,7 +68,7 @@ pub(crate) fn families<'b>(
                 source: Source::Published,
                 on: CLASSES,
                 attributes: &[],
-                rows: Rows::Published(text),
+                rows: Rows::Named(text),
             });
         }
     }

@@ -7,6 +7,7 @@ use alloc::vec::Vec;
 use insights_sdk::json::integer_text;
 use insights_sdk::{Batch, log};
 
+use crate::each;
 use crate::family::{Family, On, Rows, Text};
 use crate::published;
 use crate::select::Selection;
@@ -16,6 +17,9 @@ use crate::text::cut;
 
 /// Prefix of the gauges with a node's conditions.
 const CONDITION: &str = "node.condition.";
+
+/// Time at which the node started.
+const BOOT: &str = "start.boot_unix_ms";
 
 /// All series of a batch.
 #[derive(Debug)]
@@ -52,11 +56,16 @@ impl<'b> Series<'b> {
     /// Finds the objects of a batch, and the families that are selected.
     pub fn new(batch: &'b Batch, table: &'static Table, selection: &Selection) -> Self {
         let (subjects, left_out) = subject::find(batch, table.scheme, selection);
-        let (published, refused) = published::families(batch, table, selection, &subjects);
+        let (published, mut refused) = published::families(batch, table, selection, &subjects);
         let mut families: Vec<Family<'b>> = Vec::new();
         for family in table.families() {
-            if selection.has_family(family.name) {
-                families.push(*family);
+            match family.rows {
+                Rows::Each(prefix) => {
+                    refused +=
+                        each::families(batch, table, selection, &subjects, (family, prefix), &mut families);
+                }
+                _ if selection.has_family(family.name) => families.push(*family),
+                _ => {}
             }
         }
         families.extend(published);
@@ -110,11 +119,12 @@ impl<'b> Series<'b> {
                     }
                 }
             }
-            Rows::Published(name) => {
+            Rows::Named(name) => {
                 if let Some(value) = subject.entity.gauge(name) {
                     point(&labels, value);
                 }
             }
+            Rows::Each(_) => {}
         }
     }
 
@@ -186,15 +196,18 @@ impl Point<'_, '_> {
     }
 
     /// Returns the time at which the object's counters began at 0, in milliseconds since the Unix epoch. `None` if the batch
-    /// does not contain it, or if it is later than the batch.
+    /// does not contain it, or if it is later than the batch. Restarts of a container are counted over all of that name, so their
+    /// start is unknown.
     pub fn start_unix_ms(&self) -> Option<u64> {
-        // Restarts are counted over all containers of that name.
-        if matches!(self.subject.on, On::KubeContainer | On::KubeInitContainer) {
-            return None;
-        }
         let entity = self.subject.entity;
-        let of_pod = || entity.gauge("pod.start_unix_ms").filter(|_| entity.kind() == "pod");
-        let start = entity.gauge("cgroup.start_unix_ms").or_else(of_pod)?;
+        let start = match self.subject.on {
+            On::Pod => entity.gauge("pod.start_unix_ms"),
+            On::Container => entity.gauge("start.container_unix_ms"),
+            On::Root | On::Node => entity.gauge(BOOT),
+            // The kernel counts them since boot. Devices and CPUs come right behind the node, in its slice.
+            On::NodeCpu | On::NodeDisk | On::NodeInterface => entity.parent()?.gauge(BOOT),
+            _ => None,
+        }?;
         let is_past = start > 0.0 && start <= entity.batch().time_unix_ms() as f64;
         is_past.then_some(start as u64)
     }

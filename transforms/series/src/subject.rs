@@ -112,6 +112,7 @@ impl<'b> Finder<'_, 'b> {
                 self.add_of_pod(On::ContainerFs, entity)
             }
             "disk" => self.add(On::NodeDisk, entity, None),
+            "cpu" => self.add(On::NodeCpu, entity, None),
             "volume" => self.add_of_pod(On::Volume, entity),
             "namespace" => self.add(On::Namespace, entity, None),
             // The owners of a node's pods are workloads too, without values.

@@ -12,10 +12,18 @@ pub enum Value {
     Counter(&'static str, f64),
     /// Reading of a counter, divided; only with a CPU limit, as cAdvisor does.
     Throttle(&'static str, f64),
+    /// Reading of the first counter, else of the second, divided.
+    CounterElse(&'static str, &'static str, f64),
+    /// Sum of two counters, divided.
+    CounterSum(&'static str, &'static str, f64),
     /// First counter minus second; absent if negative.
     CounterDifference(&'static str, &'static str),
     /// Gauge, divided.
     Gauge(&'static str, f64),
+    /// First gauge, else the second, divided.
+    GaugeElse(&'static str, &'static str, f64),
+    /// First gauge minus all others; absent if negative.
+    Remainder(&'static str, &'static [&'static str]),
     /// First gauge minus second; absent if negative.
     Difference(&'static str, &'static str),
     /// First gauge plus second; the second may be absent.
@@ -56,8 +64,15 @@ impl Value {
                 gauge("cpu.quota_millicores")?;
                 count(name)? as f64 / divisor
             }
+            Self::CounterElse(name, other, divisor) => count(name).or_else(|| count(other))? as f64 / divisor,
+            Self::CounterSum(one, other, divisor) => count(one)?.checked_add(count(other)?)? as f64 / divisor,
             Self::CounterDifference(from, less) => count(from)?.checked_sub(count(less)?)? as f64,
             Self::Gauge(name, divisor) => gauge(name)? / divisor,
+            Self::GaugeElse(name, other, divisor) => gauge(name).or_else(|| gauge(other))? / divisor,
+            Self::Remainder(from, less) => {
+                let less: Option<f64> = less.iter().map(|name| gauge(name)).sum();
+                positive(gauge(from)? - less?)?
+            }
             Self::Difference(from, less) => positive(gauge(from)? - gauge(less)?)?,
             Self::Sum(one, other) => gauge(one)? + gauge(other).unwrap_or(0.0),
             Self::WorkingSet => working_set(entity)?,

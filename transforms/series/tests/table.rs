@@ -49,8 +49,14 @@ fn types_match_the_raw_values() {
     for family in all() {
         let Rows::Fixed(rows) = family.rows else { continue };
         for row in rows {
-            let counts =
-                matches!(row.value, Value::Counter(..) | Value::Throttle(..) | Value::CounterDifference(..));
+            let counts = matches!(
+                row.value,
+                Value::Counter(..)
+                    | Value::Throttle(..)
+                    | Value::CounterElse(..)
+                    | Value::CounterSum(..)
+                    | Value::CounterDifference(..)
+            );
             let is_counter = family.kind == Kind::Counter || family.name == "k8s.container.restart.count";
             assert_eq!(counts, is_counter, "{}", family.name);
         }

@@ -26,6 +26,19 @@ fn memory() {
 }
 
 #[test]
+fn gauges() {
+    let (one, two, three) = (("a", 100.0), ("b", 30.0), ("c", 50.0));
+    let rest = Value::Remainder("a", &["b", "c"]);
+    assert_eq!(of_gauges(rest, &[one, two, three]), Some(20.0));
+    assert_eq!(of_gauges(rest, &[one, two]), None);
+    assert_eq!(of_gauges(rest, &[two, three]), None);
+    assert_eq!(of_gauges(rest, &[("a", 79.0), two, three]), None, "negative");
+    assert_eq!(of_gauges(Value::GaugeElse("a", "b", 2.0), &[one, two]), Some(50.0));
+    assert_eq!(of_gauges(Value::GaugeElse("a", "b", 2.0), &[two]), Some(15.0));
+    assert_eq!(of_gauges(Value::GaugeElse("a", "b", 2.0), &[three]), None);
+}
+
+#[test]
 fn processor() {
     assert_eq!(of_gauges(Value::Quota, &[("cpu.quota_millicores", 250.0)]), Some(25_000.0));
     assert_eq!(of_gauges(Value::Period, &[("cpu.quota_millicores", 250.0)]), Some(100_000.0));
@@ -63,6 +76,11 @@ fn counters() {
     assert_eq!(Value::CounterDifference("all", "major").read(entity), Some(7.0));
     assert_eq!(Value::CounterDifference("major", "all").read(entity), None);
     assert_eq!(Value::Counter("missing", 1.0).read(entity), None);
+    assert_eq!(Value::CounterElse("all", "major", 2.0).read(entity), Some(5.0));
+    assert_eq!(Value::CounterElse("missing", "major", 2.0).read(entity), Some(1.5));
+    assert_eq!(Value::CounterElse("missing", "none", 2.0).read(entity), None);
+    assert_eq!(Value::CounterSum("all", "major", 2.0).read(entity), Some(6.5));
+    assert_eq!(Value::CounterSum("all", "missing", 2.0).read(entity), None);
 }
 
 #[test]

@@ -6,7 +6,7 @@
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use insightd_collect::{CounterCache, Settings};
+use insightd_collect::{CounterCache, OptionalFacts, Settings};
 use insightd_kubernetes::Emitter;
 use insightd_kubernetes::client::Client;
 use insightd_kubernetes::fargate::{
@@ -245,6 +245,10 @@ impl FargateSource {
 impl Source for FargateSource {
     fn scope(&self) -> Scope {
         Scope::Node
+    }
+
+    fn want(&mut self, facts: OptionalFacts) {
+        self.emitter.want(facts);
     }
 
     fn prime(&mut self) {

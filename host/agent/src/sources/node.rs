@@ -6,7 +6,7 @@ mod recorded;
 use std::time::Instant;
 
 use insightd_collect::cgroup::path::PodKind;
-use insightd_collect::{CollectError, Collector, HostRoot, ReadBuffer, RootError, Settings};
+use insightd_collect::{CollectError, Collector, HostRoot, OptionalFacts, ReadBuffer, RootError, Settings};
 use insightd_ecs::emit::NodeEmitter;
 use insightd_pipeline::Scope;
 use insights_batch::{Builder, EntityId};
@@ -151,6 +151,11 @@ impl NodeSource {
 impl Source for NodeSource {
     fn scope(&self) -> Scope {
         Scope::Node
+    }
+
+    fn want(&mut self, facts: OptionalFacts) {
+        self.collector.want(facts);
+        self.kubelet.want(facts);
     }
 
     fn prime(&mut self) {

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use insightd_collect::RootError;
+use insightd_collect::{OptionalFacts, RootError};
 use insightd_kubernetes::leader::Leadership;
 use insightd_pipeline::Scope;
 use insights_batch::Columns;
@@ -35,6 +35,10 @@ pub struct HostReading {
 pub trait Source: fmt::Debug + Send {
     /// Returns the scope of the pipelines that its batches are for.
     fn scope(&self) -> Scope;
+
+    /// Sets the groups of facts that its pipelines need in addition to those that it always reads: before `prime`, and again
+    /// when the pipelines change. Ignored by a source that has none of them.
+    fn want(&mut self, _facts: OptionalFacts) {}
 
     /// Reads counters once before the first tick, which then has rates.
     fn prime(&mut self) {}
@@ -79,6 +83,13 @@ impl Sources {
     /// Returns the sources in the order in which a tick calls them.
     pub fn iter_mut(&mut self) -> impl Iterator<Item = &mut dyn Source> {
         self.0.iter_mut().map(|source| &mut **source as &mut dyn Source)
+    }
+
+    /// Tells each source what the pipelines of its scope need.
+    pub fn want(&mut self, facts: impl Fn(Scope) -> OptionalFacts) {
+        for source in self.iter_mut() {
+            source.want(facts(source.scope()));
+        }
     }
 
     /// Reads the counters of all sources once before the first tick.

@@ -95,6 +95,7 @@ impl Collector {
         } else {
             layout.version()
         };
+        let columns = self.disk_columns(problems);
         for device in &io.devices {
             let known = self.disks.find(device.device);
             if known.is_some_and(|(name, _)| matches_any(&self.settings.disk_exclude, name))
@@ -115,6 +116,12 @@ impl Collector {
             }
             if let Some(at) = io.requests_at_ns {
                 emitter.io_requests(entity, &mut counters, &device.requests, at);
+            }
+            if let Some(At { value, read_at_ns }) = &columns
+                && let Some((_, columns)) = value.iter().find(|(number, _)| *number == device.device)
+            {
+                let columns = At { value: columns, read_at_ns: *read_at_ns };
+                emitter.disk_columns(entity, &mut counters, columns);
             }
         }
         // keep the allocation for the cgroups that follow
@@ -152,7 +159,7 @@ impl Collector {
     }
 
     /// Reads a file of rows; malformed rows are skipped and the first one is reported.
-    fn rows<T>(
+    pub(super) fn rows<T>(
         &mut self,
         path: &str,
         problems: &mut Problems,

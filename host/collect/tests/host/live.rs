@@ -4,6 +4,7 @@ mod cgroups;
 mod containers;
 mod machine;
 mod network;
+mod optional;
 mod tasks;
 mod unified;
 

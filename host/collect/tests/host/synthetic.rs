@@ -4,6 +4,7 @@ mod block_io;
 mod devices;
 mod mounts;
 mod network;
+mod optional;
 mod replaced;
 mod strays;
 mod tasks;

@@ -3,7 +3,7 @@ mod usage;
 
 use std::time::Duration;
 
-use insightd_collect::CounterCache;
+use insightd_collect::{CounterCache, Group, OptionalFacts};
 use insights_batch::{Batch, Builder, Columns, Entity};
 use serde_json::json;
 
@@ -93,6 +93,24 @@ fn a_pod_has_its_attributes_and_gauges() {
     let pending = batch.find("pod", "77aa").unwrap();
     assert_eq!(pending.attribute("pod.host_network"), None);
     assert!(pending.gauges().is_empty());
+}
+
+#[test]
+fn the_start_of_containers_is_emitted_if_it_is_wanted() {
+    let pods = pods::parse(PODS, "pods.json").unwrap();
+    let starts = |facts: OptionalFacts| {
+        let mut builder = Builder::new("node", "node-a", 1_735_790_400_000, 60_000);
+        let node = builder.entity("node", "node-a", None);
+        let mut emitter = Emitter::new();
+        emitter.want(facts);
+        emitter.emit(&pods, None, node, &mut counter_cache(), SECOND, &mut builder);
+        let batch = Batch::from_columns(builder.finish());
+        ["api", "log", "migrate", "proxy"]
+            .map(|name| container(&batch, name).gauge("start.container_unix_ms"))
+    };
+    let wanted = [Some(1_735_787_048_000.0), None, None, Some(1_735_787_047_000.0)];
+    assert_eq!(starts(OptionalFacts::default().with(Group::Start)), wanted, "of those that run");
+    assert_eq!(starts(OptionalFacts::default().with(Group::Load)), [None; 4]);
 }
 
 #[test]

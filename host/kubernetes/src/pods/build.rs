@@ -187,6 +187,7 @@ fn nameless(kind: ContainerKind) -> Container {
         runtime: None,
         id: None,
         state: None,
+        started_unix_ms: None,
         last_termination_reason: None,
         restarts: None,
         requests: Amounts::default(),
@@ -208,6 +209,8 @@ fn take_status(container: &mut Container, status: &wire::ContainerStatus<'_>, in
         container.id = Some(id).filter(|id| !id.is_empty()).map(Box::from);
     }
     container.state = status.state.as_deref().map(state);
+    container.started_unix_ms =
+        status.state.as_ref().and_then(|state| state.running.as_ref()?.started_at).map(|time| time.0);
     container.last_termination_reason =
         status.last_state.as_ref().and_then(|last| reason(last.terminated.as_deref()?));
     container.restarts = status.restart_count;

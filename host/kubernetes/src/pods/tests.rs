@@ -102,6 +102,7 @@ fn a_complete_list_is_parsed() {
             runtime: Some("containerd".into()),
             id: Some("bb01".into()),
             state: Some(ContainerState::Running),
+            started_unix_ms: Some(1_735_787_048_000),
             last_termination_reason: None,
             restarts: Some(0),
             requests: amounts(200, 192 << 20),
@@ -114,6 +115,7 @@ fn a_complete_list_is_parsed() {
     assert_eq!((log.requests, log.limits), (amounts(None, None), amounts(None, None)), "absent, not zero");
     assert_eq!(migrate.state, Some(ContainerState::Terminated(Some("Completed".into()))));
     assert_eq!(migrate.limits, amounts(1000, 64 << 20));
+    assert_eq!((log.started_unix_ms, migrate.started_unix_ms), (None, None), "they do not run");
     assert_eq!(proxy.id.as_deref(), Some("aa02"));
     assert_eq!((debugger.runtime.as_deref(), debugger.id.as_deref()), (Some("cri-o"), Some("cc01")));
 
@@ -204,12 +206,16 @@ fn container_states_are_parsed() {
             ContainerState::Waiting(Some("ErrImagePull".into())),
         ),
         (json!({"running": {}}), ContainerState::Running),
+        (json!({"running": {"startedAt": null}}), ContainerState::Running),
         (
             json!({"running": null, "terminated": {"reason": "Error"}}),
             ContainerState::Terminated(Some("Error".into())),
         ),
         (json!({"terminated": {"exitCode": 0}}), ContainerState::Terminated(None)),
-        (json!({"running": {"startedAt": "x"}, "waiting": {"reason": "y"}}), ContainerState::Running),
+        (
+            json!({"running": {"startedAt": "2025-01-02T03:04:07Z"}, "waiting": {"reason": "y"}}),
+            ContainerState::Running,
+        ),
         (
             json!({"waiting": {"reason": "y"}, "terminated": {"reason": "z"}}),
             ContainerState::Waiting(Some("y".into())),

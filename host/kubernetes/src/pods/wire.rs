@@ -118,7 +118,10 @@ pub(super) struct State<'a> {
 }
 
 #[derive(Deserialize)]
-pub(super) struct Running {}
+#[serde(rename_all = "camelCase")]
+pub(super) struct Running {
+    pub(super) started_at: Option<Time>,
+}
 
 #[derive(Deserialize)]
 pub(super) struct Stopped<'a> {

@@ -278,7 +278,7 @@ pub(super) static FAMILIES: &[Family<'static>] = &[
     gauge(
         "container_start_time_seconds",
         PODS,
-        &[one(Gauge("cgroup.start_unix_ms", 1e3))],
+        &[one(GaugeElse("start.container_unix_ms", "pod.start_unix_ms", 1e3))],
         "Start time, in seconds since the Unix epoch.",
     ),
     gauge("machine_cpu_cores", NODE, &[one(Gauge("node.cpu_count", 1.0))], "Number of logical CPUs."),

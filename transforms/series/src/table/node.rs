@@ -1,7 +1,7 @@
 //! Families of node_exporter, as far as the batch has the facts.
 
 use super::{NO_LABELS, family, row};
-use crate::family::{Family, Kind, On, Row, Source};
+use crate::family::{Family, Kind, On, Row, Rows, Source};
 use crate::value::Value::{self, *};
 
 const NODE: &[On] = &[On::Node];
@@ -40,7 +40,35 @@ const fn disk(name: &'static str, rows: &'static [Row], help: &'static str) -> F
     counter(name, &[On::NodeDisk], rows, help)
 }
 
+const fn mode(name: &'static str, labels: &'static [(&'static str, &'static str)]) -> Row {
+    row(Counter(name, 1e9), labels)
+}
+
 pub(super) static FAMILIES: &[Family<'static>] = &[
+    counter(
+        "node_cpu_seconds_total",
+        &[On::NodeCpu],
+        &[
+            mode("cputime.user_ns", &[("mode", "user")]),
+            mode("cputime.nice_ns", &[("mode", "nice")]),
+            mode("cputime.system_ns", &[("mode", "system")]),
+            mode("cputime.idle_ns", &[("mode", "idle")]),
+            mode("cputime.iowait_ns", &[("mode", "iowait")]),
+            mode("cputime.irq_ns", &[("mode", "irq")]),
+            mode("cputime.softirq_ns", &[("mode", "softirq")]),
+            mode("cputime.steal_ns", &[("mode", "steal")]),
+        ],
+        "Time of the CPU by mode, in seconds.",
+    ),
+    gauge("node_load1", NODE, &[one(Gauge("load.1m", 1.0))], "Load average over 1 minute."),
+    gauge("node_load5", NODE, &[one(Gauge("load.5m", 1.0))], "Load average over 5 minutes."),
+    gauge("node_load15", NODE, &[one(Gauge("load.15m", 1.0))], "Load average over 15 minutes."),
+    gauge(
+        "node_boot_time_seconds",
+        NODE,
+        &[one(Gauge("start.boot_unix_ms", 1e3))],
+        "Time of boot, in seconds since the Unix epoch.",
+    ),
     gauge(
         "node_memory_MemTotal_bytes",
         NODE,
@@ -53,6 +81,10 @@ pub(super) static FAMILIES: &[Family<'static>] = &[
         &[one(Gauge("node.memory_available_bytes", 1.0))],
         "MemAvailable of /proc/meminfo.",
     ),
+    Family {
+        rows: Rows::Each("meminfo."),
+        ..gauge("node_memory_NAME", NODE, &[], "A row of /proc/meminfo.")
+    },
     counter(
         "node_pressure_cpu_waiting_seconds_total",
         NODE,
@@ -148,20 +180,90 @@ pub(super) static FAMILIES: &[Family<'static>] = &[
         &[one(Gauge("fs.inodes_free", 1.0))],
         "Number of free inodes of the file system.",
     ),
-    disk("node_disk_read_bytes_total", &[one(Counter("io.read_bytes", 1.0))], "Bytes read successfully."),
+    disk(
+        "node_disk_read_bytes_total",
+        &[one(CounterElse("diskstats.read_bytes", "io.read_bytes", 1.0))],
+        "Bytes read successfully.",
+    ),
     disk(
         "node_disk_written_bytes_total",
-        &[one(Counter("io.write_bytes", 1.0))],
+        &[one(CounterElse("diskstats.write_bytes", "io.write_bytes", 1.0))],
         "Bytes written successfully.",
     ),
     disk(
         "node_disk_reads_completed_total",
-        &[one(Counter("io.reads", 1.0))],
+        &[one(CounterElse("diskstats.reads_completed", "io.reads", 1.0))],
         "Reads completed successfully.",
     ),
     disk(
         "node_disk_writes_completed_total",
-        &[one(Counter("io.writes", 1.0))],
+        &[one(CounterElse("diskstats.writes_completed", "io.writes", 1.0))],
         "Writes completed successfully.",
+    ),
+    disk(
+        "node_disk_reads_merged_total",
+        &[one(Counter("diskstats.reads_merged", 1.0))],
+        "Reads merged with another one.",
+    ),
+    disk(
+        "node_disk_writes_merged_total",
+        &[one(Counter("diskstats.writes_merged", 1.0))],
+        "Writes merged with another one.",
+    ),
+    disk(
+        "node_disk_read_time_seconds_total",
+        &[one(Counter("diskstats.read_time_ms", 1e3))],
+        "Time of all reads, in seconds.",
+    ),
+    disk(
+        "node_disk_write_time_seconds_total",
+        &[one(Counter("diskstats.write_time_ms", 1e3))],
+        "Time of all writes, in seconds.",
+    ),
+    gauge(
+        "node_disk_io_now",
+        &[On::NodeDisk],
+        &[one(Gauge("diskstats.io_now", 1.0))],
+        "Requests in progress.",
+    ),
+    disk(
+        "node_disk_io_time_seconds_total",
+        &[one(Counter("diskstats.io_time_ms", 1e3))],
+        "Time with I/O in progress, in seconds.",
+    ),
+    disk(
+        "node_disk_io_time_weighted_seconds_total",
+        &[one(Counter("diskstats.io_time_weighted_ms", 1e3))],
+        "Time with I/O in progress, weighted by the number of requests, in seconds.",
+    ),
+    disk(
+        "node_disk_discards_completed_total",
+        &[one(Counter("diskstats.discards_completed", 1.0))],
+        "Discards completed successfully.",
+    ),
+    disk(
+        "node_disk_discards_merged_total",
+        &[one(Counter("diskstats.discards_merged", 1.0))],
+        "Discards merged with another one.",
+    ),
+    disk(
+        "node_disk_discarded_sectors_total",
+        &[one(Counter("diskstats.discard_bytes", 512.0))],
+        "Sectors of 512 bytes discarded successfully.",
+    ),
+    disk(
+        "node_disk_discard_time_seconds_total",
+        &[one(Counter("diskstats.discard_time_ms", 1e3))],
+        "Time of all discards, in seconds.",
+    ),
+    disk(
+        "node_disk_flush_requests_total",
+        &[one(Counter("diskstats.flushes_completed", 1.0))],
+        "Flushes completed successfully.",
+    ),
+    disk(
+        "node_disk_flush_requests_time_seconds_total",
+        &[one(Counter("diskstats.flush_time_ms", 1e3))],
+        "Time of all flushes, in seconds.",
     ),
 ];

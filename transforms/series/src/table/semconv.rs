@@ -85,6 +85,7 @@ const NETWORK_ERRORS: &[Row] =
     &[row(Counter("network.rx_errors", 1.0), RECEIVE), row(Counter("network.tx_errors", 1.0), TRANSMIT)];
 const READ: &[(&str, &str)] = &[("disk.io.direction", "read")];
 const WRITE: &[(&str, &str)] = &[("disk.io.direction", "write")];
+/// Bytes of a container.
 const DISK_IO: &[Row] =
     &[row(Counter("io.read_bytes", 1.0), READ), row(Counter("io.write_bytes", 1.0), WRITE)];
 const CAPACITY: &[Row] = &[one(Gauge("fs.capacity_bytes", 1.0))];
@@ -164,7 +165,7 @@ pub(super) static FAMILIES: &[Family<'static>] = &[
         "container.uptime",
         SECONDS,
         CONTAINER,
-        &[one(Age("cgroup.start_unix_ms"))],
+        &[one(Age("start.container_unix_ms"))],
         "Time since the container has been started.",
     ),
     counter("container.cpu.time", SECONDS, CONTAINER, CPU_TIME, "CPU time consumed by the container."),

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use insightd_collect::{CounterCache, Settings};
+use insightd_collect::{CounterCache, OptionalFacts, Settings};
 use insightd_kubernetes::pods::{ContainerState, Pod, PodList};
 use insightd_kubernetes::{Emitter, Facts};
 use insights_batch::{Builder, EntityId};
@@ -46,6 +46,11 @@ impl KubeletFacts {
             counter_cache: CounterCache::new(settings.forget_after),
             trimmed: TrimmedPods { label_bytes, ..TrimmedPods::default() },
         }
+    }
+
+    /// Sets the groups of facts that are emitted in addition.
+    pub(in crate::sources) fn want(&mut self, facts: OptionalFacts) {
+        self.emitter.want(facts);
     }
 
     /// Returns the number of labels and annotations left out of the last pods.

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{amounts, boxed, only, pod_with, read};
-use crate::pods::{ContainerKind, Pod, parse};
+use crate::pods::{ContainerKind, ContainerState, Pod, parse};
 use crate::{Cost, KubeletError, Subject};
 
 #[test]
@@ -99,6 +99,15 @@ fn only_the_field_of_a_wrong_type_is_left_out() {
         &format!("not an RFC 3339 time: {}", "yesterday".parse::<jiff::Timestamp>().unwrap_err()),
     );
     assert_eq!(pod.start_unix_ms, None);
+
+    let pod = expect(
+        "/status/containerStatuses/0/state",
+        json!({"running": {"startedAt": "today"}}),
+        "status.containerStatuses[0].state.running.startedAt",
+        &format!("not an RFC 3339 time: {}", "today".parse::<jiff::Timestamp>().unwrap_err()),
+    );
+    assert_eq!(pod.containers[0].started_unix_ms, None);
+    assert_eq!(pod.containers[0].state, Some(ContainerState::Running), "the rest of the state stays");
 }
 
 #[test]

@@ -2,7 +2,11 @@
 
 use super::*;
 
+const UPTIME: &[Row] = &[one(Age("start.boot_unix_ms"))];
+const DISK: &[On] = &[On::NodeDisk];
+
 pub(in crate::table) static FAMILIES: &[Family<'static>] = &[
+    gauge("k8s.node.uptime", SECONDS, NODE, UPTIME, "Time since the node has been started."),
     counter("k8s.node.cpu.time", SECONDS, NODE, CPU_TIME, "CPU time consumed by the node."),
     gauge(
         "k8s.node.cpu.usage",
@@ -32,6 +36,7 @@ pub(in crate::table) static FAMILIES: &[Family<'static>] = &[
             "Condition of a node of the cluster: 1 for the current state.",
         )
     },
+    gauge("system.uptime", SECONDS, NODE, UPTIME, "Time since the system has been started."),
     up_down(
         "system.cpu.logical.count",
         CPUS,
@@ -44,10 +49,15 @@ pub(in crate::table) static FAMILIES: &[Family<'static>] = &[
         SECONDS,
         NODE,
         &[
-            row(Counter("cpu.user_ns", 1e9), &[("cpu.mode", "user")]),
-            row(Counter("cpu.system_ns", 1e9), &[("cpu.mode", "system")]),
+            row(Counter("cputime.user_ns", 1e9), &[("cpu.mode", "user")]),
+            row(Counter("cputime.nice_ns", 1e9), &[("cpu.mode", "nice")]),
+            row(Counter("cputime.system_ns", 1e9), &[("cpu.mode", "system")]),
+            row(Counter("cputime.idle_ns", 1e9), &[("cpu.mode", "idle")]),
+            row(Counter("cputime.iowait_ns", 1e9), &[("cpu.mode", "iowait")]),
+            row(CounterSum("cputime.irq_ns", "cputime.softirq_ns", 1e9), &[("cpu.mode", "interrupt")]),
+            row(Counter("cputime.steal_ns", 1e9), &[("cpu.mode", "steal")]),
         ],
-        "CPU time of all processes by mode.",
+        "Time of all CPUs by mode.",
     ),
     up_down(
         "system.memory.limit",
@@ -57,19 +67,112 @@ pub(in crate::table) static FAMILIES: &[Family<'static>] = &[
         "Memory of the machine.",
     ),
     up_down(
+        "system.memory.usage",
+        BYTES,
+        NODE,
+        &[
+            row(
+                Remainder(
+                    "meminfo.MemTotal_bytes",
+                    &["meminfo.MemFree_bytes", "meminfo.Buffers_bytes", "meminfo.Cached_bytes"],
+                ),
+                &[("system.memory.state", "used")],
+            ),
+            row(Gauge("meminfo.MemFree_bytes", 1.0), &[("system.memory.state", "free")]),
+            row(Gauge("meminfo.Buffers_bytes", 1.0), &[("system.memory.state", "buffers")]),
+            row(Gauge("meminfo.Cached_bytes", 1.0), &[("system.memory.state", "cached")]),
+        ],
+        "Memory of the machine by state.",
+    ),
+    up_down(
         "system.memory.linux.available",
         BYTES,
         NODE,
         &[one(Gauge("node.memory_available_bytes", 1.0))],
         "Memory available to new programs without swapping.",
     ),
-    counter("system.disk.io", BYTES, &[On::NodeDisk], DISK_IO, "Disk bytes transferred."),
+    up_down(
+        "system.memory.linux.shared",
+        BYTES,
+        NODE,
+        &[one(Gauge("meminfo.Shmem_bytes", 1.0))],
+        "Shared memory in use.",
+    ),
+    up_down(
+        "system.memory.linux.slab.usage",
+        BYTES,
+        NODE,
+        &[
+            row(
+                Gauge("meminfo.SReclaimable_bytes", 1.0),
+                &[("system.memory.linux.slab.state", "reclaimable")],
+            ),
+            row(
+                Gauge("meminfo.SUnreclaim_bytes", 1.0),
+                &[("system.memory.linux.slab.state", "unreclaimable")],
+            ),
+        ],
+        "Memory of the kernel's slab caches.",
+    ),
+    up_down(
+        "system.paging.usage",
+        BYTES,
+        NODE,
+        &[
+            row(
+                Difference("meminfo.SwapTotal_bytes", "meminfo.SwapFree_bytes"),
+                &[("system.paging.state", "used")],
+            ),
+            row(Gauge("meminfo.SwapFree_bytes", 1.0), &[("system.paging.state", "free")]),
+        ],
+        "Swap space by state.",
+    ),
+    counter(
+        "system.disk.io",
+        BYTES,
+        DISK,
+        &[
+            row(CounterElse("diskstats.read_bytes", "io.read_bytes", 1.0), READ),
+            row(CounterElse("diskstats.write_bytes", "io.write_bytes", 1.0), WRITE),
+        ],
+        "Disk bytes transferred.",
+    ),
     counter(
         "system.disk.operations",
         "{operation}",
-        &[On::NodeDisk],
-        &[row(Counter("io.reads", 1.0), READ), row(Counter("io.writes", 1.0), WRITE)],
+        DISK,
+        &[
+            row(CounterElse("diskstats.reads_completed", "io.reads", 1.0), READ),
+            row(CounterElse("diskstats.writes_completed", "io.writes", 1.0), WRITE),
+        ],
         "Disk operations.",
+    ),
+    counter(
+        "system.disk.io_time",
+        SECONDS,
+        DISK,
+        &[one(Counter("diskstats.io_time_ms", 1e3))],
+        "Time with I/O in progress.",
+    ),
+    counter(
+        "system.disk.operation_time",
+        SECONDS,
+        DISK,
+        &[
+            row(Counter("diskstats.read_time_ms", 1e3), READ),
+            row(Counter("diskstats.write_time_ms", 1e3), WRITE),
+        ],
+        "Sum of the times of all operations.",
+    ),
+    counter(
+        "system.disk.merged",
+        "{operation}",
+        DISK,
+        &[
+            row(Counter("diskstats.reads_merged", 1.0), READ),
+            row(Counter("diskstats.writes_merged", 1.0), WRITE),
+        ],
+        "Operations merged with another one.",
     ),
     up_down("system.filesystem.limit", BYTES, &[On::NodeFs], CAPACITY, "Size of the file system."),
     up_down(
