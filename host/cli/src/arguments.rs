@@ -21,6 +21,12 @@ Exit codes:
   2   the events could not be compared
   64  wrong usage or wrong configuration";
 
+/// Examples of `cost`; part of the help text.
+const COST_EXAMPLE: &str = "\
+Record a node, and compare two configurations for 50 nodes like it:
+  insightd record --ticks 10 --out node.jsonl
+  insightctl cost node.jsonl --config before.yaml --against after.yaml --nodes 50";
+
 /// Examples of `completions`; part of the help text.
 const COMPLETIONS_EXAMPLE: &str = "\
 For this shell, and for all later ones:
@@ -63,6 +69,14 @@ pub(crate) enum Command {
     /// they declare. An attribute that only one side has does not prevent a match.
     #[command(after_help = DIFF_EXIT_CODES)]
     Diff(Diff),
+    /// Show what the monitoring of a recorded node costs a month, and what each line of the configuration saves
+    ///
+    /// Runs the recording through the pipelines of the configuration, as `replay` does, and counts the payloads of every
+    /// output: CloudWatch metrics and log bytes of EMF events, data points and bytes of OTLP requests. Extrapolates by the
+    /// interval of the batches. Runs the recording once more for each `metric_declarations` entry and option that can be
+    /// left out. Prices are printed with their source and date.
+    #[command(after_help = COST_EXAMPLE)]
+    Cost(Cost),
     /// Develop a program for the component `script`
     #[command(subcommand)]
     Script(Script),
@@ -175,6 +189,35 @@ pub(crate) struct Diff {
     /// Show every difference instead of only the first ones
     #[arg(long)]
     pub(crate) all: bool,
+}
+
+/// Options of `cost`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Cost {
+    /// Recording of `insightd record`; `-` reads standard input
+    pub(crate) recording: PathBuf,
+    /// Configuration file [default: the built-in pipelines]
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// Configuration file to compare with
+    #[arg(long, value_name = "FILE")]
+    pub(crate) against: Option<PathBuf>,
+    /// Prices in the format of deploy/prices/us-east-1.yaml [default: that file, embedded]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) prices: Option<PathBuf>,
+    /// Number of nodes like the recorded one
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub(crate) nodes: u32,
+    /// Format of the report; `json` has all rows
+    #[arg(long, value_enum, default_value_t = ReportFormat::Table)]
+    pub(crate) format: ReportFormat,
+}
+
+/// Formats of reports.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ReportFormat {
+    Table,
+    Json,
 }
 
 /// Subcommands of `script`.

@@ -2,6 +2,7 @@
 
 mod arguments;
 mod completions;
+mod cost;
 mod demo;
 mod offline;
 mod replay;
@@ -51,6 +52,7 @@ fn run(command: &Command) -> anyhow::Result<ExitCode> {
             let is_same = offline::diff(options)?;
             return Ok(if is_same { ExitCode::SUCCESS } else { ExitCode::FAILURE });
         }
+        Command::Cost(options) => cost::cost(options)?,
         Command::Script(Script::Try(options)) => script::try_script(options)?,
         Command::Transform(command) => transform(command)?,
         Command::Check(options) => app::check(options)?,

@@ -23,7 +23,7 @@ pub(crate) use case::{Wanted, write_case};
 pub(crate) use chains::Chains;
 pub(crate) use collect::Collect;
 pub(crate) use report::Shown;
-pub(crate) use summary::{Summary, unknown_type};
+pub(crate) use summary::{Align, Summary, Table, bytes, unknown_type};
 
 use report::Report;
 

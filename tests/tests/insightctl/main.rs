@@ -1,5 +1,6 @@
 //! `insightd record`, and what `insightctl` does with recordings.
 
+mod cost;
 mod demo;
 mod replay;
 mod script;

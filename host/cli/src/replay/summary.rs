@@ -12,7 +12,8 @@ use std::collections::BTreeMap;
 
 use super::event::Parsed;
 use declared::{Declared, Shape};
-use table::{Align, Table};
+pub(crate) use quantity::bytes;
+pub(crate) use table::{Align, Table};
 
 /// Maximum number of metrics that are shown as examples of an event type.
 const EXAMPLES: usize = 3;

@@ -15,6 +15,7 @@ fn help_says_what_there_is() {
     for (name, arguments) in [
         ("insightctl.txt", &["--help"][..]),
         ("check.txt", &["check", "--help"]),
+        ("cost.txt", &["cost", "--help"]),
         ("demo.txt", &["demo", "--help"]),
         ("diff.txt", &["diff", "--help"]),
         ("replay.txt", &["replay", "--help"]),
@@ -68,6 +69,9 @@ fn wrong_usage_is_64_and_says_why() {
         (&["diff", "/nonexistent.jsonl", "/nonexistent.yaml"], "<B>"),
         (&["replya"], "a similar subcommand exists: 'replay'"),
         (&["replay", "a.jsonl", "--log-level", "debgu"], "did you mean debug?"),
+        (&["cost", "a.jsonl", "--nodes", "0"], "0 is not in 1..=100000"),
+        (&["cost", "a.jsonl", "--prices", "/nonexistent.yaml"], "/nonexistent.yaml: cannot be read: "),
+        (&["cost", "/nonexistent.jsonl"], "/nonexistent.jsonl: cannot be read: "),
         (&["completions", "tcsh"], "[possible values: bash, elvish, fish, powershell, zsh]"),
     ] {
         let output = insightctl(arguments);

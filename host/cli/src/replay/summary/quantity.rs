@@ -4,7 +4,7 @@
 const UNITS: [&str; 6] = ["KiB", "MiB", "GiB", "TiB", "PiB", "EiB"];
 
 /// Formats a number of bytes, such as `1.5 MiB`.
-pub(super) fn bytes(bytes: f64) -> String {
+pub(crate) fn bytes(bytes: f64) -> String {
     // From here on, a figure rounded to whole bytes would read 1024.
     if bytes.abs() < 1023.5 {
         return format!("{bytes:.0} B");

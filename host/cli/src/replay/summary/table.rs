@@ -13,14 +13,14 @@ const ABSENT: &str = "-";
 
 /// The side of a column on which its text begins or ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Align {
+pub(crate) enum Align {
     Left,
     Right,
 }
 
 /// A table of texts. Hidden characters are escaped, line ends included, so a row is one line.
 #[derive(Debug)]
-pub(super) struct Table {
+pub(crate) struct Table {
     aligned: Vec<Align>,
     /// The first row is the head.
     rows: Vec<Vec<String>>,
@@ -28,13 +28,13 @@ pub(super) struct Table {
 
 impl Table {
     /// Creates a table with these column heads.
-    pub(super) fn new(columns: &[(&str, Align)]) -> Self {
+    pub(crate) fn new(columns: &[(&str, Align)]) -> Self {
         let head = columns.iter().map(|(head, _)| cell(Some(head))).collect();
         Self { aligned: columns.iter().map(|(_, align)| *align).collect(), rows: vec![head] }
     }
 
     /// Adds a row; `None` is an unknown value.
-    pub(super) fn row(&mut self, cells: impl IntoIterator<Item = Option<String>>) {
+    pub(crate) fn row(&mut self, cells: impl IntoIterator<Item = Option<String>>) {
         self.rows.push(cells.into_iter().map(|text| cell(text.as_deref())).collect());
     }
 }
