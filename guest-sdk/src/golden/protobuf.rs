@@ -2,6 +2,8 @@
 
 use std::fmt::Write;
 
+use insights_batch::protobuf::{Fields, Value};
+
 /// Most characters of a nested message on one line.
 const LINE: usize = 100;
 /// Maximum depth of nested messages; deeper ones are shown as bytes.
@@ -17,24 +19,14 @@ pub(super) fn text(message: &[u8]) -> String {
     text
 }
 
-fn fields(mut rest: &[u8], depth: usize) -> Option<Vec<String>> {
+fn fields(message: &[u8], depth: usize) -> Option<Vec<String>> {
     let mut lines = Vec::new();
-    while !rest.is_empty() {
-        let key = varint(&mut rest)?;
-        let field = key >> 3;
-        if field == 0 {
-            return None;
-        }
-        match key & 7 {
-            0 => lines.push(format!("{field}: {}", varint(&mut rest)?)),
-            1 => lines.push(format!("{field}: {}", fixed64(take(&mut rest, 8)?)?)),
-            2 => {
-                let length = usize::try_from(varint(&mut rest)?).ok()?;
-                lines.extend(delimited(field, take(&mut rest, length)?, depth));
-            }
-            5 => lines
-                .push(format!("{field}: 0x{:08x}", u32::from_le_bytes(take(&mut rest, 4)?.try_into().ok()?))),
-            _ => return None,
+    for field in Fields::new(message) {
+        match field.ok()? {
+            (field, Value::Varint(number)) => lines.push(format!("{field}: {number}")),
+            (field, Value::Fixed64(bits)) => lines.push(format!("{field}: {}", fixed64(bits))),
+            (field, Value::Fixed32(bits)) => lines.push(format!("{field}: 0x{bits:08x}")),
+            (field, Value::Bytes(content)) => lines.extend(delimited(field, content, depth)),
         }
     }
     Some(lines)
@@ -67,29 +59,10 @@ fn delimited(field: u64, content: &[u8], depth: usize) -> Vec<String> {
 }
 
 /// Shows a number of plausible size as a `double`, any other as an integer.
-fn fixed64(bytes: &[u8]) -> Option<String> {
-    let bits = u64::from_le_bytes(bytes.try_into().ok()?);
+fn fixed64(bits: u64) -> String {
     let number = f64::from_bits(bits);
     let is_double = bits == 0 || (1e-12..1e24).contains(&number.abs());
-    Some(if is_double { number.to_string() } else { bits.to_string() })
-}
-
-fn varint(rest: &mut &[u8]) -> Option<u64> {
-    let mut value = 0;
-    for at in 0..10 {
-        let byte = *take(rest, 1)?.first()?;
-        value |= u64::from(byte & 0x7f) << (7 * at);
-        if byte < 0x80 {
-            return Some(value);
-        }
-    }
-    None
-}
-
-fn take<'b>(rest: &mut &'b [u8], count: usize) -> Option<&'b [u8]> {
-    let (taken, behind) = rest.split_at_checked(count)?;
-    *rest = behind;
-    Some(taken)
+    if is_double { number.to_string() } else { bits.to_string() }
 }
 
 fn hex(bytes: &[u8]) -> String {

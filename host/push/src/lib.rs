@@ -10,7 +10,6 @@ mod body;
 mod client;
 mod headers;
 mod otlp;
-mod protobuf;
 mod push;
 mod response;
 mod settings;

@@ -1,8 +1,7 @@
 //! Responses of OTLP receivers (OpenTelemetry protocol 1.x, "OTLP/HTTP Response"): protobuf, or JSON if the server prefers it.
 
 use insightd_upstream::error_text::shortened;
-
-use crate::protobuf::{Fields, Value};
+use insights_batch::protobuf::{Fields, Value};
 
 /// The part of a successful response about data that the server did not accept.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -27,7 +26,7 @@ pub(crate) fn error_message(content_type: &str, body: &[u8]) -> String {
             ["message", "Message"].iter().find_map(|key| Some(json.get(key)?.as_str()?.to_owned()))
         })
     } else if content_type.contains("protobuf") {
-        text(Fields(body).find_map(|(number, value)| (number == 2).then_some(value)))
+        text(well_formed(body).find_map(|(number, value)| (number == 2).then_some(value)))
     } else {
         None
     };
@@ -42,9 +41,9 @@ fn is_json(content_type: &str) -> bool {
 
 /// Parses an `ExportMetricsServiceResponse`: `partial_success` = 1 with `rejected_data_points` = 1 and `error_message` = 2.
 fn from_protobuf(body: &[u8]) -> Option<PartialSuccess> {
-    let (_, Value::Bytes(partial)) = Fields(body).find(|(number, _)| *number == 1)? else { return None };
+    let (_, Value::Bytes(partial)) = well_formed(body).find(|(number, _)| *number == 1)? else { return None };
     let mut found = PartialSuccess::default();
-    for (number, value) in Fields(partial) {
+    for (number, value) in well_formed(partial) {
         match (number, value) {
             // A negative number, which needs the highest bit, has no meaning.
             (1, Value::Varint(rejected)) => {
@@ -55,6 +54,11 @@ fn from_protobuf(body: &[u8]) -> Option<PartialSuccess> {
         }
     }
     Some(found)
+}
+
+/// Returns the fields before the first malformed one.
+fn well_formed(message: &[u8]) -> impl Iterator<Item = (u64, Value<'_>)> {
+    Fields::new(message).map_while(Result::ok)
 }
 
 /// Parses the JSON form, in which 64-bit integers are strings.

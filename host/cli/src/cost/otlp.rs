@@ -4,7 +4,9 @@
 //! resource (<https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/metrics-otel-pricing.html>), although a request
 //! has them once for many points. So the billed bytes are more than those of the requests.
 
-use super::protobuf::{Malformed, encoded, parts, text};
+use insights_batch::protobuf::Malformed;
+
+use super::protobuf::{encoded, parts, text};
 use super::usage::{Kind, Usage, identity};
 
 /// Attribute with the Kubernetes namespace.

@@ -1,32 +1,17 @@
 //! Walks protobuf messages without generated code: `cost` needs the lengths of their parts more than their values.
 
-/// A message ends within a field, or has a field of an unknown type.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Malformed;
+use insights_batch::protobuf::{Fields, Malformed, Value};
 
 /// Returns the contents of the fields of a number that are strings, bytes or messages, in their order.
 ///
 /// # Errors
 /// [`Malformed`] if any field of the message is malformed.
 pub(super) fn parts(message: &[u8], number: u64) -> Result<Vec<&[u8]>, Malformed> {
-    let mut rest = message;
     let mut parts = Vec::new();
-    while !rest.is_empty() {
-        let tag = varint(&mut rest)?;
-        let content = match tag & 7 {
-            0 => {
-                varint(&mut rest)?;
-                continue;
-            }
-            1 => take(&mut rest, 8)?,
-            2 => {
-                let length = usize::try_from(varint(&mut rest)?).map_err(|_| Malformed)?;
-                take(&mut rest, length)?
-            }
-            5 => take(&mut rest, 4)?,
-            _ => return Err(Malformed),
-        };
-        if tag >> 3 == number && tag & 7 == 2 {
+    for field in Fields::new(message) {
+        if let (found, Value::Bytes(content)) = field?
+            && found == number
+        {
             parts.push(content);
         }
     }
@@ -46,24 +31,6 @@ pub(super) fn text(message: &[u8], number: u64) -> Result<&str, Malformed> {
 pub(super) fn encoded(part: &[u8]) -> u64 {
     let bits = u64::from(usize::BITS - (part.len() | 1).leading_zeros());
     1 + bits.div_ceil(7) + part.len() as u64
-}
-
-fn varint(rest: &mut &[u8]) -> Result<u64, Malformed> {
-    let mut value = 0;
-    for shift in (0..64).step_by(7) {
-        let byte = *take(rest, 1)?.first().ok_or(Malformed)?;
-        value |= u64::from(byte & 0x7f) << shift;
-        if byte & 0x80 == 0 {
-            return Ok(value);
-        }
-    }
-    Err(Malformed)
-}
-
-fn take<'m>(rest: &mut &'m [u8], length: usize) -> Result<&'m [u8], Malformed> {
-    let (taken, after) = rest.split_at_checked(length).ok_or(Malformed)?;
-    *rest = after;
-    Ok(taken)
 }
 
 #[cfg(test)]
