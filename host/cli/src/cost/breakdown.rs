@@ -61,9 +61,11 @@ impl Breakdown {
             (Format::Emf, Kind::Metric) => "EMF by metric",
             (Format::Emf, Kind::Dimensions) => "EMF by dimension set",
             (Format::Emf, Kind::Label) => "EMF by label: dimensions and other members of the events",
-            (Format::Otlp, Kind::Namespace) => "OTLP by Kubernetes namespace (k8s.namespace.name)",
-            (Format::Otlp, Kind::Metric) => "OTLP by metric",
-            (Format::Otlp, _) => "OTLP by label: attributes of resources, scopes and points",
+            (Format::Otlp, Kind::Namespace) => {
+                "OTLP by Kubernetes namespace (k8s.namespace.name), billed bytes"
+            }
+            (Format::Otlp, Kind::Metric) => "OTLP by metric, billed bytes",
+            (Format::Otlp, _) => "OTLP by label: attributes of resources, scopes and points, billed bytes",
         }
     }
 }

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use crate::replay::{Align, Table, bytes};
 
-use super::breakdown::{Breakdown, Row};
+use super::breakdown::{Breakdown, Format, Row};
 use super::prices::{Charge, Money};
 use super::quantity::Quantities;
 use super::report::{Compared, Report};
@@ -131,10 +131,12 @@ fn saving(name: &str, saved: &Quantities, money: &Money) -> [Option<String>; 4] 
 }
 
 fn table(report: &Report, breakdown: &Breakdown) -> Table {
-    let items = match breakdown.format {
-        super::breakdown::Format::Emf => "EVENTS A DAY",
-        super::breakdown::Format::Otlp => "POINTS A DAY",
+    // Series of OTLP are not billed.
+    let (items, is_by_series) = match breakdown.format {
+        Format::Emf => ("EVENTS A DAY", true),
+        Format::Otlp => ("POINTS A DAY", false),
     };
+    let saved = |series: f64| is_by_series.then(|| whole(series));
     let head = format!("SAVES {} A MONTH", report.prices.currency);
     let mut table = Table::new(&[
         ("NAME", Align::Left),
@@ -145,25 +147,19 @@ fn table(report: &Report, breakdown: &Breakdown) -> Table {
         (&head, Align::Right),
     ]);
     let cells = |row: &Row| {
-        let numbers =
-            [whole(row.items), bytes(row.bytes), whole(row.series), whole(row.saved.series)].map(Some);
-        [row.name.clone()].into_iter().chain(numbers).chain([Some(priced(row.money.sum()))])
+        let numbers = [whole(row.items), bytes(row.bytes), whole(row.series)].map(Some);
+        let money = Some(priced(row.money.sum()));
+        [row.name.clone()].into_iter().chain(numbers).chain([saved(row.saved.series), money])
     };
     for row in breakdown.rows.iter().take(ROWS) {
         table.row(cells(row));
     }
     let more = breakdown.rows.iter().skip(ROWS);
-    if let Some((count, saved, money)) = rest(more.map(|row| (&row.saved, &row.money))) {
-        let size = bytes(saved.log_bytes + saved.otlp_bytes);
-        let (series, money) = (whole(saved.series), Some(priced(money.sum())));
-        table.row([
-            Some(format!("{count} more")),
-            Some(String::new()),
-            Some(size),
-            Some(String::new()),
-            Some(series),
-            money,
-        ]);
+    if let Some((count, sum, money)) = rest(more.map(|row| (&row.saved, &row.money))) {
+        let size = bytes(sum.log_bytes + sum.otlp_bytes);
+        let money = Some(priced(money.sum()));
+        let empty = || Some(String::new());
+        table.row([Some(format!("{count} more")), empty(), Some(size), empty(), saved(sum.series), money]);
     }
     table
 }
@@ -207,7 +203,8 @@ fn against(report: &Report, other: &Compared) -> String {
 }
 
 fn whole(number: f64) -> String {
-    format!("{number:.0}")
+    // The sum of no numbers is -0.
+    format!("{:.0}", number + 0.0)
 }
 
 /// Returns an amount of money; `None` is one without a price.
@@ -231,6 +228,7 @@ mod tests {
         {
             assert_eq!(cost(money), expected);
         }
+        assert_eq!((whole([0.0; 0].iter().sum()), priced(None)), ("0".into(), "no price".into()));
     }
 
     #[test]
