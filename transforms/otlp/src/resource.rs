@@ -3,7 +3,7 @@
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use insightd_series::{On, Subject};
+use insightd_series::{On, Subject, cut};
 use insights_sdk::json::integer_text;
 use insights_sdk::{Batch, Entity};
 
@@ -16,8 +16,6 @@ const MAX_ATTRIBUTES: usize = 150;
 const POINT_ATTRIBUTES: usize = 12;
 /// Maximum number of owners of a pod that are read.
 const MAX_OWNERS: u64 = 8;
-/// Maximum bytes of a value.
-const MAX_VALUE: usize = 1024;
 
 /// Kinds of owners and their attributes. The first one that a pod has is its workload.
 const OWNERS: [(&str, &str); 6] = [
@@ -154,15 +152,4 @@ impl<'b> Resource<'b> {
             proto::attribute(out, 1, "k8s.pod.label.", key, value);
         }
     }
-}
-
-fn cut(value: &str) -> &str {
-    if value.len() <= MAX_VALUE {
-        return value;
-    }
-    let mut end = MAX_VALUE;
-    while !value.is_char_boundary(end) {
-        end -= 1;
-    }
-    &value[..end]
 }

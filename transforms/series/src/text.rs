@@ -25,16 +25,9 @@ pub fn push_sanitized(out: &mut Vec<u8>, key: &str) {
     out.extend(sanitized(key));
 }
 
-/// Cuts a label's value to its bound.
-pub(crate) fn cut(value: &str) -> &str {
-    if value.len() <= MAX_VALUE {
-        return value;
-    }
-    let mut end = MAX_VALUE;
-    while !value.is_char_boundary(end) {
-        end -= 1;
-    }
-    &value[..end]
+/// Cuts the value of a label or an attribute to its bound, at the end of a character.
+pub fn cut(value: &str) -> &str {
+    &value[..value.floor_char_boundary(MAX_VALUE)]
 }
 
 /// Returns the unit that a name of the Prometheus world has by its suffix, in UCUM: the rule of the OpenTelemetry pipeline of
