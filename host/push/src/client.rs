@@ -5,17 +5,20 @@ use std::path::Path;
 use std::sync::Mutex;
 use std::time::Duration;
 
-use http::{Request, Response, Uri};
+use http::Uri;
 use http_body_util::Full;
-use hyper::body::{Bytes, Incoming};
+use hyper::body::Bytes;
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
+use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::client::legacy::connect::proxy::Tunnel;
-use hyper_util::client::legacy::{Builder, Client, Error};
 use hyper_util::client::proxy::matcher::Matcher;
-use hyper_util::rt::{TokioExecutor, TokioTimer};
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use insightd_upstream::lock;
 use rustls::ClientConfig;
+use tokio::net::TcpStream;
+use tower::util::BoxCloneSyncService;
+use tower::{BoxError, ServiceExt};
 
 use crate::settings::{PushSettings, TlsSettings};
 use crate::tls::{self, TlsError};
@@ -29,23 +32,11 @@ const IDLE: Duration = Duration::from_secs(90);
 /// Read buffer of a connection, which also bounds the head of a response. The default is 400 KiB.
 const BUFFER_BYTES: usize = 64 << 10;
 
-type Body = Full<Bytes>;
+/// Connects directly, or through the proxy of the environment. Boxed, because a client for each kind of connection is a tenth of a megabyte.
+type Connector = BoxCloneSyncService<Uri, TokioIo<TcpStream>, BoxError>;
 
-/// A client that connects directly or through the proxy of the environment.
-#[derive(Clone)]
-pub(crate) enum HttpClient {
-    Direct(Client<HttpsConnector<HttpConnector>, Body>),
-    Proxied(Client<HttpsConnector<Tunnel<HttpConnector>>, Body>),
-}
-
-impl HttpClient {
-    pub(crate) async fn send(&self, request: Request<Body>) -> Result<Response<Incoming>, Error> {
-        match self {
-            Self::Direct(client) => client.request(request).await,
-            Self::Proxied(client) => client.request(request).await,
-        }
-    }
-}
+/// The HTTP client of one endpoint.
+pub(crate) type HttpClient = Client<HttpsConnector<Connector>, Full<Bytes>>;
 
 /// Creates and keeps the client.
 pub(crate) struct ClientCache {
@@ -84,17 +75,23 @@ impl ClientCache {
         tcp.enforce_http(false);
         tcp.set_nodelay(true);
         tcp.set_connect_timeout(Some(CONNECT));
-        let https = HttpsConnectorBuilder::new().with_tls_config(tls).https_or_http().enable_http1();
-        match self.proxies.intercept(endpoint) {
-            None => HttpClient::Direct(builder().build(https.wrap_connector(tcp))),
+        let connector = match self.proxies.intercept(endpoint) {
+            None => Connector::new(tcp.map_err(BoxError::from)),
             Some(proxy) => {
                 let mut tunnel = Tunnel::new(proxy.uri().clone(), tcp);
                 if let Some(auth) = proxy.basic_auth() {
                     tunnel = tunnel.with_auth(auth.clone());
                 }
-                HttpClient::Proxied(builder().build(https.wrap_connector(tunnel)))
+                Connector::new(tunnel.map_err(BoxError::from))
             }
-        }
+        };
+        let https = HttpsConnectorBuilder::new().with_tls_config(tls).https_or_http().enable_http1();
+        Client::builder(TokioExecutor::new())
+            .pool_timer(TokioTimer::new())
+            .pool_idle_timeout(IDLE)
+            .pool_max_idle_per_host(2)
+            .http1_max_buf_size(BUFFER_BYTES)
+            .build(https.wrap_connector(connector))
     }
 }
 
@@ -102,16 +99,6 @@ impl std::fmt::Debug for ClientCache {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("ClientCache").finish_non_exhaustive()
     }
-}
-
-fn builder() -> Builder {
-    let mut builder = Client::builder(TokioExecutor::new());
-    builder
-        .pool_timer(TokioTimer::new())
-        .pool_idle_timeout(IDLE)
-        .pool_max_idle_per_host(2)
-        .http1_max_buf_size(BUFFER_BYTES);
-    builder
 }
 
 fn stamps(tls: &TlsSettings) -> Vec<Stamp> {
@@ -158,13 +145,13 @@ mod tests {
             timeout: Duration::from_secs(5),
         };
         let tls = || tls::config(&TlsSettings::default()).unwrap();
-        let direct = settings("https://direct.example/v1/metrics");
-        assert!(matches!(cache.create(&direct.endpoint, tls()), HttpClient::Direct(_)));
+        let is_proxied = |endpoint| cache.proxies.intercept(&settings(endpoint).endpoint).is_some();
+        assert!(!is_proxied("https://direct.example/v1/metrics"));
         let proxied = settings("https://collector.example/v1/metrics");
         let client = cache.create(&proxied.endpoint, tls());
-        let mut request = Request::new(Full::new(Bytes::new()));
+        let mut request = http::Request::new(Full::new(Bytes::new()));
         *request.uri_mut() = proxied.endpoint;
-        let error = client.send(request).await.unwrap_err();
+        let error = client.request(request).await.unwrap_err();
         assert!(error.is_connect());
         let head = proxy.await.unwrap();
         assert!(head.starts_with("CONNECT collector.example:443 HTTP/1.1\r\n"), "{head}");

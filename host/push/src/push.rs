@@ -175,7 +175,7 @@ impl Transport for Push {
 }
 
 async fn receive(client: &HttpClient, request: Request<Full<Bytes>>) -> Result<Received, SendError> {
-    let response = client.send(request).await.map_err(|error| {
+    let response = client.request(request).await.map_err(|error| {
         let text = causes(&error);
         if error.is_connect() { SendError::Connect(text) } else { SendError::Lost(text) }
     })?;
