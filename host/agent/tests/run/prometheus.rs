@@ -61,8 +61,8 @@ fn an_agent_serves_a_page_and_says_which_formatter_fits() {
     agent.signal(Signal::TERM);
     let (status, log) = agent.end();
     assert_eq!(status.code(), Some(1), "a sink that lost everything: {log}");
-    let wanted = "events of content type `application/json` cannot be served to Prometheus: use a formatter of `text/plain; \
-                  version=0.0.4`";
+    let wanted = "an event has the content type `application/json`, but the sink takes the Prometheus text format \
+                  (text/plain; version=0.0.4)";
     assert!(log.contains(wanted), "{log}");
 }
 
