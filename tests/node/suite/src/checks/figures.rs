@@ -103,7 +103,7 @@ fn series<'a>(events: impl Iterator<Item = &'a Event>) -> Series<'a> {
 }
 
 /// Returns the maximum distance of a reading from its timestamp, and from the time of the agent's tick.
-pub(crate) fn slack_ms(settings: &Settings) -> u64 {
+fn slack_ms(settings: &Settings) -> u64 {
     match settings.node {
         NodeKind::V1 => 300,
         NodeKind::V2 => 3000,

@@ -5,15 +5,17 @@ use std::collections::BTreeMap;
 use anyhow::{Result, bail};
 use serde_json::Value;
 
-use super::batch::{Recorded, walk};
-use super::published::{Published, known, subject_of};
+use super::batch::walk;
+use super::published::{GAUGES, Published};
+use crate::counters::COUNTERS;
 
 /// Checks that each value is one that the kubelet published, and each pair of readings two of them, as far apart.
-pub(super) fn check(recorded: &[Recorded], published: &Published) -> Result<()> {
+pub(super) fn check(recorded: &[Value], published: &Published) -> Result<()> {
     let mut table: BTreeMap<&'static str, [usize; 3]> = BTreeMap::new();
     let mut wrong = Vec::new();
     let mut check = |subject: String, name: &str, value: &Value| {
-        let Some(name) = known(name) else { return };
+        let names = COUNTERS.iter().map(|counter| counter.ours).chain(GAUGES.iter().map(|(_, ours)| *ours));
+        let Some(name) = names.into_iter().find(|known| *known == name) else { return };
         let key = (subject, name);
         let Some(series) = published.series(&key) else {
             wrong.push(format!("{name} of {}: the kubelet has none", key.0));
@@ -44,9 +46,16 @@ pub(super) fn check(recorded: &[Recorded], published: &Published) -> Result<()> 
             wrong.push(format!("{name} of {}: {value}, the kubelet has {least} to {greatest}", key.0));
         }
     };
-    for batch in recorded {
-        walk(&batch.root, None, &mut |entity, parent| {
-            let Some(subject) = subject_of(entity, parent) else { return };
+    for root in recorded {
+        walk(root, None, &mut |entity, parent| {
+            let id = entity["id"].as_str().unwrap_or("");
+            let subject = match entity["kind"].as_str() {
+                Some("cgroup") => id.to_owned(),
+                Some("interface") => {
+                    format!("{} {id}", parent.map_or("", |pod| pod["id"].as_str().unwrap_or("")))
+                }
+                _ => return,
+            };
             for values in [&entity["counters"], &entity["gauges"]] {
                 for (name, value) in values.as_object().into_iter().flatten() {
                     check(subject.clone(), name, value);
