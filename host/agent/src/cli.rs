@@ -179,6 +179,10 @@ pub struct Record {
     /// Also record the cluster as the elected agent sees it: lists and watches nodes, pods and workloads
     #[arg(long)]
     pub cluster: bool,
+    /// Also record the facts that `run` reads only if a component names them: CPU time by CPU, all of /proc/meminfo and
+    /// /proc/diskstats, load, start times
+    #[arg(long)]
+    pub all_facts: bool,
     /// Write to this file, which must not exist [default: standard output]
     #[arg(long, value_name = "FILE")]
     pub out: Option<PathBuf>,

@@ -5,7 +5,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use insightd_collect::{OptionalFacts, RootError};
+use insightd_collect::RootError;
 use insightd_pipeline::LogThrottle;
 use insights_batch::Columns;
 
@@ -178,8 +178,6 @@ impl TickHandler for Recorder {
     type Error = RecordEnd;
 
     fn prime(&mut self) -> Result<(), RecordEnd> {
-        // The pipelines that will read the recording are unknown.
-        self.sources.want(|_| OptionalFacts::all());
         self.sources.prime();
         self.begun = Instant::now();
         memory::give_back();

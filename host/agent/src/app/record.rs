@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use insightd_collect::OptionalFacts;
+
 use super::parts::{Parts, Purpose};
 use super::snapshot;
 use crate::cli;
@@ -51,9 +53,13 @@ pub fn record(options: &cli::Record) -> anyhow::Result<()> {
         let instance = clients.instance.clone();
         parts.add(ClusterSource::new(&config, &parts.node_name, leadership, watched, instance));
     }
+    let mut sources = parts.take_sources();
+    if options.all_facts {
+        sources.want(|_| OptionalFacts::all());
+    }
     let target = options.out.clone().map_or(Target::Stdout, Target::File);
-    let mut recorder = Recorder::new(parts.take_sources(), &target, options.redact, bounds(options))
-        .map_err(target_error)?;
+    let mut recorder =
+        Recorder::new(sources, &target, options.redact, bounds(options)).map_err(target_error)?;
     recorder.begin(&parts.node_name)?;
     let result = runtime::run(&runtime, recorder, plan);
     runtime.block_on(clients.end());
