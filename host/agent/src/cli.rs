@@ -132,10 +132,13 @@ pub enum Config {
 
 impl Config {
     /// Returns the text to print.
-    pub fn text(self) -> &'static str {
+    ///
+    /// # Errors
+    /// The program is damaged.
+    pub fn text(self) -> std::io::Result<String> {
         match self {
-            Self::Default => crate::config::DEFAULT,
-            Self::Schema => crate::config::SCHEMA,
+            Self::Default => Ok(crate::config::DEFAULT.to_owned()),
+            Self::Schema => crate::config::schema(),
         }
     }
 }

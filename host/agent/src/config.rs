@@ -28,6 +28,7 @@ mod spool;
 mod substitute;
 mod values;
 
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -49,6 +50,7 @@ pub use sinks::{FileSink, Sink, SinkKind, Sync, When};
 pub use spool::Spool;
 pub use values::{duration, size};
 
+use flate2::read::ZlibDecoder;
 use insightd_aws::settings::AwsSettings;
 use insightd_pipeline::{ComponentLimits, PipelineSpec, Problem};
 use reader::{Problems, Section};
@@ -58,8 +60,18 @@ use crate::schedule::Rhythm;
 /// The default configuration with a description of every key: a configuration file that changes nothing.
 pub const DEFAULT: &str = include_str!("../../../deploy/insightd.yaml");
 
-/// The JSON Schema of configuration files, which a test makes of [`DEFAULT`] and the parser's errors.
-pub const SCHEMA: &str = include_str!("config/schema.json");
+/// The JSON Schema of configuration files, compressed by the build script: 50 KB are much for what is printed once in a while.
+const SCHEMA: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/schema.json.z"));
+
+/// Returns the JSON Schema of configuration files, which a test makes of [`DEFAULT`] and the parser's errors.
+///
+/// # Errors
+/// The program is damaged.
+pub fn schema() -> io::Result<String> {
+    let mut text = String::new();
+    ZlibDecoder::new(SCHEMA).read_to_string(&mut text)?;
+    Ok(text)
+}
 
 /// Name of standard input in messages about a configuration.
 pub const STDIN: &str = "<stdin>";

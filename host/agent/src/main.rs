@@ -54,10 +54,7 @@ fn main() -> ExitCode {
         Command::Check(options) => app::check(options),
         Command::Status(options) => status::status(options),
         Command::State(State::Clear { state_dir, transforms }) => clear(state_dir, transforms),
-        Command::Config(command) => {
-            output::print(command.text());
-            Ok(())
-        }
+        Command::Config(command) => command.text().map(|text| output::print(&text)).map_err(Into::into),
         Command::Record(options) => app::record(options),
     };
     match result {

@@ -57,7 +57,7 @@ fn run(command: &Command) -> anyhow::Result<ExitCode> {
         Command::Transform(command) => transform(command)?,
         Command::Check(options) => app::check(options)?,
         Command::Status(options) => status::status(options)?,
-        Command::Config(command) => output::print(command.text()),
+        Command::Config(command) => output::print(command.text()?),
         Command::Completions(options) => completions::print(options),
     }
     Ok(ExitCode::SUCCESS)

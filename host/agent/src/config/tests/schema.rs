@@ -9,12 +9,12 @@ use insightd_yaml::{Data, Node};
 use serde_json::{Value, json};
 
 use super::{document, of_documentation, switched_on};
-use crate::config::{Config, SCHEMA};
+use crate::config::{Config, schema};
 use generate::{Source, Step, find_mut, join, made, name, problems_of, scalar};
 use validate::problem_of;
 
 fn stored() -> Value {
-    serde_json::from_str(SCHEMA).unwrap_or_default()
+    serde_json::from_str(&schema().unwrap()).unwrap_or_default()
 }
 
 #[test]
