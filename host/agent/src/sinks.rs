@@ -116,7 +116,7 @@ pub enum SinkError {
     ContentType {
         /// Content type of the event.
         found: String,
-        /// What the sink takes.
+        /// Description of the events that the sink takes.
         expected: &'static str,
     },
     /// The event is longer than the sink takes.

@@ -24,7 +24,7 @@ pub enum Reply {
     },
 }
 
-/// What the service rejected out of an accepted request.
+/// The part of an accepted request that the service rejected.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct RejectedEvents {
     /// Events that are too old for the service.

@@ -26,7 +26,7 @@ pub(super) struct Row {
     pub(super) bytes: f64,
     /// Series that have it.
     pub(super) series: f64,
-    /// What would be gone without it.
+    /// Usage that would be gone without it.
     pub(super) saved: Quantities,
     /// The money of a month that this saves.
     pub(super) money: Money,
@@ -37,7 +37,7 @@ pub(super) struct Row {
 pub(super) struct Breakdown {
     pub(super) format: Format,
     pub(super) kind: Kind,
-    /// What saves most first.
+    /// Entries, those that save most first.
     pub(super) rows: Vec<Row>,
 }
 

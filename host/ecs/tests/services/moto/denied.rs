@@ -19,7 +19,7 @@ use crate::{config, settings, until};
 const POLLS: u64 = 4;
 
 thread_local! {
-    /// What this thread has logged. The runtime of a test has one thread.
+    /// Lines that this thread has logged. The runtime of a test has one thread.
     static LOG: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
 }
 
